@@ -1,0 +1,15 @@
+//! Whether NUMA policy can be used at all.
+
+use crate::os::kernel;
+use core::ffi::c_int;
+use core::ptr::{null, null_mut};
+
+/// Tells whether the kernel lets this program use NUMA policy. Silent, at any time, as often as you like.
+///
+/// @return 0 if so; -1 with errno if not: ENOSYS (a kernel without NUMA), EPERM (forbidden, as container engines do)
+///
+/// Follows numa(3). Unlike libnuma, calls that need no policy work also where this says -1.
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_available() -> c_int {
+    if kernel::get_mempolicy(null_mut(), null_mut(), 0, null(), 0) < 0 { -1 } else { 0 }
+}

@@ -1,0 +1,142 @@
+//! How the library tells of errors: a program may put functions of its own in place of these two.
+
+use crate::os::process;
+use core::ffi::{c_char, c_int};
+use core::sync::atomic::{AtomicU64, Ordering};
+
+/// Set by the program, not 0: numa_error() ends the program after it has printed. 0 at the start.
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub static mut numa_exit_on_error: c_int = 0;
+
+/// Set by the program, not 0: numa_warn() ends the program after it has printed. 0 at the start.
+///
+/// Follows numa(3). libnuma ignores it.
+#[unsafe(no_mangle)]
+pub static mut numa_exit_on_warn: c_int = 0;
+
+/// Ends the process if the program asked for it with `flag`, one of the two above.
+fn exit_if(flag: *const c_int) {
+    // SAFETY: the flag is one of the statics above. Volatile, since the program writes it behind the compiler's back.
+    if unsafe { flag.read_volatile() } != 0 {
+        process::exit_with_failure();
+    }
+}
+
+/// Prints what errno means to stderr, and ends the program with status 1 if numa_exit_on_error is set. A program may define
+/// its own numa_error() in its place.
+///
+/// @param where  printed before it, with a colon; NULL: nothing
+///
+/// Follows numa(3). errno stays as it is.
+///
+/// # Safety
+/// where is NULL or a string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_error(r#where: *mut c_char) {
+    // SAFETY: as the caller promises.
+    unsafe { process::print_errno(r#where) };
+    exit_if(&raw const numa_exit_on_error);
+}
+
+/// Begins every warning.
+const WARNING: &core::ffi::CStr = c"libnuma: Warning: ";
+
+/// Whether the warning of this number is to be printed: the first time, or always where the number is not 0 to 63.
+fn first_of_its_number(number: c_int) -> bool {
+    static PRINTED: AtomicU64 = AtomicU64::new(0);
+    match number {
+        0..=63 => PRINTED.fetch_or(1 << number, Ordering::Relaxed) >> number & 1 == 0,
+        _ => true,
+    }
+}
+
+/// What [`numa_warn`] does once its arguments are in a va_list.
+#[cfg(target_arch = "x86_64")]
+unsafe extern "C" fn warn_with_list(number: c_int, format: *const c_char, arguments: *mut core::ffi::c_void) {
+    if !format.is_null() && first_of_its_number(number) {
+        // SAFETY: as the caller of `numa_warn` promises.
+        unsafe { process::print_formatted(WARNING, format, arguments) };
+    }
+    exit_if(&raw const numa_exit_on_warn);
+}
+
+/// Prints a warning to stderr, once for each number from 0 to 63 (others: each time), and ends the program with status 1 if
+/// numa_exit_on_warn is set. A program may define its own numa_warn() in its place.
+///
+/// @param number  which warning this is
+/// @param where   a printf(3) format; its arguments follow
+///
+/// Follows numa(3). errno stays as it is.
+///
+/// # Safety
+/// where is NULL or a printf(3) format, and the arguments that follow fit it.
+// Rust cannot define a variadic function before 1.99. So this one puts its arguments into a va_list as the x86-64 ABI lays
+// it out (a save area for six integer and eight vector registers, of which two integers are named ones) and hands that on.
+#[cfg(target_arch = "x86_64")]
+#[unsafe(no_mangle)]
+#[unsafe(naked)]
+pub unsafe extern "C" fn numa_warn(number: c_int, r#where: *mut c_char) {
+    core::arch::naked_asm!(
+        ".cfi_startproc",
+        "push rbp",
+        ".cfi_def_cfa_offset 16",
+        ".cfi_offset rbp, -16",
+        "mov rbp, rsp",
+        ".cfi_def_cfa_register rbp",
+        "sub rsp, 208",
+        "mov [rsp + 16], rdx",
+        "mov [rsp + 24], rcx",
+        "mov [rsp + 32], r8",
+        "mov [rsp + 40], r9",
+        "test al, al", // how many vector registers are in use
+        "je 2f",
+        "movaps [rsp + 48], xmm0",
+        "movaps [rsp + 64], xmm1",
+        "movaps [rsp + 80], xmm2",
+        "movaps [rsp + 96], xmm3",
+        "movaps [rsp + 112], xmm4",
+        "movaps [rsp + 128], xmm5",
+        "movaps [rsp + 144], xmm6",
+        "movaps [rsp + 160], xmm7",
+        "2:",
+        "mov dword ptr [rsp + 176], 16", // gp_offset: behind number and where
+        "mov dword ptr [rsp + 180], 48", // fp_offset
+        "lea rax, [rbp + 16]",
+        "mov [rsp + 184], rax", // overflow_arg_area
+        "mov [rsp + 192], rsp", // reg_save_area
+        "lea rdx, [rsp + 176]",
+        "call {warn_with_list}",
+        "leave",
+        ".cfi_def_cfa rsp, 8",
+        "ret",
+        ".cfi_endproc",
+        warn_with_list = sym warn_with_list,
+    )
+}
+
+/// As the one above, for machines whose va_list this file does not know. There integers and pointers are passed to a variadic
+/// function as to any other, so that the first six arguments arrive; floating-point ones do not.
+///
+/// # Safety
+/// where is NULL or a printf(3) format whose conversions are integers, pointers and strings, six at most.
+#[cfg(any(not(target_arch = "x86_64"), test))]
+#[cfg_attr(not(target_arch = "x86_64"), unsafe(export_name = "numa_warn"))]
+#[allow(clippy::too_many_arguments, reason = "six of them stand for `...`")]
+pub unsafe extern "C" fn numa_warn_integers(
+    number: c_int,
+    r#where: *mut c_char,
+    a: usize,
+    b: usize,
+    c: usize,
+    d: usize,
+    e: usize,
+    f: usize,
+) {
+    if !r#where.is_null() && first_of_its_number(number) {
+        // SAFETY: as the caller promises.
+        unsafe { process::print_integers(WARNING, r#where, [a, b, c, d, e, f]) };
+    }
+    exit_if(&raw const numa_exit_on_warn);
+}

@@ -1,0 +1,207 @@
+//! Bit sets, a word at a time: what a `struct bitmask` means.
+//!
+//! A set has a length in bits. A bit at or beyond the length reads 0 and is never written, also where the last word has room
+//! for more: what a program keeps in those bits stays as it is.
+
+use core::cell::Cell;
+
+/// The word that the kernel's and libnuma's masks are made of: C's unsigned long.
+pub type Word = usize;
+
+/// Bits in a word.
+pub const WORD_BITS: usize = Word::BITS as usize;
+
+/// A bit set to read. Two sets may share words, as C programs let them: hence the cells.
+#[derive(Clone, Copy)]
+pub struct Bits<'a> {
+    words: &'a [Cell<Word>],
+    length: usize,
+}
+
+impl<'a> Bits<'a> {
+    /// The first `length` bits of `words`, or all of them where `words` has fewer.
+    pub fn new(words: &'a [Cell<Word>], length: usize) -> Self {
+        let room = words.len().saturating_mul(WORD_BITS);
+        Bits { words, length: length.min(room) }
+    }
+
+    /// The number of bits.
+    pub fn length(self) -> usize {
+        self.length
+    }
+
+    /// Which bits of the word at `index` belong to the set.
+    fn within(self, index: usize) -> Word {
+        match self.length.saturating_sub(index.saturating_mul(WORD_BITS)) {
+            0 => 0,
+            left if left < WORD_BITS => (1 << left) - 1,
+            _ => Word::MAX,
+        }
+    }
+
+    /// The word at `index`, with 0 for the bits beyond the set.
+    pub fn word(self, index: usize) -> Word {
+        self.words.get(index).map_or(0, Cell::get) & self.within(index)
+    }
+
+    /// The words of the set in order, with 0 for the bits beyond it.
+    pub fn words(self) -> impl DoubleEndedIterator<Item = Word> + ExactSizeIterator {
+        let used = self.length.div_ceil(WORD_BITS);
+        (0..used).map(move |index| self.word(index))
+    }
+
+    /// Whether `bit` is set.
+    pub fn contains(self, bit: usize) -> bool {
+        self.word(bit / WORD_BITS) >> (bit % WORD_BITS) & 1 == 1
+    }
+
+    /// The number of bits that are set.
+    pub fn weight(self) -> usize {
+        self.words().map(|word| word.count_ones() as usize).sum()
+    }
+
+    /// The highest bit that is set.
+    pub fn highest(self) -> Option<usize> {
+        let (index, word) = self.words().enumerate().rfind(|&(_, word)| word != 0)?;
+        Some((index + 1) * WORD_BITS - 1 - word.leading_zeros() as usize)
+    }
+
+    /// Whether both have the same bits set, whatever their lengths.
+    pub fn equals(self, other: Bits) -> bool {
+        let longer = self.words().len().max(other.words().len());
+        (0..longer).all(|index| self.word(index) == other.word(index))
+    }
+}
+
+/// A bit set to change.
+#[derive(Clone, Copy)]
+pub struct BitsMut<'a>(Bits<'a>);
+
+impl<'a> BitsMut<'a> {
+    /// As [`Bits::new`].
+    pub fn new(words: &'a [Cell<Word>], length: usize) -> Self {
+        BitsMut(Bits::new(words, length))
+    }
+
+    /// Replaces the word at `index` by what `change` makes of it, for the bits that belong to the set.
+    fn update(self, index: usize, change: impl FnOnce(Word) -> Word) {
+        if let Some(cell) = self.0.words.get(index) {
+            let within = self.0.within(index);
+            cell.set(cell.get() & !within | change(cell.get()) & within);
+        }
+    }
+
+    /// Sets `bit`, if it belongs to the set.
+    pub fn set(self, bit: usize) {
+        self.update(bit / WORD_BITS, |word| word | 1 << (bit % WORD_BITS));
+    }
+
+    /// Clears `bit`, if it belongs to the set.
+    pub fn clear(self, bit: usize) {
+        self.update(bit / WORD_BITS, |word| word & !(1 << (bit % WORD_BITS)));
+    }
+
+    /// Sets every bit to `value`.
+    pub fn fill(self, value: bool) {
+        let word = if value { Word::MAX } else { 0 };
+        for index in 0..self.0.words().len() {
+            self.update(index, |_| word);
+        }
+    }
+
+    /// Makes the set equal to `from`: what does not fit is left out, what `from` lacks becomes 0.
+    pub fn copy_from(self, from: Bits) {
+        for index in 0..self.0.words().len() {
+            self.update(index, |_| from.word(index));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    /// Words for `length` bits, and one more to see that nothing is written behind the end.
+    fn room(length: usize, word: Word) -> Vec<Cell<Word>> {
+        vec![Cell::new(word); length.div_ceil(WORD_BITS) + 1]
+    }
+
+    fn members(bits: Bits) -> BTreeSet<usize> {
+        (0..bits.length() + 2 * WORD_BITS).filter(|&bit| bits.contains(bit)).collect()
+    }
+
+    /// A length around the places where words end, and members, some of them beyond the length.
+    fn a_set() -> impl Strategy<Value = (usize, BTreeSet<usize>)> {
+        let length = prop_oneof![Just(0usize), Just(1), 62usize..67, 126usize..131, 0usize..1100];
+        length.prop_flat_map(|length| (Just(length), prop::collection::btree_set(0..length + 70, 0..40)))
+    }
+
+    fn build(length: usize, members: &BTreeSet<usize>) -> Vec<Cell<Word>> {
+        let words = room(length, 0);
+        let bits = BitsMut::new(&words, length);
+        members.iter().for_each(|&bit| bits.set(bit));
+        words
+    }
+
+    proptest! {
+        #[test]
+        fn a_set_is_what_a_simple_set_of_numbers_is((length, wanted) in a_set(), removed in 0usize..1200) {
+            let words = build(length, &wanted);
+            let bits = Bits::new(&words, length);
+            let mut model: BTreeSet<usize> = wanted.into_iter().filter(|&bit| bit < length).collect();
+            prop_assert_eq!(members(bits), model.clone());
+            prop_assert_eq!(bits.weight(), model.len());
+            prop_assert_eq!(bits.highest(), model.last().copied());
+            BitsMut::new(&words, length).clear(removed);
+            model.remove(&removed);
+            prop_assert_eq!(members(bits), model);
+            prop_assert_eq!(words[words.len() - 1].get(), 0);
+        }
+
+        #[test]
+        fn sets_are_equal_when_their_members_are((a_length, a) in a_set(), (b_length, b) in a_set(), same in any::<bool>()) {
+            let b = if same { a.clone() } else { b };
+            let (a_words, b_words) = (build(a_length, &a), build(b_length, &b));
+            let (a, b) = (Bits::new(&a_words, a_length), Bits::new(&b_words, b_length));
+            prop_assert_eq!(a.equals(b), members(a) == members(b));
+            prop_assert_eq!(b.equals(a), a.equals(b));
+        }
+
+        #[test]
+        fn a_copy_is_cut_to_the_receiver_and_filled_with_zeros((from_length, from) in a_set(), (to_length, to) in a_set()) {
+            let (from_words, to_words) = (build(from_length, &from), build(to_length, &to));
+            let from = Bits::new(&from_words, from_length);
+            BitsMut::new(&to_words, to_length).copy_from(from);
+            let expected: BTreeSet<usize> = members(from).into_iter().filter(|&bit| bit < to_length).collect();
+            prop_assert_eq!(members(Bits::new(&to_words, to_length)), expected);
+        }
+
+        #[test]
+        fn bits_beyond_the_length_are_neither_read_nor_written(length in 0usize..300, value in any::<bool>()) {
+            let stray = 0xaaaa_aaaa_aaaa_aaaa;
+            let words = room(length, stray);
+            let bits = BitsMut::new(&words, length);
+            bits.fill(value);
+            prop_assert_eq!(bits.0.weight(), if value { length } else { 0 });
+            for bit in length..words.len() * WORD_BITS {
+                prop_assert!(!bits.0.contains(bit));
+                prop_assert_eq!(words[bit / WORD_BITS].get() >> (bit % WORD_BITS) & 1, stray >> (bit % WORD_BITS) & 1);
+            }
+        }
+    }
+
+    #[test]
+    fn a_set_copied_onto_its_own_words_stays_as_it_is() {
+        let words = build(130, &BTreeSet::from([0, 64, 129]));
+        BitsMut::new(&words, 130).copy_from(Bits::new(&words, 130));
+        assert_eq!(members(Bits::new(&words, 130)), BTreeSet::from([0, 64, 129]));
+    }
+
+    #[test]
+    fn a_length_beyond_the_words_is_cut_to_them() {
+        let words = room(0, Word::MAX);
+        assert_eq!(Bits::new(&words, usize::MAX).length(), WORD_BITS);
+    }
+}

@@ -1,0 +1,8 @@
+//! The only floor that talks to the kernel and to libc. The unsafe code of the library lives here and, for the pointers that
+//! C hands in, in `abi`.
+
+pub mod errno;
+pub mod files;
+pub mod kernel;
+pub mod memory;
+pub mod process;

@@ -1,0 +1,230 @@
+//! Debian packages without installing anything: apt works on a source list, package lists and a dpkg state of
+//! our own, dpkg only unpacks. Needs no root and leaves the machine's sources and packages as they are.
+
+use anyhow::{Context, Result, bail, ensure};
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// One suite of the Debian mirror this machine uses.
+pub struct Apt {
+    work: PathBuf,
+    options: Vec<String>,
+}
+
+/// The Debian archive as the machine's apt configuration has it.
+struct Mirror {
+    uri: String,
+    signed_by: Option<String>,
+}
+
+impl Apt {
+    /// Reads the lists of `suite`; everything is kept below `work`.
+    pub fn open(work: &Path, suite: &str, architecture: &str) -> Result<Self> {
+        let mirror = Mirror::find()?;
+        for directory in ["lists/partial", "cache/archives/partial"] {
+            fs::create_dir_all(work.join(directory))?;
+        }
+        let signed_by = match mirror.signed_by {
+            Some(keyring) => format!(" signed-by={keyring}"),
+            None => String::new(),
+        };
+        fs::write(
+            work.join("sources.list"),
+            format!(
+                "deb [arch={architecture} target=Packages{signed_by}] {} {suite} main\n",
+                mirror.uri
+            ),
+        )?;
+        // Nothing counts as installed: what is fetched is complete, whatever this machine has.
+        fs::write(work.join("status"), "")?;
+        let at = |name: &str| work.join(name).display().to_string();
+        let options = [
+            ("Dir::Etc::SourceList", at("sources.list")),
+            ("Dir::Etc::SourceParts", "/dev/null".into()),
+            ("Dir::Etc::Preferences", "/dev/null".into()),
+            ("Dir::Etc::PreferencesParts", "/dev/null".into()),
+            ("Dir::State", work.display().to_string()),
+            ("Dir::State::Lists", at("lists/")),
+            ("Dir::State::Status", at("status")),
+            ("Dir::Cache", at("cache/")),
+            ("Dir::Cache::Archives", at("cache/archives/")),
+            // Official container images clear this one, and every call would read the lists anew.
+            ("Dir::Cache::PkgCache", "pkgcache.bin".into()),
+            ("APT::Architecture", architecture.into()),
+            ("APT::Architectures::", architecture.into()),
+            ("APT::Default-Release", String::new()),
+            ("Acquire::Languages", "none".into()),
+            // root would otherwise download as the user _apt, who may not see our directory.
+            ("APT::Sandbox::User", "root".into()),
+            ("Debug::NoLocking", "true".into()),
+        ]
+        .map(|(name, value)| format!("-o{name}={value}"));
+        let apt = Self {
+            work: work.into(),
+            options: options.into(),
+        };
+        let mut update = apt.command("apt-get");
+        // A list that cannot be had is an error, not a warning.
+        run(update.args(["update", "-qq", "--error-on=any"]))?;
+        Ok(apt)
+    }
+
+    /// Unpacks a package and everything it depends on into `root`.
+    pub fn unpack_with_dependencies(&self, package: &str, root: &Path) -> Result<()> {
+        run(self.command("apt-get").args([
+            "install",
+            "-qq",
+            "--yes",
+            "--no-install-recommends",
+            "--download-only",
+            package,
+        ]))?;
+        self.unpack_archives(&self.work.join("cache/archives"), root)
+    }
+
+    /// Unpacks one package alone into `root`.
+    pub fn unpack(&self, package: &str, root: &Path) -> Result<()> {
+        let archives = self.work.join("downloads");
+        fs::create_dir_all(&archives)?;
+        let mut download = self.command("apt-get");
+        run(download
+            .args(["download", "-qq", package])
+            .current_dir(&archives))?;
+        self.unpack_archives(&archives, root)
+    }
+
+    fn unpack_archives(&self, archives: &Path, root: &Path) -> Result<()> {
+        fs::create_dir_all(root)?;
+        for entry in fs::read_dir(archives)? {
+            let archive = entry?.path();
+            if archive.extension().is_some_and(|extension| extension == "deb") {
+                run(Command::new("dpkg").arg("-x").arg(&archive).arg(root))?;
+                fs::remove_file(&archive)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The names of the packages that `package` depends on.
+    pub fn dependencies(&self, package: &str) -> Result<Vec<String>> {
+        let depends = run(self.command("apt-cache").args(["depends", "-i", package]))?;
+        let names = depends
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("Depends: "));
+        Ok(names.map(String::from).collect())
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .args(&self.options);
+        command
+    }
+}
+
+impl Mirror {
+    fn find() -> Result<Self> {
+        let targets = run(Command::new("apt-get").args([
+            "indextargets",
+            "--no-release-info",
+            "--format",
+            "$(REPO_URI) $(RELEASE) $(COMPONENT) $(SOURCESENTRY)",
+        ]))
+        .context("this machine has no apt")?;
+        let os_release = fs::read_to_string("/etc/os-release").unwrap_or_default();
+        let Some((uri, entry)) = mirror_among(&targets, &os_release) else {
+            bail!("this machine's apt has no Debian archive to fetch from");
+        };
+        let sources = entry.rsplit_once(':').map_or(entry, |(file, _line)| file);
+        let sources = fs::read_to_string(sources).unwrap_or_default();
+        Ok(Self {
+            uri: uri.into(),
+            signed_by: keyring(&sources).map(String::from),
+        })
+    }
+}
+
+/// Among the machine's index targets the one of Debian's main archive: not of its security archive, which does not
+/// hold whole suites, and not a third party's, which use Debian's suite names but other components.
+fn mirror_among<'a>(targets: &'a str, os_release: &str) -> Option<(&'a str, &'a str)> {
+    let codename = os_release
+        .lines()
+        .find_map(|line| line.strip_prefix("VERSION_CODENAME="))
+        .unwrap_or_default()
+        .trim_matches('"');
+    if !os_release.lines().any(|line| line == "ID=debian") {
+        return None;
+    }
+    let whole = ["oldstable", "stable", "testing", "unstable", "sid"];
+    targets.lines().find_map(|line| {
+        let mut words = line.splitn(4, ' ');
+        let (uri, release, component) = (words.next()?, words.next()?, words.next()?);
+        let archive = component == "main" && (release == codename || whole.contains(&release));
+        archive.then_some((uri, words.next().unwrap_or_default()))
+    })
+}
+
+/// The keyring file a source list names, in either format; none means apt's trusted keys.
+fn keyring(sources: &str) -> Option<&str> {
+    sources
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#'))
+        .find_map(|line| {
+            let at = line.to_ascii_lowercase().find("signed-by")?;
+            let value = line[at + "signed-by".len()..].trim_start_matches([':', '=', ' ']);
+            let path = value.split([' ', ']', ',']).next()?;
+            path.starts_with('/').then_some(path)
+        })
+}
+
+/// Runs a command to its end and gives what it printed; its complaints become the error.
+pub fn run(command: &mut Command) -> Result<String> {
+    let name: OsString = command.get_program().into();
+    let output = command
+        .env("LC_ALL", "C")
+        .output()
+        .with_context(|| format!("cannot run {}", name.display()))?;
+    ensure!(
+        output.status.success(),
+        "{command:?} failed with {}:\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mirror_is_debians_main_archive_and_no_other() {
+        let targets = "http://other/debian bookworm stable /etc/apt/other.list:1\n\
+            http://mirror/debian-security/ bookworm-security main /etc/apt/a.sources:2\n\
+            http://mirror/debian/ bookworm main /etc/apt/a.sources:1\n";
+        let debian = "ID=debian\nVERSION_CODENAME=bookworm\n";
+        assert_eq!(
+            mirror_among(targets, debian),
+            Some(("http://mirror/debian/", "/etc/apt/a.sources:1"))
+        );
+        let derived = "ID=derived\nVERSION_CODENAME=bookworm\n";
+        assert_eq!(mirror_among(targets, derived), None);
+    }
+
+    #[test]
+    fn the_keyring_is_read_from_both_kinds_of_source_lists() {
+        assert_eq!(
+            keyring("Types: deb\nSigned-By: /k/debian.gpg\n"),
+            Some("/k/debian.gpg")
+        );
+        assert_eq!(
+            keyring("deb [arch=amd64 signed-by=/k/debian.gpg] http://mirror bookworm main"),
+            Some("/k/debian.gpg")
+        );
+        assert_eq!(keyring("# signed-by=/k/x\ndeb http://mirror bookworm main"), None);
+    }
+}

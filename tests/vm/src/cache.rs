@@ -1,0 +1,321 @@
+//! What a guest needs beside the programs: QEMU, busybox, an ext4 disk and a kernel. Taken from the machine where it
+//! has them, fetched into the cache directory where not.
+
+use crate::apt::{self, Apt};
+use crate::tree;
+use anyhow::{Context, Result, bail, ensure};
+use std::env;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tempfile::TempDir;
+
+/// What depends on the kind of processor. Another one is another entry in [`ARCHITECTURES`].
+pub struct Architecture {
+    name: &'static str,
+    debian: &'static str,
+    pub triplet: &'static str,
+    loader: &'static str,
+    qemu: &'static str,
+    qemu_package: &'static str,
+    kernel_package: &'static str,
+}
+
+const ARCHITECTURES: &[Architecture] = &[Architecture {
+    name: "x86_64",
+    debian: "amd64",
+    triplet: "x86_64-linux-gnu",
+    loader: "ld-linux-x86-64.so.2",
+    qemu: "qemu-system-x86_64",
+    qemu_package: "qemu-system-x86",
+    kernel_package: "linux-image-cloud-amd64",
+}];
+
+/// The Debian suite that programs are taken from.
+const PROGRAMS: &str = "trixie";
+
+/// The Debian suites that kernels are taken from; one that is not named here is looked for in the newest.
+const KERNELS: &[(&str, &str)] = &[("6.1", "bookworm"), ("6.12", "trixie"), (NEWEST, "sid")];
+const NEWEST: &str = "newest";
+
+/// 7.2, which Debian 12 has, corrupts the guest's registers under load.
+const OLDEST_QEMU: u32 = 8;
+
+const DISK_SIZE: u64 = 64 << 20;
+
+pub struct Cache {
+    directory: PathBuf,
+    pub architecture: &'static Architecture,
+}
+
+/// A program of the machine's own, or one unpacked from packages.
+pub struct Program {
+    path: PathBuf,
+    /// Where the packages are unpacked. Such a program runs on the C library unpacked with it.
+    root: Option<PathBuf>,
+    architecture: &'static Architecture,
+}
+
+pub struct Machine {
+    pub qemu: Program,
+    pub busybox: PathBuf,
+    pub disk: PathBuf,
+    pub kernel: PathBuf,
+}
+
+impl Cache {
+    pub fn new(directory: PathBuf) -> Result<Self> {
+        let architecture = ARCHITECTURES
+            .iter()
+            .find(|architecture| architecture.name == env::consts::ARCH);
+        let Some(architecture) = architecture else {
+            bail!(
+                "the guest runs this machine's programs, and there is a guest for x86-64 only, not yet for {}; \
+                 run the tests on an x86-64 machine, or add QEMU's and the kernel's names to ARCHITECTURES",
+                env::consts::ARCH
+            );
+        };
+        let directory = std::path::absolute(directory)?;
+        fs::create_dir_all(&directory)
+            .with_context(|| format!("cannot make the cache {}", directory.display()))?;
+        Ok(Self {
+            directory,
+            architecture,
+        })
+    }
+
+    /// Everything for a guest with this kernel, fetched if it is not there.
+    pub fn machine(&self, kernel: &str) -> Result<Machine> {
+        Ok(Machine {
+            qemu: self.qemu()?,
+            busybox: self.busybox()?,
+            disk: self.disk()?,
+            kernel: self.kernel(kernel)?,
+        })
+    }
+
+    fn qemu(&self) -> Result<Program> {
+        if let Some(path) = on_path(self.architecture.qemu) {
+            let own = self.own(path);
+            if own.qemu_version().is_ok_and(|major| major >= OLDEST_QEMU) {
+                return Ok(own);
+            }
+        }
+        let fetched = self.unpacked(self.architecture.qemu_package, self.architecture.qemu)?;
+        fetched.qemu_version().context("the fetched QEMU")?;
+        Ok(fetched)
+    }
+
+    fn busybox(&self) -> Result<PathBuf> {
+        // The guest has nothing else at first: only a static one will do.
+        if let Some(path) = on_path("busybox") {
+            if tree::libraries(&path)?.is_empty() {
+                return Ok(path);
+            }
+        }
+        Ok(self.unpacked("busybox-static", "busybox")?.path)
+    }
+
+    /// An empty ext4 file system; guests write to a copy of their own.
+    fn disk(&self) -> Result<PathBuf> {
+        self.keep("ext4.img", |work| {
+            let image = work.join("image");
+            File::create(&image)?.set_len(DISK_SIZE)?;
+            let mkfs = match on_path("mkfs.ext4") {
+                Some(path) => self.own(path),
+                None => self.unpacked("e2fsprogs", "mkfs.ext4")?,
+            };
+            apt::run(mkfs.command().args(["-q", "-F"]).arg(&image))?;
+            Ok(image)
+        })
+    }
+
+    /// A kernel by version, or the newest, or a file.
+    fn kernel(&self, kernel: &str) -> Result<PathBuf> {
+        if kernel.contains('/') {
+            ensure!(Path::new(kernel).is_file(), "there is no kernel {kernel}");
+            return Ok(std::path::absolute(kernel)?);
+        }
+        self.keep(&format!("kernel-{kernel}"), |work| {
+            let suite = KERNELS
+                .iter()
+                .find(|(name, _)| *name == kernel)
+                .map_or("sid", |(_, suite)| suite);
+            let apt = self.apt(work, suite)?;
+            // linux-image-cloud-… is an empty package that needs linux-image-VERSION-…; newer kernels lie one
+            // step further, in linux-binary-VERSION-….
+            let mut package = self.architecture.kernel_package.to_string();
+            let is_kernel =
+                |name: &String| name.starts_with("linux-image-") || name.starts_with("linux-binary-");
+            while let Some(next) = apt.dependencies(&package)?.into_iter().find(is_kernel) {
+                package = next;
+            }
+            ensure!(
+                kernel == NEWEST || is_version(&package, kernel),
+                "Debian has no kernel {kernel}: {suite} has {package}"
+            );
+            let root = work.join("root");
+            apt.unpack(&package, &root)?;
+            find(&root, &|name| name.starts_with("vmlinuz"))
+                .with_context(|| format!("{package} holds no vmlinuz"))
+        })
+    }
+
+    /// A program from a Debian package, unpacked with all it depends on.
+    fn unpacked(&self, package: &str, program: &str) -> Result<Program> {
+        let root = self.keep(package, |work| {
+            let root = work.join("root");
+            let apt = self.apt(work, PROGRAMS)?;
+            apt.unpack_with_dependencies(package, &root)?;
+            Ok(root)
+        })?;
+        let path = ["usr/bin", "usr/sbin", "bin", "sbin"]
+            .iter()
+            .map(|directory| root.join(directory).join(program))
+            .find(|path| path.is_file())
+            .with_context(|| format!("{package} holds no {program}"))?;
+        Ok(Program {
+            path,
+            root: Some(root),
+            architecture: self.architecture,
+        })
+    }
+
+    fn own(&self, path: PathBuf) -> Program {
+        Program {
+            path,
+            root: None,
+            architecture: self.architecture,
+        }
+    }
+
+    fn apt(&self, work: &Path, suite: &str) -> Result<Apt> {
+        Apt::open(&work.join("apt"), suite, self.architecture.debian)
+    }
+
+    /// The file or directory `name` in the cache, made if it is missing. It is made elsewhere and renamed when
+    /// complete, so an interruption leaves nothing half-made and two at once do not harm each other.
+    fn keep(&self, name: &str, make: impl FnOnce(&Path) -> Result<PathBuf>) -> Result<PathBuf> {
+        let kept = self.directory.join(name);
+        if kept.exists() {
+            return Ok(kept);
+        }
+        eprintln!("vm: fetching {name}");
+        let work = TempDir::with_prefix_in("partial-", &self.directory)?;
+        let made = make(work.path())
+            .with_context(|| format!("cannot fetch {name}\n{}", self.what_to_install()))?;
+        match fs::rename(made, &kept) {
+            Err(_) if kept.exists() => {}
+            renamed => renamed?,
+        }
+        Ok(kept)
+    }
+
+    fn what_to_install(&self) -> String {
+        let commands = [
+            (
+                "apt-get",
+                "apt-get install --no-install-recommends qemu-system-x86 busybox-static e2fsprogs",
+            ),
+            ("dnf", "dnf install qemu-system-x86-core busybox e2fsprogs"),
+            ("zypper", "zypper install qemu-x86 busybox-static e2fsprogs"),
+            ("pacman", "pacman -S qemu-system-x86 busybox e2fsprogs"),
+        ];
+        let command = commands
+            .iter()
+            .find(|(manager, _)| on_path(manager).is_some())
+            .map_or("", |(_, command)| command);
+        format!(
+            "to do without fetching, install QEMU {OLDEST_QEMU} or newer, a static busybox and mkfs.ext4:\n    \
+             {command}\nand name a kernel image that has NVMe and ext4 built in: --kernel /path/to/vmlinuz"
+        )
+    }
+}
+
+impl Program {
+    pub fn command(&self) -> Command {
+        let Some(root) = &self.root else {
+            return Command::new(&self.path);
+        };
+        let libraries = root.join("usr/lib").join(self.architecture.triplet);
+        let mut command = Command::new(libraries.join(self.architecture.loader));
+        command
+            .arg("--library-path")
+            .arg(&libraries)
+            .arg(&self.path);
+        command
+    }
+
+    /// A command for QEMU, which must be told where its firmware and modules are when it is not installed.
+    pub fn qemu(&self) -> Command {
+        let mut command = self.command();
+        if let Some(root) = &self.root {
+            let modules = root.join("usr/lib").join(self.architecture.triplet);
+            command.env("QEMU_MODULE_DIR", modules.join("qemu"));
+            for firmware in ["usr/share/qemu", "usr/share/seabios"] {
+                command.arg("-L").arg(root.join(firmware));
+            }
+        }
+        command
+    }
+
+    fn qemu_version(&self) -> Result<u32> {
+        let output = apt::run(self.command().arg("--version"))?;
+        major_version(&output).with_context(|| format!("what version is {output:?}?"))
+    }
+}
+
+/// `QEMU emulator version 10.0.2 (Debian …)`
+fn major_version(output: &str) -> Option<u32> {
+    let (_, version) = output.split_once("version ")?;
+    version.split('.').next()?.parse().ok()
+}
+
+/// Whether `linux-image-6.1.0-56-cloud-amd64` is a `6.1`.
+fn is_version(package: &str, version: &str) -> bool {
+    let rest = package
+        .trim_start_matches("linux-image-")
+        .trim_start_matches("linux-binary-")
+        .strip_prefix(version);
+    rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+fn on_path(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    // An unprivileged user's PATH often lacks the sbin directories, where mkfs is.
+    env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/sbin".into()])
+        .map(|directory| directory.join(program))
+        .find(|path| path.is_file())
+}
+
+/// The first file below `directory` whose name fits.
+fn find(directory: &Path, fits: &dyn Fn(&str) -> bool) -> Option<PathBuf> {
+    let mut entries = fs::read_dir(directory).ok()?.flatten();
+    entries.find_map(|entry| {
+        let kind = entry.file_type().ok()?;
+        if kind.is_dir() {
+            return find(&entry.path(), fits);
+        }
+        (kind.is_file() && fits(entry.file_name().to_str()?)).then(|| entry.path())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn qemus_major_version_is_read_from_its_first_line() {
+        let output = "QEMU emulator version 10.0.2 (Debian 1:10.0.2+ds-2)\nCopyright";
+        assert_eq!(major_version(output), Some(10));
+        assert_eq!(major_version("no such thing"), None);
+    }
+
+    #[test]
+    fn a_package_is_of_a_version_only_up_to_a_whole_number() {
+        assert!(is_version("linux-image-6.1.0-56-cloud-amd64", "6.1"));
+        assert!(is_version("linux-binary-7.2.13+deb14-cloud-amd64", "7.2"));
+        assert!(!is_version("linux-image-6.12.107+deb13-cloud-amd64", "6.1"));
+    }
+}

@@ -1,0 +1,175 @@
+//! The machines a guest can look like. A new shape is a new entry in [`SHAPES`].
+
+/// One NUMA node: how many CPUs and how much memory (MiB) it has. Either may be 0.
+pub struct Node {
+    pub cpus: u32,
+    pub memory: u32,
+}
+
+pub struct Shape {
+    pub name: &'static str,
+    pub about: &'static str,
+    pub nodes: &'static [Node],
+    /// Row per node; empty means the firmware's default (10 at home, 20 elsewhere).
+    pub distances: &'static [&'static [u8]],
+}
+
+const fn node(cpus: u32, memory: u32) -> Node {
+    Node { cpus, memory }
+}
+
+/// The shape used where none is named.
+pub const DEFAULT: &str = "four-nodes";
+
+pub const SHAPES: &[Shape] = &[
+    Shape {
+        name: DEFAULT,
+        about: "four equal nodes, one CPU each",
+        nodes: &[node(1, 512), node(1, 512), node(1, 512), node(1, 512)],
+        distances: &[],
+    },
+    Shape {
+        name: "one-node",
+        about: "a machine without NUMA, as most are",
+        nodes: &[node(4, 1024)],
+        distances: &[],
+    },
+    Shape {
+        name: "two-nodes",
+        about: "two sockets of two CPUs",
+        nodes: &[node(2, 768), node(2, 768)],
+        distances: &[],
+    },
+    Shape {
+        name: "eight-nodes",
+        about: "two boards of four nodes: pairs are near, the other board is far",
+        nodes: &[
+            node(1, 256),
+            node(1, 256),
+            node(1, 256),
+            node(1, 256),
+            node(1, 256),
+            node(1, 256),
+            node(1, 256),
+            node(1, 256),
+        ],
+        distances: &[
+            &[10, 12, 16, 16, 32, 32, 32, 32],
+            &[12, 10, 16, 16, 32, 32, 32, 32],
+            &[16, 16, 10, 12, 32, 32, 32, 32],
+            &[16, 16, 12, 10, 32, 32, 32, 32],
+            &[32, 32, 32, 32, 10, 12, 16, 16],
+            &[32, 32, 32, 32, 12, 10, 16, 16],
+            &[32, 32, 32, 32, 16, 16, 10, 12],
+            &[32, 32, 32, 32, 16, 16, 12, 10],
+        ],
+    },
+    Shape {
+        name: "memory-only-node",
+        about: "two nodes with CPUs and a far one of memory alone, as CXL memory is",
+        nodes: &[node(2, 512), node(2, 512), node(0, 512)],
+        distances: &[&[10, 20, 40], &[20, 10, 40], &[40, 40, 10]],
+    },
+    Shape {
+        name: "node-without-memory",
+        about: "three whole nodes and one that has a CPU but no memory",
+        nodes: &[node(1, 512), node(1, 512), node(1, 512), node(1, 0)],
+        distances: &[],
+    },
+];
+
+pub fn find(name: &str) -> Option<&'static Shape> {
+    SHAPES.iter().find(|shape| shape.name == name)
+}
+
+impl Shape {
+    /// QEMU's arguments for this shape; `memory` (MiB) replaces the size of every node that has memory.
+    pub fn qemu_args(&self, memory: Option<u32>) -> Vec<String> {
+        let size = |node: &Node| match node.memory {
+            0 => 0,
+            usual => memory.unwrap_or(usual),
+        };
+        let total: u32 = self.nodes.iter().map(size).sum();
+        let cpus: u32 = self.nodes.iter().map(|node| node.cpus).sum();
+        let mut args = vec![
+            "-m".into(),
+            format!("{total}M"),
+            "-smp".into(),
+            format!("{cpus},sockets={cpus}"),
+        ];
+        let mut next_cpu = 0;
+        for (id, node) in self.nodes.iter().enumerate() {
+            let mut numa = format!("node,nodeid={id}");
+            if node.cpus > 0 {
+                numa += &format!(",cpus={next_cpu}-{}", next_cpu + node.cpus - 1);
+                next_cpu += node.cpus;
+            }
+            if node.memory > 0 {
+                let object = format!("memory-backend-ram,id=m{id},size={}M", size(node));
+                args.extend(["-object".into(), object]);
+                numa += &format!(",memdev=m{id}");
+            }
+            args.extend(["-numa".into(), numa]);
+        }
+        for (src, row) in self.distances.iter().enumerate() {
+            for (dst, val) in row.iter().enumerate() {
+                let dist = format!("dist,src={src},dst={dst},val={val}");
+                args.extend(["-numa".into(), dist]);
+            }
+        }
+        args
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(name: &str, memory: Option<u32>) -> String {
+        find(name).unwrap().qemu_args(memory).join(" ")
+    }
+
+    #[test]
+    fn four_nodes_have_one_cpu_and_512_mib_each() {
+        let args = args("four-nodes", None);
+        assert!(args.starts_with("-m 2048M -smp 4,sockets=4 "));
+        assert!(args.contains(
+            "-object memory-backend-ram,id=m3,size=512M -numa node,nodeid=3,cpus=3-3,memdev=m3"
+        ));
+        assert!(!args.contains("dist"));
+    }
+
+    #[test]
+    fn a_memory_only_node_has_no_cpus() {
+        assert!(args("memory-only-node", None).contains("-numa node,nodeid=2,memdev=m2"));
+    }
+
+    #[test]
+    fn a_node_without_memory_has_no_memdev() {
+        let args = args("node-without-memory", None);
+        assert!(args.ends_with("-numa node,nodeid=3,cpus=3-3"));
+        assert!(args.starts_with("-m 1536M"));
+    }
+
+    #[test]
+    fn another_memory_size_leaves_a_node_without_memory_as_it_is() {
+        let args = args("node-without-memory", Some(256));
+        assert!(args.starts_with("-m 768M"));
+        assert!(args.ends_with("-numa node,nodeid=3,cpus=3-3"));
+    }
+
+    #[test]
+    fn distances_are_square_symmetric_and_ten_at_home() {
+        for shape in SHAPES.iter().filter(|shape| !shape.distances.is_empty()) {
+            let d = shape.distances;
+            assert_eq!(d.len(), shape.nodes.len(), "{}", shape.name);
+            for (i, row) in d.iter().enumerate() {
+                assert_eq!(row.len(), d.len(), "{}", shape.name);
+                assert_eq!(row[i], 10, "{}", shape.name);
+                for (j, val) in row.iter().enumerate() {
+                    assert_eq!(*val, d[j][i], "{}", shape.name);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! The guest's file tree: built in memory from host files, written as the cpio archive the kernel unpacks.
+
+use anyhow::{Context, Result, bail, ensure};
+use cpio::newc;
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Component, Path, PathBuf};
+use std::process::Command;
+
+enum Entry {
+    Directory,
+    Link(PathBuf),
+    Text(String, u32),
+    Host(PathBuf, u32),
+}
+
+/// Paths in the guest are kept without the leading slash and without symbolic links in their directories.
+pub struct Tree {
+    entries: BTreeMap<PathBuf, Entry>,
+}
+
+/// What init mounts something on: a file put below would be hidden.
+const MOUNTED: &[&str] = &["proc", "sys", "dev", "tmp", "mnt/huge", "mnt/ext4"];
+
+impl Tree {
+    /// A root with busybox and init. All library directories are one, so that a library found anywhere on the
+    /// host lies where the guest's loader looks, whatever distribution the host is.
+    pub fn new(busybox: &Path, init: &str, triplet: &str) -> Result<Self> {
+        let mut tree = Self {
+            entries: BTreeMap::new(),
+        };
+        for directory in ["usr/bin", "usr/lib", "etc", "root", "run", "var", "sys/fs"] {
+            tree.directory(Path::new(directory));
+        }
+        for directory in MOUNTED {
+            tree.directory(Path::new(directory));
+        }
+        for (link, target) in [
+            ("bin", "usr/bin"),
+            ("sbin", "usr/bin"),
+            ("lib", "usr/lib"),
+            ("lib64", "usr/lib"),
+            ("usr/sbin", "bin"),
+            ("usr/lib64", "lib"),
+            ("usr/bin/sh", "busybox"),
+        ] {
+            tree.link(Path::new(link), Path::new(target));
+        }
+        tree.link(&Path::new("usr/lib").join(triplet), Path::new("."));
+        tree.copy(busybox, Path::new("usr/bin/busybox"))?;
+        tree.text("init", init, 0o755);
+        let passwd = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n";
+        tree.text("etc/passwd", passwd, 0o644);
+        tree.text("etc/group", "root:x:0:\nnogroup:x:65534:\n", 0o644);
+        tree.text("etc/hostname", "numars-vm\n", 0o644);
+        Ok(tree)
+    }
+
+    pub fn text(&mut self, guest: &str, text: &str, mode: u32) {
+        let guest = self.make_way(Path::new(guest));
+        self.entries.insert(guest, Entry::Text(text.into(), mode));
+    }
+
+    /// Puts a host file or a whole directory at `guest`, in place of what is there.
+    pub fn add(&mut self, host: &Path, guest: &Path) -> Result<()> {
+        let relative = guest.strip_prefix("/").unwrap_or(guest);
+        if let Some(mounted) = MOUNTED.iter().find(|dir| relative.starts_with(dir)) {
+            bail!("/{mounted} is mounted over in the guest, choose another place than {guest:?}");
+        }
+        self.copy(host, relative)
+    }
+
+    /// Puts an executable at `guest` and every shared library it needs where the guest's loader finds it.
+    pub fn program(&mut self, host: &Path, guest: &Path) -> Result<()> {
+        self.copy(host, guest)?;
+        for (name, library) in libraries(host)? {
+            // The interpreter is asked for by its path, a library by its SONAME alone.
+            let guest = if name.is_absolute() {
+                name
+            } else {
+                Path::new("usr/lib").join(name)
+            };
+            let guest = self.make_way(&guest);
+            if let Some(Entry::Host(other, _)) = self.entries.get(&guest) {
+                ensure!(
+                    *other == library || fs::read(other)? == fs::read(&library)?,
+                    "one guest cannot hold both {other:?} and {library:?} as /{}",
+                    guest.display()
+                );
+            }
+            self.copy(&library, &guest)?;
+        }
+        Ok(())
+    }
+
+    fn copy(&mut self, host: &Path, guest: &Path) -> Result<()> {
+        let unreadable = || format!("cannot read {}", host.display());
+        let meta = fs::metadata(host).with_context(unreadable)?;
+        if meta.is_file() {
+            let guest = self.make_way(guest);
+            let host = fs::canonicalize(host)?;
+            let mode = meta.permissions().mode() & 0o7777;
+            self.entries.insert(guest, Entry::Host(host, mode));
+            return Ok(());
+        }
+        ensure!(
+            meta.is_dir(),
+            "{} is neither file nor directory",
+            host.display()
+        );
+        self.directory(guest);
+        for entry in fs::read_dir(host).with_context(unreadable)? {
+            let entry = entry?;
+            let guest = guest.join(entry.file_name());
+            if entry.file_type()?.is_symlink() {
+                self.link(&guest, &fs::read_link(entry.path())?);
+            } else {
+                self.copy(&entry.path(), &guest)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn directory(&mut self, guest: &Path) {
+        // A name inside makes the directory itself and resolves it, should it be a link.
+        self.make_way(&guest.join("x"));
+    }
+
+    fn link(&mut self, guest: &Path, target: &Path) {
+        let guest = self.make_way(guest);
+        // A directory stays one: an overlay's "lib64 -> usr/lib64" must not hide the libraries already there.
+        if !matches!(
+            self.entries.get(&guest),
+            Some(Entry::Directory | Entry::Link(_))
+        ) {
+            self.entries.insert(guest, Entry::Link(target.into()));
+        }
+    }
+
+    /// The path as it is kept, after its parent directories have been made.
+    fn make_way(&mut self, guest: &Path) -> PathBuf {
+        let names: Vec<&OsStr> = guest
+            .components()
+            .filter_map(|component| match component {
+                Component::Normal(name) => Some(name),
+                _ => None,
+            })
+            .collect();
+        let mut path = PathBuf::new();
+        for (i, name) in names.iter().enumerate() {
+            path.push(name);
+            if i + 1 == names.len() {
+                break;
+            }
+            while let Some(Entry::Link(target)) = self.entries.get(&path) {
+                let target = target.clone();
+                path.pop();
+                for component in target.components() {
+                    match component {
+                        Component::RootDir => path = PathBuf::new(),
+                        Component::ParentDir => _ = path.pop(),
+                        Component::Normal(name) => path.push(name),
+                        Component::CurDir | Component::Prefix(_) => {}
+                    }
+                }
+            }
+            if !path.as_os_str().is_empty() {
+                self.entries.insert(path.clone(), Entry::Directory);
+            }
+        }
+        path
+    }
+
+    /// Writes the archive. Everything in it belongs to root, whoever builds it.
+    pub fn write(&self, mut out: impl Write) -> Result<()> {
+        for (inode, (path, entry)) in self.entries.iter().enumerate() {
+            let name = path.to_str().context("a file name is not UTF-8")?;
+            let (mode, size) = match entry {
+                Entry::Directory => (0o040755, 0),
+                Entry::Link(target) => (0o120777, target.as_os_str().len() as u64),
+                Entry::Text(text, mode) => (0o100000 | mode, text.len() as u64),
+                Entry::Host(host, mode) => (0o100000 | mode, fs::metadata(host)?.len()),
+            };
+            let mut file = newc::Builder::new(name)
+                .ino(inode as u32 + 1)
+                .mode(mode)
+                .nlink(1)
+                .write(&mut out, u32::try_from(size).context("file too large")?);
+            match entry {
+                Entry::Directory => {}
+                Entry::Link(target) => file.write_all(target.as_os_str().as_encoded_bytes())?,
+                Entry::Text(text, _) => file.write_all(text.as_bytes())?,
+                Entry::Host(host, _) => {
+                    io::copy(&mut File::open(host)?, &mut file)
+                        .with_context(|| format!("cannot pack {}", host.display()))?;
+                }
+            }
+            file.finish()?;
+        }
+        newc::trailer(out)?;
+        Ok(())
+    }
+}
+
+/// The shared libraries of a program, found by the host's loader (so LD_LIBRARY_PATH counts): the name the guest's
+/// loader will ask for, and the host's file. Empty for a static program or a script.
+pub fn libraries(program: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
+    let ldd = Command::new("ldd")
+        .arg(fs::canonicalize(program)?)
+        .output()
+        .context("cannot run ldd")?;
+    let listing = String::from_utf8_lossy(&ldd.stdout);
+    listing
+        .lines()
+        .filter_map(|line| library(line).transpose())
+        .collect::<Result<_>>()
+        .with_context(|| format!("the libraries of {}", program.display()))
+}
+
+/// One line of ldd: `libc.so.6 => /lib/…/libc.so.6 (0x…)`, `/lib64/ld-linux-x86-64.so.2 (0x…)`, or no library.
+fn library(line: &str) -> Result<Option<(PathBuf, PathBuf)>> {
+    let line = line.trim();
+    if let Some(name) = line.strip_suffix(" => not found") {
+        bail!("{name} is not found");
+    }
+    let Some((found, _address)) = line.rsplit_once(" (0x") else {
+        return Ok(None);
+    };
+    let (name, file) = found.split_once(" => ").unwrap_or((found, found));
+    // The vDSO has no file.
+    Ok(file.starts_with('/').then(|| (name.into(), file.into())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree() -> Tree {
+        let any_file = Path::new("Cargo.toml");
+        Tree::new(any_file, "", "x86_64-linux-gnu").unwrap()
+    }
+
+    #[test]
+    fn every_library_directory_is_the_same() {
+        let mut tree = tree();
+        for path in [
+            "lib/x86_64-linux-gnu/libc.so.6",
+            "usr/lib64/libc.so.6",
+            "/lib64/libc.so.6",
+        ] {
+            assert_eq!(
+                tree.make_way(Path::new(path)),
+                Path::new("usr/lib/libc.so.6")
+            );
+        }
+    }
+
+    #[test]
+    fn a_directory_is_not_replaced_by_an_overlays_link() {
+        let mut tree = tree();
+        tree.link(Path::new("lib64"), Path::new("usr/lib64"));
+        tree.link(Path::new("etc"), Path::new("usr/etc"));
+        assert_eq!(
+            tree.make_way(Path::new("lib64/x")),
+            Path::new("usr/lib/x")
+        );
+        assert_eq!(tree.make_way(Path::new("etc/x")), Path::new("etc/x"));
+    }
+
+    #[test]
+    fn nothing_is_put_where_init_mounts() {
+        assert!(
+            tree()
+                .add(Path::new("Cargo.toml"), Path::new("/tmp/x"))
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn libraries_are_read_from_ldds_lines() {
+        let pair = |name: &str, file: &str| Some((PathBuf::from(name), PathBuf::from(file)));
+        let cases = [
+            ("\tlinux-vdso.so.1 (0x00007ffc)", None),
+            ("\tstatically linked", None),
+            (
+                "\tlibc.so.6 => /lib/x/libc.so.6 (0x00007f)",
+                pair("libc.so.6", "/lib/x/libc.so.6"),
+            ),
+            (
+                "\t/lib64/ld-linux-x86-64.so.2 (0x00007f)",
+                pair("/lib64/ld-linux-x86-64.so.2", "/lib64/ld-linux-x86-64.so.2"),
+            ),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(library(line).unwrap(), expected, "{line}");
+        }
+        assert!(library("\tlibnumars.so.1 => not found").is_err());
+    }
+}
