@@ -97,7 +97,65 @@ install: all ## install to PREFIX (LIBDIR, INCLUDEDIR, DESTDIR)
 	$(INSTALL) -m 644 $(BUILD)/numa.pc $(DESTDIR)$(LIBDIR)/numars/pkgconfig
 	$(INSTALL) -m 644 $(HEADERS) $(DESTDIR)$(INCLUDEDIR)/numars
 
+# The installed library as the tests and the demo use it.
+.PHONY: stage
+stage:
+	@$(MAKE) --no-print-directory install PREFIX=$(abspath target/stage) DESTDIR=
+
 uninstall: ## remove what install put there
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libnumars.so libnumars.so.1 libnumars.so.$(SOVERSION) libnumars.a)
 	rm -f $(DESTDIR)$(LIBDIR)/pkgconfig/numars.pc
 	rm -rf $(DESTDIR)$(LIBDIR)/numars $(DESTDIR)$(INCLUDEDIR)/numars
+
+# --- demo and tests --------------------------------------------------------------------------------------------------
+
+.PHONY: demo test test-long c-tests host-test vm-test vm
+
+STAGE := $(abspath target/stage)
+STAGED = PKG_CONFIG_PATH=$(STAGE)/lib/pkgconfig LD_LIBRARY_PATH=$(STAGE)/lib
+VM := target/release/vm
+KERNELS ?= 6.1 6.12
+
+vm:
+	@$(CARGO) build --quiet --locked --release --package numars-vm
+
+# Pages can only move where there are nodes: on a machine with one, the demo boots the four-node guest.
+demo: ## move pages between nodes and draw where they are
+	@tests/setup.sh demo
+	@$(MAKE) --no-print-directory stage >target/demo.log 2>&1 || { cat target/demo.log; exit 1; }
+	$(STAGED); export PKG_CONFIG_PATH; $(CC) -O2 -o target/page_map examples/page_map.c $$($(PKG_CONFIG) --cflags --libs numars)
+	@if grep -qs '[-,]' /sys/devices/system/node/has_memory; then \
+		$(STAGED) target/page_map; \
+	elif $(MAKE) --no-print-directory vm && $(VM) fetch --kernel 6.12; then \
+		echo "This machine has one NUMA node, so here is a guest that has four."; \
+		if [ -t 1 ]; then colours="--env CLICOLOR_FORCE=1"; fi; \
+		$(STAGED) $(VM) run --kernel 6.12 --shape four-nodes $$colours -- target/page_map; \
+	else \
+		echo "This machine has one NUMA node, and a guest with four is not to be had (see above)."; \
+		$(STAGED) target/page_map; \
+	fi
+
+test: ## run every check: N passed, N failed (VM=no: without the guest)
+	@tests/run.sh
+
+test-long: ## the same, on the newest kernel too
+	@KERNELS="$(KERNELS) newest" tests/run.sh
+
+# Each C file in tests-c/FOLDER is a program; the folder says where it runs: tests-c/README.md.
+C_TESTS := $(patsubst tests-c/%.c,target/tests-c/%,$(filter-out tests-c/support/%,$(wildcard tests-c/*/*.c)))
+C_TEST_SUPPORT := $(wildcard tests-c/support/*.c)
+C_TEST_FLAGS := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Werror -O1 -g
+
+c-tests: stage
+	@$(MAKE) --no-print-directory $(C_TESTS)
+
+target/tests-c/%: tests-c/%.c $(C_TEST_SUPPORT) $(wildcard tests-c/support/*.h) $(BUILD)/libnumars.so.$(SOVERSION)
+	@mkdir -p $(@D)
+	@$(STAGED); export PKG_CONFIG_PATH; $(CC) $(C_TEST_FLAGS) -Itests-c/support -o $@ $< $(C_TEST_SUPPORT) \
+		$$($(PKG_CONFIG) --cflags --libs numars check)
+
+host-test: c-tests vm ## run the C tests that need no nodes on this machine
+	@$(STAGED) $(VM) test --host target/tests-c
+
+vm-test: c-tests vm ## run the C tests in the guest (KERNELS)
+	@$(STAGED) $(VM) test $(addprefix --kernel ,$(KERNELS)) target/tests-c

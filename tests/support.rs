@@ -1,7 +1,9 @@
 //! What the tests of the built library share.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 /// The folder of the repository.
 pub fn root() -> &'static Path {
@@ -14,4 +16,113 @@ pub fn run(command: &mut Command) -> String {
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{command:?} failed: {}\n{out}{err}", output.status);
     out.into_owned()
+}
+
+/// The library as `make install` lays it out, in a folder under target.
+pub struct Stage {
+    pub prefix: PathBuf,
+}
+
+/// Builds and installs the library, once for each test program.
+pub fn stage() -> &'static Stage {
+    static STAGE: OnceLock<Stage> = OnceLock::new();
+    STAGE.get_or_init(|| {
+        let prefix = root().join("target/stage");
+        run(Command::new("make").current_dir(root()).args(["stage", "DESTDIR="]));
+        Stage { prefix }
+    })
+}
+
+impl Stage {
+    pub fn lib(&self) -> PathBuf {
+        self.prefix.join("lib")
+    }
+
+    /// Where the libnuma.so.1 flavour lies.
+    pub fn flavour(&self) -> PathBuf {
+        self.prefix.join("lib/numars")
+    }
+
+    pub fn include(&self) -> PathBuf {
+        self.prefix.join("include/numars")
+    }
+
+    /// The flags that pkg-config gives for `package`, numars or numa, as a user of the installed library gets them.
+    pub fn pkg_config(&self, package: &str, options: &[&str]) -> Vec<String> {
+        let search = [self.lib().join("pkgconfig"), self.flavour().join("pkgconfig")];
+        let flags = run(Command::new("pkg-config")
+            .env("PKG_CONFIG_PATH", std::env::join_paths(search).unwrap())
+            .args(["--cflags", "--libs"])
+            .args(options)
+            .arg(package));
+        flags.split_whitespace().map(str::to_owned).collect()
+    }
+}
+
+/// Writes `program` as C, compiles it with `flags` and returns the executable's path in `folder`.
+pub fn compile_c(folder: &Path, program: &str, flags: &[String]) -> PathBuf {
+    let (source, executable) = (folder.join("program.c"), folder.join("program"));
+    std::fs::write(&source, program).unwrap();
+    run(Command::new("gcc")
+        .args(["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1", "-o"])
+        .args([&executable, &source])
+        .args(flags));
+    executable
+}
+
+/// A symbol that a library exports, as a row of symbols.tsv has it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Export {
+    pub name: String,
+    pub version: String,
+    pub default: bool,
+    /// An object's size; `None` for a function.
+    pub object_size: Option<u64>,
+}
+
+/// What the shared library at `path` exports, without the symbols that stand for the version nodes themselves.
+pub fn exports(path: &Path) -> BTreeSet<Export> {
+    use object::elf::{self, FileHeader64};
+    use object::read::elf::{FileHeader, Sym};
+    let data = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let header = FileHeader64::<object::Endianness>::parse(&*data).unwrap();
+    let endian = header.endian().unwrap();
+    let sections = header.sections(endian, &*data).unwrap();
+    let symbols = sections.symbols(endian, &*data, elf::SHT_DYNSYM).unwrap();
+    let versions = sections.versions(endian, &*data).unwrap();
+    let mut exports = BTreeSet::new();
+    for (index, symbol) in symbols.enumerate() {
+        let name = String::from_utf8(symbols.symbol_name(endian, symbol).unwrap().to_vec()).unwrap();
+        if symbol.is_undefined(endian) || symbol.is_local() || symbol.st_shndx(endian) == elf::SHN_ABS {
+            continue;
+        }
+        let index = versions.as_ref().map(|table| (table, table.version_index(endian, index)));
+        let (version, default) = match index {
+            Some((table, index)) => match table.version(index).unwrap() {
+                Some(version) => (String::from_utf8(version.name().to_vec()).unwrap(), !index.is_hidden()),
+                None => (String::new(), true),
+            },
+            None => (String::new(), true),
+        };
+        let object_size = (symbol.st_type() == elf::STT_OBJECT).then(|| symbol.st_size(endian));
+        exports.insert(Export { name, version, default, object_size });
+    }
+    exports
+}
+
+/// The rows of tests/symbols.tsv.
+pub fn expected_exports() -> BTreeSet<Export> {
+    let table = std::fs::read_to_string(root().join("tests/symbols.tsv")).unwrap();
+    let rows = table.lines().filter(|line| !line.starts_with('#'));
+    rows.map(|row| {
+        let fields: Vec<&str> = row.split('\t').collect();
+        let [name, version, binding, kind, size] = fields[..] else { panic!("not a row of five: {row:?}") };
+        Export {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            default: binding == "default",
+            object_size: (kind == "object").then(|| size.parse().unwrap()),
+        }
+    })
+    .collect()
 }

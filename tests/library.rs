@@ -1,0 +1,182 @@
+//! The built library is what a distribution can load into every process: its symbols, needs, size and cost.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use support::{Export, expected_exports, exports, root, run, stage};
+
+/// libnuma.so.1.0.0 of Debian 12 in bytes, stripped.
+const LIBNUMA_SIZE: u64 = 56_440;
+
+fn both_flavours() -> [PathBuf; 2] {
+    [stage().lib().join("libnumars.so.1"), stage().flavour().join("libnuma.so.1")]
+}
+
+/// Debian's libnuma, to compare with.
+fn libnuma() -> PathBuf {
+    let cache = run(Command::new("/sbin/ldconfig").arg("-p"));
+    let line = cache.lines().find(|line| line.trim().starts_with("libnuma.so.1 ")).expect("libnuma1 is installed");
+    PathBuf::from(line.rsplit(' ').next().unwrap())
+}
+
+fn assert_exports(library: &Path) {
+    let (found, expected) = (exports(library), expected_exports());
+    let missing: Vec<_> = expected.difference(&found).collect();
+    let surplus: Vec<_> = found.difference(&expected).collect();
+    assert!(
+        missing.is_empty() && surplus.is_empty(),
+        "{} and tests/symbols.tsv differ.\nmissing: {missing:#?}\nsurplus: {surplus:#?}",
+        library.display()
+    );
+}
+
+#[test]
+fn the_exported_symbols_are_those_of_the_table() {
+    for library in both_flavours() {
+        assert_exports(&library);
+    }
+}
+
+#[test]
+fn plain_cargo_build_exports_the_same_symbols() {
+    run(Command::new(env!("CARGO")).current_dir(root()).args([
+        "build",
+        "--release",
+        "--locked",
+        "--package",
+        "numars",
+    ]));
+    assert_exports(&root().join("target/release/libnumars.so"));
+}
+
+#[test]
+fn make_builds_the_same_library_with_every_linker() {
+    for linker in ["bfd", "gold", "mold", "lld"] {
+        let folder = tempfile::tempdir().unwrap();
+        let build = format!("BUILD={}", folder.path().display());
+        let flags = format!("LDFLAGS=-fuse-ld={linker}");
+        run(Command::new("make").current_dir(root()).args([&build, &flags]));
+        assert_exports(&folder.path().join("libnumars.so.1"));
+        assert_exports(&folder.path().join("libnuma.so.1"));
+    }
+}
+
+#[test]
+fn every_symbol_of_libnuma_has_libnumas_version() {
+    let theirs = exports(&libnuma());
+    let ours: Vec<Export> =
+        expected_exports().into_iter().filter(|export| export.version.starts_with("libnuma_")).collect();
+    assert!(!ours.is_empty());
+    for export in ours {
+        assert!(theirs.contains(&export), "libnuma has no {export:?}");
+    }
+}
+
+#[test]
+fn each_flavour_carries_its_own_soname_and_needs_libc_alone() {
+    for library in both_flavours() {
+        let dynamic = run(Command::new("readelf").args(["--dynamic", "--wide"]).arg(&library));
+        let values = |tag: &str| -> Vec<String> {
+            let lines = dynamic.lines().filter(|line| line.contains(tag));
+            lines.map(|line| line[line.find('[').unwrap() + 1..line.rfind(']').unwrap()].to_owned()).collect()
+        };
+        assert_eq!(values("(SONAME)"), [library.file_name().unwrap().to_str().unwrap()]);
+        assert_eq!(values("(NEEDED)"), ["libc.so.6"]);
+    }
+}
+
+#[test]
+fn the_library_asks_for_no_executable_stack_and_no_text_relocations() {
+    for library in both_flavours() {
+        let segments = run(Command::new("readelf").args(["--segments", "--dynamic", "--wide"]).arg(&library));
+        let stack = segments.lines().find(|line| line.contains("GNU_STACK")).expect("a GNU_STACK segment");
+        assert!(stack.contains("RW ") && !stack.contains("RWE"), "{stack}");
+        assert!(!segments.contains("TEXTREL"), "{segments}");
+    }
+}
+
+#[test]
+fn the_stripped_library_is_smaller_than_libnuma() {
+    let folder = tempfile::tempdir().unwrap();
+    for library in both_flavours() {
+        let stripped = folder.path().join("stripped.so");
+        run(Command::new("strip").arg("-o").args([&stripped, &library]));
+        let size = std::fs::metadata(&stripped).unwrap().len();
+        assert!(size < LIBNUMA_SIZE, "{} has {size} bytes", library.display());
+    }
+}
+
+/// A library that can panic would carry the panic machinery of Rust's core library.
+#[test]
+fn no_code_of_the_library_can_panic_or_abort() {
+    let symbols = run(Command::new("nm").arg(root().join("target/c/numars.o")));
+    assert!(symbols.contains(" T numa_move_pages"), "{symbols}");
+    for name in ["panic", "unreachable_in_a_release", "rust_eh_personality", "unwrap_failed", "abort"] {
+        assert!(!symbols.contains(name), "numars.o refers to {name}:\n{symbols}");
+    }
+}
+
+/// What happens when `library` is loaded into a program that does nothing.
+struct Load {
+    output: String,
+    /// The system calls after the loader's own, with their arguments.
+    system_calls: Vec<String>,
+}
+
+fn load(library: &Path) -> Load {
+    let folder = tempfile::tempdir().unwrap();
+    let program = support::compile_c(folder.path(), "int main(void) { return 0; }\n", &[]);
+    let trace = folder.path().join("trace");
+    let output = Command::new("strace")
+        .arg("-o")
+        .arg(&trace)
+        .arg("-E")
+        .arg(format!("LD_PRELOAD={}", library.display()))
+        .arg(&program)
+        .output()
+        .expect("strace is installed");
+    assert!(output.status.success(), "{output:?}");
+    // The loader's last call gives back the cache of library names; then the constructors run, and then the program.
+    let trace = std::fs::read_to_string(trace).unwrap();
+    let mut calls = trace.lines().skip_while(|line| !line.starts_with("munmap("));
+    calls.next().expect("the loader has mapped its cache");
+    let system_calls = calls.take_while(|line| !line.starts_with("exit_group(")).map(str::to_owned).collect();
+    Load { output: String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(), system_calls }
+}
+
+/// The instructions that a program which does nothing executes, with `library` preloaded.
+fn instructions(folder: &Path, library: Option<&Path>) -> u64 {
+    let program = support::compile_c(folder, "int main(void) { return 0; }\n", &[]);
+    let profile = folder.join("callgrind.out");
+    let mut command = Command::new("valgrind");
+    command.args(["--tool=callgrind", "--trace-children=yes", "--trace-children-skip=*/env"]);
+    command.arg(format!("--callgrind-out-file={}", profile.display())).arg("env");
+    if let Some(library) = library {
+        command.arg(format!("LD_PRELOAD={}", library.display()));
+    }
+    run(command.arg(program));
+    let profile = std::fs::read_to_string(profile).unwrap();
+    let total = profile.lines().find_map(|line| line.strip_prefix("totals: ")).expect("a line of totals");
+    total.trim().parse().unwrap()
+}
+
+#[test]
+fn loading_costs_less_than_a_third_of_what_libnuma_costs() {
+    let folder = tempfile::tempdir().unwrap();
+    let alone = instructions(folder.path(), None);
+    let theirs = instructions(folder.path(), Some(&libnuma())) - alone;
+    for library in both_flavours() {
+        let ours = instructions(folder.path(), Some(&library)) - alone;
+        println!("{}: {ours} instructions to load, libnuma {theirs}", library.display());
+        assert!(ours * 3 < theirs, "{ours} against libnuma's {theirs}");
+    }
+}
+
+#[test]
+fn loading_is_silent_and_makes_no_system_call_of_its_own() {
+    assert!(!load(&libnuma()).system_calls.is_empty(), "libnuma's constructor was not seen");
+    for library in both_flavours() {
+        let load = load(&library);
+        assert_eq!(load.output, "");
+        assert_eq!(load.system_calls, [""; 0]);
+    }
+}

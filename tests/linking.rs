@@ -1,0 +1,287 @@
+//! Programs link and run with the installed library in every way that C programs link: dynamic, static, preloaded, with our
+//! headers or libnuma's.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use support::{compile_c, root, run, stage};
+
+/// Uses a bit of everything that libnuma has too, and prints what came back.
+const PROGRAM: &str = r#"
+#include <numa.h>
+#include <numaif.h>
+#include <stdio.h>
+
+int main(void)
+{
+    struct bitmask *mask = numa_bitmask_alloc(70);
+    int local = 0, status = -1000;
+    void *pages[] = { &local };
+    nodemask_t old;
+
+    numa_bitmask_setbit(numa_bitmask_setbit(mask, 0), 69);
+    copy_bitmask_to_nodemask(mask, &old);
+    printf("%u %u %d\n", numa_bitmask_weight(mask), numa_bitmask_nbytes(mask), numa_bitmask_isbitset(mask, 69));
+    printf("%lx %lx\n", old.n[0], old.n[1]);
+    numa_bitmask_free(mask);
+    mask = numa_allocate_nodemask();
+    printf("%d\n", mask->size >= 64);
+    numa_free_nodemask(mask);
+    numa_exit_on_error = 0;
+    if (numa_available() == 0) {
+        if (move_pages(0, 1, pages, NULL, &status, 0) != 0 || numa_move_pages(0, 1, pages, NULL, &status, 0) != 0)
+            return 1;
+        if (status < 0)
+            return 2;
+    }
+    return 0;
+}
+"#;
+
+const OUTPUT: &str = "2 16 1\n1 20\n1\n";
+
+/// Where the loader shall look for libraries.
+fn with_libraries(program: &Path, folder: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.env("LD_LIBRARY_PATH", folder);
+    command
+}
+
+/// The files that the loader maps for `command`.
+fn loaded(program: &Path, settings: &[(&str, &Path)]) -> String {
+    run(Command::new("ldd").envs(settings.iter().copied()).arg(program))
+}
+
+fn strings(flags: &[&str]) -> Vec<String> {
+    flags.iter().map(|&flag| flag.to_owned()).collect()
+}
+
+#[test]
+fn a_program_built_through_pkg_config_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = compile_c(folder.path(), PROGRAM, &stage().pkg_config("numars", &[]));
+    assert_eq!(run(&mut with_libraries(&program, &stage().lib())), OUTPUT);
+    let needs = run(Command::new("readelf").args(["--dynamic", "--version-info", "--wide"]).arg(&program));
+    for wanted in ["[libnumars.so.1]", "Name: libnuma_1.1", "Name: libnuma_1.2"] {
+        assert!(needs.contains(wanted), "no {wanted} in\n{needs}");
+    }
+}
+
+#[test]
+fn a_program_that_asks_pkg_config_for_numa_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = compile_c(folder.path(), PROGRAM, &stage().pkg_config("numa", &[]));
+    let flavour = stage().flavour();
+    assert_eq!(run(&mut with_libraries(&program, &flavour)), OUTPUT);
+    assert!(loaded(&program, &[("LD_LIBRARY_PATH", &flavour)]).contains("numars/libnuma.so.1"));
+}
+
+#[test]
+fn a_program_built_with_libnumas_headers_runs_on_numars() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = compile_c(folder.path(), PROGRAM, &strings(&["-lnuma"]));
+    let flavour = stage().flavour();
+    assert_eq!(run(&mut with_libraries(&program, &flavour)), OUTPUT);
+    assert!(loaded(&program, &[("LD_LIBRARY_PATH", &flavour)]).contains("numars/libnuma.so.1"));
+}
+
+#[test]
+fn a_program_built_with_our_headers_runs_on_libnuma() {
+    let folder = tempfile::tempdir().unwrap();
+    let include = format!("-I{}", stage().include().display());
+    let program = compile_c(folder.path(), PROGRAM, &strings(&[&include, "-lnuma"]));
+    assert!(!loaded(&program, &[]).contains("numars"));
+    assert_eq!(run(&mut Command::new(&program)), OUTPUT);
+}
+
+#[test]
+fn preloading_the_flavour_keeps_libnuma_out_of_the_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = compile_c(folder.path(), PROGRAM, &strings(&["-lnuma"]));
+    let preload = stage().flavour().join("libnuma.so.1");
+    assert_eq!(run(Command::new(&program).env("LD_PRELOAD", &preload)), OUTPUT);
+    let libraries = loaded(&program, &[("LD_PRELOAD", &preload)]);
+    assert_eq!(libraries.matches("libnuma").count(), 1, "{libraries}");
+}
+
+#[test]
+fn the_headers_serve_cxx_programs() {
+    let folder = tempfile::tempdir().unwrap();
+    let (source, program) = (folder.path().join("program.cc"), folder.path().join("program"));
+    std::fs::write(&source, PROGRAM).unwrap();
+    run(Command::new("g++")
+        .args(["-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-o"])
+        .args([&program, &source])
+        .args(stage().pkg_config("numars", &[])));
+    assert_eq!(run(&mut with_libraries(&program, &stage().lib())), OUTPUT);
+}
+
+/// The linkers that a C programmer may use, and the flag that chooses each.
+const LINKERS: [&str; 4] = ["bfd", "gold", "mold", "lld"];
+
+/// Links the archive with `linker`: into an ordinary program, and into one without any shared library.
+fn link_statically(folder: &Path, program: &str, linker: &str) -> [PathBuf; 2] {
+    let include = format!("-I{}", stage().include().display());
+    let archive = stage().lib().join("libnumars.a").display().to_string();
+    let linker = format!("-fuse-ld={linker}");
+    [None, Some("-static")].map(|mode| {
+        let mut flags = strings(&[&include, &archive, &linker, "-ffunction-sections", "-Wl,--gc-sections"]);
+        flags.extend(mode.map(str::to_owned));
+        let built = compile_c(folder, program, &flags);
+        let kept = folder.join(mode.unwrap_or("-dynamic"));
+        std::fs::rename(built, &kept).unwrap();
+        kept
+    })
+}
+
+#[test]
+fn the_archive_links_with_every_linker() {
+    let folder = tempfile::tempdir().unwrap();
+    for linker in LINKERS {
+        for program in link_statically(folder.path(), PROGRAM, linker) {
+            assert_eq!(run(&mut Command::new(&program)), OUTPUT, "linked by {linker}");
+            assert!(!loaded_or_static(&program).contains("libnuma"));
+        }
+    }
+}
+
+/// As [`loaded`], for programs that may be static, of which ldd says so and fails.
+fn loaded_or_static(program: &Path) -> String {
+    let output = Command::new("ldd").arg(program).output().unwrap();
+    String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+}
+
+#[test]
+fn a_statically_linked_program_may_define_the_weak_functions_itself() {
+    let program = r#"
+#include <numa.h>
+#include <numaif.h>
+#include <stdio.h>
+
+long move_pages(int pid, unsigned long count, void **pages, const int *nodes, int *status, int flags)
+{
+    (void)pid; (void)pages; (void)nodes; (void)status; (void)flags;
+    return (long)count + 1000;
+}
+
+void numa_error(char *where) { printf("error in %s\n", where); }
+void numa_warn(int number, char *where, ...) { printf("warning %d: %s\n", number, where); }
+
+int main(void)
+{
+    char where[] = "here";
+
+    numa_error(where);
+    numa_warn(7, where);
+    printf("%ld %d\n", move_pages(0, 1, NULL, NULL, NULL, 0), numa_move_pages(0, 0, NULL, NULL, NULL, 0));
+    return 0;
+}
+"#;
+    let folder = tempfile::tempdir().unwrap();
+    for linker in LINKERS {
+        for program in link_statically(folder.path(), program, linker) {
+            assert_eq!(run(&mut Command::new(&program)), "error in here\nwarning 7: here\n1001 0\n", "{linker}");
+        }
+    }
+}
+
+#[test]
+fn the_archive_shows_nothing_but_the_interface() {
+    let symbols =
+        run(Command::new("nm").args(["--defined-only", "--extern-only"]).arg(stage().lib().join("libnumars.a")));
+    let names: std::collections::BTreeSet<&str> =
+        symbols.lines().filter_map(|line| line.split(' ').nth(2)).filter(|name| !name.is_empty()).collect();
+    let expected = support::expected_exports();
+    assert_eq!(names, expected.iter().map(|export| export.name.as_str()).collect());
+}
+
+#[test]
+fn a_program_that_holds_the_exit_flags_itself_is_obeyed() {
+    // Without -fPIE the linker copies the library's variable into the program, and the library must follow it there.
+    let program = r#"
+#include <numa.h>
+#include <errno.h>
+
+int main(void)
+{
+    char where[] = "here";
+
+    errno = ENOENT;
+    numa_error(where);
+    numa_exit_on_error = 1;
+    numa_error(where);
+    return 0;
+}
+"#;
+    let folder = tempfile::tempdir().unwrap();
+    for position in ["-no-pie", "-pie"] {
+        let mut flags = stage().pkg_config("numars", &[]);
+        flags.extend(strings(&[position, if position == "-pie" { "-fPIE" } else { "-fno-pie" }]));
+        let program = compile_c(folder.path(), program, &flags);
+        let output = with_libraries(&program, &stage().lib()).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{position}");
+        let twice = "here: No such file or directory\n".repeat(2);
+        assert_eq!(String::from_utf8_lossy(&output.stderr), twice, "{position}");
+    }
+}
+
+#[test]
+fn make_install_lays_the_files_out_beside_libnumas() {
+    stage(); // so that no other test is in the build folder meanwhile
+    let folder = tempfile::tempdir().unwrap();
+    let destination = format!("DESTDIR={}", folder.path().display());
+    run(Command::new("make").current_dir(root()).args(["install", "PREFIX=/usr", &destination]));
+    let mut files: Vec<String> =
+        run(Command::new("find").arg(folder.path()).args(["-not", "-type", "d", "-printf", "%P\n"]))
+            .lines()
+            .map(str::to_owned)
+            .collect();
+    files.sort();
+    assert_eq!(
+        files,
+        [
+            "usr/include/numars/numa.h",
+            "usr/include/numars/numaif.h",
+            "usr/include/numars/numars.h",
+            "usr/lib/libnumars.a",
+            "usr/lib/libnumars.so",
+            "usr/lib/libnumars.so.1",
+            "usr/lib/libnumars.so.1.0.0",
+            "usr/lib/numars/libnuma.so",
+            "usr/lib/numars/libnuma.so.1",
+            "usr/lib/numars/libnuma.so.1.0.0",
+            "usr/lib/numars/pkgconfig/numa.pc",
+            "usr/lib/pkgconfig/numars.pc",
+        ]
+    );
+    let package = std::fs::read_to_string(folder.path().join("usr/lib/pkgconfig/numars.pc")).unwrap();
+    assert!(package.contains("includedir=/usr/include/numars") && !package.contains('@'), "{package}");
+
+    run(Command::new("make").current_dir(root()).args(["uninstall", "PREFIX=/usr", &destination]));
+    let left = run(Command::new("find").arg(folder.path()).args(["-not", "-type", "d"]));
+    assert_eq!(left, "");
+}
+
+#[test]
+fn a_rust_program_can_depend_on_the_crate() {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = format!(
+        "[package]\nname = \"user\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n\
+         numars = {{ path = {:?}, default-features = false }}\n",
+        root()
+    );
+    let program = r#"
+        use numars::abi::{availability::numa_available, bitmask::*};
+        fn main() {
+            let mask = numa_bitmask_alloc(70);
+            let weight = unsafe { numa_bitmask_weight(numa_bitmask_setall(mask)) };
+            unsafe { numa_bitmask_free(mask) };
+            println!("{weight} {}", numa_available() <= 0);
+        }
+    "#;
+    std::fs::write(folder.path().join("Cargo.toml"), manifest).unwrap();
+    std::fs::copy(root().join("Cargo.lock"), folder.path().join("Cargo.lock")).unwrap();
+    std::fs::create_dir(folder.path().join("src")).unwrap();
+    std::fs::write(folder.path().join("src/main.rs"), program).unwrap();
+    let output = run(Command::new(env!("CARGO")).current_dir(folder.path()).args(["run", "--quiet", "--offline"]));
+    assert_eq!(output, "70 true\n");
+}

@@ -1,0 +1,92 @@
+#!/bin/sh
+# Runs every check and counts: what `make test` does. The last line is `N passed, N failed`.
+#
+# VM=no leaves out what needs the guest. KERNELS names the kernels that the guest runs.
+set -u
+cd "$(dirname "$0")/.."
+
+cargo=${CARGO:-cargo}
+kernels=${KERNELS:-6.1 6.12}
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+passed=0 failed=0
+
+count() { # passed failed
+    passed=$((passed + $1)) failed=$((failed + $2))
+}
+
+# Runs a command, shows what it prints and keeps it in the log.
+run() {
+    { "$@" 2>&1; echo $? >"$log.status"; } | tee "$log"
+    status=$(cat "$log.status")
+    rm -f "$log.status"
+    return "$status"
+}
+
+# check WHAT COMMAND…: one check, judged by the command's exit status.
+check() {
+    what=$1
+    shift
+    echo "--- $what"
+    if run "$@"; then count 1 0; else count 0 1 && echo "FAILED: $what"; fi
+}
+
+# Counts the tests that a log tells of; a command that failed without a failed test counts as one.
+tally() { # what status passed failed
+    count "$3" "$4"
+    [ "$2" = 0 ] && [ "$3" != 0 ] || [ "$4" != 0 ] || { count 0 1 && echo "FAILED: $1"; }
+}
+
+# rust_tests WHAT ARGUMENTS…: cargo test, which ends each test program with `test result: ok. N passed; N failed; …`.
+rust_tests() {
+    what=$1
+    shift
+    echo "--- $what"
+    run "$cargo" test --locked --no-fail-fast "$@"
+    # shellcheck disable=SC2046 # two words
+    tally "$what" $? $(awk '/^test result:/ { passed += $4; failed += $6 } END { print passed + 0, failed + 0 }' "$log")
+}
+
+# suite WHAT COMMAND…: a command whose last line is `N passed, N failed`.
+suite() {
+    what=$1
+    shift
+    echo "--- $what"
+    run "$@"
+    # shellcheck disable=SC2046 # two words
+    tally "$what" $? $(tail -n 1 "$log" | awk '/^[0-9]+ passed, [0-9]+ failed/ { print $1, $3; found = 1 } END { if (!found) print 0, 0 }')
+}
+
+lint() {
+    "$cargo" clippy --quiet --locked "$@" -- --deny warnings
+}
+
+draws_the_map() {
+    make --no-print-directory demo >target/demo.out
+    demo=$?
+    cat target/demo.out
+    # Spread over four nodes, a quarter is where it was; the last node has its quarter already.
+    [ "$demo" = 0 ] && [ "$(grep -c '768 of 1024 pages moved, 0 stayed behind' target/demo.out)" = 2 ]
+}
+
+check "packages" tests/setup.sh test
+check "formatting" "$cargo" fmt --all --check
+check "clippy: the library for C" lint --package numars
+check "clippy: the library for Rust" lint --package numars --no-default-features
+check "clippy: the unit tests" lint --package numars --lib --profile test
+check "clippy: the tests of the built library" lint --package numars-tests --all-targets
+check "clippy: the guest's harness" lint --package numars-vm --all-targets
+rust_tests "the library's unit tests" --package numars --lib
+rust_tests "the guest harness's unit tests" --package numars-vm
+rust_tests "headers, symbols, linking" --package numars-tests
+check "the C tests compile" make --no-print-directory c-tests
+suite "C tests on this machine" make --no-print-directory host-test
+if [ "${VM:-}" = no ]; then
+    echo "VM=no: the tests of pages moving between nodes did not run."
+else
+    suite "C tests in the guest" make --no-print-directory vm-test KERNELS="$kernels"
+    check "the demo" draws_the_map
+fi
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]

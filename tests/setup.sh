@@ -1,0 +1,33 @@
+#!/bin/sh
+# Sees to the Debian packages that the demo or the tests need: installs what is missing where it may (root and apt), otherwise
+# says the one command that would. Usage: setup.sh demo|test
+set -eu
+
+packages="gcc libc6-dev binutils pkg-config"
+if [ "$1" = test ]; then
+    # Compilers and linkers of all kinds; libnuma to compare with; a test framework for C; tools that count.
+    packages="$packages g++ clang lld mold libnuma1 libnuma-dev check libsubunit-dev strace valgrind libc6-dbg"
+fi
+
+if ! command -v dpkg-query >/dev/null; then
+    echo "This is no Debian: the packages that Debian calls '$packages' are taken to be here." >&2
+    exit 0
+fi
+
+missing=
+for package in $packages; do
+    case $(dpkg-query -W -f='${Status}' "$package" 2>/dev/null) in
+    *"ok installed") ;;
+    *) missing="$missing $package" ;;
+    esac
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" != 0 ]; then
+    echo "Some packages are missing. This installs them: sudo apt-get install$missing" >&2
+    exit 1
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get -qq update
+# shellcheck disable=SC2086 # one word for each package
+apt-get -qq install --yes --no-install-recommends $missing >/dev/null
