@@ -121,7 +121,7 @@ vm:
 
 # Pages can only move where there are nodes: on a machine with one, the demo boots the four-node guest.
 demo: ## move pages between nodes and draw where they are
-	@tests/setup.sh demo
+	@tests/setup.sh demo && mkdir -p target
 	@$(MAKE) --no-print-directory stage >target/demo.log 2>&1 || { cat target/demo.log; exit 1; }
 	$(STAGED); export PKG_CONFIG_PATH; $(CC) -O2 -o target/page_map examples/page_map.c $$($(PKG_CONFIG) --cflags --libs numars)
 	@if grep -qs '[-,]' /sys/devices/system/node/has_memory; then \

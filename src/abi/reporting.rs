@@ -140,3 +140,47 @@ pub unsafe extern "C" fn numa_warn_integers(
     }
     exit_if(&raw const numa_exit_on_warn);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    /// What this test program prints to stderr when it runs the ignored test `name` alone.
+    fn stderr_of(name: &str) -> String {
+        let program = std::env::current_exe().unwrap();
+        let arguments = ["--exact", "--ignored", "--nocapture", "--test-threads=1"];
+        let output =
+            Command::new(program).args(arguments).arg(format!("abi::reporting::tests::{name}")).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    #[test]
+    #[ignore = "run by the test below, in a process of its own"]
+    fn warns_with_integers() {
+        let (format, name) = (c"node %d of %s has %llu bytes", c"two");
+        for _ in 0..2 {
+            // SAFETY: the format fits its three arguments.
+            unsafe {
+                numa_warn_integers(3, format.as_ptr().cast_mut(), 7, name.as_ptr() as usize, 1 << 40, 0, 0, 0);
+            }
+        }
+    }
+
+    #[test]
+    fn machines_without_a_va_list_of_ours_print_integers_and_strings_once() {
+        assert_eq!(stderr_of("warns_with_integers"), "libnuma: Warning: node 7 of two has 1099511627776 bytes\n");
+    }
+
+    #[test]
+    fn each_number_from_0_to_63_is_first_once_and_others_always() {
+        for number in 40..64 {
+            assert!(first_of_its_number(number));
+            assert!(!first_of_its_number(number));
+        }
+        for number in [-1, 64, c_int::MAX, c_int::MIN] {
+            assert!(first_of_its_number(number) && first_of_its_number(number));
+        }
+    }
+}

@@ -2,7 +2,6 @@
 //! our own, dpkg only unpacks. Needs no root and leaves the machine's sources and packages as they are.
 
 use anyhow::{Context, Result, bail, ensure};
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -32,10 +31,7 @@ impl Apt {
         };
         fs::write(
             work.join("sources.list"),
-            format!(
-                "deb [arch={architecture} target=Packages{signed_by}] {} {suite} main\n",
-                mirror.uri
-            ),
+            format!("deb [arch={architecture} target=Packages{signed_by}] {} {suite} main\n", mirror.uri),
         )?;
         // Nothing counts as installed: what is fetched is complete, whatever this machine has.
         fs::write(work.join("status"), "")?;
@@ -61,10 +57,7 @@ impl Apt {
             ("Debug::NoLocking", "true".into()),
         ]
         .map(|(name, value)| format!("-o{name}={value}"));
-        let apt = Self {
-            work: work.into(),
-            options: options.into(),
-        };
+        let apt = Self { work: work.into(), options: options.into() };
         let mut update = apt.command("apt-get");
         // A list that cannot be had is an error, not a warning.
         run(update.args(["update", "-qq", "--error-on=any"]))?;
@@ -89,9 +82,7 @@ impl Apt {
         let archives = self.work.join("downloads");
         fs::create_dir_all(&archives)?;
         let mut download = self.command("apt-get");
-        run(download
-            .args(["download", "-qq", package])
-            .current_dir(&archives))?;
+        run(download.args(["download", "-qq", package]).current_dir(&archives))?;
         self.unpack_archives(&archives, root)
     }
 
@@ -110,17 +101,13 @@ impl Apt {
     /// The names of the packages that `package` depends on.
     pub fn dependencies(&self, package: &str) -> Result<Vec<String>> {
         let depends = run(self.command("apt-cache").args(["depends", "-i", package]))?;
-        let names = depends
-            .lines()
-            .filter_map(|line| line.trim().strip_prefix("Depends: "));
+        let names = depends.lines().filter_map(|line| line.trim().strip_prefix("Depends: "));
         Ok(names.map(String::from).collect())
     }
 
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        command
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .args(&self.options);
+        command.env("DEBIAN_FRONTEND", "noninteractive").args(&self.options);
         command
     }
 }
@@ -140,10 +127,7 @@ impl Mirror {
         };
         let sources = entry.rsplit_once(':').map_or(entry, |(file, _line)| file);
         let sources = fs::read_to_string(sources).unwrap_or_default();
-        Ok(Self {
-            uri: uri.into(),
-            signed_by: keyring(&sources).map(String::from),
-        })
+        Ok(Self { uri: uri.into(), signed_by: keyring(&sources).map(String::from) })
     }
 }
 
@@ -169,24 +153,18 @@ fn mirror_among<'a>(targets: &'a str, os_release: &str) -> Option<(&'a str, &'a 
 
 /// The keyring file a source list names, in either format; none means apt's trusted keys.
 fn keyring(sources: &str) -> Option<&str> {
-    sources
-        .lines()
-        .filter(|line| !line.trim_start().starts_with('#'))
-        .find_map(|line| {
-            let at = line.to_ascii_lowercase().find("signed-by")?;
-            let value = line[at + "signed-by".len()..].trim_start_matches([':', '=', ' ']);
-            let path = value.split([' ', ']', ',']).next()?;
-            path.starts_with('/').then_some(path)
-        })
+    sources.lines().filter(|line| !line.trim_start().starts_with('#')).find_map(|line| {
+        let at = line.to_ascii_lowercase().find("signed-by")?;
+        let value = line[at + "signed-by".len()..].trim_start_matches([':', '=', ' ']);
+        let path = value.split([' ', ']', ',']).next()?;
+        path.starts_with('/').then_some(path)
+    })
 }
 
 /// Runs a command to its end and gives what it printed; its complaints become the error.
 pub fn run(command: &mut Command) -> Result<String> {
-    let name: OsString = command.get_program().into();
-    let output = command
-        .env("LC_ALL", "C")
-        .output()
-        .with_context(|| format!("cannot run {}", name.display()))?;
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command.env("LC_ALL", "C").output().with_context(|| format!("cannot run {name}"))?;
     ensure!(
         output.status.success(),
         "{command:?} failed with {}:\n{}{}",
@@ -207,20 +185,14 @@ mod tests {
             http://mirror/debian-security/ bookworm-security main /etc/apt/a.sources:2\n\
             http://mirror/debian/ bookworm main /etc/apt/a.sources:1\n";
         let debian = "ID=debian\nVERSION_CODENAME=bookworm\n";
-        assert_eq!(
-            mirror_among(targets, debian),
-            Some(("http://mirror/debian/", "/etc/apt/a.sources:1"))
-        );
+        assert_eq!(mirror_among(targets, debian), Some(("http://mirror/debian/", "/etc/apt/a.sources:1")));
         let derived = "ID=derived\nVERSION_CODENAME=bookworm\n";
         assert_eq!(mirror_among(targets, derived), None);
     }
 
     #[test]
     fn the_keyring_is_read_from_both_kinds_of_source_lists() {
-        assert_eq!(
-            keyring("Types: deb\nSigned-By: /k/debian.gpg\n"),
-            Some("/k/debian.gpg")
-        );
+        assert_eq!(keyring("Types: deb\nSigned-By: /k/debian.gpg\n"), Some("/k/debian.gpg"));
         assert_eq!(
             keyring("deb [arch=amd64 signed-by=/k/debian.gpg] http://mirror bookworm main"),
             Some("/k/debian.gpg")

@@ -65,9 +65,7 @@ pub struct Machine {
 
 impl Cache {
     pub fn new(directory: PathBuf) -> Result<Self> {
-        let architecture = ARCHITECTURES
-            .iter()
-            .find(|architecture| architecture.name == env::consts::ARCH);
+        let architecture = ARCHITECTURES.iter().find(|architecture| architecture.name == env::consts::ARCH);
         let Some(architecture) = architecture else {
             bail!(
                 "the guest runs this machine's programs, and there is a guest for x86-64 only, not yet for {}; \
@@ -76,22 +74,13 @@ impl Cache {
             );
         };
         let directory = std::path::absolute(directory)?;
-        fs::create_dir_all(&directory)
-            .with_context(|| format!("cannot make the cache {}", directory.display()))?;
-        Ok(Self {
-            directory,
-            architecture,
-        })
+        fs::create_dir_all(&directory).with_context(|| format!("cannot make the cache {}", directory.display()))?;
+        Ok(Self { directory, architecture })
     }
 
     /// Everything for a guest with this kernel, fetched if it is not there.
     pub fn machine(&self, kernel: &str) -> Result<Machine> {
-        Ok(Machine {
-            qemu: self.qemu()?,
-            busybox: self.busybox()?,
-            disk: self.disk()?,
-            kernel: self.kernel(kernel)?,
-        })
+        Ok(Machine { qemu: self.qemu()?, busybox: self.busybox()?, disk: self.disk()?, kernel: self.kernel(kernel)? })
     }
 
     fn qemu(&self) -> Result<Program> {
@@ -137,16 +126,12 @@ impl Cache {
             return Ok(std::path::absolute(kernel)?);
         }
         self.keep(&format!("kernel-{kernel}"), |work| {
-            let suite = KERNELS
-                .iter()
-                .find(|(name, _)| *name == kernel)
-                .map_or("sid", |(_, suite)| suite);
+            let suite = KERNELS.iter().find(|(name, _)| *name == kernel).map_or("sid", |(_, suite)| suite);
             let apt = self.apt(work, suite)?;
             // linux-image-cloud-… is an empty package that needs linux-image-VERSION-…; newer kernels lie one
             // step further, in linux-binary-VERSION-….
             let mut package = self.architecture.kernel_package.to_string();
-            let is_kernel =
-                |name: &String| name.starts_with("linux-image-") || name.starts_with("linux-binary-");
+            let is_kernel = |name: &String| name.starts_with("linux-image-") || name.starts_with("linux-binary-");
             while let Some(next) = apt.dependencies(&package)?.into_iter().find(is_kernel) {
                 package = next;
             }
@@ -156,8 +141,7 @@ impl Cache {
             );
             let root = work.join("root");
             apt.unpack(&package, &root)?;
-            find(&root, &|name| name.starts_with("vmlinuz"))
-                .with_context(|| format!("{package} holds no vmlinuz"))
+            find(&root, &|name| name.starts_with("vmlinuz")).with_context(|| format!("{package} holds no vmlinuz"))
         })
     }
 
@@ -174,19 +158,11 @@ impl Cache {
             .map(|directory| root.join(directory).join(program))
             .find(|path| path.is_file())
             .with_context(|| format!("{package} holds no {program}"))?;
-        Ok(Program {
-            path,
-            root: Some(root),
-            architecture: self.architecture,
-        })
+        Ok(Program { path, root: Some(root), architecture: self.architecture })
     }
 
     fn own(&self, path: PathBuf) -> Program {
-        Program {
-            path,
-            root: None,
-            architecture: self.architecture,
-        }
+        Program { path, root: None, architecture: self.architecture }
     }
 
     fn apt(&self, work: &Path, suite: &str) -> Result<Apt> {
@@ -202,8 +178,7 @@ impl Cache {
         }
         eprintln!("vm: fetching {name}");
         let work = TempDir::with_prefix_in("partial-", &self.directory)?;
-        let made = make(work.path())
-            .with_context(|| format!("cannot fetch {name}\n{}", self.what_to_install()))?;
+        let made = make(work.path()).with_context(|| format!("cannot fetch {name}\n{}", self.what_to_install()))?;
         match fs::rename(made, &kept) {
             Err(_) if kept.exists() => {}
             renamed => renamed?,
@@ -213,18 +188,13 @@ impl Cache {
 
     fn what_to_install(&self) -> String {
         let commands = [
-            (
-                "apt-get",
-                "apt-get install --no-install-recommends qemu-system-x86 busybox-static e2fsprogs",
-            ),
+            ("apt-get", "apt-get install --no-install-recommends qemu-system-x86 busybox-static e2fsprogs"),
             ("dnf", "dnf install qemu-system-x86-core busybox e2fsprogs"),
             ("zypper", "zypper install qemu-x86 busybox-static e2fsprogs"),
             ("pacman", "pacman -S qemu-system-x86 busybox e2fsprogs"),
         ];
-        let command = commands
-            .iter()
-            .find(|(manager, _)| on_path(manager).is_some())
-            .map_or("", |(_, command)| command);
+        let command =
+            commands.iter().find(|(manager, _)| on_path(manager).is_some()).map_or("", |(_, command)| command);
         format!(
             "to do without fetching, install QEMU {OLDEST_QEMU} or newer, a static busybox and mkfs.ext4:\n    \
              {command}\nand name a kernel image that has NVMe and ext4 built in: --kernel /path/to/vmlinuz"
@@ -239,10 +209,7 @@ impl Program {
         };
         let libraries = root.join("usr/lib").join(self.architecture.triplet);
         let mut command = Command::new(libraries.join(self.architecture.loader));
-        command
-            .arg("--library-path")
-            .arg(&libraries)
-            .arg(&self.path);
+        command.arg("--library-path").arg(&libraries).arg(&self.path);
         command
     }
 
@@ -273,10 +240,7 @@ fn major_version(output: &str) -> Option<u32> {
 
 /// Whether `linux-image-6.1.0-56-cloud-amd64` is a `6.1`.
 fn is_version(package: &str, version: &str) -> bool {
-    let rest = package
-        .trim_start_matches("linux-image-")
-        .trim_start_matches("linux-binary-")
-        .strip_prefix(version);
+    let rest = package.trim_start_matches("linux-image-").trim_start_matches("linux-binary-").strip_prefix(version);
     rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 

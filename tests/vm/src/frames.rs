@@ -21,10 +21,7 @@ impl Frames {
         let mut prefix = vec![START];
         prefix.extend_from_slice(token.as_bytes());
         prefix.push(b' ');
-        Self {
-            prefix,
-            pending: Vec::new(),
-        }
+        Self { prefix, pending: Vec::new() }
     }
 
     /// Takes the next piece and gives what is complete. Output is held back only where it may yet become a mark.

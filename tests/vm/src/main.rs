@@ -1,1 +1,181 @@
-fn main() {}
+//! The four-node machine: boots a Linux kernel with NUMA nodes under QEMU, runs programs of this machine in it and
+//! brings back their output and exit status. See README.md.
+
+mod apt;
+mod cache;
+mod frames;
+mod guest;
+mod shapes;
+mod suite;
+mod tap;
+mod tree;
+
+use anyhow::{Context, Result, bail};
+use cache::Cache;
+use clap::{Parser, Subcommand};
+use guest::{Event, Guest, Job, Options};
+use shapes::{SHAPES, Shape};
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+use suite::Suite;
+use tap::Ending;
+
+/// Where the machine itself fails, as opposed to the program in it.
+const MACHINE_FAILED: u8 = 125;
+
+/// Runs programs on a Linux machine with several NUMA nodes, which it makes with QEMU
+#[derive(Parser)]
+struct Cli {
+    /// Where QEMU, kernels and the like are kept
+    #[arg(long, global = true, env = "NUMARS_VM_CACHE", value_name = "DIR", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/vm"))]
+    cache: PathBuf,
+    #[command(subcommand)]
+    command: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Fetch what guests need, so that it is there later
+    Fetch {
+        /// A Debian kernel (6.1, 6.12, newest) or the path of a vmlinuz
+        #[arg(long = "kernel", value_name = "KERNEL", default_values = ["6.1", "6.12"])]
+        kernels: Vec<String>,
+    },
+    /// Run one program in a guest, as if it ran here
+    Run {
+        /// A Debian kernel (6.1, 6.12, newest) or the path of a vmlinuz
+        #[arg(long, default_value = "6.12")]
+        kernel: String,
+        #[arg(long, default_value = shapes::DEFAULT, value_parser = shape)]
+        shape: &'static Shape,
+        #[command(flatten)]
+        options: Options,
+        /// How long the program may run
+        #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+        timeout: u64,
+        program: PathBuf,
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Run the test programs in DIR: DIR/any/* and those in subdirectories named after shapes
+    Test {
+        /// Debian kernels (6.1, 6.12, newest) or paths of vmlinuz files
+        #[arg(long = "kernel", value_name = "KERNEL", default_values = ["6.1", "6.12"])]
+        kernels: Vec<String>,
+        /// Only this shape; it then runs DIR/any/* too
+        #[arg(long = "shape", value_name = "SHAPE", value_parser = shape)]
+        shapes: Vec<&'static Shape>,
+        /// Only programs with this in SUBDIRECTORY/NAME
+        #[arg(long, value_name = "SUBSTRING", default_value = "", hide_default_value = true)]
+        filter: String,
+        /// Run DIR/any/* on this machine, without a guest
+        #[arg(long, conflicts_with_all = ["kernels", "shapes"])]
+        host: bool,
+        /// How many guests run at the same time
+        #[arg(long, default_value_t = 1)]
+        jobs: usize,
+        #[command(flatten)]
+        options: Options,
+        /// How long each program may run
+        #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+        timeout: u64,
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+    },
+    /// List the machines a guest can look like
+    Shapes,
+}
+
+fn shape(name: &str) -> Result<&'static Shape> {
+    let names: Vec<&str> = SHAPES.iter().map(|shape| shape.name).collect();
+    shapes::find(name).with_context(|| format!("the shapes are {}", names.join(", ")))
+}
+
+fn main() -> ExitCode {
+    match perform(Cli::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("vm: {error:#}");
+            ExitCode::from(MACHINE_FAILED)
+        }
+    }
+}
+
+fn perform(cli: Cli) -> Result<ExitCode> {
+    match cli.command {
+        Action::Fetch { kernels } => {
+            let cache = Cache::new(cli.cache)?;
+            for kernel in &kernels {
+                cache.machine(kernel)?;
+            }
+        }
+        Action::Run { kernel, shape, options, timeout, program, args } => {
+            let guest = Guest {
+                cache: &Cache::new(cli.cache)?,
+                kernel: &kernel,
+                shape,
+                options: &options,
+                jobs: &[Job { program, args }],
+                limit: Duration::from_secs(timeout),
+                piped: !io::stdout().is_terminal(),
+            };
+            return run(&guest);
+        }
+        Action::Test { kernels, shapes, filter, host, jobs, options, timeout, directory } => {
+            let suite = Suite { directory, filter, limit: Duration::from_secs(timeout) };
+            let tally = if host {
+                suite.on_host()?
+            } else {
+                let cache = Cache::new(cli.cache)?;
+                suite.in_guests(&cache, &kernels, &shapes, &options, jobs)?
+            };
+            if !tally.conclude() {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Action::Shapes => {
+            for shape in SHAPES {
+                println!("{:20} {}", shape.name, shape.about);
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs the guest's one program, its output to ours as it comes, its exit status as ours.
+fn run(guest: &Guest) -> Result<ExitCode> {
+    let mut ending = None;
+    let report = guest.run(&mut |event| {
+        match event {
+            Event::Begin => {}
+            Event::Output(piece) => {
+                let mut stdout = io::stdout();
+                stdout.write_all(piece)?;
+                stdout.flush()?;
+            }
+            Event::End(_, how) => ending = Some(how),
+        }
+        Ok(())
+    })?;
+    if guest.options.verbose {
+        let first = report.first_program.unwrap_or(report.total);
+        eprintln!(
+            "{}\nvm: {} {}: Linux {}, program started after {:.1} s, guest ended after {:.1} s",
+            report.console,
+            guest.kernel,
+            guest.shape.name,
+            report.release,
+            first.as_secs_f64(),
+            report.total.as_secs_f64()
+        );
+    }
+    if let Some(trouble) = &report.trouble {
+        bail!("the guest {trouble}. The end of its console:\n{}", report.last_console_lines());
+    }
+    match ending.context("the guest ended without running the program")? {
+        Ending::Status(status) => Ok(ExitCode::from(u8::try_from(status)?)),
+        Ending::Cut(why) => bail!("the program {why}"),
+    }
+}

@@ -28,18 +28,8 @@ pub const SHAPES: &[Shape] = &[
         nodes: &[node(1, 512), node(1, 512), node(1, 512), node(1, 512)],
         distances: &[],
     },
-    Shape {
-        name: "one-node",
-        about: "a machine without NUMA, as most are",
-        nodes: &[node(4, 1024)],
-        distances: &[],
-    },
-    Shape {
-        name: "two-nodes",
-        about: "two sockets of two CPUs",
-        nodes: &[node(2, 768), node(2, 768)],
-        distances: &[],
-    },
+    Shape { name: "one-node", about: "a machine without NUMA, as most are", nodes: &[node(4, 1024)], distances: &[] },
+    Shape { name: "two-nodes", about: "two sockets of two CPUs", nodes: &[node(2, 768), node(2, 768)], distances: &[] },
     Shape {
         name: "eight-nodes",
         about: "two boards of four nodes: pairs are near, the other board is far",
@@ -91,12 +81,7 @@ impl Shape {
         };
         let total: u32 = self.nodes.iter().map(size).sum();
         let cpus: u32 = self.nodes.iter().map(|node| node.cpus).sum();
-        let mut args = vec![
-            "-m".into(),
-            format!("{total}M"),
-            "-smp".into(),
-            format!("{cpus},sockets={cpus}"),
-        ];
+        let mut args = vec!["-m".into(), format!("{total}M"), "-smp".into(), format!("{cpus},sockets={cpus}")];
         let mut next_cpu = 0;
         for (id, node) in self.nodes.iter().enumerate() {
             let mut numa = format!("node,nodeid={id}");
@@ -133,9 +118,7 @@ mod tests {
     fn four_nodes_have_one_cpu_and_512_mib_each() {
         let args = args("four-nodes", None);
         assert!(args.starts_with("-m 2048M -smp 4,sockets=4 "));
-        assert!(args.contains(
-            "-object memory-backend-ram,id=m3,size=512M -numa node,nodeid=3,cpus=3-3,memdev=m3"
-        ));
+        assert!(args.contains("-object memory-backend-ram,id=m3,size=512M -numa node,nodeid=3,cpus=3-3,memdev=m3"));
         assert!(!args.contains("dist"));
     }
 

@@ -26,11 +26,7 @@ pub struct Test {
 
 impl Test {
     fn new(verdict: Verdict, name: &str, note: &str) -> Self {
-        Self {
-            verdict,
-            name: name.into(),
-            note: note.into(),
-        }
+        Self { verdict, name: name.into(), note: note.into() }
     }
 }
 
@@ -50,10 +46,9 @@ pub fn judge(output: &[u8], ending: &Ending) -> Vec<Test> {
     let complaint = match (ending, plans.as_slice()) {
         (Ending::Cut(why), _) => Some(why.clone()),
         (_, [_, _, ..]) => Some("more than one plan".into()),
-        (_, [(planned, _)]) if *planned != seen => Some(format!(
-            "{seen} of {planned} planned results; {}",
-            describe(ending)
-        )),
+        (_, [(planned, _)]) if *planned != seen => {
+            Some(format!("{seen} of {planned} planned results; {}", describe(ending)))
+        }
         (Ending::Status(status), _) if *status != 0 && !failed => Some(describe(ending)),
         _ => bailed.map(String::from),
     };
@@ -91,13 +86,8 @@ fn result(line: &str) -> Option<Test> {
     if !(rest.is_empty() || rest.starts_with(' ')) {
         return None;
     }
-    let description = rest
-        .trim_start()
-        .trim_start_matches(|c: char| c.is_ascii_digit())
-        .trim_start_matches([' ', '-']);
-    let (description, directive) = description
-        .split_once(" # ")
-        .unwrap_or((description, ""));
+    let description = rest.trim_start().trim_start_matches(|c: char| c.is_ascii_digit()).trim_start_matches([' ', '-']);
+    let (description, directive) = description.split_once(" # ").unwrap_or((description, ""));
     let skipped = directive.len() >= 4 && directive[..4].eq_ignore_ascii_case("skip");
     let (name, note) = check_name(description);
     Some(match (ok, skipped) {
@@ -111,9 +101,7 @@ fn result(line: &str) -> Option<Test> {
 fn check_name(description: &str) -> (&str, &str) {
     let mut parts = description.splitn(4, ':');
     match (parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some(file), Some(_), Some(name), Some(message))
-            if !file.contains(' ') && !name.is_empty() =>
-        {
+        (Some(file), Some(_), Some(name), Some(message)) if !file.contains(' ') && !name.is_empty() => {
             (name, message.trim_start())
         }
         _ => (description, ""),
@@ -144,48 +132,30 @@ mod tests {
         let output = "ok 1 - a.c:core case:passes: Passed\n\
             not ok 2 - a.c:core case:fails: Assertion 'a == b' failed: a == 1, b == 2\n\
             1..2\n";
-        assert_eq!(
-            tests(output, 1),
-            [
-                passed("passes"),
-                failed("fails", "Assertion 'a == b' failed: a == 1, b == 2")
-            ]
-        );
+        assert_eq!(tests(output, 1), [passed("passes"), failed("fails", "Assertion 'a == b' failed: a == 1, b == 2")]);
     }
 
     #[test]
     fn the_plan_may_come_first_and_names_may_be_plain() {
-        assert_eq!(
-            tests("TAP version 13\n1..2\n# note\nok 1 - one\nok 2 two\n", 0),
-            [passed("one"), passed("two")]
-        );
+        assert_eq!(tests("TAP version 13\n1..2\n# note\nok 1 - one\nok 2 two\n", 0), [passed("one"), passed("two")]);
     }
 
     #[test]
     fn a_missing_result_is_a_failure() {
         assert_eq!(
             tests("1..2\nok 1 - one\n", 0),
-            [
-                passed("one"),
-                failed("", "1 of 2 planned results; exit status 0")
-            ]
+            [passed("one"), failed("", "1 of 2 planned results; exit status 0")]
         );
     }
 
     #[test]
     fn a_result_too_many_is_a_failure() {
-        assert_eq!(
-            tests("1..1\nok 1 - one\nok 2 - two\n", 0)[2],
-            failed("", "2 of 1 planned results; exit status 0")
-        );
+        assert_eq!(tests("1..1\nok 1 - one\nok 2 - two\n", 0)[2], failed("", "2 of 1 planned results; exit status 0"));
     }
 
     #[test]
     fn a_bad_exit_after_good_results_is_a_failure() {
-        assert_eq!(
-            tests("ok 1 - one\n1..1\n", 139),
-            [passed("one"), failed("", "killed by signal 11")]
-        );
+        assert_eq!(tests("ok 1 - one\n1..1\n", 139), [passed("one"), failed("", "killed by signal 11")]);
     }
 
     #[test]
@@ -221,13 +191,7 @@ mod tests {
     #[test]
     fn a_skipped_test_is_neither_passed_nor_failed() {
         let skipped = |name: &str, note: &str| (Verdict::Skipped, name.into(), note.into());
-        assert_eq!(
-            tests("1..1\nok 1 - one # SKIP no disk\n", 0),
-            [skipped("one", "SKIP no disk")]
-        );
-        assert_eq!(
-            tests("1..0 # SKIP one node\n", 0),
-            [skipped("", "SKIP one node")]
-        );
+        assert_eq!(tests("1..1\nok 1 - one # SKIP no disk\n", 0), [skipped("one", "SKIP no disk")]);
+        assert_eq!(tests("1..0 # SKIP one node\n", 0), [skipped("", "SKIP one node")]);
     }
 }

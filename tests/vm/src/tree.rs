@@ -29,9 +29,7 @@ impl Tree {
     /// A root with busybox and init. All library directories are one, so that a library found anywhere on the
     /// host lies where the guest's loader looks, whatever distribution the host is.
     pub fn new(busybox: &Path, init: &str, triplet: &str) -> Result<Self> {
-        let mut tree = Self {
-            entries: BTreeMap::new(),
-        };
+        let mut tree = Self { entries: BTreeMap::new() };
         for directory in ["usr/bin", "usr/lib", "etc", "root", "run", "var", "sys/fs"] {
             tree.directory(Path::new(directory));
         }
@@ -78,11 +76,7 @@ impl Tree {
         self.copy(host, guest)?;
         for (name, library) in libraries(host)? {
             // The interpreter is asked for by its path, a library by its SONAME alone.
-            let guest = if name.is_absolute() {
-                name
-            } else {
-                Path::new("usr/lib").join(name)
-            };
+            let guest = if name.is_absolute() { name } else { Path::new("usr/lib").join(name) };
             let guest = self.make_way(&guest);
             if let Some(Entry::Host(other, _)) = self.entries.get(&guest) {
                 ensure!(
@@ -106,11 +100,7 @@ impl Tree {
             self.entries.insert(guest, Entry::Host(host, mode));
             return Ok(());
         }
-        ensure!(
-            meta.is_dir(),
-            "{} is neither file nor directory",
-            host.display()
-        );
+        ensure!(meta.is_dir(), "{} is neither file nor directory", host.display());
         self.directory(guest);
         for entry in fs::read_dir(host).with_context(unreadable)? {
             let entry = entry?;
@@ -132,10 +122,7 @@ impl Tree {
     fn link(&mut self, guest: &Path, target: &Path) {
         let guest = self.make_way(guest);
         // A directory stays one: an overlay's "lib64 -> usr/lib64" must not hide the libraries already there.
-        if !matches!(
-            self.entries.get(&guest),
-            Some(Entry::Directory | Entry::Link(_))
-        ) {
+        if !matches!(self.entries.get(&guest), Some(Entry::Directory | Entry::Link(_))) {
             self.entries.insert(guest, Entry::Link(target.into()));
         }
     }
@@ -208,10 +195,7 @@ impl Tree {
 /// The shared libraries of a program, found by the host's loader (so LD_LIBRARY_PATH counts): the name the guest's
 /// loader will ask for, and the host's file. Empty for a static program or a script.
 pub fn libraries(program: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
-    let ldd = Command::new("ldd")
-        .arg(fs::canonicalize(program)?)
-        .output()
-        .context("cannot run ldd")?;
+    let ldd = Command::new("ldd").arg(fs::canonicalize(program)?).output().context("cannot run ldd")?;
     let listing = String::from_utf8_lossy(&ldd.stdout);
     listing
         .lines()
@@ -246,15 +230,8 @@ mod tests {
     #[test]
     fn every_library_directory_is_the_same() {
         let mut tree = tree();
-        for path in [
-            "lib/x86_64-linux-gnu/libc.so.6",
-            "usr/lib64/libc.so.6",
-            "/lib64/libc.so.6",
-        ] {
-            assert_eq!(
-                tree.make_way(Path::new(path)),
-                Path::new("usr/lib/libc.so.6")
-            );
+        for path in ["lib/x86_64-linux-gnu/libc.so.6", "usr/lib64/libc.so.6", "/lib64/libc.so.6"] {
+            assert_eq!(tree.make_way(Path::new(path)), Path::new("usr/lib/libc.so.6"));
         }
     }
 
@@ -263,20 +240,13 @@ mod tests {
         let mut tree = tree();
         tree.link(Path::new("lib64"), Path::new("usr/lib64"));
         tree.link(Path::new("etc"), Path::new("usr/etc"));
-        assert_eq!(
-            tree.make_way(Path::new("lib64/x")),
-            Path::new("usr/lib/x")
-        );
+        assert_eq!(tree.make_way(Path::new("lib64/x")), Path::new("usr/lib/x"));
         assert_eq!(tree.make_way(Path::new("etc/x")), Path::new("etc/x"));
     }
 
     #[test]
     fn nothing_is_put_where_init_mounts() {
-        assert!(
-            tree()
-                .add(Path::new("Cargo.toml"), Path::new("/tmp/x"))
-                .is_err()
-        );
+        assert!(tree().add(Path::new("Cargo.toml"), Path::new("/tmp/x")).is_err());
     }
 
     #[test]
@@ -285,10 +255,7 @@ mod tests {
         let cases = [
             ("\tlinux-vdso.so.1 (0x00007ffc)", None),
             ("\tstatically linked", None),
-            (
-                "\tlibc.so.6 => /lib/x/libc.so.6 (0x00007f)",
-                pair("libc.so.6", "/lib/x/libc.so.6"),
-            ),
+            ("\tlibc.so.6 => /lib/x/libc.so.6 (0x00007f)", pair("libc.so.6", "/lib/x/libc.so.6")),
             (
                 "\t/lib64/ld-linux-x86-64.so.2 (0x00007f)",
                 pair("/lib64/ld-linux-x86-64.so.2", "/lib64/ld-linux-x86-64.so.2"),

@@ -1,0 +1,143 @@
+/* numa_error and numa_warn: what a program's users see. */
+#include <numa.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "harness.h"
+#include "surroundings.h"
+
+enum { REACHED_THE_END = 33 };
+
+static char output[1024];
+
+static void fail_to_open(void)
+{
+    errno = ENOENT;
+    numa_error("open");
+    exit(REACHED_THE_END);
+}
+
+START_TEST(numa_error_prints_where_and_what)
+{
+    char expected[256];
+    snprintf(expected, sizeof expected, "open: %s\n", strerror(ENOENT));
+    ck_assert_int_eq(run_apart(fail_to_open, output, sizeof output), REACHED_THE_END);
+    ck_assert_str_eq(output, expected);
+}
+END_TEST
+
+static void fail_with_exit_asked_for(void)
+{
+    numa_exit_on_error = 1;
+    fail_to_open();
+}
+
+START_TEST(numa_error_ends_the_program_if_asked_to)
+{
+    ck_assert_int_eq(run_apart(fail_with_exit_asked_for, output, sizeof output), 1);
+    ck_assert_ptr_nonnull(strstr(output, "open: "));
+}
+END_TEST
+
+static void fail_with_exit_asked_for_on_warnings(void)
+{
+    numa_exit_on_warn = 1;
+    fail_to_open();
+}
+
+START_TEST(numa_error_does_not_mind_numa_exit_on_warn)
+{
+    ck_assert_int_eq(run_apart(fail_with_exit_asked_for_on_warnings, output, sizeof output), REACHED_THE_END);
+}
+END_TEST
+
+static void fail_and_look_at_errno(void)
+{
+    errno = EACCES;
+    numa_error("look");
+    exit(errno == EACCES ? REACHED_THE_END : EXIT_FAILURE);
+}
+
+START_TEST(numa_error_leaves_errno_alone)
+{
+    ck_assert_int_eq(run_apart(fail_and_look_at_errno, output, sizeof output), REACHED_THE_END);
+}
+END_TEST
+
+static void warn_of_many_things(void)
+{
+    numa_warn(1, "node %d has %s, %.1f %% of %llu", 3, "memory", 12.5, 1ULL << 40);
+    exit(REACHED_THE_END);
+}
+
+START_TEST(numa_warn_formats_as_printf_does)
+{
+    ck_assert_int_eq(run_apart(warn_of_many_things, output, sizeof output), REACHED_THE_END);
+    ck_assert_str_eq(output, "libnuma: Warning: node 3 has memory, 12.5 % of 1099511627776\n");
+}
+END_TEST
+
+static void warn_again_and_again(void)
+{
+    for (int turn = 0; turn < 3; turn++)
+        for (int number = 0; number < 4; number++)
+            numa_warn(number, "number %d, turn %d", number, turn);
+}
+
+START_TEST(numa_warn_prints_once_per_number)
+{
+    ck_assert_int_eq(run_apart(warn_again_and_again, output, sizeof output), 0);
+    ck_assert_str_eq(output, "libnuma: Warning: number 0, turn 0\n"
+                             "libnuma: Warning: number 1, turn 0\n"
+                             "libnuma: Warning: number 2, turn 0\n"
+                             "libnuma: Warning: number 3, turn 0\n");
+}
+END_TEST
+
+static void warn_and_look_at_errno(void)
+{
+    errno = EACCES;
+    numa_warn(2, "look");
+    exit(errno == EACCES ? REACHED_THE_END : EXIT_FAILURE);
+}
+
+START_TEST(numa_warn_leaves_errno_alone)
+{
+    ck_assert_int_eq(run_apart(warn_and_look_at_errno, output, sizeof output), REACHED_THE_END);
+}
+END_TEST
+
+static void warn_with_exit_asked_for_on_errors(void)
+{
+    numa_exit_on_error = 1;
+    numa_warn(2, "go on");
+    exit(REACHED_THE_END);
+}
+
+START_TEST(numa_warn_does_not_mind_numa_exit_on_error)
+{
+    ck_assert_int_eq(run_apart(warn_with_exit_asked_for_on_errors, output, sizeof output), REACHED_THE_END);
+}
+END_TEST
+
+START_TEST(nothing_ends_the_program_unless_asked_to)
+{
+    ck_assert_int_eq(numa_exit_on_error, 0);
+    ck_assert_int_eq(numa_exit_on_warn, 0);
+}
+END_TEST
+
+int main(void)
+{
+    return run_tests("messages", (const TTest *[]){
+        numa_error_prints_where_and_what,
+        numa_error_ends_the_program_if_asked_to,
+        numa_error_does_not_mind_numa_exit_on_warn,
+        numa_error_leaves_errno_alone,
+        numa_warn_formats_as_printf_does,
+        numa_warn_prints_once_per_number,
+        numa_warn_leaves_errno_alone,
+        numa_warn_does_not_mind_numa_exit_on_error,
+        nothing_ends_the_program_unless_asked_to,
+        NULL });
+}

@@ -1,0 +1,161 @@
+/* migrate_pages(2): what makes the call fail. */
+#include <limits.h>
+#include <numaif.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "pages.h"
+#include "surroundings.h"
+
+enum { KTHREADD = 2, MASK_BITS = 8 * sizeof(unsigned long) };
+
+static unsigned long mask(int node)
+{
+    return 1UL << node;
+}
+
+static long migrate(pid_t pid, unsigned long from, unsigned long to)
+{
+    return migrate_pages(pid, MASK_BITS, &from, &to);
+}
+
+START_TEST(a_process_of_another_user_is_eperm)
+{
+    struct neighbour of_root = start_neighbour(1, 3, NULL);
+    become_nobody();
+    assert_fails(migrate(of_root.pid, mask(3), mask(1)), EPERM);
+}
+END_TEST
+
+START_TEST(a_process_of_the_same_user_is_allowed)
+{
+    become_nobody();
+    struct neighbour of_nobody = start_neighbour(1, 3, NULL);
+    /* It is a fork: what it shares with this process stays, and is not counted. */
+    assert_returns(migrate(of_nobody.pid, mask(3), mask(1)), 0);
+    ck_assert_int_eq(node_of_pid(of_nobody.pid, of_nobody.pages), 1);
+    end_neighbour(of_nobody);
+}
+END_TEST
+
+START_TEST(a_node_outside_the_cpuset_is_eperm_without_privilege)
+{
+    enter_cpuset("0-1");
+    become_nobody();
+    char *page = pages_on_node(1, 0);
+    assert_fails(migrate(0, mask(0), mask(1) | mask(2)), EPERM);
+    assert_fails(migrate(0, mask(0), mask(3)), EPERM);
+    ck_assert_int_eq(node_of(page), 0);
+    assert_returns(migrate(0, mask(0), mask(1)), 0);
+    ck_assert_int_eq(node_of(page), 1);
+}
+END_TEST
+
+START_TEST(with_privilege_a_node_outside_the_cpuset_is_left_out)
+{
+    enter_cpuset("0-1");
+    char *page = pages_on_node(1, 0);
+    assert_returns(migrate(0, mask(0), mask(1) | mask(2)), 0);
+    ck_assert_int_eq(node_of(page), 1);
+    /* And when none is left: */
+    assert_fails(migrate(0, mask(1), mask(3)), EINVAL);
+    leave_cpuset();
+}
+END_TEST
+
+START_TEST(a_node_that_does_not_exist_is_eperm_without_privilege_and_einval_with_it)
+{
+    assert_fails(migrate(0, mask(0), mask(9)), EINVAL);
+    become_nobody();
+    assert_fails(migrate(0, mask(0), mask(9)), EPERM);
+}
+END_TEST
+
+START_TEST(an_old_node_that_does_not_exist_is_no_error)
+{
+    assert_returns(migrate(0, mask(9), mask(1)), 0);
+}
+END_TEST
+
+START_TEST(no_such_process_is_esrch)
+{
+    assert_fails(migrate(pid_of_nobody_at_all(), mask(0), mask(1)), ESRCH);
+    assert_fails(migrate(-1, mask(0), mask(1)), ESRCH);
+    assert_fails(migrate(INT_MAX, mask(0), mask(1)), ESRCH);
+    assert_fails(migrate(INT_MIN, mask(0), mask(1)), ESRCH);
+}
+END_TEST
+
+START_TEST(a_thread_of_the_kernel_is_einval)
+{
+    assert_fails(migrate(KTHREADD, mask(0), mask(1)), EINVAL);
+}
+END_TEST
+
+START_TEST(a_process_that_ended_but_was_not_waited_for_is_einval)
+{
+    siginfo_t ended;
+    const pid_t zombie = fork();
+    if (zombie == 0)
+        _exit(0);
+    require(waitid(P_PID, (id_t)zombie, &ended, WEXITED | WNOWAIT) == 0);
+    assert_fails(migrate(zombie, mask(0), mask(1)), EINVAL);
+    require(waitpid(zombie, NULL, 0) == zombie);
+}
+END_TEST
+
+START_TEST(no_new_nodes_is_einval)
+{
+    const unsigned long from = mask(0);
+    assert_fails(migrate(0, mask(0), 0), EINVAL);
+    assert_fails(migrate_pages(0, MASK_BITS, &from, NULL), EINVAL);
+}
+END_TEST
+
+START_TEST(masks_that_cannot_be_read_are_efault)
+{
+    const unsigned long nodes = mask(0);
+    assert_fails(migrate_pages(0, MASK_BITS, unmapped_address(), &nodes), EFAULT);
+    assert_fails(migrate_pages(0, MASK_BITS, &nodes, unmapped_address()), EFAULT);
+}
+END_TEST
+
+START_TEST(masks_that_end_too_early_are_efault)
+{
+    unsigned long *word = array_at_end_of_mapping(1, sizeof *word);
+    *word = mask(0);
+    assert_returns(migrate_pages(0, MASK_BITS + 1, word, word), 0);
+    const unsigned long two_words[] = { mask(0), 0 };
+    assert_fails(migrate_pages(0, 2 * MASK_BITS, word, two_words), EFAULT);
+    assert_fails(migrate_pages(0, 2 * MASK_BITS, two_words, word), EFAULT);
+}
+END_TEST
+
+START_TEST(masks_are_looked_at_before_the_process)
+{
+    const unsigned long nodes = mask(0);
+    assert_fails(migrate_pages(pid_of_nobody_at_all(), MASK_BITS, unmapped_address(), &nodes), EFAULT);
+    assert_fails(migrate_pages(pid_of_nobody_at_all(), ~0UL, &nodes, &nodes), EINVAL);
+    assert_fails(migrate_pages(pid_of_nobody_at_all(), MASK_BITS, &nodes, NULL), ESRCH);
+}
+END_TEST
+
+int main(void)
+{
+    return run_tests("migrate_pages_errors", (const TTest *[]){
+        a_process_of_another_user_is_eperm,
+        a_process_of_the_same_user_is_allowed,
+        a_node_outside_the_cpuset_is_eperm_without_privilege,
+        with_privilege_a_node_outside_the_cpuset_is_left_out,
+        a_node_that_does_not_exist_is_eperm_without_privilege_and_einval_with_it,
+        an_old_node_that_does_not_exist_is_no_error,
+        no_such_process_is_esrch,
+        a_thread_of_the_kernel_is_einval,
+        a_process_that_ended_but_was_not_waited_for_is_einval,
+        no_new_nodes_is_einval,
+        masks_that_cannot_be_read_are_efault,
+        masks_that_end_too_early_are_efault,
+        masks_are_looked_at_before_the_process,
+        NULL });
+}

@@ -1,0 +1,89 @@
+/* Nodes 0 to 2 have memory, node 3 has a CPU and no memory. */
+#include <numaif.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "pages.h"
+#include "surroundings.h"
+
+enum { WITHOUT_MEMORY = 3, MASK_BITS = 8 * sizeof(unsigned long) };
+
+START_TEST(move_pages_to_it_is_enodev)
+{
+    struct request request = request_move(pages_on_node(3, 0), 3, 1);
+    request.nodes[1] = WITHOUT_MEMORY;
+    assert_fails(perform(&request, MPOL_MF_MOVE), ENODEV);
+    ck_assert_int_eq(request.status[0], 1);
+    ck_assert_int_eq(request.status[1], NOT_WRITTEN);
+    ck_assert_int_eq(node_of(request.pages[1]), 0);
+    ck_assert_int_eq(node_of(request.pages[2]), 0);
+}
+END_TEST
+
+START_TEST(pages_move_between_the_other_nodes)
+{
+    char *page = pages_on_node(1, 0);
+    ck_assert_int_eq(move_one(page, 1, MPOL_MF_MOVE), 1);
+    ck_assert_int_eq(node_of(page), 1);
+}
+END_TEST
+
+START_TEST(migrate_pages_to_it_alone_is_einval)
+{
+    const unsigned long from = 1UL << 0, to = 1UL << WITHOUT_MEMORY;
+    char *page = pages_on_node(1, 0);
+    assert_fails(migrate_pages(0, MASK_BITS, &from, &to), EINVAL);
+    ck_assert_int_eq(node_of(page), 0);
+}
+END_TEST
+
+START_TEST(migrate_pages_to_it_is_eperm_without_privilege)
+{
+    const unsigned long from = 1UL << 0, to = 1UL << 1 | 1UL << WITHOUT_MEMORY;
+    become_nobody();
+    assert_fails(migrate_pages(0, MASK_BITS, &from, &to), EPERM);
+}
+END_TEST
+
+START_TEST(migrate_pages_with_privilege_leaves_it_out)
+{
+    const unsigned long from = 1UL << 0, to = 1UL << 1 | 1UL << WITHOUT_MEMORY;
+    char *page = pages_on_node(1, 0);
+    assert_returns(migrate_pages(0, MASK_BITS, &from, &to), 0);
+    ck_assert_int_eq(node_of(page), 1);
+}
+END_TEST
+
+START_TEST(a_program_running_there_has_its_pages_elsewhere)
+{
+    unsigned cpu, node = 0;
+    cpu_set_t one;
+    for (cpu = 0; cpu < CPU_SETSIZE && node != WITHOUT_MEMORY; cpu++) {
+        CPU_ZERO(&one);
+        CPU_SET(cpu, &one);
+        if (sched_setaffinity(0, sizeof one, &one) == 0)
+            require(syscall(SYS_getcpu, NULL, &node, NULL) == 0);
+    }
+    ck_assert_uint_eq(node, WITHOUT_MEMORY);
+    char *page = map_pages(1);
+    *page = 1;
+    const int place = node_of(page);
+    ck_assert(place >= 0 && place < WITHOUT_MEMORY);
+    const int other = (place + 1) % WITHOUT_MEMORY;
+    ck_assert_int_eq(move_one(page, other, MPOL_MF_MOVE), other);
+}
+END_TEST
+
+int main(void)
+{
+    return run_tests("node_without_memory", (const TTest *[]){
+        move_pages_to_it_is_enodev,
+        pages_move_between_the_other_nodes,
+        migrate_pages_to_it_alone_is_einval,
+        migrate_pages_to_it_is_eperm_without_privilege,
+        migrate_pages_with_privilege_leaves_it_out,
+        a_program_running_there_has_its_pages_elsewhere,
+        NULL });
+}

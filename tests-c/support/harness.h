@@ -1,0 +1,61 @@
+/* How a test program looks:
+ *
+ *     START_TEST(a_sentence_about_behaviour) { … } END_TEST
+ *
+ *     int main(void)
+ *     {
+ *         return run_tests("what the program is about", (const TTest *[]){
+ *             a_sentence_about_behaviour,
+ *             NULL });
+ *     }
+ *
+ * Each test runs in a process of its own, which may change its user, its cpuset or its limits as it likes:
+ * all of that is gone when the test ends. */
+#ifndef HARNESS_H
+#define HARNESS_H
+
+#include <check.h>
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+/* Runs the tests, prints TAP on standard output, puts the machine back in order.
+ * Returns the exit status for main: 0 if every test passed. */
+int run_tests(const char *suite, const TTest *const tests[]);
+
+/* No call under test ever sets this errno, so finding it afterwards means: errno was left alone. */
+enum { UNTOUCHED_ERRNO = 4000 };
+
+/* Fails the test with a printf-like message. Unlike ck_assert it costs nothing while all is well. */
+#define expect(condition, ...)         \
+    do {                               \
+        if (!(condition))              \
+            ck_abort_msg(__VA_ARGS__); \
+    } while (0)
+
+/* For the steps on the way to what is tested: the test cannot go on when one of them fails. */
+#define require(condition) \
+    expect((condition), "the test could not be set up: %s (errno %d, %s)", #condition, errno, strerror(errno))
+
+/* The call must return -1 and set errno to the code. */
+#define assert_fails(call, code)                                                                              \
+    do {                                                                                                      \
+        errno = UNTOUCHED_ERRNO;                                                                              \
+        const long returned_ = (call);                                                                        \
+        const int errno_ = errno;                                                                             \
+        expect(returned_ == -1 && errno_ == (code), "%s: returned %ld, errno %d (%s); expected -1 and %s",    \
+               #call, returned_, errno_, strerror(errno_), #code);                                            \
+    } while (0)
+
+/* The call must return exactly this value and, since it did not fail, leave errno alone. */
+#define assert_returns(call, value)                                                                           \
+    do {                                                                                                      \
+        errno = UNTOUCHED_ERRNO;                                                                              \
+        const long returned_ = (call), expected_ = (value);                                                   \
+        const int errno_ = errno;                                                                             \
+        expect(returned_ == expected_ && errno_ == UNTOUCHED_ERRNO,                                           \
+               "%s: returned %ld, errno %d (%s); expected %ld and errno left alone",                          \
+               #call, returned_, errno_, strerror(errno_), expected_);                                        \
+    } while (0)
+
+#endif

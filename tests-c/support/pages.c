@@ -1,0 +1,155 @@
+#include "pages.h"
+
+#include <inttypes.h>
+#include <numaif.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "harness.h"
+
+size_t page_size(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static char *map(size_t count, int flags, int file)
+{
+    char *start = mmap(NULL, count * page_size(), PROT_READ | PROT_WRITE, flags, file, 0);
+    require(start != MAP_FAILED);
+    /* Fails where the kernel has no huge pages, and then it is not needed. */
+    (void)madvise(start, count * page_size(), MADV_NOHUGEPAGE);
+    return start;
+}
+
+char *map_pages(size_t count)
+{
+    return map(count, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+}
+
+char *map_shared_pages(size_t count)
+{
+    return map(count, MAP_SHARED | MAP_ANONYMOUS, -1);
+}
+
+char *map_file_pages(int file, size_t count)
+{
+    return map(count, MAP_SHARED, file);
+}
+
+static unsigned char contents_of(size_t page)
+{
+    return (unsigned char)(page % 251 + 1);
+}
+
+void touch_pages(char *start, size_t count, int node)
+{
+    /* A policy of the process and not of the memory: it leaves no trace on the mapping. */
+    const unsigned long only_node = 1UL << node;
+    require(set_mempolicy(MPOL_BIND, &only_node, 8 * sizeof only_node) == 0);
+    for (size_t page = 0; page < count; page++)
+        memset(start + page * page_size(), contents_of(page), page_size());
+    require(set_mempolicy(MPOL_DEFAULT, NULL, 0) == 0);
+}
+
+char *pages_on_node(size_t count, int node)
+{
+    char *start = map_pages(count);
+    touch_pages(start, count, node);
+    return start;
+}
+
+bool pages_keep_contents(const char *start, size_t count)
+{
+    for (size_t byte = 0; byte < count * page_size(); byte++)
+        if ((unsigned char)start[byte] != contents_of(byte / page_size()))
+            return false;
+    return true;
+}
+
+void *unmapped_address(void)
+{
+    /* The middle of a hole: a later mapping is placed at an end of it. */
+    const size_t hole = 64 * page_size();
+    char *start = map(64, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    require(munmap(start, hole) == 0);
+    return start + hole / 2;
+}
+
+void *array_at_end_of_mapping(size_t count, size_t element_size)
+{
+    const size_t pages = count * element_size / page_size() + 1;
+    char *start = map(pages + 1, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    char *end = start + pages * page_size();
+    require(mprotect(end, page_size(), PROT_NONE) == 0);
+    return end - count * element_size;
+}
+
+void request_add(struct request *request, void *page, int node)
+{
+    require(request->count < MOST_PAGES);
+    request->pages[request->count] = page;
+    request->nodes[request->count] = node;
+    request->status[request->count] = NOT_WRITTEN;
+    request->count++;
+}
+
+struct request request_move(char *start, size_t count, int node)
+{
+    struct request request = { .count = 0 };
+    for (size_t page = 0; page < count; page++)
+        request_add(&request, start + page * page_size(), node);
+    return request;
+}
+
+long perform(struct request *request, int flags)
+{
+    return move_pages(0, request->count, request->pages, request->nodes, request->status, flags);
+}
+
+int node_of_pid(pid_t pid, const void *page)
+{
+    void *pages[] = { (void *)(uintptr_t)page };
+    int status[] = { NOT_WRITTEN };
+    assert_returns(move_pages(pid, 1, pages, NULL, status, 0), 0);
+    return status[0];
+}
+
+int node_of(const void *page)
+{
+    return node_of_pid(0, page);
+}
+
+int move_one(void *page, int node, int flags)
+{
+    int status = NOT_WRITTEN;
+    assert_returns(move_pages(0, 1, &page, &node, &status, flags), 0);
+    return status;
+}
+
+size_t count_on_node(const char *start, size_t count, int node)
+{
+    size_t found = 0;
+    for (size_t page = 0; page < count; page++)
+        found += node_of(start + page * page_size()) == node;
+    return found;
+}
+
+bool is_transparent_huge_page(const void *address)
+{
+    FILE *maps = fopen("/proc/self/smaps", "r");
+    require(maps != NULL);
+    bool inside = false, found = false;
+    char line[512];
+    while (fgets(line, sizeof line, maps) != NULL) {
+        uintptr_t start, end;
+        size_t kilobytes;
+        if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &start, &end) == 2)
+            inside = start <= (uintptr_t)address && (uintptr_t)address < end;
+        else if (inside && sscanf(line, "AnonHugePages: %zu", &kilobytes) == 1)
+            found = kilobytes > 0;
+    }
+    fclose(maps);
+    return found;
+}

@@ -1,0 +1,66 @@
+/* Memory to move: mapping it, putting it on a node, asking where it is. */
+#ifndef PAGES_H
+#define PAGES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+enum { HUGE_PAGE = 2 * 1024 * 1024 };
+
+/* What the tests write into a status array beforehand: no node and no error has this number. */
+enum { NOT_WRITTEN = -9999 };
+
+size_t page_size(void);
+
+/* Base pages, never merged into huge ones, not touched yet. The address may not be touched at all
+ * when the mapping is made inaccessible afterwards. */
+char *map_pages(size_t count);
+char *map_shared_pages(size_t count);
+char *map_file_pages(int file, size_t count);
+
+/* Writes to each page so that it exists, on this node; the bytes differ from page to page. */
+void touch_pages(char *start, size_t count, int node);
+
+/* map_pages and touch_pages in one. */
+char *pages_on_node(size_t count, int node);
+
+/* Are the bytes that touch_pages wrote still there? */
+bool pages_keep_contents(const char *start, size_t count);
+
+/* Memory that was reserved and has gone: reading or writing there faults. */
+void *unmapped_address(void);
+
+/* An array of `count` elements whose end is the end of the mapping: reading element `count` faults. */
+void *array_at_end_of_mapping(size_t count, size_t element_size);
+
+/* The three arrays of move_pages for `count` pages in a row, all to one node; status is NOT_WRITTEN. */
+enum { MOST_PAGES = 512 };
+struct request {
+    void *pages[MOST_PAGES];
+    int nodes[MOST_PAGES];
+    int status[MOST_PAGES];
+    size_t count;
+};
+struct request request_move(char *start, size_t count, int node);
+
+/* Adds one page to a request. */
+void request_add(struct request *request, void *page, int node);
+
+/* move_pages with the request's arrays, on the process itself. */
+long perform(struct request *request, int flags);
+
+/* The status a query gives for one page: its node, or a negative error number. */
+int node_of(const void *page);
+int node_of_pid(pid_t pid, const void *page);
+
+/* The status that a request to move this one page gives; the request itself must succeed. */
+int move_one(void *page, int node, int flags);
+
+/* How many of these pages are on the node? */
+size_t count_on_node(const char *start, size_t count, int node);
+
+/* Does one huge page of the kernel's own making back this address? */
+bool is_transparent_huge_page(const void *address);
+
+#endif

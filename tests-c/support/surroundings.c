@@ -1,0 +1,244 @@
+#include "surroundings.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "pages.h"
+
+#define CGROUPS "/sys/fs/cgroup"
+#define CGROUP_PREFIX "numars-test-"
+
+enum { NOBODY = 65534, MOST_NODES = 64 };
+
+static long huge_pages_before[MOST_NODES];
+static char own_cpuset[128];
+
+bool kernel_before(int major, int minor)
+{
+    struct utsname name;
+    int running_major, running_minor;
+    require(uname(&name) == 0);
+    require(sscanf(name.release, "%d.%d", &running_major, &running_minor) == 2);
+    return running_major < major || (running_major == major && running_minor < minor);
+}
+
+void become_nobody(void)
+{
+    require(setgroups(0, NULL) == 0);
+    require(setresgid(NOBODY, NOBODY, NOBODY) == 0);
+    require(setresuid(NOBODY, NOBODY, NOBODY) == 0);
+    /* Changing the user made the process opaque to others of the same user. */
+    require(prctl(PR_SET_DUMPABLE, 1) == 0);
+}
+
+/* The neighbour tells through a pipe where its pages are, once it is ready. */
+static struct neighbour fork_neighbour(char *(*get_ready)(const void *), const void *argument)
+{
+    struct neighbour neighbour;
+    int ready[2];
+    require(pipe(ready) == 0);
+    neighbour.pid = fork();
+    require(neighbour.pid >= 0);
+    if (neighbour.pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        char *pages = get_ready(argument);
+        if (write(ready[1], &pages, sizeof pages) == sizeof pages)
+            for (;;)
+                pause();
+        _exit(EXIT_FAILURE);
+    }
+    close(ready[1]);
+    require(read(ready[0], &neighbour.pages, sizeof neighbour.pages) == sizeof neighbour.pages);
+    close(ready[0]);
+    return neighbour;
+}
+
+struct own_pages {
+    size_t count;
+    int node;
+    void (*first)(void);
+};
+
+static char *touch_own_pages(const void *argument)
+{
+    const struct own_pages *own = argument;
+    if (own->first != NULL)
+        own->first();
+    /* PR_SET_PDEATHSIG is forgotten when the user changes. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    return pages_on_node(own->count, own->node);
+}
+
+struct neighbour start_neighbour(size_t count, int node, void (*first)(void))
+{
+    const struct own_pages own = { .count = count, .node = node, .first = first };
+    return fork_neighbour(touch_own_pages, &own);
+}
+
+struct shared_pages {
+    char *start;
+    size_t count;
+};
+
+static char *read_shared_pages(const void *argument)
+{
+    const struct shared_pages *shared = argument;
+    for (size_t page = 0; page < shared->count; page++)
+        (void)*(volatile char *)(shared->start + page * page_size());
+    return shared->start;
+}
+
+struct neighbour share_with_neighbour(char *start, size_t count)
+{
+    const struct shared_pages shared = { .start = start, .count = count };
+    return fork_neighbour(read_shared_pages, &shared);
+}
+
+void end_neighbour(struct neighbour neighbour)
+{
+    require(kill(neighbour.pid, SIGKILL) == 0);
+    require(waitpid(neighbour.pid, NULL, 0) == neighbour.pid);
+}
+
+bool neighbour_keeps_contents(struct neighbour neighbour, size_t count)
+{
+    const size_t bytes = count * page_size();
+    char *copy = map_pages(count);
+    const struct iovec here = { .iov_base = copy, .iov_len = bytes };
+    const struct iovec there = { .iov_base = neighbour.pages, .iov_len = bytes };
+    require(process_vm_readv(neighbour.pid, &here, 1, &there, 1, 0) == (ssize_t)bytes);
+    return pages_keep_contents(copy, count);
+}
+
+pid_t pid_of_nobody_at_all(void)
+{
+    const pid_t pid = fork();
+    require(pid >= 0);
+    if (pid == 0)
+        _exit(EXIT_SUCCESS);
+    require(waitpid(pid, NULL, 0) == pid);
+    return pid;
+}
+
+static bool write_text(const char *path, const char *text)
+{
+    const int file = open(path, O_WRONLY | O_CLOEXEC);
+    if (file < 0)
+        return false;
+    const bool written = write(file, text, strlen(text)) == (ssize_t)strlen(text);
+    close(file);
+    return written;
+}
+
+void enter_cpuset(const char *memory_nodes)
+{
+    char path[sizeof own_cpuset + 32];
+    snprintf(own_cpuset, sizeof own_cpuset, CGROUPS "/" CGROUP_PREFIX "%ld", (long)getpid());
+    require(mkdir(own_cpuset, 0755) == 0);
+    snprintf(path, sizeof path, "%s/cpuset.mems", own_cpuset);
+    require(write_text(path, memory_nodes));
+    snprintf(path, sizeof path, "%s/cgroup.procs", own_cpuset);
+    require(write_text(path, "0"));
+}
+
+void leave_cpuset(void)
+{
+    require(write_text(CGROUPS "/cgroup.procs", "0"));
+    require(rmdir(own_cpuset) == 0);
+}
+
+/* Processes that a failed test left in it were killed, but need a moment to go. */
+static void remove_cpuset(int groups, const char *name)
+{
+    const struct timespec moment = { .tv_nsec = 10 * 1000 * 1000 };
+    for (int attempt = 0; attempt < 100 && unlinkat(groups, name, AT_REMOVEDIR) != 0 && errno == EBUSY; attempt++)
+        nanosleep(&moment, NULL);
+}
+
+static void remove_left_cpusets(void)
+{
+    DIR *groups = opendir(CGROUPS);
+    if (groups == NULL)
+        return;
+    for (const struct dirent *entry; (entry = readdir(groups)) != NULL;)
+        if (strncmp(entry->d_name, CGROUP_PREFIX, strlen(CGROUP_PREFIX)) == 0)
+            remove_cpuset(dirfd(groups), entry->d_name);
+    closedir(groups);
+}
+
+static void huge_pages_path(char path[static 128], int node)
+{
+    snprintf(path, 128, "/sys/devices/system/node/node%d/hugepages/hugepages-2048kB/nr_hugepages", node);
+}
+
+/* -1 where the node does not exist or has no huge pages. */
+static long huge_pages_kept(int node)
+{
+    char path[128];
+    long count = -1;
+    huge_pages_path(path, node);
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        return -1;
+    if (fscanf(file, "%ld", &count) != 1)
+        count = -1;
+    fclose(file);
+    return count;
+}
+
+long keep_huge_pages(int node, long count)
+{
+    char path[128], text[32];
+    huge_pages_path(path, node);
+    snprintf(text, sizeof text, "%ld", count);
+    return write_text(path, text) ? huge_pages_kept(node) : -1;
+}
+
+int run_apart(void (*action)(void), char *standard_error, size_t size)
+{
+    int ends[2], status;
+    require(pipe(ends) == 0);
+    const pid_t pid = fork();
+    require(pid >= 0);
+    if (pid == 0) {
+        dup2(ends[1], STDERR_FILENO);
+        close(ends[0]);
+        close(ends[1]);
+        action();
+        _exit(EXIT_SUCCESS);
+    }
+    close(ends[1]);
+    size_t length = 0;
+    for (ssize_t got; (got = read(ends[0], standard_error + length, size - 1 - length)) > 0;)
+        length += (size_t)got;
+    standard_error[length] = '\0';
+    close(ends[0]);
+    require(waitpid(pid, &status, 0) == pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+void remember_surroundings(void)
+{
+    for (int node = 0; node < MOST_NODES; node++)
+        huge_pages_before[node] = huge_pages_kept(node);
+}
+
+void restore_surroundings(void)
+{
+    remove_left_cpusets();
+    for (int node = 0; node < MOST_NODES; node++)
+        if (huge_pages_kept(node) != huge_pages_before[node])
+            keep_huge_pages(node, huge_pages_before[node]);
+}

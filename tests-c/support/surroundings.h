@@ -1,0 +1,50 @@
+/* What is around a test: the kernel, users, other processes, cpusets, the machine's huge pages. */
+#ifndef SURROUNDINGS_H
+#define SURROUNDINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* For behaviour that differs: is the running kernel older than this one? */
+bool kernel_before(int major, int minor);
+
+/* From here on the test has no privileges (uid and gid 65534, no capabilities). */
+void become_nobody(void);
+
+/* Another process, with touched pages of its own on a node; it sleeps until it is ended. */
+struct neighbour {
+    pid_t pid;
+    char *pages;
+};
+/* `first` is called in the new process before anything else, for example become_nobody; it may be NULL. */
+struct neighbour start_neighbour(size_t count, int node, void (*first)(void));
+void end_neighbour(struct neighbour neighbour);
+
+/* Another process that maps the same pages: a fork of this one that has read each of them. */
+struct neighbour share_with_neighbour(char *start, size_t count);
+
+/* Does the neighbour still read what touch_pages wrote? */
+bool neighbour_keeps_contents(struct neighbour neighbour, size_t count);
+
+/* The number of a process that has ended and is gone. */
+pid_t pid_of_nobody_at_all(void);
+
+/* Puts the process itself into a new cpuset that allows these memory nodes ("0-1"), until leave_cpuset.
+ * The process should map its pages afterwards: entering a cpuset moves those that are outside. */
+void enter_cpuset(const char *memory_nodes);
+void leave_cpuset(void);
+
+/* Sets how many huge pages of 2 MiB the kernel keeps on a node; it may get fewer. Returns how many it has now,
+ * -1 if it has nothing of the kind. */
+long keep_huge_pages(int node, long count);
+
+/* Runs the action in a process of its own and collects what that writes to standard error.
+ * Returns its exit status, or minus the signal that ended it. */
+int run_apart(void (*action)(void), char *standard_error, size_t size);
+
+/* For run_tests: whatever a failed test left behind is put right. */
+void remember_surroundings(void);
+void restore_surroundings(void);
+
+#endif

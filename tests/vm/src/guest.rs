@@ -1,0 +1,354 @@
+//! Boots one guest and follows it to its end.
+
+use crate::cache::{Cache, Machine};
+use crate::frames::{Frame, Frames};
+use crate::shapes::Shape;
+use crate::tap::Ending;
+use crate::tree::Tree;
+use anyhow::{Context, Result, ensure};
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{BufWriter, Read};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+const INIT: &str = include_str!("init.sh");
+
+/// How long a guest may be silent beyond what its program is allowed: while it boots, and between
+/// programs. A busy machine is slow, so this is generous; only a hanging guest ever reaches it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const CONSOLE_LINES: usize = 60;
+
+/// What is the same for all programs of a guest.
+#[derive(clap::Args)]
+pub struct Options {
+    /// Put a host file or directory into the guest, at GUEST or in its root directory
+    #[arg(long = "add", value_name = "HOST[:GUEST]")]
+    adds: Vec<String>,
+    /// Copy a directory tree over the guest's root directory: another C library, for example
+    #[arg(long = "overlay", value_name = "DIR")]
+    overlays: Vec<PathBuf>,
+    /// Set an environment variable for the programs
+    #[arg(long = "env", value_name = "NAME=VALUE")]
+    pub env: Vec<String>,
+    /// Memory of each node that has any, instead of the shape's own
+    #[arg(long, value_name = "MIB")]
+    memory: Option<u32>,
+    /// Show the guest's console
+    #[arg(long, short)]
+    pub verbose: bool,
+}
+
+/// A host program to run in the guest.
+pub struct Job {
+    pub program: PathBuf,
+    pub args: Vec<String>,
+}
+
+pub struct Guest<'a> {
+    pub cache: &'a Cache,
+    pub kernel: &'a str,
+    pub shape: &'static Shape,
+    pub options: &'a Options,
+    pub jobs: &'a [Job],
+    /// How long each program may run.
+    pub limit: Duration,
+    /// Whether the programs' output is a pipe instead of a terminal.
+    pub piped: bool,
+}
+
+pub enum Event<'a> {
+    Begin,
+    Output(&'a [u8]),
+    /// The program with this number has ended.
+    End(usize, Ending),
+}
+
+/// How a guest ended and how long it took.
+pub struct Report {
+    pub release: String,
+    pub first_program: Option<Duration>,
+    pub total: Duration,
+    /// Why the guest did not reach its proper end.
+    pub trouble: Option<String>,
+    /// What the kernel complained about while programs ran.
+    pub complaints: Vec<String>,
+    pub console: String,
+}
+
+impl Guest<'_> {
+    /// Runs all jobs in order, telling `tell` as it happens. An error is one of this machine; whatever goes wrong in
+    /// the guest is in the report.
+    pub fn run(&self, tell: &mut dyn FnMut(Event) -> Result<()>) -> Result<Report> {
+        let start = Instant::now();
+        let machine = self.cache.machine(self.kernel)?;
+        let work = TempDir::with_prefix("vm-")?;
+        let token = token()?;
+        let archive = File::create(work.path().join("initramfs"))?;
+        self.tree(&machine, &token)?.write(BufWriter::new(archive))?;
+        let mut qemu = Qemu::start(&mut self.command(&machine, work.path())?)?;
+
+        let mut report = Report {
+            release: String::new(),
+            first_program: None,
+            total: Duration::ZERO,
+            trouble: None,
+            complaints: Vec::new(),
+            console: String::new(),
+        };
+        report.trouble = self.follow(&mut qemu, &token, start, &mut report, tell)?;
+        // Killed, if it still runs: its logs are complete now.
+        drop(qemu);
+
+        report.total = start.elapsed();
+        for log in ["qemu.log", "console.log"] {
+            let log = fs::read(work.path().join(log)).unwrap_or_default();
+            report.console += &String::from_utf8_lossy(&log).replace('\r', "");
+        }
+        report.complaints = complaints(&report.console);
+        Ok(report)
+    }
+
+    /// Reads the second serial line up to the last mark; gives the reason if that never comes.
+    fn follow(
+        &self,
+        qemu: &mut Qemu,
+        token: &str,
+        start: Instant,
+        report: &mut Report,
+        tell: &mut dyn FnMut(Event) -> Result<()>,
+    ) -> Result<Option<String>> {
+        let mut frames = Frames::new(token);
+        // Every program must begin and end, in order: a mark that was lost must not make a pass.
+        let mut program = 0;
+        let mut running = false;
+        let mut begun = Instant::now();
+        let mut deadline = begun + PATIENCE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let piece = match qemu.line.recv_timeout(left) {
+                Ok(piece) => piece,
+                Err(RecvTimeoutError::Timeout) => return Ok(Some("hangs".into())),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Ok(Some("died".into()));
+                }
+            };
+            for frame in frames.feed(&piece) {
+                let words = match &frame {
+                    Frame::Output(output) => {
+                        tell(Event::Output(output))?;
+                        continue;
+                    }
+                    Frame::Mark(words) => words.split(' ').collect::<Vec<_>>(),
+                };
+                deadline = Instant::now() + PATIENCE;
+                match words.as_slice() {
+                    ["kernel", release] => report.release = (*release).into(),
+                    ["begin", number] if !running && number.parse() == Ok(program) => {
+                        running = true;
+                        begun = Instant::now();
+                        deadline += self.limit;
+                        report.first_program.get_or_insert(start.elapsed());
+                        tell(Event::Begin)?;
+                    }
+                    ["end", number, status] if running && number.parse() == Ok(program) => {
+                        running = false;
+                        tell(Event::End(program, self.ending(status.parse()?, begun.elapsed())))?;
+                        program += 1;
+                    }
+                    ["done"] if program == self.jobs.len() => return Ok(None),
+                    _ => return Ok(Some(format!("said {frame:?} out of turn"))),
+                }
+            }
+        }
+    }
+
+    /// The guest kills a program that takes too long, which looks like any other SIGKILL from there.
+    fn ending(&self, status: i32, took: Duration) -> Ending {
+        const KILLED: i32 = 128 + 9;
+        // The two clocks may differ by a little.
+        if status == KILLED && took.as_secs_f64() > self.limit.as_secs_f64() * 0.95 {
+            return Ending::Cut(format!("timed out after {} s", self.limit.as_secs()));
+        }
+        Ending::Status(status)
+    }
+
+    fn tree(&self, machine: &Machine, token: &str) -> Result<Tree> {
+        let triplet = self.cache.architecture.triplet;
+        let mut tree = Tree::new(&machine.busybox, INIT, triplet)?;
+        let mut environment = String::new();
+        for variable in &self.options.env {
+            let (name, value) = variable.split_once('=').with_context(|| format!("--env {variable}: no \"=\""))?;
+            writeln!(environment, "export {name}={}", quoted(value))?;
+        }
+        for (number, job) in self.jobs.iter().enumerate() {
+            let program = program_in_guest(number, &job.program)?;
+            tree.program(&job.program, &program)?;
+            let mut script = environment.clone();
+            write!(script, "cd /tmp && exec {}", quoted(&program.to_string_lossy()))?;
+            for arg in &job.args {
+                write!(script, " {}", quoted(arg))?;
+            }
+            // Four digits: the shell runs them in the order of their names.
+            tree.text(&format!("vm/jobs/{number:04}"), &script, 0o644);
+        }
+        let limit = self.limit.as_secs();
+        let piped = if self.piped { "yes" } else { "no" };
+        let settings = format!("token={token}\nlimit={limit}\npiped={piped}\n");
+        tree.text("vm/settings", &settings, 0o600);
+
+        for add in &self.options.adds {
+            let (host, guest) = match add.split_once(':') {
+                Some((host, guest)) => (Path::new(host), PathBuf::from(guest)),
+                None => {
+                    let host = Path::new(add);
+                    let name = host.file_name();
+                    let name = name.with_context(|| format!("--add {add} has no name"))?;
+                    (host, PathBuf::from(name))
+                }
+            };
+            tree.add(host, &guest)?;
+        }
+        for overlay in &self.options.overlays {
+            ensure!(overlay.is_dir(), "the overlay {} is no directory", overlay.display());
+            tree.add(overlay, Path::new("/"))?;
+        }
+        Ok(tree)
+    }
+
+    fn command(&self, machine: &Machine, work: &Path) -> Result<Command> {
+        // QEMU splits this argument at commas; two stand for one.
+        let disk = machine.disk.to_str().context("the cache's path")?;
+        let disk = disk.replace(',', ",,");
+        let mut command = machine.qemu.qemu();
+        command
+            .current_dir(work)
+            .args(["-no-user-config", "-nodefaults"])
+            // Never /dev/kvm: where it exists it may still hang the guest, and results must not depend on it.
+            .args(["-accel", "tcg,thread=multi", "-cpu", "max"])
+            .args(self.shape.qemu_args(self.options.memory))
+            .args(["-display", "none", "-vga", "none", "-nic", "none"])
+            .arg("-no-reboot")
+            .args(["-serial", "file:console.log", "-serial", "stdio"])
+            // The kernels have NVMe built in, other disks need modules.
+            .arg("-drive")
+            .arg(format!("if=none,id=disk,format=raw,snapshot=on,file={disk}"))
+            .args(["-device", "nvme,serial=numars,drive=disk"])
+            .arg("-kernel")
+            .arg(&machine.kernel)
+            .args(["-initrd", "initramfs", "-append"])
+            .arg("console=ttyS0 quiet panic=-1 oops=panic printk.devkmsg=on")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(File::create(work.join("qemu.log"))?);
+        Ok(command)
+    }
+}
+
+impl Report {
+    /// The end of the console, for a guest in trouble.
+    pub fn last_console_lines(&self) -> String {
+        let lines: Vec<&str> = self.console.lines().collect();
+        let shown = &lines[lines.len().saturating_sub(CONSOLE_LINES)..];
+        shown.iter().map(|line| format!("  | {line}\n")).collect()
+    }
+}
+
+/// A running QEMU, killed when dropped.
+struct Qemu {
+    child: Child,
+    /// What comes from the guest's second serial line, piece by piece.
+    line: Receiver<Vec<u8>>,
+}
+
+impl Qemu {
+    fn start(command: &mut Command) -> Result<Self> {
+        // SAFETY: the closure makes one system call and touches no memory of ours, as is required between fork
+        // and exec. It keeps QEMU from outliving us, however we end.
+        unsafe {
+            command.pre_exec(|| {
+                let signal = Some(rustix::process::Signal::KILL);
+                Ok(rustix::process::set_parent_process_death_signal(signal)?)
+            });
+        }
+        let mut child = command.spawn().context("cannot start QEMU")?;
+        let mut stdout = child.stdout.take().context("QEMU has no output")?;
+        let (sender, line) = mpsc::channel();
+        thread::spawn(move || {
+            let mut buffer = vec![0; 1 << 16];
+            while let Ok(n @ 1..) = stdout.read(&mut buffer) {
+                if sender.send(buffer[..n].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        Ok(Self { child, line })
+    }
+}
+
+impl Drop for Qemu {
+    fn drop(&mut self) {
+        // Both fail only for a process that has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Programs of the same name may come from different directories.
+fn program_in_guest(number: usize, program: &Path) -> Result<PathBuf> {
+    let name = program.file_name().context("a program has no name")?;
+    Ok(Path::new("/vm").join(format!("{number:04}")).join(name))
+}
+
+fn token() -> Result<String> {
+    let mut bytes = [0; 16];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// As one word of a shell.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// What the kernel complained about after boot, each with the program that ran. These are shown, but fail no test: an
+/// oops ends the guest anyway (oops=panic), and the rest (a lockup because this machine is busy, a kernel's own
+/// WARNING) says nothing about the results, which are judged by themselves.
+fn complaints(console: &str) -> Vec<String> {
+    let mut program = None;
+    let mut found = Vec::new();
+    for line in console.lines() {
+        if let Some((_, number)) = line.split_once("vm: program ") {
+            program = number.trim().parse::<usize>().ok();
+        } else if let Some(program) = program {
+            if ["BUG:", "WARNING:", "Oops"].iter().any(|word| line.contains(word)) {
+                found.push(format!("program {program}: {line}"));
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quoted_word_is_one_word_to_the_shell() {
+        let word = "it's $HOME; `x`\n\"";
+        let echoed = Command::new("sh").args(["-c", &format!("printf %s {}", quoted(word))]).output().unwrap();
+        assert_eq!(echoed.stdout, word.as_bytes());
+    }
+
+    #[test]
+    fn kernel_complaints_count_from_the_first_program_on() {
+        let console = "[1] WARNING: while booting\n[2] vm: program 0003\n[3] BUG: soft lockup\n";
+        assert_eq!(complaints(console), ["program 3: [3] BUG: soft lockup"]);
+    }
+}

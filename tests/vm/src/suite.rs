@@ -1,0 +1,294 @@
+//! `vm test`: a directory of test programs, run in one guest per kernel and shape, or on this machine.
+
+use crate::cache::Cache;
+use crate::guest::{Event, Guest, Job, Options};
+use crate::shapes::{self, SHAPES, Shape};
+use crate::tap::{self, Ending, Verdict};
+use anyhow::{Context, Result, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The subdirectory of programs that run on any machine.
+const ANY: &str = "any";
+
+pub struct Suite {
+    pub directory: PathBuf,
+    pub filter: String,
+    pub limit: Duration,
+}
+
+/// The count over all programs, printed as the last line.
+#[derive(Default)]
+pub struct Tally {
+    passed: AtomicUsize,
+    failed: AtomicUsize,
+    skipped: AtomicUsize,
+    /// Held while something is printed, so that what belongs together stays together.
+    printing: Mutex<()>,
+}
+
+impl Suite {
+    /// Runs every program in its guests, `jobs` guests at a time.
+    pub fn in_guests(
+        &self,
+        cache: &Cache,
+        kernels: &[String],
+        shapes: &[&'static Shape],
+        options: &Options,
+        jobs: usize,
+    ) -> Result<Tally> {
+        let mut guests = Vec::new();
+        let plan = self.plan(shapes)?;
+        for kernel in kernels {
+            // Before any guest starts: fetching takes its time, and twice at once would take twice.
+            if !plan.is_empty() {
+                cache.machine(kernel)?;
+            }
+            for (shape, programs) in &plan {
+                guests.push(Guest {
+                    cache,
+                    kernel,
+                    shape,
+                    options,
+                    jobs: programs,
+                    limit: self.limit,
+                    // A terminal, so that the C library writes every line at once and a crash loses none.
+                    piped: false,
+                });
+            }
+        }
+        let tally = Tally::default();
+        let next = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            let workers: Vec<_> = (0..jobs.max(1))
+                .map(|_| {
+                    scope.spawn(|| -> Result<()> {
+                        while let Some(guest) = guests.get(next.fetch_add(1, Ordering::Relaxed)) {
+                            tally.guest(guest)?;
+                        }
+                        Ok(())
+                    })
+                })
+                .collect();
+            for worker in workers {
+                worker.join().expect("a worker does not panic")?;
+            }
+            anyhow::Ok(())
+        })?;
+        Ok(tally)
+    }
+
+    /// Runs the programs that need no special machine here.
+    pub fn on_host(&self) -> Result<Tally> {
+        let tally = Tally::default();
+        for job in self.programs(ANY)? {
+            let (output, ending) = run_here(&job.program, self.limit)?;
+            tally.program("host", &job, &output, &ending);
+        }
+        Ok(tally)
+    }
+
+    /// The shapes that have something to run, with their programs. Those in any/ run in the default shape, or in all
+    /// that were asked for by name.
+    fn plan(&self, asked: &[&'static Shape]) -> Result<Vec<(&'static Shape, Vec<Job>)>> {
+        for entry in self.entries("")? {
+            let name = entry.file_name().unwrap_or_default().to_string_lossy();
+            ensure!(
+                !entry.is_dir() || name == ANY || shapes::find(&name).is_some(),
+                "{} is named after no shape; see \"vm shapes\"",
+                entry.display()
+            );
+        }
+        let mut plan = Vec::new();
+        for shape in SHAPES {
+            let named = asked.iter().any(|asked| asked.name == shape.name);
+            if !asked.is_empty() && !named {
+                continue;
+            }
+            let mut programs = self.programs(shape.name)?;
+            if named || shape.name == shapes::DEFAULT {
+                programs.extend(self.programs(ANY)?);
+            }
+            if !programs.is_empty() {
+                plan.push((shape, programs));
+            }
+        }
+        Ok(plan)
+    }
+
+    fn programs(&self, subdirectory: &str) -> Result<Vec<Job>> {
+        let mut jobs = Vec::new();
+        for program in self.entries(subdirectory)? {
+            let mode = fs::metadata(&program)?.permissions().mode();
+            let name = format!("{subdirectory}/{}", name(&program));
+            if program.is_file() && mode & 0o111 != 0 && name.contains(&self.filter) {
+                jobs.push(Job { program, args: Vec::new() });
+            }
+        }
+        Ok(jobs)
+    }
+
+    /// What a subdirectory holds, in order of name; nothing if it is missing.
+    fn entries(&self, subdirectory: &str) -> Result<Vec<PathBuf>> {
+        let directory = self.directory.join(subdirectory);
+        if !directory.exists() && !subdirectory.is_empty() {
+            return Ok(Vec::new());
+        }
+        let entries = fs::read_dir(&directory).with_context(|| format!("cannot read {}", directory.display()))?;
+        let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+        paths.sort();
+        Ok(paths)
+    }
+}
+
+impl Tally {
+    /// Runs one guest and reports its programs as they end.
+    fn guest(&self, guest: &Guest) -> Result<()> {
+        let place = format!("{} {}", label(guest.kernel), guest.shape.name);
+        let mut output = Vec::new();
+        let mut ended = 0;
+        let mut running = false;
+        let report = guest.run(&mut |event| {
+            match event {
+                Event::Begin => {
+                    running = true;
+                    output.clear();
+                }
+                Event::Output(piece) => output.extend_from_slice(piece),
+                Event::End(number, ending) => {
+                    self.program(&place, &guest.jobs[number], &output, &ending);
+                    running = false;
+                    ended = number + 1;
+                }
+            }
+            Ok(())
+        })?;
+
+        if let Some(trouble) = &report.trouble {
+            for (i, job) in guest.jobs[ended..].iter().enumerate() {
+                let (output, why) = match i {
+                    0 if running => (output.as_slice(), "while it ran"),
+                    _ => (&[][..], "before it could run"),
+                };
+                let ending = Ending::Cut(format!("the guest {trouble} {why}"));
+                self.program(&place, job, output, &ending);
+            }
+            // Also where every program had passed: a guest that ends badly is not to be trusted.
+            if ended == guest.jobs.len() {
+                self.failed.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+
+        let _printing = self.printing.lock();
+        if let Some(trouble) = &report.trouble {
+            println!("FAIL {place}  the guest {trouble}. The end of its console:");
+            print!("{}", report.last_console_lines());
+        }
+        for complaint in &report.complaints {
+            println!("warning: {place}: the kernel complained during {complaint}");
+        }
+        if guest.options.verbose {
+            println!("{}", report.console);
+        }
+        let first = match report.first_program {
+            Some(time) => format!("first test after {:.1} s", time.as_secs_f64()),
+            None => "no test begun".into(),
+        };
+        println!("guest {place}: {first}, ended after {:.1} s, Linux {}", report.total.as_secs_f64(), report.release);
+        Ok(())
+    }
+
+    /// Reports one program: a line for each of its tests, and all it printed if one failed.
+    fn program(&self, place: &str, job: &Job, output: &[u8], ending: &Ending) {
+        let program = name(&job.program);
+        let tests = tap::judge(output, ending);
+        let _printing = self.printing.lock();
+        for test in &tests {
+            let (word, count) = match test.verdict {
+                Verdict::Passed => ("ok  ", &self.passed),
+                Verdict::Failed => ("FAIL", &self.failed),
+                Verdict::Skipped => ("skip", &self.skipped),
+            };
+            count.fetch_add(1, Ordering::Relaxed);
+            let line = format!("{word} {place}  {program}  {}", test.name);
+            let note = match test.note.as_str() {
+                "" => String::new(),
+                note => format!("  ({note})"),
+            };
+            println!("{}{note}", line.trim_end());
+        }
+        if tests.iter().any(|test| test.verdict == Verdict::Failed) {
+            for line in String::from_utf8_lossy(output).lines() {
+                println!("  | {line}");
+            }
+        }
+    }
+
+    /// Prints the last line; true if something passed and nothing failed.
+    pub fn conclude(self) -> bool {
+        let [passed, failed, skipped] = [self.passed, self.failed, self.skipped].map(AtomicUsize::into_inner);
+        let skipped = match skipped {
+            0 => String::new(),
+            skipped => format!(", {skipped} skipped"),
+        };
+        println!("{passed} passed, {failed} failed{skipped}");
+        passed > 0 && failed == 0
+    }
+}
+
+/// A kernel as it is called in reports.
+fn label(kernel: &str) -> String {
+    name(Path::new(kernel))
+}
+
+fn name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+/// Runs a program on this machine, in a process group of its own so that nothing of it stays behind.
+fn run_here(program: &Path, limit: Duration) -> Result<(Vec<u8>, Ending)> {
+    let mut output = tempfile::tempfile()?;
+    let mut child = Command::new(program)
+        .stdin(Stdio::null())
+        .stdout(output.try_clone()?)
+        .stderr(output.try_clone()?)
+        .process_group(0)
+        .spawn()
+        .with_context(|| format!("cannot run {}", program.display()))?;
+    let start = Instant::now();
+    let ending = loop {
+        if let Some(status) = child.try_wait()? {
+            let signal = status.signal().map(|signal| 128 + signal);
+            let Some(status) = status.code().or(signal) else {
+                bail!("{} ended strangely: {status}", program.display());
+            };
+            break Ending::Status(status);
+        }
+        if start.elapsed() > limit {
+            break Ending::Cut(format!("timed out after {} s", limit.as_secs()));
+        }
+        thread::sleep(Duration::from_millis(2));
+    };
+    // Fails where nothing is left of the group, as it should be.
+    let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
+    child.wait()?;
+    Ok((read_from_start(&mut output)?, ending))
+}
+
+fn read_from_start(file: &mut File) -> Result<Vec<u8>> {
+    use std::io::Seek;
+    file.rewind()?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
