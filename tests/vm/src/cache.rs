@@ -3,7 +3,7 @@
 
 use crate::apt::{self, Apt};
 use crate::tree;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use std::env;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -178,7 +178,8 @@ impl Cache {
         }
         eprintln!("vm: fetching {name}");
         let work = TempDir::with_prefix_in("partial-", &self.directory)?;
-        let made = make(work.path()).with_context(|| format!("cannot fetch {name}\n{}", self.what_to_install()))?;
+        let made =
+            make(work.path()).map_err(|why| anyhow!("cannot fetch {name}: {why:#}\n{}", self.what_to_install()))?;
         match fs::rename(made, &kept) {
             Err(_) if kept.exists() => {}
             renamed => renamed?,
@@ -186,6 +187,7 @@ impl Cache {
         Ok(kept)
     }
 
+    /// The one command that makes fetching programs unnecessary.
     fn what_to_install(&self) -> String {
         let commands = [
             ("apt-get", "apt-get install --no-install-recommends qemu-system-x86 busybox-static e2fsprogs"),
@@ -193,11 +195,11 @@ impl Cache {
             ("zypper", "zypper install qemu-x86 busybox-static e2fsprogs"),
             ("pacman", "pacman -S qemu-system-x86 busybox e2fsprogs"),
         ];
-        let command =
-            commands.iter().find(|(manager, _)| on_path(manager).is_some()).map_or("", |(_, command)| command);
+        let command = commands.iter().find(|(manager, _)| on_path(manager).is_some());
+        let command = command.map_or_else(String::new, |(_, command)| format!(":\n    {command}\n"));
         format!(
-            "to do without fetching, install QEMU {OLDEST_QEMU} or newer, a static busybox and mkfs.ext4:\n    \
-             {command}\nand name a kernel image that has NVMe and ext4 built in: --kernel /path/to/vmlinuz"
+            "Without fetching, a guest needs QEMU {OLDEST_QEMU} or newer, a static busybox and mkfs.ext4 on this \
+             machine{command} and a kernel image with NVMe and ext4 built in: --kernel /path/to/vmlinuz"
         )
     }
 }

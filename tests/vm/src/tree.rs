@@ -3,7 +3,6 @@
 use anyhow::{Context, Result, bail, ensure};
 use cpio::newc;
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -121,41 +120,41 @@ impl Tree {
 
     fn link(&mut self, guest: &Path, target: &Path) {
         let guest = self.make_way(guest);
-        // A directory stays one: an overlay's "lib64 -> usr/lib64" must not hide the libraries already there.
-        if !matches!(self.entries.get(&guest), Some(Entry::Directory | Entry::Link(_))) {
+        // A directory, or a link to one, stays: an overlay's "lib64 -> usr/lib64" must not hide the libraries there.
+        let inside = self.resolve(&guest.join("x"));
+        if matches!(inside.parent().and_then(|path| self.entries.get(path)), Some(Entry::Directory)) {
+            return;
+        }
+        // Two library directories of an overlay are one here, and a link between them would be to itself.
+        let directory = guest.parent().unwrap_or(Path::new(""));
+        if self.resolve(&directory.join(target)) != guest {
             self.entries.insert(guest, Entry::Link(target.into()));
         }
     }
 
     /// The path as it is kept, after its parent directories have been made.
     fn make_way(&mut self, guest: &Path) -> PathBuf {
-        let names: Vec<&OsStr> = guest
-            .components()
-            .filter_map(|component| match component {
-                Component::Normal(name) => Some(name),
-                _ => None,
-            })
-            .collect();
+        let guest = self.resolve(guest);
+        for parent in guest.ancestors().skip(1).filter(|path| !path.as_os_str().is_empty()) {
+            self.entries.insert(parent.into(), Entry::Directory);
+        }
+        guest
+    }
+
+    /// The path as it is kept. A link at its very end is not followed.
+    fn resolve(&self, guest: &Path) -> PathBuf {
         let mut path = PathBuf::new();
-        for (i, name) in names.iter().enumerate() {
-            path.push(name);
-            if i + 1 == names.len() {
-                break;
+        for component in guest.components() {
+            // Now that something follows, what there is so far must be a directory. The bound is for links in circles.
+            for _ in 0..40 {
+                let Some(Entry::Link(target)) = self.entries.get(&path) else { break };
+                path = self.resolve(&path.parent().unwrap_or(Path::new("")).join(target));
             }
-            while let Some(Entry::Link(target)) = self.entries.get(&path) {
-                let target = target.clone();
-                path.pop();
-                for component in target.components() {
-                    match component {
-                        Component::RootDir => path = PathBuf::new(),
-                        Component::ParentDir => _ = path.pop(),
-                        Component::Normal(name) => path.push(name),
-                        Component::CurDir | Component::Prefix(_) => {}
-                    }
-                }
-            }
-            if !path.as_os_str().is_empty() {
-                self.entries.insert(path.clone(), Entry::Directory);
+            match component {
+                Component::RootDir => path = PathBuf::new(),
+                Component::ParentDir => _ = path.pop(),
+                Component::Normal(name) => path.push(name),
+                Component::CurDir | Component::Prefix(_) => {}
             }
         }
         path
@@ -242,6 +241,15 @@ mod tests {
         tree.link(Path::new("etc"), Path::new("usr/etc"));
         assert_eq!(tree.make_way(Path::new("lib64/x")), Path::new("usr/lib/x"));
         assert_eq!(tree.make_way(Path::new("etc/x")), Path::new("etc/x"));
+    }
+
+    #[test]
+    fn an_overlays_link_between_library_directories_is_not_made_a_link_to_itself() {
+        let mut tree = tree();
+        let loader = Path::new("usr/lib/ld.so");
+        tree.copy(Path::new("Cargo.toml"), loader).unwrap();
+        tree.link(Path::new("usr/lib64/ld.so"), Path::new("../lib/x86_64-linux-gnu/ld.so"));
+        assert!(matches!(tree.entries.get(loader), Some(Entry::Host(..))));
     }
 
     #[test]
