@@ -43,6 +43,8 @@ clean: ## remove everything that was built
 # with the version script, both shared libraries.
 
 EXPORTS := $(shell sed -n 's/^ *\([a-z0-9_]*\);$$/\1/p' libnumars.map)
+# Those that have an older form: NAME_v1 in the sources.
+OLDER := $(shell sed -n 's/^\#   older: //p' libnumars.map)
 # As in libnuma: a program may define these itself.
 WEAK := get_mempolicy mbind migrate_pages move_pages set_mempolicy set_mempolicy_home_node numa_error numa_warn
 
@@ -54,18 +56,36 @@ cargo:
 $(BUILD)/rust.a: cargo
 	@cmp -s $(BUILD)/cargo/release/libnumars.a $@ || cp $(BUILD)/cargo/release/libnumars.a $@
 
-$(BUILD)/numars.o: $(BUILD)/rust.a libnumars.map Makefile
-	$(LD) -r -o $@ $(addprefix -u ,$(EXPORTS)) $<
-	$(OBJCOPY) $(addprefix --keep-global-symbol=,$(EXPORTS)) $(addprefix --weaken-symbol=,$(WEAK)) $@
+# Everything that is needed, in one object.
+$(BUILD)/all.o: $(BUILD)/rust.a libnumars.map Makefile
+	@$(LD) -r -o $@ $(addprefix -u ,$(EXPORTS)) $(patsubst %,-u %_v1,$(OLDER)) $<
+
+$(BUILD)/exports.txt: libnumars.map Makefile
+	@mkdir -p $(BUILD)
+	@printf '%s\n' $(EXPORTS) > $@
+
+# For the archive: nothing shows but the interface.
+$(BUILD)/numars.o: $(BUILD)/all.o $(BUILD)/exports.txt
+	@$(OBJCOPY) --keep-global-symbols=$(BUILD)/exports.txt $(addprefix --weaken-symbol=,$(WEAK)) $< $@
+
+# For the shared libraries: the older forms too, under their versions.
+$(BUILD)/shared.o: $(BUILD)/all.o $(BUILD)/exports.txt
+	@$(OBJCOPY) --keep-global-symbols=$(BUILD)/exports.txt $(patsubst %,--keep-global-symbol=%_v1,$(OLDER)) \
+		$(addprefix --weaken-symbol=,$(WEAK)) $< $@
+	@$(OBJCOPY) $(foreach name,$(OLDER),--redefine-sym $(name)_v1=$(name)@libnuma_1.1) $@
 
 $(BUILD)/libnumars.a: $(BUILD)/numars.o
 	rm -f $@
 	$(AR) rcsD $@ $<
 
+# GNU ld would pad each of four segments to a whole page of the file, 8 KiB in all. gold does not, and does not know the option.
+COMPACT := -Wl,-z,noseparate-code
+COMPACT := $(shell echo 'int x;' | $(CC) -shared -x c - -o /dev/null $(COMPACT) $(LDFLAGS) 2>/dev/null && echo $(COMPACT))
+
 # Two flavours: a preloaded library replaces libnuma.so.1 only under that SONAME.
-$(BUILD)/lib%.so.$(SOVERSION): $(BUILD)/numars.o libnumars.map
+$(BUILD)/lib%.so.$(SOVERSION): $(BUILD)/shared.o libnumars.map
 	$(CC) $(CFLAGS) -shared -o $@ $< -Wl,-soname,lib$*.so.1 -Wl,--version-script=libnumars.map -Wl,--gc-sections \
-		-Wl,-z,relro -Wl,-z,now -Wl,-z,defs -Wl,-O1 $(LDFLAGS)
+		-Wl,-z,relro -Wl,-z,now -Wl,-z,defs -Wl,-O1 $(COMPACT) $(LDFLAGS)
 	ln -sf lib$*.so.$(SOVERSION) $(BUILD)/lib$*.so.1
 	ln -sf lib$*.so.1 $(BUILD)/lib$*.so
 

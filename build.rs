@@ -23,12 +23,26 @@ fn main() {
             writeln!(symvers, "core::arch::global_asm!(\".symver {symbol},{symbol}@@{}\");", node.name).unwrap();
         }
     }
+    for name in older_forms(&map) {
+        // Not exported by rustc, so it must be made global for the linker to see it.
+        writeln!(
+            symvers,
+            "core::arch::global_asm!(\".globl {{form}}\", \".symver {{form}},{name}@libnuma_1.1\", \
+             form = sym crate::abi::older::{name}_v1);"
+        )
+        .unwrap();
+    }
     let out = env::var("OUT_DIR").unwrap();
     let script_path = Path::new(&out).join("nodes.map");
     fs::write(&script_path, script).unwrap();
     fs::write(Path::new(&out).join("symvers.rs"), symvers).unwrap();
     println!("cargo:rustc-cdylib-link-arg=-Wl,--version-script={}", script_path.display());
     println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libnumars.so.1");
+}
+
+/// The names of the symbols that have an older form.
+fn older_forms(map: &str) -> impl Iterator<Item = &str> {
+    map.lines().filter_map(|line| line.strip_prefix("#   older: "))
 }
 
 struct VersionNode<'a> {

@@ -19,6 +19,9 @@ pub struct Bits<'a> {
 }
 
 impl<'a> Bits<'a> {
+    /// The set of no bits.
+    pub const EMPTY: Self = Bits { words: &[], length: 0 };
+
     /// The first `length` bits of `words`, or all of them where `words` has fewer.
     pub fn new(words: &'a [Cell<Word>], length: usize) -> Self {
         let room = words.len().saturating_mul(WORD_BITS);
@@ -28,6 +31,11 @@ impl<'a> Bits<'a> {
     /// The number of bits.
     pub fn length(self) -> usize {
         self.length
+    }
+
+    /// The words that hold the bits, and perhaps more behind them.
+    pub fn storage(self) -> &'a [Cell<Word>] {
+        self.words
     }
 
     /// Which bits of the word at `index` belong to the set.
@@ -60,6 +68,23 @@ impl<'a> Bits<'a> {
         self.words().map(|word| word.count_ones() as usize).sum()
     }
 
+    /// The bits that are set, in order.
+    pub fn iter(self) -> impl Iterator<Item = usize> {
+        self.words().enumerate().flat_map(|(index, word)| {
+            let mut left = word;
+            core::iter::from_fn(move || {
+                let bit = (left != 0).then_some(left.trailing_zeros() as usize)?;
+                left &= left - 1;
+                Some(index * WORD_BITS + bit)
+            })
+        })
+    }
+
+    /// Whether no bit is set.
+    pub fn is_empty(self) -> bool {
+        self.words().all(|word| word == 0)
+    }
+
     /// The highest bit that is set.
     pub fn highest(self) -> Option<usize> {
         let (index, word) = self.words().enumerate().rfind(|&(_, word)| word != 0)?;
@@ -81,6 +106,11 @@ impl<'a> BitsMut<'a> {
     /// As [`Bits::new`].
     pub fn new(words: &'a [Cell<Word>], length: usize) -> Self {
         BitsMut(Bits::new(words, length))
+    }
+
+    /// The same set, to read.
+    pub fn read(self) -> Bits<'a> {
+        self.0
     }
 
     /// Replaces the word at `index` by what `change` makes of it, for the bits that belong to the set.
@@ -154,6 +184,8 @@ mod tests {
             prop_assert_eq!(members(bits), model.clone());
             prop_assert_eq!(bits.weight(), model.len());
             prop_assert_eq!(bits.highest(), model.last().copied());
+            prop_assert_eq!(bits.is_empty(), model.is_empty());
+            prop_assert!(bits.iter().eq(model.iter().copied()));
             BitsMut::new(&words, length).clear(removed);
             model.remove(&removed);
             prop_assert_eq!(members(bits), model);

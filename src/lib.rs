@@ -13,8 +13,11 @@
 
 pub mod abi;
 mod bits;
+mod lists;
 mod migration;
 mod os;
+mod policy;
+mod running;
 mod topology;
 
 // The version of every exported symbol, made by build.rs from libnumars.map.

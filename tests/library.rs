@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use support::{Export, expected_exports, exports, root, run, stage};
+use support::{expected_exports, exports, root, run, stage};
 
 /// libnuma.so.1.0.0 of Debian 12 in bytes, stripped.
 const LIBNUMA_SIZE: u64 = 56_440;
@@ -37,7 +37,7 @@ fn the_exported_symbols_are_those_of_the_table() {
 }
 
 #[test]
-fn plain_cargo_build_exports_the_same_symbols() {
+fn plain_cargo_build_makes_the_same_library() {
     run(Command::new(env!("CARGO")).current_dir(root()).args([
         "build",
         "--release",
@@ -45,7 +45,11 @@ fn plain_cargo_build_exports_the_same_symbols() {
         "--package",
         "numars",
     ]));
-    assert_exports(&root().join("target/release/libnumars.so"));
+    let library = root().join("target/release/libnumars.so");
+    assert_exports(&library);
+    // All that it needs is in libc.
+    let loaded = run(Command::new("true").env("LD_PRELOAD", &library).env("LD_BIND_NOW", "1"));
+    assert_eq!(loaded, "");
 }
 
 #[test]
@@ -66,14 +70,11 @@ fn make_builds_the_same_library_with_every_linker() {
 }
 
 #[test]
-fn every_symbol_of_libnuma_has_libnumas_version() {
-    let theirs = exports(&libnuma());
-    let ours: Vec<Export> =
-        expected_exports().into_iter().filter(|export| export.version.starts_with("libnuma_")).collect();
-    assert!(!ours.is_empty());
-    for export in ours {
-        assert!(theirs.contains(&export), "libnuma has no {export:?}");
-    }
+fn every_symbol_of_libnuma_is_there_with_libnumas_version() {
+    let (theirs, ours) = (exports(&libnuma()), expected_exports());
+    assert!(theirs.len() > 100, "libnuma has {} symbols", theirs.len());
+    let missing: Vec<_> = theirs.difference(&ours).collect();
+    assert!(missing.is_empty(), "{missing:#?}");
 }
 
 #[test]
@@ -165,23 +166,26 @@ fn instructions(folder: &Path, library: Option<&Path>) -> u64 {
 }
 
 #[test]
-fn loading_costs_less_than_a_third_of_what_libnuma_costs() {
+fn loading_costs_less_than_half_of_what_libnuma_costs() {
     let folder = tempfile::tempdir().unwrap();
     let alone = instructions(folder.path(), None);
     let theirs = instructions(folder.path(), Some(&libnuma())) - alone;
     for library in both_flavours() {
         let ours = instructions(folder.path(), Some(&library)) - alone;
         println!("{}: {ours} instructions to load, libnuma {theirs}", library.display());
-        assert!(ours * 3 < theirs, "{ours} against libnuma's {theirs}");
+        assert!(ours * 2 < theirs, "{ours} against libnuma's {theirs}");
     }
 }
 
 #[test]
-fn loading_is_silent_and_makes_no_system_call_of_its_own() {
-    assert!(!load(&libnuma()).system_calls.is_empty(), "libnuma's constructor was not seen");
+fn loading_is_silent_and_takes_a_handful_of_system_calls() {
+    let theirs = load(&libnuma()).system_calls.len();
     for library in both_flavours() {
         let load = load(&library);
         assert_eq!(load.output, "");
-        assert_eq!(load.system_calls, [""; 0]);
+        // Two small files and one question; nothing that allocates (brk, mmap) or sets anything.
+        let names: Vec<&str> = load.system_calls.iter().map(|call| call.split('(').next().unwrap()).collect();
+        assert_eq!(names, ["openat", "read", "close", "openat", "read", "close", "sched_getaffinity"]);
+        assert!(names.len() * 4 < theirs, "libnuma makes {theirs}");
     }
 }

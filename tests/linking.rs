@@ -240,6 +240,7 @@ fn make_install_lays_the_files_out_beside_libnumas() {
         files,
         [
             "usr/include/numars/numa.h",
+            "usr/include/numars/numacompat1.h",
             "usr/include/numars/numaif.h",
             "usr/include/numars/numars.h",
             "usr/lib/libnumars.a",

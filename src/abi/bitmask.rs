@@ -27,7 +27,7 @@ pub struct nodemask_t {
 /// Nodes that a nodemask_t has room for.
 pub const NUMA_NUM_NODES: usize = if cfg!(any(target_arch = "x86_64", target_arch = "x86")) { 128 } else { 2048 };
 
-const NODEMASK_WORDS: usize = NUMA_NUM_NODES / WORD_BITS;
+pub(super) const NODEMASK_WORDS: usize = NUMA_NUM_NODES / WORD_BITS;
 
 // A word of the middle floor is C's unsigned long.
 const _: () = assert!(size_of::<Word>() == size_of::<c_ulong>());
@@ -62,7 +62,7 @@ pub(super) unsafe fn read<'a>(mask: *const bitmask) -> Bits<'a> {
 ///
 /// # Safety
 /// As for [`words`], and the words may be written.
-unsafe fn write<'a>(mask: *const bitmask) -> BitsMut<'a> {
+pub(super) unsafe fn write<'a>(mask: *const bitmask) -> BitsMut<'a> {
     // SAFETY: as the caller promises.
     let (words, size) = unsafe { words(mask) };
     BitsMut::new(words, size)
@@ -97,6 +97,14 @@ fn allocate(bits: usize) -> *mut bitmask {
     mask
 }
 
+/// Makes a set of `size` bits with the members of `bits`.
+pub(super) fn allocated(size: usize, bits: Bits) -> *mut bitmask {
+    let mask = allocate(size);
+    // SAFETY: NULL or a fresh set.
+    unsafe { write(mask) }.copy_from(bits);
+    mask
+}
+
 /// Makes an empty set.
 ///
 /// @param n  its size in bits
@@ -114,14 +122,17 @@ pub extern "C" fn numa_bitmask_alloc(n: c_uint) -> *mut bitmask {
 
 /// Gives back a set and its bits.
 ///
-/// @param bmp  the set; NULL: nothing is done
+/// @param bmp  the set; NULL or one of the library's own, such as numa_all_nodes_ptr: nothing is done
 ///
 /// Follows numa(3).
 ///
 /// # Safety
-/// bmp is NULL or came from numa_bitmask_alloc() or its like, and nobody uses it any more.
+/// bmp is NULL, one of the library's own, or came from numa_bitmask_alloc() or its like, and nobody uses it any more.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_bitmask_free(bmp: *mut bitmask) {
+    if super::sets::is_ready_made(bmp) {
+        return;
+    }
     // SAFETY: as the caller promises.
     unsafe {
         if let Some(mask) = bmp.as_ref() {

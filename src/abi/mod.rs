@@ -5,7 +5,14 @@
 
 pub mod availability;
 pub mod bitmask;
+pub mod memory;
 pub mod moving;
+pub mod nodes;
 pub mod numaif;
 pub mod numars;
+pub mod older;
+pub mod parsing;
+pub mod policy;
 pub mod reporting;
+pub mod running;
+pub mod sets;

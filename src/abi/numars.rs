@@ -1,9 +1,12 @@
 //! numars.h: what numars has and libnuma has not.
 
-use core::ffi::c_char;
+use super::bitmask::{bitmask, read};
+use crate::policy::{self, Failed, Range};
+use crate::running;
+use core::ffi::{c_char, c_int, c_void};
 
 /// The version of the numars headers that a program is compiled with: major * 10000 + minor * 100 + patch.
-pub const NUMARS_VERSION: core::ffi::c_int = 100;
+pub const NUMARS_VERSION: c_int = 100;
 
 /// The version of the library that is loaded.
 ///
@@ -12,4 +15,211 @@ pub const NUMARS_VERSION: core::ffi::c_int = 100;
 pub extern "C" fn numars_version() -> *const c_char {
     const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
     VERSION.as_ptr().cast()
+}
+
+/// 0, or -1: the kernel has set errno.
+fn answer(outcome: Result<(), Failed>) -> c_int {
+    if outcome.is_err() { -1 } else { 0 }
+}
+
+fn range(start: *mut c_void, length: usize) -> Range {
+    Range { start: start as usize, length }
+}
+
+/// Runs and allocates on some nodes alone. Nothing is changed if running there is impossible.
+///
+/// @param nodes  the nodes
+/// @return 0, or -1 with errno: EINVAL (no CPU or no memory that may be used), ENOMEM
+///
+/// As numa_bind(), but silent: it neither prints nor ends the program.
+///
+/// # Safety
+/// Each mask is NULL or a valid struct bitmask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numars_bind(nodes: *mut bitmask) -> c_int {
+    // SAFETY: as the caller promises.
+    let nodes = unsafe { read(nodes) };
+    answer(running::run_on_nodes(nodes).and_then(|()| policy::bind_task(nodes)))
+}
+
+/// Allocates on some nodes alone.
+///
+/// @param nodemask  the nodes, at least one
+/// @return 0, or -1 with errno: EINVAL (no node that may be used), ENOMEM
+///
+/// As numa_set_membind(), but silent: it neither prints nor ends the program.
+///
+/// # Safety
+/// Each mask is NULL or a valid struct bitmask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numars_set_membind(nodemask: *mut bitmask) -> c_int {
+    // SAFETY: as the caller promises.
+    answer(policy::bind_task(unsafe { read(nodemask) }))
+}
+
+/// Allocates on some nodes alone, and lets NUMA balancing move pages between them (Linux 5.12).
+///
+/// @param nodemask  the nodes, at least one
+/// @return 0, or -1 with errno: EINVAL (no node that may be used), ENOMEM
+///
+/// As numa_set_membind_balancing(), but silent: it neither prints nor ends the program.
+///
+/// # Safety
+/// Each mask is NULL or a valid struct bitmask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numars_set_membind_balancing(nodemask: *mut bitmask) -> c_int {
+    // SAFETY: as the caller promises.
+    answer(policy::bind_task_balancing(unsafe { read(nodemask) }))
+}
+
+/// Allocates on some nodes in turn.
+///
+/// @param nodemask  the nodes; none: as usual
+/// @return 0, or -1 with errno: EINVAL (no node that may be used), ENOMEM
+///
+/// As numa_set_interleave_mask(), but silent: it neither prints nor ends the program.
+///
+/// # Safety
+/// Each mask is NULL or a valid struct bitmask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numars_set_interleave_mask(nodemask: *mut bitmask) -> c_int {
+    // SAFETY: as the caller promises.
+    answer(policy::interleave_task(unsafe { read(nodemask) }))
+}
+
+/// Allocates on some nodes in turn, on each as often as its weight says (Linux 6.9).
+///
+/// @param nodemask  the nodes; none: as usual
+/// @return 0, or -1 with errno: EINVAL (no node that may be used), ENOMEM
+///
+/// As numa_set_weighted_interleave_mask(), but silent: it neither prints nor ends the program.
+///
+/// # Safety
+/// Each mask is NULL or a valid struct bitmask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numars_set_weighted_interleave_mask(nodemask: *mut bitmask) -> c_int {
+    // SAFETY: as the caller promises.
+    answer(policy::weighted_interleave_task(unsafe { read(nodemask) }))
+}
+
+/// Allocates on a node first, and on others when that is full.
+///
+/// @param node  the node; -1: where the thread runs
+/// @return 0, or -1 with errno: EINVAL (no node that may be used), ENOMEM
+///
+/// As numa_set_preferred(), but silent: it neither prints nor ends the program.
+#[unsafe(no_mangle)]
+pub extern "C" fn numars_set_preferred(node: c_int) -> c_int {
+    answer(policy::prefer_node(usize::try_from(node).ok()))
+}
+
+/// Allocates on some nodes first, and on others when those are full (Linux 5.15).
+///
+/// @param nodemask  the nodes, at least one
+/// @return 0, or -1 with errno: EINVAL (no node that may be used), ENOMEM
+///
+/// As numa_set_preferred_many(), but silent: it neither prints nor ends the program.
+///
+/// # Safety
+/// Each mask is NULL or a valid struct bitmask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numars_set_preferred_many(nodemask: *mut bitmask) -> c_int {
+    // SAFETY: as the caller promises.
+    answer(policy::prefer_nodes(unsafe { read(nodemask) }))
+}
+
+/// Allocates where the thread runs.
+///
+/// @return 0, or -1 with errno: ENOSYS or EPERM where policy cannot be used
+///
+/// As numa_set_localalloc(), but silent: it neither prints nor ends the program.
+#[unsafe(no_mangle)]
+pub extern "C" fn numars_set_localalloc() -> c_int {
+    answer(policy::local_task())
+}
+
+/// Puts the pages of memory on some nodes in turn, those that are touched from now on.
+///
+/// @param start     the first byte, at the start of a page
+/// @param size      bytes, rounded up to whole pages
+/// @param nodemask  the nodes
+/// @return 0, or -1 with errno: EINVAL (a bad range, no node that may be used), EFAULT (nothing mapped there), EIO (pages are elsewhere and numa_set_strict() was called), ENOMEM
+///
+/// As numa_interleave_memory(), but silent: it neither prints nor ends the program.
+///
+/// # Safety
+/// Each mask is NULL or a valid struct bitmask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numars_interleave_memory(start: *mut c_void, size: usize, nodemask: *mut bitmask) -> c_int {
+    // SAFETY: as the caller promises.
+    answer(policy::interleave_memory(range(start, size), unsafe { read(nodemask) }))
+}
+
+/// Puts the pages of memory on some nodes in turn, as often as their weights say (Linux 6.9).
+///
+/// @param start     the first byte, at the start of a page
+/// @param size      bytes, rounded up to whole pages
+/// @param nodemask  the nodes
+/// @return 0, or -1 with errno: EINVAL (a bad range, no node that may be used), EFAULT (nothing mapped there), EIO (pages are elsewhere and numa_set_strict() was called), ENOMEM
+///
+/// As numa_weighted_interleave_memory(), but silent: it neither prints nor ends the program.
+///
+/// # Safety
+/// Each mask is NULL or a valid struct bitmask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numars_weighted_interleave_memory(
+    start: *mut c_void,
+    size: usize,
+    nodemask: *mut bitmask,
+) -> c_int {
+    // SAFETY: as the caller promises.
+    answer(policy::weighted_interleave_memory(range(start, size), unsafe { read(nodemask) }))
+}
+
+/// Puts memory on a node, the pages that are touched from now on.
+///
+/// @param start  the first byte, at the start of a page
+/// @param size   bytes, rounded up to whole pages
+/// @param node   the node
+/// @return 0, or -1 with errno: EINVAL (a bad range, no node that may be used), EFAULT (nothing mapped there), EIO (pages are elsewhere and numa_set_strict() was called), ENOMEM
+///
+/// As numa_tonode_memory(), but silent: it neither prints nor ends the program.
+///
+/// # Safety
+/// The memory keeps its contents.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numars_tonode_memory(start: *mut c_void, size: usize, node: c_int) -> c_int {
+    answer(policy::put_on_node(range(start, size), node))
+}
+
+/// Puts memory on some nodes, the pages that are touched from now on.
+///
+/// @param start     the first byte, at the start of a page
+/// @param size      bytes, rounded up to whole pages
+/// @param nodemask  the nodes
+/// @return 0, or -1 with errno: EINVAL (a bad range, no node that may be used), EFAULT (nothing mapped there), EIO (pages are elsewhere and numa_set_strict() was called), ENOMEM
+///
+/// As numa_tonodemask_memory(), but silent: it neither prints nor ends the program.
+///
+/// # Safety
+/// Each mask is NULL or a valid struct bitmask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numars_tonodemask_memory(start: *mut c_void, size: usize, nodemask: *mut bitmask) -> c_int {
+    // SAFETY: as the caller promises.
+    answer(policy::put_on_nodes(range(start, size), unsafe { read(nodemask) }))
+}
+
+/// Puts memory on the node where the thread runs that touches it first, the pages that are touched from now on.
+///
+/// @param start  the first byte, at the start of a page
+/// @param size   bytes, rounded up to whole pages
+/// @return 0, or -1 with errno: EINVAL (a bad range, no node that may be used), EFAULT (nothing mapped there), EIO (pages are elsewhere and numa_set_strict() was called), ENOMEM
+///
+/// As numa_setlocal_memory(), but silent: it neither prints nor ends the program.
+///
+/// # Safety
+/// The memory keeps its contents.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numars_setlocal_memory(start: *mut c_void, size: usize) -> c_int {
+    answer(policy::local_memory(range(start, size)))
 }

@@ -1,7 +1,8 @@
 //! How the library tells of errors: a program may put functions of its own in place of these two.
 
 use crate::os::process;
-use core::ffi::{c_char, c_int};
+use crate::policy::Failed;
+use core::ffi::{CStr, c_char, c_int};
 use core::sync::atomic::{AtomicU64, Ordering};
 
 /// Set by the program, not 0: numa_error() ends the program after it has printed. 0 at the start.
@@ -40,8 +41,78 @@ pub unsafe extern "C" fn numa_error(r#where: *mut c_char) {
     exit_if(&raw const numa_exit_on_error);
 }
 
+/// Calls numa_error() for a call that failed: the program's own if it has one.
+pub(super) fn report(failed: Failed) {
+    // Read where the program may not be foreseen: the loader puts the address of the function that is called by this name here.
+    static NUMA_ERROR: unsafe extern "C" fn(*mut c_char) = numa_error;
+    // SAFETY: a function of this form, given a string.
+    unsafe { (&raw const NUMA_ERROR).read_volatile()(failed.0.as_ptr().cast_mut()) };
+}
+
+/// A function with the form of numa_warn().
+pub(super) type Variadic = unsafe extern "C" fn(c_int, *const c_char, ...);
+
+/// The numa_warn() to call: the program's own if it has one.
+fn numa_warn_in_use() -> Variadic {
+    // SAFETY: numa_warn is variadic for whoever calls it, whatever Rust thinks of its definition.
+    static NUMA_WARN: Variadic = unsafe { core::mem::transmute(numa_warn as NumaWarn) };
+    // SAFETY: read as in `report`.
+    unsafe { (&raw const NUMA_WARN).read_volatile() }
+}
+
+#[cfg(target_arch = "x86_64")]
+type NumaWarn = unsafe extern "C" fn(c_int, *mut c_char);
+#[cfg(not(target_arch = "x86_64"))]
+type NumaWarn = unsafe extern "C" fn(c_int, *mut c_char, usize, usize, usize, usize, usize, usize);
+#[cfg(not(target_arch = "x86_64"))]
+use numa_warn_integers as numa_warn;
+
+/// The numbers of the library's own warnings.
+#[derive(Clone, Copy)]
+pub(super) struct Warning(c_int);
+
+impl Warning {
+    pub(super) const NODE_LIST: Warning = Warning(1);
+    pub(super) const CPU_LIST: Warning = Warning(2);
+    pub(super) const NO_CPUS_FILE: Warning = Warning(3);
+    pub(super) const NODE_NOT_ALLOWED: Warning = Warning(4);
+}
+
+/// Calls numa_warn() with a text, which has no conversions.
+pub(super) fn warn(warning: Warning, text: &CStr) {
+    // SAFETY: an argument that no conversion asks for is not looked at.
+    unsafe { warn_with(warning, text, 0) };
+}
+
+/// What C passes to a variadic function as it is.
+pub(super) trait Argument: Copy {
+    unsafe fn pass(self, to: Variadic, warning: Warning, format: &CStr);
+}
+
+macro_rules! arguments {
+    ($($type:ty),*) => {
+        $(impl Argument for $type {
+            unsafe fn pass(self, to: Variadic, warning: Warning, format: &CStr) {
+                // SAFETY: as the caller of `warn_with` promises.
+                unsafe { to(warning.0, format.as_ptr(), self) };
+            }
+        })*
+    };
+}
+
+arguments!(c_int, i64, *const u8);
+
+/// Calls numa_warn() with a format and its argument.
+///
+/// # Safety
+/// The format has one conversion, and the argument fits it; a pointer is a string.
+pub(super) unsafe fn warn_with(warning: Warning, format: &CStr, argument: impl Argument) {
+    // SAFETY: as the caller promises.
+    unsafe { argument.pass(numa_warn_in_use(), warning, format) };
+}
+
 /// Begins every warning.
-const WARNING: &core::ffi::CStr = c"libnuma: Warning: ";
+const WARNING: &CStr = c"libnuma: Warning: ";
 
 /// Whether the warning of this number is to be printed: the first time, or always where the number is not 0 to 63.
 fn first_of_its_number(number: c_int) -> bool {

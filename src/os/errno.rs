@@ -2,6 +2,8 @@
 
 use core::ffi::c_int;
 
+pub use libc::{EINVAL, ENOENT, ERANGE};
+
 pub fn get() -> c_int {
     // SAFETY: libc returns the address of the calling thread's errno, valid as long as the thread lives.
     unsafe { *libc::__errno_location() }

@@ -1,6 +1,8 @@
-//! Memory that C programs own in the end.
+//! Memory that C programs own in the end, and what sysconf(3) tells of the machine.
 
-use core::ffi::c_void;
+use core::ffi::{c_int, c_void};
+use core::ptr::null_mut;
+use core::sync::atomic::{AtomicU8, Ordering};
 
 /// calloc(3): room for `count` values of `T`, all bits zero; NULL with errno ENOMEM where there is none.
 pub fn allocate_zeroed<T>(count: usize) -> *mut T {
@@ -15,4 +17,69 @@ pub fn allocate_zeroed<T>(count: usize) -> *mut T {
 pub unsafe fn free<T>(memory: *mut T) {
     // SAFETY: as the caller promises.
     unsafe { libc::free(memory.cast::<c_void>()) }
+}
+
+/// memchr(3): where `byte` stands first.
+pub fn position(byte: u8, bytes: &[u8]) -> Option<usize> {
+    // SAFETY: reads no more than the slice.
+    let found = unsafe { libc::memchr(bytes.as_ptr().cast(), c_int::from(byte), bytes.len()) };
+    (!found.is_null()).then(|| found as usize - bytes.as_ptr() as usize)
+}
+
+/// mmap(2) of fresh memory: NULL with errno where there is none.
+pub fn map(size: usize) -> *mut c_void {
+    const PROTECTION: c_int = libc::PROT_READ | libc::PROT_WRITE;
+    // SAFETY: a mapping at an address that the kernel chooses takes nothing from anybody.
+    let start = unsafe { libc::mmap(null_mut(), size, PROTECTION, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0) };
+    if start == libc::MAP_FAILED { null_mut() } else { start }
+}
+
+/// munmap(2).
+///
+/// # Safety
+/// Nobody uses the memory any more.
+pub unsafe fn unmap(start: *mut c_void, size: usize) {
+    // SAFETY: as the caller promises.
+    unsafe { libc::munmap(start, size) };
+}
+
+/// mremap(2), which may move the memory: NULL with errno where that fails.
+///
+/// # Safety
+/// Nobody uses the memory meanwhile, nor under its old address afterwards.
+pub unsafe fn remap(start: *mut c_void, old_size: usize, new_size: usize) -> *mut c_void {
+    // SAFETY: as the caller promises.
+    let start = unsafe { libc::mremap(start, old_size, new_size, libc::MREMAP_MAYMOVE) };
+    if start == libc::MAP_FAILED { null_mut() } else { start }
+}
+
+/// Writes to each page, so that it is there, and leaves what is in it, also if another thread writes there meanwhile.
+///
+/// # Safety
+/// The memory can be read and written.
+pub unsafe fn touch_pages(start: *mut c_void, size: usize) {
+    let page_size = page_size();
+    let mut offset = 0;
+    while offset < size {
+        // SAFETY: inside the memory; an atomic byte needs no alignment.
+        unsafe { AtomicU8::from_ptr(start.cast::<u8>().add(offset)) }.fetch_or(0, Ordering::Relaxed);
+        offset = offset.saturating_add(page_size);
+    }
+}
+
+/// The size of a base page in bytes.
+pub fn page_size() -> usize {
+    system_configuration(libc::_SC_PAGESIZE).unwrap_or(4096)
+}
+
+/// The CPUs that the machine has, online or not.
+pub fn configured_cpus() -> usize {
+    system_configuration(libc::_SC_NPROCESSORS_CONF).unwrap_or(1)
+}
+
+/// sysconf(3): a number above 0. Errno is left untouched.
+fn system_configuration(name: c_int) -> Option<usize> {
+    // SAFETY: sysconf takes any number.
+    let value = super::errno::untouched(|| unsafe { libc::sysconf(name) });
+    usize::try_from(value).ok().filter(|&value| value > 0)
 }

@@ -161,6 +161,22 @@ impl Cache {
         Ok(Program { path, root: Some(root), architecture: self.architecture })
     }
 
+    /// A directory with a suite's libnuma, the C library it needs, and that one's loader.
+    pub fn reference(&self, suite: &str) -> Result<PathBuf> {
+        self.keep(&format!("libnuma-{suite}"), |work| {
+            let (root, libraries) = (work.join("root"), work.join("libraries"));
+            self.apt(work, suite)?.unpack_with_dependencies("libnuma1", &root)?;
+            fs::create_dir(&libraries)?;
+            for name in ["libnuma.so.1", "libc.so.6", self.architecture.loader] {
+                // The name itself may be a link.
+                let file =
+                    find(&root, &|file| file.starts_with(name)).with_context(|| format!("there is no {name}"))?;
+                fs::copy(file, libraries.join(name))?;
+            }
+            Ok(libraries)
+        })
+    }
+
     fn own(&self, path: PathBuf) -> Program {
         Program { path, root: None, architecture: self.architecture }
     }

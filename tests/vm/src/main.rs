@@ -84,6 +84,11 @@ enum Action {
         #[arg(value_name = "DIR")]
         directory: PathBuf,
     },
+    /// Fetch Debian's libnuma of a suite with the C library it needs, and print the directory that holds both
+    Reference {
+        /// bookworm, trixie, …
+        suite: String,
+    },
     /// List the machines a guest can look like
     Shapes,
 }
@@ -135,6 +140,7 @@ fn perform(cli: Cli) -> Result<ExitCode> {
                 return Ok(ExitCode::FAILURE);
             }
         }
+        Action::Reference { suite } => println!("{}", Cache::new(cli.cache)?.reference(&suite)?.display()),
         Action::Shapes => {
             for shape in SHAPES {
                 println!("{:20} {}", shape.name, shape.about);

@@ -1,0 +1,256 @@
+//! Memory on the nodes that it is wanted on.
+
+use super::bitmask::{bitmask, read};
+use super::policy::report_failure;
+use super::reporting::report;
+use super::sets;
+use crate::os::memory;
+use crate::policy::{self, Failed, Range};
+use core::ffi::{c_int, c_void};
+use core::ptr::null_mut;
+
+/// Set by the program, not 0: numa_alloc_onnode() and its like return NULL where the memory could not be given its policy,
+/// instead of memory with another one. 0 at the start.
+#[unsafe(no_mangle)]
+pub static mut numa_fail_alloc_on_error: c_int = 0;
+
+fn range(start: *mut c_void, length: usize) -> Range {
+    Range { start: start as usize, length }
+}
+
+/// Maps memory and gives it a policy; a failure of that is reported, and the memory is kept unless
+/// numa_fail_alloc_on_error is set.
+fn allocate(size: usize, set_policy: impl FnOnce(Range) -> Result<(), Failed>) -> *mut c_void {
+    let start = memory::map(size);
+    if start.is_null() {
+        return start;
+    }
+    if let Err(failed) = set_policy(range(start, size)) {
+        report(failed);
+        // SAFETY: the flag is the static above; the program writes it behind the compiler's back.
+        if unsafe { (&raw const numa_fail_alloc_on_error).read_volatile() } != 0 {
+            // SAFETY: mapped above, and nobody has it.
+            unsafe { memory::unmap(start, size) };
+            return null_mut();
+        }
+    }
+    start
+}
+
+/// Allocates memory on a node.
+///
+/// @param size  bytes, rounded up to whole pages
+/// @param node  the node
+/// @return the memory, to be given back with numa_free(); NULL with errno: EINVAL (size is 0), ENOMEM
+///
+/// Follows numa(3). A node that cannot be is reported by numa_error(); the memory has no policy then, unless
+/// numa_fail_alloc_on_error is set.
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_alloc_onnode(size: usize, node: c_int) -> *mut c_void {
+    allocate(size, |memory| policy::put_on_node(memory, node))
+}
+
+/// Allocates memory on the node where the thread runs that touches it first.
+///
+/// @param size  bytes, rounded up to whole pages
+/// @return the memory, to be given back with numa_free(); NULL with errno: EINVAL (size is 0), ENOMEM
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_alloc_local(size: usize) -> *mut c_void {
+    allocate(size, policy::local_memory)
+}
+
+/// Allocates memory whose pages lie on all nodes in turn.
+///
+/// @param size  bytes, rounded up to whole pages
+/// @return the memory, to be given back with numa_free(); NULL with errno: EINVAL (size is 0), ENOMEM
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_alloc_interleaved(size: usize) -> *mut c_void {
+    allocate(size, |memory| policy::interleave_memory(memory, sets::all_nodes()))
+}
+
+/// Allocates memory whose pages lie on some nodes in turn.
+///
+/// @param size      bytes, rounded up to whole pages
+/// @param nodemask  the nodes
+/// @return the memory, to be given back with numa_free(); NULL with errno: EINVAL (size is 0), ENOMEM
+///
+/// Follows numa(3). Nodes that cannot be are reported by numa_error(); the memory has no policy then, unless
+/// numa_fail_alloc_on_error is set.
+///
+/// # Safety
+/// nodemask is NULL or a valid struct bitmask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_alloc_interleaved_subset(size: usize, nodemask: *mut bitmask) -> *mut c_void {
+    // SAFETY: as the caller promises.
+    let nodes = unsafe { read(nodemask) };
+    allocate(size, |memory| policy::interleave_memory(memory, nodes))
+}
+
+/// Allocates memory whose pages lie on all nodes in turn, as often as their weights say (Linux 6.9).
+///
+/// @param size  bytes, rounded up to whole pages
+/// @return the memory, to be given back with numa_free(); NULL with errno: EINVAL (size is 0), ENOMEM
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_alloc_weighted_interleaved(size: usize) -> *mut c_void {
+    allocate(size, |memory| policy::weighted_interleave_memory(memory, sets::all_nodes()))
+}
+
+/// Allocates memory whose pages lie on some nodes in turn, as often as their weights say (Linux 6.9).
+///
+/// @param size      bytes, rounded up to whole pages
+/// @param nodemask  the nodes
+/// @return the memory, to be given back with numa_free(); NULL with errno: EINVAL (size is 0), ENOMEM
+///
+/// Follows numa(3). Nodes that cannot be are reported by numa_error(); the memory has no policy then, unless
+/// numa_fail_alloc_on_error is set.
+///
+/// # Safety
+/// nodemask is NULL or a valid struct bitmask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_alloc_weighted_interleaved_subset(size: usize, nodemask: *mut bitmask) -> *mut c_void {
+    // SAFETY: as the caller promises.
+    let nodes = unsafe { read(nodemask) };
+    allocate(size, |memory| policy::weighted_interleave_memory(memory, nodes))
+}
+
+/// Allocates memory with the calling thread's policy.
+///
+/// @param size  bytes, rounded up to whole pages
+/// @return the memory, to be given back with numa_free(); NULL with errno: EINVAL (size is 0), ENOMEM
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_alloc(size: usize) -> *mut c_void {
+    memory::map(size)
+}
+
+/// Changes the size of memory, which keeps its policy and may move.
+///
+/// @param old_addr  memory of numa_alloc() and its like
+/// @param old_size  its bytes
+/// @param new_size  the bytes it shall have, rounded up to whole pages
+/// @return the memory, to be given back with numa_free(); NULL with errno, and the old memory is still there: EINVAL (a bad
+///         address, new_size is 0), ENOMEM
+///
+/// Follows numa(3) and mremap(2).
+///
+/// # Safety
+/// Nobody uses the memory meanwhile, nor under its old address afterwards.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_realloc(old_addr: *mut c_void, old_size: usize, new_size: usize) -> *mut c_void {
+    // SAFETY: as the caller promises.
+    unsafe { memory::remap(old_addr, old_size, new_size) }
+}
+
+/// Gives memory back.
+///
+/// @param mem   memory of numa_alloc() and its like
+/// @param size  its bytes
+///
+/// Follows numa(3).
+///
+/// # Safety
+/// Nobody uses the memory any more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_free(mem: *mut c_void, size: usize) {
+    // SAFETY: as the caller promises.
+    unsafe { memory::unmap(mem, size) };
+}
+
+/// Puts the pages of memory on some nodes in turn, those that are touched from now on.
+///
+/// @param mem   the first byte, at the start of a page
+/// @param size  bytes, rounded up to whole pages
+/// @param mask  the nodes
+///
+/// Follows numa(3). A failure is reported by numa_error(); numars_interleave_memory() returns it.
+///
+/// # Safety
+/// mask is NULL or a valid struct bitmask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_interleave_memory(mem: *mut c_void, size: usize, mask: *mut bitmask) {
+    // SAFETY: as the caller promises.
+    report_failure(policy::interleave_memory(range(mem, size), unsafe { read(mask) }));
+}
+
+/// Puts the pages of memory on some nodes in turn, as often as their weights say (Linux 6.9).
+///
+/// @param mem   the first byte, at the start of a page
+/// @param size  bytes, rounded up to whole pages
+/// @param mask  the nodes
+///
+/// Follows numa(3). A failure is reported by numa_error(); numars_weighted_interleave_memory() returns it.
+///
+/// # Safety
+/// mask is NULL or a valid struct bitmask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_weighted_interleave_memory(mem: *mut c_void, size: usize, mask: *mut bitmask) {
+    // SAFETY: as the caller promises.
+    report_failure(policy::weighted_interleave_memory(range(mem, size), unsafe { read(mask) }));
+}
+
+/// Puts memory on a node, the pages that are touched from now on.
+///
+/// @param start  the first byte, at the start of a page
+/// @param size   bytes, rounded up to whole pages
+/// @param node   the node
+///
+/// Follows numa(3). A failure is reported by numa_error(); numars_tonode_memory() returns it.
+///
+/// # Safety
+/// The memory keeps its contents.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_tonode_memory(start: *mut c_void, size: usize, node: c_int) {
+    report_failure(policy::put_on_node(range(start, size), node));
+}
+
+/// Puts memory on some nodes, the pages that are touched from now on.
+///
+/// @param mem   the first byte, at the start of a page
+/// @param size  bytes, rounded up to whole pages
+/// @param mask  the nodes
+///
+/// Follows numa(3). A failure is reported by numa_error(); numars_tonodemask_memory() returns it.
+///
+/// # Safety
+/// mask is NULL or a valid struct bitmask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_tonodemask_memory(mem: *mut c_void, size: usize, mask: *mut bitmask) {
+    // SAFETY: as the caller promises.
+    report_failure(policy::put_on_nodes(range(mem, size), unsafe { read(mask) }));
+}
+
+/// Puts memory on the node where the thread runs that touches it first, the pages that are touched from now on.
+///
+/// @param start  the first byte, at the start of a page
+/// @param size   bytes, rounded up to whole pages
+///
+/// Follows numa(3). A failure is reported by numa_error(); numars_setlocal_memory() returns it.
+///
+/// # Safety
+/// The memory keeps its contents.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_setlocal_memory(start: *mut c_void, size: usize) {
+    report_failure(policy::local_memory(range(start, size)));
+}
+
+/// Touches each page of memory, so that it is allocated now, as its policy says. The contents stay as they are.
+///
+/// @param start  the first byte
+/// @param size   bytes
+///
+/// Follows numa(3).
+///
+/// # Safety
+/// The memory can be read and written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_police_memory(start: *mut c_void, size: usize) {
+    // SAFETY: as the caller promises.
+    unsafe { memory::touch_pages(start, size) };
+}

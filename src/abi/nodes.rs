@@ -1,0 +1,241 @@
+//! Nodes and CPUs: how many there are, how large, how far apart, and which CPU is where.
+
+use super::bitmask::{allocated, bitmask, write};
+use super::sets;
+use crate::os::{errno, memory};
+use crate::topology::{self, Cpus};
+use core::ffi::{c_int, c_long, c_longlong};
+
+/// A count or number as C has it.
+fn int(number: usize) -> c_int {
+    c_int::try_from(number).unwrap_or(c_int::MAX)
+}
+
+/// The highest node that the kernel could have.
+///
+/// @return numa_num_possible_nodes() - 1
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_max_possible_node() -> c_int {
+    int(topology::possible_nodes()) - 1
+}
+
+/// The size of the kernel's node mask in bits, and so of the sets of numa_allocate_nodemask().
+///
+/// @return the number of nodes, present or not, that the kernel could have
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_num_possible_nodes() -> c_int {
+    int(topology::possible_nodes())
+}
+
+/// The size of the kernel's CPU mask in bits, and so of the sets of numa_allocate_cpumask().
+///
+/// @return the number of CPUs, present or not, that the kernel could have
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_num_possible_cpus() -> c_int {
+    int(topology::possible_cpus())
+}
+
+/// The highest node that there is, with memory or without.
+///
+/// @return its number; 0 where the kernel does not say
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_max_node() -> c_int {
+    int(sets::nodes().highest().unwrap_or(0))
+}
+
+/// The number of nodes that have memory.
+///
+/// @return their number
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_num_configured_nodes() -> c_int {
+    int(topology::nodes_with_memory().bits().read().weight())
+}
+
+/// The nodes on which the calling task may allocate memory at this moment.
+///
+/// @return a set, to be given back with numa_bitmask_free(); NULL with errno ENOMEM. Empty where the kernel does not tell
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_get_mems_allowed() -> *mut bitmask {
+    let nodes = topology::allowed_nodes();
+    allocated(topology::possible_nodes(), nodes.unwrap_or(topology::Nodes::new()).bits().read())
+}
+
+/// The number of CPUs, online or not, that the machine has.
+///
+/// @return their number
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_num_configured_cpus() -> c_int {
+    int(memory::configured_cpus())
+}
+
+/// The number of CPUs that the program could run on when it was started: those of numa_all_cpus_ptr.
+///
+/// @return their number
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_num_task_cpus() -> c_int {
+    int(sets::all_cpus().weight())
+}
+
+/// The number of nodes that the program could allocate on when it was started: those of numa_all_nodes_ptr.
+///
+/// @return their number
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_num_task_nodes() -> c_int {
+    int(sets::all_nodes().weight())
+}
+
+/// An older name of numa_num_task_cpus().
+///
+/// @return as there
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_num_thread_cpus() -> c_int {
+    numa_num_task_cpus()
+}
+
+/// An older name of numa_num_task_nodes().
+///
+/// @return as there
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_num_thread_nodes() -> c_int {
+    numa_num_task_nodes()
+}
+
+/// The memory of a node.
+///
+/// @param node   the node
+/// @param freep  where to put the bytes that are free, or -1 if that is not known; may be NULL
+/// @return the bytes it has; -1 with errno ENOENT if there is no such node
+///
+/// Follows numa(3).
+///
+/// # Safety
+/// freep is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_node_size64(node: c_int, freep: *mut c_longlong) -> c_longlong {
+    let memory = usize::try_from(node).ok().and_then(topology::memory_of_node);
+    let bytes = |amount: u64| c_longlong::try_from(amount).unwrap_or(c_longlong::MAX);
+    // SAFETY: as the caller promises.
+    if let Some(free) = unsafe { freep.as_mut() } {
+        *free = memory.as_ref().map_or(-1, |memory| bytes(memory.free));
+    }
+    match memory {
+        Some(memory) => bytes(memory.total),
+        None => {
+            errno::set(errno::ENOENT);
+            -1
+        }
+    }
+}
+
+/// The memory of a node, as numa_node_size64() for machines whose long is too short.
+///
+/// @param node   the node
+/// @param freep  where to put the bytes that are free, or -1 if that is not known; may be NULL
+/// @return the bytes it has; -1 with errno ENOENT if there is no such node
+///
+/// Follows numa(3).
+///
+/// # Safety
+/// freep is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_node_size(node: c_int, freep: *mut c_long) -> c_long {
+    let mut free = 0;
+    // SAFETY: `free` may be written.
+    let total = unsafe { numa_node_size64(node, &mut free) };
+    // SAFETY: as the caller promises.
+    if let Some(place) = unsafe { freep.as_mut() } {
+        *place = free as c_long;
+    }
+    total as c_long
+}
+
+/// The size of a base page.
+///
+/// @return bytes
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_pagesize() -> c_int {
+    int(memory::page_size())
+}
+
+/// The distance from one node to another as the firmware gives it: 10 for a node itself, more for others.
+///
+/// @param node1  the one node
+/// @param node2  the other
+/// @return the distance; 0 if it is not known
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_distance(node1: c_int, node2: c_int) -> c_int {
+    let (Ok(from), Ok(to)) = (usize::try_from(node1), usize::try_from(node2)) else { return 0 };
+    errno::untouched(|| topology::distance(from, to)).map_or(0, c_int::from)
+}
+
+/// The CPUs of a node.
+///
+/// @param node  the node
+/// @param mask  where to put them; numa_allocate_cpumask() makes one that is large enough
+/// @return 0, or -1 with errno ERANGE: there is no such node, or mask is too small for its CPUs; it has those that fit
+///
+/// Follows numa(3). The answer is kept: numa_node_to_cpu_update() says when it is to be read anew.
+///
+/// # Safety
+/// mask is NULL or a valid struct bitmask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_node_to_cpus(node: c_int, mask: *mut bitmask) -> c_int {
+    // SAFETY: as the caller promises.
+    let mask = unsafe { write(mask) };
+    let known = usize::try_from(node).ok().filter(|&node| sets::nodes().contains(node));
+    let cpus = known.map_or_else(Cpus::new, |node| topology::cpus_of_nodes(|of| of == node));
+    let cpus = cpus.bits().read();
+    mask.copy_from(cpus);
+    if known.is_none() || !mask.read().equals(cpus) {
+        errno::set(errno::ERANGE);
+        return -1;
+    }
+    0
+}
+
+/// Has the CPUs of the nodes read anew when they are next asked for, after CPUs came or went.
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_node_to_cpu_update() {
+    topology::forget_cpus();
+}
+
+/// The node that a CPU belongs to.
+///
+/// @param cpu  the CPU
+/// @return its node; -1 with errno EINVAL if there is no such CPU
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_node_of_cpu(cpu: c_int) -> c_int {
+    match usize::try_from(cpu).ok().and_then(topology::node_of_cpu) {
+        Some(node) => int(node),
+        None => {
+            errno::set(errno::EINVAL);
+            -1
+        }
+    }
+}

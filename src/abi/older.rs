@@ -1,0 +1,123 @@
+//! The forms that libnuma's first version had: symbols of libnuma_1.1 that programs of that time are bound to. No header
+//! declares them; new programs get the forms of libnuma_1.2.
+//!
+//! Each is exported under the name before `_v1` by build.rs or the Makefile: libnumars.map lists them.
+
+use super::bitmask::{NODEMASK_WORDS, bitmask, copy_bitmask_to_nodemask, nodemask_t, numa_bitmask_free};
+use super::{memory, nodes, parsing, policy, running};
+use crate::bits::WORD_BITS;
+use core::ffi::{c_char, c_int, c_uint, c_ulong, c_void};
+
+/// Defines functions whose symbol is their name; without a version of its own where build.rs gives them one.
+macro_rules! older {
+    ($($(#[$attribute:meta])* fn $name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)? $body:block)*) => {
+        $(
+            $(#[$attribute])*
+            ///
+            /// # Safety
+            /// Pointers are NULL or valid.
+            #[cfg_attr(not(feature = "versioned"), unsafe(no_mangle))]
+            pub unsafe extern "C" fn $name($($argument: $type),*) $(-> $result)? {
+                // SAFETY: as the caller promises; the sets made here point to what the caller handed in.
+                unsafe { $body }
+            }
+        )*
+    };
+}
+
+/// The set that `mask` is, without a copy. Nothing of it is written.
+fn set_of(mask: *const nodemask_t) -> bitmask {
+    words(mask.cast_mut().cast(), NODEMASK_WORDS * WORD_BITS)
+}
+
+/// The set of `bits` bits at `maskp`; the empty one if that is NULL.
+fn words(maskp: *mut c_ulong, bits: usize) -> bitmask {
+    bitmask { size: bits as c_ulong, maskp }
+}
+
+/// The nodes of `set`, which is given back.
+///
+/// # Safety
+/// `set` is NULL or came from one of our calls, and nobody else has it.
+unsafe fn nodemask_of(set: *mut bitmask) -> nodemask_t {
+    let mut mask = nodemask_t { n: [0; NODEMASK_WORDS] };
+    // SAFETY: as the caller promises.
+    unsafe {
+        copy_bitmask_to_nodemask(set, &mut mask);
+        numa_bitmask_free(set);
+    }
+    mask
+}
+
+older! {
+    /// numa_bind() of libnuma_1.1.
+    fn numa_bind_v1(nodes: *const nodemask_t) {
+        policy::numa_bind(&mut set_of(nodes))
+    }
+
+    /// numa_set_interleave_mask() of libnuma_1.1.
+    fn numa_set_interleave_mask_v1(nodes: *const nodemask_t) {
+        policy::numa_set_interleave_mask(&mut set_of(nodes))
+    }
+
+    /// numa_get_interleave_mask() of libnuma_1.1.
+    fn numa_get_interleave_mask_v1() -> nodemask_t {
+        nodemask_of(policy::numa_get_interleave_mask())
+    }
+
+    /// numa_set_membind() of libnuma_1.1.
+    fn numa_set_membind_v1(nodes: *const nodemask_t) {
+        policy::numa_set_membind(&mut set_of(nodes))
+    }
+
+    /// numa_get_membind() of libnuma_1.1.
+    fn numa_get_membind_v1() -> nodemask_t {
+        nodemask_of(policy::numa_get_membind())
+    }
+
+    /// numa_alloc_interleaved_subset() of libnuma_1.1.
+    fn numa_alloc_interleaved_subset_v1(size: usize, nodes: *const nodemask_t) -> *mut c_void {
+        memory::numa_alloc_interleaved_subset(size, &mut set_of(nodes))
+    }
+
+    /// numa_interleave_memory() of libnuma_1.1.
+    fn numa_interleave_memory_v1(start: *mut c_void, size: usize, nodes: *const nodemask_t) {
+        memory::numa_interleave_memory(start, size, &mut set_of(nodes))
+    }
+
+    /// numa_tonodemask_memory() of libnuma_1.1.
+    fn numa_tonodemask_memory_v1(start: *mut c_void, size: usize, nodes: *const nodemask_t) {
+        memory::numa_tonodemask_memory(start, size, &mut set_of(nodes))
+    }
+
+    /// numa_run_on_node_mask() of libnuma_1.1.
+    fn numa_run_on_node_mask_v1(nodes: *const nodemask_t) -> c_int {
+        running::numa_run_on_node_mask(&mut set_of(nodes))
+    }
+
+    /// numa_get_run_node_mask() of libnuma_1.1.
+    fn numa_get_run_node_mask_v1() -> nodemask_t {
+        nodemask_of(running::numa_get_run_node_mask())
+    }
+
+    /// numa_sched_getaffinity() of libnuma_1.1; `length` in bytes.
+    fn numa_sched_getaffinity_v1(pid: c_int, length: c_uint, mask: *mut c_ulong) -> c_int {
+        running::numa_sched_getaffinity(pid, &mut words(mask, length as usize * 8))
+    }
+
+    /// numa_sched_setaffinity() of libnuma_1.1; `length` in bytes.
+    fn numa_sched_setaffinity_v1(pid: c_int, length: c_uint, mask: *mut c_ulong) -> c_int {
+        running::numa_sched_setaffinity(pid, &mut words(mask, length as usize * 8))
+    }
+
+    /// numa_node_to_cpus() of libnuma_1.1; `length` in bytes.
+    fn numa_node_to_cpus_v1(node: c_int, buffer: *mut c_ulong, length: c_int) -> c_int {
+        let bits = usize::try_from(length).unwrap_or(0) * 8;
+        nodes::numa_node_to_cpus(node, &mut words(buffer, bits))
+    }
+
+    /// numa_parse_bitmap() of libnuma_1.1, for `cpus` bits.
+    fn numa_parse_bitmap_v1(line: *mut c_char, mask: *mut c_ulong, cpus: c_int) -> c_int {
+        parsing::numa_parse_bitmap(line, &mut words(mask, usize::try_from(cpus).unwrap_or(0)))
+    }
+}

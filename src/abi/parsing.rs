@@ -1,0 +1,173 @@
+//! Lists of nodes and CPUs as people write them.
+
+use super::bitmask::{allocated, bitmask, write};
+use super::reporting::{Warning, warn_with};
+use super::sets;
+use crate::bits::{Bits, BitsMut};
+use crate::lists::{self, Refusal};
+use crate::os::memory::configured_cpus;
+use crate::topology::{self, Cpus, Nodes};
+use core::ffi::{CStr, c_char, c_int};
+use core::ptr::null_mut;
+
+/// Makes the set of `size` bits that `list` names of those that `may` be named; where it is refused, tells `refused` why and
+/// makes none. There are `existing` numbers, and `named` is room for the set.
+///
+/// # Safety
+/// `list` is NULL or a string.
+unsafe fn parse(
+    list: *const c_char,
+    may: Bits,
+    existing: usize,
+    named: BitsMut,
+    size: usize,
+    refused: impl FnOnce(Refusal),
+) -> *mut bitmask {
+    if list.is_null() {
+        return null_mut();
+    }
+    // SAFETY: as the caller promises.
+    let list = unsafe { CStr::from_ptr(list) }.to_bytes();
+    if !list.is_empty()
+        && let Err(refusal) = lists::parse(list, may, existing, named)
+    {
+        refused(refusal);
+        return null_mut();
+    }
+    allocated(size, named.read())
+}
+
+/// Makes the set of nodes that `list` names.
+///
+/// # Safety
+/// `list` is NULL or a string.
+unsafe fn parse_nodes(list: *const c_char, may: Bits) -> *mut bitmask {
+    // SAFETY: as the caller promises; each format takes the one argument behind it, and the rest of a string is a string.
+    unsafe {
+        let existing = sets::nodes().highest().map_or(0, |node| node + 1);
+        let size = topology::possible_nodes();
+        parse(list, may, existing, Nodes::new().bits(), size, |refusal| match refusal {
+            Refusal::Unparseable(rest) => {
+                warn_with(Warning::NODE_LIST, c"unparseable node description `%s'\n", rest.as_ptr())
+            }
+            Refusal::Missing(rest) => warn_with(Warning::NODE_LIST, c"missing node argument %s\n", rest.as_ptr()),
+            Refusal::OutOfRange { number, .. } => {
+                warn_with(Warning::NODE_LIST, c"node argument %ld is out of range\n", number)
+            }
+            Refusal::EndOutOfRange { number, .. } => {
+                warn_with(Warning::NODE_LIST, c"node argument %ld out of range\n", number)
+            }
+            Refusal::Trailing => {}
+        })
+    }
+}
+
+/// Makes the set of CPUs that `list` names.
+///
+/// # Safety
+/// `list` is NULL or a string.
+unsafe fn parse_cpus(list: *const c_char, may: Bits) -> *mut bitmask {
+    // SAFETY: as the caller promises; each format takes the one argument behind it, and the rest of a string is a string.
+    unsafe {
+        let size = topology::possible_cpus();
+        parse(list, may, configured_cpus(), Cpus::new().bits(), size, |refusal| match refusal {
+            Refusal::Unparseable(rest) => {
+                warn_with(Warning::CPU_LIST, c"unparseable cpu description `%s'\n", rest.as_ptr())
+            }
+            Refusal::Missing(rest) => warn_with(Warning::CPU_LIST, c"missing cpu argument %s\n", rest.as_ptr()),
+            Refusal::OutOfRange { rest, .. } => {
+                warn_with(Warning::CPU_LIST, c"cpu argument %s is out of range\n", rest.as_ptr())
+            }
+            Refusal::EndOutOfRange { rest, .. } => {
+                warn_with(Warning::CPU_LIST, c"cpu argument %s out of range\n", rest.as_ptr())
+            }
+            Refusal::Trailing => {}
+        })
+    }
+}
+
+/// Reads a bit map such as /sys/devices/system/node/node0/cpumap has.
+///
+/// @param line  hexadecimal groups of 32 bits, the highest first, with commas between them and a line end behind them
+/// @param mask  where to put the bits
+/// @return 0, or -1 if line is none or mask is too small
+///
+/// Follows numa(3).
+///
+/// # Safety
+/// line is NULL or a string, mask NULL or a valid struct bitmask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_parse_bitmap(line: *mut c_char, mask: *mut bitmask) -> c_int {
+    if line.is_null() {
+        return -1;
+    }
+    // SAFETY: as the caller promises.
+    let (line, mask) = unsafe { (CStr::from_ptr(line), write(mask)) };
+    if lists::parse_bitmap(line.to_bytes(), mask) { 0 } else { -1 }
+}
+
+/// Reads a list of nodes: 1-5,7,10 or all; !4-5 is all others, +0-3 counts among the nodes that the program may use.
+///
+/// @param string  the list; empty: no nodes
+/// @return a set, to be given back with numa_bitmask_free(); NULL if the list is none or names a node that the program could
+///         not use when it was started, which numa_warn() tells, or with errno ENOMEM
+///
+/// Follows numa(3).
+///
+/// # Safety
+/// string is NULL or a string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_parse_nodestring(string: *const c_char) -> *mut bitmask {
+    // SAFETY: as the caller promises.
+    unsafe { parse_nodes(string, sets::usable_nodes().bits().read()) }
+}
+
+/// As numa_parse_nodestring(), of all nodes that the kernel has.
+///
+/// @param string  the list; empty: no nodes
+/// @return as there
+///
+/// Follows numa(3).
+///
+/// # Safety
+/// string is NULL or a string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_parse_nodestring_all(string: *const c_char) -> *mut bitmask {
+    // SAFETY: as the caller promises.
+    unsafe { parse_nodes(string, sets::nodes()) }
+}
+
+/// Reads a list of CPUs, written as for numa_parse_nodestring().
+///
+/// @param string  the list; empty: no CPUs
+/// @return a set, to be given back with numa_bitmask_free(); NULL if the list is none or names a CPU that the program could
+///         not use when it was started, which numa_warn() tells, or with errno ENOMEM
+///
+/// Follows numa(3).
+///
+/// # Safety
+/// string is NULL or a string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_parse_cpustring(string: *const c_char) -> *mut bitmask {
+    // SAFETY: as the caller promises.
+    unsafe { parse_cpus(string, sets::all_cpus()) }
+}
+
+/// As numa_parse_cpustring(), of all CPUs that the machine has.
+///
+/// @param string  the list; empty: no CPUs
+/// @return as there
+///
+/// Follows numa(3).
+///
+/// # Safety
+/// string is NULL or a string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_parse_cpustring_all(string: *const c_char) -> *mut bitmask {
+    let all = Cpus::new();
+    for cpu in 0..configured_cpus() {
+        all.bits().set(cpu);
+    }
+    // SAFETY: as the caller promises.
+    unsafe { parse_cpus(string, all.bits().read()) }
+}

@@ -1,0 +1,277 @@
+//! The memory policy of the calling thread.
+
+use super::bitmask::{allocated, bitmask, read};
+use super::reporting::report;
+use super::running::numa_run_on_node_mask;
+use super::sets;
+use crate::bits::Bits;
+use crate::policy::{self, Failed, Mode, TaskPolicy};
+use crate::topology;
+use core::ffi::{c_int, c_ulong, c_void};
+
+/// Makes a set of what `nodes` has.
+fn set_of(nodes: Bits) -> *mut bitmask {
+    allocated(topology::possible_nodes(), nodes)
+}
+
+/// Makes a set of those nodes of the thread's policy that `choose` picks; where it picks none, of `otherwise`. A policy that
+/// the kernel does not tell is reported.
+fn nodes_of_policy(choose: impl Fn(&TaskPolicy) -> Option<Bits<'_>>, otherwise: Bits) -> *mut bitmask {
+    match policy::task_policy() {
+        Ok(policy) => set_of(choose(&policy).unwrap_or(otherwise)),
+        Err(failed) => {
+            report(failed);
+            set_of(otherwise)
+        }
+    }
+}
+
+/// The first node of the calling thread's policy.
+///
+/// @return the node; -1 if the policy names none
+///
+/// Follows numa(3). Where the kernel does not tell, numa_error() is told.
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_preferred() -> c_int {
+    let first = policy::task_policy().map(|policy| policy.first());
+    let first = first.unwrap_or_else(|failed| {
+        report(failed);
+        None
+    });
+    first.map_or(-1, |node| node as c_int)
+}
+
+/// As numa_preferred(), but silent where the kernel does not tell.
+///
+/// @return the node; -1 if the policy names none, or with errno if the kernel does not tell
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_preferred_err() -> c_int {
+    policy::task_policy().ok().and_then(|policy| policy.first()).map_or(-1, |node| node as c_int)
+}
+
+/// Tells whether the kernel knows MPOL_PREFERRED_MANY (Linux 5.15), which numa_set_preferred_many() needs.
+///
+/// @return 1 if so, 0 if not
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_has_preferred_many() -> c_int {
+    c_int::from(policy::has_preferred_many())
+}
+
+/// The nodes of the calling thread's policy.
+///
+/// @return a set, to be given back with numa_bitmask_free(), empty if the policy names none; NULL with errno ENOMEM
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_preferred_many() -> *mut bitmask {
+    nodes_of_policy(|policy| Some(policy.nodes()), Bits::EMPTY)
+}
+
+/// Allocates on a node first, and on others when that is full.
+///
+/// @param node  the node; -1: where the thread runs
+///
+/// Follows numa(3). A failure is reported by numa_error(); numars_set_preferred() returns it.
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_set_preferred(node: c_int) {
+    report_failure(policy::prefer_node(usize::try_from(node).ok()));
+}
+
+/// Allocates on some nodes first, and on others when those are full (Linux 5.15).
+///
+/// @param nodemask  the nodes, at least one
+///
+/// Follows numa(3). A failure is reported by numa_error(); numars_set_preferred_many() returns it.
+///
+/// # Safety
+/// nodemask is NULL or a valid struct bitmask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_set_preferred_many(nodemask: *mut bitmask) {
+    // SAFETY: as the caller promises.
+    report_failure(policy::prefer_nodes(unsafe { read(nodemask) }));
+}
+
+/// The node on which the next page is put that the calling thread allocates, if it interleaves.
+///
+/// @return the node; 0 if the thread does not interleave
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_get_interleave_node() -> c_int {
+    crate::os::kernel::next_interleave_node().unwrap_or(0)
+}
+
+/// The nodes on which the calling thread allocates in turn.
+///
+/// @return a set, to be given back with numa_bitmask_free(), empty if the thread does not interleave; NULL with errno ENOMEM
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_get_interleave_mask() -> *mut bitmask {
+    nodes_of_policy(|policy| policy.nodes_of(Mode::Interleave), Bits::EMPTY)
+}
+
+/// Allocates on some nodes in turn.
+///
+/// @param nodemask  the nodes; none: as usual
+///
+/// Follows numa(3). A failure is reported by numa_error(); numars_set_interleave_mask() returns it.
+///
+/// # Safety
+/// nodemask is NULL or a valid struct bitmask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_set_interleave_mask(nodemask: *mut bitmask) {
+    // SAFETY: as the caller promises.
+    report_failure(policy::interleave_task(unsafe { read(nodemask) }));
+}
+
+/// The nodes on which the calling thread allocates in turn as their weights say.
+///
+/// @return a set, to be given back with numa_bitmask_free(), empty if the thread does not do so; NULL with errno ENOMEM
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_get_weighted_interleave_mask() -> *mut bitmask {
+    nodes_of_policy(|policy| policy.nodes_of(Mode::WeightedInterleave), Bits::EMPTY)
+}
+
+/// Allocates on some nodes in turn, on each as often as its weight in /sys/kernel/mm/mempolicy/weighted_interleave says
+/// (Linux 6.9).
+///
+/// @param nodemask  the nodes; none: as usual
+///
+/// Follows numa(3). A failure is reported by numa_error(); numars_set_weighted_interleave_mask() returns it.
+///
+/// # Safety
+/// nodemask is NULL or a valid struct bitmask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_set_weighted_interleave_mask(nodemask: *mut bitmask) {
+    // SAFETY: as the caller promises.
+    report_failure(policy::weighted_interleave_task(unsafe { read(nodemask) }));
+}
+
+/// Runs and allocates on some nodes alone.
+///
+/// @param nodes  the nodes
+///
+/// Follows numa(3). A failure is reported by numa_error(); numars_bind() returns it.
+///
+/// # Safety
+/// nodes is NULL or a valid struct bitmask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_bind(nodes: *mut bitmask) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        numa_run_on_node_mask(nodes);
+        numa_set_membind(nodes);
+    }
+}
+
+/// Allocates where the thread runs.
+///
+/// Follows numa(3). A failure is reported by numa_error(); numars_set_localalloc() returns it.
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_set_localalloc() {
+    report_failure(policy::local_task());
+}
+
+/// Allocates on some nodes alone.
+///
+/// @param nodemask  the nodes, at least one
+///
+/// Follows numa(3). A failure is reported by numa_error(); numars_set_membind() returns it.
+///
+/// # Safety
+/// nodemask is NULL or a valid struct bitmask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_set_membind(nodemask: *mut bitmask) {
+    // SAFETY: as the caller promises.
+    report_failure(policy::bind_task(unsafe { read(nodemask) }));
+}
+
+/// Allocates on some nodes alone, and lets NUMA balancing move pages between them (Linux 5.12).
+///
+/// @param nodemask  the nodes, at least one
+///
+/// Follows numa(3). A failure is reported by numa_error(); numars_set_membind_balancing() returns it.
+///
+/// # Safety
+/// nodemask is NULL or a valid struct bitmask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_set_membind_balancing(nodemask: *mut bitmask) {
+    // SAFETY: as the caller promises.
+    report_failure(policy::bind_task_balancing(unsafe { read(nodemask) }));
+}
+
+/// The nodes on which the calling thread may allocate: those it is bound to, or all that it could use at its start.
+///
+/// @return a set, to be given back with numa_bitmask_free(); NULL with errno ENOMEM
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_get_membind() -> *mut bitmask {
+    nodes_of_policy(|policy| policy.nodes_of(Mode::Bind), sets::all_nodes())
+}
+
+/// Says whether numa_alloc_onnode() and its like may take memory of other nodes when theirs are full.
+///
+/// @param strict  not 0: they may not, as at the start; 0: they may
+///
+/// Follows numa(3). For the whole process.
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_set_bind_policy(strict: c_int) {
+    policy::set_may_fall_back(strict == 0);
+}
+
+/// Says whether it is an error that pages are elsewhere already when memory gets a policy.
+///
+/// @param flag  not 0: it is; 0: it is not, as at the start
+///
+/// Follows numa(3). For the whole process.
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_set_strict(flag: c_int) {
+    policy::set_strict(flag != 0);
+}
+
+/// Tells whether the kernel knows set_mempolicy_home_node(2) (Linux 5.17).
+///
+/// @return 1 if so, 0 if not
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_has_home_node() -> c_int {
+    c_int::from(policy::has_home_node())
+}
+
+/// Sets the node from which a range's policy starts to look for memory, as set_mempolicy_home_node().
+///
+/// @param start      the first byte, at the start of a page
+/// @param len        length in bytes
+/// @param home_node  the node
+/// @param flags      0
+/// @return 0, or -1 with errno as set_mempolicy_home_node(), which numa_error() is told too
+///
+/// # Safety
+/// The memory from start on keeps its contents.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_set_mempolicy_home_node(
+    start: *mut c_void,
+    len: c_ulong,
+    home_node: c_int,
+    flags: c_int,
+) -> c_int {
+    let answer = crate::os::kernel::set_mempolicy_home_node(start, len, home_node, flags);
+    if answer < 0 {
+        report(Failed(c"set_mempolicy_home_node"));
+    }
+    answer
+}
+
+/// Tells numa_error() of a failure.
+pub(super) fn report_failure(outcome: Result<(), Failed>) {
+    if let Err(failed) = outcome {
+        report(failed);
+    }
+}

@@ -1,0 +1,134 @@
+//! Where threads run.
+
+use super::bitmask::{allocated, bitmask, read, write};
+use super::policy::report_failure;
+use super::reporting::{Warning, warn, warn_with};
+use super::sets;
+use crate::bits::Bits;
+use crate::os::errno;
+use crate::policy::Failed;
+use crate::running;
+use crate::topology::{self, Nodes};
+use core::ffi::c_int;
+
+fn answer(outcome: Result<(), Failed>) -> c_int {
+    if outcome.is_err() { -1 } else { 0 }
+}
+
+/// Runs the calling thread on the CPUs of a node.
+///
+/// @param node  the node; -1: on all CPUs again
+/// @return 0, or -1 with errno: ERANGE (no such node, which numa_warn() is told too), EINVAL (a node that no kernel can have;
+///         none of its CPUs may be used)
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_run_on_node(node: c_int) -> c_int {
+    match usize::try_from(node) {
+        Ok(node) if sets::nodes().contains(node) => answer(running::run_on_node(node)),
+        Ok(node) if node < topology::possible_nodes() => {
+            warn(Warning::NO_CPUS_FILE, c"Cannot read node cpumask from sysfs");
+            errno::set(errno::ERANGE);
+            -1
+        }
+        Err(_) if node == -1 => answer(running::run_anywhere()),
+        _ => {
+            errno::set(errno::EINVAL);
+            -1
+        }
+    }
+}
+
+/// Runs the calling thread on the CPUs of those nodes of `wanted` that are among `may`.
+fn run_on_nodes(wanted: Bits, may: Bits) -> c_int {
+    let nodes = Nodes::new();
+    for node in wanted.iter() {
+        if may.contains(node) {
+            nodes.bits().set(node);
+        } else {
+            // SAFETY: the format takes one int.
+            unsafe { warn_with(Warning::NODE_NOT_ALLOWED, c"node %d not allowed", node as c_int) };
+        }
+    }
+    let outcome = running::run_on_nodes(nodes.bits().read());
+    report_failure(outcome);
+    answer(outcome)
+}
+
+/// Runs the calling thread on the CPUs of some nodes.
+///
+/// @param mask  the nodes; those that the program could not use when it was started are left out with a warning
+/// @return 0, or -1 with errno: EINVAL (none of their CPUs may be used)
+///
+/// Follows numa(3).
+///
+/// # Safety
+/// mask is NULL or a valid struct bitmask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_run_on_node_mask(mask: *mut bitmask) -> c_int {
+    // SAFETY: as the caller promises.
+    run_on_nodes(unsafe { read(mask) }, sets::usable_nodes().bits().read())
+}
+
+/// Runs the calling thread on the CPUs of some nodes, also of those that its cpuset does not name.
+///
+/// @param mask  the nodes
+/// @return 0, or -1 with errno: EINVAL (none of their CPUs may be used)
+///
+/// Follows numa(3).
+///
+/// # Safety
+/// mask is NULL or a valid struct bitmask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_run_on_node_mask_all(mask: *mut bitmask) -> c_int {
+    // SAFETY: as the caller promises.
+    run_on_nodes(unsafe { read(mask) }, sets::nodes())
+}
+
+/// The nodes on whose CPUs the calling thread may run.
+///
+/// @return a set, to be given back with numa_bitmask_free(); NULL with errno ENOMEM
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_get_run_node_mask() -> *mut bitmask {
+    let nodes = Nodes::new();
+    for cpu in topology::allowed_cpus().bits().read().iter() {
+        if let Some(node) = topology::node_of_cpu(cpu) {
+            nodes.bits().set(node);
+        }
+    }
+    allocated(topology::possible_nodes(), nodes.bits().read())
+}
+
+/// The CPUs on which a thread may run.
+///
+/// @param pid   the thread; 0 is the calling one
+/// @param mask  where to put the CPUs; numa_allocate_cpumask() makes one that is large enough
+/// @return the bytes that the kernel's CPU mask has; -1 with errno: EINVAL (mask is too small), ESRCH (no such thread), EPERM
+///
+/// Follows numa(3) and sched_getaffinity(2).
+///
+/// # Safety
+/// mask is NULL or a valid struct bitmask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_sched_getaffinity(pid: c_int, mask: *mut bitmask) -> c_int {
+    // SAFETY: as the caller promises.
+    running::affinity(pid, unsafe { write(mask) }).map_or(-1, |bytes| bytes as c_int)
+}
+
+/// Sets the CPUs on which a thread may run.
+///
+/// @param pid   the thread; 0 is the calling one
+/// @param mask  the CPUs
+/// @return 0, or -1 with errno: EINVAL (none of the CPUs may be used), ESRCH (no such thread), EPERM
+///
+/// Follows numa(3) and sched_setaffinity(2).
+///
+/// # Safety
+/// mask is NULL or a valid struct bitmask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_sched_setaffinity(pid: c_int, mask: *mut bitmask) -> c_int {
+    // SAFETY: as the caller promises.
+    running::set_affinity(pid, unsafe { read(mask) }).map_or(-1, |()| 0)
+}

@@ -1,0 +1,157 @@
+//! The sets that the library offers ready-made, as data: all nodes, no nodes, all CPUs.
+
+use super::bitmask::{bitmask, nodemask_t};
+use crate::bits::{Bits, BitsMut, WORD_BITS, Word};
+use crate::os::errno;
+use crate::topology::{self, MOST_CPUS, MOST_NODES, Nodes};
+use core::cell::Cell;
+use core::ffi::c_ulong;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+/// A set that lives as long as the library, and the structure that shows it to C.
+///
+/// Its words are filled while the library is loaded, and by whichever call comes before that.
+#[repr(C)]
+struct ReadyMade<const WORDS: usize> {
+    mask: bitmask,
+    words: [Cell<Word>; WORDS],
+}
+
+// SAFETY: the words are written once, by `learn`, which writes the same values whoever comes first, and a program that changes
+// them is told not to by numa(3).
+unsafe impl<const WORDS: usize> Sync for ReadyMade<WORDS> {}
+
+const NODE_WORDS: usize = MOST_NODES / WORD_BITS;
+const CPU_WORDS: usize = MOST_CPUS / WORD_BITS;
+
+macro_rules! ready_made {
+    ($name:ident, $words:expr) => {
+        static mut $name: ReadyMade<{ $words }> = ReadyMade {
+            mask: bitmask {
+                size: ($words * WORD_BITS) as c_ulong,
+                // SAFETY: an address inside the static itself.
+                maskp: unsafe { (&raw mut $name.words).cast() },
+            },
+            words: [const { Cell::new(0) }; $words],
+        };
+    };
+}
+
+ready_made!(ALL_NODES, NODE_WORDS);
+ready_made!(NODES, NODE_WORDS);
+ready_made!(NO_NODES, NODE_WORDS);
+ready_made!(ALL_CPUS, CPU_WORDS);
+
+/// The nodes on which the program could allocate memory when it was started. Not to be changed or freed.
+///
+/// Follows numa(3). Valid at any time, also before numa_available().
+#[unsafe(no_mangle)]
+pub static mut numa_all_nodes_ptr: *mut bitmask = (&raw mut ALL_NODES).cast();
+
+/// The nodes that the kernel has, with memory or without. Not to be changed or freed.
+///
+/// Follows numa(3). Valid at any time, also before numa_available().
+#[unsafe(no_mangle)]
+pub static mut numa_nodes_ptr: *mut bitmask = (&raw mut NODES).cast();
+
+/// The empty set of nodes. Not to be changed or freed.
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub static mut numa_no_nodes_ptr: *mut bitmask = (&raw mut NO_NODES).cast();
+
+/// The CPUs that the program could run on when it was started. Not to be changed or freed.
+///
+/// Follows numa(3). Valid at any time, also before numa_available().
+#[unsafe(no_mangle)]
+pub static mut numa_all_cpus_ptr: *mut bitmask = (&raw mut ALL_CPUS).cast();
+
+/// The nodes that the kernel has, for programs written for libnuma's first version. Not to be changed.
+#[unsafe(no_mangle)]
+pub static mut numa_all_nodes: nodemask_t = nodemask_t { n: [0; super::bitmask::NODEMASK_WORDS] };
+
+/// The empty set of nodes, for programs written for libnuma's first version. Not to be changed.
+#[unsafe(no_mangle)]
+pub static mut numa_no_nodes: nodemask_t = nodemask_t { n: [0; super::bitmask::NODEMASK_WORDS] };
+
+static LEARNT: AtomicBool = AtomicBool::new(false);
+
+/// Fills the sets, unless that was done.
+fn learn() {
+    if LEARNT.load(Ordering::Acquire) {
+        return;
+    }
+    errno::untouched(|| {
+        let task_nodes = topology::task_nodes();
+        let (nodes, cpus) = (topology::nodes(), topology::allowed_cpus());
+        let (most_nodes, most_cpus) = (topology::possible_nodes(), topology::possible_cpus());
+        // SAFETY: the statics live for ever; see `ReadyMade` for who else looks at them. The exported nodemask_t is reached by its
+        // symbol, which may lie in the program.
+        unsafe {
+            for (set, size, members) in [
+                ((&raw mut ALL_NODES).cast::<bitmask>(), most_nodes, task_nodes.bits()),
+                ((&raw mut NODES).cast(), most_nodes, nodes.bits()),
+                ((&raw mut NO_NODES).cast(), most_nodes, Nodes::new().bits()),
+                ((&raw mut ALL_CPUS).cast(), most_cpus.min(MOST_CPUS), cpus.bits()),
+            ] {
+                (*set).size = size as c_ulong;
+                super::bitmask::write(set).copy_from(members.read());
+            }
+            let first_version =
+                core::slice::from_raw_parts((&raw const numa_all_nodes).cast(), super::bitmask::NODEMASK_WORDS);
+            BitsMut::new(first_version, super::bitmask::NUMA_NUM_NODES).copy_from(nodes.bits().read());
+        }
+    });
+    LEARNT.store(true, Ordering::Release);
+}
+
+/// The loader calls what it finds here before the program's own constructors.
+#[cfg(not(test))]
+#[used]
+#[unsafe(link_section = ".init_array")]
+static AT_LOAD: extern "C" fn() = {
+    extern "C" fn at_load() {
+        learn();
+    }
+    at_load
+};
+
+/// The nodes on which the program could allocate memory when it was started.
+pub(super) fn all_nodes() -> Bits<'static> {
+    learn();
+    // SAFETY: the static lives for ever.
+    unsafe { super::bitmask::read((&raw const ALL_NODES).cast()) }
+}
+
+/// The nodes that the kernel has.
+pub(super) fn nodes() -> Bits<'static> {
+    learn();
+    // SAFETY: as above.
+    unsafe { super::bitmask::read((&raw const NODES).cast()) }
+}
+
+/// The nodes on which the program could allocate memory or run when it was started.
+pub(super) fn usable_nodes() -> Nodes {
+    let usable = Nodes::new();
+    usable.bits().copy_from(all_nodes());
+    all_cpus().iter().filter_map(topology::node_of_cpu).for_each(|node| usable.bits().set(node));
+    usable
+}
+
+/// The CPUs that the program could run on when it was started.
+pub(super) fn all_cpus() -> Bits<'static> {
+    learn();
+    // SAFETY: as above.
+    unsafe { super::bitmask::read((&raw const ALL_CPUS).cast()) }
+}
+
+/// Whether `mask` is one of the sets above, which nobody may free.
+pub(super) fn is_ready_made(mask: *const bitmask) -> bool {
+    let ours: [*const bitmask; 4] = [
+        (&raw const ALL_NODES).cast(),
+        (&raw const NODES).cast(),
+        (&raw const NO_NODES).cast(),
+        (&raw const ALL_CPUS).cast(),
+    ];
+    ours.contains(&mask)
+}

@@ -1,0 +1,290 @@
+//! The lists of nodes and CPUs that people write: `1-5,7,10`, `!4-5`, `+0-3`, `all`.
+//!
+//! A list is one or more elements with commas between them: a number, a range of two, or `all`, which comes last. A `!` before
+//! the list stands for all there are except those in it; a `+` before an element counts among those that may be named. Numbers
+//! are written as in C: decimal, octal with a leading 0, hexadecimal with 0x.
+
+use crate::bits::{Bits, BitsMut};
+
+/// Why a list is refused. Each holds the rest of the list, from where it went wrong.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Refusal<'a> {
+    /// There is neither a number nor `all`.
+    Unparseable(&'a [u8]),
+    /// There is no number behind a `-`.
+    Missing(&'a [u8]),
+    /// A number that may not be named.
+    OutOfRange { number: i64, rest: &'a [u8] },
+    /// The same, at the end of a range or within it.
+    EndOutOfRange { number: i64, rest: &'a [u8] },
+    /// There is something else behind a number than a comma, a range or the end.
+    Trailing,
+}
+
+/// Puts what `list` names into `named`, of those that `may` be named. There are `existing` numbers that `!` inverts among.
+pub fn parse<'a>(list: &'a [u8], may: Bits, existing: usize, named: BitsMut) -> Result<(), Refusal<'a>> {
+    named.fill(false);
+    let (inverted, mut rest) = after(list, b'!');
+    loop {
+        let (relative, element) = after(rest, b'+');
+        if element == b"all" {
+            may.iter().for_each(|number| named.set(number));
+            break;
+        }
+        // The number that is meant, if it may be named.
+        let meant = |number: i64| {
+            let number = usize::try_from(number).ok()?;
+            if relative { may.iter().nth(number) } else { may.contains(number).then_some(number) }
+        };
+        let (number, behind) = number(element).ok_or(Refusal::Unparseable(element))?;
+        let first = meant(number).ok_or(Refusal::OutOfRange { number, rest: element })?;
+        named.set(first);
+        let (range, end) = after(behind, b'-');
+        let mut behind = behind;
+        if range {
+            let (last, behind_last) = self::number(end).ok_or(Refusal::Missing(end))?;
+            meant(last).ok_or(Refusal::EndOutOfRange { number: last, rest: end })?;
+            // A range that runs backwards is its first number alone, as libnuma has it.
+            for between in number..=last {
+                named.set(meant(between).ok_or(Refusal::EndOutOfRange { number: between, rest: end })?);
+            }
+            behind = behind_last;
+        }
+        match behind {
+            [] => break,
+            [b',', following @ ..] => rest = following,
+            _ => return Err(Refusal::Trailing),
+        }
+    }
+    if inverted {
+        invert(named, existing);
+    }
+    Ok(())
+}
+
+/// Whether `text` begins with `byte`, and what follows it.
+fn after(text: &[u8], byte: u8) -> (bool, &[u8]) {
+    match text.split_first() {
+        Some((&first, rest)) if first == byte => (true, rest),
+        _ => (false, text),
+    }
+}
+
+/// Makes `named` those of the first `existing` numbers that it had not.
+fn invert(named: BitsMut, existing: usize) {
+    for number in 0..named.read().length() {
+        if number >= existing || named.read().contains(number) {
+            named.clear(number);
+        } else {
+            named.set(number);
+        }
+    }
+}
+
+/// Reads a number as strtol(3) does with base 0, and gives what follows it. One that is too large stays at the largest.
+fn number(text: &[u8]) -> Option<(i64, &[u8])> {
+    let text = text.trim_ascii_start();
+    let (negative, text) = after(text, b'-');
+    let text = if negative { text } else { after(text, b'+').1 };
+    let (base, digits) = match text {
+        [b'0', b'x' | b'X', digits @ ..] if digits.first().is_some_and(u8::is_ascii_hexdigit) => (16, digits),
+        [b'0', ..] => (8, text),
+        _ => (10, text),
+    };
+    let mut number = None;
+    let mut rest = digits;
+    while let Some((&byte, behind)) = rest.split_first()
+        && let Some(digit) = digit(byte).filter(|&digit| digit < base)
+    {
+        number = Some(number.unwrap_or(0i64).saturating_mul(i64::from(base)).saturating_add(i64::from(digit)));
+        rest = behind;
+    }
+    let number = number?;
+    Some((if negative { -number } else { number }, rest))
+}
+
+/// Reads a bit map as the kernel prints it, such as `00000000,0000000f` and a line end, into `set`; whether it is one.
+///
+/// Each group is of 32 bits, the highest first. Bits that `set` has no room for must be zero. A line of its own is empty.
+pub fn parse_bitmap(text: &[u8], set: BitsMut) -> bool {
+    set.fill(false);
+    let mut lines = text.split(|&byte| byte == b'\n');
+    let (Some(groups), Some(_)) = (lines.next(), lines.next()) else { return false };
+    if groups.is_empty() {
+        return true;
+    }
+    let mut offset = 0;
+    for group in groups.rsplit(|&byte| byte == b',') {
+        let Some(bits) = hexadecimal(group) else { return false };
+        for bit in 0..32 {
+            if bits >> bit & 1 == 1 {
+                if offset + bit >= set.read().length() {
+                    return false;
+                }
+                set.set(offset + bit);
+            }
+        }
+        offset += 32;
+    }
+    true
+}
+
+/// What a hexadecimal digit stands for.
+fn digit(byte: u8) -> Option<u32> {
+    // Not char::to_digit, which panics for some bases.
+    match byte {
+        b'0'..=b'9' => Some(u32::from(byte - b'0')),
+        b'a'..=b'f' => Some(u32::from(byte - b'a') + 10),
+        b'A'..=b'F' => Some(u32::from(byte - b'A') + 10),
+        _ => None,
+    }
+}
+
+/// Reads one to eight hexadecimal digits.
+fn hexadecimal(digits: &[u8]) -> Option<u32> {
+    if digits.is_empty() || digits.len() > 8 {
+        return None;
+    }
+    digits.iter().try_fold(0, |number, &byte| Some(number << 4 | digit(byte)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bits::{WORD_BITS, Word};
+    use proptest::prelude::*;
+    use std::cell::Cell;
+    use std::collections::BTreeSet;
+
+    const ROOM: usize = 128;
+
+    /// What `list` names where `may` may be named.
+    fn named<'a>(list: &'a str, may: &[usize]) -> Result<Vec<usize>, Refusal<'a>> {
+        let words = || [const { Cell::new(0 as Word) }; ROOM / WORD_BITS];
+        let (may_words, named_words) = (words(), words());
+        let (allowed, named) = (BitsMut::new(&may_words, ROOM), BitsMut::new(&named_words, ROOM));
+        may.iter().for_each(|&number| allowed.set(number));
+        parse(list.as_bytes(), allowed.read(), 12, named)?;
+        Ok(named.read().iter().collect())
+    }
+
+    fn bitmap(text: &str, room: usize) -> Option<Vec<usize>> {
+        let words = [const { Cell::new(Word::MAX) }; ROOM / WORD_BITS];
+        let set = BitsMut::new(&words, room);
+        parse_bitmap(text.as_bytes(), set).then(|| set.read().iter().collect())
+    }
+
+    const MAY: [usize; 5] = [0, 1, 2, 5, 9];
+
+    #[test]
+    fn numbers_ranges_and_all_are_named() {
+        assert_eq!(named("0", &MAY), Ok(vec![0]));
+        assert_eq!(named("0,5,1", &MAY), Ok(vec![0, 1, 5]));
+        assert_eq!(named("0-2,9", &MAY), Ok(vec![0, 1, 2, 9]));
+        assert_eq!(named("all", &MAY), Ok(MAY.to_vec()));
+        assert_eq!(named("1,all", &MAY), Ok(MAY.to_vec()));
+    }
+
+    #[test]
+    fn a_range_names_nothing_that_may_not_be_named_between_its_ends() {
+        assert_eq!(named("1-9", &MAY), Err(Refusal::EndOutOfRange { number: 3, rest: b"9" }));
+        assert_eq!(named("+1-4", &MAY), Ok(vec![1, 2, 5, 9]));
+    }
+
+    #[test]
+    fn an_exclamation_mark_names_all_others() {
+        assert_eq!(named("!0-2,5", &MAY), Ok(vec![3, 4, 6, 7, 8, 9, 10, 11]));
+        assert_eq!(named("!all", &MAY), Ok(vec![3, 4, 6, 7, 8, 10, 11]));
+        assert_eq!(named("!+0", &MAY), Ok((1..12).collect()));
+    }
+
+    #[test]
+    fn a_plus_counts_among_those_that_may_be_named() {
+        assert_eq!(named("+3", &MAY), Ok(vec![5]));
+        assert_eq!(named("+2-4", &MAY), Ok(vec![2, 5, 9]));
+        assert_eq!(named("1,+4", &MAY), Ok(vec![1, 9]));
+        assert_eq!(named("+all", &MAY), Ok(MAY.to_vec()));
+        assert_eq!(named("+5", &MAY), Err(Refusal::OutOfRange { number: 5, rest: b"5" }));
+    }
+
+    #[test]
+    fn numbers_are_written_as_in_c() {
+        assert_eq!(named(" 5, 0x9,\t01,+ 0", &MAY), Ok(vec![0, 1, 5, 9]));
+        assert_eq!(named("011", &MAY), Ok(vec![9]));
+        assert_eq!(named("0x", &MAY), Err(Refusal::Trailing));
+        assert_eq!(named("-0", &MAY), Ok(vec![0]));
+    }
+
+    #[test]
+    fn a_range_that_runs_backwards_is_its_first_number() {
+        assert_eq!(named("5-0", &MAY), Ok(vec![5]));
+    }
+
+    #[test]
+    fn what_is_no_list_is_refused_with_the_rest_of_it() {
+        for (list, rest) in [
+            ("", ""),
+            ("x", "x"),
+            ("0,", ""),
+            (",0", ",0"),
+            ("0,,0", ",0"),
+            ("!", ""),
+            ("!!0", "!0"),
+            ("all,0", "all,0"),
+        ] {
+            assert_eq!(named(list, &MAY), Err(Refusal::Unparseable(rest.as_bytes())), "{list}");
+        }
+        assert_eq!(named("0-", &MAY), Err(Refusal::Missing(b"")));
+        assert_eq!(named("0-all", &MAY), Err(Refusal::Missing(b"all")));
+        assert_eq!(named("0 ", &MAY), Err(Refusal::Trailing));
+        assert_eq!(named("0-1-2", &MAY), Err(Refusal::Trailing));
+    }
+
+    #[test]
+    fn numbers_that_may_not_be_named_are_refused_and_do_not_wrap() {
+        assert_eq!(named("3,0", &MAY), Err(Refusal::OutOfRange { number: 3, rest: b"3,0" }));
+        assert_eq!(named("0-3", &MAY), Err(Refusal::EndOutOfRange { number: 3, rest: b"3" }));
+        assert_eq!(named("-1", &MAY), Err(Refusal::OutOfRange { number: -1, rest: b"-1" }));
+        assert_eq!(named("4294967296", &MAY), Err(Refusal::OutOfRange { number: 1 << 32, rest: b"4294967296" }));
+        let huge = "99999999999999999999";
+        assert_eq!(named(huge, &MAY), Err(Refusal::OutOfRange { number: i64::MAX, rest: huge.as_bytes() }));
+    }
+
+    #[test]
+    fn a_bitmap_is_read_as_the_kernel_prints_it() {
+        assert_eq!(bitmap("f\n", 70), Some(vec![0, 1, 2, 3]));
+        assert_eq!(bitmap("00000001,00000003\n", 70), Some(vec![0, 1, 32]));
+        assert_eq!(bitmap("00000000,80000000\n", 32), Some(vec![31]));
+        assert_eq!(bitmap("00000001,00000000\n", 32), None);
+        assert_eq!(bitmap("1\nand more", 70), Some(vec![0]));
+        assert_eq!(bitmap("\n", 70), Some(vec![]));
+        for text in ["", "f", "x\n", "1,\n", ",1\n", "100000000\n", "1,x\n", " 1\n"] {
+            assert_eq!(bitmap(text, 70), None, "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_without_a_panic(text in "[-+!,0-9xal \t]{0,30}") {
+            let _ = named(&text, &MAY);
+            let _ = bitmap(&text, 70);
+        }
+
+        #[test]
+        fn every_set_written_as_a_list_is_read_back(
+            may in prop::collection::btree_set(0usize..12, 1..12), choice in prop::collection::vec(any::<bool>(), 40), invert in any::<bool>()
+        ) {
+            let may: Vec<usize> = may.into_iter().collect();
+            let set: BTreeSet<usize> = may.iter().zip(&choice).filter(|(_, chosen)| **chosen).map(|(&number, _)| number).collect();
+            prop_assume!(!set.is_empty());
+            let list = set.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
+            if invert {
+                let others: Vec<usize> = (0..12).filter(|number| !set.contains(number)).collect();
+                let list = format!("!{list}");
+                prop_assert_eq!(named(&list, &may), Ok(others));
+            } else {
+                prop_assert_eq!(named(&list, &may), Ok(set.into_iter().collect()));
+            }
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! Memory policy: which of the kernel's policies each call asks for, and what the kernel's answer means.
+
+use crate::bits::Bits;
+use crate::os::{errno, kernel};
+use crate::topology::{Nodes, possible_nodes};
+use core::ffi::CStr;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+/// A policy of the kernel's, by its number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mode {
+    Default = 0,
+    Preferred = 1,
+    Bind = 2,
+    Interleave = 3,
+    Local = 4,
+    PreferredMany = 5,
+    WeightedInterleave = 6,
+}
+
+/// Flag of a task's policy MPOL_BIND: NUMA balancing may move pages between its nodes.
+const NUMA_BALANCING: i32 = 1 << 13;
+
+/// Flag of mbind(2): pages that are elsewhere already are an error.
+const MF_STRICT: u32 = 1;
+
+/// A call of the kernel's that failed, by the name that it is reported under. Why is in errno.
+#[derive(Clone, Copy, Debug)]
+pub struct Failed(pub &'static CStr);
+
+/// Whether a call of the kernel's succeeded that is reported as `name`.
+fn outcome(answer: i64, name: &'static CStr) -> Result<(), Failed> {
+    if answer < 0 { Err(Failed(name)) } else { Ok(()) }
+}
+
+/// What numa_set_strict() says: pages that are elsewhere already are an error.
+static STRICT: AtomicBool = AtomicBool::new(false);
+
+/// What numa_set_bind_policy() says: memory that is put on nodes may be on others when those are full.
+static MAY_FALL_BACK: AtomicBool = AtomicBool::new(false);
+
+pub fn set_strict(strict: bool) {
+    STRICT.store(strict, Ordering::Relaxed);
+}
+
+pub fn set_may_fall_back(may_fall_back: bool) {
+    MAY_FALL_BACK.store(may_fall_back, Ordering::Relaxed);
+}
+
+// --- the calling thread ---
+
+fn set_task_policy(mode: Mode, flags: i32, nodes: Bits) -> Result<(), Failed> {
+    let answer = kernel::set_policy(mode as i32 | flags, nodes.storage(), nodes.length());
+    outcome(answer, c"set_mempolicy")
+}
+
+/// Allocate on `nodes` alone.
+pub fn bind_task(nodes: Bits) -> Result<(), Failed> {
+    set_task_policy(Mode::Bind, 0, nodes)
+}
+
+/// Allocate on `nodes` alone, and let NUMA balancing move pages between them.
+pub fn bind_task_balancing(nodes: Bits) -> Result<(), Failed> {
+    set_task_policy(Mode::Bind, NUMA_BALANCING, nodes)
+}
+
+/// Allocate on `nodes` in turn; as usual if there are none.
+pub fn interleave_task(nodes: Bits) -> Result<(), Failed> {
+    let mode = if nodes.is_empty() { Mode::Default } else { Mode::Interleave };
+    set_task_policy(mode, 0, nodes)
+}
+
+/// Allocate on `nodes` in turn, as often as their weights say; as usual if there are none.
+pub fn weighted_interleave_task(nodes: Bits) -> Result<(), Failed> {
+    let mode = if nodes.is_empty() { Mode::Default } else { Mode::WeightedInterleave };
+    set_task_policy(mode, 0, nodes)
+}
+
+/// Allocate on `node` first; where the task runs if there is none.
+pub fn prefer_node(node: Option<usize>) -> Result<(), Failed> {
+    match node {
+        None => local_task(),
+        // The kernel would take an empty set for local allocation.
+        Some(node) if node >= possible_nodes() => {
+            errno::set(errno::EINVAL);
+            Err(Failed(c"set_mempolicy"))
+        }
+        Some(node) => set_task_policy(Mode::Preferred, 0, Nodes::of(node).bits().read()),
+    }
+}
+
+/// Allocate on `nodes` first.
+pub fn prefer_nodes(nodes: Bits) -> Result<(), Failed> {
+    set_task_policy(Mode::PreferredMany, 0, nodes)
+}
+
+/// Allocate where the task runs.
+pub fn local_task() -> Result<(), Failed> {
+    set_task_policy(Mode::Local, 0, Nodes::new().bits().read())
+}
+
+/// The calling thread's policy.
+pub struct TaskPolicy {
+    mode: i32,
+    nodes: Nodes,
+}
+
+pub fn task_policy() -> Result<TaskPolicy, Failed> {
+    let nodes = Nodes::new();
+    let mode = kernel::task_policy(nodes.words()).ok_or(Failed(c"get_mempolicy"))?;
+    // Without the flags, which the kernel gives along.
+    Ok(TaskPolicy { mode: mode & 0xff, nodes })
+}
+
+impl TaskPolicy {
+    /// The nodes, whatever the policy does with them.
+    pub fn nodes(&self) -> Bits<'_> {
+        self.nodes.bits().read()
+    }
+
+    /// The nodes, if the policy is `mode`.
+    pub fn nodes_of(&self, mode: Mode) -> Option<Bits<'_>> {
+        (self.mode == mode as i32).then(|| self.nodes())
+    }
+
+    /// The first of the nodes.
+    pub fn first(&self) -> Option<usize> {
+        self.nodes().iter().next()
+    }
+}
+
+// --- memory ---
+
+/// A range of addresses in bytes.
+#[derive(Clone, Copy)]
+pub struct Range {
+    pub start: usize,
+    pub length: usize,
+}
+
+fn set_memory_policy(memory: Range, mode: Mode, nodes: Bits) -> Result<(), Failed> {
+    let flags = if STRICT.load(Ordering::Relaxed) { MF_STRICT } else { 0 };
+    let answer =
+        kernel::set_memory_policy(memory.start, memory.length, mode as i32, nodes.storage(), nodes.length(), flags);
+    outcome(answer, c"mbind")
+}
+
+/// Put `memory` on `nodes`, and on others when those are full if numa_set_bind_policy() said so.
+pub fn put_on_nodes(memory: Range, nodes: Bits) -> Result<(), Failed> {
+    let mode = match MAY_FALL_BACK.load(Ordering::Relaxed) {
+        false => Mode::Bind,
+        true if has_preferred_many() => Mode::PreferredMany,
+        true => Mode::Preferred,
+    };
+    set_memory_policy(memory, mode, nodes)
+}
+
+/// Put `memory` on `node`; one that cannot be is refused by the kernel.
+pub fn put_on_node(memory: Range, node: i32) -> Result<(), Failed> {
+    let nodes = usize::try_from(node).map_or_else(|_| Nodes::new(), Nodes::of);
+    put_on_nodes(memory, nodes.bits().read())
+}
+
+/// Spread `memory` over `nodes`, page by page.
+pub fn interleave_memory(memory: Range, nodes: Bits) -> Result<(), Failed> {
+    set_memory_policy(memory, Mode::Interleave, nodes)
+}
+
+/// Spread `memory` over `nodes` as their weights say.
+pub fn weighted_interleave_memory(memory: Range, nodes: Bits) -> Result<(), Failed> {
+    set_memory_policy(memory, Mode::WeightedInterleave, nodes)
+}
+
+/// Put `memory` where the task runs that touches it first.
+pub fn local_memory(memory: Range) -> Result<(), Failed> {
+    set_memory_policy(memory, Mode::Local, Bits::EMPTY)
+}
+
+// --- what the kernel can do ---
+//
+// Asked with ranges of no length: the kernel checks the policy, and then has nothing to do.
+
+/// Whether the kernel knows MPOL_PREFERRED_MANY.
+pub fn has_preferred_many() -> bool {
+    errno::untouched(|| kernel::set_memory_policy(0, 0, Mode::PreferredMany as i32, &[], 0, 0) == 0)
+}
+
+/// Whether the kernel knows set_mempolicy_home_node(2).
+pub fn has_home_node() -> bool {
+    let first = crate::topology::nodes().bits().read().iter().next().unwrap_or(0);
+    errno::untouched(|| kernel::set_home_node(0, 0, first) == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The policy of the calling thread after `change`, in a thread of its own.
+    fn after(change: impl FnOnce() -> Result<(), Failed> + Send) -> (i32, Vec<usize>) {
+        std::thread::scope(|scope| {
+            let thread = scope.spawn(|| {
+                change().unwrap();
+                let policy = task_policy().unwrap();
+                (policy.mode, policy.nodes.bits().read().iter().collect())
+            });
+            thread.join().unwrap()
+        })
+    }
+
+    #[test]
+    fn each_call_asks_for_its_policy() {
+        let zero = || Nodes::of(0);
+        assert_eq!(after(|| bind_task(zero().bits().read())), (Mode::Bind as i32, vec![0]));
+        assert_eq!(after(|| interleave_task(zero().bits().read())), (Mode::Interleave as i32, vec![0]));
+        assert_eq!(after(|| interleave_task(Nodes::new().bits().read())), (Mode::Default as i32, vec![]));
+        assert_eq!(after(|| prefer_node(Some(0))), (Mode::Preferred as i32, vec![0]));
+        assert_eq!(after(|| prefer_node(None)), (Mode::Local as i32, vec![]));
+        assert_eq!(after(local_task), (Mode::Local as i32, vec![]));
+        if has_preferred_many() {
+            assert_eq!(after(|| prefer_nodes(zero().bits().read())), (Mode::PreferredMany as i32, vec![0]));
+        }
+    }
+
+    #[test]
+    fn a_node_that_cannot_be_is_refused() {
+        for node in [possible_nodes(), usize::MAX] {
+            assert!(prefer_node(Some(node)).is_err());
+        }
+        assert!(bind_task(Nodes::new().bits().read()).is_err());
+    }
+
+    #[test]
+    fn the_nodes_of_a_policy_are_told_for_the_mode_asked_about() {
+        let policy = TaskPolicy { mode: Mode::Bind as i32, nodes: Nodes::of(5) };
+        assert!(policy.nodes_of(Mode::Interleave).is_none());
+        assert_eq!(policy.nodes_of(Mode::Bind).unwrap().highest(), Some(5));
+        assert_eq!(policy.first(), Some(5));
+        assert_eq!(TaskPolicy { mode: Mode::Local as i32, nodes: Nodes::new() }.first(), None);
+    }
+}

@@ -1,0 +1,42 @@
+//! Where threads run: CPU affinity, by nodes.
+
+use crate::bits::{Bits, BitsMut};
+use crate::os::kernel;
+use crate::policy::Failed;
+use crate::topology::{self, Cpus};
+
+/// The name that libnuma reports a failed change of affinity under.
+const SET_AFFINITY: Failed = Failed(c"numa_sched_setaffinity_v2_int() failed");
+
+/// Runs the calling thread on `cpus`.
+fn run_on(cpus: &Cpus) -> Result<(), Failed> {
+    set_affinity(0, cpus.bits().read()).map_err(|_| SET_AFFINITY)
+}
+
+/// Runs the calling thread on the CPUs of `node`, of which there are some.
+pub fn run_on_node(node: usize) -> Result<(), Failed> {
+    run_on(&topology::cpus_of_nodes(|of| of == node))
+}
+
+/// Runs the calling thread on all CPUs again.
+pub fn run_anywhere() -> Result<(), Failed> {
+    let all = Cpus::new();
+    all.bits().fill(true);
+    run_on(&all)
+}
+
+/// Runs the calling thread on the CPUs of `nodes`.
+pub fn run_on_nodes(nodes: Bits) -> Result<(), Failed> {
+    run_on(&topology::cpus_of_nodes(|node| nodes.contains(node)))
+}
+
+/// The affinity of a thread (0: the calling one) into `cpus`: the bytes that the kernel filled, or an error with errno.
+pub fn affinity(pid: i32, cpus: BitsMut) -> Result<usize, ()> {
+    let filled = kernel::sched_getaffinity(pid, cpus.read().storage());
+    usize::try_from(filled).map_err(drop)
+}
+
+/// Sets the affinity of a thread (0: the calling one); an error with errno.
+pub fn set_affinity(pid: i32, cpus: Bits) -> Result<(), ()> {
+    if kernel::sched_setaffinity(pid, cpus.storage()) < 0 { Err(()) } else { Ok(()) }
+}

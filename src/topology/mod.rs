@@ -1,0 +1,368 @@
+//! What the kernel and the machine have: the nodes, their CPUs, distances and sizes, and what of it this task may use.
+
+mod text;
+
+use crate::bits::{BitsMut, WORD_BITS, Word};
+use crate::os::files::{self, Path};
+use crate::os::{errno, kernel};
+use core::cell::Cell;
+use core::num::NonZeroUsize;
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, Ordering};
+use once_cell::race::OnceNonZeroUsize;
+use text::{Field, List, Numbers};
+
+/// Nodes that a Linux kernel can be built for at most (NODES_SHIFT is at most 10).
+pub const MOST_NODES: usize = 1024;
+
+/// CPUs that this library can tell of: twice what the largest kernel of a distribution is built for.
+pub const MOST_CPUS: usize = 16384;
+
+/// CPUs of glibc's cpu_set_t, for where the kernel does not say how many it can have.
+const USUAL_CPUS: usize = 1024;
+
+/// A set of nodes on the stack, as large as any kernel's.
+pub type Nodes = Set<{ MOST_NODES / WORD_BITS }>;
+
+/// A set of CPUs on the stack.
+pub type Cpus = Set<{ MOST_CPUS / WORD_BITS }>;
+
+/// A set of its own words.
+pub struct Set<const WORDS: usize>([Cell<Word>; WORDS]);
+
+impl<const WORDS: usize> Set<WORDS> {
+    pub fn new() -> Self {
+        Set([const { Cell::new(0) }; WORDS])
+    }
+
+    /// The set of `member` alone; empty if there is no room for it.
+    pub fn of(member: usize) -> Self {
+        let set = Self::new();
+        set.bits().set(member);
+        set
+    }
+
+    /// The words that hold the bits.
+    pub fn words(&self) -> &[Cell<Word>] {
+        &self.0
+    }
+
+    /// The set's bits, to read and to change.
+    pub fn bits(&self) -> BitsMut<'_> {
+        BitsMut::new(&self.0, WORDS * WORD_BITS)
+    }
+}
+
+/// Gives each byte of the file at `path` to `each`, until that returns false, and a line end behind the last one.
+///
+/// Returns whether the file could be read up to there.
+fn read_bytes(path: &Path, mut each: impl FnMut(u8) -> bool) -> bool {
+    let mut wanted = true;
+    let complete = files::read_in_chunks(path.as_c_str(), &mut |chunk| {
+        wanted = chunk.iter().all(|&byte| each(byte));
+        wanted
+    });
+    if wanted {
+        each(b'\n');
+    }
+    complete
+}
+
+/// Reads a file that holds a list such as `0-3,8` into `set`.
+fn read_list(path: &Path, set: BitsMut) -> bool {
+    let mut list = List::default();
+    read_bytes(path, |byte| {
+        add(list.byte(byte), set);
+        byte != b'\n'
+    })
+}
+
+/// Adds the numbers of `range`, both ends included, that there is room for.
+fn add(range: Option<(u64, u64)>, set: BitsMut) {
+    let Some((first, last)) = range else { return };
+    let room = set.read().length() as u64;
+    for number in first..room.min(last.saturating_add(1)) {
+        set.set(number as usize);
+    }
+}
+
+/// A file that tells of all nodes.
+fn nodes_file(name: &[u8]) -> Path {
+    Path::new(b"/sys/devices/system/node/").text(name)
+}
+
+/// A file that tells of one node.
+fn node_file(node: usize, name: &[u8]) -> Path {
+    nodes_file(b"node").number(node).text(b"/").text(name)
+}
+
+/// What /proc/self/status tells of the nodes that this task may use.
+struct MemsAllowed {
+    /// The length of the kernel's mask in bits; 0 if it could not be read.
+    size: usize,
+    nodes: Nodes,
+}
+
+/// Reads the fields Mems_allowed, of which only the length is of use here, and Mems_allowed_list.
+fn read_mems_allowed() -> MemsAllowed {
+    let mut mask = Field::new(0, b"Mems_allowed:");
+    let mut list = Field::new(0, b"Mems_allowed_list:");
+    let (mut digits, nodes, mut ranges) = (0usize, Nodes::new(), List::default());
+    files::read_in_chunks(c"/proc/self/status", &mut |chunk| {
+        mask.feed(chunk, |byte| digits += usize::from(byte.is_ascii_hexdigit()));
+        list.feed(chunk, |byte| add(ranges.byte(byte), nodes.bits()));
+        !list.done()
+    });
+    add(ranges.end(), nodes.bits());
+    MemsAllowed { size: if mask.done() { digits * 4 } else { 0 }, nodes }
+}
+
+static POSSIBLE_NODES: OnceNonZeroUsize = OnceNonZeroUsize::new();
+
+impl MemsAllowed {
+    /// The size of the kernel's nodemask_t in bits; where it could not be read, a size that fits every kernel.
+    fn possible_nodes(&self) -> NonZeroUsize {
+        const MOST: NonZeroUsize = NonZeroUsize::new(MOST_NODES).unwrap();
+        NonZeroUsize::new(self.size).unwrap_or(MOST).min(MOST)
+    }
+}
+
+/// The size of the kernel's nodemask_t in bits: the length of the field Mems_allowed of /proc/self/status, as numa(3) says.
+pub fn possible_nodes() -> usize {
+    POSSIBLE_NODES.get_or_init(|| read_mems_allowed().possible_nodes()).get()
+}
+
+/// The nodes that this task may allocate memory on, as /proc/self/status has them; the kernel's answer where it cannot be
+/// read. Learns [`possible_nodes`] on the way.
+pub fn task_nodes() -> Nodes {
+    let allowed = read_mems_allowed();
+    POSSIBLE_NODES.get_or_init(|| allowed.possible_nodes());
+    if allowed.nodes.bits().read().is_empty() { allowed_nodes().unwrap_or(allowed.nodes) } else { allowed.nodes }
+}
+
+/// The nodes that this task may allocate memory on, as the kernel says at this moment; none, with errno, where it does not.
+pub fn allowed_nodes() -> Option<Nodes> {
+    let nodes = Nodes::new();
+    (kernel::allowed_nodes(&nodes.0) == 0).then_some(nodes)
+}
+
+/// The size of the kernel's cpumask_t in bits: as much as sched_getaffinity(2) fills.
+pub fn possible_cpus() -> usize {
+    POSSIBLE_CPUS.get().unwrap_or_else(|| ask_affinity().1).get()
+}
+
+static POSSIBLE_CPUS: OnceNonZeroUsize = OnceNonZeroUsize::new();
+
+/// The CPUs that the calling thread may run on.
+pub fn allowed_cpus() -> Cpus {
+    ask_affinity().0
+}
+
+/// Asks for the CPUs of the calling thread, and learns the size of the kernel's cpumask_t on the way.
+fn ask_affinity() -> (Cpus, NonZeroUsize) {
+    let cpus = Cpus::new();
+    let filled = errno::untouched(|| kernel::sched_getaffinity(0, &cpus.0));
+    let bits = usize::try_from(filled).unwrap_or(0).saturating_mul(8);
+    let size = NonZeroUsize::new(bits).unwrap_or(const { NonZeroUsize::new(USUAL_CPUS).unwrap() });
+    (cpus, POSSIBLE_CPUS.get_or_init(|| size))
+}
+
+/// The nodes that the kernel has, with memory or without; node 0 where it does not say.
+pub fn nodes() -> Nodes {
+    let nodes = Nodes::new();
+    if !read_list(&nodes_file(b"online"), nodes.bits()) || nodes.bits().read().is_empty() {
+        nodes.bits().set(0);
+    }
+    nodes
+}
+
+/// The nodes that have memory; those of [`nodes`] where the kernel does not say.
+pub fn nodes_with_memory() -> Nodes {
+    let with_memory = Nodes::new();
+    if !read_list(&nodes_file(b"has_memory"), with_memory.bits()) || with_memory.bits().read().is_empty() {
+        return nodes();
+    }
+    with_memory
+}
+
+/// The memory of a node in bytes.
+pub struct Memory {
+    pub total: u64,
+    pub free: u64,
+}
+
+/// The memory of `node`; none if there is no such node.
+pub fn memory_of_node(node: usize) -> Option<Memory> {
+    let fields = [&b"MemTotal:"[..], b"MemFree:"];
+    let mut readers = fields.map(|name| (Field::new(2, name), Numbers::default(), None));
+    let complete = files::read_in_chunks(node_file(node, b"meminfo").as_c_str(), &mut |chunk| {
+        for (field, numbers, kibibytes) in &mut readers {
+            field.feed(chunk, |byte| *kibibytes = kibibytes.or(numbers.byte(byte)));
+        }
+        true
+    });
+    let [total, free] = readers.map(|(_, _, kibibytes)| kibibytes.map(|amount: u64| amount.saturating_mul(1024)));
+    complete.then_some(Memory { total: total?, free: free? })
+}
+
+/// Nodes whose distances are kept, by their ids; of others the file is read each time.
+const KEPT_DISTANCES: usize = 256;
+
+/// The distance from one node to another as the firmware gives it, 10 for near; none where it is not known.
+pub fn distance(from: usize, to: usize) -> Option<u8> {
+    /// Row by row; 0 is not known. A row is complete when its own node's distance is there, which is written last.
+    static KEPT: [[AtomicU8; KEPT_DISTANCES]; KEPT_DISTANCES] =
+        [const { [const { AtomicU8::new(0) }; KEPT_DISTANCES] }; KEPT_DISTANCES];
+    let row = KEPT.get(from);
+    if let Some(row) = row
+        && row.get(from)?.load(Ordering::Acquire) != 0
+        && let Some(kept) = row.get(to)
+    {
+        return Some(kept.load(Ordering::Relaxed)).filter(|&distance| distance != 0);
+    }
+    let (mut asked, mut own) = (None, 0);
+    read_distances(from, |node, distance| {
+        if node == to {
+            asked = Some(distance);
+        }
+        if node == from {
+            own = distance;
+        } else if let Some(kept) = row.and_then(|row| row.get(node)) {
+            kept.store(distance, Ordering::Relaxed);
+        }
+    });
+    if let Some(kept) = row.and_then(|row| row.get(from)) {
+        kept.store(own, Ordering::Release);
+    }
+    asked.filter(|&distance| distance != 0)
+}
+
+/// Reads the distances from `node`: the columns of its file are the nodes that the kernel has, in order.
+fn read_distances(node: usize, mut each: impl FnMut(usize, u8)) {
+    let columns = nodes();
+    let mut column = columns.bits().read().iter();
+    let mut numbers = Numbers::default();
+    read_bytes(&node_file(node, b"distance"), |byte| {
+        if let Some(distance) = numbers.byte(byte)
+            && let Some(to) = column.next()
+        {
+            each(to, u8::try_from(distance).unwrap_or(u8::MAX));
+        }
+        byte != b'\n'
+    });
+}
+
+/// The node of each CPU, plus one; 0 for a CPU that no node has.
+static NODE_OF_CPU: [AtomicU16; MOST_CPUS] = [const { AtomicU16::new(0) }; MOST_CPUS];
+
+/// Whether [`NODE_OF_CPU`] has been filled.
+static CPUS_KNOWN: AtomicBool = AtomicBool::new(false);
+
+/// Reads the CPUs of all nodes, unless that was done.
+fn know_cpus() {
+    if CPUS_KNOWN.load(Ordering::Acquire) {
+        return;
+    }
+    let with_node = Cpus::new();
+    for node in nodes().bits().read().iter() {
+        let cpus = Cpus::new();
+        read_list(&node_file(node, b"cpulist"), cpus.bits());
+        for cpu in cpus.bits().read().iter() {
+            with_node.bits().set(cpu);
+            if let Some(place) = NODE_OF_CPU.get(cpu) {
+                place.store(node as u16 + 1, Ordering::Relaxed);
+            }
+        }
+    }
+    for (cpu, place) in NODE_OF_CPU.iter().enumerate().take(possible_cpus()) {
+        if !with_node.bits().read().contains(cpu) {
+            place.store(0, Ordering::Relaxed);
+        }
+    }
+    CPUS_KNOWN.store(true, Ordering::Release);
+}
+
+/// Reads the CPUs of the nodes anew when they are next asked for: CPUs may have gone or come.
+pub fn forget_cpus() {
+    CPUS_KNOWN.store(false, Ordering::Release);
+}
+
+/// The node that `cpu` belongs to.
+pub fn node_of_cpu(cpu: usize) -> Option<usize> {
+    know_cpus();
+    let known = NODE_OF_CPU.get(cpu)?.load(Ordering::Relaxed);
+    usize::from(known).checked_sub(1)
+}
+
+/// The CPUs of all nodes that `wanted` has.
+pub fn cpus_of_nodes(wanted: impl Fn(usize) -> bool) -> Cpus {
+    know_cpus();
+    let cpus = Cpus::new();
+    for (cpu, known) in NODE_OF_CPU.iter().enumerate().take(possible_cpus()) {
+        if usize::from(known.load(Ordering::Relaxed)).checked_sub(1).is_some_and(&wanted) {
+            cpus.bits().set(cpu);
+        }
+    }
+    cpus
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_kernel_tells_sizes_that_hold_its_nodes_and_cpus() {
+        assert_eq!(possible_nodes() % 4, 0);
+        assert!(possible_cpus() >= std::thread::available_parallelism().unwrap().get());
+        assert_eq!(
+            allowed_cpus().bits().read().weight(),
+            std::thread::available_parallelism().unwrap().get(),
+            "of the CPUs that this thread may run on"
+        );
+    }
+
+    #[test]
+    fn both_ways_to_ask_for_the_allowed_nodes_agree() {
+        assert!(allowed_nodes().unwrap().bits().read().equals(task_nodes().bits().read()));
+    }
+
+    #[test]
+    fn each_cpu_is_among_the_cpus_of_its_node() {
+        forget_cpus();
+        for cpu in allowed_cpus().bits().read().iter() {
+            let node = node_of_cpu(cpu).unwrap();
+            assert!(cpus_of_nodes(|wanted| wanted == node).bits().read().contains(cpu));
+        }
+        assert_eq!(node_of_cpu(MOST_CPUS), None);
+        assert_eq!(node_of_cpu(usize::MAX), None);
+    }
+
+    #[test]
+    fn a_node_is_10_from_itself_and_one_that_is_not_there_is_at_no_distance() {
+        for node in nodes().bits().read().iter() {
+            assert_eq!(distance(node, node), Some(10));
+            assert_eq!(distance(node, node), Some(10), "as kept");
+        }
+        for node in [255, 256, 1023, 1024, usize::MAX] {
+            assert_eq!(distance(node, 0), None);
+            assert_eq!(distance(0, node), None);
+        }
+    }
+
+    #[test]
+    fn a_node_has_at_least_the_memory_that_is_free() {
+        for node in nodes_with_memory().bits().read().iter() {
+            let memory = memory_of_node(node).unwrap();
+            assert!(memory.total > 0 && memory.free <= memory.total);
+        }
+        assert!(memory_of_node(1023).is_none());
+    }
+
+    #[test]
+    fn a_range_is_added_as_far_as_there_is_room() {
+        let nodes = Nodes::new();
+        add(Some((1020, u64::MAX)), nodes.bits());
+        add(Some((5, 3)), nodes.bits());
+        add(None, nodes.bits());
+        assert!(nodes.bits().read().iter().eq(1020..1024));
+    }
+}

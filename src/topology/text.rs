@@ -1,0 +1,213 @@
+//! The texts of /proc and /sys, read byte by byte as they come, so that no buffer has to hold a whole file.
+
+use crate::os::memory;
+
+/// Finds one field of a text of lines such as `Mems_allowed:\t00000000,0000000f`, and hands on its value.
+pub struct Field<'a> {
+    name: &'a [u8],
+    /// Words before the name in each line: 0 in /proc/self/status, 2 (`Node 0 `) in a node's meminfo.
+    words_before: u8,
+    place: Place,
+}
+
+#[derive(Clone, Copy)]
+enum Place {
+    /// Before the name: so many words are still to come.
+    Before(u8),
+    /// In what can still be the name: so many bytes of it were there.
+    Name(usize),
+    OtherLine,
+    Value,
+    Done,
+}
+
+impl<'a> Field<'a> {
+    pub fn new(words_before: u8, name: &'a [u8]) -> Self {
+        let mut field = Field { name, words_before, place: Place::Done };
+        field.place = field.line_start();
+        field
+    }
+
+    fn line_start(&self) -> Place {
+        if self.words_before == 0 { Place::Name(0) } else { Place::Before(self.words_before) }
+    }
+
+    /// Takes the next piece of the text, and gives the bytes of it that belong to the field's value to `each`.
+    pub fn feed(&mut self, piece: &[u8], mut each: impl FnMut(u8)) {
+        let mut rest = piece;
+        loop {
+            if let Place::OtherLine = self.place {
+                // Most of a text is other lines: they are passed over quickly.
+                let line_end = memory::position(b'\n', rest).unwrap_or(rest.len());
+                rest = rest.get(line_end..).unwrap_or_default();
+            }
+            let Some((&byte, behind)) = rest.split_first() else { return };
+            rest = behind;
+            self.place = match (self.place, byte) {
+                (Place::Done, _) => return,
+                (Place::Value, b'\n') => Place::Done,
+                (Place::Value, _) => {
+                    each(byte);
+                    Place::Value
+                }
+                (_, b'\n') => self.line_start(),
+                (Place::Before(1), b' ') => Place::Name(0),
+                (Place::Before(left), b' ') => Place::Before(left - 1),
+                (Place::Before(left), _) => Place::Before(left),
+                (Place::Name(seen), _) if self.name.get(seen) == Some(&byte) => {
+                    if seen + 1 == self.name.len() {
+                        Place::Value
+                    } else {
+                        Place::Name(seen + 1)
+                    }
+                }
+                _ => Place::OtherLine,
+            };
+        }
+    }
+
+    /// Whether the whole field was there.
+    pub fn done(&self) -> bool {
+        matches!(self.place, Place::Done)
+    }
+}
+
+/// A decimal number, as far as it has been read: `None` before its first digit.
+///
+/// One that is too large for 64 bits stays at the largest.
+fn append_digit(number: Option<u64>, digit: u8) -> Option<u64> {
+    Some(number.unwrap_or(0).saturating_mul(10).saturating_add(u64::from(digit)))
+}
+
+fn decimal(byte: u8) -> Option<u8> {
+    let digit = byte.wrapping_sub(b'0');
+    (digit < 10).then_some(digit)
+}
+
+/// Reads the kernel's way of writing a set: `0-3,8,10-11`.
+#[derive(Default)]
+pub struct List {
+    first: Option<u64>,
+    number: Option<u64>,
+}
+
+impl List {
+    /// Takes the next byte, and gives the range that it ends, both ends included. A line end or NUL ends the last one.
+    pub fn byte(&mut self, byte: u8) -> Option<(u64, u64)> {
+        if let Some(digit) = decimal(byte) {
+            self.number = append_digit(self.number, digit);
+            return None;
+        }
+        if byte == b'-' {
+            self.first = self.number.take();
+            return None;
+        }
+        self.end()
+    }
+
+    /// Gives the last range of a text that ends without a line end.
+    pub fn end(&mut self) -> Option<(u64, u64)> {
+        let first = self.first.take();
+        let last = self.number.take()?;
+        Some((first.unwrap_or(last), last))
+    }
+}
+
+/// Reads numbers with anything between them: `10 20 20`.
+#[derive(Default)]
+pub struct Numbers {
+    number: Option<u64>,
+}
+
+impl Numbers {
+    /// Takes the next byte, and gives the number that it ends.
+    pub fn byte(&mut self, byte: u8) -> Option<u64> {
+        match decimal(byte) {
+            Some(digit) => {
+                self.number = append_digit(self.number, digit);
+                None
+            }
+            None => self.number.take(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const STATUS: &[u8] = b"Name:\tMems_allowed:\nxMems_allowed:\tf\nGroups:\t1 2 3\nCpus_allowed:\tffff\n\
+        Mems_allowed:\t00000000,0000000f\nMems_allowed_list:\t0-3\n";
+    const MEMINFO: &[u8] = b"\nNode 3 MemTotal:       12 kB\nNode 3 MemFree:         7 kB\nNode 3 MemUsed: 5 kB\n";
+
+    fn value(text: &[u8], words_before: u8, name: &[u8]) -> Option<String> {
+        let mut field = Field::new(words_before, name);
+        let mut bytes = Vec::new();
+        // However the text is cut.
+        text.chunks(text.len() % 7 + 1).for_each(|piece| field.feed(piece, |byte| bytes.push(byte)));
+        field.done().then(|| String::from_utf8(bytes).unwrap())
+    }
+
+    fn ranges(text: &[u8]) -> Vec<(u64, u64)> {
+        let mut list = List::default();
+        let mut ranges: Vec<_> = text.iter().filter_map(|&byte| list.byte(byte)).collect();
+        ranges.extend(list.end());
+        ranges
+    }
+
+    fn numbers(text: &[u8]) -> Vec<u64> {
+        let mut reader = Numbers::default();
+        let mut numbers: Vec<_> = text.iter().filter_map(|&byte| reader.byte(byte)).collect();
+        numbers.extend(reader.byte(b'\n'));
+        numbers
+    }
+
+    #[test]
+    fn a_field_is_found_where_its_name_stands_in_its_place() {
+        assert_eq!(value(STATUS, 0, b"Mems_allowed:").as_deref(), Some("\t00000000,0000000f"));
+        assert_eq!(value(STATUS, 0, b"Mems_allowed_list:").as_deref(), Some("\t0-3"));
+        assert_eq!(value(MEMINFO, 2, b"MemTotal:").as_deref(), Some("       12 kB"));
+        assert_eq!(value(MEMINFO, 2, b"MemFree:").as_deref(), Some("         7 kB"));
+        assert_eq!(value(MEMINFO, 0, b"MemFree:"), None);
+    }
+
+    #[test]
+    fn a_field_that_is_missing_or_cut_is_not_done() {
+        assert_eq!(value(STATUS, 0, b"Threads:"), None);
+        assert_eq!(value(b"", 0, b"Name:"), None);
+        assert_eq!(value(b"Mems_allowed:\t0000", 0, b"Mems_allowed:"), None);
+    }
+
+    #[test]
+    fn lists_are_read_as_the_kernel_writes_them() {
+        assert_eq!(ranges(b"0-3,8,10-11\n"), [(0, 3), (8, 8), (10, 11)]);
+        assert_eq!(ranges(b"5"), [(5, 5)]);
+        assert_eq!(ranges(b"\n"), []);
+        assert_eq!(ranges(b"(null)\n"), []);
+        assert_eq!(ranges(b"99999999999999999999\n"), [(u64::MAX, u64::MAX)]);
+    }
+
+    #[test]
+    fn numbers_are_read_with_anything_between_them() {
+        assert_eq!(numbers(b"10 20 255\n"), [10, 20, 255]);
+        assert_eq!(numbers(b"       12 kB"), [12]);
+        assert_eq!(numbers(b"kB"), []);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_a_panic(text in prop::collection::vec(any::<u8>(), 0..200)) {
+            value(&text, 2, b"MemTotal:");
+            ranges(&text);
+            numbers(&text);
+        }
+
+        #[test]
+        fn every_set_written_as_a_list_is_read_back(set in prop::collection::btree_set(0u64..2000, 0..50)) {
+            let written = set.iter().map(u64::to_string).collect::<Vec<_>>().join(",");
+            let read: Vec<u64> = ranges(written.as_bytes()).into_iter().flat_map(|(first, last)| first..=last).collect();
+            prop_assert_eq!(read, set.into_iter().collect::<Vec<_>>());
+        }
+    }
+}

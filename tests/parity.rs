@@ -1,0 +1,359 @@
+//! numars answers as libnuma does, call for call: the programs of tests-c/parity run in guests on both, and what they print must
+//! be the same, except for the cases that docs/differences.md names.
+//!
+//! Boots a guest for each shape, so these tests run only when asked to: `cargo test -p numars-tests --test parity -- --ignored`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use support::{expected_exports, root, run, stage};
+
+/// The newest libnuma that there is for the guest, and the one that most programs are built with; and their Debian suites.
+const NEWEST: Reference = Reference { version: "2.0.19", suite: "trixie" };
+const OLDER: Reference = Reference { version: "2.0.16", suite: "bookworm" };
+
+const NUMARS: &str = "numars";
+
+#[derive(Clone, Copy)]
+struct Reference {
+    version: &'static str,
+    suite: &'static str,
+}
+
+/// A machine, and which of its memory nodes and CPUs its cpuset allows: two of each, where it has them, and not the first ones.
+struct Shape {
+    name: &'static str,
+    nodes: &'static str,
+    cpus: &'static str,
+    answers: OnceLock<Answers>,
+}
+
+static FOUR_NODES: Shape = shape("four-nodes", "1,3", "1,3");
+static MEMORY_ONLY_NODE: Shape = shape("memory-only-node", "1-2", "1-2");
+static NODE_WITHOUT_MEMORY: Shape = shape("node-without-memory", "1-2", "1,3");
+static ONE_NODE: Shape = shape("one-node", "0", "1-2");
+static SHAPES: [&Shape; 4] = [&FOUR_NODES, &MEMORY_ONLY_NODE, &NODE_WITHOUT_MEMORY, &ONE_NODE];
+
+const SURROUNDINGS: [&str; 2] = [MACHINE, CPUSET];
+const MACHINE: &str = "machine";
+const CPUSET: &str = "cpuset";
+
+const fn shape(name: &'static str, nodes: &'static str, cpus: &'static str) -> Shape {
+    Shape { name, nodes, cpus, answers: OnceLock::new() }
+}
+
+/// What each case printed.
+type Cases = BTreeMap<String, Vec<String>>;
+
+/// By surroundings and library.
+type Answers = BTreeMap<(String, String), Cases>;
+
+/// A case that was not answered alike.
+struct Difference<'a> {
+    id: &'a str,
+    expected: &'a [String],
+    found: &'a [String],
+}
+
+/// Where the programs and the guests' output are kept.
+fn folder() -> PathBuf {
+    root().join("target/parity")
+}
+
+/// The programs, compiled with libnuma's own headers.
+fn programs() -> &'static Path {
+    static PROGRAMS: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAMS.get_or_init(|| {
+        let programs = folder().join("programs");
+        fs::create_dir_all(&programs).unwrap();
+        // Both read and write the library's variables: in the library, and in copies of their own.
+        const IN_PLACE: [&str; 2] = ["-fPIC", "-pie"];
+        const COPIED: [&str; 2] = ["-fno-pic", "-no-pie"];
+        compile(&programs.join("parity"), "programs/parity.c", &["cases/"], &IN_PLACE);
+        compile(&programs.join("parity-copied"), "programs/parity.c", &["cases/"], &COPIED);
+        compile(&programs.join("own-messages"), "programs/own_messages.c", &[], &IN_PLACE);
+        compile(&programs.join("early"), "programs/early.c", &[], &IN_PLACE);
+        programs
+    })
+}
+
+fn compile(program: &Path, source: &str, folders: &[&str], kind: &[&str]) {
+    let sources = root().join("tests-c/parity");
+    let mut command = Command::new("gcc");
+    command
+        .current_dir(&sources)
+        .args(["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-O1", "-g"])
+        .args(["-Iharness", "-Icases", "-fno-builtin-malloc"])
+        .args(kind)
+        .arg("-o")
+        .args([program, Path::new(source)]);
+    for folder in [&["harness/"], folders].concat() {
+        let files = fs::read_dir(sources.join(folder)).unwrap().map(|entry| entry.unwrap().path());
+        command.args(files.filter(|file| file.extension().is_some_and(|extension| extension == "c")));
+    }
+    // A function that a library lacks fails the cases that call it, not the whole program.
+    run(command.args(["-Wl,-z,lazy", "-lnuma"]));
+}
+
+/// The harness of the guest.
+fn vm() -> Command {
+    static BUILT: OnceLock<()> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        run(Command::new("make").current_dir(root()).arg("vm"));
+    });
+    Command::new(root().join("target/release/vm"))
+}
+
+impl Reference {
+    /// A folder with this libnuma, and the C library of its Debian suite.
+    fn folder(self) -> PathBuf {
+        PathBuf::from(run(vm().args(["reference", self.suite])).trim_end())
+    }
+
+    fn name(self) -> String {
+        format!("libnuma-{}", self.version)
+    }
+}
+
+impl Shape {
+    /// Runs everything in a guest, the first time.
+    fn answers(&self) -> &Answers {
+        self.answers.get_or_init(|| {
+            let output =
+                run(self.guest().arg("--").arg(root().join("tests-c/parity/run.sh")).args([self.nodes, self.cpus]));
+            fs::write(folder().join(self.name), &output).unwrap();
+            let answers = read_answers(&output);
+            let libraries = SURROUNDINGS.len() * 3;
+            assert_eq!(answers.len(), libraries, "the guest's output, target/parity/{}, is not complete", self.name);
+            answers
+        })
+    }
+
+    /// The guest with the programs and the three libraries in it, all on the same C library, the newest.
+    fn guest(&self) -> Command {
+        let mut guest = vm();
+        guest.args(["run", "--shape", self.name]);
+        let mut add = |file: &Path, place: &str| {
+            guest.arg("--add").arg(format!("{}:{place}", file.display()));
+        };
+        add(programs(), "/parity/programs");
+        for reference in [NEWEST, OLDER] {
+            let place = format!("/parity/libraries/{}/libnuma.so.1", reference.name());
+            add(&reference.folder().join("libnuma.so.1"), &place);
+        }
+        add(&stage().flavour().join("libnuma.so.1"), &format!("/parity/libraries/{NUMARS}/libnuma.so.1"));
+        for file in fs::read_dir(NEWEST.folder()).unwrap() {
+            let name = file.unwrap().file_name().into_string().unwrap();
+            if name != "libnuma.so.1" {
+                add(&NEWEST.folder().join(&name), &format!("/usr/lib/{name}"));
+            }
+        }
+        guest
+    }
+
+    fn cases(&self, surroundings: &str, library: &str) -> &Cases {
+        &self.answers()[&(surroundings.to_owned(), library.to_owned())]
+    }
+
+    /// The cases that numars answers in another way than libnuma. Where the older libnuma itself answers in another way than the
+    /// newest, the newest one's answer is as good.
+    fn differences(&self, surroundings: &str, reference: Reference) -> Vec<Difference<'_>> {
+        let numars = self.cases(surroundings, NUMARS);
+        let libnuma = self.cases(surroundings, &reference.name());
+        let newest = self.cases(surroundings, &NEWEST.name());
+        let ids: BTreeSet<&String> = numars.keys().chain(libnuma.keys()).collect();
+        let differing = ids.into_iter().filter(|&id| ![libnuma.get(id), newest.get(id)].contains(&numars.get(id)));
+        differing
+            .map(|id| Difference {
+                id,
+                expected: libnuma.get(id).map_or(&[], Vec::as_slice),
+                found: numars.get(id).map_or(&[], Vec::as_slice),
+            })
+            .collect()
+    }
+}
+
+/// Reads lines of `ID: text`, between lines of `== SURROUNDINGS LIBRARY`, the last of which is `== end`.
+fn read_answers(output: &str) -> Answers {
+    let mut answers = Answers::new();
+    for section in output.split("== ").skip(1) {
+        let (title, lines) = section.split_once('\n').unwrap();
+        let Some((surroundings, library)) = title.trim_end().split_once(' ') else { return answers };
+        let mut cases = Cases::new();
+        for line in lines.lines() {
+            let (id, text) = line.split_once(": ").unwrap_or_else(|| panic!("{surroundings}, {library}: {line:?}"));
+            cases.entry(id.to_owned()).or_default().push(text.to_owned());
+        }
+        answers.insert((surroundings.to_owned(), library.to_owned()), cases);
+    }
+    panic!("the guest's output ends too early");
+}
+
+/// The cases that docs/differences.md names: in the rows of its tables, the names in backticks that follow `parity:`, separated by
+/// commas. A star stands for any text.
+fn excuses() -> Vec<String> {
+    let document = fs::read_to_string(root().join("docs/differences.md")).unwrap();
+    let mut excuses = Vec::new();
+    for row in document.lines().filter(|line| line.starts_with('|')) {
+        for list in row.split("parity:").skip(1) {
+            let mut rest = list.trim_start();
+            while let Some((name, after)) = rest.strip_prefix('`').and_then(|name| name.split_once('`')) {
+                excuses.push(name.to_owned());
+                rest = after.trim_start_matches([',', ' ']);
+            }
+        }
+    }
+    excuses
+}
+
+/// Whether the pattern, in which a star stands for any text, is of this case.
+fn matches(pattern: &str, id: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == id,
+        Some((start, rest)) => id.strip_prefix(start).is_some_and(|id| {
+            let tails = id.char_indices().map(|(at, _)| &id[at..]).chain([""]);
+            tails.into_iter().any(|tail| matches(rest, tail))
+        }),
+    }
+}
+
+/// The lines of which one is not in the other, in the manner of diff.
+fn show(text: &mut String, difference: &Difference, theirs: &str) {
+    writeln!(text, "{}", difference.id).unwrap();
+    let lengths = difference.expected.len().max(difference.found.len());
+    for line in 0..lengths {
+        let (expected, found) = (difference.expected.get(line), difference.found.get(line));
+        if expected == found {
+            continue;
+        }
+        for (who, line) in [(theirs, expected), (NUMARS, found)] {
+            writeln!(text, "    {who:15} {}", line.map_or("(nothing)", String::as_str)).unwrap();
+        }
+    }
+}
+
+fn compare(shape: &Shape, surroundings: &str, reference: Reference) {
+    const SHOWN: usize = 40;
+    let excuses = excuses();
+    let mut differences = shape.differences(surroundings, reference);
+    differences.retain(|difference| !excuses.iter().any(|excuse| matches(excuse, difference.id)));
+    let mut text = String::new();
+    for difference in differences.iter().take(SHOWN) {
+        show(&mut text, difference, &reference.name());
+    }
+    let count = differences.len();
+    assert!(
+        count == 0,
+        "{count} cases differ, here are up to {SHOWN}; all are in target/parity/{}\n{text}",
+        shape.name
+    );
+    assert!(shape.cases(surroundings, NUMARS).len() > 1500, "most cases are missing");
+}
+
+macro_rules! comparisons {
+    ($($name:ident: $shape:ident, $surroundings:ident, $reference:ident;)*) => {$(
+        #[test]
+        #[ignore = "boots guests"]
+        fn $name() {
+            compare(&$shape, $surroundings, $reference);
+        }
+    )*};
+}
+
+comparisons! {
+    four_nodes_look_as_to_libnuma_2_0_19: FOUR_NODES, MACHINE, NEWEST;
+    four_nodes_look_as_to_libnuma_2_0_16: FOUR_NODES, MACHINE, OLDER;
+    two_of_four_nodes_look_as_to_libnuma_2_0_19: FOUR_NODES, CPUSET, NEWEST;
+    two_of_four_nodes_look_as_to_libnuma_2_0_16: FOUR_NODES, CPUSET, OLDER;
+    a_memory_only_node_looks_as_to_libnuma_2_0_19: MEMORY_ONLY_NODE, MACHINE, NEWEST;
+    a_memory_only_node_looks_as_to_libnuma_2_0_16: MEMORY_ONLY_NODE, MACHINE, OLDER;
+    a_memory_only_node_in_a_cpuset_looks_as_to_libnuma_2_0_19: MEMORY_ONLY_NODE, CPUSET, NEWEST;
+    a_memory_only_node_in_a_cpuset_looks_as_to_libnuma_2_0_16: MEMORY_ONLY_NODE, CPUSET, OLDER;
+    a_node_without_memory_looks_as_to_libnuma_2_0_19: NODE_WITHOUT_MEMORY, MACHINE, NEWEST;
+    a_node_without_memory_looks_as_to_libnuma_2_0_16: NODE_WITHOUT_MEMORY, MACHINE, OLDER;
+    a_node_without_memory_beside_a_cpuset_looks_as_to_libnuma_2_0_19: NODE_WITHOUT_MEMORY, CPUSET, NEWEST;
+    a_node_without_memory_beside_a_cpuset_looks_as_to_libnuma_2_0_16: NODE_WITHOUT_MEMORY, CPUSET, OLDER;
+    one_node_looks_as_to_libnuma_2_0_19: ONE_NODE, MACHINE, NEWEST;
+    one_node_looks_as_to_libnuma_2_0_16: ONE_NODE, MACHINE, OLDER;
+    two_cpus_of_one_node_look_as_to_libnuma_2_0_19: ONE_NODE, CPUSET, NEWEST;
+    two_cpus_of_one_node_look_as_to_libnuma_2_0_16: ONE_NODE, CPUSET, OLDER;
+}
+
+#[test]
+#[ignore = "boots guests"]
+fn every_case_that_differences_md_names_differs_somewhere() {
+    let mut differing = BTreeSet::new();
+    for shape in SHAPES {
+        for surroundings in SURROUNDINGS {
+            for reference in [NEWEST, OLDER] {
+                differing.extend(shape.differences(surroundings, reference).iter().map(|difference| difference.id));
+            }
+        }
+    }
+    let mut stale = excuses();
+    stale.retain(|excuse| !differing.iter().any(|id| matches(excuse, id)));
+    assert!(stale.is_empty(), "these cases are answered alike everywhere, or do not exist: {stale:#?}");
+}
+
+#[test]
+#[ignore = "boots guests"]
+fn calls_before_main_and_inside_malloc_answer_as_those_from_main() {
+    for shape in SHAPES {
+        for surroundings in SURROUNDINGS {
+            let cases = shape.cases(surroundings, NUMARS);
+            let from_main: Vec<_> =
+                cases.iter().filter_map(|(id, lines)| Some((id.strip_prefix("in-main/")?, lines))).collect();
+            assert!(from_main.len() > 5);
+            for (id, lines) in from_main {
+                for time in ["before-constructors", "in-constructor", "in-malloc"] {
+                    let answer = cases.get(&format!("{time}/{id}"));
+                    assert_eq!(answer, Some(lines), "{}, {surroundings}: {time}/{id}", shape.name);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+#[ignore = "boots guests"]
+fn every_symbol_of_libnuma_has_cases() {
+    // No libnuma that Debian has knows these.
+    const NEWER: [&str; 6] = [
+        "numa_alloc_weighted_interleaved",
+        "numa_alloc_weighted_interleaved_subset",
+        "numa_fail_alloc_on_error",
+        "numa_get_weighted_interleave_mask",
+        "numa_preferred_err",
+        "numa_weighted_interleave_memory",
+    ];
+    let cases = FOUR_NODES.cases(MACHINE, &NEWEST.name());
+    for export in expected_exports() {
+        if !export.version.starts_with("libnuma_") || NEWER.contains(&export.name.as_str()) {
+            continue;
+        }
+        let id = match export.object_size {
+            Some(_) => format!("data/{}", export.name),
+            None if export.default => export.name.clone(),
+            None => format!("{}@{}", export.name, export.version),
+        };
+        let has_cases = cases.keys().any(|case| *case == id || case.starts_with(&format!("{id}/")));
+        assert!(has_cases, "no case of {} in {}", export.name, export.version);
+    }
+}
+
+#[test]
+fn a_star_stands_for_any_text() {
+    for (pattern, id, expected) in [
+        ("numa_warn/*", "numa_warn/exit", true),
+        ("numa_warn/*", "numa_warn", false),
+        ("*/NULL", "numa_bind/NULL", true),
+        ("numa_*_mask/*:none", "numa_run_on_node_mask/64-bits:none", true),
+        ("numa_*_mask/*:none", "numa_run_on_node_mask/64-bits:none,1", false),
+        ("numa_available", "numa_available/bound", false),
+    ] {
+        assert_eq!(matches(pattern, id), expected, "{pattern} {id}");
+    }
+}
