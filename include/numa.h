@@ -173,7 +173,7 @@ struct bitmask *numa_get_mems_allowed(void);
 int numa_num_configured_cpus(void);
 
 /**
- * The number of CPUs that the program could run on when it was started: those of numa_all_cpus_ptr.
+ * The number of CPUs that the program could run on when it was started.
  *
  * @return their number
  *
@@ -182,7 +182,7 @@ int numa_num_configured_cpus(void);
 int numa_num_task_cpus(void);
 
 /**
- * The number of nodes that the program could allocate on when it was started: those of numa_all_nodes_ptr.
+ * The number of nodes that the program could allocate on when it was started.
  *
  * @return their number
  *
@@ -208,7 +208,7 @@ int numa_num_thread_nodes(void);
  * The memory of a node.
  *
  * @param node   the node
- * @param freep  where to put the bytes that are free, or -1 if that is not known; may be NULL
+ * @param freep  where to put the bytes that are free, 0 if there is no such node; may be NULL
  * @return the bytes it has; -1 with errno ENOENT if there is no such node
  *
  * Follows numa(3).
@@ -219,7 +219,7 @@ long long numa_node_size64(int node, long long *freep);
  * The memory of a node, as numa_node_size64() for machines whose long is too short.
  *
  * @param node   the node
- * @param freep  where to put the bytes that are free, or -1 if that is not known; may be NULL
+ * @param freep  where to put the bytes that are free, 0 if there is no such node; may be NULL
  * @return the bytes it has; -1 with errno ENOENT if there is no such node
  *
  * Follows numa(3).
@@ -582,7 +582,7 @@ void *numa_alloc_weighted_interleaved_subset(size_t size,
                                              struct bitmask *nodemask);
 
 /**
- * Allocates memory with the calling thread's policy.
+ * Allocates memory with the calling thread's policy, at once: each page is touched.
  *
  * @param size  bytes, rounded up to whole pages
  * @return the memory, to be given back with numa_free(); NULL with errno: EINVAL (size is 0), ENOMEM

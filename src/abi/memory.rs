@@ -119,7 +119,7 @@ pub unsafe extern "C" fn numa_alloc_weighted_interleaved_subset(size: usize, nod
     allocate(size, |memory| policy::weighted_interleave_memory(memory, nodes))
 }
 
-/// Allocates memory with the calling thread's policy.
+/// Allocates memory with the calling thread's policy, at once: each page is touched.
 ///
 /// @param size  bytes, rounded up to whole pages
 /// @return the memory, to be given back with numa_free(); NULL with errno: EINVAL (size is 0), ENOMEM
@@ -127,7 +127,12 @@ pub unsafe extern "C" fn numa_alloc_weighted_interleaved_subset(size: usize, nod
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_alloc(size: usize) -> *mut c_void {
-    memory::map(size)
+    let start = memory::map(size);
+    if !start.is_null() {
+        // SAFETY: mapped above, and nobody has it.
+        unsafe { memory::touch_pages(start, size) };
+    }
+    start
 }
 
 /// Changes the size of memory, which keeps its policy and may move.

@@ -82,24 +82,24 @@ pub extern "C" fn numa_num_configured_cpus() -> c_int {
     int(memory::configured_cpus())
 }
 
-/// The number of CPUs that the program could run on when it was started: those of numa_all_cpus_ptr.
+/// The number of CPUs that the program could run on when it was started.
 ///
 /// @return their number
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_num_task_cpus() -> c_int {
-    int(sets::all_cpus().weight())
+    int(sets::task_cpus())
 }
 
-/// The number of nodes that the program could allocate on when it was started: those of numa_all_nodes_ptr.
+/// The number of nodes that the program could allocate on when it was started.
 ///
 /// @return their number
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_num_task_nodes() -> c_int {
-    int(sets::all_nodes().weight())
+    int(sets::task_nodes())
 }
 
 /// An older name of numa_num_task_cpus().
@@ -121,7 +121,7 @@ pub extern "C" fn numa_num_thread_nodes() -> c_int {
 /// The memory of a node.
 ///
 /// @param node   the node
-/// @param freep  where to put the bytes that are free, or -1 if that is not known; may be NULL
+/// @param freep  where to put the bytes that are free, 0 if there is no such node; may be NULL
 /// @return the bytes it has; -1 with errno ENOENT if there is no such node
 ///
 /// Follows numa(3).
@@ -134,7 +134,7 @@ pub unsafe extern "C" fn numa_node_size64(node: c_int, freep: *mut c_longlong) -
     let bytes = |amount: u64| c_longlong::try_from(amount).unwrap_or(c_longlong::MAX);
     // SAFETY: as the caller promises.
     if let Some(free) = unsafe { freep.as_mut() } {
-        *free = memory.as_ref().map_or(-1, |memory| bytes(memory.free));
+        *free = memory.as_ref().map_or(0, |memory| bytes(memory.free));
     }
     match memory {
         Some(memory) => bytes(memory.total),
@@ -148,7 +148,7 @@ pub unsafe extern "C" fn numa_node_size64(node: c_int, freep: *mut c_longlong) -
 /// The memory of a node, as numa_node_size64() for machines whose long is too short.
 ///
 /// @param node   the node
-/// @param freep  where to put the bytes that are free, or -1 if that is not known; may be NULL
+/// @param freep  where to put the bytes that are free, 0 if there is no such node; may be NULL
 /// @return the bytes it has; -1 with errno ENOENT if there is no such node
 ///
 /// Follows numa(3).

@@ -6,6 +6,8 @@
 use super::bitmask::{NODEMASK_WORDS, bitmask, copy_bitmask_to_nodemask, nodemask_t, numa_bitmask_free};
 use super::{memory, nodes, parsing, policy, running};
 use crate::bits::WORD_BITS;
+use crate::os::{errno, kernel};
+use crate::topology::{Cpus, MOST_CPUS, possible_cpus};
 use core::ffi::{c_char, c_int, c_uint, c_ulong, c_void};
 
 /// Defines functions whose symbol is their name; without a version of its own where build.rs gives them one.
@@ -17,6 +19,7 @@ macro_rules! older {
             /// # Safety
             /// Pointers are NULL or valid.
             #[cfg_attr(not(feature = "versioned"), unsafe(no_mangle))]
+            #[allow(unused_unsafe, reason = "not every body needs it")]
             pub unsafe extern "C" fn $name($($argument: $type),*) $(-> $result)? {
                 // SAFETY: as the caller promises; the sets made here point to what the caller handed in.
                 unsafe { $body }
@@ -100,20 +103,30 @@ older! {
         nodemask_of(running::numa_get_run_node_mask())
     }
 
-    /// numa_sched_getaffinity() of libnuma_1.1; `length` in bytes.
+    /// numa_sched_getaffinity() of libnuma_1.1: the kernel's call, with a length in bytes.
     fn numa_sched_getaffinity_v1(pid: c_int, length: c_uint, mask: *mut c_ulong) -> c_int {
-        running::numa_sched_getaffinity(pid, &mut words(mask, length as usize * 8))
+        kernel::sched_getaffinity_bytes(pid, length as usize, mask.cast()) as c_int
     }
 
-    /// numa_sched_setaffinity() of libnuma_1.1; `length` in bytes.
-    fn numa_sched_setaffinity_v1(pid: c_int, length: c_uint, mask: *mut c_ulong) -> c_int {
-        running::numa_sched_setaffinity(pid, &mut words(mask, length as usize * 8))
+    /// numa_sched_setaffinity() of libnuma_1.1: the kernel's call, with a length in bytes.
+    fn numa_sched_setaffinity_v1(pid: c_int, length: c_uint, mask: *const c_ulong) -> c_int {
+        kernel::sched_setaffinity_bytes(pid, length as usize, mask.cast()) as c_int
     }
 
-    /// numa_node_to_cpus() of libnuma_1.1; `length` in bytes.
+    /// numa_node_to_cpus() of libnuma_1.1, which fills so many bytes, that may end within a word.
     fn numa_node_to_cpus_v1(node: c_int, buffer: *mut c_ulong, length: c_int) -> c_int {
-        let bits = usize::try_from(length).unwrap_or(0) * 8;
-        nodes::numa_node_to_cpus(node, &mut words(buffer, bits))
+        let length = usize::try_from(length).unwrap_or(0);
+        let cpus = Cpus::new();
+        let mut set = words(cpus.words().as_ptr().cast_mut().cast(), MOST_CPUS);
+        if buffer.is_null() || length * 8 < possible_cpus() || nodes::numa_node_to_cpus(node, &mut set) < 0 {
+            errno::set(errno::ERANGE);
+            return -1;
+        }
+        let known = cpus.words().as_ptr().cast::<u8>();
+        let filled = length.min(MOST_CPUS / 8);
+        buffer.cast::<u8>().copy_from_nonoverlapping(known, filled);
+        buffer.cast::<u8>().add(filled).write_bytes(0, length - filled);
+        0
     }
 
     /// numa_parse_bitmap() of libnuma_1.1, for `cpus` bits.

@@ -67,15 +67,15 @@ type NumaWarn = unsafe extern "C" fn(c_int, *mut c_char, usize, usize, usize, us
 #[cfg(not(target_arch = "x86_64"))]
 use numa_warn_integers as numa_warn;
 
-/// The numbers of the library's own warnings.
+/// The numbers of the library's own warnings, libnuma's where it has them.
 #[derive(Clone, Copy)]
 pub(super) struct Warning(c_int);
 
 impl Warning {
-    pub(super) const NODE_LIST: Warning = Warning(1);
-    pub(super) const CPU_LIST: Warning = Warning(2);
-    pub(super) const NO_CPUS_FILE: Warning = Warning(3);
-    pub(super) const NODE_NOT_ALLOWED: Warning = Warning(4);
+    pub(super) const NODE_LIST: Warning = Warning(10);
+    pub(super) const CPU_LIST: Warning = Warning(9);
+    pub(super) const NO_CPUS_FILE: Warning = Warning(6);
+    pub(super) const NODE_NOT_ALLOWED: Warning = Warning(6);
 }
 
 /// Calls numa_warn() with a text, which has no conversions.

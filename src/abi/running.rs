@@ -98,7 +98,10 @@ pub extern "C" fn numa_get_run_node_mask() -> *mut bitmask {
             nodes.bits().set(node);
         }
     }
-    allocated(topology::possible_nodes(), nodes.bits().read())
+    // As large as libnuma makes it, unless a node would not fit.
+    let nodes = nodes.bits().read();
+    let size = topology::possible_cpus();
+    allocated(if nodes.highest() < Some(size) { size } else { topology::possible_nodes() }, nodes)
 }
 
 /// The CPUs on which a thread may run.

@@ -6,7 +6,7 @@ use crate::os::errno;
 use crate::topology::{self, MOST_CPUS, MOST_NODES, Nodes};
 use core::cell::Cell;
 use core::ffi::c_ulong;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// A set that lives as long as the library, and the structure that shows it to C.
 ///
@@ -76,6 +76,10 @@ pub static mut numa_no_nodes: nodemask_t = nodemask_t { n: [0; super::bitmask::N
 
 static LEARNT: AtomicBool = AtomicBool::new(false);
 
+/// How many nodes and CPUs the program could use when it was started, whatever it puts into the sets later.
+static TASK_NODES: AtomicUsize = AtomicUsize::new(0);
+static TASK_CPUS: AtomicUsize = AtomicUsize::new(0);
+
 /// Fills the sets, unless that was done.
 fn learn() {
     if LEARNT.load(Ordering::Acquire) {
@@ -84,6 +88,8 @@ fn learn() {
     errno::untouched(|| {
         let task_nodes = topology::task_nodes();
         let (nodes, cpus) = (topology::nodes(), topology::allowed_cpus());
+        TASK_NODES.store(task_nodes.bits().read().weight(), Ordering::Relaxed);
+        TASK_CPUS.store(cpus.bits().read().weight(), Ordering::Relaxed);
         let (most_nodes, most_cpus) = (topology::possible_nodes(), topology::possible_cpus());
         // SAFETY: the statics live for ever; see `ReadyMade` for who else looks at them. The exported nodemask_t is reached by its
         // symbol, which may lie in the program.
@@ -116,18 +122,44 @@ static AT_LOAD: extern "C" fn() = {
     at_load
 };
 
-/// The nodes on which the program could allocate memory when it was started.
-pub(super) fn all_nodes() -> Bits<'static> {
+/// The number of nodes on which the program could allocate memory when it was started.
+pub(super) fn task_nodes() -> usize {
     learn();
-    // SAFETY: the static lives for ever.
-    unsafe { super::bitmask::read((&raw const ALL_NODES).cast()) }
+    TASK_NODES.load(Ordering::Relaxed)
 }
 
-/// The nodes that the kernel has.
-pub(super) fn nodes() -> Bits<'static> {
+/// The number of CPUs that the program could run on when it was started.
+pub(super) fn task_cpus() -> usize {
     learn();
-    // SAFETY: as above.
-    unsafe { super::bitmask::read((&raw const NODES).cast()) }
+    TASK_CPUS.load(Ordering::Relaxed)
+}
+
+/// The set that one of the pointers above shows at this moment: the program may have put one of its own there.
+///
+/// # Safety
+/// `pointer` is one of the pointers above.
+unsafe fn shown(pointer: *const *mut bitmask) -> Bits<'static> {
+    learn();
+    // SAFETY: volatile, since the program writes it behind the compiler's back; what it puts there is valid, as for any call.
+    unsafe { super::bitmask::read(pointer.read_volatile()) }
+}
+
+/// The nodes on which the program could allocate memory when it was started, as numa_all_nodes_ptr shows them.
+pub(super) fn all_nodes() -> Bits<'static> {
+    // SAFETY: one of the pointers above.
+    unsafe { shown(&raw const numa_all_nodes_ptr) }
+}
+
+/// The nodes that the kernel has, as numa_nodes_ptr shows them.
+pub(super) fn nodes() -> Bits<'static> {
+    // SAFETY: one of the pointers above.
+    unsafe { shown(&raw const numa_nodes_ptr) }
+}
+
+/// The CPUs that the program could run on when it was started, as numa_all_cpus_ptr shows them.
+pub(super) fn all_cpus() -> Bits<'static> {
+    // SAFETY: one of the pointers above.
+    unsafe { shown(&raw const numa_all_cpus_ptr) }
 }
 
 /// The nodes on which the program could allocate memory or run when it was started.
@@ -136,13 +168,6 @@ pub(super) fn usable_nodes() -> Nodes {
     usable.bits().copy_from(all_nodes());
     all_cpus().iter().filter_map(topology::node_of_cpu).for_each(|node| usable.bits().set(node));
     usable
-}
-
-/// The CPUs that the program could run on when it was started.
-pub(super) fn all_cpus() -> Bits<'static> {
-    learn();
-    // SAFETY: as above.
-    unsafe { super::bitmask::read((&raw const ALL_CPUS).cast()) }
 }
 
 /// Whether `mask` is one of the sets above, which nobody may free.

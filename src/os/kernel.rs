@@ -112,10 +112,20 @@ const MPOL_F_MEMS_ALLOWED: c_uint = 1 << 2;
 /// sched_getaffinity(2) of a thread (0: the calling one) as the kernel has it: returns how many bytes of `mask` it filled,
 /// which is the size of its CPU mask, or -1 with errno. libc's own function returns 0 instead.
 pub fn sched_getaffinity(pid: c_int, mask: &[Cell<usize>]) -> c_long {
-    system_call!(SYS_sched_getaffinity, c_long::from(pid), size_of_val(mask), mask.as_ptr())
+    sched_getaffinity_bytes(pid, size_of_val(mask), mask.as_ptr().cast())
+}
+
+/// The same, for `length` bytes that C has; the kernel wants whole words.
+pub fn sched_getaffinity_bytes(pid: c_int, length: usize, mask: *const u8) -> c_long {
+    system_call!(SYS_sched_getaffinity, c_long::from(pid), length, mask)
 }
 
 /// sched_setaffinity(2) of a thread (0: the calling one): 0, or -1 with errno. Words beyond the kernel's mask are ignored.
 pub fn sched_setaffinity(pid: c_int, mask: &[Cell<usize>]) -> c_long {
-    system_call!(SYS_sched_setaffinity, c_long::from(pid), size_of_val(mask), mask.as_ptr())
+    sched_setaffinity_bytes(pid, size_of_val(mask), mask.as_ptr().cast())
+}
+
+/// The same, for `length` bytes that C has.
+pub fn sched_setaffinity_bytes(pid: c_int, length: usize, mask: *const u8) -> c_long {
+    system_call!(SYS_sched_setaffinity, c_long::from(pid), length, mask)
 }

@@ -55,6 +55,8 @@ pub unsafe fn remap(start: *mut c_void, old_size: usize, new_size: usize) -> *mu
 
 /// Writes to each page, so that it is there, and leaves what is in it, also if another thread writes there meanwhile.
 ///
+/// A byte is exchanged for itself: the compiler makes a mere read of an addition of nothing.
+///
 /// # Safety
 /// The memory can be read and written.
 pub unsafe fn touch_pages(start: *mut c_void, size: usize) {
@@ -62,7 +64,10 @@ pub unsafe fn touch_pages(start: *mut c_void, size: usize) {
     let mut offset = 0;
     while offset < size {
         // SAFETY: inside the memory; an atomic byte needs no alignment.
-        unsafe { AtomicU8::from_ptr(start.cast::<u8>().add(offset)) }.fetch_or(0, Ordering::Relaxed);
+        let byte = unsafe { AtomicU8::from_ptr(start.cast::<u8>().add(offset)) };
+        let value = byte.load(Ordering::Relaxed);
+        // Where it fails, another thread has written, and the page is there.
+        let _ = byte.compare_exchange(value, value, Ordering::Relaxed, Ordering::Relaxed);
         offset = offset.saturating_add(page_size);
     }
 }
@@ -82,4 +87,27 @@ fn system_configuration(name: c_int) -> Option<usize> {
     // SAFETY: sysconf takes any number.
     let value = super::errno::untouched(|| unsafe { libc::sysconf(name) });
     usize::try_from(value).ok().filter(|&value| value > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn touched_pages_are_there_and_keep_what_is_in_them() {
+        let (pages, page_size) = (20, page_size());
+        let start = map(pages * page_size);
+        assert!(!start.is_null());
+        let mut there = [9u8; 20];
+        // SAFETY: the memory was mapped above, and is given back at the end.
+        unsafe {
+            *start.cast::<u8>().add(3 * page_size) = 7;
+            touch_pages(start, pages * page_size);
+            assert_eq!(*start.cast::<u8>().add(3 * page_size), 7);
+            assert_eq!(libc::mincore(start, pages * page_size, there.as_mut_ptr()), 0);
+        }
+        assert_eq!(there, [1; 20]);
+        // SAFETY: as above.
+        unsafe { unmap(start, pages * page_size) };
+    }
 }
