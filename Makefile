@@ -25,7 +25,7 @@ PKGCONFIG := $(BUILD)/numars.pc $(BUILD)/numa.pc
 HEADERS := $(wildcard include/*.h)
 
 .DELETE_ON_ERROR:
-.PHONY: all install uninstall headers clean help
+.PHONY: all install uninstall headers docs clean help
 
 all: $(LIBRARIES) $(PKGCONFIG) ## build the libraries and the pkg-config files (default)
 
@@ -98,6 +98,9 @@ $(PKGCONFIG): $(BUILD)/%.pc: pkgconfig/%.pc.in
 
 headers: ## write include/*.h anew from the Rust sources
 	NUMARS_WRITE_HEADERS=1 $(CARGO) test --quiet --locked -p numars-tests --test headers
+
+docs: ## write docs/compatibility.md anew from the tables and tests
+	NUMARS_WRITE_DOCS=1 $(CARGO) test --quiet --locked -p numars-tests --test docs
 
 # --- installation ----------------------------------------------------------------------------------------------------
 #

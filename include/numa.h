@@ -716,7 +716,7 @@ int numa_run_on_node_mask(struct bitmask *mask);
 int numa_run_on_node_mask_all(struct bitmask *mask);
 
 /**
- * The nodes on whose CPUs the calling thread may run.
+ * The nodes on whose CPUs the calling thread may run, of those that it may use.
  *
  * @return a set, to be given back with numa_bitmask_free(); NULL with errno ENOMEM
  *

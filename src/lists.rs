@@ -1,10 +1,10 @@
 //! The lists of nodes and CPUs that people write: `1-5,7,10`, `!4-5`, `+0-3`, `all`.
 //!
 //! A list is one or more elements with commas between them: a number, a range of two, or `all`, which comes last. A `!` before
-//! the list stands for all there are except those in it; a `+` before an element counts among those that may be named. Numbers
-//! are written as in C: decimal, octal with a leading 0, hexadecimal with 0x.
+//! the list stands for all there are except those in it; from a `+` before an element on, numbers count among those that may be
+//! named. Numbers are written as in C: decimal, octal with a leading 0, hexadecimal with 0x.
 
-use crate::bits::{Bits, BitsMut};
+use crate::bits::{Bits, BitsMut, WORD_BITS};
 
 /// Why a list is refused. Each holds the rest of the list, from where it went wrong.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,26 +15,39 @@ pub enum Refusal<'a> {
     Missing(&'a [u8]),
     /// A number that may not be named.
     OutOfRange { number: i64, rest: &'a [u8] },
-    /// The same, at the end of a range or within it.
+    /// The same, at the end of a range.
     EndOutOfRange { number: i64, rest: &'a [u8] },
     /// There is something else behind a number than a comma, a range or the end.
     Trailing,
 }
 
-/// Puts what `list` names into `named`, of those that `may` be named. There are `existing` numbers that `!` inverts among.
-pub fn parse<'a>(list: &'a [u8], may: Bits, existing: usize, named: BitsMut) -> Result<(), Refusal<'a>> {
+/// What a list can name.
+#[derive(Clone, Copy)]
+pub struct Names<'a> {
+    /// The numbers that may be named.
+    pub may: Bits<'a>,
+    /// Those of them that `all` names, and that `+` counts among.
+    pub all: Bits<'a>,
+    /// `!` inverts among the numbers below this one.
+    pub end: usize,
+}
+
+/// Puts what `list` names into `named`.
+pub fn parse<'a>(list: &'a [u8], names: Names, named: BitsMut) -> Result<(), Refusal<'a>> {
     named.fill(false);
     let (inverted, mut rest) = after(list, b'!');
+    let mut relative = false;
     loop {
-        let (relative, element) = after(rest, b'+');
+        let (plus, element) = after(rest, b'+');
+        relative |= plus;
         if element == b"all" {
-            may.iter().for_each(|number| named.set(number));
+            names.all.iter().for_each(|number| named.set(number));
             break;
         }
         // The number that is meant, if it may be named.
         let meant = |number: i64| {
             let number = usize::try_from(number).ok()?;
-            if relative { may.iter().nth(number) } else { may.contains(number).then_some(number) }
+            if relative { names.all.iter().nth(number) } else { names.may.contains(number).then_some(number) }
         };
         let (number, behind) = number(element).ok_or(Refusal::Unparseable(element))?;
         let first = meant(number).ok_or(Refusal::OutOfRange { number, rest: element })?;
@@ -46,7 +59,9 @@ pub fn parse<'a>(list: &'a [u8], may: Bits, existing: usize, named: BitsMut) -> 
             meant(last).ok_or(Refusal::EndOutOfRange { number: last, rest: end })?;
             // A range that runs backwards is its first number alone, as libnuma has it.
             for between in number..=last {
-                named.set(meant(between).ok_or(Refusal::EndOutOfRange { number: between, rest: end })?);
+                if let Some(bit) = meant(between) {
+                    named.set(bit);
+                }
             }
             behind = behind_last;
         }
@@ -57,7 +72,7 @@ pub fn parse<'a>(list: &'a [u8], may: Bits, existing: usize, named: BitsMut) -> 
         }
     }
     if inverted {
-        invert(named, existing);
+        invert(named, names.end);
     }
     Ok(())
 }
@@ -70,10 +85,10 @@ fn after(text: &[u8], byte: u8) -> (bool, &[u8]) {
     }
 }
 
-/// Makes `named` those of the first `existing` numbers that it had not.
-fn invert(named: BitsMut, existing: usize) {
+/// Makes `named` those of the numbers below `end` that it had not.
+fn invert(named: BitsMut, end: usize) {
     for number in 0..named.read().length() {
-        if number >= existing || named.read().contains(number) {
+        if number >= end || named.read().contains(number) {
             named.clear(number);
         } else {
             named.set(number);
@@ -105,7 +120,8 @@ fn number(text: &[u8]) -> Option<(i64, &[u8])> {
 
 /// Reads a bit map as the kernel prints it, such as `00000000,0000000f` and a line end, into `set`; whether it is one.
 ///
-/// Each group is of 32 bits, the highest first. Bits that `set` has no room for must be zero. A line of its own is empty.
+/// Each group is of 32 bits, the highest first. Bits beyond `set` are left out within its last word, and must be zero behind
+/// it. A line end alone is the empty set.
 pub fn parse_bitmap(text: &[u8], set: BitsMut) -> bool {
     set.fill(false);
     let mut lines = text.split(|&byte| byte == b'\n');
@@ -118,7 +134,7 @@ pub fn parse_bitmap(text: &[u8], set: BitsMut) -> bool {
         let Some(bits) = hexadecimal(group) else { return false };
         for bit in 0..32 {
             if bits >> bit & 1 == 1 {
-                if offset + bit >= set.read().length() {
+                if offset + bit >= set.read().length().next_multiple_of(WORD_BITS) {
                     return false;
                 }
                 set.set(offset + bit);
@@ -151,7 +167,7 @@ fn hexadecimal(digits: &[u8]) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bits::{WORD_BITS, Word};
+    use crate::bits::Word;
     use proptest::prelude::*;
     use std::cell::Cell;
     use std::collections::BTreeSet;
@@ -164,7 +180,8 @@ mod tests {
         let (may_words, named_words) = (words(), words());
         let (allowed, named) = (BitsMut::new(&may_words, ROOM), BitsMut::new(&named_words, ROOM));
         may.iter().for_each(|&number| allowed.set(number));
-        parse(list.as_bytes(), allowed.read(), 12, named)?;
+        let names = Names { may: allowed.read(), all: allowed.read(), end: 12 };
+        parse(list.as_bytes(), names, named)?;
         Ok(named.read().iter().collect())
     }
 
@@ -186,8 +203,8 @@ mod tests {
     }
 
     #[test]
-    fn a_range_names_nothing_that_may_not_be_named_between_its_ends() {
-        assert_eq!(named("1-9", &MAY), Err(Refusal::EndOutOfRange { number: 3, rest: b"9" }));
+    fn a_range_leaves_out_what_may_not_be_named_between_its_ends() {
+        assert_eq!(named("1-9", &MAY), Ok(vec![1, 2, 5, 9]));
         assert_eq!(named("+1-4", &MAY), Ok(vec![1, 2, 5, 9]));
     }
 
@@ -203,8 +220,21 @@ mod tests {
         assert_eq!(named("+3", &MAY), Ok(vec![5]));
         assert_eq!(named("+2-4", &MAY), Ok(vec![2, 5, 9]));
         assert_eq!(named("1,+4", &MAY), Ok(vec![1, 9]));
+        assert_eq!(named("+3,4", &MAY), Ok(vec![5, 9]));
         assert_eq!(named("+all", &MAY), Ok(MAY.to_vec()));
         assert_eq!(named("+5", &MAY), Err(Refusal::OutOfRange { number: 5, rest: b"5" }));
+    }
+
+    #[test]
+    fn some_may_be_named_by_their_number_alone() {
+        let words = [4, 0b1011, 0b0011].map(|word| [Cell::new(word as Word)]);
+        let [named, may, all] = words.each_ref().map(|words| BitsMut::new(words, 4));
+        let names = Names { may: may.read(), all: all.read(), end: 4 };
+        assert_eq!(parse(b"all", names, named), Ok(()));
+        assert!(named.read().iter().eq([0, 1]));
+        assert_eq!(parse(b"3", names, named), Ok(()));
+        assert!(named.read().iter().eq([3]));
+        assert!(parse(b"+2", names, named).is_err());
     }
 
     #[test]
@@ -255,7 +285,8 @@ mod tests {
         assert_eq!(bitmap("f\n", 70), Some(vec![0, 1, 2, 3]));
         assert_eq!(bitmap("00000001,00000003\n", 70), Some(vec![0, 1, 32]));
         assert_eq!(bitmap("00000000,80000000\n", 32), Some(vec![31]));
-        assert_eq!(bitmap("00000001,00000000\n", 32), None);
+        assert_eq!(bitmap("00000001,00000001\n", 32), Some(vec![0]));
+        assert_eq!(bitmap("00000001,00000000,00000000\n", 64), None);
         assert_eq!(bitmap("1\nand more", 70), Some(vec![0]));
         assert_eq!(bitmap("\n", 70), Some(vec![]));
         for text in ["", "f", "x\n", "1,\n", ",1\n", "100000000\n", "1,x\n", " 1\n"] {

@@ -1,8 +1,9 @@
 //! The documentation names its tests, and they are there.
 
+use std::fmt::Write;
 use std::fs;
-use std::path::PathBuf;
-use support::root;
+use std::path::{Path, PathBuf};
+use support::{expected_exports, root};
 
 /// A C test that a document names: `page_status.c: `some_test`, `another``, for the folder four-nodes or the one given.
 struct Mention {
@@ -39,4 +40,77 @@ fn every_c_test_that_a_document_names_is_there() {
             assert!(source.matches(&test).count() > 1, "{document}: {file:?} does not run {test}");
         }
     }
+}
+
+/// The C files under `folder` whose text has `name` as a word, by their paths under tests-c.
+fn files_with(name: &str, folder: &Path, found: &mut Vec<String>) {
+    let mut entries: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    for path in entries {
+        if path.is_dir() {
+            files_with(name, &path, found);
+        } else if path.extension().is_some_and(|extension| extension == "c") {
+            let text = fs::read_to_string(&path).unwrap();
+            let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+            let whole = |(at, _): (usize, &str)| {
+                let bytes = text.as_bytes();
+                let before = at.checked_sub(1).map(|before| bytes[before]);
+                let after = bytes.get(at + name.len()).copied();
+                !before.is_some_and(is_part) && !after.is_some_and(is_part)
+            };
+            if text.match_indices(name).any(whole) {
+                found.push(path.strip_prefix(root().join("tests-c")).unwrap().display().to_string());
+            }
+        }
+    }
+}
+
+/// docs/compatibility.md as the tables of symbols and differences and the tests make it.
+fn compatibility() -> String {
+    let differences = fs::read_to_string(root().join("docs/differences.md")).unwrap();
+    let excuses = differences.split("parity").skip(1).map(|text| text.split('|').next().unwrap()).collect::<String>();
+    let mut text = String::from(
+        "# Every symbol of libnuma, and where it is tested\n\n\
+         Made by `make docs` from `tests/symbols.tsv`, `docs/differences.md` and the files under `tests-c`; a test fails when it is\n\
+         out of date. That each symbol is exported with this version is shown by `tests/library.rs`, that it answers as libnuma\n\
+         does by `tests/parity.rs`, which runs the programs of `tests-c/parity`.\n\n\
+         | symbol | version | kind | answers | exercised in tests-c/ |\n|---|---|---|---|---|\n",
+    );
+    for export in expected_exports().iter().filter(|export| export.version.starts_with("libnuma_")) {
+        let mut files = Vec::new();
+        files_with(&export.name, &root().join("tests-c"), &mut files);
+        let (binding, older) = if export.default { ("@@", false) } else { ("@", true) };
+        if older {
+            files.retain(|file| file == "parity/cases/first_version.c");
+        }
+        assert!(!files.is_empty(), "no test of {} in {}", export.name, export.version);
+        let kind = export.object_size.map_or("function".to_owned(), |size| format!("data, {size} bytes"));
+        let case = if older { format!("`{}@libnuma_1.1", export.name) } else { format!("`{}", export.name) };
+        let differs = ["/", "`", "*"].iter().any(|end| excuses.contains(&format!("{case}{end}")));
+        let answers = match files.iter().any(|file| file.starts_with("parity/")) {
+            _ if differs => "in some cases otherwise: [differences](differences.md)",
+            true => "as libnuma",
+            false => "as numa(3) and the kernel say: no libnuma of Debian's has it",
+        };
+        writeln!(
+            text,
+            "| `{}` | {binding}{} | {kind} | {answers} | {} |",
+            export.name,
+            export.version,
+            files.join(", ")
+        )
+        .unwrap();
+    }
+    text
+}
+
+/// With NUMARS_WRITE_DOCS set, as `make docs` does, this writes the document instead of comparing it.
+#[test]
+fn the_compatibility_table_is_what_the_tests_are() {
+    let (path, made) = (root().join("docs/compatibility.md"), compatibility());
+    if std::env::var_os("NUMARS_WRITE_DOCS").is_some() {
+        fs::write(&path, &made).unwrap();
+    }
+    let checked_in = fs::read_to_string(&path).unwrap_or_default();
+    assert!(checked_in == made, "docs/compatibility.md is out of date: run `make docs` and look at the diff");
 }

@@ -84,6 +84,7 @@ suite "C tests on this machine" make --no-print-directory host-test
 if [ "${VM:-}" = no ]; then
     echo "VM=no: the tests of pages moving between nodes did not run."
 else
+    rust_tests "parity with libnuma in the guest" --package numars-tests --test parity -- --ignored
     suite "C tests in the guest" make --no-print-directory vm-test KERNELS="$kernels"
     check "the demo" draws_the_map
 fi

@@ -14,7 +14,8 @@ use core::ptr::null_mut;
 #[unsafe(no_mangle)]
 pub static mut numa_fail_alloc_on_error: c_int = 0;
 
-fn range(start: *mut c_void, length: usize) -> Range {
+/// The `length` bytes from `start` on.
+pub(super) fn range(start: *mut c_void, length: usize) -> Range {
     Range { start: start as usize, length }
 }
 

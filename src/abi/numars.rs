@@ -1,7 +1,9 @@
 //! numars.h: what numars has and libnuma has not.
 
 use super::bitmask::{bitmask, read};
-use crate::policy::{self, Failed, Range};
+use super::memory::range;
+use super::running::answer;
+use crate::policy;
 use crate::running;
 use core::ffi::{c_char, c_int, c_void};
 
@@ -15,15 +17,6 @@ pub const NUMARS_VERSION: c_int = 100;
 pub extern "C" fn numars_version() -> *const c_char {
     const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
     VERSION.as_ptr().cast()
-}
-
-/// 0, or -1: the kernel has set errno.
-fn answer(outcome: Result<(), Failed>) -> c_int {
-    if outcome.is_err() { -1 } else { 0 }
-}
-
-fn range(start: *mut c_void, length: usize) -> Range {
-    Range { start: start as usize, length }
 }
 
 /// Runs and allocates on some nodes alone. Nothing is changed if running there is impossible.

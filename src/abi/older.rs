@@ -4,7 +4,7 @@
 //! Each is exported under the name before `_v1` by build.rs or the Makefile: libnumars.map lists them.
 
 use super::bitmask::{NODEMASK_WORDS, bitmask, copy_bitmask_to_nodemask, nodemask_t, numa_bitmask_free};
-use super::{memory, nodes, parsing, policy, running};
+use super::{memory, nodes, parsing, policy, running, sets};
 use crate::bits::WORD_BITS;
 use crate::os::{errno, kernel};
 use crate::topology::{Cpus, MOST_CPUS, possible_cpus};
@@ -73,9 +73,9 @@ older! {
         policy::numa_set_membind(&mut set_of(nodes))
     }
 
-    /// numa_get_membind() of libnuma_1.1.
+    /// numa_get_membind() of libnuma_1.1: the nodes of whatever policy there is.
     fn numa_get_membind_v1() -> nodemask_t {
-        nodemask_of(policy::numa_get_membind())
+        nodemask_of(policy::numa_preferred_many())
     }
 
     /// numa_alloc_interleaved_subset() of libnuma_1.1.
@@ -93,14 +93,14 @@ older! {
         memory::numa_tonodemask_memory(start, size, &mut set_of(nodes))
     }
 
-    /// numa_run_on_node_mask() of libnuma_1.1.
+    /// numa_run_on_node_mask() of libnuma_1.1, which looks at no set of allowed nodes and reports no failure.
     fn numa_run_on_node_mask_v1(nodes: *const nodemask_t) -> c_int {
-        running::numa_run_on_node_mask(&mut set_of(nodes))
+        running::run_on_existing_nodes(&set_of(nodes))
     }
 
-    /// numa_get_run_node_mask() of libnuma_1.1.
+    /// numa_get_run_node_mask() of libnuma_1.1, of all nodes.
     fn numa_get_run_node_mask_v1() -> nodemask_t {
-        nodemask_of(running::numa_get_run_node_mask())
+        nodemask_of(running::run_node_mask(sets::nodes()))
     }
 
     /// numa_sched_getaffinity() of libnuma_1.1: the kernel's call, with a length in bytes.

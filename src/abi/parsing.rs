@@ -3,22 +3,21 @@
 use super::bitmask::{allocated, bitmask, write};
 use super::reporting::{Warning, warn_with};
 use super::sets;
-use crate::bits::{Bits, BitsMut};
-use crate::lists::{self, Refusal};
+use crate::bits::BitsMut;
+use crate::lists::{self, Names, Refusal};
 use crate::os::memory::configured_cpus;
 use crate::topology::{self, Cpus, Nodes};
 use core::ffi::{CStr, c_char, c_int};
 use core::ptr::null_mut;
 
-/// Makes the set of `size` bits that `list` names of those that `may` be named; where it is refused, tells `refused` why and
-/// makes none. There are `existing` numbers, and `named` is room for the set.
+/// Makes the set of `size` bits that `list` names; where it is refused, tells `refused` why and makes none. `named` is room for
+/// the set.
 ///
 /// # Safety
 /// `list` is NULL or a string.
 unsafe fn parse(
     list: *const c_char,
-    may: Bits,
-    existing: usize,
+    names: Names,
     named: BitsMut,
     size: usize,
     refused: impl FnOnce(Refusal),
@@ -29,7 +28,7 @@ unsafe fn parse(
     // SAFETY: as the caller promises.
     let list = unsafe { CStr::from_ptr(list) }.to_bytes();
     if !list.is_empty()
-        && let Err(refusal) = lists::parse(list, may, existing, named)
+        && let Err(refusal) = lists::parse(list, names, named)
     {
         refused(refusal);
         return null_mut();
@@ -37,16 +36,20 @@ unsafe fn parse(
     allocated(size, named.read())
 }
 
+/// One more than the highest node.
+fn end_of_nodes() -> usize {
+    sets::nodes().highest().map_or(0, |node| node + 1)
+}
+
 /// Makes the set of nodes that `list` names.
 ///
 /// # Safety
 /// `list` is NULL or a string.
-unsafe fn parse_nodes(list: *const c_char, may: Bits) -> *mut bitmask {
+unsafe fn parse_nodes(list: *const c_char, names: Names) -> *mut bitmask {
     // SAFETY: as the caller promises; each format takes the one argument behind it, and the rest of a string is a string.
     unsafe {
-        let existing = sets::nodes().highest().map_or(0, |node| node + 1);
         let size = topology::possible_nodes();
-        parse(list, may, existing, Nodes::new().bits(), size, |refusal| match refusal {
+        parse(list, names, Nodes::new().bits(), size, |refusal| match refusal {
             Refusal::Unparseable(rest) => {
                 warn_with(Warning::NODE_LIST, c"unparseable node description `%s'\n", rest.as_ptr())
             }
@@ -66,11 +69,11 @@ unsafe fn parse_nodes(list: *const c_char, may: Bits) -> *mut bitmask {
 ///
 /// # Safety
 /// `list` is NULL or a string.
-unsafe fn parse_cpus(list: *const c_char, may: Bits) -> *mut bitmask {
+unsafe fn parse_cpus(list: *const c_char, names: Names) -> *mut bitmask {
     // SAFETY: as the caller promises; each format takes the one argument behind it, and the rest of a string is a string.
     unsafe {
         let size = topology::possible_cpus();
-        parse(list, may, configured_cpus(), Cpus::new().bits(), size, |refusal| match refusal {
+        parse(list, names, Cpus::new().bits(), size, |refusal| match refusal {
             Refusal::Unparseable(rest) => {
                 warn_with(Warning::CPU_LIST, c"unparseable cpu description `%s'\n", rest.as_ptr())
             }
@@ -118,8 +121,10 @@ pub unsafe extern "C" fn numa_parse_bitmap(line: *mut c_char, mask: *mut bitmask
 /// string is NULL or a string.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_parse_nodestring(string: *const c_char) -> *mut bitmask {
+    let usable = sets::usable_nodes();
+    let names = Names { may: usable.bits().read(), all: sets::all_nodes(), end: end_of_nodes() };
     // SAFETY: as the caller promises.
-    unsafe { parse_nodes(string, sets::usable_nodes().bits().read()) }
+    unsafe { parse_nodes(string, names) }
 }
 
 /// As numa_parse_nodestring(), of all nodes that the kernel has.
@@ -134,7 +139,7 @@ pub unsafe extern "C" fn numa_parse_nodestring(string: *const c_char) -> *mut bi
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_parse_nodestring_all(string: *const c_char) -> *mut bitmask {
     // SAFETY: as the caller promises.
-    unsafe { parse_nodes(string, sets::nodes()) }
+    unsafe { parse_nodes(string, Names { may: sets::nodes(), all: sets::nodes(), end: end_of_nodes() }) }
 }
 
 /// Reads a list of CPUs, written as for numa_parse_nodestring().
@@ -150,7 +155,7 @@ pub unsafe extern "C" fn numa_parse_nodestring_all(string: *const c_char) -> *mu
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_parse_cpustring(string: *const c_char) -> *mut bitmask {
     // SAFETY: as the caller promises.
-    unsafe { parse_cpus(string, sets::all_cpus()) }
+    unsafe { parse_cpus(string, Names { may: sets::all_cpus(), all: sets::all_cpus(), end: configured_cpus() }) }
 }
 
 /// As numa_parse_cpustring(), of all CPUs that the machine has.
@@ -169,5 +174,5 @@ pub unsafe extern "C" fn numa_parse_cpustring_all(string: *const c_char) -> *mut
         all.bits().set(cpu);
     }
     // SAFETY: as the caller promises.
-    unsafe { parse_cpus(string, all.bits().read()) }
+    unsafe { parse_cpus(string, Names { may: all.bits().read(), all: all.bits().read(), end: configured_cpus() }) }
 }

@@ -11,7 +11,8 @@ use crate::running;
 use crate::topology::{self, Nodes};
 use core::ffi::c_int;
 
-fn answer(outcome: Result<(), Failed>) -> c_int {
+/// 0, or -1: the kernel has set errno.
+pub(super) fn answer(outcome: Result<(), Failed>) -> c_int {
     if outcome.is_err() { -1 } else { 0 }
 }
 
@@ -85,23 +86,43 @@ pub unsafe extern "C" fn numa_run_on_node_mask_all(mask: *mut bitmask) -> c_int 
     run_on_nodes(unsafe { read(mask) }, sets::nodes())
 }
 
-/// The nodes on whose CPUs the calling thread may run.
+/// The nodes on whose CPUs the calling thread may run, of those that it may use.
 ///
 /// @return a set, to be given back with numa_bitmask_free(); NULL with errno ENOMEM
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_get_run_node_mask() -> *mut bitmask {
+    run_node_mask(sets::usable_nodes().bits().read())
+}
+
+/// Makes the set of those nodes of `among` on whose CPUs the calling thread may run.
+pub(super) fn run_node_mask(among: Bits) -> *mut bitmask {
     let nodes = Nodes::new();
     for cpu in topology::allowed_cpus().bits().read().iter() {
-        if let Some(node) = topology::node_of_cpu(cpu) {
-            nodes.bits().set(node);
+        match topology::node_of_cpu(cpu) {
+            Some(node) if among.contains(node) => nodes.bits().set(node),
+            _ => {}
         }
     }
     // As large as libnuma makes it, unless a node would not fit.
     let nodes = nodes.bits().read();
     let size = topology::possible_cpus();
     allocated(if nodes.highest() < Some(size) { size } else { topology::possible_nodes() }, nodes)
+}
+
+/// Runs the calling thread on the CPUs of those nodes of `mask` that there are, with a warning if there are others.
+///
+/// # Safety
+/// `mask` is valid.
+pub(super) unsafe fn run_on_existing_nodes(mask: *const bitmask) -> c_int {
+    // SAFETY: as the caller promises.
+    let wanted = unsafe { read(mask) };
+    if wanted.iter().any(|node| !sets::nodes().contains(node)) {
+        warn(Warning::NO_CPUS_FILE, c"Cannot read node cpumask from sysfs");
+        errno::set(errno::ERANGE);
+    }
+    answer(running::run_on_nodes(wanted))
 }
 
 /// The CPUs on which a thread may run.

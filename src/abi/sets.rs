@@ -162,11 +162,17 @@ pub(super) fn all_cpus() -> Bits<'static> {
     unsafe { shown(&raw const numa_all_cpus_ptr) }
 }
 
-/// The nodes on which the program could allocate memory or run when it was started.
+/// The nodes that the program can name: those of [`all_nodes`], and those without memory whose CPUs it could run on when it was
+/// started.
 pub(super) fn usable_nodes() -> Nodes {
-    let usable = Nodes::new();
+    let usable = topology::nodes_with_memory();
+    let with_cpus = topology::cpus_of_nodes(|node| !usable.bits().read().contains(node));
     usable.bits().copy_from(all_nodes());
-    all_cpus().iter().filter_map(topology::node_of_cpu).for_each(|node| usable.bits().set(node));
+    for cpu in with_cpus.bits().read().iter().filter(|&cpu| all_cpus().contains(cpu)) {
+        if let Some(node) = topology::node_of_cpu(cpu) {
+            usable.bits().set(node);
+        }
+    }
     usable
 }
 

@@ -58,7 +58,6 @@ void data_cases(void)
         print_memory_policy(numa_alloc_interleaved(size));
         MASK(numa_parse_nodestring("all"));
         MASK(numa_get_membind());
-        MASK(numa_get_run_node_mask());
     }
     CASE(DATA "changed-all-nodes") {
         const size_t size = SOME_PAGES * page_size();

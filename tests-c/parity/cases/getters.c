@@ -75,4 +75,8 @@ void getter_cases(void)
         stay_on_first_cpu();
         MASK(numa_get_run_node_mask());
     }
+    CASE("numa_get_run_node_mask/on-last-node") {
+        INTEGER(numa_run_on_node(last_node()));
+        MASK(numa_get_run_node_mask());
+    }
 }

@@ -17,7 +17,6 @@ static const struct {
 static void print_state(void)
 {
     print_affinity();
-    MASK(numa_get_run_node_mask());
     print_thread_policy();
 }
 

@@ -41,11 +41,12 @@ int run_families(family *const families[], const char *prefix);
 enum { UNTOUCHED_ERRNO = 4000 };
 
 /* Calls, and prints what came back, and errno if that was changed. */
-#define CALL(call) (errno = UNTOUCHED_ERRNO, (call), print_errno(errno))
+#define CALL(call) (errno = UNTOUCHED_ERRNO, (call), print_that_it_came_back(errno))
 #define INTEGER(call) (errno = UNTOUCHED_ERRNO, print_integer(call))
 #define MASK(call) (errno = UNTOUCHED_ERRNO, print_and_free_mask(call))
 
 void print_errno(int error);
+void print_that_it_came_back(int error);
 void print_integer(long long returned);
 void print_mask(const struct bitmask *mask);
 void print_and_free_mask(struct bitmask *mask);

@@ -49,8 +49,17 @@ static void nodes_and_cpus(void)
     INTEGER(numa_node_to_cpus(1, cpus));
     MASK(cpus);
     INTEGER(numa_node_of_cpu(1));
-    INTEGER(numa_distance(0, last_node()));
     INTEGER(numa_node_size64(0, NULL));
+}
+
+static void distance(void)
+{
+    INTEGER(numa_distance(0, last_node()));
+}
+
+static void run_node_mask(void)
+{
+    MASK(numa_get_run_node_mask());
 }
 
 static void counts(void)
@@ -70,7 +79,7 @@ static void policies(void)
     CALL(numa_set_preferred(other_allowed_node()));
     print_thread_policy();
     INTEGER(numa_preferred());
-    CALL(numa_set_interleave_mask(numa_all_nodes_ptr));
+    CALL(numa_set_interleave_mask(numa_get_mems_allowed()));
     print_thread_policy();
     MASK(numa_get_interleave_mask());
     CALL(numa_set_localalloc());
@@ -80,7 +89,6 @@ static void policies(void)
 
 static void running(void)
 {
-    MASK(numa_get_run_node_mask());
     INTEGER(numa_run_on_node(other_allowed_node()));
     print_affinity();
     INTEGER(numa_run_on_node(-1));
@@ -105,8 +113,11 @@ static const struct {
     const char *name;
     void (*make)(void);
 } calls[] = {
-    { "numa_available", available }, { "counts", counts },           { "sets", sets },         { "nodes-and-cpus", nodes_and_cpus },
-    { "policies", policies },        { "allocations", allocations }, { "running", running },   { "lists", node_lists },
+    { "numa_available", available }, { "counts", counts },
+    { "sets", sets },                { "nodes-and-cpus", nodes_and_cpus },
+    { "numa_distance", distance },   { "policies", policies },
+    { "allocations", allocations },  { "running", running },
+    { "lists", node_lists },         { "numa_get_run_node_mask", run_node_mask },
     { "data", data },                { NULL, NULL },
 };
 
