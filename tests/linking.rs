@@ -93,6 +93,64 @@ fn a_program_built_with_our_headers_runs_on_libnuma() {
     assert_eq!(run(&mut Command::new(&program)), OUTPUT);
 }
 
+/// Uses every name of libnuma's first version, as numacompat1.h gives them.
+const FIRST_VERSION_PROGRAM: &str = r#"
+#define NUMA_VERSION1_COMPATIBILITY
+#include <numa.h>
+#include <numaif.h>
+#include <stdio.h>
+
+static void show(const char *what, nodemask_t mask)
+{
+    printf("%s %lx %lx\n", what, mask.n[0], mask.n[1]);
+}
+
+int main(void)
+{
+    nodemask_t mask, other;
+    unsigned long cpus[1024 / sizeof(long)] = { 0 };
+    char *memory;
+
+    if (numa_available() < 0)
+        return 1;
+    nodemask_zero(&mask);
+    nodemask_zero(&other);
+    nodemask_set(&mask, 0);
+    nodemask_set(&mask, 100);
+    printf("%d %d %d\n", nodemask_isset(&mask, 100), nodemask_isset(&mask, 5), nodemask_isset(&mask, 12345));
+    nodemask_clr(&mask, 100);
+    nodemask_set(&other, 0);
+    printf("%d\n", nodemask_equal(&mask, &other));
+    show("all", numa_all_nodes);
+    show("none", numa_no_nodes);
+    numa_set_interleave_mask(&mask);
+    show("interleave", numa_get_interleave_mask());
+    numa_set_membind(&mask);
+    show("membind", numa_get_membind());
+    numa_bind(&mask);
+    printf("%d\n", numa_run_on_node_mask(&mask));
+    show("run", numa_get_run_node_mask());
+    memory = numa_alloc_interleaved_subset(8192, &mask);
+    numa_interleave_memory(memory, 8192, &mask);
+    numa_tonodemask_memory(memory, 8192, &mask);
+    memory[0] = 1;
+    numa_free(memory, 8192);
+    printf("%d %d\n", numa_node_to_cpus(0, cpus, sizeof(cpus)), (int)(cpus[0] & 1));
+    printf("%d\n", numa_sched_getaffinity(0, sizeof(cpus), cpus) > 0);
+    printf("%d\n", numa_sched_setaffinity(0, sizeof(cpus), cpus));
+    return 0;
+}
+"#;
+
+#[test]
+fn programs_of_libnumas_first_version_compile_and_run_as_with_libnuma() {
+    let folder = tempfile::tempdir().unwrap();
+    let theirs = run(&mut Command::new(compile_c(folder.path(), FIRST_VERSION_PROGRAM, &strings(&["-lnuma"]))));
+    assert!(theirs.lines().count() > 10, "{theirs}");
+    let program = compile_c(folder.path(), FIRST_VERSION_PROGRAM, &stage().pkg_config("numars", &[]));
+    assert_eq!(run(&mut with_libraries(&program, &stage().lib())), theirs);
+}
+
 #[test]
 fn preloading_the_flavour_keeps_libnuma_out_of_the_process() {
     let folder = tempfile::tempdir().unwrap();
