@@ -184,7 +184,9 @@ fn loading_is_silent_and_takes_a_handful_of_system_calls() {
         let load = load(&library);
         assert_eq!(load.output, "");
         // Two small files and one question; nothing that allocates (brk, mmap) or sets anything.
-        let names: Vec<&str> = load.system_calls.iter().map(|call| call.split('(').next().unwrap()).collect();
+        let mut names: Vec<&str> = load.system_calls.iter().map(|call| call.split('(').next().unwrap()).collect();
+        // A process in many groups has a longer /proc/self/status.
+        names.dedup();
         assert_eq!(names, ["openat", "read", "close", "openat", "read", "close", "sched_getaffinity"]);
         assert!(names.len() * 4 < theirs, "libnuma makes {theirs}");
     }

@@ -8,63 +8,50 @@ use core::cell::Cell;
 use core::ffi::c_ulong;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// A set that lives as long as the library, and the structure that shows it to C.
-///
-/// Its words are filled while the library is loaded, and by whichever call comes before that.
-#[repr(C)]
-struct ReadyMade<const WORDS: usize> {
-    mask: bitmask,
-    words: [Cell<Word>; WORDS],
-}
+/// The words of a set that lives as long as the library, which are filled while it is loaded, or by whichever call comes before.
+struct Words<const LENGTH: usize>([Cell<Word>; LENGTH]);
 
 // SAFETY: the words are written once, by `learn`, which writes the same values whoever comes first, and a program that changes
 // them is told not to by numa(3).
-unsafe impl<const WORDS: usize> Sync for ReadyMade<WORDS> {}
+unsafe impl<const LENGTH: usize> Sync for Words<LENGTH> {}
 
-const NODE_WORDS: usize = MOST_NODES / WORD_BITS;
-const CPU_WORDS: usize = MOST_CPUS / WORD_BITS;
-
+/// Defines a set, and its words apart from it, so that they take no room in the library's file.
 macro_rules! ready_made {
-    ($name:ident, $words:expr) => {
-        static mut $name: ReadyMade<{ $words }> = ReadyMade {
-            mask: bitmask {
-                size: ($words * WORD_BITS) as c_ulong,
-                // SAFETY: an address inside the static itself.
-                maskp: unsafe { (&raw mut $name.words).cast() },
-            },
-            words: [const { Cell::new(0) }; $words],
-        };
+    ($name:ident, $words:ident, $bits:expr) => {
+        static $words: Words<{ $bits / WORD_BITS }> = Words([const { Cell::new(0) }; $bits / WORD_BITS]);
+        static mut $name: bitmask =
+            bitmask { size: $bits as c_ulong, maskp: (&raw const $words).cast::<c_ulong>().cast_mut() };
     };
 }
 
-ready_made!(ALL_NODES, NODE_WORDS);
-ready_made!(NODES, NODE_WORDS);
-ready_made!(NO_NODES, NODE_WORDS);
-ready_made!(ALL_CPUS, CPU_WORDS);
+ready_made!(ALL_NODES, ALL_NODES_WORDS, MOST_NODES);
+ready_made!(NODES, NODES_WORDS, MOST_NODES);
+ready_made!(NO_NODES, NO_NODES_WORDS, MOST_NODES);
+ready_made!(ALL_CPUS, ALL_CPUS_WORDS, MOST_CPUS);
 
 /// The nodes on which the program could allocate memory when it was started. Not to be changed or freed.
 ///
 /// Follows numa(3). Valid at any time, also before numa_available().
 #[unsafe(no_mangle)]
-pub static mut numa_all_nodes_ptr: *mut bitmask = (&raw mut ALL_NODES).cast();
+pub static mut numa_all_nodes_ptr: *mut bitmask = &raw mut ALL_NODES;
 
 /// The nodes that the kernel has, with memory or without. Not to be changed or freed.
 ///
 /// Follows numa(3). Valid at any time, also before numa_available().
 #[unsafe(no_mangle)]
-pub static mut numa_nodes_ptr: *mut bitmask = (&raw mut NODES).cast();
+pub static mut numa_nodes_ptr: *mut bitmask = &raw mut NODES;
 
 /// The empty set of nodes. Not to be changed or freed.
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]
-pub static mut numa_no_nodes_ptr: *mut bitmask = (&raw mut NO_NODES).cast();
+pub static mut numa_no_nodes_ptr: *mut bitmask = &raw mut NO_NODES;
 
 /// The CPUs that the program could run on when it was started. Not to be changed or freed.
 ///
 /// Follows numa(3). Valid at any time, also before numa_available().
 #[unsafe(no_mangle)]
-pub static mut numa_all_cpus_ptr: *mut bitmask = (&raw mut ALL_CPUS).cast();
+pub static mut numa_all_cpus_ptr: *mut bitmask = &raw mut ALL_CPUS;
 
 /// The nodes that the kernel has, for programs written for libnuma's first version. Not to be changed.
 #[unsafe(no_mangle)]
@@ -88,21 +75,21 @@ fn learn() {
     errno::untouched(|| {
         let task_nodes = topology::task_nodes();
         let (nodes, cpus) = (topology::nodes(), topology::allowed_cpus());
-        TASK_NODES.store(task_nodes.bits().read().weight(), Ordering::Relaxed);
-        TASK_CPUS.store(cpus.bits().read().weight(), Ordering::Relaxed);
         let (most_nodes, most_cpus) = (topology::possible_nodes(), topology::possible_cpus());
-        // SAFETY: the statics live for ever; see `ReadyMade` for who else looks at them. The exported nodemask_t is reached by its
+        // SAFETY: the statics live for ever; see `Words` for who else looks at them. The exported nodemask_t is reached by its
         // symbol, which may lie in the program.
         unsafe {
             for (set, size, members) in [
-                ((&raw mut ALL_NODES).cast::<bitmask>(), most_nodes, task_nodes.bits()),
-                ((&raw mut NODES).cast(), most_nodes, nodes.bits()),
-                ((&raw mut NO_NODES).cast(), most_nodes, Nodes::new().bits()),
-                ((&raw mut ALL_CPUS).cast(), most_cpus.min(MOST_CPUS), cpus.bits()),
+                (&raw mut ALL_NODES, most_nodes, task_nodes.bits()),
+                (&raw mut NODES, most_nodes, nodes.bits()),
+                (&raw mut NO_NODES, most_nodes, Nodes::new().bits()),
+                (&raw mut ALL_CPUS, most_cpus.min(MOST_CPUS), cpus.bits()),
             ] {
                 (*set).size = size as c_ulong;
                 super::bitmask::write(set).copy_from(members.read());
             }
+            TASK_NODES.store(super::bitmask::read(&raw const ALL_NODES).weight(), Ordering::Relaxed);
+            TASK_CPUS.store(super::bitmask::read(&raw const ALL_CPUS).weight(), Ordering::Relaxed);
             let first_version =
                 core::slice::from_raw_parts((&raw const numa_all_nodes).cast(), super::bitmask::NODEMASK_WORDS);
             BitsMut::new(first_version, super::bitmask::NUMA_NUM_NODES).copy_from(nodes.bits().read());
@@ -178,11 +165,6 @@ pub(super) fn usable_nodes() -> Nodes {
 
 /// Whether `mask` is one of the sets above, which nobody may free.
 pub(super) fn is_ready_made(mask: *const bitmask) -> bool {
-    let ours: [*const bitmask; 4] = [
-        (&raw const ALL_NODES).cast(),
-        (&raw const NODES).cast(),
-        (&raw const NO_NODES).cast(),
-        (&raw const ALL_CPUS).cast(),
-    ];
+    let ours: [*const bitmask; 4] = [&raw const ALL_NODES, &raw const NODES, &raw const NO_NODES, &raw const ALL_CPUS];
     ours.contains(&mask)
 }

@@ -108,8 +108,8 @@ fn read_mems_allowed() -> MemsAllowed {
     let mut list = Field::new(0, b"Mems_allowed_list:");
     let (mut digits, nodes, mut ranges) = (0usize, Nodes::new(), List::default());
     files::read_in_chunks(c"/proc/self/status", &mut |chunk| {
-        mask.feed(chunk, |byte| digits += usize::from(byte.is_ascii_hexdigit()));
-        list.feed(chunk, |byte| add(ranges.byte(byte), nodes.bits()));
+        mask.feed(chunk, |value| digits += value.iter().filter(|byte| byte.is_ascii_hexdigit()).count());
+        list.feed(chunk, |value| value.iter().for_each(|&byte| add(ranges.byte(byte), nodes.bits())));
         !list.done()
     });
     add(ranges.end(), nodes.bits());
@@ -196,7 +196,9 @@ pub fn memory_of_node(node: usize) -> Option<Memory> {
     let mut readers = fields.map(|name| (Field::new(2, name), Numbers::default(), None));
     let complete = files::read_in_chunks(node_file(node, b"meminfo").as_c_str(), &mut |chunk| {
         for (field, numbers, kibibytes) in &mut readers {
-            field.feed(chunk, |byte| *kibibytes = kibibytes.or(numbers.byte(byte)));
+            field.feed(chunk, |value| {
+                *kibibytes = value.iter().fold(*kibibytes, |found, &byte| found.or(numbers.byte(byte)));
+            });
         }
         true
     });

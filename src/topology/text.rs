@@ -32,24 +32,24 @@ impl<'a> Field<'a> {
         if self.words_before == 0 { Place::Name(0) } else { Place::Before(self.words_before) }
     }
 
-    /// Takes the next piece of the text, and gives the bytes of it that belong to the field's value to `each`.
-    pub fn feed(&mut self, piece: &[u8], mut each: impl FnMut(u8)) {
+    /// Takes the next piece of the text, and gives what of it belongs to the field's value to `each`.
+    pub fn feed(&mut self, piece: &[u8], mut each: impl FnMut(&[u8])) {
         let mut rest = piece;
         loop {
-            if let Place::OtherLine = self.place {
-                // Most of a text is other lines: they are passed over quickly.
+            // Most of a text is other lines, and most of a line is value: both are passed over quickly.
+            if let Place::OtherLine | Place::Value = self.place {
                 let line_end = memory::position(b'\n', rest).unwrap_or(rest.len());
-                rest = rest.get(line_end..).unwrap_or_default();
+                let (line, behind) = rest.split_at_checked(line_end).unwrap_or_default();
+                if let Place::Value = self.place {
+                    each(line);
+                }
+                rest = behind;
             }
             let Some((&byte, behind)) = rest.split_first() else { return };
             rest = behind;
             self.place = match (self.place, byte) {
                 (Place::Done, _) => return,
-                (Place::Value, b'\n') => Place::Done,
-                (Place::Value, _) => {
-                    each(byte);
-                    Place::Value
-                }
+                (Place::Value, _) => Place::Done,
                 (_, b'\n') => self.line_start(),
                 (Place::Before(1), b' ') => Place::Name(0),
                 (Place::Before(left), b' ') => Place::Before(left - 1),
@@ -145,7 +145,7 @@ mod tests {
         let mut field = Field::new(words_before, name);
         let mut bytes = Vec::new();
         // However the text is cut.
-        text.chunks(text.len() % 7 + 1).for_each(|piece| field.feed(piece, |byte| bytes.push(byte)));
+        text.chunks(text.len() % 7 + 1).for_each(|piece| field.feed(piece, |value| bytes.extend_from_slice(value)));
         field.done().then(|| String::from_utf8(bytes).unwrap())
     }
 
