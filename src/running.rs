@@ -13,11 +13,6 @@ fn run_on(cpus: &Cpus) -> Result<(), Failed> {
     set_affinity(0, cpus.bits().read()).map_err(|_| SET_AFFINITY)
 }
 
-/// Runs the calling thread on the CPUs of `node`, of which there are some.
-pub fn run_on_node(node: usize) -> Result<(), Failed> {
-    run_on(&topology::cpus_of_nodes(|of| of == node))
-}
-
 /// Runs the calling thread on all CPUs again.
 pub fn run_anywhere() -> Result<(), Failed> {
     let all = Cpus::new();

@@ -187,7 +187,7 @@ pub extern "C" fn numa_pagesize() -> c_int {
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_distance(node1: c_int, node2: c_int) -> c_int {
     let (Ok(from), Ok(to)) = (usize::try_from(node1), usize::try_from(node2)) else { return 0 };
-    errno::untouched(|| topology::distance(from, to)).map_or(0, c_int::from)
+    topology::distance(from, to).map_or(0, c_int::from)
 }
 
 /// The CPUs of a node.

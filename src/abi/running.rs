@@ -26,7 +26,7 @@ pub(super) fn answer(outcome: Result<(), Failed>) -> c_int {
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_run_on_node(node: c_int) -> c_int {
     match usize::try_from(node) {
-        Ok(node) if sets::nodes().contains(node) => answer(running::run_on_node(node)),
+        Ok(node) if sets::nodes().contains(node) => answer(running::run_on_nodes(Nodes::of(node).bits().read())),
         Ok(node) if node < topology::possible_nodes() => {
             warn(Warning::NO_CPUS_FILE, c"Cannot read node cpumask from sysfs");
             errno::set(errno::ERANGE);

@@ -152,11 +152,10 @@ pub(super) fn all_cpus() -> Bits<'static> {
 /// The nodes that the program can name: those of [`all_nodes`], and those without memory whose CPUs it could run on when it was
 /// started.
 pub(super) fn usable_nodes() -> Nodes {
-    let usable = topology::nodes_with_memory();
-    let with_cpus = topology::cpus_of_nodes(|node| !usable.bits().read().contains(node));
+    let (usable, with_memory) = (Nodes::new(), topology::nodes_with_memory());
     usable.bits().copy_from(all_nodes());
-    for cpu in with_cpus.bits().read().iter().filter(|&cpu| all_cpus().contains(cpu)) {
-        if let Some(node) = topology::node_of_cpu(cpu) {
+    for node in all_cpus().iter().filter_map(topology::node_of_cpu) {
+        if !with_memory.bits().read().contains(node) {
             usable.bits().set(node);
         }
     }

@@ -97,11 +97,6 @@ pub fn set_memory_policy(
     mbind(start as *mut c_void, length as c_ulong, mode, nodes.as_ptr().cast(), bits as c_ulong + 1, flags)
 }
 
-/// set_mempolicy_home_node(2): 0, or -1 with errno.
-pub fn set_home_node(start: usize, length: usize, node: usize) -> c_long {
-    system_call!(SYS_set_mempolicy_home_node, start, length, node, 0 as c_long)
-}
-
 fn bits_of(mask: &[Cell<usize>]) -> c_ulong {
     size_of_val(mask) as c_ulong * 8
 }
