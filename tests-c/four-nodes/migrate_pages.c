@@ -7,17 +7,7 @@
 #include "pages.h"
 #include "surroundings.h"
 
-enum { COUNT = 8, MASK_BITS = 8 * sizeof(unsigned long) };
-
-static unsigned long mask(int node)
-{
-    return 1UL << node;
-}
-
-static long migrate(pid_t pid, unsigned long from, unsigned long to)
-{
-    return migrate_pages(pid, MASK_BITS, &from, &to);
-}
+enum { COUNT = 8 };
 
 START_TEST(all_pages_on_the_old_node_arrive_on_the_new_one)
 {

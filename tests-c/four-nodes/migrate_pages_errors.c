@@ -8,17 +8,7 @@
 #include "pages.h"
 #include "surroundings.h"
 
-enum { KTHREADD = 2, MASK_BITS = 8 * sizeof(unsigned long) };
-
-static unsigned long mask(int node)
-{
-    return 1UL << node;
-}
-
-static long migrate(pid_t pid, unsigned long from, unsigned long to)
-{
-    return migrate_pages(pid, MASK_BITS, &from, &to);
-}
+enum { KTHREADD = 2 };
 
 START_TEST(a_process_of_another_user_is_eperm)
 {

@@ -4,7 +4,7 @@
 #include "harness.h"
 #include "pages.h"
 
-enum { COUNT = 12, MASK_BITS = 8 * sizeof(unsigned long) };
+enum { COUNT = 12 };
 
 /* Touches without any policy of the process, unlike touch_pages. */
 static void write_pages(char *pages)

@@ -4,7 +4,7 @@
 #include "harness.h"
 #include "pages.h"
 
-enum { MEMORY_ONLY = 2, COUNT = 32, MASK_BITS = 8 * sizeof(unsigned long) };
+enum { MEMORY_ONLY = 2, COUNT = 32 };
 
 START_TEST(pages_move_there_and_back)
 {

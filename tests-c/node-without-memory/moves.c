@@ -8,7 +8,7 @@
 #include "pages.h"
 #include "surroundings.h"
 
-enum { WITHOUT_MEMORY = 3, MASK_BITS = 8 * sizeof(unsigned long) };
+enum { WITHOUT_MEMORY = 3 };
 
 START_TEST(move_pages_to_it_is_enodev)
 {

@@ -153,3 +153,13 @@ bool is_transparent_huge_page(const void *address)
     fclose(maps);
     return found;
 }
+
+unsigned long mask(int node)
+{
+    return 1UL << node;
+}
+
+long migrate(pid_t pid, unsigned long from, unsigned long to)
+{
+    return migrate_pages(pid, MASK_BITS, &from, &to);
+}

@@ -57,6 +57,11 @@ int node_of_pid(pid_t pid, const void *page);
 /* The status that a request to move this one page gives; the request itself must succeed. */
 int move_one(void *page, int node, int flags);
 
+/* migrate_pages with masks of one word, of which `mask` makes the bit of a node. */
+enum { MASK_BITS = 8 * sizeof(unsigned long) };
+unsigned long mask(int node);
+long migrate(pid_t pid, unsigned long from, unsigned long to);
+
 /* How many of these pages are on the node? */
 size_t count_on_node(const char *start, size_t count, int node);
 
