@@ -64,9 +64,11 @@ $(BUILD)/exports.txt: libnumars.map Makefile
 	@mkdir -p $(BUILD)
 	@printf '%s\n' $(EXPORTS) > $@
 
-# For the archive: nothing shows but the interface.
+# For the archive: nothing shows but the interface. A static program has getaddrinfo(3) if it uses it itself: the linker warns
+# of everyone who brings it in.
 $(BUILD)/numars.o: $(BUILD)/all.o $(BUILD)/exports.txt
-	@$(OBJCOPY) --keep-global-symbols=$(BUILD)/exports.txt $(addprefix --weaken-symbol=,$(WEAK)) $< $@
+	@$(OBJCOPY) --keep-global-symbols=$(BUILD)/exports.txt $(addprefix --weaken-symbol=,$(WEAK) getaddrinfo freeaddrinfo) \
+		$< $@
 
 # For the shared libraries: the older forms too, under their versions.
 $(BUILD)/shared.o: $(BUILD)/all.o $(BUILD)/exports.txt
@@ -82,10 +84,20 @@ $(BUILD)/libnumars.a: $(BUILD)/numars.o
 COMPACT := -Wl,-z,noseparate-code
 COMPACT := $(shell echo 'int x;' | $(CC) -shared -x c - -o /dev/null $(COMPACT) $(LDFLAGS) 2>/dev/null && echo $(COMPACT))
 
+# What stays open for a program to put its own in place of it: the data, which a program may have copies of, and the two functions
+# that numa(3) says so of. All else is found while linking, not each time the library is loaded. Not so with mold, which would
+# take the versions of these symbols away.
+OPEN := numa_error numa_warn numa_all_cpus_ptr numa_all_nodes numa_all_nodes_ptr numa_exit_on_error numa_exit_on_warn \
+	numa_fail_alloc_on_error numa_no_nodes numa_no_nodes_ptr numa_nodes_ptr
+KEEP_OPEN := $(shell $(CC) $(LDFLAGS) -Wl,--version 2>/dev/null | grep -q mold || echo -Wl,--dynamic-list=$(BUILD)/open.txt)
+$(BUILD)/open.txt: Makefile
+	@mkdir -p $(BUILD)
+	@printf '{ %s };\n' '$(OPEN:=;)' > $@
+
 # Two flavours: a preloaded library replaces libnuma.so.1 only under that SONAME.
-$(BUILD)/lib%.so.$(SOVERSION): $(BUILD)/shared.o libnumars.map
+$(BUILD)/lib%.so.$(SOVERSION): $(BUILD)/shared.o $(BUILD)/open.txt libnumars.map
 	$(CC) $(CFLAGS) -shared -o $@ $< -Wl,-soname,lib$*.so.1 -Wl,--version-script=libnumars.map -Wl,--gc-sections \
-		-Wl,-z,relro -Wl,-z,now -Wl,-z,defs -Wl,-O1 $(COMPACT) $(LDFLAGS)
+		$(KEEP_OPEN) -Wl,-z,relro -Wl,-z,now -Wl,-z,defs -Wl,-O1 $(COMPACT) $(LDFLAGS)
 	ln -sf lib$*.so.$(SOVERSION) $(BUILD)/lib$*.so.1
 	ln -sf lib$*.so.1 $(BUILD)/lib$*.so
 

@@ -291,6 +291,10 @@ int numa_parse_bitmap(char *line,
 /**
  * Reads a list of nodes: 1-5,7,10 or all; !4-5 is all others, +0-3 counts among the nodes that the program may use.
  *
+ * The last element may be a device, which stands for the node that it is near: netdev:eth0 and block:sda by the names that the
+ * kernel gives them, file:/var/lib by a file on it, pci:0000:00:1f.2 by its address, ip:192.0.2.1 or ip:name by a host that is
+ * reached through it.
+ *
  * @param string  the list; empty: no nodes
  * @return a set, to be given back with numa_bitmask_free(); NULL if the list is none or names a node that the program could
  *         not use when it was started, which numa_warn() tells, or with errno ENOMEM

@@ -39,6 +39,7 @@ impl<'a> Bits<'a> {
     }
 
     /// Which bits of the word at `index` belong to the set.
+    #[inline(always)]
     fn within(self, index: usize) -> Word {
         match self.length.saturating_sub(index.saturating_mul(WORD_BITS)) {
             0 => 0,
@@ -48,6 +49,7 @@ impl<'a> Bits<'a> {
     }
 
     /// The word at `index`, with 0 for the bits beyond the set.
+    #[inline(always)]
     pub fn word(self, index: usize) -> Word {
         self.words.get(index).map_or(0, Cell::get) & self.within(index)
     }
@@ -70,15 +72,8 @@ impl<'a> Bits<'a> {
     }
 
     /// The bits that are set, in order.
-    pub fn iter(self) -> impl Iterator<Item = usize> {
-        self.words().enumerate().flat_map(|(index, word)| {
-            let mut left = word;
-            core::iter::from_fn(move || {
-                let bit = (left != 0).then_some(left.trailing_zeros() as usize)?;
-                left &= left - 1;
-                Some(index * WORD_BITS + bit)
-            })
-        })
+    pub fn iter(self) -> Members<'a> {
+        Members { bits: self, next: 0 }
     }
 
     /// Whether no bit is set.
@@ -96,6 +91,32 @@ impl<'a> Bits<'a> {
     pub fn equals(self, other: Bits) -> bool {
         let longer = self.words().len().max(other.words().len());
         (0..longer).all(|index| self.word(index) == other.word(index))
+    }
+}
+
+/// The bits of a set that are set, in order. A program may change the set meanwhile.
+pub struct Members<'a> {
+    bits: Bits<'a>,
+    /// Where to go on.
+    next: usize,
+}
+
+impl Iterator for Members<'_> {
+    type Item = usize;
+
+    // In one place for all: it is called from everywhere.
+    #[inline(never)]
+    fn next(&mut self) -> Option<usize> {
+        while self.next < self.bits.length() {
+            let word = self.bits.word(self.next / WORD_BITS) >> (self.next % WORD_BITS);
+            if word != 0 {
+                let member = self.next + word.trailing_zeros() as usize;
+                self.next = member + 1;
+                return Some(member);
+            }
+            self.next = (self.next / WORD_BITS + 1) * WORD_BITS;
+        }
+        None
     }
 }
 

@@ -13,6 +13,7 @@
 
 pub mod abi;
 mod bits;
+mod flag;
 mod lists;
 mod migration;
 mod os;

@@ -1,10 +1,12 @@
 //! The lists of nodes and CPUs that people write: `1-5,7,10`, `!4-5`, `+0-3`, `all`.
 //!
-//! A list is one or more elements with commas between them: a number, a range of two, or `all`, which comes last. A `!` before
+//! A list is one or more elements with commas between them: a number, a range of two, or `all`, which comes last; a list of
+//! nodes may end with a device, such as `netdev:eth0`, which stands for its node. A `!` before
 //! the list stands for all there are except those in it; from a `+` before an element on, numbers count among those that may be
 //! named. Numbers are written as in C: decimal, octal with a leading 0, hexadecimal with 0x.
 
 use crate::bits::{Bits, BitsMut, WORD_BITS};
+use crate::topology::{Device, Unknown};
 
 /// Why a list is refused. Each holds the rest of the list, from where it went wrong.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,6 +19,8 @@ pub enum Refusal<'a> {
     OutOfRange { number: i64, rest: &'a [u8] },
     /// The same, at the end of a range.
     EndOutOfRange { number: i64, rest: &'a [u8] },
+    /// The node of a device is not known, or there is no such device.
+    Device(Unknown, &'a [u8]),
     /// There is something else behind a number than a comma, a range or the end.
     Trailing,
 }
@@ -32,8 +36,11 @@ pub struct Names<'a> {
     pub end: usize,
 }
 
+/// Reads the text of a device.
+pub type ReadDevice<'a> = dyn Fn(&'a [u8]) -> Device<'a, [u8]> + 'a;
+
 /// Puts what `list` names into `named`.
-pub fn parse<'a>(list: &'a [u8], names: Names, named: BitsMut) -> Result<(), Refusal<'a>> {
+pub fn parse<'a>(list: &'a [u8], names: Names, device: &ReadDevice<'a>, named: BitsMut) -> Result<(), Refusal<'a>> {
     named.fill(false);
     let (inverted, mut rest) = after(list, b'!');
     let mut relative = false;
@@ -42,6 +49,14 @@ pub fn parse<'a>(list: &'a [u8], names: Names, named: BitsMut) -> Result<(), Ref
         relative |= plus;
         if element == b"all" {
             names.all.iter().for_each(|number| named.set(number));
+            break;
+        }
+        if let Some((name, node)) = device(element) {
+            let node = node.map_err(|unknown| Refusal::Device(unknown, name))?;
+            if !names.may.contains(node) {
+                return Err(Refusal::OutOfRange { number: node as i64, rest: element });
+            }
+            named.set(node);
             break;
         }
         // The number that is meant, if it may be named.
@@ -157,7 +172,7 @@ fn digit(byte: u8) -> Option<u32> {
 }
 
 /// Reads one to eight hexadecimal digits.
-fn hexadecimal(digits: &[u8]) -> Option<u32> {
+pub fn hexadecimal(digits: &[u8]) -> Option<u32> {
     if digits.is_empty() || digits.len() > 8 {
         return None;
     }
@@ -181,8 +196,19 @@ mod tests {
         let (allowed, named) = (BitsMut::new(&may_words, ROOM), BitsMut::new(&named_words, ROOM));
         may.iter().for_each(|&number| allowed.set(number));
         let names = Names { may: allowed.read(), all: allowed.read(), end: 12 };
-        parse(list.as_bytes(), names, named)?;
+        parse(list.as_bytes(), names, &device, named)?;
         Ok(named.read().iter().collect())
+    }
+
+    /// A machine with two devices.
+    fn device(text: &[u8]) -> Device<'_, [u8]> {
+        let name = text.strip_prefix(b"dev:")?;
+        let node = match name {
+            b"five" => Ok(5),
+            b"seven, eight" => Ok(7),
+            _ => Err(Unknown::NoHost),
+        };
+        Some((name, node))
     }
 
     fn bitmap(text: &str, room: usize) -> Option<Vec<usize>> {
@@ -230,11 +256,28 @@ mod tests {
         let words = [4, 0b1011, 0b0011].map(|word| [Cell::new(word as Word)]);
         let [named, may, all] = words.each_ref().map(|words| BitsMut::new(words, 4));
         let names = Names { may: may.read(), all: all.read(), end: 4 };
-        assert_eq!(parse(b"all", names, named), Ok(()));
+        assert_eq!(parse(b"all", names, &|_| None, named), Ok(()));
         assert!(named.read().iter().eq([0, 1]));
-        assert_eq!(parse(b"3", names, named), Ok(()));
+        assert_eq!(parse(b"3", names, &|_| None, named), Ok(()));
         assert!(named.read().iter().eq([3]));
-        assert!(parse(b"+2", names, named).is_err());
+        assert!(parse(b"+2", names, &|_| None, named).is_err());
+    }
+
+    #[test]
+    fn a_device_at_the_end_of_a_list_stands_for_its_node() {
+        assert_eq!(named("dev:five", &MAY), Ok(vec![5]));
+        assert_eq!(named("0-1,dev:five", &MAY), Ok(vec![0, 1, 5]));
+        assert_eq!(named("+dev:five", &MAY), Ok(vec![5]));
+        assert_eq!(named("!dev:five", &MAY), Ok(vec![0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11]));
+    }
+
+    #[test]
+    fn the_name_of_a_device_is_all_the_rest_and_must_be_of_a_node_that_may_be_named() {
+        assert_eq!(named("dev:five,0", &MAY), Err(Refusal::Device(Unknown::NoHost, b"five,0")));
+        assert_eq!(named("0,dev:", &MAY), Err(Refusal::Device(Unknown::NoHost, b"")));
+        let rest = b"dev:seven, eight";
+        assert_eq!(named("0,dev:seven, eight", &MAY), Err(Refusal::OutOfRange { number: 7, rest }));
+        assert_eq!(named("0-dev:five", &MAY), Err(Refusal::Missing(b"dev:five")));
     }
 
     #[test]

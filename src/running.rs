@@ -10,7 +10,7 @@ const SET_AFFINITY: Failed = Failed(c"numa_sched_setaffinity_v2_int() failed");
 
 /// Runs the calling thread on `cpus`.
 fn run_on(cpus: &Cpus) -> Result<(), Failed> {
-    set_affinity(0, cpus.bits().read()).map_err(|_| SET_AFFINITY)
+    set_affinity(0, cpus).map_err(|_| SET_AFFINITY)
 }
 
 /// Runs the calling thread on all CPUs again.
@@ -32,6 +32,6 @@ pub fn affinity(pid: i32, cpus: BitsMut) -> Result<usize, ()> {
 }
 
 /// Sets the affinity of a thread (0: the calling one); an error with errno.
-pub fn set_affinity(pid: i32, cpus: Bits) -> Result<(), ()> {
-    if kernel::sched_setaffinity(pid, cpus.storage()) < 0 { Err(()) } else { Ok(()) }
+pub fn set_affinity(pid: i32, cpus: &Cpus) -> Result<(), ()> {
+    if kernel::sched_setaffinity(pid, cpus.words()) < 0 { Err(()) } else { Ok(()) }
 }

@@ -6,18 +6,19 @@ use super::sets;
 use crate::bits::BitsMut;
 use crate::lists::{self, Names, Refusal};
 use crate::os::memory::configured_cpus;
-use crate::topology::{self, Cpus, Nodes};
+use crate::topology::{self, Cpus, Device, Kind, Nodes, Unknown};
 use core::ffi::{CStr, c_char, c_int};
 use core::ptr::null_mut;
 
 /// Makes the set of `size` bits that `list` names; where it is refused, tells `refused` why and makes none. `named` is room for
-/// the set.
+/// the set, and `device` finds the node of a device, if it may be named.
 ///
 /// # Safety
 /// `list` is NULL or a string.
 unsafe fn parse(
     list: *const c_char,
     names: Names,
+    device: fn(&CStr) -> Device<CStr>,
     named: BitsMut,
     size: usize,
     refused: impl FnOnce(Refusal),
@@ -27,8 +28,13 @@ unsafe fn parse(
     }
     // SAFETY: as the caller promises.
     let list = unsafe { CStr::from_ptr(list) }.to_bytes();
+    let device = |rest: &[u8]| {
+        // SAFETY: the rest of a string is a string.
+        let found = device(unsafe { CStr::from_ptr(rest.as_ptr().cast()) });
+        found.map(|(name, node)| (name.to_bytes(), node))
+    };
     if !list.is_empty()
-        && let Err(refusal) = lists::parse(list, names, named)
+        && let Err(refusal) = lists::parse(list, names, &device, named)
     {
         refused(refusal);
         return null_mut();
@@ -49,7 +55,7 @@ unsafe fn parse_nodes(list: *const c_char, names: Names) -> *mut bitmask {
     // SAFETY: as the caller promises; each format takes the one argument behind it, and the rest of a string is a string.
     unsafe {
         let size = topology::possible_nodes();
-        parse(list, names, Nodes::new().bits(), size, |refusal| match refusal {
+        parse(list, names, topology::device, Nodes::new().bits(), size, |refusal| match refusal {
             Refusal::Unparseable(rest) => {
                 warn_with(Warning::NODE_LIST, c"unparseable node description `%s'\n", rest.as_ptr())
             }
@@ -60,8 +66,28 @@ unsafe fn parse_nodes(list: *const c_char, names: Names) -> *mut bitmask {
             Refusal::EndOutOfRange { number, .. } => {
                 warn_with(Warning::NODE_LIST, c"node argument %ld out of range\n", number)
             }
+            Refusal::Device(unknown, name) => {
+                let (warning, format) = unknown_device(unknown);
+                warn_with(warning, format, name.as_ptr())
+            }
             Refusal::Trailing => {}
         })
+    }
+}
+
+/// How to tell that the node of a device is not known: the format takes the device's name.
+fn unknown_device(unknown: Unknown) -> (Warning, &'static CStr) {
+    match unknown {
+        Unknown::Illegal => (Warning::ILLEGAL_NAME, c"Illegal characters in `%s' specification"),
+        Unknown::NoPciAddress => (Warning::PCI_ADDRESS, c"Cannot parse PCI device `%s'"),
+        Unknown::NoFile => (Warning::NO_FILE, c"Cannot stat file %s"),
+        Unknown::NoBlockDevice => (Warning::NO_BLOCK_DEVICE, c"Cannot find block device in sysfs for `%s'"),
+        Unknown::NoHost => (Warning::NO_HOST, c"Cannot resolve %s"),
+        Unknown::NoNode(Kind::Network) => (Warning::NO_NODE, c"Cannot read node mask for net device `%s'"),
+        Unknown::NoNode(Kind::Block) => (Warning::NO_NODE, c"Cannot read node mask for block device `%s'"),
+        Unknown::NoNode(Kind::Pci) => (Warning::NO_NODE, c"Cannot read node mask for  device `%s'"),
+        Unknown::Nowhere(Kind::Network) => (Warning::NOWHERE, c"Kernel does not know node mask for net device `%s'"),
+        Unknown::Nowhere(_) => (Warning::NOWHERE, c"Kernel does not know node mask for device `%s'"),
     }
 }
 
@@ -73,19 +99,26 @@ unsafe fn parse_cpus(list: *const c_char, names: Names) -> *mut bitmask {
     // SAFETY: as the caller promises; each format takes the one argument behind it, and the rest of a string is a string.
     unsafe {
         let size = topology::possible_cpus();
-        parse(list, names, Cpus::new().bits(), size, |refusal| match refusal {
-            Refusal::Unparseable(rest) => {
-                warn_with(Warning::CPU_LIST, c"unparseable cpu description `%s'\n", rest.as_ptr())
-            }
-            Refusal::Missing(rest) => warn_with(Warning::CPU_LIST, c"missing cpu argument %s\n", rest.as_ptr()),
-            Refusal::OutOfRange { rest, .. } => {
-                warn_with(Warning::CPU_LIST, c"cpu argument %s is out of range\n", rest.as_ptr())
-            }
-            Refusal::EndOutOfRange { rest, .. } => {
-                warn_with(Warning::CPU_LIST, c"cpu argument %s out of range\n", rest.as_ptr())
-            }
-            Refusal::Trailing => {}
-        })
+        parse(
+            list,
+            names,
+            |_| None,
+            Cpus::new().bits(),
+            size,
+            |refusal| match refusal {
+                Refusal::Unparseable(rest) => {
+                    warn_with(Warning::CPU_LIST, c"unparseable cpu description `%s'\n", rest.as_ptr())
+                }
+                Refusal::Missing(rest) => warn_with(Warning::CPU_LIST, c"missing cpu argument %s\n", rest.as_ptr()),
+                Refusal::OutOfRange { rest, .. } => {
+                    warn_with(Warning::CPU_LIST, c"cpu argument %s is out of range\n", rest.as_ptr())
+                }
+                Refusal::EndOutOfRange { rest, .. } => {
+                    warn_with(Warning::CPU_LIST, c"cpu argument %s out of range\n", rest.as_ptr())
+                }
+                Refusal::Device(..) | Refusal::Trailing => {}
+            },
+        )
     }
 }
 
@@ -110,6 +143,10 @@ pub unsafe extern "C" fn numa_parse_bitmap(line: *mut c_char, mask: *mut bitmask
 }
 
 /// Reads a list of nodes: 1-5,7,10 or all; !4-5 is all others, +0-3 counts among the nodes that the program may use.
+///
+/// The last element may be a device, which stands for the node that it is near: netdev:eth0 and block:sda by the names that the
+/// kernel gives them, file:/var/lib by a file on it, pci:0000:00:1f.2 by its address, ip:192.0.2.1 or ip:name by a host that is
+/// reached through it.
 ///
 /// @param string  the list; empty: no nodes
 /// @return a set, to be given back with numa_bitmask_free(); NULL if the list is none or names a node that the program could

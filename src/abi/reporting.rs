@@ -76,6 +76,13 @@ impl Warning {
     pub(super) const CPU_LIST: Warning = Warning(9);
     pub(super) const NO_CPUS_FILE: Warning = Warning(6);
     pub(super) const NODE_NOT_ALLOWED: Warning = Warning(6);
+    pub(super) const NO_FILE: Warning = Warning(11);
+    pub(super) const NO_BLOCK_DEVICE: Warning = Warning(15);
+    pub(super) const NO_HOST: Warning = Warning(19);
+    pub(super) const PCI_ADDRESS: Warning = Warning(23);
+    pub(super) const NOWHERE: Warning = Warning(25);
+    pub(super) const NO_NODE: Warning = Warning(26);
+    pub(super) const ILLEGAL_NAME: Warning = Warning(28);
 }
 
 /// Calls numa_warn() with a text, which has no conversions.

@@ -8,7 +8,7 @@ use crate::bits::Bits;
 use crate::os::errno;
 use crate::policy::Failed;
 use crate::running;
-use crate::topology::{self, Nodes};
+use crate::topology::{self, Cpus, Nodes};
 use core::ffi::c_int;
 
 /// 0, or -1: the kernel has set errno.
@@ -153,6 +153,8 @@ pub unsafe extern "C" fn numa_sched_getaffinity(pid: c_int, mask: *mut bitmask) 
 /// mask is NULL or a valid struct bitmask.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_sched_setaffinity(pid: c_int, mask: *mut bitmask) -> c_int {
-    // SAFETY: as the caller promises.
-    running::set_affinity(pid, unsafe { read(mask) }).map_or(-1, |()| 0)
+    let cpus = Cpus::new();
+    // Of the last word, only what belongs to the set. SAFETY: as the caller promises.
+    cpus.bits().copy_from(unsafe { read(mask) });
+    running::set_affinity(pid, &cpus).map_or(-1, |()| 0)
 }

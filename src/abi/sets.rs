@@ -2,11 +2,12 @@
 
 use super::bitmask::{bitmask, nodemask_t};
 use crate::bits::{Bits, BitsMut, WORD_BITS, Word};
+use crate::flag::Flag;
 use crate::os::errno;
 use crate::topology::{self, MOST_CPUS, MOST_NODES, Nodes};
 use core::cell::Cell;
 use core::ffi::c_ulong;
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 /// The words of a set that lives as long as the library, which are filled while it is loaded, or by whichever call comes before.
 struct Words<const LENGTH: usize>([Cell<Word>; LENGTH]);
@@ -61,7 +62,7 @@ pub static mut numa_all_nodes: nodemask_t = nodemask_t { n: [0; super::bitmask::
 #[unsafe(no_mangle)]
 pub static mut numa_no_nodes: nodemask_t = nodemask_t { n: [0; super::bitmask::NODEMASK_WORDS] };
 
-static LEARNT: AtomicBool = AtomicBool::new(false);
+static LEARNT: Flag = Flag::new();
 
 /// How many nodes and CPUs the program could use when it was started, whatever it puts into the sets later.
 static TASK_NODES: AtomicUsize = AtomicUsize::new(0);
@@ -69,7 +70,7 @@ static TASK_CPUS: AtomicUsize = AtomicUsize::new(0);
 
 /// Fills the sets, unless that was done.
 fn learn() {
-    if LEARNT.load(Ordering::Acquire) {
+    if LEARNT.is_on() {
         return;
     }
     errno::untouched(|| {
@@ -95,7 +96,7 @@ fn learn() {
             BitsMut::new(first_version, super::bitmask::NUMA_NUM_NODES).copy_from(nodes.bits().read());
         }
     });
-    LEARNT.store(true, Ordering::Release);
+    LEARNT.put(true);
 }
 
 /// The loader calls what it finds here before the program's own constructors.

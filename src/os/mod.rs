@@ -5,4 +5,5 @@ pub mod errno;
 pub mod files;
 pub mod kernel;
 pub mod memory;
+pub mod network;
 pub mod process;

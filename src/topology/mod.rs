@@ -1,13 +1,16 @@
 //! What the kernel and the machine have: the nodes, their CPUs, distances and sizes, and what of it this task may use.
 
+mod devices;
 mod text;
 
 use crate::bits::{BitsMut, WORD_BITS, Word};
+use crate::flag::Flag;
 use crate::os::files::{self, Path};
 use crate::os::{errno, kernel};
 use core::cell::Cell;
 use core::num::NonZeroUsize;
-use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicU16, Ordering};
+pub use devices::{Device, Kind, Unknown, device};
 use once_cell::race::OnceNonZeroUsize;
 use text::{Field, List, Numbers};
 
@@ -85,14 +88,21 @@ fn add(range: Option<(u64, u64)>, set: BitsMut) {
     }
 }
 
+/// The folder of /sys that tells of nodes.
+const NODES: &[u8] = b"/sys/devices/system/node/";
+
 /// A file that tells of all nodes.
 fn nodes_file(name: &[u8]) -> Path {
-    Path::new(b"/sys/devices/system/node/").text(name)
+    let mut path = Path::new(NODES);
+    path.text(name);
+    path
 }
 
 /// A file that tells of one node.
 fn node_file(node: usize, name: &[u8]) -> Path {
-    nodes_file(b"node").number(node).text(b"/").text(name)
+    let mut path = Path::new(NODES);
+    path.text(b"node").decimal(node).text(b"/").text(name);
+    path
 }
 
 /// What /proc/self/status tells of the nodes that this task may use.
@@ -147,23 +157,24 @@ pub fn allowed_nodes() -> Option<Nodes> {
 
 /// The size of the kernel's cpumask_t in bits: as much as sched_getaffinity(2) fills.
 pub fn possible_cpus() -> usize {
-    POSSIBLE_CPUS.get().unwrap_or_else(|| ask_affinity().1).get()
+    POSSIBLE_CPUS.get().unwrap_or_else(|| ask_affinity(&Cpus::new())).get()
 }
 
 static POSSIBLE_CPUS: OnceNonZeroUsize = OnceNonZeroUsize::new();
 
 /// The CPUs that the calling thread may run on.
 pub fn allowed_cpus() -> Cpus {
-    ask_affinity().0
+    let cpus = Cpus::new();
+    ask_affinity(&cpus);
+    cpus
 }
 
 /// Asks for the CPUs of the calling thread, and learns the size of the kernel's cpumask_t on the way.
-fn ask_affinity() -> (Cpus, NonZeroUsize) {
-    let cpus = Cpus::new();
+fn ask_affinity(cpus: &Cpus) -> NonZeroUsize {
     let filled = errno::untouched(|| kernel::sched_getaffinity(0, &cpus.0));
     let bits = usize::try_from(filled).unwrap_or(0).saturating_mul(8);
     let size = NonZeroUsize::new(bits).unwrap_or(const { NonZeroUsize::new(USUAL_CPUS).unwrap() });
-    (cpus, POSSIBLE_CPUS.get_or_init(|| size))
+    POSSIBLE_CPUS.get_or_init(|| size)
 }
 
 /// The nodes that the kernel has, with memory or without; node 0 where it does not say.
@@ -257,11 +268,11 @@ fn read_distances(node: usize, mut each: impl FnMut(usize, u8)) {
 static NODE_OF_CPU: [AtomicU16; MOST_CPUS] = [const { AtomicU16::new(0) }; MOST_CPUS];
 
 /// Whether [`NODE_OF_CPU`] has been filled.
-static CPUS_KNOWN: AtomicBool = AtomicBool::new(false);
+static CPUS_KNOWN: Flag = Flag::new();
 
 /// Reads the CPUs of all nodes, unless that was done.
 fn know_cpus() {
-    if CPUS_KNOWN.load(Ordering::Acquire) {
+    if CPUS_KNOWN.is_on() {
         return;
     }
     let with_node = Cpus::new();
@@ -280,12 +291,12 @@ fn know_cpus() {
             place.store(0, Ordering::Relaxed);
         }
     }
-    CPUS_KNOWN.store(true, Ordering::Release);
+    CPUS_KNOWN.put(true);
 }
 
 /// Reads the CPUs of the nodes anew when they are next asked for: CPUs may have gone or come.
 pub fn forget_cpus() {
-    CPUS_KNOWN.store(false, Ordering::Release);
+    CPUS_KNOWN.put(false);
 }
 
 /// The node that `cpu` belongs to.

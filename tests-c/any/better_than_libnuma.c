@@ -1,6 +1,7 @@
 /* Where this library differs from libnuma on purpose. These tests fail on libnuma. */
 #include <limits.h>
 #include <numa.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 
@@ -181,6 +182,22 @@ START_TEST(bits_after_the_last_are_not_read)
 }
 END_TEST
 
+START_TEST(bits_after_the_last_are_no_cpus_to_run_on)
+{
+    const int cpu = sched_getcpu();
+    unsigned long words[2] = { 0, 0 };
+    struct bitmask set = { .size = (unsigned)cpu % 64 + 1, .maskp = words }, *affinity = numa_allocate_cpumask();
+    /* A set that ends in the word of this CPU, behind it, and has all bits of that word after it. */
+    require(cpu < 64);
+    words[0] = ~0UL << cpu;
+    assert_returns(numa_sched_setaffinity(0, &set), 0);
+    ck_assert_int_gt(numa_sched_getaffinity(0, affinity), 0);
+    ck_assert_uint_eq(numa_bitmask_weight(affinity), 1);
+    ck_assert_int_eq(numa_bitmask_isbitset(affinity, (unsigned)cpu), 1);
+    numa_bitmask_free(affinity);
+}
+END_TEST
+
 static void warn_with_exit_asked_for(void)
 {
     numa_exit_on_warn = 1;
@@ -228,6 +245,7 @@ int main(void)
         a_set_too_large_for_the_memory_is_enomem,
         bits_after_the_last_are_not_written,
         bits_after_the_last_are_not_read,
+        bits_after_the_last_are_no_cpus_to_run_on,
         numa_exit_on_warn_is_honoured,
         no_warning_is_lost_to_another_number,
         NULL });

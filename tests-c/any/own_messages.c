@@ -1,6 +1,9 @@
 /* A program may define numa_error and numa_warn itself, and then everybody uses its definitions. */
+#include <dirent.h>
 #include <dlfcn.h>
+#include <malloc.h>
 #include <numa.h>
+#include <setjmp.h>
 #include <stdint.h>
 
 #include "harness.h"
@@ -8,15 +11,22 @@
 static char *last_error;
 static int last_warning;
 
+/* Where the functions below go instead of returning, if the test says so. */
+static jmp_buf *way_out;
+
 void numa_error(char *where)
 {
     last_error = where;
+    if (way_out != NULL)
+        longjmp(*way_out, 1);
 }
 
 void numa_warn(int number, char *where, ...)
 {
     (void)where;
     last_warning = number;
+    if (way_out != NULL)
+        longjmp(*way_out, 1);
 }
 
 START_TEST(the_programs_own_numa_error_is_called)
@@ -54,6 +64,57 @@ START_TEST(the_library_works_beside_them)
 }
 END_TEST
 
+static size_t open_files(void)
+{
+    DIR *folder = opendir("/proc/self/fd");
+    size_t count = 0;
+    require(folder != NULL);
+    while (readdir(folder) != NULL)
+        count++;
+    closedir(folder);
+    return count;
+}
+
+static void fail_in_a_list(void) { numa_parse_nodestring("0,x"); }
+static void fail_in_a_list_of_cpus(void) { numa_parse_cpustring("0,x"); }
+static void fail_at_a_device(void) { numa_parse_nodestring("netdev:there is none"); }
+static void fail_at_a_host(void) { numa_parse_nodestring("ip:256.0.0.1"); }
+static void fail_at_a_node(void) { numa_run_on_node(numa_num_possible_nodes() - 1); }
+static void fail_to_set_a_policy(void) { numa_set_preferred(numa_num_possible_nodes() - 1); }
+static void fail_to_allocate(void) { numa_set_strict(1), numa_interleave_memory((void *)1, 4096, numa_all_nodes_ptr); }
+
+static void (*const failures[])(void) = { fail_in_a_list, fail_in_a_list_of_cpus, fail_at_a_device, fail_at_a_host,
+                                          fail_at_a_node, fail_to_set_a_policy, fail_to_allocate };
+
+START_TEST(functions_that_do_not_return_leave_nothing_behind)
+{
+    static size_t memory, files;
+    jmp_buf back;
+    static volatile int round, failure, left;
+    for (round = 0; round < 100; round++) {
+        if (round == 2)
+            files = open_files(), memory = mallinfo2().uordblks;
+        for (failure = 0; failure < (int)(sizeof failures / sizeof *failures); failure++)
+            if (setjmp(back) == 0) {
+                way_out = &back;
+                failures[failure]();
+                expect(0, "failure %d told nobody", failure);
+            } else {
+                way_out = NULL;
+                left++;
+            }
+    }
+    /* Before the assertions, which allocate too. */
+    const size_t files_now = open_files(), memory_now = mallinfo2().uordblks;
+    ck_assert_int_eq(left, 100 * (int)(sizeof failures / sizeof *failures));
+    ck_assert_uint_eq(memory_now, memory);
+    ck_assert_uint_eq(files_now, files);
+    struct bitmask *set = numa_parse_nodestring("0");
+    ck_assert_ptr_nonnull(set);
+    numa_bitmask_free(set);
+}
+END_TEST
+
 int main(void)
 {
     return run_tests("own_messages", (const TTest *[]){
@@ -61,5 +122,6 @@ int main(void)
         the_programs_own_numa_warn_is_called,
         the_library_sees_the_programs_own_definitions,
         the_library_works_beside_them,
+        functions_that_do_not_return_leave_nothing_behind,
         NULL });
 }

@@ -1,0 +1,215 @@
+/* Lists of nodes may name a device instead of a number: it stands for the node that it is near. */
+#include <fcntl.h>
+#include <limits.h>
+#include <numa.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "surroundings.h"
+
+/* The library calls these instead of its own. */
+static int last_warning;
+static char last_text[256];
+
+void numa_warn(int number, char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    last_warning = number;
+    vsnprintf(last_text, sizeof last_text, format, arguments);
+    va_end(arguments);
+}
+
+static void write_text(const char *path, const char *text)
+{
+    const int file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    require(file >= 0 && write(file, text, strlen(text)) == (ssize_t)strlen(text) && close(file) == 0);
+}
+
+/* The nodes that a list names, as a number of one bit each; it must be accepted without a warning, with errno left alone. */
+static unsigned long nodes(const char *list)
+{
+    last_warning = -1;
+    errno = UNTOUCHED_ERRNO;
+    struct bitmask *set = numa_parse_nodestring(list);
+    expect(set != NULL && last_warning == -1 && errno == UNTOUCHED_ERRNO, "%s: set %p, warning %d (%s), errno %d", list,
+           (void *)set, last_warning, last_text, errno);
+    const unsigned long found = set->maskp[0];
+    numa_bitmask_free(set);
+    return found;
+}
+
+static void assert_refused(const char *list, int warning, const char *text)
+{
+    last_warning = -1;
+    errno = UNTOUCHED_ERRNO;
+    struct bitmask *set = numa_parse_nodestring(list);
+    expect(set == NULL && last_warning == warning && errno == UNTOUCHED_ERRNO, "%s: set %p, warning %d (%s), errno %d", list,
+           (void *)set, last_warning, last_text, errno);
+    ck_assert_str_eq(last_text, text);
+}
+
+/* The guest's disk, an NVMe device on the PCI bus, whose firmware does not say where it is: we do. */
+static char disk[PATH_MAX];
+static const char *disk_address;
+
+static void find_disk(void)
+{
+    require(realpath("/sys/class/block/nvme0n1/device/device", disk) != NULL);
+    disk_address = strrchr(disk, '/') + 1;
+}
+
+static void put_disk_on(const char *node)
+{
+    char path[PATH_MAX + 16];
+    snprintf(path, sizeof path, "%s/numa_node", disk);
+    write_text(path, node);
+}
+
+START_TEST(a_disk_stands_for_its_node)
+{
+    find_disk();
+    put_disk_on("2");
+    ck_assert_uint_eq(nodes("block:nvme0n1"), 1 << 2);
+    ck_assert_uint_eq(nodes("file:/mnt/ext4"), 1 << 2);
+    ck_assert_uint_eq(nodes("file:/mnt/ext4/lost+found"), 1 << 2);
+    ck_assert_uint_eq(nodes("file:/dev/nvme0n1"), 1 << 2);
+    put_disk_on("3");
+    ck_assert_uint_eq(nodes("block:nvme0n1"), 1 << 3);
+    put_disk_on("-1");
+}
+END_TEST
+
+START_TEST(a_pci_address_stands_for_the_devices_node)
+{
+    unsigned segment, bus, device, function;
+    char list[64];
+    find_disk();
+    put_disk_on("1");
+    require(sscanf(disk_address, "%x:%x:%x.%x", &segment, &bus, &device, &function) == 4);
+    static const char *const forms[] = { "pci:%04x:%02x:%02x.%x", "pci:%x:%x:%x.%x", "pci:%x:%x:%x:%x" };
+    for (size_t form = 0; form < sizeof forms / sizeof *forms; form++) {
+        snprintf(list, sizeof list, forms[form], segment, bus, device, function);
+        ck_assert_uint_eq(nodes(list), 1 << 1);
+    }
+    snprintf(list, sizeof list, "pci:%02x:%02x.%x", bus, device, function);
+    ck_assert_uint_eq(nodes(list), 1 << 1);
+    put_disk_on("-1");
+}
+END_TEST
+
+START_TEST(a_device_ends_a_list_and_may_be_inverted)
+{
+    find_disk();
+    put_disk_on("2");
+    ck_assert_uint_eq(nodes("0,block:nvme0n1"), 1 << 0 | 1 << 2);
+    ck_assert_uint_eq(nodes("0-1,block:nvme0n1"), 1 << 0 | 1 << 1 | 1 << 2);
+    ck_assert_uint_eq(nodes("!block:nvme0n1"), 1 << 0 | 1 << 1 | 1 << 3);
+    ck_assert_uint_eq(nodes("+block:nvme0n1"), 1 << 2);
+    assert_refused("block:nvme0n1,0", 26, "Cannot read node mask for block device `nvme0n1,0'");
+    put_disk_on("-1");
+}
+END_TEST
+
+START_TEST(a_device_on_a_node_that_the_program_may_not_use_is_refused)
+{
+    find_disk();
+    put_disk_on("2");
+    /* The library looks at its cpuset when it is first asked, and it was loaded before. */
+    *numa_all_nodes_ptr->maskp = 1 << 0 | 1 << 1;
+    assert_refused("block:nvme0n1", 10, "node argument 2 is out of range\n");
+    struct bitmask *set = numa_parse_nodestring_all("block:nvme0n1");
+    ck_assert_ptr_nonnull(set);
+    ck_assert_uint_eq(*set->maskp, 1 << 2);
+    numa_bitmask_free(set);
+    put_disk_on("-1");
+}
+END_TEST
+
+START_TEST(a_device_whose_node_the_kernel_does_not_know_is_refused)
+{
+    char list[PATH_MAX], text[PATH_MAX + 64];
+    find_disk();
+    assert_refused("block:nvme0n1", 25, "Kernel does not know node mask for device `nvme0n1'");
+    assert_refused("file:/mnt/ext4", 25, "Kernel does not know node mask for device `/mnt/ext4'");
+    snprintf(list, sizeof list, "pci:%s", disk_address);
+    snprintf(text, sizeof text, "Kernel does not know node mask for device `%s'", disk_address);
+    assert_refused(list, 25, text);
+}
+END_TEST
+
+START_TEST(what_is_no_device_is_refused_with_a_warning)
+{
+    assert_refused("netdev:", 26, "Cannot read node mask for net device `'");
+    assert_refused("netdev:lo", 26, "Cannot read node mask for net device `lo'");
+    assert_refused("netdev:none", 26, "Cannot read node mask for net device `none'");
+    assert_refused("netdev:../net/lo", 28, "Illegal characters in `../net/lo' specification");
+    assert_refused("block:none", 26, "Cannot read node mask for block device `none'");
+    assert_refused("file:/none", 11, "Cannot stat file /none");
+    assert_refused("file:/proc", 15, "Cannot find block device in sysfs for `/proc'");
+    assert_refused("pci:none", 23, "Cannot parse PCI device `none'");
+    assert_refused("pci:ffff:ff:1f.7", 26, "Cannot read node mask for  device `ffff:ff:1f.7'");
+    assert_refused("ip:a host", 19, "Cannot resolve a host");
+    assert_refused("dev:lo", 10, "unparseable node description `dev:lo'\n");
+}
+END_TEST
+
+START_TEST(a_list_of_cpus_names_no_devices)
+{
+    last_warning = -1;
+    ck_assert_ptr_null(numa_parse_cpustring("block:nvme0n1"));
+    ck_assert_int_eq(last_warning, 9);
+}
+END_TEST
+
+/* The guest has no network device but the loopback one. So /sys/class/net is replaced, for this process alone, by what the kernel
+ * shows of one on a virtual bus of a PCI device; the loopback device is the one that packets to this machine leave by. */
+static void make_network_devices(void)
+{
+    require(unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+    require(mount("none", "/sys/class/net", "tmpfs", 0, NULL) == 0 && chdir("/sys/class/net") == 0);
+    static const char *const folders[] = { "pci", "pci/virtio", "pci/virtio/net", "pci/virtio/net/eth0", "lo", "far" };
+    for (size_t folder = 0; folder < sizeof folders / sizeof *folders; folder++)
+        require(mkdir(folders[folder], 0755) == 0);
+    require(symlink("pci/virtio/net/eth0", "eth0") == 0);
+    write_text("pci/numa_node", "3");
+    write_text("lo/numa_node", "1");
+    write_text("far/numa_node", "-1");
+}
+
+START_TEST(a_network_device_stands_for_its_node)
+{
+    make_network_devices();
+    ck_assert_uint_eq(nodes("netdev:eth0"), 1 << 3);
+    assert_refused("netdev:far", 25, "Kernel does not know node mask for net device `far'");
+}
+END_TEST
+
+START_TEST(a_host_stands_for_the_node_of_the_network_device_that_leads_to_it)
+{
+    make_network_devices();
+    ck_assert_uint_eq(nodes("ip:127.0.0.1"), 1 << 1);
+    ck_assert_uint_eq(nodes("2,ip:127.0.0.2"), 1 << 2 | 1 << 1);
+}
+END_TEST
+
+int main(void)
+{
+    return run_tests("devices", (const TTest *[]){
+        a_disk_stands_for_its_node,
+        a_pci_address_stands_for_the_devices_node,
+        a_device_ends_a_list_and_may_be_inverted,
+        a_device_on_a_node_that_the_program_may_not_use_is_refused,
+        a_device_whose_node_the_kernel_does_not_know_is_refused,
+        what_is_no_device_is_refused_with_a_warning,
+        a_list_of_cpus_names_no_devices,
+        a_network_device_stands_for_its_node,
+        a_host_stands_for_the_node_of_the_network_device_that_leads_to_it,
+        NULL });
+}
