@@ -194,3 +194,17 @@ host-test: c-tests vm ## run the C tests that need no nodes on this machine
 
 vm-test: c-tests vm ## run the C tests in the guest (KERNELS)
 	@$(STAGED) $(VM) test $(addprefix --kernel ,$(KERNELS)) target/tests-c
+
+# --- benchmarks ------------------------------------------------------------------------------------------------------
+
+.PHONY: bench
+
+KERNEL ?= 6.12
+
+bench: stage vm target/bench/moves ## measure moves of pages in the guest (KERNEL; BENCH=--quick: only try it)
+	@$(CARGO) build --quiet --locked --release --package numars-bench
+	@$(STAGED) target/release/numars-bench --kernel $(KERNEL) $(BENCH)
+
+target/bench/%: bench/%.c $(BUILD)/libnumars.so.$(SOVERSION) | stage
+	@mkdir -p $(@D)
+	@$(STAGED); export PKG_CONFIG_PATH; $(CC) $(C_TEST_FLAGS) -O2 -pthread -o $@ $< $$($(PKG_CONFIG) --cflags --libs numars)

@@ -919,13 +919,19 @@ int numa_migrate_pages(int pid,
 /**
  * Moves single pages of a process to nodes, or tells where they are.
  *
+ * The kernel is asked first where the pages are; those that need no move are left alone, the others go to it grouped by target. It
+ * goes on past pages that cannot be moved, tries busy ones again, and says of every page where it is. NUMARS_MOVE=kernel in the
+ * environment makes this move_pages() again, which does none of that.
+ *
  * @param pid     the process; 0 is the calling one
  * @param count   the number of entries in pages, nodes and status
  * @param pages   an address in each page: an array of addresses, not the start of the memory
- * @param nodes   the node that each page shall be on; NULL: move nothing, only tell
- * @param status  where to put, for each page, the node it is on, or what is wrong as a negative errno
+ * @param nodes   the node that each page shall be on; a page that is named twice ends on the last; NULL: move nothing, only tell
+ * @param status  where to put, for each page, the node it is on, or what is wrong as a negative errno: ENOENT (not there), EFAULT
+ *                (nothing mapped), EACCES (other processes map it too), EBUSY (in use), ENOMEM (the node is full)
  * @param flags   MPOL_MF_MOVE or MPOL_MF_MOVE_ALL of <numaif.h>
- * @return 0; the number of pages that could not be moved; or -1 with errno as move_pages()
+ * @return 0; the number of pages that were tried and could not be moved; or -1 with errno as move_pages(), of which ENOMEM says
+ *         that a node is full: the statuses are true then too
  *
  * Follows numa(3) and move_pages(2).
  */

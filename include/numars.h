@@ -1,7 +1,7 @@
 #ifndef NUMARS_H
 #define NUMARS_H
 
-/* Made from src/abi/numars.rs by `make headers`: change it there. */
+/* Made from src/abi/numars.rs and bulk.rs by `make headers`: change it there. */
 
 
 #include "numa.h"
@@ -11,6 +11,99 @@
  * The version of the numars headers that a program is compiled with: major * 10000 + minor * 100 + patch.
  */
 #define NUMARS_VERSION 100
+
+/**
+ * What became of the pages of a request. Every page that was looked at is counted under requested, and once more under one of
+ * the next eight; where a callback or an error ended the work, the pages that were not tried are under requested alone.
+ *
+ * numars_move_pages() counts entries; the calls that take a range or a process count base pages, a huge page as those of its base
+ * pages that lie in the range.
+ */
+struct numars_move_stats {
+  /**
+   * looked at
+   */
+  unsigned long requested;
+  /**
+   * were elsewhere and are on their target now
+   */
+  unsigned long moved;
+  /**
+   * were on their target before
+   */
+  unsigned long in_place;
+  /**
+   * not there: never touched, or swapped out (-ENOENT)
+   */
+  unsigned long absent;
+  /**
+   * nothing is mapped there, or the kernel's page of zeros (-EFAULT)
+   */
+  unsigned long unmapped;
+  /**
+   * other processes map them too, and MPOL_MF_MOVE_ALL was not given (-EACCES)
+   */
+  unsigned long shared;
+  /**
+   * in use: written to disk, or pinned by a device or the kernel (-EBUSY)
+   */
+  unsigned long busy;
+  /**
+   * the target is full (-ENOMEM)
+   */
+  unsigned long no_memory;
+  /**
+   * could not be moved for another reason
+   */
+  unsigned long failed;
+  /**
+   * how many pages were tried a further time, each time counted
+   */
+  unsigned long retried;
+  /**
+   * calls of move_pages(2)
+   */
+  unsigned long kernel_calls;
+};
+
+/**
+ * Hears how far a move is: from the calling thread, at least every 100 ms of work or every 64 MiB, and once at the end.
+ *
+ * The first argument is what became of the pages so far, the second progress_arg of the options. An answer other than 0 stops
+ * the move, which then fails with ECANCELED.
+ */
+typedef int (*numars_move_progress)(const struct numars_move_stats *so_far, void *arg);
+
+/**
+ * How to move. Begin with NUMARS_MOVE_OPTIONS_INIT, which is also what NULL stands for.
+ */
+struct numars_move_options {
+  /**
+   * the size of this structure in bytes, so that it can grow: a larger one whose further bytes are 0 is taken
+   */
+  size_t size;
+  /**
+   * MPOL_MF_MOVE, or MPOL_MF_MOVE_ALL to move pages that other processes map too (needs CAP_SYS_NICE)
+   */
+  int flags;
+  /**
+   * threads that move at the same time; 0: a number that suits the machine. Never more than the CPUs that the calling thread
+   * may run on
+   */
+  unsigned int threads;
+  /**
+   * how often a page that is busy is tried again
+   */
+  unsigned int retries;
+  /**
+   * called while moving; NULL: nothing is
+   */
+  numars_move_progress progress;
+  /**
+   * handed to progress
+   */
+  void *progress_arg;
+};
 
 #ifdef __cplusplus
 extern "C" {
@@ -170,8 +263,100 @@ int numars_tonodemask_memory(void *start,
 int numars_setlocal_memory(void *start,
                            size_t size);
 
+/**
+ * Moves single pages of a process to nodes, keeps going past those that will not go, and tells what became of each.
+ *
+ * The kernel is asked first where the pages are; those that need no move are left alone, and the others go to it grouped by
+ * target. A page that is named twice ends on the target that is named last.
+ *
+ * @param pid      the process; 0 is the calling one
+ * @param count    the number of entries in pages, nodes and status
+ * @param pages    an address in each page
+ * @param nodes    the node that each page shall be on; NULL: move nothing, only tell
+ * @param status   where to put, for each page, the node it is on now, or why not as a negative errno; NULL: nowhere
+ * @param options  how to move; NULL: as NUMARS_MOVE_OPTIONS_INIT says
+ * @param stats    where to put the sums; NULL: nowhere
+ * @return the number of pages that are there and not on their target (0: all are); -1 with errno: ECANCELED (progress stopped
+ *         it), E2BIG (options of a size that this library does not know, and not all 0), EINVAL (flags, options that are too
+ *         small), EFAULT (an array cannot be read or written), ENODEV (a node that is not there or has no memory), EACCES (a node
+ *         outside of the process's cpuset), ENOMEM (a target is full, or no scratch memory), EPERM, ESRCH. Statuses and sums are
+ *         true also then, as far as the arrays can be read and written
+ *
+ * As move_pages(2), but for what is said above.
+ */
+long numars_move_pages(int pid,
+                       unsigned long count,
+                       void *const *pages,
+                       const int *nodes,
+                       int *status,
+                       const struct numars_move_options *options,
+                       struct numars_move_stats *stats);
+
+/**
+ * Moves the pages of a range of addresses to one node: all whole pages that touch it. Holes, and pages that were never touched,
+ * are passed over.
+ *
+ * @param pid      the process; 0 is the calling one
+ * @param start    the first byte
+ * @param length   bytes, up to the whole address space; 0: nothing
+ * @param node     the node
+ * @param options  how to move; NULL: as NUMARS_MOVE_OPTIONS_INIT says
+ * @param stats    where to put the sums, in base pages; NULL: nowhere
+ * @return the number of base pages that are there and not on the node (0: all are); -1 with errno as numars_move_pages(), and
+ *         EINVAL for a range that goes beyond the end of the address space
+ */
+long numars_move_range(int pid,
+                       void *start,
+                       size_t length,
+                       int node,
+                       const struct numars_move_options *options,
+                       struct numars_move_stats *stats);
+
+/**
+ * Moves the pages of a process that are on some nodes to other nodes, and tells how far it is. The process may go on meanwhile,
+ * map and unmap memory, fork and end.
+ *
+ * @param pid      the process; 0 is the calling one
+ * @param from     the nodes to empty; NULL is the empty set
+ * @param to       the nodes to fill: the i-th node of from goes to the i-th of to, beginning anew where to has fewer; where it does
+ *                 not have as many, pages on nodes that are in both stay
+ * @param options  how to move; NULL: as NUMARS_MOVE_OPTIONS_INIT says
+ * @param stats    where to put the sums, in base pages that were on nodes of from; NULL: nowhere
+ * @return the number of base pages that stayed on nodes of from although they should have gone (0: none); -1 with errno as
+ *         numars_move_pages(), and EINVAL where to is empty, ESRCH only where the process ended before anything was moved
+ *
+ * As migrate_pages(2), which has no progress and no sums.
+ */
+long numars_move_process(int pid,
+                         const struct bitmask *from,
+                         const struct bitmask *to,
+                         const struct numars_move_options *options,
+                         struct numars_move_stats *stats);
+
+/**
+ * Counts the base pages of a range of addresses by the node they are on.
+ *
+ * @param pid       the process; 0 is the calling one
+ * @param start     the first byte
+ * @param length    bytes, up to the whole address space
+ * @param per_node  where to put the number of base pages on each node; NULL: nowhere
+ * @param nodes     the number of entries in per_node; pages on further nodes are counted in the answer alone
+ * @return the number of base pages that are there; -1 with errno: EINVAL (a range that goes beyond the end of the address space),
+ *         EPERM, ESRCH, ENOMEM (no scratch memory)
+ */
+long numars_count_pages(int pid,
+                        const void *start,
+                        size_t length,
+                        unsigned long *per_node,
+                        unsigned int nodes);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus
 
 #endif  /* NUMARS_H */
+
+/**
+ * What a struct numars_move_options begins with: MPOL_MF_MOVE, one thread, three retries, no callback.
+ */
+#define NUMARS_MOVE_OPTIONS_INIT { sizeof(struct numars_move_options), MPOL_MF_MOVE, 1, 3, 0, 0 }

@@ -16,6 +16,7 @@ mod bits;
 mod flag;
 mod lists;
 mod migration;
+mod mover;
 mod os;
 mod policy;
 mod running;

@@ -161,7 +161,7 @@ pub fn parse_bitmap(text: &[u8], set: BitsMut) -> bool {
 }
 
 /// What a hexadecimal digit stands for.
-fn digit(byte: u8) -> Option<u32> {
+pub fn digit(byte: u8) -> Option<u32> {
     // Not char::to_digit, which panics for some bases.
     match byte {
         b'0'..=b'9' => Some(u32::from(byte - b'0')),

@@ -22,7 +22,7 @@ const HEADERS: [(&str, &[&str]); 3] = [
             "reporting.rs",
         ],
     ),
-    ("numars.h", &["numars.rs"]),
+    ("numars.h", &["numars.rs", "bulk.rs"]),
 ];
 
 fn generate(header: &str, sources: &[&str]) -> String {

@@ -76,8 +76,10 @@ check "clippy: the library for Rust" lint --package numars --no-default-features
 check "clippy: the unit tests" lint --package numars --lib --profile test
 check "clippy: the tests of the built library" lint --package numars-tests --all-targets
 check "clippy: the guest's harness" lint --package numars-vm --all-targets
+check "clippy: the benchmark" lint --package numars-bench --all-targets
 rust_tests "the library's unit tests" --package numars --lib
 rust_tests "the guest harness's unit tests" --package numars-vm
+rust_tests "the benchmark's unit tests" --package numars-bench
 rust_tests "headers, symbols, linking" --package numars-tests
 check "the C tests compile" make --no-print-directory c-tests
 suite "C tests on this machine" make --no-print-directory host-test
@@ -87,6 +89,7 @@ else
     rust_tests "parity with libnuma in the guest" --package numars-tests --test parity -- --ignored
     suite "C tests in the guest" make --no-print-directory vm-test KERNELS="$kernels"
     check "the demo" draws_the_map
+    check "the benchmark runs" make --no-print-directory bench BENCH=--quick
 fi
 
 echo "$passed passed, $failed failed"

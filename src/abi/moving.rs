@@ -2,9 +2,12 @@
 
 use super::bitmask::{bitmask, read};
 use crate::migration::{self, Masks, PADDED_BITS};
-use crate::os::{errno, kernel};
+use crate::mover::{self, Manner, Mover, Process, Request};
+use crate::os::{errno, kernel, process};
 use core::ffi::{c_int, c_ulong, c_void};
+use core::num::NonZeroUsize;
 use core::ptr::null;
+use once_cell::race::OnceNonZeroUsize;
 
 /// Moves all pages of a process that are on some nodes to other nodes.
 ///
@@ -40,15 +43,29 @@ pub unsafe extern "C" fn numa_migrate_pages(pid: c_int, from: *mut bitmask, to: 
     c_int::try_from(left).unwrap_or(c_int::MAX)
 }
 
+/// Whether numa_move_pages() is to be the kernel's call and nothing else: with NUMARS_MOVE=kernel in the environment.
+fn kernel_alone() -> bool {
+    static SAID: OnceNonZeroUsize = OnceNonZeroUsize::new();
+    const YES: NonZeroUsize = NonZeroUsize::new(1).unwrap();
+    const NO: NonZeroUsize = NonZeroUsize::new(2).unwrap();
+    SAID.get_or_init(|| if process::environment_says(c"NUMARS_MOVE", c"kernel") { YES } else { NO }) == YES
+}
+
 /// Moves single pages of a process to nodes, or tells where they are.
+///
+/// The kernel is asked first where the pages are; those that need no move are left alone, the others go to it grouped by target. It
+/// goes on past pages that cannot be moved, tries busy ones again, and says of every page where it is. NUMARS_MOVE=kernel in the
+/// environment makes this move_pages() again, which does none of that.
 ///
 /// @param pid     the process; 0 is the calling one
 /// @param count   the number of entries in pages, nodes and status
 /// @param pages   an address in each page: an array of addresses, not the start of the memory
-/// @param nodes   the node that each page shall be on; NULL: move nothing, only tell
-/// @param status  where to put, for each page, the node it is on, or what is wrong as a negative errno
+/// @param nodes   the node that each page shall be on; a page that is named twice ends on the last; NULL: move nothing, only tell
+/// @param status  where to put, for each page, the node it is on, or what is wrong as a negative errno: ENOENT (not there), EFAULT
+///                (nothing mapped), EACCES (other processes map it too), EBUSY (in use), ENOMEM (the node is full)
 /// @param flags   MPOL_MF_MOVE or MPOL_MF_MOVE_ALL of <numaif.h>
-/// @return 0; the number of pages that could not be moved; or -1 with errno as move_pages()
+/// @return 0; the number of pages that were tried and could not be moved; or -1 with errno as move_pages(), of which ENOMEM says
+///         that a node is full: the statuses are true then too
 ///
 /// Follows numa(3) and move_pages(2).
 ///
@@ -63,6 +80,43 @@ pub unsafe extern "C" fn numa_move_pages(
     status: *mut c_int,
     flags: c_int,
 ) -> c_int {
-    let left = kernel::move_pages(pid, count, pages, nodes, status, flags);
-    c_int::try_from(left).unwrap_or(c_int::MAX)
+    let straight =
+        || c_int::try_from(kernel::move_pages(pid, count, pages, nodes, status, flags)).unwrap_or(c_int::MAX);
+    let only_asks_for_few = nodes.is_null() && (usize::BITS == 64 || count <= 16);
+    if kernel_alone() || only_asks_for_few || count == 0 {
+        return straight();
+    }
+    if count == 1 {
+        // No other entry to be mixed up with.
+        let left = straight();
+        if left == 0 || left < 0 && errno::get() != errno::ENOMEM {
+            return left;
+        }
+    }
+    let request = Request {
+        count: count as usize,
+        pages: pages as usize,
+        nodes: nodes as usize,
+        status: status as usize,
+        tell: true,
+        trust: None,
+    };
+    let outcome = errno::untouched(|| {
+        let process = Process(pid);
+        if let Some(outcome) = mover::few(&process, request, flags) {
+            return Some((outcome.err().unwrap_or(0), 0));
+        }
+        let manner = Manner { flags, threads: 1, retries: mover::RETRIES };
+        let mut mover = Mover::new(process, manner, None);
+        mover.list(request).ok()?;
+        Some((mover.error, mover.tried))
+    });
+    match outcome {
+        Some((0, tried)) => c_int::try_from(tried).unwrap_or(c_int::MAX),
+        Some((error, _)) => {
+            errno::set(error);
+            -1
+        }
+        None => straight(),
+    }
 }

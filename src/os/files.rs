@@ -1,40 +1,125 @@
 //! Reading the kernel's files piece by piece, without allocating.
 
-use core::ffi::CStr;
+use super::errno::untouched;
+use core::ffi::{CStr, c_int};
 use core::mem::MaybeUninit;
 
 /// Small enough for a thread or signal handler with a 16 KiB stack, large enough to read /proc/self/status at once.
 const CHUNK: usize = 2048;
 
+/// An open file. Its calls leave errno untouched.
+pub struct File(c_int);
+
+impl Drop for File {
+    fn drop(&mut self) {
+        // SAFETY: the descriptor was opened by `open` and is closed once.
+        untouched(|| unsafe { libc::close(self.0) });
+    }
+}
+
+impl File {
+    /// Opens the file at `path` for reading.
+    pub fn open(path: &Path) -> Option<File> {
+        File::open_c(path.as_c_str())
+    }
+
+    fn open_c(path: &CStr) -> Option<File> {
+        // SAFETY: `path` is a NUL-terminated string.
+        let descriptor = untouched(|| unsafe { libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) });
+        (descriptor >= 0).then_some(File(descriptor))
+    }
+
+    /// Reads what comes next: so many bytes, 0 at the end and where it cannot be read.
+    pub fn read(&self, to: &mut [u8]) -> usize {
+        self.try_read(to).unwrap_or(0)
+    }
+
+    fn try_read(&self, to: &mut [u8]) -> Option<usize> {
+        untouched(|| {
+            loop {
+                // SAFETY: `to` is writable for its length.
+                let got = unsafe { libc::read(self.0, to.as_mut_ptr().cast(), to.len()) };
+                if got >= 0 || super::errno::get() != libc::EINTR {
+                    return usize::try_from(got).ok();
+                }
+            }
+        })
+    }
+
+    /// Reads words of 64 bits, from the one with the number `first` on: so many; none where it cannot be read.
+    pub fn read_words(&self, first: usize, to: &mut [usize]) -> Option<usize> {
+        if usize::BITS != 64 {
+            return None;
+        }
+        // SAFETY: `to` is writable for its length, and any bits are valid for it.
+        let got = untouched(|| unsafe {
+            libc::syscall(libc::SYS_pread64, self.0, to.as_mut_ptr(), size_of_val(to), first * size_of::<usize>())
+        });
+        usize::try_from(got).ok().map(|bytes| bytes / size_of::<usize>())
+    }
+
+    /// The category of a huge page.
+    pub const HUGE: usize = 1 << 6;
+
+    /// Of a /proc/PID/pagemap, the regions of pages that are there: three words for each, its start, its end and its categories.
+    /// Returns how many and up to where the kernel looked; none where it cannot (before Linux 6.7).
+    pub fn scan(&self, start: usize, end: usize, regions: &mut [usize]) -> Option<(usize, usize)> {
+        const PRESENT: u64 = 1 << 3;
+        const PAGE_OF_ZEROS: u64 = 1 << 5;
+        const PAGEMAP_SCAN: libc::c_ulong = 0xc060_6610;
+        /// struct pm_scan_arg of <linux/fs.h>.
+        #[repr(C)]
+        struct Scan {
+            size: u64,
+            flags: u64,
+            start: u64,
+            end: u64,
+            walk_end: u64,
+            regions: u64,
+            room: u64,
+            most_pages: u64,
+            inverted: u64,
+            all_of: u64,
+            any_of: u64,
+            told: u64,
+        }
+        if usize::BITS != 64 {
+            return None;
+        }
+        let mut scan = Scan {
+            size: size_of::<Scan>() as u64,
+            flags: 0,
+            start: start as u64,
+            end: end as u64,
+            walk_end: 0,
+            regions: regions.as_mut_ptr() as u64,
+            room: (regions.len() / 3) as u64,
+            most_pages: 0,
+            inverted: PAGE_OF_ZEROS,
+            all_of: PRESENT | PAGE_OF_ZEROS,
+            any_of: 0,
+            told: Self::HUGE as u64,
+        };
+        // SAFETY: the structure is the kernel's, and it has room for so many regions.
+        let count = untouched(|| unsafe { libc::syscall(libc::SYS_ioctl, self.0, PAGEMAP_SCAN, &raw mut scan) });
+        Some((usize::try_from(count).ok()?, scan.walk_end as usize))
+    }
+}
+
 /// Hands the contents of the file at `path` to `each`, in order, until `each` returns false. Errno is left untouched.
 ///
 /// Returns whether the file could be read up to there.
 pub fn read_in_chunks(path: &CStr, each: &mut dyn FnMut(&[u8]) -> bool) -> bool {
-    super::errno::untouched(|| {
-        // SAFETY: `path` is a NUL-terminated string.
-        let descriptor = unsafe { libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
-        if descriptor < 0 {
-            return false;
+    let Some(file) = File::open_c(path) else { return false };
+    let mut chunk = [0u8; CHUNK];
+    loop {
+        match file.try_read(&mut chunk) {
+            None => return false,
+            Some(0) => return true,
+            Some(length) if !each(chunk.get(..length).unwrap_or_default()) => return true,
+            Some(_) => {}
         }
-        let mut chunk = [0u8; CHUNK];
-        let complete = loop {
-            // SAFETY: `chunk` is writable for its length.
-            let got = unsafe { libc::read(descriptor, chunk.as_mut_ptr().cast(), CHUNK) };
-            match usize::try_from(got) {
-                Ok(0) => break true,
-                Ok(length) => {
-                    if !each(chunk.get(..length).unwrap_or_default()) {
-                        break true;
-                    }
-                }
-                Err(_) if super::errno::get() == libc::EINTR => {}
-                Err(_) => break false,
-            }
-        };
-        // SAFETY: the descriptor was opened above and is closed once.
-        unsafe { libc::close(descriptor) };
-        complete
-    })
+    }
 }
 
 /// What follows `prefix` in `text`, if it begins with that.
@@ -48,7 +133,7 @@ pub fn behind<'a>(prefix: &[u8], text: &'a CStr) -> Option<&'a CStr> {
 pub fn block_device(path: &CStr) -> Option<(u32, u32)> {
     let mut found = MaybeUninit::<libc::statx>::zeroed();
     // SAFETY: `path` is NUL-terminated and `found` writable, and any bits are valid for it.
-    let (result, found) = super::errno::untouched(|| unsafe {
+    let (result, found) = untouched(|| unsafe {
         let wanted = libc::STATX_TYPE;
         let result = libc::syscall(libc::SYS_statx, libc::AT_FDCWD, path.as_ptr(), 0, wanted, found.as_mut_ptr());
         (result, found.assume_init())

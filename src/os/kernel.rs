@@ -56,6 +56,11 @@ pub fn move_pages(
     system_call!(SYS_move_pages, c_long::from(pid), count, pages, nodes, status, c_long::from(flags))
 }
 
+/// The same, of arrays that nobody has looked at.
+pub fn move_pages_at(pid: c_int, count: usize, pages: usize, nodes: usize, status: usize, flags: c_int) -> c_long {
+    move_pages(pid, count as c_ulong, pages as *const _, nodes as *const _, status as *mut _, flags)
+}
+
 pub fn set_mempolicy_home_node(start: *mut c_void, len: c_ulong, home_node: c_int, flags: c_int) -> c_int {
     // The call returns 0 or an error, nothing that an int could not hold.
     system_call!(SYS_set_mempolicy_home_node, start, len, c_long::from(home_node), c_long::from(flags)) as c_int

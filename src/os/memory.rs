@@ -1,8 +1,9 @@
 //! Memory that C programs own in the end, and what sysconf(3) tells of the machine.
 
 use core::ffi::{c_int, c_void};
+use core::marker::PhantomData;
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicU8, Ordering};
+use core::sync::atomic::{AtomicI32, AtomicU8, Ordering};
 
 /// calloc(3): room for `count` values of `T`, all bits zero; NULL with errno ENOMEM where there is none.
 pub fn allocate_zeroed<T>(count: usize) -> *mut T {
@@ -51,6 +52,74 @@ pub unsafe fn remap(start: *mut c_void, old_size: usize, new_size: usize) -> *mu
     // SAFETY: as the caller promises.
     let start = unsafe { libc::mremap(start, old_size, new_size, libc::MREMAP_MAYMOVE) };
     if start == libc::MAP_FAILED { null_mut() } else { start }
+}
+
+/// Fresh memory of zeros for a while, from the kernel and not from malloc; given back at the end.
+pub struct Scratch {
+    start: *mut c_void,
+    bytes: usize,
+}
+
+impl Scratch {
+    /// None, with errno, where there is no memory.
+    pub fn new(bytes: usize) -> Option<Self> {
+        let start = map(bytes);
+        (!start.is_null()).then_some(Scratch { start, bytes })
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The memory, to be divided.
+    pub fn parts(&mut self) -> Parts<'_> {
+        Parts { start: self.start.cast(), left: self.bytes, scratch: PhantomData }
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // SAFETY: mapped by `new`; parts of it borrow this, so none is left.
+        unsafe { unmap(self.start, self.bytes) };
+    }
+}
+
+/// What of scratch memory has not been taken.
+pub struct Parts<'a> {
+    start: *mut u8,
+    left: usize,
+    scratch: PhantomData<&'a mut Scratch>,
+}
+
+/// Types of which any bytes are a value.
+///
+/// # Safety
+/// They are.
+pub unsafe trait AnyBytes {}
+// SAFETY: integers, and atomics are as the integers in them.
+unsafe impl AnyBytes for usize {}
+// SAFETY: as above.
+unsafe impl AnyBytes for i32 {}
+// SAFETY: as above.
+unsafe impl AnyBytes for u32 {}
+// SAFETY: as above.
+unsafe impl AnyBytes for AtomicI32 {}
+
+impl<'a> Parts<'a> {
+    /// The next `count` values; none where there is not that much left. Larger types are to be taken first.
+    pub fn take<T: AnyBytes>(&mut self, count: usize) -> &'a mut [T] {
+        let bytes = count.saturating_mul(size_of::<T>());
+        let start = self.start.cast::<T>();
+        if bytes > self.left || !start.is_aligned() {
+            return &mut [];
+        }
+        self.left -= bytes;
+        // SAFETY: inside of the scratch memory, which lives as long as what borrows it; nobody else gets this part.
+        unsafe {
+            self.start = self.start.add(bytes);
+            core::slice::from_raw_parts_mut(start, count)
+        }
+    }
 }
 
 /// Writes to each page, so that it is there, and leaves what is in it, also if another thread writes there meanwhile.

@@ -1,9 +1,12 @@
 //! The only floor that talks to the kernel and to libc. The unsafe code of the library lives here and, for the pointers that
 //! C hands in, in `abi`.
 
+pub mod clock;
 pub mod errno;
 pub mod files;
 pub mod kernel;
 pub mod memory;
 pub mod network;
 pub mod process;
+pub mod threads;
+pub mod user_memory;

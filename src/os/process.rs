@@ -18,6 +18,18 @@ pub fn exit_with_failure() -> ! {
     unsafe { libc::exit(libc::EXIT_FAILURE) }
 }
 
+/// Whether the environment says `name=value`; never in a program with more privileges than who started it.
+pub fn environment_says(name: &CStr, value: &CStr) -> bool {
+    unsafe extern "C" {
+        fn secure_getenv(name: *const c_char) -> *const c_char;
+    }
+    // SAFETY: the name is a string, and the answer NULL or one.
+    unsafe {
+        let found = secure_getenv(name.as_ptr());
+        !found.is_null() && CStr::from_ptr(found) == value
+    }
+}
+
 /// abort(3).
 #[cfg(all(feature = "capi", not(test)))]
 pub fn abort() -> ! {

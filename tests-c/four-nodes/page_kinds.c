@@ -106,20 +106,9 @@ START_TEST(posix_shared_memory_used_by_two_needs_MPOL_MF_MOVE_ALL)
 }
 END_TEST
 
-/* An unnamed file: nothing to clean up, whatever happens. */
-static int file_in(const char *directory)
-{
-    char path[128];
-    snprintf(path, sizeof path, "%s/numars-test-XXXXXX", directory);
-    const int file = mkstemp(path);
-    ck_assert_msg(file >= 0, "no file can be made in %s: %s", directory, strerror(errno));
-    require(unlink(path) == 0 && ftruncate(file, (off_t)(COUNT * page_size())) == 0);
-    return file;
-}
-
 START_TEST(pages_of_a_tmpfs_file_move)
 {
-    char *pages = map_file_pages(file_in("/dev/shm"), COUNT);
+    char *pages = map_file_pages(file_in("/dev/shm", COUNT), COUNT);
     touch_pages(pages, COUNT, 0);
     assert_pages_move(pages, COUNT);
 }
@@ -127,7 +116,7 @@ END_TEST
 
 START_TEST(dirty_pages_of_an_ext4_file_move_and_reach_the_file)
 {
-    const int file = file_in("/mnt/ext4");
+    const int file = file_in("/mnt/ext4", COUNT);
     char *pages = map_file_pages(file, COUNT);
     touch_pages(pages, COUNT, 0);
     assert_pages_move(pages, COUNT);
@@ -143,7 +132,7 @@ END_TEST
 START_TEST(dirty_pages_of_a_journalled_ext4_file_move)
 {
     /* Its data goes through the journal: other code of the file system than for an ordinary file. */
-    const int file = file_in("/mnt/ext4");
+    const int file = file_in("/mnt/ext4", COUNT);
     int flags = 0;
     require(ioctl(file, FS_IOC_GETFLAGS, &flags) == 0);
     flags |= FS_JOURNAL_DATA_FL;
@@ -157,7 +146,7 @@ END_TEST
 /* A process that ran on node 0 leaves its file in node 0's memory, on the disk and clean. */
 static int clean_file_on_node_0(void)
 {
-    const int file = file_in("/mnt/ext4");
+    const int file = file_in("/mnt/ext4", COUNT);
     char *pages = map_file_pages(file, COUNT);
     touch_pages(pages, COUNT, 0);
     require(fsync(file) == 0);
@@ -189,7 +178,7 @@ static int file_in_ramfs(void)
 {
     require(unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
     require(mount("ramfs", "/tmp", "ramfs", 0, NULL) == 0);
-    return file_in("/tmp");
+    return file_in("/tmp", COUNT);
 }
 
 START_TEST(clean_pages_move_on_a_file_system_without_its_own_way_of_moving_them)
@@ -253,22 +242,10 @@ START_TEST(the_own_pid_is_as_good_as_zero)
 }
 END_TEST
 
-/* One transparent huge page, on node 0. */
-static char *transparent_huge_page(void)
-{
-    char *start = mmap(NULL, 2 * HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    require(start != MAP_FAILED);
-    char *aligned = start + (HUGE_PAGE - (uintptr_t)start % HUGE_PAGE) % HUGE_PAGE;
-    require(madvise(aligned, HUGE_PAGE, MADV_HUGEPAGE) == 0);
-    touch_pages(aligned, HUGE_PAGE / page_size(), 0);
-    require(is_transparent_huge_page(aligned));
-    return aligned;
-}
-
 START_TEST(one_base_page_takes_its_whole_huge_page_along)
 {
     const size_t count = HUGE_PAGE / page_size();
-    char *huge = transparent_huge_page();
+    char *huge = transparent_huge_page(0);
     ck_assert_int_eq(move_one(huge + 100 * page_size(), 1, MPOL_MF_MOVE), 1);
     ck_assert_uint_eq(count_on_node(huge, count, 1), count);
     ck_assert(is_transparent_huge_page(huge));
@@ -279,7 +256,7 @@ END_TEST
 START_TEST(of_all_base_pages_of_a_huge_page_only_the_second_is_ebusy)
 {
     const size_t count = HUGE_PAGE / page_size();
-    char *huge = transparent_huge_page();
+    char *huge = transparent_huge_page(0);
     struct request request = request_move(huge, count, 1);
     assert_returns(perform(&request, MPOL_MF_MOVE), 0);
     /* The second finds the huge page already queued for moving, which makes the kernel move it at once; the
@@ -294,7 +271,7 @@ END_TEST
 
 START_TEST(a_huge_page_shared_with_another_process_is_eacces)
 {
-    char *huge = transparent_huge_page();
+    char *huge = transparent_huge_page(0);
     struct neighbour neighbour = share_with_neighbour(huge, HUGE_PAGE / page_size());
     ck_assert_int_eq(move_one(huge, 1, MPOL_MF_MOVE), -EACCES);
     ck_assert_int_eq(move_one(huge, 1, MPOL_MF_MOVE_ALL), 1);
@@ -314,21 +291,10 @@ START_TEST(a_huge_range_only_read_is_the_huge_zero_page_and_efault)
 }
 END_TEST
 
-/* One page of hugetlbfs, on node 0, and room for it on node 1. */
-static char *hugetlb_page(void)
-{
-    require(keep_huge_pages(0, 1) == 1 && keep_huge_pages(1, 1) == 1);
-    char *huge = mmap(NULL, HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
-    require(huge != MAP_FAILED);
-    touch_pages(huge, HUGE_PAGE / page_size(), 0);
-    ck_assert_int_eq(node_of(huge), 0);
-    return huge;
-}
-
 START_TEST(a_hugetlb_page_moves)
 {
     const size_t count = HUGE_PAGE / page_size();
-    char *huge = hugetlb_page();
+    char *huge = hugetlb_page_for_node_1();
     ck_assert_int_eq(move_one(huge, 1, MPOL_MF_MOVE), 1);
     ck_assert_uint_eq(count_on_node(huge, count, 1), count);
     ck_assert(pages_keep_contents(huge, count));
@@ -338,7 +304,7 @@ END_TEST
 START_TEST(a_pointer_into_a_hugetlb_page_stands_for_it)
 {
     /* Not so on 6.1, where only its first base page does; any other is refused as if it were shared. */
-    char *huge = hugetlb_page();
+    char *huge = hugetlb_page_for_node_1();
     const int there = kernel_before(6, 12) ? 0 : 1;
     ck_assert_int_eq(move_one(huge + 5 * page_size(), 1, MPOL_MF_MOVE), there == 1 ? 1 : -EACCES);
     ck_assert_int_eq(node_of(huge), there);

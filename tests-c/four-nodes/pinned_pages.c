@@ -1,5 +1,4 @@
 /* move_pages(2) and migrate_pages(2) when pages cannot be moved now: the positive return value. */
-#include <fcntl.h>
 #include <linux/io_uring.h>
 #include <numaif.h>
 #include <sys/syscall.h>
@@ -9,22 +8,6 @@
 #include "harness.h"
 #include "pages.h"
 #include "surroundings.h"
-
-/* Gives the page to a pipe, which holds on to it until somebody reads. Returns the end to read from. */
-static int pin_in_pipe(char *page)
-{
-    int ends[2];
-    const struct iovec whole_page = { .iov_base = page, .iov_len = page_size() };
-    require(pipe(ends) == 0);
-    require(vmsplice(ends[1], &whole_page, 1, 0) == (ssize_t)page_size());
-    return ends[0];
-}
-
-static void unpin_from_pipe(int end)
-{
-    char *copy = map_pages(1);
-    require(read(end, copy, page_size()) == (ssize_t)page_size());
-}
 
 START_TEST(a_page_in_a_pipe_is_counted_as_not_moved)
 {

@@ -1,13 +1,17 @@
 #include "pages.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <numaif.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "harness.h"
+#include "surroundings.h"
 
 size_t page_size(void)
 {
@@ -62,9 +66,13 @@ char *pages_on_node(size_t count, int node)
 
 bool pages_keep_contents(const char *start, size_t count)
 {
-    for (size_t byte = 0; byte < count * page_size(); byte++)
-        if ((unsigned char)start[byte] != contents_of(byte / page_size()))
+    unsigned char expected[HUGE_PAGE / 512];
+    require(page_size() <= sizeof expected);
+    for (size_t page = 0; page < count; page++) {
+        memset(expected, contents_of(page), page_size());
+        if (memcmp(start + page * page_size(), expected, page_size()) != 0)
             return false;
+    }
     return true;
 }
 
@@ -136,6 +144,43 @@ size_t count_on_node(const char *start, size_t count, int node)
     return found;
 }
 
+static size_t census_of_mapping(pid_t pid, uintptr_t start, uintptr_t end, size_t on_node[NODES])
+{
+    enum { AT_ONCE = 512 };
+    void *pages[AT_ONCE];
+    int status[AT_ONCE];
+    size_t found = 0;
+    while (start < end) {
+        size_t count = 0;
+        for (; count < AT_ONCE && start < end; start += page_size())
+            pages[count++] = (void *)start;
+        require(move_pages(pid, count, pages, NULL, status, 0) == 0);
+        for (size_t page = 0; page < count; page++) {
+            found += status[page] >= 0;
+            if (status[page] >= 0 && status[page] < NODES)
+                on_node[status[page]]++;
+        }
+    }
+    return found;
+}
+
+size_t census(pid_t pid, size_t on_node[NODES])
+{
+    char path[64], line[512];
+    size_t found = 0;
+    snprintf(path, sizeof path, "/proc/%ld/maps", (long)pid);
+    memset(on_node, 0, NODES * sizeof *on_node);
+    FILE *maps = fopen(path, "r");
+    require(maps != NULL);
+    while (fgets(line, sizeof line, maps) != NULL) {
+        uintptr_t start, end;
+        if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &start, &end) == 2)
+            found += census_of_mapping(pid, start, end, on_node);
+    }
+    fclose(maps);
+    return found;
+}
+
 bool is_transparent_huge_page(const void *address)
 {
     FILE *maps = fopen("/proc/self/smaps", "r");
@@ -152,6 +197,53 @@ bool is_transparent_huge_page(const void *address)
     }
     fclose(maps);
     return found;
+}
+
+char *transparent_huge_page(int node)
+{
+    char *start = mmap(NULL, 2 * HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    require(start != MAP_FAILED);
+    char *aligned = start + (HUGE_PAGE - (uintptr_t)start % HUGE_PAGE) % HUGE_PAGE;
+    require(madvise(aligned, HUGE_PAGE, MADV_HUGEPAGE) == 0);
+    touch_pages(aligned, HUGE_PAGE / page_size(), node);
+    require(is_transparent_huge_page(aligned));
+    return aligned;
+}
+
+char *hugetlb_page_for_node_1(void)
+{
+    require(keep_huge_pages(0, 1) == 1 && keep_huge_pages(1, 1) == 1);
+    char *huge = mmap(NULL, HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+    require(huge != MAP_FAILED);
+    touch_pages(huge, HUGE_PAGE / page_size(), 0);
+    require(node_of(huge) == 0);
+    return huge;
+}
+
+int file_in(const char *directory, size_t count)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/numars-test-XXXXXX", directory);
+    const int file = mkstemp(path);
+    expect(file >= 0, "no file can be made in %s: %s", directory, strerror(errno));
+    require(unlink(path) == 0 && ftruncate(file, (off_t)(count * page_size())) == 0);
+    return file;
+}
+
+int pin_in_pipe(char *page)
+{
+    int ends[2];
+    const struct iovec whole_page = { .iov_base = page, .iov_len = page_size() };
+    require(pipe(ends) == 0);
+    require(vmsplice(ends[1], &whole_page, 1, 0) == (ssize_t)page_size());
+    return ends[0];
+}
+
+void unpin_from_pipe(int end)
+{
+    char *copy = map_pages(1);
+    require(read(end, copy, page_size()) == (ssize_t)page_size());
+    require(munmap(copy, page_size()) == 0);
 }
 
 unsigned long mask(int node)

@@ -65,7 +65,26 @@ long migrate(pid_t pid, unsigned long from, unsigned long to);
 /* How many of these pages are on the node? */
 size_t count_on_node(const char *start, size_t count, int node);
 
+/* Asks about every page of every mapping of a process: how many base pages are on each of nodes 0 to 3? Returns how
+ * many there are at all. The process must not do anything meanwhile, and have no large mappings. */
+enum { NODES = 4 };
+size_t census(pid_t pid, size_t on_node[NODES]);
+
 /* Does one huge page of the kernel's own making back this address? */
 bool is_transparent_huge_page(const void *address);
+
+/* A transparent huge page on this node; touched as touch_pages does. */
+char *transparent_huge_page(int node);
+
+/* One page of hugetlbfs, on node 0, and room for it on node 1. */
+char *hugetlb_page_for_node_1(void);
+
+/* An unnamed file with room for so many pages: nothing to clean up, whatever happens. */
+int file_in(const char *directory, size_t count);
+
+/* Gives the page to a pipe, which holds on to it until it is unpinned: it cannot move meanwhile. Returns the end to
+ * read from. */
+int pin_in_pipe(char *page);
+void unpin_from_pipe(int end);
 
 #endif

@@ -206,6 +206,20 @@ long keep_huge_pages(int node, long count)
     return write_text(path, text) ? huge_pages_kept(node) : -1;
 }
 
+enum { MORE_HUGE_PAGES_THAN_THERE_ARE = 100000, HUGE_PAGES_LEFT_FREE = 16 };
+
+void fill_node(int node)
+{
+    const long all = keep_huge_pages(node, MORE_HUGE_PAGES_THAN_THERE_ARE);
+    require(all > 100);
+    require(keep_huge_pages(node, all - HUGE_PAGES_LEFT_FREE) == all - HUGE_PAGES_LEFT_FREE);
+}
+
+void empty_node(int node)
+{
+    keep_huge_pages(node, 0);
+}
+
 int run_apart(void (*action)(void), char *standard_error, size_t size)
 {
     int ends[2], status;

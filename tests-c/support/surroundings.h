@@ -39,6 +39,11 @@ void leave_cpuset(void);
  * -1 if it has nothing of the kind. */
 long keep_huge_pages(int node, long count);
 
+/* Leaves a little room on a node, for some thousand pages: the kernel turns all memory there that it can into huge
+ * pages, which serve nobody here, and gets a few of them back. */
+void fill_node(int node);
+void empty_node(int node);
+
 /* Runs the action in a process of its own and collects what that writes to standard error.
  * Returns its exit status, or minus the signal that ended it. */
 int run_apart(void (*action)(void), char *standard_error, size_t size);

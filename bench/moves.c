@@ -1,0 +1,415 @@
+/* Times moves of pages: the bare system call and ours in turn, on a machine of four nodes.
+ *
+ * Prints one line of JSON about the machine, then one for each sample: the time of one call, and how much the process's mappings
+ * grew during it. Judging them is numars-bench's work. Samples have processes of their own, so a call that crashes costs its row
+ * alone. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <numa.h>
+#include <numaif.h>
+#include <numars.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { NODES = 4, CROWD = 3, NOT_WRITTEN = -9999 };
+
+/* Entry i asks for pages[i], which is on home[i], to be on target[i]. */
+struct request {
+    size_t count;
+    char *start;
+    void **pages;
+    int *home, *target, *status;
+};
+
+/* A call that takes the pages to these nodes, or only asks where they are. It answers as move_pages(2) does. */
+typedef long call(struct request *request, const int *nodes);
+/* What a request consists of. */
+typedef void layout(struct request *request);
+
+struct side {
+    const char *name;
+    call *call;
+    layout *layout;
+};
+
+struct row {
+    const char *name;
+    size_t pages;
+    int other_threads;
+    int samples;
+    /* How often a sample makes the call: once, or there and back again. */
+    int calls;
+    struct side sides[2];
+};
+
+static _Noreturn void give_up(const char *what)
+{
+    perror(what);
+    exit(EXIT_FAILURE);
+}
+
+static void *allocate(size_t bytes)
+{
+    void *start = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (start == MAP_FAILED)
+        give_up("mmap");
+    /* Fails where the kernel has no huge pages, and then it is not needed. */
+    (void)madvise(start, bytes, MADV_NOHUGEPAGE);
+    return start;
+}
+
+static size_t page_size(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* --- the calls --- */
+
+static long bare(struct request *request, const int *nodes)
+{
+    return move_pages(0, request->count, request->pages, nodes, request->status, MPOL_MF_MOVE);
+}
+
+static long ours(struct request *request, const int *nodes)
+{
+    return numa_move_pages(0, request->count, request->pages, nodes, request->status, MPOL_MF_MOVE);
+}
+
+static long bare_query(struct request *request, const int *nodes)
+{
+    (void)nodes;
+    return bare(request, NULL);
+}
+
+static long our_query(struct request *request, const int *nodes)
+{
+    (void)nodes;
+    return ours(request, NULL);
+}
+
+static long move_range(struct request *request, int node, unsigned int threads)
+{
+    struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+    options.threads = threads;
+    return numars_move_range(0, request->start, request->count * page_size(), node, &options, NULL);
+}
+
+static long range_by_one(struct request *request, const int *nodes)
+{
+    return move_range(request, nodes[0], 1);
+}
+
+static long range_by_two(struct request *request, const int *nodes)
+{
+    return move_range(request, nodes[0], 2);
+}
+
+static bool is_query(const struct side *side)
+{
+    return side->call == bare_query || side->call == our_query;
+}
+
+/* --- the requests --- */
+
+static void set_entry(struct request *request, size_t entry, size_t page, int home, int target)
+{
+    request->pages[entry] = request->start + page * page_size();
+    request->home[entry] = home;
+    request->target[entry] = target;
+}
+
+static void one_target(struct request *request)
+{
+    for (size_t page = 0; page < request->count; page++)
+        set_entry(request, page, page, 0, 1);
+}
+
+static void interleaved(struct request *request)
+{
+    for (size_t page = 0; page < request->count; page++)
+        set_entry(request, page, page, 0, 1 + (int)(page % 3));
+}
+
+/* The entries of `interleaved`, those of each target together. */
+static void grouped(struct request *request)
+{
+    size_t entry = 0;
+    for (size_t first = 0; first < 3; first++)
+        for (size_t page = first; page < request->count; page += 3)
+            set_entry(request, entry++, page, 0, 1 + (int)first);
+}
+
+static void random_half_home(struct request *request)
+{
+    srand(1);
+    for (size_t page = 0; page < request->count; page++) {
+        const int target = 1 + rand() % 3;
+        set_entry(request, page, page, rand() % 2 ? target : 0, target);
+    }
+}
+
+static void every_second_home(struct request *request)
+{
+    for (size_t page = 0; page < request->count; page++)
+        set_entry(request, page, page, page % 2 ? 1 : 0, 1);
+}
+
+static struct request new_request(size_t count, layout *layout)
+{
+    struct request request = {
+        .count = count,
+        .start = allocate(count * page_size()),
+        .pages = allocate(count * sizeof(void *)),
+        .home = allocate(count * sizeof(int)),
+        .target = allocate(count * sizeof(int)),
+        .status = allocate(count * sizeof(int)),
+    };
+    layout(&request);
+    /* In the order of addresses, whatever that of the entries is, so that the same pages lie alike in memory. */
+    int *home_of = allocate(count * sizeof(int));
+    for (size_t entry = 0; entry < count; entry++)
+        home_of[(size_t)((char *)request.pages[entry] - request.start) / page_size()] = request.home[entry];
+    for (int node = 0; node < NODES; node++) {
+        const unsigned long only_node = 1UL << node;
+        if (set_mempolicy(MPOL_BIND, &only_node, 8 * sizeof only_node) != 0)
+            give_up("set_mempolicy");
+        for (size_t page = 0; page < count; page++)
+            if (home_of[page] == node)
+                request.start[page * page_size()] = 1;
+    }
+    if (set_mempolicy(MPOL_DEFAULT, NULL, 0) != 0)
+        give_up("set_mempolicy");
+    return request;
+}
+
+static size_t differing(const struct request *request, const int *nodes)
+{
+    size_t count = 0;
+    for (size_t entry = 0; entry < request->count; entry++)
+        count += request->status[entry] != nodes[entry];
+    return count;
+}
+
+/* --- other threads of the process, and what the process uses --- */
+
+static atomic_bool crowd_may_go;
+static pthread_barrier_t crowd_is_there;
+static pthread_t crowd[CROWD];
+
+static void *spin(void *unused)
+{
+    pthread_barrier_wait(&crowd_is_there);
+    while (!atomic_load_explicit(&crowd_may_go, memory_order_relaxed))
+        ;
+    return unused;
+}
+
+/* Each on a CPU of its own, from CPU 1 on. */
+static void start_crowd(int threads)
+{
+    pthread_barrier_init(&crowd_is_there, NULL, (unsigned int)threads + 1);
+    for (int i = 0; i < threads; i++) {
+        pthread_attr_t attributes;
+        cpu_set_t cpu;
+        CPU_ZERO(&cpu);
+        CPU_SET(1 + i, &cpu);
+        pthread_attr_init(&attributes);
+        errno = pthread_attr_setaffinity_np(&attributes, sizeof cpu, &cpu);
+        if (errno == 0)
+            errno = pthread_create(&crowd[i], &attributes, spin, NULL);
+        if (errno != 0)
+            give_up("pthread_create");
+        pthread_attr_destroy(&attributes);
+    }
+    pthread_barrier_wait(&crowd_is_there);
+}
+
+static void end_crowd(int threads)
+{
+    atomic_store(&crowd_may_go, true);
+    for (int i = 0; i < threads; i++)
+        pthread_join(crowd[i], NULL);
+}
+
+/* A figure of /proc/self/status in bytes. Allocates nothing. */
+static uint64_t own_status(const char *name)
+{
+    char text[4096];
+    const int file = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+    const ssize_t length = read(file, text, sizeof text - 1);
+    if (length < 0)
+        give_up("/proc/self/status");
+    close(file);
+    text[length] = '\0';
+    const char *figure = strstr(text, name);
+    return figure == NULL ? 0 : strtoull(figure + strlen(name), NULL, 10) * 1024;
+}
+
+static uint64_t now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+/* --- samples --- */
+
+static void begin_line(const struct row *row, const struct side *side)
+{
+    printf("{\"row\":\"%s\",\"side\":\"%s\",\"pages\":%zu,", row->name, side->name, row->pages);
+}
+
+static void take_sample(const struct row *row, const struct side *side, struct request *request)
+{
+    const int *nodes = request->home;
+    long answer = 0;
+
+    for (size_t entry = 0; entry < request->count; entry++)
+        request->status[entry] = NOT_WRITTEN;
+    start_crowd(row->other_threads);
+    const uint64_t mapped_before = own_status("VmSize:");
+    errno = 0;
+    const uint64_t start = now();
+    for (int i = 0; i < row->calls && answer == 0; i++) {
+        nodes = i % 2 == 0 ? request->target : request->home;
+        answer = side->call(request, nodes);
+    }
+    const uint64_t nanoseconds = now() - start;
+    const int error = errno;
+    const uint64_t peak = own_status("VmPeak:");
+    end_crowd(row->other_threads);
+
+    /* A query must tell the truth; after a move, the pages must be where they should, and the statuses say so. */
+    if (is_query(side))
+        nodes = request->home;
+    const bool tells = side->call != range_by_one && side->call != range_by_two;
+    const size_t wrong = tells ? differing(request, nodes) : 0;
+    if (bare(request, NULL) != 0)
+        give_up("move_pages");
+    const size_t elsewhere = differing(request, nodes);
+
+    begin_line(row, side);
+    if (answer < 0)
+        printf("\"failed\":\"%s\"}\n", strerror(error));
+    else if (answer > 0 || elsewhere > 0 || wrong > 0)
+        printf("\"failed\":\"returned %ld, %zu pages elsewhere, %zu wrong statuses\"}\n", answer, elsewhere, wrong);
+    else
+        printf("\"taken\":{\"nanoseconds\":%" PRIu64 ",\"scratch\":%" PRIu64 "}}\n", nanoseconds / (uint64_t)row->calls,
+               peak - mapped_before);
+    fflush(stdout);
+}
+
+/* In a process of its own, which has pages of its own. */
+static void take_samples(const struct row *row, const struct side *sides, size_t count, int turns)
+{
+    const pid_t pid = fork();
+    if (pid < 0)
+        give_up("fork");
+    if (pid == 0) {
+        struct request request = new_request(row->pages, sides->layout);
+        for (int turn = 0; turn < turns; turn++)
+            for (size_t side = 0; side < count; side++)
+                take_sample(row, &sides[side], &request);
+        _exit(EXIT_SUCCESS);
+    }
+    int status;
+    if (waitpid(pid, &status, 0) != pid)
+        give_up("waitpid");
+    if (status != 0) {
+        begin_line(row, &sides[count - 1]);
+        printf("\"failed\":\"the process ended with status 0x%x\"}\n", (unsigned int)status);
+        fflush(stdout);
+    }
+}
+
+#define BARE_AND_OURS(layout) { { "bare", bare, layout }, { "ours", ours, layout } }
+#define QUERIES { { "bare", bare_query, one_target }, { "ours", our_query, one_target } }
+
+static const struct row ROWS[] = {
+    { "interleaved-none", 16384, 0, 7, 1, BARE_AND_OURS(interleaved) },
+    { "interleaved-one", 16384, 1, 7, 1, BARE_AND_OURS(interleaved) },
+    { "random-half-home", 16384, 1, 7, 1, BARE_AND_OURS(random_half_home) },
+    { "every-second-home", 16384, 1, 7, 1, BARE_AND_OURS(every_second_home) },
+    { "grouped", 16384, 0, 15, 1, BARE_AND_OURS(grouped) },
+    { "by-hand", 16384, 1, 15, 1, { { "bare", bare, grouped }, { "ours", ours, interleaved } } },
+    { "range", 16384, 0, 15, 1, { { "one thread", range_by_one, one_target }, { "two threads", range_by_two, one_target } } },
+    { "one-page", 1, 0, 201, 10, BARE_AND_OURS(one_target) },
+    { "few-pages", 16, 0, 201, 4, BARE_AND_OURS(one_target) },
+    { "query", 1, 0, 401, 1000, QUERIES },
+    { "query", 16, 0, 401, 200, QUERIES },
+    { "query", 16384, 0, 101, 2, QUERIES },
+    { "growth", 1024, 0, 5, 1, BARE_AND_OURS(interleaved) },
+    { "growth", 4096, 0, 5, 1, BARE_AND_OURS(interleaved) },
+    { "growth", 16384, 0, 5, 1, BARE_AND_OURS(interleaved) },
+    { "growth", 65536, 0, 5, 1, BARE_AND_OURS(interleaved) },
+    { "growth", 262144, 0, 5, 1, BARE_AND_OURS(interleaved) },
+    { "interleaved-three", 0, CROWD, 5, 1, BARE_AND_OURS(interleaved) },
+};
+
+static void measure(struct row row, size_t crowded_pages, bool quick)
+{
+    if (row.pages == 0)
+        row.pages = crowded_pages;
+    if (quick) {
+        row.pages = row.pages > 16 ? row.pages / 256 : row.pages;
+        row.samples = 1;
+        row.calls = row.calls > 2 ? 2 : row.calls;
+    }
+    /* Calls that leave the pages where they were can take turns on the same pages, each pair within milliseconds. */
+    if (row.calls % 2 == 0) {
+        take_samples(&row, row.sides, 2, row.samples);
+        return;
+    }
+    for (int i = 0; i < row.samples; i++)
+        for (size_t side = 0; side < 2; side++)
+            take_samples(&row, &row.sides[side], 1, 1);
+}
+
+int main(int argc, char **argv)
+{
+    bool quick = false;
+    size_t crowded_pages = 1024;
+    const char *only = "";
+    for (int option; (option = getopt(argc, argv, "qc:r:")) != -1;) {
+        switch (option) {
+        case 'q':
+            quick = true;
+            break;
+        case 'c':
+            crowded_pages = strtoul(optarg, NULL, 10);
+            break;
+        case 'r':
+            only = optarg;
+            break;
+        default:
+            fputs("usage: moves [-q] [-c PAGES] [-r ROW]\n"
+                  "  -q  quick: few pages, one sample of each\n"
+                  "  -c  pages of the row with three other threads\n"
+                  "  -r  only rows whose name begins so\n", stderr);
+            return EXIT_FAILURE;
+        }
+    }
+    const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    struct utsname system;
+    if (numa_num_configured_nodes() < NODES || cpus <= CROWD || uname(&system) != 0) {
+        fprintf(stderr, "moves: this needs %d nodes and %d CPUs\n", NODES, CROWD + 1);
+        return EXIT_FAILURE;
+    }
+    printf("{\"kernel\":\"%s\",\"cpus\":%ld,\"nodes\":%d}\n", system.release, cpus, numa_num_configured_nodes());
+    fflush(stdout);
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++)
+        if (strncmp(ROWS[i].name, only, strlen(only)) == 0)
+            measure(ROWS[i], crowded_pages, quick);
+    return EXIT_SUCCESS;
+}

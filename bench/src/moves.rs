@@ -1,0 +1,124 @@
+//! What is compared, with which targets, and how it came out.
+
+use crate::samples::{Ratio, Run, Side};
+use anyhow::Result;
+
+/// Two sides of a row of `moves.c`: how many times faster the new one should be.
+pub struct Comparison {
+    pub request: &'static str,
+    pub other_threads: &'static str,
+    row: &'static str,
+    old: &'static str,
+    new: &'static str,
+    pub target: f64,
+}
+
+const fn comparison(
+    row: &'static str,
+    request: &'static str,
+    other_threads: &'static str,
+    target: f64,
+    (old, new): (&'static str, &'static str),
+) -> Comparison {
+    Comparison { request, other_threads, row, old, new, target }
+}
+
+const BARE: (&str, &str) = ("bare", "ours");
+
+pub const COMPARISONS: &[Comparison] = &[
+    comparison("interleaved-none", "three targets interleaved", "none", 1.2, BARE),
+    comparison("interleaved-one", "three targets interleaved", "one", 2.0, BARE),
+    comparison("interleaved-three", "three targets interleaved", "three", 20.0, BARE),
+    comparison("random-half-home", "three targets in random order, half already home", "one", 3.0, BARE),
+    comparison("every-second-home", "every second page already home", "one", 2.5, BARE),
+    comparison("grouped", "already grouped, all to move", "none", 0.93, BARE),
+    comparison("by-hand", "interleaved, against the same list grouped by hand", "one", 0.9, BARE),
+    comparison("range", "numars_move_range, two threads against one", "none", 1.5, ("one thread", "two threads")),
+    comparison("one-page", "one page", "none", 0.95, BARE),
+    comparison("few-pages", "16 pages", "none", 0.95, BARE),
+    comparison("query", "query", "none", 0.95, BARE),
+];
+
+/// Interleaved requests of rising size.
+pub const GROWTH: &str = "growth";
+/// Measured with fewer pages than the others, since the bare call needs minutes there.
+pub const CROWDED: &str = "interleaved-three";
+
+pub struct Measured {
+    pub old: Side,
+    pub new: Side,
+    pub ratio: Ratio,
+}
+
+fn measured(run: &Run, row: &str, (old, new): (&str, &str), pages: usize) -> Result<Measured> {
+    let (old, new) = (run.side(row, old, pages)?, run.side(row, new, pages)?);
+    let ratio = Ratio::of(&old, &new);
+    Ok(Measured { old, new, ratio })
+}
+
+/// A comparison at one size.
+pub struct Judged {
+    pub comparison: &'static Comparison,
+    pub pages: usize,
+    pub measured: Result<Measured>,
+}
+
+impl Judged {
+    pub fn verdict(&self) -> String {
+        match &self.measured {
+            Ok(measured) if measured.ratio.median >= self.comparison.target => "met".into(),
+            Ok(_) => "missed".into(),
+            Err(why) => format!("failed: {why}"),
+        }
+    }
+}
+
+pub fn judged(run: &Run) -> Vec<Judged> {
+    let of = |comparison: &'static Comparison| {
+        run.sizes(comparison.row).into_iter().map(move |pages| {
+            let sides = (comparison.old, comparison.new);
+            Judged { comparison, pages, measured: measured(run, comparison.row, sides, pages) }
+        })
+    };
+    COMPARISONS.iter().flat_map(of).collect()
+}
+
+/// The sizes that were measured, with what came out.
+pub fn growth(run: &Run) -> Vec<(usize, Result<Measured>)> {
+    run.sizes(GROWTH).into_iter().map(|pages| (pages, measured(run, GROWTH, BARE, pages))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::tests::{run_of, taken};
+
+    fn verdicts(lines: &[String]) -> Vec<String> {
+        judged(&run_of(lines)).iter().map(Judged::verdict).collect()
+    }
+
+    #[test]
+    fn a_target_is_met_when_it_is_reached_exactly() {
+        assert_eq!(
+            verdicts(&[taken("interleaved-one", "bare", 9, 20), taken("interleaved-one", "ours", 9, 10)]),
+            ["met"]
+        );
+    }
+
+    #[test]
+    fn a_target_is_missed_when_ours_is_slower() {
+        assert_eq!(verdicts(&[taken("grouped", "bare", 9, 10), taken("grouped", "ours", 9, 20)]), ["missed"]);
+    }
+
+    #[test]
+    fn a_comparison_with_one_side_only_has_failed() {
+        assert_eq!(verdicts(&[taken("range", "one thread", 9, 10)]), ["failed: two threads: not measured"]);
+    }
+
+    #[test]
+    fn each_size_of_a_row_is_judged_by_itself() {
+        let lines = [(1, 10), (16, 20)].map(|(pages, time)| taken("query", "ours", pages, time));
+        let bare = [(1, 10), (16, 10)].map(|(pages, time)| taken("query", "bare", pages, time));
+        assert_eq!(verdicts(&[lines, bare].concat()), ["met", "missed"]);
+    }
+}

@@ -1,0 +1,236 @@
+//! What the measuring program prints, and the sums of it.
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use std::time::Duration;
+
+#[derive(Deserialize, Debug, Default)]
+pub struct Machine {
+    pub kernel: String,
+    pub cpus: usize,
+    pub nodes: usize,
+}
+
+#[derive(Deserialize, Debug)]
+pub struct Sample {
+    pub row: String,
+    pub side: String,
+    pub pages: usize,
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+#[derive(Deserialize, Debug)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// The time of one call, and by how many bytes the mappings of the process grew during it.
+    Taken { nanoseconds: u64, scratch: u64 },
+    /// Why the call does not count.
+    Failed(String),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Machine(Machine),
+    Sample(Sample),
+}
+
+/// All that one run of the program told.
+#[derive(Debug, Default)]
+pub struct Run {
+    pub machine: Machine,
+    pub samples: Vec<Sample>,
+}
+
+/// The calls of one side of a row, in the order of time.
+#[derive(Debug, PartialEq)]
+pub struct Side {
+    pub times: Vec<f64>,
+    pub scratch: u64,
+}
+
+impl Run {
+    /// Takes a line in. True where another row begins with it.
+    pub fn add(&mut self, line: &str) -> Result<bool> {
+        match serde_json::from_str(line).with_context(|| format!("not understood: {line}"))? {
+            Line::Machine(machine) => {
+                self.machine = machine;
+                Ok(false)
+            }
+            Line::Sample(sample) => {
+                let another = self.samples.last().is_none_or(|last| last.row != sample.row);
+                self.samples.push(sample);
+                Ok(another)
+            }
+        }
+    }
+
+    /// The numbers of pages that a row was measured with, rising.
+    pub fn sizes(&self, row: &str) -> Vec<usize> {
+        let mut sizes: Vec<usize> = self.samples.iter().filter(|s| s.row == row).map(|s| s.pages).collect();
+        sizes.sort_unstable();
+        sizes.dedup();
+        sizes
+    }
+
+    /// One side of a row; an error where a call failed or nothing was measured.
+    pub fn side(&self, row: &str, side: &str, pages: usize) -> Result<Side> {
+        let mut found = Side { times: Vec::new(), scratch: 0 };
+        for sample in self.samples.iter().filter(|s| s.row == row && s.side == side && s.pages == pages) {
+            match &sample.outcome {
+                Outcome::Taken { nanoseconds, scratch } => {
+                    found.times.push(*nanoseconds as f64 / 1e9);
+                    found.scratch = found.scratch.max(*scratch);
+                }
+                Outcome::Failed(why) => bail!("{side}: {why}"),
+            }
+        }
+        if found.times.is_empty() {
+            bail!("{side}: not measured");
+        }
+        Ok(found)
+    }
+}
+
+impl Side {
+    /// In seconds.
+    pub fn median(&self) -> f64 {
+        quantile(&self.times, 0.5)
+    }
+}
+
+/// How many times faster `new` is than `old`: by the medians, and where the middle half lies of the pairs taken one after the other.
+#[derive(Debug, PartialEq)]
+pub struct Ratio {
+    pub median: f64,
+    pub low: f64,
+    pub high: f64,
+}
+
+impl Ratio {
+    pub fn of(old: &Side, new: &Side) -> Self {
+        let pairs: Vec<f64> = old.times.iter().zip(&new.times).map(|(old, new)| old / new).collect();
+        Self { median: old.median() / new.median(), low: quantile(&pairs, 0.25), high: quantile(&pairs, 0.75) }
+    }
+}
+
+/// The value below which this part of the values lies, between two of them where it falls there. There is at least one.
+fn quantile(values: &[f64], part: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let place = part * (sorted.len() - 1) as f64;
+    let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
+    below + (above - below) * place.fract()
+}
+
+/// With three figures, in the unit that suits.
+pub fn readable(seconds: f64) -> String {
+    let nanoseconds = Duration::from_secs_f64(seconds).as_nanos() as f64;
+    let (value, unit) = match nanoseconds {
+        n if n < 1e3 => (n, "ns"),
+        n if n < 1e6 => (n / 1e3, "us"),
+        n if n < 1e9 => (n / 1e6, "ms"),
+        n => (n / 1e9, "s"),
+    };
+    format!("{} {unit}", three_figures(value))
+}
+
+pub fn three_figures(value: f64) -> String {
+    let digits = if value < 10.0 { 2 } else { usize::from(value < 100.0) };
+    format!("{value:.digits$}")
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+
+    pub fn taken(row: &str, side: &str, pages: usize, nanoseconds: u64) -> String {
+        format!(
+            r#"{{"row":"{row}","side":"{side}","pages":{pages},"taken":{{"nanoseconds":{nanoseconds},"scratch":4096}}}}"#
+        )
+    }
+
+    pub fn run_of(lines: &[String]) -> Run {
+        let mut run = Run::default();
+        for line in lines {
+            run.add(line).unwrap();
+        }
+        run
+    }
+
+    #[test]
+    fn the_median_of_an_odd_number_is_the_middle_one() {
+        assert_eq!(quantile(&[9.0, 1.0, 2.0], 0.5), 2.0);
+    }
+
+    #[test]
+    fn the_median_of_an_even_number_lies_between_the_middle_two() {
+        assert_eq!(quantile(&[4.0, 1.0, 9.0, 2.0], 0.5), 3.0);
+    }
+
+    #[test]
+    fn a_quarter_of_the_values_lies_below_the_first_quartile() {
+        assert_eq!(quantile(&[5.0, 1.0, 4.0, 2.0, 3.0], 0.25), 2.0);
+        assert_eq!(quantile(&[7.0], 0.25), 7.0);
+    }
+
+    #[test]
+    fn a_ratio_says_how_many_times_faster_the_new_one_is() {
+        let old = Side { times: vec![2.0, 6.0, 4.0], scratch: 0 };
+        let new = Side { times: vec![1.0, 2.0, 4.0], scratch: 0 };
+        assert_eq!(Ratio::of(&old, &new), Ratio { median: 2.0, low: 1.5, high: 2.5 });
+    }
+
+    #[test]
+    fn a_side_has_its_own_samples_only() {
+        let lines = [taken("a", "ours", 16, 1_000_000_000), taken("a", "bare", 16, 5), taken("a", "ours", 32, 5)];
+        assert_eq!(run_of(&lines).side("a", "ours", 16).unwrap(), Side { times: vec![1.0], scratch: 4096 });
+    }
+
+    #[test]
+    fn the_sizes_of_a_row_are_sorted_and_told_once() {
+        let lines = [taken("a", "x", 32, 1), taken("a", "x", 16, 1), taken("a", "y", 32, 1), taken("b", "x", 8, 1)];
+        assert_eq!(run_of(&lines).sizes("a"), [16, 32]);
+    }
+
+    #[test]
+    fn one_failed_call_fails_its_side() {
+        let failed = r#"{"row":"a","side":"ours","pages":16,"failed":"No such process"}"#;
+        let run = run_of(&[taken("a", "ours", 16, 1), failed.into(), taken("a", "bare", 16, 1)]);
+        assert_eq!(run.side("a", "ours", 16).unwrap_err().to_string(), "ours: No such process");
+        assert!(run.side("a", "bare", 16).is_ok());
+    }
+
+    #[test]
+    fn a_side_that_was_not_measured_is_an_error() {
+        assert_eq!(run_of(&[]).side("a", "ours", 16).unwrap_err().to_string(), "ours: not measured");
+    }
+
+    #[test]
+    fn a_line_that_is_no_sample_is_an_error() {
+        assert!(Run::default().add("Segmentation fault").is_err());
+    }
+
+    #[test]
+    fn the_line_about_the_machine_is_kept() {
+        let run = run_of(&[r#"{"kernel":"6.12.1","cpus":4,"nodes":4}"#.into()]);
+        assert_eq!((run.machine.kernel.as_str(), run.machine.cpus, run.machine.nodes), ("6.12.1", 4, 4));
+    }
+
+    #[test]
+    fn a_row_begins_with_its_first_sample() {
+        let mut run = Run::default();
+        let began = ["a", "a", "b"].map(|row| run.add(&taken(row, "ours", 16, 1)).unwrap());
+        assert_eq!(began, [true, false, true]);
+    }
+
+    #[test]
+    fn a_time_is_told_with_three_figures_and_a_unit() {
+        assert_eq!(readable(0.000_000_25), "250 ns");
+        assert_eq!(readable(0.000_012_34), "12.3 us");
+        assert_eq!(readable(0.522), "522 ms");
+        assert_eq!(readable(152.208), "152 s");
+        assert_eq!(readable(1.5), "1.50 s");
+    }
+}

@@ -1,0 +1,354 @@
+//! Moving many pages, and hearing what became of them: numars.h's part of moving.h.
+
+use super::bitmask::{bitmask, read};
+use crate::bits::Bits;
+use crate::mover::plan::{MOST_NODES, NO_TARGET};
+use crate::mover::{self, Figures, Manner, Mover, Process, Request};
+use crate::os::user_memory::Trust;
+use crate::os::{errno, memory};
+use crate::topology;
+use core::ffi::{c_int, c_long, c_uint, c_ulong, c_void};
+use core::slice;
+
+/// What became of the pages of a request. Every page that was looked at is counted under requested, and once more under one of
+/// the next eight; where a callback or an error ended the work, the pages that were not tried are under requested alone.
+///
+/// numars_move_pages() counts entries; the calls that take a range or a process count base pages, a huge page as those of its base
+/// pages that lie in the range.
+#[repr(C)]
+#[allow(non_camel_case_types, reason = "C's name")]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct numars_move_stats {
+    /// looked at
+    pub requested: c_ulong,
+    /// were elsewhere and are on their target now
+    pub moved: c_ulong,
+    /// were on their target before
+    pub in_place: c_ulong,
+    /// not there: never touched, or swapped out (-ENOENT)
+    pub absent: c_ulong,
+    /// nothing is mapped there, or the kernel's page of zeros (-EFAULT)
+    pub unmapped: c_ulong,
+    /// other processes map them too, and MPOL_MF_MOVE_ALL was not given (-EACCES)
+    pub shared: c_ulong,
+    /// in use: written to disk, or pinned by a device or the kernel (-EBUSY)
+    pub busy: c_ulong,
+    /// the target is full (-ENOMEM)
+    pub no_memory: c_ulong,
+    /// could not be moved for another reason
+    pub failed: c_ulong,
+    /// how many pages were tried a further time, each time counted
+    pub retried: c_ulong,
+    /// calls of move_pages(2)
+    pub kernel_calls: c_ulong,
+}
+
+/// Hears how far a move is: from the calling thread, at least every 100 ms of work or every 64 MiB, and once at the end.
+///
+/// The first argument is what became of the pages so far, the second progress_arg of the options. An answer other than 0 stops
+/// the move, which then fails with ECANCELED.
+#[allow(non_camel_case_types, reason = "C's name")]
+pub type numars_move_progress =
+    Option<unsafe extern "C" fn(so_far: *const numars_move_stats, arg: *mut c_void) -> c_int>;
+
+/// How to move. Begin with NUMARS_MOVE_OPTIONS_INIT, which is also what NULL stands for.
+#[repr(C)]
+#[allow(non_camel_case_types, reason = "C's name")]
+#[derive(Clone, Copy)]
+pub struct numars_move_options {
+    /// the size of this structure in bytes, so that it can grow: a larger one whose further bytes are 0 is taken
+    pub size: usize,
+    /// MPOL_MF_MOVE, or MPOL_MF_MOVE_ALL to move pages that other processes map too (needs CAP_SYS_NICE)
+    pub flags: c_int,
+    /// threads that move at the same time; 0: a number that suits the machine. Never more than the CPUs that the calling thread
+    /// may run on
+    pub threads: c_uint,
+    /// how often a page that is busy is tried again
+    pub retries: c_uint,
+    /// called while moving; NULL: nothing is
+    pub progress: numars_move_progress,
+    /// handed to progress
+    pub progress_arg: *mut c_void,
+}
+
+impl From<&Figures> for numars_move_stats {
+    fn from(figures: &Figures) -> Self {
+        let &[requested, moved, in_place, absent, unmapped, shared, busy, no_memory, failed, retried, kernel_calls] =
+            &figures.map(|figure| figure as c_ulong);
+        Self { requested, moved, in_place, absent, unmapped, shared, busy, no_memory, failed, retried, kernel_calls }
+    }
+}
+
+/// Threads that are of use where a program leaves their number to us: memory is not copied faster by more.
+const USEFUL_THREADS: usize = 4;
+
+/// Reads the options of a call; an errno where they are none.
+///
+/// # Safety
+/// `options` is NULL or points to as many bytes as its size says.
+unsafe fn read_options(options: *const numars_move_options) -> Result<numars_move_options, c_int> {
+    const SIZE: usize = size_of::<numars_move_options>();
+    /// As openat2(2).
+    const MOST: usize = 4096;
+    if options.is_null() {
+        let flags = super::numaif::MPOL_MF_MOVE as c_int;
+        let progress_arg = core::ptr::null_mut();
+        return Ok(numars_move_options {
+            size: SIZE,
+            flags,
+            threads: 1,
+            retries: mover::RETRIES,
+            progress: None,
+            progress_arg,
+        });
+    }
+    // SAFETY: as the caller promises.
+    unsafe {
+        match (*options).size {
+            ..SIZE => Err(errno::EINVAL),
+            SIZE..=MOST => {
+                let bytes = slice::from_raw_parts(options.cast::<u8>(), (*options).size);
+                let unknown = bytes.get(SIZE..).unwrap_or_default();
+                if unknown.iter().all(|&byte| byte == 0) { Ok(*options) } else { Err(errno::E2BIG) }
+            }
+            _ => Err(errno::E2BIG),
+        }
+    }
+}
+
+/// Moves as `options` say: `work` does it with the mover, and says whether it had the memory for it. Returns what the calls below
+/// return.
+///
+/// # Safety
+/// `options` and `stats` are NULL or valid.
+unsafe fn move_with(
+    pid: c_int,
+    options: *const numars_move_options,
+    stats: *mut numars_move_stats,
+    work: &mut dyn FnMut(&mut Mover<Process>) -> Result<(), c_int>,
+) -> c_long {
+    let before = errno::get();
+    let mut figures = [0; 11];
+    // SAFETY: as the caller promises.
+    let outcome = unsafe { read_options(options) }.and_then(|options| {
+        let cpus = topology::allowed_cpus().bits().read().weight().max(1);
+        let threads = if options.threads == 0 { USEFUL_THREADS } else { options.threads as usize };
+        let manner = Manner { flags: options.flags, threads: threads.min(cpus), retries: options.retries };
+        let mut tell = options.progress.map(|progress| {
+            move |figures: &Figures| {
+                let stats = numars_move_stats::from(figures);
+                // SAFETY: the program's function, with what it asked for.
+                unsafe { progress(&stats, options.progress_arg) == 0 }
+            }
+        });
+        let mut mover =
+            Mover::new(Process(pid), manner, tell.as_mut().map(|tell| tell as &mut dyn FnMut(&Figures) -> bool));
+        let done = work(&mut mover);
+        figures = mover.figures;
+        done?;
+        if mover.error == 0 { Ok(mover.left) } else { Err(mover.error) }
+    });
+    if !stats.is_null() {
+        // SAFETY: as the caller promises.
+        unsafe { *stats = numars_move_stats::from(&figures) };
+    }
+    answer(outcome, before)
+}
+
+/// The number, or -1 with the errno; errno as it was `before` where nothing failed.
+fn answer(outcome: Result<usize, c_int>, before: c_int) -> c_long {
+    match outcome {
+        Ok(number) => {
+            errno::set(before);
+            c_long::try_from(number).unwrap_or(c_long::MAX)
+        }
+        Err(error) => {
+            errno::set(error);
+            -1
+        }
+    }
+}
+
+/// Moves single pages of a process to nodes, keeps going past those that will not go, and tells what became of each.
+///
+/// The kernel is asked first where the pages are; those that need no move are left alone, and the others go to it grouped by
+/// target. A page that is named twice ends on the target that is named last.
+///
+/// @param pid      the process; 0 is the calling one
+/// @param count    the number of entries in pages, nodes and status
+/// @param pages    an address in each page
+/// @param nodes    the node that each page shall be on; NULL: move nothing, only tell
+/// @param status   where to put, for each page, the node it is on now, or why not as a negative errno; NULL: nowhere
+/// @param options  how to move; NULL: as NUMARS_MOVE_OPTIONS_INIT says
+/// @param stats    where to put the sums; NULL: nowhere
+/// @return the number of pages that are there and not on their target (0: all are); -1 with errno: ECANCELED (progress stopped
+///         it), E2BIG (options of a size that this library does not know, and not all 0), EINVAL (flags, options that are too
+///         small), EFAULT (an array cannot be read or written), ENODEV (a node that is not there or has no memory), EACCES (a node
+///         outside of the process's cpuset), ENOMEM (a target is full, or no scratch memory), EPERM, ESRCH. Statuses and sums are
+///         true also then, as far as the arrays can be read and written
+///
+/// As move_pages(2), but for what is said above.
+///
+/// # Safety
+/// The arrays have count entries each, or are handed to the kernel, which checks them; options and stats are NULL or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numars_move_pages(
+    pid: c_int,
+    count: c_ulong,
+    pages: *const *mut c_void,
+    nodes: *const c_int,
+    status: *mut c_int,
+    options: *const numars_move_options,
+    stats: *mut numars_move_stats,
+) -> c_long {
+    let request = Request {
+        count: count as usize,
+        pages: pages as usize,
+        nodes: nodes as usize,
+        status: status as usize,
+        tell: !status.is_null(),
+        // SAFETY: as the caller promises.
+        trust: Some(unsafe { Trust::new() }),
+    };
+    // SAFETY: as the caller promises.
+    unsafe { move_with(pid, options, stats, &mut |mover| mover.list(request)) }
+}
+
+/// Moves the pages of a range of addresses to one node: all whole pages that touch it. Holes, and pages that were never touched,
+/// are passed over.
+///
+/// @param pid      the process; 0 is the calling one
+/// @param start    the first byte
+/// @param length   bytes, up to the whole address space; 0: nothing
+/// @param node     the node
+/// @param options  how to move; NULL: as NUMARS_MOVE_OPTIONS_INIT says
+/// @param stats    where to put the sums, in base pages; NULL: nowhere
+/// @return the number of base pages that are there and not on the node (0: all are); -1 with errno as numars_move_pages(), and
+///         EINVAL for a range that goes beyond the end of the address space
+///
+/// # Safety
+/// options and stats are NULL or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numars_move_range(
+    pid: c_int,
+    start: *mut c_void,
+    length: usize,
+    node: c_int,
+    options: *const numars_move_options,
+    stats: *mut numars_move_stats,
+) -> c_long {
+    let mut work = |mover: &mut Mover<Process>| {
+        if !mover.may_use(node) {
+            return Ok(());
+        }
+        mover.range(start as usize, length, &|_| node)
+    };
+    // SAFETY: as the caller promises.
+    unsafe { move_with(pid, options, stats, &mut work) }
+}
+
+/// Where the pages of each node go: those of the i-th node of `from` to the i-th of `to`, which begins anew where it has fewer.
+/// Where the numbers of nodes differ, those on nodes of `to` stay there, as with migrate_pages(2).
+fn pairs(from: Bits, to: Bits) -> [c_int; MOST_NODES] {
+    let mut targets = [NO_TARGET; MOST_NODES];
+    let as_many = from.weight() == to.weight();
+    let (mut to_left, mut from) = (to.iter(), from.iter());
+    while let Some(node) = from.next()
+        && !to.is_empty()
+    {
+        let target = to_left.next().or_else(|| {
+            to_left = to.iter();
+            to_left.next()
+        });
+        let stays = to.contains(node) && !as_many;
+        if !stays && let (Some(place), Some(target)) = (targets.get_mut(node), target) {
+            *place = c_int::try_from(target).unwrap_or(c_int::MAX);
+        }
+    }
+    targets
+}
+
+/// Moves the pages of a process that are on some nodes to other nodes, and tells how far it is. The process may go on meanwhile,
+/// map and unmap memory, fork and end.
+///
+/// @param pid      the process; 0 is the calling one
+/// @param from     the nodes to empty; NULL is the empty set
+/// @param to       the nodes to fill: the i-th node of from goes to the i-th of to, beginning anew where to has fewer; where it does
+///                 not have as many, pages on nodes that are in both stay
+/// @param options  how to move; NULL: as NUMARS_MOVE_OPTIONS_INIT says
+/// @param stats    where to put the sums, in base pages that were on nodes of from; NULL: nowhere
+/// @return the number of base pages that stayed on nodes of from although they should have gone (0: none); -1 with errno as
+///         numars_move_pages(), and EINVAL where to is empty, ESRCH only where the process ended before anything was moved
+///
+/// As migrate_pages(2), which has no progress and no sums.
+///
+/// # Safety
+/// Each mask is NULL or a valid struct bitmask; options and stats are NULL or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numars_move_process(
+    pid: c_int,
+    from: *const bitmask,
+    to: *const bitmask,
+    options: *const numars_move_options,
+    stats: *mut numars_move_stats,
+) -> c_long {
+    // SAFETY: as the caller promises.
+    let (from, to) = unsafe { (read(from), read(to)) };
+    let mut work = |mover: &mut Mover<Process>| {
+        let targets = pairs(from, to);
+        if to.is_empty() {
+            return Err(errno::EINVAL);
+        }
+        if !to.iter().all(|node| mover.may_use(c_int::try_from(node).unwrap_or(c_int::MAX))) {
+            return Ok(());
+        }
+        let target_of =
+            |node: c_int| usize::try_from(node).ok().and_then(|node| targets.get(node).copied()).unwrap_or(NO_TARGET);
+        mover.range(0, usize::MAX - (memory::page_size() - 1), &target_of)?;
+        if mover.error == errno::ESRCH && mover.has_begun() {
+            mover.error = 0;
+        }
+        Ok(())
+    };
+    // SAFETY: as the caller promises.
+    unsafe { move_with(pid, options, stats, &mut work) }
+}
+
+/// Counts the base pages of a range of addresses by the node they are on.
+///
+/// @param pid       the process; 0 is the calling one
+/// @param start     the first byte
+/// @param length    bytes, up to the whole address space
+/// @param per_node  where to put the number of base pages on each node; NULL: nowhere
+/// @param nodes     the number of entries in per_node; pages on further nodes are counted in the answer alone
+/// @return the number of base pages that are there; -1 with errno: EINVAL (a range that goes beyond the end of the address space),
+///         EPERM, ESRCH, ENOMEM (no scratch memory)
+///
+/// # Safety
+/// per_node is NULL or has room for so many entries.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numars_count_pages(
+    pid: c_int,
+    start: *const c_void,
+    length: usize,
+    per_node: *mut c_ulong,
+    nodes: c_uint,
+) -> c_long {
+    let before = errno::get();
+    let per_node: &mut [c_ulong] = if per_node.is_null() {
+        &mut []
+    } else {
+        // SAFETY: as the caller promises.
+        unsafe { slice::from_raw_parts_mut(per_node, nodes as usize) }
+    };
+    per_node.fill(0);
+    let mut mover = Mover::new(Process(pid), Manner { flags: 0, threads: 1, retries: 0 }, None);
+    let mut there = 0;
+    let done = mover.places(start as usize, length, &mut |node, pages| {
+        there += pages;
+        if let Some(count) = per_node.get_mut(node) {
+            *count += pages as c_ulong;
+        }
+    });
+    answer(done.and(if mover.error == 0 { Ok(there) } else { Err(mover.error) }), before)
+}

@@ -1,0 +1,717 @@
+//! Moving many pages: in windows of bounded memory, grouped by target, past what will not go, and with true figures.
+//!
+//! `plan` decides, `ranges` finds out which pages there are; here the kernel is called.
+
+pub mod plan;
+mod ranges;
+
+use crate::bits::BitsMut;
+use crate::os::memory::{self, AnyBytes, Scratch};
+use crate::os::user_memory::{self, Copied, Trust};
+use crate::os::{clock, errno, kernel, threads};
+use crate::topology::Nodes;
+use core::ptr::null;
+use core::sync::atomic::{AtomicI32, AtomicU8, AtomicUsize, Ordering::Relaxed};
+use plan::{Fate, NO_TARGET, NODE_DENIED, TRIED, UNWRITTEN, Window};
+pub use ranges::Range;
+
+/// Entries of a window at most: their scratch memory stays below 4 MiB.
+const MOST_ENTRIES: usize = 65_536;
+
+/// Entries of a window of a range at least: what the kernel says of the range needs room too.
+const FEWEST_ENTRIES: usize = 512;
+
+/// Entries that are handed to one thread at a time at least, where several move.
+const SHARE: usize = 512;
+
+/// Milliseconds that a call may take where somebody wants to hear how far it is.
+const PATIENCE: u64 = 40;
+
+/// How often a page is tried again unless somebody says so.
+pub const RETRIES: u32 = 3;
+
+/// How to move.
+#[derive(Clone, Copy)]
+pub struct Manner {
+    pub flags: i32,
+    pub threads: usize,
+    pub retries: u32,
+}
+
+/// What can become of a page, and what else is counted.
+#[derive(Clone, Copy)]
+pub enum Figure {
+    Requested,
+    Moved,
+    InPlace,
+    Absent,
+    Unmapped,
+    Shared,
+    Busy,
+    NoMemory,
+    Failed,
+    Retried,
+    KernelCalls,
+}
+
+/// How many pages of each figure.
+pub type Figures = [usize; 11];
+
+/// Hears how far it is; an answer of false stops the work.
+pub type Progress<'a> = Option<&'a mut dyn FnMut(&Figures) -> bool>;
+
+/// What the mover asks of the kernel: errors are errnos. The tests have a kernel of their own.
+pub trait Kernel: Sync {
+    /// Where pages are: move_pages(2) without nodes.
+    fn ask(&self, pages: &[usize], status: &mut [i32], flags: i32) -> Result<(), i32>;
+    /// Moves pages to nodes: the answer of move_pages(2).
+    fn move_pages(&self, pages: &[usize], nodes: &[i32], status: &[AtomicI32], flags: i32) -> Result<usize, i32>;
+    /// The same, of arrays that nobody has looked at.
+    fn move_request(&self, request: Request, flags: i32) -> Result<usize, i32>;
+    /// The pages that are there of a range; none if it goes beyond the end of all addresses.
+    fn range(&self, start: usize, length: usize, page_bits: u32) -> Option<Range>;
+}
+
+/// A process, by its number; 0 is this one.
+pub struct Process(pub i32);
+
+/// An answer of move_pages(2).
+fn answer(answer: i64) -> Result<usize, i32> {
+    usize::try_from(answer).map_err(|_| errno::get())
+}
+
+impl Kernel for Process {
+    fn ask(&self, pages: &[usize], status: &mut [i32], flags: i32) -> Result<(), i32> {
+        // A 32-bit program gets wrong answers beyond 16 from a 64-bit kernel before 6.16.
+        let at_once = if usize::BITS == 32 { 16 } else { usize::MAX };
+        let mut done = 0;
+        while let (Some(pages), Some(status)) = (pages.get(done..), status.get_mut(done..))
+            && !pages.is_empty()
+        {
+            let count = pages.len().min(at_once);
+            let (pages, status) = (pages.as_ptr().cast(), status.as_mut_ptr());
+            answer(kernel::move_pages(self.0, count as _, pages, null(), status, flags))?;
+            done += count;
+        }
+        Ok(())
+    }
+
+    fn move_pages(&self, pages: &[usize], nodes: &[i32], status: &[AtomicI32], flags: i32) -> Result<usize, i32> {
+        let (count, pages, status) = (pages.len() as _, pages.as_ptr().cast(), status.as_ptr().cast_mut().cast());
+        answer(kernel::move_pages(self.0, count, pages, nodes.as_ptr(), status, flags))
+    }
+
+    fn move_request(&self, request: Request, flags: i32) -> Result<usize, i32> {
+        answer(kernel::move_pages_at(self.0, request.count, request.pages, request.nodes, request.status, flags))
+    }
+
+    fn range(&self, start: usize, length: usize, page_bits: u32) -> Option<Range> {
+        Range::new(self.0, start, length, page_bits)
+    }
+}
+
+/// One move, as far as it is done.
+pub struct Mover<'a, K> {
+    kernel: K,
+    manner: Manner,
+    progress: Progress<'a>,
+    pub figures: Figures,
+    /// The errno of the first thing that the kernel calls an error; 0: none.
+    pub error: i32,
+    /// Pages that the kernel tried and could not move, as move_pages(2) counts them.
+    pub tried: usize,
+    /// Pages that are there and not on their target.
+    pub left: usize,
+    calls: AtomicUsize,
+    stop: AtomicU8,
+    page_bits: u32,
+}
+
+/// The three arrays of a request, as the program handed them in.
+#[derive(Clone, Copy)]
+pub struct Request {
+    pub count: usize,
+    pub pages: usize,
+    /// 0: nothing is moved.
+    pub nodes: usize,
+    pub status: usize,
+    /// Whether statuses are wanted at all; otherwise `status` is not looked at.
+    pub tell: bool,
+    /// Whether the arrays may be looked at without the kernel's help, where a container forbids that.
+    pub trust: Option<Trust>,
+}
+
+impl Window<'_> {
+    /// As many entries as `scratch` has room for.
+    fn over(scratch: &mut Scratch) -> Window<'_> {
+        let entries = scratch.bytes() / plan::BYTES_PER_ENTRY;
+        let mut parts = scratch.parts();
+        Window {
+            pages: parts.take(entries),
+            try_pages: parts.take(entries),
+            targets: parts.take(entries),
+            before: parts.take(entries),
+            after: parts.take(entries),
+            order: parts.take(entries),
+            try_targets: parts.take(entries),
+            found: parts.take(entries),
+            table: parts.take(2 * entries),
+            tried: parts.take(entries),
+        }
+    }
+}
+
+/// Scratch memory for at most so many entries; ENOMEM where there is none.
+fn scratch(entries: usize) -> Result<Scratch, i32> {
+    Scratch::new(entries.clamp(1, MOST_ENTRIES) * plan::BYTES_PER_ENTRY).ok_or(errno::ENOMEM)
+}
+
+/// Entries of a request that the kernel is handed as it is first.
+const FEW: usize = 64;
+
+/// Moves a list of few entries as numa_move_pages() does, if the kernel moves it well: `Some` with what is wrong, if anything is.
+/// What it did is done, and the entries can be moved once more by [`Mover::list`].
+pub fn few(kernel: &impl Kernel, request: Request, flags: i32) -> Option<Result<(), i32>> {
+    if request.count > FEW {
+        return None;
+    }
+    let (mut status, mut found) = ([0i32; FEW], [0i32; FEW]);
+    let (status, found) = (status.get_mut(..request.count)?, found.get_mut(..request.count)?);
+    match kernel.move_request(Request { status: status.as_mut_ptr() as usize, ..request }, flags) {
+        Ok(0) => {}
+        Err(error @ (errno::EINVAL | errno::EPERM | errno::ESRCH)) => return Some(Err(error)),
+        _ => return None,
+    }
+    // Said also of a page that an entry before has moved.
+    if status.contains(&-errno::EBUSY) {
+        return None;
+    }
+    let mut nodes = status.iter().filter(|&&status| status >= 0);
+    let first = nodes.next();
+    if !nodes.all(|node| Some(node) == first) {
+        // One may have left its target again, for that of another entry.
+        kernel.move_request(Request { nodes: 0, status: found.as_mut_ptr() as usize, ..request }, flags).ok()?;
+        if status.iter().zip(found).any(|(status, found)| *status >= 0 && status != found) {
+            return None;
+        }
+    }
+    match user_memory::write(request.status, status, None) {
+        Copied::Bytes(bytes) if bytes == size_of_val(status) => Some(Ok(())),
+        Copied::Bytes(_) => Some(Err(errno::EFAULT)),
+        Copied::Forbidden => None,
+    }
+}
+
+impl<'a, K: Kernel> Mover<'a, K> {
+    pub fn new(kernel: K, manner: Manner, progress: Progress<'a>) -> Self {
+        Mover {
+            kernel,
+            manner,
+            progress,
+            figures: [0; 11],
+            error: 0,
+            tried: 0,
+            left: 0,
+            calls: AtomicUsize::new(0),
+            stop: AtomicU8::new(0),
+            page_bits: memory::page_size().trailing_zeros(),
+        }
+    }
+
+    /// Moves the pages of a list. EPERM where its arrays may not be read in a way that a bad address does no harm to, ENOMEM where
+    /// there is no scratch memory; other errors are in `error`.
+    pub fn list(&mut self, request: Request) -> Result<(), i32> {
+        let mut scratch = scratch(request.count)?;
+        let known = Nodes::new();
+        let mut done = 0;
+        while done < request.count {
+            let window = &mut Window::over(&mut scratch);
+            window.cut(request.count - done);
+            let from = |array: usize, size: usize| array.wrapping_add(done.wrapping_mul(size));
+            let (pages, nodes) = (from(request.pages, size_of::<usize>()), from(request.nodes, size_of::<i32>()));
+            let status = from(request.status, size_of::<i32>());
+            let mut there = read(pages, window.pages, request.trust)?;
+            if request.nodes == 0 {
+                window.targets.fill(NO_TARGET);
+            } else {
+                there = there.min(read(nodes, window.targets, request.trust)?);
+                // No kernel has a node of any negative number.
+                window.targets.iter_mut().for_each(|target| *target = (*target).max(-1));
+            }
+            window.cut(there);
+            if there == 0 {
+                // The kernel finds out what is wrong with the arrays.
+                let count = (request.count - done).min(MOST_ENTRIES);
+                let nodes = if request.nodes == 0 { 0 } else { nodes };
+                self.calls.fetch_add(1, Relaxed);
+                let rest = Request { count, pages, nodes, status, ..request };
+                if let Err(error) = self.kernel.move_request(rest, self.manner.flags) {
+                    self.fail(error);
+                    break;
+                }
+                done += count;
+                continue;
+            }
+            let wrong_target = self.wrong_target(window, known.bits());
+            if let Some((entry, _)) = wrong_target {
+                window.cut(entry);
+            }
+            if !self.ask_all(window) {
+                break;
+            }
+            self.work_on(window, None);
+            if request.tell && write(status, window.after, request.trust)? < window.after.len() {
+                self.fail(errno::EFAULT);
+                break;
+            }
+            done += window.after.len();
+            if let Some((_, error)) = wrong_target {
+                self.error = error;
+                break;
+            }
+        }
+        if done > MOST_ENTRIES && request.nodes != 0 && request.tell && !self.stopped() {
+            self.look_again(Request { count: done, ..request }, &mut scratch)?;
+        }
+        self.finish();
+        Ok(())
+    }
+
+    /// Brings the statuses of a request of several windows up to date: a page of one may have been named again in a later one.
+    fn look_again(&mut self, request: Request, scratch: &mut Scratch) -> Result<(), i32> {
+        let mut done = 0;
+        while done < request.count {
+            let window = &mut Window::over(scratch);
+            window.cut(request.count - done);
+            let pages = request.pages.wrapping_add(done.wrapping_mul(size_of::<usize>()));
+            let status = request.status.wrapping_add(done.wrapping_mul(size_of::<i32>()));
+            let there = read(pages, window.pages, request.trust)?.min(read(status, window.after, request.trust)?);
+            window.cut(there);
+            if there == 0 || !self.ask(window.pages, window.found) {
+                break;
+            }
+            for (after, &found) in window.after.iter_mut().zip(window.found.iter()) {
+                *after = if *after >= 0 { found } else { *after };
+            }
+            write(status, window.after, request.trust)?;
+            done += there;
+        }
+        Ok(())
+    }
+
+    /// Moves the pages that are there of a range; `target_of` says where a page of each node goes, or [`NO_TARGET`].
+    pub fn range(&mut self, start: usize, length: usize, target_of: &dyn Fn(i32) -> i32) -> Result<(), i32> {
+        let mut scratch = scratch((length >> self.page_bits).max(FEWEST_ENTRIES))?;
+        let mut range = self.kernel.range(start, length, self.page_bits).ok_or(errno::EINVAL)?;
+        while !range.is_done() && !self.stopped() {
+            let window = &mut Window::over(&mut scratch);
+            let listed = range.list(window.pages, window.try_pages);
+            window.cut(listed);
+            if listed > 0 {
+                if !self.ask_all(window) {
+                    break;
+                }
+                for (target, &node) in window.targets.iter_mut().zip(window.before.iter()) {
+                    *target = if node < 0 { NO_TARGET } else { target_of(node) };
+                }
+                self.work_on(window, Some(&range));
+            }
+            self.hear();
+        }
+        self.finish();
+        Ok(())
+    }
+
+    /// Where the kernel would end the request, since the entry's target is no node, has no memory or may not be used; and with which
+    /// errno. Targets that are good are added to `known`.
+    fn wrong_target(&self, window: &mut Window, known: BitsMut) -> Option<(usize, i32)> {
+        let new = plan::list_targets(window, known);
+        let mut wrong =
+            window.targets.iter().position(|&target| !plan::can_be(target)).map(|entry| (entry, errno::ENODEV));
+        if new == 0 {
+            return wrong;
+        }
+        // No page is there: all that the kernel looks at is the targets.
+        self.calls.fetch_add(1, Relaxed);
+        let (pages, targets, status) =
+            (window.try_pages.get(..new)?, window.try_targets.get(..new)?, window.tried.get(..new)?);
+        if let Err(error @ (errno::ENODEV | errno::EACCES)) =
+            self.kernel.move_pages(pages, targets, status, self.manner.flags)
+        {
+            let first = status.iter().position(|status| status.load(Relaxed) == UNWRITTEN)?;
+            let target = targets.get(first)?;
+            let entry = window.targets.iter().position(|other| other == target)?;
+            if wrong.is_none_or(|(other, _)| entry < other) {
+                wrong = Some((entry, error));
+            }
+        }
+        wrong
+    }
+
+    /// Tells of each page that is there of a range its node, and of how many base pages that is true.
+    pub fn places(&mut self, start: usize, length: usize, each: &mut dyn FnMut(usize, usize)) -> Result<(), i32> {
+        let mut scratch = scratch((length >> self.page_bits).max(FEWEST_ENTRIES))?;
+        let mut range = self.kernel.range(start, length, self.page_bits).ok_or(errno::EINVAL)?;
+        while !range.is_done() {
+            let window = &mut Window::over(&mut scratch);
+            let listed = range.list(window.pages, window.try_pages);
+            window.cut(listed);
+            if !self.ask_all(window) {
+                break;
+            }
+            for (&page, &node) in window.pages.iter().zip(window.before.iter()) {
+                if let Ok(node) = usize::try_from(node) {
+                    each(node, range.weight(page));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether pages of the process may be put on `node`: asked with a page that is not there.
+    pub fn may_use(&mut self, node: i32) -> bool {
+        self.calls.fetch_add(1, Relaxed);
+        let answer = self.kernel.move_pages(&[0], &[node], &[AtomicI32::new(0)], self.manner.flags);
+        answer.map_err(|error| self.fail(error)).is_ok()
+    }
+
+    /// Whether any page has been looked at.
+    pub fn has_begun(&self) -> bool {
+        self.figures.first().is_some_and(|&requested| requested > 0)
+    }
+
+    /// Remembers the first error.
+    pub fn fail(&mut self, error: i32) {
+        if self.error == 0 {
+            self.error = error;
+        }
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.load(Relaxed) != 0
+    }
+
+    /// Asks the kernel where the pages are that `window` names. Whether it said so: otherwise nothing can be done.
+    fn ask_all(&mut self, window: &mut Window) -> bool {
+        self.calls.fetch_add(1, Relaxed);
+        let answer = self.kernel.ask(window.pages, window.before, self.manner.flags);
+        answer.map_err(|error| self.fail(error)).is_ok()
+    }
+
+    /// Asks where some pages are; whether the kernel said so.
+    fn ask(&self, pages: &[usize], status: &mut [i32]) -> bool {
+        self.calls.fetch_add(1, Relaxed);
+        self.kernel.ask(pages, status, self.manner.flags).is_ok()
+    }
+
+    /// Moves what `window` says, and writes into `after` what became of it. Its entries are those of a list, or pages of `range`.
+    fn work_on(&mut self, window: &mut Window, range: Option<&Range>) {
+        let plan = plan::plan(window, self.page_bits);
+        // Asked for by nobody else.
+        let so_far = if self.progress.is_some() { self.counted(window, range, false) } else { self.figures };
+        let mut pending = if self.stopped() { 0 } else { plan.pending };
+        let mut round = 0;
+        while pending > 0 {
+            plan::write_down(window, pending);
+            self.attempt(window, pending, range, &so_far, self.helpers(pending));
+            let (pages, found) = (window.try_pages.get(..pending), window.found.get_mut(..pending));
+            let known = match (pages, found, window.tried.get(..pending)) {
+                (Some(pages), Some(found), Some(tried)) if plan::is_unclear(tried) => self.ask(pages, found),
+                _ => false,
+            };
+            // Where many pages left one target for another, one that is full may have room again: that is no mere retry.
+            let before = pending;
+            let full = plan::sort_out(window, &mut pending, known);
+            let made_room = plan.entangled && before - pending > before / 64;
+            if !(full && made_room) {
+                round += 1;
+            }
+            if !made_room {
+                pending = plan::leave_full(window, pending);
+            }
+            if round > self.manner.retries || self.stopped() {
+                break;
+            }
+            let weight = |&entry: &u32| window.pages.get(entry as usize).map_or(0, |&page| weight(range, page));
+            self.add(Figure::Retried, window.order.iter().take(pending).map(weight).sum());
+        }
+        if plan.entangled
+            && plan.pending > 0
+            && self.ask(window.pages, window.found)
+            && plan::look_back(window)
+            && !self.stopped()
+        {
+            // As the kernel does it: one after the other.
+            let count = plan::in_order(window);
+            plan::write_down(window, count);
+            self.attempt(window, count, range, &so_far, 0);
+            if self.ask(window.pages, window.found) {
+                plan::look_back(window);
+            }
+        }
+        self.figures = self.counted(window, range, true);
+        self.settle(window, range);
+        plan::finish_duplicates(window);
+    }
+
+    /// Turns the marks in `after` into statuses, and notes errors.
+    fn settle(&mut self, window: &mut Window, range: Option<&Range>) {
+        for (entry, &page) in window.pages.iter().enumerate() {
+            let Fate { after, target, .. } = plan::fate(window, entry);
+            let absent = after == -errno::ENOENT || after == -errno::EFAULT;
+            if after != target && target != NO_TARGET && !absent {
+                self.left += weight(range, page);
+            }
+        }
+        for after in window.after.iter_mut() {
+            match *after {
+                TRIED => {
+                    self.tried += 1;
+                    *after = -errno::EBUSY;
+                }
+                NODE_DENIED => {
+                    self.fail(errno::EACCES);
+                    *after = -errno::EACCES;
+                }
+                _ if *after == -errno::ENODEV => self.fail(errno::ENODEV),
+                _ if *after == -errno::ENOMEM => self.fail(errno::ENOMEM),
+                _ => {}
+            }
+        }
+    }
+
+    /// The figures with those of `window`; where it is not `finished`, pages that are not on their targets are still to be tried.
+    fn counted(&self, window: &Window, range: Option<&Range>, finished: bool) -> Figures {
+        let mut figures = self.figures;
+        for (entry, &page) in window.pages.iter().enumerate() {
+            let Fate { before, after, target, .. } = plan::fate(window, entry);
+            if range.is_some() && target == NO_TARGET {
+                continue;
+            }
+            let mut add = |figure: Figure| {
+                if let Some(sum) = figures.get_mut(figure as usize) {
+                    *sum += weight(range, page);
+                }
+            };
+            add(Figure::Requested);
+            let on_target = |node: i32| node == target || target == NO_TARGET;
+            match -after {
+                ..=0 if on_target(after) => add(if on_target(before) { Figure::InPlace } else { Figure::Moved }),
+                ..=0 if !finished || self.stopped() => {}
+                errno::ENOENT => add(Figure::Absent),
+                errno::EFAULT => add(Figure::Unmapped),
+                errno::EACCES => add(Figure::Shared),
+                errno::ENOMEM => add(Figure::NoMemory),
+                errno::EBUSY => add(Figure::Busy),
+                _ if after == TRIED => add(Figure::Busy),
+                _ if !finished => {}
+                _ => add(Figure::Failed),
+            }
+        }
+        figures
+    }
+
+    fn add(&mut self, figure: Figure, count: usize) {
+        if let Some(sum) = self.figures.get_mut(figure as usize) {
+            *sum += count;
+        }
+    }
+
+    /// Threads beside this one, for so many entries.
+    fn helpers(&self, pending: usize) -> usize {
+        (self.manner.threads.min(pending / SHARE)).saturating_sub(1).min(threads::MOST_HELPERS)
+    }
+
+    /// Has the kernel move the first `count` of the entries that were written down.
+    fn attempt(&mut self, window: &Window, count: usize, range: Option<&Range>, so_far: &Figures, helpers: usize) {
+        let (Some(pages), Some(targets), Some(tried)) =
+            (window.try_pages.get(..count), window.try_targets.get(..count), window.tried.get(..count))
+        else {
+            return;
+        };
+        let share = match (&self.progress, helpers) {
+            (Some(_), _) => SHARE / 8,
+            (None, 0) => count,
+            // Some for each thread, so that none waits long for the last.
+            _ => SHARE.max(count.checked_div(4 * helpers).unwrap_or(count)),
+        };
+        let attempt = Attempt {
+            kernel: &self.kernel,
+            flags: self.manner.flags,
+            pages,
+            targets,
+            tried,
+            next: AtomicUsize::new(0),
+            share: AtomicUsize::new(share),
+            calls: &self.calls,
+            stop: &self.stop,
+            error: AtomicI32::new(0),
+        };
+        let mut cancelled = false;
+        let progress = &mut self.progress;
+        let own = || {
+            let mut began = clock::milliseconds();
+            while attempt.step() {
+                let Some(progress) = progress else { continue };
+                let mut figures = *so_far;
+                let moved = tried.iter().zip(pages).filter(|(status, _)| status.load(Relaxed) >= 0);
+                let moved: usize = moved.map(|(_, &page)| weight(range, page)).sum();
+                for (figure, count) in [(Figure::Moved, moved), (Figure::KernelCalls, attempt.calls.load(Relaxed))] {
+                    if let Some(sum) = figures.get_mut(figure as usize) {
+                        *sum += count;
+                    }
+                }
+                if !progress(&figures) {
+                    cancelled = true;
+                    attempt.stop.store(1, Relaxed);
+                }
+                let now = clock::milliseconds();
+                attempt.pace(now.saturating_sub(began));
+                began = now;
+            }
+        };
+        threads::together(helpers, &|| while attempt.step() {}, own);
+        let error = attempt.error.load(Relaxed);
+        if cancelled {
+            self.fail(errno::ECANCELED);
+        } else if error != 0 {
+            self.fail(error);
+        }
+    }
+
+    /// Tells how far it is, and stops if that is the answer.
+    fn hear(&mut self) {
+        let figures = self.all_figures();
+        if let Some(progress) = &mut self.progress
+            && !progress(&figures)
+        {
+            self.stop.store(1, Relaxed);
+            self.fail(errno::ECANCELED);
+        }
+    }
+
+    fn all_figures(&self) -> Figures {
+        let mut figures = self.figures;
+        if let Some(calls) = figures.last_mut() {
+            *calls = self.calls.load(Relaxed);
+        }
+        figures
+    }
+
+    /// Tells the last figures; there is nothing to stop any more.
+    fn finish(&mut self) {
+        self.figures = self.all_figures();
+        if let Some(progress) = &mut self.progress {
+            progress(&self.figures);
+        }
+    }
+}
+
+/// The pages that an entry stands for: of a list one, of a range so many base pages.
+fn weight(range: Option<&Range>, page: usize) -> usize {
+    range.map_or(1, |range| range.weight(page))
+}
+
+/// Reads from an array of the program: so many values.
+fn read<T: AnyBytes>(address: usize, to: &mut [T], trust: Option<Trust>) -> Result<usize, i32> {
+    values::<T>(user_memory::read(address, to, trust))
+}
+
+/// Writes to an array of the program: so many values.
+fn write<T: AnyBytes>(address: usize, from: &[T], trust: Option<Trust>) -> Result<usize, i32> {
+    values::<T>(user_memory::write(address, from, trust))
+}
+
+fn values<T>(copied: Copied) -> Result<usize, i32> {
+    match copied {
+        Copied::Bytes(bytes) => Ok(bytes / size_of::<T>()),
+        Copied::Forbidden => Err(errno::EPERM),
+    }
+}
+
+/// What threads that move together share.
+struct Attempt<'a, K> {
+    kernel: &'a K,
+    flags: i32,
+    pages: &'a [usize],
+    targets: &'a [i32],
+    tried: &'a [AtomicI32],
+    /// The first entry that nobody has taken.
+    next: AtomicUsize,
+    /// How many are taken at once.
+    share: AtomicUsize,
+    calls: &'a AtomicUsize,
+    stop: &'a AtomicU8,
+    /// What the kernel said that ends it all; 0: nothing.
+    error: AtomicI32,
+}
+
+impl<K: Kernel> Attempt<'_, K> {
+    /// Moves the next share of the entries; whether there was one.
+    fn step(&self) -> bool {
+        let share = self.share.load(Relaxed);
+        let start = self.next.fetch_add(share, Relaxed);
+        let end = start.saturating_add(share).min(self.pages.len());
+        if start >= end || self.stop.load(Relaxed) != 0 {
+            return false;
+        }
+        self.move_between(start, end);
+        true
+    }
+
+    /// Makes shares smaller or larger after one took so many milliseconds.
+    fn pace(&self, milliseconds: u64) {
+        let share = self.share.load(Relaxed);
+        if milliseconds > PATIENCE {
+            self.share.store((share / 2).max(1), Relaxed);
+        } else if milliseconds < PATIENCE / 4 {
+            self.share.store((share * 2).min(SHARE * 16), Relaxed);
+        }
+    }
+
+    /// Moves entries, going on behind those at which the kernel gives up.
+    fn move_between(&self, start: usize, end: usize) {
+        let (mut at, mut limit) = (start, end);
+        while at < end && self.stop.load(Relaxed) == 0 {
+            let (Some(pages), Some(targets), Some(tried)) =
+                (self.pages.get(at..limit), self.targets.get(at..limit), self.tried.get(at..limit))
+            else {
+                return;
+            };
+            self.calls.fetch_add(1, Relaxed);
+            let mark = match self.kernel.move_pages(pages, targets, tried, self.flags) {
+                Ok(0) => None,
+                Ok(_) => Some(TRIED),
+                Err(errno::ENOMEM) => Some(-errno::ENOMEM),
+                Err(errno::ENODEV) => Some(-errno::ENODEV),
+                Err(errno::EACCES) => Some(NODE_DENIED),
+                Err(error) => {
+                    self.error.store(error, Relaxed);
+                    self.stop.store(1, Relaxed);
+                    return;
+                }
+            };
+            let failed = mark.and_then(|mark| plan::failed_run(targets, tried).map(|run| (mark, run)));
+            let Some((mark, (first, behind))) = failed else {
+                (at, limit) = (limit, end);
+                continue;
+            };
+            let about_target = mark == NODE_DENIED || mark == -errno::ENODEV;
+            if about_target && plan::run_length(targets) < targets.len() {
+                // It can be the target behind those that failed that is meant: each run alone.
+                let run = targets.get(first..).map_or(0, plan::run_length);
+                (at, limit) = (at + first, at + first + run);
+                continue;
+            }
+            for status in tried.iter().take(behind).skip(first) {
+                status.store(mark, Relaxed);
+            }
+            // What made the kernel stop there is decided.
+            let decided = tried.get(behind).is_some_and(|status| status.load(Relaxed) != UNWRITTEN);
+            (at, limit) = (at + behind + usize::from(decided), end);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,345 @@
+//! What to ask the kernel for, and what its answers mean: decisions alone, no calls.
+//!
+//! A request is worked on in windows of a bounded number of entries. Of each window the kernel says first where the pages are
+//! (`before`). [`plan`] leaves out what needs no move, and puts the rest in order of targets, since the kernel moves in one go
+//! what follows each other and has one target. What came of the tries is read off by [`failed_run`] and [`sort_out`].
+
+use crate::bits::BitsMut;
+use crate::os::errno;
+use core::sync::atomic::{AtomicI32, Ordering};
+
+/// Nodes that a kernel can have: any other number is ENODEV.
+pub const MOST_NODES: usize = 1024;
+
+/// A target for pages that are not meant.
+pub const NO_TARGET: i32 = i32::MIN;
+
+// Marks in places of statuses, which are nodes or negative errnos. They are far below every errno.
+
+/// The kernel has not written a status.
+pub const UNWRITTEN: i32 = i32::MIN;
+/// The kernel tried to move the page and could not, and did not say why.
+pub const TRIED: i32 = i32::MIN + 1;
+/// The process may not have pages on the target.
+pub const NODE_DENIED: i32 = i32::MIN + 2;
+/// As the entry with this number, which names the same page and comes later.
+const AS_ANOTHER: i32 = i32::MIN + 16;
+const LAST_MARK: i32 = i32::MIN / 2;
+
+/// What a request's entries are and what becomes of them: one place for each entry in every slice.
+pub struct Window<'a> {
+    /// An address in the page.
+    pub pages: &'a mut [usize],
+    /// The node it shall be on.
+    pub targets: &'a mut [i32],
+    /// The node it was on at first, or a negative errno.
+    pub before: &'a mut [i32],
+    /// The same at the end.
+    pub after: &'a mut [i32],
+    /// The entries to be tried, in the order of trying.
+    pub order: &'a mut [u32],
+    /// The pages and targets of those in `order`, as the kernel wants them.
+    pub try_pages: &'a mut [usize],
+    pub try_targets: &'a mut [i32],
+    /// What the kernel says of them. Several threads write here, each in its own part.
+    pub tried: &'a [AtomicI32],
+    /// Where pages were found to be, asked for in between.
+    pub found: &'a mut [i32],
+    /// A hash table of entries, by their pages: two places for each.
+    pub table: &'a mut [u32],
+}
+
+/// Nobody's place in a table.
+const NOBODY: u32 = u32::MAX;
+
+/// Bytes of scratch memory for each entry of a window.
+pub const BYTES_PER_ENTRY: usize = 2 * size_of::<usize>() + 9 * size_of::<i32>();
+
+impl Window<'_> {
+    /// Leaves but the first `count` entries.
+    pub fn cut(&mut self, count: usize) {
+        fn first<T>(part: &mut &mut [T], count: usize) {
+            let whole = core::mem::take(part);
+            let count = count.min(whole.len());
+            *part = whole.get_mut(..count).unwrap_or_default();
+        }
+        first(&mut self.pages, count);
+        first(&mut self.try_pages, count);
+        first(&mut self.targets, count);
+        first(&mut self.before, count);
+        first(&mut self.after, count);
+        first(&mut self.order, count);
+        first(&mut self.try_targets, count);
+        first(&mut self.found, count);
+        first(&mut self.table, 2 * count);
+        self.tried = self.tried.get(..count).unwrap_or(self.tried);
+    }
+}
+
+fn at<T: Copy + Default>(values: &[T], index: usize) -> T {
+    values.get(index).copied().unwrap_or_default()
+}
+
+fn put<T>(values: &mut [T], index: usize, value: T) {
+    if let Some(place) = values.get_mut(index) {
+        *place = value;
+    }
+}
+
+/// What [`plan`] found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// How many entries are to be tried: the first ones of `order`.
+    pub pending: usize,
+    /// Whether moving one page can change where another entry's page is: pages that are named twice, and huge pages of which parts
+    /// have several targets.
+    pub entangled: bool,
+}
+
+/// Whether a kernel can have such a node; [`NO_TARGET`] too.
+pub fn can_be(target: i32) -> bool {
+    (0..MOST_NODES as i32).contains(&target) || target == NO_TARGET
+}
+
+/// Writes down those targets that are not in `known`, in the order in which they are named first, with no pages, and adds them
+/// there. Returns how many.
+pub fn list_targets(window: &mut Window, known: BitsMut) -> usize {
+    let mut count = 0;
+    for &target in window.targets.iter().take_while(|&&target| can_be(target)) {
+        if let Ok(node) = usize::try_from(target)
+            && !known.read().contains(node)
+        {
+            known.set(node);
+            put(window.try_targets, count, target);
+            put(window.try_pages, count, 0);
+            count += 1;
+        }
+    }
+    window.tried.iter().take(count).for_each(|status| status.store(UNWRITTEN, Ordering::Relaxed));
+    count
+}
+
+/// Decides which entries are to be tried, and in which order. What is decided already stands in `after`.
+pub fn plan(window: &mut Window, page_bits: u32) -> Plan {
+    let mut plan = Plan::default();
+    for (after, &before) in window.after.iter_mut().zip(window.before.iter()) {
+        *after = before;
+    }
+    // Pages in order have no duplicates.
+    if !window.pages.is_sorted_by(|first, second| first >> page_bits < second >> page_bits) {
+        plan.entangled = settle_duplicates(window, page_bits);
+    }
+    // How many entries each target has; then, where in the order its next one goes.
+    let mut places = [0u32; MOST_NODES];
+    let mut only_target = None;
+    for (after, &target) in window.after.iter_mut().zip(window.targets.iter()) {
+        if *after >= 0 && target != NO_TARGET {
+            plan.entangled |= *only_target.get_or_insert(target) != target;
+        }
+        if wanted(*after, target) {
+            match place_of(target, &mut places) {
+                Some(count) => *count += 1,
+                None => *after = -errno::ENODEV,
+            }
+        }
+    }
+    let mut next = 0;
+    for place in &mut places {
+        next += core::mem::replace(place, next);
+    }
+    plan.pending = next as usize;
+    for (entry, (&after, &target)) in window.after.iter().zip(window.targets.iter()).enumerate() {
+        if wanted(after, target)
+            && let Some(place) = place_of(target, &mut places)
+        {
+            put(window.order, *place as usize, entry as u32);
+            *place += 1;
+        }
+    }
+    plan
+}
+
+/// Whether an entry with this status is to be tried.
+fn wanted(status: i32, target: i32) -> bool {
+    status >= 0 && status != target && target != NO_TARGET
+}
+
+fn place_of(target: i32, places: &mut [u32; MOST_NODES]) -> Option<&mut u32> {
+    places.get_mut(usize::try_from(target).ok()?)
+}
+
+/// Of entries that name one page, leaves only the last to be tried. Whether there are any.
+fn settle_duplicates(window: &mut Window, page_bits: u32) -> bool {
+    let page = |entry: u32| at(window.pages, entry as usize) >> page_bits;
+    let slots = window.table.len();
+    window.table.fill(NOBODY);
+    let mut any = false;
+    for entry in (0..window.pages.len() as u32).rev() {
+        // Spreads pages in a row over the whole table (Fibonacci hashing).
+        let spread = (page(entry) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        let mut slot = ((spread * slots as u64) >> 32) as usize;
+        loop {
+            match window.table.get_mut(slot) {
+                Some(place) if *place == NOBODY => {
+                    *place = entry;
+                    break;
+                }
+                Some(&mut last) if page(last) == page(entry) => {
+                    any = true;
+                    if at(window.before, entry as usize) >= 0 {
+                        put(window.after, entry as usize, AS_ANOTHER + last as i32);
+                    }
+                    break;
+                }
+                Some(_) => slot += 1,
+                None if slot > 0 => slot = 0,
+                None => break,
+            }
+        }
+    }
+    any
+}
+
+/// Writes down the first `count` of `order` as the kernel wants them, with nothing said of them yet.
+pub fn write_down(window: &mut Window, count: usize) {
+    let entries = window.order.iter().take(count);
+    for ((&entry, page), target) in entries.zip(window.try_pages.iter_mut()).zip(window.try_targets.iter_mut()) {
+        *page = at(window.pages, entry as usize);
+        *target = at(window.targets, entry as usize);
+    }
+    window.tried.iter().take(count).for_each(|status| status.store(UNWRITTEN, Ordering::Relaxed));
+}
+
+/// Of a call that the kernel ended early, the entries that made it do so: it moves in one go what has one target, and an entry that
+/// it can decide at once ends that too. All behind them were not tried. None if all was tried.
+pub fn failed_run(targets: &[i32], tried: &[AtomicI32]) -> Option<(usize, usize)> {
+    let written = |status: &AtomicI32| status.load(Ordering::Relaxed) != UNWRITTEN;
+    let first = tried.iter().position(|status| !written(status))?;
+    let target = at(targets, first);
+    let rest = || tried.iter().zip(targets).skip(first);
+    let decided = rest().position(|(status, _)| written(status));
+    let run = decided.or_else(|| rest().position(|(_, &next)| next != target));
+    Some((first, run.map_or(tried.len().min(targets.len()), |length| first + length)))
+}
+
+/// How many entries in a row have the target of the first.
+pub fn run_length(targets: &[i32]) -> usize {
+    targets.iter().take_while(|&target| Some(target) == targets.first()).count()
+}
+
+/// Whether something of what was tried has to be asked for again before [`sort_out`].
+pub fn is_unclear(tried: &[AtomicI32]) -> bool {
+    tried.iter().any(|status| may_be_there(status.load(Ordering::Relaxed)))
+}
+
+/// Whether an entry with this status may be on its target all the same: -EBUSY is also said of a page that an entry before it moves,
+/// by Linux 6.1 -EACCES of a hugetlb page, and -ENOENT of a page that another thread moves at this moment.
+fn may_be_there(status: i32) -> bool {
+    matches!(status, UNWRITTEN | TRIED) || is_held(status) || status == -errno::ENOENT
+}
+
+/// Reads off what became of the first `count` of `order`, and keeps those of them there that may be tried again: `count` says how
+/// many. `found` says where the pages are, where that is `known`. Returns whether a target is full.
+pub fn sort_out(window: &mut Window, count: &mut usize, known: bool) -> bool {
+    let (mut kept, mut full) = (0, false);
+    for index in 0..*count {
+        let entry = at(window.order, index);
+        let status = window.tried.get(index).map_or(UNWRITTEN, |status| status.load(Ordering::Relaxed));
+        let (target, found) = (at(window.try_targets, index), at(window.found, index));
+        let after = match status {
+            _ if !may_be_there(status) => status,
+            _ if known && (found < 0 || found == target) => found,
+            // It was not its turn any more.
+            UNWRITTEN if known => found,
+            UNWRITTEN => continue,
+            _ if status == -errno::EACCES => status,
+            _ => {
+                put(window.order, kept, entry);
+                kept += 1;
+                full |= status == -errno::ENOMEM;
+                if status == -errno::ENOENT { TRIED } else { status }
+            }
+        };
+        put(window.after, entry as usize, after);
+    }
+    *count = kept;
+    full
+}
+
+/// Of the first `count` of `order`, keeps those whose target is not full. Returns how many.
+pub fn leave_full(window: &mut Window, count: usize) -> usize {
+    let mut kept = 0;
+    for index in 0..count {
+        let entry = at(window.order, index);
+        if at(window.after, entry as usize) != -errno::ENOMEM {
+            put(window.order, kept, entry);
+            kept += 1;
+        }
+    }
+    kept
+}
+
+/// Takes what `found` says of all entries for the truth, unless a page stayed where it was. Whether a page has left its target again,
+/// for that of another entry.
+pub fn look_back(window: &mut Window) -> bool {
+    let mut left = false;
+    for entry in 0..window.after.len() {
+        let Fate { before, after, target, own } = fate(window, entry);
+        let found = at(window.found, entry);
+        let has_moved = after >= 0 || found != before && (is_held(after) || after == TRIED);
+        if own && has_moved && target != NO_TARGET {
+            left |= found >= 0 && found != target && (after == target || before == target || after < 0);
+            put(window.after, entry, found);
+        }
+    }
+    left
+}
+
+/// Lists all entries whose pages are there in the order of the request. Returns their number.
+pub fn in_order(window: &mut Window) -> usize {
+    let mut count = 0;
+    for (entry, (&after, &target)) in window.after.iter().zip(window.targets.iter()).enumerate() {
+        if after >= 0 && target != NO_TARGET {
+            put(window.order, count, entry as u32);
+            count += 1;
+        }
+    }
+    count
+}
+
+/// What becomes of an entry's page.
+pub struct Fate {
+    pub before: i32,
+    pub after: i32,
+    /// Where it shall be in the end.
+    pub target: i32,
+    /// Whether the entry speaks for itself: not one of several that name a page, of which the last counts.
+    pub own: bool,
+}
+
+/// What becomes of the page of an entry.
+pub fn fate(window: &Window, entry: usize) -> Fate {
+    let status = at(window.after, entry);
+    let own = !(AS_ANOTHER..LAST_MARK).contains(&status);
+    let entry = if own { entry } else { (status - AS_ANOTHER) as usize };
+    Fate { before: at(window.before, entry), after: at(window.after, entry), target: at(window.targets, entry), own }
+}
+
+/// Gives the entries that name a page a further time what became of it: why it did not go on, or the node they wanted.
+pub fn finish_duplicates(window: &mut Window) {
+    for entry in 0..window.after.len() {
+        let Fate { before, after, own, .. } = fate(window, entry);
+        if !own {
+            put(
+                window.after,
+                entry,
+                if before == at(window.targets, entry) && is_held(after) { before } else { after },
+            );
+        }
+    }
+}
+
+/// Whether a status says that a page stayed where it was.
+fn is_held(status: i32) -> bool {
+    matches!(-status, errno::EACCES | errno::EBUSY | errno::ENOMEM)
+}

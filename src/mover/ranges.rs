@@ -1,0 +1,279 @@
+//! Which pages of a range of a process's addresses are there: from /proc, since asking move_pages(2) about each takes minutes for
+//! terabytes that were never touched.
+
+use crate::os::files::{File, Path};
+
+/// Marks the address of a huge page, of which one entry stands for all base pages. Addresses of pages have zeros here.
+const HUGE: usize = 1;
+
+/// What a huge page has, where the kernel tells which pages are huge; elsewhere each base page is asked about.
+const HUGE_SIZE: usize = if cfg!(target_arch = "x86_64") { 2 << 20 } else { 0 };
+
+/// Where addresses of programs end; the kernel takes no range beyond it.
+const END_OF_ADDRESSES: usize = if cfg!(target_arch = "x86_64") { (1 << 47) - 4096 } else { usize::MAX };
+
+/// Calls of the kernel before the caller hears again, so that it can tell its own caller how far it is.
+const PATIENCE: usize = 64;
+
+/// The pages of a range that are there, piece by piece.
+pub struct Range {
+    /// Where to go on.
+    next: usize,
+    end: usize,
+    page_bits: u32,
+    pagemap: Option<File>,
+    /// Whether the kernel can pass over what is not there by itself (Linux 6.7).
+    can_scan: bool,
+    areas: Areas,
+    /// What is left of the area that is being looked at, where it cannot.
+    area: (usize, usize),
+}
+
+impl Range {
+    /// All whole pages that touch `length` bytes from `start`, of a process (0: this one); none if they go beyond the end of all
+    /// addresses.
+    pub fn new(pid: i32, start: usize, length: usize, page_bits: u32) -> Option<Self> {
+        let page_size = 1 << page_bits;
+        let next = start & !(page_size - 1);
+        let end = start.checked_add(length)?.checked_add(page_size - 1)? & !(page_size - 1);
+        Some(Range {
+            next,
+            end: if length == 0 { next } else { end },
+            page_bits,
+            pagemap: File::open(&of_process(pid, b"/pagemap")),
+            can_scan: true,
+            areas: Areas { file: File::open(&of_process(pid, b"/maps")), text: [0; 1024], length: 0, at: 0 },
+            area: (0, 0),
+        })
+    }
+
+    /// Whether all has been listed.
+    pub fn is_done(&self) -> bool {
+        self.next >= self.end
+    }
+
+    /// The base pages that an entry stands for.
+    pub fn weight(&self, entry: usize) -> usize {
+        if entry & HUGE == 0 { 1 } else { (self.end_of_huge(entry).min(self.end) - (entry & !HUGE)) >> self.page_bits }
+    }
+
+    fn end_of_huge(&self, address: usize) -> usize {
+        (address | HUGE_SIZE.wrapping_sub(1)).saturating_add(1)
+    }
+
+    /// Lists the next pages, none if there was much to pass over. `scratch` is used for what the kernel says.
+    pub fn list(&mut self, pages: &mut [usize], scratch: &mut [usize]) -> usize {
+        let mut listed = 0;
+        for _ in 0..PATIENCE {
+            let before = listed;
+            if self.is_done() || listed == pages.len() {
+                break;
+            }
+            let Some(room) = pages.get_mut(listed..) else { break };
+            if self.can_scan {
+                match self.scan(room, scratch) {
+                    Some(found) => listed += found,
+                    None => self.can_scan = false,
+                }
+            } else {
+                listed += self.look_through(room, scratch);
+            }
+            // Enough for one go, and the kernel was asked often where pages lie far apart.
+            if listed > before && listed >= pages.len() / 2 {
+                break;
+            }
+        }
+        listed
+    }
+
+    /// Has the kernel list what is there; none if it cannot.
+    fn scan(&mut self, pages: &mut [usize], scratch: &mut [usize]) -> Option<usize> {
+        let (regions, walked_to) = self.pagemap.as_ref()?.scan(self.next, self.end.min(END_OF_ADDRESSES), scratch)?;
+        let mut listed = 0;
+        for region in 0..regions {
+            let Some(&[start, end, categories]) = scratch.get(3 * region..3 * region + 3) else { break };
+            let huge = HUGE_SIZE != 0 && categories & File::HUGE != 0;
+            let mut page = start;
+            while page < end {
+                let Some(place) = pages.get_mut(listed) else {
+                    self.next = page;
+                    return Some(listed);
+                };
+                *place = if huge { page | HUGE } else { page };
+                listed += 1;
+                page = if huge { self.end_of_huge(page) } else { page.saturating_add(1 << self.page_bits) };
+            }
+        }
+        self.next = if walked_to >= self.end.min(END_OF_ADDRESSES) { self.end } else { walked_to.max(self.next) };
+        Some(listed)
+    }
+
+    /// Lists what is there by a look at every page of the areas that are mapped.
+    fn look_through(&mut self, pages: &mut [usize], scratch: &mut [usize]) -> usize {
+        let (start, end) = self.area;
+        let (start, end) = (start.max(self.next), end.min(self.end));
+        if start >= end {
+            match self.areas.next() {
+                Some(area) if area.0 < self.end => self.area = area,
+                _ => self.next = self.end,
+            }
+            return 0;
+        }
+        let count = ((end - start) >> self.page_bits).min(pages.len()).min(scratch.len());
+        let known = match (&self.pagemap, scratch.get_mut(..count)) {
+            (Some(pagemap), Some(entries)) => pagemap.read_words(start >> self.page_bits, entries),
+            _ => None,
+        };
+        let mut listed = 0;
+        for index in 0..count {
+            let there = match known {
+                Some(known) => index < known && scratch.get(index).is_some_and(|entry| entry >> (usize::BITS - 1) == 1),
+                None => true,
+            };
+            if there && let Some(place) = pages.get_mut(listed) {
+                *place = start + (index << self.page_bits);
+                listed += 1;
+            }
+        }
+        self.next = start + (count << self.page_bits);
+        listed
+    }
+}
+
+/// A file of /proc that tells of a process.
+fn of_process(pid: i32, name: &[u8]) -> Path {
+    let mut path = Path::new(b"/proc/");
+    match usize::try_from(pid) {
+        Ok(pid) if pid > 0 => path.decimal(pid),
+        _ => path.text(b"self"),
+    };
+    path.text(name);
+    path
+}
+
+/// The areas of addresses that are mapped, as /proc/PID/maps lists them; all there are where it cannot be read.
+struct Areas {
+    file: Option<File>,
+    text: [u8; 1024],
+    length: usize,
+    at: usize,
+}
+
+impl Areas {
+    fn next(&mut self) -> Option<(usize, usize)> {
+        if self.file.is_none() {
+            // Once.
+            self.length += 1;
+            return (self.length == 1).then_some((0, END_OF_ADDRESSES));
+        }
+        let start = self.number(b'-')?;
+        let end = self.number(b' ')?;
+        while self.byte()? != b'\n' {}
+        Some((start, end))
+    }
+
+    /// The hexadecimal number that ends with `last`.
+    fn number(&mut self, last: u8) -> Option<usize> {
+        let mut number = 0usize;
+        loop {
+            let byte = self.byte()?;
+            if byte == last {
+                return Some(number);
+            }
+            number = number << 4 | crate::lists::digit(byte)? as usize;
+        }
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        if self.at == self.length {
+            self.length = self.file.as_ref()?.read(&mut self.text);
+            self.at = 0;
+        }
+        let byte = *self.text.get(..self.length)?.get(self.at)?;
+        self.at += 1;
+        Some(byte)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::os::memory::{map, page_size, touch_pages, unmap};
+
+    /// The first bytes of pages of `range`, listed in pieces of at most `room`, with the kernel's help or without.
+    fn listed(mut range: Range, room: usize, can_scan: bool) -> Vec<usize> {
+        range.can_scan = can_scan;
+        let (mut pages, mut scratch) = (vec![0; room], vec![0; 600]);
+        let mut all = Vec::new();
+        while !range.is_done() {
+            let count = range.list(&mut pages, &mut scratch);
+            all.extend_from_slice(&pages[..count]);
+        }
+        all
+    }
+
+    #[test]
+    fn exactly_the_pages_that_are_there_are_listed() {
+        let page = page_size();
+        let (bits, count) = (page.trailing_zeros(), 100);
+        let start = map(count * page) as usize;
+        let touched: Vec<usize> =
+            (0..count).filter(|index| index % 3 == 0 || index % 10 == 7).map(|index| start + index * page).collect();
+        for &address in &touched {
+            // SAFETY: mapped above.
+            unsafe { touch_pages(address as *mut _, page) };
+        }
+        // SAFETY: mapped above: a hole of pages that were touched and are not there any more.
+        unsafe { unmap((start + 60 * page) as *mut _, 10 * page) };
+        let there: Vec<usize> =
+            touched.into_iter().filter(|&address| !(60..70).contains(&((address - start) / page))).collect();
+        for can_scan in [true, false] {
+            for room in [1, 7, 1000] {
+                let range = || Range::new(0, start, count * page, bits).unwrap();
+                let found = listed(range(), room, can_scan);
+                assert_eq!(found, there, "{can_scan} {room}");
+                assert!(found.iter().all(|&entry| range().weight(entry) == 1));
+            }
+            // Whole pages that touch the range, however little of them.
+            assert_eq!(
+                listed(Range::new(0, start + page - 1, 2 * page + 2, bits).unwrap(), 9, can_scan),
+                [start, start + 3 * page]
+            );
+            assert_eq!(listed(Range::new(0, start + 5, 1, bits).unwrap(), 9, can_scan), [start]);
+            assert_eq!(listed(Range::new(0, start, 0, bits).unwrap(), 9, can_scan), []);
+        }
+        // SAFETY: mapped above.
+        unsafe { unmap(start as *mut _, count * page) };
+    }
+
+    #[test]
+    fn a_whole_process_has_pages_in_ascending_order() {
+        for can_scan in [true, false] {
+            let bits = page_size().trailing_zeros();
+            let whole = Range::new(0, 0, usize::MAX - (page_size() - 1), bits).unwrap();
+            let pages = listed(whole, 1000, can_scan);
+            assert!(pages.len() > 100 && pages.is_sorted());
+            let own = (&raw const pages) as usize >> bits;
+            assert!(pages.iter().any(|page| page >> bits == own));
+        }
+    }
+
+    #[test]
+    fn a_range_beyond_the_end_of_all_addresses_is_none() {
+        for (start, length) in [(usize::MAX, 2), (usize::MAX, 1), (2, usize::MAX), (usize::MAX - 5, 1)] {
+            assert!(Range::new(0, start, length, 12).is_none(), "{start} {length}");
+        }
+    }
+
+    #[test]
+    fn an_entry_of_a_huge_page_stands_for_its_base_pages_in_the_range() {
+        if HUGE_SIZE == 0 {
+            return;
+        }
+        let range = Range::new(0, 5 << 12, 3 * HUGE_SIZE, 12).unwrap();
+        assert_eq!(range.weight((5 << 12) | HUGE), HUGE_SIZE / 4096 - 5);
+        assert_eq!(range.weight(HUGE_SIZE | HUGE), HUGE_SIZE / 4096);
+        assert_eq!(range.weight((3 * HUGE_SIZE) | HUGE), 5);
+        assert_eq!(range.weight(HUGE_SIZE), 1);
+    }
+}

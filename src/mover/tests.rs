@@ -1,0 +1,380 @@
+//! The mover against a kernel made here, which behaves as move_pages(2) does: it moves in one go what has one target and needs a
+//! move, gives up at the first batch that cannot be moved completely, and does not say of that batch what became of it.
+
+use super::*;
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+const NODES: i32 = 4;
+const PAGE: usize = 4096;
+const NO_ROOM_LIMIT: usize = 1000;
+
+/// A page, or all base pages of a huge one.
+#[derive(Debug, Clone, Copy)]
+struct Page {
+    /// Its node, or why it has none.
+    place: i32,
+    shared: bool,
+    /// How often it cannot be moved; 255 is always.
+    pinned: u8,
+}
+
+#[derive(Debug, Clone)]
+struct Machine {
+    pages: Vec<Page>,
+    /// The page that each address is of.
+    page_of: Vec<usize>,
+    /// How many pages each node still has room for.
+    room: [usize; NODES as usize],
+    /// A node outside of the cpuset.
+    denied: Option<i32>,
+}
+
+impl Machine {
+    fn page(&self, address: usize) -> usize {
+        self.page_of[address / PAGE - 1]
+    }
+
+    fn place(&self, address: usize) -> i32 {
+        self.pages[self.page(address)].place
+    }
+
+    fn ask(&self, pages: &[usize]) -> Vec<i32> {
+        pages.iter().map(|&address| self.place(address)).collect()
+    }
+
+    /// Moves a batch: the number of pages that would not go.
+    fn flush(&mut self, batch: &mut Vec<(usize, usize)>, target: i32, status: &mut [i32]) -> Result<usize, i32> {
+        let mut failed = 0;
+        for &(_, page) in &*batch {
+            let page = &mut self.pages[page];
+            match page.pinned {
+                0 if self.room[target as usize] == 0 => {
+                    batch.clear();
+                    return Err(errno::ENOMEM);
+                }
+                0 => {
+                    self.room[target as usize] -= 1;
+                    self.room[page.place as usize] += 1;
+                    page.place = target;
+                }
+                255 => failed += 1,
+                _ => {
+                    page.pinned -= 1;
+                    failed += 1;
+                }
+            }
+        }
+        for (entry, _) in batch.drain(..) {
+            if failed == 0 {
+                status[entry] = target;
+            }
+        }
+        Ok(failed)
+    }
+
+    fn move_pages(&mut self, addresses: &[usize], nodes: &[i32], status: &mut [i32]) -> Result<usize, i32> {
+        let (mut batch, mut batch_target) = (Vec::new(), -1);
+        for (entry, (&address, &target)) in addresses.iter().zip(nodes).enumerate() {
+            let wrong = match target {
+                _ if !(0..NODES).contains(&target) => Some(errno::ENODEV),
+                _ if Some(target) == self.denied => Some(errno::EACCES),
+                _ => None,
+            };
+            if let Some(error) = wrong {
+                let _ = self.flush(&mut batch, batch_target, status);
+                return Err(error);
+            }
+            if target != batch_target {
+                match self.flush(&mut batch, batch_target, status)? {
+                    0 => batch_target = target,
+                    failed => return Ok(failed + addresses.len() - entry),
+                }
+            }
+            if address == 0 {
+                status[entry] = -errno::EFAULT;
+                continue;
+            }
+            let page = self.page(address);
+            let at_once = match self.pages[page] {
+                Page { place, .. } if place < 0 || place == target => place,
+                Page { shared: true, .. } => -errno::EACCES,
+                _ if batch.iter().any(|&(_, queued)| queued == page) => -errno::EBUSY,
+                _ => {
+                    batch.push((entry, page));
+                    continue;
+                }
+            };
+            status[entry] = at_once;
+            match self.flush(&mut batch, batch_target, status)? {
+                0 => {}
+                failed => return Ok(failed + addresses.len() - entry - 1),
+            }
+        }
+        self.flush(&mut batch, batch_target, status)
+    }
+}
+
+struct Model(Mutex<Machine>);
+
+impl Kernel for Model {
+    fn ask(&self, pages: &[usize], status: &mut [i32], _: i32) -> Result<(), i32> {
+        status.copy_from_slice(&self.0.lock().unwrap().ask(pages));
+        Ok(())
+    }
+
+    fn move_pages(&self, pages: &[usize], nodes: &[i32], status: &[AtomicI32], _: i32) -> Result<usize, i32> {
+        let mut written: Vec<i32> = status.iter().map(|status| status.load(Relaxed)).collect();
+        let answer = self.0.lock().unwrap().move_pages(pages, nodes, &mut written);
+        status.iter().zip(written).for_each(|(status, written)| status.store(written, Relaxed));
+        answer
+    }
+
+    fn move_request(&self, _: Request, _: i32) -> Result<usize, i32> {
+        Err(errno::EFAULT)
+    }
+
+    fn range(&self, _: usize, _: usize, _: u32) -> Option<Range> {
+        None
+    }
+}
+
+/// What came of a list.
+struct Outcome {
+    machine: Machine,
+    status: Vec<i32>,
+    figures: Figures,
+    error: i32,
+    tried: usize,
+    left: usize,
+}
+
+fn run(machine: &Machine, addresses: &[usize], nodes: &[i32], retries: u32, progress: Progress) -> Outcome {
+    let model = Model(Mutex::new(machine.clone()));
+    let mut status = vec![-4000; addresses.len()];
+    let request = Request {
+        count: addresses.len(),
+        pages: addresses.as_ptr() as usize,
+        nodes: nodes.as_ptr() as usize,
+        status: status.as_mut_ptr() as usize,
+        tell: true,
+        trust: None,
+    };
+    let manner = Manner { flags: 0, threads: 1, retries };
+    let mut mover = Mover::new(model, manner, progress);
+    mover.list(request).unwrap();
+    let (figures, error, tried, left) = (mover.figures, mover.error, mover.tried, mover.left);
+    Outcome { machine: mover.kernel.0.into_inner().unwrap(), status, figures, error, tried, left }
+}
+
+/// The sum of all that can become of a page.
+fn sum(figures: &Figures) -> usize {
+    figures[Figure::Moved as usize..=Figure::Failed as usize].iter().sum()
+}
+
+fn address(index: usize) -> usize {
+    (index + 1) * PAGE
+}
+
+fn plain_page(place: i32) -> Page {
+    Page { place, shared: false, pinned: 0 }
+}
+
+/// Base pages on these nodes, with room for all.
+fn machine_of(places: &[i32]) -> Machine {
+    Machine {
+        pages: places.iter().map(|&place| plain_page(place)).collect(),
+        page_of: (0..places.len()).collect(),
+        room: [NO_ROOM_LIMIT; NODES as usize],
+        denied: None,
+    }
+}
+
+fn page() -> impl Strategy<Value = Page> {
+    let place = prop_oneof![8 => 0..NODES, 1 => Just(-errno::ENOENT), 1 => Just(-errno::EFAULT)];
+    let pinned = prop_oneof![8 => Just(0u8), 1 => 1u8..4, 1 => Just(255u8)];
+    (place, prop::bool::weighted(0.1), pinned).prop_map(|(place, shared, pinned)| Page { place, shared, pinned })
+}
+
+/// A machine, and a request of addresses and nodes.
+fn machine_and_request() -> impl Strategy<Value = (Machine, Vec<usize>, Vec<i32>)> {
+    let room = prop_oneof![3 => Just(NO_ROOM_LIMIT), 1 => 0usize..10];
+    let pages = prop::collection::vec(page(), 1..25);
+    (
+        pages,
+        prop::collection::vec(any::<prop::sample::Index>(), 1..40),
+        [room.clone(), room.clone(), room.clone(), room],
+    )
+        .prop_flat_map(|(pages, page_of, room)| {
+            let page_of: Vec<usize> = page_of.iter().map(|index| index.index(pages.len())).collect();
+            let machine = Machine { pages, room, denied: None, page_of };
+            let entry = (0..machine.page_of.len(), 0..PAGE, 0..NODES);
+            (Just(machine), prop::collection::vec(entry, 1..80))
+        })
+        .prop_map(|(machine, entries)| {
+            let addresses = entries.iter().map(|&(index, offset, _)| address(index) + offset).collect();
+            (machine, addresses, entries.iter().map(|&(_, _, node)| node).collect())
+        })
+}
+
+/// The bare call: its answer, and where it leaves the pages.
+fn bare(machine: &Machine, addresses: &[usize], nodes: &[i32]) -> (Result<usize, i32>, Machine) {
+    let mut machine = machine.clone();
+    let mut status = vec![0; addresses.len()];
+    let answer = machine.move_pages(addresses, nodes, &mut status);
+    (answer, machine)
+}
+
+fn on_target(machine: &Machine, addresses: &[usize], nodes: &[i32]) -> usize {
+    addresses.iter().zip(nodes).filter(|&(&address, &node)| machine.place(address) == node).count()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn every_status_is_true((machine, addresses, nodes) in machine_and_request(), retries in 0u32..4) {
+        let outcome = run(&machine, &addresses, &nodes, retries, None);
+        for ((&address, &status), &node) in addresses.iter().zip(&outcome.status).zip(&nodes) {
+            let place = outcome.machine.place(address);
+            match -status {
+                ..=0 => prop_assert_eq!(status, place),
+                errno::ENOENT | errno::EFAULT => prop_assert_eq!(status, place),
+                errno::EACCES | errno::EBUSY | errno::ENOMEM => prop_assert!(place >= 0),
+                _ => prop_assert!(false, "status {} of a page on {} for {}", status, place, node),
+            }
+        }
+        prop_assert_eq!(sum(&outcome.figures), addresses.len());
+        prop_assert_eq!(outcome.figures[Figure::Requested as usize], addresses.len());
+        prop_assert_eq!(outcome.error == errno::ENOMEM, outcome.status.contains(&-errno::ENOMEM));
+        prop_assert!(outcome.tried <= outcome.left);
+    }
+
+    #[test]
+    fn where_the_kernel_moves_all_the_outcome_is_the_same((machine, addresses, nodes) in machine_and_request()) {
+        let (answer, expected) = bare(&machine, &addresses, &nodes);
+        // A page that is pinned for a while may be moved by a later try.
+        let pinned = addresses.iter().any(|&address| machine.pages[machine.page(address)].pinned != 0);
+        // And one that is named twice takes room on the way that another may need.
+        let distinct: BTreeSet<usize> = addresses.iter().map(|&address| machine.page(address)).collect();
+        let narrow = distinct.len() < addresses.len() && machine.room != [NO_ROOM_LIMIT; 4];
+        if answer == Ok(0) && !pinned && !narrow {
+            let outcome = run(&machine, &addresses, &nodes, 3, None);
+            prop_assert_eq!((outcome.error, outcome.tried), (0, 0));
+            prop_assert_eq!(outcome.machine.ask(&addresses), expected.ask(&addresses));
+        }
+    }
+
+    #[test]
+    fn where_the_kernel_gives_up_at_least_as_many_pages_arrive((machine, addresses, nodes) in machine_and_request()) {
+        let distinct: BTreeSet<usize> = addresses.iter().map(|&address| machine.page(address)).collect();
+        // Else it depends on the order which of two entries is content.
+        if distinct.len() == addresses.len() && machine.room == [NO_ROOM_LIMIT; 4] {
+            let (_, theirs) = bare(&machine, &addresses, &nodes);
+            let outcome = run(&machine, &addresses, &nodes, 3, None);
+            prop_assert!(on_target(&outcome.machine, &addresses, &nodes) >= on_target(&theirs, &addresses, &nodes));
+            for (&address, &node) in addresses.iter().zip(&nodes) {
+                let page = machine.pages[machine.page(address)];
+                if page.place >= 0 && !page.shared && page.pinned <= 3 {
+                    prop_assert_eq!(outcome.machine.place(address), node);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn stopping_leaves_true_statuses((machine, addresses, nodes) in machine_and_request(), stop_after in 0usize..4) {
+        let mut heard = 0;
+        let mut last = [0; 11];
+        let mut progress = |figures: &Figures| {
+            heard += 1;
+            last = *figures;
+            heard <= stop_after
+        };
+        let outcome = run(&machine, &addresses, &nodes, 3, Some(&mut progress));
+        prop_assert_eq!(last, outcome.figures);
+        for (&address, &status) in addresses.iter().zip(&outcome.status) {
+            prop_assert!(status < 0 || status == outcome.machine.place(address));
+        }
+        prop_assert!(sum(&outcome.figures) <= addresses.len());
+    }
+
+    #[test]
+    fn a_wrong_node_ends_the_request_there_as_in_the_kernel(
+        places in prop::collection::vec(-2..NODES, 1..30), nodes in prop::collection::vec(-2..NODES + 2, 30), denied in 0..NODES
+    ) {
+        let machine = Machine { denied: Some(denied), ..machine_of(&places) };
+        let addresses: Vec<usize> = (0..places.len()).map(address).collect();
+        let nodes = &nodes[..places.len()];
+        let wrong = nodes.iter().position(|&node| !(0..NODES).contains(&node) || node == denied);
+        let (answer, theirs) = bare(&machine, &addresses, nodes);
+        let outcome = run(&machine, &addresses, nodes, 0, None);
+        prop_assert_eq!(outcome.machine.ask(&addresses), theirs.ask(&addresses));
+        prop_assert_eq!(outcome.error, answer.err().unwrap_or(0));
+        for (entry, (&place, &node)) in places.iter().zip(nodes).enumerate() {
+            let expected = match wrong {
+                Some(wrong) if entry >= wrong => -4000,
+                _ if place < 0 => place,
+                _ => node,
+            };
+            prop_assert_eq!(outcome.status[entry], expected);
+        }
+    }
+}
+
+#[test]
+fn alternating_targets_take_few_calls() {
+    let machine = machine_of(&[0; 600]);
+    let addresses: Vec<usize> = (0..600).map(address).collect();
+    let nodes: Vec<i32> = (0..600).map(|index| index % 3 + 1).collect();
+    let outcome = run(&machine, &addresses, &nodes, 3, None);
+    assert_eq!((outcome.status, outcome.error, outcome.left), (nodes, 0, 0));
+    assert_eq!(outcome.figures[Figure::Moved as usize], 600);
+    // What the targets are, where the pages are, one move, and where they are now.
+    assert_eq!(outcome.figures[Figure::KernelCalls as usize], 4);
+}
+
+#[test]
+fn pinned_pages_between_shared_ones_do_not_hold_up_the_others() {
+    // The kernel gives up at each pinned page; going on behind it takes a call for each, not one for each pair.
+    let mut machine = machine_of(&[0; 3000]);
+    for (index, page) in machine.pages.iter_mut().enumerate() {
+        match index % 3 {
+            0 => page.pinned = 255,
+            1 => page.shared = true,
+            _ => {}
+        }
+    }
+    let addresses: Vec<usize> = (0..3000).map(address).collect();
+    let outcome = run(&machine, &addresses, &[1; 3000], 2, None);
+    assert_eq!(outcome.figures[Figure::Moved as usize], 1000);
+    assert_eq!((outcome.figures[Figure::Busy as usize], outcome.tried), (1000, 1000));
+    assert_eq!(outcome.figures[Figure::Shared as usize], 1000);
+    assert_eq!(outcome.figures[Figure::Retried as usize], 2000);
+    assert!(outcome.figures[Figure::KernelCalls as usize] < 1100);
+}
+
+#[test]
+fn a_full_node_is_an_error_and_others_are_filled() {
+    let mut machine = machine_of(&[0; 90]);
+    machine.room = [100, 10, 100, 100];
+    let addresses: Vec<usize> = (0..90).map(address).collect();
+    let nodes: Vec<i32> = (0..90).map(|index| index % 3 + 1).collect();
+    let outcome = run(&machine, &addresses, &nodes, 3, None);
+    assert_eq!(outcome.error, errno::ENOMEM);
+    assert_eq!(outcome.figures[Figure::Moved as usize], 70);
+    assert_eq!(outcome.figures[Figure::NoMemory as usize], 20);
+    assert_eq!(outcome.status.iter().filter(|&&status| status == -errno::ENOMEM).count(), 20);
+}
+
+#[test]
+fn parts_of_a_huge_page_with_several_targets_end_as_the_kernel_leaves_them() {
+    let mut machine = machine_of(&[0]);
+    machine.page_of = vec![0; 8];
+    let addresses: Vec<usize> = (0..8).map(address).collect();
+    let nodes = [1, 2, 1, 2, 3, 1, 3, 2];
+    let outcome = run(&machine, &addresses, &nodes, 3, None);
+    assert_eq!(outcome.status, [2; 8]);
+    assert_eq!((outcome.error, outcome.tried), (0, 0));
+}

@@ -1,0 +1,78 @@
+//! Threads that help for a while.
+
+use core::ffi::c_void;
+use core::mem::MaybeUninit;
+use core::ptr::{null, null_mut};
+
+/// Threads that are started at once at most.
+pub const MOST_HELPERS: usize = 63;
+
+/// Enough for a system call and what a signal frame would take; more, since the program's thread-local storage lies there too.
+const STACK: usize = 128 * 1024;
+
+/// What helpers do.
+struct Work<'a>(&'a (dyn Fn() + Sync));
+
+extern "C" fn help(work: *mut c_void) -> *mut c_void {
+    // SAFETY: the address of a `Work` that lives until this thread is joined.
+    let work = unsafe { &*work.cast::<Work>() };
+    (work.0)();
+    null_mut()
+}
+
+/// Does `helper` on so many threads, while the calling thread does `own`; fewer threads where the system does not give more. They
+/// take no signals, and have ended on return. Errno is left untouched by starting and ending them.
+pub fn together(helpers: usize, helper: &(dyn Fn() + Sync), own: impl FnOnce()) {
+    let mut threads = [const { MaybeUninit::<libc::pthread_t>::uninit() }; MOST_HELPERS];
+    let work = Work(helper);
+    let mut started = 0;
+    let errno = super::errno::get();
+    // SAFETY: all zeros is a signal set and an attribute object that pthread_attr_init may fill; each is used as pthreads(7) says.
+    unsafe {
+        let mut attributes = MaybeUninit::<libc::pthread_attr_t>::zeroed();
+        if helpers > 0 && libc::pthread_attr_init(attributes.as_mut_ptr()) == 0 {
+            libc::pthread_attr_setstacksize(attributes.as_mut_ptr(), STACK);
+            let (all, mut before) = ([!0u64; 1], [0u64; 1]);
+            let size = size_of_val(&all);
+            // Threads begin with the signal mask of the one that starts them.
+            libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr(), size);
+            for thread in threads.iter_mut().take(helpers) {
+                let address = (&raw const work).cast_mut().cast();
+                if libc::pthread_create(thread.as_mut_ptr(), attributes.as_ptr(), help, address) != 0 {
+                    break;
+                }
+                started += 1;
+            }
+            libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, before.as_ptr(), null::<u64>(), size);
+            // The attributes hold no memory: pthread_attr_destroy(3) would do nothing.
+        }
+    }
+    own();
+    for thread in threads.iter().take(started) {
+        // SAFETY: started above, and joined once.
+        unsafe { libc::pthread_join(thread.assume_init(), null_mut()) };
+    }
+    super::errno::set(errno);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn helpers_do_their_work_and_are_gone() {
+        for helpers in [0, 1, 5] {
+            let (helped, mut own) = (AtomicUsize::new(0), false);
+            together(
+                helpers,
+                &|| {
+                    helped.fetch_add(1, Ordering::Relaxed);
+                },
+                || own = true,
+            );
+            assert!(own);
+            assert_eq!(helped.into_inner(), helpers);
+        }
+    }
+}

@@ -1,0 +1,518 @@
+/* Random layouts of memory and random requests: numa_move_pages against the bare move_pages on a twin of the memory.
+ *
+ * Where the bare call succeeds, every page must end on the same node and the answers be the same; where it gives up,
+ * at least as many pages must be on their targets; and every status must be true.
+ *
+ * SEED=n repeats one round, which is how a failure message names it; ROUNDS=n makes n rounds of each kind. For long
+ * runs set CK_TIMEOUT_MULTIPLIER too: a test has a minute. */
+#include <fcntl.h>
+#include <numa.h>
+#include <numaif.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bulk.h"
+#include "harness.h"
+#include "pages.h"
+#include "surroundings.h"
+
+enum { MOST_MAPPINGS = 6, MOST_PAGES_OF_A_MAPPING = 96, MOST_ENTRIES = 600, BASE_PAGES = HUGE_PAGE / 4096, MOST_PINS = 3 };
+
+/* What a round's memory and request are made of, besides private memory. */
+enum ingredients { ONLY_PRIVATE = 0, SHARED_MEMORY = 1, FILES = 2, HUGE_PAGES = 4, NEIGHBOUR = 8, PINS = 16, BAD_NODES = 32 };
+
+static unsigned long random_state;
+
+static unsigned below(unsigned limit)
+{
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return (unsigned)((random_state * 0x2545f4914f6cdd1dUL) >> 33) % limit;
+}
+
+static bool one_in(unsigned chances)
+{
+    return below(chances) == 0;
+}
+
+/* Begins a stream of random numbers of its own. */
+static void seed_random(unsigned long seed)
+{
+    random_state = seed * 0x9e3779b97f4a7c15UL + 0x1234567;
+    for (int i = 0; i < 8; i++)
+        below(2);
+}
+
+enum kind { PRIVATE, SHARED, MEMFD, FILE_ON_DISK, HUGE };
+
+/* One mapping of a layout, which two twins have in the same way. */
+struct mapping {
+    enum kind kind;
+    unsigned pages;
+    bool shared_with_neighbour;
+    /* The node of each page at first, or one of these. */
+    signed char places[BASE_PAGES];
+};
+enum { UNTOUCHED = -1, INACCESSIBLE = -2, ONLY_READ = -3 };
+
+struct layout {
+    struct mapping mappings[MOST_MAPPINGS];
+    unsigned count;
+    struct {
+        unsigned mapping, page;
+    } pins[MOST_PINS];
+    unsigned pin_count;
+};
+
+struct entry {
+    unsigned mapping, page, byte;
+    int node;
+    /* Addresses that are nowhere, the same for both. */
+    void *elsewhere;
+};
+
+struct plan {
+    struct entry entries[MOST_ENTRIES];
+    unsigned count;
+    int flags;
+    bool bad_node;
+};
+
+/* A layout in memory. */
+struct twin {
+    char *starts[MOST_MAPPINGS];
+    int pipes[MOST_PINS];
+};
+
+static int disk_files[2];
+
+static struct layout random_layout(enum ingredients ingredients)
+{
+    struct layout layout = { .count = 1 + below(MOST_MAPPINGS - 1) };
+    enum kind kinds[8] = { PRIVATE };
+    unsigned kind_count = 1;
+    if (ingredients & SHARED_MEMORY) {
+        kinds[kind_count++] = SHARED;
+        kinds[kind_count++] = MEMFD;
+    }
+    for (unsigned m = 0; m < layout.count; m++) {
+        struct mapping *mapping = &layout.mappings[m];
+        mapping->kind = kinds[below(kind_count)];
+        mapping->pages = 1 + below(one_in(4) ? MOST_PAGES_OF_A_MAPPING : 24);
+        mapping->shared_with_neighbour = (ingredients & NEIGHBOUR) && one_in(2);
+        const bool all_on_one_node = one_in(3);
+        const int home = (int)below(4);
+        for (unsigned page = 0; page < mapping->pages; page++)
+            mapping->places[page] = (signed char)(one_in(12)         ? -1 - (int)below(3)
+                                                  : all_on_one_node ? home
+                                                                    : (int)below(4));
+    }
+    /* At most one of these, and not the first: the twins have one file each. */
+    if ((ingredients & FILES) && layout.count > 1)
+        layout.mappings[1].kind = FILE_ON_DISK;
+    if ((ingredients & HUGE_PAGES)) {
+        struct mapping *mapping = &layout.mappings[0];
+        mapping->kind = HUGE;
+        mapping->pages = BASE_PAGES;
+        memset(mapping->places, (int)below(4), BASE_PAGES);
+    }
+    if (ingredients & PINS)
+        for (; layout.pin_count < MOST_PINS && !one_in(3); layout.pin_count++) {
+            const unsigned m = below(layout.count), page = below(layout.mappings[m].pages);
+            layout.pins[layout.pin_count].mapping = m;
+            layout.pins[layout.pin_count].page = page;
+        }
+    return layout;
+}
+
+static struct plan random_plan(const struct layout *layout, enum ingredients ingredients)
+{
+    static const unsigned sizes[] = { 4, 20, 60, 200, MOST_ENTRIES };
+    /* Moving a huge page back and forth takes an emulated machine long: each time many milliseconds. */
+    struct plan plan = { .count = 1 + below(ingredients & HUGE_PAGES ? 30 : sizes[below(one_in(4) ? 5 : 4)]) };
+    plan.flags = one_in(3) ? MPOL_MF_MOVE_ALL : MPOL_MF_MOVE;
+    const bool in_order = one_in(2), one_target = one_in(5), to_few = one_in(3);
+    const unsigned home_in_100 = below(3) * 35, unaligned_in = 1 + below(8), duplicates_in = 3 + below(30);
+    const int target = (int)below(4);
+    unsigned m = below(layout->count), page = 0;
+    for (unsigned i = 0; i < plan.count; i++) {
+        struct entry *entry = &plan.entries[i];
+        if (i > 0 && one_in(duplicates_in)) {
+            *entry = plan.entries[below(i)];
+        } else {
+            if (!in_order || page >= layout->mappings[m].pages) {
+                m = in_order ? (m + 1) % layout->count : below(layout->count);
+                page = in_order ? 0 : below(layout->mappings[m].pages);
+            }
+            *entry = (struct entry){ .mapping = m, .page = page++ };
+        }
+        entry->byte = one_in(unaligned_in) ? below((unsigned)page_size()) : 0;
+        const int place = layout->mappings[entry->mapping].places[entry->page];
+        if (place >= 0 && below(100) < home_in_100)
+            entry->node = place;
+        else if (one_target)
+            entry->node = target;
+        else
+            entry->node = to_few ? (target + (int)(i % 2)) % 4 : (int)below(4);
+        if (one_in(80))
+            entry->elsewhere = one_in(2) ? (void *)(uintptr_t)(1 + below(1000)) : (void *)(UINTPTR_MAX - below(5000));
+    }
+    if (ingredients & BAD_NODES) {
+        static const int bad[] = { 4, -1, 1024, 63 };
+        plan.bad_node = true;
+        plan.entries[below(plan.count)].node = bad[below(4)];
+    }
+    return plan;
+}
+
+static void *map_fresh(const struct mapping *mapping, int disk_file)
+{
+    const size_t size = mapping->pages * page_size();
+    int file = -1;
+    switch (mapping->kind) {
+    case PRIVATE:
+        return map_pages(mapping->pages);
+    case SHARED:
+        return map_shared_pages(mapping->pages);
+    case HUGE:
+        return NULL;
+    case MEMFD:
+        file = memfd_create("twin", MFD_CLOEXEC);
+        require(file >= 0);
+        break;
+    case FILE_ON_DISK:
+        /* What it held from the round before is dropped. */
+        file = disk_file;
+        require(ftruncate(file, 0) == 0);
+    }
+    require(ftruncate(file, (off_t)size) == 0);
+    char *start = map_file_pages(file, mapping->pages);
+    if (mapping->kind == MEMFD)
+        close(file);
+    return start;
+}
+
+static void populate(char *start, const struct mapping *mapping)
+{
+    for (int node = 0; node < 4; node++) {
+        const unsigned long only_node = 1UL << node;
+        if (memchr(mapping->places, node, mapping->pages) == NULL)
+            continue;
+        require(set_mempolicy(MPOL_BIND, &only_node, 8 * sizeof only_node) == 0);
+        for (unsigned page = 0; page < mapping->pages; page++)
+            if (mapping->places[page] == node)
+                memset(start + page * page_size(), (int)(page % 251 + 1), 64);
+    }
+    require(set_mempolicy(MPOL_DEFAULT, NULL, 0) == 0);
+    for (unsigned page = 0; page < mapping->pages; page++)
+        if (mapping->places[page] == INACCESSIBLE)
+            /* Not a real hole, into which a later mapping could be placed by chance. */
+            require(mmap(start + page * page_size(), page_size(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+                         0) != MAP_FAILED);
+        else if (mapping->places[page] == ONLY_READ && mapping->kind == PRIVATE)
+            (void)*(volatile char *)(start + page * page_size());
+}
+
+static struct twin make_twin(const struct layout *layout, int disk_file)
+{
+    struct twin twin;
+    for (unsigned m = 0; m < layout->count; m++) {
+        const struct mapping *mapping = &layout->mappings[m];
+        if (mapping->kind == HUGE) {
+            twin.starts[m] = transparent_huge_page(mapping->places[0]);
+        } else {
+            twin.starts[m] = map_fresh(mapping, disk_file);
+            populate(twin.starts[m], mapping);
+        }
+        if (!mapping->shared_with_neighbour)
+            require(madvise(twin.starts[m], mapping->pages * page_size(), MADV_DONTFORK) == 0);
+    }
+    for (unsigned pin = 0; pin < layout->pin_count; pin++) {
+        const unsigned m = layout->pins[pin].mapping, page = layout->pins[pin].page;
+        twin.pipes[pin] = layout->mappings[m].places[page] >= 0 ? pin_in_pipe(twin.starts[m] + page * page_size()) : -1;
+    }
+    return twin;
+}
+
+static void destroy_twin(const struct layout *layout, struct twin *twin)
+{
+    for (unsigned pin = 0; pin < layout->pin_count; pin++)
+        if (twin->pipes[pin] >= 0)
+            close(twin->pipes[pin]);
+    for (unsigned m = 0; m < layout->count; m++)
+        require(munmap(twin->starts[m], layout->mappings[m].pages * page_size()) == 0);
+}
+
+/* Both twins map the neighbour's part at once: one fork serves them. */
+static pid_t fork_neighbour(const struct layout *layout, const struct twin twins[2])
+{
+    int ready[2];
+    char byte;
+    require(pipe(ready) == 0);
+    const pid_t pid = fork();
+    require(pid >= 0);
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (int t = 0; t < 2; t++)
+            for (unsigned m = 0; m < layout->count; m++)
+                for (unsigned page = 0; page < layout->mappings[m].pages; page++)
+                    if (layout->mappings[m].shared_with_neighbour && layout->mappings[m].places[page] >= 0)
+                        (void)*(volatile char *)(twins[t].starts[m] + page * page_size());
+        if (write(ready[1], "r", 1) == 1)
+            for (;;)
+                pause();
+        _exit(EXIT_FAILURE);
+    }
+    require(read(ready[0], &byte, 1) == 1);
+    close(ready[0]);
+    close(ready[1]);
+    return pid;
+}
+
+static void fill_request(struct bulk *bulk, const struct plan *plan, const struct twin *twin)
+{
+    bulk->count = 0;
+    for (unsigned i = 0; i < plan->count; i++) {
+        const struct entry *entry = &plan->entries[i];
+        void *page = entry->elsewhere;
+        if (page == NULL)
+            page = twin->starts[entry->mapping] + entry->page * page_size() + entry->byte;
+        bulk_add(bulk, page, entry->node);
+    }
+}
+
+/* All pages of the layout. */
+static void fill_census(struct bulk *bulk, const struct layout *layout, const struct twin *twin)
+{
+    bulk->count = 0;
+    for (unsigned m = 0; m < layout->count; m++)
+        bulk_add_pages(bulk, twin->starts[m], layout->mappings[m].pages, 0);
+}
+
+static void query(struct bulk *bulk)
+{
+    require(move_pages(0, bulk->count, bulk->pages, NULL, bulk->status, 0) == 0);
+}
+
+/* How many pages are where they were named to be last? A huge page is one. */
+static unsigned on_last_target(const struct layout *layout, const struct plan *plan, const int *places)
+{
+    static bool seen[MOST_MAPPINGS][BASE_PAGES];
+    unsigned found = 0;
+    memset(seen, 0, sizeof seen);
+    for (unsigned i = plan->count; i-- > 0;) {
+        const struct entry *entry = &plan->entries[i];
+        const unsigned page = layout->mappings[entry->mapping].kind == HUGE ? 0 : entry->page;
+        if (entry->elsewhere != NULL || seen[entry->mapping][page])
+            continue;
+        seen[entry->mapping][page] = true;
+        found += places[i] == entry->node;
+    }
+    return found;
+}
+
+static unsigned long seed;
+
+/* A call that does not return is not left to the test's own time limit, which does not know the seed. */
+enum { SECONDS_PER_CALL = 20 };
+static char about_time[128];
+
+static void tell_about_time(int signal)
+{
+    (void)signal;
+    if (write(STDERR_FILENO, about_time, strlen(about_time)) >= 0)
+        _exit(EXIT_FAILURE);
+}
+
+static void limit_time(const char *call)
+{
+    snprintf(about_time, sizeof about_time, "SEED=%lu: %s does not return\n", seed, call);
+    alarm(SECONDS_PER_CALL);
+}
+
+/* A round is repeated with the seed that the message names. */
+#define expect_in_round(condition, format, ...) expect((condition), "SEED=%lu: " format, seed, __VA_ARGS__)
+
+static void compare(const struct layout *layout, const struct plan *plan, struct bulk requests[2], const int *const places[2],
+                    struct bulk censuses[2], const long returned[2], const int errors[2])
+{
+    const struct bulk *ours = &requests[1];
+    if (returned[0] == 0) {
+        expect_in_round(returned[1] == 0, "returned %ld, the bare call 0", returned[1]);
+        for (size_t page = 0; page < censuses[0].count; page++)
+            expect_in_round(censuses[1].status[page] == censuses[0].status[page],
+                            "page %zu of the layout is on node %d, after the bare call on %d", page,
+                            censuses[1].status[page], censuses[0].status[page]);
+    } else {
+        const unsigned theirs = on_last_target(layout, plan, places[0]), own = on_last_target(layout, plan, places[1]);
+        expect_in_round(own >= theirs, "%u pages are on their target, after the bare call %u", own, theirs);
+    }
+    if (returned[0] < 0)
+        expect_in_round(returned[1] == -1 && errors[1] == errors[0], "returned %ld, errno %d; the bare call's errno is %d",
+                        returned[1], errors[1], errors[0]);
+    else
+        expect_in_round(returned[1] >= 0 && returned[1] <= returned[0], "returned %ld, the bare call %ld", returned[1],
+                        returned[0]);
+
+    for (unsigned i = 0; i < plan->count; i++) {
+        const int status = ours->status[i], place = places[1][i];
+        if (status == NOT_WRITTEN)
+            expect_in_round(returned[1] == -1, "status %u of %u was not written", i, plan->count);
+        else if (status >= 0 || status == -ENOENT || status == -EFAULT)
+            expect_in_round(status == place, "status %u of %u is %d, a query says %d (target %d, returned %ld)", i, plan->count,
+                            status, place, plan->entries[i].node, returned[1]);
+        else
+            expect_in_round(place != plan->entries[i].node,
+                            "status %u of %u is %d, but the page is on its target, node %d (returned %ld)", i, plan->count,
+                            status, place, returned[1]);
+    }
+}
+
+static void play_round(enum ingredients ingredients)
+{
+    static struct bulk requests[2], censuses[2], places[2];
+    static struct layout layout;
+    static struct plan plan;
+    struct twin twins[2];
+    long returned[2];
+    int errors[2];
+    if (requests[0].room == 0)
+        for (int t = 0; t < 2; t++) {
+            requests[t] = bulk_with_room(MOST_ENTRIES);
+            places[t] = bulk_with_room(MOST_ENTRIES);
+            censuses[t] = bulk_with_room(MOST_MAPPINGS * BASE_PAGES);
+        }
+
+    seed_random(seed);
+    layout = random_layout(ingredients);
+    plan = random_plan(&layout, ingredients);
+    for (int t = 0; t < 2; t++)
+        twins[t] = make_twin(&layout, disk_files[t]);
+    const pid_t neighbour = ingredients & NEIGHBOUR ? fork_neighbour(&layout, twins) : 0;
+
+    for (int t = 0; t < 2; t++) {
+        struct bulk *request = &requests[t];
+        fill_request(request, &plan, &twins[t]);
+        limit_time(t == 0 ? "move_pages" : "numa_move_pages");
+        errno = UNTOUCHED_ERRNO;
+        returned[t] = t == 0 ? move_pages(0, request->count, request->pages, request->nodes, request->status, plan.flags)
+                             : numa_move_pages(0, request->count, request->pages, request->nodes, request->status, plan.flags);
+        errors[t] = errno;
+        alarm(0);
+        expect_in_round(returned[t] < 0 || errors[t] == UNTOUCHED_ERRNO, "errno became %d", errors[t]);
+    }
+    for (int t = 0; t < 2; t++) {
+        fill_census(&censuses[t], &layout, &twins[t]);
+        query(&censuses[t]);
+        fill_request(&places[t], &plan, &twins[t]);
+        query(&places[t]);
+    }
+    compare(&layout, &plan, requests, (const int *const[]){ places[0].status, places[1].status }, censuses, returned, errors);
+
+    if (neighbour != 0) {
+        require(kill(neighbour, SIGKILL) == 0);
+        require(waitpid(neighbour, NULL, 0) == neighbour);
+    }
+    for (int t = 0; t < 2; t++)
+        destroy_twin(&layout, &twins[t]);
+}
+
+static unsigned long number_from_environment(const char *name, unsigned long otherwise)
+{
+    const char *text = getenv(name);
+    return text != NULL ? strtoul(text, NULL, 10) : otherwise;
+}
+
+static void play(unsigned long rounds, enum ingredients ingredients)
+{
+    require(signal(SIGALRM, tell_about_time) != SIG_ERR);
+    const unsigned long only = number_from_environment("SEED", 0);
+    if (only != 0) {
+        seed = only;
+        play_round(ingredients);
+        return;
+    }
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    const unsigned long first = ((unsigned long)now.tv_sec * 1000003 + (unsigned long)now.tv_nsec) % 1000000000 + 1;
+    rounds = number_from_environment("ROUNDS", rounds);
+    fprintf(stderr, "%lu rounds, SEED=%lu to %lu\n", rounds, first, first + rounds - 1);
+    for (unsigned long round = 0; round < rounds; round++) {
+        seed = first + round;
+        play_round(ingredients);
+    }
+}
+
+START_TEST(with_private_memory)
+{
+    play(600, ONLY_PRIVATE);
+}
+END_TEST
+
+START_TEST(with_shared_memory_and_pages_that_a_neighbour_maps_too)
+{
+    play(250, SHARED_MEMORY | NEIGHBOUR);
+}
+END_TEST
+
+START_TEST(with_huge_pages)
+{
+    play(60, HUGE_PAGES | SHARED_MEMORY);
+}
+END_TEST
+
+START_TEST(with_huge_pages_that_a_neighbour_maps_too)
+{
+    play(30, HUGE_PAGES | NEIGHBOUR);
+}
+END_TEST
+
+START_TEST(with_pages_that_are_pinned)
+{
+    play(250, PINS | SHARED_MEMORY);
+}
+END_TEST
+
+START_TEST(with_nodes_that_do_not_exist)
+{
+    play(150, BAD_NODES | SHARED_MEMORY);
+}
+END_TEST
+
+START_TEST(with_pages_of_files)
+{
+    /* Nothing is written to the disk meanwhile: it would hold some pages of one twin and not of the other. */
+    FILE *period = fopen("/proc/sys/vm/dirty_writeback_centisecs", "r+");
+    int before = 0;
+    require(period != NULL && fscanf(period, "%d", &before) == 1);
+    rewind(period);
+    require(fprintf(period, "0") > 0 && fflush(period) == 0);
+    for (int t = 0; t < 2; t++)
+        disk_files[t] = file_in("/mnt/ext4", 1);
+    play(250, FILES | SHARED_MEMORY);
+    rewind(period);
+    require(fprintf(period, "%d", before) > 0 && fclose(period) == 0);
+}
+END_TEST
+
+int main(void)
+{
+    return run_tests("mover_against_kernel", (const TTest *[]){
+        with_private_memory,
+        with_shared_memory_and_pages_that_a_neighbour_maps_too,
+        with_huge_pages,
+        with_huge_pages_that_a_neighbour_maps_too,
+        with_pages_that_are_pinned,
+        with_nodes_that_do_not_exist,
+        with_pages_of_files,
+        NULL });
+}

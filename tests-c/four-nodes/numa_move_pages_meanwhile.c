@@ -1,0 +1,391 @@
+/* numa_move_pages with many pages, with little memory, and while things change. */
+#include <fcntl.h>
+#include <numa.h>
+#include <numaif.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bulk.h"
+#include "harness.h"
+#include "pages.h"
+#include "surroundings.h"
+
+enum { COUNT = 300, BASE_PAGES = HUGE_PAGE / 4096 };
+
+static void sleep_ms(long milliseconds)
+{
+    const struct timespec time = { .tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000 };
+    nanosleep(&time, NULL);
+}
+
+/* Large requests. */
+
+START_TEST(many_pages_to_three_nodes_all_arrive)
+{
+    enum { MANY = 70000 };
+    struct bulk bulk = bulk_interleaved(pages_on_node(MANY, 0), MANY);
+    assert_returns(bulk_move(&bulk, MPOL_MF_MOVE), 0);
+    assert_all_arrived(0, &bulk);
+}
+END_TEST
+
+START_TEST(pages_named_again_far_behind_end_on_the_last_target)
+{
+    enum { PAGES = 14000, TIMES = 5 };
+    char *pages = pages_on_node(PAGES, 0);
+    struct bulk bulk = bulk_with_room(TIMES * PAGES);
+    const int targets[TIMES] = { 1, 2, 3, 2, 1 };
+    for (size_t time = 0; time < TIMES; time++)
+        bulk_add_pages(&bulk, pages, PAGES, targets[time]);
+    /* And some that are named last with the node they were on at first. */
+    for (size_t entry = bulk.count - 100; entry < bulk.count; entry++)
+        bulk.nodes[entry] = 0;
+    assert_returns(bulk_move(&bulk, MPOL_MF_MOVE), 0);
+    ck_assert_uint_eq(count_on_node(pages, PAGES, 1), PAGES - 100);
+    ck_assert_uint_eq(count_on_node(pages, PAGES, 0), 100);
+    assert_true_statuses(0, &bulk);
+    ck_assert_uint_eq(bulk_with_status(&bulk, 1) + bulk_with_status(&bulk, 0), bulk.count);
+    ck_assert(pages_keep_contents(pages, PAGES));
+}
+END_TEST
+
+START_TEST(a_few_pages_named_very_often_arrive)
+{
+    enum { PAGES = 16, REQUESTS = 200000 };
+    char *pages = pages_on_node(PAGES, 0);
+    struct bulk bulk = bulk_with_room(REQUESTS);
+    for (size_t entry = 0; entry < REQUESTS; entry++)
+        bulk_add(&bulk, pages + entry % PAGES * page_size(), 1);
+    assert_returns(bulk_move(&bulk, MPOL_MF_MOVE), 0);
+    assert_all_arrived(0, &bulk);
+}
+END_TEST
+
+/* The surroundings of the call. */
+
+/* This program anew, with NUMARS_MOVE set; it then tells by its exit status whether the call behaved as the bare
+ * one, for which the second base page of a huge page is -EBUSY. */
+enum { AS_THE_MOVER = 10, AS_THE_BARE_CALL, AS_NEITHER };
+static const char *const TELL_WHICH = "--tell-which";
+static const char *value_of_NUMARS_MOVE;
+static char output[1024];
+
+static int tell_which(void)
+{
+    int *status = calloc(BASE_PAGES, sizeof *status), *nodes = calloc(BASE_PAGES, sizeof *nodes);
+    void **pages = calloc(BASE_PAGES, sizeof *pages);
+    char *start = aligned_alloc(HUGE_PAGE, HUGE_PAGE);
+    if (start == NULL || madvise(start, HUGE_PAGE, MADV_HUGEPAGE) != 0)
+        return AS_NEITHER;
+    memset(start, 1, HUGE_PAGE);
+    for (size_t page = 0; page < BASE_PAGES; page++)
+        pages[page] = start + page * page_size();
+    require(move_pages(0, 1, pages, NULL, status, 0) == 0);
+    for (size_t page = 0; page < BASE_PAGES; page++)
+        nodes[page] = (status[0] + 1) % 4;
+    /* Changing it after the first call changes nothing: it is read once. */
+    void *const first[] = { pages[0], pages[1] };
+    const int stay[] = { status[0], status[0] };
+    if (numa_move_pages(0, 2, (void **)first, stay, status, MPOL_MF_MOVE) != 0)
+        return AS_NEITHER;
+    setenv("NUMARS_MOVE", getenv("NUMARS_MOVE") == NULL ? "kernel" : "other", 1);
+    if (numa_move_pages(0, BASE_PAGES, pages, nodes, status, MPOL_MF_MOVE) != 0 || status[2] != nodes[2])
+        return AS_NEITHER;
+    return status[1] == -EBUSY ? AS_THE_BARE_CALL : status[1] == nodes[1] ? AS_THE_MOVER : AS_NEITHER;
+}
+
+static void start_anew(void)
+{
+    if (value_of_NUMARS_MOVE == NULL)
+        unsetenv("NUMARS_MOVE");
+    else
+        setenv("NUMARS_MOVE", value_of_NUMARS_MOVE, 1);
+    execl("/proc/self/exe", "numa_move_pages_meanwhile", TELL_WHICH, (char *)NULL);
+    _exit(AS_NEITHER);
+}
+
+START_TEST(NUMARS_MOVE_of_kernel_makes_it_the_bare_call_and_no_other_value_does)
+{
+    value_of_NUMARS_MOVE = NULL;
+    ck_assert_int_eq(run_apart(start_anew, output, sizeof output), AS_THE_MOVER);
+    value_of_NUMARS_MOVE = "kernel";
+    ck_assert_int_eq(run_apart(start_anew, output, sizeof output), AS_THE_BARE_CALL);
+    static const char *const others[] = { "", "kernels", "kerne", "KERNEL", "1" };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        value_of_NUMARS_MOVE = others[i];
+        expect(run_apart(start_anew, output, sizeof output) == AS_THE_MOVER, "NUMARS_MOVE=%s", others[i]);
+    }
+    ck_assert_str_eq(output, "");
+}
+END_TEST
+
+/* The stack that a call needs is made beforehand: under RLIMIT_AS it cannot grow. */
+static void __attribute__((noinline)) use_stack(void)
+{
+    volatile char stack[256 * 1024];
+    for (size_t byte = 0; byte < sizeof stack; byte += 512)
+        stack[byte] = 1;
+}
+
+static void limit_address_space(size_t bytes)
+{
+    const struct rlimit limit = { .rlim_cur = bytes, .rlim_max = RLIM_INFINITY };
+    use_stack();
+    require(setrlimit(RLIMIT_AS, &limit) == 0);
+}
+
+START_TEST(without_scratch_memory_the_pages_move_all_the_same)
+{
+    enum { MANY = 3000 };
+    struct bulk small = bulk_interleaved(pages_on_node(20, 0), 20);
+    struct bulk large = bulk_interleaved(pages_on_node(MANY, 0), MANY);
+    limit_address_space(page_size());
+    require(mmap(NULL, page_size(), PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED);
+    errno = UNTOUCHED_ERRNO;
+    const long returned_small = bulk_move(&small, MPOL_MF_MOVE), returned_large = bulk_move(&large, MPOL_MF_MOVE);
+    const int error = errno;
+    limit_address_space(RLIM_INFINITY);
+    ck_assert_int_eq(returned_small, 0);
+    ck_assert_int_eq(returned_large, 0);
+    ck_assert_int_eq(error, UNTOUCHED_ERRNO);
+    assert_all_arrived(0, &small);
+    assert_all_arrived(0, &large);
+}
+END_TEST
+
+START_TEST(four_megabytes_of_scratch_memory_are_enough_for_any_count)
+{
+    enum { ENTRIES = 200000, SCRATCH = 4 * 1024 * 1024 };
+    char *pages = pages_on_node(16, 0);
+    char *huge = transparent_huge_page(0);
+    struct bulk bulk = bulk_with_room(ENTRIES);
+    while (bulk.count < ENTRIES - BASE_PAGES)
+        bulk_add(&bulk, pages + bulk.count % 16 * page_size(), 1);
+    /* Shows whether the mover or the plain call did it. */
+    bulk_add_pages(&bulk, huge, BASE_PAGES, 2);
+
+    FILE *statm = fopen("/proc/self/statm", "r");
+    size_t mapped;
+    require(statm != NULL && fscanf(statm, "%zu", &mapped) == 1);
+    fclose(statm);
+    limit_address_space(mapped * page_size() + SCRATCH);
+    const long returned = bulk_move(&bulk, MPOL_MF_MOVE);
+    limit_address_space(RLIM_INFINITY);
+    ck_assert_int_eq(returned, 0);
+    assert_all_arrived(0, &bulk);
+}
+END_TEST
+
+START_TEST(nothing_stays_mapped_afterwards)
+{
+    size_t mapped[2];
+    for (int time = 0; time < 2; time++) {
+        struct bulk bulk = bulk_interleaved(pages_on_node(COUNT, 0), COUNT);
+        for (int call = 0; call < 50; call++)
+            assert_returns(bulk_move(&bulk, MPOL_MF_MOVE), 0);
+        require(munmap(bulk.pages[0], COUNT * page_size()) == 0);
+        FILE *statm = fopen("/proc/self/statm", "r");
+        require(statm != NULL && fscanf(statm, "%zu", &mapped[time]) == 1);
+        fclose(statm);
+    }
+    /* The three arrays of the second request, and nothing for each of its calls. */
+    ck_assert_uint_le(mapped[1] - mapped[0], 3);
+}
+END_TEST
+
+/* While something else happens. */
+
+/* Takes an array away and puts one of zeroes there, again and again. At no moment is there a hole: something else
+ * that were mapped into it would be destroyed. */
+struct shaken {
+    void *array;
+    size_t size;
+    volatile bool enough;
+};
+static void *shake(void *argument)
+{
+    struct shaken *shaken = argument;
+    for (int protection = PROT_NONE; !shaken->enough; protection ^= PROT_READ | PROT_WRITE)
+        if (mmap(shaken->array, shaken->size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+            abort();
+    return NULL;
+}
+
+START_TEST(an_array_that_another_thread_unmaps_meanwhile_is_efault_or_in_time)
+{
+    enum { MANY = 2000, CALLS = 60 };
+    char *pages = pages_on_node(MANY, 0);
+    for (int which = 0; which < 3; which++) {
+        struct bulk bulk = bulk_interleaved(pages, MANY);
+        void *const arrays[] = { bulk.pages, bulk.nodes, bulk.status };
+        struct shaken shaken = { .array = arrays[which], .size = MANY * (which == 0 ? sizeof(void *) : sizeof(int)) };
+        pthread_t shaker;
+        require(pthread_create(&shaker, NULL, shake, &shaken) == 0);
+        int in_time = 0;
+        for (int call = 0; call < CALLS; call++) {
+            errno = UNTOUCHED_ERRNO;
+            const long returned = bulk_move(&bulk, MPOL_MF_MOVE);
+            /* Zeroes for pages are pages that are not there, for nodes they are node 0. */
+            expect(returned == 0 ? errno == UNTOUCHED_ERRNO : returned == -1 && errno == EFAULT,
+                   "array %d: returned %ld, errno %d", which, returned, errno);
+            in_time += returned == 0;
+        }
+        shaken.enough = true;
+        require(pthread_join(shaker, NULL) == 0);
+        /* Otherwise the arrays were not taken away while the call worked. */
+        expect(in_time < CALLS, "array %d was always in time", which);
+    }
+    ck_assert(pages_keep_contents(pages, MANY));
+}
+END_TEST
+
+struct killer {
+    pid_t pid;
+    long after_ms;
+};
+static void *kill_later(void *argument)
+{
+    const struct killer *killer = argument;
+    sleep_ms(killer->after_ms);
+    require(kill(killer->pid, SIGKILL) == 0);
+    require(waitpid(killer->pid, NULL, 0) == killer->pid);
+    return NULL;
+}
+
+START_TEST(a_process_that_ends_meanwhile_gives_a_result_or_an_error)
+{
+    enum { MANY = 20000 };
+    const long delays[] = { 0, 1, 3, 10, 20, 40, 80, 160 };
+    for (size_t i = 0; i < sizeof delays / sizeof *delays; i++) {
+        struct neighbour neighbour = start_neighbour(MANY, 0, NULL);
+        struct bulk bulk = bulk_interleaved(neighbour.pages, MANY);
+        struct killer killer = { .pid = neighbour.pid, .after_ms = delays[i] };
+        pthread_t thread;
+        require(pthread_create(&thread, NULL, kill_later, &killer) == 0);
+        errno = UNTOUCHED_ERRNO;
+        const long returned = numa_move_pages(neighbour.pid, MANY, bulk.pages, bulk.nodes, bulk.status, MPOL_MF_MOVE);
+        const int error = errno;
+        require(pthread_join(thread, NULL) == 0);
+        /* While nobody has waited for it the kernel says EINVAL. */
+        expect((returned >= 0 && returned <= MANY) || (returned == -1 && (error == ESRCH || error == EINVAL)),
+               "after %ld ms: returned %ld, errno %d (%s)", delays[i], returned, error, strerror(error));
+    }
+}
+END_TEST
+
+struct cpuset_changer {
+    char path[128];
+    volatile bool enough;
+};
+static void *change_cpuset(void *argument)
+{
+    struct cpuset_changer *changer = argument;
+    const int file = open(changer->path, O_WRONLY | O_CLOEXEC);
+    require(file >= 0);
+    for (int time = 0; !changer->enough; time++) {
+        const char *nodes = time % 2 == 0 ? "0-1" : "0-3";
+        require(pwrite(file, nodes, 3, 0) == 3);
+        sleep_ms(time % 7);
+    }
+    close(file);
+    return NULL;
+}
+
+START_TEST(a_cpuset_that_changes_meanwhile_gives_a_result_or_an_error)
+{
+    enum { MANY = 2000, CALLS = 40 };
+    struct cpuset_changer changer = { .enough = false };
+    enter_cpuset("0-3");
+    snprintf(changer.path, sizeof changer.path, "/sys/fs/cgroup/numars-test-%ld/cpuset.mems", (long)getpid());
+    char *pages = pages_on_node(MANY, 0);
+    pthread_t thread;
+    require(pthread_create(&thread, NULL, change_cpuset, &changer) == 0);
+    for (int call = 0; call < CALLS; call++) {
+        struct bulk bulk = bulk_interleaved(pages, MANY);
+        for (size_t entry = 0; entry < MANY; entry++)
+            bulk.nodes[entry] = (bulk.nodes[entry] + call) % 4;
+        errno = UNTOUCHED_ERRNO;
+        const long returned = bulk_move(&bulk, MPOL_MF_MOVE);
+        /* ENOMEM: the node was allowed when the kernel asked, and no longer when it wanted memory there. */
+        expect((returned >= 0 && returned <= MANY) || (returned == -1 && (errno == EACCES || errno == ENOMEM)),
+               "call %d: returned %ld, errno %d (%s)", call, returned, errno, strerror(errno));
+    }
+    changer.enough = true;
+    require(pthread_join(thread, NULL) == 0);
+    leave_cpuset();
+
+    ck_assert(pages_keep_contents(pages, MANY));
+    struct bulk bulk = bulk_interleaved(pages, MANY);
+    assert_returns(bulk_move(&bulk, MPOL_MF_MOVE), 0);
+    assert_all_arrived(0, &bulk);
+}
+END_TEST
+
+/* A full node. */
+
+START_TEST(to_a_full_node_moves_what_fits_and_tells_what_did_not)
+{
+    /* Three quarters to the full node, one quarter to another. */
+    enum { PAGES = 40000, FULL = 2, OTHER = 1 };
+    char *pages = pages_on_node(PAGES, 0);
+    struct bulk bulk = bulk_of_pages(pages, PAGES, FULL);
+    for (size_t page = 0; page < PAGES; page += 4)
+        bulk.nodes[page] = OTHER;
+    fill_node(FULL);
+    assert_fails(bulk_move(&bulk, MPOL_MF_MOVE), ENOMEM);
+    assert_true_statuses(0, &bulk);
+    const size_t moved = bulk_with_status(&bulk, FULL);
+    ck_assert_uint_gt(moved, 0);
+    ck_assert_uint_lt(moved, PAGES - PAGES / 4);
+    ck_assert_uint_eq(bulk_with_status(&bulk, OTHER), PAGES / 4);
+    ck_assert_uint_eq(bulk_with_status(&bulk, -ENOMEM), PAGES - PAGES / 4 - moved);
+    empty_node(FULL);
+    ck_assert(pages_keep_contents(pages, PAGES));
+
+    /* And with room again, the rest follows. */
+    assert_returns(bulk_move(&bulk, MPOL_MF_MOVE), 0);
+    assert_all_arrived(0, &bulk);
+}
+END_TEST
+
+START_TEST(pages_of_a_pipe_and_a_full_node_together_are_enomem)
+{
+    enum { PAGES = 30000, FULL = 2 };
+    char *pages = pages_on_node(PAGES, 0);
+    pin_in_pipe(pages);
+    struct bulk bulk = bulk_of_pages(pages, PAGES, FULL);
+    fill_node(FULL);
+    assert_fails(bulk_move(&bulk, MPOL_MF_MOVE), ENOMEM);
+    assert_true_statuses(0, &bulk);
+    ck_assert_uint_eq(bulk_with_status(&bulk, -EBUSY) + bulk_with_status(&bulk, -ENOMEM) + bulk_with_status(&bulk, FULL),
+                      PAGES);
+    empty_node(FULL);
+}
+END_TEST
+
+int main(int argument_count, char **arguments)
+{
+    if (argument_count == 2 && strcmp(arguments[1], TELL_WHICH) == 0)
+        return tell_which();
+    return run_tests("numa_move_pages_meanwhile", (const TTest *[]){
+        many_pages_to_three_nodes_all_arrive,
+        pages_named_again_far_behind_end_on_the_last_target,
+        a_few_pages_named_very_often_arrive,
+        NUMARS_MOVE_of_kernel_makes_it_the_bare_call_and_no_other_value_does,
+        without_scratch_memory_the_pages_move_all_the_same,
+        four_megabytes_of_scratch_memory_are_enough_for_any_count,
+        nothing_stays_mapped_afterwards,
+        an_array_that_another_thread_unmaps_meanwhile_is_efault_or_in_time,
+        a_process_that_ends_meanwhile_gives_a_result_or_an_error,
+        a_cpuset_that_changes_meanwhile_gives_a_result_or_an_error,
+        to_a_full_node_moves_what_fits_and_tells_what_did_not,
+        pages_of_a_pipe_and_a_full_node_together_are_enomem,
+        NULL });
+}

@@ -1,0 +1,711 @@
+/* numars_move_pages: figures, options, progress and threads. What it has in common with numa_move_pages is tested there. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <numars.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bulk.h"
+#include "figures.h"
+#include "harness.h"
+#include "pages.h"
+#include "surroundings.h"
+
+enum { COUNT = 300, MANY = 8000, BASE_PAGES = HUGE_PAGE / 4096 };
+
+static long move(struct bulk *bulk, const struct numars_move_options *options, struct numars_move_stats *stats)
+{
+    return numars_move_pages(0, bulk->count, bulk->pages, bulk->nodes, bulk->status, options, stats);
+}
+
+static void sleep_ms(long milliseconds)
+{
+    const struct timespec time = { .tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000 };
+    nanosleep(&time, NULL);
+}
+
+/* Figures and answers. */
+
+START_TEST(pages_that_move_and_pages_in_place_are_counted)
+{
+    char *pages = pages_on_node(COUNT, 2);
+    struct bulk bulk = bulk_interleaved(pages, COUNT);
+    struct numars_move_stats stats;
+    assert_returns(move(&bulk, NULL, &stats), 0);
+    assert_all_arrived(0, &bulk);
+    assert_figures(stats, .requested = COUNT, .moved = COUNT - COUNT / 3, .in_place = COUNT / 3);
+    ck_assert_uint_gt(stats.kernel_calls, 0);
+
+    assert_returns(move(&bulk, NULL, &stats), 0);
+    assert_figures(stats, .requested = COUNT, .in_place = COUNT);
+    ck_assert(pages_keep_contents(pages, COUNT));
+}
+END_TEST
+
+START_TEST(each_kind_of_page_is_counted_under_its_own_name_and_those_that_stay_are_the_answer)
+{
+    struct bulk bulk = bulk_with_room(100);
+    char *shared = pages_on_node(6, 0);
+    struct neighbour neighbour = share_with_neighbour(shared, 6);
+    char *pinned = pages_on_node(5, 0), *zeroes = map_pages(3);
+    for (size_t page = 0; page < 5; page++)
+        pin_in_pipe(pinned + page * page_size());
+    for (size_t page = 0; page < 3; page++)
+        (void)*(volatile char *)(zeroes + page * page_size());
+    bulk_add_pages(&bulk, map_shared_pages(7), 7, 1);
+    bulk_add_pages(&bulk, shared, 6, 1);
+    bulk_add_pages(&bulk, pages_on_node(11, 0), 11, 1);
+    bulk_add_pages(&bulk, pinned, 5, 2);
+    bulk_add_pages(&bulk, pages_on_node(13, 3), 13, 3);
+    bulk_add_pages(&bulk, zeroes, 3, 3);
+    bulk_add(&bulk, NULL, 3);
+    struct numars_move_stats stats;
+    assert_returns(move(&bulk, NULL, &stats), 6 + 5);
+    assert_true_statuses(0, &bulk);
+    assert_figures(stats, .requested = 46, .moved = 11, .in_place = 13, .absent = 7, .unmapped = 4, .shared = 6, .busy = 5,
+                   .retried = 3 * 5);
+    ck_assert_uint_eq(bulk_with_status(&bulk, -EACCES), 6);
+    ck_assert_uint_eq(bulk_with_status(&bulk, -EBUSY), 5);
+    end_neighbour(neighbour);
+}
+END_TEST
+
+START_TEST(shared_pages_move_with_MPOL_MF_MOVE_ALL)
+{
+    char *shared = pages_on_node(COUNT, 0);
+    struct neighbour neighbour = share_with_neighbour(shared, COUNT);
+    struct bulk bulk = bulk_interleaved(shared, COUNT);
+    struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+    struct numars_move_stats stats;
+    assert_returns(move(&bulk, &options, &stats), COUNT);
+    assert_figures(stats, .requested = COUNT, .shared = COUNT);
+    options.flags = MPOL_MF_MOVE_ALL;
+    assert_returns(move(&bulk, &options, &stats), 0);
+    assert_figures(stats, .requested = COUNT, .moved = COUNT);
+    assert_all_arrived(0, &bulk);
+    ck_assert(neighbour_keeps_contents(neighbour, COUNT));
+    end_neighbour(neighbour);
+}
+END_TEST
+
+START_TEST(entries_are_counted_and_not_pages)
+{
+    char *page = pages_on_node(1, 0), *huge = transparent_huge_page(0);
+    struct bulk bulk = bulk_with_room(10 + BASE_PAGES);
+    for (int entry = 0; entry < 10; entry++)
+        bulk_add(&bulk, page, 1);
+    bulk_add_pages(&bulk, huge, BASE_PAGES, 2);
+    struct numars_move_stats stats;
+    assert_returns(move(&bulk, NULL, &stats), 0);
+    assert_all_arrived(0, &bulk);
+    assert_figures(stats, .requested = 10 + BASE_PAGES, .moved = 10 + BASE_PAGES);
+}
+END_TEST
+
+START_TEST(a_full_target_is_enomem_with_true_statuses_and_figures)
+{
+    enum { PAGES = 40000, FULL = 2, OTHER = 1 };
+    struct bulk bulk = bulk_of_pages(pages_on_node(PAGES, 0), PAGES, FULL);
+    for (size_t page = 0; page < PAGES; page += 4)
+        bulk.nodes[page] = OTHER;
+    struct numars_move_stats stats;
+    fill_node(FULL);
+    assert_fails(move(&bulk, NULL, &stats), ENOMEM);
+    assert_true_statuses(0, &bulk);
+    const size_t moved = bulk_with_status(&bulk, FULL), left = bulk_with_status(&bulk, -ENOMEM);
+    ck_assert_uint_eq(bulk_with_status(&bulk, OTHER), PAGES / 4);
+    ck_assert_uint_gt(moved, 0);
+    ck_assert_uint_gt(left, 0);
+    assert_figures(stats, .requested = PAGES, .moved = moved + PAGES / 4, .no_memory = left);
+    empty_node(FULL);
+}
+END_TEST
+
+START_TEST(an_error_half_way_leaves_true_figures)
+{
+    enum { BAD = 200 };
+    struct bulk bulk = bulk_interleaved(pages_on_node(COUNT, 0), COUNT);
+    bulk.nodes[BAD] = 4;
+    struct numars_move_stats stats;
+    assert_fails(move(&bulk, NULL, &stats), ENODEV);
+    const size_t moved = bulk_on_target(0, &bulk);
+    ck_assert_uint_ge(moved, BAD);
+    ck_assert_uint_eq(stats.moved, moved);
+    for (size_t entry = 0; entry < BAD; entry++)
+        ck_assert_int_eq(bulk.status[entry], bulk.nodes[entry]);
+}
+END_TEST
+
+START_TEST(without_targets_nothing_moves_and_all_is_told)
+{
+    struct bulk bulk = bulk_with_room(20);
+    bulk_add_pages(&bulk, pages_on_node(10, 2), 10, 1);
+    bulk_add_pages(&bulk, map_shared_pages(6), 6, 1);
+    bulk_add(&bulk, NULL, 1);
+    struct numars_move_stats stats;
+    assert_returns(numars_move_pages(0, bulk.count, bulk.pages, NULL, bulk.status, NULL, &stats), 0);
+    for (size_t entry = 0; entry < bulk.count; entry++)
+        ck_assert_int_eq(bulk.status[entry], entry < 10 ? 2 : entry < 16 ? -ENOENT : -EFAULT);
+    ck_assert_uint_eq(stats.moved, 0);
+    ck_assert_uint_eq(stats.requested, 17);
+    ck_assert_uint_eq(stats.absent, 6);
+    ck_assert_uint_eq(stats.unmapped, 1);
+}
+END_TEST
+
+START_TEST(status_options_and_stats_may_be_missing)
+{
+    struct bulk bulk = bulk_interleaved(pages_on_node(COUNT, 0), COUNT);
+    assert_returns(numars_move_pages(0, COUNT, bulk.pages, bulk.nodes, NULL, NULL, NULL), 0);
+    ck_assert_uint_eq(bulk_on_target(0, &bulk), COUNT);
+    assert_returns(numars_move_pages(0, COUNT, bulk.pages, NULL, NULL, NULL, NULL), 0);
+    assert_returns(numars_move_pages(0, 0, NULL, NULL, NULL, NULL, NULL), 0);
+}
+END_TEST
+
+START_TEST(what_the_kernel_calls_an_error_is_one_here_and_the_figures_are_zero)
+{
+    struct bulk bulk = bulk_interleaved(pages_on_node(COUNT, 0), COUNT);
+    struct neighbour of_root = start_neighbour(1, 0, NULL);
+    struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+    struct numars_move_stats stats;
+    void **pages = bulk.pages;
+    memset(&stats, 0xff, sizeof stats);
+    assert_fails(numars_move_pages(pid_of_nobody_at_all(), COUNT, pages, bulk.nodes, bulk.status, NULL, &stats), ESRCH);
+    ck_assert_uint_eq(stats.moved, 0);
+    assert_fails(numars_move_pages(0, COUNT, NULL, bulk.nodes, bulk.status, NULL, NULL), EFAULT);
+    assert_fails(numars_move_pages(0, COUNT, pages, unmapped_address(), bulk.status, NULL, NULL), EFAULT);
+    assert_fails(numars_move_pages(0, COUNT, pages, bulk.nodes, unmapped_address(), NULL, NULL), EFAULT);
+    options.flags = 1 << 3;
+    assert_fails(move(&bulk, &options, NULL), EINVAL);
+    become_nobody();
+    options.flags = MPOL_MF_MOVE_ALL;
+    assert_fails(move(&bulk, &options, NULL), EPERM);
+    assert_fails(numars_move_pages(of_root.pid, COUNT, pages, bulk.nodes, bulk.status, NULL, NULL), EPERM);
+}
+END_TEST
+
+/* The size of the options. */
+
+START_TEST(options_smaller_than_the_first_version_are_einval)
+{
+    struct bulk bulk = bulk_interleaved(pages_on_node(COUNT, 0), COUNT);
+    const size_t sizes[] = { 0, 1, sizeof(size_t), sizeof(struct numars_move_options) - 1 };
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+        options.size = sizes[i];
+        assert_fails(move(&bulk, &options, NULL), EINVAL);
+    }
+    /* No more of it is read than the size. */
+    size_t *only_size = array_at_end_of_mapping(1, sizeof *only_size);
+    *only_size = sizeof *only_size;
+    assert_fails(move(&bulk, (const struct numars_move_options *)(void *)only_size, NULL), EINVAL);
+    ck_assert_uint_eq(bulk_with_status(&bulk, NOT_WRITTEN), COUNT);
+    ck_assert_uint_eq(bulk_on_target(0, &bulk), 0);
+}
+END_TEST
+
+START_TEST(larger_options_are_taken_if_what_is_unknown_is_zero)
+{
+    const size_t known = sizeof(struct numars_move_options), sizes[] = { 0, 1, 7, 8, 200 };
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct bulk bulk = bulk_interleaved(pages_on_node(COUNT, 0), COUNT);
+        /* At the end of their mapping: reading beyond their size is fatal. */
+        const size_t size = known + sizes[i];
+        char *bytes = array_at_end_of_mapping(size, 1);
+        struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+        options.size = size;
+        memset(bytes, 0, size);
+        memcpy(bytes, &options, known);
+        struct numars_move_options *larger = (struct numars_move_options *)(void *)bytes;
+        for (size_t unknown = known; unknown < size; unknown += 3) {
+            bytes[unknown] = 1;
+            assert_fails(move(&bulk, larger, NULL), E2BIG);
+            bytes[unknown] = 0;
+        }
+        ck_assert_uint_eq(bulk_on_target(0, &bulk), 0);
+        assert_returns(move(&bulk, larger, NULL), 0);
+        assert_all_arrived(0, &bulk);
+    }
+}
+END_TEST
+
+/* Retries. */
+
+START_TEST(no_options_are_the_initial_ones)
+{
+    const struct numars_move_options initial = NUMARS_MOVE_OPTIONS_INIT;
+    struct numars_move_stats stats[2];
+    for (int given = 0; given < 2; given++) {
+        char *pages = pages_on_node(COUNT, 0);
+        pin_in_pipe(pages);
+        struct bulk bulk = bulk_interleaved(pages, COUNT);
+        assert_returns(move(&bulk, given ? &initial : NULL, &stats[given]), 1);
+    }
+    assert_figures(stats[1], .requested = COUNT, .moved = COUNT - 1, .busy = 1, .retried = 3);
+    ck_assert_mem_eq(&stats[0], &stats[1], sizeof stats[0]);
+}
+END_TEST
+
+START_TEST(a_busy_page_is_tried_again_as_often_as_the_options_say)
+{
+    const unsigned retries[] = { 0, 1, 2, 10 };
+    for (size_t i = 0; i < sizeof retries / sizeof *retries; i++) {
+        char *pages = pages_on_node(COUNT, 0);
+        pin_in_pipe(pages + 7 * page_size());
+        pin_in_pipe(pages + 8 * page_size());
+        struct bulk bulk = bulk_interleaved(pages, COUNT);
+        struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+        struct numars_move_stats stats;
+        options.retries = retries[i];
+        assert_returns(move(&bulk, &options, &stats), 2);
+        assert_figures(stats, .requested = COUNT, .moved = COUNT - 2, .busy = 2, .retried = 2 * retries[i]);
+        assert_true_statuses(0, &bulk);
+    }
+}
+END_TEST
+
+static void *unpin_later(void *pipe_end)
+{
+    sleep_ms(100);
+    unpin_from_pipe(*(int *)pipe_end);
+    return NULL;
+}
+
+START_TEST(a_page_that_is_let_go_meanwhile_moves)
+{
+    char *page = pages_on_node(1, 0);
+    int pipe_end = pin_in_pipe(page);
+    struct bulk bulk = bulk_of_pages(page, 1, 1);
+    struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+    struct numars_move_stats stats;
+    pthread_t thread;
+    options.retries = 100000000;
+    require(pthread_create(&thread, NULL, unpin_later, &pipe_end) == 0);
+    assert_returns(move(&bulk, &options, &stats), 0);
+    require(pthread_join(thread, NULL) == 0);
+    assert_all_arrived(0, &bulk);
+    ck_assert_uint_eq(stats.moved, 1);
+    ck_assert_uint_gt(stats.retried, 0);
+}
+END_TEST
+
+/* Progress. */
+
+/* What a callback has heard. */
+struct listener {
+    pthread_t caller;
+    struct numars_move_stats last;
+    size_t calls;
+    unsigned long longest_step;
+    /* From this call on it says stop; 0: never. */
+    size_t stop_at;
+    bool other_thread, went_back;
+};
+
+static int listen(const struct numars_move_stats *so_far, void *argument)
+{
+    struct listener *listener = argument;
+    const struct numars_move_stats *last = &listener->last;
+    listener->calls++;
+    listener->other_thread |= !pthread_equal(pthread_self(), listener->caller);
+    listener->went_back |= so_far->requested < last->requested || so_far->moved < last->moved
+        || so_far->in_place < last->in_place || so_far->absent < last->absent || so_far->kernel_calls < last->kernel_calls
+        || so_far->retried < last->retried;
+    if (so_far->moved - last->moved > listener->longest_step)
+        listener->longest_step = so_far->moved - last->moved;
+    listener->last = *so_far;
+    return listener->stop_at != 0 && listener->calls >= listener->stop_at;
+}
+
+static struct numars_move_options listened_to_by(struct listener *listener)
+{
+    struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+    listener->caller = pthread_self();
+    options.progress = listen;
+    options.progress_arg = listener;
+    return options;
+}
+
+/* 64 MiB. */
+enum { LONGEST_STEP = 16384 };
+
+static void assert_heard(const struct listener *listener, const struct numars_move_stats *stats)
+{
+    ck_assert(!listener->other_thread);
+    ck_assert(!listener->went_back);
+    ck_assert_mem_eq(&listener->last, stats, sizeof *stats);
+}
+
+START_TEST(progress_is_heard_again_and_again_and_at_the_end)
+{
+    enum { PAGES = 40000 };
+    for (unsigned threads = 1; threads <= 2; threads++) {
+        char *pages = pages_on_node(PAGES, 0);
+        struct bulk bulk = bulk_interleaved(pages, PAGES);
+        struct listener listener = { .calls = 0 };
+        struct numars_move_options options = listened_to_by(&listener);
+        struct numars_move_stats stats;
+        options.threads = threads;
+        assert_returns(move(&bulk, &options, &stats), 0);
+        assert_all_arrived(0, &bulk);
+        assert_figures(stats, .requested = PAGES, .moved = PAGES);
+        assert_heard(&listener, &stats);
+        ck_assert_uint_ge(listener.calls, PAGES / LONGEST_STEP + 1);
+        ck_assert_uint_le(listener.longest_step, LONGEST_STEP);
+        require(munmap(pages, PAGES * page_size()) == 0);
+    }
+}
+END_TEST
+
+START_TEST(a_small_move_is_heard_of_at_its_end)
+{
+    struct bulk bulk = bulk_interleaved(pages_on_node(10, 0), 10);
+    for (int time = 0; time < 2; time++) {
+        struct listener listener = { .calls = 0 };
+        const struct numars_move_options options = listened_to_by(&listener);
+        struct numars_move_stats stats;
+        assert_returns(move(&bulk, &options, &stats), 0);
+        ck_assert_uint_ge(listener.calls, 1);
+        assert_heard(&listener, &stats);
+    }
+}
+END_TEST
+
+START_TEST(an_answer_other_than_zero_stops_the_move_and_all_that_is_said_is_true)
+{
+    enum { PAGES = 18000 };
+    for (unsigned threads = 1; threads <= 2; threads++) {
+        char *pages = pages_on_node(PAGES, 0);
+        struct bulk bulk = bulk_interleaved(pages, PAGES);
+        struct listener listener = { .stop_at = 2 };
+        struct numars_move_options options = listened_to_by(&listener);
+        struct numars_move_stats stats;
+        options.threads = threads;
+        assert_fails(move(&bulk, &options, &stats), ECANCELED);
+        const size_t moved = bulk_on_target(0, &bulk);
+        ck_assert_uint_gt(moved, 0);
+        ck_assert_uint_lt(moved, PAGES);
+        ck_assert_uint_eq(stats.moved, moved);
+        assert_true_statuses(0, &bulk);
+        ck_assert_uint_eq(stats.in_place + stats.absent + stats.unmapped + stats.shared + stats.busy + stats.no_memory
+                              + stats.failed, 0);
+        ck_assert_uint_eq(bulk_with_status(&bulk, 0), PAGES - moved);
+        ck_assert(!listener.other_thread);
+        ck_assert(pages_keep_contents(pages, PAGES));
+        require(munmap(pages, PAGES * page_size()) == 0);
+    }
+}
+END_TEST
+
+/* Puts the process into a smaller cpuset while it moves. */
+static int narrow_cpuset(const struct numars_move_stats *so_far, void *argument)
+{
+    const int file = *(int *)argument;
+    if (so_far->moved > 0)
+        require(pwrite(file, "0-1", 3, 0) == 3);
+    return 0;
+}
+
+START_TEST(a_cpuset_that_loses_the_target_half_way_is_eacces_or_enomem)
+{
+    enum { PAGES = 40000 };
+    char path[128];
+    struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+    struct numars_move_stats stats;
+    enter_cpuset("0-3");
+    snprintf(path, sizeof path, "/sys/fs/cgroup/numars-test-%ld/cpuset.mems", (long)getpid());
+    int file = open(path, O_WRONLY | O_CLOEXEC);
+    require(file >= 0);
+    char *pages = pages_on_node(PAGES, 0);
+    struct bulk bulk = bulk_of_pages(pages, PAGES, 2);
+    options.progress = narrow_cpuset;
+    options.progress_arg = &file;
+    errno = UNTOUCHED_ERRNO;
+    const long returned = move(&bulk, &options, &stats);
+    expect(returned == -1 && (errno == EACCES || errno == ENOMEM), "returned %ld, errno %d", returned, errno);
+    ck_assert_uint_eq(stats.requested, PAGES);
+    ck_assert_uint_gt(stats.moved, 0);
+    ck_assert_uint_lt(stats.moved, PAGES);
+    close(file);
+    leave_cpuset();
+    ck_assert(pages_keep_contents(pages, PAGES));
+}
+END_TEST
+
+/* Threads. */
+
+START_TEST(any_number_of_threads_gives_the_same_places_and_figures)
+{
+    const unsigned threads[] = { 0, 1, 2, 3, 1000, 4294967295u };
+    for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) {
+        char *pages = pages_on_node(MANY, 0), *huge = transparent_huge_page(0);
+        const int pinned = pin_in_pipe(pages + 77 * page_size());
+        struct bulk bulk = bulk_with_room(2 * MANY);
+        for (size_t page = 0; page < MANY; page++)
+            bulk_add(&bulk, pages + page * page_size(), (int)(page % 4));
+        bulk_add_pages(&bulk, huge, BASE_PAGES, 3);
+        /* Some again: what is named last counts. */
+        for (size_t page = 0; page < MANY; page += 100)
+            bulk_add(&bulk, pages + page * page_size(), 2);
+        struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+        struct numars_move_stats stats;
+        options.threads = threads[i];
+        assert_returns(move(&bulk, &options, &stats), 1);
+        assert_true_statuses(0, &bulk);
+        int *places = bulk_places(0, &bulk);
+        for (size_t entry = 0; entry < bulk.count; entry++) {
+            const int expected = entry == 77 ? 0 : entry < MANY && entry % 100 == 0 ? 2 : bulk.nodes[entry];
+            expect(places[entry] == expected, "%u threads: page %zu on node %d", threads[i], entry, places[entry]);
+        }
+        ck_assert_uint_eq(stats.busy, 1);
+        ck_assert_uint_eq(stats.moved + stats.in_place, bulk.count - 1);
+        ck_assert(pages_keep_contents(pages, MANY));
+        unpin_from_pipe(pinned);
+        require(munmap(pages, MANY * page_size()) == 0);
+        require(munmap(huge, HUGE_PAGE) == 0);
+    }
+}
+END_TEST
+
+/* A thread that looks at which other threads there are, and which signals they would take. */
+struct watcher {
+    pid_t known[3];
+    size_t most_workers;
+    bool takes_signals;
+    volatile bool enough;
+};
+
+/* All that can be blocked but the two that the C library keeps for itself. */
+static bool blocks_signals(unsigned long blocked)
+{
+    for (int signal = 1; signal <= 64; signal++)
+        if (signal != SIGKILL && signal != SIGSTOP && signal != 32 && signal != 33 && !(blocked >> (signal - 1) & 1))
+            return false;
+    return true;
+}
+
+static void look_at_threads(struct watcher *watcher)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    require(tasks != NULL);
+    size_t workers = 0;
+    for (const struct dirent *entry; (entry = readdir(tasks)) != NULL;) {
+        const pid_t id = (pid_t)atoi(entry->d_name);
+        if (id == 0 || id == watcher->known[0] || id == watcher->known[1] || id == watcher->known[2])
+            continue;
+        char path[64], line[256];
+        snprintf(path, sizeof path, "/proc/self/task/%d/status", id);
+        FILE *status = fopen(path, "r");
+        if (status == NULL)
+            continue;
+        unsigned long blocked;
+        bool ending = false;
+        while (fgets(line, sizeof line, status) != NULL) {
+            ending |= strncmp(line, "State:\tZ", 8) == 0 || strncmp(line, "State:\tX", 8) == 0;
+            if (sscanf(line, "SigBlk: %lx", &blocked) == 1 && !ending)
+                watcher->takes_signals |= !blocks_signals(blocked);
+        }
+        fclose(status);
+        workers += !ending;
+    }
+    closedir(tasks);
+    if (workers > watcher->most_workers)
+        watcher->most_workers = workers;
+}
+
+static void *watch(void *argument)
+{
+    struct watcher *watcher = argument;
+    watcher->known[1] = gettid();
+    while (!watcher->enough)
+        look_at_threads(watcher);
+    return NULL;
+}
+
+/* How the threads of a move look from outside. */
+static struct watcher watch_move(unsigned threads)
+{
+    struct watcher watcher = { .known = { gettid() } };
+    struct bulk bulk = bulk_interleaved(pages_on_node(MANY, 0), MANY);
+    struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+    pthread_t thread;
+    options.threads = threads;
+    require(pthread_create(&thread, NULL, watch, &watcher) == 0);
+    assert_returns(move(&bulk, &options, NULL), 0);
+    watcher.enough = true;
+    require(pthread_join(thread, NULL) == 0);
+    require(munmap(bulk.pages[0], MANY * page_size()) == 0);
+    return watcher;
+}
+
+START_TEST(threads_of_the_library_block_all_signals)
+{
+    const struct watcher watcher = watch_move(4);
+    ck_assert_uint_ge(watcher.most_workers, 1);
+    ck_assert(!watcher.takes_signals);
+}
+END_TEST
+
+static void run_on_cpus(int count)
+{
+    cpu_set_t cpus;
+    CPU_ZERO(&cpus);
+    for (int cpu = 0; cpu < count; cpu++)
+        CPU_SET(cpu, &cpus);
+    require(sched_setaffinity(0, sizeof cpus, &cpus) == 0);
+}
+
+START_TEST(there_are_never_more_threads_than_cpus_that_the_caller_may_use)
+{
+    ck_assert_uint_le(watch_move(1000).most_workers, 4);
+    run_on_cpus(2);
+    ck_assert_uint_le(watch_move(1000).most_workers, 2);
+    run_on_cpus(1);
+    ck_assert_uint_le(watch_move(1000).most_workers, 1);
+    ck_assert_uint_le(watch_move(0).most_workers, 1);
+}
+END_TEST
+
+START_TEST(one_thread_is_the_caller_itself)
+{
+    ck_assert_uint_eq(watch_move(1).most_workers, 0);
+}
+END_TEST
+
+static size_t threads_of_process(void)
+{
+    size_t count = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    require(tasks != NULL);
+    for (const struct dirent *entry; (entry = readdir(tasks)) != NULL;)
+        count += entry->d_name[0] != '.';
+    closedir(tasks);
+    return count;
+}
+
+START_TEST(no_thread_is_left_afterwards)
+{
+    for (int time = 0; time < 5; time++) {
+        struct bulk bulk = bulk_interleaved(pages_on_node(MANY, 0), MANY);
+        struct listener listener = { .stop_at = time % 2 == 0 ? 0 : 1 };
+        struct numars_move_options options = listened_to_by(&listener);
+        options.threads = 4;
+        const long returned = move(&bulk, &options, NULL);
+        expect(returned == (time % 2 == 0 ? 0 : -1), "returned %ld", returned);
+        /* The kernel needs a moment to forget a thread that has ended. */
+        for (int moment = 0; moment < 100 && threads_of_process() > 1; moment++)
+            sleep_ms(10);
+        ck_assert_uint_eq(threads_of_process(), 1);
+    }
+}
+END_TEST
+
+/* Signals of the process go to the threads that the program made. */
+static pid_t own_threads[2];
+static volatile sig_atomic_t taken, taken_elsewhere;
+
+static void take_signal(int signal)
+{
+    (void)signal;
+    const pid_t id = gettid();
+    taken = 1;
+    if (id != own_threads[0] && id != own_threads[1])
+        taken_elsewhere = 1;
+}
+
+static void *move_with_threads(void *argument)
+{
+    struct bulk *bulk = argument;
+    struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+    options.threads = 4;
+    own_threads[1] = gettid();
+    sigset_t none;
+    sigemptyset(&none);
+    require(pthread_sigmask(SIG_SETMASK, &none, NULL) == 0);
+    for (int call = 0; call < 5; call++) {
+        for (size_t entry = 0; entry < bulk->count; entry++)
+            bulk->nodes[entry] = (int)(entry + (size_t)call) % 4;
+        assert_returns(move(bulk, &options, NULL), 0);
+        assert_all_arrived(0, bulk);
+    }
+    return NULL;
+}
+
+START_TEST(signals_of_the_process_do_not_disturb_and_are_handled_by_its_own_threads)
+{
+    enum { KINDS = 8, PAGES = 5000 };
+    struct bulk bulk = bulk_interleaved(pages_on_node(PAGES, 0), PAGES);
+    const pid_t process = getpid();
+    /* The sender of the signals shall not share them. */
+    require(madvise(bulk.pages[0], PAGES * page_size(), MADV_DONTFORK) == 0);
+    sigset_t storm;
+    sigemptyset(&storm);
+    for (int kind = 0; kind < KINDS; kind++) {
+        const struct sigaction action = { .sa_handler = take_signal };
+        require(sigaction(SIGRTMIN + kind, &action, NULL) == 0);
+        sigaddset(&storm, SIGRTMIN + kind);
+    }
+    own_threads[0] = gettid();
+    /* Without SA_RESTART, and from outside: the kernel picks a thread that takes the signal. */
+    const pid_t sender = fork();
+    require(sender >= 0);
+    if (sender == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (unsigned time = 0;; time++) {
+            kill(process, SIGRTMIN + (int)(time % KINDS));
+            if (time % KINDS == 0)
+                sleep_ms(1);
+        }
+    }
+    pthread_t mover;
+    /* Not this one: then only the thread that moves is left, and busy, so others of its kind would be asked. It lets the signals
+     * in again when it has told its number. */
+    require(pthread_sigmask(SIG_BLOCK, &storm, NULL) == 0);
+    require(pthread_create(&mover, NULL, move_with_threads, &bulk) == 0);
+    require(pthread_join(mover, NULL) == 0);
+    require(kill(sender, SIGKILL) == 0 && waitpid(sender, NULL, 0) == sender);
+    ck_assert(taken);
+    ck_assert(!taken_elsewhere);
+}
+END_TEST
+
+int main(void)
+{
+    return run_tests("numars_move_pages", (const TTest *[]){
+        pages_that_move_and_pages_in_place_are_counted,
+        each_kind_of_page_is_counted_under_its_own_name_and_those_that_stay_are_the_answer,
+        shared_pages_move_with_MPOL_MF_MOVE_ALL,
+        entries_are_counted_and_not_pages,
+        an_error_half_way_leaves_true_figures,
+        without_targets_nothing_moves_and_all_is_told,
+        status_options_and_stats_may_be_missing,
+        what_the_kernel_calls_an_error_is_one_here_and_the_figures_are_zero,
+        options_smaller_than_the_first_version_are_einval,
+        larger_options_are_taken_if_what_is_unknown_is_zero,
+        no_options_are_the_initial_ones,
+        a_busy_page_is_tried_again_as_often_as_the_options_say,
+        a_page_that_is_let_go_meanwhile_moves,
+        progress_is_heard_again_and_again_and_at_the_end,
+        a_small_move_is_heard_of_at_its_end,
+        an_answer_other_than_zero_stops_the_move_and_all_that_is_said_is_true,
+        a_cpuset_that_loses_the_target_half_way_is_eacces_or_enomem,
+        any_number_of_threads_gives_the_same_places_and_figures,
+        threads_of_the_library_block_all_signals,
+        there_are_never_more_threads_than_cpus_that_the_caller_may_use,
+        one_thread_is_the_caller_itself,
+        no_thread_is_left_afterwards,
+        signals_of_the_process_do_not_disturb_and_are_handled_by_its_own_threads,
+        a_full_target_is_enomem_with_true_statuses_and_figures,
+        NULL });
+}

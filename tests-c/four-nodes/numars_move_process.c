@@ -1,0 +1,481 @@
+/* numars_move_process: migrate_pages(2) with figures, progress and a way to stop. */
+#include <numars.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "figures.h"
+#include "harness.h"
+#include "pages.h"
+#include "surroundings.h"
+
+enum { COUNT = 40, MANY = 12000, BASE_PAGES = HUGE_PAGE / 4096 };
+
+static struct bitmask *nodes(unsigned long bits)
+{
+    struct bitmask *nodes = numa_allocate_nodemask();
+    for (unsigned node = 0; node < 8 * sizeof bits; node++)
+        if (bits >> node & 1)
+            numa_bitmask_setbit(nodes, node);
+    return nodes;
+}
+
+static long move_process(pid_t pid, unsigned long from, unsigned long to, const struct numars_move_options *options,
+                         struct numars_move_stats *stats)
+{
+    struct bitmask *from_nodes = nodes(from), *to_nodes = nodes(to);
+    errno = UNTOUCHED_ERRNO;
+    const long returned = numars_move_process(pid, from_nodes, to_nodes, options, stats);
+    const int error = errno;
+    numa_bitmask_free(from_nodes);
+    numa_bitmask_free(to_nodes);
+    expect(returned < 0 || error == UNTOUCHED_ERRNO, "errno became %d", error);
+    errno = error;
+    return returned;
+}
+
+/* With MPOL_MF_MOVE_ALL, as migrate_pages does for root. */
+static struct numars_move_options move_all(void)
+{
+    struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+    options.flags = MPOL_MF_MOVE_ALL;
+    return options;
+}
+
+static size_t count_of_process(struct neighbour neighbour, size_t count, int node)
+{
+    size_t found = 0;
+    for (size_t page = 0; page < count; page++)
+        found += node_of_pid(neighbour.pid, neighbour.pages + page * page_size()) == node;
+    return found;
+}
+
+/* The answer is what stayed: the code that other processes run too, wherever it lies. */
+static void assert_is_what_is_on(long returned, pid_t pid, int node)
+{
+    size_t on_node[NODES];
+    (void)census(pid, on_node);
+    expect(returned == (long)on_node[node], "returned %ld (errno %d), but %zu pages are on node %d", returned, errno,
+           on_node[node], node);
+}
+
+START_TEST(pages_on_the_old_node_arrive_on_the_new_one_and_others_stay)
+{
+    struct neighbour neighbour = start_neighbour(COUNT, 3, NULL);
+    char *mine = pages_on_node(COUNT, 3);
+    struct numars_move_stats stats;
+    assert_is_what_is_on(move_process(neighbour.pid, mask(2), mask(1), NULL, NULL), neighbour.pid, 2);
+    ck_assert_uint_eq(count_of_process(neighbour, COUNT, 3), COUNT);
+    assert_is_what_is_on(move_process(neighbour.pid, mask(3), mask(1), NULL, &stats), neighbour.pid, 3);
+    ck_assert_uint_eq(count_of_process(neighbour, COUNT, 1), COUNT);
+    ck_assert_uint_ge(stats.moved, COUNT);
+    ck_assert(neighbour_keeps_contents(neighbour, COUNT));
+    ck_assert_uint_eq(count_on_node(mine, COUNT, 3), COUNT);
+    end_neighbour(neighbour);
+}
+END_TEST
+
+START_TEST(the_own_process_is_pid_zero)
+{
+    char *pages = pages_on_node(COUNT, 3), *huge = transparent_huge_page(3);
+    struct numars_move_stats stats;
+    const long returned = move_process(0, mask(3), mask(2), NULL, &stats);
+    ck_assert_int_eq(returned, (long)(stats.shared + stats.busy + stats.failed));
+    ck_assert_uint_eq(count_on_node(pages, COUNT, 2), COUNT);
+    ck_assert_uint_eq(count_on_node(huge, BASE_PAGES, 2), BASE_PAGES);
+    ck_assert(is_transparent_huge_page(huge));
+    ck_assert(pages_keep_contents(pages, COUNT) && pages_keep_contents(huge, BASE_PAGES));
+    ck_assert_uint_ge(stats.moved, COUNT + BASE_PAGES);
+    assert_figures_add_up(stats);
+}
+END_TEST
+
+/* Four pages on each node, in the order of the nodes. */
+enum { PER_NODE = 4, LAYOUT = NODES * PER_NODE };
+
+static void put_back(struct neighbour neighbour)
+{
+    void *pages[LAYOUT];
+    int targets[LAYOUT], status[LAYOUT];
+    for (size_t page = 0; page < LAYOUT; page++) {
+        pages[page] = neighbour.pages + page * page_size();
+        targets[page] = (int)(page / PER_NODE);
+    }
+    require(move_pages(neighbour.pid, LAYOUT, pages, targets, status, MPOL_MF_MOVE) == 0);
+}
+
+START_TEST(each_pair_of_masks_moves_pages_where_migrate_pages_moves_them)
+{
+    struct neighbour theirs = start_neighbour(LAYOUT, 0, NULL), ours = start_neighbour(LAYOUT, 0, NULL);
+    for (unsigned long from = 1; from < 16; from++)
+        for (unsigned long to = 1; to < 16; to++) {
+            put_back(theirs);
+            put_back(ours);
+            require(migrate(theirs.pid, from, to) >= 0);
+            const long returned = move_process(ours.pid, from, to, NULL, NULL);
+            expect(returned >= 0, "from %#lx to %#lx: returned %ld, errno %d", from, to, returned, errno);
+            for (size_t page = 0; page < LAYOUT; page++) {
+                const int place = node_of_pid(ours.pid, ours.pages + page * page_size());
+                const int expected = node_of_pid(theirs.pid, theirs.pages + page * page_size());
+                expect(place == expected, "from %#lx to %#lx: a page of node %zu went to %d, with migrate_pages to %d", from, to,
+                       page / PER_NODE, place, expected);
+            }
+        }
+    ck_assert(neighbour_keeps_contents(ours, LAYOUT));
+    end_neighbour(theirs);
+    end_neighbour(ours);
+}
+END_TEST
+
+START_TEST(the_figures_are_of_pages_that_were_on_old_nodes)
+{
+    /* Targets that are not among the old nodes: then what is on the old ones afterwards is what stayed. */
+    const struct {
+        unsigned long from, to;
+    } shapes[] = { { 0x8, 0x2 }, { 0x3, 0xc }, { 0x6, 0x1 }, { 0xe, 0x1 }, { 0x1, 0xe } };
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        struct neighbour neighbour = start_neighbour(LAYOUT, 0, NULL);
+        put_back(neighbour);
+        const struct numars_move_options options = move_all();
+        struct numars_move_stats stats;
+        size_t before[NODES], after[NODES], on_old = 0, left = 0;
+        const size_t all = census(neighbour.pid, before);
+        const long returned = move_process(neighbour.pid, shapes[i].from, shapes[i].to, &options, &stats);
+        ck_assert_uint_eq(census(neighbour.pid, after), all);
+        for (int node = 0; node < NODES; node++)
+            if (shapes[i].from >> node & 1) {
+                on_old += before[node];
+                left += after[node];
+            }
+        ck_assert_int_eq(returned, (long)left);
+        ck_assert_uint_eq(stats.requested, on_old);
+        ck_assert_uint_eq(stats.moved, on_old - left);
+        ck_assert_uint_eq(stats.in_place, 0);
+        assert_figures_add_up(stats);
+        end_neighbour(neighbour);
+    }
+}
+END_TEST
+
+START_TEST(huge_pages_shared_pages_and_pinned_pages_are_told_apart)
+{
+    char *shared = pages_on_node(COUNT, 3);
+    struct neighbour neighbour = share_with_neighbour(shared, COUNT);
+    char *pinned = pages_on_node(2, 3), *huge = transparent_huge_page(3);
+    pin_in_pipe(pinned);
+    pin_in_pipe(pinned + page_size());
+    struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+    struct numars_move_stats stats;
+    const long returned = move_process(0, mask(3), mask(1), &options, &stats);
+    ck_assert_int_eq(returned, (long)(stats.shared + stats.busy + stats.failed));
+    ck_assert_uint_ge(stats.shared, COUNT);
+    ck_assert_uint_eq(stats.busy, 2);
+    ck_assert_uint_eq(stats.retried, 2 * 3);
+    ck_assert_uint_ge(stats.moved, BASE_PAGES);
+    assert_figures_add_up(stats);
+    ck_assert_uint_eq(count_on_node(shared, COUNT, 3), COUNT);
+    ck_assert_uint_eq(count_on_node(huge, BASE_PAGES, 1), BASE_PAGES);
+
+    options = move_all();
+    ck_assert_int_ge(move_process(0, mask(3), mask(1), &options, &stats), 2);
+    ck_assert_uint_eq(stats.shared, 0);
+    ck_assert_uint_ge(stats.busy, 2);
+    ck_assert_uint_eq(count_on_node(shared, COUNT, 1), COUNT);
+    end_neighbour(neighbour);
+}
+END_TEST
+
+START_TEST(no_old_nodes_move_nothing)
+{
+    char *pages = pages_on_node(COUNT, 0);
+    struct bitmask *to = nodes(mask(1));
+    struct numars_move_stats stats;
+    assert_returns(numars_move_process(0, NULL, to, NULL, &stats), 0);
+    assert_figures(stats, .requested = 0);
+    assert_returns(move_process(0, 0, mask(1), NULL, &stats), 0);
+    assert_figures(stats, .requested = 0);
+    ck_assert_uint_eq(count_on_node(pages, COUNT, 0), COUNT);
+    numa_bitmask_free(to);
+}
+END_TEST
+
+START_TEST(no_new_nodes_are_einval)
+{
+    char *pages = pages_on_node(COUNT, 0);
+    struct bitmask *from = nodes(mask(0));
+    assert_fails(numars_move_process(0, from, NULL, NULL, NULL), EINVAL);
+    assert_fails(move_process(0, mask(0), 0, NULL, NULL), EINVAL);
+    assert_fails(move_process(0, 0, 0, NULL, NULL), EINVAL);
+    assert_fails(numars_move_process(0, NULL, NULL, NULL, NULL), EINVAL);
+    ck_assert_uint_eq(count_on_node(pages, COUNT, 0), COUNT);
+    numa_bitmask_free(from);
+}
+END_TEST
+
+START_TEST(old_nodes_that_do_not_exist_have_nothing_to_move)
+{
+    char *pages = pages_on_node(COUNT, 0);
+    assert_returns(migrate(0, mask(7), mask(1)), 0);
+    assert_returns(move_process(0, mask(7), mask(1), NULL, NULL), 0);
+    ck_assert_uint_eq(count_on_node(pages, COUNT, 0), COUNT);
+}
+END_TEST
+
+START_TEST(only_new_nodes_that_do_not_exist_are_an_error)
+{
+    char *pages = pages_on_node(COUNT, 0);
+    const long returned = move_process(0, mask(0), mask(7), NULL, NULL);
+    expect(returned == -1 && (errno == EINVAL || errno == ENODEV), "returned %ld, errno %d", returned, errno);
+    ck_assert_uint_eq(count_on_node(pages, COUNT, 0), COUNT);
+}
+END_TEST
+
+START_TEST(no_such_process_is_esrch)
+{
+    struct numars_move_stats stats;
+    assert_fails(move_process(pid_of_nobody_at_all(), mask(0), mask(1), NULL, &stats), ESRCH);
+    assert_figures(stats, .requested = 0);
+    assert_fails(move_process(-1, mask(0), mask(1), NULL, NULL), ESRCH);
+    /* As with migrate_pages, also where nothing would move. */
+    assert_fails(migrate(pid_of_nobody_at_all(), 0, mask(1)), ESRCH);
+    assert_fails(move_process(pid_of_nobody_at_all(), 0, mask(1), NULL, NULL), ESRCH);
+}
+END_TEST
+
+START_TEST(a_process_of_another_user_is_eperm)
+{
+    struct neighbour of_root = start_neighbour(COUNT, 3, NULL);
+    become_nobody();
+    assert_fails(move_process(of_root.pid, mask(3), mask(1), NULL, NULL), EPERM);
+    const struct numars_move_options options = move_all();
+    assert_fails(move_process(0, mask(3), mask(1), &options, NULL), EPERM);
+}
+END_TEST
+
+START_TEST(a_process_of_the_same_user_is_allowed)
+{
+    become_nobody();
+    struct neighbour of_nobody = start_neighbour(COUNT, 3, NULL);
+    ck_assert_int_ge(move_process(of_nobody.pid, mask(3), mask(1), NULL, NULL), 0);
+    ck_assert_uint_eq(count_of_process(of_nobody, COUNT, 1), COUNT);
+    end_neighbour(of_nobody);
+}
+END_TEST
+
+START_TEST(a_full_node_is_enomem_with_true_figures)
+{
+    enum { FULL = 2 };
+    struct neighbour neighbour = start_neighbour(MANY, 0, NULL);
+    struct numars_move_stats stats;
+    fill_node(FULL);
+    assert_fails(move_process(neighbour.pid, mask(0), mask(FULL), NULL, &stats), ENOMEM);
+    const size_t moved = count_of_process(neighbour, MANY, FULL);
+    empty_node(FULL);
+    ck_assert_uint_gt(moved, 0);
+    ck_assert_uint_lt(moved, MANY);
+    ck_assert_uint_ge(stats.moved, moved);
+    ck_assert_uint_ge(stats.no_memory, MANY - moved);
+    assert_figures_add_up(stats);
+    end_neighbour(neighbour);
+}
+END_TEST
+
+/* Progress. */
+
+/* What a callback has heard, and what it does when pages have moved. */
+struct listener {
+    struct numars_move_stats last;
+    size_t calls;
+    bool went_back, stop;
+    pid_t end;
+};
+
+static int listen(const struct numars_move_stats *so_far, void *argument)
+{
+    struct listener *listener = argument;
+    listener->calls++;
+    listener->went_back |= so_far->moved < listener->last.moved || so_far->requested < listener->last.requested;
+    listener->last = *so_far;
+    if (so_far->moved == 0)
+        return 0;
+    if (listener->end != 0) {
+        require(kill(listener->end, SIGKILL) == 0 && waitpid(listener->end, NULL, 0) == listener->end);
+        listener->end = 0;
+    }
+    return listener->stop;
+}
+
+static struct numars_move_options listened_to_by(struct listener *listener)
+{
+    struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+    options.progress = listen;
+    options.progress_arg = listener;
+    return options;
+}
+
+START_TEST(progress_is_heard_again_and_again_and_at_the_end)
+{
+    struct neighbour neighbour = start_neighbour(MANY, 3, NULL);
+    struct listener listener = { .calls = 0 };
+    const struct numars_move_options options = listened_to_by(&listener);
+    struct numars_move_stats stats;
+    ck_assert_int_ge(move_process(neighbour.pid, mask(3), mask(1), &options, &stats), 0);
+    ck_assert_uint_eq(count_of_process(neighbour, MANY, 1), MANY);
+    ck_assert_uint_ge(listener.calls, 3);
+    ck_assert(!listener.went_back);
+    ck_assert_mem_eq(&listener.last, &stats, sizeof stats);
+    end_neighbour(neighbour);
+}
+END_TEST
+
+START_TEST(an_answer_other_than_zero_stops_the_move)
+{
+    struct neighbour neighbour = start_neighbour(MANY, 3, NULL);
+    struct listener listener = { .stop = true };
+    const struct numars_move_options options = listened_to_by(&listener);
+    struct numars_move_stats stats;
+    size_t before[NODES], after[NODES];
+    (void)census(neighbour.pid, before);
+    assert_fails(move_process(neighbour.pid, mask(3), mask(1), &options, &stats), ECANCELED);
+    (void)census(neighbour.pid, after);
+    ck_assert_uint_gt(stats.moved, 0);
+    ck_assert_uint_eq(stats.moved, before[3] - after[3]);
+    ck_assert_uint_gt(count_of_process(neighbour, MANY, 3), 0);
+    ck_assert(neighbour_keeps_contents(neighbour, MANY));
+    end_neighbour(neighbour);
+}
+END_TEST
+
+/* The process does things meanwhile. */
+
+START_TEST(a_process_that_ends_half_way_gives_the_figures_until_then)
+{
+    struct neighbour neighbour = start_neighbour(MANY, 3, NULL);
+    struct listener listener = { .end = neighbour.pid };
+    const struct numars_move_options options = listened_to_by(&listener);
+    struct numars_move_stats stats;
+    const long returned = move_process(neighbour.pid, mask(3), mask(1), &options, &stats);
+    expect(returned >= 0 && errno == UNTOUCHED_ERRNO, "returned %ld, errno %d (%s)", returned, errno, strerror(errno));
+    ck_assert_int_eq(listener.end, 0);
+    ck_assert_uint_gt(stats.moved, 0);
+    ck_assert_uint_lt(stats.moved, MANY);
+}
+END_TEST
+
+/* Ends this process after a while, from outside. */
+static pid_t end_later(pid_t victim, long milliseconds)
+{
+    const struct timespec time = { .tv_sec = 0, .tv_nsec = milliseconds * 1000000 };
+    const pid_t pid = fork();
+    require(pid >= 0);
+    if (pid == 0) {
+        nanosleep(&time, NULL);
+        kill(victim, SIGKILL);
+        _exit(EXIT_SUCCESS);
+    }
+    return pid;
+}
+
+START_TEST(a_process_that_ends_at_any_time_is_esrch_only_if_nothing_was_moved)
+{
+    /* Nobody has to wait for it: it is gone at once. */
+    const struct sigaction ignore = { .sa_handler = SIG_DFL, .sa_flags = SA_NOCLDWAIT };
+    require(sigaction(SIGCHLD, &ignore, NULL) == 0);
+    for (long delay = 0; delay <= 64; delay = delay * 2 + 1) {
+        struct neighbour neighbour = start_neighbour(MANY / 3, 3, NULL);
+        end_later(neighbour.pid, delay);
+        struct numars_move_stats stats;
+        const long returned = move_process(neighbour.pid, mask(3), mask(1), NULL, &stats);
+        /* While it is about to end the kernel says EINVAL. */
+        expect(returned >= 0 || ((errno == ESRCH || errno == EINVAL) && stats.moved == 0), "after %ld ms: returned %ld, errno %d (%s), %lu moved",
+               delay, returned, errno, strerror(errno), stats.moved);
+        kill(neighbour.pid, SIGKILL);
+    }
+}
+END_TEST
+
+/* A process that has pages which stay, and maps, unmaps and forks all the time. */
+static pid_t start_restless(size_t count, char **pages)
+{
+    int ready[2];
+    require(pipe(ready) == 0);
+    const pid_t pid = fork();
+    require(pid >= 0);
+    if (pid != 0) {
+        close(ready[1]);
+        require(read(ready[0], pages, sizeof *pages) == sizeof *pages);
+        close(ready[0]);
+        return pid;
+    }
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    /* Not written to any more: it would be copied to a new page when a fork shares it. */
+    char *steady = pages_on_node(count, 3);
+    if (write(ready[1], &steady, sizeof steady) != sizeof steady)
+        _exit(EXIT_FAILURE);
+    for (size_t time = 0;; time++) {
+        const size_t size = (1 + time % 64) * page_size();
+        char *passing = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (passing == MAP_FAILED)
+            _exit(EXIT_FAILURE);
+        memset(passing, 1, size);
+        if (time % 8 == 0) {
+            const pid_t child = fork();
+            if (child == 0)
+                _exit(EXIT_SUCCESS);
+            waitpid(child, NULL, 0);
+        }
+        munmap(passing, size);
+    }
+}
+
+START_TEST(a_process_that_maps_unmaps_and_forks_meanwhile_is_moved)
+{
+    enum { STEADY = 3000, TIMES = 10 };
+    struct neighbour restless;
+    restless.pid = start_restless(STEADY, &restless.pages);
+    for (int time = 0; time < TIMES; time++) {
+        const int from = time % 2 == 0 ? 3 : 1, to = 4 - from;
+        const struct numars_move_options options = move_all();
+        struct numars_move_stats stats;
+        const long returned = move_process(restless.pid, mask(from), mask(to), &options, &stats);
+        expect(returned >= 0, "returned %ld, errno %d (%s)", returned, errno, strerror(errno));
+        const size_t arrived = count_of_process(restless, STEADY, to);
+        expect(arrived + (size_t)returned >= STEADY, "%zu pages arrived, and %ld are said to have stayed", arrived, returned);
+        /* What is left behind is a page that a fork was looking at just then. */
+        ck_assert_uint_ge(arrived, STEADY - STEADY / 10);
+        for (int again = 0; again < 20 && count_of_process(restless, STEADY, to) < STEADY; again++)
+            (void)move_process(restless.pid, mask(from), mask(to), &options, NULL);
+        ck_assert_uint_eq(count_of_process(restless, STEADY, to), STEADY);
+    }
+    ck_assert(neighbour_keeps_contents(restless, STEADY));
+    end_neighbour(restless);
+}
+END_TEST
+
+int main(void)
+{
+    return run_tests("numars_move_process", (const TTest *[]){
+        pages_on_the_old_node_arrive_on_the_new_one_and_others_stay,
+        the_own_process_is_pid_zero,
+        each_pair_of_masks_moves_pages_where_migrate_pages_moves_them,
+        the_figures_are_of_pages_that_were_on_old_nodes,
+        huge_pages_shared_pages_and_pinned_pages_are_told_apart,
+        no_old_nodes_move_nothing,
+        no_new_nodes_are_einval,
+        old_nodes_that_do_not_exist_have_nothing_to_move,
+        only_new_nodes_that_do_not_exist_are_an_error,
+        no_such_process_is_esrch,
+        a_process_of_another_user_is_eperm,
+        a_process_of_the_same_user_is_allowed,
+        progress_is_heard_again_and_again_and_at_the_end,
+        an_answer_other_than_zero_stops_the_move,
+        a_process_that_ends_half_way_gives_the_figures_until_then,
+        a_process_that_ends_at_any_time_is_esrch_only_if_nothing_was_moved,
+        a_process_that_maps_unmaps_and_forks_meanwhile_is_moved,
+        a_full_node_is_enomem_with_true_figures,
+        NULL });
+}

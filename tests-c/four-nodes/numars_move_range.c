@@ -1,0 +1,433 @@
+/* numars_move_range: all pages of a range of addresses to one node. */
+#include <numars.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "figures.h"
+#include "harness.h"
+#include "pages.h"
+#include "surroundings.h"
+
+enum { COUNT = 100, BASE_PAGES = HUGE_PAGE / 4096 };
+
+/* The end of what a program can map, without its last page. */
+static const size_t WHOLE_ADDRESS_SPACE = 0x7ffffffff000;
+
+START_TEST(all_pages_of_the_range_move)
+{
+    char *pages = pages_on_node(COUNT, 0);
+    struct numars_move_stats stats;
+    assert_returns(numars_move_range(0, pages, COUNT * page_size(), 3, NULL, &stats), 0);
+    ck_assert_uint_eq(count_on_node(pages, COUNT, 3), COUNT);
+    ck_assert(pages_keep_contents(pages, COUNT));
+    assert_figures(stats, .requested = COUNT, .moved = COUNT);
+
+    assert_returns(numars_move_range(0, pages, COUNT * page_size(), 3, NULL, &stats), 0);
+    assert_figures(stats, .requested = COUNT, .in_place = COUNT);
+}
+END_TEST
+
+START_TEST(a_page_that_the_range_touches_moves_and_its_neighbours_stay)
+{
+    const size_t page = page_size();
+    const struct {
+        size_t start, length, first, behind;
+    } ranges[] = {
+        { 3 * page, 1, 3, 4 },
+        { 3 * page + 5, 1, 3, 4 },
+        { 3 * page, page, 3, 4 },
+        { 4 * page - 1, 2, 3, 5 },
+        { 3 * page + 1, page, 3, 5 },
+        { 3 * page + 1, 2 * page, 3, 6 },
+        { 4 * page - 1, page + 2, 3, 6 },
+        { 3, page * 2 - 3, 0, 2 },
+        { 7 * page + 7, 0, 0, 0 },
+    };
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
+        char *pages = pages_on_node(8, 0);
+        const size_t touched = ranges[i].behind - ranges[i].first;
+        struct numars_move_stats stats;
+        assert_returns(numars_move_range(0, pages + ranges[i].start, ranges[i].length, 2, NULL, &stats), 0);
+        for (size_t number = 0; number < 8; number++)
+            expect(node_of(pages + number * page) == (number >= ranges[i].first && number < ranges[i].behind ? 2 : 0),
+                   "range %zu, page %zu: node %d", i, number, node_of(pages + number * page));
+        ck_assert_uint_eq(stats.moved, touched);
+        ck_assert_uint_eq(stats.requested, touched);
+    }
+}
+END_TEST
+
+START_TEST(holes_and_pages_that_are_not_there_are_passed_over)
+{
+    char *pages = map_pages(COUNT);
+    touch_pages(pages, COUNT / 2, 0);
+    for (size_t page = 0; page < COUNT; page += 10)
+        require(munmap(pages + page * page_size(), page_size()) == 0);
+    struct numars_move_stats stats;
+    assert_returns(numars_move_range(0, pages, COUNT * page_size(), 1, NULL, &stats), 0);
+    ck_assert_uint_eq(stats.moved, COUNT / 2 - COUNT / 20);
+    ck_assert_uint_eq(count_on_node(pages, COUNT, 1), COUNT / 2 - COUNT / 20);
+    ck_assert_uint_eq(stats.in_place + stats.shared + stats.busy + stats.no_memory + stats.failed, 0);
+    assert_figures_add_up(stats);
+
+    /* Nothing at all is there. */
+    assert_returns(numars_move_range(0, unmapped_address(), 1, 1, NULL, &stats), 0);
+    ck_assert_uint_eq(stats.moved + stats.in_place + stats.shared + stats.busy + stats.no_memory + stats.failed, 0);
+}
+END_TEST
+
+START_TEST(the_page_of_zeroes_is_passed_over)
+{
+    char *zeroes = map_pages(COUNT);
+    for (size_t page = 0; page < COUNT; page++)
+        (void)*(volatile char *)(zeroes + page * page_size());
+    struct numars_move_stats stats;
+    assert_returns(numars_move_range(0, zeroes, COUNT * page_size(), 1, NULL, &stats), 0);
+    ck_assert_uint_eq(stats.moved + stats.in_place + stats.shared + stats.busy + stats.no_memory + stats.failed, 0);
+    assert_figures_add_up(stats);
+}
+END_TEST
+
+START_TEST(mappings_next_to_each_other_are_one_range)
+{
+    char *start = map_pages(3 * COUNT);
+    char *shared = mmap(start + COUNT * page_size(), COUNT * page_size(), PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    require(shared != MAP_FAILED);
+    touch_pages(start, 3 * COUNT, 0);
+    require(mprotect(start + 2 * COUNT * page_size(), COUNT * page_size(), PROT_READ) == 0);
+    struct numars_move_stats stats;
+    assert_returns(numars_move_range(0, start, 3 * COUNT * page_size(), 2, NULL, &stats), 0);
+    assert_figures(stats, .requested = 3 * COUNT, .moved = 3 * COUNT);
+    ck_assert_uint_eq(count_on_node(start, 3 * COUNT, 2), 3 * COUNT);
+    ck_assert(pages_keep_contents(start, 3 * COUNT));
+}
+END_TEST
+
+START_TEST(a_huge_page_moves_whole_and_counts_as_base_pages)
+{
+    char *huge = transparent_huge_page(0);
+    struct numars_move_stats stats;
+    assert_returns(numars_move_range(0, huge, HUGE_PAGE, 1, NULL, &stats), 0);
+    ck_assert_uint_eq(count_on_node(huge, BASE_PAGES, 1), BASE_PAGES);
+    ck_assert(is_transparent_huge_page(huge));
+    ck_assert(pages_keep_contents(huge, BASE_PAGES));
+    assert_figures(stats, .requested = BASE_PAGES, .moved = BASE_PAGES);
+    assert_returns(numars_move_range(0, huge, HUGE_PAGE, 1, NULL, &stats), 0);
+    assert_figures(stats, .requested = BASE_PAGES, .in_place = BASE_PAGES);
+}
+END_TEST
+
+START_TEST(a_part_of_a_huge_page_takes_it_along)
+{
+    char *huge = transparent_huge_page(0);
+    struct numars_move_stats stats;
+    assert_returns(numars_move_range(0, huge + 100 * page_size() + 1, 1, 1, NULL, &stats), 0);
+    ck_assert_uint_eq(count_on_node(huge, BASE_PAGES, 1), BASE_PAGES);
+    ck_assert(is_transparent_huge_page(huge));
+    assert_figures_add_up(stats);
+    ck_assert_uint_ge(stats.moved, 1);
+    ck_assert_uint_le(stats.moved, BASE_PAGES);
+}
+END_TEST
+
+START_TEST(base_pages_left_of_a_huge_page_that_was_cut_move)
+{
+    char *huge = transparent_huge_page(0);
+    require(munmap(huge, HUGE_PAGE / 2) == 0);
+    assert_returns(numars_move_range(0, huge, HUGE_PAGE, 1, NULL, NULL), 0);
+    ck_assert_uint_eq(count_on_node(huge + HUGE_PAGE / 2, BASE_PAGES / 2, 1), BASE_PAGES / 2);
+}
+END_TEST
+
+START_TEST(a_hugetlb_page_moves_and_counts_as_base_pages)
+{
+    char *huge = hugetlb_page_for_node_1();
+    struct numars_move_stats stats;
+    assert_returns(numars_move_range(0, huge, HUGE_PAGE, 1, NULL, &stats), 0);
+    ck_assert_uint_eq(count_on_node(huge, BASE_PAGES, 1), BASE_PAGES);
+    ck_assert(pages_keep_contents(huge, BASE_PAGES));
+    assert_figures(stats, .requested = BASE_PAGES, .moved = BASE_PAGES);
+}
+END_TEST
+
+START_TEST(pages_of_a_file_move_and_those_that_others_map_too_only_with_MPOL_MF_MOVE_ALL)
+{
+    char *pages = map_file_pages(file_in("/mnt/ext4", COUNT), COUNT);
+    touch_pages(pages, COUNT, 0);
+    struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+    struct numars_move_stats stats;
+    assert_returns(numars_move_range(0, pages, COUNT * page_size(), 1, &options, &stats), 0);
+    assert_figures(stats, .requested = COUNT, .moved = COUNT);
+
+    /* All of them: the kernel maps pages of a file around those that a process reads. */
+    struct neighbour neighbour = share_with_neighbour(pages, COUNT);
+    assert_returns(numars_move_range(0, pages, COUNT * page_size(), 2, &options, &stats), COUNT);
+    assert_figures(stats, .requested = COUNT, .shared = COUNT);
+    options.flags = MPOL_MF_MOVE_ALL;
+    assert_returns(numars_move_range(0, pages, COUNT * page_size(), 2, &options, &stats), 0);
+    assert_figures(stats, .requested = COUNT, .moved = COUNT);
+    ck_assert_uint_eq(count_on_node(pages, COUNT, 2), COUNT);
+    ck_assert(neighbour_keeps_contents(neighbour, COUNT));
+    end_neighbour(neighbour);
+}
+END_TEST
+
+START_TEST(pinned_pages_are_busy_and_the_answer)
+{
+    char *pages = pages_on_node(COUNT, 0);
+    struct numars_move_stats stats;
+    pin_in_pipe(pages);
+    pin_in_pipe(pages + 50 * page_size());
+    assert_returns(numars_move_range(0, pages, COUNT * page_size(), 1, NULL, &stats), 2);
+    assert_figures(stats, .requested = COUNT, .moved = COUNT - 2, .busy = 2, .retried = 6);
+    ck_assert_uint_eq(count_on_node(pages, COUNT, 1), COUNT - 2);
+}
+END_TEST
+
+START_TEST(a_full_node_is_enomem_with_true_figures)
+{
+    enum { PAGES = 40000, FULL = 2 };
+    char *pages = pages_on_node(PAGES, 0);
+    struct numars_move_stats stats;
+    fill_node(FULL);
+    assert_fails(numars_move_range(0, pages, PAGES * page_size(), FULL, NULL, &stats), ENOMEM);
+    const size_t moved = count_on_node(pages, PAGES, FULL);
+    empty_node(FULL);
+    ck_assert_uint_gt(moved, 0);
+    ck_assert_uint_lt(moved, PAGES);
+    assert_figures(stats, .requested = PAGES, .moved = moved, .no_memory = PAGES - moved);
+}
+END_TEST
+
+START_TEST(many_pages_move_with_one_thread_and_with_two)
+{
+    enum { MANY = 70001 };
+    char *pages = pages_on_node(MANY, 0);
+    for (unsigned threads = 1; threads <= 2; threads++) {
+        struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+        struct numars_move_stats stats;
+        options.threads = threads;
+        assert_returns(numars_move_range(0, pages, MANY * page_size(), (int)threads, &options, &stats), 0);
+        assert_figures(stats, .requested = MANY, .moved = MANY);
+        ck_assert_uint_eq(count_on_node(pages, MANY, (int)threads), MANY);
+    }
+    ck_assert(pages_keep_contents(pages, MANY));
+}
+END_TEST
+
+START_TEST(pages_of_another_process_move)
+{
+    struct neighbour neighbour = start_neighbour(COUNT, 0, NULL);
+    struct numars_move_stats stats;
+    assert_returns(numars_move_range(neighbour.pid, neighbour.pages, COUNT * page_size(), 3, NULL, &stats), 0);
+    assert_figures(stats, .requested = COUNT, .moved = COUNT);
+    for (size_t page = 0; page < COUNT; page++)
+        ck_assert_int_eq(node_of_pid(neighbour.pid, neighbour.pages + page * page_size()), 3);
+    ck_assert(neighbour_keeps_contents(neighbour, COUNT));
+    end_neighbour(neighbour);
+}
+END_TEST
+
+START_TEST(terabytes_that_were_never_touched_cost_nearly_nothing)
+{
+    /* Before Linux 6.7 the kernel does not pass over what is not there by itself, and somebody has to look. */
+    const size_t giga = 1UL << 30, length = (kernel_before(6, 7) ? 64 : 1024) * giga;
+    char *start = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    require(start != MAP_FAILED && madvise(start, length, MADV_NOHUGEPAGE) == 0);
+    const size_t places[] = { 0, length / 3, length / 2, length - COUNT * page_size() };
+    for (size_t i = 0; i < 4; i++)
+        touch_pages(start + places[i] / page_size() * page_size(), COUNT, 0);
+    struct numars_move_stats stats;
+    assert_returns(numars_move_range(0, start, length, 2, NULL, &stats), 0);
+    for (size_t i = 0; i < 4; i++) {
+        char *pages = start + places[i] / page_size() * page_size();
+        ck_assert_uint_eq(count_on_node(pages, COUNT, 2), COUNT);
+        ck_assert(pages_keep_contents(pages, COUNT));
+    }
+    ck_assert_uint_eq(stats.moved, 4 * COUNT);
+    ck_assert_uint_eq(stats.in_place + stats.shared + stats.busy + stats.no_memory + stats.failed, 0);
+    if (!kernel_before(6, 7))
+        ck_assert_uint_le(stats.kernel_calls, 50);
+}
+END_TEST
+
+START_TEST(the_whole_address_space_of_the_own_process_moves)
+{
+    char *pages = pages_on_node(COUNT, 0), *huge = transparent_huge_page(1), stack[3 * 4096];
+    memset(stack, 's', sizeof stack);
+    struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+    struct numars_move_stats stats;
+    errno = UNTOUCHED_ERRNO;
+    const long left = numars_move_range(0, NULL, WHOLE_ADDRESS_SPACE, 3, &options, &stats);
+    ck_assert_int_eq(errno, UNTOUCHED_ERRNO);
+    /* Code that other processes run too stays. */
+    ck_assert_int_ge(left, 0);
+    ck_assert_uint_eq(stats.shared + stats.busy + stats.failed, (unsigned long)left);
+    ck_assert_uint_eq(stats.no_memory, 0);
+    assert_figures_add_up(stats);
+    ck_assert_uint_eq(count_on_node(pages, COUNT, 3), COUNT);
+    ck_assert_uint_eq(count_on_node(huge, BASE_PAGES, 3), BASE_PAGES);
+    ck_assert_int_eq(node_of(stack + sizeof stack / 2), 3);
+    ck_assert(pages_keep_contents(pages, COUNT) && pages_keep_contents(huge, BASE_PAGES));
+    ck_assert_uint_ge(stats.moved, COUNT + BASE_PAGES);
+}
+END_TEST
+
+START_TEST(the_whole_address_space_of_another_process_moves)
+{
+    struct neighbour neighbour = start_neighbour(COUNT, 0, NULL);
+    struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+    struct numars_move_stats stats;
+    size_t before[NODES], after[NODES];
+    options.flags = MPOL_MF_MOVE_ALL;
+    const size_t all = census(neighbour.pid, before);
+    errno = UNTOUCHED_ERRNO;
+    const long left = numars_move_range(neighbour.pid, NULL, WHOLE_ADDRESS_SPACE, 3, &options, &stats);
+    ck_assert_int_eq(errno, UNTOUCHED_ERRNO);
+    ck_assert_uint_eq(census(neighbour.pid, after), all);
+    ck_assert_int_eq(left, (long)(all - after[3]));
+    ck_assert_uint_eq(stats.moved, after[3] - before[3]);
+    ck_assert_uint_eq(stats.in_place, before[3]);
+    assert_figures_add_up(stats);
+    ck_assert(neighbour_keeps_contents(neighbour, COUNT));
+    end_neighbour(neighbour);
+}
+END_TEST
+
+START_TEST(a_node_that_cannot_be_the_target_is_an_error_and_nothing_moves)
+{
+    const int none[] = { 4, 63, 64, 1023, 1024, INT32_MAX, -1, INT32_MIN };
+    char *pages = pages_on_node(COUNT, 0);
+    struct numars_move_stats stats;
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        assert_fails(numars_move_range(0, pages, COUNT * page_size(), none[i], NULL, &stats), ENODEV);
+        ck_assert_uint_eq(stats.moved, 0);
+    }
+    ck_assert_uint_eq(count_on_node(pages, COUNT, 0), COUNT);
+    enter_cpuset("0-1");
+    assert_fails(numars_move_range(0, pages, COUNT * page_size(), 2, NULL, &stats), EACCES);
+    assert_returns(numars_move_range(0, pages, COUNT * page_size(), 1, NULL, &stats), 0);
+    leave_cpuset();
+}
+END_TEST
+
+START_TEST(a_range_beyond_the_end_of_all_addresses_is_einval_and_nothing_moves)
+{
+    char *pages = pages_on_node(COUNT, 0);
+    assert_fails(numars_move_range(0, pages, SIZE_MAX, 1, NULL, NULL), EINVAL);
+    assert_fails(numars_move_range(0, pages, SIZE_MAX - (uintptr_t)pages + 2, 1, NULL, NULL), EINVAL);
+    assert_fails(numars_move_range(0, (void *)(UINTPTR_MAX - 4095), 8192, 1, NULL, NULL), EINVAL);
+    ck_assert_uint_eq(count_on_node(pages, COUNT, 0), COUNT);
+}
+END_TEST
+
+START_TEST(options_and_process_are_looked_at_and_nothing_moves)
+{
+    struct neighbour of_root = start_neighbour(COUNT, 0, NULL);
+    char *pages = pages_on_node(COUNT, 0);
+    struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+    options.size--;
+    assert_fails(numars_move_range(0, pages, COUNT * page_size(), 1, &options, NULL), EINVAL);
+    options.size++;
+    options.flags = MPOL_MF_STRICT;
+    assert_fails(numars_move_range(0, pages, COUNT * page_size(), 1, &options, NULL), EINVAL);
+    assert_fails(numars_move_range(pid_of_nobody_at_all(), pages, COUNT * page_size(), 1, NULL, NULL), ESRCH);
+    become_nobody();
+    assert_fails(numars_move_range(of_root.pid, of_root.pages, COUNT * page_size(), 1, NULL, NULL), EPERM);
+    options.flags = MPOL_MF_MOVE_ALL;
+    assert_fails(numars_move_range(0, pages, COUNT * page_size(), 1, &options, NULL), EPERM);
+    ck_assert_uint_eq(count_on_node(pages, COUNT, 0), COUNT);
+    assert_returns(numars_move_range(0, pages, COUNT * page_size(), 1, NULL, NULL), 0);
+}
+END_TEST
+
+struct listener {
+    pthread_t caller;
+    struct numars_move_stats last;
+    size_t calls, stop_at;
+    bool wrong;
+};
+
+static int listen(const struct numars_move_stats *so_far, void *argument)
+{
+    struct listener *listener = argument;
+    listener->calls++;
+    listener->wrong |= !pthread_equal(pthread_self(), listener->caller) || so_far->moved < listener->last.moved
+        || so_far->requested < listener->last.requested || so_far->moved - listener->last.moved > 16384;
+    listener->last = *so_far;
+    return listener->calls == listener->stop_at;
+}
+
+START_TEST(progress_is_heard_at_least_every_64_MiB)
+{
+    enum { MANY = 20000 };
+    char *pages = pages_on_node(MANY, 0);
+    for (unsigned threads = 1; threads <= 2; threads++) {
+        struct listener listener = { .caller = pthread_self() };
+        struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+        struct numars_move_stats stats;
+        options.threads = threads;
+        options.progress = listen;
+        options.progress_arg = &listener;
+        assert_returns(numars_move_range(0, pages, MANY * page_size(), (int)threads, &options, &stats), 0);
+        assert_figures(stats, .requested = MANY, .moved = MANY);
+        ck_assert_mem_eq(&listener.last, &stats, sizeof stats);
+        ck_assert_uint_ge(listener.calls, MANY / 16384 + 1);
+        ck_assert(!listener.wrong);
+    }
+}
+END_TEST
+
+START_TEST(an_answer_other_than_zero_stops_the_move)
+{
+    enum { MANY = 20000 };
+    char *pages = pages_on_node(MANY, 0);
+    for (unsigned threads = 1; threads <= 2; threads++) {
+        struct listener listener = { .caller = pthread_self(), .stop_at = 2 };
+        struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+        struct numars_move_stats stats;
+        options.threads = threads;
+        options.progress = listen;
+        options.progress_arg = &listener;
+        const int node = (int)threads;
+        assert_fails(numars_move_range(0, pages, MANY * page_size(), node, &options, &stats), ECANCELED);
+        const size_t moved = count_on_node(pages, MANY, node);
+        ck_assert_uint_gt(moved, 0);
+        ck_assert_uint_lt(moved, MANY);
+        ck_assert_uint_eq(stats.moved, moved);
+        ck_assert_uint_eq(stats.in_place + stats.shared + stats.busy + stats.no_memory + stats.failed, 0);
+    }
+    ck_assert(pages_keep_contents(pages, MANY));
+}
+END_TEST
+
+int main(void)
+{
+    return run_tests("numars_move_range", (const TTest *[]){
+        all_pages_of_the_range_move,
+        a_page_that_the_range_touches_moves_and_its_neighbours_stay,
+        holes_and_pages_that_are_not_there_are_passed_over,
+        the_page_of_zeroes_is_passed_over,
+        mappings_next_to_each_other_are_one_range,
+        a_huge_page_moves_whole_and_counts_as_base_pages,
+        a_part_of_a_huge_page_takes_it_along,
+        base_pages_left_of_a_huge_page_that_was_cut_move,
+        a_hugetlb_page_moves_and_counts_as_base_pages,
+        pages_of_a_file_move_and_those_that_others_map_too_only_with_MPOL_MF_MOVE_ALL,
+        pinned_pages_are_busy_and_the_answer,
+        many_pages_move_with_one_thread_and_with_two,
+        pages_of_another_process_move,
+        terabytes_that_were_never_touched_cost_nearly_nothing,
+        the_whole_address_space_of_the_own_process_moves,
+        the_whole_address_space_of_another_process_moves,
+        a_node_that_cannot_be_the_target_is_an_error_and_nothing_moves,
+        a_range_beyond_the_end_of_all_addresses_is_einval_and_nothing_moves,
+        options_and_process_are_looked_at_and_nothing_moves,
+        progress_is_heard_at_least_every_64_MiB,
+        an_answer_other_than_zero_stops_the_move,
+        a_full_node_is_enomem_with_true_figures,
+        NULL });
+}

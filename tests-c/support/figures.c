@@ -1,0 +1,34 @@
+#include "figures.h"
+
+#include <stdio.h>
+
+#include "harness.h"
+
+static const char *text_of(struct numars_move_stats stats, char text[static 512])
+{
+    snprintf(text, 512,
+             "requested %lu, moved %lu, in_place %lu, absent %lu, unmapped %lu, shared %lu, busy %lu, no_memory %lu, "
+             "failed %lu, retried %lu, kernel_calls %lu",
+             stats.requested, stats.moved, stats.in_place, stats.absent, stats.unmapped, stats.shared, stats.busy,
+             stats.no_memory, stats.failed, stats.retried, stats.kernel_calls);
+    return text;
+}
+
+void assert_figures_are(struct numars_move_stats stats, struct numars_move_stats expected, const char *file, int line)
+{
+    char got[512], wanted[512];
+    /* How often a full node is tried again is the library's business where a test does not say it. */
+    if (expected.no_memory > 0)
+        expected.retried = stats.retried;
+    expected.kernel_calls = stats.kernel_calls;
+    expect(memcmp(&stats, &expected, sizeof stats) == 0, "%s:%d: %s; expected %s", file, line, text_of(stats, got),
+           text_of(expected, wanted));
+}
+
+void assert_figures_add_up_at(struct numars_move_stats stats, const char *file, int line)
+{
+    char text[512];
+    expect(stats.requested == stats.moved + stats.in_place + stats.absent + stats.unmapped + stats.shared + stats.busy
+                   + stats.no_memory + stats.failed,
+           "%s:%d: does not add up: %s", file, line, text_of(stats, text));
+}

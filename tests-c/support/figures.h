@@ -1,0 +1,16 @@
+/* What the calls of numars.h say of how many pages became what. */
+#ifndef FIGURES_H
+#define FIGURES_H
+
+#include <numars.h>
+
+/* assert_figures(stats, .requested = 3, .moved = 3): these, and 0 for all others but the calls of the kernel. */
+#define assert_figures(stats, ...) \
+    assert_figures_are((stats), (struct numars_move_stats){ __VA_ARGS__ }, __FILE__, __LINE__)
+void assert_figures_are(struct numars_move_stats stats, struct numars_move_stats expected, const char *file, int line);
+
+/* Every page that was looked at became something. */
+#define assert_figures_add_up(stats) assert_figures_add_up_at((stats), __FILE__, __LINE__)
+void assert_figures_add_up_at(struct numars_move_stats stats, const char *file, int line);
+
+#endif
