@@ -21,7 +21,7 @@
 #include "pages.h"
 #include "surroundings.h"
 
-enum { COUNT = 300, MANY = 8000, BASE_PAGES = HUGE_PAGE / 4096 };
+enum { COUNT = 300, MANY = 3000, BASE_PAGES = HUGE_PAGE / 4096 };
 
 static long move(struct bulk *bulk, const struct numars_move_options *options, struct numars_move_stats *stats)
 {
@@ -349,7 +349,7 @@ static void assert_heard(const struct listener *listener, const struct numars_mo
 
 START_TEST(progress_is_heard_again_and_again_and_at_the_end)
 {
-    enum { PAGES = 40000 };
+    enum { PAGES = 24000 };
     for (unsigned threads = 1; threads <= 2; threads++) {
         char *pages = pages_on_node(PAGES, 0);
         struct bulk bulk = bulk_interleaved(pages, PAGES);
@@ -384,7 +384,7 @@ END_TEST
 
 START_TEST(an_answer_other_than_zero_stops_the_move_and_all_that_is_said_is_true)
 {
-    enum { PAGES = 18000 };
+    enum { PAGES = 12000 };
     for (unsigned threads = 1; threads <= 2; threads++) {
         char *pages = pages_on_node(PAGES, 0);
         struct bulk bulk = bulk_interleaved(pages, PAGES);
@@ -419,7 +419,7 @@ static int narrow_cpuset(const struct numars_move_stats *so_far, void *argument)
 
 START_TEST(a_cpuset_that_loses_the_target_half_way_is_eacces_or_enomem)
 {
-    enum { PAGES = 40000 };
+    enum { PAGES = 16000 };
     char path[128];
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
     struct numars_move_stats stats;
@@ -633,7 +633,7 @@ static void *move_with_threads(void *argument)
     sigset_t none;
     sigemptyset(&none);
     require(pthread_sigmask(SIG_SETMASK, &none, NULL) == 0);
-    for (int call = 0; call < 5; call++) {
+    for (int call = 0; call < 2; call++) {
         for (size_t entry = 0; entry < bulk->count; entry++)
             bulk->nodes[entry] = (int)(entry + (size_t)call) % 4;
         assert_returns(move(bulk, &options, NULL), 0);
@@ -644,7 +644,7 @@ static void *move_with_threads(void *argument)
 
 START_TEST(signals_of_the_process_do_not_disturb_and_are_handled_by_its_own_threads)
 {
-    enum { KINDS = 8, PAGES = 5000 };
+    enum { KINDS = 8, PAGES = 1500 };
     struct bulk bulk = bulk_interleaved(pages_on_node(PAGES, 0), PAGES);
     const pid_t process = getpid();
     /* The sender of the signals shall not share them. */

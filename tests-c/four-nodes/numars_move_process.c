@@ -13,7 +13,7 @@
 #include "pages.h"
 #include "surroundings.h"
 
-enum { COUNT = 40, MANY = 12000, BASE_PAGES = HUGE_PAGE / 4096 };
+enum { COUNT = 40, MANY = 30000, BASE_PAGES = HUGE_PAGE / 4096 };
 
 static struct bitmask *nodes(unsigned long bits)
 {

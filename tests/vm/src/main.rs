@@ -70,6 +70,9 @@ enum Action {
         /// Only programs with this in SUBDIRECTORY/NAME
         #[arg(long, value_name = "SUBSTRING", default_value = "", hide_default_value = true)]
         filter: String,
+        /// Not on this kernel the programs with this in SUBDIRECTORY/NAME
+        #[arg(long, value_name = "KERNEL:SUBSTRING")]
+        skip: Vec<String>,
         /// Run DIR/any/* on this machine, without a guest
         #[arg(long, conflicts_with_all = ["kernels", "shapes"])]
         host: bool,
@@ -128,8 +131,8 @@ fn perform(cli: Cli) -> Result<ExitCode> {
             };
             return run(&guest);
         }
-        Action::Test { kernels, shapes, filter, host, jobs, options, timeout, directory } => {
-            let suite = Suite { directory, filter, limit: Duration::from_secs(timeout) };
+        Action::Test { kernels, shapes, filter, skip, host, jobs, options, timeout, directory } => {
+            let suite = Suite { directory, filter, skip, limit: Duration::from_secs(timeout) };
             let tally = if host {
                 suite.on_host()?
             } else {

@@ -23,6 +23,8 @@ const ANY: &str = "any";
 pub struct Suite {
     pub directory: PathBuf,
     pub filter: String,
+    /// `KERNEL:SUBSTRING`: not on this kernel the programs with this in their names.
+    pub skip: Vec<String>,
     pub limit: Duration,
 }
 
@@ -47,13 +49,13 @@ impl Suite {
         jobs: usize,
     ) -> Result<Tally> {
         let mut guests = Vec::new();
-        let plan = self.plan(shapes)?;
-        for kernel in kernels {
+        let plans: Vec<_> = kernels.iter().map(|kernel| self.plan(shapes, kernel)).collect::<Result<_>>()?;
+        for (kernel, plan) in kernels.iter().zip(&plans) {
             // Before any guest starts: fetching takes its time, and twice at once would take twice.
             if !plan.is_empty() {
                 cache.machine(kernel)?;
             }
-            for (shape, programs) in &plan {
+            for (shape, programs) in plan {
                 guests.push(Guest {
                     cache,
                     kernel,
@@ -90,7 +92,7 @@ impl Suite {
     /// Runs the programs that need no special machine here.
     pub fn on_host(&self) -> Result<Tally> {
         let tally = Tally::default();
-        for job in self.programs(ANY)? {
+        for job in self.programs(ANY, "")? {
             let (output, ending) = run_here(&job.program, self.limit)?;
             tally.program("host", &job, &output, &ending);
         }
@@ -99,7 +101,7 @@ impl Suite {
 
     /// The shapes that have something to run, with their programs. Those in any/ run in the default shape, or in all
     /// that were asked for by name.
-    fn plan(&self, asked: &[&'static Shape]) -> Result<Vec<(&'static Shape, Vec<Job>)>> {
+    fn plan(&self, asked: &[&'static Shape], kernel: &str) -> Result<Vec<(&'static Shape, Vec<Job>)>> {
         for entry in self.entries("")? {
             let name = entry.file_name().unwrap_or_default().to_string_lossy();
             ensure!(
@@ -114,9 +116,9 @@ impl Suite {
             if !asked.is_empty() && !named {
                 continue;
             }
-            let mut programs = self.programs(shape.name)?;
+            let mut programs = self.programs(shape.name, kernel)?;
             if named || shape.name == shapes::DEFAULT {
-                programs.extend(self.programs(ANY)?);
+                programs.extend(self.programs(ANY, kernel)?);
             }
             if !programs.is_empty() {
                 plan.push((shape, programs));
@@ -125,12 +127,14 @@ impl Suite {
         Ok(plan)
     }
 
-    fn programs(&self, subdirectory: &str) -> Result<Vec<Job>> {
+    fn programs(&self, subdirectory: &str, kernel: &str) -> Result<Vec<Job>> {
         let mut jobs = Vec::new();
         for program in self.entries(subdirectory)? {
             let mode = fs::metadata(&program)?.permissions().mode();
             let name = format!("{subdirectory}/{}", name(&program));
-            if program.is_file() && mode & 0o111 != 0 && name.contains(&self.filter) {
+            let skipped = self.skip.iter().filter_map(|skip| skip.split_once(':'));
+            let skipped = skipped.into_iter().any(|(on, part)| on == kernel && name.contains(part));
+            if program.is_file() && mode & 0o111 != 0 && name.contains(&self.filter) && !skipped {
                 jobs.push(Job { program, args: Vec::new() });
             }
         }
