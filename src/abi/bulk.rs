@@ -2,11 +2,11 @@
 
 use super::bitmask::{bitmask, read};
 use crate::bits::Bits;
-use crate::mover::plan::{MOST_NODES, NO_TARGET};
+use crate::mover::plan::NO_TARGET;
 use crate::mover::{self, Figures, Manner, Mover, Process, Request};
 use crate::os::user_memory::Trust;
 use crate::os::{errno, memory};
-use crate::topology;
+use crate::topology::{self, MOST_NODES};
 use core::ffi::{c_int, c_long, c_uint, c_ulong, c_void};
 use core::slice;
 

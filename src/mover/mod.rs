@@ -6,12 +6,13 @@ pub mod plan;
 mod ranges;
 
 use crate::bits::BitsMut;
+use crate::flag::Flag;
 use crate::os::memory::{self, AnyBytes, Scratch};
 use crate::os::user_memory::{self, Copied, Trust};
 use crate::os::{clock, errno, kernel, threads};
 use crate::topology::Nodes;
 use core::ptr::null;
-use core::sync::atomic::{AtomicI32, AtomicU8, AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{AtomicI32, AtomicUsize, Ordering::Relaxed};
 use plan::{Fate, NO_TARGET, NODE_DENIED, TRIED, UNWRITTEN, Window};
 pub use ranges::Range;
 
@@ -56,6 +57,12 @@ pub enum Figure {
 
 /// How many pages of each figure.
 pub type Figures = [usize; 11];
+
+fn add(figures: &mut Figures, figure: Figure, count: usize) {
+    if let Some(sum) = figures.get_mut(figure as usize) {
+        *sum += count;
+    }
+}
 
 /// Hears how far it is; an answer of false stops the work.
 pub type Progress<'a> = Option<&'a mut dyn FnMut(&Figures) -> bool>;
@@ -123,7 +130,7 @@ pub struct Mover<'a, K> {
     /// Pages that are there and not on their target.
     pub left: usize,
     calls: AtomicUsize,
-    stop: AtomicU8,
+    stop: Flag,
     page_bits: u32,
 }
 
@@ -139,6 +146,20 @@ pub struct Request {
     pub tell: bool,
     /// Whether the arrays may be looked at without the kernel's help, where a container forbids that.
     pub trust: Option<Trust>,
+}
+
+impl Request {
+    /// What is left of it behind so many entries.
+    fn behind(self, done: usize) -> Request {
+        let at = |array: usize, size: usize| array.wrapping_add(done.wrapping_mul(size));
+        Request {
+            count: self.count - done,
+            pages: at(self.pages, size_of::<usize>()),
+            nodes: if self.nodes == 0 { 0 } else { at(self.nodes, size_of::<i32>()) },
+            status: at(self.status, size_of::<i32>()),
+            ..self
+        }
+    }
 }
 
 impl Window<'_> {
@@ -213,7 +234,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
             tried: 0,
             left: 0,
             calls: AtomicUsize::new(0),
-            stop: AtomicU8::new(0),
+            stop: Flag::new(),
             page_bits: memory::page_size().trailing_zeros(),
         }
     }
@@ -226,26 +247,22 @@ impl<'a, K: Kernel> Mover<'a, K> {
         let mut done = 0;
         while done < request.count {
             let window = &mut Window::over(&mut scratch);
-            window.cut(request.count - done);
-            let from = |array: usize, size: usize| array.wrapping_add(done.wrapping_mul(size));
-            let (pages, nodes) = (from(request.pages, size_of::<usize>()), from(request.nodes, size_of::<i32>()));
-            let status = from(request.status, size_of::<i32>());
-            let mut there = read(pages, window.pages, request.trust)?;
-            if request.nodes == 0 {
+            let rest = request.behind(done);
+            window.cut(rest.count);
+            let mut there = read(rest.pages, window.pages, rest.trust)?;
+            if rest.nodes == 0 {
                 window.targets.fill(NO_TARGET);
             } else {
-                there = there.min(read(nodes, window.targets, request.trust)?);
+                there = there.min(read(rest.nodes, window.targets, rest.trust)?);
                 // No kernel has a node of any negative number.
                 window.targets.iter_mut().for_each(|target| *target = (*target).max(-1));
             }
             window.cut(there);
             if there == 0 {
                 // The kernel finds out what is wrong with the arrays.
-                let count = (request.count - done).min(MOST_ENTRIES);
-                let nodes = if request.nodes == 0 { 0 } else { nodes };
+                let count = rest.count.min(MOST_ENTRIES);
                 self.calls.fetch_add(1, Relaxed);
-                let rest = Request { count, pages, nodes, status, ..request };
-                if let Err(error) = self.kernel.move_request(rest, self.manner.flags) {
+                if let Err(error) = self.kernel.move_request(Request { count, ..rest }, self.manner.flags) {
                     self.fail(error);
                     break;
                 }
@@ -260,7 +277,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
                 break;
             }
             self.work_on(window, None);
-            if request.tell && write(status, window.after, request.trust)? < window.after.len() {
+            if request.tell && write(rest.status, window.after, rest.trust)? < window.after.len() {
                 self.fail(errno::EFAULT);
                 break;
             }
@@ -282,18 +299,17 @@ impl<'a, K: Kernel> Mover<'a, K> {
         let mut done = 0;
         while done < request.count {
             let window = &mut Window::over(scratch);
-            window.cut(request.count - done);
-            let pages = request.pages.wrapping_add(done.wrapping_mul(size_of::<usize>()));
-            let status = request.status.wrapping_add(done.wrapping_mul(size_of::<i32>()));
-            let there = read(pages, window.pages, request.trust)?.min(read(status, window.after, request.trust)?);
+            let rest = request.behind(done);
+            window.cut(rest.count);
+            let there = read(rest.pages, window.pages, rest.trust)?.min(read(rest.status, window.after, rest.trust)?);
             window.cut(there);
-            if there == 0 || !self.ask(window.pages, window.found) {
+            if there == 0 || self.ask(window.pages, window.found).is_err() {
                 break;
             }
             for (after, &found) in window.after.iter_mut().zip(window.found.iter()) {
                 *after = if *after >= 0 { found } else { *after };
             }
-            write(status, window.after, request.trust)?;
+            write(rest.status, window.after, rest.trust)?;
             done += there;
         }
         Ok(())
@@ -388,20 +404,19 @@ impl<'a, K: Kernel> Mover<'a, K> {
     }
 
     fn stopped(&self) -> bool {
-        self.stop.load(Relaxed) != 0
+        self.stop.is_on()
     }
 
     /// Asks the kernel where the pages are that `window` names. Whether it said so: otherwise nothing can be done.
     fn ask_all(&mut self, window: &mut Window) -> bool {
-        self.calls.fetch_add(1, Relaxed);
-        let answer = self.kernel.ask(window.pages, window.before, self.manner.flags);
+        let answer = self.ask(window.pages, window.before);
         answer.map_err(|error| self.fail(error)).is_ok()
     }
 
-    /// Asks where some pages are; whether the kernel said so.
-    fn ask(&self, pages: &[usize], status: &mut [i32]) -> bool {
+    /// Asks where some pages are.
+    fn ask(&self, pages: &[usize], status: &mut [i32]) -> Result<(), i32> {
         self.calls.fetch_add(1, Relaxed);
-        self.kernel.ask(pages, status, self.manner.flags).is_ok()
+        self.kernel.ask(pages, status, self.manner.flags)
     }
 
     /// Moves what `window` says, and writes into `after` what became of it. Its entries are those of a list, or pages of `range`.
@@ -416,7 +431,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
             self.attempt(window, pending, range, &so_far, self.helpers(pending));
             let (pages, found) = (window.try_pages.get(..pending), window.found.get_mut(..pending));
             let known = match (pages, found, window.tried.get(..pending)) {
-                (Some(pages), Some(found), Some(tried)) if plan::is_unclear(tried) => self.ask(pages, found),
+                (Some(pages), Some(found), Some(tried)) if plan::is_unclear(tried) => self.ask(pages, found).is_ok(),
                 _ => false,
             };
             // Where many pages left one target for another, one that is full may have room again: that is no mere retry.
@@ -433,11 +448,12 @@ impl<'a, K: Kernel> Mover<'a, K> {
                 break;
             }
             let weight = |&entry: &u32| window.pages.get(entry as usize).map_or(0, |&page| weight(range, page));
-            self.add(Figure::Retried, window.order.iter().take(pending).map(weight).sum());
+            let retried = window.order.iter().take(pending).map(weight).sum();
+            add(&mut self.figures, Figure::Retried, retried);
         }
         if plan.entangled
             && plan.pending > 0
-            && self.ask(window.pages, window.found)
+            && self.ask(window.pages, window.found).is_ok()
             && plan::look_back(window)
             && !self.stopped()
         {
@@ -445,7 +461,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
             let count = plan::in_order(window);
             plan::write_down(window, count);
             self.attempt(window, count, range, &so_far, 0);
-            if self.ask(window.pages, window.found) {
+            if self.ask(window.pages, window.found).is_ok() {
                 plan::look_back(window);
             }
         }
@@ -488,11 +504,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
             if range.is_some() && target == NO_TARGET {
                 continue;
             }
-            let mut add = |figure: Figure| {
-                if let Some(sum) = figures.get_mut(figure as usize) {
-                    *sum += weight(range, page);
-                }
-            };
+            let mut add = |figure: Figure| add(&mut figures, figure, weight(range, page));
             add(Figure::Requested);
             let on_target = |node: i32| node == target || target == NO_TARGET;
             match -after {
@@ -509,12 +521,6 @@ impl<'a, K: Kernel> Mover<'a, K> {
             }
         }
         figures
-    }
-
-    fn add(&mut self, figure: Figure, count: usize) {
-        if let Some(sum) = self.figures.get_mut(figure as usize) {
-            *sum += count;
-        }
     }
 
     /// Threads beside this one, for so many entries.
@@ -556,14 +562,11 @@ impl<'a, K: Kernel> Mover<'a, K> {
                 let mut figures = *so_far;
                 let moved = tried.iter().zip(pages).filter(|(status, _)| status.load(Relaxed) >= 0);
                 let moved: usize = moved.map(|(_, &page)| weight(range, page)).sum();
-                for (figure, count) in [(Figure::Moved, moved), (Figure::KernelCalls, attempt.calls.load(Relaxed))] {
-                    if let Some(sum) = figures.get_mut(figure as usize) {
-                        *sum += count;
-                    }
-                }
+                add(&mut figures, Figure::Moved, moved);
+                add(&mut figures, Figure::KernelCalls, attempt.calls.load(Relaxed));
                 if !progress(&figures) {
                     cancelled = true;
-                    attempt.stop.store(1, Relaxed);
+                    attempt.stop.put(true);
                 }
                 let now = clock::milliseconds();
                 attempt.pace(now.saturating_sub(began));
@@ -585,7 +588,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
         if let Some(progress) = &mut self.progress
             && !progress(&figures)
         {
-            self.stop.store(1, Relaxed);
+            self.stop.put(true);
             self.fail(errno::ECANCELED);
         }
     }
@@ -641,7 +644,7 @@ struct Attempt<'a, K> {
     /// How many are taken at once.
     share: AtomicUsize,
     calls: &'a AtomicUsize,
-    stop: &'a AtomicU8,
+    stop: &'a Flag,
     /// What the kernel said that ends it all; 0: nothing.
     error: AtomicI32,
 }
@@ -652,7 +655,7 @@ impl<K: Kernel> Attempt<'_, K> {
         let share = self.share.load(Relaxed);
         let start = self.next.fetch_add(share, Relaxed);
         let end = start.saturating_add(share).min(self.pages.len());
-        if start >= end || self.stop.load(Relaxed) != 0 {
+        if start >= end || self.stop.is_on() {
             return false;
         }
         self.move_between(start, end);
@@ -672,7 +675,7 @@ impl<K: Kernel> Attempt<'_, K> {
     /// Moves entries, going on behind those at which the kernel gives up.
     fn move_between(&self, start: usize, end: usize) {
         let (mut at, mut limit) = (start, end);
-        while at < end && self.stop.load(Relaxed) == 0 {
+        while at < end && !self.stop.is_on() {
             let (Some(pages), Some(targets), Some(tried)) =
                 (self.pages.get(at..limit), self.targets.get(at..limit), self.tried.get(at..limit))
             else {
@@ -687,7 +690,7 @@ impl<K: Kernel> Attempt<'_, K> {
                 Err(errno::EACCES) => Some(NODE_DENIED),
                 Err(error) => {
                     self.error.store(error, Relaxed);
-                    self.stop.store(1, Relaxed);
+                    self.stop.put(true);
                     return;
                 }
             };

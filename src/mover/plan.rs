@@ -6,10 +6,8 @@
 
 use crate::bits::BitsMut;
 use crate::os::errno;
+use crate::topology::MOST_NODES;
 use core::sync::atomic::{AtomicI32, Ordering};
-
-/// Nodes that a kernel can have: any other number is ENODEV.
-pub const MOST_NODES: usize = 1024;
 
 /// A target for pages that are not meant.
 pub const NO_TARGET: i32 = i32::MIN;
@@ -96,7 +94,7 @@ pub struct Plan {
     pub entangled: bool,
 }
 
-/// Whether a kernel can have such a node; [`NO_TARGET`] too.
+/// Whether a kernel can have such a node, any other being ENODEV; [`NO_TARGET`] too.
 pub fn can_be(target: i32) -> bool {
     (0..MOST_NODES as i32).contains(&target) || target == NO_TARGET
 }

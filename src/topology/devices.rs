@@ -74,7 +74,7 @@ fn file(path: &CStr) -> Result<usize, Unknown> {
 /// The network device behind which a host is.
 fn host(name: &CStr) -> Result<usize, Unknown> {
     let interface = network::interface_towards(name).ok_or(Unknown::NoHost)?;
-    let end = interface.iter().position(|&byte| byte == 0).unwrap_or(interface.len());
+    let end = position(0, &interface).unwrap_or(interface.len());
     class(b"net/", interface.get(..end).unwrap_or_default(), Kind::Network)
 }
 
@@ -88,7 +88,7 @@ fn pci(address: &[u8]) -> Result<usize, Unknown> {
 
 /// Reads `[segment:]bus:device[.function]` as lspci writes it, or `segment:bus:device:function` as numactl(8) does.
 fn pci_address(address: &[u8]) -> Option<[u32; 4]> {
-    let dot = address.iter().position(|&byte| byte == b'.').unwrap_or(address.len());
+    let dot = position(b'.', address).unwrap_or(address.len());
     let function = match address.get(dot + 1..) {
         Some(digits) => Some(hexadecimal(digits)?),
         None => None,
