@@ -337,9 +337,9 @@ static void take_samples(const struct row *row, const struct side *sides, size_t
 #define QUERIES { { "bare", bare_query, one_target }, { "ours", our_query, one_target } }
 
 static const struct row ROWS[] = {
-    { "interleaved-none", 16384, 0, 7, 1, BARE_AND_OURS(interleaved) },
+    { "interleaved-none", 16384, 0, 15, 1, BARE_AND_OURS(interleaved) },
     { "interleaved-one", 16384, 1, 7, 1, BARE_AND_OURS(interleaved) },
-    { "random-half-home", 16384, 1, 7, 1, BARE_AND_OURS(random_half_home) },
+    { "random-half-home", 16384, 1, 15, 1, BARE_AND_OURS(random_half_home) },
     { "every-second-home", 16384, 1, 7, 1, BARE_AND_OURS(every_second_home) },
     { "grouped", 16384, 0, 15, 1, BARE_AND_OURS(grouped) },
     { "by-hand", 16384, 1, 15, 1, { { "bare", bare, grouped }, { "ours", ours, interleaved } } },

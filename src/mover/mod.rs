@@ -87,20 +87,31 @@ fn answer(answer: i64) -> Result<usize, i32> {
     usize::try_from(answer).map_err(|_| errno::get())
 }
 
+/// Has `each` answer for at most so many pages at once, until there is an error.
+fn in_pieces(
+    mut pages: &[usize],
+    mut status: &mut [i32],
+    at_once: usize,
+    mut each: impl FnMut(&[usize], &mut [i32]) -> Result<(), i32>,
+) -> Result<(), i32> {
+    while !pages.is_empty() {
+        let count = pages.len().min(at_once);
+        let Some((these, others)) = pages.split_at_checked(count) else { break };
+        let Some((answers, rest)) = status.split_at_mut_checked(count) else { break };
+        each(these, answers)?;
+        (pages, status) = (others, rest);
+    }
+    Ok(())
+}
+
 impl Kernel for Process {
     fn ask(&self, pages: &[usize], status: &mut [i32], flags: i32) -> Result<(), i32> {
         // A 32-bit program gets wrong answers beyond 16 from a 64-bit kernel before 6.16.
         let at_once = if usize::BITS == 32 { 16 } else { usize::MAX };
-        let mut done = 0;
-        while let (Some(pages), Some(status)) = (pages.get(done..), status.get_mut(done..))
-            && !pages.is_empty()
-        {
-            let count = pages.len().min(at_once);
-            let (pages, status) = (pages.as_ptr().cast(), status.as_mut_ptr());
-            answer(kernel::move_pages(self.0, count as _, pages, null(), status, flags))?;
-            done += count;
-        }
-        Ok(())
+        in_pieces(pages, status, at_once, |pages, status| {
+            let (count, pages, status) = (pages.len() as _, pages.as_ptr().cast(), status.as_mut_ptr());
+            answer(kernel::move_pages(self.0, count, pages, null(), status, flags)).map(|_| ())
+        })
     }
 
     fn move_pages(&self, pages: &[usize], nodes: &[i32], status: &[AtomicI32], flags: i32) -> Result<usize, i32> {

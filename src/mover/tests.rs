@@ -29,6 +29,8 @@ struct Machine {
     room: [usize; NODES as usize],
     /// A node outside of the cpuset.
     denied: Option<i32>,
+    /// A node that leaves the cpuset after the next call.
+    soon_denied: Option<i32>,
 }
 
 impl Machine {
@@ -126,7 +128,9 @@ impl Kernel for Model {
 
     fn move_pages(&self, pages: &[usize], nodes: &[i32], status: &[AtomicI32], _: i32) -> Result<usize, i32> {
         let mut written: Vec<i32> = status.iter().map(|status| status.load(Relaxed)).collect();
-        let answer = self.0.lock().unwrap().move_pages(pages, nodes, &mut written);
+        let mut machine = self.0.lock().unwrap();
+        let answer = machine.move_pages(pages, nodes, &mut written);
+        machine.denied = machine.soon_denied.take().or(machine.denied);
         status.iter().zip(written).for_each(|(status, written)| status.store(written, Relaxed));
         answer
     }
@@ -188,6 +192,7 @@ fn machine_of(places: &[i32]) -> Machine {
         page_of: (0..places.len()).collect(),
         room: [NO_ROOM_LIMIT; NODES as usize],
         denied: None,
+        soon_denied: None,
     }
 }
 
@@ -208,7 +213,7 @@ fn machine_and_request() -> impl Strategy<Value = (Machine, Vec<usize>, Vec<i32>
     )
         .prop_flat_map(|(pages, page_of, room)| {
             let page_of: Vec<usize> = page_of.iter().map(|index| index.index(pages.len())).collect();
-            let machine = Machine { pages, room, denied: None, page_of };
+            let machine = Machine { pages, room, denied: None, soon_denied: None, page_of };
             let entry = (0..machine.page_of.len(), 0..PAGE, 0..NODES);
             (Just(machine), prop::collection::vec(entry, 1..80))
         })
@@ -320,6 +325,43 @@ proptest! {
             };
             prop_assert_eq!(outcome.status[entry], expected);
         }
+    }
+}
+
+#[test]
+fn a_node_that_leaves_the_cpuset_meanwhile_keeps_none_of_the_others_back() {
+    // The first call is the one that looks at the targets.
+    let machine = Machine { soon_denied: Some(2), ..machine_of(&[0; 300]) };
+    let addresses: Vec<usize> = (0..300).map(address).collect();
+    let nodes: Vec<i32> = (0..300).map(|index| index % 3 + 1).collect();
+    let outcome = run(&machine, &addresses, &nodes, 3, None);
+    for (&status, &node) in outcome.status.iter().zip(&nodes) {
+        assert_eq!(status, if node == 2 { -errno::EACCES } else { node });
+    }
+    assert_eq!((outcome.error, outcome.left), (errno::EACCES, 100));
+    let figure = |figure: Figure| outcome.figures[figure as usize];
+    assert_eq!([Figure::Requested, Figure::Moved, Figure::Shared, Figure::Failed].map(figure), [300, 200, 0, 100]);
+}
+
+#[test]
+fn many_pages_are_asked_about_in_pieces_until_there_is_an_error() {
+    let pages: Vec<usize> = (0..40).collect();
+    for (refuses, sizes) in [(99, vec![16, 16, 8]), (16, vec![16, 16])] {
+        let mut status = vec![-1; 40];
+        let mut seen = Vec::new();
+        let answer = in_pieces(&pages, &mut status, 16, |pages, status| {
+            seen.push(pages.len());
+            if pages[0] == refuses {
+                return Err(errno::ESRCH);
+            }
+            status.iter_mut().zip(pages).for_each(|(status, &page)| *status = page as i32);
+            Ok(())
+        });
+        assert_eq!((answer.is_err(), &seen), (refuses == 16, &sizes));
+        let answered = if refuses == 16 { 16 } else { 40 };
+        assert!(
+            status.iter().enumerate().all(|(page, &status)| status == if page < answered { page as i32 } else { -1 })
+        );
     }
 }
 
