@@ -13,7 +13,7 @@ use crate::os::{clock, errno, kernel, threads};
 use crate::topology::Nodes;
 use core::ptr::null;
 use core::sync::atomic::{AtomicI32, AtomicUsize, Ordering::Relaxed};
-use plan::{Fate, NO_TARGET, NODE_DENIED, TRIED, UNWRITTEN, Window};
+use plan::{Fate, NO_TARGET, NODE_DENIED, TRIED, UNMOVABLE, UNWRITTEN, Window};
 pub use ranges::Range;
 
 /// Entries of a window at most: their scratch memory stays below 4 MiB.
@@ -500,6 +500,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
                     self.fail(errno::EACCES);
                     *after = -errno::EACCES;
                 }
+                UNMOVABLE => *after = -errno::EFAULT,
                 _ if *after == -errno::ENODEV => self.fail(errno::ENODEV),
                 _ if *after == -errno::ENOMEM => self.fail(errno::ENOMEM),
                 _ => {}

@@ -20,6 +20,8 @@ pub const UNWRITTEN: i32 = i32::MIN;
 pub const TRIED: i32 = i32::MIN + 1;
 /// The process may not have pages on the target.
 pub const NODE_DENIED: i32 = i32::MIN + 2;
+/// The page is there, but of a mapping whose pages the kernel moves for nobody, such as [vvar] since Linux 7.
+pub const UNMOVABLE: i32 = i32::MIN + 3;
 /// As the entry with this number, which names the same page and comes later.
 const AS_ANOTHER: i32 = i32::MIN + 16;
 const LAST_MARK: i32 = i32::MIN / 2;
@@ -231,9 +233,10 @@ pub fn is_unclear(tried: &[AtomicI32]) -> bool {
 }
 
 /// Whether an entry with this status may be on its target all the same: -EBUSY is also said of a page that an entry before it moves,
-/// by Linux 6.1 -EACCES of a hugetlb page, and -ENOENT of a page that another thread moves at this moment.
+/// by Linux 6.1 -EACCES of a hugetlb page, -ENOENT of a page that another thread moves at this moment, and -EFAULT of one that cannot
+/// move.
 fn may_be_there(status: i32) -> bool {
-    matches!(status, UNWRITTEN | TRIED) || is_held(status) || status == -errno::ENOENT
+    matches!(status, UNWRITTEN | TRIED) || is_held(status) || matches!(-status, errno::ENOENT | errno::EFAULT)
 }
 
 /// Reads off what became of the first `count` of `order`, and keeps those of them there that may be tried again: `count` says how
@@ -251,6 +254,13 @@ pub fn sort_out(window: &mut Window, count: &mut usize, known: bool) -> bool {
             UNWRITTEN if known => found,
             UNWRITTEN => continue,
             _ if status == -errno::EACCES => status,
+            _ if status == -errno::EFAULT => {
+                if known {
+                    UNMOVABLE
+                } else {
+                    status
+                }
+            }
             _ => {
                 put(window.order, kept, entry);
                 kept += 1;

@@ -29,6 +29,8 @@ struct Machine {
     room: [usize; NODES as usize],
     /// A node outside of the cpuset.
     denied: Option<i32>,
+    /// Says where they are, and moves none of them.
+    unmovable: bool,
     /// A node that leaves the cpuset after the next call.
     soon_denied: Option<i32>,
 }
@@ -101,6 +103,7 @@ impl Machine {
             let page = self.page(address);
             let at_once = match self.pages[page] {
                 Page { place, .. } if place < 0 || place == target => place,
+                _ if self.unmovable => -errno::EFAULT,
                 Page { shared: true, .. } => -errno::EACCES,
                 _ if batch.iter().any(|&(_, queued)| queued == page) => -errno::EBUSY,
                 _ => {
@@ -192,6 +195,7 @@ fn machine_of(places: &[i32]) -> Machine {
         page_of: (0..places.len()).collect(),
         room: [NO_ROOM_LIMIT; NODES as usize],
         denied: None,
+        unmovable: false,
         soon_denied: None,
     }
 }
@@ -213,7 +217,7 @@ fn machine_and_request() -> impl Strategy<Value = (Machine, Vec<usize>, Vec<i32>
     )
         .prop_flat_map(|(pages, page_of, room)| {
             let page_of: Vec<usize> = page_of.iter().map(|index| index.index(pages.len())).collect();
-            let machine = Machine { pages, room, denied: None, soon_denied: None, page_of };
+            let machine = Machine { pages, room, denied: None, unmovable: false, soon_denied: None, page_of };
             let entry = (0..machine.page_of.len(), 0..PAGE, 0..NODES);
             (Just(machine), prop::collection::vec(entry, 1..80))
         })
@@ -341,6 +345,16 @@ fn a_node_that_leaves_the_cpuset_meanwhile_keeps_none_of_the_others_back() {
     assert_eq!((outcome.error, outcome.left), (errno::EACCES, 100));
     let figure = |figure: Figure| outcome.figures[figure as usize];
     assert_eq!([Figure::Requested, Figure::Moved, Figure::Shared, Figure::Failed].map(figure), [300, 200, 0, 100]);
+}
+
+#[test]
+fn pages_that_the_kernel_moves_for_nobody_are_there_all_the_same() {
+    let machine = Machine { unmovable: true, ..machine_of(&[0, 0, 1]) };
+    let outcome = run(&machine, &[address(0), address(1), address(2)], &[1; 3], 3, None);
+    assert_eq!(outcome.status, [-errno::EFAULT, -errno::EFAULT, 1]);
+    assert_eq!((outcome.error, outcome.tried, outcome.left), (0, 0, 2));
+    let figure = |figure: Figure| outcome.figures[figure as usize];
+    assert_eq!([Figure::InPlace, Figure::Unmapped, Figure::Failed, Figure::Retried].map(figure), [1, 0, 2, 0]);
 }
 
 #[test]
