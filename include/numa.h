@@ -391,7 +391,7 @@ void numa_set_preferred_many(struct bitmask *nodemask);
 /**
  * The node on which the next page is put that the calling thread allocates, if it interleaves.
  *
- * @return the node; 0 if the thread does not interleave
+ * @return the node; 0, with errno EINVAL, if the thread does not interleave
  *
  * Follows numa(3).
  */

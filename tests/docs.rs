@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
-use support::{expected_exports, root};
+use support::{Export, expected_exports, root};
 
 /// A C test that a document names: `page_status.c: `some_test`, `another``, for the folder four-nodes or the one given.
 struct Mention {
@@ -42,6 +42,18 @@ fn every_c_test_that_a_document_names_is_there() {
     }
 }
 
+/// How often `name` stands in `text` as a word.
+fn occurrences(text: &str, name: &str) -> usize {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let whole = |(at, _): &(usize, &str)| {
+        let bytes = text.as_bytes();
+        let before = at.checked_sub(1).map(|before| bytes[before]);
+        let after = bytes.get(at + name.len()).copied();
+        !before.is_some_and(is_part) && !after.is_some_and(is_part)
+    };
+    text.match_indices(name).filter(whole).count()
+}
+
 /// The C files under `folder` whose text has `name` as a word, by their paths under tests-c.
 fn files_with(name: &str, folder: &Path, found: &mut Vec<String>) {
     let mut entries: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -49,18 +61,10 @@ fn files_with(name: &str, folder: &Path, found: &mut Vec<String>) {
     for path in entries {
         if path.is_dir() {
             files_with(name, &path, found);
-        } else if path.extension().is_some_and(|extension| extension == "c") {
-            let text = fs::read_to_string(&path).unwrap();
-            let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-            let whole = |(at, _): (usize, &str)| {
-                let bytes = text.as_bytes();
-                let before = at.checked_sub(1).map(|before| bytes[before]);
-                let after = bytes.get(at + name.len()).copied();
-                !before.is_some_and(is_part) && !after.is_some_and(is_part)
-            };
-            if text.match_indices(name).any(whole) {
-                found.push(path.strip_prefix(root().join("tests-c")).unwrap().display().to_string());
-            }
+        } else if path.extension().is_some_and(|extension| extension == "c")
+            && occurrences(&fs::read_to_string(&path).unwrap(), name) > 0
+        {
+            found.push(path.strip_prefix(root().join("tests-c")).unwrap().display().to_string());
         }
     }
 }
@@ -113,4 +117,19 @@ fn the_compatibility_table_is_what_the_tests_are() {
     }
     let checked_in = fs::read_to_string(&path).unwrap_or_default();
     assert!(checked_in == made, "docs/compatibility.md is out of date: run `make docs` and look at the diff");
+}
+
+/// What runs in hostile surroundings is everything: `everything.c` knows each symbol, and the older form of those that have one.
+#[test]
+fn everything_c_calls_every_symbol() {
+    let file = root().join("tests-c/support/everything.c");
+    let text = fs::read_to_string(&file).unwrap();
+    let exports = expected_exports();
+    for Export { name, version, default, .. } in &exports {
+        let has_two_forms = exports.iter().any(|other| other.name == *name && other.default != *default);
+        let call = if *default { name.clone() } else { format!("older_{name}") };
+        // Of two forms, the older one is declared there, under both names.
+        let wanted = if has_two_forms { 2 } else { 1 };
+        assert!(occurrences(&text, &call) >= wanted, "{call} of {version} is not called in {file:?}");
+    }
 }

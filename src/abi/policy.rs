@@ -97,7 +97,7 @@ pub unsafe extern "C" fn numa_set_preferred_many(nodemask: *mut bitmask) {
 
 /// The node on which the next page is put that the calling thread allocates, if it interleaves.
 ///
-/// @return the node; 0 if the thread does not interleave
+/// @return the node; 0, with errno EINVAL, if the thread does not interleave
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]

@@ -1,0 +1,25 @@
+/* Every function of the library, in the usual surroundings: that all answers are right here is what the hostile ones are measured by. */
+#include "everything.h"
+
+#include <numa.h>
+
+#include "harness.h"
+
+START_TEST(every_function_gives_an_answer_that_is_right)
+{
+    const struct expectations usual = { 0 };
+    struct violations violations = { 0 };
+    char text[4096];
+    for (int round = 0; round < 3; round++)
+        call_everything(&usual, &violations);
+    describe_violations(&violations, text, sizeof text);
+    ck_assert_msg(violations.count == 0, "%s", text);
+}
+END_TEST
+
+int main(void)
+{
+    return run_tests("everything", (const TTest *[]){
+        every_function_gives_an_answer_that_is_right,
+        NULL });
+}
