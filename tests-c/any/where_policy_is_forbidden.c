@@ -1,16 +1,14 @@
 /* Where memory policy is forbidden, as container engines do, or missing from the kernel: the library loads silently,
  * and says so only when asked. libnuma leaves errno set there and says that NUMA is available. */
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <numa.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "harness.h"
+#include "hostile.h"
 #include "surroundings.h"
 
 static const char *const ONLY_LOAD = "--only-load", *const ASK = "--ask";
@@ -26,19 +24,11 @@ static void load_anew(const char *how)
 }
 
 /* The calls about memory policy fail with this error, in this process and its successors. */
-static void forbid_policy_calls(unsigned int error)
+static void forbid_policy_calls(int error)
 {
-#define FORBID(call) \
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##call, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error)
-    struct sock_filter rules[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        FORBID(get_mempolicy), FORBID(set_mempolicy), FORBID(mbind), FORBID(move_pages), FORBID(migrate_pages),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-#undef FORBID
-    const struct sock_fprog filter = { .len = sizeof rules / sizeof *rules, .filter = rules };
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0)
-        exit(EXIT_FAILURE);
+    const struct refusals all = { error, error, error, error, error, error };
+    struct refusal refusals[POLICY_CALLS];
+    refuse_calls(refusals, refusals_of_policy(&all, refusals));
 }
 
 static void only_load_where_policy_is_forbidden(void)
@@ -83,6 +73,65 @@ START_TEST(numa_available_says_no_quietly)
 }
 END_TEST
 
+/* What is refused, and whether a process may have its memory copied, which the mover does. */
+struct forbidden {
+    struct refusals policy;
+    int copying;
+};
+
+static void forbid(const void *argument)
+{
+    const struct forbidden *forbidden = argument;
+    struct refusal refusals[POLICY_CALLS + 2];
+    size_t count = refusals_of_policy(&forbidden->policy, refusals);
+    if (forbidden->copying != 0) {
+        refusals[count++] = (struct refusal){ SYS_process_vm_readv, forbidden->copying };
+        refusals[count++] = (struct refusal){ SYS_process_vm_writev, forbidden->copying };
+    }
+    refuse_calls(refusals, count);
+}
+
+static void assert_all_is_well_where(struct refusals refused, int copying)
+{
+    const struct expectations around = { .refused = refused };
+    const struct forbidden forbidden = { .policy = refused, .copying = copying };
+    assert_all_is_well(&around, forbid, &forbidden);
+}
+
+static const int REASONS[] = { EPERM, ENOSYS };
+
+START_TEST(each_call_about_policy_may_be_forbidden_alone)
+{
+    for (size_t i = 0; i < sizeof REASONS / sizeof *REASONS; i++) {
+        const int error = REASONS[i];
+        assert_all_is_well_where((struct refusals){ .get_mempolicy = error }, 0);
+        assert_all_is_well_where((struct refusals){ .set_mempolicy = error }, 0);
+        assert_all_is_well_where((struct refusals){ .mbind = error }, 0);
+        assert_all_is_well_where((struct refusals){ .move_pages = error }, 0);
+        assert_all_is_well_where((struct refusals){ .migrate_pages = error }, 0);
+        assert_all_is_well_where((struct refusals){ .set_mempolicy_home_node = error }, 0);
+    }
+}
+END_TEST
+
+START_TEST(all_calls_about_policy_may_be_forbidden)
+{
+    for (size_t i = 0; i < sizeof REASONS / sizeof *REASONS; i++) {
+        const int error = REASONS[i];
+        assert_all_is_well_where((struct refusals){ error, error, error, error, error, error }, 0);
+        assert_all_is_well_where((struct refusals){ error, error, error, error, error, error }, error);
+    }
+}
+END_TEST
+
+START_TEST(copying_between_processes_may_be_forbidden)
+{
+    const int reasons[] = { EPERM, ENOSYS, EACCES, ENOMEM };
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+        assert_all_is_well_where((struct refusals){ 0 }, reasons[i]);
+}
+END_TEST
+
 /* The sets have a size even here: it comes from elsewhere. */
 static int answer(void)
 {
@@ -95,6 +144,7 @@ static int answer(void)
 int main(int count, char **arguments)
 {
     const int errno_at_start = errno;
+    continue_if_loaded_anew(count, arguments);
     if (count > 1 && strcmp(arguments[1], ONLY_LOAD) == 0)
         return errno_at_start;
     if (count > 1 && strcmp(arguments[1], ASK) == 0)
@@ -102,5 +152,8 @@ int main(int count, char **arguments)
     return run_tests("where_policy_is_forbidden", (const TTest *[]){
         loading_is_silent_and_leaves_errno_alone,
         numa_available_says_no_quietly,
+        each_call_about_policy_may_be_forbidden_alone,
+        all_calls_about_policy_may_be_forbidden,
+        copying_between_processes_may_be_forbidden,
         NULL });
 }

@@ -1,0 +1,205 @@
+#include "hostile.h"
+
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "harness.h"
+
+#ifndef SYS_set_mempolicy_home_node
+#define SYS_set_mempolicy_home_node 450
+#endif
+
+static const char *const LOADED_ANEW = "--loaded-anew";
+
+enum { MOST_OUTPUT = 16384 };
+
+/* What the two processes share: what is expected, and what was found. In a file without a name, so that a program that is loaded anew can
+ * have it too. */
+struct report {
+    struct expectations around;
+    struct violations here, loaded_anew;
+    int errno_at_start;
+    bool prepared, was_here, was_loaded_anew;
+};
+
+static struct report *map_report(int file)
+{
+    void *report = mmap(NULL, sizeof(struct report), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    require(report != MAP_FAILED);
+    return report;
+}
+
+/* Descriptors that need nothing of what the surroundings may lack. */
+struct descriptors {
+    int report, output, program;
+};
+
+static struct descriptors open_descriptors(void)
+{
+    const struct descriptors all = { .report = memfd_create("report", 0),
+                                     .output = memfd_create("output", MFD_CLOEXEC),
+                                     .program = open("/proc/self/exe", O_RDONLY | O_CLOEXEC) };
+    require(all.report >= 0 && all.output >= 0 && all.program >= 0);
+    require(ftruncate(all.report, sizeof(struct report)) == 0);
+    return all;
+}
+
+static void load_anew(struct descriptors descriptors)
+{
+    char report[16];
+    snprintf(report, sizeof report, "%d", descriptors.report);
+    char *const arguments[] = { (char[]){ "hostile" }, (char *)LOADED_ANEW, report, NULL };
+    syscall(SYS_execveat, descriptors.program, "", arguments, environ, 0x1000 /* AT_EMPTY_PATH */);
+}
+
+void continue_if_loaded_anew(int count, char **arguments)
+{
+    const int errno_at_start = errno;
+    if (count != 3 || strcmp(arguments[1], LOADED_ANEW) != 0)
+        return;
+    struct report *report = map_report(atoi(arguments[2]));
+    report->errno_at_start = errno_at_start;
+    call_everything(&report->around, &report->loaded_anew);
+    report->was_loaded_anew = true;
+    _exit(EXIT_SUCCESS);
+}
+
+static void assert_no_violations(const struct violations *violations, const char *when)
+{
+    char text[4096];
+    describe_violations(violations, text, sizeof text);
+    expect(violations->count == 0, "%s: %s", when, text);
+}
+
+static void judge_output(const struct expectations *around, int file)
+{
+    char output[MOST_OUTPUT];
+    const ssize_t length = pread(file, output, sizeof output - 1, 0);
+    require(length >= 0);
+    output[length] = '\0';
+    const char *unasked = unasked_output(around, output);
+    expect(unasked == NULL, "printed, and nobody asked for it: %s", unasked);
+    expect(length > 0, "nothing was printed: numa_error() and numa_warn() were called");
+}
+
+static void try_everything(const struct expectations *around, void (*prepare)(const void *), const void *argument, bool anew)
+{
+    const struct descriptors descriptors = open_descriptors();
+    struct report *report = map_report(descriptors.report);
+    int status;
+    report->around = *around;
+
+    const pid_t pid = fork();
+    require(pid >= 0);
+    if (pid == 0) {
+        if (prepare != NULL)
+            prepare(argument);
+        report->prepared = true;
+        dup2(descriptors.output, STDOUT_FILENO);
+        dup2(descriptors.output, STDERR_FILENO);
+        call_everything(&report->around, &report->here);
+        report->was_here = true;
+        if (anew)
+            load_anew(descriptors);
+        _exit(EXIT_SUCCESS);
+    }
+    require(waitpid(pid, &status, 0) == pid);
+    require(report->prepared);
+    expect(WIFEXITED(status), "%s a signal ended it: %d", report->was_here ? "loaded anew," : "", WTERMSIG(status));
+    expect(WEXITSTATUS(status) == 0 && report->was_here, "it ended with status %d", WEXITSTATUS(status));
+    assert_no_violations(&report->here, "here");
+    if (anew) {
+        expect(report->was_loaded_anew, "it could not be loaded anew");
+        expect(report->errno_at_start == 0, "errno was %d when main began", report->errno_at_start);
+        assert_no_violations(&report->loaded_anew, "loaded anew");
+    }
+    judge_output(around, descriptors.output);
+    munmap(report, sizeof *report);
+    close(descriptors.report);
+    close(descriptors.output);
+    close(descriptors.program);
+}
+
+void assert_all_is_well(const struct expectations *around, void (*prepare)(const void *), const void *argument)
+{
+    try_everything(around, prepare, argument, true);
+}
+
+void assert_all_is_well_here(const struct expectations *around, void (*prepare)(const void *), const void *argument)
+{
+    try_everything(around, prepare, argument, false);
+}
+
+enum { MOST_REFUSALS = 16 };
+
+void refuse_calls(const struct refusal *refusals, size_t count)
+{
+    struct sock_filter rules[2 * MOST_REFUSALS + 2];
+    unsigned short length = 0;
+    require(count <= MOST_REFUSALS);
+    rules[length++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+    for (size_t i = 0; i < count; i++) {
+        rules[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned int)refusals[i].call, 0, 1);
+        rules[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned int)refusals[i].error);
+    }
+    rules[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    const struct sock_fprog filter = { .len = length, .filter = rules };
+    require(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    require(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0);
+}
+
+size_t refusals_of_policy(const struct refusals *refused, struct refusal refusals[static POLICY_CALLS])
+{
+    const struct refusal all[POLICY_CALLS] = {
+        { SYS_get_mempolicy, refused->get_mempolicy },
+        { SYS_set_mempolicy, refused->set_mempolicy },
+        { SYS_mbind, refused->mbind },
+        { SYS_move_pages, refused->move_pages },
+        { SYS_migrate_pages, refused->migrate_pages },
+        { SYS_set_mempolicy_home_node, refused->set_mempolicy_home_node },
+    };
+    size_t count = 0;
+    for (size_t i = 0; i < POLICY_CALLS; i++)
+        if (all[i].error != 0)
+            refusals[count++] = all[i];
+    return count;
+}
+
+static int unshare_mounts(void)
+{
+    return unshare(CLONE_NEWNS | (geteuid() == 0 ? 0 : CLONE_NEWUSER));
+}
+
+bool can_have_own_mounts(void)
+{
+    int status = -1;
+    const pid_t pid = fork();
+    require(pid >= 0);
+    if (pid == 0)
+        _exit(unshare_mounts() == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+    require(waitpid(pid, &status, 0) == pid);
+    if (status != 0)
+        fprintf(stderr, "# not tested here: this process may not have mounts of its own\n");
+    return status == 0;
+}
+
+void have_own_mounts(void)
+{
+    require(unshare_mounts() == 0);
+    require(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+}
+
+void hide(const char *path)
+{
+    require(mount("none", path, "tmpfs", 0, NULL) == 0);
+}

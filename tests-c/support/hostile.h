@@ -1,0 +1,39 @@
+/* Surroundings that a library does not expect, made for one process, and everything tried in them. */
+#ifndef HOSTILE_H
+#define HOSTILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "everything.h"
+
+/* Forks; in the new process calls `prepare`, then everything, and then the same program anew, which is loaded in these surroundings and
+ * calls everything too. Fails the test if an answer is wrong, if anything is printed that was not asked for, if loading changes errno,
+ * or if the process ends otherwise than it should. `prepare` may be NULL. */
+void assert_all_is_well(const struct expectations *around, void (*prepare)(const void *), const void *argument);
+
+/* The same without loading anew: for surroundings that a new program would leave, or that no program can start in. */
+void assert_all_is_well_here(const struct expectations *around, void (*prepare)(const void *), const void *argument);
+
+/* To be called first in main of a program that has such tests: what a program loaded anew has to do. */
+void continue_if_loaded_anew(int count, char **arguments);
+
+/* From here on the kernel refuses these system calls with these errors, in this process and those it starts. */
+struct refusal {
+    int call, error;
+};
+void refuse_calls(const struct refusal *refusals, size_t count);
+
+/* The refusals of the calls about policy that `refused` names. Returns how many. */
+enum { POLICY_CALLS = 6 };
+size_t refusals_of_policy(const struct refusals *refused, struct refusal refusals[static POLICY_CALLS]);
+
+/* From here on the process has mounts of its own. False, with a word on standard error, where it may not have any: not as root and without
+ * user namespaces. */
+bool can_have_own_mounts(void);
+void have_own_mounts(void);
+
+/* Puts an empty file system in the place of what is at `path`, in a process with mounts of its own. */
+void hide(const char *path);
+
+#endif
