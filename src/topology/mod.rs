@@ -4,12 +4,11 @@ mod devices;
 mod text;
 
 use crate::bits::{BitsMut, WORD_BITS, Word};
-use crate::flag::Flag;
 use crate::os::files::{self, Path};
 use crate::os::{errno, kernel};
 use core::cell::Cell;
 use core::num::NonZeroUsize;
-use core::sync::atomic::{AtomicU8, AtomicU16, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 pub use devices::{Device, Kind, Unknown, device};
 use once_cell::race::OnceNonZeroUsize;
 use text::{Field, List, Numbers};
@@ -264,54 +263,55 @@ fn read_distances(node: usize, mut each: impl FnMut(usize, u8)) {
     });
 }
 
-/// The node of each CPU, plus one; 0 for a CPU that no node has.
-static NODE_OF_CPU: [AtomicU16; MOST_CPUS] = [const { AtomicU16::new(0) }; MOST_CPUS];
+/// For each CPU its node, and above that the number of the reading that found it there.
+static NODE_OF_CPU: [AtomicUsize; MOST_CPUS] = [const { AtomicUsize::new(0) }; MOST_CPUS];
 
-/// Whether [`NODE_OF_CPU`] has been filled.
-static CPUS_KNOWN: Flag = Flag::new();
+/// The reading that is wanted, and the last one that [`NODE_OF_CPU`] is complete of. Threads may read at the same time, also one
+/// that began before CPUs went or came: what a later reading found stays.
+static WANTED_READING: AtomicUsize = AtomicUsize::new(1);
+static LAST_READING: AtomicUsize = AtomicUsize::new(0);
 
-/// Reads the CPUs of all nodes, unless that was done.
-fn know_cpus() {
-    if CPUS_KNOWN.is_on() {
-        return;
-    }
-    let with_node = Cpus::new();
-    for node in nodes().bits().read().iter() {
-        let cpus = Cpus::new();
-        read_list(&node_file(node, b"cpulist"), cpus.bits());
-        for cpu in cpus.bits().read().iter() {
-            with_node.bits().set(cpu);
-            if let Some(place) = NODE_OF_CPU.get(cpu) {
-                place.store(node as u16 + 1, Ordering::Relaxed);
+/// Reads the CPUs of all nodes, unless that was done. Returns the number of the reading that is recent enough.
+fn know_cpus() -> usize {
+    let reading = WANTED_READING.load(Ordering::Acquire);
+    if LAST_READING.load(Ordering::Acquire) < reading {
+        for node in nodes().bits().read().iter() {
+            let cpus = Cpus::new();
+            read_list(&node_file(node, b"cpulist"), cpus.bits());
+            for cpu in cpus.bits().read().iter() {
+                if let Some(place) = NODE_OF_CPU.get(cpu) {
+                    place.fetch_max(reading * MOST_NODES + node, Ordering::Relaxed);
+                }
             }
         }
+        LAST_READING.fetch_max(reading, Ordering::Release);
     }
-    for (cpu, place) in NODE_OF_CPU.iter().enumerate().take(possible_cpus()) {
-        if !with_node.bits().read().contains(cpu) {
-            place.store(0, Ordering::Relaxed);
-        }
-    }
-    CPUS_KNOWN.put(true);
+    reading
+}
+
+/// The node of a CPU by its place in [`NODE_OF_CPU`]; none where `reading` did not find it on any.
+fn known_node(place: &AtomicUsize, reading: usize) -> Option<usize> {
+    let known = place.load(Ordering::Relaxed);
+    (known / MOST_NODES >= reading).then_some(known % MOST_NODES)
 }
 
 /// Reads the CPUs of the nodes anew when they are next asked for: CPUs may have gone or come.
 pub fn forget_cpus() {
-    CPUS_KNOWN.put(false);
+    WANTED_READING.fetch_add(1, Ordering::AcqRel);
 }
 
 /// The node that `cpu` belongs to.
 pub fn node_of_cpu(cpu: usize) -> Option<usize> {
-    know_cpus();
-    let known = NODE_OF_CPU.get(cpu)?.load(Ordering::Relaxed);
-    usize::from(known).checked_sub(1)
+    let reading = know_cpus();
+    known_node(NODE_OF_CPU.get(cpu)?, reading)
 }
 
 /// The CPUs of all nodes that `wanted` has.
 pub fn cpus_of_nodes(wanted: impl Fn(usize) -> bool) -> Cpus {
-    know_cpus();
+    let reading = know_cpus();
     let cpus = Cpus::new();
-    for (cpu, known) in NODE_OF_CPU.iter().enumerate().take(possible_cpus()) {
-        if usize::from(known.load(Ordering::Relaxed)).checked_sub(1).is_some_and(&wanted) {
+    for (cpu, place) in NODE_OF_CPU.iter().enumerate().take(possible_cpus()) {
+        if known_node(place, reading).is_some_and(&wanted) {
             cpus.bits().set(cpu);
         }
     }

@@ -280,33 +280,24 @@ START_TEST(a_process_that_ends_meanwhile_gives_a_result_or_an_error)
 }
 END_TEST
 
-struct cpuset_changer {
-    char path[128];
-    volatile bool enough;
-};
-static void *change_cpuset(void *argument)
+static void *keep_changing_cpuset(void *argument)
 {
-    struct cpuset_changer *changer = argument;
-    const int file = open(changer->path, O_WRONLY | O_CLOEXEC);
-    require(file >= 0);
-    for (int time = 0; !changer->enough; time++) {
-        const char *nodes = time % 2 == 0 ? "0-1" : "0-3";
-        require(pwrite(file, nodes, 3, 0) == 3);
+    const volatile bool *enough = argument;
+    for (int time = 0; !*enough; time++) {
+        change_cpuset("cpuset.mems", time % 2 == 0 ? "0-1" : "0-3");
         sleep_ms(time % 7);
     }
-    close(file);
     return NULL;
 }
 
 START_TEST(a_cpuset_that_changes_meanwhile_gives_a_result_or_an_error)
 {
     enum { MANY = 2000, CALLS = 40 };
-    struct cpuset_changer changer = { .enough = false };
+    volatile bool enough = false;
     enter_cpuset("0-3");
-    snprintf(changer.path, sizeof changer.path, "/sys/fs/cgroup/numars-test-%ld/cpuset.mems", (long)getpid());
     char *pages = pages_on_node(MANY, 0);
     pthread_t thread;
-    require(pthread_create(&thread, NULL, change_cpuset, &changer) == 0);
+    require(pthread_create(&thread, NULL, keep_changing_cpuset, (void *)&enough) == 0);
     for (int call = 0; call < CALLS; call++) {
         struct bulk bulk = bulk_interleaved(pages, MANY);
         for (size_t entry = 0; entry < MANY; entry++)
@@ -317,7 +308,7 @@ START_TEST(a_cpuset_that_changes_meanwhile_gives_a_result_or_an_error)
         expect((returned >= 0 && returned <= MANY) || (returned == -1 && (errno == EACCES || errno == ENOMEM)),
                "call %d: returned %ld, errno %d (%s)", call, returned, errno, strerror(errno));
     }
-    changer.enough = true;
+    enough = true;
     require(pthread_join(thread, NULL) == 0);
     leave_cpuset();
 

@@ -20,7 +20,11 @@
 #define CGROUPS "/sys/fs/cgroup"
 #define CGROUP_PREFIX "numars-test-"
 
-enum { NOBODY = 65534, MOST_NODES = 64 };
+#define NODES_FOLDER "/sys/devices/system/node"
+#define CPUS "/sys/devices/system/cpu"
+#define MEMORY "/sys/devices/system/memory"
+
+enum { NOBODY = 65534, MOST_NODES = 64, MOST_CPUS = 64 };
 
 static long huge_pages_before[MOST_NODES];
 static char own_cpuset[128];
@@ -142,15 +146,19 @@ static bool write_text(const char *path, const char *text)
     return written;
 }
 
-void enter_cpuset(const char *memory_nodes)
+void change_cpuset(const char *file, const char *value)
 {
     char path[sizeof own_cpuset + 32];
+    snprintf(path, sizeof path, "%s/%s", own_cpuset, file);
+    require(write_text(path, value));
+}
+
+void enter_cpuset(const char *memory_nodes)
+{
     snprintf(own_cpuset, sizeof own_cpuset, CGROUPS "/" CGROUP_PREFIX "%ld", (long)getpid());
     require(mkdir(own_cpuset, 0755) == 0);
-    snprintf(path, sizeof path, "%s/cpuset.mems", own_cpuset);
-    require(write_text(path, memory_nodes));
-    snprintf(path, sizeof path, "%s/cgroup.procs", own_cpuset);
-    require(write_text(path, "0"));
+    change_cpuset("cpuset.mems", memory_nodes);
+    change_cpuset("cgroup.procs", "0");
 }
 
 void leave_cpuset(void)
@@ -176,6 +184,83 @@ static void remove_left_cpusets(void)
         if (strncmp(entry->d_name, CGROUP_PREFIX, strlen(CGROUP_PREFIX)) == 0)
             remove_cpuset(dirfd(groups), entry->d_name);
     closedir(groups);
+}
+
+static bool texts_are_equal(const char *path, const char *other_path)
+{
+    char texts[2][128] = { "", "" };
+    const char *const paths[2] = { path, other_path };
+    for (int i = 0; i < 2; i++) {
+        const int file = open(paths[i], O_RDONLY | O_CLOEXEC);
+        require(file >= 0 && read(file, texts[i], sizeof texts[i] - 1) >= 0);
+        close(file);
+    }
+    return strcmp(texts[0], texts[1]) == 0;
+}
+
+/* Before Linux 6.10 the cpusets hear of a change a moment later. */
+static void wait_for_cpusets(void)
+{
+    const struct timespec moment = { .tv_nsec = 10 * 1000 * 1000 };
+    for (int attempt = 0; attempt < 500; attempt++) {
+        if (texts_are_equal(CGROUPS "/cpuset.cpus.effective", CPUS "/online")
+            && texts_are_equal(CGROUPS "/cpuset.mems.effective", NODES_FOLDER "/has_memory"))
+            return;
+        nanosleep(&moment, NULL);
+    }
+    expect(false, "the cpusets do not follow");
+}
+
+void put_cpu_online(int cpu, bool online)
+{
+    char path[128];
+    snprintf(path, sizeof path, CPUS "/cpu%d/online", cpu);
+    require(write_text(path, online ? "1" : "0"));
+    wait_for_cpusets();
+}
+
+/* Changes those that are not as wanted already, which the kernel would refuse. */
+static int put_block_online(const char *block, bool online)
+{
+    char path[320], state[16] = "";
+    snprintf(path, sizeof path, MEMORY "/%s/state", block);
+    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return 0;
+    const bool is_online = read(file, state, sizeof state - 1) > 0 && strncmp(state, "online", 6) == 0;
+    close(file);
+    return is_online != online && write_text(path, online ? "online_movable" : "offline");
+}
+
+int put_memory_online(int node, int most_blocks, bool online)
+{
+    char path[128];
+    int changed = 0;
+    snprintf(path, sizeof path, NODES_FOLDER "/node%d", node);
+    DIR *folder = opendir(path);
+    require(folder != NULL);
+    for (const struct dirent *entry; changed < most_blocks && (entry = readdir(folder)) != NULL;)
+        if (strncmp(entry->d_name, "memory", strlen("memory")) == 0)
+            changed += put_block_online(entry->d_name, online);
+    closedir(folder);
+    wait_for_cpusets();
+    return changed;
+}
+
+void put_all_online(void)
+{
+    char path[128];
+    for (int cpu = 0; cpu < MOST_CPUS; cpu++) {
+        snprintf(path, sizeof path, CPUS "/cpu%d/online", cpu);
+        /* There is none of a CPU that cannot go, or is not there. */
+        write_text(path, "1");
+    }
+    DIR *folder = opendir(MEMORY);
+    if (folder == NULL)
+        return;
+    for (const struct dirent *entry; (entry = readdir(folder)) != NULL;)
+        put_block_online(entry->d_name, true);
+    closedir(folder);
 }
 
 static void huge_pages_path(char path[static 128], int node)

@@ -35,6 +35,19 @@ pid_t pid_of_nobody_at_all(void);
 void enter_cpuset(const char *memory_nodes);
 void leave_cpuset(void);
 
+/* Writes to a file of that cpuset, for example "cpuset.mems". */
+void change_cpuset(const char *file, const char *value);
+
+/* Takes a CPU offline, and back. */
+void put_cpu_online(int cpu, bool online);
+
+/* Takes up to so many blocks of a node's memory offline, or back: how many could be changed. */
+enum { ALL_BLOCKS = 1000 };
+int put_memory_online(int node, int most_blocks, bool online);
+
+/* For the end of main: all CPUs and memory that a failed test may have left offline. */
+void put_all_online(void);
+
 /* Sets how many huge pages of 2 MiB the kernel keeps on a node; it may get fewer. Returns how many it has now,
  * -1 if it has nothing of the kind. */
 long keep_huge_pages(int node, long count);

@@ -243,7 +243,8 @@ impl Guest<'_> {
             .arg("-kernel")
             .arg(&machine.kernel)
             .args(["-initrd", "initramfs", "-append"])
-            .arg("console=ttyS0 quiet panic=-1 oops=panic printk.devkmsg=on")
+            // Memory that can be pulled out takes nothing that cannot be moved out of it.
+            .arg("console=ttyS0 quiet panic=-1 oops=panic printk.devkmsg=on memhp_default_state=online_movable")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::create(work.join("qemu.log"))?);

@@ -4,6 +4,8 @@
 pub struct Node {
     pub cpus: u32,
     pub memory: u32,
+    /// Whether all of its memory can be taken offline: then it is a module that can be pulled out.
+    pub removable: bool,
 }
 
 pub struct Shape {
@@ -15,7 +17,11 @@ pub struct Shape {
 }
 
 const fn node(cpus: u32, memory: u32) -> Node {
-    Node { cpus, memory }
+    Node { cpus, memory, removable: false }
+}
+
+const fn removable_memory(memory: u32) -> Node {
+    Node { cpus: 0, memory, removable: true }
 }
 
 /// The shape used where none is named.
@@ -66,6 +72,12 @@ pub const SHAPES: &[Shape] = &[
         nodes: &[node(1, 512), node(1, 512), node(1, 512), node(1, 0)],
         distances: &[],
     },
+    Shape {
+        name: "removable-memory",
+        about: "two nodes with CPUs and a third of memory that can be taken away",
+        nodes: &[node(2, 512), node(2, 512), removable_memory(512)],
+        distances: &[],
+    },
 ];
 
 pub fn find(name: &str) -> Option<&'static Shape> {
@@ -79,10 +91,17 @@ impl Shape {
             0 => 0,
             usual => memory.unwrap_or(usual),
         };
-        let total: u32 = self.nodes.iter().map(size).sum();
+        let sum =
+            |removable: bool| -> u32 { self.nodes.iter().filter(|node| node.removable == removable).map(size).sum() };
+        let (fixed, removable) = (sum(false), sum(true));
+        let mut amount = format!("{fixed}M");
+        if removable > 0 {
+            amount += &format!(",slots={},maxmem={}M", self.nodes.len(), fixed + removable);
+        }
         let cpus: u32 = self.nodes.iter().map(|node| node.cpus).sum();
-        let mut args = vec!["-m".into(), format!("{total}M"), "-smp".into(), format!("{cpus},sockets={cpus}")];
+        let mut args = vec!["-m".into(), amount, "-smp".into(), format!("{cpus},sockets={cpus}")];
         let mut next_cpu = 0;
+        let mut modules = Vec::new();
         for (id, node) in self.nodes.iter().enumerate() {
             let mut numa = format!("node,nodeid={id}");
             if node.cpus > 0 {
@@ -92,10 +111,15 @@ impl Shape {
             if node.memory > 0 {
                 let object = format!("memory-backend-ram,id=m{id},size={}M", size(node));
                 args.extend(["-object".into(), object]);
-                numa += &format!(",memdev=m{id}");
+                if node.removable {
+                    modules.extend(["-device".into(), format!("pc-dimm,memdev=m{id},node={id}")]);
+                } else {
+                    numa += &format!(",memdev=m{id}");
+                }
             }
             args.extend(["-numa".into(), numa]);
         }
+        args.extend(modules);
         for (src, row) in self.distances.iter().enumerate() {
             for (dst, val) in row.iter().enumerate() {
                 let dist = format!("dist,src={src},dst={dst},val={val}");
@@ -132,6 +156,13 @@ mod tests {
         let args = args("node-without-memory", None);
         assert!(args.ends_with("-numa node,nodeid=3,cpus=3-3"));
         assert!(args.starts_with("-m 1536M"));
+    }
+
+    #[test]
+    fn removable_memory_is_a_module_beside_the_fixed_memory() {
+        let args = args("removable-memory", None);
+        assert!(args.starts_with("-m 1024M,slots=3,maxmem=1536M "));
+        assert!(args.ends_with("-numa node,nodeid=2 -device pc-dimm,memdev=m2,node=2"));
     }
 
     #[test]

@@ -1,0 +1,302 @@
+/* CPUs go offline and come back, and the cpuset shrinks and grows, while the program runs: what each call then says. */
+#include <fcntl.h>
+#include <numa.h>
+#include <numaif.h>
+#include <numars.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "pages.h"
+#include "surroundings.h"
+
+/* One CPU for each node, of the same number. */
+enum { LAST = 3 };
+
+/* The members of a set of nodes or CPUs below 64, and the set is given back. */
+static unsigned long members(struct bitmask *set)
+{
+    unsigned long found = 0;
+    for (unsigned int bit = 0; bit < 64; bit++)
+        found |= (unsigned long)numa_bitmask_isbitset(set, bit) << bit;
+    numa_bitmask_free(set);
+    return found;
+}
+
+static unsigned long cpus_of(int node)
+{
+    struct bitmask *cpus = numa_allocate_cpumask();
+    assert_returns(numa_node_to_cpus(node, cpus), 0);
+    return members(cpus);
+}
+
+/* What `call` says to standard error, in a process of its own, which must end well. */
+static char output[1024];
+#define assert_says(call, text)                                         \
+    do {                                                                \
+        ck_assert_int_eq(run_apart((call), output, sizeof output), 0);  \
+        ck_assert_str_eq(output, (text));                               \
+    } while (0)
+
+/* CPUs. */
+
+START_TEST(a_cpu_that_goes_and_comes_is_seen_after_an_update)
+{
+    ck_assert_int_eq(numa_node_of_cpu(LAST), LAST);
+    ck_assert_uint_eq(cpus_of(LAST), mask(LAST));
+    put_cpu_online(LAST, false);
+    /* Kept, as numa(3) says, until an update. */
+    ck_assert_int_eq(numa_node_of_cpu(LAST), LAST);
+    ck_assert_uint_eq(cpus_of(LAST), mask(LAST));
+    numa_node_to_cpu_update();
+    assert_fails(numa_node_of_cpu(LAST), EINVAL);
+    ck_assert_uint_eq(cpus_of(LAST), 0);
+    for (int other = 0; other < LAST; other++) {
+        assert_returns(numa_node_of_cpu(other), other);
+        ck_assert_uint_eq(cpus_of(other), mask(other));
+    }
+    put_cpu_online(LAST, true);
+    assert_fails(numa_node_of_cpu(LAST), EINVAL);
+    numa_node_to_cpu_update();
+    assert_returns(numa_node_of_cpu(LAST), LAST);
+    ck_assert_uint_eq(cpus_of(LAST), mask(LAST));
+}
+END_TEST
+
+static void run_on_last_node_and_the_first(void)
+{
+    require(numa_run_on_node_mask(numa_parse_nodestring("0,3")) == 0);
+    require(members(numa_get_run_node_mask()) == mask(0));
+}
+
+START_TEST(on_a_node_whose_cpus_are_offline_nothing_runs_but_its_memory_is_there)
+{
+    for (int update = 0; update < 2; update++) {
+        put_cpu_online(LAST, false);
+        if (update)
+            numa_node_to_cpu_update();
+        assert_fails(numa_run_on_node(LAST), EINVAL);
+        ck_assert_uint_eq(members(numa_get_run_node_mask()), mask(0) | mask(1) | mask(2));
+        assert_says(run_on_last_node_and_the_first, "");
+        struct bitmask *last = numa_bitmask_setbit(numa_allocate_nodemask(), LAST);
+        assert_fails(numars_bind(last), EINVAL);
+        numa_bitmask_free(last);
+        ck_assert_int_eq(numa_num_configured_cpus(), 4);
+        ck_assert_int_eq(numa_num_configured_nodes(), 4);
+        ck_assert_int_eq(numa_max_node(), LAST);
+        ck_assert_int_gt(numa_node_size64(LAST, NULL), 0);
+        char *page = pages_on_node(1, 0);
+        void *pages[] = { page };
+        int target = LAST, status = NOT_WRITTEN;
+        assert_returns(numa_move_pages(0, 1, pages, &target, &status, MPOL_MF_MOVE), 0);
+        ck_assert_int_eq(status, LAST);
+        put_cpu_online(LAST, true);
+    }
+    numa_node_to_cpu_update();
+    assert_returns(numa_run_on_node(LAST), 0);
+    ck_assert_uint_eq(members(numa_get_run_node_mask()), mask(LAST));
+}
+END_TEST
+
+/* Something else in place of the list of the last node's CPUs, for this process. */
+static const char LIST_OF_LAST[] = "/sys/devices/system/node/node3/cpulist";
+
+static void put_in_place_of_list(const char *path)
+{
+    require(mount(path, LIST_OF_LAST, NULL, MS_BIND, NULL) == 0);
+}
+
+static void *ask_for_last_cpu(void *answer)
+{
+    *(int *)answer = numa_node_of_cpu(LAST);
+    return NULL;
+}
+
+/* A thread reads the list while the CPU is online, and is held up; the CPU goes, and the update is before or after the end of the
+ * thread's work. */
+static void assert_update_is_not_lost(bool ask_before_the_thread_is_done)
+{
+    char folder[] = "/tmp/numars-test-XXXXXX", pipe[64], empty[64];
+    int answer = NOT_WRITTEN;
+    pthread_t thread;
+    require(unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+    require(mkdtemp(folder) != NULL);
+    snprintf(pipe, sizeof pipe, "%s/pipe", folder);
+    snprintf(empty, sizeof empty, "%s/empty", folder);
+    require(mkfifo(pipe, 0600) == 0);
+    require(close(open(empty, O_WRONLY | O_CREAT, 0600)) == 0);
+
+    put_in_place_of_list(pipe);
+    require(pthread_create(&thread, NULL, ask_for_last_cpu, &answer) == 0);
+    /* Opens when the thread does. Its number is not complete before the line ends, or the file. */
+    const int writer = open(LIST_OF_LAST, O_WRONLY);
+    require(writer >= 0 && write(writer, "3", 1) == 1);
+
+    require(umount2(LIST_OF_LAST, MNT_DETACH) == 0);
+    put_in_place_of_list(empty);
+    numa_node_to_cpu_update();
+    if (ask_before_the_thread_is_done)
+        assert_fails(numa_node_of_cpu(LAST), EINVAL);
+    require(close(writer) == 0);
+    require(pthread_join(thread, NULL) == 0);
+    /* It began before the CPU went. */
+    ck_assert_int_eq(answer, LAST);
+    assert_fails(numa_node_of_cpu(LAST), EINVAL);
+    ck_assert_uint_eq(cpus_of(LAST), 0);
+    assert_returns(numa_node_of_cpu(0), 0);
+
+    require(unlink(pipe) == 0 && unlink(empty) == 0 && rmdir(folder) == 0);
+}
+
+START_TEST(an_update_is_not_lost_to_a_thread_that_asks_meanwhile)
+{
+    assert_update_is_not_lost(false);
+}
+END_TEST
+
+START_TEST(what_an_update_found_is_not_overwritten_by_a_thread_that_read_before)
+{
+    assert_update_is_not_lost(true);
+}
+END_TEST
+
+static void *ask_and_update(void *argument)
+{
+    const volatile bool *enough = argument;
+    while (!*enough) {
+        numa_node_to_cpu_update();
+        for (int cpu = 0; cpu < LAST; cpu++)
+            expect(numa_node_of_cpu(cpu) == cpu, "CPU %d is on node %d", cpu, numa_node_of_cpu(cpu));
+        ck_assert_uint_eq(cpus_of(1), mask(1));
+        ck_assert_uint_eq(cpus_of(LAST) & ~mask(LAST), 0);
+    }
+    return NULL;
+}
+
+START_TEST(threads_that_ask_while_a_cpu_goes_and_comes_see_the_others_unchanged)
+{
+    enum { THREADS = 4, TIMES = 6 };
+    volatile bool enough = false;
+    pthread_t threads[THREADS];
+    for (int thread = 0; thread < THREADS; thread++)
+        require(pthread_create(&threads[thread], NULL, ask_and_update, (void *)&enough) == 0);
+    for (int time = 0; time < TIMES; time++) {
+        put_cpu_online(LAST, time % 2 != 0);
+        numa_node_to_cpu_update();
+        ck_assert_int_eq(numa_node_of_cpu(LAST), time % 2 != 0 ? LAST : -1);
+    }
+    enough = true;
+    for (int thread = 0; thread < THREADS; thread++)
+        require(pthread_join(threads[thread], NULL) == 0);
+}
+END_TEST
+
+/* Cpusets. */
+
+static void use_last_node(void)
+{
+    numa_set_preferred(LAST);
+    char *memory = numa_alloc_onnode(page_size(), LAST);
+    require(memory != NULL);
+    memory[0] = 1;
+    require(node_of(memory) != LAST);
+    numa_free(memory, page_size());
+}
+
+START_TEST(memory_nodes_that_the_cpuset_takes_away_and_gives_back_are_seen_at_once)
+{
+    enter_cpuset("0-3");
+    char *page = pages_on_node(1, 0);
+    void *pages[] = { page };
+    int status = NOT_WRITTEN;
+    const int target = LAST;
+    struct bitmask *last = numa_bitmask_setbit(numa_allocate_nodemask(), LAST);
+    for (int time = 0; time < 3; time++) {
+        change_cpuset("cpuset.mems", "0-1");
+        ck_assert_uint_eq(members(numa_get_mems_allowed()), mask(0) | mask(1));
+        assert_fails(numars_set_membind(last), EINVAL);
+        assert_fails(numars_tonode_memory(page, page_size(), LAST), EINVAL);
+        assert_fails(numa_move_pages(0, 1, pages, &target, &status, MPOL_MF_MOVE), EACCES);
+        assert_fails(numars_move_range(0, page, page_size(), LAST, NULL, NULL), EACCES);
+        assert_says(use_last_node, "set_mempolicy: Invalid argument\nmbind: Invalid argument\n");
+        /* What the program could use when it was started, and what the machine has. */
+        ck_assert_int_eq(numa_num_task_nodes(), 4);
+        ck_assert_int_eq(numa_num_configured_nodes(), 4);
+        ck_assert_int_gt(numa_node_size64(LAST, NULL), 0);
+
+        change_cpuset("cpuset.mems", "0-3");
+        ck_assert_uint_eq(members(numa_get_mems_allowed()), 0xf);
+        assert_returns(numars_set_membind(last), 0);
+        ck_assert_uint_eq(members(numa_get_membind()), mask(LAST));
+        assert_returns(numars_set_localalloc(), 0);
+        assert_returns(numa_move_pages(0, 1, pages, &target, &status, MPOL_MF_MOVE), 0);
+        ck_assert_int_eq(status, LAST);
+        assert_returns(numars_move_range(0, page, page_size(), 0, NULL, NULL), 0);
+    }
+    leave_cpuset();
+}
+END_TEST
+
+static void spread_memory(void)
+{
+    char *memory = numa_alloc_interleaved(8 * page_size());
+    require(memory != NULL);
+    memset(memory, 1, 8 * page_size());
+    ck_assert_uint_eq(count_on_node(memory, 8, 2) + count_on_node(memory, 8, LAST), 8);
+    ck_assert_uint_eq(count_on_node(memory, 8, 2), 4);
+}
+
+START_TEST(memory_is_spread_over_those_nodes_that_the_cpuset_has_left)
+{
+    enter_cpuset("0-3");
+    change_cpuset("cpuset.mems", "2-3");
+    assert_says(spread_memory, "");
+    leave_cpuset();
+}
+END_TEST
+
+START_TEST(cpus_that_the_cpuset_takes_away_and_gives_back_are_seen_at_once)
+{
+    enter_cpuset("0-3");
+    for (int time = 0; time < 3; time++) {
+        change_cpuset("cpuset.cpus", "0-1");
+        ck_assert_uint_eq(members(numa_get_run_node_mask()), mask(0) | mask(1));
+        assert_fails(numa_run_on_node(LAST), EINVAL);
+        assert_returns(numa_run_on_node(1), 0);
+        ck_assert_uint_eq(members(numa_get_run_node_mask()), mask(1));
+        assert_returns(numa_run_on_node(-1), 0);
+        ck_assert_uint_eq(members(numa_get_run_node_mask()), mask(0) | mask(1));
+        /* These tell of the machine, and of the program's start. */
+        ck_assert_uint_eq(cpus_of(LAST), mask(LAST));
+        ck_assert_int_eq(numa_node_of_cpu(LAST), LAST);
+        ck_assert_int_eq(numa_num_task_cpus(), 4);
+
+        change_cpuset("cpuset.cpus", "0-3");
+        assert_returns(numa_run_on_node(LAST), 0);
+        assert_returns(numa_run_on_node(-1), 0);
+        ck_assert_uint_eq(members(numa_get_run_node_mask()), 0xf);
+    }
+    leave_cpuset();
+}
+END_TEST
+
+int main(void)
+{
+    const int result = run_tests("cpus_and_cpusets_change", (const TTest *[]){
+        a_cpu_that_goes_and_comes_is_seen_after_an_update,
+        on_a_node_whose_cpus_are_offline_nothing_runs_but_its_memory_is_there,
+        an_update_is_not_lost_to_a_thread_that_asks_meanwhile,
+        what_an_update_found_is_not_overwritten_by_a_thread_that_read_before,
+        threads_that_ask_while_a_cpu_goes_and_comes_see_the_others_unchanged,
+        memory_nodes_that_the_cpuset_takes_away_and_gives_back_are_seen_at_once,
+        memory_is_spread_over_those_nodes_that_the_cpuset_has_left,
+        cpus_that_the_cpuset_takes_away_and_gives_back_are_seen_at_once,
+        NULL });
+    put_all_online();
+    return result;
+}
