@@ -20,6 +20,8 @@ LIBNUMA_VERSION := 2.0.19
 SOVERSION := 1.0.0
 
 BUILD := target/c
+# What to compile for, by cargo's name; the machine itself if it is empty.
+TARGET ?=
 LIBRARIES := $(BUILD)/libnumars.so.$(SOVERSION) $(BUILD)/libnuma.so.$(SOVERSION) $(BUILD)/libnumars.a
 PKGCONFIG := $(BUILD)/numars.pc $(BUILD)/numa.pc
 HEADERS := $(wildcard include/*.h)
@@ -52,9 +54,9 @@ WEAK := get_mempolicy mbind migrate_pages move_pages set_mempolicy set_mempolicy
 .PHONY: cargo
 cargo:
 	$(CARGO) rustc --quiet --locked --release --lib --crate-type staticlib --no-default-features --features capi \
-		--target-dir $(BUILD)/cargo
+		--target-dir $(BUILD)/cargo $(addprefix --target ,$(TARGET))
 $(BUILD)/rust.a: cargo
-	@cmp -s $(BUILD)/cargo/release/libnumars.a $@ || cp $(BUILD)/cargo/release/libnumars.a $@
+	@cmp -s $(BUILD)/cargo/$(TARGET)/release/libnumars.a $@ || cp $(BUILD)/cargo/$(TARGET)/release/libnumars.a $@
 
 # Everything that is needed, in one object.
 $(BUILD)/all.o: $(BUILD)/rust.a libnumars.map Makefile
@@ -173,13 +175,15 @@ demo: ## move pages between nodes and draw where they are
 test: ## run every check: N passed, N failed (VM=no: without the guest)
 	@tests/run.sh
 
-test-long: ## the same, all of it on every kernel, and on the newest too
-	@KERNELS="$(KERNELS) newest" SKIP= tests/run.sh
+test-long: ## the same, all of it and longer on every kernel, and on the newest too
+	@KERNELS="$(KERNELS) newest" SKIP= TEST_SECONDS=60 CK_TIMEOUT_MULTIPLIER=3 tests/run.sh
 
 # Each C file in tests-c/FOLDER is a program; the folder says where it runs: tests-c/README.md.
 C_TESTS := $(patsubst tests-c/%.c,target/tests-c/%,$(filter-out tests-c/support/%,$(wildcard tests-c/*/*.c)))
 C_TEST_SUPPORT := $(wildcard tests-c/support/*.c)
 C_TEST_FLAGS := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Werror -O1 -g
+# A thread that is cancelled needs libgcc_s, which libc loads by itself; the guest has what its programs are linked with.
+C_TEST_LIBRARIES := -Wl,--push-state,--no-as-needed -lgcc_s -Wl,--pop-state
 
 c-tests: stage
 	@$(MAKE) --no-print-directory $(C_TESTS)
@@ -187,7 +191,7 @@ c-tests: stage
 target/tests-c/%: tests-c/%.c $(C_TEST_SUPPORT) $(wildcard tests-c/support/*.h) $(BUILD)/libnumars.so.$(SOVERSION)
 	@mkdir -p $(@D)
 	@$(STAGED); export PKG_CONFIG_PATH; $(CC) $(C_TEST_FLAGS) -Itests-c/support -o $@ $< $(C_TEST_SUPPORT) \
-		$$($(PKG_CONFIG) --cflags --libs numars check)
+		$$($(PKG_CONFIG) --cflags --libs numars check) $(C_TEST_LIBRARIES)
 
 host-test: c-tests vm ## run the C tests that need no nodes on this machine
 	@$(STAGED) $(VM) test --host target/tests-c
@@ -195,7 +199,28 @@ host-test: c-tests vm ## run the C tests that need no nodes on this machine
 # Two guests at a time: most tests keep one processor busy. What takes minutes runs on one kernel; in `make test-long` on all.
 SKIP ?= $(addprefix 6.1:four-nodes/,mover_against_kernel numa_move_pages_meanwhile numars_move_pages)
 vm-test: c-tests vm ## run the C tests in the guest (KERNELS)
-	@$(STAGED) $(VM) test --jobs 2 --timeout 300 $(addprefix --skip ,$(SKIP)) $(addprefix --kernel ,$(KERNELS)) target/tests-c
+	@$(STAGED) $(VM) test --jobs 2 --timeout 300 $(addprefix --skip ,$(SKIP)) $(addprefix --kernel ,$(KERNELS)) \
+		$(foreach name,TEST_SECONDS CK_TIMEOUT_MULTIPLIER,$(addprefix --env $(name)=,$($(name)))) target/tests-c
+
+# --- races -----------------------------------------------------------------------------------------------------------
+#
+# ThreadSanitizer knows atomics, which helgrind takes for races. The stable compiler has it behind a lock that the bootstrap
+# variable opens; what core itself has is not watched, but what is inlined from there is.
+
+.PHONY: races
+
+# Copies of memory are libc's, which is watched as well: its runtime lacks the functions that newer compilers call instead.
+RACE_FLAGS := -Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer -Cllvm-args=-tsan-instrument-memintrinsics=0
+RACES := target/races
+RACE_TEST := tests-c/any/many_threads.c
+RUST_HOST = $(shell rustc --version --verbose | sed -n 's/^host: //p')
+
+races: stage ## 64 threads that call everything, under ThreadSanitizer (TEST_SECONDS)
+	@RUSTC_BOOTSTRAP=1 RUSTFLAGS="$(RACE_FLAGS)" $(MAKE) --no-print-directory \
+		BUILD=$(RACES) TARGET=$(RUST_HOST) CFLAGS=-fsanitize=thread $(RACES)/libnumars.so.$(SOVERSION)
+	@$(STAGED); export PKG_CONFIG_PATH; $(CC) $(C_TEST_FLAGS) -fsanitize=thread -Itests-c/support -o $(RACES)/many_threads \
+		$(RACE_TEST) $(C_TEST_SUPPORT) $(RACES)/libnumars.so.1 $$($(PKG_CONFIG) --cflags numars) $$($(PKG_CONFIG) --libs check)
+	LD_LIBRARY_PATH=$(RACES) TSAN_OPTIONS=suppressions=tests/races.supp $(RACES)/many_threads
 
 # --- benchmarks ------------------------------------------------------------------------------------------------------
 

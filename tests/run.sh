@@ -1,7 +1,8 @@
 #!/bin/sh
 # Runs every check and counts: what `make test` does. The last line is `N passed, N failed`.
 #
-# VM=no leaves out what needs the guest. KERNELS names the kernels that the guest runs.
+# VM=no leaves out what needs the guest. KERNELS names the kernels that the guest runs. TEST_SECONDS says how long threads that call
+# everything go on; with it, they do so under ThreadSanitizer too.
 set -u
 cd "$(dirname "$0")/.."
 
@@ -83,6 +84,7 @@ rust_tests "the benchmark's unit tests" --package numars-bench
 rust_tests "headers, symbols, linking" --package numars-tests
 check "the C tests compile" make --no-print-directory c-tests
 suite "C tests on this machine" make --no-print-directory host-test
+[ -z "${TEST_SECONDS:-}" ] || check "no data race" make --no-print-directory races
 if [ "${VM:-}" = no ]; then
     echo "VM=no: the tests of pages moving between nodes did not run."
 else

@@ -4,6 +4,7 @@ use super::bitmask::{bitmask, read};
 use crate::bits::Bits;
 use crate::mover::plan::NO_TARGET;
 use crate::mover::{self, Figures, Manner, Mover, Process, Request};
+use crate::os::threads::not_cancelled;
 use crate::os::user_memory::Trust;
 use crate::os::{errno, memory};
 use crate::topology::{self, MOST_NODES};
@@ -143,7 +144,7 @@ unsafe fn move_with(
         });
         let mut mover =
             Mover::new(Process(pid), manner, tell.as_mut().map(|tell| tell as &mut dyn FnMut(&Figures) -> bool));
-        let done = work(&mut mover);
+        let done = not_cancelled(|| work(&mut mover));
         figures = mover.figures;
         done?;
         if mover.error == 0 { Ok(mover.left) } else { Err(mover.error) }

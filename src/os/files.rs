@@ -7,13 +7,14 @@ use core::mem::MaybeUninit;
 /// Small enough for a thread or signal handler with a 16 KiB stack, large enough to read /proc/self/status at once.
 const CHUNK: usize = 2048;
 
-/// An open file. Its calls leave errno untouched.
+/// An open file. Its calls leave errno untouched, and by way of syscall(2) a thread that is cancelled does not end in them, which
+/// would keep the file open.
 pub struct File(c_int);
 
 impl Drop for File {
     fn drop(&mut self) {
         // SAFETY: the descriptor was opened by `open` and is closed once.
-        untouched(|| unsafe { libc::close(self.0) });
+        untouched(|| unsafe { libc::syscall(libc::SYS_close, self.0) });
     }
 }
 
@@ -25,8 +26,10 @@ impl File {
 
     fn open_c(path: &CStr) -> Option<File> {
         // SAFETY: `path` is a NUL-terminated string.
-        let descriptor = untouched(|| unsafe { libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) });
-        (descriptor >= 0).then_some(File(descriptor))
+        let descriptor = untouched(|| unsafe {
+            libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC)
+        });
+        c_int::try_from(descriptor).ok().filter(|&descriptor| descriptor >= 0).map(File)
     }
 
     /// Reads what comes next: so many bytes, 0 at the end and where it cannot be read.
@@ -38,7 +41,7 @@ impl File {
         untouched(|| {
             loop {
                 // SAFETY: `to` is writable for its length.
-                let got = unsafe { libc::read(self.0, to.as_mut_ptr().cast(), to.len()) };
+                let got = unsafe { libc::syscall(libc::SYS_read, self.0, to.as_mut_ptr(), to.len()) };
                 if got >= 0 || super::errno::get() != libc::EINTR {
                     return usize::try_from(got).ok();
                 }

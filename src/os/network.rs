@@ -34,10 +34,17 @@ fn getaddrinfo() -> Option<GetAddrInfo> {
 
 /// Tries `each` of the addresses of `host`, a family and what sockaddr(3type) has behind it, until one gives something.
 fn with_addresses<T>(host: &CStr, each: fn(c_int, &[u8]) -> Option<T>) -> Option<T> {
+    let resolve = getaddrinfo()?;
     let mut list = null_mut();
-    // SAFETY: the strings are NUL-terminated or NULL, and `list` is writable.
-    if unsafe { getaddrinfo()?(host.as_ptr(), null(), null(), &mut list) } != 0 {
-        return None;
+    // SAFETY: an addrinfo may be all zeros; the strings are NUL-terminated or NULL, and `list` is writable.
+    unsafe {
+        // An address needs no name server, and none of libc's locks, which the child of a threaded process may find taken.
+        let mut address: libc::addrinfo = core::mem::zeroed();
+        address.ai_flags = libc::AI_NUMERICHOST;
+        let mut found = |hints| resolve(host.as_ptr(), null(), hints, &mut list) == 0;
+        if !found(&raw const address) && !found(null()) {
+            return None;
+        }
     }
     let (mut found, mut entry) = (None, list);
     // SAFETY: the list ends with NULL, an address is as long as it says, and the list is freed behind its last use, once.

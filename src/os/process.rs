@@ -37,13 +37,23 @@ pub fn abort() -> ! {
     unsafe { libc::abort() }
 }
 
-/// perror(3): prints `prefix` and what errno means to standard error. Errno is left untouched.
+/// Prints `prefix`, with a colon, and what errno means to standard error, as perror(3) does; but that one allocates. Errno is left
+/// untouched.
 ///
 /// # Safety
 /// `prefix` is NULL or a string.
 pub unsafe fn print_errno(prefix: *const c_char) {
-    // SAFETY: as the caller promises.
-    super::errno::untouched(|| unsafe { libc::perror(prefix) });
+    let error = super::errno::get();
+    print_line(c"", |stream| {
+        // SAFETY: as the caller promises; the formats fit what follows them.
+        unsafe {
+            if !prefix.is_null() && *prefix != 0 {
+                libc::fprintf(stream, c"%s: ".as_ptr(), prefix);
+            }
+            super::errno::set(error);
+            libc::fprintf(stream, c"%m".as_ptr());
+        }
+    });
 }
 
 /// Prints `prefix`, a message and a line end to standard error, as one line also when other threads print. `message`

@@ -1,6 +1,6 @@
 //! Threads that help for a while.
 
-use core::ffi::c_void;
+use core::ffi::{c_int, c_void};
 use core::mem::MaybeUninit;
 use core::ptr::{null, null_mut};
 
@@ -18,6 +18,22 @@ extern "C" fn help(work: *mut c_void) -> *mut c_void {
     let work = unsafe { &*work.cast::<Work>() };
     (work.0)();
     null_mut()
+}
+
+/// Does `work`, in which the calling thread does not end if it is cancelled, but soon afterwards: helpers and the kernel look at its
+/// stack meanwhile.
+pub fn not_cancelled<T>(work: impl FnOnce() -> T) -> T {
+    unsafe extern "C" {
+        fn pthread_setcancelstate(state: c_int, before: *mut c_int) -> c_int;
+    }
+    const DISABLE: c_int = 1;
+    let mut before = 0;
+    // SAFETY: `before` is writable.
+    unsafe { pthread_setcancelstate(DISABLE, &mut before) };
+    let result = work();
+    // SAFETY: NULL is taken too, and this is what the state was.
+    unsafe { pthread_setcancelstate(before, null_mut()) };
+    result
 }
 
 /// Does `helper` on so many threads, while the calling thread does `own`; fewer threads where the system does not give more. They

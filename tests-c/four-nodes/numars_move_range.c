@@ -404,6 +404,59 @@ START_TEST(an_answer_other_than_zero_stops_the_move)
 }
 END_TEST
 
+enum { CANCELLED_PAGES = 20000, HELPED_BY = 4 };
+
+struct cancelled_move {
+    char *pages;
+    unsigned int heard;
+    long left;
+};
+
+static int cancel_while_moving(const struct numars_move_stats *so_far, void *argument)
+{
+    (void)so_far;
+    pthread_cancel(pthread_self());
+    /* Here a thread that has been cancelled ends, if it may. */
+    pthread_testcancel();
+    ((struct cancelled_move *)argument)->heard++;
+    return 0;
+}
+
+static void *move_and_be_cancelled(void *argument)
+{
+    struct cancelled_move *move = argument;
+    struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+    options.threads = HELPED_BY;
+    if (move->heard == 0) {
+        options.progress = cancel_while_moving;
+        options.progress_arg = move;
+    } else {
+        pthread_cancel(pthread_self());
+    }
+    move->left = numars_move_range(0, move->pages, CANCELLED_PAGES * page_size(), move->heard == 0 ? 1 : 2, &options, NULL);
+    pthread_testcancel();
+    return NULL;
+}
+
+START_TEST(a_thread_that_is_cancelled_while_others_help_it_ends_behind_the_call)
+{
+    struct cancelled_move move = { .pages = pages_on_node(CANCELLED_PAGES, 0) };
+    /* From what hears of it, and before. */
+    for (int node = 1; node <= 2; node++) {
+        pthread_t thread;
+        void *result;
+        move.left = -2;
+        require(pthread_create(&thread, NULL, move_and_be_cancelled, &move) == 0);
+        require(pthread_join(thread, &result) == 0);
+        ck_assert_ptr_eq(result, PTHREAD_CANCELED);
+        ck_assert_int_eq(move.left, 0);
+        ck_assert_uint_gt(move.heard, 0);
+        ck_assert_uint_eq(count_on_node(move.pages, MOST_PAGES, node), MOST_PAGES);
+    }
+    ck_assert(pages_keep_contents(move.pages, CANCELLED_PAGES));
+}
+END_TEST
+
 int main(void)
 {
     return run_tests("numars_move_range", (const TTest *[]){
@@ -428,6 +481,7 @@ int main(void)
         options_and_process_are_looked_at_and_nothing_moves,
         progress_is_heard_at_least_every_64_MiB,
         an_answer_other_than_zero_stops_the_move,
+        a_thread_that_is_cancelled_while_others_help_it_ends_behind_the_call,
         a_full_node_is_enomem_with_true_figures,
         NULL });
 }
