@@ -113,7 +113,9 @@ fn invert(named: BitsMut, end: usize) {
 
 /// Reads a number as strtol(3) does with base 0, and gives what follows it. One that is too large stays at the largest.
 fn number(text: &[u8]) -> Option<(i64, &[u8])> {
-    let text = text.trim_ascii_start();
+    // Not trim_ascii_start(), for which a vertical tab is no blank.
+    let blanks = text.iter().take_while(|byte| matches!(byte, b' ' | b'\t'..=b'\r')).count();
+    let text = text.get(blanks..)?;
     let (negative, text) = after(text, b'-');
     let text = if negative { text } else { after(text, b'+').1 };
     let (base, digits) = match text {
@@ -283,6 +285,7 @@ mod tests {
     #[test]
     fn numbers_are_written_as_in_c() {
         assert_eq!(named(" 5, 0x9,\t01,+ 0", &MAY), Ok(vec![0, 1, 5, 9]));
+        assert_eq!(named("\n1,\x0b2,\x0c5,\r9", &MAY), Ok(vec![1, 2, 5, 9]));
         assert_eq!(named("011", &MAY), Ok(vec![9]));
         assert_eq!(named("0x", &MAY), Err(Refusal::Trailing));
         assert_eq!(named("-0", &MAY), Ok(vec![0]));
