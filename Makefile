@@ -222,6 +222,38 @@ races: stage ## 64 threads that call everything, under ThreadSanitizer (TEST_SEC
 		$(RACE_TEST) $(C_TEST_SUPPORT) $(RACES)/libnumars.so.1 $$($(PKG_CONFIG) --cflags numars) $$($(PKG_CONFIG) --libs check)
 	LD_LIBRARY_PATH=$(RACES) TSAN_OPTIONS=suppressions=tests/races.supp $(RACES)/many_threads
 
+# --- fuzzing ---------------------------------------------------------------------------------------------------------
+#
+# libFuzzer with AddressSanitizer, whose switch is not stable: RUSTC_BOOTSTRAP=1 makes a stable rustc take it. The other flags
+# count which branches are reached, as cargo fuzz does. What is found beyond the seeds stays in target/fuzz.
+
+.PHONY: fuzz fuzz-build fuzz-seeds
+
+FUZZ_TARGETS ?= $(patsubst fuzz/fuzz_targets/%.rs,%,$(wildcard fuzz/fuzz_targets/*.rs))
+FUZZ_SECONDS ?= 1200
+FUZZ_PLATFORM = $(shell rustc -vV | sed -n 's/^host: //p')
+FUZZ_BUILD = target/fuzz/$(FUZZ_PLATFORM)/release
+FUZZ_FLAGS := --cfg fuzzing -Zsanitizer=address -Cdebug-assertions -Ccodegen-units=1 -Cpasses=sancov-module \
+	$(addprefix -Cllvm-args=-sanitizer-coverage-,level=4 inline-8bit-counters pc-table trace-compares)
+
+fuzz-build:
+	@tests/setup.sh test
+	RUSTC_BOOTSTRAP=1 RUSTFLAGS="$(FUZZ_FLAGS)" $(CARGO) build --quiet --locked --release --manifest-path fuzz/Cargo.toml \
+		--target-dir target/fuzz --target $(FUZZ_PLATFORM)
+
+fuzz: fuzz-build ## look for bad input, FUZZ_SECONDS (1200) for each of FUZZ_TARGETS
+	@for target in $(FUZZ_TARGETS); do \
+		echo "--- $$target" && mkdir -p target/fuzz/corpus/$$target target/fuzz/found && \
+		$(FUZZ_BUILD)/$$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 -max_len=4096 -print_final_stats=1 \
+			-artifact_prefix=target/fuzz/found/$$target- target/fuzz/corpus/$$target fuzz/seeds/$$target || exit 1; \
+	done
+
+# Only inputs that reach a branch which no other does: few enough to be read, and to be replayed by `make test`.
+fuzz-seeds: fuzz-build ## add to fuzz/seeds what `make fuzz` found and reaches more
+	@for target in $(FUZZ_TARGETS); do \
+		$(FUZZ_BUILD)/$$target -set_cover_merge=1 -use_counters=0 -use_cmp=0 fuzz/seeds/$$target target/fuzz/corpus/$$target || exit 1; \
+	done
+
 # --- benchmarks ------------------------------------------------------------------------------------------------------
 
 .PHONY: bench

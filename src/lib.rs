@@ -14,6 +14,8 @@
 pub mod abi;
 mod bits;
 mod flag;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod lists;
 mod migration;
 mod mover;

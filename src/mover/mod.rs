@@ -16,9 +16,6 @@ use core::sync::atomic::{AtomicI32, AtomicUsize, Ordering::Relaxed};
 use plan::{Fate, NO_TARGET, NODE_DENIED, TRIED, UNMOVABLE, UNWRITTEN, Window};
 pub use ranges::Range;
 
-/// Entries of a window at most: their scratch memory stays below 4 MiB.
-const MOST_ENTRIES: usize = 65_536;
-
 /// Entries of a window of a range at least: what the kernel says of the range needs room too.
 const FEWEST_ENTRIES: usize = 512;
 
@@ -69,6 +66,9 @@ pub type Progress<'a> = Option<&'a mut dyn FnMut(&Figures) -> bool>;
 
 /// What the mover asks of the kernel: errors are errnos. The tests have a kernel of their own.
 pub trait Kernel: Sync {
+    /// Entries of a window at most: their scratch memory stays below 4 MiB.
+    const MOST_ENTRIES: usize = 65_536;
+
     /// Where pages are: move_pages(2) without nodes.
     fn ask(&self, pages: &[usize], status: &mut [i32], flags: i32) -> Result<(), i32>;
     /// Moves pages to nodes: the answer of move_pages(2).
@@ -194,8 +194,8 @@ impl Window<'_> {
 }
 
 /// Scratch memory for at most so many entries; ENOMEM where there is none.
-fn scratch(entries: usize) -> Result<Scratch, i32> {
-    Scratch::new(entries.clamp(1, MOST_ENTRIES) * plan::BYTES_PER_ENTRY).ok_or(errno::ENOMEM)
+fn scratch<K: Kernel>(entries: usize) -> Result<Scratch, i32> {
+    Scratch::new(entries.clamp(1, K::MOST_ENTRIES) * plan::BYTES_PER_ENTRY).ok_or(errno::ENOMEM)
 }
 
 /// Entries of a request that the kernel is handed as it is first.
@@ -253,7 +253,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
     /// Moves the pages of a list. EPERM where its arrays may not be read in a way that a bad address does no harm to, ENOMEM where
     /// there is no scratch memory; other errors are in `error`.
     pub fn list(&mut self, request: Request) -> Result<(), i32> {
-        let mut scratch = scratch(request.count)?;
+        let mut scratch = scratch::<K>(request.count)?;
         let known = Nodes::new();
         let mut done = 0;
         while done < request.count {
@@ -271,7 +271,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
             window.cut(there);
             if there == 0 {
                 // The kernel finds out what is wrong with the arrays.
-                let count = rest.count.min(MOST_ENTRIES);
+                let count = rest.count.min(K::MOST_ENTRIES);
                 self.calls.fetch_add(1, Relaxed);
                 if let Err(error) = self.kernel.move_request(Request { count, ..rest }, self.manner.flags) {
                     self.fail(error);
@@ -298,7 +298,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
                 break;
             }
         }
-        if done > MOST_ENTRIES && request.nodes != 0 && request.tell && !self.stopped() {
+        if done > K::MOST_ENTRIES && request.nodes != 0 && request.tell && !self.stopped() {
             self.look_again(Request { count: done, ..request }, &mut scratch)?;
         }
         self.finish();
@@ -328,7 +328,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
 
     /// Moves the pages that are there of a range; `target_of` says where a page of each node goes, or [`NO_TARGET`].
     pub fn range(&mut self, start: usize, length: usize, target_of: &dyn Fn(i32) -> i32) -> Result<(), i32> {
-        let mut scratch = scratch((length >> self.page_bits).max(FEWEST_ENTRIES))?;
+        let mut scratch = scratch::<K>((length >> self.page_bits).max(FEWEST_ENTRIES))?;
         let mut range = self.kernel.range(start, length, self.page_bits).ok_or(errno::EINVAL)?;
         while !range.is_done() && !self.stopped() {
             let window = &mut Window::over(&mut scratch);
@@ -377,7 +377,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
 
     /// Tells of each page that is there of a range its node, and of how many base pages that is true.
     pub fn places(&mut self, start: usize, length: usize, each: &mut dyn FnMut(usize, usize)) -> Result<(), i32> {
-        let mut scratch = scratch((length >> self.page_bits).max(FEWEST_ENTRIES))?;
+        let mut scratch = scratch::<K>((length >> self.page_bits).max(FEWEST_ENTRIES))?;
         let mut range = self.kernel.range(start, length, self.page_bits).ok_or(errno::EINVAL)?;
         while !range.is_done() {
             let window = &mut Window::over(&mut scratch);
@@ -728,5 +728,9 @@ impl<K: Kernel> Attempt<'_, K> {
     }
 }
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
+#[cfg(any(test, fuzzing))]
+mod model;
 #[cfg(test)]
 mod tests;

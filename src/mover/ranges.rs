@@ -33,6 +33,12 @@ impl Range {
     /// All whole pages that touch `length` bytes from `start`, of a process (0: this one); none if they go beyond the end of all
     /// addresses.
     pub fn new(pid: i32, start: usize, length: usize, page_bits: u32) -> Option<Self> {
+        let file = |name: &[u8]| File::open(&of_process(pid, name));
+        Range::of(file(b"/pagemap"), file(b"/maps"), start, length, page_bits)
+    }
+
+    /// The same, of a process with these files in /proc.
+    pub fn of(pagemap: Option<File>, maps: Option<File>, start: usize, length: usize, page_bits: u32) -> Option<Self> {
         let page_size = 1 << page_bits;
         let next = start & !(page_size - 1);
         let end = start.checked_add(length)?.checked_add(page_size - 1)? & !(page_size - 1);
@@ -40,9 +46,9 @@ impl Range {
             next,
             end: if length == 0 { next } else { end },
             page_bits,
-            pagemap: File::open(&of_process(pid, b"/pagemap")),
+            pagemap,
             can_scan: true,
-            areas: Areas { file: File::open(&of_process(pid, b"/maps")), text: [0; 1024], length: 0, at: 0 },
+            areas: Areas { file: maps, text: [0; 1024], length: 0, at: 0 },
             area: (0, 0),
         })
     }

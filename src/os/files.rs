@@ -5,7 +5,7 @@ use core::ffi::{CStr, c_int};
 use core::mem::MaybeUninit;
 
 /// Small enough for a thread or signal handler with a 16 KiB stack, large enough to read /proc/self/status at once.
-const CHUNK: usize = 2048;
+pub const CHUNK: usize = 2048;
 
 /// An open file. Its calls leave errno untouched, and by way of syscall(2) a thread that is cancelled does not end in them, which
 /// would keep the file open.

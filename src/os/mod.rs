@@ -8,5 +8,7 @@ pub mod kernel;
 pub mod memory;
 pub mod network;
 pub mod process;
+#[cfg(any(test, fuzzing))]
+pub mod testing;
 pub mod threads;
 pub mod user_memory;

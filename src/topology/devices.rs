@@ -87,7 +87,7 @@ fn pci(address: &[u8]) -> Result<usize, Unknown> {
 }
 
 /// Reads `[segment:]bus:device[.function]` as lspci writes it, or `segment:bus:device:function` as numactl(8) does.
-fn pci_address(address: &[u8]) -> Option<[u32; 4]> {
+pub fn pci_address(address: &[u8]) -> Option<[u32; 4]> {
     let dot = position(b'.', address).unwrap_or(address.len());
     let function = match address.get(dot + 1..) {
         Some(digits) => Some(hexadecimal(digits)?),
@@ -117,22 +117,27 @@ fn above(folder: &mut Path, kind: Kind) -> Result<usize, Unknown> {
     folder.text(b"/");
     let mut unknown = Unknown::NoNode(kind);
     for _ in 0..LEVELS {
-        let (mut negative, mut number, mut node) = (false, Numbers::default(), None);
-        read_bytes(folder.clone().text(b"numa_node"), |byte| {
-            negative |= byte == b'-';
-            node = node.or(number.byte(byte));
-            byte != b'\n'
-        });
-        match node {
-            Some(node) if !negative => return Ok(node as usize),
+        match node_in(folder.clone().text(b"numa_node")) {
+            Some(Some(node)) => return Ok(node),
             // What it hangs on may be known better.
-            Some(_) => unknown = Unknown::Nowhere(kind),
+            Some(None) => unknown = Unknown::Nowhere(kind),
             None => {}
         }
         // An entry is a link into the tree of devices: `..` is the folder above where it leads.
         folder.text(b"../");
     }
     Err(unknown)
+}
+
+/// The node that a file numa_node tells: none where that is -1, and none at all if it tells nothing.
+pub(super) fn node_in(file: &Path) -> Option<Option<usize>> {
+    let (mut negative, mut number, mut node) = (false, Numbers::default(), None);
+    read_bytes(file, |byte| {
+        negative |= byte == b'-';
+        node = node.or(number.byte(byte));
+        byte != b'\n'
+    });
+    node.map(|node| (!negative).then_some(node as usize))
 }
 
 #[cfg(test)]

@@ -1,12 +1,15 @@
 //! What the kernel and the machine have: the nodes, their CPUs, distances and sizes, and what of it this task may use.
 
 mod devices;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod text;
 
-use crate::bits::{BitsMut, WORD_BITS, Word};
+use crate::bits::{Bits, BitsMut, WORD_BITS, Word};
 use crate::os::files::{self, Path};
 use crate::os::{errno, kernel};
 use core::cell::Cell;
+use core::ffi::CStr;
 use core::num::NonZeroUsize;
 use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 pub use devices::{Device, Kind, Unknown, device};
@@ -112,11 +115,11 @@ struct MemsAllowed {
 }
 
 /// Reads the fields Mems_allowed, of which only the length is of use here, and Mems_allowed_list.
-fn read_mems_allowed() -> MemsAllowed {
+fn read_mems_allowed(status: &CStr) -> MemsAllowed {
     let mut mask = Field::new(0, b"Mems_allowed:");
     let mut list = Field::new(0, b"Mems_allowed_list:");
     let (mut digits, nodes, mut ranges) = (0usize, Nodes::new(), List::default());
-    files::read_in_chunks(c"/proc/self/status", &mut |chunk| {
+    files::read_in_chunks(status, &mut |chunk| {
         mask.feed(chunk, |value| digits += value.iter().filter(|byte| byte.is_ascii_hexdigit()).count());
         list.feed(chunk, |value| value.iter().for_each(|&byte| add(ranges.byte(byte), nodes.bits())));
         !list.done()
@@ -124,6 +127,9 @@ fn read_mems_allowed() -> MemsAllowed {
     add(ranges.end(), nodes.bits());
     MemsAllowed { size: if mask.done() { digits * 4 } else { 0 }, nodes }
 }
+
+/// The file that tells of this task.
+const STATUS: &CStr = c"/proc/self/status";
 
 static POSSIBLE_NODES: OnceNonZeroUsize = OnceNonZeroUsize::new();
 
@@ -137,13 +143,13 @@ impl MemsAllowed {
 
 /// The size of the kernel's nodemask_t in bits: the length of the field Mems_allowed of /proc/self/status, as numa(3) says.
 pub fn possible_nodes() -> usize {
-    POSSIBLE_NODES.get_or_init(|| read_mems_allowed().possible_nodes()).get()
+    POSSIBLE_NODES.get_or_init(|| read_mems_allowed(STATUS).possible_nodes()).get()
 }
 
 /// The nodes that this task may allocate memory on, as /proc/self/status has them; the kernel's answer where it cannot be
 /// read. Learns [`possible_nodes`] on the way.
 pub fn task_nodes() -> Nodes {
-    let allowed = read_mems_allowed();
+    let allowed = read_mems_allowed(STATUS);
     POSSIBLE_NODES.get_or_init(|| allowed.possible_nodes());
     if allowed.nodes.bits().read().is_empty() { allowed_nodes().unwrap_or(allowed.nodes) } else { allowed.nodes }
 }
@@ -202,9 +208,14 @@ pub struct Memory {
 
 /// The memory of `node`; none if there is no such node.
 pub fn memory_of_node(node: usize) -> Option<Memory> {
+    read_memory(&node_file(node, b"meminfo"))
+}
+
+/// Reads the file meminfo of a node.
+fn read_memory(meminfo: &Path) -> Option<Memory> {
     let fields = [&b"MemTotal:"[..], b"MemFree:"];
     let mut readers = fields.map(|name| (Field::new(2, name), Numbers::default(), None));
-    let complete = files::read_in_chunks(node_file(node, b"meminfo").as_c_str(), &mut |chunk| {
+    let complete = files::read_in_chunks(meminfo.as_c_str(), &mut |chunk| {
         for (field, numbers, kibibytes) in &mut readers {
             field.feed(chunk, |value| {
                 *kibibytes = value.iter().fold(*kibibytes, |found, &byte| found.or(numbers.byte(byte)));
@@ -232,7 +243,7 @@ pub fn distance(from: usize, to: usize) -> Option<u8> {
         return Some(kept.load(Ordering::Relaxed)).filter(|&distance| distance != 0);
     }
     let (mut asked, mut own) = (None, 0);
-    read_distances(from, |node, distance| {
+    read_distances(&node_file(from, b"distance"), nodes().bits().read(), |node, distance| {
         if node == to {
             asked = Some(distance);
         }
@@ -248,12 +259,11 @@ pub fn distance(from: usize, to: usize) -> Option<u8> {
     asked.filter(|&distance| distance != 0)
 }
 
-/// Reads the distances from `node`: the columns of its file are the nodes that the kernel has, in order.
-fn read_distances(node: usize, mut each: impl FnMut(usize, u8)) {
-    let columns = nodes();
-    let mut column = columns.bits().read().iter();
+/// Reads the file of distances from a node: its columns are the nodes that the kernel has, in order.
+fn read_distances(file: &Path, columns: Bits, mut each: impl FnMut(usize, u8)) {
+    let mut column = columns.iter();
     let mut numbers = Numbers::default();
-    read_bytes(&node_file(node, b"distance"), |byte| {
+    read_bytes(file, |byte| {
         if let Some(distance) = numbers.byte(byte)
             && let Some(to) = column.next()
         {
