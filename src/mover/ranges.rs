@@ -118,14 +118,16 @@ impl Range {
     fn look_through(&mut self, pages: &mut [usize], scratch: &mut [usize]) -> usize {
         let (start, end) = self.area;
         let (start, end) = (start.max(self.next), end.min(self.end));
-        if start >= end {
+        // A file that is not the kernel's may tell of less than a page.
+        let left = end.saturating_sub(start) >> self.page_bits;
+        if left == 0 {
             match self.areas.next() {
                 Some(area) if area.0 < self.end => self.area = area,
                 _ => self.next = self.end,
             }
             return 0;
         }
-        let count = ((end - start) >> self.page_bits).min(pages.len()).min(scratch.len());
+        let count = left.min(pages.len()).min(scratch.len());
         let known = match (&self.pagemap, scratch.get_mut(..count)) {
             (Some(pagemap), Some(entries)) => pagemap.read_words(start >> self.page_bits, entries),
             _ => None,
@@ -205,6 +207,7 @@ impl Areas {
 mod tests {
     use super::*;
     use crate::os::memory::{map, page_size, touch_pages, unmap};
+    use crate::os::testing::MemoryFile;
 
     /// The first bytes of pages of `range`, listed in pieces of at most `room`, with the kernel's help or without.
     fn listed(mut range: Range, room: usize, can_scan: bool) -> Vec<usize> {
@@ -250,6 +253,22 @@ mod tests {
         }
         // SAFETY: mapped above.
         unsafe { unmap(start as *mut _, count * page) };
+    }
+
+    #[test]
+    fn areas_that_no_kernel_has_come_to_an_end() {
+        let maps = MemoryFile::holding(
+            b"1000-1800 r--p\n3000-2000 r--p\n4001-5000 r--p\n6000-8000 r--p\n7000-9000 r--p\nno area\n",
+        );
+        let mut range = Range::of(None, File::open(&maps.path()), 0, 1 << 20, 12).unwrap();
+        let (mut pages, mut scratch) = ([0; 9], [0; 9]);
+        let mut listed = Vec::new();
+        for _ in 0..9 {
+            let count = range.list(&mut pages, &mut scratch);
+            listed.extend_from_slice(&pages[..count]);
+        }
+        assert_eq!(listed, [0x6000, 0x7000, 0x8000]);
+        assert!(range.is_done());
     }
 
     #[test]
