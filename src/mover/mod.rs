@@ -298,7 +298,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
                 break;
             }
         }
-        if done > K::MOST_ENTRIES && request.nodes != 0 && request.tell && !self.stopped() {
+        if done > K::MOST_ENTRIES && request.nodes != 0 && request.tell {
             self.look_again(Request { count: done, ..request }, &mut scratch)?;
         }
         self.finish();

@@ -232,3 +232,17 @@ fn parts_of_a_huge_page_with_several_targets_end_as_the_kernel_leaves_them() {
     assert_eq!(outcome.status, [2; 8]);
     assert_eq!((outcome.error, outcome.tried), (0, 0));
 }
+
+#[test]
+fn a_page_that_is_named_again_in_a_later_window_has_true_statuses_also_if_somebody_stops_it_there() {
+    for patience in 0..4 {
+        let mut heard = 0;
+        let mut progress = |_: &Figures| {
+            heard += 1;
+            heard <= patience
+        };
+        let (addresses, nodes) = ([address(0); 2], [1, 2]);
+        let outcome = run_in_windows::<1>(&machine_of(&[0]), &addresses, &nodes, 3, Some(&mut progress));
+        assert_true(&outcome.status, &addresses, &outcome.machine);
+    }
+}
