@@ -295,9 +295,15 @@ pub fn look_back(window: &mut Window) -> bool {
         let Fate { before, after, target, own } = fate(window, entry);
         let found = at(window.found, entry);
         let has_moved = after >= 0 || found != before && (is_held(after) || after == TRIED);
-        if own && has_moved && target != NO_TARGET {
+        if !own || target == NO_TARGET {
+            continue;
+        }
+        if has_moved {
             left |= found >= 0 && found != target && (after == target || before == target || after < 0);
             put(window.after, entry, found);
+        } else {
+            // Another part of its huge page may have taken it along.
+            put(window.before, entry, found);
         }
     }
     left

@@ -246,3 +246,12 @@ fn a_page_that_is_named_again_in_a_later_window_has_true_statuses_also_if_somebo
         assert_true(&outcome.status, &addresses, &outcome.machine);
     }
 }
+
+#[test]
+fn an_earlier_entry_is_not_said_to_be_content_where_another_part_of_its_huge_page_took_it_along() {
+    let mut machine = machine_of(&[2]);
+    (machine.page_of, machine.soon_denied) = (vec![0; 2], Some(3));
+    let outcome = run(&machine, &[address(0), address(0), address(1)], &[2, 3, 0], 3, None);
+    assert_eq!((outcome.machine.place(address(0)), outcome.error), (0, errno::EACCES));
+    assert_eq!(outcome.status, [-errno::EACCES, -errno::EACCES, 0]);
+}
