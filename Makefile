@@ -254,6 +254,14 @@ fuzz-seeds: fuzz-build ## add to fuzz/seeds what `make fuzz` found and reaches m
 		$(FUZZ_BUILD)/$$target -set_cover_merge=1 -use_counters=0 -use_cmp=0 fuzz/seeds/$$target target/fuzz/corpus/$$target || exit 1; \
 	done
 
+# Undefined behaviour that no processor shows. Of what calls the kernel, Miri knows little: the rest is here.
+.PHONY: miri
+
+MIRI_TESTS ?= bits:: lists:: migration:: mover::tests:: topology::text:: fuzzing::tests::
+miri: ## run the unit tests of bit sets, parsers and the mover under Miri, which needs a nightly toolchain
+	PROPTEST_CASES=3 MIRIFLAGS=-Zmiri-disable-isolation $(CARGO) +nightly miri test --locked --package numars --lib \
+		--target-dir target/miri -- $(MIRI_TESTS)
+
 # --- benchmarks ------------------------------------------------------------------------------------------------------
 
 .PHONY: bench

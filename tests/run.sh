@@ -72,6 +72,7 @@ draws_the_map() {
 
 check "packages" tests/setup.sh test
 check "formatting" "$cargo" fmt --all --check
+check "formatting: the fuzz targets" "$cargo" fmt --manifest-path fuzz/Cargo.toml --check
 check "clippy: the library for C" lint --package numars
 check "clippy: the library for Rust" lint --package numars --no-default-features
 check "clippy: the unit tests" lint --package numars --lib --profile test

@@ -331,6 +331,7 @@ pub fn cpus_of_nodes(wanted: impl Fn(usize) -> bool) -> Cpus {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::os::testing::MemoryFile;
 
     #[test]
     fn this_kernel_tells_sizes_that_hold_its_nodes_and_cpus() {
@@ -378,6 +379,55 @@ mod tests {
             assert!(memory.total > 0 && memory.free <= memory.total);
         }
         assert!(memory_of_node(1023).is_none());
+    }
+
+    #[test]
+    fn lists_are_read_as_far_as_there_is_room_however_they_end() {
+        let long = (0..MOST_CPUS).map(|cpu| cpu.to_string()).collect::<Vec<_>>().join(",");
+        for (text, nodes, cpus) in [
+            ("0-18446744073709551615\n", 0..MOST_NODES, 0..MOST_CPUS),
+            ("1000-99999999999999999999999\n", 1000..MOST_NODES, 1000..MOST_CPUS),
+            ("99999999999999999999,7\n", 7..8, 7..8),
+            ("1020-1030\n", 1020..MOST_NODES, 1020..1031),
+            ("3-5", 3..6, 3..6),
+            ("3-5\0\n9", 3..6, 3..6),
+            ("3\x004\x005,", 3..6, 3..6),
+            ("5-3\n", 0..0, 0..0),
+            ("", 0..0, 0..0),
+            (&long, 0..MOST_NODES, 0..MOST_CPUS),
+        ] {
+            let (file, node_set, cpu_set) = (MemoryFile::holding(text.as_bytes()), Nodes::new(), Cpus::new());
+            assert!(read_list(&file.path(), node_set.bits()) && read_list(&file.path(), cpu_set.bits()));
+            assert!(node_set.bits().read().iter().eq(nodes), "{text:?}");
+            assert!(cpu_set.bits().read().iter().eq(cpus), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_too_large_stay_at_the_largest() {
+        let meminfo =
+            MemoryFile::holding(b"Node 0 MemTotal: 99999999999999999999 kB\nNode 0 MemFree: 18014398509481984 kB\n");
+        let memory = read_memory(&meminfo.path()).unwrap();
+        assert_eq!((memory.total, memory.free), (u64::MAX, u64::MAX));
+        let distances = MemoryFile::holding(b"10 256 99999999999999999999 20 20");
+        let mut found = Vec::new();
+        read_distances(&distances.path(), Nodes::of(5).bits().read(), |node, distance| found.push((node, distance)));
+        assert_eq!(found, [(5, 10)], "there is one node");
+        let columns = Nodes::new();
+        columns.bits().fill(true);
+        read_distances(&distances.path(), columns.bits().read(), |_, distance| found.push((0, distance)));
+        assert!(found.iter().skip(1).map(|&(_, distance)| distance).eq([10, 255, 255, 20, 20]));
+    }
+
+    #[test]
+    fn a_mask_of_any_length_tells_a_size_that_this_library_has_room_for() {
+        for (digits, size) in [(0, MOST_NODES), (1, 4), (256, 1024), (257, 1024), (5000, 1024)] {
+            let status = format!("Mems_allowed:\t{}\nMems_allowed_list:\t0-5000\n", "f".repeat(digits));
+            let file = MemoryFile::holding(status.as_bytes());
+            let allowed = read_mems_allowed(file.path().as_c_str());
+            assert_eq!(allowed.possible_nodes().get(), size, "{digits}");
+            assert_eq!(allowed.nodes.bits().read().weight(), MOST_NODES);
+        }
     }
 
     #[test]
