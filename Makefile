@@ -259,7 +259,7 @@ fuzz-seeds: fuzz-build ## add to fuzz/seeds what `make fuzz` found and reaches m
 
 MIRI_TESTS ?= bits:: lists:: migration:: mover::tests:: topology::text:: fuzzing::tests::
 miri: ## run the unit tests of bit sets, parsers and the mover under Miri, which needs a nightly toolchain
-	PROPTEST_CASES=3 MIRIFLAGS=-Zmiri-disable-isolation $(CARGO) +nightly miri test --locked --package numars --lib \
+	PROPTEST_CASES=3 MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-permissive-provenance" $(CARGO) +nightly miri test --locked --package numars --lib \
 		--target-dir target/miri -- $(MIRI_TESTS)
 
 # --- benchmarks ------------------------------------------------------------------------------------------------------
