@@ -22,7 +22,7 @@ pub fn run_anywhere() -> Result<(), Failed> {
 
 /// Runs the calling thread on the CPUs of `nodes`.
 pub fn run_on_nodes(nodes: Bits) -> Result<(), Failed> {
-    run_on(&topology::cpus_of_nodes(|node| nodes.contains(node)))
+    run_on(&topology::cpus_of_nodes(nodes))
 }
 
 /// The affinity of a thread (0: the calling one) into `cpus`: the bytes that the kernel filled, or an error with errno.

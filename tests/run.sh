@@ -82,7 +82,7 @@ check "clippy: the benchmark" lint --package numars-bench --all-targets
 rust_tests "the library's unit tests" --package numars --lib
 rust_tests "the guest harness's unit tests" --package numars-vm
 rust_tests "the benchmark's unit tests" --package numars-bench
-rust_tests "headers, symbols, linking" --package numars-tests
+rust_tests "headers, symbols, linking, machines" --package numars-tests
 check "the C tests compile" make --no-print-directory c-tests
 suite "C tests on this machine" make --no-print-directory host-test
 [ -z "${TEST_SECONDS:-}" ] || check "no data race" make --no-print-directory races

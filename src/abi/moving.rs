@@ -1,13 +1,12 @@
 //! Moving pages, the calls of numa(3).
 
 use super::bitmask::{bitmask, read};
+use crate::flag::Once;
 use crate::migration::{self, Masks, PADDED_BITS};
 use crate::mover::{self, Manner, Mover, Process, Request};
 use crate::os::{errno, kernel, process};
 use core::ffi::{c_int, c_ulong, c_void};
-use core::num::NonZeroUsize;
 use core::ptr::null;
-use once_cell::race::OnceNonZeroUsize;
 
 /// Moves all pages of a process that are on some nodes to other nodes.
 ///
@@ -45,10 +44,11 @@ pub unsafe extern "C" fn numa_migrate_pages(pid: c_int, from: *mut bitmask, to: 
 
 /// Whether numa_move_pages() is to be the kernel's call and nothing else: with NUMARS_MOVE=kernel in the environment.
 fn kernel_alone() -> bool {
-    static SAID: OnceNonZeroUsize = OnceNonZeroUsize::new();
-    const YES: NonZeroUsize = NonZeroUsize::new(1).unwrap();
-    const NO: NonZeroUsize = NonZeroUsize::new(2).unwrap();
-    SAID.get_or_init(|| if process::environment_says(c"NUMARS_MOVE", c"kernel") { YES } else { NO }) == YES
+    static SAID: Once = Once::new();
+    const YES: usize = 1;
+    const NO: usize = 2;
+    let said = || process::environment(c"NUMARS_MOVE", |value| (value == c"kernel").then_some(YES)).unwrap_or(NO);
+    SAID.get(said) == YES
 }
 
 /// Moves single pages of a process to nodes, or tells where they are.

@@ -3,7 +3,7 @@
 use super::bitmask::{allocated, bitmask, write};
 use super::sets;
 use crate::os::{errno, memory};
-use crate::topology::{self, Cpus};
+use crate::topology::{self, Cpus, Nodes};
 use core::ffi::{c_int, c_long, c_longlong};
 
 /// A count or number as C has it.
@@ -79,7 +79,7 @@ pub extern "C" fn numa_get_mems_allowed() -> *mut bitmask {
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_num_configured_cpus() -> c_int {
-    int(memory::configured_cpus())
+    int(topology::configured_cpus())
 }
 
 /// The number of CPUs that the program could run on when it was started.
@@ -205,7 +205,7 @@ pub unsafe extern "C" fn numa_node_to_cpus(node: c_int, mask: *mut bitmask) -> c
     // SAFETY: as the caller promises.
     let mask = unsafe { write(mask) };
     let known = usize::try_from(node).ok().filter(|&node| sets::nodes().contains(node));
-    let cpus = known.map_or_else(Cpus::new, |node| topology::cpus_of_nodes(|of| of == node));
+    let cpus = known.map_or_else(Cpus::new, |node| topology::cpus_of_nodes(Nodes::of(node).bits().read()));
     let cpus = cpus.bits().read();
     mask.copy_from(cpus);
     if known.is_none() || !mask.read().equals(cpus) {

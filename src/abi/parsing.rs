@@ -5,8 +5,7 @@ use super::reporting::{Warning, warn_with};
 use super::sets;
 use crate::bits::BitsMut;
 use crate::lists::{self, Names, Refusal};
-use crate::os::memory::configured_cpus;
-use crate::topology::{self, Cpus, Device, Kind, Nodes, Unknown};
+use crate::topology::{self, Cpus, Device, Kind, Nodes, Unknown, configured_cpus};
 use core::ffi::{CStr, c_char, c_int};
 use core::ptr::null_mut;
 

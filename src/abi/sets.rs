@@ -75,7 +75,7 @@ fn learn() {
     }
     errno::untouched(|| {
         let task_nodes = topology::task_nodes();
-        let (nodes, cpus) = (topology::nodes(), topology::allowed_cpus());
+        let (nodes, cpus) = (topology::nodes(), topology::task_cpus());
         let (most_nodes, most_cpus) = (topology::possible_nodes(), topology::possible_cpus());
         // SAFETY: the statics live for ever; see `Words` for who else looks at them. The exported nodemask_t is reached by its
         // symbol, which may lie in the program.

@@ -1,7 +1,9 @@
 //! Reading the kernel's files piece by piece, without allocating.
 
 use super::errno::untouched;
-use core::ffi::{CStr, c_int};
+use super::{memory, process};
+use crate::flag::Once;
+use core::ffi::{CStr, c_char, c_int};
 use core::mem::MaybeUninit;
 
 /// Small enough for a thread or signal handler with a 16 KiB stack, large enough to read /proc/self/status at once.
@@ -25,11 +27,24 @@ impl File {
     }
 
     fn open_c(path: &CStr) -> Option<File> {
+        File::open_in(libc::AT_FDCWD, path)
+    }
+
+    /// A `path` that does not begin with a slash begins in `folder`.
+    fn open_in(folder: c_int, path: &CStr) -> Option<File> {
         // SAFETY: `path` is a NUL-terminated string.
         let descriptor = untouched(|| unsafe {
-            libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC)
+            libc::syscall(libc::SYS_openat, folder, path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC)
         });
         c_int::try_from(descriptor).ok().filter(|&descriptor| descriptor >= 0).map(File)
+    }
+
+    /// Opens a file that tells of the machine: where there is [`another_root`], the one of that name below it.
+    fn open_of_machine(path: &Path) -> Option<File> {
+        let Some(root) = another_root() else { return File::open(path) };
+        let folder = File::open_c(root)?;
+        // Without the slash that it begins with.
+        File::open_in(folder.0, path.as_c_str_from(1))
     }
 
     /// Reads what comes next: so many bytes, 0 at the end and where it cannot be read.
@@ -109,11 +124,28 @@ impl File {
     }
 }
 
-/// Hands the contents of the file at `path` to `each`, in order, until `each` returns false. Errno is left untouched.
+/// The folder that is asked about the machine in place of `/`: what NUMARS_FSROOT said when the first file was to be read.
+#[inline(never)]
+pub fn another_root() -> Option<&'static CStr> {
+    /// Where a copy of its name is, since the program may change its environment.
+    static ROOT: Once = Once::new();
+    const NONE: usize = 1;
+    let copy = |name: &CStr| (!name.is_empty()).then(|| memory::keep_copy(name.to_bytes_with_nul()) as usize);
+    let root = ROOT.get(|| process::environment(c"NUMARS_FSROOT", copy).unwrap_or(NONE));
+    // SAFETY: a string that lives as long as the process.
+    (root > NONE).then(|| unsafe { CStr::from_ptr(root as *const c_char) })
+}
+
+/// Whether a file or folder that tells of the machine is there.
+pub fn is_there(path: &Path) -> bool {
+    File::open_of_machine(path).is_some()
+}
+
+/// Hands what a file that tells of the machine contains to `each`, in order, until `each` returns false. Errno is left untouched.
 ///
 /// Returns whether the file could be read up to there.
-pub fn read_in_chunks(path: &CStr, each: &mut dyn FnMut(&[u8]) -> bool) -> bool {
-    let Some(file) = File::open_c(path) else { return false };
+pub fn read_in_chunks(path: &Path, each: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+    let Some(file) = File::open_of_machine(path) else { return false };
     let mut chunk = [0u8; CHUNK];
     loop {
         match file.try_read(&mut chunk) {
@@ -203,7 +235,12 @@ impl Path {
 
     /// The name as C has it; the empty one, which no file has, if it does not fit.
     pub fn as_c_str(&self) -> &CStr {
-        let with_nul = self.bytes.get(..=self.length).unwrap_or(b"\0");
+        self.as_c_str_from(0)
+    }
+
+    /// The same without what is before `start`.
+    fn as_c_str_from(&self, start: usize) -> &CStr {
+        let with_nul = self.bytes.get(start..=self.length).unwrap_or(b"\0");
         // SAFETY: what follows the name is zero, and no name has a NUL in it.
         unsafe { CStr::from_bytes_with_nul_unchecked(with_nul) }
     }
@@ -239,8 +276,8 @@ mod tests {
             pieces += 1;
             false
         };
-        assert!(read_in_chunks(c"/proc/self/status", &mut count));
+        assert!(read_in_chunks(&Path::new(b"/proc/self/status"), &mut count));
         assert_eq!(pieces, 1);
-        assert!(!read_in_chunks(c"/proc/there is no such file", &mut |_| true));
+        assert!(!read_in_chunks(&Path::new(b"/proc/there is no such file"), &mut |_| true));
     }
 }

@@ -35,6 +35,16 @@ pub fn map(size: usize) -> *mut c_void {
     if start == libc::MAP_FAILED { null_mut() } else { start }
 }
 
+/// Where a copy of `bytes` lies that is never given back, made without malloc; NULL where there is no memory. Errno is left untouched.
+pub fn keep_copy(bytes: &[u8]) -> *const u8 {
+    let copy = super::errno::untouched(|| map(bytes.len())).cast::<u8>();
+    if !copy.is_null() {
+        // SAFETY: fresh memory of that length.
+        unsafe { copy.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+    }
+    copy
+}
+
 /// munmap(2).
 ///
 /// # Safety

@@ -18,15 +18,16 @@ pub fn exit_with_failure() -> ! {
     unsafe { libc::exit(libc::EXIT_FAILURE) }
 }
 
-/// Whether the environment says `name=value`; never in a program with more privileges than who started it.
-pub fn environment_says(name: &CStr, value: &CStr) -> bool {
+/// What `read` makes of the value of an environment variable; none if it is not set, and always in a program with more privileges
+/// than who started it.
+pub fn environment<T>(name: &CStr, read: impl FnOnce(&CStr) -> Option<T>) -> Option<T> {
     unsafe extern "C" {
         fn secure_getenv(name: *const c_char) -> *const c_char;
     }
-    // SAFETY: the name is a string, and the answer NULL or one.
+    // SAFETY: the name is a string, and the answer NULL or one, which is not kept: the program may change it later.
     unsafe {
         let found = secure_getenv(name.as_ptr());
-        !found.is_null() && CStr::from_ptr(found) == value
+        if found.is_null() { None } else { read(CStr::from_ptr(found)) }
     }
 }
 

@@ -132,7 +132,7 @@ fn above(folder: &mut Path, kind: Kind) -> Result<usize, Unknown> {
 /// The node that a file numa_node tells: none where that is -1, and none at all if it tells nothing.
 pub(super) fn node_in(file: &Path) -> Option<Option<usize>> {
     let (mut negative, mut number, mut node) = (false, Numbers::default(), None);
-    read_bytes(file, |byte| {
+    read_bytes(file, &mut |byte| {
         negative |= byte == b'-';
         node = node.or(number.byte(byte));
         byte != b'\n'

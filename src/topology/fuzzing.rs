@@ -33,6 +33,7 @@ pub fn files(text: &[u8]) {
     let file = MemoryFile::holding(text);
     let path = &file.path();
     list(path, text);
+    map(path, text);
     status(path, text);
     meminfo(path, text);
     distances(path, text);
@@ -47,17 +48,32 @@ fn list(path: &Path, text: &[u8]) {
     assert_holds(&cpus, &ranges);
 }
 
+fn map(path: &Path, text: &[u8]) {
+    let mut found = Vec::new();
+    read_map(path, |member| found.push(member));
+    let digits = first_line(text).iter().rev().filter_map(|&digit| char::from(digit).to_digit(16));
+    let member =
+        |(at, digit): (usize, u32)| (0..4).filter(move |bit| digit >> bit & 1 == 1).map(move |bit| at * 4 + bit);
+    let expected: Vec<_> = digits.enumerate().flat_map(member).collect();
+    // A map of more CPUs than there is room for is read from its highest one on.
+    if first_line(text).len() <= MOST_CPUS / 4 {
+        assert_eq!(found.into_iter().rev().collect::<Vec<_>>(), expected);
+    }
+}
+
 fn status(path: &Path, text: &[u8]) {
-    let found = read_mems_allowed(path.as_c_str());
-    let digits = match value_of(text, 0, b"Mems_allowed:") {
-        Some((mask, true)) => mask.iter().filter(|byte| byte.is_ascii_hexdigit()).count(),
-        _ => 0,
+    let found = read_mems_allowed(path);
+    let (digits, behind) = match value_of(text, 0, b"Mems_allowed:") {
+        Some((mask, true)) => {
+            let end = mask.as_ptr_range().end as usize - text.as_ptr() as usize;
+            (mask.iter().filter(|byte| byte.is_ascii_hexdigit()).count(), &text[end + 1..])
+        }
+        _ => (0, &[][..]),
     };
-    let (list, whole) = value_of(text, 0, b"Mems_allowed_list:").unwrap_or_default();
-    // Nothing is read behind the list, where the kernel does not write the mask.
-    let may_end_early = whole && text.len() > files::CHUNK && found.size == 0;
-    assert!(found.size == digits * 4 || may_end_early, "{} {digits}", found.size);
-    assert!((1..=MOST_NODES).contains(&found.possible_nodes().get()));
+    // The list is looked for behind the mask, where the kernel writes it.
+    let (list, _) = value_of(behind, 0, b"Mems_allowed_list:").unwrap_or_default();
+    assert_eq!(found.size, digits * 4);
+    assert!((1..=MOST_NODES).contains(&found.possible_nodes()));
     assert_holds(&found.nodes, &ranges(list.trim_ascii_start()));
 }
 
@@ -68,7 +84,7 @@ fn meminfo(path: &Path, text: &[u8]) {
         let end = value.iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |last| last + 1);
         numbers(&value[..end]).first().map(|kibibytes| kibibytes.saturating_mul(1024))
     };
-    let expected = bytes(b"MemTotal:").zip(bytes(b"MemFree:"));
+    let expected = bytes(b"MemTotal:").map(|total| (total, bytes(b"MemFree:").unwrap_or(0)));
     assert_eq!(read_memory(path).map(|memory| (memory.total, memory.free)), expected);
 }
 
@@ -77,7 +93,8 @@ fn distances(path: &Path, text: &[u8]) {
     let nodes = [0, 1, 8, 250, 1023];
     nodes.iter().for_each(|&node| columns.bits().set(node));
     let mut found = Vec::new();
-    read_distances(path, columns.bits().read(), |node, distance| found.push((node, distance)));
+    let known = read_distances(path, columns.bits().read(), |node, distance| found.push((node, distance)));
+    assert_eq!(known, numbers(first_line(text)).len() == nodes.len());
     let expected = numbers(first_line(text)).into_iter().map(|distance| distance.min(255) as u8);
     assert_eq!(found, nodes.into_iter().zip(expected).collect::<Vec<_>>());
 }

@@ -6,15 +6,13 @@ pub mod fuzzing;
 mod text;
 
 use crate::bits::{Bits, BitsMut, WORD_BITS, Word};
+use crate::flag::Once;
 use crate::os::files::{self, Path};
-use crate::os::{errno, kernel};
+use crate::os::{errno, kernel, memory};
 use core::cell::Cell;
-use core::ffi::CStr;
-use core::num::NonZeroUsize;
 use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 pub use devices::{Device, Kind, Unknown, device};
-use once_cell::race::OnceNonZeroUsize;
-use text::{Field, List, Numbers};
+use text::{Field, List, Map, Numbers};
 
 /// Nodes that a Linux kernel can be built for at most (NODES_SHIFT is at most 10).
 pub const MOST_NODES: usize = 1024;
@@ -60,9 +58,9 @@ impl<const WORDS: usize> Set<WORDS> {
 /// Gives each byte of the file at `path` to `each`, until that returns false, and a line end behind the last one.
 ///
 /// Returns whether the file could be read up to there.
-fn read_bytes(path: &Path, mut each: impl FnMut(u8) -> bool) -> bool {
+fn read_bytes(path: &Path, each: &mut dyn FnMut(u8) -> bool) -> bool {
     let mut wanted = true;
-    let complete = files::read_in_chunks(path.as_c_str(), &mut |chunk| {
+    let complete = files::read_in_chunks(path, &mut |chunk| {
         wanted = chunk.iter().all(|&byte| each(byte));
         wanted
     });
@@ -73,12 +71,19 @@ fn read_bytes(path: &Path, mut each: impl FnMut(u8) -> bool) -> bool {
 }
 
 /// Reads a file that holds a list such as `0-3,8` into `set`.
-fn read_list(path: &Path, set: BitsMut) -> bool {
+fn read_list(file: &Path, set: BitsMut) -> bool {
     let mut list = List::default();
-    read_bytes(path, |byte| {
+    read_bytes(file, &mut |byte| {
         add(list.byte(byte), set);
         byte != b'\n'
     })
+}
+
+/// Reads a file that holds a bit map such as `00000000,0000000f`, and gives its members to `each`.
+fn read_map(file: &Path, each: impl FnMut(usize)) {
+    let mut map = Map::new();
+    read_bytes(file, &mut |byte| map.byte(byte));
+    map.members().for_each(each);
 }
 
 /// Adds the numbers of `range`, both ends included, that there is room for.
@@ -90,21 +95,26 @@ fn add(range: Option<(u64, u64)>, set: BitsMut) {
     }
 }
 
-/// The folder of /sys that tells of nodes.
-const NODES: &[u8] = b"/sys/devices/system/node/";
-
-/// A file that tells of all nodes.
-fn nodes_file(name: &[u8]) -> Path {
-    let mut path = Path::new(NODES);
+/// A file of the folder of /sys that tells of nodes and CPUs.
+fn system_file(name: &[u8]) -> Path {
+    let mut path = Path::new(b"/sys/devices/system/");
     path.text(name);
     path
 }
 
 /// A file that tells of one node.
 fn node_file(node: usize, name: &[u8]) -> Path {
-    let mut path = Path::new(NODES);
-    path.text(b"node").decimal(node).text(b"/").text(name);
+    let mut path = system_file(b"node/node");
+    path.decimal(node).text(b"/").text(name);
     path
+}
+
+/// One more than the highest number of a list; 0 if it has none.
+#[inline(never)]
+fn end_of_list(file: &Path) -> usize {
+    let set = Cpus::new();
+    read_list(file, set.bits());
+    set.bits().read().highest().map_or(0, |last| last + 1)
 }
 
 /// What /proc/self/status tells of the nodes that this task may use.
@@ -115,42 +125,48 @@ struct MemsAllowed {
 }
 
 /// Reads the fields Mems_allowed, of which only the length is of use here, and Mems_allowed_list.
-fn read_mems_allowed(status: &CStr) -> MemsAllowed {
+fn read_mems_allowed(status: &Path) -> MemsAllowed {
     let mut mask = Field::new(0, b"Mems_allowed:");
     let mut list = Field::new(0, b"Mems_allowed_list:");
     let (mut digits, nodes, mut ranges) = (0usize, Nodes::new(), List::default());
     files::read_in_chunks(status, &mut |chunk| {
-        mask.feed(chunk, |value| digits += value.iter().filter(|byte| byte.is_ascii_hexdigit()).count());
-        list.feed(chunk, |value| value.iter().for_each(|&byte| add(ranges.byte(byte), nodes.bits())));
+        // The list comes behind the mask.
+        let rest = mask.feed(chunk, |value| digits += value.iter().filter(|byte| byte.is_ascii_hexdigit()).count());
+        list.feed(rest, |value| value.iter().for_each(|&byte| add(ranges.byte(byte), nodes.bits())));
         !list.done()
     });
     add(ranges.end(), nodes.bits());
+    if nodes.bits().read().is_empty() && files::another_root().is_some() {
+        // Nobody told what a task may use there.
+        return MemsAllowed { size: end_of_list(&system_file(b"node/possible")), nodes: self::nodes() };
+    }
     MemsAllowed { size: if mask.done() { digits * 4 } else { 0 }, nodes }
 }
 
 /// The file that tells of this task.
-const STATUS: &CStr = c"/proc/self/status";
+fn status() -> Path {
+    Path::new(b"/proc/self/status")
+}
 
-static POSSIBLE_NODES: OnceNonZeroUsize = OnceNonZeroUsize::new();
+static POSSIBLE_NODES: Once = Once::new();
 
 impl MemsAllowed {
     /// The size of the kernel's nodemask_t in bits; where it could not be read, a size that fits every kernel.
-    fn possible_nodes(&self) -> NonZeroUsize {
-        const MOST: NonZeroUsize = NonZeroUsize::new(MOST_NODES).unwrap();
-        NonZeroUsize::new(self.size).unwrap_or(MOST).min(MOST)
+    fn possible_nodes(&self) -> usize {
+        if self.size == 0 { MOST_NODES } else { self.size.min(MOST_NODES) }
     }
 }
 
 /// The size of the kernel's nodemask_t in bits: the length of the field Mems_allowed of /proc/self/status, as numa(3) says.
 pub fn possible_nodes() -> usize {
-    POSSIBLE_NODES.get_or_init(|| read_mems_allowed(STATUS).possible_nodes()).get()
+    POSSIBLE_NODES.get(|| read_mems_allowed(&status()).possible_nodes())
 }
 
 /// The nodes that this task may allocate memory on, as /proc/self/status has them; the kernel's answer where it cannot be
 /// read. Learns [`possible_nodes`] on the way.
 pub fn task_nodes() -> Nodes {
-    let allowed = read_mems_allowed(STATUS);
-    POSSIBLE_NODES.get_or_init(|| allowed.possible_nodes());
+    let allowed = read_mems_allowed(&status());
+    POSSIBLE_NODES.get(|| allowed.possible_nodes());
     if allowed.nodes.bits().read().is_empty() { allowed_nodes().unwrap_or(allowed.nodes) } else { allowed.nodes }
 }
 
@@ -162,30 +178,54 @@ pub fn allowed_nodes() -> Option<Nodes> {
 
 /// The size of the kernel's cpumask_t in bits: as much as sched_getaffinity(2) fills.
 pub fn possible_cpus() -> usize {
-    POSSIBLE_CPUS.get().unwrap_or_else(|| ask_affinity(&Cpus::new())).get()
+    POSSIBLE_CPUS.get(|| ask_affinity(&Cpus::new()))
 }
 
-static POSSIBLE_CPUS: OnceNonZeroUsize = OnceNonZeroUsize::new();
+static POSSIBLE_CPUS: Once = Once::new();
 
-/// The CPUs that the calling thread may run on.
+/// The CPUs that the calling thread may run on. Learns [`possible_cpus`] on the way.
 pub fn allowed_cpus() -> Cpus {
     let cpus = Cpus::new();
-    ask_affinity(&cpus);
+    let size = ask_affinity(&cpus);
+    POSSIBLE_CPUS.get(|| size);
     cpus
 }
 
-/// Asks for the CPUs of the calling thread, and learns the size of the kernel's cpumask_t on the way.
-fn ask_affinity(cpus: &Cpus) -> NonZeroUsize {
+/// Asks for the CPUs of the calling thread, and returns the size of the kernel's cpumask_t.
+fn ask_affinity(cpus: &Cpus) -> usize {
     let filled = errno::untouched(|| kernel::sched_getaffinity(0, &cpus.0));
-    let bits = usize::try_from(filled).unwrap_or(0).saturating_mul(8);
-    let size = NonZeroUsize::new(bits).unwrap_or(const { NonZeroUsize::new(USUAL_CPUS).unwrap() });
-    POSSIBLE_CPUS.get_or_init(|| size)
+    let (size, unknown) = match files::another_root() {
+        None => (usize::try_from(filled).unwrap_or(0).saturating_mul(8), USUAL_CPUS),
+        // As that machine's kernel would have it, in whole words; or a size that fits every kernel.
+        Some(_) => (end_of_list(&system_file(b"cpu/possible")).next_multiple_of(WORD_BITS), MOST_CPUS),
+    };
+    if size == 0 { unknown } else { size }
+}
+
+/// The CPUs that the program may run on; under another root all that nodes have there.
+pub fn task_cpus() -> Cpus {
+    if files::another_root().is_some() { cpus_of_nodes(nodes().bits().read()) } else { allowed_cpus() }
+}
+
+/// The number of CPUs, online or not, that the machine has.
+pub fn configured_cpus() -> usize {
+    if files::another_root().is_none() {
+        return memory::configured_cpus();
+    }
+    match end_of_list(&system_file(b"cpu/possible")) {
+        0 => task_cpus().bits().read().weight(),
+        end => end,
+    }
 }
 
 /// The nodes that the kernel has, with memory or without; node 0 where it does not say.
 pub fn nodes() -> Nodes {
     let nodes = Nodes::new();
-    if !read_list(&nodes_file(b"online"), nodes.bits()) || nodes.bits().read().is_empty() {
+    // Kernels before 2.6.24 have no list, but a folder for each node.
+    if !read_list(&system_file(b"node/online"), nodes.bits()) && files::is_there(&system_file(b"node")) {
+        (0..MOST_NODES).filter(|&node| files::is_there(&node_file(node, b""))).for_each(|node| nodes.bits().set(node));
+    }
+    if nodes.bits().read().is_empty() {
         nodes.bits().set(0);
     }
     nodes
@@ -194,10 +234,8 @@ pub fn nodes() -> Nodes {
 /// The nodes that have memory; those of [`nodes`] where the kernel does not say.
 pub fn nodes_with_memory() -> Nodes {
     let with_memory = Nodes::new();
-    if !read_list(&nodes_file(b"has_memory"), with_memory.bits()) || with_memory.bits().read().is_empty() {
-        return nodes();
-    }
-    with_memory
+    read_list(&system_file(b"node/has_memory"), with_memory.bits());
+    if with_memory.bits().read().is_empty() { nodes() } else { with_memory }
 }
 
 /// The memory of a node in bytes.
@@ -215,7 +253,7 @@ pub fn memory_of_node(node: usize) -> Option<Memory> {
 fn read_memory(meminfo: &Path) -> Option<Memory> {
     let fields = [&b"MemTotal:"[..], b"MemFree:"];
     let mut readers = fields.map(|name| (Field::new(2, name), Numbers::default(), None));
-    let complete = files::read_in_chunks(meminfo.as_c_str(), &mut |chunk| {
+    let complete = files::read_in_chunks(meminfo, &mut |chunk| {
         for (field, numbers, kibibytes) in &mut readers {
             field.feed(chunk, |value| {
                 *kibibytes = value.iter().fold(*kibibytes, |found, &byte| found.or(numbers.byte(byte)));
@@ -224,7 +262,7 @@ fn read_memory(meminfo: &Path) -> Option<Memory> {
         true
     });
     let [total, free] = readers.map(|(_, _, kibibytes)| kibibytes.map(|amount: u64| amount.saturating_mul(1024)));
-    complete.then_some(Memory { total: total?, free: free? })
+    complete.then_some(Memory { total: total?, free: free.unwrap_or(0) })
 }
 
 /// Nodes whose distances are kept, by their ids; of others the file is read each time.
@@ -243,7 +281,7 @@ pub fn distance(from: usize, to: usize) -> Option<u8> {
         return Some(kept.load(Ordering::Relaxed)).filter(|&distance| distance != 0);
     }
     let (mut asked, mut own) = (None, 0);
-    read_distances(&node_file(from, b"distance"), nodes().bits().read(), |node, distance| {
+    let known = read_distances(&node_file(from, b"distance"), nodes().bits().read(), |node, distance| {
         if node == to {
             asked = Some(distance);
         }
@@ -253,24 +291,30 @@ pub fn distance(from: usize, to: usize) -> Option<u8> {
             kept.store(distance, Ordering::Relaxed);
         }
     });
+    if !known {
+        return None;
+    }
     if let Some(kept) = row.and_then(|row| row.get(from)) {
         kept.store(own, Ordering::Release);
     }
     asked.filter(|&distance| distance != 0)
 }
 
-/// Reads the file of distances from a node: its columns are the nodes that the kernel has, in order.
-fn read_distances(file: &Path, columns: Bits, mut each: impl FnMut(usize, u8)) {
-    let mut column = columns.iter();
+/// Reads the file of distances from a node: its columns are the nodes that the kernel has, in order. Where there are more columns or
+/// fewer, as while a node comes or goes, nobody knows whose they are: false.
+fn read_distances(file: &Path, columns: Bits, mut each: impl FnMut(usize, u8)) -> bool {
+    let (mut column, mut fits) = (columns.iter(), true);
     let mut numbers = Numbers::default();
-    read_bytes(file, |byte| {
-        if let Some(distance) = numbers.byte(byte)
-            && let Some(to) = column.next()
-        {
-            each(to, u8::try_from(distance).unwrap_or(u8::MAX));
+    read_bytes(file, &mut |byte| {
+        if let Some(distance) = numbers.byte(byte) {
+            match column.next() {
+                Some(to) => each(to, u8::try_from(distance).unwrap_or(u8::MAX)),
+                None => fits = false,
+            }
         }
         byte != b'\n'
     });
+    fits && column.next().is_none()
 }
 
 /// For each CPU its node, and above that the number of the reading that found it there.
@@ -285,14 +329,21 @@ static LAST_READING: AtomicUsize = AtomicUsize::new(0);
 fn know_cpus() -> usize {
     let reading = WANTED_READING.load(Ordering::Acquire);
     if LAST_READING.load(Ordering::Acquire) < reading {
-        for node in nodes().bits().read().iter() {
-            let cpus = Cpus::new();
-            read_list(&node_file(node, b"cpulist"), cpus.bits());
-            for cpu in cpus.bits().read().iter() {
-                if let Some(place) = NODE_OF_CPU.get(cpu) {
-                    place.fetch_max(reading * MOST_NODES + node, Ordering::Relaxed);
-                }
+        let found = Cell::new(false);
+        let put = |cpu: usize, node| {
+            found.set(true);
+            if let Some(place) = NODE_OF_CPU.get(cpu) {
+                place.fetch_max(reading * MOST_NODES + node, Ordering::Relaxed);
             }
+        };
+        for node in nodes().bits().read().iter() {
+            read_map(&node_file(node, b"cpumap"), |cpu| put(cpu, node));
+        }
+        // Without NUMA the kernel has no nodes to tell of.
+        if !found.get() {
+            let cpus = Cpus::new();
+            read_list(&system_file(b"cpu/online"), cpus.bits());
+            cpus.bits().read().iter().for_each(|cpu| put(cpu, 0));
         }
         LAST_READING.fetch_max(reading, Ordering::Release);
     }
@@ -316,12 +367,12 @@ pub fn node_of_cpu(cpu: usize) -> Option<usize> {
     known_node(NODE_OF_CPU.get(cpu)?, reading)
 }
 
-/// The CPUs of all nodes that `wanted` has.
-pub fn cpus_of_nodes(wanted: impl Fn(usize) -> bool) -> Cpus {
+/// The CPUs of `nodes`.
+pub fn cpus_of_nodes(nodes: Bits) -> Cpus {
     let reading = know_cpus();
     let cpus = Cpus::new();
     for (cpu, place) in NODE_OF_CPU.iter().enumerate().take(possible_cpus()) {
-        if known_node(place, reading).is_some_and(&wanted) {
+        if known_node(place, reading).is_some_and(|node| nodes.contains(node)) {
             cpus.bits().set(cpu);
         }
     }
@@ -354,7 +405,7 @@ mod tests {
         forget_cpus();
         for cpu in allowed_cpus().bits().read().iter() {
             let node = node_of_cpu(cpu).unwrap();
-            assert!(cpus_of_nodes(|wanted| wanted == node).bits().read().contains(cpu));
+            assert!(cpus_of_nodes(Nodes::of(node).bits().read()).bits().read().contains(cpu));
         }
         assert_eq!(node_of_cpu(MOST_CPUS), None);
         assert_eq!(node_of_cpu(usize::MAX), None);

@@ -1,5 +1,7 @@
 //! The texts of /proc and /sys, read byte by byte as they come, so that no buffer has to hold a whole file.
 
+use super::Cpus;
+use crate::lists::digit;
 use crate::os::memory;
 
 /// Finds one field of a text of lines such as `Mems_allowed:\t00000000,0000000f`, and hands on its value.
@@ -32,8 +34,9 @@ impl<'a> Field<'a> {
         if self.words_before == 0 { Place::Name(0) } else { Place::Before(self.words_before) }
     }
 
-    /// Takes the next piece of the text, and gives what of it belongs to the field's value to `each`.
-    pub fn feed(&mut self, piece: &[u8], mut each: impl FnMut(&[u8])) {
+    /// Takes the next piece of the text, and gives what of it belongs to the field's value to `each`. Returns what is behind the
+    /// field's line.
+    pub fn feed<'b>(&mut self, piece: &'b [u8], mut each: impl FnMut(&[u8])) -> &'b [u8] {
         let mut rest = piece;
         loop {
             // Most of a text is other lines, and most of a line is value: both are passed over quickly.
@@ -45,10 +48,9 @@ impl<'a> Field<'a> {
                 }
                 rest = behind;
             }
-            let Some((&byte, behind)) = rest.split_first() else { return };
-            rest = behind;
+            let Some((&byte, behind)) = rest.split_first() else { return rest };
             self.place = match (self.place, byte) {
-                (Place::Done, _) => return,
+                (Place::Done, _) => return rest,
                 (Place::Value, _) => Place::Done,
                 (_, b'\n') => self.line_start(),
                 (Place::Before(1), b' ') => Place::Name(0),
@@ -63,6 +65,7 @@ impl<'a> Field<'a> {
                 }
                 _ => Place::OtherLine,
             };
+            rest = behind;
         }
     }
 
@@ -132,6 +135,36 @@ impl Numbers {
     }
 }
 
+/// Reads the kernel's other way of writing a set, a bit map: `00000000,0000000f`.
+pub struct Map {
+    bits: usize,
+    /// The members as they come, the highest first: what number they have is known at the end.
+    from_highest: Cpus,
+}
+
+impl Map {
+    pub fn new() -> Self {
+        Map { bits: 0, from_highest: Cpus::new() }
+    }
+
+    /// Takes the next byte; false for that of a line end.
+    pub fn byte(&mut self, byte: u8) -> bool {
+        if let Some(digit) = digit(byte) {
+            for bit in [8, 4, 2, 1] {
+                if digit & bit != 0 {
+                    self.from_highest.bits().set(self.bits);
+                }
+                self.bits += 1;
+            }
+        }
+        byte != b'\n'
+    }
+
+    pub fn members(&self) -> impl Iterator<Item = usize> {
+        self.from_highest.bits().read().iter().map(|place| self.bits - 1 - place)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,7 +178,9 @@ mod tests {
         let mut field = Field::new(words_before, name);
         let mut bytes = Vec::new();
         // However the text is cut.
-        text.chunks(text.len() % 7 + 1).for_each(|piece| field.feed(piece, |value| bytes.extend_from_slice(value)));
+        for piece in text.chunks(text.len() % 7 + 1) {
+            field.feed(piece, |value| bytes.extend_from_slice(value));
+        }
         field.done().then(|| String::from_utf8(bytes).unwrap())
     }
 
@@ -173,6 +208,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_behind_a_field_is_left() {
+        let mut field = Field::new(0, b"Groups:");
+        assert_eq!(field.feed(b"Name:\tx\nGroups:\t1 ", |_| ()), b"");
+        assert_eq!(field.feed(b"2\nThreads:\t1\n", |_| ()), b"Threads:\t1\n");
+        assert_eq!(field.feed(b"more", |_| ()), b"more");
+    }
+
+    #[test]
     fn a_field_that_is_missing_or_cut_is_not_done() {
         assert_eq!(value(STATUS, 0, b"Threads:"), None);
         assert_eq!(value(b"", 0, b"Name:"), None);
@@ -195,12 +238,39 @@ mod tests {
         assert_eq!(numbers(b"kB"), []);
     }
 
+    fn members(text: &[u8]) -> Vec<usize> {
+        let mut map = Map::new();
+        text.iter().all(|&byte| map.byte(byte));
+        let mut members: Vec<_> = map.members().collect();
+        members.reverse();
+        members
+    }
+
+    #[test]
+    fn maps_are_read_as_the_kernel_writes_them() {
+        assert_eq!(members(b"f\n"), [0, 1, 2, 3]);
+        assert_eq!(members(b"00000001,00000003\n"), [0, 1, 32]);
+        assert_eq!(members(b"0000,00000000,80000001\n"), [0, 31]);
+        assert_eq!(members(b"A\nffffffff"), [1, 3]);
+        assert_eq!(members(b"\n"), []);
+        assert_eq!(members(b""), []);
+    }
+
     proptest! {
+        #[test]
+        fn every_set_written_as_a_map_is_read_back(set in prop::collection::btree_set(0usize..2000, 0..50), room in 2000usize..2100) {
+            let groups = (0..room.div_ceil(32)).rev();
+            let group = |group| (0..32).filter(|bit| set.contains(&(group * 32 + bit))).fold(0u32, |bits, bit| bits | 1 << bit);
+            let written = groups.map(|at| format!("{:08x}", group(at))).collect::<Vec<_>>().join(",");
+            prop_assert_eq!(members(written.as_bytes()), set.into_iter().collect::<Vec<_>>());
+        }
+
         #[test]
         fn any_bytes_are_read_without_a_panic(text in prop::collection::vec(any::<u8>(), 0..200)) {
             value(&text, 2, b"MemTotal:");
             ranges(&text);
             numbers(&text);
+            members(&text);
         }
 
         #[test]

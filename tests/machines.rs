@@ -1,0 +1,824 @@
+//! The library tells every machine right: captured ones, and ones that are made up here, which it is shown by NUMARS_FSROOT.
+//!
+//! What it should say of a captured machine comes from a small reader of the kernel's files in this file, which was written without
+//! looking at the library's; what it should say of one that is made up is what went into its files.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write as _};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::OnceLock;
+use support::{compile_c, root, stage};
+use tempfile::TempDir;
+
+/// Answers questions about the machine, a line each. An answer ends with a line of a dot.
+const PROGRAM: &str = r#"
+#include <numa.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void numa_warn(int number, char *format, ...)
+{
+    printf("warning %d: %s\n", number, format);
+}
+
+static void print_set(const char *what, const struct bitmask *set)
+{
+    printf("%s:", what);
+    for (unsigned bit = 0; set != NULL && bit < set->size; bit++)
+        if (numa_bitmask_isbitset(set, bit))
+            printf(" %u", bit);
+    puts("");
+}
+
+static void print_machine(void)
+{
+    struct bitmask *cpus = numa_allocate_cpumask();
+    printf("possible nodes: %d, highest %d\n", numa_num_possible_nodes(), numa_max_possible_node());
+    printf("possible CPUs: %d, room in a set: %lu\n", numa_num_possible_cpus(), cpus->size);
+    printf("configured CPUs: %d\n", numa_num_configured_cpus());
+    printf("nodes with memory: %d\n", numa_num_configured_nodes());
+    printf("highest node: %d\n", numa_max_node());
+    print_set("nodes", numa_nodes_ptr);
+    print_set("usable nodes", numa_all_nodes_ptr);
+    print_set("usable CPUs", numa_all_cpus_ptr);
+    for (int node = 0; node <= numa_max_node(); node++) {
+        long long free = -7, size = numa_node_size64(node, &free);
+        if (!numa_bitmask_isbitset(numa_nodes_ptr, node))
+            continue;
+        printf("node %d: %lld bytes, %lld free, CPUs told with %d\n", node, size, free, numa_node_to_cpus(node, cpus));
+        print_set("  CPUs", cpus);
+    }
+    for (int cpu = -1; cpu <= numa_num_possible_cpus(); cpu++)
+        if (numa_node_of_cpu(cpu) != -1)
+            printf("CPU %d: node %d\n", cpu, numa_node_of_cpu(cpu));
+}
+
+static void print_distances(int from)
+{
+    printf("from %d:", from);
+    for (int to = 0; to <= numa_max_node() + 1; to++)
+        if (numa_bitmask_isbitset(numa_nodes_ptr, to) || numa_distance(from, to) != 0)
+            printf(" %d", numa_distance(from, to));
+    puts("");
+}
+
+static void answer(const char *question)
+{
+    int number;
+    char text[256];
+    if (strcmp(question, "machine\n") == 0)
+        print_machine();
+    else if (sscanf(question, "distances from %d", &number) == 1)
+        print_distances(number);
+    else if (sscanf(question, "node of %255s", text) == 1)
+        print_set("node", numa_parse_nodestring_all(text));
+    else if (sscanf(question, "CPUs %255s", text) == 1)
+        print_set("CPUs", numa_parse_cpustring_all(text));
+    else if (strcmp(question, "update\n") == 0)
+        numa_node_to_cpu_update();
+    else if (strcmp(question, "allowed by the kernel\n") == 0)
+        print_set("nodes", numa_get_mems_allowed());
+    else if (sscanf(question, "setenv %255s", text) == 1)
+        setenv("NUMARS_FSROOT", text, 1);
+    else
+        abort();
+}
+
+int main(void)
+{
+    char question[512];
+    while (fgets(question, sizeof question, stdin) != NULL) {
+        answer(question);
+        puts(".");
+        fflush(stdout);
+    }
+    return 0;
+}
+"#;
+
+/// The program, which finds the library by its own means: the loader hears of no folders where it runs with privileges.
+fn program() -> &'static Path {
+    static PROGRAM_FILE: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
+    let (_, program) = PROGRAM_FILE.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut flags = stage().pkg_config("numars", &[]);
+        flags.push(format!("-Wl,-rpath,{}", stage().lib().display()));
+        let program = compile_c(folder.path(), PROGRAM, &flags);
+        (folder, program)
+    });
+    program
+}
+
+/// A running program that uses the library.
+struct Library {
+    process: Child,
+    questions: RefCell<ChildStdin>,
+    answers: RefCell<BufReader<ChildStdout>>,
+}
+
+impl Library {
+    /// With this value of NUMARS_FSROOT.
+    fn with_root(root: &Path) -> Self {
+        Self::start(Command::new(program()).env("NUMARS_FSROOT", root))
+    }
+
+    fn without_root() -> Self {
+        Self::start(Command::new(program()).env_remove("NUMARS_FSROOT"))
+    }
+
+    fn start(command: &mut Command) -> Self {
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        let questions = RefCell::new(process.stdin.take().unwrap());
+        let answers = RefCell::new(BufReader::new(process.stdout.take().unwrap()));
+        Library { process, questions, answers }
+    }
+
+    fn ask(&self, question: &str) -> String {
+        writeln!(self.questions.borrow_mut(), "{question}").unwrap();
+        let mut answer = String::new();
+        while !answer.ends_with("\n.\n") && answer != ".\n" {
+            assert_ne!(self.answers.borrow_mut().read_line(&mut answer).unwrap(), 0, "{question}: {answer}");
+        }
+        answer.trim_end_matches(".\n").to_owned()
+    }
+
+    /// Ends the program, which must have printed nothing else.
+    fn end(mut self) {
+        drop(self.questions);
+        let mut errors = String::new();
+        self.process.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+        assert_eq!(errors, "");
+        assert!(self.process.wait().unwrap().success());
+    }
+}
+
+/// What there is to know of a node.
+#[derive(Default, Clone, PartialEq, Debug)]
+struct Node {
+    cpus: BTreeSet<usize>,
+    /// In all and free, in KiB; none where no file says so.
+    memory: Option<(u64, u64)>,
+    /// To each of the machine's nodes, in order; empty where they are not known.
+    distances: Vec<u64>,
+}
+
+/// What there is to know of a machine.
+#[derive(Default, Clone, PartialEq, Debug)]
+struct Machine {
+    nodes: BTreeMap<usize, Node>,
+    /// The nodes that have memory, where the kernel says so.
+    with_memory: Option<BTreeSet<usize>>,
+    /// The nodes and the CPUs that could be, where the kernel says so.
+    possible_nodes: Option<BTreeSet<usize>>,
+    possible_cpus: Option<BTreeSet<usize>>,
+}
+
+fn spaced(members: &BTreeSet<usize>) -> String {
+    members.iter().fold(String::new(), |text, member| text + " " + &member.to_string())
+}
+
+impl Machine {
+    fn ids(&self) -> BTreeSet<usize> {
+        self.nodes.keys().copied().collect()
+    }
+
+    fn cpus(&self) -> BTreeSet<usize> {
+        self.nodes.values().flat_map(|node| node.cpus.iter().copied()).collect()
+    }
+
+    /// The sizes of the kernel's sets of nodes and CPUs. Those of CPUs are whole words.
+    fn sizes(&self) -> (usize, usize) {
+        let end = |set: &BTreeSet<usize>| set.last().unwrap() + 1;
+        let nodes = self.possible_nodes.as_ref().map_or(1024, end);
+        (nodes, self.possible_cpus.as_ref().map_or(16384, |cpus| end(cpus).next_multiple_of(64)))
+    }
+
+    /// What the program should print.
+    fn report(&self) -> String {
+        let mut report = String::new();
+        let (nodes, cpus) = self.sizes();
+        writeln!(report, "possible nodes: {nodes}, highest {}", nodes - 1).unwrap();
+        writeln!(report, "possible CPUs: {cpus}, room in a set: {cpus}").unwrap();
+        writeln!(report, "configured CPUs: {}", self.possible_cpus.as_ref().unwrap_or(&self.cpus()).len()).unwrap();
+        writeln!(report, "nodes with memory: {}", self.with_memory.as_ref().unwrap_or(&self.ids()).len()).unwrap();
+        writeln!(report, "highest node: {}", self.ids().last().unwrap()).unwrap();
+        writeln!(report, "nodes:{}", spaced(&self.ids())).unwrap();
+        writeln!(report, "usable nodes:{}", spaced(&self.ids())).unwrap();
+        writeln!(report, "usable CPUs:{}", spaced(&self.cpus())).unwrap();
+        for (id, node) in &self.nodes {
+            let (size, free) = node.memory.map_or((-1, 0), |(size, free)| (size as i64 * 1024, free * 1024));
+            writeln!(report, "node {id}: {size} bytes, {free} free, CPUs told with 0").unwrap();
+            writeln!(report, "  CPUs:{}", spaced(&node.cpus)).unwrap();
+        }
+        for cpu in self.cpus() {
+            writeln!(report, "CPU {cpu}: node {}", self.node_of_cpu(cpu)).unwrap();
+        }
+        report
+    }
+
+    fn node_of_cpu(&self, cpu: usize) -> usize {
+        *self.nodes.iter().find(|(_, node)| node.cpus.contains(&cpu)).unwrap().0
+    }
+
+    /// What the program should print of the distances from `node`.
+    fn distances(&self, node: usize) -> String {
+        let distances = self.nodes[&node].distances.clone();
+        let distances = if distances.is_empty() { vec![0; self.nodes.len()] } else { distances };
+        format!("from {node}:{}\n", distances.iter().fold(String::new(), |text, distance| format!("{text} {distance}")))
+    }
+
+    /// The library tells this machine, whose files are below `root`.
+    fn assert_told_under(&self, root: &Path) {
+        let library = Library::with_root(root);
+        assert_same(&library.ask("machine"), &self.report(), root);
+        for &node in self.nodes.keys() {
+            assert_same(&library.ask(&format!("distances from {node}")), &self.distances(node), root);
+        }
+        library.end();
+    }
+}
+
+/// Shows the first line that differs, since a machine can have ten thousand.
+#[track_caller]
+fn assert_same(told: &str, expected: &str, root: &Path) {
+    for (line, (told, expected)) in told.lines().zip(expected.lines()).enumerate() {
+        assert_eq!(told, expected, "{}, line {line}", root.display());
+    }
+    assert_eq!(told, expected, "{}", root.display());
+}
+
+// --- reading machines ---
+
+/// The text of a file, where it is there.
+fn text(path: &Path) -> Option<String> {
+    fs::read(path).ok().map(|bytes| String::from_utf8(bytes).unwrap().trim_end_matches(['\0', '\n']).to_owned())
+}
+
+/// A list such as `0-3,8`.
+fn list(text: &str) -> BTreeSet<usize> {
+    let ranges = text.split(',').filter(|range| !range.is_empty());
+    let ends = ranges.map(|range| range.split_once('-').unwrap_or((range, range)));
+    ends.flat_map(|(first, last)| first.parse().unwrap()..=last.parse::<usize>().unwrap()).collect()
+}
+
+/// A map such as `00000000,0000000f`.
+fn map(text: &str) -> BTreeSet<usize> {
+    let groups = text.rsplit(',').map(|group| u32::from_str_radix(group, 16).unwrap());
+    groups
+        .enumerate()
+        .flat_map(|(at, bits)| (0..32).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| at * 32 + bit))
+        .collect()
+}
+
+fn read_node(folder: &Path, machine_nodes: usize) -> Node {
+    let meminfo = text(&folder.join("meminfo")).unwrap_or_default();
+    let amount = |name: &str| {
+        let words = meminfo.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        words.into_iter().find(|words| words.get(2) == Some(&name)).map(|words| words[3].parse::<u64>().unwrap())
+    };
+    let distances = text(&folder.join("distance")).unwrap_or_default();
+    let distances: Vec<_> = distances.split_whitespace().map(|distance| distance.parse().unwrap()).collect();
+    Node {
+        cpus: map(&text(&folder.join("cpumap")).unwrap()),
+        memory: amount("MemTotal:").map(|size| (size, amount("MemFree:").unwrap_or(0))),
+        // Columns are the nodes; if they are not as many, nobody knows which.
+        distances: if distances.len() == machine_nodes { distances } else { Vec::new() },
+    }
+}
+
+/// What the files below `root` say.
+fn read_machine(root: &Path) -> Machine {
+    let system = root.join("sys/devices/system");
+    let read_list = |name: &str| text(&system.join(name)).map(|text| list(&text));
+    let nodes = match (read_list("node/online"), fs::read_dir(system.join("node"))) {
+        (Some(nodes), _) => nodes,
+        (None, Ok(entries)) => {
+            let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+            names.filter_map(|name| name.strip_prefix("node")?.parse().ok()).collect()
+        }
+        (None, Err(_)) => {
+            let cpus = read_list("cpu/online").unwrap();
+            let nodes = BTreeMap::from([(0, Node { cpus, ..Node::default() })]);
+            return Machine { nodes, possible_cpus: read_list("cpu/possible"), ..Machine::default() };
+        }
+    };
+    let read = |&id: &usize| (id, read_node(&system.join(format!("node/node{id}")), nodes.len()));
+    let mut nodes: BTreeMap<_, _> = nodes.iter().map(read).collect();
+    // A CPU is on one node. Of one made-up machine among the captured ones several nodes claim some: the last has them.
+    let mut taken = BTreeSet::new();
+    for node in nodes.values_mut().rev() {
+        node.cpus.retain(|&cpu| taken.insert(cpu));
+    }
+    Machine {
+        nodes,
+        with_memory: read_list("node/has_memory"),
+        possible_nodes: read_list("node/possible"),
+        possible_cpus: read_list("cpu/possible"),
+    }
+}
+
+// --- captured machines ---
+
+/// The archives of captured machines, where this computer has them.
+fn archives() -> Vec<PathBuf> {
+    let named = std::env::var_os("NUMARS_TOPOLOGIES").map(PathBuf::from);
+    let folder = named.unwrap_or_else(|| root().join("../shared/topologies"));
+    if !folder.is_dir() {
+        println!("There are no captured machines at {}; NUMARS_TOPOLOGIES may name another folder.", folder.display());
+        return Vec::new();
+    }
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut archives: Vec<_> = entries.filter(|path| path.to_str().unwrap().ends_with(".tar.bz2")).collect();
+    archives.sort();
+    assert!(!archives.is_empty());
+    archives
+}
+
+/// Of a captured machine's files, those that have to do with nodes: there are thousands of others.
+fn is_of_interest(path: &Path, is_file: bool) -> bool {
+    let names: Vec<_> = path.iter().skip(1).map(|name| name.to_str().unwrap()).collect();
+    let numbered = |name: &str, what: &str| {
+        name.strip_prefix(what)
+            .is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()) && !number.is_empty())
+    };
+    names.first() == Some(&"sys")
+        && !names.iter().any(|name| numbered(name, "cpu") || numbered(name, "memory"))
+        && (!is_file || names.starts_with(&["sys", "devices", "system"]) || names.ends_with(&["numa_node"]))
+}
+
+/// Unpacks a captured machine, and returns the root of its files.
+fn unpack(archive: &Path, folder: &Path) -> PathBuf {
+    let mut name = PathBuf::new();
+    let mut files = tar::Archive::new(bzip2::read::BzDecoder::new(fs::File::open(archive).unwrap()));
+    for file in files.entries().unwrap() {
+        let mut file = file.unwrap();
+        let path = file.path().unwrap().into_owned();
+        name = path.iter().next().unwrap().into();
+        let kind = file.header().entry_type();
+        if !is_of_interest(&path, kind.is_file()) {
+            continue;
+        }
+        // Nothing that the archive says of owners and permissions: this need not be root, and shall be able to remove them.
+        let place = folder.join(&path);
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        if kind.is_dir() {
+            fs::create_dir_all(place).unwrap();
+        } else if kind.is_symlink() {
+            symlink(file.link_name().unwrap().unwrap(), place).unwrap();
+        } else {
+            std::io::copy(&mut file, &mut fs::File::create(place).unwrap()).unwrap();
+        }
+    }
+    folder.join(name)
+}
+
+/// Calls `with` with the root of each captured machine.
+fn for_each_captured(with: impl Fn(&Path)) {
+    for archive in archives() {
+        let folder = tempfile::tempdir().unwrap();
+        with(&unpack(&archive, folder.path()));
+    }
+}
+
+#[test]
+fn captured_machines_are_told_as_their_files_say() {
+    for_each_captured(|root| read_machine(root).assert_told_under(root));
+}
+
+/// The nodes of the devices of a captured machine, by the names that a list of nodes may have.
+fn devices(root: &Path) -> BTreeMap<String, i64> {
+    let mut devices = BTreeMap::new();
+    for (folder, prefix) in [("class/net", "netdev"), ("class/block", "block"), ("bus/pci/devices", "pci")] {
+        for entry in fs::read_dir(root.join("sys").join(folder)).into_iter().flatten() {
+            let entry = entry.unwrap();
+            let place = fs::canonicalize(entry.path()).unwrap();
+            let nodes = place.ancestors().filter_map(|folder| text(&folder.join("numa_node"))?.trim().parse().ok());
+            let node = nodes.into_iter().find(|&node: &i64| node >= 0).unwrap_or(-1);
+            devices.insert(format!("{prefix}:{}", entry.file_name().into_string().unwrap()), node);
+        }
+    }
+    devices
+}
+
+#[test]
+fn devices_of_captured_machines_are_on_the_nodes_that_their_files_say() {
+    let found = RefCell::new(0);
+    for_each_captured(|root| {
+        let library = Library::with_root(root);
+        for (device, node) in devices(root).into_iter().filter(|(_, node)| *node >= 0) {
+            assert_eq!(
+                library.ask(&format!("node of {device}")),
+                format!("node: {node}\n"),
+                "{}: {device}",
+                root.display()
+            );
+            *found.borrow_mut() += 1;
+        }
+        library.end();
+    });
+    assert!(archives().is_empty() || found.into_inner() > 10);
+}
+
+/// Some answers that a person has read from the files: the reader above could be as wrong as the library.
+#[test]
+fn captured_machines_are_told_as_a_person_reads_them() {
+    let known: &[(&str, &[(&str, &str)])] = &[
+        (
+            "nvidiagpunumanodes",
+            &[
+                ("distances from 0", "from 0: 10 40 80 80 80 80 80 80\n"),
+                ("distances from 8", "from 8: 40 10 80 80 80 80 80 80\n"),
+                ("distances from 253", "from 253: 80 80 80 80 80 10 80 80\n"),
+                ("machine", "nodes: 0 8 250 251 252 253 254 255\n"),
+                ("machine", "node 252: 16106127360 bytes, "),
+                ("machine", "CPU 103: node 8\n"),
+            ],
+        ),
+        (
+            "48amd64-4d2n6c-sparse",
+            &[
+                ("distances from 73", "from 73: 22 16 16 22 22 16 16 10\n"),
+                ("machine", "node 45: 17179869184 bytes, "),
+                ("machine", "CPU 42: node 73\n"),
+            ],
+        ),
+        // No lists of nodes and CPUs.
+        (
+            "256ppc-8n8s4t",
+            &[
+                ("distances from 12", "from 12: 40 40 40 40 40 40 10 20\n"),
+                ("machine", "nodes: 0 1 4 5 8 9 12 13\n"),
+                ("machine", "possible nodes: 1024, highest 1023\n"),
+            ],
+        ),
+        // No distances, and a node's memory without what of it is free.
+        (
+            "64fake-4n2s2ca2c2t",
+            &[
+                ("distances from 1", "from 1: 0 0 0 0\n"),
+                ("machine", "node 0: 1073741824 bytes, 0 free, CPUs told with 0\n"),
+            ],
+        ),
+        // No nodes.
+        (
+            "2arm-2c",
+            &[("machine", "nodes: 0\n"), ("machine", "node 0: -1 bytes, 0 free, CPUs told with 0\n  CPUs: 0 1\n")],
+        ),
+        (
+            "offline-cpu0-node0",
+            &[("machine", "possible nodes: 2, highest 1\n"), ("machine", "  CPUs: 5 7 9 11 13 15 17 19\n")],
+        ),
+    ];
+    let seen = RefCell::new(0);
+    for_each_captured(|root| {
+        let library = Library::with_root(root);
+        for (question, part) in known.iter().filter(|(name, _)| root.ends_with(name)).flat_map(|(_, answers)| *answers)
+        {
+            let answer = library.ask(question);
+            assert!(answer.contains(part), "{}: {question}: no {part:?} in\n{answer}", root.display());
+            *seen.borrow_mut() += 1;
+        }
+        library.end();
+    });
+    assert!(archives().is_empty() || seen.into_inner() >= known.len());
+}
+
+// --- machines that are made up ---
+
+impl Machine {
+    /// Of these nodes, each with CPUs and memory in KiB, and of the same distances everywhere.
+    fn of(nodes: &[(usize, &[usize], u64)]) -> Self {
+        let mut machine = Machine::default();
+        for (place, &(id, cpus, memory)) in nodes.iter().enumerate() {
+            let mut distances = vec![20; nodes.len()];
+            distances[place] = 10;
+            machine.nodes.insert(
+                id,
+                Node { cpus: cpus.iter().copied().collect(), memory: Some((memory, memory / 3)), distances },
+            );
+        }
+        machine.know_what_is_possible();
+        machine
+    }
+
+    /// Whatever a kernel of today would tell.
+    fn know_what_is_possible(&mut self) {
+        let with_memory = self.nodes.iter().filter(|(_, node)| node.memory.is_some_and(|(size, _)| size > 0));
+        self.with_memory = Some(with_memory.map(|(&id, _)| id).collect());
+        self.possible_nodes = Some(self.ids());
+        self.possible_cpus = Some((0..=self.cpus().last().copied().unwrap_or(0)).collect());
+    }
+
+    /// Writes the files that this machine's kernel would show into a new folder.
+    fn write(&self) -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        self.write_below(folder.path());
+        folder
+    }
+
+    fn write_below(&self, root: &Path) {
+        let (nodes, cpus) = (root.join("sys/devices/system/node"), root.join("sys/devices/system/cpu"));
+        fs::create_dir_all(&nodes).unwrap();
+        fs::create_dir_all(&cpus).unwrap();
+        let write_list = |path: PathBuf, set: &BTreeSet<usize>| fs::write(path, as_list(set) + "\n").unwrap();
+        write_list(nodes.join("online"), &self.ids());
+        write_list(cpus.join("online"), &self.cpus());
+        for (path, set) in [
+            (nodes.join("has_memory"), &self.with_memory),
+            (nodes.join("possible"), &self.possible_nodes),
+            (cpus.join("possible"), &self.possible_cpus),
+        ] {
+            set.iter().for_each(|set| write_list(path.clone(), set));
+        }
+        for (id, node) in &self.nodes {
+            let folder = nodes.join(format!("node{id}"));
+            fs::create_dir(&folder).unwrap();
+            write_list(folder.join("cpulist"), &node.cpus);
+            fs::write(folder.join("cpumap"), as_map(&node.cpus, self.sizes().1) + "\n").unwrap();
+            if let Some((size, free)) = node.memory {
+                let meminfo = format!("Node {id} MemTotal: {size:>14} kB\nNode {id} MemFree: {free:>15} kB\n");
+                fs::write(folder.join("meminfo"), meminfo).unwrap();
+            }
+            if !node.distances.is_empty() {
+                let distances: Vec<_> = node.distances.iter().map(u64::to_string).collect();
+                fs::write(folder.join("distance"), distances.join(" ") + "\n").unwrap();
+            }
+        }
+    }
+}
+
+fn node_folder(root: &Path, node: usize) -> PathBuf {
+    root.join(format!("sys/devices/system/node/node{node}"))
+}
+
+/// As the kernel writes lists: `0-3,8`.
+fn as_list(set: &BTreeSet<usize>) -> String {
+    let mut ranges: Vec<(usize, usize)> = Vec::new();
+    for &member in set {
+        match ranges.last_mut() {
+            Some((_, last)) if *last + 1 == member => *last = member,
+            _ => ranges.push((member, member)),
+        }
+    }
+    let ranges =
+        ranges.iter().map(|&(first, last)| if first == last { format!("{first}") } else { format!("{first}-{last}") });
+    ranges.collect::<Vec<_>>().join(",")
+}
+
+/// As the kernel writes maps: `00000000,0000000f`.
+fn as_map(set: &BTreeSet<usize>, bits: usize) -> String {
+    let group =
+        |group: usize| (0..32).filter(|bit| set.contains(&(group * 32 + bit))).fold(0u32, |bits, bit| bits | 1 << bit);
+    (0..bits.div_ceil(32)).rev().map(|at| format!("{:08x}", group(at))).collect::<Vec<_>>().join(",")
+}
+
+/// The reader above and the library both tell the machine that went into the files.
+fn assert_told(machine: &Machine) {
+    let root = machine.write();
+    assert_eq!(&read_machine(root.path()), machine);
+    machine.assert_told_under(root.path());
+}
+
+#[test]
+fn nodes_with_gaps_between_them_are_told_and_so_are_memory_alone_and_cpus_alone() {
+    let mut machine = Machine::of(&[
+        (0, &[0, 1, 2, 3, 88], 4096),
+        (8, &[4, 5, 70], 0),
+        (252, &[], 1024),
+        (253, &[], 2048),
+        (254, &[], u64::from(u32::MAX) * 8),
+        (255, &[127], 12),
+    ]);
+    for (place, node) in machine.nodes.values_mut().enumerate() {
+        node.distances =
+            (0..6).map(|to| if to == place { 10 } else { 11 + 40 * place as u64 + 7 * to as u64 }).collect();
+    }
+    assert_told(&machine);
+}
+
+#[test]
+fn a_thousand_nodes_with_eight_thousand_cpus_are_told() {
+    let mut machine = Machine::default();
+    let distance = |from: usize, to: usize| if from == to { 10 } else { 11 + (from * 31 + to * 17) as u64 % 244 };
+    for id in 0..1024 {
+        // Neighbours are not in a row.
+        let cpus = (0..8).map(|cpu| cpu * 1024 + id).collect();
+        let distances = (0..1024).map(|to| distance(id, to)).collect();
+        machine.nodes.insert(id, Node { cpus, memory: Some((1024 + id as u64, id as u64)), distances });
+    }
+    machine.know_what_is_possible();
+    let root = machine.write();
+    assert_eq!(read_machine(root.path()), machine);
+    let library = Library::with_root(root.path());
+    assert_same(&library.ask("machine"), &machine.report(), root.path());
+    // The library keeps the distances of the first 256 nodes.
+    for node in [0, 255, 256, 1023] {
+        assert_same(&library.ask(&format!("distances from {node}")), &machine.distances(node), root.path());
+    }
+    library.end();
+}
+
+#[test]
+fn a_node_that_could_be_and_is_not_has_no_column_among_the_distances() {
+    let mut machine = Machine::of(&[(0, &[0], 100), (2, &[1, 2], 100), (3, &[], 100)]);
+    machine.possible_nodes = Some((0..=4).collect());
+    machine.possible_cpus = Some((0..=11).collect());
+    machine.nodes.get_mut(&2).unwrap().distances = vec![21, 10, 32];
+    assert_told(&machine);
+}
+
+#[test]
+fn a_machine_of_cpus_or_of_memory_alone_is_told() {
+    assert_told(&Machine::of(&[(0, &[], 5000)]));
+    assert_told(&Machine::of(&[(3, &[1, 3], 0), (4, &[0, 2], 7)]));
+}
+
+#[test]
+fn what_old_kernels_do_not_tell_is_found_out_otherwise() {
+    let mut machine = Machine::of(&[(0, &[0, 2, 33], 100), (7, &[1, 3], 200), (40, &[], 300)]);
+    (machine.with_memory, machine.possible_nodes, machine.possible_cpus) = (None, None, None);
+    machine.nodes.values_mut().for_each(|node| node.distances.clear());
+    let root = machine.write();
+    fs::remove_file(root.path().join("sys/devices/system/node/online")).unwrap();
+    for &id in machine.nodes.keys() {
+        fs::remove_file(node_folder(root.path(), id).join("cpulist")).unwrap();
+    }
+    assert_eq!(read_machine(root.path()), machine);
+    machine.assert_told_under(root.path());
+}
+
+#[test]
+fn a_node_that_vanishes_is_told_as_gone() {
+    let mut machine = Machine::of(&[(0, &[0], 100), (1, &[1, 3], 200), (2, &[2], 300)]);
+    let root = machine.write();
+    let library = Library::with_root(root.path());
+    assert_same(&library.ask("machine"), &machine.report(), root.path());
+    // Between the list of nodes, which still has it, and its own files: as far as the library, or the program, remembers.
+    fs::rename(node_folder(root.path(), 1), root.path().join("gone")).unwrap();
+    let mut gone = machine.clone();
+    gone.nodes.get_mut(&1).unwrap().memory = None;
+    (gone.possible_nodes, gone.with_memory) = (machine.possible_nodes.clone(), machine.with_memory.clone());
+    assert_same(&library.ask("machine"), &gone.report(), root.path());
+    library.ask("update");
+    let told = library.ask("machine");
+    assert!(told.contains("node 1: -1 bytes, 0 free, CPUs told with 0\n  CPUs:\nnode 2:"), "{told}");
+    assert!(!told.contains("CPU 1:") && !told.contains("CPU 3:") && told.contains("CPU 2: node 2\n"), "{told}");
+    assert_eq!(library.ask("distances from 1"), "from 1: 0 0 0\n");
+    // The files of the others still have a column for it.
+    assert_eq!(library.ask("distances from 0"), "from 0: 10 20 20\n");
+    // And when it is gone from the list: nobody knows which column that was, except of those that were asked for before.
+    fs::write(root.path().join("sys/devices/system/node/online"), "0,2\n").unwrap();
+    assert_eq!(library.ask("distances from 2"), "from 2: 0 0 0\n");
+    assert_eq!(library.ask("distances from 0"), "from 0: 10 20 20\n");
+    // It comes back.
+    fs::rename(root.path().join("gone"), node_folder(root.path(), 1)).unwrap();
+    fs::write(root.path().join("sys/devices/system/node/online"), "0-2\n").unwrap();
+    library.ask("update");
+    machine.know_what_is_possible();
+    assert_same(&library.ask("machine"), &machine.report(), root.path());
+    assert_eq!(library.ask("distances from 1"), "from 1: 20 10 20\n");
+    assert_eq!(library.ask("distances from 2"), "from 2: 20 20 10\n");
+    library.end();
+}
+
+#[test]
+fn distances_with_too_many_or_too_few_columns_are_not_known() {
+    let mut machine = Machine::of(&[(0, &[0], 1), (1, &[1], 1)]);
+    let root = machine.write();
+    fs::write(node_folder(root.path(), 0).join("distance"), "10\n").unwrap();
+    fs::write(node_folder(root.path(), 1).join("distance"), "20 10 20\n").unwrap();
+    machine.nodes.values_mut().for_each(|node| node.distances.clear());
+    machine.assert_told_under(root.path());
+}
+
+// --- the variable itself ---
+
+#[test]
+fn what_a_task_may_use_is_told_where_the_root_says_so() {
+    let machine = Machine::of(&[(0, &[0], 100), (1, &[1], 200), (2, &[2], 300)]);
+    let root = machine.write();
+    fs::create_dir_all(root.path().join("proc/self")).unwrap();
+    let map = as_map(&BTreeSet::from([0, 2]), 1024);
+    fs::write(
+        root.path().join("proc/self/status"),
+        format!("Name:\tx\nMems_allowed:\t{map}\nMems_allowed_list:\t0,2\n"),
+    )
+    .unwrap();
+    let expected = machine.report().replace("possible nodes: 3, highest 2", "possible nodes: 1024, highest 1023");
+    let expected = expected.replace("usable nodes: 0 1 2\n", "usable nodes: 0 2\n");
+    let library = Library::with_root(root.path());
+    assert_same(&library.ask("machine"), &expected, root.path());
+    library.end();
+}
+
+/// What the library says where no file can be read.
+const NOTHING_KNOWN: &str = "possible nodes: 1024, highest 1023
+possible CPUs: 16384, room in a set: 16384
+configured CPUs: 0
+nodes with memory: 1
+highest node: 0
+nodes: 0
+usable nodes: 0
+usable CPUs:
+node 0: -1 bytes, 0 free, CPUs told with 0
+  CPUs:
+";
+
+#[test]
+fn where_the_root_is_no_folder_or_an_empty_one_nothing_is_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let endless = PathBuf::from(format!("/{}", "x/".repeat(3000)));
+    for root in [folder.path(), &folder.path().join("none"), &file, &endless] {
+        let library = Library::with_root(root);
+        assert_same(&library.ask("machine"), NOTHING_KNOWN, root);
+        assert_eq!(library.ask("distances from 0"), "from 0: 0\n");
+        library.end();
+    }
+}
+
+#[test]
+fn the_name_of_a_root_may_be_as_long_as_a_path_can_be() {
+    let machine = Machine::of(&[(0, &[0], 100), (5, &[1], 200)]);
+    let folder = tempfile::tempdir().unwrap();
+    let deep = folder.path().join(vec!["x".repeat(200); 18].join("/"));
+    machine.write_below(&deep);
+    // The longest that a name of a folder can be without its files' having names that are too long to make.
+    let root = PathBuf::from(format!("{}{}", deep.display(), "/.".repeat((4095 - deep.as_os_str().len()) / 2)));
+    assert!(root.as_os_str().len() >= 4094);
+    machine.assert_told_under(&root);
+}
+
+#[test]
+fn policy_and_affinity_are_the_real_kernels_under_another_root() {
+    let machine = Machine::of(&[(0, &[0], 100), (700, &[4000], 200)]);
+    let root = machine.write();
+    let (library, real) = (Library::with_root(root.path()), Library::without_root());
+    assert_eq!(library.ask("allowed by the kernel"), real.ask("allowed by the kernel"));
+    assert!(library.ask("machine").contains("CPU 4000: node 700\n"));
+    assert_eq!(library.ask("CPUs 4000"), "CPUs: 4000\n");
+    library.end();
+    real.end();
+}
+
+#[test]
+fn an_empty_value_and_one_that_is_set_later_change_nothing() {
+    let root = Machine::of(&[(0, &[0], 100), (700, &[4000], 200)]).write();
+    // Free memory changes by itself.
+    let lasting = |machine: &str| {
+        machine.lines().filter(|line| !line.contains(" free")).fold(String::new(), |text, line| text + line + "\n")
+    };
+    let real = Library::without_root();
+    let machine = lasting(&real.ask("machine"));
+    real.ask(&format!("setenv {}", root.path().display()));
+    real.ask("update");
+    assert_eq!(lasting(&real.ask("machine")), machine);
+    real.end();
+    let empty = Library::with_root(Path::new(""));
+    assert_eq!(lasting(&empty.ask("machine")), machine);
+    empty.end();
+}
+
+#[test]
+fn a_root_is_kept_when_the_program_changes_its_environment() {
+    let machine = Machine::of(&[(0, &[0], 100), (700, &[4000], 200)]);
+    let root = machine.write();
+    let library = Library::with_root(root.path());
+    library.ask("setenv /nowhere");
+    library.ask("update");
+    assert_same(&library.ask("machine"), &machine.report(), root.path());
+    library.end();
+}
+
+#[test]
+fn a_program_with_privileges_takes_no_notice() {
+    let root = Machine::of(&[(0, &[0], 100), (700, &[4000], 200)]).write();
+    fs::set_permissions(root.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    let privileged = folder.path().join("privileged");
+    fs::copy(program(), &privileged).unwrap();
+    // A program that runs as somebody else than who started it; only root can make one without a second user.
+    const NOBODY: u32 = 65534;
+    if chown(&privileged, Some(NOBODY), None).is_err() {
+        println!("This needs root.");
+        return;
+    }
+    let machine = |mode| {
+        fs::set_permissions(&privileged, PermissionsExt::from_mode(mode)).unwrap();
+        let library = Library::start(Command::new(&privileged).env("NUMARS_FSROOT", root.path()));
+        let machine = library.ask("machine");
+        library.end();
+        machine
+    };
+    assert!(machine(0o755).contains("nodes: 0 700\n"));
+    assert!(!machine(0o4755).contains("nodes: 0 700\n"));
+}
