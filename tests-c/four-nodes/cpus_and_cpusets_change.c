@@ -12,21 +12,12 @@
 #include <unistd.h>
 
 #include "harness.h"
+#include "nodes.h"
 #include "pages.h"
 #include "surroundings.h"
 
 /* One CPU for each node, of the same number. */
 enum { LAST = 3 };
-
-/* The members of a set of nodes or CPUs below 64, and the set is given back. */
-static unsigned long members(struct bitmask *set)
-{
-    unsigned long found = 0;
-    for (unsigned int bit = 0; bit < 64; bit++)
-        found |= (unsigned long)numa_bitmask_isbitset(set, bit) << bit;
-    numa_bitmask_free(set);
-    return found;
-}
 
 static unsigned long cpus_of(int node)
 {

@@ -10,24 +10,16 @@
 
 #include "figures.h"
 #include "harness.h"
+#include "nodes.h"
 #include "pages.h"
 #include "surroundings.h"
 
 enum { COUNT = 40, MANY = 30000, BASE_PAGES = HUGE_PAGE / 4096 };
 
-static struct bitmask *nodes(unsigned long bits)
-{
-    struct bitmask *nodes = numa_allocate_nodemask();
-    for (unsigned node = 0; node < 8 * sizeof bits; node++)
-        if (bits >> node & 1)
-            numa_bitmask_setbit(nodes, node);
-    return nodes;
-}
-
 static long move_process(pid_t pid, unsigned long from, unsigned long to, const struct numars_move_options *options,
                          struct numars_move_stats *stats)
 {
-    struct bitmask *from_nodes = nodes(from), *to_nodes = nodes(to);
+    struct bitmask *from_nodes = set_of(from), *to_nodes = set_of(to);
     errno = UNTOUCHED_ERRNO;
     const long returned = numars_move_process(pid, from_nodes, to_nodes, options, stats);
     const int error = errno;
@@ -192,7 +184,7 @@ END_TEST
 START_TEST(no_old_nodes_move_nothing)
 {
     char *pages = pages_on_node(COUNT, 0);
-    struct bitmask *to = nodes(mask(1));
+    struct bitmask *to = set_of(mask(1));
     struct numars_move_stats stats;
     assert_returns(numars_move_process(0, NULL, to, NULL, &stats), 0);
     assert_figures(stats, .requested = 0);
@@ -206,7 +198,7 @@ END_TEST
 START_TEST(no_new_nodes_are_einval)
 {
     char *pages = pages_on_node(COUNT, 0);
-    struct bitmask *from = nodes(mask(0));
+    struct bitmask *from = set_of(mask(0));
     assert_fails(numars_move_process(0, from, NULL, NULL, NULL), EINVAL);
     assert_fails(move_process(0, mask(0), 0, NULL, NULL), EINVAL);
     assert_fails(move_process(0, 0, 0, NULL, NULL), EINVAL);

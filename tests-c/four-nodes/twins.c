@@ -5,16 +5,11 @@
 #include <stdlib.h>
 
 #include "harness.h"
+#include "nodes.h"
 #include "pages.h"
 #include "surroundings.h"
 
 enum { COUNT = 12, NO_NODE = 5 };
-
-/* Sets of one node. */
-static struct bitmask *only(unsigned node)
-{
-    return numa_bitmask_setbit(numa_allocate_nodemask(), node);
-}
 
 static struct bitmask *none(void)
 {

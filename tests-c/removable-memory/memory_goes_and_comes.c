@@ -8,22 +8,13 @@
 #include <time.h>
 
 #include "harness.h"
+#include "nodes.h"
 #include "pages.h"
 #include "surroundings.h"
 
 /* The node whose memory can go, all of it, in blocks. */
 enum { NODE = 2, BLOCKS = 4, PAGES = 200 };
 static const long long BLOCK = 128LL * 1024 * 1024;
-
-/* The members of a set of nodes below 64, and the set is given back. */
-static unsigned long members(struct bitmask *set)
-{
-    unsigned long found = 0;
-    for (unsigned int bit = 0; bit < 64; bit++)
-        found |= (unsigned long)numa_bitmask_isbitset(set, bit) << bit;
-    numa_bitmask_free(set);
-    return found;
-}
 
 static void assert_memory_is(long long bytes)
 {
