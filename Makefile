@@ -196,8 +196,10 @@ target/tests-c/%: tests-c/%.c $(C_TEST_SUPPORT) $(wildcard tests-c/support/*.h) 
 host-test: c-tests vm ## run the C tests that need no nodes on this machine
 	@$(STAGED) $(VM) test --host target/tests-c
 
-# Two guests at a time: most tests keep one processor busy. What takes minutes runs on one kernel; in `make test-long` on all.
-SKIP ?= $(addprefix 6.1:four-nodes/,mover_against_kernel numa_move_pages_meanwhile numars_move_pages)
+# Two guests at a time: most tests keep one processor busy. What takes minutes runs on one kernel, or on this machine alone; in
+# `make test-long` on all.
+SKIP ?= $(addprefix 6.1:four-nodes/,mover_against_kernel numa_move_pages_meanwhile numars_move_pages) \
+	$(addsuffix :any/huge_sets,$(KERNELS))
 vm-test: c-tests vm ## run the C tests in the guest (KERNELS)
 	@$(STAGED) $(VM) test --jobs 2 --timeout 300 $(addprefix --skip ,$(SKIP)) $(addprefix --kernel ,$(KERNELS)) \
 		$(foreach name,TEST_SECONDS CK_TIMEOUT_MULTIPLIER,$(addprefix --env $(name)=,$($(name)))) target/tests-c

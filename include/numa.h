@@ -26,6 +26,9 @@ typedef struct nodemask_t {
 
 /**
  * A set of nodes or CPUs. Made by numa_bitmask_alloc() and its like, or by the program itself.
+ *
+ * Every call takes NULL, and a set whose maskp is NULL, for the empty set, into which nothing can be put. The kernel takes no set
+ * of more than 32,768 bits for a policy, whatever is in it: EINVAL.
  */
 struct bitmask {
   /**
@@ -281,7 +284,7 @@ int numa_node_of_cpu(int cpu);
  *
  * @param line  hexadecimal groups of 32 bits, the highest first, with commas between them and a line end behind them
  * @param mask  where to put the bits
- * @return 0, or -1 if line is none or mask is too small
+ * @return 0, or -1 if line is none, also NULL, or mask is too small; errno stays as it is
  *
  * Follows numa(3).
  */
@@ -295,7 +298,7 @@ int numa_parse_bitmap(char *line,
  * kernel gives them, file:/var/lib by a file on it, pci:0000:00:1f.2 by its address, ip:192.0.2.1 or ip:name by a host that is
  * reached through it.
  *
- * @param string  the list; empty: no nodes
+ * @param string  the list; empty: no nodes; NULL is no list
  * @return a set, to be given back with numa_bitmask_free(); NULL if the list is none or names a node that the program could
  *         not use when it was started, which numa_warn() tells, or with errno ENOMEM
  *
@@ -306,7 +309,7 @@ struct bitmask *numa_parse_nodestring(const char *string);
 /**
  * As numa_parse_nodestring(), of all nodes that the kernel has.
  *
- * @param string  the list; empty: no nodes
+ * @param string  the list; empty: no nodes; NULL is no list
  * @return as there
  *
  * Follows numa(3).
@@ -316,7 +319,7 @@ struct bitmask *numa_parse_nodestring_all(const char *string);
 /**
  * Reads a list of CPUs, written as for numa_parse_nodestring().
  *
- * @param string  the list; empty: no CPUs
+ * @param string  the list; empty: no CPUs; NULL is no list
  * @return a set, to be given back with numa_bitmask_free(); NULL if the list is none or names a CPU that the program could
  *         not use when it was started, which numa_warn() tells, or with errno ENOMEM
  *
@@ -327,7 +330,7 @@ struct bitmask *numa_parse_cpustring(const char *string);
 /**
  * As numa_parse_cpustring(), of all CPUs that the machine has.
  *
- * @param string  the list; empty: no CPUs
+ * @param string  the list; empty: no CPUs; NULL is no list
  * @return as there
  *
  * Follows numa(3).
@@ -373,7 +376,7 @@ struct bitmask *numa_preferred_many(void);
 /**
  * Allocates on a node first, and on others when that is full.
  *
- * @param node  the node; -1: where the thread runs
+ * @param node  the node; a negative number: where the thread runs
  *
  * Follows numa(3). A failure is reported by numa_error(); numars_set_preferred() returns it.
  */
@@ -601,8 +604,8 @@ void *numa_alloc(size_t size);
  * @param old_addr  memory of numa_alloc() and its like
  * @param old_size  its bytes
  * @param new_size  the bytes it shall have, rounded up to whole pages
- * @return the memory, to be given back with numa_free(); NULL with errno, and the old memory is still there: EINVAL (a bad
- *         address, new_size is 0), ENOMEM
+ * @return the memory, to be given back with numa_free(); NULL with errno, and the old memory is still there: EFAULT (nothing is
+ *         mapped there), EINVAL (an address inside of a page; new_size is 0, or no size that memory could have), ENOMEM
  *
  * Follows numa(3) and mremap(2).
  */
@@ -613,12 +616,13 @@ void *numa_realloc(void *old_addr,
 /**
  * Gives memory back.
  *
- * @param mem   memory of numa_alloc() and its like
- * @param size  its bytes
+ * @param mem   memory of numa_alloc() and its like; an address inside of a page: nothing is done, and errno is EINVAL
+ * @param size  its bytes; 0, or a size that memory cannot have: the same
  *
  * Follows numa(3).
  */
-void numa_free(void *mem, size_t size);
+void numa_free(void *mem,
+               size_t size);
 
 /**
  * Puts the pages of memory on some nodes in turn, those that are touched from now on.
@@ -680,7 +684,7 @@ void numa_setlocal_memory(void *start,
 /**
  * Touches each page of memory, so that it is allocated now, as its policy says. The contents stay as they are.
  *
- * @param start  the first byte
+ * @param start  the first byte, anywhere in its page; NULL: nothing is done
  * @param size   bytes
  *
  * Follows numa(3).

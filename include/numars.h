@@ -169,7 +169,7 @@ int numars_set_weighted_interleave_mask(struct bitmask *nodemask);
 /**
  * Allocates on a node first, and on others when that is full.
  *
- * @param node  the node; -1: where the thread runs
+ * @param node  the node; a negative number: where the thread runs
  * @return 0, or -1 with errno: EINVAL (no node that may be used), ENOMEM
  *
  * As numa_set_preferred(), but silent: it neither prints nor ends the program.

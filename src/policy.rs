@@ -2,6 +2,7 @@
 
 use crate::bits::Bits;
 use crate::flag::Flag;
+use crate::os::memory::page_size;
 use crate::os::{errno, kernel};
 use crate::topology::{Nodes, possible_nodes};
 use core::ffi::CStr;
@@ -139,6 +140,11 @@ pub struct Range {
 }
 
 fn set_memory_policy(memory: Range, mode: Mode, nodes: Bits) -> Result<(), Failed> {
+    // The kernel would round it up to 0, and have nothing to do.
+    if memory.length.checked_add(page_size() - 1).is_none() {
+        errno::set(errno::EINVAL);
+        return Err(Failed(c"mbind"));
+    }
     let flags = if STRICT.is_on() { MF_STRICT } else { 0 };
     let answer =
         kernel::set_memory_policy(memory.start, memory.length, mode as i32, nodes.storage(), nodes.length(), flags);

@@ -54,6 +54,14 @@ fn occurrences(text: &str, name: &str) -> usize {
     text.match_indices(name).filter(whole).count()
 }
 
+/// C without its comments.
+fn without_comments(text: &str) -> String {
+    text.split("/*")
+        .enumerate()
+        .map(|(nth, part)| if nth == 0 { part } else { part.split_once("*/").unwrap().1 })
+        .collect()
+}
+
 /// The C files under `folder` whose text has `name` as a word, by their paths under tests-c.
 fn files_with(name: &str, folder: &Path, found: &mut Vec<String>) {
     let mut entries: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -67,6 +75,28 @@ fn files_with(name: &str, folder: &Path, found: &mut Vec<String>) {
             found.push(path.strip_prefix(root().join("tests-c")).unwrap().display().to_string());
         }
     }
+}
+
+#[test]
+fn every_function_that_takes_something_is_tried_with_bad_input() {
+    let folder = root().join("include");
+    let headers: String =
+        ["numa.h", "numaif.h", "numars.h"].map(|name| fs::read_to_string(folder.join(name)).unwrap()).concat();
+    let tried = without_comments(&fs::read_to_string(root().join("tests-c/any/bad_input.c")).unwrap());
+    let functions: Vec<_> = expected_exports().into_iter().filter(|export| export.object_size.is_none()).collect();
+    let mut takes_nothing = 0;
+    for Export { name, default, .. } in &functions {
+        if headers.contains(&format!("{name}(void)")) {
+            takes_nothing += 1;
+            continue;
+        }
+        // A name as such, and the older form as the second argument of a macro.
+        let is_older = |call: &str| call.split(',').nth(1).is_some_and(|argument| argument.trim() == name);
+        let has_case =
+            if *default { occurrences(&tried, name) > 0 } else { tried.split("OLDER(").skip(1).any(is_older) };
+        assert!(has_case, "tests-c/any/bad_input.c has no case of {name}, of its older form: {}", !default);
+    }
+    assert!(takes_nothing > 20 && functions.len() > 2 * takes_nothing, "{takes_nothing} of {}", functions.len());
 }
 
 /// docs/compatibility.md as the tables of symbols and differences and the tests make it.

@@ -7,6 +7,9 @@ use core::cell::Cell;
 use core::ffi::{c_int, c_uint, c_ulong};
 
 /// A set of nodes or CPUs. Made by numa_bitmask_alloc() and its like, or by the program itself.
+///
+/// Every call takes NULL, and a set whose maskp is NULL, for the empty set, into which nothing can be put. The kernel takes no set
+/// of more than 32,768 bits for a policy, whatever is in it: EINVAL.
 #[repr(C)]
 #[allow(non_camel_case_types, reason = "C's name")]
 pub struct bitmask {

@@ -253,10 +253,8 @@ pub unsafe extern "C" fn numars_move_range(
 fn pairs(from: Bits, to: Bits) -> [c_int; MOST_NODES] {
     let mut targets = [NO_TARGET; MOST_NODES];
     let as_many = from.weight() == to.weight();
-    let (mut to_left, mut from) = (to.iter(), from.iter());
-    while let Some(node) = from.next()
-        && !to.is_empty()
-    {
+    let mut to_left = to.iter();
+    for node in from.iter().take_while(|&node| node < MOST_NODES) {
         let target = to_left.next().or_else(|| {
             to_left = to.iter();
             to_left.next()
@@ -296,13 +294,13 @@ pub unsafe extern "C" fn numars_move_process(
     // SAFETY: as the caller promises.
     let (from, to) = unsafe { (read(from), read(to)) };
     let mut work = |mover: &mut Mover<Process>| {
-        let targets = pairs(from, to);
         if to.is_empty() {
             return Err(errno::EINVAL);
         }
         if !to.iter().all(|node| mover.may_use(c_int::try_from(node).unwrap_or(c_int::MAX))) {
             return Ok(());
         }
+        let targets = pairs(from, to);
         let target_of =
             |node: c_int| usize::try_from(node).ok().and_then(|node| targets.get(node).copied()).unwrap_or(NO_TARGET);
         mover.range(0, usize::MAX - (memory::page_size() - 1), &target_of)?;

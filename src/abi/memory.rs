@@ -141,8 +141,8 @@ pub extern "C" fn numa_alloc(size: usize) -> *mut c_void {
 /// @param old_addr  memory of numa_alloc() and its like
 /// @param old_size  its bytes
 /// @param new_size  the bytes it shall have, rounded up to whole pages
-/// @return the memory, to be given back with numa_free(); NULL with errno, and the old memory is still there: EINVAL (a bad
-///         address, new_size is 0), ENOMEM
+/// @return the memory, to be given back with numa_free(); NULL with errno, and the old memory is still there: EFAULT (nothing is
+///         mapped there), EINVAL (an address inside of a page; new_size is 0, or no size that memory could have), ENOMEM
 ///
 /// Follows numa(3) and mremap(2).
 ///
@@ -156,8 +156,8 @@ pub unsafe extern "C" fn numa_realloc(old_addr: *mut c_void, old_size: usize, ne
 
 /// Gives memory back.
 ///
-/// @param mem   memory of numa_alloc() and its like
-/// @param size  its bytes
+/// @param mem   memory of numa_alloc() and its like; an address inside of a page: nothing is done, and errno is EINVAL
+/// @param size  its bytes; 0, or a size that memory cannot have: the same
 ///
 /// Follows numa(3).
 ///
@@ -248,13 +248,13 @@ pub unsafe extern "C" fn numa_setlocal_memory(start: *mut c_void, size: usize) {
 
 /// Touches each page of memory, so that it is allocated now, as its policy says. The contents stay as they are.
 ///
-/// @param start  the first byte
+/// @param start  the first byte, anywhere in its page; NULL: nothing is done
 /// @param size   bytes
 ///
 /// Follows numa(3).
 ///
 /// # Safety
-/// The memory can be read and written.
+/// start is NULL, or the memory can be read and written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_police_memory(start: *mut c_void, size: usize) {
     // SAFETY: as the caller promises.

@@ -71,7 +71,7 @@ pub unsafe extern "C" fn get_mempolicy(
 /// Sets the memory policy of a range of addresses.
 ///
 /// @param start    the first byte, at the start of a page
-/// @param len      length in bytes, rounded up to whole pages
+/// @param len      length in bytes, rounded up to whole pages; where that is beyond the end of all addresses, nothing
 /// @param mode     MPOL_DEFAULT, MPOL_BIND …, with MPOL_F_STATIC_NODES or MPOL_F_RELATIVE_NODES
 /// @param nmask    the policy's nodes, an array of unsigned long; may be NULL
 /// @param maxnode  bits of nmask to look at, plus one
@@ -168,7 +168,7 @@ pub unsafe extern "C" fn move_pages(
 /// Sets the node from which a range's policy starts to look for memory (Linux 5.17).
 ///
 /// @param start      the first byte, at the start of a page; the range has the policy MPOL_BIND or MPOL_PREFERRED_MANY
-/// @param len        length in bytes, rounded up to whole pages
+/// @param len        length in bytes, rounded up to whole pages; where that is beyond the end of all addresses, nothing
 /// @param home_node  the node
 /// @param flags      0
 /// @return 0, or -1 with errno: EINVAL (a bad argument; no such node), ENOENT (no memory with a policy), EOPNOTSUPP (another

@@ -28,6 +28,8 @@ unsafe fn parse(
     // SAFETY: as the caller promises.
     let list = unsafe { CStr::from_ptr(list) }.to_bytes();
     let device = |rest: &[u8]| {
+        // What begins with a letter ends the list. Of nothing else is the end looked for: a long list would take long.
+        rest.first().filter(|first| first.is_ascii_lowercase())?;
         // SAFETY: the rest of a string is a string.
         let found = device(unsafe { CStr::from_ptr(rest.as_ptr().cast()) });
         found.map(|(name, node)| (name.to_bytes(), node))
@@ -125,7 +127,7 @@ unsafe fn parse_cpus(list: *const c_char, names: Names) -> *mut bitmask {
 ///
 /// @param line  hexadecimal groups of 32 bits, the highest first, with commas between them and a line end behind them
 /// @param mask  where to put the bits
-/// @return 0, or -1 if line is none or mask is too small
+/// @return 0, or -1 if line is none, also NULL, or mask is too small; errno stays as it is
 ///
 /// Follows numa(3).
 ///
@@ -147,7 +149,7 @@ pub unsafe extern "C" fn numa_parse_bitmap(line: *mut c_char, mask: *mut bitmask
 /// kernel gives them, file:/var/lib by a file on it, pci:0000:00:1f.2 by its address, ip:192.0.2.1 or ip:name by a host that is
 /// reached through it.
 ///
-/// @param string  the list; empty: no nodes
+/// @param string  the list; empty: no nodes; NULL is no list
 /// @return a set, to be given back with numa_bitmask_free(); NULL if the list is none or names a node that the program could
 ///         not use when it was started, which numa_warn() tells, or with errno ENOMEM
 ///
@@ -165,7 +167,7 @@ pub unsafe extern "C" fn numa_parse_nodestring(string: *const c_char) -> *mut bi
 
 /// As numa_parse_nodestring(), of all nodes that the kernel has.
 ///
-/// @param string  the list; empty: no nodes
+/// @param string  the list; empty: no nodes; NULL is no list
 /// @return as there
 ///
 /// Follows numa(3).
@@ -180,7 +182,7 @@ pub unsafe extern "C" fn numa_parse_nodestring_all(string: *const c_char) -> *mu
 
 /// Reads a list of CPUs, written as for numa_parse_nodestring().
 ///
-/// @param string  the list; empty: no CPUs
+/// @param string  the list; empty: no CPUs; NULL is no list
 /// @return a set, to be given back with numa_bitmask_free(); NULL if the list is none or names a CPU that the program could
 ///         not use when it was started, which numa_warn() tells, or with errno ENOMEM
 ///
@@ -196,7 +198,7 @@ pub unsafe extern "C" fn numa_parse_cpustring(string: *const c_char) -> *mut bit
 
 /// As numa_parse_cpustring(), of all CPUs that the machine has.
 ///
-/// @param string  the list; empty: no CPUs
+/// @param string  the list; empty: no CPUs; NULL is no list
 /// @return as there
 ///
 /// Follows numa(3).

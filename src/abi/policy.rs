@@ -73,7 +73,7 @@ pub extern "C" fn numa_preferred_many() -> *mut bitmask {
 
 /// Allocates on a node first, and on others when that is full.
 ///
-/// @param node  the node; -1: where the thread runs
+/// @param node  the node; a negative number: where the thread runs
 ///
 /// Follows numa(3). A failure is reported by numa_error(); numars_set_preferred() returns it.
 #[unsafe(no_mangle)]

@@ -160,6 +160,9 @@ pub struct Request {
 }
 
 impl Request {
+    /// No entries: it asks whether the process is there and may be asked.
+    const NOTHING: Request = Request { count: 0, pages: 0, nodes: 0, status: 0, tell: false, trust: None };
+
     /// What is left of it behind so many entries.
     fn behind(self, done: usize) -> Request {
         let at = |array: usize, size: usize| array.wrapping_add(done.wrapping_mul(size));
@@ -255,6 +258,9 @@ impl<'a, K: Kernel> Mover<'a, K> {
     pub fn list(&mut self, request: Request) -> Result<(), i32> {
         let mut scratch = scratch::<K>(request.count)?;
         let known = Nodes::new();
+        if request.count == 0 {
+            self.hand_over(request);
+        }
         let mut done = 0;
         while done < request.count {
             let window = &mut Window::over(&mut scratch);
@@ -270,11 +276,8 @@ impl<'a, K: Kernel> Mover<'a, K> {
             }
             window.cut(there);
             if there == 0 {
-                // The kernel finds out what is wrong with the arrays.
                 let count = rest.count.min(K::MOST_ENTRIES);
-                self.calls.fetch_add(1, Relaxed);
-                if let Err(error) = self.kernel.move_request(Request { count, ..rest }, self.manner.flags) {
-                    self.fail(error);
+                if !self.hand_over(Request { count, ..rest }) {
                     break;
                 }
                 done += count;
@@ -303,6 +306,13 @@ impl<'a, K: Kernel> Mover<'a, K> {
         }
         self.finish();
         Ok(())
+    }
+
+    /// Hands a request to the kernel as it is, which finds out what is wrong with it. Whether nothing is.
+    fn hand_over(&mut self, request: Request) -> bool {
+        self.calls.fetch_add(1, Relaxed);
+        let answer = self.kernel.move_request(request, self.manner.flags);
+        answer.map_err(|error| self.fail(error)).is_ok()
     }
 
     /// Brings the statuses of a request of several windows up to date: a page of one may have been named again in a later one.
@@ -379,6 +389,9 @@ impl<'a, K: Kernel> Mover<'a, K> {
     pub fn places(&mut self, start: usize, length: usize, each: &mut dyn FnMut(usize, usize)) -> Result<(), i32> {
         let mut scratch = scratch::<K>((length >> self.page_bits).max(FEWEST_ENTRIES))?;
         let mut range = self.kernel.range(start, length, self.page_bits).ok_or(errno::EINVAL)?;
+        if !self.hand_over(Request::NOTHING) {
+            return Ok(());
+        }
         while !range.is_done() {
             let window = &mut Window::over(&mut scratch);
             let listed = range.list(window.pages, window.try_pages);

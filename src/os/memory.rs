@@ -137,9 +137,12 @@ impl<'a> Parts<'a> {
 /// A byte is exchanged for itself: the compiler makes a mere read of an addition of nothing.
 ///
 /// # Safety
-/// The memory can be read and written.
+/// `start` is NULL, which has no pages, or the memory can be read and written.
 pub unsafe fn touch_pages(start: *mut c_void, size: usize) {
-    let page_size = page_size();
+    if start.is_null() {
+        return;
+    }
+    let last_of_page = page_size() - 1;
     let mut offset = 0;
     while offset < size {
         // SAFETY: inside the memory; an atomic byte needs no alignment.
@@ -147,7 +150,8 @@ pub unsafe fn touch_pages(start: *mut c_void, size: usize) {
         let value = byte.load(Ordering::Relaxed);
         // Where it fails, another thread has written, and the page is there.
         let _ = byte.compare_exchange(value, value, Ordering::Relaxed, Ordering::Relaxed);
-        offset = offset.saturating_add(page_size);
+        // The next page begins here, wherever in its page this one was touched.
+        offset = ((start as usize + offset) | last_of_page).saturating_add(1).saturating_sub(start as usize);
     }
 }
 

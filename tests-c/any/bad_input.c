@@ -1,0 +1,1008 @@
+/* What no caller should hand over, to every function that takes anything: NULL, sets of odd sizes, numbers that are no node and no
+ * CPU, strings without end, sizes that do not fit into the address space, unknown flags. Nothing crashes, and the answer is the one
+ * that the comment of the function in the header says. */
+#include <dlfcn.h>
+#include <limits.h>
+#include <numa.h>
+#include <numaif.h>
+#include <numars.h>
+#include <sched.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "cases.h"
+#include "harness.h"
+#include "pages.h"
+
+#define COUNT_OF(array) (sizeof(array) / sizeof *(array))
+
+enum { MANY_BITS_SHIFT = 31, MANY_BYTES = 1 << 20, MOST_NODES = 1024 };
+static const unsigned long MANY_BITS = 1UL << MANY_BITS_SHIFT;
+
+/* Numbers of no node and no CPU. */
+static const int NOBODY[] = { INT_MIN, -2, MOST_NODES, 1 << 20, INT_MAX };
+
+/* A word with bit 0, on the stack of whoever asks. */
+#define NODE_0 (&(unsigned long){ 1 })
+
+static void *pages(void)
+{
+    return map_pages(2);
+}
+
+/* --- sets --- */
+
+/* Sets of all sizes that can be wrong, and what is in them. */
+enum content { EMPTY, NODE_ZERO, ABSENT_NODE, TOO_MANY_BITS, CONTENTS };
+static const struct set_case {
+    const char *name;
+    enum content content;
+    unsigned long size;
+    long member;
+    enum { NULL_SET, NO_WORDS, WORDS } kind;
+} SETS[] = {
+    { "NULL", EMPTY, 0, -1, NULL_SET },
+    { "a set whose maskp is NULL", EMPTY, 64, -1, NO_WORDS },
+    { "2^31 bits whose maskp is NULL", EMPTY, 1UL << MANY_BITS_SHIFT, -1, NO_WORDS },
+    { "no bits", EMPTY, 0, -1, WORDS },
+    { "1 bit", EMPTY, 1, -1, WORDS },
+    { "63 bits", EMPTY, 63, -1, WORDS },
+    { "64 bits", EMPTY, 64, -1, WORDS },
+    { "65 bits", EMPTY, 65, -1, WORDS },
+    { "1 bit that is set", NODE_ZERO, 1, 0, WORDS },
+    { "the first of 63 bits", NODE_ZERO, 63, 0, WORDS },
+    { "the first of 64 bits", NODE_ZERO, 64, 0, WORDS },
+    { "the first of 65 bits", NODE_ZERO, 65, 0, WORDS },
+    { "the last of 65 bits", ABSENT_NODE, 65, 64, WORDS },
+    { "the last of 1024 bits", ABSENT_NODE, 1024, 1023, WORDS },
+    /* The last one, since whoever reads it as a whole takes a while: see huge_sets.c. */
+    { "the first of 2^31 bits", TOO_MANY_BITS, 1UL << MANY_BITS_SHIFT, 0, WORDS },
+};
+
+/* The set of a case, and NULL for the one that is not there. */
+static struct bitmask *make(const struct set_case *one)
+{
+    static struct bitmask set;
+    if (one->kind == WORDS)
+        set = set_of(one->size, one->member);
+    else
+        set = (struct bitmask){ .size = one->size, .maskp = NULL };
+    return one->kind == NULL_SET ? NULL : &set;
+}
+
+static void unmake(const struct bitmask *set)
+{
+    const size_t page = page_size(), bytes = set == NULL || set->maskp == NULL ? 0 : (set->size + 63) / 64 * 8;
+    if (bytes > 0)
+        require(munmap((void *)((size_t)set->maskp & ~(page - 1)), bytes + page - 1) == 0);
+}
+
+#define FOR_EACH_OF(count, one, set)                                                                                 \
+    for (const struct set_case *one = SETS; one < SETS + (count); one++)                                             \
+        for (struct bitmask *set = make(one), *again_ = (void *)&again_; again_ != NULL; unmake(set), again_ = NULL)
+#define FOR_EACH_SET(one, set) FOR_EACH_OF(COUNT_OF(SETS), one, set)
+#define FOR_EACH_SMALL_SET(one, set) FOR_EACH_OF(COUNT_OF(SETS) - 1, one, set)
+
+START_TEST(sets_of_any_size_are_what_their_words_are)
+{
+    struct bitmask *small = numa_bitmask_setbit(numa_bitmask_alloc(64), 0), *receiver = numa_bitmask_alloc(70);
+    FOR_EACH_SMALL_SET(one, set) {
+        const bool has_words = one->kind == WORDS;
+        const unsigned long size = has_words ? one->size : 0;
+        cases_of("%s", one->name);
+        ANSWERS(numa_bitmask_weight(set), one->member >= 0);
+        ANSWERS(numa_bitmask_nbytes(set), (size / 64 + (size % 64 != 0)) * 8);
+        ANSWERS(numa_bitmask_isbitset(set, 0), one->member == 0);
+        ANSWERS(numa_bitmask_isbitset(set, (unsigned)size), 0);
+        ANSWERS(numa_bitmask_isbitset(set, UINT_MAX), 0);
+        ANSWERS(numa_bitmask_equal(set, NULL), one->member < 0);
+        ANSWERS(numa_bitmask_equal(NULL, set), one->member < 0);
+        ANSWERS(numa_bitmask_equal(set, small), one->member == 0);
+        ANSWERS(numa_bitmask_setbit(set, (unsigned)size) == set, 1);
+        ANSWERS(numa_bitmask_weight(numa_bitmask_setbit(set, UINT_MAX)), one->member >= 0);
+        ANSWERS(numa_bitmask_weight(numa_bitmask_clearbit(set, UINT_MAX)), one->member >= 0);
+        ANSWERS(numa_bitmask_weight(numa_bitmask_clearbit(set, 0)), one->member > 0);
+        ANSWERS(numa_bitmask_weight(numa_bitmask_clearall(set)), 0);
+        ANSWERS((copy_bitmask_to_bitmask(set, receiver), numa_bitmask_weight(receiver)), one->member >= 0 && one->member < 70);
+        ANSWERS((copy_bitmask_to_bitmask(receiver, set), numa_bitmask_weight(set)), 0);
+        ANSWERS((copy_nodemask_to_bitmask(NULL, set), numa_bitmask_weight(set)), 0);
+        ANSWERS((copy_bitmask_to_nodemask(set, NULL), 0), 0);
+        ANSWERS(numa_bitmask_weight(numa_bitmask_setall(set)), size);
+    }
+    numa_bitmask_free(small);
+    numa_bitmask_free(receiver);
+}
+END_TEST
+
+/* A set whose maskp is NULL can only have been made by the program, from memory of its own. */
+static struct bitmask *set_without_words(void)
+{
+    struct bitmask *set = malloc(sizeof *set);
+    *set = (struct bitmask){ .size = 64, .maskp = NULL };
+    return set;
+}
+
+START_TEST(sets_are_made_of_any_size_but_0_and_given_back_also_without_words)
+{
+    FAILS(numa_bitmask_alloc(0), 0, EINVAL);
+    ANSWERS(made(numa_bitmask_alloc(1)), 1);
+    ANSWERS(made(numa_bitmask_alloc(63)), 1);
+    ANSWERS(made(numa_bitmask_alloc(64)), 1);
+    ANSWERS(made(numa_bitmask_alloc(65)), 1);
+    ANSWERS(made(numa_bitmask_alloc(1U << MANY_BITS_SHIFT)), 1);
+    ANSWERS(made(numa_bitmask_alloc(UINT_MAX)), 1);
+    ANSWERS((numa_bitmask_free(NULL), 0), 0);
+    ANSWERS((numa_bitmask_free(set_without_words()), 0), 0);
+}
+END_TEST
+
+/* --- policy of the calling thread --- */
+
+/* What becomes of a set of each content: an errno, or 0. */
+struct outcome {
+    int of[CONTENTS];
+};
+#define AT_LEAST_ONE { { EINVAL, 0, EINVAL, EINVAL } }
+#define OR_NONE { { 0, 0, EINVAL, EINVAL } }
+
+static const struct {
+    const char *name;
+    void (*set)(struct bitmask *);
+    int (*tell)(struct bitmask *);
+    struct outcome outcome;
+} SETTERS[] = {
+    { "membind", numa_set_membind, numars_set_membind, AT_LEAST_ONE },
+    { "membind_balancing", numa_set_membind_balancing, numars_set_membind_balancing, AT_LEAST_ONE },
+    { "preferred_many", numa_set_preferred_many, numars_set_preferred_many, AT_LEAST_ONE },
+    { "interleave_mask", numa_set_interleave_mask, numars_set_interleave_mask, OR_NONE },
+    { "weighted_interleave_mask", numa_set_weighted_interleave_mask, numars_set_weighted_interleave_mask, OR_NONE },
+};
+
+static bool has_weighted_interleave(void)
+{
+    void *memory = pages();
+    return mbind(memory, page_size(), MPOL_WEIGHTED_INTERLEAVE, NODE_0, 64, 0) == 0;
+}
+
+START_TEST(a_policy_of_a_set_that_is_none_is_refused)
+{
+    const bool weights = has_weighted_interleave();
+    for (size_t i = 0; i < COUNT_OF(SETTERS); i++)
+        FOR_EACH_SET(one, set) {
+            const bool unknown = SETTERS[i].set == numa_set_weighted_interleave_mask && !weights && one->content == NODE_ZERO;
+            const int code = unknown ? EINVAL : SETTERS[i].outcome.of[one->content];
+            cases_of("%s of %s", SETTERS[i].name, one->name);
+            if (code == 0) {
+                ANSWERS((SETTERS[i].set(set), 0), 0);
+                ANSWERS(SETTERS[i].tell(set), 0);
+            } else {
+                REPORTS(SETTERS[i].set(set), "set_mempolicy", code);
+                FAILS(SETTERS[i].tell(set), -1, code);
+            }
+        }
+}
+END_TEST
+
+START_TEST(a_preferred_node_that_cannot_be_is_refused_and_a_negative_one_is_none)
+{
+    for (size_t i = 0; i < COUNT_OF(NOBODY); i++) {
+        cases_of("%d", NOBODY[i]);
+        if (NOBODY[i] < 0) {
+            ANSWERS((numa_set_preferred(NOBODY[i]), 0), 0);
+            ANSWERS(numars_set_preferred(NOBODY[i]), 0);
+        } else {
+            REPORTS(numa_set_preferred(NOBODY[i]), "set_mempolicy", EINVAL);
+            FAILS(numars_set_preferred(NOBODY[i]), -1, EINVAL);
+        }
+    }
+}
+END_TEST
+
+START_TEST(any_number_but_0_is_a_yes)
+{
+    for (size_t i = 0; i < COUNT_OF(NOBODY); i++) {
+        ANSWERS((numa_set_strict(NOBODY[i]), 0), 0);
+        ANSWERS((numa_set_bind_policy(NOBODY[i]), 0), 0);
+    }
+}
+END_TEST
+
+/* --- running --- */
+
+#define NOT_ALLOWED "libnuma: Warning: node %ld not allowed\n"
+#define NO_CPUS "libnuma: Warning: Cannot read node cpumask from sysfs\n"
+#define AFFINITY_FAILED "numa_sched_setaffinity_v2_int() failed: Invalid argument\n"
+
+START_TEST(running_on_nodes_that_are_none_is_refused)
+{
+    FOR_EACH_SMALL_SET(one, set) {
+        char warned[256] = "", bound[512];
+        cases_of("%s", one->name);
+        if (one->content == NODE_ZERO) {
+            ANSWERS(numa_run_on_node_mask(set), 0);
+            ANSWERS(numa_run_on_node_mask_all(set), 0);
+        } else {
+            if (one->content == ABSENT_NODE)
+                snprintf(warned, sizeof warned, NOT_ALLOWED, one->member);
+            strcat(warned, AFFINITY_FAILED);
+            TRY(numa_run_on_node_mask(set), -1, EINVAL, warned);
+            TRY(numa_run_on_node_mask_all(set), -1, EINVAL, warned);
+        }
+        if (one->content == NODE_ZERO) {
+            ANSWERS((numa_bind(set), 0), 0);
+            ANSWERS(numars_bind(set), 0);
+        } else {
+            snprintf(bound, sizeof bound, "%sset_mempolicy: Invalid argument\n", warned);
+            TRY((numa_bind(set), 0), 0, EINVAL, bound);
+            FAILS(numars_bind(set), -1, EINVAL);
+        }
+    }
+}
+END_TEST
+
+START_TEST(running_on_a_node_that_is_none_is_refused)
+{
+    for (size_t i = 0; i < COUNT_OF(NOBODY); i++)
+        FAILS(numa_run_on_node(NOBODY[i]), -1, EINVAL);
+    if (numa_max_node() < numa_max_possible_node())
+        TRY(numa_run_on_node(numa_max_possible_node()), -1, ERANGE, NO_CPUS);
+}
+END_TEST
+
+START_TEST(affinity_of_threads_or_with_sets_that_are_none_is_refused)
+{
+    FOR_EACH_SET(one, set) {
+        cases_of("%s", one->name);
+        if (one->kind != WORDS || one->size == 0 || one->size >= 1024)
+            FAILS(numa_sched_getaffinity(-1, set), -1, one->kind == WORDS && one->size > 0 ? ESRCH : EINVAL);
+        FAILS(numa_sched_setaffinity(-1, set), -1, ESRCH);
+        if (one->kind != WORDS || one->size == 0)
+            FAILS(numa_sched_getaffinity(0, set), -1, EINVAL);
+        if (one->content == TOO_MANY_BITS)
+            ANSWERS(numa_sched_getaffinity(0, set), numa_num_possible_cpus() / 8);
+        if (one->content == EMPTY)
+            FAILS(numa_sched_setaffinity(0, set), -1, EINVAL);
+    }
+    struct bitmask here = set_of(MANY_BITS, sched_getcpu()), nowhere = set_of(MANY_BITS, (long)MANY_BITS - 1);
+    ANSWERS(numa_sched_setaffinity(0, &here), 0);
+    FAILS(numa_sched_setaffinity(0, &nowhere), -1, EINVAL);
+    FAILS(numa_sched_setaffinity(INT_MAX, &here), -1, ESRCH);
+    FAILS(numa_sched_getaffinity(INT_MIN, &here), -1, ESRCH);
+}
+END_TEST
+
+/* --- what the machine has --- */
+
+START_TEST(nodes_and_cpus_that_are_none_have_no_size_distance_and_place)
+{
+    struct bitmask *cpus = numa_allocate_cpumask();
+    long long free64 = 7;
+    long free = 7;
+    for (size_t i = 0; i < COUNT_OF(NOBODY); i++) {
+        const int nobody = NOBODY[i];
+        cases_of("%d", nobody);
+        ANSWERS(numa_distance(nobody, 0), 0);
+        ANSWERS(numa_distance(0, nobody), 0);
+        ANSWERS(numa_distance(nobody, nobody), 0);
+        FAILS(numa_node_size(nobody, NULL), -1, ENOENT);
+        FAILS(numa_node_size64(nobody, NULL), -1, ENOENT);
+        FAILS((numa_node_size(nobody, &free), free), 0, ENOENT);
+        FAILS((numa_node_size64(nobody, &free64), free64), 0, ENOENT);
+        FAILS(numa_node_to_cpus(nobody, cpus), -1, ERANGE);
+        FAILS(numa_node_to_cpus(nobody, NULL), -1, ERANGE);
+    }
+    FAILS(numa_node_of_cpu(-1), -1, EINVAL);
+    FAILS(numa_node_of_cpu(INT_MIN), -1, EINVAL);
+    FAILS(numa_node_of_cpu(1 << 20), -1, EINVAL);
+    FAILS(numa_node_of_cpu(INT_MAX), -1, EINVAL);
+    ANSWERS(numa_node_size(0, NULL) > 0, 1);
+    ANSWERS(numa_node_size64(0, NULL) > 0, 1);
+    numa_bitmask_free(cpus);
+}
+END_TEST
+
+START_TEST(the_cpus_of_a_node_do_not_fit_into_a_set_that_is_none)
+{
+    FOR_EACH_SMALL_SET(one, set) {
+        cases_of("%s", one->name);
+        if (one->kind != WORDS || one->size == 0)
+            FAILS(numa_node_to_cpus(0, set), -1, ERANGE);
+        if (one->size >= 1024 && one->kind == WORDS)
+            ANSWERS(numa_node_to_cpus(0, set), 0);
+    }
+}
+END_TEST
+
+/* The program may put sets of its own where the library has its own. */
+START_TEST(sets_of_the_library_that_the_program_took_away_are_empty)
+{
+    numa_all_nodes_ptr = numa_nodes_ptr = numa_all_cpus_ptr = numa_no_nodes_ptr = NULL;
+    struct bitmask *node_0 = numa_bitmask_setbit(numa_bitmask_alloc(64), 0);
+    ANSWERS(numa_max_node(), 0);
+    ANSWERS(numa_num_task_nodes() > 0, 1);
+    ANSWERS(numa_num_task_cpus() > 0, 1);
+    ANSWERS(made(numa_get_membind()), 1);
+    ANSWERS(made(numa_get_run_node_mask()), 1);
+    TRY(numa_run_on_node(0), -1, ERANGE, NO_CPUS);
+    FAILS(numa_node_to_cpus(0, node_0), -1, ERANGE);
+    TRY(numa_run_on_node_mask(node_0), -1, EINVAL, "libnuma: Warning: node 0 not allowed\n" AFFINITY_FAILED);
+    TRY(numa_alloc_interleaved(page_size()) != NULL, 1, EINVAL, reported("mbind", EINVAL));
+    TRY(numa_parse_cpustring("0"), 0, UNTOUCHED_ERRNO, "libnuma: Warning: cpu argument 0 is out of range\n\n");
+    ANSWERS(made(numa_parse_cpustring("all")), 1);
+    numa_bitmask_free(node_0);
+}
+END_TEST
+
+/* --- memory --- */
+
+static const struct {
+    const char *name;
+    void (*set)(void *, size_t, struct bitmask *);
+    int (*tell)(void *, size_t, struct bitmask *);
+} OF_MEMORY[] = {
+    { "interleave_memory", numa_interleave_memory, numars_interleave_memory },
+    { "weighted_interleave_memory", numa_weighted_interleave_memory, numars_weighted_interleave_memory },
+    { "tonodemask_memory", numa_tonodemask_memory, numars_tonodemask_memory },
+};
+
+START_TEST(a_policy_of_memory_with_a_set_that_is_none_is_refused)
+{
+    const bool weights = has_weighted_interleave();
+    void *memory = pages();
+    for (size_t i = 0; i < COUNT_OF(OF_MEMORY); i++)
+        FOR_EACH_SET(one, set) {
+            cases_of("%s of %s", OF_MEMORY[i].name, one->name);
+            if (one->content == NODE_ZERO && (weights || OF_MEMORY[i].set != numa_weighted_interleave_memory)) {
+                ANSWERS((OF_MEMORY[i].set(memory, page_size(), set), 0), 0);
+                ANSWERS(OF_MEMORY[i].tell(memory, page_size(), set), 0);
+            } else {
+                REPORTS(OF_MEMORY[i].set(memory, page_size(), set), "mbind", EINVAL);
+                FAILS(OF_MEMORY[i].tell(memory, page_size(), set), -1, EINVAL);
+            }
+        }
+    FOR_EACH_SET(one, set) {
+        cases_of("%s", one->name);
+        const int code = one->content == NODE_ZERO ? UNTOUCHED_ERRNO : EINVAL;
+        TRY(numa_alloc_interleaved_subset(1, set) != NULL, 1, code, code == EINVAL ? reported("mbind", EINVAL) : "");
+        if (weights || one->content != NODE_ZERO)
+            TRY(numa_alloc_weighted_interleaved_subset(1, set) != NULL, 1, code, code == EINVAL ? reported("mbind", EINVAL) : "");
+    }
+}
+END_TEST
+
+/* Ranges that are none, from the start of memory that is there or from nowhere, and what is wrong with them. */
+static const struct {
+    const char *name;
+    bool nowhere;
+    size_t offset, size;
+    int code;
+} RANGES[] = {
+    { "nothing of NULL", true, 0, 0, 0 },
+    { "a byte of NULL", true, 0, 1, EFAULT },
+    { "SIZE_MAX from NULL", true, 0, SIZE_MAX, EINVAL },
+    { "nothing", false, 0, 0, 0 },
+    { "from inside of a page", false, 1, 1, EINVAL },
+    { "from the last address", true, SIZE_MAX, 1, EINVAL },
+    { "2^62 bytes", false, 0, (size_t)1 << 62, EFAULT },
+    { "SIZE_MAX - 4095", false, 0, SIZE_MAX - 4095, EINVAL },
+    { "SIZE_MAX - 4094, which rounds up to 0", false, 0, SIZE_MAX - 4094, EINVAL },
+    { "SIZE_MAX, which rounds up to 0", false, 0, SIZE_MAX, EINVAL },
+};
+
+START_TEST(a_policy_of_a_range_that_is_none_is_refused)
+{
+    char *const memory = pages();
+    struct bitmask *node_0 = numa_bitmask_setbit(numa_bitmask_alloc(64), 0);
+    const bool weights = has_weighted_interleave();
+    for (size_t i = 0; i < COUNT_OF(RANGES); i++) {
+        char *const start = (RANGES[i].nowhere ? NULL : memory) + RANGES[i].offset;
+        const size_t size = RANGES[i].size;
+        const int code = RANGES[i].code;
+        cases_of("%s", RANGES[i].name);
+        if (code == 0) {
+            ANSWERS((numa_tonode_memory(start, size, 0), 0), 0);
+            ANSWERS(numars_tonode_memory(start, size, 0), 0);
+            ANSWERS((numa_setlocal_memory(start, size), 0), 0);
+            ANSWERS(numars_setlocal_memory(start, size), 0);
+        } else {
+            REPORTS(numa_tonode_memory(start, size, 0), "mbind", code);
+            FAILS(numars_tonode_memory(start, size, 0), -1, code);
+            REPORTS(numa_setlocal_memory(start, size), "mbind", code);
+            FAILS(numars_setlocal_memory(start, size), -1, code);
+        }
+        for (size_t call = 0; call < COUNT_OF(OF_MEMORY); call++) {
+            if (OF_MEMORY[call].set == numa_weighted_interleave_memory && !weights)
+                continue;
+            cases_of("%s of %s", OF_MEMORY[call].name, RANGES[i].name);
+            if (code == 0) {
+                ANSWERS(OF_MEMORY[call].tell(start, size, node_0), 0);
+            } else {
+                REPORTS(OF_MEMORY[call].set(start, size, node_0), "mbind", code);
+                FAILS(OF_MEMORY[call].tell(start, size, node_0), -1, code);
+            }
+        }
+    }
+    numa_bitmask_free(node_0);
+}
+END_TEST
+
+START_TEST(memory_does_not_go_to_a_node_that_is_none)
+{
+    void *memory = pages();
+    for (size_t i = 0; i < COUNT_OF(NOBODY); i++) {
+        cases_of("%d", NOBODY[i]);
+        REPORTS(numa_tonode_memory(memory, 1, NOBODY[i]), "mbind", EINVAL);
+        FAILS(numars_tonode_memory(memory, 1, NOBODY[i]), -1, EINVAL);
+        TRY(numa_alloc_onnode(1, NOBODY[i]) != NULL, 1, EINVAL, reported("mbind", EINVAL));
+        TRY((numa_fail_alloc_on_error = 1, numa_alloc_onnode(1, NOBODY[i])), 0, EINVAL, reported("mbind", EINVAL));
+    }
+}
+END_TEST
+
+START_TEST(sizes_that_no_memory_has_are_refused)
+{
+    static const size_t TOO_MUCH[] = { (size_t)1 << 62, SIZE_MAX - 4096, SIZE_MAX - 4095, SIZE_MAX - 4094, SIZE_MAX };
+    struct bitmask *node_0 = numa_bitmask_setbit(numa_bitmask_alloc(64), 0);
+    for (size_t i = 0; i <= COUNT_OF(TOO_MUCH); i++) {
+        const size_t size = i < COUNT_OF(TOO_MUCH) ? TOO_MUCH[i] : 0;
+        const int code = size == 0 ? EINVAL : ENOMEM;
+        cases_of("%#zx bytes", size);
+        FAILS(numa_alloc(size), 0, code);
+        FAILS(numa_alloc_local(size), 0, code);
+        FAILS(numa_alloc_onnode(size, 0), 0, code);
+        FAILS(numa_alloc_interleaved(size), 0, code);
+        FAILS(numa_alloc_interleaved_subset(size, node_0), 0, code);
+        FAILS(numa_alloc_weighted_interleaved(size), 0, code);
+        FAILS(numa_alloc_weighted_interleaved_subset(size, node_0), 0, code);
+    }
+    numa_bitmask_free(node_0);
+}
+END_TEST
+
+/* How mremap(2) answers differs in one case: 2^62 bytes are too many for all kernels, which say so in two ways. */
+START_TEST(memory_is_not_changed_in_size_where_it_is_none_or_the_size_is)
+{
+    char *const memory = pages();
+    const size_t page = page_size();
+    FAILS(numa_realloc(NULL, page, 2 * page), 0, EFAULT);
+    FAILS(numa_realloc(memory + 1, page, 2 * page), 0, EINVAL);
+    FAILS(numa_realloc(memory, page, 0), 0, EINVAL);
+    FAILS(numa_realloc(memory, page, SIZE_MAX), 0, EINVAL);
+    FAILS(numa_realloc(memory, page, SIZE_MAX - 4094), 0, EINVAL);
+    ANSWERS(numa_realloc(memory, page, (size_t)1 << 62) == NULL && (errno == ENOMEM || errno == EINVAL) && (errno = UNTOUCHED_ERRNO), 1);
+    ANSWERS(numa_realloc(memory, page, SIZE_MAX - 4095) == NULL && (errno == ENOMEM || errno == EINVAL) && (errno = UNTOUCHED_ERRNO), 1);
+}
+END_TEST
+
+START_TEST(nothing_is_given_back_that_is_no_memory)
+{
+    char *const memory = pages();
+    FAILS((numa_free(NULL, 0), 0), 0, EINVAL);
+    ANSWERS((numa_free(NULL, 1), 0), 0);
+    FAILS((numa_free(memory, 0), 0), 0, EINVAL);
+    FAILS((numa_free(memory + 1, 1), 0), 0, EINVAL);
+    FAILS((numa_free(memory, SIZE_MAX), 0), 0, EINVAL);
+    FAILS((numa_free(memory, SIZE_MAX - 4095), 0), 0, EINVAL);
+}
+END_TEST
+
+static size_t present(char *memory, size_t count)
+{
+    unsigned char there[8] = { 0 };
+    size_t sum = 0;
+    require(mincore(memory, count * page_size(), there) == 0);
+    for (size_t i = 0; i < count; i++)
+        sum += there[i] & 1;
+    return sum;
+}
+
+START_TEST(each_page_that_a_range_touches_is_touched_and_NULL_has_none)
+{
+    char *const memory = pages();
+    ANSWERS((numa_police_memory(NULL, 0), 0), 0);
+    ANSWERS((numa_police_memory(NULL, 1), 0), 0);
+    ANSWERS((numa_police_memory(NULL, SIZE_MAX), 0), 0);
+    ANSWERS((numa_police_memory(memory, 0), present(memory, 2)), 0);
+    ANSWERS((numa_police_memory(memory, 1), present(memory, 2)), 1);
+    ANSWERS((numa_police_memory(memory + page_size() - 1, 2), present(memory, 2)), 2);
+    ANSWERS((numa_police_memory(memory + 1, page_size()), present(memory, 2)), 2);
+}
+END_TEST
+
+/* --- strings --- */
+
+/* What numa_warn() prints of a list, which itself ends with a line end. */
+static char *warning(const char *format, const char *argument)
+{
+    char *text;
+    char whole[128];
+    snprintf(whole, sizeof whole, "libnuma: Warning: %s\n\n", format);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+    require(asprintf(&text, whole, argument) >= 0);
+#pragma GCC diagnostic pop
+    return text;
+}
+
+typedef struct bitmask *parser(const char *);
+
+/* Lists of 1 MiB: good ones, and such that are refused at their beginning or at their end. */
+static void long_lists(parser *parse, const char *what)
+{
+    char unparseable[64], out_of_range[64];
+    snprintf(unparseable, sizeof unparseable, "unparseable %s description `%%s'", what);
+    snprintf(out_of_range, sizeof out_of_range, "%s argument %%s is out of range", what);
+    const bool numbers_are_told = strcmp(what, "node") == 0;
+    char *const nines = long_string("", "9", MANY_BYTES), *const letters = long_string("", "x", MANY_BYTES);
+    const char *const most = "9223372036854775807";
+
+    ANSWERS(made(parse(long_string("", "0,", MANY_BYTES - 1))), 1);
+    ANSWERS(made(parse(long_string("", "0-0,", MANY_BYTES - 1))), 1);
+    ANSWERS(made(parse(long_string("", "+0,", MANY_BYTES - 2))), 1);
+    ANSWERS(made(parse(long_string("", "0", MANY_BYTES))), 1);
+    TRY(parse(letters), 0, UNTOUCHED_ERRNO, warning(unparseable, letters));
+    TRY(parse(long_string("", "0,", MANY_BYTES)), 0, UNTOUCHED_ERRNO, warning(unparseable, ""));
+    TRY(parse(nines), 0, UNTOUCHED_ERRNO, warning(out_of_range, numbers_are_told ? most : nines));
+    TRY(parse(long_string("", " ", MANY_BYTES)), 0, UNTOUCHED_ERRNO,
+        warning(unparseable, long_string("", " ", MANY_BYTES)));
+    TRY(parse(long_string("", "!", MANY_BYTES)), 0, UNTOUCHED_ERRNO,
+        warning(unparseable, long_string("", "!", MANY_BYTES - 1)));
+    TRY(parse(long_string("", "-", MANY_BYTES)), 0, UNTOUCHED_ERRNO,
+        warning(unparseable, long_string("", "-", MANY_BYTES)));
+    ANSWERS(made(parse(long_string("0x", "0", MANY_BYTES))), 1);
+    ANSWERS(parse(long_string("0", ";", MANY_BYTES)), 0);
+}
+
+static void short_lists(parser *parse)
+{
+    ANSWERS(parse(NULL), 0);
+    ANSWERS(made(parse(string_at_end_of_mapping(""))), 1);
+    ANSWERS(made(parse(string_at_end_of_mapping("0"))), 1);
+    ANSWERS(made(parse(string_at_end_of_mapping("0x0"))), 1);
+    ANSWERS(made(parse(string_at_end_of_mapping("all"))), 1);
+    ANSWERS(made(parse(string_at_end_of_mapping("!0"))), 1);
+    ANSWERS(made(parse(string_at_end_of_mapping("0-0"))), 1);
+}
+
+static const struct {
+    const char *name;
+    parser *parse;
+    const char *what;
+} PARSERS[] = {
+    { "numa_parse_nodestring", numa_parse_nodestring, "node" },
+    { "numa_parse_nodestring_all", numa_parse_nodestring_all, "node" },
+    { "numa_parse_cpustring", numa_parse_cpustring, "cpu" },
+    { "numa_parse_cpustring_all", numa_parse_cpustring_all, "cpu" },
+};
+
+START_TEST(lists_that_end_with_their_mapping_are_read_to_their_end)
+{
+    for (size_t i = 0; i < COUNT_OF(PARSERS); i++) {
+        cases_of("%s", PARSERS[i].name);
+        short_lists(PARSERS[i].parse);
+    }
+}
+END_TEST
+
+static void long_lists_of(const char *what)
+{
+    for (size_t i = 0; i < COUNT_OF(PARSERS); i++) {
+        cases_of("%s", PARSERS[i].name);
+        if (strcmp(PARSERS[i].what, what) == 0)
+            long_lists(PARSERS[i].parse, what);
+    }
+}
+
+START_TEST(lists_of_nodes_of_a_mebibyte_are_read_in_no_time)
+{
+    long_lists_of("node");
+}
+END_TEST
+
+START_TEST(lists_of_cpus_of_a_mebibyte_are_read_in_no_time)
+{
+    long_lists_of("cpu");
+}
+END_TEST
+
+/* A name without an end is no device's; a host's is not even asked for, since no part of one has more than 63 letters. */
+START_TEST(devices_with_names_of_a_mebibyte_are_refused)
+{
+    static const struct {
+        const char *prefix, *pattern, *text;
+    } DEVICES[] = {
+        { "netdev:", "x", "Cannot read node mask for net device `%s'" },
+        { "netdev:", "/", "Illegal characters in `%s' specification" },
+        { "block:", "x", "Cannot read node mask for block device `%s'" },
+        { "file:", "x", "Cannot stat file %s" },
+        { "ip:", "x", "Cannot resolve %s" },
+        { "pci:", "0", "Cannot parse PCI device `%s'" },
+        { "pci:", "0:", "Cannot parse PCI device `%s'" },
+        { "pci:", ":", "Cannot parse PCI device `%s'" },
+    };
+    for (size_t i = 0; i < COUNT_OF(DEVICES); i++) {
+        char *list = long_string(DEVICES[i].prefix, DEVICES[i].pattern, MANY_BYTES);
+        char *told = warning(DEVICES[i].text, list + strlen(DEVICES[i].prefix));
+        cases_of("%s%s…", DEVICES[i].prefix, DEVICES[i].pattern);
+        told[strlen(told) - 1] = '\0';
+        TRY(numa_parse_nodestring(list), 0, UNTOUCHED_ERRNO, told);
+        TRY(numa_parse_nodestring_all(list), 0, UNTOUCHED_ERRNO, told);
+        free(told);
+    }
+}
+END_TEST
+
+START_TEST(bit_maps_that_are_none_or_have_no_room_are_refused)
+{
+    struct bitmask *set = numa_bitmask_alloc(64);
+    struct bitmask many = set_of(1UL << 22, -1);
+    ANSWERS(numa_parse_bitmap(NULL, set), -1);
+    ANSWERS(numa_parse_bitmap(NULL, NULL), -1);
+    ANSWERS(numa_parse_bitmap(string_at_end_of_mapping(""), set), -1);
+    ANSWERS(numa_parse_bitmap(string_at_end_of_mapping("1"), set), -1);
+    ANSWERS(numa_parse_bitmap(string_at_end_of_mapping("1\n"), set), 0);
+    ANSWERS(numa_parse_bitmap(string_at_end_of_mapping("\n"), set), 0);
+    FOR_EACH_SMALL_SET(one, other) {
+        const bool has_room = one->kind == WORDS && one->size > 0;
+        cases_of("%s", one->name);
+        ANSWERS(numa_parse_bitmap(string_at_end_of_mapping("1\n"), other), has_room ? 0 : -1);
+        ANSWERS(numa_parse_bitmap(string_at_end_of_mapping("0\n"), other), 0);
+    }
+    cases_of("a line of a mebibyte");
+    char *line = long_string("", "00000000,", MANY_BYTES / 9 * 9);
+    strcpy(line + MANY_BYTES / 9 * 9 - 2, "\n");
+    ANSWERS(numa_parse_bitmap(line, set), 0);
+    line[0] = '8';
+    ANSWERS(numa_parse_bitmap(line, set), -1);
+    ANSWERS((numa_parse_bitmap(line, &many), numa_bitmask_weight(&many)), 1);
+    ANSWERS(numa_parse_bitmap(long_string("", "f", MANY_BYTES), &many), -1);
+    ANSWERS(numa_parse_bitmap(long_string("", ",", MANY_BYTES), &many), -1);
+    ANSWERS(numa_parse_bitmap(long_string("", "\n", MANY_BYTES), &many), 0);
+    numa_bitmask_free(set);
+}
+END_TEST
+
+/* --- messages --- */
+
+START_TEST(messages_may_be_NULL_or_a_mebibyte_and_numbers_anything)
+{
+    char *const text = long_string("", "x", MANY_BYTES);
+    char *error, *warned;
+    require(asprintf(&error, "%s: Unknown error 4000\n", text) > 0);
+    require(asprintf(&warned, "libnuma: Warning: %s\n", text) > 0);
+    TRY((numa_error(NULL), 0), 0, UNTOUCHED_ERRNO, "Unknown error 4000\n");
+    TRY((numa_error(text), 0), 0, UNTOUCHED_ERRNO, error);
+    ANSWERS((numa_warn(1, NULL), 0), 0);
+    ANSWERS((numa_warn(INT_MIN, NULL), 0), 0);
+    TRY((numa_warn(1, text), 0), 0, UNTOUCHED_ERRNO, warned);
+    TRY((numa_warn(INT_MIN, "%s", text), 0), 0, UNTOUCHED_ERRNO, warned);
+    TRY((numa_warn(INT_MAX, "%s", text), 0), 0, UNTOUCHED_ERRNO, warned);
+    free(error);
+    free(warned);
+}
+END_TEST
+
+/* --- moving pages --- */
+
+START_TEST(pages_of_a_process_do_not_move_between_sets_that_are_none)
+{
+    FOR_EACH_SMALL_SET(one, set) {
+        struct bitmask node_0 = set_of(70, 0);
+        const bool impossible = one->content == ABSENT_NODE;
+        const int code = one->content == EMPTY || impossible ? EINVAL : 0;
+        cases_of("%s", one->name);
+        if (code == 0)
+            ANSWERS(numa_migrate_pages(0, &node_0, set), 0);
+        else
+            FAILS(numa_migrate_pages(0, &node_0, set), -1, code);
+        FAILS(numa_migrate_pages(0, set, NULL), -1, EINVAL);
+        FAILS(numa_migrate_pages(-1, &node_0, &node_0), -1, ESRCH);
+        FAILS(numa_migrate_pages(INT_MAX, &node_0, &node_0), -1, ESRCH);
+
+        if (one->content == EMPTY)
+            FAILS(numars_move_process(0, &node_0, set, NULL, NULL), -1, EINVAL);
+        else if (impossible)
+            FAILS(numars_move_process(0, &node_0, set, NULL, NULL), -1, ENODEV);
+        else
+            ANSWERS(numars_move_process(0, &node_0, set, NULL, NULL), 0);
+        ANSWERS(numars_move_process(0, set, &node_0, NULL, NULL), 0);
+        unmake(&node_0);
+    }
+    struct bitmask node_0 = set_of(70, 0);
+    FAILS(numars_move_process(-1, &node_0, &node_0, NULL, NULL), -1, ESRCH);
+    FAILS(numars_move_process(INT_MAX, &node_0, &node_0, NULL, NULL), -1, ESRCH);
+}
+END_TEST
+
+START_TEST(single_pages_do_not_move_with_arrays_nodes_flags_or_processes_that_are_none)
+{
+    void **page = array_at_end_of_mapping(1, sizeof *page);
+    int *node = array_at_end_of_mapping(1, sizeof *node), *status = array_at_end_of_mapping(1, sizeof *status);
+    *page = pages_on_node(1, 0);
+    *node = 0;
+    static const int BAD_FLAGS[] = { 1 << 0, 1 << 3, INT_MIN, -1 }, BAD_PIDS[] = { -1, INT_MIN, INT_MAX };
+    static const unsigned long COUNTS[] = { 2, INT_MAX, 1UL << 32, 1UL << 61, ULONG_MAX };
+
+    ANSWERS(numa_move_pages(0, 0, NULL, NULL, NULL, 0), 0);
+    ANSWERS(numars_move_pages(0, 0, NULL, NULL, NULL, NULL, NULL), 0);
+    FAILS(numa_move_pages(0, 1, NULL, NULL, status, 0), -1, EFAULT);
+    FAILS(numa_move_pages(0, 1, page, NULL, NULL, 0), -1, EFAULT);
+    FAILS(numa_move_pages(0, 1, NULL, node, status, MPOL_MF_MOVE), -1, EFAULT);
+    FAILS(numa_move_pages(0, 1, page, node, NULL, MPOL_MF_MOVE), -1, EFAULT);
+    FAILS(numars_move_pages(0, 1, NULL, NULL, NULL, NULL, NULL), -1, EFAULT);
+    FAILS(numars_move_pages(0, 1, NULL, node, status, NULL, NULL), -1, EFAULT);
+    ANSWERS(numars_move_pages(0, 1, page, NULL, NULL, NULL, NULL), 0);
+    ANSWERS(numars_move_pages(0, 1, page, node, NULL, NULL, NULL), 0);
+    for (size_t i = 0; i < COUNT_OF(COUNTS); i++) {
+        cases_of("one page of %lu", COUNTS[i]);
+        FAILS(numa_move_pages(0, COUNTS[i], page, node, status, MPOL_MF_MOVE), -1, EFAULT);
+        FAILS(numa_move_pages(0, COUNTS[i], page, NULL, status, MPOL_MF_MOVE), -1, EFAULT);
+        FAILS(numars_move_pages(0, COUNTS[i], page, node, status, NULL, NULL), -1, EFAULT);
+        FAILS(numars_move_pages(0, COUNTS[i], page, NULL, status, NULL, NULL), -1, EFAULT);
+    }
+    for (size_t i = 0; i < COUNT_OF(NOBODY); i++) {
+        *node = NOBODY[i];
+        cases_of("node %d", *node);
+        FAILS(numa_move_pages(0, 1, page, node, status, MPOL_MF_MOVE), -1, ENODEV);
+        FAILS(numars_move_pages(0, 1, page, node, status, NULL, NULL), -1, ENODEV);
+        FAILS(numars_move_range(0, *page, 1, *node, NULL, NULL), -1, ENODEV);
+    }
+    *node = 0;
+    for (size_t i = 0; i < COUNT_OF(BAD_FLAGS); i++) {
+        struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+        options.flags = BAD_FLAGS[i];
+        cases_of("flags %#x", (unsigned)options.flags);
+        FAILS(numa_move_pages(0, 1, page, node, status, options.flags), -1, EINVAL);
+        FAILS(numa_move_pages(0, 0, page, node, status, options.flags), -1, EINVAL);
+        FAILS(numars_move_pages(0, 1, page, node, status, &options, NULL), -1, EINVAL);
+        FAILS(numars_move_pages(0, 0, page, node, status, &options, NULL), -1, EINVAL);
+        FAILS(numars_move_range(0, *page, 1, 0, &options, NULL), -1, EINVAL);
+        FAILS(numars_move_range(0, *page, 0, 0, &options, NULL), -1, EINVAL);
+    }
+    for (size_t i = 0; i < COUNT_OF(BAD_PIDS); i++) {
+        const int pid = BAD_PIDS[i];
+        cases_of("process %d", pid);
+        FAILS(numa_move_pages(pid, 1, page, node, status, MPOL_MF_MOVE), -1, ESRCH);
+        FAILS(numa_move_pages(pid, 0, page, node, status, MPOL_MF_MOVE), -1, ESRCH);
+        FAILS(numars_move_pages(pid, 1, page, node, status, NULL, NULL), -1, ESRCH);
+        FAILS(numars_move_pages(pid, 0, page, node, status, NULL, NULL), -1, ESRCH);
+        FAILS(numars_move_range(pid, *page, 1, 0, NULL, NULL), -1, ESRCH);
+        FAILS(numars_count_pages(pid, *page, 1, NULL, 0), -1, ESRCH);
+        FAILS(numars_count_pages(pid, map_pages(1), 1, NULL, 0), -1, ESRCH);
+        FAILS(numars_count_pages(pid, NULL, 0, NULL, 0), -1, ESRCH);
+    }
+}
+END_TEST
+
+START_TEST(ranges_beyond_all_addresses_are_einval)
+{
+    char *const page = pages_on_node(1, 0);
+    unsigned long *per_node = array_at_end_of_mapping(1, sizeof *per_node);
+    for (size_t i = 0; i < COUNT_OF(RANGES); i++) {
+        char *const start = (RANGES[i].nowhere ? NULL : page) + RANGES[i].offset;
+        const bool beyond = (size_t)start + RANGES[i].size < (size_t)start || (size_t)start + RANGES[i].size > SIZE_MAX - 4095;
+        cases_of("%s", RANGES[i].name);
+        if (beyond) {
+            FAILS(numars_move_range(0, start, RANGES[i].size, 0, NULL, NULL), -1, EINVAL);
+            FAILS(numars_count_pages(0, start, RANGES[i].size, per_node, 1), -1, EINVAL);
+        } else {
+            ANSWERS(numars_move_range(0, start, RANGES[i].size, 0, NULL, NULL) >= 0, 1);
+            ANSWERS(numars_count_pages(0, start, RANGES[i].size, per_node, 1) >= 0, 1);
+        }
+    }
+    ANSWERS(numars_count_pages(0, page, 1, NULL, 0), 1);
+    ANSWERS(numars_count_pages(0, page, 1, NULL, UINT_MAX), 1);
+    ANSWERS(numars_count_pages(0, page, 1, per_node, 0), 1);
+}
+END_TEST
+
+START_TEST(options_that_are_none_are_refused)
+{
+    char *const page = pages_on_node(1, 0);
+    struct bitmask node_0 = set_of(64, 0);
+    static const struct {
+        size_t size;
+        int code;
+    } SIZES[] = { { 0, EINVAL }, { sizeof(struct numars_move_options) - 1, EINVAL }, { 4097, E2BIG }, { SIZE_MAX, E2BIG } };
+    for (size_t i = 0; i < COUNT_OF(SIZES); i++) {
+        struct numars_move_options *options = array_at_end_of_mapping(1, sizeof *options);
+        options->size = SIZES[i].size;
+        cases_of("options of %zu bytes", options->size);
+        FAILS(numars_move_pages(0, 1, (void *[]){ page }, NULL, NULL, options, NULL), -1, SIZES[i].code);
+        FAILS(numars_move_range(0, page, 1, 0, options, NULL), -1, SIZES[i].code);
+        FAILS(numars_move_process(0, &node_0, &node_0, options, NULL), -1, SIZES[i].code);
+    }
+    struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+    options.threads = options.retries = UINT_MAX;
+    cases_of("UINT_MAX threads and retries");
+    ANSWERS(numars_move_range(0, page, 1, 0, &options, NULL), 0);
+    ANSWERS(numars_move_process(0, &node_0, &node_0, &options, NULL), 0);
+}
+END_TEST
+
+/* --- the kernel's calls --- */
+
+START_TEST(the_kernels_calls_refuse_what_the_kernel_refuses)
+{
+    char *const memory = pages();
+    int mode, status, node = 0;
+    unsigned long word = 1;
+    static const int BAD_FLAGS[] = { 1 << 3, 1 << 20, INT_MIN, -1 };
+
+    ANSWERS(get_mempolicy(NULL, NULL, 0, NULL, 0), 0);
+    ANSWERS(get_mempolicy(NULL, NULL, ULONG_MAX, NULL, 0), 0);
+    FAILS(get_mempolicy(&mode, NULL, 0, NULL, MPOL_F_ADDR), -1, EFAULT);
+    FAILS(get_mempolicy(&mode, NULL, 0, memory, 0), -1, EINVAL);
+    FAILS(mbind(NULL, 1, MPOL_DEFAULT, NULL, 0, 0), -1, EFAULT);
+    FAILS(mbind(memory, 1, MPOL_BIND, NULL, 0, 0), -1, EINVAL);
+    FAILS(mbind(memory, 1, MPOL_BIND, NULL, 64, 0), -1, EINVAL);
+    FAILS(mbind(memory, 1, MPOL_BIND, &word, MANY_BITS, 0), -1, EINVAL);
+    FAILS(mbind(memory, 1, MPOL_BIND, &word, ULONG_MAX, 0), -1, EINVAL);
+    FAILS(mbind(memory + 1, 1, MPOL_DEFAULT, NULL, 0, 0), -1, EINVAL);
+    FAILS(mbind(memory, SIZE_MAX - 4095, MPOL_DEFAULT, NULL, 0, 0), -1, EINVAL);
+    /* Rounded up to 0 by the kernel. */
+    ANSWERS(mbind(memory, SIZE_MAX, MPOL_DEFAULT, NULL, 0, 0), 0);
+    FAILS(mbind(memory, 1, INT_MAX, NULL, 0, 0), -1, EINVAL);
+    FAILS(mbind(memory, 1, INT_MIN, NULL, 0, 0), -1, EINVAL);
+    FAILS(set_mempolicy(INT_MAX, NULL, 0), -1, EINVAL);
+    FAILS(set_mempolicy(INT_MIN, NULL, 0), -1, EINVAL);
+    FAILS(set_mempolicy(MPOL_BIND, NULL, 0), -1, EINVAL);
+    FAILS(set_mempolicy(MPOL_BIND, NULL, 64), -1, EINVAL);
+    FAILS(set_mempolicy(MPOL_BIND, &word, MANY_BITS), -1, EINVAL);
+    FAILS(set_mempolicy(MPOL_BIND, &word, ULONG_MAX), -1, EINVAL);
+    FAILS(migrate_pages(0, 64, NULL, NULL), -1, EINVAL);
+    FAILS(migrate_pages(0, 64, &word, NULL), -1, EINVAL);
+    FAILS(migrate_pages(0, MANY_BITS, &word, &word), -1, EINVAL);
+    FAILS(migrate_pages(0, ULONG_MAX, &word, &word), -1, EINVAL);
+    FAILS(migrate_pages(-1, 64, &word, &word), -1, ESRCH);
+    FAILS(migrate_pages(INT_MIN, 64, &word, &word), -1, ESRCH);
+    ANSWERS(move_pages(0, 0, NULL, NULL, NULL, 0), 0);
+    FAILS(move_pages(0, 1, NULL, NULL, &status, 0), -1, EFAULT);
+    FAILS(move_pages(0, 1, NULL, &node, &status, MPOL_MF_MOVE), -1, EFAULT);
+    FAILS(move_pages(0, 1, (void *[]){ memory }, NULL, NULL, 0), -1, EFAULT);
+    FAILS(move_pages(-1, 0, NULL, NULL, NULL, 0), -1, ESRCH);
+    for (size_t i = 0; i < COUNT_OF(BAD_FLAGS); i++) {
+        cases_of("flags %#x", (unsigned)BAD_FLAGS[i]);
+        FAILS(get_mempolicy(NULL, NULL, 0, NULL, (unsigned)BAD_FLAGS[i]), -1, EINVAL);
+        FAILS(mbind(memory, 1, MPOL_DEFAULT, NULL, 0, (unsigned)BAD_FLAGS[i]), -1, EINVAL);
+        FAILS(move_pages(0, 0, NULL, NULL, NULL, BAD_FLAGS[i]), -1, EINVAL);
+    }
+}
+END_TEST
+
+START_TEST(a_home_node_that_is_none_is_refused)
+{
+    char *const memory = pages();
+    if (!numa_has_home_node())
+        return;
+    require(mbind(memory, 2 * page_size(), MPOL_BIND, NODE_0, 64, 0) == 0);
+    for (size_t i = 0; i < COUNT_OF(NOBODY); i++) {
+        cases_of("%d", NOBODY[i]);
+        FAILS(set_mempolicy_home_node(memory, 1, NOBODY[i], 0), -1, EINVAL);
+        FAILS(set_mempolicy_home_node(memory, 1, 0, NOBODY[i]), -1, EINVAL);
+        TRY(numa_set_mempolicy_home_node(memory, 1, NOBODY[i], 0), -1, EINVAL, reported("set_mempolicy_home_node", EINVAL));
+        TRY(numa_set_mempolicy_home_node(memory, 1, 0, NOBODY[i]), -1, EINVAL, reported("set_mempolicy_home_node", EINVAL));
+    }
+    FAILS(set_mempolicy_home_node(memory + 1, 1, 0, 0), -1, EINVAL);
+    FAILS(set_mempolicy_home_node(memory, SIZE_MAX - 4095, 0, 0), -1, EINVAL);
+    ANSWERS(set_mempolicy_home_node(NULL, 0, 0, 0), 0);
+    TRY(numa_set_mempolicy_home_node(memory + 1, 1, 0, 0), -1, EINVAL, reported("set_mempolicy_home_node", EINVAL));
+    ANSWERS(numa_set_mempolicy_home_node(NULL, 0, 0, 0), 0);
+}
+END_TEST
+
+/* --- the older forms --- */
+
+typedef void any_function(void);
+
+/* The form that programs of libnuma's first version are bound to; where the library is linked statically, under its own name. */
+static any_function *older(const char *name)
+{
+    char own_name[64];
+    void *found = dlvsym(RTLD_DEFAULT, name, "libnuma_1.1");
+    snprintf(own_name, sizeof own_name, "%s_v1", name);
+    if (found == NULL)
+        found = dlsym(RTLD_DEFAULT, own_name);
+    any_function *function;
+    require(found != NULL);
+    memcpy(&function, &found, sizeof function);
+    return function;
+}
+
+#define OLDER(type, name, ...) ((type(*)(__VA_ARGS__))older(#name))
+
+START_TEST(the_older_forms_refuse_the_same)
+{
+    unsigned long *words = array_at_end_of_mapping(MOST_NODES / 4, sizeof *words);
+    const int bytes = MOST_NODES / 4 * (int)sizeof *words;
+    void *memory = pages();
+    nodemask_t *none = array_at_end_of_mapping(1, sizeof *none), *absent = array_at_end_of_mapping(1, sizeof *absent);
+    absent->n[1] = 1;
+    const nodemask_t *const MASKS[] = { NULL, none, absent };
+    for (size_t i = 0; i < COUNT_OF(MASKS); i++) {
+        const nodemask_t *const mask = MASKS[i];
+        const bool empty = mask != absent;
+        cases_of("%s", mask == NULL ? "NULL" : empty ? "no nodes" : "node 64");
+        TRY((OLDER(void, numa_bind, const nodemask_t *)(mask), 0), 0, EINVAL,
+            empty ? AFFINITY_FAILED "set_mempolicy: Invalid argument\n"
+                  : "libnuma: Warning: node 64 not allowed\n" AFFINITY_FAILED "set_mempolicy: Invalid argument\n");
+        REPORTS((OLDER(void, numa_set_membind, const nodemask_t *)(mask)), "set_mempolicy", EINVAL);
+        if (empty)
+            ANSWERS((OLDER(void, numa_set_interleave_mask, const nodemask_t *)(mask), 0), 0);
+        else
+            REPORTS((OLDER(void, numa_set_interleave_mask, const nodemask_t *)(mask)), "set_mempolicy", EINVAL);
+        REPORTS((OLDER(void, numa_interleave_memory, void *, size_t, const nodemask_t *)(memory, 1, mask)), "mbind", EINVAL);
+        REPORTS((OLDER(void, numa_tonodemask_memory, void *, size_t, const nodemask_t *)(memory, 1, mask)), "mbind", EINVAL);
+        TRY((OLDER(void *, numa_alloc_interleaved_subset, size_t, const nodemask_t *)(1, mask)) != NULL, 1, EINVAL,
+            reported("mbind", EINVAL));
+        FAILS((OLDER(void *, numa_alloc_interleaved_subset, size_t, const nodemask_t *)(SIZE_MAX, mask)), 0, ENOMEM);
+        TRY((OLDER(int, numa_run_on_node_mask, const nodemask_t *)(mask)), -1, EINVAL, empty ? "" : NO_CPUS);
+    }
+    cases_of("plain arrays");
+    int (*get)(int, unsigned, unsigned long *) = OLDER(int, numa_sched_getaffinity, int, unsigned, unsigned long *);
+    FAILS(get(0, (unsigned)bytes, NULL), -1, EFAULT);
+    FAILS(get(0, 0, words), -1, EINVAL);
+    FAILS(get(0, 1, words), -1, EINVAL);
+    FAILS(get(0, UINT_MAX, words), -1, EINVAL);
+    FAILS(get(-1, (unsigned)bytes, words), -1, ESRCH);
+    int (*set)(int, unsigned, const unsigned long *) = OLDER(int, numa_sched_setaffinity, int, unsigned, const unsigned long *);
+    FAILS(set(0, (unsigned)bytes, NULL), -1, EFAULT);
+    FAILS(set(0, 0, NULL), -1, EINVAL);
+    FAILS(set(0, (unsigned)bytes, words), -1, EINVAL);
+    FAILS(set(-1, (unsigned)bytes, words), -1, ESRCH);
+    int (*cpus)(int, unsigned long *, int) = OLDER(int, numa_node_to_cpus, int, unsigned long *, int);
+    FAILS(cpus(0, NULL, bytes), -1, ERANGE);
+    FAILS(cpus(0, words, 0), -1, ERANGE);
+    FAILS(cpus(0, words, -1), -1, ERANGE);
+    FAILS(cpus(0, words, INT_MIN), -1, ERANGE);
+    for (size_t i = 0; i < COUNT_OF(NOBODY); i++)
+        FAILS(cpus(NOBODY[i], words, bytes), -1, ERANGE);
+    ANSWERS(cpus(0, words, bytes), 0);
+    int (*parse)(char *, unsigned long *, int) = OLDER(int, numa_parse_bitmap, char *, unsigned long *, int);
+    ANSWERS(parse(NULL, words, 64), -1);
+    ANSWERS(parse(string_at_end_of_mapping("1\n"), NULL, 64), -1);
+    ANSWERS(parse(string_at_end_of_mapping("1\n"), words, 0), -1);
+    ANSWERS(parse(string_at_end_of_mapping("1\n"), words, -1), -1);
+    ANSWERS(parse(string_at_end_of_mapping("1\n"), words, INT_MIN), -1);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        sets_of_any_size_are_what_their_words_are,
+        sets_are_made_of_any_size_but_0_and_given_back_also_without_words,
+        running_on_a_node_that_is_none_is_refused,
+        affinity_of_threads_or_with_sets_that_are_none_is_refused,
+        nodes_and_cpus_that_are_none_have_no_size_distance_and_place,
+        the_cpus_of_a_node_do_not_fit_into_a_set_that_is_none,
+        any_number_but_0_is_a_yes,
+        sizes_that_no_memory_has_are_refused,
+        memory_is_not_changed_in_size_where_it_is_none_or_the_size_is,
+        nothing_is_given_back_that_is_no_memory,
+        each_page_that_a_range_touches_is_touched_and_NULL_has_none,
+        lists_that_end_with_their_mapping_are_read_to_their_end,
+        lists_of_nodes_of_a_mebibyte_are_read_in_no_time,
+        lists_of_cpus_of_a_mebibyte_are_read_in_no_time,
+        devices_with_names_of_a_mebibyte_are_refused,
+        bit_maps_that_are_none_or_have_no_room_are_refused,
+        messages_may_be_NULL_or_a_mebibyte_and_numbers_anything,
+        sets_of_the_library_that_the_program_took_away_are_empty,
+        a_policy_of_a_set_that_is_none_is_refused,
+        a_preferred_node_that_cannot_be_is_refused_and_a_negative_one_is_none,
+        running_on_nodes_that_are_none_is_refused,
+        a_policy_of_memory_with_a_set_that_is_none_is_refused,
+        a_policy_of_a_range_that_is_none_is_refused,
+        memory_does_not_go_to_a_node_that_is_none,
+        pages_of_a_process_do_not_move_between_sets_that_are_none,
+        single_pages_do_not_move_with_arrays_nodes_flags_or_processes_that_are_none,
+        ranges_beyond_all_addresses_are_einval,
+        options_that_are_none_are_refused,
+        the_kernels_calls_refuse_what_the_kernel_refuses,
+        a_home_node_that_is_none_is_refused,
+        the_older_forms_refuse_the_same,
+        NULL };
+    return run_tests("bad_input", tests);
+}

@@ -1,0 +1,95 @@
+/* Sets of 2^31 bits, whose 256 MiB are there: every call that reads or writes all of one. Calls that hand a set to the kernel, which
+ * refuses it, are in bad_input.c. */
+#include <limits.h>
+#include <numa.h>
+#include <numars.h>
+
+#include "cases.h"
+#include "harness.h"
+
+#define BITS (1UL << 31)
+enum { LAST = INT_MAX };
+
+START_TEST(the_last_of_2_to_the_31_bits_is_a_bit_like_any_other)
+{
+    struct bitmask last = set_of(BITS, LAST), small = set_of(70, 69);
+    nodemask_t node_1 = { { 2 } };
+    ANSWERS(numa_bitmask_nbytes(&last), BITS / 8);
+    ANSWERS(numa_bitmask_weight(&last), 1);
+    ANSWERS(numa_bitmask_isbitset(&last, LAST), 1);
+    ANSWERS(numa_bitmask_isbitset(&last, (unsigned)LAST + 1), 0);
+    ANSWERS(numa_bitmask_isbitset(numa_bitmask_setbit(&last, LAST - 1), LAST - 1), 1);
+    ANSWERS(numa_bitmask_isbitset(numa_bitmask_clearbit(&last, LAST), LAST), 0);
+    ANSWERS(numa_bitmask_equal(&last, &last), 1);
+    ANSWERS(numa_bitmask_equal(&small, &last), 0);
+    ANSWERS((copy_bitmask_to_bitmask(&last, &small), numa_bitmask_weight(&small)), 0);
+    ANSWERS((copy_bitmask_to_nodemask(&last, &node_1), node_1.n[0]), 0);
+    ANSWERS((copy_bitmask_to_bitmask(&small, &last), numa_bitmask_isbitset(&last, LAST)), 0);
+    ANSWERS((copy_nodemask_to_bitmask(&node_1, &last), numa_bitmask_isbitset(&last, 1)), 1);
+}
+END_TEST
+
+START_TEST(all_of_2_to_the_31_bits_are_set_and_cleared)
+{
+    struct bitmask set = set_of(BITS, 0);
+    ANSWERS(numa_bitmask_weight(numa_bitmask_setall(&set)), BITS);
+    ANSWERS(numa_bitmask_weight(numa_bitmask_clearall(&set)), 0);
+}
+END_TEST
+
+START_TEST(bit_maps_and_cpus_are_put_into_sets_of_2_to_the_31_bits)
+{
+    struct bitmask set = set_of(BITS, LAST);
+    ANSWERS(numa_parse_bitmap(string_at_end_of_mapping("2\n"), &set), 0);
+    ANSWERS(numa_node_to_cpus(0, &set), 0);
+}
+END_TEST
+
+#define NOT_ALLOWED "libnuma: Warning: node 2147483647 not allowed\n"
+#define AFFINITY_FAILED "numa_sched_setaffinity_v2_int() failed: Invalid argument\n"
+
+START_TEST(a_node_beyond_all_others_is_not_run_on)
+{
+    struct bitmask first = set_of(BITS, 0), last = set_of(BITS, LAST);
+    ANSWERS(numa_run_on_node_mask(&first), 0);
+    TRY(numa_run_on_node_mask_all(&last), -1, EINVAL, NOT_ALLOWED AFFINITY_FAILED);
+    TRY((numa_bind(&last), 0), 0, EINVAL, NOT_ALLOWED AFFINITY_FAILED "set_mempolicy: Invalid argument\n");
+    FAILS(numars_bind(&last), -1, EINVAL);
+}
+END_TEST
+
+START_TEST(pages_do_not_move_to_a_node_beyond_all_others)
+{
+    struct bitmask node_0 = set_of(70, 0), first = set_of(BITS, 0), last = set_of(BITS, LAST);
+    ANSWERS(numa_migrate_pages(0, &node_0, &first), 0);
+    FAILS(numa_migrate_pages(0, &node_0, &last), -1, EINVAL);
+    FAILS(numa_migrate_pages(0, &last, &node_0), -1, EINVAL);
+    /* As one of the kernel's calls, which takes no set of this size. */
+    FAILS(numa_migrate_pages(0, &first, &first), -1, EINVAL);
+    ANSWERS(numars_move_process(0, &node_0, &first, NULL, NULL), 0);
+    FAILS(numars_move_process(0, &node_0, &last, NULL, NULL), -1, ENODEV);
+    ANSWERS(numars_move_process(0, &last, &node_0, NULL, NULL), 0);
+}
+END_TEST
+
+/* Each of many nodes looks for its place among others that come late. */
+START_TEST(many_nodes_are_paired_in_no_time)
+{
+    struct bitmask many = set_of(1UL << 20, -1), last = set_of(BITS, LAST), all = set_of(BITS, -1), node_0 = set_of(70, 0);
+    numa_bitmask_setall(&many);
+    FAILS(numars_move_process(0, &many, &last, NULL, NULL), -1, ENODEV);
+    ANSWERS(numars_move_process(0, numa_bitmask_setall(&all), &node_0, NULL, NULL) >= 0, 1);
+}
+END_TEST
+
+int main(void)
+{
+    return run_tests("huge_sets", (const TTest *[]){
+        the_last_of_2_to_the_31_bits_is_a_bit_like_any_other,
+        all_of_2_to_the_31_bits_are_set_and_cleared,
+        bit_maps_and_cpus_are_put_into_sets_of_2_to_the_31_bits,
+        a_node_beyond_all_others_is_not_run_on,
+        pages_do_not_move_to_a_node_beyond_all_others,
+        many_nodes_are_paired_in_no_time,
+        NULL });
+}

@@ -1,0 +1,123 @@
+#include "cases.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "pages.h"
+
+/* Far more than any case takes, also where the processor is emulated or valgrind watches. */
+enum { SECONDS_PER_CASE = 20 };
+
+/* What the process of a case leaves behind. */
+static struct {
+    long value;
+    int code;
+    bool is_there;
+} *answer;
+static int printed = -1, how_it_ended;
+static char common[128];
+
+void cases_of(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(common, sizeof common, format, arguments);
+    va_end(arguments);
+}
+
+bool begin_case(void)
+{
+    if (answer == NULL) {
+        answer = (void *)map_shared_pages(1);
+        printed = memfd_create("printed", 0);
+        require(printed >= 0);
+    }
+    answer->is_there = false;
+    require(ftruncate(printed, 0) == 0 && lseek(printed, 0, SEEK_SET) == 0);
+    const pid_t pid = fork();
+    require(pid >= 0);
+    if (pid > 0) {
+        require(waitpid(pid, &how_it_ended, 0) == pid);
+        return false;
+    }
+    dup2(printed, STDERR_FILENO);
+    alarm(SECONDS_PER_CASE);
+    errno = UNTOUCHED_ERRNO;
+    return true;
+}
+
+void end_case(long value, int code)
+{
+    answer->value = value;
+    answer->code = code;
+    answer->is_there = true;
+    _exit(EXIT_SUCCESS);
+}
+
+/* The text on standard error, until the next one is asked for. */
+static const char *text_printed(void)
+{
+    static char *text;
+    const off_t length = lseek(printed, 0, SEEK_END);
+    require(length >= 0 && (text = realloc(text, (size_t)length + 1)) != NULL);
+    require(pread(printed, text, (size_t)length, 0) == length);
+    text[length] = '\0';
+    return text;
+}
+
+void judge_case(const char *call, long value, int code, const char *text)
+{
+    const char *const got = text_printed();
+    expect(!WIFSIGNALED(how_it_ended), "%s: %s: ended by signal %d (%s), after it printed '%.2000s'", common, call,
+           WTERMSIG(how_it_ended), strsignal(WTERMSIG(how_it_ended)), got);
+    expect(how_it_ended == 0 && answer->is_there, "%s: %s: ended the program with status %d, after it printed '%.2000s'", common,
+           call, WEXITSTATUS(how_it_ended), got);
+    expect(answer->value == value && answer->code == code, "%s: %s: returned %ld, errno %d (%s); expected %ld, errno %d (%s)",
+           common, call, answer->value, answer->code, strerror(answer->code), value, code, strerror(code));
+    expect(strcmp(got, text) == 0, "%s: %s: printed '%.500s'; expected '%.500s'", common, call, got, text);
+}
+
+const char *reported(const char *what, int code)
+{
+    static char text[128];
+    snprintf(text, sizeof text, "%s: %s\n", what, strerror(code));
+    return text;
+}
+
+bool made(struct bitmask *set)
+{
+    const bool is_made = set != NULL;
+    numa_bitmask_free(set);
+    return is_made;
+}
+
+struct bitmask set_of(unsigned long size, long member)
+{
+    const size_t word_bits = 8 * sizeof(unsigned long), words = size / word_bits + (size % word_bits != 0);
+    unsigned long *maskp = array_at_end_of_mapping(words, sizeof *maskp);
+    /* A page of zeros that is not written costs nothing, and a huge one not even page tables. */
+    (void)madvise((void *)((size_t)maskp & ~(page_size() - 1)), words * sizeof *maskp, MADV_HUGEPAGE);
+    if (member >= 0)
+        maskp[(size_t)member / word_bits] = 1UL << (size_t)member % word_bits;
+    return (struct bitmask){ .size = size, .maskp = maskp };
+}
+
+char *string_at_end_of_mapping(const char *text)
+{
+    return strcpy(array_at_end_of_mapping(strlen(text) + 1, 1), text);
+}
+
+char *long_string(const char *start, const char *pattern, size_t length)
+{
+    char *text = array_at_end_of_mapping(length + 1, 1);
+    const size_t period = strlen(pattern);
+    for (size_t i = 0; i < length; i++)
+        text[i] = i < period ? pattern[i] : text[i - period];
+    memcpy(text, start, strlen(start));
+    text[length] = '\0';
+    return text;
+}
