@@ -113,7 +113,7 @@ $(PKGCONFIG): $(BUILD)/%.pc: pkgconfig/%.pc.in
 headers: ## write include/*.h anew from the Rust sources
 	NUMARS_WRITE_HEADERS=1 $(CARGO) test --quiet --locked -p numars-tests --test headers
 
-docs: ## write docs/compatibility.md anew from the tables and tests
+docs: ## write docs/compatibility.md and docs/safety.md anew from the tables, tests and sources
 	NUMARS_WRITE_DOCS=1 $(CARGO) test --quiet --locked -p numars-tests --test docs
 
 # --- installation ----------------------------------------------------------------------------------------------------

@@ -138,15 +138,113 @@ fn compatibility() -> String {
     text
 }
 
-/// With NUMARS_WRITE_DOCS set, as `make docs` does, this writes the document instead of comparing it.
+/// Compares the document at `path` with what it is made of, or with NUMARS_WRITE_DOCS set, as `make docs` does, writes it anew.
+fn is_up_to_date(path: &str, made: &str) {
+    let file = root().join(path);
+    if std::env::var_os("NUMARS_WRITE_DOCS").is_some() {
+        fs::write(&file, made).unwrap();
+    }
+    let checked_in = fs::read_to_string(&file).unwrap_or_default();
+    assert!(checked_in == made, "{path} is out of date: run `make docs` and look at the diff");
+}
+
 #[test]
 fn the_compatibility_table_is_what_the_tests_are() {
-    let (path, made) = (root().join("docs/compatibility.md"), compatibility());
-    if std::env::var_os("NUMARS_WRITE_DOCS").is_some() {
-        fs::write(&path, &made).unwrap();
+    is_up_to_date("docs/compatibility.md", &compatibility());
+}
+
+/// The Rust files under `folder`.
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut entries: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    let of = |path: PathBuf| if path.is_dir() { rust_files(&path) } else { vec![path] };
+    entries.into_iter().flat_map(of).filter(|path| path.file_name().unwrap() != "tests.rs").collect()
+}
+
+/// The name that follows `keyword` in a line of code.
+fn name_behind<'a>(keyword: &str, code: &'a str) -> Option<&'a str> {
+    let (before, rest) = code.split_once(keyword)?;
+    let starts_word = before.is_empty() || before.ends_with([' ', '(']);
+    starts_word.then(|| rest.split(|letter: char| !letter.is_alphanumeric() && letter != '_').next().unwrap())
+}
+
+/// The unsafe blocks and implementations of a file, without its tests: a row for each, with the item it is in, why it is sound, and
+/// what callers of that item promise.
+fn unsafe_code(text: &str) -> Vec<[String; 3]> {
+    let mut rows = Vec::new();
+    let (mut item, mut promise, mut reason, mut in_reason) = (String::new(), String::new(), None::<String>, false);
+    let mut said = None::<String>;
+    for line in text.split("#[cfg(test)]\nmod tests").next().unwrap().lines().map(str::trim) {
+        if let Some(doc) = line.strip_prefix("///") {
+            match (doc.trim(), &mut said) {
+                ("# Safety", _) => said = Some(String::new()),
+                (doc, Some(said)) => *said = format!("{said} {doc}").trim().to_owned(),
+                _ => {}
+            }
+        } else if let Some(comment) = line.strip_prefix("// ") {
+            match (comment.split_once("SAFETY: "), &mut reason) {
+                (Some((_, why)), _) => reason = Some(why.to_owned()),
+                (None, Some(reason)) if in_reason => *reason = format!("{reason} {comment}"),
+                _ => {}
+            }
+            in_reason = reason.is_some();
+        } else {
+            in_reason = false;
+            let code = line.split(" // ").next().unwrap();
+            let named = ["fn ", "static ", "macro_rules! "].iter().find_map(|keyword| name_behind(keyword, code));
+            if let Some(name) = named.filter(|name| !name.is_empty() && !code.ends_with(';') || code.contains(" = ")) {
+                item = name.to_owned();
+                promise = said.take().unwrap_or_default();
+            }
+            if code.contains("unsafe {") || code.contains("unsafe impl") {
+                let item = code.strip_prefix("unsafe ").filter(|code| code.starts_with("impl")).unwrap_or(&item);
+                let why = reason.take().unwrap_or_else(|| panic!("no reason above: {line}"));
+                rows.push([item.trim_end_matches(['{', '}', ' ']).to_owned(), why, promise.clone()]);
+            }
+        }
     }
-    let checked_in = fs::read_to_string(&path).unwrap_or_default();
-    assert!(checked_in == made, "docs/compatibility.md is out of date: run `make docs` and look at the diff");
+    rows
+}
+
+/// docs/safety.md as the sources make it.
+fn safety() -> String {
+    let mut text = String::from(
+        "# Unsafe code, and why it is sound\n\n\
+         Made by `make docs` from the comments in `src`; a test fails when it is out of date, where unsafe code has no reason above\n\
+         it, and where there is some outside of `src/os` and `src/abi`. What tests the reasons: `docs/reliability.md`.\n\n\
+         A function that C calls is unsafe where it takes a pointer. Each says in its comment, and so in the header, what the\n\
+         pointer may be; the last column repeats it.\n",
+    );
+    for path in rust_files(&root().join("src")) {
+        let name = path.strip_prefix(root()).unwrap().display().to_string();
+        let source = fs::read_to_string(&path).unwrap();
+        let rows = unsafe_code(&source);
+        let may = name.starts_with("src/os/") || name.starts_with("src/abi/");
+        assert!(may || rows.is_empty(), "{name} has unsafe code: {rows:?}");
+        if !rows.is_empty() {
+            write!(text, "\n## {name}\n\n| in | why it is sound | what the caller promises |\n|---|---|---|\n")
+                .unwrap();
+        }
+        for [item, why, promise] in rows {
+            writeln!(text, "| `{item}` | {why} | {promise} |").unwrap();
+        }
+    }
+    text
+}
+
+#[test]
+fn the_list_of_unsafe_code_is_what_the_sources_are() {
+    is_up_to_date("docs/safety.md", &safety());
+}
+
+#[test]
+#[should_panic(expected = "no reason above: unsafe { two() }")]
+fn unsafe_code_without_a_reason_of_its_own_is_noticed() {
+    let rows = unsafe_code(
+        "/// # Safety\n/// None.\nunsafe fn f() {\n    // SAFETY: it is\n    // so.\n    unsafe { one() }\n}\n",
+    );
+    assert_eq!(rows, [["f", "it is so.", "None."]]);
+    unsafe_code("fn f() {\n    // SAFETY: so.\n    unsafe { one() }\n    unsafe { two() }\n}\n");
 }
 
 /// What runs in hostile surroundings is everything: `everything.c` knows each symbol, and the older form of those that have one.

@@ -319,19 +319,18 @@ END_TEST
 START_TEST(sets_of_the_library_that_the_program_took_away_are_empty)
 {
     numa_all_nodes_ptr = numa_nodes_ptr = numa_all_cpus_ptr = numa_no_nodes_ptr = NULL;
-    struct bitmask *node_0 = numa_bitmask_setbit(numa_bitmask_alloc(64), 0);
+    struct bitmask node_0 = set_of(64, 0);
     ANSWERS(numa_max_node(), 0);
     ANSWERS(numa_num_task_nodes() > 0, 1);
     ANSWERS(numa_num_task_cpus() > 0, 1);
     ANSWERS(made(numa_get_membind()), 1);
     ANSWERS(made(numa_get_run_node_mask()), 1);
     TRY(numa_run_on_node(0), -1, ERANGE, NO_CPUS);
-    FAILS(numa_node_to_cpus(0, node_0), -1, ERANGE);
-    TRY(numa_run_on_node_mask(node_0), -1, EINVAL, "libnuma: Warning: node 0 not allowed\n" AFFINITY_FAILED);
+    FAILS(numa_node_to_cpus(0, &node_0), -1, ERANGE);
+    TRY(numa_run_on_node_mask(&node_0), -1, EINVAL, "libnuma: Warning: node 0 not allowed\n" AFFINITY_FAILED);
     TRY(numa_alloc_interleaved(page_size()) != NULL, 1, EINVAL, reported("mbind", EINVAL));
     TRY(numa_parse_cpustring("0"), 0, UNTOUCHED_ERRNO, "libnuma: Warning: cpu argument 0 is out of range\n\n");
     ANSWERS(made(numa_parse_cpustring("all")), 1);
-    numa_bitmask_free(node_0);
 }
 END_TEST
 
@@ -394,7 +393,7 @@ static const struct {
 START_TEST(a_policy_of_a_range_that_is_none_is_refused)
 {
     char *const memory = pages();
-    struct bitmask *node_0 = numa_bitmask_setbit(numa_bitmask_alloc(64), 0);
+    struct bitmask node_0 = set_of(64, 0);
     const bool weights = has_weighted_interleave();
     for (size_t i = 0; i < COUNT_OF(RANGES); i++) {
         char *const start = (RANGES[i].nowhere ? NULL : memory) + RANGES[i].offset;
@@ -417,14 +416,13 @@ START_TEST(a_policy_of_a_range_that_is_none_is_refused)
                 continue;
             cases_of("%s of %s", OF_MEMORY[call].name, RANGES[i].name);
             if (code == 0) {
-                ANSWERS(OF_MEMORY[call].tell(start, size, node_0), 0);
+                ANSWERS(OF_MEMORY[call].tell(start, size, &node_0), 0);
             } else {
-                REPORTS(OF_MEMORY[call].set(start, size, node_0), "mbind", code);
-                FAILS(OF_MEMORY[call].tell(start, size, node_0), -1, code);
+                REPORTS(OF_MEMORY[call].set(start, size, &node_0), "mbind", code);
+                FAILS(OF_MEMORY[call].tell(start, size, &node_0), -1, code);
             }
         }
     }
-    numa_bitmask_free(node_0);
 }
 END_TEST
 
@@ -444,7 +442,7 @@ END_TEST
 START_TEST(sizes_that_no_memory_has_are_refused)
 {
     static const size_t TOO_MUCH[] = { (size_t)1 << 62, SIZE_MAX - 4096, SIZE_MAX - 4095, SIZE_MAX - 4094, SIZE_MAX };
-    struct bitmask *node_0 = numa_bitmask_setbit(numa_bitmask_alloc(64), 0);
+    struct bitmask node_0 = set_of(64, 0);
     for (size_t i = 0; i <= COUNT_OF(TOO_MUCH); i++) {
         const size_t size = i < COUNT_OF(TOO_MUCH) ? TOO_MUCH[i] : 0;
         const int code = size == 0 ? EINVAL : ENOMEM;
@@ -453,11 +451,10 @@ START_TEST(sizes_that_no_memory_has_are_refused)
         FAILS(numa_alloc_local(size), 0, code);
         FAILS(numa_alloc_onnode(size, 0), 0, code);
         FAILS(numa_alloc_interleaved(size), 0, code);
-        FAILS(numa_alloc_interleaved_subset(size, node_0), 0, code);
+        FAILS(numa_alloc_interleaved_subset(size, &node_0), 0, code);
         FAILS(numa_alloc_weighted_interleaved(size), 0, code);
-        FAILS(numa_alloc_weighted_interleaved_subset(size, node_0), 0, code);
+        FAILS(numa_alloc_weighted_interleaved_subset(size, &node_0), 0, code);
     }
-    numa_bitmask_free(node_0);
 }
 END_TEST
 
@@ -513,11 +510,12 @@ END_TEST
 
 /* --- strings --- */
 
-/* What numa_warn() prints of a list, which itself ends with a line end. */
+/* What numa_warn() prints of a list, which itself ends with a line end; until the next one is asked for. */
 static char *warning(const char *format, const char *argument)
 {
-    char *text;
+    static char *text;
     char whole[128];
+    free(text);
     snprintf(whole, sizeof whole, "libnuma: Warning: %s\n\n", format);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
@@ -629,7 +627,6 @@ START_TEST(devices_with_names_of_a_mebibyte_are_refused)
         told[strlen(told) - 1] = '\0';
         TRY(numa_parse_nodestring(list), 0, UNTOUCHED_ERRNO, told);
         TRY(numa_parse_nodestring_all(list), 0, UNTOUCHED_ERRNO, told);
-        free(told);
     }
 }
 END_TEST
@@ -669,7 +666,7 @@ END_TEST
 START_TEST(messages_may_be_NULL_or_a_mebibyte_and_numbers_anything)
 {
     char *const text = long_string("", "x", MANY_BYTES);
-    char *error, *warned;
+    static char *error, *warned;
     require(asprintf(&error, "%s: Unknown error 4000\n", text) > 0);
     require(asprintf(&warned, "libnuma: Warning: %s\n", text) > 0);
     TRY((numa_error(NULL), 0), 0, UNTOUCHED_ERRNO, "Unknown error 4000\n");
@@ -679,8 +676,6 @@ START_TEST(messages_may_be_NULL_or_a_mebibyte_and_numbers_anything)
     TRY((numa_warn(1, text), 0), 0, UNTOUCHED_ERRNO, warned);
     TRY((numa_warn(INT_MIN, "%s", text), 0), 0, UNTOUCHED_ERRNO, warned);
     TRY((numa_warn(INT_MAX, "%s", text), 0), 0, UNTOUCHED_ERRNO, warned);
-    free(error);
-    free(warned);
 }
 END_TEST
 
@@ -716,7 +711,7 @@ START_TEST(pages_of_a_process_do_not_move_between_sets_that_are_none)
 }
 END_TEST
 
-START_TEST(single_pages_do_not_move_with_arrays_nodes_flags_or_processes_that_are_none)
+START_TEST(single_pages_do_not_move_with_arguments_that_the_kernel_refuses)
 {
     void **page = array_at_end_of_mapping(1, sizeof *page);
     int *node = array_at_end_of_mapping(1, sizeof *node), *status = array_at_end_of_mapping(1, sizeof *status);
@@ -997,7 +992,7 @@ int main(void)
         a_policy_of_a_range_that_is_none_is_refused,
         memory_does_not_go_to_a_node_that_is_none,
         pages_of_a_process_do_not_move_between_sets_that_are_none,
-        single_pages_do_not_move_with_arrays_nodes_flags_or_processes_that_are_none,
+        single_pages_do_not_move_with_arguments_that_the_kernel_refuses,
         ranges_beyond_all_addresses_are_einval,
         options_that_are_none_are_refused,
         the_kernels_calls_refuse_what_the_kernel_refuses,

@@ -16,13 +16,6 @@ enum { ANSWERED_NO = 40, ANSWERED_YES = 41, ANSWERED_BUT_BROKEN = 42 };
 
 static char output[1024];
 
-/* This same program, loaded anew; what it prints anywhere arrives on standard error. */
-static void load_anew(const char *how)
-{
-    dup2(STDERR_FILENO, STDOUT_FILENO);
-    execl("/proc/self/exe", "where_policy_is_forbidden", how, (char *)NULL);
-}
-
 /* The calls about memory policy fail with this error, in this process and its successors. */
 static void forbid_policy_calls(int error)
 {

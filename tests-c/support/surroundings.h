@@ -61,6 +61,9 @@ void empty_node(int node);
  * Returns its exit status, or minus the signal that ended it. */
 int run_apart(void (*action)(void), char *standard_error, size_t size);
 
+/* For run_apart: this same program, loaded anew with one argument; what it prints anywhere arrives on standard error. */
+void load_anew(const char *argument);
+
 /* For run_tests: whatever a failed test left behind is put right. */
 void remember_surroundings(void);
 void restore_surroundings(void);
