@@ -146,7 +146,7 @@ uninstall: ## remove what install put there
 
 # --- demo and tests --------------------------------------------------------------------------------------------------
 
-.PHONY: demo test test-long c-tests host-test vm-test vm
+.PHONY: demo test test-long c-tests host-test memcheck sanitize vm-test vm
 
 STAGE := $(abspath target/stage)
 STAGED = PKG_CONFIG_PATH=$(STAGE)/lib/pkgconfig LD_LIBRARY_PATH=$(STAGE)/lib
@@ -195,6 +195,30 @@ target/tests-c/%: tests-c/%.c $(C_TEST_SUPPORT) $(wildcard tests-c/support/*.h) 
 
 host-test: c-tests vm ## run the C tests that need no nodes on this machine
 	@$(STAGED) $(VM) test --host target/tests-c
+
+# The sets of 2^31 bits take minutes there.
+memcheck: c-tests ## run the C tests that need no nodes under valgrind's memcheck
+	@tests/memcheck.sh $(STAGE)/lib $(filter-out %/huge_sets,$(filter target/tests-c/any/%,$(C_TESTS)))
+
+# The library and the tests in one program each, both watched by AddressSanitizer: every access of either to memory. Rust's side also
+# checks its own assertions and arithmetic, C's side has UBSan. RUSTC_BOOTSTRAP lets the stable compiler do what only the nightly one
+# promises; a target of its own keeps build scripts out of it.
+SANITIZED := target/sanitized
+RUST_TARGET := $(shell rustc -vV | sed -n 's/^host: //p')
+SANITIZED_TESTS := $(patsubst target/tests-c/%,$(SANITIZED)/tests-c/%,$(filter target/tests-c/any/%,$(C_TESTS)))
+
+sanitize: stage vm ## run the C tests that need no nodes with the library under AddressSanitizer
+	@RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address -Cdebug-assertions -Coverflow-checks" $(CARGO) rustc --quiet \
+		--locked --release --lib --crate-type staticlib --no-default-features --features capi --target $(RUST_TARGET) \
+		--target-dir $(SANITIZED)/cargo
+	@$(OBJCOPY) $(addprefix --weaken-symbol=,$(WEAK)) $(SANITIZED)/cargo/$(RUST_TARGET)/release/libnumars.a $(SANITIZED)/libnumars.a
+	@$(MAKE) --no-print-directory $(SANITIZED_TESTS)
+	@ASAN_OPTIONS=allocator_may_return_null=1 $(VM) test --host $(SANITIZED)/tests-c
+
+$(SANITIZED)/tests-c/%: tests-c/%.c $(C_TEST_SUPPORT) $(wildcard tests-c/support/*.h) $(SANITIZED)/libnumars.a
+	@mkdir -p $(@D)
+	@$(CC) $(C_TEST_FLAGS) -fsanitize=address,undefined -fno-sanitize-recover=all -rdynamic -Itests-c/support -Iinclude -o $@ $< \
+		$(C_TEST_SUPPORT) $(SANITIZED)/libnumars.a $$($(PKG_CONFIG) --cflags --libs check)
 
 # Two guests at a time: most tests keep one processor busy. What takes minutes runs on one kernel, or on this machine alone; in
 # `make test-long` on all.

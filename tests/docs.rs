@@ -174,7 +174,8 @@ fn unsafe_code(text: &str) -> Vec<[String; 3]> {
     let mut rows = Vec::new();
     let (mut item, mut promise, mut reason, mut in_reason) = (String::new(), String::new(), None::<String>, false);
     let mut said = None::<String>;
-    for line in text.split("#[cfg(test)]\nmod tests").next().unwrap().lines().map(str::trim) {
+    for whole_line in text.split("#[cfg(test)]\nmod tests").next().unwrap().lines() {
+        let line = whole_line.trim();
         if let Some(doc) = line.strip_prefix("///") {
             match (doc.trim(), &mut said) {
                 ("# Safety", _) => said = Some(String::new()),
@@ -191,7 +192,7 @@ fn unsafe_code(text: &str) -> Vec<[String; 3]> {
         } else {
             in_reason = false;
             let code = line.split(" // ").next().unwrap();
-            let named = ["fn ", "static ", "macro_rules! "].iter().find_map(|keyword| name_behind(keyword, code));
+            let named = ["fn ", "macro_rules! "].iter().find_map(|keyword| name_behind(keyword, code));
             if let Some(name) = named.filter(|name| !name.is_empty() && !code.ends_with(';') || code.contains(" = ")) {
                 item = name.to_owned();
                 promise = said.take().unwrap_or_default();

@@ -2,7 +2,7 @@
 # Runs every check and counts: what `make test` does. The last line is `N passed, N failed`.
 #
 # VM=no leaves out what needs the guest. KERNELS names the kernels that the guest runs. TEST_SECONDS says how long threads that call
-# everything go on; with it, they do so under ThreadSanitizer too.
+# everything go on; with it, what takes minutes runs too: they under ThreadSanitizer, the C tests under memcheck and AddressSanitizer.
 set -u
 cd "$(dirname "$0")/.."
 
@@ -85,7 +85,11 @@ rust_tests "the benchmark's unit tests" --package numars-bench
 rust_tests "headers, symbols, linking, machines" --package numars-tests
 check "the C tests compile" make --no-print-directory c-tests
 suite "C tests on this machine" make --no-print-directory host-test
-[ -z "${TEST_SECONDS:-}" ] || check "no data race" make --no-print-directory races
+if [ -n "${TEST_SECONDS:-}" ]; then
+    check "no data race" make --no-print-directory races
+    suite "memcheck" make --no-print-directory memcheck
+    suite "AddressSanitizer" make --no-print-directory sanitize
+fi
 if [ "${VM:-}" = no ]; then
     echo "VM=no: the tests of pages moving between nodes did not run."
 else

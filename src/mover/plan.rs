@@ -71,7 +71,7 @@ impl Window<'_> {
         first(&mut self.order, count);
         first(&mut self.try_targets, count);
         first(&mut self.found, count);
-        first(&mut self.table, 2 * count);
+        first(&mut self.table, count.saturating_mul(2));
         self.tried = self.tried.get(..count).unwrap_or(self.tried);
     }
 }

@@ -390,13 +390,18 @@ static const struct {
     { "SIZE_MAX, which rounds up to 0", false, 0, SIZE_MAX, EINVAL },
 };
 
+static char *start_of(size_t range, const char *memory)
+{
+    return (char *)((RANGES[range].nowhere ? 0 : (uintptr_t)memory) + RANGES[range].offset);
+}
+
 START_TEST(a_policy_of_a_range_that_is_none_is_refused)
 {
     char *const memory = pages();
     struct bitmask node_0 = set_of(64, 0);
     const bool weights = has_weighted_interleave();
     for (size_t i = 0; i < COUNT_OF(RANGES); i++) {
-        char *const start = (RANGES[i].nowhere ? NULL : memory) + RANGES[i].offset;
+        char *const start = start_of(i, memory);
         const size_t size = RANGES[i].size;
         const int code = RANGES[i].code;
         cases_of("%s", RANGES[i].name);
@@ -718,7 +723,7 @@ START_TEST(single_pages_do_not_move_with_arguments_that_the_kernel_refuses)
     *page = pages_on_node(1, 0);
     *node = 0;
     static const int BAD_FLAGS[] = { 1 << 0, 1 << 3, INT_MIN, -1 }, BAD_PIDS[] = { -1, INT_MIN, INT_MAX };
-    static const unsigned long COUNTS[] = { 2, INT_MAX, 1UL << 32, 1UL << 61, ULONG_MAX };
+    static const unsigned long COUNTS[] = { 2, INT_MAX, 1UL << 32, 1UL << 61, 1UL << 63, ULONG_MAX };
 
     ANSWERS(numa_move_pages(0, 0, NULL, NULL, NULL, 0), 0);
     ANSWERS(numars_move_pages(0, 0, NULL, NULL, NULL, NULL, NULL), 0);
@@ -776,7 +781,7 @@ START_TEST(ranges_beyond_all_addresses_are_einval)
     char *const page = pages_on_node(1, 0);
     unsigned long *per_node = array_at_end_of_mapping(1, sizeof *per_node);
     for (size_t i = 0; i < COUNT_OF(RANGES); i++) {
-        char *const start = (RANGES[i].nowhere ? NULL : page) + RANGES[i].offset;
+        char *const start = start_of(i, page);
         const bool beyond = (size_t)start + RANGES[i].size < (size_t)start || (size_t)start + RANGES[i].size > SIZE_MAX - 4095;
         cases_of("%s", RANGES[i].name);
         if (beyond) {
