@@ -475,8 +475,8 @@ mod tests {
         for (digits, size) in [(0, MOST_NODES), (1, 4), (256, 1024), (257, 1024), (5000, 1024)] {
             let status = format!("Mems_allowed:\t{}\nMems_allowed_list:\t0-5000\n", "f".repeat(digits));
             let file = MemoryFile::holding(status.as_bytes());
-            let allowed = read_mems_allowed(file.path().as_c_str());
-            assert_eq!(allowed.possible_nodes().get(), size, "{digits}");
+            let allowed = read_mems_allowed(&file.path());
+            assert_eq!(allowed.possible_nodes(), size, "{digits}");
             assert_eq!(allowed.nodes.bits().read().weight(), MOST_NODES);
         }
     }
