@@ -2,6 +2,7 @@
 //! first batch that cannot be moved completely, and does not say of that batch what became of it.
 
 use super::*;
+use crate::os::testing;
 use std::sync::Mutex;
 
 pub const NODES: i32 = 4;
@@ -208,8 +209,7 @@ pub fn request(addresses: &[usize], nodes: &[i32], status: &mut [i32]) -> Reques
         nodes: nodes.as_ptr() as usize,
         status: status.as_mut_ptr() as usize,
         tell: true,
-        // SAFETY: slices of one length, which nobody else uses until the request is done with.
-        trust: cfg!(miri).then(|| unsafe { Trust::new() }),
+        trust: testing::trust_under_miri(),
     }
 }
 
