@@ -109,9 +109,11 @@ END_TEST
 /* Whatever threads of the parent were in the middle of: in the child they are not there to end it. */
 START_TEST(a_child_does_not_wait_for_what_a_thread_of_the_parent_was_at)
 {
+    enum { CHILDREN = 200, SECONDS = 5 };
     static struct crowd crowd;
     start_crowd(&crowd);
-    for (int time = 0; time < 200; time++) {
+    const time_t end = time(NULL) + SECONDS;
+    for (int child = 0; child < CHILDREN && time(NULL) < end; child++) {
         numa_node_to_cpu_update();
         const pid_t pid = fork();
         require(pid >= 0);

@@ -404,7 +404,7 @@ START_TEST(an_answer_other_than_zero_stops_the_move)
 }
 END_TEST
 
-enum { CANCELLED_PAGES = 20000, HELPED_BY = 4 };
+enum { CANCELLED_PAGES = 3000, HELPED_BY = 4 };
 
 struct cancelled_move {
     char *pages;
