@@ -66,7 +66,7 @@ static struct bitmask *make(const struct set_case *one)
 {
     static struct bitmask set;
     if (one->kind == WORDS)
-        set = set_of(one->size, one->member);
+        set = set_at_end_of_mapping(one->size, one->member);
     else
         set = (struct bitmask){ .size = one->size, .maskp = NULL };
     return one->kind == NULL_SET ? NULL : &set;
@@ -265,7 +265,7 @@ START_TEST(affinity_of_threads_or_with_sets_that_are_none_is_refused)
         if (one->content == EMPTY)
             FAILS(numa_sched_setaffinity(0, set), -1, EINVAL);
     }
-    struct bitmask here = set_of(MANY_BITS, sched_getcpu()), nowhere = set_of(MANY_BITS, (long)MANY_BITS - 1);
+    struct bitmask here = set_at_end_of_mapping(MANY_BITS, sched_getcpu()), nowhere = set_at_end_of_mapping(MANY_BITS, (long)MANY_BITS - 1);
     ANSWERS(numa_sched_setaffinity(0, &here), 0);
     FAILS(numa_sched_setaffinity(0, &nowhere), -1, EINVAL);
     FAILS(numa_sched_setaffinity(INT_MAX, &here), -1, ESRCH);
@@ -319,7 +319,7 @@ END_TEST
 START_TEST(sets_of_the_library_that_the_program_took_away_are_empty)
 {
     numa_all_nodes_ptr = numa_nodes_ptr = numa_all_cpus_ptr = numa_no_nodes_ptr = NULL;
-    struct bitmask node_0 = set_of(64, 0);
+    struct bitmask node_0 = set_at_end_of_mapping(64, 0);
     ANSWERS(numa_max_node(), 0);
     ANSWERS(numa_num_task_nodes() > 0, 1);
     ANSWERS(numa_num_task_cpus() > 0, 1);
@@ -398,7 +398,7 @@ static char *start_of(size_t range, const char *memory)
 START_TEST(a_policy_of_a_range_that_is_none_is_refused)
 {
     char *const memory = pages();
-    struct bitmask node_0 = set_of(64, 0);
+    struct bitmask node_0 = set_at_end_of_mapping(64, 0);
     const bool weights = has_weighted_interleave();
     for (size_t i = 0; i < COUNT_OF(RANGES); i++) {
         char *const start = start_of(i, memory);
@@ -447,7 +447,7 @@ END_TEST
 START_TEST(sizes_that_no_memory_has_are_refused)
 {
     static const size_t TOO_MUCH[] = { (size_t)1 << 62, SIZE_MAX - 4096, SIZE_MAX - 4095, SIZE_MAX - 4094, SIZE_MAX };
-    struct bitmask node_0 = set_of(64, 0);
+    struct bitmask node_0 = set_at_end_of_mapping(64, 0);
     for (size_t i = 0; i <= COUNT_OF(TOO_MUCH); i++) {
         const size_t size = i < COUNT_OF(TOO_MUCH) ? TOO_MUCH[i] : 0;
         const int code = size == 0 ? EINVAL : ENOMEM;
@@ -639,7 +639,7 @@ END_TEST
 START_TEST(bit_maps_that_are_none_or_have_no_room_are_refused)
 {
     struct bitmask *set = numa_bitmask_alloc(64);
-    struct bitmask many = set_of(1UL << 22, -1);
+    struct bitmask many = set_at_end_of_mapping(1UL << 22, -1);
     ANSWERS(numa_parse_bitmap(NULL, set), -1);
     ANSWERS(numa_parse_bitmap(NULL, NULL), -1);
     ANSWERS(numa_parse_bitmap(string_at_end_of_mapping(""), set), -1);
@@ -689,7 +689,7 @@ END_TEST
 START_TEST(pages_of_a_process_do_not_move_between_sets_that_are_none)
 {
     FOR_EACH_SMALL_SET(one, set) {
-        struct bitmask node_0 = set_of(70, 0);
+        struct bitmask node_0 = set_at_end_of_mapping(70, 0);
         const bool impossible = one->content == ABSENT_NODE;
         const int code = one->content == EMPTY || impossible ? EINVAL : 0;
         cases_of("%s", one->name);
@@ -710,7 +710,7 @@ START_TEST(pages_of_a_process_do_not_move_between_sets_that_are_none)
         ANSWERS(numars_move_process(0, set, &node_0, NULL, NULL), 0);
         unmake(&node_0);
     }
-    struct bitmask node_0 = set_of(70, 0);
+    struct bitmask node_0 = set_at_end_of_mapping(70, 0);
     FAILS(numars_move_process(-1, &node_0, &node_0, NULL, NULL), -1, ESRCH);
     FAILS(numars_move_process(INT_MAX, &node_0, &node_0, NULL, NULL), -1, ESRCH);
 }
@@ -801,7 +801,7 @@ END_TEST
 START_TEST(options_that_are_none_are_refused)
 {
     char *const page = pages_on_node(1, 0);
-    struct bitmask node_0 = set_of(64, 0);
+    struct bitmask node_0 = set_at_end_of_mapping(64, 0);
     static const struct {
         size_t size;
         int code;

@@ -12,7 +12,7 @@ enum { LAST = INT_MAX };
 
 START_TEST(the_last_of_2_to_the_31_bits_is_a_bit_like_any_other)
 {
-    struct bitmask last = set_of(BITS, LAST), small = set_of(70, 69);
+    struct bitmask last = set_at_end_of_mapping(BITS, LAST), small = set_at_end_of_mapping(70, 69);
     nodemask_t node_1 = { { 2 } };
     ANSWERS(numa_bitmask_nbytes(&last), BITS / 8);
     ANSWERS(numa_bitmask_weight(&last), 1);
@@ -31,7 +31,7 @@ END_TEST
 
 START_TEST(all_of_2_to_the_31_bits_are_set_and_cleared)
 {
-    struct bitmask set = set_of(BITS, 0);
+    struct bitmask set = set_at_end_of_mapping(BITS, 0);
     ANSWERS(numa_bitmask_weight(numa_bitmask_setall(&set)), BITS);
     ANSWERS(numa_bitmask_weight(numa_bitmask_clearall(&set)), 0);
 }
@@ -39,7 +39,7 @@ END_TEST
 
 START_TEST(bit_maps_and_cpus_are_put_into_sets_of_2_to_the_31_bits)
 {
-    struct bitmask set = set_of(BITS, LAST);
+    struct bitmask set = set_at_end_of_mapping(BITS, LAST);
     ANSWERS(numa_parse_bitmap(string_at_end_of_mapping("2\n"), &set), 0);
     ANSWERS(numa_node_to_cpus(0, &set), 0);
 }
@@ -50,7 +50,7 @@ END_TEST
 
 START_TEST(a_node_beyond_all_others_is_not_run_on)
 {
-    struct bitmask first = set_of(BITS, 0), last = set_of(BITS, LAST);
+    struct bitmask first = set_at_end_of_mapping(BITS, 0), last = set_at_end_of_mapping(BITS, LAST);
     ANSWERS(numa_run_on_node_mask(&first), 0);
     TRY(numa_run_on_node_mask_all(&last), -1, EINVAL, NOT_ALLOWED AFFINITY_FAILED);
     TRY((numa_bind(&last), 0), 0, EINVAL, NOT_ALLOWED AFFINITY_FAILED "set_mempolicy: Invalid argument\n");
@@ -60,7 +60,7 @@ END_TEST
 
 START_TEST(pages_do_not_move_to_a_node_beyond_all_others)
 {
-    struct bitmask node_0 = set_of(70, 0), first = set_of(BITS, 0), last = set_of(BITS, LAST);
+    struct bitmask node_0 = set_at_end_of_mapping(70, 0), first = set_at_end_of_mapping(BITS, 0), last = set_at_end_of_mapping(BITS, LAST);
     ANSWERS(numa_migrate_pages(0, &node_0, &first), 0);
     FAILS(numa_migrate_pages(0, &node_0, &last), -1, EINVAL);
     FAILS(numa_migrate_pages(0, &last, &node_0), -1, EINVAL);
@@ -75,7 +75,8 @@ END_TEST
 /* Each of many nodes looks for its place among others that come late. */
 START_TEST(many_nodes_are_paired_in_no_time)
 {
-    struct bitmask many = set_of(1UL << 20, -1), last = set_of(BITS, LAST), all = set_of(BITS, -1), node_0 = set_of(70, 0);
+    struct bitmask many = set_at_end_of_mapping(1UL << 20, -1), last = set_at_end_of_mapping(BITS, LAST);
+    struct bitmask all = set_at_end_of_mapping(BITS, -1), node_0 = set_at_end_of_mapping(70, 0);
     numa_bitmask_setall(&many);
     FAILS(numars_move_process(0, &many, &last, NULL, NULL), -1, ENODEV);
     ANSWERS(numars_move_process(0, numa_bitmask_setall(&all), &node_0, NULL, NULL) >= 0, 1);

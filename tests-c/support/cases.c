@@ -95,7 +95,7 @@ bool made(struct bitmask *set)
     return is_made;
 }
 
-struct bitmask set_of(unsigned long size, long member)
+struct bitmask set_at_end_of_mapping(unsigned long size, long member)
 {
     const size_t word_bits = 8 * sizeof(unsigned long), words = size / word_bits + (size % word_bits != 0);
     unsigned long *maskp = array_at_end_of_mapping(words, sizeof *maskp);

@@ -51,7 +51,7 @@ const char *reported(const char *what, int code);
 bool made(struct bitmask *set);
 
 /* A set whose words end where the mapping ends, with one member; -1: none. */
-struct bitmask set_of(unsigned long size, long member);
+struct bitmask set_at_end_of_mapping(unsigned long size, long member);
 
 /* A string whose end is the end of the mapping: one that is not terminated would be read beyond it. */
 char *string_at_end_of_mapping(const char *text);
