@@ -196,29 +196,11 @@ target/tests-c/%: tests-c/%.c $(C_TEST_SUPPORT) $(wildcard tests-c/support/*.h) 
 host-test: c-tests vm ## run the C tests that need no nodes on this machine
 	@$(STAGED) $(VM) test --host target/tests-c
 
-# The sets of 2^31 bits take minutes there.
+# Of these, memcheck would take minutes for sets of 2^31 bits, it lets one thread run at a time, and it puts its own malloc in place
+# of a program's.
+UNCHECKED := huge_sets many_threads own_malloc
 memcheck: c-tests ## run the C tests that need no nodes under valgrind's memcheck
-	@tests/memcheck.sh $(STAGE)/lib $(filter-out %/huge_sets,$(filter target/tests-c/any/%,$(C_TESTS)))
-
-# The library and the tests in one program each, both watched by AddressSanitizer: every access of either to memory. Rust's side also
-# checks its own assertions and arithmetic, C's side has UBSan. RUSTC_BOOTSTRAP lets the stable compiler do what only the nightly one
-# promises; a target of its own keeps build scripts out of it.
-SANITIZED := target/sanitized
-RUST_TARGET := $(shell rustc -vV | sed -n 's/^host: //p')
-SANITIZED_TESTS := $(patsubst target/tests-c/%,$(SANITIZED)/tests-c/%,$(filter target/tests-c/any/%,$(C_TESTS)))
-
-sanitize: stage vm ## run the C tests that need no nodes with the library under AddressSanitizer
-	@RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address -Cdebug-assertions -Coverflow-checks" $(CARGO) rustc --quiet \
-		--locked --release --lib --crate-type staticlib --no-default-features --features capi --target $(RUST_TARGET) \
-		--target-dir $(SANITIZED)/cargo
-	@$(OBJCOPY) $(addprefix --weaken-symbol=,$(WEAK)) $(SANITIZED)/cargo/$(RUST_TARGET)/release/libnumars.a $(SANITIZED)/libnumars.a
-	@$(MAKE) --no-print-directory $(SANITIZED_TESTS)
-	@ASAN_OPTIONS=allocator_may_return_null=1 $(VM) test --host $(SANITIZED)/tests-c
-
-$(SANITIZED)/tests-c/%: tests-c/%.c $(C_TEST_SUPPORT) $(wildcard tests-c/support/*.h) $(SANITIZED)/libnumars.a
-	@mkdir -p $(@D)
-	@$(CC) $(C_TEST_FLAGS) -fsanitize=address,undefined -fno-sanitize-recover=all -rdynamic -Itests-c/support -Iinclude -o $@ $< \
-		$(C_TEST_SUPPORT) $(SANITIZED)/libnumars.a $$($(PKG_CONFIG) --cflags --libs check)
+	@tests/memcheck.sh $(STAGE)/lib $(filter-out $(addprefix %/,$(UNCHECKED)),$(filter target/tests-c/any/%,$(C_TESTS)))
 
 # Two guests at a time: most tests keep one processor busy. What takes minutes runs on one kernel, or on this machine alone; in
 # `make test-long` on all.
@@ -248,6 +230,32 @@ races: stage ## 64 threads that call everything, under ThreadSanitizer (TEST_SEC
 	@$(STAGED); export PKG_CONFIG_PATH; $(CC) $(C_TEST_FLAGS) -fsanitize=thread -Itests-c/support -o $(RACES)/many_threads \
 		$(RACE_TEST) $(C_TEST_SUPPORT) $(RACES)/libnumars.so.1 $$($(PKG_CONFIG) --cflags numars) $$($(PKG_CONFIG) --libs check)
 	LD_LIBRARY_PATH=$(RACES) TSAN_OPTIONS=suppressions=tests/races.supp $(RACES)/many_threads
+
+# --- accesses to memory ----------------------------------------------------------------------------------------------
+#
+# AddressSanitizer sees every access of the library and of the tests. The library also checks its arithmetic and its own assertions,
+# and the tests have UBSan. The switch is as for races.
+
+.PHONY: sanitize
+
+SANITIZED := target/sanitized
+SANITIZED_FLAGS := -Zsanitizer=address -Cdebug-assertions -Coverflow-checks
+# The sanitizer's own signal stacks lie where it takes the frames of a cancelled thread to be still.
+SANITIZER_OPTIONS := allocator_may_return_null=1:use_sigaltstack=0
+# One has a malloc of its own, which is the sanitizer's business here.
+SANITIZED_TESTS := $(patsubst target/tests-c/%,$(SANITIZED)/tests-c/%,$(filter-out %/own_malloc,$(filter target/tests-c/any/%,$(C_TESTS))))
+
+sanitize: stage vm ## run the C tests that need no nodes under AddressSanitizer
+	@RUSTC_BOOTSTRAP=1 RUSTFLAGS="$(SANITIZED_FLAGS)" $(MAKE) --no-print-directory \
+		BUILD=$(SANITIZED) TARGET=$(RUST_HOST) CFLAGS=-fsanitize=address $(SANITIZED)/libnumars.so.$(SOVERSION)
+	@$(MAKE) --no-print-directory $(SANITIZED_TESTS)
+	@LD_LIBRARY_PATH=$(SANITIZED) ASAN_OPTIONS=$(SANITIZER_OPTIONS) $(VM) test --host --timeout 300 $(SANITIZED)/tests-c
+
+$(SANITIZED)/tests-c/%: tests-c/%.c $(C_TEST_SUPPORT) $(wildcard tests-c/support/*.h) $(SANITIZED)/libnumars.so.$(SOVERSION)
+	@mkdir -p $(@D)
+	@$(STAGED); export PKG_CONFIG_PATH; $(CC) $(C_TEST_FLAGS) -fsanitize=address,undefined -fno-sanitize-recover=all \
+		-Itests-c/support -o $@ $< $(C_TEST_SUPPORT) $(SANITIZED)/libnumars.so.1 $$($(PKG_CONFIG) --cflags numars) \
+		$$($(PKG_CONFIG) --libs check)
 
 # --- fuzzing ---------------------------------------------------------------------------------------------------------
 #
