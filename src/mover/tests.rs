@@ -189,7 +189,9 @@ fn alternating_targets_take_few_calls() {
     assert_eq!(outcome.figures[Figure::KernelCalls as usize], 4);
 }
 
+// Miri takes hours for the model of so many calls.
 #[test]
+#[cfg_attr(miri, ignore)]
 fn pinned_pages_between_shared_ones_do_not_hold_up_the_others() {
     // The kernel gives up at each pinned page; going on behind it takes a call for each, not one for each pair.
     let mut machine = machine_of(&[0; 3000]);
