@@ -255,7 +255,8 @@ int numa_distance(int node1,
  *
  * @param node  the node
  * @param mask  where to put them; numa_allocate_cpumask() makes one that is large enough
- * @return 0, or -1 with errno ERANGE: there is no such node, or mask is too small for its CPUs; it has those that fit
+ * @return 0, or -1 with errno: ERANGE (there is no such node, or mask is too small for its CPUs; it has those that fit),
+ *         ENOENT (the kernel tells of no CPUs: /sys is not mounted, or cannot be read at the moment)
  *
  * Follows numa(3). The answer is kept: numa_node_to_cpu_update() says when it is to be read anew.
  */

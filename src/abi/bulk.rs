@@ -132,7 +132,7 @@ unsafe fn move_with(
     let mut figures = [0; 11];
     // SAFETY: as the caller promises.
     let outcome = unsafe { read_options(options) }.and_then(|options| {
-        let cpus = topology::allowed_cpus().bits().read().weight().max(1);
+        let cpus = topology::count_allowed_cpus().max(1);
         let threads = if options.threads == 0 { USEFUL_THREADS } else { options.threads as usize };
         let manner = Manner { flags: options.flags, threads: threads.min(cpus), retries: options.retries };
         let mut tell = options.progress.map(|progress| {
@@ -225,7 +225,8 @@ pub unsafe extern "C" fn numars_move_pages(
 /// @param options  how to move; NULL: as NUMARS_MOVE_OPTIONS_INIT says
 /// @param stats    where to put the sums, in base pages; NULL: nowhere
 /// @return the number of base pages that are there and not on the node (0: all are); -1 with errno as numars_move_pages(), and
-///         EINVAL for a range that goes beyond the end of the address space
+///         EINVAL for a range that goes beyond the end of the address space, ENOENT for one of more than 64 GiB where /proc cannot
+///         be read
 ///
 /// # Safety
 /// options and stats are NULL or valid.
@@ -248,10 +249,9 @@ pub unsafe extern "C" fn numars_move_range(
     unsafe { move_with(pid, options, stats, &mut work) }
 }
 
-/// Where the pages of each node go: those of the i-th node of `from` to the i-th of `to`, which begins anew where it has fewer.
-/// Where the numbers of nodes differ, those on nodes of `to` stay there, as with migrate_pages(2).
-fn pairs(from: Bits, to: Bits) -> [c_int; MOST_NODES] {
-    let mut targets = [NO_TARGET; MOST_NODES];
+/// Writes into `targets` where the pages of each node go: those of the i-th node of `from` to the i-th of `to`, which begins anew
+/// where it has fewer. Where the numbers of nodes differ, those on nodes of `to` stay there, as with migrate_pages(2).
+fn pair(from: Bits, to: Bits, targets: &mut [c_int]) {
     let as_many = from.weight() == to.weight();
     let mut to_left = to.iter();
     for node in from.iter().take_while(|&node| node < MOST_NODES) {
@@ -264,7 +264,6 @@ fn pairs(from: Bits, to: Bits) -> [c_int; MOST_NODES] {
             *place = c_int::try_from(target).unwrap_or(c_int::MAX);
         }
     }
-    targets
 }
 
 /// Moves the pages of a process that are on some nodes to other nodes, and tells how far it is. The process may go on meanwhile,
@@ -277,7 +276,8 @@ fn pairs(from: Bits, to: Bits) -> [c_int; MOST_NODES] {
 /// @param options  how to move; NULL: as NUMARS_MOVE_OPTIONS_INIT says
 /// @param stats    where to put the sums, in base pages that were on nodes of from; NULL: nowhere
 /// @return the number of base pages that stayed on nodes of from although they should have gone (0: none); -1 with errno as
-///         numars_move_pages(), and EINVAL where to is empty, ESRCH only where the process ended before anything was moved
+///         numars_move_pages(), and EINVAL where to is empty, ENOENT where /proc cannot be read, ESRCH only where the process
+///         ended before anything was moved
 ///
 /// As migrate_pages(2), which has no progress and no sums.
 ///
@@ -300,7 +300,9 @@ pub unsafe extern "C" fn numars_move_process(
         if !to.iter().all(|node| mover.may_use(c_int::try_from(node).unwrap_or(c_int::MAX))) {
             return Ok(());
         }
-        let targets = pairs(from, to);
+        // Filled where it is: the stack may be small.
+        let mut targets = [NO_TARGET; MOST_NODES];
+        pair(from, to, &mut targets);
         let target_of =
             |node: c_int| usize::try_from(node).ok().and_then(|node| targets.get(node).copied()).unwrap_or(NO_TARGET);
         mover.range(0, usize::MAX - (memory::page_size() - 1), &target_of)?;
@@ -321,7 +323,7 @@ pub unsafe extern "C" fn numars_move_process(
 /// @param per_node  where to put the number of base pages on each node; NULL: nowhere
 /// @param nodes     the number of entries in per_node; pages on further nodes are counted in the answer alone
 /// @return the number of base pages that are there; -1 with errno: EINVAL (a range that goes beyond the end of the address space),
-///         EPERM, ESRCH, ENOMEM (no scratch memory)
+///         ENOENT (one of more than 64 GiB where /proc cannot be read), EPERM, ESRCH, ENOMEM (no scratch memory)
 ///
 /// # Safety
 /// per_node is NULL or has room for so many entries.

@@ -194,7 +194,8 @@ pub extern "C" fn numa_distance(node1: c_int, node2: c_int) -> c_int {
 ///
 /// @param node  the node
 /// @param mask  where to put them; numa_allocate_cpumask() makes one that is large enough
-/// @return 0, or -1 with errno ERANGE: there is no such node, or mask is too small for its CPUs; it has those that fit
+/// @return 0, or -1 with errno: ERANGE (there is no such node, or mask is too small for its CPUs; it has those that fit),
+///         ENOENT (the kernel tells of no CPUs: /sys is not mounted, or cannot be read at the moment)
 ///
 /// Follows numa(3). The answer is kept: numa_node_to_cpu_update() says when it is to be read anew.
 ///
@@ -210,6 +211,10 @@ pub unsafe extern "C" fn numa_node_to_cpus(node: c_int, mask: *mut bitmask) -> c
     mask.copy_from(cpus);
     if known.is_none() || !mask.read().equals(cpus) {
         errno::set(errno::ERANGE);
+        return -1;
+    }
+    if cpus.is_empty() && !topology::cpus_are_known() {
+        errno::set(errno::ENOENT);
         return -1;
     }
     0

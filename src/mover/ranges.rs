@@ -12,6 +12,9 @@ const HUGE_SIZE: usize = if cfg!(target_arch = "x86_64") { 2 << 20 } else { 0 };
 /// Where addresses of programs end; the kernel takes no range beyond it.
 const END_OF_ADDRESSES: usize = if cfg!(target_arch = "x86_64") { (1 << 47) - 4096 } else { usize::MAX };
 
+/// As far as each page is asked about where nothing tells which areas are mapped: 64 GiB take some seconds.
+const MOST_BLIND: u64 = 1 << 36;
+
 /// Calls of the kernel before the caller hears again, so that it can tell its own caller how far it is.
 const PATIENCE: usize = 64;
 
@@ -34,7 +37,9 @@ impl Range {
     /// addresses.
     pub fn new(pid: i32, start: usize, length: usize, page_bits: u32) -> Option<Self> {
         let file = |name: &[u8]| File::open(&of_process(pid, name));
-        Range::of(file(b"/pagemap"), file(b"/maps"), start, length, page_bits)
+        // In this order: where there is but one descriptor left, the areas matter more.
+        let maps = file(b"/maps");
+        Range::of(file(b"/pagemap"), maps, start, length, page_bits)
     }
 
     /// The same, of a process with these files in /proc.
@@ -48,9 +53,14 @@ impl Range {
             page_bits,
             pagemap,
             can_scan: true,
-            areas: Areas { file: maps, text: [0; 1024], length: 0, at: 0 },
+            areas: Areas::of(maps),
             area: (0, 0),
         })
+    }
+
+    /// Whether nothing tells what is there of it, and it is too much to ask about each page.
+    pub fn is_out_of_sight(&self) -> bool {
+        self.areas.file.is_none() && self.end.saturating_sub(self.next) as u64 > MOST_BLIND
     }
 
     /// Whether all has been listed.
@@ -168,6 +178,16 @@ struct Areas {
 }
 
 impl Areas {
+    /// Reads on from what is read here: so it is known at once whether the file can be read.
+    fn of(maps: Option<File>) -> Self {
+        let mut areas = Areas { file: maps, text: [0; 1024], length: 0, at: 0 };
+        match areas.file.as_ref().and_then(|file| file.try_read(&mut areas.text)) {
+            Some(length) => areas.length = length,
+            None => areas.file = None,
+        }
+        areas
+    }
+
     fn next(&mut self) -> Option<(usize, usize)> {
         if self.file.is_none() {
             // Once.

@@ -52,7 +52,8 @@ impl File {
         self.try_read(to).unwrap_or(0)
     }
 
-    fn try_read(&self, to: &mut [u8]) -> Option<usize> {
+    /// The same; none where it cannot be read.
+    pub fn try_read(&self, to: &mut [u8]) -> Option<usize> {
         untouched(|| {
             loop {
                 // SAFETY: `to` is writable for its length.
@@ -124,6 +125,12 @@ impl File {
     }
 }
 
+/// More than a file of /sys has: a list of 16,384 CPUs, each of them written out, is shorter.
+pub const MOST_OF_SYS: usize = 128 * 1024;
+
+/// More than /proc/self/status has: 700 KB in a process that is in all groups that can be.
+pub const MOST_OF_STATUS: usize = 1024 * 1024;
+
 /// The folder that is asked about the machine in place of `/`: what NUMARS_FSROOT said when the first file was to be read.
 #[inline(never)]
 pub fn another_root() -> Option<&'static CStr> {
@@ -143,18 +150,20 @@ pub fn is_there(path: &Path) -> bool {
 
 /// Hands what a file that tells of the machine contains to `each`, in order, until `each` returns false. Errno is left untouched.
 ///
-/// Returns whether the file could be read up to there.
-pub fn read_in_chunks(path: &Path, each: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+/// Returns whether the file could be read up to there. One with more than `most` bytes is none of the kernel's, and may have no end.
+pub fn read_in_chunks(path: &Path, most: usize, each: &mut dyn FnMut(&[u8]) -> bool) -> bool {
     let Some(file) = File::open_of_machine(path) else { return false };
     let mut chunk = [0u8; CHUNK];
-    loop {
+    let mut left = most;
+    while left > 0 {
         match file.try_read(&mut chunk) {
             None => return false,
             Some(0) => return true,
             Some(length) if !each(chunk.get(..length).unwrap_or_default()) => return true,
-            Some(_) => {}
+            Some(length) => left = left.saturating_sub(length),
         }
     }
+    false
 }
 
 /// What follows `prefix` in `text`, if it begins with that.
@@ -276,8 +285,19 @@ mod tests {
             pieces += 1;
             false
         };
-        assert!(read_in_chunks(&Path::new(b"/proc/self/status"), &mut count));
+        assert!(read_in_chunks(&Path::new(b"/proc/self/status"), MOST_OF_STATUS, &mut count));
         assert_eq!(pieces, 1);
-        assert!(!read_in_chunks(&Path::new(b"/proc/there is no such file"), &mut |_| true));
+        assert!(!read_in_chunks(&Path::new(b"/proc/there is no such file"), MOST_OF_SYS, &mut |_| true));
+    }
+
+    #[test]
+    fn a_file_without_end_cannot_be_read() {
+        let mut bytes = 0;
+        let mut count = |chunk: &[u8]| {
+            bytes += chunk.len();
+            true
+        };
+        assert!(!read_in_chunks(&Path::new(b"/dev/zero"), MOST_OF_SYS, &mut count));
+        assert_eq!(bytes, MOST_OF_SYS);
     }
 }

@@ -60,7 +60,7 @@ impl<const WORDS: usize> Set<WORDS> {
 /// Returns whether the file could be read up to there.
 fn read_bytes(path: &Path, each: &mut dyn FnMut(u8) -> bool) -> bool {
     let mut wanted = true;
-    let complete = files::read_in_chunks(path, &mut |chunk| {
+    let complete = files::read_in_chunks(path, files::MOST_OF_SYS, &mut |chunk| {
         wanted = chunk.iter().all(|&byte| each(byte));
         wanted
     });
@@ -79,11 +79,12 @@ fn read_list(file: &Path, set: BitsMut) -> bool {
     })
 }
 
-/// Reads a file that holds a bit map such as `00000000,0000000f`, and gives its members to `each`.
-fn read_map(file: &Path, each: impl FnMut(usize)) {
+/// Reads a file that holds a bit map such as `00000000,0000000f`, and gives its members to `each`. Whether it could be read.
+fn read_map(file: &Path, each: impl FnMut(usize)) -> bool {
     let mut map = Map::new();
-    read_bytes(file, &mut |byte| map.byte(byte));
+    let complete = read_bytes(file, &mut |byte| map.byte(byte));
     map.members().for_each(each);
+    complete
 }
 
 /// Adds the numbers of `range`, both ends included, that there is room for.
@@ -129,7 +130,7 @@ fn read_mems_allowed(status: &Path) -> MemsAllowed {
     let mut mask = Field::new(0, b"Mems_allowed:");
     let mut list = Field::new(0, b"Mems_allowed_list:");
     let (mut digits, nodes, mut ranges) = (0usize, Nodes::new(), List::default());
-    files::read_in_chunks(status, &mut |chunk| {
+    files::read_in_chunks(status, files::MOST_OF_STATUS, &mut |chunk| {
         // The list comes behind the mask.
         let rest = mask.feed(chunk, |value| digits += value.iter().filter(|byte| byte.is_ascii_hexdigit()).count());
         list.feed(rest, |value| value.iter().for_each(|&byte| add(ranges.byte(byte), nodes.bits())));
@@ -189,6 +190,12 @@ pub fn allowed_cpus() -> Cpus {
     let size = ask_affinity(&cpus);
     POSSIBLE_CPUS.get(|| size);
     cpus
+}
+
+/// How many those are. Not part of who asks: the set takes stack.
+#[inline(never)]
+pub fn count_allowed_cpus() -> usize {
+    allowed_cpus().bits().read().weight()
 }
 
 /// Asks for the CPUs of the calling thread, and returns the size of the kernel's cpumask_t.
@@ -253,7 +260,7 @@ pub fn memory_of_node(node: usize) -> Option<Memory> {
 fn read_memory(meminfo: &Path) -> Option<Memory> {
     let fields = [&b"MemTotal:"[..], b"MemFree:"];
     let mut readers = fields.map(|name| (Field::new(2, name), Numbers::default(), None));
-    let complete = files::read_in_chunks(meminfo, &mut |chunk| {
+    let complete = files::read_in_chunks(meminfo, files::MOST_OF_SYS, &mut |chunk| {
         for (field, numbers, kibibytes) in &mut readers {
             field.feed(chunk, |value| {
                 *kibibytes = value.iter().fold(*kibibytes, |found, &byte| found.or(numbers.byte(byte)));
@@ -336,18 +343,27 @@ fn know_cpus() -> usize {
                 place.fetch_max(reading * MOST_NODES + node, Ordering::Relaxed);
             }
         };
+        let mut complete = true;
         for node in nodes().bits().read().iter() {
-            read_map(&node_file(node, b"cpumap"), |cpu| put(cpu, node));
+            complete &= read_map(&node_file(node, b"cpumap"), |cpu| put(cpu, node));
         }
         // Without NUMA the kernel has no nodes to tell of.
         if !found.get() {
             let cpus = Cpus::new();
-            read_list(&system_file(b"cpu/online"), cpus.bits());
+            complete |= read_list(&system_file(b"cpu/online"), cpus.bits());
             cpus.bits().read().iter().for_each(|cpu| put(cpu, 0));
         }
-        LAST_READING.fetch_max(reading, Ordering::Release);
+        // What could not be read, for want of descriptors perhaps, is tried again the next time.
+        if complete {
+            LAST_READING.fetch_max(reading, Ordering::Release);
+        }
     }
     reading
+}
+
+/// Whether the CPUs of all nodes could be read.
+pub fn cpus_are_known() -> bool {
+    know_cpus() <= LAST_READING.load(Ordering::Acquire)
 }
 
 /// The node of a CPU by its place in [`NODE_OF_CPU`]; none where `reading` did not find it on any.

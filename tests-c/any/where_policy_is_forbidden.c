@@ -88,7 +88,7 @@ static void assert_all_is_well_where(struct refusals refused, int copying)
 {
     const struct expectations around = { .refused = refused };
     const struct forbidden forbidden = { .policy = refused, .copying = copying };
-    assert_all_is_well(&around, forbid, &forbidden);
+    assert_all_is_well(strerror(copying), &around, forbid, &forbidden);
 }
 
 static const int REASONS[] = { EPERM, ENOSYS };

@@ -34,9 +34,9 @@ struct expectations {
 };
 enum { EVERYTHING_PAGES = 80 };
 
-/* An answer that is wrong. */
+/* An answer that is wrong. With texts of its own, so that another program can read it. */
 struct violation {
-    const char *call, *wanted;
+    char call[100], wanted[100];
     int line;
     long answer;
     int error;

@@ -74,25 +74,26 @@ void continue_if_loaded_anew(int count, char **arguments)
     _exit(EXIT_SUCCESS);
 }
 
-static void assert_no_violations(const struct violations *violations, const char *when)
+static void assert_no_violations(const char *where, const struct violations *violations, const char *when)
 {
     char text[4096];
     describe_violations(violations, text, sizeof text);
-    expect(violations->count == 0, "%s: %s", when, text);
+    expect(violations->count == 0, "%s, %s: %s", where, when, text);
 }
 
-static void judge_output(const struct expectations *around, int file)
+static void judge_output(const char *where, const struct expectations *around, int file)
 {
     char output[MOST_OUTPUT];
     const ssize_t length = pread(file, output, sizeof output - 1, 0);
     require(length >= 0);
     output[length] = '\0';
     const char *unasked = unasked_output(around, output);
-    expect(unasked == NULL, "printed, and nobody asked for it: %s", unasked);
-    expect(length > 0, "nothing was printed: numa_error() and numa_warn() were called");
+    expect(unasked == NULL, "%s: printed, and nobody asked for it: %s", where, unasked);
+    expect(length > 0, "%s: nothing was printed, but numa_error() and numa_warn() were called", where);
 }
 
-static void try_everything(const struct expectations *around, void (*prepare)(const void *), const void *argument, bool anew)
+static void try_everything(const char *where, const struct expectations *around, void (*prepare)(const void *),
+                           const void *argument, bool anew)
 {
     const struct descriptors descriptors = open_descriptors();
     struct report *report = map_report(descriptors.report);
@@ -102,11 +103,11 @@ static void try_everything(const struct expectations *around, void (*prepare)(co
     const pid_t pid = fork();
     require(pid >= 0);
     if (pid == 0) {
+        dup2(descriptors.output, STDOUT_FILENO);
+        dup2(descriptors.output, STDERR_FILENO);
         if (prepare != NULL)
             prepare(argument);
         report->prepared = true;
-        dup2(descriptors.output, STDOUT_FILENO);
-        dup2(descriptors.output, STDERR_FILENO);
         call_everything(&report->around, &report->here);
         report->was_here = true;
         if (anew)
@@ -115,29 +116,30 @@ static void try_everything(const struct expectations *around, void (*prepare)(co
     }
     require(waitpid(pid, &status, 0) == pid);
     require(report->prepared);
-    expect(WIFEXITED(status), "%s a signal ended it: %d", report->was_here ? "loaded anew," : "", WTERMSIG(status));
-    expect(WEXITSTATUS(status) == 0 && report->was_here, "it ended with status %d", WEXITSTATUS(status));
-    assert_no_violations(&report->here, "here");
+    const char *when = report->was_here ? "loaded anew" : "here";
+    expect(WIFEXITED(status), "%s, %s: ended by signal %d", where, when, WTERMSIG(status));
+    expect(WEXITSTATUS(status) == 0 && report->was_here, "%s, %s: ended with status %d", where, when, WEXITSTATUS(status));
+    assert_no_violations(where, &report->here, "here");
     if (anew) {
-        expect(report->was_loaded_anew, "it could not be loaded anew");
-        expect(report->errno_at_start == 0, "errno was %d when main began", report->errno_at_start);
-        assert_no_violations(&report->loaded_anew, "loaded anew");
+        expect(report->was_loaded_anew, "%s: it could not be loaded anew", where);
+        expect(report->errno_at_start == 0, "%s: errno was %d when main began", where, report->errno_at_start);
+        assert_no_violations(where, &report->loaded_anew, "loaded anew");
     }
-    judge_output(around, descriptors.output);
+    judge_output(where, around, descriptors.output);
     munmap(report, sizeof *report);
     close(descriptors.report);
     close(descriptors.output);
     close(descriptors.program);
 }
 
-void assert_all_is_well(const struct expectations *around, void (*prepare)(const void *), const void *argument)
+void assert_all_is_well(const char *where, const struct expectations *around, void (*prepare)(const void *), const void *argument)
 {
-    try_everything(around, prepare, argument, true);
+    try_everything(where, around, prepare, argument, true);
 }
 
-void assert_all_is_well_here(const struct expectations *around, void (*prepare)(const void *), const void *argument)
+void assert_all_is_well_here(const char *where, const struct expectations *around, void (*prepare)(const void *), const void *argument)
 {
-    try_everything(around, prepare, argument, false);
+    try_everything(where, around, prepare, argument, false);
 }
 
 enum { MOST_REFUSALS = 16 };
@@ -175,9 +177,24 @@ size_t refusals_of_policy(const struct refusals *refused, struct refusal refusal
     return count;
 }
 
-static int unshare_mounts(void)
+static bool write_own(const char *path, const char *text)
 {
-    return unshare(CLONE_NEWNS | (geteuid() == 0 ? 0 : CLONE_NEWUSER));
+    const int file = open(path, O_WRONLY);
+    const bool written = file >= 0 && write(file, text, strlen(text)) == (ssize_t)strlen(text);
+    close(file);
+    return written;
+}
+
+/* Who is not root becomes it, in a namespace of users where that means nothing but this. */
+static bool unshare_mounts(void)
+{
+    char users[32], groups[32];
+    if (geteuid() == 0)
+        return unshare(CLONE_NEWNS) == 0;
+    snprintf(users, sizeof users, "0 %u 1", geteuid());
+    snprintf(groups, sizeof groups, "0 %u 1", getegid());
+    return unshare(CLONE_NEWNS | CLONE_NEWUSER) == 0 && write_own("/proc/self/setgroups", "deny")
+        && write_own("/proc/self/uid_map", users) && write_own("/proc/self/gid_map", groups);
 }
 
 bool can_have_own_mounts(void)
@@ -186,7 +203,7 @@ bool can_have_own_mounts(void)
     const pid_t pid = fork();
     require(pid >= 0);
     if (pid == 0)
-        _exit(unshare_mounts() == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+        _exit(unshare_mounts() ? EXIT_SUCCESS : EXIT_FAILURE);
     require(waitpid(pid, &status, 0) == pid);
     if (status != 0)
         fprintf(stderr, "# not tested here: this process may not have mounts of its own\n");
@@ -195,7 +212,7 @@ bool can_have_own_mounts(void)
 
 void have_own_mounts(void)
 {
-    require(unshare_mounts() == 0);
+    require(unshare_mounts());
     require(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
 }
 

@@ -9,11 +9,11 @@
 
 /* Forks; in the new process calls `prepare`, then everything, and then the same program anew, which is loaded in these surroundings and
  * calls everything too. Fails the test if an answer is wrong, if anything is printed that was not asked for, if loading changes errno,
- * or if the process ends otherwise than it should. `prepare` may be NULL. */
-void assert_all_is_well(const struct expectations *around, void (*prepare)(const void *), const void *argument);
+ * or if the process ends otherwise than it should; `where` tells which surroundings these are. `prepare` may be NULL. */
+void assert_all_is_well(const char *where, const struct expectations *around, void (*prepare)(const void *), const void *argument);
 
 /* The same without loading anew: for surroundings that a new program would leave, or that no program can start in. */
-void assert_all_is_well_here(const struct expectations *around, void (*prepare)(const void *), const void *argument);
+void assert_all_is_well_here(const char *where, const struct expectations *around, void (*prepare)(const void *), const void *argument);
 
 /* To be called first in main of a program that has such tests: what a program loaded anew has to do. */
 void continue_if_loaded_anew(int count, char **arguments);

@@ -1,0 +1,99 @@
+/* No descriptors left, in the process or on the machine, and signals all the time. */
+#include <numa.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "hostile.h"
+
+static void allow_no_descriptors(const void *argument)
+{
+    (void)argument;
+    const struct rlimit none = { 0, 20000 };
+    struct rlimit now;
+    require(getrlimit(RLIMIT_NOFILE, &now) == 0);
+    require(setrlimit(RLIMIT_NOFILE, &(struct rlimit){ none.rlim_cur, now.rlim_max }) == 0);
+}
+
+/* What is not known yet must not be opened either. */
+static const struct expectations no_files = { .sys = NO_FILES, .proc = NO_FILES, .few_descriptors = true };
+
+START_TEST(a_process_may_have_no_descriptors_left)
+{
+    assert_all_is_well_here("RLIMIT_NOFILE", &no_files, allow_no_descriptors, NULL);
+}
+END_TEST
+
+static void fill_table_of_files(const void *argument)
+{
+    (void)argument;
+    const struct refusal refusals[] = { { SYS_open, ENFILE },   { SYS_openat, ENFILE }, { SYS_socket, ENFILE },
+                                        { SYS_dup, ENFILE }, { SYS_statx, ENFILE } };
+    refuse_calls(refusals, sizeof refusals / sizeof *refusals);
+}
+
+START_TEST(the_machine_may_have_no_descriptors_left)
+{
+    assert_all_is_well_here("ENFILE", &no_files, fill_table_of_files, NULL);
+}
+END_TEST
+
+START_TEST(what_could_not_be_read_is_read_when_it_is_next_asked_for)
+{
+    struct rlimit before;
+    struct bitmask *cpus = numa_allocate_cpumask();
+    require(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    const int cpu = (int)numa_num_configured_cpus() - 1, node = numa_node_of_cpu(cpu);
+    require(node >= 0);
+
+    allow_no_descriptors(NULL);
+    numa_node_to_cpu_update();
+    assert_fails(numa_node_of_cpu(cpu), EINVAL);
+    assert_fails(numa_node_to_cpus(node, cpus), ENOENT);
+    require(setrlimit(RLIMIT_NOFILE, &before) == 0);
+    assert_returns(numa_node_of_cpu(cpu), node);
+    assert_returns(numa_node_to_cpus(node, cpus), 0);
+    ck_assert_int_eq(numa_bitmask_isbitset(cpus, (unsigned)cpu), 1);
+}
+END_TEST
+
+static volatile sig_atomic_t signals;
+
+static void count_signal(int signal)
+{
+    (void)signal;
+    signals++;
+}
+
+/* Calls that a signal interrupts are not begun again by the kernel. */
+START_TEST(signals_may_interrupt_every_call)
+{
+    const struct sigaction action = { .sa_handler = count_signal };
+    const struct timeval moment = { .tv_usec = 100 };
+    const struct expectations usual = { 0 };
+    struct violations violations = { 0 };
+    char text[4096];
+    require(sigaction(SIGALRM, &action, NULL) == 0);
+    require(setitimer(ITIMER_REAL, &(struct itimerval){ moment, moment }, NULL) == 0);
+    for (int round = 0; round < 10; round++)
+        call_everything(&usual, &violations);
+    require(setitimer(ITIMER_REAL, &(struct itimerval){ { 0, 0 }, { 0, 0 } }, NULL) == 0);
+    describe_violations(&violations, text, sizeof text);
+    ck_assert_msg(violations.count == 0, "%s", text);
+    ck_assert_int_gt(signals, 100);
+}
+END_TEST
+
+int main(int count, char **arguments)
+{
+    continue_if_loaded_anew(count, arguments);
+    return run_tests("where_calls_are_disturbed", (const TTest *[]){
+        a_process_may_have_no_descriptors_left,
+        the_machine_may_have_no_descriptors_left,
+        what_could_not_be_read_is_read_when_it_is_next_asked_for,
+        signals_may_interrupt_every_call,
+        NULL });
+}

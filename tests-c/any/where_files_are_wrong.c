@@ -1,0 +1,176 @@
+/* What the kernel's files say may be missing, cut off, endless or nonsense: /sys and /proc are not mounted in every container, and some
+ * of them have files of their own there. The library then answers what it knows, or says that it does not know. */
+#include <fcntl.h>
+#include <numars.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "hostile.h"
+#include "surroundings.h"
+
+/* What becomes of a file. */
+enum harm { NONE, MISSING, NO_FILE, EMPTY, CUT, ZEROS_WITHOUT_END, BINARY, HUGE_NONSENSE, HARMS };
+static const char *const HARM_NAMES[HARMS] = { "as it is", "missing", "a folder", "empty", "cut off", "/dev/zero", "binary",
+                                               "huge" };
+
+/* The files that the library looks at. */
+static const char *const SYS_FILES[] = {
+    "/sys/devices/system/node/online",         "/sys/devices/system/node/has_memory",
+    "/sys/devices/system/node/node0/meminfo",  "/sys/devices/system/node/node1/meminfo",
+    "/sys/devices/system/node/node0/distance", "/sys/devices/system/node/node1/distance",
+    "/sys/devices/system/node/node0/cpulist",  "/sys/devices/system/node/node1/cpulist",
+    NULL,
+};
+static const char *const PROC_FILES[] = { "/proc/self/status", "/proc/self/maps", "/proc/self/pagemap", NULL };
+
+struct place {
+    const char *mounted_at;
+    const char *const *files;
+    enum harm harm;
+};
+
+enum { MOST_FILES = 8, MOST_TEXT = 16384 };
+
+struct file_text {
+    size_t length;
+    char text[MOST_TEXT];
+};
+
+/* A file that is not there is empty; so is one without text. */
+static void read_file(const char *path, struct file_text *text)
+{
+    const int file = open(path, O_RDONLY);
+    text->length = 0;
+    for (ssize_t got; file >= 0 && (got = read(file, text->text + text->length, MOST_TEXT - text->length)) > 0;)
+        text->length += (size_t)got;
+    close(file);
+}
+
+static void make_folders_of(const char *path)
+{
+    char folder[128];
+    for (const char *end = strchr(path + 1, '/'); end != NULL; end = strchr(end + 1, '/')) {
+        snprintf(folder, sizeof folder, "%.*s", (int)(end - path), path);
+        mkdir(folder, 0755);
+    }
+}
+
+static void write_file(const char *path, const char *text, size_t length)
+{
+    const int file = open(path, O_WRONLY | O_CREAT, 0644);
+    require(file >= 0);
+    require(write(file, text, length) == (ssize_t)length);
+    close(file);
+}
+
+/* More than the library reads of any file, in one line. */
+static void write_huge_file(const char *path)
+{
+    static char text[3 << 20];
+    static const char nonsense[] = "0-3,9999999999999999999999-,";
+    for (size_t at = 0; at + sizeof nonsense <= sizeof text; at += sizeof nonsense - 1)
+        memcpy(text + at, nonsense, sizeof nonsense - 1);
+    write_file(path, text, sizeof text);
+}
+
+/* Every byte, several times, in no order. */
+static void write_binary_file(const char *path)
+{
+    char bytes[4096];
+    unsigned int state = 1;
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        state = state * 1103515245 + 12345;
+        bytes[i] = (char)(state >> 16);
+    }
+    write_file(path, bytes, sizeof bytes);
+}
+
+static void make_file(const char *path, const struct file_text *text, enum harm harm)
+{
+    make_folders_of(path);
+    switch (harm) {
+    case NONE: write_file(path, text->text, text->length); break;
+    case NO_FILE: require(mkdir(path, 0755) == 0); break;
+    case EMPTY: write_file(path, "", 0); break;
+    case CUT: write_file(path, text->text, text->length / 2); break;
+    case ZEROS_WITHOUT_END: require(symlink("/dev/zero", path) == 0); break;
+    case BINARY: write_binary_file(path); break;
+    case HUGE_NONSENSE: write_huge_file(path); break;
+    case MISSING:
+    case HARMS: break;
+    }
+}
+
+/* The harmed files in the place of the true ones; all others under that folder are gone. */
+static void harm(const struct place *place)
+{
+    static struct file_text texts[MOST_FILES];
+    for (size_t i = 0; place->files[i] != NULL; i++)
+        read_file(place->files[i], &texts[i]);
+    hide(place->mounted_at);
+    for (size_t i = 0; place->files[i] != NULL; i++)
+        make_file(place->files[i], &texts[i], place->harm);
+}
+
+static void harm_all(const void *argument)
+{
+    have_own_mounts();
+    for (const struct place *place = argument; place->mounted_at != NULL; place++)
+        harm(place);
+}
+
+static enum files files_after(enum harm harm)
+{
+    return harm == MISSING || harm == NO_FILE ? NO_FILES : WRONG_FILES;
+}
+
+START_TEST(files_of_sys_may_be_missing_or_wrong)
+{
+    if (!can_have_own_mounts())
+        return;
+    for (enum harm harm = MISSING; harm < HARMS; harm++) {
+        const struct place places[] = { { "/sys", SYS_FILES, harm }, { NULL, NULL, NONE } };
+        const struct expectations around = { .sys = files_after(harm) };
+        assert_all_is_well(HARM_NAMES[harm], &around, harm_all, places);
+    }
+}
+END_TEST
+
+START_TEST(files_of_proc_may_be_missing_or_wrong)
+{
+    if (!can_have_own_mounts())
+        return;
+    for (enum harm harm = MISSING; harm < HARMS; harm++) {
+        const struct place places[] = { { "/proc", PROC_FILES, harm }, { NULL, NULL, NONE } };
+        const struct expectations around = { .proc = files_after(harm) };
+        assert_all_is_well(HARM_NAMES[harm], &around, harm_all, places);
+    }
+}
+END_TEST
+
+START_TEST(all_files_may_be_missing_or_wrong)
+{
+    if (!can_have_own_mounts())
+        return;
+    for (enum harm harm = MISSING; harm < HARMS; harm++) {
+        const struct place places[] = { { "/proc", PROC_FILES, harm }, { "/sys", SYS_FILES, harm }, { NULL, NULL, NONE } };
+        const struct expectations around = { .sys = files_after(harm), .proc = files_after(harm) };
+        assert_all_is_well(HARM_NAMES[harm], &around, harm_all, places);
+    }
+}
+END_TEST
+
+int main(int count, char **arguments)
+{
+    continue_if_loaded_anew(count, arguments);
+    return run_tests("where_files_are_wrong", (const TTest *[]){
+        files_of_sys_may_be_missing_or_wrong,
+        files_of_proc_may_be_missing_or_wrong,
+        all_files_may_be_missing_or_wrong,
+        NULL });
+}

@@ -1,0 +1,245 @@
+/* Memory that cannot be had, from malloc or from the kernel, by the first call or by any later one; and stacks of 16 KiB. */
+#include <limits.h>
+#include <numa.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "hostile.h"
+#include "pages.h"
+
+/* Calls that allocate until one fails; less than 0: none does. All after it fail too if `failing_on`. */
+static atomic_long calls_until_failure = -1;
+static bool failing_on;
+static atomic_long failures;
+
+static bool is_to_fail(void)
+{
+    if (calls_until_failure < 0 || atomic_fetch_sub(&calls_until_failure, 1) != 0)
+        return false;
+    if (failing_on)
+        calls_until_failure = 0;
+    failures++;
+    errno = ENOMEM;
+    return true;
+}
+
+/* In the place of libc's, for the library as for everybody in this program. */
+extern void *__libc_malloc(size_t size), *__libc_calloc(size_t count, size_t size), *__libc_realloc(void *memory, size_t size);
+
+void *malloc(size_t size)
+{
+    return is_to_fail() ? NULL : __libc_malloc(size);
+}
+
+void *calloc(size_t count, size_t size)
+{
+    return is_to_fail() ? NULL : __libc_calloc(count, size);
+}
+
+void *realloc(void *memory, size_t size)
+{
+    return is_to_fail() ? NULL : __libc_realloc(memory, size);
+}
+
+static bool mapping_fails;
+
+void *mmap(void *start, size_t length, int protection, int flags, int file, off_t offset)
+{
+    if (mapping_fails && is_to_fail())
+        return MAP_FAILED;
+    return (void *)syscall(SYS_mmap, start, length, protection, flags, file, offset);
+}
+
+static const struct expectations short_memory = { .memory_is_short = true };
+
+/* Pages that are there before memory becomes short. */
+static struct expectations with_pages(void)
+{
+    struct expectations around = short_memory;
+    around.pages = map_pages(EVERYTHING_PAGES);
+    return around;
+}
+
+/* Everything, with each call that allocates failing once; or from there on. */
+static void fail_at_every_call(void)
+{
+    const struct expectations around = with_pages();
+    struct violations violations = { 0 };
+    char text[4096];
+    long call = 0;
+    do {
+        failures = 0;
+        calls_until_failure = call++;
+        call_everything(&around, &violations);
+        calls_until_failure = -1;
+        describe_violations(&violations, text, sizeof text);
+        expect(violations.count == 0, "call %ld failed: %s", call, text);
+    } while (failures > 0);
+    /* It makes about so many sets. */
+    expect(call > 20, "only %ld calls allocate", call);
+}
+
+START_TEST(malloc_may_fail_at_any_call)
+{
+    fail_at_every_call();
+}
+END_TEST
+
+START_TEST(malloc_may_fail_from_any_call_on)
+{
+    failing_on = true;
+    fail_at_every_call();
+}
+END_TEST
+
+/* mmap alone: malloc does not come by this one. */
+static void fail_at_every_mapping(void)
+{
+    const struct expectations around = with_pages();
+    struct violations violations = { 0 };
+    char text[4096];
+    long call = 0;
+    do {
+        failures = 0;
+        mapping_fails = true;
+        calls_until_failure = call++;
+        call_everything(&around, &violations);
+        calls_until_failure = -1;
+        describe_violations(&violations, text, sizeof text);
+        expect(violations.count == 0, "mapping or call %ld failed: %s", call, text);
+    } while (failures > 0);
+}
+
+START_TEST(mmap_may_fail_at_any_call)
+{
+    fail_at_every_mapping();
+}
+END_TEST
+
+/* The kernel gives no memory at all. */
+static void refuse_mappings(const void *argument)
+{
+    (void)argument;
+    const struct refusal refusals[] = { { SYS_mmap, ENOMEM }, { SYS_mremap, ENOMEM }, { SYS_brk, ENOMEM } };
+    refuse_calls(refusals, sizeof refusals / sizeof *refusals);
+}
+
+START_TEST(the_kernel_may_give_no_memory)
+{
+    const struct expectations around = with_pages();
+    assert_all_is_well_here("no mmap, mremap and brk", &around, refuse_mappings, NULL);
+}
+END_TEST
+
+/* The address space has no room, nor has malloc. */
+static void use_up_memory(const void *argument)
+{
+    (void)argument;
+    const struct rlimit none = { 0, 0 };
+    require(setrlimit(RLIMIT_AS, &none) == 0);
+    for (size_t size = 1 << 20; size >= 16; size /= 2)
+        while (__libc_malloc(size) != NULL)
+            continue;
+}
+
+START_TEST(the_address_space_may_be_used_up)
+{
+    const struct expectations around = with_pages();
+    assert_all_is_well_here("RLIMIT_AS", &around, use_up_memory, NULL);
+}
+END_TEST
+
+enum { SMALL_STACK = 16 * 1024 };
+
+/* A stack with nothing below it: who goes further ends the process. */
+static char *stack_of(size_t size)
+{
+    char *start = map_pages(1 + size / page_size());
+    require(mprotect(start, page_size(), PROT_NONE) == 0);
+    return start + page_size();
+}
+
+struct round {
+    const struct expectations *around;
+    struct violations *violations;
+};
+
+static void *call_in_thread(void *argument)
+{
+    const struct round *round = argument;
+    call_everything(round->around, round->violations);
+    return NULL;
+}
+
+static void assert_none(const struct violations *violations)
+{
+    char text[4096];
+    describe_violations(violations, text, sizeof text);
+    expect(violations->count == 0, "%s", text);
+}
+
+/* Beside a page for what libc keeps there of each thread. */
+START_TEST(a_thread_may_have_16_kib_of_stack)
+{
+    const size_t size = SMALL_STACK + page_size();
+    const struct expectations around = { 0 };
+    struct violations violations = { 0 };
+    struct round round = { &around, &violations };
+    pthread_attr_t attributes;
+    pthread_t thread;
+    require(pthread_attr_init(&attributes) == 0);
+    require(pthread_attr_setstack(&attributes, stack_of(size), size) == 0);
+    require(pthread_create(&thread, &attributes, call_in_thread, &round) == 0);
+    require(pthread_join(thread, NULL) == 0);
+    assert_none(&violations);
+}
+END_TEST
+
+static struct violations found_by_handler;
+static volatile sig_atomic_t handled;
+
+static void call_in_handler(int signal)
+{
+    const struct expectations around = { 0 };
+    (void)signal;
+    call_everything(&around, &found_by_handler);
+    handled++;
+}
+
+/* Beside what the kernel puts there before the handler runs. */
+START_TEST(a_handler_of_signals_may_have_16_kib_of_stack)
+{
+    const size_t page = page_size(), frame = (getauxval(AT_MINSIGSTKSZ) + page - 1) / page * page, size = frame + SMALL_STACK;
+    const stack_t stack = { .ss_sp = stack_of(size), .ss_size = size };
+    const struct sigaction action = { .sa_handler = call_in_handler, .sa_flags = SA_ONSTACK };
+    require(sigaltstack(&stack, NULL) == 0);
+    require(sigaction(SIGUSR1, &action, NULL) == 0);
+    require(raise(SIGUSR1) == 0);
+    ck_assert_int_eq(handled, 1);
+    assert_none(&found_by_handler);
+}
+END_TEST
+
+int main(int count, char **arguments)
+{
+    continue_if_loaded_anew(count, arguments);
+    return run_tests("where_memory_is_short", (const TTest *[]){
+        malloc_may_fail_at_any_call,
+        malloc_may_fail_from_any_call_on,
+        mmap_may_fail_at_any_call,
+        the_kernel_may_give_no_memory,
+        the_address_space_may_be_used_up,
+        a_thread_may_have_16_kib_of_stack,
+        a_handler_of_signals_may_have_16_kib_of_stack,
+        NULL });
+}
