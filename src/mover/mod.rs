@@ -340,7 +340,10 @@ impl<'a, K: Kernel> Mover<'a, K> {
     pub fn range(&mut self, start: usize, length: usize, target_of: &dyn Fn(i32) -> i32) -> Result<(), i32> {
         let mut scratch = scratch::<K>((length >> self.page_bits).max(FEWEST_ENTRIES))?;
         let mut range = self.kernel.range(start, length, self.page_bits).ok_or(errno::EINVAL)?;
-        self.look_at(&range, start)?;
+        // Unless the process itself is gone.
+        if range.is_out_of_sight() && self.hand_over(Request::NOTHING) {
+            return Err(errno::ENOENT);
+        }
         while !range.is_done() && !self.stopped() {
             let window = &mut Window::over(&mut scratch);
             let listed = range.list(window.pages, window.try_pages);
@@ -357,16 +360,6 @@ impl<'a, K: Kernel> Mover<'a, K> {
             self.hear();
         }
         self.finish();
-        Ok(())
-    }
-
-    /// Why a range from `start` on cannot be looked at, if so.
-    fn look_at(&self, range: &Range, start: usize) -> Result<(), i32> {
-        if range.is_out_of_sight() {
-            // Unless the process itself is gone.
-            self.ask(&[start], &mut [0])?;
-            return Err(errno::ENOENT);
-        }
         Ok(())
     }
 
@@ -403,7 +396,9 @@ impl<'a, K: Kernel> Mover<'a, K> {
         if !self.hand_over(Request::NOTHING) {
             return Ok(());
         }
-        self.look_at(&range, start)?;
+        if range.is_out_of_sight() {
+            return Err(errno::ENOENT);
+        }
         while !range.is_done() {
             let window = &mut Window::over(&mut scratch);
             let listed = range.list(window.pages, window.try_pages);

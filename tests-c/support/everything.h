@@ -28,7 +28,6 @@ struct expectations {
     enum files sys, proc;
     bool memory_is_short; /* any call that allocates may fail with ENOMEM */
     bool changing;        /* nodes, CPUs and cpusets come and go meanwhile: answers need not fit each other */
-    bool few_descriptors; /* what opens a file or socket may fail */
     /* So many pages of memory of the calling thread's own, for what is moved. NULL: they are mapped and unmapped. */
     char *pages;
 };

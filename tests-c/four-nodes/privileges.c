@@ -1,0 +1,137 @@
+/* A program with more privileges than who starts it does not do what their environment says: NUMARS_ variables are ignored there. */
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <numa.h>
+#include <numaif.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "hostile.h"
+#include "pages.h"
+#include "surroundings.h"
+
+static const char *const MOVE = "--move", *const FOLDER = "/tmp/privileged";
+enum { MOVED_BY_LIBRARY = 40, MOVED_BY_KERNEL = 41 };
+
+static char output[1024];
+
+/* Of a page that is named twice the kernel alone says that it is busy. NUMARS_MOVE=kernel asks for that. */
+static int move_a_page_twice(void)
+{
+    char *page = pages_on_node(1, 0);
+    void *pages[] = { page, page };
+    const int nodes[] = { 1, 1 };
+    int status[] = { NOT_WRITTEN, NOT_WRITTEN };
+    if (numa_move_pages(0, 2, pages, nodes, status, MPOL_MF_MOVE) != 0 || status[0] != 1)
+        return EXIT_FAILURE;
+    return status[1] == 1 ? MOVED_BY_LIBRARY : MOVED_BY_KERNEL;
+}
+
+static void copy(const char *from, const char *to, mode_t mode)
+{
+    struct stat status;
+    const int source = open(from, O_RDONLY), target = open(to, O_WRONLY | O_CREAT | O_TRUNC, 0755);
+    require(source >= 0 && target >= 0 && fstat(source, &status) == 0);
+    require(sendfile(target, source, NULL, (size_t)status.st_size) == status.st_size);
+    require(fchmod(target, mode) == 0);
+    close(source);
+    close(target);
+}
+
+/* Where the loader finds the library for such a program, which does not look at LD_LIBRARY_PATH either: beside libc. NULL if it is there. */
+static const char *place_beside_libc(const char **library_path)
+{
+    static char place[256];
+    Dl_info libc, library;
+    require(dladdr((void *)(uintptr_t)exit, &libc) != 0 && dladdr((void *)(uintptr_t)numa_free, &library) != 0);
+    snprintf(place, sizeof place, "%.*s/libnumars.so.1", (int)(strrchr(libc.dli_fname, '/') - libc.dli_fname), libc.dli_fname);
+    *library_path = library.dli_fname;
+    return strcmp(place, library.dli_fname) == 0 ? NULL : place;
+}
+
+/* A copy of this program that anybody may run, on a file system that honours its privileges. */
+static const char *program(mode_t mode)
+{
+    static char path[64];
+    const char *library, *beside_libc = place_beside_libc(&library);
+    if (beside_libc != NULL)
+        copy(library, beside_libc, 0755);
+    have_own_mounts();
+    mkdir(FOLDER, 0755);
+    require(mount("none", FOLDER, "tmpfs", 0, "mode=755") == 0);
+    snprintf(path, sizeof path, "%s/program", FOLDER);
+    copy("/proc/self/exe", path, mode);
+    return path;
+}
+
+static const char *to_run;
+
+static void run_as_nobody(void)
+{
+    become_nobody();
+    setenv("NUMARS_MOVE", "kernel", 1);
+    execl(to_run, to_run, MOVE, (char *)NULL);
+    _exit(EXIT_FAILURE);
+}
+
+START_TEST(a_program_without_privileges_does_what_the_environment_says)
+{
+    to_run = program(0755);
+    ck_assert_int_eq(run_apart(run_as_nobody, output, sizeof output), MOVED_BY_KERNEL);
+    ck_assert_str_eq(output, "");
+}
+END_TEST
+
+START_TEST(a_setuid_program_does_not)
+{
+    to_run = program(04755);
+    ck_assert_int_eq(run_apart(run_as_nobody, output, sizeof output), MOVED_BY_LIBRARY);
+    ck_assert_str_eq(output, "");
+}
+END_TEST
+
+START_TEST(a_setgid_program_does_not)
+{
+    to_run = program(02755);
+    ck_assert_int_eq(run_apart(run_as_nobody, output, sizeof output), MOVED_BY_LIBRARY);
+    ck_assert_str_eq(output, "");
+}
+END_TEST
+
+START_TEST(a_program_with_file_capabilities_does_not)
+{
+    const struct vfs_cap_data capabilities = {
+        .magic_etc = VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE,
+        .data[0].permitted = 1 << CAP_SYS_NICE,
+    };
+    to_run = program(0755);
+    require(setxattr(to_run, "security.capability", &capabilities, sizeof capabilities, 0) == 0);
+    ck_assert_int_eq(run_apart(run_as_nobody, output, sizeof output), MOVED_BY_LIBRARY);
+    ck_assert_str_eq(output, "");
+}
+END_TEST
+
+int main(int count, char **arguments)
+{
+    if (count > 1 && strcmp(arguments[1], MOVE) == 0)
+        return move_a_page_twice();
+    const int status = run_tests("privileges", (const TTest *[]){
+        a_program_without_privileges_does_what_the_environment_says,
+        a_setuid_program_does_not,
+        a_setgid_program_does_not,
+        a_program_with_file_capabilities_does_not,
+        NULL });
+    const char *library, *beside_libc = place_beside_libc(&library);
+    if (beside_libc != NULL)
+        unlink(beside_libc);
+    rmdir(FOLDER);
+    return status;
+}
