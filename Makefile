@@ -266,15 +266,14 @@ $(SANITIZED)/tests-c/%: tests-c/%.c $(C_TEST_SUPPORT) $(wildcard tests-c/support
 
 FUZZ_TARGETS ?= $(patsubst fuzz/fuzz_targets/%.rs,%,$(wildcard fuzz/fuzz_targets/*.rs))
 FUZZ_SECONDS ?= 1200
-FUZZ_PLATFORM = $(shell rustc -vV | sed -n 's/^host: //p')
-FUZZ_BUILD = target/fuzz/$(FUZZ_PLATFORM)/release
+FUZZ_BUILD = target/fuzz/$(RUST_TARGET)/release
 FUZZ_FLAGS := --cfg fuzzing -Zsanitizer=address -Cdebug-assertions -Ccodegen-units=1 -Cpasses=sancov-module \
 	$(addprefix -Cllvm-args=-sanitizer-coverage-,level=4 inline-8bit-counters pc-table trace-compares)
 
 fuzz-build:
 	@tests/setup.sh test
 	RUSTC_BOOTSTRAP=1 RUSTFLAGS="$(FUZZ_FLAGS)" $(CARGO) build --quiet --locked --release --manifest-path fuzz/Cargo.toml \
-		--target-dir target/fuzz --target $(FUZZ_PLATFORM)
+		--target-dir target/fuzz --target $(RUST_TARGET)
 
 fuzz: fuzz-build ## look for bad input, FUZZ_SECONDS (1200) for each of FUZZ_TARGETS
 	@for target in $(FUZZ_TARGETS); do \
