@@ -56,6 +56,7 @@ START_TEST(what_could_not_be_read_is_read_when_it_is_next_asked_for)
     assert_returns(numa_node_of_cpu(cpu), node);
     assert_returns(numa_node_to_cpus(node, cpus), 0);
     ck_assert_int_eq(numa_bitmask_isbitset(cpus, (unsigned)cpu), 1);
+    numa_bitmask_free(cpus);
 }
 END_TEST
 

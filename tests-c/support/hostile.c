@@ -213,7 +213,7 @@ bool can_have_own_mounts(void)
 void have_own_mounts(void)
 {
     require(unshare_mounts());
-    require(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+    require(mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0);
 }
 
 void hide(const char *path)
