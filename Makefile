@@ -22,6 +22,8 @@ SOVERSION := 1.0.0
 BUILD := target/c
 # What to compile for, by cargo's name; the machine itself if it is empty.
 TARGET ?=
+# The machine itself, by that name. With it as the target, flags for the library are kept from build scripts.
+RUST_HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 LIBRARIES := $(BUILD)/libnumars.so.$(SOVERSION) $(BUILD)/libnuma.so.$(SOVERSION) $(BUILD)/libnumars.a
 PKGCONFIG := $(BUILD)/numars.pc $(BUILD)/numa.pc
 HEADERS := $(wildcard include/*.h)
@@ -226,7 +228,7 @@ RACE_TEST := tests-c/any/many_threads.c
 
 races: stage ## 64 threads that call everything, under ThreadSanitizer (TEST_SECONDS)
 	@RUSTC_BOOTSTRAP=1 RUSTFLAGS="$(RACE_FLAGS)" $(MAKE) --no-print-directory \
-		BUILD=$(RACES) TARGET=$(RUST_TARGET) CFLAGS=-fsanitize=thread $(RACES)/libnumars.so.$(SOVERSION)
+		BUILD=$(RACES) TARGET=$(RUST_HOST) CFLAGS=-fsanitize=thread $(RACES)/libnumars.so.$(SOVERSION)
 	@$(STAGED); export PKG_CONFIG_PATH; $(CC) $(C_TEST_FLAGS) -fsanitize=thread -Itests-c/support -o $(RACES)/many_threads \
 		$(RACE_TEST) $(C_TEST_SUPPORT) $(RACES)/libnumars.so.1 $$($(PKG_CONFIG) --cflags numars) $$($(PKG_CONFIG) --libs check)
 	LD_LIBRARY_PATH=$(RACES) TSAN_OPTIONS=suppressions=tests/races.supp $(RACES)/many_threads
@@ -244,7 +246,7 @@ SANITIZED_FLAGS := -Zsanitizer=address -Cdebug-assertions -Coverflow-checks
 SANITIZER_OPTIONS := allocator_may_return_null=1:use_sigaltstack=0
 # Some have a malloc of their own, which is the sanitizer's business here, or hide the files that it needs.
 UNSANITIZED := own_malloc where_files_are_wrong where_memory_is_short
-SANITIZED_TESTS := $(patsubst target/tests-c/%,$(SANITIZED)/tests-c/%,$(filter-out $(addprefix %/,$(UNSANITIZED)),$(filter target/tests-c/any/%,$(C_TESTS))))
+SANITIZED_TESTS := $(addprefix $(SANITIZED)/,$(filter-out $(addprefix %/,$(UNSANITIZED)),$(filter tests-c/any/%,$(C_TESTS:target/%=%))))
 
 sanitize: stage vm ## run the C tests that need no nodes under AddressSanitizer
 	@RUSTC_BOOTSTRAP=1 RUSTFLAGS="$(SANITIZED_FLAGS)" $(MAKE) --no-print-directory \
@@ -267,14 +269,14 @@ $(SANITIZED)/tests-c/%: tests-c/%.c $(C_TEST_SUPPORT) $(wildcard tests-c/support
 
 FUZZ_TARGETS ?= $(patsubst fuzz/fuzz_targets/%.rs,%,$(wildcard fuzz/fuzz_targets/*.rs))
 FUZZ_SECONDS ?= 1200
-FUZZ_BUILD = target/fuzz/$(RUST_TARGET)/release
+FUZZ_BUILD = target/fuzz/$(RUST_HOST)/release
 FUZZ_FLAGS := --cfg fuzzing -Zsanitizer=address -Cdebug-assertions -Ccodegen-units=1 -Cpasses=sancov-module \
 	$(addprefix -Cllvm-args=-sanitizer-coverage-,level=4 inline-8bit-counters pc-table trace-compares)
 
 fuzz-build:
 	@tests/setup.sh test
 	RUSTC_BOOTSTRAP=1 RUSTFLAGS="$(FUZZ_FLAGS)" $(CARGO) build --quiet --locked --release --manifest-path fuzz/Cargo.toml \
-		--target-dir target/fuzz --target $(RUST_TARGET)
+		--target-dir target/fuzz --target $(RUST_HOST)
 
 fuzz: fuzz-build ## look for bad input, FUZZ_SECONDS (1200) for each of FUZZ_TARGETS
 	@for target in $(FUZZ_TARGETS); do \
