@@ -2,12 +2,15 @@
 # Runs every check and counts: what `make test` does. The last line is `N passed, N failed`.
 #
 # VM=no leaves out what needs the guest. KERNELS names the kernels that the guest runs. TEST_SECONDS says how long threads that call
-# everything go on; with it, what takes minutes runs too: they under ThreadSanitizer, the C tests under memcheck and AddressSanitizer.
+# everything go on; with it, what takes minutes runs too: they under ThreadSanitizer, the C tests under memcheck and
+# AddressSanitizer, and all of the comparison with libnuma.
 set -u
 cd "$(dirname "$0")/.."
 
 cargo=${CARGO:-cargo}
 kernels=${KERNELS:-6.1 6.12}
+parity='--skip thoroughly'
+[ -z "${TEST_SECONDS:-}" ] || parity=
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 passed=0 failed=0
@@ -93,7 +96,8 @@ fi
 if [ "${VM:-}" = no ]; then
     echo "VM=no: the tests of pages moving between nodes did not run."
 else
-    rust_tests "parity with libnuma in the guest" --package numars-tests --test parity -- --ignored
+    # shellcheck disable=SC2086 # two words or none
+    rust_tests "parity with libnuma in the guest" --package numars-tests --test parity -- --ignored $parity
     suite "C tests in the guest" make --no-print-directory vm-test KERNELS="$kernels"
     check "the demo" draws_the_map
     check "the benchmark runs" make --no-print-directory bench BENCH=--quick

@@ -44,15 +44,15 @@ pub fn abort() -> ! {
 /// # Safety
 /// `prefix` is NULL or a string.
 pub unsafe fn print_errno(prefix: *const c_char) {
-    let error = super::errno::get();
-    print_line(c"", |stream| {
-        // SAFETY: as the caller promises; the formats fit what follows them.
+    // In one piece, which is one write: a signal may interrupt it, but not leave a line without its end.
+    super::errno::untouched(|| {
+        // SAFETY: as the caller promises; libc sets `stderr` before any other code runs; the formats fit what follows them.
         unsafe {
             if !prefix.is_null() && *prefix != 0 {
-                libc::fprintf(stream, c"%s: ".as_ptr(), prefix);
+                libc::fprintf(stderr, c"%s: %m\n".as_ptr(), prefix);
+            } else {
+                libc::fprintf(stderr, c"%m\n".as_ptr());
             }
-            super::errno::set(error);
-            libc::fprintf(stream, c"%m".as_ptr());
         }
     });
 }

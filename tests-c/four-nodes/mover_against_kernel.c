@@ -3,8 +3,8 @@
  * Where the bare call succeeds, every page must end on the same node and the answers be the same; where it gives up,
  * at least as many pages must be on their targets; and every status must be true.
  *
- * SEED=n repeats one round, which is how a failure message names it; ROUNDS=n makes n rounds of each kind. For long
- * runs set CK_TIMEOUT_MULTIPLIER too: a test has a minute. */
+ * SEED=n repeats one round, which is how a failure message names it; ROUNDS=n makes n rounds of each kind. In a long run, which
+ * TEST_SECONDS in the environment says it is, there are three times as many; set CK_TIMEOUT_MULTIPLIER too: a test has a minute. */
 #include <fcntl.h>
 #include <numa.h>
 #include <numaif.h>
@@ -444,7 +444,7 @@ static void play(unsigned long rounds, enum ingredients ingredients)
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     const unsigned long first = ((unsigned long)now.tv_sec * 1000003 + (unsigned long)now.tv_nsec) % 1000000000 + 1;
-    rounds = number_from_environment("ROUNDS", rounds);
+    rounds = number_from_environment("ROUNDS", getenv("TEST_SECONDS") == NULL ? rounds : 3 * rounds);
     fprintf(stderr, "%lu rounds, SEED=%lu to %lu\n", rounds, first, first + rounds - 1);
     for (unsigned long round = 0; round < rounds; round++) {
         seed = first + round;
@@ -454,25 +454,25 @@ static void play(unsigned long rounds, enum ingredients ingredients)
 
 START_TEST(with_private_memory)
 {
-    play(600, ONLY_PRIVATE);
+    play(1000, ONLY_PRIVATE);
 }
 END_TEST
 
 START_TEST(with_shared_memory_and_pages_that_a_neighbour_maps_too)
 {
-    play(250, SHARED_MEMORY | NEIGHBOUR);
+    play(350, SHARED_MEMORY | NEIGHBOUR);
 }
 END_TEST
 
 START_TEST(with_huge_pages)
 {
-    play(60, HUGE_PAGES | SHARED_MEMORY);
+    play(20, HUGE_PAGES | SHARED_MEMORY);
 }
 END_TEST
 
 START_TEST(with_huge_pages_that_a_neighbour_maps_too)
 {
-    play(30, HUGE_PAGES | NEIGHBOUR);
+    play(15, HUGE_PAGES | NEIGHBOUR);
 }
 END_TEST
 

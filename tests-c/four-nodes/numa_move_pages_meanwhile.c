@@ -261,7 +261,7 @@ static void *kill_later(void *argument)
 
 START_TEST(a_process_that_ends_meanwhile_gives_a_result_or_an_error)
 {
-    enum { MANY = 20000 };
+    enum { MANY = 8000 };
     const long delays[] = { 0, 1, 3, 10, 20, 40, 80, 160 };
     for (size_t i = 0; i < sizeof delays / sizeof *delays; i++) {
         struct neighbour neighbour = start_neighbour(MANY, 0, NULL);

@@ -512,7 +512,9 @@ static void look_at_threads(struct watcher *watcher)
         unsigned long blocked;
         bool ending = false;
         while (fgets(line, sizeof line, status) != NULL) {
-            ending |= strncmp(line, "State:\tZ", 8) == 0 || strncmp(line, "State:\tX", 8) == 0;
+            /* One that ends while it is looked at has no signals any more, and says that it is one of no threads. */
+            ending |= strncmp(line, "State:\tZ", 8) == 0 || strncmp(line, "State:\tX", 8) == 0
+                   || strcmp(line, "Threads:\t0\n") == 0;
             if (sscanf(line, "SigBlk: %lx", &blocked) == 1 && !ending)
                 watcher->takes_signals |= !blocks_signals(blocked);
         }

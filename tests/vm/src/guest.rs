@@ -66,8 +66,8 @@ pub struct Guest<'a> {
 pub enum Event<'a> {
     Begin,
     Output(&'a [u8]),
-    /// The program with this number has ended.
-    End(usize, Ending),
+    /// The program with this number has ended, after so long.
+    End(usize, Ending, Duration),
 }
 
 /// How a guest ended and how long it took.
@@ -159,7 +159,8 @@ impl Guest<'_> {
                     }
                     ["end", number, status] if running && number.parse() == Ok(program) => {
                         running = false;
-                        tell(Event::End(program, self.ending(status.parse()?, begun.elapsed())))?;
+                        let took = begun.elapsed();
+                        tell(Event::End(program, self.ending(status.parse()?, took), took))?;
                         program += 1;
                     }
                     ["done"] if program == self.jobs.len() => return Ok(None),

@@ -164,7 +164,7 @@ fn run(guest: &Guest) -> Result<ExitCode> {
                 stdout.write_all(piece)?;
                 stdout.flush()?;
             }
-            Event::End(_, how) => ending = Some(how),
+            Event::End(_, how, _) => ending = Some(how),
         }
         Ok(())
     })?;

@@ -6,6 +6,7 @@ use crate::shapes::{self, SHAPES, Shape};
 use crate::tap::{self, Ending, Verdict};
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process_group};
+use std::cmp::Reverse;
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
@@ -48,7 +49,7 @@ impl Suite {
         options: &Options,
         jobs: usize,
     ) -> Result<Tally> {
-        let mut guests = Vec::new();
+        let mut guests: Vec<Guest> = Vec::new();
         let plans: Vec<_> = kernels.iter().map(|kernel| self.plan(shapes, kernel)).collect::<Result<_>>()?;
         for (kernel, plan) in kernels.iter().zip(&plans) {
             // Before any guest starts: fetching takes its time, and twice at once would take twice.
@@ -68,6 +69,8 @@ impl Suite {
                 });
             }
         }
+        // Those first that have most to do: at the end, no guest is left to run alone for long.
+        guests.sort_by_key(|guest| Reverse(guest.jobs.len()));
         let tally = Tally::default();
         let next = AtomicUsize::new(0);
         thread::scope(|scope| {
@@ -100,7 +103,7 @@ impl Suite {
     }
 
     /// The shapes that have something to run, with their programs. Those in any/ run in the default shape, or in all
-    /// that were asked for by name.
+    /// that were asked for by name; in guests of their own, so that more of them can run at the same time.
     fn plan(&self, asked: &[&'static Shape], kernel: &str) -> Result<Vec<(&'static Shape, Vec<Job>)>> {
         for entry in self.entries("")? {
             let name = entry.file_name().unwrap_or_default().to_string_lossy();
@@ -116,12 +119,13 @@ impl Suite {
             if !asked.is_empty() && !named {
                 continue;
             }
-            let mut programs = self.programs(shape.name, kernel)?;
-            if named || shape.name == shapes::DEFAULT {
-                programs.extend(self.programs(ANY, kernel)?);
-            }
-            if !programs.is_empty() {
-                plan.push((shape, programs));
+            let anywhere = named || shape.name == shapes::DEFAULT;
+            let groups = [Some(shape.name), anywhere.then_some(ANY)];
+            for folder in groups.into_iter().flatten() {
+                let programs = self.programs(folder, kernel)?;
+                if !programs.is_empty() {
+                    plan.push((shape, programs));
+                }
             }
         }
         Ok(plan)
@@ -161,6 +165,7 @@ impl Tally {
         let mut output = Vec::new();
         let mut ended = 0;
         let mut running = false;
+        let mut times = Vec::new();
         let report = guest.run(&mut |event| {
             match event {
                 Event::Begin => {
@@ -168,7 +173,8 @@ impl Tally {
                     output.clear();
                 }
                 Event::Output(piece) => output.extend_from_slice(piece),
-                Event::End(number, ending) => {
+                Event::End(number, ending, took) => {
+                    times.push((took, name(&guest.jobs[number].program)));
                     self.program(&place, &guest.jobs[number], &output, &ending);
                     running = false;
                     ended = number + 1;
@@ -208,6 +214,7 @@ impl Tally {
             None => "no test begun".into(),
         };
         println!("guest {place}: {first}, ended after {:.1} s, Linux {}", report.total.as_secs_f64(), report.release);
+        println!("guest {place}: {}", longest(times));
         Ok(())
     }
 
@@ -247,6 +254,15 @@ impl Tally {
         println!("{passed} passed, {failed} failed{skipped}");
         passed > 0 && failed == 0
     }
+}
+
+/// Which programs took long, the longest first.
+fn longest(mut times: Vec<(Duration, String)>) -> String {
+    const SHOWN: usize = 8;
+    times.sort_by(|a, b| b.cmp(a));
+    let shown = times.iter().take(SHOWN);
+    let texts: Vec<String> = shown.map(|(took, name)| format!("{name} {:.1} s", took.as_secs_f64())).collect();
+    texts.join(", ")
 }
 
 /// A kernel as it is called in reports.
