@@ -152,7 +152,7 @@ uninstall: ## remove what install put there
 
 STAGE := $(abspath target/stage)
 STAGED = PKG_CONFIG_PATH=$(STAGE)/lib/pkgconfig LD_LIBRARY_PATH=$(STAGE)/lib
-VM := target/release/vm
+GUEST := target/release/vm
 KERNELS ?= 6.1 6.12
 
 vm:
@@ -165,10 +165,10 @@ demo: ## move pages between nodes and draw where they are
 	$(STAGED); export PKG_CONFIG_PATH; $(CC) -O2 -o target/page_map examples/page_map.c $$($(PKG_CONFIG) --cflags --libs numars)
 	@if grep -qs '[-,]' /sys/devices/system/node/has_memory; then \
 		$(STAGED) target/page_map; \
-	elif $(MAKE) --no-print-directory vm && $(VM) fetch --kernel 6.12; then \
+	elif $(MAKE) --no-print-directory vm && $(GUEST) fetch --kernel 6.12; then \
 		echo "This machine has one NUMA node, so here is a guest that has four."; \
 		if [ -t 1 ]; then colours="--env CLICOLOR_FORCE=1"; fi; \
-		$(STAGED) $(VM) run --kernel 6.12 --shape four-nodes $$colours -- target/page_map; \
+		$(STAGED) $(GUEST) run --kernel 6.12 --shape four-nodes $$colours -- target/page_map; \
 	else \
 		echo "This machine has one NUMA node, and a guest with four is not to be had (see above)."; \
 		$(STAGED) target/page_map; \
@@ -183,20 +183,27 @@ test-long: ## the same, all of it and longer on every kernel, and on the newest 
 # Each C file in tests-c/FOLDER is a program; the folder says where it runs: tests-c/README.md.
 C_TESTS := $(patsubst tests-c/%.c,target/tests-c/%,$(filter-out tests-c/support/%,$(wildcard tests-c/*/*.c)))
 C_TEST_SUPPORT := $(wildcard tests-c/support/*.c)
+C_TEST_HEADERS := $(wildcard tests-c/support/*.h)
 C_TEST_FLAGS := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Werror -O1 -g
 # A thread that is cancelled needs libgcc_s, which libc loads by itself; the guest has what its programs are linked with.
 C_TEST_LIBRARIES := -Wl,--push-state,--no-as-needed -lgcc_s -Wl,--pop-state
 
-c-tests: stage
-	@$(MAKE) --no-print-directory $(C_TESTS)
+# What they share is compiled once, with the same flags.
+COMPILE_C_TEST = @mkdir -p $(@D); $(STAGED); export PKG_CONFIG_PATH; $(CC) $(C_TEST_FLAGS) -Itests-c/support \
+	$$($(PKG_CONFIG) --cflags numars check)
 
-target/tests-c/%: tests-c/%.c $(C_TEST_SUPPORT) $(wildcard tests-c/support/*.h) $(BUILD)/libnumars.so.$(SOVERSION)
-	@mkdir -p $(@D)
-	@$(STAGED); export PKG_CONFIG_PATH; $(CC) $(C_TEST_FLAGS) -Itests-c/support -o $@ $< $(C_TEST_SUPPORT) \
-		$$($(PKG_CONFIG) --cflags --libs numars check) $(C_TEST_LIBRARIES)
+c-tests: stage
+	@$(MAKE) --no-print-directory -j2 $(C_TESTS)
+
+target/c-support/%.o: tests-c/support/%.c $(C_TEST_HEADERS) $(HEADERS)
+	$(COMPILE_C_TEST) -c -o $@ $<
+
+target/tests-c/%: tests-c/%.c $(C_TEST_SUPPORT:tests-c/support/%.c=target/c-support/%.o) $(C_TEST_HEADERS) \
+		$(BUILD)/libnumars.so.$(SOVERSION)
+	$(COMPILE_C_TEST) -o $@ $(filter %.c %.o,$^) $$($(PKG_CONFIG) --libs numars check) $(C_TEST_LIBRARIES)
 
 host-test: c-tests vm ## run the C tests that need no nodes on this machine
-	@$(STAGED) $(VM) test --host target/tests-c
+	@$(STAGED) $(GUEST) test --host target/tests-c
 
 # Of these, memcheck would take minutes for sets of 2^31 bits, it lets one thread run at a time, it puts its own malloc in place of a
 # program's, and it needs the kernel's files and memory itself.
@@ -212,7 +219,7 @@ SKIP ?= $(addprefix 6.1:four-nodes/,mover_against_kernel numa_move_pages_meanwhi
 # The emulated machine is slow, and slower when this one is busy.
 CK_TIMEOUT_MULTIPLIER ?= 3
 vm-test: c-tests vm ## run the C tests in the guest (KERNELS)
-	@$(STAGED) $(VM) test --jobs 2 --timeout 300 $(addprefix --skip ,$(SKIP)) $(addprefix --kernel ,$(KERNELS)) \
+	@$(STAGED) $(GUEST) test --jobs 2 --timeout 300 $(addprefix --skip ,$(SKIP)) $(addprefix --kernel ,$(KERNELS)) \
 		$(foreach name,TEST_SECONDS CK_TIMEOUT_MULTIPLIER,$(addprefix --env $(name)=,$($(name)))) target/tests-c
 
 # --- races -----------------------------------------------------------------------------------------------------------
@@ -252,14 +259,17 @@ SANITIZED_TESTS := $(addprefix $(SANITIZED)/,$(filter-out $(addprefix %/,$(UNSAN
 sanitize: stage vm ## run the C tests that need no nodes under AddressSanitizer
 	@RUSTC_BOOTSTRAP=1 RUSTFLAGS="$(SANITIZED_FLAGS)" $(MAKE) --no-print-directory \
 		BUILD=$(SANITIZED) TARGET=$(RUST_HOST) CFLAGS=-fsanitize=address $(SANITIZED)/libnumars.so.$(SOVERSION)
-	@$(MAKE) --no-print-directory $(SANITIZED_TESTS)
-	@LD_LIBRARY_PATH=$(SANITIZED) ASAN_OPTIONS=$(SANITIZER_OPTIONS) $(VM) test --host --timeout 300 $(SANITIZED)/tests-c
+	@$(MAKE) --no-print-directory -j2 $(SANITIZED_TESTS)
+	@LD_LIBRARY_PATH=$(SANITIZED) ASAN_OPTIONS=$(SANITIZER_OPTIONS) $(GUEST) test --host --timeout 300 $(SANITIZED)/tests-c
 
-$(SANITIZED)/tests-c/%: tests-c/%.c $(C_TEST_SUPPORT) $(wildcard tests-c/support/*.h) $(SANITIZED)/libnumars.so.$(SOVERSION)
-	@mkdir -p $(@D)
-	@$(STAGED); export PKG_CONFIG_PATH; $(CC) $(C_TEST_FLAGS) -fsanitize=address,undefined -fno-sanitize-recover=all \
-		-Itests-c/support -o $@ $< $(C_TEST_SUPPORT) $(SANITIZED)/libnumars.so.1 $$($(PKG_CONFIG) --cflags numars) \
-		$$($(PKG_CONFIG) --libs check)
+SANITIZE_C := -fsanitize=address,undefined -fno-sanitize-recover=all
+
+$(SANITIZED)/c-support/%.o: tests-c/support/%.c $(C_TEST_HEADERS) $(HEADERS)
+	$(COMPILE_C_TEST) $(SANITIZE_C) -c -o $@ $<
+
+$(SANITIZED)/tests-c/%: tests-c/%.c $(C_TEST_SUPPORT:tests-c/support/%.c=$(SANITIZED)/c-support/%.o) $(C_TEST_HEADERS) \
+		$(SANITIZED)/libnumars.so.$(SOVERSION)
+	$(COMPILE_C_TEST) $(SANITIZE_C) -o $@ $(filter %.c %.o,$^) $(SANITIZED)/libnumars.so.1 $$($(PKG_CONFIG) --libs check)
 
 # --- fuzzing ---------------------------------------------------------------------------------------------------------
 #
