@@ -188,7 +188,10 @@ C_TEST_FLAGS := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Werror -O1 -g
 # A thread that is cancelled needs libgcc_s, which libc loads by itself; the guest has what its programs are linked with.
 C_TEST_LIBRARIES := -Wl,--push-state,--no-as-needed -lgcc_s -Wl,--pop-state
 
-# What they share is compiled once, with the same flags.
+# What they share is compiled once, with the same flags, and kept.
+C_TEST_OBJECTS := $(C_TEST_SUPPORT:tests-c/support/%.c=target/c-support/%.o)
+SANITIZED_OBJECTS := $(C_TEST_OBJECTS:target/%=target/sanitized/%)
+.SECONDARY: $(C_TEST_OBJECTS) $(SANITIZED_OBJECTS)
 COMPILE_C_TEST = @mkdir -p $(@D); $(STAGED); export PKG_CONFIG_PATH; $(CC) $(C_TEST_FLAGS) -Itests-c/support \
 	$$($(PKG_CONFIG) --cflags numars check)
 
@@ -198,8 +201,7 @@ c-tests: stage
 target/c-support/%.o: tests-c/support/%.c $(C_TEST_HEADERS) $(HEADERS)
 	$(COMPILE_C_TEST) -c -o $@ $<
 
-target/tests-c/%: tests-c/%.c $(C_TEST_SUPPORT:tests-c/support/%.c=target/c-support/%.o) $(C_TEST_HEADERS) \
-		$(BUILD)/libnumars.so.$(SOVERSION)
+target/tests-c/%: tests-c/%.c $(C_TEST_OBJECTS) $(C_TEST_HEADERS) $(BUILD)/libnumars.so.$(SOVERSION)
 	$(COMPILE_C_TEST) -o $@ $(filter %.c %.o,$^) $$($(PKG_CONFIG) --libs numars check) $(C_TEST_LIBRARIES)
 
 host-test: c-tests vm ## run the C tests that need no nodes on this machine
@@ -267,8 +269,7 @@ SANITIZE_C := -fsanitize=address,undefined -fno-sanitize-recover=all
 $(SANITIZED)/c-support/%.o: tests-c/support/%.c $(C_TEST_HEADERS) $(HEADERS)
 	$(COMPILE_C_TEST) $(SANITIZE_C) -c -o $@ $<
 
-$(SANITIZED)/tests-c/%: tests-c/%.c $(C_TEST_SUPPORT:tests-c/support/%.c=$(SANITIZED)/c-support/%.o) $(C_TEST_HEADERS) \
-		$(SANITIZED)/libnumars.so.$(SOVERSION)
+$(SANITIZED)/tests-c/%: tests-c/%.c $(SANITIZED_OBJECTS) $(C_TEST_HEADERS) $(SANITIZED)/libnumars.so.$(SOVERSION)
 	$(COMPILE_C_TEST) $(SANITIZE_C) -o $@ $(filter %.c %.o,$^) $(SANITIZED)/libnumars.so.1 $$($(PKG_CONFIG) --libs check)
 
 # --- fuzzing ---------------------------------------------------------------------------------------------------------
