@@ -178,7 +178,7 @@ test: ## run every check: N passed, N failed (VM=no: without the guest)
 	@tests/run.sh
 
 test-long: ## the same, all of it and longer on every kernel, and on the newest too
-	@KERNELS="$(KERNELS) newest" SKIP= TEST_SECONDS=60 CK_TIMEOUT_MULTIPLIER=4 tests/run.sh
+	@KERNELS="$(KERNELS) newest" SKIP= TEST_SECONDS=60 CK_TIMEOUT_MULTIPLIER=8 TIMEOUT=1200 tests/run.sh
 
 # Each C file in tests-c/FOLDER is a program; the folder says where it runs: tests-c/README.md.
 C_TESTS := $(patsubst tests-c/%.c,target/tests-c/%,$(filter-out tests-c/support/%,$(wildcard tests-c/*/*.c)))
@@ -220,8 +220,10 @@ SKIP ?= $(addprefix 6.1:four-nodes/,mover_against_kernel numa_move_pages_meanwhi
 	$(foreach kernel,$(KERNELS),$(addprefix $(kernel):any/,huge_sets threads_and_processes where_files_are_wrong))
 # The emulated machine is slow, and slower when this one is busy.
 CK_TIMEOUT_MULTIPLIER ?= 3
+# Seconds for a program.
+TIMEOUT ?= 300
 vm-test: c-tests vm ## run the C tests in the guest (KERNELS)
-	@$(STAGED) $(GUEST) test --jobs 2 --timeout 300 $(addprefix --skip ,$(SKIP)) $(addprefix --kernel ,$(KERNELS)) \
+	@$(STAGED) $(GUEST) test --jobs 2 --timeout $(TIMEOUT) $(addprefix --skip ,$(SKIP)) $(addprefix --kernel ,$(KERNELS)) \
 		$(foreach name,TEST_SECONDS CK_TIMEOUT_MULTIPLIER,$(addprefix --env $(name)=,$($(name)))) target/tests-c
 
 # --- races -----------------------------------------------------------------------------------------------------------

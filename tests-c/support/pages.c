@@ -235,14 +235,14 @@ int pin_in_pipe(char *page)
     int ends[2];
     const struct iovec whole_page = { .iov_base = page, .iov_len = page_size() };
     require(pipe(ends) == 0);
-    require(vmsplice(ends[1], &whole_page, 1, 0) == (ssize_t)page_size());
+    require(vmsplice(ends[1], &whole_page, 1, 0) == (ssize_t)page_size() && close(ends[1]) == 0);
     return ends[0];
 }
 
 void unpin_from_pipe(int end)
 {
     char *copy = map_pages(1);
-    require(read(end, copy, page_size()) == (ssize_t)page_size());
+    require(read(end, copy, page_size()) == (ssize_t)page_size() && close(end) == 0);
     require(munmap(copy, page_size()) == 0);
 }
 
