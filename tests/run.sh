@@ -51,14 +51,14 @@ rust_tests() {
     tally "$what" $? $(awk '/^test result:/ { passed += $4; failed += $6 } END { print passed + 0, failed + 0 }' "$log")
 }
 
-# suite WHAT COMMAND…: a command whose last line is `N passed, N failed`.
+# suite WHAT COMMAND…: a command whose last line is `N passed, N failed`, but for what make says of a failure.
 suite() {
     what=$1
     shift
     echo "--- $what"
     run "$@"
     # shellcheck disable=SC2046 # two words
-    tally "$what" $? $(tail -n 1 "$log" | awk '/^[0-9]+ passed, [0-9]+ failed/ { print $1, $3; found = 1 } END { if (!found) print 0, 0 }')
+    tally "$what" $? $(awk '/^[0-9]+ passed, [0-9]+ failed/ { passed = $1; failed = $3 } END { print passed + 0, failed + 0 }' "$log")
 }
 
 lint() {
