@@ -1,8 +1,12 @@
 # Builds, installs and checks numars. `make help` lists what there is.
 
 PREFIX ?= /usr/local
-LIBDIR ?= $(PREFIX)/lib
+# Debian has its own libraries in a folder named after the machine.
+MULTIARCH = $(shell test -f /etc/debian_version && $(CC) -print-multiarch 2>/dev/null)
+LIBDIR ?= $(PREFIX)/lib$(if $(filter /usr,$(PREFIX)),$(addprefix /,$(MULTIARCH)))
 INCLUDEDIR ?= $(PREFIX)/include
+BINDIR ?= $(PREFIX)/bin
+MANDIR ?= $(PREFIX)/share/man
 DESTDIR ?=
 
 CARGO ?= cargo
@@ -26,12 +30,16 @@ TARGET ?=
 RUST_HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 LIBRARIES := $(BUILD)/libnumars.so.$(SOVERSION) $(BUILD)/libnuma.so.$(SOVERSION) $(BUILD)/libnumars.a
 PKGCONFIG := $(BUILD)/numars.pc $(BUILD)/numa.pc
+SCRIPTS := $(BUILD)/numars-run
+MANUALS := $(wildcard docs/man/*.[1-8])
+# Calls that are described in the page of another one.
+MANUAL_LINKS := numars_move_range numars_move_process numars_count_pages
 HEADERS := $(wildcard include/*.h)
 
 .DELETE_ON_ERROR:
-.PHONY: all install uninstall headers docs clean help
+.PHONY: all install install-dropin uninstall uninstall-dropin headers docs clean help
 
-all: $(LIBRARIES) $(PKGCONFIG) ## build the libraries and the pkg-config files (default)
+all: $(LIBRARIES) $(PKGCONFIG) $(SCRIPTS) ## build the libraries and what belongs to them (default)
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | column -t -s '	'
@@ -52,11 +60,12 @@ OLDER := $(shell sed -n 's/^\#   older: //p' libnumars.map)
 # As in libnuma: a program may define these itself.
 WEAK := get_mempolicy mbind migrate_pages move_pages set_mempolicy set_mempolicy_home_node numa_error numa_warn
 
-# cargo knows what is out of date; the copy keeps its time when nothing changed.
+# cargo knows what is out of date; the copy keeps its time when nothing changed. With frame pointers, which profilers like, the tables
+# for unwinding are shorter by more than the code is longer.
 .PHONY: cargo
 cargo:
 	$(CARGO) rustc --quiet --locked --release --lib --crate-type staticlib --no-default-features --features capi \
-		--target-dir $(BUILD)/cargo $(addprefix --target ,$(TARGET))
+		--target-dir $(BUILD)/cargo $(addprefix --target ,$(TARGET)) -- -C force-frame-pointers=yes
 $(BUILD)/rust.a: cargo
 	@cmp -s $(BUILD)/cargo/$(TARGET)/release/libnumars.a $@ || cp $(BUILD)/cargo/$(TARGET)/release/libnumars.a $@
 
@@ -106,11 +115,18 @@ $(BUILD)/lib%.so.$(SOVERSION): $(BUILD)/shared.o $(BUILD)/open.txt libnumars.map
 	ln -sf lib$*.so.1 $(BUILD)/lib$*.so
 
 # Made anew each time: the folders may have changed.
-.PHONY: $(PKGCONFIG)
+.PHONY: $(PKGCONFIG) $(SCRIPTS) $(BUILD)/dropin.pc
+FILL_IN = @mkdir -p $(BUILD) && sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+	-e 's|@VERSION@|$(VERSION)|' -e 's|@LIBNUMA_VERSION@|$(LIBNUMA_VERSION)|'
 $(PKGCONFIG): $(BUILD)/%.pc: pkgconfig/%.pc.in
-	@mkdir -p $(BUILD)
-	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
-		-e 's|@VERSION@|$(VERSION)|' -e 's|@LIBNUMA_VERSION@|$(LIBNUMA_VERSION)|' $< > $@
+	$(FILL_IN) $< > $@
+
+$(SCRIPTS): $(BUILD)/%: bin/%.in
+	$(FILL_IN) $< > $@
+
+# Of a libnuma that is numars: its files are where libnuma's would be.
+$(BUILD)/dropin.pc: pkgconfig/numa.pc.in
+	$(FILL_IN) -e '/dir=/s|/numars$$||' -e '/^#/d' $< > $@
 
 headers: ## write include/*.h anew from the Rust sources
 	NUMARS_WRITE_HEADERS=1 $(CARGO) test --quiet --locked -p numars-tests --test headers
@@ -124,7 +140,8 @@ docs: ## write docs/compatibility.md and docs/safety.md anew from the tables, te
 # numa.pc in lib/numars.
 
 install: all ## install to PREFIX (LIBDIR, INCLUDEDIR, DESTDIR)
-	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(LIBDIR)/numars/pkgconfig $(DESTDIR)$(INCLUDEDIR)/numars
+	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(LIBDIR)/numars/pkgconfig $(DESTDIR)$(INCLUDEDIR)/numars \
+		$(DESTDIR)$(BINDIR) $(addprefix $(DESTDIR)$(MANDIR)/man,1 3 7)
 	$(INSTALL) -m 755 $(BUILD)/libnumars.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)
 	ln -sf libnumars.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libnumars.so.1
 	ln -sf libnumars.so.1 $(DESTDIR)$(LIBDIR)/libnumars.so
@@ -135,6 +152,21 @@ install: all ## install to PREFIX (LIBDIR, INCLUDEDIR, DESTDIR)
 	$(INSTALL) -m 644 $(BUILD)/numars.pc $(DESTDIR)$(LIBDIR)/pkgconfig
 	$(INSTALL) -m 644 $(BUILD)/numa.pc $(DESTDIR)$(LIBDIR)/numars/pkgconfig
 	$(INSTALL) -m 644 $(HEADERS) $(DESTDIR)$(INCLUDEDIR)/numars
+	$(INSTALL) -m 755 $(SCRIPTS) $(DESTDIR)$(BINDIR)
+	for page in $(MANUALS); do $(INSTALL) -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.} || exit 1; done
+	for name in $(MANUAL_LINKS); do echo '.so man3/numars_move_pages.3' > $(DESTDIR)$(MANDIR)/man3/$$name.3 || exit 1; done
+
+# What tells that a library is this one.
+IS_NUMARS = grep -q numars_version
+
+install-dropin: install $(BUILD)/dropin.pc ## the same, and in libnuma's place: PREFIX has its library, headers and numa.pc
+	@if test -e $(DESTDIR)$(LIBDIR)/libnuma.so.1 && ! $(IS_NUMARS) $(DESTDIR)$(LIBDIR)/libnuma.so.1; then \
+		echo "$(DESTDIR)$(LIBDIR) has another libnuma.so.1: remove that first, or choose another PREFIX or LIBDIR." >&2; exit 1; fi
+	$(INSTALL) -m 755 $(BUILD)/libnuma.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)
+	ln -sf libnuma.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libnuma.so.1
+	ln -sf libnuma.so.1 $(DESTDIR)$(LIBDIR)/libnuma.so
+	$(INSTALL) -m 644 $(BUILD)/dropin.pc $(DESTDIR)$(LIBDIR)/pkgconfig/numa.pc
+	$(INSTALL) -m 644 $(HEADERS) $(DESTDIR)$(INCLUDEDIR)
 
 # The installed library as the tests and the demo use it.
 .PHONY: stage
@@ -145,6 +177,14 @@ uninstall: ## remove what install put there
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libnumars.so libnumars.so.1 libnumars.so.$(SOVERSION) libnumars.a)
 	rm -f $(DESTDIR)$(LIBDIR)/pkgconfig/numars.pc
 	rm -rf $(DESTDIR)$(LIBDIR)/numars $(DESTDIR)$(INCLUDEDIR)/numars
+	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,$(notdir $(SCRIPTS)))
+	rm -f $(foreach page,$(notdir $(MANUALS)) $(MANUAL_LINKS:=.3),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page))
+
+uninstall-dropin: uninstall ## remove what install-dropin put there
+	@if test -e $(DESTDIR)$(LIBDIR)/libnuma.so.1 && ! $(IS_NUMARS) $(DESTDIR)$(LIBDIR)/libnuma.so.1; then \
+		echo "The libnuma.so.1 in $(DESTDIR)$(LIBDIR) is another one: left as it is." >&2; exit 1; fi
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libnuma.so libnuma.so.1 libnuma.so.$(SOVERSION) pkgconfig/numa.pc)
+	rm -f $(addprefix $(DESTDIR)$(INCLUDEDIR)/,$(notdir $(HEADERS)))
 
 # --- demo and tests --------------------------------------------------------------------------------------------------
 

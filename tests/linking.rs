@@ -283,44 +283,6 @@ int main(void)
 }
 
 #[test]
-fn make_install_lays_the_files_out_beside_libnumas() {
-    stage(); // so that no other test is in the build folder meanwhile
-    let folder = tempfile::tempdir().unwrap();
-    let destination = format!("DESTDIR={}", folder.path().display());
-    run(Command::new("make").current_dir(root()).args(["install", "PREFIX=/usr", &destination]));
-    let mut files: Vec<String> =
-        run(Command::new("find").arg(folder.path()).args(["-not", "-type", "d", "-printf", "%P\n"]))
-            .lines()
-            .map(str::to_owned)
-            .collect();
-    files.sort();
-    assert_eq!(
-        files,
-        [
-            "usr/include/numars/numa.h",
-            "usr/include/numars/numacompat1.h",
-            "usr/include/numars/numaif.h",
-            "usr/include/numars/numars.h",
-            "usr/lib/libnumars.a",
-            "usr/lib/libnumars.so",
-            "usr/lib/libnumars.so.1",
-            "usr/lib/libnumars.so.1.0.0",
-            "usr/lib/numars/libnuma.so",
-            "usr/lib/numars/libnuma.so.1",
-            "usr/lib/numars/libnuma.so.1.0.0",
-            "usr/lib/numars/pkgconfig/numa.pc",
-            "usr/lib/pkgconfig/numars.pc",
-        ]
-    );
-    let package = std::fs::read_to_string(folder.path().join("usr/lib/pkgconfig/numars.pc")).unwrap();
-    assert!(package.contains("includedir=/usr/include/numars") && !package.contains('@'), "{package}");
-
-    run(Command::new("make").current_dir(root()).args(["uninstall", "PREFIX=/usr", &destination]));
-    let left = run(Command::new("find").arg(folder.path()).args(["-not", "-type", "d"]));
-    assert_eq!(left, "");
-}
-
-#[test]
 fn a_rust_program_can_depend_on_the_crate() {
     let folder = tempfile::tempdir().unwrap();
     let manifest = format!(

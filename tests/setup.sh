@@ -7,6 +7,8 @@ packages="gcc libc6-dev binutils pkg-config"
 if [ "$1" = test ]; then
     # Compilers and linkers of all kinds; libnuma to compare with; a test framework for C; tools that count.
     packages="$packages g++ clang lld mold libnuma1 libnuma-dev check libsubunit-dev strace valgrind libc6-dbg"
+    # What projects are built with that use the library; a reader of manual pages that complains.
+    packages="$packages cmake meson autoconf automake mandoc"
 fi
 
 if ! command -v dpkg-query >/dev/null; then

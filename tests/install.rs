@@ -1,0 +1,297 @@
+//! What `make install` lays out, and projects of all kinds that build with it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use support::{root, run, stage};
+use tempfile::TempDir;
+
+fn make(target: &str, destination: &Path, settings: &[&str]) -> Command {
+    let mut command = Command::new("make");
+    command.current_dir(root()).arg(target).arg(format!("DESTDIR={}", destination.display())).args(settings);
+    command
+}
+
+/// All files and links below a folder, by their paths in it; of a link, where it leads.
+fn files(folder: &Path) -> BTreeSet<String> {
+    fn collect(folder: &Path, base: &Path, found: &mut BTreeSet<String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = format!("/{}", path.strip_prefix(base).unwrap().display());
+            match fs::read_link(&path) {
+                Ok(target) => drop(found.insert(format!("{name} -> {}", target.display()))),
+                Err(_) if path.is_dir() => collect(&path, base, found),
+                Err(_) => drop(found.insert(name)),
+            }
+        }
+    }
+    let mut found = BTreeSet::new();
+    collect(folder, folder, &mut found);
+    found
+}
+
+/// Those that tests/installed.txt names, in a section of its own for what only install-dropin puts there.
+fn listed(dropin: bool) -> BTreeSet<String> {
+    let list = fs::read_to_string(root().join("tests/installed.txt")).unwrap();
+    let (usual, more) = list.split_once("\n# install-dropin\n").unwrap();
+    let lines = usual.lines().chain(if dropin { more.lines() } else { "".lines() });
+    lines.filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+}
+
+const SETTINGS: [&str; 2] = ["PREFIX=/opt/numars", "LIBDIR=/opt/numars/lib/machine"];
+
+#[test]
+fn an_installed_tree_has_the_files_of_the_list_and_uninstall_leaves_none() {
+    for (target, dropin) in [("install", false), ("install-dropin", true)] {
+        let folder = tempfile::tempdir().unwrap();
+        run(&mut make(target, folder.path(), &SETTINGS));
+        assert_eq!(files(folder.path()), listed(dropin), "make {target}");
+        run(&mut make(&target.replace("install", "uninstall"), folder.path(), &SETTINGS));
+        assert_eq!(files(folder.path()), BTreeSet::new(), "make un{target}");
+    }
+}
+
+#[test]
+fn another_libnuma_is_neither_written_over_nor_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let lib = folder.path().join("usr/lib");
+    fs::create_dir_all(&lib).unwrap();
+    fs::write(lib.join("libnuma.so.1"), "another one").unwrap();
+    for target in ["install-dropin", "uninstall-dropin"] {
+        let output = make(target, folder.path(), &["PREFIX=/usr", "LIBDIR=/usr/lib"]).output().unwrap();
+        assert!(!output.status.success(), "make {target}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("libnuma.so.1"), "{output:?}");
+        assert_eq!(fs::read_to_string(lib.join("libnuma.so.1")).unwrap(), "another one");
+    }
+}
+
+#[test]
+fn the_multiarch_folder_is_used_below_usr_alone() {
+    for (prefix, expected) in [("/usr", true), ("/usr/local", false)] {
+        let folder = tempfile::tempdir().unwrap();
+        run(&mut make("install", folder.path(), &[&format!("PREFIX={prefix}")]));
+        let triplet = run(Command::new("gcc").arg("-print-multiarch"));
+        let lib = format!("{prefix}/lib{}", if expected { format!("/{}", triplet.trim()) } else { String::new() });
+        assert!(folder.path().join(&lib[1..]).join("libnumars.so.1").exists(), "{:?}", files(folder.path()));
+        let settings = fs::read_to_string(folder.path().join(&lib[1..]).join("pkgconfig/numars.pc")).unwrap();
+        assert!(settings.contains(&format!("libdir={lib}\n")), "{settings}");
+    }
+}
+
+// --- projects ---
+
+/// Uses both what libnuma has and what it has not.
+const PROGRAM: &str = r#"
+#include <numa.h>
+#include <numaif.h>
+#include <numars.h>
+#include <stdio.h>
+
+int main(void)
+{
+    struct bitmask *mask = numa_bitmask_alloc(70);
+    numa_bitmask_setbit(mask, 69);
+    printf("%u %s\n", numa_bitmask_weight(mask), numars_version());
+    numa_bitmask_free(mask);
+    return numars_count_pages(0, &mask, sizeof mask, NULL, 0) != 1;
+}
+"#;
+
+/// A project of the files, in a folder of its own.
+fn project(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in [&[("program.c", PROGRAM), ("program-cxx.cc", PROGRAM)], files].concat() {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+/// A command of the project, which finds the installed library by pkg-config.
+fn command(project: &TempDir, program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(project).env("PKG_CONFIG_PATH", stage().lib().join("pkgconfig"));
+    command
+}
+
+fn assert_runs(program: &Path) {
+    let mut version = Command::new("pkg-config");
+    version.env("PKG_CONFIG_PATH", stage().lib().join("pkgconfig")).args(["--modversion", "numars"]);
+    let expected = format!("1 {}", run(&mut version));
+    assert_eq!(run(Command::new(program).env("LD_LIBRARY_PATH", stage().lib())), expected);
+}
+
+fn needs(program: &Path) -> String {
+    run(Command::new("readelf").arg("--dynamic").arg(program))
+}
+
+/// Of two programs that a project made in `folder`, in C and in C++.
+fn assert_both_run(folder: &Path) {
+    for name in ["in-c", "in-cxx"] {
+        let program = folder.join(name);
+        assert!(needs(&program).contains("[libnumars.so.1]"), "{name}");
+        assert_runs(&program);
+    }
+}
+
+#[test]
+fn a_project_of_plain_make_builds() {
+    let project = project(&[(
+        "Makefile",
+        "FLAGS = $(shell pkg-config --cflags --libs numars)\n\
+         all: in-c in-cxx\n\
+         in-c: program.c\n\t$(CC) -o $@ $< $(FLAGS)\n\
+         in-cxx: program-cxx.cc\n\t$(CXX) -o $@ $< $(FLAGS)\n",
+    )]);
+    run(&mut command(&project, "make"));
+    assert_both_run(project.path());
+}
+
+#[test]
+fn a_program_links_statically() {
+    let project =
+        project(&[("build", "$CC -static -o static program.c $(pkg-config --static --cflags --libs numars)\n")]);
+    for compiler in ["gcc", "clang"] {
+        run(command(&project, "sh").arg("build").env("CC", compiler));
+        assert!(!needs(&project.path().join("static")).contains("NEEDED"));
+        assert_runs(&project.path().join("static"));
+    }
+}
+
+#[test]
+fn a_project_of_cmake_builds() {
+    let project = project(&[(
+        "CMakeLists.txt",
+        "cmake_minimum_required(VERSION 3.16)\n\
+         project(small C CXX)\n\
+         find_package(PkgConfig REQUIRED)\n\
+         pkg_check_modules(NUMARS REQUIRED IMPORTED_TARGET numars)\n\
+         add_executable(in-c program.c)\n\
+         target_link_libraries(in-c PkgConfig::NUMARS)\n\
+         add_executable(in-cxx program-cxx.cc)\n\
+         target_link_libraries(in-cxx PkgConfig::NUMARS)\n",
+    )]);
+    run(command(&project, "cmake").args(["-S", ".", "-B", "build"]));
+    run(command(&project, "cmake").args(["--build", "build"]));
+    assert_both_run(&project.path().join("build"));
+}
+
+#[test]
+fn a_project_of_meson_builds() {
+    let project = project(&[(
+        "meson.build",
+        "project('small', 'c', 'cpp')\n\
+         numars = dependency('numars')\n\
+         executable('in-c', 'program.c', dependencies: numars)\n\
+         executable('in-cxx', 'program-cxx.cc', dependencies: numars)\n",
+    )]);
+    run(command(&project, "meson").args(["setup", "build"]));
+    run(command(&project, "meson").args(["compile", "-C", "build"]));
+    assert_both_run(&project.path().join("build"));
+}
+
+#[test]
+fn a_project_of_autotools_builds() {
+    let project = project(&[
+        (
+            "configure.ac",
+            "AC_INIT([small], [1])\n\
+             AM_INIT_AUTOMAKE([foreign])\n\
+             AC_PROG_CC\nAC_PROG_CXX\n\
+             PKG_CHECK_MODULES([NUMARS], [numars])\n\
+             AC_CONFIG_FILES([Makefile])\nAC_OUTPUT\n",
+        ),
+        (
+            "Makefile.am",
+            "bin_PROGRAMS = in-c in-cxx\n\
+             AM_CPPFLAGS = $(NUMARS_CFLAGS)\nLDADD = $(NUMARS_LIBS)\n\
+             in_c_SOURCES = program.c\nin_cxx_SOURCES = program-cxx.cc\n",
+        ),
+    ]);
+    run(command(&project, "autoreconf").arg("--install"));
+    run(&mut command(&project, "./configure"));
+    run(&mut command(&project, "make"));
+    assert_both_run(project.path());
+}
+
+// --- manual pages ---
+
+fn manual(name: &str) -> String {
+    fs::read_to_string(root().join("docs/man").join(name)).unwrap()
+}
+
+#[test]
+fn the_manual_pages_are_written_as_mdoc_wants() {
+    for entry in fs::read_dir(root().join("docs/man")).unwrap() {
+        run(Command::new("mandoc").args(["-T", "lint", "-W", "warning"]).arg(entry.unwrap().path()));
+    }
+}
+
+#[test]
+fn every_function_of_numars_h_has_a_place_in_a_manual_page() {
+    let header = fs::read_to_string(root().join("include/numars.h")).unwrap();
+    let pages = manual("numars_move_pages.3") + &manual("numars.7");
+    let mut functions = 0;
+    for line in header.lines().filter(|line| !line.starts_with([' ', '*', '/', '#'])) {
+        let Some((before, _)) = line.split_once('(') else { continue };
+        let name = before.rsplit([' ', '*']).next().unwrap();
+        if name.starts_with("numars_") && !before.starts_with("typedef") {
+            functions += 1;
+            assert!(
+                pages.contains(&format!(".Fn {name}\n")) || pages.contains(&format!(".Fn {name} ")),
+                "{name} has no place"
+            );
+        }
+    }
+    assert!(functions > 15, "only {functions} functions were found");
+}
+
+#[test]
+fn the_page_about_moves_says_what_the_header_says() {
+    let header = fs::read_to_string(root().join("include/numars.h")).unwrap();
+    let page = manual("numars_move_pages.3");
+    let (_, errors) = page.split_once(".Sh ERRORS").unwrap();
+    for name in ["numars_move_pages", "numars_move_range", "numars_move_process", "numars_count_pages"] {
+        let at = header.find(&format!("long {name}(")).unwrap_or_else(|| panic!("{name} is not in numars.h"));
+        let comment = &header[header[..at].rfind("/**").or(header[..at].rfind("/*")).unwrap()..at];
+        let declaration = &header[at..at + header[at..].find(");").unwrap()];
+        // Each error that the comment names.
+        for word in comment.split(|c: char| !c.is_ascii_alphanumeric()) {
+            if word.len() > 3
+                && word.starts_with('E')
+                && word.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
+            {
+                assert!(
+                    errors.contains(&format!("Bq Er {word}\n")),
+                    "{name}: {word} is not among the errors of the page"
+                );
+            }
+        }
+        // Each argument, in order.
+        let synopsis = &page[page.find(&format!(".Fo {name}\n")).unwrap()..];
+        let synopsis: Vec<&str> = synopsis.lines().take_while(|&line| line != ".Fc").skip(1).collect();
+        let arguments = declaration
+            .split_once('(')
+            .unwrap()
+            .1
+            .split(',')
+            .map(|argument| argument.split_whitespace().collect::<Vec<_>>().join(" "));
+        assert!(
+            synopsis
+                .iter()
+                .map(|line| line.trim_start_matches(".Fa ").trim_matches('"'))
+                .eq(arguments.collect::<Vec<_>>()),
+            "{name}: {synopsis:?}"
+        );
+    }
+    // What is in the structures.
+    for (structure, end) in [("struct numars_move_stats {", "};"), ("struct numars_move_options {", "};")] {
+        let members = |text: &str| -> BTreeSet<String> {
+            let from = text.find(structure).unwrap();
+            let text = &text[from..from + text[from..].find(end).unwrap()];
+            let lines = text.lines().map(str::trim).filter(|line| line.ends_with(';'));
+            lines.map(|line| line.trim_end_matches(';').rsplit([' ', '*']).next().unwrap().to_owned()).collect()
+        };
+        assert_eq!(members(&page), members(&header));
+    }
+}
