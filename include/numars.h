@@ -117,7 +117,7 @@ extern "C" {
 const char *numars_version(void);
 
 /**
- * Runs and allocates on some nodes alone. Nothing is changed if running there is impossible.
+ * Runs and allocates on some nodes alone. Where either is impossible, nothing is changed.
  *
  * @param nodes  the nodes
  * @return 0, or -1 with errno: EINVAL (no CPU or no memory that may be used), ENOMEM

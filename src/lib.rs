@@ -17,6 +17,7 @@ mod flag;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod lists;
+mod log;
 mod migration;
 mod mover;
 mod os;

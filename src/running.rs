@@ -1,8 +1,8 @@
 //! Where threads run: CPU affinity, by nodes.
 
 use crate::bits::{Bits, BitsMut};
-use crate::os::kernel;
-use crate::policy::Failed;
+use crate::os::{errno, kernel};
+use crate::policy::{self, Failed};
 use crate::topology::{self, Cpus};
 
 /// The name that libnuma reports a failed change of affinity under.
@@ -23,6 +23,15 @@ pub fn run_anywhere() -> Result<(), Failed> {
 /// Runs the calling thread on the CPUs of `nodes`.
 pub fn run_on_nodes(nodes: Bits) -> Result<(), Failed> {
     run_on(&topology::cpus_of_nodes(nodes))
+}
+
+/// Runs and allocates on `nodes` alone; where either cannot be, nothing is changed.
+pub fn bind(nodes: Bits) -> Result<(), Failed> {
+    let before = topology::allowed_cpus();
+    run_on_nodes(nodes)?;
+    policy::bind_task(nodes).inspect_err(|_| {
+        let _ = errno::untouched(|| set_affinity(0, &before));
+    })
 }
 
 /// The affinity of a thread (0: the calling one) into `cpus`: the bytes that the kernel filled, or an error with errno.

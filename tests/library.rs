@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use support::{expected_exports, exports, root, run, stage};
 
-/// What the stripped library may have in bytes. libnuma.so.1.0.0 of Debian 12 has 56,440; all but the mover was below that.
-const MOST_BYTES: u64 = 76 * 1024;
+/// What the stripped library may have in bytes. libnuma.so.1.0.0 of Debian 12 has 56,440; all but the mover and NUMARS_LOG was below that.
+const MOST_BYTES: u64 = 92 * 1024;
 
 fn both_flavours() -> [PathBuf; 2] {
     [stage().lib().join("libnumars.so.1"), stage().flavour().join("libnuma.so.1")]

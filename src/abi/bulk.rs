@@ -2,6 +2,7 @@
 
 use super::bitmask::{bitmask, read};
 use crate::bits::Bits;
+use crate::log::{Moves, log};
 use crate::mover::plan::NO_TARGET;
 use crate::mover::{self, Figures, Manner, Mover, Process, Request};
 use crate::os::threads::not_cancelled;
@@ -118,7 +119,7 @@ unsafe fn read_options(options: *const numars_move_options) -> Result<numars_mov
 }
 
 /// Moves as `options` say: `work` does it with the mover, and says whether it had the memory for it. Returns what the calls below
-/// return.
+/// return, and the figures.
 ///
 /// # Safety
 /// `options` and `stats` are NULL or valid.
@@ -127,7 +128,7 @@ unsafe fn move_with(
     options: *const numars_move_options,
     stats: *mut numars_move_stats,
     work: &mut dyn FnMut(&mut Mover<Process>) -> Result<(), c_int>,
-) -> c_long {
+) -> (c_long, Figures) {
     let before = errno::get();
     let mut figures = [0; 11];
     // SAFETY: as the caller promises.
@@ -153,7 +154,7 @@ unsafe fn move_with(
         // SAFETY: as the caller promises.
         unsafe { *stats = numars_move_stats::from(&figures) };
     }
-    answer(outcome, before)
+    (answer(outcome, before), figures)
 }
 
 /// The number, or -1 with the errno; errno as it was `before` where nothing failed.
@@ -212,7 +213,13 @@ pub unsafe extern "C" fn numars_move_pages(
         trust: Some(unsafe { Trust::new() }),
     };
     // SAFETY: as the caller promises.
-    unsafe { move_with(pid, options, stats, &mut |mover| mover.list(request)) }
+    let (left, figures) = unsafe { move_with(pid, options, stats, &mut |mover| mover.list(request)) };
+    log!(
+        "numars_move_pages(pid=*, count=*, pages=*, nodes=*, status=*, options=*, stats=*)",
+        [pid, count as usize, pages.cast_mut(), nodes.cast_mut(), status, options.cast_mut(), stats],
+        (left, Moves::Figures(&figures))
+    )
+    .0
 }
 
 /// Moves the pages of a range of addresses to one node: all whole pages that touch it. Holes, and pages that were never touched,
@@ -246,7 +253,13 @@ pub unsafe extern "C" fn numars_move_range(
         mover.range(start as usize, length, &|_| node)
     };
     // SAFETY: as the caller promises.
-    unsafe { move_with(pid, options, stats, &mut work) }
+    let (left, figures) = unsafe { move_with(pid, options, stats, &mut work) };
+    log!(
+        "numars_move_range(pid=*, start=*, length=*, node=*, options=*, stats=*)",
+        [pid, start, length, node, options.cast_mut(), stats],
+        (left, Moves::Figures(&figures))
+    )
+    .0
 }
 
 /// Writes into `targets` where the pages of each node go: those of the i-th node of `from` to the i-th of `to`, which begins anew
@@ -312,7 +325,13 @@ pub unsafe extern "C" fn numars_move_process(
         Ok(())
     };
     // SAFETY: as the caller promises.
-    unsafe { move_with(pid, options, stats, &mut work) }
+    let (left, figures) = unsafe { move_with(pid, options, stats, &mut work) };
+    log!(
+        "numars_move_process(pid=*, from=*, to=*, options=*, stats=*)",
+        [pid, from, to, options.cast_mut(), stats],
+        (left, Moves::Figures(&figures))
+    )
+    .0
 }
 
 /// Counts the base pages of a range of addresses by the node they are on.

@@ -4,6 +4,7 @@ use super::bitmask::{bitmask, read};
 use super::policy::report_failure;
 use super::reporting::report;
 use super::sets;
+use crate::log::log;
 use crate::os::memory;
 use crate::policy::{self, Failed, Range};
 use core::ffi::{c_int, c_void};
@@ -19,14 +20,17 @@ pub(super) fn range(start: *mut c_void, length: usize) -> Range {
     Range { start: start as usize, length }
 }
 
-/// Maps memory and gives it a policy; a failure of that is reported, and the memory is kept unless
-/// numa_fail_alloc_on_error is set.
-fn allocate(size: usize, set_policy: impl FnOnce(Range) -> Result<(), Failed>) -> *mut c_void {
+/// Maps memory and gives it a policy, if it can be given.
+fn allocate(size: usize, set_policy: impl FnOnce(Range) -> Result<(), Failed>) -> (*mut c_void, Result<(), Failed>) {
     let start = memory::map(size);
-    if start.is_null() {
-        return start;
-    }
-    if let Err(failed) = set_policy(range(start, size)) {
+    let outcome = if start.is_null() { Ok(()) } else { set_policy(range(start, size)) };
+    (start, outcome)
+}
+
+/// What a program gets of memory that was allocated: a policy that could not be given is reported, and the memory is kept unless
+/// numa_fail_alloc_on_error is set.
+fn hand_out(size: usize, (start, outcome): (*mut c_void, Result<(), Failed>)) -> *mut c_void {
+    if let Err(failed) = outcome {
         report(failed);
         // SAFETY: the flag is the static above; the program writes it behind the compiler's back.
         if unsafe { (&raw const numa_fail_alloc_on_error).read_volatile() } != 0 {
@@ -48,7 +52,14 @@ fn allocate(size: usize, set_policy: impl FnOnce(Range) -> Result<(), Failed>) -
 /// numa_fail_alloc_on_error is set.
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_alloc_onnode(size: usize, node: c_int) -> *mut c_void {
-    allocate(size, |memory| policy::put_on_node(memory, node))
+    hand_out(
+        size,
+        log!(
+            "numa_alloc_onnode(size=*, node=*)",
+            [size, node],
+            allocate(size, |memory| policy::put_on_node(memory, node))
+        ),
+    )
 }
 
 /// Allocates memory on the node where the thread runs that touches it first.
@@ -59,7 +70,7 @@ pub extern "C" fn numa_alloc_onnode(size: usize, node: c_int) -> *mut c_void {
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_alloc_local(size: usize) -> *mut c_void {
-    allocate(size, policy::local_memory)
+    hand_out(size, log!("numa_alloc_local(size=*)", [size], allocate(size, policy::local_memory)))
 }
 
 /// Allocates memory whose pages lie on all nodes in turn.
@@ -70,7 +81,14 @@ pub extern "C" fn numa_alloc_local(size: usize) -> *mut c_void {
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_alloc_interleaved(size: usize) -> *mut c_void {
-    allocate(size, |memory| policy::interleave_memory(memory, sets::all_nodes()))
+    hand_out(
+        size,
+        log!(
+            "numa_alloc_interleaved(size=*)",
+            [size],
+            allocate(size, |memory| policy::interleave_memory(memory, sets::all_nodes()))
+        ),
+    )
 }
 
 /// Allocates memory whose pages lie on some nodes in turn.
@@ -88,7 +106,14 @@ pub extern "C" fn numa_alloc_interleaved(size: usize) -> *mut c_void {
 pub unsafe extern "C" fn numa_alloc_interleaved_subset(size: usize, nodemask: *mut bitmask) -> *mut c_void {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    allocate(size, |memory| policy::interleave_memory(memory, nodes))
+    hand_out(
+        size,
+        log!(
+            "numa_alloc_interleaved_subset(size=*, nodemask=*)",
+            [size, nodes],
+            allocate(size, |memory| policy::interleave_memory(memory, nodes))
+        ),
+    )
 }
 
 /// Allocates memory whose pages lie on all nodes in turn, as often as their weights say (Linux 6.9).
@@ -99,7 +124,14 @@ pub unsafe extern "C" fn numa_alloc_interleaved_subset(size: usize, nodemask: *m
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_alloc_weighted_interleaved(size: usize) -> *mut c_void {
-    allocate(size, |memory| policy::weighted_interleave_memory(memory, sets::all_nodes()))
+    hand_out(
+        size,
+        log!(
+            "numa_alloc_weighted_interleaved(size=*)",
+            [size],
+            allocate(size, |memory| policy::weighted_interleave_memory(memory, sets::all_nodes()))
+        ),
+    )
 }
 
 /// Allocates memory whose pages lie on some nodes in turn, as often as their weights say (Linux 6.9).
@@ -117,7 +149,14 @@ pub extern "C" fn numa_alloc_weighted_interleaved(size: usize) -> *mut c_void {
 pub unsafe extern "C" fn numa_alloc_weighted_interleaved_subset(size: usize, nodemask: *mut bitmask) -> *mut c_void {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    allocate(size, |memory| policy::weighted_interleave_memory(memory, nodes))
+    hand_out(
+        size,
+        log!(
+            "numa_alloc_weighted_interleaved_subset(size=*, nodemask=*)",
+            [size, nodes],
+            allocate(size, |memory| policy::weighted_interleave_memory(memory, nodes))
+        ),
+    )
 }
 
 /// Allocates memory with the calling thread's policy, at once: each page is touched.
@@ -133,7 +172,7 @@ pub extern "C" fn numa_alloc(size: usize) -> *mut c_void {
         // SAFETY: mapped above, and nobody has it.
         unsafe { memory::touch_pages(start, size) };
     }
-    start
+    log!("numa_alloc(size=*)", [size], (start, Ok(()))).0
 }
 
 /// Changes the size of memory, which keeps its policy and may move.
@@ -182,7 +221,12 @@ pub unsafe extern "C" fn numa_free(mem: *mut c_void, size: usize) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_interleave_memory(mem: *mut c_void, size: usize, mask: *mut bitmask) {
     // SAFETY: as the caller promises.
-    report_failure(policy::interleave_memory(range(mem, size), unsafe { read(mask) }));
+    let nodes = unsafe { read(mask) };
+    report_failure(log!(
+        "numa_interleave_memory(mem=*, size=*, mask=*)",
+        [mem, size, nodes],
+        policy::interleave_memory(range(mem, size), nodes)
+    ));
 }
 
 /// Puts the pages of memory on some nodes in turn, as often as their weights say (Linux 6.9).
@@ -198,7 +242,12 @@ pub unsafe extern "C" fn numa_interleave_memory(mem: *mut c_void, size: usize, m
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_weighted_interleave_memory(mem: *mut c_void, size: usize, mask: *mut bitmask) {
     // SAFETY: as the caller promises.
-    report_failure(policy::weighted_interleave_memory(range(mem, size), unsafe { read(mask) }));
+    let nodes = unsafe { read(mask) };
+    report_failure(log!(
+        "numa_weighted_interleave_memory(mem=*, size=*, mask=*)",
+        [mem, size, nodes],
+        policy::weighted_interleave_memory(range(mem, size), nodes)
+    ));
 }
 
 /// Puts memory on a node, the pages that are touched from now on.
@@ -213,7 +262,11 @@ pub unsafe extern "C" fn numa_weighted_interleave_memory(mem: *mut c_void, size:
 /// The memory keeps its contents.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_tonode_memory(start: *mut c_void, size: usize, node: c_int) {
-    report_failure(policy::put_on_node(range(start, size), node));
+    report_failure(log!(
+        "numa_tonode_memory(start=*, size=*, node=*)",
+        [start, size, node],
+        policy::put_on_node(range(start, size), node)
+    ));
 }
 
 /// Puts memory on some nodes, the pages that are touched from now on.
@@ -229,7 +282,12 @@ pub unsafe extern "C" fn numa_tonode_memory(start: *mut c_void, size: usize, nod
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_tonodemask_memory(mem: *mut c_void, size: usize, mask: *mut bitmask) {
     // SAFETY: as the caller promises.
-    report_failure(policy::put_on_nodes(range(mem, size), unsafe { read(mask) }));
+    let nodes = unsafe { read(mask) };
+    report_failure(log!(
+        "numa_tonodemask_memory(mem=*, size=*, mask=*)",
+        [mem, size, nodes],
+        policy::put_on_nodes(range(mem, size), nodes)
+    ));
 }
 
 /// Puts memory on the node where the thread runs that touches it first, the pages that are touched from now on.
@@ -243,7 +301,11 @@ pub unsafe extern "C" fn numa_tonodemask_memory(mem: *mut c_void, size: usize, m
 /// The memory keeps its contents.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_setlocal_memory(start: *mut c_void, size: usize) {
-    report_failure(policy::local_memory(range(start, size)));
+    report_failure(log!(
+        "numa_setlocal_memory(start=*, size=*)",
+        [start, size],
+        policy::local_memory(range(start, size))
+    ));
 }
 
 /// Touches each page of memory, so that it is allocated now, as its policy says. The contents stay as they are.

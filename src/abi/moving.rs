@@ -2,10 +2,11 @@
 
 use super::bitmask::{bitmask, read};
 use crate::flag::Once;
+use crate::log::{Moves, Value, log};
 use crate::migration::{self, Masks, PADDED_BITS};
-use crate::mover::{self, Manner, Mover, Process, Request};
+use crate::mover::{self, Figures, Manner, Mover, Process, Request};
 use crate::os::{errno, kernel, process};
-use core::ffi::{c_int, c_ulong, c_void};
+use core::ffi::{c_int, c_long, c_ulong, c_void};
 use core::ptr::null;
 
 /// Moves all pages of a process that are on some nodes to other nodes.
@@ -39,6 +40,7 @@ pub unsafe extern "C" fn numa_migrate_pages(pid: c_int, from: *mut bitmask, to: 
             -1
         }
     };
+    let left = log!("numa_migrate_pages(pid=*, from=*, to=*)", [pid, from_bits, to_bits], left);
     c_int::try_from(left).unwrap_or(c_int::MAX)
 }
 
@@ -80,19 +82,6 @@ pub unsafe extern "C" fn numa_move_pages(
     status: *mut c_int,
     flags: c_int,
 ) -> c_int {
-    let straight =
-        || c_int::try_from(kernel::move_pages(pid, count, pages, nodes, status, flags)).unwrap_or(c_int::MAX);
-    let only_asks_for_few = nodes.is_null() && (usize::BITS == 64 || count <= 16);
-    if kernel_alone() || only_asks_for_few || count == 0 {
-        return straight();
-    }
-    if count == 1 {
-        // No other entry to be mixed up with.
-        let left = straight();
-        if left == 0 || left < 0 && errno::get() != errno::ENOMEM {
-            return left;
-        }
-    }
     let request = Request {
         count: count as usize,
         pages: pages as usize,
@@ -101,21 +90,49 @@ pub unsafe extern "C" fn numa_move_pages(
         tell: true,
         trust: None,
     };
+    let (left, figures) = move_list(pid, request, flags);
+    let arrays = Moves::Arrays { count: request.count, nodes: request.nodes, status: request.status };
+    let moves = figures.as_ref().map_or(arrays, Moves::Figures);
+    let (left, _) = log!(
+        "numa_move_pages(pid=*, count=*, pages=*, nodes=*, status=*, flags=*)",
+        [pid, request.count, pages, nodes.cast_mut(), status, Value::Flags(flags as u32)],
+        (left, moves)
+    );
+    c_int::try_from(left).unwrap_or(c_int::MAX)
+}
+
+/// What numa_move_pages() returns, and the figures where it was more than the kernel's call.
+fn move_list(pid: c_int, request: Request, flags: c_int) -> (c_long, Option<Figures>) {
+    let straight = || {
+        let Request { count, pages, nodes, status, .. } = request;
+        (kernel::move_pages_at(pid, count, pages, nodes, status, flags), None)
+    };
+    let only_asks_for_few = request.nodes == 0 && (usize::BITS == 64 || request.count <= 16);
+    if kernel_alone() || only_asks_for_few || request.count == 0 {
+        return straight();
+    }
+    if request.count == 1 {
+        // No other entry to be mixed up with.
+        let (left, _) = straight();
+        if left == 0 || left < 0 && errno::get() != errno::ENOMEM {
+            return (left, None);
+        }
+    }
     let outcome = errno::untouched(|| {
         let process = Process(pid);
         if let Some(outcome) = mover::few(&process, request, flags) {
-            return Some((outcome.err().unwrap_or(0), 0));
+            return Some((outcome.err().unwrap_or(0), 0, None));
         }
         let manner = Manner { flags, threads: 1, retries: mover::RETRIES };
         let mut mover = Mover::new(process, manner, None);
         mover.list(request).ok()?;
-        Some((mover.error, mover.tried))
+        Some((mover.error, mover.tried, Some(mover.figures)))
     });
     match outcome {
-        Some((0, tried)) => c_int::try_from(tried).unwrap_or(c_int::MAX),
-        Some((error, _)) => {
+        Some((0, tried, figures)) => (c_long::try_from(tried).unwrap_or(c_long::MAX), figures),
+        Some((error, _, figures)) => {
             errno::set(error);
-            -1
+            (-1, figures)
         }
         None => straight(),
     }

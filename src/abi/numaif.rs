@@ -2,6 +2,8 @@
 //!
 //! Nothing of ours stands between these functions and the kernel: arguments, results and errno are the kernel's.
 
+use crate::log::Value::{Flags, Policy};
+use crate::log::{Moves, log, mask};
 use crate::os::kernel;
 use core::ffi::{c_int, c_long, c_uint, c_ulong, c_void};
 
@@ -65,7 +67,11 @@ pub unsafe extern "C" fn get_mempolicy(
     addr: *mut c_void,
     flags: c_uint,
 ) -> c_long {
-    kernel::get_mempolicy(mode, nmask, maxnode, addr, flags)
+    log!(
+        "get_mempolicy(mode=*, nmask=*, maxnode=*, addr=*, flags=*)",
+        [mode, nmask, maxnode as usize, addr, flags as c_int],
+        kernel::get_mempolicy(mode, nmask, maxnode, addr, flags)
+    )
 }
 
 /// Sets the memory policy of a range of addresses.
@@ -92,7 +98,11 @@ pub unsafe extern "C" fn mbind(
     maxnode: c_ulong,
     flags: c_uint,
 ) -> c_long {
-    kernel::mbind(start, len, mode, nmask, maxnode, flags)
+    log!(
+        "mbind(start=*, len=*, mode=*, nmask=*, maxnode=*, flags=*)",
+        [start, len as usize, Policy(mode), mask(nmask as usize, maxnode as usize), maxnode as usize, Flags(flags)],
+        kernel::mbind(start, len, mode, nmask, maxnode, flags)
+    )
 }
 
 /// Sets the memory policy of the calling thread and of the threads and processes that it starts.
@@ -108,7 +118,11 @@ pub unsafe extern "C" fn mbind(
 /// nmask is handed to the kernel, which checks it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn set_mempolicy(mode: c_int, nmask: *const c_ulong, maxnode: c_ulong) -> c_long {
-    kernel::set_mempolicy(mode, nmask, maxnode)
+    log!(
+        "set_mempolicy(mode=*, nmask=*, maxnode=*)",
+        [Policy(mode), mask(nmask as usize, maxnode as usize), maxnode as usize],
+        kernel::set_mempolicy(mode, nmask, maxnode)
+    )
 }
 
 /// Moves all pages of a process that are on some nodes to other nodes.
@@ -132,7 +146,11 @@ pub unsafe extern "C" fn migrate_pages(
     frommask: *const c_ulong,
     tomask: *const c_ulong,
 ) -> c_long {
-    kernel::migrate_pages(pid, maxnode, frommask, tomask)
+    log!(
+        "migrate_pages(pid=*, maxnode=*, frommask=*, tomask=*)",
+        [pid, maxnode as usize, mask(frommask as usize, maxnode as usize), mask(tomask as usize, maxnode as usize)],
+        kernel::migrate_pages(pid, maxnode, frommask, tomask)
+    )
 }
 
 /// Moves single pages of a process to nodes, or tells where they are.
@@ -162,7 +180,13 @@ pub unsafe extern "C" fn move_pages(
     status: *mut c_int,
     flags: c_int,
 ) -> c_long {
-    kernel::move_pages(pid, count, pages, nodes, status, flags)
+    let arrays = Moves::Arrays { count: count as usize, nodes: nodes as usize, status: status as usize };
+    log!(
+        "move_pages(pid=*, count=*, pages=*, nodes=*, status=*, flags=*)",
+        [pid, count as usize, pages, nodes.cast_mut(), status, Flags(flags as u32)],
+        (kernel::move_pages(pid, count, pages, nodes, status, flags), arrays)
+    )
+    .0
 }
 
 /// Sets the node from which a range's policy starts to look for memory (Linux 5.17).
@@ -185,5 +209,9 @@ pub unsafe extern "C" fn set_mempolicy_home_node(
     home_node: c_int,
     flags: c_int,
 ) -> c_int {
-    kernel::set_mempolicy_home_node(start, len, home_node, flags)
+    log!(
+        "set_mempolicy_home_node(start=*, len=*, home_node=*, flags=*)",
+        [start, len as usize, home_node, flags],
+        kernel::set_mempolicy_home_node(start, len, home_node, flags)
+    )
 }

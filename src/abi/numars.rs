@@ -3,6 +3,7 @@
 use super::bitmask::{bitmask, read};
 use super::memory::range;
 use super::running::answer;
+use crate::log::log;
 use crate::policy;
 use crate::running;
 use core::ffi::{c_char, c_int, c_void};
@@ -19,7 +20,7 @@ pub extern "C" fn numars_version() -> *const c_char {
     VERSION.as_ptr().cast()
 }
 
-/// Runs and allocates on some nodes alone. Nothing is changed if running there is impossible.
+/// Runs and allocates on some nodes alone. Where either is impossible, nothing is changed.
 ///
 /// @param nodes  the nodes
 /// @return 0, or -1 with errno: EINVAL (no CPU or no memory that may be used), ENOMEM
@@ -32,7 +33,7 @@ pub extern "C" fn numars_version() -> *const c_char {
 pub unsafe extern "C" fn numars_bind(nodes: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodes) };
-    answer(running::run_on_nodes(nodes).and_then(|()| policy::bind_task(nodes)))
+    answer(log!("numars_bind(nodes=*)", [nodes], running::bind(nodes)))
 }
 
 /// Allocates on some nodes alone.
@@ -47,7 +48,8 @@ pub unsafe extern "C" fn numars_bind(nodes: *mut bitmask) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numars_set_membind(nodemask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
-    answer(policy::bind_task(unsafe { read(nodemask) }))
+    let nodes = unsafe { read(nodemask) };
+    answer(log!("numars_set_membind(nodemask=*)", [nodes], policy::bind_task(nodes)))
 }
 
 /// Allocates on some nodes alone, and lets NUMA balancing move pages between them (Linux 5.12).
@@ -62,7 +64,8 @@ pub unsafe extern "C" fn numars_set_membind(nodemask: *mut bitmask) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numars_set_membind_balancing(nodemask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
-    answer(policy::bind_task_balancing(unsafe { read(nodemask) }))
+    let nodes = unsafe { read(nodemask) };
+    answer(log!("numars_set_membind_balancing(nodemask=*)", [nodes], policy::bind_task_balancing(nodes)))
 }
 
 /// Allocates on some nodes in turn.
@@ -77,7 +80,8 @@ pub unsafe extern "C" fn numars_set_membind_balancing(nodemask: *mut bitmask) ->
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numars_set_interleave_mask(nodemask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
-    answer(policy::interleave_task(unsafe { read(nodemask) }))
+    let nodes = unsafe { read(nodemask) };
+    answer(log!("numars_set_interleave_mask(nodemask=*)", [nodes], policy::interleave_task(nodes)))
 }
 
 /// Allocates on some nodes in turn, on each as often as its weight says (Linux 6.9).
@@ -92,7 +96,8 @@ pub unsafe extern "C" fn numars_set_interleave_mask(nodemask: *mut bitmask) -> c
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numars_set_weighted_interleave_mask(nodemask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
-    answer(policy::weighted_interleave_task(unsafe { read(nodemask) }))
+    let nodes = unsafe { read(nodemask) };
+    answer(log!("numars_set_weighted_interleave_mask(nodemask=*)", [nodes], policy::weighted_interleave_task(nodes)))
 }
 
 /// Allocates on a node first, and on others when that is full.
@@ -103,7 +108,7 @@ pub unsafe extern "C" fn numars_set_weighted_interleave_mask(nodemask: *mut bitm
 /// As numa_set_preferred(), but silent: it neither prints nor ends the program.
 #[unsafe(no_mangle)]
 pub extern "C" fn numars_set_preferred(node: c_int) -> c_int {
-    answer(policy::prefer_node(usize::try_from(node).ok()))
+    answer(log!("numars_set_preferred(node=*)", [node], policy::prefer_node(usize::try_from(node).ok())))
 }
 
 /// Allocates on some nodes first, and on others when those are full (Linux 5.15).
@@ -118,7 +123,8 @@ pub extern "C" fn numars_set_preferred(node: c_int) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numars_set_preferred_many(nodemask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
-    answer(policy::prefer_nodes(unsafe { read(nodemask) }))
+    let nodes = unsafe { read(nodemask) };
+    answer(log!("numars_set_preferred_many(nodemask=*)", [nodes], policy::prefer_nodes(nodes)))
 }
 
 /// Allocates where the thread runs.
@@ -128,7 +134,7 @@ pub unsafe extern "C" fn numars_set_preferred_many(nodemask: *mut bitmask) -> c_
 /// As numa_set_localalloc(), but silent: it neither prints nor ends the program.
 #[unsafe(no_mangle)]
 pub extern "C" fn numars_set_localalloc() -> c_int {
-    answer(policy::local_task())
+    answer(log!("numars_set_localalloc()", [], policy::local_task()))
 }
 
 /// Puts the pages of memory on some nodes in turn, those that are touched from now on.
@@ -145,7 +151,12 @@ pub extern "C" fn numars_set_localalloc() -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numars_interleave_memory(start: *mut c_void, size: usize, nodemask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
-    answer(policy::interleave_memory(range(start, size), unsafe { read(nodemask) }))
+    let nodes = unsafe { read(nodemask) };
+    answer(log!(
+        "numars_interleave_memory(start=*, size=*, nodemask=*)",
+        [start, size, nodes],
+        policy::interleave_memory(range(start, size), nodes)
+    ))
 }
 
 /// Puts the pages of memory on some nodes in turn, as often as their weights say (Linux 6.9).
@@ -166,7 +177,12 @@ pub unsafe extern "C" fn numars_weighted_interleave_memory(
     nodemask: *mut bitmask,
 ) -> c_int {
     // SAFETY: as the caller promises.
-    answer(policy::weighted_interleave_memory(range(start, size), unsafe { read(nodemask) }))
+    let nodes = unsafe { read(nodemask) };
+    answer(log!(
+        "numars_weighted_interleave_memory(start=*, size=*, nodemask=*)",
+        [start, size, nodes],
+        policy::weighted_interleave_memory(range(start, size), nodes)
+    ))
 }
 
 /// Puts memory on a node, the pages that are touched from now on.
@@ -182,7 +198,11 @@ pub unsafe extern "C" fn numars_weighted_interleave_memory(
 /// The memory keeps its contents.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numars_tonode_memory(start: *mut c_void, size: usize, node: c_int) -> c_int {
-    answer(policy::put_on_node(range(start, size), node))
+    answer(log!(
+        "numars_tonode_memory(start=*, size=*, node=*)",
+        [start, size, node],
+        policy::put_on_node(range(start, size), node)
+    ))
 }
 
 /// Puts memory on some nodes, the pages that are touched from now on.
@@ -199,7 +219,12 @@ pub unsafe extern "C" fn numars_tonode_memory(start: *mut c_void, size: usize, n
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numars_tonodemask_memory(start: *mut c_void, size: usize, nodemask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
-    answer(policy::put_on_nodes(range(start, size), unsafe { read(nodemask) }))
+    let nodes = unsafe { read(nodemask) };
+    answer(log!(
+        "numars_tonodemask_memory(start=*, size=*, nodemask=*)",
+        [start, size, nodes],
+        policy::put_on_nodes(range(start, size), nodes)
+    ))
 }
 
 /// Puts memory on the node where the thread runs that touches it first, the pages that are touched from now on.
@@ -214,5 +239,5 @@ pub unsafe extern "C" fn numars_tonodemask_memory(start: *mut c_void, size: usiz
 /// The memory keeps its contents.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numars_setlocal_memory(start: *mut c_void, size: usize) -> c_int {
-    answer(policy::local_memory(range(start, size)))
+    answer(log!("numars_setlocal_memory(start=*, size=*)", [start, size], policy::local_memory(range(start, size))))
 }

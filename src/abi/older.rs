@@ -6,6 +6,7 @@
 use super::bitmask::{NODEMASK_WORDS, bitmask, copy_bitmask_to_nodemask, nodemask_t, numa_bitmask_free};
 use super::{memory, nodes, parsing, policy, running, sets};
 use crate::bits::WORD_BITS;
+use crate::log::{Value, log};
 use crate::os::{errno, kernel};
 use crate::topology::{Cpus, MOST_CPUS, possible_cpus};
 use core::ffi::{c_char, c_int, c_uint, c_ulong, c_void};
@@ -110,7 +111,13 @@ older! {
 
     /// numa_sched_setaffinity() of libnuma_1.1: the kernel's call, with a length in bytes.
     fn numa_sched_setaffinity_v1(pid: c_int, length: c_uint, mask: *const c_ulong) -> c_int {
-        kernel::sched_setaffinity_bytes(pid, length as usize, mask.cast()) as c_int
+        let cpus = Value::Mask(length.saturating_mul(8), mask as usize);
+        let length = length as usize;
+        log!(
+            "numa_sched_setaffinity(pid=*, len=*, mask=*)",
+            [pid, length, cpus],
+            kernel::sched_setaffinity_bytes(pid, length, mask.cast()) as c_int
+        )
     }
 
     /// numa_node_to_cpus() of libnuma_1.1, which fills so many bytes, that may end within a word.

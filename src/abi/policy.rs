@@ -2,9 +2,10 @@
 
 use super::bitmask::{allocated, bitmask, read};
 use super::reporting::report;
-use super::running::numa_run_on_node_mask;
+use super::running::run_on_usable_nodes;
 use super::sets;
 use crate::bits::Bits;
+use crate::log::log;
 use crate::policy::{self, Failed, Mode, TaskPolicy};
 use crate::topology;
 use core::ffi::{c_int, c_ulong, c_void};
@@ -78,7 +79,7 @@ pub extern "C" fn numa_preferred_many() -> *mut bitmask {
 /// Follows numa(3). A failure is reported by numa_error(); numars_set_preferred() returns it.
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_set_preferred(node: c_int) {
-    report_failure(policy::prefer_node(usize::try_from(node).ok()));
+    report_failure(log!("numa_set_preferred(node=*)", [node], policy::prefer_node(usize::try_from(node).ok())));
 }
 
 /// Allocates on some nodes first, and on others when those are full (Linux 5.15).
@@ -92,7 +93,8 @@ pub extern "C" fn numa_set_preferred(node: c_int) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_set_preferred_many(nodemask: *mut bitmask) {
     // SAFETY: as the caller promises.
-    report_failure(policy::prefer_nodes(unsafe { read(nodemask) }));
+    let nodes = unsafe { read(nodemask) };
+    report_failure(log!("numa_set_preferred_many(nodemask=*)", [nodes], policy::prefer_nodes(nodes)));
 }
 
 /// The node on which the next page is put that the calling thread allocates, if it interleaves.
@@ -126,7 +128,8 @@ pub extern "C" fn numa_get_interleave_mask() -> *mut bitmask {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_set_interleave_mask(nodemask: *mut bitmask) {
     // SAFETY: as the caller promises.
-    report_failure(policy::interleave_task(unsafe { read(nodemask) }));
+    let nodes = unsafe { read(nodemask) };
+    report_failure(log!("numa_set_interleave_mask(nodemask=*)", [nodes], policy::interleave_task(nodes)));
 }
 
 /// The nodes on which the calling thread allocates in turn as their weights say.
@@ -151,7 +154,12 @@ pub extern "C" fn numa_get_weighted_interleave_mask() -> *mut bitmask {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_set_weighted_interleave_mask(nodemask: *mut bitmask) {
     // SAFETY: as the caller promises.
-    report_failure(policy::weighted_interleave_task(unsafe { read(nodemask) }));
+    let nodes = unsafe { read(nodemask) };
+    report_failure(log!(
+        "numa_set_weighted_interleave_mask(nodemask=*)",
+        [nodes],
+        policy::weighted_interleave_task(nodes)
+    ));
 }
 
 /// Runs and allocates on some nodes alone.
@@ -165,10 +173,11 @@ pub unsafe extern "C" fn numa_set_weighted_interleave_mask(nodemask: *mut bitmas
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_bind(nodes: *mut bitmask) {
     // SAFETY: as the caller promises.
-    unsafe {
-        numa_run_on_node_mask(nodes);
-        numa_set_membind(nodes);
-    }
+    let nodes = unsafe { read(nodes) };
+    let ran = run_on_usable_nodes(nodes);
+    let bound = policy::bind_task(nodes);
+    let _ = log!("numa_bind(nodes=*)", [nodes], ran.and(bound));
+    report_failure(bound);
 }
 
 /// Allocates where the thread runs.
@@ -176,7 +185,7 @@ pub unsafe extern "C" fn numa_bind(nodes: *mut bitmask) {
 /// Follows numa(3). A failure is reported by numa_error(); numars_set_localalloc() returns it.
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_set_localalloc() {
-    report_failure(policy::local_task());
+    report_failure(log!("numa_set_localalloc()", [], policy::local_task()));
 }
 
 /// Allocates on some nodes alone.
@@ -190,7 +199,8 @@ pub extern "C" fn numa_set_localalloc() {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_set_membind(nodemask: *mut bitmask) {
     // SAFETY: as the caller promises.
-    report_failure(policy::bind_task(unsafe { read(nodemask) }));
+    let nodes = unsafe { read(nodemask) };
+    report_failure(log!("numa_set_membind(nodemask=*)", [nodes], policy::bind_task(nodes)));
 }
 
 /// Allocates on some nodes alone, and lets NUMA balancing move pages between them (Linux 5.12).
@@ -204,7 +214,8 @@ pub unsafe extern "C" fn numa_set_membind(nodemask: *mut bitmask) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_set_membind_balancing(nodemask: *mut bitmask) {
     // SAFETY: as the caller promises.
-    report_failure(policy::bind_task_balancing(unsafe { read(nodemask) }));
+    let nodes = unsafe { read(nodemask) };
+    report_failure(log!("numa_set_membind_balancing(nodemask=*)", [nodes], policy::bind_task_balancing(nodes)));
 }
 
 /// The nodes on which the calling thread may allocate: those it is bound to, or all that it could use at its start.
@@ -225,6 +236,7 @@ pub extern "C" fn numa_get_membind() -> *mut bitmask {
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_set_bind_policy(strict: c_int) {
     policy::set_may_fall_back(strict == 0);
+    log!("numa_set_bind_policy(strict=*)", [strict], 0);
 }
 
 /// Says whether it is an error that pages are elsewhere already when memory gets a policy.
@@ -235,6 +247,7 @@ pub extern "C" fn numa_set_bind_policy(strict: c_int) {
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_set_strict(flag: c_int) {
     policy::set_strict(flag != 0);
+    log!("numa_set_strict(flag=*)", [flag], 0);
 }
 
 /// Tells whether the kernel knows set_mempolicy_home_node(2) (Linux 5.17).
@@ -262,7 +275,11 @@ pub unsafe extern "C" fn numa_set_mempolicy_home_node(
     home_node: c_int,
     flags: c_int,
 ) -> c_int {
-    let answer = crate::os::kernel::set_mempolicy_home_node(start, len, home_node, flags);
+    let answer = log!(
+        "numa_set_mempolicy_home_node(start=*, len=*, home_node=*, flags=*)",
+        [start, len as usize, home_node, flags],
+        crate::os::kernel::set_mempolicy_home_node(start, len, home_node, flags)
+    );
     if answer < 0 {
         report(Failed(c"set_mempolicy_home_node"));
     }

@@ -5,6 +5,7 @@ use super::policy::report_failure;
 use super::reporting::{Warning, warn, warn_with};
 use super::sets;
 use crate::bits::Bits;
+use crate::log::log;
 use crate::os::errno;
 use crate::policy::Failed;
 use crate::running;
@@ -25,7 +26,7 @@ pub(super) fn answer(outcome: Result<(), Failed>) -> c_int {
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_run_on_node(node: c_int) -> c_int {
-    match usize::try_from(node) {
+    let answer = match usize::try_from(node) {
         Ok(node) if sets::nodes().contains(node) => answer(running::run_on_nodes(Nodes::of(node).bits().read())),
         Ok(node) if node < topology::possible_nodes() => {
             warn(Warning::NO_CPUS_FILE, c"Cannot read node cpumask from sysfs");
@@ -37,11 +38,12 @@ pub extern "C" fn numa_run_on_node(node: c_int) -> c_int {
             errno::set(errno::EINVAL);
             -1
         }
-    }
+    };
+    log!("numa_run_on_node(node=*)", [node], answer)
 }
 
 /// Runs the calling thread on the CPUs of those nodes of `wanted` that are among `may`.
-fn run_on_nodes(wanted: Bits, may: Bits) -> c_int {
+fn run_on_nodes(wanted: Bits, may: Bits) -> Result<(), Failed> {
     let nodes = Nodes::new();
     for node in wanted.iter() {
         if may.contains(node) {
@@ -53,7 +55,12 @@ fn run_on_nodes(wanted: Bits, may: Bits) -> c_int {
     }
     let outcome = running::run_on_nodes(nodes.bits().read());
     report_failure(outcome);
-    answer(outcome)
+    outcome
+}
+
+/// The same, of the nodes that the program could use when it was started.
+pub(super) fn run_on_usable_nodes(wanted: Bits) -> Result<(), Failed> {
+    run_on_nodes(wanted, sets::usable_nodes().bits().read())
 }
 
 /// Runs the calling thread on the CPUs of some nodes.
@@ -68,7 +75,8 @@ fn run_on_nodes(wanted: Bits, may: Bits) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_run_on_node_mask(mask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
-    run_on_nodes(unsafe { read(mask) }, sets::usable_nodes().bits().read())
+    let nodes = unsafe { read(mask) };
+    answer(log!("numa_run_on_node_mask(mask=*)", [nodes], run_on_usable_nodes(nodes)))
 }
 
 /// Runs the calling thread on the CPUs of some nodes, also of those that its cpuset does not name.
@@ -83,7 +91,8 @@ pub unsafe extern "C" fn numa_run_on_node_mask(mask: *mut bitmask) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_run_on_node_mask_all(mask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
-    run_on_nodes(unsafe { read(mask) }, sets::nodes())
+    let nodes = unsafe { read(mask) };
+    answer(log!("numa_run_on_node_mask_all(mask=*)", [nodes], run_on_nodes(nodes, sets::nodes())))
 }
 
 /// The nodes on whose CPUs the calling thread may run, of those that it may use.
@@ -122,7 +131,7 @@ pub(super) unsafe fn run_on_existing_nodes(mask: *const bitmask) -> c_int {
         warn(Warning::NO_CPUS_FILE, c"Cannot read node cpumask from sysfs");
         errno::set(errno::ERANGE);
     }
-    answer(running::run_on_nodes(wanted))
+    answer(log!("numa_run_on_node_mask(mask=*)", [wanted], running::run_on_nodes(wanted)))
 }
 
 /// The CPUs on which a thread may run.
@@ -156,5 +165,9 @@ pub unsafe extern "C" fn numa_sched_setaffinity(pid: c_int, mask: *mut bitmask) 
     let cpus = Cpus::new();
     // Of the last word, only what belongs to the set. SAFETY: as the caller promises.
     cpus.bits().copy_from(unsafe { read(mask) });
-    running::set_affinity(pid, &cpus).map_or(-1, |()| 0)
+    log!(
+        "numa_sched_setaffinity(pid=*, mask=*)",
+        [pid, cpus.bits().read()],
+        running::set_affinity(pid, &cpus).map_or(-1, |()| 0)
+    )
 }

@@ -3,6 +3,7 @@
 use super::bitmask::{bitmask, nodemask_t};
 use crate::bits::{Bits, BitsMut, WORD_BITS, Word};
 use crate::flag::Flag;
+use crate::log;
 use crate::os::errno;
 use crate::topology::{self, MOST_CPUS, MOST_NODES, Nodes};
 use core::cell::Cell;
@@ -68,12 +69,13 @@ static LEARNT: Flag = Flag::new();
 static TASK_NODES: AtomicUsize = AtomicUsize::new(0);
 static TASK_CPUS: AtomicUsize = AtomicUsize::new(0);
 
-/// Fills the sets, unless that was done.
+/// Fills the sets, and finds out whether calls are logged, unless that was done.
 fn learn() {
     if LEARNT.is_on() {
         return;
     }
     errno::untouched(|| {
+        log::begin();
         let task_nodes = topology::task_nodes();
         let (nodes, cpus) = (topology::nodes(), topology::task_cpus());
         let (most_nodes, most_cpus) = (topology::possible_nodes(), topology::possible_cpus());

@@ -2,7 +2,10 @@
 
 use core::ffi::c_int;
 
-pub use libc::{E2BIG, EACCES, EBUSY, ECANCELED, EFAULT, EINVAL, ENODEV, ENOENT, ENOMEM, EPERM, ERANGE, ESRCH};
+pub use libc::{
+    E2BIG, EACCES, EBUSY, ECANCELED, EFAULT, EINVAL, EIO, EMFILE, ENODEV, ENOENT, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM,
+    ERANGE, ESRCH,
+};
 
 pub fn get() -> c_int {
     // SAFETY: libc returns the address of the calling thread's errno, valid as long as the thread lives.

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod errno;
 pub mod files;
 pub mod kernel;
+pub mod log_file;
 pub mod memory;
 pub mod network;
 pub mod process;

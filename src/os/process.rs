@@ -31,6 +31,12 @@ pub fn environment<T>(name: &CStr, read: impl FnOnce(&CStr) -> Option<T>) -> Opt
     }
 }
 
+/// The numbers of the process and of the calling thread.
+pub fn ids() -> (i32, i32) {
+    // SAFETY: neither call has conditions or fails.
+    unsafe { (libc::getpid(), libc::syscall(libc::SYS_gettid) as i32) }
+}
+
 /// abort(3).
 #[cfg(all(feature = "capi", not(test)))]
 pub fn abort() -> ! {

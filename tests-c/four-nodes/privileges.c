@@ -78,6 +78,7 @@ static void run_as_nobody(void)
 {
     become_nobody();
     setenv("NUMARS_MOVE", "kernel", 1);
+    setenv("NUMARS_LOG", "1", 1);
     execl(to_run, to_run, MOVE, (char *)NULL);
     _exit(EXIT_FAILURE);
 }
@@ -88,10 +89,16 @@ static void assert_silently(int who_moved)
     ck_assert_str_eq(output, "");
 }
 
+static void assert_telling(int who_moved)
+{
+    ck_assert_int_eq(run_apart(run_as_nobody, output, sizeof output), who_moved);
+    ck_assert_ptr_nonnull(strstr(output, ": numa_move_pages("));
+}
+
 START_TEST(a_program_without_privileges_does_what_the_environment_says)
 {
     to_run = program(0755);
-    assert_silently(MOVED_BY_KERNEL);
+    assert_telling(MOVED_BY_KERNEL);
 }
 END_TEST
 

@@ -79,6 +79,15 @@ START_TEST(memory_policy_of_it_alone_is_einval_and_changes_nothing)
 }
 END_TEST
 
+START_TEST(binding_to_it_alone_is_einval_and_changes_neither_memory_nor_cpus)
+{
+    assert_returns(numa_run_on_node_mask_all(set_of(1UL << 0 | 1UL << 2)), 0);
+    assert_fails(numars_bind(only(WITHOUT_MEMORY)), EINVAL);
+    ck_assert_uint_eq(members(numa_get_run_node_mask()), 1UL << 0 | 1UL << 2);
+    ck_assert_uint_eq(members(numa_get_membind()), 0x7);
+}
+END_TEST
+
 START_TEST(memory_policy_of_it_and_others_is_that_of_the_others)
 {
     assert_returns(numars_set_membind(set_of(1UL << 2 | 1UL << WITHOUT_MEMORY)), 0);
@@ -108,6 +117,7 @@ int main(void)
         it_is_named_and_run_on,
         a_thread_there_allocates_on_other_nodes,
         memory_policy_of_it_alone_is_einval_and_changes_nothing,
+        binding_to_it_alone_is_einval_and_changes_neither_memory_nor_cpus,
         memory_policy_of_it_and_others_is_that_of_the_others,
         pages_move_between_the_others_and_not_to_it,
         NULL });
