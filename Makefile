@@ -290,7 +290,7 @@ races: stage ## 64 threads that call everything, under ThreadSanitizer (TEST_SEC
 # AddressSanitizer sees every access of the library and of the tests. The library also checks its arithmetic and its own assertions,
 # and the tests have UBSan. The switch is as for races.
 
-.PHONY: sanitize
+.PHONY: sanitize sanitize-vm sanitized
 
 SANITIZED := target/sanitized
 SANITIZED_FLAGS := -Zsanitizer=address -Cdebug-assertions -Coverflow-checks
@@ -298,13 +298,19 @@ SANITIZED_FLAGS := -Zsanitizer=address -Cdebug-assertions -Coverflow-checks
 SANITIZER_OPTIONS := allocator_may_return_null=1:use_sigaltstack=0
 # Some have a malloc of their own, which is the sanitizer's business here, or hide the files that it needs.
 UNSANITIZED := own_malloc where_files_are_wrong where_memory_is_short
-SANITIZED_TESTS := $(addprefix $(SANITIZED)/,$(filter-out $(addprefix %/,$(UNSANITIZED)),$(filter tests-c/any/%,$(C_TESTS:target/%=%))))
+SANITIZED_TESTS := $(addprefix $(SANITIZED)/,$(filter-out $(addprefix %/,$(UNSANITIZED)),$(C_TESTS:target/%=%)))
 
-sanitize: stage vm ## run the C tests that need no nodes under AddressSanitizer
+sanitized: stage vm
 	@RUSTC_BOOTSTRAP=1 RUSTFLAGS="$(SANITIZED_FLAGS)" $(MAKE) --no-print-directory \
 		BUILD=$(SANITIZED) TARGET=$(RUST_HOST) CFLAGS=-fsanitize=address $(SANITIZED)/libnumars.so.$(SOVERSION)
 	@$(MAKE) --no-print-directory -j2 $(SANITIZED_TESTS)
+
+sanitize: sanitized ## run the C tests that need no nodes under AddressSanitizer
 	@LD_LIBRARY_PATH=$(SANITIZED) ASAN_OPTIONS=$(SANITIZER_OPTIONS) $(GUEST) test --host --timeout 300 $(SANITIZED)/tests-c
+
+sanitize-vm: sanitized ## the others, in the guest (KERNEL)
+	@LD_LIBRARY_PATH=$(SANITIZED) $(GUEST) test --kernel $(KERNEL) --jobs 2 --timeout 1200 --skip $(KERNEL):any/ \
+		--env CK_TIMEOUT_MULTIPLIER=8 --env ASAN_OPTIONS=$(SANITIZER_OPTIONS) $(SANITIZED)/tests-c
 
 SANITIZE_C := -fsanitize=address,undefined -fno-sanitize-recover=all
 
