@@ -99,7 +99,6 @@ else
     # shellcheck disable=SC2086 # two words or none
     rust_tests "parity with libnuma in the guest" --package numars-tests --test parity -- --ignored $parity
     suite "C tests in the guest" make --no-print-directory vm-test KERNELS="$kernels"
-    [ -z "${TEST_SECONDS:-}" ] || suite "AddressSanitizer in the guest" make --no-print-directory sanitize-vm
     check "the demo" draws_the_map
     check "the benchmark runs" make --no-print-directory bench BENCH=--quick
 fi
