@@ -139,16 +139,20 @@ docs: ## write docs/compatibility.md and docs/safety.md anew from the tables, te
 # What would stand in libnuma's way lies in a folder of its own: the headers in include/numars, the libnuma.so.1 flavour and
 # numa.pc in lib/numars.
 
+# $(call INSTALL_LIBRARY,NAME,FOLDER): a shared library, under its SONAME and the name that a linker looks for too.
+INSTALL_LIBRARY = $(INSTALL) -m 755 $(BUILD)/$(1).so.$(SOVERSION) $(DESTDIR)$(2) && \
+	ln -sf $(1).so.$(SOVERSION) $(DESTDIR)$(2)/$(1).so.1 && ln -sf $(1).so.1 $(DESTDIR)$(2)/$(1).so
+
+# $(call NO_OTHER_LIBNUMA,ADVICE): ends where LIBDIR has a libnuma that is not this one.
+NO_OTHER_LIBNUMA = if test -e $(DESTDIR)$(LIBDIR)/libnuma.so.1 && ! grep -q numars_version $(DESTDIR)$(LIBDIR)/libnuma.so.1; then \
+	echo "The libnuma.so.1 in $(DESTDIR)$(LIBDIR) is another one: $(1)." >&2; exit 1; fi
+
 install: all ## install to PREFIX (LIBDIR, INCLUDEDIR, DESTDIR)
 	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(LIBDIR)/numars/pkgconfig $(DESTDIR)$(INCLUDEDIR)/numars \
 		$(DESTDIR)$(BINDIR) $(addprefix $(DESTDIR)$(MANDIR)/man,1 3 7)
-	$(INSTALL) -m 755 $(BUILD)/libnumars.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)
-	ln -sf libnumars.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libnumars.so.1
-	ln -sf libnumars.so.1 $(DESTDIR)$(LIBDIR)/libnumars.so
+	$(call INSTALL_LIBRARY,libnumars,$(LIBDIR))
 	$(INSTALL) -m 644 $(BUILD)/libnumars.a $(DESTDIR)$(LIBDIR)
-	$(INSTALL) -m 755 $(BUILD)/libnuma.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/numars
-	ln -sf libnuma.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/numars/libnuma.so.1
-	ln -sf libnuma.so.1 $(DESTDIR)$(LIBDIR)/numars/libnuma.so
+	$(call INSTALL_LIBRARY,libnuma,$(LIBDIR)/numars)
 	$(INSTALL) -m 644 $(BUILD)/numars.pc $(DESTDIR)$(LIBDIR)/pkgconfig
 	$(INSTALL) -m 644 $(BUILD)/numa.pc $(DESTDIR)$(LIBDIR)/numars/pkgconfig
 	$(INSTALL) -m 644 $(HEADERS) $(DESTDIR)$(INCLUDEDIR)/numars
@@ -156,15 +160,9 @@ install: all ## install to PREFIX (LIBDIR, INCLUDEDIR, DESTDIR)
 	for page in $(MANUALS); do $(INSTALL) -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.} || exit 1; done
 	for name in $(MANUAL_LINKS); do echo '.so man3/numars_move_pages.3' > $(DESTDIR)$(MANDIR)/man3/$$name.3 || exit 1; done
 
-# What tells that a library is this one.
-IS_NUMARS = grep -q numars_version
-
 install-dropin: install $(BUILD)/dropin.pc ## the same, and in libnuma's place: PREFIX has its library, headers and numa.pc
-	@if test -e $(DESTDIR)$(LIBDIR)/libnuma.so.1 && ! $(IS_NUMARS) $(DESTDIR)$(LIBDIR)/libnuma.so.1; then \
-		echo "$(DESTDIR)$(LIBDIR) has another libnuma.so.1: remove that first, or choose another PREFIX or LIBDIR." >&2; exit 1; fi
-	$(INSTALL) -m 755 $(BUILD)/libnuma.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)
-	ln -sf libnuma.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libnuma.so.1
-	ln -sf libnuma.so.1 $(DESTDIR)$(LIBDIR)/libnuma.so
+	@$(call NO_OTHER_LIBNUMA,remove that first or choose another PREFIX or LIBDIR)
+	$(call INSTALL_LIBRARY,libnuma,$(LIBDIR))
 	$(INSTALL) -m 644 $(BUILD)/dropin.pc $(DESTDIR)$(LIBDIR)/pkgconfig/numa.pc
 	$(INSTALL) -m 644 $(HEADERS) $(DESTDIR)$(INCLUDEDIR)
 
@@ -181,8 +179,7 @@ uninstall: ## remove what install put there
 	rm -f $(foreach page,$(notdir $(MANUALS)) $(MANUAL_LINKS:=.3),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page))
 
 uninstall-dropin: uninstall ## remove what install-dropin put there
-	@if test -e $(DESTDIR)$(LIBDIR)/libnuma.so.1 && ! $(IS_NUMARS) $(DESTDIR)$(LIBDIR)/libnuma.so.1; then \
-		echo "The libnuma.so.1 in $(DESTDIR)$(LIBDIR) is another one: left as it is." >&2; exit 1; fi
+	@$(call NO_OTHER_LIBNUMA,left as it is)
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libnuma.so libnuma.so.1 libnuma.so.$(SOVERSION) pkgconfig/numa.pc)
 	rm -f $(addprefix $(DESTDIR)$(INCLUDEDIR)/,$(notdir $(HEADERS)))
 

@@ -20,6 +20,7 @@ mod lists;
 mod log;
 mod migration;
 mod mover;
+mod numerals;
 mod os;
 mod policy;
 mod running;

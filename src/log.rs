@@ -5,6 +5,7 @@
 
 use crate::bits::{Bits, WORD_BITS, Word};
 use crate::mover::Figures;
+use crate::numerals::numerals;
 use crate::os::user_memory::{self, Copied};
 use crate::os::{errno, log_file, process};
 use crate::policy::Failed;
@@ -151,7 +152,7 @@ pub enum Moves<'a> {
     },
 }
 
-/// Writes a line. Errno is left untouched.
+/// Writes a line. Errno is left untouched: nothing that is called here changes it.
 #[inline(never)]
 fn write(text: &str, arguments: &[Value], answer: Value, failed: bool, moves: Moves) {
     let error = errno::get();
@@ -179,7 +180,6 @@ fn write(text: &str, arguments: &[Value], answer: Value, failed: bool, moves: Mo
     }
     line.moves(moves, failed);
     log_file::append(line.end());
-    errno::set(error);
 }
 
 /// A line that is cut where it gets too long.
@@ -252,7 +252,13 @@ impl Line {
     }
 
     fn byte(&mut self, byte: u8) {
-        if let Some(place) = self.text.get_mut(self.length).filter(|_| self.length < Self::MOST) {
+        if !self.is_full() {
+            self.push(byte);
+        }
+    }
+
+    fn push(&mut self, byte: u8) {
+        if let Some(place) = self.text.get_mut(self.length) {
             *place = byte;
             self.length += 1;
         }
@@ -265,27 +271,12 @@ impl Line {
     /// The whole line.
     fn end(&mut self) -> &[u8] {
         let ending = if self.is_full() { "…\n" } else { "\n" };
-        for byte in ending.bytes() {
-            if let Some(place) = self.text.get_mut(self.length) {
-                *place = byte;
-                self.length += 1;
-            }
-        }
+        ending.bytes().for_each(|byte| self.push(byte));
         self.text.get(..self.length).unwrap_or_default()
     }
 
-    fn digits(&mut self, mut number: u64, base: u64) {
-        let mut digits = [0u8; 20];
-        let mut used = 0;
-        for digit in digits.iter_mut().rev() {
-            *digit = *b"0123456789abcdef".get((number % base) as usize).unwrap_or(&b'?');
-            number /= base;
-            used += 1;
-            if number == 0 {
-                break;
-            }
-        }
-        digits.iter().skip(digits.len() - used).for_each(|&digit| self.byte(digit));
+    fn digits(&mut self, number: u64, base: u64) {
+        numerals(number, base, 1, &mut |digit| self.byte(digit));
     }
 
     fn number(&mut self, number: i64) {

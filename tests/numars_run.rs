@@ -21,16 +21,13 @@ int main(int count, char **arguments)
 }
 "#;
 
-fn script() -> PathBuf {
-    stage().prefix.join("bin/numars-run")
-}
-
 fn numars_run() -> Command {
-    Command::new(script())
+    Command::new(stage().prefix.join("bin/numars-run"))
 }
 
-fn program(folder: &Path, flags: &[&str]) -> PathBuf {
-    compile_c(folder, PROGRAM, &flags.iter().map(|&flag| flag.to_owned()).collect::<Vec<_>>())
+/// The program above, linked with libnuma.
+fn program(folder: &Path) -> PathBuf {
+    compile_c(folder, PROGRAM, &["-lnuma".to_owned()])
 }
 
 /// What it printed to standard output and to standard error, and its exit status.
@@ -56,7 +53,7 @@ fn folder() -> TempDir {
 #[test]
 fn a_program_runs_on_numars_with_its_arguments_and_exit_status() {
     let folder = folder();
-    let program = program(folder.path(), &["-lnuma"]);
+    let program = program(folder.path());
     assert_eq!(answer(Command::new(&program).arg("alone")), ("alone on libnuma\n".into(), String::new(), 42));
     assert_eq!(answer(numars_run().arg(&program).arg("so")), ("so on numars\n".into(), String::new(), 42));
     let mut by_name = numars_run();
@@ -67,7 +64,7 @@ fn a_program_runs_on_numars_with_its_arguments_and_exit_status() {
 #[test]
 fn what_is_preloaded_already_stays() {
     let folder = folder();
-    let program = program(folder.path(), &["-lnuma"]);
+    let program = program(folder.path());
     let other = folder.path().join("other.so");
     run(Command::new("gcc").args(["-shared", "-x", "c", "/dev/null", "-o"]).arg(&other));
     let mut command = numars_run();
@@ -79,7 +76,7 @@ fn what_is_preloaded_already_stays() {
 #[test]
 fn a_script_runs_if_its_interpreter_can() {
     let folder = folder();
-    let program = program(folder.path(), &["-lnuma"]);
+    let program = program(folder.path());
     let script = folder.path().join("script");
     fs::write(&script, format!("#!/bin/sh\nexec {} \"$1\"\n", program.display())).unwrap();
     fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
@@ -111,7 +108,7 @@ fn what_cannot_be_preloaded_into_is_refused_with_the_reason() {
 #[test]
 fn a_program_that_gains_rights_is_refused() {
     let folder = folder();
-    let program = program(folder.path(), &["-lnuma"]);
+    let program = program(folder.path());
     // Only root can make a file of another user. For who owns it, the program gains nothing.
     if chown(&program, Some(65534), None).is_err() {
         fs::set_permissions(&program, Permissions::from_mode(0o4755)).unwrap();
@@ -125,7 +122,7 @@ fn a_program_that_gains_rights_is_refused() {
 #[test]
 fn check_tells_which_symbols_a_program_needs_and_runs_nothing() {
     let folder = folder();
-    let program = program(folder.path(), &["-lnuma"]);
+    let program = program(folder.path());
     let (out, err, status) = answer(numars_run().arg("--check").arg(&program));
     assert_eq!((err.as_str(), status), ("", 0), "{out}");
     assert!(out.lines().any(|line| line.split_whitespace().eq(["numa_max_node", "libnuma_1.1", "there"])), "{out}");

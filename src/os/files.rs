@@ -1,8 +1,9 @@
 //! Reading the kernel's files piece by piece, without allocating.
 
-use super::errno::untouched;
+use super::errno::{self, untouched};
 use super::{memory, process};
 use crate::flag::Once;
+use crate::numerals::numerals;
 use core::ffi::{CStr, c_char, c_int};
 use core::mem::MaybeUninit;
 
@@ -27,14 +28,21 @@ impl File {
     }
 
     fn open_c(path: &CStr) -> Option<File> {
-        File::open_in(libc::AT_FDCWD, path)
+        File::open_in(libc::AT_FDCWD, path, libc::O_RDONLY)
+    }
+
+    /// Opens the file at `path` for writing at its end; it is made if there is none.
+    pub fn open_to_add(path: &CStr) -> Option<File> {
+        File::open_in(libc::AT_FDCWD, path, libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT | libc::O_NOCTTY)
     }
 
     /// A `path` that does not begin with a slash begins in `folder`.
-    fn open_in(folder: c_int, path: &CStr) -> Option<File> {
+    fn open_in(folder: c_int, path: &CStr, flags: c_int) -> Option<File> {
+        /// Of a file that is made, less what umask(2) takes away.
+        const MODE: c_int = 0o666;
         // SAFETY: `path` is a NUL-terminated string.
         let descriptor = untouched(|| unsafe {
-            libc::syscall(libc::SYS_openat, folder, path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC)
+            libc::syscall(libc::SYS_openat, folder, path.as_ptr(), flags | libc::O_CLOEXEC, MODE)
         });
         c_int::try_from(descriptor).ok().filter(|&descriptor| descriptor >= 0).map(File)
     }
@@ -44,7 +52,12 @@ impl File {
         let Some(root) = another_root() else { return File::open(path) };
         let folder = File::open_c(root)?;
         // Without the slash that it begins with.
-        File::open_in(folder.0, path.as_c_str_from(1))
+        File::open_in(folder.0, path.as_c_str_from(1), libc::O_RDONLY)
+    }
+
+    /// Writes all of it, as far as it can be written.
+    pub fn write(&self, bytes: &[u8]) {
+        write(self.0, bytes);
     }
 
     /// Reads what comes next: so many bytes, 0 at the end and where it cannot be read.
@@ -123,6 +136,25 @@ impl File {
         let count = untouched(|| unsafe { libc::syscall(libc::SYS_ioctl, self.0, PAGEMAP_SCAN, &raw mut scan) });
         Some((usize::try_from(count).ok()?, scan.walk_end as usize))
     }
+}
+
+/// Writes to standard error, past what stdio keeps. Errno is left untouched.
+pub fn write_to_standard_error(bytes: &[u8]) {
+    write(libc::STDERR_FILENO, bytes);
+}
+
+fn write(descriptor: c_int, mut rest: &[u8]) {
+    untouched(|| {
+        while !rest.is_empty() {
+            // SAFETY: so many bytes can be read.
+            let written = unsafe { libc::syscall(libc::SYS_write, descriptor, rest.as_ptr(), rest.len()) };
+            match usize::try_from(written) {
+                Ok(written) if written > 0 => rest = rest.get(written..).unwrap_or_default(),
+                _ if errno::get() == libc::EINTR => {}
+                _ => break,
+            }
+        }
+    });
 }
 
 /// More than a file of /sys has: a list of 16,384 CPUs, each of them written out, is shorter.
@@ -232,13 +264,8 @@ impl Path {
         self.number(number as usize, 16, digits)
     }
 
-    #[inline(never)]
-    fn number(&mut self, number: usize, base: usize, digits: usize) -> &mut Self {
-        if number >= base || digits > 1 {
-            self.number(number / base, base, digits.saturating_sub(1));
-        }
-        let digit = (number % base) as u8;
-        self.byte(digit + if digit < 10 { b'0' } else { b'a' - 10 });
+    fn number(&mut self, number: usize, base: u64, digits: usize) -> &mut Self {
+        numerals(number as u64, base, digits, &mut |digit| self.byte(digit));
         self
     }
 

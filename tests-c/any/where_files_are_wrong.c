@@ -129,39 +129,42 @@ static enum files files_after(enum harm harm)
     return harm == MISSING || harm == NO_FILE ? NO_FILES : WRONG_FILES;
 }
 
-START_TEST(files_of_sys_may_be_missing_or_wrong)
+/* Everything, with all files of these folders harmed in each way in turn. */
+static void harm_in_all_ways(bool sys, bool proc)
 {
     if (!can_have_own_mounts())
         return;
     for (enum harm harm = MISSING; harm < HARMS; harm++) {
-        const struct place places[] = { { "/sys", SYS_FILES, harm }, { NULL, NULL, NONE } };
-        const struct expectations around = { .sys = files_after(harm) };
+        struct expectations around = { 0 };
+        struct place places[3], *next = places;
+        if (proc) {
+            *next++ = (struct place){ "/proc", PROC_FILES, harm };
+            around.proc = files_after(harm);
+        }
+        if (sys) {
+            *next++ = (struct place){ "/sys", SYS_FILES, harm };
+            around.sys = files_after(harm);
+        }
+        *next = (struct place){ NULL, NULL, NONE };
         assert_all_is_well(HARM_NAMES[harm], &around, harm_all, places);
     }
+}
+
+START_TEST(files_of_sys_may_be_missing_or_wrong)
+{
+    harm_in_all_ways(true, false);
 }
 END_TEST
 
 START_TEST(files_of_proc_may_be_missing_or_wrong)
 {
-    if (!can_have_own_mounts())
-        return;
-    for (enum harm harm = MISSING; harm < HARMS; harm++) {
-        const struct place places[] = { { "/proc", PROC_FILES, harm }, { NULL, NULL, NONE } };
-        const struct expectations around = { .proc = files_after(harm) };
-        assert_all_is_well(HARM_NAMES[harm], &around, harm_all, places);
-    }
+    harm_in_all_ways(false, true);
 }
 END_TEST
 
 START_TEST(all_files_may_be_missing_or_wrong)
 {
-    if (!can_have_own_mounts())
-        return;
-    for (enum harm harm = MISSING; harm < HARMS; harm++) {
-        const struct place places[] = { { "/proc", PROC_FILES, harm }, { "/sys", SYS_FILES, harm }, { NULL, NULL, NONE } };
-        const struct expectations around = { .sys = files_after(harm), .proc = files_after(harm) };
-        assert_all_is_well(HARM_NAMES[harm], &around, harm_all, places);
-    }
+    harm_in_all_ways(true, true);
 }
 END_TEST
 
