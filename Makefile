@@ -293,8 +293,9 @@ SANITIZED := target/sanitized
 SANITIZED_FLAGS := -Zsanitizer=address -Cdebug-assertions -Coverflow-checks
 # The sanitizer's own signal stacks lie where it takes the frames of a cancelled thread to be still.
 SANITIZER_OPTIONS := allocator_may_return_null=1:use_sigaltstack=0
-# Some have a malloc of their own, which is the sanitizer's business here, or hide the files that it needs.
-UNSANITIZED := own_malloc where_files_are_wrong where_memory_is_short
+# Some have a malloc of their own, which is the sanitizer's business here, hide the files that it needs, or ask about each page of a
+# process, of which it maps terabytes.
+UNSANITIZED := own_malloc where_files_are_wrong where_memory_is_short numars_move_process
 SANITIZED_TESTS := $(addprefix $(SANITIZED)/,$(filter-out $(addprefix %/,$(UNSANITIZED)),$(C_TESTS:target/%=%)))
 
 sanitized: stage vm

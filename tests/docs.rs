@@ -42,6 +42,41 @@ fn every_c_test_that_a_document_names_is_there() {
     }
 }
 
+#[test]
+fn the_readme_shows_the_example_that_is_tested() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let example = fs::read_to_string(root().join("examples/move_with_progress.c")).unwrap();
+    let shown = readme.split_once("```c\n").and_then(|(_, rest)| rest.split_once("```")).expect("no C in the README").0;
+    assert!(example.ends_with(shown), "the README shows another program than examples/move_with_progress.c");
+    assert!(shown.contains("int main"));
+}
+
+/// Where a link of a Markdown text leads to, for those that lead to files here.
+fn links(text: &str) -> Vec<&str> {
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
+    targets.filter(|target| !target.contains("://") && !target.starts_with('#')).collect()
+}
+
+#[test]
+fn links_of_documents_lead_to_files_and_headings_that_are_there() {
+    let documents = fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let documents = documents.chain(["README.md", "CONTRIBUTING.md", "SECURITY.md"].map(|name| root().join(name)));
+    for document in documents.filter(|path| path.extension().is_some_and(|extension| extension == "md")) {
+        for link in links(&fs::read_to_string(&document).unwrap()) {
+            let (file, heading) = link.split_once('#').map_or((link, None), |(file, heading)| (file, Some(heading)));
+            let file = document.parent().unwrap().join(file);
+            assert!(file.exists(), "{document:?}: {link} leads nowhere");
+            let Some(heading) = heading else { continue };
+            let text = fs::read_to_string(&file).unwrap();
+            let mut headings = text.lines().filter(|line| line.starts_with('#')).map(|line| {
+                let words = line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
+                words.chars().filter(|&c| c.is_alphanumeric() || c == '-' || c == '_').collect::<String>()
+            });
+            assert!(headings.any(|found| found == heading), "{document:?}: {link} leads to no heading");
+        }
+    }
+}
+
 /// How often `name` stands in `text` as a word.
 fn occurrences(text: &str, name: &str) -> usize {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';

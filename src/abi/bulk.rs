@@ -104,14 +104,14 @@ unsafe fn read_options(options: *const numars_move_options) -> Result<numars_mov
             progress_arg,
         });
     }
-    // SAFETY: as the caller promises.
+    // SAFETY: as the caller promises; they may lie at any address, as they may for the kernel.
     unsafe {
-        match (*options).size {
+        match (&raw const (*options).size).read_unaligned() {
             ..SIZE => Err(errno::EINVAL),
-            SIZE..=MOST => {
-                let bytes = slice::from_raw_parts(options.cast::<u8>(), (*options).size);
+            size @ SIZE..=MOST => {
+                let bytes = slice::from_raw_parts(options.cast::<u8>(), size);
                 let unknown = bytes.get(SIZE..).unwrap_or_default();
-                if unknown.iter().all(|&byte| byte == 0) { Ok(*options) } else { Err(errno::E2BIG) }
+                if unknown.iter().all(|&byte| byte == 0) { Ok(options.read_unaligned()) } else { Err(errno::E2BIG) }
             }
             _ => Err(errno::E2BIG),
         }
@@ -151,8 +151,8 @@ unsafe fn move_with(
         if mover.error == 0 { Ok(mover.left) } else { Err(mover.error) }
     });
     if !stats.is_null() {
-        // SAFETY: as the caller promises.
-        unsafe { *stats = numars_move_stats::from(&figures) };
+        // SAFETY: as the caller promises, at any address.
+        unsafe { stats.write_unaligned(numars_move_stats::from(&figures)) };
     }
     (answer(outcome, before), figures)
 }

@@ -278,6 +278,8 @@ END_TEST
 
 START_TEST(the_whole_address_space_of_another_process_moves)
 {
+    if (CENSUS_TAKES_DAYS)
+        return;
     struct neighbour neighbour = start_neighbour(COUNT, 0, NULL);
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
     struct numars_move_stats stats;

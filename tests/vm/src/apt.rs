@@ -2,9 +2,13 @@
 //! our own, dpkg only unpacks. Needs no root and leaves the machine's sources and packages as they are.
 
 use anyhow::{Context, Result, bail, ensure};
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+/// The file with a line of name and version for each package that was unpacked.
+const VERSIONS: &str = "versions";
 
 /// One suite of the Debian mirror this machine uses.
 pub struct Apt {
@@ -64,16 +68,10 @@ impl Apt {
         Ok(apt)
     }
 
-    /// Unpacks a package and everything it depends on into `root`.
-    pub fn unpack_with_dependencies(&self, package: &str, root: &Path) -> Result<()> {
-        run(self.command("apt-get").args([
-            "install",
-            "-qq",
-            "--yes",
-            "--no-install-recommends",
-            "--download-only",
-            package,
-        ]))?;
+    /// Unpacks packages and everything they depend on into `root`.
+    pub fn unpack_with_dependencies(&self, packages: &[impl AsRef<OsStr>], root: &Path) -> Result<()> {
+        let mut install = self.command("apt-get");
+        run(install.args(["install", "-qq", "--yes", "--no-install-recommends", "--download-only"]).args(packages))?;
         self.unpack_archives(&self.work.join("cache/archives"), root)
     }
 
@@ -86,16 +84,21 @@ impl Apt {
         self.unpack_archives(&archives, root)
     }
 
+    /// Beside the packages' files, [`VERSIONS`] says which they were.
     fn unpack_archives(&self, archives: &Path, root: &Path) -> Result<()> {
         fs::create_dir_all(root)?;
+        let mut versions = String::new();
         for entry in fs::read_dir(archives)? {
             let archive = entry?.path();
             if archive.extension().is_some_and(|extension| extension == "deb") {
                 run(Command::new("dpkg").arg("-x").arg(&archive).arg(root))?;
+                versions += &run(Command::new("dpkg-deb")
+                    .args(["--show", "--showformat=${Package} ${Version}\\n"])
+                    .arg(&archive))?;
                 fs::remove_file(&archive)?;
             }
         }
-        Ok(())
+        Ok(fs::write(root.join(VERSIONS), versions)?)
     }
 
     /// The names of the packages that `package` depends on.

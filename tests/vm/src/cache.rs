@@ -150,7 +150,7 @@ impl Cache {
         let root = self.keep(package, |work| {
             let root = work.join("root");
             let apt = self.apt(work, PROGRAMS)?;
-            apt.unpack_with_dependencies(package, &root)?;
+            apt.unpack_with_dependencies(&[package], &root)?;
             Ok(root)
         })?;
         let path = ["usr/bin", "usr/sbin", "bin", "sbin"]
@@ -165,7 +165,7 @@ impl Cache {
     pub fn reference(&self, suite: &str) -> Result<PathBuf> {
         self.keep(&format!("libnuma-{suite}"), |work| {
             let (root, libraries) = (work.join("root"), work.join("libraries"));
-            self.apt(work, suite)?.unpack_with_dependencies("libnuma1", &root)?;
+            self.apt(work, suite)?.unpack_with_dependencies(&["libnuma1"], &root)?;
             fs::create_dir(&libraries)?;
             for name in ["libnuma.so.1", "libc.so.6", self.architecture.loader] {
                 // The name itself may be a link.
@@ -174,6 +174,15 @@ impl Cache {
                 fs::copy(file, libraries.join(name))?;
             }
             Ok(libraries)
+        })
+    }
+
+    /// A directory with packages of a suite and all that they depend on.
+    pub fn packages(&self, suite: &str, packages: &[String]) -> Result<PathBuf> {
+        self.keep(&format!("{suite}-{}", packages.join("+")), |work| {
+            let root = work.join("root");
+            self.apt(work, suite)?.unpack_with_dependencies(packages, &root)?;
+            Ok(root)
         })
     }
 

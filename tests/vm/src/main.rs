@@ -92,6 +92,13 @@ enum Action {
         /// bookworm, trixie, …
         suite: String,
     },
+    /// Fetch packages of a Debian suite with all that they depend on, and print the directory that they are unpacked in
+    Packages {
+        /// bookworm, trixie, …
+        suite: String,
+        #[arg(required = true, value_name = "PACKAGE")]
+        packages: Vec<String>,
+    },
     /// List the machines a guest can look like
     Shapes,
 }
@@ -144,6 +151,9 @@ fn perform(cli: Cli) -> Result<ExitCode> {
             }
         }
         Action::Reference { suite } => println!("{}", Cache::new(cli.cache)?.reference(&suite)?.display()),
+        Action::Packages { suite, packages } => {
+            println!("{}", Cache::new(cli.cache)?.packages(&suite, &packages)?.display());
+        }
         Action::Shapes => {
             for shape in SHAPES {
                 println!("{:20} {}", shape.name, shape.about);

@@ -1,0 +1,25 @@
+# packages: dpdk-dev
+# programs: dpdk-testpmd
+# what: huge pages of chosen nodes (`--socket-mem`) and a pool of buffers on each
+
+for node in 0 1 2 3; do echo 24 >/sys/devices/system/node/node$node/hugepages/hugepages-2048kB/nr_hugepages; done
+testpmd() {
+    exec dpdk-testpmd --in-memory --no-pci --lcores "$1" --socket-mem "$2" --vdev=net_null0 --vdev=net_null1 -- --auto-start --stats-period=1 --total-num-mbufs=2048
+}
+free_pages() {
+    cat /sys/devices/system/node/node*/hugepages/hugepages-2048kB/free_hugepages
+}
+is_ready() {
+    grep -q 'Start automatic packet forwarding\|[Cc]annot\|Press enter' /tmp/output
+}
+for memory in 16,16,16,16 0,32,0,0 8,0,24,0; do
+    socket() {
+        begin testpmd 0,1,2 "$memory"
+        until_it is_ready
+        free_pages
+        end
+        grep -iE 'numa|socket|node|error' /tmp/output
+    }
+    try "memory $memory" socket
+done
+for node in 0 1 2 3; do echo 0 >/sys/devices/system/node/node$node/hugepages/hugepages-2048kB/nr_hugepages; done

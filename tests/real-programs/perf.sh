@@ -1,0 +1,17 @@
+# packages: linux-perf
+# programs: perf
+# what: `perf bench numa mem`: processes and threads bound to CPUs and to nodes, and where their memory lies
+
+bench='perf bench numa mem --quiet'
+for options in '-p 1 -t 2 -P 8 -C 0,1 -M 1,2' '-p 2 -t 1 -P 4 -C 3,2 -M 0,3' '-p 1 -t 4 -T 4 -C 0-3' '-p 1 -t 2 -G 8 -M 1x2' '-p 1 -t 1 -P 8 -M 0-2'; do
+    # shellcheck disable=SC2086 # the words are what is wanted
+    try "bench $options" figures $bench -l 2 $options
+done
+for options in '-p 1 -t 2 -P 24 -C 0,1 -M 1,1' '-p 1 -t 1 -P 24 -C 3 -M 2'; do
+    # shellcheck disable=SC2086 # the words are what is wanted
+    try "placement $options" placement 24 $bench -s 60 $options
+done
+for options in '-C 9' '-M 9' '-C x'; do
+    # shellcheck disable=SC2086 # the words are what is wanted
+    try "mistake $options" figures $bench -l 1 -p 1 -t 1 -P 1 $options
+done

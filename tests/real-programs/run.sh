@@ -1,0 +1,125 @@
+#!/bin/sh
+# Runs in the guest, for real_programs.rs: the programs that the other scripts here try, on Debian's libnuma, with numars preloaded, and
+# with numars in libnuma's place. What they print is to be the same.
+#
+# A script has in its first comment which Debian packages it needs and which programs it tries, and tries them one case after the
+# other; what differs from run to run it leaves out.
+
+# try NAME COMMAND…: what the command prints, and how it ends.
+try() {
+    echo "== $1"
+    shift
+    "$@" 2>&1 </dev/null
+    echo "-- status $?"
+}
+
+# placement MIB COMMAND…: which CPUs and nodes how many threads of a program may use, and how its large mappings lie once it has so
+# much anonymous memory: their policy, and for each node the share of their pages to the next quarter.
+placement() {
+    size=$(($1 * 1024))
+    shift
+    begin "$@"
+    until_it has_memory
+    allowed
+    mappings $pid
+    end
+}
+
+# threads COUNT COMMAND…: which CPUs and nodes how many threads of a program may use, once there are so many.
+threads() {
+    count=$1
+    shift
+    begin "$@"
+    until_it has_threads
+    # They are pinned when they run.
+    sleep 1
+    allowed
+    end
+}
+
+begin() {
+    "$@" >/tmp/output 2>&1 </dev/null &
+    pid=$!
+}
+
+# Waits for half a minute at most.
+until_it() { # condition
+    patience=600
+    while [ $patience -gt 0 ] && kill -0 $pid 2>/dev/null && ! "$1"; do
+        patience=$((patience - 1))
+        usleep 50000
+    done
+}
+
+has_memory() {
+    [ "$(kib_of $pid)" -ge $size ]
+}
+
+has_threads() {
+    [ "$(ls /proc/$pid/task 2>/dev/null | wc -l)" -ge "$count" ]
+}
+
+allowed() {
+    cat /proc/$pid/task/*/status | grep -E '^(Cpus|Mems)_allowed_list' | sort | uniq -c
+}
+
+end() {
+    kill -9 $pid 2>/dev/null
+    wait $pid 2>/dev/null
+}
+
+# Of anonymous memory, that of memfd and shm included.
+kib_of() { # pid
+    awk '/^Rss(Anon|Shmem)/ { sum += $2 } END { print sum + 0 }' "/proc/$1/status" 2>/dev/null || echo 0
+}
+
+mappings() { # pid
+    awk '{
+        pages = 0
+        for (i = 3; i <= NF; i++)
+            if ($i ~ /^N[0-9]+=/) { split(substr($i, 2), part, "="); on[part[1]] = part[2]; pages += part[2] }
+        text = $2
+        for (node = 0; node < 64; node++)
+            if (node in on) { text = text sprintf(" %d:%d%%", node, int(4 * on[node] / pages + 0.5) * 25); delete on[node] }
+        if (pages >= 512) print text
+    }' "/proc/$1/numa_maps" | sort
+}
+
+# figures COMMAND…: what it prints, with a 0 for each number and address, and one space for many.
+figures() {
+    "$@" >/tmp/output 2>&1
+    status=$?
+    sed -E 's/(0x)?[0-9a-f]{8,}/0/g; s/[0-9]+(\.[0-9]+)?/0/g; s/[ \t]+/ /g' /tmp/output
+    return $status
+}
+
+# The loader tells which library has each symbol that a program needs.
+bindings() { # program
+    LD_TRACE_LOADED_OBJECTS=1 LD_WARN=yes LD_BIND_NOW=yes LD_DEBUG=bindings "$1" 2>&1 |
+        awk -v program="$1" '
+            $2 == "binding" && $7 ~ /libnuma/ && $4 !~ /libnuma/ {
+                gsub(/[`\047]/, "", $(NF - 1)); print "symbol", program, $7, $(NF - 1)
+            }
+            /undefined symbol|not found|no version information|cannot be preloaded/ { print "warning", $0 }' | sort -u
+}
+
+programs=$1 script=$2
+export LD_BIND_NOW=1
+: >/tmp/numars.log
+for way in libnuma preloaded in-place; do
+    echo "=== $way"
+    case $way in
+    preloaded)
+        export LD_PRELOAD=/numars/libnuma.so.1 NUMARS_LOG=/tmp/numars.log
+        ;;
+    in-place)
+        unset LD_PRELOAD NUMARS_LOG
+        cp /numars/libnuma.so.1 /usr/lib/numars && mv /usr/lib/numars /usr/lib/libnuma.so.1
+        ;;
+    esac
+    for program in $programs; do bindings "$program"; done
+    # What is left over from one way must not be in the other's.
+    rm -rf /tmp/work && mkdir /tmp/work && cd /tmp/work && . "$script"
+    if [ "$way" = preloaded ]; then echo "logged $(wc -l </tmp/numars.log)"; fi
+done
+echo "=== end"

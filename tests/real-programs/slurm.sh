@@ -1,0 +1,6 @@
+# packages: slurmd
+# programs: usr/sbin/slurmd-wlm
+# files: usr/lib/x86_64-linux-gnu/slurm-wlm
+# what: the nodes, sockets and CPUs that it finds
+
+try hardware figures slurmd-wlm -C

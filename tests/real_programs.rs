@@ -1,0 +1,330 @@
+//! Programs of Debian's packages, as their authors built them, do the same on numars as on libnuma: preloaded, and installed in its
+//! place. docs/programs.md is the table, which these tests write.
+//!
+//! Each script in real-programs is run in a guest with four nodes; it says in its first lines what it needs. They boot guests and fetch
+//! packages, so these tests run only when asked to: `cargo test -p numars-tests --test real_programs -- --ignored [NAME]`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::env;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use support::{root, run, stage};
+
+/// The Debian suite with the newest libnuma that there is for the guest.
+const SUITE: &str = "trixie";
+const SHAPE: &str = "four-nodes";
+
+const LIBNUMA: &str = "libnuma";
+const PRELOADED: &str = "preloaded";
+const IN_PLACE: &str = "in-place";
+
+/// Where the guest has numars until it takes libnuma's place.
+const NUMARS: &str = "/numars/libnuma.so.1";
+
+macro_rules! scripts {
+    ($($name:ident)*) => {
+        $(
+            #[test]
+            #[ignore = "boots a guest"]
+            fn $name() {
+                check(stringify!($name));
+            }
+        )*
+
+        const SCRIPTS: &[&str] = &[$(stringify!($name)),*];
+    };
+}
+
+scripts! { dpdk fio haskell irqbalance mariadb numactl numad openvswitch perf procenv qemu rt_tests slurm stress_ng x265 }
+
+/// What a script says of itself: lines of `# KEY: VALUE`, some of which go on in the next line.
+struct Script {
+    name: &'static str,
+    packages: Vec<String>,
+    /// By their names, or by their paths in the package.
+    programs: Vec<String>,
+    /// Other files and folders of the packages that the programs look for, by their paths.
+    files: Vec<String>,
+    what: String,
+    /// Cases that may differ, and why.
+    differences: BTreeMap<String, String>,
+}
+
+impl Script {
+    fn read(name: &'static str) -> Self {
+        let text = fs::read_to_string(folder().join(format!("{name}.sh"))).unwrap();
+        let mut values: Vec<(&str, String)> = Vec::new();
+        for line in text.lines().map_while(|line| line.strip_prefix("# ")) {
+            match line.split_once(": ").filter(|(key, _)| !key.contains(' ')) {
+                Some((key, value)) => values.push((key, value.to_owned())),
+                None => values.last_mut().unwrap().1 += &format!(" {line}"),
+            }
+        }
+        let all = |key| values.iter().filter(move |(found, _)| *found == key).map(|(_, value)| value.as_str());
+        let words = |key| all(key).flat_map(str::split_whitespace).map(str::to_owned).collect();
+        let (packages, programs, files) = (words("packages"), words("programs"), words("files"));
+        let differences = all("differs").map(|text| {
+            let (case, reason) = text.split_once(": ").unwrap();
+            (case.to_owned(), reason.to_owned())
+        });
+        Script { name, packages, programs, files, what: all("what").collect(), differences: differences.collect() }
+    }
+
+    /// The packages and all that they depend on, unpacked.
+    fn packages(&self) -> Packages {
+        let mut fetch = vm();
+        let root = run(fetch.args(["packages", SUITE]).args(&self.packages));
+        Packages { root: fs::canonicalize(root.trim_end()).unwrap() }
+    }
+
+    /// What the script prints in a guest with the programs and nothing else of the packages but what they need.
+    fn run(&self, packages: &Packages) -> String {
+        let mut guest = vm();
+        guest.args(["run", "--shape", SHAPE, "--timeout", "1500"]);
+        let mut add = |file: &Path, place: &str| {
+            guest.arg("--add").arg(format!("{}:{place}", file.display()));
+        };
+        let script = format!("{}.sh", self.name);
+        add(&folder().join(&script), &format!("/real-programs/{script}"));
+        add(&stage().flavour().join("libnuma.so.1"), NUMARS);
+        let mut names = Vec::new();
+        let mut libraries = BTreeSet::new();
+        for program in &self.programs {
+            let file = packages.program(program);
+            names.push(file.file_name().unwrap().to_str().unwrap().to_owned());
+            add(&file, &format!("/usr/bin/{}", names.last().unwrap()));
+            libraries.extend(packages.libraries(&file));
+        }
+        for file in &self.files {
+            let path = packages.root.join(file);
+            add(&path, &format!("/{file}"));
+            let elf = |path: &PathBuf| path.is_file() && fs::read(path).is_ok_and(|data| data.starts_with(b"\x7fELF"));
+            libraries.extend(all_files(&path).into_iter().filter(elf).flat_map(|file| packages.libraries(&file)));
+        }
+        // By the name that the loader looks for: it may be a link here.
+        for library in libraries {
+            add(&library, &format!("/{}", library.strip_prefix(&packages.root).unwrap().display()));
+        }
+        add(&packages.loader(), &format!("/usr/lib/{}", packages.loader().file_name().unwrap().to_str().unwrap()));
+        guest.arg("--").arg(folder().join("run.sh"));
+        let paths: Vec<_> = names.iter().map(|name| format!("/usr/bin/{name}")).collect();
+        run(guest.args([&paths.join(" "), &format!("/real-programs/{script}")]))
+    }
+}
+
+fn folder() -> PathBuf {
+    root().join("tests/real-programs")
+}
+
+/// The harness of the guest.
+fn vm() -> Command {
+    Command::new(root().join("target/release/vm"))
+}
+
+fn all_files(path: &Path) -> Vec<PathBuf> {
+    if !path.is_dir() {
+        return vec![path.to_owned()];
+    }
+    fs::read_dir(path).unwrap().flat_map(|entry| all_files(&entry.unwrap().path())).collect()
+}
+
+/// Unpacked packages.
+struct Packages {
+    root: PathBuf,
+}
+
+impl Packages {
+    fn program(&self, name: &str) -> PathBuf {
+        let places = ["usr/bin", "usr/sbin", "bin", "sbin", ""];
+        let mut files = places.iter().map(|place| self.root.join(place).join(name));
+        files.find(|file| file.is_file()).unwrap_or_else(|| panic!("the packages have no {name}"))
+    }
+
+    fn library_folder(&self) -> PathBuf {
+        let folders = fs::read_dir(self.root.join("usr/lib")).unwrap().map(|entry| entry.unwrap().path());
+        folders.filter(|folder| folder.join("libc.so.6").exists()).next().expect("the packages have no libc.so.6")
+    }
+
+    fn loader(&self) -> PathBuf {
+        let files = fs::read_dir(self.library_folder()).unwrap().map(|entry| entry.unwrap().path());
+        let is_loader = |file: &PathBuf| file.file_name().unwrap().to_str().unwrap().starts_with("ld-linux");
+        files.filter(is_loader).next().expect("the packages have no loader")
+    }
+
+    /// The libraries that a program or a library needs, and those that they need, as the loader finds them: among the packages' own,
+    /// some of which lie in folders that only the programs know.
+    fn libraries(&self, program: &Path) -> Vec<PathBuf> {
+        let main = self.library_folder();
+        let inner = fs::read_dir(&main).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+        let folders = [main.clone()].into_iter().chain(inner);
+        let mut loader = Command::new(self.loader());
+        loader.arg("--library-path").arg(env::join_paths(folders).unwrap()).arg("--list").arg(program);
+        // Of a static program the loader says so, and fails.
+        let listing = loader.output().unwrap();
+        let listing = String::from_utf8(listing.stdout).unwrap();
+        let files = listing.lines().filter_map(|line| line.split_once(" => ")?.1.split(' ').next());
+        files.filter(|file| file.starts_with('/')).map(PathBuf::from).collect()
+    }
+
+    /// The version of a package.
+    fn version(&self, package: &str) -> String {
+        let versions = fs::read_to_string(self.root.join("versions")).unwrap();
+        let mut lines = versions.lines().filter_map(|line| line.split_once(' '));
+        lines.find(|(name, _)| *name == package).unwrap_or_else(|| panic!("there is no {package}")).1.to_owned()
+    }
+}
+
+/// What was seen on one library.
+#[derive(Default)]
+struct Seen {
+    /// What each case printed.
+    cases: BTreeMap<String, String>,
+    /// For each program, the symbols that it has from a libnuma, and which file that is.
+    symbols: BTreeMap<String, BTreeMap<String, String>>,
+    /// What the loader complained of.
+    warnings: Vec<String>,
+    /// How many lines NUMARS_LOG has.
+    logged: usize,
+}
+
+/// Reads what run.sh prints.
+fn read(output: &str) -> BTreeMap<&str, Seen> {
+    let mut all = BTreeMap::new();
+    for part in output.split("=== ").skip(1) {
+        let (way, text) = part.split_once('\n').unwrap();
+        if way == "end" {
+            return all;
+        }
+        let mut seen = Seen::default();
+        let mut case: Option<&mut String> = None;
+        for line in text.lines() {
+            let words: Vec<&str> = line.split(' ').collect();
+            match words[..] {
+                ["==", ..] => {
+                    let name = line[3..].to_owned();
+                    assert!(!seen.cases.contains_key(&name), "there are two cases {name}");
+                    case = Some(seen.cases.entry(name).or_default());
+                }
+                ["logged", count] => seen.logged = count.parse().unwrap(),
+                ["symbol", program, file, name] if case.is_none() => {
+                    let program = program.rsplit('/').next().unwrap();
+                    seen.symbols.entry(program.to_owned()).or_default().insert(name.to_owned(), file.to_owned());
+                }
+                ["warning", ..] if case.is_none() => seen.warnings.push(line.to_owned()),
+                _ => {
+                    let text = case.as_mut().unwrap_or_else(|| panic!("{way}: {line:?} belongs to no case"));
+                    text.extend([line, "\n"]);
+                }
+            }
+        }
+        all.insert(way, seen);
+    }
+    panic!("the guest's output ends too early:\n{output}");
+}
+
+fn check(name: &'static str) {
+    let script = Script::read(name);
+    let packages = script.packages();
+    let output = script.run(&packages);
+    let kept = root().join("target/real-programs");
+    fs::create_dir_all(&kept).unwrap();
+    fs::write(kept.join(name), &output).unwrap();
+    let seen = read(&output);
+    let libnuma = &seen[LIBNUMA];
+    let mut wrong = String::new();
+    let mut differing = BTreeSet::new();
+    for way in [PRELOADED, IN_PLACE] {
+        let numars = &seen[way];
+        assert!(numars.cases.keys().eq(libnuma.cases.keys()) && !numars.cases.is_empty(), "{way}: other cases");
+        for (case, expected) in &libnuma.cases {
+            let found = &numars.cases[case];
+            if found != expected {
+                differing.insert(case);
+                if !script.differences.contains_key(case) {
+                    write!(wrong, "{way}, {case}: libnuma\n{expected}{way}\n{found}").unwrap();
+                }
+            }
+        }
+        for (program, symbols) in &numars.symbols {
+            assert!(symbols.keys().eq(libnuma.symbols[program].keys()), "{way}: {program} has other symbols");
+        }
+        wrong.extend(numars.warnings.iter().map(|warning| format!("{way}: {warning}\n")));
+    }
+    for symbols in seen[PRELOADED].symbols.values() {
+        assert!(symbols.values().all(|file| file == NUMARS), "not all from numars: {symbols:?}");
+    }
+    assert!(
+        script.differences.keys().all(|case| differing.contains(case)),
+        "excused, and the same: {:?}",
+        script.differences
+    );
+    assert!(wrong.is_empty(), "{wrong}");
+    if env::var_os("NUMARS_WRITE_DOCS").is_some() {
+        tell(&script, &packages, &seen);
+    }
+}
+
+/// Writes the script's rows into docs/programs.md.
+fn tell(script: &Script, packages: &Packages, seen: &BTreeMap<&str, Seen>) {
+    static FILE: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = FILE.lock().unwrap_or_else(PoisonError::into_inner);
+    let document = root().join("docs/programs.md");
+    let mut text = fs::read_to_string(&document).unwrap();
+    let versions: Vec<_> = script.packages.iter().map(|name| format!("{name} {}", packages.version(name))).collect();
+    let numars = &seen[PRELOADED];
+    let mut result = "the same".to_owned();
+    for (case, reason) in &script.differences {
+        write!(result, ", but for `{case}`: {reason}").unwrap();
+    }
+    let row = [
+        script.name.to_owned(),
+        versions.join(", "),
+        script.what.clone(),
+        numars.cases.len().to_string(),
+        numars.logged.to_string(),
+        result,
+    ];
+    text = with_row(&text, "| script |", &row.join(" | "));
+    for program in &script.programs {
+        let program = program.rsplit('/').next().unwrap();
+        let names = numars
+            .symbols
+            .get(program)
+            .map(|symbols| symbols.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>());
+        let names = names.map_or("none: it does not load libnuma".to_owned(), |names| names.join(", "));
+        text = with_row(&text, "| program |", &format!("{program} | {names}"));
+    }
+    fs::write(document, text).unwrap();
+}
+
+/// The text with this row in the table that begins so, in place of the one with the same first cell; rows are sorted.
+fn with_row(text: &str, table: &str, row: &str) -> String {
+    let start = text.find(table).unwrap_or_else(|| panic!("there is no table {table}"));
+    let (before, rest) = text.split_at(start);
+    let (rows, after) = rest.split_once("\n\n").map_or((rest.trim_end(), None), |(rows, after)| (rows, Some(after)));
+    let mut lines = rows.lines();
+    let head: Vec<&str> = lines.by_ref().take(2).collect();
+    let first = format!("| {} |", row.split(" | ").next().unwrap());
+    let row = format!("| {row} |");
+    let mut body: Vec<&str> = lines.filter(|line| !line.starts_with(&first)).chain([row.as_str()]).collect();
+    body.sort_unstable();
+    let table = [head, body].concat().join("\n");
+    match after {
+        Some(after) => format!("{before}{table}\n\n{after}"),
+        None => format!("{before}{table}\n"),
+    }
+}
+
+#[test]
+fn every_script_is_run_and_has_its_row() {
+    let document = fs::read_to_string(root().join("docs/programs.md")).unwrap();
+    let files = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let names: BTreeSet<String> = files.filter(|name| name != "run.sh").map(|name| name.replace(".sh", "")).collect();
+    assert_eq!(names, SCRIPTS.iter().map(|&name| name.to_owned()).collect());
+    for name in names {
+        assert!(document.contains(&format!("\n| {name} | ")), "docs/programs.md has no row for {name}");
+    }
+}
