@@ -183,6 +183,24 @@ uninstall-dropin: uninstall ## remove what install-dropin put there
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libnuma.so libnuma.so.1 libnuma.so.$(SOVERSION) pkgconfig/numa.pc)
 	rm -f $(addprefix $(DESTDIR)$(INCLUDEDIR)/,$(notdir $(HEADERS)))
 
+# --- Debian packages -------------------------------------------------------------------------------------------------
+#
+# Built in a copy of what git knows, as it is in the work tree, so that nothing but target changes.
+
+.PHONY: deb
+
+DEB := target/deb
+DEB_SOURCES := $(DEB)/numars-$(VERSION)
+
+# -d: the compiler need not be Debian's, which is too old in some releases. What make hands down to a make that it starts would
+# reach the one of the packages, which lays out files in its own way.
+deb: ## build Debian packages into target/deb (docs/packaging.md)
+	@tests/setup.sh deb
+	@rm -rf $(DEB)/numars-[0-9]* $(DEB)/*.deb $(DEB)/*.buildinfo $(DEB)/*.changes && mkdir -p $(DEB_SOURCES)
+	@git ls-files -z | tar -c --null --files-from=- | tar -x --directory=$(DEB_SOURCES)
+	@cd $(DEB_SOURCES) && env -u MAKEFLAGS -u MAKELEVEL dpkg-buildpackage -b -us -uc -d >../build.log 2>&1 || { cat ../build.log; exit 1; }
+	@ls $(DEB)/*.deb
+
 # --- demo and tests --------------------------------------------------------------------------------------------------
 
 .PHONY: demo test test-long c-tests host-test memcheck sanitize vm-test vm

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use support::{root, run, stage};
+use support::{expected_exports, root, run, stage};
 use tempfile::TempDir;
 
 fn make(target: &str, destination: &Path, settings: &[&str]) -> Command {
@@ -77,6 +77,39 @@ fn the_multiarch_folder_is_used_below_usr_alone() {
         let settings = fs::read_to_string(folder.path().join(&lib[1..]).join("pkgconfig/numars.pc")).unwrap();
         assert!(settings.contains(&format!("libdir={lib}\n")), "{settings}");
     }
+}
+
+// --- Debian packages ---
+
+#[test]
+fn the_debian_packages_have_the_version_of_the_crate() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let version = manifest.lines().find_map(|line| line.strip_prefix("version = ")).unwrap().trim_matches('"');
+    let changes = fs::read_to_string(root().join("debian/changelog")).unwrap();
+    // 1.0.0-rc.1 comes before 1.0.0, which Debian writes as 1.0.0~rc.1.
+    let expected = format!("numars ({}) ", version.replacen('-', "~", 1));
+    assert!(changes.starts_with(&expected), "{expected}: {}", changes.lines().next().unwrap_or_default());
+}
+
+/// The symbols of a list for dpkg-gensymbols, without the versions that they came with.
+fn symbols_for_dpkg(name: &str) -> BTreeSet<String> {
+    let list = fs::read_to_string(root().join("debian").join(name)).unwrap();
+    list.lines()
+        .filter_map(|line| line.strip_prefix(' '))
+        .map(|line| line.split_once(' ').unwrap().0.to_owned())
+        .collect()
+}
+
+#[test]
+fn the_lists_for_dpkg_have_every_symbol_and_version() {
+    let exports = expected_exports();
+    let versions: BTreeSet<&str> = exports.iter().map(|export| export.version.as_str()).collect();
+    let mut symbols: BTreeSet<String> =
+        exports.iter().map(|export| format!("{}@{}", export.name, export.version)).collect();
+    symbols.extend(versions.iter().map(|version| format!("{version}@{version}")));
+    assert_eq!(symbols_for_dpkg("libnumars1.symbols"), symbols);
+    let versions = versions.iter().map(|version| format!("(symver){version}")).collect();
+    assert_eq!(symbols_for_dpkg("numars-dropin.symbols"), versions);
 }
 
 // --- projects ---

@@ -1,15 +1,20 @@
 #!/bin/sh
 # Sees to the Debian packages that the demo or the tests need: installs what is missing where it may (root and apt), otherwise
-# says the one command that would. Usage: setup.sh demo|test
+# says the one command that would. Usage: setup.sh demo|test|deb
 set -eu
 
 packages="gcc libc6-dev binutils pkg-config"
-if [ "$1" = test ]; then
+case $1 in
+test)
     # Compilers and linkers of all kinds; libnuma to compare with; a test framework for C; tools that count.
     packages="$packages g++ clang lld mold libnuma1 libnuma-dev check libsubunit-dev strace valgrind libc6-dbg"
     # What projects are built with that use the library; a reader of manual pages that complains.
     packages="$packages cmake meson autoconf automake mandoc"
-fi
+    ;;
+deb)
+    packages="$packages dpkg-dev debhelper git"
+    ;;
+esac
 
 if ! command -v dpkg-query >/dev/null; then
     echo "This is no Debian: the packages that Debian calls '$packages' are taken to be here." >&2
