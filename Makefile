@@ -187,7 +187,7 @@ uninstall-dropin: uninstall ## remove what install-dropin put there
 #
 # Built in a copy of what git knows, as it is in the work tree, so that nothing but target changes.
 
-.PHONY: deb
+.PHONY: deb deb-test
 
 DEB := target/deb
 DEB_SOURCES := $(DEB)/numars-$(VERSION)
@@ -200,6 +200,9 @@ deb: ## build Debian packages into target/deb (docs/packaging.md)
 	@git ls-files -z | tar -c --null --files-from=- | tar -x --directory=$(DEB_SOURCES)
 	@cd $(DEB_SOURCES) && env -u MAKEFLAGS -u MAKELEVEL dpkg-buildpackage -b -us -uc -d >../build.log 2>&1 || { cat ../build.log; exit 1; }
 	@ls $(DEB)/*.deb
+
+deb-test: deb ## install the packages into a clean Debian tree, and remove them: N passed, N failed
+	@tests/setup.sh deb-test && tests/deb.sh
 
 # --- demo and tests --------------------------------------------------------------------------------------------------
 

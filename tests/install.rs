@@ -79,7 +79,7 @@ fn the_multiarch_folder_is_used_below_usr_alone() {
     }
 }
 
-// --- Debian packages ---
+// --- Debian packages: `make deb-test` tests those that are built ---
 
 #[test]
 fn the_debian_packages_have_the_version_of_the_crate() {

@@ -3,7 +3,7 @@
 #
 # VM=no leaves out what needs the guest. KERNELS names the kernels that the guest runs. TEST_SECONDS says how long threads that call
 # everything go on; with it, what takes minutes runs too: they under ThreadSanitizer, the C tests under memcheck and
-# AddressSanitizer, and all of the comparison with libnuma.
+# AddressSanitizer, all of the comparison with libnuma, and the Debian packages.
 set -u
 cd "$(dirname "$0")/.."
 
@@ -92,6 +92,7 @@ if [ -n "${TEST_SECONDS:-}" ]; then
     check "no data race" make --no-print-directory races
     suite "memcheck" make --no-print-directory memcheck
     suite "AddressSanitizer" make --no-print-directory sanitize
+    suite "Debian packages" make --no-print-directory deb-test
 fi
 if [ "${VM:-}" = no ]; then
     echo "VM=no: the tests of pages moving between nodes did not run."

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Sees to the Debian packages that the demo or the tests need: installs what is missing where it may (root and apt), otherwise
-# says the one command that would. Usage: setup.sh demo|test|deb
+# says the one command that would. Usage: setup.sh demo|test|deb|deb-test
 set -eu
 
 packages="gcc libc6-dev binutils pkg-config"
@@ -11,8 +11,9 @@ test)
     # What projects are built with that use the library; a reader of manual pages that complains.
     packages="$packages cmake meson autoconf automake mandoc"
     ;;
-deb)
+deb | deb-test)
     packages="$packages dpkg-dev debhelper git"
+    [ "$1" = deb ] || packages="$packages lintian debootstrap"
     ;;
 esac
 
