@@ -284,6 +284,11 @@ vm-test: c-tests vm ## run the C tests in the guest (KERNELS)
 	@$(STAGED) $(GUEST) test --jobs 2 --timeout $(TIMEOUT) $(addprefix --skip ,$(SKIP)) $(addprefix --kernel ,$(KERNELS)) \
 		$(foreach name,TEST_SECONDS CK_TIMEOUT_MULTIPLIER,$(addprefix --env $(name)=,$($(name)))) target/tests-c
 
+# All of them; `make test` runs numactl's alone.
+.PHONY: programs
+programs: stage vm ## run programs of Debian's packages in the guest on libnuma and on numars, and write docs/programs.md
+	@NUMARS_WRITE_DOCS=1 $(CARGO) test --quiet --locked -p numars-tests --test real_programs -- --ignored --test-threads 2
+
 # --- races -----------------------------------------------------------------------------------------------------------
 #
 # ThreadSanitizer knows atomics, which helgrind takes for races. The stable compiler has it behind a lock that the bootstrap
@@ -314,9 +319,9 @@ SANITIZED := target/sanitized
 SANITIZED_FLAGS := -Zsanitizer=address -Cdebug-assertions -Coverflow-checks
 # The sanitizer's own signal stacks lie where it takes the frames of a cancelled thread to be still.
 SANITIZER_OPTIONS := allocator_may_return_null=1:use_sigaltstack=0
-# Some have a malloc of their own, which is the sanitizer's business here, hide the files that it needs, or ask about each page of a
-# process, of which it maps terabytes.
-UNSANITIZED := own_malloc where_files_are_wrong where_memory_is_short numars_move_process
+# Some have a malloc of their own, which is the sanitizer's business here, hide the files that it needs, run a setgid program, of which it
+# cannot read its options, or ask about each page of a process, of which it maps terabytes.
+UNSANITIZED := own_malloc where_files_are_wrong where_memory_is_short privileges numars_move_process
 SANITIZED_TESTS := $(addprefix $(SANITIZED)/,$(filter-out $(addprefix %/,$(UNSANITIZED)),$(C_TESTS:target/%=%)))
 
 sanitized: stage vm

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
-use support::{root, run, stage};
+use support::{root, run, stage, vm};
 
 /// The Debian suite with the newest libnuma that there is for the guest.
 const SUITE: &str = "trixie";
@@ -119,11 +119,6 @@ fn folder() -> PathBuf {
     root().join("tests/real-programs")
 }
 
-/// The harness of the guest.
-fn vm() -> Command {
-    Command::new(root().join("target/release/vm"))
-}
-
 fn all_files(path: &Path) -> Vec<PathBuf> {
     if !path.is_dir() {
         return vec![path.to_owned()];
@@ -144,14 +139,14 @@ impl Packages {
     }
 
     fn library_folder(&self) -> PathBuf {
-        let folders = fs::read_dir(self.root.join("usr/lib")).unwrap().map(|entry| entry.unwrap().path());
-        folders.filter(|folder| folder.join("libc.so.6").exists()).next().expect("the packages have no libc.so.6")
+        let mut folders = fs::read_dir(self.root.join("usr/lib")).unwrap().map(|entry| entry.unwrap().path());
+        folders.find(|folder| folder.join("libc.so.6").exists()).expect("the packages have no libc.so.6")
     }
 
     fn loader(&self) -> PathBuf {
-        let files = fs::read_dir(self.library_folder()).unwrap().map(|entry| entry.unwrap().path());
+        let mut files = fs::read_dir(self.library_folder()).unwrap().map(|entry| entry.unwrap().path());
         let is_loader = |file: &PathBuf| file.file_name().unwrap().to_str().unwrap().starts_with("ld-linux");
-        files.filter(is_loader).next().expect("the packages have no loader")
+        files.find(is_loader).expect("the packages have no loader")
     }
 
     /// The libraries that a program or a library needs, and those that they need, as the loader finds them: among the packages' own,

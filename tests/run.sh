@@ -3,14 +3,14 @@
 #
 # VM=no leaves out what needs the guest. KERNELS names the kernels that the guest runs. TEST_SECONDS says how long threads that call
 # everything go on; with it, what takes minutes runs too: they under ThreadSanitizer, the C tests under memcheck and
-# AddressSanitizer, all of the comparison with libnuma, and the Debian packages.
+# AddressSanitizer, all of the comparison with libnuma, all programs of docs/programs.md, and the Debian packages.
 set -u
 cd "$(dirname "$0")/.."
 
 cargo=${CARGO:-cargo}
 kernels=${KERNELS:-6.1 6.12}
-parity='--skip thoroughly'
-[ -z "${TEST_SECONDS:-}" ] || parity=
+parity='--skip thoroughly' programs='--exact numactl'
+[ -z "${TEST_SECONDS:-}" ] || parity='' programs=''
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 passed=0 failed=0
@@ -99,6 +99,9 @@ if [ "${VM:-}" = no ]; then
 else
     # shellcheck disable=SC2086 # two words or none
     rust_tests "parity with libnuma in the guest" --package numars-tests --test parity -- --ignored $parity
+    # shellcheck disable=SC2086 # the same
+    rust_tests "programs of Debian's packages" --package numars-tests --test real_programs -- --ignored --test-threads 2 $programs
+    if [ -n "${TEST_SECONDS:-}" ]; then suite "AddressSanitizer in the guest" make --no-print-directory sanitize-vm; fi
     suite "C tests in the guest" make --no-print-directory vm-test KERNELS="$kernels"
     check "the demo" draws_the_map
     check "the benchmark runs" make --no-print-directory bench BENCH=--quick

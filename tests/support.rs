@@ -59,6 +59,15 @@ impl Stage {
     }
 }
 
+/// The harness of the guest.
+pub fn vm() -> Command {
+    static BUILT: OnceLock<()> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        run(Command::new("make").current_dir(root()).arg("vm"));
+    });
+    Command::new(root().join("target/release/vm"))
+}
+
 /// Writes `program` as C, compiles it with `flags` and returns the executable's path in `folder`.
 pub fn compile_c(folder: &Path, program: &str, flags: &[String]) -> PathBuf {
     let (source, executable) = (folder.join("program.c"), folder.join("program"));

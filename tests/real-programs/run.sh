@@ -85,11 +85,11 @@ mappings() { # pid
     }' "/proc/$1/numa_maps" | sort
 }
 
-# figures COMMAND…: what it prints, with a 0 for each number and address, and one space for many.
+# figures COMMAND…: what it prints, with " 0" for each number and address, and one space for many.
 figures() {
     "$@" >/tmp/output 2>&1
     status=$?
-    sed -E 's/(0x)?[0-9a-f]{8,}/0/g; s/[0-9]+(\.[0-9]+)?/0/g; s/[ \t]+/ /g' /tmp/output
+    sed -E 's/[ \t]*(0x)?[0-9a-f]{8,}/ 0/g; s/[ \t]*[0-9]+(\.[0-9]+)?/ 0/g; s/[ \t]+/ /g' /tmp/output
     return $status
 }
 

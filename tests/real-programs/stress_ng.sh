@@ -1,6 +1,6 @@
 # packages: stress-ng
 # programs: stress-ng
-# what: the stressors `numa`, `memhotplug`-free `mbind` of all others; it calls the kernel itself: preloading must not disturb it
+# what: the stressor `numa`, and memory bound by `--mbind`; it calls the kernel itself: preloading must not disturb it
 
 try numa figures stress-ng --quiet --numa 1 --numa-ops 2 --timeout 60
 for node in 1 0,2; do
