@@ -107,9 +107,10 @@ $(BUILD)/open.txt: Makefile
 	@mkdir -p $(BUILD)
 	@printf '{ %s };\n' '$(OPEN:=;)' > $@
 
-# Two flavours: a preloaded library replaces libnuma.so.1 only under that SONAME.
+# Two flavours: a preloaded library replaces libnuma.so.1 only under that SONAME. Without the compiler's start files, which look for
+# four symbols of others that nothing here needs.
 $(BUILD)/lib%.so.$(SOVERSION): $(BUILD)/shared.o $(BUILD)/open.txt libnumars.map
-	$(CC) $(CFLAGS) -shared -o $@ $< -Wl,-soname,lib$*.so.1 -Wl,--version-script=libnumars.map -Wl,--gc-sections \
+	$(CC) $(CFLAGS) -shared -nostartfiles -o $@ $< -Wl,-soname,lib$*.so.1 -Wl,--version-script=libnumars.map -Wl,--gc-sections \
 		$(KEEP_OPEN) -Wl,-z,relro -Wl,-z,now -Wl,-z,defs -Wl,-O1 $(COMPACT) $(LDFLAGS)
 	ln -sf lib$*.so.$(SOVERSION) $(BUILD)/lib$*.so.1
 	ln -sf lib$*.so.1 $(BUILD)/lib$*.so

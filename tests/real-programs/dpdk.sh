@@ -2,6 +2,7 @@
 # programs: dpdk-testpmd
 # what: huge pages of chosen nodes (`--socket-mem`) and a pool of buffers on each
 
+mkdir -p /var/run
 for node in 0 1 2 3; do echo 24 >/sys/devices/system/node/node$node/hugepages/hugepages-2048kB/nr_hugepages; done
 testpmd() {
     exec dpdk-testpmd --in-memory --no-pci --lcores "$1" --socket-mem "$2" --vdev=net_null0 --vdev=net_null1 -- --auto-start --stats-period=1 --total-num-mbufs=2048

@@ -7,10 +7,10 @@ job() {
         --group_reporting "$@"
 }
 for policy in default local bind:2 prefer:3 interleave:0-3 interleave:1,2 bind:0,1; do
-    try "$policy" placement 40 job --numa_cpu_nodes=1 --numa_mem_policy=$policy
+    try "$policy" placement 20 job --numa_cpu_nodes=1 --numa_mem_policy=$policy
 done
 for nodes in 0 2-3 1,3 all; do
-    try "nodes $nodes" placement 40 job --numa_cpu_nodes=$nodes --numa_mem_policy=local
+    try "nodes $nodes" placement 20 job --numa_cpu_nodes=$nodes --numa_mem_policy=local
 done
 for options in --numa_cpu_nodes=9 --numa_cpu_nodes=x --numa_mem_policy=bind:9 --numa_mem_policy=nonsense --numa_mem_policy=prefer:1,2; do
     try "mistake $options" fio --name=job --ioengine=null --size=1m $options --parse-only

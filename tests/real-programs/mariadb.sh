@@ -1,11 +1,11 @@
 # packages: mariadb-server-core
 # programs: mariadbd
-# files: usr/share/mysql/english usr/share/mysql/charsets
+# files: usr/share/mariadb/english usr/share/mariadb/charsets
 # what: a buffer pool that is interleaved over the nodes (`innodb_numa_interleave`), and one that is not
 
 mkdir data
 server() {
-    exec mariadbd --no-defaults --user=root --datadir="$PWD/data" --innodb-buffer-pool-size=32M --innodb-log-file-size=4M \
+    exec taskset 2 mariadbd --no-defaults --user=root --datadir="$PWD/data" --innodb-buffer-pool-size=32M --innodb-log-file-size=4M \
         --skip-networking --socket="$PWD/socket" --skip-grant-tables "$@"
 }
 statements() {
@@ -14,6 +14,6 @@ statements() {
 }
 for interleave in 0 1; do
     try "bootstrap $interleave" statements --innodb-numa-interleave=$interleave
-    try "placement $interleave" placement 40 server --innodb-numa-interleave=$interleave
+    try "placement $interleave" bound 40 server --innodb-numa-interleave=$interleave
 done
 rm -rf data

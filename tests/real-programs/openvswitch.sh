@@ -2,6 +2,6 @@
 # programs: ovsdb-tool usr/lib/openvswitch-switch/ovs-vswitchd ovs-vsctl
 # what: programs with DPDK's libraries, which prefer the node of a device: their start, and a database made
 
-try version sh -c 'ovs-vsctl --version; ovs-vswitchd --version'
+try version sh -c 'ovs-vsctl --version; ovs-vswitchd --version 2>/dev/null'
 printf '{"name": "one", "version": "1.0.0", "tables": {"two": {"columns": {"three": {"type": "integer"}}}}}' >schema
 try database sh -c 'ovsdb-tool create one.db schema && ovsdb-tool query one.db "[\"one\", {\"op\": \"select\", \"table\": \"two\", \"where\": []}]"'

@@ -7,9 +7,23 @@ for options in '-p 1 -t 2 -P 8 -C 0,1 -M 1,2' '-p 2 -t 1 -P 4 -C 3,2 -M 0,3' '-p
     # shellcheck disable=SC2086 # the words are what is wanted
     try "bench $options" figures $bench -l 2 $options
 done
+# A process of its own has the memory.
+has_worker() {
+    pid=$(pgrep -P $parent | head -n 1)
+    pid=${pid:-$parent}
+    [ "$pid" != $parent ] && has_memory
+}
+worker() {
+    begin $bench -s 60 "$@"
+    parent=$pid size=20480
+    until_it has_worker
+    mappings $pid | grep bind
+    kill -9 $parent
+    end
+}
 for options in '-p 1 -t 2 -P 24 -C 0,1 -M 1,1' '-p 1 -t 1 -P 24 -C 3 -M 2'; do
     # shellcheck disable=SC2086 # the words are what is wanted
-    try "placement $options" placement 24 $bench -s 60 $options
+    try "placement $options" worker $options
 done
 for options in '-C 9' '-M 9' '-C x'; do
     # shellcheck disable=SC2086 # the words are what is wanted

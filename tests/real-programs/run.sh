@@ -14,14 +14,25 @@ try() {
 }
 
 # placement MIB COMMAND…: which CPUs and nodes how many threads of a program may use, and how its large mappings lie once it has so
-# much anonymous memory: their policy, and for each node the share of their pages to the next quarter.
+# much anonymous memory: their policy, and the nodes of their pages, in brackets those that have less than a tenth.
 placement() {
+    policies=.
+    show_placement "$@"
+}
+
+# bound MIB COMMAND…: the same, but only of mappings with a policy of their own.
+bound() {
+    policies='^[^d]'
+    show_placement "$@"
+}
+
+show_placement() {
     size=$(($1 * 1024))
     shift
     begin "$@"
     until_it has_memory
     allowed
-    mappings $pid
+    mappings $pid | grep "$policies"
     end
 }
 
@@ -73,14 +84,15 @@ kib_of() { # pid
     awk '/^Rss(Anon|Shmem)/ { sum += $2 } END { print sum + 0 }' "/proc/$1/status" 2>/dev/null || echo 0
 }
 
+# Of at least 512 pages, and not of the program's files.
 mappings() { # pid
-    awk '{
+    awk '!/ file=\/(usr|lib)/ {
         pages = 0
         for (i = 3; i <= NF; i++)
             if ($i ~ /^N[0-9]+=/) { split(substr($i, 2), part, "="); on[part[1]] = part[2]; pages += part[2] }
         text = $2
         for (node = 0; node < 64; node++)
-            if (node in on) { text = text sprintf(" %d:%d%%", node, int(4 * on[node] / pages + 0.5) * 25); delete on[node] }
+            if (node in on) { text = text " " (10 * on[node] < pages ? "(" node ")" : node); delete on[node] }
         if (pages >= 512) print text
     }' "/proc/$1/numa_maps" | sort
 }

@@ -3,4 +3,4 @@
 # files: usr/lib/x86_64-linux-gnu/slurm-wlm
 # what: the nodes, sockets and CPUs that it finds
 
-try hardware figures slurmd-wlm -C
+try hardware sh -c "slurmd-wlm -C | sed -E '/^UpTime/d; s/ RealMemory=.*//'"
