@@ -1,17 +1,18 @@
 # packages: dpdk-dev
 # programs: dpdk-testpmd
+# files: usr/lib/x86_64-linux-gnu/dpdk/pmds-25.0/librte_mempool_ring.so.25.0
 # what: huge pages of chosen nodes (`--socket-mem`) and a pool of buffers on each
 
 mkdir -p /var/run
 for node in 0 1 2 3; do echo 24 >/sys/devices/system/node/node$node/hugepages/hugepages-2048kB/nr_hugepages; done
 testpmd() {
-    exec dpdk-testpmd --in-memory --no-pci --lcores "$1" --socket-mem "$2" --vdev=net_null0 --vdev=net_null1 -- --auto-start --stats-period=1 --total-num-mbufs=2048
+    exec dpdk-testpmd -d /usr/lib/x86_64-linux-gnu/dpdk/pmds-25.0/librte_mempool_ring.so.25.0 --in-memory --no-pci --lcores "$1" --socket-mem "$2" -- --stats-period=1 --total-num-mbufs=2048
 }
 free_pages() {
     cat /sys/devices/system/node/node*/hugepages/hugepages-2048kB/free_hugepages
 }
 is_ready() {
-    grep -q 'Start automatic packet forwarding\|[Cc]annot\|Press enter' /tmp/output
+    grep -q 'Port statistics\|Press enter\|Bye' /tmp/output
 }
 for memory in 16,16,16,16 0,32,0,0 8,0,24,0; do
     socket() {
@@ -19,7 +20,8 @@ for memory in 16,16,16,16 0,32,0,0 8,0,24,0; do
         until_it is_ready
         free_pages
         end
-        grep -iE 'numa|socket|node|error' /tmp/output
+        mv /tmp/output printed
+        figures cat printed
     }
     try "memory $memory" socket
 done

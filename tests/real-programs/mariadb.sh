@@ -1,19 +1,38 @@
 # packages: mariadb-server-core
 # programs: mariadbd
 # files: usr/share/mariadb/english usr/share/mariadb/charsets
-# what: a buffer pool that is interleaved over the nodes (`innodb_numa_interleave`), and one that is not
+# what: a table is made and filled, with a buffer pool that is interleaved over the nodes (`innodb_numa_interleave`) and one that is not,
+# and where that lies in a running server
 
 mkdir data
 server() {
     exec taskset 2 mariadbd --no-defaults --user=root --datadir="$PWD/data" --innodb-buffer-pool-size=32M --innodb-log-file-size=4M \
         --skip-networking --socket="$PWD/socket" --skip-grant-tables "$@"
 }
-statements() {
-    echo "create database one; create table one.two (three int primary key) engine=InnoDB; insert into one.two values (1), (2), (3);
-        select sum(three) from one.two; drop database one;" | server --bootstrap "$@" 2>&1 | grep -iE 'numa|mbind|policy|error|^[0-9]'
+cat >statements <<END
+create database if not exists one;
+create or replace table one.two (three int primary key) engine=InnoDB;
+insert into one.two values (1), (2), (3);
+END
+what_concerns_nodes() {
+    grep -iE 'numa|mbind|policy|error' | sed 's/^20[0-9: -]*//' | sort -u
+}
+bootstrap() {
+    (server --bootstrap "$@") <statements 2>&1 | what_concerns_nodes
+    ls data/one
+}
+is_ready() {
+    grep -q 'ready for connections' /tmp/output
+}
+placed() {
+    begin server "$@"
+    until_it is_ready
+    mappings $pid | grep -v default
+    end
+    what_concerns_nodes </tmp/output
 }
 for interleave in 0 1; do
-    try "bootstrap $interleave" statements --innodb-numa-interleave=$interleave
-    try "placement $interleave" bound 40 server --innodb-numa-interleave=$interleave
+    try "bootstrap $interleave" bootstrap --innodb-numa-interleave=$interleave
+    try "server $interleave" placed --innodb-numa-interleave=$interleave
 done
 rm -rf data

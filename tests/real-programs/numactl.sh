@@ -73,7 +73,7 @@ file() {
 try shared-file file
 
 moved() {
-    size=16384
+    size=4096
     begin numactl --membind=0 memhog -r100000 16m
     until_it has_memory
     for pair in '0 3' '3 1,2' '1-2 0' 'all 2' '0 9'; do

@@ -13,8 +13,8 @@ try() {
     echo "-- status $?"
 }
 
-# placement MIB COMMAND…: which CPUs and nodes how many threads of a program may use, and how its large mappings lie once it has so
-# much anonymous memory: their policy, and the nodes of their pages, in brackets those that have less than a tenth.
+# placement MIB COMMAND…: which CPUs and nodes how many threads of a program may use, and how its large mappings lie once one of them
+# is so large: their policy, and the nodes of their pages.
 placement() {
     policies=.
     show_placement "$@"
@@ -27,7 +27,7 @@ bound() {
 }
 
 show_placement() {
-    size=$(($1 * 1024))
+    size=$(($1 * 256))
     shift
     begin "$@"
     until_it has_memory
@@ -55,15 +55,13 @@ begin() {
 
 # Waits for half a minute at most.
 until_it() { # condition
-    patience=600
-    while [ $patience -gt 0 ] && kill -0 $pid 2>/dev/null && ! "$1"; do
-        patience=$((patience - 1))
-        usleep 50000
-    done
+    deadline=$(($(date +%s) + 30))
+    while [ "$(date +%s)" -lt $deadline ] && kill -0 $pid 2>/dev/null && ! "$1"; do usleep 50000; done
 }
 
+# In pages, since the kernel tells so.
 has_memory() {
-    [ "$(kib_of $pid)" -ge $size ]
+    pages_of_mappings $pid 2>/dev/null | awk -v size=$size '$1 >= size { found = 1 } END { exit !found }'
 }
 
 has_threads() {
@@ -79,22 +77,22 @@ end() {
     wait $pid 2>/dev/null
 }
 
-# Of anonymous memory, that of memfd and shm included.
-kib_of() { # pid
-    awk '/^Rss(Anon|Shmem)/ { sum += $2 } END { print sum + 0 }' "/proc/$1/status" 2>/dev/null || echo 0
-}
-
-# Of at least 512 pages, and not of the program's files.
-mappings() { # pid
+# For each mapping, but those of the program's files, a line: pages, policy, and the nodes that have a tenth of them at least.
+pages_of_mappings() { # pid
     awk '!/ file=\/(usr|lib)/ {
         pages = 0
         for (i = 3; i <= NF; i++)
             if ($i ~ /^N[0-9]+=/) { split(substr($i, 2), part, "="); on[part[1]] = part[2]; pages += part[2] }
-        text = $2
+        nodes = ""
         for (node = 0; node < 64; node++)
-            if (node in on) { text = text " " (10 * on[node] < pages ? "(" node ")" : node); delete on[node] }
-        if (pages >= 512) print text
-    }' "/proc/$1/numa_maps" | sort
+            if (node in on) { if (10 * on[node] >= pages) nodes = nodes " " node; delete on[node] }
+        print pages, $2 nodes
+    }' "/proc/$1/numa_maps"
+}
+
+# Those of 2 MiB and more.
+mappings() { # pid
+    pages_of_mappings "$1" | awk '$1 >= 512 { $1 = ""; print substr($0, 2) }' | sort
 }
 
 # figures COMMAND…: what it prints, with " 0" for each number and address, and one space for many.
