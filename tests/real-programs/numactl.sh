@@ -44,26 +44,26 @@ try memhog-mistakes sh -c 'memhog 1m nonsense 1; memhog 1m membind 77; memhog 1m
 
 segment() {
     touch key
-    numactl --length 8m --shm key --membind 1 --touch
-    numactl --length 8m --shm key --dump
-    numactl --length 8m --shm key --dump-nodes
-    numactl --length 8m --shm key --membind 1 --verify
-    numactl --length 2m --offset 4m --shm key --interleave=0,2 --verify
+    numactl --length 2m --shm key --membind 1 --touch
+    numactl --length 2m --shm key --dump
+    numactl --length 2m --shm key --dump-nodes
+    numactl --length 2m --shm key --membind 1 --verify
+    numactl --length 512k --offset 1m --shm key --interleave=0,2 --verify
     numactl --shm key --dump
     numactl --shm key --strict --membind 2 --touch
     numactl --shm key --dump
     for id in $(awk 'NR > 1 { print $2 }' /proc/sysvipc/shm); do
-        numactl --length 8m --shmid "$id" --preferred 3 --verify
-        numactl --length 8m --shmid "$id" --dump | sed 's/id [0-9]*/id some/'
+        numactl --length 2m --shmid "$id" --preferred 3 --verify
+        numactl --length 2m --shmid "$id" --dump | sed 's/id [0-9]*/id some/'
         ipcrm -m "$id"
     done
     rm key
 }
 try shared-memory figures segment
 file() {
-    numactl --length 4m --file /dev/shm/file --membind 2 --touch
+    numactl --length 1m --file /dev/shm/file --membind 2 --touch
     numactl --file /dev/shm/file --dump --dump-nodes
-    numactl --file /dev/shm/file --offset 1m --length 1m --interleave=all --touch --verify
+    numactl --file /dev/shm/file --offset 256k --length 256k --interleave=all --touch --verify
     numactl --file /dev/shm/file --dump
     numactl --file /dev/shm/file --localalloc --verify
     numactl --file /dev/shm/missing/file --length 4m --membind 2 --touch

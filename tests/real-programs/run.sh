@@ -125,6 +125,8 @@ for way in libnuma preloaded in-place; do
     in-place)
         unset LD_PRELOAD NUMARS_LOG
         cp /numars/libnuma.so.1 /usr/lib/numars && mv /usr/lib/numars /usr/lib/libnuma.so.1
+        # The folder that the loader finds it in is this one too.
+        cmp -s /numars/libnuma.so.1 /lib/*-linux-gnu/libnuma.so.1 || echo "warning numars is not in place"
         ;;
     esac
     for program in $programs; do bindings "$program"; done
