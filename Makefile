@@ -391,10 +391,27 @@ miri: ## run the unit tests of bit sets, parsers and the mover under Miri, which
 
 KERNEL ?= 6.12
 
-bench: stage vm target/bench/moves ## measure moves of pages in the guest (KERNEL; BENCH=--quick: only try it)
+BENCH_PROGRAMS := $(addprefix target/bench/,moves calls empty on_machine affinity.so)
+
+bench: stage vm $(BENCH_PROGRAMS) ## measure calls beside libnuma, and moves of pages (KERNEL; BENCH=--part=calls, --quick, --help)
 	@$(CARGO) build --quiet --locked --release --package numars-bench
 	@$(STAGED) target/release/numars-bench --kernel $(KERNEL) $(BENCH)
 
-target/bench/%: bench/%.c $(BUILD)/libnumars.so.$(SOVERSION) | stage
+BENCH_FLAGS := $(C_TEST_FLAGS) -O2
+
+target/bench/moves: bench/moves.c $(BUILD)/libnumars.so.$(SOVERSION) | stage
 	@mkdir -p $(@D)
-	@$(STAGED); export PKG_CONFIG_PATH; $(CC) $(C_TEST_FLAGS) -O2 -pthread -o $@ $< $$($(PKG_CONFIG) --cflags --libs numars)
+	@$(STAGED); export PKG_CONFIG_PATH; $(CC) $(BENCH_FLAGS) -pthread -o $@ $< $$($(PKG_CONFIG) --cflags --libs numars)
+
+# Compiled against libnuma, with its headers: whose library it then runs on is for the loader to say.
+target/bench/calls: bench/calls.c
+	@tests/setup.sh bench && mkdir -p $(@D)
+	@$(CC) $(BENCH_FLAGS) -o $@ $< -lnuma
+
+target/bench/%: bench/%.c
+	@mkdir -p $(@D)
+	@$(CC) $(BENCH_FLAGS) -o $@ $<
+
+target/bench/%.so: bench/%.c
+	@mkdir -p $(@D)
+	@$(CC) $(BENCH_FLAGS) -shared -fPIC -o $@ $<

@@ -1,10 +1,14 @@
 #!/bin/sh
 # Sees to the Debian packages that the demo or the tests need: installs what is missing where it may (root and apt), otherwise
-# says the one command that would. Usage: setup.sh demo|test|deb|deb-test
+# says the one command that would. Usage: setup.sh demo|bench|test|deb|deb-test
 set -eu
 
 packages="gcc libc6-dev binutils pkg-config"
 case $1 in
+bench)
+    # libnuma to compare with; tools that count.
+    packages="$packages libnuma1 libnuma-dev strace valgrind libc6-dbg"
+    ;;
 test)
     # Compilers and linkers of all kinds; libnuma to compare with; a test framework for C; tools that count.
     packages="$packages g++ clang lld mold libnuma1 libnuma-dev check libsubunit-dev strace valgrind libc6-dbg"

@@ -1,14 +1,23 @@
-//! `make bench`: measures in the guest, shows the figures beside their targets, and writes docs/performance.md.
+//! `make bench`: measures here and in the guest, shows the figures beside their targets, and writes docs/performance.md.
 
+mod calls;
+mod calls_report;
 mod chart;
+mod loading;
+mod machine;
 mod moves;
+mod moves_report;
 mod report;
 mod samples;
 
 use anyhow::{Context, Result, ensure};
-use clap::Parser;
-use report::{Host, Report};
+use calls::Effort;
+use calls_report::CallsReport;
+use clap::{Parser, ValueEnum};
+use moves_report::MovesReport;
+use report::{Document, Host};
 use samples::{Outcome, Run};
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
@@ -16,19 +25,34 @@ use std::process::{Command, ExitCode, Stdio};
 const VM: &str = "target/release/vm";
 const MOVES: &str = "target/bench/moves";
 
-/// Measures numars in the four-node guest
+/// What can be measured without the rest, whose part of the document then stays as it is.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Part {
+    /// Loading, calls and first use, against libnuma
+    Calls,
+    /// Moves of pages
+    Moves,
+}
+
+/// Measures numars beside libnuma, and moves of pages in the four-node guest
 #[derive(Parser)]
 struct Cli {
     /// A Debian kernel (6.1, 6.12, newest) or the path of a vmlinuz
     #[arg(long, default_value = "6.12")]
     kernel: String,
+    /// Measure only this
+    #[arg(long)]
+    part: Option<Part>,
+    /// How often calls are measured on each library in turn
+    #[arg(long, value_name = "TIMES", default_value_t = 21)]
+    rounds: u32,
     /// Only try whether everything works: few pages, one call of each kind, no document; failed calls fail it
     #[arg(long)]
     quick: bool,
     /// Pages that are moved while three other threads run
     #[arg(long, value_name = "PAGES", default_value_t = 1024)]
     crowded_pages: usize,
-    /// Only rows whose name begins so, and no document
+    /// Only moves whose row's name begins so, and no document
     #[arg(long, value_name = "ROW")]
     only: Option<String>,
     /// Where performance.md is written
@@ -47,23 +71,65 @@ fn main() -> ExitCode {
 }
 
 fn perform(cli: &Cli) -> Result<()> {
-    let host = Host::now()?;
-    let run = measure(cli)?;
-    let report = Report::new(&run);
-    println!("\n{}\n{}\n\n{}", report.speed, report.crowded, report.growth);
+    let writes = !cli.quick && cli.only.is_none();
+    let path = cli.out.join(report::FILE);
+    let mut document = Document::of(&fs::read_to_string(&path).unwrap_or_default());
+    let mut pictures = Vec::new();
+    if cli.part != Some(Part::Moves) && cli.only.is_none() {
+        let report = measure_calls(cli)?;
+        println!("\n{}", report.text());
+        document.calls = report.text();
+        pictures.extend(report.pictures()?);
+    }
+    if cli.part != Some(Part::Calls) {
+        let host = Host::now()?;
+        let run = measure_moves(cli)?;
+        let report = MovesReport::new(&run, host);
+        println!("\n{}", report.text());
+        document.moves = report.text();
+        pictures.extend(report.pictures()?);
+        if cli.quick {
+            let failed = run.samples.iter().filter(|sample| matches!(sample.outcome, Outcome::Failed(_))).count();
+            ensure!(failed == 0, "{failed} of {} calls failed", run.samples.len());
+        }
+    }
     if cli.quick {
         println!("These were quick: the figures mean nothing.");
-        let failed = run.samples.iter().filter(|sample| matches!(sample.outcome, Outcome::Failed(_))).count();
-        ensure!(failed == 0, "{failed} of {} calls failed", run.samples.len());
-    } else if cli.only.is_none() {
-        report.write(&run, &host, &cli.out)?;
-        println!("Written: {}", cli.out.join("performance.md").display());
+    }
+    if writes {
+        fs::write(&path, document.text())?;
+        for (name, picture) in pictures {
+            fs::write(cli.out.join(name), picture)?;
+        }
+        println!("Written: {}", path.display());
     }
     Ok(())
 }
 
+/// Measures loading and calls here, calls in the guest, and first use on machines that are made up.
+fn measure_calls(cli: &Cli) -> Result<CallsReport> {
+    calls::check_built()?;
+    let effort =
+        if cli.quick { Effort { quick: true, rounds: 1 } } else { Effort { quick: false, rounds: cli.rounds } };
+    let tell = |what: &str| eprintln!("{what}");
+    let host = Host::now()?;
+    tell("loading");
+    let loading = loading::measure()?;
+    tell("calls on this machine");
+    let costs = calls::cost_of_both(effort)?;
+    let on_host = calls::on_host(effort)?;
+    tell("calls in the guest");
+    let in_guest = calls::in_guest(&cli.kernel, effort)?;
+    tell("machines that are made up");
+    let shapes = if cli.quick { &machine::GROWING[..1] } else { &machine::GROWING[..] };
+    let growth = machine::growth(shapes, effort)?;
+    let many = if cli.quick { machine::GROWING[0] } else { machine::MANY_CPUS };
+    let many = machine::ManyCpus::measure(many, effort)?;
+    Ok(CallsReport { host, version: calls::installed_version()?, loading, costs, on_host, in_guest, growth, many })
+}
+
 /// Runs the measuring program in the guest, telling on stderr how far it is.
-fn measure(cli: &Cli) -> Result<Run> {
+fn measure_moves(cli: &Cli) -> Result<Run> {
     // The largest request is 1 GiB on one node.
     let mut command = Command::new(VM);
     command.args(["run", "--shape", "four-nodes", "--memory", "1536", "--timeout", "7200"]);

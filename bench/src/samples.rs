@@ -44,7 +44,7 @@ pub struct Run {
 }
 
 /// The calls of one side of a row, in the order of time.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Default, Clone, PartialEq)]
 pub struct Side {
     pub times: Vec<f64>,
     pub scratch: u64,

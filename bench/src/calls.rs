@@ -1,0 +1,359 @@
+//! Calls of libnuma's interface: `calls.c` runs on libnuma and on numars in turn, here and in the guest, and callgrind and strace count
+//! what it does.
+
+use crate::samples::{Ratio, Side};
+use anyhow::{Context, Result, bail, ensure};
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+pub const CALLS: &str = "target/bench/calls";
+const IN_TURN: &str = "bench/in_turn.sh";
+const VM: &str = "target/release/vm";
+/// The numars that takes libnuma's place.
+pub const NUMARS_FILE: &str = "target/stage/lib/numars/libnuma.so.1";
+
+pub const LIBNUMA: &str = "libnuma";
+pub const NUMARS: &str = "numars";
+pub const BOTH: [&str; 2] = [LIBNUMA, NUMARS];
+
+/// The newest libnuma that there is for the guest, and the Debian suite that has it.
+pub const NEWEST: (&str, &str) = ("2.0.19", "trixie");
+
+/// Which other way of doing the same a call is compared with.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Against {
+    Libnuma,
+    /// The system calls that it consists of.
+    Bare,
+}
+
+/// A row of `calls.c`: how many times faster it should be than the other way; none where nobody said.
+pub struct Comparison {
+    pub row: &'static str,
+    pub about: &'static str,
+    pub against: Against,
+    pub target: Option<f64>,
+}
+
+const fn faster(row: &'static str, about: &'static str, target: f64) -> Comparison {
+    Comparison { row, about, against: Against::Libnuma, target: Some(target) }
+}
+
+/// A call that should take at most `target` times as long as the system calls that it needs.
+const fn within(row: &'static str, about: &'static str, target: f64) -> Comparison {
+    Comparison { row, about, against: Against::Bare, target: Some(target) }
+}
+
+pub const COMPARISONS: &[Comparison] = &[
+    faster("numa_bitmask_weight", "8,192 bits", 30.0),
+    faster("numa_bitmask_setall", "8,192 bits", 30.0),
+    faster("numa_bitmask_clearall", "8,192 bits", 30.0),
+    faster("numa_bitmask_equal", "8,192 bits", 30.0),
+    faster("numa_node_of_cpu", "the last CPU", 20.0),
+    faster("numa_node_to_cpus", "the last node", 5.0),
+    Comparison { row: "numa_distance", about: "asked before", against: Against::Libnuma, target: None },
+    faster("numa_node_size64", "node 0", 2.0),
+    faster("numa_parse_nodestring", "all nodes as a range", 1.0),
+    faster("numa_parse_cpustring", "all CPUs as a range", 1.0),
+    within("numa_preferred", "get_mempolicy", 1.1),
+    within("numa_get_mems_allowed", "get_mempolicy", 1.1),
+    within("numa_get_membind", "get_mempolicy", 1.1),
+    within("numa_get_run_node_mask", "sched_getaffinity", 1.1),
+    within("numa_alloc_onnode", "and numa_free, 4 KiB", 1.05),
+    within("numa_alloc_local", "and numa_free, 4 KiB", 1.05),
+    within("numa_alloc_interleaved", "and numa_free, 4 KiB", 1.05),
+];
+
+/// The same on a machine of 8,192 CPUs.
+pub const MANY_CPUS: &[Comparison] = &[
+    faster("numa_node_of_cpu", "the last CPU", 20.0),
+    faster("numa_node_to_cpus", "the last node", 5.0),
+    faster("numa_parse_nodestring", "all nodes as a range", 1.0),
+    faster("numa_parse_cpustring", "all CPUs as a range", 10.0),
+    faster("numa_parse_cpustring, every second", "4,096 numbers", 10.0),
+];
+
+/// What a row's other side is called in `calls.c`.
+pub fn bare(row: &str) -> String {
+    format!("{row} (bare)")
+}
+
+/// The samples of each row, by library, in the order of time.
+#[derive(Default, Debug)]
+pub struct Times(HashMap<(String, String), Side>);
+
+impl Times {
+    /// Reads lines of `ROW<TAB>NANOSECONDS`, and of `== LIBRARY` before those of each run.
+    pub fn read(text: &str) -> Result<Self> {
+        let mut times = Times::default();
+        let mut library = None;
+        for line in text.lines().filter(|line| !line.starts_with("begin ") && !line.starts_with("end ")) {
+            if let Some(name) = line.strip_prefix("== ") {
+                library = Some(name.trim_end());
+                continue;
+            }
+            let (row, time) = line.split_once('\t').with_context(|| format!("not understood: {line}"))?;
+            let library = library.with_context(|| format!("of which library? {line}"))?;
+            let nanoseconds: f64 = time.trim_end().parse().with_context(|| format!("no time: {line}"))?;
+            let side = times.0.entry((library.to_owned(), row.to_owned())).or_default();
+            side.times.push(nanoseconds / 1e9);
+        }
+        Ok(times)
+    }
+
+    pub fn side(&self, library: &str, row: &str) -> Result<&Side> {
+        self.0
+            .get(&(library.to_owned(), row.to_owned()))
+            .with_context(|| format!("{row} was not measured on {library}"))
+    }
+
+    /// The other way, ours, and how many times faster ours is.
+    pub fn compare(&self, comparison: &Comparison) -> Result<(&Side, &Side, Ratio)> {
+        let ours = self.side(NUMARS, comparison.row)?;
+        let other = match comparison.against {
+            Against::Libnuma => self.side(LIBNUMA, comparison.row)?,
+            Against::Bare => self.side(NUMARS, &bare(comparison.row))?,
+        };
+        Ok((other, ours, Ratio::of(other, ours)))
+    }
+}
+
+/// Runs a command and returns what it printed.
+pub fn output(command: &mut Command) -> Result<String> {
+    let output = command.output().with_context(|| format!("{command:?} did not start"))?;
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    ensure!(output.status.success(), "{command:?} failed: {}\n{out}{err}", output.status);
+    Ok(out.into_owned())
+}
+
+/// The installed libnuma.
+pub fn installed() -> Result<PathBuf> {
+    let cache = output(Command::new("/sbin/ldconfig").arg("-p"))?;
+    let line = cache.lines().find(|line| line.trim().starts_with("libnuma.so.1 "));
+    Ok(line.and_then(|line| line.rsplit(' ').next()).context("libnuma is not installed")?.into())
+}
+
+/// Its version.
+pub fn installed_version() -> Result<String> {
+    Ok(output(Command::new("pkg-config").args(["--modversion", "numa"]))?.trim().into())
+}
+
+/// A folder with a folder for each library, as `in_turn.sh` wants it.
+pub fn libraries() -> Result<PathBuf> {
+    let folder = PathBuf::from("target/bench/libraries");
+    for (name, file) in [(LIBNUMA, installed()?), (NUMARS, fs::canonicalize(NUMARS_FILE)?)] {
+        let place = folder.join(name).join("libnuma.so.1");
+        fs::create_dir_all(place.parent().context("a file has a folder")?)?;
+        let _ = fs::remove_file(&place);
+        std::os::unix::fs::symlink(file, place)?;
+    }
+    Ok(fs::canonicalize(folder)?)
+}
+
+/// How thoroughly to measure.
+#[derive(Clone, Copy)]
+pub struct Effort {
+    pub quick: bool,
+    pub rounds: u32,
+}
+
+impl Effort {
+    fn arguments(self) -> &'static [&'static str] {
+        if self.quick { &["-q"] } else { &[] }
+    }
+}
+
+/// The times on this machine.
+pub fn on_host(effort: Effort) -> Result<Times> {
+    let mut command = Command::new(IN_TURN);
+    command.arg(effort.rounds.to_string()).arg(libraries()?).arg(CALLS).args(effort.arguments());
+    Times::read(&output(&mut command)?)
+}
+
+/// The times in the four-node guest, whose C library is that of the newest libnuma.
+pub fn in_guest(kernel: &str, effort: Effort) -> Result<Times> {
+    let (_, suite) = NEWEST;
+    let reference = PathBuf::from(output(Command::new(VM).args(["reference", suite]))?.trim_end());
+    let mut command = Command::new(VM);
+    command.args(["run", "--shape", "four-nodes", "--kernel", kernel]);
+    let mut add = |file: &Path, place: &str| {
+        command.arg("--add").arg(format!("{}:{place}", file.display()));
+    };
+    add(Path::new(CALLS), "/bench/calls");
+    add(&reference.join("libnuma.so.1"), &format!("/bench/libraries/{LIBNUMA}/libnuma.so.1"));
+    add(&fs::canonicalize(NUMARS_FILE)?, &format!("/bench/libraries/{NUMARS}/libnuma.so.1"));
+    for file in fs::read_dir(&reference)? {
+        let file = file?.path();
+        if let Some(name) = file.file_name().and_then(OsStr::to_str).filter(|&name| name != "libnuma.so.1") {
+            add(&file, &format!("/usr/lib/{name}"));
+        }
+    }
+    command.args(["--", IN_TURN, &effort.rounds.to_string(), "/bench/libraries", "/bench/calls"]);
+    Times::read(&output(command.args(effort.arguments()))?)
+}
+
+/// What a call costs that does not depend on what else the machine does.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Cost {
+    pub instructions: f64,
+    pub system_calls: f64,
+}
+
+/// By row.
+pub type Costs = HashMap<String, Cost>;
+
+/// What one call of each row costs on this machine, on libnuma and on numars.
+pub fn cost_of_both(effort: Effort) -> Result<[Costs; 2]> {
+    let folder = libraries()?;
+    Ok([costs(&folder.join(LIBNUMA), effort)?, costs(&folder.join(NUMARS), effort)?])
+}
+
+/// The same on the library in a folder.
+fn costs(folder: &Path, effort: Effort) -> Result<Costs> {
+    let times = if effort.quick { 1 } else { 10 };
+    let marked = |command: &mut Command| {
+        output(command.env("LD_LIBRARY_PATH", folder).arg(CALLS).args(["-m", &times.to_string()]))
+    };
+    let (printed, counts) = counted(|valgrind| marked(valgrind))?;
+    let trace = Path::new("target/bench/trace");
+    marked(Command::new("strace").arg("-o").arg(trace))?;
+    let mut calls = system_calls(&fs::read_to_string(trace)?);
+    let mut costs = HashMap::new();
+    let mut of_nothing = None;
+    for (place, row) in rows(&printed).enumerate() {
+        // Between two rows lies what prepares the next.
+        let instructions = *counts.get(2 * place + 1).context("callgrind did not count all")? as f64;
+        // The first row is the loop alone.
+        let instructions = (instructions - *of_nothing.get_or_insert(instructions)) / f64::from(times);
+        let system_calls = calls.remove(row).context("strace did not see all")? as f64 / f64::from(times);
+        costs.insert(row.to_owned(), Cost { instructions, system_calls });
+    }
+    Ok(costs)
+}
+
+/// The rows that a marked run went through.
+fn rows(printed: &str) -> impl Iterator<Item = &str> {
+    printed.lines().filter_map(|line| line.strip_prefix("end "))
+}
+
+/// Runs a program under callgrind, which `run` gets as a command without a program. Returns what was printed, and the instructions between
+/// the calls of cut(), from the program's start to its end.
+pub fn counted(run: impl FnOnce(&mut Command) -> Result<String>) -> Result<(String, Vec<u64>)> {
+    let folder = Path::new("target/bench/callgrind");
+    let _ = fs::remove_dir_all(folder);
+    fs::create_dir_all(folder)?;
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args(["-q", "--tool=callgrind", "--dump-before=cut"]);
+    valgrind.arg(format!("--callgrind-out-file={}", fs::canonicalize(folder)?.join("out").display()));
+    let printed = run(&mut valgrind)?;
+    // What comes behind the last cut is in a file without a number.
+    let numbered = (1..).map(|number| folder.join(format!("out.{number}"))).take_while(|file| file.exists());
+    let files = numbered.chain([folder.join("out")]);
+    let counts = files.map(|file| total(&fs::read_to_string(&file).with_context(|| file.display().to_string())?));
+    let counts = counts.collect::<Result<_>>()?;
+    Ok((printed, counts))
+}
+
+/// The instructions of a file of callgrind's.
+fn total(profile: &str) -> Result<u64> {
+    let total = profile.lines().find_map(|line| line.strip_prefix("totals: "));
+    Ok(total.context("callgrind wrote no totals")?.trim().parse()?)
+}
+
+/// The number of system calls between the marks of each row, in what strace wrote.
+fn system_calls(trace: &str) -> HashMap<String, usize> {
+    let mark = |line: &str, word: &str| {
+        let rest = line.strip_prefix("write(1, \"")?.strip_prefix(word)?;
+        Some(rest.split_once("\\n").map_or(rest, |(row, _)| row).to_owned())
+    };
+    let (mut found, mut count) = (HashMap::new(), 0);
+    for line in trace.lines() {
+        if mark(line, "begin ").is_some() {
+            count = 0;
+        } else if let Some(row) = mark(line, "end ") {
+            found.insert(row, count);
+        } else {
+            count += 1;
+        }
+    }
+    found
+}
+
+/// Whether a target was met; nothing where there is none.
+pub fn verdict(target: Option<f64>, reached: f64) -> &'static str {
+    match target {
+        None => "",
+        Some(target) if reached >= target => "met",
+        Some(_) => "missed",
+    }
+}
+
+/// Stops where a program of `make bench` is missing.
+pub fn check_built() -> Result<()> {
+    for file in [CALLS, NUMARS_FILE] {
+        if !Path::new(file).exists() {
+            bail!("there is no {file}: run `make bench`");
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+
+    /// Times of one row: three samples of each library.
+    pub fn times(row: &str, libnuma: f64, numars: f64) -> Times {
+        let runs = [(LIBNUMA, libnuma), (NUMARS, numars)];
+        let text = runs.map(|(library, time)| format!("== {library}\n{row}\t{time}\n{row}\t{time}\n{row}\t{time}\n"));
+        Times::read(&text.concat()).unwrap()
+    }
+
+    #[test]
+    fn the_samples_of_several_runs_come_together() {
+        let times = Times::read("== numars\na\t1\nb\t5\n== libnuma\na\t10\n== numars\na\t3\n").unwrap();
+        assert_eq!(times.side(NUMARS, "a").unwrap().times, [1e-9, 3e-9]);
+        assert_eq!(times.side(LIBNUMA, "a").unwrap().times, [1e-8]);
+        let error = times.side(LIBNUMA, "b").unwrap_err().to_string();
+        assert_eq!(error, "b was not measured on libnuma");
+    }
+
+    #[test]
+    fn what_is_no_time_of_a_library_is_an_error() {
+        assert!(Times::read("a\t1\n").is_err());
+        assert!(Times::read("== numars\nSegmentation fault\n").is_err());
+        assert!(Times::read("== numars\na\tlong\n").is_err());
+    }
+
+    #[test]
+    fn a_call_is_compared_with_libnuma_or_with_the_bare_system_call_beside_it() {
+        let times = Times::read("== libnuma\na\t30\na (bare)\t5\n== numars\na\t10\na (bare)\t9\n").unwrap();
+        let ratio = |against| {
+            let comparison = Comparison { row: "a", about: "", against, target: None };
+            times.compare(&comparison).unwrap().2.median
+        };
+        assert!((ratio(Against::Libnuma) - 3.0).abs() < 1e-9);
+        assert!((ratio(Against::Bare) - 0.9).abs() < 1e-9);
+    }
+
+    #[test]
+    fn system_calls_are_counted_between_the_marks_of_their_row() {
+        let trace = "read(3)\nwrite(1, \"begin a, b\\n\", 11) = 11\nopenat(1)\nread(2)\nwrite(1, \"end a, b\\n\", 9) = 9\nclose(1)\n\
+                     write(1, \"begin c\\n\", 8) = 8\nwrite(1, \"end c\\n\", 6) = 6\n";
+        assert_eq!(system_calls(trace), HashMap::from([("a, b".to_owned(), 2), ("c".to_owned(), 0)]));
+    }
+
+    #[test]
+    fn the_total_of_a_profile_is_read() {
+        assert_eq!(total("events: Ir\nsummary: 7\n\ntotals: 72\n").unwrap(), 72);
+        assert!(total("events: Ir\n").is_err());
+    }
+
+    #[test]
+    fn a_target_is_met_when_it_is_reached_exactly() {
+        assert_eq!([verdict(Some(2.0), 2.0), verdict(Some(2.0), 1.9), verdict(None, 0.1)], ["met", "missed", ""]);
+    }
+}

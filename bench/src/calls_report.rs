@@ -1,0 +1,385 @@
+//! What is told of loading, calls and first use: tables in Markdown, and pictures.
+
+use crate::calls::{Against, COMPARISONS, Comparison, Costs, LIBNUMA, MANY_CPUS, NEWEST, NUMARS, Times, verdict};
+use crate::chart;
+use crate::loading::{self, Loading};
+use crate::machine::{FirstUse, Growth, ManyCpus};
+use crate::report::{CALLS, Host, cells, table};
+use crate::samples::{Ratio, readable, three_figures};
+use anyhow::Result;
+use std::collections::HashMap;
+
+const RATIOS_PICTURE: &str = "performance-calls.svg";
+const FIRST_USE_PICTURE: &str = "performance-first-use.svg";
+
+/// First use should be so many times faster.
+const FIRST_USE_TARGET: f64 = 5.0;
+
+pub struct CallsReport {
+    pub host: Host,
+    /// Of the installed libnuma.
+    pub version: String,
+    pub loading: [(&'static str, Loading); 2],
+    /// libnuma's and ours.
+    pub costs: [Costs; 2],
+    pub on_host: Times,
+    pub in_guest: Times,
+    pub growth: Growth,
+    pub many: ManyCpus,
+}
+
+/// A median ratio, and where the middle half lies.
+fn spread(ratio: &Ratio) -> String {
+    format!("{} ({} to {})", three_figures(ratio.median), three_figures(ratio.low), three_figures(ratio.high))
+}
+
+/// Calls that are compared with libnuma's.
+fn faster(times: &Times, comparisons: &[Comparison], version: &str) -> String {
+    let head = ["call", "of what", &format!("libnuma {version}"), "numars", "times faster", "target", "result"];
+    let row = |comparison: &Comparison| {
+        let target = comparison.target.map_or(String::new(), |target| target.to_string());
+        let [theirs, ours, ratio, result] = match times.compare(comparison) {
+            Ok((theirs, ours, ratio)) => {
+                let result = verdict(comparison.target, ratio.median);
+                [readable(theirs.median()), readable(ours.median()), spread(&ratio), result.into()]
+            }
+            Err(why) => [String::new(), String::new(), String::new(), format!("failed: {why}")],
+        };
+        vec![name(comparison.row), comparison.about.into(), theirs, ours, ratio, target, result]
+    };
+    let rows = comparisons.iter().filter(|comparison| comparison.against == Against::Libnuma).map(row);
+    table(&[vec![cells(head)], rows.collect()].concat())
+}
+
+/// Calls that are compared with the system calls that they need.
+fn within(times: &Times, version: &str) -> String {
+    let libnumas = format!("libnuma {version}");
+    let head = ["call", "of what", "bare", &libnumas, "numars", "numars / bare", "at most", "result"];
+    let row = |comparison: &Comparison| {
+        let target = comparison.target.unwrap_or(1.0);
+        let told = || -> Result<[String; 5]> {
+            let (bare, ours, _) = times.compare(comparison)?;
+            let over = Ratio::of(ours, bare);
+            // Less cannot be more than the target: both are turned round.
+            let result = verdict(Some(1.0 / target), 1.0 / over.median);
+            let libnumas = times.side(LIBNUMA, comparison.row)?.median();
+            Ok([readable(bare.median()), readable(libnumas), readable(ours.median()), spread(&over), result.into()])
+        };
+        let [bare, libnumas, ours, over, result] = told().unwrap_or_else(|why| {
+            [String::new(), String::new(), String::new(), String::new(), format!("failed: {why}")]
+        });
+        vec![name(comparison.row), comparison.about.into(), bare, libnumas, ours, over, target.to_string(), result]
+    };
+    let rows = COMPARISONS.iter().filter(|comparison| comparison.against == Against::Bare).map(row);
+    table(&[vec![cells(head)], rows.collect()].concat())
+}
+
+/// A row's name as code, but for what calls.c adds to tell rows apart.
+fn name(row: &str) -> String {
+    match row.split_once(',') {
+        Some((call, rest)) => format!("`{call}`,{rest}"),
+        None => format!("`{row}`"),
+    }
+}
+
+impl CallsReport {
+    fn loading(&self) -> Vec<loading::Judged> {
+        let [(_, libnuma), (_, numars)] = &self.loading;
+        loading::judge(libnuma, numars)
+    }
+
+    fn loading_table(&self) -> String {
+        let head = ["", &format!("libnuma {}", self.version), "numars", "target", "result"];
+        let row = |judged: loading::Judged| {
+            let result = if judged.met { "met" } else { "missed" };
+            vec![judged.what.into(), judged.libnuma, judged.numars, judged.target.into(), result.into()]
+        };
+        table(&[vec![cells(head)], self.loading().into_iter().map(row).collect()].concat())
+    }
+
+    fn costs_table(&self) -> String {
+        let [libnuma, numars] = &self.costs;
+        let head =
+            ["call", "instructions of libnuma", "of numars", "times fewer", "system calls of libnuma", "of numars"];
+        let row = |comparison: &Comparison| {
+            let (Some(theirs), Some(ours)) = (libnuma.get(comparison.row), numars.get(comparison.row)) else {
+                return vec![
+                    name(comparison.row),
+                    "failed".into(),
+                    String::new(),
+                    String::new(),
+                    String::new(),
+                    String::new(),
+                ];
+            };
+            let fewer = theirs.instructions / ours.instructions.max(1.0);
+            vec![
+                name(comparison.row),
+                format!("{:.0}", theirs.instructions),
+                format!("{:.0}", ours.instructions),
+                three_figures(fewer),
+                theirs.system_calls.to_string(),
+                ours.system_calls.to_string(),
+            ]
+        };
+        table(&[vec![cells(head)], COMPARISONS.iter().map(row).collect()].concat())
+    }
+
+    fn growth_table(&self) -> String {
+        let head = [
+            "nodes",
+            "CPUs",
+            "instructions of libnuma",
+            "of numars",
+            "times fewer",
+            "time of libnuma",
+            "of numars",
+            "times faster",
+            "target",
+            "result",
+        ];
+        let row = |nodes: usize, cpus: usize, uses: &HashMap<&str, FirstUse>, target: Option<f64>| {
+            let (theirs, ours) = (uses.get(LIBNUMA), uses.get(NUMARS));
+            let instructions = |uses: Option<&FirstUse>| uses.map_or("-".into(), |uses| uses.instructions.to_string());
+            let time = |uses: Option<&FirstUse>| uses.map_or("-".into(), |uses| readable(uses.time.median()));
+            let [fewer, times_faster, result] = match (theirs, ours) {
+                (Some(theirs), Some(ours)) => {
+                    let ratio = Ratio::of(&theirs.time, &ours.time);
+                    let fewer = three_figures(theirs.instructions as f64 / ours.instructions as f64);
+                    [fewer, spread(&ratio), verdict(target, ratio.median).into()]
+                }
+                _ => ["-".into(), "-".into(), String::new()],
+            };
+            vec![
+                nodes.to_string(),
+                cpus.to_string(),
+                instructions(theirs),
+                instructions(ours),
+                fewer,
+                time(theirs),
+                time(ours),
+                times_faster,
+                target.map_or(String::new(), |target| target.to_string()),
+                result,
+            ]
+        };
+        let growing = self.growth.iter().map(|(shape, uses)| row(shape.nodes, shape.cpus(), uses, None));
+        let many = row(self.many.shape.nodes, self.many.shape.cpus(), &self.many.first_use, Some(FIRST_USE_TARGET));
+        table(&[vec![cells(head)], growing.collect(), vec![many]].concat())
+    }
+
+    /// How many times our instructions grew from the smallest machine to the largest, and how many times as large that is.
+    fn growth_text(&self) -> String {
+        let ours = |place: Option<&(_, HashMap<&str, FirstUse>)>| -> Option<f64> {
+            Some(place?.1.get(NUMARS)?.instructions as f64)
+        };
+        let (first, last) = (self.growth.first(), self.growth.last());
+        match (first.zip(last), ours(first).zip(ours(last))) {
+            (Some((first_machine, last_machine)), Some((few, many))) => format!(
+                "From the smallest to the largest, machines grow {} times; the instructions of numars grow {} times: {}.",
+                last_machine.0.nodes / first_machine.0.nodes,
+                three_figures(many / few),
+                if many / few <= last_machine.0.nodes as f64 / first_machine.0.nodes as f64 {
+                    "no faster than the machine, as it should be"
+                } else {
+                    "faster than the machine, which misses the target"
+                }
+            ),
+            _ => String::new(),
+        }
+    }
+
+    /// The part of the document.
+    pub fn text(&self) -> String {
+        let Self { host, version, .. } = self;
+        let (newest, _) = NEWEST;
+        format!(
+            "{CALLS}
+- This machine: {cpus} CPUs of {processor}, Linux {kernel}, with a load of {load} before; it has Debian's libnuma {version}.
+- The guest: four NUMA nodes and four CPUs, emulated in software (QEMU). It has libnuma {newest}, with the C library that this one needs, for
+  all programs. Times there are many times longer than on hardware, above all those of system calls.
+- One program, `bench/calls.c`, is compiled once, against libnuma, and run on both libraries in turn, several times
+  (`LD_LIBRARY_PATH` chooses). Times are the processor's for the thread, medians of batches of calls that take half a millisecond or more;
+  \"times faster\" is the ratio of the medians, and in brackets lies the middle half of the ratios of batches taken one after the other. Sets that a
+  call makes are given back, which the time includes.
+- Instructions are counted by callgrind and system calls by strace. They do not depend on what else the machine does.
+
+![how many times less numars takes than libnuma](performance-calls.svg)
+
+### Loading
+
+Preloaded into a program that does nothing.
+
+{loading}
+### Calls, on this machine
+
+{on_host}
+Calls that consist of system calls, beside these alone, made by the same program in turn:
+
+{within_host}
+### Calls, in the guest
+
+{in_guest}
+{within_guest}
+### Instructions and system calls
+
+Of one call, on this machine, when it has been made before.
+
+{costs}
+### First use, and 8,192 CPUs
+
+Machines are made up: folders with the files that a kernel would have for so many nodes and CPUs. Both libraries see the same ones in the
+place of the real ones, by a mount namespace of the process with bind mounts over `/sys/devices/system/node`, `/sys/devices/system/cpu` and
+`/proc/self/status` (`bench/on_machine.c`). The size of the CPU mask is what both ask the kernel itself, by way of syscall(3); a
+preloaded library answers that for both (`bench/affinity.c`).
+
+First use is all from the program's start, loader included, to the first answers of `numa_available` and of `numa_node_of_cpu` for the last CPU.
+libnuma (2.0.16 as well as {newest}) goes wrong where there are more than about 340 nodes: sets get sizes that cannot be, and programs crash. So the
+target for 1,024 nodes and 8,192 CPUs is judged by a machine of {many_nodes} nodes with {many_cpus} CPUs.
+
+{growth}
+{growth_text}
+
+![instructions against nodes](performance-first-use.svg)
+
+Calls on the machine of {many_nodes} nodes and {many_cpus} CPUs:
+
+{many}",
+            cpus = host.cpus,
+            processor = host.processor,
+            kernel = host.kernel,
+            load = host.load,
+            loading = self.loading_table(),
+            on_host = faster(&self.on_host, COMPARISONS, version),
+            within_host = within(&self.on_host, version),
+            in_guest = faster(&self.in_guest, COMPARISONS, newest),
+            within_guest = within(&self.in_guest, newest),
+            costs = self.costs_table(),
+            growth = self.growth_table(),
+            growth_text = self.growth_text(),
+            many_nodes = self.many.shape.nodes,
+            many_cpus = self.many.shape.cpus(),
+            many = faster(&self.many.calls, MANY_CPUS, version),
+        )
+    }
+
+    pub fn pictures(&self) -> Result<Vec<(&'static str, String)>> {
+        let line = |library: &str| {
+            let points = self.growth.iter().filter_map(|(shape, uses)| Some((shape, uses.get(library)?)));
+            points.map(|(shape, uses)| (shape.nodes as f64, uses.instructions as f64 / 1e6)).collect()
+        };
+        let lines = [(LIBNUMA, line(LIBNUMA)), (NUMARS, line(NUMARS))];
+        let first_use = chart::growing_lines("nodes, each with 8 CPUs", "million instructions", &lines)?;
+        let ratios = chart::ratios("times less than libnuma takes, on this machine", &self.ratios())?;
+        Ok(vec![(RATIOS_PICTURE, ratios), (FIRST_USE_PICTURE, first_use)])
+    }
+
+    /// How many times less ours takes than libnuma, of loading, of calls, and of calls on the machine of many CPUs.
+    fn ratios(&self) -> Vec<(String, f64)> {
+        let [(_, libnuma), (_, numars)] = &self.loading;
+        let mut ratios = vec![
+            ("loading: instructions".into(), libnuma.instructions as f64 / numars.instructions as f64),
+            ("loading: system calls".into(), libnuma.system_calls as f64 / numars.system_calls as f64),
+            ("loading: private memory".into(), libnuma.private_kib as f64 / numars.private_kib.max(1) as f64),
+        ];
+        let mut add = |times: &Times, row: &str, name: String| {
+            if let (Ok(theirs), Ok(ours)) = (times.side(LIBNUMA, row), times.side(NUMARS, row)) {
+                ratios.push((name, theirs.median() / ours.median()));
+            }
+        };
+        for comparison in COMPARISONS {
+            add(&self.on_host, comparison.row, comparison.row.into());
+        }
+        let cpus = self.many.shape.cpus();
+        for comparison in MANY_CPUS {
+            add(&self.many.calls, comparison.row, format!("{}, {cpus} CPUs", comparison.row));
+        }
+        if let (Some(theirs), Some(ours)) = (self.many.first_use.get(LIBNUMA), self.many.first_use.get(NUMARS)) {
+            ratios.push((format!("first use, {cpus} CPUs"), theirs.time.median() / ours.time.median()));
+        }
+        ratios
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::calls::tests::times;
+    use crate::calls::{Cost, bare};
+    use crate::loading::tests::loading;
+    use crate::machine::{GROWING, Shape};
+    use crate::samples::Side;
+
+    fn words(table: &str, row: usize) -> Vec<String> {
+        table.lines().nth(row + 2).unwrap().split('|').map(|cell| cell.trim().to_owned()).collect()
+    }
+
+    fn uses(libnuma: Option<u64>, numars: u64) -> HashMap<&'static str, FirstUse> {
+        let of = |instructions: u64| FirstUse {
+            instructions,
+            time: Side { times: vec![instructions as f64 / 1e9], scratch: 0 },
+        };
+        let both = [libnuma.map(|count| (LIBNUMA, of(count))), Some((NUMARS, of(numars)))];
+        both.into_iter().flatten().collect()
+    }
+
+    fn report(growth: Growth) -> CallsReport {
+        let cost = Cost { instructions: 60.0, system_calls: 1.0 };
+        let many = ManyCpus { shape: GROWING[0], first_use: uses(Some(500), 100), calls: Times::default() };
+        CallsReport {
+            host: Host::default(),
+            version: "2.0.16".into(),
+            loading: [(LIBNUMA, loading(300)), (NUMARS, loading(150))],
+            costs: [HashMap::from([("numa_preferred".into(), cost)]), HashMap::from([("numa_preferred".into(), cost)])],
+            on_host: times("numa_node_of_cpu", 420.0, 14.0),
+            in_guest: Times::default(),
+            growth,
+            many,
+        }
+    }
+
+    #[test]
+    fn a_call_is_shown_beside_libnumas_with_target_and_result() {
+        let text = faster(&times("numa_node_of_cpu", 420.0, 14.0), &COMPARISONS[4..5], "2.0.16");
+        let expected = ["`numa_node_of_cpu`", "the last CPU", "420 ns", "14.0 ns", "30.0 (30.0 to 30.0)", "20", "met"];
+        assert_eq!(words(&text, 0)[1..8], expected);
+    }
+
+    #[test]
+    fn a_call_is_shown_beside_its_system_calls() {
+        let row = "numa_preferred";
+        let bare = bare(row);
+        let times = Times::read(&format!("== libnuma\n{row}\t900\n== numars\n{row}\t240\n{bare}\t200\n")).unwrap();
+        let text = within(&times, "2.0.16");
+        let expected =
+            ["`numa_preferred`", "get_mempolicy", "200 ns", "900 ns", "240 ns", "1.20 (1.20 to 1.20)", "1.1", "missed"];
+        assert_eq!(words(&text, 0)[1..9], expected);
+        assert!(words(&text, 1)[8].starts_with("failed: "));
+    }
+
+    #[test]
+    fn growth_is_judged_by_the_machines() {
+        let small: Shape = GROWING[0];
+        let text = |ours| report(vec![(small, uses(Some(100), 50)), (GROWING[3], uses(None, ours))]).growth_text();
+        assert!(text(3200).contains("no faster than the machine"), "{}", text(3200));
+        assert!(text(3300).contains("misses the target"));
+    }
+
+    #[test]
+    fn libnuma_has_no_figures_where_it_was_not_run() {
+        let table = report(vec![(GROWING[3], uses(None, 70))]).growth_table();
+        assert_eq!(words(&table, 0)[1..7], ["1024", "8192", "-", "70", "-", "-"]);
+        assert_eq!(words(&table, 1)[7..11], ["100 ns", "5.00 (5.00 to 5.00)", "5", "met"]);
+    }
+
+    #[test]
+    fn the_part_has_all_tables_and_its_pictures() {
+        let report = report(vec![(GROWING[0], uses(Some(100), 50)), (GROWING[1], uses(Some(400), 100))]);
+        let (text, pictures) = (report.text(), report.pictures().unwrap());
+        assert!(text.starts_with(CALLS) && text.contains("| instructions added to an empty program"));
+        for (name, _) in &pictures {
+            assert!(text.contains(&format!("]({name})")), "{name}");
+        }
+        assert!(pictures[0].1.contains("\nnuma_node_of_cpu\n"));
+    }
+}

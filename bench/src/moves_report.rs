@@ -1,0 +1,156 @@
+//! What is told of moves of pages: tables in Markdown, and the picture that goes with them.
+
+use crate::chart;
+use crate::moves::{self, CROWDED, Judged, Measured};
+use crate::report::{Host, MOVES, cells, table};
+use crate::samples::{Run, readable, three_figures};
+use anyhow::Result;
+
+/// What a row should have, unless it asks for few.
+const ENOUGH_PAGES: usize = 16384;
+const GROWTH_PICTURE: &str = "performance-growth.svg";
+
+pub fn speed(judged: &[Judged]) -> String {
+    let head = ["request", "pages", "other threads", "old", "new", "times faster", "target", "result"];
+    let row = |judged: &Judged| {
+        let [old, new, ratio] = match &judged.measured {
+            Ok(Measured { old, new, ratio }) => {
+                let spread = format!("{} to {}", three_figures(ratio.low), three_figures(ratio.high));
+                [readable(old.median()), readable(new.median()), format!("{} ({spread})", three_figures(ratio.median))]
+            }
+            Err(_) => [const { String::new() }; 3],
+        };
+        let comparison = judged.comparison;
+        vec![
+            comparison.request.into(),
+            judged.pages.to_string(),
+            comparison.other_threads.into(),
+            old,
+            new,
+            ratio,
+            comparison.target.to_string(),
+            judged.verdict(),
+        ]
+    };
+    table(&[vec![cells(head)], judged.iter().map(row).collect()].concat())
+}
+
+pub fn growth(sizes: &[(usize, Result<Measured>)]) -> String {
+    let head = ["pages", "old", "old, a page", "new", "new, a page", "scratch memory of new"];
+    let row = |(pages, measured): &(usize, Result<Measured>)| {
+        let mut row = vec![pages.to_string()];
+        match measured {
+            Ok(Measured { old, new, .. }) => {
+                for side in [old, new] {
+                    row.extend([readable(side.median()), readable(side.median() / *pages as f64)]);
+                }
+                row.push(format!("{} KiB", new.scratch / 1024));
+            }
+            Err(why) => row.extend(cells([&format!("failed: {why}"), "", "", "", ""])),
+        }
+        row
+    };
+    table(&[vec![cells(head)], sizes.iter().map(row).collect()].concat())
+}
+
+pub struct MovesReport<'a> {
+    run: &'a Run,
+    host: Host,
+    /// Where fewer pages were moved than elsewhere, and why.
+    crowded: String,
+}
+
+impl<'a> MovesReport<'a> {
+    pub fn new(run: &'a Run, host: Host) -> Self {
+        let crowded = run.sizes(CROWDED).into_iter().filter(|&pages| pages < ENOUGH_PAGES).map(|pages| {
+            format!(
+                "With three other threads running, both sides move {pages} pages only, not {ENOUGH_PAGES}: the bare call takes \
+                 about ten milliseconds\nfor each page there, since four emulated CPUs share fewer real ones and every page waits \
+                 for all of them.\n`make bench BENCH=--crowded-pages={ENOUGH_PAGES}` measures that row in full, in a quarter of \
+                 an hour more."
+            )
+        });
+        Self { run, host, crowded: crowded.collect() }
+    }
+
+    /// The part of the document.
+    pub fn text(&self) -> String {
+        let machine = &self.run.machine;
+        format!(
+            "{MOVES}
+- Machine: a guest with {nodes} NUMA nodes and {cpus} CPUs, emulated in software (QEMU) on {host_cpus} real CPUs that had a load of
+  {load} before. Times are many times longer than on hardware; ratios tell more, and those with other threads running exaggerate where
+  there are fewer real CPUs than emulated ones.
+- Kernel: Linux {kernel}.
+- Pages: base pages of 4 KiB. After each sample every page is checked to be where it should, and every status to say so. Requests that take
+  long have new pages for each call; the short ones move pages there and back.
+- `target/bench/moves` is the measuring program; it also runs on a real machine with four nodes.
+
+Old is the bare `move_pages`, new is `numa_move_pages`, unless the request says otherwise. They take turns in one run. Times are medians of
+at least five samples; \"times faster\" is their ratio, and in brackets lies the middle half of the ratios of samples taken one after the other.
+
+{speed}
+{crowded}
+
+### From 1,024 to 262,144 pages
+
+Three targets interleaved, no other threads. Scratch memory is by how much the mappings of the process grew at most during a call.
+
+{growth}
+![time against pages]({GROWTH_PICTURE})
+",
+            nodes = machine.nodes,
+            cpus = machine.cpus,
+            kernel = machine.kernel,
+            host_cpus = self.host.cpus,
+            load = self.host.load,
+            speed = speed(&moves::judged(self.run)),
+            crowded = self.crowded,
+            growth = growth(&moves::growth(self.run)),
+        )
+    }
+
+    pub fn pictures(&self) -> Result<Vec<(&'static str, String)>> {
+        let sizes = moves::growth(self.run);
+        let measured = sizes.iter().filter_map(|(pages, measured)| Some((*pages as f64, measured.as_ref().ok()?)));
+        let (old, new) = measured.map(|(x, m)| ((x, m.old.median()), (x, m.new.median()))).unzip();
+        let lines = [("the bare call", old), ("numa_move_pages", new)];
+        Ok(vec![(GROWTH_PICTURE, chart::lines("pages, three targets interleaved", "seconds", &lines)?)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::tests::{run_of, taken};
+
+    #[test]
+    fn the_table_of_speed_shows_times_ratio_target_and_result() {
+        let run = run_of(&[
+            taken("interleaved-one", "bare", 16384, 3_000_000),
+            taken("interleaved-one", "ours", 16384, 1_000_000),
+        ]);
+        let text = speed(&moves::judged(&run));
+        let words: Vec<&str> = text.lines().nth(2).unwrap().split('|').map(str::trim).collect();
+        let expected =
+            ["three targets interleaved", "16384", "one", "3.00 ms", "1.00 ms", "3.00 (3.00 to 3.00)", "2", "met"];
+        assert_eq!(words[1..9], expected);
+    }
+
+    #[test]
+    fn the_table_of_growth_shows_the_time_of_one_page() {
+        let run = run_of(&[taken("growth", "bare", 1000, 3_000_000), taken("growth", "ours", 1000, 1_000_000)]);
+        let text = growth(&moves::growth(&run));
+        assert!(text.contains("| 3.00 us ") && text.contains("| 1.00 us ") && text.contains("| 4 KiB "), "{text}");
+    }
+
+    #[test]
+    fn fewer_pages_among_three_threads_are_said_plainly() {
+        let with = |pages| {
+            let run = run_of(&[taken("interleaved-three", "ours", pages, 1)]);
+            MovesReport::new(&run, Host::default()).text()
+        };
+        assert!(with(1024).contains("1024 pages only"));
+        assert!(!with(16384).contains("pages only"));
+    }
+}
