@@ -32,8 +32,8 @@ pub struct Names<'a> {
     pub may: Bits<'a>,
     /// Those of them that `all` names, and that `+` counts among.
     pub all: Bits<'a>,
-    /// `!` inverts among the numbers below this one.
-    pub end: usize,
+    /// `!` inverts among the numbers below this one, which is found out when it is needed.
+    pub end: fn() -> usize,
 }
 
 /// Reads the text of a device.
@@ -47,17 +47,20 @@ pub fn parse<'a>(list: &'a [u8], names: Names, device: &ReadDevice<'a>, named: B
     loop {
         let (plus, element) = after(rest, b'+');
         relative |= plus;
-        if element == b"all" {
-            names.all.iter().for_each(|number| named.set(number));
-            break;
-        }
-        if let Some((name, node)) = device(element) {
-            let node = node.map_err(|unknown| Refusal::Device(unknown, name))?;
-            if !names.may.contains(node) {
-                return Err(Refusal::OutOfRange { number: node as i64, rest: element });
+        // Lists can have thousands of numbers, which are no words.
+        if !element.first().is_some_and(u8::is_ascii_digit) {
+            if element == b"all" {
+                names.all.iter().for_each(|number| named.set(number));
+                break;
             }
-            named.set(node);
-            break;
+            if let Some((name, node)) = device(element) {
+                let node = node.map_err(|unknown| Refusal::Device(unknown, name))?;
+                if !names.may.contains(node) {
+                    return Err(Refusal::OutOfRange { number: node as i64, rest: element });
+                }
+                named.set(node);
+                break;
+            }
         }
         // The number that is meant, if it may be named.
         let meant = |number: i64| {
@@ -71,12 +74,10 @@ pub fn parse<'a>(list: &'a [u8], names: Names, device: &ReadDevice<'a>, named: B
         let mut behind = behind;
         if range {
             let (last, behind_last) = self::number(end).ok_or(Refusal::Missing(end))?;
-            meant(last).ok_or(Refusal::EndOutOfRange { number: last, rest: end })?;
+            let last_meant = meant(last).ok_or(Refusal::EndOutOfRange { number: last, rest: end })?;
             // A range that runs backwards is its first number alone, as libnuma has it.
-            for between in number..=last {
-                if let Some(bit) = meant(between) {
-                    named.set(bit);
-                }
+            if number <= last {
+                named.add_range(if relative { names.all } else { names.may }, first, last_meant);
             }
             behind = behind_last;
         }
@@ -87,7 +88,7 @@ pub fn parse<'a>(list: &'a [u8], names: Names, device: &ReadDevice<'a>, named: B
         }
     }
     if inverted {
-        invert(named, names.end);
+        invert(named, (names.end)());
     }
     Ok(())
 }
@@ -123,15 +124,25 @@ fn number(text: &[u8]) -> Option<(i64, &[u8])> {
         [b'0', ..] => (8, text),
         _ => (10, text),
     };
-    let mut number = None;
-    let mut rest = digits;
-    while let Some((&byte, behind)) = rest.split_first()
-        && let Some(digit) = digit(byte).filter(|&digit| digit < base)
-    {
-        number = Some(number.unwrap_or(0i64).saturating_mul(i64::from(base)).saturating_add(i64::from(digit)));
+    let (mut number, mut rest) = (0i64, digits);
+    while let Some((&byte, behind)) = rest.split_first() {
+        let mut value = u32::from(byte.wrapping_sub(b'0'));
+        if value > 9 {
+            value = digit(byte).unwrap_or(base);
+        }
+        if value >= base {
+            break;
+        }
+        // Most have few digits.
+        number = match number >> 55 {
+            0 => number * i64::from(base) + i64::from(value),
+            _ => number.saturating_mul(i64::from(base)).saturating_add(i64::from(value)),
+        };
         rest = behind;
     }
-    let number = number?;
+    if rest.len() == digits.len() {
+        return None;
+    }
     Some((if negative { -number } else { number }, rest))
 }
 
@@ -197,7 +208,7 @@ mod tests {
         let (may_words, named_words) = (words(), words());
         let (allowed, named) = (BitsMut::new(&may_words, ROOM), BitsMut::new(&named_words, ROOM));
         may.iter().for_each(|&number| allowed.set(number));
-        let names = Names { may: allowed.read(), all: allowed.read(), end: 12 };
+        let names = Names { may: allowed.read(), all: allowed.read(), end: || 12 };
         parse(list.as_bytes(), names, &device, named)?;
         Ok(named.read().iter().collect())
     }
@@ -257,7 +268,7 @@ mod tests {
     fn some_may_be_named_by_their_number_alone() {
         let words = [4, 0b1011, 0b0011].map(|word| [Cell::new(word as Word)]);
         let [named, may, all] = words.each_ref().map(|words| BitsMut::new(words, 4));
-        let names = Names { may: may.read(), all: all.read(), end: 4 };
+        let names = Names { may: may.read(), all: all.read(), end: || 4 };
         assert_eq!(parse(b"all", names, &|_| None, named), Ok(()));
         assert!(named.read().iter().eq([0, 1]));
         assert_eq!(parse(b"3", names, &|_| None, named), Ok(()));

@@ -101,26 +101,26 @@ pub fn local_task() -> Result<(), Failed> {
 }
 
 /// The calling thread's policy.
-pub struct TaskPolicy {
+pub struct TaskPolicy<'a> {
     mode: i32,
-    nodes: Nodes,
+    nodes: &'a Nodes,
 }
 
-pub fn task_policy() -> Result<TaskPolicy, Failed> {
-    let nodes = Nodes::new();
+/// Asks the kernel, into `nodes`: a set is large to hand around.
+pub fn task_policy(nodes: &Nodes) -> Result<TaskPolicy<'_>, Failed> {
     let mode = kernel::task_policy(nodes.words()).ok_or(Failed(c"get_mempolicy"))?;
     // Without the flags, which the kernel gives along.
     Ok(TaskPolicy { mode: mode & 0xff, nodes })
 }
 
-impl TaskPolicy {
+impl<'a> TaskPolicy<'a> {
     /// The nodes, whatever the policy does with them.
-    pub fn nodes(&self) -> Bits<'_> {
+    pub fn nodes(&self) -> Bits<'a> {
         self.nodes.bits().read()
     }
 
     /// The nodes, if the policy is `mode`.
-    pub fn nodes_of(&self, mode: Mode) -> Option<Bits<'_>> {
+    pub fn nodes_of(&self, mode: Mode) -> Option<Bits<'a>> {
         (self.mode == mode as i32).then(|| self.nodes())
     }
 
@@ -206,7 +206,8 @@ mod tests {
         std::thread::scope(|scope| {
             let thread = scope.spawn(|| {
                 change().unwrap();
-                let policy = task_policy().unwrap();
+                let nodes = Nodes::new();
+                let policy = task_policy(&nodes).unwrap();
                 (policy.mode, policy.nodes.bits().read().iter().collect())
             });
             thread.join().unwrap()
@@ -237,10 +238,11 @@ mod tests {
 
     #[test]
     fn the_nodes_of_a_policy_are_told_for_the_mode_asked_about() {
-        let policy = TaskPolicy { mode: Mode::Bind as i32, nodes: Nodes::of(5) };
+        let (nodes, none) = (Nodes::of(5), Nodes::new());
+        let policy = TaskPolicy { mode: Mode::Bind as i32, nodes: &nodes };
         assert!(policy.nodes_of(Mode::Interleave).is_none());
         assert_eq!(policy.nodes_of(Mode::Bind).unwrap().highest(), Some(5));
         assert_eq!(policy.first(), Some(5));
-        assert_eq!(TaskPolicy { mode: Mode::Local as i32, nodes: Nodes::new() }.first(), None);
+        assert_eq!(TaskPolicy { mode: Mode::Local as i32, nodes: &none }.first(), None);
     }
 }

@@ -84,7 +84,7 @@ unsafe fn nodemask_words<'a>(mask: *const nodemask_t) -> &'a [Cell<Word>] {
 }
 
 /// Makes an empty set.
-fn allocate(bits: usize) -> *mut bitmask {
+pub(super) fn allocate(bits: usize) -> *mut bitmask {
     let mask = memory::allocate_zeroed::<bitmask>(1);
     let maskp = memory::allocate_zeroed::<c_ulong>(bits.div_ceil(WORD_BITS));
     if mask.is_null() || maskp.is_null() {

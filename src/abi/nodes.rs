@@ -3,7 +3,7 @@
 use super::bitmask::{allocated, bitmask, write};
 use super::sets;
 use crate::os::{errno, memory};
-use crate::topology::{self, Cpus, Nodes};
+use crate::topology;
 use core::ffi::{c_int, c_long, c_longlong};
 
 /// A count or number as C has it.
@@ -68,8 +68,9 @@ pub extern "C" fn numa_num_configured_nodes() -> c_int {
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_get_mems_allowed() -> *mut bitmask {
-    let nodes = topology::allowed_nodes();
-    allocated(topology::possible_nodes(), nodes.unwrap_or(topology::Nodes::new()).bits().read())
+    let nodes = topology::Nodes::new();
+    topology::put_allowed_nodes(&nodes);
+    allocated(topology::possible_nodes(), nodes.bits().read())
 }
 
 /// The number of CPUs, online or not, that the machine has.
@@ -206,14 +207,20 @@ pub unsafe extern "C" fn numa_node_to_cpus(node: c_int, mask: *mut bitmask) -> c
     // SAFETY: as the caller promises.
     let mask = unsafe { write(mask) };
     let known = usize::try_from(node).ok().filter(|&node| sets::nodes().contains(node));
-    let cpus = known.map_or_else(Cpus::new, |node| topology::cpus_of_nodes(Nodes::of(node).bits().read()));
-    let cpus = cpus.bits().read();
-    mask.copy_from(cpus);
-    if known.is_none() || !mask.read().equals(cpus) {
+    let (mut found, mut fit) = (false, known.is_some());
+    mask.fill(false);
+    if let Some(node) = known {
+        topology::for_cpus_of_node(node, |cpu| {
+            found = true;
+            fit &= cpu < mask.read().length();
+            mask.set(cpu);
+        });
+    }
+    if !fit {
         errno::set(errno::ERANGE);
         return -1;
     }
-    if cpus.is_empty() && !topology::cpus_are_known() {
+    if !found && !topology::cpus_are_known() {
         errno::set(errno::ENOENT);
         return -1;
     }

@@ -1,16 +1,14 @@
 //! Lists of nodes and CPUs as people write them.
 
-use super::bitmask::{allocated, bitmask, write};
+use super::bitmask::{allocate, bitmask, numa_bitmask_free, write};
 use super::reporting::{Warning, warn_with};
 use super::sets;
-use crate::bits::BitsMut;
 use crate::lists::{self, Names, Refusal};
 use crate::topology::{self, Cpus, Device, Kind, Nodes, Unknown, configured_cpus};
 use core::ffi::{CStr, c_char, c_int};
 use core::ptr::null_mut;
 
-/// Makes the set of `size` bits that `list` names; where it is refused, tells `refused` why and makes none. `named` is room for
-/// the set, and `device` finds the node of a device, if it may be named.
+/// Makes the set of `size` bits that `list` names; where it is refused, tells `refused` why and makes none. `device` finds the node of a device, if it may be named.
 ///
 /// # Safety
 /// `list` is NULL or a string.
@@ -18,7 +16,6 @@ unsafe fn parse(
     list: *const c_char,
     names: Names,
     device: fn(&CStr) -> Device<CStr>,
-    named: BitsMut,
     size: usize,
     refused: impl FnOnce(Refusal),
 ) -> *mut bitmask {
@@ -34,13 +31,20 @@ unsafe fn parse(
         let found = device(unsafe { CStr::from_ptr(rest.as_ptr().cast()) });
         found.map(|(name, node)| (name.to_bytes(), node))
     };
-    if !list.is_empty()
-        && let Err(refusal) = lists::parse(list, names, &device, named)
-    {
-        refused(refusal);
-        return null_mut();
+    let named = allocate(size);
+    // SAFETY: NULL or a fresh set, which nobody else has.
+    unsafe {
+        if !named.is_null()
+            && !list.is_empty()
+            && let Err(refusal) = lists::parse(list, names, &device, write(named))
+        {
+            // Before it is told: a numa_warn() of the program's need not return.
+            numa_bitmask_free(named);
+            refused(refusal);
+            return null_mut();
+        }
     }
-    allocated(size, named.read())
+    named
 }
 
 /// One more than the highest node.
@@ -56,7 +60,7 @@ unsafe fn parse_nodes(list: *const c_char, names: Names) -> *mut bitmask {
     // SAFETY: as the caller promises; each format takes the one argument behind it, and the rest of a string is a string.
     unsafe {
         let size = topology::possible_nodes();
-        parse(list, names, topology::device, Nodes::new().bits(), size, |refusal| match refusal {
+        parse(list, names, topology::device, size, |refusal| match refusal {
             Refusal::Unparseable(rest) => {
                 warn_with(Warning::NODE_LIST, c"unparseable node description `%s'\n", rest.as_ptr())
             }
@@ -104,7 +108,6 @@ unsafe fn parse_cpus(list: *const c_char, names: Names) -> *mut bitmask {
             list,
             names,
             |_| None,
-            Cpus::new().bits(),
             size,
             |refusal| match refusal {
                 Refusal::Unparseable(rest) => {
@@ -159,8 +162,8 @@ pub unsafe extern "C" fn numa_parse_bitmap(line: *mut c_char, mask: *mut bitmask
 /// string is NULL or a string.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_parse_nodestring(string: *const c_char) -> *mut bitmask {
-    let usable = sets::usable_nodes();
-    let names = Names { may: usable.bits().read(), all: sets::all_nodes(), end: end_of_nodes() };
+    let room = Nodes::new();
+    let names = Names { may: sets::usable_nodes(&room), all: sets::all_nodes(), end: end_of_nodes };
     // SAFETY: as the caller promises.
     unsafe { parse_nodes(string, names) }
 }
@@ -177,7 +180,7 @@ pub unsafe extern "C" fn numa_parse_nodestring(string: *const c_char) -> *mut bi
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_parse_nodestring_all(string: *const c_char) -> *mut bitmask {
     // SAFETY: as the caller promises.
-    unsafe { parse_nodes(string, Names { may: sets::nodes(), all: sets::nodes(), end: end_of_nodes() }) }
+    unsafe { parse_nodes(string, Names { may: sets::nodes(), all: sets::nodes(), end: end_of_nodes }) }
 }
 
 /// Reads a list of CPUs, written as for numa_parse_nodestring().
@@ -193,7 +196,7 @@ pub unsafe extern "C" fn numa_parse_nodestring_all(string: *const c_char) -> *mu
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_parse_cpustring(string: *const c_char) -> *mut bitmask {
     // SAFETY: as the caller promises.
-    unsafe { parse_cpus(string, Names { may: sets::all_cpus(), all: sets::all_cpus(), end: configured_cpus() }) }
+    unsafe { parse_cpus(string, Names { may: sets::all_cpus(), all: sets::all_cpus(), end: configured_cpus }) }
 }
 
 /// As numa_parse_cpustring(), of all CPUs that the machine has.
@@ -212,5 +215,5 @@ pub unsafe extern "C" fn numa_parse_cpustring_all(string: *const c_char) -> *mut
         all.bits().set(cpu);
     }
     // SAFETY: as the caller promises.
-    unsafe { parse_cpus(string, Names { may: all.bits().read(), all: all.bits().read(), end: configured_cpus() }) }
+    unsafe { parse_cpus(string, Names { may: all.bits().read(), all: all.bits().read(), end: configured_cpus }) }
 }

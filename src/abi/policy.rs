@@ -7,7 +7,7 @@ use super::sets;
 use crate::bits::Bits;
 use crate::log::log;
 use crate::policy::{self, Failed, Mode, TaskPolicy};
-use crate::topology;
+use crate::topology::{self, Nodes};
 use core::ffi::{c_int, c_ulong, c_void};
 
 /// Makes a set of what `nodes` has.
@@ -17,8 +17,9 @@ fn set_of(nodes: Bits) -> *mut bitmask {
 
 /// Makes a set of those nodes of the thread's policy that `choose` picks; where it picks none, of `otherwise`. A policy that
 /// the kernel does not tell is reported.
-fn nodes_of_policy(choose: impl Fn(&TaskPolicy) -> Option<Bits<'_>>, otherwise: Bits) -> *mut bitmask {
-    match policy::task_policy() {
+fn nodes_of_policy(choose: impl for<'a> Fn(&TaskPolicy<'a>) -> Option<Bits<'a>>, otherwise: Bits) -> *mut bitmask {
+    let nodes = Nodes::new();
+    match policy::task_policy(&nodes) {
         Ok(policy) => set_of(choose(&policy).unwrap_or(otherwise)),
         Err(failed) => {
             report(failed);
@@ -34,7 +35,8 @@ fn nodes_of_policy(choose: impl Fn(&TaskPolicy) -> Option<Bits<'_>>, otherwise: 
 /// Follows numa(3). Where the kernel does not tell, numa_error() is told.
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_preferred() -> c_int {
-    let first = policy::task_policy().map(|policy| policy.first());
+    let nodes = Nodes::new();
+    let first = policy::task_policy(&nodes).map(|policy| policy.first());
     let first = first.unwrap_or_else(|failed| {
         report(failed);
         None
@@ -49,7 +51,8 @@ pub extern "C" fn numa_preferred() -> c_int {
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_preferred_err() -> c_int {
-    policy::task_policy().ok().and_then(|policy| policy.first()).map_or(-1, |node| node as c_int)
+    let nodes = Nodes::new();
+    policy::task_policy(&nodes).ok().and_then(|policy| policy.first()).map_or(-1, |node| node as c_int)
 }
 
 /// Tells whether the kernel knows MPOL_PREFERRED_MANY (Linux 5.15), which numa_set_preferred_many() needs.

@@ -60,7 +60,7 @@ fn run_on_nodes(wanted: Bits, may: Bits) -> Result<(), Failed> {
 
 /// The same, of the nodes that the program could use when it was started.
 pub(super) fn run_on_usable_nodes(wanted: Bits) -> Result<(), Failed> {
-    run_on_nodes(wanted, sets::usable_nodes().bits().read())
+    run_on_nodes(wanted, sets::usable_nodes(&Nodes::new()))
 }
 
 /// Runs the calling thread on the CPUs of some nodes.
@@ -102,22 +102,27 @@ pub unsafe extern "C" fn numa_run_on_node_mask_all(mask: *mut bitmask) -> c_int 
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_get_run_node_mask() -> *mut bitmask {
-    run_node_mask(sets::usable_nodes().bits().read())
+    run_node_mask(sets::usable_nodes(&Nodes::new()))
 }
 
 /// Makes the set of those nodes of `among` on whose CPUs the calling thread may run.
 pub(super) fn run_node_mask(among: Bits) -> *mut bitmask {
-    let nodes = Nodes::new();
-    for cpu in topology::allowed_cpus().bits().read().iter() {
-        match topology::node_of_cpu(cpu) {
-            Some(node) if among.contains(node) => nodes.bits().set(node),
-            _ => {}
+    let (nodes, cpus) = (Nodes::new(), Cpus::new());
+    topology::put_allowed_cpus(&cpus);
+    // There is room in the set for more CPUs than the kernel has.
+    let mut size = topology::possible_cpus();
+    for cpu in Bits::new(cpus.words(), size).iter() {
+        if let Some(node) = topology::node_of_cpu(cpu)
+            && among.contains(node)
+        {
+            nodes.bits().set(node);
+            // As large as libnuma makes it, unless a node would not fit.
+            if node >= size {
+                size = topology::possible_nodes();
+            }
         }
     }
-    // As large as libnuma makes it, unless a node would not fit.
-    let nodes = nodes.bits().read();
-    let size = topology::possible_cpus();
-    allocated(if nodes.highest() < Some(size) { size } else { topology::possible_nodes() }, nodes)
+    allocated(size, nodes.bits().read())
 }
 
 /// Runs the calling thread on the CPUs of those nodes of `mask` that there are, with a warning if there are others.

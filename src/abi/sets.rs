@@ -153,16 +153,22 @@ pub(super) fn all_cpus() -> Bits<'static> {
 }
 
 /// The nodes that the program can name: those of [`all_nodes`], and those without memory whose CPUs it could run on when it was
-/// started.
-pub(super) fn usable_nodes() -> Nodes {
-    let (usable, with_memory) = (Nodes::new(), topology::nodes_with_memory());
-    usable.bits().copy_from(all_nodes());
+/// started. `room` is for where there are such.
+pub(super) fn usable_nodes(room: &Nodes) -> Bits<'_> {
+    /// That all nodes have memory, as those of most machines, is not read again.
+    static ALL_HAVE_MEMORY: Flag = Flag::new();
+    if ALL_HAVE_MEMORY.is_on() {
+        return all_nodes();
+    }
+    let (usable, with_memory) = (room.bits(), topology::nodes_with_memory());
+    ALL_HAVE_MEMORY.put(with_memory.bits().read().equals(nodes()));
+    usable.copy_from(all_nodes());
     for node in all_cpus().iter().filter_map(topology::node_of_cpu) {
         if !with_memory.bits().read().contains(node) {
-            usable.bits().set(node);
+            usable.set(node);
         }
     }
-    usable
+    usable.read()
 }
 
 /// Whether `mask` is one of the sets above, which nobody may free.

@@ -29,12 +29,12 @@ pub type Nodes = Set<{ MOST_NODES / WORD_BITS }>;
 /// A set of CPUs on the stack.
 pub type Cpus = Set<{ MOST_CPUS / WORD_BITS }>;
 
-/// A set of its own words.
-pub struct Set<const WORDS: usize>([Cell<Word>; WORDS]);
+/// A set of its own words. One cell around them all: an array of cells would be cleared word by word.
+pub struct Set<const WORDS: usize>(Cell<[Word; WORDS]>);
 
 impl<const WORDS: usize> Set<WORDS> {
     pub fn new() -> Self {
-        Set([const { Cell::new(0) }; WORDS])
+        Set(Cell::new([0; WORDS]))
     }
 
     /// The set of `member` alone; empty if there is no room for it.
@@ -46,12 +46,13 @@ impl<const WORDS: usize> Set<WORDS> {
 
     /// The words that hold the bits.
     pub fn words(&self) -> &[Cell<Word>] {
-        &self.0
+        let words: &Cell<[Word]> = &self.0;
+        words.as_slice_of_cells()
     }
 
     /// The set's bits, to read and to change.
     pub fn bits(&self) -> BitsMut<'_> {
-        BitsMut::new(&self.0, WORDS * WORD_BITS)
+        BitsMut::new(self.words(), WORDS * WORD_BITS)
     }
 }
 
@@ -168,13 +169,17 @@ pub fn possible_nodes() -> usize {
 pub fn task_nodes() -> Nodes {
     let allowed = read_mems_allowed(&status());
     POSSIBLE_NODES.get(|| allowed.possible_nodes());
-    if allowed.nodes.bits().read().is_empty() { allowed_nodes().unwrap_or(allowed.nodes) } else { allowed.nodes }
+    if allowed.nodes.bits().read().is_empty() {
+        // Where this fails too, it stays empty.
+        put_allowed_nodes(&allowed.nodes);
+    }
+    allowed.nodes
 }
 
-/// The nodes that this task may allocate memory on, as the kernel says at this moment; none, with errno, where it does not.
-pub fn allowed_nodes() -> Option<Nodes> {
-    let nodes = Nodes::new();
-    (kernel::allowed_nodes(&nodes.0) == 0).then_some(nodes)
+/// Puts the nodes that this task may allocate memory on, as the kernel says at this moment, into an empty set. False, with errno, where
+/// it does not.
+pub fn put_allowed_nodes(nodes: &Nodes) -> bool {
+    kernel::allowed_nodes(nodes.words()) == 0
 }
 
 /// The size of the kernel's cpumask_t in bits: as much as sched_getaffinity(2) fills.
@@ -187,9 +192,14 @@ static POSSIBLE_CPUS: Once = Once::new();
 /// The CPUs that the calling thread may run on. Learns [`possible_cpus`] on the way.
 pub fn allowed_cpus() -> Cpus {
     let cpus = Cpus::new();
-    let size = ask_affinity(&cpus);
-    POSSIBLE_CPUS.get(|| size);
+    put_allowed_cpus(&cpus);
     cpus
+}
+
+/// Puts them into an empty set, which is large and takes long to hand around.
+pub fn put_allowed_cpus(cpus: &Cpus) {
+    let size = ask_affinity(cpus);
+    POSSIBLE_CPUS.get(|| size);
 }
 
 /// How many those are. Not part of who asks: the set takes stack.
@@ -200,7 +210,7 @@ pub fn count_allowed_cpus() -> usize {
 
 /// Asks for the CPUs of the calling thread, and returns the size of the kernel's cpumask_t.
 fn ask_affinity(cpus: &Cpus) -> usize {
-    let filled = errno::untouched(|| kernel::sched_getaffinity(0, &cpus.0));
+    let filled = errno::untouched(|| kernel::sched_getaffinity(0, cpus.words()));
     let (size, unknown) = match files::another_root() {
         None => (usize::try_from(filled).unwrap_or(0).saturating_mul(8), USUAL_CPUS),
         // As that machine's kernel would have it, in whole words; or a size that fits every kernel.
@@ -214,12 +224,20 @@ pub fn task_cpus() -> Cpus {
     if files::another_root().is_some() { cpus_of_nodes(nodes().bits().read()) } else { allowed_cpus() }
 }
 
+static CONFIGURED_CPUS: Once = Once::new();
+
 /// The number of CPUs, online or not, that the machine has.
 pub fn configured_cpus() -> usize {
+    let possible = system_file(b"cpu/possible");
     if files::another_root().is_none() {
-        return memory::configured_cpus();
+        // What libc says for want of that file, or of a descriptor to read it with, is not kept.
+        let lasting = || if files::is_there(&possible) { memory::configured_cpus() } else { 0 };
+        return match CONFIGURED_CPUS.get(lasting) {
+            0 => memory::configured_cpus(),
+            cpus => cpus,
+        };
     }
-    match end_of_list(&system_file(b"cpu/possible")) {
+    match end_of_list(&possible) {
         0 => task_cpus().bits().read().weight(),
         end => end,
     }
@@ -266,7 +284,8 @@ fn read_memory(meminfo: &Path) -> Option<Memory> {
                 *kibibytes = value.iter().fold(*kibibytes, |found, &byte| found.or(numbers.byte(byte)));
             });
         }
-        true
+        // They are the first of some thirty lines.
+        readers.iter().any(|(field, ..)| !field.done())
     });
     let [total, free] = readers.map(|(_, _, kibibytes)| kibibytes.map(|amount: u64| amount.saturating_mul(1024)));
     complete.then_some(Memory { total: total?, free: free.unwrap_or(0) })
@@ -327,6 +346,15 @@ fn read_distances(file: &Path, columns: Bits, mut each: impl FnMut(usize, u8)) -
 /// For each CPU its node, and above that the number of the reading that found it there.
 static NODE_OF_CPU: [AtomicUsize; MOST_CPUS] = [const { AtomicUsize::new(0) }; MOST_CPUS];
 
+/// Where to look for a node's CPUs: a bit for each [`PART`] of [`NODE_OF_CPU`] in which any reading found one, and one more than the highest
+/// CPU of all. Bits are never cleared; what stands in the part decides.
+static PARTS_OF_NODE: [[AtomicUsize; MOST_CPUS / PART / WORD_BITS]; MOST_NODES] =
+    [const { [const { AtomicUsize::new(0) }; MOST_CPUS / PART / WORD_BITS] }; MOST_NODES];
+static END_OF_CPUS: AtomicUsize = AtomicUsize::new(0);
+
+/// CPUs.
+const PART: usize = 64;
+
 /// The reading that is wanted, and the last one that [`NODE_OF_CPU`] is complete of. Threads may read at the same time, also one
 /// that began before CPUs went or came: what a later reading found stays.
 static WANTED_READING: AtomicUsize = AtomicUsize::new(1);
@@ -336,22 +364,20 @@ static LAST_READING: AtomicUsize = AtomicUsize::new(0);
 fn know_cpus() -> usize {
     let reading = WANTED_READING.load(Ordering::Acquire);
     if LAST_READING.load(Ordering::Acquire) < reading {
-        let found = Cell::new(false);
-        let put = |cpu: usize, node| {
-            found.set(true);
-            if let Some(place) = NODE_OF_CPU.get(cpu) {
-                place.fetch_max(reading * MOST_NODES + node, Ordering::Relaxed);
-            }
-        };
-        let mut complete = true;
+        let (mut found, mut complete) = (false, true);
         for node in nodes().bits().read().iter() {
-            complete &= read_map(&node_file(node, b"cpumap"), |cpu| put(cpu, node));
+            let cpus = Cpus::new();
+            // The list is short however many CPUs the machine has. Kernels before 2.6.26 have only the map, and captured machines may
+            // have been changed where hwloc reads, which is the map too.
+            let listed = files::another_root().is_none() && read_list(&node_file(node, b"cpulist"), cpus.bits());
+            complete &= listed || read_map(&node_file(node, b"cpumap"), |cpu| cpus.bits().set(cpu));
+            found |= put_cpus(reading, node, &cpus);
         }
         // Without NUMA the kernel has no nodes to tell of.
-        if !found.get() {
+        if !found {
             let cpus = Cpus::new();
             complete |= read_list(&system_file(b"cpu/online"), cpus.bits());
-            cpus.bits().read().iter().for_each(|cpu| put(cpu, 0));
+            put_cpus(reading, 0, &cpus);
         }
         // What could not be read, for want of descriptors perhaps, is tried again the next time.
         if complete {
@@ -359,6 +385,20 @@ fn know_cpus() -> usize {
         }
     }
     reading
+}
+
+/// Notes that a reading found `cpus` on `node`; whether there are any.
+fn put_cpus(reading: usize, node: usize, cpus: &Cpus) -> bool {
+    let cpus = cpus.bits().read();
+    for cpu in cpus.iter() {
+        let parts = PARTS_OF_NODE.get(node).and_then(|parts| parts.get(cpu / PART / WORD_BITS));
+        if let (Some(place), Some(parts)) = (NODE_OF_CPU.get(cpu), parts) {
+            parts.fetch_or(1 << (cpu / PART % WORD_BITS), Ordering::Relaxed);
+            END_OF_CPUS.fetch_max(cpu + 1, Ordering::Relaxed);
+            place.fetch_max(reading * MOST_NODES + node, Ordering::Relaxed);
+        }
+    }
+    !cpus.is_empty()
 }
 
 /// Whether the CPUs of all nodes could be read.
@@ -372,6 +412,12 @@ fn known_node(place: &AtomicUsize, reading: usize) -> Option<usize> {
     (known / MOST_NODES >= reading).then_some(known % MOST_NODES)
 }
 
+/// Whether that node is `node`; what differs most comes first.
+fn is_known_on(node: usize, place: &AtomicUsize, reading: usize) -> bool {
+    let known = place.load(Ordering::Relaxed);
+    known % MOST_NODES == node && known / MOST_NODES >= reading
+}
+
 /// Reads the CPUs of the nodes anew when they are next asked for: CPUs may have gone or come.
 pub fn forget_cpus() {
     WANTED_READING.fetch_add(1, Ordering::AcqRel);
@@ -383,15 +429,25 @@ pub fn node_of_cpu(cpu: usize) -> Option<usize> {
     known_node(NODE_OF_CPU.get(cpu)?, reading)
 }
 
-/// The CPUs of `nodes`.
-pub fn cpus_of_nodes(nodes: Bits) -> Cpus {
+/// Gives each CPU of `node` to `each`.
+pub fn for_cpus_of_node(node: usize, mut each: impl FnMut(usize)) {
     let reading = know_cpus();
-    let cpus = Cpus::new();
-    for (cpu, place) in NODE_OF_CPU.iter().enumerate().take(possible_cpus()) {
-        if known_node(place, reading).is_some_and(|node| nodes.contains(node)) {
-            cpus.bits().set(cpu);
+    let end = END_OF_CPUS.load(Ordering::Relaxed);
+    let Some(parts) = PARTS_OF_NODE.get(node) else { return };
+    let parts = parts.each_ref().map(|parts| Cell::new(parts.load(Ordering::Relaxed)));
+    for part in Bits::new(&parts, MOST_CPUS / PART).iter() {
+        for cpu in part * PART..end.min((part + 1) * PART) {
+            if NODE_OF_CPU.get(cpu).is_some_and(|place| is_known_on(node, place, reading)) {
+                each(cpu);
+            }
         }
     }
+}
+
+/// The CPUs of `nodes`.
+pub fn cpus_of_nodes(nodes: Bits) -> Cpus {
+    let cpus = Cpus::new();
+    nodes.iter().for_each(|node| for_cpus_of_node(node, |cpu| cpus.bits().set(cpu)));
     cpus
 }
 
@@ -413,7 +469,9 @@ mod tests {
 
     #[test]
     fn both_ways_to_ask_for_the_allowed_nodes_agree() {
-        assert!(allowed_nodes().unwrap().bits().read().equals(task_nodes().bits().read()));
+        let allowed = Nodes::new();
+        assert!(put_allowed_nodes(&allowed));
+        assert!(allowed.bits().read().equals(task_nodes().bits().read()));
     }
 
     #[test]

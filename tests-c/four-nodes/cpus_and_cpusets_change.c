@@ -94,12 +94,12 @@ START_TEST(on_a_node_whose_cpus_are_offline_nothing_runs_but_its_memory_is_there
 }
 END_TEST
 
-/* Something else in place of the map of the last node's CPUs, for this process. */
-static const char MAP_OF_LAST[] = "/sys/devices/system/node/node3/cpumap";
+/* Something else in place of the list of the last node's CPUs, for this process. */
+static const char LIST_OF_LAST[] = "/sys/devices/system/node/node3/cpulist";
 
-static void put_in_place_of_map(const char *path)
+static void put_in_place_of_list(const char *path)
 {
-    require(mount(path, MAP_OF_LAST, NULL, MS_BIND, NULL) == 0);
+    require(mount(path, LIST_OF_LAST, NULL, MS_BIND, NULL) == 0);
 }
 
 static void *ask_for_last_cpu(void *answer)
@@ -108,7 +108,7 @@ static void *ask_for_last_cpu(void *answer)
     return NULL;
 }
 
-/* A thread reads the map while the CPU is online, and is held up; the CPU goes, and the update is before or after the end of the
+/* A thread reads the list while the CPU is online, and is held up; the CPU goes, and the update is before or after the end of the
  * thread's work. */
 static void assert_update_is_not_lost(bool ask_before_the_thread_is_done)
 {
@@ -122,14 +122,14 @@ static void assert_update_is_not_lost(bool ask_before_the_thread_is_done)
     require(mkfifo(pipe, 0600) == 0);
     require(close(open(empty, O_WRONLY | O_CREAT, 0600)) == 0);
 
-    put_in_place_of_map(pipe);
+    put_in_place_of_list(pipe);
     require(pthread_create(&thread, NULL, ask_for_last_cpu, &answer) == 0);
     /* Opens when the thread does. What number it has is not known before the line ends, or the file. */
-    const int writer = open(MAP_OF_LAST, O_WRONLY);
-    require(writer >= 0 && write(writer, "8", 1) == 1);
+    const int writer = open(LIST_OF_LAST, O_WRONLY);
+    require(writer >= 0 && write(writer, "3", 1) == 1);
 
-    require(umount2(MAP_OF_LAST, MNT_DETACH) == 0);
-    put_in_place_of_map(empty);
+    require(umount2(LIST_OF_LAST, MNT_DETACH) == 0);
+    put_in_place_of_list(empty);
     numa_node_to_cpu_update();
     if (ask_before_the_thread_is_done)
         assert_fails(numa_node_of_cpu(LAST), EINVAL);
