@@ -114,20 +114,13 @@ fn invert(named: BitsMut, end: usize) {
 
 /// Reads a number as strtol(3) does with base 0, and gives what follows it. One that is too large stays at the largest.
 fn number(text: &[u8]) -> Option<(i64, &[u8])> {
-    // Not trim_ascii_start(), for which a vertical tab is no blank.
-    let blanks = text.iter().take_while(|byte| matches!(byte, b' ' | b'\t'..=b'\r')).count();
-    let text = text.get(blanks..)?;
-    let (negative, text) = after(text, b'-');
-    let text = if negative { text } else { after(text, b'+').1 };
-    let (base, digits) = match text {
-        [b'0', b'x' | b'X', digits @ ..] if digits.first().is_some_and(u8::is_ascii_hexdigit) => (16, digits),
-        [b'0', ..] => (8, text),
-        _ => (10, text),
-    };
+    // Most have nothing before their digits, and lists can have thousands.
+    let plain = matches!(text.first(), Some(b'1'..=b'9'));
+    let (negative, base, digits) = if plain { (false, 10, text) } else { behind_blanks_and_sign(text)? };
     let (mut number, mut rest) = (0i64, digits);
     while let Some((&byte, behind)) = rest.split_first() {
         let mut value = u32::from(byte.wrapping_sub(b'0'));
-        if value > 9 {
+        if value > 9 && base > 10 {
             value = digit(byte).unwrap_or(base);
         }
         if value >= base {
@@ -144,6 +137,20 @@ fn number(text: &[u8]) -> Option<(i64, &[u8])> {
         return None;
     }
     Some((if negative { -number } else { number }, rest))
+}
+
+/// Whether a number is negative, its base and its digits, with whatever follows them.
+fn behind_blanks_and_sign(text: &[u8]) -> Option<(bool, u32, &[u8])> {
+    // Not trim_ascii_start(), for which a vertical tab is no blank.
+    let blanks = text.iter().take_while(|byte| matches!(byte, b' ' | b'\t'..=b'\r')).count();
+    let (negative, text) = after(text.get(blanks..)?, b'-');
+    let text = if negative { text } else { after(text, b'+').1 };
+    let (base, digits) = match text {
+        [b'0', b'x' | b'X', digits @ ..] if digits.first().is_some_and(u8::is_ascii_hexdigit) => (16, digits),
+        [b'0', ..] => (8, text),
+        _ => (10, text),
+    };
+    Some((negative, base, digits))
 }
 
 /// Reads a bit map as the kernel prints it, such as `00000000,0000000f` and a line end, into `set`; whether it is one.

@@ -58,6 +58,7 @@ pub const COMPARISONS: &[Comparison] = &[
     faster("numa_node_size64", "node 0", 2.0),
     faster("numa_parse_nodestring", "all nodes as a range", 1.0),
     faster("numa_parse_cpustring", "all CPUs as a range", 1.0),
+    Comparison { row: "numa_node_size64", about: "open, read and close", against: Against::Bare, target: None },
     within("numa_preferred", "get_mempolicy", 1.1),
     within("numa_get_mems_allowed", "get_mempolicy", 1.1),
     within("numa_get_membind", "get_mempolicy", 1.1),

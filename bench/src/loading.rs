@@ -19,7 +19,8 @@ pub struct Loading {
     pub system_calls: u64,
     pub stripped_bytes: u64,
     pub needed: Vec<String>,
-    /// KiB that the process has written to and so has to itself, more than without the library. What it only reads, processes share.
+    /// KiB that the process has written to and so has to itself, more than without the library. What it only reads, processes share. (A file
+    /// that was written a moment ago counts as private and dirty too, but not as anonymous.)
     pub private_kib: i64,
 }
 
@@ -132,7 +133,7 @@ fn private_memory(library: Option<&Path>) -> Result<i64> {
     let mut runs = Vec::new();
     for _ in 0..9 {
         let rollup = empty(library, Command::new(EMPTY).arg("memory"))?;
-        runs.push(kib(&rollup, "Private_Dirty:")?);
+        runs.push(kib(&rollup, "Anonymous:")?);
     }
     runs.sort_unstable();
     Ok(runs[runs.len() / 2])
@@ -174,6 +175,6 @@ pub mod tests {
 
     #[test]
     fn private_memory_is_read_from_the_rollup() {
-        assert_eq!(kib("Pss:  7 kB\nPrivate_Dirty:       108 kB\n", "Private_Dirty:").unwrap(), 108);
+        assert_eq!(kib("Pss:  7 kB\nAnonymous:       108 kB\n", "Anonymous:").unwrap(), 108);
     }
 }

@@ -434,8 +434,11 @@ pub fn for_cpus_of_node(node: usize, mut each: impl FnMut(usize)) {
     let reading = know_cpus();
     let end = END_OF_CPUS.load(Ordering::Relaxed);
     let Some(parts) = PARTS_OF_NODE.get(node) else { return };
-    let parts = parts.each_ref().map(|parts| Cell::new(parts.load(Ordering::Relaxed)));
-    for part in Bits::new(&parts, MOST_CPUS / PART).iter() {
+    for part in 0..end.div_ceil(PART) {
+        let bits = parts.get(part / WORD_BITS).map_or(0, |bits| bits.load(Ordering::Relaxed));
+        if bits >> (part % WORD_BITS) & 1 == 0 {
+            continue;
+        }
         for cpu in part * PART..end.min((part + 1) * PART) {
             if NODE_OF_CPU.get(cpu).is_some_and(|place| is_known_on(node, place, reading)) {
                 each(cpu);
