@@ -206,17 +206,17 @@ pub extern "C" fn numa_distance(node1: c_int, node2: c_int) -> c_int {
 pub unsafe extern "C" fn numa_node_to_cpus(node: c_int, mask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let mask = unsafe { write(mask) };
-    let (mut found, mut fit) = (false, true);
+    let known = usize::try_from(node).ok().filter(|&node| sets::nodes().contains(node));
+    let (mut found, mut fit) = (false, known.is_some());
     mask.fill(false);
-    if let Ok(node) = usize::try_from(node) {
+    if let Some(node) = known {
         topology::for_cpus_of_node(node, |cpu| {
             found = true;
             fit &= cpu < mask.read().length();
             mask.set(cpu);
         });
     }
-    // A node that has CPUs is one.
-    if !fit || !found && !usize::try_from(node).is_ok_and(|node| sets::nodes().contains(node)) {
+    if !fit {
         errno::set(errno::ERANGE);
         return -1;
     }

@@ -92,7 +92,8 @@ START_TEST(functions_that_do_not_return_leave_nothing_behind)
     jmp_buf back;
     static volatile int round, failure, left;
     for (round = 0; round < 100; round++) {
-        if (round == 2)
+        /* Of what is given back, glibc's malloc keeps seven of each size aside, which it counts as used. */
+        if (round == 10)
             files = open_files(), memory = mallinfo2().uordblks;
         for (failure = 0; failure < (int)(sizeof failures / sizeof *failures); failure++)
             if (setjmp(back) == 0) {
