@@ -43,14 +43,14 @@ pub fn growing_lines(x_axis: &str, y_axis: &str, lines: &[Line]) -> Result<Strin
 /// An SVG of bars: how many times less the new one takes than the old one, by names.
 pub fn ratios(x_axis: &str, ratios: &[(String, f64)]) -> Result<String> {
     const HEIGHT: u32 = 24;
-    let most = ratios.iter().map(|(_, ratio)| *ratio).fold(10.0, f64::max) * 2.5;
+    let most = ratios.iter().map(|(_, ratio)| *ratio).fold(10.0, f64::max) * 8.0;
     let least = ratios.iter().map(|(_, ratio)| *ratio).fold(0.8, f64::min) / 1.5;
     drawn(ratios.len() as u32 * HEIGHT + 80, |area| {
         let rows = ratios.len() as f64;
         let mut chart = ChartBuilder::on(&area)
             .margin(20)
             .x_label_area_size(40)
-            .y_label_area_size(250)
+            .y_label_area_size(320)
             .build_cartesian_2d((least..most).log_scale(), rows..0.0)?;
         chart
             .configure_mesh()
@@ -117,6 +117,8 @@ where
         .x_desc(x_axis)
         .y_desc(y_axis)
         .x_label_formatter(&|x| format!("{x:.0}"))
+        .x_labels(5)
+        .y_labels(8)
         .draw()?;
     for ((name, points), colour) in lines.iter().zip(COLOURS) {
         chart

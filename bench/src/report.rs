@@ -29,11 +29,15 @@ pub struct Document {
 impl Document {
     /// The parts of a document; empty ones where it has none.
     pub fn of(text: &str) -> Self {
+        // A heading of a lower level ends in the same way.
+        let find = |heading: &str, from: usize| {
+            let mut places = text[from..].match_indices(heading).map(|(place, _)| from + place);
+            places.find(|&place| place == 0 || text[..place].ends_with('\n'))
+        };
         let part = |heading: &str| {
-            let Some(start) = text.find(heading) else { return heading.to_owned() };
-            let behind = start + heading.len();
-            let ends = [CALLS, MOVES, BY_HAND].map(|other| text[behind..].find(other));
-            let end = ends.into_iter().flatten().min().map_or(text.len(), |length| behind + length);
+            let Some(start) = find(heading, 0) else { return heading.to_owned() };
+            let ends = [CALLS, MOVES, BY_HAND].map(|other| find(other, start + heading.len()));
+            let end = ends.into_iter().flatten().min().unwrap_or(text.len());
             text[start..end].to_owned()
         };
         Document { calls: part(CALLS), moves: part(MOVES), by_hand: part(BY_HAND) }
@@ -102,11 +106,12 @@ mod tests {
 
     #[test]
     fn a_part_that_is_not_measured_and_what_a_person_wrote_stay() {
-        let before = format!("# Old\n\n{CALLS}\nfast\n\n{MOVES}\nslow\n\n### of moves\n\n{BY_HAND}\nIn the kernel.\n");
+        let before =
+            format!("# Old\n\n{CALLS}\nfast\n\n{MOVES}\nslow\n\n### of moves\n\n{BY_HAND}\n#{MOVES}\nIn the kernel.\n");
         let mut document = Document::of(&before);
         document.calls = format!("{CALLS}\nfaster\n");
         let after = document.text();
-        let rest = format!("{CALLS}\nfaster\n\n{MOVES}\nslow\n\n### of moves\n\n{BY_HAND}\nIn the kernel.\n");
+        let rest = format!("{CALLS}\nfaster\n\n{MOVES}\nslow\n\n### of moves\n\n{BY_HAND}\n#{MOVES}\nIn the kernel.\n");
         assert_eq!(after, format!("{INTRODUCTION}{rest}"));
         assert_eq!(Document::of(&after).text(), after);
     }
