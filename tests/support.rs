@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::OnceLock;
+use std::process::{Command, Output};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// The folder of the repository.
 pub fn root() -> &'static Path {
@@ -18,6 +18,20 @@ pub fn run(command: &mut Command) -> String {
     out.into_owned()
 }
 
+/// Runs make in the repository, which may fail. Tests run side by side, and what make writes for one folder is not for another.
+pub fn make(arguments: &[&str]) -> Output {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _until_it_ends = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    Command::new("make").current_dir(root()).args(arguments).output().unwrap()
+}
+
+/// The same where it must succeed.
+pub fn make_well(arguments: &[&str]) {
+    let Output { status, stdout, stderr } = make(arguments);
+    let said = [stdout, stderr].concat();
+    assert!(status.success(), "make {arguments:?} failed: {status}\n{}", String::from_utf8_lossy(&said));
+}
+
 /// The library as `make install` lays it out, in a folder under target.
 pub struct Stage {
     pub prefix: PathBuf,
@@ -28,7 +42,7 @@ pub fn stage() -> &'static Stage {
     static STAGE: OnceLock<Stage> = OnceLock::new();
     STAGE.get_or_init(|| {
         let prefix = root().join("target/stage");
-        run(Command::new("make").current_dir(root()).args(["stage", "DESTDIR="]));
+        make_well(&["stage", "DESTDIR="]);
         Stage { prefix }
     })
 }
@@ -63,7 +77,7 @@ impl Stage {
 pub fn vm() -> Command {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| {
-        run(Command::new("make").current_dir(root()).arg("vm"));
+        make_well(&["vm"]);
     });
     Command::new(root().join("target/release/vm"))
 }
