@@ -83,10 +83,11 @@ $(BUILD)/numars.o: $(BUILD)/all.o $(BUILD)/exports.txt
 	@$(OBJCOPY) --keep-global-symbols=$(BUILD)/exports.txt $(addprefix --weaken-symbol=,$(WEAK) getaddrinfo freeaddrinfo) \
 		$< $@
 
-# For the shared libraries: the older forms too, under their versions.
+# For the shared libraries: the older forms too, under their versions. memmove does what memcpy does, and has a version that the loader
+# looks for anyway.
 $(BUILD)/shared.o: $(BUILD)/all.o $(BUILD)/exports.txt
 	@$(OBJCOPY) --keep-global-symbols=$(BUILD)/exports.txt $(patsubst %,--keep-global-symbol=%_v1,$(OLDER)) \
-		$(addprefix --weaken-symbol=,$(WEAK)) $< $@
+		$(addprefix --weaken-symbol=,$(WEAK)) --redefine-sym memcpy=memmove $< $@
 	@$(OBJCOPY) $(foreach name,$(OLDER),--redefine-sym $(name)_v1=$(name)@libnuma_1.1) $@
 
 $(BUILD)/libnumars.a: $(BUILD)/numars.o

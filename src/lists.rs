@@ -49,7 +49,7 @@ pub fn parse<'a>(list: &'a [u8], names: Names, device: &ReadDevice<'a>, named: B
         relative |= plus;
         // Lists can have thousands of numbers, which are no words.
         if !element.first().is_some_and(u8::is_ascii_digit) {
-            if element == b"all" {
+            if let [b'a', b'l', b'l'] = element {
                 names.all.iter().for_each(|number| named.set(number));
                 break;
             }

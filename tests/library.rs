@@ -166,14 +166,14 @@ fn instructions(folder: &Path, library: Option<&Path>) -> u64 {
 }
 
 #[test]
-fn loading_costs_less_than_half_of_what_libnuma_costs() {
+fn loading_costs_less_than_two_fifths_of_what_libnuma_costs() {
     let folder = tempfile::tempdir().unwrap();
     let alone = instructions(folder.path(), None);
     let theirs = instructions(folder.path(), Some(&libnuma())) - alone;
     for library in both_flavours() {
         let ours = instructions(folder.path(), Some(&library)) - alone;
         println!("{}: {ours} instructions to load, libnuma {theirs}", library.display());
-        assert!(ours * 2 < theirs, "{ours} against libnuma's {theirs}");
+        assert!(ours * 5 < theirs * 2, "{ours} against libnuma's {theirs}");
     }
 }
 

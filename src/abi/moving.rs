@@ -5,7 +5,7 @@ use crate::flag::Once;
 use crate::log::{Moves, Value, log};
 use crate::migration::{self, Masks, PADDED_BITS};
 use crate::mover::{self, Figures, Manner, Mover, Process, Request};
-use crate::os::{errno, kernel, process};
+use crate::os::{errno, files, kernel, process};
 use core::ffi::{c_int, c_long, c_ulong, c_void};
 use core::ptr::null;
 
@@ -49,7 +49,10 @@ fn kernel_alone() -> bool {
     static SAID: Once = Once::new();
     const YES: usize = 1;
     const NO: usize = 2;
-    let said = || process::environment(c"NUMARS_MOVE", |value| (value == c"kernel").then_some(YES)).unwrap_or(NO);
+    let said = || {
+        process::environment(c"NUMARS_MOVE", |value| files::behind(b"kernel", value)?.is_empty().then_some(YES))
+            .unwrap_or(NO)
+    };
     SAID.get(said) == YES
 }
 

@@ -4,6 +4,7 @@ use super::bitmask::{allocate, bitmask, numa_bitmask_free, write};
 use super::reporting::{Warning, warn_with};
 use super::sets;
 use crate::lists::{self, Names, Refusal};
+use crate::os::memory;
 use crate::topology::{self, Cpus, Device, Kind, Nodes, Unknown, configured_cpus};
 use core::ffi::{CStr, c_char, c_int};
 use core::ptr::null_mut;
@@ -23,12 +24,12 @@ unsafe fn parse(
         return null_mut();
     }
     // SAFETY: as the caller promises.
-    let list = unsafe { CStr::from_ptr(list) }.to_bytes();
+    let list = unsafe { memory::string(list) }.to_bytes();
     let device = |rest: &[u8]| {
         // What begins with a letter ends the list. Of nothing else is the end looked for: a long list would take long.
         rest.first().filter(|first| first.is_ascii_lowercase())?;
         // SAFETY: the rest of a string is a string.
-        let found = device(unsafe { CStr::from_ptr(rest.as_ptr().cast()) });
+        let found = device(unsafe { memory::string(rest.as_ptr().cast()) });
         found.map(|(name, node)| (name.to_bytes(), node))
     };
     let named = allocate(size);
@@ -142,7 +143,7 @@ pub unsafe extern "C" fn numa_parse_bitmap(line: *mut c_char, mask: *mut bitmask
         return -1;
     }
     // SAFETY: as the caller promises.
-    let (line, mask) = unsafe { (CStr::from_ptr(line), write(mask)) };
+    let (line, mask) = unsafe { (memory::string(line), write(mask)) };
     if lists::parse_bitmap(line.to_bytes(), mask) { 0 } else { -1 }
 }
 

@@ -5,7 +5,7 @@ use crate::bits::{Bits, BitsMut, WORD_BITS, Word};
 use crate::flag::Flag;
 use crate::log;
 use crate::os::errno;
-use crate::topology::{self, MOST_CPUS, MOST_NODES, Nodes};
+use crate::topology::{self, Cpus, MOST_CPUS, MOST_NODES, Nodes};
 use core::cell::Cell;
 use core::ffi::c_ulong;
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -77,7 +77,8 @@ fn learn() {
     errno::untouched(|| {
         log::begin();
         let task_nodes = topology::task_nodes();
-        let (nodes, cpus) = (topology::nodes(), topology::task_cpus());
+        let (nodes, cpus) = (topology::nodes(), Cpus::new());
+        topology::put_task_cpus(&cpus);
         let (most_nodes, most_cpus) = (topology::possible_nodes(), topology::possible_cpus());
         // SAFETY: the statics live for ever; see `Words` for who else looks at them. The exported nodemask_t is reached by its
         // symbol, which may lie in the program.

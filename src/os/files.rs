@@ -172,7 +172,7 @@ pub fn another_root() -> Option<&'static CStr> {
     let copy = |name: &CStr| (!name.is_empty()).then(|| memory::keep_copy(name.to_bytes_with_nul()) as usize);
     let root = ROOT.get(|| process::environment(c"NUMARS_FSROOT", copy).unwrap_or(NONE));
     // SAFETY: a string that lives as long as the process.
-    (root > NONE).then(|| unsafe { CStr::from_ptr(root as *const c_char) })
+    (root > NONE).then(|| unsafe { memory::string(root as *const c_char) })
 }
 
 /// Whether a file or folder that tells of the machine is there.
@@ -200,8 +200,10 @@ pub fn read_in_chunks(path: &Path, most: usize, each: &mut dyn FnMut(&[u8]) -> b
 
 /// What follows `prefix` in `text`, if it begins with that.
 pub fn behind<'a>(prefix: &[u8], text: &'a CStr) -> Option<&'a CStr> {
+    // Not starts_with(), for which the loader would look up bcmp.
+    let same = text.to_bytes().iter().zip(prefix).take_while(|(byte, expected)| byte == expected).count();
     // SAFETY: the rest of a string is one.
-    text.to_bytes().starts_with(prefix).then(|| unsafe { CStr::from_ptr(text.as_ptr().add(prefix.len())) })
+    (same == prefix.len()).then(|| unsafe { memory::string(text.as_ptr().add(same)) })
 }
 
 /// The major and minor number of the device that a file is on; of the file itself if it is a block device. None if there is no
@@ -242,7 +244,11 @@ impl Path {
 
     /// Appends `text`.
     pub fn text(&mut self, text: &[u8]) -> &mut Self {
-        text.iter().for_each(|&byte| self.byte(byte));
+        let end = self.length + text.len();
+        if let Some(places) = self.bytes.get_mut(self.length..end) {
+            places.iter_mut().zip(text).for_each(|(place, &byte)| *place = byte);
+        }
+        self.length = end;
         self
     }
 

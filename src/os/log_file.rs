@@ -29,7 +29,7 @@ pub fn append(line: &[u8]) {
         STANDARD_ERROR => files::write_to_standard_error(line),
         name => {
             // SAFETY: a string that lives as long as the process.
-            let file = File::open_to_add(unsafe { CStr::from_ptr(name as *const c_char) });
+            let file = File::open_to_add(unsafe { memory::string(name as *const c_char) });
             file.iter().for_each(|file| file.write(line));
         }
     }

@@ -1,6 +1,6 @@
 //! Memory that C programs own in the end, and what sysconf(3) tells of the machine.
 
-use core::ffi::{c_int, c_void};
+use core::ffi::{CStr, c_char, c_int, c_void};
 use core::marker::PhantomData;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicI32, AtomicU8, Ordering};
@@ -18,6 +18,19 @@ pub fn allocate_zeroed<T>(count: usize) -> *mut T {
 pub unsafe fn free<T>(memory: *mut T) {
     // SAFETY: as the caller promises.
     unsafe { libc::free(memory.cast::<c_void>()) }
+}
+
+/// The string at `start`. Not CStr::from_ptr(), for which the loader would look up strlen.
+///
+/// # Safety
+/// It is one, and stays as it is.
+pub unsafe fn string<'a>(start: *const c_char) -> &'a CStr {
+    // SAFETY: memchr looks no further than the NUL, and the bytes up to that belong to the string.
+    unsafe {
+        let end = libc::memchr(start.cast(), 0, usize::MAX);
+        let length = end as usize - start as usize + 1;
+        CStr::from_bytes_with_nul_unchecked(core::slice::from_raw_parts(start.cast(), length))
+    }
 }
 
 /// memchr(3): where `byte` stands first.
@@ -45,7 +58,7 @@ pub fn keep_copy(bytes: &[u8]) -> *const u8 {
     copy
 }
 
-/// munmap(2).
+/// munmap(2), by that symbol and not by way of syscall(2): libraries that register memory with devices watch for what goes.
 ///
 /// # Safety
 /// Nobody uses the memory any more.

@@ -27,14 +27,14 @@ pub fn environment<T>(name: &CStr, read: impl FnOnce(&CStr) -> Option<T>) -> Opt
     // SAFETY: the name is a string, and the answer NULL or one, which is not kept: the program may change it later.
     unsafe {
         let found = secure_getenv(name.as_ptr());
-        if found.is_null() { None } else { read(CStr::from_ptr(found)) }
+        if found.is_null() { None } else { read(super::memory::string(found)) }
     }
 }
 
-/// The numbers of the process and of the calling thread.
+/// The numbers of the process and of the calling thread. Both by way of syscall(2): a symbol less to look up while loading.
 pub fn ids() -> (i32, i32) {
     // SAFETY: neither call has conditions or fails.
-    unsafe { (libc::getpid(), libc::syscall(libc::SYS_gettid) as i32) }
+    unsafe { (libc::syscall(libc::SYS_getpid) as i32, libc::syscall(libc::SYS_gettid) as i32) }
 }
 
 /// abort(3).

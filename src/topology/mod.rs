@@ -130,10 +130,10 @@ struct MemsAllowed {
 fn read_mems_allowed(status: &Path) -> MemsAllowed {
     let mut mask = Field::new(0, b"Mems_allowed:");
     let mut list = Field::new(0, b"Mems_allowed_list:");
-    let (mut digits, nodes, mut ranges) = (0usize, Nodes::new(), List::default());
+    let (mut length, nodes, mut ranges) = (0usize, Nodes::new(), List::default());
     files::read_in_chunks(status, files::MOST_OF_STATUS, &mut |chunk| {
         // The list comes behind the mask.
-        let rest = mask.feed(chunk, |value| digits += value.iter().filter(|byte| byte.is_ascii_hexdigit()).count());
+        let rest = mask.feed(chunk, |value| length += value.len());
         list.feed(rest, |value| value.iter().for_each(|&byte| add(ranges.byte(byte), nodes.bits())));
         !list.done()
     });
@@ -142,7 +142,9 @@ fn read_mems_allowed(status: &Path) -> MemsAllowed {
         // Nobody told what a task may use there.
         return MemsAllowed { size: end_of_list(&system_file(b"node/possible")), nodes: self::nodes() };
     }
-    MemsAllowed { size: if mask.done() { digits * 4 } else { 0 }, nodes }
+    // Behind a tabulator, a comma for each eight digits but the last ones.
+    let text = length.saturating_sub(1);
+    MemsAllowed { size: if mask.done() { (text - text / 9) * 4 } else { 0 }, nodes }
 }
 
 /// The file that tells of this task.
@@ -219,9 +221,13 @@ fn ask_affinity(cpus: &Cpus) -> usize {
     if size == 0 { unknown } else { size }
 }
 
-/// The CPUs that the program may run on; under another root all that nodes have there.
-pub fn task_cpus() -> Cpus {
-    if files::another_root().is_some() { cpus_of_nodes(nodes().bits().read()) } else { allowed_cpus() }
+/// Puts the CPUs that the program may run on, under another root all that nodes have there, into an empty set.
+pub fn put_task_cpus(cpus: &Cpus) {
+    if files::another_root().is_some() {
+        cpus.bits().copy_from(cpus_of_nodes(nodes().bits().read()).bits().read());
+    } else {
+        put_allowed_cpus(cpus);
+    }
 }
 
 static CONFIGURED_CPUS: Once = Once::new();
@@ -238,7 +244,11 @@ pub fn configured_cpus() -> usize {
         };
     }
     match end_of_list(&possible) {
-        0 => task_cpus().bits().read().weight(),
+        0 => {
+            let cpus = Cpus::new();
+            put_task_cpus(&cpus);
+            cpus.bits().read().weight()
+        }
         end => end,
     }
 }
@@ -549,8 +559,13 @@ mod tests {
 
     #[test]
     fn a_mask_of_any_length_tells_a_size_that_this_library_has_room_for() {
-        for (digits, size) in [(0, MOST_NODES), (1, 4), (256, 1024), (257, 1024), (5000, 1024)] {
-            let status = format!("Mems_allowed:\t{}\nMems_allowed_list:\t0-5000\n", "f".repeat(digits));
+        for (digits, size) in
+            [(0, MOST_NODES), (1, 4), (8, 32), (9, 36), (16, 64), (17, 68), (256, 1024), (257, 1024), (5000, 1024)]
+        {
+            // As the kernel writes it: a comma before each eight digits from the end.
+            let mask: String =
+                (0..digits).rev().map(|left| if left > 0 && left % 8 == 0 { "f," } else { "f" }).collect();
+            let status = format!("Mems_allowed:\t{mask}\nMems_allowed_list:\t0-5000\n");
             let file = MemoryFile::holding(status.as_bytes());
             let allowed = read_mems_allowed(&file.path());
             assert_eq!(allowed.possible_nodes(), size, "{digits}");

@@ -40,13 +40,15 @@ impl<'a> Field<'a> {
         let mut rest = piece;
         loop {
             // Most of a text is other lines, and most of a line is value: both are passed over quickly.
-            if let Place::OtherLine | Place::Value = self.place {
-                let line_end = memory::position(b'\n', rest).unwrap_or(rest.len());
-                let (line, behind) = rest.split_at_checked(line_end).unwrap_or_default();
-                if let Place::Value = self.place {
+            match self.place {
+                Place::OtherLine => rest = self.behind_other_lines(rest),
+                Place::Value => {
+                    let line_end = memory::position(b'\n', rest).unwrap_or(rest.len());
+                    let (line, behind) = rest.split_at_checked(line_end).unwrap_or_default();
                     each(line);
+                    rest = behind;
                 }
-                rest = behind;
+                _ => {}
             }
             let Some((&byte, behind)) = rest.split_first() else { return rest };
             self.place = match (self.place, byte) {
@@ -67,6 +69,19 @@ impl<'a> Field<'a> {
             };
             rest = behind;
         }
+    }
+
+    /// Passes over the rest of a line, and over lines that begin in another way than the name.
+    fn behind_other_lines<'b>(&mut self, text: &'b [u8]) -> &'b [u8] {
+        let mut rest = text;
+        while let Some(line_end) = memory::position(b'\n', rest) {
+            rest = rest.get(line_end + 1..).unwrap_or_default();
+            if self.words_before > 0 || rest.first().is_none_or(|first| self.name.first() == Some(first)) {
+                self.place = self.line_start();
+                return rest;
+            }
+        }
+        &[]
     }
 
     /// Whether the whole field was there.
