@@ -81,6 +81,8 @@ static int call_one_of_each(void)
     numa_move_pages(0, 1, pages, nodes, status, MPOL_MF_MOVE);
     numars_move_pages(0, 2, pages, nodes, status, NULL, NULL);
     numars_move_range(0, page, 4096, 0, NULL, NULL);
+    numa_bitmask_free(none);
+    numa_bitmask_free(many);
     return EXIT_SUCCESS;
 }
 
