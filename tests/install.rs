@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
-use support::{expected_exports, make, root, run, stage};
+use std::process::Command;
+use support::{expected_exports, make, make_well, root, run, stage};
 use tempfile::TempDir;
 
-/// Into this folder.
-fn make_into(destination: &Path, target: &str, settings: &[&str]) -> Output {
+/// Runs make for this folder, by `make`, or by `make_well` where it must succeed.
+fn make_into<T>(make: fn(&[&str]) -> T, destination: &Path, target: &str, settings: &[&str]) -> T {
     make(&[&[target, &format!("DESTDIR={}", destination.display())], settings].concat())
 }
 
@@ -44,9 +44,9 @@ const SETTINGS: [&str; 2] = ["PREFIX=/opt/numars", "LIBDIR=/opt/numars/lib/machi
 fn an_installed_tree_has_the_files_of_the_list_and_uninstall_leaves_none() {
     for (target, dropin) in [("install", false), ("install-dropin", true)] {
         let folder = tempfile::tempdir().unwrap();
-        assert!(make_into(folder.path(), target, &SETTINGS).status.success());
+        make_into(make_well, folder.path(), target, &SETTINGS);
         assert_eq!(files(folder.path()), listed(dropin), "make {target}");
-        assert!(make_into(folder.path(), &target.replace("install", "uninstall"), &SETTINGS).status.success());
+        make_into(make_well, folder.path(), &target.replace("install", "uninstall"), &SETTINGS);
         assert_eq!(files(folder.path()), BTreeSet::new(), "make un{target}");
     }
 }
@@ -58,7 +58,7 @@ fn another_libnuma_is_neither_written_over_nor_removed() {
     fs::create_dir_all(&lib).unwrap();
     fs::write(lib.join("libnuma.so.1"), "another one").unwrap();
     for target in ["install-dropin", "uninstall-dropin"] {
-        let output = make_into(folder.path(), target, &["PREFIX=/usr", "LIBDIR=/usr/lib"]);
+        let output = make_into(make, folder.path(), target, &["PREFIX=/usr", "LIBDIR=/usr/lib"]);
         assert!(!output.status.success(), "make {target}");
         assert!(String::from_utf8_lossy(&output.stderr).contains("libnuma.so.1"), "{output:?}");
         assert_eq!(fs::read_to_string(lib.join("libnuma.so.1")).unwrap(), "another one");
@@ -69,7 +69,7 @@ fn another_libnuma_is_neither_written_over_nor_removed() {
 fn the_multiarch_folder_is_used_below_usr_alone() {
     for (prefix, expected) in [("/usr", true), ("/usr/local", false)] {
         let folder = tempfile::tempdir().unwrap();
-        assert!(make_into(folder.path(), "install", &[&format!("PREFIX={prefix}")]).status.success());
+        make_into(make_well, folder.path(), "install", &[&format!("PREFIX={prefix}")]);
         let triplet = run(Command::new("gcc").arg("-print-multiarch"));
         let lib = format!("{prefix}/lib{}", if expected { format!("/{}", triplet.trim()) } else { String::new() });
         assert!(folder.path().join(&lib[1..]).join("libnumars.so.1").exists(), "{:?}", files(folder.path()));

@@ -108,7 +108,6 @@ impl Script {
         for library in libraries {
             add(&library, &format!("/{}", library.strip_prefix(&packages.root).unwrap().display()));
         }
-        add(&packages.loader(), &format!("/usr/lib/{}", packages.loader().file_name().unwrap().to_str().unwrap()));
         guest.arg("--").arg(folder().join("run.sh"));
         let paths: Vec<_> = names.iter().map(|name| format!("/usr/bin/{name}")).collect();
         run(guest.args([&paths.join(" "), &format!("/real-programs/{script}")]))

@@ -13,8 +13,13 @@ pub fn root() -> &'static Path {
 /// Runs a command that must succeed, and returns what it printed to standard output.
 pub fn run(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?} did not start: {error}"));
+    well(&format!("{command:?}"), &output)
+}
+
+/// What a command printed to standard output, which must have succeeded.
+fn well(command: &str, output: &Output) -> String {
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{command:?} failed: {}\n{out}{err}", output.status);
+    assert!(output.status.success(), "{command} failed: {}\n{out}{err}", output.status);
     out.into_owned()
 }
 
@@ -27,9 +32,7 @@ pub fn make(arguments: &[&str]) -> Output {
 
 /// The same where it must succeed.
 pub fn make_well(arguments: &[&str]) {
-    let Output { status, stdout, stderr } = make(arguments);
-    let said = [stdout, stderr].concat();
-    assert!(status.success(), "make {arguments:?} failed: {status}\n{}", String::from_utf8_lossy(&said));
+    well(&format!("make {arguments:?}"), &make(arguments));
 }
 
 /// The library as `make install` lays it out, in a folder under target.

@@ -1,6 +1,7 @@
 //! Calls of libnuma's interface: `calls.c` runs on libnuma and on numars in turn, here and in the guest, and callgrind and strace count
 //! what it does.
 
+use crate::report::result;
 use crate::samples::{Ratio, Side};
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::HashMap;
@@ -11,7 +12,7 @@ use std::process::Command;
 
 pub const CALLS: &str = "target/bench/calls";
 const IN_TURN: &str = "bench/in_turn.sh";
-const VM: &str = "target/release/vm";
+pub const VM: &str = "target/release/vm";
 /// The numars that takes libnuma's place.
 pub const NUMARS_FILE: &str = "target/stage/lib/numars/libnuma.so.1";
 
@@ -285,11 +286,7 @@ fn system_calls(trace: &str) -> HashMap<String, usize> {
 
 /// Whether a target was met; nothing where there is none.
 pub fn verdict(target: Option<f64>, reached: f64) -> &'static str {
-    match target {
-        None => "",
-        Some(target) if reached >= target => "met",
-        Some(_) => "missed",
-    }
+    target.map_or("", |target| result(reached >= target))
 }
 
 /// Stops where a program of `make bench` is missing.

@@ -4,7 +4,7 @@ use crate::calls::{Against, COMPARISONS, Comparison, Costs, LIBNUMA, MANY_CPUS, 
 use crate::chart;
 use crate::loading::{self, Loading};
 use crate::machine::{FirstUse, Growth, ManyCpus};
-use crate::report::{CALLS, Host, cells, table};
+use crate::report::{CALLS, Host, cells, result, table};
 use crate::samples::{Ratio, readable, three_figures};
 use anyhow::Result;
 use std::collections::HashMap;
@@ -91,8 +91,7 @@ impl CallsReport {
     fn loading_table(&self) -> String {
         let head = ["", &format!("libnuma {}", self.version), "numars", "target", "result"];
         let row = |judged: loading::Judged| {
-            let result = if judged.met { "met" } else { "missed" };
-            vec![judged.what.into(), judged.libnuma, judged.numars, judged.target.into(), result.into()]
+            vec![judged.what.into(), judged.libnuma, judged.numars, judged.target.into(), result(judged.met).into()]
         };
         table(&[vec![cells(head)], self.loading().into_iter().map(row).collect()].concat())
     }

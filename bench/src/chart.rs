@@ -1,6 +1,7 @@
 //! Pictures that read well on light and on dark pages: nothing behind them, and middling colours.
 
 use anyhow::{Result, anyhow};
+use plotters::chart::MeshStyle;
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::ValueFormatter;
 use plotters::prelude::*;
@@ -52,15 +53,7 @@ pub fn ratios(x_axis: &str, ratios: &[(String, f64)]) -> Result<String> {
             .x_label_area_size(40)
             .y_label_area_size(320)
             .build_cartesian_2d((least..most).log_scale(), rows..0.0)?;
-        chart
-            .configure_mesh()
-            .disable_mesh()
-            .axis_style(GREY)
-            .label_style(text())
-            .x_desc(x_axis)
-            .x_label_formatter(&|x| format!("{x}"))
-            .y_labels(0)
-            .draw()?;
+        axes(&mut chart).x_desc(x_axis).x_label_formatter(&|x| format!("{x}")).y_labels(0).draw()?;
         chart.draw_series(ratios.iter().enumerate().map(|(row, (_, ratio))| {
             let colour = COLOURS[usize::from(*ratio >= 1.0)];
             Rectangle::new([(1.0, row as f64 + 0.2), (*ratio, row as f64 + 0.8)], colour.filled())
@@ -99,6 +92,19 @@ fn frame<'a, 'b>(area: &'a Area<'b>) -> ChartBuilder<'a, 'b, SVGBackend<'b>> {
     chart
 }
 
+/// Axes without a mesh.
+fn axes<'a, 'b, 'c, X, Y>(
+    chart: &'b mut ChartContext<'a, SVGBackend<'c>, Cartesian2d<X, Y>>,
+) -> MeshStyle<'a, 'b, X, Y, SVGBackend<'c>>
+where
+    X: Ranged<ValueType = f64> + ValueFormatter<f64>,
+    Y: Ranged<ValueType = f64> + ValueFormatter<f64>,
+{
+    let mut mesh = chart.configure_mesh();
+    mesh.disable_mesh().axis_style(GREY).label_style(text());
+    mesh
+}
+
 fn draw_lines<'a, 'b: 'a, X, Y>(
     mut chart: ChartContext<'a, SVGBackend<'b>, Cartesian2d<X, Y>>,
     x_axis: &str,
@@ -109,11 +115,7 @@ where
     X: Ranged<ValueType = f64> + ValueFormatter<f64>,
     Y: Ranged<ValueType = f64> + ValueFormatter<f64>,
 {
-    chart
-        .configure_mesh()
-        .disable_mesh()
-        .axis_style(GREY)
-        .label_style(text())
+    axes(&mut chart)
         .x_desc(x_axis)
         .y_desc(y_axis)
         .x_label_formatter(&|x| format!("{x:.0}"))

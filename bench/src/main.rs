@@ -11,7 +11,7 @@ mod report;
 mod samples;
 
 use anyhow::{Context, Result, ensure};
-use calls::Effort;
+use calls::{Effort, VM};
 use calls_report::CallsReport;
 use clap::{Parser, ValueEnum};
 use moves_report::MovesReport;
@@ -22,7 +22,6 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 
-const VM: &str = "target/release/vm";
 const MOVES: &str = "target/bench/moves";
 
 /// What can be measured without the rest, whose part of the document then stays as it is.

@@ -1,5 +1,6 @@
 //! What is compared, with which targets, and how it came out.
 
+use crate::report::result;
 use crate::samples::{Ratio, Run, Side};
 use anyhow::Result;
 
@@ -66,8 +67,7 @@ pub struct Judged {
 impl Judged {
     pub fn verdict(&self) -> String {
         match &self.measured {
-            Ok(measured) if measured.ratio.median >= self.comparison.target => "met".into(),
-            Ok(_) => "missed".into(),
+            Ok(measured) => result(measured.ratio.median >= self.comparison.target).into(),
             Err(why) => format!("failed: {why}"),
         }
     }

@@ -49,6 +49,11 @@ impl Document {
     }
 }
 
+/// What tables say of a target.
+pub fn result(met: bool) -> &'static str {
+    if met { "met" } else { "missed" }
+}
+
 /// Rows of cells, the first of them the head, as a table that lines up.
 pub fn table(rows: &[Vec<String>]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);

@@ -9,7 +9,8 @@ use crate::topology::{self, Cpus, Device, Kind, Nodes, Unknown, configured_cpus}
 use core::ffi::{CStr, c_char, c_int};
 use core::ptr::null_mut;
 
-/// Makes the set of `size` bits that `list` names; where it is refused, tells `refused` why and makes none. `device` finds the node of a device, if it may be named.
+/// Makes the set of `size` bits that `list` names; where it is refused, tells `refused` why and makes none. `device` finds the
+/// node of a device, if it may be named.
 ///
 /// # Safety
 /// `list` is NULL or a string.
