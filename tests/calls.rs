@@ -1,5 +1,7 @@
 //! What calls cost that does not depend on what else the machine does: instructions and system calls. `make bench` measures the same program.
 
+use anyhow::Result;
+use counting::output;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,54 +25,27 @@ fn program() -> &'static Path {
     program
 }
 
-/// Runs the program by way of `command`, on numars or on libnuma, and returns the names of its rows.
-fn marked(command: &mut Command, numars: bool) -> Vec<String> {
+/// Runs the program by way of `command`, on numars or on libnuma.
+fn marked(command: &mut Command, numars: bool) -> Result<String> {
     if numars {
         command.env("LD_LIBRARY_PATH", stage().flavour());
     }
-    let printed = run(command.arg(program()).args(["-m", &TIMES.to_string()]));
-    printed.lines().filter_map(|line| line.strip_prefix("end ")).map(str::to_owned).collect()
+    output(command.arg(program()).args(["-m", &TIMES.to_string()]))
 }
 
 /// The instructions of `TIMES` calls of each row.
-fn instructions(numars: bool) -> BTreeMap<String, usize> {
+fn instructions(numars: bool) -> BTreeMap<String, u64> {
     let folder = tempfile::tempdir().unwrap();
-    let out = folder.path().join("out");
-    let mut valgrind = Command::new("valgrind");
-    valgrind.args(["-q", "--tool=callgrind", "--dump-before=cut"]);
-    let rows = marked(valgrind.arg(format!("--callgrind-out-file={}", out.display())), numars);
-    // Every second profile is of what lies between the calls.
-    let profiles = (1..).map(|place| std::fs::read_to_string(format!("{}.{}", out.display(), 2 * place)).unwrap());
-    let counts = profiles.map(|profile| {
-        let totals = profile.lines().find_map(|line| line.strip_prefix("totals: ")).expect("a line of totals");
-        totals.trim().parse().unwrap()
-    });
-    rows.into_iter().zip(counts).collect()
-}
-
-/// The system calls of one call of each row.
-fn system_calls() -> BTreeMap<String, Vec<String>> {
-    let folder = tempfile::tempdir().unwrap();
-    let trace = folder.path().join("trace");
-    marked(Command::new("strace").arg("-o").arg(&trace), true);
-    let trace = std::fs::read_to_string(trace).unwrap();
-    let (mut calls, mut found) = (Vec::new(), BTreeMap::new());
-    for line in trace.lines() {
-        if line.starts_with("write(1, \"begin ") {
-            calls.clear();
-        } else if let Some(row) = line.strip_prefix("write(1, \"end ") {
-            assert_eq!(calls.len() % TIMES, 0, "{row}: not each call makes the same system calls: {calls:?}");
-            found.insert(row.split_once("\\n").unwrap().0.to_owned(), calls[..calls.len() / TIMES].to_vec());
-        } else {
-            calls.push(line.split('(').next().unwrap().to_owned());
-        }
-    }
-    found
+    let run = counting::instructions(folder.path(), |valgrind| marked(valgrind, numars)).unwrap();
+    let rows = counting::instructions_of_rows(&run).unwrap();
+    rows.into_iter().map(|(row, count)| (row.to_owned(), count)).collect()
 }
 
 #[test]
 fn calls_make_the_system_calls_that_they_need_and_no_others() {
-    let found = system_calls();
+    let folder = tempfile::tempdir().unwrap();
+    let (_, trace) = counting::system_calls(&folder.path().join("trace"), |strace| marked(strace, true)).unwrap();
+    let found = counting::system_calls_of_rows(&trace);
     let allocation: &[&str] = &["mmap", "mbind", "munmap"];
     let expected: &[(&str, &[&str])] = &[
         ("numa_node_of_cpu", &[]),
@@ -88,7 +63,7 @@ fn calls_make_the_system_calls_that_they_need_and_no_others() {
         ("numa_alloc_interleaved", allocation),
     ];
     for (call, system_calls) in expected {
-        assert_eq!(found[*call], *system_calls, "{call}");
+        assert_eq!(found[*call], system_calls.repeat(TIMES), "{call}");
     }
 }
 

@@ -168,7 +168,7 @@ impl Shape {
     /// The guest with the programs and the three libraries in it, all on the same C library, the newest.
     fn guest(&self) -> Command {
         let mut guest = vm();
-        guest.args(["run", "--shape", self.name]);
+        guest.args(["run", "--shape", self.name, "--c-library", NEWEST.suite]);
         let mut add = |file: &Path, place: &str| {
             guest.arg("--add").arg(format!("{}:{place}", file.display()));
         };
@@ -178,12 +178,6 @@ impl Shape {
             add(&reference.folder().join("libnuma.so.1"), &place);
         }
         add(&stage().flavour().join("libnuma.so.1"), &format!("/parity/libraries/{NUMARS}/libnuma.so.1"));
-        for file in fs::read_dir(NEWEST.folder()).unwrap() {
-            let name = file.unwrap().file_name().into_string().unwrap();
-            if name != "libnuma.so.1" {
-                add(&NEWEST.folder().join(&name), &format!("/usr/lib/{name}"));
-            }
-        }
         guest
     }
 

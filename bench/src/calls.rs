@@ -3,14 +3,18 @@
 
 use crate::report::result;
 use crate::samples::{Ratio, Side};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
+use counting::{instructions, instructions_of_rows, output, system_calls, system_calls_of_rows};
 use std::collections::HashMap;
-use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 pub const CALLS: &str = "target/bench/calls";
+/// What callgrind and strace wrote last.
+pub const CALLGRIND: &str = "target/bench/callgrind";
+pub const TRACE: &str = "target/bench/trace";
+
 const IN_TURN: &str = "bench/in_turn.sh";
 pub const VM: &str = "target/release/vm";
 /// The numars that takes libnuma's place.
@@ -123,14 +127,6 @@ impl Times {
     }
 }
 
-/// Runs a command and returns what it printed.
-pub fn output(command: &mut Command) -> Result<String> {
-    let output = command.output().with_context(|| format!("{command:?} did not start"))?;
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    ensure!(output.status.success(), "{command:?} failed: {}\n{out}{err}", output.status);
-    Ok(out.into_owned())
-}
-
 /// The installed libnuma.
 pub fn installed() -> Result<PathBuf> {
     let cache = output(Command::new("/sbin/ldconfig").arg("-p"))?;
@@ -180,19 +176,13 @@ pub fn in_guest(kernel: &str, effort: Effort) -> Result<Times> {
     let (_, suite) = NEWEST;
     let reference = PathBuf::from(output(Command::new(VM).args(["reference", suite]))?.trim_end());
     let mut command = Command::new(VM);
-    command.args(["run", "--shape", "four-nodes", "--kernel", kernel]);
+    command.args(["run", "--shape", "four-nodes", "--kernel", kernel, "--c-library", suite]);
     let mut add = |file: &Path, place: &str| {
         command.arg("--add").arg(format!("{}:{place}", file.display()));
     };
     add(Path::new(CALLS), "/bench/calls");
     add(&reference.join("libnuma.so.1"), &format!("/bench/libraries/{LIBNUMA}/libnuma.so.1"));
     add(&fs::canonicalize(NUMARS_FILE)?, &format!("/bench/libraries/{NUMARS}/libnuma.so.1"));
-    for file in fs::read_dir(&reference)? {
-        let file = file?.path();
-        if let Some(name) = file.file_name().and_then(OsStr::to_str).filter(|&name| name != "libnuma.so.1") {
-            add(&file, &format!("/usr/lib/{name}"));
-        }
-    }
     command.args(["--", IN_TURN, &effort.rounds.to_string(), "/bench/libraries", "/bench/calls"]);
     Times::read(&output(command.args(effort.arguments()))?)
 }
@@ -219,69 +209,18 @@ fn costs(folder: &Path, effort: Effort) -> Result<Costs> {
     let marked = |command: &mut Command| {
         output(command.env("LD_LIBRARY_PATH", folder).arg(CALLS).args(["-m", &times.to_string()]))
     };
-    let (printed, counts) = counted(|valgrind| marked(valgrind))?;
-    let trace = Path::new("target/bench/trace");
-    marked(Command::new("strace").arg("-o").arg(trace))?;
-    let mut calls = system_calls(&fs::read_to_string(trace)?);
+    let run = instructions(Path::new(CALLGRIND), |valgrind| marked(valgrind))?;
+    let (_, trace) = system_calls(Path::new(TRACE), |strace| marked(strace))?;
+    let calls = system_calls_of_rows(&trace);
     let mut costs = HashMap::new();
     let mut of_nothing = None;
-    for (place, row) in rows(&printed).enumerate() {
-        // Between two rows lies what prepares the next.
-        let instructions = *counts.get(2 * place + 1).context("callgrind did not count all")? as f64;
+    for (row, count) in instructions_of_rows(&run)? {
         // The first row is the loop alone.
-        let instructions = (instructions - *of_nothing.get_or_insert(instructions)) / f64::from(times);
-        let system_calls = calls.remove(row).context("strace did not see all")? as f64 / f64::from(times);
+        let instructions = (count as f64 - *of_nothing.get_or_insert(count) as f64) / f64::from(times);
+        let system_calls = calls.get(row).context("strace did not see all")?.len() as f64 / f64::from(times);
         costs.insert(row.to_owned(), Cost { instructions, system_calls });
     }
     Ok(costs)
-}
-
-/// The rows that a marked run went through.
-fn rows(printed: &str) -> impl Iterator<Item = &str> {
-    printed.lines().filter_map(|line| line.strip_prefix("end "))
-}
-
-/// Runs a program under callgrind, which `run` gets as a command without a program. Returns what was printed, and the instructions between
-/// the calls of cut(), from the program's start to its end.
-pub fn counted(run: impl FnOnce(&mut Command) -> Result<String>) -> Result<(String, Vec<u64>)> {
-    let folder = Path::new("target/bench/callgrind");
-    let _ = fs::remove_dir_all(folder);
-    fs::create_dir_all(folder)?;
-    let mut valgrind = Command::new("valgrind");
-    valgrind.args(["-q", "--tool=callgrind", "--dump-before=cut"]);
-    valgrind.arg(format!("--callgrind-out-file={}", fs::canonicalize(folder)?.join("out").display()));
-    let printed = run(&mut valgrind)?;
-    // What comes behind the last cut is in a file without a number.
-    let numbered = (1..).map(|number| folder.join(format!("out.{number}"))).take_while(|file| file.exists());
-    let files = numbered.chain([folder.join("out")]);
-    let counts = files.map(|file| total(&fs::read_to_string(&file).with_context(|| file.display().to_string())?));
-    let counts = counts.collect::<Result<_>>()?;
-    Ok((printed, counts))
-}
-
-/// The instructions of a file of callgrind's.
-fn total(profile: &str) -> Result<u64> {
-    let total = profile.lines().find_map(|line| line.strip_prefix("totals: "));
-    Ok(total.context("callgrind wrote no totals")?.trim().parse()?)
-}
-
-/// The number of system calls between the marks of each row, in what strace wrote.
-fn system_calls(trace: &str) -> HashMap<String, usize> {
-    let mark = |line: &str, word: &str| {
-        let rest = line.strip_prefix("write(1, \"")?.strip_prefix(word)?;
-        Some(rest.split_once("\\n").map_or(rest, |(row, _)| row).to_owned())
-    };
-    let (mut found, mut count) = (HashMap::new(), 0);
-    for line in trace.lines() {
-        if mark(line, "begin ").is_some() {
-            count = 0;
-        } else if let Some(row) = mark(line, "end ") {
-            found.insert(row, count);
-        } else {
-            count += 1;
-        }
-    }
-    found
 }
 
 /// Whether a target was met; nothing where there is none.
@@ -335,19 +274,6 @@ pub mod tests {
         };
         assert!((ratio(Against::Libnuma) - 3.0).abs() < 1e-9);
         assert!((ratio(Against::Bare) - 0.9).abs() < 1e-9);
-    }
-
-    #[test]
-    fn system_calls_are_counted_between_the_marks_of_their_row() {
-        let trace = "read(3)\nwrite(1, \"begin a, b\\n\", 11) = 11\nopenat(1)\nread(2)\nwrite(1, \"end a, b\\n\", 9) = 9\nclose(1)\n\
-                     write(1, \"begin c\\n\", 8) = 8\nwrite(1, \"end c\\n\", 6) = 6\n";
-        assert_eq!(system_calls(trace), HashMap::from([("a, b".to_owned(), 2), ("c".to_owned(), 0)]));
-    }
-
-    #[test]
-    fn the_total_of_a_profile_is_read() {
-        assert_eq!(total("events: Ir\nsummary: 7\n\ntotals: 72\n").unwrap(), 72);
-        assert!(total("events: Ir\n").is_err());
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! What it costs a program to load the library, which it does not use.
 
-use crate::calls::{LIBNUMA, NUMARS, NUMARS_FILE, counted, installed, output};
+use crate::calls::{CALLGRIND, LIBNUMA, NUMARS, NUMARS_FILE, TRACE, installed};
 use anyhow::{Context, Result};
+use counting::output;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -98,22 +99,14 @@ fn empty(library: Option<&Path>, command: &mut Command) -> Result<String> {
 }
 
 fn instructions(library: Option<&Path>) -> Result<u64> {
-    let (_, counts) = counted(|valgrind| empty(library, valgrind.arg(EMPTY)))?;
-    Ok(counts.iter().sum())
+    let run = counting::instructions(Path::new(CALLGRIND), |valgrind| empty(library, valgrind.arg(EMPTY)))?;
+    Ok(run.counts.iter().sum())
 }
 
 fn system_calls(library: &Path) -> Result<u64> {
-    let trace = Path::new("target/bench/trace");
-    let mut command = Command::new("strace");
-    command.arg("-o").arg(trace).arg("-E").arg(format!("LD_PRELOAD={}", library.display())).arg(EMPTY);
-    output(&mut command)?;
-    Ok(calls_of_constructors(&fs::read_to_string(trace)?))
-}
-
-/// The loader's last call gives back the cache of library names; then the constructors run, and then the program.
-fn calls_of_constructors(trace: &str) -> u64 {
-    let behind = trace.lines().skip_while(|line| !line.starts_with("munmap(")).skip(1);
-    behind.take_while(|line| !line.starts_with("exit_group(")).count() as u64
+    let preload = format!("LD_PRELOAD={}", library.display());
+    let (_, trace) = counting::system_calls(Path::new(TRACE), |strace| output(strace.args(["-E", &preload, EMPTY])))?;
+    Ok(counting::system_calls_of_constructors(&trace).len() as u64)
 }
 
 fn stripped_bytes(library: &Path) -> Result<u64> {
@@ -166,11 +159,6 @@ pub mod tests {
             private_kib: 17,
         };
         assert_eq!(met(&bad), [false; 5]);
-    }
-
-    #[test]
-    fn system_calls_of_the_loader_and_of_the_end_do_not_count() {
-        assert_eq!(calls_of_constructors("execve()\nmunmap(1)\nopenat()\nread()\nexit_group(0)\n+++ exited\n"), 2);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Machines that are made up, and how a library's first use grows with them.
 
-use crate::calls::{BOTH, CALLS, Effort, LIBNUMA, Times, counted, libraries, output};
+use crate::calls::{BOTH, CALLGRIND, CALLS, Effort, LIBNUMA, Times, libraries};
 use crate::samples::Side;
 use anyhow::{Context, Result, bail};
+use counting::{instructions, output};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs;
@@ -146,12 +147,12 @@ impl Machine {
         let folder = libraries()?;
         let mut found = HashMap::new();
         for library in BOTH.into_iter().filter(|library| self.shape.suits(library)) {
-            let (_, counts) = counted(|valgrind| {
+            let run = instructions(Path::new(CALLGRIND), |valgrind| {
                 let mut command = self.command(&folder, library);
                 command.arg("valgrind").args(valgrind.get_args()).args([CALLS, "-f"]);
                 output(&mut command)
             })?;
-            let [loading, using, ..] = counts[..] else { bail!("callgrind did not count all") };
+            let [loading, using, ..] = run.counts[..] else { bail!("callgrind did not count all") };
             let time = times.side(library, "first use")?.clone();
             found.insert(library, FirstUse { instructions: loading + using, time });
         }

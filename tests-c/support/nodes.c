@@ -19,7 +19,7 @@ struct bitmask *set_of(unsigned long nodes)
 
 struct bitmask *only(unsigned node)
 {
-    return set_of(1UL << node);
+    return numa_bitmask_setbit(numa_allocate_nodemask(), node);
 }
 
 unsigned long members(struct bitmask *set)

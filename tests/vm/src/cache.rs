@@ -31,6 +31,8 @@ const ARCHITECTURES: &[Architecture] = &[Architecture {
     kernel_package: "linux-image-cloud-amd64",
 }];
 
+const LIBNUMA: &str = "libnuma.so.1";
+
 /// The Debian suite that programs are taken from.
 const PROGRAMS: &str = "trixie";
 
@@ -167,7 +169,7 @@ impl Cache {
             let (root, libraries) = (work.join("root"), work.join("libraries"));
             self.apt(work, suite)?.unpack_with_dependencies(&["libnuma1"], &root)?;
             fs::create_dir(&libraries)?;
-            for name in ["libnuma.so.1", "libc.so.6", self.architecture.loader] {
+            for name in [LIBNUMA, "libc.so.6", self.architecture.loader] {
                 // The name itself may be a link.
                 let file =
                     find(&root, &|file| file.starts_with(name)).with_context(|| format!("there is no {name}"))?;
@@ -175,6 +177,13 @@ impl Cache {
             }
             Ok(libraries)
         })
+    }
+
+    /// The files of a suite's C library, its loader included.
+    pub fn c_library(&self, suite: &str) -> Result<Vec<PathBuf>> {
+        let files: Vec<_> =
+            fs::read_dir(self.reference(suite)?)?.map(|file| Ok(file?.path())).collect::<Result<_>>()?;
+        Ok(files.into_iter().filter(|file| !file.ends_with(LIBNUMA)).collect())
     }
 
     /// A directory with packages of a suite and all that they depend on.

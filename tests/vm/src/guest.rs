@@ -31,9 +31,12 @@ pub struct Options {
     /// Put a host file or directory into the guest, at GUEST or in its root directory
     #[arg(long = "add", value_name = "HOST[:GUEST]")]
     adds: Vec<String>,
-    /// Copy a directory tree over the guest's root directory: another C library, for example
+    /// Copy a directory tree over the guest's root directory
     #[arg(long = "overlay", value_name = "DIR")]
     overlays: Vec<PathBuf>,
+    /// Run all programs on the C library of this Debian suite
+    #[arg(long, value_name = "SUITE")]
+    c_library: Option<String>,
     /// Set an environment variable for the programs
     #[arg(long = "env", value_name = "NAME=VALUE")]
     pub env: Vec<String>,
@@ -215,6 +218,12 @@ impl Guest<'_> {
                 }
             };
             tree.add(host, &guest)?;
+        }
+        if let Some(suite) = &self.options.c_library {
+            for file in self.cache.c_library(suite)? {
+                let name = file.file_name().context("a file has a name")?;
+                tree.add(&file, &Path::new("/usr/lib").join(name))?;
+            }
         }
         for overlay in &self.options.overlays {
             ensure!(overlay.is_dir(), "the overlay {} is no directory", overlay.display());

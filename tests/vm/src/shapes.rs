@@ -24,6 +24,13 @@ const fn removable_memory(memory: u32) -> Node {
     Node { cpus: 0, memory, removable: true }
 }
 
+const MANY_NODES: [Node; 66] = {
+    let mut nodes = [const { node(0, 32) }; 66];
+    nodes[0] = node(1, 512);
+    nodes[1] = node(1, 512);
+    nodes
+};
+
 /// The shape used where none is named.
 pub const DEFAULT: &str = "four-nodes";
 
@@ -76,6 +83,12 @@ pub const SHAPES: &[Shape] = &[
         name: "removable-memory",
         about: "two nodes with CPUs and a third of memory that can be taken away",
         nodes: &[node(2, 512), node(2, 512), removable_memory(512)],
+        distances: &[],
+    },
+    Shape {
+        name: "many-nodes",
+        about: "66 nodes, more than a word of a set has bits; two of them with CPUs, the others of memory alone",
+        nodes: &MANY_NODES,
         distances: &[],
     },
 ];
