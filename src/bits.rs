@@ -189,6 +189,17 @@ impl<'a> BitsMut<'a> {
         self.change(bit, |word, bit| word | bit);
     }
 
+    /// Sets `bit`, if it belongs to the set and is a member of `from`; whether it is one of `from`.
+    #[inline(always)]
+    pub fn set_of(self, from: Bits, bit: usize) -> bool {
+        let word = from.words.get(bit / WORD_BITS).map_or(0, Cell::get);
+        let member = bit < from.length && word >> (bit % WORD_BITS) & 1 == 1;
+        if member {
+            self.change(bit, |word, bit| word | bit);
+        }
+        member
+    }
+
     /// Clears `bit`, if it belongs to the set.
     pub fn clear(self, bit: usize) {
         self.change(bit, |word, bit| word & !bit);
@@ -214,9 +225,11 @@ impl<'a> BitsMut<'a> {
 
     /// Makes the set equal to `from`: what does not fit is left out, what `from` lacks becomes 0.
     pub fn copy_from(self, from: Bits) {
-        let both = self.0.whole().iter().zip(from.whole());
-        let copied = both.map(|(to, from)| to.set(from.get())).count();
-        for index in copied..self.0.words().len() {
+        let (to, from_words) = (self.0.whole(), from.whole());
+        for (to, from) in to.iter().zip(from_words) {
+            to.set(from.get());
+        }
+        for index in to.len().min(from_words.len())..self.0.words().len() {
             self.update(index, |_| from.word(index));
         }
     }
@@ -293,6 +306,17 @@ mod tests {
             let mut expected = members(Bits::new(&words, length));
             BitsMut::new(&words, length).add_range(from, first, last);
             expected.extend(members(from).into_iter().filter(|&bit| bit < length && (first..=last).contains(&bit)));
+            prop_assert_eq!(members(Bits::new(&words, length)), expected);
+            prop_assert_eq!(words[words.len() - 1].get(), 0);
+        }
+
+        #[test]
+        fn a_member_of_another_set_is_added_and_no_other_bit((from_length, from) in a_set(), (length, set) in a_set(), bit in 0usize..1200) {
+            let (from_words, words) = (build(from_length, &from), build(length, &set));
+            let from = Bits::new(&from_words, from_length);
+            let mut expected = members(Bits::new(&words, length));
+            prop_assert_eq!(BitsMut::new(&words, length).set_of(from, bit), from.contains(bit));
+            expected.extend(Some(bit).filter(|&bit| from.contains(bit) && bit < length));
             prop_assert_eq!(members(Bits::new(&words, length)), expected);
             prop_assert_eq!(words[words.len() - 1].get(), 0);
         }

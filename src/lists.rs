@@ -39,15 +39,16 @@ pub struct Names<'a> {
 /// Reads the text of a device.
 pub type ReadDevice<'a> = dyn Fn(&'a [u8]) -> Device<'a, [u8]> + 'a;
 
-/// Puts what `list` names into `named`.
+/// Adds what `list` names to the empty set `named`.
 pub fn parse<'a>(list: &'a [u8], names: Names, device: &ReadDevice<'a>, named: BitsMut) -> Result<(), Refusal<'a>> {
-    named.fill(false);
     let (inverted, mut rest) = after(list, b'!');
     let mut relative = false;
     loop {
+        if !relative {
+            rest = behind_plain_numbers(rest, names.may, named);
+        }
         let (plus, element) = after(rest, b'+');
         relative |= plus;
-        // Lists can have thousands of numbers, which are no words.
         if !element.first().is_some_and(u8::is_ascii_digit) {
             if let [b'a', b'l', b'l'] = element {
                 names.all.iter().for_each(|number| named.set(number));
@@ -93,6 +94,18 @@ pub fn parse<'a>(list: &'a [u8], names: Names, device: &ReadDevice<'a>, named: B
     Ok(())
 }
 
+/// Adds the numbers at the start of `list` that are no more than decimal digits with a comma behind them and may be named, and
+/// gives what follows them. Most elements of the longest lists are such, by the thousands; any other is left to [`parse`].
+fn behind_plain_numbers<'a>(list: &'a [u8], may: Bits, named: BitsMut) -> &'a [u8] {
+    let mut rest = list;
+    while let Some((number, [b',', behind @ ..])) = plain_number(rest)
+        && named.set_of(may, number)
+    {
+        rest = behind;
+    }
+    rest
+}
+
 /// Whether `text` begins with `byte`, and what follows it.
 fn after(text: &[u8], byte: u8) -> (bool, &[u8]) {
     match text.split_first() {
@@ -112,25 +125,38 @@ fn invert(named: BitsMut, end: usize) {
     }
 }
 
-/// Reads a number as strtol(3) does with base 0, and gives what follows it. One that is too large stays at the largest.
-fn number(text: &[u8]) -> Option<(i64, &[u8])> {
-    // Most have nothing before their digits, and lists can have thousands.
-    let plain = matches!(text.first(), Some(b'1'..=b'9'));
-    let (negative, base, digits) = if plain { (false, 10, text) } else { behind_blanks_and_sign(text)? };
-    let (mut number, mut rest) = (0i64, digits);
+/// Reads a number of a few decimal digits and nothing before them, as most are, and gives what follows it.
+#[inline(always)]
+fn plain_number(text: &[u8]) -> Option<(usize, &[u8])> {
+    if let [b'0', b'0'..=b'9' | b'x' | b'X', ..] = text {
+        return None;
+    }
+    let (mut number, mut rest) = (0usize, text);
     while let Some((&byte, behind)) = rest.split_first() {
-        let mut value = u32::from(byte.wrapping_sub(b'0'));
-        if value > 9 && base > 10 {
-            value = digit(byte).unwrap_or(base);
-        }
-        if value >= base {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
             break;
         }
-        // Most have few digits.
-        number = match number >> 55 {
-            0 => number * i64::from(base) + i64::from(value),
-            _ => number.saturating_mul(i64::from(base)).saturating_add(i64::from(value)),
-        };
+        if number > 1 << 20 {
+            return None;
+        }
+        number = number * 10 + usize::from(digit);
+        rest = behind;
+    }
+    (rest.len() < text.len()).then_some((number, rest))
+}
+
+/// Reads a number as strtol(3) does with base 0, and gives what follows it. One that is too large stays at the largest.
+fn number(text: &[u8]) -> Option<(i64, &[u8])> {
+    if let Some((number, rest)) = plain_number(text) {
+        return Some((number as i64, rest));
+    }
+    let (negative, base, digits) = behind_blanks_and_sign(text)?;
+    let (mut number, mut rest) = (0i64, digits);
+    while let Some((&byte, behind)) = rest.split_first()
+        && let Some(value) = digit(byte).filter(|&value| value < base)
+    {
+        number = number.saturating_mul(i64::from(base)).saturating_add(i64::from(value));
         rest = behind;
     }
     if rest.len() == digits.len() {
@@ -273,11 +299,12 @@ mod tests {
 
     #[test]
     fn some_may_be_named_by_their_number_alone() {
-        let words = [4, 0b1011, 0b0011].map(|word| [Cell::new(word as Word)]);
+        let words = [0, 0b1011, 0b0011].map(|word| [Cell::new(word as Word)]);
         let [named, may, all] = words.each_ref().map(|words| BitsMut::new(words, 4));
         let names = Names { may: may.read(), all: all.read(), end: || 4 };
         assert_eq!(parse(b"all", names, &|_| None, named), Ok(()));
         assert!(named.read().iter().eq([0, 1]));
+        named.fill(false);
         assert_eq!(parse(b"3", names, &|_| None, named), Ok(()));
         assert!(named.read().iter().eq([3]));
         assert!(parse(b"+2", names, &|_| None, named).is_err());
@@ -307,6 +334,7 @@ mod tests {
         assert_eq!(named("011", &MAY), Ok(vec![9]));
         assert_eq!(named("0x", &MAY), Err(Refusal::Trailing));
         assert_eq!(named("-0", &MAY), Ok(vec![0]));
+        assert_eq!(named("5,010,9,1", &[1, 5, 8, 9]), Ok(vec![1, 5, 8, 9]));
     }
 
     #[test]
@@ -325,6 +353,8 @@ mod tests {
             ("!", ""),
             ("!!0", "!0"),
             ("all,0", "all,0"),
+            ("5,1,", ""),
+            ("5,1,x", "x"),
         ] {
             assert_eq!(named(list, &MAY), Err(Refusal::Unparseable(rest.as_bytes())), "{list}");
         }
@@ -337,6 +367,8 @@ mod tests {
     #[test]
     fn numbers_that_may_not_be_named_are_refused_and_do_not_wrap() {
         assert_eq!(named("3,0", &MAY), Err(Refusal::OutOfRange { number: 3, rest: b"3,0" }));
+        assert_eq!(named("5,1,3,9", &MAY), Err(Refusal::OutOfRange { number: 3, rest: b"3,9" }));
+        assert_eq!(named("1,200000,9", &MAY), Err(Refusal::OutOfRange { number: 200000, rest: b"200000,9" }));
         assert_eq!(named("0-3", &MAY), Err(Refusal::EndOutOfRange { number: 3, rest: b"3" }));
         assert_eq!(named("-1", &MAY), Err(Refusal::OutOfRange { number: -1, rest: b"-1" }));
         assert_eq!(named("4294967296", &MAY), Err(Refusal::OutOfRange { number: 1 << 32, rest: b"4294967296" }));

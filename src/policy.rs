@@ -4,7 +4,8 @@ use crate::bits::Bits;
 use crate::flag::Flag;
 use crate::os::memory::page_size;
 use crate::os::{errno, kernel};
-use crate::topology::{Nodes, possible_nodes};
+use crate::topology::{self, Nodes, possible_nodes};
+use core::cell::Cell;
 use core::ffi::CStr;
 
 /// A policy of the kernel's, by its number.
@@ -108,9 +109,12 @@ pub struct TaskPolicy<'a> {
 
 /// Asks the kernel, into `nodes`: a set is large to hand around.
 pub fn task_policy(nodes: &Nodes) -> Result<TaskPolicy<'_>, Failed> {
-    let mode = kernel::task_policy(nodes.words()).ok_or(Failed(c"get_mempolicy"))?;
+    let mode = Cell::new(0);
+    if !topology::ask_for_nodes(nodes, |words| kernel::task_policy(words).map(|told| mode.set(told)).is_some()) {
+        return Err(Failed(c"get_mempolicy"));
+    }
     // Without the flags, which the kernel gives along.
-    Ok(TaskPolicy { mode: mode & 0xff, nodes })
+    Ok(TaskPolicy { mode: mode.get() & 0xff, nodes })
 }
 
 impl<'a> TaskPolicy<'a> {

@@ -39,6 +39,7 @@ const _: () = assert!(size_of::<Word>() == size_of::<c_ulong>());
 ///
 /// # Safety
 /// `mask` is NULL or points to a `struct bitmask` whose maskp is NULL or has room for size bits.
+#[inline(always)]
 unsafe fn words<'a>(mask: *const bitmask) -> (&'a [Cell<Word>], usize) {
     // SAFETY: as the caller promises; cells, since C programs let masks share their words.
     unsafe {
@@ -55,6 +56,7 @@ unsafe fn words<'a>(mask: *const bitmask) -> (&'a [Cell<Word>], usize) {
 ///
 /// # Safety
 /// As for [`words`].
+#[inline(never)]
 pub(super) unsafe fn read<'a>(mask: *const bitmask) -> Bits<'a> {
     // SAFETY: as the caller promises.
     let (words, size) = unsafe { words(mask) };
@@ -85,10 +87,10 @@ unsafe fn nodemask_words<'a>(mask: *const nodemask_t) -> &'a [Cell<Word>] {
 
 /// Makes an empty set.
 pub(super) fn allocate(bits: usize) -> *mut bitmask {
-    let mask = memory::allocate_zeroed::<bitmask>(1);
+    let mask = memory::allocate::<bitmask>();
     let maskp = memory::allocate_zeroed::<c_ulong>(bits.div_ceil(WORD_BITS));
     if mask.is_null() || maskp.is_null() {
-        // SAFETY: each is NULL or fresh from `allocate_zeroed`.
+        // SAFETY: each is NULL or fresh.
         unsafe {
             memory::free(mask);
             memory::free(maskp);

@@ -174,6 +174,8 @@ pub(super) fn usable_nodes(room: &Nodes) -> Bits<'_> {
 
 /// Whether `mask` is one of the sets above, which nobody may free.
 pub(super) fn is_ready_made(mask: *const bitmask) -> bool {
-    let ours: [*const bitmask; 4] = [&raw const ALL_NODES, &raw const NODES, &raw const NO_NODES, &raw const ALL_CPUS];
-    ours.contains(&mask)
+    mask == &raw const ALL_NODES
+        || mask == &raw const NODES
+        || mask == &raw const NO_NODES
+        || mask == &raw const ALL_CPUS
 }

@@ -536,20 +536,22 @@ impl<'a, K: Kernel> Mover<'a, K> {
             if range.is_some() && target == NO_TARGET {
                 continue;
             }
-            let mut add = |figure: Figure| add(&mut figures, figure, weight(range, page));
-            add(Figure::Requested);
             let on_target = |node: i32| node == target || target == NO_TARGET;
-            match -after {
-                ..=0 if on_target(after) => add(if on_target(before) { Figure::InPlace } else { Figure::Moved }),
-                ..=0 if !finished || self.stopped() => {}
-                errno::ENOENT => add(Figure::Absent),
-                errno::EFAULT => add(Figure::Unmapped),
-                errno::EACCES => add(Figure::Shared),
-                errno::ENOMEM => add(Figure::NoMemory),
-                errno::EBUSY => add(Figure::Busy),
-                _ if after == TRIED => add(Figure::Busy),
-                _ if !finished => {}
-                _ => add(Figure::Failed),
+            let figure = match -after {
+                ..=0 if on_target(after) && on_target(before) => Some(Figure::InPlace),
+                ..=0 if on_target(after) => Some(Figure::Moved),
+                ..=0 if !finished || self.stopped() => None,
+                errno::ENOENT => Some(Figure::Absent),
+                errno::EFAULT => Some(Figure::Unmapped),
+                errno::EACCES => Some(Figure::Shared),
+                errno::ENOMEM => Some(Figure::NoMemory),
+                errno::EBUSY => Some(Figure::Busy),
+                _ if after == TRIED => Some(Figure::Busy),
+                _ if !finished => None,
+                _ => Some(Figure::Failed),
+            };
+            for figure in [Some(Figure::Requested), figure].into_iter().flatten() {
+                add(&mut figures, figure, weight(range, page));
             }
         }
         figures

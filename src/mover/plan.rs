@@ -57,6 +57,7 @@ pub const BYTES_PER_ENTRY: usize = 2 * size_of::<usize>() + 9 * size_of::<i32>()
 
 impl Window<'_> {
     /// Leaves but the first `count` entries.
+    #[inline(never)]
     pub fn cut(&mut self, count: usize) {
         fn first<T>(part: &mut &mut [T], count: usize) {
             let whole = core::mem::take(part);

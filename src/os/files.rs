@@ -243,6 +243,7 @@ impl Path {
     }
 
     /// Appends `text`.
+    #[inline(never)]
     pub fn text(&mut self, text: &[u8]) -> &mut Self {
         let end = self.length + text.len();
         if let Some(places) = self.bytes.get_mut(self.length..end) {

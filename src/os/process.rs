@@ -7,8 +7,6 @@ unsafe extern "C" {
     /// vfprintf(3). `arguments` is a va_list, which on the machines where this is called is passed by address.
     #[cfg(target_arch = "x86_64")]
     fn vfprintf(stream: *mut libc::FILE, format: *const c_char, arguments: *mut c_void) -> c_int;
-    fn flockfile(stream: *mut libc::FILE);
-    fn funlockfile(stream: *mut libc::FILE);
 }
 
 /// Ends the process with status 1, after the functions registered with atexit(3). Only for a program that asked for it
@@ -63,18 +61,24 @@ pub unsafe fn print_errno(prefix: *const c_char) {
     });
 }
 
-/// Prints `prefix`, a message and a line end to standard error, as one line also when other threads print. `message`
-/// writes its part to the stream it is given. Errno is left untouched.
-fn print_line(prefix: &CStr, message: impl FnOnce(*mut libc::FILE)) {
+/// Prints a line of `prefix`, which has no conversions, and a printf(3) message. `print` is given a format of the same arguments to
+/// print to standard error. Errno is left untouched.
+///
+/// As one format, so that it is one line and one write also when other threads print; a very long one in pieces. A lock around pieces would be two
+/// functions more for the loader to look up.
+fn print_line(prefix: &CStr, format: &CStr, print: impl Fn(*mut libc::FILE, &CStr)) {
+    const ROOM: usize = 512;
+    let pieces = [prefix, format, c"\n"];
+    let mut line = [0u8; ROOM];
+    let bytes = pieces.iter().flat_map(|piece| piece.to_bytes());
+    line.iter_mut().zip(bytes).for_each(|(place, &byte)| *place = byte);
     super::errno::untouched(|| {
-        // SAFETY: libc sets `stderr` before any other code runs; the strings are NUL-terminated; the lock is given back.
+        // SAFETY: libc sets `stderr` before any other code runs; a NUL ends the line where it ends with one.
         unsafe {
-            let stream = stderr;
-            flockfile(stream);
-            libc::fputs(prefix.as_ptr(), stream);
-            message(stream);
-            libc::fputs(c"\n".as_ptr(), stream);
-            funlockfile(stream);
+            match line.last() {
+                Some(0) => print(stderr, super::memory::string(line.as_ptr().cast())),
+                _ => pieces.into_iter().for_each(|piece| print(stderr, piece)),
+            }
         }
     });
 }
@@ -85,10 +89,12 @@ fn print_line(prefix: &CStr, message: impl FnOnce(*mut libc::FILE)) {
 /// `format` is a printf(3) format string and `arguments` the address of a va_list that fits it.
 #[cfg(target_arch = "x86_64")]
 pub unsafe fn print_formatted(prefix: &CStr, format: *const c_char, arguments: *mut c_void) {
-    print_line(prefix, |stream| {
-        // SAFETY: as the caller promises.
-        unsafe { vfprintf(stream, format, arguments) };
-    });
+    // SAFETY: as the caller promises; a format without conversions does not look at the arguments.
+    unsafe {
+        print_line(prefix, super::memory::string(format), |stream, format| {
+            vfprintf(stream, format.as_ptr(), arguments);
+        });
+    }
 }
 
 /// Prints a line of `prefix` and a printf(3) message whose arguments are integers or pointers.
@@ -97,9 +103,11 @@ pub unsafe fn print_formatted(prefix: &CStr, format: *const c_char, arguments: *
 /// `format` is a printf(3) format string whose conversions fit `arguments`; those too many are not looked at.
 #[cfg(any(not(target_arch = "x86_64"), test))]
 pub unsafe fn print_integers(prefix: &CStr, format: *const c_char, arguments: [usize; 6]) {
-    print_line(prefix, |stream| {
-        let [a, b, c, d, e, f] = arguments;
-        // SAFETY: as the caller promises.
-        unsafe { libc::fprintf(stream, format, a, b, c, d, e, f) };
-    });
+    let [a, b, c, d, e, f] = arguments;
+    // SAFETY: as the caller promises.
+    unsafe {
+        print_line(prefix, super::memory::string(format), |stream, format| {
+            libc::fprintf(stream, format.as_ptr(), a, b, c, d, e, f);
+        });
+    }
 }

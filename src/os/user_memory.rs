@@ -26,6 +26,7 @@ impl Trust {
 }
 
 /// Copies from `address` into `to`, until it cannot be read any more. Errno is left untouched.
+#[inline(never)]
 pub fn read<T: AnyBytes>(address: usize, to: &mut [T], trust: Option<Trust>) -> Copied {
     match (copy(libc::SYS_process_vm_readv, to.as_mut_ptr() as usize, address, size_of_val(to)), trust) {
         (Copied::Forbidden, Some(_)) if address != 0 => {

@@ -6,7 +6,7 @@ pub mod fuzzing;
 mod text;
 
 use crate::bits::{Bits, BitsMut, WORD_BITS, Word};
-use crate::flag::Once;
+use crate::flag::{Flag, Once};
 use crate::os::files::{self, Path};
 use crate::os::{errno, kernel, memory};
 use core::cell::Cell;
@@ -71,13 +71,19 @@ fn read_bytes(path: &Path, each: &mut dyn FnMut(u8) -> bool) -> bool {
     complete
 }
 
-/// Reads a file that holds a list such as `0-3,8` into `set`.
-fn read_list(file: &Path, set: BitsMut) -> bool {
+/// Reads a file that holds a list such as `0-3,8`, and gives its ranges, both ends included, to `each`.
+fn read_ranges(file: &Path, mut each: impl FnMut((u64, u64))) -> bool {
     let mut list = List::default();
     read_bytes(file, &mut |byte| {
-        add(list.byte(byte), set);
+        list.byte(byte).into_iter().for_each(&mut each);
         byte != b'\n'
     })
+}
+
+/// Reads such a file into `set`.
+#[inline(never)]
+fn read_list(file: &Path, set: BitsMut) -> bool {
+    read_ranges(file, |range| add(Some(range), set))
 }
 
 /// Reads a file that holds a bit map such as `00000000,0000000f`, and gives its members to `each`. Whether it could be read.
@@ -98,6 +104,7 @@ fn add(range: Option<(u64, u64)>, set: BitsMut) {
 }
 
 /// A file of the folder of /sys that tells of nodes and CPUs.
+#[inline(never)]
 fn system_file(name: &[u8]) -> Path {
     let mut path = Path::new(b"/sys/devices/system/");
     path.text(name);
@@ -181,7 +188,29 @@ pub fn task_nodes() -> Nodes {
 /// Puts the nodes that this task may allocate memory on, as the kernel says at this moment, into an empty set. False, with errno, where
 /// it does not.
 pub fn put_allowed_nodes(nodes: &Nodes) -> bool {
-    kernel::allowed_nodes(nodes.words()) == 0
+    ask_for_nodes(nodes, |words| kernel::allowed_nodes(words) == 0)
+}
+
+/// Has `ask` put nodes that the kernel tells of into an empty set. False, with errno, where it does not.
+///
+/// The kernel refuses (EINVAL) a set that has no room for all nodes that the machine can have. What it is given beyond that it clears,
+/// which takes up to a fifth of the call; so it is given a word first, which is enough for most machines.
+pub fn ask_for_nodes(nodes: &Nodes, ask: impl Fn(&[Cell<Word>]) -> bool) -> bool {
+    static WORD_IS_TOO_SMALL: Flag = Flag::new();
+    let before = errno::get();
+    if let Some(word) = nodes.words().get(..1)
+        && !WORD_IS_TOO_SMALL.is_on()
+    {
+        if ask(word) {
+            return true;
+        }
+        if errno::get() != errno::EINVAL {
+            return false;
+        }
+        WORD_IS_TOO_SMALL.put(true);
+        errno::set(before);
+    }
+    ask(nodes.words())
 }
 
 /// The size of the kernel's cpumask_t in bits: as much as sched_getaffinity(2) fills.
@@ -376,18 +405,17 @@ fn know_cpus() -> usize {
     if LAST_READING.load(Ordering::Acquire) < reading {
         let (mut found, mut complete) = (false, true);
         for node in nodes().bits().read().iter() {
-            let cpus = Cpus::new();
+            let mut put = |range| found |= put_cpus(reading, node, range);
             // The list is short however many CPUs the machine has. Kernels before 2.6.26 have only the map, and captured machines may
             // have been changed where hwloc reads, which is the map too.
-            let listed = files::another_root().is_none() && read_list(&node_file(node, b"cpulist"), cpus.bits());
-            complete &= listed || read_map(&node_file(node, b"cpumap"), |cpu| cpus.bits().set(cpu));
-            found |= put_cpus(reading, node, &cpus);
+            let listed = files::another_root().is_none() && read_ranges(&node_file(node, b"cpulist"), &mut put);
+            complete &= listed || read_map(&node_file(node, b"cpumap"), |cpu| put((cpu as u64, cpu as u64)));
         }
         // Without NUMA the kernel has no nodes to tell of.
         if !found {
-            let cpus = Cpus::new();
-            complete |= read_list(&system_file(b"cpu/online"), cpus.bits());
-            put_cpus(reading, 0, &cpus);
+            complete |= read_ranges(&system_file(b"cpu/online"), |range| {
+                put_cpus(reading, 0, range);
+            });
         }
         // What could not be read, for want of descriptors perhaps, is tried again the next time.
         if complete {
@@ -397,18 +425,24 @@ fn know_cpus() -> usize {
     reading
 }
 
-/// Notes that a reading found `cpus` on `node`; whether there are any.
-fn put_cpus(reading: usize, node: usize, cpus: &Cpus) -> bool {
-    let cpus = cpus.bits().read();
-    for cpu in cpus.iter() {
-        let parts = PARTS_OF_NODE.get(node).and_then(|parts| parts.get(cpu / PART / WORD_BITS));
-        if let (Some(place), Some(parts)) = (NODE_OF_CPU.get(cpu), parts) {
-            parts.fetch_or(1 << (cpu / PART % WORD_BITS), Ordering::Relaxed);
-            END_OF_CPUS.fetch_max(cpu + 1, Ordering::Relaxed);
-            place.fetch_max(reading * MOST_NODES + node, Ordering::Relaxed);
+/// Notes that a reading found the CPUs from `first` to `last` on `node`; whether there are any that there is room for.
+fn put_cpus(reading: usize, node: usize, (first, last): (u64, u64)) -> bool {
+    let end = (MOST_CPUS as u64).min(last.saturating_add(1));
+    if first >= end || node >= MOST_NODES {
+        return false;
+    }
+    let (first, end) = (first as usize, end as usize);
+    // Where to look comes before what is found there.
+    for part in first / PART..end.div_ceil(PART) {
+        if let Some(parts) = PARTS_OF_NODE.get(node).and_then(|parts| parts.get(part / WORD_BITS)) {
+            parts.fetch_or(1 << (part % WORD_BITS), Ordering::Relaxed);
         }
     }
-    !cpus.is_empty()
+    END_OF_CPUS.fetch_max(end, Ordering::Relaxed);
+    for place in NODE_OF_CPU.get(first..end).unwrap_or_default() {
+        place.fetch_max(reading * MOST_NODES + node, Ordering::Relaxed);
+    }
+    true
 }
 
 /// Whether the CPUs of all nodes could be read.
@@ -485,6 +519,33 @@ mod tests {
         let allowed = Nodes::new();
         assert!(put_allowed_nodes(&allowed));
         assert!(allowed.bits().read().equals(task_nodes().bits().read()));
+    }
+
+    #[test]
+    fn a_kernel_of_more_nodes_than_fit_in_a_word_is_given_room_for_all() {
+        let asked = Cell::new(0);
+        let kernel = |words: &[Cell<Word>]| {
+            asked.set(asked.get() + 1);
+            let fits = words.len() > 1;
+            if fits {
+                words[1].set(1);
+            } else {
+                errno::set(errno::EINVAL);
+            }
+            fits
+        };
+        errno::set(errno::EBUSY);
+        for _ in 0..2 {
+            let nodes = Nodes::new();
+            assert!(ask_for_nodes(&nodes, kernel));
+            assert!(nodes.bits().read().iter().eq([64]));
+        }
+        assert_eq!((asked.get(), errno::get()), (3, errno::EBUSY), "it is known from then on");
+        assert!(!ask_for_nodes(&Nodes::new(), |_| {
+            errno::set(errno::EPERM);
+            false
+        }));
+        assert_eq!(errno::get(), errno::EPERM);
     }
 
     #[test]

@@ -8,7 +8,7 @@
 
 enum { REACHED_THE_END = 33 };
 
-static char output[1024];
+static char output[8192];
 
 static void fail_to_open(void)
 {
@@ -77,6 +77,40 @@ START_TEST(numa_warn_formats_as_printf_does)
 }
 END_TEST
 
+/* A format of `size` bytes, a number at its end. */
+static char *format_of(size_t size)
+{
+    static char format[2048];
+    memset(format, 'x', size);
+    strcpy(format + size - 2, "%d");
+    return format;
+}
+
+static const size_t sizes[] = { 200, 492, 493, 494, 495, 496, 1500 };
+
+static void warn_at_length(void)
+{
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        numa_warn((int)i, format_of(sizes[i]), 7);
+}
+
+START_TEST(numa_warn_takes_a_format_of_any_length)
+{
+    ck_assert_int_eq(run_apart(warn_at_length, output, sizeof output), 0);
+    const char *line = output;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        const char *start = "libnuma: Warning: ", *format = format_of(sizes[i]);
+        ck_assert_int_eq(strncmp(line, start, strlen(start)), 0);
+        line += strlen(start);
+        ck_assert_int_eq(strncmp(line, format, sizes[i] - 2), 0);
+        line += sizes[i] - 2;
+        ck_assert_int_eq(strncmp(line, "7\n", 2), 0);
+        line += 2;
+    }
+    ck_assert_str_eq(line, "");
+}
+END_TEST
+
 static void warn_again_and_again(void)
 {
     for (int turn = 0; turn < 3; turn++)
@@ -135,6 +169,7 @@ int main(void)
         numa_error_does_not_mind_numa_exit_on_warn,
         numa_error_leaves_errno_alone,
         numa_warn_formats_as_printf_does,
+        numa_warn_takes_a_format_of_any_length,
         numa_warn_prints_once_per_number,
         numa_warn_leaves_errno_alone,
         numa_warn_does_not_mind_numa_exit_on_error,
