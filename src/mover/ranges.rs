@@ -159,7 +159,7 @@ impl Range {
 }
 
 /// A file of /proc that tells of a process.
-fn of_process(pid: i32, name: &[u8]) -> Path {
+fn of_process(pid: i32, name: &[u8]) -> Path<'static> {
     let mut path = Path::new(b"/proc/");
     match usize::try_from(pid) {
         Ok(pid) if pid > 0 => path.decimal(pid),

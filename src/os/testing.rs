@@ -24,7 +24,7 @@ impl MemoryFile {
     }
 
     /// A name that the file can be opened by as long as this lives.
-    pub fn path(&self) -> Path {
+    pub fn path(&self) -> Path<'static> {
         let mut path = Path::new(b"/proc/self/fd/");
         path.decimal(self.0.as_raw_fd() as usize);
         path

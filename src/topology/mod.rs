@@ -7,7 +7,7 @@ mod text;
 
 use crate::bits::{Bits, BitsMut, WORD_BITS, Word};
 use crate::flag::{Flag, Once};
-use crate::os::files::{self, Path};
+use crate::os::files::{self, File, Path};
 use crate::os::{errno, kernel, memory};
 use core::cell::Cell;
 use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
@@ -105,17 +105,21 @@ fn add(range: Option<(u64, u64)>, set: BitsMut) {
 
 /// A file of the folder of /sys that tells of nodes and CPUs.
 #[inline(never)]
-fn system_file(name: &[u8]) -> Path {
+fn system_file(name: &[u8]) -> Path<'static> {
     let mut path = Path::new(b"/sys/devices/system/");
     path.text(name);
     path
 }
 
 /// A file that tells of one node.
-fn node_file(node: usize, name: &[u8]) -> Path {
-    let mut path = system_file(b"node/node");
-    path.decimal(node).text(b"/").text(name);
-    path
+fn node_file(node: usize, name: &[u8]) -> Path<'static> {
+    node_file_in(system_file(b"node/"), node, name)
+}
+
+/// The same, by the name of the folder of all nodes.
+fn node_file_in<'a>(mut folder: Path<'a>, node: usize, name: &[u8]) -> Path<'a> {
+    folder.text(b"node").decimal(node).text(b"/").text(name);
+    folder
 }
 
 /// One more than the highest number of a list; 0 if it has none.
@@ -155,7 +159,7 @@ fn read_mems_allowed(status: &Path) -> MemsAllowed {
 }
 
 /// The file that tells of this task.
-fn status() -> Path {
+fn status() -> Path<'static> {
     Path::new(b"/proc/self/status")
 }
 
@@ -403,26 +407,36 @@ static LAST_READING: AtomicUsize = AtomicUsize::new(0);
 fn know_cpus() -> usize {
     let reading = WANTED_READING.load(Ordering::Acquire);
     if LAST_READING.load(Ordering::Acquire) < reading {
-        let (mut found, mut complete) = (false, true);
-        for node in nodes().bits().read().iter() {
-            let mut put = |range| found |= put_cpus(reading, node, range);
-            // The list is short however many CPUs the machine has. Kernels before 2.6.26 have only the map, and captured machines may
-            // have been changed where hwloc reads, which is the map too.
-            let listed = files::another_root().is_none() && read_ranges(&node_file(node, b"cpulist"), &mut put);
-            complete &= listed || read_map(&node_file(node, b"cpumap"), |cpu| put((cpu as u64, cpu as u64)));
-        }
-        // Without NUMA the kernel has no nodes to tell of.
-        if !found {
-            complete |= read_ranges(&system_file(b"cpu/online"), |range| {
-                put_cpus(reading, 0, range);
-            });
-        }
+        let folder = system_file(b"node/");
+        // There may be a descriptor for a file, but not for its folder too.
+        let complete = File::open_of_machine(&folder).is_some_and(|folder| read_cpus(reading, &Path::inside(&folder)))
+            || read_cpus(reading, &folder);
         // What could not be read, for want of descriptors perhaps, is tried again the next time.
         if complete {
             LAST_READING.fetch_max(reading, Ordering::Release);
         }
     }
     reading
+}
+
+/// Reads the CPUs of all nodes, whose files lie in `folder`. Whether all could be read.
+fn read_cpus(reading: usize, folder: &Path) -> bool {
+    let (mut found, mut complete) = (false, true);
+    for node in nodes().bits().read().iter() {
+        let file = |name| node_file_in(folder.clone(), node, name);
+        let mut put = |range| found |= put_cpus(reading, node, range);
+        // The list is short however many CPUs the machine has. Kernels before 2.6.26 have only the map, and captured machines may
+        // have been changed where hwloc reads, which is the map too.
+        let listed = files::another_root().is_none() && read_ranges(&file(b"cpulist"), &mut put);
+        complete &= listed || read_map(&file(b"cpumap"), |cpu| put((cpu as u64, cpu as u64)));
+    }
+    // Without NUMA the kernel has no nodes to tell of.
+    if !found {
+        complete |= read_ranges(&system_file(b"cpu/online"), |range| {
+            put_cpus(reading, 0, range);
+        });
+    }
+    complete
 }
 
 /// Notes that a reading found the CPUs from `first` to `last` on `node`; whether there are any that there is room for.
