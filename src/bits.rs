@@ -189,9 +189,9 @@ impl<'a> BitsMut<'a> {
         self.change(bit, |word, bit| word | bit);
     }
 
-    /// Sets `bit`, if it belongs to the set and is a member of `from`; whether it is one of `from`.
+    /// Adds `bit` if it is a member of `from`, as far as there is room; whether it is one.
     #[inline(always)]
-    pub fn set_of(self, from: Bits, bit: usize) -> bool {
+    pub fn add_member(self, from: Bits, bit: usize) -> bool {
         let word = from.words.get(bit / WORD_BITS).map_or(0, Cell::get);
         let member = bit < from.length && word >> (bit % WORD_BITS) & 1 == 1;
         if member {
@@ -315,7 +315,7 @@ mod tests {
             let (from_words, words) = (build(from_length, &from), build(length, &set));
             let from = Bits::new(&from_words, from_length);
             let mut expected = members(Bits::new(&words, length));
-            prop_assert_eq!(BitsMut::new(&words, length).set_of(from, bit), from.contains(bit));
+            prop_assert_eq!(BitsMut::new(&words, length).add_member(from, bit), from.contains(bit));
             expected.extend(Some(bit).filter(|&bit| from.contains(bit) && bit < length));
             prop_assert_eq!(members(Bits::new(&words, length)), expected);
             prop_assert_eq!(words[words.len() - 1].get(), 0);

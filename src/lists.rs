@@ -99,7 +99,7 @@ pub fn parse<'a>(list: &'a [u8], names: Names, device: &ReadDevice<'a>, named: B
 fn behind_plain_numbers<'a>(list: &'a [u8], may: Bits, named: BitsMut) -> &'a [u8] {
     let mut rest = list;
     while let Some((number, [b',', behind @ ..])) = plain_number(rest)
-        && named.set_of(may, number)
+        && named.add_member(may, number)
     {
         rest = behind;
     }

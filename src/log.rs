@@ -8,7 +8,7 @@ use crate::mover::Figures;
 use crate::numerals::numerals;
 use crate::os::user_memory::{self, Copied};
 use crate::os::{errno, log_file, process};
-use crate::policy::Failed;
+use crate::policy::{Failed, MF_STRICT, NUMA_BALANCING};
 use core::cell::Cell;
 use core::ffi::c_void;
 
@@ -217,9 +217,12 @@ const POLICIES: [&str; 7] = [
     "MPOL_PREFERRED_MANY",
     "MPOL_WEIGHTED_INTERLEAVE",
 ];
-const POLICY_FLAGS: [(u32, &str); 3] =
-    [(1 << 13, "MPOL_F_NUMA_BALANCING"), (1 << 14, "MPOL_F_RELATIVE_NODES"), (1 << 15, "MPOL_F_STATIC_NODES")];
-const MEMORY_FLAGS: [(u32, &str); 3] = [(1, "MPOL_MF_STRICT"), (2, "MPOL_MF_MOVE"), (4, "MPOL_MF_MOVE_ALL")];
+const POLICY_FLAGS: [(u32, &str); 3] = [
+    (NUMA_BALANCING as u32, "MPOL_F_NUMA_BALANCING"),
+    (1 << 14, "MPOL_F_RELATIVE_NODES"),
+    (1 << 15, "MPOL_F_STATIC_NODES"),
+];
+const MEMORY_FLAGS: [(u32, &str); 3] = [(MF_STRICT, "MPOL_MF_STRICT"), (2, "MPOL_MF_MOVE"), (4, "MPOL_MF_MOVE_ALL")];
 
 /// In the order of [`Figures`].
 const FIGURES: [&str; 11] = [

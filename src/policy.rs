@@ -21,10 +21,10 @@ pub enum Mode {
 }
 
 /// Flag of a task's policy MPOL_BIND: NUMA balancing may move pages between its nodes.
-const NUMA_BALANCING: i32 = 1 << 13;
+pub const NUMA_BALANCING: i32 = 1 << 13;
 
 /// Flag of mbind(2): pages that are elsewhere already are an error.
-const MF_STRICT: u32 = 1;
+pub const MF_STRICT: u32 = 1;
 
 /// A call of the kernel's that failed, by the name that it is reported under. Why is in errno.
 #[derive(Clone, Copy, Debug)]

@@ -68,17 +68,26 @@ fn calls_make_the_system_calls_that_they_need_and_no_others() {
 }
 
 #[test]
-fn calls_that_no_system_call_is_part_of_take_a_fraction_of_libnumas_instructions() {
+fn calls_take_so_many_times_fewer_instructions_than_libnumas() {
     let (ours, theirs) = (instructions(true), instructions(false));
     for (call, times) in [
-        ("numa_bitmask_weight", 30),
-        ("numa_bitmask_setall", 30),
-        ("numa_bitmask_clearall", 30),
-        ("numa_bitmask_equal", 30),
-        ("numa_node_of_cpu", 20),
-        ("numa_preferred", 2),
+        ("numa_bitmask_weight", 30.0),
+        ("numa_bitmask_setall", 30.0),
+        ("numa_bitmask_clearall", 30.0),
+        ("numa_bitmask_equal", 30.0),
+        ("numa_node_of_cpu", 20.0),
+        ("numa_node_to_cpus", 5.0),
+        ("numa_node_size64", 5.0),
+        ("numa_preferred", 50.0),
+        ("numa_get_run_node_mask", 2.0),
+        ("numa_alloc_onnode", 1.5),
+        // As many, give or take a tenth: the difference is in which instructions they are, and in what the kernel is asked.
+        ("numa_parse_nodestring", 0.9),
+        ("numa_parse_cpustring", 0.9),
+        ("numa_get_mems_allowed", 0.9),
+        ("numa_get_membind", 0.9),
     ] {
-        let (ours, theirs) = (ours[call], theirs[call]);
+        let (ours, theirs) = (ours[call] as f64, theirs[call] as f64);
         println!("{call}: {ours} instructions, libnuma {theirs}");
         assert!(ours * times <= theirs, "{call}: {ours} instructions against libnuma's {theirs}");
     }

@@ -3,14 +3,15 @@
 use crate::calls::{Against, COMPARISONS, Comparison, Costs, LIBNUMA, MANY_CPUS, NEWEST, NUMARS, Times, verdict};
 use crate::chart;
 use crate::loading::{self, Loading};
-use crate::machine::{FirstUse, Growth, ManyCpus};
+use crate::machine::{FirstUse, Growth, ManyCpus, Shape};
 use crate::report::{CALLS, Host, cells, result, table};
 use crate::samples::{Ratio, readable, three_figures};
 use anyhow::Result;
 use std::collections::HashMap;
 
 const RATIOS_PICTURE: &str = "performance-calls.svg";
-const FIRST_USE_PICTURE: &str = "performance-first-use.svg";
+const WITH_NODES_PICTURE: &str = "performance-first-use-nodes.svg";
+const WITH_CPUS_PICTURE: &str = "performance-first-use-cpus.svg";
 
 /// First use should be so many times faster.
 const FIRST_USE_TARGET: f64 = 5.0;
@@ -24,7 +25,9 @@ pub struct CallsReport {
     pub costs: [Costs; 2],
     pub on_host: Times,
     pub in_guest: Times,
-    pub growth: Growth,
+    /// What the first use costs on machines of more and more nodes, and on machines of more and more CPUs.
+    pub with_nodes: Growth,
+    pub with_cpus: Growth,
     pub many: ManyCpus,
 }
 
@@ -80,6 +83,24 @@ fn name(row: &str) -> String {
         Some((call, rest)) => format!("`{call}`,{rest}"),
         None => format!("`{row}`"),
     }
+}
+
+/// How many times our instructions grew from the smallest machine to the largest, and how many times as large that is.
+fn growth_text(growth: &Growth, what: &str, size: fn(&Shape) -> usize) -> String {
+    let first_and_last = growth.first().zip(growth.last());
+    let told = first_and_last.and_then(|((small, few), (large, many))| {
+        let machines = size(large) as f64 / size(small) as f64;
+        let ours = many.get(NUMARS)?.instructions as f64 / few.get(NUMARS)?.instructions as f64;
+        let verdict = if ours <= machines {
+            "no faster than the machine, as it should be"
+        } else {
+            "faster than the machine, which misses the target"
+        };
+        let (from, to) = (size(small), size(large));
+        let (machines, ours) = (three_figures(machines), three_figures(ours));
+        Some(format!("From {from} to {to} {what} it is {machines} times as many, and numars takes {ours} times the instructions: {verdict}."))
+    });
+    told.unwrap_or_default()
 }
 
 impl CallsReport {
@@ -163,30 +184,10 @@ impl CallsReport {
                 result,
             ]
         };
-        let growing = self.growth.iter().map(|(shape, uses)| row(shape.nodes, shape.cpus(), uses, None));
+        let growing = self.with_nodes.iter().chain(&self.with_cpus);
+        let growing = growing.map(|(shape, uses)| row(shape.nodes, shape.cpus(), uses, None));
         let many = row(self.many.shape.nodes, self.many.shape.cpus(), &self.many.first_use, Some(FIRST_USE_TARGET));
         table(&[vec![cells(head)], growing.collect(), vec![many]].concat())
-    }
-
-    /// How many times our instructions grew from the smallest machine to the largest, and how many times as large that is.
-    fn growth_text(&self) -> String {
-        let ours = |place: Option<&(_, HashMap<&str, FirstUse>)>| -> Option<f64> {
-            Some(place?.1.get(NUMARS)?.instructions as f64)
-        };
-        let (first, last) = (self.growth.first(), self.growth.last());
-        match (first.zip(last), ours(first).zip(ours(last))) {
-            (Some((first_machine, last_machine)), Some((few, many))) => format!(
-                "From the smallest to the largest, machines grow {} times; the instructions of numars grow {} times: {}.",
-                last_machine.0.nodes / first_machine.0.nodes,
-                three_figures(many / few),
-                if many / few <= last_machine.0.nodes as f64 / first_machine.0.nodes as f64 {
-                    "no faster than the machine, as it should be"
-                } else {
-                    "faster than the machine, which misses the target"
-                }
-            ),
-            _ => String::new(),
-        }
     }
 
     /// The part of the document.
@@ -238,9 +239,11 @@ libnuma (2.0.16 as well as {newest}) goes wrong where there are more than about 
 target for 1,024 nodes and 8,192 CPUs is judged by a machine of {many_nodes} nodes with {many_cpus} CPUs.
 
 {growth}
-{growth_text}
+{with_nodes} {with_cpus}
 
-![instructions against nodes](performance-first-use.svg)
+![instructions against nodes]({WITH_NODES_PICTURE})
+
+![instructions against CPUs]({WITH_CPUS_PICTURE})
 
 Calls on the machine of {many_nodes} nodes and {many_cpus} CPUs:
 
@@ -256,7 +259,8 @@ Calls on the machine of {many_nodes} nodes and {many_cpus} CPUs:
             within_guest = within(&self.in_guest, newest),
             costs = self.costs_table(),
             growth = self.growth_table(),
-            growth_text = self.growth_text(),
+            with_nodes = growth_text(&self.with_nodes, "nodes", |shape| shape.nodes),
+            with_cpus = growth_text(&self.with_cpus, "CPUs", |shape| shape.cpus()),
             many_nodes = self.many.shape.nodes,
             many_cpus = self.many.shape.cpus(),
             many = faster(&self.many.calls, MANY_CPUS, version),
@@ -264,14 +268,17 @@ Calls on the machine of {many_nodes} nodes and {many_cpus} CPUs:
     }
 
     pub fn pictures(&self) -> Result<Vec<(&'static str, String)>> {
-        let line = |library: &str| {
-            let points = self.growth.iter().filter_map(|(shape, uses)| Some((shape, uses.get(library)?)));
-            points.map(|(shape, uses)| (shape.nodes as f64, uses.instructions as f64 / 1e6)).collect()
+        let picture = |growth: &Growth, what: &str, size: fn(&Shape) -> usize| {
+            let line = |library: &str| {
+                let points = growth.iter().filter_map(|(shape, uses)| Some((shape, uses.get(library)?)));
+                points.map(|(shape, uses)| (size(shape) as f64, uses.instructions as f64 / 1e6)).collect()
+            };
+            chart::growing_lines(what, "million instructions", &[(LIBNUMA, line(LIBNUMA)), (NUMARS, line(NUMARS))])
         };
-        let lines = [(LIBNUMA, line(LIBNUMA)), (NUMARS, line(NUMARS))];
-        let first_use = chart::growing_lines("nodes, each with 8 CPUs", "million instructions", &lines)?;
+        let with_nodes = picture(&self.with_nodes, "nodes, each with 8 CPUs", |shape| shape.nodes)?;
+        let with_cpus = picture(&self.with_cpus, "CPUs, on 32 nodes", |shape| shape.cpus())?;
         let ratios = chart::ratios("times less than libnuma takes, on this machine", &self.ratios())?;
-        Ok(vec![(RATIOS_PICTURE, ratios), (FIRST_USE_PICTURE, first_use)])
+        Ok(vec![(RATIOS_PICTURE, ratios), (WITH_NODES_PICTURE, with_nodes), (WITH_CPUS_PICTURE, with_cpus)])
     }
 
     /// How many times less ours takes than libnuma, of loading, of calls, and of calls on the machine of many CPUs.
@@ -308,7 +315,7 @@ mod tests {
     use crate::calls::tests::times;
     use crate::calls::{Cost, bare};
     use crate::loading::tests::loading;
-    use crate::machine::{GROWING, Shape};
+    use crate::machine::MORE_NODES;
     use crate::samples::Side;
 
     fn words(table: &str, row: usize) -> Vec<String> {
@@ -324,9 +331,9 @@ mod tests {
         both.into_iter().flatten().collect()
     }
 
-    fn report(growth: Growth) -> CallsReport {
+    fn report(with_nodes: Growth) -> CallsReport {
         let cost = Cost { instructions: 60.0, system_calls: 1.0 };
-        let many = ManyCpus { shape: GROWING[0], first_use: uses(Some(500), 100), calls: Times::default() };
+        let many = ManyCpus { shape: MORE_NODES[0], first_use: uses(Some(500), 100), calls: Times::default() };
         CallsReport {
             host: Host::default(),
             version: "2.0.16".into(),
@@ -334,7 +341,8 @@ mod tests {
             costs: [HashMap::from([("numa_preferred".into(), cost)]), HashMap::from([("numa_preferred".into(), cost)])],
             on_host: times("numa_node_of_cpu", 420.0, 14.0),
             in_guest: Times::default(),
-            growth,
+            with_nodes,
+            with_cpus: Growth::new(),
             many,
         }
     }
@@ -360,22 +368,24 @@ mod tests {
 
     #[test]
     fn growth_is_judged_by_the_machines() {
-        let small: Shape = GROWING[0];
-        let text = |ours| report(vec![(small, uses(Some(100), 50)), (GROWING[3], uses(None, ours))]).growth_text();
+        let text = |ours| {
+            let growth = vec![(MORE_NODES[0], uses(Some(100), 50)), (MORE_NODES[3], uses(None, ours))];
+            growth_text(&growth, "nodes", |shape| shape.nodes)
+        };
         assert!(text(3200).contains("no faster than the machine"), "{}", text(3200));
         assert!(text(3300).contains("misses the target"));
     }
 
     #[test]
     fn libnuma_has_no_figures_where_it_was_not_run() {
-        let table = report(vec![(GROWING[3], uses(None, 70))]).growth_table();
+        let table = report(vec![(MORE_NODES[3], uses(None, 70))]).growth_table();
         assert_eq!(words(&table, 0)[1..7], ["1024", "8192", "-", "70", "-", "-"]);
         assert_eq!(words(&table, 1)[7..11], ["100 ns", "5.00 (5.00 to 5.00)", "5", "met"]);
     }
 
     #[test]
     fn the_part_has_all_tables_and_its_pictures() {
-        let report = report(vec![(GROWING[0], uses(Some(100), 50)), (GROWING[1], uses(Some(400), 100))]);
+        let report = report(vec![(MORE_NODES[0], uses(Some(100), 50)), (MORE_NODES[1], uses(Some(400), 100))]);
         let (text, pictures) = (report.text(), report.pictures().unwrap());
         assert!(text.starts_with(CALLS) && text.contains("| instructions added to an empty program"));
         for (name, _) in &pictures {

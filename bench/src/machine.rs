@@ -24,8 +24,10 @@ pub struct Shape {
     pub cpus_of_each: usize,
 }
 
-/// Those that the growth is shown by.
-pub const GROWING: [Shape; 4] = [shape(16, 8), shape(64, 8), shape(256, 8), shape(1024, 8)];
+/// Those that the growth with nodes is shown by.
+pub const MORE_NODES: [Shape; 4] = [shape(16, 8), shape(64, 8), shape(256, 8), shape(1024, 8)];
+/// Those that the growth with CPUs is shown by.
+pub const MORE_CPUS: [Shape; 4] = [shape(32, 4), shape(32, 16), shape(32, 64), shape(32, 256)];
 /// As many CPUs as the largest of them, and a number of nodes that libnuma can do with.
 pub const MANY_CPUS: Shape = shape(256, 32);
 

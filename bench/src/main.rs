@@ -14,6 +14,7 @@ use anyhow::{Context, Result, ensure};
 use calls::{Effort, VM};
 use calls_report::CallsReport;
 use clap::{Parser, ValueEnum};
+use machine::Shape;
 use moves_report::MovesReport;
 use report::{Document, Host};
 use samples::{Outcome, Run};
@@ -120,11 +121,13 @@ fn measure_calls(cli: &Cli) -> Result<CallsReport> {
     tell("calls in the guest");
     let in_guest = calls::in_guest(&cli.kernel, effort)?;
     tell("machines that are made up");
-    let shapes = if cli.quick { &machine::GROWING[..1] } else { &machine::GROWING[..] };
-    let growth = machine::growth(shapes, effort)?;
-    let many = if cli.quick { machine::GROWING[0] } else { machine::MANY_CPUS };
+    let shapes = |all: &'static [Shape]| if cli.quick { &all[..1] } else { all };
+    let with_nodes = machine::growth(shapes(&machine::MORE_NODES), effort)?;
+    let with_cpus = machine::growth(shapes(&machine::MORE_CPUS), effort)?;
+    let many = if cli.quick { machine::MORE_NODES[0] } else { machine::MANY_CPUS };
     let many = machine::ManyCpus::measure(many, effort)?;
-    Ok(CallsReport { host, version: calls::installed_version()?, loading, costs, on_host, in_guest, growth, many })
+    let version = calls::installed_version()?;
+    Ok(CallsReport { host, version, loading, costs, on_host, in_guest, with_nodes, with_cpus, many })
 }
 
 /// Runs the measuring program in the guest, telling on stderr how far it is.

@@ -61,11 +61,11 @@ pub unsafe fn print_errno(prefix: *const c_char) {
     });
 }
 
-/// Prints a line of `prefix`, which has no conversions, and a printf(3) message. `print` is given a format of the same arguments to
-/// print to standard error. Errno is left untouched.
+/// Prints a line of `prefix`, which has no conversions, and a printf(3) message to standard error. `print` is given each format that is
+/// to be printed there with the message's arguments. Errno is left untouched.
 ///
-/// As one format, so that it is one line and one write also when other threads print; a very long one in pieces. A lock around pieces would be two
-/// functions more for the loader to look up.
+/// That is one format, and so one write, also when other threads print; a very long one comes in pieces. A lock around pieces would
+/// be two functions more for the loader to look up.
 fn print_line(prefix: &CStr, format: &CStr, print: impl Fn(*mut libc::FILE, &CStr)) {
     const ROOM: usize = 512;
     let pieces = [prefix, format, c"\n"];

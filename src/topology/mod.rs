@@ -257,7 +257,7 @@ fn ask_affinity(cpus: &Cpus) -> usize {
 /// Puts the CPUs that the program may run on, under another root all that nodes have there, into an empty set.
 pub fn put_task_cpus(cpus: &Cpus) {
     if files::another_root().is_some() {
-        cpus.bits().copy_from(cpus_of_nodes(nodes().bits().read()).bits().read());
+        add_cpus_of_nodes(nodes().bits().read(), cpus);
     } else {
         put_allowed_cpus(cpus);
     }
@@ -508,8 +508,13 @@ pub fn for_cpus_of_node(node: usize, mut each: impl FnMut(usize)) {
 /// The CPUs of `nodes`.
 pub fn cpus_of_nodes(nodes: Bits) -> Cpus {
     let cpus = Cpus::new();
-    nodes.iter().for_each(|node| for_cpus_of_node(node, |cpu| cpus.bits().set(cpu)));
+    add_cpus_of_nodes(nodes, &cpus);
     cpus
+}
+
+/// Adds them to a set.
+fn add_cpus_of_nodes(nodes: Bits, cpus: &Cpus) {
+    nodes.iter().for_each(|node| for_cpus_of_node(node, |cpu| cpus.bits().set(cpu)));
 }
 
 #[cfg(test)]
