@@ -131,10 +131,10 @@ $(BUILD)/dropin.pc: pkgconfig/numa.pc.in
 	$(FILL_IN) -e '/dir=/s|/numars$$||' -e '/^#/d' $< > $@
 
 headers: ## write include/*.h anew from the Rust sources
-	NUMARS_WRITE_HEADERS=1 $(CARGO) test --quiet --locked -p numars-tests --test headers
+	NUMARS_WRITE_HEADERS=1 $(CARGO) test --quiet --locked -p numars-tests --test headers the_headers_are_made_from_the_rust_sources
 
 docs: ## write docs/compatibility.md and docs/safety.md anew from the tables, tests and sources
-	NUMARS_WRITE_DOCS=1 $(CARGO) test --quiet --locked -p numars-tests --test docs
+	NUMARS_WRITE_DOCS=1 RUST_TEST_THREADS=1 $(CARGO) test --quiet --locked -p numars-tests --test docs
 
 # --- installation ----------------------------------------------------------------------------------------------------
 #
@@ -289,7 +289,7 @@ vm-test: c-tests vm ## run the C tests in the guest (KERNELS)
 # All of them; `make test` runs numactl's alone.
 .PHONY: programs
 programs: stage vm ## run programs of Debian's packages in the guest on libnuma and on numars, and write docs/programs.md
-	@NUMARS_WRITE_DOCS=1 $(CARGO) test --quiet --locked -p numars-tests --test real_programs -- --ignored --test-threads 2
+	@NUMARS_WRITE_DOCS=1 RUST_TEST_THREADS=1 $(CARGO) test --quiet --locked -p numars-tests --test real_programs -- --ignored --test-threads 2
 
 # --- races -----------------------------------------------------------------------------------------------------------
 #

@@ -337,18 +337,24 @@ fn read_memory(meminfo: &Path) -> Option<Memory> {
 /// Nodes whose distances are kept, by their ids; of others the file is read each time.
 const KEPT_DISTANCES: usize = 256;
 
+/// Row by row; 0 is not known. A row is complete when its own node's distance is there, which is written last.
+static DISTANCES: [[AtomicU8; KEPT_DISTANCES]; KEPT_DISTANCES] =
+    [const { [const { AtomicU8::new(0) }; KEPT_DISTANCES] }; KEPT_DISTANCES];
+
 /// The distance from one node to another as the firmware gives it, 10 for near; none where it is not known.
 pub fn distance(from: usize, to: usize) -> Option<u8> {
-    /// Row by row; 0 is not known. A row is complete when its own node's distance is there, which is written last.
-    static KEPT: [[AtomicU8; KEPT_DISTANCES]; KEPT_DISTANCES] =
-        [const { [const { AtomicU8::new(0) }; KEPT_DISTANCES] }; KEPT_DISTANCES];
-    let row = KEPT.get(from);
-    if let Some(row) = row
-        && row.get(from)?.load(Ordering::Acquire) != 0
-        && let Some(kept) = row.get(to)
-    {
-        return Some(kept.load(Ordering::Relaxed)).filter(|&distance| distance != 0);
+    match DISTANCES.get(from) {
+        Some(row) if to < KEPT_DISTANCES && row.get(from)?.load(Ordering::Acquire) != 0 => {
+            Some(row.get(to)?.load(Ordering::Relaxed)).filter(|&distance| distance != 0)
+        }
+        row => learn_distances(from, to, row),
     }
+}
+
+/// Reads the distances from a node, keeps them in `row` if there is one, and tells the one to `to`. Not part of who asks, mostly for one that
+/// is kept.
+#[inline(never)]
+fn learn_distances(from: usize, to: usize, row: Option<&[AtomicU8; KEPT_DISTANCES]>) -> Option<u8> {
     let (mut asked, mut own) = (None, 0);
     let known = read_distances(&node_file(from, b"distance"), nodes().bits().read(), |node, distance| {
         if node == to {

@@ -4,7 +4,7 @@
  * at least as many pages must be on their targets; and every status must be true.
  *
  * SEED=n repeats one round, which is how a failure message names it; ROUNDS=n makes n rounds of each kind. In a long run, which
- * TEST_SECONDS in the environment says it is, there are three times as many; set CK_TIMEOUT_MULTIPLIER too: a test has a minute. */
+ * TEST_SECONDS in the environment says it is, there are six times as many; set CK_TIMEOUT_MULTIPLIER too: a test has a minute. */
 #include <fcntl.h>
 #include <numa.h>
 #include <numaif.h>
@@ -444,7 +444,7 @@ static void play(unsigned long rounds, enum ingredients ingredients)
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     const unsigned long first = ((unsigned long)now.tv_sec * 1000003 + (unsigned long)now.tv_nsec) % 1000000000 + 1;
-    rounds = number_from_environment("ROUNDS", getenv("TEST_SECONDS") == NULL ? rounds : 3 * rounds);
+    rounds = number_from_environment("ROUNDS", getenv("TEST_SECONDS") == NULL ? rounds : 6 * rounds);
     fprintf(stderr, "%lu rounds, SEED=%lu to %lu\n", rounds, first, first + rounds - 1);
     for (unsigned long round = 0; round < rounds; round++) {
         seed = first + round;
@@ -454,37 +454,37 @@ static void play(unsigned long rounds, enum ingredients ingredients)
 
 START_TEST(with_private_memory)
 {
-    play(1000, ONLY_PRIVATE);
+    play(500, ONLY_PRIVATE);
 }
 END_TEST
 
 START_TEST(with_shared_memory_and_pages_that_a_neighbour_maps_too)
 {
-    play(350, SHARED_MEMORY | NEIGHBOUR);
+    play(175, SHARED_MEMORY | NEIGHBOUR);
 }
 END_TEST
 
 START_TEST(with_huge_pages)
 {
-    play(20, HUGE_PAGES | SHARED_MEMORY);
+    play(10, HUGE_PAGES | SHARED_MEMORY);
 }
 END_TEST
 
 START_TEST(with_huge_pages_that_a_neighbour_maps_too)
 {
-    play(15, HUGE_PAGES | NEIGHBOUR);
+    play(7, HUGE_PAGES | NEIGHBOUR);
 }
 END_TEST
 
 START_TEST(with_pages_that_are_pinned)
 {
-    play(250, PINS | SHARED_MEMORY);
+    play(125, PINS | SHARED_MEMORY);
 }
 END_TEST
 
 START_TEST(with_nodes_that_do_not_exist)
 {
-    play(150, BAD_NODES | SHARED_MEMORY);
+    play(75, BAD_NODES | SHARED_MEMORY);
 }
 END_TEST
 
@@ -498,7 +498,7 @@ START_TEST(with_pages_of_files)
     require(fprintf(period, "0") > 0 && fflush(period) == 0);
     for (int t = 0; t < 2; t++)
         disk_files[t] = file_in("/mnt/ext4", 1);
-    play(250, FILES | SHARED_MEMORY);
+    play(125, FILES | SHARED_MEMORY);
     rewind(period);
     require(fprintf(period, "%d", before) > 0 && fclose(period) == 0);
 }
