@@ -1,6 +1,6 @@
 //! Memory policy: which of the kernel's policies each call asks for, and what the kernel's answer means.
 
-use crate::bits::Bits;
+use crate::bits::{Bits, BitsMut};
 use crate::flag::Flag;
 use crate::os::memory::page_size;
 use crate::os::{errno, kernel};
@@ -104,33 +104,28 @@ pub fn local_task() -> Result<(), Failed> {
 /// The calling thread's policy.
 pub struct TaskPolicy<'a> {
     mode: i32,
-    nodes: &'a Nodes,
+    nodes: Bits<'a>,
 }
 
-/// Asks the kernel, into `nodes`: a set is large to hand around.
-pub fn task_policy(nodes: &Nodes) -> Result<TaskPolicy<'_>, Failed> {
+/// Asks the kernel, which puts the policy's nodes into an empty set.
+pub fn task_policy(nodes: BitsMut<'_>) -> Result<TaskPolicy<'_>, Failed> {
     let mode = Cell::new(0);
     if !topology::ask_for_nodes(nodes, |words| kernel::task_policy(words).map(|told| mode.set(told)).is_some()) {
         return Err(Failed(c"get_mempolicy"));
     }
     // Without the flags, which the kernel gives along.
-    Ok(TaskPolicy { mode: mode.get() & 0xff, nodes })
+    Ok(TaskPolicy { mode: mode.get() & 0xff, nodes: nodes.read() })
 }
 
-impl<'a> TaskPolicy<'a> {
-    /// The nodes, whatever the policy does with them.
-    pub fn nodes(&self) -> Bits<'a> {
-        self.nodes.bits().read()
+impl TaskPolicy<'_> {
+    /// Whether it is this one.
+    pub fn is(&self, mode: Mode) -> bool {
+        self.mode == mode as i32
     }
 
-    /// The nodes, if the policy is `mode`.
-    pub fn nodes_of(&self, mode: Mode) -> Option<Bits<'a>> {
-        (self.mode == mode as i32).then(|| self.nodes())
-    }
-
-    /// The first of the nodes.
+    /// The first of its nodes.
     pub fn first(&self) -> Option<usize> {
-        self.nodes().iter().next()
+        self.nodes.iter().next()
     }
 }
 
@@ -211,8 +206,8 @@ mod tests {
             let thread = scope.spawn(|| {
                 change().unwrap();
                 let nodes = Nodes::new();
-                let policy = task_policy(&nodes).unwrap();
-                (policy.mode, policy.nodes.bits().read().iter().collect())
+                let policy = task_policy(nodes.bits()).unwrap();
+                (policy.mode, policy.nodes.iter().collect())
             });
             thread.join().unwrap()
         })
@@ -241,12 +236,11 @@ mod tests {
     }
 
     #[test]
-    fn the_nodes_of_a_policy_are_told_for_the_mode_asked_about() {
+    fn a_policy_is_told_by_its_mode_and_its_first_node() {
         let (nodes, none) = (Nodes::of(5), Nodes::new());
-        let policy = TaskPolicy { mode: Mode::Bind as i32, nodes: &nodes };
-        assert!(policy.nodes_of(Mode::Interleave).is_none());
-        assert_eq!(policy.nodes_of(Mode::Bind).unwrap().highest(), Some(5));
+        let policy = TaskPolicy { mode: Mode::Bind as i32, nodes: nodes.bits().read() };
+        assert!(policy.is(Mode::Bind) && !policy.is(Mode::Interleave));
         assert_eq!(policy.first(), Some(5));
-        assert_eq!(TaskPolicy { mode: Mode::Local as i32, nodes: &none }.first(), None);
+        assert_eq!(TaskPolicy { mode: Mode::Local as i32, nodes: none.bits().read() }.first(), None);
     }
 }

@@ -1,6 +1,6 @@
 //! Nodes and CPUs: how many there are, how large, how far apart, and which CPU is where.
 
-use super::bitmask::{allocated, bitmask, write};
+use super::bitmask::{allocate, bitmask, write};
 use super::sets;
 use crate::os::{errno, memory};
 use crate::topology;
@@ -68,9 +68,12 @@ pub extern "C" fn numa_num_configured_nodes() -> c_int {
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_get_mems_allowed() -> *mut bitmask {
-    let nodes = topology::Nodes::new();
-    topology::put_allowed_nodes(&nodes);
-    allocated(topology::possible_nodes(), nodes.bits().read())
+    let mask = allocate(topology::possible_nodes());
+    if !mask.is_null() {
+        // SAFETY: a fresh set.
+        topology::put_allowed_nodes(unsafe { write(mask) });
+    }
+    mask
 }
 
 /// The number of CPUs, online or not, that the machine has.

@@ -1,6 +1,6 @@
 //! The memory policy of the calling thread.
 
-use super::bitmask::{allocated, bitmask, read};
+use super::bitmask::{allocate, allocated, bitmask, numa_bitmask_free, read, write};
 use super::reporting::report;
 use super::running::run_on_usable_nodes;
 use super::sets;
@@ -10,22 +10,27 @@ use crate::policy::{self, Failed, Mode, TaskPolicy};
 use crate::topology::{self, Nodes};
 use core::ffi::{c_int, c_ulong, c_void};
 
-/// Makes a set of what `nodes` has.
-fn set_of(nodes: Bits) -> *mut bitmask {
-    allocated(topology::possible_nodes(), nodes)
-}
-
-/// Makes a set of those nodes of the thread's policy that `choose` picks; where it picks none, of `otherwise`. A policy that
-/// the kernel does not tell is reported.
-fn nodes_of_policy(choose: impl for<'a> Fn(&TaskPolicy<'a>) -> Option<Bits<'a>>, otherwise: Bits) -> *mut bitmask {
-    let nodes = Nodes::new();
-    match policy::task_policy(&nodes) {
-        Ok(policy) => set_of(choose(&policy).unwrap_or(otherwise)),
+/// Makes a set of the nodes of the thread's policy if that is `wanted`, otherwise of `others`. A policy that the kernel does not tell
+/// is reported.
+fn nodes_of_policy(wanted: impl Fn(&TaskPolicy) -> bool, others: Bits) -> *mut bitmask {
+    let mask = allocate(topology::possible_nodes());
+    if mask.is_null() {
+        return mask;
+    }
+    // SAFETY: a fresh set.
+    let set = unsafe { write(mask) };
+    match policy::task_policy(set) {
+        Ok(policy) if wanted(&policy) => {}
+        Ok(_) => set.copy_from(others),
         Err(failed) => {
+            // Before it is reported: a numa_error() of the program's need not return.
+            // SAFETY: a set that nobody else has.
+            unsafe { numa_bitmask_free(mask) };
             report(failed);
-            set_of(otherwise)
+            return allocated(topology::possible_nodes(), others);
         }
     }
+    mask
 }
 
 /// The first node of the calling thread's policy.
@@ -36,7 +41,7 @@ fn nodes_of_policy(choose: impl for<'a> Fn(&TaskPolicy<'a>) -> Option<Bits<'a>>,
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_preferred() -> c_int {
     let nodes = Nodes::new();
-    let first = policy::task_policy(&nodes).map(|policy| policy.first());
+    let first = policy::task_policy(nodes.bits()).map(|policy| policy.first());
     let first = first.unwrap_or_else(|failed| {
         report(failed);
         None
@@ -52,7 +57,7 @@ pub extern "C" fn numa_preferred() -> c_int {
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_preferred_err() -> c_int {
     let nodes = Nodes::new();
-    policy::task_policy(&nodes).ok().and_then(|policy| policy.first()).map_or(-1, |node| node as c_int)
+    policy::task_policy(nodes.bits()).ok().and_then(|policy| policy.first()).map_or(-1, |node| node as c_int)
 }
 
 /// Tells whether the kernel knows MPOL_PREFERRED_MANY (Linux 5.15), which numa_set_preferred_many() needs.
@@ -72,7 +77,7 @@ pub extern "C" fn numa_has_preferred_many() -> c_int {
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_preferred_many() -> *mut bitmask {
-    nodes_of_policy(|policy| Some(policy.nodes()), Bits::EMPTY)
+    nodes_of_policy(|_| true, Bits::EMPTY)
 }
 
 /// Allocates on a node first, and on others when that is full.
@@ -117,7 +122,7 @@ pub extern "C" fn numa_get_interleave_node() -> c_int {
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_get_interleave_mask() -> *mut bitmask {
-    nodes_of_policy(|policy| policy.nodes_of(Mode::Interleave), Bits::EMPTY)
+    nodes_of_policy(|policy| policy.is(Mode::Interleave), Bits::EMPTY)
 }
 
 /// Allocates on some nodes in turn.
@@ -142,7 +147,7 @@ pub unsafe extern "C" fn numa_set_interleave_mask(nodemask: *mut bitmask) {
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_get_weighted_interleave_mask() -> *mut bitmask {
-    nodes_of_policy(|policy| policy.nodes_of(Mode::WeightedInterleave), Bits::EMPTY)
+    nodes_of_policy(|policy| policy.is(Mode::WeightedInterleave), Bits::EMPTY)
 }
 
 /// Allocates on some nodes in turn, on each as often as its weight in /sys/kernel/mm/mempolicy/weighted_interleave says
@@ -228,7 +233,7 @@ pub unsafe extern "C" fn numa_set_membind_balancing(nodemask: *mut bitmask) {
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_get_membind() -> *mut bitmask {
-    nodes_of_policy(|policy| policy.nodes_of(Mode::Bind), sets::all_nodes())
+    nodes_of_policy(|policy| policy.is(Mode::Bind), sets::all_nodes())
 }
 
 /// Says whether numa_alloc_onnode() and its like may take memory of other nodes when theirs are full.

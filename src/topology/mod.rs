@@ -184,26 +184,27 @@ pub fn task_nodes() -> Nodes {
     POSSIBLE_NODES.get(|| allowed.possible_nodes());
     if allowed.nodes.bits().read().is_empty() {
         // Where this fails too, it stays empty.
-        put_allowed_nodes(&allowed.nodes);
+        put_allowed_nodes(allowed.nodes.bits());
     }
     allowed.nodes
 }
 
 /// Puts the nodes that this task may allocate memory on, as the kernel says at this moment, into an empty set. False, with errno, where
 /// it does not.
-pub fn put_allowed_nodes(nodes: &Nodes) -> bool {
-    ask_for_nodes(nodes, |words| kernel::allowed_nodes(words) == 0)
+pub fn put_allowed_nodes(set: BitsMut) -> bool {
+    ask_for_nodes(set, |words| kernel::allowed_nodes(words) == 0)
 }
 
 /// Has `ask` put nodes that the kernel tells of into an empty set. False, with errno, where it does not.
 ///
 /// The kernel refuses (EINVAL) a set that has no room for all nodes that the machine can have. What it is given beyond that it clears,
-/// which takes up to a fifth of the call; so it is given a word first, which is enough for most machines.
-pub fn ask_for_nodes(nodes: &Nodes, ask: impl Fn(&[Cell<Word>]) -> bool) -> bool {
+/// which takes up to a fifth of the call; so it is given the set's first word, which is enough for most machines.
+pub fn ask_for_nodes(set: BitsMut, ask: impl Fn(&[Cell<Word>]) -> bool) -> bool {
     static WORD_IS_TOO_SMALL: Flag = Flag::new();
     let before = errno::get();
-    if let Some(word) = nodes.words().get(..1)
+    if set.read().length() >= WORD_BITS
         && !WORD_IS_TOO_SMALL.is_on()
+        && let Some(word) = set.read().storage().get(..1)
     {
         if ask(word) {
             return true;
@@ -214,7 +215,10 @@ pub fn ask_for_nodes(nodes: &Nodes, ask: impl Fn(&[Cell<Word>]) -> bool) -> bool
         WORD_IS_TOO_SMALL.put(true);
         errno::set(before);
     }
-    ask(nodes.words())
+    let room = Nodes::new();
+    let told = ask(room.words());
+    set.copy_from(room.bits().read());
+    told
 }
 
 /// The size of the kernel's cpumask_t in bits: as much as sched_getaffinity(2) fills.
@@ -542,7 +546,7 @@ mod tests {
     #[test]
     fn both_ways_to_ask_for_the_allowed_nodes_agree() {
         let allowed = Nodes::new();
-        assert!(put_allowed_nodes(&allowed));
+        assert!(put_allowed_nodes(allowed.bits()));
         assert!(allowed.bits().read().equals(task_nodes().bits().read()));
     }
 
@@ -562,11 +566,18 @@ mod tests {
         errno::set(errno::EBUSY);
         for _ in 0..2 {
             let nodes = Nodes::new();
-            assert!(ask_for_nodes(&nodes, kernel));
+            assert!(ask_for_nodes(nodes.bits(), kernel));
             assert!(nodes.bits().read().iter().eq([64]));
         }
         assert_eq!((asked.get(), errno::get()), (3, errno::EBUSY), "it is known from then on");
-        assert!(!ask_for_nodes(&Nodes::new(), |_| {
+        let nodes = Nodes::new();
+        let small = BitsMut::new(nodes.words(), 16);
+        assert!(ask_for_nodes(small, |words| {
+            words[0].set(1 << 20 | 1 << 3);
+            true
+        }));
+        assert!(nodes.bits().read().iter().eq([3]), "what a set has no room for is not written");
+        assert!(!ask_for_nodes(nodes.bits(), |_| {
             errno::set(errno::EPERM);
             false
         }));
