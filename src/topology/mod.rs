@@ -73,11 +73,19 @@ fn read_bytes(path: &Path, each: &mut dyn FnMut(u8) -> bool) -> bool {
 
 /// Reads a file that holds a list such as `0-3,8`, and gives its ranges, both ends included, to `each`.
 fn read_ranges(file: &Path, mut each: impl FnMut((u64, u64))) -> bool {
-    let mut list = List::default();
-    read_bytes(file, &mut |byte| {
-        list.byte(byte).into_iter().for_each(&mut each);
-        byte != b'\n'
-    })
+    let (mut list, mut ended) = (List::default(), false);
+    let complete = files::read_in_chunks(file, files::MOST_OF_SYS, &mut |chunk| {
+        for &byte in chunk {
+            list.byte(byte).into_iter().for_each(&mut each);
+            ended = byte == b'\n';
+            if ended {
+                break;
+            }
+        }
+        !ended
+    });
+    list.end().into_iter().for_each(each);
+    complete
 }
 
 /// Reads such a file into `set`.

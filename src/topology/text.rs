@@ -111,6 +111,7 @@ pub struct List {
 
 impl List {
     /// Takes the next byte, and gives the range that it ends, both ends included. A line end or NUL ends the last one.
+    #[inline(always)]
     pub fn byte(&mut self, byte: u8) -> Option<(u64, u64)> {
         if let Some(digit) = decimal(byte) {
             self.number = append_digit(self.number, digit);
