@@ -289,7 +289,7 @@ vm-test: c-tests vm ## run the C tests in the guest (KERNELS)
 # All of them; `make test` runs numactl's alone.
 .PHONY: programs
 programs: stage vm ## run programs of Debian's packages in the guest on libnuma and on numars, and write docs/programs.md
-	@NUMARS_WRITE_DOCS=1 RUST_TEST_THREADS=1 $(CARGO) test --quiet --locked -p numars-tests --test real_programs -- --ignored --test-threads 2
+	@NUMARS_WRITE_DOCS=1 $(CARGO) test --quiet --locked -p numars-tests --test real_programs -- --ignored --test-threads 2
 
 # --- races -----------------------------------------------------------------------------------------------------------
 #

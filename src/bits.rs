@@ -192,10 +192,9 @@ impl<'a> BitsMut<'a> {
     /// Adds `bit` if it is a member of `from`, as far as there is room; whether it is one.
     #[inline(always)]
     pub fn add_member(self, from: Bits, bit: usize) -> bool {
-        let word = from.words.get(bit / WORD_BITS).map_or(0, Cell::get);
-        let member = bit < from.length && word >> (bit % WORD_BITS) & 1 == 1;
+        let member = from.contains(bit);
         if member {
-            self.change(bit, |word, bit| word | bit);
+            self.set(bit);
         }
         member
     }

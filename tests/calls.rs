@@ -48,6 +48,10 @@ fn calls_make_the_system_calls_that_they_need_and_no_others() {
     let found = counting::system_calls_of_rows(&trace);
     let allocation: &[&str] = &["mmap", "mbind", "munmap"];
     let expected: &[(&str, &[&str])] = &[
+        ("numa_bitmask_weight", &[]),
+        ("numa_bitmask_setall", &[]),
+        ("numa_bitmask_clearall", &[]),
+        ("numa_bitmask_equal", &[]),
         ("numa_node_of_cpu", &[]),
         ("numa_node_to_cpus", &[]),
         ("numa_distance", &[]),
