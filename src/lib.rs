@@ -13,7 +13,6 @@
 
 pub mod abi;
 mod bits;
-mod flag;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod lists;

@@ -1,12 +1,12 @@
 //! Memory policy: which of the kernel's policies each call asks for, and what the kernel's answer means.
 
 use crate::bits::{Bits, BitsMut};
-use crate::flag::Flag;
 use crate::os::memory::page_size;
 use crate::os::{errno, kernel};
 use crate::topology::{self, Nodes, possible_nodes};
 use core::cell::Cell;
 use core::ffi::CStr;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// A policy of the kernel's, by its number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,17 +36,17 @@ fn outcome(answer: i64, name: &'static CStr) -> Result<(), Failed> {
 }
 
 /// What numa_set_strict() says: pages that are elsewhere already are an error.
-static STRICT: Flag = Flag::new();
+static STRICT: AtomicBool = AtomicBool::new(false);
 
 /// What numa_set_bind_policy() says: memory that is put on nodes may be on others when those are full.
-static MAY_FALL_BACK: Flag = Flag::new();
+static MAY_FALL_BACK: AtomicBool = AtomicBool::new(false);
 
 pub fn set_strict(strict: bool) {
-    STRICT.put(strict);
+    STRICT.store(strict, Relaxed);
 }
 
 pub fn set_may_fall_back(may_fall_back: bool) {
-    MAY_FALL_BACK.put(may_fall_back);
+    MAY_FALL_BACK.store(may_fall_back, Relaxed);
 }
 
 // --- the calling thread ---
@@ -144,7 +144,7 @@ fn set_memory_policy(memory: Range, mode: Mode, nodes: Bits) -> Result<(), Faile
         errno::set(errno::EINVAL);
         return Err(Failed(c"mbind"));
     }
-    let flags = if STRICT.is_on() { MF_STRICT } else { 0 };
+    let flags = if STRICT.load(Relaxed) { MF_STRICT } else { 0 };
     let answer =
         kernel::set_memory_policy(memory.start, memory.length, mode as i32, nodes.storage(), nodes.length(), flags);
     outcome(answer, c"mbind")
@@ -152,7 +152,7 @@ fn set_memory_policy(memory: Range, mode: Mode, nodes: Bits) -> Result<(), Faile
 
 /// Put `memory` on `nodes`, and on others when those are full if numa_set_bind_policy() said so.
 pub fn put_on_nodes(memory: Range, nodes: Bits) -> Result<(), Failed> {
-    let mode = match MAY_FALL_BACK.is_on() {
+    let mode = match MAY_FALL_BACK.load(Relaxed) {
         false => Mode::Bind,
         true if has_preferred_many() => Mode::PreferredMany,
         true => Mode::Preferred,

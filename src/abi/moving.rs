@@ -1,13 +1,13 @@
 //! Moving pages, the calls of numa(3).
 
 use super::bitmask::{bitmask, read};
-use crate::flag::Once;
 use crate::log::{Moves, Value, log};
 use crate::migration::{self, Masks, PADDED_BITS};
 use crate::mover::{self, Figures, Manner, Mover, Process, Request};
 use crate::os::{errno, files, kernel, process};
-use core::ffi::{c_int, c_long, c_ulong, c_void};
+use core::ffi::{CStr, c_int, c_long, c_ulong, c_void};
 use core::ptr::null;
+use once_cell::race::OnceBool;
 
 /// Moves all pages of a process that are on some nodes to other nodes.
 ///
@@ -44,16 +44,13 @@ pub unsafe extern "C" fn numa_migrate_pages(pid: c_int, from: *mut bitmask, to: 
     c_int::try_from(left).unwrap_or(c_int::MAX)
 }
 
-/// Whether numa_move_pages() is to be the kernel's call and nothing else: with NUMARS_MOVE=kernel in the environment.
-fn kernel_alone() -> bool {
-    static SAID: Once = Once::new();
-    const YES: usize = 1;
-    const NO: usize = 2;
-    let said = || {
-        process::environment(c"NUMARS_MOVE", |value| files::behind(b"kernel", value)?.is_empty().then_some(YES))
-            .unwrap_or(NO)
-    };
-    SAID.get(said) == YES
+/// Returns whether NUMARS_MOVE=kernel in the environment makes numa_move_pages() the bare system call.
+///
+/// The environment is read by the first call, which is made while loading: later, other threads may be changing it.
+pub(super) fn kernel_passthrough() -> bool {
+    static PASSTHROUGH: OnceBool = OnceBool::new();
+    let is_kernel = |value: &CStr| files::behind(b"kernel", value).map(CStr::is_empty);
+    PASSTHROUGH.get_or_init(|| process::environment(c"NUMARS_MOVE", is_kernel).unwrap_or(false))
 }
 
 /// Moves single pages of a process to nodes, or tells where they are.
@@ -111,7 +108,7 @@ fn move_list(pid: c_int, request: Request, flags: c_int) -> (c_long, Option<Figu
         (kernel::move_pages_at(pid, count, pages, nodes, status, flags), None)
     };
     let only_asks_for_few = request.nodes == 0 && (usize::BITS == 64 || request.count <= 16);
-    if kernel_alone() || only_asks_for_few || request.count == 0 {
+    if kernel_passthrough() || only_asks_for_few || request.count == 0 {
         return straight();
     }
     if request.count == 1 {

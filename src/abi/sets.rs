@@ -2,13 +2,12 @@
 
 use super::bitmask::{bitmask, nodemask_t};
 use crate::bits::{Bits, BitsMut, WORD_BITS, Word};
-use crate::flag::Flag;
 use crate::log;
 use crate::os::errno;
 use crate::topology::{self, Cpus, MOST_CPUS, MOST_NODES, Nodes};
 use core::cell::Cell;
 use core::ffi::c_ulong;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// The words of a set that lives as long as the library, which are filled while it is loaded, or by whichever call comes before.
 struct Words<const LENGTH: usize>([Cell<Word>; LENGTH]);
@@ -63,7 +62,7 @@ pub static mut numa_all_nodes: nodemask_t = nodemask_t { n: [0; super::bitmask::
 #[unsafe(no_mangle)]
 pub static mut numa_no_nodes: nodemask_t = nodemask_t { n: [0; super::bitmask::NODEMASK_WORDS] };
 
-static LEARNT: Flag = Flag::new();
+static LEARNT: AtomicBool = AtomicBool::new(false);
 
 /// How many nodes and CPUs the program could use when it was started, whatever it puts into the sets later.
 static TASK_NODES: AtomicUsize = AtomicUsize::new(0);
@@ -71,11 +70,12 @@ static TASK_CPUS: AtomicUsize = AtomicUsize::new(0);
 
 /// Fills the sets, and finds out whether calls are logged, unless that was done.
 fn learn() {
-    if LEARNT.is_on() {
+    if LEARNT.load(Ordering::Acquire) {
         return;
     }
     errno::untouched(|| {
         log::begin();
+        super::moving::kernel_passthrough();
         let task_nodes = topology::task_nodes();
         let (nodes, cpus) = (topology::nodes(), Cpus::new());
         topology::put_task_cpus(&cpus);
@@ -99,7 +99,7 @@ fn learn() {
             BitsMut::new(first_version, super::bitmask::NUMA_NUM_NODES).copy_from(nodes.bits().read());
         }
     });
-    LEARNT.put(true);
+    LEARNT.store(true, Ordering::Release);
 }
 
 /// The loader calls what it finds here before the program's own constructors.
@@ -157,12 +157,12 @@ pub(super) fn all_cpus() -> Bits<'static> {
 /// started. `room` is for where there are such.
 pub(super) fn usable_nodes(room: &Nodes) -> Bits<'_> {
     /// That all nodes have memory, as those of most machines, is not read again.
-    static ALL_HAVE_MEMORY: Flag = Flag::new();
-    if ALL_HAVE_MEMORY.is_on() {
+    static ALL_HAVE_MEMORY: AtomicBool = AtomicBool::new(false);
+    if ALL_HAVE_MEMORY.load(Ordering::Acquire) {
         return all_nodes();
     }
     let (usable, with_memory) = (room.bits(), topology::nodes_with_memory());
-    ALL_HAVE_MEMORY.put(with_memory.bits().read().equals(nodes()));
+    ALL_HAVE_MEMORY.store(with_memory.bits().read().equals(nodes()), Ordering::Release);
     usable.copy_from(all_nodes());
     for node in all_cpus().iter().filter_map(topology::node_of_cpu) {
         if !with_memory.bits().read().contains(node) {

@@ -6,13 +6,12 @@ pub mod plan;
 mod ranges;
 
 use crate::bits::BitsMut;
-use crate::flag::Flag;
 use crate::os::memory::{self, AnyBytes, Scratch};
 use crate::os::user_memory::{self, Copied, Trust};
 use crate::os::{clock, errno, kernel, threads};
 use crate::topology::Nodes;
 use core::ptr::null;
-use core::sync::atomic::{AtomicI32, AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering::Relaxed};
 use plan::{Fate, NO_TARGET, NODE_DENIED, TRIED, UNMOVABLE, UNWRITTEN, Window};
 pub use ranges::Range;
 
@@ -141,7 +140,7 @@ pub struct Mover<'a, K> {
     /// Pages that are there and not on their target.
     pub left: usize,
     calls: AtomicUsize,
-    stop: Flag,
+    stop: AtomicBool,
     page_bits: u32,
 }
 
@@ -248,7 +247,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
             tried: 0,
             left: 0,
             calls: AtomicUsize::new(0),
-            stop: Flag::new(),
+            stop: AtomicBool::new(false),
             page_bits: memory::page_size().trailing_zeros(),
         }
     }
@@ -435,7 +434,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
     }
 
     fn stopped(&self) -> bool {
-        self.stop.is_on()
+        self.stop.load(Relaxed)
     }
 
     /// Asks the kernel where the pages are that `window` names. Whether it said so: otherwise nothing can be done.
@@ -600,7 +599,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
                 add(&mut figures, Figure::KernelCalls, attempt.calls.load(Relaxed));
                 if !progress(&figures) {
                     cancelled = true;
-                    attempt.stop.put(true);
+                    attempt.stop.store(true, Relaxed);
                 }
                 let now = clock::milliseconds();
                 attempt.pace(now.saturating_sub(began));
@@ -622,7 +621,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
         if let Some(progress) = &mut self.progress
             && !progress(&figures)
         {
-            self.stop.put(true);
+            self.stop.store(true, Relaxed);
             self.fail(errno::ECANCELED);
         }
     }
@@ -678,7 +677,7 @@ struct Attempt<'a, K> {
     /// How many are taken at once.
     share: AtomicUsize,
     calls: &'a AtomicUsize,
-    stop: &'a Flag,
+    stop: &'a AtomicBool,
     /// What the kernel said that ends it all; 0: nothing.
     error: AtomicI32,
 }
@@ -689,7 +688,7 @@ impl<K: Kernel> Attempt<'_, K> {
         let share = self.share.load(Relaxed);
         let start = self.next.fetch_add(share, Relaxed);
         let end = start.saturating_add(share).min(self.pages.len());
-        if start >= end || self.stop.is_on() {
+        if start >= end || self.stop.load(Relaxed) {
             return false;
         }
         self.move_between(start, end);
@@ -709,7 +708,7 @@ impl<K: Kernel> Attempt<'_, K> {
     /// Moves entries, going on behind those at which the kernel gives up.
     fn move_between(&self, start: usize, end: usize) {
         let (mut at, mut limit) = (start, end);
-        while at < end && !self.stop.is_on() {
+        while at < end && !self.stop.load(Relaxed) {
             let (Some(pages), Some(targets), Some(tried)) =
                 (self.pages.get(at..limit), self.targets.get(at..limit), self.tried.get(at..limit))
             else {
@@ -724,7 +723,7 @@ impl<K: Kernel> Attempt<'_, K> {
                 Err(errno::EACCES) => Some(NODE_DENIED),
                 Err(error) => {
                     self.error.store(error, Relaxed);
-                    self.stop.put(true);
+                    self.stop.store(true, Relaxed);
                     return;
                 }
             };

@@ -2,10 +2,11 @@
 
 use super::errno::{self, untouched};
 use super::{memory, process};
-use crate::flag::Once;
 use crate::numerals::numerals;
 use core::ffi::{CStr, c_char, c_int};
 use core::mem::MaybeUninit;
+use core::num::NonZeroUsize;
+use once_cell::race::OnceNonZeroUsize;
 
 /// Small enough for a thread or signal handler with a 16 KiB stack, large enough to read /proc/self/status at once.
 pub const CHUNK: usize = 2048;
@@ -170,12 +171,14 @@ pub const MOST_OF_STATUS: usize = 1024 * 1024;
 #[inline(never)]
 pub fn another_root() -> Option<&'static CStr> {
     /// Where a copy of its name is, since the program may change its environment.
-    static ROOT: Once = Once::new();
-    const NONE: usize = 1;
-    let copy = |name: &CStr| (!name.is_empty()).then(|| memory::keep_copy(name.to_bytes_with_nul()) as usize);
-    let root = ROOT.get(|| process::environment(c"NUMARS_FSROOT", copy).unwrap_or(NONE));
+    static ROOT: OnceNonZeroUsize = OnceNonZeroUsize::new();
+    const NONE: NonZeroUsize = NonZeroUsize::MIN;
+    let copy = |name: &CStr| {
+        NonZeroUsize::new(if name.is_empty() { 0 } else { memory::keep_copy(name.to_bytes_with_nul()) as usize })
+    };
+    let root = ROOT.get_or_init(|| process::environment(c"NUMARS_FSROOT", copy).unwrap_or(NONE));
     // SAFETY: a string that lives as long as the process.
-    (root > NONE).then(|| unsafe { memory::string(root as *const c_char) })
+    (root > NONE).then(|| unsafe { memory::string(root.get() as *const c_char) })
 }
 
 /// Whether a file or folder that tells of the machine is there.

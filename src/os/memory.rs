@@ -2,8 +2,10 @@
 
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::marker::PhantomData;
+use core::num::NonZeroUsize;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicI32, AtomicU8, Ordering};
+use once_cell::race::OnceNonZeroUsize;
 
 /// malloc(3): room for a `T`; NULL with errno ENOMEM where there is none.
 pub fn allocate<T>() -> *mut T {
@@ -190,21 +192,23 @@ pub unsafe fn touch_pages(start: *mut c_void, size: usize) {
     }
 }
 
-/// The size of a base page in bytes.
+/// Returns the size of a base page in bytes.
 pub fn page_size() -> usize {
-    system_configuration(libc::_SC_PAGESIZE).unwrap_or(4096)
+    static PAGE_SIZE: OnceNonZeroUsize = OnceNonZeroUsize::new();
+    const DEFAULT: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
+    PAGE_SIZE.get_or_init(|| system_configuration(libc::_SC_PAGESIZE).unwrap_or(DEFAULT)).get()
 }
 
-/// The CPUs that the machine has, online or not.
-pub fn configured_cpus() -> usize {
-    system_configuration(libc::_SC_NPROCESSORS_CONF).unwrap_or(1)
+/// Returns the number of CPUs that the machine has, online or not.
+pub fn configured_cpus() -> NonZeroUsize {
+    system_configuration(libc::_SC_NPROCESSORS_CONF).unwrap_or(NonZeroUsize::MIN)
 }
 
 /// sysconf(3): a number above 0. Errno is left untouched.
-fn system_configuration(name: c_int) -> Option<usize> {
+fn system_configuration(name: c_int) -> Option<NonZeroUsize> {
     // SAFETY: sysconf takes any number.
     let value = super::errno::untouched(|| unsafe { libc::sysconf(name) });
-    usize::try_from(value).ok().filter(|&value| value > 0)
+    usize::try_from(value).ok().and_then(NonZeroUsize::new)
 }
 
 #[cfg(test)]

@@ -74,7 +74,7 @@ fn status(path: &Path, text: &[u8]) {
     let (list, _) = value_of(behind, 0, b"Mems_allowed_list:").unwrap_or_default();
     // What is written in another way than the kernel's has no size that would be right.
     assert_eq!(found.size, size.unwrap_or(found.size));
-    assert!((1..=MOST_NODES).contains(&found.possible_nodes()));
+    assert!((1..=MOST_NODES).contains(&found.possible_nodes().get()));
     assert_holds(&found.nodes, &ranges(list.trim_ascii_start()));
 }
 

@@ -6,12 +6,13 @@ pub mod fuzzing;
 mod text;
 
 use crate::bits::{Bits, BitsMut, WORD_BITS, Word};
-use crate::flag::{Flag, Once};
 use crate::os::files::{self, File, Path};
 use crate::os::{errno, kernel, memory};
 use core::cell::Cell;
-use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use core::num::NonZeroUsize;
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 pub use devices::{Device, Kind, Unknown, device};
+use once_cell::race::OnceNonZeroUsize;
 use text::{Field, List, Map, Numbers};
 
 /// Nodes that a Linux kernel can be built for at most (NODES_SHIFT is at most 10).
@@ -20,8 +21,10 @@ pub const MOST_NODES: usize = 1024;
 /// CPUs that this library can tell of: twice what the largest kernel of a distribution is built for.
 pub const MOST_CPUS: usize = 16384;
 
-/// CPUs of glibc's cpu_set_t, for where the kernel does not say how many it can have.
-const USUAL_CPUS: usize = 1024;
+// Sizes of sets where the kernel does not give one. DEFAULT_CPUS is that of glibc's cpu_set_t.
+const MAX_NODES: NonZeroUsize = NonZeroUsize::new(MOST_NODES).unwrap();
+const MAX_CPUS: NonZeroUsize = NonZeroUsize::new(MOST_CPUS).unwrap();
+const DEFAULT_CPUS: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
 
 /// A set of nodes on the stack, as large as any kernel's.
 pub type Nodes = Set<{ MOST_NODES / WORD_BITS }>;
@@ -171,25 +174,25 @@ fn status() -> Path<'static> {
     Path::new(b"/proc/self/status")
 }
 
-static POSSIBLE_NODES: Once = Once::new();
+static POSSIBLE_NODES: OnceNonZeroUsize = OnceNonZeroUsize::new();
 
 impl MemsAllowed {
     /// The size of the kernel's nodemask_t in bits; where it could not be read, a size that fits every kernel.
-    fn possible_nodes(&self) -> usize {
-        if self.size == 0 { MOST_NODES } else { self.size.min(MOST_NODES) }
+    fn possible_nodes(&self) -> NonZeroUsize {
+        NonZeroUsize::new(self.size.min(MOST_NODES)).unwrap_or(MAX_NODES)
     }
 }
 
 /// The size of the kernel's nodemask_t in bits: the length of the field Mems_allowed of /proc/self/status, as numa(3) says.
 pub fn possible_nodes() -> usize {
-    POSSIBLE_NODES.get(|| read_mems_allowed(&status()).possible_nodes())
+    POSSIBLE_NODES.get_or_init(|| read_mems_allowed(&status()).possible_nodes()).get()
 }
 
 /// The nodes that this task may allocate memory on, as /proc/self/status has them; the kernel's answer where it cannot be
 /// read. Learns [`possible_nodes`] on the way.
 pub fn task_nodes() -> Nodes {
     let allowed = read_mems_allowed(&status());
-    POSSIBLE_NODES.get(|| allowed.possible_nodes());
+    POSSIBLE_NODES.get_or_init(|| allowed.possible_nodes());
     if allowed.nodes.bits().read().is_empty() {
         // Where this fails too, it stays empty.
         put_allowed_nodes(allowed.nodes.bits());
@@ -208,10 +211,10 @@ pub fn put_allowed_nodes(set: BitsMut) -> bool {
 /// The kernel refuses (EINVAL) a set that has no room for all nodes that the machine can have. What it is given beyond that it clears,
 /// which takes up to a fifth of the call; so it is given the set's first word, which is enough for most machines.
 pub fn ask_for_nodes(set: BitsMut, ask: impl Fn(&[Cell<Word>]) -> bool) -> bool {
-    static WORD_IS_TOO_SMALL: Flag = Flag::new();
+    static WORD_IS_TOO_SMALL: AtomicBool = AtomicBool::new(false);
     let before = errno::get();
     if set.read().length() >= WORD_BITS
-        && !WORD_IS_TOO_SMALL.is_on()
+        && !WORD_IS_TOO_SMALL.load(Ordering::Relaxed)
         && let Some(word) = set.read().storage().get(..1)
     {
         if ask(word) {
@@ -220,7 +223,7 @@ pub fn ask_for_nodes(set: BitsMut, ask: impl Fn(&[Cell<Word>]) -> bool) -> bool 
         if errno::get() != errno::EINVAL {
             return false;
         }
-        WORD_IS_TOO_SMALL.put(true);
+        WORD_IS_TOO_SMALL.store(true, Ordering::Relaxed);
         errno::set(before);
     }
     let room = Nodes::new();
@@ -231,10 +234,10 @@ pub fn ask_for_nodes(set: BitsMut, ask: impl Fn(&[Cell<Word>]) -> bool) -> bool 
 
 /// The size of the kernel's cpumask_t in bits: as much as sched_getaffinity(2) fills.
 pub fn possible_cpus() -> usize {
-    POSSIBLE_CPUS.get(|| ask_affinity(&Cpus::new()))
+    POSSIBLE_CPUS.get_or_init(|| ask_affinity(&Cpus::new())).get()
 }
 
-static POSSIBLE_CPUS: Once = Once::new();
+static POSSIBLE_CPUS: OnceNonZeroUsize = OnceNonZeroUsize::new();
 
 /// The CPUs that the calling thread may run on. Learns [`possible_cpus`] on the way.
 pub fn allowed_cpus() -> Cpus {
@@ -246,7 +249,7 @@ pub fn allowed_cpus() -> Cpus {
 /// Puts them into an empty set, which is large and takes long to hand around.
 pub fn put_allowed_cpus(cpus: &Cpus) {
     let size = ask_affinity(cpus);
-    POSSIBLE_CPUS.get(|| size);
+    POSSIBLE_CPUS.get_or_init(|| size);
 }
 
 /// How many those are. Not part of who asks: the set takes stack.
@@ -256,14 +259,14 @@ pub fn count_allowed_cpus() -> usize {
 }
 
 /// Asks for the CPUs of the calling thread, and returns the size of the kernel's cpumask_t.
-fn ask_affinity(cpus: &Cpus) -> usize {
+fn ask_affinity(cpus: &Cpus) -> NonZeroUsize {
     let filled = errno::untouched(|| kernel::sched_getaffinity(0, cpus.words()));
     let (size, unknown) = match files::another_root() {
-        None => (usize::try_from(filled).unwrap_or(0).saturating_mul(8), USUAL_CPUS),
+        None => (usize::try_from(filled).unwrap_or(0).saturating_mul(8), DEFAULT_CPUS),
         // As that machine's kernel would have it, in whole words; or a size that fits every kernel.
-        Some(_) => (end_of_list(&system_file(b"cpu/possible")).next_multiple_of(WORD_BITS), MOST_CPUS),
+        Some(_) => (end_of_list(&system_file(b"cpu/possible")).next_multiple_of(WORD_BITS), MAX_CPUS),
     };
-    if size == 0 { unknown } else { size }
+    NonZeroUsize::new(size).unwrap_or(unknown)
 }
 
 /// Puts the CPUs that the program may run on, under another root all that nodes have there, into an empty set.
@@ -275,17 +278,17 @@ pub fn put_task_cpus(cpus: &Cpus) {
     }
 }
 
-static CONFIGURED_CPUS: Once = Once::new();
+static CONFIGURED_CPUS: OnceNonZeroUsize = OnceNonZeroUsize::new();
 
 /// The number of CPUs, online or not, that the machine has.
 pub fn configured_cpus() -> usize {
     let possible = system_file(b"cpu/possible");
     if files::another_root().is_none() {
-        // What libc says for want of that file, or of a descriptor to read it with, is not kept.
-        let lasting = || if files::is_there(&possible) { memory::configured_cpus() } else { 0 };
-        return match CONFIGURED_CPUS.get(lasting) {
-            0 => memory::configured_cpus(),
-            cpus => cpus,
+        // Without that file, or a descriptor to read it with, libc makes a guess, which is not kept.
+        return match CONFIGURED_CPUS.get() {
+            Some(cpus) => cpus.get(),
+            None if files::is_there(&possible) => CONFIGURED_CPUS.get_or_init(memory::configured_cpus).get(),
+            None => memory::configured_cpus().get(),
         };
     }
     match end_of_list(&possible) {
@@ -673,7 +676,7 @@ mod tests {
             let status = format!("Mems_allowed:\t{mask}\nMems_allowed_list:\t0-5000\n");
             let file = MemoryFile::holding(status.as_bytes());
             let allowed = read_mems_allowed(&file.path());
-            assert_eq!(allowed.possible_nodes(), size, "{digits}");
+            assert_eq!(allowed.possible_nodes().get(), size, "{digits}");
             assert_eq!(allowed.nodes.bits().read().weight(), MOST_NODES);
         }
     }
