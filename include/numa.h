@@ -258,13 +258,14 @@ int numa_distance(int node1,
  * @return 0, or -1 with errno: ERANGE (there is no such node, or mask is too small for its CPUs; it has those that fit),
  *         ENOENT (the kernel tells of no CPUs: /sys is not mounted, or cannot be read at the moment)
  *
- * Follows numa(3). The answer is kept: numa_node_to_cpu_update() says when it is to be read anew.
+ * Follows numa(3). The CPUs are read once, and again by numa_node_to_cpu_update(), or when a call is about to fail although the
+ * kernel shows a node or CPU that is not known yet.
  */
 int numa_node_to_cpus(int node,
                       struct bitmask *mask);
 
 /**
- * Has the CPUs of the nodes read anew when they are next asked for, after CPUs came or went.
+ * Read the nodes and their CPUs again, after CPUs or nodes came or went. What cannot be read stays as it was.
  *
  * Follows numa(3).
  */
@@ -274,9 +275,9 @@ void numa_node_to_cpu_update(void);
  * The node that a CPU belongs to.
  *
  * @param cpu  the CPU
- * @return its node; -1 with errno EINVAL if there is no such CPU
+ * @return its node, the first of several that have it; -1 with errno EINVAL if no node has it
  *
- * Follows numa(3).
+ * Follows numa(3). A CPU that came online since the nodes were read is found if the calling thread may run on it.
  */
 int numa_node_of_cpu(int cpu);
 
@@ -725,7 +726,8 @@ int numa_run_on_node_mask(struct bitmask *mask);
 int numa_run_on_node_mask_all(struct bitmask *mask);
 
 /**
- * The nodes on whose CPUs the calling thread may run, of those that it may use.
+ * The nodes on whose CPUs the calling thread may run, of those that it may allocate on; if it may run on none of these, the nodes
+ * of its CPUs.
  *
  * @return a set, to be given back with numa_bitmask_free(); NULL with errno ENOMEM
  *

@@ -4,6 +4,7 @@
 //! for more: what a program keeps in those bits stays as it is.
 
 use core::cell::Cell;
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 /// The word that the kernel's and libnuma's masks are made of: C's unsigned long.
 pub type Word = usize;
@@ -219,6 +220,15 @@ impl<'a> BitsMut<'a> {
             let behind_first = Word::MAX << first.saturating_sub(start);
             let up_to_last = Word::MAX >> (WORD_BITS - 1).saturating_sub(last - start);
             self.update(index, |word| word | from.word(index) & behind_first & up_to_last);
+        }
+    }
+
+    /// Makes the set equal to one that other threads may be changing: what does not fit is left out, what `words` lacks becomes 0.
+    pub fn copy_from_shared(self, words: &[AtomicUsize]) {
+        let whole = self.0.whole();
+        whole.iter().zip(words).for_each(|(to, from)| to.set(from.load(Ordering::Relaxed)));
+        for index in whole.len().min(words.len())..self.0.words().len() {
+            self.update(index, |_| words.get(index).map_or(0, |word| word.load(Ordering::Relaxed)));
         }
     }
 

@@ -32,8 +32,8 @@ pub struct Names<'a> {
     pub may: Bits<'a>,
     /// Those of them that `all` names, and that `+` counts among.
     pub all: Bits<'a>,
-    /// `!` inverts among the numbers below this one, which is found out when it is needed.
-    pub end: fn() -> usize,
+    /// Replaces a set by all the nodes or CPUs that exist and are not in it, for `!`: by [`invert`].
+    pub invert: &'a dyn Fn(BitsMut),
 }
 
 /// Reads the text of a device.
@@ -89,7 +89,7 @@ pub fn parse<'a>(list: &'a [u8], names: Names, device: &ReadDevice<'a>, named: B
         }
     }
     if inverted {
-        invert(named, (names.end)());
+        (names.invert)(named);
     }
     Ok(())
 }
@@ -114,12 +114,12 @@ fn after(text: &[u8], byte: u8) -> (bool, &[u8]) {
     }
 }
 
-/// Makes `named` those of the numbers below `end` that it had not.
-fn invert(named: BitsMut, end: usize) {
+/// Makes `named` those existing numbers that it did not have.
+pub fn invert(named: BitsMut, exists: impl Fn(usize) -> bool) {
     for number in 0..named.read().length() {
-        if number >= end || named.read().contains(number) {
+        if named.read().contains(number) {
             named.clear(number);
-        } else {
+        } else if exists(number) {
             named.set(number);
         }
     }
@@ -241,7 +241,8 @@ mod tests {
         let (may_words, named_words) = (words(), words());
         let (allowed, named) = (BitsMut::new(&may_words, ROOM), BitsMut::new(&named_words, ROOM));
         may.iter().for_each(|&number| allowed.set(number));
-        let names = Names { may: allowed.read(), all: allowed.read(), end: || 12 };
+        let names =
+            Names { may: allowed.read(), all: allowed.read(), invert: &|named| invert(named, |number| number < 12) };
         parse(list.as_bytes(), names, &device, named)?;
         Ok(named.read().iter().collect())
     }
@@ -281,6 +282,18 @@ mod tests {
     }
 
     #[test]
+    fn an_exclamation_mark_names_no_node_in_a_gap() {
+        let words = || [const { Cell::new(0 as Word) }; ROOM / WORD_BITS];
+        let (nodes_words, named_words) = (words(), words());
+        let (nodes, named) = (BitsMut::new(&nodes_words, ROOM), BitsMut::new(&named_words, ROOM));
+        [0, 1, 2, 4, 6, 8, 9].iter().for_each(|&node| nodes.set(node));
+        let nodes = nodes.read();
+        let names = Names { may: nodes, all: nodes, invert: &|named| invert(named, |node| nodes.contains(node)) };
+        assert_eq!(parse(b"!0,9", names, &device, named), Ok(()));
+        assert_eq!(named.read().iter().collect::<Vec<_>>(), [1, 2, 4, 6, 8]);
+    }
+
+    #[test]
     fn an_exclamation_mark_names_all_others() {
         assert_eq!(named("!0-2,5", &MAY), Ok(vec![3, 4, 6, 7, 8, 9, 10, 11]));
         assert_eq!(named("!all", &MAY), Ok(vec![3, 4, 6, 7, 8, 10, 11]));
@@ -301,7 +314,7 @@ mod tests {
     fn some_may_be_named_by_their_number_alone() {
         let words = [0, 0b1011, 0b0011].map(|word| [Cell::new(word as Word)]);
         let [named, may, all] = words.each_ref().map(|words| BitsMut::new(words, 4));
-        let names = Names { may: may.read(), all: all.read(), end: || 4 };
+        let names = Names { may: may.read(), all: all.read(), invert: &|named| invert(named, |number| number < 4) };
         assert_eq!(parse(b"all", names, &|_| None, named), Ok(()));
         assert!(named.read().iter().eq([0, 1]));
         named.fill(false);

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use support::{expected_exports, exports, root, run, stage};
 
-/// What the stripped library may have in bytes. libnuma.so.1.0.0 of Debian 12 has 56,440; all but the mover and NUMARS_LOG was below that.
-const MOST_BYTES: u64 = 96 * 1024;
+/// Limit of the stripped library's size in bytes. libnuma.so.1.0.0 of Debian 12 has 56,440. docs/performance.md says what takes the
+/// rest: the mover, NUMARS_LOG, and what follows a machine that changes.
+const MAX_BYTES: u64 = 128 * 1024;
 
 fn both_flavours() -> [PathBuf; 2] {
     [stage().lib().join("libnumars.so.1"), stage().flavour().join("libnuma.so.1")]
@@ -107,7 +108,7 @@ fn the_stripped_library_stays_small() {
         let stripped = folder.path().join("stripped.so");
         run(Command::new("strip").arg("-o").args([&stripped, &library]));
         let size = std::fs::metadata(&stripped).unwrap().len();
-        assert!(size < MOST_BYTES, "{} has {size} bytes", library.display());
+        assert!(size < MAX_BYTES, "{} has {size} bytes", library.display());
     }
 }
 

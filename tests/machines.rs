@@ -78,6 +78,8 @@ static void answer(const char *question)
         print_distances(number);
     else if (sscanf(question, "node of %255s", text) == 1)
         print_set("node", numa_parse_nodestring_all(text));
+    else if (sscanf(question, "usable node of %255s", text) == 1)
+        print_set("node", numa_parse_nodestring(text));
     else if (sscanf(question, "CPUs %255s", text) == 1)
         print_set("CPUs", numa_parse_cpustring_all(text));
     else if (strcmp(question, "update\n") == 0)
@@ -210,7 +212,8 @@ impl Machine {
         writeln!(report, "nodes with memory: {}", self.with_memory.as_ref().unwrap_or(&self.ids()).len()).unwrap();
         writeln!(report, "highest node: {}", self.ids().last().unwrap()).unwrap();
         writeln!(report, "nodes:{}", spaced(&self.ids())).unwrap();
-        writeln!(report, "usable nodes:{}", spaced(&self.ids())).unwrap();
+        let usable = self.with_memory.as_ref().map(|nodes| nodes & &self.ids()).filter(|nodes| !nodes.is_empty());
+        writeln!(report, "usable nodes:{}", spaced(&usable.unwrap_or(self.ids()))).unwrap();
         writeln!(report, "usable CPUs:{}", spaced(&self.cpus())).unwrap();
         for (id, node) in &self.nodes {
             let (size, free) = node.memory.map_or((-1, 0), |(size, free)| (size as i64 * 1024, free * 1024));
@@ -310,14 +313,8 @@ fn read_machine(root: &Path) -> Machine {
         }
     };
     let read = |&id: &usize| (id, read_node(&system.join(format!("node/node{id}")), nodes.len()));
-    let mut nodes: BTreeMap<_, _> = nodes.iter().map(read).collect();
-    // A CPU is on one node. Of one made-up machine among the captured ones several nodes claim some: the last has them.
-    let mut taken = BTreeSet::new();
-    for node in nodes.values_mut().rev() {
-        node.cpus.retain(|&cpu| taken.insert(cpu));
-    }
     Machine {
-        nodes,
+        nodes: nodes.iter().map(read).collect(),
         with_memory: read_list("node/has_memory"),
         possible_nodes: read_list("node/possible"),
         possible_cpus: read_list("cpu/possible"),
@@ -655,34 +652,162 @@ fn what_old_kernels_do_not_tell_is_found_out_otherwise() {
 }
 
 #[test]
+fn a_cpu_on_several_nodes_is_in_the_set_of_each_and_belongs_to_the_first() {
+    // As with numa=fake=4 on a machine of two nodes.
+    assert_told(&Machine::of(&[(0, &[0, 1], 100), (1, &[0, 1], 100), (2, &[2, 3], 100), (3, &[2, 3], 100)]));
+    assert_told(&Machine::of(&[(1, &[5, 70], 100), (8, &[0, 5], 0), (9, &[], 7)]));
+}
+
+#[test]
+fn cpus_that_only_have_folders_are_on_node_0_of_a_machine_without_nodes() {
+    let folder = tempfile::tempdir().unwrap();
+    for cpu in [0, 1, 5] {
+        fs::create_dir_all(folder.path().join(format!("sys/devices/system/cpu/cpu{cpu}"))).unwrap();
+    }
+    let library = Library::with_root(folder.path());
+    let told = library.ask("machine");
+    assert!(told.contains("usable CPUs: 0 1 5\n"), "{told}");
+    assert!(told.contains("CPUs told with 0\n  CPUs: 0 1 5\nCPU 0: node 0\nCPU 1: node 0\nCPU 5: node 0\n"), "{told}");
+    library.end();
+}
+
+/// Fails unless what the library tells of a machine is consistent.
+#[track_caller]
+fn assert_consistent(library: &Library, context: &str) {
+    let told = library.ask("machine");
+    let numbers =
+        |text: &str| -> BTreeSet<usize> { text.split_whitespace().map(|word| word.parse().unwrap()).collect() };
+    let line = |name: &str| told.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    let (nodes, usable) = (numbers(line("nodes:")), numbers(line("usable nodes:")));
+    assert!(!usable.is_empty() && usable.is_subset(&nodes), "{context}: {told}");
+    assert_eq!(line("highest node: ").parse::<usize>().unwrap(), *nodes.last().unwrap(), "{context}: {told}");
+    let with_memory: usize = line("nodes with memory: ").parse().unwrap();
+    assert!((1..=nodes.len()).contains(&with_memory), "{context}: {told}");
+    let mut cpus = BTreeMap::new();
+    let mut node = 0;
+    for line in told.lines() {
+        if let Some(rest) = line.strip_prefix("node ") {
+            node = rest.split(':').next().unwrap().parse().unwrap();
+        } else if let Some(rest) = line.strip_prefix("  CPUs:") {
+            cpus.insert(node, numbers(rest));
+        } else if let Some((cpu, node)) = line.strip_prefix("CPU ").and_then(|rest| rest.split_once(": node ")) {
+            let (cpu, node): (usize, usize) = (cpu.parse().unwrap(), node.parse().unwrap());
+            assert!(cpus.get(&node).is_some_and(|cpus| cpus.contains(&cpu)), "{context}: CPU {cpu}: {told}");
+        }
+    }
+    assert!(cpus.keys().all(|node| nodes.contains(node)), "{context}: {told}");
+    for node in 0..6 {
+        let named = if nodes.contains(&node) { format!("node: {node}\n") } else { String::new() };
+        let answer = library.ask(&format!("node of {node}"));
+        assert!(if named.is_empty() { answer.starts_with("warning") } else { answer == named }, "{context}: {answer}");
+        let answer = library.ask(&format!("usable node of {node}"));
+        assert!(answer.starts_with("warning") && !usable.contains(&node) || answer == named, "{context}: {answer}");
+    }
+}
+
+#[test]
+fn whichever_sources_are_missing_what_is_told_is_consistent() {
+    const SOURCES: [&str; 12] = [
+        "sys/devices/system/node/online",
+        "sys/devices/system/node/has_memory",
+        "sys/devices/system/node/possible",
+        "sys/devices/system/node/node2/cpumap",
+        "sys/devices/system/node/node1",
+        "sys/devices/system/node",
+        "sys/devices/system/cpu/online",
+        "sys/devices/system/cpu/possible",
+        "sys/devices/system/cpu",
+        "sys",
+        "proc/self/status",
+        "proc",
+    ];
+    /// What is in place of a source.
+    #[derive(Clone, Copy, Debug)]
+    enum Instead {
+        Nothing,
+        AnEmptyFile,
+        AFolder,
+    }
+    let machine = Machine::of(&[(0, &[0, 4], 100), (1, &[1], 200), (2, &[2], 0), (3, &[3], 300)]);
+    let check = |changes: &[(&str, Instead)]| {
+        let root = machine.write();
+        fs::create_dir_all(root.path().join("proc/self")).unwrap();
+        let map = as_map(&BTreeSet::from([0, 1, 3]), 1024);
+        let status = format!("Mems_allowed:\t{map}\nMems_allowed_list:\t0-1,3\n");
+        fs::write(root.path().join("proc/self/status"), status).unwrap();
+        for &(source, instead) in changes {
+            let path = root.path().join(source);
+            // The other source may have been above this one.
+            let _ = fs::remove_dir_all(&path);
+            let _ = fs::remove_file(&path);
+            let _ = match instead {
+                Instead::Nothing => Ok(()),
+                Instead::AnEmptyFile => fs::write(&path, ""),
+                Instead::AFolder => fs::create_dir(&path),
+            };
+        }
+        let library = Library::with_root(root.path());
+        assert_consistent(&library, &format!("{changes:?}"));
+        library.end();
+    };
+    check(&[]);
+    let every_kind = [Instead::Nothing, Instead::AnEmptyFile, Instead::AFolder];
+    for (place, &first) in SOURCES.iter().enumerate() {
+        for kind in every_kind {
+            check(&[(first, kind)]);
+            // Each pair once, in all kinds of the first one.
+            for &second in SOURCES.iter().skip(place + 1) {
+                check(&[(second, Instead::Nothing), (first, kind)]);
+            }
+        }
+    }
+}
+
+#[test]
+fn nodes_that_a_task_may_allocate_on_exist_if_no_list_of_nodes_can_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("proc/self")).unwrap();
+    let status = "Mems_allowed:\t00000000,0000000f\nMems_allowed_list:\t0-3\n";
+    fs::write(folder.path().join("proc/self/status"), status).unwrap();
+    let library = Library::with_root(folder.path());
+    let told = library.ask("machine");
+    assert!(told.contains("nodes with memory: 4\nhighest node: 3\nnodes: 0 1 2 3\nusable nodes: 0 1 2 3\n"), "{told}");
+    library.end();
+}
+
+#[test]
 fn a_node_that_vanishes_is_told_as_gone() {
     let mut machine = Machine::of(&[(0, &[0], 100), (1, &[1, 3], 200), (2, &[2], 300)]);
     let root = machine.write();
     let library = Library::with_root(root.path());
     assert_same(&library.ask("machine"), &machine.report(), root.path());
-    // Between the list of nodes, which still has it, and its own files: as far as the library, or the program, remembers.
+    // The list of nodes still has it, but its own files are gone. A reading that fails changes nothing.
     fs::rename(node_folder(root.path(), 1), root.path().join("gone")).unwrap();
     let mut gone = machine.clone();
     gone.nodes.get_mut(&1).unwrap().memory = None;
     (gone.possible_nodes, gone.with_memory) = (machine.possible_nodes.clone(), machine.with_memory.clone());
     assert_same(&library.ask("machine"), &gone.report(), root.path());
     library.ask("update");
-    let told = library.ask("machine");
-    assert!(told.contains("node 1: -1 bytes, 0 free, CPUs told with -1\n  CPUs:\nnode 2:"), "{told}");
-    assert!(!told.contains("CPU 1:") && !told.contains("CPU 3:") && told.contains("CPU 2: node 2\n"), "{told}");
+    assert_same(&library.ask("machine"), &gone.report(), root.path());
     assert_eq!(library.ask("distances from 1"), "from 1: 0 0 0\n");
     // The files of the others still have a column for it.
     assert_eq!(library.ask("distances from 0"), "from 0: 10 20 20\n");
-    // And when it is gone from the list: nobody knows which column that was, except of those that were asked for before.
+    // It is gone from the list too. Distances read before are known, in other files the columns no longer fit the nodes.
     fs::write(root.path().join("sys/devices/system/node/online"), "0,2\n").unwrap();
-    assert_eq!(library.ask("distances from 2"), "from 2: 0 0 0\n");
+    library.ask("update");
+    let told = library.ask("machine");
+    assert!(told.contains("nodes: 0 2\nusable nodes: 0 2\n") && !told.contains("node 1"), "{told}");
+    assert!(!told.contains("CPU 1:") && !told.contains("CPU 3:") && told.contains("CPU 2: node 2\n"), "{told}");
+    assert_eq!(library.ask("distances from 2"), "from 2: 0 0\n");
     assert_eq!(library.ask("distances from 0"), "from 0: 10 20 20\n");
     // It comes back.
     fs::rename(root.path().join("gone"), node_folder(root.path(), 1)).unwrap();
     fs::write(root.path().join("sys/devices/system/node/online"), "0-2\n").unwrap();
     library.ask("update");
     machine.know_what_is_possible();
-    assert_same(&library.ask("machine"), &machine.report(), root.path());
+    // What the program may allocate on is as at its start, less what has gone.
+    let expected = machine.report().replace("usable nodes: 0 1 2\n", "usable nodes: 0 2\n");
+    assert_same(&library.ask("machine"), &expected, root.path());
     assert_eq!(library.ask("distances from 1"), "from 1: 20 10 20\n");
     assert_eq!(library.ask("distances from 2"), "from 2: 20 20 10\n");
     library.end();

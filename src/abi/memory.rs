@@ -86,7 +86,7 @@ pub extern "C" fn numa_alloc_interleaved(size: usize) -> *mut c_void {
         log!(
             "numa_alloc_interleaved(size=*)",
             [size],
-            allocate(size, |memory| policy::interleave_memory(memory, sets::all_nodes()))
+            allocate(size, |memory| policy::interleave_memory(memory, sets::all_nodes().bits().read()))
         ),
     )
 }
@@ -129,7 +129,7 @@ pub extern "C" fn numa_alloc_weighted_interleaved(size: usize) -> *mut c_void {
         log!(
             "numa_alloc_weighted_interleaved(size=*)",
             [size],
-            allocate(size, |memory| policy::weighted_interleave_memory(memory, sets::all_nodes()))
+            allocate(size, |memory| policy::weighted_interleave_memory(memory, sets::all_nodes().bits().read()))
         ),
     )
 }

@@ -3,7 +3,7 @@
 use super::bitmask::{allocate, bitmask, write};
 use super::sets;
 use crate::os::{errno, memory};
-use crate::topology;
+use crate::topology::{self, for_each_bit};
 use core::ffi::{c_int, c_long, c_longlong};
 
 /// A count or number as C has it.
@@ -48,7 +48,7 @@ pub extern "C" fn numa_num_possible_cpus() -> c_int {
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_max_node() -> c_int {
-    int(sets::nodes().highest().unwrap_or(0))
+    int(sets::machine().max_node)
 }
 
 /// The number of nodes that have memory.
@@ -58,7 +58,7 @@ pub extern "C" fn numa_max_node() -> c_int {
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_num_configured_nodes() -> c_int {
-    int(topology::nodes_with_memory().bits().read().weight())
+    int(topology::configured_nodes())
 }
 
 /// The nodes on which the calling task may allocate memory at this moment.
@@ -93,7 +93,7 @@ pub extern "C" fn numa_num_configured_cpus() -> c_int {
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_num_task_cpus() -> c_int {
-    int(sets::task_cpus())
+    int(sets::machine().allowed_cpus)
 }
 
 /// The number of nodes that the program could allocate on when it was started.
@@ -103,7 +103,7 @@ pub extern "C" fn numa_num_task_cpus() -> c_int {
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_num_task_nodes() -> c_int {
-    int(sets::task_nodes())
+    int(sets::machine().allowed_nodes)
 }
 
 /// An older name of numa_num_task_cpus().
@@ -194,6 +194,13 @@ pub extern "C" fn numa_distance(node1: c_int, node2: c_int) -> c_int {
     topology::distance(from, to).map_or(0, c_int::from)
 }
 
+/// Returns a node by its number, if it exists.
+pub(super) fn existing_node(node: c_int) -> Option<usize> {
+    let node = usize::try_from(node).ok().filter(|&node| node < topology::possible_nodes())?;
+    let exists = || sets::machine().has_node(node);
+    (exists() || sets::catch_up() && exists()).then_some(node)
+}
+
 /// The CPUs of a node.
 ///
 /// @param node  the node
@@ -201,7 +208,8 @@ pub extern "C" fn numa_distance(node1: c_int, node2: c_int) -> c_int {
 /// @return 0, or -1 with errno: ERANGE (there is no such node, or mask is too small for its CPUs; it has those that fit),
 ///         ENOENT (the kernel tells of no CPUs: /sys is not mounted, or cannot be read at the moment)
 ///
-/// Follows numa(3). The answer is kept: numa_node_to_cpu_update() says when it is to be read anew.
+/// Follows numa(3). The CPUs are read once, and again by numa_node_to_cpu_update(), or when a call is about to fail although the
+/// kernel shows a node or CPU that is not known yet.
 ///
 /// # Safety
 /// mask is NULL or a valid struct bitmask.
@@ -209,44 +217,53 @@ pub extern "C" fn numa_distance(node1: c_int, node2: c_int) -> c_int {
 pub unsafe extern "C" fn numa_node_to_cpus(node: c_int, mask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let mask = unsafe { write(mask) };
-    let known = usize::try_from(node).ok().filter(|&node| sets::nodes().contains(node));
-    let (mut found, mut fit) = (false, known.is_some());
     mask.fill(false);
-    if let Some(node) = known {
-        topology::for_cpus_of_node(node, |cpu| {
-            found = true;
-            fit &= cpu < mask.read().length();
-            mask.set(cpu);
-        });
-    }
-    if !fit {
+    let Some(node) = existing_node(node) else {
         errno::set(errno::ERANGE);
         return -1;
+    };
+    let mut machine = topology::whole_machine();
+    if machine.cpus_of_node(node).iter().all(|&word| word == 0) && !machine.has_all_cpus() && sets::catch_up() {
+        machine = topology::whole_machine();
     }
-    if !found && !topology::cpus_are_known() {
-        errno::set(errno::ENOENT);
-        return -1;
-    }
-    0
+    let (mut any, mut fit) = (false, true);
+    for_each_bit(machine.cpus_of_node(node), |cpu| {
+        any = true;
+        fit &= cpu < mask.read().length();
+        mask.set(cpu);
+    });
+    let error = match (any, fit) {
+        (_, false) => errno::ERANGE,
+        (false, true) if !machine.has_all_cpus() => errno::ENOENT,
+        _ => return 0,
+    };
+    errno::set(error);
+    -1
 }
 
-/// Has the CPUs of the nodes read anew when they are next asked for, after CPUs came or went.
+/// Read the nodes and their CPUs again, after CPUs or nodes came or went. What cannot be read stays as it was.
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_node_to_cpu_update() {
-    topology::forget_cpus();
+    topology::update();
+    sets::machine();
 }
 
 /// The node that a CPU belongs to.
 ///
 /// @param cpu  the CPU
-/// @return its node; -1 with errno EINVAL if there is no such CPU
+/// @return its node, the first of several that have it; -1 with errno EINVAL if no node has it
 ///
-/// Follows numa(3).
+/// Follows numa(3). A CPU that came online since the nodes were read is found if the calling thread may run on it.
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_node_of_cpu(cpu: c_int) -> c_int {
-    match usize::try_from(cpu).ok().and_then(topology::node_of_cpu) {
+    let known = |cpu: usize| {
+        let may_appear = || cpu < topology::possible_cpus() && sets::catch_up();
+        let node = topology::node_of_cpu(cpu).or_else(|| if may_appear() { topology::node_of_cpu(cpu) } else { None });
+        node.or_else(|| topology::node_of_current_cpu(cpu))
+    };
+    match usize::try_from(cpu).ok().and_then(known) {
         Some(node) => int(node),
         None => {
             errno::set(errno::EINVAL);

@@ -4,7 +4,7 @@
 //! Each is exported under the name before `_v1` by build.rs or the Makefile: libnumars.map lists them.
 
 use super::bitmask::{NODEMASK_WORDS, bitmask, copy_bitmask_to_nodemask, nodemask_t, numa_bitmask_free};
-use super::{memory, nodes, parsing, policy, running, sets};
+use super::{memory, nodes, parsing, policy, running};
 use crate::bits::WORD_BITS;
 use crate::log::{Value, log};
 use crate::os::{errno, kernel};
@@ -101,7 +101,7 @@ older! {
 
     /// numa_get_run_node_mask() of libnuma_1.1, of all nodes.
     fn numa_get_run_node_mask_v1() -> nodemask_t {
-        nodemask_of(running::run_node_mask(sets::nodes()))
+        nodemask_of(running::run_node_mask(running::nodes_run_on()))
     }
 
     /// numa_sched_getaffinity() of libnuma_1.1: the kernel's call, with a length in bytes.

@@ -3,20 +3,24 @@
 use super::bitmask::{allocate, bitmask, numa_bitmask_free, write};
 use super::reporting::{Warning, warn_with};
 use super::sets;
+use crate::bits::{BitsMut, WORD_BITS};
 use crate::lists::{self, Names, Refusal};
 use crate::os::memory;
-use crate::topology::{self, Cpus, Device, Kind, Nodes, Unknown, configured_cpus};
+use crate::topology::{self, Cpus, Device, Kind, MOST_CPUS, Set, Unknown, configured_cpus};
 use core::ffi::{CStr, c_char, c_int};
 use core::ptr::null_mut;
 
-/// Makes the set of `size` bits that `list` names; where it is refused, tells `refused` why and makes none. `device` finds the
+/// Reads a list into an empty set. The second argument finds the node of a device.
+type ParseOnce = for<'a> fn(&'a [u8], &lists::ReadDevice<'a>, BitsMut) -> Result<(), Refusal<'a>>;
+
+/// Makes the set of `size` bits that `list` names. If it is refused, calls `refused` with the reason and makes none. `device` finds the
 /// node of a device, if it may be named.
 ///
 /// # Safety
 /// `list` is NULL or a string.
 unsafe fn parse(
     list: *const c_char,
-    names: Names,
+    attempt: ParseOnce,
     device: fn(&CStr) -> Device<CStr>,
     size: usize,
     refused: impl FnOnce(Refusal),
@@ -34,35 +38,39 @@ unsafe fn parse(
         found.map(|(name, node)| (name.to_bytes(), node))
     };
     let named = allocate(size);
-    // SAFETY: NULL or a fresh set, which nobody else has.
-    unsafe {
-        if !named.is_null()
-            && !list.is_empty()
-            && let Err(refusal) = lists::parse(list, names, &device, write(named))
-        {
-            // Before it is told: a numa_warn() of the program's need not return.
-            numa_bitmask_free(named);
+    if named.is_null() || list.is_empty() {
+        return named;
+    }
+    // SAFETY: a fresh set.
+    let set = unsafe { write(named) };
+    let mut outcome = attempt(list, &device, set);
+    if let Err(Refusal::OutOfRange { .. } | Refusal::EndOutOfRange { .. }) = outcome
+        && sets::catch_up()
+    {
+        set.fill(false);
+        outcome = attempt(list, &device, set);
+    }
+    match outcome {
+        Ok(()) => named,
+        Err(refusal) => {
+            // Before the warning: a numa_warn() of the program's need not return.
+            // SAFETY: a set that no other code has.
+            unsafe { numa_bitmask_free(named) };
             refused(refusal);
-            return null_mut();
+            null_mut()
         }
     }
-    named
-}
-
-/// One more than the highest node.
-fn end_of_nodes() -> usize {
-    sets::nodes().highest().map_or(0, |node| node + 1)
 }
 
 /// Makes the set of nodes that `list` names.
 ///
 /// # Safety
 /// `list` is NULL or a string.
-unsafe fn parse_nodes(list: *const c_char, names: Names) -> *mut bitmask {
+unsafe fn parse_nodes(list: *const c_char, attempt: ParseOnce) -> *mut bitmask {
     // SAFETY: as the caller promises; each format takes the one argument behind it, and the rest of a string is a string.
     unsafe {
         let size = topology::possible_nodes();
-        parse(list, names, topology::device, size, |refusal| match refusal {
+        parse(list, attempt, topology::device, size, |refusal| match refusal {
             Refusal::Unparseable(rest) => {
                 warn_with(Warning::NODE_LIST, c"unparseable node description `%s'\n", rest.as_ptr())
             }
@@ -98,17 +106,23 @@ fn unknown_device(unknown: Unknown) -> (Warning, &'static CStr) {
     }
 }
 
+/// Replaces a set of CPUs by all others that the machine has.
+fn invert_cpus(named: BitsMut) {
+    let configured = configured_cpus();
+    lists::invert(named, |cpu| cpu < configured);
+}
+
 /// Makes the set of CPUs that `list` names.
 ///
 /// # Safety
 /// `list` is NULL or a string.
-unsafe fn parse_cpus(list: *const c_char, names: Names) -> *mut bitmask {
+unsafe fn parse_cpus(list: *const c_char, attempt: ParseOnce) -> *mut bitmask {
     // SAFETY: as the caller promises; each format takes the one argument behind it, and the rest of a string is a string.
     unsafe {
         let size = topology::possible_cpus();
         parse(
             list,
-            names,
+            attempt,
             |_| None,
             size,
             |refusal| match refusal {
@@ -164,10 +178,23 @@ pub unsafe extern "C" fn numa_parse_bitmap(line: *mut c_char, mask: *mut bitmask
 /// string is NULL or a string.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_parse_nodestring(string: *const c_char) -> *mut bitmask {
-    let room = Nodes::new();
-    let names = Names { may: sets::usable_nodes(&room), all: sets::all_nodes(), end: end_of_nodes };
+    let attempt: ParseOnce = |list, device, set| {
+        let (all, usable);
+        all = sets::all_nodes();
+        let may = if sets::may_allocate_on_all_nodes() {
+            &all
+        } else {
+            usable = sets::usable_nodes();
+            &usable
+        };
+        let invert = |named: BitsMut| {
+            let nodes = sets::nodes();
+            lists::invert(named, |node| nodes.bits().read().contains(node));
+        };
+        lists::parse(list, Names { may: may.bits().read(), all: all.bits().read(), invert: &invert }, device, set)
+    };
     // SAFETY: as the caller promises.
-    unsafe { parse_nodes(string, names) }
+    unsafe { parse_nodes(string, attempt) }
 }
 
 /// As numa_parse_nodestring(), of all nodes that the kernel has.
@@ -181,8 +208,18 @@ pub unsafe extern "C" fn numa_parse_nodestring(string: *const c_char) -> *mut bi
 /// string is NULL or a string.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_parse_nodestring_all(string: *const c_char) -> *mut bitmask {
+    let attempt: ParseOnce = |list, device, set| {
+        let nodes = sets::nodes();
+        let nodes = nodes.bits().read();
+        lists::parse(
+            list,
+            Names { may: nodes, all: nodes, invert: &|named| lists::invert(named, |node| nodes.contains(node)) },
+            device,
+            set,
+        )
+    };
     // SAFETY: as the caller promises.
-    unsafe { parse_nodes(string, Names { may: sets::nodes(), all: sets::nodes(), end: end_of_nodes }) }
+    unsafe { parse_nodes(string, attempt) }
 }
 
 /// Reads a list of CPUs, written as for numa_parse_nodestring().
@@ -197,8 +234,22 @@ pub unsafe extern "C" fn numa_parse_nodestring_all(string: *const c_char) -> *mu
 /// string is NULL or a string.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_parse_cpustring(string: *const c_char) -> *mut bitmask {
+    fn attempt<'a, const WORDS: usize>(
+        list: &'a [u8],
+        device: &lists::ReadDevice<'a>,
+        set: BitsMut,
+    ) -> Result<(), Refusal<'a>> {
+        let cpus = Set::<WORDS>::new();
+        sets::read_all_cpus(&cpus);
+        let cpus = cpus.bits().read();
+        lists::parse(list, Names { may: cpus, all: cpus, invert: &invert_cpus }, device, set)
+    }
+    // Clearing a set takes longer than reading a short list.
+    const FEW: usize = 1024;
+    let are_few = topology::possible_cpus() <= FEW;
+    let attempt = if are_few { attempt::<{ FEW / WORD_BITS }> } else { attempt::<{ MOST_CPUS / WORD_BITS }> };
     // SAFETY: as the caller promises.
-    unsafe { parse_cpus(string, Names { may: sets::all_cpus(), all: sets::all_cpus(), end: configured_cpus }) }
+    unsafe { parse_cpus(string, attempt) }
 }
 
 /// As numa_parse_cpustring(), of all CPUs that the machine has.
@@ -212,10 +263,12 @@ pub unsafe extern "C" fn numa_parse_cpustring(string: *const c_char) -> *mut bit
 /// string is NULL or a string.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_parse_cpustring_all(string: *const c_char) -> *mut bitmask {
-    let all = Cpus::new();
-    for cpu in 0..configured_cpus() {
-        all.bits().set(cpu);
-    }
+    let attempt: ParseOnce = |list, device, set| {
+        let cpus = Cpus::new();
+        (0..configured_cpus()).for_each(|cpu| cpus.bits().set(cpu));
+        let cpus = cpus.bits().read();
+        lists::parse(list, Names { may: cpus, all: cpus, invert: &invert_cpus }, device, set)
+    };
     // SAFETY: as the caller promises.
-    unsafe { parse_cpus(string, Names { may: all.bits().read(), all: all.bits().read(), end: configured_cpus }) }
+    unsafe { parse_cpus(string, attempt) }
 }

@@ -1,18 +1,18 @@
 //! The memory policy of the calling thread.
 
-use super::bitmask::{allocate, allocated, bitmask, numa_bitmask_free, read, write};
+use super::bitmask::{allocate, bitmask, numa_bitmask_free, read, write};
 use super::reporting::report;
 use super::running::run_on_usable_nodes;
 use super::sets;
-use crate::bits::Bits;
+use crate::bits::BitsMut;
 use crate::log::log;
 use crate::policy::{self, Failed, Mode, TaskPolicy};
 use crate::topology::{self, Nodes};
 use core::ffi::{c_int, c_ulong, c_void};
 
-/// Makes a set of the nodes of the thread's policy if that is `wanted`, otherwise of `others`. A policy that the kernel does not tell
-/// is reported.
-fn nodes_of_policy(wanted: impl Fn(&TaskPolicy) -> bool, others: Bits) -> *mut bitmask {
+/// Makes a set of the nodes of the thread's policy if that is `wanted`, otherwise of those that `others` fills it with. A policy that
+/// the kernel does not tell is reported.
+fn nodes_of_policy(wanted: impl Fn(&TaskPolicy) -> bool, others: impl Fn(BitsMut)) -> *mut bitmask {
     let mask = allocate(topology::possible_nodes());
     if mask.is_null() {
         return mask;
@@ -21,13 +21,16 @@ fn nodes_of_policy(wanted: impl Fn(&TaskPolicy) -> bool, others: Bits) -> *mut b
     let set = unsafe { write(mask) };
     match policy::task_policy(set) {
         Ok(policy) if wanted(&policy) => {}
-        Ok(_) => set.copy_from(others),
+        Ok(_) => others(set),
         Err(failed) => {
             // Before it is reported: a numa_error() of the program's need not return.
             // SAFETY: a set that nobody else has.
             unsafe { numa_bitmask_free(mask) };
             report(failed);
-            return allocated(topology::possible_nodes(), others);
+            let mask = allocate(topology::possible_nodes());
+            // SAFETY: NULL or a fresh set.
+            others(unsafe { write(mask) });
+            return mask;
         }
     }
     mask
@@ -77,7 +80,7 @@ pub extern "C" fn numa_has_preferred_many() -> c_int {
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_preferred_many() -> *mut bitmask {
-    nodes_of_policy(|_| true, Bits::EMPTY)
+    nodes_of_policy(|_| true, |set| set.fill(false))
 }
 
 /// Allocates on a node first, and on others when that is full.
@@ -122,7 +125,7 @@ pub extern "C" fn numa_get_interleave_node() -> c_int {
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_get_interleave_mask() -> *mut bitmask {
-    nodes_of_policy(|policy| policy.is(Mode::Interleave), Bits::EMPTY)
+    nodes_of_policy(|policy| policy.is(Mode::Interleave), |set| set.fill(false))
 }
 
 /// Allocates on some nodes in turn.
@@ -147,7 +150,7 @@ pub unsafe extern "C" fn numa_set_interleave_mask(nodemask: *mut bitmask) {
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_get_weighted_interleave_mask() -> *mut bitmask {
-    nodes_of_policy(|policy| policy.is(Mode::WeightedInterleave), Bits::EMPTY)
+    nodes_of_policy(|policy| policy.is(Mode::WeightedInterleave), |set| set.fill(false))
 }
 
 /// Allocates on some nodes in turn, on each as often as its weight in /sys/kernel/mm/mempolicy/weighted_interleave says
@@ -233,7 +236,7 @@ pub unsafe extern "C" fn numa_set_membind_balancing(nodemask: *mut bitmask) {
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_get_membind() -> *mut bitmask {
-    nodes_of_policy(|policy| policy.is(Mode::Bind), sets::all_nodes())
+    nodes_of_policy(|policy| policy.is(Mode::Bind), sets::read_all_nodes)
 }
 
 /// Says whether numa_alloc_onnode() and its like may take memory of other nodes when theirs are full.

@@ -1,15 +1,17 @@
 //! Where threads run.
 
 use super::bitmask::{allocated, bitmask, read, write};
+use super::nodes::existing_node;
 use super::policy::report_failure;
 use super::reporting::{Warning, warn, warn_with};
 use super::sets;
-use crate::bits::Bits;
+use crate::bits::{Bits, Word};
 use crate::log::log;
 use crate::os::errno;
 use crate::policy::Failed;
 use crate::running;
 use crate::topology::{self, Cpus, Nodes};
+use core::cell::Cell;
 use core::ffi::c_int;
 
 /// 0, or -1: the kernel has set errno.
@@ -27,8 +29,14 @@ pub(super) fn answer(outcome: Result<(), Failed>) -> c_int {
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_run_on_node(node: c_int) -> c_int {
     let answer = match usize::try_from(node) {
-        Ok(node) if sets::nodes().contains(node) => answer(running::run_on_nodes(Nodes::of(node).bits().read())),
-        Ok(node) if node < topology::possible_nodes() => {
+        Ok(number) if number < topology::possible_nodes() => {
+            if let Some(node) = existing_node(node) {
+                return log!(
+                    "numa_run_on_node(node=*)",
+                    [node],
+                    answer(running::run_on_nodes(Nodes::of(node).bits().read()))
+                );
+            }
             warn(Warning::NO_CPUS_FILE, c"Cannot read node cpumask from sysfs");
             errno::set(errno::ERANGE);
             -1
@@ -42,11 +50,15 @@ pub extern "C" fn numa_run_on_node(node: c_int) -> c_int {
     log!("numa_run_on_node(node=*)", [node], answer)
 }
 
-/// Runs the calling thread on the CPUs of those nodes of `wanted` that are among `may`.
-fn run_on_nodes(wanted: Bits, may: Bits) -> Result<(), Failed> {
+/// Runs the calling thread on the CPUs of those nodes of `wanted` that are among those that `usable` returns.
+fn run_on_nodes(wanted: Bits, usable: fn() -> Nodes) -> Result<(), Failed> {
+    let mut may = usable();
+    if wanted.iter().any(|node| !may.bits().read().contains(node)) && sets::catch_up() {
+        may = usable();
+    }
     let nodes = Nodes::new();
     for node in wanted.iter() {
-        if may.contains(node) {
+        if may.bits().read().contains(node) {
             nodes.bits().set(node);
         } else {
             // SAFETY: the format takes one int.
@@ -58,9 +70,9 @@ fn run_on_nodes(wanted: Bits, may: Bits) -> Result<(), Failed> {
     outcome
 }
 
-/// The same, of the nodes that the program could use when it was started.
+/// The same, of the nodes that the program may name.
 pub(super) fn run_on_usable_nodes(wanted: Bits) -> Result<(), Failed> {
-    run_on_nodes(wanted, sets::usable_nodes(&Nodes::new()))
+    run_on_nodes(wanted, sets::usable_nodes)
 }
 
 /// Runs the calling thread on the CPUs of some nodes.
@@ -92,37 +104,43 @@ pub unsafe extern "C" fn numa_run_on_node_mask(mask: *mut bitmask) -> c_int {
 pub unsafe extern "C" fn numa_run_on_node_mask_all(mask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(mask) };
-    answer(log!("numa_run_on_node_mask_all(mask=*)", [nodes], run_on_nodes(nodes, sets::nodes())))
+    answer(log!("numa_run_on_node_mask_all(mask=*)", [nodes], run_on_nodes(nodes, sets::nodes)))
 }
 
-/// The nodes on whose CPUs the calling thread may run, of those that it may use.
+/// The nodes on whose CPUs the calling thread may run, of those that it may allocate on; if it may run on none of these, the nodes
+/// of its CPUs.
 ///
 /// @return a set, to be given back with numa_bitmask_free(); NULL with errno ENOMEM
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_get_run_node_mask() -> *mut bitmask {
-    run_node_mask(sets::usable_nodes(&Nodes::new()))
+    let (nodes, allowed) = (nodes_run_on(), sets::all_nodes());
+    let common = |(run_on, allowed): (&Cell<Word>, &Cell<Word>)| run_on.get() & allowed.get();
+    // A program may compare it with numa_get_membind(), which never has a node without memory.
+    if nodes.words().iter().zip(allowed.words()).any(|words| common(words) != 0) {
+        nodes.words().iter().zip(allowed.words()).for_each(|words| words.0.set(common(words)));
+    }
+    run_node_mask(nodes)
 }
 
-/// Makes the set of those nodes of `among` on whose CPUs the calling thread may run.
-pub(super) fn run_node_mask(among: Bits) -> *mut bitmask {
+/// Returns the nodes on whose CPUs the calling thread may run.
+pub(super) fn nodes_run_on() -> Nodes {
     let (nodes, cpus) = (Nodes::new(), Cpus::new());
     topology::put_allowed_cpus(&cpus);
+    let machine = topology::whole_machine();
     // There is room in the set for more CPUs than the kernel has.
-    let mut size = topology::possible_cpus();
-    for cpu in Bits::new(cpus.words(), size).iter() {
-        if let Some(node) = topology::node_of_cpu(cpu)
-            && among.contains(node)
-        {
-            nodes.bits().set(node);
-            // As large as libnuma makes it, unless a node would not fit.
-            if node >= size {
-                size = topology::possible_nodes();
-            }
-        }
-    }
-    allocated(size, nodes.bits().read())
+    let cpus = Bits::new(cpus.words(), topology::possible_cpus());
+    cpus.iter().filter_map(|cpu| machine.node_of_cpu(cpu)).for_each(|node| nodes.bits().set(node));
+    nodes
+}
+
+/// Makes a set of `nodes`, as large as libnuma makes it unless a node would not fit.
+pub(super) fn run_node_mask(nodes: Nodes) -> *mut bitmask {
+    let nodes = nodes.bits().read();
+    let cpus = topology::possible_cpus();
+    let size = if nodes.highest() >= Some(cpus) { topology::possible_nodes() } else { cpus };
+    allocated(size, nodes)
 }
 
 /// Runs the calling thread on the CPUs of those nodes of `mask` that there are, with a warning if there are others.
@@ -132,7 +150,8 @@ pub(super) fn run_node_mask(among: Bits) -> *mut bitmask {
 pub(super) unsafe fn run_on_existing_nodes(mask: *const bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let wanted = unsafe { read(mask) };
-    if wanted.iter().any(|node| !sets::nodes().contains(node)) {
+    let exists = |node| c_int::try_from(node).ok().and_then(existing_node).is_some();
+    if !wanted.iter().all(exists) {
         warn(Warning::NO_CPUS_FILE, c"Cannot read node cpumask from sysfs");
         errno::set(errno::ERANGE);
     }

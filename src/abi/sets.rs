@@ -1,34 +1,28 @@
 //! The sets that the library offers ready-made, as data: all nodes, no nodes, all CPUs.
 
-use super::bitmask::{bitmask, nodemask_t};
-use crate::bits::{Bits, BitsMut, WORD_BITS, Word};
+use super::bitmask::{NODEMASK_WORDS, bitmask, nodemask_t};
+use crate::bits::{BitsMut, WORD_BITS, Word};
 use crate::log;
-use crate::os::errno;
-use crate::topology::{self, Cpus, MOST_CPUS, MOST_NODES, Nodes};
+use crate::os::{errno, files};
+use crate::topology::{self, Cpus, MOST_CPUS, MOST_NODES, Machine, Nodes, Set};
 use core::cell::Cell;
 use core::ffi::c_ulong;
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicUsize, Ordering};
 
-/// The words of a set that lives as long as the library, which are filled while it is loaded, or by whichever call comes before.
-struct Words<const LENGTH: usize>([Cell<Word>; LENGTH]);
-
-// SAFETY: the words are written once, by `learn`, which writes the same values whoever comes first, and a program that changes
-// them is told not to by numa(3).
-unsafe impl<const LENGTH: usize> Sync for Words<LENGTH> {}
-
-/// Defines a set, and its words apart from it, so that they take no room in the library's file.
-macro_rules! ready_made {
+/// Defines an exported set, and its words apart from it, so that they take no room in the library's file. The words are stored with
+/// relaxed atomics, since programs may read them at any time.
+macro_rules! exported_set {
     ($name:ident, $words:ident, $bits:expr) => {
-        static $words: Words<{ $bits / WORD_BITS }> = Words([const { Cell::new(0) }; $bits / WORD_BITS]);
+        static $words: [AtomicUsize; $bits / WORD_BITS] = [const { AtomicUsize::new(0) }; $bits / WORD_BITS];
         static mut $name: bitmask =
             bitmask { size: $bits as c_ulong, maskp: (&raw const $words).cast::<c_ulong>().cast_mut() };
     };
 }
 
-ready_made!(ALL_NODES, ALL_NODES_WORDS, MOST_NODES);
-ready_made!(NODES, NODES_WORDS, MOST_NODES);
-ready_made!(NO_NODES, NO_NODES_WORDS, MOST_NODES);
-ready_made!(ALL_CPUS, ALL_CPUS_WORDS, MOST_CPUS);
+exported_set!(ALL_NODES, ALL_NODES_WORDS, MOST_NODES);
+exported_set!(NODES, NODES_WORDS, MOST_NODES);
+exported_set!(NO_NODES, NO_NODES_WORDS, MOST_NODES);
+exported_set!(ALL_CPUS, ALL_CPUS_WORDS, MOST_CPUS);
 
 /// The nodes on which the program could allocate memory when it was started. Not to be changed or freed.
 ///
@@ -56,50 +50,72 @@ pub static mut numa_all_cpus_ptr: *mut bitmask = &raw mut ALL_CPUS;
 
 /// The nodes that the kernel has, for programs written for libnuma's first version. Not to be changed.
 #[unsafe(no_mangle)]
-pub static mut numa_all_nodes: nodemask_t = nodemask_t { n: [0; super::bitmask::NODEMASK_WORDS] };
+pub static mut numa_all_nodes: nodemask_t = nodemask_t { n: [0; NODEMASK_WORDS] };
 
 /// The empty set of nodes, for programs written for libnuma's first version. Not to be changed.
 #[unsafe(no_mangle)]
-pub static mut numa_no_nodes: nodemask_t = nodemask_t { n: [0; super::bitmask::NODEMASK_WORDS] };
+pub static mut numa_no_nodes: nodemask_t = nodemask_t { n: [0; NODEMASK_WORDS] };
 
-static LEARNT: AtomicBool = AtomicBool::new(false);
+/// The address of the machine whose sets were exported last.
+static EXPORTED: AtomicUsize = AtomicUsize::new(0);
 
-/// How many nodes and CPUs the program could use when it was started, whatever it puts into the sets later.
-static TASK_NODES: AtomicUsize = AtomicUsize::new(0);
-static TASK_CPUS: AtomicUsize = AtomicUsize::new(0);
-
-/// Fills the sets, and finds out whether calls are logged, unless that was done.
-fn learn() {
-    if LEARNT.load(Ordering::Acquire) {
-        return;
+/// Returns what is known of the machine, after exporting its sets if they have changed.
+#[inline(always)]
+pub(super) fn machine() -> &'static Machine<'static> {
+    let machine = topology::machine();
+    if EXPORTED.load(Ordering::Acquire) != core::ptr::from_ref(machine) as usize {
+        export();
     }
+    machine
+}
+
+/// Writes the sets of the machine into the exported ones. Reads the environment first, which is before any other thread can change it
+/// if the loader calls this.
+#[cold]
+#[inline(never)]
+fn export() {
     errno::untouched(|| {
-        log::begin();
-        super::moving::kernel_passthrough();
-        let task_nodes = topology::task_nodes();
-        let (nodes, cpus) = (topology::nodes(), Cpus::new());
-        topology::put_task_cpus(&cpus);
-        let (most_nodes, most_cpus) = (topology::possible_nodes(), topology::possible_cpus());
-        // SAFETY: the statics live for ever; see `Words` for who else looks at them. The exported nodemask_t is reached by its
-        // symbol, which may lie in the program.
-        unsafe {
-            for (set, size, members) in [
-                (&raw mut ALL_NODES, most_nodes, task_nodes.bits()),
-                (&raw mut NODES, most_nodes, nodes.bits()),
-                (&raw mut NO_NODES, most_nodes, Nodes::new().bits()),
-                (&raw mut ALL_CPUS, most_cpus.min(MOST_CPUS), cpus.bits()),
-            ] {
-                (*set).size = size as c_ulong;
-                super::bitmask::write(set).copy_from(members.read());
+        if EXPORTED.load(Ordering::Relaxed) == 0 {
+            log::begin();
+            super::moving::kernel_passthrough();
+        }
+        loop {
+            // Under another root, only the files of its nodes tell which CPUs it has.
+            let machine = if files::another_root().is_some() { topology::whole_machine() } else { topology::machine() };
+            store_sets(machine);
+            EXPORTED.store(core::ptr::from_ref(machine) as usize, Ordering::Release);
+            // A thread that exports an older one at the same time may have mixed its words with these.
+            if core::ptr::eq(machine, topology::machine()) {
+                break;
             }
-            TASK_NODES.store(super::bitmask::read(&raw const ALL_NODES).weight(), Ordering::Relaxed);
-            TASK_CPUS.store(super::bitmask::read(&raw const ALL_CPUS).weight(), Ordering::Relaxed);
-            let first_version =
-                core::slice::from_raw_parts((&raw const numa_all_nodes).cast(), super::bitmask::NODEMASK_WORDS);
-            BitsMut::new(first_version, super::bitmask::NUMA_NUM_NODES).copy_from(nodes.bits().read());
         }
     });
-    LEARNT.store(true, Ordering::Release);
+}
+
+fn store_sets(machine: &Machine) {
+    let (nodes, allowed) = (machine.nodes(), machine.allowed());
+    store(&ALL_NODES_WORDS, allowed.words().iter().map(Cell::get));
+    store(&NODES_WORDS, nodes.words().iter().map(Cell::get));
+    store(&ALL_CPUS_WORDS, topology::task_cpus());
+    let (max_nodes, max_cpus) = (topology::possible_nodes(), topology::possible_cpus().min(MOST_CPUS));
+    for (set, size) in [
+        (&raw mut ALL_NODES, max_nodes),
+        (&raw mut NODES, max_nodes),
+        (&raw mut NO_NODES, max_nodes),
+        (&raw mut ALL_CPUS, max_cpus),
+    ] {
+        // SAFETY: the sets live for ever; all threads store the same size.
+        unsafe { AtomicUsize::from_ptr((&raw mut (*set).size).cast()) }.store(size, Ordering::Relaxed);
+    }
+    for (index, word) in nodes.words().iter().enumerate().take(NODEMASK_WORDS) {
+        // SAFETY: inside of the exported nodemask_t, which is reached by its symbol because it may lie in the program.
+        unsafe { AtomicUsize::from_ptr((&raw mut numa_all_nodes.n[index]).cast()) }
+            .store(word.get(), Ordering::Relaxed);
+    }
+}
+
+fn store(words: &[AtomicUsize], values: impl Iterator<Item = Word>) {
+    words.iter().zip(values).for_each(|(word, value)| word.store(value, Ordering::Relaxed));
 }
 
 /// The loader calls what it finds here before the program's own constructors.
@@ -108,68 +124,97 @@ fn learn() {
 #[unsafe(link_section = ".init_array")]
 static AT_LOAD: extern "C" fn() = {
     extern "C" fn at_load() {
-        learn();
+        machine();
     }
     at_load
 };
 
-/// The number of nodes on which the program could allocate memory when it was started.
-pub(super) fn task_nodes() -> usize {
-    learn();
-    TASK_NODES.load(Ordering::Relaxed)
-}
-
-/// The number of CPUs that the program could run on when it was started.
-pub(super) fn task_cpus() -> usize {
-    learn();
-    TASK_CPUS.load(Ordering::Relaxed)
-}
-
-/// The set that one of the pointers above shows at this moment: the program may have put one of its own there.
+/// Returns the set that one of the pointers above points to at this moment. The program may have it point to its own.
 ///
 /// # Safety
 /// `pointer` is one of the pointers above.
-unsafe fn shown(pointer: *const *mut bitmask) -> Bits<'static> {
-    learn();
-    // SAFETY: volatile, since the program writes it behind the compiler's back; what it puts there is valid, as for any call.
-    unsafe { super::bitmask::read(pointer.read_volatile()) }
+#[inline(always)]
+unsafe fn exported(pointer: *const *mut bitmask) -> *const bitmask {
+    // SAFETY: volatile, since the program may write to it.
+    unsafe { pointer.read_volatile() }
 }
 
-/// The nodes on which the program could allocate memory when it was started, as numa_all_nodes_ptr shows them.
-pub(super) fn all_nodes() -> Bits<'static> {
-    // SAFETY: one of the pointers above.
-    unsafe { shown(&raw const numa_all_nodes_ptr) }
-}
-
-/// The nodes that the kernel has, as numa_nodes_ptr shows them.
-pub(super) fn nodes() -> Bits<'static> {
-    // SAFETY: one of the pointers above.
-    unsafe { shown(&raw const numa_nodes_ptr) }
-}
-
-/// The CPUs that the program could run on when it was started, as numa_all_cpus_ptr shows them.
-pub(super) fn all_cpus() -> Bits<'static> {
-    // SAFETY: one of the pointers above.
-    unsafe { shown(&raw const numa_all_cpus_ptr) }
-}
-
-/// The nodes that the program can name: those of [`all_nodes`], and those without memory whose CPUs it could run on when it was
-/// started. `room` is for where there are such.
-pub(super) fn usable_nodes(room: &Nodes) -> Bits<'_> {
-    /// That all nodes have memory, as those of most machines, is not read again.
-    static ALL_HAVE_MEMORY: AtomicBool = AtomicBool::new(false);
-    if ALL_HAVE_MEMORY.load(Ordering::Acquire) {
-        return all_nodes();
+/// Makes a set equal to an exported one. Of the library's own set, the words are read as they are written.
+///
+/// # Safety
+/// `mask` came from [`exported`].
+#[inline(always)]
+unsafe fn copy(mask: *const bitmask, own: *const bitmask, own_words: &[AtomicUsize], to: BitsMut) {
+    if mask == own {
+        to.copy_from_shared(own_words);
+    } else {
+        // SAFETY: what it points to is valid, as for any call.
+        to.copy_from(unsafe { super::bitmask::read(mask) });
     }
-    let (usable, with_memory) = (room.bits(), topology::nodes_with_memory());
-    ALL_HAVE_MEMORY.store(with_memory.bits().read().equals(nodes()), Ordering::Release);
-    usable.copy_from(all_nodes());
-    for node in all_cpus().iter().filter_map(topology::node_of_cpu) {
-        if !with_memory.bits().read().contains(node) {
-            usable.set(node);
-        }
+}
+
+/// Returns the nodes on which the program may allocate memory, as numa_all_nodes_ptr has them.
+pub(super) fn all_nodes() -> Nodes {
+    let nodes = Nodes::new();
+    read_all_nodes(nodes.bits());
+    nodes
+}
+
+/// Makes `nodes` those on which the program may allocate memory, as numa_all_nodes_ptr has them.
+#[inline(never)]
+pub(super) fn read_all_nodes(nodes: BitsMut) {
+    machine();
+    // SAFETY: one of the pointers above.
+    unsafe { copy(exported(&raw const numa_all_nodes_ptr), &raw const ALL_NODES, &ALL_NODES_WORDS, nodes) };
+}
+
+/// Returns the nodes that exist, as numa_nodes_ptr has them.
+#[inline(never)]
+pub(super) fn nodes() -> Nodes {
+    machine();
+    let nodes = Nodes::new();
+    // SAFETY: one of the pointers above.
+    unsafe { copy(exported(&raw const numa_nodes_ptr), &raw const NODES, &NODES_WORDS, nodes.bits()) };
+    nodes
+}
+
+/// Reads the CPUs that the program may run on, as numa_all_cpus_ptr has them, into an empty set, which is large to return.
+pub(super) fn read_all_cpus<const WORDS: usize>(cpus: &Set<WORDS>) {
+    machine();
+    // There is room for more CPUs than the kernel has.
+    let cpus = BitsMut::new(cpus.words(), topology::possible_cpus());
+    // SAFETY: one of the pointers above.
+    unsafe { copy(exported(&raw const numa_all_cpus_ptr), &raw const ALL_CPUS, &ALL_CPUS_WORDS, cpus) };
+}
+
+/// Returns whether the program may allocate on all nodes that exist, as it may on most machines.
+#[inline(always)]
+pub(super) fn may_allocate_on_all_nodes() -> bool {
+    let used_words = machine().max_node / WORD_BITS + 1;
+    // SAFETY: two of the pointers above.
+    let (all, nodes) = unsafe { (exported(&raw const numa_all_nodes_ptr), exported(&raw const numa_nodes_ptr)) };
+    let are_own = all == &raw const ALL_NODES && nodes == &raw const NODES;
+    let words = || NODES_WORDS.iter().zip(&ALL_NODES_WORDS).take(used_words);
+    are_own && words().all(|(node, allowed)| node.load(Ordering::Relaxed) & !allowed.load(Ordering::Relaxed) == 0)
+}
+
+/// Returns the nodes that the program may name: those of [`all_nodes`]; those with CPUs that it may run on, because memory and CPUs of
+/// a cpuset are independent; and those without memory and CPUs, such as one whose memory is offline.
+pub(super) fn usable_nodes() -> Nodes {
+    let usable = all_nodes();
+    if !may_allocate_on_all_nodes() {
+        let (nodes, cpus) = (nodes(), Cpus::new());
+        read_all_cpus(&cpus);
+        topology::add_usable_nodes(nodes.bits().read(), cpus.bits().read(), usable.bits());
     }
-    usable.read()
+    usable
+}
+
+/// Reads the machine again if the kernel shows a node or CPU that is not known yet. Returns whether anything changed.
+pub(super) fn catch_up() -> bool {
+    let changed = topology::catch_up();
+    machine();
+    changed
 }
 
 /// Whether `mask` is one of the sets above, which nobody may free.

@@ -186,6 +186,11 @@ pub fn is_there(path: &Path) -> bool {
     File::open_of_machine(path).is_some()
 }
 
+/// Returns whether any file can be opened: if not, descriptors or memory are short, or a filter forbids it.
+pub fn can_open() -> bool {
+    File::open(&Path::new(b"/")).is_some()
+}
+
 /// Hands what a file that tells of the machine contains to `each`, in order, until `each` returns false. Errno is left untouched.
 ///
 /// Returns whether the file could be read up to there. One with more than `most` bytes is none of the kernel's, and may have no end.

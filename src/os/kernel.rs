@@ -109,6 +109,13 @@ fn bits_of(mask: &[Cell<usize>]) -> c_ulong {
 /// get_mempolicy(2): give the nodes that the cpuset allows.
 const MPOL_F_MEMS_ALLOWED: c_uint = 1 << 2;
 
+/// getcpu(2): the CPU that the calling thread runs on, and its node; none with errno if it fails.
+pub fn getcpu() -> Option<(usize, usize)> {
+    let (mut cpu, mut node) = (0 as c_uint, 0 as c_uint);
+    let no_cache = null_mut::<c_void>();
+    (system_call!(SYS_getcpu, &raw mut cpu, &raw mut node, no_cache) == 0).then_some((cpu as usize, node as usize))
+}
+
 /// sched_getaffinity(2) of a thread (0: the calling one) as the kernel has it: returns how many bytes of `mask` it filled,
 /// which is the size of its CPU mask, or -1 with errno. libc's own function returns 0 instead.
 pub fn sched_getaffinity(pid: c_int, mask: &[Cell<usize>]) -> c_long {

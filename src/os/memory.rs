@@ -121,6 +121,11 @@ impl Scratch {
     pub fn parts(&mut self) -> Parts<'_> {
         Parts { start: self.start.cast(), left: self.bytes, scratch: PhantomData }
     }
+
+    /// Where the memory starts.
+    pub fn start(&self) -> *mut u8 {
+        self.start.cast()
+    }
 }
 
 impl Drop for Scratch {
@@ -145,6 +150,8 @@ pub unsafe trait AnyBytes {}
 // SAFETY: integers, and atomics are as the integers in them.
 unsafe impl AnyBytes for usize {}
 // SAFETY: as above.
+unsafe impl AnyBytes for u16 {}
+// SAFETY: as above.
 unsafe impl AnyBytes for i32 {}
 // SAFETY: as above.
 unsafe impl AnyBytes for u32 {}
@@ -152,6 +159,19 @@ unsafe impl AnyBytes for u32 {}
 unsafe impl AnyBytes for AtomicI32 {}
 
 impl<'a> Parts<'a> {
+    /// No memory.
+    pub fn empty() -> Self {
+        Parts { start: core::ptr::dangling_mut::<usize>().cast(), left: 0, scratch: PhantomData }
+    }
+
+    /// So many bytes of memory.
+    ///
+    /// # Safety
+    /// The memory belongs to the caller alone for `'a`, and any of its bytes are initialised.
+    pub unsafe fn new(start: *mut u8, bytes: usize) -> Self {
+        Parts { start, left: bytes, scratch: PhantomData }
+    }
+
     /// The next `count` values; none where there is not that much left. Larger types are to be taken first.
     #[inline(never)]
     pub fn take<T: AnyBytes>(&mut self, count: usize) -> &'a mut [T] {

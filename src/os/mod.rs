@@ -9,6 +9,7 @@ pub mod log_file;
 pub mod memory;
 pub mod network;
 pub mod process;
+pub mod snapshot;
 #[cfg(any(test, fuzzing))]
 pub mod testing;
 pub mod threads;

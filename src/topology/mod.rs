@@ -3,15 +3,17 @@
 mod devices;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod machine;
 mod text;
 
 use crate::bits::{Bits, BitsMut, WORD_BITS, Word};
-use crate::os::files::{self, File, Path};
+use crate::os::files::{self, Path};
 use crate::os::{errno, kernel, memory};
 use core::cell::Cell;
 use core::num::NonZeroUsize;
-use core::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 pub use devices::{Device, Kind, Unknown, device};
+pub use machine::{Machine, catch_up, for_each_bit, machine, node_of_current_cpu, task_cpus, update, whole_machine};
 use once_cell::race::OnceNonZeroUsize;
 use text::{Field, List, Map, Numbers};
 
@@ -47,6 +49,11 @@ impl<const WORDS: usize> Set<WORDS> {
         set
     }
 
+    /// Returns the words that hold the bits.
+    pub fn into_words(self) -> [Word; WORDS] {
+        self.0.into_inner()
+    }
+
     /// The words that hold the bits.
     pub fn words(&self) -> &[Cell<Word>] {
         let words: &Cell<[Word]> = &self.0;
@@ -56,6 +63,12 @@ impl<const WORDS: usize> Set<WORDS> {
     /// The set's bits, to read and to change.
     pub fn bits(&self) -> BitsMut<'_> {
         BitsMut::new(self.words(), WORDS * WORD_BITS)
+    }
+}
+
+impl<const WORDS: usize> From<[Word; WORDS]> for Set<WORDS> {
+    fn from(words: [Word; WORDS]) -> Self {
+        Set(Cell::new(words))
     }
 }
 
@@ -160,10 +173,6 @@ fn read_mems_allowed(status: &Path) -> MemsAllowed {
         !list.done()
     });
     add(ranges.end(), nodes.bits());
-    if nodes.bits().read().is_empty() && files::another_root().is_some() {
-        // Nobody told what a task may use there.
-        return MemsAllowed { size: end_of_list(&system_file(b"node/possible")), nodes: self::nodes() };
-    }
     // Behind a tabulator, a comma for each eight digits but the last ones.
     let text = length.saturating_sub(1);
     MemsAllowed { size: if mask.done() { (text - text / 9) * 4 } else { 0 }, nodes }
@@ -179,7 +188,12 @@ static POSSIBLE_NODES: OnceNonZeroUsize = OnceNonZeroUsize::new();
 impl MemsAllowed {
     /// The size of the kernel's nodemask_t in bits; where it could not be read, a size that fits every kernel.
     fn possible_nodes(&self) -> NonZeroUsize {
-        NonZeroUsize::new(self.size.min(MOST_NODES)).unwrap_or(MAX_NODES)
+        let size = match self.size {
+            // Of another machine, the kernel's mask is not known, but which nodes it can have.
+            0 if files::another_root().is_some() => end_of_list(&system_file(b"node/possible")),
+            size => size,
+        };
+        NonZeroUsize::new(size.min(MOST_NODES)).unwrap_or(MAX_NODES)
     }
 }
 
@@ -188,16 +202,20 @@ pub fn possible_nodes() -> usize {
     POSSIBLE_NODES.get_or_init(|| read_mems_allowed(&status()).possible_nodes()).get()
 }
 
-/// The nodes that this task may allocate memory on, as /proc/self/status has them; the kernel's answer where it cannot be
-/// read. Learns [`possible_nodes`] on the way.
-pub fn task_nodes() -> Nodes {
+/// Returns the nodes that this task may allocate memory on, as /proc/self/status has them; none if it cannot be read. Learns
+/// [`possible_nodes`] on the way.
+fn mems_allowed_by_status() -> Option<Nodes> {
     let allowed = read_mems_allowed(&status());
     POSSIBLE_NODES.get_or_init(|| allowed.possible_nodes());
-    if allowed.nodes.bits().read().is_empty() {
-        // Where this fails too, it stays empty.
-        put_allowed_nodes(allowed.nodes.bits());
-    }
-    allowed.nodes
+    (!allowed.nodes.bits().read().is_empty()).then_some(allowed.nodes)
+}
+
+/// Returns the nodes that this task may allocate memory on, as get_mempolicy(2) has them; none of them if it fails. Errno is left
+/// untouched.
+fn mems_allowed_by_kernel() -> Nodes {
+    let nodes = Nodes::new();
+    errno::untouched(|| put_allowed_nodes(nodes.bits()));
+    nodes
 }
 
 /// Puts the nodes that this task may allocate memory on, as the kernel says at this moment, into an empty set. False, with errno, where
@@ -255,7 +273,9 @@ pub fn put_allowed_cpus(cpus: &Cpus) {
 /// How many those are. Not part of who asks: the set takes stack.
 #[inline(never)]
 pub fn count_allowed_cpus() -> usize {
-    allowed_cpus().bits().read().weight()
+    let cpus = Cpus::new();
+    put_allowed_cpus(&cpus);
+    cpus.bits().read().weight()
 }
 
 /// Asks for the CPUs of the calling thread, and returns the size of the kernel's cpumask_t.
@@ -269,56 +289,36 @@ fn ask_affinity(cpus: &Cpus) -> NonZeroUsize {
     NonZeroUsize::new(size).unwrap_or(unknown)
 }
 
-/// Puts the CPUs that the program may run on, under another root all that nodes have there, into an empty set.
-pub fn put_task_cpus(cpus: &Cpus) {
-    if files::another_root().is_some() {
-        add_cpus_of_nodes(nodes().bits().read(), cpus);
-    } else {
-        put_allowed_cpus(cpus);
-    }
-}
-
 static CONFIGURED_CPUS: OnceNonZeroUsize = OnceNonZeroUsize::new();
 
 /// The number of CPUs, online or not, that the machine has.
 pub fn configured_cpus() -> usize {
+    if let Some(cpus) = CONFIGURED_CPUS.get() {
+        return cpus.get();
+    }
     let possible = system_file(b"cpu/possible");
     if files::another_root().is_none() {
         // Without that file, or a descriptor to read it with, libc makes a guess, which is not kept.
-        return match CONFIGURED_CPUS.get() {
-            Some(cpus) => cpus.get(),
-            None if files::is_there(&possible) => CONFIGURED_CPUS.get_or_init(memory::configured_cpus).get(),
-            None => memory::configured_cpus().get(),
+        return if files::is_there(&possible) {
+            CONFIGURED_CPUS.get_or_init(memory::configured_cpus).get()
+        } else {
+            memory::configured_cpus().get()
         };
     }
     match end_of_list(&possible) {
-        0 => {
-            let cpus = Cpus::new();
-            put_task_cpus(&cpus);
-            cpus.bits().read().weight()
-        }
+        0 => whole_machine().allowed_cpus,
         end => end,
     }
 }
 
-/// The nodes that the kernel has, with memory or without; node 0 where it does not say.
-pub fn nodes() -> Nodes {
-    let nodes = Nodes::new();
-    // Kernels before 2.6.24 have no list, but a folder for each node.
-    if !read_list(&system_file(b"node/online"), nodes.bits()) && files::is_there(&system_file(b"node")) {
-        (0..MOST_NODES).filter(|&node| files::is_there(&node_file(node, b""))).for_each(|node| nodes.bits().set(node));
+/// Returns the number of nodes that have memory at this moment.
+pub fn configured_nodes() -> usize {
+    let Some(nodes) = machine::read_has_memory() else { return whole_machine().with_memory().bits().read().weight() };
+    let exists = |node| machine().nodes().bits().read().contains(node);
+    if !nodes.bits().read().iter().all(exists) {
+        update();
     }
-    if nodes.bits().read().is_empty() {
-        nodes.bits().set(0);
-    }
-    nodes
-}
-
-/// The nodes that have memory; those of [`nodes`] where the kernel does not say.
-pub fn nodes_with_memory() -> Nodes {
-    let with_memory = Nodes::new();
-    read_list(&system_file(b"node/has_memory"), with_memory.bits());
-    if with_memory.bits().read().is_empty() { nodes() } else { with_memory }
+    nodes.bits().read().iter().filter(|&node| exists(node)).count()
 }
 
 /// The memory of a node in bytes.
@@ -371,7 +371,8 @@ pub fn distance(from: usize, to: usize) -> Option<u8> {
 #[inline(never)]
 fn learn_distances(from: usize, to: usize, row: Option<&[AtomicU8; KEPT_DISTANCES]>) -> Option<u8> {
     let (mut asked, mut own) = (None, 0);
-    let known = read_distances(&node_file(from, b"distance"), nodes().bits().read(), |node, distance| {
+    let nodes = machine::read_online()?;
+    let known = read_distances(&node_file(from, b"distance"), nodes.bits().read(), |node, distance| {
         if node == to {
             asked = Some(distance);
         }
@@ -407,135 +408,32 @@ fn read_distances(file: &Path, columns: Bits, mut each: impl FnMut(usize, u8)) -
     fits && column.next().is_none()
 }
 
-/// For each CPU its node, and above that the number of the reading that found it there.
-static NODE_OF_CPU: [AtomicUsize; MOST_CPUS] = [const { AtomicUsize::new(0) }; MOST_CPUS];
-
-/// Where to look for a node's CPUs: a bit for each [`PART`] of [`NODE_OF_CPU`] in which any reading found one, and one more than the highest
-/// CPU of all. Bits are never cleared; what stands in the part decides.
-static PARTS_OF_NODE: [[AtomicUsize; MOST_CPUS / PART / WORD_BITS]; MOST_NODES] =
-    [const { [const { AtomicUsize::new(0) }; MOST_CPUS / PART / WORD_BITS] }; MOST_NODES];
-static END_OF_CPUS: AtomicUsize = AtomicUsize::new(0);
-
-/// CPUs.
-const PART: usize = 64;
-
-/// The reading that is wanted, and the last one that [`NODE_OF_CPU`] is complete of. Threads may read at the same time, also one
-/// that began before CPUs went or came: what a later reading found stays.
-static WANTED_READING: AtomicUsize = AtomicUsize::new(1);
-static LAST_READING: AtomicUsize = AtomicUsize::new(0);
-
-/// Reads the CPUs of all nodes, unless that was done. Returns the number of the reading that is recent enough.
-fn know_cpus() -> usize {
-    let reading = WANTED_READING.load(Ordering::Acquire);
-    if LAST_READING.load(Ordering::Acquire) < reading {
-        let folder = system_file(b"node/");
-        // There may be a descriptor for a file, but not for its folder too.
-        let complete = File::open_of_machine(&folder).is_some_and(|folder| read_cpus(reading, &Path::inside(&folder)))
-            || read_cpus(reading, &folder);
-        // What could not be read, for want of descriptors perhaps, is tried again the next time.
-        if complete {
-            LAST_READING.fetch_max(reading, Ordering::Release);
-        }
-    }
-    reading
-}
-
-/// Reads the CPUs of all nodes, whose files lie in `folder`. Whether all could be read.
-fn read_cpus(reading: usize, folder: &Path) -> bool {
-    let (mut found, mut complete) = (false, true);
-    for node in nodes().bits().read().iter() {
-        let file = |name| node_file_in(folder.clone(), node, name);
-        let mut put = |range| found |= put_cpus(reading, node, range);
-        // The list is short however many CPUs the machine has. Kernels before 2.6.26 have only the map, and captured machines may
-        // have been changed where hwloc reads, which is the map too.
-        let listed = files::another_root().is_none() && read_ranges(&file(b"cpulist"), &mut put);
-        complete &= listed || read_map(&file(b"cpumap"), |cpu| put((cpu as u64, cpu as u64)));
-    }
-    // Without NUMA the kernel has no nodes to tell of.
-    if !found {
-        complete |= read_ranges(&system_file(b"cpu/online"), |range| {
-            put_cpus(reading, 0, range);
-        });
-    }
-    complete
-}
-
-/// Notes that a reading found the CPUs from `first` to `last` on `node`; whether there are any that there is room for.
-fn put_cpus(reading: usize, node: usize, (first, last): (u64, u64)) -> bool {
-    let end = (MOST_CPUS as u64).min(last.saturating_add(1));
-    if first >= end || node >= MOST_NODES {
-        return false;
-    }
-    let (first, end) = (first as usize, end as usize);
-    // Where to look comes before what is found there.
-    for part in first / PART..end.div_ceil(PART) {
-        if let Some(parts) = PARTS_OF_NODE.get(node).and_then(|parts| parts.get(part / WORD_BITS)) {
-            parts.fetch_or(1 << (part % WORD_BITS), Ordering::Relaxed);
-        }
-    }
-    END_OF_CPUS.fetch_max(end, Ordering::Relaxed);
-    for place in NODE_OF_CPU.get(first..end).unwrap_or_default() {
-        place.fetch_max(reading * MOST_NODES + node, Ordering::Relaxed);
-    }
-    true
-}
-
-/// Whether the CPUs of all nodes could be read.
-pub fn cpus_are_known() -> bool {
-    know_cpus() <= LAST_READING.load(Ordering::Acquire)
-}
-
-/// The node of a CPU by its place in [`NODE_OF_CPU`]; none where `reading` did not find it on any.
-fn known_node(place: &AtomicUsize, reading: usize) -> Option<usize> {
-    let known = place.load(Ordering::Relaxed);
-    (known / MOST_NODES >= reading).then_some(known % MOST_NODES)
-}
-
-/// Whether that node is `node`; what differs most comes first.
-fn is_known_on(node: usize, place: &AtomicUsize, reading: usize) -> bool {
-    let known = place.load(Ordering::Relaxed);
-    known % MOST_NODES == node && known / MOST_NODES >= reading
-}
-
-/// Reads the CPUs of the nodes anew when they are next asked for: CPUs may have gone or come.
-pub fn forget_cpus() {
-    WANTED_READING.fetch_add(1, Ordering::AcqRel);
-}
-
-/// The node that `cpu` belongs to.
-pub fn node_of_cpu(cpu: usize) -> Option<usize> {
-    let reading = know_cpus();
-    known_node(NODE_OF_CPU.get(cpu)?, reading)
-}
-
-/// Gives each CPU of `node` to `each`.
-pub fn for_cpus_of_node(node: usize, mut each: impl FnMut(usize)) {
-    let reading = know_cpus();
-    let end = END_OF_CPUS.load(Ordering::Relaxed);
-    let Some(parts) = PARTS_OF_NODE.get(node) else { return };
-    for part in 0..end.div_ceil(PART) {
-        let bits = parts.get(part / WORD_BITS).map_or(0, |bits| bits.load(Ordering::Relaxed));
-        if bits >> (part % WORD_BITS) & 1 == 0 {
-            continue;
-        }
-        for cpu in part * PART..end.min((part + 1) * PART) {
-            if NODE_OF_CPU.get(cpu).is_some_and(|place| is_known_on(node, place, reading)) {
-                each(cpu);
-            }
-        }
-    }
-}
-
-/// The CPUs of `nodes`.
+/// Returns the CPUs of `nodes`.
 pub fn cpus_of_nodes(nodes: Bits) -> Cpus {
     let cpus = Cpus::new();
-    add_cpus_of_nodes(nodes, &cpus);
+    whole_machine().add_cpus_of_nodes(nodes, cpus.bits());
     cpus
 }
 
-/// Adds them to a set.
-fn add_cpus_of_nodes(nodes: Bits, cpus: &Cpus) {
-    nodes.iter().for_each(|node| for_cpus_of_node(node, |cpu| cpus.bits().set(cpu)));
+/// Adds those of `nodes` to `usable` that have a CPU of `task_cpus`, or neither memory nor CPUs.
+pub fn add_usable_nodes(nodes: Bits, task_cpus: Bits, usable: BitsMut) {
+    let machine = whole_machine();
+    let with_memory = machine.with_memory();
+    for node in nodes.iter() {
+        let (mut any, mut runs) = (false, false);
+        for_each_bit(machine.cpus_of_node(node), |cpu| {
+            any = true;
+            runs |= task_cpus.contains(cpu);
+        });
+        if runs || !any && !with_memory.bits().read().contains(node) {
+            usable.set(node);
+        }
+    }
+}
+
+/// Returns the node that `cpu` belongs to: of several that have it, the first.
+pub fn node_of_cpu(cpu: usize) -> Option<usize> {
+    whole_machine().node_of_cpu(cpu)
 }
 
 #[cfg(test)]
@@ -558,7 +456,7 @@ mod tests {
     fn both_ways_to_ask_for_the_allowed_nodes_agree() {
         let allowed = Nodes::new();
         assert!(put_allowed_nodes(allowed.bits()));
-        assert!(allowed.bits().read().equals(task_nodes().bits().read()));
+        assert!(allowed.bits().read().equals(machine().allowed().bits().read()));
     }
 
     #[test]
@@ -597,7 +495,7 @@ mod tests {
 
     #[test]
     fn each_cpu_is_among_the_cpus_of_its_node() {
-        forget_cpus();
+        update();
         for cpu in allowed_cpus().bits().read().iter() {
             let node = node_of_cpu(cpu).unwrap();
             assert!(cpus_of_nodes(Nodes::of(node).bits().read()).bits().read().contains(cpu));
@@ -608,7 +506,7 @@ mod tests {
 
     #[test]
     fn a_node_is_10_from_itself_and_one_that_is_not_there_is_at_no_distance() {
-        for node in nodes().bits().read().iter() {
+        for node in machine().nodes().bits().read().iter() {
             assert_eq!(distance(node, node), Some(10));
             assert_eq!(distance(node, node), Some(10), "as kept");
         }
@@ -620,7 +518,7 @@ mod tests {
 
     #[test]
     fn a_node_has_at_least_the_memory_that_is_free() {
-        for node in nodes_with_memory().bits().read().iter() {
+        for node in whole_machine().with_memory().bits().read().iter() {
             let memory = memory_of_node(node).unwrap();
             assert!(memory.total > 0 && memory.free <= memory.total);
         }

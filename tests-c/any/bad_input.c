@@ -318,15 +318,19 @@ END_TEST
 /* The program may put sets of its own where the library has its own. */
 START_TEST(sets_of_the_library_that_the_program_took_away_are_empty)
 {
+    const int highest = numa_max_node();
     numa_all_nodes_ptr = numa_nodes_ptr = numa_all_cpus_ptr = numa_no_nodes_ptr = NULL;
     struct bitmask node_0 = set_at_end_of_mapping(64, 0);
-    ANSWERS(numa_max_node(), 0);
+    /* Which nodes exist does not depend on the sets. */
+    ANSWERS(numa_max_node(), highest);
+    ANSWERS(numa_run_on_node(0), 0);
+    ANSWERS(numa_run_on_node(-1), 0);
+    ANSWERS(numa_node_to_cpus(0, &node_0), 0);
+    numa_bitmask_setbit(numa_bitmask_clearall(&node_0), 0);
     ANSWERS(numa_num_task_nodes() > 0, 1);
     ANSWERS(numa_num_task_cpus() > 0, 1);
     ANSWERS(made(numa_get_membind()), 1);
     ANSWERS(made(numa_get_run_node_mask()), 1);
-    TRY(numa_run_on_node(0), -1, ERANGE, NO_CPUS);
-    FAILS(numa_node_to_cpus(0, &node_0), -1, ERANGE);
     TRY(numa_run_on_node_mask(&node_0), -1, EINVAL, "libnuma: Warning: node 0 not allowed\n" AFFINITY_FAILED);
     TRY(numa_alloc_interleaved(page_size()) != NULL, 1, EINVAL, reported("mbind", EINVAL));
     TRY(numa_parse_cpustring("0"), 0, UNTOUCHED_ERRNO, "libnuma: Warning: cpu argument 0 is out of range\n\n");

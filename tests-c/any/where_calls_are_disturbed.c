@@ -41,23 +41,39 @@ START_TEST(the_machine_may_have_no_descriptors_left)
 }
 END_TEST
 
-START_TEST(what_could_not_be_read_is_read_when_it_is_next_asked_for)
+/* Each test is a process of its own: no file of a node has been read yet. */
+START_TEST(cpus_that_could_not_be_read_are_read_when_they_are_next_needed)
 {
     struct rlimit before;
     struct bitmask *cpus = numa_allocate_cpumask();
     require(getrlimit(RLIMIT_NOFILE, &before) == 0);
-    const int cpu = (int)numa_num_configured_cpus() - 1, node = numa_node_of_cpu(cpu);
-    require(node >= 0);
+    allow_no_descriptors(NULL);
+    for (int node = 0; node <= numa_max_node(); node++)
+        if (numa_bitmask_isbitset(numa_nodes_ptr, (unsigned)node))
+            assert_fails(numa_node_to_cpus(node, cpus), ENOENT);
+    require(setrlimit(RLIMIT_NOFILE, &before) == 0);
+    for (int cpu = 0; cpu < numa_num_configured_cpus(); cpu++) {
+        const int node = numa_node_of_cpu(cpu);
+        require(node >= 0);
+        assert_returns(numa_node_to_cpus(node, cpus), 0);
+        ck_assert_int_eq(numa_bitmask_isbitset(cpus, (unsigned)cpu), 1);
+    }
+    numa_bitmask_free(cpus);
+}
+END_TEST
 
+START_TEST(an_update_that_can_read_nothing_changes_nothing)
+{
+    struct bitmask *before = numa_allocate_cpumask(), *after = numa_allocate_cpumask();
+    const int node = numa_node_of_cpu(0);
+    require(node >= 0 && numa_node_to_cpus(node, before) == 0 && numa_bitmask_isbitset(before, 0));
     allow_no_descriptors(NULL);
     numa_node_to_cpu_update();
-    assert_fails(numa_node_of_cpu(cpu), EINVAL);
-    assert_fails(numa_node_to_cpus(node, cpus), ENOENT);
-    require(setrlimit(RLIMIT_NOFILE, &before) == 0);
-    assert_returns(numa_node_of_cpu(cpu), node);
-    assert_returns(numa_node_to_cpus(node, cpus), 0);
-    ck_assert_int_eq(numa_bitmask_isbitset(cpus, (unsigned)cpu), 1);
-    numa_bitmask_free(cpus);
+    assert_returns(numa_node_of_cpu(0), node);
+    assert_returns(numa_node_to_cpus(node, after), 0);
+    ck_assert_int_eq(numa_bitmask_equal(before, after), 1);
+    numa_bitmask_free(before);
+    numa_bitmask_free(after);
 }
 END_TEST
 
@@ -96,7 +112,8 @@ int main(int count, char **arguments)
     return run_tests("where_calls_are_disturbed", (const TTest *[]){
         a_process_may_have_no_descriptors_left,
         the_machine_may_have_no_descriptors_left,
-        what_could_not_be_read_is_read_when_it_is_next_asked_for,
+        cpus_that_could_not_be_read_are_read_when_they_are_next_needed,
+        an_update_that_can_read_nothing_changes_nothing,
         signals_may_interrupt_every_call,
         NULL });
 }

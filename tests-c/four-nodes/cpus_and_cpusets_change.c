@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "harness.h"
@@ -52,10 +54,35 @@ START_TEST(a_cpu_that_goes_and_comes_is_seen_after_an_update)
         ck_assert_uint_eq(cpus_of(other), mask(other));
     }
     put_cpu_online(LAST, true);
-    assert_fails(numa_node_of_cpu(LAST), EINVAL);
     numa_node_to_cpu_update();
     assert_returns(numa_node_of_cpu(LAST), LAST);
     ck_assert_uint_eq(cpus_of(LAST), mask(LAST));
+}
+END_TEST
+
+START_TEST(a_cpu_that_comes_online_has_its_node_without_an_update)
+{
+    put_cpu_online(LAST, false);
+    assert_fails(numa_node_of_cpu(LAST), EINVAL);
+    ck_assert_uint_eq(cpus_of(LAST), 0);
+    put_cpu_online(LAST, true);
+    assert_returns(numa_node_of_cpu(LAST), LAST);
+    ck_assert_uint_eq(cpus_of(LAST), mask(LAST));
+    require(numa_run_on_node(LAST) == 0 && sched_getcpu() == LAST);
+}
+END_TEST
+
+/* Its files can't be read, but getcpu(2) says where the thread is. */
+START_TEST(the_cpu_that_a_thread_runs_on_has_its_node_even_if_no_file_says_so)
+{
+    require(unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+    require(mount("none", "/sys", "tmpfs", 0, NULL) == 0);
+    cpu_set_t last;
+    CPU_ZERO(&last);
+    CPU_SET(LAST, &last);
+    require(sched_setaffinity(0, sizeof last, &last) == 0);
+    assert_returns(numa_node_of_cpu(LAST), LAST);
+    assert_fails(numa_node_of_cpu(0), EINVAL);
 }
 END_TEST
 
@@ -117,6 +144,11 @@ static void assert_update_is_not_lost(bool ask_before_the_thread_is_done)
     pthread_t thread;
     require(unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
     require(mkdtemp(folder) != NULL);
+    /* Not on the last CPU, whose node getcpu(2) would tell. */
+    cpu_set_t first;
+    CPU_ZERO(&first);
+    CPU_SET(0, &first);
+    require(sched_setaffinity(0, sizeof first, &first) == 0);
     snprintf(pipe, sizeof pipe, "%s/pipe", folder);
     snprintf(empty, sizeof empty, "%s/empty", folder);
     require(mkfifo(pipe, 0600) == 0);
@@ -135,8 +167,8 @@ static void assert_update_is_not_lost(bool ask_before_the_thread_is_done)
         assert_fails(numa_node_of_cpu(LAST), EINVAL);
     require(close(writer) == 0);
     require(pthread_join(thread, NULL) == 0);
-    /* It began before the CPU went. */
-    ck_assert_int_eq(answer, LAST);
+    /* What the update found is newer than what the thread has read. */
+    ck_assert_int_eq(answer, -1);
     assert_fails(numa_node_of_cpu(LAST), EINVAL);
     ck_assert_uint_eq(cpus_of(LAST), 0);
     assert_returns(numa_node_of_cpu(0), 0);
@@ -276,10 +308,127 @@ START_TEST(cpus_that_the_cpuset_takes_away_and_gives_back_are_seen_at_once)
 }
 END_TEST
 
-int main(void)
+/* The library's sets are those of the program's start: the program is started again in the cpuset. */
+static void run_in_cpuset(const char *mems, const char *cpus, const char *test)
 {
+    enter_cpuset("0-3");
+    change_cpuset("cpuset.mems", mems);
+    change_cpuset("cpuset.cpus", cpus);
+    const pid_t child = fork();
+    if (child == 0) {
+        execl("/proc/self/exe", "cpus_and_cpusets_change", test, NULL);
+        _exit(127);
+    }
+    int status = -1;
+    require(child > 0 && waitpid(child, &status, 0) == child);
+    leave_cpuset();
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x: %s", (unsigned)status, test);
+}
+
+/* Outside of a test. */
+#define check(condition)                                                   \
+    do {                                                                   \
+        if (!(condition)) {                                                \
+            fprintf(stderr, "not true: %s (errno %d)\n", #condition, errno); \
+            exit(EXIT_FAILURE);                                            \
+        }                                                                  \
+    } while (0)
+
+/* Widens the cpuset of the process, by files that are opened before it can see no files any more. */
+static void widen_own_cpuset(bool without_files)
+{
+    char group[256], path[512];
+    int files[2];
+    FILE *file = fopen("/proc/self/cgroup", "r");
+    check(file != NULL && fscanf(file, "0::%255s", group) == 1 && fclose(file) == 0);
+    static const char *const names[] = { "mems", "cpus" };
+    for (size_t name = 0; name < 2; name++) {
+        snprintf(path, sizeof path, "/sys/fs/cgroup%s/cpuset.%s", group, names[name]);
+        check((files[name] = open(path, O_WRONLY)) >= 0);
+    }
+    if (without_files) {
+        char folder[] = "/tmp/numars-test-XXXXXX";
+        check(mkdtemp(folder) != NULL && chroot(folder) == 0 && chdir("/") == 0);
+    }
+    for (size_t name = 0; name < 2; name++)
+        check(write(files[name], "0-3", 3) == 3 && close(files[name]) == 0);
+}
+
+static bool names(const char *list, unsigned long nodes)
+{
+    struct bitmask *set = numa_parse_nodestring(list);
+    return set != NULL && members(set) == nodes;
+}
+
+/* CPUs of nodes 0 to 3, memory of nodes 1 to 3. */
+static void cpus_without_their_memory(void)
+{
+    struct bitmask *zero = numa_bitmask_setbit(numa_allocate_nodemask(), 0);
+    check(members(numa_all_nodes_ptr) == 0xe);
+    check(members(numa_get_run_node_mask()) == 0xe);
+    check(numa_run_on_node(0) == 0);
+    check(members(numa_get_run_node_mask()) == mask(0));
+    check(numa_run_on_node(-1) == 0);
+    check(numa_run_on_node_mask(zero) == 0 && sched_getcpu() == 0);
+    check(members(numa_get_run_node_mask()) == mask(0));
+    check(names("0", mask(0)) && names("0-3", 0xf) && names("all", 0xe) && names("!0", 0xe));
+    errno = 0;
+    check(numars_set_membind(zero) == -1 && errno == EINVAL);
+}
+
+START_TEST(cpus_of_nodes_whose_memory_the_cpuset_denies_are_named_and_run_on)
+{
+    run_in_cpuset("1-3", "0-3", "cpus_without_their_memory");
+}
+END_TEST
+
+/* Nodes 0 and 1 at the start, then all. */
+static void widen(bool without_files)
+{
+    check(members(numa_all_nodes_ptr) == 3 && numa_num_task_nodes() == 2 && numa_num_task_cpus() == 2);
+    check(numa_parse_nodestring("3") == NULL && numa_parse_cpustring("3") == NULL);
+    widen_own_cpuset(without_files);
+    check(names("3", mask(3)));
+    check(members(numa_all_nodes_ptr) == 0xf && numa_num_task_nodes() == 4);
+    struct bitmask *cpus = numa_parse_cpustring("2-3");
+    check(cpus != NULL && members(cpus) == (mask(2) | mask(3)));
+    check(numa_num_task_cpus() == 4);
+    struct bitmask *last = numa_bitmask_setbit(numa_allocate_nodemask(), 3);
+    check(numa_run_on_node_mask(last) == 0 && sched_getcpu() == 3);
+}
+
+static void widened(void)
+{
+    widen(false);
+}
+
+static void widened_without_files(void)
+{
+    widen(true);
+}
+
+START_TEST(nodes_and_cpus_that_a_cpuset_gains_can_be_named)
+{
+    run_in_cpuset("0-1", "0-1", "widened");
+    run_in_cpuset("0-1", "0-1", "widened_without_files");
+}
+END_TEST
+
+int main(int count, char **arguments)
+{
+    if (count == 2) {
+        if (strcmp(arguments[1], "widened") == 0)
+            widened();
+        else if (strcmp(arguments[1], "widened_without_files") == 0)
+            widened_without_files();
+        else
+            cpus_without_their_memory();
+        return EXIT_SUCCESS;
+    }
     const int result = run_tests("cpus_and_cpusets_change", (const TTest *[]){
         a_cpu_that_goes_and_comes_is_seen_after_an_update,
+        a_cpu_that_comes_online_has_its_node_without_an_update,
+        the_cpu_that_a_thread_runs_on_has_its_node_even_if_no_file_says_so,
         on_a_node_whose_cpus_are_offline_nothing_runs_but_its_memory_is_there,
         an_update_is_not_lost_to_a_thread_that_asks_meanwhile,
         what_an_update_found_is_not_overwritten_by_a_thread_that_read_before,
@@ -287,6 +436,8 @@ int main(void)
         memory_nodes_that_the_cpuset_takes_away_and_gives_back_are_seen_at_once,
         memory_is_spread_over_those_nodes_that_the_cpuset_has_left,
         cpus_that_the_cpuset_takes_away_and_gives_back_are_seen_at_once,
+        cpus_of_nodes_whose_memory_the_cpuset_denies_are_named_and_run_on,
+        nodes_and_cpus_that_a_cpuset_gains_can_be_named,
         NULL });
     put_all_online();
     return result;

@@ -49,7 +49,20 @@ START_TEST(it_is_named_and_run_on)
     assert_returns(numa_run_on_node_mask(only(WITHOUT_MEMORY)), 0);
     ck_assert_int_eq(running_on(), WITHOUT_MEMORY);
     assert_returns(numa_run_on_node_mask_all(set_of(1UL << 1 | 1UL << WITHOUT_MEMORY)), 0);
-    ck_assert_uint_eq(members(numa_get_run_node_mask()), 1UL << 1 | 1UL << WITHOUT_MEMORY);
+    ck_assert_int_ne(running_on(), 0);
+}
+END_TEST
+
+/* A JVM switches NUMA off if these two differ. */
+START_TEST(it_is_in_the_mask_of_nodes_run_on_only_if_no_node_with_memory_is)
+{
+    ck_assert_int_eq(numa_bitmask_equal(numa_get_run_node_mask(), numa_get_membind()), 1);
+    assert_returns(numa_run_on_node_mask_all(set_of(1UL << 1 | 1UL << WITHOUT_MEMORY)), 0);
+    ck_assert_uint_eq(members(numa_get_run_node_mask()), 1UL << 1);
+    assert_returns(numa_run_on_node(WITHOUT_MEMORY), 0);
+    ck_assert_uint_eq(members(numa_get_run_node_mask()), 1UL << WITHOUT_MEMORY);
+    assert_returns(numa_run_on_node(-1), 0);
+    ck_assert_uint_eq(members(numa_get_run_node_mask()), 0x7);
 }
 END_TEST
 
@@ -94,7 +107,9 @@ START_TEST(memory_policy_of_it_and_others_is_that_of_the_others)
     ck_assert_uint_eq(fresh_on_node(COUNT, 2), COUNT);
     assert_returns(numars_bind(set_of(1UL << 1 | 1UL << WITHOUT_MEMORY)), 0);
     ck_assert_uint_eq(fresh_on_node(COUNT, 1), COUNT);
-    ck_assert_uint_eq(members(numa_get_run_node_mask()), 1UL << 1 | 1UL << WITHOUT_MEMORY);
+    struct bitmask *cpus = numa_allocate_cpumask();
+    assert_returns(numa_sched_getaffinity(0, cpus) > 0, 1);
+    ck_assert_uint_eq(members(cpus), 1UL << 1 | 1UL << WITHOUT_MEMORY);
 }
 END_TEST
 
@@ -115,6 +130,7 @@ int main(void)
         distances_of_all_pairs_are_known,
         it_is_a_node_that_is_not_counted_among_those_with_memory,
         it_is_named_and_run_on,
+        it_is_in_the_mask_of_nodes_run_on_only_if_no_node_with_memory_is,
         a_thread_there_allocates_on_other_nodes,
         memory_policy_of_it_alone_is_einval_and_changes_nothing,
         binding_to_it_alone_is_einval_and_changes_neither_memory_nor_cpus,

@@ -5,7 +5,9 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "harness.h"
 #include "nodes.h"
@@ -160,13 +162,53 @@ START_TEST(moving_while_the_memory_goes_and_comes_gives_a_result_or_an_error)
 }
 END_TEST
 
-int main(void)
+/* Outside of a test: the program was started while the memory was offline. */
+static int started_without_the_memory(void)
 {
+    int wrong = 0;
+#define expect_true(condition) (wrong += !(condition) && fprintf(stderr, "not true: %s (errno %d)\n", #condition, errno))
+    struct bitmask *node = numa_parse_nodestring("2"), *all = numa_parse_nodestring("0-2");
+    expect_true(numa_num_task_nodes() == 2 && !numa_bitmask_isbitset(numa_all_nodes_ptr, NODE));
+    /* It may be named, and the kernel decides. */
+    expect_true(node != NULL && all != NULL);
+    expect_true(numars_set_membind(node) == -1 && errno == EINVAL);
+    expect_true(numars_set_membind(all) == 0);
+    expect_true(numars_set_localalloc() == 0);
+    expect_true(put_memory_online(NODE, ALL_BLOCKS, true) == BLOCKS);
+    expect_true(numars_set_membind(node) == 0);
+    expect_true(numars_set_localalloc() == 0);
+    /* A number out of range has the kernel asked what there is now. */
+    expect_true(numa_parse_nodestring("3") == NULL);
+    expect_true(numa_bitmask_isbitset(numa_all_nodes_ptr, NODE) && numa_num_task_nodes() == 3);
+    return wrong;
+}
+
+START_TEST(a_node_whose_memory_was_offline_at_the_start_can_be_named_and_used_later)
+{
+    ck_assert_int_eq(put_memory_online(NODE, ALL_BLOCKS, false), BLOCKS);
+    const pid_t child = fork();
+    if (child == 0) {
+        execl("/proc/self/exe", "memory_goes_and_comes", "started", NULL);
+        _exit(127);
+    }
+    int status = -1;
+    require(child > 0 && waitpid(child, &status, 0) == child);
+    put_memory_online(NODE, ALL_BLOCKS, true);
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x", (unsigned)status);
+}
+END_TEST
+
+int main(int count, char **arguments)
+{
+    (void)arguments;
+    if (count == 2)
+        return started_without_the_memory();
     const int result = run_tests("memory_goes_and_comes", (const TTest *[]){
         memory_that_goes_and_comes_is_seen_at_once,
         a_node_whose_memory_has_gone_has_none_and_no_page_can_be_put_there,
         pages_on_memory_that_goes_are_elsewhere_and_keep_their_contents,
         moving_while_the_memory_goes_and_comes_gives_a_result_or_an_error,
+        a_node_whose_memory_was_offline_at_the_start_can_be_named_and_used_later,
         NULL });
     put_all_online();
     return result;
