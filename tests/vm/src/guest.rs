@@ -253,8 +253,12 @@ impl Guest<'_> {
             .arg("-kernel")
             .arg(&machine.kernel)
             .args(["-initrd", "initramfs", "-append"])
-            // Memory that can be pulled out takes nothing that cannot be moved out of it.
-            .arg("console=ttyS0 quiet panic=-1 oops=panic printk.devkmsg=on memhp_default_state=online_movable")
+            // Memory that can be pulled out takes nothing that cannot be moved out of it. On a busy machine the
+            // kernel's check whether timer interrupts arrive may fail ("IO-APIC + timer doesn't work!").
+            .arg(
+                "console=ttyS0 quiet panic=-1 oops=panic printk.devkmsg=on memhp_default_state=online_movable \
+                 no_timer_check",
+            )
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::create(work.join("qemu.log"))?);
