@@ -275,7 +275,8 @@ memcheck: c-tests ## run the C tests that need no nodes under valgrind's memchec
 
 # Two guests at a time: most tests keep one processor busy. What takes minutes runs on one kernel, or on this machine alone; in
 # `make test-long` on all.
-SKIP ?= $(addprefix 6.1:four-nodes/,mover_against_kernel numa_move_pages_meanwhile numars_move_) \
+SKIP ?= $(addprefix 6.1:,shared-cpus/ devices/) \
+	$(addprefix 6.1:four-nodes/,mover_against_kernel numa_move_pages_meanwhile numars_move_) \
 	$(addprefix 6.1:any/,many_threads where_) \
 	$(foreach kernel,$(KERNELS),$(addprefix $(kernel):any/,bad_input huge_sets threads_and_processes where_files_are_wrong where_memory_is_short))
 # The emulated machine is slow, and slower when this one is busy.

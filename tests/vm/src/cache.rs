@@ -18,7 +18,8 @@ pub struct Architecture {
     loader: &'static str,
     qemu: &'static str,
     qemu_package: &'static str,
-    kernel_package: &'static str,
+    cloud_kernel: &'static str,
+    standard_kernel: &'static str,
 }
 
 const ARCHITECTURES: &[Architecture] = &[Architecture {
@@ -28,8 +29,33 @@ const ARCHITECTURES: &[Architecture] = &[Architecture {
     loader: "ld-linux-x86-64.so.2",
     qemu: "qemu-system-x86_64",
     qemu_package: "qemu-system-x86",
-    kernel_package: "linux-image-cloud-amd64",
+    cloud_kernel: "linux-image-cloud-amd64",
+    standard_kernel: "linux-image-amd64",
 }];
+
+/// Debian has two kernels of a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flavour {
+    /// Has NVMe and ext4 built in, and little else.
+    Cloud,
+    /// Has drivers for real machines, as modules, and more features: NUMA emulation, for example.
+    Standard,
+}
+
+/// The modules of a standard kernel that guests get: directories and files.
+const MODULES: &[&str] = &[
+    "arch/x86/crypto",
+    "block",
+    "crypto",
+    "drivers/block/virtio_blk",
+    "drivers/net/ethernet/intel/e1000",
+    "drivers/nvme",
+    "drivers/virtio",
+    "fs/ext4",
+    "fs/jbd2",
+    "fs/mbcache",
+    "lib",
+];
 
 const LIBNUMA: &str = "libnuma.so.1";
 
@@ -37,13 +63,15 @@ const LIBNUMA: &str = "libnuma.so.1";
 const PROGRAMS: &str = "trixie";
 
 /// The Debian suites that kernels are taken from; one that is not named here is looked for in the newest.
-const KERNELS: &[(&str, &str)] = &[("6.1", "bookworm"), ("6.12", "trixie"), (NEWEST, "sid")];
+const KERNELS: &[(&str, &str)] = &[("5.10", "bullseye"), ("6.1", "bookworm"), ("6.12", "trixie"), (NEWEST, "sid")];
 const NEWEST: &str = "newest";
 
 /// 7.2, which Debian 12 has, corrupts the guest's registers under load.
 const OLDEST_QEMU: u32 = 8;
 
 const DISK_SIZE: u64 = 64 << 20;
+/// By this init.sh finds it among a shape's other disks.
+const DISK_LABEL: &str = "numars";
 
 pub struct Cache {
     directory: PathBuf,
@@ -62,7 +90,13 @@ pub struct Machine {
     pub qemu: Program,
     pub busybox: PathBuf,
     pub disk: PathBuf,
-    pub kernel: PathBuf,
+    pub kernel: Kernel,
+}
+
+pub struct Kernel {
+    pub image: PathBuf,
+    /// What belongs into /lib/modules, if the kernel does not have all that a guest needs built in.
+    pub modules: Option<PathBuf>,
 }
 
 impl Cache {
@@ -81,8 +115,13 @@ impl Cache {
     }
 
     /// Everything for a guest with this kernel, fetched if it is not there.
-    pub fn machine(&self, kernel: &str) -> Result<Machine> {
-        Ok(Machine { qemu: self.qemu()?, busybox: self.busybox()?, disk: self.disk()?, kernel: self.kernel(kernel)? })
+    pub fn machine(&self, kernel: &str, flavour: Flavour) -> Result<Machine> {
+        Ok(Machine {
+            qemu: self.qemu()?,
+            busybox: self.busybox()?,
+            disk: self.disk()?,
+            kernel: self.kernel(kernel, flavour)?,
+        })
     }
 
     fn qemu(&self) -> Result<Program> {
@@ -109,42 +148,96 @@ impl Cache {
 
     /// An empty ext4 file system; guests write to a copy of their own.
     fn disk(&self) -> Result<PathBuf> {
-        self.keep("ext4.img", |work| {
+        self.keep("labelled-ext4.img", |work| {
             let image = work.join("image");
             File::create(&image)?.set_len(DISK_SIZE)?;
             let mkfs = match on_path("mkfs.ext4") {
                 Some(path) => self.own(path),
                 None => self.unpacked("e2fsprogs", "mkfs.ext4")?,
             };
-            apt::run(mkfs.command().args(["-q", "-F"]).arg(&image))?;
+            apt::run(mkfs.command().args(["-q", "-F", "-L", DISK_LABEL]).arg(&image))?;
             Ok(image)
         })
     }
 
-    /// A kernel by version, or the newest, or a file.
-    fn kernel(&self, kernel: &str) -> Result<PathBuf> {
+    /// A kernel by version, or the newest, or a file, which must have everything built in.
+    fn kernel(&self, kernel: &str, flavour: Flavour) -> Result<Kernel> {
         if kernel.contains('/') {
             ensure!(Path::new(kernel).is_file(), "there is no kernel {kernel}");
-            return Ok(std::path::absolute(kernel)?);
+            return Ok(Kernel { image: std::path::absolute(kernel)?, modules: None });
         }
-        self.keep(&format!("kernel-{kernel}"), |work| {
-            let suite = KERNELS.iter().find(|(name, _)| *name == kernel).map_or("sid", |(_, suite)| suite);
-            let apt = self.apt(work, suite)?;
-            // linux-image-cloud-… is an empty package that needs linux-image-VERSION-…; newer kernels lie one
-            // step further, in linux-binary-VERSION-….
-            let mut package = self.architecture.kernel_package.to_string();
-            let is_kernel = |name: &String| name.starts_with("linux-image-") || name.starts_with("linux-binary-");
-            while let Some(next) = apt.dependencies(&package)?.into_iter().find(is_kernel) {
-                package = next;
+        let image = |root: &Path| find(root, &|name| name.starts_with("vmlinuz")).context("it holds no vmlinuz");
+        match flavour {
+            Flavour::Cloud => {
+                let image = self.keep(&format!("kernel-{kernel}"), |work| {
+                    image(&self.unpacked_kernel(work, kernel, self.architecture.cloud_kernel, false)?)
+                })?;
+                Ok(Kernel { image, modules: None })
             }
-            ensure!(
-                kernel == NEWEST || is_version(&package, kernel),
-                "Debian has no kernel {kernel}: {suite} has {package}"
-            );
-            let root = work.join("root");
-            apt.unpack(&package, &root)?;
-            find(&root, &|name| name.starts_with("vmlinuz")).with_context(|| format!("{package} holds no vmlinuz"))
-        })
+            Flavour::Standard => {
+                let kept = self.keep(&format!("standard-kernel-{kernel}"), |work| {
+                    let root = self.unpacked_kernel(work, kernel, self.architecture.standard_kernel, true)?;
+                    let kept = work.join("kept");
+                    self.pick_modules(&root, &kept)?;
+                    fs::rename(image(&root)?, kept.join("vmlinuz"))?;
+                    Ok(kept)
+                })?;
+                Ok(Kernel { image: kept.join("vmlinuz"), modules: Some(kept.join("lib/modules")) })
+            }
+        }
+    }
+
+    /// Unpacks the kernel that `package` stands for, with its modules if `with_modules`.
+    fn unpacked_kernel(&self, work: &Path, kernel: &str, package: &str, with_modules: bool) -> Result<PathBuf> {
+        let suite = KERNELS.iter().find(|(name, _)| *name == kernel).map_or("sid", |(_, suite)| suite);
+        let apt = self.apt(work, suite)?;
+        let root = work.join("root");
+        // linux-image-… is an empty package that needs linux-image-VERSION-…; newer kernels lie one step further, in
+        // linux-binary-VERSION-…, their modules in linux-modules-VERSION-…, and what lists modules in linux-base-VERSION-….
+        let mut package = package.to_string();
+        loop {
+            let dependencies = apt.dependencies(&package)?;
+            let named = |prefix: &str| dependencies.iter().find(|name| name.starts_with(prefix)).cloned();
+            if let Some(modules) = named("linux-modules-").filter(|_| with_modules) {
+                for package in named("linux-base-").into_iter().chain([modules]) {
+                    apt.unpack(&package, &root)?;
+                }
+            }
+            match named("linux-image-").or_else(|| named("linux-binary-")) {
+                Some(next) => package = next,
+                None => break,
+            }
+        }
+        ensure!(
+            kernel == NEWEST || is_version(&package, kernel),
+            "Debian has no kernel {kernel}: {suite} has {package}"
+        );
+        apt.unpack(&package, &root)?;
+        Ok(root)
+    }
+
+    /// Moves the [`MODULES`] of an unpacked kernel to `kept`, with the indexes that modprobe reads.
+    fn pick_modules(&self, root: &Path, kept: &Path) -> Result<()> {
+        let order = find(root, &|name| name == "modules.order").context("it holds no modules")?;
+        let all = order.parent().context("modules.order is in no directory")?;
+        let release = all.file_name().context("the modules have no version")?;
+        let picked = kept.join("lib/modules").join(release);
+        fs::create_dir_all(&picked)?;
+        // modprobe does nothing, successfully, for what is in here.
+        fs::rename(all.join("modules.builtin"), picked.join("modules.builtin"))?;
+        for module in MODULES {
+            // A kernel that lacks one may have it built in.
+            for suffix in ["", ".ko", ".ko.xz"] {
+                let file = format!("kernel/{module}{suffix}");
+                let (from, to) = (all.join(&file), picked.join(&file));
+                if from.exists() {
+                    fs::create_dir_all(to.parent().unwrap_or(&picked))?;
+                    fs::rename(from, to)?;
+                }
+            }
+        }
+        apt::run(Command::new(self.busybox()?).arg("depmod").arg("-b").arg(kept).arg(release))?;
+        Ok(())
     }
 
     /// A program from a Debian package, unpacked with all it depends on.

@@ -90,7 +90,7 @@ impl Guest<'_> {
     /// the guest is in the report.
     pub fn run(&self, tell: &mut dyn FnMut(Event) -> Result<()>) -> Result<Report> {
         let start = Instant::now();
-        let machine = self.cache.machine(self.kernel)?;
+        let machine = self.cache.machine(self.kernel, self.shape.kernel)?;
         let work = TempDir::with_prefix("vm-")?;
         let token = token()?;
         let archive = File::create(work.path().join("initramfs"))?;
@@ -186,6 +186,9 @@ impl Guest<'_> {
     fn tree(&self, machine: &Machine, token: &str) -> Result<Tree> {
         let triplet = self.cache.architecture.triplet;
         let mut tree = Tree::new(&machine.busybox, INIT, triplet)?;
+        if let Some(modules) = &machine.kernel.modules {
+            tree.add(modules, Path::new("/lib/modules"))?;
+        }
         let mut environment = String::new();
         for variable in &self.options.env {
             let (name, value) = variable.split_once('=').with_context(|| format!("--env {variable}: no \"=\""))?;
@@ -249,16 +252,17 @@ impl Guest<'_> {
             // The kernels have NVMe built in, other disks need modules.
             .arg("-drive")
             .arg(format!("if=none,id=disk,format=raw,snapshot=on,file={disk}"))
-            .args(["-device", "nvme,serial=numars,drive=disk"])
+            .args(["-device", "nvme,serial=numars,drive=disk,bus=pci.0"])
             .arg("-kernel")
-            .arg(&machine.kernel)
+            .arg(&machine.kernel.image)
             .args(["-initrd", "initramfs", "-append"])
             // Memory that can be pulled out takes nothing that cannot be moved out of it. On a busy machine the
             // kernel's check whether timer interrupts arrive may fail ("IO-APIC + timer doesn't work!").
-            .arg(
+            .arg(format!(
                 "console=ttyS0 quiet panic=-1 oops=panic printk.devkmsg=on memhp_default_state=online_movable \
-                 no_timer_check",
-            )
+                 no_timer_check {}",
+                self.shape.kernel_arguments
+            ))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::create(work.join("qemu.log"))?);

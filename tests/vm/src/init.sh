@@ -20,9 +20,11 @@ chmod 1777 /tmp /dev/shm
 mount -t cgroup2 cgroup /sys/fs/cgroup
 echo +cpuset >/sys/fs/cgroup/cgroup.subtree_control
 mount -t hugetlbfs hugetlbfs /mnt/huge
-# The disk is found while init already runs.
-until [ -b /dev/nvme0n1 ]; do usleep 10000; done
-mount -t ext4 /dev/nvme0n1 /mnt/ext4
+# What a standard kernel does not have built in.
+if [ -d /lib/modules ]; then modprobe -a nvme virtio_pci virtio_blk e1000 ext4; fi
+# The disks are found while init already runs, in any order.
+until disk=$(findfs LABEL=numars); do usleep 10000; done
+mount -t ext4 "$disk" /mnt/ext4
 # Pages stay where a test put them.
 if [ -f /proc/sys/kernel/numa_balancing ]; then echo 0 >/proc/sys/kernel/numa_balancing; fi
 ip link set lo up

@@ -42,6 +42,9 @@ enum Action {
         /// A Debian kernel (6.1, 6.12, newest) or the path of a vmlinuz
         #[arg(long = "kernel", value_name = "KERNEL", default_values = ["6.1", "6.12"])]
         kernels: Vec<String>,
+        /// The shapes that will be used: some need another kernel of the same version
+        #[arg(long = "shape", value_name = "SHAPE", value_parser = shape, default_values = [shapes::DEFAULT])]
+        shapes: Vec<&'static Shape>,
     },
     /// Run one program in a guest, as if it ran here
     Run {
@@ -120,10 +123,10 @@ fn main() -> ExitCode {
 
 fn perform(cli: Cli) -> Result<ExitCode> {
     match cli.command {
-        Action::Fetch { kernels } => {
+        Action::Fetch { kernels, shapes } => {
             let cache = Cache::new(cli.cache)?;
-            for kernel in &kernels {
-                cache.machine(kernel)?;
+            for (kernel, shape) in kernels.iter().flat_map(|kernel| shapes.iter().map(move |shape| (kernel, shape))) {
+                cache.machine(kernel, shape.kernel)?;
             }
         }
         Action::Run { kernel, shape, options, timeout, program, args } => {

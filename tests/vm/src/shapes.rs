@@ -1,5 +1,7 @@
 //! The machines a guest can look like. A new shape is a new entry in [`SHAPES`].
 
+use crate::cache::Flavour;
+
 /// One NUMA node: how many CPUs and how much memory (MiB) it has. Either may be 0.
 pub struct Node {
     pub cpus: u32,
@@ -14,7 +16,23 @@ pub struct Shape {
     pub nodes: &'static [Node],
     /// Row per node; empty means the firmware's default (10 at home, 20 elsewhere).
     pub distances: &'static [&'static [u8]],
+    /// More arguments for QEMU: devices.
+    pub devices: &'static [&'static str],
+    pub kernel: Flavour,
+    /// Added to the kernel's command line.
+    pub kernel_arguments: &'static str,
 }
+
+/// What most shapes have beside their nodes: nothing.
+const PLAIN: Shape = Shape {
+    name: "",
+    about: "",
+    nodes: &[],
+    distances: &[],
+    devices: &[],
+    kernel: Flavour::Cloud,
+    kernel_arguments: "",
+};
 
 const fn node(cpus: u32, memory: u32) -> Node {
     Node { cpus, memory, removable: false }
@@ -39,10 +57,10 @@ pub const SHAPES: &[Shape] = &[
         name: DEFAULT,
         about: "four equal nodes, one CPU each",
         nodes: &[node(1, 512), node(1, 512), node(1, 512), node(1, 512)],
-        distances: &[],
+        ..PLAIN
     },
-    Shape { name: "one-node", about: "a machine without NUMA, as most are", nodes: &[node(4, 1024)], distances: &[] },
-    Shape { name: "two-nodes", about: "two sockets of two CPUs", nodes: &[node(2, 768), node(2, 768)], distances: &[] },
+    Shape { name: "one-node", about: "a machine without NUMA, as most are", nodes: &[node(4, 1024)], ..PLAIN },
+    Shape { name: "two-nodes", about: "two sockets of two CPUs", nodes: &[node(2, 768), node(2, 768)], ..PLAIN },
     Shape {
         name: "eight-nodes",
         about: "two boards of four nodes: pairs are near, the other board is far",
@@ -66,30 +84,69 @@ pub const SHAPES: &[Shape] = &[
             &[32, 32, 32, 32, 16, 16, 10, 12],
             &[32, 32, 32, 32, 16, 16, 12, 10],
         ],
+        ..PLAIN
     },
     Shape {
         name: "memory-only-node",
         about: "two nodes with CPUs and a far one of memory alone, as CXL memory is",
         nodes: &[node(2, 512), node(2, 512), node(0, 512)],
         distances: &[&[10, 20, 40], &[20, 10, 40], &[40, 40, 10]],
+        ..PLAIN
     },
     Shape {
         name: "node-without-memory",
         about: "three whole nodes and one that has a CPU but no memory",
         nodes: &[node(1, 512), node(1, 512), node(1, 512), node(1, 0)],
-        distances: &[],
+        ..PLAIN
     },
     Shape {
         name: "removable-memory",
         about: "two nodes with CPUs and a third of memory that can be taken away",
         nodes: &[node(2, 512), node(2, 512), removable_memory(512)],
-        distances: &[],
+        ..PLAIN
     },
     Shape {
         name: "many-nodes",
         about: "66 nodes, more than a word of a set has bits; two of them with CPUs, the others of memory alone",
         nodes: &MANY_NODES,
-        distances: &[],
+        ..PLAIN
+    },
+    Shape {
+        name: "shared-cpus",
+        about: "two sockets of two CPUs, each divided into two nodes by the kernel: two nodes share the CPUs of a socket",
+        nodes: &[node(2, 512), node(2, 512)],
+        kernel: Flavour::Standard,
+        kernel_arguments: "numa=fake=2U",
+        ..PLAIN
+    },
+    Shape {
+        name: "devices",
+        about: "four equal nodes; node 2 has a network device (eth0), a disk (vda), and an NVMe disk with two ports",
+        nodes: &[node(1, 512), node(1, 512), node(1, 512), node(1, 512)],
+        devices: &[
+            "-device",
+            "pxb,id=near,bus=pci.0,bus_nr=128,numa_node=2",
+            "-netdev",
+            "user,id=net,restrict=on",
+            "-device",
+            "e1000,bus=near,addr=1,netdev=net",
+            "-drive",
+            "if=none,id=vda,driver=null-co,read-zeroes=on,size=16M",
+            "-device",
+            "virtio-blk-pci,bus=near,addr=2,drive=vda",
+            "-device",
+            "nvme-subsys,id=twoports",
+            "-device",
+            "nvme,bus=near,addr=3,serial=twoports,subsys=twoports",
+            "-device",
+            "nvme,bus=near,addr=4,serial=twoports,subsys=twoports",
+            "-drive",
+            "if=none,id=shared,driver=null-co,read-zeroes=on,size=16M",
+            "-device",
+            "nvme-ns,drive=shared,nsid=1,shared=on",
+        ],
+        kernel: Flavour::Standard,
+        ..PLAIN
     },
 ];
 
@@ -139,6 +196,7 @@ impl Shape {
                 args.extend(["-numa".into(), dist]);
             }
         }
+        args.extend(self.devices.iter().map(|argument| argument.to_string()));
         args
     }
 }
@@ -176,6 +234,14 @@ mod tests {
         let args = args("removable-memory", None);
         assert!(args.starts_with("-m 1024M,slots=3,maxmem=1536M "));
         assert!(args.ends_with("-numa node,nodeid=2 -device pc-dimm,memdev=m2,node=2"));
+    }
+
+    #[test]
+    fn devices_are_added_to_the_nodes() {
+        let args = args("devices", None);
+        assert!(args.starts_with("-m 2048M -smp 4,sockets=4 "));
+        assert!(args.contains("-device pxb,id=near,bus=pci.0,bus_nr=128,numa_node=2 "));
+        assert!(args.contains("-device e1000,bus=near,"));
     }
 
     #[test]

@@ -52,11 +52,9 @@ impl Suite {
         let mut guests: Vec<Guest> = Vec::new();
         let plans: Vec<_> = kernels.iter().map(|kernel| self.plan(shapes, kernel)).collect::<Result<_>>()?;
         for (kernel, plan) in kernels.iter().zip(&plans) {
-            // Before any guest starts: fetching takes its time, and twice at once would take twice.
-            if !plan.is_empty() {
-                cache.machine(kernel)?;
-            }
             for (shape, programs) in plan {
+                // Before any guest starts: fetching takes its time, and twice at once would take twice.
+                cache.machine(kernel, shape.kernel)?;
                 guests.push(Guest {
                     cache,
                     kernel,
