@@ -165,11 +165,20 @@ fn number(text: &[u8]) -> Option<(i64, &[u8])> {
     Some((if negative { -number } else { number }, rest))
 }
 
+/// Whether a byte is a blank as isspace(3) has it in the C locale: for u8::is_ascii_whitespace() a vertical tab is none.
+pub fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t'..=b'\r')
+}
+
+/// Returns what follows the blanks at the start of `text`.
+pub fn skip_blanks(text: &[u8]) -> &[u8] {
+    let blanks = text.iter().take_while(|&&byte| is_blank(byte)).count();
+    text.get(blanks..).unwrap_or_default()
+}
+
 /// Whether a number is negative, its base and its digits, with whatever follows them.
 fn behind_blanks_and_sign(text: &[u8]) -> Option<(bool, u32, &[u8])> {
-    // Not trim_ascii_start(), for which a vertical tab is no blank.
-    let blanks = text.iter().take_while(|byte| matches!(byte, b' ' | b'\t'..=b'\r')).count();
-    let (negative, text) = after(text.get(blanks..)?, b'-');
+    let (negative, text) = after(skip_blanks(text), b'-');
     let text = if negative { text } else { after(text, b'+').1 };
     let (base, digits) = match text {
         [b'0', b'x' | b'X', digits @ ..] if digits.first().is_some_and(u8::is_ascii_hexdigit) => (16, digits),

@@ -98,6 +98,7 @@ fn unknown_device(unknown: Unknown) -> (Warning, &'static CStr) {
         Unknown::NoFile => (Warning::NO_FILE, c"Cannot stat file %s"),
         Unknown::NoBlockDevice => (Warning::NO_BLOCK_DEVICE, c"Cannot find block device in sysfs for `%s'"),
         Unknown::NoHost => (Warning::NO_HOST, c"Cannot resolve %s"),
+        Unknown::NoRoute => (Warning::NO_ROUTE, c"Cannot request rtnetlink route to %s"),
         Unknown::NoNode(Kind::Network) => (Warning::NO_NODE, c"Cannot read node mask for net device `%s'"),
         Unknown::NoNode(Kind::Block) => (Warning::NO_NODE, c"Cannot read node mask for block device `%s'"),
         Unknown::NoNode(Kind::Pci) => (Warning::NO_NODE, c"Cannot read node mask for  device `%s'"),

@@ -78,6 +78,7 @@ impl Warning {
     pub(super) const NODE_NOT_ALLOWED: Warning = Warning(6);
     pub(super) const NO_FILE: Warning = Warning(11);
     pub(super) const NO_BLOCK_DEVICE: Warning = Warning(15);
+    pub(super) const NO_ROUTE: Warning = Warning(17);
     pub(super) const NO_HOST: Warning = Warning(19);
     pub(super) const PCI_ADDRESS: Warning = Warning(23);
     pub(super) const NOWHERE: Warning = Warning(25);

@@ -140,6 +140,9 @@ fn hexadecimal(digits: &str) -> Option<u32> {
 }
 
 fn expected_pci_address(text: &str) -> Option<[u32; 4]> {
+    const BLANKS: [char; 6] = [' ', '\t', '\n', '\x0b', '\x0c', '\r'];
+    let hexadecimal = |digits: &str| hexadecimal(digits.trim_start_matches(BLANKS));
+    let text = text.trim_end_matches(BLANKS);
     let (rest, function) = match text.split_once('.') {
         Some((rest, function)) => (rest, Some(hexadecimal(function)?)),
         None => (text, None),

@@ -2,10 +2,12 @@
 
 use super::errno::{self, untouched};
 use super::{memory, process};
+use crate::lists::skip_blanks;
 use crate::numerals::numerals;
 use core::ffi::{CStr, c_char, c_int};
 use core::mem::MaybeUninit;
 use core::num::NonZeroUsize;
+use core::slice;
 use once_cell::race::OnceNonZeroUsize;
 
 /// Small enough for a thread or signal handler with a 16 KiB stack, large enough to read /proc/self/status at once.
@@ -80,6 +82,30 @@ impl File {
                 }
             }
         })
+    }
+
+    /// Calls `each` with the name of every entry of a directory, `.` and `..` included; with none if it cannot be read.
+    pub fn for_each_name(&self, each: &mut dyn FnMut(&[u8])) {
+        /// struct linux_dirent64: an inode and an offset, the length of the entry, its type, its name and a NUL.
+        const LENGTH: usize = 16;
+        const NAME: usize = 19;
+        // One entry has at most 280 bytes.
+        let mut chunk = [0u64; 64];
+        loop {
+            let size = size_of_val(&chunk);
+            // SAFETY: `chunk` is writable for its length, and any bits are valid for it.
+            let got = untouched(|| unsafe { libc::syscall(libc::SYS_getdents64, self.0, chunk.as_mut_ptr(), size) });
+            let Ok(got @ 1..) = usize::try_from(got) else { return };
+            // SAFETY: bytes of an array, which lives as long as they are used.
+            let bytes = unsafe { slice::from_raw_parts(chunk.as_ptr().cast::<u8>(), got.min(size)) };
+            let mut rest = bytes;
+            while let Some(&[low, high]) = rest.get(LENGTH..LENGTH + 2) {
+                let length = usize::from(u16::from_ne_bytes([low, high])).max(NAME);
+                let name = rest.get(NAME..length).unwrap_or_default();
+                each(name.get(..memory::position(0, name).unwrap_or(name.len())).unwrap_or_default());
+                rest = rest.get(length..).unwrap_or_default();
+            }
+        }
     }
 
     /// Reads words of 64 bits, from the one with the number `first` on: so many; none where it cannot be read.
@@ -210,11 +236,19 @@ pub fn read_in_chunks(path: &Path, most: usize, each: &mut dyn FnMut(&[u8]) -> b
 }
 
 /// What follows `prefix` in `text`, if it begins with that.
+#[inline(never)]
 pub fn behind<'a>(prefix: &[u8], text: &'a CStr) -> Option<&'a CStr> {
     // Not starts_with(), for which the loader would look up bcmp.
     let same = text.to_bytes().iter().zip(prefix).take_while(|(byte, expected)| byte == expected).count();
     // SAFETY: the rest of a string is one.
     (same == prefix.len()).then(|| unsafe { memory::string(text.as_ptr().add(same)) })
+}
+
+/// Returns what follows the blanks at the start of `text`.
+pub fn without_leading_blanks(text: &CStr) -> &CStr {
+    let blanks = text.to_bytes().len() - skip_blanks(text.to_bytes()).len();
+    // SAFETY: the rest of a string is one.
+    unsafe { memory::string(text.as_ptr().add(blanks)) }
 }
 
 /// The major and minor number of the device that a file is on; of the file itself if it is a block device. None if there is no

@@ -15,9 +15,18 @@ macro_rules! system_call {
 /// The name of a network device, filled up with zeros.
 pub type Interface = [u8; libc::IFNAMSIZ];
 
-/// The network device that packets to `host`, a name or an address, leave by. None if there is no such host or no way to it.
-/// Nothing is sent to it; resolving a name may ask a name server. Errno is left untouched.
-pub fn interface_towards(host: &CStr) -> Option<Interface> {
+/// Why no network device leads to a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unreachable {
+    /// There is no such host.
+    NoHost,
+    /// There is no route to any of its addresses, or the kernel cannot be asked for one.
+    NoRoute,
+}
+
+/// Returns the network device by which packets to `host`, a name or an address, leave. Nothing is sent to the host; resolving a
+/// name may ask a name server. Errno is left untouched.
+pub fn interface_towards(host: &CStr) -> Result<Interface, Unreachable> {
     errno::untouched(|| with_addresses(host, interface_of_route))
 }
 
@@ -32,9 +41,9 @@ fn getaddrinfo() -> Option<GetAddrInfo> {
     unsafe { (&raw const REFERENCE).read_volatile() }
 }
 
-/// Tries `each` of the addresses of `host`, a family and what sockaddr(3type) has behind it, until one gives something.
-fn with_addresses<T>(host: &CStr, each: fn(c_int, &[u8]) -> Option<T>) -> Option<T> {
-    let resolve = getaddrinfo()?;
+/// Calls `each` with the addresses of `host`, a family and what sockaddr(3type) has after it, until one returns something.
+fn with_addresses<T>(host: &CStr, each: fn(c_int, &[u8]) -> Option<T>) -> Result<T, Unreachable> {
+    let resolve = getaddrinfo().ok_or(Unreachable::NoHost)?;
     let mut list = null_mut();
     // SAFETY: an addrinfo may be all zeros; the strings are NUL-terminated or NULL, and `list` is writable.
     unsafe {
@@ -43,7 +52,7 @@ fn with_addresses<T>(host: &CStr, each: fn(c_int, &[u8]) -> Option<T>) -> Option
         address.ai_flags = libc::AI_NUMERICHOST;
         let mut found = |hints| resolve(host.as_ptr(), null(), hints, &mut list) == 0;
         if !found(&raw const address) && !found(null()) {
-            return None;
+            return Err(Unreachable::NoHost);
         }
     }
     let (mut found, mut entry) = (None, list);
@@ -56,7 +65,7 @@ fn with_addresses<T>(host: &CStr, each: fn(c_int, &[u8]) -> Option<T>) -> Option
         }
         libc::freeaddrinfo(list);
     }
-    found
+    found.ok_or(Unreachable::NoRoute)
 }
 
 /// A question for a route as rtnetlink(7) has it: the headers, and one attribute with the address.
@@ -152,16 +161,16 @@ mod tests {
     #[test]
     fn packets_to_this_machine_go_by_the_loopback_device() {
         let lo = *b"lo\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
-        assert_eq!(interface_towards(c"127.0.0.1"), Some(lo));
-        assert_eq!(interface_towards(c"localhost"), Some(lo));
+        assert_eq!(interface_towards(c"127.0.0.1"), Ok(lo));
+        assert_eq!(interface_towards(c"localhost"), Ok(lo));
         assert_eq!(interface_towards(c"::1").unwrap_or(lo), lo);
     }
 
     #[test]
     fn a_host_that_is_none_has_no_network_device() {
-        assert_eq!(interface_towards(c""), None);
-        assert_eq!(interface_towards(c"256.0.0.1"), None);
-        assert_eq!(interface_towards(c"a b"), None);
+        assert_eq!(interface_towards(c""), Err(Unreachable::NoHost));
+        assert_eq!(interface_towards(c"256.0.0.1"), Err(Unreachable::NoHost));
+        assert_eq!(interface_towards(c"a b"), Err(Unreachable::NoHost));
     }
 
     #[test]

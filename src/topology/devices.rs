@@ -2,10 +2,10 @@
 
 use super::read_bytes;
 use super::text::Numbers;
-use crate::lists::hexadecimal;
-use crate::os::files::{self, Path, behind};
+use crate::lists::{hexadecimal, is_blank, skip_blanks};
+use crate::os::files::{self, File, Path, behind, without_leading_blanks};
 use crate::os::memory::position;
-use crate::os::network;
+use crate::os::network::{self, Unreachable};
 use core::ffi::CStr;
 
 /// What a device is called in messages.
@@ -19,7 +19,7 @@ pub enum Kind {
 /// Why the node of a device is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unknown {
-    /// The name has a `/`.
+    /// The name has a `/`, or is a directory's: `.` or `..`.
     Illegal,
     /// Not an address as PCI devices have them.
     NoPciAddress,
@@ -27,11 +27,13 @@ pub enum Unknown {
     NoFile,
     /// The file is on no block device that the kernel shows.
     NoBlockDevice,
-    /// No such host, or no way to it.
+    /// There is no such host.
     NoHost,
+    /// There is no route to the host.
+    NoRoute,
     /// The kernel has no such device, or no node for this kind of device.
     NoNode(Kind),
-    /// The kernel does not know to which node the device is near.
+    /// The kernel does not know to which node the device is near, or it consists of devices that are near different ones.
     Nowhere(Kind),
 }
 
@@ -40,40 +42,66 @@ pub type Device<'a, Text> = Option<(&'a Text, Result<usize, Unknown>)>;
 
 /// Reads `device`, such as netdev:eth0.
 pub fn device(device: &CStr) -> Device<'_, CStr> {
-    type Find = fn(&CStr) -> Result<usize, Unknown>;
-    let kinds: [(&[u8], Find); 5] = [
-        (b"netdev:", |name| class(b"net/", name.to_bytes(), Kind::Network)),
-        (b"block:", |name| class(b"block/", name.to_bytes(), Kind::Block)),
-        (b"file:", file),
-        (b"ip:", host),
-        (b"pci:", |address| pci(address.to_bytes())),
-    ];
-    kinds.iter().find_map(|(prefix, node)| behind(prefix, device).map(|name| (name, node(name))))
+    // libnuma skips blanks before the names of these two: a shell often leaves one there, as in netdev:$(ip link | cut -d: -f2).
+    for (prefix, folder, kind) in [(&b"netdev:"[..], &b"net/"[..], Kind::Network), (b"block:", b"block/", Kind::Block)]
+    {
+        if let Some(name) = behind(prefix, device) {
+            let name = without_leading_blanks(name);
+            return Some((name, class(folder, name.to_bytes(), kind)));
+        }
+    }
+    if let Some(path) = behind(b"file:", device) {
+        return Some((path, file(path)));
+    }
+    if let Some(name) = behind(b"ip:", device) {
+        return Some((name, host(name)));
+    }
+    let address = behind(b"pci:", device)?;
+    Some((address, pci(address.to_bytes())))
 }
 
 /// A network or block device, by the name that the kernel gives it.
 fn class(class: &[u8], name: &[u8], kind: Kind) -> Result<usize, Unknown> {
-    if position(b'/', name).is_some() {
+    if position(b'/', name).is_some() || is_directory_itself(name) {
         return Err(Unknown::Illegal);
     }
-    above(Path::new(b"/sys/class/").text(class).text(name), kind)
+    node_of(&class_entry(class, name), kind, LAYERS)
+}
+
+/// Whether a name is `.` or `..`.
+fn is_directory_itself(name: &[u8]) -> bool {
+    matches!(name, [b'.'] | [b'.', b'.'])
+}
+
+/// Returns what follows `prefix` in `name`. Not strip_prefix(), which needs a function of libc: bcmp.
+fn after<'a>(prefix: &[u8], name: &'a [u8]) -> Option<&'a [u8]> {
+    let same = name.iter().zip(prefix).take_while(|(byte, expected)| byte == expected).count();
+    name.get(same..).filter(|_| same == prefix.len())
+}
+
+fn class_entry(class: &[u8], name: &[u8]) -> Path<'static> {
+    let mut entry = Path::new(b"/sys/class/");
+    entry.text(class).text(name);
+    entry
 }
 
 /// The block device that a file is on; a block device itself if the file is one.
 fn file(path: &CStr) -> Result<usize, Unknown> {
     let (major, minor) = files::block_device(path).ok_or(Unknown::NoFile)?;
-    let mut device = Path::new(b"/sys/dev/block/");
-    above(device.decimal(major as usize).text(b":").decimal(minor as usize), Kind::Block).map_err(|unknown| {
-        match unknown {
-            Unknown::NoNode(_) => Unknown::NoBlockDevice,
-            unknown => unknown,
-        }
+    let mut entry = Path::new(b"/sys/dev/block/");
+    entry.decimal(major as usize).text(b":").decimal(minor as usize);
+    node_of(&entry, Kind::Block, LAYERS).map_err(|unknown| match unknown {
+        Unknown::NoNode(_) => Unknown::NoBlockDevice,
+        unknown => unknown,
     })
 }
 
-/// The network device behind which a host is.
+/// The network device by which packets to a host leave.
 fn host(name: &CStr) -> Result<usize, Unknown> {
-    let interface = network::interface_towards(name).ok_or(Unknown::NoHost)?;
+    let interface = network::interface_towards(name).map_err(|why| match why {
+        Unreachable::NoHost => Unknown::NoHost,
+        Unreachable::NoRoute => Unknown::NoRoute,
+    })?;
     let end = position(0, &interface).unwrap_or(interface.len());
     class(b"net/", interface.get(..end).unwrap_or_default(), Kind::Network)
 }
@@ -81,13 +109,18 @@ fn host(name: &CStr) -> Result<usize, Unknown> {
 /// A PCI device, by its address.
 fn pci(address: &[u8]) -> Result<usize, Unknown> {
     let [segment, bus, device, function] = pci_address(address).ok_or(Unknown::NoPciAddress)?;
-    let mut path = Path::new(b"/sys/bus/pci/devices/");
-    path.hexadecimal(segment, 4).text(b":").hexadecimal(bus, 2).text(b":");
-    above(path.hexadecimal(device, 2).text(b".").hexadecimal(function, 1), Kind::Pci)
+    let mut entry = Path::new(b"/sys/bus/pci/devices/");
+    entry.hexadecimal(segment, 4).text(b":").hexadecimal(bus, 2).text(b":");
+    entry.hexadecimal(device, 2).text(b".").hexadecimal(function, 1);
+    node_of(&entry, Kind::Pci, LAYERS)
 }
 
-/// Reads `[segment:]bus:device[.function]` as lspci writes it, or `segment:bus:device:function` as numactl(8) does.
+/// Reads `[segment:]bus:device[.function]` as lspci writes it, or `segment:bus:device:function` as numactl(8) does. Blanks
+/// before a number and after the last one are skipped.
 pub fn pci_address(address: &[u8]) -> Option<[u32; 4]> {
+    let end = address.iter().rposition(|&byte| !is_blank(byte))? + 1;
+    let address = address.get(..end)?;
+    let hexadecimal = |digits| hexadecimal(skip_blanks(digits));
     let dot = position(b'.', address).unwrap_or(address.len());
     let function = match address.get(dot + 1..) {
         Some(digits) => Some(hexadecimal(digits)?),
@@ -110,21 +143,78 @@ pub fn pci_address(address: &[u8]) -> Option<[u32; 4]> {
     Some(numbers)
 }
 
-/// The node of the device whose entry of /sys is `folder`: its own, or that of the nearest device it hangs on.
-fn above(folder: &mut Path, kind: Kind) -> Result<usize, Unknown> {
-    /// More than any device has above it: a partition of a disk behind a USB hub has twelve.
+/// Upper bound for how many devices are followed downwards: LVM on dm-crypt on RAID on partitions takes four.
+const LAYERS: u8 = 6;
+
+/// Returns the node of the device whose entry in /sys is `entry`: its own, that of the nearest device above it, or the one of the
+/// devices that it consists of, if it is a virtual one.
+fn node_of(entry: &Path, kind: Kind, layers: u8) -> Result<usize, Unknown> {
+    let above = above(entry.clone(), kind);
+    match above {
+        Err(Unknown::NoNode(_)) if layers > 0 => node_of_parts(entry, kind, layers - 1),
+        _ => above,
+    }
+}
+
+/// Returns the node of the devices that a virtual device consists of. They must agree, except those whose node is not known:
+/// no node would be right for a RAID over the disks of two nodes.
+///
+/// A loop device is not followed: the path of its file need not mean the same file to the caller.
+fn node_of_parts(entry: &Path, kind: Kind, layers: u8) -> Result<usize, Unknown> {
+    let (mut node, mut agree) = (Err(Unknown::NoNode(kind)), true);
+    let mut add = |part: &Path| match (node, node_of(part, kind, layers)) {
+        (Ok(one), Ok(another)) => agree &= one == another,
+        (Err(_), Ok(first)) => node = Ok(first),
+        (Err(_), Err(Unknown::Nowhere(_))) => node = Err(Unknown::Nowhere(kind)),
+        _ => {}
+    };
+    match kind {
+        // Of bonds, bridges and VLANs.
+        Kind::Network => for_each_part(entry.clone().text(b"/"), b"lower_", false, b"net/", &mut add),
+        Kind::Block => {
+            // The second time, of the disk that a partition is on.
+            let mut disk = entry.clone();
+            for _ in 0..2 {
+                // Of the device mapper, RAID and bcache.
+                for_each_part(disk.clone().text(b"/slaves/"), b"", false, b"block/", &mut add);
+                // Controllers, in the directory of the subsystem of an NVMe disk with several ports. It has the disks too: nvme0n1.
+                for_each_part(disk.text(b"/../"), b"nvme", true, b"nvme/nvme", &mut add);
+            }
+        }
+        Kind::Pci => {}
+    }
+    if agree { node } else { Err(Unknown::Nowhere(kind)) }
+}
+
+/// Calls `each` with the entries in /sys of the devices that `directory` lists: those whose names there begin with `prefix`. What
+/// follows, digits alone if `numbered`, is the end of a name in /sys/class, which begins with `class`.
+fn for_each_part(directory: &Path, prefix: &[u8], numbered: bool, class: &[u8], each: &mut dyn FnMut(&Path)) {
+    let Some(directory) = File::open_of_machine(directory) else { return };
+    directory.for_each_name(&mut |name| {
+        if let Some(rest) = after(prefix, name)
+            && !is_directory_itself(rest)
+            && !(numbered && rest.iter().any(|byte| !byte.is_ascii_digit()))
+        {
+            each(&class_entry(class, rest));
+        }
+    });
+}
+
+/// Returns the node of the device whose entry in /sys is `entry`: its own, or that of the nearest device above it.
+fn above(mut entry: Path, kind: Kind) -> Result<usize, Unknown> {
+    /// Upper bound for the devices above a device: a partition of a disk on a USB hub has twelve.
     const LEVELS: usize = 16;
-    folder.text(b"/");
+    entry.text(b"/");
     let mut unknown = Unknown::NoNode(kind);
     for _ in 0..LEVELS {
-        match node_in(folder.clone().text(b"numa_node")) {
+        match node_in(entry.clone().text(b"numa_node")) {
             Some(Some(node)) => return Ok(node),
-            // What it hangs on may be known better.
+            // The device above may have one.
             Some(None) => unknown = Unknown::Nowhere(kind),
             None => {}
         }
-        // An entry is a link into the tree of devices: `..` is the folder above where it leads.
-        folder.text(b"../");
+        // An entry is a link into the tree of devices: `..` is the directory above the link's target.
+        entry.text(b"../");
     }
     Err(unknown)
 }
@@ -153,6 +243,8 @@ mod tests {
             ("0:2.1", [0, 0, 2, 1]),
             ("3:0:2", [3, 0, 2, 0]),
             ("3:0:2:1", [3, 0, 2, 1]),
+            (" 0000:00:1f.2", [0, 0, 0x1f, 2]),
+            ("\t\u{b}3: 0:\n2. 1 \n", [3, 0, 2, 1]),
         ] {
             assert_eq!(pci_address(address.as_bytes()), Some(numbers), "{address}");
         }
@@ -171,7 +263,12 @@ mod tests {
             "0.0:2",
             "0:0:0:0:0",
             "0:0:0:0.0",
+            " ",
             "0:2x",
+            "0 :2",
+            "0:2 1",
+            "0x0:0x2",
+            "+0:+2",
             "zz:0",
             "123456789:0",
         ] {
@@ -187,6 +284,9 @@ mod tests {
         let unknown = |text| device(text).map(|(_, node)| node);
         assert_eq!(unknown(c"netdev:a name too long for a network device"), Some(Err(Unknown::NoNode(Kind::Network))));
         assert_eq!(unknown(c"netdev:../net/lo"), Some(Err(Unknown::Illegal)));
+        assert_eq!(unknown(c"netdev: ."), Some(Err(Unknown::Illegal)));
+        assert_eq!(unknown(c"block:.."), Some(Err(Unknown::Illegal)));
+        assert_eq!(unknown(c"netdev:a.b"), Some(Err(Unknown::NoNode(Kind::Network))));
         assert_eq!(unknown(c"block:a/b"), Some(Err(Unknown::Illegal)));
         assert_eq!(unknown(c"block:"), Some(Err(Unknown::NoNode(Kind::Block))));
         assert_eq!(unknown(c"file:/there/is/no/such/file"), Some(Err(Unknown::NoFile)));
@@ -195,6 +295,21 @@ mod tests {
         assert_eq!(unknown(c"pci:ffff:ff:1f.7"), Some(Err(Unknown::NoNode(Kind::Pci))));
         assert_eq!(unknown(c"ip:999.0.0.1"), Some(Err(Unknown::NoHost)));
         assert_eq!(unknown(c"ip:"), Some(Err(Unknown::NoHost)));
+    }
+
+    #[test]
+    fn blanks_before_the_name_of_a_network_or_block_device_are_no_part_of_it() {
+        for (text, name) in [
+            (c"netdev: lo", c"lo"),
+            (c"netdev:\t\n\x0b\x0c\r lo ", c"lo "),
+            (c"block: none", c"none"),
+            (c"block: ", c""),
+            (c"file: /", c" /"),
+            (c"ip: ::", c" ::"),
+            (c"pci: 0:2", c" 0:2"),
+        ] {
+            assert_eq!(device(text).unwrap().0, name);
+        }
     }
 
     #[test]

@@ -1,0 +1,256 @@
+//! Devices in lists of nodes stand for the node that the kernel's files say, which are made up here and shown by NUMARS_FSROOT.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use support::{compile_c, run, stage};
+use tempfile::TempDir;
+
+/// Prints the nodes that its argument names, or the number and the text of the warning.
+const PROGRAM: &str = r#"
+#include <numa.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+void numa_warn(int number, char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    printf("warning %d: ", number);
+    vprintf(format, arguments);
+    va_end(arguments);
+}
+
+int main(int count, char **arguments)
+{
+    struct bitmask *nodes = count == 2 ? numa_parse_nodestring_all(arguments[1]) : NULL;
+    for (unsigned node = 0; nodes != NULL && node < nodes->size; node++)
+        if (numa_bitmask_isbitset(nodes, node))
+            printf("node %u", node);
+    return 0;
+}
+"#;
+
+fn program() -> &'static Path {
+    static PROGRAM_FILE: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
+    let (_, program) = PROGRAM_FILE.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut flags = stage().pkg_config("numars", &[]);
+        flags.push(format!("-Wl,-rpath,{}", stage().lib().display()));
+        let program = compile_c(folder.path(), PROGRAM, &flags);
+        (folder, program)
+    });
+    program
+}
+
+/// A machine with nodes 0 to 3, and devices.
+struct Machine(TempDir);
+
+impl Machine {
+    fn new() -> Self {
+        let machine = Machine(tempfile::tempdir().unwrap());
+        for file in ["node/online", "node/possible", "node/has_memory", "cpu/online", "cpu/possible"] {
+            machine.write(&format!("devices/system/{file}"), "0-3\n");
+        }
+        for node in 0..4 {
+            machine.write(&format!("devices/system/node/node{node}/cpulist"), &format!("{node}\n"));
+        }
+        machine
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        self.0.path().join("sys").join(path)
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.at(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn link(&self, path: &str, target: &str) {
+        let path = self.at(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        symlink(self.at(target), path).unwrap();
+    }
+
+    /// Adds a device whose directory is devices/`place`, and its link in class/`class`.
+    fn add(&self, class: &str, place: &str) {
+        let name = place.rsplit('/').next().unwrap();
+        fs::create_dir_all(self.at("devices").join(place)).unwrap();
+        self.link(&format!("class/{class}/{name}"), &format!("devices/{place}"));
+    }
+
+    /// Adds a disk or network device `name` of a PCI device on `node` (-1: not known).
+    fn add_pci(&self, class: &str, name: &str, node: i32) {
+        self.write(&format!("devices/pci0000:00/{name}-controller/numa_node"), &format!("{node}\n"));
+        self.add(class, &format!("pci0000:00/{name}-controller/{class}/{name}"));
+    }
+
+    /// Adds a virtual block device that consists of others.
+    fn add_block(&self, name: &str, parts: &[&str]) {
+        self.add("block", &format!("virtual/block/{name}"));
+        fs::create_dir(self.at(&format!("devices/virtual/block/{name}/slaves"))).unwrap();
+        for part in parts {
+            self.link(&format!("devices/virtual/block/{name}/slaves/{part}"), &format!("class/block/{part}"));
+        }
+    }
+
+    /// Adds a virtual network device that consists of others.
+    fn add_net(&self, name: &str, parts: &[&str]) {
+        self.add("net", &format!("virtual/net/{name}"));
+        for part in parts {
+            self.link(&format!("devices/virtual/net/{name}/lower_{part}"), &format!("class/net/{part}"));
+        }
+    }
+
+    /// Adds an NVMe controller on `node` (-1: not known) to the subsystem 0, which has the disk nvme0n1.
+    fn add_controller(&self, number: u32, node: i32) {
+        let subsystem = "devices/virtual/nvme-subsystem/nvme-subsys0";
+        if !self.at(subsystem).exists() {
+            self.add("block", "virtual/nvme-subsystem/nvme-subsys0/nvme0n1");
+            self.add("block", "virtual/nvme-subsystem/nvme-subsys0/nvme0n1/nvme0n1p1");
+            fs::create_dir(self.at(&format!("{subsystem}/nvme0n1/slaves"))).unwrap();
+        }
+        let place = format!("pci0000:00/port{number}/nvme/nvme{number}");
+        self.write(&format!("devices/pci0000:00/port{number}/numa_node"), &format!("{node}\n"));
+        self.add("nvme", &place);
+        self.link(&format!("{subsystem}/nvme{number}"), &format!("devices/{place}"));
+    }
+
+    /// Says that the block device `name` is the one that the file system of `file` is on.
+    fn put_file_on(&self, file: &Path, name: &str) {
+        let device = fs::metadata(file).unwrap().dev();
+        let (major, minor) = (device >> 8 & 0xfff | device >> 32 & !0xfff, device & 0xff | device >> 12 & 0xfff00);
+        self.link(&format!("dev/block/{major}:{minor}"), &format!("class/block/{name}"));
+    }
+
+    fn answer(&self, list: &str) -> String {
+        run(Command::new(program()).arg(list).env("NUMARS_FSROOT", self.0.path()))
+    }
+}
+
+fn unknown(name: &str) -> String {
+    format!("warning 25: Kernel does not know node mask for device `{name}'")
+}
+
+#[test]
+fn a_partition_is_on_the_node_of_its_disk() {
+    let machine = Machine::new();
+    machine.add_pci("block", "sda", 2);
+    machine.add("block", "pci0000:00/sda-controller/block/sda/sda1");
+    assert_eq!(machine.answer("block:sda"), "node 2");
+    assert_eq!(machine.answer("block:sda1"), "node 2");
+}
+
+#[test]
+fn blanks_before_a_name_are_skipped_and_those_after_it_are_not() {
+    let machine = Machine::new();
+    machine.add_pci("block", "sda", 2);
+    machine.add_pci("net", "eth0", 3);
+    assert_eq!(machine.answer("netdev: eth0"), "node 3");
+    assert_eq!(machine.answer("netdev:\t\n eth0"), "node 3");
+    assert_eq!(machine.answer("block: sda"), "node 2");
+    assert_eq!(machine.answer("netdev: eth0 "), "warning 26: Cannot read node mask for net device `eth0 '");
+}
+
+#[test]
+fn a_name_with_a_dot_is_looked_up_but_no_directory_is() {
+    let machine = Machine::new();
+    machine.add_pci("net", "eth0", 3);
+    machine.add_net("eth0.5", &["eth0"]);
+    machine.write("class/numa_node", "1\n");
+    assert_eq!(machine.answer("netdev:eth0.5"), "node 3");
+    assert_eq!(machine.answer("netdev:.."), "warning 28: Illegal characters in `..' specification");
+    assert_eq!(machine.answer("block: ."), "warning 28: Illegal characters in `.' specification");
+}
+
+#[test]
+fn an_nvme_disk_with_several_ports_is_on_the_node_of_its_controllers() {
+    let machine = Machine::new();
+    machine.add_controller(3, 2);
+    machine.add_controller(12, 2);
+    let file = tempfile::tempdir().unwrap();
+    machine.put_file_on(file.path(), "nvme0n1p1");
+    assert_eq!(machine.answer("block:nvme0n1"), "node 2");
+    assert_eq!(machine.answer("block:nvme0n1p1"), "node 2");
+    assert_eq!(machine.answer(&format!("file:{}", file.path().display())), "node 2");
+}
+
+#[test]
+fn an_nvme_disk_is_on_no_node_if_its_controllers_are_on_different_ones_or_on_none() {
+    let machine = Machine::new();
+    machine.add_controller(0, -1);
+    assert_eq!(machine.answer("block:nvme0n1"), unknown("nvme0n1"));
+    machine.add_controller(1, 2);
+    assert_eq!(machine.answer("block:nvme0n1"), "node 2");
+    machine.add_controller(2, 1);
+    assert_eq!(machine.answer("block:nvme0n1"), unknown("nvme0n1"));
+}
+
+#[test]
+fn a_logical_volume_is_on_the_node_of_its_disks() {
+    let machine = Machine::new();
+    machine.add_pci("block", "sda", 1);
+    machine.add_pci("block", "sdb", 1);
+    machine.add("block", "pci0000:00/sdb-controller/block/sdb/sdb1");
+    machine.add_block("md0", &["sda", "sdb1"]);
+    machine.add("block", "virtual/block/md0/md0p1");
+    machine.add_block("dm-0", &["md0p1"]);
+    machine.add_block("dm-1", &["dm-0"]);
+    let file = tempfile::tempdir().unwrap();
+    machine.put_file_on(file.path(), "dm-1");
+    for device in ["md0", "md0p1", "dm-0", "dm-1"] {
+        assert_eq!(machine.answer(&format!("block:{device}")), "node 1", "{device}");
+    }
+    assert_eq!(machine.answer(&format!("file:{}", file.path().display())), "node 1");
+}
+
+#[test]
+fn a_raid_over_disks_of_several_nodes_is_on_none() {
+    let machine = Machine::new();
+    machine.add_pci("block", "sda", 1);
+    machine.add_pci("block", "sdb", 2);
+    machine.add_block("md0", &["sda", "sdb"]);
+    assert_eq!(machine.answer("block:md0"), unknown("md0"));
+}
+
+#[test]
+fn a_virtual_disk_over_no_device_is_refused() {
+    let machine = Machine::new();
+    machine.add_block("zram0", &[]);
+    machine.write("devices/virtual/block/loop0/loop/backing_file", "/some/file\n");
+    machine.add_block("loop0", &[]);
+    for device in ["zram0", "loop0"] {
+        let expected = format!("warning 26: Cannot read node mask for block device `{device}'");
+        assert_eq!(machine.answer(&format!("block:{device}")), expected);
+    }
+}
+
+#[test]
+fn devices_that_consist_of_themselves_end_the_search() {
+    let machine = Machine::new();
+    machine.add_block("dm-0", &["dm-1", "dm-0"]);
+    machine.add_block("dm-1", &["dm-0", "dm-1"]);
+    assert_eq!(machine.answer("block:dm-0"), "warning 26: Cannot read node mask for block device `dm-0'");
+}
+
+#[test]
+fn a_bond_a_bridge_and_a_vlan_are_on_the_node_of_their_network_devices() {
+    let machine = Machine::new();
+    machine.add_pci("net", "eth0", 3);
+    machine.add_pci("net", "eth1", 3);
+    machine.add_net("veth0", &[]);
+    machine.add_net("bond0", &["eth0", "eth1"]);
+    machine.add_net("vlan5", &["bond0"]);
+    machine.add_net("br0", &["vlan5", "veth0"]);
+    for device in ["bond0", "vlan5", "br0"] {
+        assert_eq!(machine.answer(&format!("netdev:{device}")), "node 3", "{device}");
+    }
+    machine.add_pci("net", "eth2", 0);
+    machine.add_net("bond1", &["eth0", "eth2"]);
+    assert_eq!(machine.answer("netdev:bond1"), "warning 25: Kernel does not know node mask for net device `bond1'");
+    assert_eq!(machine.answer("netdev:veth0"), "warning 26: Cannot read node mask for net device `veth0'");
+}
