@@ -1,7 +1,7 @@
 //! numars-run: programs that know nothing of numars run on it, and where that cannot be, it says why.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use support::{compile_c, run, stage};
@@ -69,8 +69,125 @@ fn what_is_preloaded_already_stays() {
     run(Command::new("gcc").args(["-shared", "-x", "c", "/dev/null", "-o"]).arg(&other));
     let mut command = numars_run();
     command.env("LD_PRELOAD", &other).args(["sh", "-c", "echo $LD_PRELOAD; exec \"$0\""]).arg(&program);
-    let expected = format!("{}:{}\n on numars\n", stage().flavour().join("libnuma.so.1").display(), other.display());
+    let expected = format!("{}:{}\n on numars\n", other.display(), stage().flavour().join("libnuma.so.1").display());
     assert_eq!(answer(&mut command), (expected, String::new(), 41));
+}
+
+#[test]
+fn what_is_in_the_path_of_libraries_already_stays() {
+    let mut command = numars_run();
+    command.env("LD_LIBRARY_PATH", "/some/folder").args(["sh", "-c", "echo $LD_LIBRARY_PATH"]);
+    let expected = format!("{}:/some/folder\n", stage().flavour().display());
+    assert_eq!(answer(&mut command), (expected, String::new(), 0));
+}
+
+/// Opens libnuma by each of its names, and says of each whether it is numars; and whether there are two of them.
+const OPENS: &str = r#"
+#include <dlfcn.h>
+#include <stdio.h>
+
+int main(void)
+{
+    static const char *const names[] = { "libnuma.so", "libnuma.so.1", "libnuma.so.1.0.0" };
+    void *numars = NULL;
+    for (int i = 0; i < 3; i++) {
+        void *library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
+        const int is_numars = library != NULL && dlsym(library, "numars_version") != NULL;
+        if (numars == NULL && is_numars)
+            numars = library;
+        printf("%s: %s\n", names[i], library == NULL ? "nothing" : !is_numars ? "another" :
+            library == numars ? "numars" : "a second numars");
+    }
+    return 0;
+}
+"#;
+
+const OPENED: &str = "libnuma.so: numars\nlibnuma.so.1: numars\nlibnuma.so.1.0.0: numars\n";
+
+/// Another libnuma, in a folder.
+fn another_libnuma(folder: &Path) {
+    run(Command::new("gcc")
+        .current_dir(folder)
+        .args(["-shared", "-x", "c", "/dev/null", "-Wl,-soname,libnuma.so.1"])
+        .args(["-o", "libnuma.so.1"]));
+    symlink("libnuma.so.1", folder.join("libnuma.so")).unwrap();
+}
+
+#[test]
+fn a_program_that_opens_libnuma_itself_finds_numars_by_each_name() {
+    let folder = folder();
+    let program = compile_c(folder.path(), OPENS, &[]);
+    assert_eq!(answer(numars_run().arg(&program)), (OPENED.into(), String::new(), 0));
+    assert_eq!(answer(numars_run().args(["sh", "-c"]).arg(&program)), (OPENED.into(), String::new(), 0));
+    // Also from another folder, by a library whose path begins there.
+    let mut command = numars_run();
+    command.env("NUMARS_LIBRARY", "lib/numars/libnuma.so.1").current_dir(&stage().prefix);
+    command.args(["sh", "-c", "cd / && exec \"$0\""]).arg(&program);
+    assert_eq!(answer(&mut command), (OPENED.into(), String::new(), 0));
+}
+
+#[test]
+fn check_says_which_libnuma_a_program_would_open() {
+    let folder = folder();
+    let library = stage().flavour().join("libnuma.so.1");
+    let numars = library.display();
+    let program = compile_c(folder.path(), OPENS, &[]);
+    let (out, err, status) = answer(numars_run().arg("--check").arg(&program));
+    let expected = format!(
+        "With dlopen(3) it would find:\n  libnuma.so        {numars}\n  libnuma.so.1      {numars}\n  libnuma.so.1.0.0  {numars}\n"
+    );
+    assert!(err.is_empty() && status == 0 && out.ends_with(&expected), "{out}{err}");
+
+    // The folders that a program names in an RPATH come before all others.
+    another_libnuma(folder.path());
+    let flags = [format!("-Wl,--disable-new-dtags,-rpath,{}", folder.path().display())];
+    let program = compile_c(folder.path(), OPENS, &flags);
+    let (out, ..) = answer(numars_run().arg("--check").arg(&program));
+    let another = format!("  libnuma.so        {}/libnuma.so (not numars)\n", folder.path().display());
+    assert!(out.contains(&another) && out.contains(&format!("  libnuma.so.1      {numars}\n")), "{out}");
+    let opened = "libnuma.so: another\nlibnuma.so.1: numars\nlibnuma.so.1.0.0: numars\n";
+    assert_eq!(answer(numars_run().arg(&program)).0, opened);
+
+    // A copy alone in its folder has no other names.
+    let copy = tempfile::tempdir().unwrap();
+    let only = copy.path().join("libnuma.so.1");
+    fs::copy(&library, &only).unwrap();
+    let program = compile_c(folder.path(), OPENS, &[]);
+    let (out, ..) = answer(numars_run().env("NUMARS_LIBRARY", &only).arg("--check").arg(&program));
+    assert!(out.contains(&format!("  libnuma.so.1      {}\n", only.display())), "{out}");
+    assert!(!out.contains(&format!("  libnuma.so        {}\n", only.display())), "{out}");
+}
+
+#[test]
+fn a_program_whose_rpath_names_another_libnuma_runs_on_numars() {
+    let folder = folder();
+    another_libnuma(folder.path());
+    let flags = [format!("-Wl,--disable-new-dtags,-rpath,{}", folder.path().display()), "-lnuma".to_owned()];
+    let program = compile_c(folder.path(), PROGRAM, &flags);
+    assert_eq!(answer(numars_run().arg(&program)), (" on numars\n".into(), String::new(), 41));
+    let mut script = numars_run();
+    script.args(["sh", "-c", "LD_LIBRARY_PATH=/nowhere exec \"$0\""]).arg(&program);
+    assert_eq!(answer(&mut script), (" on numars\n".into(), String::new(), 41));
+}
+
+#[test]
+fn programs_with_sanitizers_run_also_if_others_start_them_and_find_what_they_look_for() {
+    for sanitizer in ["address", "thread", "undefined", "leak"] {
+        let folder = folder();
+        let flag = format!("-fsanitize={sanitizer}");
+        let program = compile_c(folder.path(), PROGRAM, &[flag, "-lnuma".to_owned()]);
+        let expected = (" on numars\n".into(), String::new(), 41);
+        assert_eq!(answer(numars_run().arg(&program)), expected, "{sanitizer}");
+        assert_eq!(answer(numars_run().args(["sh", "-c", "\"$0\""]).arg(&program)), expected, "{sanitizer}");
+    }
+    let folder = folder();
+    let program = compile_c(
+        folder.path(),
+        "#include <numa.h>\n#include <stdlib.h>\nint main(void) { char *one = calloc(1, 1); return one[numa_max_node() + 1 > 0]; }\n",
+        &["-fsanitize=address".to_owned(), "-lnuma".to_owned()],
+    );
+    let (_, err, status) = answer(numars_run().env("ASAN_OPTIONS", "exitcode=77").arg(&program));
+    assert!(status == 77 && err.contains("heap-buffer-overflow"), "{status} {err}");
 }
 
 #[test]
@@ -103,6 +220,9 @@ fn what_cannot_be_preloaded_into_is_refused_with_the_reason() {
     assert_refuses(numars_run().arg(folder.path()), 126, "not a program");
     assert_refuses(numars_run().arg(folder.path().join("empty.c")), 126, "may not be executed");
     assert_refuses(numars_run().env("NUMARS_LIBRARY", "/no such library").arg("true"), 125, "is numars installed?");
+    let with_blank = folder.path().join("lib numa.so.1");
+    fs::copy(stage().flavour().join("libnuma.so.1"), &with_blank).unwrap();
+    assert_refuses(numars_run().env("NUMARS_LIBRARY", with_blank).arg("true"), 125, "several files");
 }
 
 #[test]
