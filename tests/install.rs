@@ -52,6 +52,24 @@ fn an_installed_tree_has_the_files_of_the_list_and_uninstall_leaves_none() {
 }
 
 #[test]
+fn the_published_crate_is_installed_by_make() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut package = Command::new(env!("CARGO"));
+    package.current_dir(root()).args(["package", "--package", "numars", "--locked", "--no-verify", "--allow-dirty"]);
+    run(package.args(["--quiet", "--target-dir"]).arg(folder.path()));
+    let mut packages = fs::read_dir(folder.path().join("package")).unwrap().map(|entry| entry.unwrap().path());
+    let archive = packages.find(|path| path.extension().is_some_and(|extension| extension == "crate")).unwrap();
+    run(Command::new("tar").arg("-xf").arg(&archive).arg("-C").arg(folder.path()));
+    let sources = folder.path().join(archive.file_stem().unwrap());
+    // Not the folders that this make was called with.
+    let destination = folder.path().join("destination");
+    let mut make = Command::new("make");
+    make.current_dir(sources).arg("install").args(SETTINGS);
+    run(make.env_remove("MAKEFLAGS").arg(format!("DESTDIR={}", destination.display())));
+    assert_eq!(files(&destination), listed(false));
+}
+
+#[test]
 fn another_libnuma_is_neither_written_over_nor_removed() {
     let folder = tempfile::tempdir().unwrap();
     let lib = folder.path().join("usr/lib");
