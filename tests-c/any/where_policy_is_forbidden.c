@@ -1,6 +1,7 @@
 /* Where memory policy is forbidden, as container engines do, or missing from the kernel: the library loads silently,
  * and says so only when asked. libnuma leaves errno set there and says that NUMA is available. */
 #include <numa.h>
+#include <numars.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,6 +126,33 @@ START_TEST(copying_between_processes_may_be_forbidden)
 }
 END_TEST
 
+enum { ALLOCATIONS = 20, SIZE = 1 << 16 };
+
+static void allocate_where_policy_is_forbidden(void)
+{
+    forbid_policy_calls(EPERM);
+    for (int i = 0; i < ALLOCATIONS; i++) {
+        char *memory = numa_alloc_interleaved(SIZE);
+        require(memory != NULL);
+        memset(memory, 1, SIZE);
+        assert_fails(numars_tonode_memory(memory, SIZE, 0), EPERM);
+        assert_fails(numars_set_localalloc(), EPERM);
+        numa_free(memory, SIZE);
+    }
+    exit(EXIT_SUCCESS);
+}
+
+START_TEST(each_allocation_prints_its_error_and_returns_memory_and_the_calls_of_numars_print_nothing)
+{
+    ck_assert_int_eq(run_apart(allocate_where_policy_is_forbidden, output, sizeof output), EXIT_SUCCESS);
+    char expected[sizeof output] = "", line[128];
+    snprintf(line, sizeof line, "mbind: %s\n", strerror(EPERM));
+    for (int i = 0; i < ALLOCATIONS; i++)
+        strcat(expected, line);
+    ck_assert_str_eq(output, expected);
+}
+END_TEST
+
 /* The sets have a size even here: it comes from elsewhere. */
 static int answer(void)
 {
@@ -148,5 +176,6 @@ int main(int count, char **arguments)
         each_call_about_policy_may_be_forbidden_alone,
         all_calls_about_policy_may_be_forbidden,
         copying_between_processes_may_be_forbidden,
+        each_allocation_prints_its_error_and_returns_memory_and_the_calls_of_numars_print_nothing,
         NULL });
 }
