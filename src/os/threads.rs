@@ -2,7 +2,7 @@
 
 use core::ffi::{c_int, c_void};
 use core::mem::MaybeUninit;
-use core::ptr::{null, null_mut};
+use core::ptr::null_mut;
 
 /// Threads that are started at once at most.
 pub const MOST_HELPERS: usize = 63;
@@ -48,10 +48,12 @@ pub fn together(helpers: usize, helper: &(dyn Fn() + Sync), own: impl FnOnce()) 
         let mut attributes = MaybeUninit::<libc::pthread_attr_t>::zeroed();
         if helpers > 0 && libc::pthread_attr_init(attributes.as_mut_ptr()) == 0 {
             libc::pthread_attr_setstacksize(attributes.as_mut_ptr(), STACK);
-            let (all, mut before) = ([!0u64; 1], [0u64; 1]);
-            let size = size_of_val(&all);
-            // Threads begin with the signal mask of the one that starts them.
-            libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr(), size);
+            let mut all = MaybeUninit::<libc::sigset_t>::zeroed();
+            let mut before = MaybeUninit::<libc::sigset_t>::zeroed();
+            // Threads begin with the signal mask of the one that starts them. libc's functions leave out the signals that libc needs
+            // itself: setuid(2) and the like send one to every thread and wait until each has handled it.
+            libc::sigfillset(all.as_mut_ptr());
+            libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
             for thread in threads.iter_mut().take(helpers) {
                 let address = (&raw const work).cast_mut().cast();
                 if libc::pthread_create(thread.as_mut_ptr(), attributes.as_ptr(), help, address) != 0 {
@@ -59,7 +61,7 @@ pub fn together(helpers: usize, helper: &(dyn Fn() + Sync), own: impl FnOnce()) 
                 }
                 started += 1;
             }
-            libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, before.as_ptr(), null::<u64>(), size);
+            libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), null_mut());
             // The attributes hold no memory: pthread_attr_destroy(3) would do nothing.
         }
     }
@@ -90,5 +92,27 @@ mod tests {
             assert!(own);
             assert_eq!(helped.into_inner(), helpers);
         }
+    }
+
+    #[test]
+    fn helpers_do_not_block_the_signals_that_libc_sends_to_all_threads() {
+        // SAFETY: none of these calls takes a pointer, and the group stays what it is. Ends the process if setgid(2) waits forever.
+        unsafe { libc::alarm(100) };
+        let done = AtomicUsize::new(0);
+        together(
+            2,
+            &|| {
+                while done.load(Ordering::Relaxed) == 0 {
+                    std::thread::yield_now();
+                }
+            },
+            || {
+                // SAFETY: as above.
+                assert_eq!(unsafe { libc::setgid(libc::getgid()) }, 0);
+                done.store(1, Ordering::Relaxed);
+            },
+        );
+        // SAFETY: as above.
+        unsafe { libc::alarm(0) };
     }
 }
