@@ -1,5 +1,6 @@
 //! The documentation names its tests, and they are there.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -242,6 +243,66 @@ fn unsafe_code(text: &str) -> Vec<[String; 3]> {
     rows
 }
 
+/// The system calls that a file makes by syscall(2), without its tests: the names of their numbers in libc.
+fn raw_calls(text: &str) -> BTreeSet<&str> {
+    let code =
+        text.split("#[cfg(test)]\nmod tests").next().unwrap().lines().map(|line| line.split("//").next().unwrap());
+    let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    let code = code.inspect(|line| {
+        let by_number =
+            line.split("syscall(").skip(1).any(|argument| argument.starts_with(|first: char| first.is_ascii_digit()));
+        assert!(!by_number, "a system call without its name: {line}");
+    });
+    code.flat_map(|line| line.split(|letter| !is_part(letter))).filter_map(|word| word.strip_prefix("SYS_")).collect()
+}
+
+/// tests/raw_calls.tsv: of each call, which state of libc it bypasses and why that is safe.
+fn reasons_for_raw_calls() -> BTreeMap<String, [String; 2]> {
+    let text = fs::read_to_string(root().join("tests/raw_calls.tsv")).unwrap();
+    let rows = text.lines().filter(|line| !line.starts_with('#')).map(|line| {
+        let columns: Vec<_> = line.split('\t').map(str::to_owned).collect();
+        let [call, state, reason] = columns.try_into().unwrap_or_else(|_| panic!("not three columns: {line}"));
+        assert!(!state.is_empty() && !reason.is_empty(), "tests/raw_calls.tsv has no reason for {call}");
+        (call, [state, reason])
+    });
+    rows.collect()
+}
+
+/// The table of system calls that are made past libc's functions. Each must have a reason, and each reason a call.
+fn table_of_raw_calls() -> String {
+    let mut places = BTreeMap::<String, Vec<String>>::new();
+    for path in rust_files(&root().join("src")) {
+        let name = path.strip_prefix(root()).unwrap().display().to_string();
+        for call in raw_calls(&fs::read_to_string(&path).unwrap()) {
+            places.entry(call.to_owned()).or_default().push(format!("`{name}`"));
+        }
+    }
+    let reasons = reasons_for_raw_calls();
+    for call in places.keys().filter(|&call| !reasons.contains_key(call)) {
+        panic!("{call} is called by syscall(2) in {:?}, and has no row in tests/raw_calls.tsv", places[call]);
+    }
+    let mut text = String::from(
+        "\n## System calls that are made past libc\n\n\
+         Some calls are made by syscall(2). libc keeps state that its own functions honour: signals that it needs itself, threads,\n\
+         cancellation, buffers of streams, the size of time_t. The table is `tests/raw_calls.tsv`. Everything else is called by libc's\n\
+         functions: signals and threads by those of pthreads(7), the time by clock_gettime(3), memory by mmap(2), which libraries\n\
+         interpose.\n\n\
+         | call | in | state of libc that is bypassed | why that is safe |\n|---|---|---|---|\n",
+    );
+    for (call, [state, reason]) in &reasons {
+        let places = places.get(call).unwrap_or_else(|| panic!("tests/raw_calls.tsv: nothing calls {call} any more"));
+        writeln!(text, "| `{call}` | {} | {state} | {reason} |", places.join(", ")).unwrap();
+    }
+    text
+}
+
+#[test]
+fn a_system_call_that_is_made_past_libc_is_found_wherever_it_stands() {
+    let text = "// SYS_read is none.\nfn f() {\n    system_call!(SYS_close, 1);\n    copy(libc::SYS_process_vm_readv, x);\n}\n\
+                #[cfg(test)]\nmod tests {\n    fn g() { syscall(SYS_write) }\n}\n";
+    assert_eq!(raw_calls(text).into_iter().collect::<Vec<_>>(), ["close", "process_vm_readv"]);
+}
+
 /// docs/safety.md as the sources make it.
 fn safety() -> String {
     let mut text = String::from(
@@ -265,7 +326,7 @@ fn safety() -> String {
             writeln!(text, "| `{item}` | {why} | {promise} |").unwrap();
         }
     }
-    text
+    text + &table_of_raw_calls()
 }
 
 #[test]
