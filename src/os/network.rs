@@ -124,7 +124,8 @@ fn interface_of_route(family: c_int, address: &[u8]) -> Option<Interface> {
         }
         let none = null::<u8>();
         system_call!(SYS_sendto, socket, &raw const question, question.length as usize, 0, none, 0);
-        let got = system_call!(SYS_recvfrom, socket, answer.as_mut_ptr(), answer.len(), 0, none, none);
+        // The kernel has answered when the first call returns; if that failed, there is nothing to wait for.
+        let got = system_call!(SYS_recvfrom, socket, answer.as_mut_ptr(), answer.len(), libc::MSG_DONTWAIT, none, none);
         let mut interface = None;
         if let Some(index) = answer.get(..usize::try_from(got).unwrap_or(0)).and_then(output_interface) {
             let mut request: libc::ifreq = core::mem::zeroed();
