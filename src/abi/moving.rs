@@ -111,12 +111,15 @@ fn move_list(pid: c_int, request: Request, flags: c_int) -> (c_long, Option<Figu
     if kernel_passthrough() || only_asks_for_few || request.count == 0 {
         return straight();
     }
+    let before = errno::get();
     if request.count == 1 {
         // No other entry to be mixed up with.
         let (left, _) = straight();
         if left == 0 || left < 0 && errno::get() != errno::ENOMEM {
             return (left, None);
         }
+        // It is tried again, and may succeed.
+        errno::set(before);
     }
     let outcome = errno::untouched(|| {
         let process = Process(pid);

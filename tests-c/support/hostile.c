@@ -3,9 +3,12 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -158,6 +161,66 @@ void refuse_calls(const struct refusal *refusals, size_t count)
     const struct sock_fprog filter = { .len = length, .filter = rules };
     require(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
     require(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0);
+}
+
+/* Calls that fail one at a time: a thread without the filter is asked about each call that is watched. */
+
+static atomic_int failing_call, failing_error;
+static atomic_uint failing_from, failing_count, made;
+/* -1: not there yet. */
+static atomic_int listener = -1;
+
+static void *answer_for_the_kernel(void *argument)
+{
+    (void)argument;
+    while (listener < 0)
+        sched_yield();
+    for (;;) {
+        struct seccomp_notif asked = { .id = 0 };
+        if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &asked) != 0)
+            continue;
+        struct seccomp_notif_resp answer = { .id = asked.id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
+        if (asked.data.nr == failing_call && ++made >= failing_from && made - failing_from < failing_count) {
+            answer.flags = 0;
+            answer.error = -failing_error;
+        }
+        ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
+    }
+    return NULL;
+}
+
+void watch_calls(const int *calls, size_t count)
+{
+    enum { MOST_CALLS = 32 };
+    struct sock_filter rules[MOST_CALLS + 3];
+    unsigned short length = 0;
+    pthread_t thread;
+    require(count <= MOST_CALLS);
+    rules[length++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+    for (size_t i = 0; i < count; i++)
+        rules[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned int)calls[i], (unsigned char)(count - i), 0);
+    rules[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    rules[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
+    const struct sock_fprog filter = { .len = length, .filter = rules };
+    require(pthread_create(&thread, NULL, answer_for_the_kernel, NULL) == 0);
+    require(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    const long file = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &filter);
+    require(file >= 0);
+    listener = (int)file;
+}
+
+void fail_calls(int call, unsigned int nth, unsigned int count, int error)
+{
+    made = 0;
+    failing_error = error;
+    failing_from = nth;
+    failing_count = count;
+    failing_call = call;
+}
+
+unsigned int calls_made(void)
+{
+    return made;
 }
 
 size_t refusals_of_policy(const struct refusals *refused, struct refusal refusals[static POLICY_CALLS])

@@ -24,6 +24,16 @@ struct refusal {
 };
 void refuse_calls(const struct refusal *refusals, size_t count);
 
+/* From here on, system calls of the calling thread may be made to fail one at a time: those listed, when fail_calls() says so. All
+ * others go to the kernel. Once for each thread. */
+void watch_calls(const int *calls, size_t count);
+
+/* Of the system call `call`, `count` fail with this error, from the nth one on that is made from now on (1: the next one). */
+void fail_calls(int call, unsigned int nth, unsigned int count, int error);
+
+/* How many of the call that fail_calls() named last have been made since. */
+unsigned int calls_made(void);
+
 /* The refusals of the calls about policy that `refused` names. Returns how many. */
 enum { POLICY_CALLS = 6 };
 size_t refusals_of_policy(const struct refusals *refused, struct refusal refusals[static POLICY_CALLS]);

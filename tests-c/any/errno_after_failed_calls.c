@@ -1,0 +1,241 @@
+/* A function that succeeds leaves errno alone, also when a system call of its failed on the way and it made up for that. Each system call
+ * that each function makes is made to fail in turn. With NUMARS_LOG set, so that the calls of the log fail too. */
+#include <limits.h>
+#include <numars.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "hostile.h"
+#include "pages.h"
+
+#ifndef SYS_set_mempolicy_home_node
+#define SYS_set_mempolicy_home_node 450
+#endif
+
+enum { COUNT = 70 };
+
+/* What a function without an answer tells: here instead of on standard error. */
+static bool reported;
+
+void numa_error(char *where)
+{
+    (void)where;
+    reported = true;
+}
+
+void numa_warn(int number, char *format, ...)
+{
+    (void)number;
+    (void)format;
+    reported = true;
+}
+
+static char *memory;
+static void *pages[COUNT];
+static int nodes[COUNT], status[COUNT];
+static struct bitmask *node_0, *cpus, *all_cpus;
+
+/* Gives back what was allocated: whether it was. */
+static bool was_allocated(void *allocated, size_t size)
+{
+    fail_calls(-1, 0, 0, 0);
+    return allocated != NULL && munmap(allocated, size) == 0;
+}
+
+static bool was_made(struct bitmask *set)
+{
+    const int error = errno;
+    fail_calls(-1, 0, 0, 0);
+    if (set != NULL)
+        numa_bitmask_free(set);
+    errno = error;
+    return set != NULL;
+}
+
+/* The set of nodes that may be used is empty, with errno, if the kernel does not tell them. */
+static bool has_members(struct bitmask *set)
+{
+    const bool any = set != NULL && numa_bitmask_weight(set) > 0;
+    return was_made(set) && any;
+}
+
+static long move(unsigned long count, const int *targets)
+{
+    return numa_move_pages(0, count, pages, targets, status, MPOL_MF_MOVE);
+}
+
+static struct numars_move_options with_threads(void)
+{
+    struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+    options.threads = 4;
+    return options;
+}
+
+static const struct numars_move_options *four_threads(void)
+{
+    static struct numars_move_options options;
+    options = with_threads();
+    return &options;
+}
+
+#define SIZE ((size_t)COUNT * 4096)
+
+/* Each is true if the call succeeded; numa_error() and numa_warn() say so of those without an answer. */
+#define CALLS                                                                                   \
+    CALL(numa_available() == 0)                                                                 \
+    CALL(was_allocated(numa_alloc(SIZE), SIZE))                                                 \
+    CALL(was_allocated(numa_alloc_local(SIZE), SIZE))                                           \
+    CALL(was_allocated(numa_alloc_onnode(SIZE, 0), SIZE))                                       \
+    CALL(was_allocated(numa_alloc_interleaved(SIZE), SIZE))                                     \
+    CALL(was_allocated(numa_alloc_interleaved_subset(SIZE, node_0), SIZE))                      \
+    CALL(was_allocated(numa_alloc_weighted_interleaved(SIZE), SIZE))                            \
+    CALL(was_allocated(numa_alloc_weighted_interleaved_subset(SIZE, node_0), SIZE))             \
+    CALL(numa_realloc(memory, SIZE, SIZE) == memory)                                            \
+    CALL((numa_police_memory(memory, SIZE), true))                                              \
+    CALL((numa_tonode_memory(memory, SIZE, 0), true))                                           \
+    CALL((numa_tonodemask_memory(memory, SIZE, node_0), true))                                  \
+    CALL((numa_set_bind_policy(0), numa_tonodemask_memory(memory, SIZE, node_0), numa_set_bind_policy(1), true)) \
+    CALL((numa_setlocal_memory(memory, SIZE), true))                                            \
+    CALL((numa_interleave_memory(memory, SIZE, node_0), true))                                  \
+    CALL((numa_weighted_interleave_memory(memory, SIZE, node_0), true))                         \
+    CALL((numa_set_membind(node_0), true))                                                      \
+    CALL((numa_set_membind_balancing(node_0), true))                                            \
+    CALL((numa_set_interleave_mask(node_0), true))                                              \
+    CALL((numa_set_weighted_interleave_mask(node_0), true))                                     \
+    CALL((numa_set_preferred(0), true))                                                         \
+    CALL((numa_set_preferred_many(node_0), true))                                               \
+    CALL((numa_set_localalloc(), true))                                                         \
+    CALL((numa_bind(node_0), true))                                                             \
+    CALL((numa_has_preferred_many(), true))                                                     \
+    CALL((numa_has_home_node(), true))                                                          \
+    CALL(numa_preferred() >= 0)                                                                 \
+    CALL(numa_preferred_err() >= 0)                                                             \
+    CALL(was_made(numa_preferred_many()))                                                       \
+    CALL(was_made(numa_get_membind()))                                                          \
+    CALL(was_made(numa_get_interleave_mask()))                                                  \
+    CALL(was_made(numa_get_weighted_interleave_mask()))                                         \
+    CALL(has_members(numa_get_mems_allowed()))                                                  \
+    CALL(was_made(numa_get_run_node_mask()))                                                    \
+    CALL(was_made(numa_allocate_nodemask()))                                                    \
+    CALL(was_made(numa_allocate_cpumask()))                                                     \
+    CALL(was_made(numa_bitmask_alloc(100)))                                                     \
+    CALL(was_made(numa_parse_nodestring("all")))                                                \
+    CALL(was_made(numa_parse_nodestring_all("0")))                                              \
+    CALL(was_made(numa_parse_nodestring("file:/")))                                             \
+    CALL(was_made(numa_parse_nodestring("ip:127.0.0.1")))                                       \
+    CALL(was_made(numa_parse_cpustring("all")))                                                 \
+    CALL(was_made(numa_parse_cpustring_all("0")))                                               \
+    CALL(numa_max_node() >= 0)                                                                  \
+    CALL(numa_max_possible_node() >= 0)                                                         \
+    CALL(numa_num_possible_nodes() > 0)                                                         \
+    CALL(numa_num_possible_cpus() > 0)                                                          \
+    CALL(numa_num_configured_nodes() > 0)                                                       \
+    CALL(numa_num_configured_cpus() > 0)                                                        \
+    CALL(numa_num_task_nodes() > 0)                                                             \
+    CALL(numa_num_task_cpus() > 0)                                                              \
+    CALL(numa_pagesize() > 0)                                                                   \
+    CALL(numa_node_size64(0, NULL) >= 0)                                                        \
+    CALL(numa_node_size(0, NULL) >= 0)                                                          \
+    CALL((numa_distance(0, 0), true))                                                           \
+    CALL((numa_node_to_cpu_update(), numa_node_to_cpus(0, cpus) == 0))                          \
+    CALL((numa_node_to_cpu_update(), numa_node_of_cpu(0) >= 0))                                 \
+    CALL(numa_run_on_node(0) == 0)                                                              \
+    CALL(numa_run_on_node(-1) == 0)                                                             \
+    CALL(numa_run_on_node_mask(node_0) == 0)                                                    \
+    CALL(numa_run_on_node_mask_all(node_0) == 0)                                                \
+    CALL(numa_sched_getaffinity(0, cpus) >= 0)                                                  \
+    CALL(numa_sched_setaffinity(0, all_cpus) >= 0)                                              \
+    CALL(numa_migrate_pages(0, node_0, node_0) >= 0)                                            \
+    CALL(move(1, nodes) >= 0)                                                                   \
+    CALL(move(2, nodes) >= 0)                                                                   \
+    CALL(move(COUNT, nodes) >= 0)                                                               \
+    CALL(move(1, NULL) >= 0)                                                                    \
+    CALL(move(COUNT, NULL) >= 0)                                                                \
+    CALL(numars_move_pages(0, 1, pages, nodes, status, NULL, NULL) >= 0)                        \
+    CALL(numars_move_pages(0, COUNT, pages, nodes, status, four_threads(), NULL) >= 0)          \
+    CALL(numars_move_pages(0, COUNT, pages, NULL, NULL, NULL, NULL) >= 0)                       \
+    CALL(numars_move_range(0, memory, SIZE, 0, four_threads(), NULL) >= 0)                      \
+    CALL(numars_move_process(0, node_0, node_0, NULL, NULL) >= 0)                               \
+    CALL(numars_count_pages(0, memory, SIZE, NULL, 0) >= 0)                                     \
+    CALL(numars_set_membind(node_0) == 0)                                                       \
+    CALL(numars_set_preferred_many(node_0) == 0)                                                \
+    CALL(numars_bind(node_0) == 0)                                                              \
+    CALL(numars_tonodemask_memory(memory, SIZE, node_0) == 0)
+
+/* The number of a call in the list stands for it. */
+static bool make_call(int wanted)
+{
+    int number = 0;
+#define CALL(expression)     \
+    if (number++ == wanted) \
+        return (expression);
+    CALLS
+    return false;
+}
+
+#undef CALL
+#define CALL(expression) #expression,
+static const char *const texts[] = { CALLS };
+
+static const int watched[] = {
+    SYS_get_mempolicy, SYS_set_mempolicy, SYS_mbind, SYS_move_pages, SYS_migrate_pages, SYS_set_mempolicy_home_node,
+    SYS_sched_getaffinity, SYS_sched_setaffinity, SYS_openat, SYS_read, SYS_pread64, SYS_write, SYS_ioctl, SYS_statx, SYS_mmap,
+    SYS_mremap, SYS_process_vm_readv, SYS_process_vm_writev, SYS_socket, SYS_sendto, SYS_recvfrom,
+};
+
+/* Makes the call while so many system calls of a kind fail, from the nth one on: how many of these it made. */
+static unsigned int try(int call, int system_call, unsigned int nth, unsigned int count, int error)
+{
+    reported = false;
+    fail_calls(system_call, nth, count, error);
+    errno = UNTOUCHED_ERRNO;
+    const bool succeeded = make_call(call) && !reported;
+    const int left = errno;
+    const unsigned int made = calls_made();
+    fail_calls(-1, 0, 0, 0);
+    expect(!succeeded || left == UNTOUCHED_ERRNO, "%s succeeds and leaves errno %d (%s), when %u of system call %d fail from number %u on with %d (%s)",
+           texts[call], left, strerror(left), count, system_call, nth, error, strerror(error));
+    return made;
+}
+
+START_TEST(what_succeeds_leaves_errno_alone_although_system_calls_of_it_failed)
+{
+    const int errors[] = { ENOMEM, EINVAL, EPERM, ENOSYS };
+    const size_t count = sizeof texts / sizeof *texts;
+    memory = pages_on_node(COUNT, 0);
+    for (int page = 0; page < COUNT; page++)
+        pages[page] = memory + (size_t)page * 4096;
+    node_0 = numa_parse_nodestring_all("0");
+    cpus = numa_allocate_cpumask();
+    all_cpus = numa_allocate_cpumask();
+    numa_bitmask_setall(all_cpus);
+    require(node_0 != NULL && cpus != NULL);
+    watch_calls(watched, sizeof watched / sizeof *watched);
+    unsigned int failed = 0;
+    for (size_t call = 0; call < count; call++)
+        for (size_t i = 0; i < sizeof watched / sizeof *watched; i++)
+            for (size_t error = 0; error < sizeof errors / sizeof *errors; error++)
+                for (unsigned int nth = 1; try((int)call, watched[i], nth, 1, errors[error]) >= nth; nth++) {
+                    try((int)call, watched[i], nth, UINT_MAX, errors[error]);
+                    failed++;
+                }
+    ck_assert_uint_gt(failed, count);
+}
+END_TEST
+
+int main(int count, char **arguments)
+{
+    (void)count;
+    if (getenv("NUMARS_LOG") == NULL) {
+        setenv("NUMARS_LOG", "/dev/null", true);
+        execv("/proc/self/exe", arguments);
+    }
+    return run_tests("errno_after_failed_calls", (const TTest *[]){
+        what_succeeds_leaves_errno_alone_although_system_calls_of_it_failed,
+        NULL });
+}
