@@ -45,10 +45,16 @@ pub struct numars_move_stats {
     pub kernel_calls: c_ulong,
 }
 
-/// Hears how far a move is: from the calling thread, at least every 100 ms of work or every 64 MiB, and once at the end.
+/// Progress callback. Called by the thread that called the move, at least every 100 ms of work or every 64 MiB, also where no page has to
+/// move, and once at the end.
 ///
-/// The first argument is what became of the pages so far, the second progress_arg of the options. An answer other than 0 stops
-/// the move, which then fails with ECANCELED.
+/// so_far is what became of the pages so far, arg is progress_arg of the options. An answer other than 0 cancels the move, which then
+/// fails with ECANCELED; the answer of the call at the end, when nothing is left to cancel, is ignored.
+///
+/// A callback may call every function of this library, also one that moves pages. It must return: no C++ exception may leave it, and it
+/// must call neither longjmp(3) nor pthread_exit(3), because helper threads use the stack of the calling thread meanwhile. For the same
+/// reason the calling thread cannot be cancelled during a move (pthread_setcancelstate(3)), which a callback must not change: a
+/// pthread_cancel(3) takes effect at the first cancellation point after the move.
 #[allow(non_camel_case_types, reason = "C's name")]
 pub type numars_move_progress =
     Option<unsafe extern "C" fn(so_far: *const numars_move_stats, arg: *mut c_void) -> c_int>;
@@ -187,7 +193,8 @@ fn answer(outcome: Result<usize, c_int>, before: c_int) -> c_long {
 ///         it), E2BIG (options of a size that this library does not know, and not all 0), EINVAL (flags, options that are too
 ///         small), EFAULT (an array cannot be read or written), ENODEV (a node that is not there or has no memory), EACCES (a node
 ///         outside of the process's cpuset), ENOMEM (a target is full, or no scratch memory), EPERM, ESRCH. Statuses and sums are
-///         true also then, as far as the arrays can be read and written
+///         true also then, as far as the arrays can be read and written. After ECANCELED, statuses of entries that were not looked
+///         at are not written, and a page that several entries name may have gone on since the status of the first was written
 ///
 /// As move_pages(2), but for what is said above.
 ///

@@ -24,6 +24,9 @@ const SHARE: usize = 512;
 /// Milliseconds that a call may take where somebody wants to hear how far it is.
 const PATIENCE: u64 = 40;
 
+/// Bytes that are worked on at most before progress is reported: a promise of numars.h.
+const REPORT_BYTES: usize = 64 << 20;
+
 /// How often a page is tried again unless somebody says so.
 pub const RETRIES: u32 = 3;
 
@@ -195,11 +198,6 @@ impl Window<'_> {
     }
 }
 
-/// Scratch memory for at most so many entries; ENOMEM where there is none.
-fn scratch<K: Kernel>(entries: usize) -> Result<Scratch, i32> {
-    Scratch::new(entries.clamp(1, K::MOST_ENTRIES) * plan::BYTES_PER_ENTRY).ok_or(errno::ENOMEM)
-}
-
 /// Entries of a request that the kernel is handed as it is first.
 const FEW: usize = 64;
 
@@ -255,13 +253,13 @@ impl<'a, K: Kernel> Mover<'a, K> {
     /// Moves the pages of a list. EPERM where its arrays may not be read in a way that a bad address does no harm to, ENOMEM where
     /// there is no scratch memory; other errors are in `error`.
     pub fn list(&mut self, request: Request) -> Result<(), i32> {
-        let mut scratch = scratch::<K>(request.count)?;
+        let mut scratch = self.scratch(request.count)?;
         let known = Nodes::new();
         if request.count == 0 {
             self.hand_over(request);
         }
-        let mut done = 0;
-        while done < request.count {
+        let (mut done, mut tried_later) = (0, false);
+        while done < request.count && !self.stopped() {
             let window = &mut Window::over(&mut scratch);
             let rest = request.behind(done);
             window.cut(rest.count);
@@ -280,6 +278,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
                     break;
                 }
                 done += count;
+                self.hear();
                 continue;
             }
             let wrong_target = self.wrong_target(window, known.bits());
@@ -289,7 +288,8 @@ impl<'a, K: Kernel> Mover<'a, K> {
             if !self.ask_all(window) {
                 break;
             }
-            self.work_on(window, None);
+            let tried = self.work_on(window, None);
+            tried_later |= tried && done > 0;
             if request.tell && write(rest.status, window.after, rest.trust)? < window.after.len() {
                 self.fail(errno::EFAULT);
                 break;
@@ -299,8 +299,12 @@ impl<'a, K: Kernel> Mover<'a, K> {
                 self.error = error;
                 break;
             }
+            // The end is reported by `finish`.
+            if done < request.count {
+                self.hear();
+            }
         }
-        if done > K::MOST_ENTRIES && request.nodes != 0 && request.tell {
+        if tried_later && request.tell {
             self.look_again(Request { count: done, ..request }, &mut scratch)?;
         }
         self.finish();
@@ -314,10 +318,17 @@ impl<'a, K: Kernel> Mover<'a, K> {
         answer.map_err(|error| self.fail(error)).is_ok()
     }
 
-    /// Brings the statuses of a request of several windows up to date: a page of one may have been named again in a later one.
+    /// Brings the statuses of a request of several windows up to date: a page of one may have been named again in a later one. Ends when
+    /// the caller cancels.
     fn look_again(&mut self, request: Request, scratch: &mut Scratch) -> Result<(), i32> {
         let mut done = 0;
         while done < request.count {
+            if !self.stopped() {
+                self.hear();
+            }
+            if self.stopped() {
+                break;
+            }
             let window = &mut Window::over(scratch);
             let rest = request.behind(done);
             window.cut(rest.count);
@@ -337,7 +348,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
 
     /// Moves the pages that are there of a range; `target_of` says where a page of each node goes, or [`NO_TARGET`].
     pub fn range(&mut self, start: usize, length: usize, target_of: &dyn Fn(i32) -> i32) -> Result<(), i32> {
-        let mut scratch = scratch::<K>((length >> self.page_bits).max(FEWEST_ENTRIES))?;
+        let mut scratch = self.scratch((length >> self.page_bits).max(FEWEST_ENTRIES))?;
         let mut range = self.kernel.range(start, length, self.page_bits).ok_or(errno::EINVAL)?;
         // Unless the process itself is gone.
         if range.is_out_of_sight() && self.hand_over(Request::NOTHING) {
@@ -390,7 +401,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
 
     /// Tells of each page that is there of a range its node, and of how many base pages that is true.
     pub fn places(&mut self, start: usize, length: usize, each: &mut dyn FnMut(usize, usize)) -> Result<(), i32> {
-        let mut scratch = scratch::<K>((length >> self.page_bits).max(FEWEST_ENTRIES))?;
+        let mut scratch = self.scratch((length >> self.page_bits).max(FEWEST_ENTRIES))?;
         let mut range = self.kernel.range(start, length, self.page_bits).ok_or(errno::EINVAL)?;
         if !self.hand_over(Request::NOTHING) {
             return Ok(());
@@ -449,8 +460,15 @@ impl<'a, K: Kernel> Mover<'a, K> {
         self.kernel.ask(pages, status, self.manner.flags)
     }
 
+    /// Scratch memory for at most so many entries, and for no more than may be worked on between two reports; ENOMEM if there is none.
+    fn scratch(&self, entries: usize) -> Result<Scratch, i32> {
+        let most = if self.progress.is_some() { REPORT_BYTES >> self.page_bits } else { usize::MAX };
+        Scratch::new(entries.min(most).clamp(1, K::MOST_ENTRIES) * plan::BYTES_PER_ENTRY).ok_or(errno::ENOMEM)
+    }
+
     /// Moves what `window` says, and writes into `after` what became of it. Its entries are those of a list, or pages of `range`.
-    fn work_on(&mut self, window: &mut Window, range: Option<&Range>) {
+    /// Returns whether any page was to be moved.
+    fn work_on(&mut self, window: &mut Window, range: Option<&Range>) -> bool {
         let plan = plan::plan(window, self.page_bits);
         // Asked for by nobody else.
         let so_far = if self.progress.is_some() { self.counted(window, range, false) } else { self.figures };
@@ -498,6 +516,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
         self.figures = self.counted(window, range, true);
         self.settle(window, range);
         plan::finish_duplicates(window);
+        plan.pending > 0
     }
 
     /// Turns the marks in `after` into statuses, and notes errors.

@@ -222,9 +222,14 @@ pub fn run_in_windows<const ENTRIES: usize>(
     progress: Progress,
 ) -> Outcome {
     let mut status = vec![NOT_WRITTEN; addresses.len()];
+    let mut request = request(addresses, nodes, &mut status);
+    // No nodes: it only asks.
+    if nodes.is_empty() {
+        request.nodes = 0;
+    }
     let manner = Manner { flags: 0, threads: 1, retries };
     let mut mover = Mover::new(Model::<ENTRIES>::new(machine.clone()), manner, progress);
-    mover.list(request(addresses, nodes, &mut status)).unwrap();
+    mover.list(request).unwrap();
     let (figures, error, tried, left) = (mover.figures, mover.error, mover.tried, mover.left);
     Outcome { machine: mover.kernel.into_machine(), status, figures, error, tried, left }
 }

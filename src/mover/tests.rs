@@ -236,17 +236,81 @@ fn parts_of_a_huge_page_with_several_targets_end_as_the_kernel_leaves_them() {
 }
 
 #[test]
-fn a_page_that_is_named_again_in_a_later_window_has_true_statuses_also_if_somebody_stops_it_there() {
-    for patience in 0..4 {
-        let mut heard = 0;
-        let mut progress = |_: &Figures| {
-            heard += 1;
-            heard <= patience
-        };
-        let (addresses, nodes) = ([address(0); 2], [1, 2]);
-        let outcome = run_in_windows::<1>(&machine_of(&[0]), &addresses, &nodes, 3, Some(&mut progress));
-        assert_true(&outcome.status, &addresses, &outcome.machine);
+fn a_page_that_is_named_again_in_a_later_window_has_true_statuses() {
+    let (addresses, nodes) = ([address(0); 3], [1, 2, 3]);
+    let outcome = run_in_windows::<1>(&machine_of(&[0]), &addresses, &nodes, 3, None);
+    assert_eq!((outcome.status, outcome.machine.place(address(0))), (vec![3; 3], 3));
+}
+
+/// A request of `ENTRIES` entries in windows of one entry each: the figures at each call of the callback, which cancels the move at the
+/// call with this number, and what came of it.
+fn reports<const ENTRIES: usize>(entries: [(usize, i32); ENTRIES], cancel_at: usize) -> (Vec<Figures>, Outcome) {
+    let mut reports = Vec::new();
+    let mut progress = |figures: &Figures| {
+        reports.push(*figures);
+        reports.len() <= cancel_at
+    };
+    let (addresses, nodes) = (entries.map(|(page, _)| address(page)), entries.map(|(_, node)| node));
+    let nodes = if nodes[0] == NO_TARGET { &[][..] } else { &nodes };
+    let outcome = run_in_windows::<1>(&machine_of(&[0; ENTRIES]), &addresses, nodes, 3, Some(&mut progress));
+    (reports, outcome)
+}
+
+/// Requests of which no page has to move: entries that are in place, the same page again and again, and no targets at all.
+const NOTHING_TO_MOVE: [[(usize, i32); 4]; 3] =
+    [[(0, 0), (1, 0), (2, 0), (3, 0)], [(0, 0); 4], [(0, NO_TARGET), (1, NO_TARGET), (0, NO_TARGET), (3, NO_TARGET)]];
+
+#[test]
+fn progress_is_reported_after_each_window_also_where_nothing_has_to_move() {
+    for entries in NOTHING_TO_MOVE {
+        let (reports, outcome) = reports(entries, usize::MAX);
+        let requested: Vec<_> = reports.iter().map(|figures| figures[Figure::Requested as usize]).collect();
+        assert_eq!((requested, outcome.error), (vec![1, 2, 3, 4], 0));
     }
+}
+
+#[test]
+fn after_a_cancellation_the_kernel_is_not_called_any_more_and_later_entries_are_left_alone() {
+    for entries in NOTHING_TO_MOVE {
+        for cancel_at in 0..3 {
+            let (reports, outcome) = reports(entries, cancel_at);
+            assert_eq!(outcome.error, errno::ECANCELED);
+            // And once at the end, with the same figures.
+            assert_eq!(reports.len(), cancel_at + 2);
+            assert_eq!(reports[cancel_at], outcome.figures);
+            let looked_at = outcome.status.iter().take_while(|&&status| status == 0).count();
+            assert_eq!(looked_at, cancel_at + 1);
+            assert!(outcome.status[looked_at..].iter().all(|&status| status == NOT_WRITTEN));
+        }
+    }
+}
+
+#[test]
+fn a_cancelled_move_asks_about_no_other_window_than_the_one_it_was_in() {
+    let calls = |figures: &Figures| figures[Figure::KernelCalls as usize];
+    let entries = [(0, 1), (1, 1), (2, 1), (3, 1)];
+    let (all, _) = reports(entries, usize::MAX);
+    for cancel_at in 0..all.len() - 1 {
+        let (reports, outcome) = reports(entries, cancel_at);
+        assert_eq!(outcome.error, errno::ECANCELED);
+        assert!(calls(&outcome.figures) <= calls(&reports[cancel_at]) + 1, "{cancel_at}");
+        for (page, &status) in outcome.status.iter().enumerate() {
+            assert!(status == NOT_WRITTEN || status == outcome.machine.place(address(page)));
+        }
+    }
+}
+
+#[test]
+fn progress_is_reported_while_statuses_are_brought_up_to_date_and_a_cancellation_ends_that() {
+    let entries = [(0, 1), (1, 1), (2, 1), (0, 2)];
+    let (all, finished) = reports(entries, usize::MAX);
+    assert_eq!((finished.status, finished.error), (vec![2, 1, 1, 2], 0));
+    // All pages have moved when the fourth window is done; then comes a query for each window, and the end.
+    let moved = all.iter().position(|figures| figures[Figure::Moved as usize] == 4).unwrap();
+    assert!(all.len() - moved >= entries.len(), "{all:?}");
+    let (reports, outcome) = reports(entries, moved + 2);
+    assert_eq!((outcome.error, reports.len()), (errno::ECANCELED, moved + 4));
+    assert_eq!(reports[moved + 2], outcome.figures);
 }
 
 #[test]

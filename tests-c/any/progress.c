@@ -1,0 +1,127 @@
+/* Progress and cancellation where no page has to move. */
+#include <numars.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "figures.h"
+#include "harness.h"
+#include "pages.h"
+
+/* What may be looked at between two calls of the callback, in base pages of 4 KiB: 64 MiB. */
+enum { PER_CALL = 16384, COUNT = 40000 };
+
+struct listener {
+    size_t calls, cancel_at;
+    struct numars_move_stats at_cancellation, last;
+    unsigned long longest_step;
+};
+
+static int listen(const struct numars_move_stats *so_far, void *argument)
+{
+    struct listener *listener = argument;
+    const unsigned long step = so_far->requested - listener->last.requested;
+    if (step > listener->longest_step)
+        listener->longest_step = step;
+    listener->last = *so_far;
+    if (++listener->calls != listener->cancel_at)
+        return 0;
+    listener->at_cancellation = *so_far;
+    return 1;
+}
+
+static char *memory;
+static void *pages[COUNT];
+static int nodes[COUNT], status[COUNT];
+static struct bitmask *node_0;
+
+/* All pages of one mapping, each on node 0. */
+static void make_pages(void)
+{
+    memory = pages_on_node(COUNT, 0);
+    node_0 = numa_parse_nodestring_all("0");
+    require(node_0 != NULL);
+    for (size_t page = 0; page < COUNT; page++)
+        pages[page] = memory + page * page_size();
+}
+
+static long move_list(const struct numars_move_options *options, struct numars_move_stats *stats)
+{
+    return numars_move_pages(0, COUNT, pages, nodes, status, options, stats);
+}
+
+static long query_list(const struct numars_move_options *options, struct numars_move_stats *stats)
+{
+    return numars_move_pages(0, COUNT, pages, NULL, status, options, stats);
+}
+
+/* Each page four times, from the last one on. */
+static long move_duplicates(const struct numars_move_options *options, struct numars_move_stats *stats)
+{
+    for (size_t page = 0; page < COUNT; page++)
+        pages[page] = memory + (COUNT - 1 - page / 4) * page_size();
+    return move_list(options, stats);
+}
+
+static long move_range(const struct numars_move_options *options, struct numars_move_stats *stats)
+{
+    return numars_move_range(0, memory, COUNT * page_size(), 0, options, stats);
+}
+
+static long move_process(const struct numars_move_options *options, struct numars_move_stats *stats)
+{
+    return numars_move_process(0, node_0, node_0, options, stats);
+}
+
+static long (*const moves[])(const struct numars_move_options *, struct numars_move_stats *) = {
+    move_list, query_list, move_duplicates, move_range, move_process,
+};
+enum { MOVES = sizeof moves / sizeof *moves };
+
+static struct numars_move_options listened_to_by(struct listener *listener)
+{
+    struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+    options.progress = listen;
+    options.progress_arg = listener;
+    return options;
+}
+
+START_TEST(progress_is_reported_at_least_every_64_MiB_also_where_no_page_has_to_move)
+{
+    make_pages();
+    for (size_t move = 0; move < MOVES; move++) {
+        struct listener listener = { .calls = 0 };
+        const struct numars_move_options options = listened_to_by(&listener);
+        struct numars_move_stats stats;
+        assert_returns(moves[move](&options, &stats), 0);
+        ck_assert_uint_ge(stats.requested, COUNT);
+        ck_assert_uint_eq(stats.moved, 0);
+        ck_assert_uint_ge(listener.calls, COUNT / PER_CALL + 1);
+        ck_assert_uint_le(listener.longest_step, PER_CALL);
+        ck_assert_mem_eq(&listener.last, &stats, sizeof stats);
+    }
+}
+END_TEST
+
+START_TEST(a_cancelled_call_does_not_ask_the_kernel_again)
+{
+    make_pages();
+    for (size_t move = 0; move < MOVES; move++)
+        for (size_t cancel_at = 1; cancel_at <= 2; cancel_at++) {
+            struct listener listener = { .cancel_at = cancel_at };
+            const struct numars_move_options options = listened_to_by(&listener);
+            struct numars_move_stats stats;
+            assert_fails(moves[move](&options, &stats), ECANCELED);
+            ck_assert_mem_eq(&listener.at_cancellation, &stats, sizeof stats);
+            /* The last call of the callback is the one at the end. */
+            ck_assert_uint_eq(listener.calls, cancel_at + 1);
+        }
+}
+END_TEST
+
+int main(void)
+{
+    return run_tests("progress", (const TTest *[]){
+        progress_is_reported_at_least_every_64_MiB_also_where_no_page_has_to_move,
+        a_cancelled_call_does_not_ask_the_kernel_again,
+        NULL });
+}
