@@ -257,7 +257,9 @@ pub unsafe extern "C" fn numars_move_range(
         if !mover.may_use(node) {
             return Ok(());
         }
-        mover.range(start as usize, length, &|_| node)
+        mover.range(start as usize, length, &|_| node)?;
+        mover.finish();
+        Ok(())
     };
     // SAFETY: as the caller promises.
     let (left, figures) = unsafe { move_with(pid, options, stats, &mut work) };
@@ -284,6 +286,26 @@ fn pair(from: Bits, to: Bits, targets: &mut [c_int]) {
             *place = c_int::try_from(target).unwrap_or(c_int::MAX);
         }
     }
+}
+
+/// Where pages of `node` go, or [`NO_TARGET`].
+fn target_of(node: c_int, targets: &[c_int]) -> c_int {
+    usize::try_from(node).ok().and_then(|node| targets.get(node).copied()).unwrap_or(NO_TARGET)
+}
+
+/// In which pass over a process the pages of `node` are moved. A target that is emptied itself is emptied in an earlier pass, as
+/// migrate_pages(2) does it: otherwise a page that is mapped at two addresses could be moved on when it is found at the second one.
+fn pass_of(node: c_int, targets: &[c_int]) -> usize {
+    let mut target = target_of(node, targets);
+    // Those of pair() make no circles.
+    for pass in 0..targets.len() {
+        let next = target_of(target, targets);
+        if next == NO_TARGET || next == target {
+            return pass;
+        }
+        target = next;
+    }
+    0
 }
 
 /// Moves the pages of a process that are on some nodes to other nodes, and tells how far it is. The process may go on meanwhile,
@@ -323,9 +345,16 @@ pub unsafe extern "C" fn numars_move_process(
         // Filled where it is: the stack may be small.
         let mut targets = [NO_TARGET; MOST_NODES];
         pair(from, to, &mut targets);
-        let target_of =
-            |node: c_int| usize::try_from(node).ok().and_then(|node| targets.get(node).copied()).unwrap_or(NO_TARGET);
-        mover.range(0, usize::MAX - (memory::page_size() - 1), &target_of)?;
+        let last_pass = (0..).zip(&targets).map(|(node, _)| pass_of(node, &targets)).max().unwrap_or(0);
+        for pass in 0..=last_pass {
+            let target_of =
+                |node: c_int| if pass_of(node, &targets) == pass { target_of(node, &targets) } else { NO_TARGET };
+            mover.range(0, usize::MAX - (memory::page_size() - 1), &target_of)?;
+            if mover.stopped() || mover.error == errno::ESRCH {
+                break;
+            }
+        }
+        mover.finish();
         if mover.error == errno::ESRCH && mover.has_begun() {
             mover.error = 0;
         }
@@ -378,4 +407,32 @@ pub unsafe extern "C" fn numars_count_pages(
         }
     });
     answer(done.and(if mover.error == 0 { Ok(there) } else { Err(mover.error) }), before)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topology::Nodes;
+
+    #[test]
+    fn no_target_of_a_pass_is_emptied_in_that_pass_or_later() {
+        const NODES: usize = 6;
+        let set = |members: usize| {
+            let nodes = Nodes::new();
+            (0..NODES).filter(|node| members >> node & 1 == 1).for_each(|node| nodes.bits().set(node));
+            nodes
+        };
+        let mut chains = 0;
+        for (from, to) in (0..1 << NODES).flat_map(|from| (1..1 << NODES).map(move |to| (from, to))) {
+            let mut targets = [NO_TARGET; NODES];
+            pair(set(from).bits().read(), set(to).bits().read(), &mut targets);
+            for (node, target) in (0..).zip(targets).filter(|&(_, target)| target != NO_TARGET) {
+                let emptied = target_of(target, &targets) != NO_TARGET && target_of(target, &targets) != target;
+                assert!(!emptied || pass_of(target, &targets) < pass_of(node, &targets), "{from:#b} {to:#b}");
+                chains += usize::from(emptied);
+            }
+        }
+        assert!(chains > 0);
+        assert_eq!(pass_of(0, &[1, 2, 3, NO_TARGET]), 2);
+    }
 }

@@ -346,7 +346,8 @@ impl<'a, K: Kernel> Mover<'a, K> {
         Ok(())
     }
 
-    /// Moves the pages that are there of a range; `target_of` says where a page of each node goes, or [`NO_TARGET`].
+    /// Moves the pages that are there of a range; `target_of` says where a page of each node goes, or [`NO_TARGET`]. The caller calls
+    /// [`Mover::finish`] after the last range.
     pub fn range(&mut self, start: usize, length: usize, target_of: &dyn Fn(i32) -> i32) -> Result<(), i32> {
         let mut scratch = self.scratch((length >> self.page_bits).max(FEWEST_ENTRIES))?;
         let mut range = self.kernel.range(start, length, self.page_bits).ok_or(errno::EINVAL)?;
@@ -369,7 +370,6 @@ impl<'a, K: Kernel> Mover<'a, K> {
             }
             self.hear();
         }
-        self.finish();
         Ok(())
     }
 
@@ -444,7 +444,8 @@ impl<'a, K: Kernel> Mover<'a, K> {
         }
     }
 
-    fn stopped(&self) -> bool {
+    /// Whether the callback or an error has ended the move.
+    pub fn stopped(&self) -> bool {
         self.stop.load(Relaxed)
     }
 
@@ -654,7 +655,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
     }
 
     /// Tells the last figures; there is nothing to stop any more.
-    fn finish(&mut self) {
+    pub fn finish(&mut self) {
         self.figures = self.all_figures();
         if let Some(progress) = &mut self.progress {
             progress(&self.figures);

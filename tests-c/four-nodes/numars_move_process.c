@@ -448,6 +448,44 @@ START_TEST(a_process_that_maps_unmaps_and_forks_meanwhile_is_moved)
 }
 END_TEST
 
+/* A page that is mapped at two addresses, so far apart that it is come by twice. */
+enum { BETWEEN = 70000 };
+
+static char *page_at_both_ends(void)
+{
+    const int file = file_in("/dev/shm", 1);
+    char *start = map_pages(BETWEEN + 2), *behind = start + (BETWEEN + 1) * page_size();
+    require(mmap(start, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, 0) == start);
+    require(mmap(behind, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, 0) == behind);
+    touch_pages(start, 1, 0);
+    require(*(volatile char *)behind == *start);
+    touch_pages(start + page_size(), BETWEEN, 3);
+    return start;
+}
+
+START_TEST(a_page_at_two_addresses_moves_once_where_targets_are_old_nodes_too)
+{
+    char *page = page_at_both_ends(), *other = pages_on_node(1, 1);
+    const struct {
+        unsigned long from, to;
+        int start, end;
+    } chains[] = { { 0x3, 0x6, 0, 1 }, { 0x6, 0x3, 2, 1 }, { 0x7, 0xe, 1, 2 } };
+    for (size_t i = 0; i < sizeof chains / sizeof *chains; i++) {
+        const unsigned long from = chains[i].from, to = chains[i].to;
+        struct numars_move_options options = move_all();
+        struct numars_move_stats stats;
+        ck_assert_int_eq(move_one(page, chains[i].start, MPOL_MF_MOVE_ALL), chains[i].start);
+        require(migrate(0, from, to) >= 0);
+        expect(node_of(page) == chains[i].end, "migrate_pages from %#lx to %#lx: node %d", from, to, node_of(page));
+        ck_assert_int_eq(move_one(page, chains[i].start, MPOL_MF_MOVE_ALL), chains[i].start);
+        ck_assert_int_ge(move_process(0, from, to, &options, &stats), 0);
+        expect(node_of(page) == chains[i].end, "from %#lx to %#lx: node %d", from, to, node_of(page));
+        assert_figures_add_up(stats);
+    }
+    ck_assert(pages_keep_contents(other, 1));
+}
+END_TEST
+
 int main(void)
 {
     return run_tests("numars_move_process", (const TTest *[]){
@@ -468,6 +506,7 @@ int main(void)
         a_process_that_ends_half_way_gives_the_figures_until_then,
         a_process_that_ends_at_any_time_is_esrch_only_if_nothing_was_moved,
         a_process_that_maps_unmaps_and_forks_meanwhile_is_moved,
+        a_page_at_two_addresses_moves_once_where_targets_are_old_nodes_too,
         a_full_node_is_enomem_with_true_figures,
         NULL });
 }
