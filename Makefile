@@ -208,7 +208,7 @@ deb-test: deb ## install the packages into a clean Debian tree, and remove them:
 
 # --- demo and tests --------------------------------------------------------------------------------------------------
 
-.PHONY: demo test test-long c-tests host-test memcheck sanitize vm-test vm
+.PHONY: demo test test-long c-tests host-test debug-library debug-test debug-vm-test memcheck sanitize vm-test vm
 
 STAGE := $(abspath target/stage)
 STAGED = PKG_CONFIG_PATH=$(STAGE)/lib/pkgconfig LD_LIBRARY_PATH=$(STAGE)/lib
@@ -267,6 +267,21 @@ target/tests-c/%: tests-c/%.c $(C_TEST_OBJECTS) $(C_TEST_HEADERS) $(BUILD)/libnu
 host-test: c-tests vm ## run the C tests that need no nodes on this machine
 	@$(STAGED) $(GUEST) test --host target/tests-c
 
+# The same programs, on a library that checks its own assertions and its arithmetic: what "cannot happen" ends them there. That shows as a
+# failed test, with the line of the source.
+DEBUG := target/debug-library
+DEBUG_LIBRARY := CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS=true
+
+debug-library:
+	@$(DEBUG_LIBRARY) $(MAKE) --no-print-directory BUILD=$(DEBUG) $(DEBUG)/libnumars.so.$(SOVERSION)
+
+debug-test: c-tests vm debug-library ## run the C tests that need no nodes on a library with debug assertions
+	@LD_LIBRARY_PATH=$(abspath $(DEBUG)) $(GUEST) test --host target/tests-c
+
+debug-vm-test: c-tests vm debug-library ## run the others on it in the guest (KERNEL)
+	@LD_LIBRARY_PATH=$(abspath $(DEBUG)) $(GUEST) test --kernel $(KERNEL) --jobs 2 --timeout 1200 --skip $(KERNEL):any/ \
+		--env CK_TIMEOUT_MULTIPLIER=$(CK_TIMEOUT_MULTIPLIER) target/tests-c
+
 # Of these, memcheck would take minutes for sets of 2^31 bits, it lets one thread run at a time, it puts its own malloc in place of a
 # program's, and it needs the kernel's files and memory itself, and its calls to succeed.
 UNCHECKED := errno_after_failed_calls huge_sets many_threads own_malloc where_files_are_wrong where_memory_is_short
@@ -322,8 +337,8 @@ SANITIZED := target/sanitized
 SANITIZED_FLAGS := -Zsanitizer=address -Cdebug-assertions -Coverflow-checks
 # The sanitizer's own signal stacks lie where it takes the frames of a cancelled thread to be still.
 SANITIZER_OPTIONS := allocator_may_return_null=1:use_sigaltstack=0
-# Some have a malloc of their own, which is the sanitizer's business here, let calls fail that it needs, hide the files that it needs, run a setgid program, of which it
-# cannot read its options, or ask about each page of a process, of which it maps terabytes.
+# Some have a malloc of their own, which is the sanitizer's business here, let calls fail that it needs, hide the files that it needs,
+# run a setgid program, of which it cannot read its options, or ask about each page of a process, of which it maps terabytes.
 UNSANITIZED := errno_after_failed_calls own_malloc where_files_are_wrong where_memory_is_short privileges numars_move_process
 SANITIZED_TESTS := $(addprefix $(SANITIZED)/,$(filter-out $(addprefix %/,$(UNSANITIZED)),$(C_TESTS:target/%=%)))
 

@@ -49,15 +49,23 @@ impl<'a> Bits<'a> {
         }
     }
 
-    /// The word at `index`, with 0 for the bits beyond the set.
+    /// The word at `index`, which is in range, with 0 for the bits beyond the set.
     #[inline(always)]
-    pub fn word(self, index: usize) -> Word {
+    fn word(self, index: usize) -> Word {
+        debug_assert!(index < self.words.len());
+        self.word_or_zero(index)
+    }
+
+    /// The same; 0 beyond the last word.
+    #[inline(always)]
+    fn word_or_zero(self, index: usize) -> Word {
         self.words.get(index).map_or(0, Cell::get) & self.within(index)
     }
 
     /// The words all of whose bits belong to the set: most of them, and the quick ones. The rest begins behind them.
     #[inline(always)]
     fn whole(self) -> &'a [Cell<Word>] {
+        debug_assert!(self.length / WORD_BITS <= self.words.len());
         self.words.get(..self.length / WORD_BITS).unwrap_or_default()
     }
 
@@ -79,7 +87,7 @@ impl<'a> Bits<'a> {
         // at most twelve are set then, and in bytes.
         const BYTES: Word = Word::MAX / 0xff;
         let (threes, rest) = self.whole().as_chunks::<3>();
-        let mut weight = self.word(self.whole().len()).count_ones() as usize;
+        let mut weight = self.word_or_zero(self.whole().len()).count_ones() as usize;
         for [one, two, three] in threes {
             let groups = groups_of_four(one.get()) + groups_of_four(two.get()) + groups_of_four(three.get());
             let bytes = (groups & (BYTES * 0xf)) + (groups >> 4 & (BYTES * 0xf));
@@ -111,7 +119,7 @@ impl<'a> Bits<'a> {
     pub fn equals(self, other: Bits) -> bool {
         let longer = self.words().len().max(other.words().len());
         let same = self.whole().iter().zip(other.whole()).take_while(|(word, other)| word.get() == other.get()).count();
-        (same..longer).all(|index| self.word(index) == other.word(index))
+        (same..longer).all(|index| self.word_or_zero(index) == other.word_or_zero(index))
     }
 }
 
@@ -144,6 +152,7 @@ impl Iterator for Members<'_> {
                 return Some(member);
             }
             // Large sets are mostly empty: those words are passed over quickly.
+            // None are left where the last word is not whole.
             let behind = self.bits.whole().get(index + 1..).unwrap_or_default();
             let empty = behind.iter().take_while(|word| word.get() == 0).count();
             self.next = (index + 1 + empty) * WORD_BITS;
@@ -167,8 +176,9 @@ impl<'a> BitsMut<'a> {
         self.0
     }
 
-    /// Replaces the word at `index` by what `change` makes of it, for the bits that belong to the set.
+    /// Replaces the word at `index`, which is in range, by what `change` makes of it, for the bits that belong to the set.
     fn update(self, index: usize, change: impl FnOnce(Word) -> Word) {
+        debug_assert!(index < self.0.words.len());
         if let Some(cell) = self.0.words.get(index) {
             let within = self.0.within(index);
             cell.set(cell.get() & !within | change(cell.get()) & within);
@@ -210,7 +220,9 @@ impl<'a> BitsMut<'a> {
         let word = if value { Word::MAX } else { 0 };
         let whole = self.0.whole();
         whole.iter().for_each(|cell| cell.set(word));
-        self.update(whole.len(), |_| word);
+        if whole.len() < self.0.words().len() {
+            self.update(whole.len(), |_| word);
+        }
     }
 
     /// Adds those members of `from` that lie between `first` and `last`, both included.
@@ -219,7 +231,7 @@ impl<'a> BitsMut<'a> {
             let start = index * WORD_BITS;
             let behind_first = Word::MAX << first.saturating_sub(start);
             let up_to_last = Word::MAX >> (WORD_BITS - 1).saturating_sub(last - start);
-            self.update(index, |word| word | from.word(index) & behind_first & up_to_last);
+            self.update(index, |word| word | from.word_or_zero(index) & behind_first & up_to_last);
         }
     }
 
@@ -239,7 +251,7 @@ impl<'a> BitsMut<'a> {
             to.set(from.get());
         }
         for index in to.len().min(from_words.len())..self.0.words().len() {
-            self.update(index, |_| from.word(index));
+            self.update(index, |_| from.word_or_zero(index));
         }
     }
 }

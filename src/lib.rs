@@ -31,9 +31,18 @@ include!(concat!(env!("OUT_DIR"), "/symvers.rs"));
 
 /// The language demands a panic handler; the release library never reaches it.
 ///
-/// `tests/library.rs` shows that no code of the release library refers to it, so it is not even linked in.
+/// `tests/library.rs` shows that no code of the release library refers to it, so it is not even linked in. A library with debug
+/// assertions, which `make debug-test` builds, prints where it panics before it aborts.
 #[cfg(all(feature = "capi", not(test)))]
 #[panic_handler]
-fn unreachable_in_a_release(_: &core::panic::PanicInfo) -> ! {
+fn unreachable_in_a_release(_panic: &core::panic::PanicInfo) -> ! {
+    #[cfg(debug_assertions)]
+    if let Some(place) = _panic.location() {
+        os::files::write_to_standard_error(b"numars: panic at ");
+        os::files::write_to_standard_error(place.file().as_bytes());
+        os::files::write_to_standard_error(b":");
+        numerals::numerals(place.line().into(), 10, 1, &mut |digit| os::files::write_to_standard_error(&[digit]));
+        os::files::write_to_standard_error(b"\n");
+    }
     os::process::abort()
 }

@@ -260,7 +260,9 @@ impl Line {
         }
     }
 
+    /// Appends a byte, for which there is room.
     fn push(&mut self, byte: u8) {
+        debug_assert!(self.length < self.text.len());
         if let Some(place) = self.text.get_mut(self.length) {
             *place = byte;
             self.length += 1;
@@ -275,6 +277,7 @@ impl Line {
     fn end(&mut self) -> &[u8] {
         let ending = if self.is_full() { "…\n" } else { "\n" };
         ending.bytes().for_each(|byte| self.push(byte));
+        debug_assert!(self.length <= self.text.len());
         self.text.get(..self.length).unwrap_or_default()
     }
 
@@ -443,6 +446,7 @@ fn count_statuses(count: usize, nodes: usize, status: usize) -> [usize; 9] {
                 },
             };
             for index in [0, kind] {
+                debug_assert!(index < counts.len());
                 if let Some(count) = counts.get_mut(index) {
                     *count += 1;
                 }

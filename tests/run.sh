@@ -88,6 +88,7 @@ rust_tests "the benchmark's unit tests" --package numars-bench
 rust_tests "headers, symbols, linking, machines" --package numars-tests
 check "the C tests compile" make --no-print-directory c-tests
 suite "C tests on this machine" make --no-print-directory host-test
+suite "C tests on a library with debug assertions" make --no-print-directory debug-test
 if [ -n "${TEST_SECONDS:-}" ]; then
     check "no data race" make --no-print-directory races
     suite "memcheck" make --no-print-directory memcheck
@@ -101,7 +102,10 @@ else
     rust_tests "parity with libnuma in the guest" --package numars-tests --test parity -- --ignored $parity
     # shellcheck disable=SC2086 # the same
     rust_tests "programs of Debian's packages" --package numars-tests --test real_programs -- --ignored --test-threads 2 $programs
-    if [ -n "${TEST_SECONDS:-}" ]; then suite "AddressSanitizer in the guest" make --no-print-directory sanitize-vm; fi
+    if [ -n "${TEST_SECONDS:-}" ]; then
+        suite "AddressSanitizer in the guest" make --no-print-directory sanitize-vm
+        suite "debug assertions in the guest" make --no-print-directory debug-vm-test
+    fi
     suite "C tests in the guest" make --no-print-directory vm-test KERNELS="$kernels"
     check "the demo" draws_the_map
     check "the benchmark runs" make --no-print-directory bench BENCH=--quick

@@ -282,6 +282,7 @@ fn pair(from: Bits, to: Bits, targets: &mut [c_int]) {
             to_left.next()
         });
         let stays = to.contains(node) && !as_many;
+        debug_assert!(node < targets.len());
         if !stays && let (Some(place), Some(target)) = (targets.get_mut(node), target) {
             *place = c_int::try_from(target).unwrap_or(c_int::MAX);
         }

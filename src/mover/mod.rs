@@ -58,6 +58,7 @@ pub enum Figure {
 pub type Figures = [usize; 11];
 
 fn add(figures: &mut Figures, figure: Figure, count: usize) {
+    debug_assert!((figure as usize) < figures.len());
     if let Some(sum) = figures.get_mut(figure as usize) {
         *sum += count;
     }
@@ -98,6 +99,7 @@ fn in_pieces(
 ) -> Result<(), i32> {
     while !pages.is_empty() {
         let count = pages.len().min(at_once);
+        debug_assert!(count > 0 && count <= status.len());
         let Some((these, others)) = pages.split_at_checked(count) else { break };
         let Some((answers, rest)) = status.split_at_mut_checked(count) else { break };
         each(these, answers)?;
@@ -183,7 +185,7 @@ impl Window<'_> {
     fn over(scratch: &mut Scratch) -> Window<'_> {
         let entries = scratch.bytes() / plan::BYTES_PER_ENTRY;
         let mut parts = scratch.parts();
-        Window {
+        let window = Window {
             pages: parts.take(entries),
             try_pages: parts.take(entries),
             targets: parts.take(entries),
@@ -194,7 +196,10 @@ impl Window<'_> {
             found: parts.take(entries),
             table: parts.take(2 * entries),
             tried: parts.take(entries),
-        }
+        };
+        // What is taken last would be empty if there were no room for all.
+        debug_assert_eq!(window.tried.len(), entries);
+        window
     }
 }
 
@@ -377,6 +382,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
     /// errno. Targets that are good are added to `known`.
     fn wrong_target(&self, window: &mut Window, known: BitsMut) -> Option<(usize, i32)> {
         let new = plan::list_targets(window, known);
+        debug_assert!(new <= window.tried.len());
         let mut wrong =
             window.targets.iter().position(|&target| !plan::can_be(target)).map(|entry| (entry, errno::ENODEV));
         if new == 0 {
@@ -477,6 +483,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
         let mut round = 0;
         while pending > 0 {
             plan::write_down(window, pending);
+            debug_assert!(pending <= window.found.len());
             self.attempt(window, pending, range, &so_far, self.helpers(pending));
             let (pages, found) = (window.try_pages.get(..pending), window.found.get_mut(..pending));
             let known = match (pages, found, window.tried.get(..pending)) {
@@ -496,7 +503,10 @@ impl<'a, K: Kernel> Mover<'a, K> {
             if round > self.manner.retries || self.stopped() {
                 break;
             }
-            let weight = |&entry: &u32| window.pages.get(entry as usize).map_or(0, |&page| weight(range, page));
+            let weight = |&entry: &u32| {
+                debug_assert!((entry as usize) < window.pages.len());
+                window.pages.get(entry as usize).map_or(0, |&page| weight(range, page))
+            };
             let retried = window.order.iter().take(pending).map(weight).sum();
             add(&mut self.figures, Figure::Retried, retried);
         }
@@ -586,6 +596,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
         let (Some(pages), Some(targets), Some(tried)) =
             (window.try_pages.get(..count), window.try_targets.get(..count), window.tried.get(..count))
         else {
+            debug_assert!(false, "more entries than the window has");
             return;
         };
         let share = match (&self.progress, helpers) {
@@ -732,6 +743,7 @@ impl<K: Kernel> Attempt<'_, K> {
             let (Some(pages), Some(targets), Some(tried)) =
                 (self.pages.get(at..limit), self.targets.get(at..limit), self.tried.get(at..limit))
             else {
+                debug_assert!(false, "an entry beyond the last one");
                 return;
             };
             self.calls.fetch_add(1, Relaxed);
@@ -755,6 +767,7 @@ impl<K: Kernel> Attempt<'_, K> {
             let about_target = mark == NODE_DENIED || mark == -errno::ENODEV;
             if about_target && plan::run_length(targets) < targets.len() {
                 // It can be the target behind those that failed that is meant: each run alone.
+                debug_assert!(first < targets.len());
                 let run = targets.get(first..).map_or(0, plan::run_length);
                 (at, limit) = (at + first, at + first + run);
                 continue;

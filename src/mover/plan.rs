@@ -56,14 +56,15 @@ const NOBODY: u32 = u32::MAX;
 pub const BYTES_PER_ENTRY: usize = 2 * size_of::<usize>() + 9 * size_of::<i32>();
 
 impl Window<'_> {
-    /// Leaves but the first `count` entries.
+    /// Leaves but the first `count` entries; all that there are if these are fewer.
     #[inline(never)]
     pub fn cut(&mut self, count: usize) {
+        /// In range: all parts have as many entries.
         fn first<T>(part: &mut &mut [T], count: usize) {
-            let whole = core::mem::take(part);
-            let count = count.min(whole.len());
-            *part = whole.get_mut(..count).unwrap_or_default();
+            debug_assert!(count <= part.len());
+            *part = core::mem::take(part).get_mut(..count).unwrap_or_default();
         }
+        let count = count.min(self.pages.len());
         first(&mut self.pages, count);
         first(&mut self.try_pages, count);
         first(&mut self.targets, count);
@@ -73,15 +74,20 @@ impl Window<'_> {
         first(&mut self.try_targets, count);
         first(&mut self.found, count);
         first(&mut self.table, count.saturating_mul(2));
-        self.tried = self.tried.get(..count).unwrap_or(self.tried);
+        debug_assert!(count <= self.tried.len());
+        self.tried = self.tried.get(..count).unwrap_or_default();
     }
 }
 
+/// The value at `index`, which is in range.
 fn at<T: Copy + Default>(values: &[T], index: usize) -> T {
+    debug_assert!(index < values.len());
     values.get(index).copied().unwrap_or_default()
 }
 
+/// Replaces the value at `index`, which is in range.
 fn put<T>(values: &mut [T], index: usize, value: T) {
+    debug_assert!(index < values.len());
     if let Some(place) = values.get_mut(index) {
         *place = value;
     }
@@ -203,6 +209,7 @@ fn settle_duplicates(window: &mut Window, page_bits: u32) -> bool {
 
 /// Writes down the first `count` of `order` as the kernel wants them, with nothing said of them yet.
 pub fn write_down(window: &mut Window, count: usize) {
+    debug_assert!(count <= window.order.len());
     let entries = window.order.iter().take(count);
     for ((&entry, page), target) in entries.zip(window.try_pages.iter_mut()).zip(window.try_targets.iter_mut()) {
         *page = at(window.pages, entry as usize);
@@ -214,6 +221,7 @@ pub fn write_down(window: &mut Window, count: usize) {
 /// Of a call that the kernel ended early, the entries that made it do so: it moves in one go what has one target, and an entry that
 /// it can decide at once ends that too. All behind them were not tried. None if all was tried.
 pub fn failed_run(targets: &[i32], tried: &[AtomicI32]) -> Option<(usize, usize)> {
+    debug_assert_eq!(targets.len(), tried.len());
     let written = |status: &AtomicI32| status.load(Ordering::Relaxed) != UNWRITTEN;
     let first = tried.iter().position(|status| !written(status))?;
     let target = at(targets, first);
@@ -246,6 +254,7 @@ pub fn sort_out(window: &mut Window, count: &mut usize, known: bool) -> bool {
     let (mut kept, mut full) = (0, false);
     for index in 0..*count {
         let entry = at(window.order, index);
+        debug_assert!(index < window.tried.len());
         let status = window.tried.get(index).map_or(UNWRITTEN, |status| status.load(Ordering::Relaxed));
         let (target, found) = (at(window.try_targets, index), at(window.found, index));
         let after = match status {
