@@ -296,6 +296,7 @@ fn target_of(node: c_int, targets: &[c_int]) -> c_int {
 
 /// In which pass over a process the pages of `node` are moved. A target that is emptied itself is emptied in an earlier pass, as
 /// migrate_pages(2) does it: otherwise a page that is mapped at two addresses could be moved on when it is found at the second one.
+#[inline(never)]
 fn pass_of(node: c_int, targets: &[c_int]) -> usize {
     let mut target = target_of(node, targets);
     // Those of pair() make no circles.

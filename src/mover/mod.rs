@@ -300,7 +300,9 @@ impl<'a, K: Kernel> Mover<'a, K> {
                 break;
             }
             done += window.after.len();
-            if let Some((_, error)) = wrong_target {
+            if let Some((_, error)) = wrong_target
+                && !self.stopped()
+            {
                 self.error = error;
                 break;
             }
@@ -468,6 +470,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
     }
 
     /// Scratch memory for at most so many entries, and for no more than may be worked on between two reports; ENOMEM if there is none.
+    #[inline(never)]
     fn scratch(&self, entries: usize) -> Result<Scratch, i32> {
         let most = if self.progress.is_some() { REPORT_BYTES >> self.page_bits } else { usize::MAX };
         Scratch::new(entries.min(most).clamp(1, K::MOST_ENTRIES) * plan::BYTES_PER_ENTRY).ok_or(errno::ENOMEM)
@@ -638,22 +641,23 @@ impl<'a, K: Kernel> Mover<'a, K> {
             }
         };
         threads::together(helpers, &|| while attempt.step() {}, own);
-        let error = attempt.error.load(Relaxed);
-        if cancelled {
-            self.fail(errno::ECANCELED);
-        } else if error != 0 {
-            self.fail(error);
+        match attempt.error.load(Relaxed) {
+            0 if cancelled => self.error = errno::ECANCELED,
+            0 => {}
+            error => self.fail(error),
         }
     }
 
     /// Tells how far it is, and stops if that is the answer.
+    #[inline(never)]
     fn hear(&mut self) {
         let figures = self.all_figures();
         if let Some(progress) = &mut self.progress
             && !progress(&figures)
+            && !self.stop.swap(true, Relaxed)
         {
-            self.stop.store(true, Relaxed);
-            self.fail(errno::ECANCELED);
+            // Whatever failed before: not all has been tried.
+            self.error = errno::ECANCELED;
         }
     }
 

@@ -301,6 +301,15 @@ fn a_cancelled_move_asks_about_no_other_window_than_the_one_it_was_in() {
 }
 
 #[test]
+fn a_cancelled_move_fails_with_ecanceled_also_if_a_page_had_no_room_before() {
+    let machine = Machine { room: [NO_ROOM_LIMIT, 0, NO_ROOM_LIMIT, NO_ROOM_LIMIT], ..machine_of(&[0; 3]) };
+    let addresses: Vec<usize> = (0..3).map(address).collect();
+    let mut progress = |figures: &Figures| figures[Figure::NoMemory as usize] == 0;
+    let outcome = run_in_windows::<1>(&machine, &addresses, &[1; 3], 3, Some(&mut progress));
+    assert_eq!((outcome.status, outcome.error), (vec![-errno::ENOMEM, NOT_WRITTEN, NOT_WRITTEN], errno::ECANCELED));
+}
+
+#[test]
 fn progress_is_reported_while_statuses_are_brought_up_to_date_and_a_cancellation_ends_that() {
     let entries = [(0, 1), (1, 1), (2, 1), (0, 2)];
     let (all, finished) = reports(entries, usize::MAX);
