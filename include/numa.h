@@ -160,7 +160,8 @@ int numa_num_configured_nodes(void);
 /**
  * The nodes on which the calling task may allocate memory at this moment.
  *
- * @return a set, to be given back with numa_bitmask_free(); NULL with errno ENOMEM. Empty where the kernel does not tell
+ * @return a set, to be given back with numa_bitmask_free(); NULL with errno ENOMEM. Empty if the kernel refuses, which is reported by
+ *         numa_error()
  *
  * Follows numa(3).
  */

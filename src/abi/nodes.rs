@@ -1,8 +1,10 @@
 //! Nodes and CPUs: how many there are, how large, how far apart, and which CPU is where.
 
-use super::bitmask::{allocate, bitmask, write};
+use super::bitmask::{allocate, bitmask, numa_bitmask_free, write};
+use super::reporting::report;
 use super::sets;
 use crate::os::{errno, memory};
+use crate::policy::Failed;
 use crate::topology::{self, for_each_bit};
 use core::ffi::{c_int, c_long, c_longlong};
 
@@ -63,17 +65,22 @@ pub extern "C" fn numa_num_configured_nodes() -> c_int {
 
 /// The nodes on which the calling task may allocate memory at this moment.
 ///
-/// @return a set, to be given back with numa_bitmask_free(); NULL with errno ENOMEM. Empty where the kernel does not tell
+/// @return a set, to be given back with numa_bitmask_free(); NULL with errno ENOMEM. Empty if the kernel refuses, which is reported by
+///         numa_error()
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_get_mems_allowed() -> *mut bitmask {
     let mask = allocate(topology::possible_nodes());
-    if !mask.is_null() {
-        // SAFETY: a fresh set.
-        topology::put_allowed_nodes(unsafe { write(mask) });
+    // SAFETY: a fresh set.
+    if mask.is_null() || topology::put_allowed_nodes(unsafe { write(mask) }) {
+        return mask;
     }
-    mask
+    // Freed first, since the program's own numa_error() may not return.
+    // SAFETY: no one else has this set.
+    unsafe { numa_bitmask_free(mask) };
+    report(Failed(c"get_mempolicy"));
+    allocate(topology::possible_nodes())
 }
 
 /// The number of CPUs, online or not, that the machine has.
