@@ -98,11 +98,13 @@ $(BUILD)/libnumars.a: $(BUILD)/numars.o
 COMPACT := -Wl,-z,noseparate-code
 COMPACT := $(shell echo 'int x;' | $(CC) -shared -x c - -o /dev/null $(COMPACT) $(LDFLAGS) 2>/dev/null && echo $(COMPACT))
 
-# What stays open for a program to put its own in place of it: the data, which a program may have copies of, and the two functions
-# that numa(3) says so of. All else is found while linking, not each time the library is loaded. Not so with mold, which would
-# take the versions of these symbols away.
-OPEN := numa_error numa_warn numa_all_cpus_ptr numa_all_nodes numa_all_nodes_ptr numa_exit_on_error numa_exit_on_warn \
-	numa_fail_alloc_on_error numa_no_nodes numa_no_nodes_ptr numa_nodes_ptr
+# What a program may interpose, and is found each time the library is loaded: the data, which a program may have copies of, the two
+# functions that numa(3) says so of, and the kernel's calls, which a tracer or a test may want to see (CALLS in src/os/kernel.rs). All
+# else is bound while linking. mold would take the versions of these symbols away, so with it all symbols can be interposed, and
+# loading takes longer.
+OPEN := get_mempolicy mbind migrate_pages move_pages set_mempolicy set_mempolicy_home_node numa_error numa_warn numa_all_cpus_ptr \
+	numa_all_nodes numa_all_nodes_ptr numa_exit_on_error numa_exit_on_warn numa_fail_alloc_on_error numa_no_nodes \
+	numa_no_nodes_ptr numa_nodes_ptr
 KEEP_OPEN := $(shell $(CC) $(LDFLAGS) -Wl,--version 2>/dev/null | grep -q mold || echo -Wl,--dynamic-list=$(BUILD)/open.txt)
 $(BUILD)/open.txt: Makefile
 	@mkdir -p $(BUILD)

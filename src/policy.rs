@@ -5,7 +5,7 @@ use crate::os::memory::page_size;
 use crate::os::{errno, kernel};
 use crate::topology::{self, Nodes, possible_nodes};
 use core::cell::Cell;
-use core::ffi::CStr;
+use core::ffi::{CStr, c_long};
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// A policy of the kernel's, by its number.
@@ -31,7 +31,7 @@ pub const MF_STRICT: u32 = 1;
 pub struct Failed(pub &'static CStr);
 
 /// Whether a call of the kernel's succeeded that is reported as `name`.
-fn outcome(answer: i64, name: &'static CStr) -> Result<(), Failed> {
+fn outcome(answer: c_long, name: &'static CStr) -> Result<(), Failed> {
     if answer < 0 { Err(Failed(name)) } else { Ok(()) }
 }
 
@@ -193,7 +193,7 @@ pub fn has_preferred_many() -> bool {
 /// Whether the kernel knows set_mempolicy_home_node(2).
 pub fn has_home_node() -> bool {
     let first = topology::machine().nodes().bits().read().iter().next().unwrap_or(0);
-    errno::untouched(|| kernel::set_mempolicy_home_node(core::ptr::null_mut(), 0, first as i32, 0) == 0)
+    errno::untouched(|| kernel::set_home_node(0, 0, first as i32, 0) == 0)
 }
 
 #[cfg(test)]

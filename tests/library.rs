@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use support::{expected_exports, exports, root, run, stage};
+use support::{Wrappers, calls_of_each, expected_exports, exports, root, run, stage, with_libraries};
 
 /// Limit of the stripped library's size in bytes. libnuma.so.1.0.0 of Debian 12 has 56,440. docs/performance.md says what takes the
 /// rest: the mover, NUMARS_LOG, and what follows a machine that changes.
@@ -67,6 +67,10 @@ fn make_builds_the_same_library_with_every_linker() {
         run(make.current_dir(root()).args([&build, &flags]));
         assert_exports(&folder.path().join("libnumars.so.1"));
         assert_exports(&folder.path().join("libnuma.so.1"));
+        // The kernel's calls, which a program may interpose.
+        let program = calls_of_each(folder.path(), Wrappers::InProgram, &stage().pkg_config("numars", &[]));
+        let calls = run(&mut with_libraries(&program, folder.path()));
+        assert_eq!(calls, run(&mut with_libraries(&program, &stage().lib())), "linked by {linker}");
     }
 }
 

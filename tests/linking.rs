@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use support::{compile_c, root, run, stage};
+use support::{compile_c, root, run, stage, with_libraries};
 
 /// Uses a bit of everything that libnuma has too, and prints what came back.
 const PROGRAM: &str = r#"
@@ -38,13 +38,6 @@ int main(void)
 "#;
 
 const OUTPUT: &str = "2 16 1\n1 20\n1\n";
-
-/// Where the loader shall look for libraries.
-fn with_libraries(program: &Path, folder: &Path) -> Command {
-    let mut command = Command::new(program);
-    command.env("LD_LIBRARY_PATH", folder);
-    command
-}
 
 /// The files that the loader maps for `command`.
 fn loaded(program: &Path, settings: &[(&str, &Path)]) -> String {
@@ -237,7 +230,7 @@ int main(void)
     let folder = tempfile::tempdir().unwrap();
     for linker in LINKERS {
         for program in link_statically(folder.path(), program, linker) {
-            assert_eq!(run(&mut Command::new(&program)), "error in here\nwarning 7: here\n1001 0\n", "{linker}");
+            assert_eq!(run(&mut Command::new(&program)), "error in here\nwarning 7: here\n1001 1000\n", "{linker}");
         }
     }
 }

@@ -96,6 +96,37 @@ pub fn compile_c(folder: &Path, program: &str, flags: &[String]) -> PathBuf {
     executable
 }
 
+/// Where the wrappers of tests/programs/own_wrappers.c are.
+#[derive(PartialEq)]
+pub enum Wrappers {
+    InProgram,
+    Preloaded,
+    Nowhere,
+}
+
+/// Compiles tests/programs/calls_of_each.c with `flags`. A program that is not for libnuma calls all functions of numars.
+pub fn calls_of_each(folder: &Path, wrappers: Wrappers, flags: &[String]) -> PathBuf {
+    let source = |name: &str| root().join("tests/programs").join(name).display().to_string();
+    let mut all = vec![source("calls_of_each.c")];
+    match wrappers {
+        Wrappers::InProgram => all.push(source("own_wrappers.c")),
+        Wrappers::Preloaded => {}
+        Wrappers::Nowhere => all.push("-DNO_WRAPPERS".to_owned()),
+    }
+    if !flags.contains(&"-lnuma".to_owned()) {
+        all.push("-DNUMARS".to_owned());
+    }
+    all.extend_from_slice(flags);
+    compile_c(folder, "", &all)
+}
+
+/// A program, and where the loader shall look for its libraries.
+pub fn with_libraries(program: &Path, folder: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.env("LD_LIBRARY_PATH", folder);
+    command
+}
+
 /// A symbol that a library exports, as a row of symbols.tsv has it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Export {

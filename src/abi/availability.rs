@@ -3,7 +3,6 @@
 use crate::log::log;
 use crate::os::kernel;
 use core::ffi::c_int;
-use core::ptr::{null, null_mut};
 
 /// Tells whether the kernel lets this program use NUMA policy. Silent, at any time, as often as you like.
 ///
@@ -12,5 +11,5 @@ use core::ptr::{null, null_mut};
 /// Follows numa(3). Unlike libnuma, calls that need no policy work also where this says -1.
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_available() -> c_int {
-    log!("numa_available()", [], if kernel::get_mempolicy(null_mut(), null_mut(), 0, null(), 0) < 0 { -1 } else { 0 })
+    log!("numa_available()", [], if kernel::has_policy() { 0 } else { -1 })
 }

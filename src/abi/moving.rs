@@ -24,16 +24,15 @@ use once_cell::race::OnceBool;
 pub unsafe extern "C" fn numa_migrate_pages(pid: c_int, from: *mut bitmask, to: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let (from_bits, to_bits) = unsafe { (read(from), read(to)) };
-    // The kernel looks at one bit less than it is told.
     let left = match migration::masks(from_bits, to_bits) {
-        Masks::AsTheyAre(0) => kernel::migrate_pages(pid, 1, null(), null()),
+        // SAFETY: empty masks are not read.
+        Masks::AsTheyAre(0) => unsafe { kernel::migrate_pages(pid, 0, null(), null()) },
         // SAFETY: both are structures here, since a NULL has length 0.
-        Masks::AsTheyAre(bits) => unsafe {
-            kernel::migrate_pages(pid, bits as c_ulong + 1, (*from).maskp, (*to).maskp)
-        },
+        Masks::AsTheyAre(bits) => unsafe { kernel::migrate_pages(pid, bits, (*from).maskp, (*to).maskp) },
         Masks::Padded => {
             let (from, to) = (migration::padded(from_bits), migration::padded(to_bits));
-            kernel::migrate_pages(pid, PADDED_BITS as c_ulong + 1, from.as_ptr().cast(), to.as_ptr().cast())
+            // SAFETY: both are that long.
+            unsafe { kernel::migrate_pages(pid, PADDED_BITS, from.as_ptr().cast(), to.as_ptr().cast()) }
         }
         Masks::NoSuchNode => {
             errno::set(libc::EINVAL);

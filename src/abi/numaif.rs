@@ -3,8 +3,8 @@
 //! Nothing of ours stands between these functions and the kernel: arguments, results and errno are the kernel's.
 
 use crate::log::Value::{Flags, Policy};
-use crate::log::{Moves, log, mask};
-use crate::os::kernel;
+use crate::log::{self, Moves, mask};
+use crate::os::kernel::{self, raw};
 use core::ffi::{c_int, c_long, c_uint, c_ulong, c_void};
 
 /// Policy: allocate on the node of the CPU that runs.
@@ -45,6 +45,21 @@ pub const MPOL_MF_MOVE: c_int = 1 << 1;
 /// Flag of mbind() and move_pages(): move pages that other processes map too; needs CAP_SYS_NICE.
 pub const MPOL_MF_MOVE_ALL: c_int = 1 << 2;
 
+/// Makes a system call and logs it, unless the library is the caller, which logs the function that the program called.
+macro_rules! log_kernel_call {
+    ($text:literal, [$($argument:expr),*], $answer:expr) => {{
+        // SAFETY: as the caller of the exported function promises.
+        let call = || unsafe { $answer };
+        if !log::is_on() || kernel::is_called_by_library() {
+            call()
+        } else {
+            let answer = call();
+            log::Answer::tell(answer, $text, &[$(log::Value::from(&$argument)),*]);
+            answer
+        }
+    }};
+}
+
 /// Reads the memory policy of the calling thread, or of the memory at an address.
 ///
 /// @param mode     where to put the policy, or with MPOL_F_NODE the node; may be NULL
@@ -60,6 +75,7 @@ pub const MPOL_MF_MOVE_ALL: c_int = 1 << 2;
 /// # Safety
 /// mode, nmask and addr are handed to the kernel, which checks them.
 #[unsafe(no_mangle)]
+#[inline(never)]
 pub unsafe extern "C" fn get_mempolicy(
     mode: *mut c_int,
     nmask: *mut c_ulong,
@@ -67,10 +83,10 @@ pub unsafe extern "C" fn get_mempolicy(
     addr: *mut c_void,
     flags: c_uint,
 ) -> c_long {
-    log!(
+    log_kernel_call!(
         "get_mempolicy(mode=*, nmask=*, maxnode=*, addr=*, flags=*)",
         [mode, nmask, maxnode as usize, addr, flags as c_int],
-        kernel::get_mempolicy(mode, nmask, maxnode, addr, flags)
+        raw::get_mempolicy(mode, nmask, maxnode, addr, flags)
     )
 }
 
@@ -90,6 +106,7 @@ pub unsafe extern "C" fn get_mempolicy(
 /// # Safety
 /// nmask is handed to the kernel, which checks it; the memory from start on keeps its contents.
 #[unsafe(no_mangle)]
+#[inline(never)]
 pub unsafe extern "C" fn mbind(
     start: *mut c_void,
     len: c_ulong,
@@ -98,10 +115,10 @@ pub unsafe extern "C" fn mbind(
     maxnode: c_ulong,
     flags: c_uint,
 ) -> c_long {
-    log!(
+    log_kernel_call!(
         "mbind(start=*, len=*, mode=*, nmask=*, maxnode=*, flags=*)",
         [start, len as usize, Policy(mode), mask(nmask as usize, maxnode as usize), maxnode as usize, Flags(flags)],
-        kernel::mbind(start, len, mode, nmask, maxnode, flags)
+        raw::mbind(start, len, mode, nmask, maxnode, flags)
     )
 }
 
@@ -117,11 +134,12 @@ pub unsafe extern "C" fn mbind(
 /// # Safety
 /// nmask is handed to the kernel, which checks it.
 #[unsafe(no_mangle)]
+#[inline(never)]
 pub unsafe extern "C" fn set_mempolicy(mode: c_int, nmask: *const c_ulong, maxnode: c_ulong) -> c_long {
-    log!(
+    log_kernel_call!(
         "set_mempolicy(mode=*, nmask=*, maxnode=*)",
         [Policy(mode), mask(nmask as usize, maxnode as usize), maxnode as usize],
-        kernel::set_mempolicy(mode, nmask, maxnode)
+        raw::set_mempolicy(mode, nmask, maxnode)
     )
 }
 
@@ -140,16 +158,17 @@ pub unsafe extern "C" fn set_mempolicy(mode: c_int, nmask: *const c_ulong, maxno
 /// # Safety
 /// The masks are handed to the kernel, which checks them.
 #[unsafe(no_mangle)]
+#[inline(never)]
 pub unsafe extern "C" fn migrate_pages(
     pid: c_int,
     maxnode: c_ulong,
     frommask: *const c_ulong,
     tomask: *const c_ulong,
 ) -> c_long {
-    log!(
+    log_kernel_call!(
         "migrate_pages(pid=*, maxnode=*, frommask=*, tomask=*)",
         [pid, maxnode as usize, mask(frommask as usize, maxnode as usize), mask(tomask as usize, maxnode as usize)],
-        kernel::migrate_pages(pid, maxnode, frommask, tomask)
+        raw::migrate_pages(pid, maxnode, frommask, tomask)
     )
 }
 
@@ -172,6 +191,7 @@ pub unsafe extern "C" fn migrate_pages(
 /// # Safety
 /// The arrays are handed to the kernel, which checks them.
 #[unsafe(no_mangle)]
+#[inline(never)]
 pub unsafe extern "C" fn move_pages(
     pid: c_int,
     count: c_ulong,
@@ -181,10 +201,10 @@ pub unsafe extern "C" fn move_pages(
     flags: c_int,
 ) -> c_long {
     let arrays = Moves::Arrays { count: count as usize, nodes: nodes as usize, status: status as usize };
-    log!(
+    log_kernel_call!(
         "move_pages(pid=*, count=*, pages=*, nodes=*, status=*, flags=*)",
         [pid, count as usize, pages, nodes.cast_mut(), status, Flags(flags as u32)],
-        (kernel::move_pages(pid, count, pages, nodes, status, flags), arrays)
+        (raw::move_pages(pid, count, pages, nodes, status, flags), arrays)
     )
     .0
 }
@@ -203,15 +223,16 @@ pub unsafe extern "C" fn move_pages(
 /// # Safety
 /// The memory from start on keeps its contents.
 #[unsafe(no_mangle)]
+#[inline(never)]
 pub unsafe extern "C" fn set_mempolicy_home_node(
     start: *mut c_void,
     len: c_ulong,
     home_node: c_int,
     flags: c_int,
 ) -> c_int {
-    log!(
+    log_kernel_call!(
         "set_mempolicy_home_node(start=*, len=*, home_node=*, flags=*)",
         [start, len as usize, home_node, flags],
-        kernel::set_mempolicy_home_node(start, len, home_node, flags)
+        raw::set_mempolicy_home_node(start, len, home_node, flags)
     )
 }

@@ -10,7 +10,6 @@ use crate::os::memory::{self, AnyBytes, Scratch};
 use crate::os::user_memory::{self, Copied, Trust};
 use crate::os::{clock, errno, kernel, threads};
 use crate::topology::Nodes;
-use core::ptr::null;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering::Relaxed};
 use plan::{Fate, NO_TARGET, NODE_DENIED, TRIED, UNMOVABLE, UNWRITTEN, Window};
 pub use ranges::Range;
@@ -113,14 +112,12 @@ impl Kernel for Process {
         // A 32-bit program gets wrong answers beyond 16 from a 64-bit kernel before 6.16.
         let at_once = if usize::BITS == 32 { 16 } else { usize::MAX };
         in_pieces(pages, status, at_once, |pages, status| {
-            let (count, pages, status) = (pages.len() as _, pages.as_ptr().cast(), status.as_mut_ptr());
-            answer(kernel::move_pages(self.0, count, pages, null(), status, flags)).map(|_| ())
+            answer(kernel::query_nodes(self.0, pages, status, flags)).map(|_| ())
         })
     }
 
     fn move_pages(&self, pages: &[usize], nodes: &[i32], status: &[AtomicI32], flags: i32) -> Result<usize, i32> {
-        let (count, pages, status) = (pages.len() as _, pages.as_ptr().cast(), status.as_ptr().cast_mut().cast());
-        answer(kernel::move_pages(self.0, count, pages, nodes.as_ptr(), status, flags))
+        answer(kernel::move_pages(self.0, pages, nodes, status, flags))
     }
 
     fn move_request(&self, request: Request, flags: i32) -> Result<usize, i32> {

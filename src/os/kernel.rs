@@ -1,93 +1,148 @@
-//! The system calls, one function each, with the kernel's arguments, result and errno.
+//! The system calls, with the kernel's arguments, result and errno.
 //!
-//! They are safe functions although they take addresses: the kernel checks every address it is given and answers EFAULT.
-//! What it writes, it writes where the caller of the exported function said.
+//! The library exports six of them, and a program or a preloaded library may define its own in place of these. The library calls
+//! them through [`CALLS`], so that such a definition sees every call; only the exported wrappers use the functions of [`raw`].
+//!
+//! A function that has the kernel write to an address from outside is unsafe, but for [`move_pages_at`]. Addresses of pages to move, and of memory that gets a
+//! policy, are plain numbers: the kernel changes no contents there.
 
+use super::{errno, log_file};
 use core::cell::Cell;
 use core::ffi::{c_int, c_long, c_uint, c_ulong, c_void};
-use core::ptr::{null, null_mut};
+use core::ptr::null_mut;
+use core::sync::atomic::AtomicI32;
 
-/// Calls the kernel by way of syscall(2), which turns an error into -1 and errno.
+/// Calls the kernel through syscall(2), which turns an error into -1 and errno.
 macro_rules! system_call {
     ($number:ident $(, $argument:expr)*) => {
-        // SAFETY: the kernel checks the arguments of these calls itself; none of them changes memory that Rust owns, only
-        // what the caller of the exported function handed in for that.
+        // SAFETY: the kernel checks the arguments of these calls itself. Those that may make it write to memory are made by unsafe
+        // functions, or with memory that the caller lent for that.
         unsafe { libc::syscall(libc::$number $(, $argument)*) }
     };
 }
 
-pub fn get_mempolicy(
-    mode: *mut c_int,
-    nmask: *mut c_ulong,
-    maxnode: c_ulong,
-    addr: *const c_void,
-    flags: c_uint,
-) -> c_long {
-    system_call!(SYS_get_mempolicy, mode, nmask, maxnode, addr, c_ulong::from(flags))
+/// Declares the calls that a program may interpose: the table's type, the raw calls, and the exported symbols.
+macro_rules! interposable_calls {
+    ($($name:ident($($argument:ident: $type:ty),*) -> $result:ty = $number:ident($($passed:expr),*);)*) => {
+        /// The calls that a program may interpose, one function pointer each.
+        pub struct Calls {
+            $(pub $name: unsafe extern "C" fn($($type),*) -> $result,)*
+        }
+
+        /// The system calls themselves.
+        pub mod raw {
+            use super::*;
+            $(
+                /// # Safety
+                /// The kernel may write to what its manual page says that it writes to.
+                pub unsafe fn $name($($argument: $type),*) -> $result {
+                    system_call!($number, $($passed),*) as $result
+                }
+            )*
+        }
+
+        /// The symbols of these names, wherever the linker and the loader find them first: in the program, in a preloaded library, or
+        /// in this one.
+        mod exported {
+            use super::*;
+            unsafe extern "C" {
+                $(pub fn $name($($argument: $type),*) -> $result;)*
+            }
+        }
+
+        /// What the library calls, by way of [`interposed`]. The addresses are filled in by the linker or the loader, so that they
+        /// are there before any constructor runs.
+        pub static CALLS: Calls = Calls { $($name: exported::$name),* };
+    };
 }
 
-pub fn mbind(
-    start: *mut c_void,
-    len: c_ulong,
-    mode: c_int,
-    nmask: *const c_ulong,
-    maxnode: c_ulong,
-    flags: c_uint,
-) -> c_long {
-    system_call!(SYS_mbind, start, len, c_long::from(mode), nmask, maxnode, c_ulong::from(flags))
+interposable_calls! {
+    get_mempolicy(mode: *mut c_int, nmask: *mut c_ulong, maxnode: c_ulong, addr: *mut c_void, flags: c_uint) -> c_long
+        = SYS_get_mempolicy(mode, nmask, maxnode, addr, c_ulong::from(flags));
+    mbind(start: *mut c_void, len: c_ulong, mode: c_int, nmask: *const c_ulong, maxnode: c_ulong, flags: c_uint) -> c_long
+        = SYS_mbind(start, len, c_long::from(mode), nmask, maxnode, c_ulong::from(flags));
+    set_mempolicy(mode: c_int, nmask: *const c_ulong, maxnode: c_ulong) -> c_long
+        = SYS_set_mempolicy(c_long::from(mode), nmask, maxnode);
+    migrate_pages(pid: c_int, maxnode: c_ulong, frommask: *const c_ulong, tomask: *const c_ulong) -> c_long
+        = SYS_migrate_pages(c_long::from(pid), maxnode, frommask, tomask);
+    move_pages(pid: c_int, count: c_ulong, pages: *mut *mut c_void, nodes: *const c_int, status: *mut c_int, flags: c_int) -> c_long
+        = SYS_move_pages(c_long::from(pid), count, pages, nodes, status, c_long::from(flags));
+    set_mempolicy_home_node(start: *mut c_void, len: c_ulong, home_node: c_int, flags: c_int) -> c_int
+        = SYS_set_mempolicy_home_node(start, len, c_long::from(home_node), c_long::from(flags));
 }
 
-pub fn set_mempolicy(mode: c_int, nmask: *const c_ulong, maxnode: c_ulong) -> c_long {
-    system_call!(SYS_set_mempolicy, c_long::from(mode), nmask, maxnode)
+/// Makes one of the [`CALLS`], in an unsafe block. The address is read where the compiler cannot foresee it: it must assume nothing of
+/// what this library exports under that name.
+macro_rules! interposed {
+    ($name:ident($($argument:expr),*)) => {{
+        let function = (&raw const CALLS.$name).read_volatile();
+        if log_file::is_open() {
+            call_unlogged(&mut || c_long::from(function($($argument),*)))
+        } else {
+            c_long::from(function($($argument),*))
+        }
+    }};
 }
 
-pub fn migrate_pages(pid: c_int, maxnode: c_ulong, from: *const c_ulong, to: *const c_ulong) -> c_long {
-    system_call!(SYS_migrate_pages, c_long::from(pid), maxnode, from, to)
+/// What errno is while the library makes one of the [`CALLS`] with NUMARS_LOG set. No error has this number.
+const CALLED_BY_LIBRARY: c_int = c_int::from_be_bytes(*b"numa");
+
+/// Makes one of the [`CALLS`] with NUMARS_LOG set. errno marks it as the library's own: the exported wrapper does not log it, since the
+/// function that the program called is logged. A mark in errno belongs to this thread, and needs no clean-up if an interposed call
+/// forks or jumps out.
+#[cold]
+#[inline(never)]
+fn call_unlogged(call: &mut dyn FnMut() -> c_long) -> c_long {
+    let before = errno::get();
+    errno::set(CALLED_BY_LIBRARY);
+    let result = call();
+    if result >= 0 || is_called_by_library() {
+        errno::set(before);
+    }
+    result
 }
 
-pub fn move_pages(
-    pid: c_int,
-    count: c_ulong,
-    pages: *const *mut c_void,
-    nodes: *const c_int,
-    status: *mut c_int,
-    flags: c_int,
-) -> c_long {
-    system_call!(SYS_move_pages, c_long::from(pid), count, pages, nodes, status, c_long::from(flags))
+/// Returns whether an exported wrapper runs for the library, and not for the program.
+pub fn is_called_by_library() -> bool {
+    errno::get() == CALLED_BY_LIBRARY
 }
 
-/// The same, of arrays that nobody has looked at.
-pub fn move_pages_at(pid: c_int, count: usize, pages: usize, nodes: usize, status: usize, flags: c_int) -> c_long {
-    move_pages(pid, count as c_ulong, pages as *const _, nodes as *const _, status as *mut _, flags)
+/// Returns whether this program may use NUMA policy; if not, errno says why.
+pub fn has_policy() -> bool {
+    get_mempolicy(null_mut(), &[], 0) >= 0
 }
 
-pub fn set_mempolicy_home_node(start: *mut c_void, len: c_ulong, home_node: c_int, flags: c_int) -> c_int {
-    // The call returns 0 or an error, nothing that an int could not hold.
-    system_call!(SYS_set_mempolicy_home_node, start, len, c_long::from(home_node), c_long::from(flags)) as c_int
-}
-
-/// Puts the nodes that the calling task may allocate on into `nodes`: 0, or -1 with errno.
+/// Reads the nodes that the calling task may allocate on into `nodes`: 0, or -1 with errno.
 pub fn allowed_nodes(nodes: &[Cell<usize>]) -> c_long {
-    get_mempolicy(null_mut(), nodes.as_ptr().cast_mut().cast(), bits_of(nodes) + 1, null(), MPOL_F_MEMS_ALLOWED)
+    get_mempolicy(null_mut(), nodes, MPOL_F_MEMS_ALLOWED)
 }
 
-/// The calling thread's policy, and its nodes in `nodes`; none, with errno, if the kernel does not tell.
+/// Returns the calling thread's policy, whose nodes are in `nodes` then; `None`, with errno, if the kernel refuses.
 pub fn task_policy(nodes: &[Cell<usize>]) -> Option<c_int> {
     let mut mode = 0;
-    let told = get_mempolicy(&mut mode, nodes.as_ptr().cast_mut().cast(), bits_of(nodes) + 1, null(), 0);
-    (told == 0).then_some(mode)
+    (get_mempolicy(&mut mode, nodes, 0) == 0).then_some(mode)
 }
 
-/// The node on which the calling thread's next interleaved page is put; none, with errno, if it does not interleave.
+/// Returns the node on which the calling thread's next interleaved page is allocated; `None`, with errno, if it does not interleave.
 pub fn next_interleave_node() -> Option<c_int> {
-    const MPOL_F_NODE: c_uint = 1;
     let mut node = 0;
-    (get_mempolicy(&mut node, null_mut(), 0, null(), MPOL_F_NODE) == 0).then_some(node)
+    (get_mempolicy(&mut node, &[], MPOL_F_NODE) == 0).then_some(node)
+}
+
+/// get_mempolicy(2) of the calling thread. `mode` is null or can be written.
+fn get_mempolicy(mode: *mut c_int, nodes: &[Cell<usize>], flags: c_uint) -> c_long {
+    let (mask, maxnode) = match nodes {
+        [] => (null_mut(), 0),
+        _ => (nodes.as_ptr().cast_mut().cast(), size_of_val(nodes) as c_ulong * 8 + 1),
+    };
+    // SAFETY: both can be written, the mask as long as it is said to be.
+    unsafe { interposed!(get_mempolicy(mode, mask, maxnode, null_mut(), flags)) }
 }
 
 /// set_mempolicy(2) with the first `bits` bits of `nodes`: 0, or -1 with errno.
 pub fn set_policy(mode: c_int, nodes: &[Cell<usize>], bits: usize) -> c_long {
-    set_mempolicy(mode, nodes.as_ptr().cast(), bits as c_ulong + 1)
+    // SAFETY: the nodes are read only; the kernel looks at one bit less than it is given.
+    unsafe { interposed!(set_mempolicy(mode, nodes.as_ptr().cast(), bits as c_ulong + 1)) }
 }
 
 /// mbind(2) with the first `bits` bits of `nodes`: 0, or -1 with errno.
@@ -99,14 +154,49 @@ pub fn set_memory_policy(
     bits: usize,
     flags: c_uint,
 ) -> c_long {
-    mbind(start as *mut c_void, length as c_ulong, mode, nodes.as_ptr().cast(), bits as c_ulong + 1, flags)
+    let (start, nodes, maxnode) = (start as *mut c_void, nodes.as_ptr().cast(), bits as c_ulong + 1);
+    // SAFETY: the nodes are read only, and memory that gets a policy keeps its contents.
+    unsafe { interposed!(mbind(start, length as c_ulong, mode, nodes, maxnode, flags)) }
 }
 
-fn bits_of(mask: &[Cell<usize>]) -> c_ulong {
-    size_of_val(mask) as c_ulong * 8
+/// set_mempolicy_home_node(2): 0, or -1 with errno.
+pub fn set_home_node(start: usize, length: usize, home_node: c_int, flags: c_int) -> c_long {
+    // SAFETY: memory keeps its contents.
+    unsafe { interposed!(set_mempolicy_home_node(start as *mut c_void, length as c_ulong, home_node, flags)) }
 }
 
-/// get_mempolicy(2): give the nodes that the cpuset allows.
+/// migrate_pages(2) with the first `bits` bits of two masks: the number of pages that stayed, or -1 with errno.
+///
+/// # Safety
+/// The masks are that long.
+pub unsafe fn migrate_pages(pid: c_int, bits: usize, from: *const c_ulong, to: *const c_ulong) -> c_long {
+    // SAFETY: the masks are read only, and pages that move keep their contents.
+    unsafe { interposed!(migrate_pages(pid, bits as c_ulong + 1, from, to)) }
+}
+
+/// move_pages(2) without nodes: reads the node of each page into `status`. 0, or -1 with errno.
+pub fn query_nodes(pid: c_int, pages: &[usize], status: &mut [c_int], flags: c_int) -> c_long {
+    let count = pages.len().min(status.len());
+    move_pages_at(pid, count, pages.as_ptr() as usize, 0, status.as_mut_ptr() as usize, flags)
+}
+
+/// move_pages(2): the number of pages that could not be moved, or -1 with errno.
+pub fn move_pages(pid: c_int, pages: &[usize], nodes: &[c_int], status: &[AtomicI32], flags: c_int) -> c_long {
+    let count = pages.len().min(nodes.len()).min(status.len());
+    move_pages_at(pid, count, pages.as_ptr() as usize, nodes.as_ptr() as usize, status.as_ptr() as usize, flags)
+}
+
+/// move_pages(2) of arrays that were not looked at. Safe although the kernel writes to `status`: all callers pass on what an exported
+/// function was given, whose caller lends it for that.
+pub fn move_pages_at(pid: c_int, count: usize, pages: usize, nodes: usize, status: usize, flags: c_int) -> c_long {
+    let (pages, nodes, status) = (pages as *mut *mut c_void, nodes as *const c_int, status as *mut c_int);
+    // SAFETY: the kernel checks the addresses; pages that move keep their contents.
+    unsafe { interposed!(move_pages(pid, count as c_ulong, pages, nodes, status, flags)) }
+}
+
+/// get_mempolicy(2): return the node of the next interleaved page.
+const MPOL_F_NODE: c_uint = 1 << 0;
+/// get_mempolicy(2): return the nodes that the cpuset allows.
 const MPOL_F_MEMS_ALLOWED: c_uint = 1 << 2;
 
 /// getcpu(2): the CPU that the calling thread runs on, and its node; none with errno if it fails.
@@ -119,11 +209,15 @@ pub fn getcpu() -> Option<(usize, usize)> {
 /// sched_getaffinity(2) of a thread (0: the calling one) as the kernel has it: returns how many bytes of `mask` it filled,
 /// which is the size of its CPU mask, or -1 with errno. libc's own function returns 0 instead.
 pub fn sched_getaffinity(pid: c_int, mask: &[Cell<usize>]) -> c_long {
-    sched_getaffinity_bytes(pid, size_of_val(mask), mask.as_ptr().cast())
+    // SAFETY: the cells are lent for writing.
+    unsafe { sched_getaffinity_bytes(pid, size_of_val(mask), mask.as_ptr().cast_mut().cast()) }
 }
 
 /// The same, for `length` bytes that C has; the kernel wants whole words.
-pub fn sched_getaffinity_bytes(pid: c_int, length: usize, mask: *const u8) -> c_long {
+///
+/// # Safety
+/// The kernel may write so many bytes to `mask`, if it can.
+pub unsafe fn sched_getaffinity_bytes(pid: c_int, length: usize, mask: *mut u8) -> c_long {
     system_call!(SYS_sched_getaffinity, c_long::from(pid), length, mask)
 }
 
@@ -132,7 +226,7 @@ pub fn sched_setaffinity(pid: c_int, mask: &[Cell<usize>]) -> c_long {
     sched_setaffinity_bytes(pid, size_of_val(mask), mask.as_ptr().cast())
 }
 
-/// The same, for `length` bytes that C has.
+/// The same, for `length` bytes that C has, which the kernel reads if it can.
 pub fn sched_setaffinity_bytes(pid: c_int, length: usize, mask: *const u8) -> c_long {
     system_call!(SYS_sched_setaffinity, c_long::from(pid), length, mask)
 }
