@@ -341,20 +341,21 @@ struct bitmask *numa_parse_cpustring(const char *string);
 struct bitmask *numa_parse_cpustring_all(const char *string);
 
 /**
- * The first node of the calling thread's policy.
+ * Return the first node of the calling thread's policy.
  *
- * @return the node; -1 if the policy names none
+ * @return the node; 0 if the policy names none, or if the kernel refuses, which is reported by numa_error(). numa_preferred_err() tells
+ *         these apart
  *
- * Follows numa(3). Where the kernel does not tell, numa_error() is told.
+ * Follows the newest numa(3). libnuma 2.0.19 and older return -1, which programs use as an index.
  */
 int numa_preferred(void);
 
 /**
- * As numa_preferred(), but silent where the kernel does not tell.
+ * Return the first node of the calling thread's policy, silently.
  *
- * @return the node; -1 if the policy names none, or with errno if the kernel does not tell
+ * @return the node; -1 if the policy names none, or with errno if the kernel refuses
  *
- * Follows numa(3).
+ * Follows the newest numa(3).
  */
 int numa_preferred_err(void);
 

@@ -36,31 +36,36 @@ fn nodes_of_policy(wanted: impl Fn(&TaskPolicy) -> bool, others: impl Fn(BitsMut
     mask
 }
 
-/// The first node of the calling thread's policy.
+/// Return the first node of the calling thread's policy.
 ///
-/// @return the node; -1 if the policy names none
+/// @return the node; 0 if the policy names none, or if the kernel refuses, which is reported by numa_error(). numa_preferred_err() tells
+///         these apart
 ///
-/// Follows numa(3). Where the kernel does not tell, numa_error() is told.
+/// Follows the newest numa(3). libnuma 2.0.19 and older return -1, which programs use as an index.
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_preferred() -> c_int {
-    let nodes = Nodes::new();
-    let first = policy::task_policy(nodes.bits()).map(|policy| policy.first());
-    let first = first.unwrap_or_else(|failed| {
+    let first = first_node_of_policy().unwrap_or_else(|failed| {
         report(failed);
         None
     });
-    first.map_or(-1, |node| node as c_int)
+    first.unwrap_or(0)
 }
 
-/// As numa_preferred(), but silent where the kernel does not tell.
+/// Return the first node of the calling thread's policy, silently.
 ///
-/// @return the node; -1 if the policy names none, or with errno if the kernel does not tell
+/// @return the node; -1 if the policy names none, or with errno if the kernel refuses
 ///
-/// Follows numa(3).
+/// Follows the newest numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_preferred_err() -> c_int {
+    first_node_of_policy().ok().flatten().unwrap_or(-1)
+}
+
+/// The first node of the calling thread's policy, if that names one.
+fn first_node_of_policy() -> Result<Option<c_int>, Failed> {
     let nodes = Nodes::new();
-    policy::task_policy(nodes.bits()).ok().and_then(|policy| policy.first()).map_or(-1, |node| node as c_int)
+    let policy = policy::task_policy(nodes.bits())?;
+    Ok(policy.first().map(|node| node as c_int))
 }
 
 /// Tells whether the kernel knows MPOL_PREFERRED_MANY (Linux 5.15), which numa_set_preferred_many() needs.

@@ -1,6 +1,7 @@
 /* Where this library differs from libnuma on purpose. These tests fail on libnuma. */
 #include <limits.h>
 #include <numa.h>
+#include <numaif.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -205,6 +206,20 @@ START_TEST(bits_after_the_last_are_no_cpus_to_run_on)
 }
 END_TEST
 
+START_TEST(numa_preferred_without_a_policy_is_0_and_numa_preferred_err_says_that_there_is_none)
+{
+    const int changes_of_policy[] = { MPOL_DEFAULT, MPOL_LOCAL };
+    for (size_t change = 0; change < 2; change++) {
+        require(set_mempolicy(changes_of_policy[change], NULL, 0) == 0);
+        assert_returns(numa_preferred(), 0);
+        assert_returns(numa_preferred_err(), -1);
+    }
+    numa_set_preferred(numa_max_node());
+    assert_returns(numa_preferred(), numa_max_node());
+    assert_returns(numa_preferred_err(), numa_max_node());
+}
+END_TEST
+
 static void warn_with_exit_asked_for(void)
 {
     numa_exit_on_warn = 1;
@@ -253,6 +268,7 @@ int main(void)
         bits_after_the_last_are_not_written,
         bits_after_the_last_are_not_read,
         bits_after_the_last_are_no_cpus_to_run_on,
+        numa_preferred_without_a_policy_is_0_and_numa_preferred_err_says_that_there_is_none,
         numa_exit_on_warn_is_honoured,
         no_warning_is_lost_to_another_number,
         NULL });

@@ -46,7 +46,7 @@ START_TEST(the_policy_is_told_with_the_nodes_of_the_second_word)
 {
     errno = UNTOUCHED_ERRNO;
     struct bitmask *allowed = numa_get_mems_allowed(), *bound = numa_get_membind();
-    ck_assert_int_eq(numa_preferred(), -1);
+    ck_assert_int_eq(numa_preferred_err(), -1);
     ck_assert_int_eq(errno, UNTOUCHED_ERRNO);
     assert_set(allowed, numa_all_nodes_ptr);
     assert_set(bound, numa_all_nodes_ptr);

@@ -48,7 +48,7 @@ static void use(void *copy)
         OF(copy, numa_set_preferred)(0);
         REQUIRE(numa_preferred() == 0 && OF(copy, numa_preferred)() == 0);
         numa_set_localalloc();
-        REQUIRE(OF(copy, numa_preferred)() == -1);
+        REQUIRE(OF(copy, numa_preferred_err)() == -1);
         char *const memory = OF(copy, numa_alloc_onnode)(4096, 0);
         int status = -1;
         REQUIRE(memory != NULL);
