@@ -387,7 +387,8 @@ struct bitmask *numa_preferred_many(void);
 void numa_set_preferred(int node);
 
 /**
- * Allocates on some nodes first, and on others when those are full (Linux 5.15).
+ * Allocate on some nodes first, and on others when those are full (MPOL_PREFERRED_MANY, Linux 5.15). On an older kernel, warn and
+ * prefer the first of the nodes (MPOL_PREFERRED).
  *
  * @param nodemask  the nodes, at least one
  *
@@ -467,7 +468,8 @@ void numa_set_localalloc(void);
 void numa_set_membind(struct bitmask *nodemask);
 
 /**
- * Allocates on some nodes alone, and lets NUMA balancing move pages between them (Linux 5.12).
+ * Restrict allocations to some nodes, and let NUMA balancing move pages between them (MPOL_BIND with MPOL_F_NUMA_BALANCING,
+ * Linux 5.12). On an older kernel, only restrict allocations.
  *
  * @param nodemask  the nodes, at least one
  *

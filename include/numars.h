@@ -143,10 +143,12 @@ int numars_bind(struct bitmask *nodes);
 int numars_set_membind(struct bitmask *nodemask);
 
 /**
- * Allocates on some nodes alone, and lets NUMA balancing move pages between them (Linux 5.12).
+ * Restrict allocations to some nodes, and let NUMA balancing move pages between them (MPOL_BIND with MPOL_F_NUMA_BALANCING,
+ * Linux 5.12).
  *
  * @param nodemask  the nodes, at least one
- * @return 0, or -1 with errno: EINVAL (no node that may be used), ENOMEM
+ * @return 0; 1 if the kernel is older and allocations are restricted without balancing; -1 with errno: EINVAL (no node that may be
+ *         used), ENOMEM
  *
  * As numa_set_membind_balancing(), but silent: it neither prints nor ends the program.
  */
@@ -183,10 +185,11 @@ int numars_set_weighted_interleave_mask(struct bitmask *nodemask);
 int numars_set_preferred(int node);
 
 /**
- * Allocates on some nodes first, and on others when those are full (Linux 5.15).
+ * Allocate on some nodes first, and on others when those are full (MPOL_PREFERRED_MANY, Linux 5.15).
  *
  * @param nodemask  the nodes, at least one
- * @return 0, or -1 with errno: EINVAL (no node that may be used), ENOMEM
+ * @return 0; 1 if the kernel is older and only the first of the nodes is preferred (MPOL_PREFERRED); -1 with errno: EINVAL (no node that
+ *         may be used), ENOMEM
  *
  * As numa_set_preferred_many(), but silent: it neither prints nor ends the program.
  */
@@ -249,7 +252,8 @@ int numars_tonode_memory(void *start,
  * @param start     the first byte, at the start of a page
  * @param size      bytes, rounded up to whole pages
  * @param nodemask  the nodes
- * @return 0, or -1 with errno: EINVAL (a bad range, no node that may be used), EFAULT (nothing mapped there), EIO (pages are elsewhere and numa_set_strict() was called), ENOMEM
+ * @return 0; 1 if numa_set_bind_policy(0) was called, and the kernel is older than Linux 5.15, so that only the first of the nodes is
+ *         preferred; -1 with errno: EINVAL (a bad range, no node that may be used), EFAULT (nothing mapped there), EIO (pages are elsewhere and numa_set_strict() was called), ENOMEM
  *
  * As numa_tonodemask_memory(), but silent: it neither prints nor ends the program.
  */

@@ -8,7 +8,7 @@ use crate::mover::Figures;
 use crate::numerals::numerals;
 use crate::os::user_memory::{self, Copied};
 use crate::os::{errno, log_file, process};
-use crate::policy::{Failed, MF_STRICT, NUMA_BALANCING};
+use crate::policy::{Applied, Failed, MF_STRICT, NUMA_BALANCING};
 use core::cell::Cell;
 use core::ffi::c_void;
 
@@ -116,6 +116,15 @@ impl Answer for Result<(), Failed> {
     #[inline(never)]
     fn tell(self, text: &str, arguments: &[Value]) {
         (if self.is_ok() { 0i64 } else { -1 }).tell(text, arguments);
+    }
+}
+
+/// 0; 1 for the fallback of an older kernel; -1 for a failure.
+impl Answer for Result<Applied, Failed> {
+    #[cold]
+    #[inline(never)]
+    fn tell(self, text: &str, arguments: &[Value]) {
+        self.map_or(-1, |applied| i64::from(applied == Applied::Fallback)).tell(text, arguments);
     }
 }
 

@@ -7,6 +7,7 @@ use crate::topology::{self, Nodes, possible_nodes};
 use core::cell::Cell;
 use core::ffi::{CStr, c_long};
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use once_cell::race::OnceBool;
 
 /// A policy of the kernel's, by its number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,6 +36,31 @@ fn outcome(answer: c_long, name: &'static CStr) -> Result<(), Failed> {
     if answer < 0 { Err(Failed(name)) } else { Ok(()) }
 }
 
+/// How a policy was set that older kernels lack.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Applied {
+    AsRequested,
+    /// The kernel is older: the policy that comes closest.
+    Fallback,
+}
+
+/// Makes a request, and the one that comes closest if the kernel `lacks` what the first needs, which it refuses with EINVAL then.
+/// errno is untouched if either succeeds.
+fn with_fallback(
+    request: impl FnOnce() -> Result<(), Failed>,
+    lacks: impl FnOnce() -> bool,
+    fallback: impl FnOnce() -> Result<(), Failed>,
+) -> Result<Applied, Failed> {
+    let before = errno::get();
+    match request() {
+        Err(_) if errno::get() == errno::EINVAL && lacks() => {
+            errno::set(before);
+            fallback().map(|()| Applied::Fallback)
+        }
+        result => result.map(|()| Applied::AsRequested),
+    }
+}
+
 /// What numa_set_strict() says: pages that are elsewhere already are an error.
 static STRICT: AtomicBool = AtomicBool::new(false);
 
@@ -61,9 +87,10 @@ pub fn bind_task(nodes: Bits) -> Result<(), Failed> {
     set_task_policy(Mode::Bind, 0, nodes)
 }
 
-/// Allocate on `nodes` alone, and let NUMA balancing move pages between them.
-pub fn bind_task_balancing(nodes: Bits) -> Result<(), Failed> {
-    set_task_policy(Mode::Bind, NUMA_BALANCING, nodes)
+/// Restricts allocations to `nodes`, and lets NUMA balancing move pages between them; before Linux 5.12 without the latter.
+pub fn bind_task_balancing(nodes: Bits) -> Result<Applied, Failed> {
+    // If the nodes are at fault, EINVAL comes again.
+    with_fallback(|| set_task_policy(Mode::Bind, NUMA_BALANCING, nodes), || true, || bind_task(nodes))
 }
 
 /// Allocate on `nodes` in turn; as usual if there are none.
@@ -91,9 +118,22 @@ pub fn prefer_node(node: Option<usize>) -> Result<(), Failed> {
     }
 }
 
-/// Allocate on `nodes` first.
-pub fn prefer_nodes(nodes: Bits) -> Result<(), Failed> {
-    set_task_policy(Mode::PreferredMany, 0, nodes)
+/// Fails, as the kernel's call does, if there are no nodes.
+pub fn require_nodes(nodes: Bits) -> Result<(), Failed> {
+    if nodes.is_empty() {
+        errno::set(errno::EINVAL);
+        return Err(Failed(c"set_mempolicy"));
+    }
+    Ok(())
+}
+
+/// Allocates on `nodes` first; before Linux 5.15 on the first of them first.
+pub fn prefer_nodes(nodes: Bits) -> Result<Applied, Failed> {
+    with_fallback(
+        || set_task_policy(Mode::PreferredMany, 0, nodes),
+        lacks_preferred_many,
+        || prefer_node(nodes.iter().next()),
+    )
 }
 
 /// Allocate where the task runs.
@@ -150,20 +190,19 @@ fn set_memory_policy(memory: Range, mode: Mode, nodes: Bits) -> Result<(), Faile
     outcome(answer, c"mbind")
 }
 
-/// Put `memory` on `nodes`, and on others when those are full if numa_set_bind_policy() said so.
-pub fn put_on_nodes(memory: Range, nodes: Bits) -> Result<(), Failed> {
-    let mode = match MAY_FALL_BACK.load(Relaxed) {
-        false => Mode::Bind,
-        true if has_preferred_many() => Mode::PreferredMany,
-        true => Mode::Preferred,
-    };
-    set_memory_policy(memory, mode, nodes)
+/// Restricts `memory` to `nodes`; if numa_set_bind_policy() said so, only prefers them, before Linux 5.15 the first of them.
+pub fn put_on_nodes(memory: Range, nodes: Bits) -> Result<Applied, Failed> {
+    let set = |mode| set_memory_policy(memory, mode, nodes);
+    if !MAY_FALL_BACK.load(Relaxed) {
+        return set(Mode::Bind).map(|()| Applied::AsRequested);
+    }
+    with_fallback(|| set(Mode::PreferredMany), lacks_preferred_many, || set(Mode::Preferred))
 }
 
 /// Put `memory` on `node`; one that cannot be is refused by the kernel.
 pub fn put_on_node(memory: Range, node: i32) -> Result<(), Failed> {
     let nodes = usize::try_from(node).map_or_else(|_| Nodes::new(), Nodes::of);
-    put_on_nodes(memory, nodes.bits().read())
+    put_on_nodes(memory, nodes.bits().read()).map(|_| ())
 }
 
 /// Spread `memory` over `nodes`, page by page.
@@ -185,9 +224,23 @@ pub fn local_memory(memory: Range) -> Result<(), Failed> {
 //
 // Asked with ranges of no length: the kernel checks the policy, and then has nothing to do.
 
-/// Whether the kernel knows MPOL_PREFERRED_MANY.
+/// The error of a request for MPOL_PREFERRED_MANY, 0 if there is none.
+fn preferred_many_error() -> i32 {
+    errno::untouched(|| match kernel::set_memory_policy(0, 0, Mode::PreferredMany as i32, &[], 0, 0) {
+        0 => 0,
+        _ => errno::get(),
+    })
+}
+
+/// Returns whether the kernel knows MPOL_PREFERRED_MANY.
 pub fn has_preferred_many() -> bool {
-    errno::untouched(|| kernel::set_memory_policy(0, 0, Mode::PreferredMany as i32, &[], 0, 0) == 0)
+    preferred_many_error() == 0
+}
+
+/// Returns whether the kernel is older than MPOL_PREFERRED_MANY; asked for after an EINVAL that may have other reasons.
+pub fn lacks_preferred_many() -> bool {
+    static LACKS: OnceBool = OnceBool::new();
+    LACKS.get_or_init(|| preferred_many_error() == errno::EINVAL)
 }
 
 /// Whether the kernel knows set_mempolicy_home_node(2).
@@ -222,9 +275,8 @@ mod tests {
         assert_eq!(after(|| prefer_node(Some(0))), (Mode::Preferred as i32, vec![0]));
         assert_eq!(after(|| prefer_node(None)), (Mode::Local as i32, vec![]));
         assert_eq!(after(local_task), (Mode::Local as i32, vec![]));
-        if has_preferred_many() {
-            assert_eq!(after(|| prefer_nodes(zero().bits().read())), (Mode::PreferredMany as i32, vec![0]));
-        }
+        let mode = if has_preferred_many() { Mode::PreferredMany } else { Mode::Preferred };
+        assert_eq!(after(|| prefer_nodes(zero().bits().read()).map(|_| ())), (mode as i32, vec![0]));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::bitmask::{bitmask, read};
 use super::memory::range;
 use super::running::answer;
 use crate::log::log;
-use crate::policy;
+use crate::policy::{self, Applied, Failed};
 use crate::running;
 use core::ffi::{c_char, c_int, c_void};
 
@@ -18,6 +18,15 @@ pub const NUMARS_VERSION: c_int = 100;
 pub extern "C" fn numars_version() -> *const c_char {
     const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
     VERSION.as_ptr().cast()
+}
+
+/// Returns 0; 1 for the fallback of an older kernel; or -1: the kernel has set errno.
+fn applied(outcome: Result<Applied, Failed>) -> c_int {
+    match outcome {
+        Ok(Applied::AsRequested) => 0,
+        Ok(Applied::Fallback) => 1,
+        Err(_) => -1,
+    }
 }
 
 /// Runs and allocates on some nodes alone. Where either is impossible, nothing is changed.
@@ -52,10 +61,12 @@ pub unsafe extern "C" fn numars_set_membind(nodemask: *mut bitmask) -> c_int {
     answer(log!("numars_set_membind(nodemask=*)", [nodes], policy::bind_task(nodes)))
 }
 
-/// Allocates on some nodes alone, and lets NUMA balancing move pages between them (Linux 5.12).
+/// Restrict allocations to some nodes, and let NUMA balancing move pages between them (MPOL_BIND with MPOL_F_NUMA_BALANCING,
+/// Linux 5.12).
 ///
 /// @param nodemask  the nodes, at least one
-/// @return 0, or -1 with errno: EINVAL (no node that may be used), ENOMEM
+/// @return 0; 1 if the kernel is older and allocations are restricted without balancing; -1 with errno: EINVAL (no node that may be
+///         used), ENOMEM
 ///
 /// As numa_set_membind_balancing(), but silent: it neither prints nor ends the program.
 ///
@@ -65,7 +76,7 @@ pub unsafe extern "C" fn numars_set_membind(nodemask: *mut bitmask) -> c_int {
 pub unsafe extern "C" fn numars_set_membind_balancing(nodemask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    answer(log!("numars_set_membind_balancing(nodemask=*)", [nodes], policy::bind_task_balancing(nodes)))
+    applied(log!("numars_set_membind_balancing(nodemask=*)", [nodes], policy::bind_task_balancing(nodes)))
 }
 
 /// Allocates on some nodes in turn.
@@ -111,10 +122,11 @@ pub extern "C" fn numars_set_preferred(node: c_int) -> c_int {
     answer(log!("numars_set_preferred(node=*)", [node], policy::prefer_node(usize::try_from(node).ok())))
 }
 
-/// Allocates on some nodes first, and on others when those are full (Linux 5.15).
+/// Allocate on some nodes first, and on others when those are full (MPOL_PREFERRED_MANY, Linux 5.15).
 ///
 /// @param nodemask  the nodes, at least one
-/// @return 0, or -1 with errno: EINVAL (no node that may be used), ENOMEM
+/// @return 0; 1 if the kernel is older and only the first of the nodes is preferred (MPOL_PREFERRED); -1 with errno: EINVAL (no node that
+///         may be used), ENOMEM
 ///
 /// As numa_set_preferred_many(), but silent: it neither prints nor ends the program.
 ///
@@ -124,7 +136,8 @@ pub extern "C" fn numars_set_preferred(node: c_int) -> c_int {
 pub unsafe extern "C" fn numars_set_preferred_many(nodemask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    answer(log!("numars_set_preferred_many(nodemask=*)", [nodes], policy::prefer_nodes(nodes)))
+    let outcome = policy::require_nodes(nodes).and_then(|()| policy::prefer_nodes(nodes));
+    applied(log!("numars_set_preferred_many(nodemask=*)", [nodes], outcome))
 }
 
 /// Allocates where the thread runs.
@@ -210,7 +223,8 @@ pub unsafe extern "C" fn numars_tonode_memory(start: *mut c_void, size: usize, n
 /// @param start     the first byte, at the start of a page
 /// @param size      bytes, rounded up to whole pages
 /// @param nodemask  the nodes
-/// @return 0, or -1 with errno: EINVAL (a bad range, no node that may be used), EFAULT (nothing mapped there), EIO (pages are elsewhere and numa_set_strict() was called), ENOMEM
+/// @return 0; 1 if numa_set_bind_policy(0) was called, and the kernel is older than Linux 5.15, so that only the first of the nodes is
+///         preferred; -1 with errno: EINVAL (a bad range, no node that may be used), EFAULT (nothing mapped there), EIO (pages are elsewhere and numa_set_strict() was called), ENOMEM
 ///
 /// As numa_tonodemask_memory(), but silent: it neither prints nor ends the program.
 ///
@@ -220,7 +234,7 @@ pub unsafe extern "C" fn numars_tonode_memory(start: *mut c_void, size: usize, n
 pub unsafe extern "C" fn numars_tonodemask_memory(start: *mut c_void, size: usize, nodemask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    answer(log!(
+    applied(log!(
         "numars_tonodemask_memory(start=*, size=*, nodemask=*)",
         [start, size, nodes],
         policy::put_on_nodes(range(start, size), nodes)

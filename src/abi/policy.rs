@@ -1,12 +1,13 @@
 //! The memory policy of the calling thread.
 
 use super::bitmask::{allocate, bitmask, numa_bitmask_free, read, write};
-use super::reporting::report;
+use super::reporting::{Warning, report, warn};
 use super::running::run_on_usable_nodes;
 use super::sets;
 use crate::bits::BitsMut;
 use crate::log::log;
-use crate::policy::{self, Failed, Mode, TaskPolicy};
+use crate::os::errno;
+use crate::policy::{self, Applied, Failed, Mode, TaskPolicy};
 use crate::topology::{self, Nodes};
 use core::ffi::{c_int, c_ulong, c_void};
 
@@ -98,7 +99,8 @@ pub extern "C" fn numa_set_preferred(node: c_int) {
     report_failure(log!("numa_set_preferred(node=*)", [node], policy::prefer_node(usize::try_from(node).ok())));
 }
 
-/// Allocates on some nodes first, and on others when those are full (Linux 5.15).
+/// Allocate on some nodes first, and on others when those are full (MPOL_PREFERRED_MANY, Linux 5.15). On an older kernel, warn and
+/// prefer the first of the nodes (MPOL_PREFERRED).
 ///
 /// @param nodemask  the nodes, at least one
 ///
@@ -110,7 +112,12 @@ pub extern "C" fn numa_set_preferred(node: c_int) {
 pub unsafe extern "C" fn numa_set_preferred_many(nodemask: *mut bitmask) {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    report_failure(log!("numa_set_preferred_many(nodemask=*)", [nodes], policy::prefer_nodes(nodes)));
+    let applied = log!("numa_set_preferred_many(nodemask=*)", [nodes], policy::prefer_nodes(nodes));
+    if !matches!(applied, Ok(Applied::AsRequested)) && policy::lacks_preferred_many() {
+        let text = c"Unable to handle MANY preferred nodes. Falling back to first node\n";
+        errno::untouched(|| warn(Warning::ONE_PREFERRED_NODE, text));
+    }
+    report_failure(applied);
 }
 
 /// The node on which the next page is put that the calling thread allocates, if it interleaves.
@@ -219,7 +226,8 @@ pub unsafe extern "C" fn numa_set_membind(nodemask: *mut bitmask) {
     report_failure(log!("numa_set_membind(nodemask=*)", [nodes], policy::bind_task(nodes)));
 }
 
-/// Allocates on some nodes alone, and lets NUMA balancing move pages between them (Linux 5.12).
+/// Restrict allocations to some nodes, and let NUMA balancing move pages between them (MPOL_BIND with MPOL_F_NUMA_BALANCING,
+/// Linux 5.12). On an older kernel, only restrict allocations.
 ///
 /// @param nodemask  the nodes, at least one
 ///
@@ -303,7 +311,7 @@ pub unsafe extern "C" fn numa_set_mempolicy_home_node(
 }
 
 /// Tells numa_error() of a failure.
-pub(super) fn report_failure(outcome: Result<(), Failed>) {
+pub(super) fn report_failure<T>(outcome: Result<T, Failed>) {
     if let Err(failed) = outcome {
         report(failed);
     }

@@ -73,6 +73,7 @@ pub(super) struct Warning(c_int);
 
 impl Warning {
     pub(super) const NODE_LIST: Warning = Warning(10);
+    pub(super) const ONE_PREFERRED_NODE: Warning = Warning(10);
     pub(super) const CPU_LIST: Warning = Warning(9);
     pub(super) const NO_CPUS_FILE: Warning = Warning(6);
     pub(super) const NODE_NOT_ALLOWED: Warning = Warning(6);

@@ -262,12 +262,31 @@ pub fn block_device(path: &CStr) -> Option<(u32, u32)> {
         (result, found.assume_init())
     });
     if result != 0 {
-        None
+        block_device_by_stat(path)
     } else if u32::from(found.stx_mode) & libc::S_IFMT == libc::S_IFBLK {
         Some((found.stx_rdev_major, found.stx_rdev_minor))
     } else {
         Some((found.stx_dev_major, found.stx_dev_minor))
     }
+}
+
+/// The same before Linux 4.11, which lacks statx(2), and in sandboxes that forbid it. libc's stat() would be a symbol more to look up
+/// while loading, and has other names in older versions; on these architectures its structure is the kernel's.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+fn block_device_by_stat(path: &CStr) -> Option<(u32, u32)> {
+    let mut found = MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: as above.
+    let (result, found) = untouched(|| unsafe {
+        let result = libc::syscall(libc::SYS_newfstatat, libc::AT_FDCWD, path.as_ptr(), found.as_mut_ptr(), 0);
+        (result, found.assume_init())
+    });
+    let device = if found.st_mode & libc::S_IFMT == libc::S_IFBLK { found.st_rdev } else { found.st_dev };
+    (result == 0).then(|| (libc::major(device), libc::minor(device)))
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn block_device_by_stat(_: &CStr) -> Option<(u32, u32)> {
+    None
 }
 
 /// The name of a file of the kernel's, put together from texts and numbers without allocating.

@@ -94,6 +94,9 @@ static void call_each(void)
     RETURNS(numa_num_task_nodes);
     RETURNS(numa_node_size64, 0, NULL);
     RETURNS(numa_run_on_node, 0);
+    IS_VOID(numa_set_bind_policy, 0);
+    IS_VOID(numa_tonode_memory, memory, SIZE, 0);
+    IS_VOID(numa_set_bind_policy, 1);
 #ifdef NUMARS
     RETURNS(numa_preferred_err);
     RETURNS(numa_has_preferred_many);
