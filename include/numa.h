@@ -43,7 +43,7 @@ struct bitmask {
 
 #ifdef __cplusplus
 extern "C" {
-#endif // __cplusplus
+#endif /* __cplusplus */
 
 /**
  * The nodes on which the program could allocate memory when it was started. Not to be changed or freed.
@@ -217,7 +217,14 @@ int numa_num_thread_nodes(void);
  *
  * Follows numa(3).
  */
+#ifdef __GNUC__
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wlong-long"
+#endif
 long long numa_node_size64(int node, long long *freep);
+#ifdef __GNUC__
+#pragma GCC diagnostic pop
+#endif
 
 /**
  * The memory of a node, as numa_node_size64() for machines whose long is too short.
@@ -976,30 +983,32 @@ void numa_warn(int number,
                char *where, ...);
 
 #ifdef __cplusplus
-}  // extern "C"
-#endif  // __cplusplus
+} /* extern "C" */
+#endif /* __cplusplus */
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
+/* __inline, since there is no inline in C89. */
+
 /** Gives back a set made by numa_allocate_nodemask(). */
-static inline void numa_free_nodemask(struct bitmask *bmp) {
+static __inline void numa_free_nodemask(struct bitmask *bmp) {
   numa_bitmask_free(bmp);
 }
 
 /** Gives back a set made by numa_allocate_cpumask(). */
-static inline void numa_free_cpumask(struct bitmask *bmp) {
+static __inline void numa_free_cpumask(struct bitmask *bmp) {
   numa_bitmask_free(bmp);
 }
 
 /** Clears all nodes of a set. */
-static inline void nodemask_zero(nodemask_t *mask) {
+static __inline void nodemask_zero(nodemask_t *mask) {
   memset(mask, 0, sizeof(*mask));
 }
 
 /** Tells whether two sets are the same: 1 if so, 0 if not. */
-static inline int nodemask_equal(const nodemask_t *a, const nodemask_t *b) {
+static __inline int nodemask_equal(const nodemask_t *a, const nodemask_t *b) {
   return memcmp(a, b, sizeof(*a)) == 0;
 }
 
@@ -1007,7 +1016,7 @@ static inline int nodemask_equal(const nodemask_t *a, const nodemask_t *b) {
    nodemask_t, or words and a length, where those of today take a set. numacompat1.h gives them the old names. */
 
 /** The set that a nodemask_t is, without a copy. */
-static inline struct bitmask numars_set_of_nodemask(const nodemask_t *mask) {
+static __inline struct bitmask numars_set_of_nodemask(const nodemask_t *mask) {
   struct bitmask set;
 
   set.size = NUMA_NUM_NODES;
@@ -1016,7 +1025,7 @@ static inline struct bitmask numars_set_of_nodemask(const nodemask_t *mask) {
 }
 
 /** The nodemask_t that a set is. The set is given back. */
-static inline nodemask_t numars_nodemask_of_set(struct bitmask *set) {
+static __inline nodemask_t numars_nodemask_of_set(struct bitmask *set) {
   nodemask_t mask;
 
   copy_bitmask_to_nodemask(set, &mask);
@@ -1025,7 +1034,7 @@ static inline nodemask_t numars_nodemask_of_set(struct bitmask *set) {
 }
 
 /** The set of so many bytes of words, without a copy. */
-static inline struct bitmask numars_set_of_words(unsigned long *words, unsigned int bytes) {
+static __inline struct bitmask numars_set_of_words(unsigned long *words, unsigned int bytes) {
   struct bitmask set;
 
   set.size = 8ul * bytes;
@@ -1033,99 +1042,99 @@ static inline struct bitmask numars_set_of_words(unsigned long *words, unsigned 
   return set;
 }
 
-static inline void nodemask_zero_compat(nodemask_t *mask) {
+static __inline void nodemask_zero_compat(nodemask_t *mask) {
   nodemask_zero(mask);
 }
 
-static inline int nodemask_equal_compat(const nodemask_t *a, const nodemask_t *b) {
+static __inline int nodemask_equal_compat(const nodemask_t *a, const nodemask_t *b) {
   return nodemask_equal(a, b);
 }
 
-static inline void nodemask_set_compat(nodemask_t *mask, int node) {
+static __inline void nodemask_set_compat(nodemask_t *mask, int node) {
   struct bitmask set = numars_set_of_nodemask(mask);
 
   numa_bitmask_setbit(&set, (unsigned int)node);
 }
 
-static inline void nodemask_clr_compat(nodemask_t *mask, int node) {
+static __inline void nodemask_clr_compat(nodemask_t *mask, int node) {
   struct bitmask set = numars_set_of_nodemask(mask);
 
   numa_bitmask_clearbit(&set, (unsigned int)node);
 }
 
-static inline int nodemask_isset_compat(const nodemask_t *mask, int node) {
+static __inline int nodemask_isset_compat(const nodemask_t *mask, int node) {
   struct bitmask set = numars_set_of_nodemask(mask);
 
   return numa_bitmask_isbitset(&set, (unsigned int)node);
 }
 
-static inline void numa_bind_compat(nodemask_t *nodes) {
+static __inline void numa_bind_compat(nodemask_t *nodes) {
   struct bitmask set = numars_set_of_nodemask(nodes);
 
   numa_bind(&set);
 }
 
-static inline void numa_set_membind_compat(nodemask_t *nodes) {
+static __inline void numa_set_membind_compat(nodemask_t *nodes) {
   struct bitmask set = numars_set_of_nodemask(nodes);
 
   numa_set_membind(&set);
 }
 
-static inline void numa_set_interleave_mask_compat(nodemask_t *nodes) {
+static __inline void numa_set_interleave_mask_compat(nodemask_t *nodes) {
   struct bitmask set = numars_set_of_nodemask(nodes);
 
   numa_set_interleave_mask(&set);
 }
 
-static inline void *numa_alloc_interleaved_subset_compat(size_t size, const nodemask_t *nodes) {
+static __inline void *numa_alloc_interleaved_subset_compat(size_t size, const nodemask_t *nodes) {
   struct bitmask set = numars_set_of_nodemask(nodes);
 
   return numa_alloc_interleaved_subset(size, &set);
 }
 
-static inline void numa_interleave_memory_compat(void *mem, size_t size, const nodemask_t *nodes) {
+static __inline void numa_interleave_memory_compat(void *mem, size_t size, const nodemask_t *nodes) {
   struct bitmask set = numars_set_of_nodemask(nodes);
 
   numa_interleave_memory(mem, size, &set);
 }
 
-static inline void numa_tonodemask_memory_compat(void *mem, size_t size, const nodemask_t *nodes) {
+static __inline void numa_tonodemask_memory_compat(void *mem, size_t size, const nodemask_t *nodes) {
   struct bitmask set = numars_set_of_nodemask(nodes);
 
   numa_tonodemask_memory(mem, size, &set);
 }
 
-static inline int numa_run_on_node_mask_compat(const nodemask_t *nodes) {
+static __inline int numa_run_on_node_mask_compat(const nodemask_t *nodes) {
   struct bitmask set = numars_set_of_nodemask(nodes);
 
   return numa_run_on_node_mask(&set);
 }
 
-static inline nodemask_t numa_get_membind_compat(void) {
+static __inline nodemask_t numa_get_membind_compat(void) {
   return numars_nodemask_of_set(numa_get_membind());
 }
 
-static inline nodemask_t numa_get_interleave_mask_compat(void) {
+static __inline nodemask_t numa_get_interleave_mask_compat(void) {
   return numars_nodemask_of_set(numa_get_interleave_mask());
 }
 
-static inline nodemask_t numa_get_run_node_mask_compat(void) {
+static __inline nodemask_t numa_get_run_node_mask_compat(void) {
   return numars_nodemask_of_set(numa_get_run_node_mask());
 }
 
-static inline int numa_sched_getaffinity_compat(pid_t pid, unsigned int bytes, unsigned long *words) {
+static __inline int numa_sched_getaffinity_compat(pid_t pid, unsigned int bytes, unsigned long *words) {
   struct bitmask set = numars_set_of_words(words, bytes);
 
   return numa_sched_getaffinity(pid, &set);
 }
 
-static inline int numa_sched_setaffinity_compat(pid_t pid, unsigned int bytes, unsigned long *words) {
+static __inline int numa_sched_setaffinity_compat(pid_t pid, unsigned int bytes, unsigned long *words) {
   struct bitmask set = numars_set_of_words(words, bytes);
 
   return numa_sched_setaffinity(pid, &set);
 }
 
-static inline int numa_node_to_cpus_compat(int node, unsigned long *words, int bytes) {
+static __inline int numa_node_to_cpus_compat(int node, unsigned long *words, int bytes) {
   struct bitmask set = numars_set_of_words(words, (unsigned int)bytes);
 
   return numa_node_to_cpus(node, &set);

@@ -3,94 +3,164 @@
 
 /* Made from src/abi/numaif.rs by `make headers`: change it there. */
 
+
+/*
+ * <linux/mempolicy.h> may come before or after this header. It declares the policies as an enumeration, which the macros below would turn
+ * into numbers if it came after, so that it is made empty then: what it has beside the macros below is here, but for RECLAIM_ZONE,
+ * RECLAIM_WRITE and RECLAIM_UNMAP, for which it must come before.
+ */
+#ifndef _LINUX_MEMPOLICY_H
+#define _LINUX_MEMPOLICY_H
+#ifndef MPOL_MODE_FLAGS
+#define MPOL_MODE_FLAGS (MPOL_F_STATIC_NODES | MPOL_F_RELATIVE_NODES | MPOL_F_NUMA_BALANCING)
+#endif
+#ifndef MPOL_MF_LAZY
+#define MPOL_MF_LAZY (1<<3)
+#endif
+#ifndef MPOL_MF_INTERNAL
+#define MPOL_MF_INTERNAL (1<<4)
+#endif
+#ifndef MPOL_MF_VALID
+#define MPOL_MF_VALID (MPOL_MF_STRICT | MPOL_MF_MOVE | MPOL_MF_MOVE_ALL)
+#endif
+#ifndef MPOL_F_SHARED
+#define MPOL_F_SHARED (1<<0)
+#endif
+#ifndef MPOL_F_MOF
+#define MPOL_F_MOF (1<<3)
+#endif
+#ifndef MPOL_F_MORON
+#define MPOL_F_MORON (1<<4)
+#endif
+#endif
+
+/*
+ * A program may have macros of its own by these names. Those that libnuma's header has too are written as there, so that they may also
+ * be defined once more after this header.
+ */
+
 /**
  * Policy: allocate on the node of the CPU that runs.
  */
+#ifndef MPOL_DEFAULT
 #define MPOL_DEFAULT 0
+#endif
 
 /**
  * Policy: try one node first, then the others.
  */
+#ifndef MPOL_PREFERRED
 #define MPOL_PREFERRED 1
+#endif
 
 /**
  * Policy: allocate on the given nodes only.
  */
+#ifndef MPOL_BIND
 #define MPOL_BIND 2
+#endif
 
 /**
  * Policy: allocate on the given nodes in turn.
  */
+#ifndef MPOL_INTERLEAVE
 #define MPOL_INTERLEAVE 3
+#endif
 
 /**
  * Policy: allocate on the node of the CPU that runs, whatever the process's policy is.
  */
+#ifndef MPOL_LOCAL
 #define MPOL_LOCAL 4
+#endif
 
 /**
  * Policy: try the given nodes first, then the others (Linux 5.15).
  */
+#ifndef MPOL_PREFERRED_MANY
 #define MPOL_PREFERRED_MANY 5
+#endif
 
 /**
  * Policy: allocate on the given nodes in turn, as often as their weights say (Linux 6.9).
  */
+#ifndef MPOL_WEIGHTED_INTERLEAVE
 #define MPOL_WEIGHTED_INTERLEAVE 6
+#endif
 
 /**
  * One more than the highest policy.
  */
+#ifndef MPOL_MAX
 #define MPOL_MAX 7
+#endif
 
 /**
  * Flag of a policy: let NUMA balancing move pages between the nodes of MPOL_BIND (Linux 5.12).
  */
+#ifndef MPOL_F_NUMA_BALANCING
 #define MPOL_F_NUMA_BALANCING (1 << 13)
+#endif
 
 /**
  * Flag of a policy: node numbers count within the nodes that the cpuset allows.
  */
+#ifndef MPOL_F_RELATIVE_NODES
 #define MPOL_F_RELATIVE_NODES (1 << 14)
+#endif
 
 /**
  * Flag of a policy: node numbers stay as they are when the cpuset changes.
  */
+#ifndef MPOL_F_STATIC_NODES
 #define MPOL_F_STATIC_NODES (1 << 15)
+#endif
 
 /**
  * Flag of get_mempolicy(): give a node instead of the policy.
  */
-#define MPOL_F_NODE (1 << 0)
+#ifndef MPOL_F_NODE
+#define MPOL_F_NODE (1<<0)
+#endif
 
 /**
  * Flag of get_mempolicy(): ask about the memory at addr.
  */
-#define MPOL_F_ADDR (1 << 1)
+#ifndef MPOL_F_ADDR
+#define MPOL_F_ADDR (1<<1)
+#endif
 
 /**
  * Flag of get_mempolicy(): give the nodes that the cpuset allows.
  */
-#define MPOL_F_MEMS_ALLOWED (1 << 2)
+#ifndef MPOL_F_MEMS_ALLOWED
+#define MPOL_F_MEMS_ALLOWED (1<<2)
+#endif
 
 /**
  * Flag of mbind(): fail where pages are not on the nodes asked for.
  */
-#define MPOL_MF_STRICT (1 << 0)
+#ifndef MPOL_MF_STRICT
+#define MPOL_MF_STRICT (1<<0)
+#endif
 
 /**
  * Flag of mbind() and move_pages(): move the pages that only this process maps.
  */
-#define MPOL_MF_MOVE (1 << 1)
+#ifndef MPOL_MF_MOVE
+#define MPOL_MF_MOVE (1<<1)
+#endif
 
 /**
  * Flag of mbind() and move_pages(): move pages that other processes map too; needs CAP_SYS_NICE.
  */
-#define MPOL_MF_MOVE_ALL (1 << 2)
+#ifndef MPOL_MF_MOVE_ALL
+#define MPOL_MF_MOVE_ALL (1<<2)
+#endif
 
 #ifdef __cplusplus
 extern "C" {
-#endif // __cplusplus
+#endif /* __cplusplus */
 
 /**
  * Reads the memory policy of the calling thread, or of the memory at an address.
@@ -206,7 +276,7 @@ int set_mempolicy_home_node(void *start,
                             int flags);
 
 #ifdef __cplusplus
-}  // extern "C"
-#endif  // __cplusplus
+} /* extern "C" */
+#endif /* __cplusplus */
 
 #endif  /* NUMAIF_H */

@@ -8,6 +8,11 @@
 #include "numaif.h"
 
 /**
+ * What a struct numars_move_options begins with: MPOL_MF_MOVE, one thread, three retries, no callback.
+ */
+#define NUMARS_MOVE_OPTIONS_INIT { sizeof(struct numars_move_options), MPOL_MF_MOVE, 1, 3, 0, 0 }
+
+/**
  * The version of the numars headers that a program is compiled with: major * 10000 + minor * 100 + patch.
  */
 #define NUMARS_VERSION 100
@@ -113,7 +118,7 @@ struct numars_move_options {
 
 #ifdef __cplusplus
 extern "C" {
-#endif // __cplusplus
+#endif /* __cplusplus */
 
 /**
  * The version of the library that is loaded.
@@ -364,12 +369,7 @@ long numars_count_pages(int pid,
                         unsigned int nodes);
 
 #ifdef __cplusplus
-}  // extern "C"
-#endif  // __cplusplus
+} /* extern "C" */
+#endif /* __cplusplus */
 
 #endif  /* NUMARS_H */
-
-/**
- * What a struct numars_move_options begins with: MPOL_MF_MOVE, one thread, three retries, no callback.
- */
-#define NUMARS_MOVE_OPTIONS_INIT { sizeof(struct numars_move_options), MPOL_MF_MOVE, 1, 3, 0, 0 }

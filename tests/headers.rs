@@ -1,6 +1,6 @@
 //! The C headers are what the Rust signatures and comments say, and every C and C++ compiler takes them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use support::{root, run};
 
@@ -36,7 +36,8 @@ fn generate(header: &str, sources: &[&str]) -> String {
     for_c(&String::from_utf8(text).unwrap())
 }
 
-/// What cbindgen cannot know: a C programmer has no use for Rust's safety sections, and numa_warn() is variadic.
+/// What cbindgen cannot know: a C programmer has no use for Rust's safety sections, numa_warn() is variadic, C89 has neither long long
+/// nor comments that begin with two slashes, and the kernel's and libnuma's headers define the constants of numaif.h too.
 fn for_c(header: &str) -> String {
     let mut lines: Vec<&str> = Vec::new();
     let mut in_safety_section = false;
@@ -55,12 +56,32 @@ fn for_c(header: &str) -> String {
             lines.push(line);
         }
     }
-    let header = lines.join("\n") + "\n";
+    let header: String = lines.into_iter().map(|line| line_for_c(line) + "\n").collect();
     match header.split_once("void numa_warn(") {
         Some((before, declaration)) => {
             before.to_owned() + "void numa_warn(" + &declaration.replacen(");", ", ...);", 1)
         }
         None => header,
+    }
+}
+
+fn line_for_c(line: &str) -> String {
+    if let Some(definition) = line.strip_prefix("#define MPOL_") {
+        let (name, value) = definition.split_once(' ').unwrap();
+        // As libnuma spells flags: a definition may be repeated if it has the same blanks.
+        let value = if value.len() == "(1 << N)".len() { value.replace(" << ", "<<") } else { value.to_owned() };
+        return format!("#ifndef MPOL_{name}\n#define MPOL_{name} {value}\n#endif");
+    }
+    if line.starts_with("long long ") {
+        let pragma = |text| format!("#ifdef __GNUC__\n#pragma GCC diagnostic {text}\n#endif");
+        let ignored = "push\n#pragma GCC diagnostic ignored \"-Wlong-long\"";
+        return format!("{}\n{line}\n{}", pragma(ignored), pragma("pop"));
+    }
+    match line.split_once("// ") {
+        Some((code, comment)) if code.starts_with('#') || code.starts_with('}') => {
+            format!("{} /* {comment} */", code.trim_end())
+        }
+        _ => line.to_owned(),
     }
 }
 
@@ -81,33 +102,123 @@ fn the_headers_are_made_from_the_rust_sources() {
     }
 }
 
-/// Compiles `program` with nothing but the given include folder, all warnings being errors.
-fn compile(compiler: &str, standard: &str, include: &Path, program: &Path) {
+/// Compiles `programs` with nothing but the given include folder, all warnings being errors.
+fn compile(compiler: &str, standard: &str, include: &Path, programs: &[PathBuf]) {
     run(Command::new(compiler)
-        .args([standard, "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-O2", "-fsyntax-only", "-I"])
-        .args([include, program]));
+        .args([&format!("-std={standard}"), "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only", "-I"])
+        .arg(include)
+        .args(programs));
 }
 
-const C_COMPILERS: [&str; 2] = ["gcc", "clang"];
-const CXX_COMPILERS: [&str; 2] = ["g++", "clang++"];
+const C: ([&str; 2], [&str; 5]) = (["gcc", "clang"], ["c89", "c99", "c11", "gnu17", "c2x"]);
+const CXX: ([&str; 2], [&str; 4]) = (["g++", "clang++"], ["c++98", "c++11", "c++17", "c++2b"]);
+
+/// Has every compiler compile each text as C, and as C++, in every version of the language.
+fn compile_everywhere(texts: &[String]) {
+    let folder = tempfile::tempdir().unwrap();
+    for ((compilers, standards), suffix) in [((C.0, C.1.as_slice()), "c"), ((CXX.0, CXX.1.as_slice()), "cc")] {
+        let programs: Vec<PathBuf> = (0..texts.len())
+            .map(|number| {
+                let path = folder.path().join(format!("program{number}.{suffix}"));
+                std::fs::write(&path, format!("{}int main(void) {{ return 0; }}\n", texts[number])).unwrap();
+                path
+            })
+            .collect();
+        std::thread::scope(|scope| {
+            for compiler in compilers {
+                let programs = &programs;
+                scope.spawn(move || {
+                    standards
+                        .iter()
+                        .for_each(|standard| compile(compiler, standard, &root().join("include"), programs));
+                });
+            }
+        });
+    }
+}
+
+fn includes(headers: &[&str]) -> String {
+    headers.iter().map(|header| format!("#include <{header}>\n")).collect()
+}
 
 #[test]
-fn each_header_compiles_alone_in_c_and_cxx_without_a_warning() {
-    let folder = tempfile::tempdir().unwrap();
-    let names = HEADERS.map(|(header, _)| format!("#include <{header}>\n"));
-    let old = "#define NUMA_VERSION1_COMPATIBILITY\n#include <numa.h>\n#include <numars.h>\n".to_owned();
-    for include in names.into_iter().chain([old]) {
-        let program = format!("{include}{}int main(void) {{ return 0; }}\n", include.replace("#define", "//"));
-        let (c, cxx) = (folder.path().join("alone.c"), folder.path().join("alone.cc"));
-        std::fs::write(&c, &program).unwrap();
-        std::fs::write(&cxx, &program).unwrap();
-        for compiler in C_COMPILERS {
-            for standard in ["-std=c99", "-std=c11", "-std=c17"] {
-                compile(compiler, standard, &root().join("include"), &c);
-            }
+fn the_headers_compile_in_any_order_in_every_c_and_cxx_without_a_warning() {
+    const OLD: &str = "#define NUMA_VERSION1_COMPATIBILITY\n";
+    let mut texts: Vec<String> = HEADERS.iter().map(|(header, _)| includes(&[header])).collect();
+    for [a, b, c] in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let all = includes(&[a, b, c].map(|header: usize| HEADERS[header].0));
+        texts.push(format!("{all}{all}"));
+        texts.push(format!("#undef _GNU_SOURCE\n#define _GNU_SOURCE 1\n{all}"));
+        texts.push(format!("{OLD}{all}{all}"));
+    }
+    compile_everywhere(&texts);
+}
+
+/// Fails to compile if a value is not the kernel's.
+const VALUES: &str = "
+typedef char policies[MPOL_DEFAULT == 0 && MPOL_PREFERRED == 1 && MPOL_BIND == 2 && MPOL_INTERLEAVE == 3 ? 1 : -1];
+typedef char newer_policies[MPOL_LOCAL == 4 && MPOL_PREFERRED_MANY == 5 && MPOL_WEIGHTED_INTERLEAVE == 6 ? 1 : -1];
+typedef char mode_flags[MPOL_MODE_FLAGS == 0xe000 && MPOL_F_NUMA_BALANCING == 0x2000 ? 1 : -1];
+typedef char more_mode_flags[MPOL_F_STATIC_NODES == 0x8000 && MPOL_F_RELATIVE_NODES == 0x4000 ? 1 : -1];
+typedef char flags[MPOL_F_NODE == 1 && MPOL_F_ADDR == 2 && MPOL_F_MEMS_ALLOWED == 4 ? 1 : -1];
+typedef char memory_flags[MPOL_MF_STRICT == 1 && MPOL_MF_MOVE == 2 && MPOL_MF_MOVE_ALL == 4 && MPOL_MF_VALID == 7 ? 1 : -1];
+typedef char kernels_flags[MPOL_MF_LAZY == 8 && MPOL_F_SHARED == 1 && MPOL_F_MOF == 8 && MPOL_F_MORON == 16 ? 1 : -1];
+";
+
+#[test]
+fn the_kernels_header_may_come_before_or_after() {
+    let mut texts = vec![includes(&["linux/mempolicy.h", "numaif.h"]) + "int zone = RECLAIM_ZONE;\n" + VALUES];
+    for (header, _) in HEADERS {
+        let both = [["linux/mempolicy.h", header], [header, "linux/mempolicy.h"]].map(|order| includes(&order));
+        let [before, after] = &both;
+        texts.push(before.to_owned());
+        texts.push(after.to_owned());
+        texts.push(format!("{before}{after}"));
+        texts.push(format!("{after}{before}"));
+        if header != "numa.h" {
+            texts.push(format!("{after}{VALUES}"));
         }
-        for compiler in CXX_COMPILERS {
-            compile(compiler, "-std=c++17", &root().join("include"), &cxx);
+    }
+    compile_everywhere(&texts);
+}
+
+#[test]
+fn a_program_may_define_the_constants_itself() {
+    let libnuma = std::fs::read_to_string("/usr/include/numaif.h").expect("libnuma-dev is installed");
+    // The number of policies is a larger one today.
+    let is_constant = |line: &&str| line.starts_with("#define MPOL_") && !line.starts_with("#define MPOL_MAX");
+    let without_comments = |line: &str| line.split("/*").next().unwrap().trim_end().to_owned() + "\n";
+    let definitions: String = libnuma.lines().filter(is_constant).map(without_comments).collect();
+    assert!(definitions.lines().count() > 10, "{definitions}");
+    let numaif = includes(&["numaif.h"]);
+    let numars = includes(&["numars.h"]);
+    let enumeration = "enum { MPOL_DEFAULT, MPOL_PREFERRED, MPOL_BIND, MPOL_MF_MOVE = 1 << 1 };\n";
+    compile_everywhere(&[
+        format!("{definitions}{numaif}"),
+        format!("{numaif}{definitions}"),
+        format!("{definitions}{numars}"),
+        format!("{numars}{definitions}"),
+        format!("#define MPOL_MF_MOVE (1<<1)\n{numaif}"),
+        format!("#define MPOL_MF_MOVE (1 << 1)\n#define MPOL_BIND 0x2\n{numaif}"),
+        format!("{enumeration}{numaif}"),
+        // As a header of the system's, libnuma's own is forgiven its comments and blanks.
+        format!("#define MPOL_F_STATIC_NODES (1 << 15)\n{numaif}"),
+    ]);
+}
+
+#[test]
+fn each_header_is_within_its_include_guard() {
+    for name in ["numa.h", "numaif.h", "numars.h", "numacompat1.h"] {
+        let text = std::fs::read_to_string(root().join("include").join(name)).unwrap();
+        let directives: Vec<&str> = text.lines().filter(|line| line.starts_with('#')).collect();
+        let guard = directives[0].strip_prefix("#ifndef ").unwrap_or_else(|| panic!("{name}: {}", directives[0]));
+        assert_eq!(directives[1].trim_start_matches("#define ").split(' ').next(), Some(guard), "{name}");
+        let mut depth = 0;
+        for (number, line) in text.lines().enumerate() {
+            depth += i32::from(line.starts_with("#if"));
+            depth -= i32::from(line.starts_with("#endif"));
+            let is_last = text.lines().skip(number + 1).all(|line| line.trim().is_empty());
+            assert!(depth > 0 || is_last || number < 5, "{name}:{}: after the guard's end", number + 1);
         }
     }
 }
