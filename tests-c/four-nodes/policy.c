@@ -2,6 +2,7 @@
 #include <numaif.h>
 
 #include "harness.h"
+#include "nodes.h"
 #include "pages.h"
 
 enum { COUNT = 12 };
@@ -115,6 +116,12 @@ START_TEST(a_page_may_be_moved_where_its_policy_would_not_put_it)
 }
 END_TEST
 
+START_TEST(the_last_node_of_a_set_of_4_bits_is_used)
+{
+    assert_last_node_of_a_set_is_used(4);
+}
+END_TEST
+
 int main(void)
 {
     return run_tests("policy", (const TTest *[]){
@@ -128,5 +135,6 @@ int main(void)
         a_home_node_is_where_bound_pages_come_from_first,
         a_home_node_needs_a_policy_that_knows_of_it,
         a_page_may_be_moved_where_its_policy_would_not_put_it,
+        the_last_node_of_a_set_of_4_bits_is_used,
         NULL });
 }

@@ -108,6 +108,12 @@ START_TEST(what_a_cpuset_allows_is_told_with_the_nodes_of_the_second_word)
 }
 END_TEST
 
+START_TEST(the_last_node_of_a_set_of_64_bits_is_used)
+{
+    assert_last_node_of_a_set_is_used(64);
+}
+END_TEST
+
 int main(void)
 {
     return run_tests("more nodes than a word has bits", (const TTest *[]){
@@ -117,5 +123,6 @@ int main(void)
         memory_comes_from_the_node_that_is_named,
         pages_move_between_the_nodes_of_both_words,
         what_a_cpuset_allows_is_told_with_the_nodes_of_the_second_word,
+        the_last_node_of_a_set_of_64_bits_is_used,
         NULL });
 }

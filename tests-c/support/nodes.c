@@ -86,3 +86,59 @@ void assert_pages_move_between(unsigned long nodes)
             ck_assert(pages_keep_contents(page, 1));
         }
 }
+
+/* The set has the node alone; it is freed. */
+static void assert_node(struct bitmask *set, unsigned node)
+{
+    ck_assert_ptr_nonnull(set);
+    ck_assert_uint_eq(numa_bitmask_weight(set), 1);
+    ck_assert(numa_bitmask_isbitset(set, node));
+    numa_bitmask_free(set);
+}
+
+/* Fresh memory comes from the node once it has its policy. */
+static void assert_memory_on_node(void (*give_policy)(void *, size_t, struct bitmask *), struct bitmask *set, int node)
+{
+    char *page = map_pages(1);
+    give_policy(page, page_size(), set);
+    *page = 1;
+    ck_assert_int_eq(node_of(page), node);
+}
+
+void assert_last_node_of_a_set_is_used(unsigned bits)
+{
+    const int last = (int)bits - 1;
+    struct bitmask *set = numa_bitmask_setbit(numa_bitmask_alloc(bits), bits - 1);
+    struct bitmask *first = numa_bitmask_setbit(numa_bitmask_alloc(bits), 0);
+    require(set != NULL && first != NULL);
+    ck_assert_uint_eq(set->size, bits);
+    numa_exit_on_error = 1;
+
+    char *page = pages_on_node(1, 0);
+    ck_assert_int_ge(numa_migrate_pages(0, first, set), 0);
+    ck_assert_int_eq(node_of(page), last);
+
+    numa_set_membind(set);
+    assert_node(numa_get_membind(), bits - 1);
+    ck_assert_uint_eq(fresh_on_node(1, last), 1);
+    numa_set_localalloc();
+    numa_set_membind_balancing(set);
+    assert_node(numa_get_membind(), bits - 1);
+    numa_set_localalloc();
+    numa_set_interleave_mask(set);
+    assert_node(numa_get_interleave_mask(), bits - 1);
+    numa_set_localalloc();
+    numa_set_preferred_many(set);
+    assert_node(numa_preferred_many(), bits - 1);
+    ck_assert_uint_eq(fresh_on_node(1, last), 1);
+    numa_set_localalloc();
+
+    assert_memory_on_node(numa_tonodemask_memory, set, last);
+    assert_memory_on_node(numa_interleave_memory, set, last);
+    const size_t size = 2 * page_size();
+    ck_assert_uint_eq(allocated_on_node(numa_alloc_interleaved_subset(size, set), 2, last), 2);
+    numa_set_bind_policy(0);
+    assert_memory_on_node(numa_tonodemask_memory, set, last);
+    numa_bitmask_free(set);
+    numa_bitmask_free(first);
+}

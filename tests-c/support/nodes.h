@@ -23,6 +23,9 @@ size_t fresh_on_node(size_t count, int node);
 /* The same, for pages that numa_alloc() and its like gave. They are freed. */
 size_t allocated_on_node(void *pages, size_t count, int node);
 
+/* Every call that takes a set uses the last node of one of so many bits: bits - 1, which must exist. */
+void assert_last_node_of_a_set_is_used(unsigned bits);
+
 /* numa_distance() tells a table of `count` rows of so many distances; the node after the last is at no distance. */
 void assert_distances(int count, const unsigned char *table);
 
