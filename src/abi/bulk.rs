@@ -130,7 +130,7 @@ unsafe fn read_options(options: *const numars_move_options) -> Result<numars_mov
 /// # Safety
 /// `options` and `stats` are NULL or valid.
 unsafe fn move_with(
-    pid: c_int,
+    process: Process,
     options: *const numars_move_options,
     stats: *mut numars_move_stats,
     work: &mut dyn FnMut(&mut Mover<Process>) -> Result<(), c_int>,
@@ -149,8 +149,7 @@ unsafe fn move_with(
                 unsafe { progress(&stats, options.progress_arg) == 0 }
             }
         });
-        let mut mover =
-            Mover::new(Process(pid), manner, tell.as_mut().map(|tell| tell as &mut dyn FnMut(&Figures) -> bool));
+        let mut mover = Mover::new(process, manner, tell.as_mut().map(|tell| tell as &mut dyn FnMut(&Figures) -> bool));
         let done = not_cancelled(|| work(&mut mover));
         figures = mover.figures;
         done?;
@@ -220,7 +219,7 @@ pub unsafe extern "C" fn numars_move_pages(
         trust: Some(unsafe { Trust::new() }),
     };
     // SAFETY: as the caller promises.
-    let (left, figures) = unsafe { move_with(pid, options, stats, &mut |mover| mover.list(request)) };
+    let (left, figures) = unsafe { move_with(Process::by_pid(pid), options, stats, &mut |mover| mover.list(request)) };
     log!(
         "numars_move_pages(pid=*, count=*, pages=*, nodes=*, status=*, options=*, stats=*)",
         [pid, count as usize, pages.cast_mut(), nodes.cast_mut(), status, options.cast_mut(), stats],
@@ -239,8 +238,8 @@ pub unsafe extern "C" fn numars_move_pages(
 /// @param options  how to move; NULL: as NUMARS_MOVE_OPTIONS_INIT says
 /// @param stats    where to put the sums, in base pages; NULL: nowhere
 /// @return the number of base pages that are there and not on the node (0: all are); -1 with errno as numars_move_pages(), and
-///         EINVAL for a range that goes beyond the end of the address space, ENOENT for one of more than 64 GiB where /proc cannot
-///         be read
+///         EINVAL for a range that goes beyond the end of the address space, ENOENT for one of more than 64 GiB if /proc can't be
+///         read or doesn't show the process, ESRCH also if the process ends, or executes another program, before the end
 ///
 /// # Safety
 /// options and stats are NULL or valid.
@@ -262,7 +261,7 @@ pub unsafe extern "C" fn numars_move_range(
         Ok(())
     };
     // SAFETY: as the caller promises.
-    let (left, figures) = unsafe { move_with(pid, options, stats, &mut work) };
+    let (left, figures) = unsafe { move_with(Process::identified(pid), options, stats, &mut work) };
     log!(
         "numars_move_range(pid=*, start=*, length=*, node=*, options=*, stats=*)",
         [pid, start, length, node, options.cast_mut(), stats],
@@ -320,8 +319,8 @@ fn pass_of(node: c_int, targets: &[c_int]) -> usize {
 /// @param options  how to move; NULL: as NUMARS_MOVE_OPTIONS_INIT says
 /// @param stats    where to put the sums, in base pages that were on nodes of from; NULL: nowhere
 /// @return the number of base pages that stayed on nodes of from although they should have gone (0: none); -1 with errno as
-///         numars_move_pages(), and EINVAL where to is empty, ENOENT where /proc cannot be read, ESRCH only where the process
-///         ended before anything was moved
+///         numars_move_pages(), and EINVAL where to is empty, ENOENT if /proc can't be read or doesn't show the process, ESRCH only
+///         if the process ended before anything was moved
 ///
 /// As migrate_pages(2), which has no progress and no sums.
 ///
@@ -363,7 +362,7 @@ pub unsafe extern "C" fn numars_move_process(
         Ok(())
     };
     // SAFETY: as the caller promises.
-    let (left, figures) = unsafe { move_with(pid, options, stats, &mut work) };
+    let (left, figures) = unsafe { move_with(Process::identified(pid), options, stats, &mut work) };
     log!(
         "numars_move_process(pid=*, from=*, to=*, options=*, stats=*)",
         [pid, from, to, options.cast_mut(), stats],
@@ -380,7 +379,8 @@ pub unsafe extern "C" fn numars_move_process(
 /// @param per_node  where to put the number of base pages on each node; NULL: nowhere
 /// @param nodes     the number of entries in per_node; pages on further nodes are counted in the answer alone
 /// @return the number of base pages that are there; -1 with errno: EINVAL (a range that goes beyond the end of the address space),
-///         ENOENT (one of more than 64 GiB where /proc cannot be read), EPERM, ESRCH, ENOMEM (no scratch memory)
+///         ENOENT (one of more than 64 GiB if /proc can't be read or doesn't show the process), EPERM, ESRCH (no such process, or
+///         it ended, or executed another program, before the end), ENOMEM (no scratch memory)
 ///
 /// # Safety
 /// per_node is NULL or has room for so many entries.
@@ -400,7 +400,7 @@ pub unsafe extern "C" fn numars_count_pages(
         unsafe { slice::from_raw_parts_mut(per_node, nodes as usize) }
     };
     per_node.fill(0);
-    let mut mover = Mover::new(Process(pid), Manner { flags: 0, threads: 1, retries: 0 }, None);
+    let mut mover = Mover::new(Process::identified(pid), Manner { flags: 0, threads: 1, retries: 0 }, None);
     let mut there = 0;
     let done = mover.places(start as usize, length, &mut |node, pages| {
         there += pages;

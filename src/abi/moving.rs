@@ -121,7 +121,7 @@ fn move_list(pid: c_int, request: Request, flags: c_int) -> (c_long, Option<Figu
         errno::set(before);
     }
     let outcome = errno::untouched(|| {
-        let process = Process(pid);
+        let process = Process::by_pid(pid);
         if let Some(outcome) = mover::few(&process, request, flags) {
             return Some((outcome.err().unwrap_or(0), 0, None));
         }

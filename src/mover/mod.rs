@@ -3,6 +3,7 @@
 //! `plan` decides, `ranges` finds out which pages there are; here the kernel is called.
 
 pub mod plan;
+mod proc_files;
 mod ranges;
 
 use crate::bits::BitsMut;
@@ -12,6 +13,7 @@ use crate::os::{clock, errno, kernel, threads};
 use crate::topology::Nodes;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering::Relaxed};
 use plan::{Fate, NO_TARGET, NODE_DENIED, TRIED, UNMOVABLE, UNWRITTEN, Window};
+use proc_files::ProcFiles;
 pub use ranges::Range;
 
 /// Entries of a window of a range at least: what the kernel says of the range needs room too.
@@ -79,10 +81,35 @@ pub trait Kernel: Sync {
     fn move_request(&self, request: Request, flags: i32) -> Result<usize, i32>;
     /// The pages that are there of a range; none if it goes beyond the end of all addresses.
     fn range(&self, start: usize, length: usize, page_bits: u32) -> Option<Range>;
+    /// Returns true if the process is known to have ended.
+    fn has_ended(&self) -> bool {
+        false
+    }
 }
 
-/// A process, by its number; 0 is this one.
-pub struct Process(pub i32);
+/// A process, by its PID; 0 is the calling one.
+pub struct Process {
+    pid: i32,
+    files: ProcFiles,
+}
+
+impl Process {
+    /// For lists of pages: the PID is all that is looked at.
+    pub fn by_pid(pid: i32) -> Self {
+        Process { pid, files: ProcFiles::Unknown }
+    }
+
+    /// For calls that look in /proc which pages there are. It remains the same process: if another one gets its PID, calls fail with
+    /// ESRCH.
+    pub fn identified(pid: i32) -> Self {
+        Process { pid, files: ProcFiles::of(pid) }
+    }
+
+    /// Returns the PID for the next call of the kernel.
+    fn pid(&self) -> Result<i32, i32> {
+        if self.files.has_ended() { Err(errno::ESRCH) } else { Ok(self.pid) }
+    }
+}
 
 /// An answer of move_pages(2).
 fn answer(answer: i64) -> Result<usize, i32> {
@@ -111,21 +138,26 @@ impl Kernel for Process {
     fn ask(&self, pages: &[usize], status: &mut [i32], flags: i32) -> Result<(), i32> {
         // A 32-bit program gets wrong answers beyond 16 from a 64-bit kernel before 6.16.
         let at_once = if usize::BITS == 32 { 16 } else { usize::MAX };
+        let pid = self.pid()?;
         in_pieces(pages, status, at_once, |pages, status| {
-            answer(kernel::query_nodes(self.0, pages, status, flags)).map(|_| ())
+            answer(kernel::query_nodes(pid, pages, status, flags)).map(|_| ())
         })
     }
 
     fn move_pages(&self, pages: &[usize], nodes: &[i32], status: &[AtomicI32], flags: i32) -> Result<usize, i32> {
-        answer(kernel::move_pages(self.0, pages, nodes, status, flags))
+        answer(kernel::move_pages(self.pid()?, pages, nodes, status, flags))
     }
 
     fn move_request(&self, request: Request, flags: i32) -> Result<usize, i32> {
-        answer(kernel::move_pages_at(self.0, request.count, request.pages, request.nodes, request.status, flags))
+        answer(kernel::move_pages_at(self.pid()?, request.count, request.pages, request.nodes, request.status, flags))
     }
 
     fn range(&self, start: usize, length: usize, page_bits: u32) -> Option<Range> {
-        Range::new(self.0, start, length, page_bits)
+        Range::new(&self.files, start, length, page_bits)
+    }
+
+    fn has_ended(&self) -> bool {
+        self.files.has_ended()
     }
 }
 
@@ -374,7 +406,19 @@ impl<'a, K: Kernel> Mover<'a, K> {
             }
             self.hear();
         }
+        self.check_process(&range);
         Ok(())
+    }
+
+    /// Fails with ESRCH if the process has ended, or runs another program, so that what was found out about its pages may be about
+    /// others.
+    fn check_process(&mut self, range: &Range) {
+        if self.error == errno::EINVAL {
+            // Nothing was wrong with the flags before: it has ended and was not waited for.
+            self.error = errno::ESRCH;
+        } else if self.error == 0 && (self.kernel.has_ended() || range.has_lost_memory()) {
+            self.fail(errno::ESRCH);
+        }
     }
 
     /// Where the kernel would end the request, since the entry's target is no node, has no memory or may not be used; and with which
@@ -427,6 +471,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
                 }
             }
         }
+        self.check_process(&range);
         Ok(())
     }
 

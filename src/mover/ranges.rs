@@ -1,7 +1,9 @@
 //! Which pages of a range of a process's addresses are there: from /proc, since asking move_pages(2) about each takes minutes for
 //! terabytes that were never touched.
 
-use crate::os::files::{File, Path};
+use super::proc_files::ProcFiles;
+use crate::os::errno;
+use crate::os::files::File;
 
 /// Marks the address of a huge page, of which one entry stands for all base pages. Addresses of pages have zeros here.
 const HUGE: usize = 1;
@@ -27,19 +29,23 @@ pub struct Range {
     pagemap: Option<File>,
     /// Whether the kernel can pass over what is not there by itself (Linux 6.7).
     can_scan: bool,
+    /// Whether the process can end, or run another program, while this one looks.
+    is_of_another: bool,
     areas: Areas,
     /// What is left of the area that is being looked at, where it cannot.
     area: (usize, usize),
 }
 
 impl Range {
-    /// All whole pages that touch `length` bytes from `start`, of a process (0: this one); none if they go beyond the end of all
-    /// addresses.
-    pub fn new(pid: i32, start: usize, length: usize, page_bits: u32) -> Option<Self> {
-        let file = |name: &[u8]| File::open(&of_process(pid, name));
-        // In this order: where there is but one descriptor left, the areas matter more.
-        let maps = file(b"/maps");
-        Range::of(file(b"/pagemap"), maps, start, length, page_bits)
+    /// All whole pages that touch `length` bytes from `start`, of a process; none if they go beyond the end of all addresses.
+    pub fn new(files: &ProcFiles, start: usize, length: usize, page_bits: u32) -> Option<Self> {
+        // In this order: with only one descriptor left, the areas matter more, and if the process runs another program in between,
+        // these areas are seen to be gone.
+        let maps = files.open(b"maps");
+        let pagemap = files.open(b"pagemap");
+        let mut range = Range::of(pagemap, maps, start, length, page_bits)?;
+        range.is_of_another = !files.is_own();
+        Some(range)
     }
 
     /// The same, of a process with these files in /proc.
@@ -53,6 +59,7 @@ impl Range {
             page_bits,
             pagemap,
             can_scan: true,
+            is_of_another: false,
             areas: Areas::of(maps),
             area: (0, 0),
         })
@@ -61,6 +68,12 @@ impl Range {
     /// Whether nothing tells what is there of it, and it is too much to ask about each page.
     pub fn is_out_of_sight(&self) -> bool {
         self.areas.file.is_none() && self.end.saturating_sub(self.next) as u64 > MOST_BLIND
+    }
+
+    /// Returns true if the addresses that were looked at are not the process's any more: it has ended, or runs another program.
+    pub fn has_lost_memory(&self) -> bool {
+        let Some(maps) = self.areas.file.as_ref().filter(|_| self.is_of_another) else { return false };
+        matches!(maps.read_from_start(&mut [0]), Ok(0) | Err(errno::ESRCH))
     }
 
     /// Whether all has been listed.
@@ -158,17 +171,6 @@ impl Range {
     }
 }
 
-/// A file of /proc that tells of a process.
-fn of_process(pid: i32, name: &[u8]) -> Path<'static> {
-    let mut path = Path::new(b"/proc/");
-    match usize::try_from(pid) {
-        Ok(pid) if pid > 0 => path.decimal(pid),
-        _ => path.text(b"self"),
-    };
-    path.text(name);
-    path
-}
-
 /// The areas of addresses that are mapped, as /proc/PID/maps lists them; all there are where it cannot be read.
 struct Areas {
     file: Option<File>,
@@ -182,8 +184,9 @@ impl Areas {
     fn of(maps: Option<File>) -> Self {
         let mut areas = Areas { file: maps, text: [0; 1024], length: 0, at: 0 };
         match areas.file.as_ref().and_then(|file| file.try_read(&mut areas.text)) {
+            // Every process has some; without any, it has just ended.
+            None | Some(0) => areas.file = None,
             Some(length) => areas.length = length,
-            None => areas.file = None,
         }
         areas
     }
@@ -258,18 +261,18 @@ mod tests {
             touched.into_iter().filter(|&address| !(60..70).contains(&((address - start) / page))).collect();
         for can_scan in [true, false] {
             for room in [1, 7, 1000] {
-                let range = || Range::new(0, start, count * page, bits).unwrap();
+                let range = || Range::new(&ProcFiles::Own, start, count * page, bits).unwrap();
                 let found = listed(range(), room, can_scan);
                 assert_eq!(found, there, "{can_scan} {room}");
                 assert!(found.iter().all(|&entry| range().weight(entry) == 1));
             }
             // Whole pages that touch the range, however little of them.
             assert_eq!(
-                listed(Range::new(0, start + page - 1, 2 * page + 2, bits).unwrap(), 9, can_scan),
+                listed(Range::new(&ProcFiles::Own, start + page - 1, 2 * page + 2, bits).unwrap(), 9, can_scan),
                 [start, start + 3 * page]
             );
-            assert_eq!(listed(Range::new(0, start + 5, 1, bits).unwrap(), 9, can_scan), [start]);
-            assert_eq!(listed(Range::new(0, start, 0, bits).unwrap(), 9, can_scan), []);
+            assert_eq!(listed(Range::new(&ProcFiles::Own, start + 5, 1, bits).unwrap(), 9, can_scan), [start]);
+            assert_eq!(listed(Range::new(&ProcFiles::Own, start, 0, bits).unwrap(), 9, can_scan), []);
         }
         // SAFETY: mapped above.
         unsafe { unmap(start as *mut _, count * page) };
@@ -295,7 +298,7 @@ mod tests {
     fn a_whole_process_has_pages_in_ascending_order() {
         for can_scan in [true, false] {
             let bits = page_size().trailing_zeros();
-            let whole = Range::new(0, 0, usize::MAX - (page_size() - 1), bits).unwrap();
+            let whole = Range::new(&ProcFiles::Own, 0, usize::MAX - (page_size() - 1), bits).unwrap();
             let pages = listed(whole, 1000, can_scan);
             assert!(pages.len() > 100 && pages.is_sorted());
             let own = (&raw const pages) as usize >> bits;
@@ -306,7 +309,7 @@ mod tests {
     #[test]
     fn a_range_beyond_the_end_of_all_addresses_is_none() {
         for (start, length) in [(usize::MAX, 2), (usize::MAX, 1), (2, usize::MAX), (usize::MAX - 5, 1)] {
-            assert!(Range::new(0, start, length, 12).is_none(), "{start} {length}");
+            assert!(Range::new(&ProcFiles::Own, start, length, 12).is_none(), "{start} {length}");
         }
     }
 
@@ -315,7 +318,7 @@ mod tests {
         if HUGE_SIZE == 0 {
             return;
         }
-        let range = Range::new(0, 5 << 12, 3 * HUGE_SIZE, 12).unwrap();
+        let range = Range::new(&ProcFiles::Own, 5 << 12, 3 * HUGE_SIZE, 12).unwrap();
         assert_eq!(range.weight((5 << 12) | HUGE), HUGE_SIZE / 4096 - 5);
         assert_eq!(range.weight(HUGE_SIZE | HUGE), HUGE_SIZE / 4096);
         assert_eq!(range.weight((3 * HUGE_SIZE) | HUGE), 5);

@@ -15,7 +15,7 @@ pub const CHUNK: usize = 2048;
 
 /// An open file. Its calls leave errno untouched, and by way of syscall(2) a thread that is cancelled does not end in them, which
 /// would keep the file open.
-pub struct File(c_int);
+pub struct File(pub(super) c_int);
 
 impl Drop for File {
     fn drop(&mut self) {
@@ -26,8 +26,28 @@ impl Drop for File {
 
 impl File {
     /// Opens the file at `path` for reading.
+    #[inline(never)]
     pub fn open(path: &Path) -> Option<File> {
-        File::open_c(path.as_c_str())
+        File::open_in(path.folder_descriptor(), path.as_c_str(), libc::O_RDONLY)
+    }
+
+    /// Opens the directory at `path` as a place to look up other paths in; it can't be read.
+    pub fn open_directory(path: &Path) -> Option<File> {
+        File::open_in(path.folder_descriptor(), path.as_c_str(), libc::O_PATH | libc::O_DIRECTORY)
+    }
+
+    /// The number of the file descriptor.
+    pub fn descriptor(&self) -> usize {
+        self.0 as usize
+    }
+
+    /// Returns false if the kernel says that this directory has no entry `name`.
+    pub fn has_entry(&self, name: &CStr) -> bool {
+        untouched(|| {
+            // SAFETY: `name` is a NUL-terminated string.
+            let result = unsafe { libc::syscall(libc::SYS_faccessat, self.0, name.as_ptr(), libc::F_OK) };
+            result == 0 || !matches!(errno::get(), libc::ENOENT | libc::ESRCH)
+        })
     }
 
     fn open_c(path: &CStr) -> Option<File> {
@@ -52,8 +72,8 @@ impl File {
 
     /// Opens a file or folder that tells of the machine: where there is [`another_root`], the one of that name below it.
     pub fn open_of_machine(path: &Path) -> Option<File> {
-        if let Some(folder) = path.folder {
-            return File::open_in(folder.0, path.as_c_str(), libc::O_RDONLY);
+        if path.folder.is_some() {
+            return File::open(path);
         }
         let Some(root) = another_root() else { return File::open(path) };
         let folder = File::open_c(root)?;
@@ -106,6 +126,17 @@ impl File {
                 rest = rest.get(length..).unwrap_or_default();
             }
         }
+    }
+
+    /// Reads from the start of the file without changing where [`File::read`] continues: returns the number of bytes, or an errno.
+    pub fn read_from_start(&self, to: &mut [u8]) -> Result<usize, c_int> {
+        const OFFSET: usize = 0;
+        // The offset is one word, two, or two after an unused one: the architectures differ, zero is the same.
+        // SAFETY: `to` is writable for its length.
+        untouched(|| unsafe {
+            let got = libc::syscall(libc::SYS_pread64, self.0, to.as_mut_ptr(), to.len(), OFFSET, OFFSET, OFFSET);
+            usize::try_from(got).map_err(|_| errno::get())
+        })
     }
 
     /// Reads words of 64 bits, from the one with the number `first` on: so many; none where it cannot be read.
@@ -307,9 +338,13 @@ impl<'a> Path<'a> {
         path
     }
 
-    /// The name of a file in an open folder of [`File::open_of_machine`]: of many of them, the names are looked up in less time.
+    /// The path of a file in an open directory.
     pub fn inside(folder: &'a File) -> Self {
         Path { folder: Some(folder), ..Path::new(b"") }
+    }
+
+    fn folder_descriptor(&self) -> c_int {
+        self.folder.map_or(libc::AT_FDCWD, |folder| folder.0)
     }
 
     /// Appends `text`.

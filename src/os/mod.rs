@@ -8,6 +8,7 @@ pub mod kernel;
 pub mod log_file;
 pub mod memory;
 pub mod network;
+pub mod pidfd;
 pub mod process;
 pub mod snapshot;
 #[cfg(any(test, fuzzing))]

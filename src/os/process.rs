@@ -35,6 +35,12 @@ pub fn ids() -> (i32, i32) {
     unsafe { (libc::syscall(libc::SYS_getpid) as i32, libc::syscall(libc::SYS_gettid) as i32) }
 }
 
+/// The PID of the parent process, 0 if it is in no PID namespace of the caller's.
+pub fn parent() -> i32 {
+    // SAFETY: the call has no conditions and does not fail.
+    unsafe { libc::syscall(libc::SYS_getppid) as i32 }
+}
+
 /// abort(3).
 #[cfg(all(feature = "capi", not(test)))]
 pub fn abort() -> ! {

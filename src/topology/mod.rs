@@ -15,7 +15,8 @@ use core::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 pub use devices::{Device, Kind, Unknown, device};
 pub use machine::{Machine, catch_up, for_each_bit, machine, node_of_current_cpu, task_cpus, update, whole_machine};
 use once_cell::race::OnceNonZeroUsize;
-use text::{Field, List, Map, Numbers};
+pub use text::Field;
+use text::{List, Map, Numbers};
 
 /// Nodes that a Linux kernel can be built for at most (NODES_SHIFT is at most 10).
 pub const MOST_NODES: usize = 1024;

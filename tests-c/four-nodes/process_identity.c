@@ -1,0 +1,635 @@
+/* numars_move_range, numars_move_process and numars_count_pages read in /proc about the process that move_pages(2) means by the same
+ * PID, or not at all: in PID namespaces with another namespace's /proc, with old kernels, and when the process ends meanwhile. */
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <numars.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "hostile.h"
+#include "nodes.h"
+#include "pages.h"
+#include "surroundings.h"
+
+enum { COUNT = 40, MANY = 20000 };
+
+static const size_t WHOLE_ADDRESS_SPACE = 0x7ffffffff000;
+
+/* A fork whose PID in the children's PID namespace is `number`, which is free; 0: any. */
+static pid_t fork_with_pid(pid_t number)
+{
+    struct clone_args arguments = { .exit_signal = SIGCHLD };
+    if (number != 0) {
+        arguments.set_tid = (uintptr_t)&number;
+        arguments.set_tid_size = 1;
+    }
+    return (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
+}
+
+/* Like start_neighbour, with pages at an address that this process has reserved. */
+static pid_t start_target(pid_t number, char *pages, size_t count, int node)
+{
+    int ready[2];
+    char byte;
+    require(pipe(ready) == 0);
+    const pid_t pid = fork_with_pid(number);
+    require(pid >= 0);
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        touch_pages(pages, count, node);
+        if (write(ready[1], "r", 1) == 1)
+            for (;;)
+                pause();
+        _exit(EXIT_FAILURE);
+    }
+    require(read(ready[0], &byte, 1) == 1);
+    close(ready[0]);
+    close(ready[1]);
+    return pid;
+}
+
+static pid_t start_idle(pid_t number)
+{
+    const pid_t pid = fork_with_pid(number);
+    require(pid >= 0);
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (;;)
+            pause();
+    }
+    return pid;
+}
+
+static void end_process(pid_t pid)
+{
+    require(kill(pid, SIGKILL) == 0 && waitpid(pid, NULL, 0) == pid);
+}
+
+static long move_process(pid_t pid, int from, int to, const struct numars_move_options *options, struct numars_move_stats *stats)
+{
+    struct bitmask *from_nodes = set_of(mask(from)), *to_nodes = set_of(mask(to));
+    const long returned = numars_move_process(pid, from_nodes, to_nodes, options, stats);
+    const int error = errno;
+    numa_bitmask_free(from_nodes);
+    numa_bitmask_free(to_nodes);
+    errno = error;
+    return returned;
+}
+
+static size_t count_of_process(pid_t pid, const char *pages, size_t count, int node)
+{
+    size_t found = 0;
+    for (size_t page = 0; page < count; page++)
+        found += node_of_pid(pid, pages + page * page_size()) == node;
+    return found;
+}
+
+/* What the calls did with COUNT pages on node 0 of a process: first of a short range, then where the whole process counts. */
+struct results {
+    bool complete;
+    long counted, moved_range, counted_whole, moved_process;
+    int whole_errno, process_errno;
+    size_t on_node_1, on_node_2;
+};
+
+static struct results try_calls(pid_t pid, char *pages)
+{
+    struct results results = { .complete = true };
+    unsigned long per_node[NODES];
+    results.counted = numars_count_pages(pid, pages, COUNT * page_size(), per_node, NODES);
+    results.moved_range = numars_move_range(pid, pages, COUNT * page_size(), 1, NULL, NULL);
+    results.on_node_1 = count_of_process(pid, pages, COUNT, 1);
+    results.counted_whole = numars_count_pages(pid, NULL, WHOLE_ADDRESS_SPACE, per_node, NODES);
+    results.whole_errno = errno;
+    results.moved_process = move_process(pid, 1, 2, NULL, NULL);
+    results.process_errno = errno;
+    results.on_node_2 = count_of_process(pid, pages, COUNT, 2);
+    return results;
+}
+
+static void assert_short_range_was_found(const char *where, struct results results)
+{
+    expect(results.complete, "%s: the calls were not made", where);
+    expect(results.counted == COUNT, "%s: counted %ld pages of %d", where, results.counted, COUNT);
+    expect(results.moved_range == 0 && results.on_node_1 == COUNT, "%s: numars_move_range returned %ld and moved %zu of %d pages",
+           where, results.moved_range, results.on_node_1, COUNT);
+}
+
+/* /proc shows the process. */
+static void assert_all_was_found(const char *where, struct results results)
+{
+    assert_short_range_was_found(where, results);
+    expect(results.counted_whole > COUNT, "%s: counted %ld pages of the whole process", where, results.counted_whole);
+    expect(results.moved_process >= 0 && results.on_node_2 == COUNT, "%s: numars_move_process returned %ld and moved %zu of %d pages",
+           where, results.moved_process, results.on_node_2, COUNT);
+}
+
+/* It does not: what needs no /proc works, and the rest says that it does not. */
+static void assert_whole_process_was_refused(const char *where, struct results results)
+{
+    assert_short_range_was_found(where, results);
+    expect(results.counted_whole == -1 && results.whole_errno == ENOENT, "%s: counting the whole process returned %ld, errno %d", where,
+           results.counted_whole, results.whole_errno);
+    expect(results.moved_process == -1 && results.process_errno == ENOENT && results.on_node_2 == 0,
+           "%s: numars_move_process returned %ld, errno %d, and moved %zu pages", where, results.moved_process, results.process_errno,
+           results.on_node_2);
+}
+
+/* A kernel without pidfd_open(2), or a container that forbids it. */
+static void refuse_pidfds(int error)
+{
+    const struct refusal refusal = { SYS_pidfd_open, error };
+    refuse_calls(&refusal, 1);
+}
+
+/* Makes the calls in a process of its own; `pidfd_errno` is what pidfd_open(2) fails with there, 0 if it works. */
+static struct results try_apart(struct results (*action)(int), int pidfd_errno)
+{
+    struct results *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    require(shared != MAP_FAILED);
+    const pid_t pid = fork();
+    require(pid >= 0);
+    if (pid == 0) {
+        *shared = action(pidfd_errno);
+        _exit(EXIT_SUCCESS);
+    }
+    require(waitpid(pid, NULL, 0) == pid);
+    const struct results results = *shared;
+    munmap(shared, sizeof *shared);
+    return results;
+}
+
+static struct results try_on_target(pid_t number, int pidfd_errno)
+{
+    char *pages = map_pages(COUNT);
+    const pid_t target = start_target(number, pages, COUNT, 0);
+    if (pidfd_errno != 0)
+        refuse_pidfds(pidfd_errno);
+    const struct results results = try_calls(target, pages);
+    end_process(target);
+    return results;
+}
+
+static struct results in_the_same_namespace(int pidfd_errno)
+{
+    return try_on_target(0, pidfd_errno);
+}
+
+START_TEST(a_process_is_found_with_pidfds_and_without)
+{
+    assert_all_was_found("with pidfd_open", try_apart(in_the_same_namespace, 0));
+    assert_all_was_found("ENOSYS", try_apart(in_the_same_namespace, ENOSYS));
+    assert_all_was_found("EPERM", try_apart(in_the_same_namespace, EPERM));
+}
+END_TEST
+
+static pid_t other_process;
+
+/* The target has the PID here that another process has in the namespace which /proc belongs to. */
+static struct results try_with_the_pid_of_another(int pidfd_errno)
+{
+    return try_on_target(other_process, pidfd_errno);
+}
+
+static struct results in_a_new_namespace(int pidfd_errno)
+{
+    other_process = start_idle(0);
+    require(unshare(CLONE_NEWPID) == 0);
+    const struct results results = try_apart(try_with_the_pid_of_another, pidfd_errno);
+    end_process(other_process);
+    return results;
+}
+
+START_TEST(a_process_of_a_new_namespace_is_found_in_the_old_proc_by_its_pid_there)
+{
+    assert_all_was_found("with pidfd_open", in_a_new_namespace(0));
+}
+END_TEST
+
+START_TEST(without_pidfds_a_process_of_a_new_namespace_is_not_taken_for_another)
+{
+    assert_whole_process_was_refused("ENOSYS", in_a_new_namespace(ENOSYS));
+}
+END_TEST
+
+/* The first process of a new namespace: it mounts that one's /proc, and has a child with this PID. */
+static pid_t start_namespace_with_own_proc(pid_t number)
+{
+    int ready[2];
+    char byte;
+    require(pipe(ready) == 0);
+    require(unshare(CLONE_NEWPID) == 0);
+    const pid_t pid = fork();
+    require(pid >= 0);
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        require(mount("proc", "/proc", "proc", 0, NULL) == 0);
+        start_idle(number);
+        if (write(ready[1], "r", 1) == 1)
+            for (;;)
+                pause();
+        _exit(EXIT_FAILURE);
+    }
+    require(read(ready[0], &byte, 1) == 1);
+    return pid;
+}
+
+static struct results beside_a_namespace_whose_proc_is_here(int pidfd_errno)
+{
+    char *pages = map_pages(COUNT);
+    have_own_mounts();
+    const pid_t target = start_target(0, pages, COUNT, 0), namespace = start_namespace_with_own_proc(target);
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/maps", (int)target);
+    require(access(path, R_OK) == 0 && access("/proc/self/maps", R_OK) != 0);
+    if (pidfd_errno != 0)
+        refuse_pidfds(pidfd_errno);
+    const struct results results = try_calls(target, pages);
+    end_process(namespace);
+    end_process(target);
+    return results;
+}
+
+START_TEST(a_process_is_not_looked_for_in_a_proc_that_does_not_show_the_caller)
+{
+    assert_whole_process_was_refused("with pidfd_open", try_apart(beside_a_namespace_whose_proc_is_here, 0));
+    assert_whole_process_was_refused("ENOSYS", try_apart(beside_a_namespace_whose_proc_is_here, ENOSYS));
+}
+END_TEST
+
+static struct results without_proc(int pidfd_errno)
+{
+    have_own_mounts();
+    hide("/proc");
+    return try_on_target(0, pidfd_errno);
+}
+
+static struct results in_an_empty_root(int pidfd_errno)
+{
+    char folder[] = "/tmp/rootXXXXXX";
+    require(mkdtemp(folder) != NULL && chroot(folder) == 0 && chdir("/") == 0);
+    return try_on_target(0, pidfd_errno);
+}
+
+START_TEST(without_a_proc_what_needs_none_works)
+{
+    assert_whole_process_was_refused("no /proc", try_apart(without_proc, 0));
+    assert_whole_process_was_refused("no /proc and no pidfd_open", try_apart(without_proc, ENOSYS));
+    assert_whole_process_was_refused("chroot", try_apart(in_an_empty_root, 0));
+}
+END_TEST
+
+/* move_pages(2) looks at the real user, /proc at the effective one. */
+static struct results as_another_effective_user(int hidden)
+{
+    if (hidden) {
+        have_own_mounts();
+        require(mount("proc", "/proc", "proc", 0, "hidepid=2") == 0);
+    }
+    char *pages = map_pages(COUNT);
+    const pid_t target = start_target(0, pages, COUNT, 0);
+    require(seteuid(65534) == 0);
+    const struct results results = try_calls(target, pages);
+    require(seteuid(0) == 0);
+    end_process(target);
+    return results;
+}
+
+START_TEST(a_process_that_proc_does_not_show_to_this_user_needs_no_proc_for_short_ranges)
+{
+    assert_whole_process_was_refused("effective user", try_apart(as_another_effective_user, false));
+    assert_whole_process_was_refused("hidepid=2", try_apart(as_another_effective_user, true));
+}
+END_TEST
+
+static struct results on_own_process_by(pid_t pid)
+{
+    char *pages = pages_on_node(COUNT, 0);
+    return try_calls(pid, pages);
+}
+
+static struct results on_own_process_by_zero(int pidfd_errno)
+{
+    if (pidfd_errno != 0)
+        refuse_pidfds(pidfd_errno);
+    return on_own_process_by(0);
+}
+
+static struct results on_own_process_by_its_pid(int pidfd_errno)
+{
+    if (pidfd_errno != 0)
+        refuse_pidfds(pidfd_errno);
+    return on_own_process_by(getpid());
+}
+
+START_TEST(the_own_process_is_found_in_the_proc_of_every_namespace_that_shows_it)
+{
+    require(unshare(CLONE_NEWPID) == 0);
+    /* The first one keeps the namespace alive. */
+    const pid_t first = start_idle(0);
+    assert_all_was_found("pid 0", try_apart(on_own_process_by_zero, 0));
+    assert_all_was_found("own pid", try_apart(on_own_process_by_its_pid, 0));
+    assert_all_was_found("pid 0, ENOSYS", try_apart(on_own_process_by_zero, ENOSYS));
+    assert_all_was_found("own pid, ENOSYS", try_apart(on_own_process_by_its_pid, ENOSYS));
+    end_process(first);
+}
+END_TEST
+
+static struct results *of_last_thread;
+
+static void *try_without_main_thread(void *main_thread)
+{
+    require(pthread_join(*(pthread_t *)main_thread, NULL) == 0);
+    *of_last_thread = on_own_process_by(0);
+    _exit(EXIT_SUCCESS);
+}
+
+START_TEST(the_own_process_is_found_when_its_main_thread_has_ended)
+{
+    of_last_thread = mmap(NULL, sizeof *of_last_thread, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    require(of_last_thread != MAP_FAILED);
+    const pid_t pid = fork();
+    require(pid >= 0);
+    if (pid == 0) {
+        static pthread_t self;
+        pthread_t thread;
+        self = pthread_self();
+        require(pthread_create(&thread, NULL, try_without_main_thread, &self) == 0);
+        pthread_exit(NULL);
+    }
+    require(waitpid(pid, NULL, 0) == pid);
+    assert_all_was_found("the last thread", *of_last_thread);
+}
+END_TEST
+
+/* Threads of other processes. */
+
+static void *tell_tid(void *end)
+{
+    const pid_t tid = (pid_t)syscall(SYS_gettid);
+    if (write(*(int *)end, &tid, sizeof tid) == sizeof tid)
+        for (;;)
+            pause();
+    return NULL;
+}
+
+static struct results on_a_thread_of_another_process(int pidfd_errno)
+{
+    int ends[2];
+    pid_t tid = 0;
+    require(pipe(ends) == 0);
+    char *pages = map_pages(COUNT);
+    const pid_t pid = fork();
+    require(pid >= 0);
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        touch_pages(pages, COUNT, 0);
+        pthread_t thread;
+        require(pthread_create(&thread, NULL, tell_tid, &ends[1]) == 0);
+        for (;;)
+            pause();
+    }
+    require(read(ends[0], &tid, sizeof tid) == sizeof tid);
+    if (pidfd_errno != 0)
+        refuse_pidfds(pidfd_errno);
+    const struct results results = try_calls(tid, pages);
+    end_process(pid);
+    return results;
+}
+
+START_TEST(a_process_is_found_by_the_number_of_one_of_its_threads)
+{
+    assert_all_was_found("with pidfd_open", try_apart(on_a_thread_of_another_process, 0));
+    assert_all_was_found("ENOSYS", try_apart(on_a_thread_of_another_process, ENOSYS));
+}
+END_TEST
+
+START_TEST(a_process_that_has_ended_but_was_not_waited_for_is_the_kernels_error)
+{
+    struct neighbour neighbour = start_neighbour(COUNT, 0, NULL);
+    siginfo_t information;
+    require(kill(neighbour.pid, SIGKILL) == 0 && waitid(P_PID, (id_t)neighbour.pid, &information, WEXITED | WNOWAIT) == 0);
+    int status = NOT_WRITTEN;
+    void *page = neighbour.pages;
+    require(move_pages(neighbour.pid, 1, &page, NULL, &status, 0) == -1);
+    const int error = errno;
+    assert_fails(numars_count_pages(neighbour.pid, neighbour.pages, COUNT * page_size(), NULL, 0), error);
+    assert_fails(numars_move_range(neighbour.pid, neighbour.pages, COUNT * page_size(), 1, NULL, NULL), error);
+    assert_fails(move_process(neighbour.pid, 0, 1, NULL, NULL), error);
+    require(waitpid(neighbour.pid, NULL, 0) == neighbour.pid);
+}
+END_TEST
+
+START_TEST(with_few_descriptors_left_nothing_is_reported_that_was_not_done)
+{
+    struct rlimit limit;
+    require(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    char *pages = map_pages(COUNT);
+    size_t complete = 0;
+    for (unsigned left = 0; left < 6; left++) {
+        const pid_t target = start_target(0, pages, COUNT, 0);
+        const int next = dup(STDOUT_FILENO);
+        require(next >= 0 && close(next) == 0);
+        const struct rlimit few = { .rlim_cur = (rlim_t)next + left, .rlim_max = limit.rlim_max };
+        require(setrlimit(RLIMIT_NOFILE, &few) == 0);
+        const struct results results = try_calls(target, pages);
+        require(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+        char where[32];
+        snprintf(where, sizeof where, "%u descriptors", left);
+        if (results.moved_process < 0) {
+            assert_whole_process_was_refused(where, results);
+        } else {
+            assert_all_was_found(where, results);
+            complete++;
+        }
+        end_process(target);
+    }
+    ck_assert_uint_gt(complete, 0);
+}
+END_TEST
+
+/* The process becomes another one, or ends, while its pages move. */
+
+struct interruption {
+    void (*action)(struct interruption *);
+    pid_t pid;
+    char *pages;
+    bool done;
+};
+
+static int interrupt(const struct numars_move_stats *so_far, void *argument)
+{
+    struct interruption *interruption = argument;
+    if (so_far->moved > 0 && !interruption->done) {
+        interruption->done = true;
+        interruption->action(interruption);
+    }
+    return 0;
+}
+
+static struct numars_move_options interrupted_by(struct interruption *interruption)
+{
+    struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+    options.progress = interrupt;
+    options.progress_arg = interruption;
+    return options;
+}
+
+static void end_without_waiting(struct interruption *interruption)
+{
+    siginfo_t information;
+    require(kill(interruption->pid, SIGKILL) == 0);
+    require(waitid(P_PID, (id_t)interruption->pid, &information, WEXITED | WNOWAIT) == 0);
+}
+
+START_TEST(a_process_that_ends_half_way_and_was_not_waited_for_is_esrch_or_what_was_moved_until_then)
+{
+    char *pages = map_pages(MANY);
+    for (int whole = 0; whole <= 1; whole++) {
+        struct interruption interruption = { .action = end_without_waiting, .pid = start_target(0, pages, MANY, 3) };
+        const struct numars_move_options options = interrupted_by(&interruption);
+        struct numars_move_stats stats;
+        if (whole) {
+            errno = UNTOUCHED_ERRNO;
+            const long returned = move_process(interruption.pid, 3, 1, &options, &stats);
+            expect(returned >= 0 && errno == UNTOUCHED_ERRNO, "returned %ld, errno %d", returned, errno);
+        } else {
+            assert_fails(numars_move_range(interruption.pid, pages, MANY * page_size(), 1, &options, &stats), ESRCH);
+        }
+        ck_assert(interruption.done);
+        ck_assert_uint_gt(stats.moved, 0);
+        ck_assert_uint_lt(stats.moved, MANY);
+        require(waitpid(interruption.pid, NULL, 0) == interruption.pid);
+    }
+}
+END_TEST
+
+/* Another process has the same PID now, and pages at the same addresses. */
+static void let_another_have_the_pid(struct interruption *interruption)
+{
+    end_process(interruption->pid);
+    require(start_target(interruption->pid, interruption->pages, MANY, 3) == interruption->pid);
+}
+
+static void move_while_the_pid_is_reused(int pidfd_errno)
+{
+    char *pages = map_pages(MANY);
+    if (pidfd_errno != 0)
+        refuse_pidfds(pidfd_errno);
+    for (int whole = 0; whole <= 1; whole++) {
+        struct interruption interruption = {
+            .action = let_another_have_the_pid, .pid = start_target(0, pages, MANY, 3), .pages = pages
+        };
+        const struct numars_move_options options = interrupted_by(&interruption);
+        struct numars_move_stats stats;
+        if (whole)
+            ck_assert_int_ge(move_process(interruption.pid, 3, 1, &options, &stats), 0);
+        else
+            assert_fails(numars_move_range(interruption.pid, pages, MANY * page_size(), 1, &options, &stats), ESRCH);
+        ck_assert(interruption.done);
+        ck_assert_uint_lt(stats.moved, MANY);
+        ck_assert_uint_eq(count_of_process(interruption.pid, pages, MANY, 3), MANY);
+        end_process(interruption.pid);
+    }
+}
+
+START_TEST(a_process_that_gets_the_pid_of_one_that_ended_is_left_alone)
+{
+    move_while_the_pid_is_reused(0);
+}
+END_TEST
+
+START_TEST(a_process_that_gets_the_pid_of_one_that_ended_is_left_alone_without_pidfds)
+{
+    move_while_the_pid_is_reused(ENOSYS);
+}
+END_TEST
+
+START_TEST(a_process_that_gets_the_pid_of_one_that_ended_is_left_alone_without_proc)
+{
+    have_own_mounts();
+    hide("/proc");
+    char *pages = map_pages(MANY);
+    struct interruption interruption = {
+        .action = let_another_have_the_pid, .pid = start_target(0, pages, MANY, 3), .pages = pages
+    };
+    const struct numars_move_options options = interrupted_by(&interruption);
+    assert_fails(numars_move_range(interruption.pid, pages, MANY * page_size(), 1, &options, NULL), ESRCH);
+    ck_assert(interruption.done);
+    ck_assert_uint_eq(count_of_process(interruption.pid, pages, MANY, 3), MANY);
+    end_process(interruption.pid);
+}
+END_TEST
+
+static void run_another_program(int signal)
+{
+    (void)signal;
+    execl("/bin/sleep", "sleep", "1000", (char *)NULL);
+    _exit(EXIT_FAILURE);
+}
+
+static void wait_until_it_runs_another_program(struct interruption *interruption)
+{
+    const struct timespec moment = { .tv_nsec = 10 * 1000 * 1000 };
+    char byte;
+    const struct iovec here = { &byte, 1 }, there = { interruption->pages, 1 };
+    require(kill(interruption->pid, SIGUSR1) == 0);
+    for (int attempt = 0; attempt < 1000; attempt++) {
+        if (process_vm_readv(interruption->pid, &here, 1, &there, 1, 0) < 0 && errno == EFAULT)
+            return;
+        nanosleep(&moment, NULL);
+    }
+    require(!"the process runs another program");
+}
+
+START_TEST(a_process_that_runs_another_program_half_way_is_esrch)
+{
+    require(signal(SIGUSR1, run_another_program) != SIG_ERR);
+    char *pages = map_pages(MANY);
+    struct interruption interruption = {
+        .action = wait_until_it_runs_another_program, .pid = start_target(0, pages, MANY, 3), .pages = pages
+    };
+    const struct numars_move_options options = interrupted_by(&interruption);
+    struct numars_move_stats stats;
+    assert_fails(numars_move_range(interruption.pid, pages, MANY * page_size(), 1, &options, &stats), ESRCH);
+    ck_assert(interruption.done);
+    ck_assert_uint_lt(stats.moved, MANY);
+    end_process(interruption.pid);
+}
+END_TEST
+
+int main(void)
+{
+    return run_tests("process_identity", (const TTest *[]){
+        a_process_is_found_with_pidfds_and_without,
+        a_process_of_a_new_namespace_is_found_in_the_old_proc_by_its_pid_there,
+        without_pidfds_a_process_of_a_new_namespace_is_not_taken_for_another,
+        a_process_is_not_looked_for_in_a_proc_that_does_not_show_the_caller,
+        without_a_proc_what_needs_none_works,
+        a_process_that_proc_does_not_show_to_this_user_needs_no_proc_for_short_ranges,
+        the_own_process_is_found_in_the_proc_of_every_namespace_that_shows_it,
+        the_own_process_is_found_when_its_main_thread_has_ended,
+        a_process_is_found_by_the_number_of_one_of_its_threads,
+        a_process_that_has_ended_but_was_not_waited_for_is_the_kernels_error,
+        with_few_descriptors_left_nothing_is_reported_that_was_not_done,
+        a_process_that_ends_half_way_and_was_not_waited_for_is_esrch_or_what_was_moved_until_then,
+        a_process_that_gets_the_pid_of_one_that_ended_is_left_alone,
+        a_process_that_gets_the_pid_of_one_that_ended_is_left_alone_without_pidfds,
+        a_process_that_gets_the_pid_of_one_that_ended_is_left_alone_without_proc,
+        a_process_that_runs_another_program_half_way_is_esrch,
+        NULL });
+}
