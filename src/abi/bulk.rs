@@ -320,7 +320,7 @@ fn pass_of(node: c_int, targets: &[c_int]) -> usize {
 /// @param stats    where to put the sums, in base pages that were on nodes of from; NULL: nowhere
 /// @return the number of base pages that stayed on nodes of from although they should have gone (0: none); -1 with errno as
 ///         numars_move_pages(), and EINVAL where to is empty, ENOENT if /proc can't be read or doesn't show the process, ESRCH only
-///         if the process ended before anything was moved
+///         if the process ended before anything was moved, EOVERFLOW (a 32-bit program can't name all addresses of the process)
 ///
 /// As migrate_pages(2), which has no progress and no sums.
 ///

@@ -297,7 +297,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
             let window = &mut Window::over(&mut scratch);
             let rest = request.behind(done);
             window.cut(rest.count);
-            let mut there = read(rest.pages, window.pages, rest.trust)?;
+            let mut there = read_pages(rest, window.pages)?;
             if rest.nodes == 0 {
                 window.targets.fill(NO_TARGET);
             } else {
@@ -368,7 +368,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
             let window = &mut Window::over(scratch);
             let rest = request.behind(done);
             window.cut(rest.count);
-            let there = read(rest.pages, window.pages, rest.trust)?.min(read(rest.status, window.after, rest.trust)?);
+            let there = read_pages(rest, window.pages)?.min(read(rest.status, window.after, rest.trust)?);
             window.cut(there);
             if there == 0 || self.ask(window.pages, window.found).is_err() {
                 break;
@@ -418,6 +418,8 @@ impl<'a, K: Kernel> Mover<'a, K> {
             self.error = errno::ESRCH;
         } else if self.error == 0 && (self.kernel.has_ended() || range.has_lost_memory()) {
             self.fail(errno::ESRCH);
+        } else if range.is_cut_off() {
+            self.fail(errno::EOVERFLOW);
         }
     }
 
@@ -728,6 +730,15 @@ fn weight(range: Option<&Range>, page: usize) -> usize {
 /// Reads from an array of the program: so many values.
 fn read<T: AnyBytes>(address: usize, to: &mut [T], trust: Option<Trust>) -> Result<usize, i32> {
     values::<T>(user_memory::read(address, to, trust))
+}
+
+/// Reads addresses of pages. The kernel ignores tags in them when it moves, but on arm64 not when it is asked where pages are.
+fn read_pages(request: Request, to: &mut [usize]) -> Result<usize, i32> {
+    let count = read(request.pages, to, request.trust)?;
+    if cfg!(target_arch = "aarch64") {
+        to.iter_mut().for_each(|page| *page = ranges::without_top_byte(*page));
+    }
+    Ok(count)
 }
 
 /// Writes to an array of the program: so many values.

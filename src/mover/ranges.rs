@@ -1,7 +1,7 @@
 //! Which pages of a range of a process's addresses are there: from /proc, since asking move_pages(2) about each takes minutes for
 //! terabytes that were never touched.
 
-use super::proc_files::ProcFiles;
+use super::proc_files::{ProcFiles, read_field};
 use crate::os::errno;
 use crate::os::files::File;
 
@@ -10,9 +10,6 @@ const HUGE: usize = 1;
 
 /// What a huge page has, where the kernel tells which pages are huge; elsewhere each base page is asked about.
 const HUGE_SIZE: usize = if cfg!(target_arch = "x86_64") { 2 << 20 } else { 0 };
-
-/// Where addresses of programs end; the kernel takes no range beyond it.
-const END_OF_ADDRESSES: usize = if cfg!(target_arch = "x86_64") { (1 << 47) - 4096 } else { usize::MAX };
 
 /// As far as each page is asked about where nothing tells which areas are mapped: 64 GiB take some seconds.
 const MOST_BLIND: u64 = 1 << 36;
@@ -29,6 +26,8 @@ pub struct Range {
     pagemap: Option<File>,
     /// Whether the kernel can pass over what is not there by itself (Linux 6.7).
     can_scan: bool,
+    /// Where the addresses end that the kernel scans, if that has been found out: no program has higher ones.
+    scan_limit: usize,
     /// Whether the process can end, or run another program, while this one looks.
     is_of_another: bool,
     areas: Areas,
@@ -43,7 +42,7 @@ impl Range {
         // these areas are seen to be gone.
         let maps = files.open(b"maps");
         let pagemap = files.open(b"pagemap");
-        let mut range = Range::of(pagemap, maps, start, length, page_bits)?;
+        let mut range = Range::of(pagemap, maps, untagged(start, files), length, page_bits)?;
         range.is_of_another = !files.is_own();
         Some(range)
     }
@@ -59,6 +58,7 @@ impl Range {
             page_bits,
             pagemap,
             can_scan: true,
+            scan_limit: usize::MAX,
             is_of_another: false,
             areas: Areas::of(maps),
             area: (0, 0),
@@ -74,6 +74,11 @@ impl Range {
     pub fn has_lost_memory(&self) -> bool {
         let Some(maps) = self.areas.file.as_ref().filter(|_| self.is_of_another) else { return false };
         matches!(maps.read_from_start(&mut [0]), Ok(0) | Err(errno::ESRCH))
+    }
+
+    /// Returns true if the range is all addresses, and the process has more of them than this program can name.
+    pub fn is_cut_off(&self) -> bool {
+        self.areas.out_of_reach && self.end >= usize::MAX << self.page_bits
     }
 
     /// Whether all has been listed.
@@ -100,7 +105,16 @@ impl Range {
             }
             let Some(room) = pages.get_mut(listed..) else { break };
             if self.can_scan {
-                match self.scan(room, scratch) {
+                let scanned = match self.pagemap.take() {
+                    Some(pagemap) => {
+                        let scan = |start, end, regions: &mut [usize]| pagemap.scan(start, end, regions);
+                        let listed = self.scan(room, scratch, &scan);
+                        self.pagemap = Some(pagemap);
+                        listed
+                    }
+                    None => None,
+                };
+                match scanned {
                     Some(found) => listed += found,
                     None => self.can_scan = false,
                 }
@@ -115,15 +129,30 @@ impl Range {
         listed
     }
 
-    /// Has the kernel list what is there; none if it cannot.
-    fn scan(&mut self, pages: &mut [usize], scratch: &mut [usize]) -> Option<usize> {
-        let (regions, walked_to) = self.pagemap.as_ref()?.scan(self.next, self.end.min(END_OF_ADDRESSES), scratch)?;
+    /// Lists what `scan`, which is [`File::scan`], finds next. Returns none, and has done nothing, if it can't be used.
+    fn scan(&mut self, pages: &mut [usize], scratch: &mut [usize], scan: &Scan) -> Option<usize> {
+        let end = self.end.min(self.scan_limit);
+        if self.next >= end {
+            self.next = self.end;
+            return Some(0);
+        }
+        let (regions, walked_to) = match scan(self.next, end, scratch) {
+            Ok(found) => found,
+            Err(errno::EFAULT) => {
+                self.scan_limit = self.find_scan_limit(end, scratch, scan)?;
+                return Some(0);
+            }
+            Err(_) => return None,
+        };
+        if walked_to <= self.next {
+            return None;
+        }
         let mut listed = 0;
         for region in 0..regions {
-            let Some(&[start, end, categories]) = scratch.get(3 * region..3 * region + 3) else { break };
+            let Some(&[start, region_end, categories]) = scratch.get(3 * region..3 * region + 3) else { break };
             let huge = HUGE_SIZE != 0 && categories & File::HUGE != 0;
-            let mut page = start;
-            while page < end {
+            let mut page = start.max(self.next);
+            while page < region_end.min(end) {
                 let Some(place) = pages.get_mut(listed) else {
                     self.next = page;
                     return Some(listed);
@@ -133,8 +162,24 @@ impl Range {
                 page = if huge { self.end_of_huge(page) } else { page.saturating_add(1 << self.page_bits) };
             }
         }
-        self.next = if walked_to >= self.end.min(END_OF_ADDRESSES) { self.end } else { walked_to.max(self.next) };
+        self.next = if walked_to >= end { self.end } else { walked_to };
         Some(listed)
+    }
+
+    /// Finds the highest end of a range that the kernel scans, below `too_high`, which it rejects: this end of all addresses depends
+    /// on the architecture, the processor and the kernel.
+    fn find_scan_limit(&self, too_high: usize, scratch: &mut [usize], scan: &Scan) -> Option<usize> {
+        let page_size = 1 << self.page_bits;
+        let (mut low, mut high) = (self.next, too_high);
+        while high - low > page_size {
+            let middle = (low + (high - low) / 2) & !(page_size - 1);
+            match scan(middle - page_size, middle, scratch) {
+                Ok(_) => low = middle,
+                Err(errno::EFAULT) => high = middle,
+                Err(_) => return None,
+            }
+        }
+        Some(low)
     }
 
     /// Lists what is there by a look at every page of the areas that are mapped.
@@ -171,18 +216,61 @@ impl Range {
     }
 }
 
+/// PAGEMAP_SCAN of the addresses from a start to an end.
+type Scan<'a> = dyn Fn(usize, usize, &mut [usize]) -> Result<(usize, usize), i32> + 'a;
+
+/// Returns the address without the tag that the kernel ignores in the addresses of this process.
+fn untagged(address: usize, files: &ProcFiles) -> usize {
+    /// Below, no processor has a tag.
+    const TAG_BITS: u32 = 47;
+    if cfg!(target_arch = "aarch64") {
+        return without_top_byte(address);
+    }
+    if usize::BITS < 64 || address.checked_shr(TAG_BITS).unwrap_or(0) == 0 {
+        return address;
+    }
+    let mask = files.open(b"status").and_then(|status| untag_mask(&status));
+    address & mask.unwrap_or(usize::MAX)
+}
+
+/// The bits of addresses that are not ignored, from /proc/PID/status: since Linux 6.4, on processors that can ignore some.
+fn untag_mask(status: &File) -> Option<usize> {
+    let mut mask = Hexadecimal::default();
+    let found = read_field(status, b"untag_mask:", &mut |value| value.iter().for_each(|&byte| mask.feed(byte)));
+    (found && mask.0 != 0).then_some(mask.0)
+}
+
+/// On arm64 the top byte of a program's addresses is never looked at; bit 55 tells them from the kernel's.
+pub fn without_top_byte(address: usize) -> usize {
+    const TOP_BYTE: u64 = 0xff << 56;
+    let is_of_kernel = address as u64 >> 55 & 1 == 1;
+    if is_of_kernel { address } else { address & !TOP_BYTE as usize }
+}
+
+/// A hexadecimal number that comes in pieces, such as `0x7fffffffffff`; other bytes than digits begin another one.
+#[derive(Default)]
+struct Hexadecimal(usize);
+
+impl Hexadecimal {
+    fn feed(&mut self, byte: u8) {
+        self.0 = crate::lists::digit(byte).map_or(0, |digit| self.0 << 4 | digit as usize);
+    }
+}
+
 /// The areas of addresses that are mapped, as /proc/PID/maps lists them; all there are where it cannot be read.
 struct Areas {
     file: Option<File>,
     text: [u8; 1024],
     length: usize,
     at: usize,
+    /// Whether an area was found whose addresses this program can't name: a 32-bit one looks at a 64-bit process.
+    out_of_reach: bool,
 }
 
 impl Areas {
     /// Reads on from what is read here: so it is known at once whether the file can be read.
     fn of(maps: Option<File>) -> Self {
-        let mut areas = Areas { file: maps, text: [0; 1024], length: 0, at: 0 };
+        let mut areas = Areas { file: maps, text: [0; 1024], length: 0, at: 0, out_of_reach: false };
         match areas.file.as_ref().and_then(|file| file.try_read(&mut areas.text)) {
             // Every process has some; without any, it has just ended.
             None | Some(0) => areas.file = None,
@@ -195,7 +283,7 @@ impl Areas {
         if self.file.is_none() {
             // Once.
             self.length += 1;
-            return (self.length == 1).then_some((0, END_OF_ADDRESSES));
+            return (self.length == 1).then_some((0, usize::MAX));
         }
         let start = self.number(b'-')?;
         let end = self.number(b' ')?;
@@ -211,7 +299,12 @@ impl Areas {
             if byte == last {
                 return Some(number);
             }
-            number = number << 4 | crate::lists::digit(byte)? as usize;
+            let digit = crate::lists::digit(byte)?;
+            let Some(more) = number.checked_mul(16) else {
+                self.out_of_reach = true;
+                return None;
+            };
+            number = more | digit as usize;
         }
     }
 
@@ -292,6 +385,133 @@ mod tests {
         }
         assert_eq!(listed, [0x6000, 0x7000, 0x8000]);
         assert!(range.is_done());
+    }
+
+    /// A kernel's PAGEMAP_SCAN of pages at these ascending addresses, below the end of all addresses; and how often it was called.
+    struct MadeUpScan {
+        limit: usize,
+        there: Vec<usize>,
+        calls: std::cell::Cell<usize>,
+    }
+
+    const PAGE: usize = 4096;
+
+    impl MadeUpScan {
+        fn scan(&self, start: usize, end: usize, regions: &mut [usize]) -> Result<(usize, usize), i32> {
+            self.calls.set(self.calls.get() + 1);
+            if end > self.limit {
+                return Err(errno::EFAULT);
+            }
+            let mut found = 0;
+            for &page in self.there.iter().filter(|page| (start..end).contains(page)) {
+                let Some(region) = regions.get_mut(3 * found..3 * found + 3) else { return Ok((found, page)) };
+                region.copy_from_slice(&[page, page + PAGE, 0]);
+                found += 1;
+            }
+            Ok((found, end))
+        }
+
+        /// The pages of a range that are listed by it alone; none if it was given up.
+        fn listed(&self, start: usize, length: usize, room: usize) -> Option<Vec<usize>> {
+            let mut range = Range::of(None, None, start, length, PAGE.trailing_zeros()).unwrap();
+            let (mut pages, mut scratch, mut all) = (vec![0; room], vec![0; 3 * 7], Vec::new());
+            while !range.is_done() {
+                let count =
+                    range.scan(&mut pages, &mut scratch, &|start, end, regions| self.scan(start, end, regions))?;
+                all.extend_from_slice(&pages[..count]);
+            }
+            Some(all)
+        }
+    }
+
+    #[test]
+    fn pages_up_to_the_end_of_all_addresses_are_listed_wherever_that_is() {
+        let last = usize::MAX - (PAGE - 1);
+        for limit in [PAGE, 9 * PAGE, 1 << 31, usize::MAX / 2 - (PAGE - 1), usize::MAX / 2 + 1, last - PAGE, last] {
+            let mut there = vec![0, (limit / 2) & !(PAGE - 1), limit - PAGE];
+            there.dedup();
+            let machine = MadeUpScan { limit, there: there.clone(), calls: 0.into() };
+            assert_eq!(machine.listed(0, last, 5), Some(there), "{limit:#x}");
+            assert!(machine.calls.get() < 2 * usize::BITS as usize, "{limit:#x}: {:?} calls", machine.calls);
+            // Above, there is nothing, and not much to find out either.
+            assert_eq!(machine.listed(limit, last - limit, 5), Some(vec![]));
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_scan_lists_the_pages_of_the_range(
+            limit in 1usize..100, there in proptest::collection::btree_set(0usize..100, 0..60),
+            first in 0usize..100, count in 0usize..100, room in 1usize..20
+        ) {
+            let there: Vec<usize> = there.into_iter().filter(|page| *page < limit).map(|page| page * PAGE).collect();
+            let wanted = there.iter().copied().filter(|page| (first * PAGE..(first + count) * PAGE).contains(page)).collect();
+            let machine = MadeUpScan { limit: limit * PAGE, there, calls: 0.into() };
+            proptest::prop_assert_eq!(machine.listed(first * PAGE, count * PAGE, room), Some(wanted));
+        }
+    }
+
+    #[test]
+    fn a_scan_that_makes_no_progress_is_given_up() {
+        const START: usize = 1 << 20;
+        let (mut pages, mut scratch) = ([0; 5], [0; 15]);
+        let mut outcome = |scan: &Scan| {
+            let mut range = Range::of(None, None, START, 9 * PAGE, PAGE.trailing_zeros()).unwrap();
+            (range.scan(&mut pages, &mut scratch, scan), range.next)
+        };
+        assert_eq!(outcome(&|start, _, _| Ok((0, start))), (None, START));
+        // As if the kernel ignored a tag in the addresses.
+        let elsewhere = |start: usize, end: usize, regions: &mut [usize]| {
+            regions[..3].copy_from_slice(&[start & 0xffff, end & 0xffff, 0]);
+            Ok((1, end & 0xffff))
+        };
+        assert_eq!(outcome(&elsewhere), (None, START));
+        assert_eq!(outcome(&|_, _, _| Err(libc::ENOTTY)), (None, START));
+        // Found out while the end of all addresses is looked for.
+        let only_short = |start: usize, end: usize, _: &mut [usize]| {
+            Err(if end - start > PAGE { errno::EFAULT } else { errno::ENOMEM })
+        };
+        assert_eq!(outcome(&only_short), (None, START));
+        // What is outside of the range is not listed.
+        let too_much = |start: usize, end: usize, regions: &mut [usize]| {
+            regions[..3].copy_from_slice(&[start - 2 * PAGE, start + PAGE, 0]);
+            regions[3..6].copy_from_slice(&[end - PAGE, end + PAGE, 0]);
+            Ok((2, end + PAGE))
+        };
+        assert_eq!(outcome(&too_much), (Some(2), START + 9 * PAGE));
+        assert_eq!(pages[..2], [START, START + 8 * PAGE]);
+    }
+
+    #[test]
+    fn tags_are_taken_off_where_the_kernel_ignores_them() {
+        if usize::BITS < 64 {
+            return;
+        }
+        let tagged = (0xab_u64 << 56 | 0x7fff_1234_5000) as usize;
+        assert_eq!(without_top_byte(tagged), 0x7fff_1234_5000);
+        assert_eq!(without_top_byte(0x7fff_1234_5000), 0x7fff_1234_5000);
+        assert_eq!(without_top_byte(usize::MAX - 4095), usize::MAX - 4095);
+
+        let mask = |status: &str| untag_mask(&File::open(&MemoryFile::holding(status.as_bytes()).path()).unwrap());
+        assert_eq!(
+            mask("NSpid:\t1\nuntag_mask:\t0x81ffffffffffffff\nThreads:\t1\n"),
+            Some(0x81ff_ffff_ffff_ffff_u64 as usize)
+        );
+        assert_eq!(mask("NSpid:\t1\n"), None);
+        assert_eq!(mask("untag_mask:\t0\n"), None);
+    }
+
+    #[test]
+    fn addresses_that_cannot_be_named_are_not_taken_for_others() {
+        let maps = MemoryFile::holding(b"1000-2000 r--p\n10000000000001000-10000000000003000 r--p\n");
+        let whole =
+            || Range::of(None, File::open(&maps.path()), 0, usize::MAX - (PAGE - 1), PAGE.trailing_zeros()).unwrap();
+        assert_eq!(listed(whole(), 9, false), [0x1000]);
+        let mut range = whole();
+        while !range.is_done() {
+            range.list(&mut [0; 9], &mut [0; 9]);
+        }
+        assert!(range.is_cut_off());
     }
 
     #[test]

@@ -155,8 +155,9 @@ impl File {
     pub const HUGE: usize = 1 << 6;
 
     /// Of a /proc/PID/pagemap, the regions of pages that are there: three words for each, its start, its end and its categories.
-    /// Returns how many and up to where the kernel looked; none where it cannot (before Linux 6.7).
-    pub fn scan(&self, start: usize, end: usize, regions: &mut [usize]) -> Option<(usize, usize)> {
+    /// Returns how many and up to where the kernel looked. Errors are errnos: ENOTTY before Linux 6.7, EFAULT if `end` is above all
+    /// addresses that a program can have.
+    pub fn scan(&self, start: usize, end: usize, regions: &mut [usize]) -> Result<(usize, usize), c_int> {
         const PRESENT: u64 = 1 << 3;
         const PAGE_OF_ZEROS: u64 = 1 << 5;
         const PAGEMAP_SCAN: libc::c_ulong = 0xc060_6610;
@@ -177,7 +178,7 @@ impl File {
             told: u64,
         }
         if usize::BITS != 64 {
-            return None;
+            return Err(libc::ENOTTY);
         }
         let mut scan = Scan {
             size: size_of::<Scan>() as u64,
@@ -194,8 +195,11 @@ impl File {
             told: Self::HUGE as u64,
         };
         // SAFETY: the structure is the kernel's, and it has room for so many regions.
-        let count = untouched(|| unsafe { libc::syscall(libc::SYS_ioctl, self.0, PAGEMAP_SCAN, &raw mut scan) });
-        Some((usize::try_from(count).ok()?, scan.walk_end as usize))
+        let count = untouched(|| unsafe {
+            usize::try_from(libc::syscall(libc::SYS_ioctl, self.0, PAGEMAP_SCAN, &raw mut scan))
+                .map_err(|_| errno::get())
+        })?;
+        Ok((count, scan.walk_end as usize))
     }
 }
 
