@@ -174,7 +174,7 @@ static struct plan random_plan(const struct layout *layout, enum ingredients ing
     return plan;
 }
 
-static void *map_fresh(const struct mapping *mapping, int disk_file)
+static void *map_fresh(const struct mapping *mapping, int disk_file, bool without_readahead)
 {
     const size_t size = mapping->pages * page_size();
     int file = -1;
@@ -198,6 +198,8 @@ static void *map_fresh(const struct mapping *mapping, int disk_file)
     char *start = map_file_pages(file, mapping->pages);
     if (mapping->kind == MEMFD)
         close(file);
+    if (without_readahead)
+        require(madvise(start, size, MADV_RANDOM) == 0);
     return start;
 }
 
@@ -222,7 +224,7 @@ static void populate(char *start, const struct mapping *mapping)
             (void)*(volatile char *)(start + page * page_size());
 }
 
-static struct twin make_twin(const struct layout *layout, int disk_file)
+static struct twin make_twin(const struct layout *layout, int disk_file, bool without_readahead)
 {
     struct twin twin;
     for (unsigned m = 0; m < layout->count; m++) {
@@ -230,7 +232,7 @@ static struct twin make_twin(const struct layout *layout, int disk_file)
         if (mapping->kind == HUGE) {
             twin.starts[m] = transparent_huge_page(mapping->places[0]);
         } else {
-            twin.starts[m] = map_fresh(mapping, disk_file);
+            twin.starts[m] = map_fresh(mapping, disk_file, without_readahead);
             populate(twin.starts[m], mapping);
         }
         if (!mapping->shared_with_neighbour)
@@ -301,6 +303,42 @@ static void fill_census(struct bulk *bulk, const struct layout *layout, const st
 static void query(struct bulk *bulk)
 {
     require(move_pages(0, bulk->count, bulk->pages, NULL, bulk->status, 0) == 0);
+}
+
+static uint64_t word_at(int file, uint64_t index)
+{
+    uint64_t word;
+    require(pread(file, &word, sizeof word, (off_t)(index * sizeof word)) == sizeof word);
+    return word;
+}
+
+/* Is the page the first one of a large folio, a later one, or none? */
+static uint64_t place_in_folio(int pagemap, int kpageflags, const char *page)
+{
+    const uint64_t entry = word_at(pagemap, (uintptr_t)page / page_size());
+    const uint64_t present = 1UL << 63, pfn = entry & ((1UL << 55) - 1), head_or_tail = 3UL << 15;
+    return entry & present ? word_at(kpageflags, pfn) & head_or_tail : 0;
+}
+
+/* Newer kernels read a file of ext4 ahead into large folios, which move as a whole, and map a whole folio when a page of it is touched. How
+ * large they are depends on how fragmented the memory is at that moment: then the twins differ from the start. */
+static bool are_alike(const struct layout *layout, const struct twin twins[2], struct bulk censuses[2])
+{
+    const int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC), kpageflags = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+    require(pagemap >= 0 && kpageflags >= 0);
+    for (int t = 0; t < 2; t++) {
+        fill_census(&censuses[t], layout, &twins[t]);
+        query(&censuses[t]);
+    }
+    bool alike = memcmp(censuses[0].status, censuses[1].status, censuses[0].count * sizeof *censuses[0].status) == 0;
+    for (unsigned m = 0; m < layout->count; m++)
+        for (unsigned page = 0; layout->mappings[m].kind == FILE_ON_DISK && page < layout->mappings[m].pages; page++)
+            alike = alike
+                && place_in_folio(pagemap, kpageflags, twins[0].starts[m] + page * page_size())
+                    == place_in_folio(pagemap, kpageflags, twins[1].starts[m] + page * page_size());
+    close(pagemap);
+    close(kpageflags);
+    return alike;
 }
 
 /* How many pages are where they were named to be last? A huge page is one. */
@@ -377,6 +415,9 @@ static void compare(const struct layout *layout, const struct plan *plan, struct
     }
 }
 
+/* Then without: each page has a folio of its own, and the twins must be alike. */
+enum { ATTEMPTS_WITH_READAHEAD = 1 };
+
 static void play_round(enum ingredients ingredients)
 {
     static struct bulk requests[2], censuses[2], places[2];
@@ -395,8 +436,15 @@ static void play_round(enum ingredients ingredients)
     seed_random(seed);
     layout = random_layout(ingredients);
     plan = random_plan(&layout, ingredients);
-    for (int t = 0; t < 2; t++)
-        twins[t] = make_twin(&layout, disk_files[t]);
+    for (unsigned attempt = 0;; attempt++) {
+        for (int t = 0; t < 2; t++)
+            twins[t] = make_twin(&layout, disk_files[t], attempt >= ATTEMPTS_WITH_READAHEAD);
+        if (!(ingredients & FILES) || are_alike(&layout, twins, censuses))
+            break;
+        expect_in_round(attempt < ATTEMPTS_WITH_READAHEAD, "the twins are not alike after %u attempts", attempt + 1);
+        for (int t = 0; t < 2; t++)
+            destroy_twin(&layout, &twins[t]);
+    }
     const pid_t neighbour = ingredients & NEIGHBOUR ? fork_neighbour(&layout, twins) : 0;
 
     for (int t = 0; t < 2; t++) {
