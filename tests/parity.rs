@@ -33,7 +33,7 @@ struct Shape {
     name: &'static str,
     nodes: &'static str,
     cpus: &'static str,
-    /// Whether it is always compared in a cpuset too, and with an old kernel.
+    /// Whether it is always compared in a cpuset too, with an old kernel, and with gaps between its nodes.
     wholly: bool,
 }
 
@@ -49,6 +49,8 @@ const MACHINE: &str = "machine";
 const CPUSET: &str = "cpuset";
 /// The machine with a kernel as old as Linux 3.10: docs/kernels.md.
 const OLD_KERNEL: &str = "old-kernel";
+/// A machine with gaps between the ids of its nodes: 0-2, 4, 6, 8 and 9.
+const GAPS: &str = "gaps";
 
 /// Whether all shapes are compared, and wholly.
 fn thorough() -> bool {
@@ -156,7 +158,7 @@ fn all_answers() -> &'static BTreeMap<&'static str, Option<Answers>> {
 impl Shape {
     fn surroundings(&self) -> &'static [&'static str] {
         match () {
-            () if self.wholly => &[MACHINE, OLD_KERNEL, CPUSET],
+            () if self.wholly => &[MACHINE, OLD_KERNEL, GAPS, CPUSET],
             () if thorough() => &[MACHINE, CPUSET],
             () => &[MACHINE],
         }
@@ -322,6 +324,7 @@ comparisons! {
     four_nodes_look_as_to_libnuma_2_0_19: FOUR_NODES, MACHINE, NEWEST;
     two_of_four_nodes_look_as_to_libnuma_2_0_19: FOUR_NODES, CPUSET, NEWEST;
     an_old_kernel_looks_as_to_libnuma_2_0_19: FOUR_NODES, OLD_KERNEL, NEWEST;
+    nodes_with_gaps_look_as_to_libnuma_2_0_19: FOUR_NODES, GAPS, NEWEST;
     a_memory_only_node_looks_as_to_libnuma_2_0_19: MEMORY_ONLY_NODE, MACHINE, NEWEST;
 }
 
@@ -332,6 +335,7 @@ mod thoroughly {
         four_nodes_look_as_to_libnuma_2_0_16: FOUR_NODES, MACHINE, OLDER;
         two_of_four_nodes_look_as_to_libnuma_2_0_16: FOUR_NODES, CPUSET, OLDER;
         an_old_kernel_looks_as_to_libnuma_2_0_16: FOUR_NODES, OLD_KERNEL, OLDER;
+        nodes_with_gaps_look_as_to_libnuma_2_0_16: FOUR_NODES, GAPS, OLDER;
         a_memory_only_node_looks_as_to_libnuma_2_0_16: MEMORY_ONLY_NODE, MACHINE, OLDER;
         a_memory_only_node_in_a_cpuset_looks_as_to_libnuma_2_0_19: MEMORY_ONLY_NODE, CPUSET, NEWEST;
         a_memory_only_node_in_a_cpuset_looks_as_to_libnuma_2_0_16: MEMORY_ONLY_NODE, CPUSET, OLDER;

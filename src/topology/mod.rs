@@ -416,11 +416,12 @@ pub fn cpus_of_nodes(nodes: Bits) -> Cpus {
     cpus
 }
 
-/// Adds those of `nodes` to `usable` that have a CPU of `task_cpus`, or neither memory nor CPUs.
+/// Adds those of `nodes` to `usable` that have a CPU of `task_cpus`, or neither memory nor CPUs, and that this task may not allocate
+/// on: of the others, the program has said itself which may be named.
 pub fn add_usable_nodes(nodes: Bits, task_cpus: Bits, usable: BitsMut) {
     let machine = whole_machine();
-    let with_memory = machine.with_memory();
-    for node in nodes.iter() {
+    let (with_memory, allowed) = (machine.with_memory(), machine.allowed());
+    for node in nodes.iter().filter(|&node| !allowed.bits().read().contains(node)) {
         let (mut any, mut runs) = (false, false);
         for_each_bit(machine.cpus_of_node(node), |cpu| {
             any = true;

@@ -2,6 +2,7 @@
 # Runs in the guest: every parity program with every library in /parity/libraries, in each of the surroundings that are given:
 #   machine           the whole machine
 #   old-kernel        the same, as on Linux 3.10: the programs whose calls depend on the kernel
+#   gaps              nodes 0-2, 4, 6, 8 and 9, as files in place of the kernel's show them; the kernel itself has nodes 0 to 3
 #   cpuset:MEMS:CPUS  inside of a cpuset of these memory nodes and CPUs; the last, since there is no way back
 # A line of its own, `== SURROUNDINGS LIBRARY`, comes before each library's results.
 set -eu
@@ -28,8 +29,44 @@ programs_on_old_kernel() {
     /parity/programs/old-kernel /parity/programs/own-messages
 }
 
+# Writes the files of a machine of seven nodes with gaps between their ids; the first four have a CPU each.
+make_gaps() { # folder
+    mkdir -p "$1/node"
+    for list in online possible has_memory has_normal_memory; do echo 0-2,4,6,8-9 >"$1/node/$list"; done
+    echo 0-2,4 >"$1/node/has_cpu"
+    cpu=0
+    for node in 0 1 2 4 6 8 9; do
+        folder=$1/node/node$node
+        mkdir "$folder"
+        if [ $cpu -lt 4 ]; then
+            echo $cpu >"$folder/cpulist"
+            printf '%x\n' $((1 << cpu)) >"$folder/cpumap"
+        else
+            echo >"$folder/cpulist"
+            echo 0 >"$folder/cpumap"
+        fi
+        for other in 0 1 2 4 6 8 9; do [ $other = $node ] && printf '10 ' || printf '%s ' $((20 + other)); done >"$folder/distance"
+        printf 'Node %s MemTotal: 524288 kB\nNode %s MemFree: 262144 kB\n' $node $node >"$folder/meminfo"
+        cpu=$((cpu + 1))
+    done
+    sed -e 's/^\(Mems_allowed:.*\).../\1357/' -e 's/^Mems_allowed_list:.*/Mems_allowed_list:\t0-2,4,6,8-9/' /proc/self/status >"$1/status"
+}
+
+# A library reads the status of the process that it is loaded into.
+programs_with_gaps() {
+    for program in parity own-messages early; do
+        sh -c "mount -o bind /tmp/gaps/status /proc/\$\$/status && exec /parity/programs/$program"
+    done
+}
+
 for wanted; do
     case $wanted in
+    gaps)
+        make_gaps /tmp/gaps
+        mount -o bind /tmp/gaps/node /sys/devices/system/node
+        on_each_library gaps programs_with_gaps
+        umount /sys/devices/system/node
+        ;;
     machine) on_each_library machine all_programs ;;
     old-kernel) on_each_library old-kernel programs_on_old_kernel ;;
     cpuset:*)
