@@ -1,6 +1,7 @@
 #include "hostile.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -45,15 +46,17 @@ static struct report *map_report(int file)
 /* Descriptors that need nothing of what the surroundings may lack. */
 struct descriptors {
     int report, output, program;
+    char path[PATH_MAX];
 };
 
 static struct descriptors open_descriptors(void)
 {
-    const struct descriptors all = { .report = memfd_create("report", 0),
-                                     .output = memfd_create("output", MFD_CLOEXEC),
-                                     .program = open("/proc/self/exe", O_RDONLY | O_CLOEXEC) };
+    struct descriptors all = { .report = memfd_create("report", 0),
+                               .output = memfd_create("output", MFD_CLOEXEC),
+                               .program = open("/proc/self/exe", O_RDONLY | O_CLOEXEC) };
     require(all.report >= 0 && all.output >= 0 && all.program >= 0);
     require(ftruncate(all.report, sizeof(struct report)) == 0);
+    require(readlink("/proc/self/exe", all.path, sizeof all.path - 1) > 0);
     return all;
 }
 
@@ -63,6 +66,8 @@ static void load_anew(struct descriptors descriptors)
     snprintf(report, sizeof report, "%d", descriptors.report);
     char *const arguments[] = { (char[]){ "hostile" }, (char *)LOADED_ANEW, report, NULL };
     syscall(SYS_execveat, descriptors.program, "", arguments, environ, 0x1000 /* AT_EMPTY_PATH */);
+    /* Debian's last Linux 5.10 fails with ENOENT for each program. */
+    execve(descriptors.path, arguments, environ);
 }
 
 void continue_if_loaded_anew(int count, char **arguments)
