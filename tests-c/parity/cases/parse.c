@@ -25,7 +25,8 @@ static const char *const lists[] = {
     "0,!1",    "+0-+1",   "+1-2",     "+1,2",    "+ 0",     "++0",       "+0-4",     "+127",   "+128",     "+1023",
     "0-2:2",   "0-3/2",   "0-3:1/2",  "0:1",     "1^2",     "^1",        "~0",       "[0]",    "(0)",      "0;1",
     "netdev:lo", "netdev:", "netdev:nosuchdev", "ip:127.0.0.1", "file:/", "file:/nosuch", "file:", "block:sda", "block:",
-    "pci:0:0", "pci:", "pci:00:00.0", "0,netdev:lo", "netdev",
+    "pci:0:0", "pci:", "pci:00:00.0", "0,netdev:lo", "netdev", "netdev: lo", "netdev:\tlo", "netdev:lo ", "netdev:a.b", "block: sda",
+    "block: ", "file: /", "ip: 127.0.0.1", "pci: 00:00.0", "pci:00: 00.0", "pci:00:00.0 ", "pci:00 :00.0",
 };
 
 static const char *const maps[] = {
@@ -57,6 +58,12 @@ static const char *printable(const char *text)
         switch (*text) {
         case '\n': memcpy(end, "\\n", 2), end += 2; break;
         case '\t': memcpy(end, "\\t", 2), end += 2; break;
+        /* An id ends before a colon and a blank. */
+        case ' ':
+            if (end > shown && end[-1] == ':')
+                *end++ = '\\';
+            *end++ = ' ';
+            break;
         default: *end++ = *text;
         }
     *end = '\0';

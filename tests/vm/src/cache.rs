@@ -373,7 +373,8 @@ fn is_version(package: &str, version: &str) -> bool {
     rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
-fn on_path(program: &str) -> Option<PathBuf> {
+/// The file that a shell would run by this name.
+pub fn on_path(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     // An unprivileged user's PATH often lacks the sbin directories, where mkfs is.
     env::split_paths(&path)

@@ -39,7 +39,7 @@ struct Cli {
 enum Action {
     /// Fetch what guests need, so that it is there later
     Fetch {
-        /// A Debian kernel (6.1, 6.12, newest) or the path of a vmlinuz
+        /// A Debian kernel (5.10, 6.1, 6.12, newest) or the path of a vmlinuz
         #[arg(long = "kernel", value_name = "KERNEL", default_values = ["6.1", "6.12"])]
         kernels: Vec<String>,
         /// The shapes that will be used: some need another kernel of the same version
@@ -48,7 +48,7 @@ enum Action {
     },
     /// Run one program in a guest, as if it ran here
     Run {
-        /// A Debian kernel (6.1, 6.12, newest) or the path of a vmlinuz
+        /// A Debian kernel (5.10, 6.1, 6.12, newest) or the path of a vmlinuz
         #[arg(long, default_value = "6.12")]
         kernel: String,
         #[arg(long, default_value = shapes::DEFAULT, value_parser = shape)]
@@ -64,7 +64,7 @@ enum Action {
     },
     /// Run the test programs in DIR: DIR/any/* and those in subdirectories named after shapes
     Test {
-        /// Debian kernels (6.1, 6.12, newest) or paths of vmlinuz files
+        /// Debian kernels (5.10, 6.1, 6.12, newest) or paths of vmlinuz files
         #[arg(long = "kernel", value_name = "KERNEL", default_values = ["6.1", "6.12"])]
         kernels: Vec<String>,
         /// Only this shape; it then runs DIR/any/* too
@@ -130,12 +130,15 @@ fn perform(cli: Cli) -> Result<ExitCode> {
             }
         }
         Action::Run { kernel, shape, options, timeout, program, args } => {
+            // As a shell would find it, if it is not here: `sh` for example.
+            let found =
+                program.to_str().filter(|name| !name.contains('/') && !program.exists()).and_then(cache::on_path);
             let guest = Guest {
                 cache: &Cache::new(cli.cache)?,
                 kernel: &kernel,
                 shape,
                 options: &options,
-                jobs: &[Job { program, args }],
+                jobs: &[Job { program: found.unwrap_or(program), args }],
                 limit: Duration::from_secs(timeout),
                 piped: !io::stdout().is_terminal(),
             };
