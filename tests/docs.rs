@@ -285,8 +285,7 @@ fn table_of_raw_calls() -> String {
         "\n## System calls that are made past libc\n\n\
          Some calls are made by syscall(2). libc keeps state that its own functions honour: signals that it needs itself, threads,\n\
          cancellation, buffers of streams, the size of time_t. The table is `tests/raw_calls.tsv`. Everything else is called by libc's\n\
-         functions: signals and threads by those of pthreads(7), the time by clock_gettime(3), memory by mmap(2), which libraries\n\
-         interpose.\n\n\
+         functions: signals and threads by those of pthreads(7), memory by mmap(2) and munmap(2), which libraries interpose.\n\n\
          | call | in | state of libc that is bypassed | why that is safe |\n|---|---|---|---|\n",
     );
     for (call, [state, reason]) in &reasons {

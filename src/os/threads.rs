@@ -51,8 +51,13 @@ pub fn together(helpers: usize, helper: &(dyn Fn() + Sync), own: impl FnOnce()) 
             let mut all = MaybeUninit::<libc::sigset_t>::zeroed();
             let mut before = MaybeUninit::<libc::sigset_t>::zeroed();
             // Threads begin with the signal mask of the one that starts them. libc's functions leave out the signals that libc needs
-            // itself: setuid(2) and the like send one to every thread and wait until each has handled it.
-            libc::sigfillset(all.as_mut_ptr());
+            // itself: setuid(2) and the like send one to every thread and wait until each has handled it. In glibc pthread_sigmask(3)
+            // does so (nptl(7)), in others sigfillset(3), which would be a symbol more to look up while loading.
+            if cfg!(target_env = "gnu") {
+                all.as_mut_ptr().write_bytes(0xff, 1);
+            } else {
+                libc::sigfillset(all.as_mut_ptr());
+            }
             libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
             for thread in threads.iter_mut().take(helpers) {
                 let address = (&raw const work).cast_mut().cast();
