@@ -59,12 +59,40 @@ pub unsafe fn print_errno(prefix: *const c_char) {
         // SAFETY: as the caller promises; libc sets `stderr` before any other code runs; the formats fit what follows them.
         unsafe {
             if !prefix.is_null() && *prefix != 0 {
-                libc::fprintf(stderr, c"%s: %m\n".as_ptr(), prefix);
+                print_string(c"%s: %m\n", prefix);
             } else {
-                libc::fprintf(stderr, c"%m\n".as_ptr());
+                print_string(c"%m\n", prefix);
             }
         }
     });
+}
+
+/// Prints a string to standard error in a format that has a conversion for it, or none.
+///
+/// # Safety
+/// `text` is a string if it has one.
+#[cfg(target_arch = "x86_64")]
+unsafe fn print_string(format: &CStr, text: *const c_char) {
+    /// A va_list, as the ABI of x86-64 has it.
+    #[repr(C)]
+    struct VaList {
+        gp_offset: u32,
+        fp_offset: u32,
+        overflow_arg_area: *const *const c_char,
+        reg_save_area: *const c_void,
+    }
+    // All registers are used up: the arguments are in memory. fprintf(3) would be one symbol more to look up while loading.
+    let (gp_offset, fp_offset) = (6 * 8, 6 * 8 + 8 * 16);
+    let mut list =
+        VaList { gp_offset, fp_offset, overflow_arg_area: &raw const text, reg_save_area: core::ptr::null() };
+    // SAFETY: libc sets `stderr` before any other code runs; the list is valid, and has what the format asks for.
+    unsafe { vfprintf(stderr, format.as_ptr(), (&raw mut list).cast()) };
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+unsafe fn print_string(format: &CStr, text: *const c_char) {
+    // SAFETY: as the caller promises; libc sets `stderr` before any other code runs.
+    unsafe { libc::fprintf(stderr, format.as_ptr(), text) };
 }
 
 /// Prints a line of `prefix`, which has no conversions, and a printf(3) message to standard error. `print` is given each format that is
