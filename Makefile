@@ -102,7 +102,7 @@ COMPACT := $(shell echo 'int x;' | $(CC) -shared -x c - -o /dev/null $(COMPACT) 
 # functions that numa(3) says so of, and the kernel's calls, which a tracer or a test may want to see (CALLS in src/os/kernel.rs). All
 # else is bound while linking. mold would take the versions of these symbols away, so with it all symbols can be interposed, and
 # loading takes longer.
-OPEN := get_mempolicy mbind migrate_pages move_pages set_mempolicy set_mempolicy_home_node numa_error numa_warn numa_all_cpus_ptr \
+OPEN := get_mempolicy mbind migrate_pages move_pages set_mempolicy numa_error numa_warn numa_all_cpus_ptr \
 	numa_all_nodes numa_all_nodes_ptr numa_exit_on_error numa_exit_on_warn numa_fail_alloc_on_error numa_no_nodes \
 	numa_no_nodes_ptr numa_nodes_ptr
 KEEP_OPEN := $(shell $(CC) $(LDFLAGS) -Wl,--version 2>/dev/null | grep -q mold || echo -Wl,--dynamic-list=$(BUILD)/open.txt)

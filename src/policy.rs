@@ -246,7 +246,7 @@ pub fn lacks_preferred_many() -> bool {
 /// Whether the kernel knows set_mempolicy_home_node(2).
 pub fn has_home_node() -> bool {
     let first = topology::machine().nodes().bits().read().iter().next().unwrap_or(0);
-    errno::untouched(|| kernel::set_home_node(0, 0, first as i32, 0) == 0)
+    errno::untouched(|| kernel::set_mempolicy_home_node(core::ptr::null_mut(), 0, first as i32, 0) == 0)
 }
 
 #[cfg(test)]

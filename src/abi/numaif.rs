@@ -3,7 +3,7 @@
 //! Nothing of ours stands between these functions and the kernel: arguments, results and errno are the kernel's.
 
 use crate::log::Value::{Flags, Policy};
-use crate::log::{self, Moves, mask};
+use crate::log::{self, Moves, log, mask};
 use crate::os::kernel::{self, raw};
 use core::ffi::{c_int, c_long, c_uint, c_ulong, c_void};
 
@@ -230,9 +230,9 @@ pub unsafe extern "C" fn set_mempolicy_home_node(
     home_node: c_int,
     flags: c_int,
 ) -> c_int {
-    log_kernel_call!(
+    log!(
         "set_mempolicy_home_node(start=*, len=*, home_node=*, flags=*)",
         [start, len as usize, home_node, flags],
-        raw::set_mempolicy_home_node(start, len, home_node, flags)
+        kernel::set_mempolicy_home_node(start, len, home_node, flags)
     )
 }

@@ -302,7 +302,7 @@ pub unsafe extern "C" fn numa_set_mempolicy_home_node(
     let answer = log!(
         "numa_set_mempolicy_home_node(start=*, len=*, home_node=*, flags=*)",
         [start, len as usize, home_node, flags],
-        crate::os::kernel::set_home_node(start as usize, len as usize, home_node, flags) as c_int
+        crate::os::kernel::set_mempolicy_home_node(start, len, home_node, flags)
     );
     if answer < 0 {
         report(Failed(c"set_mempolicy_home_node"));

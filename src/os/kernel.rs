@@ -1,10 +1,10 @@
 //! The system calls, with the kernel's arguments, result and errno.
 //!
 //! The library exports six of them, and a program or a preloaded library may define its own in place of these. The library calls
-//! them through [`CALLS`], so that such a definition sees every call; only the exported wrappers use the functions of [`raw`].
+//! five of them through [`CALLS`], so that such a definition sees every call; only the exported wrappers use the functions of [`raw`].
 //!
-//! A function that has the kernel write to an address from outside is unsafe, but for [`move_pages_at`]. Addresses of pages to move, and of memory that gets a
-//! policy, are plain numbers: the kernel changes no contents there.
+//! A function that has the kernel write to an address from outside is unsafe, but for [`move_pages_at`]. Addresses of pages to move, and of
+//! memory that gets a policy, are plain numbers: the kernel changes no contents there.
 
 use super::{errno, log_file};
 use core::cell::Cell;
@@ -67,8 +67,6 @@ interposable_calls! {
         = SYS_migrate_pages(c_long::from(pid), maxnode, frommask, tomask);
     move_pages(pid: c_int, count: c_ulong, pages: *mut *mut c_void, nodes: *const c_int, status: *mut c_int, flags: c_int) -> c_long
         = SYS_move_pages(c_long::from(pid), count, pages, nodes, status, c_long::from(flags));
-    set_mempolicy_home_node(start: *mut c_void, len: c_ulong, home_node: c_int, flags: c_int) -> c_int
-        = SYS_set_mempolicy_home_node(start, len, c_long::from(home_node), c_long::from(flags));
 }
 
 /// Makes one of the [`CALLS`], in an unsafe block. The address is read where the compiler cannot foresee it: it must assume nothing of
@@ -77,9 +75,9 @@ macro_rules! interposed {
     ($name:ident($($argument:expr),*)) => {{
         let function = (&raw const CALLS.$name).read_volatile();
         if log_file::is_open() {
-            call_unlogged(&mut || c_long::from(function($($argument),*)))
+            call_unlogged(&mut || function($($argument),*))
         } else {
-            c_long::from(function($($argument),*))
+            function($($argument),*)
         }
     }};
 }
@@ -159,10 +157,11 @@ pub fn set_memory_policy(
     unsafe { interposed!(mbind(start, length as c_ulong, mode, nodes, maxnode, flags)) }
 }
 
-/// set_mempolicy_home_node(2): 0, or -1 with errno.
-pub fn set_home_node(start: usize, length: usize, home_node: c_int, flags: c_int) -> c_long {
-    // SAFETY: memory keeps its contents.
-    unsafe { interposed!(set_mempolicy_home_node(start as *mut c_void, length as c_ulong, home_node, flags)) }
+/// set_mempolicy_home_node(2): 0, or -1 with errno. Not one of the [`CALLS`]: libnuma exports no such function, and each of those costs
+/// a symbol to look up while loading.
+pub fn set_mempolicy_home_node(start: *mut c_void, len: c_ulong, home_node: c_int, flags: c_int) -> c_int {
+    // The call returns 0 or an error, nothing that an int could not hold.
+    system_call!(SYS_set_mempolicy_home_node, start, len, c_long::from(home_node), c_long::from(flags)) as c_int
 }
 
 /// migrate_pages(2) with the first `bits` bits of two masks: the number of pages that stayed, or -1 with errno.
