@@ -1,6 +1,6 @@
 //! Memory that C programs own in the end, and what sysconf(3) tells of the machine.
 
-use core::ffi::{CStr, c_char, c_int, c_long, c_void};
+use core::ffi::{CStr, c_char, c_int, c_void};
 use core::marker::PhantomData;
 use core::num::NonZeroUsize;
 use core::ptr::null_mut;
@@ -90,15 +90,13 @@ pub unsafe fn unmap(start: *mut c_void, size: usize) {
     unsafe { libc::munmap(start, size) };
 }
 
-/// mremap(2), which may move the memory: NULL with errno where that fails.
+/// mremap(2), by that symbol as [`unmap`], which may move the memory: NULL with errno where that fails.
 ///
 /// # Safety
 /// Nobody uses the memory meanwhile, nor under its old address afterwards.
 pub unsafe fn remap(start: *mut c_void, old_size: usize, new_size: usize) -> *mut c_void {
-    let may_move = c_long::from(libc::MREMAP_MAYMOVE);
-    // By syscall(2): one symbol less to look up while loading.
     // SAFETY: as the caller promises.
-    let start = unsafe { libc::syscall(libc::SYS_mremap, start, old_size, new_size, may_move) } as *mut c_void;
+    let start = unsafe { libc::mremap(start, old_size, new_size, libc::MREMAP_MAYMOVE) };
     if start == libc::MAP_FAILED { null_mut() } else { start }
 }
 

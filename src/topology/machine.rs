@@ -273,30 +273,34 @@ struct Sources {
 }
 
 /// Fills in what sources do not say: the nodes that exist, have memory, and may be allocated on. The last two are among the first.
-fn settle(sources: Sources) -> [NodeWords; 3] {
-    let [online, has_memory, mems_allowed] =
-        [sources.online, sources.has_memory, sources.mems_allowed].map(|nodes| nodes.map(Nodes::into_words));
-    let nodes = online.or(either(has_memory, mems_allowed)).unwrap_or(first_only());
-    let with_memory = has_memory.and_then(|found| common(found, &nodes)).unwrap_or(nodes);
-    let allowed = mems_allowed.and_then(|found| common(found, &nodes)).unwrap_or(with_memory);
+fn settle(sources: &Sources) -> [NodeWords; 3] {
+    let (has_memory, mems_allowed) = (sources.has_memory.as_ref(), sources.mems_allowed.as_ref());
+    let mut nodes = [0; MOST_NODES / WORD_BITS];
+    match &sources.online {
+        Some(online) => add(&mut nodes, online),
+        None => has_memory.into_iter().chain(mems_allowed).for_each(|some| add(&mut nodes, some)),
+    }
+    if is_empty(&nodes) {
+        nodes = first_only();
+    }
+    let with_memory = common(&nodes, has_memory).unwrap_or(nodes);
+    let allowed = common(&nodes, mems_allowed).unwrap_or(with_memory);
     [nodes, with_memory, allowed]
 }
 
-/// Returns what is in one or the other, if there are any.
-fn either(one: Option<NodeWords>, other: Option<NodeWords>) -> Option<NodeWords> {
-    let (Some(mut words), Some(others)) = (one, other) else { return one.or(other) };
-    add(&mut words, &others);
-    Some(words)
-}
-
-fn add(words: &mut NodeWords, others: &NodeWords) {
-    words.iter_mut().zip(others).for_each(|(word, other)| *word |= other);
-}
-
 /// Returns what is in both, if anything is.
-fn common(mut words: NodeWords, others: &NodeWords) -> Option<NodeWords> {
-    words.iter_mut().zip(others).for_each(|(word, other)| *word &= other);
-    words.iter().any(|&word| word != 0).then_some(words)
+fn common(words: &NodeWords, others: Option<&Nodes>) -> Option<NodeWords> {
+    let mut common = *words;
+    common.iter_mut().zip(others?.words()).for_each(|(word, other)| *word &= other.get());
+    (!is_empty(&common)).then_some(common)
+}
+
+fn add(words: &mut NodeWords, others: &Nodes) {
+    words.iter_mut().zip(others.words()).for_each(|(word, other)| *word |= other.get());
+}
+
+fn is_empty(words: &NodeWords) -> bool {
+    words.iter().all(|&word| word == 0)
 }
 
 /// Reads the nodes that exist; none if that cannot be read.
@@ -330,7 +334,7 @@ fn read_first<'a>(_: &mut Parts<'a>) -> Machine<'a> {
     let is_to_be_read_again = online.is_none() && !files::can_open();
     // Otherwise, nodes that this task may allocate on are all that is needed.
     let has_memory = if mems_allowed.is_none() { read_has_memory() } else { None };
-    let [nodes, with_memory, allowed] = settle(Sources { online, has_memory, mems_allowed });
+    let [nodes, with_memory, allowed] = settle(&Sources { online, has_memory, mems_allowed });
     let allowed_cpus = if files::another_root().is_none() { add_affinity() } else { 0 };
     Machine {
         is_to_be_read_again,
@@ -359,20 +363,19 @@ fn read(shown: Nodes) {
     let reading = READINGS.fetch_add(1, Ordering::Relaxed) + 1;
     let Some(before) = MACHINE.get() else { return };
     let mut mems_allowed = before.allowed;
-    add(&mut mems_allowed, &shown.into_words());
+    add(&mut mems_allowed, &shown);
+    let mems_allowed = Nodes::from(mems_allowed);
     let online = read_online();
     let is_listed = online.is_some();
     let has_memory = read_has_memory().or_else(|| before.is_whole.then(|| before.with_memory()));
     let online = online.unwrap_or_else(|| {
         let mut nodes = before.nodes;
         add(&mut nodes, &mems_allowed);
-        if let Some(has_memory) = &has_memory {
-            nodes.iter_mut().zip(has_memory.words()).for_each(|(word, other)| *word |= other.get());
-        }
+        has_memory.iter().for_each(|has_memory| add(&mut nodes, has_memory));
         Nodes::from(nodes)
     });
-    let mems_allowed = Some(Nodes::from(mems_allowed));
-    let [nodes, with_memory, allowed] = settle(Sources { online: Some(online), has_memory, mems_allowed });
+    let sources = Sources { online: Some(online), has_memory, mems_allowed: Some(mems_allowed) };
+    let [nodes, with_memory, allowed] = settle(&sources);
     let width = cpu_map_width();
     let row_words = width.div_ceil(WORD_BITS);
     let row_count = weight(&nodes).saturating_mul(row_words);
@@ -537,6 +540,12 @@ mod tests {
         nodes
     }
 
+    fn words(members: &[usize]) -> NodeWords {
+        let mut words = [0; MOST_NODES / WORD_BITS];
+        add(&mut words, &nodes(members));
+        words
+    }
+
     fn members(words: NodeWords) -> Vec<usize> {
         Nodes::from(words).bits().read().iter().collect()
     }
@@ -559,7 +568,7 @@ mod tests {
             (online(), Some(nodes(&[9])), Some(nodes(&[7, 4])), [&[0, 1, 2, 4], &[0, 1, 2, 4], &[4]]),
             (online(), has_memory(), Some(nodes(&[7])), [&[0, 1, 2, 4], &[0, 1, 4], &[0, 1, 4]]),
         ] {
-            let found = settle(Sources { online, has_memory, mems_allowed }).map(members);
+            let found = settle(&Sources { online, has_memory, mems_allowed }).map(members);
             assert_eq!(found, expected);
         }
     }
@@ -573,13 +582,8 @@ mod tests {
         assert!(map.record(1, 8, (64, 1000)));
         assert!(!map.record(1, 8, (70, u64::MAX)), "there is no room");
         assert!(!map.record(1, 8, (5, 4)));
-        let machine = Machine {
-            nodes: nodes(&[3, 8]).into_words(),
-            node_of_cpu: &node_of_cpu,
-            rows: &rows,
-            row_words: 2,
-            ..unread()
-        };
+        let machine =
+            Machine { nodes: words(&[3, 8]), node_of_cpu: &node_of_cpu, rows: &rows, row_words: 2, ..unread() };
         let cpus = |node| {
             let mut cpus = Vec::new();
             for_each_bit(machine.cpus_of_node(node), |cpu| cpus.push(cpu));
@@ -595,7 +599,7 @@ mod tests {
     fn a_reading_replaces_an_older_one_that_says_less_or_something_else() {
         let reading = |reading, node, is_whole, is_complete| Machine {
             reading: AtomicUsize::new(reading),
-            nodes: nodes(&[node]).into_words(),
+            nodes: words(&[node]),
             is_whole,
             is_complete,
             ..unread()
@@ -607,7 +611,7 @@ mod tests {
         assert!(!reading(4, 1, true, true).supersedes(Some(&whole)), "it began earlier");
         assert!(!reading(6, 1, true, false).supersedes(Some(&whole)), "a reading that fails changes nothing");
         assert!(reading(6, 1, true, true).supersedes(Some(&whole)));
-        let widened = Machine { allowed: nodes(&[0, 1]).into_words(), ..reading(6, 0, true, false) };
+        let widened = Machine { allowed: words(&[0, 1]), ..reading(6, 0, true, false) };
         assert!(widened.supersedes(Some(&whole)), "a system call has shown more");
         assert!(!reading(7, 0, true, true).supersedes(Some(&whole)), "it says the same");
         assert!(!reading(6, 1, true, true).supersedes(Some(&whole)), "and what it said is newer than this");

@@ -50,11 +50,6 @@ impl<const WORDS: usize> Set<WORDS> {
         set
     }
 
-    /// Returns the words that hold the bits.
-    pub fn into_words(self) -> [Word; WORDS] {
-        self.0.into_inner()
-    }
-
     /// The words that hold the bits.
     pub fn words(&self) -> &[Cell<Word>] {
         let words: &Cell<[Word]> = &self.0;

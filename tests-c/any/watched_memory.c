@@ -1,0 +1,53 @@
+/* Libraries that register memory with devices (RDMA, GPUs) define or patch mmap, munmap and mremap to see which addresses change. */
+#include <numa.h>
+#include <stdarg.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "pages.h"
+
+static int maps, unmaps, remaps;
+
+void *mmap(void *start, size_t length, int protection, int flags, int file, off_t offset)
+{
+    maps++;
+    return (void *)syscall(SYS_mmap, start, length, protection, flags, file, offset);
+}
+
+int munmap(void *start, size_t length)
+{
+    unmaps++;
+    return (int)syscall(SYS_munmap, start, length);
+}
+
+void *mremap(void *start, size_t old_length, size_t new_length, int flags, ...)
+{
+    remaps++;
+    va_list more;
+    va_start(more, flags);
+    void *target = flags & MREMAP_FIXED ? va_arg(more, void *) : NULL;
+    va_end(more);
+    return (void *)syscall(SYS_mremap, start, old_length, new_length, flags, target);
+}
+
+START_TEST(memory_that_comes_moves_and_goes_is_seen_by_who_watches_the_symbols)
+{
+    void *memory = numa_alloc_local(page_size());
+    require(memory != NULL);
+    ck_assert_int_eq(maps, 1);
+    memory = numa_realloc(memory, page_size(), 3 * page_size());
+    require(memory != NULL);
+    ck_assert_int_eq(remaps, 1);
+    numa_free(memory, 3 * page_size());
+    ck_assert_int_eq(unmaps, 1);
+}
+END_TEST
+
+int main(void)
+{
+    return run_tests("watched_memory", (const TTest *[]){
+        memory_that_comes_moves_and_goes_is_seen_by_who_watches_the_symbols,
+        NULL });
+}
