@@ -1,13 +1,13 @@
 //! The sets that the library offers ready-made, as data: all nodes, no nodes, all CPUs.
 
 use super::bitmask::{NODEMASK_WORDS, bitmask, nodemask_t};
-use crate::bits::{BitsMut, WORD_BITS, Word};
+use crate::bits::{BitsMut, WORD_BITS};
 use crate::log;
 use crate::os::{errno, files};
 use crate::topology::{self, Cpus, MOST_CPUS, MOST_NODES, Machine, Nodes, Set};
-use core::cell::Cell;
 use core::ffi::c_ulong;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::ptr::null_mut;
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering, Ordering::AcqRel, Ordering::Acquire};
 
 /// Defines an exported set, and its words apart from it, so that they take no room in the library's file. The words are stored with
 /// relaxed atomics, since programs may read them at any time.
@@ -56,47 +56,51 @@ pub static mut numa_all_nodes: nodemask_t = nodemask_t { n: [0; NODEMASK_WORDS] 
 #[unsafe(no_mangle)]
 pub static mut numa_no_nodes: nodemask_t = nodemask_t { n: [0; NODEMASK_WORDS] };
 
-/// The address of the machine whose sets were exported last.
-static EXPORTED: AtomicUsize = AtomicUsize::new(0);
+/// The machine whose sets were exported last.
+static EXPORTED: AtomicPtr<Machine> = AtomicPtr::new(null_mut());
+
+/// The CPUs that were exported last.
+static EXPORTED_CPUS: [AtomicUsize; MOST_CPUS / WORD_BITS] = [const { AtomicUsize::new(0) }; MOST_CPUS / WORD_BITS];
 
 /// Returns what is known of the machine, after exporting its sets if they have changed.
 #[inline(always)]
 pub(super) fn machine() -> &'static Machine<'static> {
     let machine = topology::machine();
-    if EXPORTED.load(Ordering::Acquire) != core::ptr::from_ref(machine) as usize {
+    if !core::ptr::eq(EXPORTED.load(Ordering::Acquire), machine) {
         export();
     }
     machine
 }
 
-/// Writes the sets of the machine into the exported ones. Reads the environment first, which is before any other thread can change it
-/// if the loader calls this.
+/// Writes what has changed into the exported sets: what the program has changed there stays. Reads the environment first, which is
+/// before any other thread can change it if the loader calls this.
 #[cold]
 #[inline(never)]
 fn export() {
     errno::untouched(|| {
-        if EXPORTED.load(Ordering::Relaxed) == 0 {
+        let mut last = EXPORTED.load(Ordering::Acquire);
+        // SAFETY: NULL or the address of a machine, which is kept for ever.
+        let mut from: Option<&Machine> = unsafe { last.as_ref() };
+        if from.is_none() {
             log::begin();
             super::moving::kernel_passthrough();
+            store_sizes();
         }
         loop {
             // Under another root, only the files of its nodes tell which CPUs it has.
-            let machine = if files::another_root().is_some() { topology::whole_machine() } else { topology::machine() };
-            store_sets(machine);
-            EXPORTED.store(core::ptr::from_ref(machine) as usize, Ordering::Release);
-            // A thread that exports an older one at the same time may have mixed its words with these.
-            if core::ptr::eq(machine, topology::machine()) {
+            let to = if files::another_root().is_some() { topology::whole_machine() } else { topology::machine() };
+            store_changes(from, to);
+            let exported = EXPORTED.compare_exchange(last, core::ptr::from_ref(to).cast_mut(), AcqRel, Acquire);
+            // Otherwise another thread has exported another machine, or a newer one is there: the sets may be a mixture of both.
+            if exported.is_ok() && core::ptr::eq(to, topology::machine()) {
                 break;
             }
+            (last, from) = (EXPORTED.load(Ordering::Acquire), Some(to));
         }
     });
 }
 
-fn store_sets(machine: &Machine) {
-    let (nodes, allowed) = (machine.nodes(), machine.allowed());
-    store(&ALL_NODES_WORDS, allowed.words().iter().map(Cell::get));
-    store(&NODES_WORDS, nodes.words().iter().map(Cell::get));
-    store(&ALL_CPUS_WORDS, topology::task_cpus());
+fn store_sizes() {
     let (max_nodes, max_cpus) = (topology::possible_nodes(), topology::possible_cpus().min(MOST_CPUS));
     for (set, size) in [
         (&raw mut ALL_NODES, max_nodes),
@@ -107,15 +111,30 @@ fn store_sets(machine: &Machine) {
         // SAFETY: the sets live for ever; all threads store the same size.
         unsafe { AtomicUsize::from_ptr((&raw mut (*set).size).cast()) }.store(size, Ordering::Relaxed);
     }
-    for (index, word) in nodes.words().iter().enumerate().take(NODEMASK_WORDS) {
-        // SAFETY: inside of the exported nodemask_t, which is reached by its symbol because it may lie in the program.
-        unsafe { AtomicUsize::from_ptr((&raw mut numa_all_nodes.n[index]).cast()) }
-            .store(word.get(), Ordering::Relaxed);
+}
+
+/// Adds to the exported sets what `to` has and `from` lacks, and the other way round.
+fn store_changes(from: Option<&Machine>, to: &Machine) {
+    change(&ALL_NODES_WORDS, &from.map_or_else(Nodes::new, Machine::allowed), &to.allowed());
+    let (last_nodes, nodes) = (from.map_or_else(Nodes::new, Machine::nodes), to.nodes());
+    change(&NODES_WORDS, &last_nodes, &nodes);
+    // SAFETY: the exported nodemask_t, which is reached by its symbol because it may lie in the program.
+    let first_version = unsafe { &*(&raw const numa_all_nodes.n).cast::<[AtomicUsize; NODEMASK_WORDS]>() };
+    change(first_version, &last_nodes, &nodes);
+    for ((word, exported), now) in ALL_CPUS_WORDS.iter().zip(&EXPORTED_CPUS).zip(topology::task_cpus()) {
+        word.fetch_or(now & !exported.load(Ordering::Relaxed), Ordering::Relaxed);
+        exported.fetch_or(now, Ordering::Relaxed);
     }
 }
 
-fn store(words: &[AtomicUsize], values: impl Iterator<Item = Word>) {
-    words.iter().zip(values).for_each(|(word, value)| word.store(value, Ordering::Relaxed));
+fn change(words: &[AtomicUsize], from: &Nodes, to: &Nodes) {
+    for ((word, from), to) in words.iter().zip(from.words()).zip(to.words()) {
+        let (from, to) = (from.get(), to.get());
+        if from != to {
+            word.fetch_or(to & !from, Ordering::Relaxed);
+            word.fetch_and(!(from & !to), Ordering::Relaxed);
+        }
+    }
 }
 
 /// The loader calls what it finds here before the program's own constructors.

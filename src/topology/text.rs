@@ -71,15 +71,35 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// Passes over the rest of a line, and over lines that begin in another way than the name.
+    /// Skips the rest of a line, and lines that begin in another way than the name.
     fn behind_other_lines<'b>(&mut self, text: &'b [u8]) -> &'b [u8] {
-        let mut rest = text;
-        while let Some(line_end) = memory::position(b'\n', rest) {
-            rest = rest.get(line_end + 1..).unwrap_or_default();
-            if self.words_before > 0 || rest.first().is_none_or(|first| self.name.first() == Some(first)) {
+        if self.words_before == 0 {
+            return self.skip_to_name(text);
+        }
+        match memory::position(b'\n', text) {
+            Some(line_end) => {
                 self.place = self.line_start();
-                return rest;
+                text.get(line_end + 1..).unwrap_or_default()
             }
+            None => &[],
+        }
+    }
+
+    /// The same where names begin lines: the name's first letter is rarer in /proc/self/status than lines are.
+    fn skip_to_name<'b>(&mut self, text: &'b [u8]) -> &'b [u8] {
+        let first = self.name.first().copied().unwrap_or(b'\n');
+        let (mut before, mut rest) = (0, text);
+        while let Some(at) = memory::position(first, rest) {
+            let (skipped, found) = rest.split_at_checked(at).unwrap_or_default();
+            if *skipped.last().unwrap_or(&before) == b'\n' {
+                self.place = Place::Name(0);
+                return found;
+            }
+            before = first;
+            rest = found.get(1..).unwrap_or_default();
+        }
+        if text.last() == Some(&b'\n') {
+            self.place = Place::Name(0);
         }
         &[]
     }

@@ -54,7 +54,7 @@ make_gaps() { # folder
 
 # A library reads the status of the process that it is loaded into.
 programs_with_gaps() {
-    for program in parity own-messages early; do
+    for program in parity own-messages; do
         sh -c "mount -o bind /tmp/gaps/status /proc/\$\$/status && exec /parity/programs/$program"
     done
 }
