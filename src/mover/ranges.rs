@@ -149,7 +149,10 @@ impl Range {
         }
         let mut listed = 0;
         for region in 0..regions {
-            let Some(&[start, region_end, categories]) = scratch.get(3 * region..3 * region + 3) else { break };
+            let Some(&[start, region_end, categories]) = scratch.get(3 * region..3 * region + 3) else {
+                debug_assert!(false, "the kernel listed more regions than there is room for");
+                break;
+            };
             let huge = HUGE_SIZE != 0 && categories & File::HUGE != 0;
             let mut page = start.max(self.next);
             while page < region_end.min(end) {

@@ -450,6 +450,7 @@ impl CpuMap<'_> {
         debug_assert!(end <= words.len() * WORD_BITS, "row {row} of {} words", self.rows.len());
         let cpus = BitsMut::new(words, end);
         (first..end).for_each(|cpu| cpus.set(cpu));
+        debug_assert!(end <= self.node_of_cpu.len());
         for place in self.node_of_cpu.get_mut(first..end).unwrap_or_default() {
             if *place == NO_NODE {
                 *place = node as u16;
