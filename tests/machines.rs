@@ -209,11 +209,13 @@ impl Machine {
         writeln!(report, "possible nodes: {nodes}, highest {}", nodes - 1).unwrap();
         writeln!(report, "possible CPUs: {cpus}, room in a set: {cpus}").unwrap();
         writeln!(report, "configured CPUs: {}", self.possible_cpus.as_ref().unwrap_or(&self.cpus()).len()).unwrap();
-        writeln!(report, "nodes with memory: {}", self.with_memory.as_ref().unwrap_or(&self.ids()).len()).unwrap();
+        // In one of the captured machines, a node was taken out of the list of nodes, but not out of that of nodes with memory.
+        let with_memory = self.with_memory.as_ref().map_or(self.ids(), |nodes| nodes & &self.ids());
+        writeln!(report, "nodes with memory: {}", with_memory.len()).unwrap();
         writeln!(report, "highest node: {}", self.ids().last().unwrap()).unwrap();
         writeln!(report, "nodes:{}", spaced(&self.ids())).unwrap();
-        let usable = self.with_memory.as_ref().map(|nodes| nodes & &self.ids()).filter(|nodes| !nodes.is_empty());
-        writeln!(report, "usable nodes:{}", spaced(&usable.unwrap_or(self.ids()))).unwrap();
+        let usable = if with_memory.is_empty() { self.ids() } else { with_memory };
+        writeln!(report, "usable nodes:{}", spaced(&usable)).unwrap();
         writeln!(report, "usable CPUs:{}", spaced(&self.cpus())).unwrap();
         for (id, node) in &self.nodes {
             let (size, free) = node.memory.map_or((-1, 0), |(size, free)| (size as i64 * 1024, free * 1024));
