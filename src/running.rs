@@ -22,7 +22,15 @@ pub fn run_anywhere() -> Result<(), Failed> {
 
 /// Runs the calling thread on the CPUs of `nodes`.
 pub fn run_on_nodes(nodes: Bits) -> Result<(), Failed> {
-    run_on(&topology::cpus_of_nodes(nodes))
+    let before = errno::get();
+    run_on(&topology::cpus_of_nodes(nodes)).or_else(|failed| {
+        // The nodes may have other CPUs by now than are known.
+        if errno::get() != errno::EINVAL || !topology::catch_up() {
+            return Err(failed);
+        }
+        errno::set(before);
+        run_on(&topology::cpus_of_nodes(nodes))
+    })
 }
 
 /// Runs and allocates on `nodes` alone; where either cannot be, nothing is changed.

@@ -3,7 +3,7 @@
 use super::bitmask::{allocate, bitmask, numa_bitmask_free, write};
 use super::reporting::report;
 use super::sets;
-use crate::os::{errno, memory};
+use crate::os::{errno, kernel, memory};
 use crate::policy::Failed;
 use crate::topology::{self, for_each_bit};
 use core::ffi::{c_int, c_long, c_longlong};
@@ -215,8 +215,8 @@ pub(super) fn existing_node(node: c_int) -> Option<usize> {
 /// @return 0, or -1 with errno: ERANGE (there is no such node, or mask is too small for its CPUs; it has those that fit),
 ///         ENOENT (the kernel tells of no CPUs: /sys is not mounted, or cannot be read at the moment)
 ///
-/// Follows numa(3). The CPUs are read once, and again by numa_node_to_cpu_update(), or when a call is about to fail although the
-/// kernel shows a node or CPU that is not known yet.
+/// Follows numa(3). The CPUs are read once, and again by numa_node_to_cpu_update(), when the calling thread runs on a CPU that is not
+/// known yet, or when a call is about to fail although the kernel shows such a node or CPU.
 ///
 /// # Safety
 /// mask is NULL or a valid struct bitmask.
@@ -230,7 +230,8 @@ pub unsafe extern "C" fn numa_node_to_cpus(node: c_int, mask: *mut bitmask) -> c
         return -1;
     };
     let mut machine = topology::whole_machine();
-    if machine.cpus_of_node(node).iter().all(|&word| word == 0) && !machine.has_all_cpus() && sets::catch_up() {
+    let is_on_unknown_cpu = || kernel::current_cpu().is_some_and(|cpu| machine.node_of_cpu(cpu).is_none());
+    if is_on_unknown_cpu() && sets::catch_up() {
         machine = topology::whole_machine();
     }
     let (mut any, mut fit) = (false, true);

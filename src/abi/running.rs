@@ -128,9 +128,12 @@ pub extern "C" fn numa_get_run_node_mask() -> *mut bitmask {
 pub(super) fn nodes_run_on() -> Nodes {
     let (nodes, cpus) = (Nodes::new(), Cpus::new());
     topology::put_allowed_cpus(&cpus);
-    let machine = topology::whole_machine();
     // There is room in the set for more CPUs than the kernel has.
     let cpus = Bits::new(cpus.words(), topology::possible_cpus());
+    let mut machine = topology::whole_machine();
+    if cpus.iter().any(|cpu| machine.node_of_cpu(cpu).is_none()) && sets::catch_up() {
+        machine = topology::whole_machine();
+    }
     cpus.iter().filter_map(|cpu| machine.node_of_cpu(cpu)).for_each(|node| nodes.bits().set(node));
     nodes
 }

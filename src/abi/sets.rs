@@ -84,18 +84,23 @@ fn export() {
         if from.is_none() {
             log::begin();
             super::moving::kernel_passthrough();
-            store_sizes();
         }
+        store_sizes();
         loop {
             // Under another root, only the files of its nodes tell which CPUs it has.
             let to = if files::another_root().is_some() { topology::whole_machine() } else { topology::machine() };
             store_changes(from, to);
-            let exported = EXPORTED.compare_exchange(last, core::ptr::from_ref(to).cast_mut(), AcqRel, Acquire);
-            // Otherwise another thread has exported another machine, or a newer one is there: the sets may be a mixture of both.
-            if exported.is_ok() && core::ptr::eq(to, topology::machine()) {
-                break;
+            match EXPORTED.compare_exchange(last, core::ptr::from_ref(to).cast_mut(), AcqRel, Acquire) {
+                Ok(_) if core::ptr::eq(to, topology::machine()) => break,
+                Ok(_) => last = core::ptr::from_ref(to).cast_mut(),
+                Err(found) => {
+                    // Another thread has exported another machine: the sets may be a mixture of both.
+                    last = found;
+                    // SAFETY: as above.
+                    store_changes(unsafe { found.as_ref() }, to);
+                }
             }
-            (last, from) = (EXPORTED.load(Ordering::Acquire), Some(to));
+            from = Some(to);
         }
     });
 }

@@ -115,6 +115,13 @@ pub fn allowed_nodes(nodes: &[Cell<usize>]) -> c_long {
     get_mempolicy(null_mut(), nodes, MPOL_F_MEMS_ALLOWED)
 }
 
+/// The same by the system call itself: a wrapper of the program's may call the library, which would ask again.
+pub fn allowed_nodes_uninterposed(nodes: &[Cell<usize>]) -> c_long {
+    let (mask, maxnode) = (nodes.as_ptr().cast_mut().cast(), size_of_val(nodes) as c_ulong * 8 + 1);
+    // SAFETY: the cells may be written.
+    unsafe { raw::get_mempolicy(null_mut(), mask, maxnode, null_mut(), MPOL_F_MEMS_ALLOWED) }
+}
+
 /// Returns the calling thread's policy, whose nodes are in `nodes` then; `None`, with errno, if the kernel refuses.
 pub fn task_policy(nodes: &[Cell<usize>]) -> Option<c_int> {
     let mut mode = 0;
@@ -197,6 +204,12 @@ pub fn move_pages_at(pid: c_int, count: usize, pages: usize, nodes: usize, statu
 const MPOL_F_NODE: c_uint = 1 << 0;
 /// get_mempolicy(2): return the nodes that the cpuset allows.
 const MPOL_F_MEMS_ALLOWED: c_uint = 1 << 2;
+
+/// sched_getcpu(3), which makes no system call: the CPU that the calling thread runs on. Errno is left untouched.
+pub fn current_cpu() -> Option<usize> {
+    // SAFETY: the function has no conditions.
+    errno::untouched(|| usize::try_from(unsafe { libc::sched_getcpu() }).ok())
+}
 
 /// getcpu(2): the CPU that the calling thread runs on, and its node; none with errno if it fails.
 pub fn getcpu() -> Option<(usize, usize)> {

@@ -13,7 +13,7 @@ use crate::os::files::{self, File, Path};
 use crate::os::memory::Parts;
 use crate::os::snapshot::{InMemory, Snapshot};
 use core::cell::Cell;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Stands for the node of a CPU that is on none.
 const NO_NODE: u16 = u16::MAX;
@@ -28,8 +28,8 @@ pub struct Machine<'a> {
     is_whole: bool,
     /// Whether every file could be read.
     is_complete: bool,
-    /// Whether no file could be opened at all, as when descriptors are short: then the next call reads again.
-    is_to_be_read_again: bool,
+    /// Whether files could not be opened for want of descriptors: then the next call reads again.
+    is_to_be_read_again: AtomicBool,
     nodes: NodeWords,
     with_memory: NodeWords,
     allowed: NodeWords,
@@ -57,6 +57,10 @@ static READINGS: AtomicUsize = AtomicUsize::new(0);
 /// The CPUs that this task may run on: as at its start, and those that a system call has shown since. None is ever taken out, so
 /// threads may add CPUs at the same time.
 static TASK_CPUS: [AtomicUsize; MOST_CPUS / WORD_BITS] = [const { AtomicUsize::new(0) }; MOST_CPUS / WORD_BITS];
+
+/// The nodes that a system call has shown to be usable since the start. None is ever taken out: a reading that began before another
+/// thread was shown a node must not lose it.
+static SHOWN_NODES: [AtomicUsize; MOST_NODES / WORD_BITS] = [const { AtomicUsize::new(0) }; MOST_NODES / WORD_BITS];
 
 /// Adds the CPUs of `words` to [`TASK_CPUS`], and returns how many there are then.
 fn add_task_cpus(words: impl Iterator<Item = Word>) -> usize {
@@ -89,7 +93,7 @@ const fn unread() -> Machine<'static> {
         reading: AtomicUsize::new(0),
         is_whole: false,
         is_complete: false,
-        is_to_be_read_again: false,
+        is_to_be_read_again: AtomicBool::new(false),
         nodes: [0; MOST_NODES / WORD_BITS],
         with_memory: [0; MOST_NODES / WORD_BITS],
         allowed: [0; MOST_NODES / WORD_BITS],
@@ -112,7 +116,7 @@ const fn first_only<const WORDS: usize>() -> [Word; WORDS] {
 #[inline(always)]
 pub fn machine() -> &'static Machine<'static> {
     match MACHINE.get() {
-        Some(machine) if !machine.is_to_be_read_again => machine,
+        Some(machine) if !machine.is_to_be_read_again.load(Ordering::Relaxed) => machine,
         _ => first_or_again(),
     }
 }
@@ -123,7 +127,7 @@ fn first_or_again() -> &'static Machine<'static> {
     match MACHINE.get() {
         None => MACHINE.get_or_publish(read_first).unwrap_or(&UNKNOWN),
         Some(_) => {
-            read(Nodes::new());
+            read();
             MACHINE.get().unwrap_or(&UNKNOWN)
         }
     }
@@ -135,14 +139,14 @@ pub fn whole_machine() -> &'static Machine<'static> {
     if machine.is_whole {
         return machine;
     }
-    read(Nodes::new());
+    read();
     MACHINE.get().unwrap_or(machine)
 }
 
 /// Reads the files of all nodes again. What cannot be read stays as it was.
 pub fn update() {
     machine();
-    read(Nodes::new());
+    read();
 }
 
 /// Reads the files again if the kernel shows a node or a CPU that this task may use and that is not known yet: memory came
@@ -158,9 +162,12 @@ pub fn catch_up() -> bool {
     let are_new_nodes = nodes.words().iter().zip(&known.allowed).any(|(shown, known)| shown.get() & !known != 0);
     let are_new_cpus = cpus.words().iter().zip(task_cpus()).any(|(shown, known)| shown.get() & !known != 0)
         || cpus.bits().read().iter().any(|cpu| known.node_of_cpu(cpu).is_none());
-    if are_new_nodes || are_new_cpus {
-        add_task_cpus(cpus.words().iter().map(Cell::get));
-        read(nodes);
+    let task_cpus = add_task_cpus(cpus.words().iter().map(Cell::get));
+    if are_new_nodes || are_new_cpus || task_cpus != known.allowed_cpus {
+        SHOWN_NODES.iter().zip(nodes.words()).for_each(|(place, word)| {
+            place.fetch_or(word.get(), Ordering::Relaxed);
+        });
+        read();
     }
     !core::ptr::eq(before, machine())
 }
@@ -221,7 +228,6 @@ impl Machine<'_> {
     fn is_same_as(&self, other: &Machine) -> bool {
         self.is_whole == other.is_whole
             && self.is_complete == other.is_complete
-            && self.is_to_be_read_again == other.is_to_be_read_again
             && same(&self.nodes, &other.nodes)
             && same(&self.with_memory, &other.with_memory)
             && same(&self.allowed, &other.allowed)
@@ -241,6 +247,8 @@ impl Machine<'_> {
         }
         if self.is_same_as(current) {
             current.reading.fetch_max(reading, Ordering::Relaxed);
+            let is_short = self.is_to_be_read_again.load(Ordering::Relaxed);
+            current.is_to_be_read_again.store(is_short, Ordering::Relaxed);
             return false;
         }
         true
@@ -331,13 +339,13 @@ fn read_first<'a>(_: &mut Parts<'a>) -> Machine<'a> {
         (!nodes.bits().read().is_empty()).then_some(nodes)
     });
     let online = read_online();
-    let is_to_be_read_again = online.is_none() && !files::can_open();
+    let is_short = online.is_none() && files::is_short_of_descriptors();
     // Otherwise, nodes that this task may allocate on are all that is needed.
     let has_memory = if mems_allowed.is_none() { read_has_memory() } else { None };
     let [nodes, with_memory, allowed] = settle(&Sources { online, has_memory, mems_allowed });
     let allowed_cpus = if files::another_root().is_none() { add_affinity() } else { 0 };
     Machine {
-        is_to_be_read_again,
+        is_to_be_read_again: AtomicBool::new(is_short),
         nodes,
         with_memory,
         allowed,
@@ -356,14 +364,14 @@ fn add_affinity() -> usize {
     add_task_cpus(cpus.words().iter().map(Cell::get))
 }
 
-/// Reads everything, and publishes it unless that says less than what is known. `shown` are nodes that a system call has shown to be
-/// usable.
+/// Reads everything, and publishes it unless that says less than what is known.
 #[inline(never)]
-fn read(shown: Nodes) {
-    let reading = READINGS.fetch_add(1, Ordering::Relaxed) + 1;
+fn read() {
+    // Whoever has a higher number also sees what was added to the sets above before.
+    let reading = READINGS.fetch_add(1, Ordering::AcqRel) + 1;
     let Some(before) = MACHINE.get() else { return };
     let mut mems_allowed = before.allowed;
-    add(&mut mems_allowed, &shown);
+    mems_allowed.iter_mut().zip(&SHOWN_NODES).for_each(|(word, shown)| *word |= shown.load(Ordering::Relaxed));
     let mems_allowed = Nodes::from(mems_allowed);
     let online = read_online();
     let is_listed = online.is_some();
@@ -399,7 +407,7 @@ fn read(shown: Nodes) {
             reading: AtomicUsize::new(reading),
             is_whole: true,
             is_complete,
-            is_to_be_read_again: !is_complete && !files::can_open(),
+            is_to_be_read_again: AtomicBool::new(!is_complete && files::is_short_of_descriptors()),
             nodes,
             with_memory,
             allowed,

@@ -195,14 +195,23 @@ impl MemsAllowed {
 
 /// The size of the kernel's nodemask_t in bits: the length of the field Mems_allowed of /proc/self/status, as numa(3) says.
 pub fn possible_nodes() -> usize {
-    POSSIBLE_NODES.get_or_init(|| read_mems_allowed(&status()).possible_nodes()).get()
+    POSSIBLE_NODES.get().unwrap_or_else(|| keep_possible_nodes(&read_mems_allowed(&status()))).get()
+}
+
+/// Returns the size that `allowed` tells, and keeps it unless it could not be read for want of descriptors.
+#[cold]
+fn keep_possible_nodes(allowed: &MemsAllowed) -> NonZeroUsize {
+    if allowed.size == 0 && files::is_short_of_descriptors() {
+        return MAX_NODES;
+    }
+    POSSIBLE_NODES.get_or_init(|| allowed.possible_nodes())
 }
 
 /// Returns the nodes that this task may allocate memory on, as /proc/self/status has them; none if it cannot be read. Learns
 /// [`possible_nodes`] on the way.
 fn mems_allowed_by_status() -> Option<Nodes> {
     let allowed = read_mems_allowed(&status());
-    POSSIBLE_NODES.get_or_init(|| allowed.possible_nodes());
+    keep_possible_nodes(&allowed);
     (!allowed.nodes.bits().read().is_empty()).then_some(allowed.nodes)
 }
 
@@ -210,7 +219,7 @@ fn mems_allowed_by_status() -> Option<Nodes> {
 /// untouched.
 fn mems_allowed_by_kernel() -> Nodes {
     let nodes = Nodes::new();
-    errno::untouched(|| put_allowed_nodes(nodes.bits()));
+    errno::untouched(|| ask_for_nodes(nodes.bits(), |words| kernel::allowed_nodes_uninterposed(words) == 0));
     nodes
 }
 

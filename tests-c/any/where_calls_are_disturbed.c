@@ -1,5 +1,6 @@
 /* No descriptors left, in the process or on the machine, and signals all the time. */
 #include <fcntl.h>
+#include <limits.h>
 #include <numa.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -77,6 +78,23 @@ START_TEST(an_update_that_can_read_nothing_changes_nothing)
 }
 END_TEST
 
+START_TEST(a_sandbox_that_forbids_opening_files_is_not_asked_again_and_again)
+{
+    const int watched[] = { SYS_openat };
+    watch_calls(watched, 1);
+    fail_calls(SYS_openat, 1, UINT_MAX, EPERM);
+    numa_node_of_cpu(0);
+    const unsigned asked = calls_made();
+    ck_assert_uint_gt(asked, 0);
+    const int highest = numa_max_node();
+    for (int round = 0; round < 100; round++) {
+        assert_returns(numa_max_node(), highest);
+        ck_assert_int_ge(numa_num_task_nodes(), 1);
+    }
+    ck_assert_uint_eq(calls_made(), asked);
+}
+END_TEST
+
 static volatile sig_atomic_t signals;
 
 static void count_signal(int signal)
@@ -114,6 +132,7 @@ int main(int count, char **arguments)
         the_machine_may_have_no_descriptors_left,
         cpus_that_could_not_be_read_are_read_when_they_are_next_needed,
         an_update_that_can_read_nothing_changes_nothing,
+        a_sandbox_that_forbids_opening_files_is_not_asked_again_and_again,
         signals_may_interrupt_every_call,
         NULL });
 }

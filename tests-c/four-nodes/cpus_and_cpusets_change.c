@@ -60,15 +60,55 @@ START_TEST(a_cpu_that_goes_and_comes_is_seen_after_an_update)
 }
 END_TEST
 
-START_TEST(a_cpu_that_comes_online_has_its_node_without_an_update)
+/* What a process calls first after the last CPU came online, which it knows to be offline. */
+static void ask_for_node(void)
 {
+    assert_returns(numa_node_of_cpu(LAST), LAST);
+}
+
+static void ask_for_cpus_there(void)
+{
+    cpu_set_t last;
+    CPU_ZERO(&last);
+    CPU_SET(LAST, &last);
+    require(sched_setaffinity(0, sizeof last, &last) == 0);
+    ck_assert_uint_eq(cpus_of(LAST), mask(LAST));
+}
+
+static void ask_for_nodes_to_run_on(void)
+{
+    ck_assert_uint_eq(members(numa_get_run_node_mask()), 0xf);
+}
+
+static void run_there(void)
+{
+    assert_returns(numa_run_on_node(LAST), 0);
+    ck_assert_int_eq(sched_getcpu(), LAST);
+}
+
+static void run_there_by_mask(void)
+{
+    struct bitmask *last = numa_bitmask_setbit(numa_allocate_nodemask(), LAST);
+    assert_returns(numa_run_on_node_mask(last), 0);
+    ck_assert_int_eq(sched_getcpu(), LAST);
+}
+
+static void bind_there(void)
+{
+    numa_bind(numa_bitmask_setbit(numa_allocate_nodemask(), LAST));
+    ck_assert_int_eq(sched_getcpu(), LAST);
+}
+
+START_TEST(a_cpu_that_comes_online_is_seen_by_each_call_that_is_the_first)
+{
+    void (*const calls[])(void) = { ask_for_node,      ask_for_cpus_there, ask_for_nodes_to_run_on, run_there,
+                                    run_there_by_mask, bind_there };
     put_cpu_online(LAST, false);
     assert_fails(numa_node_of_cpu(LAST), EINVAL);
     ck_assert_uint_eq(cpus_of(LAST), 0);
     put_cpu_online(LAST, true);
-    assert_returns(numa_node_of_cpu(LAST), LAST);
-    ck_assert_uint_eq(cpus_of(LAST), mask(LAST));
-    require(numa_run_on_node(LAST) == 0 && sched_getcpu() == LAST);
+    for (size_t call = 0; call < sizeof calls / sizeof *calls; call++)
+        assert_says(calls[call], "");
 }
 END_TEST
 
@@ -427,7 +467,7 @@ int main(int count, char **arguments)
     }
     const int result = run_tests("cpus_and_cpusets_change", (const TTest *[]){
         a_cpu_that_goes_and_comes_is_seen_after_an_update,
-        a_cpu_that_comes_online_has_its_node_without_an_update,
+        a_cpu_that_comes_online_is_seen_by_each_call_that_is_the_first,
         the_cpu_that_a_thread_runs_on_has_its_node_even_if_no_file_says_so,
         on_a_node_whose_cpus_are_offline_nothing_runs_but_its_memory_is_there,
         an_update_is_not_lost_to_a_thread_that_asks_meanwhile,
