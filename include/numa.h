@@ -46,7 +46,8 @@ extern "C" {
 #endif /* __cplusplus */
 
 /**
- * The nodes on which the program could allocate memory when it was started. Not to be changed or freed.
+ * The nodes on which the program may allocate memory: as when it was started, less nodes that have gone, and with nodes that a call has
+ * found to be usable since, because memory came online or the cpuset was widened. Not to be changed or freed.
  *
  * Follows numa(3). Valid at any time, also before numa_available().
  */
@@ -67,7 +68,8 @@ extern struct bitmask *numa_nodes_ptr;
 extern struct bitmask *numa_no_nodes_ptr;
 
 /**
- * The CPUs that the program could run on when it was started. Not to be changed or freed.
+ * The CPUs that the program may run on: as when it was started, and with CPUs that a call has found to be usable since. Not to be
+ * changed or freed.
  *
  * Follows numa(3). Valid at any time, also before numa_available().
  */
@@ -177,7 +179,7 @@ struct bitmask *numa_get_mems_allowed(void);
 int numa_num_configured_cpus(void);
 
 /**
- * The number of CPUs that the program could run on when it was started.
+ * Return the number of CPUs in numa_all_cpus_ptr as the library filled it.
  *
  * @return their number
  *
@@ -186,7 +188,7 @@ int numa_num_configured_cpus(void);
 int numa_num_task_cpus(void);
 
 /**
- * The number of nodes that the program could allocate on when it was started.
+ * Return the number of nodes in numa_all_nodes_ptr as the library filled it.
  *
  * @return their number
  *
@@ -266,8 +268,8 @@ int numa_distance(int node1,
  * @return 0, or -1 with errno: ERANGE (there is no such node, or mask is too small for its CPUs; it has those that fit),
  *         ENOENT (the kernel tells of no CPUs: /sys is not mounted, or cannot be read at the moment)
  *
- * Follows numa(3). The CPUs are read once, and again by numa_node_to_cpu_update(), or when a call is about to fail although the
- * kernel shows a node or CPU that is not known yet.
+ * Follows numa(3). The CPUs are read once, and again by numa_node_to_cpu_update(), when the calling thread runs on a CPU that is not
+ * known yet, or when a call is about to fail although the kernel shows such a node or CPU.
  */
 int numa_node_to_cpus(int node,
                       struct bitmask *mask);
@@ -309,8 +311,8 @@ int numa_parse_bitmap(char *line,
  * reached through it.
  *
  * @param string  the list; empty: no nodes; NULL is no list
- * @return a set, to be given back with numa_bitmask_free(); NULL if the list is none or names a node that the program could
- *         not use when it was started, which numa_warn() tells, or with errno ENOMEM
+ * @return a set, to be given back with numa_bitmask_free(); NULL if the list is none or names a node that the program
+ *         may neither allocate nor run on, which is reported by numa_warn(); or with errno ENOMEM
  *
  * Follows numa(3).
  */
@@ -330,8 +332,8 @@ struct bitmask *numa_parse_nodestring_all(const char *string);
  * Reads a list of CPUs, written as for numa_parse_nodestring().
  *
  * @param string  the list; empty: no CPUs; NULL is no list
- * @return a set, to be given back with numa_bitmask_free(); NULL if the list is none or names a CPU that the program could
- *         not use when it was started, which numa_warn() tells, or with errno ENOMEM
+ * @return a set, to be given back with numa_bitmask_free(); NULL if the list is none or names a CPU that the program
+ *         may not run on, which is reported by numa_warn(); or with errno ENOMEM
  *
  * Follows numa(3).
  */
@@ -485,7 +487,7 @@ void numa_set_membind(struct bitmask *nodemask);
 void numa_set_membind_balancing(struct bitmask *nodemask);
 
 /**
- * The nodes on which the calling thread may allocate: those it is bound to, or all that it could use at its start.
+ * Return the nodes on which the calling thread may allocate: those it is bound to, or those of numa_all_nodes_ptr.
  *
  * @return a set, to be given back with numa_bitmask_free(); NULL with errno ENOMEM
  *
@@ -719,7 +721,7 @@ int numa_run_on_node(int node);
 /**
  * Runs the calling thread on the CPUs of some nodes.
  *
- * @param mask  the nodes; those that the program could not use when it was started are left out with a warning
+ * @param mask  the nodes; those that the program may neither allocate nor run on are left out with a warning
  * @return 0, or -1 with errno: EINVAL (none of their CPUs may be used)
  *
  * Follows numa(3).

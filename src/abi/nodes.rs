@@ -93,7 +93,7 @@ pub extern "C" fn numa_num_configured_cpus() -> c_int {
     int(topology::configured_cpus())
 }
 
-/// The number of CPUs that the program could run on when it was started.
+/// Return the number of CPUs in numa_all_cpus_ptr as the library filled it.
 ///
 /// @return their number
 ///
@@ -103,7 +103,7 @@ pub extern "C" fn numa_num_task_cpus() -> c_int {
     int(sets::machine().allowed_cpus)
 }
 
-/// The number of nodes that the program could allocate on when it was started.
+/// Return the number of nodes in numa_all_nodes_ptr as the library filled it.
 ///
 /// @return their number
 ///

@@ -170,8 +170,8 @@ pub unsafe extern "C" fn numa_parse_bitmap(line: *mut c_char, mask: *mut bitmask
 /// reached through it.
 ///
 /// @param string  the list; empty: no nodes; NULL is no list
-/// @return a set, to be given back with numa_bitmask_free(); NULL if the list is none or names a node that the program could
-///         not use when it was started, which numa_warn() tells, or with errno ENOMEM
+/// @return a set, to be given back with numa_bitmask_free(); NULL if the list is none or names a node that the program
+///         may neither allocate nor run on, which is reported by numa_warn(); or with errno ENOMEM
 ///
 /// Follows numa(3).
 ///
@@ -226,8 +226,8 @@ pub unsafe extern "C" fn numa_parse_nodestring_all(string: *const c_char) -> *mu
 /// Reads a list of CPUs, written as for numa_parse_nodestring().
 ///
 /// @param string  the list; empty: no CPUs; NULL is no list
-/// @return a set, to be given back with numa_bitmask_free(); NULL if the list is none or names a CPU that the program could
-///         not use when it was started, which numa_warn() tells, or with errno ENOMEM
+/// @return a set, to be given back with numa_bitmask_free(); NULL if the list is none or names a CPU that the program
+///         may not run on, which is reported by numa_warn(); or with errno ENOMEM
 ///
 /// Follows numa(3).
 ///

@@ -242,7 +242,7 @@ pub unsafe extern "C" fn numa_set_membind_balancing(nodemask: *mut bitmask) {
     report_failure(log!("numa_set_membind_balancing(nodemask=*)", [nodes], policy::bind_task_balancing(nodes)));
 }
 
-/// The nodes on which the calling thread may allocate: those it is bound to, or all that it could use at its start.
+/// Return the nodes on which the calling thread may allocate: those it is bound to, or those of numa_all_nodes_ptr.
 ///
 /// @return a set, to be given back with numa_bitmask_free(); NULL with errno ENOMEM
 ///

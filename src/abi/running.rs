@@ -77,7 +77,7 @@ pub(super) fn run_on_usable_nodes(wanted: Bits) -> Result<(), Failed> {
 
 /// Runs the calling thread on the CPUs of some nodes.
 ///
-/// @param mask  the nodes; those that the program could not use when it was started are left out with a warning
+/// @param mask  the nodes; those that the program may neither allocate nor run on are left out with a warning
 /// @return 0, or -1 with errno: EINVAL (none of their CPUs may be used)
 ///
 /// Follows numa(3).

@@ -24,7 +24,8 @@ exported_set!(NODES, NODES_WORDS, MOST_NODES);
 exported_set!(NO_NODES, NO_NODES_WORDS, MOST_NODES);
 exported_set!(ALL_CPUS, ALL_CPUS_WORDS, MOST_CPUS);
 
-/// The nodes on which the program could allocate memory when it was started. Not to be changed or freed.
+/// The nodes on which the program may allocate memory: as when it was started, less nodes that have gone, and with nodes that a call has
+/// found to be usable since, because memory came online or the cpuset was widened. Not to be changed or freed.
 ///
 /// Follows numa(3). Valid at any time, also before numa_available().
 #[unsafe(no_mangle)]
@@ -42,7 +43,8 @@ pub static mut numa_nodes_ptr: *mut bitmask = &raw mut NODES;
 #[unsafe(no_mangle)]
 pub static mut numa_no_nodes_ptr: *mut bitmask = &raw mut NO_NODES;
 
-/// The CPUs that the program could run on when it was started. Not to be changed or freed.
+/// The CPUs that the program may run on: as when it was started, and with CPUs that a call has found to be usable since. Not to be
+/// changed or freed.
 ///
 /// Follows numa(3). Valid at any time, also before numa_available().
 #[unsafe(no_mangle)]

@@ -1,7 +1,7 @@
 //! The nodes and CPUs of the machine, and which of them this task may use: an immutable snapshot.
 //!
 //! Loading reads the lists of nodes. The files of single nodes are read when they are first needed, by numa_node_to_cpu_update(), and
-//! when a system call shows a node or a CPU that is not known yet. A reading that fails changes nothing.
+//! when a system call shows a node or a CPU that is not known yet. What cannot be read stays as it was.
 
 use super::{
     Cpus, MOST_CPUS, MOST_NODES, Nodes, mems_allowed_by_kernel, mems_allowed_by_status, node_file_in, possible_cpus,
@@ -224,7 +224,7 @@ impl Machine<'_> {
         }
     }
 
-    /// Whether it says the same as `other`.
+    /// Returns whether both hold the same, whenever they were read.
     fn is_same_as(&self, other: &Machine) -> bool {
         self.is_whole == other.is_whole
             && self.is_complete == other.is_complete
@@ -236,7 +236,7 @@ impl Machine<'_> {
             && same(self.rows, other.rows)
     }
 
-    /// Whether it is to replace `current`.
+    /// Returns whether this reading replaces `current`.
     fn supersedes(&self, current: Option<&Machine>) -> bool {
         let Some(current) = current else { return true };
         let reading = self.reading.load(Ordering::Relaxed);
