@@ -62,6 +62,9 @@ static TASK_CPUS: [AtomicUsize; MOST_CPUS / WORD_BITS] = [const { AtomicUsize::n
 /// thread was shown a node must not lose it.
 static SHOWN_NODES: [AtomicUsize; MOST_NODES / WORD_BITS] = [const { AtomicUsize::new(0) }; MOST_NODES / WORD_BITS];
 
+/// The nodes that getcpu(2) has shown. They exist, if no list says otherwise.
+static NODES_RUN_ON: [AtomicUsize; MOST_NODES / WORD_BITS] = [const { AtomicUsize::new(0) }; MOST_NODES / WORD_BITS];
+
 /// Adds the CPUs of `words` to [`TASK_CPUS`], and returns how many there are then.
 fn add_task_cpus(words: impl Iterator<Item = Word>) -> usize {
     let places = TASK_CPUS.get(..possible_cpus().div_ceil(WORD_BITS)).unwrap_or(&TASK_CPUS);
@@ -380,6 +383,7 @@ fn read() {
         let mut nodes = before.nodes;
         add(&mut nodes, &mems_allowed);
         has_memory.iter().for_each(|has_memory| add(&mut nodes, has_memory));
+        nodes.iter_mut().zip(&NODES_RUN_ON).for_each(|(word, shown)| *word |= shown.load(Ordering::Relaxed));
         Nodes::from(nodes)
     });
     let sources = Sources { online: Some(online), has_memory, mems_allowed: Some(mems_allowed) };
@@ -533,10 +537,18 @@ fn highest(words: &[Word]) -> usize {
     last.map_or(0, |(index, word)| index * WORD_BITS + WORD_BITS - 1 - word.leading_zeros() as usize)
 }
 
-/// Returns the node that the calling thread is on, if it runs on this CPU at the moment. Errno is left untouched.
+/// Returns the node that the calling thread is on, if it runs on this CPU at the moment. If no list of nodes can be read, that node
+/// exists from then on. Errno is left untouched.
 pub fn node_of_current_cpu(cpu: usize) -> Option<usize> {
     let (current, node) = errno::untouched(crate::os::kernel::getcpu)?;
-    (current == cpu && files::another_root().is_none()).then_some(node)
+    if current != cpu || files::another_root().is_some() {
+        return None;
+    }
+    if !machine().has_node(node) {
+        NODES_RUN_ON.get(node / WORD_BITS)?.fetch_or(1 << (node % WORD_BITS), Ordering::Relaxed);
+        read();
+    }
+    machine().has_node(node).then_some(node)
 }
 
 #[cfg(test)]
