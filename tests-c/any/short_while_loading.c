@@ -54,6 +54,8 @@ START_TEST(nodes_that_may_be_allocated_on_exist)
     for (unsigned node = 0; node < numa_all_nodes_ptr->size; node++)
         if (numa_bitmask_isbitset(numa_all_nodes_ptr, node))
             expect(numa_bitmask_isbitset(numa_nodes_ptr, node) && (int)node <= numa_max_node(), "node %u", node);
+    /* For what sanitizers do at the end. */
+    require(setrlimit(RLIMIT_NOFILE, &before) == 0);
 }
 END_TEST
 
