@@ -34,14 +34,18 @@ void *mremap(void *start, size_t old_length, size_t new_length, int flags, ...)
 
 START_TEST(memory_that_comes_moves_and_goes_is_seen_by_who_watches_the_symbols)
 {
+    /* Others may map memory too: a sanitizer, for example. */
+    const int before = maps;
     void *memory = numa_alloc_local(page_size());
     require(memory != NULL);
-    ck_assert_int_eq(maps, 1);
+    ck_assert_int_gt(maps, before);
+    ck_assert_int_eq(remaps, 0);
     memory = numa_realloc(memory, page_size(), 3 * page_size());
     require(memory != NULL);
     ck_assert_int_eq(remaps, 1);
+    const int unmaps_before = unmaps;
     numa_free(memory, 3 * page_size());
-    ck_assert_int_eq(unmaps, 1);
+    ck_assert_int_gt(unmaps, unmaps_before);
 }
 END_TEST
 
