@@ -418,6 +418,8 @@ impl<'a, K: Kernel> Mover<'a, K> {
             self.error = errno::ESRCH;
         } else if self.error == 0 && (self.kernel.has_ended() || range.has_lost_memory()) {
             self.fail(errno::ESRCH);
+        } else if range.error() != 0 {
+            self.fail(range.error());
         } else if range.is_cut_off() {
             self.fail(errno::EOVERFLOW);
         }

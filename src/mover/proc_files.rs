@@ -92,27 +92,29 @@ fn pid_in_proc(pidfd: &PidFd) -> Option<i32> {
 fn proc_is_of_own_namespace() -> bool {
     let Some(status) = open_own(b"status") else { return false };
     let mut levels = Words::default();
-    if read_field(&status, b"NSpid:", &mut |value| levels.feed(value)) {
+    match read_field(&status, b"NSpid:", &mut |value| levels.feed(value)) {
         // One for each namespace, from that of /proc to that of the process.
-        return levels.count == 1;
+        Ok(true) => return levels.count == 1,
+        Ok(false) => {}
+        Err(_) => return false,
     }
     // Linux before 4.1 doesn't say. In another namespace both would have to be the same by chance.
     let number = |name: &[u8]| open_own(b"status").and_then(|status| first_number(&status, name));
     number(b"Tgid:") == Some(process::ids().0) && number(b"PPid:") == Some(process::parent())
 }
 
-/// Finds a field of a file of lines, and hands on its value. Returns whether it was there.
-pub fn read_field(file: &File, name: &[u8], each: &mut dyn FnMut(&[u8])) -> bool {
+/// Finds a field of a file of lines, and hands on its value. Returns whether it was there, or the errno of a failed read(2).
+pub fn read_field(file: &File, name: &[u8], each: &mut dyn FnMut(&[u8])) -> Result<bool, i32> {
     let mut field = Field::new(0, name);
     let mut chunk = [0; 1024];
     for _ in 0..MAX_READS {
-        let length = file.read(&mut chunk);
+        let length = file.read(&mut chunk)?;
         field.feed(chunk.get(..length).unwrap_or_default(), &mut *each);
         if length == 0 || field.done() {
             break;
         }
     }
-    field.done()
+    Ok(field.done())
 }
 
 /// The first number of a field.
@@ -120,7 +122,7 @@ pub fn read_field(file: &File, name: &[u8], each: &mut dyn FnMut(&[u8])) -> bool
 fn first_number(file: &File, name: &[u8]) -> Option<i32> {
     let mut words = Words::default();
     let found = read_field(file, name, &mut |value| words.feed(value));
-    if found { words.first } else { None }
+    if found == Ok(true) { words.first } else { None }
 }
 
 /// Counts the decimal numbers of a text that comes in pieces.

@@ -31,6 +31,8 @@ pub struct Range {
     /// Whether the process can end, or run another program, while this one looks.
     is_of_another: bool,
     areas: Areas,
+    /// The errno of a read(2) in /proc that failed, so that not all pages are known; 0: none.
+    error: i32,
     /// What is left of the area that is being looked at, where it cannot.
     area: (usize, usize),
 }
@@ -42,7 +44,12 @@ impl Range {
         // these areas are seen to be gone.
         let maps = files.open(b"maps");
         let pagemap = files.open(b"pagemap");
-        let mut range = Range::of(pagemap, maps, untagged(start, files), length, page_bits)?;
+        let (untagged, error) = match untagged(start, files) {
+            Ok(untagged) => (untagged, 0),
+            Err(error) => (start, error),
+        };
+        let mut range = Range::of(pagemap, maps, untagged, length, page_bits)?;
+        range.error = error;
         range.is_of_another = !files.is_own();
         Some(range)
     }
@@ -61,6 +68,7 @@ impl Range {
             scan_limit: usize::MAX,
             is_of_another: false,
             areas: Areas::of(maps),
+            error: 0,
             area: (0, 0),
         })
     }
@@ -81,9 +89,14 @@ impl Range {
         self.areas.out_of_reach && self.end >= usize::MAX << self.page_bits
     }
 
-    /// Whether all has been listed.
+    /// Returns true if all has been listed, or the rest can't be because of [`Range::error`].
     pub fn is_done(&self) -> bool {
-        self.next >= self.end
+        self.next >= self.end || self.error() != 0
+    }
+
+    /// The errno of a read(2) that failed, so that not all pages were listed; 0: none.
+    pub fn error(&self) -> i32 {
+        if self.error == 0 { self.areas.error } else { self.error }
     }
 
     /// The base pages that an entry stands for.
@@ -182,6 +195,10 @@ impl Range {
                 Err(_) => return None,
             }
         }
+        // It may have been another range than a page before the end that the kernel rejected.
+        if high == too_high && scan(low, high, scratch) != Err(errno::EFAULT) {
+            return None;
+        }
         Some(low)
     }
 
@@ -203,10 +220,13 @@ impl Range {
             (Some(pagemap), Some(entries)) => pagemap.read_words(start >> self.page_bits, entries),
             _ => None,
         };
+        // Of what lies after the end of pagemap, nothing is there; after a short read, the rest is read next.
+        let count = known.filter(|&known| known > 0).map_or(count, |known| known.min(count));
         let mut listed = 0;
         for index in 0..count {
             let there = match known {
                 Some(known) => index < known && scratch.get(index).is_some_and(|entry| entry >> (usize::BITS - 1) == 1),
+                // It can't be read: move_pages(2) is asked.
                 None => true,
             };
             if there && let Some(place) = pages.get_mut(listed) {
@@ -222,25 +242,25 @@ impl Range {
 /// PAGEMAP_SCAN of the addresses from a start to an end.
 type Scan<'a> = dyn Fn(usize, usize, &mut [usize]) -> Result<(usize, usize), i32> + 'a;
 
-/// Returns the address without the tag that the kernel ignores in the addresses of this process.
-fn untagged(address: usize, files: &ProcFiles) -> usize {
+/// Returns the address without the tag that the kernel ignores in the addresses of this process, or the errno of a failed read(2).
+fn untagged(address: usize, files: &ProcFiles) -> Result<usize, i32> {
     /// Below, no processor has a tag.
     const TAG_BITS: u32 = 47;
     if cfg!(target_arch = "aarch64") {
-        return without_top_byte(address);
+        return Ok(without_top_byte(address));
     }
     if usize::BITS < 64 || address.checked_shr(TAG_BITS).unwrap_or(0) == 0 {
-        return address;
+        return Ok(address);
     }
-    let mask = files.open(b"status").and_then(|status| untag_mask(&status));
-    address & mask.unwrap_or(usize::MAX)
+    let mask = files.open(b"status").map_or(Ok(None), |status| untag_mask(&status))?;
+    Ok(address & mask.unwrap_or(usize::MAX))
 }
 
 /// The bits of addresses that are not ignored, from /proc/PID/status: since Linux 6.4, on processors that can ignore some.
-fn untag_mask(status: &File) -> Option<usize> {
+fn untag_mask(status: &File) -> Result<Option<usize>, i32> {
     let mut mask = Hexadecimal::default();
-    let found = read_field(status, b"untag_mask:", &mut |value| value.iter().for_each(|&byte| mask.feed(byte)));
-    (found && mask.0 != 0).then_some(mask.0)
+    let found = read_field(status, b"untag_mask:", &mut |value| value.iter().for_each(|&byte| mask.feed(byte)))?;
+    Ok((found && mask.0 != 0).then_some(mask.0))
 }
 
 /// On arm64 the top byte of a program's addresses is never looked at; bit 55 tells them from the kernel's.
@@ -266,6 +286,8 @@ struct Areas {
     text: [u8; 1024],
     length: usize,
     at: usize,
+    /// The errno of a read(2) that failed after others, so that some areas are not known; 0: none.
+    error: i32,
     /// Whether an area was found whose addresses this program can't name: a 32-bit one looks at a 64-bit process.
     out_of_reach: bool,
 }
@@ -273,11 +295,11 @@ struct Areas {
 impl Areas {
     /// Reads on from what is read here: so it is known at once whether the file can be read.
     fn of(maps: Option<File>) -> Self {
-        let mut areas = Areas { file: maps, text: [0; 1024], length: 0, at: 0, out_of_reach: false };
-        match areas.file.as_ref().and_then(|file| file.try_read(&mut areas.text)) {
+        let mut areas = Areas { file: maps, text: [0; 1024], length: 0, at: 0, error: 0, out_of_reach: false };
+        match areas.file.as_ref().map(|file| file.read(&mut areas.text)) {
+            Some(Ok(length @ 1..)) => areas.length = length,
             // Every process has some; without any, it has just ended.
-            None | Some(0) => areas.file = None,
-            Some(length) => areas.length = length,
+            _ => areas.file = None,
         }
         areas
     }
@@ -313,7 +335,11 @@ impl Areas {
 
     fn byte(&mut self) -> Option<u8> {
         if self.at == self.length {
-            self.length = self.file.as_ref()?.read(&mut self.text);
+            let read = self.file.as_ref()?.read(&mut self.text);
+            self.length = read.unwrap_or_else(|error| {
+                self.error = error;
+                0
+            });
             self.at = 0;
         }
         let byte = *self.text.get(..self.length)?.get(self.at)?;
@@ -372,6 +398,61 @@ mod tests {
         }
         // SAFETY: mapped above.
         unsafe { unmap(start as *mut _, count * page) };
+    }
+
+    /// A file of which the first read(2) returns `text`, at most 1024 bytes, and the next one fails with EIO.
+    fn file_that_fails_after(text: &str) -> File {
+        let page = page_size();
+        let mut contents = vec![b' '; page - text.len()];
+        contents.extend_from_slice(text.as_bytes());
+        let mapped = File::open(&MemoryFile::holding(&contents).path()).unwrap();
+        // SAFETY: any address. The second page is after the end of the file, so that it can't be read.
+        let start = unsafe {
+            let descriptor = mapped.descriptor() as i32;
+            libc::mmap(std::ptr::null_mut(), 2 * page, libc::PROT_READ, libc::MAP_SHARED, descriptor, 0)
+        };
+        assert_ne!(start, libc::MAP_FAILED);
+        let place = start as usize + page - text.len();
+        let file = File::open(&crate::os::files::Path::new(b"/proc/self/mem")).unwrap();
+        // SAFETY: numbers alone.
+        let at = unsafe { libc::lseek(file.descriptor() as i32, place as libc::off_t, libc::SEEK_SET) };
+        assert_eq!(at, place as libc::off_t);
+        file
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore)]
+    fn areas_that_cannot_be_read_are_an_error_and_no_end() {
+        for text in ["6000-8000 r--p\n", "6000-8000 r--p\n9", "6000-8000 r--p\n9000-", "6000-8000 r--p\n9000-a000 r-"] {
+            let mut range = Range::of(None, Some(file_that_fails_after(text)), 0, 1 << 20, 12).unwrap();
+            let (mut pages, mut scratch) = ([0; 9], [0; 9]);
+            assert_eq!(range.list(&mut pages, &mut scratch), 2, "{text}");
+            assert_eq!((range.list(&mut pages, &mut scratch), range.is_done()), (0, true));
+            assert_eq!(range.error(), libc::EIO);
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore)]
+    fn a_field_that_cannot_be_read_is_not_taken_for_one_that_is_not_there() {
+        let status = || file_that_fails_after("NSpid:\t1\nThreads:\t1\n");
+        assert_eq!(untag_mask(&status()), Err(libc::EIO));
+        assert_eq!(read_field(&status(), b"Threads:", &mut |_| ()), Ok(true));
+    }
+
+    #[test]
+    fn pages_are_listed_as_far_as_pagemap_goes_and_asked_about_where_it_cannot_be_read() {
+        if usize::BITS != 64 {
+            return;
+        }
+        let area = MemoryFile::holding(b"0-9000 r--p\n");
+        let area = || File::open(&area.path());
+        let in_range = |pagemap| listed(Range::of(pagemap, area(), 0, 9 << 12, 12).unwrap(), 20, false);
+        let word = |there: u64| (there << 63).to_ne_bytes();
+        let pagemap = MemoryFile::holding([1, 0, 1].map(word).as_flattened());
+        assert_eq!(in_range(File::open(&pagemap.path())), [0, 2 << 12]);
+        let directory = File::open(&crate::os::files::Path::new(b"/proc/self/"));
+        assert_eq!(in_range(directory), (0..9).map(|page| page << 12).collect::<Vec<_>>());
     }
 
     #[test]
@@ -470,6 +551,13 @@ mod tests {
         };
         assert_eq!(outcome(&elsewhere), (None, START));
         assert_eq!(outcome(&|_, _, _| Err(libc::ENOTTY)), (None, START));
+        // An error that says nothing of where addresses end.
+        let calls = std::cell::Cell::new(0);
+        let once = |_: usize, end: usize, _: &mut [usize]| {
+            calls.set(calls.get() + 1);
+            if calls.get() == 1 { Err(errno::EFAULT) } else { Ok((0, end)) }
+        };
+        assert_eq!(outcome(&once), (None, START));
         // Found out while the end of all addresses is looked for.
         let only_short = |start: usize, end: usize, _: &mut [usize]| {
             Err(if end - start > PAGE { errno::EFAULT } else { errno::ENOMEM })
@@ -495,7 +583,8 @@ mod tests {
         assert_eq!(without_top_byte(0x7fff_1234_5000), 0x7fff_1234_5000);
         assert_eq!(without_top_byte(usize::MAX - 4095), usize::MAX - 4095);
 
-        let mask = |status: &str| untag_mask(&File::open(&MemoryFile::holding(status.as_bytes()).path()).unwrap());
+        let mask =
+            |status: &str| untag_mask(&File::open(&MemoryFile::holding(status.as_bytes()).path()).unwrap()).unwrap();
         assert_eq!(
             mask("NSpid:\t1\nuntag_mask:\t0x81ffffffffffffff\nThreads:\t1\n"),
             Some(0x81ff_ffff_ffff_ffff_u64 as usize)

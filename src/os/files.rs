@@ -86,19 +86,16 @@ impl File {
         write(self.0, bytes);
     }
 
-    /// Reads what comes next: so many bytes, 0 at the end and where it cannot be read.
-    pub fn read(&self, to: &mut [u8]) -> usize {
-        self.try_read(to).unwrap_or(0)
-    }
-
-    /// The same; none where it cannot be read.
-    pub fn try_read(&self, to: &mut [u8]) -> Option<usize> {
+    /// Reads what comes next: returns the number of bytes, 0 at the end, or an errno.
+    pub fn read(&self, to: &mut [u8]) -> Result<usize, c_int> {
         untouched(|| {
             loop {
                 // SAFETY: `to` is writable for its length.
                 let got = unsafe { libc::syscall(libc::SYS_read, self.0, to.as_mut_ptr(), to.len()) };
-                if got >= 0 || super::errno::get() != libc::EINTR {
-                    return usize::try_from(got).ok();
+                match usize::try_from(got) {
+                    Ok(got) => return Ok(got),
+                    Err(_) if errno::get() == libc::EINTR => {}
+                    Err(_) => return Err(errno::get()),
                 }
             }
         })
@@ -269,11 +266,11 @@ pub fn read_in_chunks(path: &Path, most: usize, each: &mut dyn FnMut(&[u8]) -> b
     let mut chunk = [0u8; CHUNK];
     let mut left = most;
     while left > 0 {
-        match file.try_read(&mut chunk) {
-            None => return false,
-            Some(0) => return true,
-            Some(length) if !each(chunk.get(..length).unwrap_or_default()) => return true,
-            Some(length) => left = left.saturating_sub(length),
+        match file.read(&mut chunk) {
+            Err(_) => return false,
+            Ok(0) => return true,
+            Ok(length) if !each(chunk.get(..length).unwrap_or_default()) => return true,
+            Ok(length) => left = left.saturating_sub(length),
         }
     }
     false

@@ -1,12 +1,17 @@
-/* A function that succeeds leaves errno alone, also when a system call of its failed on the way and it made up for that. Each system call
- * that each function makes is made to fail in turn. With NUMARS_LOG set, so that the calls of the log fail too. */
+/* A function that succeeds leaves errno alone, also when a system call of its failed on the way and it made up for that; and what it says
+ * of pages is then what it says if nothing fails. Each system call that each function makes is made to fail in turn. With NUMARS_LOG set,
+ * so that the calls of the log fail too. */
 #include <limits.h>
 #include <numars.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "harness.h"
@@ -37,8 +42,26 @@ void numa_warn(int number, char *format, ...)
 
 static char *memory;
 static void *pages[COUNT];
-static int nodes[COUNT], status[COUNT];
+static int nodes[COUNT];
 static struct bitmask *node_0, *cpus, *all_cpus;
+
+/* Another process, which is stopped: nothing changes where its pages are. */
+static pid_t other;
+
+/* What a call said of pages. */
+struct results {
+    long returned;
+    int status[COUNT];
+    unsigned long per_node[2];
+    struct numars_move_stats stats;
+};
+static struct results results;
+
+static bool returned(long value)
+{
+    results.returned = value;
+    return value >= 0;
+}
 
 /* Gives back what was allocated: whether it was. */
 static bool was_allocated(void *allocated, size_t size)
@@ -66,7 +89,7 @@ static bool has_members(struct bitmask *set)
 
 static long move(unsigned long count, const int *targets)
 {
-    return numa_move_pages(0, count, pages, targets, status, MPOL_MF_MOVE);
+    return numa_move_pages(0, count, pages, targets, results.status, MPOL_MF_MOVE);
 }
 
 static struct numars_move_options with_threads(void)
@@ -84,6 +107,7 @@ static const struct numars_move_options *four_threads(void)
 }
 
 #define SIZE ((size_t)COUNT * 4096)
+#define WHOLE ((size_t)0x7ffffffff000)
 
 /* Each is true if the call succeeded; numa_error() and numa_warn() say so of those without an answer. */
 #define CALLS                                                                                   \
@@ -151,17 +175,23 @@ static const struct numars_move_options *four_threads(void)
     CALL(numa_sched_getaffinity(0, cpus) >= 0)                                                  \
     CALL(numa_sched_setaffinity(0, all_cpus) >= 0)                                              \
     CALL(numa_migrate_pages(0, node_0, node_0) >= 0)                                            \
-    CALL(move(1, nodes) >= 0)                                                                   \
-    CALL(move(2, nodes) >= 0)                                                                   \
-    CALL(move(COUNT, nodes) >= 0)                                                               \
-    CALL(move(1, NULL) >= 0)                                                                    \
-    CALL(move(COUNT, NULL) >= 0)                                                                \
-    CALL(numars_move_pages(0, 1, pages, nodes, status, NULL, NULL) >= 0)                        \
-    CALL(numars_move_pages(0, COUNT, pages, nodes, status, four_threads(), NULL) >= 0)          \
-    CALL(numars_move_pages(0, COUNT, pages, NULL, NULL, NULL, NULL) >= 0)                       \
-    CALL(numars_move_range(0, memory, SIZE, 0, four_threads(), NULL) >= 0)                      \
     CALL(numars_move_process(0, node_0, node_0, NULL, NULL) >= 0)                               \
-    CALL(numars_count_pages(0, memory, SIZE, NULL, 0) >= 0)                                     \
+    CALL(returned(move(1, nodes)))                                                              \
+    CALL(returned(move(2, nodes)))                                                              \
+    CALL(returned(move(COUNT, nodes)))                                                          \
+    CALL(returned(move(1, NULL)))                                                               \
+    CALL(returned(move(COUNT, NULL)))                                                           \
+    CALL(returned(numars_move_pages(0, 1, pages, nodes, results.status, NULL, &results.stats))) \
+    CALL(returned(numars_move_pages(0, COUNT, pages, nodes, results.status, four_threads(), &results.stats)))\
+    CALL(returned(numars_move_pages(0, COUNT, pages, NULL, NULL, NULL, &results.stats)))        \
+    CALL(returned(numars_move_pages(other, COUNT, pages, nodes, results.status, NULL, &results.stats)))\
+    CALL(returned(numars_move_range(0, memory, SIZE, 0, four_threads(), &results.stats)))       \
+    CALL(returned(numars_move_range(other, memory, SIZE, 0, NULL, &results.stats)))             \
+    CALL(returned(numars_move_range(other, NULL, WHOLE, 0, NULL, &results.stats)))              \
+    CALL(returned(numars_move_process(other, node_0, node_0, NULL, &results.stats)))            \
+    CALL(returned(numars_count_pages(0, memory, SIZE, results.per_node, 2)))                    \
+    CALL(returned(numars_count_pages(other, memory, SIZE, results.per_node, 2)))                \
+    CALL(returned(numars_count_pages(other, NULL, WHOLE, results.per_node, 2)))                 \
     CALL(numars_set_membind(node_0) == 0)                                                       \
     CALL(numars_set_preferred_many(node_0) == 0)                                                \
     CALL(numars_bind(node_0) == 0)                                                              \
@@ -184,14 +214,21 @@ static const char *const texts[] = { CALLS };
 
 static const int watched[] = {
     SYS_get_mempolicy, SYS_set_mempolicy, SYS_mbind, SYS_move_pages, SYS_migrate_pages, SYS_set_mempolicy_home_node,
-    SYS_sched_getaffinity, SYS_sched_setaffinity, SYS_openat, SYS_read, SYS_pread64, SYS_write, SYS_ioctl, SYS_statx, SYS_mmap,
-    SYS_mremap, SYS_process_vm_readv, SYS_process_vm_writev, SYS_socket, SYS_sendto, SYS_recvfrom,
+    SYS_sched_getaffinity, SYS_sched_setaffinity, SYS_openat, SYS_read, SYS_pread64, SYS_lseek, SYS_write, SYS_ioctl, SYS_statx,
+    SYS_newfstatat, SYS_faccessat, SYS_getdents64, SYS_getcpu, SYS_pidfd_open, SYS_ppoll, SYS_mmap, SYS_mremap,
+    SYS_process_vm_readv, SYS_process_vm_writev, SYS_socket, SYS_sendto, SYS_recvfrom,
 };
+
+enum { CALL_COUNT = sizeof texts / sizeof *texts };
+
+/* What each call says if nothing fails. */
+static struct results undisturbed[CALL_COUNT];
 
 /* Makes the call while so many system calls of a kind fail, from the nth one on: how many of these it made. */
 static unsigned int try(int call, int system_call, unsigned int nth, unsigned int count, int error)
 {
     reported = false;
+    memset(&results, 0, sizeof results);
     fail_calls(system_call, nth, count, error);
     errno = UNTOUCHED_ERRNO;
     const bool succeeded = make_call(call) && !reported;
@@ -200,13 +237,41 @@ static unsigned int try(int call, int system_call, unsigned int nth, unsigned in
     fail_calls(-1, 0, 0, 0);
     expect(!succeeded || left == UNTOUCHED_ERRNO, "%s succeeds and leaves errno %d (%s), when %u of system call %d fail from number %u on with %d (%s)",
            texts[call], left, strerror(left), count, system_call, nth, error, strerror(error));
+    /* These depend on how it was done. */
+    results.stats.kernel_calls = results.stats.retried = 0;
+    if (nth == 0)
+        undisturbed[call] = results;
+    const struct results *wanted = &undisturbed[call];
+    expect(!succeeded || memcmp(&results, wanted, sizeof results) == 0,
+           "%s succeeds with %ld and %lu pages in place, not %ld and %lu, when %u of system call %d fail from number %u on with %d (%s)",
+           texts[call], results.returned, results.stats.in_place, wanted->returned, wanted->stats.in_place, count, system_call, nth, error,
+           strerror(error));
     return made;
 }
 
-START_TEST(what_succeeds_leaves_errno_alone_although_system_calls_of_it_failed)
+/* Another process with this one's memory, which has as many areas as fill several reads of /proc/PID/maps. */
+static pid_t start_other(void)
+{
+    enum { AREAS = 20 };
+    const pid_t pid = fork();
+    require(pid >= 0);
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        char *areas = pages_on_node(2 * AREAS, 0);
+        for (size_t area = 0; area < AREAS; area++)
+            require(mprotect(areas + 2 * area * page_size(), page_size(), PROT_READ) == 0);
+        raise(SIGSTOP);
+        _exit(EXIT_FAILURE);
+    }
+    int state;
+    require(waitpid(pid, &state, WUNTRACED) == pid && WIFSTOPPED(state));
+    return pid;
+}
+
+/* Has each system call fail, with so many errors, of each call whose text begins with this; and in all of them those that are refused. */
+static void try_all(const char *start, size_t error_count, const struct refusal *refused)
 {
     const int errors[] = { ENOMEM, EINVAL, EPERM, ENOSYS };
-    const size_t count = sizeof texts / sizeof *texts;
     memory = pages_on_node(COUNT, 0);
     for (int page = 0; page < COUNT; page++)
         pages[page] = memory + (size_t)page * 4096;
@@ -215,16 +280,41 @@ START_TEST(what_succeeds_leaves_errno_alone_although_system_calls_of_it_failed)
     all_cpus = numa_allocate_cpumask();
     numa_bitmask_setall(all_cpus);
     require(node_0 != NULL && cpus != NULL);
+    other = start_other();
     watch_calls(watched, sizeof watched / sizeof *watched);
-    unsigned int failed = 0;
-    for (size_t call = 0; call < count; call++)
-        for (size_t i = 0; i < sizeof watched / sizeof *watched; i++)
-            for (size_t error = 0; error < sizeof errors / sizeof *errors; error++)
-                for (unsigned int nth = 1; try((int)call, watched[i], nth, 1, errors[error]) >= nth; nth++) {
-                    try((int)call, watched[i], nth, UINT_MAX, errors[error]);
+    /* Not by the thread that answers for the kernel, which is there now. */
+    if (refused != NULL)
+        refuse_calls(refused, 1);
+    unsigned int failed = 0, calls = 0;
+    for (int call = 0; call < CALL_COUNT; call++) {
+        if (strncmp(texts[call], start, strlen(start)) != 0)
+            continue;
+        calls++;
+        try(call, -1, 0, 0, 0);
+        for (size_t i = 0; i < sizeof watched / sizeof *watched; i++) {
+            if (try(call, watched[i], UINT_MAX, 0, 0) == 0)
+                continue;
+            for (size_t error = 0; error < error_count; error++)
+                for (unsigned int nth = 1; try(call, watched[i], nth, 1, errors[error]) >= nth; nth++) {
+                    try(call, watched[i], nth, UINT_MAX, errors[error]);
                     failed++;
                 }
-    ck_assert_uint_gt(failed, count);
+        }
+    }
+    ck_assert_uint_gt(failed, calls);
+    require(kill(other, SIGKILL) == 0 && waitpid(other, NULL, 0) == other);
+}
+
+START_TEST(what_succeeds_leaves_errno_alone_and_is_complete_although_system_calls_of_it_failed)
+{
+    try_all("", 4, NULL);
+}
+END_TEST
+
+START_TEST(ranges_are_looked_at_completely_or_not_at_all_without_a_scan_of_pages)
+{
+    const struct refusal no_scan = { SYS_ioctl, ENOTTY };
+    try_all("returned(numars_", 1, &no_scan);
 }
 END_TEST
 
@@ -236,6 +326,7 @@ int main(int count, char **arguments)
         execv("/proc/self/exe", arguments);
     }
     return run_tests("errno_after_failed_calls", (const TTest *[]){
-        what_succeeds_leaves_errno_alone_although_system_calls_of_it_failed,
+        what_succeeds_leaves_errno_alone_and_is_complete_although_system_calls_of_it_failed,
+        ranges_are_looked_at_completely_or_not_at_all_without_a_scan_of_pages,
         NULL });
 }
