@@ -73,7 +73,7 @@ struct numars_move_stats {
 
 /**
  * Progress callback. Called by the thread that called the move, at least every 100 ms of work or every 64 MiB, also where no page has to
- * move, and once at the end.
+ * move, and once at the end. Huge pages count with their size; of numars_move_pages(), each entry counts as a base page.
  *
  * so_far is what became of the pages so far, arg is progress_arg of the options. An answer other than 0 cancels the move, which then
  * fails with ECANCELED; the answer of the call at the end, when nothing is left to cancel, is ignored.

@@ -186,7 +186,7 @@ fn made_up_process(choices: &mut Unstructured) -> Result<()> {
     let (mut pages, mut scratch, mut found) = (vec![0; room], vec![0; scratch_room], Vec::new());
     let mut calls = 0;
     while !range.is_done() {
-        let count = range.list(&mut pages, &mut scratch);
+        let count = range.list(&mut pages, usize::MAX, &mut scratch);
         found.extend(pages[..count].iter().map(|page| page >> PAGE_BITS));
         calls += 1;
         assert!(calls < 10_000, "no end of it");

@@ -393,7 +393,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
         }
         while !range.is_done() && !self.stopped() {
             let window = &mut Window::over(&mut scratch);
-            let listed = range.list(window.pages, window.try_pages);
+            let listed = range.list(window.pages, self.most_weight(), window.try_pages);
             window.cut(listed);
             if listed > 0 {
                 if !self.ask_all(window) {
@@ -464,7 +464,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
         }
         while !range.is_done() {
             let window = &mut Window::over(&mut scratch);
-            let listed = range.list(window.pages, window.try_pages);
+            let listed = range.list(window.pages, usize::MAX, window.try_pages);
             window.cut(listed);
             if !self.ask_all(window) {
                 break;
@@ -515,11 +515,16 @@ impl<'a, K: Kernel> Mover<'a, K> {
         self.kernel.ask(pages, status, self.manner.flags)
     }
 
+    /// Base pages that may be worked on between two reports.
+    fn most_weight(&self) -> usize {
+        if self.progress.is_some() { REPORT_BYTES >> self.page_bits } else { usize::MAX }
+    }
+
     /// Scratch memory for at most so many entries, and for no more than may be worked on between two reports; ENOMEM if there is none.
     #[inline(never)]
     fn scratch(&self, entries: usize) -> Result<Scratch, i32> {
-        let most = if self.progress.is_some() { REPORT_BYTES >> self.page_bits } else { usize::MAX };
-        Scratch::new(entries.min(most).clamp(1, K::MOST_ENTRIES) * plan::BYTES_PER_ENTRY).ok_or(errno::ENOMEM)
+        Scratch::new(entries.min(self.most_weight()).clamp(1, K::MOST_ENTRIES) * plan::BYTES_PER_ENTRY)
+            .ok_or(errno::ENOMEM)
     }
 
     /// Moves what `window` says, and writes into `after` what became of it. Its entries are those of a list, or pages of `range`.
@@ -649,7 +654,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
             return;
         };
         let share = match (&self.progress, helpers) {
-            (Some(_), _) => SHARE / 8,
+            (Some(_), _) => share_to_begin_with(pages.iter().map(|&page| weight(range, page)).sum(), count),
             (None, 0) => count,
             // Some for each thread, so that none waits long for the last.
             _ => SHARE.max(count.checked_div(4 * helpers).unwrap_or(count)),
@@ -727,6 +732,15 @@ impl<'a, K: Kernel> Mover<'a, K> {
 /// The pages that an entry stands for: of a list one, of a range so many base pages.
 fn weight(range: Option<&Range>, page: usize) -> usize {
     range.map_or(1, |range| range.weight(page))
+}
+
+/// Entries that the kernel is handed at once at first, of so many with this weight, where progress is reported: as many as are likely to
+/// have 8 MiB, and for lists, whose entries may be of huge pages too, 64 MiB.
+fn share_to_begin_with(weight: usize, count: usize) -> usize {
+    /// Base pages.
+    const WEIGHT: usize = 2048;
+    const MOST: usize = 32;
+    count.saturating_mul(WEIGHT).checked_div(weight).unwrap_or(MOST).clamp(1, MOST)
 }
 
 /// Reads from an array of the program: so many values.

@@ -108,12 +108,13 @@ impl Range {
         (address | HUGE_SIZE.wrapping_sub(1)).saturating_add(1)
     }
 
-    /// Lists the next pages, none if there was much to pass over. `scratch` is used for what the kernel says.
-    pub fn list(&mut self, pages: &mut [usize], scratch: &mut [usize]) -> usize {
+    /// Lists the next pages, none if there was much to pass over, that have at most so much weight together. That is at least the
+    /// weight of a huge page. `scratch` is used for what the kernel says.
+    pub fn list(&mut self, pages: &mut [usize], mut weight_left: usize, scratch: &mut [usize]) -> usize {
         let mut listed = 0;
         for _ in 0..PATIENCE {
             let before = listed;
-            if self.is_done() || listed == pages.len() {
+            if self.is_done() || listed == pages.len() || weight_left == 0 {
                 break;
             }
             let Some(room) = pages.get_mut(listed..) else { break };
@@ -121,7 +122,7 @@ impl Range {
                 let scanned = match self.pagemap.take() {
                     Some(pagemap) => {
                         let scan = |start, end, regions: &mut [usize]| pagemap.scan(start, end, regions);
-                        let listed = self.scan(room, scratch, &scan);
+                        let listed = self.scan(room, &mut weight_left, scratch, &scan);
                         self.pagemap = Some(pagemap);
                         listed
                     }
@@ -132,7 +133,10 @@ impl Range {
                     None => self.can_scan = false,
                 }
             } else {
-                listed += self.look_through(room, scratch);
+                let most = weight_left.min(room.len());
+                let found = self.look_through(room.get_mut(..most).unwrap_or_default(), scratch);
+                weight_left = weight_left.saturating_sub(found);
+                listed += found;
             }
             // Enough for one go, and the kernel was asked often where pages lie far apart.
             if listed > before && listed >= pages.len() / 2 {
@@ -142,8 +146,15 @@ impl Range {
         listed
     }
 
-    /// Lists what `scan`, which is [`File::scan`], finds next. Returns none, and has done nothing, if it can't be used.
-    fn scan(&mut self, pages: &mut [usize], scratch: &mut [usize], scan: &Scan) -> Option<usize> {
+    /// Lists what `scan`, which is [`File::scan`], finds next. Returns none, and has done nothing, if it can't be used. `weight_left` is 0
+    /// afterwards if the next page is too heavy.
+    fn scan(
+        &mut self,
+        pages: &mut [usize],
+        weight_left: &mut usize,
+        scratch: &mut [usize],
+        scan: &Scan,
+    ) -> Option<usize> {
         let end = self.end.min(self.scan_limit);
         if self.next >= end {
             self.next = self.end;
@@ -169,11 +180,14 @@ impl Range {
             let huge = HUGE_SIZE != 0 && categories & File::HUGE != 0;
             let mut page = start.max(self.next);
             while page < region_end.min(end) {
-                let Some(place) = pages.get_mut(listed) else {
+                let entry = if huge { page | HUGE } else { page };
+                let after = weight_left.checked_sub(self.weight(entry));
+                *weight_left = after.unwrap_or(0);
+                let (Some(place), Some(_)) = (pages.get_mut(listed), after) else {
                     self.next = page;
                     return Some(listed);
                 };
-                *place = if huge { page | HUGE } else { page };
+                *place = entry;
                 listed += 1;
                 page = if huge { self.end_of_huge(page) } else { page.saturating_add(1 << self.page_bits) };
             }
@@ -360,7 +374,7 @@ mod tests {
         let (mut pages, mut scratch) = (vec![0; room], vec![0; 600]);
         let mut all = Vec::new();
         while !range.is_done() {
-            let count = range.list(&mut pages, &mut scratch);
+            let count = range.list(&mut pages, usize::MAX, &mut scratch);
             all.extend_from_slice(&pages[..count]);
         }
         all
@@ -426,8 +440,8 @@ mod tests {
         for text in ["6000-8000 r--p\n", "6000-8000 r--p\n9", "6000-8000 r--p\n9000-", "6000-8000 r--p\n9000-a000 r-"] {
             let mut range = Range::of(None, Some(file_that_fails_after(text)), 0, 1 << 20, 12).unwrap();
             let (mut pages, mut scratch) = ([0; 9], [0; 9]);
-            assert_eq!(range.list(&mut pages, &mut scratch), 2, "{text}");
-            assert_eq!((range.list(&mut pages, &mut scratch), range.is_done()), (0, true));
+            assert_eq!(range.list(&mut pages, usize::MAX, &mut scratch), 2, "{text}");
+            assert_eq!((range.list(&mut pages, usize::MAX, &mut scratch), range.is_done()), (0, true));
             assert_eq!(range.error(), libc::EIO);
         }
     }
@@ -464,7 +478,7 @@ mod tests {
         let (mut pages, mut scratch) = ([0; 9], [0; 9]);
         let mut listed = Vec::new();
         for _ in 0..9 {
-            let count = range.list(&mut pages, &mut scratch);
+            let count = range.list(&mut pages, usize::MAX, &mut scratch);
             listed.extend_from_slice(&pages[..count]);
         }
         assert_eq!(listed, [0x6000, 0x7000, 0x8000]);
@@ -500,8 +514,9 @@ mod tests {
             let mut range = Range::of(None, None, start, length, PAGE.trailing_zeros()).unwrap();
             let (mut pages, mut scratch, mut all) = (vec![0; room], vec![0; 3 * 7], Vec::new());
             while !range.is_done() {
-                let count =
-                    range.scan(&mut pages, &mut scratch, &|start, end, regions| self.scan(start, end, regions))?;
+                let count = range.scan(&mut pages, &mut { usize::MAX }, &mut scratch, &|start, end, regions| {
+                    self.scan(start, end, regions)
+                })?;
                 all.extend_from_slice(&pages[..count]);
             }
             Some(all)
@@ -536,12 +551,41 @@ mod tests {
     }
 
     #[test]
+    fn pages_that_are_listed_together_have_at_most_the_weight_that_is_left() {
+        if HUGE_SIZE == 0 {
+            return;
+        }
+        const BASE_PAGES: usize = HUGE_SIZE / PAGE;
+        // Three huge pages, then base pages of the same size.
+        let scan = |start: usize, end: usize, regions: &mut [usize]| {
+            let base = 3 * HUGE_SIZE;
+            let huge_part = [start, base.min(end), File::HUGE];
+            let base_part = [start.max(base), end, 0];
+            let parts: Vec<_> = [huge_part, base_part].into_iter().filter(|[start, end, _]| start < end).collect();
+            regions[..3 * parts.len()].copy_from_slice(parts.as_flattened());
+            Ok((parts.len(), end))
+        };
+        for most in [BASE_PAGES, BASE_PAGES + 1, 2 * BASE_PAGES, 3 * BASE_PAGES - 1, 9 * BASE_PAGES] {
+            let mut range = Range::of(None, None, 0, 4 * HUGE_SIZE, PAGE.trailing_zeros()).unwrap();
+            let (mut pages, mut scratch, mut sum) = ([0; 2000], [0; 15], 0);
+            while !range.is_done() {
+                let mut left = most;
+                let count = range.scan(&mut pages, &mut left, &mut scratch, &scan).unwrap();
+                let weight: usize = pages[..count].iter().map(|&page| range.weight(page)).sum();
+                assert!((1..=most).contains(&weight) && left <= most - weight, "{most}: {weight}");
+                sum += weight;
+            }
+            assert_eq!(sum, 4 * BASE_PAGES);
+        }
+    }
+
+    #[test]
     fn a_scan_that_makes_no_progress_is_given_up() {
         const START: usize = 1 << 20;
         let (mut pages, mut scratch) = ([0; 5], [0; 15]);
         let mut outcome = |scan: &Scan| {
             let mut range = Range::of(None, None, START, 9 * PAGE, PAGE.trailing_zeros()).unwrap();
-            (range.scan(&mut pages, &mut scratch, scan), range.next)
+            (range.scan(&mut pages, &mut { usize::MAX }, &mut scratch, scan), range.next)
         };
         assert_eq!(outcome(&|start, _, _| Ok((0, start))), (None, START));
         // As if the kernel ignored a tag in the addresses.
@@ -601,7 +645,7 @@ mod tests {
         assert_eq!(listed(whole(), 9, false), [0x1000]);
         let mut range = whole();
         while !range.is_done() {
-            range.list(&mut [0; 9], &mut [0; 9]);
+            range.list(&mut [0; 9], usize::MAX, &mut [0; 9]);
         }
         assert!(range.is_cut_off());
     }

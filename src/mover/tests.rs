@@ -330,3 +330,10 @@ fn an_earlier_entry_is_not_said_to_be_content_where_another_part_of_its_huge_pag
     assert_eq!((outcome.machine.place(address(0)), outcome.error), (0, errno::EACCES));
     assert_eq!(outcome.status, [-errno::EACCES, -errno::EACCES, 0]);
 }
+
+#[test]
+fn the_first_share_of_huge_pages_has_fewer_entries() {
+    assert_eq!([(512 * 32, 32), (512, 1)].map(|(weight, count)| share_to_begin_with(weight, count)), [4, 4]);
+    assert_eq!([(16384, 16384), (1, 1), (0, 0)].map(|(weight, count)| share_to_begin_with(weight, count)), [32; 3]);
+    assert_eq!(share_to_begin_with(usize::MAX, usize::MAX), 1);
+}

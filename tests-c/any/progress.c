@@ -1,5 +1,7 @@
 /* Progress and cancellation where no page has to move. */
 #include <numars.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -102,6 +104,45 @@ START_TEST(progress_is_reported_at_least_every_64_MiB_also_where_no_page_has_to_
 }
 END_TEST
 
+/* So many transparent huge pages in a row, or base pages in places where the machine has none left; NULL if it has none at all. */
+static char *make_huge_pages(size_t count)
+{
+    const size_t size = count * HUGE_PAGE;
+    char *start = mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    require(start != MAP_FAILED);
+    start += (HUGE_PAGE - (uintptr_t)start % HUGE_PAGE) % HUGE_PAGE;
+    if (madvise(start, size, MADV_HUGEPAGE) != 0)
+        return NULL;
+    for (size_t page = 0; page < count; page++)
+        start[page * HUGE_PAGE] = 1;
+    return start;
+}
+
+/* In one go, 80 huge pages would be 160 MiB. */
+START_TEST(huge_pages_count_with_their_size_between_two_reports_of_progress)
+{
+    enum { HUGE_PAGES = 80 };
+    memory = make_huge_pages(HUGE_PAGES);
+    if (memory == NULL || !is_transparent_huge_page(memory)) {
+        fprintf(stderr, "not tested: there are no transparent huge pages\n");
+        return;
+    }
+    const size_t length = HUGE_PAGES * (size_t)HUGE_PAGE;
+    /* Where there is but one node, none moves. */
+    const int last_node = numa_max_node();
+    for (int move = 0; move < 3; move++) {
+        struct listener listener = { .calls = 0 };
+        struct numars_move_options options = listened_to_by(&listener);
+        struct numars_move_stats stats;
+        options.threads = move == 2 ? 4 : 1;
+        const int target = move == 1 ? last_node : 0;
+        ck_assert_int_ge(numars_move_range(0, memory, length, target, &options, &stats), 0);
+        ck_assert_uint_ge(stats.requested, length / page_size());
+        ck_assert_uint_le(listener.longest_step, PER_CALL);
+    }
+}
+END_TEST
+
 START_TEST(a_cancelled_call_does_not_ask_the_kernel_again)
 {
     make_pages();
@@ -122,6 +163,7 @@ int main(void)
 {
     return run_tests("progress", (const TTest *[]){
         progress_is_reported_at_least_every_64_MiB_also_where_no_page_has_to_move,
+        huge_pages_count_with_their_size_between_two_reports_of_progress,
         a_cancelled_call_does_not_ask_the_kernel_again,
         NULL });
 }
