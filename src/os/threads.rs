@@ -37,7 +37,7 @@ pub fn not_cancelled<T>(work: impl FnOnce() -> T) -> T {
 }
 
 /// Does `helper` on so many threads, while the calling thread does `own`; fewer threads where the system does not give more. They
-/// take no signals, and have ended on return. Errno is left untouched by starting and ending them.
+/// take no signals except those that libc uses itself, and have ended on return. Errno is left untouched by starting and ending them.
 pub fn together(helpers: usize, helper: &(dyn Fn() + Sync), own: impl FnOnce()) {
     let mut threads = [const { MaybeUninit::<libc::pthread_t>::uninit() }; MOST_HELPERS];
     let work = Work(helper);
