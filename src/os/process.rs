@@ -73,7 +73,8 @@ pub unsafe fn print_errno(prefix: *const c_char) {
 /// `text` is a string if it has one.
 #[cfg(target_arch = "x86_64")]
 unsafe fn print_string(format: &CStr, text: *const c_char) {
-    /// A va_list, as the ABI of x86-64 has it.
+    /// A va_list, as the ABI of x86-64 has it. That of x32 is the same with addresses of 32 bits; there, a pointer is the lower half of
+    /// the eight bytes that an argument has in memory, which is all that is read of them.
     #[repr(C)]
     struct VaList {
         gp_offset: u32,
