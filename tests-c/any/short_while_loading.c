@@ -1,11 +1,14 @@
 /* No descriptor is left while the library is loaded, and there are some afterwards: it catches up. */
+#include <ctype.h>
 #include <numa.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "harness.h"
+#include "hostile.h"
 
 static struct rlimit before;
 
@@ -59,11 +62,67 @@ START_TEST(nodes_that_may_be_allocated_on_exist)
 }
 END_TEST
 
+/* The length of the kernel's mask of nodes in bits: four for each digit of Mems_allowed. */
+static int bits_of_mems_allowed(void)
+{
+    char line[4096];
+    int digits = 0;
+    FILE *file = fopen("/proc/self/status", "r");
+    require(file != NULL);
+    while (fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, "Mems_allowed:", 13) == 0)
+            for (const char *at = line + 13; *at != '\0'; at++)
+                digits += isxdigit((unsigned char)*at) != 0;
+    fclose(file);
+    return digits * 4;
+}
+
+static void assert_sizes_are_those_of_mems_allowed(void)
+{
+    const int bits = bits_of_mems_allowed();
+    require(bits > 0);
+    assert_returns(numa_num_possible_nodes(), bits);
+    assert_returns(numa_max_possible_node(), bits - 1);
+    struct bitmask *nodes = numa_allocate_nodemask();
+    ck_assert_uint_eq(nodes->size, (unsigned long)bits);
+    numa_bitmask_free(nodes);
+    /* The sets follow with the next call about the machine's nodes. */
+    require(numa_max_node() >= 0);
+    ck_assert_uint_eq(numa_all_nodes_ptr->size, (unsigned long)bits);
+    ck_assert_uint_eq(numa_nodes_ptr->size, (unsigned long)bits);
+    ck_assert_uint_eq(numa_no_nodes_ptr->size, (unsigned long)bits);
+}
+
+START_TEST(sizes_of_sets_are_those_of_the_kernel)
+{
+    assert_sizes_are_those_of_mems_allowed();
+}
+END_TEST
+
+/* Most kernels have room for 1024 nodes, which is also what the library assumes as long as it does not know. */
+START_TEST(sizes_of_sets_are_those_of_a_kernel_that_has_room_for_fewer_nodes)
+{
+    static const char STATUS[] = "/dev/shm/status";
+    if (!can_have_own_mounts())
+        return;
+    have_own_mounts();
+    hide("/dev/shm");
+    FILE *file = fopen(STATUS, "w");
+    require(file != NULL);
+    require(fputs("Mems_allowed:\t00000000,00000001\nMems_allowed_list:\t0\n", file) >= 0 && fclose(file) == 0);
+    require(mount(STATUS, "/proc/self/status", NULL, MS_BIND, NULL) == 0);
+    require(bits_of_mems_allowed() == 64);
+    assert_sizes_are_those_of_mems_allowed();
+}
+END_TEST
+
 int main(void)
 {
     require(setrlimit(RLIMIT_NOFILE, &before) == 0);
     return run_tests("short_while_loading", (const TTest *[]){
         nodes_and_cpus_are_those_of_the_machine,
         nodes_that_may_be_allocated_on_exist,
+        sizes_of_sets_are_those_of_the_kernel,
+        sizes_of_sets_are_those_of_a_kernel_that_has_room_for_fewer_nodes,
         NULL });
 }
