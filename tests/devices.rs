@@ -4,12 +4,12 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
-use support::{compile_c, run, stage};
+use support::{LinkedProgram, run};
 use tempfile::TempDir;
 
 /// Prints the nodes that its argument names, or the number and the text of the warning.
-const PROGRAM: &str = r#"
+static PROGRAM: LinkedProgram = LinkedProgram::new(
+    r#"
 #include <numa.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -31,19 +31,8 @@ int main(int count, char **arguments)
             printf("node %u", node);
     return 0;
 }
-"#;
-
-fn program() -> &'static Path {
-    static PROGRAM_FILE: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
-    let (_, program) = PROGRAM_FILE.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let mut flags = stage().pkg_config("numars", &[]);
-        flags.push(format!("-Wl,-rpath,{}", stage().lib().display()));
-        let program = compile_c(folder.path(), PROGRAM, &flags);
-        (folder, program)
-    });
-    program
-}
+"#,
+);
 
 /// A machine with nodes 0 to 3, and devices.
 struct Machine(TempDir);
@@ -128,7 +117,7 @@ impl Machine {
     }
 
     fn answer(&self, list: &str) -> String {
-        run(Command::new(program()).arg(list).env("NUMARS_FSROOT", self.0.path()))
+        run(Command::new(PROGRAM.path()).arg(list).env("NUMARS_FSROOT", self.0.path()))
     }
 }
 

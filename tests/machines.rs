@@ -11,12 +11,12 @@ use std::io::{BufRead, BufReader, Read, Write as _};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::OnceLock;
-use support::{compile_c, root, stage};
+use support::{LinkedProgram, root};
 use tempfile::TempDir;
 
 /// Answers questions about the machine, a line each. An answer ends with a line of a dot.
-const PROGRAM: &str = r#"
+static PROGRAM: LinkedProgram = LinkedProgram::new(
+    r#"
 #include <numa.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,20 +102,8 @@ int main(void)
     }
     return 0;
 }
-"#;
-
-/// The program, which finds the library by its own means: the loader hears of no folders where it runs with privileges.
-fn program() -> &'static Path {
-    static PROGRAM_FILE: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
-    let (_, program) = PROGRAM_FILE.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let mut flags = stage().pkg_config("numars", &[]);
-        flags.push(format!("-Wl,-rpath,{}", stage().lib().display()));
-        let program = compile_c(folder.path(), PROGRAM, &flags);
-        (folder, program)
-    });
-    program
-}
+"#,
+);
 
 /// A running program that uses the library.
 struct Library {
@@ -127,11 +115,11 @@ struct Library {
 impl Library {
     /// With this value of NUMARS_FSROOT.
     fn with_root(root: &Path) -> Self {
-        Self::start(Command::new(program()).env("NUMARS_FSROOT", root))
+        Self::start(Command::new(PROGRAM.path()).env("NUMARS_FSROOT", root))
     }
 
     fn without_root() -> Self {
-        Self::start(Command::new(program()).env_remove("NUMARS_FSROOT"))
+        Self::start(Command::new(PROGRAM.path()).env_remove("NUMARS_FSROOT"))
     }
 
     fn start(command: &mut Command) -> Self {
@@ -932,7 +920,7 @@ fn a_program_with_privileges_takes_no_notice() {
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
     let privileged = folder.path().join("privileged");
-    fs::copy(program(), &privileged).unwrap();
+    fs::copy(PROGRAM.path(), &privileged).unwrap();
     // A program that runs as somebody else than who started it; only root can make one without a second user.
     const NOBODY: u32 = 65534;
     if chown(&privileged, Some(NOBODY), None).is_err() {

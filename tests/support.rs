@@ -96,6 +96,31 @@ pub fn compile_c(folder: &Path, program: &str, flags: &[String]) -> PathBuf {
     executable
 }
 
+/// A program in C that is linked with numars and compiled when it is first needed. It finds the library by its own means: the loader
+/// ignores LD_LIBRARY_PATH where it runs with privileges.
+pub struct LinkedProgram {
+    source: &'static str,
+    /// The directory that it is in, and its path.
+    compiled: OnceLock<(tempfile::TempDir, PathBuf)>,
+}
+
+impl LinkedProgram {
+    pub const fn new(source: &'static str) -> Self {
+        LinkedProgram { source, compiled: OnceLock::new() }
+    }
+
+    pub fn path(&self) -> &Path {
+        let (_, path) = self.compiled.get_or_init(|| {
+            let directory = tempfile::tempdir().unwrap();
+            let mut flags = stage().pkg_config("numars", &[]);
+            flags.push(format!("-Wl,-rpath,{}", stage().lib().display()));
+            let path = compile_c(directory.path(), self.source, &flags);
+            (directory, path)
+        });
+        path
+    }
+}
+
 /// Where the wrappers of tests/programs/own_wrappers.c are.
 #[derive(PartialEq)]
 pub enum Wrappers {
