@@ -276,13 +276,18 @@ pub fn read_in_chunks(path: &Path, most: usize, each: &mut dyn FnMut(&[u8]) -> b
     false
 }
 
-/// What follows `prefix` in `text`, if it begins with that.
+/// Returns what follows `prefix` in `text`, if it begins with that. The method of slices needs bcmp, which the loader would look up.
 #[inline(never)]
+pub fn strip_prefix<'a>(prefix: &[u8], text: &'a [u8]) -> Option<&'a [u8]> {
+    let same = text.iter().zip(prefix).take_while(|(byte, expected)| byte == expected).count();
+    text.get(same..).filter(|_| same == prefix.len())
+}
+
+/// The same, of a string.
 pub fn behind<'a>(prefix: &[u8], text: &'a CStr) -> Option<&'a CStr> {
-    // Not starts_with(), for which the loader would look up bcmp.
-    let same = text.to_bytes().iter().zip(prefix).take_while(|(byte, expected)| byte == expected).count();
+    strip_prefix(prefix, text.to_bytes())?;
     // SAFETY: the rest of a string is one.
-    (same == prefix.len()).then(|| unsafe { memory::string(text.as_ptr().add(same)) })
+    Some(unsafe { memory::string(text.as_ptr().add(prefix.len())) })
 }
 
 /// Returns what follows the blanks at the start of `text`.

@@ -3,7 +3,7 @@
 use super::read_bytes;
 use super::text::Numbers;
 use crate::lists::{hexadecimal, is_blank, skip_blanks};
-use crate::os::files::{self, File, Path, behind, without_leading_blanks};
+use crate::os::files::{self, File, Path, behind, strip_prefix, without_leading_blanks};
 use crate::os::memory::position;
 use crate::os::network::{self, Unreachable};
 use core::ffi::CStr;
@@ -71,12 +71,6 @@ fn class(class: &[u8], name: &[u8], kind: Kind) -> Result<usize, Unknown> {
 /// Whether a name is `.` or `..`.
 fn is_directory_itself(name: &[u8]) -> bool {
     matches!(name, [b'.'] | [b'.', b'.'])
-}
-
-/// Returns what follows `prefix` in `name`. Not strip_prefix(), which needs a function of libc: bcmp.
-fn after<'a>(prefix: &[u8], name: &'a [u8]) -> Option<&'a [u8]> {
-    let same = name.iter().zip(prefix).take_while(|(byte, expected)| byte == expected).count();
-    name.get(same..).filter(|_| same == prefix.len())
 }
 
 fn class_entry(class: &[u8], name: &[u8]) -> Path<'static> {
@@ -191,7 +185,7 @@ fn node_of_parts(entry: &Path, kind: Kind, layers: u8) -> Result<usize, Unknown>
 fn for_each_part(directory: &Path, prefix: &[u8], numbered: bool, class: &[u8], each: &mut dyn FnMut(&Path)) {
     let Some(directory) = File::open_of_machine(directory) else { return };
     directory.for_each_name(&mut |name| {
-        if let Some(rest) = after(prefix, name)
+        if let Some(rest) = strip_prefix(prefix, name)
             && !is_directory_itself(rest)
             && !(numbered && rest.iter().any(|byte| !byte.is_ascii_digit()))
         {
