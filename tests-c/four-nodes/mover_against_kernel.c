@@ -257,9 +257,7 @@ static void destroy_twin(const struct layout *layout, struct twin *twin)
 /* Both twins map the neighbour's part at once: one fork serves them. */
 static pid_t fork_neighbour(const struct layout *layout, const struct twin twins[2])
 {
-    int ready[2];
-    char byte;
-    require(pipe(ready) == 0);
+    const struct readiness readiness = make_readiness();
     const pid_t pid = fork();
     require(pid >= 0);
     if (pid == 0) {
@@ -269,14 +267,9 @@ static pid_t fork_neighbour(const struct layout *layout, const struct twin twins
                 for (unsigned page = 0; page < layout->mappings[m].pages; page++)
                     if (layout->mappings[m].shared_with_neighbour && layout->mappings[m].places[page] >= 0)
                         (void)*(volatile char *)(twins[t].starts[m] + page * page_size());
-        if (write(ready[1], "r", 1) == 1)
-            for (;;)
-                pause();
-        _exit(EXIT_FAILURE);
+        sleep_when_ready(readiness, NULL);
     }
-    require(read(ready[0], &byte, 1) == 1);
-    close(ready[0]);
-    close(ready[1]);
+    wait_until_ready(readiness);
     return pid;
 }
 

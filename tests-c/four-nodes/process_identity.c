@@ -43,22 +43,15 @@ static pid_t fork_with_pid(pid_t number)
 /* Like start_neighbour, with pages at an address that this process has reserved. */
 static pid_t start_target(pid_t number, char *pages, size_t count, int node)
 {
-    int ready[2];
-    char byte;
-    require(pipe(ready) == 0);
+    const struct readiness readiness = make_readiness();
     const pid_t pid = fork_with_pid(number);
     require(pid >= 0);
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         touch_pages(pages, count, node);
-        if (write(ready[1], "r", 1) == 1)
-            for (;;)
-                pause();
-        _exit(EXIT_FAILURE);
+        sleep_when_ready(readiness, NULL);
     }
-    require(read(ready[0], &byte, 1) == 1);
-    close(ready[0]);
-    close(ready[1]);
+    wait_until_ready(readiness);
     return pid;
 }
 
@@ -156,6 +149,13 @@ static void refuse_pidfds(int error)
     refuse_calls(&refusal, 1);
 }
 
+static struct results try_calls_without_pidfds(int error, pid_t pid, char *pages)
+{
+    if (error != 0)
+        refuse_pidfds(error);
+    return try_calls(pid, pages);
+}
+
 /* Makes the calls in a process of its own; `pidfd_errno` is what pidfd_open(2) fails with there, 0 if it works. */
 static struct results try_apart(struct results (*action)(int), int pidfd_errno)
 {
@@ -173,13 +173,18 @@ static struct results try_apart(struct results (*action)(int), int pidfd_errno)
     return results;
 }
 
+/* The same results with pidfd_open(2) and without. */
+static void assert_both_ways(void (*assert_results)(const char *, struct results), struct results (*action)(int))
+{
+    assert_results("with pidfd_open", try_apart(action, 0));
+    assert_results("ENOSYS", try_apart(action, ENOSYS));
+}
+
 static struct results try_on_target(pid_t number, int pidfd_errno)
 {
     char *pages = map_pages(COUNT);
     const pid_t target = start_target(number, pages, COUNT, 0);
-    if (pidfd_errno != 0)
-        refuse_pidfds(pidfd_errno);
-    const struct results results = try_calls(target, pages);
+    const struct results results = try_calls_without_pidfds(pidfd_errno, target, pages);
     end_process(target);
     return results;
 }
@@ -191,8 +196,7 @@ static struct results in_the_same_namespace(int pidfd_errno)
 
 START_TEST(a_process_is_found_with_pidfds_and_without)
 {
-    assert_all_was_found("with pidfd_open", try_apart(in_the_same_namespace, 0));
-    assert_all_was_found("ENOSYS", try_apart(in_the_same_namespace, ENOSYS));
+    assert_both_ways(assert_all_was_found, in_the_same_namespace);
     assert_all_was_found("EPERM", try_apart(in_the_same_namespace, EPERM));
 }
 END_TEST
@@ -229,9 +233,7 @@ END_TEST
 /* The first process of a new namespace: it mounts that one's /proc, and has a child with this PID. */
 static pid_t start_namespace_with_own_proc(pid_t number)
 {
-    int ready[2];
-    char byte;
-    require(pipe(ready) == 0);
+    const struct readiness readiness = make_readiness();
     require(unshare(CLONE_NEWPID) == 0);
     const pid_t pid = fork();
     require(pid >= 0);
@@ -239,12 +241,9 @@ static pid_t start_namespace_with_own_proc(pid_t number)
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         require(mount("proc", "/proc", "proc", 0, NULL) == 0);
         start_idle(number);
-        if (write(ready[1], "r", 1) == 1)
-            for (;;)
-                pause();
-        _exit(EXIT_FAILURE);
+        sleep_when_ready(readiness, NULL);
     }
-    require(read(ready[0], &byte, 1) == 1);
+    wait_until_ready(readiness);
     return pid;
 }
 
@@ -256,9 +255,7 @@ static struct results beside_a_namespace_whose_proc_is_here(int pidfd_errno)
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/maps", (int)target);
     require(access(path, R_OK) == 0 && access("/proc/self/maps", R_OK) != 0);
-    if (pidfd_errno != 0)
-        refuse_pidfds(pidfd_errno);
-    const struct results results = try_calls(target, pages);
+    const struct results results = try_calls_without_pidfds(pidfd_errno, target, pages);
     end_process(namespace);
     end_process(target);
     return results;
@@ -266,8 +263,7 @@ static struct results beside_a_namespace_whose_proc_is_here(int pidfd_errno)
 
 START_TEST(a_process_is_not_looked_for_in_a_proc_that_does_not_show_the_caller)
 {
-    assert_whole_process_was_refused("with pidfd_open", try_apart(beside_a_namespace_whose_proc_is_here, 0));
-    assert_whole_process_was_refused("ENOSYS", try_apart(beside_a_namespace_whose_proc_is_here, ENOSYS));
+    assert_both_ways(assert_whole_process_was_refused, beside_a_namespace_whose_proc_is_here);
 }
 END_TEST
 
@@ -404,17 +400,14 @@ static struct results on_a_thread_of_another_process(int pidfd_errno)
             pause();
     }
     require(read(ends[0], &tid, sizeof tid) == sizeof tid);
-    if (pidfd_errno != 0)
-        refuse_pidfds(pidfd_errno);
-    const struct results results = try_calls(tid, pages);
+    const struct results results = try_calls_without_pidfds(pidfd_errno, tid, pages);
     end_process(pid);
     return results;
 }
 
 START_TEST(a_process_is_found_by_the_number_of_one_of_its_threads)
 {
-    assert_all_was_found("with pidfd_open", try_apart(on_a_thread_of_another_process, 0));
-    assert_all_was_found("ENOSYS", try_apart(on_a_thread_of_another_process, ENOSYS));
+    assert_both_ways(assert_all_was_found, on_a_thread_of_another_process);
 }
 END_TEST
 

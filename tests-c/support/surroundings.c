@@ -47,25 +47,41 @@ void become_nobody(void)
     require(prctl(PR_SET_DUMPABLE, 1) == 0);
 }
 
-/* The neighbour tells through a pipe where its pages are, once it is ready. */
+struct readiness make_readiness(void)
+{
+    struct readiness readiness;
+    require(pipe(readiness.ends) == 0);
+    return readiness;
+}
+
+void sleep_when_ready(struct readiness readiness, void *value)
+{
+    if (write(readiness.ends[1], &value, sizeof value) == sizeof value)
+        for (;;)
+            pause();
+    _exit(EXIT_FAILURE);
+}
+
+void *wait_until_ready(struct readiness readiness)
+{
+    void *value;
+    close(readiness.ends[1]);
+    require(read(readiness.ends[0], &value, sizeof value) == sizeof value);
+    close(readiness.ends[0]);
+    return value;
+}
+
 static struct neighbour fork_neighbour(char *(*get_ready)(const void *), const void *argument)
 {
     struct neighbour neighbour;
-    int ready[2];
-    require(pipe(ready) == 0);
+    const struct readiness readiness = make_readiness();
     neighbour.pid = fork();
     require(neighbour.pid >= 0);
     if (neighbour.pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        char *pages = get_ready(argument);
-        if (write(ready[1], &pages, sizeof pages) == sizeof pages)
-            for (;;)
-                pause();
-        _exit(EXIT_FAILURE);
+        sleep_when_ready(readiness, get_ready(argument));
     }
-    close(ready[1]);
-    require(read(ready[0], &neighbour.pages, sizeof neighbour.pages) == sizeof neighbour.pages);
-    close(ready[0]);
+    neighbour.pages = wait_until_ready(readiness);
     return neighbour;
 }
 

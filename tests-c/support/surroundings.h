@@ -12,6 +12,16 @@ bool kernel_before(int major, int minor);
 /* From here on the test has no privileges (uid and gid 65534, no capabilities). */
 void become_nobody(void);
 
+/* For a new process that gets ready and then sleeps until it is ended: a pipe that is made before it is. */
+struct readiness {
+    int ends[2];
+};
+struct readiness make_readiness(void);
+/* In the new process: gives `value` to the other one. */
+_Noreturn void sleep_when_ready(struct readiness readiness, void *value);
+/* In the other one: returns that value, once. */
+void *wait_until_ready(struct readiness readiness);
+
 /* Another process, with touched pages of its own on a node; it sleeps until it is ended. */
 struct neighbour {
     pid_t pid;
