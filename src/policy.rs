@@ -129,9 +129,11 @@ pub fn require_nodes(nodes: Bits) -> Result<(), Failed> {
 
 /// Allocates on `nodes` first; before Linux 5.15 on the first of them first.
 pub fn prefer_nodes(nodes: Bits) -> Result<Applied, Failed> {
+    // If mbind(2) is forbidden, it does not show what the kernel lacks. But a kernel that has the mode takes a set with an allowed node.
+    let has_allowed = || nodes.iter().any(|node| topology::machine().allowed().bits().read().contains(node));
     with_fallback(
         || set_task_policy(Mode::PreferredMany, 0, nodes),
-        lacks_preferred_many,
+        || lacks_preferred_many() || !has_preferred_many() && has_allowed(),
         || prefer_node(nodes.iter().next()),
     )
 }

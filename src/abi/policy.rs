@@ -113,7 +113,11 @@ pub unsafe extern "C" fn numa_set_preferred_many(nodemask: *mut bitmask) {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
     let applied = log!("numa_set_preferred_many(nodemask=*)", [nodes], policy::prefer_nodes(nodes));
-    if !matches!(applied, Ok(Applied::AsRequested)) && policy::lacks_preferred_many() {
+    let falls_back = match applied {
+        Ok(applied) => applied == Applied::Fallback,
+        Err(_) => policy::lacks_preferred_many(),
+    };
+    if falls_back {
         let text = c"Unable to handle MANY preferred nodes. Falling back to first node\n";
         errno::untouched(|| warn(Warning::ONE_PREFERRED_NODE, text));
     }

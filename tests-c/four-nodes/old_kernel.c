@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "harness.h"
+#include "hostile.h"
 #include "nodes.h"
 #include "old_kernel.h"
 #include "pages.h"
@@ -75,6 +76,24 @@ START_TEST(numars_set_preferred_many_returns_that_one_node_is_preferred)
     assert_fails(numars_set_preferred_many(numa_allocate_nodemask()), EINVAL);
     assert_policy_of(NULL, MPOL_PREFERRED, 1 << 2);
     ck_assert_int_eq(warnings + errors, 0);
+}
+END_TEST
+
+/* mbind(2), which shows what the kernel lacks, may be forbidden where set_mempolicy(2) is not. */
+START_TEST(the_first_of_several_preferred_nodes_is_preferred_also_if_mbind_is_forbidden)
+{
+    begin();
+    refuse_calls(&(struct refusal){ SYS_mbind, EPERM }, 1);
+    assert_returns(numars_set_preferred_many(set_of(1 << 2 | 1 << 3)), 1);
+    assert_policy_of(NULL, MPOL_PREFERRED, 1 << 2);
+    assert_fails(numars_set_preferred_many(only(NO_NODE)), EINVAL);
+    assert_policy_of(NULL, MPOL_PREFERRED, 1 << 2);
+    ck_assert_int_eq(warnings, 0);
+    errno = UNTOUCHED_ERRNO;
+    numa_set_preferred_many(set_of(1 << 1 | 1 << 3));
+    ck_assert_int_eq(errno, UNTOUCHED_ERRNO);
+    ck_assert_int_eq(warnings, 1);
+    assert_policy_of(NULL, MPOL_PREFERRED, 1 << 1);
 }
 END_TEST
 
@@ -173,6 +192,7 @@ int main(void)
         the_kernel_has_neither_several_preferred_nodes_nor_a_home_node,
         the_first_of_several_preferred_nodes_is_preferred_with_a_warning,
         numars_set_preferred_many_returns_that_one_node_is_preferred,
+        the_first_of_several_preferred_nodes_is_preferred_also_if_mbind_is_forbidden,
         memory_is_bound_without_balancing,
         memory_that_may_be_elsewhere_prefers_its_first_node,
         weights_are_refused,
