@@ -290,7 +290,9 @@ static void try_all(const char *start, size_t error_count, const struct refusal 
         if (strncmp(texts[call], start, strlen(start)) != 0)
             continue;
         calls++;
-        try(call, -1, 0, 0, 0);
+        /* The first one may move pages. */
+        for (int time = 0; time < 2; time++)
+            try(call, -1, 0, 0, 0);
         for (size_t i = 0; i < sizeof watched / sizeof *watched; i++) {
             if (try(call, watched[i], UINT_MAX, 0, 0) == 0)
                 continue;
