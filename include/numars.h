@@ -320,7 +320,8 @@ long numars_move_pages(int pid,
  * @param stats    where to put the sums, in base pages; NULL: nowhere
  * @return the number of base pages that are there and not on the node (0: all are); -1 with errno as numars_move_pages(), and
  *         EINVAL for a range that goes beyond the end of the address space, ENOENT for one of more than 64 GiB if /proc can't be
- *         read or doesn't show the process, ESRCH also if the process ends, or executes another program, before the end
+ *         read or doesn't show the process, the error of read(2) if /proc/PID/maps can only be read in part, ESRCH also if the
+ *         process ends, or, where its /proc/PID/maps can be read, executes another program, before the end
  */
 long numars_move_range(int pid,
                        void *start,
@@ -340,8 +341,9 @@ long numars_move_range(int pid,
  * @param options  how to move; NULL: as NUMARS_MOVE_OPTIONS_INIT says
  * @param stats    where to put the sums, in base pages that were on nodes of from; NULL: nowhere
  * @return the number of base pages that stayed on nodes of from although they should have gone (0: none); -1 with errno as
- *         numars_move_pages(), and EINVAL where to is empty, ENOENT if /proc can't be read or doesn't show the process, ESRCH only
- *         if the process ended before anything was moved, EOVERFLOW (a 32-bit program can't name all addresses of the process)
+ *         numars_move_pages(), and EINVAL where to is empty, ENOENT if /proc can't be read or doesn't show the process, the error of
+ *         read(2) if /proc/PID/maps can only be read in part, ESRCH only if the process ended, or executed another program, before
+ *         anything was moved, EOVERFLOW (a 32-bit program can't name all addresses of the process)
  *
  * As migrate_pages(2), which has no progress and no sums.
  */
@@ -361,7 +363,8 @@ long numars_move_process(int pid,
  * @param nodes     the number of entries in per_node; pages on further nodes are counted in the answer alone
  * @return the number of base pages that are there; -1 with errno: EINVAL (a range that goes beyond the end of the address space),
  *         ENOENT (one of more than 64 GiB if /proc can't be read or doesn't show the process), EPERM, ESRCH (no such process, or
- *         it ended, or executed another program, before the end), ENOMEM (no scratch memory)
+ *         it ended, or, where its /proc/PID/maps can be read, executed another program, before the end), ENOMEM (no scratch
+ *         memory), the error of read(2) if /proc/PID/maps can only be read in part
  */
 long numars_count_pages(int pid,
                         const void *start,

@@ -239,7 +239,8 @@ pub unsafe extern "C" fn numars_move_pages(
 /// @param stats    where to put the sums, in base pages; NULL: nowhere
 /// @return the number of base pages that are there and not on the node (0: all are); -1 with errno as numars_move_pages(), and
 ///         EINVAL for a range that goes beyond the end of the address space, ENOENT for one of more than 64 GiB if /proc can't be
-///         read or doesn't show the process, ESRCH also if the process ends, or executes another program, before the end
+///         read or doesn't show the process, the error of read(2) if /proc/PID/maps can only be read in part, ESRCH also if the
+///         process ends, or, where its /proc/PID/maps can be read, executes another program, before the end
 ///
 /// # Safety
 /// options and stats are NULL or valid.
@@ -256,7 +257,7 @@ pub unsafe extern "C" fn numars_move_range(
         if !mover.may_use(node) {
             return Ok(());
         }
-        mover.range(start as usize, length, &|_| node)?;
+        mover.range(start as usize, length, 1, &|_, _| node)?;
         mover.finish();
         Ok(())
     };
@@ -319,8 +320,9 @@ fn pass_of(node: c_int, targets: &[c_int]) -> usize {
 /// @param options  how to move; NULL: as NUMARS_MOVE_OPTIONS_INIT says
 /// @param stats    where to put the sums, in base pages that were on nodes of from; NULL: nowhere
 /// @return the number of base pages that stayed on nodes of from although they should have gone (0: none); -1 with errno as
-///         numars_move_pages(), and EINVAL where to is empty, ENOENT if /proc can't be read or doesn't show the process, ESRCH only
-///         if the process ended before anything was moved, EOVERFLOW (a 32-bit program can't name all addresses of the process)
+///         numars_move_pages(), and EINVAL where to is empty, ENOENT if /proc can't be read or doesn't show the process, the error of
+///         read(2) if /proc/PID/maps can only be read in part, ESRCH only if the process ended, or executed another program, before
+///         anything was moved, EOVERFLOW (a 32-bit program can't name all addresses of the process)
 ///
 /// As migrate_pages(2), which has no progress and no sums.
 ///
@@ -347,14 +349,10 @@ pub unsafe extern "C" fn numars_move_process(
         let mut targets = [NO_TARGET; MOST_NODES];
         pair(from, to, &mut targets);
         let last_pass = (0..).zip(&targets).map(|(node, _)| pass_of(node, &targets)).max().unwrap_or(0);
-        for pass in 0..=last_pass {
-            let target_of =
-                |node: c_int| if pass_of(node, &targets) == pass { target_of(node, &targets) } else { NO_TARGET };
-            mover.range(0, usize::MAX - (memory::page_size() - 1), &target_of)?;
-            if mover.stopped() || mover.error == errno::ESRCH {
-                break;
-            }
-        }
+        let target_of = |pass: usize, node: c_int| {
+            if pass_of(node, &targets) == pass { target_of(node, &targets) } else { NO_TARGET }
+        };
+        mover.range(0, usize::MAX - (memory::page_size() - 1), last_pass + 1, &target_of)?;
         mover.finish();
         if mover.error == errno::ESRCH && mover.has_begun() {
             mover.error = 0;
@@ -380,7 +378,8 @@ pub unsafe extern "C" fn numars_move_process(
 /// @param nodes     the number of entries in per_node; pages on further nodes are counted in the answer alone
 /// @return the number of base pages that are there; -1 with errno: EINVAL (a range that goes beyond the end of the address space),
 ///         ENOENT (one of more than 64 GiB if /proc can't be read or doesn't show the process), EPERM, ESRCH (no such process, or
-///         it ended, or executed another program, before the end), ENOMEM (no scratch memory)
+///         it ended, or, where its /proc/PID/maps can be read, executed another program, before the end), ENOMEM (no scratch
+///         memory), the error of read(2) if /proc/PID/maps can only be read in part
 ///
 /// # Safety
 /// per_node is NULL or has room for so many entries.

@@ -382,31 +382,45 @@ impl<'a, K: Kernel> Mover<'a, K> {
         Ok(())
     }
 
-    /// Moves the pages that are there of a range; `target_of` says where a page of each node goes, or [`NO_TARGET`]. The caller calls
-    /// [`Mover::finish`] after the last range.
-    pub fn range(&mut self, start: usize, length: usize, target_of: &dyn Fn(i32) -> i32) -> Result<(), i32> {
+    /// Moves the pages that are there of a range, in so many passes; `target_of` says where a page of each node goes in each pass, or
+    /// [`NO_TARGET`]. The caller calls [`Mover::finish`] afterwards.
+    pub fn range(
+        &mut self,
+        start: usize,
+        length: usize,
+        passes: usize,
+        target_of: &dyn Fn(usize, i32) -> i32,
+    ) -> Result<(), i32> {
         let mut scratch = self.scratch((length >> self.page_bits).max(FEWEST_ENTRIES))?;
         let mut range = self.kernel.range(start, length, self.page_bits).ok_or(errno::EINVAL)?;
         // Unless the process itself is gone.
         if range.is_out_of_sight() && self.hand_over(Request::NOTHING) {
             return Err(errno::ENOENT);
         }
-        while !range.is_done() && !self.stopped() {
-            let window = &mut Window::over(&mut scratch);
-            let listed = range.list(window.pages, self.most_weight(), window.try_pages);
-            window.cut(listed);
-            if listed > 0 {
-                if !self.ask_all(window) {
-                    break;
-                }
-                for (target, &node) in window.targets.iter_mut().zip(window.before.iter()) {
-                    *target = if node < 0 { NO_TARGET } else { target_of(node) };
-                }
-                self.work_on(window, Some(&range));
+        for pass in 0..passes {
+            if pass > 0 {
+                range.rewind();
             }
-            self.hear();
+            while !range.is_done() && !self.stopped() {
+                let window = &mut Window::over(&mut scratch);
+                let listed = range.list(window.pages, self.most_weight(), window.try_pages);
+                window.cut(listed);
+                if listed > 0 {
+                    if !self.ask_all(window) {
+                        break;
+                    }
+                    for (target, &node) in window.targets.iter_mut().zip(window.before.iter()) {
+                        *target = if node < 0 { NO_TARGET } else { target_of(pass, node) };
+                    }
+                    self.work_on(window, Some(&range));
+                }
+                self.hear();
+            }
+            self.check_process(&range);
+            if self.stopped() || self.error == errno::ESRCH {
+                break;
+            }
         }
-        self.check_process(&range);
         Ok(())
     }
 

@@ -19,6 +19,7 @@ const PATIENCE: usize = 64;
 
 /// The pages of a range that are there, piece by piece.
 pub struct Range {
+    start: usize,
     /// Where to go on.
     next: usize,
     end: usize,
@@ -60,6 +61,7 @@ impl Range {
         let next = start & !(page_size - 1);
         let end = start.checked_add(length)?.checked_add(page_size - 1)? & !(page_size - 1);
         Some(Range {
+            start: next,
             next,
             end: if length == 0 { next } else { end },
             page_bits,
@@ -71,6 +73,14 @@ impl Range {
             error: 0,
             area: (0, 0),
         })
+    }
+
+    /// Goes back to the start of the range. It remains one of the same memory: if the process has executed another program, nothing more
+    /// is listed.
+    pub fn rewind(&mut self) {
+        self.next = self.start;
+        self.area = (0, 0);
+        self.areas.rewind();
     }
 
     /// Whether nothing tells what is there of it, and it is too much to ask about each page.
@@ -318,6 +328,13 @@ impl Areas {
         areas
     }
 
+    fn rewind(&mut self) {
+        (self.at, self.length) = (0, 0);
+        if let Some(Err(error)) = self.file.as_ref().map(File::rewind) {
+            self.error = error;
+        }
+    }
+
     fn next(&mut self) -> Option<(usize, usize)> {
         if self.file.is_none() {
             // Once.
@@ -467,6 +484,31 @@ mod tests {
         assert_eq!(in_range(File::open(&pagemap.path())), [0, 2 << 12]);
         let directory = File::open(&crate::os::files::Path::new(b"/proc/self/"));
         assert_eq!(in_range(directory), (0..9).map(|page| page << 12).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_range_can_be_listed_again() {
+        let bits = page_size().trailing_zeros();
+        let start = map(9 * page_size()) as usize;
+        // SAFETY: mapped above.
+        unsafe { touch_pages(start as *mut _, 9 * page_size()) };
+        let has_maps = [true, false];
+        for (can_scan, has_maps) in [true, false].into_iter().flat_map(|scan| has_maps.map(|maps| (scan, maps))) {
+            let open = |name: &[u8]| ProcFiles::Own.open(name);
+            let maps = if has_maps { open(b"maps") } else { None };
+            let mut range = Range::of(open(b"pagemap"), maps, start, 9 * page_size(), bits).unwrap();
+            range.can_scan = can_scan;
+            for _ in 0..3 {
+                let (mut found, mut pages) = (0, [0; 5]);
+                while !range.is_done() {
+                    found += range.list(&mut pages, usize::MAX, &mut [0; 15]);
+                }
+                assert_eq!((found, range.error()), (9, 0));
+                range.rewind();
+            }
+        }
+        // SAFETY: mapped above.
+        unsafe { unmap(start as *mut _, 9 * page_size()) };
     }
 
     #[test]

@@ -337,3 +337,77 @@ fn the_first_share_of_huge_pages_has_fewer_entries() {
     assert_eq!([(16384, 16384), (1, 1), (0, 0)].map(|(weight, count)| share_to_begin_with(weight, count)), [32; 3]);
     assert_eq!(share_to_begin_with(usize::MAX, usize::MAX), 1);
 }
+
+/// A process that executes another program after the first check of whether it has ended, when the kernel is called next.
+struct ExecutesMeanwhile {
+    process: Process,
+    input: std::process::ChildStdin,
+    pid: u32,
+    checked: AtomicBool,
+    asked_afterwards: AtomicUsize,
+}
+
+impl ExecutesMeanwhile {
+    fn execute(&self) {
+        use std::io::Write;
+        if !self.checked.load(Relaxed) || self.asked_afterwards.fetch_add(1, Relaxed) > 0 {
+            return;
+        }
+        let program = || std::fs::read_to_string(format!("/proc/{}/comm", self.pid)).unwrap();
+        let before = program();
+        (&self.input).write_all(b"\n").unwrap();
+        while program() == before {
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Kernel for ExecutesMeanwhile {
+    fn ask(&self, pages: &[usize], status: &mut [i32], flags: i32) -> Result<(), i32> {
+        self.execute();
+        self.process.ask(pages, status, flags)
+    }
+
+    fn move_pages(&self, pages: &[usize], nodes: &[i32], status: &[AtomicI32], flags: i32) -> Result<usize, i32> {
+        self.process.move_pages(pages, nodes, status, flags)
+    }
+
+    fn move_request(&self, request: Request, flags: i32) -> Result<usize, i32> {
+        self.process.move_request(request, flags)
+    }
+
+    fn range(&self, start: usize, length: usize, page_bits: u32) -> Option<Range> {
+        self.execute();
+        self.process.range(start, length, page_bits)
+    }
+
+    fn has_ended(&self) -> bool {
+        self.checked.store(true, Relaxed);
+        self.process.has_ended()
+    }
+}
+
+#[test]
+#[cfg_attr(miri, ignore)]
+fn a_process_that_executes_another_program_between_two_passes_is_not_taken_for_the_same() {
+    use std::process::{Command, Stdio};
+    let script = ["-c", "echo; read line; exec sleep 1000"];
+    let mut child = Command::new("sh").args(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    // From then on it is no part of this program any more.
+    std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut [0]).unwrap();
+    let kernel = ExecutesMeanwhile {
+        process: Process::identified(child.id() as i32),
+        input: child.stdin.take().unwrap(),
+        pid: child.id(),
+        checked: AtomicBool::new(false),
+        asked_afterwards: AtomicUsize::new(0),
+    };
+    let whole = usize::MAX - (memory::page_size() - 1);
+    let mut mover = Mover::new(kernel, Manner { flags: 0, threads: 1, retries: 0 }, None);
+    mover.range(0, whole, 2, &|_, _| NO_TARGET).unwrap();
+    let (error, asked) = (mover.error, mover.kernel.asked_afterwards.load(Relaxed));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(asked > 0);
+    assert_eq!(error, errno::ESRCH);
+}

@@ -101,6 +101,15 @@ impl File {
         })
     }
 
+    /// Has [`File::read`] continue at the start of the file. Errors are errnos.
+    pub fn rewind(&self) -> Result<(), c_int> {
+        // SAFETY: numbers alone.
+        untouched(|| match unsafe { libc::syscall(libc::SYS_lseek, self.0, 0usize, libc::SEEK_SET) } {
+            0 => Ok(()),
+            _ => Err(errno::get()),
+        })
+    }
+
     /// Calls `each` with the name of every entry of a directory, `.` and `..` included; with none if it cannot be read.
     pub fn for_each_name(&self, each: &mut dyn FnMut(&[u8])) {
         /// struct linux_dirent64: an inode and an offset, the length of the entry, its type, its name and a NUL.
