@@ -201,11 +201,10 @@ pub extern "C" fn numa_distance(node1: c_int, node2: c_int) -> c_int {
     topology::distance(from, to).map_or(0, c_int::from)
 }
 
-/// Returns a node by its number, if it exists.
-pub(super) fn existing_node(node: c_int) -> Option<usize> {
-    let node = usize::try_from(node).ok().filter(|&node| node < topology::possible_nodes())?;
+/// Returns whether a node exists, after reading the machine again if the node is not known.
+pub(super) fn node_exists(node: usize) -> bool {
     let exists = || sets::machine().has_node(node);
-    (exists() || sets::catch_up() && exists()).then_some(node)
+    node < topology::possible_nodes() && (exists() || sets::catch_up() && exists())
 }
 
 /// The CPUs of a node.
@@ -225,7 +224,7 @@ pub unsafe extern "C" fn numa_node_to_cpus(node: c_int, mask: *mut bitmask) -> c
     // SAFETY: as the caller promises.
     let mask = unsafe { write(mask) };
     mask.fill(false);
-    let Some(node) = existing_node(node) else {
+    let Some(node) = usize::try_from(node).ok().filter(|&node| node_exists(node)) else {
         errno::set(errno::ERANGE);
         return -1;
     };
@@ -266,12 +265,12 @@ pub extern "C" fn numa_node_to_cpu_update() {
 /// Follows numa(3). A CPU that came online since the nodes were read is found if the calling thread may run on it.
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_node_of_cpu(cpu: c_int) -> c_int {
-    let known = |cpu: usize| {
+    let lookup = |cpu: usize| {
         let may_appear = || cpu < topology::possible_cpus() && sets::catch_up();
         let node = topology::node_of_cpu(cpu).or_else(|| if may_appear() { topology::node_of_cpu(cpu) } else { None });
         node.or_else(|| topology::node_of_current_cpu(cpu))
     };
-    match usize::try_from(cpu).ok().and_then(known) {
+    match usize::try_from(cpu).ok().and_then(lookup) {
         Some(node) => int(node),
         None => {
             errno::set(errno::EINVAL);

@@ -1,7 +1,7 @@
 //! Where threads run.
 
 use super::bitmask::{allocated, bitmask, read, write};
-use super::nodes::existing_node;
+use super::nodes::node_exists;
 use super::policy::report_failure;
 use super::reporting::{Warning, warn, warn_with};
 use super::sets;
@@ -29,14 +29,8 @@ pub(super) fn answer(outcome: Result<(), Failed>) -> c_int {
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_run_on_node(node: c_int) -> c_int {
     let answer = match usize::try_from(node) {
-        Ok(number) if number < topology::possible_nodes() => {
-            if let Some(node) = existing_node(node) {
-                return log!(
-                    "numa_run_on_node(node=*)",
-                    [node],
-                    answer(running::run_on_nodes(Nodes::of(node).bits().read()))
-                );
-            }
+        Ok(node) if node_exists(node) => answer(running::run_on_nodes(Nodes::of(node).bits().read())),
+        Ok(node) if node < topology::possible_nodes() => {
             warn(Warning::NO_CPUS_FILE, c"Cannot read node cpumask from sysfs");
             errno::set(errno::ERANGE);
             -1
@@ -153,8 +147,7 @@ pub(super) fn run_node_mask(nodes: Nodes) -> *mut bitmask {
 pub(super) unsafe fn run_on_existing_nodes(mask: *const bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let wanted = unsafe { read(mask) };
-    let exists = |node| c_int::try_from(node).ok().and_then(existing_node).is_some();
-    if !wanted.iter().all(exists) {
+    if !wanted.iter().all(node_exists) {
         warn(Warning::NO_CPUS_FILE, c"Cannot read node cpumask from sysfs");
         errno::set(errno::ERANGE);
     }
