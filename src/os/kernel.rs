@@ -117,7 +117,7 @@ pub fn allowed_nodes(nodes: &[Cell<usize>]) -> c_long {
 
 /// The same by the system call itself: a wrapper of the program's may call the library, which would ask again.
 pub fn allowed_nodes_uninterposed(nodes: &[Cell<usize>]) -> c_long {
-    let (mask, maxnode) = (nodes.as_ptr().cast_mut().cast(), size_of_val(nodes) as c_ulong * 8 + 1);
+    let (mask, maxnode) = mask_argument(nodes);
     // SAFETY: the cells may be written.
     unsafe { raw::get_mempolicy(null_mut(), mask, maxnode, null_mut(), MPOL_F_MEMS_ALLOWED) }
 }
@@ -136,12 +136,18 @@ pub fn next_interleave_node() -> Option<c_int> {
 
 /// get_mempolicy(2) of the calling thread. `mode` is null or can be written.
 fn get_mempolicy(mode: *mut c_int, nodes: &[Cell<usize>], flags: c_uint) -> c_long {
-    let (mask, maxnode) = match nodes {
-        [] => (null_mut(), 0),
-        _ => (nodes.as_ptr().cast_mut().cast(), size_of_val(nodes) as c_ulong * 8 + 1),
-    };
+    let (mask, maxnode) = mask_argument(nodes);
     // SAFETY: both can be written, the mask as long as it is said to be.
     unsafe { interposed!(get_mempolicy(mode, mask, maxnode, null_mut(), flags)) }
+}
+
+/// Returns `nodes` as get_mempolicy(2) takes a mask: its address, and one more than its bits, because the kernel looks at one bit less than
+/// it is given. NULL and 0 if it is empty.
+fn mask_argument(nodes: &[Cell<usize>]) -> (*mut c_ulong, c_ulong) {
+    match nodes {
+        [] => (null_mut(), 0),
+        _ => (nodes.as_ptr().cast_mut().cast(), size_of_val(nodes) as c_ulong * 8 + 1),
+    }
 }
 
 /// set_mempolicy(2) with the first `bits` bits of `nodes`: 0, or -1 with errno.
