@@ -28,7 +28,7 @@ pub struct Machine<'a> {
     is_whole: bool,
     /// Whether every file could be read.
     is_complete: bool,
-    /// Whether files could not be opened for want of descriptors: then the next call reads again.
+    /// Whether files could not be opened because descriptors or memory were short: if so, the next call reads again.
     is_to_be_read_again: AtomicBool,
     nodes: NodeWords,
     with_memory: NodeWords,
@@ -65,19 +65,33 @@ static SHOWN_NODES: [AtomicUsize; MOST_NODES / WORD_BITS] = [const { AtomicUsize
 /// The nodes that getcpu(2) has shown. They exist, if no list says otherwise.
 static NODES_RUN_ON: [AtomicUsize; MOST_NODES / WORD_BITS] = [const { AtomicUsize::new(0) }; MOST_NODES / WORD_BITS];
 
+/// Returns the words of [`TASK_CPUS`], as many as the kernel's set has.
+fn task_cpu_words() -> &'static [AtomicUsize] {
+    TASK_CPUS.get(..possible_cpus().div_ceil(WORD_BITS)).unwrap_or(&TASK_CPUS)
+}
+
 /// Adds the CPUs of `words` to [`TASK_CPUS`], and returns how many there are then.
 fn add_task_cpus(words: impl Iterator<Item = Word>) -> usize {
-    let places = TASK_CPUS.get(..possible_cpus().div_ceil(WORD_BITS)).unwrap_or(&TASK_CPUS);
-    places.iter().zip(words).filter(|&(_, word)| word != 0).for_each(|(place, word)| {
-        place.fetch_or(word, Ordering::Relaxed);
-    });
-    places.iter().map(|word| count_ones(word.load(Ordering::Relaxed))).sum()
+    add_shown(task_cpu_words(), words);
+    task_cpus().map(count_ones).sum()
 }
 
 /// Returns the words of the set of the CPUs that this task may run on, as many as the kernel's set has.
 pub fn task_cpus() -> impl Iterator<Item = Word> {
-    let places = TASK_CPUS.get(..possible_cpus().div_ceil(WORD_BITS)).unwrap_or(&TASK_CPUS);
-    places.iter().map(|word| word.load(Ordering::Relaxed))
+    task_cpu_words().iter().map(|word| word.load(Ordering::Relaxed))
+}
+
+/// Adds the bits of `words` to one of the sets above.
+#[inline(always)]
+fn add_shown(set: &[AtomicUsize], words: impl Iterator<Item = Word>) {
+    set.iter().zip(words).filter(|&(_, word)| word != 0).for_each(|(place, word)| {
+        place.fetch_or(word, Ordering::Relaxed);
+    });
+}
+
+/// Adds the nodes of one of the sets above to `words`.
+fn include_shown(words: &mut NodeWords, shown: &[AtomicUsize]) {
+    words.iter_mut().zip(shown).for_each(|(word, shown)| *word |= shown.load(Ordering::Relaxed));
 }
 
 /// For a process that has no memory for its first snapshot.
@@ -107,6 +121,13 @@ const fn unread() -> Machine<'static> {
         rows: &[],
         row_words: 0,
     }
+}
+
+/// A machine with these nodes: those that exist, have memory, and may be allocated on.
+#[inline(always)]
+fn with_nodes([nodes, with_memory, allowed]: [NodeWords; 3]) -> Machine<'static> {
+    let (max_node, allowed_nodes) = (highest(&nodes), weight(&allowed));
+    Machine { nodes, with_memory, allowed, max_node, allowed_nodes, ..unread() }
 }
 
 const fn first_only<const WORDS: usize>() -> [Word; WORDS] {
@@ -159,17 +180,15 @@ pub fn catch_up() -> bool {
         return false;
     }
     let before = machine();
-    let known = whole_machine();
+    let last = whole_machine();
     let (nodes, cpus) = (mems_allowed_by_kernel(), Cpus::new());
     put_allowed_cpus(&cpus);
-    let are_new_nodes = nodes.words().iter().zip(&known.allowed).any(|(shown, known)| shown.get() & !known != 0);
+    let are_new_nodes = nodes.words().iter().zip(&last.allowed).any(|(shown, known)| shown.get() & !known != 0);
     let are_new_cpus = cpus.words().iter().zip(task_cpus()).any(|(shown, known)| shown.get() & !known != 0)
-        || cpus.bits().read().iter().any(|cpu| known.node_of_cpu(cpu).is_none());
+        || cpus.bits().read().iter().any(|cpu| last.node_of_cpu(cpu).is_none());
     let task_cpus = add_task_cpus(cpus.words().iter().map(Cell::get));
-    if are_new_nodes || are_new_cpus || task_cpus != known.allowed_cpus {
-        SHOWN_NODES.iter().zip(nodes.words()).for_each(|(place, word)| {
-            place.fetch_or(word.get(), Ordering::Relaxed);
-        });
+    if are_new_nodes || are_new_cpus || task_cpus != last.allowed_cpus {
+        add_shown(&SHOWN_NODES, nodes.words().iter().map(Cell::get));
         read();
     }
     !core::ptr::eq(before, machine())
@@ -207,7 +226,7 @@ impl Machine<'_> {
         self.node_of_cpu.get(cpu).filter(|&&node| node != NO_NODE).map(|&node| usize::from(node))
     }
 
-    /// Returns the words of the set of the CPUs of a node; none if there is no such node.
+    /// Returns the words of the set of the CPUs of a node; an empty slice if there is no such node.
     pub fn cpus_of_node(&self, node: usize) -> &[Word] {
         let (word, bit) = (node / WORD_BITS, node % WORD_BITS);
         let Some(&nodes) = self.nodes.get(word) else { return &[] };
@@ -276,7 +295,7 @@ pub fn for_each_bit(words: &[Word], mut each: impl FnMut(usize)) {
 
 // --- which nodes there are ---
 
-/// The lists of nodes as their sources have them; none of a source that cannot be read.
+/// The lists of nodes as their sources have them; `None` for a source that cannot be read.
 struct Sources {
     online: Option<Nodes>,
     has_memory: Option<Nodes>,
@@ -314,7 +333,7 @@ fn is_empty(words: &NodeWords) -> bool {
     words.iter().all(|&word| word == 0)
 }
 
-/// Reads the nodes that exist; none if that cannot be read.
+/// Reads the list of nodes that exist. Returns `None` if it cannot be read.
 pub(super) fn read_online() -> Option<Nodes> {
     let nodes = Nodes::new();
     // Kernels before 2.6.24 have no list, but a folder for each node.
@@ -326,7 +345,7 @@ pub(super) fn read_online() -> Option<Nodes> {
     (!nodes.bits().read().is_empty()).then_some(nodes)
 }
 
-/// Reads the nodes that have memory; none if that cannot be read.
+/// Reads the list of nodes that have memory. Returns `None` if it cannot be read.
 pub(super) fn read_has_memory() -> Option<Nodes> {
     let nodes = Nodes::new();
     read_list(&system_file(b"node/has_memory"), nodes.bits());
@@ -345,18 +364,9 @@ fn read_first<'a>(_: &mut Parts<'a>) -> Machine<'a> {
     let is_short = online.is_none() && files::is_short_of_descriptors();
     // Otherwise, nodes that this task may allocate on are all that is needed.
     let has_memory = if mems_allowed.is_none() { read_has_memory() } else { None };
-    let [nodes, with_memory, allowed] = settle(&Sources { online, has_memory, mems_allowed });
+    let machine = with_nodes(settle(&Sources { online, has_memory, mems_allowed }));
     let allowed_cpus = if files::another_root().is_none() { add_affinity() } else { 0 };
-    Machine {
-        is_to_be_read_again: AtomicBool::new(is_short),
-        nodes,
-        with_memory,
-        allowed,
-        max_node: highest(&nodes),
-        allowed_nodes: weight(&allowed),
-        allowed_cpus,
-        ..unread()
-    }
+    Machine { is_to_be_read_again: AtomicBool::new(is_short), allowed_cpus, ..machine }
 }
 
 /// Adds the CPUs that the calling thread may run on to [`TASK_CPUS`], and returns how many there are then.
@@ -374,7 +384,7 @@ fn read() {
     let reading = READINGS.fetch_add(1, Ordering::AcqRel) + 1;
     let Some(before) = MACHINE.get() else { return };
     let mut mems_allowed = before.allowed;
-    mems_allowed.iter_mut().zip(&SHOWN_NODES).for_each(|(word, shown)| *word |= shown.load(Ordering::Relaxed));
+    include_shown(&mut mems_allowed, &SHOWN_NODES);
     let mems_allowed = Nodes::from(mems_allowed);
     let online = read_online();
     let is_listed = online.is_some();
@@ -383,14 +393,15 @@ fn read() {
         let mut nodes = before.nodes;
         add(&mut nodes, &mems_allowed);
         has_memory.iter().for_each(|has_memory| add(&mut nodes, has_memory));
-        nodes.iter_mut().zip(&NODES_RUN_ON).for_each(|(word, shown)| *word |= shown.load(Ordering::Relaxed));
+        include_shown(&mut nodes, &NODES_RUN_ON);
         Nodes::from(nodes)
     });
     let sources = Sources { online: Some(online), has_memory, mems_allowed: Some(mems_allowed) };
-    let [nodes, with_memory, allowed] = settle(&sources);
+    let settled = settle(&sources);
+    let [nodes, ..] = &settled;
     let width = cpu_map_width();
     let row_words = width.div_ceil(WORD_BITS);
-    let row_count = weight(&nodes).saturating_mul(row_words);
+    let row_count = weight(nodes).saturating_mul(row_words);
     let bytes = row_count.saturating_mul(size_of::<Word>()).saturating_add(width * size_of::<u16>());
     let supersedes = |new: &Machine, current: Option<&'static Machine>| new.supersedes(current);
     let build = for_any_lifetime(|parts| {
@@ -399,7 +410,7 @@ fn read() {
         node_of_cpu.fill(NO_NODE);
         let cells = Cell::from_mut(&mut *rows).as_slice_of_cells();
         let map = CpuMap { rows: cells, row_words, node_of_cpu: &mut *node_of_cpu, before };
-        let is_complete = read_cpus(&nodes, is_listed, map);
+        let is_complete = read_cpus(nodes, is_listed, map);
         if files::another_root().is_some() {
             // Of another machine, all CPUs may be used.
             rows.chunks(row_words.max(1)).for_each(|row| {
@@ -412,15 +423,11 @@ fn read() {
             is_whole: true,
             is_complete,
             is_to_be_read_again: AtomicBool::new(!is_complete && files::is_short_of_descriptors()),
-            nodes,
-            with_memory,
-            allowed,
-            max_node: highest(&nodes),
-            allowed_nodes: weight(&allowed),
             allowed_cpus,
             node_of_cpu,
             rows,
             row_words,
+            ..with_nodes(settled)
         }
     });
     MACHINE.replace(bytes, build, supersedes);
@@ -589,8 +596,8 @@ mod tests {
             (online(), Some(nodes(&[9])), Some(nodes(&[7, 4])), [&[0, 1, 2, 4], &[0, 1, 2, 4], &[4]]),
             (online(), has_memory(), Some(nodes(&[7])), [&[0, 1, 2, 4], &[0, 1, 4], &[0, 1, 4]]),
         ] {
-            let found = settle(&Sources { online, has_memory, mems_allowed }).map(members);
-            assert_eq!(found, expected);
+            let settled = settle(&Sources { online, has_memory, mems_allowed }).map(members);
+            assert_eq!(settled, expected);
         }
     }
 

@@ -198,7 +198,7 @@ pub fn possible_nodes() -> usize {
     POSSIBLE_NODES.get().unwrap_or_else(|| keep_possible_nodes(&read_mems_allowed(&status()))).get()
 }
 
-/// Returns the size that `allowed` tells, and keeps it unless it could not be read for want of descriptors.
+/// Returns the size of `allowed`, and keeps it unless it could not be read because descriptors or memory were short.
 #[cold]
 fn keep_possible_nodes(allowed: &MemsAllowed) -> NonZeroUsize {
     if allowed.size == 0 && files::is_short_of_descriptors() {
@@ -207,7 +207,7 @@ fn keep_possible_nodes(allowed: &MemsAllowed) -> NonZeroUsize {
     POSSIBLE_NODES.get_or_init(|| allowed.possible_nodes())
 }
 
-/// Returns the nodes that this task may allocate memory on, as /proc/self/status has them; none if it cannot be read. Learns
+/// Returns the nodes that this task may allocate memory on, as /proc/self/status has them; `None` if it cannot be read. Learns
 /// [`possible_nodes`] on the way.
 fn mems_allowed_by_status() -> Option<Nodes> {
     let allowed = read_mems_allowed(&status());
@@ -215,7 +215,7 @@ fn mems_allowed_by_status() -> Option<Nodes> {
     (!allowed.nodes.bits().read().is_empty()).then_some(allowed.nodes)
 }
 
-/// Returns the nodes that this task may allocate memory on, as get_mempolicy(2) has them; none of them if it fails. Errno is left
+/// Returns the nodes that this task may allocate memory on, as get_mempolicy(2) has them; an empty set if it fails. Errno is left
 /// untouched.
 fn mems_allowed_by_kernel() -> Nodes {
     let nodes = Nodes::new();
@@ -319,11 +319,11 @@ pub fn configured_cpus() -> usize {
 /// Returns the number of nodes that have memory at this moment.
 pub fn configured_nodes() -> usize {
     let Some(nodes) = machine::read_has_memory() else { return whole_machine().with_memory().bits().read().weight() };
-    let exists = |node| machine().nodes().bits().read().contains(node);
-    if !nodes.bits().read().iter().all(exists) {
+    let exists = |&node: &usize| machine().has_node(node);
+    if !nodes.bits().read().iter().all(|node| exists(&node)) {
         update();
     }
-    nodes.bits().read().iter().filter(|&node| exists(node)).count()
+    nodes.bits().read().iter().filter(exists).count()
 }
 
 /// The memory of a node in bytes.
