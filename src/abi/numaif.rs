@@ -53,9 +53,9 @@ macro_rules! log_kernel_call {
         if !log::is_on() || kernel::is_called_by_library() {
             call()
         } else {
-            let answer = call();
-            log::Answer::tell(answer, $text, &[$(log::Value::from(&$argument)),*]);
-            answer
+            let result = call();
+            log::Answer::tell(result, $text, &[$(log::Value::from(&$argument)),*]);
+            result
         }
     }};
 }

@@ -79,7 +79,7 @@ pub trait Kernel: Sync {
     fn move_pages(&self, pages: &[usize], nodes: &[i32], status: &[AtomicI32], flags: i32) -> Result<usize, i32>;
     /// The same, of arrays that nobody has looked at.
     fn move_request(&self, request: Request, flags: i32) -> Result<usize, i32>;
-    /// The pages that are there of a range; none if it goes beyond the end of all addresses.
+    /// Returns the present pages of a range; `None` if it goes beyond the end of all addresses.
     fn range(&self, start: usize, length: usize, page_bits: u32) -> Option<Range>;
     /// Returns true if the process is known to have ended.
     fn has_ended(&self) -> bool {
@@ -322,8 +322,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
             if !self.ask_all(window) {
                 break;
             }
-            let tried = self.work_on(window, None);
-            tried_later |= tried && done > 0;
+            tried_later |= self.work_on(window, None) && done > 0;
             if request.tell && write(rest.status, window.after, rest.trust)? < window.after.len() {
                 self.fail(errno::EFAULT);
                 break;

@@ -43,7 +43,7 @@ impl ProcFiles {
         directory.map_or(ProcFiles::Hidden(pidfd), ProcFiles::Directory)
     }
 
-    /// Opens a file about the process; none if /proc doesn't show it, or not to this user.
+    /// Opens a file about the process. Returns `None` if /proc doesn't show it to this user.
     pub fn open(&self, name: &[u8]) -> Option<File> {
         match self {
             ProcFiles::Own => open_own(name),
@@ -121,8 +121,8 @@ pub fn read_field(file: &File, name: &[u8], each: &mut dyn FnMut(&[u8])) -> Resu
 #[inline(never)]
 fn first_number(file: &File, name: &[u8]) -> Option<i32> {
     let mut words = Words::default();
-    let found = read_field(file, name, &mut |value| words.feed(value));
-    if found == Ok(true) { words.first } else { None }
+    let has_field = read_field(file, name, &mut |value| words.feed(value));
+    if has_field == Ok(true) { words.first } else { None }
 }
 
 /// Counts the decimal numbers of a text that comes in pieces.
@@ -130,7 +130,7 @@ fn first_number(file: &File, name: &[u8]) -> Option<i32> {
 struct Words {
     count: usize,
     inside: bool,
-    /// The first of them; none if it is no number from 0 to the largest PID.
+    /// The first of them; `None` if it is not a number that an i32 can hold.
     first: Option<i32>,
 }
 

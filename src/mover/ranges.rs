@@ -39,7 +39,7 @@ pub struct Range {
 }
 
 impl Range {
-    /// All whole pages that touch `length` bytes from `start`, of a process; none if they go beyond the end of all addresses.
+    /// Lists the whole pages of a process that overlap `length` bytes at `start`. Returns `None` if they go beyond the end of all addresses.
     pub fn new(files: &ProcFiles, start: usize, length: usize, page_bits: u32) -> Option<Self> {
         // In this order: with only one descriptor left, the areas matter more, and if the process runs another program in between,
         // these areas are seen to be gone.
@@ -118,8 +118,8 @@ impl Range {
         (address | HUGE_SIZE.wrapping_sub(1)).saturating_add(1)
     }
 
-    /// Lists the next pages, none if there was much to pass over, that have at most so much weight together. That is at least the
-    /// weight of a huge page. `scratch` is used for what the kernel says.
+    /// Lists the next pages, whose weights sum up to at most `weight_left`, which is at least that of a huge page. Returns their number,
+    /// which is 0 after passing over much memory without pages. `scratch` receives the kernel's output.
     pub fn list(&mut self, pages: &mut [usize], mut weight_left: usize, scratch: &mut [usize]) -> usize {
         let mut listed = 0;
         for _ in 0..PATIENCE {
@@ -144,9 +144,9 @@ impl Range {
                 }
             } else {
                 let most = weight_left.min(room.len());
-                let found = self.look_through(room.get_mut(..most).unwrap_or_default(), scratch);
-                weight_left = weight_left.saturating_sub(found);
-                listed += found;
+                let count = self.look_through(room.get_mut(..most).unwrap_or_default(), scratch);
+                weight_left = weight_left.saturating_sub(count);
+                listed += count;
             }
             // Enough for one go, and the kernel was asked often where pages lie far apart.
             if listed > before && listed >= pages.len() / 2 {
@@ -283,8 +283,8 @@ fn untagged(address: usize, files: &ProcFiles) -> Result<usize, i32> {
 /// The bits of addresses that are not ignored, from /proc/PID/status: since Linux 6.4, on processors that can ignore some.
 fn untag_mask(status: &File) -> Result<Option<usize>, i32> {
     let mut mask = Hexadecimal::default();
-    let found = read_field(status, b"untag_mask:", &mut |value| value.iter().for_each(|&byte| mask.feed(byte)))?;
-    Ok((found && mask.0 != 0).then_some(mask.0))
+    let has_field = read_field(status, b"untag_mask:", &mut |value| value.iter().for_each(|&byte| mask.feed(byte)))?;
+    Ok((has_field && mask.0 != 0).then_some(mask.0))
 }
 
 /// On arm64 the top byte of a program's addresses is never looked at; bit 55 tells them from the kernel's.
@@ -551,7 +551,7 @@ mod tests {
             Ok((found, end))
         }
 
-        /// The pages of a range that are listed by it alone; none if it was given up.
+        /// Returns the pages of a range that it lists by itself; `None` if it was given up.
         fn listed(&self, start: usize, length: usize, room: usize) -> Option<Vec<usize>> {
             let mut range = Range::of(None, None, start, length, PAGE.trailing_zeros()).unwrap();
             let (mut pages, mut scratch, mut all) = (vec![0; room], vec![0; 3 * 7], Vec::new());
@@ -586,9 +586,9 @@ mod tests {
             first in 0usize..100, count in 0usize..100, room in 1usize..20
         ) {
             let there: Vec<usize> = there.into_iter().filter(|page| *page < limit).map(|page| page * PAGE).collect();
-            let wanted = there.iter().copied().filter(|page| (first * PAGE..(first + count) * PAGE).contains(page)).collect();
+            let expected = there.iter().copied().filter(|page| (first * PAGE..(first + count) * PAGE).contains(page)).collect();
             let machine = MadeUpScan { limit: limit * PAGE, there, calls: 0.into() };
-            proptest::prop_assert_eq!(machine.listed(first * PAGE, count * PAGE, room), Some(wanted));
+            proptest::prop_assert_eq!(machine.listed(first * PAGE, count * PAGE, room), Some(expected));
         }
     }
 

@@ -110,7 +110,7 @@ impl File {
         })
     }
 
-    /// Calls `each` with the name of every entry of a directory, `.` and `..` included; with none if it cannot be read.
+    /// Calls `each` with the name of every entry of a directory, including `.` and `..`. Does nothing if it cannot be read.
     pub fn for_each_name(&self, each: &mut dyn FnMut(&[u8])) {
         /// struct linux_dirent64: an inode and an offset, the length of the entry, its type, its name and a NUL.
         const LENGTH: usize = 16;
@@ -329,13 +329,13 @@ pub fn block_device(path: &CStr) -> Option<(u32, u32)> {
 /// while loading, and has other names in older versions; on these architectures its structure is the kernel's.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 fn block_device_by_stat(path: &CStr) -> Option<(u32, u32)> {
-    let mut found = MaybeUninit::<libc::stat>::zeroed();
+    let mut stat = MaybeUninit::<libc::stat>::zeroed();
     // SAFETY: as above.
-    let (result, found) = untouched(|| unsafe {
-        let result = libc::syscall(libc::SYS_newfstatat, libc::AT_FDCWD, path.as_ptr(), found.as_mut_ptr(), 0);
-        (result, found.assume_init())
+    let (result, stat) = untouched(|| unsafe {
+        let result = libc::syscall(libc::SYS_newfstatat, libc::AT_FDCWD, path.as_ptr(), stat.as_mut_ptr(), 0);
+        (result, stat.assume_init())
     });
-    let device = if found.st_mode & libc::S_IFMT == libc::S_IFBLK { found.st_rdev } else { found.st_dev };
+    let device = if stat.st_mode & libc::S_IFMT == libc::S_IFBLK { stat.st_rdev } else { stat.st_dev };
     (result == 0).then(|| (libc::major(device), libc::minor(device)))
 }
 
