@@ -216,7 +216,7 @@ static const int watched[] = {
     SYS_get_mempolicy, SYS_set_mempolicy, SYS_mbind, SYS_move_pages, SYS_migrate_pages, SYS_set_mempolicy_home_node,
     SYS_sched_getaffinity, SYS_sched_setaffinity, SYS_openat, SYS_read, SYS_pread64, SYS_lseek, SYS_write, SYS_ioctl, SYS_statx,
     SYS_newfstatat, SYS_faccessat, SYS_getdents64, SYS_getcpu, SYS_pidfd_open, SYS_ppoll, SYS_mmap, SYS_mremap,
-    SYS_process_vm_readv, SYS_process_vm_writev, SYS_socket, SYS_sendto, SYS_recvfrom,
+    SYS_process_vm_readv, SYS_process_vm_writev, SYS_pipe2, SYS_socket, SYS_sendto, SYS_recvfrom,
 };
 
 enum { CALL_COUNT = sizeof texts / sizeof *texts };

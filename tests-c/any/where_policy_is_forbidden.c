@@ -67,28 +67,30 @@ START_TEST(numa_available_says_no_quietly)
 }
 END_TEST
 
-/* What is refused, and whether a process may have its memory copied, which the mover does. */
+/* What is refused, and whether a process may have its memory copied, which the mover does, and may have pipes, by which it does so otherwise. */
 struct forbidden {
     struct refusals policy;
-    int copying;
+    int copying, pipes;
 };
 
 static void forbid(const void *argument)
 {
     const struct forbidden *forbidden = argument;
-    struct refusal refusals[POLICY_CALLS + 2];
+    struct refusal refusals[POLICY_CALLS + 3];
     size_t count = refusals_of_policy(&forbidden->policy, refusals);
     if (forbidden->copying != 0) {
         refusals[count++] = (struct refusal){ SYS_process_vm_readv, forbidden->copying };
         refusals[count++] = (struct refusal){ SYS_process_vm_writev, forbidden->copying };
     }
+    if (forbidden->pipes != 0)
+        refusals[count++] = (struct refusal){ SYS_pipe2, forbidden->pipes };
     refuse_calls(refusals, count);
 }
 
-static void assert_all_is_well_where(struct refusals refused, int copying)
+static void assert_all_is_well_where(struct refusals refused, int copying, int pipes)
 {
     const struct expectations around = { .refused = refused };
-    const struct forbidden forbidden = { .policy = refused, .copying = copying };
+    const struct forbidden forbidden = { .policy = refused, .copying = copying, .pipes = pipes };
     assert_all_is_well(strerror(copying), &around, forbid, &forbidden);
 }
 
@@ -98,12 +100,12 @@ START_TEST(each_call_about_policy_may_be_forbidden_alone)
 {
     for (size_t i = 0; i < sizeof REASONS / sizeof *REASONS; i++) {
         const int error = REASONS[i];
-        assert_all_is_well_where((struct refusals){ .get_mempolicy = error }, 0);
-        assert_all_is_well_where((struct refusals){ .set_mempolicy = error }, 0);
-        assert_all_is_well_where((struct refusals){ .mbind = error }, 0);
-        assert_all_is_well_where((struct refusals){ .move_pages = error }, 0);
-        assert_all_is_well_where((struct refusals){ .migrate_pages = error }, 0);
-        assert_all_is_well_where((struct refusals){ .set_mempolicy_home_node = error }, 0);
+        assert_all_is_well_where((struct refusals){ .get_mempolicy = error }, 0, 0);
+        assert_all_is_well_where((struct refusals){ .set_mempolicy = error }, 0, 0);
+        assert_all_is_well_where((struct refusals){ .mbind = error }, 0, 0);
+        assert_all_is_well_where((struct refusals){ .move_pages = error }, 0, 0);
+        assert_all_is_well_where((struct refusals){ .migrate_pages = error }, 0, 0);
+        assert_all_is_well_where((struct refusals){ .set_mempolicy_home_node = error }, 0, 0);
     }
 }
 END_TEST
@@ -112,8 +114,8 @@ START_TEST(all_calls_about_policy_may_be_forbidden)
 {
     for (size_t i = 0; i < sizeof REASONS / sizeof *REASONS; i++) {
         const int error = REASONS[i];
-        assert_all_is_well_where((struct refusals){ error, error, error, error, error, error }, 0);
-        assert_all_is_well_where((struct refusals){ error, error, error, error, error, error }, error);
+        assert_all_is_well_where((struct refusals){ error, error, error, error, error, error }, 0, 0);
+        assert_all_is_well_where((struct refusals){ error, error, error, error, error, error }, error, error);
     }
 }
 END_TEST
@@ -121,8 +123,10 @@ END_TEST
 START_TEST(copying_between_processes_may_be_forbidden)
 {
     const int reasons[] = { EPERM, ENOSYS, EACCES, ENOMEM };
-    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
-        assert_all_is_well_where((struct refusals){ 0 }, reasons[i]);
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
+        assert_all_is_well_where((struct refusals){ 0 }, reasons[i], 0);
+        assert_all_is_well_where((struct refusals){ 0 }, reasons[i], reasons[i]);
+    }
 }
 END_TEST
 
