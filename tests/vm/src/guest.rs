@@ -9,9 +9,9 @@ use anyhow::{Context, Result, ensure};
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{BufWriter, Read};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -24,6 +24,9 @@ const INIT: &str = include_str!("init.sh");
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const CONSOLE_LINES: usize = 60;
+
+/// The trouble of a guest whose emulator has ended too early.
+const DIED: &str = "died";
 
 /// What is the same for all programs of a guest.
 #[derive(clap::Args)]
@@ -95,8 +98,20 @@ impl Guest<'_> {
         let token = token()?;
         let archive = File::create(work.path().join("initramfs"))?;
         self.tree(&machine, &token)?.write(BufWriter::new(archive))?;
-        let mut qemu = Qemu::start(&mut self.command(&machine, work.path())?)?;
+        let mut command = self.command(&machine, work.path())?;
+        self.boot(&mut command, work.path(), &token, start, tell)
+    }
 
+    /// Runs the emulator until the guest has done its work or is in trouble. An emulator that crashes before the first program begins
+    /// is started once more: that says nothing about the programs.
+    fn boot(
+        &self,
+        command: &mut Command,
+        work: &Path,
+        token: &str,
+        start: Instant,
+        tell: &mut dyn FnMut(Event) -> Result<()>,
+    ) -> Result<Report> {
         let mut report = Report {
             release: String::new(),
             first_program: None,
@@ -105,13 +120,29 @@ impl Guest<'_> {
             complaints: Vec::new(),
             console: String::new(),
         };
-        report.trouble = self.follow(&mut qemu, &token, start, &mut report, tell)?;
+        let mut qemu = Qemu::start(command)?;
+        report.trouble = self.follow(&mut qemu, token, start, &mut report, tell)?;
+        if report.trouble.as_deref() == Some(DIED)
+            && report.first_program.is_none()
+            && let Some(crash) = qemu.crash()
+        {
+            let log = fs::read(work.join("qemu.log")).unwrap_or_default();
+            let last_words = String::from_utf8_lossy(&log).lines().last().map(|line| format!(" ({line})"));
+            eprintln!(
+                "vm: {} {}: the emulator crashed before the first program began, {crash}{}; the guest is started once more",
+                self.kernel,
+                self.shape.name,
+                last_words.unwrap_or_default()
+            );
+            qemu = Qemu::start(command)?;
+            report.trouble = self.follow(&mut qemu, token, start, &mut report, tell)?;
+        }
         // Killed, if it still runs: its logs are complete now.
         drop(qemu);
 
         report.total = start.elapsed();
         for log in ["qemu.log", "console.log"] {
-            let log = fs::read(work.path().join(log)).unwrap_or_default();
+            let log = fs::read(work.join(log)).unwrap_or_default();
             report.console += &String::from_utf8_lossy(&log).replace('\r', "");
         }
         report.complaints = complaints(&report.console);
@@ -139,7 +170,7 @@ impl Guest<'_> {
                 Ok(piece) => piece,
                 Err(RecvTimeoutError::Timeout) => return Ok(Some("hangs".into())),
                 Err(RecvTimeoutError::Disconnected) => {
-                    return Ok(Some("died".into()));
+                    return Ok(Some(DIED.into()));
                 }
             };
             for frame in frames.feed(&piece) {
@@ -311,6 +342,21 @@ impl Qemu {
     }
 }
 
+impl Qemu {
+    /// Returns how QEMU ended if a signal ended it, as abort(3) does. A guest that panics has QEMU exit with a status.
+    fn crash(&mut self) -> Option<ExitStatus> {
+        // It has closed its output, so it ends soon.
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            match self.child.try_wait() {
+                Ok(Some(status)) => return status.signal().map(|_| status),
+                Ok(None) if Instant::now() < deadline => thread::sleep(Duration::from_millis(10)),
+                _ => return None,
+            }
+        }
+    }
+}
+
 impl Drop for Qemu {
     fn drop(&mut self) {
         // Both fail only for a process that has ended already.
@@ -363,6 +409,56 @@ mod tests {
         let word = "it's $HOME; `x`\n\"";
         let echoed = Command::new("sh").args(["-c", &format!("printf %s {}", quoted(word))]).output().unwrap();
         assert_eq!(echoed.stdout, word.as_bytes());
+    }
+
+    /// Boots a guest with one program by an emulator that is a shell script. It finds in `$boot` which start this is, and `mark` says
+    /// something as the guest does. Returns the guest's trouble, and how often the emulator was started.
+    fn boot_by(script: &str) -> (Option<String>, usize) {
+        let work = TempDir::with_prefix("vm-test-").unwrap();
+        let prepare = "echo >>boots; boot=$(wc -l <boots); mark() { printf '\\036t0k %s\\n' \"$*\"; }";
+        let mut command = Command::new("sh");
+        command.current_dir(work.path()).args(["-c", &format!("{prepare}\n{script}")]);
+        command.stdout(Stdio::piped()).stderr(File::create(work.path().join("qemu.log")).unwrap());
+        let guest = Guest {
+            cache: &Cache::new(work.path().join("cache")).unwrap(),
+            kernel: "6.12",
+            shape: crate::shapes::find(crate::shapes::DEFAULT).unwrap(),
+            options: &Options {
+                adds: Vec::new(),
+                overlays: Vec::new(),
+                c_library: None,
+                env: Vec::new(),
+                memory: None,
+                verbose: false,
+            },
+            jobs: &[Job { program: "program".into(), args: Vec::new() }],
+            limit: Duration::from_secs(60),
+            piped: false,
+        };
+        let report = guest.boot(&mut command, work.path(), "t0k", Instant::now(), &mut |_| Ok(())).unwrap();
+        (report.trouble, fs::read(work.path().join("boots")).unwrap().len())
+    }
+
+    const GOOD: &str = "mark kernel 6.12; mark begin 0; mark end 0 0; mark done; sleep 100";
+
+    #[test]
+    fn a_guest_is_started_once_more_if_the_emulator_crashes_while_it_boots() {
+        assert_eq!(boot_by(&format!("[ $boot = 1 ] && kill -ABRT $$; {GOOD}")), (None, 2));
+        assert_eq!(boot_by(&format!("[ $boot = 1 ] && mark kernel 6.12 && kill -SEGV $$; {GOOD}")), (None, 2));
+        assert_eq!(boot_by(GOOD), (None, 1));
+    }
+
+    #[test]
+    fn a_second_crash_is_a_failure() {
+        assert_eq!(boot_by("echo assertion failed >&2; kill -ABRT $$"), (Some(DIED.into()), 2));
+    }
+
+    #[test]
+    fn a_guest_that_panics_or_whose_program_has_begun_is_not_started_again() {
+        // As QEMU ends when a guest panics, or does not understand its arguments.
+        assert_eq!(boot_by("mark kernel 6.12; exit 0"), (Some(DIED.into()), 1));
+        assert_eq!(boot_by("exit 1"), (Some(DIED.into()), 1));
+        assert_eq!(boot_by("mark begin 0; kill -ABRT $$"), (Some(DIED.into()), 1));
     }
 
     #[test]
