@@ -11,6 +11,7 @@ use crate::os::memory::{self, AnyBytes, Scratch};
 use crate::os::user_memory::{self, Copied, Trust};
 use crate::os::{clock, errno, kernel, threads};
 use crate::topology::Nodes;
+use core::ffi::c_long;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering::Relaxed};
 use plan::{Fate, NO_TARGET, NODE_DENIED, TRIED, UNMOVABLE, UNWRITTEN, Window};
 use proc_files::ProcFiles;
@@ -102,17 +103,41 @@ impl Process {
     /// For calls that look in /proc which pages there are. It remains the same process: if another one gets its PID, calls fail with
     /// ESRCH.
     pub fn identified(pid: i32) -> Self {
-        Process { pid, files: ProcFiles::of(pid) }
+        let files = ProcFiles::of(pid);
+        Process { pid: if files.is_own() { 0 } else { pid }, files }
     }
 
     /// Returns the PID for the next call of the kernel.
     fn pid(&self) -> Result<i32, i32> {
         if self.files.has_ended() { Err(errno::ESRCH) } else { Ok(self.pid) }
     }
+
+    /// Has `call` call the kernel with this PID, or with a living thread's TID if the process's first thread has ended.
+    fn call(&self, mut pid: i32, call: &mut dyn FnMut(i32) -> c_long) -> Result<usize, i32> {
+        /// Threads may end one after the other.
+        const TRIES: usize = 64;
+        let mut outcome = answer(call(pid));
+        for _ in 0..TRIES {
+            if outcome != Err(errno::EINVAL) && (outcome != Err(errno::ESRCH) || pid == self.pid) {
+                break;
+            }
+            let next = match self.files {
+                // For a list, it is the kernel that says what is wrong.
+                ProcFiles::Unknown => ProcFiles::of(self.pid).pid_for_calls(self.pid).unwrap_or(pid),
+                _ => self.files.pid_for_calls(self.pid)?,
+            };
+            if next == pid {
+                break;
+            }
+            pid = next;
+            outcome = answer(call(pid));
+        }
+        outcome
+    }
 }
 
 /// An answer of move_pages(2).
-fn answer(answer: i64) -> Result<usize, i32> {
+fn answer(answer: c_long) -> Result<usize, i32> {
     usize::try_from(answer).map_err(|_| errno::get())
 }
 
@@ -140,16 +165,17 @@ impl Kernel for Process {
         let at_once = if usize::BITS == 32 { 16 } else { usize::MAX };
         let pid = self.pid()?;
         in_pieces(pages, status, at_once, |pages, status| {
-            answer(kernel::query_nodes(pid, pages, status, flags)).map(|_| ())
+            self.call(pid, &mut |pid| kernel::query_nodes(pid, pages, status, flags)).map(|_| ())
         })
     }
 
     fn move_pages(&self, pages: &[usize], nodes: &[i32], status: &[AtomicI32], flags: i32) -> Result<usize, i32> {
-        answer(kernel::move_pages(self.pid()?, pages, nodes, status, flags))
+        self.call(self.pid()?, &mut |pid| kernel::move_pages(pid, pages, nodes, status, flags))
     }
 
     fn move_request(&self, request: Request, flags: i32) -> Result<usize, i32> {
-        answer(kernel::move_pages_at(self.pid()?, request.count, request.pages, request.nodes, request.status, flags))
+        let Request { count, pages, nodes, status, .. } = request;
+        self.call(self.pid()?, &mut |pid| kernel::move_pages_at(pid, count, pages, nodes, status, flags))
     }
 
     fn range(&self, start: usize, length: usize, page_bits: u32) -> Option<Range> {

@@ -4,7 +4,8 @@
 //! while pages move. So the process is identified first, and its files are opened by way of its directory, which never becomes
 //! that of another process.
 
-use crate::os::files::{File, Path};
+use crate::os::errno;
+use crate::os::files::{File, Path, is_short_of_descriptors};
 use crate::os::pidfd::PidFd;
 use crate::os::process;
 use crate::topology::Field;
@@ -12,12 +13,15 @@ use crate::topology::Field;
 /// Upper bound for the size of /proc/PID/status, as a number of reads.
 const MAX_READS: usize = 1024;
 
+/// Upper bound for the number of threads that are tried in a process whose first thread has ended.
+const MAX_THREADS: usize = 64;
+
 /// What is known about the process.
 pub enum ProcFiles {
     /// It is the calling one.
     Own,
-    /// It has this directory in /proc.
-    Directory(File),
+    /// It has this directory in /proc. A descriptor tells whether it has ended, if the kernel has such descriptors.
+    Directory(File, Option<PidFd>),
     /// /proc doesn't show it, but this tells whether it has ended.
     Hidden(PidFd),
     /// Nothing: its PID is all there is.
@@ -33,31 +37,65 @@ impl ProcFiles {
         }
         let Ok(pidfd) = PidFd::open(pid) else {
             let directory = if proc_is_of_own_namespace() { directory(pid) } else { None };
-            return directory.map_or(ProcFiles::Unknown, ProcFiles::Directory);
+            return directory.map_or(ProcFiles::Unknown, |directory| ProcFiles::Directory(directory, None));
         };
-        let directory = pid_in_proc(&pidfd).and_then(directory);
-        if pidfd.has_ended() {
-            // The directory may be another process's.
-            return ProcFiles::Unknown;
+        match pid_in_proc(&pidfd).and_then(directory) {
+            // Otherwise the directory may be another process's.
+            Some(directory) if !pidfd.has_ended() => ProcFiles::Directory(directory, Some(pidfd)),
+            _ => ProcFiles::Hidden(pidfd),
         }
-        directory.map_or(ProcFiles::Hidden(pidfd), ProcFiles::Directory)
     }
 
     /// Opens a file about the process. Returns `None` if /proc doesn't show it to this user.
     pub fn open(&self, name: &[u8]) -> Option<File> {
         match self {
             ProcFiles::Own => open_own(name),
-            ProcFiles::Directory(directory) => File::open(Path::inside(directory).text(name)),
+            ProcFiles::Directory(directory, _) => File::open(Path::inside(directory).text(name)),
             ProcFiles::Hidden(_) | ProcFiles::Unknown => None,
         }
     }
 
-    /// Returns true if the process is known to have ended, so that its PID may be another one's.
+    /// Returns the directory of a living thread, if the process's first thread has ended before the others: the files about memory in the
+    /// process's own directory are empty then.
+    #[inline(never)]
+    pub fn living_thread(&self) -> Option<Path<'_>> {
+        match self {
+            ProcFiles::Directory(directory, _) if is_ending(directory) => living_thread(directory),
+            _ => None,
+        }
+    }
+
+    /// Returns the PID by which move_pages(2) reaches the process's memory, after a call with `pid` failed with EINVAL: 0 for the calling
+    /// process, and if the first thread of another one has ended, the TID of a living one, which may end at any time too. Errors are
+    /// errnos: ESRCH if the process has ended but was not waited for, EINVAL if something else was wrong.
+    #[inline(never)]
+    pub fn pid_for_calls(&self, pid: i32) -> Result<i32, i32> {
+        let directory = match self {
+            ProcFiles::Own if pid != 0 => return Ok(0),
+            ProcFiles::Directory(directory, _) => directory,
+            _ if self.has_ended() => return Err(errno::ESRCH),
+            _ => return Err(errno::EINVAL),
+        };
+        if !is_ending(directory) {
+            return Err(errno::EINVAL);
+        }
+        match living_thread(directory) {
+            Some(mut thread) => {
+                own_number(&File::open(thread.text(b"status")).ok_or(errno::ESRCH)?).ok_or(errno::EINVAL)
+            }
+            None if is_short_of_descriptors() => Err(errno::EINVAL),
+            None => Err(errno::ESRCH),
+        }
+    }
+
+    /// Returns true if the process is known to have ended, even if it was not waited for: from then on its PID may be another one's.
     #[inline(never)]
     pub fn has_ended(&self) -> bool {
         match self {
             ProcFiles::Own | ProcFiles::Unknown => false,
-            ProcFiles::Directory(directory) => !directory.has_entry(c"stat"),
+            ProcFiles::Directory(directory, None) => !directory.has_entry(c"stat"),
+            // A descriptor may say so too early of a process of which a thread executes a program.
+            ProcFiles::Directory(directory, Some(pidfd)) => pidfd.has_ended() && is_ending(directory),
             ProcFiles::Hidden(pidfd) => pidfd.has_ended(),
         }
     }
@@ -71,8 +109,69 @@ impl ProcFiles {
 #[inline(never)]
 fn open_own(name: &[u8]) -> Option<File> {
     let own = |directory: &[u8]| File::open(Path::new(directory).text(name));
-    // Before Linux 3.17 there is only the second.
-    own(b"/proc/thread-self/").or_else(|| own(b"/proc/self/"))
+    // Before Linux 3.17 the first is missing. The second doesn't exist if /proc has other numbers for this process.
+    own(b"/proc/thread-self/")
+        .or_else(|| {
+            let tid = usize::try_from(process::ids().1).ok()?;
+            File::open(Path::new(b"/proc/self/task/").decimal(tid).text(b"/").text(name))
+        })
+        .or_else(|| own(b"/proc/self/"))
+}
+
+/// Returns true if the first thread of the process that has this directory is ending or has ended, and so has no memory any more.
+fn is_ending(directory: &File) -> bool {
+    const PF_EXITING: i32 = 4;
+    let Some(file) = File::open(Path::inside(directory).text(b"stat")) else { return !directory.has_entry(c"stat") };
+    let mut text = [0; 512];
+    let Ok(length) = file.read(&mut text) else { return true };
+    let text = text.get(..length).unwrap_or_default();
+    // The name, in parentheses, may have any bytes in it; after it, the flags are the seventh word.
+    let name_end = text.iter().rposition(|&byte| byte == b')').map_or(0, |end| end + 1);
+    let mut words = Words { wanted: 6, ..Words::default() };
+    words.feed(text.get(name_end..).unwrap_or_default());
+    words.number.is_some_and(|flags| flags & PF_EXITING != 0)
+}
+
+/// Returns the directory of a thread that has memory, of the process that has this directory.
+fn living_thread(directory: &File) -> Option<Path<'_>> {
+    let mut thread = None;
+    let mut tries = 0;
+    File::open(Path::inside(directory).text(b"task"))?.for_each_name_while(&mut |name| {
+        let mut path = Path::inside(directory);
+        path.text(b"task/").text(name).text(b"/");
+        if name.first() != Some(&b'.') && has_memory(path.clone()) {
+            thread = Some(path);
+        }
+        tries += 1;
+        thread.is_none() && tries < MAX_THREADS
+    });
+    thread
+}
+
+/// Returns true if the thread with this directory has memory.
+fn has_memory(mut thread: Path) -> bool {
+    File::open(thread.text(b"maps")).is_some_and(|maps| matches!(maps.read(&mut [0]), Ok(1)))
+}
+
+/// The TID, in the caller's PID namespace, of the thread that has this /proc/TID/status.
+fn own_number(status: &File) -> Option<i32> {
+    match own_namespaces() {
+        // From the PID namespace of /proc inwards.
+        Ok(levels) => number_of(status, b"NSpid:", levels.checked_sub(1)?),
+        Err(_) if proc_is_of_own_namespace() => number_of(status, b"Pid:", 0),
+        Err(_) => None,
+    }
+}
+
+/// The number of PID namespaces from that of /proc to the caller's; fails with ENOENT where /proc doesn't show that (before Linux 4.1).
+fn own_namespaces() -> Result<usize, i32> {
+    let status = open_own(b"status").ok_or(errno::EIO)?;
+    let mut levels = Words::default();
+    match read_field(&status, b"NSpid:", &mut |value| levels.feed(value)) {
+        Ok(true) => Ok(levels.count),
+        Ok(false) => Err(errno::ENOENT),
+        Err(error) => Err(error),
+    }
 }
 
 /// The directory of the process that has this PID in the PID namespace of /proc.
@@ -85,21 +184,18 @@ fn pid_in_proc(pidfd: &PidFd) -> Option<i32> {
     let mut name = Path::new(b"fdinfo/");
     let file = open_own(name.decimal(pidfd.descriptor()).as_c_str().to_bytes())?;
     // -1 or 0 where it doesn't show it.
-    first_number(&file, b"Pid:").filter(|&pid| pid > 0)
+    number_of(&file, b"Pid:", 0).filter(|&pid| pid > 0)
 }
 
 /// Returns true if the PIDs in /proc are those of the caller's PID namespace.
 fn proc_is_of_own_namespace() -> bool {
-    let Some(status) = open_own(b"status") else { return false };
-    let mut levels = Words::default();
-    match read_field(&status, b"NSpid:", &mut |value| levels.feed(value)) {
-        // One for each namespace, from that of /proc to that of the process.
-        Ok(true) => return levels.count == 1,
-        Ok(false) => {}
+    match own_namespaces() {
+        Ok(levels) => return levels == 1,
+        Err(errno::ENOENT) => {}
         Err(_) => return false,
     }
     // Linux before 4.1 doesn't say. In another namespace both would have to be the same by chance.
-    let number = |name: &[u8]| open_own(b"status").and_then(|status| first_number(&status, name));
+    let number = |name: &[u8]| open_own(b"status").and_then(|status| number_of(&status, name, 0));
     number(b"Tgid:") == Some(process::ids().0) && number(b"PPid:") == Some(process::parent())
 }
 
@@ -117,21 +213,23 @@ pub fn read_field(file: &File, name: &[u8], each: &mut dyn FnMut(&[u8])) -> Resu
     Ok(field.done())
 }
 
-/// The first number of a field.
+/// The number of a field that follows `skipped` others.
 #[inline(never)]
-fn first_number(file: &File, name: &[u8]) -> Option<i32> {
-    let mut words = Words::default();
+fn number_of(file: &File, name: &[u8], skipped: usize) -> Option<i32> {
+    let mut words = Words { wanted: skipped, ..Words::default() };
     let has_field = read_field(file, name, &mut |value| words.feed(value));
-    if has_field == Ok(true) { words.first } else { None }
+    if has_field == Ok(true) { words.number } else { None }
 }
 
-/// Counts the decimal numbers of a text that comes in pieces.
+/// Counts the words of a text that comes in pieces, and reads one of them as a decimal number.
 #[derive(Default)]
 struct Words {
     count: usize,
     inside: bool,
-    /// The first of them; `None` if it is not a number that an i32 can hold.
-    first: Option<i32>,
+    /// The index of the word to read.
+    wanted: usize,
+    /// The number; `None` if there is no such word, or an i32 can't hold it.
+    number: Option<i32>,
 }
 
 impl Words {
@@ -140,12 +238,12 @@ impl Words {
             let blank = byte == b' ' || byte == b'\t';
             if !blank && !self.inside {
                 self.count += 1;
-                self.first = if self.count == 1 { Some(0) } else { self.first };
+                self.number = if self.count == self.wanted + 1 { Some(0) } else { self.number };
             }
             self.inside = !blank;
-            if !blank && self.count == 1 {
+            if !blank && self.count == self.wanted + 1 {
                 let digit = Some(i32::from(byte.wrapping_sub(b'0'))).filter(|&digit| digit < 10);
-                self.first = self.first.and_then(|number| number.checked_mul(10)?.checked_add(digit?));
+                self.number = self.number.and_then(|number| number.checked_mul(10)?.checked_add(digit?));
             }
         }
     }
@@ -159,7 +257,7 @@ mod tests {
     fn words(pieces: &[&str]) -> (usize, Option<i32>) {
         let mut words = Words::default();
         pieces.iter().for_each(|piece| words.feed(piece.as_bytes()));
-        (words.count, words.first)
+        (words.count, words.number)
     }
 
     #[test]
@@ -177,26 +275,118 @@ mod tests {
         let groups = "4294967295 ".repeat(5000);
         let text = format!("Pid:\t7\nGroups:\t{groups}\nNSpid:\t20293\t17\n");
         let file = || File::open(&MemoryFile::holding(text.as_bytes()).path()).unwrap();
-        assert_eq!(first_number(&file(), b"NSpid:"), Some(20293));
-        assert_eq!(first_number(&file(), b"Pid:"), Some(7));
-        assert_eq!(first_number(&file(), b"untag_mask:"), None);
+        assert_eq!(number_of(&file(), b"NSpid:", 0), Some(20293));
+        assert_eq!(number_of(&file(), b"NSpid:", 1), Some(17));
+        assert_eq!(number_of(&file(), b"NSpid:", 2), None);
+        assert_eq!(number_of(&file(), b"Pid:", 0), Some(7));
+        assert_eq!(number_of(&file(), b"untag_mask:", 0), None);
     }
 
     #[test]
     fn the_files_of_this_process_and_of_a_child_are_their_own() {
-        let tgid = |files: &ProcFiles| first_number(&files.open(b"status").unwrap(), b"Tgid:");
+        let tgid = |files: &ProcFiles| number_of(&files.open(b"status").unwrap(), b"Tgid:", 0);
         let own = std::process::id() as i32;
         for pid in [0, own, process::ids().1] {
             assert_eq!(tgid(&ProcFiles::of(pid)), Some(own));
         }
         let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
         let files = ProcFiles::of(child.id() as i32);
-        assert!(matches!(files, ProcFiles::Directory(_)) && !files.has_ended());
+        assert!(matches!(files, ProcFiles::Directory(..)) && !files.has_ended());
         assert_eq!(tgid(&files), Some(child.id() as i32));
+        assert!(files.living_thread().is_none());
+        assert_eq!(files.pid_for_calls(child.id() as i32), Err(errno::EINVAL));
         child.kill().unwrap();
+        // SAFETY: `information` can be written, and all zeros is a valid value.
+        unsafe {
+            let mut information = std::mem::zeroed::<libc::siginfo_t>();
+            let options = libc::WEXITED | libc::WNOWAIT;
+            assert_eq!(libc::waitid(libc::P_PID, child.id(), &raw mut information, options), 0);
+        }
+        for files in [&files, &ProcFiles::of(child.id() as i32)] {
+            assert!(files.has_ended() && files.living_thread().is_none());
+            assert_eq!(files.pid_for_calls(child.id() as i32), Err(errno::ESRCH));
+        }
         child.wait().unwrap();
         assert!(files.has_ended() && files.open(b"status").is_none());
         assert!(matches!(ProcFiles::of(child.id() as i32), ProcFiles::Unknown));
+    }
+
+    extern "C" fn wait_for_ever(_: *mut libc::c_void) -> *mut libc::c_void {
+        loop {
+            // SAFETY: no conditions.
+            unsafe { libc::pause() };
+        }
+    }
+
+    /// Starts a process whose first thread ends, and which has another one. Returns its PID.
+    fn start_without_first_thread() -> i32 {
+        // SAFETY: the child calls nothing that needs what other threads may have locked. exit(2) ends its first thread alone.
+        unsafe {
+            let pid = libc::fork();
+            if pid == 0 {
+                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+                let mut thread = std::mem::zeroed();
+                libc::pthread_create(&raw mut thread, std::ptr::null(), wait_for_ever, std::ptr::null_mut());
+                libc::syscall(libc::SYS_exit, 0);
+            }
+            pid
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore)]
+    fn a_process_whose_first_thread_has_ended_has_the_memory_of_another_thread() {
+        let pid = start_without_first_thread();
+        assert!(pid > 0);
+        let files = ProcFiles::of(pid);
+        while files.living_thread().is_none() {
+            std::thread::yield_now();
+        }
+        assert!(!files.has_ended());
+        let status = || File::open(files.living_thread().unwrap().text(b"status")).unwrap();
+        let tid = files.pid_for_calls(pid).unwrap();
+        assert_ne!(tid, pid);
+        assert_eq!((number_of(&status(), b"Tgid:", 0), number_of(&status(), b"Pid:", 0)), (Some(pid), Some(tid)));
+
+        let bits = crate::os::memory::page_size().trailing_zeros();
+        let mut range = crate::mover::Range::new(&files, 0, usize::MAX - 4095, bits).unwrap();
+        let (mut count, mut pages, mut scratch) = (0, [0; 100], [0; 300]);
+        while !range.is_done() {
+            count += range.list(&mut pages, usize::MAX, &mut scratch);
+        }
+        assert!(count > 10 && !range.has_lost_memory() && range.error() == 0);
+        // SAFETY: numbers, and an address that can be written or is NULL.
+        unsafe {
+            libc::kill(pid, libc::SIGKILL);
+            libc::waitpid(pid, std::ptr::null_mut(), 0);
+        }
+        assert!(range.has_lost_memory() && files.has_ended());
+        assert_eq!(files.pid_for_calls(pid), Err(errno::ESRCH));
+    }
+
+    #[test]
+    fn the_calling_process_is_reached_by_zero() {
+        assert_eq!(ProcFiles::Own.pid_for_calls(std::process::id() as i32), Ok(0));
+        assert_eq!(ProcFiles::Own.pid_for_calls(0), Err(errno::EINVAL));
+        assert_eq!(ProcFiles::Unknown.pid_for_calls(7), Err(errno::EINVAL));
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore)]
+    fn a_thread_that_is_ending_is_recognised_whatever_its_name() {
+        let folder = std::env::temp_dir().join(format!("numars-proc-{}", std::process::id()));
+        std::fs::create_dir(&folder).unwrap();
+        let directory = File::open_directory(&Path::new(folder.to_str().unwrap().as_bytes())).unwrap();
+        let ending = |text: &str| {
+            std::fs::write(folder.join("stat"), text).unwrap();
+            is_ending(&directory)
+        };
+        assert!(ending("7 (a) S 1 1 1 1 1 4 0) Z 1 7 7 0 -1 4227084 0 0\n"));
+        assert!(!ending("7 (a) Z 1 7 7 0 -1 4 0) S 1 7 7 0 -1 4194560 4 4 4\n"));
+        assert!(!ending("") && !ending("7 (a) S") && !ending("7"));
+        std::fs::remove_file(folder.join("stat")).unwrap();
+        assert!(is_ending(&directory));
+        std::fs::remove_dir(&folder).unwrap();
     }
 
     #[test]

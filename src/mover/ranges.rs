@@ -50,6 +50,12 @@ impl Range {
             Err(error) => (start, error),
         };
         let mut range = Range::of(pagemap, maps, untagged, length, page_bits)?;
+        if range.areas.file.is_none()
+            && let Some(thread) = files.living_thread()
+        {
+            let open = |name: &[u8]| File::open(thread.clone().text(name));
+            (range.areas, range.pagemap) = (Areas::of(open(b"maps")), open(b"pagemap"));
+        }
         range.error = error;
         range.is_of_another = !files.is_own();
         Some(range)

@@ -112,6 +112,14 @@ impl File {
 
     /// Calls `each` with the name of every entry of a directory, including `.` and `..`. Does nothing if it cannot be read.
     pub fn for_each_name(&self, each: &mut dyn FnMut(&[u8])) {
+        self.for_each_name_while(&mut |name| {
+            each(name);
+            true
+        });
+    }
+
+    /// The same, until `each` returns false.
+    pub fn for_each_name_while(&self, each: &mut dyn FnMut(&[u8]) -> bool) {
         /// struct linux_dirent64: an inode and an offset, the length of the entry, its type, its name and a NUL.
         const LENGTH: usize = 16;
         const NAME: usize = 19;
@@ -128,7 +136,9 @@ impl File {
             while let Some(&[low, high]) = rest.get(LENGTH..LENGTH + 2) {
                 let length = usize::from(u16::from_ne_bytes([low, high])).max(NAME);
                 let name = rest.get(NAME..length).unwrap_or_default();
-                each(name.get(..memory::position(0, name).unwrap_or(name.len())).unwrap_or_default());
+                if !each(name.get(..memory::position(0, name).unwrap_or(name.len())).unwrap_or_default()) {
+                    return;
+                }
                 rest = rest.get(length..).unwrap_or_default();
             }
         }
