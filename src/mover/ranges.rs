@@ -65,7 +65,9 @@ impl Range {
     pub fn of(pagemap: Option<File>, maps: Option<File>, start: usize, length: usize, page_bits: u32) -> Option<Self> {
         let page_size = 1 << page_bits;
         let next = start & !(page_size - 1);
-        let end = start.checked_add(length)?.checked_add(page_size - 1)? & !(page_size - 1);
+        // The last of all pages can't be mapped: a range may end before it as well.
+        let last = start.checked_add(length.saturating_sub(1))?;
+        let end = last.saturating_add(page_size) & !(page_size - 1);
         Some(Range {
             start: next,
             next,
@@ -712,9 +714,22 @@ mod tests {
 
     #[test]
     fn a_range_beyond_the_end_of_all_addresses_is_none() {
-        for (start, length) in [(usize::MAX, 2), (usize::MAX, 1), (2, usize::MAX), (usize::MAX - 5, 1)] {
+        for (start, length) in [(usize::MAX, 2), (2, usize::MAX), (usize::MAX - 5, 7), (1 << 20, usize::MAX - 9)] {
             assert!(Range::new(&ProcFiles::Own, start, length, 12).is_none(), "{start} {length}");
         }
+    }
+
+    #[test]
+    fn a_range_up_to_the_end_of_all_addresses_is_one() {
+        let bits = page_size().trailing_zeros();
+        let own = |start, length| listed(Range::new(&ProcFiles::Own, start, length, bits).unwrap(), 1000, true);
+        let whole = own(0, usize::MAX);
+        assert!(whole.len() > 100);
+        let half = whole[whole.len() / 2] & !HUGE;
+        let rest = own(half, 0usize.wrapping_sub(half));
+        assert!(rest.first().is_some_and(|&first| first & !HUGE == half));
+        assert_eq!(own(usize::MAX, 1), []);
+        assert_eq!(own(usize::MAX - 9999, 10_000), []);
     }
 
     #[test]
