@@ -80,8 +80,9 @@ pub trait Kernel: Sync {
     fn move_pages(&self, pages: &[usize], nodes: &[i32], status: &[AtomicI32], flags: i32) -> Result<usize, i32>;
     /// The same, of arrays that nobody has looked at.
     fn move_request(&self, request: Request, flags: i32) -> Result<usize, i32>;
-    /// Returns the present pages of a range; `None` if it goes beyond the end of all addresses.
-    fn range(&self, start: usize, length: usize, page_bits: u32) -> Option<Range>;
+    /// Returns the present pages of a range, without those of `scratch`, from its first to before its second address; `None` if it goes
+    /// beyond the end of all addresses.
+    fn range(&self, start: usize, length: usize, page_bits: u32, scratch: (usize, usize)) -> Option<Range>;
     /// Returns true if the process is known to have ended.
     fn has_ended(&self) -> bool {
         false
@@ -178,8 +179,9 @@ impl Kernel for Process {
         self.call(self.pid()?, &mut |pid| kernel::move_pages_at(pid, count, pages, nodes, status, flags))
     }
 
-    fn range(&self, start: usize, length: usize, page_bits: u32) -> Option<Range> {
-        Range::new(&self.files, start, length, page_bits)
+    fn range(&self, start: usize, length: usize, page_bits: u32, scratch: (usize, usize)) -> Option<Range> {
+        let excluded = if self.files.is_own() { scratch } else { (0, 0) };
+        Range::new(&self.files, start, length, page_bits, excluded)
     }
 
     fn has_ended(&self) -> bool {
@@ -417,7 +419,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
         target_of: &dyn Fn(usize, i32) -> i32,
     ) -> Result<(), i32> {
         let mut scratch = self.scratch((length >> self.page_bits).max(FEWEST_ENTRIES))?;
-        let mut range = self.kernel.range(start, length, self.page_bits).ok_or(errno::EINVAL)?;
+        let mut range = self.kernel.range(start, length, self.page_bits, scratch.addresses()).ok_or(errno::EINVAL)?;
         // Unless the process itself is gone.
         if range.is_out_of_sight() && self.hand_over(Request::NOTHING) {
             return Err(errno::ENOENT);
@@ -494,7 +496,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
     /// Tells of each page that is there of a range its node, and of how many base pages that is true.
     pub fn places(&mut self, start: usize, length: usize, each: &mut dyn FnMut(usize, usize)) -> Result<(), i32> {
         let mut scratch = self.scratch((length >> self.page_bits).max(FEWEST_ENTRIES))?;
-        let mut range = self.kernel.range(start, length, self.page_bits).ok_or(errno::EINVAL)?;
+        let mut range = self.kernel.range(start, length, self.page_bits, scratch.addresses()).ok_or(errno::EINVAL)?;
         if !self.hand_over(Request::NOTHING) {
             return Ok(());
         }

@@ -183,7 +183,7 @@ impl<const ENTRIES: usize> Kernel for Model<ENTRIES> {
         answer
     }
 
-    fn range(&self, _: usize, _: usize, _: u32) -> Option<Range> {
+    fn range(&self, _: usize, _: usize, _: u32, _: (usize, usize)) -> Option<Range> {
         None
     }
 }

@@ -349,7 +349,7 @@ mod tests {
         assert_eq!((number_of(&status(), b"Tgid:", 0), number_of(&status(), b"Pid:", 0)), (Some(pid), Some(tid)));
 
         let bits = crate::os::memory::page_size().trailing_zeros();
-        let mut range = crate::mover::Range::new(&files, 0, usize::MAX - 4095, bits).unwrap();
+        let mut range = crate::mover::Range::new(&files, 0, usize::MAX, bits, (0, 0)).unwrap();
         let (mut count, mut pages, mut scratch) = (0, [0; 100], [0; 300]);
         while !range.is_done() {
             count += range.list(&mut pages, usize::MAX, &mut scratch);

@@ -31,6 +31,8 @@ pub struct Range {
     scan_limit: usize,
     /// Whether the process can end, or run another program, while this one looks.
     is_of_another: bool,
+    /// Addresses that are not listed: from the first to before the second.
+    excluded: (usize, usize),
     areas: Areas,
     /// The errno of a read(2) in /proc that failed, so that not all pages are known; 0: none.
     error: i32,
@@ -39,8 +41,18 @@ pub struct Range {
 }
 
 impl Range {
-    /// Lists the whole pages of a process that overlap `length` bytes at `start`. Returns `None` if they go beyond the end of all addresses.
-    pub fn new(files: &ProcFiles, start: usize, length: usize, page_bits: u32) -> Option<Self> {
+    /// Lists the whole pages of a process that overlap `length` bytes at `start`, except those from the address `excluded.0` to before
+    /// `excluded.1`. Returns `None` if they go beyond the end of all addresses.
+    ///
+    /// It remains one of the memory that the process has now: after it has executed another program, a new one with the same `files` is
+    /// about that program's.
+    pub fn new(
+        files: &ProcFiles,
+        start: usize,
+        length: usize,
+        page_bits: u32,
+        excluded: (usize, usize),
+    ) -> Option<Self> {
         // In this order: with only one descriptor left, the areas matter more, and if the process runs another program in between,
         // these areas are seen to be gone.
         let maps = files.open(b"maps");
@@ -58,6 +70,7 @@ impl Range {
         }
         range.error = error;
         range.is_of_another = !files.is_own();
+        range.excluded = excluded;
         Some(range)
     }
 
@@ -77,6 +90,7 @@ impl Range {
             can_scan: true,
             scan_limit: usize::MAX,
             is_of_another: false,
+            excluded: (0, 0),
             areas: Areas::of(maps),
             error: 0,
             area: (0, 0),
@@ -198,6 +212,12 @@ impl Range {
             let huge = HUGE_SIZE != 0 && categories & File::HUGE != 0;
             let mut page = start.max(self.next);
             while page < region_end.min(end) {
+                let (excluded_from, excluded_to) = self.excluded;
+                if (excluded_from..excluded_to).contains(&page) {
+                    page = page.saturating_add(1 << self.page_bits);
+                    continue;
+                }
+                let huge = huge && (page >= excluded_to || self.end_of_huge(page) <= excluded_from);
                 let entry = if huge { page | HUGE } else { page };
                 let after = weight_left.checked_sub(self.weight(entry));
                 *weight_left = after.unwrap_or(0);
@@ -261,8 +281,13 @@ impl Range {
                 // It can't be read: move_pages(2) is asked.
                 None => true,
             };
-            if there && let Some(place) = pages.get_mut(listed) {
-                *place = start + (index << self.page_bits);
+            let page = start + (index << self.page_bits);
+            let excluded = (self.excluded.0..self.excluded.1).contains(&page);
+            if there
+                && !excluded
+                && let Some(place) = pages.get_mut(listed)
+            {
+                *place = page;
                 listed += 1;
             }
         }
@@ -422,18 +447,18 @@ mod tests {
             touched.into_iter().filter(|&address| !(60..70).contains(&((address - start) / page))).collect();
         for can_scan in [true, false] {
             for room in [1, 7, 1000] {
-                let range = || Range::new(&ProcFiles::Own, start, count * page, bits).unwrap();
+                let range = || Range::new(&ProcFiles::Own, start, count * page, bits, (0, 0)).unwrap();
                 let found = listed(range(), room, can_scan);
                 assert_eq!(found, there, "{can_scan} {room}");
                 assert!(found.iter().all(|&entry| range().weight(entry) == 1));
             }
             // Whole pages that touch the range, however little of them.
             assert_eq!(
-                listed(Range::new(&ProcFiles::Own, start + page - 1, 2 * page + 2, bits).unwrap(), 9, can_scan),
+                listed(Range::new(&ProcFiles::Own, start + page - 1, 2 * page + 2, bits, (0, 0)).unwrap(), 9, can_scan),
                 [start, start + 3 * page]
             );
-            assert_eq!(listed(Range::new(&ProcFiles::Own, start + 5, 1, bits).unwrap(), 9, can_scan), [start]);
-            assert_eq!(listed(Range::new(&ProcFiles::Own, start, 0, bits).unwrap(), 9, can_scan), []);
+            assert_eq!(listed(Range::new(&ProcFiles::Own, start + 5, 1, bits, (0, 0)).unwrap(), 9, can_scan), [start]);
+            assert_eq!(listed(Range::new(&ProcFiles::Own, start, 0, bits, (0, 0)).unwrap(), 9, can_scan), []);
         }
         // SAFETY: mapped above.
         unsafe { unmap(start as *mut _, count * page) };
@@ -704,7 +729,7 @@ mod tests {
     fn a_whole_process_has_pages_in_ascending_order() {
         for can_scan in [true, false] {
             let bits = page_size().trailing_zeros();
-            let whole = Range::new(&ProcFiles::Own, 0, usize::MAX - (page_size() - 1), bits).unwrap();
+            let whole = Range::new(&ProcFiles::Own, 0, usize::MAX - (page_size() - 1), bits, (0, 0)).unwrap();
             let pages = listed(whole, 1000, can_scan);
             assert!(pages.len() > 100 && pages.is_sorted());
             let own = (&raw const pages) as usize >> bits;
@@ -715,14 +740,14 @@ mod tests {
     #[test]
     fn a_range_beyond_the_end_of_all_addresses_is_none() {
         for (start, length) in [(usize::MAX, 2), (2, usize::MAX), (usize::MAX - 5, 7), (1 << 20, usize::MAX - 9)] {
-            assert!(Range::new(&ProcFiles::Own, start, length, 12).is_none(), "{start} {length}");
+            assert!(Range::new(&ProcFiles::Own, start, length, 12, (0, 0)).is_none(), "{start} {length}");
         }
     }
 
     #[test]
     fn a_range_up_to_the_end_of_all_addresses_is_one() {
         let bits = page_size().trailing_zeros();
-        let own = |start, length| listed(Range::new(&ProcFiles::Own, start, length, bits).unwrap(), 1000, true);
+        let own = |start, length| listed(Range::new(&ProcFiles::Own, start, length, bits, (0, 0)).unwrap(), 1000, true);
         let whole = own(0, usize::MAX);
         assert!(whole.len() > 100);
         let half = whole[whole.len() / 2] & !HUGE;
@@ -732,12 +757,62 @@ mod tests {
         assert_eq!(own(usize::MAX - 9999, 10_000), []);
     }
 
+    /// A mapping of this process of which each third page was touched, and the addresses of those.
+    fn map_with_gaps(count: usize) -> (usize, Vec<usize>) {
+        let page = page_size();
+        let start = map(count * page) as usize;
+        // SAFETY: mapped above.
+        unsafe { libc::madvise(start as *mut _, count * page, libc::MADV_NOHUGEPAGE) };
+        let touched: Vec<usize> = (0..count).step_by(3).map(|index| start + index * page).collect();
+        for &address in &touched {
+            // SAFETY: mapped above.
+            unsafe { touch_pages(address as *mut _, page) };
+        }
+        (start, touched)
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore)]
+    fn pages_at_excluded_addresses_are_not_listed() {
+        let (page, bits) = (page_size(), page_size().trailing_zeros());
+        let (start, touched) = map_with_gaps(100);
+        for (first, end) in [(0, 100), (0, 7), (10, 13), (31, 70), (90, 100), (99, 200)] {
+            let excluded = (start + first * page, start + end * page);
+            let expected: Vec<usize> =
+                touched.iter().copied().filter(|&address| address < excluded.0 || address >= excluded.1).collect();
+            for (can_scan, room) in [(true, 1000), (false, 1000), (true, 3), (false, 3)] {
+                let range = Range::new(&ProcFiles::Own, start, 100 * page, bits, excluded).unwrap();
+                assert_eq!(listed(range, room, can_scan), expected, "{first} {end} {can_scan}");
+            }
+        }
+        // SAFETY: mapped above.
+        unsafe { unmap(start as *mut _, 100 * page) };
+    }
+
+    #[test]
+    fn a_huge_page_of_which_a_part_is_excluded_does_not_stand_for_that_part() {
+        if HUGE_SIZE == 0 {
+            return;
+        }
+        let scan = |_: usize, end: usize, regions: &mut [usize]| {
+            regions[..3].copy_from_slice(&[0, 3 * HUGE_SIZE, File::HUGE]);
+            Ok((1, end))
+        };
+        let mut range = Range::of(None, None, 0, 3 * HUGE_SIZE, 12).unwrap();
+        range.excluded = (HUGE_SIZE + PAGE, 2 * HUGE_SIZE - PAGE);
+        let mut pages = [0; 9];
+        assert_eq!(range.scan(&mut pages, &mut { usize::MAX }, &mut [0; 9], &scan), Some(4));
+        assert_eq!(pages[..4], [HUGE, HUGE_SIZE, (2 * HUGE_SIZE - PAGE) | HUGE, 2 * HUGE_SIZE | HUGE]);
+        let weights = pages[..4].iter().map(|&entry| range.weight(entry));
+        assert_eq!(weights.collect::<Vec<_>>(), [HUGE_SIZE / PAGE, 1, 1, HUGE_SIZE / PAGE]);
+    }
+
     #[test]
     fn an_entry_of_a_huge_page_stands_for_its_base_pages_in_the_range() {
         if HUGE_SIZE == 0 {
             return;
         }
-        let range = Range::new(&ProcFiles::Own, 5 << 12, 3 * HUGE_SIZE, 12).unwrap();
+        let range = Range::new(&ProcFiles::Own, 5 << 12, 3 * HUGE_SIZE, 12, (0, 0)).unwrap();
         assert_eq!(range.weight((5 << 12) | HUGE), HUGE_SIZE / 4096 - 5);
         assert_eq!(range.weight(HUGE_SIZE | HUGE), HUGE_SIZE / 4096);
         assert_eq!(range.weight((3 * HUGE_SIZE) | HUGE), 5);

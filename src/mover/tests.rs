@@ -376,9 +376,9 @@ impl Kernel for ExecutesMeanwhile {
         self.process.move_request(request, flags)
     }
 
-    fn range(&self, start: usize, length: usize, page_bits: u32) -> Option<Range> {
+    fn range(&self, start: usize, length: usize, page_bits: u32, scratch: (usize, usize)) -> Option<Range> {
         self.execute();
-        self.process.range(start, length, page_bits)
+        self.process.range(start, length, page_bits, scratch)
     }
 
     fn has_ended(&self) -> bool {

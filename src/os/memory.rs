@@ -117,6 +117,11 @@ impl Scratch {
         self.bytes
     }
 
+    /// From its first address to before the second.
+    pub fn addresses(&self) -> (usize, usize) {
+        (self.start as usize, self.start as usize + self.bytes)
+    }
+
     /// The memory, to be divided.
     pub fn parts(&mut self) -> Parts<'_> {
         Parts { start: self.start.cast(), left: self.bytes, scratch: PhantomData }
