@@ -355,6 +355,11 @@ mod tests {
             count += range.list(&mut pages, usize::MAX, &mut scratch);
         }
         assert!(count > 10 && !range.has_lost_memory() && range.error() == 0);
+        let mut states = [crate::mover::ranges::PageState::Unknown; 1];
+        let code = a_process_whose_first_thread_has_ended_has_the_memory_of_another_thread as fn() as usize;
+        crate::mover::ranges::page_states(&files, &[code, usize::MAX], bits, &mut states);
+        assert_ne!(states, [crate::mover::ranges::PageState::Unknown]);
+
         // SAFETY: numbers, and an address that can be written or is NULL.
         unsafe {
             libc::kill(pid, libc::SIGKILL);

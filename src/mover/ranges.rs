@@ -2,8 +2,8 @@
 //! terabytes that were never touched.
 
 use super::proc_files::{ProcFiles, read_field};
-use crate::os::errno;
 use crate::os::files::File;
+use crate::os::{errno, process};
 
 /// Marks the address of a huge page, of which one entry stands for all base pages. Addresses of pages have zeros here.
 const HUGE: usize = 1;
@@ -16,6 +16,87 @@ const MOST_BLIND: u64 = 1 << 36;
 
 /// Calls of the kernel before the caller hears again, so that it can tell its own caller how far it is.
 const PATIENCE: usize = 64;
+
+/// Special mappings of a process that are known at most: kernels make up to five.
+const MAX_SPECIAL: usize = 8;
+
+/// What the page tables show for an address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PageState {
+    Nothing,
+    Present,
+    /// Swapped out, or being moved at that moment.
+    Swapped,
+    /// They can't be read.
+    Unknown,
+}
+
+impl PageState {
+    /// Reads a word of /proc/PID/pagemap, or its upper half.
+    fn of(word: usize) -> Self {
+        match word >> (usize::BITS - 2) {
+            0 => PageState::Nothing,
+            1 => PageState::Swapped,
+            _ => PageState::Present,
+        }
+    }
+}
+
+/// Writes into `states` what the page tables of a process show for each of `pages`, which may also be entries of a [`Range`]. One call of
+/// the kernel is enough for addresses that are near each other if they ascend.
+#[cfg_attr(not(test), expect(dead_code, reason = "the mover does not ask for it yet"))]
+pub fn page_states(files: &ProcFiles, pages: &[usize], page_bits: u32, states: &mut [PageState]) {
+    // Without memory, as that of a first thread which has ended, it has not even a word for address 0.
+    let has_memory = |pagemap: &File| files.is_own() || pagemap.read_words(0, &mut [0; File::WORD]) != Some(0);
+    let of_thread = || File::open(files.living_thread()?.text(b"pagemap")).filter(has_memory);
+    let pagemap = files.open(b"pagemap").filter(has_memory).or_else(of_thread);
+    look_up(pagemap.as_ref(), files.is_own(), pages, page_bits, states);
+}
+
+/// The same, of a process with this pagemap in /proc.
+fn look_up(pagemap: Option<&File>, is_own: bool, pages: &[usize], page_bits: u32, states: &mut [PageState]) {
+    /// Pages that are looked at in one call.
+    const BLOCK: usize = 64;
+    states.fill(PageState::Unknown);
+    let mut done = 0;
+    while let Some(rest @ [first, ..]) = pages.get(done..) {
+        let first = first >> page_bits;
+        let index = |page: &usize| (page >> page_bits).checked_sub(first).filter(|&index| index < BLOCK);
+        let mut words = [0; BLOCK * File::WORD];
+        let mut length = rest.iter().map_while(index).max().unwrap_or(0) + 1;
+        let is_known = match pagemap {
+            Some(pagemap) => {
+                let words = words.get_mut(..length * File::WORD).unwrap_or_default();
+                let count = pagemap.read_words(first, words);
+                // After the end of pagemap there is nothing.
+                length = count.filter(|&count| count > 0).map_or(length, |count| count.min(length));
+                count.is_some()
+            }
+            None if is_own => {
+                let mut look = |length| {
+                    let words = words.get_mut(..length).unwrap_or_default();
+                    process::find_resident(first << page_bits, page_bits, words)
+                };
+                // Each page alone if not all in between are mapped.
+                look(length).is_ok() || {
+                    length = 1;
+                    matches!(look(1), Ok(()) | Err(errno::ENOMEM))
+                }
+            }
+            None => false,
+        };
+        let in_block = rest.iter().map_while(index).take_while(|&index| index < length);
+        for (state, index) in states.iter_mut().skip(done).zip(in_block.clone()) {
+            *state = match PageState::of(words.get(index).copied().unwrap_or(0)) {
+                // mincore(2) says that of pages in the page cache too.
+                PageState::Present if pagemap.is_none() => PageState::Unknown,
+                _ if !is_known => PageState::Unknown,
+                state => state,
+            };
+        }
+        done += in_block.count();
+    }
+}
 
 /// The pages of a range that are there, piece by piece.
 pub struct Range {
@@ -31,9 +112,13 @@ pub struct Range {
     scan_limit: usize,
     /// Whether the process can end, or run another program, while this one looks.
     is_of_another: bool,
+    /// Whether mincore(2) is about these addresses.
+    is_own: bool,
     /// Addresses that are not listed: from the first to before the second.
     excluded: (usize, usize),
     areas: Areas,
+    /// The kernel's own mappings, once they have been looked up.
+    special: Option<[(usize, usize); MAX_SPECIAL]>,
     /// The errno of a read(2) in /proc that failed, so that not all pages are known; 0: none.
     error: i32,
     /// What is left of the area that is being looked at, where it cannot.
@@ -69,7 +154,8 @@ impl Range {
             (range.areas, range.pagemap) = (Areas::of(open(b"maps")), open(b"pagemap"));
         }
         range.error = error;
-        range.is_of_another = !files.is_own();
+        range.is_own = files.is_own();
+        range.is_of_another = !range.is_own;
         range.excluded = excluded;
         Some(range)
     }
@@ -90,8 +176,10 @@ impl Range {
             can_scan: true,
             scan_limit: usize::MAX,
             is_of_another: false,
+            is_own: false,
             excluded: (0, 0),
             areas: Areas::of(maps),
+            special: None,
             error: 0,
             area: (0, 0),
         })
@@ -140,6 +228,65 @@ impl Range {
         (address | HUGE_SIZE.wrapping_sub(1)).saturating_add(1)
     }
 
+    /// Returns true if the address lies in one of the kernel's own mappings, whose pages can't be moved. They are looked up once.
+    #[inline(never)]
+    #[cfg_attr(not(test), expect(dead_code, reason = "the mover does not ask for it yet"))]
+    pub fn is_of_kernel(&mut self, entry: usize) -> bool {
+        if self.areas.file.is_none() {
+            return false;
+        }
+        let areas = &mut self.areas;
+        let special = self.special.get_or_insert_with(|| {
+            areas.rewind();
+            let mut special = [(0, 0); MAX_SPECIAL];
+            special.iter_mut().map_while(|place| areas.next_special().map(|area| *place = area)).for_each(drop);
+            // Those that were passed are passed again.
+            areas.rewind();
+            special
+        });
+        special.iter().any(|&(start, end)| (start..end).contains(&entry))
+    }
+
+    /// Calls `each` with the index of every entry that stands for a huge page and that the page tables don't show as one any more, or that
+    /// the kernel can't be asked about. `entries` ascend, as they were listed; `scratch` receives the kernel's output.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the mover does not ask for it yet"))]
+    pub fn find_split(&mut self, entries: &[usize], scratch: &mut [usize], each: &mut dyn FnMut(usize)) {
+        let pagemap = self.pagemap.take();
+        let scan = |start, end, regions: &mut [usize]| match &pagemap {
+            Some(pagemap) => pagemap.scan(start, end, regions, File::HUGE),
+            None => Err(errno::ENOENT),
+        };
+        self.split(entries, scratch, &scan, each);
+        self.pagemap = pagemap;
+    }
+
+    /// The same, with a `scan` that finds huge pages.
+    fn split(&self, entries: &[usize], scratch: &mut [usize], scan: &Scan, each: &mut dyn FnMut(usize)) {
+        let mut huge = entries
+            .iter()
+            .enumerate()
+            .filter(|(_, entry)| **entry & HUGE != 0)
+            .map(|(index, entry)| (index, entry & !HUGE))
+            .peekable();
+        let Some((_, end)) = huge.clone().last() else { return };
+        let end = self.end_of_huge(end);
+        while let Some(&(_, start)) = huge.peek() {
+            let (regions, walked_to) =
+                scan(start, end, scratch).ok().filter(|&(_, to)| to > start).unwrap_or((0, usize::MAX));
+            for region in 0..=regions {
+                let (whole, whole_end) = match scratch.get(3 * region..3 * region + 2) {
+                    Some(&[start, end]) if region < regions => (start, end),
+                    _ => (walked_to, walked_to),
+                };
+                while let Some((index, address)) = huge.next_if(|&(_, address)| address < whole_end) {
+                    if address < whole {
+                        each(index);
+                    }
+                }
+            }
+        }
+    }
+
     /// Lists the next pages, whose weights sum up to at most `weight_left`, which is at least that of a huge page. Returns their number,
     /// which is 0 after passing over much memory without pages. `scratch` receives the kernel's output.
     pub fn list(&mut self, pages: &mut [usize], mut weight_left: usize, scratch: &mut [usize]) -> usize {
@@ -153,7 +300,7 @@ impl Range {
             if self.can_scan {
                 let scanned = match self.pagemap.take() {
                     Some(pagemap) => {
-                        let scan = |start, end, regions: &mut [usize]| pagemap.scan(start, end, regions);
+                        let scan = |start, end, regions: &mut [usize]| pagemap.scan(start, end, regions, 0);
                         let listed = self.scan(room, &mut weight_left, scratch, &scan);
                         self.pagemap = Some(pagemap);
                         listed
@@ -267,17 +414,26 @@ impl Range {
             }
             return 0;
         }
-        let count = left.min(pages.len()).min(scratch.len());
-        let known = match (&self.pagemap, scratch.get_mut(..count)) {
-            (Some(pagemap), Some(entries)) => pagemap.read_words(start >> self.page_bits, entries),
-            _ => None,
+        let count = left.min(pages.len()).min(scratch.len() / File::WORD);
+        let words = scratch.get_mut(..count * File::WORD).unwrap_or_default();
+        let known = match &self.pagemap {
+            Some(pagemap) => pagemap.read_words(start >> self.page_bits, words),
+            // Memory that was reserved and never touched is passed over without it too.
+            None if self.is_own => {
+                let words = words.get_mut(..count).unwrap_or_default();
+                process::find_resident(start, self.page_bits, words).ok().map(|()| count)
+            }
+            None => None,
         };
         // Of what lies after the end of pagemap, nothing is there; after a short read, the rest is read next.
         let count = known.filter(|&known| known > 0).map_or(count, |known| known.min(count));
         let mut listed = 0;
         for index in 0..count {
             let there = match known {
-                Some(known) => index < known && scratch.get(index).is_some_and(|entry| entry >> (usize::BITS - 1) == 1),
+                Some(known) => {
+                    let word = scratch.get(index).copied().unwrap_or(0);
+                    index < known && PageState::of(word) != PageState::Nothing
+                }
                 // It can't be read: move_pages(2) is asked.
                 None => true,
             };
@@ -374,9 +530,46 @@ impl Areas {
             self.length += 1;
             return (self.length == 1).then_some((0, usize::MAX));
         }
+        let area = self.addresses()?;
+        while self.byte()? != b'\n' {}
+        Some(area)
+    }
+
+    /// The next of the mappings that the kernel makes for itself in every process, such as `[vdso]`, `[vvar]`, `[vectors]`, `[uprobes]` and
+    /// `[sigpage]`; `[heap]`, `[stack]` and those with a name from the program are not among them.
+    fn next_special(&mut self) -> Option<(usize, usize)> {
+        loop {
+            let area = self.addresses()?;
+            // Permissions, offset and device.
+            for _ in 0..3 {
+                while self.byte()? != b' ' {}
+            }
+            // A mapping of a file, whose name may be any, has an inode.
+            let mut byte = self.byte()?;
+            let has_file = byte != b'0';
+            while !has_file && matches!(byte, b'0' | b' ') {
+                byte = self.byte()?;
+            }
+            let is_special = !has_file && byte == b'[' && {
+                byte = self.byte()?;
+                matches!(byte, b'v' | b'u')
+                    || byte == b's' && {
+                        byte = self.byte()?;
+                        byte == b'i'
+                    }
+            };
+            while byte != b'\n' {
+                byte = self.byte()?;
+            }
+            if is_special {
+                return Some(area);
+            }
+        }
+    }
+
+    fn addresses(&mut self) -> Option<(usize, usize)> {
         let start = self.number(b'-')?;
         let end = self.number(b' ')?;
-        while self.byte()? != b'\n' {}
         Some((start, end))
     }
 
@@ -506,15 +699,13 @@ mod tests {
 
     #[test]
     fn pages_are_listed_as_far_as_pagemap_goes_and_asked_about_where_it_cannot_be_read() {
-        if usize::BITS != 64 {
-            return;
-        }
         let area = MemoryFile::holding(b"0-9000 r--p\n");
         let area = || File::open(&area.path());
         let in_range = |pagemap| listed(Range::of(pagemap, area(), 0, 9 << 12, 12).unwrap(), 20, false);
-        let word = |there: u64| (there << 63).to_ne_bytes();
-        let pagemap = MemoryFile::holding([1, 0, 1].map(word).as_flattened());
-        assert_eq!(in_range(File::open(&pagemap.path())), [0, 2 << 12]);
+        let word = |state: u64| (state << 62).to_ne_bytes();
+        let pagemap = MemoryFile::holding([2, 0, 2, 3, 1, 0].map(word).as_flattened());
+        // Swapped ones, which may be moving, are there too.
+        assert_eq!(in_range(File::open(&pagemap.path())), [0, 2 << 12, 3 << 12, 4 << 12]);
         let directory = File::open(&crate::os::files::Path::new(b"/proc/self/"));
         assert_eq!(in_range(directory), (0..9).map(|page| page << 12).collect::<Vec<_>>());
     }
@@ -805,6 +996,212 @@ mod tests {
         assert_eq!(pages[..4], [HUGE, HUGE_SIZE, (2 * HUGE_SIZE - PAGE) | HUGE, 2 * HUGE_SIZE | HUGE]);
         let weights = pages[..4].iter().map(|&entry| range.weight(entry));
         assert_eq!(weights.collect::<Vec<_>>(), [HUGE_SIZE / PAGE, 1, 1, HUGE_SIZE / PAGE]);
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore)]
+    fn without_pagemap_own_memory_that_was_never_touched_is_passed_over() {
+        let (page, bits) = (page_size(), page_size().trailing_zeros());
+        let (start, touched) = map_with_gaps(100);
+        for room in [1, 7, 1000] {
+            let mut range = Range::new(&ProcFiles::Own, start, 100 * page, bits, (0, 0)).unwrap();
+            range.pagemap = None;
+            assert_eq!(listed(range, room, false), touched);
+        }
+        // That of another process is not looked at in this one.
+        let mut range = Range::new(&ProcFiles::Own, start, 100 * page, bits, (0, 0)).unwrap();
+        (range.pagemap, range.is_own) = (None, false);
+        assert_eq!(listed(range, 1000, false).len(), 100);
+        // SAFETY: mapped above.
+        unsafe { unmap(start as *mut _, 100 * page) };
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore)]
+    fn page_tables_show_which_pages_are_there() {
+        let (page, bits) = (page_size(), page_size().trailing_zeros());
+        let (start, touched) = map_with_gaps(1000);
+        // SAFETY: mapped above.
+        unsafe { unmap((start + 500 * page) as *mut _, 10 * page) };
+        let there = |address: &usize| touched.contains(address) && !(500..510).contains(&((address - start) / page));
+        let pagemap = ProcFiles::Own.open(b"pagemap");
+        let far = [start + 999 * page, start + 5, 0x1000, usize::MAX & !0xfff, 1 << (usize::BITS - 1)];
+        let mut pages: Vec<usize> = (0..1000).map(|index| start + index * page).collect();
+        pages.extend_from_slice(&far);
+        let mut states = vec![PageState::Unknown; pages.len()];
+        page_states(&ProcFiles::Own, &pages, bits, &mut states);
+        let expected = |page: &usize| if there(&(page & !0xfff)) { PageState::Present } else { PageState::Nothing };
+        assert_eq!(states, pages.iter().map(expected).collect::<Vec<_>>());
+        look_up(pagemap.as_ref(), false, &pages, bits, &mut states);
+        assert_eq!(states, pages.iter().map(expected).collect::<Vec<_>>());
+        // mincore(2) knows less of what is there.
+        look_up(None, true, &pages, bits, &mut states);
+        let expected = |page: &usize| if there(&(page & !0xfff)) { PageState::Unknown } else { PageState::Nothing };
+        assert_eq!(states, pages.iter().map(expected).collect::<Vec<_>>());
+        look_up(None, false, &pages, bits, &mut states);
+        assert!(states.iter().all(|&state| state == PageState::Unknown));
+        // SAFETY: mapped above.
+        unsafe { unmap(start as *mut _, 1000 * page) };
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn states_are_those_of_a_pagemap(
+            words in proptest::collection::vec(0u64..4, 1..300),
+            pages in proptest::collection::vec((0usize..350, 0usize..2), 0..70),
+            in_order: bool
+        ) {
+            let pagemap = MemoryFile::holding(words.iter().map(|word| (word << 62 | 7).to_ne_bytes()).collect::<Vec<_>>().as_flattened());
+            let mut pages: Vec<usize> = pages.into_iter().map(|(page, tag)| page << 12 | tag).collect();
+            if in_order {
+                pages.sort();
+            }
+            let mut states = vec![PageState::Unknown; pages.len()];
+            look_up(File::open(&pagemap.path()).as_ref(), false, &pages, 12, &mut states);
+            let expected = pages.iter().map(|page| match words.get(page >> 12) {
+                None | Some(0) => PageState::Nothing,
+                Some(1) => PageState::Swapped,
+                _ => PageState::Present,
+            });
+            proptest::prop_assert_eq!(states, expected.collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn huge_pages_that_were_split_are_found(
+            whole in proptest::collection::vec(proptest::bool::ANY, 1..40),
+            tagged in proptest::collection::vec(proptest::bool::ANY, 40),
+            offset in 0usize..512, room in 1usize..5, fails_after in 0usize..9
+        ) {
+            if HUGE_SIZE > 0 {
+                let is_whole = |index: usize| whole.get(index) == Some(&true);
+                let calls = std::cell::Cell::new(0);
+                let given_up = std::cell::Cell::new(usize::MAX);
+                let scan = |start: usize, end: usize, regions: &mut [usize]| {
+                    calls.set(calls.get() + 1);
+                    if calls.get() > fails_after {
+                        given_up.set(start);
+                        return Err(libc::ENOMEM);
+                    }
+                    let mut found = 0;
+                    for index in (start / HUGE_SIZE.max(1)..end / HUGE_SIZE.max(1)).filter(|&index| is_whole(index)) {
+                        let page = index * HUGE_SIZE;
+                        if found > 0 && regions[3 * found - 2] == page {
+                            regions[3 * found - 2] += HUGE_SIZE;
+                        } else if found == regions.len() / 3 {
+                            return Ok((found, page));
+                        } else {
+                            regions[3 * found..3 * found + 3].copy_from_slice(&[page.max(start), page + HUGE_SIZE, File::HUGE]);
+                            found += 1;
+                        }
+                    }
+                    Ok((found, end))
+                };
+                let start = offset * PAGE;
+                let range = Range::of(None, None, start, whole.len() * HUGE_SIZE - start, 12).unwrap();
+                let tag = |index: usize| if tagged[index] { HUGE } else { 0 };
+                let entries: Vec<usize> = (0..whole.len()).map(|index| (index * HUGE_SIZE).max(start) | tag(index)).collect();
+                let mut found = Vec::new();
+                range.split(&entries, &mut vec![0; 3 * room], &scan, &mut |index| found.push(index));
+                let is_split = |&index: &usize| tagged[index] && (!is_whole(index) || entries[index] & !HUGE >= given_up.get());
+                proptest::prop_assert_eq!(found, (0..entries.len()).filter(is_split).collect::<Vec<_>>());
+                proptest::prop_assert!(calls.get() > 0 || tagged[..whole.len()].iter().all(|tagged| !tagged));
+            }
+        }
+    }
+
+    #[test]
+    fn without_pagemap_every_huge_page_counts_as_split() {
+        let mut range = Range::of(None, None, 0, 1 << 30, 12).unwrap();
+        let mut found = Vec::new();
+        range.find_split(&[0, HUGE_SIZE | HUGE, 2 * HUGE_SIZE, 3 * HUGE_SIZE | HUGE], &mut [0; 9], &mut |index| {
+            found.push(index)
+        });
+        assert_eq!(found, [1, 3]);
+        range.find_split(&[0, 1 << 12], &mut [0; 9], &mut |_| unreachable!());
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore)]
+    fn a_huge_page_of_this_process_is_split_when_a_part_of_it_is_unmapped() {
+        let bits = page_size().trailing_zeros();
+        let start = map(4 * HUGE_SIZE.max(1 << 21)) as usize;
+        let first = start.next_multiple_of(HUGE_SIZE.max(1 << 21));
+        // SAFETY: mapped above.
+        unsafe {
+            libc::madvise(first as *mut _, 2 * HUGE_SIZE, libc::MADV_HUGEPAGE);
+            touch_pages(first as *mut _, 2 * HUGE_SIZE);
+        }
+        let mut range = Range::new(&ProcFiles::Own, first, 2 * HUGE_SIZE, bits, (0, 0)).unwrap();
+        let (mut pages, mut scratch) = (vec![0; 2000], [0; 60]);
+        let count = range.list(&mut pages, usize::MAX, &mut scratch);
+        // Where the kernel has none to give, or doesn't tell, there is nothing to see.
+        if pages[..count] == [first | HUGE, (first + HUGE_SIZE) | HUGE] {
+            let mut split = Vec::new();
+            range.find_split(&pages[..count], &mut scratch, &mut |index| split.push(index));
+            assert_eq!(split, []);
+            // SAFETY: mapped above.
+            unsafe { libc::madvise((first + HUGE_SIZE + (9 << 12)) as *mut _, 1 << 12, libc::MADV_DONTNEED) };
+            range.find_split(&pages[..count], &mut scratch, &mut |index| split.push(index));
+            assert_eq!(split, [1]);
+        }
+        // SAFETY: mapped above.
+        unsafe { unmap(start as *mut _, 4 * HUGE_SIZE.max(1 << 21)) };
+    }
+
+    #[test]
+    fn the_kernels_own_mappings_are_recognised_by_their_names() {
+        let maps = MemoryFile::holding(
+            b"1000-2000 r--p 00000000 00:00 0 \n\
+              2000-3000 rw-p 00000000 00:00 0          [heap]\n\
+              3000-4000 r--p 00000000 08:01 7          [vdso]\n\
+              4000-5000 r--p 00000000 08:01 7          /lib/a [vdso]\n\
+              5000-6000 rw-p 00000000 00:00 0          [anon:[vvar]]\n\
+              6000-7000 rw-s 00000000 00:0f 1024       socket:[12]\n\
+              7000-8000 rw-p 00000000 00:00 0          [stack]\n\
+              8000-9000 --xp 00000000 00:00 0          [uprobes]\n\
+              9000-b000 r--p 00000000 00:00 0          [vvar]\n\
+              b000-c000 r--p 00000000 00:00 0          [vvar_vclock]\n\
+              c000-d000 r-xp 00000000 00:00 0          [vdso]\n\
+              d000-e000 r-xp 00000000 00:00 0          [sigpage]\n\
+              e000-f000 rw-p 00000000 00:00 0 \n\
+              f000-11000 r-xp 00000000 00:00 0          [vectors]\n\
+              ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0 [vsyscall]\n",
+        );
+        let mut range = Range::of(None, File::open(&maps.path()), 0, 1 << 20, 12).unwrap();
+        let of_kernel: Vec<usize> = (0..0x13).filter(|page| range.is_of_kernel(page << 12 | HUGE)).collect();
+        assert_eq!(of_kernel, [8, 9, 0xa, 0xb, 0xc, 0xd, 0xf, 0x10]);
+        assert!(!range.is_of_kernel(0xfff));
+        let mut range = Range::of(None, None, 0, 1 << 20, 12).unwrap();
+        assert!(!range.is_of_kernel(0xc000) && range.areas.next().is_some());
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore)]
+    fn listing_goes_on_after_a_look_at_the_kernels_mappings() {
+        let bits = page_size().trailing_zeros();
+        // SAFETY: a number alone.
+        let vdso = unsafe { libc::getauxval(libc::AT_SYSINFO_EHDR) } as usize;
+        for (can_scan, has_pagemap) in [(true, true), (false, true), (false, false)] {
+            let whole = || {
+                let mut range = Range::new(&ProcFiles::Own, 0, usize::MAX, bits, (0, 0)).unwrap();
+                range.can_scan = can_scan;
+                range.pagemap = range.pagemap.filter(|_| has_pagemap);
+                range
+            };
+            let mut range = whole();
+            let (mut pages, mut scratch) = ([0; 50], [0; 150]);
+            let mut all = Vec::new();
+            while !range.is_done() {
+                let count = range.list(&mut pages, usize::MAX, &mut scratch);
+                all.extend_from_slice(&pages[..count]);
+                assert!(vdso == 0 || range.is_of_kernel(vdso));
+                assert!(!range.is_of_kernel(&raw const range as usize));
+            }
+            assert!(all.is_sorted_by(|a, b| a < b), "{can_scan} {has_pagemap}");
+            // Other tests run meanwhile.
+            let without = listed(whole(), 50, can_scan).len();
+            assert!(all.len() > without / 2, "{}: {without}", all.len());
+        }
     }
 
     #[test]

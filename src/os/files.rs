@@ -155,26 +155,54 @@ impl File {
         })
     }
 
-    /// Reads words of 64 bits, from the one with the number `first` on: so many; none where it cannot be read.
+    /// The values that [`File::read_words`] needs for each word.
+    pub const WORD: usize = (u64::BITS / usize::BITS) as usize;
+
+    /// Reads words of 64 bits, from the one with the number `first` on, into the first values of `to`: returns how many, or `None` if the
+    /// file can't be read. Where values have 32 bits, they are the upper halves of the words.
     pub fn read_words(&self, first: usize, to: &mut [usize]) -> Option<usize> {
-        if usize::BITS != 64 {
-            return None;
-        }
+        const SIZE: usize = size_of::<u64>();
+        let bytes = to.len() / File::WORD * SIZE;
+        let offset = first.checked_mul(SIZE)?;
         // SAFETY: `to` is writable for its length, and any bits are valid for it.
         let got = untouched(|| unsafe {
-            libc::syscall(libc::SYS_pread64, self.0, to.as_mut_ptr(), size_of_val(to), first * size_of::<usize>())
+            if File::WORD == 1 {
+                libc::syscall(libc::SYS_pread64, self.0, to.as_mut_ptr(), bytes, offset)
+            } else {
+                // In every architecture the lower and the upper half of the offset.
+                let to = libc::iovec { iov_base: to.as_mut_ptr().cast(), iov_len: bytes };
+                libc::syscall(libc::SYS_preadv, self.0, &raw const to, 1usize, offset, 0usize)
+            }
         });
-        usize::try_from(got).ok().map(|bytes| bytes / size_of::<usize>())
+        let count = usize::try_from(got).ok()? / SIZE;
+        if File::WORD > 1 {
+            const UPPER: usize = if cfg!(target_endian = "little") { 1 } else { 0 };
+            for word in 0..count {
+                let upper = to.get(word * File::WORD + UPPER).copied().unwrap_or(0);
+                if let Some(place) = to.get_mut(word) {
+                    *place = upper;
+                }
+            }
+        }
+        Some(count)
     }
 
     /// The category of a huge page.
     pub const HUGE: usize = 1 << 6;
 
-    /// Of a /proc/PID/pagemap, the regions of pages that are there: three words for each, its start, its end and its categories.
+    /// Of a /proc/PID/pagemap, the regions of pages that are present or swapped, as a page that is being moved appears, and have the
+    /// category `required` (0: any): three words for each, its start, its end and its categories. The page of zeros is not listed.
     /// Returns how many and up to where the kernel looked. Errors are errnos: ENOTTY before Linux 6.7, EFAULT if `end` is above all
     /// addresses that a program can have.
-    pub fn scan(&self, start: usize, end: usize, regions: &mut [usize]) -> Result<(usize, usize), c_int> {
+    pub fn scan(
+        &self,
+        start: usize,
+        end: usize,
+        regions: &mut [usize],
+        required: usize,
+    ) -> Result<(usize, usize), c_int> {
         const PRESENT: u64 = 1 << 3;
+        const SWAPPED: u64 = 1 << 4;
         const PAGE_OF_ZEROS: u64 = 1 << 5;
         const PAGEMAP_SCAN: libc::c_ulong = 0xc060_6610;
         /// struct pm_scan_arg of <linux/fs.h>.
@@ -206,8 +234,8 @@ impl File {
             room: (regions.len() / 3) as u64,
             most_pages: 0,
             inverted: PAGE_OF_ZEROS,
-            all_of: PRESENT | PAGE_OF_ZEROS,
-            any_of: 0,
+            all_of: PAGE_OF_ZEROS | required as u64,
+            any_of: PRESENT | SWAPPED,
             told: Self::HUGE as u64,
         };
         // SAFETY: the structure is the kernel's, and it has room for so many regions.

@@ -41,6 +41,33 @@ pub fn parent() -> i32 {
     unsafe { libc::syscall(libc::SYS_getppid) as i32 }
 }
 
+/// mincore(2): sets the uppermost bit of a value of `to` if that page of this process, from the one at `start` on, may be present, and
+/// clears all others. Pages of files count if they are in the page cache. Errors are errnos: ENOMEM if a page is not mapped.
+pub fn find_resident(start: usize, page_bits: u32, to: &mut [usize]) -> Result<(), c_int> {
+    const SIZE: usize = size_of::<usize>();
+    let count = to.len();
+    // SAFETY: the bytes of `to`, which is not used meanwhile; any bits are valid for both.
+    let bytes = unsafe { core::slice::from_raw_parts_mut(to.as_mut_ptr().cast::<u8>(), size_of_val(to)) };
+    // The kernel's bytes go to the end, where each is read before a value overwrites it.
+    let end = count * (SIZE - 1);
+    let resident = bytes.get_mut(end..).unwrap_or_default().as_mut_ptr();
+    super::errno::untouched(|| {
+        // SAFETY: one byte can be written for each page.
+        match unsafe { libc::syscall(libc::SYS_mincore, start, count << page_bits, resident) } {
+            0 => Ok(()),
+            _ => Err(super::errno::get()),
+        }
+    })?;
+    for page in 0..count {
+        let is_resident = bytes.get(end + page).is_some_and(|byte| byte & 1 == 1);
+        let value = (usize::from(is_resident) << (usize::BITS - 1)).to_ne_bytes();
+        if let Some(place) = bytes.get_mut(page * SIZE..(page + 1) * SIZE) {
+            place.iter_mut().zip(value).for_each(|(place, byte)| *place = byte);
+        }
+    }
+    Ok(())
+}
+
 /// abort(3).
 #[cfg(all(feature = "capi", not(test)))]
 pub fn abort() -> ! {
