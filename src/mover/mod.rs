@@ -113,12 +113,15 @@ impl Process {
         if self.files.has_ended() { Err(errno::ESRCH) } else { Ok(self.pid) }
     }
 
-    /// Has `call` call the kernel with this PID, or with a living thread's TID if the process's first thread has ended.
-    fn call(&self, mut pid: i32, call: &mut dyn FnMut(i32) -> c_long) -> Result<usize, i32> {
+    /// Calls move_pages(2) by this PID, or by a living thread's TID if the process's first thread has ended.
+    #[inline(never)]
+    fn call(&self, mut pid: i32, request: Request, flags: i32) -> Result<usize, i32> {
         /// Threads may end one after the other.
         const TRIES: usize = 64;
-        let mut outcome = answer(call(pid));
+        let Request { count, pages, nodes, status, .. } = request;
+        let mut outcome = Err(errno::ESRCH);
         for _ in 0..TRIES {
+            outcome = answer(kernel::move_pages_at(pid, count, pages, nodes, status, flags));
             if outcome != Err(errno::EINVAL) && (outcome != Err(errno::ESRCH) || pid == self.pid) {
                 break;
             }
@@ -131,7 +134,6 @@ impl Process {
                 break;
             }
             pid = next;
-            outcome = answer(call(pid));
         }
         outcome
     }
@@ -166,17 +168,19 @@ impl Kernel for Process {
         let at_once = if usize::BITS == 32 { 16 } else { usize::MAX };
         let pid = self.pid()?;
         in_pieces(pages, status, at_once, |pages, status| {
-            self.call(pid, &mut |pid| kernel::query_nodes(pid, pages, status, flags)).map(|_| ())
+            let (count, pages, status) = (pages.len(), pages.as_ptr() as usize, status.as_mut_ptr() as usize);
+            self.call(pid, Request { count, pages, status, ..Request::NOTHING }, flags).map(|_| ())
         })
     }
 
     fn move_pages(&self, pages: &[usize], nodes: &[i32], status: &[AtomicI32], flags: i32) -> Result<usize, i32> {
-        self.call(self.pid()?, &mut |pid| kernel::move_pages(pid, pages, nodes, status, flags))
+        let count = pages.len().min(nodes.len()).min(status.len());
+        let (pages, nodes, status) = (pages.as_ptr() as usize, nodes.as_ptr() as usize, status.as_ptr() as usize);
+        self.move_request(Request { count, pages, nodes, status, ..Request::NOTHING }, flags)
     }
 
     fn move_request(&self, request: Request, flags: i32) -> Result<usize, i32> {
-        let Request { count, pages, nodes, status, .. } = request;
-        self.call(self.pid()?, &mut |pid| kernel::move_pages_at(pid, count, pages, nodes, status, flags))
+        self.call(self.pid()?, request, flags)
     }
 
     fn range(&self, start: usize, length: usize, page_bits: u32, scratch: (usize, usize)) -> Option<Range> {

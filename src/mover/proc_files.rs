@@ -5,7 +5,7 @@
 //! that of another process.
 
 use crate::os::errno;
-use crate::os::files::{File, Path, is_short_of_descriptors};
+use crate::os::files::{File, Path};
 use crate::os::pidfd::PidFd;
 use crate::os::process;
 use crate::topology::Field;
@@ -55,37 +55,36 @@ impl ProcFiles {
         }
     }
 
-    /// Returns the directory of a living thread, if the process's first thread has ended before the others: the files about memory in the
-    /// process's own directory are empty then.
+    /// Returns the directory of a thread that has memory. Where the process's first thread has ended before the others, the files about
+    /// memory in the process's own directory are empty.
     #[inline(never)]
     pub fn living_thread(&self) -> Option<Path<'_>> {
-        match self {
-            ProcFiles::Directory(directory, _) if is_ending(directory) => living_thread(directory),
-            _ => None,
-        }
+        let ProcFiles::Directory(directory, _) = self else { return None };
+        let mut thread = Path::inside(directory);
+        let (mut found, mut tries) = (false, 0);
+        File::open(thread.clone().text(b"task"))?.for_each_name(&mut |name| {
+            thread = Path::inside(directory);
+            thread.text(b"task/").text(name).text(b"/");
+            found = name.first() != Some(&b'.') && has_memory(thread.clone());
+            tries += 1;
+            !found && tries < MAX_THREADS
+        });
+        found.then_some(thread)
     }
 
-    /// Returns the PID by which move_pages(2) reaches the process's memory, after a call with `pid` failed with EINVAL: 0 for the calling
-    /// process, and if the first thread of another one has ended, the TID of a living one, which may end at any time too. Errors are
-    /// errnos: ESRCH if the process has ended but was not waited for, EINVAL if something else was wrong.
+    /// Returns the number by which move_pages(2) reaches the process's memory, after a call with `pid` failed with EINVAL: 0 for the calling
+    /// process, the TID of a living thread for another one, which may end at any time. It is `pid` itself if that was not what was wrong.
+    /// Errors are errnos: ESRCH if the process has ended but was not waited for, EINVAL if no thread is found.
     #[inline(never)]
     pub fn pid_for_calls(&self, pid: i32) -> Result<i32, i32> {
-        let directory = match self {
-            ProcFiles::Own if pid != 0 => return Ok(0),
-            ProcFiles::Directory(directory, _) => directory,
-            _ if self.has_ended() => return Err(errno::ESRCH),
-            _ => return Err(errno::EINVAL),
-        };
-        if !is_ending(directory) {
-            return Err(errno::EINVAL);
+        if self.is_own() && pid != 0 {
+            return Ok(0);
         }
-        match living_thread(directory) {
-            Some(mut thread) => {
-                own_number(&File::open(thread.text(b"status")).ok_or(errno::ESRCH)?).ok_or(errno::EINVAL)
-            }
-            None if is_short_of_descriptors() => Err(errno::EINVAL),
-            None => Err(errno::ESRCH),
+        if self.has_ended() {
+            return Err(errno::ESRCH);
         }
+        let tid = || own_number(&File::open(self.living_thread()?.text(b"status"))?);
+        tid().ok_or(errno::EINVAL)
     }
 
     /// Returns true if the process is known to have ended, even if it was not waited for: from then on its PID may be another one's.
@@ -95,7 +94,7 @@ impl ProcFiles {
             ProcFiles::Own | ProcFiles::Unknown => false,
             ProcFiles::Directory(directory, None) => !directory.has_entry(c"stat"),
             // A descriptor may say so too early of a process of which a thread executes a program.
-            ProcFiles::Directory(directory, Some(pidfd)) => pidfd.has_ended() && is_ending(directory),
+            ProcFiles::Directory(directory, Some(pidfd)) => pidfd.has_ended() && !has_memory(Path::inside(directory)),
             ProcFiles::Hidden(pidfd) => pidfd.has_ended(),
         }
     }
@@ -108,44 +107,11 @@ impl ProcFiles {
 /// Opens a file about the calling process. That of its first thread, /proc/self, has no memory any more if that thread has ended.
 #[inline(never)]
 fn open_own(name: &[u8]) -> Option<File> {
-    let own = |directory: &[u8]| File::open(Path::new(directory).text(name));
-    // Before Linux 3.17 the first is missing. The second doesn't exist if /proc has other numbers for this process.
-    own(b"/proc/thread-self/")
-        .or_else(|| {
-            let tid = usize::try_from(process::ids().1).ok()?;
-            File::open(Path::new(b"/proc/self/task/").decimal(tid).text(b"/").text(name))
-        })
-        .or_else(|| own(b"/proc/self/"))
-}
-
-/// Returns true if the first thread of the process that has this directory is ending or has ended, and so has no memory any more.
-fn is_ending(directory: &File) -> bool {
-    const PF_EXITING: i32 = 4;
-    let Some(file) = File::open(Path::inside(directory).text(b"stat")) else { return !directory.has_entry(c"stat") };
-    let mut text = [0; 512];
-    let Ok(length) = file.read(&mut text) else { return true };
-    let text = text.get(..length).unwrap_or_default();
-    // The name, in parentheses, may have any bytes in it; after it, the flags are the seventh word.
-    let name_end = text.iter().rposition(|&byte| byte == b')').map_or(0, |end| end + 1);
-    let mut words = Words { wanted: 6, ..Words::default() };
-    words.feed(text.get(name_end..).unwrap_or_default());
-    words.number.is_some_and(|flags| flags & PF_EXITING != 0)
-}
-
-/// Returns the directory of a thread that has memory, of the process that has this directory.
-fn living_thread(directory: &File) -> Option<Path<'_>> {
-    let mut thread = None;
-    let mut tries = 0;
-    File::open(Path::inside(directory).text(b"task"))?.for_each_name_while(&mut |name| {
-        let mut path = Path::inside(directory);
-        path.text(b"task/").text(name).text(b"/");
-        if name.first() != Some(&b'.') && has_memory(path.clone()) {
-            thread = Some(path);
-        }
-        tries += 1;
-        thread.is_none() && tries < MAX_THREADS
-    });
-    thread
+    // Before Linux 3.17 there is only the second.
+    File::open(Path::new(b"/proc/thread-self/").text(name)).or_else(|| {
+        let tid = process::ids().1 as usize;
+        File::open(Path::new(b"/proc/self/task/").decimal(tid).text(b"/").text(name))
+    })
 }
 
 /// Returns true if the thread with this directory has memory.
@@ -153,14 +119,10 @@ fn has_memory(mut thread: Path) -> bool {
     File::open(thread.text(b"maps")).is_some_and(|maps| matches!(maps.read(&mut [0]), Ok(1)))
 }
 
-/// The TID, in the caller's PID namespace, of the thread that has this /proc/TID/status.
+/// The TID, in the caller's PID namespace, of the thread that has this /proc/TID/status (since Linux 4.1).
 fn own_number(status: &File) -> Option<i32> {
-    match own_namespaces() {
-        // From the PID namespace of /proc inwards.
-        Ok(levels) => number_of(status, b"NSpid:", levels.checked_sub(1)?),
-        Err(_) if proc_is_of_own_namespace() => number_of(status, b"Pid:", 0),
-        Err(_) => None,
-    }
+    // From the PID namespace of /proc inwards.
+    number_of(status, b"NSpid:", own_namespaces().ok()?.checked_sub(1)?)
 }
 
 /// The number of PID namespaces from that of /proc to the caller's; fails with ENOENT where /proc doesn't show that (before Linux 4.1).
@@ -293,9 +255,11 @@ mod tests {
         let files = ProcFiles::of(child.id() as i32);
         assert!(matches!(files, ProcFiles::Directory(..)) && !files.has_ended());
         assert_eq!(tgid(&files), Some(child.id() as i32));
-        assert!(files.living_thread().is_none());
-        assert_eq!(files.pid_for_calls(child.id() as i32), Err(errno::EINVAL));
+        let thread = files.living_thread();
+        let pid = files.pid_for_calls(child.id() as i32);
         child.kill().unwrap();
+        assert_eq!(pid, Ok(child.id() as i32));
+        drop(thread.unwrap());
         // SAFETY: `information` can be written, and all zeros is a valid value.
         unsafe {
             let mut information = std::mem::zeroed::<libc::siginfo_t>();
@@ -339,7 +303,7 @@ mod tests {
         let pid = start_without_first_thread();
         assert!(pid > 0);
         let files = ProcFiles::of(pid);
-        while files.living_thread().is_none() {
+        while files.pid_for_calls(pid) == Ok(pid) {
             std::thread::yield_now();
         }
         assert!(!files.has_ended());
@@ -374,24 +338,6 @@ mod tests {
         assert_eq!(ProcFiles::Own.pid_for_calls(std::process::id() as i32), Ok(0));
         assert_eq!(ProcFiles::Own.pid_for_calls(0), Err(errno::EINVAL));
         assert_eq!(ProcFiles::Unknown.pid_for_calls(7), Err(errno::EINVAL));
-    }
-
-    #[test]
-    #[cfg_attr(miri, ignore)]
-    fn a_thread_that_is_ending_is_recognised_whatever_its_name() {
-        let folder = std::env::temp_dir().join(format!("numars-proc-{}", std::process::id()));
-        std::fs::create_dir(&folder).unwrap();
-        let directory = File::open_directory(&Path::new(folder.to_str().unwrap().as_bytes())).unwrap();
-        let ending = |text: &str| {
-            std::fs::write(folder.join("stat"), text).unwrap();
-            is_ending(&directory)
-        };
-        assert!(ending("7 (a) S 1 1 1 1 1 4 0) Z 1 7 7 0 -1 4227084 0 0\n"));
-        assert!(!ending("7 (a) Z 1 7 7 0 -1 4 0) S 1 7 7 0 -1 4194560 4 4 4\n"));
-        assert!(!ending("") && !ending("7 (a) S") && !ending("7"));
-        std::fs::remove_file(folder.join("stat")).unwrap();
-        assert!(is_ending(&directory));
-        std::fs::remove_dir(&folder).unwrap();
     }
 
     #[test]

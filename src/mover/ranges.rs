@@ -148,10 +148,10 @@ impl Range {
         };
         let mut range = Range::of(pagemap, maps, untagged, length, page_bits)?;
         if range.areas.file.is_none()
-            && let Some(thread) = files.living_thread()
+            && let Some(mut thread) = files.living_thread()
         {
-            let open = |name: &[u8]| File::open(thread.clone().text(name));
-            (range.areas, range.pagemap) = (Areas::of(open(b"maps")), open(b"pagemap"));
+            range.areas.begin(File::open(thread.clone().text(b"maps")));
+            range.pagemap = File::open(thread.text(b"pagemap"));
         }
         range.error = error;
         range.is_own = files.is_own();
@@ -506,15 +506,21 @@ struct Areas {
 }
 
 impl Areas {
-    /// Reads on from what is read here: so it is known at once whether the file can be read.
     fn of(maps: Option<File>) -> Self {
-        let mut areas = Areas { file: maps, text: [0; 1024], length: 0, at: 0, error: 0, out_of_reach: false };
-        match areas.file.as_ref().map(|file| file.read(&mut areas.text)) {
-            Some(Ok(length @ 1..)) => areas.length = length,
-            // Every process has some; without any, it has just ended.
-            _ => areas.file = None,
-        }
+        let mut areas = Areas { file: None, text: [0; 1024], length: 0, at: 0, error: 0, out_of_reach: false };
+        areas.begin(maps);
         areas
+    }
+
+    /// Reads on from what is read here: so it is known at once whether the file can be read.
+    #[inline(never)]
+    fn begin(&mut self, maps: Option<File>) {
+        if let Some(maps) = maps
+            && let Ok(length @ 1..) = maps.read(&mut self.text)
+        {
+            // Every process has some; without any, it has just ended.
+            (self.file, self.length) = (Some(maps), length);
+        }
     }
 
     fn rewind(&mut self) {

@@ -110,16 +110,9 @@ impl File {
         })
     }
 
-    /// Calls `each` with the name of every entry of a directory, including `.` and `..`. Does nothing if it cannot be read.
-    pub fn for_each_name(&self, each: &mut dyn FnMut(&[u8])) {
-        self.for_each_name_while(&mut |name| {
-            each(name);
-            true
-        });
-    }
-
-    /// The same, until `each` returns false.
-    pub fn for_each_name_while(&self, each: &mut dyn FnMut(&[u8]) -> bool) {
+    /// Calls `each` with the name of every entry of a directory, including `.` and `..`, until it returns false. Does nothing if the
+    /// directory cannot be read.
+    pub fn for_each_name(&self, each: &mut dyn FnMut(&[u8]) -> bool) {
         /// struct linux_dirent64: an inode and an offset, the length of the entry, its type, its name and a NUL.
         const LENGTH: usize = 16;
         const NAME: usize = 19;

@@ -10,7 +10,6 @@ use super::{errno, log_file};
 use core::cell::Cell;
 use core::ffi::{c_int, c_long, c_uint, c_ulong, c_void};
 use core::ptr::null_mut;
-use core::sync::atomic::AtomicI32;
 
 /// Calls the kernel through syscall(2), which turns an error into -1 and errno.
 macro_rules! system_call {
@@ -186,20 +185,9 @@ pub unsafe fn migrate_pages(pid: c_int, bits: usize, from: *const c_ulong, to: *
     unsafe { interposed!(migrate_pages(pid, bits as c_ulong + 1, from, to)) }
 }
 
-/// move_pages(2) without nodes: reads the node of each page into `status`. 0, or -1 with errno.
-pub fn query_nodes(pid: c_int, pages: &[usize], status: &mut [c_int], flags: c_int) -> c_long {
-    let count = pages.len().min(status.len());
-    move_pages_at(pid, count, pages.as_ptr() as usize, 0, status.as_mut_ptr() as usize, flags)
-}
-
-/// move_pages(2): the number of pages that could not be moved, or -1 with errno.
-pub fn move_pages(pid: c_int, pages: &[usize], nodes: &[c_int], status: &[AtomicI32], flags: c_int) -> c_long {
-    let count = pages.len().min(nodes.len()).min(status.len());
-    move_pages_at(pid, count, pages.as_ptr() as usize, nodes.as_ptr() as usize, status.as_ptr() as usize, flags)
-}
-
-/// move_pages(2) of arrays that were not looked at. Safe although the kernel writes to `status`: all callers pass on what an exported
-/// function was given, whose caller lends it for that.
+/// move_pages(2) of arrays that were not looked at: the number of pages that could not be moved, or -1 with errno. Safe although the
+/// kernel writes to `status`: callers pass an array of their own, or pass on what an exported function was given, whose caller lends it
+/// for that.
 pub fn move_pages_at(pid: c_int, count: usize, pages: usize, nodes: usize, status: usize, flags: c_int) -> c_long {
     let (pages, nodes, status) = (pages as *mut *mut c_void, nodes as *const c_int, status as *mut c_int);
     // SAFETY: the kernel checks the addresses; pages that move keep their contents.

@@ -191,6 +191,7 @@ fn for_each_part(directory: &Path, prefix: &[u8], numbered: bool, class: &[u8], 
         {
             each(&class_entry(class, rest));
         }
+        true
     });
 }
 
