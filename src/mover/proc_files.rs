@@ -16,6 +16,9 @@ const MAX_READS: usize = 1024;
 /// Upper bound for the number of threads that are tried in a process whose first thread has ended.
 const MAX_THREADS: usize = 64;
 
+/// How often a thread that has not ended is looked for.
+pub const MAX_SEARCHES: usize = 16;
+
 /// What is known about the process.
 pub enum ProcFiles {
     /// It is the calling one.
@@ -83,8 +86,15 @@ impl ProcFiles {
         if self.has_ended() {
             return Err(errno::ESRCH);
         }
-        let tid = || own_number(&File::open(self.living_thread()?.text(b"status"))?);
-        tid().ok_or(errno::EINVAL)
+        // From the PID namespace of /proc inwards (since Linux 4.1).
+        let skipped = own_namespaces().map_or(usize::MAX, |levels| levels.saturating_sub(1));
+        let tid = || {
+            let status = File::open(self.living_thread()?.text(b"status"))?;
+            // 0, which would be the calling process, if it has ended meanwhile.
+            number_of(&status, b"NSpid:", skipped).filter(|&tid| tid > 0)
+        };
+        // While threads are looked at, they may end, and others may begin.
+        (0..MAX_SEARCHES).find_map(|_| tid()).ok_or(errno::EINVAL)
     }
 
     /// Returns true if the process is known to have ended, even if it was not waited for: from then on its PID may be another one's.
@@ -117,12 +127,6 @@ fn open_own(name: &[u8]) -> Option<File> {
 /// Returns true if the thread with this directory has memory.
 fn has_memory(mut thread: Path) -> bool {
     File::open(thread.text(b"maps")).is_some_and(|maps| matches!(maps.read(&mut [0]), Ok(1)))
-}
-
-/// The TID, in the caller's PID namespace, of the thread that has this /proc/TID/status (since Linux 4.1).
-fn own_number(status: &File) -> Option<i32> {
-    // From the PID namespace of /proc inwards.
-    number_of(status, b"NSpid:", own_namespaces().ok()?.checked_sub(1)?)
 }
 
 /// The number of PID namespaces from that of /proc to the caller's; fails with ENOENT where /proc doesn't show that (before Linux 4.1).

@@ -1,7 +1,7 @@
 //! Which pages of a range of a process's addresses are there: from /proc, since asking move_pages(2) about each takes minutes for
 //! terabytes that were never touched.
 
-use super::proc_files::{ProcFiles, read_field};
+use super::proc_files::{MAX_SEARCHES, ProcFiles, read_field};
 use crate::os::files::File;
 use crate::os::{errno, process};
 
@@ -46,11 +46,15 @@ impl PageState {
 /// the kernel is enough for addresses that are near each other if they ascend.
 #[cfg_attr(not(test), expect(dead_code, reason = "the mover does not ask for it yet"))]
 pub fn page_states(files: &ProcFiles, pages: &[usize], page_bits: u32, states: &mut [PageState]) {
-    // Without memory, as that of a first thread which has ended, it has not even a word for address 0.
-    let has_memory = |pagemap: &File| files.is_own() || pagemap.read_words(0, &mut [0; File::WORD]) != Some(0);
+    let has_memory = |pagemap: &File| files.is_own() || !is_empty(pagemap);
     let of_thread = || File::open(files.living_thread()?.text(b"pagemap")).filter(has_memory);
     let pagemap = files.open(b"pagemap").filter(has_memory).or_else(of_thread);
     look_up(pagemap.as_ref(), files.is_own(), pages, page_bits, states);
+}
+
+/// Returns true if a pagemap has not even a word for address 0, as that of a thread which has ended.
+fn is_empty(pagemap: &File) -> bool {
+    pagemap.read_words(0, &mut [0; File::WORD]) == Some(0)
 }
 
 /// The same, of a process with this pagemap in /proc.
@@ -147,11 +151,16 @@ impl Range {
             Err(error) => (start, error),
         };
         let mut range = Range::of(pagemap, maps, untagged, length, page_bits)?;
-        if range.areas.file.is_none()
-            && let Some(mut thread) = files.living_thread()
-        {
-            range.areas.begin(File::open(thread.clone().text(b"maps")));
-            range.pagemap = File::open(thread.text(b"pagemap"));
+        if range.areas.file.is_none() {
+            // The first thread has ended. One that is found may end as well.
+            for _ in 0..MAX_SEARCHES {
+                let Some(mut thread) = files.living_thread() else { continue };
+                range.areas.begin(File::open(thread.clone().text(b"maps")));
+                range.pagemap = File::open(thread.text(b"pagemap"));
+                if range.areas.file.is_some() && range.pagemap.is_some() {
+                    break;
+                }
+            }
         }
         range.error = error;
         range.is_own = files.is_own();
@@ -200,8 +209,14 @@ impl Range {
 
     /// Returns true if the addresses that were looked at are not the process's any more: it has ended, or runs another program.
     pub fn has_lost_memory(&self) -> bool {
-        let Some(maps) = self.areas.file.as_ref().filter(|_| self.is_of_another) else { return false };
-        matches!(maps.read_from_start(&mut [0]), Ok(0) | Err(errno::ESRCH))
+        // One of these files alone may be that of a thread: pagemap if it had ended before, maps if it has ended since.
+        let is_gone = |maps: &File| matches!(maps.read_from_start(&mut [0]), Ok(0) | Err(errno::ESRCH));
+        let maps = || self.areas.file.as_ref().map(is_gone);
+        self.is_of_another
+            && match &self.pagemap {
+                Some(pagemap) => is_empty(pagemap) && maps().unwrap_or(true),
+                None => maps().unwrap_or(false),
+            }
     }
 
     /// Returns true if the range is all addresses, and the process has more of them than this program can name.
@@ -237,11 +252,13 @@ impl Range {
         }
         let areas = &mut self.areas;
         let special = self.special.get_or_insert_with(|| {
+            let error = areas.error;
             areas.rewind();
             let mut special = [(0, 0); MAX_SPECIAL];
             special.iter_mut().map_while(|place| areas.next_special().map(|area| *place = area)).for_each(drop);
-            // Those that were passed are passed again.
+            // Those that were passed are passed again. If they can't be read any more, that shows where they are needed.
             areas.rewind();
+            areas.error = error;
             special
         });
         special.iter().any(|&(start, end)| (start..end).contains(&entry))
@@ -425,6 +442,15 @@ impl Range {
             }
             None => None,
         };
+        if known == Some(0)
+            && self.is_of_another
+            && !self.has_lost_memory()
+            && self.pagemap.as_ref().is_some_and(is_empty)
+        {
+            // Before Linux 6.13, that of a thread that had ended when it was opened. The areas are those of one that had not.
+            self.pagemap = None;
+            return 0;
+        }
         // Of what lies after the end of pagemap, nothing is there; after a short read, the rest is read next.
         let count = known.filter(|&known| known > 0).map_or(count, |known| known.min(count));
         let mut listed = 0;
@@ -714,6 +740,22 @@ mod tests {
         assert_eq!(in_range(File::open(&pagemap.path())), [0, 2 << 12, 3 << 12, 4 << 12]);
         let directory = File::open(&crate::os::files::Path::new(b"/proc/self/"));
         assert_eq!(in_range(directory), (0..9).map(|page| page << 12).collect::<Vec<_>>());
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore)]
+    fn an_empty_pagemap_does_not_mean_that_no_page_is_there() {
+        let (areas, empty) = (MemoryFile::holding(b"0-9000 r--p\n"), MemoryFile::holding(b""));
+        let open = |file: &MemoryFile| File::open(&file.path());
+        let mut range = Range::of(open(&empty), open(&areas), 0, 9 << 12, 12).unwrap();
+        range.is_of_another = true;
+        assert_eq!(listed(range, 20, false).len(), 9);
+        // Unless the process has executed another program: the areas of the old one are gone too.
+        let areas = MemoryFile::holding(b"0-9000 r--p\n");
+        let mut range = Range::of(open(&empty), open(&areas), 0, 9 << 12, 12).unwrap();
+        range.is_of_another = true;
+        std::fs::write(std::str::from_utf8(areas.path().as_c_str().to_bytes()).unwrap(), "").unwrap();
+        assert_eq!(listed(range, 20, false), []);
     }
 
     #[test]
