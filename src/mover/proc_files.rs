@@ -338,6 +338,29 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore)]
+    fn a_thread_that_has_no_number_any_more_is_not_taken_for_the_calling_process() {
+        let folder = std::env::temp_dir().join(format!("numars-process-{}", std::process::id()));
+        let thread = folder.join("task/7");
+        std::fs::create_dir_all(&thread).unwrap();
+        let write = |name: &str, text: &str| std::fs::write(thread.join(name), text).unwrap();
+        let directory = File::open_directory(&Path::new(folder.to_str().unwrap().as_bytes())).unwrap();
+        std::fs::write(folder.join("stat"), "").unwrap();
+        let files = ProcFiles::Directory(directory, None);
+        let numbers = |number| "\t".to_string() + &vec![number; own_namespaces().unwrap()].join("\t");
+        write("status", &format!("Name:\ta\nNSpid:{}\n", numbers("9")));
+        write("maps", "");
+        assert_eq!(files.pid_for_calls(5), Err(errno::EINVAL));
+        write("maps", "1000-2000 r--p");
+        assert_eq!(files.pid_for_calls(5), Ok(9));
+        write("status", &format!("Name:\ta\nNSpid:{}\n", numbers("0")));
+        assert_eq!(files.pid_for_calls(5), Err(errno::EINVAL));
+        std::fs::remove_file(folder.join("stat")).unwrap();
+        assert_eq!(files.pid_for_calls(5), Err(errno::ESRCH));
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
     fn the_calling_process_is_reached_by_zero() {
         assert_eq!(ProcFiles::Own.pid_for_calls(std::process::id() as i32), Ok(0));
         assert_eq!(ProcFiles::Own.pid_for_calls(0), Err(errno::EINVAL));
