@@ -19,10 +19,12 @@
 
 /**
  * What became of the pages of a request. Every page that was looked at is counted under requested, and once more under one of
- * the next eight; where a callback or an error ended the work, the pages that were not tried are under requested alone.
+ * the next eight; where a callback or an error ended the work, the pages that were not tried are under requested alone. Each sum is
+ * that of the last look at the pages: a page that another process or thread moves later is counted where it was then.
  *
  * numars_move_pages() counts entries; the calls that take a range or a process count base pages, a huge page as those of its base
- * pages that lie in the range.
+ * pages that lie in the range, each as what became of it where the kernel splits the huge page. Pages of the kernel's own mappings, such
+ * as [vdso], which cannot move, don't count as having stayed.
  */
 struct numars_move_stats {
   /**
@@ -58,7 +60,8 @@ struct numars_move_stats {
    */
   unsigned long no_memory;
   /**
-   * could not be moved for another reason
+   * there, and not on the target for another reason: its mapping's pages cannot move, or another entry names the page, or another part
+   * of its huge page, with another node
    */
   unsigned long failed;
   /**
@@ -72,11 +75,15 @@ struct numars_move_stats {
 };
 
 /**
- * Progress callback. Called by the thread that called the move, at least every 100 ms of work or every 64 MiB, also where no page has to
- * move, and once at the end. Huge pages count with their size; of numars_move_pages(), each entry counts as a base page.
+ * Progress callback. Called by the thread that called the move, at least every 64 MiB, also where no page has to move, and once at the
+ * end. Huge pages count with their size; an entry of numars_move_pages() is taken to be a huge page of 2 MiB unless the next entry
+ * names an address nearer than that. Within these 64 MiB, calls of the kernel that take longer than 40 ms are followed by smaller ones, so
+ * that there is a call about every 100 ms, unless a single page takes longer. Threads that help move as much each meanwhile.
  *
- * so_far is what became of the pages so far, arg is progress_arg of the options. An answer other than 0 cancels the move, which then
- * fails with ECANCELED; the answer of the call at the end, when nothing is left to cancel, is ignored.
+ * so_far is what became of the pages so far, arg is progress_arg of the options. No sum becomes smaller from call to call, but where
+ * parts of a request undo each other (entries that name one page, or parts of one huge page, with several nodes), or a huge page is split:
+ * it may have been called moved as a whole. Of a list with several nodes, up to 64 MiB are counted late. An answer other than 0 cancels the
+ * move, which then fails with ECANCELED; the answer of the call at the end, when nothing is left to cancel, is ignored.
  *
  * A callback may call every function of this library, also one that moves pages. It must return: no C++ exception may leave it, and it
  * must call neither longjmp(3) nor pthread_exit(3), because helper threads use the stack of the calling thread meanwhile. For the same
@@ -291,7 +298,8 @@ int numars_setlocal_memory(void *start,
  * @param status   where to put, for each page, the node it is on now, or why not as a negative errno; NULL: nowhere
  * @param options  how to move; NULL: as NUMARS_MOVE_OPTIONS_INIT says
  * @param stats    where to put the sums; NULL: nowhere
- * @return the number of pages that are there and not on their target (0: all are); -1 with errno: ECANCELED (progress stopped
+ * @return the number of entries whose page is there and not on the node that the entry names (0: all are);
+ *         -1 with errno: ECANCELED (progress stopped
  *         it), E2BIG (options of a size that this library does not know, and not all 0), EINVAL (flags, options that are too
  *         small), EFAULT (an array cannot be read or written), ENODEV (a node that is not there or has no memory), EACCES (a node
  *         outside of the process's cpuset), ENOMEM (a target is full, or no scratch memory), EPERM, ESRCH. Statuses and sums are
@@ -319,7 +327,7 @@ long numars_move_pages(int pid,
  * @param options  how to move; NULL: as NUMARS_MOVE_OPTIONS_INIT says
  * @param stats    where to put the sums, in base pages; NULL: nowhere
  * @return the number of base pages that are there and not on the node (0: all are); -1 with errno as numars_move_pages(), and
- *         EINVAL for a range that goes beyond the end of the address space, ENOENT for one of more than 64 GiB if /proc can't be
+ *         EINVAL for a range that goes beyond the last address, ENOENT for one of more than 64 GiB if /proc can't be
  *         read or doesn't show the process, the error of read(2) if /proc/PID/maps can only be read in part, ESRCH also if the
  *         process ends, or, where its /proc/PID/maps can be read, executes another program, before the end
  */
@@ -332,7 +340,7 @@ long numars_move_range(int pid,
 
 /**
  * Moves the pages of a process that are on some nodes to other nodes, and tells how far it is. The process may go on meanwhile,
- * map and unmap memory, fork and end.
+ * map and unmap memory, fork, execute another program and end.
  *
  * @param pid      the process; 0 is the calling one
  * @param from     the nodes to empty; NULL is the empty set
@@ -342,8 +350,8 @@ long numars_move_range(int pid,
  * @param stats    where to put the sums, in base pages that were on nodes of from; NULL: nowhere
  * @return the number of base pages that stayed on nodes of from although they should have gone (0: none); -1 with errno as
  *         numars_move_pages(), and EINVAL where to is empty, ENOENT if /proc can't be read or doesn't show the process, the error of
- *         read(2) if /proc/PID/maps can only be read in part, ESRCH only if the process ended, or executed another program, before
- *         anything was moved, EOVERFLOW (a 32-bit program can't name all addresses of the process)
+ *         read(2) if /proc/PID/maps can only be read in part, ESRCH only if the process ended before anything was moved (if it
+ *         executes another program, that one's pages are moved), EOVERFLOW (a 32-bit program can't name all addresses of the process)
  *
  * As migrate_pages(2), which has no progress and no sums.
  */

@@ -10,7 +10,7 @@ use crate::os::user_memory::{self, Copied};
 use crate::os::{errno, log_file, process};
 use crate::policy::{Applied, Failed, MF_STRICT, NUMA_BALANCING};
 use core::cell::Cell;
-use core::ffi::c_void;
+use core::ffi::{c_long, c_void};
 
 /// Tells of a call, and is its answer. The arguments stand where the text has stars. Costs a comparison where nobody wants to know.
 macro_rules! log {
@@ -139,12 +139,13 @@ impl Answer for (*mut c_void, Result<(), Failed>) {
 }
 
 /// A number, and what became of pages.
-impl Answer for (i64, Moves<'_>) {
+impl Answer for (c_long, Moves<'_>) {
     #[cold]
     #[inline(never)]
     fn tell(self, text: &str, arguments: &[Value]) {
         let (answer, moves) = self;
-        write(text, arguments, Value::Number(answer), answer < 0, moves);
+        #[allow(clippy::unnecessary_cast, reason = "where a long has 32 bits, it is none")]
+        write(text, arguments, Value::Number(answer as i64), answer < 0, moves);
     }
 }
 

@@ -13,10 +13,12 @@ use core::ffi::{c_int, c_long, c_uint, c_ulong, c_void};
 use core::slice;
 
 /// What became of the pages of a request. Every page that was looked at is counted under requested, and once more under one of
-/// the next eight; where a callback or an error ended the work, the pages that were not tried are under requested alone.
+/// the next eight; where a callback or an error ended the work, the pages that were not tried are under requested alone. Each sum is
+/// that of the last look at the pages: a page that another process or thread moves later is counted where it was then.
 ///
 /// numars_move_pages() counts entries; the calls that take a range or a process count base pages, a huge page as those of its base
-/// pages that lie in the range.
+/// pages that lie in the range, each as what became of it where the kernel splits the huge page. Pages of the kernel's own mappings, such
+/// as [vdso], which cannot move, don't count as having stayed.
 #[repr(C)]
 #[allow(non_camel_case_types, reason = "C's name")]
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +39,8 @@ pub struct numars_move_stats {
     pub busy: c_ulong,
     /// the target is full (-ENOMEM)
     pub no_memory: c_ulong,
-    /// could not be moved for another reason
+    /// there, and not on the target for another reason: its mapping's pages cannot move, or another entry names the page, or another part
+    /// of its huge page, with another node
     pub failed: c_ulong,
     /// how many pages were tried a further time, each time counted
     pub retried: c_ulong,
@@ -45,11 +48,15 @@ pub struct numars_move_stats {
     pub kernel_calls: c_ulong,
 }
 
-/// Progress callback. Called by the thread that called the move, at least every 100 ms of work or every 64 MiB, also where no page has to
-/// move, and once at the end. Huge pages count with their size; of numars_move_pages(), each entry counts as a base page.
+/// Progress callback. Called by the thread that called the move, at least every 64 MiB, also where no page has to move, and once at the
+/// end. Huge pages count with their size; an entry of numars_move_pages() is taken to be a huge page of 2 MiB unless the next entry
+/// names an address nearer than that. Within these 64 MiB, calls of the kernel that take longer than 40 ms are followed by smaller ones, so
+/// that there is a call about every 100 ms, unless a single page takes longer. Threads that help move as much each meanwhile.
 ///
-/// so_far is what became of the pages so far, arg is progress_arg of the options. An answer other than 0 cancels the move, which then
-/// fails with ECANCELED; the answer of the call at the end, when nothing is left to cancel, is ignored.
+/// so_far is what became of the pages so far, arg is progress_arg of the options. No sum becomes smaller from call to call, but where
+/// parts of a request undo each other (entries that name one page, or parts of one huge page, with several nodes), or a huge page is split:
+/// it may have been called moved as a whole. Of a list with several nodes, up to 64 MiB are counted late. An answer other than 0 cancels the
+/// move, which then fails with ECANCELED; the answer of the call at the end, when nothing is left to cancel, is ignored.
 ///
 /// A callback may call every function of this library, also one that moves pages. It must return: no C++ exception may leave it, and it
 /// must call neither longjmp(3) nor pthread_exit(3), because helper threads use the stack of the calling thread meanwhile. For the same
@@ -151,9 +158,9 @@ unsafe fn move_with(
         });
         let mut mover = Mover::new(process, manner, tell.as_mut().map(|tell| tell as &mut dyn FnMut(&Figures) -> bool));
         let done = not_cancelled(|| work(&mut mover));
-        figures = mover.figures;
+        figures = mover.figures();
         done?;
-        if mover.error == 0 { Ok(mover.left) } else { Err(mover.error) }
+        if mover.error() == 0 { Ok(mover.unmoved()) } else { Err(mover.error()) }
     });
     if !stats.is_null() {
         // SAFETY: as the caller promises, at any address.
@@ -188,7 +195,8 @@ fn answer(outcome: Result<usize, c_int>, before: c_int) -> c_long {
 /// @param status   where to put, for each page, the node it is on now, or why not as a negative errno; NULL: nowhere
 /// @param options  how to move; NULL: as NUMARS_MOVE_OPTIONS_INIT says
 /// @param stats    where to put the sums; NULL: nowhere
-/// @return the number of pages that are there and not on their target (0: all are); -1 with errno: ECANCELED (progress stopped
+/// @return the number of entries whose page is there and not on the node that the entry names (0: all are);
+///         -1 with errno: ECANCELED (progress stopped
 ///         it), E2BIG (options of a size that this library does not know, and not all 0), EINVAL (flags, options that are too
 ///         small), EFAULT (an array cannot be read or written), ENODEV (a node that is not there or has no memory), EACCES (a node
 ///         outside of the process's cpuset), ENOMEM (a target is full, or no scratch memory), EPERM, ESRCH. Statuses and sums are
@@ -238,7 +246,7 @@ pub unsafe extern "C" fn numars_move_pages(
 /// @param options  how to move; NULL: as NUMARS_MOVE_OPTIONS_INIT says
 /// @param stats    where to put the sums, in base pages; NULL: nowhere
 /// @return the number of base pages that are there and not on the node (0: all are); -1 with errno as numars_move_pages(), and
-///         EINVAL for a range that goes beyond the end of the address space, ENOENT for one of more than 64 GiB if /proc can't be
+///         EINVAL for a range that goes beyond the last address, ENOENT for one of more than 64 GiB if /proc can't be
 ///         read or doesn't show the process, the error of read(2) if /proc/PID/maps can only be read in part, ESRCH also if the
 ///         process ends, or, where its /proc/PID/maps can be read, executes another program, before the end
 ///
@@ -254,10 +262,10 @@ pub unsafe extern "C" fn numars_move_range(
     stats: *mut numars_move_stats,
 ) -> c_long {
     let mut work = |mover: &mut Mover<Process>| {
-        if !mover.may_use(node) {
+        if !mover.can_target(node) {
             return Ok(());
         }
-        mover.range(start as usize, length, 1, &|_, _| node)?;
+        mover.range(start as usize, length, 1, false, &|_, _| node)?;
         mover.finish();
         Ok(())
     };
@@ -311,7 +319,7 @@ fn pass_of(node: c_int, targets: &[c_int]) -> usize {
 }
 
 /// Moves the pages of a process that are on some nodes to other nodes, and tells how far it is. The process may go on meanwhile,
-/// map and unmap memory, fork and end.
+/// map and unmap memory, fork, execute another program and end.
 ///
 /// @param pid      the process; 0 is the calling one
 /// @param from     the nodes to empty; NULL is the empty set
@@ -321,8 +329,8 @@ fn pass_of(node: c_int, targets: &[c_int]) -> usize {
 /// @param stats    where to put the sums, in base pages that were on nodes of from; NULL: nowhere
 /// @return the number of base pages that stayed on nodes of from although they should have gone (0: none); -1 with errno as
 ///         numars_move_pages(), and EINVAL where to is empty, ENOENT if /proc can't be read or doesn't show the process, the error of
-///         read(2) if /proc/PID/maps can only be read in part, ESRCH only if the process ended, or executed another program, before
-///         anything was moved, EOVERFLOW (a 32-bit program can't name all addresses of the process)
+///         read(2) if /proc/PID/maps can only be read in part, ESRCH only if the process ended before anything was moved (if it
+///         executes another program, that one's pages are moved), EOVERFLOW (a 32-bit program can't name all addresses of the process)
 ///
 /// As migrate_pages(2), which has no progress and no sums.
 ///
@@ -342,7 +350,7 @@ pub unsafe extern "C" fn numars_move_process(
         if to.is_empty() {
             return Err(errno::EINVAL);
         }
-        if !to.iter().all(|node| mover.may_use(c_int::try_from(node).unwrap_or(c_int::MAX))) {
+        if !to.iter().all(|node| mover.can_target(c_int::try_from(node).unwrap_or(c_int::MAX))) {
             return Ok(());
         }
         // Filled where it is: the stack may be small.
@@ -352,10 +360,10 @@ pub unsafe extern "C" fn numars_move_process(
         let target_of = |pass: usize, node: c_int| {
             if pass_of(node, &targets) == pass { target_of(node, &targets) } else { NO_TARGET }
         };
-        mover.range(0, usize::MAX - (memory::page_size() - 1), last_pass + 1, &target_of)?;
+        mover.range(0, usize::MAX - (memory::page_size() - 1), last_pass + 1, true, &target_of)?;
         mover.finish();
-        if mover.error == errno::ESRCH && mover.has_begun() {
-            mover.error = 0;
+        if mover.any_requested() {
+            mover.forgive(errno::ESRCH);
         }
         Ok(())
     };
@@ -401,13 +409,13 @@ pub unsafe extern "C" fn numars_count_pages(
     per_node.fill(0);
     let mut mover = Mover::new(Process::identified(pid), Manner { flags: 0, threads: 1, retries: 0 }, None);
     let mut there = 0;
-    let done = mover.places(start as usize, length, &mut |node, pages| {
+    let done = mover.count_range(start as usize, length, &mut |node, pages| {
         there += pages;
         if let Some(count) = per_node.get_mut(node) {
             *count += pages as c_ulong;
         }
     });
-    answer(done.and(if mover.error == 0 { Ok(there) } else { Err(mover.error) }), before)
+    answer(done.and(if mover.error() == 0 { Ok(there) } else { Err(mover.error()) }), before)
 }
 
 #[cfg(test)]

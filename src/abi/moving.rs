@@ -100,21 +100,40 @@ pub unsafe extern "C" fn numa_move_pages(
     c_int::try_from(left).unwrap_or(c_int::MAX)
 }
 
+/// Returns whether any status of a request is negative, each of which the kernel has just written. The few of a short one are read as the
+/// program itself would read them now; longer arrays may be unmapped by another thread, and are copied by the kernel.
+fn has_negative_status(request: Request) -> bool {
+    const SHORT: usize = 16;
+    if request.count > SHORT {
+        return mover::has_negative_status(request);
+    }
+    let status = request.status as *const c_int;
+    // SAFETY: the kernel has just written to these addresses.
+    (0..request.count).any(|entry| unsafe { status.add(entry).read_unaligned() } < 0)
+}
+
 /// What numa_move_pages() returns, and the figures where it was more than the kernel's call.
 fn move_list(pid: c_int, request: Request, flags: c_int) -> (c_long, Option<Figures>) {
     let straight = || {
         let Request { count, pages, nodes, status, .. } = request;
         (kernel::move_pages_at(pid, count, pages, nodes, status, flags), None)
     };
-    let only_asks_for_few = request.nodes == 0 && (usize::BITS == 64 || request.count <= 16);
-    if kernel_passthrough() || only_asks_for_few || request.count == 0 {
+    let is_query = request.nodes == 0 && (usize::BITS == 64 || request.count <= 16);
+    if kernel_passthrough() || request.count == 0 {
         return straight();
     }
     let before = errno::get();
+    if is_query {
+        let (left, _) = straight();
+        if left == 0 && has_negative_status(request) {
+            errno::untouched(|| mover::confirm_query(&Process::by_pid(pid), request, flags));
+        }
+        return (left, None);
+    }
     if request.count == 1 {
         // No other entry to be mixed up with.
         let (left, _) = straight();
-        if left == 0 || left < 0 && errno::get() != errno::ENOMEM {
+        if left == 0 && !has_negative_status(request) || left < 0 && errno::get() != errno::ENOMEM {
             return (left, None);
         }
         // It is tried again, and may succeed.
@@ -122,16 +141,16 @@ fn move_list(pid: c_int, request: Request, flags: c_int) -> (c_long, Option<Figu
     }
     let outcome = errno::untouched(|| {
         let process = Process::by_pid(pid);
-        if let Some(outcome) = mover::few(&process, request, flags) {
+        if let Some(outcome) = mover::try_fast_path(&process, request, flags) {
             return Some((outcome.err().unwrap_or(0), 0, None));
         }
         let manner = Manner { flags, threads: 1, retries: mover::RETRIES };
         let mut mover = Mover::new(process, manner, None);
         mover.list(request).ok()?;
-        Some((mover.error, mover.tried, Some(mover.figures)))
+        Some((mover.error(), mover.stuck(), Some(mover.figures())))
     });
     match outcome {
-        Some((0, tried, figures)) => (c_long::try_from(tried).unwrap_or(c_long::MAX), figures),
+        Some((0, stuck, figures)) => (c_long::try_from(stuck).unwrap_or(c_long::MAX), figures),
         Some((error, _, figures)) => {
             errno::set(error);
             (-1, figures)

@@ -53,7 +53,8 @@ fn made_up_machine(choices: &mut Unstructured) -> Result<Machine> {
             200.. => manner % 4,
             _ => 0,
         };
-        pages.push(Page { place, shared: manner % 16 == 15, pinned });
+        let in_flight = if (180..200).contains(&manner) { manner % 4 } else { 0 };
+        pages.push(Page { place, shared: manner % 16 == 15, pinned, in_flight, starts_with_zeros: false });
     }
     let mut page_of = Vec::new();
     for _ in 0..choices.int_in_range(1..=40)? {
@@ -66,14 +67,23 @@ fn made_up_machine(choices: &mut Unstructured) -> Result<Machine> {
         }
     }
     let denied = if choices.ratio(1, 4)? { Some(choices.int_in_range(0..=NODES - 1)?) } else { None };
-    Ok(Machine { pages, page_of, room, denied, unmovable: false, soon_denied: None })
+    Ok(Machine {
+        pages,
+        page_of,
+        room,
+        denied,
+        unmovable: false,
+        soon_denied: None,
+        has_huge_pages: false,
+        soon_room: 0,
+    })
 }
 
 /// As numa_move_pages() does it.
 fn few_or_list(machine: &Machine, addresses: &[usize], nodes: &[i32]) {
     let model = Model::<16>::new(machine.clone());
     let mut status = vec![NOT_WRITTEN; addresses.len()];
-    match few(&model, request(addresses, nodes, &mut status), 0) {
+    match try_fast_path(&model, request(addresses, nodes, &mut status), 0) {
         Some(answer) => {
             assert_eq!((answer, machine.first_wrong(nodes)), (Ok(()), None));
             let after = model.into_machine();
@@ -113,14 +123,14 @@ fn stopped(machine: &Machine, addresses: &[usize], nodes: &[i32], patience: u8) 
 }
 
 /// Checks the statuses of a request that may have ended early.
-fn assert_true_to_the_end(addresses: &[usize], outcome: &Outcome) {
+fn assert_true_to_the_end(addresses: &[usize], outcome: &ListOutcome) {
     let written = outcome.status.iter().position(|&status| status == NOT_WRITTEN).unwrap_or(addresses.len());
     assert_true(&outcome.status[..written], &addresses[..written], &outcome.machine);
     assert!(outcome.status[written..].iter().all(|&status| status == NOT_WRITTEN), "{:?}", outcome.status);
 }
 
 /// Checks what came of a request that nobody stopped.
-fn whole(before: &Machine, addresses: &[usize], nodes: &[i32], mut outcome: Outcome) {
+fn whole(before: &Machine, addresses: &[usize], nodes: &[i32], mut outcome: ListOutcome) {
     if before.soon_denied.is_some() {
         // Where it ends depends on when which target is looked at.
         return assert_true_to_the_end(addresses, &outcome);
@@ -177,8 +187,10 @@ fn made_up_process(choices: &mut Unstructured) -> Result<()> {
         None => choices.bytes(choices.len())?.to_vec(),
     };
 
-    let word = |&there: &bool| (u64::from(there) << 63 | 7).to_ne_bytes();
-    let pagemap = there.as_ref().map(|there| MemoryFile::holding(&there.iter().flat_map(word).collect::<Vec<u8>>()));
+    // Present, or swapped out or in flight.
+    let word = |(page, &there): (usize, &bool)| (u64::from(there) << (63 - page % 2) | 7).to_ne_bytes();
+    let words = |there: &Vec<bool>| there.iter().enumerate().flat_map(word).collect::<Vec<u8>>();
+    let pagemap = there.as_ref().map(|there| MemoryFile::holding(&words(there)));
     let maps = MemoryFile::holding(&maps);
     let open = |file: &MemoryFile| File::open(&file.path());
     let mut range = Range::of(pagemap.as_ref().and_then(open), open(&maps), start, length, PAGE_BITS).unwrap();

@@ -1,36 +1,53 @@
-//! Moving many pages: in windows of bounded memory, grouped by target, past what will not go, and with true figures.
+//! Moving many pages: in windows of bounded memory, grouped by target, past what does not move, and with a true status for each.
 //!
-//! `plan` decides, `ranges` finds out which pages there are; here the kernel is called.
+//! `plan` decides, `ranges` finds out which pages there are, `locate` where they are, `queue` calls the kernel, and `stats` says what
+//! became of them. `list` does this for the arrays of move_pages(2); ranges of addresses are moved and counted here.
 
+mod list;
+mod locate;
 pub mod plan;
 mod proc_files;
+mod queue;
 mod ranges;
+mod stats;
 
 use crate::bits::BitsMut;
-use crate::os::memory::{self, AnyBytes, Scratch};
-use crate::os::user_memory::{self, Copied, Trust};
-use crate::os::{clock, errno, kernel, threads};
-use crate::topology::Nodes;
+use crate::os::memory::{self, Parts, Scratch};
+use crate::os::{clock, errno, kernel, threads, user_memory};
+use core::cell::Cell;
 use core::ffi::c_long;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering::Relaxed};
-use plan::{Fate, NO_TARGET, NODE_DENIED, TRIED, UNMOVABLE, UNWRITTEN, Window};
+pub use list::{Request, confirm_query, has_negative_status, try_fast_path};
+use locate::Locator;
+use plan::{NO_TARGET, SPLIT, SPLIT_AND_MOVED, SPLIT_IN_PLACE, UNWRITTEN, Window};
 use proc_files::ProcFiles;
-pub use ranges::Range;
+use queue::{Chunk, WorkQueue};
+pub use ranges::{PageState, Range};
+#[cfg(any(test, fuzzing))]
+pub use stats::Figure;
+pub use stats::Figures;
+use stats::{Outcome, Tally};
 
 /// Entries of a window of a range at least: what the kernel says of the range needs room too.
-const FEWEST_ENTRIES: usize = 512;
+const MIN_ENTRIES: usize = 512;
 
-/// Entries that are handed to one thread at a time at least, where several move.
+/// Base pages that are handed to one thread at a time at least, where several move.
 const SHARE: usize = 512;
 
-/// Milliseconds that a call may take where somebody wants to hear how far it is.
-const PATIENCE: u64 = 40;
+/// Entries of the window for the base pages of a huge page that was split.
+const SPLIT_ENTRIES: usize = 512;
+
+/// Regions of huge pages that are asked for at once.
+const REGIONS: usize = 64;
 
 /// Bytes that are worked on at most before progress is reported: a promise of numars.h.
 const REPORT_BYTES: usize = 64 << 20;
 
-/// How often a page is tried again unless somebody says so.
+/// How often a page is tried again unless the caller says so.
 pub const RETRIES: u32 = 3;
+
+/// How often a process may execute another program while it is moved.
+const MAX_PROGRAMS: usize = 16;
 
 /// How to move.
 #[derive(Clone, Copy)]
@@ -40,52 +57,106 @@ pub struct Manner {
     pub retries: u32,
 }
 
-/// What can become of a page, and what else is counted.
-#[derive(Clone, Copy)]
-pub enum Figure {
-    Requested,
-    Moved,
-    InPlace,
-    Absent,
-    Unmapped,
-    Shared,
-    Busy,
-    NoMemory,
-    Failed,
-    Retried,
-    KernelCalls,
-}
-
-/// How many pages of each figure.
-pub type Figures = [usize; 11];
-
-fn add(figures: &mut Figures, figure: Figure, count: usize) {
-    debug_assert!((figure as usize) < figures.len());
-    if let Some(sum) = figures.get_mut(figure as usize) {
-        *sum += count;
-    }
-}
-
-/// Hears how far it is; an answer of false stops the work.
+/// Progress callback; returns false to cancel.
 pub type Progress<'a> = Option<&'a mut dyn FnMut(&Figures) -> bool>;
 
 /// What the mover asks of the kernel: errors are errnos. The tests have a kernel of their own.
 pub trait Kernel: Sync {
     /// Entries of a window at most: their scratch memory stays below 4 MiB.
-    const MOST_ENTRIES: usize = 65_536;
+    const MAX_ENTRIES: usize = 65_536;
+
+    /// The pages of a range of addresses.
+    type Range: PresentPages;
 
     /// Where pages are: move_pages(2) without nodes.
-    fn ask(&self, pages: &[usize], status: &mut [i32], flags: i32) -> Result<(), i32>;
-    /// Moves pages to nodes: the answer of move_pages(2).
+    fn query_nodes(&self, pages: &[usize], nodes: &mut [i32], flags: i32) -> Result<(), i32>;
+    /// Moves pages to nodes: what move_pages(2) returns.
     fn move_pages(&self, pages: &[usize], nodes: &[i32], status: &[AtomicI32], flags: i32) -> Result<usize, i32>;
-    /// The same, of arrays that nobody has looked at.
-    fn move_request(&self, request: Request, flags: i32) -> Result<usize, i32>;
-    /// Returns the present pages of a range, without those of `scratch`, from its first to before its second address; `None` if it goes
-    /// beyond the end of all addresses.
-    fn range(&self, start: usize, length: usize, page_bits: u32, scratch: (usize, usize)) -> Option<Range>;
+    /// The same, of arrays that were not looked at.
+    fn submit(&self, request: Request, flags: i32) -> Result<usize, i32>;
+    /// Finds out what the page tables show at each address.
+    fn page_states(&self, pages: &[usize], states: &mut [PageState]);
+    /// Returns the present pages of a range without those of `excluded`, from its first address to the one after its last; `None` if the
+    /// range goes beyond the end of all addresses.
+    fn range(&self, start: usize, length: usize, page_bits: u32, excluded: (usize, usize)) -> Option<Self::Range>;
+    /// Returns true if the process is the calling one.
+    fn is_own(&self) -> bool;
     /// Returns true if the process is known to have ended.
     fn has_ended(&self) -> bool {
         false
+    }
+    /// Has the process touch a page that is there, without changing it.
+    fn fault_in(&self, _page: usize) {}
+    /// Waits so many microseconds.
+    fn pause(&self, _microseconds: u32) {}
+}
+
+/// The present pages of a range of addresses, in ascending order.
+pub trait PresentPages {
+    /// Lists the next pages, whose weights sum up to at most `weight_left`. Returns their number.
+    fn list(&mut self, pages: &mut [usize], weight_left: usize, scratch: &mut [usize]) -> usize;
+    /// Returns true if all has been listed.
+    fn is_done(&self) -> bool;
+    /// Goes back to the start.
+    fn rewind(&mut self);
+    /// The base pages that an entry stands for.
+    fn weight(&self, entry: usize) -> usize;
+    /// The address of the first of them.
+    fn address(&self, entry: usize) -> usize;
+    /// Calls `each` with the place of each entry that stood for a huge page which is not mapped as one any more.
+    fn find_split(&mut self, entries: &[usize], scratch: &mut [usize], each: &mut dyn FnMut(usize));
+    /// Returns true if the page is the kernel's own, such as \[vdso\].
+    fn is_of_kernel(&mut self, entry: usize) -> bool;
+    /// Returns true if nothing shows which pages there are, and there are too many to ask about each.
+    fn is_out_of_sight(&self) -> bool;
+    /// Returns true if the pages are not the process's any more: it has ended, or runs another program.
+    fn has_lost_memory(&self) -> bool;
+    /// The errno of what kept pages from being listed; 0: nothing.
+    fn error(&self) -> i32;
+}
+
+impl PresentPages for Range {
+    fn list(&mut self, pages: &mut [usize], weight_left: usize, scratch: &mut [usize]) -> usize {
+        Range::list(self, pages, weight_left, scratch)
+    }
+
+    fn is_done(&self) -> bool {
+        Range::is_done(self)
+    }
+
+    fn rewind(&mut self) {
+        Range::rewind(self);
+    }
+
+    fn weight(&self, entry: usize) -> usize {
+        Range::weight(self, entry)
+    }
+
+    fn address(&self, entry: usize) -> usize {
+        entry & !ranges::HUGE
+    }
+
+    fn find_split(&mut self, entries: &[usize], scratch: &mut [usize], each: &mut dyn FnMut(usize)) {
+        Range::find_split(self, entries, scratch, each);
+    }
+
+    fn is_of_kernel(&mut self, entry: usize) -> bool {
+        Range::is_of_kernel(self, entry)
+    }
+
+    fn is_out_of_sight(&self) -> bool {
+        Range::is_out_of_sight(self)
+    }
+
+    fn has_lost_memory(&self) -> bool {
+        Range::has_lost_memory(self)
+    }
+
+    fn error(&self) -> i32 {
+        match Range::error(self) {
+            0 if self.is_cut_off() => errno::EOVERFLOW,
+            error => error,
+        }
     }
 }
 
@@ -98,7 +169,7 @@ pub struct Process {
 impl Process {
     /// For lists of pages: the PID is all that is looked at.
     pub fn by_pid(pid: i32) -> Self {
-        Process { pid, files: ProcFiles::Unknown }
+        Process { pid, files: if pid == 0 { ProcFiles::Own } else { ProcFiles::Unknown } }
     }
 
     /// For calls that look in /proc which pages there are. It remains the same process: if another one gets its PID, calls fail with
@@ -121,7 +192,7 @@ impl Process {
         let Request { count, pages, nodes, status, .. } = request;
         let mut outcome = Err(errno::ESRCH);
         for _ in 0..TRIES {
-            outcome = answer(kernel::move_pages_at(pid, count, pages, nodes, status, flags));
+            outcome = cvt(kernel::move_pages_at(pid, count, pages, nodes, status, flags));
             if outcome != Err(errno::EINVAL) && (outcome != Err(errno::ESRCH) || pid == self.pid) {
                 break;
             }
@@ -139,13 +210,39 @@ impl Process {
     }
 }
 
-/// An answer of move_pages(2).
-fn answer(answer: c_long) -> Result<usize, i32> {
-    usize::try_from(answer).map_err(|_| errno::get())
+/// Returns as what a huge page that was split counts until its base pages are looked at, if this is the mark of one.
+fn counted_until_then(mark: i32) -> Option<Option<Outcome>> {
+    match mark {
+        SPLIT => Some(None),
+        SPLIT_AND_MOVED => Some(Some(Outcome::Moved)),
+        SPLIT_IN_PLACE => Some(Some(Outcome::InPlace)),
+        _ => None,
+    }
 }
 
-/// Has `each` answer for at most so many pages at once, until there is an error.
-fn in_pieces(
+/// Takes pages of the kernel's own mappings, which no call moves, out of a window, if their outcome is one that `may_be_of_kernel`.
+fn leave_out_kernel(
+    window: &mut Window,
+    range: &mut impl PresentPages,
+    may_be_of_kernel: &dyn Fn(Option<Outcome>) -> bool,
+) {
+    for (entry, &page) in window.pages.iter().enumerate() {
+        if may_be_of_kernel(plan::outcome(window, entry, true))
+            && range.is_of_kernel(page)
+            && let (Some(weight), Some(target)) = (window.weights.get_mut(entry), window.targets.get_mut(entry))
+        {
+            (*weight, *target) = (0, NO_TARGET);
+        }
+    }
+}
+
+/// Turns what move_pages(2) returned into a result.
+fn cvt(returned: c_long) -> Result<usize, i32> {
+    usize::try_from(returned).map_err(|_| errno::get())
+}
+
+/// Calls `each` for at most `at_once` pages at a time, until there is an error.
+fn for_each_chunk(
     mut pages: &[usize],
     mut status: &mut [i32],
     at_once: usize,
@@ -155,19 +252,21 @@ fn in_pieces(
         let count = pages.len().min(at_once);
         debug_assert!(count > 0 && count <= status.len());
         let Some((these, others)) = pages.split_at_checked(count) else { break };
-        let Some((answers, rest)) = status.split_at_mut_checked(count) else { break };
-        each(these, answers)?;
+        let Some((nodes, rest)) = status.split_at_mut_checked(count) else { break };
+        each(these, nodes)?;
         (pages, status) = (others, rest);
     }
     Ok(())
 }
 
 impl Kernel for Process {
-    fn ask(&self, pages: &[usize], status: &mut [i32], flags: i32) -> Result<(), i32> {
-        // A 32-bit program gets wrong answers beyond 16 from a 64-bit kernel before 6.16.
+    type Range = Range;
+
+    fn query_nodes(&self, pages: &[usize], nodes: &mut [i32], flags: i32) -> Result<(), i32> {
+        // A 32-bit program gets wrong statuses beyond 16 from a 64-bit kernel before 6.16.
         let at_once = if usize::BITS == 32 { 16 } else { usize::MAX };
         let pid = self.pid()?;
-        in_pieces(pages, status, at_once, |pages, status| {
+        for_each_chunk(pages, nodes, at_once, |pages, status| {
             let (count, pages, status) = (pages.len(), pages.as_ptr() as usize, status.as_mut_ptr() as usize);
             self.call(pid, Request { count, pages, status, ..Request::NOTHING }, flags).map(|_| ())
         })
@@ -176,76 +275,64 @@ impl Kernel for Process {
     fn move_pages(&self, pages: &[usize], nodes: &[i32], status: &[AtomicI32], flags: i32) -> Result<usize, i32> {
         let count = pages.len().min(nodes.len()).min(status.len());
         let (pages, nodes, status) = (pages.as_ptr() as usize, nodes.as_ptr() as usize, status.as_ptr() as usize);
-        self.move_request(Request { count, pages, nodes, status, ..Request::NOTHING }, flags)
+        self.submit(Request { count, pages, nodes, status, ..Request::NOTHING }, flags)
     }
 
-    fn move_request(&self, request: Request, flags: i32) -> Result<usize, i32> {
+    fn submit(&self, request: Request, flags: i32) -> Result<usize, i32> {
         self.call(self.pid()?, request, flags)
     }
 
-    fn range(&self, start: usize, length: usize, page_bits: u32, scratch: (usize, usize)) -> Option<Range> {
-        let excluded = if self.files.is_own() { scratch } else { (0, 0) };
+    fn page_states(&self, pages: &[usize], states: &mut [PageState]) {
+        let page_bits = memory::page_size().trailing_zeros();
+        match &self.files {
+            ProcFiles::Unknown => ranges::page_states(&ProcFiles::of(self.pid), pages, page_bits, states),
+            files => ranges::page_states(files, pages, page_bits, states),
+        }
+    }
+
+    fn range(&self, start: usize, length: usize, page_bits: u32, excluded: (usize, usize)) -> Option<Range> {
+        let excluded = if self.files.is_own() { excluded } else { (0, 0) };
         Range::new(&self.files, start, length, page_bits, excluded)
+    }
+
+    fn is_own(&self) -> bool {
+        self.files.is_own() || ProcFiles::of(self.pid).is_own()
     }
 
     fn has_ended(&self) -> bool {
         self.files.has_ended()
     }
+
+    fn fault_in(&self, page: usize) {
+        if let Ok(pid) = self.pid() {
+            user_memory::fault_in(pid, page);
+        }
+    }
+
+    fn pause(&self, microseconds: u32) {
+        clock::pause(microseconds);
+    }
 }
 
-/// One move, as far as it is done.
+/// One move, and what became of the pages so far.
 pub struct Mover<'a, K> {
     kernel: K,
     manner: Manner,
     progress: Progress<'a>,
-    pub figures: Figures,
-    /// The errno of the first thing that the kernel calls an error; 0: none.
-    pub error: i32,
-    /// Pages that the kernel tried and could not move, as move_pages(2) counts them.
-    pub tried: usize,
-    /// Pages that are there and not on their target.
-    pub left: usize,
+    tally: Tally,
+    /// The errno of what ended the move; 0: nothing.
+    error: i32,
     calls: AtomicUsize,
     stop: AtomicBool,
+    patience: Cell<u32>,
     page_bits: u32,
-}
-
-/// The three arrays of a request, as the program handed them in.
-#[derive(Clone, Copy)]
-pub struct Request {
-    pub count: usize,
-    pub pages: usize,
-    /// 0: nothing is moved.
-    pub nodes: usize,
-    pub status: usize,
-    /// Whether statuses are wanted at all; otherwise `status` is not looked at.
-    pub tell: bool,
-    /// Whether the arrays may be looked at without the kernel's help, where a container forbids that.
-    pub trust: Option<Trust>,
-}
-
-impl Request {
-    /// No entries: it asks whether the process is there and may be asked.
-    const NOTHING: Request = Request { count: 0, pages: 0, nodes: 0, status: 0, tell: false, trust: None };
-
-    /// What is left of it behind so many entries.
-    fn behind(self, done: usize) -> Request {
-        let at = |array: usize, size: usize| array.wrapping_add(done.wrapping_mul(size));
-        Request {
-            count: self.count - done,
-            pages: at(self.pages, size_of::<usize>()),
-            nodes: if self.nodes == 0 { 0 } else { at(self.nodes, size_of::<i32>()) },
-            status: at(self.status, size_of::<i32>()),
-            ..self
-        }
-    }
+    /// Entries of a window.
+    entries: usize,
 }
 
 impl Window<'_> {
-    /// As many entries as `scratch` has room for.
-    fn over(scratch: &mut Scratch) -> Window<'_> {
-        let entries = scratch.bytes() / plan::BYTES_PER_ENTRY;
-        let mut parts = scratch.parts();
+    /// A window of so many entries.
+    fn carve<'a>(parts: &mut Parts<'a>, entries: usize) -> Window<'a> {
         let window = Window {
             pages: parts.take(entries),
             try_pages: parts.take(entries),
@@ -256,47 +343,12 @@ impl Window<'_> {
             try_targets: parts.take(entries),
             found: parts.take(entries),
             table: parts.take(2 * entries),
+            weights: parts.take(entries),
             tried: parts.take(entries),
         };
         // What is taken last would be empty if there were no room for all.
         debug_assert_eq!(window.tried.len(), entries);
         window
-    }
-}
-
-/// Entries of a request that the kernel is handed as it is first.
-const FEW: usize = 64;
-
-/// Moves a list of few entries as numa_move_pages() does, if the kernel moves it well: `Some` with what is wrong, if anything is.
-/// What it did is done, and the entries can be moved once more by [`Mover::list`].
-pub fn few(kernel: &impl Kernel, request: Request, flags: i32) -> Option<Result<(), i32>> {
-    if request.count > FEW {
-        return None;
-    }
-    let (mut status, mut found) = ([0i32; FEW], [0i32; FEW]);
-    let (status, found) = (status.get_mut(..request.count)?, found.get_mut(..request.count)?);
-    match kernel.move_request(Request { status: status.as_mut_ptr() as usize, ..request }, flags) {
-        Ok(0) => {}
-        Err(error @ (errno::EINVAL | errno::EPERM | errno::ESRCH)) => return Some(Err(error)),
-        _ => return None,
-    }
-    // Said also of a page that an entry before has moved.
-    if status.contains(&-errno::EBUSY) {
-        return None;
-    }
-    let mut nodes = status.iter().filter(|&&status| status >= 0);
-    let first = nodes.next();
-    if !nodes.all(|node| Some(node) == first) {
-        // One may have left its target again, for that of another entry.
-        kernel.move_request(Request { nodes: 0, status: found.as_mut_ptr() as usize, ..request }, flags).ok()?;
-        if status.iter().zip(found).any(|(status, found)| *status >= 0 && status != found) {
-            return None;
-        }
-    }
-    match user_memory::write(request.status, status, None) {
-        Copied::Bytes(bytes) if bytes == size_of_val(status) => Some(Ok(())),
-        Copied::Bytes(_) => Some(Err(errno::EFAULT)),
-        Copied::Forbidden => None,
     }
 }
 
@@ -306,158 +358,208 @@ impl<'a, K: Kernel> Mover<'a, K> {
             kernel,
             manner,
             progress,
-            figures: [0; 11],
+            tally: Tally::default(),
             error: 0,
-            tried: 0,
-            left: 0,
             calls: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
+            patience: Cell::new(locate::PATIENCE),
             page_bits: memory::page_size().trailing_zeros(),
+            entries: 0,
         }
     }
 
-    /// Moves the pages of a list. EPERM where its arrays may not be read in a way that a bad address does no harm to, ENOMEM where
-    /// there is no scratch memory; other errors are in `error`.
-    pub fn list(&mut self, request: Request) -> Result<(), i32> {
-        let mut scratch = self.scratch(request.count)?;
-        let known = Nodes::new();
-        if request.count == 0 {
-            self.hand_over(request);
-        }
-        let (mut done, mut tried_later) = (0, false);
-        while done < request.count && !self.stopped() {
-            let window = &mut Window::over(&mut scratch);
-            let rest = request.behind(done);
-            window.cut(rest.count);
-            let mut there = read_pages(rest, window.pages)?;
-            if rest.nodes == 0 {
-                window.targets.fill(NO_TARGET);
-            } else {
-                there = there.min(read(rest.nodes, window.targets, rest.trust)?);
-                // No kernel has a node of any negative number.
-                window.targets.iter_mut().for_each(|target| *target = (*target).max(-1));
-            }
-            window.cut(there);
-            if there == 0 {
-                let count = rest.count.min(K::MOST_ENTRIES);
-                if !self.hand_over(Request { count, ..rest }) {
-                    break;
-                }
-                done += count;
-                self.hear();
-                continue;
-            }
-            let wrong_target = self.wrong_target(window, known.bits());
-            if let Some((entry, _)) = wrong_target {
-                window.cut(entry);
-            }
-            if !self.ask_all(window) {
-                break;
-            }
-            tried_later |= self.work_on(window, None) && done > 0;
-            if request.tell && write(rest.status, window.after, rest.trust)? < window.after.len() {
-                self.fail(errno::EFAULT);
-                break;
-            }
-            done += window.after.len();
-            if let Some((_, error)) = wrong_target
-                && !self.stopped()
-            {
-                self.error = error;
-                break;
-            }
-            // The end is reported by `finish`.
-            if done < request.count {
-                self.hear();
-            }
-        }
-        if tried_later && request.tell {
-            self.look_again(Request { count: done, ..request }, &mut scratch)?;
-        }
-        self.finish();
-        Ok(())
+    /// Returns the sums.
+    pub fn figures(&self) -> Figures {
+        self.tally.figures(self.calls.load(Relaxed))
     }
 
-    /// Hands a request to the kernel as it is, which finds out what is wrong with it. Whether nothing is.
-    fn hand_over(&mut self, request: Request) -> bool {
+    /// Returns the errno of the call: what ended it, or else what pages that stayed stand for; 0: none.
+    pub fn error(&self) -> i32 {
+        if self.error == 0 { self.tally.error() } else { self.error }
+    }
+
+    /// Returns the number of pages that are there and not on their targets.
+    pub fn unmoved(&self) -> usize {
+        self.tally.unmoved()
+    }
+
+    /// Returns the number of pages that the kernel tried and could not move, as move_pages(2) counts them.
+    pub fn stuck(&self) -> usize {
+        self.tally.stuck()
+    }
+
+    /// Submits a request unmodified. Returns true on success.
+    fn submit(&mut self, request: Request) -> bool {
+        let submitted = self.kernel_submit(request);
+        submitted.map_err(|error| self.fail(error)).is_ok()
+    }
+
+    fn kernel_submit(&self, request: Request) -> Result<usize, i32> {
         self.calls.fetch_add(1, Relaxed);
-        let answer = self.kernel.move_request(request, self.manner.flags);
-        answer.map_err(|error| self.fail(error)).is_ok()
-    }
-
-    /// Brings the statuses of a request of several windows up to date: a page of one may have been named again in a later one. Ends when
-    /// the caller cancels.
-    fn look_again(&mut self, request: Request, scratch: &mut Scratch) -> Result<(), i32> {
-        let mut done = 0;
-        while done < request.count {
-            if !self.stopped() {
-                self.hear();
-            }
-            if self.stopped() {
-                break;
-            }
-            let window = &mut Window::over(scratch);
-            let rest = request.behind(done);
-            window.cut(rest.count);
-            let there = read_pages(rest, window.pages)?.min(read(rest.status, window.after, rest.trust)?);
-            window.cut(there);
-            if there == 0 || self.ask(window.pages, window.found).is_err() {
-                break;
-            }
-            for (after, &found) in window.after.iter_mut().zip(window.found.iter()) {
-                *after = if *after >= 0 { found } else { *after };
-            }
-            write(rest.status, window.after, rest.trust)?;
-            done += there;
-        }
-        Ok(())
+        self.kernel.submit(request, self.manner.flags)
     }
 
     /// Moves the pages that are there of a range, in so many passes; `target_of` says where a page of each node goes in each pass, or
-    /// [`NO_TARGET`]. The caller calls [`Mover::finish`] afterwards.
+    /// [`NO_TARGET`]. If the process executes another program meanwhile, that is an error, or, where it `follows`, the new one's pages are
+    /// moved too. The caller calls [`Mover::finish`] afterwards.
     pub fn range(
         &mut self,
         start: usize,
         length: usize,
         passes: usize,
+        follows: bool,
         target_of: &dyn Fn(usize, i32) -> i32,
     ) -> Result<(), i32> {
-        let mut scratch = self.scratch((length >> self.page_bits).max(FEWEST_ENTRIES))?;
-        let mut range = self.kernel.range(start, length, self.page_bits, scratch.addresses()).ok_or(errno::EINVAL)?;
-        // Unless the process itself is gone.
-        if range.is_out_of_sight() && self.hand_over(Request::NOTHING) {
-            return Err(errno::ENOENT);
-        }
-        for pass in 0..passes {
-            if pass > 0 {
-                range.rewind();
+        let mut scratch = self.scratch((length >> self.page_bits).max(MIN_ENTRIES), SPLIT_ENTRIES)?;
+        for program in 1..=MAX_PROGRAMS {
+            let mut range = self.kernel.range(start, length, self.page_bits, scratch.range()).ok_or(errno::EINVAL)?;
+            // Unless the process itself is gone.
+            if range.is_out_of_sight() && self.submit(Request::NOTHING) {
+                return Err(errno::ENOENT);
             }
-            while !range.is_done() && !self.stopped() {
-                let window = &mut Window::over(&mut scratch);
-                let listed = range.list(window.pages, self.most_weight(), window.try_pages);
-                window.cut(listed);
-                if listed > 0 {
-                    if !self.ask_all(window) {
-                        break;
-                    }
-                    for (target, &node) in window.targets.iter_mut().zip(window.before.iter()) {
-                        *target = if node < 0 { NO_TARGET } else { target_of(pass, node) };
-                    }
-                    self.work_on(window, Some(&range));
+            for pass in 0..passes {
+                if pass > 0 {
+                    range.rewind();
                 }
-                self.hear();
+                self.pass(&mut range, &mut scratch, &|node| target_of(pass, node));
+                if self.stopped() || self.error != 0 || range.has_lost_memory() {
+                    break;
+                }
+            }
+            let has_executed =
+                self.error == 0 && !self.stopped() && !self.kernel.has_ended() && range.has_lost_memory();
+            if has_executed && follows {
+                self.tally.forget_unmoved();
+                if program < MAX_PROGRAMS {
+                    continue;
+                }
+                self.fail(errno::EAGAIN);
             }
             self.check_process(&range);
-            if self.stopped() || self.error == errno::ESRCH {
-                break;
-            }
+            break;
         }
         Ok(())
     }
 
+    /// Moves the pages of a range once.
+    fn pass(&mut self, range: &mut K::Range, scratch: &mut Scratch, target_of: &dyn Fn(i32) -> i32) {
+        while !range.is_done() && !self.stopped() {
+            let parts = &mut scratch.parts();
+            let window = &mut Window::carve(parts, self.entries);
+            let listed = range.list(window.pages, self.max_weight(), window.try_pages);
+            window.cut(listed);
+            if listed > 0 {
+                if !self.locate_window(window, true) {
+                    break;
+                }
+                let targets = window.targets.iter_mut().zip(window.weights.iter_mut());
+                for ((target, weight), (&page, &node)) in targets.zip(window.pages.iter().zip(window.before.iter())) {
+                    *target = if node < 0 { NO_TARGET } else { target_of(node) };
+                    *weight = if *target == NO_TARGET { 0 } else { range.weight(page) as u32 };
+                }
+                if self.progress.is_some() {
+                    // Otherwise they would be reported as requested first.
+                    leave_out_kernel(window, range, &|_| true);
+                }
+                let has_moved = self.move_window(window, Some(range));
+                // A huge page whose first base page has just gone may have others.
+                let is_without_head = |(&page, &node): (&usize, &i32)| node < 0 && range.weight(page) > 1;
+                if has_moved || window.pages.iter().zip(window.before.iter()).any(is_without_head) {
+                    leave_out_kernel(window, range, &|outcome| {
+                        matches!(outcome, Some(Outcome::Busy | Outcome::Stuck | Outcome::Unmovable | Outcome::Shared))
+                    });
+                    let scratch = parts.take(SPLIT_ENTRIES * plan::BYTES_PER_ENTRY / size_of::<usize>());
+                    self.move_split(window, scratch, range, target_of);
+                } else {
+                    self.finish_window(window, &mut |_, _, _| ());
+                }
+            }
+            self.report();
+        }
+    }
+
+    /// Finishes a window of a range, and moves what of it the kernel or the process has split page by page: where a huge page is not mapped
+    /// as one any more, the status of its entry is that of its first base page alone.
+    fn move_split(
+        &mut self,
+        window: &mut Window,
+        scratch: &mut [usize],
+        range: &mut K::Range,
+        target_of: &dyn Fn(i32) -> i32,
+    ) {
+        self.mark_split(window, range);
+        self.finish_window(window, &mut |_, _, _| ());
+        for entry in 0..window.pages.len() {
+            let (Some(&page), Some(&before), Some(&mark), Some(&target)) =
+                (window.pages.get(entry), window.before.get(entry), window.after.get(entry), window.targets.get(entry))
+            else {
+                break;
+            };
+            if let Some(counted) = counted_until_then(mark) {
+                let base_pages = &mut Window::carve(&mut Parts::over(scratch), SPLIT_ENTRIES);
+                base_pages.cut(range.weight(page));
+                for (number, place) in base_pages.pages.iter_mut().enumerate() {
+                    *place = range.address(page).wrapping_add(number << self.page_bits);
+                }
+                self.move_base_pages(base_pages, before, target, counted, target_of);
+            }
+        }
+    }
+
+    /// Marks entries of huge pages that are not mapped as one any more. They count as requested, and as moved or in place where the kernel
+    /// said so, until their base pages are looked at.
+    fn mark_split(&mut self, window: &mut Window, range: &mut K::Range) {
+        range.find_split(window.pages, &mut [0; 3 * REGIONS], &mut |entry| {
+            if let (Some(after), Some(weight), Some(&target)) =
+                (window.after.get_mut(entry), window.weights.get_mut(entry), window.targets.get(entry))
+                && counted_until_then(*after).is_none()
+            {
+                let outcome = window.before.get(entry).and_then(|&before| Outcome::of(before, *after, target, true));
+                let (counted, mark) = match outcome {
+                    Some(Outcome::Moved) => (outcome, SPLIT_AND_MOVED),
+                    Some(Outcome::InPlace) => (outcome, SPLIT_IN_PLACE),
+                    _ => (None, SPLIT),
+                };
+                self.tally.add(counted, *weight as usize);
+                (*after, *weight) = (mark, 0);
+            }
+        });
+    }
+
+    /// Moves the base pages of a huge page, which had been on the node `before`, and had this target. With a target, they count as requested
+    /// already, and as what the kernel said of the huge page.
+    fn move_base_pages(
+        &mut self,
+        window: &mut Window,
+        before: i32,
+        target: i32,
+        counted: Option<Outcome>,
+        target_of: &dyn Fn(i32) -> i32,
+    ) {
+        let has_target = target != NO_TARGET;
+        if has_target {
+            self.tally.take_back(window.pages.len(), counted);
+        }
+        if self.stopped() || !self.locate_window(window, true) {
+            self.tally.add(None, if has_target { window.pages.len() } else { 0 });
+            return;
+        }
+        let places = window.before.iter_mut().zip(window.targets.iter_mut()).zip(window.weights.iter_mut());
+        for ((first, own_target), weight) in places {
+            // Whatever took it to its target, it was elsewhere before.
+            let is_of_move = *first < 0 || *first == before || *first == target;
+            *own_target = if is_of_move { target } else { target_of(*first) };
+            *first = if *first == target { before } else { *first };
+            *weight = u32::from(has_target || *own_target != NO_TARGET);
+        }
+        self.move_window(window, None);
+        self.finish_window(window, &mut |_, _, _| ());
+        self.report();
+    }
+
     /// Fails with ESRCH if the process has ended, or runs another program, so that what was found out about its pages may be about
     /// others.
-    fn check_process(&mut self, range: &Range) {
+    fn check_process(&mut self, range: &K::Range) {
         if self.error == errno::EINVAL {
             // Nothing was wrong with the flags before: it has ended and was not waited for.
             self.error = errno::ESRCH;
@@ -465,8 +567,10 @@ impl<'a, K: Kernel> Mover<'a, K> {
             self.fail(errno::ESRCH);
         } else if range.error() != 0 {
             self.fail(range.error());
-        } else if range.is_cut_off() {
-            self.fail(errno::EOVERFLOW);
+        }
+        if self.error == errno::ESRCH {
+            // Its pages are gone.
+            self.tally.forget_unmoved();
         }
     }
 
@@ -480,7 +584,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
         if new == 0 {
             return wrong;
         }
-        // No page is there: all that the kernel looks at is the targets.
+        // No page can be there: all that the kernel looks at is the targets.
         self.calls.fetch_add(1, Relaxed);
         let (pages, targets, status) =
             (window.try_pages.get(..new)?, window.try_targets.get(..new)?, window.tried.get(..new)?);
@@ -497,26 +601,29 @@ impl<'a, K: Kernel> Mover<'a, K> {
         wrong
     }
 
-    /// Tells of each page that is there of a range its node, and of how many base pages that is true.
-    pub fn places(&mut self, start: usize, length: usize, each: &mut dyn FnMut(usize, usize)) -> Result<(), i32> {
-        let mut scratch = self.scratch((length >> self.page_bits).max(FEWEST_ENTRIES))?;
-        let mut range = self.kernel.range(start, length, self.page_bits, scratch.addresses()).ok_or(errno::EINVAL)?;
-        if !self.hand_over(Request::NOTHING) {
+    /// Calls `each(node, base_pages)` for every present page of a range.
+    pub fn count_range(&mut self, start: usize, length: usize, each: &mut dyn FnMut(usize, usize)) -> Result<(), i32> {
+        let mut scratch = self.scratch((length >> self.page_bits).max(MIN_ENTRIES), SPLIT_ENTRIES)?;
+        let mut range = self.kernel.range(start, length, self.page_bits, scratch.range()).ok_or(errno::EINVAL)?;
+        if !self.submit(Request::NOTHING) {
             return Ok(());
         }
         if range.is_out_of_sight() {
             return Err(errno::ENOENT);
         }
         while !range.is_done() {
-            let window = &mut Window::over(&mut scratch);
+            let window = &mut Window::carve(&mut scratch.parts(), self.entries);
             let listed = range.list(window.pages, usize::MAX, window.try_pages);
             window.cut(listed);
-            if !self.ask_all(window) {
+            if let Err(error) = self.locate(window.pages, window.before, true) {
+                self.fail(error);
                 break;
             }
             for (&page, &node) in window.pages.iter().zip(window.before.iter()) {
-                if let Ok(node) = usize::try_from(node) {
-                    each(node, range.weight(page));
+                match usize::try_from(node) {
+                    Ok(node) => each(node, range.weight(page)),
+                    Err(_) if range.weight(page) > 1 => self.count_base_pages(&range, page, each),
+                    Err(_) => {}
                 }
             }
         }
@@ -524,230 +631,284 @@ impl<'a, K: Kernel> Mover<'a, K> {
         Ok(())
     }
 
-    /// Whether pages of the process may be put on `node`: asked with a page that is not there.
-    pub fn may_use(&mut self, node: i32) -> bool {
+    /// Counts those base pages of a huge page that are there, after its first one has just gone.
+    #[cold]
+    fn count_base_pages(&self, range: &K::Range, entry: usize, each: &mut dyn FnMut(usize, usize)) {
+        const AT_ONCE: usize = 64;
+        let (mut next, mut left) = (range.address(entry), range.weight(entry));
+        while left > 0 {
+            let (mut pages, mut nodes) = ([0; AT_ONCE], [0; AT_ONCE]);
+            let count = left.min(AT_ONCE);
+            for page in pages.iter_mut().take(count) {
+                *page = next;
+                next = next.wrapping_add(1 << self.page_bits);
+            }
+            left -= count;
+            let (Some(pages), Some(nodes)) = (pages.get(..count), nodes.get_mut(..count)) else { return };
+            if self.locate(pages, nodes, true).is_err() {
+                return;
+            }
+            nodes.iter().filter_map(|&node| usize::try_from(node).ok()).for_each(|node| each(node, 1));
+        }
+    }
+
+    /// Returns whether pages of the process may be moved to `node`.
+    pub fn can_target(&mut self, node: i32) -> bool {
         self.calls.fetch_add(1, Relaxed);
-        let answer = self.kernel.move_pages(&[0], &[node], &[AtomicI32::new(0)], self.manner.flags);
-        answer.map_err(|error| self.fail(error)).is_ok()
+        let moved = self.kernel.move_pages(&[plan::NO_PAGE], &[node], &[AtomicI32::new(0)], self.manner.flags);
+        moved.map_err(|error| self.fail(error)).is_ok()
     }
 
-    /// Whether any page has been looked at.
-    pub fn has_begun(&self) -> bool {
-        self.figures.first().is_some_and(|&requested| requested > 0)
+    /// Returns whether any page has been looked at.
+    pub fn any_requested(&self) -> bool {
+        self.tally.requested > 0
     }
 
-    /// Remembers the first error.
-    pub fn fail(&mut self, error: i32) {
+    /// Clears the error if it is this one.
+    pub fn forgive(&mut self, error: i32) {
+        if self.error == error {
+            self.error = 0;
+        }
+    }
+
+    /// Records the first error.
+    fn fail(&mut self, error: i32) {
         if self.error == 0 {
             self.error = error;
         }
     }
 
-    /// Whether the callback or an error has ended the move.
-    pub fn stopped(&self) -> bool {
+    /// Returns whether the callback or an error has ended the move.
+    fn stopped(&self) -> bool {
         self.stop.load(Relaxed)
     }
 
-    /// Asks the kernel where the pages are that `window` names. Whether it said so: otherwise nothing can be done.
-    fn ask_all(&mut self, window: &mut Window) -> bool {
-        let answer = self.ask(window.pages, window.before);
-        answer.map_err(|error| self.fail(error)).is_ok()
+    /// Asks where the pages of a window are, before anything is done; those of a range `were_there` when it was listed. Returns false if that fails: then nothing can be done.
+    fn locate_window(&mut self, window: &mut Window, were_there: bool) -> bool {
+        if let Err(error) = self.locate(window.pages, window.before, were_there) {
+            self.fail(error);
+            return false;
+        }
+        window.after.iter_mut().zip(window.before.iter()).for_each(|(after, before)| *after = *before);
+        window.weights.fill(1);
+        true
     }
 
-    /// Asks where some pages are.
-    fn ask(&self, pages: &[usize], status: &mut [i32]) -> Result<(), i32> {
-        self.calls.fetch_add(1, Relaxed);
-        self.kernel.ask(pages, status, self.manner.flags)
+    /// Asks where some pages are, which `were_there` before or not.
+    fn locate(&self, pages: &[usize], nodes: &mut [i32], were_there: bool) -> Result<(), i32> {
+        let locator =
+            Locator { kernel: &self.kernel, flags: self.manner.flags, calls: &self.calls, patience: &self.patience };
+        locator.locate(pages, nodes, were_there)
     }
 
     /// Base pages that may be worked on between two reports.
-    fn most_weight(&self) -> usize {
+    fn max_weight(&self) -> usize {
         if self.progress.is_some() { REPORT_BYTES >> self.page_bits } else { usize::MAX }
     }
 
-    /// Scratch memory for at most so many entries, and for no more than may be worked on between two reports; ENOMEM if there is none.
+    /// Scratch memory for a window of at most so many entries, and for no more than may be worked on between two reports, and for `more`
+    /// in another window; ENOMEM if there is none.
     #[inline(never)]
-    fn scratch(&self, entries: usize) -> Result<Scratch, i32> {
-        Scratch::new(entries.min(self.most_weight()).clamp(1, K::MOST_ENTRIES) * plan::BYTES_PER_ENTRY)
-            .ok_or(errno::ENOMEM)
+    fn scratch(&mut self, entries: usize, more: usize) -> Result<Scratch, i32> {
+        self.entries = entries.min(self.max_weight()).clamp(1, K::MAX_ENTRIES);
+        Scratch::new((self.entries + more) * plan::BYTES_PER_ENTRY).ok_or(errno::ENOMEM)
     }
 
-    /// Moves what `window` says, and writes into `after` what became of it. Its entries are those of a list, or pages of `range`.
-    /// Returns whether any page was to be moved.
-    fn work_on(&mut self, window: &mut Window, range: Option<&Range>) -> bool {
+    /// Moves what `window` says, and writes into `after` what became of it. Its entries are those of a list, or of `range`. Returns whether
+    /// any page was to be moved.
+    fn move_window(&mut self, window: &mut Window, mut range: Option<&mut K::Range>) -> bool {
         let plan = plan::plan(window, self.page_bits);
-        // Asked for by nobody else.
-        let so_far = if self.progress.is_some() { self.counted(window, range, false) } else { self.figures };
         let mut pending = if self.stopped() { 0 } else { plan.pending };
-        let mut round = 0;
+        /// How often pages are tried again of which the kernel says -EFAULT although they are there, beside the retries asked for: Linux 6.1
+        /// does so of huge pages that someone else moves.
+        const EFAULT_RETRIES: u32 = 8;
+        let (mut round, mut contended, mut spare) = (0, false, EFAULT_RETRIES);
         while pending > 0 {
             plan::write_down(window, pending);
             debug_assert!(pending <= window.found.len());
-            self.attempt(window, pending, range, &so_far, self.helpers(pending));
+            self.run_pass(window, pending, self.helpers(window, pending), !plan.entangled);
             let (pages, found) = (window.try_pages.get(..pending), window.found.get_mut(..pending));
             let known = match (pages, found, window.tried.get(..pending)) {
-                (Some(pages), Some(found), Some(tried)) if plan::is_unclear(tried) => self.ask(pages, found).is_ok(),
+                (Some(pages), Some(found), Some(tried)) if plan::is_unclear(tried) => {
+                    self.locate(pages, found, true).is_ok()
+                }
                 _ => false,
             };
             // Where many pages left one target for another, one that is full may have room again: that is no mere retry.
             let before = pending;
             let full = plan::sort_out(window, &mut pending, known);
             let made_room = plan.entangled && before - pending > before / 64;
-            if !(full && made_room) {
+            let unmovable = plan::any_unmovable(window, pending);
+            if !(full && made_room || unmovable && spare > 0) {
                 round += 1;
             }
+            spare = spare.saturating_sub(u32::from(unmovable));
             if !made_room {
                 pending = plan::leave_full(window, pending);
+            }
+            contended |= unmovable && self.is_any_in_flight(window, pending);
+            if pending > 0
+                && let Some(range) = &mut range
+            {
+                self.mark_split(window, range);
+                pending = plan::leave_split(window, pending);
             }
             if round > self.manner.retries || self.stopped() {
                 break;
             }
-            let weight = |&entry: &u32| {
-                debug_assert!((entry as usize) < window.pages.len());
-                window.pages.get(entry as usize).map_or(0, |&page| weight(range, page))
-            };
-            let retried = window.order.iter().take(pending).map(weight).sum();
-            add(&mut self.figures, Figure::Retried, retried);
+            self.tally.retried += plan::weight_of(window, pending);
         }
         if plan.entangled
             && plan.pending > 0
-            && self.ask(window.pages, window.found).is_ok()
+            && self.locate(window.pages, window.found, true).is_ok()
             && plan::look_back(window)
             && !self.stopped()
         {
             // As the kernel does it: one after the other.
             let count = plan::in_order(window);
             plan::write_down(window, count);
-            self.attempt(window, count, range, &so_far, 0);
-            if self.ask(window.pages, window.found).is_ok() {
+            self.run_pass(window, count, 0, false);
+            if self.locate(window.pages, window.found, true).is_ok() {
                 plan::look_back(window);
             }
         }
-        self.figures = self.counted(window, range, true);
-        self.settle(window, range);
+        if contended {
+            plan::call_unmovable_busy(window);
+        }
         plan::finish_duplicates(window);
         plan.pending > 0
     }
 
-    /// Turns the marks in `after` into statuses, and notes errors.
-    fn settle(&mut self, window: &mut Window, range: Option<&Range>) {
-        for (entry, &page) in window.pages.iter().enumerate() {
-            let Fate { after, target, .. } = plan::fate(window, entry);
-            let absent = after == -errno::ENOENT || after == -errno::EFAULT;
-            if after != target && target != NO_TARGET && !absent {
-                self.left += weight(range, page);
+    /// Returns whether some of the first `count` entries to be tried are in flight, of which the kernel said -EFAULT: Linux 6.1 does so of huge
+    /// pages that someone else moves, and every kernel of pages that don't move.
+    fn is_any_in_flight(&self, window: &Window, count: usize) -> bool {
+        const AT_ONCE: usize = 32;
+        let unmovable = |&&entry: &&u32| window.after.get(entry as usize) == Some(&plan::UNMOVABLE);
+        let mut entries =
+            window.order.iter().take(count).filter(unmovable).filter_map(|&entry| window.pages.get(entry as usize));
+        loop {
+            let (mut pages, mut states, mut filled) = ([0; AT_ONCE], [PageState::Nothing; AT_ONCE], 0);
+            for (place, &page) in pages.iter_mut().zip(&mut entries) {
+                (*place, filled) = (page, filled + 1);
             }
-        }
-        for after in window.after.iter_mut() {
-            match *after {
-                TRIED => {
-                    self.tried += 1;
-                    *after = -errno::EBUSY;
-                }
-                NODE_DENIED => {
-                    self.fail(errno::EACCES);
-                    *after = -errno::EACCES;
-                }
-                UNMOVABLE => *after = -errno::EFAULT,
-                _ if *after == -errno::ENODEV => self.fail(errno::ENODEV),
-                _ if *after == -errno::ENOMEM => self.fail(errno::ENOMEM),
-                _ => {}
+            let (Some(pages), Some(states)) = (pages.get(..filled), states.get_mut(..filled)) else { return false };
+            if filled == 0 {
+                return false;
+            }
+            self.kernel.page_states(pages, states);
+            if states.iter().any(|state| matches!(state, PageState::InFlight | PageState::Swapped)) {
+                return true;
             }
         }
     }
 
-    /// The figures with those of `window`; where it is not `finished`, pages that are not on their targets are still to be tried.
-    fn counted(&self, window: &Window, range: Option<&Range>, finished: bool) -> Figures {
-        let mut figures = self.figures;
-        for (entry, &page) in window.pages.iter().enumerate() {
-            let Fate { before, after, target, .. } = plan::fate(window, entry);
-            if range.is_some() && target == NO_TARGET {
-                continue;
-            }
-            let on_target = |node: i32| node == target || target == NO_TARGET;
-            let figure = match -after {
-                ..=0 if on_target(after) && on_target(before) => Some(Figure::InPlace),
-                ..=0 if on_target(after) => Some(Figure::Moved),
-                ..=0 if !finished || self.stopped() => None,
-                errno::ENOENT => Some(Figure::Absent),
-                errno::EFAULT => Some(Figure::Unmapped),
-                errno::EACCES => Some(Figure::Shared),
-                errno::ENOMEM => Some(Figure::NoMemory),
-                errno::EBUSY => Some(Figure::Busy),
-                _ if after == TRIED => Some(Figure::Busy),
-                _ if !finished => None,
-                _ => Some(Figure::Failed),
-            };
-            for figure in [Some(Figure::Requested), figure].into_iter().flatten() {
-                add(&mut figures, figure, weight(range, page));
+    /// Counts what became of the entries of a window, calls `record` with each and the node it is on, and turns the marks in `after` into
+    /// statuses.
+    fn finish_window(&mut self, window: &mut Window, record: &mut dyn FnMut(usize, Option<Outcome>, i32)) {
+        let stopped = self.stopped();
+        for entry in 0..window.pages.len() {
+            let outcome = plan::outcome(window, entry, stopped);
+            self.tally.add(outcome, plan::weight(window, entry));
+            if let (Some(&before), Some(after)) = (window.before.get(entry), window.after.get_mut(entry)) {
+                // What is no node is a mark of why it stayed.
+                record(entry, outcome, if *after >= 0 { *after } else { before });
+                *after = outcome.map_or(*after, |outcome| outcome.status(*after));
             }
         }
-        figures
     }
 
-    /// Threads beside this one, for so many entries.
-    fn helpers(&self, pending: usize) -> usize {
-        (self.manner.threads.min(pending / SHARE)).saturating_sub(1).min(threads::MOST_HELPERS)
+    /// The sums so far, while a window is worked on: what became of its pages counts as far as it is known, and can't change
+    /// (`final_at_once`).
+    fn so_far(&self, window: &Window, final_at_once: bool) -> Tally {
+        let mut tally = self.tally;
+        for entry in 0..window.pages.len() {
+            let is_final = |outcome: &Outcome| final_at_once && !outcome.is_unmoved();
+            let outcome = plan::outcome(window, entry, true).filter(is_final);
+            tally.add(outcome, plan::weight(window, entry));
+        }
+        tally
     }
 
-    /// Has the kernel move the first `count` of the entries that were written down.
-    fn attempt(&mut self, window: &Window, count: usize, range: Option<&Range>, so_far: &Figures, helpers: usize) {
-        let (Some(pages), Some(targets), Some(tried)) =
-            (window.try_pages.get(..count), window.try_targets.get(..count), window.tried.get(..count))
-        else {
+    /// Threads beside this one for the first `count` of the entries to be tried.
+    fn helpers(&self, window: &Window, count: usize) -> usize {
+        if self.manner.threads < 2 {
+            return 0;
+        }
+        let shares = plan::weight_of(window, count) / SHARE;
+        self.manner.threads.min(shares).min(count).saturating_sub(1).min(threads::MOST_HELPERS)
+    }
+
+    /// Has the kernel move the first `count` of the entries that were written down. Reports of progress count the pages of the window only if
+    /// what becomes of one is `final_at_once`: later entries don't move them on.
+    fn run_pass(&mut self, window: &Window, count: usize, helpers: usize, final_at_once: bool) {
+        let (Some(pages), Some(targets), Some(tried), Some(order)) = (
+            window.try_pages.get(..count),
+            window.try_targets.get(..count),
+            window.tried.get(..count),
+            window.order.get(..count),
+        ) else {
             debug_assert!(false, "more entries than the window has");
             return;
         };
-        let share = match (&self.progress, helpers) {
-            (Some(_), _) => share_to_begin_with(pages.iter().map(|&page| weight(range, page)).sum(), count),
-            (None, 0) => count,
-            // Some for each thread, so that none waits long for the last.
-            _ => SHARE.max(count.checked_div(4 * helpers).unwrap_or(count)),
+        let weight_at = |index: usize| order.get(index).map_or(1, |&entry| plan::weight(window, entry as usize));
+        let weight = plan::weight_of(window, count);
+        let chunk = if self.progress.is_some() {
+            Chunk::bounded((REPORT_BYTES >> self.page_bits).checked_div(helpers + 1).unwrap_or(1))
+        } else {
+            Chunk::unbounded()
         };
-        let attempt = Attempt {
+        // Some for each thread, so that none waits long for the last.
+        let smallest = SHARE.saturating_mul(count).checked_div(weight).unwrap_or(count).max(1);
+        let entries = if helpers == 0 { count } else { smallest.max(count.checked_div(4 * helpers).unwrap_or(count)) };
+        let of_range = window.weights.iter().any(|&weight| weight != 1);
+        let queue = WorkQueue {
             kernel: &self.kernel,
             flags: self.manner.flags,
             pages,
             targets,
             tried,
+            page_bits: self.page_bits,
+            weights: if of_range { Some(&weight_at) } else { None },
             next: AtomicUsize::new(0),
-            share: AtomicUsize::new(share),
+            entries,
+            chunk,
             calls: &self.calls,
             stop: &self.stop,
             error: AtomicI32::new(0),
         };
+        let so_far = if self.progress.is_some() { self.so_far(window, final_at_once) } else { self.tally };
         let mut cancelled = false;
         let progress = &mut self.progress;
-        let own = || {
+        let main_worker = || {
             let mut began = clock::milliseconds();
-            while attempt.step() {
+            while queue.run_next_chunk() {
                 let Some(progress) = progress else { continue };
-                let mut figures = *so_far;
-                let moved = tried.iter().zip(pages).filter(|(status, _)| status.load(Relaxed) >= 0);
-                let moved: usize = moved.map(|(_, &page)| weight(range, page)).sum();
-                add(&mut figures, Figure::Moved, moved);
-                add(&mut figures, Figure::KernelCalls, attempt.calls.load(Relaxed));
-                if !progress(&figures) {
+                let mut so_far = so_far;
+                if final_at_once {
+                    let moved = tried.iter().enumerate().filter(|(_, status)| status.load(Relaxed) >= 0);
+                    so_far.add_moved(moved.map(|(index, _)| weight_at(index)).sum());
+                }
+                if !progress(&so_far.figures(queue.calls.load(Relaxed))) {
                     cancelled = true;
-                    attempt.stop.store(true, Relaxed);
+                    queue.stop.store(true, Relaxed);
                 }
                 let now = clock::milliseconds();
-                attempt.pace(now.saturating_sub(began));
+                queue.chunk.adapt(now.saturating_sub(began));
                 began = now;
             }
         };
-        threads::together(helpers, &|| while attempt.step() {}, own);
-        match attempt.error.load(Relaxed) {
+        threads::together(helpers, &|| while queue.run_next_chunk() {}, main_worker);
+        match queue.error.load(Relaxed) {
             0 if cancelled => self.error = errno::ECANCELED,
             0 => {}
             error => self.fail(error),
         }
     }
 
-    /// Tells how far it is, and stops if that is the answer.
+    /// Reports progress; stops if the callback says so.
     #[inline(never)]
-    fn hear(&mut self) {
-        let figures = self.all_figures();
+    fn report(&mut self) {
+        let figures = self.figures();
         if let Some(progress) = &mut self.progress
             && !progress(&figures)
             && !self.stop.swap(true, Relaxed)
@@ -757,145 +918,11 @@ impl<'a, K: Kernel> Mover<'a, K> {
         }
     }
 
-    fn all_figures(&self) -> Figures {
-        let mut figures = self.figures;
-        if let Some(calls) = figures.last_mut() {
-            *calls = self.calls.load(Relaxed);
-        }
-        figures
-    }
-
-    /// Tells the last figures; there is nothing to stop any more.
+    /// Reports the final sums; there is nothing to stop any more.
     pub fn finish(&mut self) {
-        self.figures = self.all_figures();
+        let figures = self.figures();
         if let Some(progress) = &mut self.progress {
-            progress(&self.figures);
-        }
-    }
-}
-
-/// The pages that an entry stands for: of a list one, of a range so many base pages.
-fn weight(range: Option<&Range>, page: usize) -> usize {
-    range.map_or(1, |range| range.weight(page))
-}
-
-/// Entries that the kernel is handed at once at first, of so many with this weight, where progress is reported: as many as are likely to
-/// have 8 MiB, and for lists, whose entries may be of huge pages too, 64 MiB.
-fn share_to_begin_with(weight: usize, count: usize) -> usize {
-    /// Base pages.
-    const WEIGHT: usize = 2048;
-    const MOST: usize = 32;
-    count.saturating_mul(WEIGHT).checked_div(weight).unwrap_or(MOST).clamp(1, MOST)
-}
-
-/// Reads from an array of the program: so many values.
-fn read<T: AnyBytes>(address: usize, to: &mut [T], trust: Option<Trust>) -> Result<usize, i32> {
-    values::<T>(user_memory::read(address, to, trust))
-}
-
-/// Reads addresses of pages. The kernel ignores tags in them when it moves, but on arm64 not when it is asked where pages are.
-fn read_pages(request: Request, to: &mut [usize]) -> Result<usize, i32> {
-    let count = read(request.pages, to, request.trust)?;
-    if cfg!(target_arch = "aarch64") {
-        to.iter_mut().for_each(|page| *page = ranges::without_top_byte(*page));
-    }
-    Ok(count)
-}
-
-/// Writes to an array of the program: so many values.
-fn write<T: AnyBytes>(address: usize, from: &[T], trust: Option<Trust>) -> Result<usize, i32> {
-    values::<T>(user_memory::write(address, from, trust))
-}
-
-fn values<T>(copied: Copied) -> Result<usize, i32> {
-    match copied {
-        Copied::Bytes(bytes) => Ok(bytes / size_of::<T>()),
-        Copied::Forbidden => Err(errno::EPERM),
-    }
-}
-
-/// What threads that move together share.
-struct Attempt<'a, K> {
-    kernel: &'a K,
-    flags: i32,
-    pages: &'a [usize],
-    targets: &'a [i32],
-    tried: &'a [AtomicI32],
-    /// The first entry that nobody has taken.
-    next: AtomicUsize,
-    /// How many are taken at once.
-    share: AtomicUsize,
-    calls: &'a AtomicUsize,
-    stop: &'a AtomicBool,
-    /// What the kernel said that ends it all; 0: nothing.
-    error: AtomicI32,
-}
-
-impl<K: Kernel> Attempt<'_, K> {
-    /// Moves the next share of the entries; whether there was one.
-    fn step(&self) -> bool {
-        let share = self.share.load(Relaxed);
-        let start = self.next.fetch_add(share, Relaxed);
-        let end = start.saturating_add(share).min(self.pages.len());
-        if start >= end || self.stop.load(Relaxed) {
-            return false;
-        }
-        self.move_between(start, end);
-        true
-    }
-
-    /// Makes shares smaller or larger after one took so many milliseconds.
-    fn pace(&self, milliseconds: u64) {
-        let share = self.share.load(Relaxed);
-        if milliseconds > PATIENCE {
-            self.share.store((share / 2).max(1), Relaxed);
-        } else if milliseconds < PATIENCE / 4 {
-            self.share.store((share * 2).min(SHARE * 16), Relaxed);
-        }
-    }
-
-    /// Moves entries, going on behind those at which the kernel gives up.
-    fn move_between(&self, start: usize, end: usize) {
-        let (mut at, mut limit) = (start, end);
-        while at < end && !self.stop.load(Relaxed) {
-            let (Some(pages), Some(targets), Some(tried)) =
-                (self.pages.get(at..limit), self.targets.get(at..limit), self.tried.get(at..limit))
-            else {
-                debug_assert!(false, "an entry beyond the last one");
-                return;
-            };
-            self.calls.fetch_add(1, Relaxed);
-            let mark = match self.kernel.move_pages(pages, targets, tried, self.flags) {
-                Ok(0) => None,
-                Ok(_) => Some(TRIED),
-                Err(errno::ENOMEM) => Some(-errno::ENOMEM),
-                Err(errno::ENODEV) => Some(-errno::ENODEV),
-                Err(errno::EACCES) => Some(NODE_DENIED),
-                Err(error) => {
-                    self.error.store(error, Relaxed);
-                    self.stop.store(true, Relaxed);
-                    return;
-                }
-            };
-            let failed = mark.and_then(|mark| plan::failed_run(targets, tried).map(|run| (mark, run)));
-            let Some((mark, (first, behind))) = failed else {
-                (at, limit) = (limit, end);
-                continue;
-            };
-            let about_target = mark == NODE_DENIED || mark == -errno::ENODEV;
-            if about_target && plan::run_length(targets) < targets.len() {
-                // It can be the target behind those that failed that is meant: each run alone.
-                debug_assert!(first < targets.len());
-                let run = targets.get(first..).map_or(0, plan::run_length);
-                (at, limit) = (at + first, at + first + run);
-                continue;
-            }
-            for status in tried.iter().take(behind).skip(first) {
-                status.store(mark, Relaxed);
-            }
-            // What made the kernel stop there is decided.
-            let decided = tried.get(behind).is_some_and(|status| status.load(Relaxed) != UNWRITTEN);
-            (at, limit) = (at + behind + usize::from(decided), end);
+            progress(&figures);
         }
     }
 }

@@ -3,7 +3,9 @@
 
 use super::*;
 use crate::os::testing;
-use std::sync::Mutex;
+use crate::os::user_memory::{self, Copied, Trust};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 pub const NODES: i32 = 4;
 pub const PAGE: usize = 4096;
@@ -17,6 +19,21 @@ pub struct Page {
     pub shared: bool,
     /// How often it cannot be moved; 255 is always.
     pub pinned: u8,
+    /// How many questions find it in flight.
+    pub in_flight: u8,
+    /// Whether the first of its base pages has no contents, and becomes the page of zeros if a huge page is split.
+    pub starts_with_zeros: bool,
+}
+
+impl Page {
+    /// Returns the node it is on as the kernel says it now.
+    fn query(&mut self) -> i32 {
+        if self.place >= 0 && self.in_flight > 0 {
+            self.in_flight -= 1;
+            return -errno::ENOENT;
+        }
+        self.place
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -32,6 +49,10 @@ pub struct Machine {
     pub unmovable: bool,
     /// A node that leaves the cpuset after the next call.
     pub soon_denied: Option<i32>,
+    /// Whether addresses of one page are base pages of a huge one, which needs as much room and is split if there is less.
+    pub has_huge_pages: bool,
+    /// Room that all nodes get after the next call that moves.
+    pub soon_room: usize,
 }
 
 impl Machine {
@@ -43,8 +64,58 @@ impl Machine {
         self.pages[self.page(address)].place
     }
 
-    pub fn ask(&self, pages: &[usize]) -> Vec<i32> {
+    /// Where the pages really are.
+    pub fn places(&self, pages: &[usize]) -> Vec<i32> {
         pages.iter().map(|&address| self.place(address)).collect()
+    }
+
+    fn query(&mut self, pages: &[usize]) -> Vec<i32> {
+        let query = |&address: &usize| {
+            let page = self.page(address);
+            self.pages[page].query()
+        };
+        pages.iter().map(query).collect()
+    }
+
+    fn state(&self, address: usize) -> PageState {
+        if address / PAGE == 0 || address / PAGE > self.page_of.len() {
+            return PageState::Nothing;
+        }
+        match self.pages[self.page(address)] {
+            Page { place, in_flight: 1.., .. } if place >= 0 => PageState::Swapped,
+            Page { place, .. } if place == -errno::ENOENT => PageState::Nothing,
+            _ => PageState::Present,
+        }
+    }
+
+    /// How many base pages a page has.
+    pub fn size(&self, page: usize) -> usize {
+        if self.has_huge_pages { self.page_of.iter().filter(|&&other| other == page).count() } else { 1 }
+    }
+
+    /// Splits a huge page. Returns its base pages.
+    fn split(&mut self, page: usize) -> Vec<usize> {
+        let parts: Vec<usize> = (0..self.page_of.len()).filter(|&index| self.page_of[index] == page).collect();
+        let whole = self.pages[page];
+        let mut base_pages = Vec::new();
+        for (number, index) in parts.into_iter().enumerate() {
+            let place = if number == 0 && whole.starts_with_zeros { -errno::EFAULT } else { whole.place };
+            self.page_of[index] = self.pages.len();
+            base_pages.push(self.pages.len());
+            self.pages.push(Page { place, starts_with_zeros: false, ..whole });
+        }
+        base_pages
+    }
+
+    fn take_room(&mut self, page: usize, target: i32) -> bool {
+        let size = self.size(page);
+        if self.room[target as usize] < size {
+            return false;
+        }
+        self.room[target as usize] -= size;
+        self.room[self.pages[page].place as usize] += size;
+        self.pages[page].place = target;
+        true
     }
 
     /// The first entry of a request that the kernel calls an error, and its errno.
@@ -60,24 +131,30 @@ impl Machine {
         }
     }
 
-    /// Moves a batch: the number of pages that would not go.
+    /// Moves a batch. Returns the number of pages that stayed.
     fn flush(&mut self, batch: &mut Vec<(usize, usize)>, target: i32, status: &mut [i32]) -> Result<usize, i32> {
         let mut failed = 0;
         for &(_, page) in &*batch {
-            let page = &mut self.pages[page];
-            match page.pinned {
-                0 if self.room[target as usize] == 0 => {
+            let has_moved = self.pages[page].pinned == 0 && self.take_room(page, target);
+            match self.pages[page].pinned {
+                _ if has_moved => {}
+                0 if self.size(page) > 1 => {
+                    let mut stayed = 0;
+                    for part in self.split(page) {
+                        stayed += usize::from(self.pages[part].place >= 0 && !self.take_room(part, target));
+                    }
+                    if stayed > 0 {
+                        batch.clear();
+                        return Err(errno::ENOMEM);
+                    }
+                }
+                0 => {
                     batch.clear();
                     return Err(errno::ENOMEM);
                 }
-                0 => {
-                    self.room[target as usize] -= 1;
-                    self.room[page.place as usize] += 1;
-                    page.place = target;
-                }
                 255 => failed += 1,
                 _ => {
-                    page.pinned -= 1;
+                    self.pages[page].pinned -= 1;
                     failed += 1;
                 }
             }
@@ -92,9 +169,13 @@ impl Machine {
 
     /// What can happen until the next call, happens.
     fn call(&mut self, addresses: &[usize], nodes: &[i32], status: &mut [i32]) -> Result<usize, i32> {
-        let answer = self.move_pages(addresses, nodes, status);
+        let moved = self.move_pages(addresses, nodes, status);
         self.denied = self.soon_denied.take().or(self.denied);
-        answer
+        if addresses != [plan::NO_PAGE] {
+            let more = std::mem::take(&mut self.soon_room);
+            self.room.iter_mut().for_each(|room| *room += more);
+        }
+        moved
     }
 
     fn move_pages(&mut self, addresses: &[usize], nodes: &[i32], status: &mut [i32]) -> Result<usize, i32> {
@@ -110,13 +191,14 @@ impl Machine {
                     failed => return Ok(failed + addresses.len() - entry),
                 }
             }
-            if address == 0 {
+            if address == plan::NO_PAGE {
                 status[entry] = -errno::EFAULT;
                 continue;
             }
             let page = self.page(address);
+            let place = self.pages[page].query();
             let at_once = match self.pages[page] {
-                Page { place, .. } if place < 0 || place == target => place,
+                _ if place < 0 || place == target => place,
                 _ if self.unmovable => -errno::EFAULT,
                 Page { shared: true, .. } => -errno::EACCES,
                 _ if batch.iter().any(|&(_, queued)| queued == page) => -errno::EBUSY,
@@ -136,69 +218,169 @@ impl Machine {
 }
 
 /// The machine's kernel, for a mover whose windows have at most so many entries.
-pub struct Model<const ENTRIES: usize>(Mutex<Machine>);
+pub struct Model<const ENTRIES: usize>(Arc<Mutex<Machine>>);
 
 impl<const ENTRIES: usize> Model<ENTRIES> {
     pub fn new(machine: Machine) -> Self {
-        Model(Mutex::new(machine))
+        Model(Arc::new(Mutex::new(machine)))
     }
 
     pub fn into_machine(self) -> Machine {
-        self.0.into_inner().unwrap()
+        self.machine().clone()
+    }
+
+    fn machine(&self) -> MutexGuard<'_, Machine> {
+        self.0.lock().unwrap()
     }
 }
 
 impl<const ENTRIES: usize> Kernel for Model<ENTRIES> {
-    const MOST_ENTRIES: usize = ENTRIES;
+    const MAX_ENTRIES: usize = ENTRIES;
+    type Range = ModelRange;
 
-    fn ask(&self, pages: &[usize], status: &mut [i32], _: i32) -> Result<(), i32> {
-        status.copy_from_slice(&self.0.lock().unwrap().ask(pages));
+    fn query_nodes(&self, pages: &[usize], nodes: &mut [i32], _: i32) -> Result<(), i32> {
+        nodes.copy_from_slice(&self.machine().query(pages));
         Ok(())
     }
 
     fn move_pages(&self, pages: &[usize], nodes: &[i32], status: &[AtomicI32], _: i32) -> Result<usize, i32> {
         let mut written: Vec<i32> = status.iter().map(|status| status.load(Relaxed)).collect();
-        let answer = self.0.lock().unwrap().call(pages, nodes, &mut written);
+        let moved = self.machine().call(pages, nodes, &mut written);
         status.iter().zip(written).for_each(|(status, written)| status.store(written, Relaxed));
-        answer
+        moved
     }
 
-    fn move_request(&self, request: Request, _: i32) -> Result<usize, i32> {
+    fn submit(&self, request: Request, _: i32) -> Result<usize, i32> {
         let count = request.count;
         let (mut pages, mut nodes, mut status) = (vec![0; count], vec![0; count], vec![0; count]);
-        let mut whole = read(request.pages, &mut pages, request.trust)? == count;
-        whole &= request.nodes == 0 || read(request.nodes, &mut nodes, request.trust)? == count;
-        whole &= read(request.status, &mut status, request.trust)? == count;
+        let mut whole = copy_from(request.pages, &mut pages, request.trust)?;
+        whole &= request.nodes == 0 || copy_from(request.nodes, &mut nodes, request.trust)?;
+        whole &= copy_from(request.status, &mut status, request.trust)?;
         if !whole {
             return Err(errno::EFAULT);
         }
-        let mut machine = self.0.lock().unwrap();
-        let answer = if request.nodes == 0 {
-            status = machine.ask(&pages);
+        let mut machine = self.machine();
+        let moved = if request.nodes == 0 {
+            status = machine.query(&pages);
             Ok(0)
         } else {
             machine.call(&pages, &nodes, &mut status)
         };
-        write(request.status, &status, request.trust)?;
-        answer
+        user_memory::write(request.status, &status, request.trust);
+        moved
     }
 
-    fn range(&self, _: usize, _: usize, _: u32, _: (usize, usize)) -> Option<Range> {
-        None
+    fn page_states(&self, pages: &[usize], states: &mut [PageState]) {
+        let machine = self.machine();
+        states.iter_mut().zip(pages).for_each(|(state, &page)| *state = machine.state(page));
+    }
+
+    fn range(&self, start: usize, length: usize, _: u32, _: (usize, usize)) -> Option<ModelRange> {
+        let end = start.checked_add(length)?;
+        Some(ModelRange { machine: self.0.clone(), start, end, next: start, weights: BTreeMap::new() })
+    }
+
+    fn is_own(&self) -> bool {
+        false
+    }
+}
+
+fn copy_from<T: crate::os::memory::AnyBytes>(address: usize, to: &mut [T], trust: Option<Trust>) -> Result<bool, i32> {
+    match user_memory::read(address, to, trust) {
+        Copied::Bytes(bytes) => Ok(bytes == size_of_val(to)),
+        Copied::Forbidden => Err(errno::EPERM),
+    }
+}
+
+/// Addresses of the machine. Base pages in a row of one page are listed as one entry: its first address, with the lowest bit set.
+pub struct ModelRange {
+    machine: Arc<Mutex<Machine>>,
+    start: usize,
+    end: usize,
+    next: usize,
+    weights: BTreeMap<usize, usize>,
+}
+
+impl PresentPages for ModelRange {
+    fn list(&mut self, pages: &mut [usize], mut weight_left: usize, _: &mut [usize]) -> usize {
+        let machine = self.machine.lock().unwrap();
+        let mut listed = 0;
+        while self.next < self.end && listed < pages.len() {
+            let page = |address: usize| machine.page_of.get(address / PAGE - 1).copied();
+            let first = page(self.next);
+            let mut after = self.next + PAGE;
+            while first.is_some() && machine.has_huge_pages && after < self.end && page(after) == first {
+                after += PAGE;
+            }
+            let weight = (after - self.next) / PAGE;
+            if first.is_some_and(|_| machine.state(self.next) != PageState::Nothing) {
+                let Some(left) = weight_left.checked_sub(weight) else { break };
+                let entry = if weight > 1 { self.next | 1 } else { self.next };
+                self.weights.insert(entry, weight);
+                (pages[listed], weight_left) = (entry, left);
+                listed += 1;
+            }
+            self.next = after;
+        }
+        listed
+    }
+
+    fn is_done(&self) -> bool {
+        self.next >= self.end
+    }
+
+    fn rewind(&mut self) {
+        self.next = self.start;
+    }
+
+    fn weight(&self, entry: usize) -> usize {
+        self.weights[&entry]
+    }
+
+    fn address(&self, entry: usize) -> usize {
+        entry & !1
+    }
+
+    fn find_split(&mut self, entries: &[usize], _: &mut [usize], each: &mut dyn FnMut(usize)) {
+        let machine = self.machine.lock().unwrap();
+        for (index, &entry) in entries.iter().enumerate().filter(|(_, entry)| **entry & 1 == 1) {
+            let page = |number: usize| machine.page(entry + number * PAGE);
+            if (1..self.weights[&entry]).any(|number| page(number) != page(0)) {
+                each(index);
+            }
+        }
+    }
+
+    fn is_of_kernel(&mut self, _: usize) -> bool {
+        false
+    }
+
+    fn is_out_of_sight(&self) -> bool {
+        false
+    }
+
+    fn has_lost_memory(&self) -> bool {
+        false
+    }
+
+    fn error(&self) -> i32 {
+        0
     }
 }
 
 /// What came of a list.
-pub struct Outcome {
+pub struct ListOutcome {
     pub machine: Machine,
     pub status: Vec<i32>,
     pub figures: Figures,
     pub error: i32,
-    pub tried: usize,
-    pub left: usize,
+    /// Pages that the kernel counts as not moved.
+    pub stuck: usize,
+    /// Pages that are there and not on their target.
+    pub unmoved: usize,
 }
 
-/// A status that nobody has written.
+/// A status that was not written.
 pub const NOT_WRITTEN: i32 = -4000;
 
 /// The request to move the pages at `addresses` to `nodes`.
@@ -220,7 +402,7 @@ pub fn run_in_windows<const ENTRIES: usize>(
     nodes: &[i32],
     retries: u32,
     progress: Progress,
-) -> Outcome {
+) -> ListOutcome {
     let mut status = vec![NOT_WRITTEN; addresses.len()];
     let mut request = request(addresses, nodes, &mut status);
     // No nodes: it only asks.
@@ -230,13 +412,31 @@ pub fn run_in_windows<const ENTRIES: usize>(
     let manner = Manner { flags: 0, threads: 1, retries };
     let mut mover = Mover::new(Model::<ENTRIES>::new(machine.clone()), manner, progress);
     mover.list(request).unwrap();
-    let (figures, error, tried, left) = (mover.figures, mover.error, mover.tried, mover.left);
-    Outcome { machine: mover.kernel.into_machine(), status, figures, error, tried, left }
+    outcome(mover, status)
+}
+
+fn outcome<const ENTRIES: usize>(mover: Mover<Model<ENTRIES>>, status: Vec<i32>) -> ListOutcome {
+    let (figures, error, stuck, unmoved) = (mover.figures(), mover.error(), mover.stuck(), mover.unmoved());
+    ListOutcome { machine: mover.kernel.into_machine(), status, figures, error, stuck, unmoved }
+}
+
+/// Moves all pages of the machine to a node, in windows of at most so many entries.
+pub fn run_range<const ENTRIES: usize>(
+    machine: &Machine,
+    target: i32,
+    retries: u32,
+    progress: Progress,
+) -> ListOutcome {
+    let manner = Manner { flags: 0, threads: 1, retries };
+    let mut mover = Mover::new(Model::<ENTRIES>::new(machine.clone()), manner, progress);
+    mover.range(PAGE, machine.page_of.len() * PAGE, 1, false, &|_, _| target).unwrap();
+    mover.finish();
+    outcome(mover, vec![])
 }
 
 /// Moves pages in windows as large as they usually are.
-pub fn run(machine: &Machine, addresses: &[usize], nodes: &[i32], retries: u32, progress: Progress) -> Outcome {
-    run_in_windows::<{ Process::MOST_ENTRIES }>(machine, addresses, nodes, retries, progress)
+pub fn run(machine: &Machine, addresses: &[usize], nodes: &[i32], retries: u32, progress: Progress) -> ListOutcome {
+    run_in_windows::<{ Process::MAX_ENTRIES }>(machine, addresses, nodes, retries, progress)
 }
 
 /// Checks that each status says where its page is, or why it did not move.
@@ -252,13 +452,13 @@ pub fn assert_true(status: &[i32], addresses: &[usize], machine: &Machine) {
     }
 }
 
-impl Outcome {
+impl ListOutcome {
     /// Checks the statuses and the figures of a request that came to its end.
     pub fn assert_true(&self, addresses: &[usize]) {
         assert_true(&self.status, addresses, &self.machine);
         assert_eq!(sum(&self.figures), addresses.len());
         assert_eq!(self.figures[Figure::Requested as usize], addresses.len());
-        assert!(self.tried <= self.left);
+        assert!(self.stuck <= self.unmoved);
     }
 }
 

@@ -4,6 +4,7 @@
 //! (`before`). [`plan`] leaves out what needs no move, and puts the rest in order of targets, since the kernel moves in one go
 //! what follows each other and has one target. What came of the tries is read off by [`failed_run`] and [`sort_out`].
 
+use super::stats::Outcome;
 use crate::bits::BitsMut;
 use crate::os::errno;
 use crate::topology::MOST_NODES;
@@ -20,8 +21,15 @@ pub const UNWRITTEN: i32 = i32::MIN;
 pub const TRIED: i32 = i32::MIN + 1;
 /// The process may not have pages on the target.
 pub const NODE_DENIED: i32 = i32::MIN + 2;
-/// The page is there, but of a mapping whose pages the kernel moves for nobody, such as [vvar] since Linux 7.
+/// The page is there, but the kernel says -EFAULT of it when it shall move: the mapping's pages never do, such as those of [vvar] since
+/// Linux 7.
 pub const UNMOVABLE: i32 = i32::MIN + 3;
+/// The huge page that the entry stood for is not mapped as one any more: its base pages are looked at one by one.
+pub const SPLIT: i32 = i32::MIN + 4;
+/// The same of one that the kernel called moved.
+pub const SPLIT_AND_MOVED: i32 = i32::MIN + 5;
+/// The same of one whose first base page was on its target before.
+pub const SPLIT_IN_PLACE: i32 = i32::MIN + 6;
 /// As the entry with this number, which names the same page and comes later.
 const AS_ANOTHER: i32 = i32::MIN + 16;
 const LAST_MARK: i32 = i32::MIN / 2;
@@ -47,13 +55,15 @@ pub struct Window<'a> {
     pub found: &'a mut [i32],
     /// A hash table of entries, by their pages: two places for each.
     pub table: &'a mut [u32],
+    /// How many base pages the entry counts as; 0: it is not counted.
+    pub weights: &'a mut [u32],
 }
 
 /// Nobody's place in a table.
 const NOBODY: u32 = u32::MAX;
 
 /// Bytes of scratch memory for each entry of a window.
-pub const BYTES_PER_ENTRY: usize = 2 * size_of::<usize>() + 9 * size_of::<i32>();
+pub const BYTES_PER_ENTRY: usize = 2 * size_of::<usize>() + 10 * size_of::<i32>();
 
 impl Window<'_> {
     /// Leaves but the first `count` entries; all that there are if these are fewer.
@@ -73,6 +83,7 @@ impl Window<'_> {
         first(&mut self.order, count);
         first(&mut self.try_targets, count);
         first(&mut self.found, count);
+        first(&mut self.weights, count);
         first(&mut self.table, count.saturating_mul(2));
         debug_assert!(count <= self.tried.len());
         self.tried = self.tried.get(..count).unwrap_or_default();
@@ -108,6 +119,9 @@ pub fn can_be(target: i32) -> bool {
     (0..MOST_NODES as i32).contains(&target) || target == NO_TARGET
 }
 
+/// An address where no process can have a page: in the last page of the address space.
+pub const NO_PAGE: usize = usize::MAX;
+
 /// Writes down those targets that are not in `known`, in the order in which they are named first, with no pages, and adds them
 /// there. Returns how many.
 pub fn list_targets(window: &mut Window, known: BitsMut) -> usize {
@@ -118,7 +132,7 @@ pub fn list_targets(window: &mut Window, known: BitsMut) -> usize {
         {
             known.set(node);
             put(window.try_targets, count, target);
-            put(window.try_pages, count, 0);
+            put(window.try_pages, count, NO_PAGE);
             count += 1;
         }
     }
@@ -126,12 +140,9 @@ pub fn list_targets(window: &mut Window, known: BitsMut) -> usize {
     count
 }
 
-/// Decides which entries are to be tried, and in which order. What is decided already stands in `after`.
+/// Decides which entries are to be tried, and in which order. `after` says where the pages are now, and receives what is decided already.
 pub fn plan(window: &mut Window, page_bits: u32) -> Plan {
     let mut plan = Plan::default();
-    for (after, &before) in window.after.iter_mut().zip(window.before.iter()) {
-        *after = before;
-    }
     // Pages in order have no duplicates.
     if !window.pages.is_sorted_by(|first, second| first >> page_bits < second >> page_bits) {
         plan.entangled = settle_duplicates(window, page_bits);
@@ -175,16 +186,18 @@ fn place_of(target: i32, places: &mut [u32; MOST_NODES]) -> Option<&mut u32> {
     places.get_mut(usize::try_from(target).ok()?)
 }
 
-/// Of entries that name one page, leaves only the last to be tried. Whether there are any.
+/// Of entries that name one page, leaves only the last to be tried. Returns whether there may be any.
 fn settle_duplicates(window: &mut Window, page_bits: u32) -> bool {
+    /// How many places of the table are looked at for a page at most. Where they are all taken, a page can stay in the request twice:
+    /// it is moved twice then, and looked at again.
+    const MAX_PROBES: usize = 64;
     let page = |entry: u32| at(window.pages, entry as usize) >> page_bits;
     let slots = window.table.len();
     window.table.fill(NOBODY);
     let mut any = false;
     for entry in (0..window.pages.len() as u32).rev() {
-        // Spreads pages in a row over the whole table (Fibonacci hashing).
-        let spread = (page(entry) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-        let mut slot = ((spread * slots as u64) >> 32) as usize;
+        let mut slot = (((mix(page(entry) as u64) >> 32) * slots as u64) >> 32) as usize;
+        let mut probes = 0;
         loop {
             match window.table.get_mut(slot) {
                 Some(place) if *place == NOBODY => {
@@ -198,13 +211,25 @@ fn settle_duplicates(window: &mut Window, page_bits: u32) -> bool {
                     }
                     break;
                 }
+                _ if probes == MAX_PROBES => {
+                    any = true;
+                    break;
+                }
                 Some(_) => slot += 1,
-                None if slot > 0 => slot = 0,
-                None => break,
+                None => slot = 0,
             }
+            probes += 1;
         }
     }
     any
+}
+
+/// Spreads the bits of a page's number over the whole word, so that pages at any distance from each other get different places.
+fn mix(number: u64) -> u64 {
+    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let once = (number ^ number >> 32).wrapping_mul(ODD);
+    let twice = (once ^ once >> 29).wrapping_mul(ODD);
+    twice ^ twice >> 32
 }
 
 /// Writes down the first `count` of `order` as the kernel wants them, with nothing said of them yet.
@@ -242,8 +267,8 @@ pub fn is_unclear(tried: &[AtomicI32]) -> bool {
 }
 
 /// Whether an entry with this status may be on its target all the same: -EBUSY is also said of a page that an entry before it moves,
-/// by Linux 6.1 -EACCES of a hugetlb page, -ENOENT of a page that another thread moves at this moment, and -EFAULT of one that cannot
-/// move.
+/// by Linux 6.1 -EACCES of a hugetlb page, -ENOENT (by Linux 6.1 also -EFAULT) of a page that is moved by someone else at this moment,
+/// and -EFAULT of one that cannot move.
 fn may_be_there(status: i32) -> bool {
     matches!(status, UNWRITTEN | TRIED) || is_held(status) || matches!(-status, errno::ENOENT | errno::EFAULT)
 }
@@ -264,18 +289,15 @@ pub fn sort_out(window: &mut Window, count: &mut usize, known: bool) -> bool {
             UNWRITTEN if known => found,
             UNWRITTEN => continue,
             _ if status == -errno::EACCES => status,
-            _ if status == -errno::EFAULT => {
-                if known {
-                    UNMOVABLE
-                } else {
-                    status
-                }
-            }
             _ => {
                 put(window.order, kept, entry);
                 kept += 1;
                 full |= status == -errno::ENOMEM;
-                if status == -errno::ENOENT { TRIED } else { status }
+                match -status {
+                    errno::ENOENT => TRIED,
+                    errno::EFAULT if known => UNMOVABLE,
+                    _ => status,
+                }
             }
         };
         put(window.after, entry as usize, after);
@@ -284,12 +306,22 @@ pub fn sort_out(window: &mut Window, count: &mut usize, known: bool) -> bool {
     full
 }
 
-/// Of the first `count` of `order`, keeps those whose target is not full. Returns how many.
+/// Of the first `count` of `order`, keeps those whose target is not full.
 pub fn leave_full(window: &mut Window, count: usize) -> usize {
+    keep(window, count, |after| after != -errno::ENOMEM)
+}
+
+/// Of the first `count` of `order`, keeps those whose huge page was not split.
+pub fn leave_split(window: &mut Window, count: usize) -> usize {
+    keep(window, count, |after| after != SPLIT)
+}
+
+/// Keeps those of the first `count` of `order` of which this is true. Returns how many.
+fn keep(window: &mut Window, count: usize, condition: fn(i32) -> bool) -> usize {
     let mut kept = 0;
     for index in 0..count {
         let entry = at(window.order, index);
-        if at(window.after, entry as usize) != -errno::ENOMEM {
+        if condition(at(window.after, entry as usize)) {
             put(window.order, kept, entry);
             kept += 1;
         }
@@ -304,8 +336,9 @@ pub fn look_back(window: &mut Window) -> bool {
     for entry in 0..window.after.len() {
         let Fate { before, after, target, own } = fate(window, entry);
         let found = at(window.found, entry);
-        let has_moved = after >= 0 || found != before && (is_held(after) || after == TRIED);
-        if !own || target == NO_TARGET {
+        let has_moved = after >= 0 || found != before && (is_held(after) || matches!(after, TRIED | UNMOVABLE));
+        let is_split = matches!(after, SPLIT | SPLIT_AND_MOVED | SPLIT_IN_PLACE);
+        if !own || target == NO_TARGET || is_split {
             continue;
         }
         if has_moved {
@@ -317,6 +350,26 @@ pub fn look_back(window: &mut Window) -> bool {
         }
     }
     left
+}
+
+/// How many base pages an entry counts as.
+pub fn weight(window: &Window, entry: usize) -> usize {
+    at(window.weights, entry) as usize
+}
+
+/// How many base pages the first `count` of `order` count as.
+pub fn weight_of(window: &Window, count: usize) -> usize {
+    window.order.iter().take(count).map(|&entry| weight(window, entry as usize)).sum()
+}
+
+/// Returns whether the kernel said -EFAULT of pages of the first `count` of `order`, although they are there.
+pub fn any_unmovable(window: &Window, count: usize) -> bool {
+    window.order.iter().take(count).any(|&entry| at(window.after, entry as usize) == UNMOVABLE)
+}
+
+/// Marks pages of which the kernel said -EFAULT as tried, since some of them were in flight.
+pub fn call_unmovable_busy(window: &mut Window) {
+    window.after.iter_mut().filter(|after| **after == UNMOVABLE).for_each(|after| *after = TRIED);
 }
 
 /// Lists all entries whose pages are there in the order of the request. Returns their number.
@@ -332,17 +385,17 @@ pub fn in_order(window: &mut Window) -> usize {
 }
 
 /// What becomes of an entry's page.
-pub struct Fate {
-    pub before: i32,
-    pub after: i32,
+struct Fate {
+    before: i32,
+    after: i32,
     /// Where it shall be in the end.
-    pub target: i32,
+    target: i32,
     /// Whether the entry speaks for itself: not one of several that name a page, of which the last counts.
-    pub own: bool,
+    own: bool,
 }
 
 /// What becomes of the page of an entry.
-pub fn fate(window: &Window, entry: usize) -> Fate {
+fn fate(window: &Window, entry: usize) -> Fate {
     let status = at(window.after, entry);
     let own = !(AS_ANOTHER..LAST_MARK).contains(&status);
     let entry = if own { entry } else { (status - AS_ANOTHER) as usize };
@@ -354,13 +407,16 @@ pub fn finish_duplicates(window: &mut Window) {
     for entry in 0..window.after.len() {
         let Fate { before, after, own, .. } = fate(window, entry);
         if !own {
-            put(
-                window.after,
-                entry,
-                if before == at(window.targets, entry) && is_held(after) { before } else { after },
-            );
+            let stayed = is_held(after) || matches!(after, TRIED | UNMOVABLE);
+            let is_content = stayed && before == at(window.targets, entry);
+            put(window.after, entry, if is_content { before } else { after });
         }
     }
+}
+
+/// Returns what became of each entry of a window; none for one that was not tried because the move was cancelled (`stopped`).
+pub fn outcome(window: &Window, entry: usize, stopped: bool) -> Option<Outcome> {
+    Outcome::of(at(window.before, entry), at(window.after, entry), at(window.targets, entry), stopped)
 }
 
 /// Whether a status says that a page stayed where it was.

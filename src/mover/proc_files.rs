@@ -35,7 +35,7 @@ impl ProcFiles {
     /// Identifies the process or thread with this PID in the caller's PID namespace (0: the calling one).
     pub fn of(pid: i32) -> ProcFiles {
         let (own_pid, own_tid) = process::ids();
-        if pid == 0 || pid == own_pid || pid == own_tid {
+        if pid == 0 || pid == own_pid || pid == own_tid || process::is_own_thread(own_pid, pid) {
             return ProcFiles::Own;
         }
         let Ok(pidfd) = PidFd::open(pid) else {
@@ -263,7 +263,7 @@ mod tests {
         let pid = files.pid_for_calls(child.id() as i32);
         child.kill().unwrap();
         assert_eq!(pid, Ok(child.id() as i32));
-        drop(thread.unwrap());
+        assert!(thread.is_some());
         // SAFETY: `information` can be written, and all zeros is a valid value.
         unsafe {
             let mut information = std::mem::zeroed::<libc::siginfo_t>();

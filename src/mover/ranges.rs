@@ -6,7 +6,7 @@ use crate::os::files::File;
 use crate::os::{errno, process};
 
 /// Marks the address of a huge page, of which one entry stands for all base pages. Addresses of pages have zeros here.
-const HUGE: usize = 1;
+pub const HUGE: usize = 1;
 
 /// What a huge page has, where the kernel tells which pages are huge; elsewhere each base page is asked about.
 const HUGE_SIZE: usize = if cfg!(target_arch = "x86_64") { 2 << 20 } else { 0 };
@@ -25,7 +25,9 @@ const MAX_SPECIAL: usize = 8;
 pub enum PageState {
     Nothing,
     Present,
-    /// Swapped out, or being moved at that moment.
+    /// A migration entry: the page is being moved at that moment.
+    InFlight,
+    /// Swapped out, or a migration entry: the process is not told which.
     Swapped,
     /// They can't be read.
     Unknown,
@@ -44,7 +46,6 @@ impl PageState {
 
 /// Writes into `states` what the page tables of a process show for each of `pages`, which may also be entries of a [`Range`]. One call of
 /// the kernel is enough for addresses that are near each other if they ascend.
-#[cfg_attr(not(test), expect(dead_code, reason = "the mover does not ask for it yet"))]
 pub fn page_states(files: &ProcFiles, pages: &[usize], page_bits: u32, states: &mut [PageState]) {
     let has_memory = |pagemap: &File| files.is_own() || !is_empty(pagemap);
     let of_thread = || File::open(files.living_thread()?.text(b"pagemap")).filter(has_memory);
@@ -60,45 +61,100 @@ fn is_empty(pagemap: &File) -> bool {
 /// The same, of a process with this pagemap in /proc.
 fn look_up(pagemap: Option<&File>, is_own: bool, pages: &[usize], page_bits: u32, states: &mut [PageState]) {
     /// Pages that are looked at in one call.
-    const BLOCK: usize = 64;
+    const BLOCK: usize = 128;
     states.fill(PageState::Unknown);
-    let mut done = 0;
-    while let Some(rest @ [first, ..]) = pages.get(done..) {
-        let first = first >> page_bits;
-        let index = |page: &usize| (page >> page_bits).checked_sub(first).filter(|&index| index < BLOCK);
+    let (mut done, mut can_scan) = (0, true);
+    while let Some(rest @ [next, ..]) = pages.get(done..) {
+        let next = next >> page_bits;
+        // As many of the following ones as lie in one block, in whatever order.
+        let (mut first, mut last) = (next, next);
+        for page in rest {
+            let (low, high) = (first.min(page >> page_bits), last.max(page >> page_bits));
+            if high - low >= BLOCK {
+                break;
+            }
+            (first, last) = (low, high);
+        }
         let mut words = [0; BLOCK * File::WORD];
-        let mut length = rest.iter().map_while(index).max().unwrap_or(0) + 1;
         let is_known = match pagemap {
             Some(pagemap) => {
-                let words = words.get_mut(..length * File::WORD).unwrap_or_default();
-                let count = pagemap.read_words(first, words);
                 // After the end of pagemap there is nothing.
-                length = count.filter(|&count| count > 0).map_or(length, |count| count.min(length));
-                count.is_some()
+                let words = words.get_mut(..(last - first + 1) * File::WORD).unwrap_or_default();
+                pagemap.read_words(first, words).is_some()
             }
             None if is_own => {
-                let mut look = |length| {
-                    let words = words.get_mut(..length).unwrap_or_default();
+                let mut look = |first, last| {
+                    let words = words.get_mut(..last - first + 1).unwrap_or_default();
                     process::find_resident(first << page_bits, page_bits, words)
                 };
                 // Each page alone if not all in between are mapped.
-                look(length).is_ok() || {
-                    length = 1;
-                    matches!(look(1), Ok(()) | Err(errno::ENOMEM))
+                look(first, last).is_ok() || {
+                    (first, last) = (next, next);
+                    matches!(look(next, next), Ok(()) | Err(errno::ENOMEM))
                 }
             }
             None => false,
         };
-        let in_block = rest.iter().map_while(index).take_while(|&index| index < length);
+        let index = |page: &usize| (page >> page_bits).checked_sub(first).filter(|&index| index <= last - first);
+        let in_block = rest.iter().map_while(index);
         for (state, index) in states.iter_mut().skip(done).zip(in_block.clone()) {
-            *state = match PageState::of(words.get(index).copied().unwrap_or(0)) {
+            let word = words.get(index).copied().unwrap_or(0);
+            *state = match PageState::of(word) {
                 // mincore(2) says that of pages in the page cache too.
                 PageState::Present if pagemap.is_none() => PageState::Unknown,
                 _ if !is_known => PageState::Unknown,
+                PageState::Swapped => swapped((first + index) << page_bits, word, is_own, page_bits),
                 state => state,
             };
         }
-        done += in_block.count();
+        let count = in_block.clone().count();
+        let block = states.get_mut(done..done + count).unwrap_or_default();
+        if can_scan
+            && block.contains(&PageState::Nothing)
+            && let Some(pagemap) = pagemap
+        {
+            // Of a hugetlb page that is being moved, pagemap has an empty word.
+            let mut regions = [0; 3 * 4];
+            match pagemap.scan(first << page_bits, (last + 1) << page_bits, &mut regions, File::HUGE) {
+                Ok((found, _)) => {
+                    let regions = regions.as_chunks::<3>().0.iter().take(found);
+                    for (state, index) in
+                        block.iter_mut().zip(in_block).filter(|(state, _)| **state == PageState::Nothing)
+                    {
+                        let page = (first + index) << page_bits;
+                        if regions.clone().any(|&[start, end, _]| (start..end).contains(&page)) {
+                            *state = PageState::InFlight;
+                        }
+                    }
+                }
+                // Above the addresses of programs it says EFAULT.
+                Err(error) => can_scan = error == errno::EFAULT,
+            }
+        }
+        done += count;
+    }
+}
+
+/// What a word of pagemap says of a page that is swapped out or in flight.
+fn swapped(page: usize, word: usize, is_own: bool, page_bits: u32) -> PageState {
+    /// The type of a swap entry. From this one on they are no swap files but migration entries and others, the last one of which is that of
+    /// markers without a page.
+    const TYPES: usize = 0x1f;
+    const FIRST_SPECIAL: usize = 20;
+    /// What a process with privileges sees: the type, and the place in a swap file.
+    const VISIBLE: usize = if usize::BITS == 64 { usize::MAX >> 9 } else { 0 };
+    let mut present = [0];
+    match word & VISIBLE {
+        0 => {}
+        entry if (FIRST_SPECIAL..TYPES).contains(&(entry & TYPES)) => return PageState::InFlight,
+        entry if entry & TYPES < FIRST_SPECIAL => return PageState::Nothing,
+        _ => {}
+    }
+    // mincore(2) knows of the own process what is nowhere in memory; it calls a page of the swap cache resident, as one in flight.
+    let resident = if is_own { process::find_resident(page, page_bits, &mut present) } else { Err(errno::EPERM) };
+    match resident {
+        Ok(()) if present == [0] => PageState::Nothing,
+        _ => PageState::Swapped,
     }
 }
 
@@ -245,7 +301,6 @@ impl Range {
 
     /// Returns true if the address lies in one of the kernel's own mappings, whose pages can't be moved. They are looked up once.
     #[inline(never)]
-    #[cfg_attr(not(test), expect(dead_code, reason = "the mover does not ask for it yet"))]
     pub fn is_of_kernel(&mut self, entry: usize) -> bool {
         if self.areas.file.is_none() {
             return false;
@@ -266,7 +321,6 @@ impl Range {
 
     /// Calls `each` with the index of every entry that stands for a huge page and that the page tables don't show as one any more, or that
     /// the kernel can't be asked about. `entries` ascend, as they were listed; `scratch` receives the kernel's output.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the mover does not ask for it yet"))]
     pub fn find_split(&mut self, entries: &[usize], scratch: &mut [usize], each: &mut dyn FnMut(usize)) {
         let pagemap = self.pagemap.take();
         let scan = |start, end, regions: &mut [usize]| match &pagemap {
@@ -367,21 +421,22 @@ impl Range {
         if walked_to <= self.next {
             return None;
         }
-        let mut listed = 0;
+        let (mut listed, mut walked_to) = (0, walked_to);
         for region in 0..regions {
             let Some(&[start, region_end, categories]) = scratch.get(3 * region..3 * region + 3) else {
                 debug_assert!(false, "the kernel listed more regions than there is room for");
                 break;
             };
             let huge = HUGE_SIZE != 0 && categories & File::HUGE != 0;
+            let (excluded_from, excluded_to) = self.excluded;
+            let is_excluded = start < excluded_to && excluded_from < region_end;
             let mut page = start.max(self.next);
             while page < region_end.min(end) {
-                let (excluded_from, excluded_to) = self.excluded;
-                if (excluded_from..excluded_to).contains(&page) {
+                if is_excluded && (excluded_from..excluded_to).contains(&page) {
                     page = page.saturating_add(1 << self.page_bits);
                     continue;
                 }
-                let huge = huge && (page >= excluded_to || self.end_of_huge(page) <= excluded_from);
+                let huge = huge && (!is_excluded || page >= excluded_to || self.end_of_huge(page) <= excluded_from);
                 let entry = if huge { page | HUGE } else { page };
                 let after = weight_left.checked_sub(self.weight(entry));
                 *weight_left = after.unwrap_or(0);
@@ -393,6 +448,9 @@ impl Range {
                 listed += 1;
                 page = if huge { self.end_of_huge(page) } else { page.saturating_add(1 << self.page_bits) };
             }
+            // The kernel lists 512 regions at a time, and when it comes to the end of the range it may say that it walked to where the last
+            // of these steps began.
+            walked_to = walked_to.max(region_end);
         }
         self.next = if walked_to >= end { self.end } else { walked_to };
         Some(listed)
@@ -851,6 +909,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn pages_are_listed_once_though_the_kernel_says_that_it_walked_less_far() {
+        let there: Vec<usize> = (0..40).map(|page| 2 * page * PAGE).collect();
+        let machine = MadeUpScan { limit: usize::MAX, there: there.clone(), calls: 0.into() };
+        let scan = |start: usize, end: usize, regions: &mut [usize]| {
+            let (count, walked_to) = machine.scan(start, end, regions)?;
+            Ok((count, if walked_to == end && count > 5 { regions[3 * 5] } else { walked_to }))
+        };
+        let mut range = Range::of(None, None, 0, 100 * PAGE, PAGE.trailing_zeros()).unwrap();
+        let (mut pages, mut scratch, mut all) = ([0; 100], [0; 3 * 30], Vec::new());
+        while !range.is_done() {
+            let count = range.scan(&mut pages, &mut { usize::MAX }, &mut scratch, &scan).unwrap();
+            all.extend_from_slice(&pages[..count]);
+        }
+        assert_eq!(all, there);
+    }
+
     proptest::proptest! {
         #[test]
         fn a_scan_lists_the_pages_of_the_range(
@@ -1041,7 +1116,7 @@ mod tests {
         range.excluded = (HUGE_SIZE + PAGE, 2 * HUGE_SIZE - PAGE);
         let mut pages = [0; 9];
         assert_eq!(range.scan(&mut pages, &mut { usize::MAX }, &mut [0; 9], &scan), Some(4));
-        assert_eq!(pages[..4], [HUGE, HUGE_SIZE, (2 * HUGE_SIZE - PAGE) | HUGE, 2 * HUGE_SIZE | HUGE]);
+        assert_eq!(pages[..4], [HUGE, HUGE_SIZE, (2 * HUGE_SIZE - PAGE) | HUGE, (2 * HUGE_SIZE) | HUGE]);
         let weights = pages[..4].iter().map(|&entry| range.weight(entry));
         assert_eq!(weights.collect::<Vec<_>>(), [HUGE_SIZE / PAGE, 1, 1, HUGE_SIZE / PAGE]);
     }
@@ -1095,11 +1170,11 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn states_are_those_of_a_pagemap(
-            words in proptest::collection::vec(0u64..4, 1..300),
+            words in proptest::collection::vec((0u64..4, 0u64..80), 1..300),
             pages in proptest::collection::vec((0usize..350, 0usize..2), 0..70),
             in_order: bool
         ) {
-            let pagemap = MemoryFile::holding(words.iter().map(|word| (word << 62 | 7).to_ne_bytes()).collect::<Vec<_>>().as_flattened());
+            let pagemap = MemoryFile::holding(words.iter().map(|(state, entry)| (state << 62 | entry).to_ne_bytes()).collect::<Vec<_>>().as_flattened());
             let mut pages: Vec<usize> = pages.into_iter().map(|(page, tag)| page << 12 | tag).collect();
             if in_order {
                 pages.sort();
@@ -1107,8 +1182,12 @@ mod tests {
             let mut states = vec![PageState::Unknown; pages.len()];
             look_up(File::open(&pagemap.path()).as_ref(), false, &pages, 12, &mut states);
             let expected = pages.iter().map(|page| match words.get(page >> 12) {
-                None | Some(0) => PageState::Nothing,
-                Some(1) => PageState::Swapped,
+                None | Some((0, _)) => PageState::Nothing,
+                // Nothing is shown of the entry; a migration entry; a marker.
+                Some((1, 0)) => PageState::Swapped,
+                Some((1, entry)) if usize::BITS == 64 && entry % 32 < 20 => PageState::Nothing,
+                Some((1, entry)) if usize::BITS == 64 && entry % 32 < 31 => PageState::InFlight,
+                Some((1, _)) => PageState::Swapped,
                 _ => PageState::Present,
             });
             proptest::prop_assert_eq!(states, expected.collect::<Vec<_>>());
@@ -1161,7 +1240,7 @@ mod tests {
     fn without_pagemap_every_huge_page_counts_as_split() {
         let mut range = Range::of(None, None, 0, 1 << 30, 12).unwrap();
         let mut found = Vec::new();
-        range.find_split(&[0, HUGE_SIZE | HUGE, 2 * HUGE_SIZE, 3 * HUGE_SIZE | HUGE], &mut [0; 9], &mut |index| {
+        range.find_split(&[0, HUGE_SIZE | HUGE, 2 * HUGE_SIZE, (3 * HUGE_SIZE) | HUGE], &mut [0; 9], &mut |index| {
             found.push(index)
         });
         assert_eq!(found, [1, 3]);

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use std::collections::BTreeSet;
 
 fn plain_page(place: i32) -> Page {
-    Page { place, shared: false, pinned: 0 }
+    Page { place, shared: false, pinned: 0, in_flight: 0, starts_with_zeros: false }
 }
 
 /// Base pages on these nodes, with room for all.
@@ -18,13 +18,24 @@ fn machine_of(places: &[i32]) -> Machine {
         denied: None,
         unmovable: false,
         soon_denied: None,
+        has_huge_pages: false,
+        soon_room: 0,
     }
 }
 
 fn page() -> impl Strategy<Value = Page> {
     let place = prop_oneof![8 => 0..NODES, 1 => Just(-errno::ENOENT), 1 => Just(-errno::EFAULT)];
     let pinned = prop_oneof![8 => Just(0u8), 1 => 1u8..4, 1 => Just(255u8)];
-    (place, prop::bool::weighted(0.1), pinned).prop_map(|(place, shared, pinned)| Page { place, shared, pinned })
+    let in_flight = prop_oneof![8 => Just(0u8), 1 => 1u8..6];
+    (place, prop::bool::weighted(0.1), pinned, in_flight, any::<bool>()).prop_map(
+        |(place, shared, pinned, in_flight, starts_with_zeros)| Page {
+            place,
+            shared,
+            pinned,
+            in_flight,
+            starts_with_zeros,
+        },
+    )
 }
 
 /// A machine, and a request of addresses and nodes.
@@ -38,7 +49,16 @@ fn machine_and_request() -> impl Strategy<Value = (Machine, Vec<usize>, Vec<i32>
     )
         .prop_flat_map(|(pages, page_of, room)| {
             let page_of: Vec<usize> = page_of.iter().map(|index| index.index(pages.len())).collect();
-            let machine = Machine { pages, room, denied: None, unmovable: false, soon_denied: None, page_of };
+            let machine = Machine {
+                pages,
+                room,
+                denied: None,
+                unmovable: false,
+                soon_denied: None,
+                has_huge_pages: false,
+                soon_room: 0,
+                page_of,
+            };
             let entry = (0..machine.page_of.len(), 0..PAGE, 0..NODES);
             (Just(machine), prop::collection::vec(entry, 1..80))
         })
@@ -61,15 +81,18 @@ proptest! {
     #[test]
     fn where_the_kernel_moves_all_the_outcome_is_the_same((machine, addresses, nodes) in machine_and_request()) {
         let (answer, expected) = bare(&machine, &addresses, &nodes);
-        // A page that is pinned for a while may be moved by a later try.
-        let pinned = addresses.iter().any(|&address| machine.pages[machine.page(address)].pinned != 0);
+        // A page that is pinned or in flight for a while may be moved by a later try.
+        let pinned = addresses.iter().any(|&address| {
+            let page = machine.pages[machine.page(address)];
+            page.pinned != 0 || page.in_flight != 0
+        });
         // And one that is named twice takes room on the way that another may need.
         let distinct: BTreeSet<usize> = addresses.iter().map(|&address| machine.page(address)).collect();
         let narrow = distinct.len() < addresses.len() && machine.room != [NO_ROOM_LIMIT; 4];
         if answer == Ok(0) && !pinned && !narrow {
             let outcome = run(&machine, &addresses, &nodes, 3, None);
-            prop_assert_eq!((outcome.error, outcome.tried), (0, 0));
-            prop_assert_eq!(outcome.machine.ask(&addresses), expected.ask(&addresses));
+            prop_assert_eq!((outcome.error, outcome.stuck), (0, 0));
+            prop_assert_eq!(outcome.machine.places(&addresses), expected.places(&addresses));
         }
     }
 
@@ -117,7 +140,7 @@ proptest! {
         let wrong = machine.first_wrong(nodes).map(|(entry, _)| entry);
         let (answer, theirs) = bare(&machine, &addresses, nodes);
         let outcome = run(&machine, &addresses, nodes, 0, None);
-        prop_assert_eq!(outcome.machine.ask(&addresses), theirs.ask(&addresses));
+        prop_assert_eq!(outcome.machine.places(&addresses), theirs.places(&addresses));
         prop_assert_eq!(outcome.error, answer.err().unwrap_or(0));
         for (entry, (&place, &node)) in places.iter().zip(nodes).enumerate() {
             let expected = match wrong {
@@ -140,7 +163,7 @@ fn a_node_that_leaves_the_cpuset_meanwhile_keeps_none_of_the_others_back() {
     for (&status, &node) in outcome.status.iter().zip(&nodes) {
         assert_eq!(status, if node == 2 { -errno::EACCES } else { node });
     }
-    assert_eq!((outcome.error, outcome.left), (errno::EACCES, 100));
+    assert_eq!((outcome.error, outcome.unmoved), (errno::EACCES, 100));
     let figure = |figure: Figure| outcome.figures[figure as usize];
     assert_eq!([Figure::Requested, Figure::Moved, Figure::Shared, Figure::Failed].map(figure), [300, 200, 0, 100]);
 }
@@ -150,18 +173,18 @@ fn pages_that_the_kernel_moves_for_nobody_are_there_all_the_same() {
     let machine = Machine { unmovable: true, ..machine_of(&[0, 0, 1]) };
     let outcome = run(&machine, &[address(0), address(1), address(2)], &[1; 3], 3, None);
     assert_eq!(outcome.status, [-errno::EFAULT, -errno::EFAULT, 1]);
-    assert_eq!((outcome.error, outcome.tried, outcome.left), (0, 0, 2));
+    assert_eq!((outcome.error, outcome.stuck, outcome.unmoved), (0, 0, 2));
     let figure = |figure: Figure| outcome.figures[figure as usize];
-    assert_eq!([Figure::InPlace, Figure::Unmapped, Figure::Failed, Figure::Retried].map(figure), [1, 0, 2, 0]);
+    assert_eq!([Figure::InPlace, Figure::Unmapped, Figure::Failed, Figure::Retried].map(figure), [1, 0, 2, 22]);
 }
 
 #[test]
-fn many_pages_are_asked_about_in_pieces_until_there_is_an_error() {
+fn many_pages_are_asked_about_for_each_chunk_until_there_is_an_error() {
     let pages: Vec<usize> = (0..40).collect();
     for (refuses, sizes) in [(99, vec![16, 16, 8]), (16, vec![16, 16])] {
         let mut status = vec![-1; 40];
         let mut seen = Vec::new();
-        let answer = in_pieces(&pages, &mut status, 16, |pages, status| {
+        let answer = for_each_chunk(&pages, &mut status, 16, |pages, status| {
             seen.push(pages.len());
             if pages[0] == refuses {
                 return Err(errno::ESRCH);
@@ -183,7 +206,7 @@ fn alternating_targets_take_few_calls() {
     let addresses: Vec<usize> = (0..600).map(address).collect();
     let nodes: Vec<i32> = (0..600).map(|index| index % 3 + 1).collect();
     let outcome = run(&machine, &addresses, &nodes, 3, None);
-    assert_eq!((outcome.status, outcome.error, outcome.left), (nodes, 0, 0));
+    assert_eq!((outcome.status, outcome.error, outcome.unmoved), (nodes, 0, 0));
     assert_eq!(outcome.figures[Figure::Moved as usize], 600);
     // What the targets are, where the pages are, one move, and where they are now.
     assert_eq!(outcome.figures[Figure::KernelCalls as usize], 4);
@@ -205,7 +228,7 @@ fn pinned_pages_between_shared_ones_do_not_hold_up_the_others() {
     let addresses: Vec<usize> = (0..3000).map(address).collect();
     let outcome = run(&machine, &addresses, &[1; 3000], 2, None);
     assert_eq!(outcome.figures[Figure::Moved as usize], 1000);
-    assert_eq!((outcome.figures[Figure::Busy as usize], outcome.tried), (1000, 1000));
+    assert_eq!((outcome.figures[Figure::Busy as usize], outcome.stuck), (1000, 1000));
     assert_eq!(outcome.figures[Figure::Shared as usize], 1000);
     assert_eq!(outcome.figures[Figure::Retried as usize], 2000);
     assert!(outcome.figures[Figure::KernelCalls as usize] < 1100);
@@ -232,7 +255,7 @@ fn parts_of_a_huge_page_with_several_targets_end_as_the_kernel_leaves_them() {
     let nodes = [1, 2, 1, 2, 3, 1, 3, 2];
     let outcome = run(&machine, &addresses, &nodes, 3, None);
     assert_eq!(outcome.status, [2; 8]);
-    assert_eq!((outcome.error, outcome.tried), (0, 0));
+    assert_eq!((outcome.error, outcome.stuck), (0, 0));
 }
 
 #[test]
@@ -244,7 +267,7 @@ fn a_page_that_is_named_again_in_a_later_window_has_true_statuses() {
 
 /// A request of `ENTRIES` entries in windows of one entry each: the figures at each call of the callback, which cancels the move at the
 /// call with this number, and what came of it.
-fn reports<const ENTRIES: usize>(entries: [(usize, i32); ENTRIES], cancel_at: usize) -> (Vec<Figures>, Outcome) {
+fn reports<const ENTRIES: usize>(entries: [(usize, i32); ENTRIES], cancel_at: usize) -> (Vec<Figures>, ListOutcome) {
     let mut reports = Vec::new();
     let mut progress = |figures: &Figures| {
         reports.push(*figures);
@@ -331,26 +354,155 @@ fn an_earlier_entry_is_not_said_to_be_content_where_another_part_of_its_huge_pag
     assert_eq!(outcome.status, [-errno::EACCES, -errno::EACCES, 0]);
 }
 
-#[test]
-fn the_first_share_of_huge_pages_has_fewer_entries() {
-    assert_eq!([(512 * 32, 32), (512, 1)].map(|(weight, count)| share_to_begin_with(weight, count)), [4, 4]);
-    assert_eq!([(16384, 16384), (1, 1), (0, 0)].map(|(weight, count)| share_to_begin_with(weight, count)), [32; 3]);
-    assert_eq!(share_to_begin_with(usize::MAX, usize::MAX), 1);
+/// A machine of base pages and huge pages, none of which is mapped twice.
+fn machine_with_huge_pages() -> impl Strategy<Value = Machine> {
+    let room = || prop_oneof![2 => Just(NO_ROOM_LIMIT), 1 => 0usize..30];
+    let pages = prop::collection::vec((page(), prop_oneof![2 => Just(1usize), 3 => 2usize..9]), 1..12);
+    let more = prop_oneof![2 => Just(0usize), 1 => 1usize..20];
+    (pages, [room(), room(), room(), room()], more).prop_map(|(pages, room, soon_room)| {
+        let page_of = pages.iter().enumerate().flat_map(|(page, &(_, size))| std::iter::repeat_n(page, size)).collect();
+        let pages = pages.into_iter().map(|(page, _)| page).collect();
+        Machine {
+            pages,
+            page_of,
+            room,
+            denied: None,
+            unmovable: false,
+            soon_denied: None,
+            has_huge_pages: true,
+            soon_room,
+        }
+    })
 }
 
-/// A process that executes another program after the first check of whether it has ended, when the kernel is called next.
+/// Checks the sums of a move of all pages of a machine to `target` against where its base pages were and are.
+fn assert_sums_are_true(before: &Machine, outcome: &ListOutcome, target: i32) {
+    let addresses: Vec<usize> = (0..before.page_of.len()).map(address).collect();
+    let (places, after) = (before.places(&addresses), outcome.machine.places(&addresses));
+    let count = |holds: &dyn Fn(i32, i32) -> bool| {
+        places.iter().zip(&after).filter(|&(&before, &after)| before >= 0 && holds(before, after)).count()
+    };
+    let figure = |figure: Figure| outcome.figures[figure as usize];
+    assert_eq!(figure(Figure::Requested), count(&|_, _| true));
+    assert_eq!(figure(Figure::InPlace), count(&|before, after| before == target && after == target));
+    assert_eq!(figure(Figure::Moved), count(&|before, after| before != target && after == target));
+    assert_eq!(figure(Figure::Unmapped), count(&|_, after| after < 0));
+    assert_eq!(outcome.unmoved, count(&|_, after| after >= 0 && after != target));
+    assert_eq!(sum(&outcome.figures), figure(Figure::Requested));
+    assert_eq!(outcome.error == errno::ENOMEM, figure(Figure::NoMemory) > 0);
+}
+
+/// Checks that no sum goes backwards from one report to the next, and that there are no more outcomes than pages.
+fn assert_progress(reports: &[Figures]) {
+    for figures in reports {
+        assert!(sum(figures) <= figures[Figure::Requested as usize], "{figures:?}");
+    }
+    for (earlier, later) in reports.iter().zip(reports.iter().skip(1)) {
+        assert!(earlier.iter().zip(later).all(|(earlier, later)| earlier <= later), "{earlier:?} {later:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 3 } else { 2000 }))]
+
+    #[test]
+    fn sums_of_a_range_count_base_pages_whatever_is_split(machine in machine_with_huge_pages(), target in 0..NODES, retries in 0u32..4) {
+        assert_sums_are_true(&machine, &run_range::<16>(&machine, target, retries, None), target);
+        let mut reports = Vec::new();
+        let mut progress = |figures: &Figures| {
+            reports.push(*figures);
+            true
+        };
+        assert_sums_are_true(&machine, &run_range::<16>(&machine, target, retries, Some(&mut progress)), target);
+        // Where the kernel calls a huge page moved of which the first base page became the page of zeros, that is found out afterwards.
+        if machine.pages.iter().all(|page| !page.starts_with_zeros) {
+            assert_progress(&reports);
+        }
+    }
+
+    #[test]
+    fn a_request_of_several_windows_is_as_true_as_one_of_one((machine, addresses, nodes) in machine_and_request()) {
+        for outcome in [run_in_windows::<7>(&machine, &addresses, &nodes, 3, None), run(&machine, &addresses, &nodes, 3, None)] {
+            outcome.assert_true(&addresses);
+            let there_and_elsewhere = addresses.iter().zip(&nodes).filter(|&(&address, &node)| {
+                let place = outcome.machine.place(address);
+                place >= 0 && place != node
+            });
+            prop_assert_eq!(outcome.unmoved, there_and_elsewhere.count());
+            prop_assert_eq!(outcome.error == errno::ENOMEM, outcome.status.contains(&-errno::ENOMEM));
+            let on_target = outcome.figures[Figure::Moved as usize] + outcome.figures[Figure::InPlace as usize];
+            prop_assert_eq!(on_target, super::model::on_target(&outcome.machine, &addresses, &nodes));
+        }
+    }
+}
+
+#[test]
+fn a_huge_page_whose_first_base_page_was_zeros_is_not_called_unmapped_as_a_whole() {
+    let mut machine = machine_of(&[0]);
+    machine.pages[0].starts_with_zeros = true;
+    (machine.page_of, machine.has_huge_pages, machine.room) = (vec![0; 8], true, [NO_ROOM_LIMIT, 3, 0, 0]);
+    let outcome = run_range::<16>(&machine, 1, 3, None);
+    assert_eq!((outcome.error, outcome.unmoved), (errno::ENOMEM, 4));
+    assert_eq!(outcome.figures[..5], [8, 3, 0, 0, 1]);
+}
+
+#[test]
+fn room_that_appears_between_two_tries_is_used_by_all_parts_of_a_split_huge_page() {
+    let mut machine = machine_of(&[0]);
+    (machine.page_of, machine.has_huge_pages) = (vec![0; 8], true);
+    (machine.room, machine.soon_room) = ([NO_ROOM_LIMIT, 0, 0, 0], 8);
+    let outcome = run_range::<16>(&machine, 1, 3, None);
+    assert_eq!((outcome.error, outcome.unmoved), (0, 0));
+    assert_eq!(outcome.figures[..4], [8, 8, 0, 0]);
+}
+
+#[test]
+fn pages_in_flight_are_asked_about_until_they_arrive() {
+    let mut machine = machine_of(&[0, 0, 1, -errno::ENOENT, -errno::EFAULT]);
+    (machine.pages[1].in_flight, machine.pages[2].in_flight) = (5, 3);
+    let addresses: Vec<usize> = (0..5).map(address).collect();
+    let outcome = run(&machine, &addresses, &[1; 5], 3, None);
+    assert_eq!(outcome.status, [1, 1, 1, -errno::ENOENT, -errno::EFAULT]);
+    assert_eq!(outcome.figures[..5], [5, 2, 1, 1, 1]);
+    let model = Model::<16>::new(machine);
+    let mut status = [NOT_WRITTEN; 5];
+    // The kernel's status of the page in flight is not believed.
+    assert!(try_fast_path(&model, request(&addresses, &[1; 5], &mut status), 0).is_none());
+}
+
+#[test]
+fn addresses_at_any_distance_get_different_places() {
+    // Distances at which a multiplicative hash has neighbours only, and whole address spaces of them.
+    for stride in [1usize, 0x1000, 1 << 20, 0x9e37_79b9, 0x61c8_8647, 6_765, 10_946, 17_711, 0x3d_0956, 1 << 35] {
+        let count = if cfg!(miri) { 64 } else { 20_000 };
+        let machine = machine_of(&[0]);
+        let addresses: Vec<usize> =
+            (0..count).rev().map(|index: usize| index.wrapping_mul(stride).wrapping_mul(PAGE)).collect();
+        let mut scratch = Scratch::new(count * plan::BYTES_PER_ENTRY).unwrap();
+        let window = &mut Window::carve(&mut scratch.parts(), count);
+        window.pages.copy_from_slice(&addresses);
+        window.targets.fill(1);
+        let mut distinct = addresses.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let plan = plan::plan(window, 12);
+        assert_eq!((plan.pending, plan.entangled), (count, false), "{stride:#x} {}", machine.pages.len());
+    }
+}
+
+/// A process that executes another program when the kernel is first asked about its pages.
 struct ExecutesMeanwhile {
     process: Process,
     input: std::process::ChildStdin,
     pid: u32,
-    checked: AtomicBool,
-    asked_afterwards: AtomicUsize,
+    has_executed: AtomicBool,
+    ranges: AtomicUsize,
 }
 
 impl ExecutesMeanwhile {
     fn execute(&self) {
         use std::io::Write;
-        if !self.checked.load(Relaxed) || self.asked_afterwards.fetch_add(1, Relaxed) > 0 {
+        if self.has_executed.swap(true, Relaxed) {
             return;
         }
         let program = || std::fs::read_to_string(format!("/proc/{}/comm", self.pid)).unwrap();
@@ -363,51 +515,64 @@ impl ExecutesMeanwhile {
 }
 
 impl Kernel for ExecutesMeanwhile {
-    fn ask(&self, pages: &[usize], status: &mut [i32], flags: i32) -> Result<(), i32> {
+    type Range = Range;
+
+    fn query_nodes(&self, pages: &[usize], nodes: &mut [i32], flags: i32) -> Result<(), i32> {
         self.execute();
-        self.process.ask(pages, status, flags)
+        self.process.query_nodes(pages, nodes, flags)
     }
 
     fn move_pages(&self, pages: &[usize], nodes: &[i32], status: &[AtomicI32], flags: i32) -> Result<usize, i32> {
         self.process.move_pages(pages, nodes, status, flags)
     }
 
-    fn move_request(&self, request: Request, flags: i32) -> Result<usize, i32> {
-        self.process.move_request(request, flags)
+    fn submit(&self, request: Request, flags: i32) -> Result<usize, i32> {
+        self.process.submit(request, flags)
     }
 
-    fn range(&self, start: usize, length: usize, page_bits: u32, scratch: (usize, usize)) -> Option<Range> {
-        self.execute();
-        self.process.range(start, length, page_bits, scratch)
+    fn page_states(&self, pages: &[usize], states: &mut [PageState]) {
+        self.process.page_states(pages, states);
+    }
+
+    fn range(&self, start: usize, length: usize, page_bits: u32, excluded: (usize, usize)) -> Option<Range> {
+        self.ranges.fetch_add(1, Relaxed);
+        self.process.range(start, length, page_bits, excluded)
+    }
+
+    fn is_own(&self) -> bool {
+        self.process.is_own()
     }
 
     fn has_ended(&self) -> bool {
-        self.checked.store(true, Relaxed);
         self.process.has_ended()
     }
 }
 
 #[test]
 #[cfg_attr(miri, ignore)]
-fn a_process_that_executes_another_program_between_two_passes_is_not_taken_for_the_same() {
+fn a_process_that_executes_another_program_meanwhile_is_not_taken_for_the_same() {
     use std::process::{Command, Stdio};
-    let script = ["-c", "echo; read line; exec sleep 1000"];
-    let mut child = Command::new("sh").args(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    // From then on it is no part of this program any more.
-    std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut [0]).unwrap();
-    let kernel = ExecutesMeanwhile {
-        process: Process::identified(child.id() as i32),
-        input: child.stdin.take().unwrap(),
-        pid: child.id(),
-        checked: AtomicBool::new(false),
-        asked_afterwards: AtomicUsize::new(0),
-    };
-    let whole = usize::MAX - (memory::page_size() - 1);
-    let mut mover = Mover::new(kernel, Manner { flags: 0, threads: 1, retries: 0 }, None);
-    mover.range(0, whole, 2, &|_, _| NO_TARGET).unwrap();
-    let (error, asked) = (mover.error, mover.kernel.asked_afterwards.load(Relaxed));
-    child.kill().unwrap();
-    child.wait().unwrap();
-    assert!(asked > 0);
-    assert_eq!(error, errno::ESRCH);
+    for follows in [false, true] {
+        let script = ["-c", "echo; read line; exec sleep 1000"];
+        let mut child = Command::new("sh").args(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        // From then on it is no part of this program any more.
+        std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut [0]).unwrap();
+        let kernel = ExecutesMeanwhile {
+            process: Process::identified(child.id() as i32),
+            input: child.stdin.take().unwrap(),
+            pid: child.id(),
+            has_executed: AtomicBool::new(false),
+            ranges: AtomicUsize::new(0),
+        };
+        let whole = usize::MAX - (memory::page_size() - 1);
+        let mut mover = Mover::new(kernel, Manner { flags: 0, threads: 1, retries: 0 }, None);
+        // Pages are on node 0 here, and are in place.
+        mover.range(0, whole, 2, follows, &|_, _| 0).unwrap();
+        let (error, ranges) = (mover.error(), mover.kernel.ranges.load(Relaxed));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!((error, ranges), if follows { (0, 2) } else { (errno::ESRCH, 1) });
+        // The stack, and the program itself.
+        assert!(!follows || mover.figures()[Figure::InPlace as usize] > 3);
+    }
 }

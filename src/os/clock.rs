@@ -22,3 +22,14 @@ pub fn milliseconds() -> u64 {
     };
     now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
 }
+
+/// Waits so many microseconds, fewer than a second, or until a signal. Errno is left untouched.
+pub fn pause(microseconds: u32) {
+    // The timespec of the system call of this name has registers' width, whatever the width of time_t.
+    let time: [libc::c_long; 2] = [0, libc::c_long::from(microseconds as i32) * 1000];
+    let nothing = core::ptr::null::<u8>();
+    super::errno::untouched(|| {
+        // SAFETY: no descriptors, and a time that is read only.
+        unsafe { libc::syscall(libc::SYS_ppoll, nothing, 0usize, time.as_ptr(), nothing, 0usize) }
+    });
+}

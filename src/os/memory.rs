@@ -117,9 +117,19 @@ impl Scratch {
         self.bytes
     }
 
-    /// From its first address to before the second.
-    pub fn addresses(&self) -> (usize, usize) {
-        (self.start as usize, self.start as usize + self.bytes)
+    /// The addresses of the memory: the first one, and the one after the last.
+    pub fn range(&self) -> (usize, usize) {
+        (self.start as usize, (self.start as usize).saturating_add(self.bytes))
+    }
+
+    /// Makes the memory larger, and keeps its contents. Returns false, with errno, if there is no memory.
+    pub fn grow(&mut self, bytes: usize) -> bool {
+        // SAFETY: the memory was mapped by `new`, and nothing borrows it.
+        let start = unsafe { remap(self.start, self.bytes, bytes) };
+        if !start.is_null() {
+            (self.start, self.bytes) = (start, bytes);
+        }
+        !start.is_null()
     }
 
     /// The memory, to be divided.
@@ -155,6 +165,8 @@ pub unsafe trait AnyBytes {}
 // SAFETY: integers, and atomics are as the integers in them.
 unsafe impl AnyBytes for usize {}
 // SAFETY: as above.
+unsafe impl AnyBytes for u8 {}
+// SAFETY: as above.
 unsafe impl AnyBytes for u16 {}
 // SAFETY: as above.
 unsafe impl AnyBytes for i32 {}
@@ -167,6 +179,11 @@ impl<'a> Parts<'a> {
     /// No memory.
     pub fn empty() -> Self {
         Parts { start: core::ptr::dangling_mut::<usize>().cast(), left: 0, scratch: PhantomData }
+    }
+
+    /// The memory of a slice.
+    pub fn over(memory: &'a mut [usize]) -> Self {
+        Parts { start: memory.as_mut_ptr().cast(), left: size_of_val(memory), scratch: PhantomData }
     }
 
     /// So many bytes of memory.

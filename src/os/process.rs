@@ -41,6 +41,12 @@ pub fn parent() -> i32 {
     unsafe { libc::syscall(libc::SYS_getppid) as i32 }
 }
 
+/// Returns whether a TID is that of a thread of the process with this PID: tgkill(2) of no signal.
+pub fn is_own_thread(pid: i32, tid: i32) -> bool {
+    // SAFETY: three numbers, and nothing is sent.
+    super::errno::untouched(|| unsafe { libc::syscall(libc::SYS_tgkill, pid, tid, 0) == 0 })
+}
+
 /// mincore(2): sets the uppermost bit of a value of `to` if that page of this process, from the one at `start` on, may be present, and
 /// clears all others. Pages of files count if they are in the page cache. Errors are errnos: ENOMEM if a page is not mapped.
 pub fn find_resident(start: usize, page_bits: u32, to: &mut [usize]) -> Result<(), c_int> {

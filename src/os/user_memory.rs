@@ -153,6 +153,22 @@ fn copy_through_pipe(call: libc::c_long, ours: usize, theirs: usize, length: usi
     (done, false)
 }
 
+/// Reads a byte of a page of a process (0: the calling one), which takes a fault that is due there, such as the hinting faults of automatic
+/// NUMA balancing. Nothing happens where the page can't be read. Errno is left untouched.
+pub fn fault_in(pid: i32, page: usize) {
+    let mut byte = 0u8;
+    let vector = |base: usize| libc::iovec { iov_base: base as *mut libc::c_void, iov_len: 1 };
+    let (local, remote) = (vector(&raw mut byte as usize), vector(page));
+    let one: c_ulong = 1;
+    errno::untouched(|| {
+        // SAFETY: both vectors are valid for the call, and one byte may be written.
+        unsafe {
+            let pid = if pid == 0 { libc::syscall(libc::SYS_getpid) } else { libc::c_long::from(pid) };
+            libc::syscall(libc::SYS_process_vm_readv, pid, &raw const local, one, &raw const remote, one, 0 as c_ulong);
+        }
+    });
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -411,18 +411,14 @@ START_TEST(a_process_is_found_by_the_number_of_one_of_its_threads)
 }
 END_TEST
 
-START_TEST(a_process_that_has_ended_but_was_not_waited_for_is_the_kernels_error)
+START_TEST(a_process_that_has_ended_but_was_not_waited_for_is_esrch)
 {
     struct neighbour neighbour = start_neighbour(COUNT, 0, NULL);
     siginfo_t information;
     require(kill(neighbour.pid, SIGKILL) == 0 && waitid(P_PID, (id_t)neighbour.pid, &information, WEXITED | WNOWAIT) == 0);
-    int status = NOT_WRITTEN;
-    void *page = neighbour.pages;
-    require(move_pages(neighbour.pid, 1, &page, NULL, &status, 0) == -1);
-    const int error = errno;
-    assert_fails(numars_count_pages(neighbour.pid, neighbour.pages, COUNT * page_size(), NULL, 0), error);
-    assert_fails(numars_move_range(neighbour.pid, neighbour.pages, COUNT * page_size(), 1, NULL, NULL), error);
-    assert_fails(move_process(neighbour.pid, 0, 1, NULL, NULL), error);
+    assert_fails(numars_count_pages(neighbour.pid, neighbour.pages, COUNT * page_size(), NULL, 0), ESRCH);
+    assert_fails(numars_move_range(neighbour.pid, neighbour.pages, COUNT * page_size(), 1, NULL, NULL), ESRCH);
+    assert_fails(move_process(neighbour.pid, 0, 1, NULL, NULL), ESRCH);
     require(waitpid(neighbour.pid, NULL, 0) == neighbour.pid);
 }
 END_TEST
@@ -617,7 +613,7 @@ int main(void)
         the_own_process_is_found_in_the_proc_of_every_namespace_that_shows_it,
         the_own_process_is_found_when_its_main_thread_has_ended,
         a_process_is_found_by_the_number_of_one_of_its_threads,
-        a_process_that_has_ended_but_was_not_waited_for_is_the_kernels_error,
+        a_process_that_has_ended_but_was_not_waited_for_is_esrch,
         with_few_descriptors_left_nothing_is_reported_that_was_not_done,
         a_process_that_ends_half_way_and_was_not_waited_for_is_esrch_or_what_was_moved_until_then,
         a_process_that_gets_the_pid_of_one_that_ended_is_left_alone,

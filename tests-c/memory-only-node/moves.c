@@ -1,7 +1,11 @@
 /* Nodes 0 and 1 have CPUs and memory, node 2 has memory only, as memory behind CXL has. */
+#include <numa.h>
 #include <numaif.h>
+#include <numars.h>
 
+#include "checked.h"
 #include "harness.h"
+#include "nodes.h"
 #include "pages.h"
 
 enum { MEMORY_ONLY = 2, COUNT = 32 };
@@ -41,6 +45,32 @@ START_TEST(a_node_after_the_last_is_enodev)
 }
 END_TEST
 
+START_TEST(each_call_of_numars_says_the_truth_of_moves_there_and_back)
+{
+    enum { MANY = 5000 };
+    char *pages = pages_on_node(MANY, 0), *huge = transparent_huge_page(1);
+    for (unsigned int threads = 1; threads <= 4; threads += 3) {
+        struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+        options.threads = threads;
+        ck_assert_int_eq(checked_move_range(0, pages, MANY, MEMORY_ONLY, &options, OTHERS_MOVE_NOTHING).returned, 0);
+        checked_count(0, pages, MANY);
+        struct bulk bulk = bulk_with_room(MANY);
+        for (size_t page = 0; page < MANY; page++)
+            bulk_add(&bulk, pages + page * page_size(), (int)(page % 3));
+        ck_assert_int_eq(checked_move_list(0, &bulk, &options, OTHERS_MOVE_NOTHING).returned, 0);
+        ck_assert_int_eq(checked_move_range(0, huge, HUGE_PAGE / page_size(), MEMORY_ONLY, &options, OTHERS_MOVE_NOTHING).returned, 0);
+        struct bitmask *from = set_of(mask(MEMORY_ONLY)), *to = set_of(mask(1));
+        ck_assert_int_ge(numars_move_process(0, from, to, &options, NULL), 0);
+        ck_assert_uint_eq(count_on_node(pages, MOST_PAGES, MEMORY_ONLY), 0);
+        ck_assert_int_eq(node_of(huge), 1);
+        numa_bitmask_free(from);
+        numa_bitmask_free(to);
+        unmap_bulk(&bulk);
+    }
+    ck_assert(pages_keep_contents(pages, MANY) && pages_keep_contents(huge, HUGE_PAGE / page_size()));
+}
+END_TEST
+
 int main(void)
 {
     return run_tests("memory_only_node", (const TTest *[]){
@@ -48,5 +78,6 @@ int main(void)
         pages_are_allocated_there_when_a_policy_says_so,
         migrate_pages_moves_a_process_there,
         a_node_after_the_last_is_enodev,
+        each_call_of_numars_says_the_truth_of_moves_there_and_back,
         NULL });
 }

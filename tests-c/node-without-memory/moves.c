@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "checked.h"
 #include "harness.h"
 #include "pages.h"
 #include "surroundings.h"
@@ -76,6 +77,36 @@ START_TEST(a_program_running_there_has_its_pages_elsewhere)
 }
 END_TEST
 
+START_TEST(each_call_of_numars_says_the_truth_to_a_program_running_there)
+{
+    enum { MANY = 3000 };
+    char *pages = pages_on_node(MANY, 0);
+    cpu_set_t cpu;
+    CPU_ZERO(&cpu);
+    CPU_SET(WITHOUT_MEMORY, &cpu);
+    require(sched_setaffinity(0, sizeof cpu, &cpu) == 0);
+    ck_assert_int_eq(checked_move_range(0, pages, MANY, 1, NULL, OTHERS_MOVE_NOTHING).returned, 0);
+    checked_count(0, pages, MANY);
+    struct bulk bulk = bulk_with_room(MANY);
+    for (size_t page = 0; page < MANY; page++)
+        bulk_add(&bulk, pages + page * page_size(), (int)(page % 3));
+    ck_assert_int_eq(checked_move_list(0, &bulk, NULL, OTHERS_MOVE_NOTHING).returned, 0);
+    /* Nothing is moved there, and those before it in a list are. */
+    const struct move_result range = checked_move_range(0, pages, MANY, WITHOUT_MEMORY, NULL, OTHERS_MOVE_NOTHING);
+    ck_assert_int_eq(range.returned, -1);
+    ck_assert_int_eq(range.error, ENODEV);
+    ck_assert_uint_eq(range.stats.moved, 0);
+    struct bulk wrong = bulk_of_pages(pages, MANY, 2);
+    wrong.nodes[MANY / 2] = WITHOUT_MEMORY;
+    const struct move_result list = checked_move_list(0, &wrong, NULL, OTHERS_MOVE_NOTHING);
+    ck_assert_int_eq(list.returned, -1);
+    ck_assert_int_eq(list.error, ENODEV);
+    assert_true_statuses_up_to(&wrong, MANY / 2);
+    ck_assert_uint_eq(count_on_node(pages, MANY / 2, 2), MANY / 2);
+    ck_assert(pages_keep_contents(pages, MANY));
+}
+END_TEST
+
 int main(void)
 {
     return run_tests("node_without_memory", (const TTest *[]){
@@ -85,5 +116,6 @@ int main(void)
         migrate_pages_to_it_is_eperm_without_privilege,
         migrate_pages_with_privilege_leaves_it_out,
         a_program_running_there_has_its_pages_elsewhere,
+        each_call_of_numars_says_the_truth_to_a_program_running_there,
         NULL });
 }

@@ -38,6 +38,11 @@ bool kernel_before(int major, int minor)
     return running_major < major || (running_major == major && running_minor < minor);
 }
 
+bool kernel_counts_pinned_pages(void)
+{
+    return !kernel_before(6, 1);
+}
+
 void become_nobody(void)
 {
     require(setgroups(0, NULL) == 0);
@@ -71,7 +76,7 @@ void *wait_until_ready(struct readiness readiness)
     return value;
 }
 
-static struct neighbour fork_neighbour(char *(*get_ready)(const void *), const void *argument)
+struct neighbour start_neighbour_with(char *(*get_pages)(const void *), const void *argument)
 {
     struct neighbour neighbour;
     const struct readiness readiness = make_readiness();
@@ -79,7 +84,7 @@ static struct neighbour fork_neighbour(char *(*get_ready)(const void *), const v
     require(neighbour.pid >= 0);
     if (neighbour.pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        sleep_when_ready(readiness, get_ready(argument));
+        sleep_when_ready(readiness, get_pages(argument));
     }
     neighbour.pages = wait_until_ready(readiness);
     return neighbour;
@@ -104,7 +109,7 @@ static char *touch_own_pages(const void *argument)
 struct neighbour start_neighbour(size_t count, int node, void (*first)(void))
 {
     const struct own_pages own = { .count = count, .node = node, .first = first };
-    return fork_neighbour(touch_own_pages, &own);
+    return start_neighbour_with(touch_own_pages, &own);
 }
 
 struct shared_pages {
@@ -123,7 +128,7 @@ static char *read_shared_pages(const void *argument)
 struct neighbour share_with_neighbour(char *start, size_t count)
 {
     const struct shared_pages shared = { .start = start, .count = count };
-    return fork_neighbour(read_shared_pages, &shared);
+    return start_neighbour_with(read_shared_pages, &shared);
 }
 
 void end_neighbour(struct neighbour neighbour)
@@ -321,6 +326,28 @@ void empty_node(int node)
     keep_huge_pages(node, 0);
 }
 
+/* The smallest part of a node's memory, which nobody else chooses. */
+enum { FEW_FREE_PAGES = 1234567 };
+static const char FREE_PAGES_PER_CPU[] = "/proc/sys/vm/percpu_pagelist_high_fraction";
+
+void keep_few_free_pages_per_cpu(bool few)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%d", few ? FEW_FREE_PAGES : 0);
+    write_text(FREE_PAGES_PER_CPU, text);
+}
+
+static bool few_free_pages_are_kept_per_cpu(void)
+{
+    int fraction = 0;
+    FILE *file = fopen(FREE_PAGES_PER_CPU, "r");
+    if (file == NULL)
+        return false;
+    const bool known = fscanf(file, "%d", &fraction) == 1;
+    fclose(file);
+    return known && fraction == FEW_FREE_PAGES;
+}
+
 int run_apart(void (*action)(void), char *standard_error, size_t size)
 {
     int ends[2], status;
@@ -361,6 +388,8 @@ void remember_surroundings(void)
 void restore_surroundings(void)
 {
     remove_left_cpusets();
+    if (few_free_pages_are_kept_per_cpu())
+        keep_few_free_pages_per_cpu(false);
     for (int node = 0; node < MOST_NODES; node++)
         if (huge_pages_kept(node) != huge_pages_before[node])
             keep_huge_pages(node, huge_pages_before[node]);

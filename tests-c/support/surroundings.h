@@ -9,6 +9,9 @@
 /* For behaviour that differs: is the running kernel older than this one? */
 bool kernel_before(int major, int minor);
 
+/* Does the kernel say of a pinned page that it tried it and could not move it? Linux 5.10 only stops there, so it counts as failed. */
+bool kernel_counts_pinned_pages(void);
+
 /* From here on the test has no privileges (uid and gid 65534, no capabilities). */
 void become_nobody(void);
 
@@ -30,6 +33,9 @@ struct neighbour {
 /* `first` is called in the new process before anything else, for example become_nobody; it may be NULL. */
 struct neighbour start_neighbour(size_t count, int node, void (*first)(void));
 void end_neighbour(struct neighbour neighbour);
+
+/* The same with any pages: those that `get_pages` returns in the new process. */
+struct neighbour start_neighbour_with(char *(*get_pages)(const void *), const void *argument);
 
 /* Another process that maps the same pages: a fork of this one that has read each of them. */
 struct neighbour share_with_neighbour(char *start, size_t count);
@@ -66,6 +72,10 @@ long keep_huge_pages(int node, long count);
  * pages, which serve nobody here, and gets a few of them back. */
 void fill_node(int node);
 void empty_node(int node);
+
+/* The kernel keeps pages that were freed in lists of each CPU, where they are no room for others: few of them from here on (Linux 5.14),
+ * or as many as usual. */
+void keep_few_free_pages_per_cpu(bool few);
 
 /* Runs the action in a process of its own and collects what that writes to standard error.
  * Returns its exit status, or minus the signal that ended it. */
