@@ -1,0 +1,264 @@
+/* Huge pages that the kernel splits while they move, since their target has no room for whole ones: afterwards one entry stands for many
+ * base pages of which some have moved. What the calls say is compared with raw queries page by page. */
+#include <numars.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "bulk.h"
+#include "harness.h"
+#include "pages.h"
+#include "room.h"
+#include "surroundings.h"
+#include "tally.h"
+
+enum { SOURCE = 0, FULL = 2, SPARE = 3, BASE_PAGES = HUGE_PAGE / 4096, HUGE_PAGES = 3, ALL = HUGE_PAGES * BASE_PAGES };
+
+static const size_t ROOMS[] = { 0, 1, 200, 400, 700, 1000, 1300 };
+enum { ROOM_COUNT = sizeof ROOMS / sizeof *ROOMS };
+
+/* For tests that fill the node again each time, which takes an emulated machine seconds. */
+static const size_t FEW_ROOMS[] = { 0, 400, 1000 };
+enum { FEW_ROOM_COUNT = sizeof FEW_ROOMS / sizeof *FEW_ROOMS };
+
+/* The call of the kernel by which pages move, with a hook: after the first one that did not move all, there is room. */
+static _Atomic(struct room *) makes_room;
+
+long move_pages(int pid, unsigned long count, void **pages, const int *nodes, int *status, int flags)
+{
+    const long returned = syscall(SYS_move_pages, (long)pid, count, pages, nodes, status, (long)flags);
+    const int error = errno;
+    if (nodes != NULL && count > 0 && returned != 0) {
+        struct room *room = atomic_exchange(&makes_room, NULL);
+        if (room != NULL)
+            end_room(room);
+    }
+    errno = error;
+    return returned;
+}
+
+/* Three huge pages, of which the first base page of each has nothing but zeros if that is wanted. */
+static char *huge_pages(bool with_zeros)
+{
+    char *start = transparent_huge_pages(HUGE_PAGES, SOURCE);
+    for (size_t huge = 0; with_zeros && huge < HUGE_PAGES; huge++)
+        memset(start + huge * HUGE_PAGE, 0, page_size());
+    return start;
+}
+
+static void assert_contents(char *start, bool with_zeros)
+{
+    char *expected = huge_pages(with_zeros);
+    ck_assert(memcmp(start, expected, HUGE_PAGES * HUGE_PAGE) == 0);
+    require(munmap(expected, HUGE_PAGES * HUGE_PAGE) == 0);
+}
+
+static void move_range_to_full_node(bool with_zeros)
+{
+    struct room room = fill_node_to_the_last_page(FULL, SPARE);
+    int partly_moved = 0;
+    for (int i = 0; i < ROOM_COUNT; i++) {
+        char what[64];
+        snprintf(what, sizeof what, "room for %zu pages", ROOMS[i]);
+        leave_room(&room, ROOMS[i]);
+        char *start = huge_pages(with_zeros);
+        const struct range_move move = move_range(start, ALL, FULL, NULL);
+        assert_move_to_full_node_is_true(&move, what);
+        assert_contents(start, with_zeros);
+        partly_moved += tally_pages(0, start, ALL).on_node[FULL] % BASE_PAGES != 0;
+        require(munmap(start, HUGE_PAGES * HUGE_PAGE) == 0);
+    }
+    end_room(&room);
+    require(partly_moved > 0);
+}
+
+START_TEST(a_range_of_huge_pages_to_a_full_node_is_counted_page_by_page)
+{
+    move_range_to_full_node(false);
+}
+END_TEST
+
+/* Linux 6.12 maps the page of zeros in place of such a base page when it splits: a query says -EFAULT then. */
+START_TEST(huge_pages_that_begin_with_zeros_do_not_hide_those_that_stay)
+{
+    move_range_to_full_node(true);
+}
+END_TEST
+
+START_TEST(huge_pages_for_which_room_appears_between_two_tries_are_counted_page_by_page)
+{
+    for (int threads = 1; threads <= 2; threads++)
+        for (int i = 0; i < FEW_ROOM_COUNT; i++) {
+            char what[64];
+            snprintf(what, sizeof what, "%d threads, room for %zu pages at first", threads, FEW_ROOMS[i]);
+            struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+            options.threads = (unsigned)threads;
+            struct room room = fill_node_to_the_last_page(FULL, SPARE);
+            leave_room(&room, FEW_ROOMS[i]);
+            char *start = huge_pages(false);
+            makes_room = &room;
+            const struct range_move move = move_range(start, ALL, FULL, &options);
+            if (atomic_exchange(&makes_room, NULL) != NULL)
+                end_room(&room);
+            assert_move_to_full_node_is_true(&move, what);
+            assert_contents(start, false);
+            require(munmap(start, HUGE_PAGES * HUGE_PAGE) == 0);
+        }
+}
+END_TEST
+
+/* The room that a callback makes is there for what comes after it. */
+static int make_room_once(const struct numars_move_stats *so_far, void *argument)
+{
+    struct room **room = argument;
+    if (so_far->requested > 0 && *room != NULL) {
+        end_room(*room);
+        *room = NULL;
+    }
+    return 0;
+}
+
+START_TEST(huge_pages_for_which_a_callback_makes_room_are_counted_page_by_page)
+{
+    for (int i = 0; i < FEW_ROOM_COUNT; i++) {
+        char what[64];
+        snprintf(what, sizeof what, "room for %zu pages until the callback", FEW_ROOMS[i]);
+        struct room room = fill_node_to_the_last_page(FULL, SPARE), *still_full = &room;
+        struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+        options.progress = make_room_once;
+        options.progress_arg = &still_full;
+        leave_room(&room, FEW_ROOMS[i]);
+        char *start = huge_pages(false);
+        const struct range_move move = move_range(start, ALL, FULL, &options);
+        assert_move_to_full_node_is_true(&move, what);
+        assert_contents(start, false);
+        require(munmap(start, HUGE_PAGES * HUGE_PAGE) == 0);
+        if (still_full != NULL)
+            end_room(&room);
+    }
+}
+END_TEST
+
+static long move_list(struct bulk *bulk, struct numars_move_stats *stats)
+{
+    return numars_move_pages(0, bulk->count, bulk->pages, bulk->nodes, bulk->status, NULL, stats);
+}
+
+/* `step` base pages apart. */
+static void move_list_to_full_node(size_t step)
+{
+    struct room room = fill_node_to_the_last_page(FULL, SPARE);
+    for (int with_zeros = 0; with_zeros <= 1; with_zeros++)
+        for (int i = 0; i < ROOM_COUNT; i++) {
+            leave_room(&room, ROOMS[i]);
+            char *start = huge_pages(with_zeros);
+            struct bulk bulk = bulk_with_room(ALL);
+            for (size_t page = 0; page < ALL; page += step)
+                bulk_add(&bulk, start + page * page_size(), FULL);
+            struct numars_move_stats stats;
+            errno = UNTOUCHED_ERRNO;
+            const long returned = move_list(&bulk, &stats);
+            const int error = errno;
+            assert_true_statuses(0, &bulk);
+            const size_t on_target = bulk_on_target(0, &bulk);
+            const size_t not_there = bulk_with_status(&bulk, -EFAULT) + bulk_with_status(&bulk, -ENOENT);
+            const size_t stayed = bulk.count - on_target - not_there;
+            expect(stats.requested == bulk.count && stats.moved == on_target && stats.no_memory == stayed
+                       && stats.absent + stats.unmapped == not_there,
+                   "room for %zu: requested %lu, moved %lu, no_memory %lu, absent %lu, unmapped %lu; by raw queries %zu moved, %zu stayed",
+                   ROOMS[i], stats.requested, stats.moved, stats.no_memory, stats.absent, stats.unmapped, on_target, stayed);
+            expect(stayed == 0 ? returned == 0 : returned == -1 && error == ENOMEM,
+                   "room for %zu: returned %ld, errno %d, but %zu pages stayed", ROOMS[i], returned, error, stayed);
+            assert_contents(start, with_zeros);
+            require(munmap(start, HUGE_PAGES * HUGE_PAGE) == 0);
+        }
+    end_room(&room);
+}
+
+START_TEST(a_list_of_all_base_pages_of_huge_pages_to_a_full_node_has_true_statuses_and_sums)
+{
+    move_list_to_full_node(1);
+}
+END_TEST
+
+START_TEST(a_list_of_one_address_in_each_huge_page_to_a_full_node_has_true_statuses_and_sums)
+{
+    move_list_to_full_node(BASE_PAGES);
+}
+END_TEST
+
+/* How many pages do the kernel's own mappings of a process have, such as [vdso]? Whether they count depends on what stays of them. */
+static size_t pages_of_kernel(pid_t pid)
+{
+    char path[64], line[512];
+    size_t count = 0;
+    snprintf(path, sizeof path, "/proc/%ld/maps", (long)pid);
+    FILE *maps = fopen(path, "r");
+    require(maps != NULL);
+    while (fgets(line, sizeof line, maps) != NULL) {
+        size_t start, end;
+        if (strstr(line, "[v") != NULL && sscanf(line, "%zx-%zx", &start, &end) == 2)
+            count += (end - start) / page_size();
+    }
+    fclose(maps);
+    return count;
+}
+
+static char *get_huge_pages(const void *argument)
+{
+    return huge_pages(*(const bool *)argument);
+}
+
+START_TEST(a_process_with_huge_pages_to_a_full_node_is_counted_page_by_page)
+{
+    if (CENSUS_TAKES_DAYS)
+        return;
+    struct bitmask *from = numa_parse_nodestring_all("0"), *to = numa_parse_nodestring_all("2");
+    struct room room = fill_node_to_the_last_page(FULL, SPARE);
+    for (int with_zeros = 0; with_zeros <= 1; with_zeros++)
+        for (int i = 0; i < ROOM_COUNT; i++) {
+            const bool zeros = with_zeros;
+            leave_room(&room, ROOMS[i]);
+            struct neighbour neighbour = start_neighbour_with(get_huge_pages, &zeros);
+            size_t before[NODES], after[NODES];
+            struct numars_move_stats stats;
+            const size_t pages_before = census(neighbour.pid, before);
+            errno = UNTOUCHED_ERRNO;
+            const long returned = numars_move_process(neighbour.pid, from, to, NULL, &stats);
+            const int error = errno;
+            const size_t pages_after = census(neighbour.pid, after), of_kernel = pages_of_kernel(neighbour.pid);
+            const unsigned long stayed = stats.shared + stats.busy + stats.no_memory + stats.failed;
+            expect(stats.requested <= before[SOURCE] && stats.requested + of_kernel >= before[SOURCE]
+                       && stats.moved == after[FULL] - before[FULL] && stats.absent + stats.unmapped == pages_before - pages_after
+                       && stats.requested - stats.moved - stats.absent - stats.unmapped == stayed,
+                   "room for %zu: requested %lu, moved %lu, absent %lu, unmapped %lu, shared %lu, busy %lu, no_memory %lu, failed %lu; by raw "
+                   "queries, %zu pages were on node %d and %zu are now, %zu have moved, %zu have gone",
+                   ROOMS[i], stats.requested, stats.moved, stats.absent, stats.unmapped, stats.shared, stats.busy, stats.no_memory,
+                   stats.failed, before[SOURCE], SOURCE, after[SOURCE], after[FULL] - before[FULL], pages_before - pages_after);
+            expect(stats.no_memory > 0 ? returned == -1 && error == ENOMEM : returned == (long)stayed,
+                   "room for %zu: returned %ld, errno %d; %zu pages stayed", ROOMS[i], returned, error, after[SOURCE]);
+            /* Huge pages of private memory are shared by none: what stayed of them had no room. */
+            const struct tally tally = tally_pages(neighbour.pid, neighbour.pages, ALL);
+            expect(tally.on_node[SOURCE] == 0 || returned == -1, "room for %zu: returned %ld, and %zu base pages of huge pages stayed",
+                   ROOMS[i], returned, tally.on_node[SOURCE]);
+            end_neighbour(neighbour);
+        }
+    end_room(&room);
+}
+END_TEST
+
+int main(void)
+{
+    return run_tests("split_huge_pages", (const TTest *[]){
+        a_range_of_huge_pages_to_a_full_node_is_counted_page_by_page,
+        huge_pages_that_begin_with_zeros_do_not_hide_those_that_stay,
+        huge_pages_for_which_room_appears_between_two_tries_are_counted_page_by_page,
+        huge_pages_for_which_a_callback_makes_room_are_counted_page_by_page,
+        a_list_of_all_base_pages_of_huge_pages_to_a_full_node_has_true_statuses_and_sums,
+        a_list_of_one_address_in_each_huge_page_to_a_full_node_has_true_statuses_and_sums,
+        a_process_with_huge_pages_to_a_full_node_is_counted_page_by_page,
+        NULL });
+}

@@ -1,0 +1,23 @@
+/* Nodes with room for a given number of base pages and for no huge page. */
+#ifndef ROOM_H
+#define ROOM_H
+
+#include <stddef.h>
+
+/* A node that is full but for so many base pages: the kernel's huge pages fill most of it, pages of this process the rest. */
+struct room {
+    int node, spare;
+    char *filler;
+    size_t filler_pages;
+};
+
+/* Fills `node`; `spare` is another node, on which the pages lie that make room again. */
+struct room fill_node_to_the_last_page(int node, int spare);
+
+/* Leaves room for about `pages` base pages. May be called again and again, in any state. */
+void leave_room(const struct room *room, size_t pages);
+
+/* Gives back all of it: the node has more room than before. */
+void end_room(struct room *room);
+
+#endif

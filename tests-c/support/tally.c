@@ -1,0 +1,76 @@
+#include "tally.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "harness.h"
+
+struct tally tally_pages(pid_t pid, const char *start, size_t count)
+{
+    enum { AT_ONCE = 512 };
+    struct tally tally = { .absent = 0 };
+    for (size_t first = 0; first < count; first += AT_ONCE) {
+        const char *pages[AT_ONCE];
+        int status[AT_ONCE];
+        const size_t number = count - first < AT_ONCE ? count - first : AT_ONCE;
+        for (size_t page = 0; page < number; page++)
+            pages[page] = start + (first + page) * page_size();
+        require(syscall(SYS_move_pages, (long)pid, number, pages, NULL, status, 0L) == 0);
+        for (size_t page = 0; page < number; page++)
+            if (status[page] >= 0 && status[page] < NODES)
+                tally.on_node[status[page]]++;
+            else if (status[page] == -ENOENT)
+                tally.absent++;
+            else
+                tally.unmapped++;
+    }
+    return tally;
+}
+
+struct range_move move_range(char *start, size_t count, int node, const struct numars_move_options *options)
+{
+    struct range_move move = { .start = start, .count = count, .node = node };
+    errno = UNTOUCHED_ERRNO;
+    move.returned = numars_move_range(0, start, count * page_size(), node, options, &move.stats);
+    move.error = errno;
+    return move;
+}
+
+void assert_move_to_full_node_is_true(const struct range_move *move, const char *what)
+{
+    const struct tally tally = tally_pages(0, move->start, move->count);
+    const struct numars_move_stats *stats = &move->stats;
+    const size_t on_target = tally.on_node[move->node];
+    const size_t off_target = move->count - on_target - tally.absent - tally.unmapped;
+    char text[512];
+    snprintf(text, sizeof text,
+             "%s: returned %ld, errno %d; requested %lu, moved %lu, in_place %lu, absent %lu, unmapped %lu, shared %lu, busy %lu, "
+             "no_memory %lu, failed %lu; by raw queries, %zu pages are on the target, %zu elsewhere, %zu absent, %zu unmapped",
+             what, move->returned, move->error, stats->requested, stats->moved, stats->in_place, stats->absent,
+             stats->unmapped, stats->shared, stats->busy, stats->no_memory, stats->failed, on_target, off_target,
+             tally.absent, tally.unmapped);
+    const bool is_right_end = off_target == 0 ? move->returned == 0 && move->error == UNTOUCHED_ERRNO
+                                              : move->returned == -1 && move->error == ENOMEM;
+    expect(is_right_end, "%s", text);
+    expect(stats->requested == move->count && stats->moved == on_target && stats->in_place == 0 && stats->shared == 0
+               && stats->absent + stats->unmapped == tally.absent + tally.unmapped && stats->no_memory == off_target
+               && stats->busy == 0 && stats->failed == 0,
+           "%s", text);
+}
+
+char *transparent_huge_pages(size_t count, int node)
+{
+    const size_t size = count * HUGE_PAGE;
+    char *start = mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    require(start != MAP_FAILED);
+    char *aligned = start + (HUGE_PAGE - (uintptr_t)start % HUGE_PAGE) % HUGE_PAGE, *end = start + size + HUGE_PAGE;
+    require(aligned == start || munmap(start, (size_t)(aligned - start)) == 0);
+    require(aligned + size == end || munmap(aligned + size, (size_t)(end - aligned - size)) == 0);
+    require(madvise(aligned, size, MADV_HUGEPAGE) == 0);
+    touch_pages(aligned, size / page_size(), node);
+    require(is_transparent_huge_page(aligned));
+    return aligned;
+}
