@@ -1,0 +1,307 @@
+/* Lists of more entries than the library works on at a time, whose later entries change what it has said of earlier ones: a page or a huge
+ * page that is named far apart. Statuses, sums and the return value belong together, and say the same as those of a short list. */
+#include <numars.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "bulk.h"
+#include "figures.h"
+#include "harness.h"
+#include "pages.h"
+#include "room.h"
+#include "surroundings.h"
+
+/* Entries between those that count: more than the library looks at in one go. */
+enum { FAR = 70000, FULL = 2, SPARE = 3, NEAR = 10 };
+
+/* The call of the kernel by which pages move, with a hook: before one that moves this page to another node than the full one, room
+ * appears there. */
+static struct room *makes_room;
+static const void *before_page;
+
+long move_pages(int pid, unsigned long count, void **pages, const int *nodes, int *status, int flags)
+{
+    for (unsigned long entry = 0; makes_room != NULL && nodes != NULL && entry < count; entry++)
+        if (pages[entry] == before_page && nodes[entry] != makes_room->node) {
+            end_room(makes_room);
+            makes_room = NULL;
+        }
+    return syscall(SYS_move_pages, (long)pid, count, pages, nodes, status, (long)flags);
+}
+
+static long move_list(struct bulk *bulk, struct numars_move_stats *stats)
+{
+    return numars_move_pages(0, bulk->count, bulk->pages, bulk->nodes, bulk->status, NULL, stats);
+}
+
+/* Entries of pages that are not there: the kernel says -ENOENT of them, and -EFAULT on Linux 6.1. */
+static void add_absent(struct bulk *bulk, char *untouched, size_t count)
+{
+    bulk_add_pages(bulk, untouched, count, 1);
+}
+
+static size_t missing(const struct bulk *bulk)
+{
+    return bulk_with_status(bulk, -ENOENT) + bulk_with_status(bulk, -EFAULT);
+}
+
+/* Every entry is there or missing; the sums and the return value are those that the statuses give. */
+static void assert_consistent(const struct bulk *bulk, long returned, int error, const struct numars_move_stats *stats)
+{
+    size_t on_target = 0;
+    assert_true_statuses(0, bulk);
+    for (size_t entry = 0; entry < bulk->count; entry++)
+        on_target += bulk->status[entry] == bulk->nodes[entry];
+    const size_t not_there = missing(bulk), full = bulk_with_status(bulk, -ENOMEM), off_target = bulk->count - not_there - on_target;
+    assert_figures_add_up(*stats);
+    expect(stats->requested == bulk->count && stats->absent + stats->unmapped == not_there && stats->no_memory == full
+               && stats->moved + stats->in_place == on_target,
+           "requested %lu, moved %lu, in_place %lu, absent %lu, unmapped %lu, no_memory %lu, busy %lu, failed %lu; by the statuses, %zu of "
+           "%zu are missing, %zu full and %zu not on their target",
+           stats->requested, stats->moved, stats->in_place, stats->absent, stats->unmapped, stats->no_memory, stats->busy,
+           stats->failed, not_there, bulk->count, full, off_target);
+    if (full > 0)
+        expect(returned == -1 && error == ENOMEM, "returned %ld, errno %d, but a node is full", returned, error);
+    else
+        expect(returned == (long)off_target, "returned %ld, errno %d, but %zu entries are not on their target", returned,
+               error, off_target);
+}
+
+static void move_and_check(struct bulk *bulk)
+{
+    struct numars_move_stats stats;
+    errno = UNTOUCHED_ERRNO;
+    const long returned = move_list(bulk, &stats);
+    assert_consistent(bulk, returned, errno, &stats);
+}
+
+START_TEST(base_pages_of_one_huge_page_with_two_targets_far_apart_are_not_both_on_their_target)
+{
+    char *untouched = map_pages(FAR);
+    const size_t distances[] = { NEAR, FAR };
+    for (size_t i = 0; i < 2; i++) {
+        char *huge = transparent_huge_page(0);
+        struct bulk bulk = bulk_with_room(FAR + 2);
+        bulk_add(&bulk, huge, 1);
+        add_absent(&bulk, untouched, distances[i]);
+        bulk_add(&bulk, huge + 5 * page_size(), 2);
+        struct numars_move_stats stats;
+        assert_returns(move_list(&bulk, &stats), 1);
+        ck_assert_int_eq(node_of(huge), 2);
+        assert_consistent(&bulk, 1, UNTOUCHED_ERRNO, &stats);
+        ck_assert(pages_keep_contents(huge, MOST_PAGES));
+    }
+}
+END_TEST
+
+START_TEST(a_huge_page_that_later_entries_take_back_is_where_its_first_entry_wants_it)
+{
+    char *untouched = map_pages(FAR);
+    char *huge = transparent_huge_page(0);
+    struct bulk bulk = bulk_with_room(2 * FAR + 3);
+    bulk_add(&bulk, huge, 1);
+    add_absent(&bulk, untouched, FAR);
+    bulk_add(&bulk, huge + 5 * page_size(), 2);
+    add_absent(&bulk, untouched, FAR);
+    bulk_add(&bulk, huge + 7 * page_size(), 1);
+    move_and_check(&bulk);
+    ck_assert_int_eq(node_of(huge), 1);
+}
+END_TEST
+
+START_TEST(many_huge_pages_whose_parts_are_named_far_apart_have_true_statuses_and_sums)
+{
+    enum { HUGE_PAGES = 12 };
+    char *untouched = map_pages(FAR), *huge[HUGE_PAGES];
+    struct bulk bulk = bulk_with_room(FAR + 3 * HUGE_PAGES);
+    for (size_t i = 0; i < HUGE_PAGES; i++)
+        huge[i] = transparent_huge_page((int)(i % 4));
+    for (size_t i = 0; i < HUGE_PAGES; i++)
+        bulk_add(&bulk, huge[i] + i * page_size(), (int)(i % 3));
+    add_absent(&bulk, untouched, FAR);
+    for (size_t i = HUGE_PAGES; i-- > 0;) {
+        bulk_add(&bulk, huge[i] + (i + 20) * page_size(), (int)(i / 3 % 4));
+        if (i % 4 == 0)
+            bulk_add(&bulk, huge[i] + 40 * page_size(), (int)(i % 3));
+    }
+    move_and_check(&bulk);
+    for (size_t i = 0; i < HUGE_PAGES; i++)
+        ck_assert(pages_keep_contents(huge[i], MOST_PAGES));
+}
+END_TEST
+
+/* A short list of which the second part is the first one again, and the same with much in between. */
+START_TEST(a_page_named_again_far_away_has_the_statuses_and_the_return_value_of_a_short_list)
+{
+    enum { PAGES = 200 };
+    char *untouched = map_pages(FAR);
+    struct bulk bulk[2];
+    long returned[2];
+    struct numars_move_stats stats[2];
+    for (size_t i = 0; i < 2; i++) {
+        char *pages = pages_on_node(PAGES, 0);
+        bulk[i] = bulk_with_room(FAR + 2 * PAGES);
+        bulk_add_pages(&bulk[i], pages, PAGES, 1);
+        add_absent(&bulk[i], untouched, i == 0 ? NEAR : FAR);
+        for (size_t page = 0; page < PAGES; page++)
+            bulk_add(&bulk[i], pages + page * page_size(), (int)(page % 3));
+        returned[i] = move_list(&bulk[i], &stats[i]);
+        assert_true_statuses(0, &bulk[i]);
+        assert_figures_add_up(stats[i]);
+        ck_assert(pages_keep_contents(pages, PAGES));
+    }
+    const struct bulk *near = &bulk[0], *far = &bulk[1];
+    ck_assert_int_eq(returned[0], returned[1]);
+    for (size_t page = 0; page < PAGES; page++) {
+        expect(near->status[page] == far->status[page], "page %zu: status %d in a short list, %d in a long one", page,
+               near->status[page], far->status[page]);
+        expect(near->status[near->count - PAGES + page] == far->status[far->count - PAGES + page],
+               "page %zu again: status %d in a short list, %d in a long one", page, near->status[near->count - PAGES + page],
+               far->status[far->count - PAGES + page]);
+    }
+    /* A page that goes and comes back has moved in the long list, and stays where it is in the short one. */
+    expect(stats[0].moved + stats[0].in_place == stats[1].moved + stats[1].in_place && stats[0].busy == stats[1].busy
+               && stats[0].failed == stats[1].failed,
+           "moved %lu, in_place %lu, busy %lu, failed %lu in a short list; %lu, %lu, %lu, %lu in a long one", stats[0].moved,
+           stats[0].in_place, stats[0].busy, stats[0].failed, stats[1].moved, stats[1].in_place, stats[1].busy,
+           stats[1].failed);
+}
+END_TEST
+
+/* The node is full when the first entries are moved there, and no more when the last ones are: nothing is left to complain about. */
+START_TEST(a_page_for_which_its_target_has_room_when_it_is_named_again_has_moved)
+{
+    enum { PAGES = 20 };
+    char *untouched = map_pages(FAR), *pages = pages_on_node(PAGES, 0), *trigger = pages_on_node(1, 0);
+    struct room room = fill_node_to_the_last_page(FULL, SPARE);
+    struct bulk bulk = bulk_with_room(FAR + 2 * PAGES + 1);
+    bulk_add_pages(&bulk, pages, PAGES, FULL);
+    add_absent(&bulk, untouched, FAR);
+    bulk_add(&bulk, trigger, 1);
+    bulk_add_pages(&bulk, pages, PAGES, FULL);
+    struct numars_move_stats stats;
+    makes_room = &room;
+    before_page = trigger;
+    errno = UNTOUCHED_ERRNO;
+    const long returned = move_list(&bulk, &stats);
+    const int error = errno;
+    require(makes_room == NULL);
+    /* The second naming found room. */
+    for (size_t page = 0; page < PAGES; page++)
+        require(node_of(pages + page * page_size()) == FULL);
+    expect(returned == 0 && error == UNTOUCHED_ERRNO, "returned %ld, errno %d, but all pages are on their target", returned, error);
+    assert_true_statuses(0, &bulk);
+    /* Where there was room for all at once, they were in place the second time. */
+    assert_figures(stats, .requested = FAR + 2 * PAGES + 1, .absent = stats.absent, .unmapped = FAR - stats.absent,
+                   .moved = 2 * PAGES + 1 - stats.in_place, .in_place = stats.in_place, .retried = stats.retried);
+}
+END_TEST
+
+START_TEST(a_page_that_goes_elsewhere_later_does_not_leave_ENOMEM_of_the_full_node)
+{
+    enum { PAGES = 20 };
+    char *untouched = map_pages(FAR), *pages = pages_on_node(PAGES, 0);
+    struct room room = fill_node_to_the_last_page(FULL, SPARE);
+    struct bulk bulk = bulk_with_room(FAR + 2 * PAGES);
+    bulk_add_pages(&bulk, pages, PAGES, FULL);
+    add_absent(&bulk, untouched, FAR);
+    bulk_add_pages(&bulk, pages, PAGES, 1);
+    struct numars_move_stats stats;
+    errno = UNTOUCHED_ERRNO;
+    const long returned = move_list(&bulk, &stats);
+    const int error = errno;
+    end_room(&room);
+    expect(returned >= 0 && error == UNTOUCHED_ERRNO, "returned %ld, errno %d, but each page is where it was named last",
+           returned, error);
+    for (size_t page = 0; page < PAGES; page++)
+        expect(bulk.status[page] == 1 && bulk.status[bulk.count - PAGES + page] == 1, "page %zu: statuses %d and %d", page,
+               bulk.status[page], bulk.status[bulk.count - PAGES + page]);
+    ck_assert_uint_eq(stats.no_memory, 0);
+    assert_figures_add_up(stats);
+}
+END_TEST
+
+START_TEST(numa_move_pages_does_not_keep_ENOMEM_either)
+{
+    enum { PAGES = 20 };
+    char *untouched = map_pages(FAR), *pages = pages_on_node(PAGES, 0);
+    struct room room = fill_node_to_the_last_page(FULL, SPARE);
+    struct bulk bulk = bulk_with_room(FAR + 2 * PAGES);
+    bulk_add_pages(&bulk, pages, PAGES, FULL);
+    add_absent(&bulk, untouched, FAR);
+    bulk_add_pages(&bulk, pages, PAGES, 1);
+    assert_returns(bulk_move(&bulk, MPOL_MF_MOVE), 0);
+    end_room(&room);
+    assert_true_statuses(0, &bulk);
+    for (size_t page = 0; page < PAGES; page++)
+        ck_assert_int_eq(bulk.status[page], 1);
+}
+END_TEST
+
+/* A status has half the size of an address: those of the first entries lie over addresses that were read before. */
+START_TEST(statuses_written_over_the_addresses_are_true)
+{
+    enum { PAGES = 1000, TOTAL = FAR + 2 * PAGES };
+    char *untouched = map_pages(FAR);
+    for (int call = 0; call < 2; call++) {
+        char *pages = pages_on_node(2 * PAGES, 0);
+        struct bulk bulk = bulk_with_room(TOTAL);
+        bulk_add_pages(&bulk, pages, PAGES, 1);
+        add_absent(&bulk, untouched, FAR);
+        bulk_add_pages(&bulk, pages + PAGES * page_size(), PAGES, 2);
+        void **both = malloc(TOTAL * sizeof *both);
+        require(both != NULL);
+        memcpy(both, bulk.pages, TOTAL * sizeof *both);
+        struct numars_move_stats stats;
+        assert_returns(call == 0 ? numars_move_pages(0, TOTAL, both, bulk.nodes, (int *)both, NULL, &stats)
+                                 : numa_move_pages(0, TOTAL, both, bulk.nodes, (int *)both, MPOL_MF_MOVE), 0);
+        memcpy(bulk.status, both, TOTAL * sizeof *bulk.status);
+        assert_true_statuses(0, &bulk);
+        ck_assert_uint_eq(missing(&bulk), FAR);
+        if (call == 0)
+            assert_figures(stats, .requested = TOTAL, .moved = 2 * PAGES, .absent = stats.absent,
+                           .unmapped = FAR - stats.absent);
+        free(both);
+    }
+}
+END_TEST
+
+START_TEST(statuses_written_over_the_targets_are_true)
+{
+    enum { PAGES = 1000, TOTAL = FAR + 2 * PAGES };
+    char *untouched = map_pages(FAR), *pages = pages_on_node(2 * PAGES, 0);
+    struct bulk bulk = bulk_with_room(TOTAL);
+    bulk_add_pages(&bulk, pages, PAGES, 1);
+    add_absent(&bulk, untouched, FAR);
+    bulk_add_pages(&bulk, pages + PAGES * page_size(), PAGES, 2);
+    int *both = malloc(TOTAL * sizeof *both);
+    require(both != NULL);
+    memcpy(both, bulk.nodes, TOTAL * sizeof *both);
+    struct numars_move_stats stats;
+    assert_returns(numars_move_pages(0, TOTAL, bulk.pages, both, both, NULL, &stats), 0);
+    memcpy(bulk.status, both, TOTAL * sizeof *both);
+    assert_true_statuses(0, &bulk);
+    ck_assert_uint_eq(missing(&bulk), FAR);
+    assert_figures(stats, .requested = TOTAL, .moved = 2 * PAGES, .absent = stats.absent,
+                           .unmapped = FAR - stats.absent);
+}
+END_TEST
+
+int main(void)
+{
+    return run_tests("several_windows", (const TTest *[]){
+        base_pages_of_one_huge_page_with_two_targets_far_apart_are_not_both_on_their_target,
+        a_huge_page_that_later_entries_take_back_is_where_its_first_entry_wants_it,
+        many_huge_pages_whose_parts_are_named_far_apart_have_true_statuses_and_sums,
+        a_page_named_again_far_away_has_the_statuses_and_the_return_value_of_a_short_list,
+        a_page_for_which_its_target_has_room_when_it_is_named_again_has_moved,
+        a_page_that_goes_elsewhere_later_does_not_leave_ENOMEM_of_the_full_node,
+        numa_move_pages_does_not_keep_ENOMEM_either,
+        statuses_written_over_the_addresses_are_true,
+        statuses_written_over_the_targets_are_true,
+        NULL });
+}
