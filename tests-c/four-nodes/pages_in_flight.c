@@ -1,0 +1,406 @@
+/* Pages that someone else moves at the same moment: a query says of them that they are not there. They were touched and never freed, so no
+ * call may say so. */
+#include <numars.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bulk.h"
+#include "figures.h"
+#include "harness.h"
+#include "pages.h"
+#include "surroundings.h"
+#include "tally.h"
+
+enum { PAGES = 3000, HUGE_PAGES = 8, BASE_PAGES = HUGE_PAGE / 4096 };
+
+/* The call of the kernel by which pages move and are asked about. As often as `hidden` says, a query has -ENOENT for each page of a
+ * range that is there, as if all were on their way. */
+static const char *hidden_from, *hidden_to;
+static atomic_int hidden;
+static int said_of_hidden_pages = -ENOENT;
+
+static long raw_move_pages(int pid, unsigned long count, void **pages, const int *nodes, int *status, int flags)
+{
+    return syscall(SYS_move_pages, (long)pid, count, pages, nodes, status, (long)flags);
+}
+
+long move_pages(int pid, unsigned long count, void **pages, const int *nodes, int *status, int flags)
+{
+    const long returned = raw_move_pages(pid, count, pages, nodes, status, flags);
+    if (returned != 0 || nodes != NULL || count == 0 || hidden == 0)
+        return returned;
+    bool any = false;
+    for (unsigned long entry = 0; entry < count; entry++)
+        if ((char *)pages[entry] >= hidden_from && (char *)pages[entry] < hidden_to && status[entry] >= 0) {
+            status[entry] = said_of_hidden_pages;
+            any = true;
+        }
+    hidden -= any;
+    return 0;
+}
+
+static void hide(const char *start, size_t count, int times)
+{
+    hidden_from = start;
+    hidden_to = start + count * page_size();
+    hidden = times;
+}
+
+/* A thread that moves pages to node 1 and to node 2 and back, until it is stopped. */
+struct mover {
+    pthread_t thread;
+    struct bulk bulk;
+    atomic_bool stop;
+    atomic_size_t rounds;
+};
+
+static void *move_to_and_fro(void *argument)
+{
+    struct mover *mover = argument;
+    struct bulk *bulk = &mover->bulk;
+    while (!mover->stop) {
+        const int node = 1 + (int)(mover->rounds % 2);
+        for (size_t entry = 0; entry < bulk->count; entry++)
+            bulk->nodes[entry] = node;
+        raw_move_pages(0, bulk->count, bulk->pages, bulk->nodes, bulk->status, MPOL_MF_MOVE);
+        mover->rounds++;
+    }
+    return NULL;
+}
+
+/* Its pages are `step` base pages apart. */
+static struct mover *start_mover(char *start, size_t count, size_t step)
+{
+    struct mover *mover = calloc(1, sizeof *mover);
+    require(mover != NULL);
+    mover->bulk = bulk_with_room(count / step);
+    for (size_t page = 0; page < count; page += step)
+        bulk_add(&mover->bulk, start + page * page_size(), 1);
+    require(pthread_create(&mover->thread, NULL, move_to_and_fro, mover) == 0);
+    return mover;
+}
+
+static void stop_mover(struct mover *mover)
+{
+    while (mover->rounds == 0)
+        usleep(1000);
+    mover->stop = true;
+    require(pthread_join(mover->thread, NULL) == 0);
+    free(mover);
+}
+
+/* Each test goes on for some seconds, as long as nothing is wrong: that is how long chance has to show it. */
+static bool there_is_time(void)
+{
+    enum { SECONDS = 3 };
+    static struct timespec start;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (start.tv_sec == 0)
+        start = now;
+    return now.tv_sec - start.tv_sec < SECONDS;
+}
+
+static void assert_none_is_missing(const struct numars_move_stats *stats, size_t count, const char *call)
+{
+    assert_figures_add_up(*stats);
+    expect(stats->requested == count && stats->absent == 0 && stats->unmapped == 0,
+           "%s: requested %lu of %zu pages, absent %lu, unmapped %lu; all were there all the time", call, stats->requested,
+           count, stats->absent, stats->unmapped);
+}
+
+static void assert_no_status_of_a_missing_page(const struct bulk *bulk, const char *call)
+{
+    size_t missing = 0;
+    for (size_t entry = 0; entry < bulk->count; entry++) {
+        missing += bulk->status[entry] == -ENOENT || bulk->status[entry] == -EFAULT;
+        expect(bulk->status[entry] != NOT_WRITTEN, "%s: status %zu was not written", call, entry);
+    }
+    expect(missing == 0, "%s: %zu of %zu statuses say that the page is not there; all were there all the time", call, missing,
+           bulk->count);
+}
+
+static void assert_returned_is_plausible(long returned, int error, size_t count, const char *call)
+{
+    expect(returned >= 0 && returned <= (long)count && error == UNTOUCHED_ERRNO, "%s: returned %ld, errno %d", call, returned, error);
+}
+
+/* `step` base pages apart, as many as there are or `most`. */
+static void call_lists(char *start, size_t count, size_t step, size_t most)
+{
+    struct bulk bulk = bulk_with_room(count / step);
+    for (size_t page = 0; page < count && bulk.count < most; page += step)
+        bulk_add(&bulk, start + page * page_size(), 3);
+    for (size_t at = 0; there_is_time(); at = (at + 1) % (count / step)) {
+        struct numars_move_stats stats;
+        char what[64];
+        /* Short lists begin at another page each time. */
+        if (bulk.count < count / step)
+            for (size_t entry = 0; entry < bulk.count; entry++)
+                bulk.pages[entry] = start + (at + entry) % (count / step) * step * page_size();
+        for (int call = 0; call < 4; call++) {
+            const int *nodes = call % 2 == 0 ? bulk.nodes : NULL;
+            for (size_t entry = 0; entry < bulk.count; entry++)
+                bulk.status[entry] = NOT_WRITTEN;
+            snprintf(what, sizeof what, "%s of %zu entries, %s", call < 2 ? "numars_move_pages" : "numa_move_pages", bulk.count,
+                     nodes == NULL ? "a query" : "a move");
+            errno = UNTOUCHED_ERRNO;
+            const long returned = call < 2 ? numars_move_pages(0, bulk.count, bulk.pages, nodes, bulk.status, NULL, &stats)
+                                           : numa_move_pages(0, bulk.count, bulk.pages, nodes, bulk.status, MPOL_MF_MOVE);
+            assert_returned_is_plausible(returned, errno, bulk.count, what);
+            if (call < 2)
+                assert_none_is_missing(&stats, bulk.count, what);
+            assert_no_status_of_a_missing_page(&bulk, what);
+        }
+    }
+}
+
+static void call_ranges(char *start, size_t count, bool is_hugetlb)
+{
+    while (there_is_time()) {
+        struct numars_move_stats stats;
+        unsigned long per_node[NODES];
+        errno = UNTOUCHED_ERRNO;
+        long counted = numars_count_pages(0, start, count * page_size(), per_node, NODES);
+        /* Of a hugetlb page the page tables show nothing for a moment, just before it is in flight: this happens, but not each time. */
+        for (int again = 0; is_hugetlb && counted != (long)count && again < 5; again++)
+            counted = numars_count_pages(0, start, count * page_size(), per_node, NODES);
+        expect(counted == (long)count && errno == UNTOUCHED_ERRNO, "numars_count_pages: %ld of %zu pages, errno %d", counted, count, errno);
+        expect(per_node[0] + per_node[1] + per_node[2] + per_node[3] == count, "numars_count_pages: per node %lu, %lu, %lu, %lu",
+               per_node[0], per_node[1], per_node[2], per_node[3]);
+        errno = UNTOUCHED_ERRNO;
+        long returned = numars_move_range(0, start, count * page_size(), 3, NULL, &stats);
+        for (int again = 0; is_hugetlb && stats.requested != count && again < 5; again++)
+            returned = numars_move_range(0, start, count * page_size(), 3, NULL, &stats);
+        assert_returned_is_plausible(returned, errno, count, "numars_move_range");
+        assert_none_is_missing(&stats, count, "numars_move_range");
+    }
+}
+
+START_TEST(base_pages_in_flight_are_in_every_range_and_count)
+{
+    char *pages = pages_on_node(PAGES, 0);
+    struct mover *mover = start_mover(pages, PAGES, 1);
+    call_ranges(pages, PAGES, false);
+    stop_mover(mover);
+    ck_assert(pages_keep_contents(pages, PAGES));
+}
+END_TEST
+
+static void lists_of_base_pages_in_flight(size_t most)
+{
+    char *pages = pages_on_node(PAGES, 0);
+    struct mover *mover = start_mover(pages, PAGES, 1);
+    call_lists(pages, PAGES, 1, most);
+    stop_mover(mover);
+    ck_assert(pages_keep_contents(pages, PAGES));
+}
+
+START_TEST(base_pages_in_flight_are_not_absent_in_lists_of_1)
+{
+    lists_of_base_pages_in_flight(1);
+}
+END_TEST
+
+START_TEST(base_pages_in_flight_are_not_absent_in_lists_of_50)
+{
+    lists_of_base_pages_in_flight(50);
+}
+END_TEST
+
+START_TEST(base_pages_in_flight_are_not_absent_in_lists_of_3000)
+{
+    lists_of_base_pages_in_flight(3000);
+}
+END_TEST
+
+START_TEST(huge_pages_in_flight_are_in_every_range_and_count)
+{
+    char *pages = transparent_huge_pages(HUGE_PAGES, 0);
+    struct mover *mover = start_mover(pages, HUGE_PAGES * BASE_PAGES, BASE_PAGES);
+    call_ranges(pages, HUGE_PAGES * BASE_PAGES, false);
+    stop_mover(mover);
+    ck_assert(pages_keep_contents(pages, HUGE_PAGES * BASE_PAGES));
+}
+END_TEST
+
+START_TEST(huge_pages_in_flight_are_not_absent_in_lists)
+{
+    char *pages = transparent_huge_pages(HUGE_PAGES, 0);
+    struct mover *mover = start_mover(pages, HUGE_PAGES * BASE_PAGES, BASE_PAGES);
+    call_lists(pages, HUGE_PAGES * BASE_PAGES, BASE_PAGES, PAGES);
+    stop_mover(mover);
+    ck_assert(pages_keep_contents(pages, HUGE_PAGES * BASE_PAGES));
+}
+END_TEST
+
+/* Before Linux 6.7, nothing shows that a hugetlb page is on its way and not absent: a query says -ENOENT, and pagemap is empty. */
+static bool hugetlb_pages_in_flight_can_be_seen(void)
+{
+    if (!kernel_before(6, 7))
+        return true;
+    fprintf(stderr, "not tested: this kernel does not show hugetlb pages that are on their way\n");
+    return false;
+}
+
+/* Some pages of hugetlbfs, and room for as many on each node. */
+enum { HUGETLB_PAGES = 4, HUGETLB_SIZE = HUGETLB_PAGES * HUGE_PAGE };
+
+static char *hugetlb_pages(void)
+{
+    for (int node = 0; node < NODES; node++)
+        require(keep_huge_pages(node, 2 * HUGETLB_PAGES) == 2 * HUGETLB_PAGES);
+    char *pages = mmap(NULL, HUGETLB_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+    require(pages != MAP_FAILED);
+    touch_pages(pages, HUGETLB_PAGES * BASE_PAGES, 0);
+    return pages;
+}
+
+START_TEST(hugetlb_pages_in_flight_are_in_every_range_and_count)
+{
+    if (!hugetlb_pages_in_flight_can_be_seen())
+        return;
+    char *pages = hugetlb_pages();
+    struct mover *mover = start_mover(pages, HUGETLB_PAGES * BASE_PAGES, BASE_PAGES);
+    call_ranges(pages, HUGETLB_PAGES * BASE_PAGES, true);
+    stop_mover(mover);
+    ck_assert(pages_keep_contents(pages, HUGETLB_PAGES * BASE_PAGES));
+    require(munmap(pages, HUGETLB_SIZE) == 0);
+}
+END_TEST
+
+START_TEST(hugetlb_pages_in_flight_are_not_absent_in_lists)
+{
+    if (!hugetlb_pages_in_flight_can_be_seen())
+        return;
+    char *pages = hugetlb_pages();
+    struct mover *mover = start_mover(pages, HUGETLB_PAGES * BASE_PAGES, BASE_PAGES);
+    call_lists(pages, HUGETLB_PAGES * BASE_PAGES, BASE_PAGES, PAGES);
+    stop_mover(mover);
+    ck_assert(pages_keep_contents(pages, HUGETLB_PAGES * BASE_PAGES));
+    require(munmap(pages, HUGETLB_SIZE) == 0);
+}
+END_TEST
+
+/* Without chance: what the kernel says, but for pages that are on their way at the first query, or at the first three. -EFAULT, which also
+ * means the page of zeros, is said once. */
+
+static void assert_all_found(char *start, size_t count, size_t step)
+{
+    const int errors[] = { -ENOENT, -EFAULT };
+    for (size_t error = 0; error < 2; error++)
+        for (int times = 1; times <= (errors[error] == -EFAULT ? 1 : 3); times++) {
+            struct numars_move_stats stats;
+            struct bulk bulk = bulk_with_room(count / step);
+            const int node = 1 + times % 2;
+            said_of_hidden_pages = errors[error];
+            for (size_t page = 0; page < count; page += step)
+                bulk_add(&bulk, start + page * page_size(), node);
+
+            hide(start, count, times);
+            expect(numars_count_pages(0, start, count * page_size(), NULL, 0) == (long)count,
+                   "numars_count_pages: pages that were hidden %d times with %d are not counted", times, errors[error]);
+
+            hide(start, count, times);
+            assert_returns(numars_move_range(0, start, count * page_size(), node, NULL, &stats), 0);
+            hidden = 0;
+            assert_none_is_missing(&stats, count, "numars_move_range");
+            ck_assert_uint_eq(tally_pages(0, start, count).on_node[node], count);
+
+            for (size_t entry = 0; entry < bulk.count; entry++)
+                bulk.nodes[entry] = 0;
+            hide(start, count, times);
+            assert_returns(numars_move_pages(0, bulk.count, bulk.pages, bulk.nodes, bulk.status, NULL, &stats), 0);
+            hidden = 0;
+            assert_none_is_missing(&stats, bulk.count, "numars_move_pages");
+            assert_all_arrived(0, &bulk);
+
+            for (size_t entry = 0; entry < bulk.count; entry++)
+                bulk.nodes[entry] = 3;
+            hide(start, count, times);
+            assert_returns(numa_move_pages(0, bulk.count, bulk.pages, bulk.nodes, bulk.status, MPOL_MF_MOVE), 0);
+            hidden = 0;
+            assert_all_arrived(0, &bulk);
+        }
+}
+
+START_TEST(base_pages_that_some_queries_do_not_find_are_asked_about_again)
+{
+    char *pages = pages_on_node(PAGES, 0);
+    assert_all_found(pages, PAGES, 1);
+    ck_assert(pages_keep_contents(pages, PAGES));
+}
+END_TEST
+
+START_TEST(huge_pages_that_some_queries_do_not_find_are_asked_about_again)
+{
+    char *pages = transparent_huge_pages(HUGE_PAGES, 0);
+    assert_all_found(pages, HUGE_PAGES * BASE_PAGES, BASE_PAGES);
+    ck_assert(pages_keep_contents(pages, HUGE_PAGES * BASE_PAGES));
+}
+END_TEST
+
+/* In another process, whose page tables are as visible to root. */
+START_TEST(pages_of_another_process_that_some_queries_do_not_find_are_asked_about_again)
+{
+    struct neighbour neighbour = start_neighbour(PAGES, 0, NULL);
+    struct bulk bulk = bulk_of_pages(neighbour.pages, PAGES, 1);
+    struct numars_move_stats stats;
+    hide(neighbour.pages, PAGES, 2);
+    assert_returns(numars_count_pages(neighbour.pid, neighbour.pages, PAGES * page_size(), NULL, 0), PAGES);
+    hide(neighbour.pages, PAGES, 2);
+    assert_returns(numars_move_range(neighbour.pid, neighbour.pages, PAGES * page_size(), 3, NULL, &stats), 0);
+    hidden = 0;
+    assert_figures(stats, .requested = PAGES, .moved = PAGES);
+    hide(neighbour.pages, PAGES, 2);
+    assert_returns(numars_move_pages(neighbour.pid, PAGES, bulk.pages, bulk.nodes, bulk.status, NULL, &stats), 0);
+    hidden = 0;
+    assert_figures(stats, .requested = PAGES, .moved = PAGES);
+    assert_all_arrived(neighbour.pid, &bulk);
+    end_neighbour(neighbour);
+}
+END_TEST
+
+/* What is not there remains so, whatever is beside it. */
+START_TEST(pages_that_are_not_there_are_not_taken_for_pages_in_flight)
+{
+    char *pages = map_pages(PAGES);
+    for (size_t page = 0; page < PAGES; page += 2)
+        touch_pages(pages + page * page_size(), 1, 0);
+    struct bulk bulk = bulk_of_pages(pages, PAGES, 1);
+    struct numars_move_stats stats;
+    hide(pages, PAGES, 1);
+    assert_returns(numars_move_pages(0, PAGES, bulk.pages, bulk.nodes, bulk.status, NULL, &stats), 0);
+    hidden = 0;
+    assert_true_statuses(0, &bulk);
+    assert_figures(stats, .requested = PAGES, .moved = PAGES / 2, .absent = stats.absent,
+                   .unmapped = PAGES / 2 - stats.absent);
+    hide(pages, PAGES, 1);
+    assert_returns(numars_count_pages(0, pages, PAGES * page_size(), NULL, 0), PAGES / 2);
+}
+END_TEST
+
+int main(void)
+{
+    return run_tests("pages_in_flight", (const TTest *[]){
+        base_pages_in_flight_are_in_every_range_and_count,
+        base_pages_in_flight_are_not_absent_in_lists_of_1,
+        base_pages_in_flight_are_not_absent_in_lists_of_50,
+        base_pages_in_flight_are_not_absent_in_lists_of_3000,
+        huge_pages_in_flight_are_in_every_range_and_count,
+        huge_pages_in_flight_are_not_absent_in_lists,
+        hugetlb_pages_in_flight_are_in_every_range_and_count,
+        hugetlb_pages_in_flight_are_not_absent_in_lists,
+        base_pages_that_some_queries_do_not_find_are_asked_about_again,
+        huge_pages_that_some_queries_do_not_find_are_asked_about_again,
+        pages_of_another_process_that_some_queries_do_not_find_are_asked_about_again,
+        pages_that_are_not_there_are_not_taken_for_pages_in_flight,
+        NULL });
+}
