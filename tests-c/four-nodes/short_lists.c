@@ -1,0 +1,102 @@
+/* Lists that are so short that the kernel is handed them as they are: what it says of some pages is not where they are at the end. A page
+ * that is on its target is said to be there, and a short list says the same as a long one. */
+#include <numars.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/mman.h>
+
+#include "bulk.h"
+#include "harness.h"
+#include "pages.h"
+#include "surroundings.h"
+
+enum { BASE_PAGES = HUGE_PAGE / 4096, PADDING = 200 };
+
+START_TEST(later_base_pages_of_a_hugetlb_page_say_the_node_that_it_moved_to)
+{
+    const size_t firsts[] = { 0, 1, 5 };
+    char *huge = hugetlb_page_for_node_1();
+    for (size_t i = 0; i < 3; i++)
+        for (size_t count = 1; count <= 60; count += 19) {
+            for (int call = 0; call < 2; call++) {
+                struct bulk bulk = bulk_with_room(count + 1);
+                const int node = !node_of(huge);
+                bulk_add(&bulk, huge, node);
+                bulk_add_pages(&bulk, huge + firsts[i] * page_size(), count, node);
+                assert_returns(call == 0 ? bulk_move(&bulk, MPOL_MF_MOVE)
+                                         : numars_move_pages(0, bulk.count, bulk.pages, bulk.nodes, bulk.status, NULL, NULL), 0);
+                assert_all_arrived(0, &bulk);
+            }
+        }
+    ck_assert(pages_keep_contents(huge, BASE_PAGES));
+    require(munmap(huge, HUGE_PAGE) == 0);
+}
+END_TEST
+
+START_TEST(later_base_pages_of_a_hugetlb_page_without_its_first_one_have_true_statuses)
+{
+    char *huge = hugetlb_page_for_node_1();
+    for (size_t count = 1; count <= 3; count++)
+        for (int call = 0; call < 2; call++) {
+            struct bulk bulk = bulk_of_pages(huge + 7 * page_size(), count, !node_of(huge));
+            errno = UNTOUCHED_ERRNO;
+            const long returned = call == 0 ? bulk_move(&bulk, MPOL_MF_MOVE)
+                                            : numars_move_pages(0, bulk.count, bulk.pages, bulk.nodes, bulk.status, NULL, NULL);
+            assert_true_statuses(0, &bulk);
+            const size_t stayed = count - bulk_on_target(0, &bulk);
+            expect(call == 0 ? returned >= 0 : returned == (long)stayed, "call %d of %zu entries returned %ld, errno %d; %zu stayed",
+                   call, count, returned, errno, stayed);
+        }
+    require(munmap(huge, HUGE_PAGE) == 0);
+}
+END_TEST
+
+/* Pages 0 to 7 of `start`, each named twice: with the first target and then with the second one, in all ways. */
+static void name_twice(struct bulk *bulk, char *start)
+{
+    for (int page = 0; page < 8; page++)
+        bulk_add(bulk, start + (size_t)page * page_size(), page % 3);
+    for (int page = 0; page < 8; page++)
+        bulk_add(bulk, start + (size_t)page * page_size() + 5, page / 3);
+}
+
+START_TEST(a_page_named_twice_has_the_same_statuses_in_a_short_list_and_in_a_long_one)
+{
+    char *untouched = map_pages(PADDING);
+    for (int shared = 0; shared < 2; shared++)
+        for (int call = 0; call < 2; call++) {
+            struct bulk bulk[2];
+            long returned[2];
+            for (int is_long = 0; is_long < 2; is_long++) {
+                char *pages = pages_on_node(8, 0);
+                const struct neighbour neighbour = shared ? share_with_neighbour(pages, 8) : (struct neighbour){ .pid = 0 };
+                bulk[is_long] = bulk_with_room(16 + PADDING);
+                name_twice(&bulk[is_long], pages);
+                if (is_long)
+                    bulk_add_pages(&bulk[is_long], untouched, PADDING, 1);
+                struct bulk *request = &bulk[is_long];
+                returned[is_long] = call == 0
+                    ? bulk_move(request, MPOL_MF_MOVE)
+                    : numars_move_pages(0, request->count, request->pages, request->nodes, request->status, NULL, NULL);
+                assert_true_statuses(0, request);
+                ck_assert(pages_keep_contents(pages, 8));
+                if (shared)
+                    end_neighbour(neighbour);
+            }
+            ck_assert_int_eq(returned[0], returned[1]);
+            for (size_t entry = 0; entry < 16; entry++)
+                expect(bulk[0].status[entry] == bulk[1].status[entry],
+                       "%s pages, call %d, entry %zu (target %d): status %d in a short list, %d in a long one",
+                       shared ? "shared" : "own", call, entry, bulk[0].nodes[entry], bulk[0].status[entry], bulk[1].status[entry]);
+        }
+}
+END_TEST
+
+int main(void)
+{
+    return run_tests("short_lists", (const TTest *[]){
+        later_base_pages_of_a_hugetlb_page_say_the_node_that_it_moved_to,
+        later_base_pages_of_a_hugetlb_page_without_its_first_one_have_true_statuses,
+        a_page_named_twice_has_the_same_statuses_in_a_short_list_and_in_a_long_one,
+        NULL });
+}
