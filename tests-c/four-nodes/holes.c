@@ -1,0 +1,151 @@
+/* Holes in the address space, just where the kernel places the next mapping: whatever the library maps for itself meanwhile, nothing is
+ * there. */
+#include <numars.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/mman.h>
+
+#include "bulk.h"
+#include "figures.h"
+#include "harness.h"
+#include "pages.h"
+#include "surroundings.h"
+
+static const size_t SIZES[] = { 1, 16, 64, 300, 1000, 4000, 20000, 70000, 100000 };
+enum { SIZE_COUNT = sizeof SIZES / sizeof *SIZES, MOST = 100000 };
+
+static char *map_inaccessible(size_t count)
+{
+    char *start = mmap(NULL, count * page_size(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    require(start != MAP_FAILED);
+    return start;
+}
+
+/* Fills whatever holes the kernel would fill before this one: those at higher addresses. */
+static void fill_holes_above(const char *hole)
+{
+    for (size_t count = MOST; count > 0; count /= 2)
+        for (;;) {
+            char *start = map_inaccessible(count);
+            if (start < hole + MOST * page_size()) {
+                require(munmap(start, count * page_size()) == 0);
+                break;
+            }
+        }
+}
+
+/* A hole of so many pages between two mappings: the next mapping that is not larger goes there. */
+static char *make_hole(size_t count)
+{
+    char *hole = map_inaccessible(MOST + 2) + page_size();
+    fill_holes_above(hole);
+    char *start = hole + (MOST - count) * page_size();
+    require(munmap(start, count * page_size()) == 0);
+    char *next = map_inaccessible(1);
+    require(next >= start && next < start + count * page_size());
+    require(munmap(next, page_size()) == 0);
+    return start;
+}
+
+/* Closes it again, so that the next one is the only one. */
+static void close_hole(char *hole, size_t count)
+{
+    char *mapped = mmap(hole, count * page_size(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_NORESERVE, -1, 0);
+    expect(mapped == hole, "something was left in a hole of %zu pages", count);
+}
+
+static void assert_nothing_in_hole(const struct bulk *bulk, const char *call)
+{
+    for (size_t entry = 0; entry < bulk->count; entry++)
+        expect(bulk->status[entry] == -EFAULT, "%s: entry %zu of %zu in a hole has status %d", call, entry, bulk->count,
+               bulk->status[entry]);
+}
+
+START_TEST(entries_in_a_hole_are_unmapped)
+{
+    struct bulk bulk = bulk_with_room(MOST);
+    for (int i = 0; i < SIZE_COUNT; i++)
+        for (int call = 0; call < 4; call++) {
+            char *hole = make_hole(SIZES[i]);
+            struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+            struct numars_move_stats stats;
+            options.threads = 1 + (unsigned)call;
+            bulk.count = 0;
+            bulk_add_pages(&bulk, hole, SIZES[i], 1);
+            const int *nodes = call == 2 ? NULL : bulk.nodes;
+            if (call == 3) {
+                assert_returns(bulk_move(&bulk, MPOL_MF_MOVE), 0);
+            } else {
+                assert_returns(numars_move_pages(0, bulk.count, bulk.pages, nodes, bulk.status, &options, &stats), 0);
+                assert_figures(stats, .requested = SIZES[i], .unmapped = SIZES[i]);
+            }
+            assert_nothing_in_hole(&bulk, call == 3 ? "numa_move_pages" : "numars_move_pages");
+            close_hole(hole, SIZES[i]);
+        }
+}
+END_TEST
+
+/* From the last page on, so that entries are not in order, and with pages that move. */
+START_TEST(entries_in_a_hole_beside_pages_that_move_are_unmapped)
+{
+    enum { PAGES = 2000 };
+    struct bulk bulk = bulk_with_room(MOST + PAGES);
+    char *pages = pages_on_node(PAGES, 0);
+    for (int i = 0; i < SIZE_COUNT; i++) {
+        char *hole = make_hole(SIZES[i]);
+        struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+        struct numars_move_stats stats;
+        const int node = 1 + i % 2;
+        options.threads = 4;
+        bulk.count = 0;
+        for (size_t page = SIZES[i]; page-- > 0;)
+            bulk_add(&bulk, hole + page * page_size(), node);
+        bulk_add_pages(&bulk, pages, PAGES, node);
+        assert_returns(numars_move_pages(0, bulk.count, bulk.pages, bulk.nodes, bulk.status, &options, &stats), 0);
+        assert_figures(stats, .requested = SIZES[i] + PAGES, .moved = PAGES, .unmapped = SIZES[i]);
+        bulk.count = SIZES[i];
+        assert_nothing_in_hole(&bulk, "numars_move_pages");
+        close_hole(hole, SIZES[i]);
+    }
+    ck_assert(pages_keep_contents(pages, PAGES));
+}
+END_TEST
+
+START_TEST(nothing_is_counted_in_a_hole)
+{
+    for (int i = 0; i < SIZE_COUNT; i++) {
+        char *hole = make_hole(SIZES[i]);
+        unsigned long per_node[NODES];
+        assert_returns(numars_count_pages(0, hole, SIZES[i] * page_size(), per_node, NODES), 0);
+        ck_assert_uint_eq(per_node[0] + per_node[1] + per_node[2] + per_node[3], 0);
+        close_hole(hole, SIZES[i]);
+    }
+}
+END_TEST
+
+START_TEST(nothing_moves_in_a_hole)
+{
+    for (int i = 0; i < SIZE_COUNT; i++)
+        for (unsigned threads = 1; threads <= 4; threads += 3) {
+            char *hole = make_hole(SIZES[i]);
+            struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+            struct numars_move_stats stats;
+            options.threads = threads;
+            assert_returns(numars_move_range(0, hole, SIZES[i] * page_size(), 3, &options, &stats), 0);
+            expect(stats.moved + stats.in_place + stats.absent + stats.shared + stats.busy + stats.no_memory + stats.failed == 0,
+                   "%zu pages: moved %lu, in_place %lu, absent %lu, busy %lu", SIZES[i], stats.moved, stats.in_place, stats.absent,
+                   stats.busy);
+            close_hole(hole, SIZES[i]);
+        }
+}
+END_TEST
+
+int main(void)
+{
+    return run_tests("holes", (const TTest *[]){
+        entries_in_a_hole_are_unmapped,
+        entries_in_a_hole_beside_pages_that_move_are_unmapped,
+        nothing_is_counted_in_a_hole,
+        nothing_moves_in_a_hole,
+        NULL });
+}
