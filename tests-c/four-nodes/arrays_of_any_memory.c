@@ -1,0 +1,283 @@
+/* Arrays in memory that the kernel reads and writes for move_pages(2) while process_vm_readv(2) and process_vm_writev(2) do not: secret
+ * memory (memfd_secret(2)), and memory that may only be written, which x86 processors read all the same. Return value, statuses and sums
+ * are those of ordinary arrays. */
+#include <fcntl.h>
+#include <numars.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "bulk.h"
+#include "figures.h"
+#include "harness.h"
+#include "pages.h"
+#include "surroundings.h"
+
+enum memory { ORDINARY, SECRET, WRITE_ONLY, MEMORIES };
+static const char *const NAMES[] = { "ordinary memory", "secret memory", "write-only memory" };
+
+#ifndef SYS_memfd_secret
+#define SYS_memfd_secret 447
+#endif
+
+static bool is_there(enum memory memory)
+{
+    if (memory != SECRET)
+        return true;
+    const int file = (int)syscall(SYS_memfd_secret, 0);
+    if (file < 0) {
+        fprintf(stderr, "not tested: %s (memfd_secret: %s; the kernel may need secretmem.enable=1)\n", NAMES[memory], strerror(errno));
+        return false;
+    }
+    close(file);
+    return true;
+}
+
+/* Memory of that kind. It is filled and looked at as ordinary memory, or by the processor itself. */
+struct array {
+    enum memory memory;
+    size_t bytes;
+    void *start;
+};
+
+static struct array make_array(enum memory memory, const void *contents, size_t bytes)
+{
+    struct array array = { .memory = memory, .bytes = (bytes + page_size()) / page_size() * page_size() };
+    int file = -1;
+    if (memory == SECRET) {
+        const struct rlimit any = { RLIM_INFINITY, RLIM_INFINITY };
+        require(setrlimit(RLIMIT_MEMLOCK, &any) == 0);
+        file = (int)syscall(SYS_memfd_secret, 0);
+        require(file >= 0 && ftruncate(file, (off_t)array.bytes) == 0);
+    }
+    array.start = mmap(NULL, array.bytes, PROT_READ | PROT_WRITE, file < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED, file, 0);
+    require(array.start != MAP_FAILED);
+    if (file >= 0)
+        close(file);
+    memcpy(array.start, contents, bytes);
+    if (memory == WRITE_ONLY)
+        require(mprotect(array.start, array.bytes, PROT_WRITE) == 0);
+    return array;
+}
+
+static void take_array(struct array array, void *contents, size_t bytes)
+{
+    require(mprotect(array.start, array.bytes, PROT_READ | PROT_WRITE) == 0);
+    memcpy(contents, array.start, bytes);
+    require(munmap(array.start, array.bytes) == 0);
+}
+
+/* Is the memory what it is meant to be: does the bare call read and write it, and the other one not? */
+static void assert_kernel_takes_it(enum memory memory)
+{
+    char *page = pages_on_node(1, 0);
+    int node = 1, status = NOT_WRITTEN;
+    struct array pages = make_array(memory, &page, sizeof page), nodes = make_array(memory, &node, sizeof node);
+    struct array statuses = make_array(memory, &status, sizeof status);
+    require(syscall(SYS_move_pages, 0L, 1L, pages.start, nodes.start, statuses.start, (long)MPOL_MF_MOVE) == 0);
+    take_array(statuses, &status, sizeof status);
+    require(status == 1);
+}
+
+/* Which arrays are of that memory: one of them, or all. */
+enum { PAGES_ARRAY = 1, NODES_ARRAY = 2, STATUS_ARRAY = 4 };
+static const int CHOICES[] = { PAGES_ARRAY, NODES_ARRAY, STATUS_ARRAY, PAGES_ARRAY | NODES_ARRAY | STATUS_ARRAY };
+enum { CHOICE_COUNT = sizeof CHOICES / sizeof *CHOICES };
+
+enum call { NUMARS, NUMARS_WITHOUT_STATUS, NUMA, CALLS };
+static const char *const CALL_NAMES[] = { "numars_move_pages", "numars_move_pages without statuses", "numa_move_pages" };
+
+/* Does the call count pinned pages in its return value? numa_move_pages does as the kernel does. */
+static bool is_counted(enum call call)
+{
+    return call != NUMA || kernel_counts_pinned_pages();
+}
+
+/* `count` entries: one of a pinned page, one of a page in place, one of a page that is not there, as far as there are so many. */
+static struct bulk make_request(size_t count, bool pinned)
+{
+    char *pages = pages_on_node(count, 0), *untouched = map_pages(1);
+    struct bulk bulk = bulk_of_pages(pages, count, 1);
+    if (pinned)
+        pin_in_pipe(pages + count / 2 * page_size());
+    if (count > 2) {
+        bulk.pages[1] = untouched;
+        bulk.nodes[0] = 0;
+    }
+    return bulk;
+}
+
+static void assert_moved(struct bulk *bulk, bool pinned, enum memory memory, int which, enum call call)
+{
+    struct array pages = make_array(which & PAGES_ARRAY ? memory : ORDINARY, bulk->pages, bulk->count * sizeof *bulk->pages);
+    struct array nodes = make_array(which & NODES_ARRAY ? memory : ORDINARY, bulk->nodes, bulk->count * sizeof *bulk->nodes);
+    struct array status = make_array(which & STATUS_ARRAY ? memory : ORDINARY, bulk->status, bulk->count * sizeof *bulk->status);
+    const size_t others = bulk->count > 2 ? 1 : 0;
+    struct numars_move_stats stats;
+    char what[200];
+    snprintf(what, sizeof what, "%s of %zu entries, pages, nodes, status in %s, %s, %s", CALL_NAMES[call], bulk->count,
+             NAMES[pages.memory], NAMES[nodes.memory], NAMES[status.memory]);
+    errno = UNTOUCHED_ERRNO;
+    const long returned = call == NUMA ? numa_move_pages(0, bulk->count, pages.start, nodes.start, status.start, MPOL_MF_MOVE)
+                                       : numars_move_pages(0, bulk->count, pages.start, nodes.start,
+                                                           call == NUMARS ? status.start : NULL, NULL, &stats);
+    expect(returned == (pinned && is_counted(call) ? 1 : 0) && errno == UNTOUCHED_ERRNO,
+           "%s: returned %ld, errno %d, with %d pinned pages", what, returned, errno, pinned);
+    take_array(pages, bulk->pages, bulk->count * sizeof *bulk->pages);
+    take_array(nodes, bulk->nodes, bulk->count * sizeof *bulk->nodes);
+    take_array(status, bulk->status, bulk->count * sizeof *bulk->status);
+    if (call != NUMARS_WITHOUT_STATUS) {
+        assert_true_statuses(0, bulk);
+        expect(bulk_with_status(bulk, -EBUSY) == pinned || !kernel_counts_pinned_pages(),
+               "%s: with %d pinned pages the status of %zu is -EBUSY, and that of page %zu is %d", what, pinned,
+               bulk_with_status(bulk, -EBUSY), bulk->count / 2, bulk->status[bulk->count / 2]);
+    }
+    ck_assert_uint_eq(bulk_on_target(0, bulk), bulk->count - pinned - others);
+    if (call != NUMA)
+        assert_figures(stats, .requested = bulk->count, .moved = bulk->count - pinned - 2 * others, .in_place = others,
+                       .absent = stats.absent, .unmapped = others - stats.absent, .busy = kernel_counts_pinned_pages() ? pinned : 0,
+                       .failed = kernel_counts_pinned_pages() ? 0 : pinned, .retried = stats.retried);
+}
+
+static void with_arrays_of(enum memory memory)
+{
+    const size_t counts[] = { 1, 2, 50, 100, 700 };
+    if (!is_there(memory))
+        return;
+    assert_kernel_takes_it(memory);
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        for (int choice = 0; choice < CHOICE_COUNT; choice++)
+            for (enum call call = 0; call < CALLS; call++)
+                for (int pinned = 0; pinned <= 1; pinned++) {
+                    struct bulk bulk = make_request(counts[i], pinned);
+                    assert_moved(&bulk, pinned, memory, CHOICES[choice], call);
+                }
+}
+
+START_TEST(arrays_in_secret_memory_are_as_good_as_others)
+{
+    with_arrays_of(SECRET);
+}
+END_TEST
+
+START_TEST(arrays_that_may_only_be_written_are_as_good_as_others)
+{
+    with_arrays_of(WRITE_ONLY);
+}
+END_TEST
+
+/* More than the library works on at a time, without anything pinned and with. */
+static void with_long_arrays_of(enum memory memory)
+{
+    enum { ABSENT = 70000, COUNT = 500 };
+    if (!is_there(memory))
+        return;
+    for (enum call call = 0; call < CALLS; call++) {
+        struct bulk bulk = bulk_with_room(ABSENT + 2 * COUNT);
+        char *pages = pages_on_node(2 * COUNT, 0), *untouched = map_pages(ABSENT);
+        struct numars_move_stats stats;
+        pin_in_pipe(pages + 7 * page_size());
+        pin_in_pipe(pages + (COUNT + 9) * page_size());
+        bulk_add_pages(&bulk, pages, COUNT, 1);
+        bulk_add_pages(&bulk, untouched, ABSENT, 2);
+        bulk_add_pages(&bulk, pages + COUNT * page_size(), COUNT, 3);
+        struct array arrays[] = { make_array(memory, bulk.pages, bulk.count * sizeof *bulk.pages),
+                                  make_array(memory, bulk.nodes, bulk.count * sizeof *bulk.nodes),
+                                  make_array(memory, bulk.status, bulk.count * sizeof *bulk.status) };
+        const long returned = call == NUMA
+            ? numa_move_pages(0, bulk.count, arrays[0].start, arrays[1].start, arrays[2].start, MPOL_MF_MOVE)
+            : numars_move_pages(0, bulk.count, arrays[0].start, arrays[1].start, call == NUMARS ? arrays[2].start : NULL, NULL, &stats);
+        expect(returned == (is_counted(call) ? 2 : 0), "%s in %s: returned %ld (errno %d), but 2 pages are pinned", CALL_NAMES[call],
+               NAMES[memory], returned, errno);
+        take_array(arrays[2], bulk.status, bulk.count * sizeof *bulk.status);
+        if (call != NUMARS_WITHOUT_STATUS)
+            assert_true_statuses(0, &bulk);
+        ck_assert_uint_eq(bulk_on_target(0, &bulk), 2 * COUNT - 2);
+        if (call != NUMA)
+            assert_figures(stats, .requested = bulk.count, .moved = 2 * COUNT - 2, .absent = stats.absent,
+                           .unmapped = ABSENT - stats.absent, .busy = kernel_counts_pinned_pages() ? 2 : 0,
+                           .failed = kernel_counts_pinned_pages() ? 0 : 2, .retried = stats.retried);
+    }
+}
+
+START_TEST(long_arrays_in_secret_memory_are_as_good_as_others)
+{
+    with_long_arrays_of(SECRET);
+}
+END_TEST
+
+START_TEST(long_arrays_that_may_only_be_written_are_as_good_as_others)
+{
+    with_long_arrays_of(WRITE_ONLY);
+}
+END_TEST
+
+/* A page named twice, and parts of a huge page: the kernel's own statuses are not the truth. */
+START_TEST(what_the_kernel_alone_says_wrongly_is_right_whatever_memory_the_arrays_are_in)
+{
+    enum { PAGES = 30 };
+    for (enum memory memory = 0; memory < MEMORIES; memory++) {
+        if (!is_there(memory))
+            continue;
+        for (enum call call = 0; call < CALLS; call++) {
+            char *pages = pages_on_node(PAGES, 0), *huge = transparent_huge_page(0);
+            struct bulk bulk = bulk_with_room(4 * PAGES);
+            struct numars_move_stats stats;
+            bulk_add_pages(&bulk, pages, PAGES, 1);
+            bulk_add_pages(&bulk, huge + 3 * page_size(), PAGES, 2);
+            bulk_add_pages(&bulk, pages, PAGES, 1);
+            struct array arrays[] = { make_array(memory, bulk.pages, bulk.count * sizeof *bulk.pages),
+                                      make_array(memory, bulk.nodes, bulk.count * sizeof *bulk.nodes),
+                                      make_array(memory, bulk.status, bulk.count * sizeof *bulk.status) };
+            const long returned = call == NUMA
+                ? numa_move_pages(0, bulk.count, arrays[0].start, arrays[1].start, arrays[2].start, MPOL_MF_MOVE)
+                : numars_move_pages(0, bulk.count, arrays[0].start, arrays[1].start, call == NUMARS ? arrays[2].start : NULL, NULL, &stats);
+            expect(returned == 0, "%s in %s: returned %ld, errno %d", CALL_NAMES[call], NAMES[memory], returned, errno);
+            take_array(arrays[2], bulk.status, bulk.count * sizeof *bulk.status);
+            if (call != NUMARS_WITHOUT_STATUS)
+                assert_all_arrived(0, &bulk);
+            if (call != NUMA)
+                assert_figures(stats, .requested = 3 * PAGES, .moved = 3 * PAGES);
+        }
+    }
+}
+END_TEST
+
+START_TEST(a_query_of_arrays_in_any_memory_is_answered)
+{
+    enum { PAGES = 300 };
+    for (enum memory memory = 0; memory < MEMORIES; memory++) {
+        if (!is_there(memory))
+            continue;
+        for (enum call call = 0; call < CALLS; call++) {
+            struct bulk bulk = bulk_of_pages(pages_on_node(PAGES, 2), PAGES, 2);
+            struct numars_move_stats stats;
+            struct array pages = make_array(memory, bulk.pages, bulk.count * sizeof *bulk.pages);
+            struct array status = make_array(memory, bulk.status, bulk.count * sizeof *bulk.status);
+            assert_returns(call == NUMA ? numa_move_pages(0, bulk.count, pages.start, NULL, status.start, 0)
+                                        : numars_move_pages(0, bulk.count, pages.start, NULL, call == NUMARS ? status.start : NULL, NULL,
+                                                            &stats), 0);
+            take_array(status, bulk.status, bulk.count * sizeof *bulk.status);
+            if (call != NUMARS_WITHOUT_STATUS)
+                ck_assert_uint_eq(bulk_with_status(&bulk, 2), PAGES);
+            if (call != NUMA)
+                assert_figures(stats, .requested = PAGES, .in_place = PAGES);
+        }
+    }
+}
+END_TEST
+
+int main(void)
+{
+    return run_tests("arrays_of_any_memory", (const TTest *[]){
+        arrays_in_secret_memory_are_as_good_as_others,
+        arrays_that_may_only_be_written_are_as_good_as_others,
+        long_arrays_in_secret_memory_are_as_good_as_others,
+        long_arrays_that_may_only_be_written_are_as_good_as_others,
+        what_the_kernel_alone_says_wrongly_is_right_whatever_memory_the_arrays_are_in,
+        a_query_of_arrays_in_any_memory_is_answered,
+        NULL });
+}
