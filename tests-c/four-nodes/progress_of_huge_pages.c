@@ -1,0 +1,292 @@
+/* Progress where pages are large, are tried again, or have several targets: how much the kernel is handed between two calls of the callback,
+ * that "so far" never goes back, and that the sums of each call fit each other. */
+#include <numars.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "bulk.h"
+#include "figures.h"
+#include "harness.h"
+#include "pages.h"
+#include "surroundings.h"
+#include "tally.h"
+
+enum { BASE_PAGES = HUGE_PAGE / 4096, HUGE_PAGES = 80, MOST_BYTES = 64 << 20 };
+
+/* The call of the kernel by which pages move: counts the bytes of the huge pages that it is handed since the last call of the callback, each
+ * huge page once. They lie from `huge` to `huge_end`. Where `at_once` says so, these move in no time, as on a machine that is much faster
+ * than an emulated one: it is only remembered on which node they are said to be. */
+static char *huge, *huge_end;
+static atomic_size_t bytes_since_callback, most_bytes;
+static atomic_bool was_handed[HUGE_PAGES];
+static bool at_once;
+static atomic_int said_to_be_on[HUGE_PAGES];
+
+static bool is_huge(const char *page)
+{
+    return page >= huge && page < huge_end;
+}
+
+static size_t number_of(const char *page)
+{
+    return (size_t)(page - huge) / HUGE_PAGE;
+}
+
+static void count_bytes(unsigned long count, void **pages)
+{
+    size_t bytes = 0;
+    for (unsigned long entry = 0; entry < count; entry++)
+        if (is_huge(pages[entry]) && !atomic_exchange(&was_handed[number_of(pages[entry])], true))
+            bytes += HUGE_PAGE;
+    const size_t so_far = atomic_fetch_add(&bytes_since_callback, bytes) + bytes;
+    for (size_t most = most_bytes; so_far > most && !atomic_compare_exchange_weak(&most_bytes, &most, so_far);)
+        continue;
+}
+
+static void count_from_here_on(void)
+{
+    bytes_since_callback = 0;
+    for (size_t page = 0; page < HUGE_PAGES; page++)
+        was_handed[page] = false;
+}
+
+long move_pages(int pid, unsigned long count, void **pages, const int *nodes, int *status, int flags)
+{
+    if (nodes != NULL)
+        count_bytes(count, pages);
+    if (!at_once || count == 0 || !is_huge(pages[0]))
+        return syscall(SYS_move_pages, (long)pid, count, pages, nodes, status, (long)flags);
+    for (unsigned long entry = 0; entry < count; entry++) {
+        atomic_int *node = &said_to_be_on[number_of(pages[entry])];
+        if (nodes != NULL)
+            *node = nodes[entry];
+        status[entry] = *node;
+    }
+    return 0;
+}
+
+struct listener {
+    struct numars_move_stats last;
+    size_t calls, cancel_at, wrong;
+    /* Of the first call that was wrong. */
+    char text[300];
+};
+
+static int listen(const struct numars_move_stats *so_far, void *argument)
+{
+    struct listener *listener = argument;
+    const struct numars_move_stats *last = &listener->last;
+    const unsigned long sum = so_far->moved + so_far->in_place + so_far->absent + so_far->unmapped + so_far->shared
+        + so_far->busy + so_far->no_memory + so_far->failed;
+    const bool went_back = so_far->requested < last->requested || so_far->moved < last->moved || so_far->in_place < last->in_place
+        || so_far->absent < last->absent || so_far->unmapped < last->unmapped || so_far->shared < last->shared
+        || so_far->busy < last->busy || so_far->no_memory < last->no_memory || so_far->failed < last->failed
+        || so_far->retried < last->retried || so_far->kernel_calls < last->kernel_calls;
+    count_from_here_on();
+    listener->calls++;
+    if (went_back || sum > so_far->requested) {
+        if (listener->wrong++ == 0)
+            snprintf(listener->text, sizeof listener->text,
+                     "call %zu: requested %lu, moved %lu, in_place %lu, busy %lu, failed %lu, retried %lu after %lu, %lu, %lu, %lu, %lu, %lu; "
+                     "the sums are %lu of %lu", listener->calls, so_far->requested, so_far->moved, so_far->in_place, so_far->busy,
+                     so_far->failed, so_far->retried, last->requested, last->moved, last->in_place, last->busy, last->failed,
+                     last->retried, sum, so_far->requested);
+    }
+    listener->last = *so_far;
+    return listener->calls == listener->cancel_at;
+}
+
+static struct numars_move_options listened_to_by(struct listener *listener, unsigned threads)
+{
+    struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+    options.threads = threads;
+    options.progress = listen;
+    options.progress_arg = listener;
+    count_from_here_on();
+    most_bytes = 0;
+    return options;
+}
+
+static void assert_right(const struct listener *listener, const struct numars_move_stats *stats, const char *what)
+{
+    expect(listener->wrong == 0, "%s: %zu of %zu calls of the callback were wrong; %s", what, listener->wrong, listener->calls,
+           listener->text);
+    expect(memcmp(&listener->last, stats, sizeof *stats) == 0, "%s: the last call of the callback does not have the sums at the end", what);
+}
+
+static void make_huge_pages(void)
+{
+    huge = transparent_huge_pages(HUGE_PAGES, 0);
+    huge_end = huge + HUGE_PAGES * (size_t)HUGE_PAGE;
+}
+
+/* A list of one address in each huge page, at several offsets, or the range of all of them. */
+static long move_huge_pages(bool as_list, int node, const struct numars_move_options *options, struct numars_move_stats *stats)
+{
+    if (!as_list)
+        return numars_move_range(0, huge, (size_t)(huge_end - huge), node, options, stats);
+    struct bulk bulk = bulk_with_room(HUGE_PAGES);
+    for (size_t page = 0; page < HUGE_PAGES; page++)
+        bulk_add(&bulk, huge + page * HUGE_PAGE + page % 3 * page_size(), node);
+    return numars_move_pages(0, bulk.count, bulk.pages, bulk.nodes, bulk.status, options, stats);
+}
+
+/* By one thread: with several, an emulated machine takes very long. */
+START_TEST(the_kernel_is_handed_at_most_64_MiB_of_huge_pages_between_two_calls)
+{
+    make_huge_pages();
+    for (int as_list = 0; as_list < 2; as_list++) {
+        struct listener listener = { .calls = 0 };
+        const struct numars_move_options options = listened_to_by(&listener, 1);
+        struct numars_move_stats stats;
+        const char *what = as_list ? "list" : "range";
+        const int node = 1 + as_list;
+        assert_returns(move_huge_pages(as_list, node, &options, &stats), 0);
+        expect(most_bytes <= MOST_BYTES, "%s: %zu MiB were handed to the kernel between two calls of the callback", what, most_bytes >> 20);
+        assert_right(&listener, &stats, what);
+        ck_assert_uint_eq(tally_pages(0, huge, HUGE_PAGES * BASE_PAGES).on_node[node], HUGE_PAGES * BASE_PAGES);
+    }
+    ck_assert(pages_keep_contents(huge, HUGE_PAGES * BASE_PAGES));
+}
+END_TEST
+
+START_TEST(the_kernel_is_handed_at_most_64_MiB_of_huge_pages_between_two_calls_however_fast_they_move)
+{
+    make_huge_pages();
+    at_once = true;
+    for (int as_list = 0; as_list < 2; as_list++)
+        for (unsigned threads = 1; threads <= 4; threads += 3)
+            for (size_t cancel_at = 0; cancel_at <= 2; cancel_at++) {
+                struct listener listener = { .cancel_at = cancel_at };
+                const struct numars_move_options options = listened_to_by(&listener, threads);
+                struct numars_move_stats stats;
+                char what[64];
+                for (size_t page = 0; page < HUGE_PAGES; page++)
+                    said_to_be_on[page] = 0;
+                snprintf(what, sizeof what, "%s, %u threads, cancelled by call %zu", as_list ? "list" : "range", threads, cancel_at);
+                if (cancel_at == 0)
+                    assert_returns(move_huge_pages(as_list, 1, &options, &stats), 0);
+                else
+                    assert_fails(move_huge_pages(as_list, 1, &options, &stats), ECANCELED);
+                expect(most_bytes <= MOST_BYTES, "%s: %zu MiB were handed to the kernel between two calls of the callback", what,
+                       most_bytes >> 20);
+                assert_right(&listener, &stats, what);
+            }
+}
+END_TEST
+
+START_TEST(cancelling_takes_effect_before_64_MiB_more_of_huge_pages)
+{
+    make_huge_pages();
+    for (int as_list = 0; as_list < 2; as_list++) {
+        struct listener listener = { .cancel_at = 1 };
+        const struct numars_move_options options = listened_to_by(&listener, 1);
+        struct numars_move_stats stats;
+        const int node = 1 + as_list;
+        const char *what = as_list ? "list" : "range";
+        assert_fails(move_huge_pages(as_list, node, &options, &stats), ECANCELED);
+        const size_t moved = tally_pages(0, huge, HUGE_PAGES * BASE_PAGES).on_node[node];
+        expect(moved * page_size() <= MOST_BYTES && most_bytes <= MOST_BYTES,
+               "%s: cancelled by the first call, %zu MiB have moved, %zu MiB were handed to the kernel between two calls", what,
+               moved * page_size() >> 20, most_bytes >> 20);
+        ck_assert_uint_eq(stats.moved, as_list ? moved / BASE_PAGES : moved);
+        expect(listener.wrong == 0, "%s", listener.text);
+    }
+    ck_assert(pages_keep_contents(huge, HUGE_PAGES * BASE_PAGES));
+}
+END_TEST
+
+START_TEST(so_far_never_goes_back_where_pinned_pages_are_tried_again)
+{
+    enum { PAGES = 6000 };
+    for (int as_list = 0; as_list < 2; as_list++)
+        for (unsigned threads = 1; threads <= 2; threads++) {
+            char *pages = pages_on_node(PAGES, 0), what[64];
+            int pipes[3];
+            for (size_t pin = 0; pin < 3; pin++)
+                pipes[pin] = pin_in_pipe(pages + (pin * 2500 + 300) * page_size());
+            struct bulk bulk = bulk_of_pages(pages, PAGES, 1);
+            struct listener listener = { .calls = 0 };
+            const struct numars_move_options options = listened_to_by(&listener, threads);
+            struct numars_move_stats stats;
+            snprintf(what, sizeof what, "%s, %u threads", as_list ? "list" : "range", threads);
+            assert_returns(as_list ? numars_move_pages(0, PAGES, bulk.pages, bulk.nodes, bulk.status, &options, &stats)
+                                   : numars_move_range(0, pages, PAGES * page_size(), 1, &options, &stats), 3);
+            assert_figures(stats, .requested = PAGES, .moved = PAGES - 3, .busy = kernel_counts_pinned_pages() ? 3 : 0,
+                           .failed = kernel_counts_pinned_pages() ? 0 : 3, .retried = stats.retried);
+            assert_right(&listener, &stats, what);
+            for (size_t pin = 0; pin < 3; pin++)
+                unpin_from_pipe(pipes[pin]);
+            require(munmap(pages, PAGES * page_size()) == 0);
+        }
+}
+END_TEST
+
+/* All base pages of some huge pages, of which each has another target than the one before. */
+START_TEST(the_sums_fit_where_parts_of_huge_pages_have_several_targets)
+{
+    enum { FEW_HUGE_PAGES = 3, COUNT = FEW_HUGE_PAGES * BASE_PAGES };
+    for (unsigned threads = 1; threads <= 2; threads++)
+        for (int targets = 2; targets <= 4; targets++) {
+            char *pages = transparent_huge_pages(FEW_HUGE_PAGES, 0), what[64];
+            struct bulk bulk = bulk_with_room(COUNT);
+            /* Not all: each huge page is moved again and again, for which an emulated machine takes long. */
+            for (size_t page = 0; page < COUNT; page += 32)
+                bulk_add(&bulk, pages + page * page_size(), (int)(page / 32) % targets);
+            struct listener listener = { .calls = 0 };
+            const struct numars_move_options options = listened_to_by(&listener, threads);
+            struct numars_move_stats stats;
+            snprintf(what, sizeof what, "%d targets, %u threads", targets, threads);
+            errno = UNTOUCHED_ERRNO;
+            const long returned = numars_move_pages(0, bulk.count, bulk.pages, bulk.nodes, bulk.status, &options, &stats);
+            assert_true_statuses(0, &bulk);
+            expect(returned == (long)(bulk.count - bulk_on_target(0, &bulk)) && errno == UNTOUCHED_ERRNO, "%s: returned %ld, errno %d", what,
+                   returned, errno);
+            assert_figures_add_up(stats);
+            ck_assert_uint_eq(stats.requested, bulk.count);
+            ck_assert_uint_eq(stats.moved + stats.in_place, bulk_on_target(0, &bulk));
+            assert_right(&listener, &stats, what);
+            ck_assert(pages_keep_contents(pages, COUNT));
+            require(munmap(pages, FEW_HUGE_PAGES * HUGE_PAGE) == 0);
+        }
+}
+END_TEST
+
+/* A page that is named with several targets, again and again. */
+START_TEST(the_sums_fit_where_pages_are_named_again_and_again)
+{
+    enum { PAGES = 700 };
+    for (unsigned threads = 1; threads <= 2; threads++) {
+        char *pages = pages_on_node(PAGES, 0);
+        struct bulk bulk = bulk_with_room(3 * PAGES);
+        for (size_t entry = 0; entry < 3 * PAGES; entry++)
+            bulk_add(&bulk, pages + entry * 7919 % PAGES * page_size(), (int)(entry % 4));
+        struct listener listener = { .calls = 0 };
+        const struct numars_move_options options = listened_to_by(&listener, threads);
+        struct numars_move_stats stats;
+        assert_returns(numars_move_pages(0, bulk.count, bulk.pages, bulk.nodes, bulk.status, &options, &stats), 0);
+        assert_true_statuses(0, &bulk);
+        assert_figures_add_up(stats);
+        assert_right(&listener, &stats, "pages named three times");
+        ck_assert(pages_keep_contents(pages, PAGES));
+        require(munmap(pages, PAGES * page_size()) == 0);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    return run_tests("progress_of_huge_pages", (const TTest *[]){
+        the_kernel_is_handed_at_most_64_MiB_of_huge_pages_between_two_calls,
+        the_kernel_is_handed_at_most_64_MiB_of_huge_pages_between_two_calls_however_fast_they_move,
+        cancelling_takes_effect_before_64_MiB_more_of_huge_pages,
+        so_far_never_goes_back_where_pinned_pages_are_tried_again,
+        the_sums_fit_where_parts_of_huge_pages_have_several_targets,
+        the_sums_fit_where_pages_are_named_again_and_again,
+        NULL });
+}
