@@ -1,0 +1,483 @@
+/* The process whose pages are to be moved loses its first thread: it goes on with others, but what the kernel says of the process by its PID
+ * is about a thread that has no memory any more. Or it runs another program, or ends. */
+#include <numars.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bulk.h"
+#include "figures.h"
+#include "harness.h"
+#include "hostile.h"
+#include "nodes.h"
+#include "pages.h"
+#include "surroundings.h"
+
+enum { COUNT = 40, MANY = 20000, FROM = 3, TO = 1, THEN = 2 };
+
+static const size_t WHOLE_ADDRESS_SPACE = 0x7ffffffff000;
+
+static long move_process(pid_t pid, int from, int to, const struct numars_move_options *options, struct numars_move_stats *stats)
+{
+    struct bitmask *from_nodes = set_of(mask(from)), *to_nodes = set_of(mask(to));
+    errno = UNTOUCHED_ERRNO;
+    const long returned = numars_move_process(pid, from_nodes, to_nodes, options, stats);
+    const int error = errno;
+    numa_bitmask_free(from_nodes);
+    numa_bitmask_free(to_nodes);
+    errno = error;
+    return returned;
+}
+
+static void end_process(pid_t pid)
+{
+    require(kill(pid, SIGKILL) == 0 && waitpid(pid, NULL, 0) == pid);
+}
+
+/* Has the calls move pages of a process from node to node; `looker` is what may be asked where they are. */
+static void try_all_calls(const char *where, pid_t pid, pid_t looker, char *pages)
+{
+    unsigned long per_node[NODES];
+    struct numars_move_stats stats;
+    struct bulk bulk = bulk_of_pages(pages, COUNT, TO);
+
+    long returned = numars_count_pages(pid, pages, COUNT * page_size(), per_node, NODES);
+    expect(returned == COUNT && per_node[FROM] == COUNT, "%s: counted %ld of %d pages (errno %d)", where, returned, COUNT, errno);
+    returned = numars_count_pages(pid, NULL, WHOLE_ADDRESS_SPACE, per_node, NODES);
+    expect(returned > COUNT, "%s: counted %ld pages of all addresses (errno %d)", where, returned, errno);
+
+    returned = numars_move_range(pid, pages, COUNT * page_size(), TO, NULL, &stats);
+    expect(returned == 0, "%s: numars_move_range returned %ld (errno %d)", where, returned, errno);
+    assert_figures(stats, .requested = COUNT, .moved = COUNT);
+    expect(bulk_on_target(looker, &bulk) == COUNT, "%s: numars_move_range moved %zu of %d pages", where, bulk_on_target(looker, &bulk),
+           COUNT);
+
+    returned = move_process(pid, TO, THEN, NULL, &stats);
+    expect(returned >= 0, "%s: numars_move_process returned %ld (errno %d)", where, returned, errno);
+    ck_assert_uint_ge(stats.moved, COUNT);
+    bulk = bulk_of_pages(pages, COUNT, THEN);
+    expect(bulk_on_target(looker, &bulk) == COUNT, "%s: numars_move_process moved %zu of %d pages", where, bulk_on_target(looker, &bulk),
+           COUNT);
+
+    bulk = bulk_of_pages(pages, COUNT, FROM);
+    returned = numars_move_pages(pid, COUNT, bulk.pages, bulk.nodes, bulk.status, NULL, &stats);
+    expect(returned == 0, "%s: numars_move_pages returned %ld (errno %d)", where, returned, errno);
+    assert_all_arrived(looker, &bulk);
+}
+
+/* Threads */
+
+static void *try_without_main_thread(void *main_thread)
+{
+    require(pthread_join(*(pthread_t *)main_thread, NULL) == 0);
+    char *pages = pages_on_node(COUNT, FROM);
+    try_all_calls("PID 0", 0, 0, pages);
+    try_all_calls("own PID", getpid(), 0, pages);
+    try_all_calls("own TID", (pid_t)syscall(SYS_gettid), 0, pages);
+    exit(EXIT_SUCCESS);
+}
+
+/* The first thread of this process ends, and another one calls `action`, which ends the process. */
+static _Noreturn void go_on_without_main_thread(void *(*action)(void *))
+{
+    static pthread_t self;
+    pthread_t thread;
+    self = pthread_self();
+    require(pthread_create(&thread, NULL, action, &self) == 0);
+    pthread_exit(NULL);
+}
+
+START_TEST(the_own_process_is_found_by_each_of_its_numbers_when_its_main_thread_has_ended)
+{
+    const pid_t pid = fork();
+    require(pid >= 0);
+    if (pid == 0)
+        go_on_without_main_thread(try_without_main_thread);
+    int status = -1;
+    require(waitpid(pid, &status, 0) == pid);
+    ck_assert_int_eq(status, EXIT_SUCCESS);
+}
+END_TEST
+
+static struct readiness of_target;
+
+static void *sleep_without_main_thread(void *main_thread)
+{
+    require(pthread_join(*(pthread_t *)main_thread, NULL) == 0);
+    sleep_when_ready(of_target, (void *)(uintptr_t)syscall(SYS_gettid));
+}
+
+/* A process with COUNT pages on a node, whose main thread has ended. Returns its PID; `thread` is the TID of a living thread. */
+static pid_t start_without_main_thread(char *pages, size_t count, pid_t *thread)
+{
+    of_target = make_readiness();
+    const pid_t pid = fork();
+    require(pid >= 0);
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        touch_pages(pages, count, FROM);
+        go_on_without_main_thread(sleep_without_main_thread);
+    }
+    *thread = (pid_t)(uintptr_t)wait_until_ready(of_target);
+    return pid;
+}
+
+START_TEST(another_process_is_found_when_its_main_thread_has_ended)
+{
+    pid_t thread;
+    char *pages = map_pages(COUNT);
+    const pid_t pid = start_without_main_thread(pages, COUNT, &thread);
+    try_all_calls("PID", pid, thread, pages);
+    try_all_calls("TID", thread, thread, pages);
+    end_process(pid);
+}
+END_TEST
+
+START_TEST(another_process_is_found_when_its_main_thread_has_ended_without_pidfds)
+{
+    pid_t thread;
+    char *pages = map_pages(COUNT);
+    const struct refusal refusal = { SYS_pidfd_open, ENOSYS };
+    refuse_calls(&refusal, 1);
+    const pid_t pid = start_without_main_thread(pages, COUNT, &thread);
+    try_all_calls("PID", pid, thread, pages);
+    end_process(pid);
+}
+END_TEST
+
+/* Its threads have other numbers in /proc than for the caller. */
+START_TEST(a_process_of_a_new_namespace_is_found_when_its_main_thread_has_ended)
+{
+    require(unshare(CLONE_NEWPID) == 0);
+    const pid_t first = fork();
+    require(first >= 0);
+    if (first == 0) {
+        pid_t thread;
+        char *pages = map_pages(COUNT);
+        const pid_t pid = start_without_main_thread(pages, COUNT, &thread);
+        require(pid < 100);
+        try_all_calls("PID", pid, thread, pages);
+        end_process(pid);
+        exit(EXIT_SUCCESS);
+    }
+    int status = -1;
+    require(waitpid(first, &status, 0) == first);
+    ck_assert_int_eq(status, EXIT_SUCCESS);
+}
+END_TEST
+
+START_TEST(a_request_that_is_wrong_for_another_reason_is_einval_when_the_main_thread_has_ended)
+{
+    pid_t thread;
+    char *pages = map_pages(COUNT);
+    const pid_t pid = start_without_main_thread(pages, COUNT, &thread);
+    struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+    options.flags = MPOL_MF_STRICT;
+    assert_fails(numars_move_range(pid, pages, COUNT * page_size(), TO, &options, NULL), EINVAL);
+    struct bulk bulk = bulk_of_pages(pages, COUNT, TO);
+    assert_fails(numars_move_pages(pid, COUNT, bulk.pages, bulk.nodes, bulk.status, &options, NULL), EINVAL);
+    assert_fails(numa_move_pages(pid, COUNT, bulk.pages, bulk.nodes, bulk.status, MPOL_MF_STRICT), EINVAL);
+    bulk = bulk_of_pages(pages, COUNT, FROM);
+    ck_assert_uint_eq(bulk_on_target(thread, &bulk), COUNT);
+    end_process(pid);
+}
+END_TEST
+
+/* Changes in the middle of a move */
+
+struct change {
+    void (*action)(struct change *);
+    pid_t pid;
+    char *pages;
+    bool done;
+};
+
+static int make_change(const struct numars_move_stats *so_far, void *argument)
+{
+    struct change *change = argument;
+    if (so_far->moved > 0 && !change->done) {
+        change->done = true;
+        change->action(change);
+    }
+    return 0;
+}
+
+static struct numars_move_options with_change(struct change *change)
+{
+    struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+    options.flags = MPOL_MF_MOVE_ALL;
+    options.progress = make_change;
+    options.progress_arg = change;
+    return options;
+}
+
+static void *only_sleep(void *nothing)
+{
+    for (;;)
+        pause();
+    return nothing;
+}
+
+static void end_this_thread(int signal)
+{
+    (void)signal;
+    syscall(SYS_exit, 0);
+}
+
+/* A process with two threads, of which the first does something on SIGUSR1. */
+static pid_t start_target(char *pages, size_t count, void (*on_signal)(int))
+{
+    const struct readiness readiness = make_readiness();
+    const pid_t pid = fork();
+    require(pid >= 0);
+    if (pid == 0) {
+        pthread_t thread;
+        sigset_t set;
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        require(signal(SIGUSR1, on_signal) != SIG_ERR);
+        sigemptyset(&set);
+        sigaddset(&set, SIGUSR1);
+        require(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
+        require(pthread_create(&thread, NULL, only_sleep, NULL) == 0);
+        require(pthread_sigmask(SIG_UNBLOCK, &set, NULL) == 0);
+        touch_pages(pages, count, FROM);
+        sleep_when_ready(readiness, NULL);
+    }
+    wait_until_ready(readiness);
+    return pid;
+}
+
+/* Waits until the maps of a process have no line, or one that is not `line`. */
+static void wait_until_maps_differ(pid_t pid, const char *line)
+{
+    const struct timespec moment = { .tv_nsec = 1000 * 1000 };
+    char path[64], now[512];
+    snprintf(path, sizeof path, "/proc/%d/maps", (int)pid);
+    for (;;) {
+        FILE *maps = fopen(path, "r");
+        const bool has_line = maps != NULL && fgets(now, sizeof now, maps) != NULL;
+        if (maps != NULL)
+            fclose(maps);
+        if (!has_line || (line != NULL && strcmp(now, line) != 0))
+            return;
+        nanosleep(&moment, NULL);
+    }
+}
+
+static void end_main_thread(struct change *change)
+{
+    require(kill(change->pid, SIGUSR1) == 0);
+    wait_until_maps_differ(change->pid, NULL);
+}
+
+START_TEST(a_move_goes_on_when_the_main_thread_ends_half_way)
+{
+    char *pages = map_pages(MANY);
+    for (int whole = 0; whole <= 1; whole++) {
+        struct change change = { .action = end_main_thread, .pid = start_target(pages, MANY, end_this_thread) };
+        const struct numars_move_options options = with_change(&change);
+        struct numars_move_stats stats;
+        if (whole)
+            ck_assert_int_ge(move_process(change.pid, FROM, TO, &options, &stats), 0);
+        else
+            assert_returns(numars_move_range(change.pid, pages, MANY * page_size(), TO, &options, &stats), 0);
+        ck_assert(change.done);
+        ck_assert_uint_ge(stats.moved, MANY);
+        unsigned long per_node[NODES];
+        ck_assert_int_eq(numars_count_pages(change.pid, pages, MANY * page_size(), per_node, NODES), MANY);
+        ck_assert_uint_eq(per_node[TO], MANY);
+        end_process(change.pid);
+    }
+}
+END_TEST
+
+/* Before Linux 6.7, the areas of a process are read all the while, which ends with the thread whose file that is. */
+static bool is_result(long returned, long expected)
+{
+    return returned == expected || (kernel_before(6, 7) && returned == -1 && errno == ESRCH);
+}
+
+/* A thread that starts the next one and ends. */
+static void *be_followed(void *nothing)
+{
+    const struct timespec moment = { .tv_nsec = 3 * 1000 * 1000 };
+    pthread_attr_t detached;
+    pthread_t thread;
+    nanosleep(&moment, NULL);
+    pthread_attr_init(&detached);
+    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+    if (pthread_create(&thread, &detached, be_followed, NULL) != 0)
+        _exit(EXIT_FAILURE);
+    return nothing;
+}
+
+START_TEST(a_process_whose_threads_come_and_go_moves)
+{
+    enum { TIMES = 60 };
+    char *pages = map_pages(MOST_PAGES);
+    const struct readiness readiness = make_readiness();
+    const pid_t pid = fork();
+    require(pid >= 0);
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        touch_pages(pages, MOST_PAGES, FROM);
+        pthread_t thread;
+        require(pthread_create(&thread, NULL, be_followed, NULL) == 0);
+        require(write(readiness.ends[1], &(void *){ NULL }, sizeof(void *)) == sizeof(void *));
+        syscall(SYS_exit, 0);
+    }
+    wait_until_ready(readiness);
+    wait_until_maps_differ(pid, NULL);
+    for (int time = 0; time < TIMES; time++) {
+        struct numars_move_stats stats;
+        const int node = time % NODES;
+        const long left = numars_move_range(pid, pages, MOST_PAGES * page_size(), node, NULL, &stats);
+        expect(is_result(left, 0), "numars_move_range returned %ld, errno %d", left, errno);
+        if (left == 0)
+            ck_assert_uint_eq(stats.moved + stats.in_place, MOST_PAGES);
+        unsigned long per_node[NODES];
+        const long counted = numars_count_pages(pid, pages, MOST_PAGES * page_size(), per_node, NODES);
+        expect(is_result(counted, MOST_PAGES), "numars_count_pages returned %ld, errno %d", counted, errno);
+        if (left == 0 && counted > 0)
+            ck_assert_uint_eq(per_node[node], MOST_PAGES);
+        struct bulk bulk = bulk_of_pages(pages, COUNT, (time + 1) % NODES);
+        assert_returns(numars_move_pages(pid, COUNT, bulk.pages, bulk.nodes, bulk.status, NULL, NULL), 0);
+        ck_assert_uint_eq(bulk_with_status(&bulk, (time + 1) % NODES), COUNT);
+    }
+    end_process(pid);
+}
+END_TEST
+
+static void end_without_waiting(struct change *change)
+{
+    siginfo_t information;
+    require(kill(change->pid, SIGKILL) == 0);
+    require(waitid(P_PID, (id_t)change->pid, &information, WEXITED | WNOWAIT) == 0);
+}
+
+START_TEST(pages_of_a_process_that_ends_half_way_are_not_counted_as_having_stayed)
+{
+    char *pages = map_pages(MANY);
+    struct bulk bulk = bulk_of_pages(pages, MANY, TO);
+    enum { LIST, RANGE, PROCESS };
+    for (int call = LIST; call <= PROCESS; call++) {
+        struct change change = { .action = end_without_waiting, .pid = start_target(pages, MANY, end_this_thread) };
+        const struct numars_move_options options = with_change(&change);
+        struct numars_move_stats stats;
+        if (call == LIST) {
+            assert_fails(numars_move_pages(change.pid, MANY, bulk.pages, bulk.nodes, bulk.status, &options, &stats), ESRCH);
+        } else if (call == RANGE) {
+            assert_fails(numars_move_range(change.pid, pages, MANY * page_size(), TO, &options, &stats), ESRCH);
+        } else {
+            const long returned = move_process(change.pid, FROM, TO, &options, &stats);
+            expect(returned == 0 && errno == UNTOUCHED_ERRNO, "returned %ld, errno %d", returned, errno);
+        }
+        ck_assert(change.done);
+        ck_assert_uint_gt(stats.moved, 0);
+        ck_assert_uint_lt(stats.moved, MANY);
+        ck_assert_uint_eq(stats.shared + stats.busy + stats.no_memory + stats.failed, 0);
+        require(waitpid(change.pid, NULL, 0) == change.pid);
+    }
+}
+END_TEST
+
+/* The program that a target executes: this one, with the end of a pipe that it writes to where it has pages on the old node. */
+static int ready_ends[2];
+static char *new_pages;
+static char ready_end[16];
+
+static void run_another_program(int signal)
+{
+    (void)signal;
+    execl("/proc/thread-self/exe", "process_changes", ready_end, (char *)NULL);
+    _exit(EXIT_FAILURE);
+}
+
+static _Noreturn void be_another_program(const char *end)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    char *const pages = pages_on_node(MANY, FROM);
+    require(write(atoi(end), &pages, sizeof pages) == sizeof pages);
+    for (;;)
+        pause();
+}
+
+static void wait_for_another_program(struct change *change)
+{
+    require(kill(change->pid, SIGUSR1) == 0);
+    require(read(ready_ends[0], &new_pages, sizeof new_pages) == sizeof new_pages);
+}
+
+static void *wait_without_main_thread(void *main_thread)
+{
+    require(pthread_join(*(pthread_t *)main_thread, NULL) == 0);
+    sleep_when_ready(of_target, NULL);
+}
+
+/* The thread that executes the program takes the place of the first one, whatever became of that. */
+static pid_t start_target_that_runs_another_program(char *pages, bool without_main_thread)
+{
+    if (!without_main_thread)
+        return start_target(pages, MANY, run_another_program);
+    of_target = make_readiness();
+    const pid_t pid = fork();
+    require(pid >= 0);
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        require(signal(SIGUSR1, run_another_program) != SIG_ERR);
+        touch_pages(pages, MANY, FROM);
+        go_on_without_main_thread(wait_without_main_thread);
+    }
+    wait_until_ready(of_target);
+    return pid;
+}
+
+START_TEST(a_process_that_runs_another_program_half_way_has_no_more_pages_left_than_is_returned)
+{
+    char *pages = map_pages(MANY);
+    for (int without_main_thread = 0; without_main_thread <= 1; without_main_thread++) {
+        require(pipe(ready_ends) == 0);
+        snprintf(ready_end, sizeof ready_end, "%d", ready_ends[1]);
+        const pid_t pid = start_target_that_runs_another_program(pages, without_main_thread);
+        /* Only the target has it now. */
+        require(close(ready_ends[1]) == 0);
+        struct change change = { .action = wait_for_another_program, .pid = pid };
+        const struct numars_move_options options = with_change(&change);
+        struct numars_move_stats stats;
+        const long returned = move_process(pid, FROM, TO, &options, &stats);
+        ck_assert(change.done);
+        const struct bulk bulk = bulk_of_pages(new_pages, MANY, FROM);
+        const size_t stayed = bulk_on_target(pid, &bulk);
+        expect(returned >= (long)stayed && errno == UNTOUCHED_ERRNO, "returned %ld, errno %d, but %zu pages are on the old node", returned,
+               errno, stayed);
+        end_process(pid);
+        require(close(ready_ends[0]) == 0);
+    }
+}
+END_TEST
+
+int main(int count, char **arguments)
+{
+    if (count > 1)
+        be_another_program(arguments[1]);
+    return run_tests("process_changes", (const TTest *[]){
+        the_own_process_is_found_by_each_of_its_numbers_when_its_main_thread_has_ended,
+        another_process_is_found_when_its_main_thread_has_ended,
+        another_process_is_found_when_its_main_thread_has_ended_without_pidfds,
+        a_process_of_a_new_namespace_is_found_when_its_main_thread_has_ended,
+        a_request_that_is_wrong_for_another_reason_is_einval_when_the_main_thread_has_ended,
+        a_move_goes_on_when_the_main_thread_ends_half_way,
+        a_process_whose_threads_come_and_go_moves,
+        pages_of_a_process_that_ends_half_way_are_not_counted_as_having_stayed,
+        a_process_that_runs_another_program_half_way_has_no_more_pages_left_than_is_returned,
+        NULL });
+}
