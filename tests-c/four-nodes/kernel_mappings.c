@@ -1,0 +1,129 @@
+/* The vdso and other mappings of the kernel's own, which every process has: migrate_pages(2) passes them over, and so do the calls of numars.h
+ * that move the pages of a range or a process. */
+#include <numars.h>
+#include <stdint.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "figures.h"
+#include "harness.h"
+#include "nodes.h"
+#include "pages.h"
+#include "surroundings.h"
+
+enum { COUNT = 40 };
+
+static const size_t WHOLE_ADDRESS_SPACE = 0x7ffffffff000;
+
+static uintptr_t vdso(void)
+{
+    const uintptr_t start = getauxval(AT_SYSINFO_EHDR);
+    require(start != 0);
+    return start;
+}
+
+/* Has this process map a page of it. */
+static void use_vdso(void)
+{
+    (void)*(volatile const char *)vdso();
+}
+
+/* A node on which the vdso is not. */
+static int target(void)
+{
+    return node_of((void *)vdso()) == 3 ? 2 : 3;
+}
+
+static unsigned long all_nodes_but(int node)
+{
+    return 0xf & ~mask(node);
+}
+
+static long move_process(pid_t pid, int to, const struct numars_move_options *options, struct numars_move_stats *stats)
+{
+    struct bitmask *from_nodes = set_of(all_nodes_but(to)), *to_nodes = set_of(mask(to));
+    const long returned = numars_move_process(pid, from_nodes, to_nodes, options, stats);
+    const int error = errno;
+    numa_bitmask_free(from_nodes);
+    numa_bitmask_free(to_nodes);
+    errno = error;
+    return returned;
+}
+
+/* Pages that others map too would have to stay without MPOL_MF_MOVE_ALL. */
+static struct numars_move_options move_all(void)
+{
+    struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+    options.flags = MPOL_MF_MOVE_ALL;
+    return options;
+}
+
+START_TEST(a_process_moves_completely_where_migrate_pages_returns_0)
+{
+    struct neighbour theirs = start_neighbour(COUNT, 0, use_vdso), ours = start_neighbour(COUNT, 0, use_vdso);
+    const struct numars_move_options options = move_all();
+    struct numars_move_stats stats;
+    const int to = target();
+    require(node_of_pid(ours.pid, (void *)vdso()) >= 0);
+    require(migrate(theirs.pid, all_nodes_but(to), mask(to)) == 0);
+    assert_returns(move_process(ours.pid, to, &options, &stats), 0);
+    ck_assert_uint_ge(stats.moved, COUNT);
+    ck_assert_uint_eq(stats.shared + stats.busy + stats.no_memory + stats.failed, 0);
+    assert_figures_add_up(stats);
+    end_neighbour(theirs);
+    end_neighbour(ours);
+}
+END_TEST
+
+START_TEST(the_own_process_moves_completely_by_its_whole_address_space)
+{
+    char *pages = pages_on_node(COUNT, 0);
+    const int to = target();
+    const struct numars_move_options options = move_all();
+    struct numars_move_stats stats;
+    /* Nobody uses the program's own files meanwhile. */
+    assert_returns(numars_move_range(0, NULL, WHOLE_ADDRESS_SPACE, to, &options, &stats), 0);
+    assert_figures_add_up(stats);
+    ck_assert_uint_eq(stats.shared + stats.busy + stats.no_memory + stats.failed, 0);
+    ck_assert_uint_eq(count_on_node(pages, COUNT, to), COUNT);
+    assert_returns(numars_move_range(0, NULL, WHOLE_ADDRESS_SPACE, to, &options, &stats), 0);
+    assert_figures_add_up(stats);
+    ck_assert_uint_eq(stats.shared + stats.busy + stats.no_memory + stats.failed, 0);
+}
+END_TEST
+
+START_TEST(pinned_pages_of_the_program_count_nevertheless)
+{
+    char *pages = pages_on_node(COUNT, 0);
+    pin_in_pipe(pages);
+    const struct numars_move_options options = move_all();
+    struct numars_move_stats stats;
+    assert_returns(numars_move_range(0, NULL, WHOLE_ADDRESS_SPACE, target(), &options, &stats), 1);
+    /* Linux 5.10 says of pinned pages that it cannot move them, and no more. */
+    ck_assert_uint_eq(stats.busy + stats.failed, 1);
+    ck_assert_uint_eq(count_on_node(pages, COUNT, target()), COUNT - 1);
+}
+END_TEST
+
+START_TEST(a_range_that_is_the_vdso_has_no_pages_to_move)
+{
+    const struct numars_move_options options = move_all();
+    struct numars_move_stats stats;
+    const int node = node_of((void *)vdso());
+    assert_returns(numars_move_range(0, (void *)vdso(), page_size(), target(), &options, &stats), 0);
+    assert_figures_add_up(stats);
+    ck_assert_uint_eq(stats.requested, 0);
+    ck_assert_int_eq(node_of((void *)vdso()), node);
+}
+END_TEST
+
+int main(void)
+{
+    return run_tests("kernel_mappings", (const TTest *[]){
+        a_process_moves_completely_where_migrate_pages_returns_0,
+        the_own_process_moves_completely_by_its_whole_address_space,
+        pinned_pages_of_the_program_count_nevertheless,
+        a_range_that_is_the_vdso_has_no_pages_to_move,
+        NULL });
+}
