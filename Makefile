@@ -290,16 +290,18 @@ debug-vm-test: c-tests vm debug-library ## run the others on it in the guest (KE
 
 # Of these, memcheck would take minutes for sets of 2^31 bits, it lets one thread run at a time, it puts its own malloc in place of a
 # program's, and it needs the kernel's files and memory itself, and its calls to succeed.
-UNCHECKED := errno_after_failed_calls huge_sets many_threads missing_sources own_malloc where_files_are_wrong where_memory_is_short
+UNCHECKED := errno_after_failed_calls huge_sets many_threads missing_sources own_malloc unlucky_addresses where_files_are_wrong where_memory_is_short
 memcheck: c-tests ## run the C tests that need no nodes under valgrind's memcheck
 	@tests/memcheck.sh $(STAGE)/lib $(filter-out $(addprefix %/,$(UNCHECKED)),$(filter target/tests-c/any/%,$(C_TESTS)))
 
 # Two guests at a time: most tests keep one processor busy. What takes minutes runs on one kernel, or on this machine alone; in
 # `make test-long` on all.
 SKIP ?= $(addprefix 6.1:,shared-cpus/ devices/) \
-	$(addprefix 6.1:four-nodes/,mover_against_kernel numa_move_pages_meanwhile numars_move_) \
+	$(addprefix 6.1:four-nodes/,mover_against_kernel numa_move_pages_meanwhile numars_move_ adversary arrays_of_any_memory holes large_folios) \
+	$(addprefix 6.1:four-nodes/,progress_of_huge_pages several_windows swap_and_memory_limits user_namespaces) \
 	$(addprefix 6.1:any/,many_threads missing_sources where_) \
-	$(foreach kernel,$(KERNELS),$(addprefix $(kernel):any/,bad_input errno_after_failed_calls huge_sets threads_and_processes where_files_are_wrong where_memory_is_short))
+	$(foreach kernel,$(KERNELS),$(kernel):gigantic-pages/) \
+	$(foreach kernel,$(KERNELS),$(addprefix $(kernel):any/,bad_input errno_after_failed_calls huge_sets threads_and_processes unlucky_addresses where_files_are_wrong where_memory_is_short))
 # The emulated machine is slow, and slower when this one is busy.
 CK_TIMEOUT_MULTIPLIER ?= 3
 # Seconds for a program.
@@ -345,7 +347,7 @@ SANITIZED_FLAGS := -Zsanitizer=address -Cdebug-assertions -Coverflow-checks
 SANITIZER_OPTIONS := allocator_may_return_null=1:use_sigaltstack=0
 # Some have a malloc of their own, which is the sanitizer's business here, let calls fail that it needs, hide the files that it needs,
 # run a setgid program, of which it cannot read its options, or ask about each page of a process, of which it maps terabytes.
-UNSANITIZED := errno_after_failed_calls missing_sources own_malloc where_files_are_wrong where_memory_is_short privileges numars_move_process
+UNSANITIZED := errno_after_failed_calls missing_sources own_malloc where_files_are_wrong where_memory_is_short privileges page_zero numars_move_process
 SANITIZED_TESTS := $(addprefix $(SANITIZED)/,$(filter-out $(addprefix %/,$(UNSANITIZED)),$(C_TESTS:target/%=%)))
 
 sanitized: stage vm

@@ -120,6 +120,13 @@ pub const SHAPES: &[Shape] = &[
         ..PLAIN
     },
     Shape {
+        name: "gigantic-pages",
+        about: "two nodes, each with one hugetlb page of 1 GiB",
+        nodes: &[node(2, 3072), node(2, 3072)],
+        kernel_arguments: "hugepagesz=1G hugepages=0:1,1:1",
+        ..PLAIN
+    },
+    Shape {
         name: "devices",
         about: "four equal nodes; node 2 has a network device (eth0), a disk (vda), and an NVMe disk with two ports",
         nodes: &[node(1, 512), node(1, 512), node(1, 512), node(1, 512)],

@@ -1,0 +1,233 @@
+/* Memory in folios of several sizes between a base page and a huge page, anonymous (Linux 6.8) and of files (ext4: Linux 6.16):
+ * one entry moves all of a folio, and what is said of its other base pages must be true as well. */
+#include <fcntl.h>
+#include <numa.h>
+#include <numaif.h>
+#include <numars.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "checked.h"
+#include "harness.h"
+#include "pages.h"
+#include "surroundings.h"
+
+enum { SECONDS = 2, AREAS = 9, AREA_PAGES = 256, PAGES = AREAS * AREA_PAGES };
+
+#define SIZES "/sys/kernel/mm/transparent_hugepage/hugepages-%zukB/enabled"
+
+static const size_t KILOBYTES[] = { 16, 32, 64, 128, 256, 512, 1024 };
+enum { SIZE_COUNT = sizeof KILOBYTES / sizeof *KILOBYTES };
+
+static bool allow_size(size_t kilobytes, bool allow)
+{
+    char path[128];
+    snprintf(path, sizeof path, SIZES, kilobytes);
+    return write_to_file(path, allow ? "madvise" : "never");
+}
+
+static void allow_no_size(void)
+{
+    for (size_t i = 0; i < SIZE_COUNT; i++)
+        allow_size(KILOBYTES[i], false);
+}
+
+static bool allow_huge_pages(const char *when)
+{
+    return write_to_file("/sys/kernel/mm/transparent_hugepage/hugepages-2048kB/enabled", when);
+}
+
+/* How many pages belong to a folio of more than one. */
+static size_t pages_in_large_folios(const char *start, size_t count)
+{
+    enum { COMPOUND_HEAD = 15, COMPOUND_TAIL = 16 };
+    const uint64_t present = 1ULL << 63, frame = (1ULL << 55) - 1;
+    size_t found = 0;
+    const int pagemap = open("/proc/self/pagemap", O_RDONLY), flags = open("/proc/kpageflags", O_RDONLY);
+    require(pagemap >= 0 && flags >= 0);
+    for (size_t page = 0; page < count; page++) {
+        uint64_t entry, flag;
+        const off_t number = (off_t)((uintptr_t)start / page_size() + page);
+        require(pread(pagemap, &entry, sizeof entry, number * (off_t)sizeof entry) == sizeof entry);
+        if (entry & present) {
+            require(pread(flags, &flag, sizeof flag, (off_t)(entry & frame) * (off_t)sizeof flag) == sizeof flag);
+            found += (flag & (1ULL << COMPOUND_HEAD | 1ULL << COMPOUND_TAIL)) != 0;
+        }
+    }
+    close(pagemap);
+    close(flags);
+    return found;
+}
+
+/* Base pages and folios of each size, next to each other; NULL where the kernel has none but base pages and huge pages. */
+static char *pages_of_all_sizes(void)
+{
+    char *memory = mmap(NULL, PAGES * page_size() + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    require(memory != MAP_FAILED);
+    char *start = (char *)(((uintptr_t)memory + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
+    require(madvise(start, PAGES * page_size(), MADV_HUGEPAGE) == 0);
+    if (!allow_size(KILOBYTES[0], true))
+        return NULL;
+    require(allow_huge_pages("never"));
+    for (size_t area = 0; area < AREAS; area++) {
+        allow_no_size();
+        /* The last ones are base pages alone. */
+        if (area < SIZE_COUNT)
+            require(allow_size(KILOBYTES[area], true));
+        touch_pages(start + area * AREA_PAGES * page_size(), AREA_PAGES, 0);
+    }
+    allow_no_size();
+    allow_huge_pages("inherit");
+    ck_assert_uint_gt(pages_in_large_folios(start, PAGES), PAGES / 4);
+    return start;
+}
+
+static bool areas_keep_contents(const char *start)
+{
+    for (size_t area = 0; area < AREAS; area++)
+        if (!pages_keep_contents(start + area * AREA_PAGES * page_size(), AREA_PAGES))
+            return false;
+    return true;
+}
+
+/* Ranges that begin and end within folios, lists with one target and with one for each base page, in order and not. */
+static void move_parts_of_folios(char *start, size_t count)
+{
+    unsigned int seed = 1;
+    const double end = end_of_test(SECONDS);
+    checked_count(0, start, count);
+    ck_assert_int_eq(checked_move_range(0, start, count, 1, NULL, OTHERS_MOVE_NOTHING).elsewhere, 0);
+    for (unsigned int moves = 0; moves < 10 || seconds_now() < end; moves++) {
+        const size_t first = (size_t)rand_r(&seed) % count, length = (size_t)rand_r(&seed) % (count - first) + 1;
+        const size_t step = (size_t)rand_r(&seed) % 5 + 1;
+        const int node = rand_r(&seed) % 4;
+        char *part = start + first * page_size();
+        struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+        options.threads = moves % 2 + 1;
+        struct bulk bulk = bulk_with_room(count);
+        for (size_t page = first; page < first + length; page += step)
+            bulk_add(&bulk, start + page * page_size(), moves % 3 == 0 ? node : rand_r(&seed) % 4);
+        if (moves % 4 == 3)
+            for (size_t entry = 0; entry + 1 < bulk.count; entry++) {
+                const size_t other = entry + (size_t)rand_r(&seed) % (bulk.count - entry);
+                void *page = bulk.pages[entry];
+                bulk.pages[entry] = bulk.pages[other];
+                bulk.pages[other] = page;
+            }
+        if (moves % 5 == 0)
+            checked_move_range(0, part, length, node, &options, OTHERS_MOVE_NOTHING);
+        else if (moves % 5 == 1)
+            checked_numa_move(0, &bulk, MPOL_MF_MOVE, OTHERS_MOVE_NOTHING);
+        else if (moves % 5 == 2)
+            checked_count(0, part, length);
+        else
+            checked_move_list(0, &bulk, &options, OTHERS_MOVE_NOTHING);
+        unmap_bulk(&bulk);
+    }
+}
+
+START_TEST(anonymous_folios_of_all_sizes_are_moved_in_any_parts)
+{
+    char *start = pages_of_all_sizes();
+    if (start == NULL)
+        return;
+    move_parts_of_folios(start, PAGES);
+    ck_assert(areas_keep_contents(start));
+}
+END_TEST
+
+START_TEST(folios_of_all_sizes_to_a_full_node_are_counted_page_by_page)
+{
+    enum { FULL = 2, REPEATS = 6 };
+    char *parts[REPEATS];
+    for (int part = 0; part < REPEATS; part++)
+        if ((parts[part] = pages_of_all_sizes()) == NULL)
+            return;
+    fill_node(FULL);
+    size_t full = 0;
+    for (int part = 0; part < REPEATS; part++) {
+        const struct move_result result = checked_move_range(0, parts[part], PAGES, FULL, NULL, OTHERS_MOVE_NOTHING);
+        const struct numars_move_stats *stats = &result.stats;
+        if (result.returned < 0) {
+            ck_assert_int_eq(result.error, ENOMEM);
+            expect(stats->requested == PAGES && stats->moved + stats->in_place == result.on_target
+                       && stats->no_memory == result.elsewhere && result.nowhere == 0,
+                   "requested %lu, moved %lu, no_memory %lu; by raw queries %zu are on the target, %zu elsewhere",
+                   stats->requested, stats->moved, stats->no_memory, result.on_target, result.elsewhere);
+            full++;
+        } else {
+            ck_assert_uint_eq(result.elsewhere, 0);
+        }
+        ck_assert(areas_keep_contents(parts[part]));
+    }
+    empty_node(FULL);
+    ck_assert_uint_gt(full, 0);
+}
+END_TEST
+
+/* Files. */
+
+enum { FILE_PAGES = 1024 };
+
+static char *pages_of_file(const char *folder, size_t at_once)
+{
+    char *contents = pages_on_node(FILE_PAGES, 0);
+    const int file = file_in(folder, FILE_PAGES);
+    const unsigned long node_0 = 1;
+    require(set_mempolicy(MPOL_BIND, &node_0, 8 * sizeof node_0) == 0);
+    for (size_t page = 0; page < FILE_PAGES; page += at_once)
+        require(pwrite(file, contents + page * page_size(), at_once * page_size(), (off_t)(page * page_size()))
+                == (ssize_t)(at_once * page_size()));
+    require(set_mempolicy(MPOL_DEFAULT, NULL, 0) == 0);
+    char *start = mmap(NULL, FILE_PAGES * page_size(), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    require(start != MAP_FAILED && pages_keep_contents(start, FILE_PAGES));
+    return start;
+}
+
+static void move_files_in(const char *folder, bool has_large_folios)
+{
+    size_t in_large_folios = 0;
+    for (size_t at_once = 4; at_once <= 256; at_once *= 64) {
+        char *start = pages_of_file(folder, at_once);
+        in_large_folios += pages_in_large_folios(start, FILE_PAGES);
+        move_parts_of_folios(start, FILE_PAGES);
+        ck_assert(pages_keep_contents(start, FILE_PAGES));
+        require(munmap(start, FILE_PAGES * page_size()) == 0);
+    }
+    if (has_large_folios)
+        ck_assert_uint_gt(in_large_folios, 0);
+}
+
+START_TEST(folios_of_ext4_files_are_moved_in_any_parts)
+{
+    move_files_in("/mnt/ext4", !kernel_before(6, 16));
+}
+END_TEST
+
+START_TEST(folios_of_tmpfs_files_are_moved_in_any_parts)
+{
+    char folder[] = "/tmp/huge-XXXXXX";
+    require(mkdtemp(folder) != NULL && mount("none", folder, "tmpfs", 0, "huge=always") == 0);
+    move_files_in(folder, true);
+    umount2(folder, MNT_DETACH);
+    rmdir(folder);
+}
+END_TEST
+
+int main(void)
+{
+    const int status = run_tests("large folios", (const TTest *[]){
+        anonymous_folios_of_all_sizes_are_moved_in_any_parts,
+        folios_of_all_sizes_to_a_full_node_are_counted_page_by_page,
+        folios_of_ext4_files_are_moved_in_any_parts,
+        folios_of_tmpfs_files_are_moved_in_any_parts,
+        NULL });
+    /* As they are by default. */
+    allow_no_size();
+    allow_huge_pages("inherit");
+    return status;
+}

@@ -1,0 +1,340 @@
+/* Pages that are swapped out, and processes whose control group may have no more memory: what moving them gives. */
+#include <fcntl.h>
+#include <numa.h>
+#include <numaif.h>
+#include <numars.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/swap.h>
+#include <unistd.h>
+
+#include "checked.h"
+#include "harness.h"
+#include "pages.h"
+#include "surroundings.h"
+
+enum { PAGES = 2000, SWAP_PAGES = 7000, SECONDS = 3 };
+
+#ifndef MADV_PAGEOUT
+#define MADV_PAGEOUT 21
+#endif
+
+/* A swap file, which takes nothing but base pages. */
+
+static const char SWAP[] = "/mnt/ext4/numars-test-swap";
+
+static void end_swap(void)
+{
+    swapoff(SWAP);
+    unlink(SWAP);
+}
+
+static void begin_swap(void)
+{
+    enum { SIGNATURE = 10, HEADER = 1024 };
+    const uint32_t header[3] = { 1, SWAP_PAGES - 1, 0 };
+    char *page = calloc(1, page_size());
+    end_swap();
+    const int file = open(SWAP, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    require(page != NULL && file >= 0);
+    for (size_t number = 0; number < SWAP_PAGES; number++)
+        require(write(file, page, page_size()) == (ssize_t)page_size());
+    memcpy(page + HEADER, header, sizeof header);
+    memcpy(page + page_size() - SIGNATURE, "SWAPSPACE2", SIGNATURE);
+    require(pwrite(file, page, page_size(), 0) == (ssize_t)page_size() && fsync(file) == 0 && close(file) == 0);
+    require(swapon(SWAP, 0) == 0);
+    free(page);
+}
+
+/* Swaps out the first half of every eight pages, as far as the kernel does it. Returns how many of all are not there. */
+static size_t swap_half(char *pages, size_t count)
+{
+    size_t absent = 0;
+    for (size_t page = 0; page + 4 <= count; page += 8)
+        require(madvise(pages + page * page_size(), 4 * page_size(), MADV_PAGEOUT) == 0);
+    int *places = places_of_range(0, pages, count);
+    for (size_t page = 0; page < count; page++)
+        absent += places[page] < 0;
+    return absent;
+}
+
+static void move_half_swapped_pages(char *pages)
+{
+    require(swap_half(pages, PAGES) > PAGES / 4);
+    checked_count(0, pages, PAGES);
+    ck_assert_int_eq(checked_move_range(0, pages, PAGES, 1, NULL, OTHERS_MOVE_NOTHING).returned, 0);
+    struct bulk bulk = bulk_of_pages(pages, PAGES, 2);
+    const struct move_result by_list = checked_move_list(0, &bulk, NULL, OTHERS_MOVE_NOTHING);
+    ck_assert_int_eq(by_list.returned, 0);
+    ck_assert_uint_eq(by_list.stats.absent, by_list.nowhere);
+    ck_assert_uint_gt(by_list.nowhere, PAGES / 4);
+    struct bulk other = bulk_interleaved(pages, PAGES);
+    ck_assert_int_eq(checked_numa_move(0, &other, MPOL_MF_MOVE, OTHERS_MOVE_NOTHING).returned, 0);
+    ck_assert(pages_keep_contents(pages, PAGES));
+    /* They are there again, wherever. */
+    ck_assert_int_eq(checked_move_range(0, pages, PAGES, 3, NULL, OTHERS_MOVE_NOTHING).returned, 0);
+    ck_assert_uint_eq(count_on_node(pages, PAGES, 3), PAGES);
+}
+
+START_TEST(pages_that_are_swapped_out_are_absent_and_the_others_move)
+{
+    begin_swap();
+    move_half_swapped_pages(pages_on_node(PAGES, 0));
+    end_swap();
+}
+END_TEST
+
+START_TEST(shared_pages_that_are_swapped_out_are_absent_and_the_others_move)
+{
+    begin_swap();
+    char *pages = map_shared_pages(PAGES);
+    touch_pages(pages, PAGES, 0);
+    move_half_swapped_pages(pages);
+    end_swap();
+}
+END_TEST
+
+/* A page that is being moved looks much alike in the page tables, and is asked about again and again until it has arrived. */
+static void look_for_swapped_pages(void)
+{
+    enum { MANY = 5000 };
+    char *pages = pages_on_node(MANY, 0);
+    require(madvise(pages, MANY * page_size(), MADV_PAGEOUT) == 0);
+    struct bulk bulk = bulk_of_pages(pages, MANY, 1);
+    const struct move_result by_list = checked_move_list(0, &bulk, NULL, OTHERS_MOVE_NOTHING);
+    const struct move_result by_range = checked_move_range(0, pages, MANY, 1, NULL, OTHERS_MOVE_NOTHING);
+    ck_assert_uint_gt(by_list.nowhere, MANY / 2);
+    ck_assert_uint_lt(by_list.stats.kernel_calls, MANY);
+    ck_assert_uint_lt(by_range.stats.kernel_calls, MANY);
+    ck_assert(pages_keep_contents(pages, MANY));
+}
+
+START_TEST(pages_that_are_swapped_out_are_not_waited_for)
+{
+    begin_swap();
+    look_for_swapped_pages();
+    end_swap();
+}
+END_TEST
+
+/* Whose page tables do not show what kind of entry it is. */
+static void look_for_swapped_pages_as_nobody(void)
+{
+    become_nobody();
+    look_for_swapped_pages();
+}
+
+START_TEST(pages_that_are_swapped_out_are_not_waited_for_without_privileges_either)
+{
+    static char output[1024];
+    begin_swap();
+    const int status = run_apart(look_for_swapped_pages_as_nobody, output, sizeof output);
+    expect(status == 0, "status %d, %s", status, output);
+    end_swap();
+}
+END_TEST
+
+struct area {
+    char *start;
+    size_t count;
+    unsigned int seed;
+};
+
+static void swap_out_a_part(void *argument)
+{
+    enum { PART = 32 };
+    struct area *area = argument;
+    const size_t page = (size_t)rand_r(&area->seed) % (area->count - PART);
+    madvise(area->start + page * page_size(), PART * page_size(), MADV_PAGEOUT);
+}
+
+static void touch_a_part(void *argument)
+{
+    enum { PART = 128 };
+    struct area *area = argument;
+    const size_t first = (size_t)rand_r(&area->seed) % (area->count - PART);
+    for (size_t page = first; page < first + PART; page++) {
+        volatile char *byte = area->start + page * page_size();
+        *byte = *byte;
+    }
+}
+
+START_TEST(pages_may_be_swapped_out_and_in_meanwhile)
+{
+    /* On Linux 6.1, a processor was seen to hang in the kernel while it touched such pages. */
+    if (kernel_before(6, 2))
+        return;
+    begin_swap();
+    char *pages = pages_on_node(PAGES, 0);
+    struct area areas[] = { { pages, PAGES, 1 }, { pages, PAGES, 2 }, { pages, PAGES, 3 } };
+    const unsigned long swapped_before = vmstat("pswpout");
+    start_activity(swap_out_a_part, &areas[0], 1);
+    start_activity(touch_a_part, &areas[1], 2);
+    start_activity(touch_a_part, &areas[2], 3);
+    const double end = end_of_test(SECONDS);
+    for (unsigned int moves = 0; moves < 6 || seconds_now() < end; moves++) {
+        const int node = (int)(moves % 4);
+        struct bulk bulk = bulk_of_pages(pages, PAGES, node);
+        struct move_result result = { .returned = 0 };
+        if (moves % 3 == 0)
+            result = checked_move_range(0, pages, PAGES, node, NULL, OTHERS_DO_ANYTHING);
+        else if (moves % 3 == 1)
+            result = checked_move_list(0, &bulk, NULL, OTHERS_DO_ANYTHING);
+        else
+            result = checked_numa_move(0, &bulk, MPOL_MF_MOVE, OTHERS_DO_ANYTHING);
+        ck_assert_int_ge(result.returned, 0);
+        unmap_bulk(&bulk);
+    }
+    end_activities();
+    ck_assert_uint_gt(vmstat("pswpout"), swapped_before);
+    checked_move_range(0, pages, PAGES, 1, NULL, OTHERS_MOVE_NOTHING);
+    ck_assert(pages_keep_contents(pages, PAGES));
+    end_swap();
+}
+END_TEST
+
+/* A control group with a limit. */
+
+static char group[128];
+
+static void set_in_group(const char *file, const char *value)
+{
+    char path[sizeof group + 32];
+    snprintf(path, sizeof path, "%s/%s", group, file);
+    require(write_to_file(path, value));
+}
+
+static void set_bytes_in_group(const char *file, size_t bytes)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%zu", bytes);
+    set_in_group(file, text);
+}
+
+static size_t bytes_in_group(const char *file)
+{
+    char path[sizeof group + 32];
+    size_t bytes = 0;
+    snprintf(path, sizeof path, "%s/%s", group, file);
+    FILE *opened = fopen(path, "r");
+    require(opened != NULL && fscanf(opened, "%zu", &bytes) == 1);
+    fclose(opened);
+    return bytes;
+}
+
+/* Removed at the end of the program if the test fails. */
+static void make_group(void)
+{
+    require(write_to_file("/sys/fs/cgroup/cgroup.subtree_control", "+memory"));
+    snprintf(group, sizeof group, "/sys/fs/cgroup/numars-test-%ld", (long)getpid());
+    require(mkdir(group, 0755) == 0);
+}
+
+static void remove_group(void)
+{
+    for (int attempt = 0; rmdir(group) != 0; attempt++) {
+        require(errno == EBUSY && attempt < 1000);
+        usleep(10 * 1000);
+    }
+}
+
+static void enter_group(void)
+{
+    set_in_group("cgroup.procs", "0");
+}
+
+/* Has the kernel swap out part of the group. */
+static void reclaim_in_group(size_t bytes)
+{
+    char path[sizeof group + 32], text[32];
+    snprintf(path, sizeof path, "%s/memory.reclaim", group);
+    snprintf(text, sizeof text, "%zu", bytes);
+    /* It fails where less could be reclaimed. */
+    for (int attempt = 0; attempt < 10 && bytes_in_group("memory.swap.current") < bytes / 2; attempt++)
+        write_to_file(path, text);
+}
+
+static void move_pages_of_limited_process(bool swaps)
+{
+    make_group();
+    const struct neighbour neighbour = start_neighbour(PAGES, 0, enter_group);
+    if (swaps)
+        reclaim_in_group(PAGES / 2 * page_size());
+    else
+        set_bytes_in_group("memory.swap.max", 0);
+    /* Not a page more. */
+    set_bytes_in_group("memory.max", bytes_in_group("memory.current"));
+    const struct move_result there = checked_move_range(neighbour.pid, neighbour.pages, PAGES, 1, NULL, OTHERS_MOVE_NOTHING);
+    ck_assert_int_eq(there.returned, 0);
+    ck_assert_uint_eq(there.nowhere > 0, swaps);
+    struct bulk bulk = bulk_of_pages(neighbour.pages, PAGES, 2);
+    ck_assert_int_eq(checked_move_list(neighbour.pid, &bulk, NULL, OTHERS_MOVE_NOTHING).returned, 0);
+    struct bitmask *from = numa_parse_nodestring("2"), *to = numa_parse_nodestring("3");
+    struct numars_move_stats stats;
+    ck_assert_int_ge(numars_move_process(neighbour.pid, from, to, NULL, &stats), 0);
+    checked_count(neighbour.pid, neighbour.pages, PAGES);
+    int *places = places_of_range(neighbour.pid, neighbour.pages, PAGES);
+    for (size_t page = 0; page < PAGES; page++)
+        ck_assert(places[page] == 3 || (swaps && (places[page] == -ENOENT || places[page] == -EFAULT)));
+    set_in_group("memory.max", "max");
+    ck_assert(neighbour_keeps_contents(neighbour, PAGES));
+    end_neighbour(neighbour);
+    remove_group();
+}
+
+START_TEST(pages_of_a_process_whose_group_is_full_and_partly_swapped_out_move)
+{
+    begin_swap();
+    move_pages_of_limited_process(true);
+    end_swap();
+}
+END_TEST
+
+START_TEST(pages_of_a_process_whose_group_is_full_move)
+{
+    move_pages_of_limited_process(false);
+}
+END_TEST
+
+START_TEST(a_caller_whose_group_has_eight_more_megabytes_moves_any_number_of_pages)
+{
+    enum { MANY = 66000, ROOM = 8 * 1024 * 1024 };
+    /* The pages and the arrays belong to the group of before. */
+    char *pages = pages_on_node(MANY, 0);
+    struct bulk bulk = bulk_of_pages(pages, MANY, 2);
+    make_group();
+    set_bytes_in_group("memory.swap.max", 0);
+    enter_group();
+    set_bytes_in_group("memory.max", bytes_in_group("memory.current") + ROOM);
+    errno = UNTOUCHED_ERRNO;
+    struct numars_move_stats stats;
+    assert_returns(numars_move_range(0, pages, MANY * page_size(), 1, NULL, &stats), 0);
+    ck_assert_uint_eq(stats.moved, MANY);
+    assert_returns(numars_move_pages(0, MANY, bulk.pages, bulk.nodes, bulk.status, NULL, &stats), 0);
+    ck_assert_uint_eq(stats.moved, MANY);
+    ck_assert_uint_eq(count_on_node(pages, MOST_PAGES, 2), MOST_PAGES);
+    set_in_group("memory.max", "max");
+    require(write_to_file("/sys/fs/cgroup/cgroup.procs", "0"));
+    remove_group();
+}
+END_TEST
+
+int main(void)
+{
+    const int status = run_tests("swap and memory limits", (const TTest *[]){
+        pages_that_are_swapped_out_are_absent_and_the_others_move,
+        shared_pages_that_are_swapped_out_are_absent_and_the_others_move,
+        pages_that_are_swapped_out_are_not_waited_for,
+        pages_that_are_swapped_out_are_not_waited_for_without_privileges_either,
+        pages_may_be_swapped_out_and_in_meanwhile,
+        pages_of_a_process_whose_group_is_full_and_partly_swapped_out_move,
+        pages_of_a_process_whose_group_is_full_move,
+        a_caller_whose_group_has_eight_more_megabytes_moves_any_number_of_pages,
+        NULL });
+    end_swap();
+    write_to_file("/sys/fs/cgroup/cgroup.subtree_control", "-memory");
+    return status;
+}

@@ -1,0 +1,174 @@
+/* Processes in user namespaces of their own, with and without users there: they have no privilege outside, and their files in
+ * /proc may belong to another user. */
+#include <fcntl.h>
+#include <numa.h>
+#include <numaif.h>
+#include <numars.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "checked.h"
+#include "harness.h"
+#include "nodes.h"
+#include "pages.h"
+#include "surroundings.h"
+
+enum { PAGES = 300 };
+
+/* What users there are in the namespace. */
+enum users { NO_USERS, ROOT, SAME_USER, KINDS };
+static const char *const KIND_NAMES[] = { "no users", "root", "the same user" };
+
+static void write_map(const char *path, unsigned int inside, unsigned int outside)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%u %u 1", inside, outside);
+    require(write_to_file(path, text));
+}
+
+static void enter_user_namespace(enum users users)
+{
+    const unsigned int user = geteuid(), users_group = getegid();
+    require(unshare(CLONE_NEWUSER) == 0);
+    if (users == NO_USERS)
+        return;
+    require(write_to_file("/proc/self/setgroups", "deny"));
+    write_map("/proc/self/uid_map", users == ROOT ? 0 : user, user);
+    write_map("/proc/self/gid_map", users == ROOT ? 0 : users_group, users_group);
+}
+
+static void assert_all_calls_move(pid_t pid, char *pages)
+{
+    struct numars_move_stats stats;
+    struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+    options.threads = 2;
+    checked_count(pid, pages, PAGES);
+    ck_assert_int_eq(checked_move_range(pid, pages, PAGES, 1, &options, OTHERS_MOVE_NOTHING).returned, 0);
+    struct bulk bulk = bulk_of_pages(pages, PAGES, 2);
+    ck_assert_int_eq(checked_move_list(pid, &bulk, NULL, OTHERS_MOVE_NOTHING).returned, 0);
+    struct bulk other = bulk_interleaved(pages, PAGES);
+    ck_assert_int_eq(checked_numa_move(pid, &other, MPOL_MF_MOVE, OTHERS_MOVE_NOTHING).returned, 0);
+    ck_assert_int_eq(checked_move_range(pid, pages, PAGES, 1, NULL, OTHERS_MOVE_NOTHING).returned, 0);
+    struct bitmask *from = set_of(mask(1)), *to = set_of(mask(3));
+    /* Pages that it shares with the process that started it stay. */
+    ck_assert_int_ge(numars_move_process(pid, from, to, NULL, &stats), 0);
+    ck_assert_uint_ge(stats.moved, PAGES);
+    int *places = places_of_range(pid, pages, PAGES);
+    for (size_t page = 0; page < PAGES; page++)
+        ck_assert_int_eq(places[page], 3);
+    numa_bitmask_free(from);
+    numa_bitmask_free(to);
+}
+
+static void move_in_namespace(enum users users)
+{
+    enter_user_namespace(users);
+    char *pages = pages_on_node(PAGES, 0);
+    assert_all_calls_move(0, pages);
+    ck_assert(pages_keep_contents(pages, PAGES));
+    /* A process of the same namespace. */
+    const struct neighbour neighbour = start_neighbour(PAGES, 0, NULL);
+    assert_all_calls_move(neighbour.pid, neighbour.pages);
+    end_neighbour(neighbour);
+    /* No privilege outside, whatever it has inside. */
+    struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+    options.flags = MPOL_MF_MOVE_ALL;
+    assert_fails(numars_move_range(0, pages, PAGES * page_size(), 1, &options, NULL), EPERM);
+}
+
+static enum users tried;
+static bool is_nobody;
+static char output[2048];
+
+static void move_in_tried_namespace(void)
+{
+    if (is_nobody)
+        become_nobody();
+    move_in_namespace(tried);
+}
+
+START_TEST(processes_of_a_user_namespace_move_their_own_pages_and_those_of_each_other)
+{
+    for (int nobody = 0; nobody < 2; nobody++)
+        for (tried = 0; tried < KINDS; tried++) {
+            is_nobody = nobody;
+            const int status = run_apart(move_in_tried_namespace, output, sizeof output);
+            expect(status == 0, "as %s in a namespace with %s: status %d, %s", nobody ? "nobody" : "root", KIND_NAMES[tried],
+                   status, output);
+        }
+}
+END_TEST
+
+static struct neighbour outside;
+
+static void move_pages_outside(void)
+{
+    struct bulk bulk = bulk_of_pages(outside.pages, PAGES, 1);
+    struct numars_move_stats stats;
+    unsigned long on_node[NODES];
+    if (is_nobody)
+        become_nobody();
+    struct bitmask *from = set_of(mask(0)), *to = set_of(mask(1));
+    enter_user_namespace(tried);
+    assert_fails(numars_move_range(outside.pid, outside.pages, PAGES * page_size(), 1, NULL, &stats), EPERM);
+    ck_assert_uint_eq(stats.moved, 0);
+    assert_fails(numars_move_pages(outside.pid, PAGES, bulk.pages, bulk.nodes, bulk.status, NULL, &stats), EPERM);
+    ck_assert_uint_eq(stats.moved, 0);
+    assert_fails(numa_move_pages(outside.pid, PAGES, bulk.pages, bulk.nodes, bulk.status, MPOL_MF_MOVE), EPERM);
+    assert_fails(numars_move_process(outside.pid, from, to, NULL, &stats), EPERM);
+    ck_assert_uint_eq(stats.moved, 0);
+    assert_fails(numars_count_pages(outside.pid, outside.pages, PAGES * page_size(), on_node, NODES), EPERM);
+}
+
+START_TEST(a_process_outside_is_eperm_and_none_of_its_pages_moves)
+{
+    for (int nobody = 0; nobody < 2; nobody++)
+        for (tried = 0; tried < KINDS; tried++) {
+            is_nobody = nobody;
+            outside = start_neighbour(PAGES, 0, nobody ? become_nobody : NULL);
+            const int status = run_apart(move_pages_outside, output, sizeof output);
+            expect(status == 0, "as %s in a namespace with %s: status %d, %s", nobody ? "nobody" : "root", KIND_NAMES[tried],
+                   status, output);
+            int *places = places_of_range(outside.pid, outside.pages, PAGES);
+            for (size_t page = 0; page < PAGES; page++)
+                ck_assert_int_eq(places[page], 0);
+            end_neighbour(outside);
+        }
+}
+END_TEST
+
+static void become_root_of_namespace(void)
+{
+    enter_user_namespace(ROOT);
+}
+
+static void leave_all_users(void)
+{
+    become_nobody();
+    enter_user_namespace(NO_USERS);
+}
+
+START_TEST(processes_of_user_namespaces_are_moved_from_outside)
+{
+    void (*const firsts[])(void) = { become_root_of_namespace, leave_all_users };
+    for (size_t i = 0; i < sizeof firsts / sizeof *firsts; i++) {
+        const struct neighbour neighbour = start_neighbour(PAGES, 0, firsts[i]);
+        assert_all_calls_move(neighbour.pid, neighbour.pages);
+        ck_assert(neighbour_keeps_contents(neighbour, PAGES));
+        end_neighbour(neighbour);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    return run_tests("user namespaces", (const TTest *[]){
+        processes_of_a_user_namespace_move_their_own_pages_and_those_of_each_other,
+        a_process_outside_is_eperm_and_none_of_its_pages_moves,
+        processes_of_user_namespaces_are_moved_from_outside,
+        NULL });
+}
