@@ -72,7 +72,8 @@ static void move_range_to_full_node(bool with_zeros)
         require(munmap(start, HUGE_PAGES * HUGE_PAGE) == 0);
     }
     end_room(&room);
-    require(partly_moved > 0);
+    /* Linux 6.1 may move all that has room as a whole. */
+    require(partly_moved > 0 || kernel_before(6, 7));
 }
 
 START_TEST(a_range_of_huge_pages_to_a_full_node_is_counted_page_by_page)
