@@ -722,9 +722,10 @@ impl<'a, K: Kernel> Mover<'a, K> {
         /// How often pages are tried again of which the kernel says -EFAULT although they are there, beside the retries asked for: Linux 6.1
         /// does so of huge pages that someone else moves.
         const EFAULT_RETRIES: u32 = 8;
-        let (mut round, mut contended, mut spare) = (0, false, EFAULT_RETRIES);
+        let (mut round, mut attempts, mut contended, mut spare) = (0, 0u32, false, EFAULT_RETRIES);
         while pending > 0 {
             plan::write_down(window, pending);
+            attempts = attempts.saturating_add(1);
             debug_assert!(pending <= window.found.len());
             self.run_pass(window, pending, self.helpers(window, pending), !plan.entangled);
             let (pages, found) = (window.try_pages.get(..pending), window.found.get_mut(..pending));
@@ -770,6 +771,16 @@ impl<'a, K: Kernel> Mover<'a, K> {
             self.run_pass(window, count, 0, false);
             if self.locate(window.pages, window.found, true).is_ok() {
                 plan::look_back(window);
+            }
+        }
+        if attempts > 1 {
+            // A huge page of which one part stayed at first may have moved with another part since.
+            let count = plan::write_down_held(window);
+            if let (Some(pages), Some(found)) = (window.try_pages.get(..count), window.found.get_mut(..count))
+                && count > 0
+                && self.locate(pages, found, true).is_ok()
+            {
+                plan::settle_held(window, count);
             }
         }
         if contended {

@@ -367,6 +367,31 @@ pub fn any_unmovable(window: &Window, count: usize) -> bool {
     window.order.iter().take(count).any(|&entry| at(window.after, entry as usize) == UNMOVABLE)
 }
 
+/// Writes down the entries whose pages stayed, but not those that stand for a whole huge page. Returns how many.
+pub fn write_down_held(window: &mut Window) -> usize {
+    let mut count = 0;
+    for (entry, (&after, &target)) in window.after.iter().zip(window.targets.iter()).enumerate() {
+        let stayed = is_held(after) || matches!(after, TRIED | UNMOVABLE);
+        if target != NO_TARGET && stayed && at(window.weights, entry) <= 1 {
+            put(window.order, count, entry as u32);
+            count += 1;
+        }
+    }
+    write_down(window, count);
+    count
+}
+
+/// Takes what `found` says of the first `count` of `order`, whose pages stayed, unless it is where they were.
+pub fn settle_held(window: &mut Window, count: usize) {
+    for index in 0..count {
+        let entry = at(window.order, index) as usize;
+        let found = at(window.found, index);
+        if found != at(window.before, entry) {
+            put(window.after, entry, found);
+        }
+    }
+}
+
 /// Marks pages of which the kernel said -EFAULT as tried, since some of them were in flight.
 pub fn call_unmovable_busy(window: &mut Window) {
     window.after.iter_mut().filter(|after| **after == UNMOVABLE).for_each(|after| *after = TRIED);

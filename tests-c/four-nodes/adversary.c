@@ -474,8 +474,8 @@ static int hear(const struct numars_move_stats *so_far, void *argument)
 {
     struct progress *progress = argument;
     const struct numars_move_stats *last = &progress->last;
-    /* Where others free or split memory meanwhile, pages that had moved can be gone. */
-    const bool have_gone_back = quiet && (so_far->moved < last->moved || so_far->in_place < last->in_place);
+    /* Where others free or split memory meanwhile, pages that had moved can be gone; a huge page that is split was called moved as a whole. */
+    const bool have_gone_back = quiet && !(ingredients & FULL_NODES) && (so_far->moved < last->moved || so_far->in_place < last->in_place);
     const bool is_wrong = sum_of(so_far) > so_far->requested || so_far->requested < last->requested || have_gone_back
         || so_far->retried < last->retried || so_far->kernel_calls < last->kernel_calls;
     char now[TEXT], before[TEXT];
