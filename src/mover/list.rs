@@ -1,6 +1,6 @@
 //! Lists of pages: the arrays of move_pages(2), which lie in the program's memory and are copied by the kernel, window by window.
 
-use super::locate::{Locator, PATIENCE};
+use super::locate::{Locator, PATIENCE, is_absent};
 use super::plan::{self, NO_TARGET, UNWRITTEN, Window};
 use super::stats::Outcome;
 use super::{Kernel, Mover, ranges};
@@ -97,7 +97,7 @@ fn is_final(kernel: &impl Kernel, request: Request, status: &[i32], flags: i32) 
     if status.iter().all(|&status| status >= 0) {
         return true;
     }
-    if status.iter().any(|&status| status < 0 && status != -errno::ENOENT && status != -errno::EFAULT) {
+    if status.iter().any(|&status| status < 0 && !is_absent(status)) {
         return false;
     }
     let (mut pages, mut found) = ([0usize; FAST_PATH_MAX], [0i32; FAST_PATH_MAX]);

@@ -177,6 +177,6 @@ struct Doubt {
 }
 
 /// Returns whether a page counts as absent.
-fn is_absent(node: i32) -> bool {
+pub fn is_absent(node: i32) -> bool {
     node == -errno::ENOENT || node == -errno::EFAULT
 }

@@ -210,16 +210,6 @@ impl Process {
     }
 }
 
-/// Returns as what a huge page that was split counts until its base pages are looked at, if this is the mark of one.
-fn counted_until_then(mark: i32) -> Option<Option<Outcome>> {
-    match mark {
-        SPLIT => Some(None),
-        SPLIT_AND_MOVED => Some(Some(Outcome::Moved)),
-        SPLIT_IN_PLACE => Some(Some(Outcome::InPlace)),
-        _ => None,
-    }
-}
-
 /// Takes pages of the kernel's own mappings, which no call moves, out of a window, if their outcome is one that `may_be_of_kernel`.
 fn leave_out_kernel(
     window: &mut Window,
@@ -495,7 +485,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
             else {
                 break;
             };
-            if let Some(counted) = counted_until_then(mark) {
+            if let Some(counted) = plan::counted_until_then(mark) {
                 let base_pages = &mut Window::carve(&mut Parts::over(scratch), SPLIT_ENTRIES);
                 base_pages.cut(range.weight(page));
                 for (number, place) in base_pages.pages.iter_mut().enumerate() {
@@ -512,7 +502,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
         range.find_split(window.pages, &mut [0; 3 * REGIONS], &mut |entry| {
             if let (Some(after), Some(weight), Some(&target)) =
                 (window.after.get_mut(entry), window.weights.get_mut(entry), window.targets.get(entry))
-                && counted_until_then(*after).is_none()
+                && plan::counted_until_then(*after).is_none()
             {
                 let outcome = window.before.get(entry).and_then(|&before| Outcome::of(before, *after, target, true));
                 let (counted, mark) = match outcome {
@@ -683,7 +673,8 @@ impl<'a, K: Kernel> Mover<'a, K> {
         self.stop.load(Relaxed)
     }
 
-    /// Asks where the pages of a window are, before anything is done; those of a range `were_there` when it was listed. Returns false if that fails: then nothing can be done.
+    /// Asks where the pages of a window are, before anything is done; those of a range `were_there` when it was listed. Returns false if
+    /// that fails: then nothing can be done.
     fn locate_window(&mut self, window: &mut Window, were_there: bool) -> bool {
         if let Err(error) = self.locate(window.pages, window.before, were_there) {
             self.fail(error);
@@ -821,7 +812,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
             let outcome = plan::outcome(window, entry, stopped);
             self.tally.add(outcome, plan::weight(window, entry));
             if let (Some(&before), Some(after)) = (window.before.get(entry), window.after.get_mut(entry)) {
-                // What is no node is a mark of why it stayed.
+                // A negative status or mark says why the page stayed on the node where it was.
                 record(entry, outcome, if *after >= 0 { *after } else { before });
                 *after = outcome.map_or(*after, |outcome| outcome.status(*after));
             }

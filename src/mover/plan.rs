@@ -336,9 +336,8 @@ pub fn look_back(window: &mut Window) -> bool {
     for entry in 0..window.after.len() {
         let Fate { before, after, target, own } = fate(window, entry);
         let found = at(window.found, entry);
-        let has_moved = after >= 0 || found != before && (is_held(after) || matches!(after, TRIED | UNMOVABLE));
-        let is_split = matches!(after, SPLIT | SPLIT_AND_MOVED | SPLIT_IN_PLACE);
-        if !own || target == NO_TARGET || is_split {
+        let has_moved = after >= 0 || found != before && has_stayed(after);
+        if !own || target == NO_TARGET || counted_until_then(after).is_some() {
             continue;
         }
         if has_moved {
@@ -371,8 +370,7 @@ pub fn any_unmovable(window: &Window, count: usize) -> bool {
 pub fn write_down_held(window: &mut Window) -> usize {
     let mut count = 0;
     for (entry, (&after, &target)) in window.after.iter().zip(window.targets.iter()).enumerate() {
-        let stayed = is_held(after) || matches!(after, TRIED | UNMOVABLE);
-        if target != NO_TARGET && stayed && at(window.weights, entry) <= 1 {
+        if target != NO_TARGET && has_stayed(after) && at(window.weights, entry) <= 1 {
             put(window.order, count, entry as u32);
             count += 1;
         }
@@ -432,8 +430,7 @@ pub fn finish_duplicates(window: &mut Window) {
     for entry in 0..window.after.len() {
         let Fate { before, after, own, .. } = fate(window, entry);
         if !own {
-            let stayed = is_held(after) || matches!(after, TRIED | UNMOVABLE);
-            let is_content = stayed && before == at(window.targets, entry);
+            let is_content = has_stayed(after) && before == at(window.targets, entry);
             put(window.after, entry, if is_content { before } else { after });
         }
     }
@@ -442,6 +439,21 @@ pub fn finish_duplicates(window: &mut Window) {
 /// Returns what became of each entry of a window; none for one that was not tried because the move was cancelled (`stopped`).
 pub fn outcome(window: &Window, entry: usize, stopped: bool) -> Option<Outcome> {
     Outcome::of(at(window.before, entry), at(window.after, entry), at(window.targets, entry), stopped)
+}
+
+/// Returns as what a huge page that was split counts until its base pages are looked at, if this is the mark of one.
+pub fn counted_until_then(mark: i32) -> Option<Option<Outcome>> {
+    match mark {
+        SPLIT => Some(None),
+        SPLIT_AND_MOVED => Some(Some(Outcome::Moved)),
+        SPLIT_IN_PLACE => Some(Some(Outcome::InPlace)),
+        _ => None,
+    }
+}
+
+/// Whether a page stayed where it was, by its status or the mark in its place.
+fn has_stayed(after: i32) -> bool {
+    is_held(after) || matches!(after, TRIED | UNMOVABLE)
 }
 
 /// Whether a status says that a page stayed where it was.
