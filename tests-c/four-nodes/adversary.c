@@ -2,7 +2,7 @@
  * cancel, nodes that are full. After each call, what it said is compared with raw queries, as far as it can be promised:
  *
  * - pages that only the call itself moves have exactly the status and the node that the call says;
- * - pages that others move too, but that nobody ever frees, are never said to be missing;
+ * - pages that others move but never free are never reported as missing;
  * - whatever others do, sums add up, 0 means that all is on its target, and contents are kept.
  *
  * SEED=n in the environment repeats a run as far as threads can repeat anything; a failure message names it, and VERBOSE=1 lists all
