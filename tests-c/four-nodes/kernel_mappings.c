@@ -42,13 +42,7 @@ static unsigned long all_nodes_but(int node)
 
 static long move_process(pid_t pid, int to, const struct numars_move_options *options, struct numars_move_stats *stats)
 {
-    struct bitmask *from_nodes = set_of(all_nodes_but(to)), *to_nodes = set_of(mask(to));
-    const long returned = numars_move_process(pid, from_nodes, to_nodes, options, stats);
-    const int error = errno;
-    numa_bitmask_free(from_nodes);
-    numa_bitmask_free(to_nodes);
-    errno = error;
-    return returned;
+    return move_process_between(pid, all_nodes_but(to), mask(to), options, stats);
 }
 
 /* Pages that others map too would have to stay without MPOL_MF_MOVE_ALL. */

@@ -19,14 +19,8 @@ enum { COUNT = 40, MANY = 30000, BASE_PAGES = HUGE_PAGE / 4096 };
 static long move_process(pid_t pid, unsigned long from, unsigned long to, const struct numars_move_options *options,
                          struct numars_move_stats *stats)
 {
-    struct bitmask *from_nodes = set_of(from), *to_nodes = set_of(to);
-    errno = UNTOUCHED_ERRNO;
-    const long returned = numars_move_process(pid, from_nodes, to_nodes, options, stats);
-    const int error = errno;
-    numa_bitmask_free(from_nodes);
-    numa_bitmask_free(to_nodes);
-    expect(returned < 0 || error == UNTOUCHED_ERRNO, "errno became %d", error);
-    errno = error;
+    const long returned = move_process_between(pid, from, to, options, stats);
+    expect(returned < 0 || errno == UNTOUCHED_ERRNO, "errno became %d", errno);
     return returned;
 }
 

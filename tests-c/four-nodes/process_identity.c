@@ -74,13 +74,7 @@ static void end_process(pid_t pid)
 
 static long move_process(pid_t pid, int from, int to, const struct numars_move_options *options, struct numars_move_stats *stats)
 {
-    struct bitmask *from_nodes = set_of(mask(from)), *to_nodes = set_of(mask(to));
-    const long returned = numars_move_process(pid, from_nodes, to_nodes, options, stats);
-    const int error = errno;
-    numa_bitmask_free(from_nodes);
-    numa_bitmask_free(to_nodes);
-    errno = error;
-    return returned;
+    return move_process_between(pid, mask(from), mask(to), options, stats);
 }
 
 static size_t count_of_process(pid_t pid, const char *pages, size_t count, int node)

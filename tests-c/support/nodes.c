@@ -1,5 +1,6 @@
 #include "nodes.h"
 
+#include <errno.h>
 #include <numaif.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -15,6 +16,19 @@ struct bitmask *set_of(unsigned long nodes)
         if (nodes >> node & 1)
             numa_bitmask_setbit(set, node);
     return set;
+}
+
+long move_process_between(pid_t pid, unsigned long from, unsigned long to, const struct numars_move_options *options,
+                          struct numars_move_stats *stats)
+{
+    struct bitmask *from_nodes = set_of(from), *to_nodes = set_of(to);
+    errno = UNTOUCHED_ERRNO;
+    const long returned = numars_move_process(pid, from_nodes, to_nodes, options, stats);
+    const int error = errno;
+    numa_bitmask_free(from_nodes);
+    numa_bitmask_free(to_nodes);
+    errno = error;
+    return returned;
 }
 
 struct bitmask *only(unsigned node)

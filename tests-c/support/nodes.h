@@ -2,11 +2,16 @@
 #ifndef NODES_H
 #define NODES_H
 
-#include <numa.h>
+#include <numars.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 /* The set of the nodes whose bits are set, as large as numa_allocate_nodemask() makes it. */
 struct bitmask *set_of(unsigned long nodes);
+
+/* numars_move_process() with these masks; errno is that of the call. */
+long move_process_between(pid_t pid, unsigned long from, unsigned long to, const struct numars_move_options *options,
+                          struct numars_move_stats *stats);
 
 /* The set of one node. */
 struct bitmask *only(unsigned node);
