@@ -53,14 +53,15 @@ pub extern "C" fn numa_max_node() -> c_int {
     int(sets::machine().max_node)
 }
 
-/// The number of nodes that have memory.
+/// Return the number of nodes that have memory, as of the last reading of the machine: numa_node_to_cpu_update() reads it again, and
+/// so does a call that the kernel shows a node or CPU that is not known yet.
 ///
-/// @return their number
+/// @return the number of nodes
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_num_configured_nodes() -> c_int {
-    int(topology::configured_nodes())
+    int(sets::machine().configured_nodes)
 }
 
 /// The nodes on which the calling task may allocate memory at this moment.
@@ -83,9 +84,10 @@ pub extern "C" fn numa_get_mems_allowed() -> *mut bitmask {
     allocate(topology::possible_nodes())
 }
 
-/// The number of CPUs, online or not, that the machine has.
+/// Return the number of CPUs, online or not, that the machine has, as of the last reading of the machine: see
+/// numa_num_configured_nodes().
 ///
-/// @return their number
+/// @return the number of CPUs
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]

@@ -64,13 +64,26 @@ static EXPORTED: AtomicPtr<Machine> = AtomicPtr::new(null_mut());
 /// The CPUs that were exported last.
 static EXPORTED_CPUS: [AtomicUsize; MOST_CPUS / WORD_BITS] = [const { AtomicUsize::new(0) }; MOST_CPUS / WORD_BITS];
 
-/// Returns what is known of the machine, after exporting its sets if they have changed.
+/// The machine as of the last call.
+static CURRENT: AtomicPtr<Machine> = AtomicPtr::new(null_mut());
+
+/// Returns what is known of the machine. The first call reads everything that later ones answer from; sets that have changed are
+/// exported.
 #[inline(always)]
 pub(super) fn machine() -> &'static Machine<'static> {
     let machine = topology::machine();
-    if !core::ptr::eq(EXPORTED.load(Ordering::Acquire), machine) {
-        export();
+    if core::ptr::eq(CURRENT.load(Ordering::Acquire), machine) { machine } else { renew() }
+}
+
+#[cold]
+#[inline(never)]
+fn renew() -> &'static Machine<'static> {
+    if CURRENT.load(Ordering::Relaxed).is_null() {
+        errno::untouched(topology::whole_machine);
     }
+    export();
+    let machine = topology::machine();
+    CURRENT.store(core::ptr::from_ref(machine).cast_mut(), Ordering::Release);
     machine
 }
 
@@ -150,7 +163,9 @@ fn change(words: &[AtomicUsize], from: &Nodes, to: &Nodes) {
 #[unsafe(link_section = ".init_array")]
 static AT_LOAD: extern "C" fn() = {
     extern "C" fn at_load() {
-        machine();
+        // This also reads how large the exported sets are.
+        topology::machine();
+        export();
     }
     at_load
 };

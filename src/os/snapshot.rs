@@ -17,30 +17,28 @@ pub trait InMemory: 'static {
 ///
 /// A value that was replaced is kept, because another thread may still be reading it. One that lost against another thread's is
 /// unmapped.
-pub struct Snapshot<F: InMemory> {
+///
+/// `SMALL` is the size in words of the static memory that the first value with tables takes if it fits; others map memory.
+pub struct Snapshot<F: InMemory, const SMALL: usize> {
     current: AtomicPtr<F::Value<'static>>,
     /// Room for the first value, which needs no memory then.
     first: UnsafeCell<MaybeUninit<F::Value<'static>>>,
     first_is_taken: AtomicBool,
-    /// Room for the first value with tables, if it is small: most processes map no memory.
-    small: UnsafeCell<[usize; SMALL_WORDS]>,
+    small: UnsafeCell<[usize; SMALL]>,
     small_is_taken: AtomicBool,
 }
 
-/// Enough for the tables of a machine with 64 nodes and 1,024 CPUs, and the value.
-const SMALL_WORDS: usize = 16 * 1024 / size_of::<usize>();
-
 // SAFETY: whoever takes `first` or `small` writes there alone, before the address is published; values are only read then, and
 // are Sync.
-unsafe impl<F: InMemory> Sync for Snapshot<F> {}
+unsafe impl<F: InMemory, const SMALL: usize> Sync for Snapshot<F, SMALL> {}
 
-impl<F: InMemory> Snapshot<F> {
+impl<F: InMemory, const SMALL: usize> Snapshot<F, SMALL> {
     pub const fn new() -> Self {
         Snapshot {
             current: AtomicPtr::new(null_mut()),
             first: UnsafeCell::new(MaybeUninit::uninit()),
             first_is_taken: AtomicBool::new(false),
-            small: UnsafeCell::new([0; SMALL_WORDS]),
+            small: UnsafeCell::new([0; SMALL]),
             small_is_taken: AtomicBool::new(false),
         }
     }
@@ -80,7 +78,7 @@ impl<F: InMemory> Snapshot<F> {
     ) -> bool {
         let place_size = size_of::<F::Value<'static>>().next_multiple_of(align_of::<usize>());
         let size = place_size.saturating_add(bytes);
-        if size <= size_of::<[usize; SMALL_WORDS]>() && !self.small_is_taken.swap(true, Ordering::AcqRel) {
+        if size <= size_of::<[usize; SMALL]>() && !self.small_is_taken.swap(true, Ordering::AcqRel) {
             let start = self.small.get().cast::<u8>();
             // SAFETY: this caller alone has taken the memory, which is large enough.
             let published = unsafe { self.build_and_publish(start, place_size, size, build, supersedes) };
@@ -132,6 +130,15 @@ impl<F: InMemory> Snapshot<F> {
     }
 }
 
+/// Returns `build`. Only so does the compiler infer that what a closure returns borrows from its argument.
+pub fn for_any_lifetime<F, B>(build: B) -> B
+where
+    F: InMemory,
+    B: for<'a> FnOnce(&mut Parts<'a>) -> F::Value<'a>,
+{
+    build
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,7 +155,7 @@ mod tests {
         type Value<'a> = Numbers<'a>;
     }
 
-    fn replace(snapshot: &'static Snapshot<NumbersFamily>, generation: usize) -> bool {
+    fn replace(snapshot: &'static Snapshot<NumbersFamily, 256>, generation: usize) -> bool {
         snapshot.replace(
             100 * size_of::<usize>(),
             |parts| {
@@ -162,7 +169,7 @@ mod tests {
 
     #[test]
     fn the_first_value_stays_until_a_newer_one_replaces_it() {
-        static SNAPSHOT: Snapshot<NumbersFamily> = Snapshot::new();
+        static SNAPSHOT: Snapshot<NumbersFamily, 256> = Snapshot::new();
         assert!(SNAPSHOT.get().is_none());
         let publish = |generation| SNAPSHOT.get_or_publish(|_| Numbers { generation, table: &[] }).unwrap().generation;
         assert_eq!(publish(5), 5);
@@ -176,7 +183,7 @@ mod tests {
 
     #[test]
     fn threads_that_publish_at_once_agree_on_one_value_which_is_whole() {
-        static SNAPSHOT: Snapshot<NumbersFamily> = Snapshot::new();
+        static SNAPSHOT: Snapshot<NumbersFamily, 256> = Snapshot::new();
         const THREADS: usize = 8;
         let barrier = Barrier::new(THREADS);
         let first: Vec<usize> = thread::scope(|scope| {

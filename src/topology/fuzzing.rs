@@ -103,7 +103,9 @@ fn distances(path: &Path, text: &[u8]) {
     let nodes = [0, 1, 8, 250, 1023];
     nodes.iter().for_each(|&node| columns.bits().set(node));
     let mut found = Vec::new();
-    let known = read_distances(path, columns.bits().read(), |node, distance| found.push((node, distance)));
+    let known = super::distances::read_distances(path, columns.bits().read(), &mut |node, distance| {
+        found.push((node, distance));
+    });
     assert_eq!(known, numbers(first_line(text)).len() == nodes.len());
     let expected = numbers(first_line(text)).into_iter().map(|distance| distance.min(255) as u8);
     assert_eq!(found, nodes.into_iter().zip(expected).collect::<Vec<_>>());

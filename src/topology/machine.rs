@@ -1,17 +1,18 @@
 //! The nodes and CPUs of the machine, and which of them this task may use: an immutable snapshot.
 //!
-//! Loading reads the lists of nodes. The files of single nodes are read when they are first needed, by numa_node_to_cpu_update(), and
-//! when a system call shows a node or a CPU that is not known yet. What cannot be read stays as it was.
+//! Loading reads the lists of nodes that exist and that this task may use. The first call reads everything else. From then on, files
+//! are read only by numa_node_to_cpu_update(), and when a system call shows a node or a CPU that is not known yet: a program may give up
+//! its access to files. What cannot be read stays as it was.
 
 use super::{
-    Cpus, MOST_CPUS, MOST_NODES, Nodes, mems_allowed_by_kernel, mems_allowed_by_status, node_file_in, possible_cpus,
-    put_allowed_cpus, read_list, read_map, read_ranges, system_file,
+    Cpus, MOST_CPUS, MOST_NODES, Nodes, end_of_list, mems_allowed_by_kernel, mems_allowed_by_status, node_file_in,
+    possible_cpus, put_allowed_cpus, read_list, read_map, read_ranges, system_file,
 };
 use crate::bits::{Bits, BitsMut, WORD_BITS, Word};
 use crate::os::errno;
 use crate::os::files::{self, File, Path};
-use crate::os::memory::Parts;
-use crate::os::snapshot::{InMemory, Snapshot};
+use crate::os::memory::{self, Parts};
+use crate::os::snapshot::{self, InMemory, Snapshot};
 use core::cell::Cell;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -39,6 +40,10 @@ pub struct Machine<'a> {
     pub allowed_nodes: usize,
     /// The number of CPUs that this task may run on.
     pub allowed_cpus: usize,
+    /// The number of nodes that have memory.
+    pub configured_nodes: usize,
+    /// The number of CPUs that the machine has, online or not; 0 if it was not read.
+    configured_cpus: usize,
     /// The first node of each CPU.
     node_of_cpu: &'a [u16],
     /// A row of bits for each node in order: its CPUs.
@@ -51,7 +56,10 @@ impl InMemory for MachineFamily {
     type Value<'a> = Machine<'a>;
 }
 
-static MACHINE: Snapshot<MachineFamily> = Snapshot::new();
+/// The words that the tables of most machines need, and the value.
+const STATIC_WORDS: usize = 4096 / size_of::<usize>();
+
+static MACHINE: Snapshot<MachineFamily, STATIC_WORDS> = Snapshot::new();
 static READINGS: AtomicUsize = AtomicUsize::new(0);
 
 /// The CPUs that this task may run on: as at its start, and those that a system call has shown since. None is ever taken out, so
@@ -101,6 +109,7 @@ static UNKNOWN: Machine = Machine {
     allowed: first_only(),
     allowed_nodes: 1,
     allowed_cpus: 1,
+    configured_nodes: 1,
     ..unread()
 };
 
@@ -117,6 +126,8 @@ const fn unread() -> Machine<'static> {
         max_node: 0,
         allowed_nodes: 0,
         allowed_cpus: 0,
+        configured_nodes: 0,
+        configured_cpus: 0,
         node_of_cpu: &[],
         rows: &[],
         row_words: 0,
@@ -126,8 +137,8 @@ const fn unread() -> Machine<'static> {
 /// A machine with these nodes: those that exist, have memory, and may be allocated on.
 #[inline(always)]
 fn with_nodes([nodes, with_memory, allowed]: [NodeWords; 3]) -> Machine<'static> {
-    let (max_node, allowed_nodes) = (highest(&nodes), weight(&allowed));
-    Machine { nodes, with_memory, allowed, max_node, allowed_nodes, ..unread() }
+    let (max_node, allowed_nodes, configured_nodes) = (highest(&nodes), weight(&allowed), weight(&with_memory));
+    Machine { nodes, with_memory, allowed, max_node, allowed_nodes, configured_nodes, ..unread() }
 }
 
 const fn first_only<const WORDS: usize>() -> [Word; WORDS] {
@@ -215,6 +226,11 @@ impl Machine<'_> {
         Nodes::from(self.allowed)
     }
 
+    /// Returns the number of the reading, which every later one exceeds.
+    pub fn reading(&self) -> usize {
+        self.reading.load(Ordering::Relaxed)
+    }
+
     /// Returns whether the CPUs of all nodes could be read.
     pub fn has_all_cpus(&self) -> bool {
         self.is_whole && self.is_complete
@@ -254,6 +270,7 @@ impl Machine<'_> {
             && same(&self.with_memory, &other.with_memory)
             && same(&self.allowed, &other.allowed)
             && self.allowed_cpus == other.allowed_cpus
+            && self.configured_cpus == other.configured_cpus
             && same(self.node_of_cpu, other.node_of_cpu)
             && same(self.rows, other.rows)
     }
@@ -346,7 +363,7 @@ pub(super) fn read_online() -> Option<Nodes> {
 }
 
 /// Reads the list of nodes that have memory. Returns `None` if it cannot be read.
-pub(super) fn read_has_memory() -> Option<Nodes> {
+fn read_has_memory() -> Option<Nodes> {
     let nodes = Nodes::new();
     read_list(&system_file(b"node/has_memory"), nodes.bits());
     (!nodes.bits().read().is_empty()).then_some(nodes)
@@ -404,7 +421,7 @@ fn read() {
     let row_count = weight(nodes).saturating_mul(row_words);
     let bytes = row_count.saturating_mul(size_of::<Word>()).saturating_add(width * size_of::<u16>());
     let supersedes = |new: &Machine, current: Option<&'static Machine>| new.supersedes(current);
-    let build = for_any_lifetime(|parts| {
+    let build = snapshot::for_any_lifetime::<MachineFamily, _>(|parts| {
         let (rows, node_of_cpu) = (parts.take::<Word>(row_count), parts.take::<u16>(width));
         rows.fill(0);
         node_of_cpu.fill(NO_NODE);
@@ -418,12 +435,14 @@ fn read() {
             });
         }
         let allowed_cpus = add_task_cpus(core::iter::empty());
+        let configured_cpus = read_configured_cpus(before.configured_cpus, allowed_cpus);
         Machine {
             reading: AtomicUsize::new(reading),
             is_whole: true,
             is_complete,
             is_to_be_read_again: AtomicBool::new(!is_complete && files::is_short_of_descriptors()),
             allowed_cpus,
+            configured_cpus,
             node_of_cpu,
             rows,
             row_words,
@@ -433,17 +452,33 @@ fn read() {
     MACHINE.replace(bytes, build, supersedes);
 }
 
-/// Has the compiler infer that what `build` returns borrows from its argument.
-fn for_any_lifetime<Build: for<'a> FnOnce(&mut Parts<'a>) -> Machine<'a>>(build: Build) -> Build {
-    build
+/// Returns the number of CPUs that the machine has, online or not.
+fn read_configured_cpus(before: usize, allowed: usize) -> usize {
+    let possible = system_file(b"cpu/possible");
+    if files::another_root().is_some() {
+        return match end_of_list(&possible) {
+            0 => allowed,
+            end => end,
+        };
+    }
+    // Without that file, libc makes a guess.
+    if before == 0 || files::is_there(&possible) { memory::configured_cpus().get() } else { before }
+}
+
+/// Returns the number of CPUs that the machine has, online or not.
+pub fn configured_cpus() -> usize {
+    match whole_machine().configured_cpus {
+        // There was no memory for what was read.
+        0 if files::another_root().is_none() => memory::configured_cpus().get(),
+        cpus => cpus,
+    }
 }
 
 /// The CPUs that there is room for.
 fn cpu_map_width() -> usize {
     let possible = possible_cpus();
     // Where the kernel does not say how large its sets are, a machine can have more.
-    let listed =
-        if possible == super::DEFAULT_CPUS.get() { super::end_of_list(&system_file(b"cpu/possible")) } else { 0 };
+    let listed = if possible == super::DEFAULT_CPUS.get() { end_of_list(&system_file(b"cpu/possible")) } else { 0 };
     possible.max(listed).min(MOST_CPUS)
 }
 

@@ -1,6 +1,7 @@
 //! What the kernel and the machine have: the nodes, their CPUs, distances and sizes, and what of it this task may use.
 
 mod devices;
+mod distances;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod machine;
@@ -8,12 +9,15 @@ mod text;
 
 use crate::bits::{Bits, BitsMut, WORD_BITS, Word};
 use crate::os::files::{self, Path};
-use crate::os::{errno, kernel, memory};
+use crate::os::{errno, kernel};
 use core::cell::Cell;
 use core::num::NonZeroUsize;
-use core::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use core::sync::atomic::{AtomicBool, Ordering};
 pub use devices::{Device, Kind, Unknown, device};
-pub use machine::{Machine, catch_up, for_each_bit, machine, node_of_current_cpu, task_cpus, update, whole_machine};
+pub use distances::distance;
+pub use machine::{
+    Machine, catch_up, configured_cpus, for_each_bit, machine, node_of_current_cpu, task_cpus, update, whole_machine,
+};
 use once_cell::race::OnceNonZeroUsize;
 pub use text::Field;
 use text::{List, Map, Numbers};
@@ -294,38 +298,6 @@ fn ask_affinity(cpus: &Cpus) -> NonZeroUsize {
     NonZeroUsize::new(size).unwrap_or(unknown)
 }
 
-static CONFIGURED_CPUS: OnceNonZeroUsize = OnceNonZeroUsize::new();
-
-/// The number of CPUs, online or not, that the machine has.
-pub fn configured_cpus() -> usize {
-    if let Some(cpus) = CONFIGURED_CPUS.get() {
-        return cpus.get();
-    }
-    let possible = system_file(b"cpu/possible");
-    if files::another_root().is_none() {
-        // Without that file, or a descriptor to read it with, libc makes a guess, which is not kept.
-        return if files::is_there(&possible) {
-            CONFIGURED_CPUS.get_or_init(memory::configured_cpus).get()
-        } else {
-            memory::configured_cpus().get()
-        };
-    }
-    match end_of_list(&possible) {
-        0 => whole_machine().allowed_cpus,
-        end => end,
-    }
-}
-
-/// Returns the number of nodes that have memory at this moment.
-pub fn configured_nodes() -> usize {
-    let Some(nodes) = machine::read_has_memory() else { return whole_machine().with_memory().bits().read().weight() };
-    let exists = |&node: &usize| machine().has_node(node);
-    if !nodes.bits().read().iter().all(|node| exists(&node)) {
-        update();
-    }
-    nodes.bits().read().iter().filter(exists).count()
-}
-
 /// The memory of a node in bytes.
 pub struct Memory {
     pub total: u64,
@@ -352,65 +324,6 @@ fn read_memory(meminfo: &Path) -> Option<Memory> {
     });
     let [total, free] = readers.map(|(_, _, kibibytes)| kibibytes.map(|amount: u64| amount.saturating_mul(1024)));
     complete.then_some(Memory { total: total?, free: free.unwrap_or(0) })
-}
-
-/// Nodes whose distances are kept, by their ids; of others the file is read each time.
-const KEPT_DISTANCES: usize = 256;
-
-/// Row by row; 0 is not known. A row is complete when its own node's distance is there, which is written last.
-static DISTANCES: [[AtomicU8; KEPT_DISTANCES]; KEPT_DISTANCES] =
-    [const { [const { AtomicU8::new(0) }; KEPT_DISTANCES] }; KEPT_DISTANCES];
-
-/// The distance from one node to another as the firmware gives it, 10 for near; none where it is not known.
-pub fn distance(from: usize, to: usize) -> Option<u8> {
-    match DISTANCES.get(from) {
-        Some(row) if to < KEPT_DISTANCES && row.get(from)?.load(Ordering::Acquire) != 0 => {
-            Some(row.get(to)?.load(Ordering::Relaxed)).filter(|&distance| distance != 0)
-        }
-        row => learn_distances(from, to, row),
-    }
-}
-
-/// Reads the distances from a node, keeps them in `row` if there is one, and tells the one to `to`. Not part of who asks, mostly for one that
-/// is kept.
-#[inline(never)]
-fn learn_distances(from: usize, to: usize, row: Option<&[AtomicU8; KEPT_DISTANCES]>) -> Option<u8> {
-    let (mut asked, mut own) = (None, 0);
-    let nodes = machine::read_online()?;
-    let known = read_distances(&node_file(from, b"distance"), nodes.bits().read(), |node, distance| {
-        if node == to {
-            asked = Some(distance);
-        }
-        if node == from {
-            own = distance;
-        } else if let Some(kept) = row.and_then(|row| row.get(node)) {
-            kept.store(distance, Ordering::Relaxed);
-        }
-    });
-    if !known {
-        return None;
-    }
-    if let Some(kept) = row.and_then(|row| row.get(from)) {
-        kept.store(own, Ordering::Release);
-    }
-    asked.filter(|&distance| distance != 0)
-}
-
-/// Reads the file of distances from a node: its columns are the nodes that the kernel has, in order. Where there are more columns or
-/// fewer, as while a node comes or goes, nobody knows whose they are: false.
-fn read_distances(file: &Path, columns: Bits, mut each: impl FnMut(usize, u8)) -> bool {
-    let (mut column, mut fits) = (columns.iter(), true);
-    let mut numbers = Numbers::default();
-    read_bytes(file, &mut |byte| {
-        if let Some(distance) = numbers.byte(byte) {
-            match column.next() {
-                Some(to) => each(to, u8::try_from(distance).unwrap_or(u8::MAX)),
-                None => fits = false,
-            }
-        }
-        byte != b'\n'
-    });
-    fits && column.next().is_none()
 }
 
 /// Returns the CPUs of `nodes`.
@@ -511,18 +424,6 @@ mod tests {
     }
 
     #[test]
-    fn a_node_is_10_from_itself_and_one_that_is_not_there_is_at_no_distance() {
-        for node in machine().nodes().bits().read().iter() {
-            assert_eq!(distance(node, node), Some(10));
-            assert_eq!(distance(node, node), Some(10), "as kept");
-        }
-        for node in [255, 256, 1023, 1024, usize::MAX] {
-            assert_eq!(distance(node, 0), None);
-            assert_eq!(distance(0, node), None);
-        }
-    }
-
-    #[test]
     fn a_node_has_at_least_the_memory_that_is_free() {
         for node in whole_machine().with_memory().bits().read().iter() {
             let memory = memory_of_node(node).unwrap();
@@ -559,14 +460,6 @@ mod tests {
             MemoryFile::holding(b"Node 0 MemTotal: 99999999999999999999 kB\nNode 0 MemFree: 18014398509481984 kB\n");
         let memory = read_memory(&meminfo.path()).unwrap();
         assert_eq!((memory.total, memory.free), (u64::MAX, u64::MAX));
-        let distances = MemoryFile::holding(b"10 256 99999999999999999999 20 20");
-        let mut found = Vec::new();
-        read_distances(&distances.path(), Nodes::of(5).bits().read(), |node, distance| found.push((node, distance)));
-        assert_eq!(found, [(5, 10)], "there is one node");
-        let columns = Nodes::new();
-        columns.bits().fill(true);
-        read_distances(&distances.path(), columns.bits().read(), |_, distance| found.push((0, distance)));
-        assert!(found.iter().skip(1).map(|&(_, distance)| distance).eq([10, 255, 255, 20, 20]));
     }
 
     #[test]

@@ -1,0 +1,308 @@
+/* The first call of the library reads the files that later calls answer from. A program may lose its files then: in a chroot, in a sandbox
+ * that refuses to open them or kills whoever tries, or without a descriptor left. docs/differences.md lists what is read when. */
+#include <limits.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <numa.h>
+#include <numars.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "harness.h"
+
+/* --- the ways to lose files --- */
+
+/* A directory that has been removed is empty. */
+static bool change_root(void)
+{
+    char empty[] = "/tmp/late_reads.XXXXXX";
+    return mkdtemp(empty) != NULL && chdir(empty) == 0 && rmdir(empty) == 0 && chroot(".") == 0;
+}
+
+static bool filter_opening(unsigned action)
+{
+    struct sock_filter instructions[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+#ifdef SYS_open
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_open, 1, 0),
+#endif
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, action),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog filter = { sizeof instructions / sizeof *instructions, instructions };
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
+
+static bool refuse_opening(void)
+{
+    return filter_opening(SECCOMP_RET_ERRNO | EPERM);
+}
+
+static bool kill_who_opens(void)
+{
+    return filter_opening(SECCOMP_RET_KILL_PROCESS);
+}
+
+static bool use_up_descriptors(void)
+{
+    return setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 0, 0 }) == 0;
+}
+
+static const struct {
+    const char *name;
+    bool (*happen)(void);
+    bool needs_root;
+} losses[] = {
+    { "chroot", change_root, true },
+    { "EPERM", refuse_opening, false },
+    { "kill", kill_who_opens, false },
+    { "EMFILE", use_up_descriptors, false },
+};
+enum { LOSSES = sizeof losses / sizeof *losses };
+
+/* --- the calls --- */
+
+/* A number for what a set has in it. Gives it back. */
+static long members_of(struct bitmask *set)
+{
+    long sum = 0;
+    if (set == NULL)
+        return -1;
+    for (unsigned bit = 0; bit < set->size; bit++)
+        if (numa_bitmask_isbitset(set, bit))
+            sum = sum * 31 + bit + 1;
+    numa_bitmask_free(set);
+    return sum;
+}
+
+static long cpus_of_all_nodes(void)
+{
+    long sum = 0;
+    for (int node = 0; node <= numa_max_node(); node++) {
+        struct bitmask *cpus = numa_allocate_cpumask();
+        const long returned = numa_node_to_cpus(node, cpus);
+        sum = sum * 31 + 2 * members_of(cpus) + returned;
+    }
+    return sum;
+}
+
+static long nodes_of_all_cpus(void)
+{
+    long sum = 0;
+    for (int cpu = 0; cpu < numa_num_configured_cpus(); cpu++)
+        sum = sum * 31 + numa_node_of_cpu(cpu);
+    return sum;
+}
+
+static long run_on_each_node(void)
+{
+    long sum = 0;
+    for (int node = 0; node <= numa_max_node(); node++)
+        sum = sum * 31 + numa_run_on_node(node);
+    return 31 * sum + numa_run_on_node(-1);
+}
+
+static long alloc_and_free(void)
+{
+    char *memory = numa_alloc_onnode(4096, numa_max_node());
+    if (memory == NULL)
+        return -1;
+    memory[0] = 1;
+    numa_free(memory, 4096);
+    return 0;
+}
+
+/* Calls that answer from what is known. Their values do not depend on each other. */
+#define CALLS(CALL)                                             \
+    CALL(numa_available())                                      \
+    CALL(numa_max_node())                                       \
+    CALL(numa_max_possible_node())                              \
+    CALL(numa_num_possible_nodes())                             \
+    CALL(numa_num_possible_cpus())                              \
+    CALL(numa_num_configured_nodes())                           \
+    CALL(numa_num_configured_cpus())                            \
+    CALL(numa_num_task_nodes())                                 \
+    CALL(numa_num_task_cpus())                                  \
+    CALL(numa_pagesize())                                       \
+    CALL(numa_preferred())                                      \
+    CALL(numa_get_interleave_node())                            \
+    CALL(numa_node_of_cpu(0))                                   \
+    CALL(numa_node_of_cpu(INT_MAX))                             \
+    CALL(numa_distance(0, INT_MAX))                             \
+    CALL(numa_run_on_node(INT_MAX))                             \
+    CALL(numars_set_preferred(INT_MAX))                         \
+    CALL(nodes_of_all_cpus())                                   \
+    CALL(cpus_of_all_nodes())                                   \
+    CALL(run_on_each_node())                                    \
+    CALL(alloc_and_free())                                      \
+    CALL(members_of(numa_get_mems_allowed()))                   \
+    CALL(members_of(numa_get_membind()))                        \
+    CALL(members_of(numa_get_interleave_mask()))                \
+    CALL(members_of(numa_get_run_node_mask()))                  \
+    CALL(members_of(numa_parse_nodestring("all")))              \
+    CALL(members_of(numa_parse_nodestring("!0")))               \
+    CALL(members_of(numa_parse_nodestring("+0")))               \
+    CALL(members_of(numa_parse_nodestring_all("all")))          \
+    CALL(members_of(numa_parse_cpustring("all")))               \
+    CALL(members_of(numa_parse_cpustring("+0")))                \
+    CALL(members_of(numa_parse_cpustring_all("!0")))            \
+    CALL(members_of(numa_parse_cpustring_all("all")))           \
+    CALL((long)numa_bitmask_weight(numa_all_nodes_ptr))         \
+    CALL((long)numa_bitmask_weight(numa_all_cpus_ptr))          \
+    CALL((long)numa_bitmask_weight(numa_nodes_ptr))
+
+#define NAME(call) #call,
+static const char *const names[] = { CALLS(NAME) };
+enum { COUNT = sizeof names / sizeof *names };
+
+static long call_number(int index)
+{
+    int at = 0;
+#define CASE(call)      \
+    if (at++ == index)  \
+        return (call);
+    CALLS(CASE)
+    abort();
+}
+
+/* What all the calls return, seen in a process of its own that has its files and calls nothing before. */
+static long *expected;
+static long *found;
+
+static pid_t begin(void)
+{
+    const pid_t child = fork();
+    require(child >= 0);
+    return child;
+}
+
+static int end_of(pid_t child)
+{
+    int status;
+    require(waitpid(child, &status, 0) == child);
+    return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static void set_up(void)
+{
+    expected = mmap(NULL, 2 * COUNT * sizeof *expected, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    require(expected != MAP_FAILED);
+    found = expected + COUNT;
+    const pid_t child = begin();
+    if (child == 0) {
+        for (int index = 0; index < COUNT; index++)
+            expected[index] = call_number(index);
+        _exit(0);
+    }
+    require(end_of(child) == 0);
+}
+
+/* In a process of its own: the call with this number first, then files are lost, then all calls. */
+static void assert_all_answer_as_before(int first, int loss)
+{
+    for (int index = 0; index < COUNT; index++)
+        found[index] = LONG_MIN;
+    const pid_t child = begin();
+    if (child == 0) {
+        (void)call_number(first);
+        if (!losses[loss].happen())
+            _exit(1);
+        for (int index = 0; index < COUNT; index++)
+            found[index] = call_number(index);
+        _exit(0);
+    }
+    const int status = end_of(child);
+    for (int index = 0; index < COUNT; index++)
+        ck_assert_msg(found[index] == expected[index], "%s after %s and %s: %ld with files, then %ld%s", names[index], names[first],
+                      losses[loss].name, expected[index], found[index], found[index] == LONG_MIN ? " (ended the process)" : "");
+    ck_assert_int_eq(status, 0);
+}
+
+/* Whether the first call with this number is one about the machine. Others ask the kernel alone, or nothing. */
+static bool asks_about_machine(int call)
+{
+    static const char *const others[] = { "possible", "pagesize", "_ptr", "numa_preferred", "interleave", "membind", "mems_allowed",
+                                          "alloc_and_free", "numars_set_preferred", "numa_run_on_node(INT_MAX)" };
+    for (size_t other = 0; other < sizeof others / sizeof *others; other++)
+        if (strstr(names[call], others[other]) != NULL)
+            return false;
+    return true;
+}
+
+START_TEST(after_any_first_call_about_the_machine_no_other_call_needs_a_file)
+{
+    set_up();
+    for (int loss = 0; loss < LOSSES; loss++)
+        for (int first = 0; first < COUNT; first++)
+            if (asks_about_machine(first) && (geteuid() == 0 || !losses[loss].needs_root))
+                assert_all_answer_as_before(first, loss);
+}
+END_TEST
+
+/* The first distance is the first one read, as with libnuma. */
+START_TEST(after_one_distance_was_asked_for_all_are_known)
+{
+    long *distances = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    require(distances != MAP_FAILED);
+    const int last = numa_max_node();
+    ck_assert_int_eq(numa_distance(0, 0), 10);
+    const pid_t child = begin();
+    if (child == 0) {
+        require(kill_who_opens());
+        distances[0] = numa_distance(last, 0);
+        distances[1] = numa_distance(0, last);
+        distances[2] = numa_distance(0, last + 1);
+        distances[3] = numa_distance(-1, INT_MAX);
+        _exit(0);
+    }
+    ck_assert_int_eq(end_of(child), 0);
+    ck_assert_int_ge(distances[0], 10);
+    ck_assert_int_ge(distances[1], 10);
+    ck_assert_int_eq(distances[2], 0);
+    ck_assert_int_eq(distances[3], 0);
+}
+END_TEST
+
+START_TEST(an_update_without_files_changes_no_answer)
+{
+    set_up();
+    for (int loss = 0; loss < LOSSES; loss++) {
+        /* An update opens files. */
+        if (losses[loss].happen == kill_who_opens || (geteuid() != 0 && losses[loss].needs_root))
+            continue;
+        for (int index = 0; index < COUNT; index++)
+            found[index] = LONG_MIN;
+        const pid_t child = begin();
+        if (child == 0) {
+            numa_available();
+            if (!losses[loss].happen())
+                _exit(1);
+            numa_node_to_cpu_update();
+            for (int index = 0; index < COUNT; index++)
+                found[index] = call_number(index);
+            _exit(0);
+        }
+        ck_assert_int_eq(end_of(child), 0);
+        for (int index = 0; index < COUNT; index++)
+            ck_assert_msg(found[index] == expected[index], "%s after an update with %s: %ld with files, then %ld", names[index],
+                          losses[loss].name, expected[index], found[index]);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    return run_tests("late_reads", (const TTest *[]){
+        after_any_first_call_about_the_machine_no_other_call_needs_a_file,
+        after_one_distance_was_asked_for_all_are_known,
+        an_update_without_files_changes_no_answer,
+        NULL });
+}
