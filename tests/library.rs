@@ -116,6 +116,19 @@ fn the_stripped_library_stays_small() {
     }
 }
 
+/// Private memory of every process that loads it, which limits such as RLIMIT_DATA count whether it is used or not.
+#[test]
+fn tables_whose_size_depends_on_the_machine_take_no_memory_until_they_are_used() {
+    const MAX_BSS: u64 = 16 * 1024;
+    for library in both_flavours() {
+        let sections = run(Command::new("size").args(["-A", "-d"]).arg(&library));
+        let bss = sections.lines().find_map(|line| line.strip_prefix(".bss ")).expect("a section .bss");
+        let bytes: u64 = bss.split_whitespace().next().unwrap().parse().unwrap();
+        println!("{}: {bytes} bytes of .bss", library.display());
+        assert!(bytes <= MAX_BSS, "{} has {bytes} bytes of .bss", library.display());
+    }
+}
+
 /// A library that can panic would carry the panic machinery of Rust's core library.
 #[test]
 fn no_code_of_the_library_can_panic_or_abort() {
