@@ -3,6 +3,9 @@
 #   machine           the whole machine
 #   old-kernel        the same, as on Linux 3.10: the programs whose calls depend on the kernel
 #   gaps              nodes 0-2, 4, 6, 8 and 9, as files in place of the kernel's show them; the kernel itself has nodes 0 to 3
+#   chroot, eperm, kill, emfile
+#                     the whole machine, and each case runs, after numa_available(), in a chroot to an empty folder, under a filter
+#                     that refuses to open files or kills whoever opens one, or with no file descriptor left
 #   cpuset:MEMS:CPUS  inside of a cpuset of these memory nodes and CPUs; the last, since there is no way back
 # A line of its own, `== SURROUNDINGS LIBRARY`, comes before each library's results.
 set -eu
@@ -68,6 +71,12 @@ for wanted; do
         umount /sys/devices/system/node
         ;;
     machine) on_each_library machine all_programs ;;
+    chroot | eperm | kill | emfile)
+        mkdir -p /parity/empty
+        export PARITY_FILES="$wanted"
+        on_each_library "$wanted" /parity/programs/parity
+        unset PARITY_FILES
+        ;;
     old-kernel) on_each_library old-kernel programs_on_old_kernel ;;
     cpuset:*)
         group=/sys/fs/cgroup/parity

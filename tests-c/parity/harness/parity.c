@@ -1,6 +1,8 @@
 #include "parity.h"
 
 #include <dlfcn.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -8,6 +10,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -51,6 +55,42 @@ static void report_end(int status)
         printf("%s: exited with %d\n", id, WEXITSTATUS(status));
 }
 
+/* From here on the process meets this action when it opens a file. */
+static int forbid_opening_files(unsigned action)
+{
+    struct sock_filter instructions[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+#ifdef SYS_open
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_open, 2, 0),
+#endif
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, action),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog filter = { COUNT(instructions), instructions };
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ? -1 : prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter);
+}
+
+/* How a case loses its files, long after the library was loaded: PARITY_FILES in the environment. */
+static const char *files;
+
+static int lose_files(void)
+{
+    if (files == NULL)
+        return 0;
+    if (strcmp(files, "chroot") == 0)
+        return chroot("/parity/empty") != 0 ? -1 : chdir("/");
+    if (strcmp(files, "eperm") == 0)
+        return forbid_opening_files(SECCOMP_RET_ERRNO | EPERM);
+    if (strcmp(files, "kill") == 0)
+        return forbid_opening_files(SECCOMP_RET_KILL_PROCESS);
+    if (strcmp(files, "emfile") == 0)
+        return setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 0, 0 });
+    errno = EINVAL;
+    return -1;
+}
+
 bool begin_case(const char *id_format, ...)
 {
     va_list arguments;
@@ -72,6 +112,8 @@ bool begin_case(const char *id_format, ...)
         /* Nothing may be lost in a crash. */
         setvbuf(stdout, NULL, _IOLBF, 0);
         alarm(SECONDS_PER_CASE);
+        if (lose_files() != 0)
+            give_up(files);
         return true;
     }
     int status;
@@ -105,6 +147,10 @@ int run_families(family *const families[], const char *prefix)
     /* Pages are counted one by one. */
     prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
     find_arguments();
+    files = getenv("PARITY_FILES");
+    /* The first call of the library, while there are files. */
+    if (files != NULL && numa_available() != 0)
+        give_up("numa_available");
     stay_on_first_cpu();
     for (; *families != NULL; families++)
         (*families)();
