@@ -106,7 +106,10 @@ extern int numa_exit_on_error;
 extern int numa_exit_on_warn;
 
 /**
- * Tells whether the kernel lets this program use NUMA policy. Silent, at any time, as often as you like.
+ * Return whether the kernel lets this program use NUMA policy. Silent, at any time, as often as you like.
+ *
+ * The first call of the library reads the files of /sys that later calls answer from, and this may be that call: after it, a program may
+ * enter a chroot or a sandbox that forbids opening files. docs/differences.md lists what is read later.
  *
  * @return 0 if so; -1 with errno if not: ENOSYS (a kernel without NUMA), EPERM (forbidden, as container engines do)
  *
@@ -151,9 +154,10 @@ int numa_num_possible_cpus(void);
 int numa_max_node(void);
 
 /**
- * The number of nodes that have memory.
+ * Return the number of nodes that have memory, as of the last reading of the machine: numa_node_to_cpu_update() reads it again, and
+ * so does a call that the kernel shows a node or CPU that is not known yet.
  *
- * @return their number
+ * @return the number of nodes
  *
  * Follows numa(3).
  */
@@ -170,9 +174,10 @@ int numa_num_configured_nodes(void);
 struct bitmask *numa_get_mems_allowed(void);
 
 /**
- * The number of CPUs, online or not, that the machine has.
+ * Return the number of CPUs, online or not, that the machine has, as of the last reading of the machine: see
+ * numa_num_configured_nodes().
  *
- * @return their number
+ * @return the number of CPUs
  *
  * Follows numa(3).
  */
@@ -215,7 +220,7 @@ int numa_num_thread_nodes(void);
  *
  * @param node   the node
  * @param freep  where to put the bytes that are free, 0 if there is no such node; may be NULL
- * @return the bytes it has; -1 with errno ENOENT if there is no such node
+ * @return the bytes it has; -1 with errno ENOENT if there is no such node, or that of open(2)
  *
  * Follows numa(3).
  */
@@ -233,7 +238,7 @@ long long numa_node_size64(int node, long long *freep);
  *
  * @param node   the node
  * @param freep  where to put the bytes that are free, 0 if there is no such node; may be NULL
- * @return the bytes it has; -1 with errno ENOENT if there is no such node
+ * @return the bytes it has; -1 with errno ENOENT if there is no such node, or that of open(2)
  *
  * Follows numa(3).
  */

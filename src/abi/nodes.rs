@@ -135,7 +135,7 @@ pub extern "C" fn numa_num_thread_nodes() -> c_int {
 ///
 /// @param node   the node
 /// @param freep  where to put the bytes that are free, 0 if there is no such node; may be NULL
-/// @return the bytes it has; -1 with errno ENOENT if there is no such node
+/// @return the bytes it has; -1 with errno ENOENT if there is no such node, or that of open(2)
 ///
 /// Follows numa(3).
 ///
@@ -143,16 +143,16 @@ pub extern "C" fn numa_num_thread_nodes() -> c_int {
 /// freep is NULL or may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_node_size64(node: c_int, freep: *mut c_longlong) -> c_longlong {
-    let memory = usize::try_from(node).ok().and_then(topology::memory_of_node);
+    let memory = usize::try_from(node).map_err(|_| errno::ENOENT).and_then(topology::memory_of_node);
     let bytes = |amount: u64| c_longlong::try_from(amount).unwrap_or(c_longlong::MAX);
     // SAFETY: as the caller promises.
     if let Some(free) = unsafe { freep.as_mut() } {
         *free = memory.as_ref().map_or(0, |memory| bytes(memory.free));
     }
     match memory {
-        Some(memory) => bytes(memory.total),
-        None => {
-            errno::set(errno::ENOENT);
+        Ok(memory) => bytes(memory.total),
+        Err(error) => {
+            errno::set(error);
             -1
         }
     }
@@ -162,7 +162,7 @@ pub unsafe extern "C" fn numa_node_size64(node: c_int, freep: *mut c_longlong) -
 ///
 /// @param node   the node
 /// @param freep  where to put the bytes that are free, 0 if there is no such node; may be NULL
-/// @return the bytes it has; -1 with errno ENOENT if there is no such node
+/// @return the bytes it has; -1 with errno ENOENT if there is no such node, or that of open(2)
 ///
 /// Follows numa(3).
 ///

@@ -286,15 +286,20 @@ pub fn is_there(path: &Path) -> bool {
 
 /// Returns whether no file can be opened because descriptors or memory are short, which may pass; not because it is forbidden.
 pub fn is_short_of_descriptors() -> bool {
-    const FLAGS: c_int = libc::O_RDONLY | libc::O_CLOEXEC;
+    matches!(error_of_opening(c"/"), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM))
+}
+
+/// Returns the errno with which the kernel refuses to open a file or folder at this moment; `None` if it does not.
+pub fn error_of_opening(path: &CStr) -> Option<c_int> {
+    const FLAGS: c_int = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_CLOEXEC;
     untouched(|| {
         // SAFETY: the path is NUL-terminated.
-        let descriptor = unsafe { libc::syscall(libc::SYS_openat, libc::AT_FDCWD, c"/".as_ptr(), FLAGS) };
-        if descriptor >= 0 {
-            drop(File(descriptor as c_int));
-            return false;
+        let descriptor = unsafe { libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), FLAGS) };
+        if descriptor < 0 {
+            return Some(errno::get());
         }
-        matches!(errno::get(), libc::EMFILE | libc::ENFILE | libc::ENOMEM)
+        drop(File(descriptor as c_int));
+        None
     })
 }
 

@@ -11,6 +11,7 @@ use crate::bits::{Bits, BitsMut, WORD_BITS, Word};
 use crate::os::files::{self, Path};
 use crate::os::{errno, kernel};
 use core::cell::Cell;
+use core::ffi::c_int;
 use core::num::NonZeroUsize;
 use core::sync::atomic::{AtomicBool, Ordering};
 pub use devices::{Device, Kind, Unknown, device};
@@ -304,9 +305,14 @@ pub struct Memory {
     pub free: u64,
 }
 
-/// The memory of `node`; none if there is no such node.
-pub fn memory_of_node(node: usize) -> Option<Memory> {
-    read_memory(&node_file(node, b"meminfo"))
+/// Returns the memory of `node`; errors are errnos: ENOENT if there is no such node.
+pub fn memory_of_node(node: usize) -> Result<Memory, c_int> {
+    let meminfo = node_file(node, b"meminfo");
+    let error = || match files::another_root() {
+        Some(_) => None,
+        None => files::error_of_opening(meminfo.as_c_str()),
+    };
+    read_memory(&meminfo).ok_or_else(|| error().unwrap_or(errno::ENOENT))
 }
 
 /// Reads the file meminfo of a node.
@@ -429,7 +435,7 @@ mod tests {
             let memory = memory_of_node(node).unwrap();
             assert!(memory.total > 0 && memory.free <= memory.total);
         }
-        assert!(memory_of_node(1023).is_none());
+        assert_eq!(memory_of_node(1023).err(), Some(errno::ENOENT));
     }
 
     #[test]

@@ -298,11 +298,29 @@ START_TEST(an_update_without_files_changes_no_answer)
 }
 END_TEST
 
+START_TEST(a_size_that_cannot_be_read_fails_with_the_errno_of_opening_its_file)
+{
+    struct rlimit before;
+    long long free_bytes = 1;
+    require(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    require(setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 0, before.rlim_max }) == 0);
+    assert_fails(numa_node_size64(0, &free_bytes), EMFILE);
+    ck_assert_int_eq(free_bytes, 0);
+    require(setrlimit(RLIMIT_NOFILE, &before) == 0);
+    ck_assert_int_gt(numa_node_size64(0, NULL), 0);
+    require(refuse_opening());
+    assert_fails(numa_node_size64(0, NULL), EPERM);
+    assert_fails(numa_node_size(INT_MAX, NULL), EPERM);
+    assert_fails(numa_node_size(-1, NULL), ENOENT);
+}
+END_TEST
+
 int main(void)
 {
     return run_tests("late_reads", (const TTest *[]){
         after_any_first_call_about_the_machine_no_other_call_needs_a_file,
         after_one_distance_was_asked_for_all_are_known,
         an_update_without_files_changes_no_answer,
+        a_size_that_cannot_be_read_fails_with_the_errno_of_opening_its_file,
         NULL });
 }

@@ -310,7 +310,7 @@ static void ask_sizes(void)
 {
     long long free;
     for (int node = 0; node < report->nodes; node++)
-        report->answers.node_size[node] = ASK(numa_node_size64(node, &free), ENOENT, ENOENT) == -1 ? -1 : 1;
+        report->answers.node_size[node] = ASK(numa_node_size64(node, &free), ENOENT, EPERM) == -1 ? -1 : 1;
 }
 
 static void (*const questions[])(void) = {
