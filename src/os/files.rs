@@ -26,9 +26,11 @@ impl Drop for File {
 
 impl File {
     /// Opens the file at `path` for reading.
+    ///
+    /// That never waits: a FIFO in its place has nothing to read.
     #[inline(never)]
     pub fn open(path: &Path) -> Option<File> {
-        File::open_in(path.folder_descriptor(), path.as_c_str(), libc::O_RDONLY)
+        File::open_in(path.folder_descriptor(), path.as_c_str(), libc::O_RDONLY | libc::O_NONBLOCK)
     }
 
     /// Opens the directory at `path` as a place to look up other paths in; it can't be read.
@@ -50,16 +52,12 @@ impl File {
         })
     }
 
-    fn open_c(path: &CStr) -> Option<File> {
-        File::open_in(libc::AT_FDCWD, path, libc::O_RDONLY)
-    }
-
     /// Opens the file at `path` for writing at its end; it is made if there is none.
     pub fn open_to_add(path: &CStr) -> Option<File> {
         File::open_in(libc::AT_FDCWD, path, libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT | libc::O_NOCTTY)
     }
 
-    /// A `path` that does not begin with a slash begins in `folder`.
+    /// Opens a file with the flags of openat(2). A `path` that does not begin with a slash begins in `folder`.
     fn open_in(folder: c_int, path: &CStr, flags: c_int) -> Option<File> {
         /// Of a file that is made, less what umask(2) takes away.
         const MODE: c_int = 0o666;
@@ -70,15 +68,20 @@ impl File {
         c_int::try_from(descriptor).ok().filter(|&descriptor| descriptor >= 0).map(File)
     }
 
-    /// Opens a file or folder that tells of the machine: where there is [`another_root`], the one of that name below it.
+    /// Opens a file or folder that describes the machine: where there is [`another_root`], the one of that name below it, unless it is
+    /// something that the kernel has in no such place, such as a device.
     pub fn open_of_machine(path: &Path) -> Option<File> {
-        if path.folder.is_some() {
-            return File::open(path);
-        }
         let Some(root) = another_root() else { return File::open(path) };
-        let folder = File::open_c(root)?;
-        // Without the slash that it begins with.
-        File::open_in(folder.0, path.as_c_str_from(1), libc::O_RDONLY)
+        let top;
+        let (folder, name) = if let Some(folder) = path.folder {
+            (folder.0, path.as_c_str())
+        } else {
+            top = open_trusted_root(root)?;
+            // Without the slash that it begins with.
+            (top.0, path.as_c_str_from(1))
+        };
+        matches!(Status::of(folder, name, 0)?.kind(), libc::S_IFREG | libc::S_IFDIR)
+            .then(|| File::open_in(folder, name, libc::O_RDONLY | libc::O_NONBLOCK))?
     }
 
     /// Writes all of it, as far as it can be written.
@@ -272,11 +275,31 @@ pub fn another_root() -> Option<&'static CStr> {
     static ROOT: OnceNonZeroUsize = OnceNonZeroUsize::new();
     const NONE: NonZeroUsize = NonZeroUsize::MIN;
     let copy = |name: &CStr| {
-        NonZeroUsize::new(if name.is_empty() { 0 } else { memory::keep_copy(name.to_bytes_with_nul()) as usize })
+        NonZeroUsize::new(if open_trusted_root(name).is_some() {
+            memory::keep_copy(name.to_bytes_with_nul()) as usize
+        } else {
+            0
+        })
     };
     let root = ROOT.get_or_init(|| process::environment(c"NUMARS_FSROOT", copy).unwrap_or(NONE));
     // SAFETY: a string that lives as long as the process.
     (root > NONE).then(|| unsafe { memory::string(root.get() as *const c_char) })
+}
+
+/// Opens a folder if it has the files of a machine, and only this user and root can have put them there: the variable may come from an
+/// ordinary user, by way of a setuid program that became root altogether before it ran this one. Its name may be a link that changes.
+#[cold]
+#[inline(never)]
+fn open_trusted_root(name: &CStr) -> Option<File> {
+    let folder = File::open_in(libc::AT_FDCWD, name, libc::O_PATH | libc::O_DIRECTORY)?;
+    let is_trusted = [c"", c"sys/devices/system"].into_iter().all(|name| {
+        Status::of(folder.0, name, libc::AT_EMPTY_PATH).is_some_and(|status| {
+            status.kind() == libc::S_IFDIR
+                && (status.owner() == 0 || status.owner() == process::effective_user())
+                && status.mode() & libc::S_IWOTH == 0
+        })
+    });
+    is_trusted.then_some(folder)
 }
 
 /// Whether a file or folder that tells of the machine is there.
@@ -345,39 +368,77 @@ pub fn without_leading_blanks(text: &CStr) -> &CStr {
 /// The major and minor number of the device that a file is on; of the file itself if it is a block device. None if there is no
 /// such file. Errno is left untouched.
 pub fn block_device(path: &CStr) -> Option<(u32, u32)> {
-    let mut found = MaybeUninit::<libc::statx>::zeroed();
-    // SAFETY: `path` is NUL-terminated and `found` writable, and any bits are valid for it.
-    let (result, found) = untouched(|| unsafe {
-        let wanted = libc::STATX_TYPE;
-        let result = libc::syscall(libc::SYS_statx, libc::AT_FDCWD, path.as_ptr(), 0, wanted, found.as_mut_ptr());
-        (result, found.assume_init())
-    });
-    if result != 0 {
-        block_device_by_stat(path)
-    } else if u32::from(found.stx_mode) & libc::S_IFMT == libc::S_IFBLK {
-        Some((found.stx_rdev_major, found.stx_rdev_minor))
+    let status = Status::of(libc::AT_FDCWD, path, 0)?;
+    Some(if status.kind() == libc::S_IFBLK {
+        status.device()
     } else {
-        Some((found.stx_dev_major, found.stx_dev_minor))
+        (status.0.stx_dev_major, status.0.stx_dev_minor)
+    })
+}
+
+/// What the kernel says of a file.
+pub struct Status(libc::statx);
+
+impl Status {
+    /// statx(2), with its flags: none where there is no such file. Errno is left untouched.
+    #[inline(never)]
+    pub fn of(folder: c_int, path: &CStr, flags: c_int) -> Option<Self> {
+        let mut found = MaybeUninit::<libc::statx>::zeroed();
+        // SAFETY: `path` is NUL-terminated and `found` writable, and any bits are valid for it.
+        untouched(|| unsafe {
+            let wanted = libc::STATX_BASIC_STATS | libc::STATX_BTIME;
+            match libc::syscall(libc::SYS_statx, folder, path.as_ptr(), flags, wanted, found.as_mut_ptr()) {
+                0 => Some(Status(found.assume_init())),
+                _ if errno::get() == libc::ENOENT => None,
+                _ => Self::by_stat(folder, path, flags),
+            }
+        })
     }
-}
 
-/// The same before Linux 4.11, which lacks statx(2), and in sandboxes that forbid it. libc's stat() would be a symbol more to look up
-/// while loading, and has other names in older versions; on these architectures its structure is the kernel's.
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-fn block_device_by_stat(path: &CStr) -> Option<(u32, u32)> {
-    let mut stat = MaybeUninit::<libc::stat>::zeroed();
-    // SAFETY: as above.
-    let (result, stat) = untouched(|| unsafe {
-        let result = libc::syscall(libc::SYS_newfstatat, libc::AT_FDCWD, path.as_ptr(), stat.as_mut_ptr(), 0);
-        (result, stat.assume_init())
-    });
-    let device = if stat.st_mode & libc::S_IFMT == libc::S_IFBLK { stat.st_rdev } else { stat.st_dev };
-    (result == 0).then(|| (libc::major(device), libc::minor(device)))
-}
+    /// The same before Linux 4.11, which lacks statx(2), and in sandboxes that forbid it. libc's stat() would be a symbol more to look up
+    /// while loading, and has other names in older versions; on these architectures its structure is the kernel's.
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    fn by_stat(folder: c_int, path: &CStr, flags: c_int) -> Option<Self> {
+        let (mut stat, mut status) = (MaybeUninit::<libc::stat>::zeroed(), MaybeUninit::<libc::statx>::zeroed());
+        // SAFETY: as above.
+        unsafe {
+            let status = status.assume_init_mut();
+            if libc::syscall(libc::SYS_newfstatat, folder, path.as_ptr(), stat.as_mut_ptr(), flags) != 0 {
+                return None;
+            }
+            let stat = stat.assume_init();
+            status.stx_mode = stat.st_mode as u16;
+            (status.stx_uid, status.stx_nlink, status.stx_ino) = (stat.st_uid, stat.st_nlink as u32, stat.st_ino);
+            (status.stx_dev_major, status.stx_dev_minor) = (libc::major(stat.st_dev), libc::minor(stat.st_dev));
+            (status.stx_rdev_major, status.stx_rdev_minor) = (libc::major(stat.st_rdev), libc::minor(stat.st_rdev));
+            Some(Status(*status))
+        }
+    }
 
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-fn block_device_by_stat(_: &CStr) -> Option<(u32, u32)> {
-    None
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    fn by_stat(_: c_int, _: &CStr, _: c_int) -> Option<Self> {
+        None
+    }
+
+    /// The type and the permissions of the file.
+    pub fn mode(&self) -> u32 {
+        self.0.stx_mode.into()
+    }
+
+    /// The type of the file: one of the constants S_IF….
+    pub fn kind(&self) -> u32 {
+        self.mode() & libc::S_IFMT
+    }
+
+    /// The user that owns the file.
+    pub fn owner(&self) -> u32 {
+        self.0.stx_uid
+    }
+
+    /// The major and minor number of a device.
+    pub fn device(&self) -> (u32, u32) {
+        (self.0.stx_rdev_major, self.0.stx_rdev_minor)
+    }
 }
 
 /// The name of a file of the kernel's, put together from texts and numbers without allocating.

@@ -29,6 +29,17 @@ pub fn environment<T>(name: &CStr, read: impl FnOnce(&CStr) -> Option<T>) -> Opt
     }
 }
 
+/// The effective user of the calling thread.
+pub fn effective_user() -> u32 {
+    /// On the first machines that Linux ran on, the call of the plain name has users of 16 bits.
+    #[cfg(any(target_arch = "x86", target_arch = "arm", target_arch = "m68k", target_arch = "sparc"))]
+    const GETEUID: libc::c_long = libc::SYS_geteuid32;
+    #[cfg(not(any(target_arch = "x86", target_arch = "arm", target_arch = "m68k", target_arch = "sparc")))]
+    const GETEUID: libc::c_long = libc::SYS_geteuid;
+    // SAFETY: the call has no conditions and does not fail.
+    unsafe { libc::syscall(GETEUID) as u32 }
+}
+
 /// The numbers of the process and of the calling thread. Both by way of syscall(2): a symbol less to look up while loading.
 pub fn ids() -> (i32, i32) {
     // SAFETY: neither call has conditions or fails.

@@ -1,15 +1,22 @@
 /* CPUs go offline and come back, and the cpuset shrinks and grows, while the program runs: what each call then says. */
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <numa.h>
 #include <numaif.h>
 #include <numars.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mount.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -169,51 +176,95 @@ static void put_in_place_of_list(const char *path)
     require(mount(path, LIST_OF_LAST, NULL, MS_BIND, NULL) == 0);
 }
 
-static void *ask_for_last_cpu(void *answer)
+/* A thread that the kernel holds up each time it closes a file, until this process says that it may. */
+struct held_thread {
+    pthread_t thread;
+    atomic_int listener; /* where the kernel asks; -1: not there yet */
+    atomic_bool done;
+    int answer;
+};
+
+static void *ask_for_last_cpu(void *argument)
 {
-    *(int *)answer = numa_node_of_cpu(LAST);
+    struct held_thread *held = argument;
+    struct sock_filter instructions[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_close, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = { sizeof instructions / sizeof *instructions, instructions };
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
+        held->listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &filter);
+    held->answer = numa_node_of_cpu(LAST);
+    held->done = true;
     return NULL;
+}
+
+/* Waits until the thread is held up; false: it is done, and has closed all files. */
+static bool wait_for_close(struct held_thread *held, struct seccomp_notif *notification)
+{
+    while (!held->done) {
+        struct pollfd asked = { held->listener, POLLIN, 0 };
+        if (held->listener < 0 || poll(&asked, 1, 10) <= 0 || !(asked.revents & POLLIN))
+            continue;
+        memset(notification, 0, sizeof *notification);
+        require(ioctl(held->listener, SECCOMP_IOCTL_NOTIF_RECV, notification) == 0);
+        return true;
+    }
+    return false;
+}
+
+static void let_close(const struct held_thread *held, const struct seccomp_notif *notification)
+{
+    struct seccomp_notif_resp response = { .id = notification->id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
+    require(ioctl(held->listener, SECCOMP_IOCTL_NOTIF_SEND, &response) == 0);
+}
+
+/* Is it the list that the thread is about to close? */
+static bool closes_the_list(const struct seccomp_notif *notification)
+{
+    char link[64], path[256] = "";
+    snprintf(link, sizeof link, "/proc/self/fd/%d", (int)notification->data.args[0]);
+    return readlink(link, path, sizeof path - 1) > 0 && strcmp(path, LIST_OF_LAST) == 0;
 }
 
 /* A thread reads the list while the CPU is online, and is held up; the CPU goes, and the update is before or after the end of the
  * thread's work. */
 static void assert_update_is_not_lost(bool ask_before_the_thread_is_done)
 {
-    char folder[] = "/tmp/numars-test-XXXXXX", pipe[64], empty[64];
-    int answer = NOT_WRITTEN;
-    pthread_t thread;
+    char empty[] = "/tmp/numars-test-XXXXXX";
+    struct held_thread held = { .listener = -1 };
+    struct seccomp_notif notification;
     require(unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
-    require(mkdtemp(folder) != NULL);
+    require(close(mkstemp(empty)) == 0);
     /* Not on the last CPU, whose node getcpu(2) would tell. */
     cpu_set_t first;
     CPU_ZERO(&first);
     CPU_SET(0, &first);
     require(sched_setaffinity(0, sizeof first, &first) == 0);
-    snprintf(pipe, sizeof pipe, "%s/pipe", folder);
-    snprintf(empty, sizeof empty, "%s/empty", folder);
-    require(mkfifo(pipe, 0600) == 0);
-    require(close(open(empty, O_WRONLY | O_CREAT, 0600)) == 0);
 
-    put_in_place_of_list(pipe);
-    require(pthread_create(&thread, NULL, ask_for_last_cpu, &answer) == 0);
-    /* Opens when the thread does. What number it has is not known before the line ends, or the file. */
-    const int writer = open(LIST_OF_LAST, O_WRONLY);
-    require(writer >= 0 && write(writer, "3", 1) == 1);
+    require(pthread_create(&held.thread, NULL, ask_for_last_cpu, &held) == 0);
+    bool is_held;
+    while ((is_held = wait_for_close(&held, &notification)) && !closes_the_list(&notification))
+        let_close(&held, &notification);
+    require(is_held);
 
-    require(umount2(LIST_OF_LAST, MNT_DETACH) == 0);
     put_in_place_of_list(empty);
     numa_node_to_cpu_update();
     if (ask_before_the_thread_is_done)
         assert_fails(numa_node_of_cpu(LAST), EINVAL);
-    require(close(writer) == 0);
-    require(pthread_join(thread, NULL) == 0);
+    do
+        let_close(&held, &notification);
+    while (wait_for_close(&held, &notification));
+    require(pthread_join(held.thread, NULL) == 0);
     /* What the update found is newer than what the thread has read. */
-    ck_assert_int_eq(answer, -1);
+    ck_assert_int_eq(held.answer, -1);
     assert_fails(numa_node_of_cpu(LAST), EINVAL);
     ck_assert_uint_eq(cpus_of(LAST), 0);
     assert_returns(numa_node_of_cpu(0), 0);
 
-    require(unlink(pipe) == 0 && unlink(empty) == 0 && rmdir(folder) == 0);
+    require(close(held.listener) == 0 && unlink(empty) == 0);
 }
 
 START_TEST(an_update_is_not_lost_to_a_thread_that_asks_meanwhile)
