@@ -166,15 +166,10 @@ pub enum Moves<'a> {
 #[inline(never)]
 fn write(text: &str, arguments: &[Value], answer: Value, failed: bool, moves: Moves) {
     let error = errno::get();
-    let mut line = Line::new();
-    let (process, thread) = process::ids();
-    line.text("numars ");
-    line.number(process.into());
-    if thread != process {
-        line.text("/");
-        line.number(thread.into());
+    if !write_lost() {
+        return;
     }
-    line.text(": ");
+    let mut line = Line::begin();
     let mut arguments = arguments.iter();
     for byte in text.bytes() {
         match byte {
@@ -189,7 +184,20 @@ fn write(text: &str, arguments: &[Value], answer: Value, failed: bool, moves: Mo
         line.error(error);
     }
     line.moves(moves, failed);
-    log_file::append(line.end());
+    log_file::append(line.end(), 1);
+}
+
+/// Writes how many lines were lost, if any were. Returns false if that cannot be written either, and the line that was to follow is lost.
+#[inline(never)]
+fn write_lost() -> bool {
+    let lost = log_file::take_lost();
+    if lost == 0 {
+        return true;
+    }
+    let mut line = Line::begin();
+    line.number(lost as i64);
+    line.text(" lines lost");
+    log_file::append(line.end(), lost + 1)
 }
 
 /// A line that is cut where it gets too long.
@@ -255,6 +263,21 @@ const STATUSES: [&str; 9] =
 impl Line {
     fn new() -> Self {
         Line { text: [0; 1024], length: 0 }
+    }
+
+    /// A line with what all begin with: the process and, unless it is its first one, the thread.
+    #[inline(never)]
+    fn begin() -> Self {
+        let mut line = Line::new();
+        let (process, thread) = process::ids();
+        line.text(log_file::LINE_START);
+        line.number(process.into());
+        if thread != process {
+            line.text("/");
+            line.number(thread.into());
+        }
+        line.text(": ");
+        line
     }
 
     /// Room for what ends a line that was cut.

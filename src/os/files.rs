@@ -52,15 +52,10 @@ impl File {
         })
     }
 
-    /// Opens the file at `path` for writing at its end; it is made if there is none.
-    pub fn open_to_add(path: &CStr) -> Option<File> {
-        File::open_in(libc::AT_FDCWD, path, libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT | libc::O_NOCTTY)
-    }
-
     /// Opens a file with the flags of openat(2). A `path` that does not begin with a slash begins in `folder`.
-    fn open_in(folder: c_int, path: &CStr, flags: c_int) -> Option<File> {
-        /// Of a file that is made, less what umask(2) takes away.
-        const MODE: c_int = 0o666;
+    pub(super) fn open_in(folder: c_int, path: &CStr, flags: c_int) -> Option<File> {
+        /// Of a file that is made: its owner alone may read and write it.
+        const MODE: c_int = 0o600;
         // SAFETY: `path` is a NUL-terminated string.
         let descriptor = untouched(|| unsafe {
             libc::syscall(libc::SYS_openat, folder, path.as_ptr(), flags | libc::O_CLOEXEC, MODE)
@@ -82,11 +77,6 @@ impl File {
         };
         matches!(Status::of(folder, name, 0)?.kind(), libc::S_IFREG | libc::S_IFDIR)
             .then(|| File::open_in(folder, name, libc::O_RDONLY | libc::O_NONBLOCK))?
-    }
-
-    /// Writes all of it, as far as it can be written.
-    pub fn write(&self, bytes: &[u8]) {
-        write(self.0, bytes);
     }
 
     /// Reads what comes next: returns the number of bytes, 0 at the end, or an errno.
@@ -243,16 +233,13 @@ impl File {
     }
 }
 
-/// Writes to standard error, past what stdio keeps. Errno is left untouched.
-pub fn write_to_standard_error(bytes: &[u8]) {
-    write(libc::STDERR_FILENO, bytes);
-}
-
-fn write(descriptor: c_int, mut rest: &[u8]) {
+/// Writes to standard error, past what stdio has in its buffer, as far as that is possible. Errno is left untouched.
+#[cfg(all(feature = "capi", debug_assertions, not(test)))]
+pub fn write_to_standard_error(mut rest: &[u8]) {
     untouched(|| {
         while !rest.is_empty() {
             // SAFETY: so many bytes can be read.
-            let written = unsafe { libc::syscall(libc::SYS_write, descriptor, rest.as_ptr(), rest.len()) };
+            let written = unsafe { libc::syscall(libc::SYS_write, libc::STDERR_FILENO, rest.as_ptr(), rest.len()) };
             match usize::try_from(written) {
                 Ok(written) if written > 0 => rest = rest.get(written..).unwrap_or_default(),
                 _ if errno::get() == libc::EINTR => {}
@@ -435,9 +422,20 @@ impl Status {
         self.0.stx_uid
     }
 
+    /// How many names the file has.
+    pub fn links(&self) -> u32 {
+        self.0.stx_nlink
+    }
+
     /// The major and minor number of a device.
     pub fn device(&self) -> (u32, u32) {
         (self.0.stx_rdev_major, self.0.stx_rdev_minor)
+    }
+
+    /// A number that another file does not have, also not one that later gets the inode of this one.
+    pub fn identity(&self) -> usize {
+        let file_system = (self.0.stx_dev_major as usize) << 20 ^ self.0.stx_dev_minor as usize;
+        file_system.rotate_right(32) ^ (self.0.stx_btime.tv_nsec as usize).rotate_left(32) ^ self.0.stx_ino as usize
     }
 }
 

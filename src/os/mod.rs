@@ -10,6 +10,7 @@ pub mod memory;
 pub mod network;
 pub mod pidfd;
 pub mod process;
+pub mod signals;
 pub mod snapshot;
 #[cfg(any(test, fuzzing))]
 pub mod testing;

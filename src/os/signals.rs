@@ -1,0 +1,77 @@
+//! The signals that the calling thread blocks, past libc, whose functions would be symbols more to look up while loading.
+
+use core::ffi::{c_int, c_long};
+use core::ptr::null;
+
+/// A set of signals as the kernel has it.
+pub type SignalSet = [usize; SIGNALS / usize::BITS as usize];
+const SIGNALS: usize = if cfg!(any(target_arch = "mips", target_arch = "mips64")) { 128 } else { 64 };
+
+/// The bit of a signal in the first word of a set, which has the first 32 everywhere.
+pub const fn bit(signal: c_int) -> usize {
+    1 << (signal - 1)
+}
+
+/// The signals of these bits.
+fn set(bits: usize) -> SignalSet {
+    let mut set = [0; _];
+    set[0] = bits;
+    set
+}
+
+/// rt_sigprocmask(2): returns the signals that were blocked before. `how` is SIG_BLOCK or SIG_SETMASK.
+#[inline(never)]
+pub fn change_mask(how: c_int, signals: &SignalSet) -> SignalSet {
+    let mut before = set(0);
+    // SAFETY: the sets have the kernel's size. With those arguments the call does not fail.
+    unsafe {
+        let size = size_of::<SignalSet>();
+        libc::syscall(libc::SYS_rt_sigprocmask, how, signals.as_ptr(), before.as_mut_ptr(), size);
+    }
+    before
+}
+
+/// The signals that a write(2) may raise in the thread that calls it, while they are blocked: of a file that has become too large, of a
+/// pipe that has no reader, and of a terminal that a program in the background may not write to. While the last is blocked, it may.
+pub struct SignalsOfWrite {
+    blocked: SignalSet,
+    pending: usize,
+}
+
+impl SignalsOfWrite {
+    const ALL: usize = bit(libc::SIGPIPE) | bit(libc::SIGXFSZ) | bit(libc::SIGTTOU);
+
+    /// Blocks them.
+    pub fn block() -> Self {
+        let blocked = change_mask(libc::SIG_BLOCK, &set(Self::ALL));
+        let mut pending = set(0);
+        if blocked[0] & Self::ALL != 0 {
+            // SAFETY: the set has the kernel's size.
+            unsafe { libc::syscall(libc::SYS_rt_sigpending, pending.as_mut_ptr(), size_of::<SignalSet>()) };
+        }
+        SignalsOfWrite { blocked, pending: pending[0] }
+    }
+
+    /// Takes back the signal that came with this errno, unless it was pending before.
+    pub fn take(&self, error: c_int) {
+        let signal = bit(match error {
+            libc::EPIPE => libc::SIGPIPE,
+            libc::EFBIG => libc::SIGXFSZ,
+            _ => return,
+        });
+        if self.pending & signal == 0 {
+            const AT_ONCE: [c_long; 4] = [0; 4];
+            let (set, size) = (set(signal), size_of::<SignalSet>());
+            // SAFETY: the set has the kernel's size, and the time is zero in every layout.
+            unsafe {
+                libc::syscall(libc::SYS_rt_sigtimedwait, set.as_ptr(), null::<u8>(), AT_ONCE.as_ptr(), size);
+            }
+        }
+    }
+}
+
+impl Drop for SignalsOfWrite {
+    fn drop(&mut self) {
+        change_mask(libc::SIG_SETMASK, &self.blocked);
+    }
+}
