@@ -19,6 +19,20 @@ fn set(bits: usize) -> SignalSet {
     set
 }
 
+/// All signals but those that libc uses itself: setuid(2) and the like send one to every thread and wait until each has handled it
+/// (nptl(7)). musl has one more than glibc.
+pub fn all_but_those_of_libc() -> SignalSet {
+    const FIRST: usize = 32;
+    const LAST: usize = if cfg!(target_env = "gnu") { 33 } else { 34 };
+    let mut all = [usize::MAX; _];
+    for signal in FIRST..=LAST {
+        let bit = signal - 1;
+        let word: Option<&mut usize> = all.get_mut(bit / usize::BITS as usize);
+        word.into_iter().for_each(|word| *word &= !(1 << (bit % usize::BITS as usize)));
+    }
+    all
+}
+
 /// rt_sigprocmask(2): returns the signals that were blocked before. `how` is SIG_BLOCK or SIG_SETMASK.
 #[inline(never)]
 pub fn change_mask(how: c_int, signals: &SignalSet) -> SignalSet {

@@ -1,5 +1,6 @@
 //! Threads that help for a while.
 
+use super::signals;
 use core::ffi::{c_int, c_void};
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
@@ -43,22 +44,13 @@ pub fn together(helpers: usize, helper: &(dyn Fn() + Sync), own: impl FnOnce()) 
     let work = Work(helper);
     let mut started = 0;
     let errno = super::errno::get();
-    // SAFETY: all zeros is a signal set and an attribute object that pthread_attr_init may fill; each is used as pthreads(7) says.
+    // SAFETY: all zeros is an attribute object that pthread_attr_init may fill; it is used as pthreads(7) says.
     unsafe {
         let mut attributes = MaybeUninit::<libc::pthread_attr_t>::zeroed();
         if helpers > 0 && libc::pthread_attr_init(attributes.as_mut_ptr()) == 0 {
             libc::pthread_attr_setstacksize(attributes.as_mut_ptr(), STACK);
-            let mut all = MaybeUninit::<libc::sigset_t>::zeroed();
-            let mut before = MaybeUninit::<libc::sigset_t>::zeroed();
-            // Threads begin with the signal mask of the one that starts them. libc's functions leave out the signals that libc needs
-            // itself: setuid(2) and the like send one to every thread and wait until each has handled it. In glibc pthread_sigmask(3)
-            // does so (nptl(7)), in others sigfillset(3), which would be a symbol more to look up while loading.
-            if cfg!(target_env = "gnu") {
-                all.as_mut_ptr().write_bytes(0xff, 1);
-            } else {
-                libc::sigfillset(all.as_mut_ptr());
-            }
-            libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
+            // Threads begin with the signal mask of the one that starts them.
+            let before = signals::change_mask(libc::SIG_SETMASK, &signals::all_but_those_of_libc());
             for thread in threads.iter_mut().take(helpers) {
                 let address = (&raw const work).cast_mut().cast();
                 if libc::pthread_create(thread.as_mut_ptr(), attributes.as_ptr(), help, address) != 0 {
@@ -66,7 +58,7 @@ pub fn together(helpers: usize, helper: &(dyn Fn() + Sync), own: impl FnOnce()) 
                 }
                 started += 1;
             }
-            libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), null_mut());
+            signals::change_mask(libc::SIG_SETMASK, &before);
             // The attributes hold no memory: pthread_attr_destroy(3) would do nothing.
         }
     }
