@@ -1,6 +1,9 @@
 //! What touches the process as a whole: its end, and its standard error.
 
-use core::ffi::{CStr, c_char, c_int, c_void};
+use super::user_memory;
+#[cfg(target_arch = "x86_64")]
+use core::ffi::c_void;
+use core::ffi::{CStr, c_char, c_int};
 
 unsafe extern "C" {
     static stderr: *mut libc::FILE;
@@ -18,14 +21,26 @@ pub fn exit_with_failure() -> ! {
 
 /// What `read` makes of the value of an environment variable; none if it is not set, and always in a program with more privileges
 /// than who started it.
+///
+/// There the value is emptied, as the loader removes variables of its own: such a program may become root altogether and run another
+/// one, which could not know that it is an ordinary user who says this.
 pub fn environment<T>(name: &CStr, read: impl FnOnce(&CStr) -> Option<T>) -> Option<T> {
     unsafe extern "C" {
+        fn getenv(name: *const c_char) -> *mut c_char;
         fn secure_getenv(name: *const c_char) -> *const c_char;
     }
-    // SAFETY: the name is a string, and the answer NULL or one, which is not kept: the program may change it later.
+    // SAFETY: the name is a string, and each answer NULL or one, which is not kept: the program may change it later.
     unsafe {
-        let found = secure_getenv(name.as_ptr());
-        if found.is_null() { None } else { read(super::memory::string(found)) }
+        let found = getenv(name.as_ptr());
+        if found.is_null() {
+            return None;
+        }
+        if secure_getenv(name.as_ptr()).is_null() {
+            // By the kernel: the program may have set the variable to a string in memory that cannot be written.
+            user_memory::write(found as usize, &[0u8], None);
+            return None;
+        }
+        read(super::memory::string(found))
     }
 }
 

@@ -1,4 +1,5 @@
-/* A program with more privileges than who starts it does not do what their environment says: NUMARS_ variables are ignored there. */
+/* A program with more privileges than who starts it does not do what their environment says: NUMARS_ variables are ignored there, and
+ * it does not hand them on. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -18,10 +19,13 @@
 #include "pages.h"
 #include "surroundings.h"
 
-static const char *const MOVE = "--move", *const FOLDER = "/tmp/privileged";
+static const char *const MOVE = "--move", *const BECOME_ROOT = "--become-root", *const FOLDER = "/tmp/privileged";
 enum { MOVED_BY_LIBRARY = 40, MOVED_BY_KERNEL = 41 };
 
 static char output[1024];
+
+/* Of the program that is run. */
+static const char *argument;
 
 /* Of a page that is named twice the kernel alone says that it is busy. NUMARS_MOVE=kernel asks for that. */
 static int move_a_page_twice(void)
@@ -33,6 +37,15 @@ static int move_a_page_twice(void)
     if (numa_move_pages(0, 2, pages, nodes, status, MPOL_MF_MOVE) != 0 || status[0] != 1)
         return EXIT_FAILURE;
     return status[1] == 1 ? MOVED_BY_LIBRARY : MOVED_BY_KERNEL;
+}
+
+/* In a setuid program: becomes root altogether, and runs itself, which cannot know who has started it. */
+static int become_root_and_move(const char *name)
+{
+    if (geteuid() != 0 || setresgid(0, 0, 0) != 0 || setresuid(0, 0, 0) != 0 || getenv("HOME") == NULL)
+        return EXIT_FAILURE;
+    execl(name, name, MOVE, (char *)NULL);
+    return EXIT_FAILURE;
 }
 
 static void copy(const char *from, const char *to, mode_t mode)
@@ -57,7 +70,7 @@ static const char *place_beside_libc(const char **library_path)
     return strcmp(place, library.dli_fname) == 0 ? NULL : place;
 }
 
-/* A copy of this program that anybody may run, on a file system that honours its privileges. */
+/* A copy of this program that anybody may run, on a file system that honours its privileges; with an argument that has it move. */
 static const char *program(mode_t mode)
 {
     static char path[64];
@@ -69,6 +82,7 @@ static const char *program(mode_t mode)
     require(mount("none", FOLDER, "tmpfs", 0, "mode=755") == 0);
     snprintf(path, sizeof path, "%s/program", FOLDER);
     copy("/proc/self/exe", path, mode);
+    argument = MOVE;
     return path;
 }
 
@@ -78,8 +92,9 @@ static void run_as_nobody(void)
 {
     become_nobody();
     setenv("NUMARS_MOVE", "kernel", 1);
+    setenv("HOME", "/", 1);
     setenv("NUMARS_LOG", "1", 1);
-    execl(to_run, to_run, MOVE, (char *)NULL);
+    execl(to_run, to_run, argument, (char *)NULL);
     _exit(EXIT_FAILURE);
 }
 
@@ -109,6 +124,14 @@ START_TEST(a_setuid_program_does_not)
 }
 END_TEST
 
+START_TEST(neither_does_what_a_setuid_program_runs_after_it_has_become_root)
+{
+    to_run = program(04755);
+    argument = BECOME_ROOT;
+    assert_silently(MOVED_BY_LIBRARY);
+}
+END_TEST
+
 START_TEST(a_setgid_program_does_not)
 {
     to_run = program(02755);
@@ -132,9 +155,12 @@ int main(int count, char **arguments)
 {
     if (count > 1 && strcmp(arguments[1], MOVE) == 0)
         return move_a_page_twice();
+    if (count > 1 && strcmp(arguments[1], BECOME_ROOT) == 0)
+        return become_root_and_move(arguments[0]);
     const int status = run_tests("privileges", (const TTest *[]){
         a_program_without_privileges_does_what_the_environment_says,
         a_setuid_program_does_not,
+        neither_does_what_a_setuid_program_runs_after_it_has_become_root,
         a_setgid_program_does_not,
         a_program_with_file_capabilities_does_not,
         NULL });
