@@ -18,6 +18,7 @@ triplet=$(dpkg-architecture -qDEB_HOST_MULTIARCH)
 mkdir -p "$built"
 work=$(mktemp -d "$built/test.XXXXXX")
 tree=$work/tree sysroot=$work/sysroot
+dropin=/usr/lib/$triplet/numars/dropin
 # Nothing is mounted below it but in namespaces of their own, which are gone by then.
 trap 'rm -rf --one-file-system "$work"' EXIT
 trap 'exit 1' HUP INT TERM
@@ -84,14 +85,6 @@ has_the_files_of_the_list() { # package
 depends_on_libc_alone() { # package
     dpkg-deb --field "$(file_of "$1")" Depends | tee "$work/depends"
     grep -Eqx 'libc6 \(>= [0-9.]+\)' "$work/depends"
-}
-
-# A program that uses it is to depend on what every provider of libnuma1 has, unless it uses what is numars' alone.
-says_what_its_users_depend_on() {
-    symbols=$work/control/symbols
-    dpkg-deb --control "$(file_of numars-dropin)" "$work/control" && cat "$symbols" &&
-        grep -qx 'libnuma.so.1 libnuma1 #MINVER#' "$symbols" && grep -qx '| numars-dropin #MINVER#' "$symbols" &&
-        grep -qx ' numa_bind@libnuma_1.2 2.0.19' "$symbols" && grep -qx ' numars_move_pages@NUMARS_1.0 0.1.0 1' "$symbols"
 }
 
 lintian_is_content() {
@@ -169,19 +162,52 @@ find_mirror() {
     keyring=$(sed -n '/^#/d; s/.*[Ss]igned-[Bb]y[:=] *\(\/[^] ,]*\).*/\1/p' "${list%:*}" | head -n 1)
 }
 
+# An architecture whose programs run here too: 32 bits, for which numars is not built.
+other_architecture() {
+    case $architecture in
+    amd64) echo i386 ;;
+    arm64) echo armhf ;;
+    esac
+}
+
+# apt with this machine's configuration, for the packages of the tree, the releases of the mirror and the other architecture.
+apt_for_tree() { # command arguments…
+    apt-get --quiet --yes --no-install-recommends --config-file="$work/apt.conf" \
+        --option Dir::State="$work/apt" --option Dir::State::status="$tree/var/lib/dpkg/status" --option Dir::Cache="$work/apt" \
+        --option Dir::Cache::archives="$cache/more" --option Dir::Etc::sourcelist="$work/sources.list" \
+        --option Dir::Etc::sourceparts=/dev/null "$@"
+}
+
+# What is to be installed later, so that the tree needs no network: a compiler and what packages are built with, and a package of the
+# other architecture that needs libnuma1.
+fetch_more() {
+    mkdir -p "$cache/more/partial" "$work/apt/lists/partial" &&
+        echo "deb ${keyring:+[signed-by=$keyring]} $mirror $VERSION_CODENAME main" >"$work/sources.list" &&
+        printf 'APT::Architectures { "%s"; };\n' "$architecture" ${other:+"$other"} >"$work/apt.conf" &&
+        apt_for_tree update || return
+    if [ -n "$other" ]; then
+        APT_CONFIG=$work/apt.conf apt-cache --option Dir::State="$work/apt" --option Dir::Cache="$work/apt" \
+            --option Dir::State::status="$tree/var/lib/dpkg/status" pkgnames libx265- | grep -x 'libx265-[0-9]*' >"$work/foreign"
+    fi
+    apt_for_tree install --download-only gcc libc6-dev dpkg-dev libnuma-dev ${other:+"$(cat "$work/foreign"):$other"}
+}
+
 make_tree() {
-    cache=$built/cache/$VERSION_CODENAME
     mkdir -p "$cache" &&
         unshare --mount debootstrap --variant=minbase --include=libnuma1,numactl --cache-dir="$cache" \
             ${keyring:+--keyring="$keyring"} "$VERSION_CODENAME" "$tree" "$mirror" &&
-        # What it may fetch later, so that it needs no network: Debian's packages, in an archive that has nothing else.
+        fetch_more &&
         mkdir "$tree/debian" "$tree/numars" &&
-        cp "$cache"/libnuma1_*.deb "$cache"/numactl_*.deb "$tree/debian" &&
-        (cd "$tree/debian" && dpkg-scanpackages --multiversion . >Packages) &&
+        cp "$cache"/libnuma1_*.deb "$cache"/numactl_*.deb "$cache"/more/*.deb "$tree/debian" &&
         echo 'deb [trusted=yes] file:/debian ./' >"$tree/etc/apt/sources.list" &&
         for package in $packages; do cp "$(file_of "$package")" "$tree/numars/$package.deb" || return; done &&
         cp "$work/shared" "$work/unchanged" "$tree/numars" &&
-        in_tree apt-get --quiet update
+        renew_archive
+}
+
+# An archive that has nothing but Debian's packages that the tree has, or is to have.
+renew_archive() {
+    (cd "$tree/debian" && dpkg-scanpackages --multiversion . >Packages) && in_tree apt-get --quiet update
 }
 
 # Runs a command in the tree, with this machine's /proc and /sys. They are mounted in a namespace that ends with the command: there
@@ -202,15 +228,31 @@ installed() { # package
     [ "$(in_tree dpkg-query --show --showformat='${db:Status-Status}' "$1")" = installed ]
 }
 
-# All there is, but for what package management itself keeps and writes.
-files() {
-    (cd "$tree" && find . -path ./var/cache -prune -o -path ./var/log -prune -o -path ./var/lib/apt -prune -o \
-        -path './var/lib/dpkg/*-old' -o -print) | sort
+# Those that are installed, with their versions.
+installed_packages() {
+    # shellcheck disable=SC2016 # dpkg-query replaces it
+    in_tree dpkg-query --show --showformat='${binary:Package} ${Version} ${db:Status-Status}\n' | grep ' installed$' | sort
 }
 
-# What numactl says of the machine, without how much of it is free at the moment.
+# Runs apt and compares which packages are installed with those before: exactly the named ones come and go.
+apt_changes() { # '+package -package…' command arguments…
+    changes=$1
+    shift
+    installed_packages >"$work/packages" && apt "$@" && installed_packages >"$work/packages-now" || return
+    for change in $changes; do echo "$change"; done | sort >"$work/expected"
+    diff "$work/packages" "$work/packages-now" | sed -n 's/^> \([^ ]*\).*/+\1/p; s/^< \([^ ]*\).*/-\1/p' | sort >"$work/found"
+    diff -u "$work/expected" "$work/found"
+}
+
+# All there is, with what files hold, but for what package management itself keeps and writes, and what ldconfig and compilers cache.
+files() {
+    (cd "$tree" && find . -path ./var/cache -prune -o -path ./var/log -prune -o -path ./var/lib/apt -prune -o \
+        -path ./var/lib/dpkg -prune -o -path ./debian -prune -o -printf '%p %y %m %l %s\n') | grep -v '^\./etc/ld\.so\.cache ' | sort
+}
+
+# What numactl says of the machine, without the memory, which changes on a virtual one.
 numactl_says() {
-    in_tree numactl --show && in_tree numactl --hardware | grep -v ' free: '
+    in_tree numactl --show && in_tree numactl --hardware | grep -Ev ' (free|size): '
 }
 
 # As it was with libnuma.
@@ -220,47 +262,199 @@ numactl_works() {
 }
 
 works_with_libnuma() {
+    # shellcheck disable=SC2016 # dpkg-query replaces it
+    in_tree dpkg-query --show --showformat='${Version}' libnuma1 >"$work/libnuma"
     files >"$work/files"
     numactl_says >"$work/said" && cat "$work/said" && grep -q '^available: ' "$work/said" && ! runs_on_numars
 }
 
-# numars tells what it is asked for; libnuma does not know the variable.
+# numars logs what it is asked for; libnuma does not know the variable.
 runs_on_numars() {
     in_tree env NUMARS_LOG=1 numactl --show 2>&1 >/dev/null | grep -E '^numars [0-9]+: numa_available\(\) = 0$'
 }
 
-dropin_takes_the_place() {
-    apt install ./numars/numars-dropin.deb && installed numars-dropin && installed numactl && ! installed libnuma1
+# Starts numactl again and again until the file `stop` is there, and says how often it failed.
+start_all_the_while() {
+    rm -f "$tree/stop"
+    # shellcheck disable=SC2016 # the inner shell's
+    in_tree sh -c '
+        starts=0 failed=0
+        while [ ! -e /stop ]; do
+            numactl --show >/dev/null 2>>/failures || failed=$((failed + 1))
+            starts=$((starts + 1))
+            : >/started
+        done
+        echo "$starts starts, $failed failed"' >"$work/starts" 2>&1 &
+    starter=$!
+    while [ ! -e "$tree/started" ] && kill -0 "$starter"; do sleep 0.01; done
 }
 
+all_starts_succeeded() {
+    : >"$tree/stop"
+    wait "$starter"
+    cat "$work/starts" "$tree/failures"
+    rm -f "$tree/stop" "$tree/started" "$tree/failures"
+    grep -q '^[1-9][0-9]* starts, 0 failed$' "$work/starts"
+}
+
+dropin_stands_beside_libnuma() {
+    start_all_the_while
+    apt_changes "+numars-dropin:$architecture" install ./numars/numars-dropin.deb
+    status=$?
+    all_starts_succeeded && [ "$status" = 0 ]
+}
+
+# Also when ldconfig has made its links and its list once more.
 runs_on_numars_alone() {
-    runs_on_numars && in_tree ldconfig && runs_on_numars &&
-        in_tree ldd /usr/bin/numactl | tee "$work/ldd" && grep -Eq "/lib/$triplet/libnuma\.so\.1 " "$work/ldd" &&
-        grep -q numars_version "$tree/usr/lib/$triplet/libnuma.so.1" && in_tree /numars/unchanged
+    runs_on_numars && in_tree ldconfig && in_tree ldconfig -X && runs_on_numars &&
+        in_tree ldd /usr/bin/numactl | tee "$work/ldd" && grep -q "=> $dropin/libnuma\.so\.1 " "$work/ldd" &&
+        [ "$(grep -c libnuma "$work/ldd")" = 1 ] && in_tree /numars/unchanged
+}
+
+libnumas_files_are_unchanged() {
+    in_tree dpkg --verify libnuma1 numactl >"$work/verify" && cat "$work/verify" && [ ! -s "$work/verify" ] &&
+        ! grep -q numars_version "$tree/usr/lib/$triplet/libnuma.so.1" && in_tree dpkg-divert --list "*numa*" >"$work/diverted" &&
+        [ ! -s "$work/diverted" ]
+}
+
+# Without a list of libraries, the loader finds libnuma: the program works all the same.
+works_without_a_list_of_libraries() {
+    mv "$tree/etc/ld.so.cache" "$work"
+    numactl_works && ! runs_on_numars
+    status=$?
+    mv "$work/ld.so.cache" "$tree/etc"
+    [ "$status" = 0 ] && runs_on_numars
 }
 
 all_is_consistent() {
     in_tree apt-get check && in_tree dpkg --audit >"$work/audit" && cat "$work/audit" && [ ! -s "$work/audit" ]
 }
 
-numactl_installs_with_it() {
-    apt remove numactl && apt install numactl && installed numactl && installed numars-dropin && ! installed libnuma1
+# Adds a libnuma1 to the archive that is the same but for its version.
+make_libnuma() { # version
+    rm -rf "$work/package"
+    dpkg-deb --raw-extract "$cache/libnuma1_$(cat "$work/libnuma")_$architecture.deb" "$work/package" &&
+        sed -i "s/^Version: .*/Version: $1/" "$work/package/DEBIAN/control" &&
+        dpkg-deb --root-owner-group --build "$work/package" "$tree/debian" && renew_archive
 }
 
-libnuma_takes_its_place_back() {
-    apt install libnuma1 && installed libnuma1 && installed numactl && ! installed numars-dropin && ! runs_on_numars
+libnuma_upgrades_beside_it() {
+    make_libnuma "$(cat "$work/libnuma")+newer" &&
+        apt_changes "-libnuma1:$architecture +libnuma1:$architecture" upgrade && runs_on_numars && libnumas_files_are_unchanged
+}
+
+# It may have symbols that numars does not know, and programs that need them.
+a_newer_libnuma_waits_or_replaces_it() {
+    next=$(dpkg-deb --field "$(file_of numars-dropin)" Breaks | sed 's/^libnuma1 (>= \(.*\)~)$/\1/')
+    make_libnuma "$next-1" && apt_changes "" upgrade && runs_on_numars &&
+        apt_changes "-numars-dropin:$architecture -libnuma1:$architecture +libnuma1:$architecture" install libnuma1 &&
+        numactl_works && ! runs_on_numars || return
+    rm "$tree/debian/libnuma1_$next-1_"* "$tree/debian/libnuma1_"*+newer_* && renew_archive &&
+        apt install --allow-downgrades "libnuma1=$(cat "$work/libnuma")" && apt install ./numars/numars-dropin.deb && runs_on_numars
+}
+
+removing_it_leaves_libnuma() {
+    start_all_the_while
+    apt_changes "-numars-dropin:$architecture" remove numars-dropin
+    status=$?
+    all_starts_succeeded && [ "$status" = 0 ] && ! runs_on_numars && numactl_works && libnumas_files_are_unchanged &&
+        in_tree ldconfig >"$work/ldconfig" 2>&1 && cat "$work/ldconfig" && [ ! -s "$work/ldconfig" ]
+}
+
+purging_it_leaves_nothing() {
+    apt purge numars-dropin && files >"$work/files-now" && diff -u "$work/files" "$work/files-now"
+}
+
+libnuma_installs_where_it_stands() {
+    apt purge libnuma1 numactl && apt_changes "+numars-dropin:$architecture" install ./numars/numars-dropin.deb &&
+        apt_changes "+libnuma1:$architecture +numactl" install numactl && runs_on_numars && libnumas_files_are_unchanged
+}
+
+# 32-bit programs keep libnuma: numars is for 64 bits.
+others_of_32_bits_use_libnuma() {
+    library=$(in_tree dpkg --listfiles "$(cat "$work/foreign"):$other" | grep '/libx265\.so\.[0-9]*$')
+    loader=$(in_tree dpkg --listfiles "libc6:$other" | grep -x '/lib/ld-linux[^/]*')
+    in_tree "$loader" --list "$library" >"$work/list" || { echo "This kernel does not run them." && return; }
+    cat "$work/list" && grep 'libnuma\.so\.1 => ' "$work/list" | grep -v numars
+}
+
+# Runs apt, after which all packages are still there that were.
+apt_only_adds() { # command arguments…
+    installed_packages >"$work/packages" && apt "$@" && installed_packages >"$work/packages-now" || return
+    comm -23 "$work/packages" "$work/packages-now" >"$work/gone"
+    cat "$work/gone"
+    [ ! -s "$work/gone" ]
+}
+
+foreign_installs_where_it_stands() {
+    in_tree dpkg --add-architecture "$other" && in_tree apt-get --quiet update &&
+        apt_only_adds install "$(cat "$work/foreign"):$other" && installed "libnuma1:$other" &&
+        runs_on_numars && others_of_32_bits_use_libnuma
+}
+
+it_installs_where_foreign_stands() {
+    apt_changes "-numars-dropin:$architecture" purge numars-dropin && ! runs_on_numars && others_of_32_bits_use_libnuma &&
+        apt_changes "+numars-dropin:$architecture" install ./numars/numars-dropin.deb && runs_on_numars && others_of_32_bits_use_libnuma
+}
+
+compilers_install_where_it_stands() {
+    apt_only_adds install gcc libc6-dev dpkg-dev libnuma-dev && installed libnuma-dev && runs_on_numars
+}
+
+it_installs_where_compilers_stand() {
+    apt_changes "-numars-dropin:$architecture" purge numars-dropin &&
+        apt_changes "+numars-dropin:$architecture" install ./numars/numars-dropin.deb && runs_on_numars
+}
+
+# By libnuma-dev's own files.
+what_is_compiled_runs_on_either() {
+    cp "$work/program.c" "$tree/numars" && in_tree gcc -Wall -Werror -o /numars/compiled /numars/program.c -lnuma &&
+        in_tree /numars/compiled && in_tree ldd /numars/compiled | grep "=> $dropin/libnuma\.so\.1 " &&
+        apt purge numars-dropin && in_tree /numars/compiled && in_tree ldd /numars/compiled | grep "=> .*/lib/$triplet/libnuma\.so\.1 " &&
+        apt install ./numars/numars-dropin.deb
+}
+
+# What a package that holds a program would depend on, besides libc.
+depends() { # program
+    mkdir -p "$tree/numars/package/debian" && printf 'Source: x\n\nPackage: x\nArchitecture: any\n' >"$tree/numars/package/debian/control" &&
+        in_tree sh -c "cd /numars/package && dpkg-shlibdeps -O $1" | tee "$work/depends" &&
+        sed -i 's/^shlibs:Depends=//; s/libc6 ([^)]*), //' "$work/depends"
+}
+
+what_is_packaged_depends_on_libnuma() {
+    cat >"$tree/numars/newer.c" <<'END'
+void numa_set_weighted_interleave_mask(void *);
+int numars_version(void);
+int main(int count, char **arguments)
+{
+    if (count > 1)
+        numa_set_weighted_interleave_mask(arguments);
+#ifdef NUMARS
+    return !numars_version();
+#endif
+}
+END
+    library=$dropin/libnuma.so
+    in_tree gcc -o /numars/newer /numars/newer.c "$library" && in_tree gcc -DNUMARS -o /numars/newest /numars/newer.c "$library" &&
+        depends /numars/compiled && [ "$(cat "$work/depends")" = 'libnuma1 (>= 2.0.11)' ] &&
+        depends /numars/newer && [ "$(cat "$work/depends")" = 'libnuma1 (>= 2.0.11), libnuma1 (>= 2.0.19) | numars-dropin' ] &&
+        depends /numars/newest && grep -q ", numars-dropin (>= $version)$" "$work/depends"
 }
 
 others_stand_beside_libnuma() {
-    apt install ./numars/numars.deb ./numars/libnumars1.deb ./numars/libnumars-dev.deb &&
-        installed numars && installed libnumars1 && installed libnumars-dev && installed libnuma1
+    apt_changes "+libnumars-dev:$architecture +libnumars1:$architecture +numars" \
+        install ./numars/numars.deb ./numars/libnumars1.deb ./numars/libnumars-dev.deb
 }
 
 numars_run_runs_numactl() {
-    in_tree numars-run --check numactl >"$work/check" && cat "$work/check" && ! grep MISSING "$work/check" &&
-        grep -q '^  numa_available .* there$' "$work/check" &&
-        in_tree env NUMARS_LOG=1 numars-run numactl --show >"$work/says" 2>"$work/log" && cat "$work/says" "$work/log" &&
+    in_tree env NUMARS_LOG=1 numars-run numactl --show >"$work/says" 2>"$work/log" && cat "$work/says" "$work/log" &&
         grep -Eq '^numars [0-9]+: numa_available\(\) = 0$' "$work/log" && ! runs_on_numars
+}
+
+# It needs readelf, which the package suggests.
+check_reads_numactl() {
+    apt install ./numars/numars.deb ./numars/libnumars1.deb && in_tree numars-run --check numactl >"$work/check" && cat "$work/check" && ! grep MISSING "$work/check" &&
+        grep -q '^  numa_available .* there$' "$work/check" && [ "$(grep -c "^  libnuma.* /usr/lib/$triplet/numars/libnuma.so.1$" "$work/check")" = 3 ]
 }
 
 purging_leaves_nothing() {
@@ -273,7 +467,6 @@ purging_leaves_nothing() {
 check "the packages are built" are_built || finish
 for package in $packages; do check "$package has the files of the list" has_the_files_of_the_list "$package"; done
 for package in libnumars1 numars-dropin; do check "$package depends on libc alone" depends_on_libc_alone "$package"; done
-check "numars-dropin says what its users depend on" says_what_its_users_depend_on
 check "lintian has no error and no warning" lintian_is_content
 
 check "libnumars1 and libnumars-dev unpack" unpack
@@ -296,18 +489,36 @@ http:* | https:* | file:*) ;;
 *) skip_the_rest "apt has no Debian archive that debootstrap can use" ;;
 esac
 
+cache=$built/cache/$VERSION_CODENAME
+other=$(other_architecture)
 check "a clean Debian $VERSION_CODENAME with numactl" make_tree || finish
 check "numactl works with libnuma1" works_with_libnuma
-check "numars-dropin takes libnuma1's place, numactl stays" dropin_takes_the_place
-check "numactl runs on numars, and no libnuma but numars is there" runs_on_numars_alone
+check "numars-dropin installs beside libnuma1, and programs start all the while" dropin_stands_beside_libnuma
+check "numactl runs on numars, and on no other libnuma" runs_on_numars_alone
 check "numactl works as with libnuma1" numactl_works
+check "libnuma1's files are unchanged with numars-dropin" libnumas_files_are_unchanged
+check "numactl works where there is no list of libraries" works_without_a_list_of_libraries
 check "packages are consistent with numars-dropin" all_is_consistent
-check "numactl installs anew without libnuma1" numactl_installs_with_it
-check "libnuma1 takes its place back, numactl stays" libnuma_takes_its_place_back
-check "numactl works as before" numactl_works
+check "libnuma1 is upgraded beside numars-dropin" libnuma_upgrades_beside_it
+check "a libnuma1 newer than numars waits, or replaces numars-dropin" a_newer_libnuma_waits_or_replaces_it
+check "removing numars-dropin leaves libnuma1, and programs start all the while" removing_it_leaves_libnuma
+check "purging numars-dropin leaves nothing" purging_it_leaves_nothing
+check "libnuma1 and numactl install where numars-dropin is" libnuma_installs_where_it_stands
+check "purging numars-dropin that came first leaves nothing" purging_it_leaves_nothing
 check "the other packages stand beside libnuma1" others_stand_beside_libnuma
 check "numars-run runs numactl on numars" numars_run_runs_numactl
 check "a program built outside runs on libnumars1" in_tree /numars/shared
 check "packages are consistent with libnumars1" all_is_consistent
 check "purging them leaves nothing" purging_leaves_nothing
+check "numars-dropin installs once more" apt install ./numars/numars-dropin.deb
+if [ -n "$other" ]; then
+    check "a package of $other that needs libnuma1 installs where numars-dropin is" foreign_installs_where_it_stands
+    check "numars-dropin installs where a package of $other needs libnuma1" it_installs_where_foreign_stands
+fi
+check "a compiler and libnuma-dev install where numars-dropin is" compilers_install_where_it_stands
+check "numars-dropin installs where libnuma-dev is" it_installs_where_compilers_stand
+check "what is compiled with libnuma-dev runs on numars, and on libnuma without it" what_is_compiled_runs_on_either
+check "what is packaged there depends on libnuma1" what_is_packaged_depends_on_libnuma
+check "numars-run --check reads numactl" check_reads_numactl
+check "packages are consistent with all of them" all_is_consistent
 finish
