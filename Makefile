@@ -189,7 +189,8 @@ uninstall-dropin: uninstall ## remove what install-dropin put there
 
 # --- Debian packages -------------------------------------------------------------------------------------------------
 #
-# Built in a copy of what git knows, as it is in the work tree, so that nothing but target changes.
+# Built in a copy of the sources, so that nothing but target changes: of the files that git knows, as they are in the work tree, or of
+# all files where the sources are not git's, such as those of `git archive`.
 
 .PHONY: deb deb-test
 
@@ -201,7 +202,8 @@ DEB_SOURCES := $(DEB)/numars-$(VERSION)
 deb: ## build Debian packages into target/deb (docs/packaging.md)
 	@tests/setup.sh deb
 	@rm -rf $(DEB)/numars-[0-9]* $(DEB)/*.deb $(DEB)/*.buildinfo $(DEB)/*.changes && mkdir -p $(DEB_SOURCES)
-	@git ls-files -z | tar -c --null --files-from=- | tar -x --directory=$(DEB_SOURCES)
+	@if [ -e .git ]; then git ls-files -z; else find . -name target -prune -o ! -type d -print0; fi >$(DEB)/sources
+	@tar -c --null --files-from=$(DEB)/sources | tar -x --directory=$(DEB_SOURCES)
 	@cd $(DEB_SOURCES) && env -u MAKEFLAGS -u MAKELEVEL dpkg-buildpackage -b -us -uc -d >../build.log 2>&1 || { cat ../build.log; exit 1; }
 	@ls $(DEB)/*.deb
 

@@ -87,6 +87,21 @@ depends_on_libc_alone() { # package
     grep -Eqx 'libc6 \(>= [0-9.]+\)' "$work/depends"
 }
 
+# As `git archive` or a tarball has them: the packages have the same files, of the same size.
+builds_from_exported_sources() {
+    exported=$work/exported
+    mkdir -p "$exported" "$work/bin" &&
+        find . -name target -prune -o -name .git -prune -o ! -type d -print0 | tar -c --null --files-from=- | tar -x --directory="$exported" &&
+        printf '#!/bin/sh\necho git "$@" >>"%s/git-was-called"\nexit 1\n' "$work" >"$work/bin/git" && chmod +x "$work/bin/git" &&
+        (cd "$exported" && PATH=$work/bin:$PATH make --no-print-directory deb) || return
+    for package in $packages; do
+        dpkg-deb --contents "$(file_of "$package")" | awk '{ print $1, $2, $3, $6, $7, $8 }' >"$work/expected" &&
+            dpkg-deb --contents "$exported/target/deb/$(basename "$(file_of "$package")")" | awk '{ print $1, $2, $3, $6, $7, $8 }' >"$work/found" &&
+            diff -u "$work/expected" "$work/found" || return
+    done
+    [ ! -e "$work/git-was-called" ] || { cat "$work/git-was-called" && return 1; }
+}
+
 lintian_is_content() {
     lintian --fail-on error,warning --info "$built/numars_${version}_$architecture.changes"
 }
@@ -468,6 +483,8 @@ check "the packages are built" are_built || finish
 for package in $packages; do check "$package has the files of the list" has_the_files_of_the_list "$package"; done
 for package in libnumars1 numars-dropin; do check "$package depends on libc alone" depends_on_libc_alone "$package"; done
 check "lintian has no error and no warning" lintian_is_content
+
+check "the packages are the same built from exported sources, without git" builds_from_exported_sources
 
 check "libnumars1 and libnumars-dev unpack" unpack
 check "a program builds with pkg-config" builds_with_pkg_config
