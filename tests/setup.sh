@@ -16,7 +16,8 @@ test)
     packages="$packages cmake meson autoconf automake mandoc"
     ;;
 deb | deb-test)
-    packages="$packages dpkg-dev debhelper git"
+    packages="$packages dpkg-dev debhelper"
+    [ ! -e .git ] || packages="$packages git"
     [ "$1" = deb ] || packages="$packages lintian debootstrap"
     ;;
 esac
