@@ -12,6 +12,8 @@ bench)
 test)
     # Compilers and linkers of all kinds; libnuma to compare with; a test framework for C; tools that count.
     packages="$packages g++ clang lld mold libnuma1 libnuma-dev check libsubunit-dev strace valgrind libc6-dbg"
+    # Programs that numars-run refuses: of another C library, and with capabilities.
+    packages="$packages musl-tools libcap2-bin"
     # What projects are built with that use the library; a reader of manual pages that complains.
     packages="$packages cmake meson autoconf automake mandoc"
     ;;
