@@ -1,7 +1,9 @@
 //! numars-run: programs that know nothing of numars run on it, and where that cannot be, it says why.
 
+use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use support::{compile_c, run, stage};
@@ -271,6 +273,310 @@ fn check_says_what_numars_lacks() {
     let (out, _, status) = answer(numars_run().arg("--check").arg(folder.path().join("p")));
     assert_eq!(status, 1, "{out}");
     assert!(out.contains("MISSING") && out.contains("libnuma_9.0"), "{out}");
+}
+
+/// Compiles a shared library that is searched for in other folders than those of the system.
+fn library(folder: &Path, name: &str, source: &str, flags: &[&str]) -> PathBuf {
+    fs::create_dir_all(folder).unwrap();
+    let (file, code) = (folder.join(format!("lib{name}.so")), folder.join(format!("{name}.c")));
+    fs::write(&code, source).unwrap();
+    run(Command::new("gcc")
+        .args(["-shared", "-fPIC"])
+        .arg(&code)
+        .arg("-o")
+        .arg(&file)
+        .arg(format!("-Wl,-soname,lib{name}.so"))
+        .args(flags));
+    file
+}
+
+/// The symbols that `--check` says numars has, with their versions.
+fn there(out: &str) -> BTreeSet<(String, String)> {
+    out.lines()
+        .filter_map(|line| match line.split_whitespace().collect::<Vec<_>>()[..] {
+            [name, version, "there"] => Some((name.to_owned(), version.to_owned())),
+            _ => None,
+        })
+        .collect()
+}
+
+/// A copy, in a folder, of the loader that a program names.
+fn copy_of_the_loader(program: &Path, folder: &Path) -> PathBuf {
+    let headers = run(Command::new("readelf").args(["--wide", "--program-headers"]).arg(program));
+    let loader = headers.split("program interpreter: ").nth(1).unwrap().split(']').next().unwrap();
+    let copy = folder.join("loader");
+    fs::copy(loader, &copy).unwrap();
+    fs::set_permissions(&copy, Permissions::from_mode(0o755)).unwrap();
+    copy
+}
+
+/// Leaves a file at the path that is its definition of MARK.
+const LEAVES_A_MARK: &str = "#include <fcntl.h>\nint main(void) { return creat(MARK, 0600) < 0; }\n";
+
+#[test]
+fn check_runs_neither_a_program_with_another_loader_nor_that_loader() {
+    let folder = folder();
+    let mark = folder.path().join("mark");
+    let compile = |flags: &[String]| {
+        fs::write(folder.path().join("p.c"), LEAVES_A_MARK).unwrap();
+        let program = folder.path().join("p");
+        run(Command::new("musl-gcc")
+            .arg(format!("-DMARK=\"{}\"", mark.display()))
+            .arg(folder.path().join("p.c"))
+            .arg("-o")
+            .arg(&program)
+            .args(flags));
+        program
+    };
+    let refused = |program: &Path| {
+        run(&mut Command::new(program));
+        fs::remove_file(&mark).unwrap();
+        assert_refuses(numars_run().arg("--check").arg(program), 125, "is not that of the C library");
+        // musl would ignore what it cannot preload, and the program would run on without numars.
+        assert_refuses(numars_run().arg(program), 125, "is not that of the C library");
+        assert!(!mark.exists(), "something was run");
+    };
+    let program = compile(&[]);
+    refused(&program);
+
+    // A loader of the program's own.
+    let loader = copy_of_the_loader(&program, folder.path());
+    refused(&compile(&[format!("-Wl,--dynamic-linker={}", loader.display())]));
+
+    // A script whose interpreter is a script that leaves a mark.
+    let interpreter = folder.path().join("interpreter");
+    fs::write(&interpreter, format!("#!/bin/sh\n: >{}\n", mark.display())).unwrap();
+    let script = folder.path().join("script");
+    fs::write(&script, format!("#!{}\n", interpreter.display())).unwrap();
+    for file in [&interpreter, &script] {
+        fs::set_permissions(file, Permissions::from_mode(0o755)).unwrap();
+    }
+    let (out, err, status) = answer(numars_run().arg("--check").arg(&script));
+    assert!(status == 0 && out.starts_with("/bin/sh is not linked with libnuma"), "{out}{err}");
+    assert!(!mark.exists(), "the interpreter was run");
+}
+
+#[test]
+fn a_program_whose_loader_is_a_copy_of_the_systems_is_checked_and_runs() {
+    let folder = folder();
+    let plain = program(folder.path());
+    let loader = copy_of_the_loader(&plain, folder.path());
+    let flags = [format!("-Wl,--dynamic-linker={}", loader.display()), "-lnuma".to_owned()];
+    let program = compile_c(folder.path(), PROGRAM, &flags);
+    assert_eq!(answer(numars_run().arg(&program)), (" on numars\n".into(), String::new(), 41));
+    let (out, _, status) = answer(numars_run().arg("--check").arg(&program));
+    assert!(status == 0 && there(&out).contains(&("numa_max_node".into(), "libnuma_1.1".into())), "{out}");
+}
+
+#[test]
+fn check_refuses_what_cannot_be_preloaded_into() {
+    let folder = folder();
+    let linked_statically = compile_c(folder.path(), "int main(void) { return 0; }\n", &["-static".to_owned()]);
+    assert_refuses(numars_run().arg("--check").arg(&linked_statically), 125, "statically");
+    let mut bytes = fs::read(&linked_statically).unwrap();
+    bytes[18] ^= 0xff;
+    fs::write(&linked_statically, bytes).unwrap();
+    assert_refuses(numars_run().arg("--check").arg(&linked_statically), 125, "another kind of machine");
+    fs::write(&linked_statically, "no ELF file").unwrap();
+    assert_refuses(numars_run().arg("--check").arg(&linked_statically), 125, "not an ELF program");
+    let program = program(folder.path());
+    if chown(&program, Some(65534), None).is_ok() {
+        fs::set_permissions(&program, Permissions::from_mode(0o4755)).unwrap();
+        assert_refuses(numars_run().arg("--check").arg(&program), 125, "setuid");
+    }
+}
+
+#[test]
+fn a_program_with_capabilities_is_refused_where_the_path_does_not_lead_to_getcap() {
+    let folder = folder();
+    let program = program(folder.path());
+    let set = Command::new("/usr/sbin/setcap").arg("cap_net_raw=ep").arg(&program).status();
+    if !set.is_ok_and(|status| status.success()) {
+        println!("skipped: capabilities of files cannot be set here");
+        return;
+    }
+    // For root such a program gains nothing.
+    let mut command = numars_run();
+    command.env("PATH", "/usr/bin:/bin").arg(&program).uid(65534).gid(65534);
+    assert_refuses(&mut command, 125, "capabilities");
+}
+
+/// libouter, which needs libinner, which needs libnuma, in folders of their own; the folders and how libouter is linked are given.
+fn nested_libraries(folder: &Path, flags_of_outer: &[&str]) -> String {
+    let (inner, outer) = (folder.join("inner"), folder.join("outer"));
+    library(&inner, "inner", "int numa_max_node(void); int inner(void) { return numa_max_node(); }\n", &["-lnuma"]);
+    let inner_path = format!("-L{}", inner.display());
+    let mut flags = vec![inner_path.as_str(), "-linner"];
+    flags.extend(flags_of_outer);
+    library(&outer, "outer", "int inner(void); int outer(void) { return inner(); }\n", &flags);
+    format!("-L{}", outer.display())
+}
+
+#[test]
+fn check_finds_libraries_where_the_loader_does() {
+    const CALLS: &str = "int outer(void); int main(void) { return outer() < 0; }\n";
+    const RPATH: &str = "-Wl,--disable-new-dtags,-rpath,";
+    const RUNPATH: &str = "-Wl,--enable-new-dtags,-rpath,";
+    let both = "$ORIGIN/outer:${ORIGIN}/inner";
+    // How the program is linked, how libouter is, LD_LIBRARY_PATH, and which library is not found.
+    for (program, outer, path, not_found) in [
+        (format!("{RPATH}{both}"), None, "", None),
+        // Not for what libraries need, but for the program alone.
+        (format!("{RUNPATH}{both}"), None, "", Some("libinner.so")),
+        (format!("{RUNPATH}$ORIGIN/outer"), Some(format!("{RUNPATH}$ORIGIN/../inner")), "", None),
+        // A RUNPATH makes the loader ignore RPATHs.
+        (format!("{RPATH}{both}"), Some(format!("{RUNPATH}/nowhere")), "", Some("libinner.so")),
+        (format!("{RUNPATH}$ORIGIN/outer"), None, "inner", None),
+        (format!("{RUNPATH}/nowhere"), None, "inner", Some("libouter.so")),
+        (String::from("-g"), None, "outer:inner", None),
+    ] {
+        let folder = folder();
+        let outer: Vec<&str> = outer.iter().map(String::as_str).collect();
+        let flags =
+            [nested_libraries(folder.path(), &outer), "-louter".into(), program, "-Wl,--allow-shlib-undefined".into()];
+        let program = compile_c(folder.path(), CALLS, &flags);
+        let command = |check: bool| {
+            let mut command = numars_run();
+            command.args(check.then_some("--check")).arg(&program).current_dir(folder.path());
+            if !path.is_empty() {
+                command.env("LD_LIBRARY_PATH", path);
+            }
+            answer(&mut command)
+        };
+        let (out, err, status) = command(true);
+        let (_, said, ran) = command(false);
+        let context = format!("{flags:?} {path}\n{out}{err}\n{said}");
+        let found = there(&out).contains(&("numa_max_node".into(), "libnuma_1.1".into()));
+        match not_found {
+            None => assert!(ran == 0 && status == 0 && found, "{context}"),
+            Some(name) => {
+                assert!(ran != 0 && said.contains(name), "{context}");
+                assert!(
+                    status == 1 && !found && out.contains(&format!("  UNKNOWN: {name} is not found (needed by ")),
+                    "{context}"
+                );
+            }
+        }
+    }
+}
+
+/// What the loader itself says of the symbols that it takes from numars, when it runs the program.
+fn bound_by_the_loader(program: &Path) -> BTreeSet<(String, String)> {
+    let library = stage().flavour().join("libnuma.so.1");
+    let output = Command::new(program)
+        .envs([("LD_DEBUG", "bindings"), ("LD_BIND_NOW", "1")])
+        .env("LD_PRELOAD", &library)
+        .output()
+        .unwrap();
+    let to_numars = format!(" to {} [0]: normal symbol `", library.display());
+    String::from_utf8(output.stderr)
+        .unwrap()
+        .lines()
+        .filter(|line| !line.contains(&format!("binding file {}", library.display())))
+        .filter_map(|line| line.split_once(&to_numars))
+        .map(|(_, symbol)| {
+            let (name, version) = symbol.split_once('\'').unwrap();
+            (name.to_owned(), version.trim_matches([' ', '[', ']']).to_owned())
+        })
+        .collect()
+}
+
+#[test]
+fn check_lists_the_symbols_that_the_loader_takes_from_numars() {
+    let folder = folder();
+    // Of a library, whose names have no versions.
+    let inner = library(
+        folder.path(),
+        "inner",
+        "int numa_available(void); int inner(void) { return numa_available(); }\n",
+        &[],
+    );
+    // A variable of the library, which a program that is not position-independent has a copy of; and its own numa_warn.
+    let source = "#include <numa.h>\n#include <numaif.h>\n\
+        int inner(void);\n\
+        void numa_warn(int number, char *where, ...) { (void)number; (void)where; }\n\
+        extern int numa_added_later(void) __attribute__((weak));\n\
+        int main(void) {\n\
+            numa_bitmask_free(numa_parse_nodestring(\"0\"));\n\
+            return !numa_all_nodes_ptr || inner() || numa_added_later || move_pages(0, 0, 0, 0, 0, 0) || numa_exit_on_warn;\n\
+        }\n";
+    for kind in ["-no-pie", "-pie"] {
+        let rpath = format!("-Wl,-rpath,{}", folder.path().display());
+        let flags = [kind.into(), inner.display().to_string(), "-lnuma".into(), rpath];
+        let program = compile_c(folder.path(), source, &flags);
+        let (out, err, status) = answer(numars_run().arg("--check").arg(&program));
+        assert_eq!((err.as_str(), status), ("", 0), "{out}");
+        let expected = bound_by_the_loader(&program);
+        assert!(expected.len() >= 5, "{expected:?}");
+        // Without a version, two columns.
+        let mut found = there(&out);
+        found.extend(out.lines().filter_map(|line| match line.split_whitespace().collect::<Vec<_>>()[..] {
+            [name, "there"] => Some((name.to_owned(), String::new())),
+            _ => None,
+        }));
+        assert_eq!(found, expected, "{out}");
+    }
+}
+
+#[test]
+fn check_says_what_is_missing_also_without_versions() {
+    let folder = folder();
+    let inner = library(
+        folder.path(),
+        "inner",
+        "int numa_added_later(void); int inner(void) { return numa_added_later(); }\n",
+        &[],
+    );
+    let rpath = format!("-Wl,-rpath,{}", folder.path().display());
+    let flags = [inner.display().to_string(), "-Wl,--allow-shlib-undefined".into(), rpath];
+    let program = compile_c(
+        folder.path(),
+        "int inner(void); int main(int count, char **arguments) { (void)arguments; return count > 1 && inner(); }\n",
+        &flags,
+    );
+    let (out, _, status) = answer(numars_run().arg("--check").arg(&program));
+    let expected = format!("  MISSING: numa_added_later (needed by {})\n", inner.display());
+    assert!(status == 1 && out.contains(&expected), "{out}");
+}
+
+#[test]
+fn check_does_not_claim_to_know_what_it_cannot_read() {
+    let folder = folder();
+    let program = program(folder.path());
+    let mut bytes = fs::read(&program).unwrap();
+    // Without section headers, by which readelf finds symbols. The kernel and the loader need none.
+    assert_eq!(bytes[4], 2, "of 64 bits");
+    bytes[0x28..0x30].fill(0);
+    bytes[0x3a..0x40].fill(0);
+    fs::write(&program, bytes).unwrap();
+    assert_eq!(answer(numars_run().arg(&program)).2, 41);
+    let (out, _, status) = answer(numars_run().arg("--check").arg(&program));
+    if !there(&out).contains(&("numa_max_node".into(), "libnuma_1.1".into())) {
+        assert!(status == 1 && out.contains("  UNKNOWN: "), "{out}");
+    }
+}
+
+#[test]
+fn check_says_so_where_there_is_no_readelf() {
+    let folder = folder();
+    for tool in [
+        "sh", "awk", "dirname", "env", "grep", "head", "id", "ls", "od", "printf", "readlink", "sed", "tail", "tr",
+        "uname",
+    ] {
+        let found =
+            ["/usr/bin", "/bin"].map(|place| Path::new(place).join(tool)).into_iter().find(|file| file.exists());
+        symlink(found.unwrap(), folder.path().join(tool)).unwrap();
+    }
+    let program = program(folder.path());
+    let without = |arguments: &[&str]| {
+        let mut command = numars_run();
+        command.env("PATH", folder.path()).args(arguments).arg(&program);
+        command
+    };
+    assert_refuses(&mut without(&["--check"]), 125, "readelf is not there");
+    assert_eq!(answer(&mut without(&[])), (" on numars\n".into(), String::new(), 41));
+    symlink("/usr/bin/readelf", folder.path().join("readelf")).unwrap();
+    assert_eq!(answer(&mut without(&["--check"])).2, 0);
 }
 
 #[test]
