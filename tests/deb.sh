@@ -259,10 +259,11 @@ apt_changes() { # '+package -package…' command arguments…
     diff -u "$work/expected" "$work/found"
 }
 
-# All there is, with what files hold, but for what package management itself keeps and writes, and what ldconfig and compilers cache.
+# All there is, with its mode and size, but for what this test, package management and ldconfig keep and write.
 files() {
-    (cd "$tree" && find . -path ./var/cache -prune -o -path ./var/log -prune -o -path ./var/lib/apt -prune -o \
-        -path ./var/lib/dpkg -prune -o -path ./debian -prune -o -printf '%p %y %m %l %s\n') | grep -v '^\./etc/ld\.so\.cache ' | sort
+    (cd "$tree" && find . \( -path ./var/cache -o -path ./var/log -o -path ./var/lib/apt -o -path ./debian -o -path ./numars \
+        -o -path './var/lib/dpkg/*-old' -o -path ./etc/ld.so.cache \) -prune -o -path './var/lib/dpkg/*' -printf '%p\n' \
+        -o -type d -printf '%p %m\n' -o -printf '%p %m %s %l\n') | sort
 }
 
 # What numactl says of the machine, without the memory, which changes on a virtual one.
@@ -332,6 +333,22 @@ libnumas_files_are_unchanged() {
         [ ! -s "$work/diverted" ]
 }
 
+it_is_upgraded() {
+    make_version "$version+newer" "$(file_of numars-dropin)" "$tree/numars/newer.deb" || return
+    start_all_the_while
+    apt_changes "-numars-dropin:$architecture +numars-dropin:$architecture" install ./numars/newer.deb &&
+        apt_changes "-numars-dropin:$architecture +numars-dropin:$architecture" install --allow-downgrades ./numars/numars-dropin.deb
+    status=$?
+    all_starts_succeeded && [ "$status" = 0 ] && runs_on_numars
+}
+
+# As docs/packaging.md says: they find libnuma as they did before.
+programs_with_a_path_keep_libnuma() {
+    in_tree env LD_LIBRARY_PATH="/usr/lib/$triplet" numactl --show >/dev/null &&
+        in_tree env LD_LIBRARY_PATH="/usr/lib/$triplet" ldd /usr/bin/numactl | tee "$work/ldd" &&
+        grep -q "=> /usr/lib/$triplet/libnuma\.so\.1 " "$work/ldd"
+}
+
 # Without a list of libraries, the loader finds libnuma: the program works all the same.
 works_without_a_list_of_libraries() {
     mv "$tree/etc/ld.so.cache" "$work"
@@ -345,12 +362,16 @@ all_is_consistent() {
     in_tree apt-get check && in_tree dpkg --audit >"$work/audit" && cat "$work/audit" && [ ! -s "$work/audit" ]
 }
 
-# Adds a libnuma1 to the archive that is the same but for its version.
-make_libnuma() { # version
+# Makes a package that is the same as another but for its version.
+make_version() { # version file folder
     rm -rf "$work/package"
-    dpkg-deb --raw-extract "$cache/libnuma1_$(cat "$work/libnuma")_$architecture.deb" "$work/package" &&
-        sed -i "s/^Version: .*/Version: $1/" "$work/package/DEBIAN/control" &&
-        dpkg-deb --root-owner-group --build "$work/package" "$tree/debian" && renew_archive
+    dpkg-deb --raw-extract "$2" "$work/package" && sed -i "s/^Version: .*/Version: $1/" "$work/package/DEBIAN/control" &&
+        dpkg-deb --root-owner-group --build "$work/package" "$3"
+}
+
+# Adds a libnuma1 to the archive.
+make_libnuma() { # version
+    make_version "$1" "$cache/libnuma1_$(cat "$work/libnuma")_$architecture.deb" "$tree/debian" && renew_archive
 }
 
 libnuma_upgrades_beside_it() {
@@ -515,7 +536,9 @@ check "numactl runs on numars, and on no other libnuma" runs_on_numars_alone
 check "numactl works as with libnuma1" numactl_works
 check "libnuma1's files are unchanged with numars-dropin" libnumas_files_are_unchanged
 check "numactl works where there is no list of libraries" works_without_a_list_of_libraries
+check "a program with a path of its own to libnuma keeps it" programs_with_a_path_keep_libnuma
 check "packages are consistent with numars-dropin" all_is_consistent
+check "numars-dropin is upgraded, and programs start all the while" it_is_upgraded
 check "libnuma1 is upgraded beside numars-dropin" libnuma_upgrades_beside_it
 check "a libnuma1 newer than numars waits, or replaces numars-dropin" a_newer_libnuma_waits_or_replaces_it
 check "removing numars-dropin leaves libnuma1, and programs start all the while" removing_it_leaves_libnuma
