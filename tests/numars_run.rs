@@ -203,6 +203,27 @@ fn a_script_runs_if_its_interpreter_can() {
 }
 
 #[test]
+fn for_a_script_the_program_that_interprets_it_is_checked() {
+    let folder = folder();
+    let program = program(folder.path());
+    let script = folder.path().join("script");
+    for (line, expected) in [
+        (format!("#!{}", program.display()), program.as_path()),
+        (format!("#! {} -option", program.display()), &program),
+        ("#!/usr/bin/env program".into(), &program),
+        ("#!/usr/bin/env  no-such-program".into(), Path::new("/usr/bin/env")),
+        ("#!/usr/bin/env -S program -option".into(), Path::new("/usr/bin/env")),
+    ] {
+        fs::write(&script, format!("{line}\n")).unwrap();
+        fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
+        let mut command = numars_run();
+        command.env("PATH", format!("{}:/usr/bin:/bin", folder.path().display())).arg("--check").arg(&script);
+        let (out, err, status) = answer(&mut command);
+        assert!(status == 0 && out.starts_with(&format!("{} ", expected.display())), "{line}\n{out}{err}");
+    }
+}
+
+#[test]
 fn what_cannot_be_preloaded_into_is_refused_with_the_reason() {
     let folder = folder();
     let linked_statically = folder.path().join("static");
