@@ -94,9 +94,11 @@ $(BUILD)/libnumars.a: $(BUILD)/numars.o
 	rm -f $@
 	$(AR) rcsD $@ $<
 
-# GNU ld would pad each of four segments to a whole page of the file, 8 KiB in all. gold does not, and does not know the option.
-COMPACT := -Wl,-z,noseparate-code
-COMPACT := $(shell echo 'int x;' | $(CC) -shared -x c - -o /dev/null $(COMPACT) $(LDFLAGS) 2>/dev/null && echo $(COMPACT))
+# No page of the file that has code has anything else: what is only read is not executable. That pads the file by one page to
+# three. gold, which does not know the option, has one for sections instead.
+KNOWN_TO_LINKER = $(shell echo 'int x;' | $(CC) -shared -x c - -o /dev/null $(1) $(LDFLAGS) 2>/dev/null && echo $(1))
+SEPARATE_CODE = $(or $(call KNOWN_TO_LINKER,-Wl$(comma)-z$(comma)separate-code),$(call KNOWN_TO_LINKER,-Wl$(comma)--rosegment))
+comma := ,
 
 # What a program may interpose, and is found each time the library is loaded: the data, which a program may have copies of, the two
 # functions that numa(3) says so of, and the kernel's calls, which a tracer or a test may want to see (CALLS in src/os/kernel.rs). All
@@ -105,7 +107,7 @@ COMPACT := $(shell echo 'int x;' | $(CC) -shared -x c - -o /dev/null $(COMPACT) 
 OPEN := get_mempolicy mbind migrate_pages move_pages set_mempolicy numa_error numa_warn numa_all_cpus_ptr \
 	numa_all_nodes numa_all_nodes_ptr numa_exit_on_error numa_exit_on_warn numa_fail_alloc_on_error numa_no_nodes \
 	numa_no_nodes_ptr numa_nodes_ptr
-KEEP_OPEN := $(shell $(CC) $(LDFLAGS) -Wl,--version 2>/dev/null | grep -q mold || echo -Wl,--dynamic-list=$(BUILD)/open.txt)
+KEEP_OPEN = $(shell $(CC) $(LDFLAGS) -Wl,--version 2>/dev/null | grep -q mold || echo -Wl,--dynamic-list=$(BUILD)/open.txt)
 $(BUILD)/open.txt: Makefile
 	@mkdir -p $(BUILD)
 	@printf '{ %s };\n' '$(OPEN:=;)' > $@
@@ -114,7 +116,7 @@ $(BUILD)/open.txt: Makefile
 # four symbols of others that nothing here needs.
 $(BUILD)/lib%.so.$(SOVERSION): $(BUILD)/shared.o $(BUILD)/open.txt libnumars.map
 	$(CC) $(CFLAGS) -shared -nostartfiles -o $@ $< -Wl,-soname,lib$*.so.1 -Wl,--version-script=libnumars.map -Wl,--gc-sections \
-		$(KEEP_OPEN) -Wl,-z,relro -Wl,-z,now -Wl,-z,defs -Wl,-O1 $(COMPACT) $(LDFLAGS)
+		$(KEEP_OPEN) -Wl,-z,relro -Wl,-z,now -Wl,-z,defs -Wl,-O1 $(SEPARATE_CODE) $(LDFLAGS)
 	ln -sf lib$*.so.$(SOVERSION) $(BUILD)/lib$*.so.1
 	ln -sf lib$*.so.1 $(BUILD)/lib$*.so
 

@@ -38,6 +38,8 @@ fn main() {
     fs::write(Path::new(&out).join("symvers.rs"), symvers).unwrap();
     println!("cargo:rustc-cdylib-link-arg=-Wl,--version-script={}", script_path.display());
     println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libnumars.so.1");
+    // Data that is only read is not executable: as in the Makefile.
+    println!("cargo:rustc-cdylib-link-arg=-Wl,-z,separate-code");
 }
 
 /// The names of the symbols that have an older form.

@@ -166,6 +166,18 @@ fn the_headers_serve_cxx_programs() {
     assert_eq!(run(&mut with_libraries(&program, &stage().lib())), OUTPUT);
 }
 
+/// The library that cargo alone builds.
+fn plain_cargo_library() -> PathBuf {
+    run(Command::new(env!("CARGO")).current_dir(root()).args([
+        "build",
+        "--release",
+        "--locked",
+        "--package",
+        "numars",
+    ]));
+    root().join("target/release/libnumars.so")
+}
+
 /// The linkers that a C programmer may use, and the flag that chooses each.
 const LINKERS: [&str; 4] = ["bfd", "gold", "mold", "lld"];
 
@@ -182,6 +194,131 @@ fn link_statically(folder: &Path, program: &str, linker: &str) -> [PathBuf; 2] {
         std::fs::rename(built, &kept).unwrap();
         kept
     })
+}
+
+/// A part of an ELF file that is in memory while the program runs: a section, or a segment that the loader maps.
+#[derive(Debug)]
+struct Part {
+    name: String,
+    addresses: std::ops::Range<u64>,
+    /// Where it is in the file.
+    offsets: std::ops::Range<u64>,
+    executable: bool,
+}
+
+/// The file's header with the table of segments, then the sections; and the segments.
+fn sections_and_segments(library: &Path) -> (Vec<Part>, Vec<Part>) {
+    use object::elf::{self, FileHeader64};
+    use object::read::elf::{FileHeader, ProgramHeader, SectionHeader};
+    let data = std::fs::read(library).unwrap();
+    let header = FileHeader64::<object::Endianness>::parse(&*data).unwrap();
+    let endian = header.endian().unwrap();
+    let sections = header.sections(endian, &*data).unwrap();
+    let end = header.e_phoff(endian) + u64::from(header.e_phentsize(endian)) * u64::from(header.e_phnum(endian));
+    let mut parts = vec![Part { name: "the header".to_owned(), addresses: 0..end, offsets: 0..end, executable: false }];
+    for section in sections.iter().filter(|section| section.sh_flags(endian) & u64::from(elf::SHF_ALLOC) != 0) {
+        parts.push(Part {
+            name: String::from_utf8_lossy(sections.section_name(endian, section).unwrap()).into_owned(),
+            addresses: section.sh_addr(endian)..section.sh_addr(endian) + section.sh_size(endian),
+            offsets: match section.file_range(endian) {
+                Some((start, size)) => start..start + size,
+                None => 0..0,
+            },
+            executable: section.sh_flags(endian) & u64::from(elf::SHF_EXECINSTR) != 0,
+        });
+    }
+    let headers = header.program_headers(endian, &*data).unwrap();
+    let loaded = headers.iter().filter(|segment| segment.p_type(endian) == elf::PT_LOAD);
+    let segments = loaded.map(|segment| Part {
+        name: "a segment".to_owned(),
+        addresses: segment.p_vaddr(endian)..segment.p_vaddr(endian) + segment.p_memsz(endian),
+        offsets: segment.p_offset(endian)..segment.p_offset(endian) + segment.p_filesz(endian),
+        executable: segment.p_flags(endian) & elf::PF_X != 0,
+    });
+    (parts, segments.collect())
+}
+
+/// Links both flavours of the library that is built already, by make, with a linker.
+fn link_with(linker: &str, folder: &Path) -> [PathBuf; 2] {
+    stage();
+    for name in ["rust.a", "all.o", "shared.o"] {
+        std::fs::copy(root().join("target/c").join(name), folder.join(name)).unwrap();
+    }
+    let libraries = ["libnumars.so.1.0.0", "libnuma.so.1.0.0"].map(|name| folder.join(name));
+    let mut make = Command::new("make");
+    make.current_dir(root()).args(["--silent", "--old-file=cargo", &format!("--old-file={}/rust.a", folder.display())]);
+    make.args([format!("BUILD={}", folder.display()), format!("LDFLAGS=-fuse-ld={linker}")]).args(&libraries);
+    run(&mut make);
+    libraries
+}
+
+#[test]
+fn what_is_no_code_is_not_executable_whichever_linker_links_it() {
+    const PAGE: u64 = 4096;
+    let mut libraries = vec![("cargo", plain_cargo_library())];
+    let folder = tempfile::tempdir().unwrap();
+    for linker in LINKERS {
+        let folder = folder.path().join(linker);
+        std::fs::create_dir(&folder).unwrap();
+        libraries.extend(link_with(linker, &folder).map(|library| (linker, library)));
+    }
+    for (linker, library) in libraries {
+        let (parts, segments) = sections_and_segments(&library);
+        assert!(parts.len() > 10 && segments.iter().any(|segment| segment.executable), "{parts:?}");
+        for part in parts.iter().filter(|part| !part.executable && !part.offsets.is_empty()) {
+            // The loader maps whole pages of the file.
+            for code in segments.iter().filter(|segment| segment.executable) {
+                // gold gives read-only data a segment, but no page of the file of its own, and has the header in that of the code.
+                let (page, may_be) = if linker == "gold" { (1, part.name == "the header") } else { (PAGE, false) };
+                let mapped = code.offsets.start / page * page..code.offsets.end.next_multiple_of(page);
+                let is_apart = part.offsets.end <= mapped.start || mapped.end <= part.offsets.start;
+                assert!(is_apart || may_be, "{linker}: {part:x?} is executable, as part of {mapped:x?}");
+            }
+        }
+    }
+}
+
+/// The lines of /proc/PID/maps for a file, in a process that has it loaded: the addresses, and the access that is allowed.
+fn mappings(library: &Path) -> Vec<(std::ops::Range<u64>, String)> {
+    let maps = run(Command::new("cat").arg("/proc/self/maps").env("LD_PRELOAD", library).env("LD_BIND_NOW", ""));
+    let address = |text: &str| u64::from_str_radix(text, 16).unwrap();
+    let path = library.to_str().unwrap();
+    maps.lines()
+        .filter(|line| line.ends_with(path))
+        .map(|line| {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            let (start, end) = fields[0].split_once('-').unwrap();
+            (address(start)..address(end), fields[1].to_owned())
+        })
+        .collect()
+}
+
+#[test]
+fn what_the_loader_has_relocated_is_read_only_whichever_linker_links_it() {
+    let folder = tempfile::tempdir().unwrap();
+    for linker in LINKERS {
+        let folder = folder.path().join(linker);
+        std::fs::create_dir(&folder).unwrap();
+        for library in link_with(linker, &folder) {
+            let mappings = mappings(&library);
+            assert!(mappings.iter().all(|(_, access)| !access.contains("wx")), "{linker}: {mappings:x?}");
+            let base = mappings.iter().map(|(addresses, _)| addresses.start).min().unwrap();
+            let (parts, _) = sections_and_segments(&library);
+            let mut relocated = 0;
+            for part in parts {
+                if ![".init_array", ".data.rel.ro", ".dynamic", ".got", ".got.plt"].contains(&part.name.as_str()) {
+                    continue;
+                }
+                relocated += 1;
+                for address in [base + part.addresses.start, base + part.addresses.end - 1] {
+                    let at = mappings.iter().find(|(addresses, _)| addresses.contains(&address));
+                    let (_, access) = at.unwrap_or_else(|| panic!("{linker}: {part:x?} is not in {mappings:x?}"));
+                    assert_eq!(access, "r--p", "{linker}: {part:x?} in {mappings:x?}");
+                }
+            }
+            assert!(relocated >= 4, "{linker}: {relocated} sections");
+        }
+    }
 }
 
 #[test]
