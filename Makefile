@@ -16,6 +16,8 @@ AR ?= ar
 OBJCOPY ?= objcopy
 INSTALL ?= install
 PKG_CONFIG ?= pkg-config
+# The tests, the guest and the benchmark are a workspace of their own: the library builds without what they need.
+TESTS := --locked --manifest-path tests/Cargo.toml --target-dir target
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 # The libnuma whose interface this is.
@@ -135,10 +137,10 @@ $(BUILD)/dropin.pc: pkgconfig/numa.pc.in
 	$(FILL_IN) -e '/dir=/s|/numars$$||' -e '/^#/d' $< > $@
 
 headers: ## write include/*.h anew from the Rust sources
-	NUMARS_WRITE_HEADERS=1 $(CARGO) test --quiet --locked -p numars-tests --test headers the_headers_are_made_from_the_rust_sources
+	NUMARS_WRITE_HEADERS=1 $(CARGO) test --quiet $(TESTS) --test headers the_headers_are_made_from_the_rust_sources
 
 docs: ## write docs/compatibility.md and docs/safety.md anew from the tables, tests and sources
-	NUMARS_WRITE_DOCS=1 RUST_TEST_THREADS=1 $(CARGO) test --quiet --locked -p numars-tests --test docs
+	NUMARS_WRITE_DOCS=1 RUST_TEST_THREADS=1 $(CARGO) test --quiet $(TESTS) --test docs
 
 # --- installation ----------------------------------------------------------------------------------------------------
 #
@@ -222,7 +224,7 @@ GUEST := target/release/vm
 KERNELS ?= 6.1 6.12
 
 vm:
-	@$(CARGO) build --quiet --locked --release --package numars-vm
+	@$(CARGO) build --quiet $(TESTS) --release --package numars-vm
 
 # Pages can only move where there are nodes: on a machine with one, the demo boots the four-node guest.
 demo: ## move pages between nodes and draw where they are
@@ -317,7 +319,7 @@ vm-test: c-tests vm ## run the C tests in the guest (KERNELS)
 # All of them; `make test` runs numactl's alone.
 .PHONY: programs
 programs: stage vm ## run programs of Debian's packages in the guest on libnuma and on numars, and write docs/programs.md
-	@NUMARS_WRITE_DOCS=1 $(CARGO) test --quiet --locked -p numars-tests --test real_programs -- --ignored --test-threads 2
+	@NUMARS_WRITE_DOCS=1 $(CARGO) test --quiet $(TESTS) --test real_programs -- --ignored --test-threads 2
 
 # --- races -----------------------------------------------------------------------------------------------------------
 #
@@ -411,8 +413,8 @@ fuzz-seeds: fuzz-build ## add to fuzz/seeds what `make fuzz` found and reaches m
 
 MIRI_TESTS ?= bits:: lists:: migration:: mover::tests:: topology::text:: fuzzing::tests::
 miri: ## run the unit tests of bit sets, parsers and the mover under Miri, which needs a nightly toolchain
-	PROPTEST_CASES=3 MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-permissive-provenance" $(CARGO) +nightly miri test --locked --package numars --lib \
-		--target-dir target/miri -- $(MIRI_TESTS)
+	PROPTEST_CASES=3 MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-permissive-provenance" $(CARGO) +nightly miri test --locked --manifest-path tests/Cargo.toml \
+		--package numars --lib --target-dir target/miri -- $(MIRI_TESTS)
 
 # --- benchmarks ------------------------------------------------------------------------------------------------------
 
@@ -423,7 +425,7 @@ KERNEL ?= 6.12
 BENCH_PROGRAMS := $(addprefix target/bench/,moves calls empty on_machine affinity.so)
 
 bench: stage vm $(BENCH_PROGRAMS) ## measure calls beside libnuma, and moves of pages (KERNEL; BENCH=--part=calls, --quick, --help)
-	@$(CARGO) build --quiet --locked --release --package numars-bench
+	@$(CARGO) build --quiet $(TESTS) --release --package numars-bench
 	@$(STAGED) target/release/numars-bench --kernel $(KERNEL) $(BENCH)
 
 BENCH_FLAGS := $(C_TEST_FLAGS) -O2

@@ -96,6 +96,45 @@ fn the_multiarch_folder_is_used_below_usr_alone() {
     }
 }
 
+// --- what a build needs ---
+
+/// A section of a manifest, without comments.
+fn section(manifest: &str, name: &str) -> String {
+    let text = fs::read_to_string(root().join(manifest)).unwrap();
+    let text = format!("\n{text}");
+    let (_, section) = text.split_once(&format!("\n[{name}]\n")).unwrap_or_else(|| panic!("{manifest}: no {name}"));
+    let section = section.split("\n[").next().unwrap();
+    section.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn building_the_library_resolves_libc_and_once_cell_alone() {
+    let lock = fs::read_to_string(root().join("Cargo.lock")).unwrap();
+    let names: Vec<&str> = lock.lines().filter_map(|line| line.strip_prefix("name = ")).collect();
+    assert_eq!(names, ["\"libc\"", "\"numars\"", "\"once_cell\""]);
+}
+
+#[test]
+fn the_unit_tests_are_built_with_what_the_library_is_built_with() {
+    let (library, tests) = ("Cargo.toml", "tests/unit/Cargo.toml");
+    for line in section(library, "dependencies").lines() {
+        assert!(section(tests, "dependencies").contains(line), "{tests}: not {line}");
+    }
+    for line in ["name", "version", "edition"] {
+        let value = |manifest| section(manifest, "package").lines().find(|l| l.starts_with(line)).unwrap().to_owned();
+        assert_eq!(value(library), value(tests));
+    }
+    assert_eq!(section(library, "lints.clippy"), section(tests, "lints.clippy"));
+    let is_for_both = |line: &&str| !line.starts_with("unexpected_cfgs");
+    let [library, tests] = [library, tests].map(|manifest| section(manifest, "lints.rust"));
+    assert!(library.lines().filter(is_for_both).eq(tests.lines().filter(is_for_both)), "{library}{tests}");
+    // The same releases of both, since both have a lock file.
+    let [lock, tests] = ["Cargo.lock", "tests/Cargo.lock"].map(|name| fs::read_to_string(root().join(name)).unwrap());
+    for package in lock.split("\n\n").filter(|package| package.contains("checksum")) {
+        assert!(tests.contains(package.trim_end()), "tests/Cargo.lock: not {package}");
+    }
+}
+
 // --- Debian packages: `make deb-test` tests those that are built ---
 
 #[test]

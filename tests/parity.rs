@@ -1,7 +1,7 @@
 //! numars answers as libnuma does, call for call: the programs of tests-c/parity run in guests on both, and what they print must
 //! be the same, except for the cases that docs/differences.md names.
 //!
-//! Boots a guest for each shape, so these tests run only when asked to: `cargo test -p numars-tests --test parity -- --ignored`.
+//! Boots a guest for each shape, so these tests run only when asked to: `cd tests && cargo test --test parity -- --ignored`.
 //! Those of the module `thoroughly` seldom find more than the others: with `--skip thoroughly` and without TEST_SECONDS in the
 //! environment, guests run what the others need alone.
 

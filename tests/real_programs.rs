@@ -2,7 +2,7 @@
 //! place. docs/programs.md is the table, which these tests write.
 //!
 //! Each script in real-programs is run in a guest with four nodes; it says in its first lines what it needs. They boot guests and fetch
-//! packages, so these tests run only when asked to: `cargo test -p numars-tests --test real_programs -- --ignored [NAME]`.
+//! packages, so these tests run only when asked to: `cd tests && cargo test --test real_programs -- --ignored [NAME]`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;

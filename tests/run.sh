@@ -46,7 +46,7 @@ rust_tests() {
     what=$1
     shift
     echo "--- $what"
-    run "$cargo" test --locked --no-fail-fast "$@"
+    run "$cargo" test --locked --no-fail-fast --manifest-path tests/Cargo.toml "$@"
     # shellcheck disable=SC2046 # two words
     tally "$what" $? $(awk '/^test result:/ { passed += $4; failed += $6 } END { print passed + 0, failed + 0 }' "$log")
 }
@@ -61,8 +61,10 @@ suite() {
     tally "$what" $? $(awk '/^[0-9]+ passed, [0-9]+ failed/ { passed = $1; failed = $3 } END { print passed + 0, failed + 0 }' "$log")
 }
 
-lint() {
-    "$cargo" clippy --quiet --locked "$@" -- --deny warnings
+lint() { # manifest arguments…
+    manifest=$1
+    shift
+    "$cargo" clippy --quiet --locked --manifest-path "$manifest" "$@" -- --deny warnings
 }
 
 draws_the_map() {
@@ -75,13 +77,14 @@ draws_the_map() {
 
 check "packages" tests/setup.sh test
 check "formatting" "$cargo" fmt --all --check
+check "formatting: the tests and tools" "$cargo" fmt --manifest-path tests/Cargo.toml --all --check
 check "formatting: the fuzz targets" "$cargo" fmt --manifest-path fuzz/Cargo.toml --check
-check "clippy: the library for C" lint --package numars
-check "clippy: the library for Rust" lint --package numars --no-default-features
-check "clippy: the unit tests" lint --package numars --lib --profile test
-check "clippy: the tests of the built library" lint --package numars-tests --all-targets
-check "clippy: the guest's harness" lint --package numars-vm --all-targets
-check "clippy: the benchmark" lint --package numars-bench --all-targets
+check "clippy: the library for C" lint Cargo.toml --package numars
+check "clippy: the library for Rust" lint Cargo.toml --package numars --no-default-features
+check "clippy: the unit tests" lint tests/Cargo.toml --package numars --lib --profile test
+check "clippy: the tests of the built library" lint tests/Cargo.toml --package numars-tests --all-targets
+check "clippy: the guest's harness" lint tests/Cargo.toml --package numars-vm --all-targets
+check "clippy: the benchmark" lint tests/Cargo.toml --package numars-bench --all-targets
 rust_tests "the library's unit tests" --package numars --lib
 rust_tests "the guest harness's unit tests" --package numars-vm
 rust_tests "the benchmark's unit tests" --package numars-bench

@@ -15,7 +15,7 @@ mod tests {
 
     /// Hands `target` every input in its folder.
     fn replay(name: &str, target: fn(&[u8])) {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(name);
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds").join(name);
         let inputs: Vec<_> = folder.read_dir().unwrap().map(|input| input.unwrap().path()).collect();
         assert!(inputs.len() >= 5, "{} inputs in {}", inputs.len(), folder.display());
         // Miri takes minutes for a few.
