@@ -1,8 +1,8 @@
 # Builds, installs and checks numars. `make help` lists what there is.
 
 PREFIX ?= /usr/local
-# Debian has its own libraries in a folder named after the machine.
-MULTIARCH = $(shell test -f /etc/debian_version && $(CC) -print-multiarch 2>/dev/null)
+# Debian has its own libraries in a folder named after the machine: the compiler's, which whoever installs need not have.
+MULTIARCH = $(shell test -f /etc/debian_version && { cat $(BUILD)/built 2>/dev/null || $(CC) -print-multiarch 2>/dev/null; })
 LIBDIR ?= $(PREFIX)/lib$(if $(filter /usr,$(PREFIX)),$(addprefix /,$(MULTIARCH)))
 INCLUDEDIR ?= $(PREFIX)/include
 BINDIR ?= $(PREFIX)/bin
@@ -10,12 +10,16 @@ MANDIR ?= $(PREFIX)/share/man
 DESTDIR ?=
 
 CARGO ?= cargo
+RUSTC ?= rustc
 CC ?= cc
 LD ?= ld
 AR ?= ar
 OBJCOPY ?= objcopy
 INSTALL ?= install
+# None is run if it is empty.
+LDCONFIG ?= ldconfig
 PKG_CONFIG ?= pkg-config
+READELF ?= readelf
 # The tests, the guest and the benchmark are a workspace of their own: the library builds without what they need.
 TESTS := --locked --manifest-path tests/Cargo.toml --target-dir target
 
@@ -26,28 +30,34 @@ LIBNUMA_VERSION := 2.0.19
 SOVERSION := 1.0.0
 
 BUILD := target/c
-# What to compile for, by cargo's name; the machine itself if it is empty.
-TARGET ?=
-# The machine itself, by that name. With it as the target, flags for the library are kept from build scripts.
-RUST_HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+$(if $(word 2,$(BUILD)),$(error BUILD is "$(BUILD)": make knows no targets with blanks in their names))
+# What to compile for, by cargo's name; the machine itself if it is empty. It is always named, so that the place of what cargo builds does
+# not depend on cargo's settings, and flags for the library are kept from build scripts.
+TARGET ?= $(CARGO_BUILD_TARGET)
+RUST_HOST = $(shell $(RUSTC) -vV | sed -n 's/^host: //p')
+COMPILE_FOR = $(or $(TARGET),$(RUST_HOST))
 LIBRARIES := $(BUILD)/libnumars.so.$(SOVERSION) $(BUILD)/libnuma.so.$(SOVERSION) $(BUILD)/libnumars.a
-PKGCONFIG := $(BUILD)/numars.pc $(BUILD)/numa.pc
-SCRIPTS := $(BUILD)/numars-run
 MANUALS := $(wildcard docs/man/*.[1-8])
 # Calls that are described in the page of another one.
 MANUAL_LINKS := numars_move_range numars_move_process numars_count_pages
 HEADERS := $(wildcard include/*.h)
 
+# $(call quote,TEXT): a word for the shell, whatever is in it.
+quote = '$(subst ','\'',$(1))'
+comma := ,
+
 .DELETE_ON_ERROR:
 .PHONY: all install install-dropin uninstall uninstall-dropin headers docs clean help
 
-all: $(LIBRARIES) $(PKGCONFIG) $(SCRIPTS) ## build the libraries and what belongs to them (default)
+# What is installed is what this built last, for the machine that is noted.
+all: $(LIBRARIES) ## build the libraries (default)
+	@$(CC) -print-multiarch >$(BUILD)/built 2>/dev/null || touch $(BUILD)/built
 
 help:
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | column -t -s '	'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS='	' read -r name what; do printf '%-17s %s\n' "$$name" "$$what"; done
 
 clean: ## remove everything that was built
-	$(CARGO) clean
+	rm -rf target
 
 # --- the library -----------------------------------------------------------------------------------------------------
 #
@@ -62,18 +72,41 @@ OLDER := $(shell sed -n 's/^\#   older: //p' libnumars.map)
 # As in libnuma: a program may define these itself.
 WEAK := get_mempolicy mbind migrate_pages move_pages set_mempolicy set_mempolicy_home_node numa_error numa_warn
 
-# cargo knows what is out of date; the copy keeps its time when nothing changed. With frame pointers, which profilers like, the tables
-# for unwinding are shorter by more than the code is longer.
-.PHONY: cargo
-cargo:
-	$(CARGO) rustc --quiet --locked --release --lib --crate-type staticlib --no-default-features --features capi \
-		--target-dir $(BUILD)/cargo $(addprefix --target ,$(TARGET)) -- -C force-frame-pointers=yes
-$(BUILD)/rust.a: cargo
-	@cmp -s $(BUILD)/cargo/$(TARGET)/release/libnumars.a $@ || cp $(BUILD)/cargo/$(TARGET)/release/libnumars.a $@
+# What cargo and rustc say of a Rust that is too old depends on how old it is.
+RUST_NEEDED := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+.PHONY: rust
+rust:
+	@refuse() { echo "numars needs Rust $(RUST_NEEDED) or newer, and $$1. https://rustup.rs has it." >&2; exit 1; }; \
+	check() { \
+		test -n "$$2" || refuse "$$1 is not there, or does not run"; \
+		test "`printf '%s\n' $(RUST_NEEDED) "$$2" | sort -V | head -n 1`" = $(RUST_NEEDED) || refuse "$$1 is $$2"; \
+	}; \
+	check cargo "`$(CARGO) --version 2>/dev/null | cut -d ' ' -f 2`"; check rustc "`$(RUSTC) --version 2>/dev/null | cut -d ' ' -f 2`"
+	@case $(call quote,$(CURDIR)) in *:*) echo 'cargo builds nothing in a folder with a colon in its path.' >&2; exit 1; esac
 
-# Everything that is needed, in one object.
+# For a command that failed.
+SAY_SETTINGS = { $(MAKE) --silent --no-print-directory own-settings; exit 1; }
+.PHONY: own-settings
+own-settings:
+	@set -- `env | sed -n 's/^\(CARGO_PROFILE_RELEASE_[A-Z_]*\|CARGO_ENCODED_RUSTFLAGS\|[A-Z_]*RUSTFLAGS\|CFLAGS\|LDFLAGS\)=..*/\1/p'`; \
+	test $$# = 0 || echo "Settings of the compiler or the linker may be the reason: try without $$*." >&2
+
+# cargo knows what is out of date; the copy keeps its time when nothing changed. With frame pointers, which profilers like, the tables
+# for unwinding are shorter by more than the code is longer. Unwinding is not for C programs, whatever the profile is set to.
+CARGO_BUILT = $(BUILD)/cargo/$(COMPILE_FOR)/release/libnumars.a
+.PHONY: cargo
+cargo: rust
+	$(CARGO) rustc --quiet --locked --release --lib --crate-type staticlib --no-default-features --features capi \
+		--config 'profile.release.panic="abort"' --target-dir $(BUILD)/cargo --target $(COMPILE_FOR) \
+		-- -C force-frame-pointers=yes || $(SAY_SETTINGS)
+$(BUILD)/rust.a: cargo
+	@built=$(CARGO_BUILT); cmp -s $$built $@ || cp $$built $@
+
+# Everything that is needed, in one object. Where little is optimized, it refers to Rust's own means of unwinding.
 $(BUILD)/all.o: $(BUILD)/rust.a libnumars.map Makefile
-	@$(LD) -r -o $@ $(addprefix -u ,$(EXPORTS)) $(patsubst %,-u %_v1,$(OLDER)) $<
+	@$(LD) -r -o $@ $(addprefix -u ,$(EXPORTS)) $(patsubst %,-u %_v1,$(OLDER)) $< || $(SAY_SETTINGS)
+	@! $(READELF) --symbols --wide $@ | grep -q 'UND rust_eh_personality' || { \
+		echo "The compiler left code of Rust's in the library that can unwind, for which C programs have no means." >&2; $(SAY_SETTINGS); }
 
 $(BUILD)/exports.txt: libnumars.map Makefile
 	@mkdir -p $(BUILD)
@@ -93,14 +126,13 @@ $(BUILD)/shared.o: $(BUILD)/all.o $(BUILD)/exports.txt
 	@$(OBJCOPY) $(foreach name,$(OLDER),--redefine-sym $(name)_v1=$(name)@libnuma_1.1) $@
 
 $(BUILD)/libnumars.a: $(BUILD)/numars.o
-	rm -f $@
+	@rm -f $@
 	$(AR) rcsD $@ $<
 
 # No page of the file that has code has anything else: what is only read is not executable. That pads the file by one page to
 # three. gold, which does not know the option, has one for sections instead.
 KNOWN_TO_LINKER = $(shell echo 'int x;' | $(CC) -shared -x c - -o /dev/null $(1) $(LDFLAGS) 2>/dev/null && echo $(1))
 SEPARATE_CODE = $(or $(call KNOWN_TO_LINKER,-Wl$(comma)-z$(comma)separate-code),$(call KNOWN_TO_LINKER,-Wl$(comma)--rosegment))
-comma := ,
 
 # What a program may interpose, and is found each time the library is loaded: the data, which a program may have copies of, the two
 # functions that numa(3) says so of, and the kernel's calls, which a tracer or a test may want to see (CALLS in src/os/kernel.rs). All
@@ -118,78 +150,138 @@ $(BUILD)/open.txt: Makefile
 # four symbols of others that nothing here needs.
 $(BUILD)/lib%.so.$(SOVERSION): $(BUILD)/shared.o $(BUILD)/open.txt libnumars.map
 	$(CC) $(CFLAGS) -shared -nostartfiles -o $@ $< -Wl,-soname,lib$*.so.1 -Wl,--version-script=libnumars.map -Wl,--gc-sections \
-		$(KEEP_OPEN) -Wl,-z,relro -Wl,-z,now -Wl,-z,defs -Wl,-O1 $(SEPARATE_CODE) $(LDFLAGS)
-	ln -sf lib$*.so.$(SOVERSION) $(BUILD)/lib$*.so.1
-	ln -sf lib$*.so.1 $(BUILD)/lib$*.so
+		$(KEEP_OPEN) -Wl,-z,relro -Wl,-z,now -Wl,-z,defs -Wl,-O1 $(SEPARATE_CODE) $(LDFLAGS) || $(SAY_SETTINGS)
+	@ln -sf lib$*.so.$(SOVERSION) $(BUILD)/lib$*.so.1
+	@ln -sf lib$*.so.1 $(BUILD)/lib$*.so
 
-# Made anew each time: the folders may have changed.
-.PHONY: $(PKGCONFIG) $(SCRIPTS) $(BUILD)/dropin.pc
-FILL_IN = @mkdir -p $(BUILD) && sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
-	-e 's|@VERSION@|$(VERSION)|' -e 's|@LIBNUMA_VERSION@|$(LIBNUMA_VERSION)|'
-$(PKGCONFIG): $(BUILD)/%.pc: pkgconfig/%.pc.in
-	$(FILL_IN) $< > $@
-
-$(SCRIPTS): $(BUILD)/%: bin/%.in
-	$(FILL_IN) $< > $@
-
-# Of a libnuma that is numars: its files are where libnuma's would be.
-$(BUILD)/dropin.pc: pkgconfig/numa.pc.in
-	$(FILL_IN) -e '/dir=/s|/numars$$||' -e '/^#/d' $< > $@
-
-headers: ## write include/*.h anew from the Rust sources
+headers: rust ## write include/*.h from the Rust sources
 	NUMARS_WRITE_HEADERS=1 $(CARGO) test --quiet $(TESTS) --test headers the_headers_are_made_from_the_rust_sources
 
-docs: ## write docs/compatibility.md and docs/safety.md anew from the tables, tests and sources
+docs: rust ## write docs/compatibility.md and docs/safety.md from the tables, tests and sources
 	NUMARS_WRITE_DOCS=1 RUST_TEST_THREADS=1 $(CARGO) test --quiet $(TESTS) --test docs
 
 # --- installation ----------------------------------------------------------------------------------------------------
 #
 # What would stand in libnuma's way lies in a folder of its own: the headers in include/numars, the libnuma.so.1 flavour and
 # numa.pc in lib/numars.
+#
+# Root may have no Rust, and is to leave no file of its own here: what is installed is copied, and nothing is built. DESTDIR may have any
+# name.
+
+# $(call at,PATH): where that is installed.
+at = $(call quote,$(DESTDIR)$(1))
+
+# The names of these come to stand in scripts and in pkg-config's files, and in variables of the loader, which separates them by colons
+# and blanks.
+FOLDERS := PREFIX LIBDIR INCLUDEDIR BINDIR MANDIR
+FOLDERS_ARE_USABLE = refuse() { printf '%s\n' "$$1" >&2; exit 1; }; \
+	check() { \
+		case $$2 in /*) ;; *) refuse "$$1 is '$$2', which is no absolute path."; esac; \
+		rest=`printf %s "$$2" | LC_ALL=C tr -d 'A-Za-z0-9/._+~@=^\200-\377-'`; \
+		test -z "$$rest" || refuse "$$1 is '$$2': '$$rest' in it would be more than a part of a name, to pkg-config, the loader or a shell."; \
+	}; $(foreach name,$(FOLDERS),check $(name) $(call quote,$($(name)));)
+
+THERE_IS_A_BUILD = advice='run make first, as the user that has Rust; make install copies what that built'; \
+	test -e $(BUILD)/built || { echo "Nothing is built yet: $$advice." >&2; exit 1; }; \
+	newer=`find Cargo.toml Cargo.lock Makefile libnumars.map src -type f -newer $(BUILD)/built | head -n 1`; \
+	test -z "$$newer" || { echo "$$newer is newer than what was built: $$advice." >&2; exit 1; }
 
 # $(call INSTALL_LIBRARY,NAME,FOLDER): a shared library, under its SONAME and the name that a linker looks for too.
-INSTALL_LIBRARY = $(INSTALL) -m 755 $(BUILD)/$(1).so.$(SOVERSION) $(DESTDIR)$(2) && \
-	ln -sf $(1).so.$(SOVERSION) $(DESTDIR)$(2)/$(1).so.1 && ln -sf $(1).so.1 $(DESTDIR)$(2)/$(1).so
+INSTALL_LIBRARY = $(INSTALL) -m 755 $(BUILD)/$(1).so.$(SOVERSION) $(call at,$(2)) && \
+	ln -sf $(1).so.$(SOVERSION) $(call at,$(2)/$(1).so.1) && ln -sf $(1).so.1 $(call at,$(2)/$(1).so)
 
-# $(call NO_OTHER_LIBNUMA,ADVICE): ends where LIBDIR has a libnuma that is not this one.
-NO_OTHER_LIBNUMA = if test -e $(DESTDIR)$(LIBDIR)/libnuma.so.1 && ! grep -q numars_version $(DESTDIR)$(LIBDIR)/libnuma.so.1; then \
-	echo "The libnuma.so.1 in $(DESTDIR)$(LIBDIR) is another one: $(1)." >&2; exit 1; fi
+# $(call INSTALL_FILLED_IN,MODE,TEMPLATE,PATH,EDITS): a file with the folders in place of their names. The mode is as said, whatever
+# umask(2) is.
+INSTALL_FILLED_IN = rm -f $(call at,$(3)) && sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+	-e 's|@VERSION@|$(VERSION)|' -e 's|@LIBNUMA_VERSION@|$(LIBNUMA_VERSION)|' $(4) $(2) >$(call at,$(3)) && chmod $(1) $(call at,$(3))
 
-install: all ## install to PREFIX (LIBDIR, INCLUDEDIR, DESTDIR)
-	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(LIBDIR)/numars/pkgconfig $(DESTDIR)$(INCLUDEDIR)/numars \
-		$(DESTDIR)$(BINDIR) $(addprefix $(DESTDIR)$(MANDIR)/man,1 3 7)
-	$(call INSTALL_LIBRARY,libnumars,$(LIBDIR))
-	$(INSTALL) -m 644 $(BUILD)/libnumars.a $(DESTDIR)$(LIBDIR)
-	$(call INSTALL_LIBRARY,libnuma,$(LIBDIR)/numars)
-	$(INSTALL) -m 644 $(BUILD)/numars.pc $(DESTDIR)$(LIBDIR)/pkgconfig
-	$(INSTALL) -m 644 $(BUILD)/numa.pc $(DESTDIR)$(LIBDIR)/numars/pkgconfig
-	$(INSTALL) -m 644 $(HEADERS) $(DESTDIR)$(INCLUDEDIR)/numars
-	$(INSTALL) -m 755 $(SCRIPTS) $(DESTDIR)$(BINDIR)
-	for page in $(MANUALS); do $(INSTALL) -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.} || exit 1; done
-	for name in $(MANUAL_LINKS); do echo '.so man3/numars_move_pages.3' > $(DESTDIR)$(MANDIR)/man3/$$name.3 || exit 1; done
+define INSTALL_FILES
+@$(FOLDERS_ARE_USABLE)
+@$(THERE_IS_A_BUILD)
+$(INSTALL) -d $(foreach folder,$(LIBDIR)/pkgconfig $(LIBDIR)/numars/pkgconfig $(INCLUDEDIR)/numars $(BINDIR) \
+	$(addprefix $(MANDIR)/man,1 3 7),$(call at,$(folder)))
+$(call INSTALL_LIBRARY,libnumars,$(LIBDIR))
+$(INSTALL) -m 644 $(BUILD)/libnumars.a $(call at,$(LIBDIR))
+$(call INSTALL_LIBRARY,libnuma,$(LIBDIR)/numars)
+$(call INSTALL_FILLED_IN,644,pkgconfig/numars.pc.in,$(LIBDIR)/pkgconfig/numars.pc,)
+$(call INSTALL_FILLED_IN,644,pkgconfig/numa.pc.in,$(LIBDIR)/numars/pkgconfig/numa.pc,)
+$(INSTALL) -m 644 $(HEADERS) $(call at,$(INCLUDEDIR)/numars)
+$(call INSTALL_FILLED_IN,755,bin/numars-run.in,$(BINDIR)/numars-run)
+for page in $(MANUALS); do $(INSTALL) -m 644 $$page $(call at,$(MANDIR))/man$${page##*.} || exit 1; done
+for page in $(addprefix $(MANDIR)/man3/,$(MANUAL_LINKS:=.3)); do page=$(call at,)$$page && rm -f "$$page" && \
+	echo '.so man3/numars_move_pages.3' >"$$page" && chmod 644 "$$page" || exit 1; done
+endef
 
-install-dropin: install $(BUILD)/dropin.pc ## the same, and in libnuma's place: PREFIX has its library, headers and numa.pc
+# $(call UPDATE_CACHE,NAME): the loader finds a library in LIBDIR if ldconfig(8) has listed it, as root in the running system.
+define UPDATE_CACHE
+$(if $(LDCONFIG),@PATH="$$PATH:/usr/sbin:/sbin"; \
+if test -n $(call quote,$(DESTDIR)); then \
+	echo "ldconfig did not run$(comma) because of DESTDIR: where the files end up$(comma) it has to run before programs find $(1)."; exit; \
+fi; \
+command -v $(firstword $(LDCONFIG)) >/dev/null || exit 0; \
+test "`id -u`" != 0 || $(LDCONFIG) || exit; \
+list=`$(LDCONFIG) -p` && test -n "$$list" || exit 0; \
+for path in `echo "$$list" | sed -n 's/^[[:space:]]*$(1) .*=> //p'`; do \
+	! test "$$path" -ef $(LIBDIR)/$(1) || exit 0; \
+done; \
+if test "`id -u`" = 0; then \
+	echo "The loader does not look for libraries in $(LIBDIR): list that below /etc/ld.so.conf.d and run ldconfig$(comma) or set LD_LIBRARY_PATH."; \
+else \
+	echo "Programs do not find $(1) in $(LIBDIR) yet: run ldconfig as root$(comma) if the loader looks there$(comma) or set LD_LIBRARY_PATH."; \
+fi)
+endef
+
+# What another libnuma may have in the folders that install-dropin uses. A file of numars has its name in it, and so has what a link
+# leads to, or the link.
+DROPIN_FILES = $(addprefix $(LIBDIR)/,libnuma.so libnuma.so.1 libnuma.so.$(SOVERSION) libnuma.a pkgconfig/numa.pc) \
+	$(addprefix $(INCLUDEDIR)/,$(notdir $(HEADERS)))
+# $(call NO_OTHER_LIBNUMA,ADVICE): ends if it has.
+NO_OTHER_LIBNUMA = for path in $(DROPIN_FILES); do path=$(call at,)$$path; \
+	if test -h "$$path" || test -e "$$path"; then \
+		grep -qs numars "$$path" || readlink "$$path" | grep -q numars || \
+			{ printf '%s\n' "$$path is another libnuma's: $(1)." >&2; exit 1; }; \
+	fi; done
+
+install: ## install what was built to PREFIX (LIBDIR, INCLUDEDIR, DESTDIR)
+	$(INSTALL_FILES)
+	$(call UPDATE_CACHE,libnumars.so.1)
+
+install-dropin: ## the same, and in libnuma's place: PREFIX has its library, headers and numa.pc
+	@$(FOLDERS_ARE_USABLE)
 	@$(call NO_OTHER_LIBNUMA,remove that first or choose another PREFIX or LIBDIR)
+	$(INSTALL_FILES)
 	$(call INSTALL_LIBRARY,libnuma,$(LIBDIR))
-	$(INSTALL) -m 644 $(BUILD)/dropin.pc $(DESTDIR)$(LIBDIR)/pkgconfig/numa.pc
-	$(INSTALL) -m 644 $(HEADERS) $(DESTDIR)$(INCLUDEDIR)
+	$(call INSTALL_FILLED_IN,644,pkgconfig/numa.pc.in,$(LIBDIR)/pkgconfig/numa.pc,$(BY_PREFIX) $(IN_LIBNUMAS_PLACE))
+	$(INSTALL) -m 644 $(HEADERS) $(call at,$(INCLUDEDIR))
+	$(call UPDATE_CACHE,libnuma.so.1)
+
+# Of a libnuma that is numars: its files are where libnuma's would be.
+IN_LIBNUMAS_PLACE := -e '/dir=/s|/numars$$||' -e '/^\#/d'
 
 # The installed library as the tests and the demo use it.
+STAGE := $(CURDIR)/target/stage
 .PHONY: stage
-stage:
-	@$(MAKE) --no-print-directory install PREFIX=$(abspath target/stage) DESTDIR=
+stage: all
+	@$(MAKE) --no-print-directory install PREFIX=$(call quote,$(STAGE)) DESTDIR= LDCONFIG=
 
 uninstall: ## remove what install put there
-	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libnumars.so libnumars.so.1 libnumars.so.$(SOVERSION) libnumars.a)
-	rm -f $(DESTDIR)$(LIBDIR)/pkgconfig/numars.pc
-	rm -rf $(DESTDIR)$(LIBDIR)/numars $(DESTDIR)$(INCLUDEDIR)/numars
-	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,$(notdir $(SCRIPTS)))
-	rm -f $(foreach page,$(notdir $(MANUALS)) $(MANUAL_LINKS:=.3),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page))
+	@$(FOLDERS_ARE_USABLE)
+	rm -f $(foreach name,libnumars.so libnumars.so.1 libnumars.so.$(SOVERSION) libnumars.a pkgconfig/numars.pc,$(call at,$(LIBDIR)/$(name)))
+	rm -rf $(call at,$(LIBDIR)/numars) $(call at,$(INCLUDEDIR)/numars)
+	rm -f $(call at,$(BINDIR)/numars-run)
+	rm -f $(foreach page,$(notdir $(MANUALS)) $(MANUAL_LINKS:=.3),$(call at,$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page)))
+	$(FORGET_IN_CACHE)
 
-uninstall-dropin: uninstall ## remove what install-dropin put there
-	@$(call NO_OTHER_LIBNUMA,left as it is)
-	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libnuma.so libnuma.so.1 libnuma.so.$(SOVERSION) pkgconfig/numa.pc)
-	rm -f $(addprefix $(DESTDIR)$(INCLUDEDIR)/,$(notdir $(HEADERS)))
+define FORGET_IN_CACHE
+$(if $(LDCONFIG),@PATH="$$PATH:/usr/sbin:/sbin"; test -n $(call quote,$(DESTDIR)) || test "`id -u`" != 0 || \
+	! command -v $(firstword $(LDCONFIG)) >/dev/null || $(LDCONFIG))
+endef
+
+uninstall-dropin: ## remove what install-dropin put there
+	@$(FOLDERS_ARE_USABLE)
+	@$(call NO_OTHER_LIBNUMA,nothing is removed)
+	rm -f $(foreach path,$(DROPIN_FILES),$(call at,$(path)))
+	@$(MAKE) --no-print-directory uninstall
 
 # --- Debian packages -------------------------------------------------------------------------------------------------
 #
@@ -218,12 +310,11 @@ deb-test: deb ## install the packages into a clean Debian tree, and remove them:
 
 .PHONY: demo test test-long c-tests host-test debug-library debug-test debug-vm-test memcheck sanitize vm-test vm
 
-STAGE := $(abspath target/stage)
-STAGED = PKG_CONFIG_PATH=$(STAGE)/lib/pkgconfig LD_LIBRARY_PATH=$(STAGE)/lib
+STAGED = PKG_CONFIG_PATH=$(call quote,$(STAGE)/lib/pkgconfig) LD_LIBRARY_PATH=$(call quote,$(STAGE)/lib)
 GUEST := target/release/vm
 KERNELS ?= 6.1 6.12
 
-vm:
+vm: rust
 	@$(CARGO) build --quiet $(TESTS) --release --package numars-vm
 
 # Pages can only move where there are nodes: on a machine with one, the demo boots the four-node guest.

@@ -12,6 +12,20 @@ fn main() {
     if env::var_os("CARGO_FEATURE_VERSIONED").is_none() {
         return;
     }
+    // The compiler's settings, by cargo's variables for the profile and by flags.
+    println!("cargo:rerun-if-env-changed=CARGO_PROFILE_RELEASE_CODEGEN_UNITS");
+    println!("cargo:rerun-if-env-changed=CARGO_PROFILE_DEV_CODEGEN_UNITS");
+    let profile = if env::var("PROFILE").is_ok_and(|profile| profile == "release") { "RELEASE" } else { "DEV" };
+    let units = env::var(format!("CARGO_PROFILE_{profile}_CODEGEN_UNITS")).ok();
+    let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
+    let by_flag = flags.split('\x1f').filter_map(|flag| flag.split_once("codegen-units=")).next_back();
+    if by_flag.map(|(_, units)| units).or(units.as_deref()).is_some_and(|units| units != "1") {
+        println!(
+            "cargo::error=a symbol gets its version in the object that defines it, so the library is compiled with one \
+             codegen unit: leave the profile as it is, or build without versions (--no-default-features --features capi)"
+        );
+        return;
+    }
     let map = fs::read_to_string("libnumars.map").expect("libnumars.map stands beside build.rs");
     let nodes = version_nodes(&map);
 

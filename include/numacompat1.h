@@ -1,4 +1,4 @@
-/* The names of libnuma's first version, for programs that define NUMA_VERSION1_COMPATIBILITY before they include numa.h,
+/* The names of libnuma's first version, for programs that define NUMA_VERSION1_COMPATIBILITY before they include numars' numa.h,
    which includes this. Each becomes the function of numa.h that takes what the name took then. */
 #ifndef NUMACOMPAT1_H
 #define NUMACOMPAT1_H

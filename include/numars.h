@@ -1,7 +1,7 @@
 #ifndef NUMARS_H
 #define NUMARS_H
 
-/* Made from src/abi/numars.rs and bulk.rs by `make headers`: change it there. */
+/* Part of numars, and made from src/abi/numars.rs and bulk.rs by `make headers`: change it there. */
 
 
 #include "numa.h"

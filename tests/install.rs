@@ -1,14 +1,16 @@
 //! What `make install` lays out, and projects of all kinds that build with it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
-use std::process::Command;
-use support::{expected_exports, make, make_well, root, run, stage};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use support::{expected_exports, exports, make, make_well, root, run, stage};
 use tempfile::TempDir;
 
 /// Runs make for this folder, by `make`, or by `make_well` where it must succeed.
 fn make_into<T>(make: fn(&[&str]) -> T, destination: &Path, target: &str, settings: &[&str]) -> T {
+    stage();
     make(&[&[target, &format!("DESTDIR={}", destination.display())], settings].concat())
 }
 
@@ -60,26 +62,237 @@ fn the_published_crate_is_installed_by_make() {
     let mut packages = fs::read_dir(folder.path().join("package")).unwrap().map(|entry| entry.unwrap().path());
     let archive = packages.find(|path| path.extension().is_some_and(|extension| extension == "crate")).unwrap();
     run(Command::new("tar").arg("-xf").arg(&archive).arg("-C").arg(folder.path()));
-    let sources = folder.path().join(archive.file_stem().unwrap());
-    // Not the folders that this make was called with.
-    let destination = folder.path().join("destination");
+    // No git, and a path that a shell and make take for several.
+    let sources = folder.path().join("a folder; it's of \"mine\" & yours");
+    fs::rename(folder.path().join(archive.file_stem().unwrap()), &sources).unwrap();
+    run(make_in(&sources, &[]).arg("--silent"));
+    run(make_in(&sources, &["install", "DESTDIR=destination"]).args(SETTINGS));
+    assert_eq!(files(&sources.join("destination")), listed(false));
+}
+
+/// make in a folder, without what a make that this one runs below handed down.
+fn make_in(folder: &Path, arguments: &[&str]) -> Command {
     let mut make = Command::new("make");
-    make.current_dir(sources).arg("install").args(SETTINGS);
-    run(make.env_remove("MAKEFLAGS").arg(format!("DESTDIR={}", destination.display())));
-    assert_eq!(files(&destination), listed(false));
+    make.current_dir(folder).env_remove("MAKEFLAGS").env_remove("MAKELEVEL").args(arguments);
+    make
+}
+
+/// The sources without git, in a folder of their own, and what make built of them if `built`.
+fn exported_tree(built: bool) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let names = [
+        "Makefile",
+        "Cargo.toml",
+        "Cargo.lock",
+        "build.rs",
+        "libnumars.map",
+        "src",
+        "include",
+        "pkgconfig",
+        "bin",
+        "docs",
+    ];
+    let mut copy = Command::new("cp");
+    copy.current_dir(root()).args(["--archive", "--no-preserve=ownership"]).args(names).arg(folder.path());
+    run(&mut copy);
+    if built {
+        stage();
+        fs::create_dir_all(folder.path().join("target/c")).unwrap();
+        for name in ["libnumars.so.1.0.0", "libnuma.so.1.0.0", "libnumars.a", "built"] {
+            run(Command::new("cp")
+                .arg("--archive")
+                .arg(root().join("target/c").join(name))
+                .arg(folder.path().join("target/c")));
+        }
+    }
+    folder
+}
+
+/// What was printed as an error, apart from make's own last line.
+fn errors(output: &Output) -> Vec<String> {
+    assert!(!output.status.success(), "{output:?}");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    text.lines().filter(|line| !line.starts_with("make")).map(str::to_owned).collect()
+}
+
+/// Each file below a folder, with its owner, mode and time of change.
+fn state(folder: &Path) -> BTreeMap<PathBuf, (u32, u32, i64, i64)> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let data = path.symlink_metadata().unwrap();
+            if data.is_dir() {
+                folders.push(path.clone());
+            }
+            found.insert(path, (data.uid(), data.mode(), data.mtime(), data.mtime_nsec()));
+        }
+    }
+    found
+}
+
+#[test]
+fn installing_needs_no_rust_and_changes_nothing_in_the_tree() {
+    let (tree, destination) = (exported_tree(true), tempfile::tempdir().unwrap());
+    let before = state(tree.path());
+    let destination_setting = format!("DESTDIR={}", destination.path().display());
+    let no_compiler = ["CARGO=false", "RUSTC=false", "CC=false", "LD=false", "AR=false", "OBJCOPY=false"];
+    for target in ["install", "install-dropin", "uninstall", "uninstall-dropin"] {
+        run(make_in(tree.path(), &[target, &destination_setting]).args(SETTINGS).args(no_compiler));
+    }
+    assert_eq!(files(destination.path()), BTreeSet::new());
+    assert_eq!(state(tree.path()), before);
+}
+
+#[test]
+fn installing_what_is_not_built_yet_or_not_again_says_so_in_one_line() {
+    let (tree, destination) = (exported_tree(false), tempfile::tempdir().unwrap());
+    let destination_setting = format!("DESTDIR={}", destination.path().display());
+    for target in ["install", "install-dropin"] {
+        let said = errors(&make_in(tree.path(), &[target, &destination_setting]).output().unwrap());
+        assert!(said.len() == 1 && said[0].contains("run make first"), "{said:?}");
+    }
+    let tree = exported_tree(true);
+    fs::write(tree.path().join("src/lib.rs"), "").unwrap();
+    let said = errors(&make_in(tree.path(), &["install", &destination_setting]).output().unwrap());
+    assert!(said.len() == 1 && said[0].starts_with("src/lib.rs is newer than what was built"), "{said:?}");
+    assert_eq!(files(destination.path()), BTreeSet::new());
+}
+
+#[test]
+fn what_is_installed_can_be_read_by_all_whatever_the_umask_is() {
+    let (tree, destination) = (exported_tree(true), tempfile::tempdir().unwrap());
+    let mut make = Command::new("sh");
+    make.current_dir(&tree).env("DESTDIR", destination.path().join("tree")).env_remove("MAKEFLAGS");
+    run(make.args(["-c", "umask 077; make install-dropin"]).args(SETTINGS));
+    for (path, (_, mode, ..)) in state(destination.path()) {
+        let expected = match mode & 0o170_000 {
+            0o040_000 => 0o755,
+            0o120_000 => 0o777,
+            _ if path.ends_with("numars-run") || path.to_str().unwrap().contains(".so.") => 0o755,
+            _ => 0o644,
+        };
+        assert_eq!(mode & 0o7777, expected, "{}: {mode:o}", path.display());
+    }
+}
+
+#[test]
+fn a_destination_may_have_any_name() {
+    for name in ["two words", "it's", "a:b", "a&b", "\"quoted\"", "a|b", "-rf", "$(echo x)", "back\\slash"] {
+        let folder = tempfile::tempdir().unwrap();
+        let destination = folder.path().join(name);
+        // Where a command would end up that takes a blank for the end.
+        let first_word = folder.path().join(name.split(' ').next().unwrap()).join("kept");
+        if name.contains(' ') {
+            fs::create_dir_all(&first_word).unwrap();
+        }
+        // make itself replaces what follows a dollar sign.
+        let setting = format!("DESTDIR={}", destination.display()).replace('$', "$$");
+        stage();
+        for (target, expected) in [("install-dropin", listed(true)), ("uninstall-dropin", BTreeSet::new())] {
+            make_well(&[&[target, &setting], SETTINGS.as_slice()].concat());
+            assert_eq!(files(&destination), expected, "make {target} {setting}");
+        }
+        assert_eq!(first_word.is_dir(), name.contains(' '));
+    }
+}
+
+#[test]
+fn a_folder_that_would_not_work_is_refused_in_one_line() {
+    let destination = tempfile::tempdir().unwrap();
+    let refused =
+        ["", "relative", "./here", "/a b", "/a:b", "/a&b", "/a|b", "/it's", "/a\"b", "/a\\b", "/a;b", "/a,b", "/a}b"];
+    let names = ["LIBDIR", "INCLUDEDIR", "BINDIR", "MANDIR"].map(|name| (name, "/a:b"));
+    for (name, folder) in refused.map(|folder| ("PREFIX", folder)).into_iter().chain(names) {
+        for target in ["install", "install-dropin", "uninstall", "uninstall-dropin"] {
+            let said = errors(&make_into(make, destination.path(), target, &[&format!("{name}={folder}")]));
+            assert!(said.len() == 1 && said[0].starts_with(&format!("{name} is '{folder}'")), "{target}: {said:?}");
+        }
+    }
+    assert_eq!(files(destination.path()), BTreeSet::new());
 }
 
 #[test]
 fn another_libnuma_is_neither_written_over_nor_removed() {
-    let folder = tempfile::tempdir().unwrap();
-    let lib = folder.path().join("usr/lib");
-    fs::create_dir_all(&lib).unwrap();
-    fs::write(lib.join("libnuma.so.1"), "another one").unwrap();
-    for target in ["install-dropin", "uninstall-dropin"] {
-        let output = make_into(make, folder.path(), target, &["PREFIX=/usr", "LIBDIR=/usr/lib"]);
-        assert!(!output.status.success(), "make {target}");
-        assert!(String::from_utf8_lossy(&output.stderr).contains("libnuma.so.1"), "{output:?}");
-        assert_eq!(fs::read_to_string(lib.join("libnuma.so.1")).unwrap(), "another one");
+    const THEIRS: &str = "another one";
+    let files_of_libnuma = [
+        "lib/libnuma.so.1",
+        "lib/libnuma.so",
+        "lib/libnuma.a",
+        "lib/pkgconfig/numa.pc",
+        "include/numa.h",
+        "include/numaif.h",
+    ];
+    for name in files_of_libnuma {
+        for dangling in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("usr").join(name);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            if dangling {
+                symlink("is/not/there", &file).unwrap();
+            } else {
+                fs::write(&file, THEIRS).unwrap();
+            }
+            let before = state(folder.path());
+            for target in ["install-dropin", "uninstall-dropin"] {
+                let output = make_into(make, folder.path(), target, &["PREFIX=/usr", "LIBDIR=/usr/lib"]);
+                let said = errors(&output);
+                assert!(said.len() == 1 && said[0].contains(name), "make {target}: {said:?}");
+                assert_eq!(state(folder.path()), before, "make {target}");
+            }
+        }
+    }
+}
+
+#[test]
+fn ldconfig_runs_in_the_running_system_and_otherwise_make_says_what_is_to_be_done() {
+    let (tree, folder) = (exported_tree(true), tempfile::tempdir().unwrap());
+    let (prefix, log) = (folder.path().join("prefix"), folder.path().join("log"));
+    // A stand-in, which lists what is in `listed`, and notes that it ran.
+    let (ldconfig, listed) = (folder.path().join("ldconfig"), folder.path().join("listed"));
+    let script =
+        format!("#!/bin/sh\n[ \"$1\" = -p ] && exec cat {}\necho \"ran$*\" >>{}\n", listed.display(), log.display());
+    fs::write(&ldconfig, script).unwrap();
+    fs::set_permissions(&ldconfig, PermissionsExt::from_mode(0o755)).unwrap();
+    let is_root = run(Command::new("id").arg("-u")) == "0\n";
+    let settings = [format!("PREFIX={}", prefix.display()), format!("LDCONFIG={}", ldconfig.display())];
+    let install = |target: &str, more: &[&str]| {
+        drop(fs::remove_file(&log));
+        let mut make = make_in(tree.path(), &[target, "--silent"]);
+        let printed = run(make.env_remove("DESTDIR").args(&settings).args(more));
+        (printed, fs::read_to_string(&log).unwrap_or_default())
+    };
+    for (target, name) in [("install", "libnumars.so.1"), ("install-dropin", "libnuma.so.1")] {
+        let ran = if is_root { "ran\n" } else { "" };
+        let library = prefix.join("lib").join(name);
+        fs::write(&listed, format!("1 libs found\n\t{name} (libc6,x86-64) => /elsewhere/{name}\n")).unwrap();
+        let (printed, log) = install(target, &[]);
+        assert!(
+            printed.contains(library.parent().unwrap().to_str().unwrap()) && printed.lines().count() == 1,
+            "{printed}"
+        );
+        assert_eq!(log, ran, "make {target}");
+        // Then the loader finds it.
+        fs::write(&listed, format!("1 libs found\n\t{name} (libc6,x86-64) => {}\n", library.display())).unwrap();
+        assert_eq!(install(target, &[]), (String::new(), ran.to_owned()), "make {target}");
+        let (printed, log) = install(target, &[&format!("DESTDIR={}", folder.path().join("other").display())]);
+        assert!(printed.contains("ldconfig did not run") && printed.contains(name) && log.is_empty(), "{printed}{log}");
+        assert_eq!(install(target, &["LDCONFIG="]), Default::default());
+        assert_eq!(install(&target.replace("install", "uninstall"), &[]).1, ran);
+    }
+}
+
+#[test]
+fn make_help_needs_sed_and_a_shell_alone() {
+    let programs = tempfile::tempdir().unwrap();
+    for name in ["sed", "sh", "make"] {
+        let found = run(Command::new("sh").args(["-c", &format!("command -v {name}")]));
+        symlink(found.trim(), programs.path().join(name)).unwrap();
+    }
+    let help = run(make_in(root(), &["help"]).env("PATH", programs.path()));
+    for target in ["all", "install", "install-dropin", "test-long", "deb", "bench"] {
+        assert!(help.lines().any(|line| line.starts_with(&format!("{target} "))), "{target} is missing:\n{help}");
     }
 }
 
@@ -87,12 +300,14 @@ fn another_libnuma_is_neither_written_over_nor_removed() {
 fn the_multiarch_folder_is_used_below_usr_alone() {
     for (prefix, expected) in [("/usr", true), ("/usr/local", false)] {
         let folder = tempfile::tempdir().unwrap();
-        make_into(make_well, folder.path(), "install", &[&format!("PREFIX={prefix}")]);
+        // Whoever installs need not have the compiler.
+        make_into(make_well, folder.path(), "install", &[&format!("PREFIX={prefix}"), "CC=false"]);
         let triplet = run(Command::new("gcc").arg("-print-multiarch"));
-        let lib = format!("{prefix}/lib{}", if expected { format!("/{}", triplet.trim()) } else { String::new() });
-        assert!(folder.path().join(&lib[1..]).join("libnumars.so.1").exists(), "{:?}", files(folder.path()));
-        let settings = fs::read_to_string(folder.path().join(&lib[1..]).join("pkgconfig/numars.pc")).unwrap();
-        assert!(settings.contains(&format!("libdir={lib}\n")), "{settings}");
+        let lib = format!("lib{}", if expected { format!("/{}", triplet.trim()) } else { String::new() });
+        let installed = folder.path().join(&prefix[1..]).join(&lib);
+        assert!(installed.join("libnumars.so.1").exists(), "{:?}", files(folder.path()));
+        let settings = fs::read_to_string(installed.join("pkgconfig/numars.pc")).unwrap();
+        assert!(settings.contains(&format!("prefix={prefix}\nlibdir={prefix}/{lib}\n")), "{settings}");
     }
 }
 
@@ -132,6 +347,94 @@ fn the_unit_tests_are_built_with_what_the_library_is_built_with() {
     let [lock, tests] = ["Cargo.lock", "tests/Cargo.lock"].map(|name| fs::read_to_string(root().join(name)).unwrap());
     for package in lock.split("\n\n").filter(|package| package.contains("checksum")) {
         assert!(tests.contains(package.trim_end()), "tests/Cargo.lock: not {package}");
+    }
+}
+
+/// A command that prints a version, as cargo and rustc do.
+fn tool(folder: &Path, name: &str, version: &str) -> String {
+    let path = folder.join(name);
+    fs::write(&path, format!("#!/bin/sh\necho {name} {version} '(0123456 2022-01-01)'\n")).unwrap();
+    fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn a_rust_that_is_missing_or_too_old_gives_one_line_that_names_the_version() {
+    let folder = tempfile::tempdir().unwrap();
+    let [cargo, rustc] = ["cargo", "rustc"].map(|name| tool(folder.path(), name, "1.63.0"));
+    let cases = [
+        (["CARGO=/nowhere/cargo", ""], "cargo is not there"),
+        (["RUSTC=/nowhere/rustc", ""], "rustc is not there"),
+        ([&format!("CARGO={cargo}"), ""], "cargo is 1.63.0"),
+        ([&format!("RUSTC={rustc}"), ""], "rustc is 1.63.0"),
+        ([&format!("CARGO={cargo}"), &format!("RUSTC={rustc}")], "cargo is 1.63.0"),
+    ];
+    for (settings, reason) in cases {
+        for target in ["all", "vm", "headers", "docs"] {
+            let settings = settings.iter().filter(|setting| !setting.is_empty());
+            let said = errors(&make_in(root(), &[target]).args(settings).output().unwrap());
+            assert_eq!(said.len(), 1, "make {target}: {said:?}");
+            assert!(said[0].starts_with("numars needs Rust 1.88 or newer") && said[0].contains(reason), "{said:?}");
+        }
+    }
+    let sources = exported_tree(false);
+    let with_colon = sources.path().join("a:b");
+    fs::create_dir(&with_colon).unwrap();
+    run(Command::new("sh").current_dir(&sources).args(["-c", "mv [!a]* a:b"]));
+    let said = errors(&make_in(&with_colon, &[]).output().unwrap());
+    assert!(said.len() == 1 && said[0].contains("colon"), "{said:?}");
+}
+
+#[test]
+fn settings_of_the_compiler_build_the_same_interface_or_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let build = format!("BUILD={}", folder.path().display());
+    let make = |settings: &[(&str, &str)]| {
+        let mut make = make_in(root(), &["--silent", &build]);
+        for name in ["RUSTFLAGS", "CFLAGS", "LDFLAGS"] {
+            make.env_remove(name);
+        }
+        make.envs(settings.iter().copied()).output().unwrap()
+    };
+    let host = run(Command::new("rustc").arg("-vV"));
+    let host = host.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
+    let profile = |name: &str| format!("CARGO_PROFILE_RELEASE_{name}");
+    let [lto, units, panic, level, debug, strip] =
+        ["LTO", "CODEGEN_UNITS", "PANIC", "OPT_LEVEL", "DEBUG", "STRIP"].map(profile);
+    let works: [&[(&str, &str)]; 3] = [
+        &[(&lto, "off")],
+        &[(&lto, "thin"), (&level, "1"), (&panic, "unwind"), (&strip, "true"), ("CARGO_BUILD_TARGET", host)],
+        &[(&units, "16"), (&level, "3"), (&debug, "true"), ("RUSTFLAGS", "-Ctarget-cpu=native")],
+    ];
+    for settings in works {
+        let output = make(settings);
+        assert!(output.status.success(), "{settings:?}: {output:?}");
+        for name in ["libnumars.so.1", "libnuma.so.1"] {
+            assert_eq!(exports(&folder.path().join(name)), expected_exports(), "{settings:?}");
+        }
+        let symbols = run(Command::new("readelf").args(["--symbols", "--wide"]).arg(folder.path().join("numars.o")));
+        assert!(!symbols.contains("panic") && !symbols.contains("eh_personality"), "{settings:?}: {symbols}");
+    }
+    for (name, value) in [
+        (level.as_str(), "0"),
+        ("RUSTFLAGS", "-Clinker-plugin-lto"),
+        ("RUSTFLAGS", "-Crelocation-model=static"),
+        ("LDFLAGS", "-Wl,--no-such-option"),
+    ] {
+        let said = errors(&make(&[(name, value)]));
+        assert!(said.last().unwrap().ends_with(&format!("try without {name}.")), "{name}: {said:?}");
+    }
+}
+
+#[test]
+fn plain_cargo_build_refuses_several_codegen_units_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, value) in [("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"), ("RUSTFLAGS", "-Ccodegen-units=2")] {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.current_dir(root()).args(["build", "--release", "--locked", "--target-dir"]).arg(folder.path());
+        let output = cargo.env(name, value).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains("one codegen unit"), "{said}");
     }
 }
 

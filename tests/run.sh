@@ -75,6 +75,8 @@ draws_the_map() {
     [ "$demo" = 0 ] && [ "$(grep -c '768 of 1024 pages moved, 0 stayed behind' target/demo.out)" = 2 ]
 }
 
+# Nothing below works without.
+make --no-print-directory rust || exit
 check "packages" tests/setup.sh test
 check "formatting" "$cargo" fmt --all --check
 check "formatting: the tests and tools" "$cargo" fmt --manifest-path tests/Cargo.toml --all --check
