@@ -194,6 +194,8 @@ INSTALL_LIBRARY = $(INSTALL) -m 755 $(BUILD)/$(1).so.$(SOVERSION) $(call at,$(2)
 # umask(2) is.
 INSTALL_FILLED_IN = rm -f $(call at,$(3)) && sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 	-e 's|@VERSION@|$(VERSION)|' -e 's|@LIBNUMA_VERSION@|$(LIBNUMA_VERSION)|' $(4) $(2) >$(call at,$(3)) && chmod $(1) $(call at,$(3))
+# For pkg-config, which may be given another prefix.
+BY_PREFIX := -e '/dir=/s|=$(PREFIX)/|=$${prefix}/|'
 
 define INSTALL_FILES
 @$(FOLDERS_ARE_USABLE)
@@ -203,8 +205,9 @@ $(INSTALL) -d $(foreach folder,$(LIBDIR)/pkgconfig $(LIBDIR)/numars/pkgconfig $(
 $(call INSTALL_LIBRARY,libnumars,$(LIBDIR))
 $(INSTALL) -m 644 $(BUILD)/libnumars.a $(call at,$(LIBDIR))
 $(call INSTALL_LIBRARY,libnuma,$(LIBDIR)/numars)
-$(call INSTALL_FILLED_IN,644,pkgconfig/numars.pc.in,$(LIBDIR)/pkgconfig/numars.pc,)
-$(call INSTALL_FILLED_IN,644,pkgconfig/numa.pc.in,$(LIBDIR)/numars/pkgconfig/numa.pc,)
+ln -sf ../libnumars.a $(call at,$(LIBDIR)/numars/libnuma.a)
+$(call INSTALL_FILLED_IN,644,pkgconfig/numars.pc.in,$(LIBDIR)/pkgconfig/numars.pc,$(BY_PREFIX))
+$(call INSTALL_FILLED_IN,644,pkgconfig/numa.pc.in,$(LIBDIR)/numars/pkgconfig/numa.pc,$(BY_PREFIX))
 $(INSTALL) -m 644 $(HEADERS) $(call at,$(INCLUDEDIR)/numars)
 $(call INSTALL_FILLED_IN,755,bin/numars-run.in,$(BINDIR)/numars-run)
 for page in $(MANUALS); do $(INSTALL) -m 644 $$page $(call at,$(MANDIR))/man$${page##*.} || exit 1; done
@@ -251,12 +254,13 @@ install-dropin: ## the same, and in libnuma's place: PREFIX has its library, hea
 	@$(call NO_OTHER_LIBNUMA,remove that first or choose another PREFIX or LIBDIR)
 	$(INSTALL_FILES)
 	$(call INSTALL_LIBRARY,libnuma,$(LIBDIR))
+	ln -sf libnumars.a $(call at,$(LIBDIR)/libnuma.a)
 	$(call INSTALL_FILLED_IN,644,pkgconfig/numa.pc.in,$(LIBDIR)/pkgconfig/numa.pc,$(BY_PREFIX) $(IN_LIBNUMAS_PLACE))
 	$(INSTALL) -m 644 $(HEADERS) $(call at,$(INCLUDEDIR))
 	$(call UPDATE_CACHE,libnuma.so.1)
 
 # Of a libnuma that is numars: its files are where libnuma's would be.
-IN_LIBNUMAS_PLACE := -e '/dir=/s|/numars$$||' -e '/^\#/d'
+IN_LIBNUMAS_PLACE := -e '/dir=/s|/numars$$||' -e 's| -Wl,-rpath,[^ ]*||' -e '/^\#/d'
 
 # The installed library as the tests and the demo use it.
 STAGE := $(CURDIR)/target/stage

@@ -307,7 +307,7 @@ fn the_multiarch_folder_is_used_below_usr_alone() {
         let installed = folder.path().join(&prefix[1..]).join(&lib);
         assert!(installed.join("libnumars.so.1").exists(), "{:?}", files(folder.path()));
         let settings = fs::read_to_string(installed.join("pkgconfig/numars.pc")).unwrap();
-        assert!(settings.contains(&format!("prefix={prefix}\nlibdir={prefix}/{lib}\n")), "{settings}");
+        assert!(settings.contains(&format!("prefix={prefix}\nlibdir=${{prefix}}/{lib}\n")), "{settings}");
     }
 }
 
@@ -607,6 +607,115 @@ fn a_project_of_autotools_builds() {
     run(&mut command(&project, "./configure"));
     run(&mut command(&project, "make"));
     assert_both_run(project.path());
+}
+
+// --- pkg-config ---
+
+/// The flags of an installed package, one by one.
+fn flags(folder: &Path, options: &[&str], package: &str) -> Vec<String> {
+    let mut command = Command::new("pkg-config");
+    let flags = run(command.env("PKG_CONFIG_LIBDIR", folder).args(options).args(["--cflags", "--libs", package]));
+    flags.split_whitespace().map(str::to_owned).collect()
+}
+
+#[test]
+fn the_files_of_pkg_config_can_be_given_another_prefix() {
+    let destination = tempfile::tempdir().unwrap();
+    make_into(make_well, destination.path(), "install-dropin", &SETTINGS);
+    let lib = destination.path().join("opt/numars/lib/machine");
+    let option = ["--define-variable=prefix=/new"];
+    let new = "/new/lib/machine";
+    let include = "-I/new/include/numars";
+    assert_eq!(flags(&lib.join("pkgconfig"), &option, "numars"), [include, &format!("-L{new}"), "-lnumars"]);
+    let [library, rpath] = ["-L", "-Wl,-rpath,"].map(|option| format!("{option}{new}/numars"));
+    assert_eq!(flags(&lib.join("numars/pkgconfig"), &option, "numa"), [include, &library, &rpath, "-lnuma"]);
+    // In libnuma's place the loader finds it as it finds libnuma.
+    assert_eq!(flags(&lib.join("pkgconfig"), &option, "numa"), ["-I/new/include", &format!("-L{new}"), "-lnuma"]);
+    // What is below another folder stays there.
+    let settings = ["PREFIX=/opt/numars", "LIBDIR=/elsewhere/lib", "INCLUDEDIR=/opt/numars-not/include"];
+    make_into(make_well, destination.path(), "install", &settings);
+    let lib = destination.path().join("elsewhere/lib/pkgconfig");
+    let expected = ["-I/opt/numars-not/include/numars", "-L/elsewhere/lib", "-lnumars"];
+    assert_eq!(flags(&lib, &option, "numars"), expected);
+    // In the usual layout, pkg-config can work out where the tree is now.
+    make_into(make_well, destination.path(), "install", &["PREFIX=/opt/usual"]);
+    let moved = destination.path().join("moved");
+    fs::rename(destination.path().join("opt/usual"), &moved).unwrap();
+    let moved = moved.display();
+    let expected = [format!("-I{moved}/include/numars"), format!("-L{moved}/lib"), "-lnumars".to_owned()];
+    assert_eq!(flags(&destination.path().join("moved/lib/pkgconfig"), &["--define-prefix"], "numars"), expected);
+}
+
+/// A program that runs with libnuma too, and says which of the two it runs on.
+const WHICH_LIBRARY: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <numa.h>
+#include <numaif.h>
+#include <stdio.h>
+
+int main(void)
+{
+    const char *(*version)(void) = (const char *(*)(void))dlsym(RTLD_DEFAULT, "numars_version");
+
+    printf("%d %s\n", numa_available() <= 0, version ? "numars" : "libnuma");
+    return set_mempolicy_home_node(NULL, 0, 0, 0) != 0;
+}
+"#;
+
+/// Builds a project that asks pkg-config for numa, as PKG_CONFIG_PATH finds it, and runs its program with nothing else set.
+fn assert_a_numa_project_runs_on_numars(files: &[(&str, &str)], commands: &[&[&str]], program: &str) {
+    let project = project(&[files, &[("which.c", WHICH_LIBRARY)]].concat());
+    for command in commands {
+        let mut build = Command::new(command[0]);
+        build.current_dir(&project).env("PKG_CONFIG_PATH", stage().flavour().join("pkgconfig")).args(&command[1..]);
+        run(&mut build);
+    }
+    let mut program = Command::new(project.path().join(program));
+    program.env_remove("LD_LIBRARY_PATH").env_remove("LD_PRELOAD");
+    assert_eq!(run(&mut program), "1 numars\n");
+}
+
+#[test]
+fn a_program_of_a_project_that_asks_for_numa_runs_on_numars() {
+    let build: &[&str] = &["sh", "-c", "cc -o which which.c $(pkg-config --cflags --libs numa)"];
+    assert_a_numa_project_runs_on_numars(&[], &[build], "which");
+    // Debian has a libnuma.a, which is not the one that is wanted.
+    let build: &[&str] = &["sh", "-c", "cc -static -o which which.c $(pkg-config --static --cflags --libs numa)"];
+    let project = project(&[("which.c", WHICH_LIBRARY)]);
+    let mut compile = Command::new(build[0]);
+    run(compile.current_dir(&project).env("PKG_CONFIG_PATH", stage().flavour().join("pkgconfig")).args(&build[1..]));
+    let program = fs::read(project.path().join("which")).unwrap();
+    assert!(program.windows(10).any(|bytes| bytes == b"NUMARS_LOG"), "it is another library");
+}
+
+#[test]
+fn what_cmake_and_meson_install_for_a_project_that_asks_for_numa_runs_on_numars() {
+    let cmake = "cmake_minimum_required(VERSION 3.16)\n\
+         project(small C)\n\
+         find_package(PkgConfig REQUIRED)\n\
+         pkg_check_modules(NUMA REQUIRED IMPORTED_TARGET numa)\n\
+         add_executable(which which.c)\n\
+         target_link_libraries(which PkgConfig::NUMA)\n\
+         install(TARGETS which)\n";
+    let commands: [&[&str]; 3] = [
+        &["cmake", "-S", ".", "-B", "build", "-DCMAKE_INSTALL_PREFIX=installed"],
+        &["cmake", "--build", "build"],
+        &["sh", "-c", "DESTDIR=$PWD/tree cmake --install build --prefix /usr"],
+    ];
+    for program in ["build/which", "tree/usr/bin/which"] {
+        assert_a_numa_project_runs_on_numars(&[("CMakeLists.txt", cmake)], &commands, program);
+    }
+    let meson =
+        "project('small', 'c')\nexecutable('which', 'which.c', dependencies: dependency('numa'), install: true)\n";
+    let commands: [&[&str]; 3] = [
+        &["meson", "setup", "--prefix=/usr", "build"],
+        &["meson", "compile", "-C", "build"],
+        &["sh", "-c", "DESTDIR=$PWD/tree meson install -C build"],
+    ];
+    for program in ["build/which", "tree/usr/bin/which"] {
+        assert_a_numa_project_runs_on_numars(&[("meson.build", meson)], &commands, program);
+    }
 }
 
 // --- manual pages ---
