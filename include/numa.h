@@ -997,7 +997,12 @@ void numa_warn(int number,
 extern "C" {
 #endif
 
-/* __inline, since there is no inline in C89. */
+/* __inline, since there is no inline in C89; and the cast that each language has no warning of. */
+#ifdef __cplusplus
+#define NUMARS_UNSIGNED(number) static_cast<unsigned int>(number)
+#else
+#define NUMARS_UNSIGNED(number) ((unsigned int)(number))
+#endif
 
 /** Gives back a set made by numa_allocate_nodemask(). */
 static __inline void numa_free_nodemask(struct bitmask *bmp) {
@@ -1025,9 +1030,11 @@ static __inline int nodemask_equal(const nodemask_t *a, const nodemask_t *b) {
 /** The set that a nodemask_t is, without a copy. */
 static __inline struct bitmask numars_set_of_nodemask(const nodemask_t *mask) {
   struct bitmask set;
+  const unsigned long *words = mask->n;
 
   set.size = NUMA_NUM_NODES;
-  set.maskp = (unsigned long *)mask->n;
+  /* A set has no const: none of the functions below changes what it takes as const. */
+  memcpy(&set.maskp, &words, sizeof words);
   return set;
 }
 
@@ -1060,19 +1067,19 @@ static __inline int nodemask_equal_compat(const nodemask_t *a, const nodemask_t 
 static __inline void nodemask_set_compat(nodemask_t *mask, int node) {
   struct bitmask set = numars_set_of_nodemask(mask);
 
-  numa_bitmask_setbit(&set, (unsigned int)node);
+  numa_bitmask_setbit(&set, NUMARS_UNSIGNED(node));
 }
 
 static __inline void nodemask_clr_compat(nodemask_t *mask, int node) {
   struct bitmask set = numars_set_of_nodemask(mask);
 
-  numa_bitmask_clearbit(&set, (unsigned int)node);
+  numa_bitmask_clearbit(&set, NUMARS_UNSIGNED(node));
 }
 
 static __inline int nodemask_isset_compat(const nodemask_t *mask, int node) {
   struct bitmask set = numars_set_of_nodemask(mask);
 
-  return numa_bitmask_isbitset(&set, (unsigned int)node);
+  return numa_bitmask_isbitset(&set, NUMARS_UNSIGNED(node));
 }
 
 static __inline void numa_bind_compat(nodemask_t *nodes) {
@@ -1142,10 +1149,12 @@ static __inline int numa_sched_setaffinity_compat(pid_t pid, unsigned int bytes,
 }
 
 static __inline int numa_node_to_cpus_compat(int node, unsigned long *words, int bytes) {
-  struct bitmask set = numars_set_of_words(words, (unsigned int)bytes);
+  struct bitmask set = numars_set_of_words(words, NUMARS_UNSIGNED(bytes));
 
   return numa_node_to_cpus(node, &set);
 }
+
+#undef NUMARS_UNSIGNED
 
 #ifdef NUMA_VERSION1_COMPATIBILITY
 #include "numacompat1.h"

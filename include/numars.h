@@ -10,7 +10,7 @@
 /**
  * What a struct numars_move_options begins with: MPOL_MF_MOVE, one thread, three retries, no callback.
  */
-#define NUMARS_MOVE_OPTIONS_INIT { sizeof(struct numars_move_options), MPOL_MF_MOVE, 1, 3, 0, 0 }
+#define NUMARS_MOVE_OPTIONS_INIT { sizeof(struct numars_move_options), MPOL_MF_MOVE, 1, 3, NULL, NULL }
 
 /**
  * The version of the numars headers that a program is compiled with: major * 10000 + minor * 100 + patch.
