@@ -287,6 +287,13 @@ uninstall-dropin: ## remove what install-dropin put there
 	rm -f $(foreach path,$(DROPIN_FILES),$(call at,$(path)))
 	@$(MAKE) --no-print-directory uninstall
 
+# --- the commands of README.md ---------------------------------------------------------------------------------------
+
+.PHONY: readme-test
+
+readme-test: ## run the commands of README.md in a clean Debian tree, as a user and as root: N passed, N failed
+	@tests/setup.sh test && tests/setup.sh deb-test && tests/readme.sh
+
 # --- Debian packages -------------------------------------------------------------------------------------------------
 #
 # Built in a copy of the sources, so that nothing but target changes: of the files that git knows, as they are in the work tree, or of
@@ -383,17 +390,17 @@ debug-library:
 	@$(DEBUG_LIBRARY) $(MAKE) --no-print-directory BUILD=$(DEBUG) $(DEBUG)/libnumars.so.$(SOVERSION)
 
 debug-test: c-tests vm debug-library ## run the C tests that need no nodes on a library with debug assertions
-	@LD_LIBRARY_PATH=$(abspath $(DEBUG)) $(GUEST) test --host target/tests-c
+	@LD_LIBRARY_PATH=$(call quote,$(abspath $(DEBUG))) $(GUEST) test --host target/tests-c
 
 debug-vm-test: c-tests vm debug-library ## run the others on it in the guest (KERNEL)
-	@LD_LIBRARY_PATH=$(abspath $(DEBUG)) $(GUEST) test --kernel $(KERNEL) --jobs 2 --timeout 1200 --skip $(KERNEL):any/ \
+	@LD_LIBRARY_PATH=$(call quote,$(abspath $(DEBUG))) $(GUEST) test --kernel $(KERNEL) --jobs 2 --timeout 1200 --skip $(KERNEL):any/ \
 		--env CK_TIMEOUT_MULTIPLIER=$(CK_TIMEOUT_MULTIPLIER) target/tests-c
 
 # Of these, memcheck would take minutes for sets of 2^31 bits, it lets one thread run at a time, it puts its own malloc in place of a
 # program's, and it needs the kernel's files and memory itself, and its calls to succeed.
 UNCHECKED := errno_after_failed_calls huge_sets many_threads missing_sources own_malloc unlucky_addresses where_files_are_wrong where_memory_is_short
 memcheck: c-tests ## run the C tests that need no nodes under valgrind's memcheck
-	@tests/memcheck.sh $(STAGE)/lib $(filter-out $(addprefix %/,$(UNCHECKED)),$(filter target/tests-c/any/%,$(C_TESTS)))
+	@tests/memcheck.sh $(call quote,$(STAGE)/lib) $(filter-out $(addprefix %/,$(UNCHECKED)),$(filter target/tests-c/any/%,$(C_TESTS)))
 
 # Two guests at a time: most tests keep one processor busy. What takes minutes runs on one kernel, or on this machine alone; in
 # `make test-long` on all.
@@ -461,7 +468,7 @@ sanitize: sanitized ## run the C tests that need no nodes under AddressSanitizer
 
 # These leave their sets to the end of their process: only bad accesses count.
 sanitize-vm: sanitized ## the others, in the guest (KERNEL)
-	@LD_LIBRARY_PATH=$(abspath $(SANITIZED)) $(GUEST) test --kernel $(KERNEL) --jobs 2 --timeout 1200 --skip $(KERNEL):any/ \
+	@LD_LIBRARY_PATH=$(call quote,$(abspath $(SANITIZED))) $(GUEST) test --kernel $(KERNEL) --jobs 2 --timeout 1200 --skip $(KERNEL):any/ \
 		--env CK_TIMEOUT_MULTIPLIER=8 --env ASAN_OPTIONS=$(SANITIZER_OPTIONS):detect_leaks=0 $(SANITIZED)/tests-c
 
 SANITIZE_C := -fsanitize=address,undefined -fno-sanitize-recover=all

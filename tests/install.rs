@@ -474,6 +474,31 @@ fn the_lists_for_dpkg_have_every_symbol_and_version() {
     assert_eq!(dropin, versions);
 }
 
+// --- README.md: `make readme-test` runs its commands ---
+
+#[test]
+fn commands_of_the_readme_are_in_blocks_that_are_run() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let mut kind = None;
+    for (number, line) in readme.lines().enumerate() {
+        let place = format!("README.md:{}: {line}", number + 1);
+        match (line.strip_prefix("```"), kind) {
+            (Some(start), None) => {
+                assert!(["sh", "console", "c", "toml"].contains(&start), "{place}");
+                kind = Some(start);
+            }
+            (Some(end), Some(_)) => {
+                assert!(end.is_empty(), "{place}");
+                kind = None;
+            }
+            (None, None) => assert!(!line.starts_with("    "), "not in a block that says what it is: {place}"),
+            (None, Some("sh")) => assert!(!line.starts_with([' ', '$', '#']) && !line.ends_with('\\'), "{place}"),
+            _ => {}
+        }
+    }
+    assert_eq!(kind, None);
+}
+
 // --- projects ---
 
 /// Uses both what libnuma has and what it has not.

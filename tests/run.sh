@@ -98,6 +98,7 @@ if [ -n "${TEST_SECONDS:-}" ]; then
     check "no data race" make --no-print-directory races
     suite "memcheck" make --no-print-directory memcheck
     suite "AddressSanitizer" make --no-print-directory sanitize
+    suite "the commands of README.md" make --no-print-directory readme-test
     suite "Debian packages" make --no-print-directory deb-test
 fi
 if [ "${VM:-}" = no ]; then

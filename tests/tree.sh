@@ -1,0 +1,25 @@
+# shellcheck shell=sh
+# A clean tree of Debian, of the release that this machine has, from the archive that its apt uses. To be sourced.
+
+# Sets `release`, `mirror` and `keyring` (empty: debootstrap's default), or returns 1 with the reason in `why`.
+# shellcheck disable=SC2034 # they are for the script that sources this one
+find_debian() {
+    why='' release='' mirror='' keyring=''
+    [ "$(id -u)" = 0 ] || { why="this needs root" && return 1; }
+    unshare --mount true 2>/dev/null || { why="this needs to mount, which is forbidden here" && return 1; }
+    # shellcheck source=/dev/null
+    release=$(. /etc/os-release && [ "$ID" = debian ] && echo "${VERSION_CODENAME:-}")
+    [ -n "$release" ] || { why="this is no release of Debian" && return 1; }
+    # As tests/vm/src/apt.rs has it. apt replaces what looks like variables:
+    # shellcheck disable=SC2016
+    set -- "$(apt-get indextargets --no-release-info --format '$(REPO_URI) $(RELEASE) $(COMPONENT) $(SOURCESENTRY)' |
+        awk -v release="$release" '
+            $3 == "main" && ($2 == release || $2 ~ /^(oldstable|stable|testing|unstable|sid)$/) { print; exit }')"
+    mirror=${1%% *}
+    case $mirror in
+    http:* | https:* | file:*) ;;
+    *) why="apt has no Debian archive that debootstrap can use" && return 1 ;;
+    esac
+    set -- "${1##* }"
+    keyring=$(sed -n '/^#/d; s/.*[Ss]igned-[Bb]y[:=] *\(\/[^] ,]*\).*/\1/p' "${1%:*}" | head -n 1)
+}
