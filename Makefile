@@ -317,6 +317,14 @@ deb: ## build Debian packages into target/deb (docs/packaging.md)
 deb-test: deb ## install the packages into a clean Debian tree, and remove them: N passed, N failed
 	@tests/setup.sh deb-test && tests/deb.sh
 
+# --- preloaded into everything ---------------------------------------------------------------------------------------
+
+.PHONY: everywhere-test
+
+# CASES: families of cases, or cases, as FAMILY/CASE.
+everywhere-test: all ## preload the library into every program of a Debian tree, and compare what programs do: N passed, N failed (CASES)
+	@tests/setup.sh everywhere && tests/everywhere.sh $(CASES)
+
 # --- demo and tests --------------------------------------------------------------------------------------------------
 
 .PHONY: demo test test-long c-tests host-test debug-library debug-test debug-vm-test memcheck sanitize vm-test vm

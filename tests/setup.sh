@@ -1,6 +1,6 @@
 #!/bin/sh
 # Sees to the Debian packages that the demo or the tests need: installs what is missing where it may (root and apt), otherwise
-# says the one command that would. Usage: setup.sh demo|bench|test|deb|deb-test
+# says the one command that would. Usage: setup.sh demo|bench|test|deb|deb-test|everywhere
 set -eu
 
 packages="gcc libc6-dev binutils pkg-config"
@@ -22,6 +22,7 @@ deb | deb-test)
     [ ! -e .git ] || packages="$packages git"
     [ "$1" = deb ] || packages="$packages lintian debootstrap"
     ;;
+everywhere) packages="$packages debootstrap" ;;
 esac
 
 if ! command -v dpkg-query >/dev/null; then
