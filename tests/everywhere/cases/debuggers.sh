@@ -30,11 +30,12 @@ END
 
 gdb_attaches_and_detaches() {
     build has_a_loop
-    ./has_a_loop forever &
+    ./has_a_loop forever >output &
     process=$!
     sleep 0.3
     gdb -q -nx -batch -p "$process" -ex 'set print address off' -ex 'print repeats' -ex 'set var repeats = 0' -ex detach 2>/dev/null | grep '^\$'
     try wait "$process"
+    cat output
 }
 
 gdb_reads_a_core() {

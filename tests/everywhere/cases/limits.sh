@@ -23,10 +23,11 @@ least() { # limit command…
     echo "$high"
 }
 
-# A preloaded library may take 200 KiB of a process's address space, of which libnuma takes 160; and half of that for data.
+# A preloaded library may take 200 KiB of a process's address space, of which libnuma takes 160; and half of that for data. Python asks
+# for memory by the MiB.
 little_address_space() {
     limited -v "$(($(least -v setarch -R true) + 200))" setarch -R true
-    limited -v "$(($(least -v setarch -R python3 -c 1) + 400))" setarch -R python3 -c 1
+    limited -v "$(($(least -v setarch -R python3 -c 1) + 2000))" setarch -R python3 -c 1
     limited -v 4000 sh -c 'exit 3'
     limited -v 60000 perl -e 'print "perl\n"; exit 4'
     limited -v 100000 git --version
@@ -35,7 +36,7 @@ little_address_space() {
 
 little_data() {
     limited -d "$(($(least -d setarch -R true) + 100))" setarch -R true
-    limited -d "$(($(least -d setarch -R python3 -c 1) + 300))" setarch -R python3 -c 1
+    limited -d "$(($(least -d setarch -R python3 -c 1) + 2000))" setarch -R python3 -c 1
     limited -d 1000 sh -c 'exit 3'
 }
 

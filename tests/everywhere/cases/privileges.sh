@@ -28,7 +28,8 @@ passwd_and_chage() {
 
 ping_has_a_capability() {
     ip link set lo up
-    getcap "$(command -v ping)" || :
+    # Where it has none, groups may be allowed to send these packets.
+    getcap "$(command -v ping)" | grep . || echo '0 2147483647' >/proc/sys/net/ipv4/ping_group_range
     masked 's/time[ =][0-9.]+ ?ms/time N/; s/^rtt.*//' as_tester ping -c 2 -i 0.2 127.0.0.1
 }
 
