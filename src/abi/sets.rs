@@ -81,17 +81,16 @@ fn renew() -> &'static Machine<'static> {
     if CURRENT.load(Ordering::Relaxed).is_null() {
         errno::untouched(topology::whole_machine);
     }
-    export();
-    let machine = topology::machine();
+    let machine = export();
     CURRENT.store(core::ptr::from_ref(machine).cast_mut(), Ordering::Release);
     machine
 }
 
 /// Writes what has changed into the exported sets: what the program has changed there stays. Reads the environment first, which is
-/// before any other thread can change it if the loader calls this.
+/// before any other thread can change it if the loader calls this. Returns the machine whose sets are exported.
 #[cold]
 #[inline(never)]
-fn export() {
+fn export() -> &'static Machine<'static> {
     errno::untouched(|| {
         let mut last = EXPORTED.load(Ordering::Acquire);
         // SAFETY: NULL or the address of a machine, which is kept for ever.
@@ -106,7 +105,7 @@ fn export() {
             let to = if files::another_root().is_some() { topology::whole_machine() } else { topology::machine() };
             store_changes(from, to);
             match EXPORTED.compare_exchange(last, core::ptr::from_ref(to).cast_mut(), AcqRel, Acquire) {
-                Ok(_) if core::ptr::eq(to, topology::machine()) => break,
+                Ok(_) if core::ptr::eq(to, topology::machine()) => break to,
                 Ok(_) => last = core::ptr::from_ref(to).cast_mut(),
                 Err(found) => {
                     // Another thread has exported another machine: the sets may be a mixture of both.
@@ -117,7 +116,7 @@ fn export() {
             }
             from = Some(to);
         }
-    });
+    })
 }
 
 fn store_sizes() {
