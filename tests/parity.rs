@@ -311,6 +311,13 @@ fn compare(shape: &Shape, surroundings: &str, reference: Reference) {
     const SHOWN: usize = 40;
     let excuses = excuses();
     let mut differences = shape.differences(surroundings, reference);
+    // No row of that document may excuse a call that ends the program. These open files: the first because it has to, the second in the
+    // case itself, to print the policy, the third to look up a name that libnuma refuses.
+    const MAY_END: [&str; 3] = ["numa_node_to_cpu_update/*", "*/SIZE_MAX", "numa_parse_nodestring/\"netdev:*"];
+    let ended = |difference: &&Difference| difference.found.iter().any(|line| line.starts_with("killed by"));
+    let mut ends: Vec<&str> = differences.iter().filter(ended).map(|difference| difference.id).collect();
+    ends.retain(|id| surroundings != KILL || !MAY_END.iter().any(|pattern| matches(pattern, id)));
+    assert!(ends.is_empty(), "these cases end the program, and not with libnuma: {ends:#?}");
     differences.retain(|difference| !excuses.iter().any(|excuse| excuse.covers(shape, surroundings, difference.id)));
     let mut text = String::new();
     for difference in differences.iter().take(SHOWN) {
