@@ -317,8 +317,15 @@ pub fn error_of_opening(path: &CStr) -> Option<c_int> {
 ///
 /// Returns whether the file could be read up to there. One with more than `most` bytes is none of the kernel's, and may have no end.
 pub fn read_in_chunks(path: &Path, most: usize, each: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+    // Most files are short, and a signal handler's stack may be too: only /proc/self/status is worth more than that.
+    if most > MOST_OF_SYS { read_pieces::<CHUNK>(path, most, each) } else { read_pieces::<512>(path, most, each) }
+}
+
+/// The same, so many bytes at a time.
+#[inline(never)]
+fn read_pieces<const SIZE: usize>(path: &Path, most: usize, each: &mut dyn FnMut(&[u8]) -> bool) -> bool {
     let Some(file) = File::open_of_machine(path) else { return false };
-    let mut chunk = [0u8; CHUNK];
+    let mut chunk = [0u8; SIZE];
     let mut left = most;
     while left > 0 {
         match file.read(&mut chunk) {

@@ -241,11 +241,6 @@ pub fn page_size() -> usize {
     PAGE_SIZE.get_or_init(|| system_configuration(libc::_SC_PAGESIZE).unwrap_or(DEFAULT)).get()
 }
 
-/// Returns the number of CPUs that the machine has, online or not.
-pub fn configured_cpus() -> NonZeroUsize {
-    system_configuration(libc::_SC_NPROCESSORS_CONF).unwrap_or(NonZeroUsize::MIN)
-}
-
 /// sysconf(3): a number above 0. Errno is left untouched.
 fn system_configuration(name: c_int) -> Option<NonZeroUsize> {
     // SAFETY: sysconf takes any number.

@@ -50,7 +50,7 @@ fn list(path: &Path, text: &[u8]) {
 
 fn map(path: &Path, text: &[u8]) {
     let mut found = Vec::new();
-    read_map(path, |member| found.push(member));
+    read_map(path, &mut |member| found.push(member));
     let digits = first_line(text).iter().rev().filter_map(|&digit| char::from(digit).to_digit(16));
     let member =
         |(at, digit): (usize, u32)| (0..4).filter(move |bit| digit >> bit & 1 == 1).map(move |bit| at * 4 + bit);

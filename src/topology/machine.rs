@@ -11,7 +11,7 @@ use super::{
 use crate::bits::{Bits, BitsMut, WORD_BITS, Word};
 use crate::os::errno;
 use crate::os::files::{self, File, Path};
-use crate::os::memory::{self, Parts};
+use crate::os::memory::Parts;
 use crate::os::snapshot::{self, InMemory, Snapshot};
 use core::cell::Cell;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -69,6 +69,12 @@ static TASK_CPUS: [AtomicUsize; MOST_CPUS / WORD_BITS] = [const { AtomicUsize::n
 /// The nodes that a system call has shown to be usable since the start. None is ever taken out: a reading that began before another
 /// thread was shown a node must not lose it.
 static SHOWN_NODES: [AtomicUsize; MOST_NODES / WORD_BITS] = [const { AtomicUsize::new(0) }; MOST_NODES / WORD_BITS];
+
+/// The nodes and CPUs that the kernel showed when the files were read last. What the files do not say of these, they will not say if they
+/// are read again.
+static NODES_AT_READING: [AtomicUsize; MOST_NODES / WORD_BITS] =
+    [const { AtomicUsize::new(0) }; MOST_NODES / WORD_BITS];
+static CPUS_AT_READING: [AtomicUsize; MOST_CPUS / WORD_BITS] = [const { AtomicUsize::new(0) }; MOST_CPUS / WORD_BITS];
 
 /// The nodes that getcpu(2) has shown. They exist, if no list says otherwise.
 static NODES_RUN_ON: [AtomicUsize; MOST_NODES / WORD_BITS] = [const { AtomicUsize::new(0) }; MOST_NODES / WORD_BITS];
@@ -181,6 +187,8 @@ pub fn whole_machine() -> &'static Machine<'static> {
 /// Reads the files of all nodes again. What cannot be read stays as it was.
 pub fn update() {
     machine();
+    // Which nodes the kernel shows at this moment is not asked for here.
+    note_shown(&NODES_AT_READING, Nodes::new().words());
     read();
 }
 
@@ -194,15 +202,34 @@ pub fn catch_up() -> bool {
     let last = whole_machine();
     let (nodes, cpus) = (mems_allowed_by_kernel(), Cpus::new());
     put_allowed_cpus(&cpus);
-    let are_new_nodes = nodes.words().iter().zip(&last.allowed).any(|(shown, known)| shown.get() & !known != 0);
-    let are_new_cpus = cpus.words().iter().zip(task_cpus()).any(|(shown, known)| shown.get() & !known != 0)
-        || cpus.bits().read().iter().any(|cpu| last.node_of_cpu(cpu).is_none());
+    let is_new = |(shown, at_reading): (&Cell<Word>, &AtomicUsize)| shown.get() & !at_reading.load(Ordering::Relaxed);
+    let new_nodes = nodes.words().iter().zip(&NODES_AT_READING).map(is_new);
+    let are_new_nodes = new_nodes.zip(&last.allowed).any(|(new, known)| new & !known != 0);
+    let new_cpus = cpus.words().iter().zip(&CPUS_AT_READING).map(is_new);
+    let are_new_cpus = new_cpus.enumerate().any(|(index, new)| {
+        let mut has_unknown = false;
+        for_each_bit(&[new], |bit| has_unknown |= last.node_of_cpu(index * WORD_BITS + bit).is_none());
+        has_unknown
+    });
     let task_cpus = add_task_cpus(cpus.words().iter().map(Cell::get));
     if are_new_nodes || are_new_cpus || task_cpus != last.allowed_cpus {
         add_shown(&SHOWN_NODES, nodes.words().iter().map(Cell::get));
+        note_shown(&NODES_AT_READING, nodes.words());
         read();
     }
     !core::ptr::eq(before, machine())
+}
+
+/// Stores what the kernel shows in one of the sets above.
+fn note_shown(set: &[AtomicUsize], shown: &[Cell<Word>]) {
+    set.iter().zip(shown).for_each(|(place, shown)| place.store(shown.get(), Ordering::Relaxed));
+}
+
+#[inline(never)]
+fn note_shown_cpus() {
+    let cpus = Cpus::new();
+    put_allowed_cpus(&cpus);
+    note_shown(&CPUS_AT_READING, cpus.words());
 }
 
 impl Machine<'_> {
@@ -400,6 +427,9 @@ fn read() {
     // Whoever has a higher number also sees what was added to the sets above before.
     let reading = READINGS.fetch_add(1, Ordering::AcqRel) + 1;
     let Some(before) = MACHINE.get() else { return };
+    if files::another_root().is_none() {
+        note_shown_cpus();
+    }
     let mut mems_allowed = before.allowed;
     include_shown(&mut mems_allowed, &SHOWN_NODES);
     let mems_allowed = Nodes::from(mems_allowed);
@@ -452,24 +482,23 @@ fn read() {
     MACHINE.replace(bytes, build, supersedes);
 }
 
-/// Returns the number of CPUs that the machine has, online or not.
+/// Reads the number of CPUs that the machine has, online or not: as sysconf(3), which may call malloc(3). If that cannot be read, it
+/// stays as it was, or is the number of those that this task may run on.
 fn read_configured_cpus(before: usize, allowed: usize) -> usize {
-    let possible = system_file(b"cpu/possible");
-    if files::another_root().is_some() {
-        return match end_of_list(&possible) {
-            0 => allowed,
-            end => end,
-        };
-    }
-    // Without that file, libc makes a guess.
-    if before == 0 || files::is_there(&possible) { memory::configured_cpus().get() } else { before }
+    let mut possible = 0;
+    read_ranges(&system_file(b"cpu/possible"), |(first, last)| {
+        let end = last.saturating_add(1).min(MOST_CPUS as u64);
+        possible += end.saturating_sub(first) as usize;
+    });
+    [possible, before].into_iter().find(|&cpus| cpus != 0).unwrap_or(allowed)
 }
 
 /// Returns the number of CPUs that the machine has, online or not.
 pub fn configured_cpus() -> usize {
-    match whole_machine().configured_cpus {
-        // There was no memory for what was read.
-        0 if files::another_root().is_none() => memory::configured_cpus().get(),
+    let machine = whole_machine();
+    match machine.configured_cpus {
+        // There was no memory for what was read, or nothing says it; but this thread runs on one.
+        0 => machine.allowed_cpus.max(usize::from(files::another_root().is_none())),
         cpus => cpus,
     }
 }
@@ -537,7 +566,7 @@ fn read_cpus_below(nodes: &NodeWords, folder: &Path, map: &mut CpuMap) -> bool {
         // The list is short however many CPUs the machine has. Kernels before 2.6.26 have only the map, and captured machines may
         // have been changed where hwloc reads, which is the map too.
         let is_listed = files::another_root().is_none() && read_ranges(&file(b"cpulist"), &mut record);
-        let is_read = is_listed || read_map(&file(b"cpumap"), |cpu| record((cpu as u64, cpu as u64)));
+        let is_read = is_listed || read_map(&file(b"cpumap"), &mut |cpu| record((cpu as u64, cpu as u64)));
         if !is_read {
             let before = map.before;
             for_each_bit(before.cpus_of_node(node), |cpu| {

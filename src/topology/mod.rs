@@ -111,8 +111,10 @@ fn read_list(file: &Path, set: BitsMut) -> bool {
     read_ranges(file, |range| add(Some(range), set))
 }
 
-/// Reads a file that holds a bit map such as `00000000,0000000f`, and gives its members to `each`. Whether it could be read.
-fn read_map(file: &Path, each: impl FnMut(usize)) -> bool {
+/// Reads a file that holds a bit map such as `00000000,0000000f`, and calls `each` with its members. Returns whether it could be read.
+/// Never part of its caller, since the map takes stack.
+#[inline(never)]
+fn read_map(file: &Path, each: &mut dyn FnMut(usize)) -> bool {
     let mut map = Map::new();
     let complete = read_bytes(file, &mut |byte| map.byte(byte));
     map.members().for_each(each);

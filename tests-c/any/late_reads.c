@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "harness.h"
+#include "hostile.h"
 
 /* --- the ways to lose files --- */
 
@@ -315,6 +316,71 @@ START_TEST(a_size_that_cannot_be_read_fails_with_the_errno_of_opening_its_file)
 }
 END_TEST
 
+/* What the first reading could not find is not looked for again and again: the kernel shows nothing new. */
+START_TEST(without_sys_from_the_start_only_the_first_call_looks_for_files)
+{
+    const int watched[] = { SYS_openat };
+    if (!can_have_own_mounts())
+        return;
+    have_own_mounts();
+    hide("/sys");
+    require(numa_available() == 0);
+    numa_distance(0, 0);
+    watch_calls(watched, 1);
+    fail_calls(SYS_openat, 1, UINT_MAX, EPERM);
+    for (int round = 0; round < 3; round++) {
+        numa_distance(0, 1);
+        numa_distance(0, numa_num_possible_nodes() - 1);
+        numa_node_of_cpu(numa_num_possible_cpus() - 1);
+        numa_run_on_node(numa_num_possible_nodes() - 1);
+        numa_bitmask_free(numa_get_run_node_mask());
+    }
+    ck_assert_uint_eq(calls_made(), 0);
+}
+END_TEST
+
+static void (*to_call)(void);
+
+static void handle(int signal)
+{
+    (void)signal;
+    to_call();
+}
+
+/* The bytes of stack that a handler of a signal takes which makes this call. */
+static size_t stack_of_handler(void (*call)(void))
+{
+    enum { SIZE = 1 << 16, PATTERN = 0xaa };
+    unsigned char *memory = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    require(memory != MAP_FAILED);
+    memset(memory, PATTERN, SIZE);
+    const struct sigaction action = { .sa_handler = handle, .sa_flags = SA_ONSTACK };
+    require(sigaltstack(&(stack_t){ .ss_sp = memory, .ss_size = SIZE }, NULL) == 0);
+    to_call = call;
+    require(sigaction(SIGUSR1, &action, NULL) == 0 && raise(SIGUSR1) == 0);
+    size_t unused = 0;
+    while (memory[unused] == PATTERN)
+        unused++;
+    return SIZE - unused;
+}
+
+static void call_nothing(void)
+{
+}
+
+static void call_numa_available(void)
+{
+    numa_available();
+}
+
+/* SIGSTKSZ was 8 KiB for decades, of which the kernel takes more than 3 KiB for the registers of a large processor. */
+START_TEST(the_first_call_takes_less_than_5_kib_of_stack)
+{
+    const size_t without = stack_of_handler(call_nothing);
+    ck_assert_uint_lt(stack_of_handler(call_numa_available) - without, 5 * 1024);
+}
+END_TEST
+
 int main(void)
 {
     return run_tests("late_reads", (const TTest *[]){
@@ -322,5 +388,7 @@ int main(void)
         after_one_distance_was_asked_for_all_are_known,
         an_update_without_files_changes_no_answer,
         a_size_that_cannot_be_read_fails_with_the_errno_of_opening_its_file,
+        without_sys_from_the_start_only_the_first_call_looks_for_files,
+        the_first_call_takes_less_than_5_kib_of_stack,
         NULL });
 }
