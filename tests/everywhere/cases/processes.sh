@@ -81,3 +81,18 @@ variables_of_libc() {
         try env "$setting" sort /etc/hostname
     done
 }
+
+# Whatever they name, programs that call nothing of numars start as usual.
+variables_of_numars() {
+    mkfifo fifo
+    mkdir -p root/sys/devices/system/node root/proc/self
+    for file in sys/devices/system/node/possible sys/devices/system/node/online proc/self/status; do mkfifo "root/$file"; done
+    for setting in NUMARS_LOG=1 NUMARS_LOG=/tmp/work/log NUMARS_LOG=/nonexistent/log NUMARS_LOG=/dev/full NUMARS_LOG=/tmp/work/fifo NUMARS_LOG=/tmp \
+        NUMARS_MOVE=kernel NUMARS_MOVE=nonsense NUMARS_FSROOT=/nonexistent NUMARS_FSROOT=/dev/zero NUMARS_FSROOT=/tmp/work/root; do
+        echo "$setting"
+        try timeout 10 env "$setting" sort /etc/hostname
+        try timeout 10 env "$setting" python3 -c 'import os; os.close(2); print(os.open("/dev/null", 0))'
+    done
+    # It is created when there is something to log.
+    ls log 2>/dev/null || echo no log
+}
