@@ -215,24 +215,8 @@ for page in $(addprefix $(MANDIR)/man3/,$(MANUAL_LINKS:=.3)); do page=$(call at,
 	echo '.so man3/numars_move_pages.3' >"$$page" && chmod 644 "$$page" || exit 1; done
 endef
 
-# $(call UPDATE_CACHE,NAME): the loader finds a library in LIBDIR if ldconfig(8) has listed it, as root in the running system.
-define UPDATE_CACHE
-$(if $(LDCONFIG),@PATH="$$PATH:/usr/sbin:/sbin"; \
-if test -n $(call quote,$(DESTDIR)); then \
-	echo "ldconfig did not run$(comma) because of DESTDIR: where the files end up$(comma) it has to run before programs find $(1)."; exit; \
-fi; \
-command -v $(firstword $(LDCONFIG)) >/dev/null || exit 0; \
-test "`id -u`" != 0 || $(LDCONFIG) || exit; \
-list=`$(LDCONFIG) -p` && test -n "$$list" || exit 0; \
-for path in `echo "$$list" | sed -n 's/^[[:space:]]*$(1) .*=> //p'`; do \
-	! test "$$path" -ef $(LIBDIR)/$(1) || exit 0; \
-done; \
-if test "`id -u`" = 0; then \
-	echo "The loader does not look for libraries in $(LIBDIR): list that below /etc/ld.so.conf.d and run ldconfig$(comma) or set LD_LIBRARY_PATH."; \
-else \
-	echo "Programs do not find $(1) in $(LIBDIR) yet: run ldconfig as root$(comma) if the loader looks there$(comma) or set LD_LIBRARY_PATH."; \
-fi)
-endef
+# $(call UPDATE_CACHE,PATH): for the library at PATH; after it was removed, without.
+UPDATE_CACHE = $(if $(LDCONFIG),@LDCONFIG=$(call quote,$(LDCONFIG)) sh bin/loader-cache.sh $(call quote,$(DESTDIR)) $(1))
 
 # What another libnuma may have in the folders that install-dropin uses. A file of numars has its name in it, and so has what a link
 # leads to, or the link.
@@ -247,7 +231,7 @@ NO_OTHER_LIBNUMA = for path in $(DROPIN_FILES); do path=$(call at,)$$path; \
 
 install: ## install what was built to PREFIX (LIBDIR, INCLUDEDIR, DESTDIR)
 	$(INSTALL_FILES)
-	$(call UPDATE_CACHE,libnumars.so.1)
+	$(call UPDATE_CACHE,$(LIBDIR)/libnumars.so.1)
 
 install-dropin: ## the same, and in libnuma's place: PREFIX has its library, headers and numa.pc
 	@$(FOLDERS_ARE_USABLE)
@@ -257,7 +241,7 @@ install-dropin: ## the same, and in libnuma's place: PREFIX has its library, hea
 	ln -sf libnumars.a $(call at,$(LIBDIR)/libnuma.a)
 	$(call INSTALL_FILLED_IN,644,pkgconfig/numa.pc.in,$(LIBDIR)/pkgconfig/numa.pc,$(BY_PREFIX) $(IN_LIBNUMAS_PLACE))
 	$(INSTALL) -m 644 $(HEADERS) $(call at,$(INCLUDEDIR))
-	$(call UPDATE_CACHE,libnuma.so.1)
+	$(call UPDATE_CACHE,$(LIBDIR)/libnuma.so.1)
 
 # Of a libnuma that is numars: its files are where libnuma's would be.
 IN_LIBNUMAS_PLACE := -e '/dir=/s|/numars$$||' -e 's| -Wl,-rpath,[^ ]*||' -e '/^\#/d'
@@ -274,12 +258,7 @@ uninstall: ## remove what install put there
 	rm -rf $(call at,$(LIBDIR)/numars) $(call at,$(INCLUDEDIR)/numars)
 	rm -f $(call at,$(BINDIR)/numars-run)
 	rm -f $(foreach page,$(notdir $(MANUALS)) $(MANUAL_LINKS:=.3),$(call at,$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page)))
-	$(FORGET_IN_CACHE)
-
-define FORGET_IN_CACHE
-$(if $(LDCONFIG),@PATH="$$PATH:/usr/sbin:/sbin"; test -n $(call quote,$(DESTDIR)) || test "`id -u`" != 0 || \
-	! command -v $(firstword $(LDCONFIG)) >/dev/null || $(LDCONFIG))
-endef
+	$(call UPDATE_CACHE)
 
 uninstall-dropin: ## remove what install-dropin put there
 	@$(FOLDERS_ARE_USABLE)

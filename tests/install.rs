@@ -273,9 +273,26 @@ fn ldconfig_runs_in_the_running_system_and_otherwise_make_says_what_is_to_be_don
             "{printed}"
         );
         assert_eq!(log, ran, "make {target}");
-        // Then the loader finds it.
-        fs::write(&listed, format!("1 libs found\n\t{name} (libc6,x86-64) => {}\n", library.display())).unwrap();
+        // Then the loader finds it, whatever there is for programs of other kinds.
+        let of_others = format!("2 libs found\n\t{name} (libc6,x32) => /32/{name}\n\t{name} (libc6) => /386/{name}\n");
+        let kind = "libc6,x86-64, OS ABI: Linux 3.2.0";
+        let ours = format!("\t{name} ({kind}) => {}\n", library.display());
+        fs::write(&listed, format!("{of_others}{ours}\t{name} (libc6,x86-64) => /elsewhere/{name}\n")).unwrap();
         assert_eq!(install(target, &[]), (String::new(), ran.to_owned()), "make {target}");
+        // The loader takes the first that the list has for a program's kind.
+        for kind in ["libc6,x86-64", "libc6,x86-64, hwcap: \"x86-64-v2\""] {
+            let another = format!("\t{name} ({kind}) => /elsewhere/{name}\n");
+            fs::write(&listed, format!("{of_others}{another}{ours}")).unwrap();
+            let (printed, _) = install(target, &[]);
+            let expected = format!("Programs find /elsewhere/{name} before {}: ", library.display());
+            assert!(printed.starts_with(&expected) && printed.lines().count() == 1, "{printed}");
+        }
+        // Where there is no list, make cannot know.
+        fs::write(&listed, "").unwrap();
+        for settings in [&[][..], &["LDCONFIG=/nowhere/ldconfig"]] {
+            let (printed, _) = install(target, settings);
+            assert!(printed.contains("set LD_LIBRARY_PATH") && printed.lines().count() == 1, "{settings:?}: {printed}");
+        }
         let (printed, log) = install(target, &[&format!("DESTDIR={}", folder.path().join("other").display())]);
         assert!(printed.contains("ldconfig did not run") && printed.contains(name) && log.is_empty(), "{printed}{log}");
         assert_eq!(install(target, &["LDCONFIG="]), Default::default());
