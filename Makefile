@@ -23,7 +23,7 @@ READELF ?= readelf
 # The tests, the guest and the benchmark are a workspace of their own: the library builds without what they need.
 TESTS := --locked --manifest-path tests/Cargo.toml --target-dir target
 
-VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+VERSION := $(shell sed -n '/^version = /{s/.*"\(.*\)"/\1/p;q}' Cargo.toml)
 # The libnuma whose interface this is.
 LIBNUMA_VERSION := 2.0.19
 # The file behind the SONAME libnumars.so.1.

@@ -67,7 +67,15 @@ fn the_published_crate_is_installed_by_make() {
     fs::rename(folder.path().join(archive.file_stem().unwrap()), &sources).unwrap();
     run(make_in(&sources, &[]).arg("--silent"));
     run(make_in(&sources, &["install", "DESTDIR=destination"]).args(SETTINGS));
-    assert_eq!(files(&sources.join("destination")), listed(false));
+    let destination = sources.join("destination");
+    assert_eq!(files(&destination), listed(false));
+    let settings = fs::read_to_string(destination.join("opt/numars/lib/machine/pkgconfig/numars.pc")).unwrap();
+    assert!(settings.contains(&format!("\nVersion: {}\n", version_of_the_crate())), "{settings}");
+}
+
+fn version_of_the_crate() -> String {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    manifest.lines().find_map(|line| line.strip_prefix("version = ")).unwrap().trim_matches('"').to_owned()
 }
 
 /// make in a folder, without what a make that this one runs below handed down.
@@ -459,11 +467,9 @@ fn plain_cargo_build_refuses_several_codegen_units_with_the_reason() {
 
 #[test]
 fn the_debian_packages_have_the_version_of_the_crate() {
-    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
-    let version = manifest.lines().find_map(|line| line.strip_prefix("version = ")).unwrap().trim_matches('"');
     let changes = fs::read_to_string(root().join("debian/changelog")).unwrap();
     // 1.0.0-rc.1 comes before 1.0.0, which Debian writes as 1.0.0~rc.1.
-    let expected = format!("numars ({}) ", version.replacen('-', "~", 1));
+    let expected = format!("numars ({}) ", version_of_the_crate().replacen('-', "~", 1));
     assert!(changes.starts_with(&expected), "{expected}: {}", changes.lines().next().unwrap_or_default());
 }
 
