@@ -250,7 +250,8 @@ IN_LIBNUMAS_PLACE := -e '/dir=/s|/numars$$||' -e 's| -Wl,-rpath,[^ ]*||' -e '/^\
 STAGE := $(CURDIR)/target/stage
 .PHONY: stage
 stage: all
-	@$(MAKE) --no-print-directory install PREFIX=$(call quote,$(STAGE)) DESTDIR= LDCONFIG=
+	@$(MAKE) --no-print-directory install DESTDIR= LDCONFIG= PREFIX=$(call quote,$(STAGE)) LIBDIR=$(call quote,$(STAGE)/lib) \
+		INCLUDEDIR=$(call quote,$(STAGE)/include) BINDIR=$(call quote,$(STAGE)/bin) MANDIR=$(call quote,$(STAGE)/share/man)
 
 uninstall: ## remove what install put there
 	@$(FOLDERS_ARE_USABLE)

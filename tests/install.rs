@@ -222,6 +222,23 @@ fn a_folder_that_would_not_work_is_refused_in_one_line() {
 }
 
 #[test]
+fn folders_that_the_environment_names_are_for_make_install_alone() {
+    let names = ["PREFIX", "LIBDIR", "INCLUDEDIR", "BINDIR", "MANDIR", "DESTDIR"];
+    let commands = |arguments: &[&str]| {
+        let mut make = make_in(root(), &[&["--dry-run"], arguments].concat());
+        run(make.envs(names.map(|name| (name, "/of/the/environment"))))
+    };
+    assert!(commands(&["install"]).contains("/of/the/environment"));
+    let staged = commands(&["stage"]);
+    assert!(staged.contains("/target/stage/bin") && !staged.contains("/of/the/environment"), "{staged}");
+    // What is a part of Debian's tools for packages is not everywhere.
+    if Path::new("/usr/share/dpkg/architecture.mk").exists() {
+        let packaged = commands(&["--file=debian/rules", "override_dh_auto_install"]);
+        assert!(names.iter().all(|name| packaged.contains(&format!(" {name}="))), "{packaged}");
+    }
+}
+
+#[test]
 fn another_libnuma_is_neither_written_over_nor_removed() {
     const THEIRS: &str = "another one";
     let files_of_libnuma = [
