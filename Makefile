@@ -229,6 +229,11 @@ NO_OTHER_LIBNUMA = for path in $(DROPIN_FILES); do path=$(call at,)$$path; \
 			{ printf '%s\n' "$$path is another libnuma's: $(1)." >&2; exit 1; }; \
 	fi; done
 
+# What INSTALL_FILES installs. Other packages may have files in the same folders.
+INSTALLED = $(addprefix $(LIBDIR)/,$(foreach name,libnumars numars/libnuma,$(addprefix $(name).,so so.1 so.$(SOVERSION) a)) \
+	pkgconfig/numars.pc numars/pkgconfig/numa.pc) $(addprefix $(INCLUDEDIR)/numars/,$(notdir $(HEADERS))) $(BINDIR)/numars-run \
+	$(foreach page,$(notdir $(MANUALS)) $(MANUAL_LINKS:=.3),$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page))
+
 install: ## install what was built to PREFIX (LIBDIR, INCLUDEDIR, DESTDIR)
 	$(INSTALL_FILES)
 	$(call UPDATE_CACHE,$(LIBDIR)/libnumars.so.1)
@@ -255,10 +260,10 @@ stage: all
 
 uninstall: ## remove what install put there
 	@$(FOLDERS_ARE_USABLE)
-	rm -f $(foreach name,libnumars.so libnumars.so.1 libnumars.so.$(SOVERSION) libnumars.a pkgconfig/numars.pc,$(call at,$(LIBDIR)/$(name)))
-	rm -rf $(call at,$(LIBDIR)/numars) $(call at,$(INCLUDEDIR)/numars)
-	rm -f $(call at,$(BINDIR)/numars-run)
-	rm -f $(foreach page,$(notdir $(MANUALS)) $(MANUAL_LINKS:=.3),$(call at,$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page)))
+	@! readlink $(call at,$(LIBDIR)/libnuma.a) | grep -qx libnumars.a || \
+		{ echo "numars is in libnuma's place: run make uninstall-dropin, which removes that too." >&2; exit 1; }
+	rm -f $(foreach path,$(INSTALLED),$(call at,$(path)))
+	@rmdir $(foreach folder,$(LIBDIR)/numars/pkgconfig $(LIBDIR)/numars $(INCLUDEDIR)/numars,$(call at,$(folder))) 2>/dev/null || true
 	$(call UPDATE_CACHE)
 
 uninstall-dropin: ## remove what install-dropin put there

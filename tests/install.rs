@@ -54,6 +54,29 @@ fn an_installed_tree_has_the_files_of_the_list_and_uninstall_leaves_none() {
 }
 
 #[test]
+fn uninstall_removes_what_install_installed_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    make_into(make_well, folder.path(), "install", &SETTINGS);
+    // As the package numars-dropin has it below /usr.
+    let others = ["lib/machine/numars/dropin/libnuma.so.1", "include/numars/other.h"];
+    for other in others.map(|name| folder.path().join("opt/numars").join(name)) {
+        fs::create_dir_all(other.parent().unwrap()).unwrap();
+        fs::write(other, "").unwrap();
+    }
+    make_into(make_well, folder.path(), "uninstall", &SETTINGS);
+    assert_eq!(files(folder.path()), BTreeSet::from(others.map(|name| format!("/opt/numars/{name}"))));
+}
+
+#[test]
+fn uninstall_leaves_nothing_of_install_dropin_half_there() {
+    let folder = tempfile::tempdir().unwrap();
+    make_into(make_well, folder.path(), "install-dropin", &SETTINGS);
+    let said = errors(&make_into(make, folder.path(), "uninstall", &SETTINGS));
+    assert!(said.len() == 1 && said[0].contains("make uninstall-dropin"), "{said:?}");
+    assert_eq!(files(folder.path()), listed(true));
+}
+
+#[test]
 fn the_published_crate_is_installed_by_make() {
     let folder = tempfile::tempdir().unwrap();
     let mut package = Command::new(env!("CARGO"));
@@ -146,7 +169,7 @@ fn installing_needs_no_rust_and_changes_nothing_in_the_tree() {
     let before = state(tree.path());
     let destination_setting = format!("DESTDIR={}", destination.path().display());
     let no_compiler = ["CARGO=false", "RUSTC=false", "CC=false", "LD=false", "AR=false", "OBJCOPY=false"];
-    for target in ["install", "install-dropin", "uninstall", "uninstall-dropin"] {
+    for target in ["install", "uninstall", "install-dropin", "uninstall-dropin"] {
         run(make_in(tree.path(), &[target, &destination_setting]).args(SETTINGS).args(no_compiler));
     }
     assert_eq!(files(destination.path()), BTreeSet::new());
