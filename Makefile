@@ -218,14 +218,13 @@ endef
 # $(call UPDATE_CACHE,PATH): for the library at PATH; after it was removed, without.
 UPDATE_CACHE = $(if $(LDCONFIG),@LDCONFIG=$(call quote,$(LDCONFIG)) sh bin/loader-cache.sh $(call quote,$(DESTDIR)) $(1))
 
-# What another libnuma may have in the folders that install-dropin uses. A file of numars has its name in it, and so has what a link
-# leads to, or the link.
+# What another libnuma may have in the folders that install-dropin uses. Each file of numars has one of the marks.
 DROPIN_FILES = $(addprefix $(LIBDIR)/,libnuma.so libnuma.so.1 libnuma.so.$(SOVERSION) libnuma.a pkgconfig/numa.pc) \
 	$(addprefix $(INCLUDEDIR)/,$(notdir $(HEADERS)))
 # $(call NO_OTHER_LIBNUMA,ADVICE): ends if it has.
 NO_OTHER_LIBNUMA = for path in $(DROPIN_FILES); do path=$(call at,)$$path; \
 	if test -h "$$path" || test -e "$$path"; then \
-		grep -qs numars "$$path" || readlink "$$path" | grep -q numars || \
+		grep -qs -e numars_version -e 'Part of numars' -e "numars' numa.h" -e crates/numars "$$path" || readlink "$$path" | grep -qx libnumars.a || \
 			{ printf '%s\n' "$$path is another libnuma's: $(1)." >&2; exit 1; }; \
 	fi; done
 

@@ -263,7 +263,6 @@ fn folders_that_the_environment_names_are_for_make_install_alone() {
 
 #[test]
 fn another_libnuma_is_neither_written_over_nor_removed() {
-    const THEIRS: &str = "another one";
     let files_of_libnuma = [
         "lib/libnuma.so.1",
         "lib/libnuma.so",
@@ -272,16 +271,23 @@ fn another_libnuma_is_neither_written_over_nor_removed() {
         "include/numa.h",
         "include/numaif.h",
     ];
+    // A folder may have the name of numars, which then is in links and in pkg-config's file.
+    type Make = fn(&Path, &Path);
+    let another: [Make; 4] = [
+        |file, _| fs::write(file, "prefix=/opt/numars-1\n").unwrap(),
+        |file, _| symlink("is/not/there", file).unwrap(),
+        |file, _| symlink("../numars/is/not/there", file).unwrap(),
+        |file, elsewhere| {
+            fs::write(elsewhere.join("libnumars.so"), "another one").unwrap();
+            symlink(elsewhere.join("libnumars.so"), file).unwrap();
+        },
+    ];
     for name in files_of_libnuma {
-        for dangling in [false, true] {
-            let folder = tempfile::tempdir().unwrap();
+        for make_file in another {
+            let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
             let file = folder.path().join("usr").join(name);
             fs::create_dir_all(file.parent().unwrap()).unwrap();
-            if dangling {
-                symlink("is/not/there", &file).unwrap();
-            } else {
-                fs::write(&file, THEIRS).unwrap();
-            }
+            make_file(&file, elsewhere.path());
             let before = state(folder.path());
             for target in ["install-dropin", "uninstall-dropin"] {
                 let output = make_into(make, folder.path(), target, &["PREFIX=/usr", "LIBDIR=/usr/lib"]);
