@@ -202,24 +202,58 @@ fn a_script_runs_if_its_interpreter_can() {
     assert_eq!(answer(numars_run().arg(&script).arg("scripted")), ("scripted on numars\n".into(), String::new(), 42));
 }
 
+/// What `--check` prints of a script with this first line, where PATH leads to `folder` first.
+fn check_of_a_script(folder: &Path, line: &str) -> (String, String, i32) {
+    let script = folder.join("script");
+    fs::write(&script, format!("{line}\n")).unwrap();
+    fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
+    let mut command = numars_run();
+    answer(command.env("PATH", format!("{}:/usr/bin:/bin", folder.display())).arg("--check").arg(&script))
+}
+
 #[test]
 fn for_a_script_the_program_that_interprets_it_is_checked() {
     let folder = folder();
     let program = program(folder.path());
-    let script = folder.path().join("script");
-    for (line, expected) in [
-        (format!("#!{}", program.display()), program.as_path()),
-        (format!("#! {} -option", program.display()), &program),
-        ("#!/usr/bin/env program".into(), &program),
-        ("#!/usr/bin/env  no-such-program".into(), Path::new("/usr/bin/env")),
-        ("#!/usr/bin/env -S program -option".into(), Path::new("/usr/bin/env")),
+    let path = program.display();
+    for line in [
+        format!("#!{path}"),
+        format!("#! {path} -option"),
+        "#!/usr/bin/env program".into(),
+        format!("#!/usr/bin/env {path}"),
+        "#!/usr/bin/env -S program -option".into(),
+        "#!/usr/bin/env -Sprogram".into(),
+        "#!/usr/bin/env --split-string=ONE=1 TWO=2 program THREE=3".into(),
     ] {
-        fs::write(&script, format!("{line}\n")).unwrap();
-        fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
-        let mut command = numars_run();
-        command.env("PATH", format!("{}:/usr/bin:/bin", folder.path().display())).arg("--check").arg(&script);
-        let (out, err, status) = answer(&mut command);
-        assert!(status == 0 && out.starts_with(&format!("{} ", expected.display())), "{line}\n{out}{err}");
+        let (out, err, status) = check_of_a_script(folder.path(), &line);
+        assert!(status == 0 && out.starts_with(&format!("{path} ")), "{line}\n{out}{err}");
+    }
+}
+
+#[test]
+fn check_does_not_take_env_for_the_program_that_it_starts() {
+    let folder = folder();
+    program(folder.path());
+    for arguments in [
+        "",
+        "no-such-program",
+        // One argument, as the kernel hands it down.
+        "program -option",
+        "NAME=1 program",
+        "-i program",
+        "program\r",
+        // These change what is preloaded, or where a program is looked for.
+        "-S -i program",
+        "-S LD_PRELOAD= program",
+        "-S PATH=/nowhere program",
+        // env(1) replaces these.
+        "-S 'program'",
+        "-S ${HOME}/program",
+        "-S",
+    ] {
+        let line = format!("#!/usr/bin/env {arguments}");
+        let (out, err, status) = check_of_a_script(folder.path(), &line);
+        assert!(status == 1 && out.contains("  UNKNOWN: the program that env starts"), "{line}\n{out}{err}");
     }
 }
 
