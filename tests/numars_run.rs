@@ -272,6 +272,14 @@ fn what_cannot_be_preloaded_into_is_refused_with_the_reason() {
     fs::set_permissions(&foreign, Permissions::from_mode(0o755)).unwrap();
     assert_refuses(numars_run().arg(&foreign), 125, "another kind of machine");
 
+    fs::write(folder.path().join("p.c"), "int main(void) { return 0; }\n").unwrap();
+    let mut compile = Command::new("musl-gcc");
+    run(compile.current_dir(&folder).args(["p.c", "-o", "p", "-Wl,--dynamic-linker=/nowhere/loader"]));
+    for check in [&[][..], &["--check"]] {
+        let reason = "its loader, /nowhere/loader, is not there";
+        assert_refuses(numars_run().args(check).arg(folder.path().join("p")), 125, reason);
+    }
+
     assert_refuses(numars_run().arg("/no such program"), 127, "no such file");
     assert_refuses(numars_run().arg("no-such-program"), 127, "not found in PATH");
     assert_refuses(numars_run().arg(folder.path()), 126, "not a program");
