@@ -636,7 +636,7 @@ fn check_says_so_where_there_is_no_readelf() {
         command.env("PATH", folder.path()).args(arguments).arg(&program);
         command
     };
-    assert_refuses(&mut without(&["--check"]), 125, "readelf is not there");
+    assert_refuses(&mut without(&["--check"]), 125, "--check needs readelf");
     assert_eq!(answer(&mut without(&[])), (" on numars\n".into(), String::new(), 41));
     symlink("/usr/bin/readelf", folder.path().join("readelf")).unwrap();
     assert_eq!(answer(&mut without(&["--check"])).2, 0);
