@@ -12,7 +12,6 @@ DESTDIR ?=
 CARGO ?= cargo
 RUSTC ?= rustc
 CC ?= cc
-LD ?= ld
 AR ?= ar
 OBJCOPY ?= objcopy
 INSTALL ?= install
@@ -62,7 +61,7 @@ clean: ## remove everything that was built
 # --- the library -----------------------------------------------------------------------------------------------------
 #
 # `cargo build --release` makes a versioned library too, but needs lld for it, and the archive that rustc makes holds more
-# than C programs should see. So what is installed is made here with the system's linker, whichever it is: cargo compiles, ld
+# than C programs should see. So what is installed is made here with the C compiler's linker: cargo compiles, the linker
 # puts what is needed into one object, objcopy hides what is not ours to export, and the object becomes the archive and,
 # with the version script, both shared libraries.
 
@@ -104,8 +103,9 @@ $(BUILD)/rust.a: cargo
 
 # Everything that is needed, in one object. Where little is optimized, it refers to Rust's own means of unwinding.
 $(BUILD)/all.o: $(BUILD)/rust.a libnumars.map Makefile
-	@$(LD) -r -o $@ $(addprefix -u ,$(EXPORTS)) $(patsubst %,-u %_v1,$(OLDER)) $< || $(SAY_SETTINGS)
-	@! $(READELF) --symbols --wide $@ | grep -q 'UND rust_eh_personality' || { \
+	@$(CC) -r -nostdlib -o $@ $(addprefix -u ,$(EXPORTS)) $(patsubst %,-u %_v1,$(OLDER)) $< || $(SAY_SETTINGS)
+	@$(READELF) --symbols --wide $@ >$(BUILD)/symbols.txt
+	@! grep -q 'UND rust_eh_personality' $(BUILD)/symbols.txt || { \
 		echo "The compiler left code of Rust's in the library that can unwind, for which C programs have no means." >&2; $(SAY_SETTINGS); }
 
 $(BUILD)/exports.txt: libnumars.map Makefile

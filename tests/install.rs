@@ -498,6 +498,34 @@ fn settings_of_the_compiler_build_the_same_interface_or_are_named() {
 }
 
 #[test]
+fn every_linker_makes_the_same_interface_and_an_archive_that_links() {
+    let (folder, project) = (tempfile::tempdir().unwrap(), project(&[]));
+    let build = format!("BUILD={}", folder.path().display());
+    for compiler in ["gcc", "gcc -fuse-ld=lld", "clang -fuse-ld=lld", "gcc -fuse-ld=gold", "gcc -fuse-ld=mold"] {
+        // Nothing else needs linking: what cargo made stays.
+        run(Command::new("sh").current_dir(&folder).args(["-c", "rm -f *.o lib*"]));
+        run(make_in(root(), &["--silent", &build, &format!("CC={compiler}"), "LD=false"]).env_remove("LDFLAGS"));
+        for name in ["libnumars.so.1", "libnuma.so.1"] {
+            assert_eq!(exports(&folder.path().join(name)), expected_exports(), "{compiler}");
+        }
+        let mut link = Command::new("gcc");
+        link.current_dir(&project)
+            .args(["-o", "program", "program.c", "-I"])
+            .arg(stage().prefix.join("include/numars"));
+        run(link.arg(folder.path().join("libnumars.a")));
+        assert_runs(&project.path().join("program"));
+    }
+}
+
+#[test]
+fn a_check_that_cannot_be_made_fails_the_build() {
+    let folder = tempfile::tempdir().unwrap();
+    let build = format!("BUILD={}", folder.path().display());
+    let output = make_in(root(), &["--silent", &build, "READELF=/nowhere/readelf"]).output().unwrap();
+    assert!(errors(&output).iter().any(|line| line.contains("/nowhere/readelf")), "{output:?}");
+}
+
+#[test]
 fn plain_cargo_build_refuses_several_codegen_units_with_the_reason() {
     let folder = tempfile::tempdir().unwrap();
     for (name, value) in [("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"), ("RUSTFLAGS", "-Ccodegen-units=2")] {
