@@ -171,15 +171,9 @@ docs: rust ## write docs/compatibility.md and docs/safety.md from the tables, te
 # $(call at,PATH): where that is installed.
 at = $(call quote,$(DESTDIR)$(1))
 
-# The names of these come to stand in scripts and in pkg-config's files, and in variables of the loader, which separates them by colons
-# and blanks.
+# These paths are written into scripts and .pc files.
 FOLDERS := PREFIX LIBDIR INCLUDEDIR BINDIR MANDIR
-FOLDERS_ARE_USABLE = refuse() { printf '%s\n' "$$1" >&2; exit 1; }; \
-	check() { \
-		case $$2 in /*) ;; *) refuse "$$1 is '$$2', which is no absolute path."; esac; \
-		rest=`printf %s "$$2" | LC_ALL=C tr -d 'A-Za-z0-9/._+~@=^\200-\377-'`; \
-		test -z "$$rest" || refuse "$$1 is '$$2': '$$rest' in it would be more than a part of a name, to pkg-config, the loader or a shell."; \
-	}; $(foreach name,$(FOLDERS),check $(name) $(call quote,$($(name)));)
+FOLDERS_ARE_USABLE = sh bin/check-folders.sh $(foreach name,$(FOLDERS),$(name) $(call quote,$($(name))))
 
 THERE_IS_A_BUILD = advice='run make first, as the user that has Rust; make install copies what that built'; \
 	test -e $(BUILD)/built || { echo "Nothing is built yet: $$advice." >&2; exit 1; }; \
@@ -252,8 +246,10 @@ IN_LIBNUMAS_PLACE := -e '/dir=/s|/numars$$||' -e 's| -Wl,-rpath,[^ ]*||' -e '/^\
 
 # The installed library as the tests and the demo use it.
 STAGE := $(CURDIR)/target/stage
-.PHONY: stage
-stage: all
+.PHONY: stage usable-stage
+usable-stage:
+	@sh bin/check-folders.sh 'The folder for make demo and the tests' $(call quote,$(STAGE))
+stage: usable-stage all
 	@$(MAKE) --no-print-directory install DESTDIR= LDCONFIG= PREFIX=$(call quote,$(STAGE)) LIBDIR=$(call quote,$(STAGE)/lib) \
 		INCLUDEDIR=$(call quote,$(STAGE)/include) BINDIR=$(call quote,$(STAGE)/bin) MANDIR=$(call quote,$(STAGE)/share/man)
 

@@ -242,6 +242,13 @@ fn a_folder_that_would_not_work_is_refused_in_one_line() {
         }
     }
     assert_eq!(files(destination.path()), BTreeSet::new());
+    // Where the tree itself has such a name, it is not the user's PREFIX.
+    let tree = exported_tree(true);
+    let with_blank = tree.path().join("a b");
+    fs::create_dir(&with_blank).unwrap();
+    run(Command::new("sh").current_dir(&tree).args(["-c", "mv [!a]* 'a b'"]));
+    let said = errors(&make_in(&with_blank, &["stage"]).output().unwrap());
+    assert!(said.len() == 1 && said[0].starts_with("The folder for make demo and the tests is "), "{said:?}");
 }
 
 #[test]
