@@ -227,6 +227,9 @@ INSTALLED = $(addprefix $(LIBDIR)/,$(foreach name,libnumars numars/libnuma,$(add
 	pkgconfig/numars.pc numars/pkgconfig/numa.pc) $(addprefix $(INCLUDEDIR)/numars/,$(notdir $(HEADERS))) $(BINDIR)/numars-run \
 	$(foreach page,$(notdir $(MANUALS)) $(MANUAL_LINKS:=.3),$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page))
 
+# With make -j too.
+install install-dropin: $(filter all,$(MAKECMDGOALS))
+
 install: ## install what was built to PREFIX (LIBDIR, INCLUDEDIR, DESTDIR)
 	$(INSTALL_FILES)
 	$(call UPDATE_CACHE,$(LIBDIR)/libnumars.so.1)

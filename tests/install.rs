@@ -389,6 +389,14 @@ fn the_multiarch_folder_is_used_below_usr_alone() {
     }
 }
 
+#[test]
+fn building_and_installing_in_one_command_builds_first() {
+    let (tree, destination) = (exported_tree(false), tempfile::tempdir().unwrap());
+    let setting = format!("DESTDIR={}", destination.path().display());
+    run(make_in(tree.path(), &["-j2", "all", "install-dropin", &setting]).args(SETTINGS));
+    assert_eq!(files(destination.path()), listed(true));
+}
+
 // --- what a build needs ---
 
 /// A section of a manifest, without comments.
