@@ -45,6 +45,12 @@ HEADERS := $(wildcard include/*.h)
 quote = '$(subst ','\'',$(1))'
 comma := ,
 
+# The published crate has what building and installing need.
+ifeq ($(wildcard tests/setup.sh),)
+OF_ALL_SOURCES := $(filter-out all cargo clean help install% own-settings rust stage uninstall% usable-stage target/% /%,$(MAKECMDGOALS))
+$(if $(OF_ALL_SOURCES),$(error make $(firstword $(OF_ALL_SOURCES)) needs all sources, as in a clone of the repository))
+endif
+
 .DELETE_ON_ERROR:
 .PHONY: all install install-dropin uninstall uninstall-dropin headers docs clean help
 

@@ -397,6 +397,17 @@ fn building_and_installing_in_one_command_builds_first() {
     assert_eq!(files(destination.path()), listed(true));
 }
 
+#[test]
+fn what_the_published_crate_does_not_have_is_named() {
+    let tree = exported_tree(false);
+    for target in ["demo", "test", "c-tests", "deb", "bench", "headers", "everywhere-test", "readme-test"] {
+        let output = make_in(tree.path(), &[target]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        let expected = format!("make {target} needs all sources, as in a clone of the repository");
+        assert!(!output.status.success() && said.contains(&expected), "{said}");
+    }
+}
+
 // --- what a build needs ---
 
 /// A section of a manifest, without comments.
