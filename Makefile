@@ -2,12 +2,21 @@
 
 PREFIX ?= /usr/local
 # Debian has its own libraries in a folder named after the machine: the compiler's, which whoever installs need not have.
-MULTIARCH = $(shell test -f /etc/debian_version && { cat $(BUILD)/built 2>/dev/null || $(CC) -print-multiarch 2>/dev/null; })
-LIBDIR ?= $(PREFIX)/lib$(if $(filter /usr,$(PREFIX)),$(addprefix /,$(MULTIARCH)))
+MULTIARCH = $(or $(shell cat $(BUILD)/built 2>/dev/null || $(CC) -print-multiarch 2>/dev/null),\
+	$(error set LIBDIR: $(CC) does not name the folder below /usr/lib for libraries of this machine))
+LIBDIR ?= $(PREFIX)/lib$(if $(filter /usr,$(PREFIX)),$(if $(wildcard /etc/debian_version),/$(MULTIARCH)))
 INCLUDEDIR ?= $(PREFIX)/include
 BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
 DESTDIR ?=
+FOLDERS := PREFIX LIBDIR INCLUDEDIR BINDIR MANDIR
+
+define newline
+
+
+endef
+$(foreach name,DESTDIR $(FOLDERS),$(if $(findstring $(newline),$(value $(name))),$(error $(name) has a line break)))
+override PREFIX := $(or $(patsubst %/,%,$(PREFIX)),$(PREFIX))
 
 CARGO ?= cargo
 RUSTC ?= rustc
@@ -178,7 +187,6 @@ docs: rust ## write docs/compatibility.md and docs/safety.md from the tables, te
 at = $(call quote,$(DESTDIR)$(1))
 
 # These paths are written into scripts and .pc files.
-FOLDERS := PREFIX LIBDIR INCLUDEDIR BINDIR MANDIR
 FOLDERS_ARE_USABLE = sh bin/check-folders.sh $(foreach name,$(FOLDERS),$(name) $(call quote,$($(name))))
 
 THERE_IS_A_BUILD = advice='run make first, as the user that has Rust; make install copies what that built'; \

@@ -376,10 +376,11 @@ fn make_help_needs_sed_and_a_shell_alone() {
 
 #[test]
 fn the_multiarch_folder_is_used_below_usr_alone() {
-    for (prefix, expected) in [("/usr", true), ("/usr/local", false)] {
+    for (given, expected) in [("/usr", true), ("/usr/", true), ("/usr/local", false)] {
+        let prefix = given.trim_end_matches('/');
         let folder = tempfile::tempdir().unwrap();
         // Whoever installs need not have the compiler.
-        make_into(make_well, folder.path(), "install", &[&format!("PREFIX={prefix}"), "CC=false"]);
+        make_into(make_well, folder.path(), "install", &[&format!("PREFIX={given}"), "CC=false"]);
         let triplet = run(Command::new("gcc").arg("-print-multiarch"));
         let lib = format!("lib{}", if expected { format!("/{}", triplet.trim()) } else { String::new() });
         let installed = folder.path().join(&prefix[1..]).join(&lib);
@@ -405,6 +406,27 @@ fn what_the_published_crate_does_not_have_is_named() {
         let said = String::from_utf8_lossy(&output.stderr);
         let expected = format!("make {target} needs all sources, as in a clone of the repository");
         assert!(!output.status.success() && said.contains(&expected), "{said}");
+    }
+}
+
+#[test]
+fn where_the_multiarch_folder_is_not_known_make_asks_for_libdir() {
+    if !Path::new("/etc/debian_version").exists() {
+        return;
+    }
+    let (tree, destination) = (exported_tree(false), tempfile::tempdir().unwrap());
+    let settings = [format!("DESTDIR={}", destination.path().display()), "PREFIX=/usr".into(), "CC=false".into()];
+    let output = make_in(tree.path(), &["uninstall"]).args(&settings).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("set LIBDIR") && !output.status.success(), "{output:?}");
+    run(make_in(tree.path(), &["uninstall", "LIBDIR=/usr/lib/machine"]).args(&settings));
+}
+
+#[test]
+fn a_path_of_two_lines_is_refused() {
+    for name in ["PREFIX", "LIBDIR", "INCLUDEDIR", "BINDIR", "MANDIR", "DESTDIR"] {
+        let output = make_in(root(), &["--dry-run", "uninstall", &format!("{name}=/a\nb")]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains(&format!("{name} has a line break")), "{said}");
     }
 }
 
