@@ -90,15 +90,15 @@ WEAK := get_mempolicy mbind migrate_pages move_pages set_mempolicy set_mempolicy
 RUST_NEEDED := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 .PHONY: rust
 rust:
-	@refuse() { echo "numars needs Rust $(RUST_NEEDED) or newer, and $$1. https://rustup.rs has it." >&2; exit 1; }; \
+	@refuse() { echo "numars needs Rust $(RUST_NEEDED) or newer, but $$1; see https://rustup.rs." >&2; exit 1; }; \
 	check() { \
-		test -n "$$2" || refuse "$$1 is not there, or does not run"; \
+		test -n "$$2" || refuse "$$1 was not found"; \
 		test "`printf '%s\n' $(RUST_NEEDED) "$$2" | sort -V | head -n 1`" = $(RUST_NEEDED) || refuse "$$1 is $$2"; \
 	}; \
 	check cargo "`$(CARGO) --version 2>/dev/null | cut -d ' ' -f 2`"; check rustc "`$(RUSTC) --version 2>/dev/null | cut -d ' ' -f 2`"
 	@case $(call quote,$(CURDIR)) in *:*) echo 'cargo builds nothing in a folder with a colon in its path.' >&2; exit 1; esac
 
-# For a command that failed.
+# Names the compiler settings that may have caused a failure.
 SAY_SETTINGS = { $(MAKE) --silent --no-print-directory own-settings; exit 1; }
 .PHONY: own-settings
 own-settings:
@@ -189,10 +189,10 @@ at = $(call quote,$(DESTDIR)$(1))
 # These paths are written into scripts and .pc files.
 FOLDERS_ARE_USABLE = sh bin/check-folders.sh $(foreach name,$(FOLDERS),$(name) $(call quote,$($(name))))
 
-THERE_IS_A_BUILD = advice='run make first, as the user that has Rust; make install copies what that built'; \
-	test -e $(BUILD)/built || { echo "Nothing is built yet: $$advice." >&2; exit 1; }; \
+THERE_IS_A_BUILD = refuse() { echo "$$1. Run make first, as a user with Rust installed; make install only copies files." >&2; exit 1; }; \
+	test -e $(BUILD)/built || refuse "Nothing is built yet"; \
 	newer=`find Cargo.toml Cargo.lock Makefile libnumars.map src -type f -newer $(BUILD)/built | head -n 1`; \
-	test -z "$$newer" || { echo "$$newer is newer than what was built: $$advice." >&2; exit 1; }
+	test -z "$$newer" || refuse "$$newer is newer than what was built"
 
 # $(call INSTALL_LIBRARY,NAME,FOLDER): a shared library, under its SONAME and the name that a linker looks for too.
 INSTALL_LIBRARY = $(INSTALL) -m 755 $(BUILD)/$(1).so.$(SOVERSION) $(call at,$(2)) && \

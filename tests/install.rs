@@ -182,7 +182,7 @@ fn installing_what_is_not_built_yet_or_not_again_says_so_in_one_line() {
     let destination_setting = format!("DESTDIR={}", destination.path().display());
     for target in ["install", "install-dropin"] {
         let said = errors(&make_in(tree.path(), &[target, &destination_setting]).output().unwrap());
-        assert!(said.len() == 1 && said[0].contains("run make first"), "{said:?}");
+        assert!(said.len() == 1 && said[0].contains("Run make first"), "{said:?}");
     }
     let tree = exported_tree(true);
     fs::write(tree.path().join("src/lib.rs"), "").unwrap();
@@ -391,25 +391,6 @@ fn the_multiarch_folder_is_used_below_usr_alone() {
 }
 
 #[test]
-fn building_and_installing_in_one_command_builds_first() {
-    let (tree, destination) = (exported_tree(false), tempfile::tempdir().unwrap());
-    let setting = format!("DESTDIR={}", destination.path().display());
-    run(make_in(tree.path(), &["-j2", "all", "install-dropin", &setting]).args(SETTINGS));
-    assert_eq!(files(destination.path()), listed(true));
-}
-
-#[test]
-fn what_the_published_crate_does_not_have_is_named() {
-    let tree = exported_tree(false);
-    for target in ["demo", "test", "c-tests", "deb", "bench", "headers", "everywhere-test", "readme-test"] {
-        let output = make_in(tree.path(), &[target]).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        let expected = format!("make {target} needs all sources, as in a clone of the repository");
-        assert!(!output.status.success() && said.contains(&expected), "{said}");
-    }
-}
-
-#[test]
 fn where_the_multiarch_folder_is_not_known_make_asks_for_libdir() {
     if !Path::new("/etc/debian_version").exists() {
         return;
@@ -427,6 +408,25 @@ fn a_path_of_two_lines_is_refused() {
         let output = make_in(root(), &["--dry-run", "uninstall", &format!("{name}=/a\nb")]).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success() && said.contains(&format!("{name} has a line break")), "{said}");
+    }
+}
+
+#[test]
+fn building_and_installing_in_one_command_builds_first() {
+    let (tree, destination) = (exported_tree(false), tempfile::tempdir().unwrap());
+    let setting = format!("DESTDIR={}", destination.path().display());
+    run(make_in(tree.path(), &["-j2", "all", "install-dropin", &setting]).args(SETTINGS));
+    assert_eq!(files(destination.path()), listed(true));
+}
+
+#[test]
+fn what_the_published_crate_does_not_have_is_named() {
+    let tree = exported_tree(false);
+    for target in ["demo", "test", "c-tests", "deb", "bench", "headers", "everywhere-test", "readme-test"] {
+        let output = make_in(tree.path(), &[target]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        let expected = format!("make {target} needs all sources, as in a clone of the repository");
+        assert!(!output.status.success() && said.contains(&expected), "{said}");
     }
 }
 
@@ -482,11 +482,11 @@ fn a_rust_that_is_missing_or_too_old_gives_one_line_that_names_the_version() {
     let folder = tempfile::tempdir().unwrap();
     let [cargo, rustc] = ["cargo", "rustc"].map(|name| tool(folder.path(), name, "1.63.0"));
     let cases = [
-        (["CARGO=/nowhere/cargo", ""], "cargo is not there"),
-        (["RUSTC=/nowhere/rustc", ""], "rustc is not there"),
-        ([&format!("CARGO={cargo}"), ""], "cargo is 1.63.0"),
-        ([&format!("RUSTC={rustc}"), ""], "rustc is 1.63.0"),
-        ([&format!("CARGO={cargo}"), &format!("RUSTC={rustc}")], "cargo is 1.63.0"),
+        (["CARGO=/nowhere/cargo", ""], "but cargo was not found"),
+        (["RUSTC=/nowhere/rustc", ""], "but rustc was not found"),
+        ([&format!("CARGO={cargo}"), ""], "but cargo is 1.63.0"),
+        ([&format!("RUSTC={rustc}"), ""], "but rustc is 1.63.0"),
+        ([&format!("CARGO={cargo}"), &format!("RUSTC={rustc}")], "but cargo is 1.63.0"),
     ];
     for (settings, reason) in cases {
         for target in ["all", "vm", "headers", "docs"] {
