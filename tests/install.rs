@@ -814,6 +814,18 @@ fn the_files_of_pkg_config_can_be_given_another_prefix() {
     let moved = moved.display();
     let expected = [format!("-I{moved}/include/numars"), format!("-L{moved}/lib"), "-lnumars".to_owned()];
     assert_eq!(flags(&destination.path().join("moved/lib/pkgconfig"), &["--define-prefix"], "numars"), expected);
+    // numa.pc lies deeper, and says what works instead.
+    let flavour = destination.path().join("moved/lib/numars/pkgconfig");
+    let option = "--define-variable=prefix=";
+    assert!(fs::read_to_string(flavour.join("numa.pc")).unwrap().contains(option));
+    let library = format!("{moved}/lib/numars");
+    let expected = [
+        format!("-I{moved}/include/numars"),
+        format!("-L{library}"),
+        format!("-Wl,-rpath,{library}"),
+        "-lnuma".to_owned(),
+    ];
+    assert_eq!(flags(&flavour, &[&format!("{option}{moved}")], "numa"), expected);
 }
 
 /// A program that runs with libnuma too, and says which of the two it runs on.
