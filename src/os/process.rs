@@ -4,6 +4,7 @@ use super::user_memory;
 #[cfg(target_arch = "x86_64")]
 use core::ffi::c_void;
 use core::ffi::{CStr, c_char, c_int};
+use core::ptr::null;
 
 unsafe extern "C" {
     static stderr: *mut libc::FILE;
@@ -22,25 +23,36 @@ pub fn exit_with_failure() -> ! {
 /// What `read` makes of the value of an environment variable; none if it is not set, and always in a program with more privileges
 /// than who started it.
 ///
-/// There the value is emptied, as the loader removes variables of its own: such a program may become root altogether and run another
-/// one, which could not know that it is an ordinary user who says this.
+/// There its string is ended before the equals sign, as the loader removes variables of its own: such a program may become root altogether
+/// and run another one, which could not know that it is an ordinary user who says this. A program may have been given a variable several
+/// times, of which it finds the first one that is left.
 pub fn environment<T>(name: &CStr, read: impl FnOnce(&CStr) -> Option<T>) -> Option<T> {
+    let value = value_of(name);
+    // SAFETY: NULL or a string, which is not kept: the program may change it later.
+    if value.is_null() { None } else { read(unsafe { super::memory::string(value) }) }
+}
+
+#[inline(never)]
+fn value_of(name: &CStr) -> *const c_char {
     unsafe extern "C" {
-        fn getenv(name: *const c_char) -> *mut c_char;
+        fn getenv(name: *const c_char) -> *const c_char;
         fn secure_getenv(name: *const c_char) -> *const c_char;
     }
-    // SAFETY: the name is a string, and each answer NULL or one, which is not kept: the program may change it later.
+    let mut last = null();
+    // SAFETY: the name is a string, and so is each answer, or NULL; it follows an equals sign.
     unsafe {
-        let found = getenv(name.as_ptr());
-        if found.is_null() {
-            return None;
-        }
-        if secure_getenv(name.as_ptr()).is_null() {
+        loop {
+            let found = getenv(name.as_ptr());
+            if found.is_null() || !secure_getenv(name.as_ptr()).is_null() {
+                return found;
+            }
             // By the kernel: the program may have set the variable to a string in memory that cannot be written.
-            user_memory::write(found as usize, &[0u8], None);
-            return None;
+            user_memory::write(found.sub(1) as usize, &[0u8], None);
+            if found == last {
+                return null();
+            }
+            last = found;
         }
-        read(super::memory::string(found))
     }
 }
 

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -39,11 +40,21 @@ static int move_a_page_twice(void)
     return status[1] == 1 ? MOVED_BY_LIBRARY : MOVED_BY_KERNEL;
 }
 
-/* In a setuid program: becomes root altogether, and runs itself, which cannot know who has started it. */
+/* In a setuid program: becomes root altogether, and runs itself, which cannot know who has started it. Of variables that it was given
+ * twice, that one finds the last, as with shells. */
 static int become_root_and_move(const char *name)
 {
     if (geteuid() != 0 || setresgid(0, 0, 0) != 0 || setresuid(0, 0, 0) != 0 || getenv("HOME") == NULL)
         return EXIT_FAILURE;
+    char *reversed[16] = { NULL };
+    size_t count = 0;
+    while (environ[count] != NULL)
+        count++;
+    if (count >= sizeof reversed / sizeof *reversed)
+        return EXIT_FAILURE;
+    for (size_t variable = 0; variable < count; variable++)
+        reversed[variable] = environ[count - 1 - variable];
+    environ = reversed;
     execl(name, name, MOVE, (char *)NULL);
     return EXIT_FAILURE;
 }
@@ -88,12 +99,28 @@ static const char *program(mode_t mode)
 
 static const char *to_run;
 
+static char *variables[16] = { (char[]){ "NUMARS_MOVE=kernel" }, (char[]){ "HOME=/" }, (char[]){ "NUMARS_LOG=1" }, NULL };
+
+/* Gives the program each variable twice, of which libc finds the first. */
+static void name_variables_twice(void)
+{
+    for (int variable = 0; variable < 3; variable++)
+        variables[3 + variable] = strdup(variables[variable]);
+}
+
 static void run_as_nobody(void)
 {
     become_nobody();
-    setenv("NUMARS_MOVE", "kernel", 1);
-    setenv("HOME", "/", 1);
-    setenv("NUMARS_LOG", "1", 1);
+    /* For a library that is not where the loader looks by itself. */
+    char **end = variables;
+    while (*end != NULL)
+        end++;
+    static char path[4096];
+    if (getenv("LD_LIBRARY_PATH") != NULL) {
+        snprintf(path, sizeof path, "LD_LIBRARY_PATH=%s", getenv("LD_LIBRARY_PATH"));
+        *end = path;
+    }
+    environ = variables;
     execl(to_run, to_run, argument, (char *)NULL);
     _exit(EXIT_FAILURE);
 }
@@ -132,6 +159,16 @@ START_TEST(neither_does_what_a_setuid_program_runs_after_it_has_become_root)
 }
 END_TEST
 
+START_TEST(nor_when_it_was_given_each_variable_twice)
+{
+    to_run = program(04755);
+    name_variables_twice();
+    assert_silently(MOVED_BY_LIBRARY);
+    argument = BECOME_ROOT;
+    assert_silently(MOVED_BY_LIBRARY);
+}
+END_TEST
+
 START_TEST(a_setgid_program_does_not)
 {
     to_run = program(02755);
@@ -161,6 +198,7 @@ int main(int count, char **arguments)
         a_program_without_privileges_does_what_the_environment_says,
         a_setuid_program_does_not,
         neither_does_what_a_setuid_program_runs_after_it_has_become_root,
+        nor_when_it_was_given_each_variable_twice,
         a_setgid_program_does_not,
         a_program_with_file_capabilities_does_not,
         NULL });
