@@ -439,10 +439,22 @@ impl Status {
         (self.0.stx_rdev_major, self.0.stx_rdev_minor)
     }
 
-    /// A number that another file does not have, also not one that later gets the inode of this one.
-    pub fn identity(&self) -> usize {
+    /// The number of the file, and when it was made, in nanoseconds of a second; 0 if the kernel does not say that.
+    pub fn identity(&self) -> [usize; 2] {
         let file_system = (self.0.stx_dev_major as usize) << 20 ^ self.0.stx_dev_minor as usize;
-        file_system.rotate_right(32) ^ (self.0.stx_btime.tv_nsec as usize).rotate_left(32) ^ self.0.stx_ino as usize
+        [file_system.rotate_right(32) ^ self.0.stx_ino as usize, self.0.stx_btime.tv_nsec as usize]
+    }
+
+    /// Whether this is the file with that identity, and not one that has got its number after it was removed.
+    pub fn is_of(&self, [number, made]: [usize; 2]) -> bool {
+        let own = self.identity();
+        own[0] == number && (own[1] == made || own[1] == 0 || made == 0)
+    }
+
+    /// Opens the file that this was said of; none if another one is in its place by now.
+    pub(super) fn open(&self, folder: c_int, path: &CStr, flags: c_int) -> Option<File> {
+        let file = File::open_in(folder, path, flags)?;
+        Status::of(file.0, c"", libc::AT_EMPTY_PATH)?.is_of(self.identity()).then_some(file)
     }
 }
 

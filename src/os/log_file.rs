@@ -21,7 +21,7 @@ const NOWHERE: usize = 0;
 const STANDARD_ERROR: usize = 1;
 
 /// Of standard error the file that it was at the start, of a file by name the address of its folder's name.
-static ORIGIN: AtomicUsize = AtomicUsize::new(0);
+static ORIGIN: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
 
 pub fn is_open() -> bool {
     PLACE.load(Ordering::Relaxed) != NOWHERE
@@ -44,14 +44,14 @@ pub fn open(name: Option<&CStr>) {
                 // SAFETY: inside of the copy, at least one byte before its NUL.
                 unsafe { folder.cast_mut().add(last + 1).write(0) };
             }
-            (if folder.is_null() { NOWHERE } else { memory::keep_copy(bytes) as usize }, folder as usize)
+            (if folder.is_null() { NOWHERE } else { memory::keep_copy(bytes) as usize }, [folder as usize, 0])
         }
         None => match Status::of(libc::STDERR_FILENO, c"", libc::AT_EMPTY_PATH) {
             Some(status) => (STANDARD_ERROR, status.identity()),
-            None => (NOWHERE, 0),
+            None => (NOWHERE, [0; 2]),
         },
     };
-    ORIGIN.store(origin, Ordering::Relaxed);
+    ORIGIN.iter().zip(origin).for_each(|(place, value)| place.store(value, Ordering::Relaxed));
     PLACE.store(place, Ordering::Release);
 }
 
@@ -70,13 +70,13 @@ pub fn append(line: &[u8], worth: usize) -> bool {
     if place == NOWHERE {
         return false;
     }
-    let origin = ORIGIN.load(Ordering::Relaxed);
+    let origin = ORIGIN.each_ref().map(|place| place.load(Ordering::Relaxed));
     let is_written = untouched(|| {
         if place == STANDARD_ERROR {
             return append_to_standard_error(line, origin);
         }
         // SAFETY: strings that live as long as the process.
-        let [name, folder] = [place, origin].map(|address| unsafe { memory::string(address as *const c_char) });
+        let [name, folder] = [place, origin[0]].map(|address| unsafe { memory::string(address as *const c_char) });
         open_log(name, folder).is_some_and(|file| write(file.0, Way::Write, line))
     });
     if !is_written {
@@ -117,10 +117,7 @@ fn open_log(name: &CStr, folder: &CStr) -> Option<File> {
         libc::S_IFCHR if matches!(before.device().0, 4 | 5 | 136..=143) => libc::O_WRONLY,
         _ => return None,
     };
-    let file = File::open_in(folder.0, name, access | FLAGS)?;
-    if Status::of(file.0, c"", libc::AT_EMPTY_PATH)?.identity() != before.identity() {
-        return None;
-    }
+    let file = before.open(folder.0, name, access | FLAGS)?;
     let mut start = [0; LINE_START.len()];
     let is_log = match before.kind() {
         libc::S_IFREG => {
@@ -134,7 +131,7 @@ fn open_log(name: &CStr, folder: &CStr) -> Option<File> {
 }
 
 /// Writes a line to standard error if that is the same file as at the start. Returns whether all of it was written.
-fn append_to_standard_error(line: &[u8], origin: usize) -> bool {
+fn append_to_standard_error(line: &[u8], origin: [usize; 2]) -> bool {
     const FLAGS: c_int = libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY;
     const ABOVE_STANDARD_STREAMS: c_int = 3;
     // A descriptor of our own, which no other thread closes and opens again meanwhile; if there is room for one.
@@ -144,7 +141,7 @@ fn append_to_standard_error(line: &[u8], origin: usize) -> bool {
     let copy = c_int::try_from(copy).ok().filter(|&copy| copy >= 0).map(File);
     let descriptor = copy.as_ref().map_or(libc::STDERR_FILENO, |copy| copy.0);
     let Some(status) = Status::of(descriptor, c"", libc::AT_EMPTY_PATH) else { return false };
-    if status.identity() != origin {
+    if !status.is_of(origin) {
         return false;
     }
     // The descriptor may block, and others use it too: opened again, it does not. Not possible without /proc, and for the pipe or the

@@ -139,13 +139,23 @@ static int call_twice(void)
     return call_a_few_times();
 }
 
+static int call_where_statx_ends(void)
+{
+    const struct refusal refused = { SYS_statx, ENOSYS };
+    if (!call(CALLS))
+        return EXIT_FAILURE;
+    refuse_calls(&refused, 1);
+    return call_a_few_times();
+}
+
 static const struct program {
     const char *argument;
     int (*run)(void);
 } FEW = { "--few", call_a_few_times }, OFTEN = { "--often", call_many_times }, WITHOUT_RIGHTS = { "--without-rights", call_without_rights },
   WITHOUT_PROC = { "--without-proc", call_without_proc }, REPLACED = { "--replaced", call_with_a_file_in_its_place },
   HANDLERS = { "--handlers", call_with_handlers }, BLOCKED = { "--blocked", call_with_signals_blocked }, TWICE = { "--twice", call_twice },
-  WITHOUT_DESCRIPTORS = { "--without-descriptors", call_without_descriptors }, IN_FOLDER = { "--in-folder", call_in_folder };
+  WITHOUT_DESCRIPTORS = { "--without-descriptors", call_without_descriptors }, IN_FOLDER = { "--in-folder", call_in_folder },
+  WITHOUT_STATX = { "--without-statx", call_where_statx_ends };
 
 /* --- how they are started --- */
 
@@ -594,6 +604,15 @@ START_TEST(a_file_that_comes_in_the_place_of_standard_error_is_left_alone)
 }
 END_TEST
 
+START_TEST(standard_error_is_known_by_any_call_that_tells_of_it)
+{
+    write_file(in_folder("standard-error"), "");
+    run(WITHOUT_STATX, "1", open(in_folder("standard-error"), O_WRONLY | O_APPEND | O_CLOEXEC));
+    ck_assert_int_eq(lines(contents(in_folder("standard-error"))), 2 * CALLS);
+    remove_folder();
+}
+END_TEST
+
 /* --- files by name --- */
 
 START_TEST(only_the_user_may_read_a_log_that_is_made)
@@ -735,7 +754,8 @@ END_TEST
 
 int main(int count, char **arguments)
 {
-    const struct program programs[] = { FEW, OFTEN, WITHOUT_RIGHTS, WITHOUT_PROC, REPLACED, HANDLERS, BLOCKED, TWICE, WITHOUT_DESCRIPTORS, IN_FOLDER };
+    const struct program programs[] = { FEW, OFTEN, WITHOUT_RIGHTS, WITHOUT_PROC, REPLACED, HANDLERS, BLOCKED, TWICE, WITHOUT_DESCRIPTORS, IN_FOLDER,
+                                        WITHOUT_STATX };
     for (size_t program = 0; count == 2 && program < sizeof programs / sizeof *programs; program++)
         if (strcmp(arguments[1], programs[program].argument) == 0)
             return programs[program].run();
@@ -756,6 +776,7 @@ int main(int count, char **arguments)
         neither_does_the_terminal_of_another_user,
         a_program_in_the_background_of_a_terminal_is_not_stopped,
         a_file_that_comes_in_the_place_of_standard_error_is_left_alone,
+        standard_error_is_known_by_any_call_that_tells_of_it,
         only_the_user_may_read_a_log_that_is_made,
         a_device_that_is_no_terminal_is_left_alone,
         a_file_that_cannot_be_written_disturbs_nothing,
