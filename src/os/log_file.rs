@@ -144,23 +144,19 @@ fn append_to_standard_error(line: &[u8], origin: [usize; 2]) -> bool {
     if !status.is_of(origin) {
         return false;
     }
-    // The descriptor may block, and others use it too: opened again, it does not. Not possible without /proc, and for the pipe or the
-    // terminal of another user.
-    let reopened = || {
-        let mut path = files::Path::new(b"/proc/self/fd/");
-        File::open_in(libc::AT_FDCWD, path.decimal(descriptor as usize).as_c_str(), FLAGS)
-    };
     match status.kind() {
         libc::S_IFREG => write(descriptor, Way::Write, line),
         libc::S_IFSOCK => write(descriptor, Way::Send, line),
-        libc::S_IFIFO => match reopened() {
-            Some(pipe) => write(pipe.0, Way::Write, line),
-            None => write(descriptor, Way::NoWait, line),
-        },
-        libc::S_IFCHR if is_terminal(descriptor) => match reopened() {
-            Some(terminal) => write(terminal.0, Way::Write, line),
-            None => write(descriptor, Way::WaitAndWrite, line),
-        },
+        libc::S_IFIFO => write(descriptor, Way::NoWait, line),
+        libc::S_IFCHR if is_terminal(descriptor) => {
+            // The descriptor may block, and others use it too: opened again, it does not. Not possible without /proc, and for the
+            // terminal of another user.
+            let mut path = files::Path::new(b"/proc/self/fd/");
+            match File::open_in(libc::AT_FDCWD, path.decimal(descriptor as usize).as_c_str(), FLAGS) {
+                Some(terminal) => write(terminal.0, Way::Write, line),
+                None => write(descriptor, Way::WaitAndWrite, line),
+            }
+        }
         _ => false,
     }
 }

@@ -1,6 +1,8 @@
 /* NUMARS_LOG neither blocks nor ends a program, whatever standard error or the file is that it names, and harms no file that is none of
  * the log's. */
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <numa.h>
 #include <numars.h>
 #include <poll.h>
@@ -10,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -139,6 +142,28 @@ static int call_twice(void)
     return call_a_few_times();
 }
 
+/* From here on the kernel does this to whoever makes one of two system calls. */
+static bool filter_calls(unsigned one, unsigned other, unsigned action)
+{
+    struct sock_filter rules[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, one, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, other, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, action),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog filter = { sizeof rules / sizeof *rules, rules };
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
+
+/* In a sandbox that kills whoever opens a file. */
+static int call_without_opening(void)
+{
+    if (!filter_calls(SYS_openat, SYS_openat2, SECCOMP_RET_KILL_PROCESS))
+        return EXIT_FAILURE;
+    _exit(call_a_few_times());
+}
+
 static int call_where_statx_ends(void)
 {
     const struct refusal refused = { SYS_statx, ENOSYS };
@@ -155,7 +180,7 @@ static const struct program {
   WITHOUT_PROC = { "--without-proc", call_without_proc }, REPLACED = { "--replaced", call_with_a_file_in_its_place },
   HANDLERS = { "--handlers", call_with_handlers }, BLOCKED = { "--blocked", call_with_signals_blocked }, TWICE = { "--twice", call_twice },
   WITHOUT_DESCRIPTORS = { "--without-descriptors", call_without_descriptors }, IN_FOLDER = { "--in-folder", call_in_folder },
-  WITHOUT_STATX = { "--without-statx", call_where_statx_ends };
+  WITHOUT_OPENING = { "--without-opening", call_without_opening }, WITHOUT_STATX = { "--without-statx", call_where_statx_ends };
 
 /* --- how they are started --- */
 
@@ -436,6 +461,18 @@ START_TEST(when_lines_were_lost_the_next_one_says_how_many)
     ck_assert_int_eq(lost, CALLS);
     ck_assert_int_eq(process, pid);
     ck_assert_int_eq(lines(text), CALLS);
+}
+END_TEST
+
+START_TEST(a_sandbox_that_kills_whoever_opens_a_file_has_the_lines_of_standard_error)
+{
+    assert_a_pipe_has_the_lines(WITHOUT_OPENING);
+    assert_a_full_pipe_does_not_block(WITHOUT_OPENING);
+    assert_a_pipe_without_a_reader_ends_nothing(WITHOUT_OPENING);
+    write_file(in_folder("standard-error"), "");
+    run(WITHOUT_OPENING, "1", open(in_folder("standard-error"), O_WRONLY | O_APPEND | O_CLOEXEC));
+    ck_assert_int_eq(lines(contents(in_folder("standard-error"))), CALLS);
+    remove_folder();
 }
 END_TEST
 
@@ -755,7 +792,7 @@ END_TEST
 int main(int count, char **arguments)
 {
     const struct program programs[] = { FEW, OFTEN, WITHOUT_RIGHTS, WITHOUT_PROC, REPLACED, HANDLERS, BLOCKED, TWICE, WITHOUT_DESCRIPTORS, IN_FOLDER,
-                                        WITHOUT_STATX };
+                                        WITHOUT_OPENING, WITHOUT_STATX };
     for (size_t program = 0; count == 2 && program < sizeof programs / sizeof *programs; program++)
         if (strcmp(arguments[1], programs[program].argument) == 0)
             return programs[program].run();
@@ -769,6 +806,7 @@ int main(int count, char **arguments)
         neither_does_one_without_descriptors,
         a_pipe_that_is_read_has_more_lines_than_it_can_hold,
         when_lines_were_lost_the_next_one_says_how_many,
+        a_sandbox_that_kills_whoever_opens_a_file_has_the_lines_of_standard_error,
         a_pipe_without_a_reader_ends_nothing,
         a_file_that_has_become_too_large_ends_nothing,
         a_socket_as_standard_error_has_the_lines_and_does_not_block,
