@@ -181,7 +181,7 @@ enum Way {
     WaitAndWrite,
 }
 
-/// Milliseconds that a line waits for room in a pipe, socket or terminal.
+/// Milliseconds that a line waits at most for room in a pipe, socket or terminal, however often.
 const PATIENCE: c_long = 100;
 
 /// Whether the last line has waited in vain: the next one waits for nothing.
@@ -191,8 +191,10 @@ static IS_STALLED: AtomicBool = AtomicBool::new(false);
 fn write(descriptor: c_int, way: Way, mut rest: &[u8]) -> bool {
     const ATTEMPTS: u32 = 10;
     let signals = SignalsOfWrite::block();
+    // The timespec of the system call ppoll has registers' width, whatever the width of time_t.
+    let mut time = [0, if IS_STALLED.load(Ordering::Relaxed) { 0 } else { PATIENCE * 1_000_000 }];
     for _ in 0..ATTEMPTS {
-        if way == Way::WaitAndWrite && !wait_for_room(descriptor) {
+        if way == Way::WaitAndWrite && !wait_for_room(descriptor, &mut time) {
             break;
         }
         match usize::try_from(write_once(descriptor, way, rest)) {
@@ -205,7 +207,7 @@ fn write(descriptor: c_int, way: Way, mut rest: &[u8]) -> bool {
             }
             Err(_) => match errno::get() {
                 libc::EINTR => {}
-                libc::EAGAIN if wait_for_room(descriptor) => {}
+                libc::EAGAIN if wait_for_room(descriptor, &mut time) => {}
                 error => {
                     signals.take(error);
                     break;
@@ -270,12 +272,10 @@ fn splice(descriptor: c_int, line: &[u8]) -> c_long {
     }
 }
 
-/// Waits until there is room, for a moment unless the last line has waited in vain. Returns false if there is none.
-fn wait_for_room(descriptor: c_int) -> bool {
+/// Waits until there is room, for as much of the time as is left. Returns false if there is none.
+fn wait_for_room(descriptor: c_int, time: &mut [c_long; 2]) -> bool {
     const INTERRUPTIONS: u32 = 10;
     let mut poll = libc::pollfd { fd: descriptor, events: libc::POLLOUT, revents: 0 };
-    // The timespec of the system call of this name has registers' width, whatever the width of time_t.
-    let mut time: [c_long; 2] = [0, if IS_STALLED.load(Ordering::Relaxed) { 0 } else { PATIENCE * 1_000_000 }];
     for _ in 0..INTERRUPTIONS {
         let nothing = null::<u8>();
         // SAFETY: one descriptor, and a time, of which the kernel leaves what has not passed.

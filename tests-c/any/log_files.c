@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "harness.h"
@@ -173,6 +174,36 @@ static int call_where_statx_ends(void)
     return call_a_few_times();
 }
 
+#ifdef __x86_64__
+/* Milliseconds that the program has waited, by the clock of a kernel that says after some time that there is room, when there is none. */
+static long waited;
+
+static void wait_for_nothing(int signal, siginfo_t *information, void *context)
+{
+    enum { MOST = 60, NANOSECONDS = 1000000 };
+    greg_t *const registers = ((ucontext_t *)context)->uc_mcontext.gregs;
+    struct timespec *const left = (struct timespec *)registers[REG_RDX];
+    const long wait = left->tv_nsec / NANOSECONDS < MOST ? left->tv_nsec / NANOSECONDS : MOST;
+    (void)signal, (void)information;
+    waited += wait;
+    left->tv_nsec -= wait * NANOSECONDS;
+    registers[REG_RAX] = wait == MOST;
+}
+
+static int call_with_slow_waits(void)
+{
+    const struct sigaction action = { .sa_sigaction = wait_for_nothing, .sa_flags = SA_SIGINFO };
+    if (sigaction(SIGSYS, &action, NULL) != 0 || !filter_calls(SYS_ppoll, SYS_poll, SECCOMP_RET_TRAP) || !call(1))
+        return EXIT_FAILURE;
+    return waited > 0 && waited <= 100 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+#else
+static int call_with_slow_waits(void)
+{
+    return EXIT_SUCCESS;
+}
+#endif
+
 static const struct program {
     const char *argument;
     int (*run)(void);
@@ -180,7 +211,8 @@ static const struct program {
   WITHOUT_PROC = { "--without-proc", call_without_proc }, REPLACED = { "--replaced", call_with_a_file_in_its_place },
   HANDLERS = { "--handlers", call_with_handlers }, BLOCKED = { "--blocked", call_with_signals_blocked }, TWICE = { "--twice", call_twice },
   WITHOUT_DESCRIPTORS = { "--without-descriptors", call_without_descriptors }, IN_FOLDER = { "--in-folder", call_in_folder },
-  WITHOUT_OPENING = { "--without-opening", call_without_opening }, WITHOUT_STATX = { "--without-statx", call_where_statx_ends };
+  WITHOUT_OPENING = { "--without-opening", call_without_opening }, WITHOUT_STATX = { "--without-statx", call_where_statx_ends },
+  PATIENT = { "--patient", call_with_slow_waits };
 
 /* --- how they are started --- */
 
@@ -461,6 +493,12 @@ START_TEST(when_lines_were_lost_the_next_one_says_how_many)
     ck_assert_int_eq(lost, CALLS);
     ck_assert_int_eq(process, pid);
     ck_assert_int_eq(lines(text), CALLS);
+}
+END_TEST
+
+START_TEST(a_line_waits_once_however_often_there_seems_to_be_room)
+{
+    assert_a_full_pipe_does_not_block(PATIENT);
 }
 END_TEST
 
@@ -792,7 +830,7 @@ END_TEST
 int main(int count, char **arguments)
 {
     const struct program programs[] = { FEW, OFTEN, WITHOUT_RIGHTS, WITHOUT_PROC, REPLACED, HANDLERS, BLOCKED, TWICE, WITHOUT_DESCRIPTORS, IN_FOLDER,
-                                        WITHOUT_OPENING, WITHOUT_STATX };
+                                        WITHOUT_OPENING, WITHOUT_STATX, PATIENT };
     for (size_t program = 0; count == 2 && program < sizeof programs / sizeof *programs; program++)
         if (strcmp(arguments[1], programs[program].argument) == 0)
             return programs[program].run();
@@ -806,6 +844,7 @@ int main(int count, char **arguments)
         neither_does_one_without_descriptors,
         a_pipe_that_is_read_has_more_lines_than_it_can_hold,
         when_lines_were_lost_the_next_one_says_how_many,
+        a_line_waits_once_however_often_there_seems_to_be_room,
         a_sandbox_that_kills_whoever_opens_a_file_has_the_lines_of_standard_error,
         a_pipe_without_a_reader_ends_nothing,
         a_file_that_has_become_too_large_ends_nothing,
