@@ -265,11 +265,14 @@ impl Line {
         Line { text: [0; 1024], length: 0 }
     }
 
-    /// A line with what all begin with: the process and, unless it is its first one, the thread.
+    /// A line with what all begin with: the process and, unless it is its first one, the thread. It ends one that was cut.
     #[inline(never)]
     fn begin() -> Self {
         let mut line = Line::new();
         let (process, thread) = process::ids();
+        if log_file::is_cut() {
+            line.text("\n");
+        }
         line.text(log_file::LINE_START);
         line.number(process.into());
         if thread != process {

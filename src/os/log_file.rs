@@ -55,6 +55,14 @@ pub fn open(name: Option<&CStr>) {
     PLACE.store(place, Ordering::Release);
 }
 
+/// Whether the last line that was written to is not whole.
+static IS_CUT: AtomicBool = AtomicBool::new(false);
+
+/// Returns whether the next line has to end the last one first.
+pub fn is_cut() -> bool {
+    IS_CUT.load(Ordering::Relaxed)
+}
+
 /// Lines that could not be written since the last one that could.
 static LOST: AtomicUsize = AtomicUsize::new(0);
 
@@ -200,6 +208,7 @@ fn write(descriptor: c_int, way: Way, mut rest: &[u8]) -> bool {
         match usize::try_from(write_once(descriptor, way, rest)) {
             Ok(written) => {
                 rest = rest.get(written..).unwrap_or_default();
+                IS_CUT.store(!rest.is_empty(), Ordering::Relaxed);
                 if rest.is_empty() {
                     IS_STALLED.store(false, Ordering::Relaxed);
                     break;

@@ -174,6 +174,13 @@ static int call_where_statx_ends(void)
     return call_a_few_times();
 }
 
+/* Lines that do not fit in a file, and then some that do. */
+static int call_where_a_line_is_cut(void)
+{
+    const struct rlimit small = { 50, RLIM_INFINITY }, none = { RLIM_INFINITY, RLIM_INFINITY };
+    return setrlimit(RLIMIT_FSIZE, &small) == 0 && call(CALLS) && setrlimit(RLIMIT_FSIZE, &none) == 0 ? call_a_few_times() : EXIT_FAILURE;
+}
+
 #ifdef __x86_64__
 /* Milliseconds that the program has waited, by the clock of a kernel that says after some time that there is room, when there is none. */
 static long waited;
@@ -212,7 +219,7 @@ static const struct program {
   HANDLERS = { "--handlers", call_with_handlers }, BLOCKED = { "--blocked", call_with_signals_blocked }, TWICE = { "--twice", call_twice },
   WITHOUT_DESCRIPTORS = { "--without-descriptors", call_without_descriptors }, IN_FOLDER = { "--in-folder", call_in_folder },
   WITHOUT_OPENING = { "--without-opening", call_without_opening }, WITHOUT_STATX = { "--without-statx", call_where_statx_ends },
-  PATIENT = { "--patient", call_with_slow_waits };
+  CUT = { "--cut", call_where_a_line_is_cut }, PATIENT = { "--patient", call_with_slow_waits };
 
 /* --- how they are started --- */
 
@@ -690,6 +697,26 @@ END_TEST
 
 /* --- files by name --- */
 
+START_TEST(after_a_line_that_was_cut_the_next_one_is_whole)
+{
+    int lost;
+    write_file(in_folder("standard-error"), "");
+    run(CUT, in_folder("log"), STDERR_FILENO);
+    run(CUT, "1", open(in_folder("standard-error"), O_WRONLY | O_APPEND | O_CLOEXEC));
+    const char *const names[] = { "log", "standard-error" };
+    for (int name = 0; name < 2; name++) {
+        const char *text = contents(in_folder(names[name]));
+        ck_assert_uint_gt(strlen(text), 50);
+        text = strchr(text, '\n') + 1;
+        if (text < contents(in_folder(names[name])) + 50)
+            text = strchr(text, '\n') + 1;
+        ck_assert_msg(sscanf(text, "numars %*d: %d lines lost\n", &lost) == 1, "%s", text);
+        ck_assert_int_eq(lines(text), CALLS);
+    }
+    remove_folder();
+}
+END_TEST
+
 START_TEST(only_the_user_may_read_a_log_that_is_made)
 {
     struct stat status;
@@ -830,7 +857,7 @@ END_TEST
 int main(int count, char **arguments)
 {
     const struct program programs[] = { FEW, OFTEN, WITHOUT_RIGHTS, WITHOUT_PROC, REPLACED, HANDLERS, BLOCKED, TWICE, WITHOUT_DESCRIPTORS, IN_FOLDER,
-                                        WITHOUT_OPENING, WITHOUT_STATX, PATIENT };
+                                        WITHOUT_OPENING, WITHOUT_STATX, CUT, PATIENT };
     for (size_t program = 0; count == 2 && program < sizeof programs / sizeof *programs; program++)
         if (strcmp(arguments[1], programs[program].argument) == 0)
             return programs[program].run();
@@ -854,6 +881,7 @@ int main(int count, char **arguments)
         a_program_in_the_background_of_a_terminal_is_not_stopped,
         a_file_that_comes_in_the_place_of_standard_error_is_left_alone,
         standard_error_is_known_by_any_call_that_tells_of_it,
+        after_a_line_that_was_cut_the_next_one_is_whole,
         only_the_user_may_read_a_log_that_is_made,
         a_device_that_is_no_terminal_is_left_alone,
         a_file_that_cannot_be_written_disturbs_nothing,
