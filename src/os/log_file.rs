@@ -121,8 +121,8 @@ fn open_log(name: &CStr, folder: &CStr) -> Option<File> {
     let access = match before.kind() {
         libc::S_IFREG if before.owner() == user && before.links() == 1 => libc::O_RDWR,
         libc::S_IFIFO if before.owner() == user => libc::O_WRONLY,
-        // Consoles, the terminal of the process, and pseudo-terminals.
-        libc::S_IFCHR if matches!(before.device().0, 4 | 5 | 136..=143) => libc::O_WRONLY,
+        // Consoles, the terminal of the process, and pseudo-terminals; no serial ports, and not what makes pseudo-terminals.
+        libc::S_IFCHR if matches!(before.device(), (4, ..=63) | (5, ..=1) | (136..=143, _)) => libc::O_WRONLY,
         _ => return None,
     };
     let file = before.open(folder.0, name, access | FLAGS)?;

@@ -165,6 +165,11 @@ static int call_without_opening(void)
     _exit(call_a_few_times());
 }
 
+static int call_without_ioctl(void)
+{
+    return filter_calls(SYS_ioctl, SYS_ioctl, SECCOMP_RET_KILL_PROCESS) ? call_a_few_times() : EXIT_FAILURE;
+}
+
 static int call_where_statx_ends(void)
 {
     const struct refusal refused = { SYS_statx, ENOSYS };
@@ -219,7 +224,8 @@ static const struct program {
   HANDLERS = { "--handlers", call_with_handlers }, BLOCKED = { "--blocked", call_with_signals_blocked }, TWICE = { "--twice", call_twice },
   WITHOUT_DESCRIPTORS = { "--without-descriptors", call_without_descriptors }, IN_FOLDER = { "--in-folder", call_in_folder },
   WITHOUT_OPENING = { "--without-opening", call_without_opening }, WITHOUT_STATX = { "--without-statx", call_where_statx_ends },
-  CUT = { "--cut", call_where_a_line_is_cut }, PATIENT = { "--patient", call_with_slow_waits };
+  CUT = { "--cut", call_where_a_line_is_cut }, WITHOUT_IOCTL = { "--without-ioctl", call_without_ioctl },
+  PATIENT = { "--patient", call_with_slow_waits };
 
 /* --- how they are started --- */
 
@@ -757,6 +763,21 @@ START_TEST(a_device_that_is_no_terminal_is_left_alone)
 }
 END_TEST
 
+START_TEST(a_device_that_makes_terminals_is_not_opened)
+{
+    const char *name;
+    int status;
+    const int other_end = make_terminal(&name);
+    if (!is_root())
+        return;
+    /* What is opened is asked whether it is a terminal. */
+    require(waitpid(start(WITHOUT_IOCTL, name, STDERR_FILENO), &status, 0) > 0);
+    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
+    run(WITHOUT_IOCTL, "/dev/pts/ptmx", STDERR_FILENO);
+    close(other_end);
+}
+END_TEST
+
 START_TEST(a_file_that_cannot_be_written_disturbs_nothing)
 {
     const struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -857,7 +878,7 @@ END_TEST
 int main(int count, char **arguments)
 {
     const struct program programs[] = { FEW, OFTEN, WITHOUT_RIGHTS, WITHOUT_PROC, REPLACED, HANDLERS, BLOCKED, TWICE, WITHOUT_DESCRIPTORS, IN_FOLDER,
-                                        WITHOUT_OPENING, WITHOUT_STATX, CUT, PATIENT };
+                                        WITHOUT_OPENING, WITHOUT_STATX, CUT, WITHOUT_IOCTL, PATIENT };
     for (size_t program = 0; count == 2 && program < sizeof programs / sizeof *programs; program++)
         if (strcmp(arguments[1], programs[program].argument) == 0)
             return programs[program].run();
@@ -884,6 +905,7 @@ int main(int count, char **arguments)
         after_a_line_that_was_cut_the_next_one_is_whole,
         only_the_user_may_read_a_log_that_is_made,
         a_device_that_is_no_terminal_is_left_alone,
+        a_device_that_makes_terminals_is_not_opened,
         a_file_that_cannot_be_written_disturbs_nothing,
         a_file_by_another_name_is_left_alone,
         a_file_with_other_contents_is_left_alone,
