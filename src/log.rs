@@ -6,6 +6,7 @@
 use crate::bits::{Bits, WORD_BITS, Word};
 use crate::mover::Figures;
 use crate::numerals::numerals;
+use crate::os::files::strip_prefix;
 use crate::os::user_memory::{self, Copied};
 use crate::os::{errno, log_file, process};
 use crate::policy::{Applied, Failed, MF_STRICT, NUMA_BALANCING};
@@ -32,10 +33,10 @@ pub fn is_on() -> bool {
 /// Looks into the environment. Before, nothing is logged.
 pub fn begin() {
     process::environment(c"NUMARS_LOG", |value| {
-        match value.to_bytes() {
-            b"" | b"0" => {}
-            b"1" => log_file::open(None),
-            _ => log_file::open(Some(value)),
+        let is = |text: &[u8]| strip_prefix(text, value.to_bytes()).is_some_and(<[u8]>::is_empty);
+        if !is(b"") && !is(b"0") {
+            let is_standard_error = is(b"1") || is(b"/dev/stderr") || is(b"/dev/fd/2") || is(b"/proc/self/fd/2");
+            log_file::open((!is_standard_error).then_some(value));
         }
         Some(())
     });

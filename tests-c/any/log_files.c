@@ -701,6 +701,19 @@ START_TEST(standard_error_is_known_by_any_call_that_tells_of_it)
 }
 END_TEST
 
+START_TEST(standard_error_has_the_lines_by_the_names_of_files_too)
+{
+    static const char *const names[] = { "/dev/stderr", "/dev/fd/2", "/proc/self/fd/2" };
+    write_file(in_folder("standard-error"), "");
+    const int standard_error = open(in_folder("standard-error"), O_WRONLY | O_APPEND | O_CLOEXEC);
+    for (int name = 0; name < 3; name++) {
+        run(FEW, names[name], standard_error);
+        ck_assert_int_eq(lines(contents(in_folder("standard-error"))), (name + 1) * CALLS);
+    }
+    remove_folder();
+}
+END_TEST
+
 /* --- files by name --- */
 
 START_TEST(after_a_line_that_was_cut_the_next_one_is_whole)
@@ -902,6 +915,7 @@ int main(int count, char **arguments)
         a_program_in_the_background_of_a_terminal_is_not_stopped,
         a_file_that_comes_in_the_place_of_standard_error_is_left_alone,
         standard_error_is_known_by_any_call_that_tells_of_it,
+        standard_error_has_the_lines_by_the_names_of_files_too,
         after_a_line_that_was_cut_the_next_one_is_whole,
         only_the_user_may_read_a_log_that_is_made,
         a_device_that_is_no_terminal_is_left_alone,
