@@ -434,6 +434,11 @@ impl Status {
         self.0.stx_nlink
     }
 
+    /// Whether something is mounted there, as far as the kernel says so (since Linux 5.8).
+    pub fn is_mounted(&self) -> bool {
+        self.0.stx_attributes & libc::STATX_ATTR_MOUNT_ROOT as u64 != 0
+    }
+
     /// The major and minor number of a device.
     pub fn device(&self) -> (u32, u32) {
         (self.0.stx_rdev_major, self.0.stx_rdev_minor)

@@ -94,7 +94,8 @@ pub fn append(line: &[u8], worth: usize) -> bool {
 }
 
 /// Opens a file by name, with a type that lines are written to: one that this user owns and that has no other name, which nothing but
-/// lines has been written to if it is a regular one. One that is not there is made; by root only where everybody may make files.
+/// lines has been written to if it is a regular one. One that is not there is made and an empty one begun; by root only where everybody
+/// may make files: elsewhere an empty file may be one that is read, and what an ordinary user mounts there may be from elsewhere.
 ///
 /// All that is asked about the file is asked in one folder, whatever becomes of links to that meanwhile.
 fn open_log(name: &CStr, folder: &CStr) -> Option<File> {
@@ -103,12 +104,13 @@ fn open_log(name: &CStr, folder: &CStr) -> Option<File> {
     let user = process::effective_user();
     let name = files::behind(folder.to_bytes(), name).unwrap_or(name);
     let folder = File::open_in(libc::AT_FDCWD, folder, libc::O_PATH | libc::O_DIRECTORY)?;
+    const SHARED: u32 = libc::S_ISVTX | libc::S_IWOTH;
+    let may_begin = user != 0 || Status::of(folder.0, c"", libc::AT_EMPTY_PATH)?.mode() & SHARED == SHARED;
     let status = || Status::of(folder.0, name, libc::AT_SYMLINK_NOFOLLOW);
     // Before it is opened, which some devices take as a command.
     let mut before = status();
     if before.is_none() {
-        const SHARED: u32 = libc::S_ISVTX | libc::S_IWOTH;
-        if user != 0 || Status::of(folder.0, c"", libc::AT_EMPTY_PATH)?.mode() & SHARED == SHARED {
+        if may_begin {
             let file = File::open_in(folder.0, name, CREATE | FLAGS);
             if file.is_some() {
                 return file;
@@ -130,7 +132,8 @@ fn open_log(name: &CStr, folder: &CStr) -> Option<File> {
     let is_log = match before.kind() {
         libc::S_IFREG => {
             let length = file.read_from_start(&mut start).ok()?;
-            length == 0 || files::strip_prefix(LINE_START.as_bytes(), &start).is_some()
+            length == 0 && may_begin && (user != 0 || !before.is_mounted())
+                || files::strip_prefix(LINE_START.as_bytes(), &start).is_some()
         }
         libc::S_IFCHR => is_terminal(file.0),
         _ => true,

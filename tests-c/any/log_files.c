@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -855,11 +856,33 @@ START_TEST(root_writes_to_no_file_of_another_user_and_makes_none_where_only_root
     setenv(PLACE, in_folder("private"), 1);
     run(IN_FOLDER, "log", STDERR_FILENO);
     ck_assert_int_ne(access(in_folder("private/log"), F_OK), 0);
-    /* One that is there will do. */
+    /* One that is there will do, if it has been begun: many files are empty. */
     write_file(in_folder("private/log"), "");
     run(FEW, in_folder("private/log"), STDERR_FILENO);
     run(IN_FOLDER, "log", STDERR_FILENO);
-    ck_assert_int_eq(lines(contents(in_folder("private/log"))), 2 * CALLS);
+    ck_assert_str_eq(contents(in_folder("private/log")), "");
+    write_file(in_folder("private/log"), "numars log\n");
+    run(FEW, in_folder("private/log"), STDERR_FILENO);
+    run(IN_FOLDER, "log", STDERR_FILENO);
+    ck_assert_int_eq(lines(contents(in_folder("private/log")) + strlen("numars log\n")), 2 * CALLS);
+    remove_folder();
+}
+END_TEST
+
+START_TEST(root_begins_no_file_that_is_mounted_where_everybody_may_make_files)
+{
+    if (!is_root() || kernel_before(5, 8))
+        return;
+    have_own_mounts();
+    require(mkdir(in_folder("private"), 0755) == 0);
+    write_file(in_folder("private/file"), "");
+    write_file(in_folder("log"), "");
+    require(mount(in_folder("private/file"), in_folder("log"), "", MS_BIND, NULL) == 0);
+    run(FEW, in_folder("log"), STDERR_FILENO);
+    ck_assert_str_eq(contents(in_folder("private/file")), "");
+    require(umount2(in_folder("log"), MNT_DETACH) == 0);
+    run(FEW, in_folder("log"), STDERR_FILENO);
+    ck_assert_int_eq(lines(contents(in_folder("log"))), CALLS);
     remove_folder();
 }
 END_TEST
@@ -924,6 +947,7 @@ int main(int count, char **arguments)
         a_file_by_another_name_is_left_alone,
         a_file_with_other_contents_is_left_alone,
         root_writes_to_no_file_of_another_user_and_makes_none_where_only_root_may,
+        root_begins_no_file_that_is_mounted_where_everybody_may_make_files,
         root_makes_none_there_either_while_a_link_to_the_folder_changes,
         NULL });
 }
