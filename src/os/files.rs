@@ -63,20 +63,21 @@ impl File {
         c_int::try_from(descriptor).ok().filter(|&descriptor| descriptor >= 0).map(File)
     }
 
-    /// Opens a file or folder that describes the machine: where there is [`another_root`], the one of that name below it, unless it is
-    /// something that the kernel has in no such place, such as a device.
+    /// Opens a file or folder that describes the machine: where there is [`another_root`], the one of that name below it, if
+    /// [it is to be trusted](Status::is_trusted), unless it is something that the kernel has in no such place, such as a device.
     pub fn open_of_machine(path: &Path) -> Option<File> {
         let Some(root) = another_root() else { return File::open(path) };
         let top;
         let (folder, name) = if let Some(folder) = path.folder {
             (folder.0, path.as_c_str())
         } else {
-            top = open_trusted_root(root)?;
+            top = open_root(root)?;
             // Without the slash that it begins with.
             (top.0, path.as_c_str_from(1))
         };
-        matches!(Status::of(folder, name, 0)?.kind(), libc::S_IFREG | libc::S_IFDIR)
-            .then(|| File::open_in(folder, name, libc::O_RDONLY | libc::O_NONBLOCK))?
+        let status = Status::of(folder, name, 0)?;
+        (status.is_trusted() && matches!(status.kind(), libc::S_IFREG | libc::S_IFDIR))
+            .then(|| status.open(folder, name, libc::O_RDONLY | libc::O_NONBLOCK))?
     }
 
     /// Reads what comes next: returns the number of bytes, 0 at the end, or an errno.
@@ -262,31 +263,23 @@ pub fn another_root() -> Option<&'static CStr> {
     static ROOT: OnceNonZeroUsize = OnceNonZeroUsize::new();
     const NONE: NonZeroUsize = NonZeroUsize::MIN;
     let copy = |name: &CStr| {
-        NonZeroUsize::new(if open_trusted_root(name).is_some() {
-            memory::keep_copy(name.to_bytes_with_nul()) as usize
-        } else {
-            0
-        })
+        let folder = open_root(name)?;
+        // The slash at its end has it be a folder.
+        Status::of(folder.0, c"sys/devices/system/", 0)?
+            .is_trusted()
+            .then(|| NonZeroUsize::new(memory::keep_copy(name.to_bytes_with_nul()) as usize))?
     };
     let root = ROOT.get_or_init(|| process::environment(c"NUMARS_FSROOT", copy).unwrap_or(NONE));
     // SAFETY: a string that lives as long as the process.
     (root > NONE).then(|| unsafe { memory::string(root.get() as *const c_char) })
 }
 
-/// Opens a folder if it has the files of a machine, and only this user and root can have put them there: the variable may come from an
-/// ordinary user, by way of a setuid program that became root altogether before it ran this one. Its name may be a link that changes.
+/// Opens the folder with the files of a machine. Its name may be a link that changes.
 #[cold]
 #[inline(never)]
-fn open_trusted_root(name: &CStr) -> Option<File> {
+fn open_root(name: &CStr) -> Option<File> {
     let folder = File::open_in(libc::AT_FDCWD, name, libc::O_PATH | libc::O_DIRECTORY)?;
-    let is_trusted = [c"", c"sys/devices/system"].into_iter().all(|name| {
-        Status::of(folder.0, name, libc::AT_EMPTY_PATH).is_some_and(|status| {
-            status.kind() == libc::S_IFDIR
-                && (status.owner() == 0 || status.owner() == process::effective_user())
-                && status.mode() & libc::S_IWOTH == 0
-        })
-    });
-    is_trusted.then_some(folder)
+    Status::of(folder.0, c"", libc::AT_EMPTY_PATH)?.is_trusted().then_some(folder)
 }
 
 /// Whether a file or folder that tells of the machine is there.
@@ -427,6 +420,13 @@ impl Status {
     /// The user that owns the file.
     pub fn owner(&self) -> u32 {
         self.0.stx_uid
+    }
+
+    /// Whether the file or folder belongs to this user or to root, and not everybody may write to it. The name of one that describes the
+    /// machine may come from an ordinary user, by way of a setuid program that became root altogether before it ran this one; by links
+    /// and mounts of theirs such a user chooses among those that are to be trusted, and writes none.
+    pub fn is_trusted(&self) -> bool {
+        (self.owner() == 0 || self.owner() == process::effective_user()) && self.mode() & libc::S_IWOTH == 0
     }
 
     /// How many names the file has.

@@ -308,6 +308,31 @@ START_TEST(a_root_of_another_user_is_none)
 }
 END_TEST
 
+static const char *const ASK_SIZE = "--ask-size";
+
+static int ask_size(void)
+{
+    return numa_node_size64(0, NULL) == 100 * 1024 ? ANOTHER_MACHINE : NOTHING_KNOWN;
+}
+
+START_TEST(a_file_of_others_or_that_others_may_write_to_is_not_read)
+{
+    const char *root = make_machine(), *file = path_in(root, "sys/devices/system/node/node0/meminfo");
+    ck_assert_int_eq(run_with_root(root, ASK_SIZE), ANOTHER_MACHINE);
+    require(chmod(file, 0646) == 0);
+    ck_assert_int_eq(run_with_root(root, ASK_SIZE), NOTHING_KNOWN);
+    require(chmod(file, 0644) == 0);
+    ck_assert_int_eq(run_with_root(root, ASK_SIZE), ANOTHER_MACHINE);
+    if (geteuid() == 0) {
+        require(chown(file, 65534, 65534) == 0);
+        ck_assert_int_eq(run_with_root(root, ASK_SIZE), NOTHING_KNOWN);
+        require(chown(file, 0, 0) == 0);
+        ck_assert_int_eq(run_with_root(root, ASK_SIZE), ANOTHER_MACHINE);
+    }
+    remove_machine(root);
+}
+END_TEST
+
 static const char *const ASK_AGAIN = "--ask-again", *const LINK = "NUMARS_TEST_LINK";
 
 /* Asks twice for the size of a node, between which a link leads to another user's machine. */
@@ -356,6 +381,8 @@ int main(int count, char **arguments)
 {
     if (count == 2 && strcmp(arguments[1], ASK) == 0)
         return ask_everything();
+    if (count == 2 && strcmp(arguments[1], ASK_SIZE) == 0)
+        return ask_size();
     if (count == 2 && strcmp(arguments[1], ASK_AGAIN) == 0)
         return ask_again();
     return run_tests("odd files of a machine", (const TTest *[]){
@@ -365,6 +392,7 @@ int main(int count, char **arguments)
         a_fifo_in_place_of_a_file_of_the_kernel_does_not_block,
         a_root_that_others_may_write_to_is_none,
         a_root_of_another_user_is_none,
+        a_file_of_others_or_that_others_may_write_to_is_not_read,
         a_root_that_becomes_that_of_another_user_is_none_from_then_on,
         a_folder_without_the_files_of_a_machine_is_none,
         NULL });
