@@ -955,7 +955,7 @@ int numa_migrate_pages(int pid,
  * @param status  where to put, for each page, the node it is on, or what is wrong as a negative errno: ENOENT (not there), EFAULT
  *                (nothing mapped), EACCES (other processes map it too), EBUSY (in use), ENOMEM (the node is full)
  * @param flags   MPOL_MF_MOVE or MPOL_MF_MOVE_ALL of <numaif.h>
- * @return 0; the number of pages that were tried and could not be moved; or -1 with errno as move_pages(), of which ENOMEM says
+ * @return 0; the number of entries whose pages were tried and stayed; or -1 with errno as move_pages(), of which ENOMEM says
  *         that a node is full: the statuses are true then too
  *
  * Follows numa(3) and move_pages(2).

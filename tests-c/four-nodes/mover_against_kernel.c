@@ -390,9 +390,14 @@ static void compare(const struct layout *layout, const struct plan *plan, struct
     if (returned[0] < 0)
         expect_in_round(returned[1] == -1 && errors[1] == errors[0], "returned %ld, errno %d; the bare call's errno is %d",
                         returned[1], errors[1], errors[0]);
-    else
-        expect_in_round(returned[1] >= 0 && returned[1] <= returned[0], "returned %ld, the bare call %ld", returned[1],
-                        returned[0]);
+    else {
+        /* The bare call counts a page once that is named twice, and whose second entry it did not come to: here each entry counts. */
+        long stayed = 0;
+        for (unsigned i = 0; i < plan->count; i++)
+            stayed += ours->status[i] < 0 && ours->status[i] != -ENOENT && ours->status[i] != -EFAULT;
+        expect_in_round(returned[1] >= 0 && (returned[1] <= returned[0] || returned[1] == stayed),
+                        "returned %ld, the bare call %ld; %ld entries have pages that stayed", returned[1], returned[0], stayed);
+    }
 
     for (unsigned i = 0; i < plan->count; i++) {
         const int status = ours->status[i], place = places[1][i];
