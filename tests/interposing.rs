@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use support::{Wrappers, calls_of_each, root, run, stage, with_libraries};
+use support::{Wrappers, calls_of_each, plain_cargo_library, root, run, stage, with_libraries};
 
 /// What the program prints first, while the wrappers pass on what they are called for, and then, while they fail with ENOSYS.
 fn halves(output: &str) -> (Vec<&str>, Vec<&str>) {
@@ -110,12 +110,10 @@ fn statically_linked_programs_have_their_wrappers_called_too() {
 
 #[test]
 fn the_library_of_plain_cargo_build_calls_the_wrappers_too() {
-    let cargo = ["build", "--release", "--locked", "--package", "numars"];
-    run(Command::new(env!("CARGO")).current_dir(root()).args(cargo));
+    let library = plain_cargo_library();
     let folder = tempfile::tempdir().unwrap();
     let program = program(folder.path());
     let by_make = run(&mut with_libraries(&program, &stage().lib()));
-    let library = root().join("target/release/libnumars.so");
     assert_eq!(run(Command::new(&program).env("LD_PRELOAD", &library)), by_make);
 }
 

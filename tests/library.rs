@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use support::{Wrappers, calls_of_each, expected_exports, exports, root, run, stage, with_libraries};
+use support::{
+    Wrappers, calls_of_each, expected_exports, exports, plain_cargo_library, root, run, stage, with_libraries,
+};
 
 /// Limit of the stripped library's size in bytes, without the padding that gives code pages of its own, whose size depends on the
 /// machine's largest pages. libnuma.so.1.0.0 of Debian 12 has 56,440 with it. docs/performance.md says what takes the rest: the
@@ -40,14 +42,7 @@ fn the_exported_symbols_are_those_of_the_table() {
 
 #[test]
 fn plain_cargo_build_makes_the_same_library() {
-    run(Command::new(env!("CARGO")).current_dir(root()).args([
-        "build",
-        "--release",
-        "--locked",
-        "--package",
-        "numars",
-    ]));
-    let library = root().join("target/release/libnumars.so");
+    let library = plain_cargo_library();
     assert_exports(&library);
     // All that it needs is in libc.
     let loaded = run(Command::new("true").env("LD_PRELOAD", &library).env("LD_BIND_NOW", "1"));

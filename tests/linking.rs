@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use support::{compile_c, root, run, stage, with_libraries};
+use support::{compile_c, plain_cargo_library, root, run, stage, with_libraries};
 
 /// Uses a bit of everything that libnuma has too, and prints what came back.
 const PROGRAM: &str = r#"
@@ -164,18 +164,6 @@ fn the_headers_serve_cxx_programs() {
         .args([&program, &source])
         .args(stage().pkg_config("numars", &[])));
     assert_eq!(run(&mut with_libraries(&program, &stage().lib())), OUTPUT);
-}
-
-/// The library that cargo alone builds.
-fn plain_cargo_library() -> PathBuf {
-    run(Command::new(env!("CARGO")).current_dir(root()).args([
-        "build",
-        "--release",
-        "--locked",
-        "--package",
-        "numars",
-    ]));
-    root().join("target/release/libnumars.so")
 }
 
 /// The linkers that a C programmer may use, and the flag that chooses each.

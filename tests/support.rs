@@ -76,6 +76,13 @@ impl Stage {
     }
 }
 
+/// The library that cargo alone builds.
+pub fn plain_cargo_library() -> PathBuf {
+    let cargo = ["build", "--release", "--locked", "--package", "numars"];
+    run(Command::new(env!("CARGO")).current_dir(root()).args(cargo));
+    root().join("target/release/libnumars.so")
+}
+
 /// The harness of the guest.
 pub fn vm() -> Command {
     static BUILT: OnceLock<()> = OnceLock::new();
