@@ -25,6 +25,7 @@
 #include "bulk.h"
 #include "harness.h"
 #include "pages.h"
+#include "random.h"
 #include "room.h"
 #include "surroundings.h"
 #include "tally.h"
@@ -37,27 +38,6 @@ enum ingredients { ALONE = 0, OTHERS = 1, FULL_NODES = 2, WHOLE_PROCESS = 4 };
 /* --- chance --- */
 
 static unsigned long seed;
-static __thread unsigned long random_state;
-
-static unsigned below(unsigned limit)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (unsigned)((random_state * 0x2545f4914f6cdd1dUL) >> 33) % limit;
-}
-
-static bool one_in(unsigned chances)
-{
-    return below(chances) == 0;
-}
-
-static void seed_thread(unsigned long number)
-{
-    random_state = (seed + number) * 0x9e3779b97f4a7c15UL + 0x1234567;
-    for (int i = 0; i < 8; i++)
-        below(2);
-}
 
 /* What is being done, for messages. */
 static char doing[300];
@@ -223,7 +203,7 @@ struct other {
 static void *interfere(void *argument)
 {
     const struct other *other = argument;
-    seed_thread(other->number);
+    seed_random(seed + other->number);
     while (!enough) {
         require(pthread_rwlock_rdlock(&interference) == 0);
         other->act();
@@ -822,7 +802,7 @@ static void play(enum ingredients of_test)
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     seed = only != NULL ? strtoul(only, NULL, 10) : ((unsigned long)now.tv_sec * 1000003 + (unsigned long)now.tv_nsec) % 1000000000 + 1;
-    seed_thread(0);
+    seed_random(seed);
     fprintf(stderr, "SEED=%lu\n", seed);
     /* The kernel's own thread would make huge pages of small ones, on a node of its choice. */
     write_setting("/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs", "1000000000");

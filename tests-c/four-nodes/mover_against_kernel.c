@@ -22,35 +22,13 @@
 #include "bulk.h"
 #include "harness.h"
 #include "pages.h"
+#include "random.h"
 #include "surroundings.h"
 
 enum { MOST_MAPPINGS = 6, MOST_PAGES_OF_A_MAPPING = 96, MOST_ENTRIES = 600, BASE_PAGES = HUGE_PAGE / 4096, MOST_PINS = 3 };
 
 /* What a round's memory and request are made of, besides private memory. */
 enum ingredients { ONLY_PRIVATE = 0, SHARED_MEMORY = 1, FILES = 2, HUGE_PAGES = 4, NEIGHBOUR = 8, PINS = 16, BAD_NODES = 32 };
-
-static unsigned long random_state;
-
-static unsigned below(unsigned limit)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (unsigned)((random_state * 0x2545f4914f6cdd1dUL) >> 33) % limit;
-}
-
-static bool one_in(unsigned chances)
-{
-    return below(chances) == 0;
-}
-
-/* Begins a stream of random numbers of its own. */
-static void seed_random(unsigned long seed)
-{
-    random_state = seed * 0x9e3779b97f4a7c15UL + 0x1234567;
-    for (int i = 0; i < 8; i++)
-        below(2);
-}
 
 enum kind { PRIVATE, SHARED, MEMFD, FILE_ON_DISK, HUGE };
 
