@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "checked.h"
 #include "harness.h"
 #include "pages.h"
 
@@ -157,21 +158,11 @@ pid_t pid_of_nobody_at_all(void)
     return pid;
 }
 
-static bool write_text(const char *path, const char *text)
-{
-    const int file = open(path, O_WRONLY | O_CLOEXEC);
-    if (file < 0)
-        return false;
-    const bool written = write(file, text, strlen(text)) == (ssize_t)strlen(text);
-    close(file);
-    return written;
-}
-
 void change_cpuset(const char *file, const char *value)
 {
     char path[sizeof own_cpuset + 32];
     snprintf(path, sizeof path, "%s/%s", own_cpuset, file);
-    require(write_text(path, value));
+    require(write_to_file(path, value));
 }
 
 void enter_cpuset(const char *memory_nodes)
@@ -184,7 +175,7 @@ void enter_cpuset(const char *memory_nodes)
 
 void leave_cpuset(void)
 {
-    require(write_text(CGROUPS "/cgroup.procs", "0"));
+    require(write_to_file(CGROUPS "/cgroup.procs", "0"));
     require(rmdir(own_cpuset) == 0);
 }
 
@@ -236,7 +227,7 @@ void put_cpu_online(int cpu, bool online)
 {
     char path[128];
     snprintf(path, sizeof path, CPUS "/cpu%d/online", cpu);
-    require(write_text(path, online ? "1" : "0"));
+    require(write_to_file(path, online ? "1" : "0"));
     wait_for_cpusets();
 }
 
@@ -250,7 +241,7 @@ static int put_block_online(const char *block, bool online)
         return 0;
     const bool is_online = read(file, state, sizeof state - 1) > 0 && strncmp(state, "online", 6) == 0;
     close(file);
-    return is_online != online && write_text(path, online ? "online_movable" : "offline");
+    return is_online != online && write_to_file(path, online ? "online_movable" : "offline");
 }
 
 int put_memory_online(int node, int most_blocks, bool online)
@@ -274,7 +265,7 @@ void put_all_online(void)
     for (int cpu = 0; cpu < MOST_CPUS; cpu++) {
         snprintf(path, sizeof path, CPUS "/cpu%d/online", cpu);
         /* There is none of a CPU that cannot go, or is not there. */
-        write_text(path, "1");
+        write_to_file(path, "1");
     }
     DIR *folder = opendir(MEMORY);
     if (folder == NULL)
@@ -309,7 +300,7 @@ long keep_huge_pages(int node, long count)
     char path[128], text[32];
     huge_pages_path(path, node);
     snprintf(text, sizeof text, "%ld", count);
-    return write_text(path, text) ? huge_pages_kept(node) : -1;
+    return write_to_file(path, text) ? huge_pages_kept(node) : -1;
 }
 
 enum { MORE_HUGE_PAGES_THAN_THERE_ARE = 100000, HUGE_PAGES_LEFT_FREE = 16 };
@@ -334,7 +325,7 @@ void keep_few_free_pages_per_cpu(bool few)
 {
     char text[32];
     snprintf(text, sizeof text, "%d", few ? FEW_FREE_PAGES : 0);
-    write_text(FREE_PAGES_PER_CPU, text);
+    write_to_file(FREE_PAGES_PER_CPU, text);
 }
 
 static bool few_free_pages_are_kept_per_cpu(void)
