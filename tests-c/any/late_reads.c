@@ -1,7 +1,6 @@
 /* The first call of the library reads the files that later calls answer from. A program may lose its files then: in a chroot, in a sandbox
  * that refuses to open them or kills whoever tries, or without a descriptor left. docs/differences.md lists what is read when. */
 #include <limits.h>
-#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <numa.h>
 #include <numars.h>
@@ -9,7 +8,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -29,17 +27,13 @@ static bool change_root(void)
 
 static bool filter_opening(unsigned action)
 {
-    struct sock_filter instructions[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+    const struct reaction reactions[] = {
+        { SYS_openat, action },
 #ifdef SYS_open
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_open, 1, 0),
+        { SYS_open, action },
 #endif
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, action),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
-    const struct sock_fprog filter = { sizeof instructions / sizeof *instructions, instructions };
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+    return filter_calls(reactions, sizeof reactions / sizeof *reactions);
 }
 
 static bool refuse_opening(void)

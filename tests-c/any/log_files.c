@@ -1,7 +1,6 @@
 /* NUMARS_LOG neither blocks nor ends a program, whatever standard error or the file is that it names, and harms no file that is none of
  * the log's. */
 #include <fcntl.h>
-#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <numa.h>
 #include <numars.h>
@@ -13,7 +12,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -144,31 +142,17 @@ static int call_twice(void)
     return call_a_few_times();
 }
 
-/* From here on the kernel does this to whoever makes one of two system calls. */
-static bool filter_calls(unsigned one, unsigned other, unsigned action)
-{
-    struct sock_filter rules[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, one, 1, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, other, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, action),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    const struct sock_fprog filter = { sizeof rules / sizeof *rules, rules };
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
-}
-
 /* In a sandbox that kills whoever opens a file. */
 static int call_without_opening(void)
 {
-    if (!filter_calls(SYS_openat, SYS_openat2, SECCOMP_RET_KILL_PROCESS))
+    if (!filter_calls((const struct reaction[]){ { SYS_openat, SECCOMP_RET_KILL_PROCESS }, { SYS_openat2, SECCOMP_RET_KILL_PROCESS } }, 2))
         return EXIT_FAILURE;
     _exit(call_a_few_times());
 }
 
 static int call_without_ioctl(void)
 {
-    return filter_calls(SYS_ioctl, SYS_ioctl, SECCOMP_RET_KILL_PROCESS) ? call_a_few_times() : EXIT_FAILURE;
+    return filter_calls(&(const struct reaction){ SYS_ioctl, SECCOMP_RET_KILL_PROCESS }, 1) ? call_a_few_times() : EXIT_FAILURE;
 }
 
 static int call_where_statx_ends(void)
@@ -206,7 +190,7 @@ static void wait_for_nothing(int signal, siginfo_t *information, void *context)
 static int call_with_slow_waits(void)
 {
     const struct sigaction action = { .sa_sigaction = wait_for_nothing, .sa_flags = SA_SIGINFO };
-    if (sigaction(SIGSYS, &action, NULL) != 0 || !filter_calls(SYS_ppoll, SYS_poll, SECCOMP_RET_TRAP) || !call(1))
+    if (sigaction(SIGSYS, &action, NULL) != 0 || !filter_calls((const struct reaction[]){ { SYS_ppoll, SECCOMP_RET_TRAP }, { SYS_poll, SECCOMP_RET_TRAP } }, 2) || !call(1))
         return EXIT_FAILURE;
     return waited > 0 && waited <= 100 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

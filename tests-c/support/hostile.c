@@ -150,22 +150,30 @@ void assert_all_is_well_here(const char *where, const struct expectations *aroun
     try_everything(where, around, prepare, argument, false);
 }
 
-enum { MOST_REFUSALS = 16 };
+enum { MOST_REACTIONS = 16 };
 
-void refuse_calls(const struct refusal *refusals, size_t count)
+bool filter_calls(const struct reaction *reactions, size_t count)
 {
-    struct sock_filter rules[2 * MOST_REFUSALS + 2];
+    struct sock_filter rules[2 * MOST_REACTIONS + 2];
     unsigned short length = 0;
-    require(count <= MOST_REFUSALS);
+    require(count <= MOST_REACTIONS);
     rules[length++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
     for (size_t i = 0; i < count; i++) {
-        rules[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned int)refusals[i].call, 0, 1);
-        rules[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned int)refusals[i].error);
+        rules[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned int)reactions[i].call, 0, 1);
+        rules[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, reactions[i].action);
     }
     rules[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     const struct sock_fprog filter = { .len = length, .filter = rules };
-    require(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-    require(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0);
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
+
+void refuse_calls(const struct refusal *refusals, size_t count)
+{
+    struct reaction reactions[MOST_REACTIONS];
+    require(count <= MOST_REACTIONS);
+    for (size_t i = 0; i < count; i++)
+        reactions[i] = (struct reaction){ refusals[i].call, SECCOMP_RET_ERRNO | (unsigned int)refusals[i].error };
+    require(filter_calls(reactions, count));
 }
 
 /* Calls that fail one at a time: a thread without the filter is asked about each call that is watched. */

@@ -18,6 +18,14 @@ void assert_all_is_well_here(const char *where, const struct expectations *aroun
 /* To be called first in main of a program that has such tests: what a program loaded anew has to do. */
 void continue_if_loaded_anew(int count, char **arguments);
 
+/* From here on the kernel does this, SECCOMP_RET_…, to whoever in this process, or in those it starts, makes one of these system calls.
+ * Returns false, with errno, if that cannot be. */
+struct reaction {
+    int call;
+    unsigned int action;
+};
+bool filter_calls(const struct reaction *reactions, size_t count);
+
 /* From here on the kernel refuses these system calls with these errors, in this process and those it starts. */
 struct refusal {
     int call, error;
