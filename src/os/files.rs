@@ -367,7 +367,7 @@ pub fn block_device(path: &CStr) -> Option<(u32, u32)> {
 pub struct Status(libc::statx);
 
 impl Status {
-    /// statx(2), with its flags: none where there is no such file. Errno is left untouched.
+    /// Calls statx(2) with these flags. Returns `None` if there is no such file. Errno is left untouched.
     #[inline(never)]
     pub fn of(folder: c_int, path: &CStr, flags: c_int) -> Option<Self> {
         let mut found = MaybeUninit::<libc::statx>::zeroed();
@@ -456,7 +456,7 @@ impl Status {
         own[0] == number && (own[1] == made || own[1] == 0 || made == 0)
     }
 
-    /// Opens the file that this was said of; none if another one is in its place by now.
+    /// Opens the file that has this status. Returns `None` if another one has taken its place.
     pub(super) fn open(&self, folder: c_int, path: &CStr, flags: c_int) -> Option<File> {
         let file = File::open_in(folder, path, flags)?;
         Status::of(file.0, c"", libc::AT_EMPTY_PATH)?.is_of(self.identity()).then_some(file)
