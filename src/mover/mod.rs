@@ -403,9 +403,13 @@ impl<'a, K: Kernel> Mover<'a, K> {
         let mut scratch = self.scratch((length >> self.page_bits).max(MIN_ENTRIES), SPLIT_ENTRIES)?;
         for program in 1..=MAX_PROGRAMS {
             let mut range = self.kernel.range(start, length, self.page_bits, scratch.range()).ok_or(errno::EINVAL)?;
-            // Unless the process itself is gone.
-            if range.is_out_of_sight() && self.submit(Request::NOTHING) {
-                return Err(errno::ENOENT);
+            if range.is_out_of_sight() {
+                if self.submit(Request::NOTHING) {
+                    return Err(errno::ENOENT);
+                }
+                // The process itself is gone, or ends at this moment: nothing bounds a search for its pages.
+                self.check_process(&range);
+                break;
             }
             for pass in 0..passes {
                 if pass > 0 {

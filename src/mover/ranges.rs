@@ -500,13 +500,14 @@ impl Range {
             }
             None => None,
         };
-        if known == Some(0)
-            && self.is_of_another
-            && !self.has_lost_memory()
-            && self.pagemap.as_ref().is_some_and(is_empty)
-        {
-            // Before Linux 6.13, that of a thread that had ended when it was opened. The areas are those of one that had not.
-            self.pagemap = None;
+        if known == Some(0) && self.is_of_another && self.pagemap.as_ref().is_some_and(is_empty) {
+            if self.has_lost_memory() {
+                // The process is ending or has ended: there may be no areas either, which would bound the search.
+                self.next = self.end;
+            } else {
+                // Before Linux 6.13, that of a thread that had ended when it was opened. The areas are those of one that had not.
+                self.pagemap = None;
+            }
             return 0;
         }
         // Of what lies after the end of pagemap, nothing is there; after a short read, the rest is read next.
@@ -785,6 +786,17 @@ mod tests {
         let status = || file_that_fails_after("NSpid:\t1\nThreads:\t1\n");
         assert_eq!(untag_mask(&status()), Err(libc::EIO));
         assert_eq!(read_field(&status(), b"Threads:", &mut |_| ()), Ok(true));
+    }
+
+    /// While a process ends, its pagemap and its maps are empty before anything else shows that it has.
+    #[test]
+    fn without_areas_and_with_an_empty_pagemap_all_addresses_of_another_process_are_done_at_once() {
+        let pagemap = MemoryFile::holding(b"");
+        let mut range = Range::of(File::open(&pagemap.path()), None, 0, usize::MAX - 4095, 12).unwrap();
+        range.is_of_another = true;
+        let (mut pages, mut scratch) = ([0; 9], [0; 9]);
+        assert_eq!(range.list(&mut pages, usize::MAX, &mut scratch), 0);
+        assert!(range.has_lost_memory() && range.is_done());
     }
 
     #[test]
