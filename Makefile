@@ -54,7 +54,7 @@ HEADERS := $(wildcard include/*.h)
 quote = '$(subst ','\'',$(1))'
 comma := ,
 
-# The published crate has what building and installing need.
+# The sources without tests and tools have what building and installing need.
 ifeq ($(wildcard tests/setup.sh),)
 OF_ALL_SOURCES := $(filter-out all cargo clean help install% own-settings rust stage uninstall% usable-stage target/% /%,$(MAKECMDGOALS))
 $(if $(OF_ALL_SOURCES),$(error make $(firstword $(OF_ALL_SOURCES)) needs all sources, as in a clone of the repository))
@@ -106,13 +106,15 @@ own-settings:
 	test $$# = 0 || echo "Settings of the compiler or the linker may be the reason: try without $$*." >&2
 
 # cargo knows what is out of date; the copy keeps its time when nothing changed. With frame pointers, which profilers like, the tables
-# for unwinding are shorter by more than the code is longer. Unwinding is not for C programs, whatever the profile is set to.
+# for unwinding are shorter by more than the code is longer; RUSTFLAGS, if it is set, replaces what --config says. Unwinding is not for C
+# programs, whatever the profile is set to, and only link-time optimization removes what could panic from what both crates contribute.
+FRAME_POINTERS := -Cforce-frame-pointers=yes
 CARGO_BUILT = $(BUILD)/cargo/$(COMPILE_FOR)/release/libnumars.a
 .PHONY: cargo
 cargo: rust
-	$(CARGO) rustc --quiet --locked --release --lib --crate-type staticlib --no-default-features --features capi \
-		--config 'profile.release.panic="abort"' --target-dir $(BUILD)/cargo --target $(COMPILE_FOR) \
-		-- -C force-frame-pointers=yes || $(SAY_SETTINGS)
+	$(if $(RUSTFLAGS),RUSTFLAGS=$(call quote,$(RUSTFLAGS) $(FRAME_POINTERS)) )$(CARGO) rustc --quiet --locked --release --package libnumars --lib \
+		--crate-type staticlib --no-default-features --config 'profile.release.panic="abort"' --config 'profile.release.lto="fat"' \
+		--config 'build.rustflags=["$(FRAME_POINTERS)"]' --target-dir $(BUILD)/cargo --target $(COMPILE_FOR) || $(SAY_SETTINGS)
 $(BUILD)/rust.a: cargo
 	@built=$(CARGO_BUILT); cmp -s $$built $@ || cp $$built $@
 
@@ -150,7 +152,7 @@ KNOWN_TO_LINKER = $(shell echo 'int x;' | $(CC) -shared -x c - -o /dev/null $(1)
 SEPARATE_CODE = $(or $(call KNOWN_TO_LINKER,-Wl$(comma)-z$(comma)separate-code),$(call KNOWN_TO_LINKER,-Wl$(comma)--rosegment))
 
 # What a program may interpose, and is found each time the library is loaded: the data, which a program may have copies of, the two
-# functions that numa(3) says so of, and the kernel's calls, which a tracer or a test may want to see (CALLS in src/os/kernel.rs). All
+# functions that numa(3) says so of, and the kernel's calls, which a tracer or a test may want to see (CALLS in src/numaif.rs). All
 # else is bound while linking. mold would take the versions of these symbols away, so with it all symbols can be interposed, and
 # loading takes longer.
 OPEN := get_mempolicy mbind migrate_pages move_pages set_mempolicy numa_error numa_warn numa_all_cpus_ptr \
@@ -191,7 +193,7 @@ FOLDERS_ARE_USABLE = sh bin/check-folders.sh $(foreach name,$(FOLDERS),$(name) $
 
 THERE_IS_A_BUILD = refuse() { echo "$$1. Run make first, as a user with Rust installed; make install only copies files." >&2; exit 1; }; \
 	test -e $(BUILD)/built || refuse "Nothing is built yet"; \
-	newer=`find Cargo.toml Cargo.lock Makefile libnumars.map src -type f -newer $(BUILD)/built | head -n 1`; \
+	newer=`find Cargo.toml Cargo.lock Makefile libnumars.map src crates -type f -newer $(BUILD)/built | head -n 1`; \
 	test -z "$$newer" || refuse "$$newer is newer than what was built"
 
 # $(call INSTALL_LIBRARY,NAME,FOLDER): a shared library, under its SONAME and the name that a linker looks for too.
@@ -519,7 +521,7 @@ fuzz-seeds: fuzz-build ## add to fuzz/seeds what `make fuzz` found and reaches m
 # Undefined behaviour that no processor shows. Of what calls the kernel, Miri knows little: the rest is here.
 .PHONY: miri
 
-MIRI_TESTS ?= bits:: lists:: migration:: mover::tests:: topology::text:: fuzzing::tests::
+MIRI_TESTS ?= bitmask:: nodestring:: migrate::remap:: migrate::tests:: topology::text:: fuzzing::tests::
 miri: ## run the unit tests of bit sets, parsers and the mover under Miri, which needs a nightly toolchain
 	PROPTEST_CASES=3 MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-permissive-provenance" $(CARGO) +nightly miri test --locked --manifest-path tests/Cargo.toml \
 		--package numars --lib --target-dir target/miri -- $(MIRI_TESTS)

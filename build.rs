@@ -22,7 +22,7 @@ fn main() {
     if by_flag.map(|(_, units)| units).or(units.as_deref()).is_some_and(|units| units != "1") {
         println!(
             "cargo::error=a symbol gets its version in the object that defines it, so the library is compiled with one \
-             codegen unit: leave the profile as it is, or build without versions (--no-default-features --features capi)"
+             codegen unit: leave the profile as it is, or build without versions (--no-default-features)"
         );
         return;
     }
@@ -42,7 +42,7 @@ fn main() {
         writeln!(
             symvers,
             "core::arch::global_asm!(\".globl {{form}}\", \".symver {{form}},{name}@libnuma_1.1\", \
-             form = sym crate::abi::older::{name}_v1);"
+             form = sym crate::v1::{name}_v1);"
         )
         .unwrap();
     }

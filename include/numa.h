@@ -2,7 +2,7 @@
 #define _NUMA_H
 
 
-/* Part of numars, and made from src/abi and cbindgen/numa.toml by `make headers`: change it there. */
+/* Part of numars, and made from src and cbindgen/numa.toml by `make headers`: change it there. */
 
 #include <stddef.h>
 #include <stdlib.h>

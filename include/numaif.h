@@ -1,7 +1,7 @@
 #ifndef NUMAIF_H
 #define NUMAIF_H
 
-/* Part of numars, and made from src/abi/numaif.rs by `make headers`: change it there. */
+/* Part of numars, and made from src/numaif.rs by `make headers`: change it there. */
 
 
 /*

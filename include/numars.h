@@ -1,7 +1,7 @@
 #ifndef NUMARS_H
 #define NUMARS_H
 
-/* Part of numars, and made from src/abi/numars.rs and bulk.rs by `make headers`: change it there. */
+/* Part of numars, and made from src/numars_policy.rs and numars_move.rs by `make headers`: change it there. */
 
 
 #include "numa.h"

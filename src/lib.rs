@@ -1,29 +1,25 @@
-//! numars: libnuma's C interface, and more, in Rust.
+//! libnuma's C interface, and the calls of numars beyond it: what C programs see and nothing else.
 //!
-//! C programs load it as `libnumars.so.1`, or as `libnuma.so.1` in libnuma's place. Its heart is moving pages between NUMA
-//! nodes. Three floors, and arrows point down only:
-//!
-//! - [`abi`]: what C sees. Each entry point checks its pointers, converts, calls the floor below and sets errno.
-//! - the safe middle: [`bits`] (bit sets), [`topology`] (what the machine and the kernel have), [`migration`] (moving pages).
-//!   No unsafe code, no C types; tested without a kernel.
-//! - [`os`]: the only floor that talks to the kernel and to libc.
-//!
-//! A Rust program that depends on this crate does so with `default-features = false` and calls the functions of [`abi`].
-#![cfg_attr(all(feature = "capi", not(test)), no_std)]
+//! The shared library is loaded as `libnumars.so.1`, or as `libnuma.so.1` in libnuma's place. One file per section of numa(3). Each entry
+//! point checks its pointers, converts, calls the Rust library ([`numars`], in crates/numars) and sets errno. The comments are the
+//! source of the C headers: `numaif.rs` of `numaif.h`, `numars_policy.rs` and `numars_move.rs` of `numars.h`, the others of `numa.h`.
+#![cfg_attr(not(test), no_std)]
 
-pub mod abi;
-mod bits;
-#[cfg(any(test, fuzzing))]
-pub mod fuzzing;
-mod lists;
-mod log;
-mod migration;
-mod mover;
-mod numerals;
-mod os;
-mod policy;
-mod running;
-mod topology;
+pub mod affinity;
+pub mod availability;
+pub mod bitmask;
+pub mod errors;
+pub mod globals;
+pub mod memory;
+pub mod migrate;
+pub mod nodes;
+pub mod numaif;
+pub mod numars_move;
+pub mod numars_policy;
+pub mod parse;
+pub mod policy;
+mod trace;
+pub mod v1;
 
 // The version of every exported symbol, made by build.rs from libnumars.map.
 #[cfg(all(feature = "versioned", not(test)))]
@@ -33,16 +29,18 @@ include!(concat!(env!("OUT_DIR"), "/symvers.rs"));
 ///
 /// `tests/library.rs` shows that no code of the release library refers to it, so it is not even linked in. A library with debug
 /// assertions, which `make debug-test` builds, prints where it panics before it aborts.
-#[cfg(all(feature = "capi", not(test)))]
+#[cfg(not(test))]
 #[panic_handler]
 fn unreachable_in_a_release(_panic: &core::panic::PanicInfo) -> ! {
     #[cfg(debug_assertions)]
     if let Some(place) = _panic.location() {
-        os::files::write_to_standard_error(b"numars: panic at ");
-        os::files::write_to_standard_error(place.file().as_bytes());
-        os::files::write_to_standard_error(b":");
-        numerals::numerals(place.line().into(), 10, 1, &mut |digit| os::files::write_to_standard_error(&[digit]));
-        os::files::write_to_standard_error(b"\n");
+        ::numars::sys::files::write_to_standard_error(b"numars: panic at ");
+        ::numars::sys::files::write_to_standard_error(place.file().as_bytes());
+        ::numars::sys::files::write_to_standard_error(b":");
+        ::numars::radix::write_radix(place.line().into(), ::numars::radix::DECIMAL, 1, &mut |digit| {
+            ::numars::sys::files::write_to_standard_error(&[digit])
+        });
+        ::numars::sys::files::write_to_standard_error(b"\n");
     }
-    os::process::abort()
+    ::numars::sys::process::abort()
 }

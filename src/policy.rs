@@ -1,300 +1,322 @@
-//! Memory policy: which of the kernel's policies each call asks for, and what the kernel's answer means.
+//! The memory policy of the calling thread.
 
-use crate::bits::{Bits, BitsMut};
-use crate::os::memory::page_size;
-use crate::os::{errno, kernel};
-use crate::topology::{self, Nodes, possible_nodes};
-use core::cell::Cell;
-use core::ffi::{CStr, c_long};
-use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use once_cell::race::OnceBool;
+use super::affinity::run_on_usable_nodes;
+use super::bitmask::{allocate, bitmask, numa_bitmask_free, read, write};
+use super::errors::{Warning, report, warn};
+use super::globals;
+use crate::trace::log;
+use core::ffi::{c_int, c_ulong, c_void};
+use numars::bitmask::BitsMut;
+use numars::mempolicy::{self, Applied, Failed, Mode, TaskPolicy};
+use numars::sys::errno;
+use numars::topology::{self, Nodes};
 
-/// A policy of the kernel's, by its number.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Mode {
-    Default = 0,
-    Preferred = 1,
-    Bind = 2,
-    Interleave = 3,
-    Local = 4,
-    PreferredMany = 5,
-    WeightedInterleave = 6,
-}
-
-/// Flag of a task's policy MPOL_BIND: NUMA balancing may move pages between its nodes.
-pub const NUMA_BALANCING: i32 = 1 << 13;
-
-/// Flag of mbind(2): pages that are elsewhere already are an error.
-pub const MF_STRICT: u32 = 1;
-
-/// A call of the kernel's that failed, by the name that it is reported under. Why is in errno.
-#[derive(Clone, Copy, Debug)]
-pub struct Failed(pub &'static CStr);
-
-/// Whether a call of the kernel's succeeded that is reported as `name`.
-fn outcome(answer: c_long, name: &'static CStr) -> Result<(), Failed> {
-    if answer < 0 { Err(Failed(name)) } else { Ok(()) }
-}
-
-/// How a policy was set that older kernels lack.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Applied {
-    AsRequested,
-    /// The kernel is older: the policy that comes closest.
-    Fallback,
-}
-
-/// Makes a request, and the one that comes closest if the kernel `lacks` what the first needs, which it refuses with EINVAL then.
-/// errno is untouched if either succeeds.
-fn with_fallback(
-    request: impl FnOnce() -> Result<(), Failed>,
-    lacks: impl FnOnce() -> bool,
-    fallback: impl FnOnce() -> Result<(), Failed>,
-) -> Result<Applied, Failed> {
-    let before = errno::get();
-    match request() {
-        Err(_) if errno::get() == errno::EINVAL && lacks() => {
-            errno::set(before);
-            fallback().map(|()| Applied::Fallback)
+/// Makes a set of the nodes of the thread's policy if that is `wanted`, otherwise of those that `others` fills it with. A policy that
+/// the kernel does not tell is reported.
+fn nodes_of_policy(wanted: impl Fn(&TaskPolicy) -> bool, others: impl Fn(BitsMut)) -> *mut bitmask {
+    let mask = allocate(topology::possible_nodes());
+    if mask.is_null() {
+        return mask;
+    }
+    // SAFETY: a fresh set.
+    let set = unsafe { write(mask) };
+    match mempolicy::task_policy(set) {
+        Ok(policy) if wanted(&policy) => {}
+        Ok(_) => others(set),
+        Err(failed) => {
+            // Before it is reported: a numa_error() of the program's need not return.
+            // SAFETY: a set that nobody else has.
+            unsafe { numa_bitmask_free(mask) };
+            report(failed);
+            let mask = allocate(topology::possible_nodes());
+            // SAFETY: NULL or a fresh set.
+            others(unsafe { write(mask) });
+            return mask;
         }
-        result => result.map(|()| Applied::AsRequested),
     }
+    mask
 }
 
-/// What numa_set_strict() says: pages that are elsewhere already are an error.
-static STRICT: AtomicBool = AtomicBool::new(false);
-
-/// What numa_set_bind_policy() says: memory that is put on nodes may be on others when those are full.
-static MAY_FALL_BACK: AtomicBool = AtomicBool::new(false);
-
-pub fn set_strict(strict: bool) {
-    STRICT.store(strict, Relaxed);
+/// Return the first node of the calling thread's policy.
+///
+/// @return the node; 0 if the policy names none, or if the kernel refuses, which is reported by numa_error(). numa_preferred_err() tells
+///         these apart
+///
+/// Follows the newest numa(3). libnuma 2.0.19 and older return -1, which programs use as an index.
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_preferred() -> c_int {
+    let first = first_node_of_policy().unwrap_or_else(|failed| {
+        report(failed);
+        None
+    });
+    first.unwrap_or(0)
 }
 
-pub fn set_may_fall_back(may_fall_back: bool) {
-    MAY_FALL_BACK.store(may_fall_back, Relaxed);
+/// Return the first node of the calling thread's policy, silently.
+///
+/// @return the node; -1 if the policy names none, or with errno if the kernel refuses
+///
+/// Follows the newest numa(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_preferred_err() -> c_int {
+    first_node_of_policy().ok().flatten().unwrap_or(-1)
 }
 
-// --- the calling thread ---
-
-fn set_task_policy(mode: Mode, flags: i32, nodes: Bits) -> Result<(), Failed> {
-    let answer = kernel::set_policy(mode as i32 | flags, nodes.storage(), nodes.length());
-    outcome(answer, c"set_mempolicy")
+/// The first node of the calling thread's policy, if that names one.
+fn first_node_of_policy() -> Result<Option<c_int>, Failed> {
+    let nodes = Nodes::new();
+    let policy = mempolicy::task_policy(nodes.bits())?;
+    Ok(policy.first().map(|node| node as c_int))
 }
 
-/// Allocate on `nodes` alone.
-pub fn bind_task(nodes: Bits) -> Result<(), Failed> {
-    set_task_policy(Mode::Bind, 0, nodes)
+/// Tells whether the kernel knows MPOL_PREFERRED_MANY (Linux 5.15), which numa_set_preferred_many() needs.
+///
+/// @return 1 if so, 0 if not
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_has_preferred_many() -> c_int {
+    c_int::from(mempolicy::has_preferred_many())
 }
 
-/// Restricts allocations to `nodes`, and lets NUMA balancing move pages between them; before Linux 5.12 without the latter.
-pub fn bind_task_balancing(nodes: Bits) -> Result<Applied, Failed> {
-    // If the nodes are at fault, EINVAL comes again.
-    with_fallback(|| set_task_policy(Mode::Bind, NUMA_BALANCING, nodes), || true, || bind_task(nodes))
+/// The nodes of the calling thread's policy.
+///
+/// @return a set, to be given back with numa_bitmask_free(), empty if the policy names none; NULL with errno ENOMEM
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_preferred_many() -> *mut bitmask {
+    nodes_of_policy(|_| true, |set| set.fill(false))
 }
 
-/// Allocate on `nodes` in turn; as usual if there are none.
-pub fn interleave_task(nodes: Bits) -> Result<(), Failed> {
-    let mode = if nodes.is_empty() { Mode::Default } else { Mode::Interleave };
-    set_task_policy(mode, 0, nodes)
+/// Allocates on a node first, and on others when that is full.
+///
+/// @param node  the node; a negative number: where the thread runs
+///
+/// Follows numa(3). A failure is reported by numa_error(); numars_set_preferred() returns it.
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_set_preferred(node: c_int) {
+    report_failure(log!("numa_set_preferred(node=*)", [node], mempolicy::prefer_node(usize::try_from(node).ok())));
 }
 
-/// Allocate on `nodes` in turn, as often as their weights say; as usual if there are none.
-pub fn weighted_interleave_task(nodes: Bits) -> Result<(), Failed> {
-    let mode = if nodes.is_empty() { Mode::Default } else { Mode::WeightedInterleave };
-    set_task_policy(mode, 0, nodes)
-}
-
-/// Allocate on `node` first; where the task runs if there is none.
-pub fn prefer_node(node: Option<usize>) -> Result<(), Failed> {
-    match node {
-        None => local_task(),
-        // The kernel would take an empty set for local allocation.
-        Some(node) if node >= possible_nodes() => {
-            errno::set(errno::EINVAL);
-            Err(Failed(c"set_mempolicy"))
-        }
-        Some(node) => set_task_policy(Mode::Preferred, 0, Nodes::of(node).bits().read()),
+/// Allocate on some nodes first, and on others when those are full (MPOL_PREFERRED_MANY, Linux 5.15). On an older kernel, warn and
+/// prefer the first of the nodes (MPOL_PREFERRED).
+///
+/// @param nodemask  the nodes, at least one
+///
+/// Follows numa(3). A failure is reported by numa_error(); numars_set_preferred_many() returns it.
+///
+/// # Safety
+/// nodemask is NULL or a valid struct bitmask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_set_preferred_many(nodemask: *mut bitmask) {
+    // SAFETY: as the caller promises.
+    let nodes = unsafe { read(nodemask) };
+    let applied = log!("numa_set_preferred_many(nodemask=*)", [nodes], mempolicy::prefer_nodes(nodes));
+    let falls_back = match applied {
+        Ok(applied) => applied == Applied::Fallback,
+        Err(_) => mempolicy::lacks_preferred_many(),
+    };
+    if falls_back {
+        let text = c"Unable to handle MANY preferred nodes. Falling back to first node\n";
+        errno::preserve_errno(|| warn(Warning::ONE_PREFERRED_NODE, text));
     }
+    report_failure(applied);
 }
 
-/// Fails, as the kernel's call does, if there are no nodes.
-pub fn require_nodes(nodes: Bits) -> Result<(), Failed> {
-    if nodes.is_empty() {
-        errno::set(errno::EINVAL);
-        return Err(Failed(c"set_mempolicy"));
+/// The node on which the next page is put that the calling thread allocates, if it interleaves.
+///
+/// @return the node; 0, with errno EINVAL, if the thread does not interleave
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_get_interleave_node() -> c_int {
+    numars::sys::kernel::next_interleave_node().unwrap_or(0)
+}
+
+/// The nodes on which the calling thread allocates in turn.
+///
+/// @return a set, to be given back with numa_bitmask_free(), empty if the thread does not interleave; NULL with errno ENOMEM
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_get_interleave_mask() -> *mut bitmask {
+    nodes_of_policy(|policy| policy.is(Mode::Interleave), |set| set.fill(false))
+}
+
+/// Allocates on some nodes in turn.
+///
+/// @param nodemask  the nodes; none: as usual
+///
+/// Follows numa(3). A failure is reported by numa_error(); numars_set_interleave_mask() returns it.
+///
+/// # Safety
+/// nodemask is NULL or a valid struct bitmask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_set_interleave_mask(nodemask: *mut bitmask) {
+    // SAFETY: as the caller promises.
+    let nodes = unsafe { read(nodemask) };
+    report_failure(log!("numa_set_interleave_mask(nodemask=*)", [nodes], mempolicy::interleave_task(nodes)));
+}
+
+/// The nodes on which the calling thread allocates in turn as their weights say.
+///
+/// @return a set, to be given back with numa_bitmask_free(), empty if the thread does not do so; NULL with errno ENOMEM
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_get_weighted_interleave_mask() -> *mut bitmask {
+    nodes_of_policy(|policy| policy.is(Mode::WeightedInterleave), |set| set.fill(false))
+}
+
+/// Allocates on some nodes in turn, on each as often as its weight in /sys/kernel/mm/mempolicy/weighted_interleave says
+/// (Linux 6.9).
+///
+/// @param nodemask  the nodes; none: as usual
+///
+/// Follows numa(3). A failure is reported by numa_error(); numars_set_weighted_interleave_mask() returns it.
+///
+/// # Safety
+/// nodemask is NULL or a valid struct bitmask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_set_weighted_interleave_mask(nodemask: *mut bitmask) {
+    // SAFETY: as the caller promises.
+    let nodes = unsafe { read(nodemask) };
+    report_failure(log!(
+        "numa_set_weighted_interleave_mask(nodemask=*)",
+        [nodes],
+        mempolicy::weighted_interleave_task(nodes)
+    ));
+}
+
+/// Runs and allocates on some nodes alone.
+///
+/// @param nodes  the nodes
+///
+/// Follows numa(3). A failure is reported by numa_error(); numars_bind() returns it.
+///
+/// # Safety
+/// nodes is NULL or a valid struct bitmask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_bind(nodes: *mut bitmask) {
+    // SAFETY: as the caller promises.
+    let nodes = unsafe { read(nodes) };
+    let ran = run_on_usable_nodes(nodes);
+    let bound = mempolicy::bind_task(nodes);
+    let _ = log!("numa_bind(nodes=*)", [nodes], ran.and(bound));
+    report_failure(bound);
+}
+
+/// Allocates where the thread runs.
+///
+/// Follows numa(3). A failure is reported by numa_error(); numars_set_localalloc() returns it.
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_set_localalloc() {
+    report_failure(log!("numa_set_localalloc()", [], mempolicy::local_task()));
+}
+
+/// Allocates on some nodes alone.
+///
+/// @param nodemask  the nodes, at least one
+///
+/// Follows numa(3). A failure is reported by numa_error(); numars_set_membind() returns it.
+///
+/// # Safety
+/// nodemask is NULL or a valid struct bitmask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_set_membind(nodemask: *mut bitmask) {
+    // SAFETY: as the caller promises.
+    let nodes = unsafe { read(nodemask) };
+    report_failure(log!("numa_set_membind(nodemask=*)", [nodes], mempolicy::bind_task(nodes)));
+}
+
+/// Restrict allocations to some nodes, and let NUMA balancing move pages between them (MPOL_BIND with MPOL_F_NUMA_BALANCING,
+/// Linux 5.12). On an older kernel, only restrict allocations.
+///
+/// @param nodemask  the nodes, at least one
+///
+/// Follows numa(3). A failure is reported by numa_error(); numars_set_membind_balancing() returns it.
+///
+/// # Safety
+/// nodemask is NULL or a valid struct bitmask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_set_membind_balancing(nodemask: *mut bitmask) {
+    // SAFETY: as the caller promises.
+    let nodes = unsafe { read(nodemask) };
+    report_failure(log!("numa_set_membind_balancing(nodemask=*)", [nodes], mempolicy::bind_task_balancing(nodes)));
+}
+
+/// Return the nodes on which the calling thread may allocate: those it is bound to, or those of numa_all_nodes_ptr.
+///
+/// @return a set, to be given back with numa_bitmask_free(); NULL with errno ENOMEM
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_get_membind() -> *mut bitmask {
+    nodes_of_policy(|policy| policy.is(Mode::Bind), globals::read_all_nodes)
+}
+
+/// Says whether numa_alloc_onnode() and its like may take memory of other nodes when theirs are full.
+///
+/// @param strict  not 0: they may not, as at the start; 0: they may
+///
+/// Follows numa(3). For the whole process.
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_set_bind_policy(strict: c_int) {
+    mempolicy::set_may_fall_back(strict == 0);
+    log!("numa_set_bind_policy(strict=*)", [strict], 0);
+}
+
+/// Says whether it is an error that pages are elsewhere already when memory gets a policy.
+///
+/// @param flag  not 0: it is; 0: it is not, as at the start
+///
+/// Follows numa(3). For the whole process.
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_set_strict(flag: c_int) {
+    mempolicy::set_strict(flag != 0);
+    log!("numa_set_strict(flag=*)", [flag], 0);
+}
+
+/// Tells whether the kernel knows set_mempolicy_home_node(2) (Linux 5.17).
+///
+/// @return 1 if so, 0 if not
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_has_home_node() -> c_int {
+    c_int::from(mempolicy::has_home_node())
+}
+
+/// Sets the node from which a range's policy starts to look for memory, as set_mempolicy_home_node().
+///
+/// @param start      the first byte, at the start of a page
+/// @param len        length in bytes
+/// @param home_node  the node
+/// @param flags      0
+/// @return 0, or -1 with errno as set_mempolicy_home_node(), which numa_error() is told too
+///
+/// # Safety
+/// The memory from start on keeps its contents.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_set_mempolicy_home_node(
+    start: *mut c_void,
+    len: c_ulong,
+    home_node: c_int,
+    flags: c_int,
+) -> c_int {
+    let answer = log!(
+        "numa_set_mempolicy_home_node(start=*, len=*, home_node=*, flags=*)",
+        [start, len as usize, home_node, flags],
+        numars::sys::kernel::set_mempolicy_home_node(start as usize, len, home_node, flags)
+    );
+    if answer < 0 {
+        report(Failed(c"set_mempolicy_home_node"));
     }
-    Ok(())
+    answer
 }
 
-/// Allocates on `nodes` first; before Linux 5.15 on the first of them first.
-pub fn prefer_nodes(nodes: Bits) -> Result<Applied, Failed> {
-    // If mbind(2) is forbidden, it does not show what the kernel lacks. But a kernel that has the mode takes a set with an allowed node.
-    let has_allowed = || nodes.iter().any(|node| topology::machine().allowed().bits().read().contains(node));
-    with_fallback(
-        || set_task_policy(Mode::PreferredMany, 0, nodes),
-        || lacks_preferred_many() || !has_preferred_many() && has_allowed(),
-        || prefer_node(nodes.iter().next()),
-    )
-}
-
-/// Allocate where the task runs.
-pub fn local_task() -> Result<(), Failed> {
-    set_task_policy(Mode::Local, 0, Nodes::new().bits().read())
-}
-
-/// The calling thread's policy.
-pub struct TaskPolicy<'a> {
-    mode: i32,
-    nodes: Bits<'a>,
-}
-
-/// Asks the kernel, which puts the policy's nodes into an empty set.
-pub fn task_policy(nodes: BitsMut<'_>) -> Result<TaskPolicy<'_>, Failed> {
-    let mode = Cell::new(0);
-    if !topology::ask_for_nodes(nodes, |words| kernel::task_policy(words).map(|told| mode.set(told)).is_some()) {
-        return Err(Failed(c"get_mempolicy"));
-    }
-    // Without the flags, which the kernel gives along.
-    Ok(TaskPolicy { mode: mode.get() & 0xff, nodes: nodes.read() })
-}
-
-impl TaskPolicy<'_> {
-    /// Whether it is this one.
-    pub fn is(&self, mode: Mode) -> bool {
-        self.mode == mode as i32
-    }
-
-    /// The first of its nodes.
-    pub fn first(&self) -> Option<usize> {
-        self.nodes.iter().next()
-    }
-}
-
-// --- memory ---
-
-/// A range of addresses in bytes.
-#[derive(Clone, Copy)]
-pub struct Range {
-    pub start: usize,
-    pub length: usize,
-}
-
-fn set_memory_policy(memory: Range, mode: Mode, nodes: Bits) -> Result<(), Failed> {
-    // The kernel would round it up to 0, and have nothing to do.
-    if memory.length.checked_add(page_size() - 1).is_none() {
-        errno::set(errno::EINVAL);
-        return Err(Failed(c"mbind"));
-    }
-    let flags = if STRICT.load(Relaxed) { MF_STRICT } else { 0 };
-    let answer =
-        kernel::set_memory_policy(memory.start, memory.length, mode as i32, nodes.storage(), nodes.length(), flags);
-    outcome(answer, c"mbind")
-}
-
-/// Restricts `memory` to `nodes`; if numa_set_bind_policy() said so, only prefers them, before Linux 5.15 the first of them.
-pub fn put_on_nodes(memory: Range, nodes: Bits) -> Result<Applied, Failed> {
-    let set = |mode| set_memory_policy(memory, mode, nodes);
-    if !MAY_FALL_BACK.load(Relaxed) {
-        return set(Mode::Bind).map(|()| Applied::AsRequested);
-    }
-    with_fallback(|| set(Mode::PreferredMany), lacks_preferred_many, || set(Mode::Preferred))
-}
-
-/// Put `memory` on `node`; one that cannot be is refused by the kernel.
-pub fn put_on_node(memory: Range, node: i32) -> Result<(), Failed> {
-    let nodes = usize::try_from(node).map_or_else(|_| Nodes::new(), Nodes::of);
-    put_on_nodes(memory, nodes.bits().read()).map(|_| ())
-}
-
-/// Spread `memory` over `nodes`, page by page.
-pub fn interleave_memory(memory: Range, nodes: Bits) -> Result<(), Failed> {
-    set_memory_policy(memory, Mode::Interleave, nodes)
-}
-
-/// Spread `memory` over `nodes` as their weights say.
-pub fn weighted_interleave_memory(memory: Range, nodes: Bits) -> Result<(), Failed> {
-    set_memory_policy(memory, Mode::WeightedInterleave, nodes)
-}
-
-/// Put `memory` where the task runs that touches it first.
-pub fn local_memory(memory: Range) -> Result<(), Failed> {
-    set_memory_policy(memory, Mode::Local, Bits::EMPTY)
-}
-
-// --- what the kernel can do ---
-//
-// Asked with ranges of no length: the kernel checks the policy, and then has nothing to do.
-
-/// The error of a request for MPOL_PREFERRED_MANY, 0 if there is none.
-fn preferred_many_error() -> i32 {
-    errno::untouched(|| match kernel::set_memory_policy(0, 0, Mode::PreferredMany as i32, &[], 0, 0) {
-        0 => 0,
-        _ => errno::get(),
-    })
-}
-
-/// Returns whether the kernel knows MPOL_PREFERRED_MANY.
-pub fn has_preferred_many() -> bool {
-    preferred_many_error() == 0
-}
-
-/// Returns whether the kernel is older than MPOL_PREFERRED_MANY; asked for after an EINVAL that may have other reasons.
-pub fn lacks_preferred_many() -> bool {
-    static LACKS: OnceBool = OnceBool::new();
-    LACKS.get_or_init(|| preferred_many_error() == errno::EINVAL)
-}
-
-/// Whether the kernel knows set_mempolicy_home_node(2).
-pub fn has_home_node() -> bool {
-    let first = topology::machine().nodes().bits().read().iter().next().unwrap_or(0);
-    errno::untouched(|| kernel::set_mempolicy_home_node(core::ptr::null_mut(), 0, first as i32, 0) == 0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The policy of the calling thread after `change`, in a thread of its own.
-    fn after(change: impl FnOnce() -> Result<(), Failed> + Send) -> (i32, Vec<usize>) {
-        std::thread::scope(|scope| {
-            let thread = scope.spawn(|| {
-                change().unwrap();
-                let nodes = Nodes::new();
-                let policy = task_policy(nodes.bits()).unwrap();
-                (policy.mode, policy.nodes.iter().collect())
-            });
-            thread.join().unwrap()
-        })
-    }
-
-    #[test]
-    fn each_call_asks_for_its_policy() {
-        let zero = || Nodes::of(0);
-        assert_eq!(after(|| bind_task(zero().bits().read())), (Mode::Bind as i32, vec![0]));
-        assert_eq!(after(|| interleave_task(zero().bits().read())), (Mode::Interleave as i32, vec![0]));
-        assert_eq!(after(|| interleave_task(Nodes::new().bits().read())), (Mode::Default as i32, vec![]));
-        assert_eq!(after(|| prefer_node(Some(0))), (Mode::Preferred as i32, vec![0]));
-        assert_eq!(after(|| prefer_node(None)), (Mode::Local as i32, vec![]));
-        assert_eq!(after(local_task), (Mode::Local as i32, vec![]));
-        let mode = if has_preferred_many() { Mode::PreferredMany } else { Mode::Preferred };
-        assert_eq!(after(|| prefer_nodes(zero().bits().read()).map(|_| ())), (mode as i32, vec![0]));
-    }
-
-    #[test]
-    fn a_node_that_cannot_be_is_refused() {
-        for node in [possible_nodes(), usize::MAX] {
-            assert!(prefer_node(Some(node)).is_err());
-        }
-        assert!(bind_task(Nodes::new().bits().read()).is_err());
-    }
-
-    #[test]
-    fn a_policy_is_told_by_its_mode_and_its_first_node() {
-        let (nodes, none) = (Nodes::of(5), Nodes::new());
-        let policy = TaskPolicy { mode: Mode::Bind as i32, nodes: nodes.bits().read() };
-        assert!(policy.is(Mode::Bind) && !policy.is(Mode::Interleave));
-        assert_eq!(policy.first(), Some(5));
-        assert_eq!(TaskPolicy { mode: Mode::Local as i32, nodes: none.bits().read() }.first(), None);
+/// Tells numa_error() of a failure.
+pub(super) fn report_failure<T>(outcome: Result<T, Failed>) {
+    if let Err(failed) = outcome {
+        report(failed);
     }
 }

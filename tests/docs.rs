@@ -269,10 +269,15 @@ fn reasons_for_raw_calls() -> BTreeMap<String, [String; 2]> {
     rows.collect()
 }
 
+/// The sources of the library: the C interface, and the Rust library below it.
+fn library_files() -> impl Iterator<Item = PathBuf> {
+    ["src", "crates/numars/src"].into_iter().flat_map(|folder| rust_files(&root().join(folder)))
+}
+
 /// The table of system calls that are made past libc's functions. Each must have a reason, and each reason a call.
 fn table_of_raw_calls() -> String {
     let mut places = BTreeMap::<String, Vec<String>>::new();
-    for path in rust_files(&root().join("src")) {
+    for path in library_files() {
         let name = path.strip_prefix(root()).unwrap().display().to_string();
         for call in raw_calls(&fs::read_to_string(&path).unwrap()) {
             places.entry(call.to_owned()).or_default().push(format!("`{name}`"));
@@ -307,16 +312,16 @@ fn a_system_call_that_is_made_past_libc_is_found_wherever_it_stands() {
 fn safety() -> String {
     let mut text = String::from(
         "# Unsafe code, and why it is sound\n\n\
-         Made by `make docs` from the comments in `src`; a test fails when it is out of date, where unsafe code has no reason above\n\
-         it, and where there is some outside of `src/os` and `src/abi`. What tests the reasons: `docs/reliability.md`.\n\n\
+         Made by `make docs` from the comments in `src` and `crates/numars`; a test fails when it is out of date, where unsafe code has no reason above\n\
+         it, and where `crates/numars` has some outside of `sys`. What tests the reasons: `docs/reliability.md`.\n\n\
          A function that C calls is unsafe where it takes a pointer. Each says in its comment, and so in the header, what the\n\
          pointer may be; the last column repeats it.\n",
     );
-    for path in rust_files(&root().join("src")) {
+    for path in library_files() {
         let name = path.strip_prefix(root()).unwrap().display().to_string();
         let source = fs::read_to_string(&path).unwrap();
         let rows = unsafe_code(&source);
-        let may = name.starts_with("src/os/") || name.starts_with("src/abi/");
+        let may = name.starts_with("src/") || name.starts_with("crates/numars/src/sys/");
         assert!(may || rows.is_empty(), "{name} has unsafe code: {rows:?}");
         if !rows.is_empty() {
             write!(text, "\n## {name}\n\n| in | why it is sound | what the caller promises |\n|---|---|---|\n")

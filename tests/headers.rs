@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use support::{root, run};
 
-/// A header, and the files under src/abi that it is made from, in the order of numa(3).
+/// A header, and the files under src that it is made from, in the order of numa(3).
 const HEADERS: [(&str, &[&str]); 3] = [
     ("numaif.h", &["numaif.rs"]),
     (
@@ -12,27 +12,27 @@ const HEADERS: [(&str, &[&str]); 3] = [
         &[
             "availability.rs",
             "nodes.rs",
-            "sets.rs",
-            "parsing.rs",
+            "globals.rs",
+            "parse.rs",
             "policy.rs",
             "memory.rs",
-            "running.rs",
+            "affinity.rs",
             "bitmask.rs",
-            "moving.rs",
-            "reporting.rs",
+            "migrate.rs",
+            "errors.rs",
         ],
     ),
-    ("numars.h", &["numars.rs", "bulk.rs"]),
+    ("numars.h", &["numars_policy.rs", "numars_move.rs"]),
 ];
 
 fn generate(header: &str, sources: &[&str]) -> String {
     let config = root().join("cbindgen").join(header.replace(".h", ".toml"));
     let mut builder = cbindgen::Builder::new().with_config(cbindgen::Config::from_file(config).unwrap());
     for source in sources {
-        builder = builder.with_src(root().join("src/abi").join(source));
+        builder = builder.with_src(root().join("src").join(source));
     }
     let mut text = Vec::new();
-    builder.generate().expect("cbindgen reads src/abi").write(&mut text);
+    builder.generate().expect("cbindgen reads src").write(&mut text);
     for_c(&String::from_utf8(text).unwrap())
 }
 
@@ -108,7 +108,7 @@ fn the_headers_are_made_from_the_rust_sources() {
         let checked_in = std::fs::read_to_string(&path).unwrap_or_default();
         assert!(
             checked_in == generated,
-            "include/{header} is not what src/abi says: run `make headers` and look at the diff"
+            "include/{header} is not what src says: run `make headers` and look at the diff"
         );
     }
 }

@@ -77,17 +77,12 @@ fn uninstall_leaves_nothing_of_install_dropin_half_there() {
 }
 
 #[test]
-fn the_published_crate_is_installed_by_make() {
+fn sources_without_tests_and_git_are_built_and_installed_in_a_folder_of_any_name() {
+    let tree = exported_tree(false);
+    // A path that a shell and make take for several.
     let folder = tempfile::tempdir().unwrap();
-    let mut package = Command::new(env!("CARGO"));
-    package.current_dir(root()).args(["package", "--package", "numars", "--locked", "--no-verify", "--allow-dirty"]);
-    run(package.args(["--quiet", "--target-dir"]).arg(folder.path()));
-    let mut packages = fs::read_dir(folder.path().join("package")).unwrap().map(|entry| entry.unwrap().path());
-    let archive = packages.find(|path| path.extension().is_some_and(|extension| extension == "crate")).unwrap();
-    run(Command::new("tar").arg("-xf").arg(&archive).arg("-C").arg(folder.path()));
-    // No git, and a path that a shell and make take for several.
     let sources = folder.path().join("a folder; it's of \"mine\" & yours");
-    fs::rename(folder.path().join(archive.file_stem().unwrap()), &sources).unwrap();
+    run(Command::new("cp").arg("--archive").arg(tree.path()).arg(&sources));
     run(make_in(&sources, &[]).arg("--silent"));
     run(make_in(&sources, &["install", "DESTDIR=destination"]).args(SETTINGS));
     let destination = sources.join("destination");
@@ -118,6 +113,7 @@ fn exported_tree(built: bool) -> TempDir {
         "build.rs",
         "libnumars.map",
         "src",
+        "crates",
         "include",
         "pkgconfig",
         "bin",
@@ -445,23 +441,28 @@ fn section(manifest: &str, name: &str) -> String {
 fn building_the_library_resolves_libc_and_once_cell_alone() {
     let lock = fs::read_to_string(root().join("Cargo.lock")).unwrap();
     let names: Vec<&str> = lock.lines().filter_map(|line| line.strip_prefix("name = ")).collect();
-    assert_eq!(names, ["\"libc\"", "\"numars\"", "\"once_cell\""]);
+    assert_eq!(names, ["\"libc\"", "\"libnumars\"", "\"numars\"", "\"once_cell\""]);
 }
 
 #[test]
 fn the_unit_tests_are_built_with_what_the_library_is_built_with() {
-    let (library, tests) = ("Cargo.toml", "tests/unit/Cargo.toml");
-    for line in section(library, "dependencies").lines() {
-        assert!(section(tests, "dependencies").contains(line), "{tests}: not {line}");
+    for (library, tests) in
+        [("crates/numars/Cargo.toml", "tests/unit/Cargo.toml"), ("Cargo.toml", "tests/unit-c/Cargo.toml")]
+    {
+        let is_of_others = |line: &&str| !line.starts_with("numars = ");
+        for line in section(library, "dependencies").lines().filter(is_of_others) {
+            assert!(section(tests, "dependencies").contains(line), "{tests}: not {line}");
+        }
+        for line in ["name", "version", "edition"] {
+            let value =
+                |manifest| section(manifest, "package").lines().find(|l| l.starts_with(line)).unwrap().to_owned();
+            assert_eq!(value(library), value(tests));
+        }
+        assert_eq!(section(library, "lints.clippy"), section(tests, "lints.clippy"));
+        let is_for_both = |line: &&str| !line.starts_with("unexpected_cfgs");
+        let [library, tests] = [library, tests].map(|manifest| section(manifest, "lints.rust"));
+        assert!(library.lines().filter(is_for_both).eq(tests.lines().filter(is_for_both)), "{library}{tests}");
     }
-    for line in ["name", "version", "edition"] {
-        let value = |manifest| section(manifest, "package").lines().find(|l| l.starts_with(line)).unwrap().to_owned();
-        assert_eq!(value(library), value(tests));
-    }
-    assert_eq!(section(library, "lints.clippy"), section(tests, "lints.clippy"));
-    let is_for_both = |line: &&str| !line.starts_with("unexpected_cfgs");
-    let [library, tests] = [library, tests].map(|manifest| section(manifest, "lints.rust"));
-    assert!(library.lines().filter(is_for_both).eq(tests.lines().filter(is_for_both)), "{library}{tests}");
     // The same releases of both, since both have a lock file.
     let [lock, tests] = ["Cargo.lock", "tests/Cargo.lock"].map(|name| fs::read_to_string(root().join(name)).unwrap());
     for package in lock.split("\n\n").filter(|package| package.contains("checksum")) {

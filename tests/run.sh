@@ -85,11 +85,12 @@ check "formatting: the tests and tools" "$cargo" fmt --manifest-path tests/Cargo
 check "formatting: the fuzz targets" "$cargo" fmt --manifest-path fuzz/Cargo.toml --check
 check "clippy: the library for C" lint Cargo.toml --package numars
 check "clippy: the library for Rust" lint Cargo.toml --package numars --no-default-features
-check "clippy: the unit tests" lint tests/Cargo.toml --package numars --lib --profile test
+check "clippy: the unit tests" lint tests/Cargo.toml --package numars --package libnumars --lib --profile test
 check "clippy: the tests of the built library" lint tests/Cargo.toml --package numars-tests --all-targets
 check "clippy: the guest's harness" lint tests/Cargo.toml --package numars-vm --all-targets
 check "clippy: the benchmark" lint tests/Cargo.toml --package numars-bench --all-targets
-rust_tests "the library's unit tests" --package numars --lib
+rust_tests "the Rust library's unit tests" --package numars --lib
+rust_tests "the C library's unit tests" --package libnumars --lib
 rust_tests "the guest harness's unit tests" --package numars-vm
 rust_tests "the benchmark's unit tests" --package numars-bench
 rust_tests "headers, symbols, linking, machines" --package numars-tests

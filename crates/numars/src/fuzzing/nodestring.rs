@@ -1,0 +1,157 @@
+//! Lists and bit maps that people write, against simple readers.
+
+use crate::bitmask::{Bits, BitsMut, WORD_BITS, Word};
+use crate::nodestring::{Names, Refusal, invert, parse, parse_bitmap};
+use crate::sys::testing::strtol;
+use crate::topology::fuzzing::pci_address;
+use crate::topology::{Device, Unknown};
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::ffi::CString;
+
+const WORDS: usize = 3;
+
+/// The sets of numbers that may be named, and those of them that `all` names.
+const NAMES: [(&[usize], &[usize]); 3] =
+    [(&[0, 1, 2, 5, 9, 63, 64, 65, 130], &[0, 1, 2, 9, 64, 130]), (&[0, 1, 2, 3], &[0, 1, 2, 3]), (&[7], &[])];
+
+/// Reads `text` as all that people write: lists, bit maps, addresses of PCI devices.
+pub fn lists(text: &[u8]) {
+    // As C has it: up to the first NUL.
+    let text = CString::new(text.split(|&byte| byte == 0).next().unwrap()).unwrap();
+    for (may, all) in NAMES {
+        list(&text, may, all);
+    }
+    for length in [1, 32, 64, 70, 140, WORDS * WORD_BITS] {
+        bitmap(text.as_bytes(), length);
+    }
+    assert_eq!(pci_address(text.as_bytes()), expected_pci_address(text.to_str().unwrap_or("no address")));
+}
+
+fn words(members: &[usize]) -> [Cell<Word>; WORDS] {
+    let words = [const { Cell::new(0) }; WORDS];
+    members.iter().for_each(|&member| BitsMut::new(&words, WORDS * WORD_BITS).set(member));
+    words
+}
+
+fn members(bits: Bits) -> BTreeSet<usize> {
+    bits.iter().collect()
+}
+
+fn list(text: &CString, may: &[usize], all: &[usize]) {
+    const ROOM: usize = 140;
+    let exists = |number| number < 100 && number % 7 != 3;
+    let (may_words, all_words, named) = (words(may), words(all), words(&[]));
+    let named = BitsMut::new(&named, ROOM);
+    let names = Names {
+        may: Bits::new(&may_words, ROOM),
+        all: Bits::new(&all_words, ROOM),
+        invert: &|named| invert(named, exists),
+    };
+    let answer = parse(text.as_bytes(), names, &device, named).map(|()| members(named.read()));
+    assert_eq!(answer, expected(text, may, all, exists));
+}
+
+/// A machine whose devices are named as their nodes.
+fn device(text: &[u8]) -> Device<'_, [u8]> {
+    let name = text.strip_prefix(b"dev:")?;
+    let node = str::from_utf8(name).ok().and_then(|name| name.parse().ok());
+    Some((name, node.ok_or(Unknown::NoHost)))
+}
+
+/// What `text` names, as libnuma would find out: by strtol(3).
+fn expected<'a>(
+    text: &'a CString,
+    may: &[usize],
+    all: &[usize],
+    exists: impl Fn(usize) -> bool,
+) -> Result<BTreeSet<usize>, Refusal<'a>> {
+    let bytes = text.as_bytes();
+    let number = |rest: &'a [u8]| {
+        let (number, length) = strtol(&text.as_c_str()[bytes.len() - rest.len()..]);
+        // The smallest has no positive counterpart.
+        (length > 0).then(|| (number.max(-i64::MAX), &rest[length..]))
+    };
+    let inverted = bytes.starts_with(b"!");
+    let (mut rest, mut relative, mut named) = (bytes.strip_prefix(b"!").unwrap_or(bytes), false, BTreeSet::new());
+    loop {
+        if let Some(behind) = rest.strip_prefix(b"+") {
+            (relative, rest) = (true, behind);
+        }
+        if rest == b"all" {
+            named.extend(all);
+            break;
+        }
+        if let Some((name, node)) = device(rest) {
+            let node = node.map_err(|unknown| Refusal::Device(unknown, name))?;
+            if !may.contains(&node) {
+                return Err(Refusal::OutOfRange { number: node as i64, rest });
+            }
+            named.insert(node);
+            break;
+        }
+        let meant = |number: i64| {
+            let number = usize::try_from(number).ok()?;
+            if relative { all.get(number).copied() } else { may.contains(&number).then_some(number) }
+        };
+        let (first, mut behind) = number(rest).ok_or(Refusal::Unparseable(rest))?;
+        named.insert(meant(first).ok_or(Refusal::OutOfRange { number: first, rest })?);
+        if let Some(end) = behind.strip_prefix(b"-") {
+            let (last, behind_last) = number(end).ok_or(Refusal::Missing(end))?;
+            meant(last).ok_or(Refusal::EndOutOfRange { number: last, rest: end })?;
+            named.extend((first..=last).filter_map(meant));
+            behind = behind_last;
+        }
+        if behind.is_empty() {
+            break;
+        }
+        rest = behind.strip_prefix(b",").ok_or(Refusal::Trailing)?;
+    }
+    let others = || (0..140).filter(|&number| exists(number) && !named.contains(&number)).collect();
+    Ok(if inverted { others() } else { named })
+}
+
+fn bitmap(text: &[u8], length: usize) {
+    let words = words(&[3, 99]);
+    let set = BitsMut::new(&words, length);
+    let read = parse_bitmap(text, set).then(|| members(set.read()));
+    let expected = expected_bits(text).filter(|bits| bits.iter().all(|&bit| bit < length.next_multiple_of(WORD_BITS)));
+    assert_eq!(read, expected.map(|bits| bits.into_iter().filter(|&bit| bit < length).collect()));
+}
+
+/// The bits of a bit map, however many.
+fn expected_bits(text: &[u8]) -> Option<BTreeSet<usize>> {
+    let end = text.iter().position(|&byte| byte == b'\n')?;
+    let groups = str::from_utf8(&text[..end]).ok()?;
+    let mut bits = BTreeSet::new();
+    if groups.is_empty() {
+        return Some(bits);
+    }
+    for (number, group) in groups.rsplit(',').enumerate() {
+        let group = hexadecimal(group)?;
+        bits.extend((0..32).filter(|bit| group & 1 << bit != 0).map(|bit| number * 32 + bit));
+    }
+    Some(bits)
+}
+
+fn hexadecimal(digits: &str) -> Option<u32> {
+    // A sign is no digit.
+    u32::from_str_radix(digits, 16).ok().filter(|_| digits.len() <= 8 && !digits.starts_with('+'))
+}
+
+fn expected_pci_address(text: &str) -> Option<[u32; 4]> {
+    const BLANKS: [char; 6] = [' ', '\t', '\n', '\x0b', '\x0c', '\r'];
+    let hexadecimal = |digits: &str| hexadecimal(digits.trim_start_matches(BLANKS));
+    let text = text.trim_end_matches(BLANKS);
+    let (rest, function) = match text.split_once('.') {
+        Some((rest, function)) => (rest, Some(hexadecimal(function)?)),
+        None => (text, None),
+    };
+    let numbers: Vec<u32> = rest.split(':').map(hexadecimal).collect::<Option<_>>()?;
+    match (numbers.as_slice(), function) {
+        (&[bus, device], function) => Some([0, bus, device, function.unwrap_or(0)]),
+        (&[segment, bus, device], function) => Some([segment, bus, device, function.unwrap_or(0)]),
+        (&[segment, bus, device, function], None) => Some([segment, bus, device, function]),
+        _ => None,
+    }
+}

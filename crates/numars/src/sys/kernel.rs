@@ -1,0 +1,220 @@
+//! The system calls, with the kernel's arguments, result and errno.
+//!
+//! Five of them, which a C library exports as functions, can be replaced by [`interpose`], so that what a program or a preloaded library
+//! defines in their place sees every call that this crate makes.
+//!
+//! A function that has the kernel write to an address from outside is unsafe, but for [`move_pages_at`]. Addresses of pages to move, and of
+//! memory that gets a policy, are plain numbers: the kernel changes no contents there.
+
+use super::errno;
+use core::cell::Cell;
+use core::ffi::{c_int, c_long, c_uint, c_ulong, c_void};
+use core::ptr::null_mut;
+use core::sync::atomic::{AtomicPtr, Ordering};
+
+/// Calls the kernel through syscall(2), which turns an error into -1 and errno.
+macro_rules! system_call {
+    ($number:ident $(, $argument:expr)*) => {
+        // SAFETY: the kernel checks the arguments of these calls itself. Those that may make it write to memory are made by unsafe
+        // functions, or with memory that the caller lent for that.
+        unsafe { libc::syscall(libc::$number $(, $argument)*) }
+    };
+}
+
+/// Declares the calls that a program may interpose: the table's type, and the raw calls.
+macro_rules! interposable_calls {
+    ($($name:ident($($argument:ident: $type:ty),*) -> $result:ty = $number:ident($($passed:expr),*);)*) => {
+        /// Functions to call in place of the system calls that a program may interpose.
+        pub struct Calls {
+            $(
+                #[doc = concat!("In place of ", stringify!($name), "(2): the same arguments, result and errno.")]
+                pub $name: unsafe extern "C" fn($($type),*) -> $result,
+            )*
+        }
+
+        /// The system calls themselves, which nothing interposes.
+        pub mod raw {
+            use super::*;
+            $(
+                #[doc = concat!(stringify!($name), "(2): the kernel's arguments, result and errno.")]
+                ///
+                /// # Safety
+                /// The kernel may write to the buffers that its manual page names.
+                pub unsafe fn $name($($argument: $type),*) -> $result {
+                    system_call!($number, $($passed),*) as $result
+                }
+            )*
+        }
+    };
+}
+
+interposable_calls! {
+    get_mempolicy(mode: *mut c_int, nmask: *mut c_ulong, maxnode: c_ulong, addr: *mut c_void, flags: c_uint) -> c_long
+        = SYS_get_mempolicy(mode, nmask, maxnode, addr, c_ulong::from(flags));
+    mbind(start: *mut c_void, len: c_ulong, mode: c_int, nmask: *const c_ulong, maxnode: c_ulong, flags: c_uint) -> c_long
+        = SYS_mbind(start, len, c_long::from(mode), nmask, maxnode, c_ulong::from(flags));
+    set_mempolicy(mode: c_int, nmask: *const c_ulong, maxnode: c_ulong) -> c_long
+        = SYS_set_mempolicy(c_long::from(mode), nmask, maxnode);
+    migrate_pages(pid: c_int, maxnode: c_ulong, frommask: *const c_ulong, tomask: *const c_ulong) -> c_long
+        = SYS_migrate_pages(c_long::from(pid), maxnode, frommask, tomask);
+    move_pages(pid: c_int, count: c_ulong, pages: *mut *mut c_void, nodes: *const c_int, status: *mut c_int, flags: c_int) -> c_long
+        = SYS_move_pages(c_long::from(pid), count, pages, nodes, status, c_long::from(flags));
+}
+
+/// The functions that were given to [`interpose`]; null: the system calls themselves.
+static CALLS: AtomicPtr<Calls> = AtomicPtr::new(null_mut());
+
+/// Makes this crate call `calls` in place of the system calls, from now on and in all threads.
+///
+/// # Safety
+/// Each function does what the system call of its name does: it writes to nothing but what that writes to.
+pub unsafe fn interpose(calls: &'static Calls) {
+    CALLS.store(core::ptr::from_ref(calls).cast_mut(), Ordering::Release);
+}
+
+/// Makes a system call, or calls the function that replaces it, in an unsafe block.
+macro_rules! interposed {
+    ($name:ident($($argument:expr),*)) => {
+        match CALLS.load(Ordering::Acquire).as_ref() {
+            Some(calls) => (calls.$name)($($argument),*),
+            None => raw::$name($($argument),*),
+        }
+    };
+}
+
+/// Returns whether this program may use NUMA policy; if not, errno says why.
+pub fn has_policy() -> bool {
+    get_mempolicy(null_mut(), &[], 0) >= 0
+}
+
+/// Reads the nodes that the calling task may allocate on into `nodes`: 0, or -1 with errno.
+pub fn allowed_nodes(nodes: &[Cell<usize>]) -> c_long {
+    get_mempolicy(null_mut(), nodes, MPOL_F_MEMS_ALLOWED)
+}
+
+/// The same by the system call itself: a wrapper of the program's may call the library, which would ask again.
+pub fn allowed_nodes_uninterposed(nodes: &[Cell<usize>]) -> c_long {
+    let (mask, maxnode) = mask_argument(nodes);
+    // SAFETY: the cells may be written.
+    unsafe { raw::get_mempolicy(null_mut(), mask, maxnode, null_mut(), MPOL_F_MEMS_ALLOWED) }
+}
+
+/// Returns the calling thread's policy, whose nodes are in `nodes` then; `None`, with errno, if the kernel refuses.
+pub fn task_policy(nodes: &[Cell<usize>]) -> Option<c_int> {
+    let mut mode = 0;
+    (get_mempolicy(&mut mode, nodes, 0) == 0).then_some(mode)
+}
+
+/// Returns the node on which the calling thread's next interleaved page is allocated; `None`, with errno, if it does not interleave.
+pub fn next_interleave_node() -> Option<c_int> {
+    let mut node = 0;
+    (get_mempolicy(&mut node, &[], MPOL_F_NODE) == 0).then_some(node)
+}
+
+/// get_mempolicy(2) of the calling thread. `mode` is null or can be written.
+fn get_mempolicy(mode: *mut c_int, nodes: &[Cell<usize>], flags: c_uint) -> c_long {
+    let (mask, maxnode) = mask_argument(nodes);
+    // SAFETY: both can be written, the mask as long as it is said to be.
+    unsafe { interposed!(get_mempolicy(mode, mask, maxnode, null_mut(), flags)) }
+}
+
+/// Returns `nodes` as get_mempolicy(2) takes a mask: its address, and one more than its bits, because the kernel looks at one bit less than
+/// it is given. NULL and 0 if it is empty.
+fn mask_argument(nodes: &[Cell<usize>]) -> (*mut c_ulong, c_ulong) {
+    match nodes {
+        [] => (null_mut(), 0),
+        _ => (nodes.as_ptr().cast_mut().cast(), size_of_val(nodes) as c_ulong * 8 + 1),
+    }
+}
+
+/// set_mempolicy(2) with the first `bits` bits of `nodes`: 0, or -1 with errno.
+pub fn set_policy(mode: c_int, nodes: &[Cell<usize>], bits: usize) -> c_long {
+    // SAFETY: the nodes are read only; the kernel looks at one bit less than it is given.
+    unsafe { interposed!(set_mempolicy(mode, nodes.as_ptr().cast(), bits as c_ulong + 1)) }
+}
+
+/// mbind(2) with the first `bits` bits of `nodes`: 0, or -1 with errno.
+pub fn set_memory_policy(
+    start: usize,
+    length: usize,
+    mode: c_int,
+    nodes: &[Cell<usize>],
+    bits: usize,
+    flags: c_uint,
+) -> c_long {
+    let (start, nodes, maxnode) = (start as *mut c_void, nodes.as_ptr().cast(), bits as c_ulong + 1);
+    // SAFETY: the nodes are read only, and memory that gets a policy keeps its contents.
+    unsafe { interposed!(mbind(start, length as c_ulong, mode, nodes, maxnode, flags)) }
+}
+
+/// set_mempolicy_home_node(2): 0, or -1 with errno. Not one of the interposable ones: libnuma exports no such function, and each of those costs
+/// a symbol to look up while loading.
+pub fn set_mempolicy_home_node(start: usize, len: c_ulong, home_node: c_int, flags: c_int) -> c_int {
+    // The call returns 0 or an error, nothing that an int could not hold.
+    system_call!(SYS_set_mempolicy_home_node, start, len, c_long::from(home_node), c_long::from(flags)) as c_int
+}
+
+/// migrate_pages(2) with the first `bits` bits of two masks: the number of pages that stayed, or -1 with errno.
+///
+/// # Safety
+/// The masks are that long.
+pub unsafe fn migrate_pages(pid: c_int, bits: usize, from: *const c_ulong, to: *const c_ulong) -> c_long {
+    // SAFETY: the masks are read only, and pages that move keep their contents.
+    unsafe { interposed!(migrate_pages(pid, bits as c_ulong + 1, from, to)) }
+}
+
+/// move_pages(2) of arrays that were not looked at: the number of pages that could not be moved, or -1 with errno. Safe although the
+/// kernel writes to `status`: callers pass an array of their own, or pass on what an exported function was given, whose caller lends it
+/// for that.
+pub fn move_pages_at(pid: c_int, count: usize, pages: usize, nodes: usize, status: usize, flags: c_int) -> c_long {
+    let (pages, nodes, status) = (pages as *mut *mut c_void, nodes as *const c_int, status as *mut c_int);
+    // SAFETY: the kernel checks the addresses; pages that move keep their contents.
+    unsafe { interposed!(move_pages(pid, count as c_ulong, pages, nodes, status, flags)) }
+}
+
+/// get_mempolicy(2): return the node of the next interleaved page.
+const MPOL_F_NODE: c_uint = 1 << 0;
+/// get_mempolicy(2): return the nodes that the cpuset allows.
+const MPOL_F_MEMS_ALLOWED: c_uint = 1 << 2;
+
+/// sched_getcpu(3), which makes no system call: the CPU that the calling thread runs on. Errno is left untouched.
+pub fn current_cpu() -> Option<usize> {
+    // SAFETY: the function has no conditions.
+    errno::preserve_errno(|| usize::try_from(unsafe { libc::sched_getcpu() }).ok())
+}
+
+/// getcpu(2): the CPU that the calling thread runs on, and its node; none with errno if it fails.
+pub fn getcpu() -> Option<(usize, usize)> {
+    let (mut cpu, mut node) = (0 as c_uint, 0 as c_uint);
+    let no_cache = null_mut::<c_void>();
+    (system_call!(SYS_getcpu, &raw mut cpu, &raw mut node, no_cache) == 0).then_some((cpu as usize, node as usize))
+}
+
+/// sched_getaffinity(2) of a thread (0: the calling one) as the kernel has it: returns how many bytes of `mask` it filled,
+/// which is the size of its CPU mask, or -1 with errno. libc's own function returns 0 instead.
+pub fn sched_getaffinity(pid: c_int, mask: &[Cell<usize>]) -> c_long {
+    // SAFETY: the cells are lent for writing.
+    unsafe { sched_getaffinity_bytes(pid, size_of_val(mask), mask.as_ptr().cast_mut().cast()) }
+}
+
+/// The same, for `length` bytes that C has; the kernel wants whole words.
+///
+/// # Safety
+/// The kernel may write so many bytes to `mask`, if it can.
+pub unsafe fn sched_getaffinity_bytes(pid: c_int, length: usize, mask: *mut u8) -> c_long {
+    system_call!(SYS_sched_getaffinity, c_long::from(pid), length, mask)
+}
+
+/// sched_setaffinity(2) of a thread (0: the calling one): 0, or -1 with errno. Words beyond the kernel's mask are ignored.
+pub fn sched_setaffinity(pid: c_int, mask: &[Cell<usize>]) -> c_long {
+    // SAFETY: the cells are lent.
+    unsafe { sched_setaffinity_bytes(pid, size_of_val(mask), mask.as_ptr().cast()) }
+}
+
+/// The same, for `length` bytes at an address from outside.
+///
+/// # Safety
+/// The kernel may read so many bytes from `mask`, if it can.
+pub unsafe fn sched_setaffinity_bytes(pid: c_int, length: usize, mask: *const u8) -> c_long {
+    system_call!(SYS_sched_setaffinity, c_long::from(pid), length, mask)
+}

@@ -1,0 +1,192 @@
+//! Which network device leads to a host.
+
+use super::errno;
+use core::ffi::{CStr, c_char, c_int, c_long};
+use core::ptr::{null, null_mut};
+use core::slice;
+
+/// Calls the kernel, as in `kernel`; what it writes lies on the stack of the function that calls.
+macro_rules! system_call {
+    ($number:ident $(, $argument:expr)*) => {
+        libc::syscall(libc::$number $(, $argument)*)
+    };
+}
+
+/// The name of a network device, filled up with zeros.
+pub type Interface = [u8; libc::IFNAMSIZ];
+
+/// Why no network device leads to a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unreachable {
+    /// There is no such host.
+    NoHost,
+    /// There is no route to any of its addresses, or the kernel cannot be asked for one.
+    NoRoute,
+}
+
+/// Returns the network device by which packets to `host`, a name or an address, leave. Nothing is sent to the host; resolving a
+/// name may ask a name server. Errno is left untouched.
+pub fn interface_towards(host: &CStr) -> Result<Interface, Unreachable> {
+    errno::preserve_errno(|| with_addresses(host, interface_of_route))
+}
+
+type GetAddrInfo =
+    unsafe extern "C" fn(*const c_char, *const c_char, *const libc::addrinfo, *mut *mut libc::addrinfo) -> c_int;
+
+/// getaddrinfo(3), unless this is part of a statically linked program: there it would not work, and the archive leaves it to
+/// the program whether to have it (its reference to it is weak).
+fn getaddrinfo() -> Option<GetAddrInfo> {
+    static REFERENCE: Option<GetAddrInfo> = Some(libc::getaddrinfo);
+    // SAFETY: a static of ours; volatile, since the linker may have put nothing there.
+    unsafe { (&raw const REFERENCE).read_volatile() }
+}
+
+/// Calls `each` with the addresses of `host`, a family and what sockaddr(3type) has after it, until one returns something.
+fn with_addresses<T>(host: &CStr, each: fn(c_int, &[u8]) -> Option<T>) -> Result<T, Unreachable> {
+    let resolve = getaddrinfo().ok_or(Unreachable::NoHost)?;
+    let mut list = null_mut();
+    // SAFETY: an addrinfo may be all zeros; the strings are NUL-terminated or NULL, and `list` is writable.
+    unsafe {
+        // An address needs no name server, and none of libc's locks, which the child of a threaded process may find taken.
+        let mut address: libc::addrinfo = core::mem::zeroed();
+        address.ai_flags = libc::AI_NUMERICHOST;
+        let mut found = |hints| resolve(host.as_ptr(), null(), hints, &mut list) == 0;
+        if !found(&raw const address) && !found(null()) {
+            return Err(Unreachable::NoHost);
+        }
+    }
+    let (mut found, mut entry) = (None, list);
+    // SAFETY: the list ends with NULL, an address is as long as it says, and the list is freed behind its last use, once.
+    unsafe {
+        while found.is_none() && !entry.is_null() {
+            let address = slice::from_raw_parts((*entry).ai_addr.cast::<u8>(), (*entry).ai_addrlen as usize);
+            found = each((*entry).ai_family, address);
+            entry = (*entry).ai_next;
+        }
+        libc::freeaddrinfo(list);
+    }
+    found.ok_or(Unreachable::NoRoute)
+}
+
+/// A question for a route as rtnetlink(7) has it: the headers, and one attribute with the address.
+#[repr(C)]
+struct Question {
+    length: u32,
+    kind: u16,
+    flags: u16,
+    sequence: u32,
+    port: u32,
+    family: u8,
+    address_bits: u8,
+    others: [u8; 10],
+    attribute_length: u16,
+    attribute: u16,
+    address: [u8; 16],
+}
+
+/// The bytes of a message's two headers, before its attributes.
+const HEADERS: usize = 28;
+
+/// The attribute that has the number of the network device.
+const RTA_OIF: u16 = 4;
+
+/// Asks the kernel by which network device packets to an address leave.
+fn interface_of_route(family: c_int, address: &[u8]) -> Option<Interface> {
+    let address = match family {
+        libc::AF_INET => address.get(4..8)?,
+        libc::AF_INET6 => address.get(8..24)?,
+        _ => return None,
+    };
+    let attribute_length = 4 + address.len();
+    let mut question = Question {
+        length: (HEADERS + attribute_length) as u32,
+        kind: libc::RTM_GETROUTE,
+        flags: libc::NLM_F_REQUEST as u16,
+        sequence: 0,
+        port: 0,
+        family: family as u8,
+        address_bits: 8 * address.len() as u8,
+        others: [0; 10],
+        attribute_length: attribute_length as u16,
+        attribute: libc::RTA_DST,
+        address: [0; 16],
+    };
+    for (to, &from) in question.address.iter_mut().zip(address) {
+        *to = from;
+    }
+    let mut answer = [0u8; 1024];
+    // SAFETY: each buffer is as long as is said, and an ifreq may be all zeros; the descriptor is closed once.
+    unsafe {
+        let socket =
+            system_call!(SYS_socket, libc::AF_NETLINK, libc::SOCK_RAW | libc::SOCK_CLOEXEC, libc::NETLINK_ROUTE);
+        if socket < 0 {
+            return None;
+        }
+        let none = null::<u8>();
+        system_call!(SYS_sendto, socket, &raw const question, question.length as usize, 0, none, 0);
+        // The kernel has answered when the first call returns; if that failed, there is nothing to wait for.
+        let got = system_call!(SYS_recvfrom, socket, answer.as_mut_ptr(), answer.len(), libc::MSG_DONTWAIT, none, none);
+        let mut interface = None;
+        if let Some(index) = answer.get(..usize::try_from(got).unwrap_or(0)).and_then(output_interface) {
+            let mut request: libc::ifreq = core::mem::zeroed();
+            request.ifr_ifru.ifru_ifindex = index;
+            if system_call!(SYS_ioctl, socket, libc::SIOCGIFNAME as c_long, &raw mut request) == 0 {
+                interface = Some(request.ifr_name.map(|byte| byte as u8));
+            }
+        }
+        system_call!(SYS_close, socket);
+        interface
+    }
+}
+
+/// The number of the network device in an answer to a [`Question`].
+fn output_interface(answer: &[u8]) -> Option<c_int> {
+    if answer.get(4..6)? != libc::RTM_NEWROUTE.to_ne_bytes() {
+        return None;
+    }
+    let mut attributes = answer.get(HEADERS..)?;
+    loop {
+        let &[length_0, length_1, kind_0, kind_1, ..] = attributes else { return None };
+        let length = usize::from(u16::from_ne_bytes([length_0, length_1]));
+        if u16::from_ne_bytes([kind_0, kind_1]) == RTA_OIF {
+            return Some(c_int::from_ne_bytes(*attributes.get(4..)?.first_chunk()?));
+        }
+        attributes = attributes.get(length.max(4).next_multiple_of(4)..)?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packets_to_this_machine_go_by_the_loopback_device() {
+        let lo = *b"lo\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+        assert_eq!(interface_towards(c"127.0.0.1"), Ok(lo));
+        assert_eq!(interface_towards(c"localhost"), Ok(lo));
+        assert_eq!(interface_towards(c"::1").unwrap_or(lo), lo);
+    }
+
+    #[test]
+    fn a_host_that_is_none_has_no_network_device() {
+        assert_eq!(interface_towards(c""), Err(Unreachable::NoHost));
+        assert_eq!(interface_towards(c"256.0.0.1"), Err(Unreachable::NoHost));
+        assert_eq!(interface_towards(c"a b"), Err(Unreachable::NoHost));
+    }
+
+    #[test]
+    fn an_answer_that_ends_early_names_no_network_device() {
+        let mut answer = [0u8; HEADERS + 16];
+        answer[4..6].copy_from_slice(&libc::RTM_NEWROUTE.to_ne_bytes());
+        answer[HEADERS] = 5;
+        answer[HEADERS + 8] = 8;
+        answer[HEADERS + 10] = RTA_OIF as u8;
+        answer[HEADERS + 12] = 7;
+        assert_eq!(output_interface(&answer), Some(7));
+        for length in 0..answer.len() {
+            assert_eq!(output_interface(&answer[..length]), None, "{length}");
+        }
+        answer[4] += 1;
+        assert_eq!(output_interface(&answer), None);
+    }
+}

@@ -1,0 +1,46 @@
+//! What tests and fuzz targets need of the system; no part of the library.
+
+use super::files::Path;
+use super::user_memory::Trust;
+use core::ffi::{CStr, c_int, c_long};
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::{AsRawFd, FromRawFd};
+
+/// A file that is nowhere but in memory.
+pub struct MemoryFile(File);
+
+impl MemoryFile {
+    /// The file that holds `contents`.
+    pub fn holding(contents: &[u8]) -> Self {
+        // SAFETY: the name is a string, and the descriptor that comes back is nobody else's.
+        let mut file = unsafe {
+            let descriptor = libc::memfd_create(c"numars".as_ptr(), libc::MFD_CLOEXEC);
+            assert!(descriptor >= 0, "no file in memory");
+            File::from_raw_fd(descriptor)
+        };
+        file.write_all(contents).unwrap();
+        MemoryFile(file)
+    }
+
+    /// A name that the file can be opened by as long as this lives.
+    pub fn path(&self) -> Path<'static> {
+        let mut path = Path::new(b"/proc/self/fd/");
+        path.decimal(self.0.as_raw_fd() as usize);
+        path
+    }
+}
+
+/// strtol(3) with base 0: the number, and how many bytes were read.
+pub fn strtol(text: &CStr) -> (c_long, usize) {
+    let mut end = core::ptr::null_mut();
+    // SAFETY: `text` is a string, and `end` writable.
+    let number = super::errno::preserve_errno(|| unsafe { libc::strtol(text.as_ptr(), &raw mut end, 0 as c_int) });
+    (number, end as usize - text.as_ptr() as usize)
+}
+
+/// Under Miri, which has no process_vm_readv(2), arrays are read as they are.
+pub fn trust_under_miri() -> Option<Trust> {
+    // SAFETY: the arrays of tests are slices, which live until the request is done with.
+    cfg!(miri).then(|| unsafe { Trust::new() })
+}

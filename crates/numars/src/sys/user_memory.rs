@@ -1,0 +1,432 @@
+//! Memory that a program handed in and that may be unmapped at any moment: copied by the kernel, which finds out.
+
+use super::errno;
+use super::files::File;
+use super::memory::AnyBytes;
+use core::ffi::{c_int, c_ulong};
+use core::mem::size_of_val;
+
+/// How a copy ended.
+pub enum Copied {
+    /// So many bytes, all or as many as can be reached.
+    Bytes(usize),
+    /// This process may not have its memory copied so.
+    Forbidden,
+}
+
+/// That arrays are as long as the program says.
+#[derive(Clone, Copy)]
+pub struct Trust(());
+
+impl Trust {
+    /// # Safety
+    /// The arrays that are copied with it can be read and written.
+    pub unsafe fn new() -> Self {
+        Trust(())
+    }
+}
+
+/// Copies from `address` into `to`, until it cannot be read any more. Errno is left untouched.
+#[inline(never)]
+pub fn read<T: AnyBytes>(address: usize, to: &mut [T], trust: Option<Trust>) -> Copied {
+    match (copy(libc::SYS_process_vm_readv, to.as_mut_ptr() as usize, address, size_of_val(to)), trust) {
+        (Copied::Forbidden, Some(_)) if address != 0 => {
+            // SAFETY: both are as long as this; bytes have no alignment.
+            unsafe { to.as_mut_ptr().cast::<u8>().copy_from(address as *const u8, size_of_val(to)) };
+            Copied::Bytes(size_of_val(to))
+        }
+        (copied, _) => copied,
+    }
+}
+
+/// Copies `from` to `address`, until it cannot be written any more. Errno is left untouched.
+pub fn write<T: AnyBytes>(address: usize, from: &[T], trust: Option<Trust>) -> Copied {
+    match (copy(libc::SYS_process_vm_writev, from.as_ptr() as usize, address, size_of_val(from)), trust) {
+        (Copied::Forbidden, Some(_)) if address != 0 => {
+            // SAFETY: as above.
+            unsafe { (address as *mut u8).copy_from(from.as_ptr().cast(), size_of_val(from)) };
+            Copied::Bytes(size_of_val(from))
+        }
+        (copied, _) => copied,
+    }
+}
+
+/// Copies between `ours` and `theirs`: by one of the two calls above, and what that does not reach through a pipe.
+fn copy(call: libc::c_long, ours: usize, theirs: usize, length: usize) -> Copied {
+    if cfg!(miri) {
+        // Miri has no such calls: as in a container that forbids them.
+        return Copied::Forbidden;
+    }
+    errno::preserve_errno(|| {
+        let (done, forbidden) = copy_by_pinning(call, ours, theirs, length);
+        if done == length {
+            return Copied::Bytes(done);
+        }
+        let (ours, theirs) = (ours.wrapping_add(done), theirs.wrapping_add(done));
+        match copy_through_pipe(call, ours, theirs, length - done) {
+            (_, true) if forbidden => Copied::Forbidden,
+            (more, _) => Copied::Bytes(done + more),
+        }
+    })
+}
+
+/// Returns how many of `left` bytes at `place` are copied next where a piece may not cross a page boundary: no page is smaller. Of a
+/// piece that cannot be reached as a whole the kernel may do nothing.
+fn piece_within_page(place: usize, left: usize) -> usize {
+    const SMALLEST_PAGE: usize = 4096;
+    (SMALLEST_PAGE - place % SMALLEST_PAGE).min(left)
+}
+
+/// Copies with one of the two calls above, which need no file descriptor, but pin the pages. Returns how many bytes were copied, and
+/// whether the kernel refused to copy the rest for another reason than that it cannot be reached so.
+///
+/// The kernel looks at `ours` as it looks at `theirs`: no address can do harm.
+fn copy_by_pinning(call: libc::c_long, ours: usize, theirs: usize, length: usize) -> (usize, bool) {
+    let mut done = 0;
+    let mut small = false;
+    while done < length {
+        let place = theirs.wrapping_add(done);
+        let left = length - done;
+        let size = if small { piece_within_page(place, left) } else { left };
+        let vector = |base: usize| libc::iovec { iov_base: base as *mut libc::c_void, iov_len: size };
+        let (local, remote) = (vector(ours.wrapping_add(done)), vector(place));
+        let one: c_ulong = 1;
+        // SAFETY: both vectors are valid for the call; what they point to is checked by the kernel, and `ours` is a slice of
+        // integers that the caller lent for reading or for writing.
+        let copied = unsafe {
+            libc::syscall(
+                call,
+                libc::syscall(libc::SYS_getpid),
+                &raw const local,
+                one,
+                &raw const remote,
+                one,
+                0 as c_ulong,
+            )
+        };
+        match usize::try_from(copied) {
+            Ok(copied) if copied > 0 => done += copied,
+            // Of what cannot be reached the kernel says EFAULT; who forbids the call chooses the errno.
+            _ if errno::get() != errno::EFAULT => return (done, true),
+            _ if small => break,
+            _ => small = true,
+        }
+    }
+    (done, false)
+}
+
+/// Copies by write(2) to a pipe and read(2) from it, for which the kernel accesses `theirs` as it does the arguments of move_pages(2).
+/// That also reaches memory that cannot be pinned, as that of devices and of memfd_secret(2), or that has PROT_WRITE alone. Returns
+/// how many bytes were copied, and whether the rest was left for another reason than that it cannot be reached.
+#[cold]
+#[inline(never)]
+fn copy_through_pipe(call: libc::c_long, ours: usize, theirs: usize, length: usize) -> (usize, bool) {
+    let mut ends: [c_int; 2] = [-1; 2];
+    // SAFETY: there is room for two descriptors.
+    if unsafe { libc::syscall(libc::SYS_pipe2, ends.as_mut_ptr(), libc::O_CLOEXEC | libc::O_NONBLOCK) } != 0 {
+        return (0, true);
+    }
+    // Closed on return, with whatever is in the pipe.
+    let ends @ [reader, writer] = &ends.map(File);
+    if ends.iter().any(|end| end.descriptor() <= libc::STDERR_FILENO as usize) {
+        // The program closed one of the standard streams, and another thread might write to it all the same.
+        return (0, true);
+    }
+    let (from, to) = if call == libc::SYS_process_vm_readv { (theirs, ours) } else { (ours, theirs) };
+    let mut done = 0;
+    while done < length {
+        let size = piece_within_page(theirs.wrapping_add(done), length - done);
+        let pass = |call: libc::c_long, end: &File, address: usize| {
+            loop {
+                // SAFETY: the kernel checks the addresses; as for `copy_by_pinning`. A piece is no larger than what a pipe holds.
+                let passed = unsafe { libc::syscall(call, end.descriptor(), address.wrapping_add(done), size) };
+                if passed >= 0 || errno::get() != libc::EINTR {
+                    return usize::try_from(passed).is_ok_and(|passed| passed == size);
+                }
+            }
+        };
+        if !pass(libc::SYS_write, writer, from) || !pass(libc::SYS_read, reader, to) {
+            return (done, errno::get() != errno::EFAULT);
+        }
+        done += size;
+    }
+    (done, false)
+}
+
+/// Reads a byte of a page of a process (0: the calling one), which takes a fault that is due there, such as the hinting faults of automatic
+/// NUMA balancing. Nothing happens where the page can't be read. Errno is left untouched.
+pub fn fault_in(pid: i32, page: usize) {
+    let mut byte = 0u8;
+    let vector = |base: usize| libc::iovec { iov_base: base as *mut libc::c_void, iov_len: 1 };
+    let (local, remote) = (vector(&raw mut byte as usize), vector(page));
+    let one: c_ulong = 1;
+    errno::preserve_errno(|| {
+        // SAFETY: both vectors are valid for the call, and one byte may be written.
+        unsafe {
+            let pid = if pid == 0 { libc::syscall(libc::SYS_getpid) } else { libc::c_long::from(pid) };
+            libc::syscall(libc::SYS_process_vm_readv, pid, &raw const local, one, &raw const remote, one, 0 as c_ulong);
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::memory::{map, page_size, unmap};
+    use core::ptr::null_mut;
+
+    fn bytes(copied: Copied) -> usize {
+        match copied {
+            Copied::Bytes(bytes) => bytes,
+            Copied::Forbidden => panic!("a process may copy its own memory"),
+        }
+    }
+
+    /// Changes the protection of the page at `start`. Not unmapped: a test beside this one might get memory there.
+    fn protect(start: usize, protection: c_int) {
+        // SAFETY: mapped by the caller, used through the kernel alone.
+        assert_eq!(unsafe { libc::mprotect(start as *mut _, page_size(), protection) }, 0);
+    }
+
+    /// Memory that a process reads and writes as any other, and the kernel cannot pin; where the kernel has none, `None`.
+    fn secret_memory(size: usize) -> Option<usize> {
+        const PROTECTION: c_int = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: a new descriptor, which is closed once, and memory where the kernel chooses.
+        unsafe {
+            let descriptor = libc::syscall(libc::SYS_memfd_secret, libc::O_CLOEXEC) as c_int;
+            if descriptor < 0 {
+                return None;
+            }
+            assert_eq!(libc::ftruncate(descriptor, size as libc::off_t), 0);
+            let start = libc::mmap(null_mut(), size, PROTECTION, libc::MAP_SHARED, descriptor, 0);
+            libc::close(descriptor);
+            assert_ne!(start, libc::MAP_FAILED);
+            Some(start as usize)
+        }
+    }
+
+    /// From here on, this thread's calls of the kinds that `calls` names fail with EPERM.
+    fn forbid(calls: [libc::c_long; 2]) {
+        const LOAD_NUMBER: u16 = 0x20;
+        const IF_EQUAL: u16 = 0x15;
+        const RETURN: u16 = 0x06;
+        let step = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
+        let mut filter = [
+            step(LOAD_NUMBER, 0, 0, 0),
+            step(IF_EQUAL, 2, 0, calls[0] as u32),
+            step(IF_EQUAL, 1, 0, calls[1] as u32),
+            step(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
+            step(RETURN, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
+        ];
+        let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
+        // SAFETY: the program is valid for the call, and restricts this thread alone.
+        unsafe {
+            assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+            assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program), 0);
+        }
+    }
+
+    const COPYING: [libc::c_long; 2] = [libc::SYS_process_vm_readv, libc::SYS_process_vm_writev];
+
+    /// Has memory at `start`, of three pages, written and read up to its last page, which cannot be reached.
+    fn assert_copied_up_to_the_last_page(start: usize) {
+        let page = page_size();
+        let reachable = 2 * page - page / 2;
+        protect(start + 2 * page, libc::PROT_NONE);
+        let values: Vec<i32> = (0..page as i32).collect();
+        let mut back = vec![-1; page];
+        errno::set(77);
+        assert_eq!(bytes(write(start + page / 2, &values, None)), reachable);
+        assert_eq!(bytes(read(start + page / 2, &mut back, None)), reachable);
+        assert_eq!((&back[..reachable / 4], back[reachable / 4]), (&values[..reachable / 4], -1));
+        assert_eq!(bytes(read(start + 2 * page, &mut back, None)), 0);
+        assert_eq!(bytes(write(start + 2 * page, &values, None)), 0);
+        assert_eq!(bytes(read(0, &mut back, None)), 0);
+        assert_eq!(bytes(write(usize::MAX - 3, &values, None)), 0);
+        assert_eq!(errno::get(), 77);
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore)]
+    fn memory_is_copied_up_to_where_it_ends() {
+        let start = map(3 * page_size()) as usize;
+        assert_copied_up_to_the_last_page(start);
+        // SAFETY: mapped above.
+        unsafe { unmap(start as *mut _, 3 * page_size()) };
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore)]
+    fn memory_that_cannot_be_pinned_is_copied_up_to_where_it_ends() {
+        let Some(start) = secret_memory(3 * page_size()) else { return };
+        assert_copied_up_to_the_last_page(start);
+        // SAFETY: mapped above.
+        unsafe { unmap(start as *mut _, 3 * page_size()) };
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore)]
+    fn memory_is_copied_also_where_copying_between_processes_is_forbidden() {
+        let start = map(3 * page_size()) as usize;
+        std::thread::spawn(move || {
+            forbid(COPYING);
+            assert_copied_up_to_the_last_page(start);
+        })
+        .join()
+        .unwrap();
+        // SAFETY: mapped above.
+        unsafe { unmap(start as *mut _, 3 * page_size()) };
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore)]
+    fn without_a_pipe_memory_that_cannot_be_pinned_is_not_copied_and_other_is() {
+        let (page, secret) = (page_size(), secret_memory(page_size()));
+        let start = map(page) as usize;
+        std::thread::spawn(move || {
+            forbid([libc::SYS_pipe2; 2]);
+            let mut values = [1i32, 2, 3];
+            assert_eq!(bytes(write(start, &values, None)), 12);
+            assert_eq!(bytes(read(start, &mut values, None)), 12);
+            if let Some(secret) = secret {
+                assert_eq!(bytes(write(secret, &values, None)), 0);
+                assert_eq!(bytes(read(secret, &mut values, None)), 0);
+            }
+            forbid(COPYING);
+            assert!(matches!(write(start, &values, None), Copied::Forbidden));
+            assert!(matches!(read(start, &mut values, None), Copied::Forbidden));
+            // SAFETY: the memory is mapped, and this thread's alone.
+            let trust = unsafe { Some(Trust::new()) };
+            assert_eq!(bytes(write(start, &[4i32, 5, 6], trust)), 12);
+            assert_eq!((bytes(read(start, &mut values, trust)), values), (12, [4, 5, 6]));
+        })
+        .join()
+        .unwrap();
+        // SAFETY: mapped above.
+        unsafe { unmap(start as *mut _, page) };
+    }
+
+    #[test]
+    #[cfg(any(target_arch = "x86_64", target_arch = "x86"))]
+    #[cfg_attr(miri, ignore)]
+    fn memory_that_has_prot_write_alone_is_read() {
+        let page = page_size();
+        let start = map(4 * page) as usize;
+        let values: Vec<i32> = (0..page as i32).collect();
+        let mut back = vec![-1; page];
+        assert_eq!(bytes(write(start, &values, None)), 4 * page);
+        protect(start + page, libc::PROT_WRITE);
+        protect(start + 3 * page, libc::PROT_NONE);
+        let reachable = 3 * page / 4;
+        assert_eq!(bytes(read(start, &mut back, None)), 3 * page);
+        assert_eq!((&back[..reachable], back[reachable]), (&values[..reachable], -1));
+        // SAFETY: mapped above.
+        unsafe { unmap(start as *mut _, 4 * page) };
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore)]
+    fn memory_that_may_only_be_read_is_not_written() {
+        let page = page_size();
+        let start = map(3 * page) as usize;
+        let values: Vec<i32> = (1..=page as i32).collect();
+        protect(start + page, libc::PROT_READ);
+        std::thread::spawn(move || {
+            assert_eq!(bytes(write(start, &values, None)), page);
+            forbid(COPYING);
+            assert_eq!(bytes(write(start, &values, None)), page);
+            let mut back = vec![-1; 2 * page / 4];
+            assert_eq!(bytes(read(start, &mut back, None)), 2 * page);
+            assert_eq!((&back[..page / 4], &back[page / 4..]), (&values[..page / 4], &vec![0; page / 4][..]));
+        })
+        .join()
+        .unwrap();
+        // SAFETY: mapped above.
+        unsafe { unmap(start as *mut _, 3 * page) };
+    }
+
+    /// Runs `work` in a new process and returns its exit status. `work` may not allocate: other threads may hold locks of malloc(3).
+    fn in_a_new_process(work: impl FnOnce() -> c_int) -> c_int {
+        // SAFETY: the new process calls only functions that are safe after fork(2) in a program with threads.
+        unsafe {
+            let child = libc::fork();
+            assert!(child >= 0);
+            if child == 0 {
+                libc::_exit(work());
+            }
+            let mut status = 0;
+            assert_eq!(libc::waitpid(child, &raw mut status, 0), child);
+            assert!(libc::WIFEXITED(status), "{status:#x}");
+            libc::WEXITSTATUS(status)
+        }
+    }
+
+    /// The lowest number that a new descriptor gets.
+    fn next_descriptor() -> c_int {
+        // SAFETY: the descriptor is new, and closed once.
+        unsafe {
+            let next = libc::dup(0);
+            libc::close(next);
+            next
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore)]
+    fn no_descriptor_is_left_and_two_are_enough() {
+        let page = page_size();
+        let start = map(2 * page) as usize;
+        protect(start + page, libc::PROT_NONE);
+        let status = in_a_new_process(|| {
+            let next = next_descriptor();
+            forbid(COPYING);
+            let limit = |descriptors: c_int| {
+                let limit =
+                    libc::rlimit { rlim_cur: descriptors as libc::rlim_t, rlim_max: descriptors as libc::rlim_t };
+                // SAFETY: a valid structure.
+                unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }
+            };
+            let mut values = [1i32, 2, 3, 4];
+            let copies = |values: &mut [i32; 4], address: usize| {
+                matches!(write(address, values, None), Copied::Bytes(8 | 16))
+                    && matches!(read(address, values, None), Copied::Bytes(8 | 16))
+            };
+            // Few enough for none to be left over.
+            if limit(next.max(3) + 2) != 0 {
+                return 1;
+            }
+            for _ in 0..100 {
+                if !copies(&mut values, start) || !copies(&mut values, start + page - 8) || next_descriptor() != next {
+                    return 2;
+                }
+            }
+            if limit(next.max(3) + 1) != 0 {
+                return 3;
+            }
+            if !matches!(read(start, &mut values, None), Copied::Forbidden) || next_descriptor() != next {
+                return 4;
+            }
+            0
+        });
+        assert_eq!(status, 0);
+        // SAFETY: mapped above.
+        unsafe { unmap(start as *mut _, 2 * page) };
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore)]
+    fn a_closed_standard_error_does_not_become_a_pipe() {
+        let start = map(page_size()) as usize;
+        let status = in_a_new_process(|| {
+            forbid(COPYING);
+            // SAFETY: this process uses neither.
+            unsafe { libc::close(2) };
+            let mut values = [1i32];
+            c_int::from(!matches!(read(start, &mut values, None), Copied::Forbidden))
+                + 2 * c_int::from(next_descriptor() != 2)
+        });
+        assert_eq!(status, 0);
+        // SAFETY: mapped above.
+        unsafe { unmap(start as *mut _, page_size()) };
+    }
+}

@@ -1,0 +1,162 @@
+//! The readers of /proc and /sys against simple ones that see a whole text at once.
+
+use super::text::Field;
+use super::*;
+use crate::sys::testing::MemoryFile;
+use arbitrary::{Result, Unstructured};
+pub use devices::pci_address;
+
+/// Finds a field of a text that comes in pieces.
+pub fn fields(data: &[u8]) {
+    let _ = cut_text(&mut Unstructured::new(data));
+}
+
+fn cut_text(choices: &mut Unstructured) -> Result<()> {
+    let name = *choices.choose(&[&b"Mems_allowed:"[..], b"Mems_allowed_list:", b"MemTotal:", b"aab", b":"])?;
+    let words_before = choices.int_in_range(0..=2)?;
+    let sizes: [u8; 4] = choices.arbitrary()?;
+    let mut sizes = sizes.iter().cycle();
+    let text = choices.bytes(choices.len())?;
+    let (mut field, mut value, mut rest) = (Field::new(words_before, name), Vec::new(), text);
+    while !rest.is_empty() {
+        let (piece, behind) = rest.split_at(usize::from(*sizes.next().unwrap()).clamp(1, rest.len()));
+        field.feed(piece, |part| value.extend_from_slice(part));
+        rest = behind;
+    }
+    let (expected, done) = value_of(text, words_before, name).unwrap_or_default();
+    assert_eq!((value.as_slice(), field.done()), (expected, done));
+    Ok(())
+}
+
+/// Reads `text` as each of the files that tell of the machine.
+pub fn files(text: &[u8]) {
+    let file = MemoryFile::holding(text);
+    let path = &file.path();
+    list(path, text);
+    map(path, text);
+    status(path, text);
+    meminfo(path, text);
+    distances(path, text);
+    numa_node(path, text);
+}
+
+fn list(path: &Path, text: &[u8]) {
+    let (nodes, cpus) = (Nodes::new(), Cpus::new());
+    assert!(read_list(path, nodes.bits()) && read_list(path, cpus.bits()));
+    let ranges = ranges(first_line(text));
+    assert_holds(&nodes, &ranges);
+    assert_holds(&cpus, &ranges);
+}
+
+fn map(path: &Path, text: &[u8]) {
+    let mut found = Vec::new();
+    read_map(path, &mut |member| found.push(member));
+    let digits = first_line(text).iter().rev().filter_map(|&digit| char::from(digit).to_digit(16));
+    let member =
+        |(at, digit): (usize, u32)| (0..4).filter(move |bit| digit >> bit & 1 == 1).map(move |bit| at * 4 + bit);
+    let expected: Vec<_> = digits.enumerate().flat_map(member).collect();
+    // A map of more CPUs than there is room for is read from its highest one on.
+    if first_line(text).len() <= MOST_CPUS / 4 {
+        assert_eq!(found.into_iter().rev().collect::<Vec<_>>(), expected);
+    }
+}
+
+fn status(path: &Path, text: &[u8]) {
+    let found = read_mems_allowed(path);
+    let (size, behind) = match value_of(text, 0, b"Mems_allowed:") {
+        Some((mask, true)) => {
+            let end = mask.as_ptr_range().end as usize - text.as_ptr() as usize;
+            (size_of_mask(mask), &text[end + 1..])
+        }
+        _ => (Some(0), &[][..]),
+    };
+    // The list is looked for behind the mask, where the kernel writes it.
+    let (list, _) = value_of(behind, 0, b"Mems_allowed_list:").unwrap_or_default();
+    // What is written in another way than the kernel's has no size that would be right.
+    assert_eq!(found.size, size.unwrap_or(found.size));
+    assert!((1..=MOST_NODES).contains(&found.possible_nodes().get()));
+    assert_holds(&found.nodes, &ranges(list.trim_ascii_start()));
+}
+
+/// Of a mask as the kernel writes it, in groups of eight digits, the first of which may be shorter.
+fn size_of_mask(mask: &[u8]) -> Option<usize> {
+    let mut groups = mask.strip_prefix(b"\t")?.split(|&byte| byte == b',').enumerate();
+    let well = groups.all(|(index, group)| {
+        group.iter().all(u8::is_ascii_hexdigit) && (group.len() == 8 || index == 0 && (1..8).contains(&group.len()))
+    });
+    well.then(|| mask.iter().filter(|byte| byte.is_ascii_hexdigit()).count() * 4)
+}
+
+fn meminfo(path: &Path, text: &[u8]) {
+    let bytes = |name: &[u8]| {
+        let (value, _) = value_of(text, 2, name)?;
+        // A number at the end can have been cut.
+        let end = value.iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |last| last + 1);
+        numbers(&value[..end]).first().map(|kibibytes| kibibytes.saturating_mul(1024))
+    };
+    let expected = bytes(b"MemTotal:").map(|total| (total, bytes(b"MemFree:").unwrap_or(0)));
+    assert_eq!(read_memory(path).map(|memory| (memory.total, memory.free)), expected);
+}
+
+fn distances(path: &Path, text: &[u8]) {
+    let columns = Nodes::new();
+    let nodes = [0, 1, 8, 250, 1023];
+    nodes.iter().for_each(|&node| columns.bits().set(node));
+    let mut found = Vec::new();
+    let known = super::distances::read_distances(path, columns.bits().read(), &mut |node, distance| {
+        found.push((node, distance));
+    });
+    assert_eq!(known, numbers(first_line(text)).len() == nodes.len());
+    let expected = numbers(first_line(text)).into_iter().map(|distance| distance.min(255) as u8);
+    assert_eq!(found, nodes.into_iter().zip(expected).collect::<Vec<_>>());
+}
+
+fn numa_node(path: &Path, text: &[u8]) {
+    let line = first_line(text);
+    let expected = numbers(line).first().map(|&node| (!line.contains(&b'-')).then_some(node as usize));
+    assert_eq!(devices::node_in(path), expected);
+}
+
+fn first_line(text: &[u8]) -> &[u8] {
+    text.split(|&byte| byte == b'\n').next().unwrap()
+}
+
+/// What follows `name` in the first line where that stands behind so many words, and whether the line has an end.
+fn value_of<'a>(text: &'a [u8], words_before: u8, name: &[u8]) -> Option<(&'a [u8], bool)> {
+    let mut lines = text.split(|&byte| byte == b'\n').enumerate();
+    let last = text.iter().filter(|&&byte| byte == b'\n').count();
+    lines.find_map(|(number, line)| {
+        let words = usize::from(words_before) + 1;
+        let behind = line.splitn(words, |&byte| byte == b' ').nth(words - 1)?;
+        Some((behind.strip_prefix(name)?, number < last))
+    })
+}
+
+/// The numbers in a text; one that is too large is the largest.
+fn numbers(text: &[u8]) -> Vec<u64> {
+    text.split(|byte| !byte.is_ascii_digit()).filter_map(number).collect()
+}
+
+fn number(digits: &[u8]) -> Option<u64> {
+    let digits = str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
+    (!digits.is_empty()).then(|| digits.parse().unwrap_or(u64::MAX))
+}
+
+/// The ranges of a list that is written as the kernel writes them; none of any other text.
+fn ranges(list: &[u8]) -> Option<Vec<(u64, u64)>> {
+    let range = |element: &[u8]| match element.iter().position(|&byte| byte == b'-') {
+        Some(dash) => Some((number(&element[..dash])?, number(&element[dash + 1..])?)),
+        None => number(element).map(|number| (number, number)),
+    };
+    if list.is_empty() { Some(Vec::new()) } else { list.split(|&byte| byte == b',').map(range).collect() }
+}
+
+/// Whether `set` has the numbers of `ranges` that there is room for, and no others.
+fn assert_holds<const WORDS: usize>(set: &Set<WORDS>, ranges: &Option<Vec<(u64, u64)>>) {
+    let Some(ranges) = ranges else { return };
+    let is_in = |number: u64| ranges.iter().any(|&(first, last)| (first..=last).contains(&number));
+    // Longer ones would take long, and tell nothing more.
+    if ranges.len() <= 20 {
+        assert!((0..WORDS * WORD_BITS).all(|bit| set.bits().read().contains(bit) == is_in(bit as u64)), "{ranges:?}");
+    }
+}

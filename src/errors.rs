@@ -1,0 +1,265 @@
+//! How the library tells of errors: a program may put functions of its own in place of these two.
+
+use core::ffi::{CStr, c_char, c_int};
+use core::sync::atomic::{AtomicU64, Ordering};
+use numars::mempolicy::Failed;
+use numars::sys::process;
+
+/// Set by the program, not 0: numa_error() ends the program after it has printed. 0 at the start.
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub static mut numa_exit_on_error: c_int = 0;
+
+/// Set by the program, not 0: numa_warn() ends the program after it has printed. 0 at the start.
+///
+/// Follows numa(3). libnuma ignores it.
+#[unsafe(no_mangle)]
+pub static mut numa_exit_on_warn: c_int = 0;
+
+/// Ends the process if the program asked for it with `flag`, one of the two above.
+fn exit_if(flag: *const c_int) {
+    // SAFETY: the flag is one of the statics above. Volatile, since the program writes it behind the compiler's back.
+    if unsafe { flag.read_volatile() } != 0 {
+        process::exit_with_failure();
+    }
+}
+
+/// Prints what errno means to stderr, and ends the program with status 1 if numa_exit_on_error is set. A program may define
+/// its own numa_error() in its place.
+///
+/// @param where  printed before it, with a colon; NULL: nothing
+///
+/// Follows numa(3). errno stays as it is.
+///
+/// # Safety
+/// where is NULL or a string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_error(r#where: *mut c_char) {
+    // SAFETY: as the caller promises.
+    unsafe { process::print_errno(r#where) };
+    exit_if(&raw const numa_exit_on_error);
+}
+
+/// Calls numa_error() for a call that failed: the program's own if it has one.
+pub(super) fn report(failed: Failed) {
+    // Read where the program may not be foreseen: the loader puts the address of the function that is called by this name here.
+    static NUMA_ERROR: unsafe extern "C" fn(*mut c_char) = numa_error;
+    // SAFETY: a function of this form, given a string.
+    unsafe { (&raw const NUMA_ERROR).read_volatile()(failed.0.as_ptr().cast_mut()) };
+}
+
+/// A function with the form of numa_warn().
+pub(super) type Variadic = unsafe extern "C" fn(c_int, *const c_char, ...);
+
+/// The numa_warn() to call: the program's own if it has one.
+fn numa_warn_in_use() -> Variadic {
+    // SAFETY: numa_warn is variadic for whoever calls it, whatever Rust thinks of its definition.
+    static NUMA_WARN: Variadic = unsafe { core::mem::transmute(numa_warn as NumaWarn) };
+    // SAFETY: read as in `report`.
+    unsafe { (&raw const NUMA_WARN).read_volatile() }
+}
+
+#[cfg(target_arch = "x86_64")]
+type NumaWarn = unsafe extern "C" fn(c_int, *mut c_char);
+#[cfg(not(target_arch = "x86_64"))]
+type NumaWarn = unsafe extern "C" fn(c_int, *mut c_char, usize, usize, usize, usize, usize, usize);
+#[cfg(not(target_arch = "x86_64"))]
+use numa_warn_integers as numa_warn;
+
+/// The numbers of the library's own warnings, libnuma's where it has them.
+#[derive(Clone, Copy)]
+pub(super) struct Warning(c_int);
+
+impl Warning {
+    pub(super) const NODE_LIST: Warning = Warning(10);
+    pub(super) const ONE_PREFERRED_NODE: Warning = Warning(10);
+    pub(super) const CPU_LIST: Warning = Warning(9);
+    pub(super) const NO_CPUS_FILE: Warning = Warning(6);
+    pub(super) const NODE_NOT_ALLOWED: Warning = Warning(6);
+    pub(super) const NO_FILE: Warning = Warning(11);
+    pub(super) const NO_BLOCK_DEVICE: Warning = Warning(15);
+    pub(super) const NO_ROUTE: Warning = Warning(17);
+    pub(super) const NO_HOST: Warning = Warning(19);
+    pub(super) const PCI_ADDRESS: Warning = Warning(23);
+    pub(super) const NOWHERE: Warning = Warning(25);
+    pub(super) const NO_NODE: Warning = Warning(26);
+    pub(super) const ILLEGAL_NAME: Warning = Warning(28);
+}
+
+/// Calls numa_warn() with a text, which has no conversions.
+pub(super) fn warn(warning: Warning, text: &CStr) {
+    // SAFETY: an argument that no conversion asks for is not looked at.
+    unsafe { warn_with(warning, text, 0) };
+}
+
+/// What C passes to a variadic function as it is.
+pub(super) trait Argument: Copy {
+    unsafe fn pass(self, to: Variadic, warning: Warning, format: &CStr);
+}
+
+macro_rules! arguments {
+    ($($type:ty),*) => {
+        $(impl Argument for $type {
+            unsafe fn pass(self, to: Variadic, warning: Warning, format: &CStr) {
+                // SAFETY: as the caller of `warn_with` promises.
+                unsafe { to(warning.0, format.as_ptr(), self) };
+            }
+        })*
+    };
+}
+
+arguments!(c_int, i64, *const u8);
+
+/// Calls numa_warn() with a format and its argument.
+///
+/// # Safety
+/// The format has one conversion, and the argument fits it; a pointer is a string.
+pub(super) unsafe fn warn_with(warning: Warning, format: &CStr, argument: impl Argument) {
+    // SAFETY: as the caller promises.
+    unsafe { argument.pass(numa_warn_in_use(), warning, format) };
+}
+
+/// Begins every warning.
+const WARNING: &CStr = c"libnuma: Warning: ";
+
+/// Whether the warning of this number is to be printed: the first time, or always where the number is not 0 to 63.
+fn first_of_its_number(number: c_int) -> bool {
+    static PRINTED: AtomicU64 = AtomicU64::new(0);
+    match number {
+        0..=63 => PRINTED.fetch_or(1 << number, Ordering::Relaxed) >> number & 1 == 0,
+        _ => true,
+    }
+}
+
+/// What [`numa_warn`] does once its arguments are in a va_list.
+#[cfg(target_arch = "x86_64")]
+unsafe extern "C" fn warn_with_list(number: c_int, format: *const c_char, arguments: *mut core::ffi::c_void) {
+    if !format.is_null() && first_of_its_number(number) {
+        // SAFETY: as the caller of `numa_warn` promises.
+        unsafe { process::print_formatted(WARNING, format, arguments) };
+    }
+    exit_if(&raw const numa_exit_on_warn);
+}
+
+/// Prints a warning to stderr, once for each number from 0 to 63 (others: each time), and ends the program with status 1 if
+/// numa_exit_on_warn is set. A program may define its own numa_warn() in its place.
+///
+/// @param number  which warning this is
+/// @param where   a printf(3) format; its arguments follow
+///
+/// Follows numa(3). errno stays as it is.
+///
+/// # Safety
+/// where is NULL or a printf(3) format, and the arguments that follow fit it.
+// Rust cannot define a variadic function before 1.99. So this one puts its arguments into a va_list as the x86-64 ABI lays
+// it out (a save area for six integer and eight vector registers, of which two integers are named ones) and hands that on.
+#[cfg(target_arch = "x86_64")]
+#[unsafe(no_mangle)]
+#[unsafe(naked)]
+pub unsafe extern "C" fn numa_warn(number: c_int, r#where: *mut c_char) {
+    core::arch::naked_asm!(
+        ".cfi_startproc",
+        "push rbp",
+        ".cfi_def_cfa_offset 16",
+        ".cfi_offset rbp, -16",
+        "mov rbp, rsp",
+        ".cfi_def_cfa_register rbp",
+        "sub rsp, 208",
+        "mov [rsp + 16], rdx",
+        "mov [rsp + 24], rcx",
+        "mov [rsp + 32], r8",
+        "mov [rsp + 40], r9",
+        "test al, al", // how many vector registers are in use
+        "je 2f",
+        "movaps [rsp + 48], xmm0",
+        "movaps [rsp + 64], xmm1",
+        "movaps [rsp + 80], xmm2",
+        "movaps [rsp + 96], xmm3",
+        "movaps [rsp + 112], xmm4",
+        "movaps [rsp + 128], xmm5",
+        "movaps [rsp + 144], xmm6",
+        "movaps [rsp + 160], xmm7",
+        "2:",
+        "mov dword ptr [rsp + 176], 16", // gp_offset: behind number and where
+        "mov dword ptr [rsp + 180], 48", // fp_offset
+        "lea rax, [rbp + 16]",
+        "mov [rsp + 184], rax", // overflow_arg_area
+        "mov [rsp + 192], rsp", // reg_save_area
+        "lea rdx, [rsp + 176]",
+        "call {warn_with_list}",
+        "leave",
+        ".cfi_def_cfa rsp, 8",
+        "ret",
+        ".cfi_endproc",
+        warn_with_list = sym warn_with_list,
+    )
+}
+
+/// As the one above, for machines whose va_list this file does not know. There integers and pointers are passed to a variadic
+/// function as to any other, so that the first six arguments arrive; floating-point ones do not.
+///
+/// # Safety
+/// where is NULL or a printf(3) format whose conversions are integers, pointers and strings, six at most.
+#[cfg(any(not(target_arch = "x86_64"), test))]
+#[cfg_attr(not(target_arch = "x86_64"), unsafe(export_name = "numa_warn"))]
+#[allow(clippy::too_many_arguments, reason = "six of them stand for `...`")]
+pub unsafe extern "C" fn numa_warn_integers(
+    number: c_int,
+    r#where: *mut c_char,
+    a: usize,
+    b: usize,
+    c: usize,
+    d: usize,
+    e: usize,
+    f: usize,
+) {
+    if !r#where.is_null() && first_of_its_number(number) {
+        // SAFETY: as the caller promises.
+        unsafe { process::print_integers(WARNING, r#where, [a, b, c, d, e, f]) };
+    }
+    exit_if(&raw const numa_exit_on_warn);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    /// What this test program prints to stderr when it runs the ignored test `name` alone.
+    fn stderr_of(name: &str) -> String {
+        let program = std::env::current_exe().unwrap();
+        let arguments = ["--exact", "--ignored", "--nocapture", "--test-threads=1"];
+        let output = Command::new(program).args(arguments).arg(format!("errors::tests::{name}")).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    #[test]
+    #[ignore = "run by the test below, in a process of its own"]
+    fn warns_with_integers() {
+        let (format, name) = (c"node %d of %s has %llu bytes", c"two");
+        for _ in 0..2 {
+            // SAFETY: the format fits its three arguments.
+            unsafe {
+                numa_warn_integers(3, format.as_ptr().cast_mut(), 7, name.as_ptr() as usize, 1 << 40, 0, 0, 0);
+            }
+        }
+    }
+
+    #[test]
+    fn machines_without_a_va_list_of_ours_print_integers_and_strings_once() {
+        assert_eq!(stderr_of("warns_with_integers"), "libnuma: Warning: node 7 of two has 1099511627776 bytes\n");
+    }
+
+    #[test]
+    fn each_number_from_0_to_63_is_first_once_and_others_always() {
+        for number in 40..64 {
+            assert!(first_of_its_number(number));
+            assert!(!first_of_its_number(number));
+        }
+        for number in [-1, 64, c_int::MAX, c_int::MIN] {
+            assert!(first_of_its_number(number) && first_of_its_number(number));
+        }
+    }
+}

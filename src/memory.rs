@@ -1,0 +1,324 @@
+//! Memory on the nodes that it is wanted on.
+
+use super::bitmask::{bitmask, read};
+use super::errors::report;
+use super::globals;
+use super::policy::report_failure;
+use crate::trace::log;
+use core::ffi::{c_int, c_void};
+use core::ptr::null_mut;
+use numars::mempolicy::{self, Failed, Range};
+use numars::sys::memory;
+
+/// Set by the program, not 0: numa_alloc_onnode() and its like return NULL where the memory could not be given its policy,
+/// instead of memory with another one. 0 at the start.
+#[unsafe(no_mangle)]
+pub static mut numa_fail_alloc_on_error: c_int = 0;
+
+/// The `length` bytes from `start` on.
+pub(super) fn range(start: *mut c_void, length: usize) -> Range {
+    Range { start: start as usize, length }
+}
+
+/// Maps memory and gives it a policy, if it can be given.
+fn allocate(size: usize, set_policy: impl FnOnce(Range) -> Result<(), Failed>) -> (*mut c_void, Result<(), Failed>) {
+    let start = memory::map(size);
+    let outcome = if start.is_null() { Ok(()) } else { set_policy(range(start, size)) };
+    (start, outcome)
+}
+
+/// What a program gets of memory that was allocated: a policy that could not be given is reported, and the memory is kept unless
+/// numa_fail_alloc_on_error is set.
+fn hand_out(size: usize, (start, outcome): (*mut c_void, Result<(), Failed>)) -> *mut c_void {
+    if let Err(failed) = outcome {
+        report(failed);
+        // SAFETY: the flag is the static above; the program writes it behind the compiler's back.
+        if unsafe { (&raw const numa_fail_alloc_on_error).read_volatile() } != 0 {
+            // SAFETY: mapped above, and nobody has it.
+            unsafe { memory::unmap(start, size) };
+            return null_mut();
+        }
+    }
+    start
+}
+
+/// Allocates memory on a node.
+///
+/// @param size  bytes, rounded up to whole pages
+/// @param node  the node
+/// @return the memory, to be given back with numa_free(); NULL with errno: EINVAL (size is 0), ENOMEM
+///
+/// Follows numa(3). A node that cannot be is reported by numa_error(); the memory has no policy then, unless
+/// numa_fail_alloc_on_error is set.
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_alloc_onnode(size: usize, node: c_int) -> *mut c_void {
+    hand_out(
+        size,
+        log!(
+            "numa_alloc_onnode(size=*, node=*)",
+            [size, node],
+            allocate(size, |memory| mempolicy::put_on_node(memory, node))
+        ),
+    )
+}
+
+/// Allocates memory on the node where the thread runs that touches it first.
+///
+/// @param size  bytes, rounded up to whole pages
+/// @return the memory, to be given back with numa_free(); NULL with errno: EINVAL (size is 0), ENOMEM
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_alloc_local(size: usize) -> *mut c_void {
+    hand_out(size, log!("numa_alloc_local(size=*)", [size], allocate(size, mempolicy::local_memory)))
+}
+
+/// Allocates memory whose pages lie on all nodes in turn.
+///
+/// @param size  bytes, rounded up to whole pages
+/// @return the memory, to be given back with numa_free(); NULL with errno: EINVAL (size is 0), ENOMEM
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_alloc_interleaved(size: usize) -> *mut c_void {
+    hand_out(
+        size,
+        log!(
+            "numa_alloc_interleaved(size=*)",
+            [size],
+            allocate(size, |memory| mempolicy::interleave_memory(memory, globals::all_nodes().bits().read()))
+        ),
+    )
+}
+
+/// Allocates memory whose pages lie on some nodes in turn.
+///
+/// @param size      bytes, rounded up to whole pages
+/// @param nodemask  the nodes
+/// @return the memory, to be given back with numa_free(); NULL with errno: EINVAL (size is 0), ENOMEM
+///
+/// Follows numa(3). Nodes that cannot be are reported by numa_error(); the memory has no policy then, unless
+/// numa_fail_alloc_on_error is set.
+///
+/// # Safety
+/// nodemask is NULL or a valid struct bitmask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_alloc_interleaved_subset(size: usize, nodemask: *mut bitmask) -> *mut c_void {
+    // SAFETY: as the caller promises.
+    let nodes = unsafe { read(nodemask) };
+    hand_out(
+        size,
+        log!(
+            "numa_alloc_interleaved_subset(size=*, nodemask=*)",
+            [size, nodes],
+            allocate(size, |memory| mempolicy::interleave_memory(memory, nodes))
+        ),
+    )
+}
+
+/// Allocates memory whose pages lie on all nodes in turn, as often as their weights say (Linux 6.9).
+///
+/// @param size  bytes, rounded up to whole pages
+/// @return the memory, to be given back with numa_free(); NULL with errno: EINVAL (size is 0), ENOMEM
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_alloc_weighted_interleaved(size: usize) -> *mut c_void {
+    hand_out(
+        size,
+        log!(
+            "numa_alloc_weighted_interleaved(size=*)",
+            [size],
+            allocate(size, |memory| mempolicy::weighted_interleave_memory(memory, globals::all_nodes().bits().read()))
+        ),
+    )
+}
+
+/// Allocates memory whose pages lie on some nodes in turn, as often as their weights say (Linux 6.9).
+///
+/// @param size      bytes, rounded up to whole pages
+/// @param nodemask  the nodes
+/// @return the memory, to be given back with numa_free(); NULL with errno: EINVAL (size is 0), ENOMEM
+///
+/// Follows numa(3). Nodes that cannot be are reported by numa_error(); the memory has no policy then, unless
+/// numa_fail_alloc_on_error is set.
+///
+/// # Safety
+/// nodemask is NULL or a valid struct bitmask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_alloc_weighted_interleaved_subset(size: usize, nodemask: *mut bitmask) -> *mut c_void {
+    // SAFETY: as the caller promises.
+    let nodes = unsafe { read(nodemask) };
+    hand_out(
+        size,
+        log!(
+            "numa_alloc_weighted_interleaved_subset(size=*, nodemask=*)",
+            [size, nodes],
+            allocate(size, |memory| mempolicy::weighted_interleave_memory(memory, nodes))
+        ),
+    )
+}
+
+/// Allocates memory with the calling thread's policy, at once: each page is touched.
+///
+/// @param size  bytes, rounded up to whole pages
+/// @return the memory, to be given back with numa_free(); NULL with errno: EINVAL (size is 0), ENOMEM
+///
+/// Follows numa(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn numa_alloc(size: usize) -> *mut c_void {
+    let start = memory::map(size);
+    if !start.is_null() {
+        // SAFETY: mapped above, and nobody has it.
+        unsafe { memory::touch_pages(start, size) };
+    }
+    log!("numa_alloc(size=*)", [size], (start, Ok(()))).0
+}
+
+/// Changes the size of memory, which keeps its policy and may move.
+///
+/// @param old_addr  memory of numa_alloc() and its like
+/// @param old_size  its bytes
+/// @param new_size  the bytes it shall have, rounded up to whole pages
+/// @return the memory, to be given back with numa_free(); NULL with errno, and the old memory is still there: EFAULT (nothing is
+///         mapped there), EINVAL (an address inside of a page; new_size is 0, or no size that memory could have), ENOMEM
+///
+/// Follows numa(3) and mremap(2).
+///
+/// # Safety
+/// Nobody uses the memory meanwhile, nor under its old address afterwards.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_realloc(old_addr: *mut c_void, old_size: usize, new_size: usize) -> *mut c_void {
+    // SAFETY: as the caller promises.
+    unsafe { memory::remap(old_addr, old_size, new_size) }
+}
+
+/// Gives memory back.
+///
+/// @param mem   memory of numa_alloc() and its like; an address inside of a page: nothing is done, and errno is EINVAL
+/// @param size  its bytes; 0, or a size that memory cannot have: the same
+///
+/// Follows numa(3).
+///
+/// # Safety
+/// Nobody uses the memory any more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_free(mem: *mut c_void, size: usize) {
+    // SAFETY: as the caller promises.
+    unsafe { memory::unmap(mem, size) };
+}
+
+/// Puts the pages of memory on some nodes in turn, those that are touched from now on.
+///
+/// @param mem   the first byte, at the start of a page
+/// @param size  bytes, rounded up to whole pages
+/// @param mask  the nodes
+///
+/// Follows numa(3). A failure is reported by numa_error(); numars_interleave_memory() returns it.
+///
+/// # Safety
+/// mask is NULL or a valid struct bitmask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_interleave_memory(mem: *mut c_void, size: usize, mask: *mut bitmask) {
+    // SAFETY: as the caller promises.
+    let nodes = unsafe { read(mask) };
+    report_failure(log!(
+        "numa_interleave_memory(mem=*, size=*, mask=*)",
+        [mem, size, nodes],
+        mempolicy::interleave_memory(range(mem, size), nodes)
+    ));
+}
+
+/// Puts the pages of memory on some nodes in turn, as often as their weights say (Linux 6.9).
+///
+/// @param mem   the first byte, at the start of a page
+/// @param size  bytes, rounded up to whole pages
+/// @param mask  the nodes
+///
+/// Follows numa(3). A failure is reported by numa_error(); numars_weighted_interleave_memory() returns it.
+///
+/// # Safety
+/// mask is NULL or a valid struct bitmask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_weighted_interleave_memory(mem: *mut c_void, size: usize, mask: *mut bitmask) {
+    // SAFETY: as the caller promises.
+    let nodes = unsafe { read(mask) };
+    report_failure(log!(
+        "numa_weighted_interleave_memory(mem=*, size=*, mask=*)",
+        [mem, size, nodes],
+        mempolicy::weighted_interleave_memory(range(mem, size), nodes)
+    ));
+}
+
+/// Puts memory on a node, the pages that are touched from now on.
+///
+/// @param start  the first byte, at the start of a page
+/// @param size   bytes, rounded up to whole pages
+/// @param node   the node
+///
+/// Follows numa(3). A failure is reported by numa_error(); numars_tonode_memory() returns it.
+///
+/// # Safety
+/// The memory keeps its contents.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_tonode_memory(start: *mut c_void, size: usize, node: c_int) {
+    report_failure(log!(
+        "numa_tonode_memory(start=*, size=*, node=*)",
+        [start, size, node],
+        mempolicy::put_on_node(range(start, size), node)
+    ));
+}
+
+/// Puts memory on some nodes, the pages that are touched from now on.
+///
+/// @param mem   the first byte, at the start of a page
+/// @param size  bytes, rounded up to whole pages
+/// @param mask  the nodes
+///
+/// Follows numa(3). A failure is reported by numa_error(); numars_tonodemask_memory() returns it.
+///
+/// # Safety
+/// mask is NULL or a valid struct bitmask.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_tonodemask_memory(mem: *mut c_void, size: usize, mask: *mut bitmask) {
+    // SAFETY: as the caller promises.
+    let nodes = unsafe { read(mask) };
+    report_failure(log!(
+        "numa_tonodemask_memory(mem=*, size=*, mask=*)",
+        [mem, size, nodes],
+        mempolicy::put_on_nodes(range(mem, size), nodes)
+    ));
+}
+
+/// Puts memory on the node where the thread runs that touches it first, the pages that are touched from now on.
+///
+/// @param start  the first byte, at the start of a page
+/// @param size   bytes, rounded up to whole pages
+///
+/// Follows numa(3). A failure is reported by numa_error(); numars_setlocal_memory() returns it.
+///
+/// # Safety
+/// The memory keeps its contents.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_setlocal_memory(start: *mut c_void, size: usize) {
+    report_failure(log!(
+        "numa_setlocal_memory(start=*, size=*)",
+        [start, size],
+        mempolicy::local_memory(range(start, size))
+    ));
+}
+
+/// Touches each page of memory, so that it is allocated now, as its policy says. The contents stay as they are.
+///
+/// @param start  the first byte, anywhere in its page; NULL: nothing is done
+/// @param size   bytes
+///
+/// Follows numa(3).
+///
+/// # Safety
+/// start is NULL, or the memory can be read and written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn numa_police_memory(start: *mut c_void, size: usize) {
+    // SAFETY: as the caller promises.
+    unsafe { memory::touch_pages(start, size) };
+}

@@ -1,0 +1,143 @@
+//! The forms that libnuma's first version had: symbols of libnuma_1.1 that programs of that time are bound to. No header
+//! declares them; new programs get the forms of libnuma_1.2.
+//!
+//! Each is exported under the name before `_v1` by build.rs or the Makefile: libnumars.map lists them.
+
+use super::bitmask::{NODEMASK_WORDS, bitmask, copy_bitmask_to_nodemask, nodemask_t, numa_bitmask_free};
+use super::{affinity, memory, nodes, parse, policy};
+use crate::trace::{Value, log};
+use core::ffi::{c_char, c_int, c_uint, c_ulong, c_void};
+use numars::bitmask::WORD_BITS;
+use numars::sys::{errno, kernel};
+use numars::topology::{Cpus, MOST_CPUS, possible_cpus};
+
+/// Defines functions whose symbol is their name; without a version of its own where build.rs gives them one.
+macro_rules! older {
+    ($($(#[$attribute:meta])* fn $name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)? $body:block)*) => {
+        $(
+            $(#[$attribute])*
+            ///
+            /// # Safety
+            /// Pointers are NULL or valid.
+            #[cfg_attr(not(feature = "versioned"), unsafe(no_mangle))]
+            #[allow(unused_unsafe, reason = "not every body needs it")]
+            pub unsafe extern "C" fn $name($($argument: $type),*) $(-> $result)? {
+                // SAFETY: as the caller promises; the sets made here point to what the caller handed in.
+                unsafe { $body }
+            }
+        )*
+    };
+}
+
+/// The set that `mask` is, without a copy. Nothing of it is written.
+fn set_of(mask: *const nodemask_t) -> bitmask {
+    words(mask.cast_mut().cast(), NODEMASK_WORDS * WORD_BITS)
+}
+
+/// The set of `bits` bits at `maskp`; the empty one if that is NULL.
+fn words(maskp: *mut c_ulong, bits: usize) -> bitmask {
+    bitmask { size: bits as c_ulong, maskp }
+}
+
+/// The nodes of `set`, which is given back.
+///
+/// # Safety
+/// `set` is NULL or came from one of our calls, and nobody else has it.
+unsafe fn nodemask_of(set: *mut bitmask) -> nodemask_t {
+    let mut mask = nodemask_t { n: [0; NODEMASK_WORDS] };
+    // SAFETY: as the caller promises.
+    unsafe {
+        copy_bitmask_to_nodemask(set, &mut mask);
+        numa_bitmask_free(set);
+    }
+    mask
+}
+
+older! {
+    /// numa_bind() of libnuma_1.1.
+    fn numa_bind_v1(nodes: *const nodemask_t) {
+        policy::numa_bind(&mut set_of(nodes))
+    }
+
+    /// numa_set_interleave_mask() of libnuma_1.1.
+    fn numa_set_interleave_mask_v1(nodes: *const nodemask_t) {
+        policy::numa_set_interleave_mask(&mut set_of(nodes))
+    }
+
+    /// numa_get_interleave_mask() of libnuma_1.1.
+    fn numa_get_interleave_mask_v1() -> nodemask_t {
+        nodemask_of(policy::numa_get_interleave_mask())
+    }
+
+    /// numa_set_membind() of libnuma_1.1.
+    fn numa_set_membind_v1(nodes: *const nodemask_t) {
+        policy::numa_set_membind(&mut set_of(nodes))
+    }
+
+    /// numa_get_membind() of libnuma_1.1: the nodes of whatever policy there is.
+    fn numa_get_membind_v1() -> nodemask_t {
+        nodemask_of(policy::numa_preferred_many())
+    }
+
+    /// numa_alloc_interleaved_subset() of libnuma_1.1.
+    fn numa_alloc_interleaved_subset_v1(size: usize, nodes: *const nodemask_t) -> *mut c_void {
+        memory::numa_alloc_interleaved_subset(size, &mut set_of(nodes))
+    }
+
+    /// numa_interleave_memory() of libnuma_1.1.
+    fn numa_interleave_memory_v1(start: *mut c_void, size: usize, nodes: *const nodemask_t) {
+        memory::numa_interleave_memory(start, size, &mut set_of(nodes))
+    }
+
+    /// numa_tonodemask_memory() of libnuma_1.1.
+    fn numa_tonodemask_memory_v1(start: *mut c_void, size: usize, nodes: *const nodemask_t) {
+        memory::numa_tonodemask_memory(start, size, &mut set_of(nodes))
+    }
+
+    /// numa_run_on_node_mask() of libnuma_1.1, which looks at no set of allowed nodes and reports no failure.
+    fn numa_run_on_node_mask_v1(nodes: *const nodemask_t) -> c_int {
+        affinity::run_on_existing_nodes(&set_of(nodes))
+    }
+
+    /// numa_get_run_node_mask() of libnuma_1.1, of all nodes.
+    fn numa_get_run_node_mask_v1() -> nodemask_t {
+        nodemask_of(affinity::run_node_mask(affinity::nodes_run_on()))
+    }
+
+    /// numa_sched_getaffinity() of libnuma_1.1: the kernel's call, with a length in bytes.
+    fn numa_sched_getaffinity_v1(pid: c_int, length: c_uint, mask: *mut c_ulong) -> c_int {
+        kernel::sched_getaffinity_bytes(pid, length as usize, mask.cast()) as c_int
+    }
+
+    /// numa_sched_setaffinity() of libnuma_1.1: the kernel's call, with a length in bytes.
+    fn numa_sched_setaffinity_v1(pid: c_int, length: c_uint, mask: *const c_ulong) -> c_int {
+        let cpus = Value::Mask(length.saturating_mul(8), mask as usize);
+        let length = length as usize;
+        log!(
+            "numa_sched_setaffinity(pid=*, len=*, mask=*)",
+            [pid, length, cpus],
+            kernel::sched_setaffinity_bytes(pid, length, mask.cast()) as c_int
+        )
+    }
+
+    /// numa_node_to_cpus() of libnuma_1.1, which fills so many bytes, that may end within a word.
+    fn numa_node_to_cpus_v1(node: c_int, buffer: *mut c_ulong, length: c_int) -> c_int {
+        let length = usize::try_from(length).unwrap_or(0);
+        let cpus = Cpus::new();
+        let mut set = words(cpus.words().as_ptr().cast_mut().cast(), MOST_CPUS);
+        if buffer.is_null() || length * 8 < possible_cpus() || nodes::numa_node_to_cpus(node, &mut set) < 0 {
+            errno::set(errno::ERANGE);
+            return -1;
+        }
+        let known = cpus.words().as_ptr().cast::<u8>();
+        let filled = length.min(MOST_CPUS / 8);
+        buffer.cast::<u8>().copy_from_nonoverlapping(known, filled);
+        buffer.cast::<u8>().add(filled).write_bytes(0, length - filled);
+        0
+    }
+
+    /// numa_parse_bitmap() of libnuma_1.1, for `cpus` bits.
+    fn numa_parse_bitmap_v1(line: *mut c_char, mask: *mut c_ulong, cpus: c_int) -> c_int {
+        parse::numa_parse_bitmap(line, &mut words(mask, usize::try_from(cpus).unwrap_or(0)))
+    }
+}
