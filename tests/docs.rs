@@ -349,10 +349,10 @@ fn unsafe_code_without_a_reason_of_its_own_is_noticed() {
     unsafe_code("fn f() {\n    // SAFETY: so.\n    unsafe { one() }\n    unsafe { two() }\n}\n");
 }
 
-/// What runs in hostile surroundings is everything: `everything.c` knows each symbol, and the older form of those that have one.
+/// What runs in hostile surroundings is everything: `all_functions.c` knows each symbol, and the older form of those that have one.
 #[test]
 fn everything_c_calls_every_symbol() {
-    let file = root().join("tests-c/support/everything.c");
+    let file = root().join("tests-c/support/all_functions.c");
     let text = fs::read_to_string(&file).unwrap();
     let exports = expected_exports();
     for Export { name, version, default, .. } in &exports {

@@ -36,7 +36,7 @@ fn copies_of_the_library_in_one_process_do_not_disturb_each_other() {
 /// Compiles the library of `programs/at_odd_times.c`, with `flags`.
 fn library_that_calls_at_odd_times(folder: &Path, flags: &[String]) -> PathBuf {
     let library = folder.join("libodd.so");
-    let sources = ["tests/programs/at_odd_times.c", "tests-c/support/everything.c"].map(|source| root().join(source));
+    let sources = ["tests/programs/at_odd_times.c", "tests-c/support/all_functions.c"].map(|source| root().join(source));
     run(Command::new("gcc")
         .args(["-std=gnu11", "-D_GNU_SOURCE", "-O1", "-fPIC", "-shared", "-o"])
         .arg(&library)

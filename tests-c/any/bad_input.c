@@ -12,10 +12,10 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "cases.h"
+#include "environment.h"
 #include "harness.h"
+#include "isolated_calls.h"
 #include "pages.h"
-#include "surroundings.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 

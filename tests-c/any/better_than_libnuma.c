@@ -8,8 +8,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "environment.h"
 #include "harness.h"
-#include "surroundings.h"
 
 START_TEST(a_set_that_is_not_there_reads_as_empty)
 {

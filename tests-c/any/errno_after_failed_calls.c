@@ -14,8 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "fault_injection.h"
 #include "harness.h"
-#include "hostile.h"
 #include "pages.h"
 
 #ifndef SYS_set_mempolicy_home_node

@@ -2,8 +2,8 @@
  * is silent. */
 #include <numa.h>
 
+#include "environment.h"
 #include "harness.h"
-#include "surroundings.h"
 
 static const char *const ONLY_LOAD = "--only-load";
 

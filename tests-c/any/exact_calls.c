@@ -8,9 +8,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "environment.h"
 #include "harness.h"
 #include "pages.h"
-#include "surroundings.h"
 
 enum { PAGES = 4, KTHREADD = 2 };
 

@@ -4,8 +4,8 @@
 #include <numa.h>
 #include <numars.h>
 
-#include "cases.h"
 #include "harness.h"
+#include "isolated_calls.h"
 
 #define BITS (1UL << 31)
 enum { LAST = INT_MAX };

@@ -11,9 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "everything.h"
+#include "all_functions.h"
+#include "environment.h"
 #include "harness.h"
-#include "surroundings.h"
 
 static char output[1 << 20];
 

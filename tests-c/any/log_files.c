@@ -23,9 +23,9 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "environment.h"
+#include "fault_injection.h"
 #include "harness.h"
-#include "hostile.h"
-#include "surroundings.h"
 
 static const char LINE[] = ": numars_set_localalloc() = 0\n";
 enum { CALLS = 3, MANY = 20000 };

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "everything.h"
+#include "all_functions.h"
 #include "harness.h"
 
 enum { THREADS = 64, USUAL_SECONDS = 3 };

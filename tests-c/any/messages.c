@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "environment.h"
 #include "harness.h"
-#include "surroundings.h"
 
 enum { REACHED_THE_END = 33 };
 

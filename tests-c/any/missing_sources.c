@@ -13,9 +13,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "environment.h"
+#include "fault_injection.h"
 #include "harness.h"
-#include "hostile.h"
-#include "surroundings.h"
 
 #define NODES "/sys/devices/system/node"
 

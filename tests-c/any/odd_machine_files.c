@@ -14,9 +14,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "environment.h"
+#include "fault_injection.h"
 #include "harness.h"
-#include "hostile.h"
-#include "surroundings.h"
 
 /* More than the program below takes. */
 enum { SECONDS = 20 };

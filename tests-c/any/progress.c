@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "figures.h"
 #include "harness.h"
+#include "move_stats.h"
 #include "pages.h"
 
 /* What may be looked at between two calls of the callback, in base pages of 4 KiB: 64 MiB. */

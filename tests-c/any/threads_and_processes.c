@@ -16,10 +16,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "everything.h"
+#include "all_functions.h"
+#include "environment.h"
 #include "harness.h"
 #include "pages.h"
-#include "surroundings.h"
 
 enum { THREADS = 4 };
 

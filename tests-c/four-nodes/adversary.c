@@ -22,13 +22,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bulk.h"
+#include "environment.h"
+#include "full_node.h"
 #include "harness.h"
+#include "page_counts.h"
+#include "page_list.h"
 #include "pages.h"
 #include "random.h"
-#include "room.h"
-#include "surroundings.h"
-#include "tally.h"
 
 enum { USUAL_SECONDS = 12, TESTS = 4, BASE_PAGES = HUGE_PAGE / 4096, FULL = 3, SPARE = 2, MOST_PINS = 4 };
 

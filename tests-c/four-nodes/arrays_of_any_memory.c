@@ -10,11 +10,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "bulk.h"
-#include "figures.h"
+#include "environment.h"
 #include "harness.h"
+#include "move_stats.h"
+#include "page_list.h"
 #include "pages.h"
-#include "surroundings.h"
 
 enum memory { ORDINARY, SECRET, WRITE_ONLY, MEMORIES };
 static const char *const NAMES[] = { "ordinary memory", "secret memory", "write-only memory" };

@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "environment.h"
 #include "harness.h"
-#include "surroundings.h"
 
 /* The library calls these instead of its own. */
 static int last_warning;

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "environment.h"
 #include "harness.h"
 #include "pages.h"
-#include "surroundings.h"
 
 /* Far more pages than fill_node leaves room for. */
 enum { FULL = 2, PAGES = 40000 };

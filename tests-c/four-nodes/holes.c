@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
-#include "bulk.h"
-#include "figures.h"
+#include "environment.h"
 #include "harness.h"
+#include "move_stats.h"
+#include "page_list.h"
 #include "pages.h"
-#include "surroundings.h"
 
 static const size_t SIZES[] = { 1, 16, 64, 300, 1000, 4000, 20000, 70000, 100000 };
 enum { SIZE_COUNT = sizeof SIZES / sizeof *SIZES, MOST = 100000 };

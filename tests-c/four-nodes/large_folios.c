@@ -11,10 +11,10 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-#include "checked.h"
+#include "environment.h"
 #include "harness.h"
 #include "pages.h"
-#include "surroundings.h"
+#include "verified_moves.h"
 
 enum { SECONDS = 2, AREAS = 9, AREA_PAGES = 256, PAGES = AREAS * AREA_PAGES };
 

@@ -3,9 +3,9 @@
 #include <numaif.h>
 #include <unistd.h>
 
+#include "environment.h"
 #include "harness.h"
 #include "pages.h"
-#include "surroundings.h"
 
 enum { COUNT = 8 };
 

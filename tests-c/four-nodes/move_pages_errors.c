@@ -6,9 +6,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "environment.h"
 #include "harness.h"
 #include "pages.h"
-#include "surroundings.h"
 
 enum { KTHREADD = 2 };
 

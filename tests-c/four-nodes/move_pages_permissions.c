@@ -3,9 +3,9 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "environment.h"
 #include "harness.h"
 #include "pages.h"
-#include "surroundings.h"
 
 enum { KTHREADD = 2 };
 

@@ -13,11 +13,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "checked.h"
+#include "environment.h"
 #include "harness.h"
 #include "nodes.h"
 #include "pages.h"
-#include "surroundings.h"
+#include "verified_moves.h"
 
 enum { PAGES = 3000, SECONDS = 3 };
 

@@ -8,10 +8,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "bulk.h"
+#include "environment.h"
 #include "harness.h"
+#include "page_list.h"
 #include "pages.h"
-#include "surroundings.h"
 
 enum { COUNT = 300, KTHREADD = 2, BASE_PAGES = HUGE_PAGE / 4096 };
 

@@ -8,8 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "figures.h"
 #include "harness.h"
+#include "move_stats.h"
 #include "nodes.h"
 #include "pages.h"
 

@@ -15,11 +15,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bulk.h"
-#include "figures.h"
+#include "environment.h"
 #include "harness.h"
+#include "move_stats.h"
+#include "page_list.h"
 #include "pages.h"
-#include "surroundings.h"
 
 enum { COUNT = 300, MANY = 3000, BASE_PAGES = HUGE_PAGE / 4096 };
 

@@ -8,11 +8,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "figures.h"
+#include "environment.h"
 #include "harness.h"
+#include "move_stats.h"
 #include "nodes.h"
 #include "pages.h"
-#include "surroundings.h"
 
 enum { COUNT = 40, MANY = 30000, BASE_PAGES = HUGE_PAGE / 4096 };
 

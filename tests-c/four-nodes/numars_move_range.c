@@ -5,10 +5,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "figures.h"
+#include "environment.h"
 #include "harness.h"
+#include "move_stats.h"
 #include "pages.h"
-#include "surroundings.h"
 
 enum { COUNT = 100, BASE_PAGES = HUGE_PAGE / 4096 };
 

@@ -4,8 +4,8 @@
 #include <numars.h>
 #include <unistd.h>
 
+#include "fault_injection.h"
 #include "harness.h"
-#include "hostile.h"
 #include "nodes.h"
 #include "old_kernel.h"
 #include "pages.h"

@@ -3,11 +3,11 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
-#include "bulk.h"
-#include "figures.h"
+#include "environment.h"
 #include "harness.h"
+#include "move_stats.h"
+#include "page_list.h"
 #include "pages.h"
-#include "surroundings.h"
 
 enum { COUNT = 300, HOME = 0 };
 

@@ -11,12 +11,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bulk.h"
-#include "figures.h"
+#include "environment.h"
 #include "harness.h"
+#include "move_stats.h"
+#include "page_counts.h"
+#include "page_list.h"
 #include "pages.h"
-#include "surroundings.h"
-#include "tally.h"
 
 enum { PAGES = 3000, HUGE_PAGES = 8, BASE_PAGES = HUGE_PAGE / 4096 };
 

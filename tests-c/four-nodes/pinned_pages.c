@@ -5,9 +5,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "environment.h"
 #include "harness.h"
 #include "pages.h"
-#include "surroundings.h"
 
 START_TEST(a_page_in_a_pipe_is_counted_as_not_moved)
 {

@@ -1,10 +1,10 @@
 /* mbind, set_mempolicy, get_mempolicy and set_mempolicy_home_node do what their manual pages say. */
 #include <numaif.h>
 
+#include "environment.h"
 #include "harness.h"
 #include "nodes.h"
 #include "pages.h"
-#include "surroundings.h"
 
 enum { COUNT = 12 };
 

@@ -15,10 +15,10 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "environment.h"
+#include "fault_injection.h"
 #include "harness.h"
-#include "hostile.h"
 #include "pages.h"
-#include "surroundings.h"
 
 static const char *const MOVE = "--move", *const BECOME_ROOT = "--become-root", *const FOLDER = "/tmp/privileged";
 enum { MOVED_BY_LIBRARY = 40, MOVED_BY_KERNEL = 41 };

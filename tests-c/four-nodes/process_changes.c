@@ -14,13 +14,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bulk.h"
-#include "figures.h"
+#include "environment.h"
+#include "fault_injection.h"
 #include "harness.h"
-#include "hostile.h"
+#include "move_stats.h"
 #include "nodes.h"
+#include "page_list.h"
 #include "pages.h"
-#include "surroundings.h"
 
 enum { COUNT = 40, MANY = 20000, FROM = 3, TO = 1, THEN = 2 };
 

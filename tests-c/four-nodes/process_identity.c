@@ -19,11 +19,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "environment.h"
+#include "fault_injection.h"
 #include "harness.h"
-#include "hostile.h"
 #include "nodes.h"
 #include "pages.h"
-#include "surroundings.h"
 
 enum { COUNT = 40, MANY = 20000 };
 

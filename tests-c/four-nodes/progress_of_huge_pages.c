@@ -9,12 +9,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "bulk.h"
-#include "figures.h"
+#include "environment.h"
 #include "harness.h"
+#include "move_stats.h"
+#include "page_counts.h"
+#include "page_list.h"
 #include "pages.h"
-#include "surroundings.h"
-#include "tally.h"
 
 enum { BASE_PAGES = HUGE_PAGE / 4096, HUGE_PAGES = 80, MOST_BYTES = 64 << 20 };
 

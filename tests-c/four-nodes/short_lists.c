@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
-#include "bulk.h"
+#include "environment.h"
 #include "harness.h"
+#include "page_list.h"
 #include "pages.h"
-#include "surroundings.h"
 
 enum { BASE_PAGES = HUGE_PAGE / 4096, PADDING = 200 };
 

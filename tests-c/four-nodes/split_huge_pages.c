@@ -8,12 +8,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "bulk.h"
+#include "environment.h"
+#include "full_node.h"
 #include "harness.h"
+#include "page_counts.h"
+#include "page_list.h"
 #include "pages.h"
-#include "room.h"
-#include "surroundings.h"
-#include "tally.h"
 
 enum { SOURCE = 0, FULL = 2, SPARE = 3, BASE_PAGES = HUGE_PAGE / 4096, HUGE_PAGES = 3, ALL = HUGE_PAGES * BASE_PAGES };
 

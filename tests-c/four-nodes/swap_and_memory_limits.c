@@ -11,10 +11,10 @@
 #include <sys/swap.h>
 #include <unistd.h>
 
-#include "checked.h"
+#include "environment.h"
 #include "harness.h"
 #include "pages.h"
-#include "surroundings.h"
+#include "verified_moves.h"
 
 enum { PAGES = 2000, SWAP_PAGES = 7000, SECONDS = 3 };
 

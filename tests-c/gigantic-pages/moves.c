@@ -3,9 +3,9 @@
 #include <numars.h>
 #include <sys/mman.h>
 
-#include "checked.h"
 #include "harness.h"
 #include "pages.h"
+#include "verified_moves.h"
 
 #ifndef MAP_HUGE_1GB
 #define MAP_HUGE_1GB (30 << 26)

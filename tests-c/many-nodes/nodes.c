@@ -1,10 +1,10 @@
 /* More nodes than a word of a set has bits: the library tells of those in the second word too, allocates there and moves there. */
 #include <numars.h>
 
+#include "environment.h"
 #include "harness.h"
 #include "nodes.h"
 #include "pages.h"
-#include "surroundings.h"
 
 enum { COUNT = 8, LAST = 65 };
 

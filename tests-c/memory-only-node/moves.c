@@ -3,10 +3,10 @@
 #include <numaif.h>
 #include <numars.h>
 
-#include "checked.h"
 #include "harness.h"
 #include "nodes.h"
 #include "pages.h"
+#include "verified_moves.h"
 
 enum { MEMORY_ONLY = 2, COUNT = 32 };
 

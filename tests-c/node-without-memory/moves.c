@@ -4,10 +4,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "checked.h"
+#include "environment.h"
 #include "harness.h"
 #include "pages.h"
-#include "surroundings.h"
+#include "verified_moves.h"
 
 enum { WITHOUT_MEMORY = 3 };
 

@@ -9,10 +9,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "environment.h"
 #include "harness.h"
 #include "nodes.h"
 #include "pages.h"
-#include "surroundings.h"
 
 /* The node whose memory can go, all of it, in blocks. */
 enum { NODE = 2, BLOCKS = 4, PAGES = 200 };

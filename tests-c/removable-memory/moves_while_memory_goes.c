@@ -3,11 +3,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "checked.h"
+#include "environment.h"
 #include "harness.h"
 #include "nodes.h"
 #include "pages.h"
-#include "surroundings.h"
+#include "verified_moves.h"
 
 /* The node whose memory goes, in blocks. */
 enum { GOING = 2, BLOCKS = 4, PAGES = 2000, SECONDS = 4 };

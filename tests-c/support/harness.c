@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "surroundings.h"
+#include "environment.h"
 
 /* An emulated machine is slow, and slower when another one runs beside it. */
 static const double SECONDS_PER_TEST = 60;

@@ -10,8 +10,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "environment.h"
 #include "harness.h"
-#include "surroundings.h"
 
 size_t page_size(void)
 {

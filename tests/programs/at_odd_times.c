@@ -9,7 +9,7 @@ int main(void)
 
 #else
 
-#include "everything.h"
+#include "all_functions.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "tally.h"
+#include "page_counts.h"
 
 #include <stdint.h>
 #include <stdio.h>

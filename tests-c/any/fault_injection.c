@@ -8,8 +8,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "fault_injection.h"
 #include "harness.h"
-#include "hostile.h"
 
 static void allow_no_descriptors(const void *argument)
 {
@@ -131,7 +131,7 @@ END_TEST
 int main(int count, char **arguments)
 {
     continue_if_loaded_anew(count, arguments);
-    return run_tests("where_calls_are_disturbed", (const TTest *[]){
+    return run_tests("fault_injection", (const TTest *[]){
         a_process_may_have_no_descriptors_left,
         the_machine_may_have_no_descriptors_left,
         cpus_that_could_not_be_read_are_read_when_they_are_next_needed,

@@ -8,12 +8,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "bulk.h"
-#include "figures.h"
+#include "environment.h"
+#include "full_node.h"
 #include "harness.h"
+#include "move_stats.h"
+#include "page_list.h"
 #include "pages.h"
-#include "room.h"
-#include "surroundings.h"
 
 /* Entries between those that count: more than the library looks at in one go. */
 enum { FAR = 70000, FULL = 2, SPARE = 3, NEAR = 10 };
@@ -293,7 +293,7 @@ END_TEST
 
 int main(void)
 {
-    return run_tests("several_windows", (const TTest *[]){
+    return run_tests("several_batches", (const TTest *[]){
         base_pages_of_one_huge_page_with_two_targets_far_apart_are_not_both_on_their_target,
         a_huge_page_that_later_entries_take_back_is_where_its_first_entry_wants_it,
         many_huge_pages_whose_parts_are_named_far_apart_have_true_statuses_and_sums,

@@ -1,6 +1,6 @@
 /* What is around a test: the kernel, users, other processes, cpusets, the machine's huge pages. */
-#ifndef SURROUNDINGS_H
-#define SURROUNDINGS_H
+#ifndef ENVIRONMENT_H
+#define ENVIRONMENT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -136,7 +136,7 @@ END_TEST
 
 int main(void)
 {
-    return run_tests("unlucky_addresses", (const TTest *[]){
+    return run_tests("hash_collisions", (const TTest *[]){
         strides_that_a_multiplication_maps_to_neighbouring_places_cost_little_more_than_others,
         strides_of_powers_of_two_cost_little_more_than_others,
         addresses_that_were_chosen_for_their_hashes_cost_little_more_than_others,

@@ -1,6 +1,6 @@
 /* Where the pages of a range are, by raw queries page by page, and whether a call says the same. */
-#ifndef TALLY_H
-#define TALLY_H
+#ifndef PAGE_COUNTS_H
+#define PAGE_COUNTS_H
 
 #include <numars.h>
 #include <stddef.h>

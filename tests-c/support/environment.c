@@ -1,4 +1,4 @@
-#include "surroundings.h"
+#include "environment.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -14,9 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "checked.h"
 #include "harness.h"
 #include "pages.h"
+#include "verified_moves.h"
 
 #define CGROUPS "/sys/fs/cgroup"
 #define CGROUP_PREFIX "numars-test-"

@@ -1,13 +1,13 @@
 /* Moves of pages, each compared with raw queries of every page before and after it, also while threads keep the kernel busy. */
-#ifndef CHECKED_H
-#define CHECKED_H
+#ifndef VERIFIED_MOVES_H
+#define VERIFIED_MOVES_H
 
 #include <numars.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "bulk.h"
+#include "page_list.h"
 
 /* A thread that calls `step` again and again, on the CPU of a node (-1: anywhere). The checks below pause it while they ask the
  * kernel where pages are, so a step must be short. */

@@ -1,6 +1,6 @@
 /* What the calls of numars.h say of how many pages became what. */
-#ifndef FIGURES_H
-#define FIGURES_H
+#ifndef MOVE_STATS_H
+#define MOVE_STATS_H
 
 #include <numars.h>
 

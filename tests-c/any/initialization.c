@@ -13,15 +13,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "fault_injection.h"
 #include "harness.h"
-#include "hostile.h"
 
 /* --- the ways to lose files --- */
 
 /* A directory that has been removed is empty. */
 static bool change_root(void)
 {
-    char empty[] = "/tmp/late_reads.XXXXXX";
+    char empty[] = "/tmp/initialization.XXXXXX";
     return mkdtemp(empty) != NULL && chdir(empty) == 0 && rmdir(empty) == 0 && chroot(".") == 0;
 }
 
@@ -377,7 +377,7 @@ END_TEST
 
 int main(void)
 {
-    return run_tests("late_reads", (const TTest *[]){
+    return run_tests("initialization", (const TTest *[]){
         after_any_first_call_about_the_machine_no_other_call_needs_a_file,
         after_one_distance_was_asked_for_all_are_known,
         an_update_without_files_changes_no_answer,

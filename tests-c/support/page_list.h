@@ -1,6 +1,6 @@
 /* Requests of any number of pages, and whether what a call says about them is true. */
-#ifndef BULK_H
-#define BULK_H
+#ifndef PAGE_LIST_H
+#define PAGE_LIST_H
 
 #include <stddef.h>
 #include <sys/types.h>

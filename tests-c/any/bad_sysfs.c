@@ -9,9 +9,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "environment.h"
+#include "fault_injection.h"
 #include "harness.h"
-#include "hostile.h"
-#include "surroundings.h"
 
 /* What becomes of a file. */
 enum harm { NONE, MISSING, NO_FILE, EMPTY, CUT, ZEROS_WITHOUT_END, BINARY, HUGE_NONSENSE, HARMS };
@@ -171,7 +171,7 @@ END_TEST
 int main(int count, char **arguments)
 {
     continue_if_loaded_anew(count, arguments);
-    return run_tests("where_files_are_wrong", (const TTest *[]){
+    return run_tests("bad_sysfs", (const TTest *[]){
         files_of_sys_may_be_missing_or_wrong,
         files_of_proc_may_be_missing_or_wrong,
         all_files_may_be_missing_or_wrong,

@@ -1,4 +1,4 @@
-#include "everything.h"
+#include "all_functions.h"
 
 #include <limits.h>
 #include <numars.h>

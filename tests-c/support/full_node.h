@@ -1,6 +1,6 @@
 /* Nodes with room for a given number of base pages and for no huge page. */
-#ifndef ROOM_H
-#define ROOM_H
+#ifndef FULL_NODE_H
+#define FULL_NODE_H
 
 #include <stddef.h>
 

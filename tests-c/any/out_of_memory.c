@@ -13,8 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "fault_injection.h"
 #include "harness.h"
-#include "hostile.h"
 #include "pages.h"
 
 /* Calls that allocate until one fails; less than 0: none does. All after it fail too if `failing_on`. */
@@ -224,7 +224,7 @@ END_TEST
 int main(int count, char **arguments)
 {
     continue_if_loaded_anew(count, arguments);
-    return run_tests("where_memory_is_short", (const TTest *[]){
+    return run_tests("out_of_memory", (const TTest *[]){
         malloc_may_fail_at_any_call,
         malloc_may_fail_from_any_call_on,
         mmap_may_fail_at_any_call,

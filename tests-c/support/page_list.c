@@ -1,4 +1,4 @@
-#include "bulk.h"
+#include "page_list.h"
 
 #include <numa.h>
 #include <numaif.h>

@@ -8,9 +8,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "environment.h"
+#include "fault_injection.h"
 #include "harness.h"
-#include "hostile.h"
-#include "surroundings.h"
 
 static const char *const ONLY_LOAD = "--only-load", *const ASK = "--ask";
 enum { ANSWERED_NO = 40, ANSWERED_YES = 41, ANSWERED_BUT_BROKEN = 42 };
@@ -174,7 +174,7 @@ int main(int count, char **arguments)
         return errno_at_start;
     if (count > 1 && strcmp(arguments[1], ASK) == 0)
         return answer();
-    return run_tests("where_policy_is_forbidden", (const TTest *[]){
+    return run_tests("policy_denied", (const TTest *[]){
         loading_is_silent_and_leaves_errno_alone,
         numa_available_says_no_quietly,
         each_call_about_policy_may_be_forbidden_alone,

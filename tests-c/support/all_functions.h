@@ -4,8 +4,8 @@
  * For surroundings in which a library may be loaded and that its authors did not think of. So this runs anywhere, in any number
  * of threads at once, on 16 KiB of stack, allocates nothing itself and prints nothing: it collects what is wrong. Only
  * what the library is asked to print is printed: see is_unasked_output. */
-#ifndef EVERYTHING_H
-#define EVERYTHING_H
+#ifndef ALL_FUNCTIONS_H
+#define ALL_FUNCTIONS_H
 
 #include <stdbool.h>
 #include <stddef.h>

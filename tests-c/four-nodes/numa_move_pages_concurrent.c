@@ -12,10 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bulk.h"
+#include "environment.h"
 #include "harness.h"
+#include "page_list.h"
 #include "pages.h"
-#include "surroundings.h"
 
 enum { COUNT = 300, BASE_PAGES = HUGE_PAGE / 4096 };
 
@@ -107,7 +107,7 @@ static void start_anew(void)
         unsetenv("NUMARS_MOVE");
     else
         setenv("NUMARS_MOVE", value_of_NUMARS_MOVE, 1);
-    execl("/proc/self/exe", "numa_move_pages_meanwhile", TELL_WHICH, (char *)NULL);
+    execl("/proc/self/exe", "numa_move_pages_concurrent", TELL_WHICH, (char *)NULL);
     _exit(AS_NEITHER);
 }
 
@@ -365,7 +365,7 @@ int main(int argument_count, char **arguments)
 {
     if (argument_count == 2 && strcmp(arguments[1], TELL_WHICH) == 0)
         return tell_which();
-    return run_tests("numa_move_pages_meanwhile", (const TTest *[]){
+    return run_tests("numa_move_pages_concurrent", (const TTest *[]){
         many_pages_to_three_nodes_all_arrive,
         pages_named_again_far_behind_end_on_the_last_target,
         a_few_pages_named_very_often_arrive,

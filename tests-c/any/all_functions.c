@@ -1,5 +1,5 @@
 /* Every function of the library, in the usual surroundings: that all answers are right here is what the hostile ones are measured by. */
-#include "everything.h"
+#include "all_functions.h"
 
 #include <numa.h>
 
@@ -19,7 +19,7 @@ END_TEST
 
 int main(void)
 {
-    return run_tests("everything", (const TTest *[]){
+    return run_tests("all_functions", (const TTest *[]){
         every_function_gives_an_answer_that_is_right,
         NULL });
 }

@@ -1,4 +1,4 @@
-#include "hostile.h"
+#include "fault_injection.h"
 
 #include <fcntl.h>
 #include <limits.h>

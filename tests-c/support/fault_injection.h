@@ -1,11 +1,11 @@
 /* Surroundings that a library does not expect, made for one process, and everything tried in them. */
-#ifndef HOSTILE_H
-#define HOSTILE_H
+#ifndef FAULT_INJECTION_H
+#define FAULT_INJECTION_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "everything.h"
+#include "all_functions.h"
 
 /* Forks; in the new process calls `prepare`, then everything, and then the same program anew, which is loaded in these surroundings and
  * calls everything too. Fails the test if an answer is wrong, if anything is printed that was not asked for, if loading changes errno,

@@ -8,8 +8,8 @@
  *     }
  *
  * What a call gives back, what is in errno afterwards and what it prints must be as said; a call that returns nothing gives 0. */
-#ifndef CASES_H
-#define CASES_H
+#ifndef ISOLATED_CALLS_H
+#define ISOLATED_CALLS_H
 
 #include <errno.h>
 #include <numa.h>

@@ -1,4 +1,4 @@
-#include "checked.h"
+#include "verified_moves.h"
 
 #include <fcntl.h>
 #include <numa.h>

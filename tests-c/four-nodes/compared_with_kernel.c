@@ -19,11 +19,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bulk.h"
+#include "environment.h"
 #include "harness.h"
+#include "page_list.h"
 #include "pages.h"
 #include "random.h"
-#include "surroundings.h"
 
 enum { MOST_MAPPINGS = 6, MOST_PAGES_OF_A_MAPPING = 96, MOST_ENTRIES = 600, BASE_PAGES = HUGE_PAGE / 4096, MOST_PINS = 3 };
 
@@ -530,7 +530,7 @@ END_TEST
 
 int main(void)
 {
-    return run_tests("mover_against_kernel", (const TTest *[]){
+    return run_tests("compared_with_kernel", (const TTest *[]){
         with_private_memory,
         with_shared_memory_and_pages_that_a_neighbour_maps_too,
         with_huge_pages,

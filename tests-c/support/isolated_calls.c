@@ -1,4 +1,4 @@
-#include "cases.h"
+#include "isolated_calls.h"
 
 #include <stdarg.h>
 #include <stdio.h>

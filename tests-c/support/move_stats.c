@@ -1,4 +1,4 @@
-#include "figures.h"
+#include "move_stats.h"
 
 #include <stdio.h>
 

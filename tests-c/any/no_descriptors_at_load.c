@@ -7,8 +7,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "fault_injection.h"
 #include "harness.h"
-#include "hostile.h"
 
 static struct rlimit before;
 
@@ -119,7 +119,7 @@ END_TEST
 int main(void)
 {
     require(setrlimit(RLIMIT_NOFILE, &before) == 0);
-    return run_tests("short_while_loading", (const TTest *[]){
+    return run_tests("no_descriptors_at_load", (const TTest *[]){
         nodes_and_cpus_are_those_of_the_machine,
         nodes_that_may_be_allocated_on_exist,
         sizes_of_sets_are_those_of_the_kernel,

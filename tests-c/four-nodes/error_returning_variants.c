@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "environment.h"
 #include "harness.h"
 #include "nodes.h"
 #include "pages.h"
-#include "surroundings.h"
 
 enum { COUNT = 12, NO_NODE = 5 };
 
@@ -175,7 +175,7 @@ END_TEST
 
 int main(void)
 {
-    return run_tests("twins", (const TTest *[]){
+    return run_tests("error_returning_variants", (const TTest *[]){
         numars_bind_binds_memory_and_cpus,
         numars_bind_to_an_impossible_node_changes_nothing,
         thread_policies_are_set,

@@ -1,13 +1,13 @@
-#include "room.h"
+#include "full_node.h"
 
 #include <numaif.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "environment.h"
 #include "harness.h"
 #include "pages.h"
-#include "surroundings.h"
 
 /* More than fill_node() leaves free: 16 huge pages, and what the kernel keeps for itself. */
 enum { FILLER_PAGES = 16 * 512 + 8192, AT_ONCE = 64 };

@@ -51,7 +51,7 @@ END_TEST
 
 int main(void)
 {
-    return run_tests("watched_memory", (const TTest *[]){
+    return run_tests("interposed_mmap", (const TTest *[]){
         memory_that_comes_moves_and_goes_is_seen_by_who_watches_the_symbols,
         NULL });
 }
