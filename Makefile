@@ -357,7 +357,7 @@ test: ## run every check: N passed, N failed (VM=no: without the guest)
 # The oldest kernel that Debian still has. It reports pages that stay, and pages named twice, in other ways than newer ones: what
 # asserts those, or compares moves with the bare call, does not run on it.
 OLDEST := 5.10
-OLDEST_SKIP := $(addprefix $(OLDEST):four-nodes/,mover_against_kernel numa_move_pages numars_move_pages page_kinds page_status pinned_pages)
+OLDEST_SKIP := $(addprefix $(OLDEST):four-nodes/,compared_with_kernel numa_move_pages numars_move_pages page_kinds page_status pinned_pages)
 test-long: ## the same, all of it and longer on every kernel, and on the oldest and the newest too
 	@KERNELS="$(OLDEST) $(KERNELS) newest" SKIP="$(OLDEST_SKIP)" TEST_SECONDS=60 CK_TIMEOUT_MULTIPLIER=8 TIMEOUT=1200 tests/run.sh
 
@@ -406,18 +406,18 @@ debug-vm-test: c-tests vm debug-library ## run the others on it in the guest (KE
 # Of these, memcheck would take minutes for sets of 2^31 bits, it lets one thread run at a time, it puts its own malloc in place of a
 # program's, it takes what a call has left on the stack for gone, and it needs the kernel's files and memory itself, and its calls to
 # succeed.
-UNCHECKED := errno_after_failed_calls huge_sets late_reads many_threads missing_sources own_malloc unlucky_addresses where_files_are_wrong where_memory_is_short
+UNCHECKED := errno_after_failed_calls huge_sets initialization many_threads missing_sources own_malloc hash_collisions bad_sysfs out_of_memory
 memcheck: c-tests ## run the C tests that need no nodes under valgrind's memcheck
 	@tests/memcheck.sh $(call quote,$(STAGE)/lib) $(filter-out $(addprefix %/,$(UNCHECKED)),$(filter target/tests-c/any/%,$(C_TESTS)))
 
 # Two guests at a time: most tests keep one processor busy. What takes minutes runs on one kernel, or on this machine alone; in
 # `make test-long` on all.
 SKIP ?= $(addprefix 6.1:,shared-cpus/ devices/) \
-	$(addprefix 6.1:four-nodes/,mover_against_kernel numa_move_pages_meanwhile numars_move_ adversary arrays_of_any_memory holes large_folios) \
-	$(addprefix 6.1:four-nodes/,progress_of_huge_pages several_windows swap_and_memory_limits user_namespaces) \
-	$(addprefix 6.1:any/,many_threads missing_sources where_) \
+	$(addprefix 6.1:four-nodes/,compared_with_kernel numa_move_pages_concurrent numars_move_ adversary arrays_of_any_memory holes large_folios) \
+	$(addprefix 6.1:four-nodes/,progress_of_huge_pages several_batches swap_and_memory_limits user_namespaces) \
+	$(addprefix 6.1:any/,many_threads missing_sources fault_injection bad_sysfs out_of_memory policy_denied) \
 	$(foreach kernel,$(KERNELS),$(kernel):gigantic-pages/) \
-	$(foreach kernel,$(KERNELS),$(addprefix $(kernel):any/,bad_input errno_after_failed_calls huge_sets threads_and_processes unlucky_addresses where_files_are_wrong where_memory_is_short))
+	$(foreach kernel,$(KERNELS),$(addprefix $(kernel):any/,bad_input errno_after_failed_calls huge_sets threads_and_processes hash_collisions bad_sysfs out_of_memory))
 # The emulated machine is slow, and slower when this one is busy.
 CK_TIMEOUT_MULTIPLIER ?= 3
 # Seconds for a program.
@@ -463,7 +463,7 @@ SANITIZED_FLAGS := -Zsanitizer=address -Cdebug-assertions -Coverflow-checks
 SANITIZER_OPTIONS := allocator_may_return_null=1:use_sigaltstack=0
 # Some have a malloc of their own, which is the sanitizer's business here, let calls fail that it needs, hide the files that it needs,
 # run a setgid program, of which it cannot read its options, or ask about each page of a process, of which it maps terabytes.
-UNSANITIZED := errno_after_failed_calls missing_sources own_malloc where_files_are_wrong where_memory_is_short privileges page_zero numars_move_process
+UNSANITIZED := errno_after_failed_calls missing_sources own_malloc bad_sysfs out_of_memory privileges page_zero numars_move_process
 SANITIZED_TESTS := $(addprefix $(SANITIZED)/,$(filter-out $(addprefix %/,$(UNSANITIZED)),$(C_TESTS:target/%=%)))
 
 sanitized: stage vm
