@@ -11,7 +11,7 @@ START_TEST(every_function_gives_an_answer_that_is_right)
     struct violations violations = { 0 };
     char text[4096];
     for (int round = 0; round < 3; round++)
-        call_everything(&usual, &violations);
+        call_all_functions(&usual, &violations);
     describe_violations(&violations, text, sizeof text);
     ck_assert_msg(violations.count == 0, "%s", text);
 }

@@ -19,11 +19,11 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
-enum { MANY_BITS_SHIFT = 31, MANY_BYTES = 1 << 20, MOST_NODES = 1024 };
+enum { MANY_BITS_SHIFT = 31, MANY_BYTES = 1 << 20, MAX_NODES = 1024 };
 static const unsigned long MANY_BITS = 1UL << MANY_BITS_SHIFT;
 
 /* Numbers of no node and no CPU. */
-static const int NOBODY[] = { INT_MIN, -2, MOST_NODES, 1 << 20, INT_MAX };
+static const int INVALID_NUMBERS[] = { INT_MIN, -2, MAX_NODES, 1 << 20, INT_MAX };
 
 /* A word with bit 0, on the stack of whoever asks. */
 #define NODE_0 (&(unsigned long){ 1 })
@@ -92,25 +92,25 @@ START_TEST(sets_of_any_size_are_what_their_words_are)
     FOR_EACH_SMALL_SET(one, set) {
         const bool has_words = one->kind == WORDS;
         const unsigned long size = has_words ? one->size : 0;
-        cases_of("%s", one->name);
-        ANSWERS(numa_bitmask_weight(set), one->member >= 0);
-        ANSWERS(numa_bitmask_nbytes(set), (size / 64 + (size % 64 != 0)) * 8);
-        ANSWERS(numa_bitmask_isbitset(set, 0), one->member == 0);
-        ANSWERS(numa_bitmask_isbitset(set, (unsigned)size), 0);
-        ANSWERS(numa_bitmask_isbitset(set, UINT_MAX), 0);
-        ANSWERS(numa_bitmask_equal(set, NULL), one->member < 0);
-        ANSWERS(numa_bitmask_equal(NULL, set), one->member < 0);
-        ANSWERS(numa_bitmask_equal(set, small), one->member == 0);
-        ANSWERS(numa_bitmask_setbit(set, (unsigned)size) == set, 1);
-        ANSWERS(numa_bitmask_weight(numa_bitmask_setbit(set, UINT_MAX)), one->member >= 0);
-        ANSWERS(numa_bitmask_weight(numa_bitmask_clearbit(set, UINT_MAX)), one->member >= 0);
-        ANSWERS(numa_bitmask_weight(numa_bitmask_clearbit(set, 0)), one->member > 0);
-        ANSWERS(numa_bitmask_weight(numa_bitmask_clearall(set)), 0);
-        ANSWERS((copy_bitmask_to_bitmask(set, receiver), numa_bitmask_weight(receiver)), one->member >= 0 && one->member < 70);
-        ANSWERS((copy_bitmask_to_bitmask(receiver, set), numa_bitmask_weight(set)), 0);
-        ANSWERS((copy_nodemask_to_bitmask(NULL, set), numa_bitmask_weight(set)), 0);
-        ANSWERS((copy_bitmask_to_nodemask(set, NULL), 0), 0);
-        ANSWERS(numa_bitmask_weight(numa_bitmask_setall(set)), size);
+        describe_cases("%s", one->name);
+        RETURNS(numa_bitmask_weight(set), one->member >= 0);
+        RETURNS(numa_bitmask_nbytes(set), (size / 64 + (size % 64 != 0)) * 8);
+        RETURNS(numa_bitmask_isbitset(set, 0), one->member == 0);
+        RETURNS(numa_bitmask_isbitset(set, (unsigned)size), 0);
+        RETURNS(numa_bitmask_isbitset(set, UINT_MAX), 0);
+        RETURNS(numa_bitmask_equal(set, NULL), one->member < 0);
+        RETURNS(numa_bitmask_equal(NULL, set), one->member < 0);
+        RETURNS(numa_bitmask_equal(set, small), one->member == 0);
+        RETURNS(numa_bitmask_setbit(set, (unsigned)size) == set, 1);
+        RETURNS(numa_bitmask_weight(numa_bitmask_setbit(set, UINT_MAX)), one->member >= 0);
+        RETURNS(numa_bitmask_weight(numa_bitmask_clearbit(set, UINT_MAX)), one->member >= 0);
+        RETURNS(numa_bitmask_weight(numa_bitmask_clearbit(set, 0)), one->member > 0);
+        RETURNS(numa_bitmask_weight(numa_bitmask_clearall(set)), 0);
+        RETURNS((copy_bitmask_to_bitmask(set, receiver), numa_bitmask_weight(receiver)), one->member >= 0 && one->member < 70);
+        RETURNS((copy_bitmask_to_bitmask(receiver, set), numa_bitmask_weight(set)), 0);
+        RETURNS((copy_nodemask_to_bitmask(NULL, set), numa_bitmask_weight(set)), 0);
+        RETURNS((copy_bitmask_to_nodemask(set, NULL), 0), 0);
+        RETURNS(numa_bitmask_weight(numa_bitmask_setall(set)), size);
     }
     numa_bitmask_free(small);
     numa_bitmask_free(receiver);
@@ -128,14 +128,14 @@ static struct bitmask *set_without_words(void)
 START_TEST(sets_are_made_of_any_size_but_0_and_given_back_also_without_words)
 {
     FAILS(numa_bitmask_alloc(0), 0, EINVAL);
-    ANSWERS(made(numa_bitmask_alloc(1)), 1);
-    ANSWERS(made(numa_bitmask_alloc(63)), 1);
-    ANSWERS(made(numa_bitmask_alloc(64)), 1);
-    ANSWERS(made(numa_bitmask_alloc(65)), 1);
-    ANSWERS(made(numa_bitmask_alloc(1U << MANY_BITS_SHIFT)), 1);
-    ANSWERS(made(numa_bitmask_alloc(UINT_MAX)), 1);
-    ANSWERS((numa_bitmask_free(NULL), 0), 0);
-    ANSWERS((numa_bitmask_free(set_without_words()), 0), 0);
+    RETURNS(allocated_and_freed(numa_bitmask_alloc(1)), 1);
+    RETURNS(allocated_and_freed(numa_bitmask_alloc(63)), 1);
+    RETURNS(allocated_and_freed(numa_bitmask_alloc(64)), 1);
+    RETURNS(allocated_and_freed(numa_bitmask_alloc(65)), 1);
+    RETURNS(allocated_and_freed(numa_bitmask_alloc(1U << MANY_BITS_SHIFT)), 1);
+    RETURNS(allocated_and_freed(numa_bitmask_alloc(UINT_MAX)), 1);
+    RETURNS((numa_bitmask_free(NULL), 0), 0);
+    RETURNS((numa_bitmask_free(set_without_words()), 0), 0);
 }
 END_TEST
 
@@ -151,7 +151,7 @@ struct outcome {
 static const struct {
     const char *name;
     void (*set)(struct bitmask *);
-    int (*tell)(struct bitmask *);
+    int (*call)(struct bitmask *);
     struct outcome outcome;
 } SETTERS[] = {
     { "membind", numa_set_membind, numars_set_membind, AT_LEAST_ONE },
@@ -188,27 +188,27 @@ START_TEST(a_policy_of_a_set_that_is_none_is_refused)
             const bool succeeds = code == 0 || (prefers_first && one->content != ABSENT_NODE);
             char printed[256];
             snprintf(printed, sizeof printed, "%s%s", prefers_first ? ONE_PREFERRED : "",
-                     succeeds ? "" : reported("set_mempolicy", code));
-            cases_of("%s of %s", SETTERS[i].name, one->name);
-            TRY((SETTERS[i].set(set), 0), 0, succeeds ? UNTOUCHED_ERRNO : code, printed);
+                     succeeds ? "" : error_message("set_mempolicy", code));
+            describe_cases("%s of %s", SETTERS[i].name, one->name);
+            CHECK_CALL((SETTERS[i].set(set), 0), 0, succeeds ? UNTOUCHED_ERRNO : code, printed);
             if (code == 0 || (prefers_first && one->content == TOO_MANY_BITS))
-                ANSWERS(SETTERS[i].tell(set), has_fallback(i));
+                RETURNS(SETTERS[i].call(set), has_fallback(i));
             else
-                FAILS(SETTERS[i].tell(set), -1, code);
+                FAILS(SETTERS[i].call(set), -1, code);
         }
 }
 END_TEST
 
 START_TEST(a_preferred_node_that_cannot_be_is_refused_and_a_negative_one_is_none)
 {
-    for (size_t i = 0; i < COUNT_OF(NOBODY); i++) {
-        cases_of("%d", NOBODY[i]);
-        if (NOBODY[i] < 0) {
-            ANSWERS((numa_set_preferred(NOBODY[i]), 0), 0);
-            ANSWERS(numars_set_preferred(NOBODY[i]), 0);
+    for (size_t i = 0; i < COUNT_OF(INVALID_NUMBERS); i++) {
+        describe_cases("%d", INVALID_NUMBERS[i]);
+        if (INVALID_NUMBERS[i] < 0) {
+            RETURNS((numa_set_preferred(INVALID_NUMBERS[i]), 0), 0);
+            RETURNS(numars_set_preferred(INVALID_NUMBERS[i]), 0);
         } else {
-            REPORTS(numa_set_preferred(NOBODY[i]), "set_mempolicy", EINVAL);
-            FAILS(numars_set_preferred(NOBODY[i]), -1, EINVAL);
+            REPORTS(numa_set_preferred(INVALID_NUMBERS[i]), "set_mempolicy", EINVAL);
+            FAILS(numars_set_preferred(INVALID_NUMBERS[i]), -1, EINVAL);
         }
     }
 }
@@ -216,9 +216,9 @@ END_TEST
 
 START_TEST(any_number_but_0_is_a_yes)
 {
-    for (size_t i = 0; i < COUNT_OF(NOBODY); i++) {
-        ANSWERS((numa_set_strict(NOBODY[i]), 0), 0);
-        ANSWERS((numa_set_bind_policy(NOBODY[i]), 0), 0);
+    for (size_t i = 0; i < COUNT_OF(INVALID_NUMBERS); i++) {
+        RETURNS((numa_set_strict(INVALID_NUMBERS[i]), 0), 0);
+        RETURNS((numa_set_bind_policy(INVALID_NUMBERS[i]), 0), 0);
     }
 }
 END_TEST
@@ -233,23 +233,23 @@ START_TEST(running_on_nodes_that_are_none_is_refused)
 {
     FOR_EACH_SMALL_SET(one, set) {
         char warned[256] = "", bound[512];
-        cases_of("%s", one->name);
+        describe_cases("%s", one->name);
         if (one->content == NODE_ZERO) {
-            ANSWERS(numa_run_on_node_mask(set), 0);
-            ANSWERS(numa_run_on_node_mask_all(set), 0);
+            RETURNS(numa_run_on_node_mask(set), 0);
+            RETURNS(numa_run_on_node_mask_all(set), 0);
         } else {
             if (one->content == ABSENT_NODE)
                 snprintf(warned, sizeof warned, NOT_ALLOWED, one->member);
             strcat(warned, AFFINITY_FAILED);
-            TRY(numa_run_on_node_mask(set), -1, EINVAL, warned);
-            TRY(numa_run_on_node_mask_all(set), -1, EINVAL, warned);
+            CHECK_CALL(numa_run_on_node_mask(set), -1, EINVAL, warned);
+            CHECK_CALL(numa_run_on_node_mask_all(set), -1, EINVAL, warned);
         }
         if (one->content == NODE_ZERO) {
-            ANSWERS((numa_bind(set), 0), 0);
-            ANSWERS(numars_bind(set), 0);
+            RETURNS((numa_bind(set), 0), 0);
+            RETURNS(numars_bind(set), 0);
         } else {
             snprintf(bound, sizeof bound, "%sset_mempolicy: Invalid argument\n", warned);
-            TRY((numa_bind(set), 0), 0, EINVAL, bound);
+            CHECK_CALL((numa_bind(set), 0), 0, EINVAL, bound);
             FAILS(numars_bind(set), -1, EINVAL);
         }
     }
@@ -258,29 +258,29 @@ END_TEST
 
 START_TEST(running_on_a_node_that_is_none_is_refused)
 {
-    for (size_t i = 0; i < COUNT_OF(NOBODY); i++)
-        FAILS(numa_run_on_node(NOBODY[i]), -1, EINVAL);
+    for (size_t i = 0; i < COUNT_OF(INVALID_NUMBERS); i++)
+        FAILS(numa_run_on_node(INVALID_NUMBERS[i]), -1, EINVAL);
     if (numa_max_node() < numa_max_possible_node())
-        TRY(numa_run_on_node(numa_max_possible_node()), -1, ERANGE, NO_CPUS);
+        CHECK_CALL(numa_run_on_node(numa_max_possible_node()), -1, ERANGE, NO_CPUS);
 }
 END_TEST
 
 START_TEST(affinity_of_threads_or_with_sets_that_are_none_is_refused)
 {
     FOR_EACH_SET(one, set) {
-        cases_of("%s", one->name);
+        describe_cases("%s", one->name);
         if (one->kind != WORDS || one->size == 0 || one->size >= 1024)
             FAILS(numa_sched_getaffinity(-1, set), -1, one->kind == WORDS && one->size > 0 ? ESRCH : EINVAL);
         FAILS(numa_sched_setaffinity(-1, set), -1, ESRCH);
         if (one->kind != WORDS || one->size == 0)
             FAILS(numa_sched_getaffinity(0, set), -1, EINVAL);
         if (one->content == TOO_MANY_BITS)
-            ANSWERS(numa_sched_getaffinity(0, set), numa_num_possible_cpus() / 8);
+            RETURNS(numa_sched_getaffinity(0, set), numa_num_possible_cpus() / 8);
         if (one->content == EMPTY)
             FAILS(numa_sched_setaffinity(0, set), -1, EINVAL);
     }
     struct bitmask here = set_at_end_of_mapping(MANY_BITS, sched_getcpu()), nowhere = set_at_end_of_mapping(MANY_BITS, (long)MANY_BITS - 1);
-    ANSWERS(numa_sched_setaffinity(0, &here), 0);
+    RETURNS(numa_sched_setaffinity(0, &here), 0);
     FAILS(numa_sched_setaffinity(0, &nowhere), -1, EINVAL);
     FAILS(numa_sched_setaffinity(INT_MAX, &here), -1, ESRCH);
     FAILS(numa_sched_getaffinity(INT_MIN, &here), -1, ESRCH);
@@ -294,25 +294,25 @@ START_TEST(nodes_and_cpus_that_are_none_have_no_size_distance_and_place)
     struct bitmask *cpus = numa_allocate_cpumask();
     long long free64 = 7;
     long free = 7;
-    for (size_t i = 0; i < COUNT_OF(NOBODY); i++) {
-        const int nobody = NOBODY[i];
-        cases_of("%d", nobody);
-        ANSWERS(numa_distance(nobody, 0), 0);
-        ANSWERS(numa_distance(0, nobody), 0);
-        ANSWERS(numa_distance(nobody, nobody), 0);
-        FAILS(numa_node_size(nobody, NULL), -1, ENOENT);
-        FAILS(numa_node_size64(nobody, NULL), -1, ENOENT);
-        FAILS((numa_node_size(nobody, &free), free), 0, ENOENT);
-        FAILS((numa_node_size64(nobody, &free64), free64), 0, ENOENT);
-        FAILS(numa_node_to_cpus(nobody, cpus), -1, ERANGE);
-        FAILS(numa_node_to_cpus(nobody, NULL), -1, ERANGE);
+    for (size_t i = 0; i < COUNT_OF(INVALID_NUMBERS); i++) {
+        const int invalid = INVALID_NUMBERS[i];
+        describe_cases("%d", invalid);
+        RETURNS(numa_distance(invalid, 0), 0);
+        RETURNS(numa_distance(0, invalid), 0);
+        RETURNS(numa_distance(invalid, invalid), 0);
+        FAILS(numa_node_size(invalid, NULL), -1, ENOENT);
+        FAILS(numa_node_size64(invalid, NULL), -1, ENOENT);
+        FAILS((numa_node_size(invalid, &free), free), 0, ENOENT);
+        FAILS((numa_node_size64(invalid, &free64), free64), 0, ENOENT);
+        FAILS(numa_node_to_cpus(invalid, cpus), -1, ERANGE);
+        FAILS(numa_node_to_cpus(invalid, NULL), -1, ERANGE);
     }
     FAILS(numa_node_of_cpu(-1), -1, EINVAL);
     FAILS(numa_node_of_cpu(INT_MIN), -1, EINVAL);
     FAILS(numa_node_of_cpu(1 << 20), -1, EINVAL);
     FAILS(numa_node_of_cpu(INT_MAX), -1, EINVAL);
-    ANSWERS(numa_node_size(0, NULL) > 0, 1);
-    ANSWERS(numa_node_size64(0, NULL) > 0, 1);
+    RETURNS(numa_node_size(0, NULL) > 0, 1);
+    RETURNS(numa_node_size64(0, NULL) > 0, 1);
     numa_bitmask_free(cpus);
 }
 END_TEST
@@ -320,11 +320,11 @@ END_TEST
 START_TEST(the_cpus_of_a_node_do_not_fit_into_a_set_that_is_none)
 {
     FOR_EACH_SMALL_SET(one, set) {
-        cases_of("%s", one->name);
+        describe_cases("%s", one->name);
         if (one->kind != WORDS || one->size == 0)
             FAILS(numa_node_to_cpus(0, set), -1, ERANGE);
         if (one->size >= 1024 && one->kind == WORDS)
-            ANSWERS(numa_node_to_cpus(0, set), 0);
+            RETURNS(numa_node_to_cpus(0, set), 0);
     }
 }
 END_TEST
@@ -336,19 +336,19 @@ START_TEST(sets_of_the_library_that_the_program_took_away_are_empty)
     numa_all_nodes_ptr = numa_nodes_ptr = numa_all_cpus_ptr = numa_no_nodes_ptr = NULL;
     struct bitmask node_0 = set_at_end_of_mapping(64, 0);
     /* Which nodes exist does not depend on the sets. */
-    ANSWERS(numa_max_node(), highest);
-    ANSWERS(numa_run_on_node(0), 0);
-    ANSWERS(numa_run_on_node(-1), 0);
-    ANSWERS(numa_node_to_cpus(0, &node_0), 0);
+    RETURNS(numa_max_node(), highest);
+    RETURNS(numa_run_on_node(0), 0);
+    RETURNS(numa_run_on_node(-1), 0);
+    RETURNS(numa_node_to_cpus(0, &node_0), 0);
     numa_bitmask_setbit(numa_bitmask_clearall(&node_0), 0);
-    ANSWERS(numa_num_task_nodes() > 0, 1);
-    ANSWERS(numa_num_task_cpus() > 0, 1);
-    ANSWERS(made(numa_get_membind()), 1);
-    ANSWERS(made(numa_get_run_node_mask()), 1);
-    TRY(numa_run_on_node_mask(&node_0), -1, EINVAL, "libnuma: Warning: node 0 not allowed\n" AFFINITY_FAILED);
-    TRY(numa_alloc_interleaved(page_size()) != NULL, 1, EINVAL, reported("mbind", EINVAL));
-    TRY(numa_parse_cpustring("0"), 0, UNTOUCHED_ERRNO, "libnuma: Warning: cpu argument 0 is out of range\n\n");
-    ANSWERS(made(numa_parse_cpustring("all")), 1);
+    RETURNS(numa_num_task_nodes() > 0, 1);
+    RETURNS(numa_num_task_cpus() > 0, 1);
+    RETURNS(allocated_and_freed(numa_get_membind()), 1);
+    RETURNS(allocated_and_freed(numa_get_run_node_mask()), 1);
+    CHECK_CALL(numa_run_on_node_mask(&node_0), -1, EINVAL, "libnuma: Warning: node 0 not allowed\n" AFFINITY_FAILED);
+    CHECK_CALL(numa_alloc_interleaved(page_size()) != NULL, 1, EINVAL, error_message("mbind", EINVAL));
+    CHECK_CALL(numa_parse_cpustring("0"), 0, UNTOUCHED_ERRNO, "libnuma: Warning: cpu argument 0 is out of range\n\n");
+    RETURNS(allocated_and_freed(numa_parse_cpustring("all")), 1);
 }
 END_TEST
 
@@ -357,7 +357,7 @@ END_TEST
 static const struct {
     const char *name;
     void (*set)(void *, size_t, struct bitmask *);
-    int (*tell)(void *, size_t, struct bitmask *);
+    int (*call)(void *, size_t, struct bitmask *);
 } OF_MEMORY[] = {
     { "interleave_memory", numa_interleave_memory, numars_interleave_memory },
     { "weighted_interleave_memory", numa_weighted_interleave_memory, numars_weighted_interleave_memory },
@@ -370,21 +370,21 @@ START_TEST(a_policy_of_memory_with_a_set_that_is_none_is_refused)
     void *memory = pages();
     for (size_t i = 0; i < COUNT_OF(OF_MEMORY); i++)
         FOR_EACH_SET(one, set) {
-            cases_of("%s of %s", OF_MEMORY[i].name, one->name);
+            describe_cases("%s of %s", OF_MEMORY[i].name, one->name);
             if (one->content == NODE_ZERO && (weights || OF_MEMORY[i].set != numa_weighted_interleave_memory)) {
-                ANSWERS((OF_MEMORY[i].set(memory, page_size(), set), 0), 0);
-                ANSWERS(OF_MEMORY[i].tell(memory, page_size(), set), 0);
+                RETURNS((OF_MEMORY[i].set(memory, page_size(), set), 0), 0);
+                RETURNS(OF_MEMORY[i].call(memory, page_size(), set), 0);
             } else {
                 REPORTS(OF_MEMORY[i].set(memory, page_size(), set), "mbind", EINVAL);
-                FAILS(OF_MEMORY[i].tell(memory, page_size(), set), -1, EINVAL);
+                FAILS(OF_MEMORY[i].call(memory, page_size(), set), -1, EINVAL);
             }
         }
     FOR_EACH_SET(one, set) {
-        cases_of("%s", one->name);
+        describe_cases("%s", one->name);
         const int code = one->content == NODE_ZERO ? UNTOUCHED_ERRNO : EINVAL;
-        TRY(numa_alloc_interleaved_subset(1, set) != NULL, 1, code, code == EINVAL ? reported("mbind", EINVAL) : "");
+        CHECK_CALL(numa_alloc_interleaved_subset(1, set) != NULL, 1, code, code == EINVAL ? error_message("mbind", EINVAL) : "");
         if (weights || one->content != NODE_ZERO)
-            TRY(numa_alloc_weighted_interleaved_subset(1, set) != NULL, 1, code, code == EINVAL ? reported("mbind", EINVAL) : "");
+            CHECK_CALL(numa_alloc_weighted_interleaved_subset(1, set) != NULL, 1, code, code == EINVAL ? error_message("mbind", EINVAL) : "");
     }
 }
 END_TEST
@@ -422,12 +422,12 @@ START_TEST(a_policy_of_a_range_that_is_none_is_refused)
         char *const start = start_of(i, memory);
         const size_t size = RANGES[i].size;
         const int code = RANGES[i].code;
-        cases_of("%s", RANGES[i].name);
+        describe_cases("%s", RANGES[i].name);
         if (code == 0) {
-            ANSWERS((numa_tonode_memory(start, size, 0), 0), 0);
-            ANSWERS(numars_tonode_memory(start, size, 0), 0);
-            ANSWERS((numa_setlocal_memory(start, size), 0), 0);
-            ANSWERS(numars_setlocal_memory(start, size), 0);
+            RETURNS((numa_tonode_memory(start, size, 0), 0), 0);
+            RETURNS(numars_tonode_memory(start, size, 0), 0);
+            RETURNS((numa_setlocal_memory(start, size), 0), 0);
+            RETURNS(numars_setlocal_memory(start, size), 0);
         } else {
             REPORTS(numa_tonode_memory(start, size, 0), "mbind", code);
             FAILS(numars_tonode_memory(start, size, 0), -1, code);
@@ -437,12 +437,12 @@ START_TEST(a_policy_of_a_range_that_is_none_is_refused)
         for (size_t call = 0; call < COUNT_OF(OF_MEMORY); call++) {
             if (OF_MEMORY[call].set == numa_weighted_interleave_memory && !weights)
                 continue;
-            cases_of("%s of %s", OF_MEMORY[call].name, RANGES[i].name);
+            describe_cases("%s of %s", OF_MEMORY[call].name, RANGES[i].name);
             if (code == 0) {
-                ANSWERS(OF_MEMORY[call].tell(start, size, &node_0), 0);
+                RETURNS(OF_MEMORY[call].call(start, size, &node_0), 0);
             } else {
                 REPORTS(OF_MEMORY[call].set(start, size, &node_0), "mbind", code);
-                FAILS(OF_MEMORY[call].tell(start, size, &node_0), -1, code);
+                FAILS(OF_MEMORY[call].call(start, size, &node_0), -1, code);
             }
         }
     }
@@ -452,12 +452,12 @@ END_TEST
 START_TEST(memory_does_not_go_to_a_node_that_is_none)
 {
     void *memory = pages();
-    for (size_t i = 0; i < COUNT_OF(NOBODY); i++) {
-        cases_of("%d", NOBODY[i]);
-        REPORTS(numa_tonode_memory(memory, 1, NOBODY[i]), "mbind", EINVAL);
-        FAILS(numars_tonode_memory(memory, 1, NOBODY[i]), -1, EINVAL);
-        TRY(numa_alloc_onnode(1, NOBODY[i]) != NULL, 1, EINVAL, reported("mbind", EINVAL));
-        TRY((numa_fail_alloc_on_error = 1, numa_alloc_onnode(1, NOBODY[i])), 0, EINVAL, reported("mbind", EINVAL));
+    for (size_t i = 0; i < COUNT_OF(INVALID_NUMBERS); i++) {
+        describe_cases("%d", INVALID_NUMBERS[i]);
+        REPORTS(numa_tonode_memory(memory, 1, INVALID_NUMBERS[i]), "mbind", EINVAL);
+        FAILS(numars_tonode_memory(memory, 1, INVALID_NUMBERS[i]), -1, EINVAL);
+        CHECK_CALL(numa_alloc_onnode(1, INVALID_NUMBERS[i]) != NULL, 1, EINVAL, error_message("mbind", EINVAL));
+        CHECK_CALL((numa_fail_alloc_on_error = 1, numa_alloc_onnode(1, INVALID_NUMBERS[i])), 0, EINVAL, error_message("mbind", EINVAL));
     }
 }
 END_TEST
@@ -469,7 +469,7 @@ START_TEST(sizes_that_no_memory_has_are_refused)
     for (size_t i = 0; i <= COUNT_OF(TOO_MUCH); i++) {
         const size_t size = i < COUNT_OF(TOO_MUCH) ? TOO_MUCH[i] : 0;
         const int code = size == 0 ? EINVAL : ENOMEM;
-        cases_of("%#zx bytes", size);
+        describe_cases("%#zx bytes", size);
         FAILS(numa_alloc(size), 0, code);
         FAILS(numa_alloc_local(size), 0, code);
         FAILS(numa_alloc_onnode(size, 0), 0, code);
@@ -491,8 +491,8 @@ START_TEST(memory_is_not_changed_in_size_where_it_is_none_or_the_size_is)
     FAILS(numa_realloc(memory, page, 0), 0, EINVAL);
     FAILS(numa_realloc(memory, page, SIZE_MAX), 0, EINVAL);
     FAILS(numa_realloc(memory, page, SIZE_MAX - 4094), 0, EINVAL);
-    ANSWERS(numa_realloc(memory, page, (size_t)1 << 62) == NULL && (errno == ENOMEM || errno == EINVAL) && (errno = UNTOUCHED_ERRNO), 1);
-    ANSWERS(numa_realloc(memory, page, SIZE_MAX - 4095) == NULL && (errno == ENOMEM || errno == EINVAL) && (errno = UNTOUCHED_ERRNO), 1);
+    RETURNS(numa_realloc(memory, page, (size_t)1 << 62) == NULL && (errno == ENOMEM || errno == EINVAL) && (errno = UNTOUCHED_ERRNO), 1);
+    RETURNS(numa_realloc(memory, page, SIZE_MAX - 4095) == NULL && (errno == ENOMEM || errno == EINVAL) && (errno = UNTOUCHED_ERRNO), 1);
 }
 END_TEST
 
@@ -500,7 +500,7 @@ START_TEST(nothing_is_given_back_that_is_no_memory)
 {
     char *const memory = pages();
     FAILS((numa_free(NULL, 0), 0), 0, EINVAL);
-    ANSWERS((numa_free(NULL, 1), 0), 0);
+    RETURNS((numa_free(NULL, 1), 0), 0);
     FAILS((numa_free(memory, 0), 0), 0, EINVAL);
     FAILS((numa_free(memory + 1, 1), 0), 0, EINVAL);
     FAILS((numa_free(memory, SIZE_MAX), 0), 0, EINVAL);
@@ -521,13 +521,13 @@ static size_t present(char *memory, size_t count)
 START_TEST(each_page_that_a_range_touches_is_touched_and_NULL_has_none)
 {
     char *const memory = pages();
-    ANSWERS((numa_police_memory(NULL, 0), 0), 0);
-    ANSWERS((numa_police_memory(NULL, 1), 0), 0);
-    ANSWERS((numa_police_memory(NULL, SIZE_MAX), 0), 0);
-    ANSWERS((numa_police_memory(memory, 0), present(memory, 2)), 0);
-    ANSWERS((numa_police_memory(memory, 1), present(memory, 2)), 1);
-    ANSWERS((numa_police_memory(memory + page_size() - 1, 2), present(memory, 2)), 2);
-    ANSWERS((numa_police_memory(memory + 1, page_size()), present(memory, 2)), 2);
+    RETURNS((numa_police_memory(NULL, 0), 0), 0);
+    RETURNS((numa_police_memory(NULL, 1), 0), 0);
+    RETURNS((numa_police_memory(NULL, SIZE_MAX), 0), 0);
+    RETURNS((numa_police_memory(memory, 0), present(memory, 2)), 0);
+    RETURNS((numa_police_memory(memory, 1), present(memory, 2)), 1);
+    RETURNS((numa_police_memory(memory + page_size() - 1, 2), present(memory, 2)), 2);
+    RETURNS((numa_police_memory(memory + 1, page_size()), present(memory, 2)), 2);
 }
 END_TEST
 
@@ -559,32 +559,32 @@ static void long_lists(parser *parse, const char *what)
     char *const nines = long_string("", "9", MANY_BYTES), *const letters = long_string("", "x", MANY_BYTES);
     const char *const most = "9223372036854775807";
 
-    ANSWERS(made(parse(long_string("", "0,", MANY_BYTES - 1))), 1);
-    ANSWERS(made(parse(long_string("", "0-0,", MANY_BYTES - 1))), 1);
-    ANSWERS(made(parse(long_string("", "+0,", MANY_BYTES - 2))), 1);
-    ANSWERS(made(parse(long_string("", "0", MANY_BYTES))), 1);
-    TRY(parse(letters), 0, UNTOUCHED_ERRNO, warning(unparseable, letters));
-    TRY(parse(long_string("", "0,", MANY_BYTES)), 0, UNTOUCHED_ERRNO, warning(unparseable, ""));
-    TRY(parse(nines), 0, UNTOUCHED_ERRNO, warning(out_of_range, numbers_are_told ? most : nines));
-    TRY(parse(long_string("", " ", MANY_BYTES)), 0, UNTOUCHED_ERRNO,
+    RETURNS(allocated_and_freed(parse(long_string("", "0,", MANY_BYTES - 1))), 1);
+    RETURNS(allocated_and_freed(parse(long_string("", "0-0,", MANY_BYTES - 1))), 1);
+    RETURNS(allocated_and_freed(parse(long_string("", "+0,", MANY_BYTES - 2))), 1);
+    RETURNS(allocated_and_freed(parse(long_string("", "0", MANY_BYTES))), 1);
+    CHECK_CALL(parse(letters), 0, UNTOUCHED_ERRNO, warning(unparseable, letters));
+    CHECK_CALL(parse(long_string("", "0,", MANY_BYTES)), 0, UNTOUCHED_ERRNO, warning(unparseable, ""));
+    CHECK_CALL(parse(nines), 0, UNTOUCHED_ERRNO, warning(out_of_range, numbers_are_told ? most : nines));
+    CHECK_CALL(parse(long_string("", " ", MANY_BYTES)), 0, UNTOUCHED_ERRNO,
         warning(unparseable, long_string("", " ", MANY_BYTES)));
-    TRY(parse(long_string("", "!", MANY_BYTES)), 0, UNTOUCHED_ERRNO,
+    CHECK_CALL(parse(long_string("", "!", MANY_BYTES)), 0, UNTOUCHED_ERRNO,
         warning(unparseable, long_string("", "!", MANY_BYTES - 1)));
-    TRY(parse(long_string("", "-", MANY_BYTES)), 0, UNTOUCHED_ERRNO,
+    CHECK_CALL(parse(long_string("", "-", MANY_BYTES)), 0, UNTOUCHED_ERRNO,
         warning(unparseable, long_string("", "-", MANY_BYTES)));
-    ANSWERS(made(parse(long_string("0x", "0", MANY_BYTES))), 1);
-    ANSWERS(parse(long_string("0", ";", MANY_BYTES)), 0);
+    RETURNS(allocated_and_freed(parse(long_string("0x", "0", MANY_BYTES))), 1);
+    RETURNS(parse(long_string("0", ";", MANY_BYTES)), 0);
 }
 
 static void short_lists(parser *parse)
 {
-    ANSWERS(parse(NULL), 0);
-    ANSWERS(made(parse(string_at_end_of_mapping(""))), 1);
-    ANSWERS(made(parse(string_at_end_of_mapping("0"))), 1);
-    ANSWERS(made(parse(string_at_end_of_mapping("0x0"))), 1);
-    ANSWERS(made(parse(string_at_end_of_mapping("all"))), 1);
-    ANSWERS(made(parse(string_at_end_of_mapping("!0"))), 1);
-    ANSWERS(made(parse(string_at_end_of_mapping("0-0"))), 1);
+    RETURNS(parse(NULL), 0);
+    RETURNS(allocated_and_freed(parse(string_at_end_of_mapping(""))), 1);
+    RETURNS(allocated_and_freed(parse(string_at_end_of_mapping("0"))), 1);
+    RETURNS(allocated_and_freed(parse(string_at_end_of_mapping("0x0"))), 1);
+    RETURNS(allocated_and_freed(parse(string_at_end_of_mapping("all"))), 1);
+    RETURNS(allocated_and_freed(parse(string_at_end_of_mapping("!0"))), 1);
+    RETURNS(allocated_and_freed(parse(string_at_end_of_mapping("0-0"))), 1);
 }
 
 static const struct {
@@ -601,7 +601,7 @@ static const struct {
 START_TEST(lists_that_end_with_their_mapping_are_read_to_their_end)
 {
     for (size_t i = 0; i < COUNT_OF(PARSERS); i++) {
-        cases_of("%s", PARSERS[i].name);
+        describe_cases("%s", PARSERS[i].name);
         short_lists(PARSERS[i].parse);
     }
 }
@@ -610,7 +610,7 @@ END_TEST
 static void long_lists_of(const char *what)
 {
     for (size_t i = 0; i < COUNT_OF(PARSERS); i++) {
-        cases_of("%s", PARSERS[i].name);
+        describe_cases("%s", PARSERS[i].name);
         if (strcmp(PARSERS[i].what, what) == 0)
             long_lists(PARSERS[i].parse, what);
     }
@@ -645,11 +645,11 @@ START_TEST(devices_with_names_of_a_mebibyte_are_refused)
     };
     for (size_t i = 0; i < COUNT_OF(DEVICES); i++) {
         char *list = long_string(DEVICES[i].prefix, DEVICES[i].pattern, MANY_BYTES);
-        char *told = warning(DEVICES[i].text, list + strlen(DEVICES[i].prefix));
-        cases_of("%s%s…", DEVICES[i].prefix, DEVICES[i].pattern);
-        told[strlen(told) - 1] = '\0';
-        TRY(numa_parse_nodestring(list), 0, UNTOUCHED_ERRNO, told);
-        TRY(numa_parse_nodestring_all(list), 0, UNTOUCHED_ERRNO, told);
+        char *expected = warning(DEVICES[i].text, list + strlen(DEVICES[i].prefix));
+        describe_cases("%s%s…", DEVICES[i].prefix, DEVICES[i].pattern);
+        expected[strlen(expected) - 1] = '\0';
+        CHECK_CALL(numa_parse_nodestring(list), 0, UNTOUCHED_ERRNO, expected);
+        CHECK_CALL(numa_parse_nodestring_all(list), 0, UNTOUCHED_ERRNO, expected);
     }
 }
 END_TEST
@@ -658,28 +658,28 @@ START_TEST(bit_maps_that_are_none_or_have_no_room_are_refused)
 {
     struct bitmask *set = numa_bitmask_alloc(64);
     struct bitmask many = set_at_end_of_mapping(1UL << 22, -1);
-    ANSWERS(numa_parse_bitmap(NULL, set), -1);
-    ANSWERS(numa_parse_bitmap(NULL, NULL), -1);
-    ANSWERS(numa_parse_bitmap(string_at_end_of_mapping(""), set), -1);
-    ANSWERS(numa_parse_bitmap(string_at_end_of_mapping("1"), set), -1);
-    ANSWERS(numa_parse_bitmap(string_at_end_of_mapping("1\n"), set), 0);
-    ANSWERS(numa_parse_bitmap(string_at_end_of_mapping("\n"), set), 0);
+    RETURNS(numa_parse_bitmap(NULL, set), -1);
+    RETURNS(numa_parse_bitmap(NULL, NULL), -1);
+    RETURNS(numa_parse_bitmap(string_at_end_of_mapping(""), set), -1);
+    RETURNS(numa_parse_bitmap(string_at_end_of_mapping("1"), set), -1);
+    RETURNS(numa_parse_bitmap(string_at_end_of_mapping("1\n"), set), 0);
+    RETURNS(numa_parse_bitmap(string_at_end_of_mapping("\n"), set), 0);
     FOR_EACH_SMALL_SET(one, other) {
         const bool has_room = one->kind == WORDS && one->size > 0;
-        cases_of("%s", one->name);
-        ANSWERS(numa_parse_bitmap(string_at_end_of_mapping("1\n"), other), has_room ? 0 : -1);
-        ANSWERS(numa_parse_bitmap(string_at_end_of_mapping("0\n"), other), 0);
+        describe_cases("%s", one->name);
+        RETURNS(numa_parse_bitmap(string_at_end_of_mapping("1\n"), other), has_room ? 0 : -1);
+        RETURNS(numa_parse_bitmap(string_at_end_of_mapping("0\n"), other), 0);
     }
-    cases_of("a line of a mebibyte");
+    describe_cases("a line of a mebibyte");
     char *line = long_string("", "00000000,", MANY_BYTES / 9 * 9);
     strcpy(line + MANY_BYTES / 9 * 9 - 2, "\n");
-    ANSWERS(numa_parse_bitmap(line, set), 0);
+    RETURNS(numa_parse_bitmap(line, set), 0);
     line[0] = '8';
-    ANSWERS(numa_parse_bitmap(line, set), -1);
-    ANSWERS((numa_parse_bitmap(line, &many), numa_bitmask_weight(&many)), 1);
-    ANSWERS(numa_parse_bitmap(long_string("", "f", MANY_BYTES), &many), -1);
-    ANSWERS(numa_parse_bitmap(long_string("", ",", MANY_BYTES), &many), -1);
-    ANSWERS(numa_parse_bitmap(long_string("", "\n", MANY_BYTES), &many), 0);
+    RETURNS(numa_parse_bitmap(line, set), -1);
+    RETURNS((numa_parse_bitmap(line, &many), numa_bitmask_weight(&many)), 1);
+    RETURNS(numa_parse_bitmap(long_string("", "f", MANY_BYTES), &many), -1);
+    RETURNS(numa_parse_bitmap(long_string("", ",", MANY_BYTES), &many), -1);
+    RETURNS(numa_parse_bitmap(long_string("", "\n", MANY_BYTES), &many), 0);
     numa_bitmask_free(set);
 }
 END_TEST
@@ -692,13 +692,13 @@ START_TEST(messages_may_be_NULL_or_a_mebibyte_and_numbers_anything)
     static char *error, *warned;
     require(asprintf(&error, "%s: Unknown error 4000\n", text) > 0);
     require(asprintf(&warned, "libnuma: Warning: %s\n", text) > 0);
-    TRY((numa_error(NULL), 0), 0, UNTOUCHED_ERRNO, "Unknown error 4000\n");
-    TRY((numa_error(text), 0), 0, UNTOUCHED_ERRNO, error);
-    ANSWERS((numa_warn(1, NULL), 0), 0);
-    ANSWERS((numa_warn(INT_MIN, NULL), 0), 0);
-    TRY((numa_warn(1, text), 0), 0, UNTOUCHED_ERRNO, warned);
-    TRY((numa_warn(INT_MIN, "%s", text), 0), 0, UNTOUCHED_ERRNO, warned);
-    TRY((numa_warn(INT_MAX, "%s", text), 0), 0, UNTOUCHED_ERRNO, warned);
+    CHECK_CALL((numa_error(NULL), 0), 0, UNTOUCHED_ERRNO, "Unknown error 4000\n");
+    CHECK_CALL((numa_error(text), 0), 0, UNTOUCHED_ERRNO, error);
+    RETURNS((numa_warn(1, NULL), 0), 0);
+    RETURNS((numa_warn(INT_MIN, NULL), 0), 0);
+    CHECK_CALL((numa_warn(1, text), 0), 0, UNTOUCHED_ERRNO, warned);
+    CHECK_CALL((numa_warn(INT_MIN, "%s", text), 0), 0, UNTOUCHED_ERRNO, warned);
+    CHECK_CALL((numa_warn(INT_MAX, "%s", text), 0), 0, UNTOUCHED_ERRNO, warned);
 }
 END_TEST
 
@@ -710,9 +710,9 @@ START_TEST(pages_of_a_process_do_not_move_between_sets_that_are_none)
         struct bitmask node_0 = set_at_end_of_mapping(70, 0);
         const bool impossible = one->content == ABSENT_NODE;
         const int code = one->content == EMPTY || impossible ? EINVAL : 0;
-        cases_of("%s", one->name);
+        describe_cases("%s", one->name);
         if (code == 0)
-            ANSWERS(numa_migrate_pages(0, &node_0, set), 0);
+            RETURNS(numa_migrate_pages(0, &node_0, set), 0);
         else
             FAILS(numa_migrate_pages(0, &node_0, set), -1, code);
         FAILS(numa_migrate_pages(0, set, NULL), -1, EINVAL);
@@ -724,8 +724,8 @@ START_TEST(pages_of_a_process_do_not_move_between_sets_that_are_none)
         else if (impossible)
             FAILS(numars_move_process(0, &node_0, set, NULL, NULL), -1, ENODEV);
         else
-            ANSWERS(numars_move_process(0, &node_0, set, NULL, NULL), 0);
-        ANSWERS(numars_move_process(0, set, &node_0, NULL, NULL), 0);
+            RETURNS(numars_move_process(0, &node_0, set, NULL, NULL), 0);
+        RETURNS(numars_move_process(0, set, &node_0, NULL, NULL), 0);
         unmake(&node_0);
     }
     struct bitmask node_0 = set_at_end_of_mapping(70, 0);
@@ -743,26 +743,26 @@ START_TEST(single_pages_do_not_move_with_arguments_that_the_kernel_refuses)
     static const int BAD_FLAGS[] = { 1 << 0, 1 << 3, INT_MIN, -1 }, BAD_PIDS[] = { -1, INT_MIN, INT_MAX };
     static const unsigned long COUNTS[] = { 2, INT_MAX, 1UL << 32, 1UL << 61, 1UL << 63, ULONG_MAX };
 
-    ANSWERS(numa_move_pages(0, 0, NULL, NULL, NULL, 0), 0);
-    ANSWERS(numars_move_pages(0, 0, NULL, NULL, NULL, NULL, NULL), 0);
+    RETURNS(numa_move_pages(0, 0, NULL, NULL, NULL, 0), 0);
+    RETURNS(numars_move_pages(0, 0, NULL, NULL, NULL, NULL, NULL), 0);
     FAILS(numa_move_pages(0, 1, NULL, NULL, status, 0), -1, EFAULT);
     FAILS(numa_move_pages(0, 1, page, NULL, NULL, 0), -1, EFAULT);
     FAILS(numa_move_pages(0, 1, NULL, node, status, MPOL_MF_MOVE), -1, EFAULT);
     FAILS(numa_move_pages(0, 1, page, node, NULL, MPOL_MF_MOVE), -1, EFAULT);
     FAILS(numars_move_pages(0, 1, NULL, NULL, NULL, NULL, NULL), -1, EFAULT);
     FAILS(numars_move_pages(0, 1, NULL, node, status, NULL, NULL), -1, EFAULT);
-    ANSWERS(numars_move_pages(0, 1, page, NULL, NULL, NULL, NULL), 0);
-    ANSWERS(numars_move_pages(0, 1, page, node, NULL, NULL, NULL), 0);
+    RETURNS(numars_move_pages(0, 1, page, NULL, NULL, NULL, NULL), 0);
+    RETURNS(numars_move_pages(0, 1, page, node, NULL, NULL, NULL), 0);
     for (size_t i = 0; i < COUNT_OF(COUNTS); i++) {
-        cases_of("one page of %lu", COUNTS[i]);
+        describe_cases("one page of %lu", COUNTS[i]);
         FAILS(numa_move_pages(0, COUNTS[i], page, node, status, MPOL_MF_MOVE), -1, EFAULT);
         FAILS(numa_move_pages(0, COUNTS[i], page, NULL, status, MPOL_MF_MOVE), -1, EFAULT);
         FAILS(numars_move_pages(0, COUNTS[i], page, node, status, NULL, NULL), -1, EFAULT);
         FAILS(numars_move_pages(0, COUNTS[i], page, NULL, status, NULL, NULL), -1, EFAULT);
     }
-    for (size_t i = 0; i < COUNT_OF(NOBODY); i++) {
-        *node = NOBODY[i];
-        cases_of("node %d", *node);
+    for (size_t i = 0; i < COUNT_OF(INVALID_NUMBERS); i++) {
+        *node = INVALID_NUMBERS[i];
+        describe_cases("node %d", *node);
         FAILS(numa_move_pages(0, 1, page, node, status, MPOL_MF_MOVE), -1, ENODEV);
         FAILS(numars_move_pages(0, 1, page, node, status, NULL, NULL), -1, ENODEV);
         FAILS(numars_move_range(0, *page, 1, *node, NULL, NULL), -1, ENODEV);
@@ -771,7 +771,7 @@ START_TEST(single_pages_do_not_move_with_arguments_that_the_kernel_refuses)
     for (size_t i = 0; i < COUNT_OF(BAD_FLAGS); i++) {
         struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
         options.flags = BAD_FLAGS[i];
-        cases_of("flags %#x", (unsigned)options.flags);
+        describe_cases("flags %#x", (unsigned)options.flags);
         FAILS(numa_move_pages(0, 1, page, node, status, options.flags), -1, EINVAL);
         FAILS(numa_move_pages(0, 0, page, node, status, options.flags), -1, EINVAL);
         FAILS(numars_move_pages(0, 1, page, node, status, &options, NULL), -1, EINVAL);
@@ -781,7 +781,7 @@ START_TEST(single_pages_do_not_move_with_arguments_that_the_kernel_refuses)
     }
     for (size_t i = 0; i < COUNT_OF(BAD_PIDS); i++) {
         const int pid = BAD_PIDS[i];
-        cases_of("process %d", pid);
+        describe_cases("process %d", pid);
         FAILS(numa_move_pages(pid, 1, page, node, status, MPOL_MF_MOVE), -1, ESRCH);
         FAILS(numa_move_pages(pid, 0, page, node, status, MPOL_MF_MOVE), -1, ESRCH);
         FAILS(numars_move_pages(pid, 1, page, node, status, NULL, NULL), -1, ESRCH);
@@ -802,18 +802,18 @@ START_TEST(ranges_beyond_all_addresses_are_einval)
         char *const start = start_of(i, page);
         /* It may end exactly where addresses do. */
         const bool beyond = RANGES[i].size > 0 && RANGES[i].size - 1 > SIZE_MAX - (size_t)start;
-        cases_of("%s", RANGES[i].name);
+        describe_cases("%s", RANGES[i].name);
         if (beyond) {
             FAILS(numars_move_range(0, start, RANGES[i].size, 0, NULL, NULL), -1, EINVAL);
             FAILS(numars_count_pages(0, start, RANGES[i].size, per_node, 1), -1, EINVAL);
         } else {
-            ANSWERS(numars_move_range(0, start, RANGES[i].size, 0, NULL, NULL) >= 0, 1);
-            ANSWERS(numars_count_pages(0, start, RANGES[i].size, per_node, 1) >= 0, 1);
+            RETURNS(numars_move_range(0, start, RANGES[i].size, 0, NULL, NULL) >= 0, 1);
+            RETURNS(numars_count_pages(0, start, RANGES[i].size, per_node, 1) >= 0, 1);
         }
     }
-    ANSWERS(numars_count_pages(0, page, 1, NULL, 0), 1);
-    ANSWERS(numars_count_pages(0, page, 1, NULL, UINT_MAX), 1);
-    ANSWERS(numars_count_pages(0, page, 1, per_node, 0), 1);
+    RETURNS(numars_count_pages(0, page, 1, NULL, 0), 1);
+    RETURNS(numars_count_pages(0, page, 1, NULL, UINT_MAX), 1);
+    RETURNS(numars_count_pages(0, page, 1, per_node, 0), 1);
 }
 END_TEST
 
@@ -828,16 +828,16 @@ START_TEST(options_that_are_none_are_refused)
     for (size_t i = 0; i < COUNT_OF(SIZES); i++) {
         struct numars_move_options *options = array_at_end_of_mapping(1, sizeof *options);
         options->size = SIZES[i].size;
-        cases_of("options of %zu bytes", options->size);
+        describe_cases("options of %zu bytes", options->size);
         FAILS(numars_move_pages(0, 1, (void *[]){ page }, NULL, NULL, options, NULL), -1, SIZES[i].code);
         FAILS(numars_move_range(0, page, 1, 0, options, NULL), -1, SIZES[i].code);
         FAILS(numars_move_process(0, &node_0, &node_0, options, NULL), -1, SIZES[i].code);
     }
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
     options.threads = options.retries = UINT_MAX;
-    cases_of("UINT_MAX threads and retries");
-    ANSWERS(numars_move_range(0, page, 1, 0, &options, NULL), 0);
-    ANSWERS(numars_move_process(0, &node_0, &node_0, &options, NULL), 0);
+    describe_cases("UINT_MAX threads and retries");
+    RETURNS(numars_move_range(0, page, 1, 0, &options, NULL), 0);
+    RETURNS(numars_move_process(0, &node_0, &node_0, &options, NULL), 0);
 }
 END_TEST
 
@@ -850,8 +850,8 @@ START_TEST(the_kernels_calls_refuse_what_the_kernel_refuses)
     unsigned long word = 1;
     static const int BAD_FLAGS[] = { 1 << 3, 1 << 20, INT_MIN, -1 };
 
-    ANSWERS(get_mempolicy(NULL, NULL, 0, NULL, 0), 0);
-    ANSWERS(get_mempolicy(NULL, NULL, ULONG_MAX, NULL, 0), 0);
+    RETURNS(get_mempolicy(NULL, NULL, 0, NULL, 0), 0);
+    RETURNS(get_mempolicy(NULL, NULL, ULONG_MAX, NULL, 0), 0);
     FAILS(get_mempolicy(&mode, NULL, 0, NULL, MPOL_F_ADDR), -1, EFAULT);
     FAILS(get_mempolicy(&mode, NULL, 0, memory, 0), -1, EINVAL);
     FAILS(mbind(NULL, 1, MPOL_DEFAULT, NULL, 0, 0), -1, EFAULT);
@@ -862,7 +862,7 @@ START_TEST(the_kernels_calls_refuse_what_the_kernel_refuses)
     FAILS(mbind(memory + 1, 1, MPOL_DEFAULT, NULL, 0, 0), -1, EINVAL);
     FAILS(mbind(memory, SIZE_MAX - 4095, MPOL_DEFAULT, NULL, 0, 0), -1, EINVAL);
     /* Rounded up to 0 by the kernel. */
-    ANSWERS(mbind(memory, SIZE_MAX, MPOL_DEFAULT, NULL, 0, 0), 0);
+    RETURNS(mbind(memory, SIZE_MAX, MPOL_DEFAULT, NULL, 0, 0), 0);
     FAILS(mbind(memory, 1, INT_MAX, NULL, 0, 0), -1, EINVAL);
     FAILS(mbind(memory, 1, INT_MIN, NULL, 0, 0), -1, EINVAL);
     FAILS(set_mempolicy(INT_MAX, NULL, 0), -1, EINVAL);
@@ -877,13 +877,13 @@ START_TEST(the_kernels_calls_refuse_what_the_kernel_refuses)
     FAILS(migrate_pages(0, ULONG_MAX, &word, &word), -1, EINVAL);
     FAILS(migrate_pages(-1, 64, &word, &word), -1, ESRCH);
     FAILS(migrate_pages(INT_MIN, 64, &word, &word), -1, ESRCH);
-    ANSWERS(move_pages(0, 0, NULL, NULL, NULL, 0), 0);
+    RETURNS(move_pages(0, 0, NULL, NULL, NULL, 0), 0);
     FAILS(move_pages(0, 1, NULL, NULL, &status, 0), -1, EFAULT);
     FAILS(move_pages(0, 1, NULL, &node, &status, MPOL_MF_MOVE), -1, EFAULT);
     FAILS(move_pages(0, 1, (void *[]){ memory }, NULL, NULL, 0), -1, EFAULT);
     FAILS(move_pages(-1, 0, NULL, NULL, NULL, 0), -1, ESRCH);
     for (size_t i = 0; i < COUNT_OF(BAD_FLAGS); i++) {
-        cases_of("flags %#x", (unsigned)BAD_FLAGS[i]);
+        describe_cases("flags %#x", (unsigned)BAD_FLAGS[i]);
         FAILS(get_mempolicy(NULL, NULL, 0, NULL, (unsigned)BAD_FLAGS[i]), -1, EINVAL);
         FAILS(mbind(memory, 1, MPOL_DEFAULT, NULL, 0, (unsigned)BAD_FLAGS[i]), -1, EINVAL);
         FAILS(move_pages(0, 0, NULL, NULL, NULL, BAD_FLAGS[i]), -1, EINVAL);
@@ -897,18 +897,18 @@ START_TEST(a_home_node_that_is_none_is_refused)
     if (!numa_has_home_node())
         return;
     require(mbind(memory, 2 * page_size(), MPOL_BIND, NODE_0, 64, 0) == 0);
-    for (size_t i = 0; i < COUNT_OF(NOBODY); i++) {
-        cases_of("%d", NOBODY[i]);
-        FAILS(set_mempolicy_home_node(memory, 1, NOBODY[i], 0), -1, EINVAL);
-        FAILS(set_mempolicy_home_node(memory, 1, 0, NOBODY[i]), -1, EINVAL);
-        TRY(numa_set_mempolicy_home_node(memory, 1, NOBODY[i], 0), -1, EINVAL, reported("set_mempolicy_home_node", EINVAL));
-        TRY(numa_set_mempolicy_home_node(memory, 1, 0, NOBODY[i]), -1, EINVAL, reported("set_mempolicy_home_node", EINVAL));
+    for (size_t i = 0; i < COUNT_OF(INVALID_NUMBERS); i++) {
+        describe_cases("%d", INVALID_NUMBERS[i]);
+        FAILS(set_mempolicy_home_node(memory, 1, INVALID_NUMBERS[i], 0), -1, EINVAL);
+        FAILS(set_mempolicy_home_node(memory, 1, 0, INVALID_NUMBERS[i]), -1, EINVAL);
+        CHECK_CALL(numa_set_mempolicy_home_node(memory, 1, INVALID_NUMBERS[i], 0), -1, EINVAL, error_message("set_mempolicy_home_node", EINVAL));
+        CHECK_CALL(numa_set_mempolicy_home_node(memory, 1, 0, INVALID_NUMBERS[i]), -1, EINVAL, error_message("set_mempolicy_home_node", EINVAL));
     }
     FAILS(set_mempolicy_home_node(memory + 1, 1, 0, 0), -1, EINVAL);
     FAILS(set_mempolicy_home_node(memory, SIZE_MAX - 4095, 0, 0), -1, EINVAL);
-    ANSWERS(set_mempolicy_home_node(NULL, 0, 0, 0), 0);
-    TRY(numa_set_mempolicy_home_node(memory + 1, 1, 0, 0), -1, EINVAL, reported("set_mempolicy_home_node", EINVAL));
-    ANSWERS(numa_set_mempolicy_home_node(NULL, 0, 0, 0), 0);
+    RETURNS(set_mempolicy_home_node(NULL, 0, 0, 0), 0);
+    CHECK_CALL(numa_set_mempolicy_home_node(memory + 1, 1, 0, 0), -1, EINVAL, error_message("set_mempolicy_home_node", EINVAL));
+    RETURNS(numa_set_mempolicy_home_node(NULL, 0, 0, 0), 0);
 }
 END_TEST
 
@@ -920,13 +920,13 @@ typedef void any_function(void);
 static any_function *older(const char *name)
 {
     char own_name[64];
-    void *found = dlvsym(RTLD_DEFAULT, name, "libnuma_1.1");
+    void *symbol = dlvsym(RTLD_DEFAULT, name, "libnuma_1.1");
     snprintf(own_name, sizeof own_name, "%s_v1", name);
-    if (found == NULL)
-        found = dlsym(RTLD_DEFAULT, own_name);
+    if (symbol == NULL)
+        symbol = dlsym(RTLD_DEFAULT, own_name);
     any_function *function;
-    require(found != NULL);
-    memcpy(&function, &found, sizeof function);
+    require(symbol != NULL);
+    memcpy(&function, &symbol, sizeof function);
     return function;
 }
 
@@ -934,8 +934,8 @@ static any_function *older(const char *name)
 
 START_TEST(the_older_forms_refuse_the_same)
 {
-    unsigned long *words = array_at_end_of_mapping(MOST_NODES / 4, sizeof *words);
-    const int bytes = MOST_NODES / 4 * (int)sizeof *words;
+    unsigned long *words = array_at_end_of_mapping(MAX_NODES / 4, sizeof *words);
+    const int bytes = MAX_NODES / 4 * (int)sizeof *words;
     void *memory = pages();
     nodemask_t *none = array_at_end_of_mapping(1, sizeof *none), *absent = array_at_end_of_mapping(1, sizeof *absent);
     absent->n[1] = 1;
@@ -943,23 +943,23 @@ START_TEST(the_older_forms_refuse_the_same)
     for (size_t i = 0; i < COUNT_OF(MASKS); i++) {
         const nodemask_t *const mask = MASKS[i];
         const bool empty = mask != absent;
-        cases_of("%s", mask == NULL ? "NULL" : empty ? "no nodes" : "node 64");
-        TRY((OLDER(void, numa_bind, const nodemask_t *)(mask), 0), 0, EINVAL,
+        describe_cases("%s", mask == NULL ? "NULL" : empty ? "no nodes" : "node 64");
+        CHECK_CALL((OLDER(void, numa_bind, const nodemask_t *)(mask), 0), 0, EINVAL,
             empty ? AFFINITY_FAILED "set_mempolicy: Invalid argument\n"
                   : "libnuma: Warning: node 64 not allowed\n" AFFINITY_FAILED "set_mempolicy: Invalid argument\n");
         REPORTS((OLDER(void, numa_set_membind, const nodemask_t *)(mask)), "set_mempolicy", EINVAL);
         if (empty)
-            ANSWERS((OLDER(void, numa_set_interleave_mask, const nodemask_t *)(mask), 0), 0);
+            RETURNS((OLDER(void, numa_set_interleave_mask, const nodemask_t *)(mask), 0), 0);
         else
             REPORTS((OLDER(void, numa_set_interleave_mask, const nodemask_t *)(mask)), "set_mempolicy", EINVAL);
         REPORTS((OLDER(void, numa_interleave_memory, void *, size_t, const nodemask_t *)(memory, 1, mask)), "mbind", EINVAL);
         REPORTS((OLDER(void, numa_tonodemask_memory, void *, size_t, const nodemask_t *)(memory, 1, mask)), "mbind", EINVAL);
-        TRY((OLDER(void *, numa_alloc_interleaved_subset, size_t, const nodemask_t *)(1, mask)) != NULL, 1, EINVAL,
-            reported("mbind", EINVAL));
+        CHECK_CALL((OLDER(void *, numa_alloc_interleaved_subset, size_t, const nodemask_t *)(1, mask)) != NULL, 1, EINVAL,
+            error_message("mbind", EINVAL));
         FAILS((OLDER(void *, numa_alloc_interleaved_subset, size_t, const nodemask_t *)(SIZE_MAX, mask)), 0, ENOMEM);
-        TRY((OLDER(int, numa_run_on_node_mask, const nodemask_t *)(mask)), -1, EINVAL, empty ? "" : NO_CPUS);
+        CHECK_CALL((OLDER(int, numa_run_on_node_mask, const nodemask_t *)(mask)), -1, EINVAL, empty ? "" : NO_CPUS);
     }
-    cases_of("plain arrays");
+    describe_cases("plain arrays");
     int (*get)(int, unsigned, unsigned long *) = OLDER(int, numa_sched_getaffinity, int, unsigned, unsigned long *);
     FAILS(get(0, (unsigned)bytes, NULL), -1, EFAULT);
     FAILS(get(0, 0, words), -1, EINVAL);
@@ -976,15 +976,15 @@ START_TEST(the_older_forms_refuse_the_same)
     FAILS(cpus(0, words, 0), -1, ERANGE);
     FAILS(cpus(0, words, -1), -1, ERANGE);
     FAILS(cpus(0, words, INT_MIN), -1, ERANGE);
-    for (size_t i = 0; i < COUNT_OF(NOBODY); i++)
-        FAILS(cpus(NOBODY[i], words, bytes), -1, ERANGE);
-    ANSWERS(cpus(0, words, bytes), 0);
+    for (size_t i = 0; i < COUNT_OF(INVALID_NUMBERS); i++)
+        FAILS(cpus(INVALID_NUMBERS[i], words, bytes), -1, ERANGE);
+    RETURNS(cpus(0, words, bytes), 0);
     int (*parse)(char *, unsigned long *, int) = OLDER(int, numa_parse_bitmap, char *, unsigned long *, int);
-    ANSWERS(parse(NULL, words, 64), -1);
-    ANSWERS(parse(string_at_end_of_mapping("1\n"), NULL, 64), -1);
-    ANSWERS(parse(string_at_end_of_mapping("1\n"), words, 0), -1);
-    ANSWERS(parse(string_at_end_of_mapping("1\n"), words, -1), -1);
-    ANSWERS(parse(string_at_end_of_mapping("1\n"), words, INT_MIN), -1);
+    RETURNS(parse(NULL, words, 64), -1);
+    RETURNS(parse(string_at_end_of_mapping("1\n"), NULL, 64), -1);
+    RETURNS(parse(string_at_end_of_mapping("1\n"), words, 0), -1);
+    RETURNS(parse(string_at_end_of_mapping("1\n"), words, -1), -1);
+    RETURNS(parse(string_at_end_of_mapping("1\n"), words, INT_MIN), -1);
 }
 END_TEST
 

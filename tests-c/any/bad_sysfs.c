@@ -14,8 +14,8 @@
 #include "harness.h"
 
 /* What becomes of a file. */
-enum harm { NONE, MISSING, NO_FILE, EMPTY, CUT, ZEROS_WITHOUT_END, BINARY, HUGE_NONSENSE, HARMS };
-static const char *const HARM_NAMES[HARMS] = { "as it is", "missing", "a folder", "empty", "cut off", "/dev/zero", "binary",
+enum corruption { NONE, MISSING, NO_FILE, EMPTY, CUT, ZEROS_WITHOUT_END, BINARY, HUGE_NONSENSE, HARMS };
+static const char *const CORRUPTION_NAMES[HARMS] = { "as it is", "missing", "a folder", "empty", "cut off", "/dev/zero", "binary",
                                                "huge" };
 
 /* The files that the library looks at. */
@@ -28,17 +28,17 @@ static const char *const SYS_FILES[] = {
 };
 static const char *const PROC_FILES[] = { "/proc/self/status", "/proc/self/maps", "/proc/self/pagemap", NULL };
 
-struct place {
+struct replacement {
     const char *mounted_at;
     const char *const *files;
-    enum harm harm;
+    enum corruption corruption;
 };
 
-enum { MOST_FILES = 8, MOST_TEXT = 16384 };
+enum { MAX_FILES = 8, MAX_TEXT = 16384 };
 
 struct file_text {
     size_t length;
-    char text[MOST_TEXT];
+    char text[MAX_TEXT];
 };
 
 /* A file that is not there is empty; so is one without text. */
@@ -46,7 +46,7 @@ static void read_file(const char *path, struct file_text *text)
 {
     const int file = open(path, O_RDONLY);
     text->length = 0;
-    for (ssize_t got; file >= 0 && (got = read(file, text->text + text->length, MOST_TEXT - text->length)) > 0;)
+    for (ssize_t got; file >= 0 && (got = read(file, text->text + text->length, MAX_TEXT - text->length)) > 0;)
         text->length += (size_t)got;
     close(file);
 }
@@ -90,10 +90,10 @@ static void write_binary_file(const char *path)
     write_file(path, bytes, sizeof bytes);
 }
 
-static void make_file(const char *path, const struct file_text *text, enum harm harm)
+static void make_file(const char *path, const struct file_text *text, enum corruption corruption)
 {
     make_folders_of(path);
-    switch (harm) {
+    switch (corruption) {
     case NONE: write_file(path, text->text, text->length); break;
     case NO_FILE: require(mkdir(path, 0755) == 0); break;
     case EMPTY: write_file(path, "", 0); break;
@@ -107,46 +107,46 @@ static void make_file(const char *path, const struct file_text *text, enum harm 
 }
 
 /* The harmed files in the place of the true ones; all others under that folder are gone. */
-static void harm(const struct place *place)
+static void corruption(const struct replacement *replacement)
 {
-    static struct file_text texts[MOST_FILES];
-    for (size_t i = 0; place->files[i] != NULL; i++)
-        read_file(place->files[i], &texts[i]);
-    hide(place->mounted_at);
-    for (size_t i = 0; place->files[i] != NULL; i++)
-        make_file(place->files[i], &texts[i], place->harm);
+    static struct file_text texts[MAX_FILES];
+    for (size_t i = 0; replacement->files[i] != NULL; i++)
+        read_file(replacement->files[i], &texts[i]);
+    mount_empty_over(replacement->mounted_at);
+    for (size_t i = 0; replacement->files[i] != NULL; i++)
+        make_file(replacement->files[i], &texts[i], replacement->corruption);
 }
 
-static void harm_all(const void *argument)
+static void corrupt_all(const void *argument)
 {
-    have_own_mounts();
-    for (const struct place *place = argument; place->mounted_at != NULL; place++)
-        harm(place);
+    unshare_mounts();
+    for (const struct replacement *replacement = argument; replacement->mounted_at != NULL; replacement++)
+        corruption(replacement);
 }
 
-static enum files files_after(enum harm harm)
+static enum files files_after(enum corruption corruption)
 {
-    return harm == MISSING || harm == NO_FILE ? NO_FILES : WRONG_FILES;
+    return corruption == MISSING || corruption == NO_FILE ? NO_FILES : WRONG_FILES;
 }
 
 /* Everything, with all files of these folders harmed in each way in turn. */
 static void harm_in_all_ways(bool sys, bool proc)
 {
-    if (!can_have_own_mounts())
+    if (!can_unshare_mounts())
         return;
-    for (enum harm harm = MISSING; harm < HARMS; harm++) {
-        struct expectations around = { 0 };
-        struct place places[3], *next = places;
+    for (enum corruption corruption = MISSING; corruption < HARMS; corruption++) {
+        struct expectations environment = { 0 };
+        struct replacement replacements[3], *next = replacements;
         if (proc) {
-            *next++ = (struct place){ "/proc", PROC_FILES, harm };
-            around.proc = files_after(harm);
+            *next++ = (struct replacement){ "/proc", PROC_FILES, corruption };
+            environment.proc = files_after(corruption);
         }
         if (sys) {
-            *next++ = (struct place){ "/sys", SYS_FILES, harm };
-            around.sys = files_after(harm);
+            *next++ = (struct replacement){ "/sys", SYS_FILES, corruption };
+            environment.sys = files_after(corruption);
         }
-        *next = (struct place){ NULL, NULL, NONE };
-        assert_all_is_well(HARM_NAMES[harm], &around, harm_all, places);
+        *next = (struct replacement){ NULL, NULL, NONE };
+        assert_all_functions_work(CORRUPTION_NAMES[corruption], &environment, corrupt_all, replacements);
     }
 }
 
@@ -170,7 +170,7 @@ END_TEST
 
 int main(int count, char **arguments)
 {
-    continue_if_loaded_anew(count, arguments);
+    continue_after_reexec(count, arguments);
     return run_tests("bad_sysfs", (const TTest *[]){
         files_of_sys_may_be_missing_or_wrong,
         files_of_proc_may_be_missing_or_wrong,

@@ -85,7 +85,7 @@ static void ask_for_a_set_of_no_bits(void)
 START_TEST(a_set_of_no_bits_neither_ends_the_program_nor_prints)
 {
     char output[256];
-    ck_assert_int_eq(run_apart(ask_for_a_set_of_no_bits, output, sizeof output), 17);
+    ck_assert_int_eq(run_in_child(ask_for_a_set_of_no_bits, output, sizeof output), 17);
     ck_assert_str_eq(output, "");
 }
 END_TEST
@@ -229,7 +229,7 @@ static void warn_with_exit_asked_for(void)
 START_TEST(numa_exit_on_warn_is_honoured)
 {
     char output[256];
-    ck_assert_int_eq(run_apart(warn_with_exit_asked_for, output, sizeof output), 1);
+    ck_assert_int_eq(run_in_child(warn_with_exit_asked_for, output, sizeof output), 1);
     ck_assert_str_eq(output, "libnuma: Warning: the last words\n");
 }
 END_TEST
@@ -247,7 +247,7 @@ static void warn_twice_32_apart(void)
 START_TEST(no_warning_is_lost_to_another_number)
 {
     char output[256];
-    ck_assert_int_eq(run_apart(warn_twice_32_apart, output, sizeof output), 0);
+    ck_assert_int_eq(run_in_child(warn_twice_32_apart, output, sizeof output), 0);
     ck_assert_str_eq(output, "libnuma: Warning: five\nlibnuma: Warning: thirty-seven\n"
                              "libnuma: Warning: a hundred\nlibnuma: Warning: a hundred again\n");
 }

@@ -66,14 +66,14 @@ static bool returned(long value)
 /* Gives back what was allocated: whether it was. */
 static bool was_allocated(void *allocated, size_t size)
 {
-    fail_calls(-1, 0, 0, 0);
+    fail_syscalls(-1, 0, 0, 0);
     return allocated != NULL && munmap(allocated, size) == 0;
 }
 
 static bool was_made(struct bitmask *set)
 {
     const int error = errno;
-    fail_calls(-1, 0, 0, 0);
+    fail_syscalls(-1, 0, 0, 0);
     if (set != NULL)
         numa_bitmask_free(set);
     errno = error;
@@ -229,14 +229,14 @@ static unsigned int try(int call, int system_call, unsigned int nth, unsigned in
 {
     reported = false;
     memset(&results, 0, sizeof results);
-    fail_calls(system_call, nth, count, error);
+    fail_syscalls(system_call, nth, count, error);
     errno = UNTOUCHED_ERRNO;
     const bool succeeded = make_call(call) && !reported;
-    const int left = errno;
-    const unsigned int made = calls_made();
-    fail_calls(-1, 0, 0, 0);
-    expect(!succeeded || left == UNTOUCHED_ERRNO, "%s succeeds and leaves errno %d (%s), when %u of system call %d fail from number %u on with %d (%s)",
-           texts[call], left, strerror(left), count, system_call, nth, error, strerror(error));
+    const int errno_after = errno;
+    const unsigned int made = syscalls_made();
+    fail_syscalls(-1, 0, 0, 0);
+    expect(!succeeded || errno_after == UNTOUCHED_ERRNO, "%s succeeds and leaves errno %d (%s), when %u of system call %d fail from number %u on with %d (%s)",
+           texts[call], errno_after, strerror(errno_after), count, system_call, nth, error, strerror(error));
     /* These depend on how it was done. */
     results.stats.kernel_calls = results.stats.retried = 0;
     if (nth == 0)
@@ -275,7 +275,7 @@ static bool takes_many_system_calls(const char *text)
 }
 
 /* Has each system call fail of each call whose text begins with this; and in all of them those that are refused. */
-static void try_all(const char *start, const struct refusal *refused)
+static void try_all(const char *start, const struct denied_call *denied)
 {
     const int errors[] = { ENOMEM, EINVAL, EPERM, ENOSYS };
     memory = pages_on_node(COUNT, 0);
@@ -287,10 +287,10 @@ static void try_all(const char *start, const struct refusal *refused)
     numa_bitmask_setall(all_cpus);
     require(node_0 != NULL && cpus != NULL);
     other = start_other();
-    watch_calls(watched, sizeof watched / sizeof *watched);
+    supervise_syscalls(watched, sizeof watched / sizeof *watched);
     /* Not by the thread that answers for the kernel, which is there now. */
-    if (refused != NULL)
-        refuse_calls(refused, 1);
+    if (denied != NULL)
+        deny_syscalls(denied, 1);
     unsigned int failed = 0, calls = 0;
     for (int call = 0; call < CALL_COUNT; call++) {
         if (strncmp(texts[call], start, strlen(start)) != 0)
@@ -322,7 +322,7 @@ END_TEST
 
 START_TEST(ranges_are_looked_at_completely_or_not_at_all_without_a_scan_of_pages)
 {
-    const struct refusal no_scan = { SYS_ioctl, ENOTTY };
+    const struct denied_call no_scan = { SYS_ioctl, ENOTTY };
     try_all("returned(numars_", &no_scan);
 }
 END_TEST

@@ -18,12 +18,12 @@ END_TEST
 
 static void only_load(void)
 {
-    load_anew(ONLY_LOAD);
+    reexec(ONLY_LOAD);
 }
 
 START_TEST(loading_is_silent)
 {
-    ck_assert_int_eq(run_apart(only_load, output, sizeof output), 0);
+    ck_assert_int_eq(run_in_child(only_load, output, sizeof output), 0);
     ck_assert_str_eq(output, "");
 }
 END_TEST

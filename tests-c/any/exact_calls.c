@@ -161,7 +161,7 @@ END_TEST
 START_TEST(move_pages_without_privilege_is_the_kernels)
 {
     if (getuid() == 0)
-        become_nobody();
+        drop_privileges();
     for (size_t i = 0; i < COUNT_OF(MOVES); i++) {
         const struct outcome kernels = try_move(kernels_move_pages, &MOVES[i]), ours = try_move(move_pages, &MOVES[i]);
         assert_same(i, &ours, &kernels);
@@ -225,7 +225,7 @@ END_TEST
 START_TEST(migrate_pages_without_privilege_is_the_kernels)
 {
     if (getuid() == 0)
-        become_nobody();
+        drop_privileges();
     for (size_t i = 0; i < COUNT_OF(MIGRATIONS); i++) {
         const struct outcome kernels = try_migrate(kernels_migrate_pages, &MIGRATIONS[i]);
         const struct outcome ours = try_migrate(migrate_pages, &MIGRATIONS[i]);

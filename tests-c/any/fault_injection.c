@@ -25,20 +25,20 @@ static const struct expectations no_files = { .sys = NO_FILES, .proc = NO_FILES 
 
 START_TEST(a_process_may_have_no_descriptors_left)
 {
-    assert_all_is_well_here("RLIMIT_NOFILE", &no_files, allow_no_descriptors, NULL);
+    assert_all_functions_work_here("RLIMIT_NOFILE", &no_files, allow_no_descriptors, NULL);
 }
 END_TEST
 
 static void fill_table_of_files(const void *argument)
 {
     (void)argument;
-    const struct refusal refusals[] = { { SYS_openat, ENFILE }, { SYS_socket, ENFILE }, { SYS_dup, ENFILE } };
-    refuse_calls(refusals, sizeof refusals / sizeof *refusals);
+    const struct denied_call refusals[] = { { SYS_openat, ENFILE }, { SYS_socket, ENFILE }, { SYS_dup, ENFILE } };
+    deny_syscalls(refusals, sizeof refusals / sizeof *refusals);
 }
 
 START_TEST(the_machine_may_have_no_descriptors_left)
 {
-    assert_all_is_well_here("ENFILE", &no_files, fill_table_of_files, NULL);
+    assert_all_functions_work_here("ENFILE", &no_files, fill_table_of_files, NULL);
 }
 END_TEST
 
@@ -85,17 +85,17 @@ END_TEST
 START_TEST(a_sandbox_that_forbids_opening_files_is_not_asked_again_and_again)
 {
     const int watched[] = { SYS_openat };
-    watch_calls(watched, 1);
-    fail_calls(SYS_openat, 1, UINT_MAX, EPERM);
+    supervise_syscalls(watched, 1);
+    fail_syscalls(SYS_openat, 1, UINT_MAX, EPERM);
     numa_node_of_cpu(0);
-    const unsigned asked = calls_made();
+    const unsigned asked = syscalls_made();
     ck_assert_uint_gt(asked, 0);
     const int highest = numa_max_node();
     for (int round = 0; round < 100; round++) {
         assert_returns(numa_max_node(), highest);
         ck_assert_int_ge(numa_num_task_nodes(), 1);
     }
-    ck_assert_uint_eq(calls_made(), asked);
+    ck_assert_uint_eq(syscalls_made(), asked);
 }
 END_TEST
 
@@ -120,7 +120,7 @@ START_TEST(signals_may_interrupt_every_call)
     require(sigaction(SIGALRM, &action, NULL) == 0);
     require(setitimer(ITIMER_REAL, &(struct itimerval){ moment, moment }, NULL) == 0);
     for (int round = 0; round < 10 || signals <= 100; round++)
-        call_everything(&usual, &violations);
+        call_all_functions(&usual, &violations);
     require(setitimer(ITIMER_REAL, &(struct itimerval){ { 0, 0 }, { 0, 0 } }, NULL) == 0);
     describe_violations(&violations, text, sizeof text);
     ck_assert_msg(violations.count == 0, "%s", text);
@@ -130,7 +130,7 @@ END_TEST
 
 int main(int count, char **arguments)
 {
-    continue_if_loaded_anew(count, arguments);
+    continue_after_reexec(count, arguments);
     return run_tests("fault_injection", (const TTest *[]){
         a_process_may_have_no_descriptors_left,
         the_machine_may_have_no_descriptors_left,

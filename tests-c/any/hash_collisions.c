@@ -13,7 +13,7 @@
 #include "pages.h"
 
 /* As many entries as the library looks at in one go; nothing is mapped at any of the addresses. */
-enum { COUNT = 65536, MOST_TIMES_AS_LONG = 40 };
+enum { COUNT = 65536, MAX_TIMES_AS_LONG = 40 };
 
 /* No program has higher addresses, in pages. */
 static const uint64_t PAGE_LIMIT = (uint64_t)1 << 35;
@@ -71,7 +71,7 @@ static void assert_cost(const char *what, uint64_t number)
     const double seconds = seconds_of_move();
     reverse_order();
     const double usual = seconds_of_move();
-    expect(seconds <= MOST_TIMES_AS_LONG * usual, "%s %llu: %.3f s of CPU time in descending order, %.3f s in ascending order", what,
+    expect(seconds <= MAX_TIMES_AS_LONG * usual, "%s %llu: %.3f s of CPU time in descending order, %.3f s in ascending order", what,
            (unsigned long long)number, seconds, usual);
 }
 

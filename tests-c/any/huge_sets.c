@@ -14,34 +14,34 @@ START_TEST(the_last_of_2_to_the_31_bits_is_a_bit_like_any_other)
 {
     struct bitmask last = set_at_end_of_mapping(BITS, LAST), small = set_at_end_of_mapping(70, 69);
     nodemask_t node_1 = { { 2 } };
-    ANSWERS(numa_bitmask_nbytes(&last), BITS / 8);
-    ANSWERS(numa_bitmask_weight(&last), 1);
-    ANSWERS(numa_bitmask_isbitset(&last, LAST), 1);
-    ANSWERS(numa_bitmask_isbitset(&last, (unsigned)LAST + 1), 0);
-    ANSWERS(numa_bitmask_isbitset(numa_bitmask_setbit(&last, LAST - 1), LAST - 1), 1);
-    ANSWERS(numa_bitmask_isbitset(numa_bitmask_clearbit(&last, LAST), LAST), 0);
-    ANSWERS(numa_bitmask_equal(&last, &last), 1);
-    ANSWERS(numa_bitmask_equal(&small, &last), 0);
-    ANSWERS((copy_bitmask_to_bitmask(&last, &small), numa_bitmask_weight(&small)), 0);
-    ANSWERS((copy_bitmask_to_nodemask(&last, &node_1), node_1.n[0]), 0);
-    ANSWERS((copy_bitmask_to_bitmask(&small, &last), numa_bitmask_isbitset(&last, LAST)), 0);
-    ANSWERS((copy_nodemask_to_bitmask(&node_1, &last), numa_bitmask_isbitset(&last, 1)), 1);
+    RETURNS(numa_bitmask_nbytes(&last), BITS / 8);
+    RETURNS(numa_bitmask_weight(&last), 1);
+    RETURNS(numa_bitmask_isbitset(&last, LAST), 1);
+    RETURNS(numa_bitmask_isbitset(&last, (unsigned)LAST + 1), 0);
+    RETURNS(numa_bitmask_isbitset(numa_bitmask_setbit(&last, LAST - 1), LAST - 1), 1);
+    RETURNS(numa_bitmask_isbitset(numa_bitmask_clearbit(&last, LAST), LAST), 0);
+    RETURNS(numa_bitmask_equal(&last, &last), 1);
+    RETURNS(numa_bitmask_equal(&small, &last), 0);
+    RETURNS((copy_bitmask_to_bitmask(&last, &small), numa_bitmask_weight(&small)), 0);
+    RETURNS((copy_bitmask_to_nodemask(&last, &node_1), node_1.n[0]), 0);
+    RETURNS((copy_bitmask_to_bitmask(&small, &last), numa_bitmask_isbitset(&last, LAST)), 0);
+    RETURNS((copy_nodemask_to_bitmask(&node_1, &last), numa_bitmask_isbitset(&last, 1)), 1);
 }
 END_TEST
 
 START_TEST(all_of_2_to_the_31_bits_are_set_and_cleared)
 {
     struct bitmask set = set_at_end_of_mapping(BITS, 0);
-    ANSWERS(numa_bitmask_weight(numa_bitmask_setall(&set)), BITS);
-    ANSWERS(numa_bitmask_weight(numa_bitmask_clearall(&set)), 0);
+    RETURNS(numa_bitmask_weight(numa_bitmask_setall(&set)), BITS);
+    RETURNS(numa_bitmask_weight(numa_bitmask_clearall(&set)), 0);
 }
 END_TEST
 
 START_TEST(bit_maps_and_cpus_are_put_into_sets_of_2_to_the_31_bits)
 {
     struct bitmask set = set_at_end_of_mapping(BITS, LAST);
-    ANSWERS(numa_parse_bitmap(string_at_end_of_mapping("2\n"), &set), 0);
-    ANSWERS(numa_node_to_cpus(0, &set), 0);
+    RETURNS(numa_parse_bitmap(string_at_end_of_mapping("2\n"), &set), 0);
+    RETURNS(numa_node_to_cpus(0, &set), 0);
 }
 END_TEST
 
@@ -51,9 +51,9 @@ END_TEST
 START_TEST(a_node_beyond_all_others_is_not_run_on)
 {
     struct bitmask first = set_at_end_of_mapping(BITS, 0), last = set_at_end_of_mapping(BITS, LAST);
-    ANSWERS(numa_run_on_node_mask(&first), 0);
-    TRY(numa_run_on_node_mask_all(&last), -1, EINVAL, NOT_ALLOWED AFFINITY_FAILED);
-    TRY((numa_bind(&last), 0), 0, EINVAL, NOT_ALLOWED AFFINITY_FAILED "set_mempolicy: Invalid argument\n");
+    RETURNS(numa_run_on_node_mask(&first), 0);
+    CHECK_CALL(numa_run_on_node_mask_all(&last), -1, EINVAL, NOT_ALLOWED AFFINITY_FAILED);
+    CHECK_CALL((numa_bind(&last), 0), 0, EINVAL, NOT_ALLOWED AFFINITY_FAILED "set_mempolicy: Invalid argument\n");
     FAILS(numars_bind(&last), -1, EINVAL);
 }
 END_TEST
@@ -61,14 +61,14 @@ END_TEST
 START_TEST(pages_do_not_move_to_a_node_beyond_all_others)
 {
     struct bitmask node_0 = set_at_end_of_mapping(70, 0), first = set_at_end_of_mapping(BITS, 0), last = set_at_end_of_mapping(BITS, LAST);
-    ANSWERS(numa_migrate_pages(0, &node_0, &first), 0);
+    RETURNS(numa_migrate_pages(0, &node_0, &first), 0);
     FAILS(numa_migrate_pages(0, &node_0, &last), -1, EINVAL);
     FAILS(numa_migrate_pages(0, &last, &node_0), -1, EINVAL);
     /* As one of the kernel's calls, which takes no set of this size. */
     FAILS(numa_migrate_pages(0, &first, &first), -1, EINVAL);
-    ANSWERS(numars_move_process(0, &node_0, &first, NULL, NULL), 0);
+    RETURNS(numars_move_process(0, &node_0, &first, NULL, NULL), 0);
     FAILS(numars_move_process(0, &node_0, &last, NULL, NULL), -1, ENODEV);
-    ANSWERS(numars_move_process(0, &last, &node_0, NULL, NULL), 0);
+    RETURNS(numars_move_process(0, &last, &node_0, NULL, NULL), 0);
 }
 END_TEST
 
@@ -79,7 +79,7 @@ START_TEST(many_nodes_are_paired_in_no_time)
     struct bitmask all = set_at_end_of_mapping(BITS, -1), node_0 = set_at_end_of_mapping(70, 0);
     numa_bitmask_setall(&many);
     FAILS(numars_move_process(0, &many, &last, NULL, NULL), -1, ENODEV);
-    ANSWERS(numars_move_process(0, numa_bitmask_setall(&all), &node_0, NULL, NULL) >= 0, 1);
+    RETURNS(numars_move_process(0, numa_bitmask_setall(&all), &node_0, NULL, NULL) >= 0, 1);
 }
 END_TEST
 

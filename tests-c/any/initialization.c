@@ -27,13 +27,13 @@ static bool change_root(void)
 
 static bool filter_opening(unsigned action)
 {
-    const struct reaction reactions[] = {
+    const struct syscall_action actions[] = {
         { SYS_openat, action },
 #ifdef SYS_open
         { SYS_open, action },
 #endif
     };
-    return filter_calls(reactions, sizeof reactions / sizeof *reactions);
+    return filter_syscalls(actions, sizeof actions / sizeof *actions);
 }
 
 static bool refuse_opening(void)
@@ -170,7 +170,7 @@ static long call_number(int index)
 
 /* What all the calls return, seen in a process of its own that has its files and calls nothing before. */
 static long *expected;
-static long *found;
+static long *actual;
 
 static pid_t begin(void)
 {
@@ -190,7 +190,7 @@ static void set_up(void)
 {
     expected = mmap(NULL, 2 * COUNT * sizeof *expected, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     require(expected != MAP_FAILED);
-    found = expected + COUNT;
+    actual = expected + COUNT;
     const pid_t child = begin();
     if (child == 0) {
         for (int index = 0; index < COUNT; index++)
@@ -204,20 +204,20 @@ static void set_up(void)
 static void assert_all_answer_as_before(int first, int loss)
 {
     for (int index = 0; index < COUNT; index++)
-        found[index] = LONG_MIN;
+        actual[index] = LONG_MIN;
     const pid_t child = begin();
     if (child == 0) {
         (void)call_number(first);
         if (!losses[loss].happen())
             _exit(1);
         for (int index = 0; index < COUNT; index++)
-            found[index] = call_number(index);
+            actual[index] = call_number(index);
         _exit(0);
     }
     const int status = end_of(child);
     for (int index = 0; index < COUNT; index++)
-        ck_assert_msg(found[index] == expected[index], "%s after %s and %s: %ld with files, then %ld%s", names[index], names[first],
-                      losses[loss].name, expected[index], found[index], found[index] == LONG_MIN ? " (ended the process)" : "");
+        ck_assert_msg(actual[index] == expected[index], "%s after %s and %s: %ld with files, then %ld%s", names[index], names[first],
+                      losses[loss].name, expected[index], actual[index], actual[index] == LONG_MIN ? " (ended the process)" : "");
     ck_assert_int_eq(status, 0);
 }
 
@@ -274,7 +274,7 @@ START_TEST(an_update_without_files_changes_no_answer)
         if (losses[loss].happen == kill_who_opens || (geteuid() != 0 && losses[loss].needs_root))
             continue;
         for (int index = 0; index < COUNT; index++)
-            found[index] = LONG_MIN;
+            actual[index] = LONG_MIN;
         const pid_t child = begin();
         if (child == 0) {
             numa_available();
@@ -282,13 +282,13 @@ START_TEST(an_update_without_files_changes_no_answer)
                 _exit(1);
             numa_node_to_cpu_update();
             for (int index = 0; index < COUNT; index++)
-                found[index] = call_number(index);
+                actual[index] = call_number(index);
             _exit(0);
         }
         ck_assert_int_eq(end_of(child), 0);
         for (int index = 0; index < COUNT; index++)
-            ck_assert_msg(found[index] == expected[index], "%s after an update with %s: %ld with files, then %ld", names[index],
-                          losses[loss].name, expected[index], found[index]);
+            ck_assert_msg(actual[index] == expected[index], "%s after an update with %s: %ld with files, then %ld", names[index],
+                          losses[loss].name, expected[index], actual[index]);
     }
 }
 END_TEST
@@ -314,14 +314,14 @@ END_TEST
 START_TEST(without_sys_from_the_start_only_the_first_call_looks_for_files)
 {
     const int watched[] = { SYS_openat };
-    if (!can_have_own_mounts())
+    if (!can_unshare_mounts())
         return;
-    have_own_mounts();
-    hide("/sys");
+    unshare_mounts();
+    mount_empty_over("/sys");
     require(numa_available() == 0);
     numa_distance(0, 0);
-    watch_calls(watched, 1);
-    fail_calls(SYS_openat, 1, UINT_MAX, EPERM);
+    supervise_syscalls(watched, 1);
+    fail_syscalls(SYS_openat, 1, UINT_MAX, EPERM);
     for (int round = 0; round < 3; round++) {
         numa_distance(0, 1);
         numa_distance(0, numa_num_possible_nodes() - 1);
@@ -329,7 +329,7 @@ START_TEST(without_sys_from_the_start_only_the_first_call_looks_for_files)
         numa_run_on_node(numa_num_possible_nodes() - 1);
         numa_bitmask_free(numa_get_run_node_mask());
     }
-    ck_assert_uint_eq(calls_made(), 0);
+    ck_assert_uint_eq(syscalls_made(), 0);
 }
 END_TEST
 

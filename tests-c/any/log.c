@@ -26,7 +26,7 @@ static void load_with_log(void)
         unsetenv("NUMARS_LOG");
     else
         setenv("NUMARS_LOG", wanted, 1);
-    load_anew(calls);
+    reexec(calls);
 }
 
 /* Runs this program anew; what it prints is in `output`. */
@@ -34,7 +34,7 @@ static void run_with_log(const char *log, const char *what)
 {
     wanted = log;
     calls = what;
-    ck_assert_int_eq(run_apart(load_with_log, output, sizeof output), EXIT_SUCCESS);
+    ck_assert_int_eq(run_in_child(load_with_log, output, sizeof output), EXIT_SUCCESS);
 }
 
 /* The next line of a text, without its end; NULL if there is none. */
@@ -144,7 +144,7 @@ static int everything(void)
 {
     const struct expectations usual = { 0 };
     struct violations violations = { 0 };
-    call_everything(&usual, &violations);
+    call_all_functions(&usual, &violations);
     return violations.count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -170,7 +170,7 @@ static char *take(const char *name)
 
 START_TEST(every_call_about_policy_placement_affinity_and_moves_is_told)
 {
-    static const char *const told[] = {
+    static const char *const traced[] = {
         "get_mempolicy", "mbind", "migrate_pages", "move_pages", "numa_alloc", "numa_alloc_interleaved", "numa_alloc_interleaved_subset",
         "numa_alloc_local", "numa_alloc_onnode", "numa_alloc_weighted_interleaved", "numa_alloc_weighted_interleaved_subset",
         "numa_available", "numa_bind", "numa_interleave_memory", "numa_migrate_pages", "numa_move_pages", "numa_run_on_node",
@@ -184,8 +184,8 @@ START_TEST(every_call_about_policy_placement_affinity_and_moves_is_told)
         "numars_setlocal_memory", "numars_tonode_memory", "numars_tonodemask_memory", "numars_weighted_interleave_memory",
         "set_mempolicy", "set_mempolicy_home_node",
     };
-    enum { TOLD = sizeof told / sizeof *told };
-    bool found[TOLD] = { false };
+    enum { TRACED = sizeof traced / sizeof *traced };
+    bool seen[TRACED] = { false };
     const char *name = log_file();
     run_with_log(name, EVERYTHING);
     char *rest = take(name);
@@ -193,13 +193,13 @@ START_TEST(every_call_about_policy_placement_affinity_and_moves_is_told)
         ck_assert_msg(fnmatch("numars [0-9]*: *(*) = *", line, 0) == 0, "%s", line);
         const char *call = strstr(line, ": ") + 2;
         size_t which = 0;
-        while (which < TOLD && !(strncmp(call, told[which], strlen(told[which])) == 0 && call[strlen(told[which])] == '('))
+        while (which < TRACED && !(strncmp(call, traced[which], strlen(traced[which])) == 0 && call[strlen(traced[which])] == '('))
             which++;
-        ck_assert_msg(which < TOLD, "not to be told: %s", line);
-        found[which] = true;
+        ck_assert_msg(which < TRACED, "not to be told: %s", line);
+        seen[which] = true;
     }
-    for (size_t which = 0; which < TOLD; which++)
-        ck_assert_msg(found[which], "%s is not told", told[which]);
+    for (size_t which = 0; which < TRACED; which++)
+        ck_assert_msg(seen[which], "%s is not told", traced[which]);
 }
 END_TEST
 

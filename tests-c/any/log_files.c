@@ -57,14 +57,14 @@ static int call_many_times(void)
 
 static int call_without_rights(void)
 {
-    become_nobody();
+    drop_privileges();
     return call_a_few_times();
 }
 
 static int call_without_proc(void)
 {
-    have_own_mounts();
-    hide("/proc");
+    unshare_mounts();
+    mount_empty_over("/proc");
     /* At once: a sanitizer would look into /proc at the end. */
     _exit(call_a_few_times());
 }
@@ -145,22 +145,22 @@ static int call_twice(void)
 /* In a sandbox that kills whoever opens a file. */
 static int call_without_opening(void)
 {
-    if (!filter_calls((const struct reaction[]){ { SYS_openat, SECCOMP_RET_KILL_PROCESS }, { SYS_openat2, SECCOMP_RET_KILL_PROCESS } }, 2))
+    if (!filter_syscalls((const struct syscall_action[]){ { SYS_openat, SECCOMP_RET_KILL_PROCESS }, { SYS_openat2, SECCOMP_RET_KILL_PROCESS } }, 2))
         return EXIT_FAILURE;
     _exit(call_a_few_times());
 }
 
 static int call_without_ioctl(void)
 {
-    return filter_calls(&(const struct reaction){ SYS_ioctl, SECCOMP_RET_KILL_PROCESS }, 1) ? call_a_few_times() : EXIT_FAILURE;
+    return filter_syscalls(&(const struct syscall_action){ SYS_ioctl, SECCOMP_RET_KILL_PROCESS }, 1) ? call_a_few_times() : EXIT_FAILURE;
 }
 
 static int call_where_statx_ends(void)
 {
-    const struct refusal refused = { SYS_statx, ENOSYS };
+    const struct denied_call refused = { SYS_statx, ENOSYS };
     if (!call(CALLS))
         return EXIT_FAILURE;
-    refuse_calls(&refused, 1);
+    deny_syscalls(&refused, 1);
     return call_a_few_times();
 }
 
@@ -179,18 +179,18 @@ static void wait_for_nothing(int signal, siginfo_t *information, void *context)
 {
     enum { MOST = 60, NANOSECONDS = 1000000 };
     greg_t *const registers = ((ucontext_t *)context)->uc_mcontext.gregs;
-    struct timespec *const left = (struct timespec *)registers[REG_RDX];
-    const long wait = left->tv_nsec / NANOSECONDS < MOST ? left->tv_nsec / NANOSECONDS : MOST;
+    struct timespec *const remaining = (struct timespec *)registers[REG_RDX];
+    const long wait = remaining->tv_nsec / NANOSECONDS < MOST ? remaining->tv_nsec / NANOSECONDS : MOST;
     (void)signal, (void)information;
     waited += wait;
-    left->tv_nsec -= wait * NANOSECONDS;
+    remaining->tv_nsec -= wait * NANOSECONDS;
     registers[REG_RAX] = wait == MOST;
 }
 
 static int call_with_slow_waits(void)
 {
     const struct sigaction action = { .sa_sigaction = wait_for_nothing, .sa_flags = SA_SIGINFO };
-    if (sigaction(SIGSYS, &action, NULL) != 0 || !filter_calls((const struct reaction[]){ { SYS_ppoll, SECCOMP_RET_TRAP }, { SYS_poll, SECCOMP_RET_TRAP } }, 2) || !call(1))
+    if (sigaction(SIGSYS, &action, NULL) != 0 || !filter_syscalls((const struct syscall_action[]){ { SYS_ppoll, SECCOMP_RET_TRAP }, { SYS_poll, SECCOMP_RET_TRAP } }, 2) || !call(1))
         return EXIT_FAILURE;
     return waited > 0 && waited <= 100 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
@@ -204,7 +204,7 @@ static int call_with_slow_waits(void)
 static const struct program {
     const char *argument;
     int (*run)(void);
-} FEW = { "--few", call_a_few_times }, OFTEN = { "--often", call_many_times }, WITHOUT_RIGHTS = { "--without-rights", call_without_rights },
+} A_FEW = { "--few", call_a_few_times }, OFTEN = { "--often", call_many_times }, WITHOUT_RIGHTS = { "--without-rights", call_without_rights },
   WITHOUT_PROC = { "--without-proc", call_without_proc }, REPLACED = { "--replaced", call_with_a_file_in_its_place },
   HANDLERS = { "--handlers", call_with_handlers }, BLOCKED = { "--blocked", call_with_signals_blocked }, TWICE = { "--twice", call_twice },
   WITHOUT_DESCRIPTORS = { "--without-descriptors", call_without_descriptors }, IN_FOLDER = { "--in-folder", call_in_folder },
@@ -356,7 +356,7 @@ static bool is_root(void)
 START_TEST(a_fifo_without_a_reader_does_not_block)
 {
     require(mkfifo(in_folder("fifo"), 0600) == 0);
-    run(FEW, in_folder("fifo"), STDERR_FILENO);
+    run(A_FEW, in_folder("fifo"), STDERR_FILENO);
     remove_folder();
 }
 END_TEST
@@ -366,7 +366,7 @@ START_TEST(a_fifo_with_a_reader_has_the_lines)
     require(mkfifo(in_folder("fifo"), 0600) == 0);
     const int reader = open(in_folder("fifo"), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     require(reader >= 0);
-    run(FEW, in_folder("fifo"), STDERR_FILENO);
+    run(A_FEW, in_folder("fifo"), STDERR_FILENO);
     ck_assert_int_eq(lines(rest_of(reader)), CALLS);
     remove_folder();
 }
@@ -378,7 +378,7 @@ START_TEST(a_full_fifo_does_not_block)
     const int both = open(in_folder("fifo"), O_RDWR | O_CLOEXEC);
     require(both >= 0);
     fill(both);
-    run(FEW, in_folder("fifo"), STDERR_FILENO);
+    run(A_FEW, in_folder("fifo"), STDERR_FILENO);
     remove_folder();
 }
 END_TEST
@@ -413,8 +413,8 @@ static void assert_a_pipe_without_a_reader_ends_nothing(struct program program)
 
 START_TEST(a_full_pipe_as_standard_error_does_not_block)
 {
-    assert_a_pipe_has_the_lines(FEW);
-    assert_a_full_pipe_does_not_block(FEW);
+    assert_a_pipe_has_the_lines(A_FEW);
+    assert_a_full_pipe_does_not_block(A_FEW);
 }
 END_TEST
 
@@ -430,7 +430,7 @@ END_TEST
 
 START_TEST(neither_does_one_without_proc)
 {
-    if (!can_have_own_mounts())
+    if (!can_unshare_mounts())
         return;
     assert_a_pipe_has_the_lines(WITHOUT_PROC);
     assert_a_full_pipe_does_not_block(WITHOUT_PROC);
@@ -516,7 +516,7 @@ END_TEST
 
 START_TEST(a_pipe_without_a_reader_ends_nothing)
 {
-    const struct program programs[] = { FEW, HANDLERS, BLOCKED };
+    const struct program programs[] = { A_FEW, HANDLERS, BLOCKED };
     for (size_t program = 0; program < sizeof programs / sizeof *programs; program++)
         assert_a_pipe_without_a_reader_ends_nothing(programs[program]);
 }
@@ -524,7 +524,7 @@ END_TEST
 
 START_TEST(a_file_that_has_become_too_large_ends_nothing)
 {
-    const struct program programs[] = { FEW, HANDLERS, BLOCKED };
+    const struct program programs[] = { A_FEW, HANDLERS, BLOCKED };
     write_file(in_folder("standard-error"), "");
     const int standard_error = open(in_folder("standard-error"), O_WRONLY | O_APPEND | O_CLOEXEC);
     require(standard_error >= 0);
@@ -552,13 +552,13 @@ START_TEST(a_socket_as_standard_error_has_the_lines_and_does_not_block)
     for (size_t type = 0; type < sizeof types / sizeof *types; type++) {
         int ends[2];
         make_sockets(ends, types[type]);
-        run(FEW, "1", ends[1]);
+        run(A_FEW, "1", ends[1]);
         set_flags(ends[0], O_NONBLOCK);
         ck_assert_int_eq(lines(rest_of(ends[0])), CALLS);
         fill(ends[1]);
-        run(FEW, "1", ends[1]);
+        run(A_FEW, "1", ends[1]);
         close(ends[0]);
-        run(FEW, "1", ends[1]);
+        run(A_FEW, "1", ends[1]);
         run(HANDLERS, "1", ends[1]);
         run(BLOCKED, "1", ends[1]);
         close(ends[1]);
@@ -608,14 +608,14 @@ static void assert_a_terminal_has_the_lines(struct program program)
 
 START_TEST(a_terminal_has_the_lines_and_does_not_block_while_it_is_stopped)
 {
-    assert_a_terminal_has_the_lines(FEW);
+    assert_a_terminal_has_the_lines(A_FEW);
     const char *name;
     const int other_end = make_terminal(&name), terminal = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
     require(terminal >= 0);
-    run(FEW, name, STDERR_FILENO);
+    run(A_FEW, name, STDERR_FILENO);
     ck_assert_int_eq(lines(shown(other_end)), CALLS);
     require(tcflow(terminal, TCOOFF) == 0);
-    run(FEW, name, STDERR_FILENO);
+    run(A_FEW, name, STDERR_FILENO);
     close(terminal);
     close(other_end);
 }
@@ -645,7 +645,7 @@ static _Noreturn void run_in_background(const char *terminal_name)
     const pid_t pid = fork();
     if (pid == 0) {
         setpgid(0, 0);
-        become(FEW, "1", terminal);
+        become(A_FEW, "1", terminal);
     }
     if (waitpid(pid, &status, WUNTRACED) != pid)
         _exit(EXIT_FAILURE);
@@ -692,7 +692,7 @@ START_TEST(standard_error_has_the_lines_by_the_names_of_files_too)
     write_file(in_folder("standard-error"), "");
     const int standard_error = open(in_folder("standard-error"), O_WRONLY | O_APPEND | O_CLOEXEC);
     for (int name = 0; name < 3; name++) {
-        run(FEW, names[name], standard_error);
+        run(A_FEW, names[name], standard_error);
         ck_assert_int_eq(lines(contents(in_folder("standard-error"))), (name + 1) * CALLS);
     }
     remove_folder();
@@ -725,10 +725,10 @@ START_TEST(only_the_user_may_read_a_log_that_is_made)
 {
     struct stat status;
     umask(0);
-    run(FEW, in_folder("log"), STDERR_FILENO);
+    run(A_FEW, in_folder("log"), STDERR_FILENO);
     require(stat(in_folder("log"), &status) == 0);
     ck_assert_int_eq(status.st_mode, S_IFREG | 0600);
-    run(FEW, in_folder("log"), STDERR_FILENO);
+    run(A_FEW, in_folder("log"), STDERR_FILENO);
     ck_assert_int_eq(lines(contents(in_folder("log"))), 2 * CALLS);
     remove_folder();
 }
@@ -754,8 +754,8 @@ START_TEST(a_device_that_is_no_terminal_is_left_alone)
     const int kernel_log = open("/dev/kmsg", O_RDWR | O_NONBLOCK | O_CLOEXEC);
     require(kernel_log >= 0);
     lines_of_kernel(kernel_log);
-    run(FEW, "/dev/kmsg", STDERR_FILENO);
-    run(FEW, "1", kernel_log);
+    run(A_FEW, "/dev/kmsg", STDERR_FILENO);
+    run(A_FEW, "1", kernel_log);
     ck_assert_int_eq(lines_of_kernel(kernel_log), 0);
     close(kernel_log);
 }
@@ -786,7 +786,7 @@ START_TEST(a_file_that_cannot_be_written_disturbs_nothing)
     require(mkdir(in_folder("folder"), 0755) == 0);
     const char *const names[] = { in_folder("socket"), in_folder("folder"), "/dev/null", "/dev/zero", "/dev/full", "/", "", "." };
     for (size_t name = 0; name < sizeof names / sizeof *names; name++)
-        run(FEW, names[name], STDERR_FILENO);
+        run(A_FEW, names[name], STDERR_FILENO);
     struct pollfd waiting = { .fd = server, .events = POLLIN };
     ck_assert_int_eq(poll(&waiting, 1, 0), 0);
     remove_folder();
@@ -797,15 +797,15 @@ START_TEST(a_file_by_another_name_is_left_alone)
 {
     write_file(in_folder("file"), "");
     require(symlink(in_folder("file"), in_folder("symbolic")) == 0 && symlink(in_folder("none"), in_folder("dangling")) == 0);
-    run(FEW, in_folder("symbolic"), STDERR_FILENO);
-    run(FEW, in_folder("dangling"), STDERR_FILENO);
+    run(A_FEW, in_folder("symbolic"), STDERR_FILENO);
+    run(A_FEW, in_folder("dangling"), STDERR_FILENO);
     ck_assert_int_ne(access(in_folder("none"), F_OK), 0);
     require(link(in_folder("file"), in_folder("hard")) == 0);
-    run(FEW, in_folder("hard"), STDERR_FILENO);
+    run(A_FEW, in_folder("hard"), STDERR_FILENO);
     ck_assert_str_eq(contents(in_folder("file")), "");
     /* With one name, it is a log as any. */
     require(unlink(in_folder("hard")) == 0);
-    run(FEW, in_folder("file"), STDERR_FILENO);
+    run(A_FEW, in_folder("file"), STDERR_FILENO);
     ck_assert_int_eq(lines(contents(in_folder("file"))), CALLS);
     remove_folder();
 }
@@ -816,7 +816,7 @@ START_TEST(a_file_with_other_contents_is_left_alone)
     static const char *const texts[] = { "root:x:0:0::/root:/bin/sh\n", "\n", "num", "numars", " numars 1: x\n" };
     for (size_t text = 0; text < sizeof texts / sizeof *texts; text++) {
         write_file(in_folder("file"), texts[text]);
-        run(FEW, in_folder("file"), STDERR_FILENO);
+        run(A_FEW, in_folder("file"), STDERR_FILENO);
         ck_assert_str_eq(contents(in_folder("file")), texts[text]);
     }
     remove_folder();
@@ -830,23 +830,23 @@ START_TEST(root_writes_to_no_file_of_another_user_and_makes_none_where_only_root
     write_file(in_folder("file"), "");
     require(chown(in_folder("file"), 65534, 65534) == 0 && mkfifo(in_folder("fifo"), 0600) == 0 && chown(in_folder("fifo"), 65534, 65534) == 0);
     const int reader = open(in_folder("fifo"), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    run(FEW, in_folder("file"), STDERR_FILENO);
-    run(FEW, in_folder("fifo"), STDERR_FILENO);
+    run(A_FEW, in_folder("file"), STDERR_FILENO);
+    run(A_FEW, in_folder("fifo"), STDERR_FILENO);
     ck_assert_str_eq(contents(in_folder("file")), "");
     ck_assert_str_eq(rest_of(reader), "");
     require(mkdir(in_folder("private"), 0755) == 0);
-    run(FEW, in_folder("private/log"), STDERR_FILENO);
+    run(A_FEW, in_folder("private/log"), STDERR_FILENO);
     ck_assert_int_ne(access(in_folder("private/log"), F_OK), 0);
     setenv(PLACE, in_folder("private"), 1);
     run(IN_FOLDER, "log", STDERR_FILENO);
     ck_assert_int_ne(access(in_folder("private/log"), F_OK), 0);
     /* One that is there will do, if it has been begun: many files are empty. */
     write_file(in_folder("private/log"), "");
-    run(FEW, in_folder("private/log"), STDERR_FILENO);
+    run(A_FEW, in_folder("private/log"), STDERR_FILENO);
     run(IN_FOLDER, "log", STDERR_FILENO);
     ck_assert_str_eq(contents(in_folder("private/log")), "");
     write_file(in_folder("private/log"), "numars log\n");
-    run(FEW, in_folder("private/log"), STDERR_FILENO);
+    run(A_FEW, in_folder("private/log"), STDERR_FILENO);
     run(IN_FOLDER, "log", STDERR_FILENO);
     ck_assert_int_eq(lines(contents(in_folder("private/log")) + strlen("numars log\n")), 2 * CALLS);
     remove_folder();
@@ -857,15 +857,15 @@ START_TEST(root_begins_no_file_that_is_mounted_where_everybody_may_make_files)
 {
     if (!is_root() || kernel_before(5, 8))
         return;
-    have_own_mounts();
+    unshare_mounts();
     require(mkdir(in_folder("private"), 0755) == 0);
     write_file(in_folder("private/file"), "");
     write_file(in_folder("log"), "");
     require(mount(in_folder("private/file"), in_folder("log"), "", MS_BIND, NULL) == 0);
-    run(FEW, in_folder("log"), STDERR_FILENO);
+    run(A_FEW, in_folder("log"), STDERR_FILENO);
     ck_assert_str_eq(contents(in_folder("private/file")), "");
     require(umount2(in_folder("log"), MNT_DETACH) == 0);
-    run(FEW, in_folder("log"), STDERR_FILENO);
+    run(A_FEW, in_folder("log"), STDERR_FILENO);
     ck_assert_int_eq(lines(contents(in_folder("log"))), CALLS);
     remove_folder();
 }
@@ -897,7 +897,7 @@ END_TEST
 
 int main(int count, char **arguments)
 {
-    const struct program programs[] = { FEW, OFTEN, WITHOUT_RIGHTS, WITHOUT_PROC, REPLACED, HANDLERS, BLOCKED, TWICE, WITHOUT_DESCRIPTORS, IN_FOLDER,
+    const struct program programs[] = { A_FEW, OFTEN, WITHOUT_RIGHTS, WITHOUT_PROC, REPLACED, HANDLERS, BLOCKED, TWICE, WITHOUT_DESCRIPTORS, IN_FOLDER,
                                         WITHOUT_OPENING, WITHOUT_STATX, CUT, WITHOUT_IOCTL, PATIENT };
     for (size_t program = 0; count == 2 && program < sizeof programs / sizeof *programs; program++)
         if (strcmp(arguments[1], programs[program].argument) == 0)

@@ -21,7 +21,7 @@ START_TEST(numa_error_prints_where_and_what)
 {
     char expected[256];
     snprintf(expected, sizeof expected, "open: %s\n", strerror(ENOENT));
-    ck_assert_int_eq(run_apart(fail_to_open, output, sizeof output), REACHED_THE_END);
+    ck_assert_int_eq(run_in_child(fail_to_open, output, sizeof output), REACHED_THE_END);
     ck_assert_str_eq(output, expected);
 }
 END_TEST
@@ -34,7 +34,7 @@ static void fail_with_exit_asked_for(void)
 
 START_TEST(numa_error_ends_the_program_if_asked_to)
 {
-    ck_assert_int_eq(run_apart(fail_with_exit_asked_for, output, sizeof output), 1);
+    ck_assert_int_eq(run_in_child(fail_with_exit_asked_for, output, sizeof output), 1);
     ck_assert_ptr_nonnull(strstr(output, "open: "));
 }
 END_TEST
@@ -47,7 +47,7 @@ static void fail_with_exit_asked_for_on_warnings(void)
 
 START_TEST(numa_error_does_not_mind_numa_exit_on_warn)
 {
-    ck_assert_int_eq(run_apart(fail_with_exit_asked_for_on_warnings, output, sizeof output), REACHED_THE_END);
+    ck_assert_int_eq(run_in_child(fail_with_exit_asked_for_on_warnings, output, sizeof output), REACHED_THE_END);
 }
 END_TEST
 
@@ -60,7 +60,7 @@ static void fail_and_look_at_errno(void)
 
 START_TEST(numa_error_leaves_errno_alone)
 {
-    ck_assert_int_eq(run_apart(fail_and_look_at_errno, output, sizeof output), REACHED_THE_END);
+    ck_assert_int_eq(run_in_child(fail_and_look_at_errno, output, sizeof output), REACHED_THE_END);
 }
 END_TEST
 
@@ -72,7 +72,7 @@ static void warn_of_many_things(void)
 
 START_TEST(numa_warn_formats_as_printf_does)
 {
-    ck_assert_int_eq(run_apart(warn_of_many_things, output, sizeof output), REACHED_THE_END);
+    ck_assert_int_eq(run_in_child(warn_of_many_things, output, sizeof output), REACHED_THE_END);
     ck_assert_str_eq(output, "libnuma: Warning: node 3 has memory, 12.5 % of 1099511627776\n");
 }
 END_TEST
@@ -96,7 +96,7 @@ static void warn_at_length(void)
 
 START_TEST(numa_warn_takes_a_format_of_any_length)
 {
-    ck_assert_int_eq(run_apart(warn_at_length, output, sizeof output), 0);
+    ck_assert_int_eq(run_in_child(warn_at_length, output, sizeof output), 0);
     const char *line = output;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         const char *start = "libnuma: Warning: ", *format = format_of(sizes[i]);
@@ -120,7 +120,7 @@ static void warn_again_and_again(void)
 
 START_TEST(numa_warn_prints_once_per_number)
 {
-    ck_assert_int_eq(run_apart(warn_again_and_again, output, sizeof output), 0);
+    ck_assert_int_eq(run_in_child(warn_again_and_again, output, sizeof output), 0);
     ck_assert_str_eq(output, "libnuma: Warning: number 0, turn 0\n"
                              "libnuma: Warning: number 1, turn 0\n"
                              "libnuma: Warning: number 2, turn 0\n"
@@ -137,7 +137,7 @@ static void warn_and_look_at_errno(void)
 
 START_TEST(numa_warn_leaves_errno_alone)
 {
-    ck_assert_int_eq(run_apart(warn_and_look_at_errno, output, sizeof output), REACHED_THE_END);
+    ck_assert_int_eq(run_in_child(warn_and_look_at_errno, output, sizeof output), REACHED_THE_END);
 }
 END_TEST
 
@@ -150,7 +150,7 @@ static void warn_with_exit_asked_for_on_errors(void)
 
 START_TEST(numa_warn_does_not_mind_numa_exit_on_error)
 {
-    ck_assert_int_eq(run_apart(warn_with_exit_asked_for_on_errors, output, sizeof output), REACHED_THE_END);
+    ck_assert_int_eq(run_in_child(warn_with_exit_asked_for_on_errors, output, sizeof output), REACHED_THE_END);
 }
 END_TEST
 

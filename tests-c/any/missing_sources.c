@@ -36,7 +36,7 @@ static void make_unreadable(const char *path)
     if (!exists(path))
         return;
     if (!exists(SOCKET)) {
-        hide("/dev/shm");
+        mount_empty_over("/dev/shm");
         require(mknod(SOCKET, S_IFSOCK | 0600, 0) == 0);
     }
     require(mount(SOCKET, path, NULL, MS_BIND, NULL) == 0);
@@ -56,12 +56,12 @@ static void make_cpus_unreadable(int first_node, int last_node)
 static void hide_if_there(const char *path)
 {
     if (exists(path))
-        hide(path);
+        mount_empty_over(path);
 }
 
 static void refuse(int call)
 {
-    refuse_calls(&(struct refusal){ call, EPERM }, 1);
+    deny_syscalls(&(struct denied_call){ call, EPERM }, 1);
 }
 
 static void without_online(void) { make_unreadable(NODES "/online"); }
@@ -112,7 +112,7 @@ struct cpus {
 };
 
 /* Without pointers and padding that differs, so that two can be compared field by field. */
-struct answers {
+struct results {
     long max_node, task_nodes, configured_nodes, possible_nodes, task_cpus, configured_cpus, possible_cpus, available;
     bool nodes[MAX_NODES], all_nodes[MAX_NODES], all_cpus[MAX_CPUS], run_node_mask[MAX_NODES], membind[MAX_NODES],
         mems_allowed[MAX_NODES], all_in_list[MAX_NODES], all_in_list_of_all[MAX_NODES];
@@ -128,7 +128,7 @@ struct report {
     int nodes, cpus;
     /* The CPU that the process runs on while it asks. */
     int cpu;
-    struct answers answers;
+    struct results results;
     char problems[2048];
 };
 
@@ -201,23 +201,23 @@ static void keep_set(const char *call, const struct bitmask *set, bool *kept, un
     do {                                                                                  \
         errno = UNTOUCHED_ERRNO;                                                          \
         struct bitmask *set_ = (call);                                                    \
-        keep_set(#call, set_, report->answers.kept, sizeof report->answers.kept);         \
+        keep_set(#call, set_, report->results.kept, sizeof report->results.kept);         \
         numa_bitmask_free(set_);                                                          \
     } while (0)
 #define KEEP_OWN(set, kept)                                                               \
     do {                                                                                  \
         errno = UNTOUCHED_ERRNO;                                                          \
-        keep_set(#set, set, report->answers.kept, sizeof report->answers.kept);           \
+        keep_set(#set, set, report->results.kept, sizeof report->results.kept);           \
     } while (0)
 
-static void ask_max_node(void) { report->answers.max_node = ASK_WELL(numa_max_node()); }
-static void ask_task_nodes(void) { report->answers.task_nodes = ASK_WELL(numa_num_task_nodes()); }
-static void ask_configured_nodes(void) { report->answers.configured_nodes = ASK_WELL(numa_num_configured_nodes()); }
-static void ask_possible_nodes(void) { report->answers.possible_nodes = ASK_WELL(numa_num_possible_nodes()); }
-static void ask_task_cpus(void) { report->answers.task_cpus = ASK_WELL(numa_num_task_cpus()); }
-static void ask_configured_cpus(void) { report->answers.configured_cpus = ASK_WELL(numa_num_configured_cpus()); }
-static void ask_possible_cpus(void) { report->answers.possible_cpus = ASK_WELL(numa_num_possible_cpus()); }
-static void ask_available(void) { report->answers.available = ASK(numa_available(), EPERM, ENOSYS); }
+static void ask_max_node(void) { report->results.max_node = ASK_WELL(numa_max_node()); }
+static void ask_task_nodes(void) { report->results.task_nodes = ASK_WELL(numa_num_task_nodes()); }
+static void ask_configured_nodes(void) { report->results.configured_nodes = ASK_WELL(numa_num_configured_nodes()); }
+static void ask_possible_nodes(void) { report->results.possible_nodes = ASK_WELL(numa_num_possible_nodes()); }
+static void ask_task_cpus(void) { report->results.task_cpus = ASK_WELL(numa_num_task_cpus()); }
+static void ask_configured_cpus(void) { report->results.configured_cpus = ASK_WELL(numa_num_configured_cpus()); }
+static void ask_possible_cpus(void) { report->results.possible_cpus = ASK_WELL(numa_num_possible_cpus()); }
+static void ask_available(void) { report->results.available = ASK(numa_available(), EPERM, ENOSYS); }
 static void ask_nodes(void) { KEEP_OWN(numa_nodes_ptr, nodes); }
 static void ask_all_nodes(void) { KEEP_OWN(numa_all_nodes_ptr, all_nodes); }
 static void ask_all_cpus(void) { KEEP_OWN(numa_all_cpus_ptr, all_cpus); }
@@ -247,12 +247,12 @@ static void ask_policy(void)
     errno = UNTOUCHED_ERRNO;
     struct bitmask *mems_allowed = numa_get_mems_allowed();
     errno = is_missing(GET_MEMPOLICY) ? UNTOUCHED_ERRNO : errno;
-    keep_set("numa_get_mems_allowed()", mems_allowed, report->answers.mems_allowed, MAX_NODES);
+    keep_set("numa_get_mems_allowed()", mems_allowed, report->results.mems_allowed, MAX_NODES);
     numa_bitmask_free(mems_allowed);
     errno = UNTOUCHED_ERRNO;
     struct bitmask *membind = numa_get_membind();
     errno = is_missing(GET_MEMPOLICY) ? UNTOUCHED_ERRNO : errno;
-    keep_set("numa_get_membind()", membind, report->answers.membind, MAX_NODES);
+    keep_set("numa_get_membind()", membind, report->results.membind, MAX_NODES);
     numa_bitmask_free(membind);
     expected_errors = 0;
 }
@@ -278,25 +278,25 @@ static struct bitmask *parse_any(const char *list) { return numa_parse_nodestrin
 static void ask_lists(void)
 {
     for (int node = 0; node < report->nodes; node++)
-        report->answers.is_usable[node] = is_accepted(parse_usable, (unsigned)node);
+        report->results.is_usable[node] = is_accepted(parse_usable, (unsigned)node);
 }
 
 static void ask_lists_of_all(void)
 {
     for (int node = 0; node < report->nodes; node++)
-        report->answers.is_named[node] = is_accepted(parse_any, (unsigned)node);
+        report->results.is_named[node] = is_accepted(parse_any, (unsigned)node);
 }
 
 static void ask_nodes_of_cpus(void)
 {
     for (int cpu = 0; cpu < report->cpus; cpu++)
-        report->answers.node_of_cpu[cpu] = ASK(numa_node_of_cpu(cpu), EINVAL, EINVAL);
+        report->results.node_of_cpu[cpu] = ASK(numa_node_of_cpu(cpu), EINVAL, EINVAL);
 }
 
 static void ask_cpus_of_nodes(void)
 {
     for (int node = 0; node < report->nodes; node++) {
-        struct cpus *cpus = &report->answers.cpus_of_node[node];
+        struct cpus *cpus = &report->results.cpus_of_node[node];
         struct bitmask *set = numa_allocate_cpumask();
         cpus->result = ASK(numa_node_to_cpus(node, set), ENOENT, ERANGE);
         cpus->error = cpus->result == -1 ? errno : 0;
@@ -310,7 +310,7 @@ static void ask_sizes(void)
 {
     long long free;
     for (int node = 0; node < report->nodes; node++)
-        report->answers.node_size[node] = ASK(numa_node_size64(node, &free), ENOENT, EPERM) == -1 ? -1 : 1;
+        report->results.node_size[node] = ASK(numa_node_size64(node, &free), ENOENT, EPERM) == -1 ? -1 : 1;
 }
 
 static void (*const questions[])(void) = {
@@ -328,7 +328,7 @@ static void ask_all(void)
 
 /* --- whether it is consistent --- */
 
-#define MUST(condition, ...)                                          \
+#define CHECK(condition, ...)                                          \
     do {                                                              \
         if (!(condition)) {                                           \
             add_problem(__VA_ARGS__);                                 \
@@ -343,77 +343,77 @@ static long count(const bool *members, int size)
     return found;
 }
 
-static bool runs_on(const struct answers *answers, int node)
+static bool runs_on(const struct results *results, int node)
 {
     for (int cpu = 0; cpu < report->cpus; cpu++)
-        if (answers->cpus_of_node[node].has[cpu] && answers->all_cpus[cpu])
+        if (results->cpus_of_node[node].has[cpu] && results->all_cpus[cpu])
             return true;
     return false;
 }
 
-static void judge_nodes(const struct answers *answers)
+static void check_nodes(const struct results *results)
 {
-    MUST(answers->max_node < MAX_NODES && answers->nodes[answers->max_node], "the highest node, %ld, does not exist", answers->max_node);
+    CHECK(results->max_node < MAX_NODES && results->nodes[results->max_node], "the highest node, %ld, does not exist", results->max_node);
     for (int node = 0; node < report->nodes; node++) {
-        const bool exists = answers->nodes[node];
-        const struct cpus *cpus = &answers->cpus_of_node[node];
-        MUST(!exists || node <= answers->max_node, "node %d is above the highest, %ld", node, answers->max_node);
-        MUST(exists || !answers->all_nodes[node], "node %d is in numa_all_nodes_ptr and not in numa_nodes_ptr", node);
-        MUST(exists || !answers->run_node_mask[node], "numa_get_run_node_mask() has node %d, which does not exist", node);
-        MUST(exists || !answers->mems_allowed[node], "numa_get_mems_allowed() has node %d, which does not exist", node);
-        MUST(exists || !answers->membind[node], "numa_get_membind() has node %d, which does not exist", node);
-        MUST(answers->all_in_list[node] == answers->all_nodes[node], "node %d: 'all' is not numa_all_nodes_ptr", node);
-        MUST(answers->all_in_list_of_all[node] == exists, "node %d: 'all' of numa_parse_nodestring_all is not numa_nodes_ptr", node);
-        MUST(answers->is_named[node] == exists, "numa_parse_nodestring_all: node %d is %s", node, exists ? "refused" : "accepted");
+        const bool exists = results->nodes[node];
+        const struct cpus *cpus = &results->cpus_of_node[node];
+        CHECK(!exists || node <= results->max_node, "node %d is above the highest, %ld", node, results->max_node);
+        CHECK(exists || !results->all_nodes[node], "node %d is in numa_all_nodes_ptr and not in numa_nodes_ptr", node);
+        CHECK(exists || !results->run_node_mask[node], "numa_get_run_node_mask() has node %d, which does not exist", node);
+        CHECK(exists || !results->mems_allowed[node], "numa_get_mems_allowed() has node %d, which does not exist", node);
+        CHECK(exists || !results->membind[node], "numa_get_membind() has node %d, which does not exist", node);
+        CHECK(results->all_in_list[node] == results->all_nodes[node], "node %d: 'all' is not numa_all_nodes_ptr", node);
+        CHECK(results->all_in_list_of_all[node] == exists, "node %d: 'all' of numa_parse_nodestring_all is not numa_nodes_ptr", node);
+        CHECK(results->is_named[node] == exists, "numa_parse_nodestring_all: node %d is %s", node, exists ? "refused" : "accepted");
         /* Whether one that has no CPUs, as far as is known, and may not be allocated on may be named depends on its memory. */
-        const bool is_usable = answers->all_nodes[node] || (exists && runs_on(answers, node));
-        MUST(answers->is_usable[node] == is_usable || (exists && count(cpus->has, MAX_CPUS) == 0),
+        const bool is_usable = results->all_nodes[node] || (exists && runs_on(results, node));
+        CHECK(results->is_usable[node] == is_usable || (exists && count(cpus->has, MAX_CPUS) == 0),
              "numa_parse_nodestring: node %d is %s", node, is_usable ? "refused" : "accepted");
-        MUST(cpus->result != 0 || exists, "node %d does not exist and has CPUs", node);
-        MUST(exists || answers->node_size[node] == -1, "node %d does not exist and has memory", node);
+        CHECK(cpus->result != 0 || exists, "node %d does not exist and has CPUs", node);
+        CHECK(exists || results->node_size[node] == -1, "node %d does not exist and has memory", node);
     }
-    MUST(count(answers->all_nodes, MAX_NODES) >= 1, "no node is allowed");
-    MUST(answers->task_nodes == count(answers->all_nodes, MAX_NODES), "numa_num_task_nodes() is %ld", answers->task_nodes);
-    MUST(answers->configured_nodes >= 1 && answers->configured_nodes <= count(answers->nodes, MAX_NODES)
-             && answers->configured_nodes >= answers->task_nodes,
-         "numa_num_configured_nodes() is %ld, numa_num_task_nodes() %ld", answers->configured_nodes, answers->task_nodes);
-    MUST(answers->possible_nodes > answers->max_node, "%ld nodes are possible", answers->possible_nodes);
+    CHECK(count(results->all_nodes, MAX_NODES) >= 1, "no node is allowed");
+    CHECK(results->task_nodes == count(results->all_nodes, MAX_NODES), "numa_num_task_nodes() is %ld", results->task_nodes);
+    CHECK(results->configured_nodes >= 1 && results->configured_nodes <= count(results->nodes, MAX_NODES)
+             && results->configured_nodes >= results->task_nodes,
+         "numa_num_configured_nodes() is %ld, numa_num_task_nodes() %ld", results->configured_nodes, results->task_nodes);
+    CHECK(results->possible_nodes > results->max_node, "%ld nodes are possible", results->possible_nodes);
 }
 
 /* Where the CPUs of a node cannot be read, the CPU that the thread runs on at this moment has a node nevertheless. */
-static bool is_in_set_of_node(const struct answers *answers, int cpu, long node)
+static bool is_in_set_of_node(const struct results *results, int cpu, long node)
 {
-    const struct cpus *cpus = &answers->cpus_of_node[node];
+    const struct cpus *cpus = &results->cpus_of_node[node];
     return cpus->has[cpu] || (cpus->result == -1 && cpus->error == ENOENT && count(cpus->has, MAX_CPUS) == 0);
 }
 
-static void judge_cpus(const struct answers *answers)
+static void check_cpus(const struct results *results)
 {
     for (int cpu = 0; cpu < report->cpus; cpu++) {
-        const long node = answers->node_of_cpu[cpu];
-        const bool exists = node >= 0 && node < MAX_NODES && answers->nodes[node];
-        MUST(exists || node == -1, "CPU %d is on node %ld, which does not exist", cpu, node);
-        MUST(!exists || is_in_set_of_node(answers, cpu, node), "CPU %d is not in the set of its node %ld", cpu, node);
+        const long node = results->node_of_cpu[cpu];
+        const bool exists = node >= 0 && node < MAX_NODES && results->nodes[node];
+        CHECK(exists || node == -1, "CPU %d is on node %ld, which does not exist", cpu, node);
+        CHECK(!exists || is_in_set_of_node(results, cpu, node), "CPU %d is not in the set of its node %ld", cpu, node);
         for (int other = 0; other < report->nodes; other++)
-            MUST(node != -1 || !answers->cpus_of_node[other].has[cpu], "CPU %d has no node and is in the set of %d", cpu, other);
+            CHECK(node != -1 || !results->cpus_of_node[other].has[cpu], "CPU %d has no node and is in the set of %d", cpu, other);
     }
-    MUST(answers->task_cpus == count(answers->all_cpus, MAX_CPUS), "numa_num_task_cpus() is %ld, numa_all_cpus_ptr has %ld",
-         answers->task_cpus, count(answers->all_cpus, MAX_CPUS));
-    MUST(answers->configured_cpus >= 1, "numa_num_configured_cpus() is %ld", answers->configured_cpus);
-    MUST(answers->possible_cpus >= answers->configured_cpus, "%ld CPUs are possible, %ld configured", answers->possible_cpus,
-         answers->configured_cpus);
+    CHECK(results->task_cpus == count(results->all_cpus, MAX_CPUS), "numa_num_task_cpus() is %ld, numa_all_cpus_ptr has %ld",
+         results->task_cpus, count(results->all_cpus, MAX_CPUS));
+    CHECK(results->configured_cpus >= 1, "numa_num_configured_cpus() is %ld", results->configured_cpus);
+    CHECK(results->possible_cpus >= results->configured_cpus, "%ld CPUs are possible, %ld configured", results->possible_cpus,
+         results->configured_cpus);
 }
 
 /* What a process says of the node it runs on, which only getcpu(2) shows; the first call about nodes is that about the CPU. */
 static void ask_about_own_node(void)
 {
-    struct answers *answers = &report->answers;
-    answers->node_of_cpu[report->cpu] = ASK(numa_node_of_cpu(report->cpu), EINVAL, EINVAL);
+    struct results *results = &report->results;
+    results->node_of_cpu[report->cpu] = ASK(numa_node_of_cpu(report->cpu), EINVAL, EINVAL);
     ask_max_node();
     ask_nodes();
     ask_lists_of_all();
-    const long node = answers->node_of_cpu[report->cpu];
-    MUST(node == -1 || (answers->nodes[node] && node <= answers->max_node && answers->is_named[node]),
+    const long node = results->node_of_cpu[report->cpu];
+    CHECK(node == -1 || (results->nodes[node] && node <= results->max_node && results->is_named[node]),
          "CPU %d is on node %ld, which does not exist afterwards", report->cpu, node);
 }
 
@@ -435,7 +435,7 @@ static void ask_if_told_to(int argument_count, char **arguments)
     if (argument_count != 3 || strcmp(arguments[1], ASK_ARGUMENT) != 0)
         return;
     report = map_report(atoi(arguments[2]));
-    MUST(errno_at_start == 0, "errno was %d when main began", errno_at_start);
+    CHECK(errno_at_start == 0, "errno was %d when main began", errno_at_start);
     if (is_missing(OPENAT_AFTER_LOADING))
         sources[OPENAT_AFTER_LOADING].take_away();
     run_on(report->cpu, report->cpu);
@@ -443,8 +443,8 @@ static void ask_if_told_to(int argument_count, char **arguments)
         ask_about_own_node();
     } else {
         ask_all();
-        judge_nodes(&report->answers);
-        judge_cpus(&report->answers);
+        check_nodes(&report->results);
+        check_cpus(&report->results);
     }
     report->is_complete = true;
     _exit(EXIT_SUCCESS);
@@ -467,7 +467,7 @@ static void execute_without(const struct report *about, int report_file, int out
     char number[16];
     snprintf(number, sizeof number, "%d", report_file);
     require(dup2(output, STDOUT_FILENO) >= 0 && dup2(output, STDERR_FILENO) >= 0);
-    have_own_mounts();
+    unshare_mounts();
     for (int i = 0; i < 2; i++)
         if (about->missing[i] != OPENAT_AFTER_LOADING && (i == 0 || about->missing[1] != about->missing[0]))
             sources[about->missing[i]].take_away();
@@ -506,7 +506,7 @@ static struct report *ask_without(enum source first, enum source second, bool ba
 }
 
 /* The name of the first answer that is not the same; NULL if there is none. */
-static const char *first_difference(const struct answers *one, const struct answers *other)
+static const char *first_difference(const struct results *one, const struct results *other)
 {
 #define COMPARE(field)                                             \
     if (memcmp(&one->field, &other->field, sizeof one->field) != 0) \
@@ -539,7 +539,7 @@ static const char *first_difference(const struct answers *one, const struct answ
 static void assert_consistent_without(enum source first, enum source second)
 {
     struct report *forwards = ask_without(first, second, false), *backwards = ask_without(first, second, true);
-    const char *difference = first_difference(&forwards->answers, &backwards->answers);
+    const char *difference = first_difference(&forwards->results, &backwards->results);
     expect(difference == NULL, "%s: %s depends on the order of the calls", describe(forwards), difference);
     munmap(forwards, sizeof *forwards);
     munmap(backwards, sizeof *backwards);
@@ -588,7 +588,7 @@ static void read_machine(void)
 
 static void assert_consistent_without_and_with_each_after(enum source source)
 {
-    if (!can_have_own_mounts())
+    if (!can_unshare_mounts())
         return;
     read_machine();
     for (enum source other = source; other < SOURCES; other++)
@@ -625,7 +625,7 @@ TEST_WITHOUT(OPENAT_AFTER_LOADING, answers_are_consistent_if_no_file_can_be_open
 
 START_TEST(the_node_that_a_thread_runs_on_exists_also_without_sys)
 {
-    if (!can_have_own_mounts())
+    if (!can_unshare_mounts())
         return;
     read_machine();
     if (!enter_own_cpuset())

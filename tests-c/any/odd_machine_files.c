@@ -259,10 +259,10 @@ START_TEST(a_fifo_in_place_of_a_file_of_the_kernel_does_not_block)
                                          "/sys/devices/system/node/node0/cpulist", "/sys/devices/system/node/node0/meminfo",
                                          "/sys/devices/system/node/node0/distance" };
     /* Not cpu/possible, which sysconf(3) reads. */
-    if (!can_have_own_mounts())
+    if (!can_unshare_mounts())
         return;
-    have_own_mounts();
-    hide("/dev/shm");
+    unshare_mounts();
+    mount_empty_over("/dev/shm");
     put_fifo(FIFO);
     for (size_t file = 0; file < sizeof files / sizeof *files; file++) {
         if (access(files[file], F_OK) != 0)

@@ -60,27 +60,27 @@ void *mmap(void *start, size_t length, int protection, int flags, int file, off_
     return (void *)syscall(SYS_mmap, start, length, protection, flags, file, offset);
 }
 
-static const struct expectations short_memory = { .memory_is_short = true };
+static const struct expectations memory_shortage = { .memory_is_short = true };
 
 /* Pages that are there before memory becomes short. */
 static struct expectations with_pages(void)
 {
-    struct expectations around = short_memory;
-    around.pages = map_pages(EVERYTHING_PAGES);
-    return around;
+    struct expectations environment = memory_shortage;
+    environment.pages = map_pages(ALL_FUNCTIONS_PAGES);
+    return environment;
 }
 
 /* Everything, with each call that allocates failing once; or from there on. Returns how many calls did. */
 static long fail_at_every_call(void)
 {
-    const struct expectations around = with_pages();
+    const struct expectations environment = with_pages();
     struct violations violations = { 0 };
     char text[4096];
     long call = 0;
     do {
         failures = 0;
         calls_until_failure = call++;
-        call_everything(&around, &violations);
+        call_all_functions(&environment, &violations);
         calls_until_failure = -1;
         describe_violations(&violations, text, sizeof text);
         expect(violations.count == 0, "call %ld failed: %s", call, text);
@@ -119,14 +119,14 @@ END_TEST
 static void refuse_mappings(const void *argument)
 {
     (void)argument;
-    const struct refusal refusals[] = { { SYS_mmap, ENOMEM }, { SYS_mremap, ENOMEM }, { SYS_brk, ENOMEM } };
-    refuse_calls(refusals, sizeof refusals / sizeof *refusals);
+    const struct denied_call refusals[] = { { SYS_mmap, ENOMEM }, { SYS_mremap, ENOMEM }, { SYS_brk, ENOMEM } };
+    deny_syscalls(refusals, sizeof refusals / sizeof *refusals);
 }
 
 START_TEST(the_kernel_may_give_no_memory)
 {
-    const struct expectations around = with_pages();
-    assert_all_is_well_here("no mmap, mremap and brk", &around, refuse_mappings, NULL);
+    const struct expectations environment = with_pages();
+    assert_all_functions_work_here("no mmap, mremap and brk", &environment, refuse_mappings, NULL);
 }
 END_TEST
 
@@ -143,8 +143,8 @@ static void use_up_memory(const void *argument)
 
 START_TEST(the_address_space_may_be_used_up)
 {
-    const struct expectations around = with_pages();
-    assert_all_is_well_here("RLIMIT_AS", &around, use_up_memory, NULL);
+    const struct expectations environment = with_pages();
+    assert_all_functions_work_here("RLIMIT_AS", &environment, use_up_memory, NULL);
 }
 END_TEST
 
@@ -159,14 +159,14 @@ static char *stack_of(size_t size)
 }
 
 struct round {
-    const struct expectations *around;
+    const struct expectations *environment;
     struct violations *violations;
 };
 
 static void *call_in_thread(void *argument)
 {
     const struct round *round = argument;
-    call_everything(round->around, round->violations);
+    call_all_functions(round->environment, round->violations);
     return NULL;
 }
 
@@ -181,9 +181,9 @@ static void assert_none(const struct violations *violations)
 START_TEST(a_thread_may_have_16_kib_of_stack)
 {
     const size_t size = SMALL_STACK + page_size();
-    const struct expectations around = { 0 };
+    const struct expectations environment = { 0 };
     struct violations violations = { 0 };
-    struct round round = { &around, &violations };
+    struct round round = { &environment, &violations };
     pthread_attr_t attributes;
     pthread_t thread;
     require(pthread_attr_init(&attributes) == 0);
@@ -199,9 +199,9 @@ static volatile sig_atomic_t handled;
 
 static void call_in_handler(int signal)
 {
-    const struct expectations around = { 0 };
+    const struct expectations environment = { 0 };
     (void)signal;
-    call_everything(&around, &found_by_handler);
+    call_all_functions(&environment, &found_by_handler);
     handled++;
 }
 
@@ -223,7 +223,7 @@ END_TEST
 
 int main(int count, char **arguments)
 {
-    continue_if_loaded_anew(count, arguments);
+    continue_after_reexec(count, arguments);
     return run_tests("out_of_memory", (const TTest *[]){
         malloc_may_fail_at_any_call,
         malloc_may_fail_from_any_call_on,

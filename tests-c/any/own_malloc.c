@@ -98,7 +98,7 @@ START_TEST(all_functions_work_with_such_a_malloc)
     const struct expectations usual = { 0 };
     struct violations violations = { 0 };
     char text[4096];
-    call_everything(&usual, &violations);
+    call_all_functions(&usual, &violations);
     describe_violations(&violations, text, sizeof text);
     ck_assert_msg(violations.count == 0, "%s", text);
     ck_assert_uint_eq(nested, 0);
@@ -171,7 +171,7 @@ static void call_what_makes_no_set(void)
 
 START_TEST(what_returns_no_set_allocates_nothing_not_even_to_say_that_it_failed)
 {
-    ck_assert_msg(run_apart(call_what_makes_no_set, output, sizeof output) == 0, "it allocated; it said: %s", output);
+    ck_assert_msg(run_in_child(call_what_makes_no_set, output, sizeof output) == 0, "it allocated; it said: %s", output);
     ck_assert_msg(strstr(output, "said: ") == output && strstr(output, "said 1\n") != NULL, "%s", output);
 }
 END_TEST

@@ -20,28 +20,28 @@ static char output[1024];
 /* The calls about memory policy fail with this error, in this process and its successors. */
 static void forbid_policy_calls(int error)
 {
-    const struct refusals all = { error, error, error, error, error, error };
-    struct refusal refusals[POLICY_CALLS];
-    refuse_calls(refusals, refusals_of_policy(&all, refusals));
+    const struct policy_errors all = { error, error, error, error, error, error };
+    struct denied_call refusals[POLICY_CALLS];
+    deny_syscalls(refusals, denied_policy_calls(&all, refusals));
 }
 
 static void only_load_where_policy_is_forbidden(void)
 {
     forbid_policy_calls(EPERM);
-    load_anew(ONLY_LOAD);
+    reexec(ONLY_LOAD);
 }
 
 static void only_load_on_a_kernel_without_numa(void)
 {
     forbid_policy_calls(ENOSYS);
-    load_anew(ONLY_LOAD);
+    reexec(ONLY_LOAD);
 }
 
 START_TEST(loading_is_silent_and_leaves_errno_alone)
 {
-    ck_assert_int_eq(run_apart(only_load_where_policy_is_forbidden, output, sizeof output), 0);
+    ck_assert_int_eq(run_in_child(only_load_where_policy_is_forbidden, output, sizeof output), 0);
     ck_assert_str_eq(output, "");
-    ck_assert_int_eq(run_apart(only_load_on_a_kernel_without_numa, output, sizeof output), 0);
+    ck_assert_int_eq(run_in_child(only_load_on_a_kernel_without_numa, output, sizeof output), 0);
     ck_assert_str_eq(output, "");
 }
 END_TEST
@@ -49,49 +49,49 @@ END_TEST
 static void ask_where_policy_is_forbidden(void)
 {
     forbid_policy_calls(EPERM);
-    load_anew(ASK);
+    reexec(ASK);
 }
 
 static void ask_on_a_kernel_without_numa(void)
 {
     forbid_policy_calls(ENOSYS);
-    load_anew(ASK);
+    reexec(ASK);
 }
 
 START_TEST(numa_available_says_no_quietly)
 {
-    ck_assert_int_eq(run_apart(ask_where_policy_is_forbidden, output, sizeof output), ANSWERED_NO);
+    ck_assert_int_eq(run_in_child(ask_where_policy_is_forbidden, output, sizeof output), ANSWERED_NO);
     ck_assert_str_eq(output, "");
-    ck_assert_int_eq(run_apart(ask_on_a_kernel_without_numa, output, sizeof output), ANSWERED_NO);
+    ck_assert_int_eq(run_in_child(ask_on_a_kernel_without_numa, output, sizeof output), ANSWERED_NO);
     ck_assert_str_eq(output, "");
 }
 END_TEST
 
 /* What is refused, and whether a process may have its memory copied, which the mover does, and may have pipes, by which it does so otherwise. */
-struct forbidden {
-    struct refusals policy;
+struct denied {
+    struct policy_errors policy;
     int copying, pipes;
 };
 
-static void forbid(const void *argument)
+static void deny(const void *argument)
 {
-    const struct forbidden *forbidden = argument;
-    struct refusal refusals[POLICY_CALLS + 3];
-    size_t count = refusals_of_policy(&forbidden->policy, refusals);
-    if (forbidden->copying != 0) {
-        refusals[count++] = (struct refusal){ SYS_process_vm_readv, forbidden->copying };
-        refusals[count++] = (struct refusal){ SYS_process_vm_writev, forbidden->copying };
+    const struct denied *denied = argument;
+    struct denied_call refusals[POLICY_CALLS + 3];
+    size_t count = denied_policy_calls(&denied->policy, refusals);
+    if (denied->copying != 0) {
+        refusals[count++] = (struct denied_call){ SYS_process_vm_readv, denied->copying };
+        refusals[count++] = (struct denied_call){ SYS_process_vm_writev, denied->copying };
     }
-    if (forbidden->pipes != 0)
-        refusals[count++] = (struct refusal){ SYS_pipe2, forbidden->pipes };
-    refuse_calls(refusals, count);
+    if (denied->pipes != 0)
+        refusals[count++] = (struct denied_call){ SYS_pipe2, denied->pipes };
+    deny_syscalls(refusals, count);
 }
 
-static void assert_all_is_well_where(struct refusals refused, int copying, int pipes)
+static void assert_all_functions_work_with(struct policy_errors refused, int copying, int pipes)
 {
-    const struct expectations around = { .refused = refused };
-    const struct forbidden forbidden = { .policy = refused, .copying = copying, .pipes = pipes };
-    assert_all_is_well(strerror(copying), &around, forbid, &forbidden);
+    const struct expectations environment = { .refused = refused };
+    const struct denied denied = { .policy = refused, .copying = copying, .pipes = pipes };
+    assert_all_functions_work(strerror(copying), &environment, deny, &denied);
 }
 
 static const int REASONS[] = { EPERM, ENOSYS };
@@ -100,12 +100,12 @@ START_TEST(each_call_about_policy_may_be_forbidden_alone)
 {
     for (size_t i = 0; i < sizeof REASONS / sizeof *REASONS; i++) {
         const int error = REASONS[i];
-        assert_all_is_well_where((struct refusals){ .get_mempolicy = error }, 0, 0);
-        assert_all_is_well_where((struct refusals){ .set_mempolicy = error }, 0, 0);
-        assert_all_is_well_where((struct refusals){ .mbind = error }, 0, 0);
-        assert_all_is_well_where((struct refusals){ .move_pages = error }, 0, 0);
-        assert_all_is_well_where((struct refusals){ .migrate_pages = error }, 0, 0);
-        assert_all_is_well_where((struct refusals){ .set_mempolicy_home_node = error }, 0, 0);
+        assert_all_functions_work_with((struct policy_errors){ .get_mempolicy = error }, 0, 0);
+        assert_all_functions_work_with((struct policy_errors){ .set_mempolicy = error }, 0, 0);
+        assert_all_functions_work_with((struct policy_errors){ .mbind = error }, 0, 0);
+        assert_all_functions_work_with((struct policy_errors){ .move_pages = error }, 0, 0);
+        assert_all_functions_work_with((struct policy_errors){ .migrate_pages = error }, 0, 0);
+        assert_all_functions_work_with((struct policy_errors){ .set_mempolicy_home_node = error }, 0, 0);
     }
 }
 END_TEST
@@ -114,8 +114,8 @@ START_TEST(all_calls_about_policy_may_be_forbidden)
 {
     for (size_t i = 0; i < sizeof REASONS / sizeof *REASONS; i++) {
         const int error = REASONS[i];
-        assert_all_is_well_where((struct refusals){ error, error, error, error, error, error }, 0, 0);
-        assert_all_is_well_where((struct refusals){ error, error, error, error, error, error }, error, error);
+        assert_all_functions_work_with((struct policy_errors){ error, error, error, error, error, error }, 0, 0);
+        assert_all_functions_work_with((struct policy_errors){ error, error, error, error, error, error }, error, error);
     }
 }
 END_TEST
@@ -124,8 +124,8 @@ START_TEST(copying_between_processes_may_be_forbidden)
 {
     const int reasons[] = { EPERM, ENOSYS, EACCES, ENOMEM };
     for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
-        assert_all_is_well_where((struct refusals){ 0 }, reasons[i], 0);
-        assert_all_is_well_where((struct refusals){ 0 }, reasons[i], reasons[i]);
+        assert_all_functions_work_with((struct policy_errors){ 0 }, reasons[i], 0);
+        assert_all_functions_work_with((struct policy_errors){ 0 }, reasons[i], reasons[i]);
     }
 }
 END_TEST
@@ -148,7 +148,7 @@ static void allocate_where_policy_is_forbidden(void)
 
 START_TEST(each_allocation_prints_its_error_and_returns_memory_and_the_calls_of_numars_print_nothing)
 {
-    ck_assert_int_eq(run_apart(allocate_where_policy_is_forbidden, output, sizeof output), EXIT_SUCCESS);
+    ck_assert_int_eq(run_in_child(allocate_where_policy_is_forbidden, output, sizeof output), EXIT_SUCCESS);
     char expected[sizeof output] = "", line[128];
     snprintf(line, sizeof line, "mbind: %s\n", strerror(EPERM));
     for (int i = 0; i < ALLOCATIONS; i++)
@@ -169,7 +169,7 @@ static int answer(void)
 int main(int count, char **arguments)
 {
     const int errno_at_start = errno;
-    continue_if_loaded_anew(count, arguments);
+    continue_after_reexec(count, arguments);
     if (count > 1 && strcmp(arguments[1], ONLY_LOAD) == 0)
         return errno_at_start;
     if (count > 1 && strcmp(arguments[1], ASK) == 0)

@@ -50,7 +50,7 @@ static void *keep_calling(void *argument)
     const struct member member = *(struct member *)argument;
     free(argument);
     while (!member.crowd->enough) {
-        call_everything(&usual, &member.crowd->violations[member.number]);
+        call_all_functions(&usual, &member.crowd->violations[member.number]);
         __atomic_add_fetch(&member.crowd->calls, 1, __ATOMIC_RELAXED);
     }
     return NULL;
@@ -97,7 +97,7 @@ START_TEST(a_child_of_a_threaded_process_uses_everything_at_once)
         if (pid == 0) {
             struct violations violations = { 0 };
             alarm(50);
-            call_everything(&usual, &violations);
+            call_all_functions(&usual, &violations);
             _exit(violations.count > 0);
         }
         assert_child_ends_well(pid, "the child of a threaded process");
@@ -155,7 +155,7 @@ START_TEST(a_child_of_vfork_chooses_its_policy_and_becomes_another_program)
         ck_assert_int_eq(tell_policy(), 1);
     }
     struct violations violations = { 0 };
-    call_everything(&usual, &violations);
+    call_all_functions(&usual, &violations);
     assert_none(&violations, "in the parent");
 }
 END_TEST
@@ -167,7 +167,7 @@ static struct violations at_the_end;
 static void call_at_the_end(void *value)
 {
     (void)value;
-    call_everything(&usual, &at_the_end);
+    call_all_functions(&usual, &at_the_end);
 }
 
 static void *end_with_value(void *key)
@@ -204,7 +204,7 @@ static int calls_that_came_back;
 static void *ask_while_cancelled(void *argument)
 {
     (void)argument;
-    unsigned long words[MOST_PAGES];
+    unsigned long words[MAX_PAGES];
     struct bitmask cpus = { .size = 8192, .maskp = words };
     require(pthread_cancel(pthread_self()) == 0);
     numa_node_to_cpu_update();
@@ -353,7 +353,7 @@ static const char *const CALL_AT_THE_END = "--call-at-the-end";
 
 __attribute__((constructor(101))) static void call_in_constructor(void)
 {
-    call_everything(&usual, &before_main);
+    call_all_functions(&usual, &before_main);
 }
 
 static void call_at_exit(void)
@@ -362,7 +362,7 @@ static void call_at_exit(void)
         return;
     struct violations violations = { 0 };
     char text[4096];
-    call_everything(&usual, &violations);
+    call_all_functions(&usual, &violations);
     describe_violations(&violations, text, sizeof text);
     if (violations.count > 0)
         printf("%s\n", text);
@@ -391,7 +391,7 @@ END_TEST
 START_TEST(functions_at_exit_and_destructors_use_everything)
 {
     static char output[8192];
-    ck_assert_int_eq(run_apart(run_to_the_end, output, sizeof output), 0);
+    ck_assert_int_eq(run_in_child(run_to_the_end, output, sizeof output), 0);
     ck_assert_str_eq(output, "called\ncalled\n");
 }
 END_TEST

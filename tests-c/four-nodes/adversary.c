@@ -30,7 +30,7 @@
 #include "pages.h"
 #include "random.h"
 
-enum { USUAL_SECONDS = 12, TESTS = 4, BASE_PAGES = HUGE_PAGE / 4096, FULL = 3, SPARE = 2, MOST_PINS = 4 };
+enum { USUAL_SECONDS = 12, TESTS = 4, BASE_PAGES = HUGE_PAGE / 4096, FULL = 3, SPARE = 2, MAX_PINS = 4 };
 
 /* What a test has. */
 enum ingredients { ALONE = 0, OTHERS = 1, FULL_NODES = 2, WHOLE_PROCESS = 4 };
@@ -69,9 +69,9 @@ struct area {
     size_t count;
 };
 
-enum { MOST_AREAS = 24, ARENA_PAGES = 16 * BASE_PAGES };
+enum { MAX_AREAS = 24, ARENA_PAGES = 16 * BASE_PAGES };
 
-static struct area areas[MOST_AREAS];
+static struct area areas[MAX_AREAS];
 static size_t area_count;
 static char *arena;
 
@@ -112,7 +112,7 @@ static bool has_contents(const char *start, size_t count)
 static void add_area(enum kind kind, enum owner owner, size_t first_page, size_t count)
 {
     struct area *area = &areas[area_count++];
-    require(area_count <= MOST_AREAS && first_page + count <= ARENA_PAGES);
+    require(area_count <= MAX_AREAS && first_page + count <= ARENA_PAGES);
     *area = (struct area){ .kind = kind, .owner = owner, .start = arena + first_page * page_size(), .count = count };
     int flags = MAP_FIXED, file = -1;
     const size_t size = count * page_size();
@@ -148,8 +148,8 @@ static void make_memory(enum ingredients ingredients)
     size_t next = 0;
     bool hugetlb = true;
     for (int node = 0; node < NODES - 1; node++)
-        hugetlb &= keep_huge_pages(node, 3) >= 3;
-    while (next < ARENA_PAGES && area_count < MOST_AREAS) {
+        hugetlb &= set_nr_huge_pages(node, 3) >= 3;
+    while (next < ARENA_PAGES && area_count < MAX_AREAS) {
         enum kind kind = below(KINDS);
         enum owner owner = ingredients & OTHERS ? MINE + below(3) : MINE;
         if (kind == HUGETLB && (!hugetlb || owner == FREED_BY_OTHERS))
@@ -172,15 +172,15 @@ static void make_memory(enum ingredients ingredients)
 /* --- the truth --- */
 
 /* Asks where pages are. One that was never freed may be on its way, of compaction at least: it is waited for. */
-static void ask(void **pages, size_t count, int *places)
+static void query_pages(void **pages, size_t count, int *actual_nodes)
 {
-    require(syscall(SYS_move_pages, 0L, count, pages, NULL, places, 0L) == 0);
+    require(syscall(SYS_move_pages, 0L, count, pages, NULL, actual_nodes, 0L) == 0);
     for (size_t entry = 0; entry < count; entry++) {
         const size_t number = page_number(pages[entry]);
         const bool in_arena = (char *)pages[entry] >= arena && number < ARENA_PAGES;
-        for (int attempt = 0; attempt < 100 && places[entry] < 0 && in_arena && page_kinds[number].owner == MINE; attempt++) {
+        for (int attempt = 0; attempt < 100 && actual_nodes[entry] < 0 && in_arena && page_kinds[number].owner == MINE; attempt++) {
             usleep(attempt * 100);
-            require(syscall(SYS_move_pages, 0L, 1L, &pages[entry], NULL, &places[entry], 0L) == 0);
+            require(syscall(SYS_move_pages, 0L, 1L, &pages[entry], NULL, &actual_nodes[entry], 0L) == 0);
             if (page_kinds[number].kind == IN_FILE)
                 break;
         }
@@ -359,17 +359,17 @@ static void stop_others(void)
 static enum ingredients ingredients;
 /* Nobody interferes in this round. */
 static bool quiet;
-static struct room room;
+static struct full_node full;
 static bool has_full_node;
 
 static struct {
     char *page;
     int end;
-} pins[MOST_PINS];
+} pins[MAX_PINS];
 
 static void pin_and_unpin(void)
 {
-    const size_t pin = below(MOST_PINS);
+    const size_t pin = below(MAX_PINS);
     if (pins[pin].page != NULL) {
         unpin_from_pipe(pins[pin].end);
         pins[pin].page = NULL;
@@ -410,13 +410,13 @@ struct bounds {
     size_t present, unknown;
 };
 
-static void count_page(struct bounds *bounds, const void *page, int place, int target)
+static void count_page(struct bounds *bounds, const void *page, int actual_node, int target)
 {
     switch (knowledge_of(page)) {
     case KNOWN:
-        bounds->missing += place < 0;
-        bounds->on_target += place >= 0 && place == target;
-        bounds->off_target += place >= 0 && place != target;
+        bounds->missing += actual_node < 0;
+        bounds->on_target += actual_node >= 0 && actual_node == target;
+        bounds->off_target += actual_node >= 0 && actual_node != target;
         break;
     case PRESENT:
         bounds->present++;
@@ -519,7 +519,7 @@ static void check_sums(long returned, int error, const struct numars_move_stats 
 static void check_range(void)
 {
     static void *pages[ARENA_PAGES];
-    static int places[ARENA_PAGES];
+    static int actual_nodes[ARENA_PAGES];
     size_t count;
     const struct area *area = random_area(MINE + below(3));
     char *start = area != NULL ? random_part(area, &count) : arena;
@@ -539,17 +539,17 @@ static void check_range(void)
     const int error = errno;
     for (size_t page = 0; page < count; page++)
         pages[page] = start + page * page_size();
-    ask(pages, count, places);
+    query_pages(pages, count, actual_nodes);
     struct bounds bounds = { .missing = 0 };
     for (size_t page = 0; page < count; page++)
-        count_page(&bounds, pages[page], places[page], node);
+        count_page(&bounds, pages[page], actual_nodes[page], node);
     check_sums(returned, error, &stats, &progress, &bounds, 0);
 }
 
 static void check_count(void)
 {
     static void *pages[ARENA_PAGES];
-    static int places[ARENA_PAGES];
+    static int actual_nodes[ARENA_PAGES];
     char *start = arena + below(ARENA_PAGES) * page_size();
     const size_t count = 1 + below((unsigned)(ARENA_PAGES - page_number(start)));
     unsigned long per_node[NODES];
@@ -559,13 +559,13 @@ static void check_count(void)
     const int error = errno;
     for (size_t page = 0; page < count; page++)
         pages[page] = start + page * page_size();
-    ask(pages, count, places);
+    query_pages(pages, count, actual_nodes);
     size_t on_node[NODES] = { 0 };
     struct bounds bounds = { .missing = 0 };
     for (size_t page = 0; page < count; page++) {
-        count_page(&bounds, pages[page], places[page], 0);
-        if (knowledge_of(pages[page]) == KNOWN && places[page] >= 0)
-            on_node[places[page]]++;
+        count_page(&bounds, pages[page], actual_nodes[page], 0);
+        if (knowledge_of(pages[page]) == KNOWN && actual_nodes[page] >= 0)
+            on_node[actual_nodes[page]]++;
     }
     const size_t least = bounds.on_target + bounds.off_target + bounds.present;
     expect_now(error == UNTOUCHED_ERRNO && returned >= (long)least && returned <= (long)(least + bounds.unknown),
@@ -586,7 +586,7 @@ static int random_target(const void *page)
 }
 
 /* Entries of several areas, gaps and elsewhere, some again. */
-static void fill_list(struct bulk *bulk)
+static void fill_list(struct page_list *list)
 {
     const size_t sizes[] = { 1, 3, 30, 64, 200, 1000, 3000 };
     const size_t count = 1 + below((unsigned)sizes[below(7)]);
@@ -595,20 +595,20 @@ static void fill_list(struct bulk *bulk)
     const int target = (int)below(NODES);
     const struct area *area = &areas[below((unsigned)area_count)];
     size_t page = 0;
-    bulk->count = 0;
-    while (bulk->count < count) {
-        if (bulk->count > 0 && one_in(again_in)) {
-            const unsigned entry = below((unsigned)bulk->count);
-            bulk_add(bulk, bulk->pages[entry], one_in(2) ? bulk->nodes[entry] : random_target(bulk->pages[entry]));
+    list->count = 0;
+    while (list->count < count) {
+        if (list->count > 0 && one_in(again_in)) {
+            const unsigned entry = below((unsigned)list->count);
+            page_list_add(list, list->pages[entry], one_in(2) ? list->nodes[entry] : random_target(list->pages[entry]));
         } else if (one_in(200)) {
-            bulk_add(bulk, arena + below(ARENA_PAGES) * page_size(), target);
+            page_list_add(list, arena + below(ARENA_PAGES) * page_size(), target);
         } else {
             if (page >= area->count || one_in(in_order ? 500 : 4)) {
                 area = &areas[below((unsigned)area_count)];
                 page = below((unsigned)area->count);
             }
             char *address = area->start + page++ * page_size() + (one_in(4) ? below(4000) : 0);
-            bulk_add(bulk, address, one_target ? target : random_target(address));
+            page_list_add(list, address, one_target ? target : random_target(address));
         }
     }
 }
@@ -616,53 +616,53 @@ static void fill_list(struct bulk *bulk)
 static void check_list(void)
 {
     enum { MOST = 4000 };
-    static struct bulk bulk;
-    static int places[MOST], last_target[ARENA_PAGES];
-    if (bulk.room == 0)
-        bulk = bulk_with_room(MOST);
-    fill_list(&bulk);
+    static struct page_list list;
+    static int actual_nodes[MOST], last_target[ARENA_PAGES];
+    if (list.capacity == 0)
+        list = page_list_with_capacity(MOST);
+    fill_list(&list);
     struct progress progress;
     struct numars_move_options options = random_options(&progress);
     struct numars_move_stats stats;
     const bool is_numa = one_in(2);
     describe("%s of %zu entries, flags %d, %u threads, %u retries, cancelled by call %u%s", is_numa ? "numa_move_pages" : "numars_move_pages",
-             bulk.count, options.flags, options.threads, options.retries, options.progress != NULL ? progress.cancel_at : 0,
+             list.count, options.flags, options.threads, options.retries, options.progress != NULL ? progress.cancel_at : 0,
              quiet ? ", quiet" : "");
     errno = UNTOUCHED_ERRNO;
-    const long returned = is_numa ? numa_move_pages(0, bulk.count, bulk.pages, bulk.nodes, bulk.status, options.flags)
-                                  : numars_move_pages(0, bulk.count, bulk.pages, bulk.nodes, bulk.status, &options, &stats);
+    const long returned = is_numa ? numa_move_pages(0, list.count, list.pages, list.nodes, list.status, options.flags)
+                                  : numars_move_pages(0, list.count, list.pages, list.nodes, list.status, &options, &stats);
     const int error = errno;
-    ask(bulk.pages, bulk.count, places);
+    query_pages(list.pages, list.count, actual_nodes);
     const bool cancelled = returned == -1 && error == ECANCELED;
 
-    for (size_t entry = 0; entry < bulk.count; entry++)
-        last_target[page_number(bulk.pages[entry])] = bulk.nodes[entry];
+    for (size_t entry = 0; entry < list.count; entry++)
+        last_target[page_number(list.pages[entry])] = list.nodes[entry];
     struct bounds bounds = { .missing = 0 };
     size_t displaced = 0, held = 0, full = 0;
-    for (size_t entry = 0; entry < bulk.count; entry++) {
-        const int status = bulk.status[entry], place = places[entry], target = bulk.nodes[entry];
-        const enum knowledge knowledge = knowledge_of(bulk.pages[entry]);
-        count_page(&bounds, bulk.pages[entry], place, target);
-        displaced += target != last_target[page_number(bulk.pages[entry])];
+    for (size_t entry = 0; entry < list.count; entry++) {
+        const int status = list.status[entry], actual_node = actual_nodes[entry], target = list.nodes[entry];
+        const enum knowledge knowledge = knowledge_of(list.pages[entry]);
+        count_page(&bounds, list.pages[entry], actual_node, target);
+        displaced += target != last_target[page_number(list.pages[entry])];
         held += knowledge == KNOWN && status == -EBUSY;
         full += status == -ENOMEM;
         if (status == NOT_WRITTEN && cancelled)
             continue;
         const bool says_missing = status == -ENOENT || status == -EFAULT;
-        expect_now(status >= -4095 && status < NODES, "entry %zu (page %zu, target %d) has status %d", entry, page_number(bulk.pages[entry]),
+        expect_now(status >= -4095 && status < NODES, "entry %zu (page %zu, target %d) has status %d", entry, page_number(list.pages[entry]),
                    target, status);
         if (knowledge == PRESENT)
             expect_now(!says_missing, "entry %zu (page %zu of kind %d, target %d) was there all the time, its status is %d", entry,
-                       page_number(bulk.pages[entry]), page_kinds[page_number(bulk.pages[entry])].kind, target, status);
+                       page_number(list.pages[entry]), page_kinds[page_number(list.pages[entry])].kind, target, status);
         /* An earlier entry's status of a page that went on later may be older where the call was cancelled. */
         if (knowledge != KNOWN || cancelled)
             continue;
         if (status >= 0 || says_missing)
-            expect_now(status == place, "entry %zu (page %zu, target %d) has status %d, but a query says %d", entry,
-                       page_number(bulk.pages[entry]), target, status, place);
+            expect_now(status == actual_node, "entry %zu (page %zu, target %d) has status %d, but a query says %d", entry,
+                       page_number(list.pages[entry]), target, status, actual_node);
         else
-            expect_now(place >= 0 && place != target, "entry %zu (page %zu, target %d) has status %d, but a query says %d", entry,
-                       page_number(bulk.pages[entry]), target, status, place);
+            expect_now(actual_node >= 0 && actual_node != target, "entry %zu (page %zu, target %d) has status %d, but a query says %d", entry,
+                       page_number(list.pages[entry]), target, status, actual_node);
     }
     if (!is_numa) {
         check_sums(returned, error, &stats, &progress, &bounds, displaced);
@@ -699,11 +699,11 @@ static void check_process(void)
     struct numars_move_stats stats;
     describe("numars_move_process from nodes %#x to %#x, flags %d, %u threads, %u retries, cancelled by call %u%s", from, to, options.flags,
              options.threads, options.retries, options.progress != NULL ? progress.cancel_at : 0, quiet ? ", quiet" : "");
-    ask(pages, ARENA_PAGES, before);
+    query_pages(pages, ARENA_PAGES, before);
     errno = UNTOUCHED_ERRNO;
     const long returned = numars_move_process(0, from_set, to_set, &options, &stats);
     const int error = errno;
-    ask(pages, ARENA_PAGES, after);
+    query_pages(pages, ARENA_PAGES, after);
     numa_bitmask_free(from_set);
     numa_bitmask_free(to_set);
     char buffer[TEXT];
@@ -745,14 +745,14 @@ static void check_contents(void)
 static void change_room(void)
 {
     if (!has_full_node) {
-        room = fill_node_to_the_last_page(FULL, SPARE);
+        full = fill_node_completely(FULL, SPARE);
         has_full_node = true;
     }
     if (one_in(8)) {
-        end_room(&room);
+        release_full_node(&full);
         has_full_node = false;
     } else {
-        leave_room(&room, below(one_in(2) ? 600 : 60));
+        set_free_pages(&full, below(one_in(2) ? 600 : 60));
     }
 }
 
@@ -830,7 +830,7 @@ static void play(enum ingredients of_test)
     describe("the end");
     check_contents();
     if (has_full_node)
-        end_room(&room);
+        release_full_node(&full);
     write_setting("/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs", "10000");
     fprintf(stderr, "%lu rounds\n", rounds);
     require(munmap(arena, ARENA_PAGES * page_size()) == 0);

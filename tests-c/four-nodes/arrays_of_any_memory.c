@@ -97,47 +97,47 @@ static bool is_counted(enum call call)
 }
 
 /* `count` entries: one of a pinned page, one of a page in place, one of a page that is not there, as far as there are so many. */
-static struct bulk make_request(size_t count, bool pinned)
+static struct page_list make_request(size_t count, bool pinned)
 {
     char *pages = pages_on_node(count, 0), *untouched = map_pages(1);
-    struct bulk bulk = bulk_of_pages(pages, count, 1);
+    struct page_list list = page_list_of_range(pages, count, 1);
     if (pinned)
         pin_in_pipe(pages + count / 2 * page_size());
     if (count > 2) {
-        bulk.pages[1] = untouched;
-        bulk.nodes[0] = 0;
+        list.pages[1] = untouched;
+        list.nodes[0] = 0;
     }
-    return bulk;
+    return list;
 }
 
-static void assert_moved(struct bulk *bulk, bool pinned, enum memory memory, int which, enum call call)
+static void assert_moved(struct page_list *list, bool pinned, enum memory memory, int which, enum call call)
 {
-    struct array pages = make_array(which & PAGES_ARRAY ? memory : ORDINARY, bulk->pages, bulk->count * sizeof *bulk->pages);
-    struct array nodes = make_array(which & NODES_ARRAY ? memory : ORDINARY, bulk->nodes, bulk->count * sizeof *bulk->nodes);
-    struct array status = make_array(which & STATUS_ARRAY ? memory : ORDINARY, bulk->status, bulk->count * sizeof *bulk->status);
-    const size_t others = bulk->count > 2 ? 1 : 0;
+    struct array pages = make_array(which & PAGES_ARRAY ? memory : ORDINARY, list->pages, list->count * sizeof *list->pages);
+    struct array nodes = make_array(which & NODES_ARRAY ? memory : ORDINARY, list->nodes, list->count * sizeof *list->nodes);
+    struct array status = make_array(which & STATUS_ARRAY ? memory : ORDINARY, list->status, list->count * sizeof *list->status);
+    const size_t others = list->count > 2 ? 1 : 0;
     struct numars_move_stats stats;
     char what[200];
-    snprintf(what, sizeof what, "%s of %zu entries, pages, nodes, status in %s, %s, %s", CALL_NAMES[call], bulk->count,
+    snprintf(what, sizeof what, "%s of %zu entries, pages, nodes, status in %s, %s, %s", CALL_NAMES[call], list->count,
              NAMES[pages.memory], NAMES[nodes.memory], NAMES[status.memory]);
     errno = UNTOUCHED_ERRNO;
-    const long returned = call == NUMA ? numa_move_pages(0, bulk->count, pages.start, nodes.start, status.start, MPOL_MF_MOVE)
-                                       : numars_move_pages(0, bulk->count, pages.start, nodes.start,
+    const long returned = call == NUMA ? numa_move_pages(0, list->count, pages.start, nodes.start, status.start, MPOL_MF_MOVE)
+                                       : numars_move_pages(0, list->count, pages.start, nodes.start,
                                                            call == NUMARS ? status.start : NULL, NULL, &stats);
     expect(returned == (pinned && is_counted(call) ? 1 : 0) && errno == UNTOUCHED_ERRNO,
            "%s: returned %ld, errno %d, with %d pinned pages", what, returned, errno, pinned);
-    take_array(pages, bulk->pages, bulk->count * sizeof *bulk->pages);
-    take_array(nodes, bulk->nodes, bulk->count * sizeof *bulk->nodes);
-    take_array(status, bulk->status, bulk->count * sizeof *bulk->status);
+    take_array(pages, list->pages, list->count * sizeof *list->pages);
+    take_array(nodes, list->nodes, list->count * sizeof *list->nodes);
+    take_array(status, list->status, list->count * sizeof *list->status);
     if (call != NUMARS_WITHOUT_STATUS) {
-        assert_true_statuses(0, bulk);
-        expect(bulk_with_status(bulk, -EBUSY) == pinned || !kernel_counts_pinned_pages(),
+        assert_true_statuses(0, list);
+        expect(page_list_with_status(list, -EBUSY) == pinned || !kernel_counts_pinned_pages(),
                "%s: with %d pinned pages the status of %zu is -EBUSY, and that of page %zu is %d", what, pinned,
-               bulk_with_status(bulk, -EBUSY), bulk->count / 2, bulk->status[bulk->count / 2]);
+               page_list_with_status(list, -EBUSY), list->count / 2, list->status[list->count / 2]);
     }
-    ck_assert_uint_eq(bulk_on_target(0, bulk), bulk->count - pinned - others);
+    ck_assert_uint_eq(page_list_on_target(0, list), list->count - pinned - others);
     if (call != NUMA)
-        assert_figures(stats, .requested = bulk->count, .moved = bulk->count - pinned - 2 * others, .in_place = others,
+        assert_stats(stats, .requested = list->count, .moved = list->count - pinned - 2 * others, .in_place = others,
                        .absent = stats.absent, .unmapped = others - stats.absent, .busy = kernel_counts_pinned_pages() ? pinned : 0,
                        .failed = kernel_counts_pinned_pages() ? 0 : pinned, .retried = stats.retried);
 }
@@ -152,8 +152,8 @@ static void with_arrays_of(enum memory memory)
         for (int choice = 0; choice < CHOICE_COUNT; choice++)
             for (enum call call = 0; call < CALLS; call++)
                 for (int pinned = 0; pinned <= 1; pinned++) {
-                    struct bulk bulk = make_request(counts[i], pinned);
-                    assert_moved(&bulk, pinned, memory, CHOICES[choice], call);
+                    struct page_list list = make_request(counts[i], pinned);
+                    assert_moved(&list, pinned, memory, CHOICES[choice], call);
                 }
 }
 
@@ -176,28 +176,28 @@ static void with_long_arrays_of(enum memory memory)
     if (!is_there(memory))
         return;
     for (enum call call = 0; call < CALLS; call++) {
-        struct bulk bulk = bulk_with_room(ABSENT + 2 * COUNT);
+        struct page_list list = page_list_with_capacity(ABSENT + 2 * COUNT);
         char *pages = pages_on_node(2 * COUNT, 0), *untouched = map_pages(ABSENT);
         struct numars_move_stats stats;
         pin_in_pipe(pages + 7 * page_size());
         pin_in_pipe(pages + (COUNT + 9) * page_size());
-        bulk_add_pages(&bulk, pages, COUNT, 1);
-        bulk_add_pages(&bulk, untouched, ABSENT, 2);
-        bulk_add_pages(&bulk, pages + COUNT * page_size(), COUNT, 3);
-        struct array arrays[] = { make_array(memory, bulk.pages, bulk.count * sizeof *bulk.pages),
-                                  make_array(memory, bulk.nodes, bulk.count * sizeof *bulk.nodes),
-                                  make_array(memory, bulk.status, bulk.count * sizeof *bulk.status) };
+        page_list_add_range(&list, pages, COUNT, 1);
+        page_list_add_range(&list, untouched, ABSENT, 2);
+        page_list_add_range(&list, pages + COUNT * page_size(), COUNT, 3);
+        struct array arrays[] = { make_array(memory, list.pages, list.count * sizeof *list.pages),
+                                  make_array(memory, list.nodes, list.count * sizeof *list.nodes),
+                                  make_array(memory, list.status, list.count * sizeof *list.status) };
         const long returned = call == NUMA
-            ? numa_move_pages(0, bulk.count, arrays[0].start, arrays[1].start, arrays[2].start, MPOL_MF_MOVE)
-            : numars_move_pages(0, bulk.count, arrays[0].start, arrays[1].start, call == NUMARS ? arrays[2].start : NULL, NULL, &stats);
+            ? numa_move_pages(0, list.count, arrays[0].start, arrays[1].start, arrays[2].start, MPOL_MF_MOVE)
+            : numars_move_pages(0, list.count, arrays[0].start, arrays[1].start, call == NUMARS ? arrays[2].start : NULL, NULL, &stats);
         expect(returned == (is_counted(call) ? 2 : 0), "%s in %s: returned %ld (errno %d), but 2 pages are pinned", CALL_NAMES[call],
                NAMES[memory], returned, errno);
-        take_array(arrays[2], bulk.status, bulk.count * sizeof *bulk.status);
+        take_array(arrays[2], list.status, list.count * sizeof *list.status);
         if (call != NUMARS_WITHOUT_STATUS)
-            assert_true_statuses(0, &bulk);
-        ck_assert_uint_eq(bulk_on_target(0, &bulk), 2 * COUNT - 2);
+            assert_true_statuses(0, &list);
+        ck_assert_uint_eq(page_list_on_target(0, &list), 2 * COUNT - 2);
         if (call != NUMA)
-            assert_figures(stats, .requested = bulk.count, .moved = 2 * COUNT - 2, .absent = stats.absent,
+            assert_stats(stats, .requested = list.count, .moved = 2 * COUNT - 2, .absent = stats.absent,
                            .unmapped = ABSENT - stats.absent, .busy = kernel_counts_pinned_pages() ? 2 : 0,
                            .failed = kernel_counts_pinned_pages() ? 0 : 2, .retried = stats.retried);
     }
@@ -224,23 +224,23 @@ START_TEST(what_the_kernel_alone_says_wrongly_is_right_whatever_memory_the_array
             continue;
         for (enum call call = 0; call < CALLS; call++) {
             char *pages = pages_on_node(PAGES, 0), *huge = transparent_huge_page(0);
-            struct bulk bulk = bulk_with_room(4 * PAGES);
+            struct page_list list = page_list_with_capacity(4 * PAGES);
             struct numars_move_stats stats;
-            bulk_add_pages(&bulk, pages, PAGES, 1);
-            bulk_add_pages(&bulk, huge + 3 * page_size(), PAGES, 2);
-            bulk_add_pages(&bulk, pages, PAGES, 1);
-            struct array arrays[] = { make_array(memory, bulk.pages, bulk.count * sizeof *bulk.pages),
-                                      make_array(memory, bulk.nodes, bulk.count * sizeof *bulk.nodes),
-                                      make_array(memory, bulk.status, bulk.count * sizeof *bulk.status) };
+            page_list_add_range(&list, pages, PAGES, 1);
+            page_list_add_range(&list, huge + 3 * page_size(), PAGES, 2);
+            page_list_add_range(&list, pages, PAGES, 1);
+            struct array arrays[] = { make_array(memory, list.pages, list.count * sizeof *list.pages),
+                                      make_array(memory, list.nodes, list.count * sizeof *list.nodes),
+                                      make_array(memory, list.status, list.count * sizeof *list.status) };
             const long returned = call == NUMA
-                ? numa_move_pages(0, bulk.count, arrays[0].start, arrays[1].start, arrays[2].start, MPOL_MF_MOVE)
-                : numars_move_pages(0, bulk.count, arrays[0].start, arrays[1].start, call == NUMARS ? arrays[2].start : NULL, NULL, &stats);
+                ? numa_move_pages(0, list.count, arrays[0].start, arrays[1].start, arrays[2].start, MPOL_MF_MOVE)
+                : numars_move_pages(0, list.count, arrays[0].start, arrays[1].start, call == NUMARS ? arrays[2].start : NULL, NULL, &stats);
             expect(returned == 0, "%s in %s: returned %ld, errno %d", CALL_NAMES[call], NAMES[memory], returned, errno);
-            take_array(arrays[2], bulk.status, bulk.count * sizeof *bulk.status);
+            take_array(arrays[2], list.status, list.count * sizeof *list.status);
             if (call != NUMARS_WITHOUT_STATUS)
-                assert_all_arrived(0, &bulk);
+                assert_all_on_target(0, &list);
             if (call != NUMA)
-                assert_figures(stats, .requested = 3 * PAGES, .moved = 3 * PAGES);
+                assert_stats(stats, .requested = 3 * PAGES, .moved = 3 * PAGES);
         }
     }
 }
@@ -253,18 +253,18 @@ START_TEST(a_query_of_arrays_in_any_memory_is_answered)
         if (!is_there(memory))
             continue;
         for (enum call call = 0; call < CALLS; call++) {
-            struct bulk bulk = bulk_of_pages(pages_on_node(PAGES, 2), PAGES, 2);
+            struct page_list list = page_list_of_range(pages_on_node(PAGES, 2), PAGES, 2);
             struct numars_move_stats stats;
-            struct array pages = make_array(memory, bulk.pages, bulk.count * sizeof *bulk.pages);
-            struct array status = make_array(memory, bulk.status, bulk.count * sizeof *bulk.status);
-            assert_returns(call == NUMA ? numa_move_pages(0, bulk.count, pages.start, NULL, status.start, 0)
-                                        : numars_move_pages(0, bulk.count, pages.start, NULL, call == NUMARS ? status.start : NULL, NULL,
+            struct array pages = make_array(memory, list.pages, list.count * sizeof *list.pages);
+            struct array status = make_array(memory, list.status, list.count * sizeof *list.status);
+            assert_returns(call == NUMA ? numa_move_pages(0, list.count, pages.start, NULL, status.start, 0)
+                                        : numars_move_pages(0, list.count, pages.start, NULL, call == NUMARS ? status.start : NULL, NULL,
                                                             &stats), 0);
-            take_array(status, bulk.status, bulk.count * sizeof *bulk.status);
+            take_array(status, list.status, list.count * sizeof *list.status);
             if (call != NUMARS_WITHOUT_STATUS)
-                ck_assert_uint_eq(bulk_with_status(&bulk, 2), PAGES);
+                ck_assert_uint_eq(page_list_with_status(&list, 2), PAGES);
             if (call != NUMA)
-                assert_figures(stats, .requested = PAGES, .in_place = PAGES);
+                assert_stats(stats, .requested = PAGES, .in_place = PAGES);
         }
     }
 }

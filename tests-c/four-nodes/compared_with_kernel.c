@@ -25,10 +25,10 @@
 #include "pages.h"
 #include "random.h"
 
-enum { MOST_MAPPINGS = 6, MOST_PAGES_OF_A_MAPPING = 96, MOST_ENTRIES = 600, BASE_PAGES = HUGE_PAGE / 4096, MOST_PINS = 3 };
+enum { MAX_MAPPINGS = 6, MAX_PAGES_OF_A_MAPPING = 96, MAX_ENTRIES = 600, BASE_PAGES = HUGE_PAGE / 4096, MAX_PINS = 3 };
 
 /* What a round's memory and request are made of, besides private memory. */
-enum ingredients { ONLY_PRIVATE = 0, SHARED_MEMORY = 1, FILES = 2, HUGE_PAGES = 4, NEIGHBOUR = 8, PINS = 16, BAD_NODES = 32 };
+enum ingredients { ONLY_PRIVATE = 0, SHARED_MEMORY = 1, FILES = 2, HUGE_PAGES = 4, CHILD = 8, PINS = 16, BAD_NODES = 32 };
 
 enum kind { PRIVATE, SHARED, MEMFD, FILE_ON_DISK, HUGE };
 
@@ -36,18 +36,18 @@ enum kind { PRIVATE, SHARED, MEMFD, FILE_ON_DISK, HUGE };
 struct mapping {
     enum kind kind;
     unsigned pages;
-    bool shared_with_neighbour;
+    bool shared_with_child;
     /* The node of each page at first, or one of these. */
     signed char places[BASE_PAGES];
 };
 enum { UNTOUCHED = -1, INACCESSIBLE = -2, ONLY_READ = -3 };
 
 struct layout {
-    struct mapping mappings[MOST_MAPPINGS];
+    struct mapping mappings[MAX_MAPPINGS];
     unsigned count;
     struct {
         unsigned mapping, page;
-    } pins[MOST_PINS];
+    } pins[MAX_PINS];
     unsigned pin_count;
 };
 
@@ -59,23 +59,23 @@ struct entry {
 };
 
 struct plan {
-    struct entry entries[MOST_ENTRIES];
+    struct entry entries[MAX_ENTRIES];
     unsigned count;
     int flags;
     bool bad_node;
 };
 
 /* A layout in memory. */
-struct twin {
-    char *starts[MOST_MAPPINGS];
-    int pipes[MOST_PINS];
+struct copy {
+    char *starts[MAX_MAPPINGS];
+    int pipes[MAX_PINS];
 };
 
 static int disk_files[2];
 
 static struct layout random_layout(enum ingredients ingredients)
 {
-    struct layout layout = { .count = 1 + below(MOST_MAPPINGS - 1) };
+    struct layout layout = { .count = 1 + below(MAX_MAPPINGS - 1) };
     enum kind kinds[8] = { PRIVATE };
     unsigned kind_count = 1;
     if (ingredients & SHARED_MEMORY) {
@@ -85,8 +85,8 @@ static struct layout random_layout(enum ingredients ingredients)
     for (unsigned m = 0; m < layout.count; m++) {
         struct mapping *mapping = &layout.mappings[m];
         mapping->kind = kinds[below(kind_count)];
-        mapping->pages = 1 + below(one_in(4) ? MOST_PAGES_OF_A_MAPPING : 24);
-        mapping->shared_with_neighbour = (ingredients & NEIGHBOUR) && one_in(2);
+        mapping->pages = 1 + below(one_in(4) ? MAX_PAGES_OF_A_MAPPING : 24);
+        mapping->shared_with_child = (ingredients & CHILD) && one_in(2);
         const bool all_on_one_node = one_in(3);
         const int home = (int)below(4);
         for (unsigned page = 0; page < mapping->pages; page++)
@@ -104,7 +104,7 @@ static struct layout random_layout(enum ingredients ingredients)
         memset(mapping->places, (int)below(4), BASE_PAGES);
     }
     if (ingredients & PINS)
-        for (; layout.pin_count < MOST_PINS && !one_in(3); layout.pin_count++) {
+        for (; layout.pin_count < MAX_PINS && !one_in(3); layout.pin_count++) {
             const unsigned m = below(layout.count), page = below(layout.mappings[m].pages);
             layout.pins[layout.pin_count].mapping = m;
             layout.pins[layout.pin_count].page = page;
@@ -114,7 +114,7 @@ static struct layout random_layout(enum ingredients ingredients)
 
 static struct plan random_plan(const struct layout *layout, enum ingredients ingredients)
 {
-    static const unsigned sizes[] = { 4, 20, 60, 200, MOST_ENTRIES };
+    static const unsigned sizes[] = { 4, 20, 60, 200, MAX_ENTRIES };
     /* Moving a huge page back and forth takes an emulated machine long: each time many milliseconds. */
     struct plan plan = { .count = 1 + below(ingredients & HUGE_PAGES ? 30 : sizes[below(one_in(4) ? 5 : 4)]) };
     plan.flags = one_in(3) ? MPOL_MF_MOVE_ALL : MPOL_MF_MOVE;
@@ -134,9 +134,9 @@ static struct plan random_plan(const struct layout *layout, enum ingredients ing
             *entry = (struct entry){ .mapping = m, .page = page++ };
         }
         entry->byte = one_in(unaligned_in) ? below((unsigned)page_size()) : 0;
-        const int place = layout->mappings[entry->mapping].places[entry->page];
-        if (place >= 0 && below(100) < home_in_100)
-            entry->node = place;
+        const int actual_node = layout->mappings[entry->mapping].places[entry->page];
+        if (actual_node >= 0 && below(100) < home_in_100)
+            entry->node = actual_node;
         else if (one_target)
             entry->node = target;
         else
@@ -202,38 +202,38 @@ static void populate(char *start, const struct mapping *mapping)
             (void)*(volatile char *)(start + page * page_size());
 }
 
-static struct twin make_twin(const struct layout *layout, int disk_file, bool without_readahead)
+static struct copy make_copy(const struct layout *layout, int disk_file, bool without_readahead)
 {
-    struct twin twin;
+    struct copy copy;
     for (unsigned m = 0; m < layout->count; m++) {
         const struct mapping *mapping = &layout->mappings[m];
         if (mapping->kind == HUGE) {
-            twin.starts[m] = transparent_huge_page(mapping->places[0]);
+            copy.starts[m] = transparent_huge_page(mapping->places[0]);
         } else {
-            twin.starts[m] = map_fresh(mapping, disk_file, without_readahead);
-            populate(twin.starts[m], mapping);
+            copy.starts[m] = map_fresh(mapping, disk_file, without_readahead);
+            populate(copy.starts[m], mapping);
         }
-        if (!mapping->shared_with_neighbour)
-            require(madvise(twin.starts[m], mapping->pages * page_size(), MADV_DONTFORK) == 0);
+        if (!mapping->shared_with_child)
+            require(madvise(copy.starts[m], mapping->pages * page_size(), MADV_DONTFORK) == 0);
     }
     for (unsigned pin = 0; pin < layout->pin_count; pin++) {
         const unsigned m = layout->pins[pin].mapping, page = layout->pins[pin].page;
-        twin.pipes[pin] = layout->mappings[m].places[page] >= 0 ? pin_in_pipe(twin.starts[m] + page * page_size()) : -1;
+        copy.pipes[pin] = layout->mappings[m].places[page] >= 0 ? pin_in_pipe(copy.starts[m] + page * page_size()) : -1;
     }
-    return twin;
+    return copy;
 }
 
-static void destroy_twin(const struct layout *layout, struct twin *twin)
+static void destroy_copy(const struct layout *layout, struct copy *copy)
 {
     for (unsigned pin = 0; pin < layout->pin_count; pin++)
-        if (twin->pipes[pin] >= 0)
-            close(twin->pipes[pin]);
+        if (copy->pipes[pin] >= 0)
+            close(copy->pipes[pin]);
     for (unsigned m = 0; m < layout->count; m++)
-        require(munmap(twin->starts[m], layout->mappings[m].pages * page_size()) == 0);
+        require(munmap(copy->starts[m], layout->mappings[m].pages * page_size()) == 0);
 }
 
 /* Both twins map the neighbour's part at once: one fork serves them. */
-static pid_t fork_neighbour(const struct layout *layout, const struct twin twins[2])
+static pid_t fork_child(const struct layout *layout, const struct copy copies[2])
 {
     const struct readiness readiness = make_readiness();
     const pid_t pid = fork();
@@ -243,37 +243,37 @@ static pid_t fork_neighbour(const struct layout *layout, const struct twin twins
         for (int t = 0; t < 2; t++)
             for (unsigned m = 0; m < layout->count; m++)
                 for (unsigned page = 0; page < layout->mappings[m].pages; page++)
-                    if (layout->mappings[m].shared_with_neighbour && layout->mappings[m].places[page] >= 0)
-                        (void)*(volatile char *)(twins[t].starts[m] + page * page_size());
+                    if (layout->mappings[m].shared_with_child && layout->mappings[m].places[page] >= 0)
+                        (void)*(volatile char *)(copies[t].starts[m] + page * page_size());
         sleep_when_ready(readiness, NULL);
     }
     wait_until_ready(readiness);
     return pid;
 }
 
-static void fill_request(struct bulk *bulk, const struct plan *plan, const struct twin *twin)
+static void fill_request(struct page_list *list, const struct plan *plan, const struct copy *copy)
 {
-    bulk->count = 0;
+    list->count = 0;
     for (unsigned i = 0; i < plan->count; i++) {
         const struct entry *entry = &plan->entries[i];
         void *page = entry->elsewhere;
         if (page == NULL)
-            page = twin->starts[entry->mapping] + entry->page * page_size() + entry->byte;
-        bulk_add(bulk, page, entry->node);
+            page = copy->starts[entry->mapping] + entry->page * page_size() + entry->byte;
+        page_list_add(list, page, entry->node);
     }
 }
 
 /* All pages of the layout. */
-static void fill_census(struct bulk *bulk, const struct layout *layout, const struct twin *twin)
+static void fill_locations(struct page_list *list, const struct layout *layout, const struct copy *copy)
 {
-    bulk->count = 0;
+    list->count = 0;
     for (unsigned m = 0; m < layout->count; m++)
-        bulk_add_pages(bulk, twin->starts[m], layout->mappings[m].pages, 0);
+        page_list_add_range(list, copy->starts[m], layout->mappings[m].pages, 0);
 }
 
-static void query(struct bulk *bulk)
+static void query(struct page_list *list)
 {
-    require(move_pages(0, bulk->count, bulk->pages, NULL, bulk->status, 0) == 0);
+    require(move_pages(0, list->count, list->pages, NULL, list->status, 0) == 0);
 }
 
 static uint64_t word_at(int file, uint64_t index)
@@ -293,20 +293,20 @@ static uint64_t place_in_folio(int pagemap, int kpageflags, const char *page)
 
 /* Newer kernels read a file of ext4 ahead into large folios, which move as a whole, and map a whole folio when a page of it is touched. How
  * large they are depends on how fragmented the memory is at that moment: then the twins differ from the start. */
-static bool are_alike(const struct layout *layout, const struct twin twins[2], struct bulk censuses[2])
+static bool are_alike(const struct layout *layout, const struct copy copies[2], struct page_list locations[2])
 {
     const int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC), kpageflags = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
     require(pagemap >= 0 && kpageflags >= 0);
     for (int t = 0; t < 2; t++) {
-        fill_census(&censuses[t], layout, &twins[t]);
-        query(&censuses[t]);
+        fill_locations(&locations[t], layout, &copies[t]);
+        query(&locations[t]);
     }
-    bool alike = memcmp(censuses[0].status, censuses[1].status, censuses[0].count * sizeof *censuses[0].status) == 0;
+    bool alike = memcmp(locations[0].status, locations[1].status, locations[0].count * sizeof *locations[0].status) == 0;
     for (unsigned m = 0; m < layout->count; m++)
         for (unsigned page = 0; layout->mappings[m].kind == FILE_ON_DISK && page < layout->mappings[m].pages; page++)
             alike = alike
-                && place_in_folio(pagemap, kpageflags, twins[0].starts[m] + page * page_size())
-                    == place_in_folio(pagemap, kpageflags, twins[1].starts[m] + page * page_size());
+                && place_in_folio(pagemap, kpageflags, copies[0].starts[m] + page * page_size())
+                    == place_in_folio(pagemap, kpageflags, copies[1].starts[m] + page * page_size());
     close(pagemap);
     close(kpageflags);
     return alike;
@@ -315,8 +315,8 @@ static bool are_alike(const struct layout *layout, const struct twin twins[2], s
 /* How many pages are where they were named to be last? A huge page is one. */
 static unsigned on_last_target(const struct layout *layout, const struct plan *plan, const int *places)
 {
-    static bool seen[MOST_MAPPINGS][BASE_PAGES];
-    unsigned found = 0;
+    static bool seen[MAX_MAPPINGS][BASE_PAGES];
+    unsigned matches = 0;
     memset(seen, 0, sizeof seen);
     for (unsigned i = plan->count; i-- > 0;) {
         const struct entry *entry = &plan->entries[i];
@@ -324,9 +324,9 @@ static unsigned on_last_target(const struct layout *layout, const struct plan *p
         if (entry->elsewhere != NULL || seen[entry->mapping][page])
             continue;
         seen[entry->mapping][page] = true;
-        found += places[i] == entry->node;
+        matches += places[i] == entry->node;
     }
-    return found;
+    return matches;
 }
 
 static unsigned long seed;
@@ -351,16 +351,16 @@ static void limit_time(const char *call)
 /* A round is repeated with the seed that the message names. */
 #define expect_in_round(condition, format, ...) expect((condition), "SEED=%lu: " format, seed, __VA_ARGS__)
 
-static void compare(const struct layout *layout, const struct plan *plan, struct bulk requests[2], const int *const places[2],
-                    struct bulk censuses[2], const long returned[2], const int errors[2])
+static void compare(const struct layout *layout, const struct plan *plan, struct page_list requests[2], const int *const places[2],
+                    struct page_list locations[2], const long returned[2], const int errors[2])
 {
-    const struct bulk *ours = &requests[1];
+    const struct page_list *ours = &requests[1];
     if (returned[0] == 0) {
         expect_in_round(returned[1] == 0, "returned %ld, the bare call 0", returned[1]);
-        for (size_t page = 0; page < censuses[0].count; page++)
-            expect_in_round(censuses[1].status[page] == censuses[0].status[page],
+        for (size_t page = 0; page < locations[0].count; page++)
+            expect_in_round(locations[1].status[page] == locations[0].status[page],
                             "page %zu of the layout is on node %d, after the bare call on %d", page,
-                            censuses[1].status[page], censuses[0].status[page]);
+                            locations[1].status[page], locations[0].status[page]);
     } else {
         const unsigned theirs = on_last_target(layout, plan, places[0]), own = on_last_target(layout, plan, places[1]);
         expect_in_round(own >= theirs, "%u pages are on their target, after the bare call %u", own, theirs);
@@ -378,16 +378,16 @@ static void compare(const struct layout *layout, const struct plan *plan, struct
     }
 
     for (unsigned i = 0; i < plan->count; i++) {
-        const int status = ours->status[i], place = places[1][i];
+        const int status = ours->status[i], actual_node = places[1][i];
         if (status == NOT_WRITTEN)
             expect_in_round(returned[1] == -1, "status %u of %u was not written", i, plan->count);
         else if (status >= 0 || status == -ENOENT || status == -EFAULT)
-            expect_in_round(status == place, "status %u of %u is %d, a query says %d (target %d, returned %ld)", i, plan->count,
-                            status, place, plan->entries[i].node, returned[1]);
+            expect_in_round(status == actual_node, "status %u of %u is %d, a query says %d (target %d, returned %ld)", i, plan->count,
+                            status, actual_node, plan->entries[i].node, returned[1]);
         else
-            expect_in_round(place != plan->entries[i].node,
+            expect_in_round(actual_node != plan->entries[i].node,
                             "status %u of %u is %d, but the page is on its target, node %d (returned %ld)", i, plan->count,
-                            status, place, returned[1]);
+                            status, actual_node, returned[1]);
     }
 }
 
@@ -396,17 +396,17 @@ enum { ATTEMPTS_WITH_READAHEAD = 1 };
 
 static void play_round(enum ingredients ingredients)
 {
-    static struct bulk requests[2], censuses[2], places[2];
+    static struct page_list requests[2], locations[2], places[2];
     static struct layout layout;
     static struct plan plan;
-    struct twin twins[2];
+    struct copy copies[2];
     long returned[2];
     int errors[2];
-    if (requests[0].room == 0)
+    if (requests[0].capacity == 0)
         for (int t = 0; t < 2; t++) {
-            requests[t] = bulk_with_room(MOST_ENTRIES);
-            places[t] = bulk_with_room(MOST_ENTRIES);
-            censuses[t] = bulk_with_room(MOST_MAPPINGS * BASE_PAGES);
+            requests[t] = page_list_with_capacity(MAX_ENTRIES);
+            places[t] = page_list_with_capacity(MAX_ENTRIES);
+            locations[t] = page_list_with_capacity(MAX_MAPPINGS * BASE_PAGES);
         }
 
     seed_random(seed);
@@ -414,18 +414,18 @@ static void play_round(enum ingredients ingredients)
     plan = random_plan(&layout, ingredients);
     for (unsigned attempt = 0;; attempt++) {
         for (int t = 0; t < 2; t++)
-            twins[t] = make_twin(&layout, disk_files[t], attempt >= ATTEMPTS_WITH_READAHEAD);
-        if (!(ingredients & FILES) || are_alike(&layout, twins, censuses))
+            copies[t] = make_copy(&layout, disk_files[t], attempt >= ATTEMPTS_WITH_READAHEAD);
+        if (!(ingredients & FILES) || are_alike(&layout, copies, locations))
             break;
         expect_in_round(attempt < ATTEMPTS_WITH_READAHEAD, "the twins are not alike after %u attempts", attempt + 1);
         for (int t = 0; t < 2; t++)
-            destroy_twin(&layout, &twins[t]);
+            destroy_copy(&layout, &copies[t]);
     }
-    const pid_t neighbour = ingredients & NEIGHBOUR ? fork_neighbour(&layout, twins) : 0;
+    const pid_t child = ingredients & CHILD ? fork_child(&layout, copies) : 0;
 
     for (int t = 0; t < 2; t++) {
-        struct bulk *request = &requests[t];
-        fill_request(request, &plan, &twins[t]);
+        struct page_list *request = &requests[t];
+        fill_request(request, &plan, &copies[t]);
         limit_time(t == 0 ? "move_pages" : "numa_move_pages");
         errno = UNTOUCHED_ERRNO;
         returned[t] = t == 0 ? move_pages(0, request->count, request->pages, request->nodes, request->status, plan.flags)
@@ -435,19 +435,19 @@ static void play_round(enum ingredients ingredients)
         expect_in_round(returned[t] < 0 || errors[t] == UNTOUCHED_ERRNO, "errno became %d", errors[t]);
     }
     for (int t = 0; t < 2; t++) {
-        fill_census(&censuses[t], &layout, &twins[t]);
-        query(&censuses[t]);
-        fill_request(&places[t], &plan, &twins[t]);
+        fill_locations(&locations[t], &layout, &copies[t]);
+        query(&locations[t]);
+        fill_request(&places[t], &plan, &copies[t]);
         query(&places[t]);
     }
-    compare(&layout, &plan, requests, (const int *const[]){ places[0].status, places[1].status }, censuses, returned, errors);
+    compare(&layout, &plan, requests, (const int *const[]){ places[0].status, places[1].status }, locations, returned, errors);
 
-    if (neighbour != 0) {
-        require(kill(neighbour, SIGKILL) == 0);
-        require(waitpid(neighbour, NULL, 0) == neighbour);
+    if (child != 0) {
+        require(kill(child, SIGKILL) == 0);
+        require(waitpid(child, NULL, 0) == child);
     }
     for (int t = 0; t < 2; t++)
-        destroy_twin(&layout, &twins[t]);
+        destroy_copy(&layout, &copies[t]);
 }
 
 static unsigned long number_from_environment(const char *name, unsigned long otherwise)
@@ -484,7 +484,7 @@ END_TEST
 
 START_TEST(with_shared_memory_and_pages_that_a_neighbour_maps_too)
 {
-    play(175, SHARED_MEMORY | NEIGHBOUR);
+    play(175, SHARED_MEMORY | CHILD);
 }
 END_TEST
 
@@ -496,7 +496,7 @@ END_TEST
 
 START_TEST(with_huge_pages_that_a_neighbour_maps_too)
 {
-    play(7, HUGE_PAGES | NEIGHBOUR);
+    play(7, HUGE_PAGES | CHILD);
 }
 END_TEST
 

@@ -39,7 +39,7 @@ static unsigned long cpus_of(int node)
 static char output[1024];
 #define assert_says(call, text)                                         \
     do {                                                                \
-        ck_assert_int_eq(run_apart((call), output, sizeof output), 0);  \
+        ck_assert_int_eq(run_in_child((call), output, sizeof output), 0);  \
         ck_assert_str_eq(output, (text));                               \
     } while (0)
 
@@ -49,7 +49,7 @@ START_TEST(a_cpu_that_goes_and_comes_is_seen_after_an_update)
 {
     ck_assert_int_eq(numa_node_of_cpu(LAST), LAST);
     ck_assert_uint_eq(cpus_of(LAST), mask(LAST));
-    put_cpu_online(LAST, false);
+    set_cpu_online(LAST, false);
     /* Kept, as numa(3) says, until an update. */
     ck_assert_int_eq(numa_node_of_cpu(LAST), LAST);
     ck_assert_uint_eq(cpus_of(LAST), mask(LAST));
@@ -60,7 +60,7 @@ START_TEST(a_cpu_that_goes_and_comes_is_seen_after_an_update)
         assert_returns(numa_node_of_cpu(other), other);
         ck_assert_uint_eq(cpus_of(other), mask(other));
     }
-    put_cpu_online(LAST, true);
+    set_cpu_online(LAST, true);
     numa_node_to_cpu_update();
     assert_returns(numa_node_of_cpu(LAST), LAST);
     ck_assert_uint_eq(cpus_of(LAST), mask(LAST));
@@ -110,10 +110,10 @@ START_TEST(a_cpu_that_comes_online_is_seen_by_each_call_that_is_the_first)
 {
     void (*const calls[])(void) = { ask_for_node,      ask_for_cpus_there, ask_for_nodes_to_run_on, run_there,
                                     run_there_by_mask, bind_there };
-    put_cpu_online(LAST, false);
+    set_cpu_online(LAST, false);
     assert_fails(numa_node_of_cpu(LAST), EINVAL);
     ck_assert_uint_eq(cpus_of(LAST), 0);
-    put_cpu_online(LAST, true);
+    set_cpu_online(LAST, true);
     for (size_t call = 0; call < sizeof calls / sizeof *calls; call++)
         assert_says(calls[call], "");
 }
@@ -142,7 +142,7 @@ static void run_on_last_node_and_the_first(void)
 START_TEST(on_a_node_whose_cpus_are_offline_nothing_runs_but_its_memory_is_there)
 {
     for (int update = 0; update < 2; update++) {
-        put_cpu_online(LAST, false);
+        set_cpu_online(LAST, false);
         if (update)
             numa_node_to_cpu_update();
         assert_fails(numa_run_on_node(LAST), EINVAL);
@@ -160,7 +160,7 @@ START_TEST(on_a_node_whose_cpus_are_offline_nothing_runs_but_its_memory_is_there
         int target = LAST, status = NOT_WRITTEN;
         assert_returns(numa_move_pages(0, 1, pages, &target, &status, MPOL_MF_MOVE), 0);
         ck_assert_int_eq(status, LAST);
-        put_cpu_online(LAST, true);
+        set_cpu_online(LAST, true);
     }
     numa_node_to_cpu_update();
     assert_returns(numa_run_on_node(LAST), 0);
@@ -300,7 +300,7 @@ START_TEST(threads_that_ask_while_a_cpu_goes_and_comes_see_the_others_unchanged)
     for (int thread = 0; thread < THREADS; thread++)
         require(pthread_create(&threads[thread], NULL, ask_and_update, (void *)&enough) == 0);
     for (int time = 0; time < TIMES; time++) {
-        put_cpu_online(LAST, time % 2 != 0);
+        set_cpu_online(LAST, time % 2 != 0);
         numa_node_to_cpu_update();
         ck_assert_int_eq(numa_node_of_cpu(LAST), time % 2 != 0 ? LAST : -1);
     }
@@ -530,6 +530,6 @@ int main(int count, char **arguments)
         cpus_of_nodes_whose_memory_the_cpuset_denies_are_named_and_run_on,
         nodes_and_cpus_that_a_cpuset_gains_can_be_named,
         NULL });
-    put_all_online();
+    bring_all_online();
     return result;
 }

@@ -160,7 +160,7 @@ static void fail_everything(void)
 START_TEST(no_failure_prints_or_ends_the_program)
 {
     char output[256];
-    ck_assert_int_eq(run_apart(fail_everything, output, sizeof output), 17);
+    ck_assert_int_eq(run_in_child(fail_everything, output, sizeof output), 17);
     ck_assert_str_eq(output, "");
 }
 END_TEST

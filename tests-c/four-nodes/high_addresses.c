@@ -83,10 +83,10 @@ static void try_high_pages(void)
 
     struct numars_move_stats stats;
     assert_returns(numars_move_range(0, pages, COUNT * page_size(), 1, NULL, &stats), 0);
-    assert_figures(stats, .requested = COUNT, .moved = COUNT);
+    assert_stats(stats, .requested = COUNT, .moved = COUNT);
     ck_assert_uint_eq(count_on_node(pages, COUNT, 1), COUNT);
     assert_returns(numars_move_range(0, pages, whole_length() - HIGH, 2, NULL, &stats), 0);
-    assert_figures(stats, .requested = COUNT + 1, .moved = COUNT + 1);
+    assert_stats(stats, .requested = COUNT + 1, .moved = COUNT + 1);
     ck_assert_uint_eq(count_on_node(pages, COUNT, 2) + count_on_node(last, 1, 2), COUNT + 1);
 
     ck_assert_int_ge(move_own_process(2, 3), 0);
@@ -102,8 +102,8 @@ END_TEST
 
 START_TEST(pages_above_the_usual_limit_are_counted_and_moved_by_a_kernel_that_scans_no_pages)
 {
-    const struct refusal refusal = { SYS_ioctl, ENOTTY };
-    refuse_calls(&refusal, 1);
+    const struct denied_call denied_call = { SYS_ioctl, ENOTTY };
+    deny_syscalls(&denied_call, 1);
     try_high_pages();
 }
 END_TEST
@@ -112,18 +112,18 @@ START_TEST(a_whole_process_has_its_low_and_its_high_pages)
 {
     if (!has_five_levels())
         return;
-    struct neighbour plain = start_neighbour(COUNT, 3, NULL);
+    struct child_process plain = start_child(COUNT, 3, NULL);
     const long low = numars_count_pages(plain.pid, NULL, whole_length(), NULL, 0);
     size_t on_node[NODES];
-    ck_assert_int_eq(low, (long)census(plain.pid, on_node));
-    end_neighbour(plain);
+    ck_assert_int_eq(low, (long)count_process_pages(plain.pid, on_node));
+    end_child(plain);
 
     char *pages = high_pages(HIGH, COUNT, 3);
-    struct neighbour neighbour = share_with_neighbour(pages, COUNT);
-    const long all = (long)census(neighbour.pid, on_node);
-    assert_returns(numars_count_pages(neighbour.pid, NULL, whole_length(), NULL, 0), all);
-    assert_returns(numars_count_pages(neighbour.pid, NULL, HIGH, NULL, 0), all - COUNT);
-    end_neighbour(neighbour);
+    struct child_process child = share_with_child(pages, COUNT);
+    const long all = (long)count_process_pages(child.pid, on_node);
+    assert_returns(numars_count_pages(child.pid, NULL, whole_length(), NULL, 0), all);
+    assert_returns(numars_count_pages(child.pid, NULL, HIGH, NULL, 0), all - COUNT);
+    end_child(child);
 }
 END_TEST
 

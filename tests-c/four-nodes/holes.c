@@ -54,32 +54,32 @@ static void close_hole(char *hole, size_t count)
     expect(mapped == hole, "something was left in a hole of %zu pages", count);
 }
 
-static void assert_nothing_in_hole(const struct bulk *bulk, const char *call)
+static void assert_nothing_in_hole(const struct page_list *list, const char *call)
 {
-    for (size_t entry = 0; entry < bulk->count; entry++)
-        expect(bulk->status[entry] == -EFAULT, "%s: entry %zu of %zu in a hole has status %d", call, entry, bulk->count,
-               bulk->status[entry]);
+    for (size_t entry = 0; entry < list->count; entry++)
+        expect(list->status[entry] == -EFAULT, "%s: entry %zu of %zu in a hole has status %d", call, entry, list->count,
+               list->status[entry]);
 }
 
 START_TEST(entries_in_a_hole_are_unmapped)
 {
-    struct bulk bulk = bulk_with_room(MOST);
+    struct page_list list = page_list_with_capacity(MOST);
     for (int i = 0; i < SIZE_COUNT; i++)
         for (int call = 0; call < 4; call++) {
             char *hole = make_hole(SIZES[i]);
             struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
             struct numars_move_stats stats;
             options.threads = 1 + (unsigned)call;
-            bulk.count = 0;
-            bulk_add_pages(&bulk, hole, SIZES[i], 1);
-            const int *nodes = call == 2 ? NULL : bulk.nodes;
+            list.count = 0;
+            page_list_add_range(&list, hole, SIZES[i], 1);
+            const int *nodes = call == 2 ? NULL : list.nodes;
             if (call == 3) {
-                assert_returns(bulk_move(&bulk, MPOL_MF_MOVE), 0);
+                assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
             } else {
-                assert_returns(numars_move_pages(0, bulk.count, bulk.pages, nodes, bulk.status, &options, &stats), 0);
-                assert_figures(stats, .requested = SIZES[i], .unmapped = SIZES[i]);
+                assert_returns(numars_move_pages(0, list.count, list.pages, nodes, list.status, &options, &stats), 0);
+                assert_stats(stats, .requested = SIZES[i], .unmapped = SIZES[i]);
             }
-            assert_nothing_in_hole(&bulk, call == 3 ? "numa_move_pages" : "numars_move_pages");
+            assert_nothing_in_hole(&list, call == 3 ? "numa_move_pages" : "numars_move_pages");
             close_hole(hole, SIZES[i]);
         }
 }
@@ -89,7 +89,7 @@ END_TEST
 START_TEST(entries_in_a_hole_beside_pages_that_move_are_unmapped)
 {
     enum { PAGES = 2000 };
-    struct bulk bulk = bulk_with_room(MOST + PAGES);
+    struct page_list list = page_list_with_capacity(MOST + PAGES);
     char *pages = pages_on_node(PAGES, 0);
     for (int i = 0; i < SIZE_COUNT; i++) {
         char *hole = make_hole(SIZES[i]);
@@ -97,14 +97,14 @@ START_TEST(entries_in_a_hole_beside_pages_that_move_are_unmapped)
         struct numars_move_stats stats;
         const int node = 1 + i % 2;
         options.threads = 4;
-        bulk.count = 0;
+        list.count = 0;
         for (size_t page = SIZES[i]; page-- > 0;)
-            bulk_add(&bulk, hole + page * page_size(), node);
-        bulk_add_pages(&bulk, pages, PAGES, node);
-        assert_returns(numars_move_pages(0, bulk.count, bulk.pages, bulk.nodes, bulk.status, &options, &stats), 0);
-        assert_figures(stats, .requested = SIZES[i] + PAGES, .moved = PAGES, .unmapped = SIZES[i]);
-        bulk.count = SIZES[i];
-        assert_nothing_in_hole(&bulk, "numars_move_pages");
+            page_list_add(&list, hole + page * page_size(), node);
+        page_list_add_range(&list, pages, PAGES, node);
+        assert_returns(numars_move_pages(0, list.count, list.pages, list.nodes, list.status, &options, &stats), 0);
+        assert_stats(stats, .requested = SIZES[i] + PAGES, .moved = PAGES, .unmapped = SIZES[i]);
+        list.count = SIZES[i];
+        assert_nothing_in_hole(&list, "numars_move_pages");
         close_hole(hole, SIZES[i]);
     }
     ck_assert(pages_keep_contents(pages, PAGES));

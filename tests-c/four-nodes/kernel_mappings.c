@@ -55,7 +55,7 @@ static struct numars_move_options move_all(void)
 
 START_TEST(a_process_moves_completely_where_migrate_pages_returns_0)
 {
-    struct neighbour theirs = start_neighbour(COUNT, 0, use_vdso), ours = start_neighbour(COUNT, 0, use_vdso);
+    struct child_process theirs = start_child(COUNT, 0, use_vdso), ours = start_child(COUNT, 0, use_vdso);
     const struct numars_move_options options = move_all();
     struct numars_move_stats stats;
     const int to = target();
@@ -64,9 +64,9 @@ START_TEST(a_process_moves_completely_where_migrate_pages_returns_0)
     assert_returns(move_process(ours.pid, to, &options, &stats), 0);
     ck_assert_uint_ge(stats.moved, COUNT);
     ck_assert_uint_eq(stats.shared + stats.busy + stats.no_memory + stats.failed, 0);
-    assert_figures_add_up(stats);
-    end_neighbour(theirs);
-    end_neighbour(ours);
+    assert_stats_add_up(stats);
+    end_child(theirs);
+    end_child(ours);
 }
 END_TEST
 
@@ -78,11 +78,11 @@ START_TEST(the_own_process_moves_completely_by_its_whole_address_space)
     struct numars_move_stats stats;
     /* Nobody uses the program's own files meanwhile. */
     assert_returns(numars_move_range(0, NULL, WHOLE_ADDRESS_SPACE, to, &options, &stats), 0);
-    assert_figures_add_up(stats);
+    assert_stats_add_up(stats);
     ck_assert_uint_eq(stats.shared + stats.busy + stats.no_memory + stats.failed, 0);
     ck_assert_uint_eq(count_on_node(pages, COUNT, to), COUNT);
     assert_returns(numars_move_range(0, NULL, WHOLE_ADDRESS_SPACE, to, &options, &stats), 0);
-    assert_figures_add_up(stats);
+    assert_stats_add_up(stats);
     ck_assert_uint_eq(stats.shared + stats.busy + stats.no_memory + stats.failed, 0);
 }
 END_TEST
@@ -106,7 +106,7 @@ START_TEST(a_range_that_is_the_vdso_has_no_pages_to_move)
     struct numars_move_stats stats;
     const int node = node_of((void *)vdso());
     assert_returns(numars_move_range(0, (void *)vdso(), page_size(), target(), &options, &stats), 0);
-    assert_figures_add_up(stats);
+    assert_stats_add_up(stats);
     ck_assert_uint_eq(stats.requested, 0);
     ck_assert_int_eq(node_of((void *)vdso()), node);
 }

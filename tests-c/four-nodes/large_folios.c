@@ -98,9 +98,9 @@ static bool areas_keep_contents(const char *start)
 static void move_parts_of_folios(char *start, size_t count)
 {
     unsigned int seed = 1;
-    const double end = end_of_test(SECONDS);
-    checked_count(0, start, count);
-    ck_assert_int_eq(checked_move_range(0, start, count, 1, NULL, OTHERS_MOVE_NOTHING).elsewhere, 0);
+    const double end = test_deadline(SECONDS);
+    verified_count(0, start, count);
+    ck_assert_int_eq(verified_move_range(0, start, count, 1, NULL, NO_INTERFERENCE).elsewhere, 0);
     for (unsigned int moves = 0; moves < 10 || seconds_now() < end; moves++) {
         const size_t first = (size_t)rand_r(&seed) % count, length = (size_t)rand_r(&seed) % (count - first) + 1;
         const size_t step = (size_t)rand_r(&seed) % 5 + 1;
@@ -108,25 +108,25 @@ static void move_parts_of_folios(char *start, size_t count)
         char *part = start + first * page_size();
         struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
         options.threads = moves % 2 + 1;
-        struct bulk bulk = bulk_with_room(count);
+        struct page_list list = page_list_with_capacity(count);
         for (size_t page = first; page < first + length; page += step)
-            bulk_add(&bulk, start + page * page_size(), moves % 3 == 0 ? node : rand_r(&seed) % 4);
+            page_list_add(&list, start + page * page_size(), moves % 3 == 0 ? node : rand_r(&seed) % 4);
         if (moves % 4 == 3)
-            for (size_t entry = 0; entry + 1 < bulk.count; entry++) {
-                const size_t other = entry + (size_t)rand_r(&seed) % (bulk.count - entry);
-                void *page = bulk.pages[entry];
-                bulk.pages[entry] = bulk.pages[other];
-                bulk.pages[other] = page;
+            for (size_t entry = 0; entry + 1 < list.count; entry++) {
+                const size_t other = entry + (size_t)rand_r(&seed) % (list.count - entry);
+                void *page = list.pages[entry];
+                list.pages[entry] = list.pages[other];
+                list.pages[other] = page;
             }
         if (moves % 5 == 0)
-            checked_move_range(0, part, length, node, &options, OTHERS_MOVE_NOTHING);
+            verified_move_range(0, part, length, node, &options, NO_INTERFERENCE);
         else if (moves % 5 == 1)
-            checked_numa_move(0, &bulk, MPOL_MF_MOVE, OTHERS_MOVE_NOTHING);
+            verified_numa_move(0, &list, MPOL_MF_MOVE, NO_INTERFERENCE);
         else if (moves % 5 == 2)
-            checked_count(0, part, length);
+            verified_count(0, part, length);
         else
-            checked_move_list(0, &bulk, &options, OTHERS_MOVE_NOTHING);
-        unmap_bulk(&bulk);
+            verified_move_list(0, &list, &options, NO_INTERFERENCE);
+        page_list_unmap(&list);
     }
 }
 
@@ -150,7 +150,7 @@ START_TEST(folios_of_all_sizes_to_a_full_node_are_counted_page_by_page)
     fill_node(FULL);
     size_t full = 0;
     for (int part = 0; part < REPEATS; part++) {
-        const struct move_result result = checked_move_range(0, parts[part], PAGES, FULL, NULL, OTHERS_MOVE_NOTHING);
+        const struct move_result result = verified_move_range(0, parts[part], PAGES, FULL, NULL, NO_INTERFERENCE);
         const struct numars_move_stats *stats = &result.stats;
         if (result.returned < 0) {
             ck_assert_int_eq(result.error, ENOMEM);

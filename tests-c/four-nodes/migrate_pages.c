@@ -94,14 +94,14 @@ END_TEST
 
 START_TEST(another_process_migrates_by_its_pid)
 {
-    struct neighbour child = start_neighbour(COUNT, 2, NULL);
+    struct child_process child = start_child(COUNT, 2, NULL);
     char *mine = pages_on_node(COUNT, 2);
     assert_returns(migrate(child.pid, mask(2), mask(3)), 0);
     for (size_t page = 0; page < COUNT; page++)
         ck_assert_int_eq(node_of_pid(child.pid, child.pages + page * page_size()), 3);
-    ck_assert(neighbour_keeps_contents(child, COUNT));
+    ck_assert(child_keeps_contents(child, COUNT));
     ck_assert_uint_eq(count_on_node(mine, COUNT, 2), COUNT);
-    end_neighbour(child);
+    end_child(child);
 }
 END_TEST
 
@@ -120,24 +120,24 @@ END_TEST
 
 START_TEST(shared_pages_stay_without_privilege_and_are_not_counted)
 {
-    become_nobody();
+    drop_privileges();
     char *shared = pages_on_node(COUNT, 3);
-    struct neighbour neighbour = share_with_neighbour(shared, COUNT);
+    struct child_process child = share_with_child(shared, COUNT);
     char *own = pages_on_node(COUNT, 3);
     assert_returns(migrate(0, mask(3), mask(1)), 0);
     ck_assert_uint_eq(count_on_node(shared, COUNT, 3), COUNT);
     ck_assert_uint_eq(count_on_node(own, COUNT, 1), COUNT);
-    end_neighbour(neighbour);
+    end_child(child);
 }
 END_TEST
 
 START_TEST(shared_pages_move_with_privilege)
 {
     char *shared = pages_on_node(COUNT, 3);
-    struct neighbour neighbour = share_with_neighbour(shared, COUNT);
+    struct child_process child = share_with_child(shared, COUNT);
     assert_returns(migrate(0, mask(3), mask(1)), 0);
     ck_assert_uint_eq(count_on_node(shared, COUNT, 1), COUNT);
-    end_neighbour(neighbour);
+    end_child(child);
 }
 END_TEST
 

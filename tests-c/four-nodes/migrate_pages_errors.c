@@ -12,27 +12,27 @@ enum { KTHREADD = 2 };
 
 START_TEST(a_process_of_another_user_is_eperm)
 {
-    struct neighbour of_root = start_neighbour(1, 3, NULL);
-    become_nobody();
+    struct child_process of_root = start_child(1, 3, NULL);
+    drop_privileges();
     assert_fails(migrate(of_root.pid, mask(3), mask(1)), EPERM);
 }
 END_TEST
 
 START_TEST(a_process_of_the_same_user_is_allowed)
 {
-    become_nobody();
-    struct neighbour of_nobody = start_neighbour(1, 3, NULL);
+    drop_privileges();
+    struct child_process unprivileged = start_child(1, 3, NULL);
     /* It is a fork: what it shares with this process stays, and is not counted. */
-    assert_returns(migrate(of_nobody.pid, mask(3), mask(1)), 0);
-    ck_assert_int_eq(node_of_pid(of_nobody.pid, of_nobody.pages), 1);
-    end_neighbour(of_nobody);
+    assert_returns(migrate(unprivileged.pid, mask(3), mask(1)), 0);
+    ck_assert_int_eq(node_of_pid(unprivileged.pid, unprivileged.pages), 1);
+    end_child(unprivileged);
 }
 END_TEST
 
 START_TEST(a_node_outside_the_cpuset_is_eperm_without_privilege)
 {
     enter_cpuset("0-1");
-    become_nobody();
+    drop_privileges();
     char *page = pages_on_node(1, 0);
     assert_fails(migrate(0, mask(0), mask(1) | mask(2)), EPERM);
     assert_fails(migrate(0, mask(0), mask(3)), EPERM);
@@ -57,7 +57,7 @@ END_TEST
 START_TEST(a_node_that_does_not_exist_is_eperm_without_privilege_and_einval_with_it)
 {
     assert_fails(migrate(0, mask(0), mask(9)), EINVAL);
-    become_nobody();
+    drop_privileges();
     assert_fails(migrate(0, mask(0), mask(9)), EPERM);
 }
 END_TEST
@@ -70,7 +70,7 @@ END_TEST
 
 START_TEST(no_such_process_is_esrch)
 {
-    assert_fails(migrate(pid_of_nobody_at_all(), mask(0), mask(1)), ESRCH);
+    assert_fails(migrate(nonexistent_pid(), mask(0), mask(1)), ESRCH);
     assert_fails(migrate(-1, mask(0), mask(1)), ESRCH);
     assert_fails(migrate(INT_MAX, mask(0), mask(1)), ESRCH);
     assert_fails(migrate(INT_MIN, mask(0), mask(1)), ESRCH);
@@ -125,9 +125,9 @@ END_TEST
 START_TEST(masks_are_looked_at_before_the_process)
 {
     const unsigned long nodes = mask(0);
-    assert_fails(migrate_pages(pid_of_nobody_at_all(), MASK_BITS, unmapped_address(), &nodes), EFAULT);
-    assert_fails(migrate_pages(pid_of_nobody_at_all(), ~0UL, &nodes, &nodes), EINVAL);
-    assert_fails(migrate_pages(pid_of_nobody_at_all(), MASK_BITS, &nodes, NULL), ESRCH);
+    assert_fails(migrate_pages(nonexistent_pid(), MASK_BITS, unmapped_address(), &nodes), EFAULT);
+    assert_fails(migrate_pages(nonexistent_pid(), ~0UL, &nodes, &nodes), EINVAL);
+    assert_fails(migrate_pages(nonexistent_pid(), MASK_BITS, &nodes, NULL), ESRCH);
 }
 END_TEST
 

@@ -129,10 +129,10 @@ END_TEST
 START_TEST(both_flags_together_are_MPOL_MF_MOVE_ALL)
 {
     struct request request = four_pages();
-    struct neighbour neighbour = share_with_neighbour(request.pages[0], 4);
+    struct child_process child = share_with_child(request.pages[0], 4);
     assert_returns(perform(&request, MPOL_MF_MOVE | MPOL_MF_MOVE_ALL), 0);
     assert_stopped_after(&request, 4);
-    end_neighbour(neighbour);
+    end_child(child);
 }
 END_TEST
 
@@ -160,7 +160,7 @@ END_TEST
 START_TEST(no_such_process_is_esrch)
 {
     struct request request = four_pages();
-    const pid_t gone[] = { pid_of_nobody_at_all(), -1, INT_MAX, INT_MIN };
+    const pid_t gone[] = { nonexistent_pid(), -1, INT_MAX, INT_MIN };
     for (size_t i = 0; i < sizeof gone / sizeof *gone; i++) {
         assert_fails(move_pages(gone[i], 4, request.pages, request.nodes, request.status, MPOL_MF_MOVE), ESRCH);
         assert_fails(move_pages(gone[i], 4, request.pages, NULL, request.status, 0), ESRCH);
@@ -172,14 +172,14 @@ END_TEST
 START_TEST(flags_are_looked_at_before_the_process)
 {
     struct request request = four_pages();
-    assert_fails(move_pages(pid_of_nobody_at_all(), 4, request.pages, request.nodes, request.status, 1 << 3), EINVAL);
+    assert_fails(move_pages(nonexistent_pid(), 4, request.pages, request.nodes, request.status, 1 << 3), EINVAL);
 }
 END_TEST
 
 START_TEST(the_process_is_looked_at_before_the_arrays)
 {
-    assert_fails(move_pages(pid_of_nobody_at_all(), 4, NULL, NULL, NULL, 0), ESRCH);
-    assert_fails(move_pages(pid_of_nobody_at_all(), 0, NULL, NULL, NULL, 0), ESRCH);
+    assert_fails(move_pages(nonexistent_pid(), 4, NULL, NULL, NULL, 0), ESRCH);
+    assert_fails(move_pages(nonexistent_pid(), 0, NULL, NULL, NULL, 0), ESRCH);
 }
 END_TEST
 

@@ -9,23 +9,23 @@
 
 enum { KTHREADD = 2 };
 
-static long move_of(struct neighbour neighbour, int node, int flags)
+static long move_of(struct child_process child, int node, int flags)
 {
     int status = NOT_WRITTEN;
-    void *page = neighbour.pages;
-    return move_pages(neighbour.pid, 1, &page, &node, &status, flags);
+    void *page = child.pages;
+    return move_pages(child.pid, 1, &page, &node, &status, flags);
 }
 
-static long query_of(struct neighbour neighbour)
+static long query_of(struct child_process child)
 {
     int status = NOT_WRITTEN;
-    void *page = neighbour.pages;
-    return move_pages(neighbour.pid, 1, &page, NULL, &status, 0);
+    void *page = child.pages;
+    return move_pages(child.pid, 1, &page, NULL, &status, 0);
 }
 
 START_TEST(own_pages_need_no_privilege)
 {
-    become_nobody();
+    drop_privileges();
     char *page = pages_on_node(1, 0);
     ck_assert_int_eq(move_one(page, 1, MPOL_MF_MOVE), 1);
     ck_assert_int_eq(node_of(page), 1);
@@ -34,7 +34,7 @@ END_TEST
 
 START_TEST(MPOL_MF_MOVE_ALL_without_privilege_is_eperm)
 {
-    become_nobody();
+    drop_privileges();
     struct request request = request_move(pages_on_node(1, 0), 1, 1);
     assert_fails(perform(&request, MPOL_MF_MOVE_ALL), EPERM);
     assert_fails(perform(&request, MPOL_MF_MOVE | MPOL_MF_MOVE_ALL), EPERM);
@@ -48,8 +48,8 @@ END_TEST
 
 START_TEST(a_process_of_another_user_is_eperm)
 {
-    struct neighbour of_root = start_neighbour(1, 0, NULL);
-    become_nobody();
+    struct child_process of_root = start_child(1, 0, NULL);
+    drop_privileges();
     assert_fails(move_of(of_root, 1, MPOL_MF_MOVE), EPERM);
     assert_fails(query_of(of_root), EPERM);
 }
@@ -57,11 +57,11 @@ END_TEST
 
 START_TEST(a_process_of_the_same_user_is_allowed)
 {
-    become_nobody();
-    struct neighbour of_nobody = start_neighbour(1, 0, NULL);
-    assert_returns(move_of(of_nobody, 1, MPOL_MF_MOVE), 0);
-    ck_assert_int_eq(node_of_pid(of_nobody.pid, of_nobody.pages), 1);
-    end_neighbour(of_nobody);
+    drop_privileges();
+    struct child_process unprivileged = start_child(1, 0, NULL);
+    assert_returns(move_of(unprivileged, 1, MPOL_MF_MOVE), 0);
+    ck_assert_int_eq(node_of_pid(unprivileged.pid, unprivileged.pages), 1);
+    end_child(unprivileged);
 }
 END_TEST
 
@@ -73,26 +73,26 @@ static void become_opaque(void)
 START_TEST(a_process_of_the_same_user_that_may_not_be_traced_is_eperm)
 {
     /* What Linux 4.13 changed: the same user is not enough, it takes what reading by ptrace takes. */
-    become_nobody();
-    struct neighbour opaque = start_neighbour(1, 0, become_opaque);
+    drop_privileges();
+    struct child_process opaque = start_child(1, 0, become_opaque);
     assert_fails(move_of(opaque, 1, MPOL_MF_MOVE), EPERM);
     assert_fails(query_of(opaque), EPERM);
-    end_neighbour(opaque);
+    end_child(opaque);
 }
 END_TEST
 
 START_TEST(root_moves_pages_of_any_user)
 {
-    struct neighbour of_nobody = start_neighbour(1, 0, become_nobody);
-    assert_returns(move_of(of_nobody, 1, MPOL_MF_MOVE), 0);
-    ck_assert_int_eq(node_of_pid(of_nobody.pid, of_nobody.pages), 1);
-    end_neighbour(of_nobody);
+    struct child_process unprivileged = start_child(1, 0, drop_privileges);
+    assert_returns(move_of(unprivileged, 1, MPOL_MF_MOVE), 0);
+    ck_assert_int_eq(node_of_pid(unprivileged.pid, unprivileged.pages), 1);
+    end_child(unprivileged);
 }
 END_TEST
 
 START_TEST(a_thread_of_the_kernel_is_eperm_without_privilege)
 {
-    become_nobody();
+    drop_privileges();
     assert_fails(move_pages(KTHREADD, 0, NULL, NULL, NULL, MPOL_MF_MOVE), EPERM);
 }
 END_TEST
@@ -140,33 +140,33 @@ static void enter_cpuset_0_1(void)
 START_TEST(the_cpuset_of_the_process_that_owns_the_pages_counts)
 {
     /* Its cpuset is removed when the program ends. */
-    struct neighbour confined = start_neighbour(1, 0, enter_cpuset_0_1);
+    struct child_process confined = start_child(1, 0, enter_cpuset_0_1);
     assert_returns(move_of(confined, 1, MPOL_MF_MOVE), 0);
     assert_fails(move_of(confined, 3, MPOL_MF_MOVE), EACCES);
-    end_neighbour(confined);
+    end_child(confined);
 }
 END_TEST
 
 START_TEST(a_node_outside_the_cpuset_of_the_caller_is_enomem)
 {
     /* The request is allowed, but it is the caller for whom the kernel then allocates memory on the node. */
-    struct neighbour outside = start_neighbour(1, 0, NULL);
+    struct child_process outside = start_child(1, 0, NULL);
     enter_cpuset("0-1");
     assert_fails(move_of(outside, 3, MPOL_MF_MOVE), ENOMEM);
     ck_assert_int_eq(node_of_pid(outside.pid, outside.pages), 0);
     assert_returns(move_of(outside, 1, MPOL_MF_MOVE), 0);
     ck_assert_int_eq(node_of_pid(outside.pid, outside.pages), 1);
-    end_neighbour(outside);
+    end_child(outside);
     leave_cpuset();
 }
 END_TEST
 
 START_TEST(a_query_looks_outside_the_cpuset)
 {
-    struct neighbour outside = start_neighbour(1, 3, NULL);
+    struct child_process outside = start_child(1, 3, NULL);
     enter_cpuset("0-1");
     ck_assert_int_eq(node_of_pid(outside.pid, outside.pages), 3);
-    end_neighbour(outside);
+    end_child(outside);
     leave_cpuset();
 }
 END_TEST

@@ -22,27 +22,27 @@
 enum { PAGES = 3000, SECONDS = 3 };
 
 /* Moves the pages to each of the nodes in turn, by each of the calls. Returns how many moves there were. */
-static unsigned int move_back_and_forth(char *pages, size_t count, const int nodes[2], enum others others)
+static unsigned int move_back_and_forth(char *pages, size_t count, const int nodes[2], enum interference interference)
 {
-    const double end = end_of_test(SECONDS);
+    const double end = test_deadline(SECONDS);
     unsigned int moves = 0;
     while (seconds_now() < end) {
         const int node = nodes[moves / 3 % 2];
-        struct bulk bulk = bulk_of_pages(pages, count, node);
+        struct page_list list = page_list_of_range(pages, count, node);
         struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
         options.threads = moves % 2 + 1;
         switch (moves % 3) {
         case 0:
-            checked_move_range(0, pages, count, node, &options, others);
+            verified_move_range(0, pages, count, node, &options, interference);
             break;
         case 1:
-            checked_move_list(0, &bulk, &options, others);
+            verified_move_list(0, &list, &options, interference);
             break;
         case 2:
-            checked_numa_move(0, &bulk, MPOL_MF_MOVE, others);
+            verified_numa_move(0, &list, MPOL_MF_MOVE, interference);
             break;
         }
-        unmap_bulk(&bulk);
+        page_list_unmap(&list);
         moves++;
     }
     return moves;
@@ -78,8 +78,8 @@ START_TEST(a_range_of_which_every_second_page_is_there_is_counted_once)
     enum { MANY = 20000 };
     for (size_t count = 500; count <= MANY; count *= 2) {
         char *pages = sparse_pages(count, 0);
-        checked_count(0, pages, 2 * count);
-        ck_assert_int_eq(checked_move_range(0, pages, 2 * count, 1, NULL, OTHERS_MOVE_NOTHING).returned, 0);
+        verified_count(0, pages, 2 * count);
+        ck_assert_int_eq(verified_move_range(0, pages, 2 * count, 1, NULL, NO_INTERFERENCE).returned, 0);
         require(munmap(pages, 2 * count * page_size()) == 0);
     }
 }
@@ -90,18 +90,18 @@ START_TEST(pages_that_compaction_moves_are_never_taken_for_absent)
     char *pages = sparse_pages(PAGES, 0);
     const unsigned long before = vmstat("compact_isolated");
     start_activity(compact, NULL, 2);
-    const double end = end_of_test(SECONDS);
+    const double end = test_deadline(SECONDS);
     size_t moves = 0;
     for (; seconds_now() < end; moves++) {
         const int node = moves % 2 == 0;
-        struct bulk bulk = bulk_with_room(PAGES);
+        struct page_list list = page_list_with_capacity(PAGES);
         for (size_t page = 0; page < PAGES; page++)
-            bulk_add(&bulk, pages + 2 * page * page_size(), node);
+            page_list_add(&list, pages + 2 * page * page_size(), node);
         const struct move_result result = moves % 4 < 2
-                                            ? checked_move_range(0, pages, 2 * PAGES, node, NULL, OTHERS_MOVE_NOTHING)
-                                            : checked_move_list(0, &bulk, NULL, OTHERS_MOVE_NOTHING);
+                                            ? verified_move_range(0, pages, 2 * PAGES, node, NULL, NO_INTERFERENCE)
+                                            : verified_move_list(0, &list, NULL, NO_INTERFERENCE);
         ck_assert_int_ge(result.returned, 0);
-        unmap_bulk(&bulk);
+        page_list_unmap(&list);
     }
     ck_assert_uint_gt(end_activities(), 0);
     ck_assert_uint_gt(moves, 0);
@@ -155,12 +155,12 @@ static void touch_area(void *argument)
 static void count_by_numa_maps(const char *start, size_t on_node[NODES])
 {
     char *line = NULL;
-    size_t room = 0;
+    size_t capacity = 0;
     bool found = false;
     memset(on_node, 0, NODES * sizeof *on_node);
     FILE *file = fopen("/proc/self/numa_maps", "r");
     require(file != NULL);
-    while (!found && getline(&line, &room, file) > 0)
+    while (!found && getline(&line, &capacity, file) > 0)
         if (strtoull(line, NULL, 16) == (uintptr_t)start) {
             found = true;
             for (int node = 0; node < NODES; node++) {
@@ -179,7 +179,7 @@ static void count_by_numa_maps(const char *start, size_t on_node[NODES])
 static void move_back(char *pages, size_t count)
 {
     size_t on_node[NODES];
-    struct bulk back = bulk_of_pages(pages, count, 0);
+    struct page_list back = page_list_of_range(pages, count, 0);
     pause_activities();
     for (int attempt = 0; attempt == 0 || on_node[0] < count; attempt++) {
         require(attempt < 100);
@@ -188,7 +188,7 @@ static void move_back(char *pages, size_t count)
         count_by_numa_maps(pages, on_node);
     }
     resume_activities();
-    unmap_bulk(&back);
+    page_list_unmap(&back);
 }
 
 START_TEST(pages_that_numa_balancing_marks_and_moves_are_never_a_false_success)
@@ -206,16 +206,16 @@ START_TEST(pages_that_numa_balancing_marks_and_moves_are_never_a_false_success)
     require(numa_run_on_node(1) == 0);
     for (int thread = 0; thread < 2; thread++)
         start_activity(touch_area, &area, 1);
-    const double end = end_of_test(SECONDS);
+    const double end = test_deadline(SECONDS);
     for (unsigned int move = 0; move < 4 || seconds_now() < end; move++) {
-        struct bulk there = bulk_of_pages(pages, PAGES, 1);
+        struct page_list there = page_list_of_range(pages, PAGES, 1);
         unsigned long counted[NODES];
         size_t on_node[NODES];
         move_back(pages, PAGES);
         /* Time to mark some. */
         usleep(move % 5 * 10 * 1000);
-        const struct move_result result = move % 2 == 0 ? checked_move_range(0, pages, PAGES, 1, NULL, OTHERS_DO_ANYTHING)
-                                                        : checked_move_list(0, &there, NULL, OTHERS_DO_ANYTHING);
+        const struct move_result result = move % 2 == 0 ? verified_move_range(0, pages, PAGES, 1, NULL, ANY_INTERFERENCE)
+                                                        : verified_move_list(0, &there, NULL, ANY_INTERFERENCE);
         count_by_numa_maps(pages, on_node);
         const size_t elsewhere = PAGES - on_node[1];
         expect(result.returned >= 0 && (size_t)result.returned >= elsewhere,
@@ -225,7 +225,7 @@ START_TEST(pages_that_numa_balancing_marks_and_moves_are_never_a_false_success)
         /* On Linux 6.1, not those that are marked. */
         expect(count == PAGES || (kernel_before(6, 2) && count >= 0 && count < PAGES), "%ld of %d pages are counted", count,
                PAGES);
-        unmap_bulk(&there);
+        page_list_unmap(&there);
     }
     end_activities();
     balance("0");
@@ -261,11 +261,11 @@ START_TEST(huge_pages_may_be_made_and_split_meanwhile)
     touch_pages(pages, COUNT, 0);
     struct area area = { .start = pages, .count = COUNT };
     start_activity(collapse_and_split, &area, -1);
-    move_back_and_forth(pages, COUNT, (const int[2]){ 1, 0 }, OTHERS_DO_ANYTHING);
+    move_back_and_forth(pages, COUNT, (const int[2]){ 1, 0 }, ANY_INTERFERENCE);
     end_activities();
     /* At rest, everything is exact. */
-    checked_move_range(0, pages, COUNT, 2, NULL, OTHERS_MOVE_NOTHING);
-    checked_count(0, pages, COUNT);
+    verified_move_range(0, pages, COUNT, 2, NULL, NO_INTERFERENCE);
+    verified_count(0, pages, COUNT);
     ck_assert(pages_keep_contents(pages, COUNT));
 }
 END_TEST
@@ -379,12 +379,12 @@ static void move_while_reading(void (*step)(void *), bool by_ring)
             make_ring(&readers[i]);
         start_activity(step, &readers[i], 2 + i);
     }
-    const unsigned int moves = move_back_and_forth(pages, COUNT, (const int[2]){ 1, 0 }, OTHERS_MOVE_NOTHING);
+    const unsigned int moves = move_back_and_forth(pages, COUNT, (const int[2]){ 1, 0 }, NO_INTERFERENCE);
     ck_assert_uint_gt(moves, 0);
     ck_assert_uint_gt(end_activities(), 0);
     ck_assert(pages_keep_contents(pages, COUNT));
     /* At rest, nothing holds them. */
-    ck_assert_int_eq(checked_move_range(0, pages, COUNT, 3, NULL, OTHERS_MOVE_NOTHING).returned, 0);
+    ck_assert_int_eq(verified_move_range(0, pages, COUNT, 3, NULL, NO_INTERFERENCE).returned, 0);
 }
 
 START_TEST(pages_that_a_disk_writes_to_are_busy_or_move_and_keep_what_it_wrote)
@@ -415,20 +415,20 @@ START_TEST(the_cpuset_may_change_meanwhile)
     enter_cpuset("0-3");
     char *pages = pages_on_node(COUNT, 0);
     start_activity(change_allowed_nodes, &seed, -1);
-    const double end = end_of_test(SECONDS);
+    const double end = test_deadline(SECONDS);
     for (unsigned int moves = 0; seconds_now() < end; moves++) {
         const int node = (int)(moves % 3);
-        struct bulk bulk = bulk_of_pages(pages, COUNT, node);
-        const struct move_result result = moves % 2 == 0 ? checked_move_range(0, pages, COUNT, node, NULL, OTHERS_DO_ANYTHING)
-                                                         : checked_move_list(0, &bulk, NULL, OTHERS_DO_ANYTHING);
+        struct page_list list = page_list_of_range(pages, COUNT, node);
+        const struct move_result result = moves % 2 == 0 ? verified_move_range(0, pages, COUNT, node, NULL, ANY_INTERFERENCE)
+                                                         : verified_move_list(0, &list, NULL, ANY_INTERFERENCE);
         /* Not allowed, or not any more when the kernel wanted to allocate. */
         expect(result.returned >= 0 || result.error == EACCES || result.error == ENOMEM, "errno %d (%s)", result.error,
                strerror(result.error));
-        unmap_bulk(&bulk);
+        page_list_unmap(&list);
     }
     end_activities();
     change_cpuset("cpuset.mems", "0-3");
-    ck_assert_int_eq(checked_move_range(0, pages, COUNT, 3, NULL, OTHERS_MOVE_NOTHING).returned, 0);
+    ck_assert_int_eq(verified_move_range(0, pages, COUNT, 3, NULL, NO_INTERFERENCE).returned, 0);
     ck_assert(pages_keep_contents(pages, COUNT));
     leave_cpuset();
 }

@@ -26,14 +26,14 @@ static char *reserve(void)
     return start;
 }
 
-static char *place(char *start, size_t index)
+static char *nth_range(char *start, size_t index)
 {
     return start + index * (LENGTH / PLACES) / page_size() * page_size();
 }
 
 static void stop_being_dumpable(void)
 {
-    become_nobody();
+    drop_privileges();
     require(prctl(PR_SET_DUMPABLE, 0) == 0);
     require(access("/proc/self/maps", R_OK) == 0 && access("/proc/self/pagemap", R_OK) != 0);
 }
@@ -42,15 +42,15 @@ START_TEST(memory_that_was_never_touched_is_passed_over)
 {
     char *start = reserve();
     for (size_t index = 0; index < PLACES; index++)
-        touch_pages(place(start, index), COUNT, 0);
+        touch_pages(nth_range(start, index), COUNT, 0);
     stop_being_dumpable();
     struct numars_move_stats stats;
     assert_returns(numars_move_range(0, start, LENGTH, 1, NULL, &stats), 0);
     ck_assert_uint_le(stats.kernel_calls, FEW_CALLS);
-    assert_figures(stats, .requested = PLACES * COUNT, .moved = PLACES * COUNT);
+    assert_stats(stats, .requested = PLACES * COUNT, .moved = PLACES * COUNT);
     for (size_t index = 0; index < PLACES; index++) {
-        ck_assert_uint_eq(count_on_node(place(start, index), COUNT, 1), COUNT);
-        ck_assert(pages_keep_contents(place(start, index), COUNT));
+        ck_assert_uint_eq(count_on_node(nth_range(start, index), COUNT, 1), COUNT);
+        ck_assert(pages_keep_contents(nth_range(start, index), COUNT));
     }
 }
 END_TEST
@@ -60,7 +60,7 @@ START_TEST(all_pages_of_all_addresses_are_found)
     char *start = reserve(), *file = map_file_pages(file_in("/mnt/ext4", COUNT), COUNT), stack[3 * 4096];
     char *huge = transparent_huge_page(3);
     memset(stack, 's', sizeof stack);
-    touch_pages(place(start, 1), COUNT, 0);
+    touch_pages(nth_range(start, 1), COUNT, 0);
     touch_pages(file, COUNT, 0);
     stop_being_dumpable();
     struct numars_move_stats stats;
@@ -68,9 +68,9 @@ START_TEST(all_pages_of_all_addresses_are_found)
     const long returned = numars_move_process(0, from, to, NULL, &stats);
     expect(returned >= 0, "returned %ld, errno %d", returned, errno);
     ck_assert_uint_eq(stats.shared + stats.busy + stats.failed, (unsigned long)returned);
-    assert_figures_add_up(stats);
+    assert_stats_add_up(stats);
     ck_assert_uint_le(stats.kernel_calls, FEW_CALLS);
-    ck_assert_uint_eq(count_on_node(place(start, 1), COUNT, 1), COUNT);
+    ck_assert_uint_eq(count_on_node(nth_range(start, 1), COUNT, 1), COUNT);
     ck_assert_uint_eq(count_on_node(file, COUNT, 1), COUNT);
     ck_assert_uint_eq(count_on_node(huge, HUGE_PAGE / page_size(), 1), HUGE_PAGE / page_size());
     ck_assert_int_eq(node_of(stack + sizeof stack / 2), 1);
@@ -80,18 +80,18 @@ END_TEST
 START_TEST(another_process_is_not_taken_for_this_one)
 {
     char *start = reserve();
-    become_nobody();
-    struct neighbour neighbour = start_neighbour(COUNT, 0, NULL);
+    drop_privileges();
+    struct child_process child = start_child(COUNT, 0, NULL);
     /* Mapped here, too, but not touched. */
-    char *here = mmap(neighbour.pages, COUNT * page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-    require(here == neighbour.pages);
+    char *here = mmap(child.pages, COUNT * page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    require(here == child.pages);
     require(prctl(PR_SET_DUMPABLE, 0) == 0);
     struct numars_move_stats stats;
-    assert_returns(numars_move_range(neighbour.pid, neighbour.pages, COUNT * page_size(), 1, NULL, &stats), 0);
-    assert_figures(stats, .requested = COUNT, .moved = COUNT);
+    assert_returns(numars_move_range(child.pid, child.pages, COUNT * page_size(), 1, NULL, &stats), 0);
+    assert_stats(stats, .requested = COUNT, .moved = COUNT);
     assert_returns(numars_move_range(0, here, COUNT * page_size(), 1, NULL, &stats), 0);
-    assert_figures(stats, .requested = 0);
-    end_neighbour(neighbour);
+    assert_stats(stats, .requested = 0);
+    end_child(child);
     munmap(start, LENGTH);
 }
 END_TEST

@@ -24,17 +24,17 @@ static unsigned long next_random(unsigned long *state)
 
 /* After an error: the first `arrived` pages are on their targets and their statuses say so. Those behind them may be
  * anywhere, but what is written of them is true. */
-static void assert_true_where_written(const struct bulk *bulk, size_t arrived)
+static void assert_true_where_written(const struct page_list *list, size_t arrived)
 {
-    int *places = bulk_places(0, bulk);
-    for (size_t entry = 0; entry < bulk->count; entry++) {
-        const int status = bulk->status[entry], place = places[entry], target = bulk->nodes[entry];
+    int *actual_nodes = page_list_query(0, list);
+    for (size_t entry = 0; entry < list->count; entry++) {
+        const int status = list->status[entry], actual_node = actual_nodes[entry], target = list->nodes[entry];
         if (entry < arrived)
-            expect(status == target && place == target, "page %zu is on node %d, status %d, target %d", entry, place, status,
+            expect(status == target && actual_node == target, "page %zu is on node %d, status %d, target %d", entry, actual_node, status,
                    target);
         else
-            expect(status == NOT_WRITTEN || (status >= 0 ? status == place : place != target),
-                   "page %zu is on node %d, status %d, target %d", entry, place, status, target);
+            expect(status == NOT_WRITTEN || (status >= 0 ? status == actual_node : actual_node != target),
+                   "page %zu is on node %d, status %d, target %d", entry, actual_node, status, target);
     }
 }
 
@@ -43,9 +43,9 @@ static void assert_true_where_written(const struct bulk *bulk, size_t arrived)
 START_TEST(interleaved_targets_are_reached)
 {
     char *pages = pages_on_node(COUNT, 0);
-    struct bulk bulk = bulk_interleaved(pages, COUNT);
-    assert_returns(bulk_move(&bulk, MPOL_MF_MOVE), 0);
-    assert_all_arrived(0, &bulk);
+    struct page_list list = page_list_interleaved(pages, COUNT);
+    assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
+    assert_all_on_target(0, &list);
     ck_assert(pages_keep_contents(pages, COUNT));
 }
 END_TEST
@@ -55,27 +55,27 @@ START_TEST(targets_in_random_order_are_reached)
     enum { MANY = 3000 };
     unsigned long state = 1;
     char *pages = pages_on_node(MANY, 0);
-    struct bulk bulk = bulk_of_pages(pages, MANY, 0);
+    struct page_list list = page_list_of_range(pages, MANY, 0);
     for (size_t entry = 0; entry < MANY; entry++) {
         /* Half of them are already home. */
         if (next_random(&state) % 2 == 0)
-            bulk.nodes[entry] = (int)(next_random(&state) % 4);
+            list.nodes[entry] = (int)(next_random(&state) % 4);
         const size_t other = next_random(&state) % (entry + 1);
-        void *page = bulk.pages[entry];
-        bulk.pages[entry] = bulk.pages[other];
-        bulk.pages[other] = page;
+        void *page = list.pages[entry];
+        list.pages[entry] = list.pages[other];
+        list.pages[other] = page;
     }
-    assert_returns(bulk_move(&bulk, MPOL_MF_MOVE), 0);
-    assert_all_arrived(0, &bulk);
+    assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
+    assert_all_on_target(0, &list);
     ck_assert(pages_keep_contents(pages, MANY));
 }
 END_TEST
 
 START_TEST(pages_already_home_have_their_node_as_status)
 {
-    struct bulk bulk = bulk_of_pages(pages_on_node(COUNT, 2), COUNT, 2);
-    assert_returns(bulk_move(&bulk, MPOL_MF_MOVE), 0);
-    assert_all_arrived(0, &bulk);
+    struct page_list list = page_list_of_range(pages_on_node(COUNT, 2), COUNT, 2);
+    assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
+    assert_all_on_target(0, &list);
 }
 END_TEST
 
@@ -84,9 +84,9 @@ START_TEST(requests_of_every_small_size_are_done_to_the_last_page)
     /* Sizes around those at which the kernel or the library changes its way of working. */
     for (size_t count = 1; count <= 70; count++) {
         char *pages = pages_on_node(count, 0);
-        struct bulk bulk = bulk_interleaved(pages, count);
-        assert_returns(bulk_move(&bulk, MPOL_MF_MOVE), 0);
-        assert_all_arrived(0, &bulk);
+        struct page_list list = page_list_interleaved(pages, count);
+        assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
+        assert_all_on_target(0, &list);
         require(munmap(pages, count * page_size()) == 0);
     }
 }
@@ -95,31 +95,31 @@ END_TEST
 START_TEST(a_pointer_into_a_page_stands_for_that_page)
 {
     char *pages = pages_on_node(COUNT, 0);
-    struct bulk bulk = bulk_interleaved(pages, COUNT);
+    struct page_list list = page_list_interleaved(pages, COUNT);
     for (size_t entry = 0; entry < COUNT; entry++)
-        bulk.pages[entry] = (char *)bulk.pages[entry] + entry * 37 % page_size();
-    assert_returns(bulk_move(&bulk, MPOL_MF_MOVE), 0);
-    assert_all_arrived(0, &bulk);
+        list.pages[entry] = (char *)list.pages[entry] + entry * 37 % page_size();
+    assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
+    assert_all_on_target(0, &list);
     ck_assert(pages_keep_contents(pages, COUNT));
 }
 END_TEST
 
 START_TEST(flags_of_zero_move_as_MPOL_MF_MOVE_does)
 {
-    struct bulk bulk = bulk_interleaved(pages_on_node(COUNT, 0), COUNT);
-    assert_returns(bulk_move(&bulk, 0), 0);
-    assert_all_arrived(0, &bulk);
+    struct page_list list = page_list_interleaved(pages_on_node(COUNT, 0), COUNT);
+    assert_returns(page_list_move(&list, 0), 0);
+    assert_all_on_target(0, &list);
 }
 END_TEST
 
 START_TEST(pages_of_another_process_move)
 {
-    struct neighbour neighbour = start_neighbour(COUNT, 0, NULL);
-    struct bulk bulk = bulk_interleaved(neighbour.pages, COUNT);
-    assert_returns(numa_move_pages(neighbour.pid, COUNT, bulk.pages, bulk.nodes, bulk.status, MPOL_MF_MOVE), 0);
-    assert_all_arrived(neighbour.pid, &bulk);
-    ck_assert(neighbour_keeps_contents(neighbour, COUNT));
-    end_neighbour(neighbour);
+    struct child_process child = start_child(COUNT, 0, NULL);
+    struct page_list list = page_list_interleaved(child.pages, COUNT);
+    assert_returns(numa_move_pages(child.pid, COUNT, list.pages, list.nodes, list.status, MPOL_MF_MOVE), 0);
+    assert_all_on_target(child.pid, &list);
+    ck_assert(child_keeps_contents(child, COUNT));
+    end_child(child);
 }
 END_TEST
 
@@ -128,22 +128,22 @@ END_TEST
 START_TEST(the_same_page_twice_is_moved_and_never_ebusy)
 {
     char *pages = pages_on_node(COUNT, 0);
-    struct bulk bulk = bulk_with_room(2 * COUNT);
-    bulk_add_pages(&bulk, pages, COUNT, 1);
-    bulk_add_pages(&bulk, pages, COUNT, 1);
-    assert_returns(bulk_move(&bulk, MPOL_MF_MOVE), 0);
-    assert_all_arrived(0, &bulk);
+    struct page_list list = page_list_with_capacity(2 * COUNT);
+    page_list_add_range(&list, pages, COUNT, 1);
+    page_list_add_range(&list, pages, COUNT, 1);
+    assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
+    assert_all_on_target(0, &list);
 }
 END_TEST
 
 START_TEST(two_pointers_into_one_page_are_the_same_page_twice)
 {
     char *page = pages_on_node(1, 0);
-    struct bulk bulk = bulk_with_room(2);
-    bulk_add(&bulk, page + 8, 1);
-    bulk_add(&bulk, page + 4000, 1);
-    assert_returns(bulk_move(&bulk, MPOL_MF_MOVE), 0);
-    assert_all_arrived(0, &bulk);
+    struct page_list list = page_list_with_capacity(2);
+    page_list_add(&list, page + 8, 1);
+    page_list_add(&list, page + 4000, 1);
+    assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
+    assert_all_on_target(0, &list);
 }
 END_TEST
 
@@ -154,14 +154,14 @@ START_TEST(a_page_named_with_several_targets_ends_on_the_last_one)
                               { 2, 0, 2, 0 }, { 0, 0, 3, 0 }, { 0, 1, 1, 1 }, { 3, 3, 0, 2 } };
     for (size_t i = 0; i < sizeof orders / sizeof *orders; i++) {
         char *pages = pages_on_node(8, 0);
-        struct bulk bulk = bulk_with_room(32);
+        struct page_list list = page_list_with_capacity(32);
         for (size_t time = 0; time < 4; time++)
-            bulk_add_pages(&bulk, pages, 8, orders[i][time]);
-        assert_returns(bulk_move(&bulk, MPOL_MF_MOVE), 0);
-        assert_true_statuses(0, &bulk);
+            page_list_add_range(&list, pages, 8, orders[i][time]);
+        assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
+        assert_true_statuses(0, &list);
         ck_assert_uint_eq(count_on_node(pages, 8, orders[i][3]), 8);
         for (size_t entry = 0; entry < 32; entry++)
-            expect(bulk.status[entry] == orders[i][3], "order %zu, status %zu: %d", i, entry, bulk.status[entry]);
+            expect(list.status[entry] == orders[i][3], "order %zu, status %zu: %d", i, entry, list.status[entry]);
         ck_assert(pages_keep_contents(pages, 8));
     }
 }
@@ -170,13 +170,13 @@ END_TEST
 START_TEST(a_page_named_last_with_the_node_it_is_on_stays_there)
 {
     char *page = pages_on_node(1, 0);
-    struct bulk bulk = bulk_with_room(2);
-    bulk_add(&bulk, page, 1);
-    bulk_add(&bulk, page + 1, 0);
-    assert_returns(bulk_move(&bulk, MPOL_MF_MOVE), 0);
+    struct page_list list = page_list_with_capacity(2);
+    page_list_add(&list, page, 1);
+    page_list_add(&list, page + 1, 0);
+    assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
     ck_assert_int_eq(node_of(page), 0);
-    ck_assert_int_eq(bulk.status[0], 0);
-    ck_assert_int_eq(bulk.status[1], 0);
+    ck_assert_int_eq(list.status[0], 0);
+    ck_assert_int_eq(list.status[1], 0);
 }
 END_TEST
 
@@ -188,15 +188,15 @@ START_TEST(a_page_with_two_addresses_ends_on_the_last_one_named)
     char *pages = map_file_pages(file, 8), *again = map_file_pages(file, 8);
     touch_pages(pages, 8, 0);
     ck_assert(pages_keep_contents(again, 8));
-    struct bulk bulk = bulk_with_room(32);
-    bulk_add_pages(&bulk, pages, 8, 1);
-    bulk_add_pages(&bulk, again, 8, 2);
-    bulk_add_pages(&bulk, again, 4, 3);
-    bulk_add_pages(&bulk, pages, 4, 1);
-    assert_returns(bulk_move(&bulk, MPOL_MF_MOVE_ALL), 0);
+    struct page_list list = page_list_with_capacity(32);
+    page_list_add_range(&list, pages, 8, 1);
+    page_list_add_range(&list, again, 8, 2);
+    page_list_add_range(&list, again, 4, 3);
+    page_list_add_range(&list, pages, 4, 1);
+    assert_returns(page_list_move(&list, MPOL_MF_MOVE_ALL), 0);
     ck_assert_uint_eq(count_on_node(pages, 4, 1), 4);
     ck_assert_uint_eq(count_on_node(pages + 4 * page_size(), 4, 2), 4);
-    assert_true_statuses(0, &bulk);
+    assert_true_statuses(0, &list);
 }
 END_TEST
 
@@ -205,9 +205,9 @@ END_TEST
 START_TEST(all_base_pages_of_a_huge_page_say_its_node)
 {
     char *huge = transparent_huge_page(0);
-    struct bulk bulk = bulk_of_pages(huge, BASE_PAGES, 1);
-    assert_returns(bulk_move(&bulk, MPOL_MF_MOVE), 0);
-    assert_all_arrived(0, &bulk);
+    struct page_list list = page_list_of_range(huge, BASE_PAGES, 1);
+    assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
+    assert_all_on_target(0, &list);
     ck_assert(is_transparent_huge_page(huge));
     ck_assert(pages_keep_contents(huge, BASE_PAGES));
 }
@@ -216,14 +216,14 @@ END_TEST
 START_TEST(a_few_base_pages_of_a_huge_page_take_it_along)
 {
     char *huge = transparent_huge_page(0), *others = pages_on_node(4, 0);
-    struct bulk bulk = bulk_with_room(7);
-    bulk_add_pages(&bulk, others, 2, 3);
-    bulk_add(&bulk, huge + 100 * page_size(), 1);
-    bulk_add(&bulk, huge + 7 * page_size() + 5, 1);
-    bulk_add_pages(&bulk, others + 2 * page_size(), 2, 2);
-    bulk_add(&bulk, huge + 511 * page_size(), 1);
-    assert_returns(bulk_move(&bulk, MPOL_MF_MOVE), 0);
-    assert_all_arrived(0, &bulk);
+    struct page_list list = page_list_with_capacity(7);
+    page_list_add_range(&list, others, 2, 3);
+    page_list_add(&list, huge + 100 * page_size(), 1);
+    page_list_add(&list, huge + 7 * page_size() + 5, 1);
+    page_list_add_range(&list, others + 2 * page_size(), 2, 2);
+    page_list_add(&list, huge + 511 * page_size(), 1);
+    assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
+    assert_all_on_target(0, &list);
     ck_assert_uint_eq(count_on_node(huge, BASE_PAGES, 1), BASE_PAGES);
     ck_assert(is_transparent_huge_page(huge));
 }
@@ -235,23 +235,23 @@ START_TEST(a_huge_page_with_several_targets_ends_where_the_bare_call_leaves_it)
     char *theirs = transparent_huge_page(0), *ours = transparent_huge_page(0);
     unsigned long state = 7;
     for (int round = 0; round < ROUNDS; round++) {
-        struct bulk bare = bulk_with_room(ENTRIES), bulk = bulk_with_room(ENTRIES);
+        struct page_list bare = page_list_with_capacity(ENTRIES), list = page_list_with_capacity(ENTRIES);
         char order[128] = "";
         for (size_t entry = 0; entry < ENTRIES; entry++) {
             const size_t offset = next_random(&state) % 4 * 100 * page_size();
             const int node = (int)(next_random(&state) % 4);
-            bulk_add(&bare, theirs + offset, node);
-            bulk_add(&bulk, ours + offset, node);
+            page_list_add(&bare, theirs + offset, node);
+            page_list_add(&list, ours + offset, node);
             snprintf(order + strlen(order), sizeof order - strlen(order), " %zu->%d", offset / page_size(), node);
         }
         assert_returns(move_pages(0, ENTRIES, bare.pages, bare.nodes, bare.status, MPOL_MF_MOVE), 0);
-        assert_returns(bulk_move(&bulk, MPOL_MF_MOVE), 0);
+        assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
         /* Both are whole still: every base page tells for all. */
         expect(node_of(ours) == node_of(theirs), "order%s: on node %d, and %d after the bare call", order, node_of(ours),
                node_of(theirs));
         for (size_t entry = 0; entry < ENTRIES; entry++)
-            expect(bulk.status[entry] == node_of(ours), "order%s: status %zu is %d, the page on node %d", order, entry,
-                   bulk.status[entry], node_of(ours));
+            expect(list.status[entry] == node_of(ours), "order%s: status %zu is %d, the page on node %d", order, entry,
+                   list.status[entry], node_of(ours));
     }
     ck_assert(is_transparent_huge_page(theirs) && is_transparent_huge_page(ours));
 }
@@ -260,9 +260,9 @@ END_TEST
 START_TEST(all_base_pages_of_a_hugetlb_page_say_its_node)
 {
     char *huge = hugetlb_page_for_node_1();
-    struct bulk bulk = bulk_of_pages(huge, BASE_PAGES, 1);
-    assert_returns(bulk_move(&bulk, MPOL_MF_MOVE), 0);
-    assert_all_arrived(0, &bulk);
+    struct page_list list = page_list_of_range(huge, BASE_PAGES, 1);
+    assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
+    assert_all_on_target(0, &list);
     ck_assert(pages_keep_contents(huge, BASE_PAGES));
 }
 END_TEST
@@ -276,12 +276,12 @@ START_TEST(pinned_pages_are_counted_and_ebusy_and_all_others_move)
     enum { PINNED = sizeof pinned / sizeof *pinned };
     for (size_t i = 0; i < PINNED; i++)
         pin_in_pipe(pages + pinned[i] * page_size());
-    struct bulk bulk = bulk_interleaved(pages, COUNT);
-    assert_returns(bulk_move(&bulk, MPOL_MF_MOVE), PINNED);
-    assert_true_statuses(0, &bulk);
+    struct page_list list = page_list_interleaved(pages, COUNT);
+    assert_returns(page_list_move(&list, MPOL_MF_MOVE), PINNED);
+    assert_true_statuses(0, &list);
     for (size_t i = 0; i < PINNED; i++)
-        ck_assert_int_eq(bulk.status[pinned[i]], -EBUSY);
-    ck_assert_uint_eq(bulk_on_target(0, &bulk), COUNT - PINNED);
+        ck_assert_int_eq(list.status[pinned[i]], -EBUSY);
+    ck_assert_uint_eq(page_list_on_target(0, &list), COUNT - PINNED);
     ck_assert(pages_keep_contents(pages, COUNT));
 }
 END_TEST
@@ -290,10 +290,10 @@ START_TEST(a_pinned_page_that_is_home_is_not_counted)
 {
     char *pages = pages_on_node(COUNT, 1);
     pin_in_pipe(pages);
-    struct bulk bulk = bulk_of_pages(pages, COUNT, 2);
-    bulk.nodes[0] = 1;
-    assert_returns(bulk_move(&bulk, MPOL_MF_MOVE), 0);
-    assert_all_arrived(0, &bulk);
+    struct page_list list = page_list_of_range(pages, COUNT, 2);
+    list.nodes[0] = 1;
+    assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
+    assert_all_on_target(0, &list);
 }
 END_TEST
 
@@ -301,9 +301,9 @@ START_TEST(a_page_alone_that_is_pinned_is_counted_and_ebusy)
 {
     char *page = pages_on_node(1, 0);
     pin_in_pipe(page);
-    struct bulk bulk = bulk_of_pages(page, 1, 1);
-    assert_returns(bulk_move(&bulk, MPOL_MF_MOVE), 1);
-    ck_assert_int_eq(bulk.status[0], -EBUSY);
+    struct page_list list = page_list_of_range(page, 1, 1);
+    assert_returns(page_list_move(&list, MPOL_MF_MOVE), 1);
+    ck_assert_int_eq(list.status[0], -EBUSY);
     ck_assert_int_eq(node_of(page), 0);
 }
 END_TEST
@@ -311,23 +311,23 @@ END_TEST
 START_TEST(shared_pages_are_eacces_and_do_not_count_as_failed)
 {
     char *shared = pages_on_node(COUNT, 0);
-    struct neighbour neighbour = share_with_neighbour(shared, COUNT);
+    struct child_process child = share_with_child(shared, COUNT);
     char *own = pages_on_node(COUNT, 0);
-    struct bulk bulk = bulk_with_room(2 * COUNT);
+    struct page_list list = page_list_with_capacity(2 * COUNT);
     for (size_t page = 0; page < COUNT; page++) {
-        bulk_add(&bulk, shared + page * page_size(), (int)(page % 3) + 1);
-        bulk_add(&bulk, own + page * page_size(), (int)(page % 3) + 1);
+        page_list_add(&list, shared + page * page_size(), (int)(page % 3) + 1);
+        page_list_add(&list, own + page * page_size(), (int)(page % 3) + 1);
     }
-    assert_returns(bulk_move(&bulk, MPOL_MF_MOVE), 0);
-    for (size_t entry = 0; entry < bulk.count; entry++)
-        ck_assert_int_eq(bulk.status[entry], entry % 2 == 0 ? -EACCES : bulk.nodes[entry]);
+    assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
+    for (size_t entry = 0; entry < list.count; entry++)
+        ck_assert_int_eq(list.status[entry], entry % 2 == 0 ? -EACCES : list.nodes[entry]);
     ck_assert_uint_eq(count_on_node(shared, COUNT, 0), COUNT);
-    assert_true_statuses(0, &bulk);
+    assert_true_statuses(0, &list);
 
-    assert_returns(bulk_move(&bulk, MPOL_MF_MOVE_ALL), 0);
-    assert_all_arrived(0, &bulk);
-    ck_assert(neighbour_keeps_contents(neighbour, COUNT));
-    end_neighbour(neighbour);
+    assert_returns(page_list_move(&list, MPOL_MF_MOVE_ALL), 0);
+    assert_all_on_target(0, &list);
+    ck_assert(child_keeps_contents(child, COUNT));
+    end_child(child);
 }
 END_TEST
 
@@ -336,19 +336,19 @@ START_TEST(pages_that_are_not_there_say_so_and_all_others_move)
     char *there = pages_on_node(COUNT, 0), *untouched = map_shared_pages(COUNT), *zeroes = map_pages(COUNT);
     for (size_t page = 0; page < COUNT; page++)
         (void)*(volatile char *)(zeroes + page * page_size());
-    struct bulk bulk = bulk_with_room(4 * COUNT);
+    struct page_list list = page_list_with_capacity(4 * COUNT);
     for (size_t page = 0; page < COUNT; page++) {
-        bulk_add(&bulk, untouched + page * page_size(), 1);
-        bulk_add(&bulk, there + page * page_size(), (int)(page % 3) + 1);
-        bulk_add(&bulk, zeroes + page * page_size(), 2);
-        bulk_add(&bulk, page % 2 == 0 ? NULL : (void *)(UINTPTR_MAX - page_size() + 1), 3);
+        page_list_add(&list, untouched + page * page_size(), 1);
+        page_list_add(&list, there + page * page_size(), (int)(page % 3) + 1);
+        page_list_add(&list, zeroes + page * page_size(), 2);
+        page_list_add(&list, page % 2 == 0 ? NULL : (void *)(UINTPTR_MAX - page_size() + 1), 3);
     }
-    assert_returns(bulk_move(&bulk, MPOL_MF_MOVE), 0);
-    for (size_t entry = 0; entry < bulk.count; entry++) {
-        const int expected[] = { -ENOENT, bulk.nodes[entry], -EFAULT, -EFAULT };
-        expect(bulk.status[entry] == expected[entry % 4], "status %zu: %d", entry, bulk.status[entry]);
+    assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
+    for (size_t entry = 0; entry < list.count; entry++) {
+        const int expected[] = { -ENOENT, list.nodes[entry], -EFAULT, -EFAULT };
+        expect(list.status[entry] == expected[entry % 4], "status %zu: %d", entry, list.status[entry]);
     }
-    assert_true_statuses(0, &bulk);
+    assert_true_statuses(0, &list);
 }
 END_TEST
 
@@ -359,17 +359,17 @@ START_TEST(a_page_of_the_kernel_itself_is_ebusy_and_the_call_succeeds_as_the_bar
     const int elsewhere = (node_of(vdso) + 1) % 4;
     char *pages = pages_on_node(2, 0);
     for (int ours = 0; ours <= 1; ours++) {
-        struct bulk bulk = bulk_with_room(3);
-        bulk_add(&bulk, pages, 2 + ours);
-        bulk_add(&bulk, vdso, elsewhere);
-        bulk_add(&bulk, pages + page_size(), 2 + ours);
+        struct page_list list = page_list_with_capacity(3);
+        page_list_add(&list, pages, 2 + ours);
+        page_list_add(&list, vdso, elsewhere);
+        page_list_add(&list, pages + page_size(), 2 + ours);
         if (ours)
-            assert_returns(bulk_move(&bulk, MPOL_MF_MOVE_ALL), 0);
+            assert_returns(page_list_move(&list, MPOL_MF_MOVE_ALL), 0);
         else
-            assert_returns(move_pages(0, 3, bulk.pages, bulk.nodes, bulk.status, MPOL_MF_MOVE_ALL), 0);
-        ck_assert_int_eq(bulk.status[0], 2 + ours);
-        ck_assert_int_eq(bulk.status[1], -EBUSY);
-        ck_assert_int_eq(bulk.status[2], 2 + ours);
+            assert_returns(move_pages(0, 3, list.pages, list.nodes, list.status, MPOL_MF_MOVE_ALL), 0);
+        ck_assert_int_eq(list.status[0], 2 + ours);
+        ck_assert_int_eq(list.status[1], -EBUSY);
+        ck_assert_int_eq(list.status[2], 2 + ours);
     }
 }
 END_TEST
@@ -382,11 +382,11 @@ START_TEST(no_such_node_is_enodev_and_what_came_before_has_moved)
     enum { BAD = 200 };
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
         char *pages = pages_on_node(COUNT, 0);
-        struct bulk bulk = bulk_interleaved(pages, COUNT);
-        bulk.nodes[BAD] = none[i];
-        assert_fails(bulk_move(&bulk, MPOL_MF_MOVE), ENODEV);
-        assert_true_where_written(&bulk, BAD);
-        ck_assert_int_eq(node_of(bulk.pages[BAD]), 0);
+        struct page_list list = page_list_interleaved(pages, COUNT);
+        list.nodes[BAD] = none[i];
+        assert_fails(page_list_move(&list, MPOL_MF_MOVE), ENODEV);
+        assert_true_where_written(&list, BAD);
+        ck_assert_int_eq(node_of(list.pages[BAD]), 0);
         require(munmap(pages, COUNT * page_size()) == 0);
     }
 }
@@ -394,10 +394,10 @@ END_TEST
 
 START_TEST(no_such_node_is_enodev_even_for_a_page_that_is_not_there)
 {
-    struct bulk bulk = bulk_with_room(2);
-    bulk_add(&bulk, NULL, 4);
-    bulk_add(&bulk, unmapped_address(), 4);
-    assert_fails(bulk_move(&bulk, MPOL_MF_MOVE), ENODEV);
+    struct page_list list = page_list_with_capacity(2);
+    page_list_add(&list, NULL, 4);
+    page_list_add(&list, unmapped_address(), 4);
+    assert_fails(page_list_move(&list, MPOL_MF_MOVE), ENODEV);
 }
 END_TEST
 
@@ -406,11 +406,11 @@ START_TEST(a_node_outside_the_cpuset_is_eacces_and_what_came_before_has_moved)
     enum { BAD = 100 };
     enter_cpuset("0-1");
     char *pages = pages_on_node(COUNT, 0);
-    struct bulk bulk = bulk_of_pages(pages, COUNT, 1);
-    bulk.nodes[BAD] = 2;
-    assert_fails(bulk_move(&bulk, MPOL_MF_MOVE), EACCES);
-    assert_true_where_written(&bulk, BAD);
-    ck_assert_int_eq(node_of(bulk.pages[BAD]), 0);
+    struct page_list list = page_list_of_range(pages, COUNT, 1);
+    list.nodes[BAD] = 2;
+    assert_fails(page_list_move(&list, MPOL_MF_MOVE), EACCES);
+    assert_true_where_written(&list, BAD);
+    ck_assert_int_eq(node_of(list.pages[BAD]), 0);
     leave_cpuset();
 }
 END_TEST
@@ -428,9 +428,9 @@ START_TEST(a_page_already_on_a_node_outside_the_cpuset_is_eacces_all_the_same)
     for (size_t page = 0; page < COUNT; page++)
         (void)((volatile char *)pages)[page * page_size()];
     require(count_on_node(pages, COUNT, 3) == COUNT);
-    struct bulk bulk = bulk_of_pages(pages, COUNT, 3);
-    assert_fails(move_pages(0, COUNT, bulk.pages, bulk.nodes, bulk.status, MPOL_MF_MOVE), EACCES);
-    assert_fails(bulk_move(&bulk, MPOL_MF_MOVE), EACCES);
+    struct page_list list = page_list_of_range(pages, COUNT, 3);
+    assert_fails(move_pages(0, COUNT, list.pages, list.nodes, list.status, MPOL_MF_MOVE), EACCES);
+    assert_fails(page_list_move(&list, MPOL_MF_MOVE), EACCES);
     leave_cpuset();
 }
 END_TEST
@@ -438,68 +438,68 @@ END_TEST
 START_TEST(a_node_outside_the_cpuset_is_eacces_even_for_a_page_that_is_not_there)
 {
     enter_cpuset("0-1");
-    struct bulk bulk = bulk_with_room(2);
-    bulk_add(&bulk, NULL, 1);
-    bulk_add(&bulk, NULL, 3);
-    assert_fails(bulk_move(&bulk, MPOL_MF_MOVE), EACCES);
+    struct page_list list = page_list_with_capacity(2);
+    page_list_add(&list, NULL, 1);
+    page_list_add(&list, NULL, 3);
+    assert_fails(page_list_move(&list, MPOL_MF_MOVE), EACCES);
     leave_cpuset();
 }
 END_TEST
 
 START_TEST(MPOL_MF_MOVE_ALL_without_privilege_is_eperm)
 {
-    become_nobody();
-    struct bulk bulk = bulk_interleaved(pages_on_node(COUNT, 0), COUNT);
-    assert_fails(bulk_move(&bulk, MPOL_MF_MOVE_ALL), EPERM);
-    assert_fails(bulk_move(&bulk, MPOL_MF_MOVE | MPOL_MF_MOVE_ALL), EPERM);
-    assert_fails(numa_move_pages(0, COUNT, bulk.pages, NULL, bulk.status, MPOL_MF_MOVE_ALL), EPERM);
+    drop_privileges();
+    struct page_list list = page_list_interleaved(pages_on_node(COUNT, 0), COUNT);
+    assert_fails(page_list_move(&list, MPOL_MF_MOVE_ALL), EPERM);
+    assert_fails(page_list_move(&list, MPOL_MF_MOVE | MPOL_MF_MOVE_ALL), EPERM);
+    assert_fails(numa_move_pages(0, COUNT, list.pages, NULL, list.status, MPOL_MF_MOVE_ALL), EPERM);
     assert_fails(numa_move_pages(0, 0, NULL, NULL, NULL, MPOL_MF_MOVE_ALL), EPERM);
-    assert_true_where_written(&bulk, 0);
-    ck_assert_uint_eq(bulk_on_target(0, &bulk), 0);
+    assert_true_where_written(&list, 0);
+    ck_assert_uint_eq(page_list_on_target(0, &list), 0);
 }
 END_TEST
 
 START_TEST(a_process_of_another_user_is_eperm)
 {
-    struct neighbour of_root = start_neighbour(COUNT, 0, NULL);
-    struct bulk bulk = bulk_interleaved(of_root.pages, COUNT);
-    become_nobody();
-    assert_fails(numa_move_pages(of_root.pid, COUNT, bulk.pages, bulk.nodes, bulk.status, MPOL_MF_MOVE), EPERM);
-    assert_fails(numa_move_pages(of_root.pid, COUNT, bulk.pages, NULL, bulk.status, 0), EPERM);
-    ck_assert_uint_eq(bulk_with_status(&bulk, NOT_WRITTEN), COUNT);
+    struct child_process of_root = start_child(COUNT, 0, NULL);
+    struct page_list list = page_list_interleaved(of_root.pages, COUNT);
+    drop_privileges();
+    assert_fails(numa_move_pages(of_root.pid, COUNT, list.pages, list.nodes, list.status, MPOL_MF_MOVE), EPERM);
+    assert_fails(numa_move_pages(of_root.pid, COUNT, list.pages, NULL, list.status, 0), EPERM);
+    ck_assert_uint_eq(page_list_with_status(&list, NOT_WRITTEN), COUNT);
 }
 END_TEST
 
 START_TEST(no_such_process_is_esrch)
 {
-    struct bulk bulk = bulk_interleaved(pages_on_node(COUNT, 0), COUNT);
-    const pid_t gone[] = { pid_of_nobody_at_all(), -1, INT_MAX, INT_MIN };
+    struct page_list list = page_list_interleaved(pages_on_node(COUNT, 0), COUNT);
+    const pid_t gone[] = { nonexistent_pid(), -1, INT_MAX, INT_MIN };
     for (size_t i = 0; i < sizeof gone / sizeof *gone; i++) {
-        assert_fails(numa_move_pages(gone[i], COUNT, bulk.pages, bulk.nodes, bulk.status, MPOL_MF_MOVE), ESRCH);
-        assert_fails(numa_move_pages(gone[i], COUNT, bulk.pages, NULL, bulk.status, 0), ESRCH);
+        assert_fails(numa_move_pages(gone[i], COUNT, list.pages, list.nodes, list.status, MPOL_MF_MOVE), ESRCH);
+        assert_fails(numa_move_pages(gone[i], COUNT, list.pages, NULL, list.status, 0), ESRCH);
         assert_fails(numa_move_pages(gone[i], 0, NULL, NULL, NULL, 0), ESRCH);
         /* It is looked at before the arrays. */
-        assert_fails(numa_move_pages(gone[i], COUNT, NULL, bulk.nodes, NULL, MPOL_MF_MOVE), ESRCH);
+        assert_fails(numa_move_pages(gone[i], COUNT, NULL, list.nodes, NULL, MPOL_MF_MOVE), ESRCH);
     }
-    ck_assert_uint_eq(bulk_with_status(&bulk, NOT_WRITTEN), COUNT);
+    ck_assert_uint_eq(page_list_with_status(&list, NOT_WRITTEN), COUNT);
 }
 END_TEST
 
 START_TEST(unknown_flags_and_threads_of_the_kernel_are_einval)
 {
-    struct bulk bulk = bulk_interleaved(pages_on_node(COUNT, 0), COUNT);
+    struct page_list list = page_list_interleaved(pages_on_node(COUNT, 0), COUNT);
     const int unknown[] = { MPOL_MF_STRICT, MPOL_MF_MOVE | MPOL_MF_STRICT, 1 << 3, 1 << 30, -1 };
     for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
-        assert_fails(bulk_move(&bulk, unknown[i]), EINVAL);
-        assert_fails(numa_move_pages(0, COUNT, bulk.pages, NULL, bulk.status, unknown[i]), EINVAL);
+        assert_fails(page_list_move(&list, unknown[i]), EINVAL);
+        assert_fails(numa_move_pages(0, COUNT, list.pages, NULL, list.status, unknown[i]), EINVAL);
         assert_fails(numa_move_pages(0, 0, NULL, NULL, NULL, unknown[i]), EINVAL);
         /* Flags are looked at before the process. */
-        assert_fails(numa_move_pages(-1, COUNT, bulk.pages, bulk.nodes, bulk.status, unknown[i]), EINVAL);
+        assert_fails(numa_move_pages(-1, COUNT, list.pages, list.nodes, list.status, unknown[i]), EINVAL);
     }
-    assert_fails(numa_move_pages(KTHREADD, COUNT, bulk.pages, bulk.nodes, bulk.status, MPOL_MF_MOVE), EINVAL);
-    assert_fails(numa_move_pages(KTHREADD, COUNT, bulk.pages, NULL, bulk.status, 0), EINVAL);
-    assert_true_where_written(&bulk, 0);
-    ck_assert_uint_eq(bulk_on_target(0, &bulk), 0);
+    assert_fails(numa_move_pages(KTHREADD, COUNT, list.pages, list.nodes, list.status, MPOL_MF_MOVE), EINVAL);
+    assert_fails(numa_move_pages(KTHREADD, COUNT, list.pages, NULL, list.status, 0), EINVAL);
+    assert_true_where_written(&list, 0);
+    ck_assert_uint_eq(page_list_on_target(0, &list), 0);
 }
 END_TEST
 
@@ -527,52 +527,52 @@ static void *bad_pointer(size_t which)
 
 START_TEST(a_bad_pointer_in_place_of_any_array_is_efault)
 {
-    struct bulk bulk = bulk_interleaved(pages_on_node(COUNT, 0), COUNT);
+    struct page_list list = page_list_interleaved(pages_on_node(COUNT, 0), COUNT);
     for (size_t i = 0; i < BAD_POINTERS; i++) {
         void *bad = bad_pointer(i);
-        assert_fails(numa_move_pages(0, COUNT, bad, bulk.nodes, bulk.status, MPOL_MF_MOVE), EFAULT);
+        assert_fails(numa_move_pages(0, COUNT, bad, list.nodes, list.status, MPOL_MF_MOVE), EFAULT);
         if (bad != NULL)
-            assert_fails(numa_move_pages(0, COUNT, bulk.pages, bad, bulk.status, MPOL_MF_MOVE), EFAULT);
-        ck_assert_uint_eq(bulk_with_status(&bulk, NOT_WRITTEN), COUNT);
-        ck_assert_uint_eq(bulk_on_target(0, &bulk), 0);
-        assert_fails(numa_move_pages(0, COUNT, bad, NULL, bulk.status, 0), EFAULT);
-        assert_fails(numa_move_pages(0, COUNT, bulk.pages, NULL, bad, 0), EFAULT);
+            assert_fails(numa_move_pages(0, COUNT, list.pages, bad, list.status, MPOL_MF_MOVE), EFAULT);
+        ck_assert_uint_eq(page_list_with_status(&list, NOT_WRITTEN), COUNT);
+        ck_assert_uint_eq(page_list_on_target(0, &list), 0);
+        assert_fails(numa_move_pages(0, COUNT, bad, NULL, list.status, 0), EFAULT);
+        assert_fails(numa_move_pages(0, COUNT, list.pages, NULL, bad, 0), EFAULT);
     }
     for (size_t i = 0; i < BAD_POINTERS; i++)
-        assert_fails(numa_move_pages(0, COUNT, bulk.pages, bulk.nodes, bad_pointer(i), MPOL_MF_MOVE), EFAULT);
+        assert_fails(numa_move_pages(0, COUNT, list.pages, list.nodes, bad_pointer(i), MPOL_MF_MOVE), EFAULT);
 }
 END_TEST
 
 START_TEST(no_array_of_statuses_is_efault_but_the_pages_have_moved_as_with_the_bare_call)
 {
-    struct bulk bare = bulk_of_pages(pages_on_node(COUNT, 0), COUNT, 1), bulk = bulk_of_pages(pages_on_node(COUNT, 0), COUNT, 1);
+    struct page_list bare = page_list_of_range(pages_on_node(COUNT, 0), COUNT, 1), list = page_list_of_range(pages_on_node(COUNT, 0), COUNT, 1);
     assert_fails(move_pages(0, COUNT, bare.pages, bare.nodes, NULL, MPOL_MF_MOVE), EFAULT);
-    assert_fails(numa_move_pages(0, COUNT, bulk.pages, bulk.nodes, NULL, MPOL_MF_MOVE), EFAULT);
-    ck_assert_uint_eq(bulk_on_target(0, &bulk), bulk_on_target(0, &bare));
-    ck_assert_uint_eq(bulk_on_target(0, &bulk), COUNT);
+    assert_fails(numa_move_pages(0, COUNT, list.pages, list.nodes, NULL, MPOL_MF_MOVE), EFAULT);
+    ck_assert_uint_eq(page_list_on_target(0, &list), page_list_on_target(0, &bare));
+    ck_assert_uint_eq(page_list_on_target(0, &list), COUNT);
 }
 END_TEST
 
 START_TEST(read_only_and_inaccessible_arrays_are_efault_where_they_cannot_be_used)
 {
-    struct bulk bulk = bulk_of_pages(pages_on_node(COUNT, 0), COUNT, 1);
+    struct page_list list = page_list_of_range(pages_on_node(COUNT, 0), COUNT, 1);
     int *status = (int *)map_pages(1);
     require(mprotect(status, page_size(), PROT_READ) == 0);
-    assert_fails(numa_move_pages(0, COUNT, bulk.pages, bulk.nodes, status, MPOL_MF_MOVE), EFAULT);
-    assert_fails(numa_move_pages(0, COUNT, bulk.pages, NULL, status, 0), EFAULT);
+    assert_fails(numa_move_pages(0, COUNT, list.pages, list.nodes, status, MPOL_MF_MOVE), EFAULT);
+    assert_fails(numa_move_pages(0, COUNT, list.pages, NULL, status, 0), EFAULT);
     require(mprotect(status, page_size(), PROT_NONE) == 0);
-    assert_fails(numa_move_pages(0, COUNT, bulk.pages, status, bulk.status, MPOL_MF_MOVE), EFAULT);
-    assert_fails(numa_move_pages(0, COUNT, (void **)status, bulk.nodes, bulk.status, MPOL_MF_MOVE), EFAULT);
+    assert_fails(numa_move_pages(0, COUNT, list.pages, status, list.status, MPOL_MF_MOVE), EFAULT);
+    assert_fails(numa_move_pages(0, COUNT, (void **)status, list.nodes, list.status, MPOL_MF_MOVE), EFAULT);
 }
 END_TEST
 
 START_TEST(read_only_pages_and_nodes_are_enough)
 {
-    struct bulk bulk = bulk_interleaved(pages_on_node(COUNT, 0), COUNT);
-    require(mprotect(bulk.pages, COUNT * sizeof *bulk.pages, PROT_READ) == 0);
-    require(mprotect(bulk.nodes, COUNT * sizeof *bulk.nodes, PROT_READ) == 0);
-    assert_returns(bulk_move(&bulk, MPOL_MF_MOVE), 0);
-    assert_all_arrived(0, &bulk);
+    struct page_list list = page_list_interleaved(pages_on_node(COUNT, 0), COUNT);
+    require(mprotect(list.pages, COUNT * sizeof *list.pages, PROT_READ) == 0);
+    require(mprotect(list.nodes, COUNT * sizeof *list.nodes, PROT_READ) == 0);
+    assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
+    assert_all_on_target(0, &list);
 }
 END_TEST
 
@@ -580,12 +580,12 @@ START_TEST(an_array_of_pages_that_runs_out_is_efault_and_what_came_before_has_mo
 {
     const size_t readable[] = { 1, 2, 15, 16, 17, 200, COUNT - 1 };
     for (size_t i = 0; i < sizeof readable / sizeof *readable; i++) {
-        struct bulk bulk = bulk_interleaved(pages_on_node(COUNT, 0), COUNT);
+        struct page_list list = page_list_interleaved(pages_on_node(COUNT, 0), COUNT);
         void **some = array_at_end_of_mapping(readable[i], sizeof *some);
-        memcpy(some, bulk.pages, readable[i] * sizeof *some);
-        assert_fails(numa_move_pages(0, COUNT, some, bulk.nodes, bulk.status, MPOL_MF_MOVE), EFAULT);
-        assert_true_statuses_up_to(&bulk, readable[i]);
-        ck_assert_uint_eq(bulk_on_target(0, &bulk), readable[i]);
+        memcpy(some, list.pages, readable[i] * sizeof *some);
+        assert_fails(numa_move_pages(0, COUNT, some, list.nodes, list.status, MPOL_MF_MOVE), EFAULT);
+        assert_true_statuses_up_to(&list, readable[i]);
+        ck_assert_uint_eq(page_list_on_target(0, &list), readable[i]);
     }
 }
 END_TEST
@@ -594,12 +594,12 @@ START_TEST(an_array_of_nodes_that_runs_out_is_efault_and_what_came_before_has_mo
 {
     const size_t readable[] = { 1, 2, 15, 16, 17, 200, COUNT - 1 };
     for (size_t i = 0; i < sizeof readable / sizeof *readable; i++) {
-        struct bulk bulk = bulk_interleaved(pages_on_node(COUNT, 0), COUNT);
+        struct page_list list = page_list_interleaved(pages_on_node(COUNT, 0), COUNT);
         int *some = array_at_end_of_mapping(readable[i], sizeof *some);
-        memcpy(some, bulk.nodes, readable[i] * sizeof *some);
-        assert_fails(numa_move_pages(0, COUNT, bulk.pages, some, bulk.status, MPOL_MF_MOVE), EFAULT);
-        assert_true_statuses_up_to(&bulk, readable[i]);
-        ck_assert_uint_eq(bulk_on_target(0, &bulk), readable[i]);
+        memcpy(some, list.nodes, readable[i] * sizeof *some);
+        assert_fails(numa_move_pages(0, COUNT, list.pages, some, list.status, MPOL_MF_MOVE), EFAULT);
+        assert_true_statuses_up_to(&list, readable[i]);
+        ck_assert_uint_eq(page_list_on_target(0, &list), readable[i]);
     }
 }
 END_TEST
@@ -608,13 +608,13 @@ START_TEST(statuses_that_run_out_are_efault_but_what_they_hold_is_true)
 {
     const size_t writable[] = { 1, 2, 15, 16, 17, 200, COUNT - 1 };
     for (size_t i = 0; i < sizeof writable / sizeof *writable; i++) {
-        struct bulk bulk = bulk_of_pages(pages_on_node(COUNT, 0), COUNT, 1);
+        struct page_list list = page_list_of_range(pages_on_node(COUNT, 0), COUNT, 1);
         int *some = array_at_end_of_mapping(writable[i], sizeof *some);
         for (size_t entry = 0; entry < writable[i]; entry++)
             some[entry] = NOT_WRITTEN;
-        assert_fails(numa_move_pages(0, COUNT, bulk.pages, bulk.nodes, some, MPOL_MF_MOVE), EFAULT);
+        assert_fails(numa_move_pages(0, COUNT, list.pages, list.nodes, some, MPOL_MF_MOVE), EFAULT);
         /* All have one target, so the bare call has moved all of them before it writes the first status. */
-        ck_assert_uint_eq(bulk_on_target(0, &bulk), COUNT);
+        ck_assert_uint_eq(page_list_on_target(0, &list), COUNT);
         for (size_t entry = 0; entry < writable[i]; entry++)
             expect(some[entry] == 1, "of %zu, status %zu: %d", writable[i], entry, some[entry]);
     }
@@ -623,14 +623,14 @@ END_TEST
 
 START_TEST(an_array_that_ends_exactly_where_it_is_said_to_is_not_read_beyond)
 {
-    struct bulk bulk = bulk_interleaved(pages_on_node(COUNT, 0), COUNT);
+    struct page_list list = page_list_interleaved(pages_on_node(COUNT, 0), COUNT);
     void **pages = array_at_end_of_mapping(COUNT, sizeof *pages);
     int *nodes = array_at_end_of_mapping(COUNT, sizeof *nodes), *status = array_at_end_of_mapping(COUNT, sizeof *status);
-    memcpy(pages, bulk.pages, COUNT * sizeof *pages);
-    memcpy(nodes, bulk.nodes, COUNT * sizeof *nodes);
+    memcpy(pages, list.pages, COUNT * sizeof *pages);
+    memcpy(nodes, list.nodes, COUNT * sizeof *nodes);
     assert_returns(numa_move_pages(0, COUNT, pages, nodes, status, MPOL_MF_MOVE), 0);
-    memcpy(bulk.status, status, COUNT * sizeof *status);
-    assert_all_arrived(0, &bulk);
+    memcpy(list.status, status, COUNT * sizeof *status);
+    assert_all_on_target(0, &list);
     assert_returns(numa_move_pages(0, COUNT, pages, NULL, status, 0), 0);
 }
 END_TEST
@@ -641,11 +641,11 @@ START_TEST(an_array_that_runs_out_far_inside_is_efault_too)
     enum { READABLE = 70000, SAID = 100000, PAGES = 10 };
     char *pages = pages_on_node(PAGES, 0);
     void **array = array_at_end_of_mapping(READABLE, sizeof *array);
-    struct bulk bulk = bulk_with_room(SAID);
+    struct page_list list = page_list_with_capacity(SAID);
     for (size_t entry = 0; entry < SAID; entry++)
-        bulk_add(&bulk, pages + entry % PAGES * page_size(), (int)(entry / (READABLE / 2)) + 1);
-    memcpy(array, bulk.pages, READABLE * sizeof *array);
-    assert_fails(numa_move_pages(0, SAID, array, bulk.nodes, bulk.status, MPOL_MF_MOVE), EFAULT);
+        page_list_add(&list, pages + entry % PAGES * page_size(), (int)(entry / (READABLE / 2)) + 1);
+    memcpy(array, list.pages, READABLE * sizeof *array);
+    assert_fails(numa_move_pages(0, SAID, array, list.nodes, list.status, MPOL_MF_MOVE), EFAULT);
     ck_assert_uint_eq(count_on_node(pages, PAGES, 2), PAGES);
 }
 END_TEST
@@ -655,13 +655,13 @@ START_TEST(no_count_is_misread)
     const unsigned long counts[] = { 1UL << 20, INT_MAX, INT_MAX + 1UL, UINT_MAX, 1UL << 32, (1UL << 32) + 4, 1UL << 60,
                                      ULONG_MAX / 8, ULONG_MAX / 8 + 1, ULONG_MAX / 4 + 2, 1UL << 63, ULONG_MAX };
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
-        struct bulk bulk = bulk_interleaved(pages_on_node(40, 0), 40);
+        struct page_list list = page_list_interleaved(pages_on_node(40, 0), 40);
         void **pages = array_at_end_of_mapping(40, sizeof *pages);
-        memcpy(pages, bulk.pages, 40 * sizeof *pages);
-        assert_fails(numa_move_pages(0, counts[i], pages, bulk.nodes, bulk.status, MPOL_MF_MOVE), EFAULT);
-        assert_true_statuses_up_to(&bulk, 40);
-        ck_assert_uint_eq(bulk_on_target(0, &bulk), 40);
-        assert_fails(numa_move_pages(0, counts[i], pages, NULL, bulk.status, 0), EFAULT);
+        memcpy(pages, list.pages, 40 * sizeof *pages);
+        assert_fails(numa_move_pages(0, counts[i], pages, list.nodes, list.status, MPOL_MF_MOVE), EFAULT);
+        assert_true_statuses_up_to(&list, 40);
+        ck_assert_uint_eq(page_list_on_target(0, &list), 40);
+        assert_fails(numa_move_pages(0, counts[i], pages, NULL, list.status, 0), EFAULT);
     }
 }
 END_TEST
@@ -673,11 +673,11 @@ START_TEST(arrays_in_a_file_that_was_cut_short_are_efault)
     require(file >= 0 && ftruncate(file, (off_t)page_size()) == 0);
     void *cut = map_file_pages(file, 1);
     require(ftruncate(file, 0) == 0);
-    struct bulk bulk = bulk_interleaved(pages_on_node(COUNT, 0), COUNT);
-    assert_fails(numa_move_pages(0, COUNT, cut, bulk.nodes, bulk.status, MPOL_MF_MOVE), EFAULT);
-    assert_fails(numa_move_pages(0, COUNT, bulk.pages, cut, bulk.status, MPOL_MF_MOVE), EFAULT);
-    assert_fails(numa_move_pages(0, COUNT, bulk.pages, bulk.nodes, cut, MPOL_MF_MOVE), EFAULT);
-    assert_fails(numa_move_pages(0, COUNT, bulk.pages, NULL, cut, 0), EFAULT);
+    struct page_list list = page_list_interleaved(pages_on_node(COUNT, 0), COUNT);
+    assert_fails(numa_move_pages(0, COUNT, cut, list.nodes, list.status, MPOL_MF_MOVE), EFAULT);
+    assert_fails(numa_move_pages(0, COUNT, list.pages, cut, list.status, MPOL_MF_MOVE), EFAULT);
+    assert_fails(numa_move_pages(0, COUNT, list.pages, list.nodes, cut, MPOL_MF_MOVE), EFAULT);
+    assert_fails(numa_move_pages(0, COUNT, list.pages, NULL, cut, 0), EFAULT);
 }
 END_TEST
 
@@ -690,17 +690,17 @@ START_TEST(a_query_of_any_size_is_answered_to_its_end)
     char *pages = map_shared_pages(PAGES);
     for (size_t page = 0; page < PAGES; page += 3)
         touch_pages(pages + page * page_size(), 1, (int)(page % 4));
-    struct bulk bulk = bulk_with_room(MOST);
+    struct page_list list = page_list_with_capacity(MOST);
     for (size_t entry = 0; entry < MOST; entry++)
-        bulk_add(&bulk, pages + entry % PAGES * page_size() + entry % 100, 0);
+        page_list_add(&list, pages + entry % PAGES * page_size() + entry % 100, 0);
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
         for (size_t entry = 0; entry < MOST; entry++)
-            bulk.status[entry] = NOT_WRITTEN;
-        assert_returns(numa_move_pages(0, counts[i], bulk.pages, NULL, bulk.status, 0), 0);
+            list.status[entry] = NOT_WRITTEN;
+        assert_returns(numa_move_pages(0, counts[i], list.pages, NULL, list.status, 0), 0);
         for (size_t entry = 0; entry < MOST; entry++) {
             const size_t page = entry % PAGES;
             const int expected = entry >= counts[i] ? NOT_WRITTEN : page % 3 == 0 ? (int)(page % 4) : -ENOENT;
-            expect(bulk.status[entry] == expected, "of %zu, status %zu: %d", counts[i], entry, bulk.status[entry]);
+            expect(list.status[entry] == expected, "of %zu, status %zu: %d", counts[i], entry, list.status[entry]);
         }
     }
 }

@@ -30,9 +30,9 @@ static void sleep_ms(long milliseconds)
 START_TEST(many_pages_to_three_nodes_all_arrive)
 {
     enum { MANY = 70000 };
-    struct bulk bulk = bulk_interleaved(pages_on_node(MANY, 0), MANY);
-    assert_returns(bulk_move(&bulk, MPOL_MF_MOVE), 0);
-    assert_all_arrived(0, &bulk);
+    struct page_list list = page_list_interleaved(pages_on_node(MANY, 0), MANY);
+    assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
+    assert_all_on_target(0, &list);
 }
 END_TEST
 
@@ -40,18 +40,18 @@ START_TEST(pages_named_again_far_behind_end_on_the_last_target)
 {
     enum { PAGES = 14000, TIMES = 5 };
     char *pages = pages_on_node(PAGES, 0);
-    struct bulk bulk = bulk_with_room(TIMES * PAGES);
+    struct page_list list = page_list_with_capacity(TIMES * PAGES);
     const int targets[TIMES] = { 1, 2, 3, 2, 1 };
     for (size_t time = 0; time < TIMES; time++)
-        bulk_add_pages(&bulk, pages, PAGES, targets[time]);
+        page_list_add_range(&list, pages, PAGES, targets[time]);
     /* And some that are named last with the node they were on at first. */
-    for (size_t entry = bulk.count - 100; entry < bulk.count; entry++)
-        bulk.nodes[entry] = 0;
-    assert_returns(bulk_move(&bulk, MPOL_MF_MOVE), 0);
+    for (size_t entry = list.count - 100; entry < list.count; entry++)
+        list.nodes[entry] = 0;
+    assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
     ck_assert_uint_eq(count_on_node(pages, PAGES, 1), PAGES - 100);
     ck_assert_uint_eq(count_on_node(pages, PAGES, 0), 100);
-    assert_true_statuses(0, &bulk);
-    ck_assert_uint_eq(bulk_with_status(&bulk, 1) + bulk_with_status(&bulk, 0), bulk.count);
+    assert_true_statuses(0, &list);
+    ck_assert_uint_eq(page_list_with_status(&list, 1) + page_list_with_status(&list, 0), list.count);
     ck_assert(pages_keep_contents(pages, PAGES));
 }
 END_TEST
@@ -60,11 +60,11 @@ START_TEST(a_few_pages_named_very_often_arrive)
 {
     enum { PAGES = 16, REQUESTS = 200000 };
     char *pages = pages_on_node(PAGES, 0);
-    struct bulk bulk = bulk_with_room(REQUESTS);
+    struct page_list list = page_list_with_capacity(REQUESTS);
     for (size_t entry = 0; entry < REQUESTS; entry++)
-        bulk_add(&bulk, pages + entry % PAGES * page_size(), 1);
-    assert_returns(bulk_move(&bulk, MPOL_MF_MOVE), 0);
-    assert_all_arrived(0, &bulk);
+        page_list_add(&list, pages + entry % PAGES * page_size(), 1);
+    assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
+    assert_all_on_target(0, &list);
 }
 END_TEST
 
@@ -114,13 +114,13 @@ static void start_anew(void)
 START_TEST(NUMARS_MOVE_of_kernel_makes_it_the_bare_call_and_no_other_value_does)
 {
     value_of_NUMARS_MOVE = NULL;
-    ck_assert_int_eq(run_apart(start_anew, output, sizeof output), AS_THE_MOVER);
+    ck_assert_int_eq(run_in_child(start_anew, output, sizeof output), AS_THE_MOVER);
     value_of_NUMARS_MOVE = "kernel";
-    ck_assert_int_eq(run_apart(start_anew, output, sizeof output), AS_THE_BARE_CALL);
+    ck_assert_int_eq(run_in_child(start_anew, output, sizeof output), AS_THE_BARE_CALL);
     static const char *const others[] = { "", "kernels", "kerne", "KERNEL", "1" };
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         value_of_NUMARS_MOVE = others[i];
-        expect(run_apart(start_anew, output, sizeof output) == AS_THE_MOVER, "NUMARS_MOVE=%s", others[i]);
+        expect(run_in_child(start_anew, output, sizeof output) == AS_THE_MOVER, "NUMARS_MOVE=%s", others[i]);
     }
     ck_assert_str_eq(output, "");
 }
@@ -144,19 +144,19 @@ static void limit_address_space(size_t bytes)
 START_TEST(without_scratch_memory_the_pages_move_all_the_same)
 {
     enum { MANY = 3000 };
-    struct bulk small = bulk_interleaved(pages_on_node(20, 0), 20);
-    struct bulk large = bulk_interleaved(pages_on_node(MANY, 0), MANY);
+    struct page_list small = page_list_interleaved(pages_on_node(20, 0), 20);
+    struct page_list large = page_list_interleaved(pages_on_node(MANY, 0), MANY);
     limit_address_space(page_size());
     require(mmap(NULL, page_size(), PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED);
     errno = UNTOUCHED_ERRNO;
-    const long returned_small = bulk_move(&small, MPOL_MF_MOVE), returned_large = bulk_move(&large, MPOL_MF_MOVE);
+    const long returned_small = page_list_move(&small, MPOL_MF_MOVE), returned_large = page_list_move(&large, MPOL_MF_MOVE);
     const int error = errno;
     limit_address_space(RLIM_INFINITY);
     ck_assert_int_eq(returned_small, 0);
     ck_assert_int_eq(returned_large, 0);
     ck_assert_int_eq(error, UNTOUCHED_ERRNO);
-    assert_all_arrived(0, &small);
-    assert_all_arrived(0, &large);
+    assert_all_on_target(0, &small);
+    assert_all_on_target(0, &large);
 }
 END_TEST
 
@@ -165,21 +165,21 @@ START_TEST(four_megabytes_of_scratch_memory_are_enough_for_any_count)
     enum { ENTRIES = 200000, SCRATCH = 4 * 1024 * 1024 };
     char *pages = pages_on_node(16, 0);
     char *huge = transparent_huge_page(0);
-    struct bulk bulk = bulk_with_room(ENTRIES);
-    while (bulk.count < ENTRIES - BASE_PAGES)
-        bulk_add(&bulk, pages + bulk.count % 16 * page_size(), 1);
+    struct page_list list = page_list_with_capacity(ENTRIES);
+    while (list.count < ENTRIES - BASE_PAGES)
+        page_list_add(&list, pages + list.count % 16 * page_size(), 1);
     /* Shows whether the mover or the plain call did it. */
-    bulk_add_pages(&bulk, huge, BASE_PAGES, 2);
+    page_list_add_range(&list, huge, BASE_PAGES, 2);
 
     FILE *statm = fopen("/proc/self/statm", "r");
     size_t mapped;
     require(statm != NULL && fscanf(statm, "%zu", &mapped) == 1);
     fclose(statm);
     limit_address_space(mapped * page_size() + SCRATCH);
-    const long returned = bulk_move(&bulk, MPOL_MF_MOVE);
+    const long returned = page_list_move(&list, MPOL_MF_MOVE);
     limit_address_space(RLIM_INFINITY);
     ck_assert_int_eq(returned, 0);
-    assert_all_arrived(0, &bulk);
+    assert_all_on_target(0, &list);
 }
 END_TEST
 
@@ -187,10 +187,10 @@ START_TEST(nothing_stays_mapped_afterwards)
 {
     size_t mapped[2];
     for (int time = 0; time < 2; time++) {
-        struct bulk bulk = bulk_interleaved(pages_on_node(COUNT, 0), COUNT);
+        struct page_list list = page_list_interleaved(pages_on_node(COUNT, 0), COUNT);
         for (int call = 0; call < 50; call++)
-            assert_returns(bulk_move(&bulk, MPOL_MF_MOVE), 0);
-        require(munmap(bulk.pages[0], COUNT * page_size()) == 0);
+            assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
+        require(munmap(list.pages[0], COUNT * page_size()) == 0);
         FILE *statm = fopen("/proc/self/statm", "r");
         require(statm != NULL && fscanf(statm, "%zu", &mapped[time]) == 1);
         fclose(statm);
@@ -223,15 +223,15 @@ START_TEST(an_array_that_another_thread_unmaps_meanwhile_is_efault_or_in_time)
     enum { MANY = 2000, CALLS = 60 };
     char *pages = pages_on_node(MANY, 0);
     for (int which = 0; which < 3; which++) {
-        struct bulk bulk = bulk_interleaved(pages, MANY);
-        void *const arrays[] = { bulk.pages, bulk.nodes, bulk.status };
+        struct page_list list = page_list_interleaved(pages, MANY);
+        void *const arrays[] = { list.pages, list.nodes, list.status };
         struct shaken shaken = { .array = arrays[which], .size = MANY * (which == 0 ? sizeof(void *) : sizeof(int)) };
         pthread_t shaker;
         require(pthread_create(&shaker, NULL, shake, &shaken) == 0);
         int in_time = 0;
         for (int call = 0; call < CALLS; call++) {
             errno = UNTOUCHED_ERRNO;
-            const long returned = bulk_move(&bulk, MPOL_MF_MOVE);
+            const long returned = page_list_move(&list, MPOL_MF_MOVE);
             /* Zeroes for pages are pages that are not there, for nodes they are node 0. */
             expect(returned == 0 ? errno == UNTOUCHED_ERRNO : returned == -1 && errno == EFAULT,
                    "array %d: returned %ld, errno %d", which, returned, errno);
@@ -264,13 +264,13 @@ START_TEST(a_process_that_ends_meanwhile_gives_a_result_or_an_error)
     enum { MANY = 8000 };
     const long delays[] = { 0, 1, 3, 10, 20, 40, 80, 160 };
     for (size_t i = 0; i < sizeof delays / sizeof *delays; i++) {
-        struct neighbour neighbour = start_neighbour(MANY, 0, NULL);
-        struct bulk bulk = bulk_interleaved(neighbour.pages, MANY);
-        struct killer killer = { .pid = neighbour.pid, .after_ms = delays[i] };
+        struct child_process child = start_child(MANY, 0, NULL);
+        struct page_list list = page_list_interleaved(child.pages, MANY);
+        struct killer killer = { .pid = child.pid, .after_ms = delays[i] };
         pthread_t thread;
         require(pthread_create(&thread, NULL, kill_later, &killer) == 0);
         errno = UNTOUCHED_ERRNO;
-        const long returned = numa_move_pages(neighbour.pid, MANY, bulk.pages, bulk.nodes, bulk.status, MPOL_MF_MOVE);
+        const long returned = numa_move_pages(child.pid, MANY, list.pages, list.nodes, list.status, MPOL_MF_MOVE);
         const int error = errno;
         require(pthread_join(thread, NULL) == 0);
         /* While nobody has waited for it the kernel says EINVAL. */
@@ -299,11 +299,11 @@ START_TEST(a_cpuset_that_changes_meanwhile_gives_a_result_or_an_error)
     pthread_t thread;
     require(pthread_create(&thread, NULL, keep_changing_cpuset, (void *)&enough) == 0);
     for (int call = 0; call < CALLS; call++) {
-        struct bulk bulk = bulk_interleaved(pages, MANY);
+        struct page_list list = page_list_interleaved(pages, MANY);
         for (size_t entry = 0; entry < MANY; entry++)
-            bulk.nodes[entry] = (bulk.nodes[entry] + call) % 4;
+            list.nodes[entry] = (list.nodes[entry] + call) % 4;
         errno = UNTOUCHED_ERRNO;
-        const long returned = bulk_move(&bulk, MPOL_MF_MOVE);
+        const long returned = page_list_move(&list, MPOL_MF_MOVE);
         /* ENOMEM: the node was allowed when the kernel asked, and no longer when it wanted memory there. */
         expect((returned >= 0 && returned <= MANY) || (returned == -1 && (errno == EACCES || errno == ENOMEM)),
                "call %d: returned %ld, errno %d (%s)", call, returned, errno, strerror(errno));
@@ -313,9 +313,9 @@ START_TEST(a_cpuset_that_changes_meanwhile_gives_a_result_or_an_error)
     leave_cpuset();
 
     ck_assert(pages_keep_contents(pages, MANY));
-    struct bulk bulk = bulk_interleaved(pages, MANY);
-    assert_returns(bulk_move(&bulk, MPOL_MF_MOVE), 0);
-    assert_all_arrived(0, &bulk);
+    struct page_list list = page_list_interleaved(pages, MANY);
+    assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
+    assert_all_on_target(0, &list);
 }
 END_TEST
 
@@ -326,23 +326,23 @@ START_TEST(to_a_full_node_moves_what_fits_and_tells_what_did_not)
     /* Three quarters to the full node, one quarter to another. */
     enum { PAGES = 40000, FULL = 2, OTHER = 1 };
     char *pages = pages_on_node(PAGES, 0);
-    struct bulk bulk = bulk_of_pages(pages, PAGES, FULL);
+    struct page_list list = page_list_of_range(pages, PAGES, FULL);
     for (size_t page = 0; page < PAGES; page += 4)
-        bulk.nodes[page] = OTHER;
+        list.nodes[page] = OTHER;
     fill_node(FULL);
-    assert_fails(bulk_move(&bulk, MPOL_MF_MOVE), ENOMEM);
-    assert_true_statuses(0, &bulk);
-    const size_t moved = bulk_with_status(&bulk, FULL);
+    assert_fails(page_list_move(&list, MPOL_MF_MOVE), ENOMEM);
+    assert_true_statuses(0, &list);
+    const size_t moved = page_list_with_status(&list, FULL);
     ck_assert_uint_gt(moved, 0);
     ck_assert_uint_lt(moved, PAGES - PAGES / 4);
-    ck_assert_uint_eq(bulk_with_status(&bulk, OTHER), PAGES / 4);
-    ck_assert_uint_eq(bulk_with_status(&bulk, -ENOMEM), PAGES - PAGES / 4 - moved);
+    ck_assert_uint_eq(page_list_with_status(&list, OTHER), PAGES / 4);
+    ck_assert_uint_eq(page_list_with_status(&list, -ENOMEM), PAGES - PAGES / 4 - moved);
     empty_node(FULL);
     ck_assert(pages_keep_contents(pages, PAGES));
 
     /* And with room again, the rest follows. */
-    assert_returns(bulk_move(&bulk, MPOL_MF_MOVE), 0);
-    assert_all_arrived(0, &bulk);
+    assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
+    assert_all_on_target(0, &list);
 }
 END_TEST
 
@@ -351,11 +351,11 @@ START_TEST(pages_of_a_pipe_and_a_full_node_together_are_enomem)
     enum { PAGES = 30000, FULL = 2 };
     char *pages = pages_on_node(PAGES, 0);
     pin_in_pipe(pages);
-    struct bulk bulk = bulk_of_pages(pages, PAGES, FULL);
+    struct page_list list = page_list_of_range(pages, PAGES, FULL);
     fill_node(FULL);
-    assert_fails(bulk_move(&bulk, MPOL_MF_MOVE), ENOMEM);
-    assert_true_statuses(0, &bulk);
-    ck_assert_uint_eq(bulk_with_status(&bulk, -EBUSY) + bulk_with_status(&bulk, -ENOMEM) + bulk_with_status(&bulk, FULL),
+    assert_fails(page_list_move(&list, MPOL_MF_MOVE), ENOMEM);
+    assert_true_statuses(0, &list);
+    ck_assert_uint_eq(page_list_with_status(&list, -EBUSY) + page_list_with_status(&list, -ENOMEM) + page_list_with_status(&list, FULL),
                       PAGES);
     empty_node(FULL);
 }

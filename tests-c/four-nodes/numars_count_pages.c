@@ -87,9 +87,9 @@ START_TEST(pages_of_files_and_pages_that_others_map_too_count)
 {
     char *file = map_file_pages(file_in("/mnt/ext4", COUNT), COUNT);
     touch_pages(file, COUNT, 1);
-    struct neighbour neighbour = share_with_neighbour(file, COUNT);
+    struct child_process child = share_with_child(file, COUNT);
     assert_counts(0, file, COUNT * page_size(), (unsigned long[]){ 0, COUNT, 0, 0 });
-    end_neighbour(neighbour);
+    end_child(child);
 }
 END_TEST
 
@@ -122,25 +122,25 @@ END_TEST
 
 START_TEST(pages_of_another_process_are_counted)
 {
-    struct neighbour neighbour = start_neighbour(COUNT, 3, NULL);
-    assert_counts(neighbour.pid, neighbour.pages, COUNT * page_size(), (unsigned long[]){ 0, 0, 0, COUNT });
-    end_neighbour(neighbour);
+    struct child_process child = start_child(COUNT, 3, NULL);
+    assert_counts(child.pid, child.pages, COUNT * page_size(), (unsigned long[]){ 0, 0, 0, COUNT });
+    end_child(child);
 }
 END_TEST
 
 START_TEST(a_whole_process_is_counted_at_once)
 {
-    if (CENSUS_TAKES_DAYS)
+    if (PROCESS_SCAN_IS_SLOW)
         return;
-    struct neighbour neighbour = start_neighbour(COUNT, 3, NULL);
+    struct child_process child = start_child(COUNT, 3, NULL);
     size_t on_node[NODES];
     unsigned long per_node[NODES];
-    const size_t all = census(neighbour.pid, on_node);
+    const size_t all = count_process_pages(child.pid, on_node);
     ck_assert_uint_gt(all, COUNT);
-    assert_returns(numars_count_pages(neighbour.pid, NULL, 0x7ffffffff000, per_node, NODES), (long)all);
+    assert_returns(numars_count_pages(child.pid, NULL, 0x7ffffffff000, per_node, NODES), (long)all);
     for (int node = 0; node < NODES; node++)
         expect(per_node[node] == on_node[node], "node %d: %lu, not %zu", node, per_node[node], on_node[node]);
-    end_neighbour(neighbour);
+    end_child(child);
 }
 END_TEST
 
@@ -172,16 +172,16 @@ START_TEST(no_such_process_is_esrch)
 {
     unsigned long per_node[NODES];
     char *pages = ten_pages();
-    assert_fails(numars_count_pages(pid_of_nobody_at_all(), pages, 10 * page_size(), per_node, NODES), ESRCH);
+    assert_fails(numars_count_pages(nonexistent_pid(), pages, 10 * page_size(), per_node, NODES), ESRCH);
     assert_fails(numars_count_pages(-1, pages, 10 * page_size(), per_node, NODES), ESRCH);
 }
 END_TEST
 
 START_TEST(a_process_of_another_user_is_eperm)
 {
-    struct neighbour of_root = start_neighbour(COUNT, 3, NULL);
+    struct child_process of_root = start_child(COUNT, 3, NULL);
     unsigned long per_node[NODES];
-    become_nobody();
+    drop_privileges();
     assert_fails(numars_count_pages(of_root.pid, of_root.pages, COUNT * page_size(), per_node, NODES), EPERM);
     assert_fails(numars_count_pages(of_root.pid, NULL, 0x7ffffffff000, per_node, NODES), EPERM);
 }
@@ -189,7 +189,7 @@ END_TEST
 
 START_TEST(own_pages_need_no_privilege)
 {
-    become_nobody();
+    drop_privileges();
     assert_counts(0, ten_pages(), 10 * page_size(), (unsigned long[]){ 1, 2, 3, 4 });
 }
 END_TEST

@@ -115,7 +115,7 @@ START_TEST(a_thread_that_is_cancelled_while_its_callback_waits_finishes_the_move
         ck_assert_ptr_eq(result, PTHREAD_CANCELED);
         ck_assert_int_eq(move.returned, 0);
         ck_assert_uint_gt(move.calls, 1);
-        ck_assert_uint_eq(count_on_node(move.pages, MOST_PAGES, 1), MOST_PAGES);
+        ck_assert_uint_eq(count_on_node(move.pages, MAX_PAGES, 1), MAX_PAGES);
         ck_assert(pages_keep_contents(move.pages, PAGES));
     }
 }
@@ -153,7 +153,7 @@ static int call_the_library(const struct numars_move_stats *so_far, void *argume
     assert_returns(numars_count_pages(0, nested->others, PAGES * page_size(), per_node, 4), PAGES);
     ck_assert_uint_eq(per_node[node], PAGES);
 
-    struct request request = request_move(nested->others, MOST_PAGES, node ^ 1);
+    struct request request = request_move(nested->others, MAX_PAGES, node ^ 1);
     assert_returns(numa_move_pages(0, request.count, request.pages, request.nodes, request.status, MPOL_MF_MOVE), 0);
     ck_assert_int_eq(request.status[0], node ^ 1);
     /* A page of the move itself. */
@@ -178,10 +178,10 @@ START_TEST(a_callback_may_call_every_function_of_the_library)
     options.progress = call_the_library;
     options.progress_arg = &nested;
     assert_returns(numars_move_range(0, nested.pages, PAGES * page_size(), 1, &options, &stats), 0);
-    assert_figures(stats, .requested = PAGES, .moved = PAGES);
+    assert_stats(stats, .requested = PAGES, .moved = PAGES);
     ck_assert_uint_gt(nested.calls, 0);
     ck_assert_uint_gt(nested.inner_calls, 0);
-    ck_assert_uint_eq(count_on_node(nested.pages, MOST_PAGES, 1), MOST_PAGES);
+    ck_assert_uint_eq(count_on_node(nested.pages, MAX_PAGES, 1), MAX_PAGES);
     ck_assert(pages_keep_contents(nested.pages, PAGES) && pages_keep_contents(nested.others, PAGES));
 }
 END_TEST

@@ -23,9 +23,9 @@
 
 enum { COUNT = 300, MANY = 3000, BASE_PAGES = HUGE_PAGE / 4096 };
 
-static long move(struct bulk *bulk, const struct numars_move_options *options, struct numars_move_stats *stats)
+static long move(struct page_list *list, const struct numars_move_options *options, struct numars_move_stats *stats)
 {
-    return numars_move_pages(0, bulk->count, bulk->pages, bulk->nodes, bulk->status, options, stats);
+    return numars_move_pages(0, list->count, list->pages, list->nodes, list->status, options, stats);
 }
 
 static void sleep_ms(long milliseconds)
@@ -39,94 +39,94 @@ static void sleep_ms(long milliseconds)
 START_TEST(pages_that_move_and_pages_in_place_are_counted)
 {
     char *pages = pages_on_node(COUNT, 2);
-    struct bulk bulk = bulk_interleaved(pages, COUNT);
+    struct page_list list = page_list_interleaved(pages, COUNT);
     struct numars_move_stats stats;
-    assert_returns(move(&bulk, NULL, &stats), 0);
-    assert_all_arrived(0, &bulk);
-    assert_figures(stats, .requested = COUNT, .moved = COUNT - COUNT / 3, .in_place = COUNT / 3);
+    assert_returns(move(&list, NULL, &stats), 0);
+    assert_all_on_target(0, &list);
+    assert_stats(stats, .requested = COUNT, .moved = COUNT - COUNT / 3, .in_place = COUNT / 3);
     ck_assert_uint_gt(stats.kernel_calls, 0);
 
-    assert_returns(move(&bulk, NULL, &stats), 0);
-    assert_figures(stats, .requested = COUNT, .in_place = COUNT);
+    assert_returns(move(&list, NULL, &stats), 0);
+    assert_stats(stats, .requested = COUNT, .in_place = COUNT);
     ck_assert(pages_keep_contents(pages, COUNT));
 }
 END_TEST
 
 START_TEST(each_kind_of_page_is_counted_under_its_own_name_and_those_that_stay_are_the_answer)
 {
-    struct bulk bulk = bulk_with_room(100);
+    struct page_list list = page_list_with_capacity(100);
     char *shared = pages_on_node(6, 0);
-    struct neighbour neighbour = share_with_neighbour(shared, 6);
+    struct child_process child = share_with_child(shared, 6);
     char *pinned = pages_on_node(5, 0), *zeroes = map_pages(3);
     for (size_t page = 0; page < 5; page++)
         pin_in_pipe(pinned + page * page_size());
     for (size_t page = 0; page < 3; page++)
         (void)*(volatile char *)(zeroes + page * page_size());
-    bulk_add_pages(&bulk, map_shared_pages(7), 7, 1);
-    bulk_add_pages(&bulk, shared, 6, 1);
-    bulk_add_pages(&bulk, pages_on_node(11, 0), 11, 1);
-    bulk_add_pages(&bulk, pinned, 5, 2);
-    bulk_add_pages(&bulk, pages_on_node(13, 3), 13, 3);
-    bulk_add_pages(&bulk, zeroes, 3, 3);
-    bulk_add(&bulk, NULL, 3);
+    page_list_add_range(&list, map_shared_pages(7), 7, 1);
+    page_list_add_range(&list, shared, 6, 1);
+    page_list_add_range(&list, pages_on_node(11, 0), 11, 1);
+    page_list_add_range(&list, pinned, 5, 2);
+    page_list_add_range(&list, pages_on_node(13, 3), 13, 3);
+    page_list_add_range(&list, zeroes, 3, 3);
+    page_list_add(&list, NULL, 3);
     struct numars_move_stats stats;
-    assert_returns(move(&bulk, NULL, &stats), 6 + 5);
-    assert_true_statuses(0, &bulk);
-    assert_figures(stats, .requested = 46, .moved = 11, .in_place = 13, .absent = 7, .unmapped = 4, .shared = 6, .busy = 5,
+    assert_returns(move(&list, NULL, &stats), 6 + 5);
+    assert_true_statuses(0, &list);
+    assert_stats(stats, .requested = 46, .moved = 11, .in_place = 13, .absent = 7, .unmapped = 4, .shared = 6, .busy = 5,
                    .retried = 3 * 5);
-    ck_assert_uint_eq(bulk_with_status(&bulk, -EACCES), 6);
-    ck_assert_uint_eq(bulk_with_status(&bulk, -EBUSY), 5);
-    end_neighbour(neighbour);
+    ck_assert_uint_eq(page_list_with_status(&list, -EACCES), 6);
+    ck_assert_uint_eq(page_list_with_status(&list, -EBUSY), 5);
+    end_child(child);
 }
 END_TEST
 
 START_TEST(shared_pages_move_with_MPOL_MF_MOVE_ALL)
 {
     char *shared = pages_on_node(COUNT, 0);
-    struct neighbour neighbour = share_with_neighbour(shared, COUNT);
-    struct bulk bulk = bulk_interleaved(shared, COUNT);
+    struct child_process child = share_with_child(shared, COUNT);
+    struct page_list list = page_list_interleaved(shared, COUNT);
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
     struct numars_move_stats stats;
-    assert_returns(move(&bulk, &options, &stats), COUNT);
-    assert_figures(stats, .requested = COUNT, .shared = COUNT);
+    assert_returns(move(&list, &options, &stats), COUNT);
+    assert_stats(stats, .requested = COUNT, .shared = COUNT);
     options.flags = MPOL_MF_MOVE_ALL;
-    assert_returns(move(&bulk, &options, &stats), 0);
-    assert_figures(stats, .requested = COUNT, .moved = COUNT);
-    assert_all_arrived(0, &bulk);
-    ck_assert(neighbour_keeps_contents(neighbour, COUNT));
-    end_neighbour(neighbour);
+    assert_returns(move(&list, &options, &stats), 0);
+    assert_stats(stats, .requested = COUNT, .moved = COUNT);
+    assert_all_on_target(0, &list);
+    ck_assert(child_keeps_contents(child, COUNT));
+    end_child(child);
 }
 END_TEST
 
 START_TEST(entries_are_counted_and_not_pages)
 {
     char *page = pages_on_node(1, 0), *huge = transparent_huge_page(0);
-    struct bulk bulk = bulk_with_room(10 + BASE_PAGES);
+    struct page_list list = page_list_with_capacity(10 + BASE_PAGES);
     for (int entry = 0; entry < 10; entry++)
-        bulk_add(&bulk, page, 1);
-    bulk_add_pages(&bulk, huge, BASE_PAGES, 2);
+        page_list_add(&list, page, 1);
+    page_list_add_range(&list, huge, BASE_PAGES, 2);
     struct numars_move_stats stats;
-    assert_returns(move(&bulk, NULL, &stats), 0);
-    assert_all_arrived(0, &bulk);
-    assert_figures(stats, .requested = 10 + BASE_PAGES, .moved = 10 + BASE_PAGES);
+    assert_returns(move(&list, NULL, &stats), 0);
+    assert_all_on_target(0, &list);
+    assert_stats(stats, .requested = 10 + BASE_PAGES, .moved = 10 + BASE_PAGES);
 }
 END_TEST
 
 START_TEST(a_full_target_is_enomem_with_true_statuses_and_figures)
 {
     enum { PAGES = 40000, FULL = 2, OTHER = 1 };
-    struct bulk bulk = bulk_of_pages(pages_on_node(PAGES, 0), PAGES, FULL);
+    struct page_list list = page_list_of_range(pages_on_node(PAGES, 0), PAGES, FULL);
     for (size_t page = 0; page < PAGES; page += 4)
-        bulk.nodes[page] = OTHER;
+        list.nodes[page] = OTHER;
     struct numars_move_stats stats;
     fill_node(FULL);
-    assert_fails(move(&bulk, NULL, &stats), ENOMEM);
-    assert_true_statuses(0, &bulk);
-    const size_t moved = bulk_with_status(&bulk, FULL), left = bulk_with_status(&bulk, -ENOMEM);
-    ck_assert_uint_eq(bulk_with_status(&bulk, OTHER), PAGES / 4);
+    assert_fails(move(&list, NULL, &stats), ENOMEM);
+    assert_true_statuses(0, &list);
+    const size_t moved = page_list_with_status(&list, FULL), left = page_list_with_status(&list, -ENOMEM);
+    ck_assert_uint_eq(page_list_with_status(&list, OTHER), PAGES / 4);
     ck_assert_uint_gt(moved, 0);
     ck_assert_uint_gt(left, 0);
-    assert_figures(stats, .requested = PAGES, .moved = moved + PAGES / 4, .no_memory = left);
+    assert_stats(stats, .requested = PAGES, .moved = moved + PAGES / 4, .no_memory = left);
     empty_node(FULL);
 }
 END_TEST
@@ -134,28 +134,28 @@ END_TEST
 START_TEST(an_error_half_way_leaves_true_figures)
 {
     enum { BAD = 200 };
-    struct bulk bulk = bulk_interleaved(pages_on_node(COUNT, 0), COUNT);
-    bulk.nodes[BAD] = 4;
+    struct page_list list = page_list_interleaved(pages_on_node(COUNT, 0), COUNT);
+    list.nodes[BAD] = 4;
     struct numars_move_stats stats;
-    assert_fails(move(&bulk, NULL, &stats), ENODEV);
-    const size_t moved = bulk_on_target(0, &bulk);
+    assert_fails(move(&list, NULL, &stats), ENODEV);
+    const size_t moved = page_list_on_target(0, &list);
     ck_assert_uint_ge(moved, BAD);
     ck_assert_uint_eq(stats.moved, moved);
     for (size_t entry = 0; entry < BAD; entry++)
-        ck_assert_int_eq(bulk.status[entry], bulk.nodes[entry]);
+        ck_assert_int_eq(list.status[entry], list.nodes[entry]);
 }
 END_TEST
 
 START_TEST(without_targets_nothing_moves_and_all_is_told)
 {
-    struct bulk bulk = bulk_with_room(20);
-    bulk_add_pages(&bulk, pages_on_node(10, 2), 10, 1);
-    bulk_add_pages(&bulk, map_shared_pages(6), 6, 1);
-    bulk_add(&bulk, NULL, 1);
+    struct page_list list = page_list_with_capacity(20);
+    page_list_add_range(&list, pages_on_node(10, 2), 10, 1);
+    page_list_add_range(&list, map_shared_pages(6), 6, 1);
+    page_list_add(&list, NULL, 1);
     struct numars_move_stats stats;
-    assert_returns(numars_move_pages(0, bulk.count, bulk.pages, NULL, bulk.status, NULL, &stats), 0);
-    for (size_t entry = 0; entry < bulk.count; entry++)
-        ck_assert_int_eq(bulk.status[entry], entry < 10 ? 2 : entry < 16 ? -ENOENT : -EFAULT);
+    assert_returns(numars_move_pages(0, list.count, list.pages, NULL, list.status, NULL, &stats), 0);
+    for (size_t entry = 0; entry < list.count; entry++)
+        ck_assert_int_eq(list.status[entry], entry < 10 ? 2 : entry < 16 ? -ENOENT : -EFAULT);
     ck_assert_uint_eq(stats.moved, 0);
     ck_assert_uint_eq(stats.requested, 17);
     ck_assert_uint_eq(stats.absent, 6);
@@ -165,33 +165,33 @@ END_TEST
 
 START_TEST(status_options_and_stats_may_be_missing)
 {
-    struct bulk bulk = bulk_interleaved(pages_on_node(COUNT, 0), COUNT);
-    assert_returns(numars_move_pages(0, COUNT, bulk.pages, bulk.nodes, NULL, NULL, NULL), 0);
-    ck_assert_uint_eq(bulk_on_target(0, &bulk), COUNT);
-    assert_returns(numars_move_pages(0, COUNT, bulk.pages, NULL, NULL, NULL, NULL), 0);
+    struct page_list list = page_list_interleaved(pages_on_node(COUNT, 0), COUNT);
+    assert_returns(numars_move_pages(0, COUNT, list.pages, list.nodes, NULL, NULL, NULL), 0);
+    ck_assert_uint_eq(page_list_on_target(0, &list), COUNT);
+    assert_returns(numars_move_pages(0, COUNT, list.pages, NULL, NULL, NULL, NULL), 0);
     assert_returns(numars_move_pages(0, 0, NULL, NULL, NULL, NULL, NULL), 0);
 }
 END_TEST
 
 START_TEST(what_the_kernel_calls_an_error_is_one_here_and_the_figures_are_zero)
 {
-    struct bulk bulk = bulk_interleaved(pages_on_node(COUNT, 0), COUNT);
-    struct neighbour of_root = start_neighbour(1, 0, NULL);
+    struct page_list list = page_list_interleaved(pages_on_node(COUNT, 0), COUNT);
+    struct child_process of_root = start_child(1, 0, NULL);
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
     struct numars_move_stats stats;
-    void **pages = bulk.pages;
+    void **pages = list.pages;
     memset(&stats, 0xff, sizeof stats);
-    assert_fails(numars_move_pages(pid_of_nobody_at_all(), COUNT, pages, bulk.nodes, bulk.status, NULL, &stats), ESRCH);
+    assert_fails(numars_move_pages(nonexistent_pid(), COUNT, pages, list.nodes, list.status, NULL, &stats), ESRCH);
     ck_assert_uint_eq(stats.moved, 0);
-    assert_fails(numars_move_pages(0, COUNT, NULL, bulk.nodes, bulk.status, NULL, NULL), EFAULT);
-    assert_fails(numars_move_pages(0, COUNT, pages, unmapped_address(), bulk.status, NULL, NULL), EFAULT);
-    assert_fails(numars_move_pages(0, COUNT, pages, bulk.nodes, unmapped_address(), NULL, NULL), EFAULT);
+    assert_fails(numars_move_pages(0, COUNT, NULL, list.nodes, list.status, NULL, NULL), EFAULT);
+    assert_fails(numars_move_pages(0, COUNT, pages, unmapped_address(), list.status, NULL, NULL), EFAULT);
+    assert_fails(numars_move_pages(0, COUNT, pages, list.nodes, unmapped_address(), NULL, NULL), EFAULT);
     options.flags = 1 << 3;
-    assert_fails(move(&bulk, &options, NULL), EINVAL);
-    become_nobody();
+    assert_fails(move(&list, &options, NULL), EINVAL);
+    drop_privileges();
     options.flags = MPOL_MF_MOVE_ALL;
-    assert_fails(move(&bulk, &options, NULL), EPERM);
-    assert_fails(numars_move_pages(of_root.pid, COUNT, pages, bulk.nodes, bulk.status, NULL, NULL), EPERM);
+    assert_fails(move(&list, &options, NULL), EPERM);
+    assert_fails(numars_move_pages(of_root.pid, COUNT, pages, list.nodes, list.status, NULL, NULL), EPERM);
 }
 END_TEST
 
@@ -199,19 +199,19 @@ END_TEST
 
 START_TEST(options_smaller_than_the_first_version_are_einval)
 {
-    struct bulk bulk = bulk_interleaved(pages_on_node(COUNT, 0), COUNT);
+    struct page_list list = page_list_interleaved(pages_on_node(COUNT, 0), COUNT);
     const size_t sizes[] = { 0, 1, sizeof(size_t), sizeof(struct numars_move_options) - 1 };
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
         options.size = sizes[i];
-        assert_fails(move(&bulk, &options, NULL), EINVAL);
+        assert_fails(move(&list, &options, NULL), EINVAL);
     }
     /* No more of it is read than the size. */
     size_t *only_size = array_at_end_of_mapping(1, sizeof *only_size);
     *only_size = sizeof *only_size;
-    assert_fails(move(&bulk, (const struct numars_move_options *)(void *)only_size, NULL), EINVAL);
-    ck_assert_uint_eq(bulk_with_status(&bulk, NOT_WRITTEN), COUNT);
-    ck_assert_uint_eq(bulk_on_target(0, &bulk), 0);
+    assert_fails(move(&list, (const struct numars_move_options *)(void *)only_size, NULL), EINVAL);
+    ck_assert_uint_eq(page_list_with_status(&list, NOT_WRITTEN), COUNT);
+    ck_assert_uint_eq(page_list_on_target(0, &list), 0);
 }
 END_TEST
 
@@ -219,7 +219,7 @@ START_TEST(larger_options_are_taken_if_what_is_unknown_is_zero)
 {
     const size_t known = sizeof(struct numars_move_options), sizes[] = { 0, 1, 7, 8, 200 };
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        struct bulk bulk = bulk_interleaved(pages_on_node(COUNT, 0), COUNT);
+        struct page_list list = page_list_interleaved(pages_on_node(COUNT, 0), COUNT);
         /* At the end of their mapping: reading beyond their size is fatal. */
         const size_t size = known + sizes[i];
         char *bytes = array_at_end_of_mapping(size, 1);
@@ -230,12 +230,12 @@ START_TEST(larger_options_are_taken_if_what_is_unknown_is_zero)
         struct numars_move_options *larger = (struct numars_move_options *)(void *)bytes;
         for (size_t unknown = known; unknown < size; unknown += 3) {
             bytes[unknown] = 1;
-            assert_fails(move(&bulk, larger, NULL), E2BIG);
+            assert_fails(move(&list, larger, NULL), E2BIG);
             bytes[unknown] = 0;
         }
-        ck_assert_uint_eq(bulk_on_target(0, &bulk), 0);
-        assert_returns(move(&bulk, larger, NULL), 0);
-        assert_all_arrived(0, &bulk);
+        ck_assert_uint_eq(page_list_on_target(0, &list), 0);
+        assert_returns(move(&list, larger, NULL), 0);
+        assert_all_on_target(0, &list);
     }
 }
 END_TEST
@@ -249,10 +249,10 @@ START_TEST(no_options_are_the_initial_ones)
     for (int given = 0; given < 2; given++) {
         char *pages = pages_on_node(COUNT, 0);
         pin_in_pipe(pages);
-        struct bulk bulk = bulk_interleaved(pages, COUNT);
-        assert_returns(move(&bulk, given ? &initial : NULL, &stats[given]), 1);
+        struct page_list list = page_list_interleaved(pages, COUNT);
+        assert_returns(move(&list, given ? &initial : NULL, &stats[given]), 1);
     }
-    assert_figures(stats[1], .requested = COUNT, .moved = COUNT - 1, .busy = 1, .retried = 3);
+    assert_stats(stats[1], .requested = COUNT, .moved = COUNT - 1, .busy = 1, .retried = 3);
     ck_assert_mem_eq(&stats[0], &stats[1], sizeof stats[0]);
 }
 END_TEST
@@ -264,13 +264,13 @@ START_TEST(a_busy_page_is_tried_again_as_often_as_the_options_say)
         char *pages = pages_on_node(COUNT, 0);
         pin_in_pipe(pages + 7 * page_size());
         pin_in_pipe(pages + 8 * page_size());
-        struct bulk bulk = bulk_interleaved(pages, COUNT);
+        struct page_list list = page_list_interleaved(pages, COUNT);
         struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
         struct numars_move_stats stats;
         options.retries = retries[i];
-        assert_returns(move(&bulk, &options, &stats), 2);
-        assert_figures(stats, .requested = COUNT, .moved = COUNT - 2, .busy = 2, .retried = 2 * retries[i]);
-        assert_true_statuses(0, &bulk);
+        assert_returns(move(&list, &options, &stats), 2);
+        assert_stats(stats, .requested = COUNT, .moved = COUNT - 2, .busy = 2, .retried = 2 * retries[i]);
+        assert_true_statuses(0, &list);
     }
 }
 END_TEST
@@ -286,15 +286,15 @@ START_TEST(a_page_that_is_let_go_meanwhile_moves)
 {
     char *page = pages_on_node(1, 0);
     int pipe_end = pin_in_pipe(page);
-    struct bulk bulk = bulk_of_pages(page, 1, 1);
+    struct page_list list = page_list_of_range(page, 1, 1);
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
     struct numars_move_stats stats;
     pthread_t thread;
     options.retries = 100000000;
     require(pthread_create(&thread, NULL, unpin_later, &pipe_end) == 0);
-    assert_returns(move(&bulk, &options, &stats), 0);
+    assert_returns(move(&list, &options, &stats), 0);
     require(pthread_join(thread, NULL) == 0);
-    assert_all_arrived(0, &bulk);
+    assert_all_on_target(0, &list);
     ck_assert_uint_eq(stats.moved, 1);
     ck_assert_uint_gt(stats.retried, 0);
 }
@@ -352,14 +352,14 @@ START_TEST(progress_is_heard_again_and_again_and_at_the_end)
     enum { PAGES = 24000 };
     for (unsigned threads = 1; threads <= 2; threads++) {
         char *pages = pages_on_node(PAGES, 0);
-        struct bulk bulk = bulk_interleaved(pages, PAGES);
+        struct page_list list = page_list_interleaved(pages, PAGES);
         struct listener listener = { .calls = 0 };
         struct numars_move_options options = listened_to_by(&listener);
         struct numars_move_stats stats;
         options.threads = threads;
-        assert_returns(move(&bulk, &options, &stats), 0);
-        assert_all_arrived(0, &bulk);
-        assert_figures(stats, .requested = PAGES, .moved = PAGES);
+        assert_returns(move(&list, &options, &stats), 0);
+        assert_all_on_target(0, &list);
+        assert_stats(stats, .requested = PAGES, .moved = PAGES);
         assert_heard(&listener, &stats);
         ck_assert_uint_ge(listener.calls, PAGES / LONGEST_STEP + 1);
         ck_assert_uint_le(listener.longest_step, LONGEST_STEP);
@@ -370,12 +370,12 @@ END_TEST
 
 START_TEST(a_small_move_is_heard_of_at_its_end)
 {
-    struct bulk bulk = bulk_interleaved(pages_on_node(10, 0), 10);
+    struct page_list list = page_list_interleaved(pages_on_node(10, 0), 10);
     for (int time = 0; time < 2; time++) {
         struct listener listener = { .calls = 0 };
         const struct numars_move_options options = listened_to_by(&listener);
         struct numars_move_stats stats;
-        assert_returns(move(&bulk, &options, &stats), 0);
+        assert_returns(move(&list, &options, &stats), 0);
         ck_assert_uint_ge(listener.calls, 1);
         assert_heard(&listener, &stats);
     }
@@ -387,20 +387,20 @@ START_TEST(an_answer_other_than_zero_stops_the_move_and_all_that_is_said_is_true
     enum { PAGES = 12000 };
     for (unsigned threads = 1; threads <= 2; threads++) {
         char *pages = pages_on_node(PAGES, 0);
-        struct bulk bulk = bulk_interleaved(pages, PAGES);
+        struct page_list list = page_list_interleaved(pages, PAGES);
         struct listener listener = { .stop_at = 2 };
         struct numars_move_options options = listened_to_by(&listener);
         struct numars_move_stats stats;
         options.threads = threads;
-        assert_fails(move(&bulk, &options, &stats), ECANCELED);
-        const size_t moved = bulk_on_target(0, &bulk);
+        assert_fails(move(&list, &options, &stats), ECANCELED);
+        const size_t moved = page_list_on_target(0, &list);
         ck_assert_uint_gt(moved, 0);
         ck_assert_uint_lt(moved, PAGES);
         ck_assert_uint_eq(stats.moved, moved);
-        assert_true_statuses(0, &bulk);
+        assert_true_statuses(0, &list);
         ck_assert_uint_eq(stats.in_place + stats.absent + stats.unmapped + stats.shared + stats.busy + stats.no_memory
                               + stats.failed, 0);
-        ck_assert_uint_eq(bulk_with_status(&bulk, 0), PAGES - moved);
+        ck_assert_uint_eq(page_list_with_status(&list, 0), PAGES - moved);
         ck_assert(!listener.other_thread);
         ck_assert(pages_keep_contents(pages, PAGES));
         require(munmap(pages, PAGES * page_size()) == 0);
@@ -428,11 +428,11 @@ START_TEST(a_cpuset_that_loses_the_target_half_way_is_eacces_or_enomem)
     int file = open(path, O_WRONLY | O_CLOEXEC);
     require(file >= 0);
     char *pages = pages_on_node(PAGES, 0);
-    struct bulk bulk = bulk_of_pages(pages, PAGES, 2);
+    struct page_list list = page_list_of_range(pages, PAGES, 2);
     options.progress = narrow_cpuset;
     options.progress_arg = &file;
     errno = UNTOUCHED_ERRNO;
-    const long returned = move(&bulk, &options, &stats);
+    const long returned = move(&list, &options, &stats);
     expect(returned == -1 && (errno == EACCES || errno == ENOMEM), "returned %ld, errno %d", returned, errno);
     ck_assert_uint_eq(stats.requested, PAGES);
     ck_assert_uint_gt(stats.moved, 0);
@@ -451,29 +451,29 @@ START_TEST(any_number_of_threads_gives_the_same_places_and_figures)
     for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) {
         char *pages = pages_on_node(MANY, 0), *huge = transparent_huge_page(0);
         const int pinned = pin_in_pipe(pages + 77 * page_size());
-        struct bulk bulk = bulk_with_room(2 * MANY);
+        struct page_list list = page_list_with_capacity(2 * MANY);
         for (size_t page = 0; page < MANY; page++)
-            bulk_add(&bulk, pages + page * page_size(), (int)(page % 4));
-        bulk_add_pages(&bulk, huge, BASE_PAGES, 3);
+            page_list_add(&list, pages + page * page_size(), (int)(page % 4));
+        page_list_add_range(&list, huge, BASE_PAGES, 3);
         /* Some again: the page ends where it is named last, and an entry that names another node is one that it is not on. */
         size_t elsewhere = 0;
         for (size_t page = 0; page < MANY; page += 100) {
-            bulk_add(&bulk, pages + page * page_size(), 2);
+            page_list_add(&list, pages + page * page_size(), 2);
             elsewhere += page % 4 != 2;
         }
         struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
         struct numars_move_stats stats;
         options.threads = threads[i];
-        assert_returns(move(&bulk, &options, &stats), (long)(1 + elsewhere));
-        assert_true_statuses(0, &bulk);
-        int *places = bulk_places(0, &bulk);
-        for (size_t entry = 0; entry < bulk.count; entry++) {
-            const int expected = entry == 77 ? 0 : entry < MANY && entry % 100 == 0 ? 2 : bulk.nodes[entry];
-            expect(places[entry] == expected, "%u threads: page %zu on node %d", threads[i], entry, places[entry]);
+        assert_returns(move(&list, &options, &stats), (long)(1 + elsewhere));
+        assert_true_statuses(0, &list);
+        int *actual_nodes = page_list_query(0, &list);
+        for (size_t entry = 0; entry < list.count; entry++) {
+            const int expected = entry == 77 ? 0 : entry < MANY && entry % 100 == 0 ? 2 : list.nodes[entry];
+            expect(actual_nodes[entry] == expected, "%u threads: page %zu on node %d", threads[i], entry, actual_nodes[entry]);
         }
         ck_assert_uint_eq(stats.busy, 1);
         ck_assert_uint_eq(stats.failed, elsewhere);
-        ck_assert_uint_eq(stats.moved + stats.in_place, bulk.count - 1 - elsewhere);
+        ck_assert_uint_eq(stats.moved + stats.in_place, list.count - 1 - elsewhere);
         ck_assert(pages_keep_contents(pages, MANY));
         unpin_from_pipe(pinned);
         require(munmap(pages, MANY * page_size()) == 0);
@@ -543,15 +543,15 @@ static void *watch(void *argument)
 static struct watcher watch_move(unsigned threads)
 {
     struct watcher watcher = { .known = { gettid() } };
-    struct bulk bulk = bulk_interleaved(pages_on_node(MANY, 0), MANY);
+    struct page_list list = page_list_interleaved(pages_on_node(MANY, 0), MANY);
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
     pthread_t thread;
     options.threads = threads;
     require(pthread_create(&thread, NULL, watch, &watcher) == 0);
-    assert_returns(move(&bulk, &options, NULL), 0);
+    assert_returns(move(&list, &options, NULL), 0);
     watcher.enough = true;
     require(pthread_join(thread, NULL) == 0);
-    require(munmap(bulk.pages[0], MANY * page_size()) == 0);
+    require(munmap(list.pages[0], MANY * page_size()) == 0);
     return watcher;
 }
 
@@ -603,11 +603,11 @@ static size_t threads_of_process(void)
 START_TEST(no_thread_is_left_afterwards)
 {
     for (int time = 0; time < 5; time++) {
-        struct bulk bulk = bulk_interleaved(pages_on_node(MANY, 0), MANY);
+        struct page_list list = page_list_interleaved(pages_on_node(MANY, 0), MANY);
         struct listener listener = { .stop_at = time % 2 == 0 ? 0 : 1 };
         struct numars_move_options options = listened_to_by(&listener);
         options.threads = 4;
-        const long returned = move(&bulk, &options, NULL);
+        const long returned = move(&list, &options, NULL);
         expect(returned == (time % 2 == 0 ? 0 : -1), "returned %ld", returned);
         /* The kernel needs a moment to forget a thread that has ended. */
         for (int moment = 0; moment < 100 && threads_of_process() > 1; moment++)
@@ -632,7 +632,7 @@ static void take_signal(int signal)
 
 static void *move_with_threads(void *argument)
 {
-    struct bulk *bulk = argument;
+    struct page_list *list = argument;
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
     options.threads = 4;
     own_threads[1] = gettid();
@@ -640,10 +640,10 @@ static void *move_with_threads(void *argument)
     sigemptyset(&none);
     require(pthread_sigmask(SIG_SETMASK, &none, NULL) == 0);
     for (int call = 0; call < 2; call++) {
-        for (size_t entry = 0; entry < bulk->count; entry++)
-            bulk->nodes[entry] = (int)(entry + (size_t)call) % 4;
-        assert_returns(move(bulk, &options, NULL), 0);
-        assert_all_arrived(0, bulk);
+        for (size_t entry = 0; entry < list->count; entry++)
+            list->nodes[entry] = (int)(entry + (size_t)call) % 4;
+        assert_returns(move(list, &options, NULL), 0);
+        assert_all_on_target(0, list);
     }
     return NULL;
 }
@@ -651,10 +651,10 @@ static void *move_with_threads(void *argument)
 START_TEST(signals_of_the_process_do_not_disturb_and_are_handled_by_its_own_threads)
 {
     enum { KINDS = 8, PAGES = 1500 };
-    struct bulk bulk = bulk_interleaved(pages_on_node(PAGES, 0), PAGES);
+    struct page_list list = page_list_interleaved(pages_on_node(PAGES, 0), PAGES);
     const pid_t process = getpid();
     /* The sender of the signals shall not share them. */
-    require(madvise(bulk.pages[0], PAGES * page_size(), MADV_DONTFORK) == 0);
+    require(madvise(list.pages[0], PAGES * page_size(), MADV_DONTFORK) == 0);
     sigset_t storm;
     sigemptyset(&storm);
     for (int kind = 0; kind < KINDS; kind++) {
@@ -678,7 +678,7 @@ START_TEST(signals_of_the_process_do_not_disturb_and_are_handled_by_its_own_thre
     /* Not this one: then only the thread that moves is left, and busy, so others of its kind would be asked. It lets the signals
      * in again when it has told its number. */
     require(pthread_sigmask(SIG_BLOCK, &storm, NULL) == 0);
-    require(pthread_create(&mover, NULL, move_with_threads, &bulk) == 0);
+    require(pthread_create(&mover, NULL, move_with_threads, &list) == 0);
     require(pthread_join(mover, NULL) == 0);
     require(kill(sender, SIGKILL) == 0 && waitpid(sender, NULL, 0) == sender);
     ck_assert(taken);

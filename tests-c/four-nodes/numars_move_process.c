@@ -32,11 +32,11 @@ static struct numars_move_options move_all(void)
     return options;
 }
 
-static size_t count_of_process(struct neighbour neighbour, size_t count, int node)
+static size_t count_of_process(struct child_process child, size_t count, int node)
 {
     size_t found = 0;
     for (size_t page = 0; page < count; page++)
-        found += node_of_pid(neighbour.pid, neighbour.pages + page * page_size()) == node;
+        found += node_of_pid(child.pid, child.pages + page * page_size()) == node;
     return found;
 }
 
@@ -44,24 +44,24 @@ static size_t count_of_process(struct neighbour neighbour, size_t count, int nod
 static void assert_is_what_is_on(long returned, pid_t pid, int node)
 {
     size_t on_node[NODES];
-    (void)census(pid, on_node);
+    (void)count_process_pages(pid, on_node);
     expect(returned == (long)on_node[node], "returned %ld (errno %d), but %zu pages are on node %d", returned, errno,
            on_node[node], node);
 }
 
 START_TEST(pages_on_the_old_node_arrive_on_the_new_one_and_others_stay)
 {
-    struct neighbour neighbour = start_neighbour(COUNT, 3, NULL);
+    struct child_process child = start_child(COUNT, 3, NULL);
     char *mine = pages_on_node(COUNT, 3);
     struct numars_move_stats stats;
-    assert_is_what_is_on(move_process(neighbour.pid, mask(2), mask(1), NULL, NULL), neighbour.pid, 2);
-    ck_assert_uint_eq(count_of_process(neighbour, COUNT, 3), COUNT);
-    assert_is_what_is_on(move_process(neighbour.pid, mask(3), mask(1), NULL, &stats), neighbour.pid, 3);
-    ck_assert_uint_eq(count_of_process(neighbour, COUNT, 1), COUNT);
+    assert_is_what_is_on(move_process(child.pid, mask(2), mask(1), NULL, NULL), child.pid, 2);
+    ck_assert_uint_eq(count_of_process(child, COUNT, 3), COUNT);
+    assert_is_what_is_on(move_process(child.pid, mask(3), mask(1), NULL, &stats), child.pid, 3);
+    ck_assert_uint_eq(count_of_process(child, COUNT, 1), COUNT);
     ck_assert_uint_ge(stats.moved, COUNT);
-    ck_assert(neighbour_keeps_contents(neighbour, COUNT));
+    ck_assert(child_keeps_contents(child, COUNT));
     ck_assert_uint_eq(count_on_node(mine, COUNT, 3), COUNT);
-    end_neighbour(neighbour);
+    end_child(child);
 }
 END_TEST
 
@@ -76,27 +76,27 @@ START_TEST(the_own_process_is_pid_zero)
     ck_assert(is_transparent_huge_page(huge));
     ck_assert(pages_keep_contents(pages, COUNT) && pages_keep_contents(huge, BASE_PAGES));
     ck_assert_uint_ge(stats.moved, COUNT + BASE_PAGES);
-    assert_figures_add_up(stats);
+    assert_stats_add_up(stats);
 }
 END_TEST
 
 /* Four pages on each node, in the order of the nodes. */
 enum { PER_NODE = 4, LAYOUT = NODES * PER_NODE };
 
-static void put_back(struct neighbour neighbour)
+static void put_back(struct child_process child)
 {
     void *pages[LAYOUT];
     int targets[LAYOUT], status[LAYOUT];
     for (size_t page = 0; page < LAYOUT; page++) {
-        pages[page] = neighbour.pages + page * page_size();
+        pages[page] = child.pages + page * page_size();
         targets[page] = (int)(page / PER_NODE);
     }
-    require(move_pages(neighbour.pid, LAYOUT, pages, targets, status, MPOL_MF_MOVE) == 0);
+    require(move_pages(child.pid, LAYOUT, pages, targets, status, MPOL_MF_MOVE) == 0);
 }
 
 START_TEST(each_pair_of_masks_moves_pages_where_migrate_pages_moves_them)
 {
-    struct neighbour theirs = start_neighbour(LAYOUT, 0, NULL), ours = start_neighbour(LAYOUT, 0, NULL);
+    struct child_process theirs = start_child(LAYOUT, 0, NULL), ours = start_child(LAYOUT, 0, NULL);
     for (unsigned long from = 1; from < 16; from++)
         for (unsigned long to = 1; to < 16; to++) {
             put_back(theirs);
@@ -105,15 +105,15 @@ START_TEST(each_pair_of_masks_moves_pages_where_migrate_pages_moves_them)
             const long returned = move_process(ours.pid, from, to, NULL, NULL);
             expect(returned >= 0, "from %#lx to %#lx: returned %ld, errno %d", from, to, returned, errno);
             for (size_t page = 0; page < LAYOUT; page++) {
-                const int place = node_of_pid(ours.pid, ours.pages + page * page_size());
+                const int actual_node = node_of_pid(ours.pid, ours.pages + page * page_size());
                 const int expected = node_of_pid(theirs.pid, theirs.pages + page * page_size());
-                expect(place == expected, "from %#lx to %#lx: a page of node %zu went to %d, with migrate_pages to %d", from, to,
-                       page / PER_NODE, place, expected);
+                expect(actual_node == expected, "from %#lx to %#lx: a page of node %zu went to %d, with migrate_pages to %d", from, to,
+                       page / PER_NODE, actual_node, expected);
             }
         }
-    ck_assert(neighbour_keeps_contents(ours, LAYOUT));
-    end_neighbour(theirs);
-    end_neighbour(ours);
+    ck_assert(child_keeps_contents(ours, LAYOUT));
+    end_child(theirs);
+    end_child(ours);
 }
 END_TEST
 
@@ -124,14 +124,14 @@ START_TEST(the_figures_are_of_pages_that_were_on_old_nodes)
         unsigned long from, to;
     } shapes[] = { { 0x8, 0x2 }, { 0x3, 0xc }, { 0x6, 0x1 }, { 0xe, 0x1 }, { 0x1, 0xe } };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-        struct neighbour neighbour = start_neighbour(LAYOUT, 0, NULL);
-        put_back(neighbour);
+        struct child_process child = start_child(LAYOUT, 0, NULL);
+        put_back(child);
         const struct numars_move_options options = move_all();
         struct numars_move_stats stats;
         size_t before[NODES], after[NODES], on_old = 0, left = 0;
-        const size_t all = census(neighbour.pid, before);
-        const long returned = move_process(neighbour.pid, shapes[i].from, shapes[i].to, &options, &stats);
-        ck_assert_uint_eq(census(neighbour.pid, after), all);
+        const size_t all = count_process_pages(child.pid, before);
+        const long returned = move_process(child.pid, shapes[i].from, shapes[i].to, &options, &stats);
+        ck_assert_uint_eq(count_process_pages(child.pid, after), all);
         for (int node = 0; node < NODES; node++)
             if (shapes[i].from >> node & 1) {
                 on_old += before[node];
@@ -141,8 +141,8 @@ START_TEST(the_figures_are_of_pages_that_were_on_old_nodes)
         ck_assert_uint_eq(stats.requested, on_old);
         ck_assert_uint_eq(stats.moved, on_old - left);
         ck_assert_uint_eq(stats.in_place, 0);
-        assert_figures_add_up(stats);
-        end_neighbour(neighbour);
+        assert_stats_add_up(stats);
+        end_child(child);
     }
 }
 END_TEST
@@ -150,7 +150,7 @@ END_TEST
 START_TEST(huge_pages_shared_pages_and_pinned_pages_are_told_apart)
 {
     char *shared = pages_on_node(COUNT, 3);
-    struct neighbour neighbour = share_with_neighbour(shared, COUNT);
+    struct child_process child = share_with_child(shared, COUNT);
     char *pinned = pages_on_node(2, 3), *huge = transparent_huge_page(3);
     pin_in_pipe(pinned);
     pin_in_pipe(pinned + page_size());
@@ -162,7 +162,7 @@ START_TEST(huge_pages_shared_pages_and_pinned_pages_are_told_apart)
     ck_assert_uint_eq(stats.busy, 2);
     ck_assert_uint_eq(stats.retried, 2 * 3);
     ck_assert_uint_ge(stats.moved, BASE_PAGES);
-    assert_figures_add_up(stats);
+    assert_stats_add_up(stats);
     ck_assert_uint_eq(count_on_node(shared, COUNT, 3), COUNT);
     ck_assert_uint_eq(count_on_node(huge, BASE_PAGES, 1), BASE_PAGES);
 
@@ -171,7 +171,7 @@ START_TEST(huge_pages_shared_pages_and_pinned_pages_are_told_apart)
     ck_assert_uint_eq(stats.shared, 0);
     ck_assert_uint_ge(stats.busy, 2);
     ck_assert_uint_eq(count_on_node(shared, COUNT, 1), COUNT);
-    end_neighbour(neighbour);
+    end_child(child);
 }
 END_TEST
 
@@ -181,9 +181,9 @@ START_TEST(no_old_nodes_move_nothing)
     struct bitmask *to = set_of(mask(1));
     struct numars_move_stats stats;
     assert_returns(numars_move_process(0, NULL, to, NULL, &stats), 0);
-    assert_figures(stats, .requested = 0);
+    assert_stats(stats, .requested = 0);
     assert_returns(move_process(0, 0, mask(1), NULL, &stats), 0);
-    assert_figures(stats, .requested = 0);
+    assert_stats(stats, .requested = 0);
     ck_assert_uint_eq(count_on_node(pages, COUNT, 0), COUNT);
     numa_bitmask_free(to);
 }
@@ -223,19 +223,19 @@ END_TEST
 START_TEST(no_such_process_is_esrch)
 {
     struct numars_move_stats stats;
-    assert_fails(move_process(pid_of_nobody_at_all(), mask(0), mask(1), NULL, &stats), ESRCH);
-    assert_figures(stats, .requested = 0);
+    assert_fails(move_process(nonexistent_pid(), mask(0), mask(1), NULL, &stats), ESRCH);
+    assert_stats(stats, .requested = 0);
     assert_fails(move_process(-1, mask(0), mask(1), NULL, NULL), ESRCH);
     /* As with migrate_pages, also where nothing would move. */
-    assert_fails(migrate(pid_of_nobody_at_all(), 0, mask(1)), ESRCH);
-    assert_fails(move_process(pid_of_nobody_at_all(), 0, mask(1), NULL, NULL), ESRCH);
+    assert_fails(migrate(nonexistent_pid(), 0, mask(1)), ESRCH);
+    assert_fails(move_process(nonexistent_pid(), 0, mask(1), NULL, NULL), ESRCH);
 }
 END_TEST
 
 START_TEST(a_process_of_another_user_is_eperm)
 {
-    struct neighbour of_root = start_neighbour(COUNT, 3, NULL);
-    become_nobody();
+    struct child_process of_root = start_child(COUNT, 3, NULL);
+    drop_privileges();
     assert_fails(move_process(of_root.pid, mask(3), mask(1), NULL, NULL), EPERM);
     const struct numars_move_options options = move_all();
     assert_fails(move_process(0, mask(3), mask(1), &options, NULL), EPERM);
@@ -244,29 +244,29 @@ END_TEST
 
 START_TEST(a_process_of_the_same_user_is_allowed)
 {
-    become_nobody();
-    struct neighbour of_nobody = start_neighbour(COUNT, 3, NULL);
-    ck_assert_int_ge(move_process(of_nobody.pid, mask(3), mask(1), NULL, NULL), 0);
-    ck_assert_uint_eq(count_of_process(of_nobody, COUNT, 1), COUNT);
-    end_neighbour(of_nobody);
+    drop_privileges();
+    struct child_process unprivileged = start_child(COUNT, 3, NULL);
+    ck_assert_int_ge(move_process(unprivileged.pid, mask(3), mask(1), NULL, NULL), 0);
+    ck_assert_uint_eq(count_of_process(unprivileged, COUNT, 1), COUNT);
+    end_child(unprivileged);
 }
 END_TEST
 
 START_TEST(a_full_node_is_enomem_with_true_figures)
 {
     enum { FULL = 2 };
-    struct neighbour neighbour = start_neighbour(MANY, 0, NULL);
+    struct child_process child = start_child(MANY, 0, NULL);
     struct numars_move_stats stats;
     fill_node(FULL);
-    assert_fails(move_process(neighbour.pid, mask(0), mask(FULL), NULL, &stats), ENOMEM);
-    const size_t moved = count_of_process(neighbour, MANY, FULL);
+    assert_fails(move_process(child.pid, mask(0), mask(FULL), NULL, &stats), ENOMEM);
+    const size_t moved = count_of_process(child, MANY, FULL);
     empty_node(FULL);
     ck_assert_uint_gt(moved, 0);
     ck_assert_uint_lt(moved, MANY);
     ck_assert_uint_ge(stats.moved, moved);
     ck_assert_uint_ge(stats.no_memory, MANY - moved);
-    assert_figures_add_up(stats);
-    end_neighbour(neighbour);
+    assert_stats_add_up(stats);
+    end_child(child);
 }
 END_TEST
 
@@ -305,34 +305,34 @@ static struct numars_move_options listened_to_by(struct listener *listener)
 
 START_TEST(progress_is_heard_again_and_again_and_at_the_end)
 {
-    struct neighbour neighbour = start_neighbour(MANY, 3, NULL);
+    struct child_process child = start_child(MANY, 3, NULL);
     struct listener listener = { .calls = 0 };
     const struct numars_move_options options = listened_to_by(&listener);
     struct numars_move_stats stats;
-    ck_assert_int_ge(move_process(neighbour.pid, mask(3), mask(1), &options, &stats), 0);
-    ck_assert_uint_eq(count_of_process(neighbour, MANY, 1), MANY);
+    ck_assert_int_ge(move_process(child.pid, mask(3), mask(1), &options, &stats), 0);
+    ck_assert_uint_eq(count_of_process(child, MANY, 1), MANY);
     ck_assert_uint_ge(listener.calls, 3);
     ck_assert(!listener.went_back);
     ck_assert_mem_eq(&listener.last, &stats, sizeof stats);
-    end_neighbour(neighbour);
+    end_child(child);
 }
 END_TEST
 
 START_TEST(an_answer_other_than_zero_stops_the_move)
 {
-    struct neighbour neighbour = start_neighbour(MANY, 3, NULL);
+    struct child_process child = start_child(MANY, 3, NULL);
     struct listener listener = { .stop = true };
     const struct numars_move_options options = listened_to_by(&listener);
     struct numars_move_stats stats;
     size_t before[NODES], after[NODES];
-    (void)census(neighbour.pid, before);
-    assert_fails(move_process(neighbour.pid, mask(3), mask(1), &options, &stats), ECANCELED);
-    (void)census(neighbour.pid, after);
+    (void)count_process_pages(child.pid, before);
+    assert_fails(move_process(child.pid, mask(3), mask(1), &options, &stats), ECANCELED);
+    (void)count_process_pages(child.pid, after);
     ck_assert_uint_gt(stats.moved, 0);
     ck_assert_uint_eq(stats.moved, before[3] - after[3]);
-    ck_assert_uint_gt(count_of_process(neighbour, MANY, 3), 0);
-    ck_assert(neighbour_keeps_contents(neighbour, MANY));
-    end_neighbour(neighbour);
+    ck_assert_uint_gt(count_of_process(child, MANY, 3), 0);
+    ck_assert(child_keeps_contents(child, MANY));
+    end_child(child);
 }
 END_TEST
 
@@ -340,11 +340,11 @@ END_TEST
 
 START_TEST(a_process_that_ends_half_way_gives_the_figures_until_then)
 {
-    struct neighbour neighbour = start_neighbour(MANY, 3, NULL);
-    struct listener listener = { .end = neighbour.pid };
+    struct child_process child = start_child(MANY, 3, NULL);
+    struct listener listener = { .end = child.pid };
     const struct numars_move_options options = listened_to_by(&listener);
     struct numars_move_stats stats;
-    const long returned = move_process(neighbour.pid, mask(3), mask(1), &options, &stats);
+    const long returned = move_process(child.pid, mask(3), mask(1), &options, &stats);
     expect(returned >= 0 && errno == UNTOUCHED_ERRNO, "returned %ld, errno %d (%s)", returned, errno, strerror(errno));
     ck_assert_int_eq(listener.end, 0);
     ck_assert_uint_gt(stats.moved, 0);
@@ -372,14 +372,14 @@ START_TEST(a_process_that_ends_at_any_time_is_esrch_only_if_nothing_was_moved)
     const struct sigaction ignore = { .sa_handler = SIG_DFL, .sa_flags = SA_NOCLDWAIT };
     require(sigaction(SIGCHLD, &ignore, NULL) == 0);
     for (long delay = 0; delay <= 64; delay = delay * 2 + 1) {
-        struct neighbour neighbour = start_neighbour(MANY / 3, 3, NULL);
-        end_later(neighbour.pid, delay);
+        struct child_process child = start_child(MANY / 3, 3, NULL);
+        end_later(child.pid, delay);
         struct numars_move_stats stats;
-        const long returned = move_process(neighbour.pid, mask(3), mask(1), NULL, &stats);
+        const long returned = move_process(child.pid, mask(3), mask(1), NULL, &stats);
         /* While it is about to end the kernel says EINVAL. */
         expect(returned >= 0 || ((errno == ESRCH || errno == EINVAL) && stats.moved == 0), "after %ld ms: returned %ld, errno %d (%s), %lu moved",
                delay, returned, errno, strerror(errno), stats.moved);
-        kill(neighbour.pid, SIGKILL);
+        kill(child.pid, SIGKILL);
     }
 }
 END_TEST
@@ -421,7 +421,7 @@ static pid_t start_restless(size_t count, char **pages)
 START_TEST(a_process_that_maps_unmaps_and_forks_meanwhile_is_moved)
 {
     enum { STEADY = 3000, TIMES = 10 };
-    struct neighbour restless;
+    struct child_process restless;
     restless.pid = start_restless(STEADY, &restless.pages);
     for (int time = 0; time < TIMES; time++) {
         const int from = time % 2 == 0 ? 3 : 1, to = 4 - from;
@@ -437,8 +437,8 @@ START_TEST(a_process_that_maps_unmaps_and_forks_meanwhile_is_moved)
             (void)move_process(restless.pid, mask(from), mask(to), &options, NULL);
         ck_assert_uint_eq(count_of_process(restless, STEADY, to), STEADY);
     }
-    ck_assert(neighbour_keeps_contents(restless, STEADY));
-    end_neighbour(restless);
+    ck_assert(child_keeps_contents(restless, STEADY));
+    end_child(restless);
 }
 END_TEST
 
@@ -474,7 +474,7 @@ START_TEST(a_page_at_two_addresses_moves_once_where_targets_are_old_nodes_too)
         ck_assert_int_eq(move_one(page, chains[i].start, MPOL_MF_MOVE_ALL), chains[i].start);
         ck_assert_int_ge(move_process(0, from, to, &options, &stats), 0);
         expect(node_of(page) == chains[i].end, "from %#lx to %#lx: node %d", from, to, node_of(page));
-        assert_figures_add_up(stats);
+        assert_stats_add_up(stats);
     }
     ck_assert(pages_keep_contents(other, 1));
 }

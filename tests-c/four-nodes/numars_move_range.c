@@ -22,10 +22,10 @@ START_TEST(all_pages_of_the_range_move)
     assert_returns(numars_move_range(0, pages, COUNT * page_size(), 3, NULL, &stats), 0);
     ck_assert_uint_eq(count_on_node(pages, COUNT, 3), COUNT);
     ck_assert(pages_keep_contents(pages, COUNT));
-    assert_figures(stats, .requested = COUNT, .moved = COUNT);
+    assert_stats(stats, .requested = COUNT, .moved = COUNT);
 
     assert_returns(numars_move_range(0, pages, COUNT * page_size(), 3, NULL, &stats), 0);
-    assert_figures(stats, .requested = COUNT, .in_place = COUNT);
+    assert_stats(stats, .requested = COUNT, .in_place = COUNT);
 }
 END_TEST
 
@@ -70,7 +70,7 @@ START_TEST(holes_and_pages_that_are_not_there_are_passed_over)
     ck_assert_uint_eq(stats.moved, COUNT / 2 - COUNT / 20);
     ck_assert_uint_eq(count_on_node(pages, COUNT, 1), COUNT / 2 - COUNT / 20);
     ck_assert_uint_eq(stats.in_place + stats.shared + stats.busy + stats.no_memory + stats.failed, 0);
-    assert_figures_add_up(stats);
+    assert_stats_add_up(stats);
 
     /* Nothing at all is there. */
     assert_returns(numars_move_range(0, unmapped_address(), 1, 1, NULL, &stats), 0);
@@ -86,7 +86,7 @@ START_TEST(the_page_of_zeroes_is_passed_over)
     struct numars_move_stats stats;
     assert_returns(numars_move_range(0, zeroes, COUNT * page_size(), 1, NULL, &stats), 0);
     ck_assert_uint_eq(stats.moved + stats.in_place + stats.shared + stats.busy + stats.no_memory + stats.failed, 0);
-    assert_figures_add_up(stats);
+    assert_stats_add_up(stats);
 }
 END_TEST
 
@@ -100,7 +100,7 @@ START_TEST(mappings_next_to_each_other_are_one_range)
     require(mprotect(start + 2 * COUNT * page_size(), COUNT * page_size(), PROT_READ) == 0);
     struct numars_move_stats stats;
     assert_returns(numars_move_range(0, start, 3 * COUNT * page_size(), 2, NULL, &stats), 0);
-    assert_figures(stats, .requested = 3 * COUNT, .moved = 3 * COUNT);
+    assert_stats(stats, .requested = 3 * COUNT, .moved = 3 * COUNT);
     ck_assert_uint_eq(count_on_node(start, 3 * COUNT, 2), 3 * COUNT);
     ck_assert(pages_keep_contents(start, 3 * COUNT));
 }
@@ -114,9 +114,9 @@ START_TEST(a_huge_page_moves_whole_and_counts_as_base_pages)
     ck_assert_uint_eq(count_on_node(huge, BASE_PAGES, 1), BASE_PAGES);
     ck_assert(is_transparent_huge_page(huge));
     ck_assert(pages_keep_contents(huge, BASE_PAGES));
-    assert_figures(stats, .requested = BASE_PAGES, .moved = BASE_PAGES);
+    assert_stats(stats, .requested = BASE_PAGES, .moved = BASE_PAGES);
     assert_returns(numars_move_range(0, huge, HUGE_PAGE, 1, NULL, &stats), 0);
-    assert_figures(stats, .requested = BASE_PAGES, .in_place = BASE_PAGES);
+    assert_stats(stats, .requested = BASE_PAGES, .in_place = BASE_PAGES);
 }
 END_TEST
 
@@ -127,7 +127,7 @@ START_TEST(a_part_of_a_huge_page_takes_it_along)
     assert_returns(numars_move_range(0, huge + 100 * page_size() + 1, 1, 1, NULL, &stats), 0);
     ck_assert_uint_eq(count_on_node(huge, BASE_PAGES, 1), BASE_PAGES);
     ck_assert(is_transparent_huge_page(huge));
-    assert_figures_add_up(stats);
+    assert_stats_add_up(stats);
     ck_assert_uint_ge(stats.moved, 1);
     ck_assert_uint_le(stats.moved, BASE_PAGES);
 }
@@ -149,7 +149,7 @@ START_TEST(a_hugetlb_page_moves_and_counts_as_base_pages)
     assert_returns(numars_move_range(0, huge, HUGE_PAGE, 1, NULL, &stats), 0);
     ck_assert_uint_eq(count_on_node(huge, BASE_PAGES, 1), BASE_PAGES);
     ck_assert(pages_keep_contents(huge, BASE_PAGES));
-    assert_figures(stats, .requested = BASE_PAGES, .moved = BASE_PAGES);
+    assert_stats(stats, .requested = BASE_PAGES, .moved = BASE_PAGES);
 }
 END_TEST
 
@@ -160,18 +160,18 @@ START_TEST(pages_of_a_file_move_and_those_that_others_map_too_only_with_MPOL_MF_
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
     struct numars_move_stats stats;
     assert_returns(numars_move_range(0, pages, COUNT * page_size(), 1, &options, &stats), 0);
-    assert_figures(stats, .requested = COUNT, .moved = COUNT);
+    assert_stats(stats, .requested = COUNT, .moved = COUNT);
 
     /* All of them: the kernel maps pages of a file around those that a process reads. */
-    struct neighbour neighbour = share_with_neighbour(pages, COUNT);
+    struct child_process child = share_with_child(pages, COUNT);
     assert_returns(numars_move_range(0, pages, COUNT * page_size(), 2, &options, &stats), COUNT);
-    assert_figures(stats, .requested = COUNT, .shared = COUNT);
+    assert_stats(stats, .requested = COUNT, .shared = COUNT);
     options.flags = MPOL_MF_MOVE_ALL;
     assert_returns(numars_move_range(0, pages, COUNT * page_size(), 2, &options, &stats), 0);
-    assert_figures(stats, .requested = COUNT, .moved = COUNT);
+    assert_stats(stats, .requested = COUNT, .moved = COUNT);
     ck_assert_uint_eq(count_on_node(pages, COUNT, 2), COUNT);
-    ck_assert(neighbour_keeps_contents(neighbour, COUNT));
-    end_neighbour(neighbour);
+    ck_assert(child_keeps_contents(child, COUNT));
+    end_child(child);
 }
 END_TEST
 
@@ -182,7 +182,7 @@ START_TEST(pinned_pages_are_busy_and_the_answer)
     pin_in_pipe(pages);
     pin_in_pipe(pages + 50 * page_size());
     assert_returns(numars_move_range(0, pages, COUNT * page_size(), 1, NULL, &stats), 2);
-    assert_figures(stats, .requested = COUNT, .moved = COUNT - 2, .busy = 2, .retried = 6);
+    assert_stats(stats, .requested = COUNT, .moved = COUNT - 2, .busy = 2, .retried = 6);
     ck_assert_uint_eq(count_on_node(pages, COUNT, 1), COUNT - 2);
 }
 END_TEST
@@ -198,7 +198,7 @@ START_TEST(a_full_node_is_enomem_with_true_figures)
     empty_node(FULL);
     ck_assert_uint_gt(moved, 0);
     ck_assert_uint_lt(moved, PAGES);
-    assert_figures(stats, .requested = PAGES, .moved = moved, .no_memory = PAGES - moved);
+    assert_stats(stats, .requested = PAGES, .moved = moved, .no_memory = PAGES - moved);
 }
 END_TEST
 
@@ -211,7 +211,7 @@ START_TEST(many_pages_move_with_one_thread_and_with_two)
         struct numars_move_stats stats;
         options.threads = threads;
         assert_returns(numars_move_range(0, pages, MANY * page_size(), (int)threads, &options, &stats), 0);
-        assert_figures(stats, .requested = MANY, .moved = MANY);
+        assert_stats(stats, .requested = MANY, .moved = MANY);
         ck_assert_uint_eq(count_on_node(pages, MANY, (int)threads), MANY);
     }
     ck_assert(pages_keep_contents(pages, MANY));
@@ -220,14 +220,14 @@ END_TEST
 
 START_TEST(pages_of_another_process_move)
 {
-    struct neighbour neighbour = start_neighbour(COUNT, 0, NULL);
+    struct child_process child = start_child(COUNT, 0, NULL);
     struct numars_move_stats stats;
-    assert_returns(numars_move_range(neighbour.pid, neighbour.pages, COUNT * page_size(), 3, NULL, &stats), 0);
-    assert_figures(stats, .requested = COUNT, .moved = COUNT);
+    assert_returns(numars_move_range(child.pid, child.pages, COUNT * page_size(), 3, NULL, &stats), 0);
+    assert_stats(stats, .requested = COUNT, .moved = COUNT);
     for (size_t page = 0; page < COUNT; page++)
-        ck_assert_int_eq(node_of_pid(neighbour.pid, neighbour.pages + page * page_size()), 3);
-    ck_assert(neighbour_keeps_contents(neighbour, COUNT));
-    end_neighbour(neighbour);
+        ck_assert_int_eq(node_of_pid(child.pid, child.pages + page * page_size()), 3);
+    ck_assert(child_keeps_contents(child, COUNT));
+    end_child(child);
 }
 END_TEST
 
@@ -237,13 +237,13 @@ START_TEST(terabytes_that_were_never_touched_cost_nearly_nothing)
     const size_t giga = 1UL << 30, length = (kernel_before(6, 7) ? 64 : 1024) * giga;
     char *start = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     require(start != MAP_FAILED && madvise(start, length, MADV_NOHUGEPAGE) == 0);
-    const size_t places[] = { 0, length / 3, length / 2, length - COUNT * page_size() };
+    const size_t offsets[] = { 0, length / 3, length / 2, length - COUNT * page_size() };
     for (size_t i = 0; i < 4; i++)
-        touch_pages(start + places[i] / page_size() * page_size(), COUNT, 0);
+        touch_pages(start + offsets[i] / page_size() * page_size(), COUNT, 0);
     struct numars_move_stats stats;
     assert_returns(numars_move_range(0, start, length, 2, NULL, &stats), 0);
     for (size_t i = 0; i < 4; i++) {
-        char *pages = start + places[i] / page_size() * page_size();
+        char *pages = start + offsets[i] / page_size() * page_size();
         ck_assert_uint_eq(count_on_node(pages, COUNT, 2), COUNT);
         ck_assert(pages_keep_contents(pages, COUNT));
     }
@@ -267,7 +267,7 @@ START_TEST(the_whole_address_space_of_the_own_process_moves)
     ck_assert_int_ge(left, 0);
     ck_assert_uint_eq(stats.shared + stats.busy + stats.failed, (unsigned long)left);
     ck_assert_uint_eq(stats.no_memory, 0);
-    assert_figures_add_up(stats);
+    assert_stats_add_up(stats);
     ck_assert_uint_eq(count_on_node(pages, COUNT, 3), COUNT);
     ck_assert_uint_eq(count_on_node(huge, BASE_PAGES, 3), BASE_PAGES);
     ck_assert_int_eq(node_of(stack + sizeof stack / 2), 3);
@@ -278,24 +278,24 @@ END_TEST
 
 START_TEST(the_whole_address_space_of_another_process_moves)
 {
-    if (CENSUS_TAKES_DAYS)
+    if (PROCESS_SCAN_IS_SLOW)
         return;
-    struct neighbour neighbour = start_neighbour(COUNT, 0, NULL);
+    struct child_process child = start_child(COUNT, 0, NULL);
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
     struct numars_move_stats stats;
     size_t before[NODES], after[NODES];
     options.flags = MPOL_MF_MOVE_ALL;
-    const size_t all = census(neighbour.pid, before);
+    const size_t all = count_process_pages(child.pid, before);
     errno = UNTOUCHED_ERRNO;
-    const long left = numars_move_range(neighbour.pid, NULL, WHOLE_ADDRESS_SPACE, 3, &options, &stats);
+    const long left = numars_move_range(child.pid, NULL, WHOLE_ADDRESS_SPACE, 3, &options, &stats);
     ck_assert_int_eq(errno, UNTOUCHED_ERRNO);
-    ck_assert_uint_eq(census(neighbour.pid, after), all);
+    ck_assert_uint_eq(count_process_pages(child.pid, after), all);
     ck_assert_int_eq(left, (long)(all - after[3]));
     ck_assert_uint_eq(stats.moved, after[3] - before[3]);
     ck_assert_uint_eq(stats.in_place, before[3]);
-    assert_figures_add_up(stats);
-    ck_assert(neighbour_keeps_contents(neighbour, COUNT));
-    end_neighbour(neighbour);
+    assert_stats_add_up(stats);
+    ck_assert(child_keeps_contents(child, COUNT));
+    end_child(child);
 }
 END_TEST
 
@@ -328,7 +328,7 @@ END_TEST
 
 START_TEST(options_and_process_are_looked_at_and_nothing_moves)
 {
-    struct neighbour of_root = start_neighbour(COUNT, 0, NULL);
+    struct child_process of_root = start_child(COUNT, 0, NULL);
     char *pages = pages_on_node(COUNT, 0);
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
     options.size--;
@@ -336,8 +336,8 @@ START_TEST(options_and_process_are_looked_at_and_nothing_moves)
     options.size++;
     options.flags = MPOL_MF_STRICT;
     assert_fails(numars_move_range(0, pages, COUNT * page_size(), 1, &options, NULL), EINVAL);
-    assert_fails(numars_move_range(pid_of_nobody_at_all(), pages, COUNT * page_size(), 1, NULL, NULL), ESRCH);
-    become_nobody();
+    assert_fails(numars_move_range(nonexistent_pid(), pages, COUNT * page_size(), 1, NULL, NULL), ESRCH);
+    drop_privileges();
     assert_fails(numars_move_range(of_root.pid, of_root.pages, COUNT * page_size(), 1, NULL, NULL), EPERM);
     options.flags = MPOL_MF_MOVE_ALL;
     assert_fails(numars_move_range(0, pages, COUNT * page_size(), 1, &options, NULL), EPERM);
@@ -375,7 +375,7 @@ START_TEST(progress_is_heard_at_least_every_64_MiB)
         options.progress = listen;
         options.progress_arg = &listener;
         assert_returns(numars_move_range(0, pages, MANY * page_size(), (int)threads, &options, &stats), 0);
-        assert_figures(stats, .requested = MANY, .moved = MANY);
+        assert_stats(stats, .requested = MANY, .moved = MANY);
         ck_assert_mem_eq(&listener.last, &stats, sizeof stats);
         ck_assert_uint_ge(listener.calls, MANY / 16384 + 1);
         ck_assert(!listener.wrong);
@@ -453,7 +453,7 @@ START_TEST(a_thread_that_is_cancelled_while_others_help_it_ends_behind_the_call)
         ck_assert_ptr_eq(result, PTHREAD_CANCELED);
         ck_assert_int_eq(move.left, 0);
         ck_assert_uint_gt(move.heard, 0);
-        ck_assert_uint_eq(count_on_node(move.pages, MOST_PAGES, node), MOST_PAGES);
+        ck_assert_uint_eq(count_on_node(move.pages, MAX_PAGES, node), MAX_PAGES);
     }
     ck_assert(pages_keep_contents(move.pages, CANCELLED_PAGES));
 }

@@ -83,7 +83,7 @@ END_TEST
 START_TEST(the_first_of_several_preferred_nodes_is_preferred_also_if_mbind_is_forbidden)
 {
     begin();
-    refuse_calls(&(struct refusal){ SYS_mbind, EPERM }, 1);
+    deny_syscalls(&(struct denied_call){ SYS_mbind, EPERM }, 1);
     assert_returns(numars_set_preferred_many(set_of(1 << 2 | 1 << 3)), 1);
     assert_policy_of(NULL, MPOL_PREFERRED, 1 << 2);
     assert_fails(numars_set_preferred_many(only(NO_NODE)), EINVAL);

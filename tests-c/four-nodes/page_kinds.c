@@ -92,7 +92,7 @@ START_TEST(posix_shared_memory_used_by_two_needs_MPOL_MF_MOVE_ALL)
     require(file >= 0 && shm_unlink(name) == 0 && ftruncate(file, (off_t)(COUNT * page_size())) == 0);
     char *pages = map_file_pages(file, COUNT);
     touch_pages(pages, COUNT, 0);
-    struct neighbour neighbour = share_with_neighbour(pages, COUNT);
+    struct child_process child = share_with_child(pages, COUNT);
 
     struct request request = request_move(pages, COUNT, 1);
     assert_returns(perform(&request, MPOL_MF_MOVE), 0);
@@ -101,8 +101,8 @@ START_TEST(posix_shared_memory_used_by_two_needs_MPOL_MF_MOVE_ALL)
 
     assert_returns(perform(&request, MPOL_MF_MOVE_ALL), 0);
     ck_assert_uint_eq(count_on_node(pages, COUNT, 1), COUNT);
-    ck_assert(neighbour_keeps_contents(neighbour, COUNT));
-    end_neighbour(neighbour);
+    ck_assert(child_keeps_contents(child, COUNT));
+    end_child(child);
 }
 END_TEST
 
@@ -208,22 +208,22 @@ END_TEST
 
 START_TEST(pages_of_a_child_move_by_its_pid)
 {
-    struct neighbour child = start_neighbour(COUNT, 0, NULL);
+    struct child_process child = start_child(COUNT, 0, NULL);
     struct request request = request_move(child.pages, COUNT, 2);
     assert_returns(move_pages(child.pid, COUNT, request.pages, request.nodes, request.status, MPOL_MF_MOVE), 0);
     for (size_t page = 0; page < COUNT; page++) {
         ck_assert_int_eq(request.status[page], 2);
         ck_assert_int_eq(node_of_pid(child.pid, request.pages[page]), 2);
     }
-    ck_assert(neighbour_keeps_contents(child, COUNT));
-    end_neighbour(child);
+    ck_assert(child_keeps_contents(child, COUNT));
+    end_child(child);
 }
 END_TEST
 
 START_TEST(addresses_are_those_of_the_process_named)
 {
     char *mine = pages_on_node(1, 0);
-    struct neighbour child = start_neighbour(1, 0, NULL);
+    struct child_process child = start_child(1, 0, NULL);
     /* The child is a fork and does not map what is mapped from now on. */
     char *only_mine = pages_on_node(1, 0);
     require(mine != child.pages);
@@ -231,7 +231,7 @@ START_TEST(addresses_are_those_of_the_process_named)
     ck_assert_int_eq(node_of_pid(child.pid, unmapped_address()), -EFAULT);
     if (only_mine != child.pages)
         ck_assert_int_eq(node_of_pid(child.pid, only_mine), -EFAULT);
-    end_neighbour(child);
+    end_child(child);
 }
 END_TEST
 
@@ -272,11 +272,11 @@ END_TEST
 START_TEST(a_huge_page_shared_with_another_process_is_eacces)
 {
     char *huge = transparent_huge_page(0);
-    struct neighbour neighbour = share_with_neighbour(huge, HUGE_PAGE / page_size());
+    struct child_process child = share_with_child(huge, HUGE_PAGE / page_size());
     ck_assert_int_eq(move_one(huge, 1, MPOL_MF_MOVE), -EACCES);
     ck_assert_int_eq(move_one(huge, 1, MPOL_MF_MOVE_ALL), 1);
     ck_assert(is_transparent_huge_page(huge));
-    end_neighbour(neighbour);
+    end_child(child);
 }
 END_TEST
 

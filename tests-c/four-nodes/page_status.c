@@ -23,12 +23,12 @@ END_TEST
 START_TEST(a_long_query_is_answered_to_its_end)
 {
     /* The kernel answers 16 pages at a time. */
-    char *pages = map_shared_pages(MOST_PAGES);
-    for (size_t page = 0; page < MOST_PAGES; page += 3)
+    char *pages = map_shared_pages(MAX_PAGES);
+    for (size_t page = 0; page < MAX_PAGES; page += 3)
         touch_pages(pages + page * page_size(), 1, (int)(page % 4));
-    struct request query = request_move(pages, MOST_PAGES, 0);
+    struct request query = request_move(pages, MAX_PAGES, 0);
     assert_returns(move_pages(0, query.count, query.pages, NULL, query.status, 0), 0);
-    for (size_t page = 0; page < MOST_PAGES; page++)
+    for (size_t page = 0; page < MAX_PAGES; page++)
         ck_assert_int_eq(query.status[page], page % 3 == 0 ? (int)(page % 4) : -ENOENT);
 }
 END_TEST
@@ -100,9 +100,9 @@ START_TEST(flags_of_zero_move_as_MPOL_MF_MOVE_does)
     ck_assert_int_eq(move_one(page, 1, 0), 1);
     ck_assert_int_eq(node_of(page), 1);
 
-    struct neighbour neighbour = share_with_neighbour(page, 1);
+    struct child_process child = share_with_child(page, 1);
     ck_assert_int_eq(move_one(page, 2, 0), -EACCES);
-    end_neighbour(neighbour);
+    end_child(child);
 }
 END_TEST
 
@@ -199,39 +199,39 @@ END_TEST
 START_TEST(a_page_shared_with_another_process_is_eacces)
 {
     char *page = pages_on_node(1, 0);
-    struct neighbour neighbour = share_with_neighbour(page, 1);
+    struct child_process child = share_with_child(page, 1);
     ck_assert_int_eq(move_one(page, 1, MPOL_MF_MOVE), -EACCES);
     ck_assert_int_eq(node_of(page), 0);
-    end_neighbour(neighbour);
+    end_child(child);
 }
 END_TEST
 
 START_TEST(a_shared_page_moves_with_MPOL_MF_MOVE_ALL)
 {
     char *page = pages_on_node(1, 0);
-    struct neighbour neighbour = share_with_neighbour(page, 1);
+    struct child_process child = share_with_child(page, 1);
     ck_assert_int_eq(move_one(page, 1, MPOL_MF_MOVE_ALL), 1);
     ck_assert_int_eq(node_of(page), 1);
-    ck_assert_int_eq(node_of_pid(neighbour.pid, page), 1);
+    ck_assert_int_eq(node_of_pid(child.pid, page), 1);
     ck_assert(pages_keep_contents(page, 1));
-    ck_assert(neighbour_keeps_contents(neighbour, 1));
-    end_neighbour(neighbour);
+    ck_assert(child_keeps_contents(child, 1));
+    end_child(child);
 }
 END_TEST
 
 START_TEST(a_shared_page_already_home_is_not_eacces)
 {
     char *page = pages_on_node(1, 1);
-    struct neighbour neighbour = share_with_neighbour(page, 1);
+    struct child_process child = share_with_child(page, 1);
     ck_assert_int_eq(move_one(page, 1, MPOL_MF_MOVE), 1);
-    end_neighbour(neighbour);
+    end_child(child);
 }
 END_TEST
 
 START_TEST(a_page_is_shared_no_longer_once_the_other_process_has_ended)
 {
     char *page = pages_on_node(1, 0);
-    end_neighbour(share_with_neighbour(page, 1));
+    end_child(share_with_child(page, 1));
     ck_assert_int_eq(move_one(page, 1, MPOL_MF_MOVE), 1);
 }
 END_TEST
@@ -317,7 +317,7 @@ END_TEST
 START_TEST(statuses_of_one_request_stand_beside_each_other)
 {
     char *shared = pages_on_node(1, 0);
-    struct neighbour neighbour = share_with_neighbour(shared, 1);
+    struct child_process child = share_with_child(shared, 1);
     char *away = pages_on_node(1, 0), *home = pages_on_node(1, 1);
     char *untouched = map_shared_pages(1), *zero = map_pages(1);
     (void)*(volatile char *)zero;
@@ -338,10 +338,10 @@ START_TEST(statuses_of_one_request_stand_beside_each_other)
 
     /* Asked without moving, everything that is there has a node. */
     assert_returns(move_pages(0, request.count, request.pages, NULL, request.status, 0), 0);
-    const int places[] = { -ENOENT, 1, -EFAULT, 2, 0, -EFAULT, 2 };
+    const int expected[] = { -ENOENT, 1, -EFAULT, 2, 0, -EFAULT, 2 };
     for (size_t i = 0; i < request.count; i++)
-        expect(request.status[i] == places[i], "place %zu: %d", i, request.status[i]);
-    end_neighbour(neighbour);
+        expect(request.status[i] == expected[i], "place %zu: %d", i, request.status[i]);
+    end_child(child);
 }
 END_TEST
 

@@ -48,7 +48,7 @@ START_TEST(a_range_elsewhere_leaves_it)
         char *pages = pages_on_node(COUNT, 0);
         struct numars_move_stats stats;
         assert_returns(numars_move_range(0, pages, COUNT * page_size(), node, NULL, &stats), 0);
-        assert_figures(stats, .requested = COUNT, .moved = COUNT);
+        assert_stats(stats, .requested = COUNT, .moved = COUNT);
         assert_page_zero_stayed("numars_move_range");
     }
     assert_returns(numars_move_range(0, pages_on_node(1, 0), 0, 2, NULL, NULL), 0);
@@ -60,13 +60,13 @@ START_TEST(lists_of_other_pages_leave_it)
 {
     map_page_zero();
     for (size_t count = 1; count <= COUNT; count += 23) {
-        struct bulk bulk = bulk_interleaved(pages_on_node(count, 0), count);
-        assert_returns(bulk_move(&bulk, MPOL_MF_MOVE), 0);
-        assert_all_arrived(0, &bulk);
+        struct page_list list = page_list_interleaved(pages_on_node(count, 0), count);
+        assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
+        assert_all_on_target(0, &list);
         assert_page_zero_stayed("numa_move_pages");
-        bulk = bulk_interleaved(pages_on_node(count, 0), count);
-        assert_returns(numars_move_pages(0, count, bulk.pages, bulk.nodes, bulk.status, NULL, NULL), 0);
-        assert_all_arrived(0, &bulk);
+        list = page_list_interleaved(pages_on_node(count, 0), count);
+        assert_returns(numars_move_pages(0, count, list.pages, list.nodes, list.status, NULL, NULL), 0);
+        assert_all_on_target(0, &list);
         assert_page_zero_stayed("numars_move_pages");
     }
 }
@@ -74,7 +74,7 @@ END_TEST
 
 START_TEST(moving_a_process_away_from_other_nodes_leaves_it)
 {
-    if (CENSUS_TAKES_DAYS)
+    if (PROCESS_SCAN_IS_SLOW)
         return;
     map_page_zero();
     char *pages = pages_on_node(COUNT, 3);
@@ -89,10 +89,10 @@ START_TEST(errors_leave_it)
 {
     map_page_zero();
     char *pages = pages_on_node(COUNT, 0);
-    struct bulk bulk = bulk_interleaved(pages, COUNT);
-    bulk.nodes[200] = 77;
-    assert_fails(bulk_move(&bulk, MPOL_MF_MOVE), ENODEV);
-    assert_fails(numars_move_pages(0, COUNT, bulk.pages, bulk.nodes, bulk.status, NULL, NULL), ENODEV);
+    struct page_list list = page_list_interleaved(pages, COUNT);
+    list.nodes[200] = 77;
+    assert_fails(page_list_move(&list, MPOL_MF_MOVE), ENODEV);
+    assert_fails(numars_move_pages(0, COUNT, list.pages, list.nodes, list.status, NULL, NULL), ENODEV);
     assert_fails(numars_move_range(0, pages, COUNT * page_size(), 77, NULL, NULL), ENODEV);
     assert_page_zero_stayed("calls that fail");
 }
@@ -103,14 +103,14 @@ START_TEST(a_call_that_names_it_moves_it)
     map_page_zero();
     struct numars_move_stats stats;
     assert_returns(numars_move_range(0, NULL, page_size(), 1, NULL, &stats), 0);
-    assert_figures(stats, .requested = 1, .moved = 1);
+    assert_stats(stats, .requested = 1, .moved = 1);
     ck_assert_int_eq(node_of(page_zero), 1);
     assert_returns(numars_count_pages(0, NULL, page_size(), NULL, 0), 1);
-    struct bulk bulk = bulk_interleaved(pages_on_node(COUNT, 0), COUNT);
-    bulk.pages[100] = page_zero;
-    bulk.nodes[100] = 3;
-    assert_returns(bulk_move(&bulk, MPOL_MF_MOVE), 0);
-    assert_all_arrived(0, &bulk);
+    struct page_list list = page_list_interleaved(pages_on_node(COUNT, 0), COUNT);
+    list.pages[100] = page_zero;
+    list.nodes[100] = 3;
+    assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
+    assert_all_on_target(0, &list);
     ck_assert_int_eq(node_of(page_zero), 3);
     ck_assert(pages_keep_contents(page_zero, 1));
 }

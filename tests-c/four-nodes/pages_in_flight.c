@@ -46,7 +46,7 @@ long move_pages(int pid, unsigned long count, void **pages, const int *nodes, in
     return 0;
 }
 
-static void hide(const char *start, size_t count, int times)
+static void mount_empty_over(const char *start, size_t count, int times)
 {
     hidden_from = start;
     hidden_to = start + count * page_size();
@@ -56,7 +56,7 @@ static void hide(const char *start, size_t count, int times)
 /* A thread that moves pages to node 1 and to node 2 and back, until it is stopped. */
 struct mover {
     pthread_t thread;
-    struct bulk bulk;
+    struct page_list list;
     atomic_bool stop;
     atomic_size_t rounds;
 };
@@ -64,12 +64,12 @@ struct mover {
 static void *move_to_and_fro(void *argument)
 {
     struct mover *mover = argument;
-    struct bulk *bulk = &mover->bulk;
+    struct page_list *list = &mover->list;
     while (!mover->stop) {
         const int node = 1 + (int)(mover->rounds % 2);
-        for (size_t entry = 0; entry < bulk->count; entry++)
-            bulk->nodes[entry] = node;
-        raw_move_pages(0, bulk->count, bulk->pages, bulk->nodes, bulk->status, MPOL_MF_MOVE);
+        for (size_t entry = 0; entry < list->count; entry++)
+            list->nodes[entry] = node;
+        raw_move_pages(0, list->count, list->pages, list->nodes, list->status, MPOL_MF_MOVE);
         mover->rounds++;
     }
     return NULL;
@@ -80,9 +80,9 @@ static struct mover *start_mover(char *start, size_t count, size_t step)
 {
     struct mover *mover = calloc(1, sizeof *mover);
     require(mover != NULL);
-    mover->bulk = bulk_with_room(count / step);
+    mover->list = page_list_with_capacity(count / step);
     for (size_t page = 0; page < count; page += step)
-        bulk_add(&mover->bulk, start + page * page_size(), 1);
+        page_list_add(&mover->list, start + page * page_size(), 1);
     require(pthread_create(&mover->thread, NULL, move_to_and_fro, mover) == 0);
     return mover;
 }
@@ -110,21 +110,21 @@ static bool there_is_time(void)
 
 static void assert_none_is_missing(const struct numars_move_stats *stats, size_t count, const char *call)
 {
-    assert_figures_add_up(*stats);
+    assert_stats_add_up(*stats);
     expect(stats->requested == count && stats->absent == 0 && stats->unmapped == 0,
            "%s: requested %lu of %zu pages, absent %lu, unmapped %lu; all were there all the time", call, stats->requested,
            count, stats->absent, stats->unmapped);
 }
 
-static void assert_no_status_of_a_missing_page(const struct bulk *bulk, const char *call)
+static void assert_no_status_of_a_missing_page(const struct page_list *list, const char *call)
 {
     size_t missing = 0;
-    for (size_t entry = 0; entry < bulk->count; entry++) {
-        missing += bulk->status[entry] == -ENOENT || bulk->status[entry] == -EFAULT;
-        expect(bulk->status[entry] != NOT_WRITTEN, "%s: status %zu was not written", call, entry);
+    for (size_t entry = 0; entry < list->count; entry++) {
+        missing += list->status[entry] == -ENOENT || list->status[entry] == -EFAULT;
+        expect(list->status[entry] != NOT_WRITTEN, "%s: status %zu was not written", call, entry);
     }
     expect(missing == 0, "%s: %zu of %zu statuses say that the page is not there; all were there all the time", call, missing,
-           bulk->count);
+           list->count);
 }
 
 static void assert_returned_is_plausible(long returned, int error, size_t count, const char *call)
@@ -135,29 +135,29 @@ static void assert_returned_is_plausible(long returned, int error, size_t count,
 /* `step` base pages apart, as many as there are or `most`. */
 static void call_lists(char *start, size_t count, size_t step, size_t most)
 {
-    struct bulk bulk = bulk_with_room(count / step);
-    for (size_t page = 0; page < count && bulk.count < most; page += step)
-        bulk_add(&bulk, start + page * page_size(), 3);
+    struct page_list list = page_list_with_capacity(count / step);
+    for (size_t page = 0; page < count && list.count < most; page += step)
+        page_list_add(&list, start + page * page_size(), 3);
     for (size_t at = 0; there_is_time(); at = (at + 1) % (count / step)) {
         struct numars_move_stats stats;
         char what[64];
         /* Short lists begin at another page each time. */
-        if (bulk.count < count / step)
-            for (size_t entry = 0; entry < bulk.count; entry++)
-                bulk.pages[entry] = start + (at + entry) % (count / step) * step * page_size();
+        if (list.count < count / step)
+            for (size_t entry = 0; entry < list.count; entry++)
+                list.pages[entry] = start + (at + entry) % (count / step) * step * page_size();
         for (int call = 0; call < 4; call++) {
-            const int *nodes = call % 2 == 0 ? bulk.nodes : NULL;
-            for (size_t entry = 0; entry < bulk.count; entry++)
-                bulk.status[entry] = NOT_WRITTEN;
-            snprintf(what, sizeof what, "%s of %zu entries, %s", call < 2 ? "numars_move_pages" : "numa_move_pages", bulk.count,
+            const int *nodes = call % 2 == 0 ? list.nodes : NULL;
+            for (size_t entry = 0; entry < list.count; entry++)
+                list.status[entry] = NOT_WRITTEN;
+            snprintf(what, sizeof what, "%s of %zu entries, %s", call < 2 ? "numars_move_pages" : "numa_move_pages", list.count,
                      nodes == NULL ? "a query" : "a move");
             errno = UNTOUCHED_ERRNO;
-            const long returned = call < 2 ? numars_move_pages(0, bulk.count, bulk.pages, nodes, bulk.status, NULL, &stats)
-                                           : numa_move_pages(0, bulk.count, bulk.pages, nodes, bulk.status, MPOL_MF_MOVE);
-            assert_returned_is_plausible(returned, errno, bulk.count, what);
+            const long returned = call < 2 ? numars_move_pages(0, list.count, list.pages, nodes, list.status, NULL, &stats)
+                                           : numa_move_pages(0, list.count, list.pages, nodes, list.status, MPOL_MF_MOVE);
+            assert_returned_is_plausible(returned, errno, list.count, what);
             if (call < 2)
-                assert_none_is_missing(&stats, bulk.count, what);
-            assert_no_status_of_a_missing_page(&bulk, what);
+                assert_none_is_missing(&stats, list.count, what);
+            assert_no_status_of_a_missing_page(&list, what);
         }
     }
 }
@@ -256,7 +256,7 @@ enum { HUGETLB_PAGES = 4, HUGETLB_SIZE = HUGETLB_PAGES * HUGE_PAGE };
 static char *hugetlb_pages(void)
 {
     for (int node = 0; node < NODES; node++)
-        require(keep_huge_pages(node, 2 * HUGETLB_PAGES) == 2 * HUGETLB_PAGES);
+        require(set_nr_huge_pages(node, 2 * HUGETLB_PAGES) == 2 * HUGETLB_PAGES);
     char *pages = mmap(NULL, HUGETLB_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
     require(pages != MAP_FAILED);
     touch_pages(pages, HUGETLB_PAGES * BASE_PAGES, 0);
@@ -298,36 +298,36 @@ static void assert_all_found(char *start, size_t count, size_t step)
     for (size_t error = 0; error < 2; error++)
         for (int times = 1; times <= (errors[error] == -EFAULT ? 1 : 3); times++) {
             struct numars_move_stats stats;
-            struct bulk bulk = bulk_with_room(count / step);
+            struct page_list list = page_list_with_capacity(count / step);
             const int node = 1 + times % 2;
             said_of_hidden_pages = errors[error];
             for (size_t page = 0; page < count; page += step)
-                bulk_add(&bulk, start + page * page_size(), node);
+                page_list_add(&list, start + page * page_size(), node);
 
-            hide(start, count, times);
+            mount_empty_over(start, count, times);
             expect(numars_count_pages(0, start, count * page_size(), NULL, 0) == (long)count,
                    "numars_count_pages: pages that were hidden %d times with %d are not counted", times, errors[error]);
 
-            hide(start, count, times);
+            mount_empty_over(start, count, times);
             assert_returns(numars_move_range(0, start, count * page_size(), node, NULL, &stats), 0);
             hidden = 0;
             assert_none_is_missing(&stats, count, "numars_move_range");
-            ck_assert_uint_eq(tally_pages(0, start, count).on_node[node], count);
+            ck_assert_uint_eq(count_pages_raw(0, start, count).on_node[node], count);
 
-            for (size_t entry = 0; entry < bulk.count; entry++)
-                bulk.nodes[entry] = 0;
-            hide(start, count, times);
-            assert_returns(numars_move_pages(0, bulk.count, bulk.pages, bulk.nodes, bulk.status, NULL, &stats), 0);
+            for (size_t entry = 0; entry < list.count; entry++)
+                list.nodes[entry] = 0;
+            mount_empty_over(start, count, times);
+            assert_returns(numars_move_pages(0, list.count, list.pages, list.nodes, list.status, NULL, &stats), 0);
             hidden = 0;
-            assert_none_is_missing(&stats, bulk.count, "numars_move_pages");
-            assert_all_arrived(0, &bulk);
+            assert_none_is_missing(&stats, list.count, "numars_move_pages");
+            assert_all_on_target(0, &list);
 
-            for (size_t entry = 0; entry < bulk.count; entry++)
-                bulk.nodes[entry] = 3;
-            hide(start, count, times);
-            assert_returns(numa_move_pages(0, bulk.count, bulk.pages, bulk.nodes, bulk.status, MPOL_MF_MOVE), 0);
+            for (size_t entry = 0; entry < list.count; entry++)
+                list.nodes[entry] = 3;
+            mount_empty_over(start, count, times);
+            assert_returns(numa_move_pages(0, list.count, list.pages, list.nodes, list.status, MPOL_MF_MOVE), 0);
             hidden = 0;
-            assert_all_arrived(0, &bulk);
+            assert_all_on_target(0, &list);
         }
 }
 
@@ -350,21 +350,21 @@ END_TEST
 /* In another process, whose page tables are as visible to root. */
 START_TEST(pages_of_another_process_that_some_queries_do_not_find_are_asked_about_again)
 {
-    struct neighbour neighbour = start_neighbour(PAGES, 0, NULL);
-    struct bulk bulk = bulk_of_pages(neighbour.pages, PAGES, 1);
+    struct child_process child = start_child(PAGES, 0, NULL);
+    struct page_list list = page_list_of_range(child.pages, PAGES, 1);
     struct numars_move_stats stats;
-    hide(neighbour.pages, PAGES, 2);
-    assert_returns(numars_count_pages(neighbour.pid, neighbour.pages, PAGES * page_size(), NULL, 0), PAGES);
-    hide(neighbour.pages, PAGES, 2);
-    assert_returns(numars_move_range(neighbour.pid, neighbour.pages, PAGES * page_size(), 3, NULL, &stats), 0);
+    mount_empty_over(child.pages, PAGES, 2);
+    assert_returns(numars_count_pages(child.pid, child.pages, PAGES * page_size(), NULL, 0), PAGES);
+    mount_empty_over(child.pages, PAGES, 2);
+    assert_returns(numars_move_range(child.pid, child.pages, PAGES * page_size(), 3, NULL, &stats), 0);
     hidden = 0;
-    assert_figures(stats, .requested = PAGES, .moved = PAGES);
-    hide(neighbour.pages, PAGES, 2);
-    assert_returns(numars_move_pages(neighbour.pid, PAGES, bulk.pages, bulk.nodes, bulk.status, NULL, &stats), 0);
+    assert_stats(stats, .requested = PAGES, .moved = PAGES);
+    mount_empty_over(child.pages, PAGES, 2);
+    assert_returns(numars_move_pages(child.pid, PAGES, list.pages, list.nodes, list.status, NULL, &stats), 0);
     hidden = 0;
-    assert_figures(stats, .requested = PAGES, .moved = PAGES);
-    assert_all_arrived(neighbour.pid, &bulk);
-    end_neighbour(neighbour);
+    assert_stats(stats, .requested = PAGES, .moved = PAGES);
+    assert_all_on_target(child.pid, &list);
+    end_child(child);
 }
 END_TEST
 
@@ -374,15 +374,15 @@ START_TEST(pages_that_are_not_there_are_not_taken_for_pages_in_flight)
     char *pages = map_pages(PAGES);
     for (size_t page = 0; page < PAGES; page += 2)
         touch_pages(pages + page * page_size(), 1, 0);
-    struct bulk bulk = bulk_of_pages(pages, PAGES, 1);
+    struct page_list list = page_list_of_range(pages, PAGES, 1);
     struct numars_move_stats stats;
-    hide(pages, PAGES, 1);
-    assert_returns(numars_move_pages(0, PAGES, bulk.pages, bulk.nodes, bulk.status, NULL, &stats), 0);
+    mount_empty_over(pages, PAGES, 1);
+    assert_returns(numars_move_pages(0, PAGES, list.pages, list.nodes, list.status, NULL, &stats), 0);
     hidden = 0;
-    assert_true_statuses(0, &bulk);
-    assert_figures(stats, .requested = PAGES, .moved = PAGES / 2, .absent = stats.absent,
+    assert_true_statuses(0, &list);
+    assert_stats(stats, .requested = PAGES, .moved = PAGES / 2, .absent = stats.absent,
                    .unmapped = PAGES / 2 - stats.absent);
-    hide(pages, PAGES, 1);
+    mount_empty_over(pages, PAGES, 1);
     assert_returns(numars_count_pages(0, pages, PAGES * page_size(), NULL, 0), PAGES / 2);
 }
 END_TEST

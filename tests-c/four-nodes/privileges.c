@@ -88,7 +88,7 @@ static const char *program(mode_t mode)
     const char *library, *beside_libc = place_beside_libc(&library);
     if (beside_libc != NULL)
         copy(library, beside_libc, 0755);
-    have_own_mounts();
+    unshare_mounts();
     mkdir(FOLDER, 0755);
     require(mount("none", FOLDER, "tmpfs", 0, "mode=755") == 0);
     snprintf(path, sizeof path, "%s/program", FOLDER);
@@ -108,9 +108,9 @@ static void name_variables_twice(void)
         variables[3 + variable] = strdup(variables[variable]);
 }
 
-static void run_as_nobody(void)
+static void run_unprivileged(void)
 {
-    become_nobody();
+    drop_privileges();
     /* For a library that is not where the loader looks by itself. */
     char **end = variables;
     while (*end != NULL)
@@ -127,13 +127,13 @@ static void run_as_nobody(void)
 
 static void assert_silently(int who_moved)
 {
-    ck_assert_int_eq(run_apart(run_as_nobody, output, sizeof output), who_moved);
+    ck_assert_int_eq(run_in_child(run_unprivileged, output, sizeof output), who_moved);
     ck_assert_str_eq(output, "");
 }
 
 static void assert_telling(int who_moved)
 {
-    ck_assert_int_eq(run_apart(run_as_nobody, output, sizeof output), who_moved);
+    ck_assert_int_eq(run_in_child(run_unprivileged, output, sizeof output), who_moved);
     ck_assert_ptr_nonnull(strstr(output, ": numa_move_pages("));
 }
 

@@ -41,7 +41,7 @@ static void try_all_calls(const char *where, pid_t pid, pid_t looker, char *page
 {
     unsigned long per_node[NODES];
     struct numars_move_stats stats;
-    struct bulk bulk = bulk_of_pages(pages, COUNT, TO);
+    struct page_list list = page_list_of_range(pages, COUNT, TO);
 
     long returned = numars_count_pages(pid, pages, COUNT * page_size(), per_node, NODES);
     expect(returned == COUNT && per_node[FROM] == COUNT, "%s: counted %ld of %d pages (errno %d)", where, returned, COUNT, errno);
@@ -50,21 +50,21 @@ static void try_all_calls(const char *where, pid_t pid, pid_t looker, char *page
 
     returned = numars_move_range(pid, pages, COUNT * page_size(), TO, NULL, &stats);
     expect(returned == 0, "%s: numars_move_range returned %ld (errno %d)", where, returned, errno);
-    assert_figures(stats, .requested = COUNT, .moved = COUNT);
-    expect(bulk_on_target(looker, &bulk) == COUNT, "%s: numars_move_range moved %zu of %d pages", where, bulk_on_target(looker, &bulk),
+    assert_stats(stats, .requested = COUNT, .moved = COUNT);
+    expect(page_list_on_target(looker, &list) == COUNT, "%s: numars_move_range moved %zu of %d pages", where, page_list_on_target(looker, &list),
            COUNT);
 
     returned = move_process(pid, TO, THEN, NULL, &stats);
     expect(returned >= 0, "%s: numars_move_process returned %ld (errno %d)", where, returned, errno);
     ck_assert_uint_ge(stats.moved, COUNT);
-    bulk = bulk_of_pages(pages, COUNT, THEN);
-    expect(bulk_on_target(looker, &bulk) == COUNT, "%s: numars_move_process moved %zu of %d pages", where, bulk_on_target(looker, &bulk),
+    list = page_list_of_range(pages, COUNT, THEN);
+    expect(page_list_on_target(looker, &list) == COUNT, "%s: numars_move_process moved %zu of %d pages", where, page_list_on_target(looker, &list),
            COUNT);
 
-    bulk = bulk_of_pages(pages, COUNT, FROM);
-    returned = numars_move_pages(pid, COUNT, bulk.pages, bulk.nodes, bulk.status, NULL, &stats);
+    list = page_list_of_range(pages, COUNT, FROM);
+    returned = numars_move_pages(pid, COUNT, list.pages, list.nodes, list.status, NULL, &stats);
     expect(returned == 0, "%s: numars_move_pages returned %ld (errno %d)", where, returned, errno);
-    assert_all_arrived(looker, &bulk);
+    assert_all_on_target(looker, &list);
 }
 
 /* Threads */
@@ -139,8 +139,8 @@ START_TEST(another_process_is_found_when_its_main_thread_has_ended_without_pidfd
 {
     pid_t thread;
     char *pages = map_pages(COUNT);
-    const struct refusal refusal = { SYS_pidfd_open, ENOSYS };
-    refuse_calls(&refusal, 1);
+    const struct denied_call denied_call = { SYS_pidfd_open, ENOSYS };
+    deny_syscalls(&denied_call, 1);
     const pid_t pid = start_without_main_thread(pages, COUNT, &thread);
     try_all_calls("PID", pid, thread, pages);
     end_process(pid);
@@ -176,11 +176,11 @@ START_TEST(a_request_that_is_wrong_for_another_reason_is_einval_when_the_main_th
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
     options.flags = MPOL_MF_STRICT;
     assert_fails(numars_move_range(pid, pages, COUNT * page_size(), TO, &options, NULL), EINVAL);
-    struct bulk bulk = bulk_of_pages(pages, COUNT, TO);
-    assert_fails(numars_move_pages(pid, COUNT, bulk.pages, bulk.nodes, bulk.status, &options, NULL), EINVAL);
-    assert_fails(numa_move_pages(pid, COUNT, bulk.pages, bulk.nodes, bulk.status, MPOL_MF_STRICT), EINVAL);
-    bulk = bulk_of_pages(pages, COUNT, FROM);
-    ck_assert_uint_eq(bulk_on_target(thread, &bulk), COUNT);
+    struct page_list list = page_list_of_range(pages, COUNT, TO);
+    assert_fails(numars_move_pages(pid, COUNT, list.pages, list.nodes, list.status, &options, NULL), EINVAL);
+    assert_fails(numa_move_pages(pid, COUNT, list.pages, list.nodes, list.status, MPOL_MF_STRICT), EINVAL);
+    list = page_list_of_range(pages, COUNT, FROM);
+    ck_assert_uint_eq(page_list_on_target(thread, &list), COUNT);
     end_process(pid);
 }
 END_TEST
@@ -316,13 +316,13 @@ static void *be_followed(void *nothing)
 START_TEST(a_process_whose_threads_come_and_go_moves)
 {
     enum { TIMES = 60 };
-    char *pages = map_pages(MOST_PAGES);
+    char *pages = map_pages(MAX_PAGES);
     const struct readiness readiness = make_readiness();
     const pid_t pid = fork();
     require(pid >= 0);
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        touch_pages(pages, MOST_PAGES, FROM);
+        touch_pages(pages, MAX_PAGES, FROM);
         pthread_t thread;
         require(pthread_create(&thread, NULL, be_followed, NULL) == 0);
         require(write(readiness.ends[1], &(void *){ NULL }, sizeof(void *)) == sizeof(void *));
@@ -333,18 +333,18 @@ START_TEST(a_process_whose_threads_come_and_go_moves)
     for (int time = 0; time < TIMES; time++) {
         struct numars_move_stats stats;
         const int node = time % NODES;
-        const long left = numars_move_range(pid, pages, MOST_PAGES * page_size(), node, NULL, &stats);
-        expect(is_result(left, 0), "numars_move_range returned %ld, errno %d", left, errno);
-        if (left == 0)
-            ck_assert_uint_eq(stats.moved + stats.in_place, MOST_PAGES);
+        const long stayed = numars_move_range(pid, pages, MAX_PAGES * page_size(), node, NULL, &stats);
+        expect(is_result(stayed, 0), "numars_move_range returned %ld, errno %d", stayed, errno);
+        if (stayed == 0)
+            ck_assert_uint_eq(stats.moved + stats.in_place, MAX_PAGES);
         unsigned long per_node[NODES];
-        const long counted = numars_count_pages(pid, pages, MOST_PAGES * page_size(), per_node, NODES);
-        expect(is_result(counted, MOST_PAGES), "numars_count_pages returned %ld, errno %d", counted, errno);
-        if (left == 0 && counted > 0)
-            ck_assert_uint_eq(per_node[node], MOST_PAGES);
-        struct bulk bulk = bulk_of_pages(pages, COUNT, (time + 1) % NODES);
-        assert_returns(numars_move_pages(pid, COUNT, bulk.pages, bulk.nodes, bulk.status, NULL, NULL), 0);
-        ck_assert_uint_eq(bulk_with_status(&bulk, (time + 1) % NODES), COUNT);
+        const long counted = numars_count_pages(pid, pages, MAX_PAGES * page_size(), per_node, NODES);
+        expect(is_result(counted, MAX_PAGES), "numars_count_pages returned %ld, errno %d", counted, errno);
+        if (stayed == 0 && counted > 0)
+            ck_assert_uint_eq(per_node[node], MAX_PAGES);
+        struct page_list list = page_list_of_range(pages, COUNT, (time + 1) % NODES);
+        assert_returns(numars_move_pages(pid, COUNT, list.pages, list.nodes, list.status, NULL, NULL), 0);
+        ck_assert_uint_eq(page_list_with_status(&list, (time + 1) % NODES), COUNT);
     }
     end_process(pid);
 }
@@ -360,14 +360,14 @@ static void end_without_waiting(struct change *change)
 START_TEST(pages_of_a_process_that_ends_half_way_are_not_counted_as_having_stayed)
 {
     char *pages = map_pages(MANY);
-    struct bulk bulk = bulk_of_pages(pages, MANY, TO);
+    struct page_list list = page_list_of_range(pages, MANY, TO);
     enum { LIST, RANGE, PROCESS };
     for (int call = LIST; call <= PROCESS; call++) {
         struct change change = { .action = end_without_waiting, .pid = start_target(pages, MANY, end_this_thread) };
         const struct numars_move_options options = with_change(&change);
         struct numars_move_stats stats;
         if (call == LIST) {
-            assert_fails(numars_move_pages(change.pid, MANY, bulk.pages, bulk.nodes, bulk.status, &options, &stats), ESRCH);
+            assert_fails(numars_move_pages(change.pid, MANY, list.pages, list.nodes, list.status, &options, &stats), ESRCH);
         } else if (call == RANGE) {
             assert_fails(numars_move_range(change.pid, pages, MANY * page_size(), TO, &options, &stats), ESRCH);
         } else {
@@ -448,8 +448,8 @@ START_TEST(a_process_that_runs_another_program_half_way_has_no_more_pages_left_t
         struct numars_move_stats stats;
         const long returned = move_process(pid, FROM, TO, &options, &stats);
         ck_assert(change.done);
-        const struct bulk bulk = bulk_of_pages(new_pages, MANY, FROM);
-        const size_t stayed = bulk_on_target(pid, &bulk);
+        const struct page_list list = page_list_of_range(new_pages, MANY, FROM);
+        const size_t stayed = page_list_on_target(pid, &list);
         expect(returned >= (long)stayed && errno == UNTOUCHED_ERRNO, "returned %ld, errno %d, but %zu pages are on the old node", returned,
                errno, stayed);
         end_process(pid);

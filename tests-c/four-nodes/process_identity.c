@@ -79,10 +79,10 @@ static long move_process(pid_t pid, int from, int to, const struct numars_move_o
 
 static size_t count_of_process(pid_t pid, const char *pages, size_t count, int node)
 {
-    size_t found = 0;
+    size_t matches = 0;
     for (size_t page = 0; page < count; page++)
-        found += node_of_pid(pid, pages + page * page_size()) == node;
-    return found;
+        matches += node_of_pid(pid, pages + page * page_size()) == node;
+    return matches;
 }
 
 /* What the calls did with COUNT pages on node 0 of a process: first of a short range, then where the whole process counts. */
@@ -139,8 +139,8 @@ static void assert_whole_process_was_refused(const char *where, struct results r
 /* A kernel without pidfd_open(2), or a container that forbids it. */
 static void refuse_pidfds(int error)
 {
-    const struct refusal refusal = { SYS_pidfd_open, error };
-    refuse_calls(&refusal, 1);
+    const struct denied_call denied_call = { SYS_pidfd_open, error };
+    deny_syscalls(&denied_call, 1);
 }
 
 static struct results try_calls_without_pidfds(int error, pid_t pid, char *pages)
@@ -244,7 +244,7 @@ static pid_t start_namespace_with_own_proc(pid_t number)
 static struct results beside_a_namespace_whose_proc_is_here(int pidfd_errno)
 {
     char *pages = map_pages(COUNT);
-    have_own_mounts();
+    unshare_mounts();
     const pid_t target = start_target(0, pages, COUNT, 0), namespace = start_namespace_with_own_proc(target);
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/maps", (int)target);
@@ -263,8 +263,8 @@ END_TEST
 
 static struct results without_proc(int pidfd_errno)
 {
-    have_own_mounts();
-    hide("/proc");
+    unshare_mounts();
+    mount_empty_over("/proc");
     return try_on_target(0, pidfd_errno);
 }
 
@@ -287,7 +287,7 @@ END_TEST
 static struct results as_another_effective_user(int hidden)
 {
     if (hidden) {
-        have_own_mounts();
+        unshare_mounts();
         require(mount("proc", "/proc", "proc", 0, "hidepid=2") == 0);
     }
     char *pages = map_pages(COUNT);
@@ -407,13 +407,13 @@ END_TEST
 
 START_TEST(a_process_that_has_ended_but_was_not_waited_for_is_esrch)
 {
-    struct neighbour neighbour = start_neighbour(COUNT, 0, NULL);
+    struct child_process child = start_child(COUNT, 0, NULL);
     siginfo_t information;
-    require(kill(neighbour.pid, SIGKILL) == 0 && waitid(P_PID, (id_t)neighbour.pid, &information, WEXITED | WNOWAIT) == 0);
-    assert_fails(numars_count_pages(neighbour.pid, neighbour.pages, COUNT * page_size(), NULL, 0), ESRCH);
-    assert_fails(numars_move_range(neighbour.pid, neighbour.pages, COUNT * page_size(), 1, NULL, NULL), ESRCH);
-    assert_fails(move_process(neighbour.pid, 0, 1, NULL, NULL), ESRCH);
-    require(waitpid(neighbour.pid, NULL, 0) == neighbour.pid);
+    require(kill(child.pid, SIGKILL) == 0 && waitid(P_PID, (id_t)child.pid, &information, WEXITED | WNOWAIT) == 0);
+    assert_fails(numars_count_pages(child.pid, child.pages, COUNT * page_size(), NULL, 0), ESRCH);
+    assert_fails(numars_move_range(child.pid, child.pages, COUNT * page_size(), 1, NULL, NULL), ESRCH);
+    assert_fails(move_process(child.pid, 0, 1, NULL, NULL), ESRCH);
+    require(waitpid(child.pid, NULL, 0) == child.pid);
 }
 END_TEST
 
@@ -423,16 +423,16 @@ START_TEST(with_few_descriptors_left_nothing_is_reported_that_was_not_done)
     require(getrlimit(RLIMIT_NOFILE, &limit) == 0);
     char *pages = map_pages(COUNT);
     size_t complete = 0;
-    for (unsigned left = 0; left < 6; left++) {
+    for (unsigned spare = 0; spare < 6; spare++) {
         const pid_t target = start_target(0, pages, COUNT, 0);
         const int next = dup(STDOUT_FILENO);
         require(next >= 0 && close(next) == 0);
-        const struct rlimit few = { .rlim_cur = (rlim_t)next + left, .rlim_max = limit.rlim_max };
-        require(setrlimit(RLIMIT_NOFILE, &few) == 0);
+        const struct rlimit limited = { .rlim_cur = (rlim_t)next + spare, .rlim_max = limit.rlim_max };
+        require(setrlimit(RLIMIT_NOFILE, &limited) == 0);
         const struct results results = try_calls(target, pages);
         require(setrlimit(RLIMIT_NOFILE, &limit) == 0);
         char where[32];
-        snprintf(where, sizeof where, "%u descriptors", left);
+        snprintf(where, sizeof where, "%u descriptors", spare);
         if (results.moved_process < 0) {
             assert_whole_process_was_refused(where, results);
         } else {
@@ -544,8 +544,8 @@ END_TEST
 
 START_TEST(a_process_that_gets_the_pid_of_one_that_ended_is_left_alone_without_proc)
 {
-    have_own_mounts();
-    hide("/proc");
+    unshare_mounts();
+    mount_empty_over("/proc");
     char *pages = map_pages(MANY);
     struct interruption interruption = {
         .action = let_another_have_the_pid, .pid = start_target(0, pages, MANY, 3), .pages = pages

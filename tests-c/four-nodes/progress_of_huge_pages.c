@@ -16,7 +16,7 @@
 #include "page_list.h"
 #include "pages.h"
 
-enum { BASE_PAGES = HUGE_PAGE / 4096, HUGE_PAGES = 80, MOST_BYTES = 64 << 20 };
+enum { BASE_PAGES = HUGE_PAGE / 4096, HUGE_PAGES = 80, MAX_BYTES = 64 << 20 };
 
 /* The call of the kernel by which pages move: counts the bytes of the huge pages that it is handed since the last call of the callback, each
  * huge page once. They lie from `huge` to `huge_end`. Where `at_once` says so, these move in no time, as on a machine that is much faster
@@ -130,10 +130,10 @@ static long move_huge_pages(bool as_list, int node, const struct numars_move_opt
 {
     if (!as_list)
         return numars_move_range(0, huge, (size_t)(huge_end - huge), node, options, stats);
-    struct bulk bulk = bulk_with_room(HUGE_PAGES);
+    struct page_list list = page_list_with_capacity(HUGE_PAGES);
     for (size_t page = 0; page < HUGE_PAGES; page++)
-        bulk_add(&bulk, huge + page * HUGE_PAGE + page % 3 * page_size(), node);
-    return numars_move_pages(0, bulk.count, bulk.pages, bulk.nodes, bulk.status, options, stats);
+        page_list_add(&list, huge + page * HUGE_PAGE + page % 3 * page_size(), node);
+    return numars_move_pages(0, list.count, list.pages, list.nodes, list.status, options, stats);
 }
 
 /* By one thread: with several, an emulated machine takes very long. */
@@ -147,9 +147,9 @@ START_TEST(the_kernel_is_handed_at_most_64_MiB_of_huge_pages_between_two_calls)
         const char *what = as_list ? "list" : "range";
         const int node = 1 + as_list;
         assert_returns(move_huge_pages(as_list, node, &options, &stats), 0);
-        expect(most_bytes <= MOST_BYTES, "%s: %zu MiB were handed to the kernel between two calls of the callback", what, most_bytes >> 20);
+        expect(most_bytes <= MAX_BYTES, "%s: %zu MiB were handed to the kernel between two calls of the callback", what, most_bytes >> 20);
         assert_right(&listener, &stats, what);
-        ck_assert_uint_eq(tally_pages(0, huge, HUGE_PAGES * BASE_PAGES).on_node[node], HUGE_PAGES * BASE_PAGES);
+        ck_assert_uint_eq(count_pages_raw(0, huge, HUGE_PAGES * BASE_PAGES).on_node[node], HUGE_PAGES * BASE_PAGES);
     }
     ck_assert(pages_keep_contents(huge, HUGE_PAGES * BASE_PAGES));
 }
@@ -173,7 +173,7 @@ START_TEST(the_kernel_is_handed_at_most_64_MiB_of_huge_pages_between_two_calls_h
                     assert_returns(move_huge_pages(as_list, 1, &options, &stats), 0);
                 else
                     assert_fails(move_huge_pages(as_list, 1, &options, &stats), ECANCELED);
-                expect(most_bytes <= MOST_BYTES, "%s: %zu MiB were handed to the kernel between two calls of the callback", what,
+                expect(most_bytes <= MAX_BYTES, "%s: %zu MiB were handed to the kernel between two calls of the callback", what,
                        most_bytes >> 20);
                 assert_right(&listener, &stats, what);
             }
@@ -190,8 +190,8 @@ START_TEST(cancelling_takes_effect_before_64_MiB_more_of_huge_pages)
         const int node = 1 + as_list;
         const char *what = as_list ? "list" : "range";
         assert_fails(move_huge_pages(as_list, node, &options, &stats), ECANCELED);
-        const size_t moved = tally_pages(0, huge, HUGE_PAGES * BASE_PAGES).on_node[node];
-        expect(moved * page_size() <= MOST_BYTES && most_bytes <= MOST_BYTES,
+        const size_t moved = count_pages_raw(0, huge, HUGE_PAGES * BASE_PAGES).on_node[node];
+        expect(moved * page_size() <= MAX_BYTES && most_bytes <= MAX_BYTES,
                "%s: cancelled by the first call, %zu MiB have moved, %zu MiB were handed to the kernel between two calls", what,
                moved * page_size() >> 20, most_bytes >> 20);
         ck_assert_uint_eq(stats.moved, as_list ? moved / BASE_PAGES : moved);
@@ -210,14 +210,14 @@ START_TEST(so_far_never_goes_back_where_pinned_pages_are_tried_again)
             int pipes[3];
             for (size_t pin = 0; pin < 3; pin++)
                 pipes[pin] = pin_in_pipe(pages + (pin * 2500 + 300) * page_size());
-            struct bulk bulk = bulk_of_pages(pages, PAGES, 1);
+            struct page_list list = page_list_of_range(pages, PAGES, 1);
             struct listener listener = { .calls = 0 };
             const struct numars_move_options options = listened_to_by(&listener, threads);
             struct numars_move_stats stats;
             snprintf(what, sizeof what, "%s, %u threads", as_list ? "list" : "range", threads);
-            assert_returns(as_list ? numars_move_pages(0, PAGES, bulk.pages, bulk.nodes, bulk.status, &options, &stats)
+            assert_returns(as_list ? numars_move_pages(0, PAGES, list.pages, list.nodes, list.status, &options, &stats)
                                    : numars_move_range(0, pages, PAGES * page_size(), 1, &options, &stats), 3);
-            assert_figures(stats, .requested = PAGES, .moved = PAGES - 3, .busy = kernel_counts_pinned_pages() ? 3 : 0,
+            assert_stats(stats, .requested = PAGES, .moved = PAGES - 3, .busy = kernel_counts_pinned_pages() ? 3 : 0,
                            .failed = kernel_counts_pinned_pages() ? 0 : 3, .retried = stats.retried);
             assert_right(&listener, &stats, what);
             for (size_t pin = 0; pin < 3; pin++)
@@ -234,22 +234,22 @@ START_TEST(the_sums_fit_where_parts_of_huge_pages_have_several_targets)
     for (unsigned threads = 1; threads <= 2; threads++)
         for (int targets = 2; targets <= 4; targets++) {
             char *pages = transparent_huge_pages(FEW_HUGE_PAGES, 0), what[64];
-            struct bulk bulk = bulk_with_room(COUNT);
+            struct page_list list = page_list_with_capacity(COUNT);
             /* Not all: each huge page is moved again and again, for which an emulated machine takes long. */
             for (size_t page = 0; page < COUNT; page += 32)
-                bulk_add(&bulk, pages + page * page_size(), (int)(page / 32) % targets);
+                page_list_add(&list, pages + page * page_size(), (int)(page / 32) % targets);
             struct listener listener = { .calls = 0 };
             const struct numars_move_options options = listened_to_by(&listener, threads);
             struct numars_move_stats stats;
             snprintf(what, sizeof what, "%d targets, %u threads", targets, threads);
             errno = UNTOUCHED_ERRNO;
-            const long returned = numars_move_pages(0, bulk.count, bulk.pages, bulk.nodes, bulk.status, &options, &stats);
-            assert_true_statuses(0, &bulk);
-            expect(returned == (long)(bulk.count - bulk_on_target(0, &bulk)) && errno == UNTOUCHED_ERRNO, "%s: returned %ld, errno %d", what,
+            const long returned = numars_move_pages(0, list.count, list.pages, list.nodes, list.status, &options, &stats);
+            assert_true_statuses(0, &list);
+            expect(returned == (long)(list.count - page_list_on_target(0, &list)) && errno == UNTOUCHED_ERRNO, "%s: returned %ld, errno %d", what,
                    returned, errno);
-            assert_figures_add_up(stats);
-            ck_assert_uint_eq(stats.requested, bulk.count);
-            ck_assert_uint_eq(stats.moved + stats.in_place, bulk_on_target(0, &bulk));
+            assert_stats_add_up(stats);
+            ck_assert_uint_eq(stats.requested, list.count);
+            ck_assert_uint_eq(stats.moved + stats.in_place, page_list_on_target(0, &list));
             assert_right(&listener, &stats, what);
             ck_assert(pages_keep_contents(pages, COUNT));
             require(munmap(pages, FEW_HUGE_PAGES * HUGE_PAGE) == 0);
@@ -263,15 +263,15 @@ START_TEST(the_sums_fit_where_pages_are_named_again_and_again)
     enum { PAGES = 700 };
     for (unsigned threads = 1; threads <= 2; threads++) {
         char *pages = pages_on_node(PAGES, 0);
-        struct bulk bulk = bulk_with_room(3 * PAGES);
+        struct page_list list = page_list_with_capacity(3 * PAGES);
         for (size_t entry = 0; entry < 3 * PAGES; entry++)
-            bulk_add(&bulk, pages + entry * 7919 % PAGES * page_size(), (int)(entry % 4));
+            page_list_add(&list, pages + entry * 7919 % PAGES * page_size(), (int)(entry % 4));
         struct listener listener = { .calls = 0 };
         const struct numars_move_options options = listened_to_by(&listener, threads);
         struct numars_move_stats stats;
-        assert_returns(numars_move_pages(0, bulk.count, bulk.pages, bulk.nodes, bulk.status, &options, &stats), 0);
-        assert_true_statuses(0, &bulk);
-        assert_figures_add_up(stats);
+        assert_returns(numars_move_pages(0, list.count, list.pages, list.nodes, list.status, &options, &stats), 0);
+        assert_true_statuses(0, &list);
+        assert_stats_add_up(stats);
         assert_right(&listener, &stats, "pages named three times");
         ck_assert(pages_keep_contents(pages, PAGES));
         require(munmap(pages, PAGES * page_size()) == 0);

@@ -20,50 +20,50 @@ enum { FAR = 70000, FULL = 2, SPARE = 3, NEAR = 10 };
 
 /* The call of the kernel by which pages move, with a hook: before one that moves this page to another node than the full one, room
  * appears there. */
-static struct room *makes_room;
+static struct full_node *node_to_release;
 static const void *before_page;
 
 long move_pages(int pid, unsigned long count, void **pages, const int *nodes, int *status, int flags)
 {
-    for (unsigned long entry = 0; makes_room != NULL && nodes != NULL && entry < count; entry++)
-        if (pages[entry] == before_page && nodes[entry] != makes_room->node) {
-            end_room(makes_room);
-            makes_room = NULL;
+    for (unsigned long entry = 0; node_to_release != NULL && nodes != NULL && entry < count; entry++)
+        if (pages[entry] == before_page && nodes[entry] != node_to_release->node) {
+            release_full_node(node_to_release);
+            node_to_release = NULL;
         }
     return syscall(SYS_move_pages, (long)pid, count, pages, nodes, status, (long)flags);
 }
 
-static long move_list(struct bulk *bulk, struct numars_move_stats *stats)
+static long move_list(struct page_list *list, struct numars_move_stats *stats)
 {
-    return numars_move_pages(0, bulk->count, bulk->pages, bulk->nodes, bulk->status, NULL, stats);
+    return numars_move_pages(0, list->count, list->pages, list->nodes, list->status, NULL, stats);
 }
 
 /* Entries of pages that are not there: the kernel says -ENOENT of them, and -EFAULT on Linux 6.1. */
-static void add_absent(struct bulk *bulk, char *untouched, size_t count)
+static void add_absent(struct page_list *list, char *untouched, size_t count)
 {
-    bulk_add_pages(bulk, untouched, count, 1);
+    page_list_add_range(list, untouched, count, 1);
 }
 
-static size_t missing(const struct bulk *bulk)
+static size_t missing(const struct page_list *list)
 {
-    return bulk_with_status(bulk, -ENOENT) + bulk_with_status(bulk, -EFAULT);
+    return page_list_with_status(list, -ENOENT) + page_list_with_status(list, -EFAULT);
 }
 
 /* Every entry is there or missing; the sums and the return value are those that the statuses give. */
-static void assert_consistent(const struct bulk *bulk, long returned, int error, const struct numars_move_stats *stats)
+static void assert_consistent(const struct page_list *list, long returned, int error, const struct numars_move_stats *stats)
 {
     size_t on_target = 0;
-    assert_true_statuses(0, bulk);
-    for (size_t entry = 0; entry < bulk->count; entry++)
-        on_target += bulk->status[entry] == bulk->nodes[entry];
-    const size_t not_there = missing(bulk), full = bulk_with_status(bulk, -ENOMEM), off_target = bulk->count - not_there - on_target;
-    assert_figures_add_up(*stats);
-    expect(stats->requested == bulk->count && stats->absent + stats->unmapped == not_there && stats->no_memory == full
+    assert_true_statuses(0, list);
+    for (size_t entry = 0; entry < list->count; entry++)
+        on_target += list->status[entry] == list->nodes[entry];
+    const size_t not_there = missing(list), full = page_list_with_status(list, -ENOMEM), off_target = list->count - not_there - on_target;
+    assert_stats_add_up(*stats);
+    expect(stats->requested == list->count && stats->absent + stats->unmapped == not_there && stats->no_memory == full
                && stats->moved + stats->in_place == on_target,
            "requested %lu, moved %lu, in_place %lu, absent %lu, unmapped %lu, no_memory %lu, busy %lu, failed %lu; by the statuses, %zu of "
            "%zu are missing, %zu full and %zu not on their target",
            stats->requested, stats->moved, stats->in_place, stats->absent, stats->unmapped, stats->no_memory, stats->busy,
-           stats->failed, not_there, bulk->count, full, off_target);
+           stats->failed, not_there, list->count, full, off_target);
     if (full > 0)
         expect(returned == -1 && error == ENOMEM, "returned %ld, errno %d, but a node is full", returned, error);
     else
@@ -71,12 +71,12 @@ static void assert_consistent(const struct bulk *bulk, long returned, int error,
                error, off_target);
 }
 
-static void move_and_check(struct bulk *bulk)
+static void move_and_check(struct page_list *list)
 {
     struct numars_move_stats stats;
     errno = UNTOUCHED_ERRNO;
-    const long returned = move_list(bulk, &stats);
-    assert_consistent(bulk, returned, errno, &stats);
+    const long returned = move_list(list, &stats);
+    assert_consistent(list, returned, errno, &stats);
 }
 
 START_TEST(base_pages_of_one_huge_page_with_two_targets_far_apart_are_not_both_on_their_target)
@@ -85,15 +85,15 @@ START_TEST(base_pages_of_one_huge_page_with_two_targets_far_apart_are_not_both_o
     const size_t distances[] = { NEAR, FAR };
     for (size_t i = 0; i < 2; i++) {
         char *huge = transparent_huge_page(0);
-        struct bulk bulk = bulk_with_room(FAR + 2);
-        bulk_add(&bulk, huge, 1);
-        add_absent(&bulk, untouched, distances[i]);
-        bulk_add(&bulk, huge + 5 * page_size(), 2);
+        struct page_list list = page_list_with_capacity(FAR + 2);
+        page_list_add(&list, huge, 1);
+        add_absent(&list, untouched, distances[i]);
+        page_list_add(&list, huge + 5 * page_size(), 2);
         struct numars_move_stats stats;
-        assert_returns(move_list(&bulk, &stats), 1);
+        assert_returns(move_list(&list, &stats), 1);
         ck_assert_int_eq(node_of(huge), 2);
-        assert_consistent(&bulk, 1, UNTOUCHED_ERRNO, &stats);
-        ck_assert(pages_keep_contents(huge, MOST_PAGES));
+        assert_consistent(&list, 1, UNTOUCHED_ERRNO, &stats);
+        ck_assert(pages_keep_contents(huge, MAX_PAGES));
     }
 }
 END_TEST
@@ -102,13 +102,13 @@ START_TEST(a_huge_page_that_later_entries_take_back_is_where_its_first_entry_wan
 {
     char *untouched = map_pages(FAR);
     char *huge = transparent_huge_page(0);
-    struct bulk bulk = bulk_with_room(2 * FAR + 3);
-    bulk_add(&bulk, huge, 1);
-    add_absent(&bulk, untouched, FAR);
-    bulk_add(&bulk, huge + 5 * page_size(), 2);
-    add_absent(&bulk, untouched, FAR);
-    bulk_add(&bulk, huge + 7 * page_size(), 1);
-    move_and_check(&bulk);
+    struct page_list list = page_list_with_capacity(2 * FAR + 3);
+    page_list_add(&list, huge, 1);
+    add_absent(&list, untouched, FAR);
+    page_list_add(&list, huge + 5 * page_size(), 2);
+    add_absent(&list, untouched, FAR);
+    page_list_add(&list, huge + 7 * page_size(), 1);
+    move_and_check(&list);
     ck_assert_int_eq(node_of(huge), 1);
 }
 END_TEST
@@ -117,20 +117,20 @@ START_TEST(many_huge_pages_whose_parts_are_named_far_apart_have_true_statuses_an
 {
     enum { HUGE_PAGES = 12 };
     char *untouched = map_pages(FAR), *huge[HUGE_PAGES];
-    struct bulk bulk = bulk_with_room(FAR + 3 * HUGE_PAGES);
+    struct page_list list = page_list_with_capacity(FAR + 3 * HUGE_PAGES);
     for (size_t i = 0; i < HUGE_PAGES; i++)
         huge[i] = transparent_huge_page((int)(i % 4));
     for (size_t i = 0; i < HUGE_PAGES; i++)
-        bulk_add(&bulk, huge[i] + i * page_size(), (int)(i % 3));
-    add_absent(&bulk, untouched, FAR);
+        page_list_add(&list, huge[i] + i * page_size(), (int)(i % 3));
+    add_absent(&list, untouched, FAR);
     for (size_t i = HUGE_PAGES; i-- > 0;) {
-        bulk_add(&bulk, huge[i] + (i + 20) * page_size(), (int)(i / 3 % 4));
+        page_list_add(&list, huge[i] + (i + 20) * page_size(), (int)(i / 3 % 4));
         if (i % 4 == 0)
-            bulk_add(&bulk, huge[i] + 40 * page_size(), (int)(i % 3));
+            page_list_add(&list, huge[i] + 40 * page_size(), (int)(i % 3));
     }
-    move_and_check(&bulk);
+    move_and_check(&list);
     for (size_t i = 0; i < HUGE_PAGES; i++)
-        ck_assert(pages_keep_contents(huge[i], MOST_PAGES));
+        ck_assert(pages_keep_contents(huge[i], MAX_PAGES));
 }
 END_TEST
 
@@ -139,22 +139,22 @@ START_TEST(a_page_named_again_far_away_has_the_statuses_and_the_return_value_of_
 {
     enum { PAGES = 200 };
     char *untouched = map_pages(FAR);
-    struct bulk bulk[2];
+    struct page_list list[2];
     long returned[2];
     struct numars_move_stats stats[2];
     for (size_t i = 0; i < 2; i++) {
         char *pages = pages_on_node(PAGES, 0);
-        bulk[i] = bulk_with_room(FAR + 2 * PAGES);
-        bulk_add_pages(&bulk[i], pages, PAGES, 1);
-        add_absent(&bulk[i], untouched, i == 0 ? NEAR : FAR);
+        list[i] = page_list_with_capacity(FAR + 2 * PAGES);
+        page_list_add_range(&list[i], pages, PAGES, 1);
+        add_absent(&list[i], untouched, i == 0 ? NEAR : FAR);
         for (size_t page = 0; page < PAGES; page++)
-            bulk_add(&bulk[i], pages + page * page_size(), (int)(page % 3));
-        returned[i] = move_list(&bulk[i], &stats[i]);
-        assert_true_statuses(0, &bulk[i]);
-        assert_figures_add_up(stats[i]);
+            page_list_add(&list[i], pages + page * page_size(), (int)(page % 3));
+        returned[i] = move_list(&list[i], &stats[i]);
+        assert_true_statuses(0, &list[i]);
+        assert_stats_add_up(stats[i]);
         ck_assert(pages_keep_contents(pages, PAGES));
     }
-    const struct bulk *near = &bulk[0], *far = &bulk[1];
+    const struct page_list *near = &list[0], *far = &list[1];
     ck_assert_int_eq(returned[0], returned[1]);
     for (size_t page = 0; page < PAGES; page++) {
         expect(near->status[page] == far->status[page], "page %zu: status %d in a short list, %d in a long one", page,
@@ -177,26 +177,26 @@ START_TEST(a_page_for_which_its_target_has_room_when_it_is_named_again_has_moved
 {
     enum { PAGES = 20 };
     char *untouched = map_pages(FAR), *pages = pages_on_node(PAGES, 0), *trigger = pages_on_node(1, 0);
-    struct room room = fill_node_to_the_last_page(FULL, SPARE);
-    struct bulk bulk = bulk_with_room(FAR + 2 * PAGES + 1);
-    bulk_add_pages(&bulk, pages, PAGES, FULL);
-    add_absent(&bulk, untouched, FAR);
-    bulk_add(&bulk, trigger, 1);
-    bulk_add_pages(&bulk, pages, PAGES, FULL);
+    struct full_node full = fill_node_completely(FULL, SPARE);
+    struct page_list list = page_list_with_capacity(FAR + 2 * PAGES + 1);
+    page_list_add_range(&list, pages, PAGES, FULL);
+    add_absent(&list, untouched, FAR);
+    page_list_add(&list, trigger, 1);
+    page_list_add_range(&list, pages, PAGES, FULL);
     struct numars_move_stats stats;
-    makes_room = &room;
+    node_to_release = &full;
     before_page = trigger;
     errno = UNTOUCHED_ERRNO;
-    const long returned = move_list(&bulk, &stats);
+    const long returned = move_list(&list, &stats);
     const int error = errno;
-    require(makes_room == NULL);
+    require(node_to_release == NULL);
     /* The second naming found room. */
     for (size_t page = 0; page < PAGES; page++)
         require(node_of(pages + page * page_size()) == FULL);
     expect(returned == 0 && error == UNTOUCHED_ERRNO, "returned %ld, errno %d, but all pages are on their target", returned, error);
-    assert_true_statuses(0, &bulk);
+    assert_true_statuses(0, &list);
     /* Where there was room for all at once, they were in place the second time. */
-    assert_figures(stats, .requested = FAR + 2 * PAGES + 1, .absent = stats.absent, .unmapped = FAR - stats.absent,
+    assert_stats(stats, .requested = FAR + 2 * PAGES + 1, .absent = stats.absent, .unmapped = FAR - stats.absent,
                    .moved = 2 * PAGES + 1 - stats.in_place, .in_place = stats.in_place, .retried = stats.retried);
 }
 END_TEST
@@ -205,23 +205,23 @@ START_TEST(a_page_that_goes_elsewhere_later_does_not_leave_ENOMEM_of_the_full_no
 {
     enum { PAGES = 20 };
     char *untouched = map_pages(FAR), *pages = pages_on_node(PAGES, 0);
-    struct room room = fill_node_to_the_last_page(FULL, SPARE);
-    struct bulk bulk = bulk_with_room(FAR + 2 * PAGES);
-    bulk_add_pages(&bulk, pages, PAGES, FULL);
-    add_absent(&bulk, untouched, FAR);
-    bulk_add_pages(&bulk, pages, PAGES, 1);
+    struct full_node full = fill_node_completely(FULL, SPARE);
+    struct page_list list = page_list_with_capacity(FAR + 2 * PAGES);
+    page_list_add_range(&list, pages, PAGES, FULL);
+    add_absent(&list, untouched, FAR);
+    page_list_add_range(&list, pages, PAGES, 1);
     struct numars_move_stats stats;
     errno = UNTOUCHED_ERRNO;
-    const long returned = move_list(&bulk, &stats);
+    const long returned = move_list(&list, &stats);
     const int error = errno;
-    end_room(&room);
+    release_full_node(&full);
     expect(returned >= 0 && error == UNTOUCHED_ERRNO, "returned %ld, errno %d, but each page is where it was named last",
            returned, error);
     for (size_t page = 0; page < PAGES; page++)
-        expect(bulk.status[page] == 1 && bulk.status[bulk.count - PAGES + page] == 1, "page %zu: statuses %d and %d", page,
-               bulk.status[page], bulk.status[bulk.count - PAGES + page]);
+        expect(list.status[page] == 1 && list.status[list.count - PAGES + page] == 1, "page %zu: statuses %d and %d", page,
+               list.status[page], list.status[list.count - PAGES + page]);
     ck_assert_uint_eq(stats.no_memory, 0);
-    assert_figures_add_up(stats);
+    assert_stats_add_up(stats);
 }
 END_TEST
 
@@ -229,16 +229,16 @@ START_TEST(numa_move_pages_does_not_keep_ENOMEM_either)
 {
     enum { PAGES = 20 };
     char *untouched = map_pages(FAR), *pages = pages_on_node(PAGES, 0);
-    struct room room = fill_node_to_the_last_page(FULL, SPARE);
-    struct bulk bulk = bulk_with_room(FAR + 2 * PAGES);
-    bulk_add_pages(&bulk, pages, PAGES, FULL);
-    add_absent(&bulk, untouched, FAR);
-    bulk_add_pages(&bulk, pages, PAGES, 1);
-    assert_returns(bulk_move(&bulk, MPOL_MF_MOVE), 0);
-    end_room(&room);
-    assert_true_statuses(0, &bulk);
+    struct full_node full = fill_node_completely(FULL, SPARE);
+    struct page_list list = page_list_with_capacity(FAR + 2 * PAGES);
+    page_list_add_range(&list, pages, PAGES, FULL);
+    add_absent(&list, untouched, FAR);
+    page_list_add_range(&list, pages, PAGES, 1);
+    assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
+    release_full_node(&full);
+    assert_true_statuses(0, &list);
     for (size_t page = 0; page < PAGES; page++)
-        ck_assert_int_eq(bulk.status[page], 1);
+        ck_assert_int_eq(list.status[page], 1);
 }
 END_TEST
 
@@ -249,21 +249,21 @@ START_TEST(statuses_written_over_the_addresses_are_true)
     char *untouched = map_pages(FAR);
     for (int call = 0; call < 2; call++) {
         char *pages = pages_on_node(2 * PAGES, 0);
-        struct bulk bulk = bulk_with_room(TOTAL);
-        bulk_add_pages(&bulk, pages, PAGES, 1);
-        add_absent(&bulk, untouched, FAR);
-        bulk_add_pages(&bulk, pages + PAGES * page_size(), PAGES, 2);
+        struct page_list list = page_list_with_capacity(TOTAL);
+        page_list_add_range(&list, pages, PAGES, 1);
+        add_absent(&list, untouched, FAR);
+        page_list_add_range(&list, pages + PAGES * page_size(), PAGES, 2);
         void **both = malloc(TOTAL * sizeof *both);
         require(both != NULL);
-        memcpy(both, bulk.pages, TOTAL * sizeof *both);
+        memcpy(both, list.pages, TOTAL * sizeof *both);
         struct numars_move_stats stats;
-        assert_returns(call == 0 ? numars_move_pages(0, TOTAL, both, bulk.nodes, (int *)both, NULL, &stats)
-                                 : numa_move_pages(0, TOTAL, both, bulk.nodes, (int *)both, MPOL_MF_MOVE), 0);
-        memcpy(bulk.status, both, TOTAL * sizeof *bulk.status);
-        assert_true_statuses(0, &bulk);
-        ck_assert_uint_eq(missing(&bulk), FAR);
+        assert_returns(call == 0 ? numars_move_pages(0, TOTAL, both, list.nodes, (int *)both, NULL, &stats)
+                                 : numa_move_pages(0, TOTAL, both, list.nodes, (int *)both, MPOL_MF_MOVE), 0);
+        memcpy(list.status, both, TOTAL * sizeof *list.status);
+        assert_true_statuses(0, &list);
+        ck_assert_uint_eq(missing(&list), FAR);
         if (call == 0)
-            assert_figures(stats, .requested = TOTAL, .moved = 2 * PAGES, .absent = stats.absent,
+            assert_stats(stats, .requested = TOTAL, .moved = 2 * PAGES, .absent = stats.absent,
                            .unmapped = FAR - stats.absent);
         free(both);
     }
@@ -274,19 +274,19 @@ START_TEST(statuses_written_over_the_targets_are_true)
 {
     enum { PAGES = 1000, TOTAL = FAR + 2 * PAGES };
     char *untouched = map_pages(FAR), *pages = pages_on_node(2 * PAGES, 0);
-    struct bulk bulk = bulk_with_room(TOTAL);
-    bulk_add_pages(&bulk, pages, PAGES, 1);
-    add_absent(&bulk, untouched, FAR);
-    bulk_add_pages(&bulk, pages + PAGES * page_size(), PAGES, 2);
+    struct page_list list = page_list_with_capacity(TOTAL);
+    page_list_add_range(&list, pages, PAGES, 1);
+    add_absent(&list, untouched, FAR);
+    page_list_add_range(&list, pages + PAGES * page_size(), PAGES, 2);
     int *both = malloc(TOTAL * sizeof *both);
     require(both != NULL);
-    memcpy(both, bulk.nodes, TOTAL * sizeof *both);
+    memcpy(both, list.nodes, TOTAL * sizeof *both);
     struct numars_move_stats stats;
-    assert_returns(numars_move_pages(0, TOTAL, bulk.pages, both, both, NULL, &stats), 0);
-    memcpy(bulk.status, both, TOTAL * sizeof *both);
-    assert_true_statuses(0, &bulk);
-    ck_assert_uint_eq(missing(&bulk), FAR);
-    assert_figures(stats, .requested = TOTAL, .moved = 2 * PAGES, .absent = stats.absent,
+    assert_returns(numars_move_pages(0, TOTAL, list.pages, both, both, NULL, &stats), 0);
+    memcpy(list.status, both, TOTAL * sizeof *both);
+    assert_true_statuses(0, &list);
+    ck_assert_uint_eq(missing(&list), FAR);
+    assert_stats(stats, .requested = TOTAL, .moved = 2 * PAGES, .absent = stats.absent,
                            .unmapped = FAR - stats.absent);
 }
 END_TEST

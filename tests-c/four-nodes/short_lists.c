@@ -19,13 +19,13 @@ START_TEST(later_base_pages_of_a_hugetlb_page_say_the_node_that_it_moved_to)
     for (size_t i = 0; i < 3; i++)
         for (size_t count = 1; count <= 60; count += 19) {
             for (int call = 0; call < 2; call++) {
-                struct bulk bulk = bulk_with_room(count + 1);
+                struct page_list list = page_list_with_capacity(count + 1);
                 const int node = !node_of(huge);
-                bulk_add(&bulk, huge, node);
-                bulk_add_pages(&bulk, huge + firsts[i] * page_size(), count, node);
-                assert_returns(call == 0 ? bulk_move(&bulk, MPOL_MF_MOVE)
-                                         : numars_move_pages(0, bulk.count, bulk.pages, bulk.nodes, bulk.status, NULL, NULL), 0);
-                assert_all_arrived(0, &bulk);
+                page_list_add(&list, huge, node);
+                page_list_add_range(&list, huge + firsts[i] * page_size(), count, node);
+                assert_returns(call == 0 ? page_list_move(&list, MPOL_MF_MOVE)
+                                         : numars_move_pages(0, list.count, list.pages, list.nodes, list.status, NULL, NULL), 0);
+                assert_all_on_target(0, &list);
             }
         }
     ck_assert(pages_keep_contents(huge, BASE_PAGES));
@@ -38,12 +38,12 @@ START_TEST(later_base_pages_of_a_hugetlb_page_without_its_first_one_have_true_st
     char *huge = hugetlb_page_for_node_1();
     for (size_t count = 1; count <= 3; count++)
         for (int call = 0; call < 2; call++) {
-            struct bulk bulk = bulk_of_pages(huge + 7 * page_size(), count, !node_of(huge));
+            struct page_list list = page_list_of_range(huge + 7 * page_size(), count, !node_of(huge));
             errno = UNTOUCHED_ERRNO;
-            const long returned = call == 0 ? bulk_move(&bulk, MPOL_MF_MOVE)
-                                            : numars_move_pages(0, bulk.count, bulk.pages, bulk.nodes, bulk.status, NULL, NULL);
-            assert_true_statuses(0, &bulk);
-            const size_t stayed = count - bulk_on_target(0, &bulk);
+            const long returned = call == 0 ? page_list_move(&list, MPOL_MF_MOVE)
+                                            : numars_move_pages(0, list.count, list.pages, list.nodes, list.status, NULL, NULL);
+            assert_true_statuses(0, &list);
+            const size_t stayed = count - page_list_on_target(0, &list);
             expect(call == 0 ? returned >= 0 : returned == (long)stayed, "call %d of %zu entries returned %ld, errno %d; %zu stayed",
                    call, count, returned, errno, stayed);
         }
@@ -52,12 +52,12 @@ START_TEST(later_base_pages_of_a_hugetlb_page_without_its_first_one_have_true_st
 END_TEST
 
 /* Pages 0 to 7 of `start`, each named twice: with the first target and then with the second one, in all ways. */
-static void name_twice(struct bulk *bulk, char *start)
+static void name_twice(struct page_list *list, char *start)
 {
     for (int page = 0; page < 8; page++)
-        bulk_add(bulk, start + (size_t)page * page_size(), page % 3);
+        page_list_add(list, start + (size_t)page * page_size(), page % 3);
     for (int page = 0; page < 8; page++)
-        bulk_add(bulk, start + (size_t)page * page_size() + 5, page / 3);
+        page_list_add(list, start + (size_t)page * page_size() + 5, page / 3);
 }
 
 START_TEST(a_page_named_twice_has_the_same_statuses_in_a_short_list_and_in_a_long_one)
@@ -65,29 +65,29 @@ START_TEST(a_page_named_twice_has_the_same_statuses_in_a_short_list_and_in_a_lon
     char *untouched = map_pages(PADDING);
     for (int shared = 0; shared < 2; shared++)
         for (int call = 0; call < 2; call++) {
-            struct bulk bulk[2];
+            struct page_list list[2];
             long returned[2];
             for (int is_long = 0; is_long < 2; is_long++) {
                 char *pages = pages_on_node(8, 0);
-                const struct neighbour neighbour = shared ? share_with_neighbour(pages, 8) : (struct neighbour){ .pid = 0 };
-                bulk[is_long] = bulk_with_room(16 + PADDING);
-                name_twice(&bulk[is_long], pages);
+                const struct child_process child = shared ? share_with_child(pages, 8) : (struct child_process){ .pid = 0 };
+                list[is_long] = page_list_with_capacity(16 + PADDING);
+                name_twice(&list[is_long], pages);
                 if (is_long)
-                    bulk_add_pages(&bulk[is_long], untouched, PADDING, 1);
-                struct bulk *request = &bulk[is_long];
+                    page_list_add_range(&list[is_long], untouched, PADDING, 1);
+                struct page_list *request = &list[is_long];
                 returned[is_long] = call == 0
-                    ? bulk_move(request, MPOL_MF_MOVE)
+                    ? page_list_move(request, MPOL_MF_MOVE)
                     : numars_move_pages(0, request->count, request->pages, request->nodes, request->status, NULL, NULL);
                 assert_true_statuses(0, request);
                 ck_assert(pages_keep_contents(pages, 8));
                 if (shared)
-                    end_neighbour(neighbour);
+                    end_child(child);
             }
             ck_assert_int_eq(returned[0], returned[1]);
             for (size_t entry = 0; entry < 16; entry++)
-                expect(bulk[0].status[entry] == bulk[1].status[entry],
+                expect(list[0].status[entry] == list[1].status[entry],
                        "%s pages, call %d, entry %zu (target %d): status %d in a short list, %d in a long one",
-                       shared ? "shared" : "own", call, entry, bulk[0].nodes[entry], bulk[0].status[entry], bulk[1].status[entry]);
+                       shared ? "shared" : "own", call, entry, list[0].nodes[entry], list[0].status[entry], list[1].status[entry]);
         }
 }
 END_TEST

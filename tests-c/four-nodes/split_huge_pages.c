@@ -25,16 +25,16 @@ static const size_t FEW_ROOMS[] = { 0, 400, 1000 };
 enum { FEW_ROOM_COUNT = sizeof FEW_ROOMS / sizeof *FEW_ROOMS };
 
 /* The call of the kernel by which pages move, with a hook: after the first one that did not move all, there is room. */
-static _Atomic(struct room *) makes_room;
+static _Atomic(struct full_node *) node_to_release;
 
 long move_pages(int pid, unsigned long count, void **pages, const int *nodes, int *status, int flags)
 {
     const long returned = syscall(SYS_move_pages, (long)pid, count, pages, nodes, status, (long)flags);
     const int error = errno;
     if (nodes != NULL && count > 0 && returned != 0) {
-        struct room *room = atomic_exchange(&makes_room, NULL);
-        if (room != NULL)
-            end_room(room);
+        struct full_node *full = atomic_exchange(&node_to_release, NULL);
+        if (full != NULL)
+            release_full_node(full);
     }
     errno = error;
     return returned;
@@ -58,20 +58,20 @@ static void assert_contents(char *start, bool with_zeros)
 
 static void move_range_to_full_node(bool with_zeros)
 {
-    struct room room = fill_node_to_the_last_page(FULL, SPARE);
+    struct full_node full = fill_node_completely(FULL, SPARE);
     int partly_moved = 0;
     for (int i = 0; i < ROOM_COUNT; i++) {
         char what[64];
         snprintf(what, sizeof what, "room for %zu pages", ROOMS[i]);
-        leave_room(&room, ROOMS[i]);
+        set_free_pages(&full, ROOMS[i]);
         char *start = huge_pages(with_zeros);
         const struct range_move move = move_range(start, ALL, FULL, NULL);
-        assert_move_to_full_node_is_true(&move, what);
+        assert_move_to_full_node(&move, what);
         assert_contents(start, with_zeros);
-        partly_moved += tally_pages(0, start, ALL).on_node[FULL] % BASE_PAGES != 0;
+        partly_moved += count_pages_raw(0, start, ALL).on_node[FULL] % BASE_PAGES != 0;
         require(munmap(start, HUGE_PAGES * HUGE_PAGE) == 0);
     }
-    end_room(&room);
+    release_full_node(&full);
     /* Linux 6.1 may move all that has room as a whole. */
     require(partly_moved > 0 || kernel_before(6, 7));
 }
@@ -97,14 +97,14 @@ START_TEST(huge_pages_for_which_room_appears_between_two_tries_are_counted_page_
             snprintf(what, sizeof what, "%d threads, room for %zu pages at first", threads, FEW_ROOMS[i]);
             struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
             options.threads = (unsigned)threads;
-            struct room room = fill_node_to_the_last_page(FULL, SPARE);
-            leave_room(&room, FEW_ROOMS[i]);
+            struct full_node full = fill_node_completely(FULL, SPARE);
+            set_free_pages(&full, FEW_ROOMS[i]);
             char *start = huge_pages(false);
-            makes_room = &room;
+            node_to_release = &full;
             const struct range_move move = move_range(start, ALL, FULL, &options);
-            if (atomic_exchange(&makes_room, NULL) != NULL)
-                end_room(&room);
-            assert_move_to_full_node_is_true(&move, what);
+            if (atomic_exchange(&node_to_release, NULL) != NULL)
+                release_full_node(&full);
+            assert_move_to_full_node(&move, what);
             assert_contents(start, false);
             require(munmap(start, HUGE_PAGES * HUGE_PAGE) == 0);
         }
@@ -114,10 +114,10 @@ END_TEST
 /* The room that a callback makes is there for what comes after it. */
 static int make_room_once(const struct numars_move_stats *so_far, void *argument)
 {
-    struct room **room = argument;
-    if (so_far->requested > 0 && *room != NULL) {
-        end_room(*room);
-        *room = NULL;
+    struct full_node **full = argument;
+    if (so_far->requested > 0 && *full != NULL) {
+        release_full_node(*full);
+        *full = NULL;
     }
     return 0;
 }
@@ -127,47 +127,47 @@ START_TEST(huge_pages_for_which_a_callback_makes_room_are_counted_page_by_page)
     for (int i = 0; i < FEW_ROOM_COUNT; i++) {
         char what[64];
         snprintf(what, sizeof what, "room for %zu pages until the callback", FEW_ROOMS[i]);
-        struct room room = fill_node_to_the_last_page(FULL, SPARE), *still_full = &room;
+        struct full_node full = fill_node_completely(FULL, SPARE), *still_full = &full;
         struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
         options.progress = make_room_once;
         options.progress_arg = &still_full;
-        leave_room(&room, FEW_ROOMS[i]);
+        set_free_pages(&full, FEW_ROOMS[i]);
         char *start = huge_pages(false);
         const struct range_move move = move_range(start, ALL, FULL, &options);
-        assert_move_to_full_node_is_true(&move, what);
+        assert_move_to_full_node(&move, what);
         assert_contents(start, false);
         require(munmap(start, HUGE_PAGES * HUGE_PAGE) == 0);
         if (still_full != NULL)
-            end_room(&room);
+            release_full_node(&full);
     }
 }
 END_TEST
 
-static long move_list(struct bulk *bulk, struct numars_move_stats *stats)
+static long move_list(struct page_list *list, struct numars_move_stats *stats)
 {
-    return numars_move_pages(0, bulk->count, bulk->pages, bulk->nodes, bulk->status, NULL, stats);
+    return numars_move_pages(0, list->count, list->pages, list->nodes, list->status, NULL, stats);
 }
 
 /* `step` base pages apart. */
 static void move_list_to_full_node(size_t step)
 {
-    struct room room = fill_node_to_the_last_page(FULL, SPARE);
+    struct full_node full = fill_node_completely(FULL, SPARE);
     for (int with_zeros = 0; with_zeros <= 1; with_zeros++)
         for (int i = 0; i < ROOM_COUNT; i++) {
-            leave_room(&room, ROOMS[i]);
+            set_free_pages(&full, ROOMS[i]);
             char *start = huge_pages(with_zeros);
-            struct bulk bulk = bulk_with_room(ALL);
+            struct page_list list = page_list_with_capacity(ALL);
             for (size_t page = 0; page < ALL; page += step)
-                bulk_add(&bulk, start + page * page_size(), FULL);
+                page_list_add(&list, start + page * page_size(), FULL);
             struct numars_move_stats stats;
             errno = UNTOUCHED_ERRNO;
-            const long returned = move_list(&bulk, &stats);
+            const long returned = move_list(&list, &stats);
             const int error = errno;
-            assert_true_statuses(0, &bulk);
-            const size_t on_target = bulk_on_target(0, &bulk);
-            const size_t not_there = bulk_with_status(&bulk, -EFAULT) + bulk_with_status(&bulk, -ENOENT);
-            const size_t stayed = bulk.count - on_target - not_there;
-            expect(stats.requested == bulk.count && stats.moved == on_target && stats.no_memory == stayed
+            assert_true_statuses(0, &list);
+            const size_t on_target = page_list_on_target(0, &list);
+            const size_t not_there = page_list_with_status(&list, -EFAULT) + page_list_with_status(&list, -ENOENT);
+            const size_t stayed = list.count - on_target - not_there;
+            expect(stats.requested == list.count && stats.moved == on_target && stats.no_memory == stayed
                        && stats.absent + stats.unmapped == not_there,
                    "room for %zu: requested %lu, moved %lu, no_memory %lu, absent %lu, unmapped %lu; by raw queries %zu moved, %zu stayed",
                    ROOMS[i], stats.requested, stats.moved, stats.no_memory, stats.absent, stats.unmapped, on_target, stayed);
@@ -176,7 +176,7 @@ static void move_list_to_full_node(size_t step)
             assert_contents(start, with_zeros);
             require(munmap(start, HUGE_PAGES * HUGE_PAGE) == 0);
         }
-    end_room(&room);
+    release_full_node(&full);
 }
 
 START_TEST(a_list_of_all_base_pages_of_huge_pages_to_a_full_node_has_true_statuses_and_sums)
@@ -215,22 +215,22 @@ static char *get_huge_pages(const void *argument)
 
 START_TEST(a_process_with_huge_pages_to_a_full_node_is_counted_page_by_page)
 {
-    if (CENSUS_TAKES_DAYS)
+    if (PROCESS_SCAN_IS_SLOW)
         return;
     struct bitmask *from = numa_parse_nodestring_all("0"), *to = numa_parse_nodestring_all("2");
-    struct room room = fill_node_to_the_last_page(FULL, SPARE);
+    struct full_node full = fill_node_completely(FULL, SPARE);
     for (int with_zeros = 0; with_zeros <= 1; with_zeros++)
         for (int i = 0; i < ROOM_COUNT; i++) {
             const bool zeros = with_zeros;
-            leave_room(&room, ROOMS[i]);
-            struct neighbour neighbour = start_neighbour_with(get_huge_pages, &zeros);
+            set_free_pages(&full, ROOMS[i]);
+            struct child_process child = start_child_with(get_huge_pages, &zeros);
             size_t before[NODES], after[NODES];
             struct numars_move_stats stats;
-            const size_t pages_before = census(neighbour.pid, before);
+            const size_t pages_before = count_process_pages(child.pid, before);
             errno = UNTOUCHED_ERRNO;
-            const long returned = numars_move_process(neighbour.pid, from, to, NULL, &stats);
+            const long returned = numars_move_process(child.pid, from, to, NULL, &stats);
             const int error = errno;
-            const size_t pages_after = census(neighbour.pid, after), of_kernel = pages_of_kernel(neighbour.pid);
+            const size_t pages_after = count_process_pages(child.pid, after), of_kernel = pages_of_kernel(child.pid);
             const unsigned long stayed = stats.shared + stats.busy + stats.no_memory + stats.failed;
             expect(stats.requested <= before[SOURCE] && stats.requested + of_kernel >= before[SOURCE]
                        && stats.moved == after[FULL] - before[FULL] && stats.absent + stats.unmapped == pages_before - pages_after
@@ -242,12 +242,12 @@ START_TEST(a_process_with_huge_pages_to_a_full_node_is_counted_page_by_page)
             expect(stats.no_memory > 0 ? returned == -1 && error == ENOMEM : returned == (long)stayed,
                    "room for %zu: returned %ld, errno %d; %zu pages stayed", ROOMS[i], returned, error, after[SOURCE]);
             /* Huge pages of private memory are shared by none: what stayed of them had no room. */
-            const struct tally tally = tally_pages(neighbour.pid, neighbour.pages, ALL);
-            expect(tally.on_node[SOURCE] == 0 || returned == -1, "room for %zu: returned %ld, and %zu base pages of huge pages stayed",
-                   ROOMS[i], returned, tally.on_node[SOURCE]);
-            end_neighbour(neighbour);
+            const struct page_counts counts = count_pages_raw(child.pid, child.pages, ALL);
+            expect(counts.on_node[SOURCE] == 0 || returned == -1, "room for %zu: returned %ld, and %zu base pages of huge pages stayed",
+                   ROOMS[i], returned, counts.on_node[SOURCE]);
+            end_child(child);
         }
-    end_room(&room);
+    release_full_node(&full);
 }
 END_TEST
 

@@ -55,27 +55,27 @@ static size_t swap_half(char *pages, size_t count)
     size_t absent = 0;
     for (size_t page = 0; page + 4 <= count; page += 8)
         require(madvise(pages + page * page_size(), 4 * page_size(), MADV_PAGEOUT) == 0);
-    int *places = places_of_range(0, pages, count);
+    int *actual_nodes = query_range(0, pages, count);
     for (size_t page = 0; page < count; page++)
-        absent += places[page] < 0;
+        absent += actual_nodes[page] < 0;
     return absent;
 }
 
 static void move_half_swapped_pages(char *pages)
 {
     require(swap_half(pages, PAGES) > PAGES / 4);
-    checked_count(0, pages, PAGES);
-    ck_assert_int_eq(checked_move_range(0, pages, PAGES, 1, NULL, OTHERS_MOVE_NOTHING).returned, 0);
-    struct bulk bulk = bulk_of_pages(pages, PAGES, 2);
-    const struct move_result by_list = checked_move_list(0, &bulk, NULL, OTHERS_MOVE_NOTHING);
+    verified_count(0, pages, PAGES);
+    ck_assert_int_eq(verified_move_range(0, pages, PAGES, 1, NULL, NO_INTERFERENCE).returned, 0);
+    struct page_list list = page_list_of_range(pages, PAGES, 2);
+    const struct move_result by_list = verified_move_list(0, &list, NULL, NO_INTERFERENCE);
     ck_assert_int_eq(by_list.returned, 0);
     ck_assert_uint_eq(by_list.stats.absent, by_list.nowhere);
     ck_assert_uint_gt(by_list.nowhere, PAGES / 4);
-    struct bulk other = bulk_interleaved(pages, PAGES);
-    ck_assert_int_eq(checked_numa_move(0, &other, MPOL_MF_MOVE, OTHERS_MOVE_NOTHING).returned, 0);
+    struct page_list other = page_list_interleaved(pages, PAGES);
+    ck_assert_int_eq(verified_numa_move(0, &other, MPOL_MF_MOVE, NO_INTERFERENCE).returned, 0);
     ck_assert(pages_keep_contents(pages, PAGES));
     /* They are there again, wherever. */
-    ck_assert_int_eq(checked_move_range(0, pages, PAGES, 3, NULL, OTHERS_MOVE_NOTHING).returned, 0);
+    ck_assert_int_eq(verified_move_range(0, pages, PAGES, 3, NULL, NO_INTERFERENCE).returned, 0);
     ck_assert_uint_eq(count_on_node(pages, PAGES, 3), PAGES);
 }
 
@@ -103,9 +103,9 @@ static void look_for_swapped_pages(void)
     enum { MANY = 5000 };
     char *pages = pages_on_node(MANY, 0);
     require(madvise(pages, MANY * page_size(), MADV_PAGEOUT) == 0);
-    struct bulk bulk = bulk_of_pages(pages, MANY, 1);
-    const struct move_result by_list = checked_move_list(0, &bulk, NULL, OTHERS_MOVE_NOTHING);
-    const struct move_result by_range = checked_move_range(0, pages, MANY, 1, NULL, OTHERS_MOVE_NOTHING);
+    struct page_list list = page_list_of_range(pages, MANY, 1);
+    const struct move_result by_list = verified_move_list(0, &list, NULL, NO_INTERFERENCE);
+    const struct move_result by_range = verified_move_range(0, pages, MANY, 1, NULL, NO_INTERFERENCE);
     ck_assert_uint_gt(by_list.nowhere, MANY / 2);
     ck_assert_uint_lt(by_list.stats.kernel_calls, MANY);
     ck_assert_uint_lt(by_range.stats.kernel_calls, MANY);
@@ -121,9 +121,9 @@ START_TEST(pages_that_are_swapped_out_are_not_waited_for)
 END_TEST
 
 /* Whose page tables do not show what kind of entry it is. */
-static void look_for_swapped_pages_as_nobody(void)
+static void look_for_swapped_pages_unprivileged(void)
 {
-    become_nobody();
+    drop_privileges();
     look_for_swapped_pages();
 }
 
@@ -131,7 +131,7 @@ START_TEST(pages_that_are_swapped_out_are_not_waited_for_without_privileges_eith
 {
     static char output[1024];
     begin_swap();
-    const int status = run_apart(look_for_swapped_pages_as_nobody, output, sizeof output);
+    const int status = run_in_child(look_for_swapped_pages_unprivileged, output, sizeof output);
     expect(status == 0, "status %d, %s", status, output);
     end_swap();
 }
@@ -174,23 +174,23 @@ START_TEST(pages_may_be_swapped_out_and_in_meanwhile)
     start_activity(swap_out_a_part, &areas[0], 1);
     start_activity(touch_a_part, &areas[1], 2);
     start_activity(touch_a_part, &areas[2], 3);
-    const double end = end_of_test(SECONDS);
+    const double end = test_deadline(SECONDS);
     for (unsigned int moves = 0; moves < 6 || seconds_now() < end; moves++) {
         const int node = (int)(moves % 4);
-        struct bulk bulk = bulk_of_pages(pages, PAGES, node);
+        struct page_list list = page_list_of_range(pages, PAGES, node);
         struct move_result result = { .returned = 0 };
         if (moves % 3 == 0)
-            result = checked_move_range(0, pages, PAGES, node, NULL, OTHERS_DO_ANYTHING);
+            result = verified_move_range(0, pages, PAGES, node, NULL, ANY_INTERFERENCE);
         else if (moves % 3 == 1)
-            result = checked_move_list(0, &bulk, NULL, OTHERS_DO_ANYTHING);
+            result = verified_move_list(0, &list, NULL, ANY_INTERFERENCE);
         else
-            result = checked_numa_move(0, &bulk, MPOL_MF_MOVE, OTHERS_DO_ANYTHING);
+            result = verified_numa_move(0, &list, MPOL_MF_MOVE, ANY_INTERFERENCE);
         ck_assert_int_ge(result.returned, 0);
-        unmap_bulk(&bulk);
+        page_list_unmap(&list);
     }
     end_activities();
     ck_assert_uint_gt(vmstat("pswpout"), swapped_before);
-    checked_move_range(0, pages, PAGES, 1, NULL, OTHERS_MOVE_NOTHING);
+    verified_move_range(0, pages, PAGES, 1, NULL, NO_INTERFERENCE);
     ck_assert(pages_keep_contents(pages, PAGES));
     end_swap();
 }
@@ -260,28 +260,28 @@ static void reclaim_in_group(size_t bytes)
 static void move_pages_of_limited_process(bool swaps)
 {
     make_group();
-    const struct neighbour neighbour = start_neighbour(PAGES, 0, enter_group);
+    const struct child_process child = start_child(PAGES, 0, enter_group);
     if (swaps)
         reclaim_in_group(PAGES / 2 * page_size());
     else
         set_bytes_in_group("memory.swap.max", 0);
     /* Not a page more. */
     set_bytes_in_group("memory.max", bytes_in_group("memory.current"));
-    const struct move_result there = checked_move_range(neighbour.pid, neighbour.pages, PAGES, 1, NULL, OTHERS_MOVE_NOTHING);
+    const struct move_result there = verified_move_range(child.pid, child.pages, PAGES, 1, NULL, NO_INTERFERENCE);
     ck_assert_int_eq(there.returned, 0);
     ck_assert_uint_eq(there.nowhere > 0, swaps);
-    struct bulk bulk = bulk_of_pages(neighbour.pages, PAGES, 2);
-    ck_assert_int_eq(checked_move_list(neighbour.pid, &bulk, NULL, OTHERS_MOVE_NOTHING).returned, 0);
+    struct page_list list = page_list_of_range(child.pages, PAGES, 2);
+    ck_assert_int_eq(verified_move_list(child.pid, &list, NULL, NO_INTERFERENCE).returned, 0);
     struct bitmask *from = numa_parse_nodestring("2"), *to = numa_parse_nodestring("3");
     struct numars_move_stats stats;
-    ck_assert_int_ge(numars_move_process(neighbour.pid, from, to, NULL, &stats), 0);
-    checked_count(neighbour.pid, neighbour.pages, PAGES);
-    int *places = places_of_range(neighbour.pid, neighbour.pages, PAGES);
+    ck_assert_int_ge(numars_move_process(child.pid, from, to, NULL, &stats), 0);
+    verified_count(child.pid, child.pages, PAGES);
+    int *actual_nodes = query_range(child.pid, child.pages, PAGES);
     for (size_t page = 0; page < PAGES; page++)
-        ck_assert(places[page] == 3 || (swaps && (places[page] == -ENOENT || places[page] == -EFAULT)));
+        ck_assert(actual_nodes[page] == 3 || (swaps && (actual_nodes[page] == -ENOENT || actual_nodes[page] == -EFAULT)));
     set_in_group("memory.max", "max");
-    ck_assert(neighbour_keeps_contents(neighbour, PAGES));
-    end_neighbour(neighbour);
+    ck_assert(child_keeps_contents(child, PAGES));
+    end_child(child);
     remove_group();
 }
 
@@ -304,7 +304,7 @@ START_TEST(a_caller_whose_group_has_eight_more_megabytes_moves_any_number_of_pag
     enum { MANY = 66000, ROOM = 8 * 1024 * 1024 };
     /* The pages and the arrays belong to the group of before. */
     char *pages = pages_on_node(MANY, 0);
-    struct bulk bulk = bulk_of_pages(pages, MANY, 2);
+    struct page_list list = page_list_of_range(pages, MANY, 2);
     make_group();
     set_bytes_in_group("memory.swap.max", 0);
     enter_group();
@@ -313,9 +313,9 @@ START_TEST(a_caller_whose_group_has_eight_more_megabytes_moves_any_number_of_pag
     struct numars_move_stats stats;
     assert_returns(numars_move_range(0, pages, MANY * page_size(), 1, NULL, &stats), 0);
     ck_assert_uint_eq(stats.moved, MANY);
-    assert_returns(numars_move_pages(0, MANY, bulk.pages, bulk.nodes, bulk.status, NULL, &stats), 0);
+    assert_returns(numars_move_pages(0, MANY, list.pages, list.nodes, list.status, NULL, &stats), 0);
     ck_assert_uint_eq(stats.moved, MANY);
-    ck_assert_uint_eq(count_on_node(pages, MOST_PAGES, 2), MOST_PAGES);
+    ck_assert_uint_eq(count_on_node(pages, MAX_PAGES, 2), MAX_PAGES);
     set_in_group("memory.max", "max");
     require(write_to_file("/sys/fs/cgroup/cgroup.procs", "0"));
     remove_group();

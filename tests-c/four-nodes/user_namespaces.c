@@ -46,20 +46,20 @@ static void assert_all_calls_move(pid_t pid, char *pages)
     struct numars_move_stats stats;
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
     options.threads = 2;
-    checked_count(pid, pages, PAGES);
-    ck_assert_int_eq(checked_move_range(pid, pages, PAGES, 1, &options, OTHERS_MOVE_NOTHING).returned, 0);
-    struct bulk bulk = bulk_of_pages(pages, PAGES, 2);
-    ck_assert_int_eq(checked_move_list(pid, &bulk, NULL, OTHERS_MOVE_NOTHING).returned, 0);
-    struct bulk other = bulk_interleaved(pages, PAGES);
-    ck_assert_int_eq(checked_numa_move(pid, &other, MPOL_MF_MOVE, OTHERS_MOVE_NOTHING).returned, 0);
-    ck_assert_int_eq(checked_move_range(pid, pages, PAGES, 1, NULL, OTHERS_MOVE_NOTHING).returned, 0);
+    verified_count(pid, pages, PAGES);
+    ck_assert_int_eq(verified_move_range(pid, pages, PAGES, 1, &options, NO_INTERFERENCE).returned, 0);
+    struct page_list list = page_list_of_range(pages, PAGES, 2);
+    ck_assert_int_eq(verified_move_list(pid, &list, NULL, NO_INTERFERENCE).returned, 0);
+    struct page_list other = page_list_interleaved(pages, PAGES);
+    ck_assert_int_eq(verified_numa_move(pid, &other, MPOL_MF_MOVE, NO_INTERFERENCE).returned, 0);
+    ck_assert_int_eq(verified_move_range(pid, pages, PAGES, 1, NULL, NO_INTERFERENCE).returned, 0);
     struct bitmask *from = set_of(mask(1)), *to = set_of(mask(3));
     /* Pages that it shares with the process that started it stay. */
     ck_assert_int_ge(numars_move_process(pid, from, to, NULL, &stats), 0);
     ck_assert_uint_ge(stats.moved, PAGES);
-    int *places = places_of_range(pid, pages, PAGES);
+    int *actual_nodes = query_range(pid, pages, PAGES);
     for (size_t page = 0; page < PAGES; page++)
-        ck_assert_int_eq(places[page], 3);
+        ck_assert_int_eq(actual_nodes[page], 3);
     numa_bitmask_free(from);
     numa_bitmask_free(to);
 }
@@ -71,54 +71,54 @@ static void move_in_namespace(enum users users)
     assert_all_calls_move(0, pages);
     ck_assert(pages_keep_contents(pages, PAGES));
     /* A process of the same namespace. */
-    const struct neighbour neighbour = start_neighbour(PAGES, 0, NULL);
-    assert_all_calls_move(neighbour.pid, neighbour.pages);
-    end_neighbour(neighbour);
+    const struct child_process child = start_child(PAGES, 0, NULL);
+    assert_all_calls_move(child.pid, child.pages);
+    end_child(child);
     /* No privilege outside, whatever it has inside. */
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
     options.flags = MPOL_MF_MOVE_ALL;
     assert_fails(numars_move_range(0, pages, PAGES * page_size(), 1, &options, NULL), EPERM);
 }
 
-static enum users tried;
-static bool is_nobody;
+static enum users users_in_namespace;
+static bool is_unprivileged;
 static char output[2048];
 
-static void move_in_tried_namespace(void)
+static void move_in_chosen_namespace(void)
 {
-    if (is_nobody)
-        become_nobody();
-    move_in_namespace(tried);
+    if (is_unprivileged)
+        drop_privileges();
+    move_in_namespace(users_in_namespace);
 }
 
 START_TEST(processes_of_a_user_namespace_move_their_own_pages_and_those_of_each_other)
 {
-    for (int nobody = 0; nobody < 2; nobody++)
-        for (tried = 0; tried < KINDS; tried++) {
-            is_nobody = nobody;
-            const int status = run_apart(move_in_tried_namespace, output, sizeof output);
-            expect(status == 0, "as %s in a namespace with %s: status %d, %s", nobody ? "nobody" : "root", KIND_NAMES[tried],
+    for (int unprivileged = 0; unprivileged < 2; unprivileged++)
+        for (users_in_namespace = 0; users_in_namespace < KINDS; users_in_namespace++) {
+            is_unprivileged = unprivileged;
+            const int status = run_in_child(move_in_chosen_namespace, output, sizeof output);
+            expect(status == 0, "as %s in a namespace with %s: status %d, %s", unprivileged ? "nobody" : "root", KIND_NAMES[users_in_namespace],
                    status, output);
         }
 }
 END_TEST
 
-static struct neighbour outside;
+static struct child_process outside;
 
 static void move_pages_outside(void)
 {
-    struct bulk bulk = bulk_of_pages(outside.pages, PAGES, 1);
+    struct page_list list = page_list_of_range(outside.pages, PAGES, 1);
     struct numars_move_stats stats;
     unsigned long on_node[NODES];
-    if (is_nobody)
-        become_nobody();
+    if (is_unprivileged)
+        drop_privileges();
     struct bitmask *from = set_of(mask(0)), *to = set_of(mask(1));
-    enter_user_namespace(tried);
+    enter_user_namespace(users_in_namespace);
     assert_fails(numars_move_range(outside.pid, outside.pages, PAGES * page_size(), 1, NULL, &stats), EPERM);
     ck_assert_uint_eq(stats.moved, 0);
-    assert_fails(numars_move_pages(outside.pid, PAGES, bulk.pages, bulk.nodes, bulk.status, NULL, &stats), EPERM);
+    assert_fails(numars_move_pages(outside.pid, PAGES, list.pages, list.nodes, list.status, NULL, &stats), EPERM);
     ck_assert_uint_eq(stats.moved, 0);
-    assert_fails(numa_move_pages(outside.pid, PAGES, bulk.pages, bulk.nodes, bulk.status, MPOL_MF_MOVE), EPERM);
+    assert_fails(numa_move_pages(outside.pid, PAGES, list.pages, list.nodes, list.status, MPOL_MF_MOVE), EPERM);
     assert_fails(numars_move_process(outside.pid, from, to, NULL, &stats), EPERM);
     ck_assert_uint_eq(stats.moved, 0);
     assert_fails(numars_count_pages(outside.pid, outside.pages, PAGES * page_size(), on_node, NODES), EPERM);
@@ -126,17 +126,17 @@ static void move_pages_outside(void)
 
 START_TEST(a_process_outside_is_eperm_and_none_of_its_pages_moves)
 {
-    for (int nobody = 0; nobody < 2; nobody++)
-        for (tried = 0; tried < KINDS; tried++) {
-            is_nobody = nobody;
-            outside = start_neighbour(PAGES, 0, nobody ? become_nobody : NULL);
-            const int status = run_apart(move_pages_outside, output, sizeof output);
-            expect(status == 0, "as %s in a namespace with %s: status %d, %s", nobody ? "nobody" : "root", KIND_NAMES[tried],
+    for (int unprivileged = 0; unprivileged < 2; unprivileged++)
+        for (users_in_namespace = 0; users_in_namespace < KINDS; users_in_namespace++) {
+            is_unprivileged = unprivileged;
+            outside = start_child(PAGES, 0, unprivileged ? drop_privileges : NULL);
+            const int status = run_in_child(move_pages_outside, output, sizeof output);
+            expect(status == 0, "as %s in a namespace with %s: status %d, %s", unprivileged ? "nobody" : "root", KIND_NAMES[users_in_namespace],
                    status, output);
-            int *places = places_of_range(outside.pid, outside.pages, PAGES);
+            int *actual_nodes = query_range(outside.pid, outside.pages, PAGES);
             for (size_t page = 0; page < PAGES; page++)
-                ck_assert_int_eq(places[page], 0);
-            end_neighbour(outside);
+                ck_assert_int_eq(actual_nodes[page], 0);
+            end_child(outside);
         }
 }
 END_TEST
@@ -148,7 +148,7 @@ static void become_root_of_namespace(void)
 
 static void leave_all_users(void)
 {
-    become_nobody();
+    drop_privileges();
     enter_user_namespace(NO_USERS);
 }
 
@@ -156,10 +156,10 @@ START_TEST(processes_of_user_namespaces_are_moved_from_outside)
 {
     void (*const firsts[])(void) = { become_root_of_namespace, leave_all_users };
     for (size_t i = 0; i < sizeof firsts / sizeof *firsts; i++) {
-        const struct neighbour neighbour = start_neighbour(PAGES, 0, firsts[i]);
-        assert_all_calls_move(neighbour.pid, neighbour.pages);
-        ck_assert(neighbour_keeps_contents(neighbour, PAGES));
-        end_neighbour(neighbour);
+        const struct child_process child = start_child(PAGES, 0, firsts[i]);
+        assert_all_calls_move(child.pid, child.pages);
+        ck_assert(child_keeps_contents(child, PAGES));
+        end_child(child);
     }
 }
 END_TEST

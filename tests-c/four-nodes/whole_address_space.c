@@ -17,9 +17,9 @@ START_TEST(a_range_of_SIZE_MAX_bytes_is_the_whole_address_space)
     char *pages = pages_on_node(COUNT, 0);
     struct numars_move_stats stats;
     errno = UNTOUCHED_ERRNO;
-    const long left = numars_move_range(0, NULL, SIZE_MAX, 1, NULL, &stats);
-    expect(left >= 0 && errno == UNTOUCHED_ERRNO, "returned %ld, errno %d", left, errno);
-    ck_assert_uint_eq(stats.shared + stats.busy + stats.failed, (unsigned long)left);
+    const long stayed = numars_move_range(0, NULL, SIZE_MAX, 1, NULL, &stats);
+    expect(stayed >= 0 && errno == UNTOUCHED_ERRNO, "returned %ld, errno %d", stayed, errno);
+    ck_assert_uint_eq(stats.shared + stats.busy + stats.failed, (unsigned long)stayed);
     ck_assert_uint_eq(count_on_node(pages, COUNT, 1), COUNT);
 
     unsigned long per_node[NODES];
@@ -28,11 +28,11 @@ START_TEST(a_range_of_SIZE_MAX_bytes_is_the_whole_address_space)
     expect(counted > COUNT && errno == UNTOUCHED_ERRNO, "counted %ld, errno %d", counted, errno);
     ck_assert_uint_ge(per_node[1], COUNT);
 
-    struct neighbour neighbour = start_neighbour(COUNT, 0, NULL);
-    ck_assert_int_ge(numars_move_range(neighbour.pid, NULL, SIZE_MAX, 2, NULL, &stats), 0);
+    struct child_process child = start_child(COUNT, 0, NULL);
+    ck_assert_int_ge(numars_move_range(child.pid, NULL, SIZE_MAX, 2, NULL, &stats), 0);
     for (size_t page = 0; page < COUNT; page++)
-        ck_assert_int_eq(node_of_pid(neighbour.pid, neighbour.pages + page * page_size()), 2);
-    end_neighbour(neighbour);
+        ck_assert_int_eq(node_of_pid(child.pid, child.pages + page * page_size()), 2);
+    end_child(child);
 }
 END_TEST
 
@@ -55,7 +55,7 @@ START_TEST(a_range_may_end_exactly_where_addresses_do_and_no_further)
     assert_returns(numars_count_pages(0, last_page, page_size(), NULL, 0), 0);
     struct numars_move_stats stats;
     assert_returns(numars_move_range(0, last_byte, 1, 1, NULL, &stats), 0);
-    assert_figures(stats, .requested = 0);
+    assert_stats(stats, .requested = 0);
     assert_fails(numars_move_range(0, last_byte, 2, 1, NULL, NULL), EINVAL);
 }
 END_TEST

@@ -35,12 +35,12 @@ static void assert_contents(const char *start)
 }
 
 /* An address in each huge page that it could be divided into. */
-static struct bulk bulk_of_parts(char *start, int node)
+static struct page_list list_of_parts(char *start, int node)
 {
-    struct bulk bulk = bulk_with_room(PARTS);
+    struct page_list list = page_list_with_capacity(PARTS);
     for (size_t part = 0; part < PARTS; part++)
-        bulk_add(&bulk, start + part * HUGE_PAGE, node);
-    return bulk;
+        page_list_add(&list, start + part * HUGE_PAGE, node);
+    return list;
 }
 
 static unsigned int reports;
@@ -57,30 +57,30 @@ static int count_reports(const struct numars_move_stats *so_far, void *unused)
 START_TEST(a_range_is_counted_and_moved_as_a_whole_and_its_parts_say_where_it_is)
 {
     char *start = gigantic_page(0);
-    checked_count(0, start, BASE_PAGES);
+    verified_count(0, start, BASE_PAGES);
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
     options.threads = 2;
     options.progress = count_reports;
-    const struct move_result there = checked_move_range(0, start, BASE_PAGES, 1, &options, OTHERS_DO_ANYTHING);
+    const struct move_result there = verified_move_range(0, start, BASE_PAGES, 1, &options, ANY_INTERFERENCE);
     ck_assert_int_eq(there.returned, 0);
     ck_assert_uint_eq(there.on_target, BASE_PAGES);
     ck_assert_uint_eq(there.stats.moved + there.stats.in_place, BASE_PAGES);
     ck_assert_uint_gt(there.stats.moved, 0);
     ck_assert_uint_gt(reports, 0);
     assert_contents(start);
-    struct bulk bulk = bulk_of_parts(start, 1);
-    const struct move_result list = checked_move_list(0, &bulk, NULL, OTHERS_MOVE_NOTHING);
-    ck_assert_int_eq(list.returned, 0);
-    ck_assert_uint_eq(list.stats.in_place, PARTS);
+    struct page_list list = list_of_parts(start, 1);
+    const struct move_result result = verified_move_list(0, &list, NULL, NO_INTERFERENCE);
+    ck_assert_int_eq(result.returned, 0);
+    ck_assert_uint_eq(result.stats.in_place, PARTS);
 }
 END_TEST
 
 START_TEST(a_list_of_its_parts_moves_it_as_a_whole)
 {
     char *start = gigantic_page(0);
-    struct bulk bulk = bulk_of_parts(start, 1);
-    ck_assert_int_eq(checked_move_list(0, &bulk, NULL, OTHERS_MOVE_NOTHING).returned, 0);
-    checked_count(0, start, BASE_PAGES);
+    struct page_list list = list_of_parts(start, 1);
+    ck_assert_int_eq(verified_move_list(0, &list, NULL, NO_INTERFERENCE).returned, 0);
+    verified_count(0, start, BASE_PAGES);
     assert_contents(start);
 }
 END_TEST
@@ -89,7 +89,7 @@ START_TEST(there_is_no_room_on_a_node_whose_only_one_is_in_use)
 {
     char *start = gigantic_page(0);
     gigantic_page(1);
-    const struct move_result range = checked_move_range(0, start, BASE_PAGES, 1, NULL, OTHERS_MOVE_NOTHING);
+    const struct move_result range = verified_move_range(0, start, BASE_PAGES, 1, NULL, NO_INTERFERENCE);
     ck_assert_int_eq(range.returned, -1);
     ck_assert_int_eq(range.error, ENOMEM);
     ck_assert_uint_eq(range.stats.requested, BASE_PAGES);
@@ -97,11 +97,11 @@ START_TEST(there_is_no_room_on_a_node_whose_only_one_is_in_use)
      * page are -EACCES, as if it were shared. */
     ck_assert_uint_eq(range.stats.no_memory + range.stats.busy + range.stats.shared, BASE_PAGES);
     ck_assert_uint_gt(range.stats.no_memory, 0);
-    struct bulk bulk = bulk_of_parts(start, 1);
-    const struct move_result list = checked_move_list(0, &bulk, NULL, OTHERS_MOVE_NOTHING);
-    ck_assert_int_eq(list.returned, -1);
-    ck_assert_int_eq(list.error, ENOMEM);
-    ck_assert_uint_eq(list.stats.no_memory + list.stats.busy + list.stats.shared, PARTS);
+    struct page_list list = list_of_parts(start, 1);
+    const struct move_result result = verified_move_list(0, &list, NULL, NO_INTERFERENCE);
+    ck_assert_int_eq(result.returned, -1);
+    ck_assert_int_eq(result.error, ENOMEM);
+    ck_assert_uint_eq(result.stats.no_memory + result.stats.busy + result.stats.shared, PARTS);
     ck_assert_int_eq(node_of(start), 0);
     assert_contents(start);
 }

@@ -52,20 +52,20 @@ START_TEST(each_call_of_numars_says_the_truth_of_moves_there_and_back)
     for (unsigned int threads = 1; threads <= 4; threads += 3) {
         struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
         options.threads = threads;
-        ck_assert_int_eq(checked_move_range(0, pages, MANY, MEMORY_ONLY, &options, OTHERS_MOVE_NOTHING).returned, 0);
-        checked_count(0, pages, MANY);
-        struct bulk bulk = bulk_with_room(MANY);
+        ck_assert_int_eq(verified_move_range(0, pages, MANY, MEMORY_ONLY, &options, NO_INTERFERENCE).returned, 0);
+        verified_count(0, pages, MANY);
+        struct page_list list = page_list_with_capacity(MANY);
         for (size_t page = 0; page < MANY; page++)
-            bulk_add(&bulk, pages + page * page_size(), (int)(page % 3));
-        ck_assert_int_eq(checked_move_list(0, &bulk, &options, OTHERS_MOVE_NOTHING).returned, 0);
-        ck_assert_int_eq(checked_move_range(0, huge, HUGE_PAGE / page_size(), MEMORY_ONLY, &options, OTHERS_MOVE_NOTHING).returned, 0);
+            page_list_add(&list, pages + page * page_size(), (int)(page % 3));
+        ck_assert_int_eq(verified_move_list(0, &list, &options, NO_INTERFERENCE).returned, 0);
+        ck_assert_int_eq(verified_move_range(0, huge, HUGE_PAGE / page_size(), MEMORY_ONLY, &options, NO_INTERFERENCE).returned, 0);
         struct bitmask *from = set_of(mask(MEMORY_ONLY)), *to = set_of(mask(1));
         ck_assert_int_ge(numars_move_process(0, from, to, &options, NULL), 0);
-        ck_assert_uint_eq(count_on_node(pages, MOST_PAGES, MEMORY_ONLY), 0);
+        ck_assert_uint_eq(count_on_node(pages, MAX_PAGES, MEMORY_ONLY), 0);
         ck_assert_int_eq(node_of(huge), 1);
         numa_bitmask_free(from);
         numa_bitmask_free(to);
-        unmap_bulk(&bulk);
+        page_list_unmap(&list);
     }
     ck_assert(pages_keep_contents(pages, MANY) && pages_keep_contents(huge, HUGE_PAGE / page_size()));
 }

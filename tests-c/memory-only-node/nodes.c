@@ -10,9 +10,9 @@ enum { COUNT = 12, MEMORY_ONLY = 2 };
 
 static void assert_cpus(unsigned long cpus)
 {
-    struct bitmask *found = numa_allocate_cpumask();
-    ck_assert_int_gt(numa_sched_getaffinity(0, found), 0);
-    ck_assert_uint_eq(members(found), cpus);
+    struct bitmask *affinity = numa_allocate_cpumask();
+    ck_assert_int_gt(numa_sched_getaffinity(0, affinity), 0);
+    ck_assert_uint_eq(members(affinity), cpus);
 }
 
 START_TEST(distances_of_all_pairs_are_the_firmwares)

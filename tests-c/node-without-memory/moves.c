@@ -43,7 +43,7 @@ END_TEST
 START_TEST(migrate_pages_to_it_is_eperm_without_privilege)
 {
     const unsigned long from = 1UL << 0, to = 1UL << 1 | 1UL << WITHOUT_MEMORY;
-    become_nobody();
+    drop_privileges();
     assert_fails(migrate_pages(0, MASK_BITS, &from, &to), EPERM);
 }
 END_TEST
@@ -70,9 +70,9 @@ START_TEST(a_program_running_there_has_its_pages_elsewhere)
     ck_assert_uint_eq(node, WITHOUT_MEMORY);
     char *page = map_pages(1);
     *page = 1;
-    const int place = node_of(page);
-    ck_assert(place >= 0 && place < WITHOUT_MEMORY);
-    const int other = (place + 1) % WITHOUT_MEMORY;
+    const int current_node = node_of(page);
+    ck_assert(current_node >= 0 && current_node < WITHOUT_MEMORY);
+    const int other = (current_node + 1) % WITHOUT_MEMORY;
     ck_assert_int_eq(move_one(page, other, MPOL_MF_MOVE), other);
 }
 END_TEST
@@ -85,22 +85,22 @@ START_TEST(each_call_of_numars_says_the_truth_to_a_program_running_there)
     CPU_ZERO(&cpu);
     CPU_SET(WITHOUT_MEMORY, &cpu);
     require(sched_setaffinity(0, sizeof cpu, &cpu) == 0);
-    ck_assert_int_eq(checked_move_range(0, pages, MANY, 1, NULL, OTHERS_MOVE_NOTHING).returned, 0);
-    checked_count(0, pages, MANY);
-    struct bulk bulk = bulk_with_room(MANY);
+    ck_assert_int_eq(verified_move_range(0, pages, MANY, 1, NULL, NO_INTERFERENCE).returned, 0);
+    verified_count(0, pages, MANY);
+    struct page_list list = page_list_with_capacity(MANY);
     for (size_t page = 0; page < MANY; page++)
-        bulk_add(&bulk, pages + page * page_size(), (int)(page % 3));
-    ck_assert_int_eq(checked_move_list(0, &bulk, NULL, OTHERS_MOVE_NOTHING).returned, 0);
+        page_list_add(&list, pages + page * page_size(), (int)(page % 3));
+    ck_assert_int_eq(verified_move_list(0, &list, NULL, NO_INTERFERENCE).returned, 0);
     /* Nothing is moved there, and those before it in a list are. */
-    const struct move_result range = checked_move_range(0, pages, MANY, WITHOUT_MEMORY, NULL, OTHERS_MOVE_NOTHING);
+    const struct move_result range = verified_move_range(0, pages, MANY, WITHOUT_MEMORY, NULL, NO_INTERFERENCE);
     ck_assert_int_eq(range.returned, -1);
     ck_assert_int_eq(range.error, ENODEV);
     ck_assert_uint_eq(range.stats.moved, 0);
-    struct bulk wrong = bulk_of_pages(pages, MANY, 2);
+    struct page_list wrong = page_list_of_range(pages, MANY, 2);
     wrong.nodes[MANY / 2] = WITHOUT_MEMORY;
-    const struct move_result list = checked_move_list(0, &wrong, NULL, OTHERS_MOVE_NOTHING);
-    ck_assert_int_eq(list.returned, -1);
-    ck_assert_int_eq(list.error, ENODEV);
+    const struct move_result result = verified_move_list(0, &wrong, NULL, NO_INTERFERENCE);
+    ck_assert_int_eq(result.returned, -1);
+    ck_assert_int_eq(result.error, ENODEV);
     assert_true_statuses_up_to(&wrong, MANY / 2);
     ck_assert_uint_eq(count_on_node(pages, MANY / 2, 2), MANY / 2);
     ck_assert(pages_keep_contents(pages, MANY));

@@ -10,10 +10,10 @@ enum { COUNT = 12, WITHOUT_MEMORY = 3 };
 /* Fresh memory is there, on the nodes that have some. */
 static void assert_memory_elsewhere(void)
 {
-    size_t found = 0;
+    size_t on_other_nodes = 0;
     for (int node = 0; node < WITHOUT_MEMORY; node++)
-        found += fresh_on_node(1, node);
-    ck_assert_uint_gt(found, 0);
+        on_other_nodes += fresh_on_node(1, node);
+    ck_assert_uint_gt(on_other_nodes, 0);
     ck_assert_uint_eq(fresh_on_node(COUNT, WITHOUT_MEMORY), 0);
 }
 

@@ -30,10 +30,10 @@ static void assert_memory_is(long long bytes)
 START_TEST(memory_that_goes_and_comes_is_seen_at_once)
 {
     assert_memory_is(BLOCKS * BLOCK);
-    ck_assert_int_eq(put_memory_online(NODE, 1, false), 1);
+    ck_assert_int_eq(set_memory_online(NODE, 1, false), 1);
     assert_memory_is((BLOCKS - 1) * BLOCK);
     ck_assert_int_eq(numa_num_configured_nodes(), 3);
-    ck_assert_int_eq(put_memory_online(NODE, ALL_BLOCKS, true), 1);
+    ck_assert_int_eq(set_memory_online(NODE, ALL_BLOCKS, true), 1);
     assert_memory_is(BLOCKS * BLOCK);
 }
 END_TEST
@@ -68,7 +68,7 @@ START_TEST(a_node_whose_memory_has_gone_has_none_and_no_page_can_be_put_there)
     int status = NOT_WRITTEN;
     require(numa_available() == 0);
     for (int time = 0; time < 2; time++) {
-        ck_assert_int_eq(put_memory_online(NODE, ALL_BLOCKS, false), BLOCKS);
+        ck_assert_int_eq(set_memory_online(NODE, ALL_BLOCKS, false), BLOCKS);
         assert_memory_is(0);
         /* As of the last reading. */
         ck_assert_int_eq(numa_num_configured_nodes(), 3);
@@ -94,12 +94,12 @@ START_TEST(a_node_whose_memory_has_gone_has_none_and_no_page_can_be_put_there)
         assert_fails(numars_tonode_memory(page, page_size(), NODE), EINVAL);
         assert_fails(numa_migrate_pages(0, other, node), EINVAL);
         ck_assert_int_eq(node_of(page), 0);
-        ck_assert_int_eq(run_apart(use_the_node, output, sizeof output), 0);
+        ck_assert_int_eq(run_in_child(use_the_node, output, sizeof output), 0);
         ck_assert_str_eq(output, "set_mempolicy: Invalid argument\nmbind: Invalid argument\n");
-        ck_assert_int_eq(run_apart(spread_memory, output, sizeof output), 0);
+        ck_assert_int_eq(run_in_child(spread_memory, output, sizeof output), 0);
         ck_assert_str_eq(output, "");
 
-        ck_assert_int_eq(put_memory_online(NODE, ALL_BLOCKS, true), BLOCKS);
+        ck_assert_int_eq(set_memory_online(NODE, ALL_BLOCKS, true), BLOCKS);
         assert_memory_is(BLOCKS * BLOCK);
         ck_assert_int_eq(numa_num_configured_nodes(), 2);
         numa_node_to_cpu_update();
@@ -119,13 +119,13 @@ END_TEST
 START_TEST(pages_on_memory_that_goes_are_elsewhere_and_keep_their_contents)
 {
     char *pages = pages_on_node(PAGES, NODE);
-    ck_assert_int_eq(put_memory_online(NODE, ALL_BLOCKS, false), BLOCKS);
+    ck_assert_int_eq(set_memory_online(NODE, ALL_BLOCKS, false), BLOCKS);
     unsigned long on_node[3];
     assert_returns(numars_count_pages(0, pages, PAGES * page_size(), on_node, 3), PAGES);
     ck_assert_uint_eq(on_node[0] + on_node[1], PAGES);
     ck_assert_uint_eq(on_node[NODE], 0);
     ck_assert(pages_keep_contents(pages, PAGES));
-    ck_assert_int_eq(put_memory_online(NODE, ALL_BLOCKS, true), BLOCKS);
+    ck_assert_int_eq(set_memory_online(NODE, ALL_BLOCKS, true), BLOCKS);
     assert_returns(numars_move_range(0, pages, PAGES * page_size(), NODE, NULL, NULL), 0);
     ck_assert(pages_keep_contents(pages, PAGES));
 }
@@ -134,8 +134,8 @@ END_TEST
 static void *take_away_and_give_back(void *enough)
 {
     for (bool online = false; !*(const volatile bool *)enough; online = !online)
-        put_memory_online(NODE, BLOCKS / 2, online);
-    put_memory_online(NODE, ALL_BLOCKS, true);
+        set_memory_online(NODE, BLOCKS / 2, online);
+    set_memory_online(NODE, ALL_BLOCKS, true);
     return NULL;
 }
 
@@ -150,10 +150,10 @@ START_TEST(moving_while_the_memory_goes_and_comes_gives_a_result_or_an_error)
     require(pthread_create(&thread, NULL, take_away_and_give_back, (void *)&enough) == 0);
     for (int call = 0; call < CALLS; call++) {
         struct numars_move_stats stats;
-        const long left = numars_move_range(0, pages, MANY * page_size(), call % 2 == 0 ? NODE : 1, NULL, &stats);
+        const long stayed = numars_move_range(0, pages, MANY * page_size(), call % 2 == 0 ? NODE : 1, NULL, &stats);
         const int error = errno;
-        expect((left >= 0 && left <= MANY) || (left == -1 && (error == ENODEV || error == ENOMEM || error == EACCES)),
-               "call %d: returned %ld, errno %d (%s)", call, left, error, strerror(error));
+        expect((stayed >= 0 && stayed <= MANY) || (stayed == -1 && (error == ENODEV || error == ENOMEM || error == EACCES)),
+               "call %d: returned %ld, errno %d (%s)", call, stayed, error, strerror(error));
         /* Pages that the kernel is just moving away are not there for a moment. */
         went += stats.moved;
         nanosleep(&moment, NULL);
@@ -164,7 +164,7 @@ START_TEST(moving_while_the_memory_goes_and_comes_gives_a_result_or_an_error)
     ck_assert_uint_eq(numars_count_pages(0, pages, MANY * page_size(), NULL, 0), MANY);
     ck_assert(pages_keep_contents(pages, MANY));
     assert_returns(numars_move_range(0, pages, MANY * page_size(), NODE, NULL, NULL), 0);
-    ck_assert_uint_eq(count_on_node(pages, MOST_PAGES, NODE), MOST_PAGES);
+    ck_assert_uint_eq(count_on_node(pages, MAX_PAGES, NODE), MAX_PAGES);
 }
 END_TEST
 
@@ -180,7 +180,7 @@ static int started_without_the_memory(void)
     expect_true(numars_set_membind(node) == -1 && errno == EINVAL);
     expect_true(numars_set_membind(all) == 0);
     expect_true(numars_set_localalloc() == 0);
-    expect_true(put_memory_online(NODE, ALL_BLOCKS, true) == BLOCKS);
+    expect_true(set_memory_online(NODE, ALL_BLOCKS, true) == BLOCKS);
     expect_true(numars_set_membind(node) == 0);
     expect_true(numars_set_localalloc() == 0);
     /* A number out of range has the kernel asked what there is now. */
@@ -191,7 +191,7 @@ static int started_without_the_memory(void)
 
 START_TEST(a_node_whose_memory_was_offline_at_the_start_can_be_named_and_used_later)
 {
-    ck_assert_int_eq(put_memory_online(NODE, ALL_BLOCKS, false), BLOCKS);
+    ck_assert_int_eq(set_memory_online(NODE, ALL_BLOCKS, false), BLOCKS);
     const pid_t child = fork();
     if (child == 0) {
         execl("/proc/self/exe", "memory_goes_and_comes", "started", NULL);
@@ -199,7 +199,7 @@ START_TEST(a_node_whose_memory_was_offline_at_the_start_can_be_named_and_used_la
     }
     int status = -1;
     require(child > 0 && waitpid(child, &status, 0) == child);
-    put_memory_online(NODE, ALL_BLOCKS, true);
+    set_memory_online(NODE, ALL_BLOCKS, true);
     ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x", (unsigned)status);
 }
 END_TEST
@@ -216,6 +216,6 @@ int main(int count, char **arguments)
         moving_while_the_memory_goes_and_comes_gives_a_result_or_an_error,
         a_node_whose_memory_was_offline_at_the_start_can_be_named_and_used_later,
         NULL });
-    put_all_online();
+    bring_all_online();
     return result;
 }

@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 /* The errno with which the kernel refuses each of these calls; 0: it does not. */
-struct refusals {
+struct policy_errors {
     int get_mempolicy, set_mempolicy, mbind, move_pages, migrate_pages, set_mempolicy_home_node;
 };
 
@@ -24,20 +24,20 @@ enum files {
 
 /* What is around the calls. All zeros: the usual. */
 struct expectations {
-    struct refusals refused;
+    struct policy_errors refused;
     enum files sys, proc;
     bool memory_is_short; /* any call that allocates may fail with ENOMEM */
     bool changing;        /* nodes, CPUs and cpusets come and go meanwhile: answers need not fit each other */
     /* So many pages of memory of the calling thread's own, for what is moved. NULL: they are mapped and unmapped. */
     char *pages;
 };
-enum { EVERYTHING_PAGES = 80 };
+enum { ALL_FUNCTIONS_PAGES = 80 };
 
 /* An answer that is wrong. With texts of its own, so that another program can read it. */
 struct violation {
-    char call[100], wanted[100];
+    char call[100], expected[100];
     int line;
-    long answer;
+    long returned;
     int error;
 };
 
@@ -50,13 +50,13 @@ struct violations {
 
 /* Calls everything, and adds what is wrong. Memory policy and affinity of the calling thread are put back (the policy to the
  * kernel's default where the kernel does not tell it); numa_set_strict and numa_set_bind_policy are as at the start of a program. */
-void call_everything(const struct expectations *around, struct violations *violations);
+void call_all_functions(const struct expectations *environment, struct violations *violations);
 
 /* Writes the violations as lines into `text`, as far as there is room. */
 void describe_violations(const struct violations *violations, char *text, size_t size);
 
 /* The first line of what was printed that nobody asked for, NULL: none. Asked for are warnings, and the failures that a function
  * without an answer tells numa_error() of: in these surroundings and on this kernel. */
-const char *unasked_output(const struct expectations *around, char *output);
+const char *unexpected_output(const struct expectations *environment, char *output);
 
 #endif

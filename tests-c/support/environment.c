@@ -25,9 +25,9 @@
 #define CPUS "/sys/devices/system/cpu"
 #define MEMORY "/sys/devices/system/memory"
 
-enum { NOBODY = 65534, MOST_NODES = 64, MOST_CPUS = 64 };
+enum { UNPRIVILEGED_ID = 65534, MAX_NODES = 64, MAX_CPUS = 64 };
 
-static long huge_pages_before[MOST_NODES];
+static long huge_pages_before[MAX_NODES];
 static char own_cpuset[128];
 
 bool kernel_before(int major, int minor)
@@ -44,11 +44,11 @@ bool kernel_counts_pinned_pages(void)
     return !kernel_before(6, 1);
 }
 
-void become_nobody(void)
+void drop_privileges(void)
 {
     require(setgroups(0, NULL) == 0);
-    require(setresgid(NOBODY, NOBODY, NOBODY) == 0);
-    require(setresuid(NOBODY, NOBODY, NOBODY) == 0);
+    require(setresgid(UNPRIVILEGED_ID, UNPRIVILEGED_ID, UNPRIVILEGED_ID) == 0);
+    require(setresuid(UNPRIVILEGED_ID, UNPRIVILEGED_ID, UNPRIVILEGED_ID) == 0);
     /* Changing the user made the process opaque to others of the same user. */
     require(prctl(PR_SET_DUMPABLE, 1) == 0);
 }
@@ -77,18 +77,18 @@ void *wait_until_ready(struct readiness readiness)
     return value;
 }
 
-struct neighbour start_neighbour_with(char *(*get_pages)(const void *), const void *argument)
+struct child_process start_child_with(char *(*get_pages)(const void *), const void *argument)
 {
-    struct neighbour neighbour;
+    struct child_process child;
     const struct readiness readiness = make_readiness();
-    neighbour.pid = fork();
-    require(neighbour.pid >= 0);
-    if (neighbour.pid == 0) {
+    child.pid = fork();
+    require(child.pid >= 0);
+    if (child.pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         sleep_when_ready(readiness, get_pages(argument));
     }
-    neighbour.pages = wait_until_ready(readiness);
-    return neighbour;
+    child.pages = wait_until_ready(readiness);
+    return child;
 }
 
 struct own_pages {
@@ -107,10 +107,10 @@ static char *touch_own_pages(const void *argument)
     return pages_on_node(own->count, own->node);
 }
 
-struct neighbour start_neighbour(size_t count, int node, void (*first)(void))
+struct child_process start_child(size_t count, int node, void (*first)(void))
 {
     const struct own_pages own = { .count = count, .node = node, .first = first };
-    return start_neighbour_with(touch_own_pages, &own);
+    return start_child_with(touch_own_pages, &own);
 }
 
 struct shared_pages {
@@ -126,29 +126,29 @@ static char *read_shared_pages(const void *argument)
     return shared->start;
 }
 
-struct neighbour share_with_neighbour(char *start, size_t count)
+struct child_process share_with_child(char *start, size_t count)
 {
     const struct shared_pages shared = { .start = start, .count = count };
-    return start_neighbour_with(read_shared_pages, &shared);
+    return start_child_with(read_shared_pages, &shared);
 }
 
-void end_neighbour(struct neighbour neighbour)
+void end_child(struct child_process child)
 {
-    require(kill(neighbour.pid, SIGKILL) == 0);
-    require(waitpid(neighbour.pid, NULL, 0) == neighbour.pid);
+    require(kill(child.pid, SIGKILL) == 0);
+    require(waitpid(child.pid, NULL, 0) == child.pid);
 }
 
-bool neighbour_keeps_contents(struct neighbour neighbour, size_t count)
+bool child_keeps_contents(struct child_process child, size_t count)
 {
     const size_t bytes = count * page_size();
     char *copy = map_pages(count);
     const struct iovec here = { .iov_base = copy, .iov_len = bytes };
-    const struct iovec there = { .iov_base = neighbour.pages, .iov_len = bytes };
-    require(process_vm_readv(neighbour.pid, &here, 1, &there, 1, 0) == (ssize_t)bytes);
+    const struct iovec there = { .iov_base = child.pages, .iov_len = bytes };
+    require(process_vm_readv(child.pid, &here, 1, &there, 1, 0) == (ssize_t)bytes);
     return pages_keep_contents(copy, count);
 }
 
-pid_t pid_of_nobody_at_all(void)
+pid_t nonexistent_pid(void)
 {
     const pid_t pid = fork();
     require(pid >= 0);
@@ -187,7 +187,7 @@ static void remove_cpuset(int groups, const char *name)
         nanosleep(&moment, NULL);
 }
 
-static void remove_left_cpusets(void)
+static void remove_stale_cpusets(void)
 {
     DIR *groups = opendir(CGROUPS);
     if (groups == NULL)
@@ -198,7 +198,7 @@ static void remove_left_cpusets(void)
     closedir(groups);
 }
 
-static bool texts_are_equal(const char *path, const char *other_path)
+static bool contents_are_equal(const char *path, const char *other_path)
 {
     char texts[2][128] = { "", "" };
     const char *const paths[2] = { path, other_path };
@@ -215,15 +215,15 @@ static void wait_for_cpusets(void)
 {
     const struct timespec moment = { .tv_nsec = 10 * 1000 * 1000 };
     for (int attempt = 0; attempt < 500; attempt++) {
-        if (texts_are_equal(CGROUPS "/cpuset.cpus.effective", CPUS "/online")
-            && texts_are_equal(CGROUPS "/cpuset.mems.effective", NODES_FOLDER "/has_memory"))
+        if (contents_are_equal(CGROUPS "/cpuset.cpus.effective", CPUS "/online")
+            && contents_are_equal(CGROUPS "/cpuset.mems.effective", NODES_FOLDER "/has_memory"))
             return;
         nanosleep(&moment, NULL);
     }
     expect(false, "the cpusets do not follow");
 }
 
-void put_cpu_online(int cpu, bool online)
+void set_cpu_online(int cpu, bool online)
 {
     char path[128];
     snprintf(path, sizeof path, CPUS "/cpu%d/online", cpu);
@@ -232,7 +232,7 @@ void put_cpu_online(int cpu, bool online)
 }
 
 /* Changes those that are not as wanted already, which the kernel would refuse. */
-static int put_block_online(const char *block, bool online)
+static int set_block_online(const char *block, bool online)
 {
     char path[320], state[16] = "";
     snprintf(path, sizeof path, MEMORY "/%s/state", block);
@@ -244,7 +244,7 @@ static int put_block_online(const char *block, bool online)
     return is_online != online && write_to_file(path, online ? "online_movable" : "offline");
 }
 
-int put_memory_online(int node, int most_blocks, bool online)
+int set_memory_online(int node, int most_blocks, bool online)
 {
     char path[128];
     int changed = 0;
@@ -253,16 +253,16 @@ int put_memory_online(int node, int most_blocks, bool online)
     require(folder != NULL);
     for (const struct dirent *entry; changed < most_blocks && (entry = readdir(folder)) != NULL;)
         if (strncmp(entry->d_name, "memory", strlen("memory")) == 0)
-            changed += put_block_online(entry->d_name, online);
+            changed += set_block_online(entry->d_name, online);
     closedir(folder);
     wait_for_cpusets();
     return changed;
 }
 
-void put_all_online(void)
+void bring_all_online(void)
 {
     char path[128];
-    for (int cpu = 0; cpu < MOST_CPUS; cpu++) {
+    for (int cpu = 0; cpu < MAX_CPUS; cpu++) {
         snprintf(path, sizeof path, CPUS "/cpu%d/online", cpu);
         /* There is none of a CPU that cannot go, or is not there. */
         write_to_file(path, "1");
@@ -271,7 +271,7 @@ void put_all_online(void)
     if (folder == NULL)
         return;
     for (const struct dirent *entry; (entry = readdir(folder)) != NULL;)
-        put_block_online(entry->d_name, true);
+        set_block_online(entry->d_name, true);
     closedir(folder);
 }
 
@@ -281,7 +281,7 @@ static void huge_pages_path(char path[static 128], int node)
 }
 
 /* -1 where the node does not exist or has no huge pages. */
-static long huge_pages_kept(int node)
+static long nr_huge_pages(int node)
 {
     char path[128];
     long count = -1;
@@ -295,51 +295,51 @@ static long huge_pages_kept(int node)
     return count;
 }
 
-long keep_huge_pages(int node, long count)
+long set_nr_huge_pages(int node, long count)
 {
     char path[128], text[32];
     huge_pages_path(path, node);
     snprintf(text, sizeof text, "%ld", count);
-    return write_to_file(path, text) ? huge_pages_kept(node) : -1;
+    return write_to_file(path, text) ? nr_huge_pages(node) : -1;
 }
 
 enum { MORE_HUGE_PAGES_THAN_THERE_ARE = 100000, HUGE_PAGES_LEFT_FREE = 16 };
 
 void fill_node(int node)
 {
-    const long all = keep_huge_pages(node, MORE_HUGE_PAGES_THAN_THERE_ARE);
+    const long all = set_nr_huge_pages(node, MORE_HUGE_PAGES_THAN_THERE_ARE);
     require(all > 100);
-    require(keep_huge_pages(node, all - HUGE_PAGES_LEFT_FREE) == all - HUGE_PAGES_LEFT_FREE);
+    require(set_nr_huge_pages(node, all - HUGE_PAGES_LEFT_FREE) == all - HUGE_PAGES_LEFT_FREE);
 }
 
 void empty_node(int node)
 {
-    keep_huge_pages(node, 0);
+    set_nr_huge_pages(node, 0);
 }
 
 /* The smallest part of a node's memory, which nobody else chooses. */
-enum { FEW_FREE_PAGES = 1234567 };
-static const char FREE_PAGES_PER_CPU[] = "/proc/sys/vm/percpu_pagelist_high_fraction";
+enum { LIMITING_FRACTION = 1234567 };
+static const char HIGH_FRACTION_FILE[] = "/proc/sys/vm/percpu_pagelist_high_fraction";
 
-void keep_few_free_pages_per_cpu(bool few)
+void limit_percpu_free_pages(bool limit)
 {
     char text[32];
-    snprintf(text, sizeof text, "%d", few ? FEW_FREE_PAGES : 0);
-    write_to_file(FREE_PAGES_PER_CPU, text);
+    snprintf(text, sizeof text, "%d", limit ? LIMITING_FRACTION : 0);
+    write_to_file(HIGH_FRACTION_FILE, text);
 }
 
-static bool few_free_pages_are_kept_per_cpu(void)
+static bool percpu_free_pages_are_limited(void)
 {
     int fraction = 0;
-    FILE *file = fopen(FREE_PAGES_PER_CPU, "r");
+    FILE *file = fopen(HIGH_FRACTION_FILE, "r");
     if (file == NULL)
         return false;
     const bool known = fscanf(file, "%d", &fraction) == 1;
     fclose(file);
-    return known && fraction == FEW_FREE_PAGES;
+    return known && fraction == LIMITING_FRACTION;
 }
 
-int run_apart(void (*action)(void), char *standard_error, size_t size)
+int run_in_child(void (*action)(void), char *standard_error, size_t size)
 {
     int ends[2], status;
     require(pipe(ends) == 0);
@@ -362,7 +362,7 @@ int run_apart(void (*action)(void), char *standard_error, size_t size)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
-void load_anew(const char *argument)
+void reexec(const char *argument)
 {
     /* By its own name: valgrind, which may watch this, loads no /proc/self/exe. */
     char program[4096] = "";
@@ -370,18 +370,18 @@ void load_anew(const char *argument)
         execl(program, program, argument, (char *)NULL);
 }
 
-void remember_surroundings(void)
+void save_environment(void)
 {
-    for (int node = 0; node < MOST_NODES; node++)
-        huge_pages_before[node] = huge_pages_kept(node);
+    for (int node = 0; node < MAX_NODES; node++)
+        huge_pages_before[node] = nr_huge_pages(node);
 }
 
-void restore_surroundings(void)
+void restore_environment(void)
 {
-    remove_left_cpusets();
-    if (few_free_pages_are_kept_per_cpu())
-        keep_few_free_pages_per_cpu(false);
-    for (int node = 0; node < MOST_NODES; node++)
-        if (huge_pages_kept(node) != huge_pages_before[node])
-            keep_huge_pages(node, huge_pages_before[node]);
+    remove_stale_cpusets();
+    if (percpu_free_pages_are_limited())
+        limit_percpu_free_pages(false);
+    for (int node = 0; node < MAX_NODES; node++)
+        if (nr_huge_pages(node) != huge_pages_before[node])
+            set_nr_huge_pages(node, huge_pages_before[node]);
 }

@@ -13,15 +13,15 @@
 enum { FILLER_PAGES = 16 * 512 + 8192, AT_ONCE = 64 };
 
 /* Moves up to `most` filler pages from one node to another. Returns how many arrived. */
-static size_t move_filler(const struct room *room, int from, int to, size_t most)
+static size_t move_filler(const struct full_node *full, int from, int to, size_t most)
 {
     size_t arrived = 0, fruitless = 0;
-    for (size_t first = 0; first < room->filler_pages && arrived < most && fruitless < 4; first += AT_ONCE) {
+    for (size_t first = 0; first < full->filler_pages && arrived < most && fruitless < 4; first += AT_ONCE) {
         void *pages[AT_ONCE];
         int nodes[AT_ONCE], status[AT_ONCE];
         size_t count = 0, on_target = 0;
         for (size_t page = 0; page < AT_ONCE; page++)
-            pages[page] = room->filler + (first + page) * page_size();
+            pages[page] = full->filler + (first + page) * page_size();
         require(syscall(SYS_move_pages, 0L, (long)AT_ONCE, pages, NULL, status, 0L) == 0);
         for (size_t page = 0; page < AT_ONCE; page++)
             if (status[page] == from && count < most - arrived) {
@@ -40,28 +40,28 @@ static size_t move_filler(const struct room *room, int from, int to, size_t most
     return arrived;
 }
 
-struct room fill_node_to_the_last_page(int node, int spare)
+struct full_node fill_node_completely(int node, int spare)
 {
-    struct room room = { .node = node, .spare = spare, .filler_pages = FILLER_PAGES };
-    keep_few_free_pages_per_cpu(true);
+    struct full_node full = { .node = node, .spare = spare, .filler_pages = FILLER_PAGES };
+    limit_percpu_free_pages(true);
     fill_node(node);
-    room.filler = pages_on_node(FILLER_PAGES, spare);
-    leave_room(&room, 0);
-    return room;
+    full.filler = pages_on_node(FILLER_PAGES, spare);
+    set_free_pages(&full, 0);
+    return full;
 }
 
-void leave_room(const struct room *room, size_t pages)
+void set_free_pages(const struct full_node *full, size_t pages)
 {
     /* Until none goes any more: what another CPU has just freed comes a moment later. */
-    while (move_filler(room, room->spare, room->node, FILLER_PAGES) > 0)
+    while (move_filler(full, full->spare, full->node, FILLER_PAGES) > 0)
         continue;
-    move_filler(room, room->node, room->spare, pages);
+    move_filler(full, full->node, full->spare, pages);
 }
 
-void end_room(struct room *room)
+void release_full_node(struct full_node *full)
 {
-    require(munmap(room->filler, room->filler_pages * page_size()) == 0);
-    room->filler = NULL;
-    empty_node(room->node);
-    keep_few_free_pages_per_cpu(false);
+    require(munmap(full->filler, full->filler_pages * page_size()) == 0);
+    full->filler = NULL;
+    empty_node(full->node);
+    limit_percpu_free_pages(false);
 }

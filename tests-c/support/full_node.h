@@ -5,19 +5,19 @@
 #include <stddef.h>
 
 /* A node that is full but for so many base pages: the kernel's huge pages fill most of it, pages of this process the rest. */
-struct room {
+struct full_node {
     int node, spare;
     char *filler;
     size_t filler_pages;
 };
 
 /* Fills `node`; `spare` is another node, on which the pages lie that make room again. */
-struct room fill_node_to_the_last_page(int node, int spare);
+struct full_node fill_node_completely(int node, int spare);
 
 /* Leaves room for about `pages` base pages. May be called again and again, in any state. */
-void leave_room(const struct room *room, size_t pages);
+void set_free_pages(const struct full_node *full, size_t pages);
 
 /* Gives back all of it: the node has more room than before. */
-void end_room(struct room *room);
+void release_full_node(struct full_node *full);
 
 #endif

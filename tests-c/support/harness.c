@@ -20,9 +20,9 @@ int run_tests(const char *suite_name, const TTest *const tests[])
     SRunner *runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_FORK);
     srunner_set_tap(runner, "-");
-    remember_surroundings();
+    save_environment();
     srunner_run_all(runner, CK_SILENT);
-    restore_surroundings();
+    restore_environment();
 
     const int failed = srunner_ntests_failed(runner);
     srunner_free(runner);

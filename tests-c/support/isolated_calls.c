@@ -16,35 +16,35 @@ enum { SECONDS_PER_CASE = 20 };
 static struct {
     long value;
     int code;
-    bool is_there;
-} *answer;
-static int printed = -1, how_it_ended;
-static char common[128];
+    bool is_complete;
+} *outcome;
+static int output_file = -1, wait_status;
+static char group[128];
 
-void cases_of(const char *format, ...)
+void describe_cases(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(common, sizeof common, format, arguments);
+    vsnprintf(group, sizeof group, format, arguments);
     va_end(arguments);
 }
 
 bool begin_case(void)
 {
-    if (answer == NULL) {
-        answer = (void *)map_shared_pages(1);
-        printed = memfd_create("printed", 0);
-        require(printed >= 0);
+    if (outcome == NULL) {
+        outcome = (void *)map_shared_pages(1);
+        output_file = memfd_create("printed", 0);
+        require(output_file >= 0);
     }
-    answer->is_there = false;
-    require(ftruncate(printed, 0) == 0 && lseek(printed, 0, SEEK_SET) == 0);
+    outcome->is_complete = false;
+    require(ftruncate(output_file, 0) == 0 && lseek(output_file, 0, SEEK_SET) == 0);
     const pid_t pid = fork();
     require(pid >= 0);
     if (pid > 0) {
-        require(waitpid(pid, &how_it_ended, 0) == pid);
+        require(waitpid(pid, &wait_status, 0) == pid);
         return false;
     }
-    dup2(printed, STDERR_FILENO);
+    dup2(output_file, STDERR_FILENO);
     alarm(SECONDS_PER_CASE);
     errno = UNTOUCHED_ERRNO;
     return true;
@@ -52,43 +52,43 @@ bool begin_case(void)
 
 void end_case(long value, int code)
 {
-    answer->value = value;
-    answer->code = code;
-    answer->is_there = true;
+    outcome->value = value;
+    outcome->code = code;
+    outcome->is_complete = true;
     _exit(EXIT_SUCCESS);
 }
 
 /* The text on standard error, until the next one is asked for. */
-static const char *text_printed(void)
+static const char *output(void)
 {
     static char *text;
-    const off_t length = lseek(printed, 0, SEEK_END);
+    const off_t length = lseek(output_file, 0, SEEK_END);
     require(length >= 0 && (text = realloc(text, (size_t)length + 1)) != NULL);
-    require(pread(printed, text, (size_t)length, 0) == length);
+    require(pread(output_file, text, (size_t)length, 0) == length);
     text[length] = '\0';
     return text;
 }
 
-void judge_case(const char *call, long value, int code, const char *text)
+void check_case(const char *call, long value, int code, const char *text)
 {
-    const char *const got = text_printed();
-    expect(!WIFSIGNALED(how_it_ended), "%s: %s: ended by signal %d (%s), after it printed '%.2000s'", common, call,
-           WTERMSIG(how_it_ended), strsignal(WTERMSIG(how_it_ended)), got);
-    expect(how_it_ended == 0 && answer->is_there, "%s: %s: ended the program with status %d, after it printed '%.2000s'", common,
-           call, WEXITSTATUS(how_it_ended), got);
-    expect(answer->value == value && answer->code == code, "%s: %s: returned %ld, errno %d (%s); expected %ld, errno %d (%s)",
-           common, call, answer->value, answer->code, strerror(answer->code), value, code, strerror(code));
-    expect(strcmp(got, text) == 0, "%s: %s: printed '%.500s'; expected '%.500s'", common, call, got, text);
+    const char *const output_text = output();
+    expect(!WIFSIGNALED(wait_status), "%s: %s: ended by signal %d (%s), after it printed '%.2000s'", group, call,
+           WTERMSIG(wait_status), strsignal(WTERMSIG(wait_status)), output_text);
+    expect(wait_status == 0 && outcome->is_complete, "%s: %s: ended the program with status %d, after it printed '%.2000s'", group,
+           call, WEXITSTATUS(wait_status), output_text);
+    expect(outcome->value == value && outcome->code == code, "%s: %s: returned %ld, errno %d (%s); expected %ld, errno %d (%s)",
+           group, call, outcome->value, outcome->code, strerror(outcome->code), value, code, strerror(code));
+    expect(strcmp(output_text, text) == 0, "%s: %s: printed '%.500s'; expected '%.500s'", group, call, output_text, text);
 }
 
-const char *reported(const char *what, int code)
+const char *error_message(const char *what, int code)
 {
     static char text[128];
     snprintf(text, sizeof text, "%s: %s\n", what, strerror(code));
     return text;
 }
 
-bool made(struct bitmask *set)
+bool allocated_and_freed(struct bitmask *set)
 {
     const bool is_made = set != NULL;
     numa_bitmask_free(set);

@@ -18,37 +18,37 @@
 #include "harness.h"
 
 /* Succeeds: errno is left alone, and nothing is printed. */
-#define ANSWERS(call, value) TRY(call, value, UNTOUCHED_ERRNO, "")
+#define RETURNS(call, value) CHECK_CALL(call, value, UNTOUCHED_ERRNO, "")
 
 /* Fails silently. */
-#define FAILS(call, value, code) TRY(call, value, code, "")
+#define FAILS(call, value, code) CHECK_CALL(call, value, code, "")
 
 /* Returns nothing, or 0: what is wrong goes to numa_error(). */
-#define REPORTS(call, what, code) TRY(((call), 0L), 0, code, reported(what, code))
+#define REPORTS(call, what, code) CHECK_CALL(((call), 0L), 0, code, error_message(what, code))
 
 /* All of it: the value, errno and the text on standard error. */
-#define TRY(call, value, code, text)                   \
+#define CHECK_CALL(call, value, code, text)                   \
     do {                                               \
         if (begin_case()) {                            \
             const long returned_ = (long)(call);       \
             end_case(returned_, errno);                \
         }                                              \
-        judge_case(#call, (long)(value), code, text); \
+        check_case(#call, (long)(value), code, text); \
     } while (0)
 
 /* What the cases from here on have in common, for their names. */
-void cases_of(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void describe_cases(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* What TRY is made of: begin_case is true in the new process, which end_case ends. */
 bool begin_case(void);
 _Noreturn void end_case(long value, int code);
-void judge_case(const char *call, long value, int code, const char *text);
+void check_case(const char *call, long value, int code, const char *text);
 
 /* What numa_error() prints. */
-const char *reported(const char *what, int code);
+const char *error_message(const char *what, int code);
 
 /* Whether there is a set; it is given back. */
-bool made(struct bitmask *set);
+bool allocated_and_freed(struct bitmask *set);
 
 /* A set whose words end where the mapping ends, with one member; -1: none. */
 struct bitmask set_at_end_of_mapping(unsigned long size, long member);

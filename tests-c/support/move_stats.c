@@ -14,7 +14,7 @@ static const char *text_of(struct numars_move_stats stats, char text[static 512]
     return text;
 }
 
-void assert_figures_are(struct numars_move_stats stats, struct numars_move_stats expected, const char *file, int line)
+void assert_stats_equal_at(struct numars_move_stats stats, struct numars_move_stats expected, const char *file, int line)
 {
     char got[512], wanted[512];
     /* How often a full node is tried again is the library's business where a test does not say it. */
@@ -25,7 +25,7 @@ void assert_figures_are(struct numars_move_stats stats, struct numars_move_stats
            text_of(expected, wanted));
 }
 
-void assert_figures_add_up_at(struct numars_move_stats stats, const char *file, int line)
+void assert_stats_add_up_at(struct numars_move_stats stats, const char *file, int line)
 {
     char text[512];
     expect(stats.requested == stats.moved + stats.in_place + stats.absent + stats.unmapped + stats.shared + stats.busy

@@ -38,11 +38,11 @@ struct bitmask *only(unsigned node)
 
 unsigned long members(struct bitmask *set)
 {
-    unsigned long found = 0;
+    unsigned long result = 0;
     for (unsigned member = 0; member < MASK_BITS; member++)
-        found |= (unsigned long)numa_bitmask_isbitset(set, member) << member;
+        result |= (unsigned long)numa_bitmask_isbitset(set, member) << member;
     numa_bitmask_free(set);
-    return found;
+    return result;
 }
 
 int running_on(void)
@@ -67,9 +67,9 @@ size_t fresh_on_node(size_t count, int node)
 size_t allocated_on_node(void *pages, size_t count, int node)
 {
     require(pages != NULL);
-    const size_t found = touched_on_node(pages, count, node);
+    const size_t result = touched_on_node(pages, count, node);
     numa_free(pages, count * page_size());
-    return found;
+    return result;
 }
 
 void assert_distances(int count, const unsigned char *table)

@@ -8,10 +8,10 @@
 
 #include "harness.h"
 
-struct tally tally_pages(pid_t pid, const char *start, size_t count)
+struct page_counts count_pages_raw(pid_t pid, const char *start, size_t count)
 {
     enum { AT_ONCE = 512 };
-    struct tally tally = { .absent = 0 };
+    struct page_counts counts = { .absent = 0 };
     for (size_t first = 0; first < count; first += AT_ONCE) {
         const char *pages[AT_ONCE];
         int status[AT_ONCE];
@@ -21,13 +21,13 @@ struct tally tally_pages(pid_t pid, const char *start, size_t count)
         require(syscall(SYS_move_pages, (long)pid, number, pages, NULL, status, 0L) == 0);
         for (size_t page = 0; page < number; page++)
             if (status[page] >= 0 && status[page] < NODES)
-                tally.on_node[status[page]]++;
+                counts.on_node[status[page]]++;
             else if (status[page] == -ENOENT)
-                tally.absent++;
+                counts.absent++;
             else
-                tally.unmapped++;
+                counts.unmapped++;
     }
-    return tally;
+    return counts;
 }
 
 struct range_move move_range(char *start, size_t count, int node, const struct numars_move_options *options)
@@ -39,24 +39,24 @@ struct range_move move_range(char *start, size_t count, int node, const struct n
     return move;
 }
 
-void assert_move_to_full_node_is_true(const struct range_move *move, const char *what)
+void assert_move_to_full_node(const struct range_move *move, const char *what)
 {
-    const struct tally tally = tally_pages(0, move->start, move->count);
+    const struct page_counts counts = count_pages_raw(0, move->start, move->count);
     const struct numars_move_stats *stats = &move->stats;
-    const size_t on_target = tally.on_node[move->node];
-    const size_t off_target = move->count - on_target - tally.absent - tally.unmapped;
+    const size_t on_target = counts.on_node[move->node];
+    const size_t off_target = move->count - on_target - counts.absent - counts.unmapped;
     char text[512];
     snprintf(text, sizeof text,
              "%s: returned %ld, errno %d; requested %lu, moved %lu, in_place %lu, absent %lu, unmapped %lu, shared %lu, busy %lu, "
              "no_memory %lu, failed %lu; by raw queries, %zu pages are on the target, %zu elsewhere, %zu absent, %zu unmapped",
              what, move->returned, move->error, stats->requested, stats->moved, stats->in_place, stats->absent,
              stats->unmapped, stats->shared, stats->busy, stats->no_memory, stats->failed, on_target, off_target,
-             tally.absent, tally.unmapped);
+             counts.absent, counts.unmapped);
     const bool is_right_end = off_target == 0 ? move->returned == 0 && move->error == UNTOUCHED_ERRNO
                                               : move->returned == -1 && move->error == ENOMEM;
     expect(is_right_end, "%s", text);
     expect(stats->requested == move->count && stats->moved == on_target && stats->in_place == 0 && stats->shared == 0
-               && stats->absent + stats->unmapped == tally.absent + tally.unmapped && stats->no_memory == off_target
+               && stats->absent + stats->unmapped == counts.absent + counts.unmapped && stats->no_memory == off_target
                && stats->busy == 0 && stats->failed == 0,
            "%s", text);
 }

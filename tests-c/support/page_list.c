@@ -7,7 +7,7 @@
 #include "harness.h"
 #include "pages.h"
 
-static void *array(size_t count, size_t element_size)
+static void *map_array(size_t count, size_t element_size)
 {
     /* Never NULL, not even for an empty array. */
     void *start = mmap(NULL, count * element_size + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -15,118 +15,118 @@ static void *array(size_t count, size_t element_size)
     return start;
 }
 
-struct bulk bulk_with_room(size_t room)
+struct page_list page_list_with_capacity(size_t capacity)
 {
-    return (struct bulk){
-        .pages = array(room, sizeof(void *)),
-        .nodes = array(room, sizeof(int)),
-        .status = array(room, sizeof(int)),
-        .room = room,
+    return (struct page_list){
+        .pages = map_array(capacity, sizeof(void *)),
+        .nodes = map_array(capacity, sizeof(int)),
+        .status = map_array(capacity, sizeof(int)),
+        .capacity = capacity,
     };
 }
 
-void bulk_add(struct bulk *bulk, void *page, int node)
+void page_list_add(struct page_list *list, void *page, int node)
 {
-    require(bulk->count < bulk->room);
-    bulk->pages[bulk->count] = page;
-    bulk->nodes[bulk->count] = node;
-    bulk->status[bulk->count] = NOT_WRITTEN;
-    bulk->count++;
+    require(list->count < list->capacity);
+    list->pages[list->count] = page;
+    list->nodes[list->count] = node;
+    list->status[list->count] = NOT_WRITTEN;
+    list->count++;
 }
 
-void bulk_add_pages(struct bulk *bulk, char *start, size_t count, int node)
+void page_list_add_range(struct page_list *list, char *start, size_t count, int node)
 {
     for (size_t page = 0; page < count; page++)
-        bulk_add(bulk, start + page * page_size(), node);
+        page_list_add(list, start + page * page_size(), node);
 }
 
-struct bulk bulk_of_pages(char *start, size_t count, int node)
+struct page_list page_list_of_range(char *start, size_t count, int node)
 {
-    struct bulk bulk = bulk_with_room(count);
-    bulk_add_pages(&bulk, start, count, node);
-    return bulk;
+    struct page_list list = page_list_with_capacity(count);
+    page_list_add_range(&list, start, count, node);
+    return list;
 }
 
-struct bulk bulk_interleaved(char *start, size_t count)
+struct page_list page_list_interleaved(char *start, size_t count)
 {
-    struct bulk bulk = bulk_with_room(count);
+    struct page_list list = page_list_with_capacity(count);
     for (size_t page = 0; page < count; page++)
-        bulk_add(&bulk, start + page * page_size(), (int)(page % 3) + 1);
-    return bulk;
+        page_list_add(&list, start + page * page_size(), (int)(page % 3) + 1);
+    return list;
 }
 
-long bulk_move(struct bulk *bulk, int flags)
+long page_list_move(struct page_list *list, int flags)
 {
-    return numa_move_pages(0, bulk->count, bulk->pages, bulk->nodes, bulk->status, flags);
+    return numa_move_pages(0, list->count, list->pages, list->nodes, list->status, flags);
 }
 
-int *bulk_places(pid_t pid, const struct bulk *bulk)
+int *page_list_query(pid_t pid, const struct page_list *list)
 {
-    int *places = array(bulk->count, sizeof *places);
-    require(move_pages(pid, bulk->count, bulk->pages, NULL, places, 0) == 0);
-    return places;
+    int *actual_nodes = map_array(list->count, sizeof *actual_nodes);
+    require(move_pages(pid, list->count, list->pages, NULL, actual_nodes, 0) == 0);
+    return actual_nodes;
 }
 
-static void forget_places(int *places, const struct bulk *bulk)
+static void unmap_nodes(int *actual_nodes, const struct page_list *list)
 {
-    require(munmap(places, bulk->count * sizeof *places + 1) == 0);
+    require(munmap(actual_nodes, list->count * sizeof *actual_nodes + 1) == 0);
 }
 
-static void assert_true_status(const struct bulk *bulk, size_t entry, int place)
+static void assert_true_status(const struct page_list *list, size_t entry, int actual_node)
 {
-    const int status = bulk->status[entry], target = bulk->nodes[entry];
+    const int status = list->status[entry], target = list->nodes[entry];
     if (status >= 0 || status == -ENOENT || status == -EFAULT)
-        expect(status == place, "status %zu of %zu is %d, but a query says %d (target %d)", entry, bulk->count, status,
-               place, target);
+        expect(status == actual_node, "status %zu of %zu is %d, but a query says %d (target %d)", entry, list->count, status,
+               actual_node, target);
     else
-        expect(status > NOT_WRITTEN && place != target, "status %zu of %zu is %d; a query says %d, the target is %d",
-               entry, bulk->count, status, place, target);
+        expect(status > NOT_WRITTEN && actual_node != target, "status %zu of %zu is %d; a query says %d, the target is %d",
+               entry, list->count, status, actual_node, target);
 }
 
-void assert_true_statuses(pid_t pid, const struct bulk *bulk)
+void assert_true_statuses(pid_t pid, const struct page_list *list)
 {
-    int *places = bulk_places(pid, bulk);
-    for (size_t entry = 0; entry < bulk->count; entry++)
-        assert_true_status(bulk, entry, places[entry]);
-    forget_places(places, bulk);
+    int *actual_nodes = page_list_query(pid, list);
+    for (size_t entry = 0; entry < list->count; entry++)
+        assert_true_status(list, entry, actual_nodes[entry]);
+    unmap_nodes(actual_nodes, list);
 }
 
-void assert_true_statuses_up_to(const struct bulk *bulk, size_t count)
+void assert_true_statuses_up_to(const struct page_list *list, size_t count)
 {
-    int *places = bulk_places(0, bulk);
-    for (size_t entry = 0; entry < bulk->count; entry++)
+    int *actual_nodes = page_list_query(0, list);
+    for (size_t entry = 0; entry < list->count; entry++)
         if (entry < count)
-            assert_true_status(bulk, entry, places[entry]);
+            assert_true_status(list, entry, actual_nodes[entry]);
         else
-            expect(bulk->status[entry] == NOT_WRITTEN, "status %zu of %zu was written: %d", entry, bulk->count,
-                   bulk->status[entry]);
-    forget_places(places, bulk);
+            expect(list->status[entry] == NOT_WRITTEN, "status %zu of %zu was written: %d", entry, list->count,
+                   list->status[entry]);
+    unmap_nodes(actual_nodes, list);
 }
 
-void assert_all_arrived(pid_t pid, const struct bulk *bulk)
+void assert_all_on_target(pid_t pid, const struct page_list *list)
 {
-    int *places = bulk_places(pid, bulk);
-    for (size_t entry = 0; entry < bulk->count; entry++)
-        expect(places[entry] == bulk->nodes[entry] && bulk->status[entry] == bulk->nodes[entry],
-               "page %zu of %zu is on node %d and its status is %d; the target is %d", entry, bulk->count, places[entry],
-               bulk->status[entry], bulk->nodes[entry]);
-    forget_places(places, bulk);
+    int *actual_nodes = page_list_query(pid, list);
+    for (size_t entry = 0; entry < list->count; entry++)
+        expect(actual_nodes[entry] == list->nodes[entry] && list->status[entry] == list->nodes[entry],
+               "page %zu of %zu is on node %d and its status is %d; the target is %d", entry, list->count, actual_nodes[entry],
+               list->status[entry], list->nodes[entry]);
+    unmap_nodes(actual_nodes, list);
 }
 
-size_t bulk_on_target(pid_t pid, const struct bulk *bulk)
+size_t page_list_on_target(pid_t pid, const struct page_list *list)
 {
-    int *places = bulk_places(pid, bulk);
-    size_t found = 0;
-    for (size_t entry = 0; entry < bulk->count; entry++)
-        found += places[entry] == bulk->nodes[entry];
-    forget_places(places, bulk);
-    return found;
+    int *actual_nodes = page_list_query(pid, list);
+    size_t matches = 0;
+    for (size_t entry = 0; entry < list->count; entry++)
+        matches += actual_nodes[entry] == list->nodes[entry];
+    unmap_nodes(actual_nodes, list);
+    return matches;
 }
 
-size_t bulk_with_status(const struct bulk *bulk, int status)
+size_t page_list_with_status(const struct page_list *list, int status)
 {
-    size_t found = 0;
-    for (size_t entry = 0; entry < bulk->count; entry++)
-        found += bulk->status[entry] == status;
-    return found;
+    size_t matches = 0;
+    for (size_t entry = 0; entry < list->count; entry++)
+        matches += list->status[entry] == status;
+    return matches;
 }

@@ -96,7 +96,7 @@ void *array_at_end_of_mapping(size_t count, size_t element_size)
 
 void request_add(struct request *request, void *page, int node)
 {
-    require(request->count < MOST_PAGES);
+    require(request->count < MAX_PAGES);
     request->pages[request->count] = page;
     request->nodes[request->count] = node;
     request->status[request->count] = NOT_WRITTEN;
@@ -138,36 +138,36 @@ int move_one(void *page, int node, int flags)
 
 size_t count_on_node(const char *start, size_t count, int node)
 {
-    size_t found = 0;
+    size_t count_found = 0;
     for (size_t page = 0; page < count; page++)
-        found += node_of(start + page * page_size()) == node;
-    return found;
+        count_found += node_of(start + page * page_size()) == node;
+    return count_found;
 }
 
-static size_t census_of_mapping(pid_t pid, uintptr_t start, uintptr_t end, size_t on_node[NODES])
+static size_t count_mapping_pages(pid_t pid, uintptr_t start, uintptr_t end, size_t on_node[NODES])
 {
     enum { AT_ONCE = 512 };
     void *pages[AT_ONCE];
     int status[AT_ONCE];
-    size_t found = 0;
+    size_t count_found = 0;
     while (start < end) {
         size_t count = 0;
         for (; count < AT_ONCE && start < end; start += page_size())
             pages[count++] = (void *)start;
         require(move_pages(pid, count, pages, NULL, status, 0) == 0);
         for (size_t page = 0; page < count; page++) {
-            found += status[page] >= 0;
+            count_found += status[page] >= 0;
             if (status[page] >= 0 && status[page] < NODES)
                 on_node[status[page]]++;
         }
     }
-    return found;
+    return count_found;
 }
 
-size_t census(pid_t pid, size_t on_node[NODES])
+size_t count_process_pages(pid_t pid, size_t on_node[NODES])
 {
     char path[64], line[512];
-    size_t found = 0;
+    size_t count_found = 0;
     snprintf(path, sizeof path, "/proc/%ld/maps", (long)pid);
     memset(on_node, 0, NODES * sizeof *on_node);
     FILE *maps = fopen(path, "r");
@@ -175,17 +175,17 @@ size_t census(pid_t pid, size_t on_node[NODES])
     while (fgets(line, sizeof line, maps) != NULL) {
         uintptr_t start, end;
         if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &start, &end) == 2)
-            found += census_of_mapping(pid, start, end, on_node);
+            count_found += count_mapping_pages(pid, start, end, on_node);
     }
     fclose(maps);
-    return found;
+    return count_found;
 }
 
 bool is_transparent_huge_page(const void *address)
 {
     FILE *maps = fopen("/proc/self/smaps", "r");
     require(maps != NULL);
-    bool inside = false, found = false;
+    bool inside = false, count_found = false;
     char line[512];
     while (fgets(line, sizeof line, maps) != NULL) {
         uintptr_t start, end;
@@ -193,10 +193,10 @@ bool is_transparent_huge_page(const void *address)
         if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &start, &end) == 2)
             inside = start <= (uintptr_t)address && (uintptr_t)address < end;
         else if (inside && sscanf(line, "AnonHugePages: %zu", &kilobytes) == 1)
-            found = kilobytes > 0;
+            count_found = kilobytes > 0;
     }
     fclose(maps);
-    return found;
+    return count_found;
 }
 
 char *transparent_huge_page(int node)
@@ -212,7 +212,7 @@ char *transparent_huge_page(int node)
 
 char *hugetlb_page_for_node_1(void)
 {
-    require(keep_huge_pages(0, 1) == 1 && keep_huge_pages(1, 1) == 1);
+    require(set_nr_huge_pages(0, 1) == 1 && set_nr_huge_pages(1, 1) == 1);
     char *huge = mmap(NULL, HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
     require(huge != MAP_FAILED);
     touch_pages(huge, HUGE_PAGE / page_size(), 0);

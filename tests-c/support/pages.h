@@ -35,11 +35,11 @@ void *unmapped_address(void);
 void *array_at_end_of_mapping(size_t count, size_t element_size);
 
 /* The three arrays of move_pages for `count` pages in a row, all to one node; status is NOT_WRITTEN. */
-enum { MOST_PAGES = 512 };
+enum { MAX_PAGES = 512 };
 struct request {
-    void *pages[MOST_PAGES];
-    int nodes[MOST_PAGES];
-    int status[MOST_PAGES];
+    void *pages[MAX_PAGES];
+    int nodes[MAX_PAGES];
+    int status[MAX_PAGES];
     size_t count;
 };
 struct request request_move(char *start, size_t count, int node);
@@ -68,13 +68,13 @@ size_t count_on_node(const char *start, size_t count, int node);
 /* Asks about every page of every mapping of a process: how many base pages are on each of nodes 0 to 3? Returns how
  * many there are at all. The process must not do anything meanwhile, and have no large mappings. */
 enum { NODES = 4 };
-size_t census(pid_t pid, size_t on_node[NODES]);
+size_t count_process_pages(pid_t pid, size_t on_node[NODES]);
 
 /* AddressSanitizer maps terabytes for itself: too much for a census. */
 #ifdef __SANITIZE_ADDRESS__
-enum { CENSUS_TAKES_DAYS = true };
+enum { PROCESS_SCAN_IS_SLOW = true };
 #else
-enum { CENSUS_TAKES_DAYS = false };
+enum { PROCESS_SCAN_IS_SLOW = false };
 #endif
 
 /* Does one huge page of the kernel's own making back this address? */

@@ -18,13 +18,13 @@ void resume_activities(void);
 unsigned long end_activities(void);
 
 /* What activities, and other processes, may do to the pages of a move. */
-enum others {
+enum interference {
     /* They stay on their nodes, and present. */
-    OTHERS_MOVE_NOTHING,
+    NO_INTERFERENCE,
     /* They stay present, and leave their nodes only for the target of the move. */
-    OTHERS_MOVE_TO_TARGET,
+    INTERFERENCE_TO_TARGET,
     /* Anything. */
-    OTHERS_DO_ANYTHING,
+    ANY_INTERFERENCE,
 };
 
 struct move_result {
@@ -37,28 +37,28 @@ struct move_result {
 };
 
 /* Where each base page of a range is: nodes or negative error numbers. The array is mapped and stays. */
-int *places_of_range(pid_t pid, const char *start, size_t count);
+int *query_range(pid_t pid, const char *start, size_t count);
 
 /* numars_move_range() of so many base pages. Fails the test if return value or sums are not what raw queries say, as far as `others`
  * lets that be known. An error is for the caller to judge. */
-struct move_result checked_move_range(pid_t pid, char *start, size_t count, int node,
-                                      const struct numars_move_options *options, enum others others);
+struct move_result verified_move_range(pid_t pid, char *start, size_t count, int node,
+                                      const struct numars_move_options *options, enum interference interference);
 
 /* numars_move_pages() of a list; statuses are compared too. */
-struct move_result checked_move_list(pid_t pid, struct bulk *bulk, const struct numars_move_options *options,
-                                     enum others others);
+struct move_result verified_move_list(pid_t pid, struct page_list *list, const struct numars_move_options *options,
+                                     enum interference interference);
 
 /* numa_move_pages() of a list: statuses, and a return value of 0. It does not count what another entry moved to another target. */
-struct move_result checked_numa_move(pid_t pid, struct bulk *bulk, int flags, enum others others);
+struct move_result verified_numa_move(pid_t pid, struct page_list *list, int flags, enum interference interference);
 
 /* numars_count_pages() of a range that others leave alone. */
-void checked_count(pid_t pid, char *start, size_t count);
+void verified_count(pid_t pid, char *start, size_t count);
 
 /* Gives back the arrays of a list. */
-void unmap_bulk(struct bulk *bulk);
+void page_list_unmap(struct page_list *list);
 
 /* When a test that runs for a while shall end: after so many seconds, or as many as TEST_SECONDS in the environment says. */
-double end_of_test(double seconds);
+double test_deadline(double seconds);
 double seconds_now(void);
 
 /* What /proc/vmstat says under a name. */

@@ -20,7 +20,7 @@ static void call(const char *when)
     static const struct expectations usual;
     struct violations violations = { 0 };
     char text[4096];
-    call_everything(&usual, &violations);
+    call_all_functions(&usual, &violations);
     describe_violations(&violations, text, sizeof text);
     if (violations.count > 0) {
         printf("in the %s: %s\n", when, text);
