@@ -1,11 +1,11 @@
-/* Every function of the library, in the usual surroundings: that all answers are right here is what the hostile ones are measured by. */
+/* Calls every function of the library in an ordinary environment. The baseline for the tests that do the same with faults injected. */
 #include "all_functions.h"
 
 #include <numa.h>
 
 #include "harness.h"
 
-START_TEST(every_function_gives_an_answer_that_is_right)
+START_TEST(every_function_returns_a_correct_result)
 {
     const struct expectations usual = { 0 };
     struct violations violations = { 0 };
@@ -20,6 +20,6 @@ END_TEST
 int main(void)
 {
     return run_tests("all_functions", (const TTest *[]){
-        every_function_gives_an_answer_that_is_right,
+        every_function_returns_a_correct_result,
         NULL });
 }

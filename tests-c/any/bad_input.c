@@ -1,6 +1,6 @@
-/* What no caller should hand over, to every function that takes anything: NULL, sets of odd sizes, numbers that are no node and no
- * CPU, strings without end, sizes that do not fit into the address space, unknown flags. Nothing crashes, and the answer is the one
- * that the comment of the function in the header says. */
+/* Invalid arguments to every function that takes any: NULL, sets of odd sizes, numbers that name no node or CPU, unterminated strings,
+ * sizes that exceed the address space, unknown flags. Nothing crashes, and the result is the one that the function's comment in the header
+ * documents. */
 #include <dlfcn.h>
 #include <limits.h>
 #include <numa.h>
@@ -22,10 +22,10 @@
 enum { MANY_BITS_SHIFT = 31, MANY_BYTES = 1 << 20, MAX_NODES = 1024 };
 static const unsigned long MANY_BITS = 1UL << MANY_BITS_SHIFT;
 
-/* Numbers of no node and no CPU. */
+/* Numbers that name no node or CPU. */
 static const int INVALID_NUMBERS[] = { INT_MIN, -2, MAX_NODES, 1 << 20, INT_MAX };
 
-/* A word with bit 0, on the stack of whoever asks. */
+/* A word on the caller's stack with bit 0 set. */
 #define NODE_0 (&(unsigned long){ 1 })
 
 static void *pages(void)
@@ -35,7 +35,7 @@ static void *pages(void)
 
 /* --- sets --- */
 
-/* Sets of all sizes that can be wrong, and what is in them. */
+/* Sets of every size that may be mishandled, and their contents. */
 enum content { EMPTY, NODE_ZERO, ABSENT_NODE, TOO_MANY_BITS, CONTENTS };
 static const struct set_case {
     const char *name;
@@ -58,11 +58,11 @@ static const struct set_case {
     { "the first of 65 bits", NODE_ZERO, 65, 0, WORDS },
     { "the last of 65 bits", ABSENT_NODE, 65, 64, WORDS },
     { "the last of 1024 bits", ABSENT_NODE, 1024, 1023, WORDS },
-    /* The last one, since whoever reads it as a whole takes a while: see huge_sets.c. */
+    /* Last, because reading it as a whole takes a while: see huge_sets.c. */
     { "the first of 2^31 bits", TOO_MANY_BITS, 1UL << MANY_BITS_SHIFT, 0, WORDS },
 };
 
-/* The set of a case, and NULL for the one that is not there. */
+/* Returns the set for a case, or NULL for the case without a set. */
 static struct bitmask *make(const struct set_case *one)
 {
     static struct bitmask set;
@@ -117,7 +117,7 @@ START_TEST(sets_of_any_size_are_what_their_words_are)
 }
 END_TEST
 
-/* A set whose maskp is NULL can only have been made by the program, from memory of its own. */
+/* A set whose maskp is NULL can only have been made by the program, in memory of its own. */
 static struct bitmask *set_without_words(void)
 {
     struct bitmask *set = malloc(sizeof *set);
@@ -141,7 +141,7 @@ END_TEST
 
 /* --- policy of the calling thread --- */
 
-/* What becomes of a set of each content: an errno, or 0. */
+/* What the call does with a set of each kind of contents: an errno, or 0. */
 struct outcome {
     int of[CONTENTS];
 };
@@ -169,21 +169,22 @@ static bool has_weighted_interleave(void)
 
 #define ONE_PREFERRED "libnuma: Warning: Unable to handle MANY preferred nodes. Falling back to first node\n\n"
 
-/* Whether another policy is set instead, because the kernel is older than this one. */
+/* Returns true if a fallback policy is set because the running kernel lacks this one. */
 static bool has_fallback(size_t setter)
 {
     return (SETTERS[setter].set == numa_set_membind_balancing && kernel_before(5, 12))
         || (SETTERS[setter].set == numa_set_preferred_many && kernel_before(5, 15));
 }
 
-START_TEST(a_policy_of_a_set_that_is_none_is_refused)
+START_TEST(setting_a_policy_with_an_invalid_set_fails)
 {
     const bool weights = has_weighted_interleave();
     for (size_t i = 0; i < COUNT_OF(SETTERS); i++)
         FOR_EACH_SET(one, set) {
             const bool unknown = SETTERS[i].set == numa_set_weighted_interleave_mask && !weights && one->content == NODE_ZERO;
             const int code = unknown ? EINVAL : SETTERS[i].outcome.of[one->content];
-            /* The kernel is given the first node alone; of no nodes there is no first one: then allocations are local, as in libnuma. */
+            /* Only the first node is passed to the kernel. A set without nodes has no first one: allocations are then local, as in
+             * libnuma. */
             const bool prefers_first = SETTERS[i].set == numa_set_preferred_many && has_fallback(i);
             const bool succeeds = code == 0 || (prefers_first && one->content != ABSENT_NODE);
             char printed[256];
@@ -199,7 +200,7 @@ START_TEST(a_policy_of_a_set_that_is_none_is_refused)
 }
 END_TEST
 
-START_TEST(a_preferred_node_that_cannot_be_is_refused_and_a_negative_one_is_none)
+START_TEST(an_invalid_preferred_node_fails_and_a_negative_one_means_no_preference)
 {
     for (size_t i = 0; i < COUNT_OF(INVALID_NUMBERS); i++) {
         describe_cases("%d", INVALID_NUMBERS[i]);
@@ -214,7 +215,7 @@ START_TEST(a_preferred_node_that_cannot_be_is_refused_and_a_negative_one_is_none
 }
 END_TEST
 
-START_TEST(any_number_but_0_is_a_yes)
+START_TEST(any_number_but_0_is_true)
 {
     for (size_t i = 0; i < COUNT_OF(INVALID_NUMBERS); i++) {
         RETURNS((numa_set_strict(INVALID_NUMBERS[i]), 0), 0);
@@ -229,7 +230,7 @@ END_TEST
 #define NO_CPUS "libnuma: Warning: Cannot read node cpumask from sysfs\n"
 #define AFFINITY_FAILED "numa_sched_setaffinity_v2_int() failed: Invalid argument\n"
 
-START_TEST(running_on_nodes_that_are_none_is_refused)
+START_TEST(running_on_an_invalid_set_of_nodes_fails)
 {
     FOR_EACH_SMALL_SET(one, set) {
         char warned[256] = "", bound[512];
@@ -256,7 +257,7 @@ START_TEST(running_on_nodes_that_are_none_is_refused)
 }
 END_TEST
 
-START_TEST(running_on_a_node_that_is_none_is_refused)
+START_TEST(running_on_an_invalid_node_fails)
 {
     for (size_t i = 0; i < COUNT_OF(INVALID_NUMBERS); i++)
         FAILS(numa_run_on_node(INVALID_NUMBERS[i]), -1, EINVAL);
@@ -265,7 +266,7 @@ START_TEST(running_on_a_node_that_is_none_is_refused)
 }
 END_TEST
 
-START_TEST(affinity_of_threads_or_with_sets_that_are_none_is_refused)
+START_TEST(affinity_of_invalid_threads_or_with_invalid_sets_fails)
 {
     FOR_EACH_SET(one, set) {
         describe_cases("%s", one->name);
@@ -287,9 +288,9 @@ START_TEST(affinity_of_threads_or_with_sets_that_are_none_is_refused)
 }
 END_TEST
 
-/* --- what the machine has --- */
+/* --- the machine --- */
 
-START_TEST(nodes_and_cpus_that_are_none_have_no_size_distance_and_place)
+START_TEST(invalid_nodes_and_cpus_have_no_size_distance_or_node)
 {
     struct bitmask *cpus = numa_allocate_cpumask();
     long long free64 = 7;
@@ -317,7 +318,7 @@ START_TEST(nodes_and_cpus_that_are_none_have_no_size_distance_and_place)
 }
 END_TEST
 
-START_TEST(the_cpus_of_a_node_do_not_fit_into_a_set_that_is_none)
+START_TEST(storing_the_cpus_of_a_node_in_an_invalid_set_fails)
 {
     FOR_EACH_SMALL_SET(one, set) {
         describe_cases("%s", one->name);
@@ -329,13 +330,13 @@ START_TEST(the_cpus_of_a_node_do_not_fit_into_a_set_that_is_none)
 }
 END_TEST
 
-/* The program may put sets of its own where the library has its own. */
-START_TEST(sets_of_the_library_that_the_program_took_away_are_empty)
+/* A program may replace the library's exported sets by its own. */
+START_TEST(exported_sets_that_the_program_cleared_are_empty)
 {
     const int highest = numa_max_node();
     numa_all_nodes_ptr = numa_nodes_ptr = numa_all_cpus_ptr = numa_no_nodes_ptr = NULL;
     struct bitmask node_0 = set_at_end_of_mapping(64, 0);
-    /* Which nodes exist does not depend on the sets. */
+    /* Which nodes exist does not depend on the exported sets. */
     RETURNS(numa_max_node(), highest);
     RETURNS(numa_run_on_node(0), 0);
     RETURNS(numa_run_on_node(-1), 0);
@@ -364,7 +365,7 @@ static const struct {
     { "tonodemask_memory", numa_tonodemask_memory, numars_tonodemask_memory },
 };
 
-START_TEST(a_policy_of_memory_with_a_set_that_is_none_is_refused)
+START_TEST(setting_a_policy_of_memory_with_an_invalid_set_fails)
 {
     const bool weights = has_weighted_interleave();
     void *memory = pages();
@@ -389,7 +390,7 @@ START_TEST(a_policy_of_memory_with_a_set_that_is_none_is_refused)
 }
 END_TEST
 
-/* Ranges that are none, from the start of memory that is there or from nowhere, and what is wrong with them. */
+/* Invalid ranges, starting in mapped memory or outside of it, and the error of each. */
 static const struct {
     const char *name;
     bool nowhere;
@@ -413,7 +414,7 @@ static char *start_of(size_t range, const char *memory)
     return (char *)((RANGES[range].nowhere ? 0 : (uintptr_t)memory) + RANGES[range].offset);
 }
 
-START_TEST(a_policy_of_a_range_that_is_none_is_refused)
+START_TEST(setting_a_policy_of_an_invalid_range_fails)
 {
     char *const memory = pages();
     struct bitmask node_0 = set_at_end_of_mapping(64, 0);
@@ -449,7 +450,7 @@ START_TEST(a_policy_of_a_range_that_is_none_is_refused)
 }
 END_TEST
 
-START_TEST(memory_does_not_go_to_a_node_that_is_none)
+START_TEST(memory_is_not_placed_on_an_invalid_node)
 {
     void *memory = pages();
     for (size_t i = 0; i < COUNT_OF(INVALID_NUMBERS); i++) {
@@ -462,7 +463,7 @@ START_TEST(memory_does_not_go_to_a_node_that_is_none)
 }
 END_TEST
 
-START_TEST(sizes_that_no_memory_has_are_refused)
+START_TEST(impossible_sizes_fail)
 {
     static const size_t TOO_MUCH[] = { (size_t)1 << 62, SIZE_MAX - 4096, SIZE_MAX - 4095, SIZE_MAX - 4094, SIZE_MAX };
     struct bitmask node_0 = set_at_end_of_mapping(64, 0);
@@ -481,8 +482,8 @@ START_TEST(sizes_that_no_memory_has_are_refused)
 }
 END_TEST
 
-/* How mremap(2) answers differs in one case: 2^62 bytes are too many for all kernels, which say so in two ways. */
-START_TEST(memory_is_not_changed_in_size_where_it_is_none_or_the_size_is)
+/* Kernels differ in one case of mremap(2): all refuse 2^62 bytes, with one of two errors. */
+START_TEST(resizing_invalid_memory_or_to_an_invalid_size_fails)
 {
     char *const memory = pages();
     const size_t page = page_size();
@@ -496,7 +497,7 @@ START_TEST(memory_is_not_changed_in_size_where_it_is_none_or_the_size_is)
 }
 END_TEST
 
-START_TEST(nothing_is_given_back_that_is_no_memory)
+START_TEST(freeing_invalid_memory_does_nothing)
 {
     char *const memory = pages();
     FAILS((numa_free(NULL, 0), 0), 0, EINVAL);
@@ -518,7 +519,7 @@ static size_t present(char *memory, size_t count)
     return sum;
 }
 
-START_TEST(each_page_that_a_range_touches_is_touched_and_NULL_has_none)
+START_TEST(every_page_that_a_range_overlaps_is_touched_and_NULL_has_none)
 {
     char *const memory = pages();
     RETURNS((numa_police_memory(NULL, 0), 0), 0);
@@ -533,7 +534,7 @@ END_TEST
 
 /* --- strings --- */
 
-/* What numa_warn() prints of a list, which itself ends with a line end; until the next one is asked for. */
+/* Returns what numa_warn() prints about a list; the list itself ends with a line feed. Valid until the next call. */
 static char *warning(const char *format, const char *argument)
 {
     static char *text;
@@ -549,7 +550,7 @@ static char *warning(const char *format, const char *argument)
 
 typedef struct bitmask *parser(const char *);
 
-/* Lists of 1 MiB: good ones, and such that are refused at their beginning or at their end. */
+/* Lists of 1 MiB: valid ones, and lists with an error at their beginning or end. */
 static void long_lists(parser *parse, const char *what)
 {
     char unparseable[64], out_of_range[64];
@@ -598,7 +599,7 @@ static const struct {
     { "numa_parse_cpustring_all", numa_parse_cpustring_all, "cpu" },
 };
 
-START_TEST(lists_that_end_with_their_mapping_are_read_to_their_end)
+START_TEST(lists_that_end_with_their_mapping_are_read_completely)
 {
     for (size_t i = 0; i < COUNT_OF(PARSERS); i++) {
         describe_cases("%s", PARSERS[i].name);
@@ -616,19 +617,19 @@ static void long_lists_of(const char *what)
     }
 }
 
-START_TEST(lists_of_nodes_of_a_mebibyte_are_read_in_no_time)
+START_TEST(lists_of_nodes_of_a_mebibyte_are_parsed_quickly)
 {
     long_lists_of("node");
 }
 END_TEST
 
-START_TEST(lists_of_cpus_of_a_mebibyte_are_read_in_no_time)
+START_TEST(lists_of_cpus_of_a_mebibyte_are_parsed_quickly)
 {
     long_lists_of("cpu");
 }
 END_TEST
 
-/* A name without an end is no device's; a host's is not even asked for, since no part of one has more than 63 letters. */
+/* No device has a name this long, and a host name this long is not even looked up, since a label has at most 63 characters. */
 START_TEST(devices_with_names_of_a_mebibyte_are_refused)
 {
     static const struct {
@@ -654,7 +655,7 @@ START_TEST(devices_with_names_of_a_mebibyte_are_refused)
 }
 END_TEST
 
-START_TEST(bit_maps_that_are_none_or_have_no_room_are_refused)
+START_TEST(invalid_bit_maps_and_sets_that_are_too_small_fail)
 {
     struct bitmask *set = numa_bitmask_alloc(64);
     struct bitmask many = set_at_end_of_mapping(1UL << 22, -1);
@@ -686,7 +687,7 @@ END_TEST
 
 /* --- messages --- */
 
-START_TEST(messages_may_be_NULL_or_a_mebibyte_and_numbers_anything)
+START_TEST(messages_may_be_NULL_or_a_mebibyte_long_with_any_number)
 {
     char *const text = long_string("", "x", MANY_BYTES);
     static char *error, *warned;
@@ -704,7 +705,7 @@ END_TEST
 
 /* --- moving pages --- */
 
-START_TEST(pages_of_a_process_do_not_move_between_sets_that_are_none)
+START_TEST(pages_of_a_process_do_not_move_between_invalid_sets)
 {
     FOR_EACH_SMALL_SET(one, set) {
         struct bitmask node_0 = set_at_end_of_mapping(70, 0);
@@ -794,13 +795,13 @@ START_TEST(single_pages_do_not_move_with_arguments_that_the_kernel_refuses)
 }
 END_TEST
 
-START_TEST(ranges_beyond_all_addresses_are_einval)
+START_TEST(ranges_beyond_the_address_space_are_einval)
 {
     char *const page = pages_on_node(1, 0);
     unsigned long *per_node = array_at_end_of_mapping(1, sizeof *per_node);
     for (size_t i = 0; i < COUNT_OF(RANGES); i++) {
         char *const start = start_of(i, page);
-        /* It may end exactly where addresses do. */
+        /* A range may end exactly where the address space does. */
         const bool beyond = RANGES[i].size > 0 && RANGES[i].size - 1 > SIZE_MAX - (size_t)start;
         describe_cases("%s", RANGES[i].name);
         if (beyond) {
@@ -817,7 +818,7 @@ START_TEST(ranges_beyond_all_addresses_are_einval)
 }
 END_TEST
 
-START_TEST(options_that_are_none_are_refused)
+START_TEST(invalid_options_fail)
 {
     char *const page = pages_on_node(1, 0);
     struct bitmask node_0 = set_at_end_of_mapping(64, 0);
@@ -861,7 +862,7 @@ START_TEST(the_kernels_calls_refuse_what_the_kernel_refuses)
     FAILS(mbind(memory, 1, MPOL_BIND, &word, ULONG_MAX, 0), -1, EINVAL);
     FAILS(mbind(memory + 1, 1, MPOL_DEFAULT, NULL, 0, 0), -1, EINVAL);
     FAILS(mbind(memory, SIZE_MAX - 4095, MPOL_DEFAULT, NULL, 0, 0), -1, EINVAL);
-    /* Rounded up to 0 by the kernel. */
+    /* The kernel rounds it up to 0. */
     RETURNS(mbind(memory, SIZE_MAX, MPOL_DEFAULT, NULL, 0, 0), 0);
     FAILS(mbind(memory, 1, INT_MAX, NULL, 0, 0), -1, EINVAL);
     FAILS(mbind(memory, 1, INT_MIN, NULL, 0, 0), -1, EINVAL);
@@ -891,7 +892,7 @@ START_TEST(the_kernels_calls_refuse_what_the_kernel_refuses)
 }
 END_TEST
 
-START_TEST(a_home_node_that_is_none_is_refused)
+START_TEST(an_invalid_home_node_fails)
 {
     char *const memory = pages();
     if (!numa_has_home_node())
@@ -916,7 +917,8 @@ END_TEST
 
 typedef void any_function(void);
 
-/* The form that programs of libnuma's first version are bound to; where the library is linked statically, under its own name. */
+/* The symbol version that programs built with libnuma's first version use; if the library is linked statically, the function under its own
+ * name. */
 static any_function *older(const char *name)
 {
     char own_name[64];
@@ -932,7 +934,7 @@ static any_function *older(const char *name)
 
 #define OLDER(type, name, ...) ((type(*)(__VA_ARGS__))older(#name))
 
-START_TEST(the_older_forms_refuse_the_same)
+START_TEST(the_older_versions_refuse_the_same)
 {
     unsigned long *words = array_at_end_of_mapping(MAX_NODES / 4, sizeof *words);
     const int bytes = MAX_NODES / 4 * (int)sizeof *words;
@@ -993,35 +995,35 @@ int main(void)
     const TTest *const tests[] = {
         sets_of_any_size_are_what_their_words_are,
         sets_are_made_of_any_size_but_0_and_given_back_also_without_words,
-        running_on_a_node_that_is_none_is_refused,
-        affinity_of_threads_or_with_sets_that_are_none_is_refused,
-        nodes_and_cpus_that_are_none_have_no_size_distance_and_place,
-        the_cpus_of_a_node_do_not_fit_into_a_set_that_is_none,
-        any_number_but_0_is_a_yes,
-        sizes_that_no_memory_has_are_refused,
-        memory_is_not_changed_in_size_where_it_is_none_or_the_size_is,
-        nothing_is_given_back_that_is_no_memory,
-        each_page_that_a_range_touches_is_touched_and_NULL_has_none,
-        lists_that_end_with_their_mapping_are_read_to_their_end,
-        lists_of_nodes_of_a_mebibyte_are_read_in_no_time,
-        lists_of_cpus_of_a_mebibyte_are_read_in_no_time,
+        running_on_an_invalid_node_fails,
+        affinity_of_invalid_threads_or_with_invalid_sets_fails,
+        invalid_nodes_and_cpus_have_no_size_distance_or_node,
+        storing_the_cpus_of_a_node_in_an_invalid_set_fails,
+        any_number_but_0_is_true,
+        impossible_sizes_fail,
+        resizing_invalid_memory_or_to_an_invalid_size_fails,
+        freeing_invalid_memory_does_nothing,
+        every_page_that_a_range_overlaps_is_touched_and_NULL_has_none,
+        lists_that_end_with_their_mapping_are_read_completely,
+        lists_of_nodes_of_a_mebibyte_are_parsed_quickly,
+        lists_of_cpus_of_a_mebibyte_are_parsed_quickly,
         devices_with_names_of_a_mebibyte_are_refused,
-        bit_maps_that_are_none_or_have_no_room_are_refused,
-        messages_may_be_NULL_or_a_mebibyte_and_numbers_anything,
-        sets_of_the_library_that_the_program_took_away_are_empty,
-        a_policy_of_a_set_that_is_none_is_refused,
-        a_preferred_node_that_cannot_be_is_refused_and_a_negative_one_is_none,
-        running_on_nodes_that_are_none_is_refused,
-        a_policy_of_memory_with_a_set_that_is_none_is_refused,
-        a_policy_of_a_range_that_is_none_is_refused,
-        memory_does_not_go_to_a_node_that_is_none,
-        pages_of_a_process_do_not_move_between_sets_that_are_none,
+        invalid_bit_maps_and_sets_that_are_too_small_fail,
+        messages_may_be_NULL_or_a_mebibyte_long_with_any_number,
+        exported_sets_that_the_program_cleared_are_empty,
+        setting_a_policy_with_an_invalid_set_fails,
+        an_invalid_preferred_node_fails_and_a_negative_one_means_no_preference,
+        running_on_an_invalid_set_of_nodes_fails,
+        setting_a_policy_of_memory_with_an_invalid_set_fails,
+        setting_a_policy_of_an_invalid_range_fails,
+        memory_is_not_placed_on_an_invalid_node,
+        pages_of_a_process_do_not_move_between_invalid_sets,
         single_pages_do_not_move_with_arguments_that_the_kernel_refuses,
-        ranges_beyond_all_addresses_are_einval,
-        options_that_are_none_are_refused,
+        ranges_beyond_the_address_space_are_einval,
+        invalid_options_fail,
         the_kernels_calls_refuse_what_the_kernel_refuses,
-        a_home_node_that_is_none_is_refused,
-        the_older_forms_refuse_the_same,
+        an_invalid_home_node_fails,
+        the_older_versions_refuse_the_same,
         NULL };
     return run_tests("bad_input", tests);
 }

@@ -1,5 +1,5 @@
-/* What the kernel's files say may be missing, cut off, endless or nonsense: /sys and /proc are not mounted in every container, and some
- * of them have files of their own there. The library then answers what it knows, or says that it does not know. */
+/* Files of /sys and /proc may be missing, truncated, endless or nonsense: not every container mounts them, and some mount files of their
+ * own there. The library then returns what it knows, or reports that it does not know. */
 #include <fcntl.h>
 #include <numars.h>
 #include <stdio.h>
@@ -13,12 +13,12 @@
 #include "fault_injection.h"
 #include "harness.h"
 
-/* What becomes of a file. */
-enum corruption { NONE, MISSING, NO_FILE, EMPTY, CUT, ZEROS_WITHOUT_END, BINARY, HUGE_NONSENSE, HARMS };
-static const char *const CORRUPTION_NAMES[HARMS] = { "as it is", "missing", "a folder", "empty", "cut off", "/dev/zero", "binary",
+/* Ways to corrupt a file. */
+enum corruption { NONE, MISSING, NO_FILE, EMPTY, CUT, ZEROS_WITHOUT_END, BINARY, HUGE_NONSENSE, CORRUPTIONS };
+static const char *const CORRUPTION_NAMES[CORRUPTIONS] = { "as it is", "missing", "a folder", "empty", "cut off", "/dev/zero", "binary",
                                                "huge" };
 
-/* The files that the library looks at. */
+/* The files that the library reads. */
 static const char *const SYS_FILES[] = {
     "/sys/devices/system/node/online",         "/sys/devices/system/node/has_memory",
     "/sys/devices/system/node/node0/meminfo",  "/sys/devices/system/node/node1/meminfo",
@@ -41,7 +41,7 @@ struct file_text {
     char text[MAX_TEXT];
 };
 
-/* A file that is not there is empty; so is one without text. */
+/* A missing file reads as empty; so does one without text. */
 static void read_file(const char *path, struct file_text *text)
 {
     const int file = open(path, O_RDONLY);
@@ -68,7 +68,7 @@ static void write_file(const char *path, const char *text, size_t length)
     close(file);
 }
 
-/* More than the library reads of any file, in one line. */
+/* More than the library reads of any file, in a single line. */
 static void write_huge_file(const char *path)
 {
     static char text[3 << 20];
@@ -78,7 +78,7 @@ static void write_huge_file(const char *path)
     write_file(path, text, sizeof text);
 }
 
-/* Every byte, several times, in no order. */
+/* Every byte value, several times, in a scrambled order. */
 static void write_binary_file(const char *path)
 {
     char bytes[4096];
@@ -102,12 +102,12 @@ static void make_file(const char *path, const struct file_text *text, enum corru
     case BINARY: write_binary_file(path); break;
     case HUGE_NONSENSE: write_huge_file(path); break;
     case MISSING:
-    case HARMS: break;
+    case CORRUPTIONS: break;
     }
 }
 
-/* The harmed files in the place of the true ones; all others under that folder are gone. */
-static void corruption(const struct replacement *replacement)
+/* Mounts an empty file system over a directory and creates the corrupted files in it; everything else below it is gone. */
+static void corrupt(const struct replacement *replacement)
 {
     static struct file_text texts[MAX_FILES];
     for (size_t i = 0; replacement->files[i] != NULL; i++)
@@ -121,7 +121,7 @@ static void corrupt_all(const void *argument)
 {
     unshare_mounts();
     for (const struct replacement *replacement = argument; replacement->mounted_at != NULL; replacement++)
-        corruption(replacement);
+        corrupt(replacement);
 }
 
 static enum files files_after(enum corruption corruption)
@@ -129,12 +129,12 @@ static enum files files_after(enum corruption corruption)
     return corruption == MISSING || corruption == NO_FILE ? NO_FILES : WRONG_FILES;
 }
 
-/* Everything, with all files of these folders harmed in each way in turn. */
-static void harm_in_all_ways(bool sys, bool proc)
+/* Calls every function with all files below these directories corrupted, once for each kind of corruption. */
+static void corrupt_in_all_ways(bool sys, bool proc)
 {
     if (!can_unshare_mounts())
         return;
-    for (enum corruption corruption = MISSING; corruption < HARMS; corruption++) {
+    for (enum corruption corruption = MISSING; corruption < CORRUPTIONS; corruption++) {
         struct expectations environment = { 0 };
         struct replacement replacements[3], *next = replacements;
         if (proc) {
@@ -150,21 +150,21 @@ static void harm_in_all_ways(bool sys, bool proc)
     }
 }
 
-START_TEST(files_of_sys_may_be_missing_or_wrong)
+START_TEST(files_of_sys_may_be_missing_or_corrupt)
 {
-    harm_in_all_ways(true, false);
+    corrupt_in_all_ways(true, false);
 }
 END_TEST
 
-START_TEST(files_of_proc_may_be_missing_or_wrong)
+START_TEST(files_of_proc_may_be_missing_or_corrupt)
 {
-    harm_in_all_ways(false, true);
+    corrupt_in_all_ways(false, true);
 }
 END_TEST
 
-START_TEST(all_files_may_be_missing_or_wrong)
+START_TEST(all_files_may_be_missing_or_corrupt)
 {
-    harm_in_all_ways(true, true);
+    corrupt_in_all_ways(true, true);
 }
 END_TEST
 
@@ -172,8 +172,8 @@ int main(int count, char **arguments)
 {
     continue_after_reexec(count, arguments);
     return run_tests("bad_sysfs", (const TTest *[]){
-        files_of_sys_may_be_missing_or_wrong,
-        files_of_proc_may_be_missing_or_wrong,
-        all_files_may_be_missing_or_wrong,
+        files_of_sys_may_be_missing_or_corrupt,
+        files_of_proc_may_be_missing_or_corrupt,
+        all_files_may_be_missing_or_corrupt,
         NULL });
 }

@@ -1,4 +1,4 @@
-/* Where this library differs from libnuma on purpose. These tests fail on libnuma. */
+/* Deliberate differences from libnuma. These tests fail with libnuma. */
 #include <limits.h>
 #include <numa.h>
 #include <numaif.h>
@@ -11,7 +11,7 @@
 #include "environment.h"
 #include "harness.h"
 
-START_TEST(a_set_that_is_not_there_reads_as_empty)
+START_TEST(a_null_set_reads_as_empty)
 {
     struct bitmask *empty = numa_bitmask_alloc(70);
     ck_assert_int_eq(numa_bitmask_isbitset(NULL, 0), 0);
@@ -27,7 +27,7 @@ START_TEST(a_set_that_is_not_there_reads_as_empty)
 }
 END_TEST
 
-START_TEST(writing_to_a_set_that_is_not_there_does_nothing)
+START_TEST(writing_to_a_null_set_does_nothing)
 {
     struct bitmask *full = numa_bitmask_setall(numa_bitmask_alloc(70));
     ck_assert_ptr_null(numa_bitmask_setall(NULL));
@@ -41,7 +41,7 @@ START_TEST(writing_to_a_set_that_is_not_there_does_nothing)
 }
 END_TEST
 
-START_TEST(a_copy_of_a_set_that_is_not_there_is_empty)
+START_TEST(a_copy_of_a_null_set_is_empty)
 {
     struct bitmask *full = numa_bitmask_setall(numa_bitmask_alloc(70));
     copy_bitmask_to_bitmask(NULL, full);
@@ -98,7 +98,7 @@ START_TEST(numa_migrate_pages_from_nothing_to_nothing_fails_without_a_crash)
 }
 END_TEST
 
-/* The kernel is told of node 0 alone, whatever lies behind the words of the shorter set. */
+/* Only node 0 is passed to the kernel, whatever follows the words of the shorter set in memory. */
 START_TEST(numa_migrate_pages_takes_sets_of_different_sizes)
 {
     unsigned long words[2] = { 1, ~0UL };
@@ -119,9 +119,9 @@ START_TEST(numa_migrate_pages_takes_sets_of_different_sizes)
 }
 END_TEST
 
-START_TEST(a_set_too_large_for_the_memory_is_enomem)
+START_TEST(a_set_that_exceeds_the_memory_is_enomem)
 {
-    /* What the program has, which is much where a tool watches it, and a little more. */
+    /* The address space already in use, which is large if an instrumentation tool watches the program, and a little more. */
     unsigned long pages;
     FILE *statm = fopen("/proc/self/statm", "r");
     require(statm != NULL && fscanf(statm, "%lu", &pages) == 1);
@@ -134,7 +134,7 @@ START_TEST(a_set_too_large_for_the_memory_is_enomem)
 }
 END_TEST
 
-/* 70 bits in two words; the 58 bits after them belong to nobody and are set to what a test wants. */
+/* 70 bits in two words. The remaining 58 bits of the second word are not part of the set; each test sets them as it likes. */
 struct stray {
     unsigned long words[2];
     struct bitmask set;
@@ -195,7 +195,7 @@ START_TEST(bits_after_the_last_are_no_cpus_to_run_on)
     const int cpu = sched_getcpu();
     unsigned long words[2] = { 0, 0 };
     struct bitmask set = { .size = (unsigned)cpu % 64 + 1, .maskp = words }, *affinity = numa_allocate_cpumask();
-    /* A set that ends in the word of this CPU, behind it, and has all bits of that word after it. */
+    /* A set whose last bit is this CPU; all bits that follow it in the same word are set too. */
     require(cpu < 64);
     words[0] = ~0UL << cpu;
     assert_returns(numa_sched_setaffinity(0, &set), 0);
@@ -206,7 +206,7 @@ START_TEST(bits_after_the_last_are_no_cpus_to_run_on)
 }
 END_TEST
 
-START_TEST(numa_preferred_without_a_policy_is_0_and_numa_preferred_err_says_that_there_is_none)
+START_TEST(numa_preferred_without_a_policy_is_0_and_numa_preferred_err_reports_none)
 {
     const int changes_of_policy[] = { MPOL_DEFAULT, MPOL_LOCAL };
     for (size_t change = 0; change < 2; change++) {
@@ -244,7 +244,7 @@ static void warn_twice_32_apart(void)
     exit(0);
 }
 
-START_TEST(no_warning_is_lost_to_another_number)
+START_TEST(no_warning_is_suppressed_because_of_another_number)
 {
     char output[256];
     ck_assert_int_eq(run_in_child(warn_twice_32_apart, output, sizeof output), 0);
@@ -256,20 +256,20 @@ END_TEST
 int main(void)
 {
     return run_tests("better_than_libnuma", (const TTest *[]){
-        a_set_that_is_not_there_reads_as_empty,
-        writing_to_a_set_that_is_not_there_does_nothing,
-        a_copy_of_a_set_that_is_not_there_is_empty,
+        a_null_set_reads_as_empty,
+        writing_to_a_null_set_does_nothing,
+        a_copy_of_a_null_set_is_empty,
         a_set_without_words_reads_as_empty,
         a_set_of_no_bits_is_einval,
         a_set_of_no_bits_neither_ends_the_program_nor_prints,
         numa_migrate_pages_from_nothing_to_nothing_fails_without_a_crash,
         numa_migrate_pages_takes_sets_of_different_sizes,
-        a_set_too_large_for_the_memory_is_enomem,
+        a_set_that_exceeds_the_memory_is_enomem,
         bits_after_the_last_are_not_written,
         bits_after_the_last_are_not_read,
         bits_after_the_last_are_no_cpus_to_run_on,
-        numa_preferred_without_a_policy_is_0_and_numa_preferred_err_says_that_there_is_none,
+        numa_preferred_without_a_policy_is_0_and_numa_preferred_err_reports_none,
         numa_exit_on_warn_is_honoured,
-        no_warning_is_lost_to_another_number,
+        no_warning_is_suppressed_because_of_another_number,
         NULL });
 }

@@ -106,7 +106,7 @@ START_TEST(setall_of_a_new_set_leaves_the_rest_of_the_last_word_alone)
 }
 END_TEST
 
-/* A set of the program's own making, within memory that shows what was written beside it. */
+/* A set that the program made itself, inside memory that reveals writes beyond it. */
 struct guarded {
     unsigned long words[6];
     struct bitmask set;
@@ -150,7 +150,7 @@ START_TEST(bits_out_of_range_are_not_written)
 }
 END_TEST
 
-START_TEST(bits_out_of_range_within_the_last_word_are_out_of_range)
+START_TEST(bits_beyond_the_size_are_out_of_range_even_within_the_last_word)
 {
     struct bitmask *set = alloc(70);
     for (unsigned int bit = 70; bit < 128; bit++)
@@ -160,7 +160,7 @@ START_TEST(bits_out_of_range_within_the_last_word_are_out_of_range)
 }
 END_TEST
 
-START_TEST(nothing_beside_the_words_of_a_set_is_written)
+START_TEST(nothing_outside_the_words_of_a_set_is_written)
 {
     struct guarded guarded;
     guard(&guarded, 256);
@@ -199,7 +199,7 @@ END_TEST
 
 START_TEST(bits_that_the_smaller_set_lacks_count_as_0)
 {
-    /* SIZES are in ascending order. */
+    /* SIZES is in ascending order. */
     for (size_t j = 1; j < SIZE_COUNT; j++)
         for (size_t i = 0; i < j; i++) {
             const unsigned int small_size = SIZES[i], large_size = SIZES[j];
@@ -233,7 +233,7 @@ START_TEST(a_copy_to_the_same_size_is_equal)
 }
 END_TEST
 
-START_TEST(a_copy_to_a_smaller_set_is_cut_off)
+START_TEST(a_copy_to_a_smaller_set_is_truncated)
 {
     struct bitmask *from = alloc_full(1024), *to = alloc(65);
     copy_bitmask_to_bitmask(from, to);
@@ -258,7 +258,7 @@ START_TEST(a_copy_to_a_larger_set_is_filled_with_0)
 }
 END_TEST
 
-START_TEST(a_nodemask_keeps_what_it_has_room_for)
+START_TEST(a_nodemask_keeps_the_nodes_that_fit)
 {
     nodemask_t mask;
     memset(&mask, 0, sizeof mask);
@@ -284,7 +284,7 @@ START_TEST(a_nodemask_is_filled_with_0)
 }
 END_TEST
 
-START_TEST(a_set_keeps_of_a_nodemask_what_it_has_room_for)
+START_TEST(a_set_keeps_the_nodes_of_a_nodemask_that_fit)
 {
     nodemask_t mask;
     memset(&mask, 0xff, sizeof mask);
@@ -308,7 +308,7 @@ START_TEST(a_set_larger_than_a_nodemask_is_filled_with_0)
 }
 END_TEST
 
-/* The highest number in a list of /sys such as "0-3,8", plus one; `otherwise` where there is no such list. */
+/* Returns the highest number in a sysfs list such as "0-3,8", plus one, or `otherwise` if the file does not exist. */
 static unsigned long count_in_list(const char *path, unsigned long otherwise)
 {
     char list[4096] = "";
@@ -322,7 +322,7 @@ static unsigned long count_in_list(const char *path, unsigned long otherwise)
     return strtoul(list + last_number, NULL, 10) + 1;
 }
 
-START_TEST(a_nodemask_has_room_for_every_node_the_kernel_can_have)
+START_TEST(a_nodemask_is_large_enough_for_every_node_the_kernel_can_have)
 {
     struct bitmask *nodes = numa_allocate_nodemask();
     ck_assert_ptr_nonnull(nodes);
@@ -332,7 +332,7 @@ START_TEST(a_nodemask_has_room_for_every_node_the_kernel_can_have)
 }
 END_TEST
 
-START_TEST(a_cpumask_has_room_for_every_cpu_the_kernel_can_have)
+START_TEST(a_cpumask_is_large_enough_for_every_cpu_the_kernel_can_have)
 {
     struct bitmask *cpus = numa_allocate_cpumask();
     ck_assert_ptr_nonnull(cpus);
@@ -344,7 +344,7 @@ END_TEST
 
 START_TEST(a_nodemask_is_as_large_as_the_kernels_own)
 {
-    /* The kernel prints its mask as groups of 8 hexadecimal digits, each 32 bits. */
+    /* The kernel prints its mask in groups of 8 hexadecimal digits, 32 bits each. */
     FILE *file = fopen("/proc/self/status", "r");
     require(file != NULL);
     char line[8192];
@@ -377,19 +377,19 @@ int main(void)
         setall_of_a_new_set_leaves_the_rest_of_the_last_word_alone,
         bits_out_of_range_read_0,
         bits_out_of_range_are_not_written,
-        bits_out_of_range_within_the_last_word_are_out_of_range,
-        nothing_beside_the_words_of_a_set_is_written,
+        bits_beyond_the_size_are_out_of_range_even_within_the_last_word,
+        nothing_outside_the_words_of_a_set_is_written,
         equal_sets_are_equal,
         bits_that_the_smaller_set_lacks_count_as_0,
         a_copy_to_the_same_size_is_equal,
-        a_copy_to_a_smaller_set_is_cut_off,
+        a_copy_to_a_smaller_set_is_truncated,
         a_copy_to_a_larger_set_is_filled_with_0,
-        a_nodemask_keeps_what_it_has_room_for,
+        a_nodemask_keeps_the_nodes_that_fit,
         a_nodemask_is_filled_with_0,
-        a_set_keeps_of_a_nodemask_what_it_has_room_for,
+        a_set_keeps_the_nodes_of_a_nodemask_that_fit,
         a_set_larger_than_a_nodemask_is_filled_with_0,
-        a_nodemask_has_room_for_every_node_the_kernel_can_have,
-        a_cpumask_has_room_for_every_cpu_the_kernel_can_have,
+        a_nodemask_is_large_enough_for_every_node_the_kernel_can_have,
+        a_cpumask_is_large_enough_for_every_cpu_the_kernel_can_have,
         a_nodemask_is_as_large_as_the_kernels_own,
         freeing_nothing_does_nothing,
         NULL });

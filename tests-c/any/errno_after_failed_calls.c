@@ -1,6 +1,6 @@
-/* A function that succeeds leaves errno alone, also when a system call of its failed on the way and it made up for that; and what it says
- * of pages is then what it says if nothing fails. Each system call that each function makes is made to fail in turn. With NUMARS_LOG set,
- * so that the calls of the log fail too. */
+/* A successful call leaves errno alone even if one of its system calls failed and the library recovered, and its result about pages is the
+ * same as without the failure. Each system call that each function makes is made to fail in turn. NUMARS_LOG is set, so that the system
+ * calls of tracing fail too. */
 #include <limits.h>
 #include <numars.h>
 #include <signal.h>
@@ -24,7 +24,7 @@
 
 enum { COUNT = 70 };
 
-/* What a function without an answer tells: here instead of on standard error. */
+/* Captures what a function that returns nothing reports, instead of printing it on standard error. */
 static bool reported;
 
 void numa_error(char *where)
@@ -45,10 +45,10 @@ static void *pages[COUNT];
 static int nodes[COUNT];
 static struct bitmask *node_0, *cpus, *all_cpus;
 
-/* Another process, which is stopped: nothing changes where its pages are. */
+/* Another process, which is stopped, so that its pages stay where they are. */
 static pid_t other;
 
-/* What a call said of pages. */
+/* What a call reported about pages. */
 struct results {
     long returned;
     int status[COUNT];
@@ -63,7 +63,7 @@ static bool returned(long value)
     return value >= 0;
 }
 
-/* Gives back what was allocated: whether it was. */
+/* Frees an allocation; returns whether there was one. */
 static bool was_allocated(void *allocated, size_t size)
 {
     fail_syscalls(-1, 0, 0, 0);
@@ -80,7 +80,7 @@ static bool was_made(struct bitmask *set)
     return set != NULL;
 }
 
-/* The set of nodes that may be used is empty, with errno, if the kernel does not tell them. */
+/* The set of usable nodes is empty, and errno is set, if the kernel does not report them. */
 static bool has_members(struct bitmask *set)
 {
     const bool any = set != NULL && numa_bitmask_weight(set) > 0;
@@ -109,7 +109,7 @@ static const struct numars_move_options *four_threads(void)
 #define SIZE ((size_t)COUNT * 4096)
 #define WHOLE ((size_t)0x7ffffffff000)
 
-/* Each is true if the call succeeded; numa_error() and numa_warn() say so of those without an answer. */
+/* Each returns true if the call succeeded; functions that return nothing report failures through numa_error() and numa_warn(). */
 #define CALLS                                                                                   \
     CALL(numa_available() == 0)                                                                 \
     CALL(was_allocated(numa_alloc(SIZE), SIZE))                                                 \
@@ -197,7 +197,7 @@ static const struct numars_move_options *four_threads(void)
     CALL(numars_bind(node_0) == 0)                                                              \
     CALL(numars_tonodemask_memory(memory, SIZE, node_0) == 0)
 
-/* The number of a call in the list stands for it. */
+/* A call is identified by its index in this list. */
 static bool make_call(int wanted)
 {
     int number = 0;
@@ -221,11 +221,11 @@ static const int watched[] = {
 
 enum { CALL_COUNT = sizeof texts / sizeof *texts };
 
-/* What each call says if nothing fails. */
-static struct results undisturbed[CALL_COUNT];
+/* The result of each call without failures. */
+static struct results without_failures[CALL_COUNT];
 
-/* Makes the call while so many system calls of a kind fail, from the nth one on: how many of these it made. */
-static unsigned int try(int call, int system_call, unsigned int nth, unsigned int count, int error)
+/* Makes the call while `count` system calls of one kind fail, from the nth one on. Returns how many of these it made. */
+static unsigned int call_with_failures(int call, int system_call, unsigned int nth, unsigned int count, int error)
 {
     reported = false;
     memset(&results, 0, sizeof results);
@@ -237,11 +237,11 @@ static unsigned int try(int call, int system_call, unsigned int nth, unsigned in
     fail_syscalls(-1, 0, 0, 0);
     expect(!succeeded || errno_after == UNTOUCHED_ERRNO, "%s succeeds and leaves errno %d (%s), when %u of system call %d fail from number %u on with %d (%s)",
            texts[call], errno_after, strerror(errno_after), count, system_call, nth, error, strerror(error));
-    /* These depend on how it was done. */
+    /* These depend on how the move was carried out. */
     results.stats.kernel_calls = results.stats.retried = 0;
     if (nth == 0)
-        undisturbed[call] = results;
-    const struct results *wanted = &undisturbed[call];
+        without_failures[call] = results;
+    const struct results *wanted = &without_failures[call];
     expect(!succeeded || memcmp(&results, wanted, sizeof results) == 0,
            "%s succeeds with %ld and %lu pages in place, not %ld and %lu, when %u of system call %d fail from number %u on with %d (%s)",
            texts[call], results.returned, results.stats.in_place, wanted->returned, wanted->stats.in_place, count, system_call, nth, error,
@@ -249,7 +249,7 @@ static unsigned int try(int call, int system_call, unsigned int nth, unsigned in
     return made;
 }
 
-/* Another process with this one's memory, which has as many areas as fill several reads of /proc/PID/maps. */
+/* Another process that shares this one's memory and has enough mappings to need several reads of /proc/PID/maps. */
 static pid_t start_other(void)
 {
     enum { AREAS = 20 };
@@ -268,13 +268,13 @@ static pid_t start_other(void)
     return pid;
 }
 
-/* Does this call look at all memory of a process? */
-static bool takes_many_system_calls(const char *text)
+/* Returns true if this call walks all memory of a process. */
+static bool makes_many_system_calls(const char *text)
 {
     return strstr(text, "numars_move_process") != NULL || strstr(text, "WHOLE") != NULL;
 }
 
-/* Has each system call fail of each call whose text begins with this; and in all of them those that are refused. */
+/* For each call whose text begins with `start`, makes each of its system calls fail in turn; those in `denied` always fail. */
 static void try_all(const char *start, const struct denied_call *denied)
 {
     const int errors[] = { ENOMEM, EINVAL, EPERM, ENOSYS };
@@ -288,7 +288,7 @@ static void try_all(const char *start, const struct denied_call *denied)
     require(node_0 != NULL && cpus != NULL);
     other = start_other();
     supervise_syscalls(watched, sizeof watched / sizeof *watched);
-    /* Not by the thread that answers for the kernel, which is there now. */
+    /* This does not affect the supervising thread, which is already running. */
     if (denied != NULL)
         deny_syscalls(denied, 1);
     unsigned int failed = 0, calls = 0;
@@ -296,16 +296,16 @@ static void try_all(const char *start, const struct denied_call *denied)
         if (strncmp(texts[call], start, strlen(start)) != 0)
             continue;
         calls++;
-        const size_t error_count = takes_many_system_calls(texts[call]) ? 1 : sizeof errors / sizeof *errors;
-        /* The first one may move pages. */
+        const size_t error_count = makes_many_system_calls(texts[call]) ? 1 : sizeof errors / sizeof *errors;
+        /* The first call may move pages. */
         for (int time = 0; time < 2; time++)
-            try(call, -1, 0, 0, 0);
+            call_with_failures(call, -1, 0, 0, 0);
         for (size_t i = 0; i < sizeof watched / sizeof *watched; i++) {
-            if (try(call, watched[i], UINT_MAX, 0, 0) == 0)
+            if (call_with_failures(call, watched[i], UINT_MAX, 0, 0) == 0)
                 continue;
             for (size_t error = 0; error < error_count; error++)
-                for (unsigned int nth = 1; try(call, watched[i], nth, 1, errors[error]) >= nth; nth++) {
-                    try(call, watched[i], nth, UINT_MAX, errors[error]);
+                for (unsigned int nth = 1; call_with_failures(call, watched[i], nth, 1, errors[error]) >= nth; nth++) {
+                    call_with_failures(call, watched[i], nth, UINT_MAX, errors[error]);
                     failed++;
                 }
         }
@@ -314,13 +314,13 @@ static void try_all(const char *start, const struct denied_call *denied)
     require(kill(other, SIGKILL) == 0 && waitpid(other, NULL, 0) == other);
 }
 
-START_TEST(what_succeeds_leaves_errno_alone_and_is_complete_although_system_calls_of_it_failed)
+START_TEST(successful_calls_leave_errno_alone_and_are_complete_even_if_their_system_calls_failed)
 {
     try_all("", NULL);
 }
 END_TEST
 
-START_TEST(ranges_are_looked_at_completely_or_not_at_all_without_a_scan_of_pages)
+START_TEST(ranges_are_walked_completely_or_not_at_all_without_PAGEMAP_SCAN)
 {
     const struct denied_call no_scan = { SYS_ioctl, ENOTTY };
     try_all("returned(numars_", &no_scan);
@@ -335,7 +335,7 @@ int main(int count, char **arguments)
         execv("/proc/self/exe", arguments);
     }
     return run_tests("errno_after_failed_calls", (const TTest *[]){
-        what_succeeds_leaves_errno_alone_and_is_complete_although_system_calls_of_it_failed,
-        ranges_are_looked_at_completely_or_not_at_all_without_a_scan_of_pages,
+        successful_calls_leave_errno_alone_and_are_complete_even_if_their_system_calls_failed,
+        ranges_are_walked_completely_or_not_at_all_without_PAGEMAP_SCAN,
         NULL });
 }

@@ -1,5 +1,4 @@
-/* errno belongs to the program: neither loading the library nor a call that succeeds writes to it. And loading
- * is silent. */
+/* Neither loading the library nor a successful call writes to errno, and loading prints nothing. */
 #include <numa.h>
 
 #include "environment.h"
@@ -28,7 +27,7 @@ START_TEST(loading_is_silent)
 }
 END_TEST
 
-START_TEST(numa_available_says_yes_and_leaves_errno_alone)
+START_TEST(numa_available_returns_0_and_leaves_errno_alone)
 {
     errno = UNTOUCHED_ERRNO;
     if (numa_available() == 0)
@@ -38,7 +37,7 @@ START_TEST(numa_available_says_yes_and_leaves_errno_alone)
 }
 END_TEST
 
-START_TEST(numa_available_gives_the_same_answer_twice)
+START_TEST(numa_available_returns_the_same_twice)
 {
     ck_assert_int_eq(numa_available(), numa_available());
 }
@@ -77,8 +76,8 @@ int main(int count, char **arguments)
     return run_tests("errno_untouched", (const TTest *[]){
         loading_leaves_errno_alone,
         loading_is_silent,
-        numa_available_says_yes_and_leaves_errno_alone,
-        numa_available_gives_the_same_answer_twice,
+        numa_available_returns_0_and_leaves_errno_alone,
+        numa_available_returns_the_same_twice,
         calls_on_sets_leave_errno_alone,
         NULL });
 }

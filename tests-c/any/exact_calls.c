@@ -1,6 +1,6 @@
-/* The system calls of <numaif.h> are the kernel's own: whatever the arguments, ours and syscall(2) give the same
- * value, the same errno and the same output. What the kernel answers does not matter here, so this holds on any
- * machine; what it should answer is in the folders for machines with several nodes. */
+/* The system calls of <numaif.h> are the kernel's own: whatever the arguments, the library's function and syscall(2) give the same value,
+ * errno and output. What the kernel returns does not matter here, so these tests hold on any machine; what it should return is tested in
+ * the folders for machines with several nodes. */
 #include <limits.h>
 #include <numa.h>
 #include <numaif.h>
@@ -14,7 +14,7 @@
 
 enum { PAGES = 4, KTHREADD = 2 };
 
-/* Everything that can be seen of one call. */
+/* Everything that a call returns or writes. */
 struct outcome {
     long returned;
     int error;
@@ -53,7 +53,7 @@ static void assert_same(size_t which, const struct outcome *ours, const struct o
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
-/* How an argument that points somewhere is wrong, if it is. */
+/* In which way a pointer argument is invalid, if it is. */
 enum pointer { GOOD, NONE, BAD };
 
 static void *pointer(enum pointer kind, const void *good)
@@ -61,13 +61,13 @@ static void *pointer(enum pointer kind, const void *good)
     return kind == GOOD ? (void *)(size_t)good : kind == NONE ? NULL : unmapped_address();
 }
 
-/* The policy of the calling process, straight from the kernel. */
-static void look_at_policy(struct outcome *outcome)
+/* The policy of the calling thread, straight from the kernel. */
+static void record_policy(struct outcome *outcome)
 {
     syscall(SYS_get_mempolicy, &outcome->mode, outcome->mask, 8 * sizeof outcome->mask, NULL, 0);
 }
 
-static void look_at_policy_of(void *address, struct outcome *outcome)
+static void record_policy_of(void *address, struct outcome *outcome)
 {
     syscall(SYS_get_mempolicy, &outcome->mode, outcome->mask, 8 * sizeof outcome->mask, address, MPOL_F_ADDR);
 }
@@ -120,7 +120,7 @@ static const struct move_case {
     { KTHREADD, PAGES, GOOD, GOOD, GOOD, 0, MPOL_MF_MOVE },
 };
 
-/* A fresh page, the same again, a page never touched, an address that is not mapped. */
+/* A newly mapped page, the same page again, a page never touched, an address that is not mapped. */
 static struct outcome try_move(move_function *move, const struct move_case *arguments)
 {
     char *fresh = pages_on_node(1, 0);
@@ -136,7 +136,7 @@ static struct outcome try_move(move_function *move, const struct move_case *argu
     return outcome;
 }
 
-START_TEST(move_pages_is_the_kernels)
+START_TEST(move_pages_behaves_as_the_system_call)
 {
     for (size_t i = 0; i < COUNT_OF(MOVES); i++) {
         const struct outcome kernels = try_move(kernels_move_pages, &MOVES[i]), ours = try_move(move_pages, &MOVES[i]);
@@ -145,12 +145,12 @@ START_TEST(move_pages_is_the_kernels)
 }
 END_TEST
 
-START_TEST(numa_move_pages_is_the_kernels_but_for_pages_named_twice)
+START_TEST(numa_move_pages_behaves_as_the_system_call_except_for_pages_named_twice)
 {
     for (size_t i = 0; i < COUNT_OF(MOVES); i++) {
         struct outcome kernels = try_move(kernels_move_pages, &MOVES[i]);
         const struct outcome ours = try_move(through_numa_move_pages, &MOVES[i]);
-        /* The second entry names the page that the first has moved. */
+        /* The second entry names the page that the first one moved. */
         if (kernels.status[1] == -EBUSY)
             kernels.status[1] = kernels.status[0];
         assert_same(i, &ours, &kernels);
@@ -158,7 +158,7 @@ START_TEST(numa_move_pages_is_the_kernels_but_for_pages_named_twice)
 }
 END_TEST
 
-START_TEST(move_pages_without_privilege_is_the_kernels)
+START_TEST(move_pages_without_privilege_behaves_as_the_system_call)
 {
     if (getuid() == 0)
         drop_privileges();
@@ -212,7 +212,7 @@ static struct outcome try_migrate(migrate_function *migrate, const struct migrat
     return outcome;
 }
 
-START_TEST(migrate_pages_is_the_kernels)
+START_TEST(migrate_pages_behaves_as_the_system_call)
 {
     for (size_t i = 0; i < COUNT_OF(MIGRATIONS); i++) {
         const struct outcome kernels = try_migrate(kernels_migrate_pages, &MIGRATIONS[i]);
@@ -222,7 +222,7 @@ START_TEST(migrate_pages_is_the_kernels)
 }
 END_TEST
 
-START_TEST(migrate_pages_without_privilege_is_the_kernels)
+START_TEST(migrate_pages_without_privilege_behaves_as_the_system_call)
 {
     if (getuid() == 0)
         drop_privileges();
@@ -234,7 +234,7 @@ START_TEST(migrate_pages_without_privilege_is_the_kernels)
 }
 END_TEST
 
-START_TEST(numa_migrate_pages_is_the_kernels)
+START_TEST(numa_migrate_pages_behaves_as_the_system_call)
 {
     static const struct { int pid, from, to; } cases[] = {
         { 0, 0, 0 }, { 0, 0, 1 }, { 0, 1, 0 }, { 0, 0, 60 }, { -1, 0, 0 }, { KTHREADD, 0, 0 },
@@ -313,12 +313,12 @@ static struct outcome try_mbind(mbind_function *bind, const struct mbind_case *a
     struct outcome outcome = begin();
     end(&outcome, bind(page + arguments->offset, arguments->length, arguments->mode, bad_nodes, arguments->maxnode,
                        arguments->flags));
-    look_at_policy_of(page, &outcome);
+    record_policy_of(page, &outcome);
     munmap(page, page_size());
     return outcome;
 }
 
-START_TEST(mbind_is_the_kernels)
+START_TEST(mbind_behaves_as_the_system_call)
 {
     for (size_t i = 0; i < COUNT_OF(BINDS); i++) {
         const struct outcome kernels = try_mbind(kernels_mbind, &BINDS[i]), ours = try_mbind(mbind, &BINDS[i]);
@@ -376,12 +376,12 @@ static struct outcome try_set(set_function *set, const struct set_case *argument
     kernels_set_mempolicy(MPOL_DEFAULT, NULL, 0);
     struct outcome outcome = begin();
     end(&outcome, set(arguments->mode, bad_nodes, arguments->maxnode));
-    look_at_policy(&outcome);
+    record_policy(&outcome);
     kernels_set_mempolicy(MPOL_DEFAULT, NULL, 0);
     return outcome;
 }
 
-START_TEST(set_mempolicy_is_the_kernels)
+START_TEST(set_mempolicy_behaves_as_the_system_call)
 {
     for (size_t i = 0; i < COUNT_OF(POLICIES); i++) {
         const struct outcome kernels = try_set(kernels_set_mempolicy, &POLICIES[i]);
@@ -435,7 +435,7 @@ static const struct get_case {
 static struct outcome try_get(get_function *get, const struct get_case *arguments)
 {
     char *page = pages_on_node(1, 0);
-    /* Room for the largest mask of a question that is not meant to fail, and then some. */
+    /* Larger than the largest mask of a query that is meant to succeed. */
     unsigned long mask[64] = { 0 };
     int mode = NOT_WRITTEN;
     void *const bad_mode = pointer(arguments->mode, &mode), *const bad_nodes = pointer(arguments->nodes, mask);
@@ -451,7 +451,7 @@ static struct outcome try_get(get_function *get, const struct get_case *argument
     return outcome;
 }
 
-START_TEST(get_mempolicy_is_the_kernels)
+START_TEST(get_mempolicy_behaves_as_the_system_call)
 {
     for (size_t i = 0; i < COUNT_OF(QUESTIONS); i++) {
         const struct outcome kernels = try_get(kernels_get_mempolicy, &QUESTIONS[i]);
@@ -464,14 +464,14 @@ END_TEST
 int main(void)
 {
     return run_tests("exact_calls", (const TTest *[]){
-        move_pages_is_the_kernels,
-        move_pages_without_privilege_is_the_kernels,
-        numa_move_pages_is_the_kernels_but_for_pages_named_twice,
-        migrate_pages_is_the_kernels,
-        migrate_pages_without_privilege_is_the_kernels,
-        numa_migrate_pages_is_the_kernels,
-        mbind_is_the_kernels,
-        set_mempolicy_is_the_kernels,
-        get_mempolicy_is_the_kernels,
+        move_pages_behaves_as_the_system_call,
+        move_pages_without_privilege_behaves_as_the_system_call,
+        numa_move_pages_behaves_as_the_system_call_except_for_pages_named_twice,
+        migrate_pages_behaves_as_the_system_call,
+        migrate_pages_without_privilege_behaves_as_the_system_call,
+        numa_migrate_pages_behaves_as_the_system_call,
+        mbind_behaves_as_the_system_call,
+        set_mempolicy_behaves_as_the_system_call,
+        get_mempolicy_behaves_as_the_system_call,
         NULL });
 }

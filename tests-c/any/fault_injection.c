@@ -1,4 +1,4 @@
-/* No descriptors left, in the process or on the machine, and signals all the time. */
+/* No file descriptors left, in the process or on the machine, and system calls interrupted by signals. */
 #include <fcntl.h>
 #include <limits.h>
 #include <numa.h>
@@ -20,10 +20,10 @@ static void allow_no_descriptors(const void *argument)
     require(setrlimit(RLIMIT_NOFILE, &limit) == 0);
 }
 
-/* What was not read before cannot be read now. */
+/* From here on no file can be opened that was not read before. */
 static const struct expectations no_files = { .sys = NO_FILES, .proc = NO_FILES };
 
-START_TEST(a_process_may_have_no_descriptors_left)
+START_TEST(a_process_may_have_run_out_of_descriptors)
 {
     assert_all_functions_work_here("RLIMIT_NOFILE", &no_files, allow_no_descriptors, NULL);
 }
@@ -36,13 +36,13 @@ static void fill_table_of_files(const void *argument)
     deny_syscalls(refusals, sizeof refusals / sizeof *refusals);
 }
 
-START_TEST(the_machine_may_have_no_descriptors_left)
+START_TEST(the_machine_may_have_run_out_of_descriptors)
 {
     assert_all_functions_work_here("ENFILE", &no_files, fill_table_of_files, NULL);
 }
 END_TEST
 
-/* Each test is a process of its own: no file of a node has been read yet. */
+/* Each test runs in its own process, so no file of a node has been read yet. */
 START_TEST(cpus_that_could_not_be_read_are_read_when_they_are_next_needed)
 {
     struct rlimit before;
@@ -63,7 +63,7 @@ START_TEST(cpus_that_could_not_be_read_are_read_when_they_are_next_needed)
 }
 END_TEST
 
-START_TEST(an_update_that_can_read_nothing_changes_nothing)
+START_TEST(an_update_that_cannot_read_any_file_changes_nothing)
 {
     struct rlimit limit;
     require(getrlimit(RLIMIT_NOFILE, &limit) == 0);
@@ -75,14 +75,14 @@ START_TEST(an_update_that_can_read_nothing_changes_nothing)
     assert_returns(numa_node_of_cpu(0), node);
     assert_returns(numa_node_to_cpus(node, after), 0);
     ck_assert_int_eq(numa_bitmask_equal(before, after), 1);
-    /* For what sanitizers do at the end. */
+    /* Sanitizers need it at exit. */
     require(setrlimit(RLIMIT_NOFILE, &limit) == 0);
     numa_bitmask_free(before);
     numa_bitmask_free(after);
 }
 END_TEST
 
-START_TEST(a_sandbox_that_forbids_opening_files_is_not_asked_again_and_again)
+START_TEST(a_sandbox_that_denies_opening_files_is_asked_only_once)
 {
     const int watched[] = { SYS_openat };
     supervise_syscalls(watched, 1);
@@ -107,15 +107,16 @@ static void count_signal(int signal)
     signals++;
 }
 
-/* Calls that a signal interrupts are not begun again by the kernel. */
-START_TEST(signals_may_interrupt_every_call)
+/* The kernel does not restart system calls that are interrupted by this signal. */
+START_TEST(signals_may_interrupt_every_system_call)
 {
     const struct sigaction action = { .sa_handler = count_signal };
     const struct timeval moment = { .tv_usec = 100 };
     const struct expectations usual = { 0 };
     struct violations violations = { 0 };
     char text[4096];
-    /* stdio gives up a write that a signal interrupts: the end of a line may be missing, and the next test's line be behind it. */
+    /* stdio gives up a write that a signal interrupts: the end of a line may be missing, so that the next test's line follows on the same
+     * one. */
     require(dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO) == STDERR_FILENO);
     require(sigaction(SIGALRM, &action, NULL) == 0);
     require(setitimer(ITIMER_REAL, &(struct itimerval){ moment, moment }, NULL) == 0);
@@ -132,11 +133,11 @@ int main(int count, char **arguments)
 {
     continue_after_reexec(count, arguments);
     return run_tests("fault_injection", (const TTest *[]){
-        a_process_may_have_no_descriptors_left,
-        the_machine_may_have_no_descriptors_left,
+        a_process_may_have_run_out_of_descriptors,
+        the_machine_may_have_run_out_of_descriptors,
         cpus_that_could_not_be_read_are_read_when_they_are_next_needed,
-        an_update_that_can_read_nothing_changes_nothing,
-        a_sandbox_that_forbids_opening_files_is_not_asked_again_and_again,
-        signals_may_interrupt_every_call,
+        an_update_that_cannot_read_any_file_changes_nothing,
+        a_sandbox_that_denies_opening_files_is_asked_only_once,
+        signals_may_interrupt_every_system_call,
         NULL });
 }

@@ -1,8 +1,8 @@
-/* Lists whose addresses are unlucky for a table of hashes: with strides that a multiplication maps to neighbouring places. They cost about as
- * much as any others.
+/* Lists whose addresses collide in a hash table: strides that multiplicative hashing maps to nearby buckets. They must cost about as much
+ * as any other list.
  *
- * The bound is relative to a list of the same addresses in ascending order, which needs no table, and wide: with a table that is searched from
- * place to place, the worst of these strides cost several hundred times as much. */
+ * The bound is relative to a list of the same addresses in ascending order, which needs no table, and generous: with a linearly probed
+ * table, the worst of these strides cost several hundred times as much. */
 #include <numars.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,13 +12,13 @@
 #include "harness.h"
 #include "pages.h"
 
-/* As many entries as the library looks at in one go; nothing is mapped at any of the addresses. */
+/* As many entries as the library processes in one batch; nothing is mapped at any of the addresses. */
 enum { COUNT = 65536, MAX_TIMES_AS_LONG = 40 };
 
-/* No program has higher addresses, in pages. */
+/* The highest user address, in pages. */
 static const uint64_t PAGE_LIMIT = (uint64_t)1 << 35;
 
-/* Far above all that a small program maps from below, far below its stack. */
+/* Far above the mappings at the bottom of a small program, far below its stack. */
 static const uint64_t FIRST_PAGE = ((uint64_t)1 << 32) + (1 << 24);
 
 static void **pages;
@@ -65,7 +65,7 @@ static void reverse_order(void)
     }
 }
 
-/* The addresses are in descending order, and are in ascending order afterwards. */
+/* The addresses are in descending order at first, and in ascending order afterwards. */
 static void assert_cost(const char *what, uint64_t number)
 {
     const double seconds = seconds_of_move();
@@ -75,19 +75,19 @@ static void assert_cost(const char *what, uint64_t number)
            (unsigned long long)number, seconds, usual);
 }
 
-/* Multipliers that are used for hashing, all of 64 bits. */
+/* 64-bit multipliers that are commonly used for hashing. */
 static const uint64_t MULTIPLIERS[] = {
     0x9e3779b97f4a7c15, 0x517cc1b727220a95, 0xff51afd7ed558ccd, 0xf1357aea2e62a9c5,
 };
 
-/* Of the strides up to this one, the one whose multiples stay closest together. */
+/* Returns the stride, up to this one, whose hashed multiples are closest together. */
 static uint64_t worst_stride(uint64_t multiplier)
 {
     enum { LONGEST = 1 << 18 };
     uint64_t worst = 1, least = UINT64_MAX;
     for (uint64_t stride = 1; stride < LONGEST; stride++) {
         const uint64_t product = stride * multiplier, distance = product < -product ? product : -product;
-        /* Where all fall into one place, they would be equal pages. */
+        /* The distance is never 0: the multipliers are odd. */
         if (distance < least) {
             least = distance;
             worst = stride;
@@ -96,7 +96,7 @@ static uint64_t worst_stride(uint64_t multiplier)
     return worst;
 }
 
-START_TEST(strides_that_a_multiplication_maps_to_neighbouring_places_cost_little_more_than_others)
+START_TEST(strides_that_multiplicative_hashing_maps_to_nearby_buckets_cost_little_more_than_others)
 {
     make_arrays();
     for (size_t i = 0; i < sizeof MULTIPLIERS / sizeof *MULTIPLIERS; i++) {
@@ -117,8 +117,8 @@ START_TEST(strides_of_powers_of_two_cost_little_more_than_others)
 }
 END_TEST
 
-/* Not a stride: those pages whose products with the multiplier fall into a small part of all products, in no order. */
-START_TEST(addresses_that_were_chosen_for_their_hashes_cost_little_more_than_others)
+/* Not a stride: pages whose products with the multiplier fall into a small range, in scrambled order. */
+START_TEST(addresses_chosen_for_their_hashes_cost_little_more_than_others)
 {
     enum { PART = 64 };
     make_arrays();
@@ -137,8 +137,8 @@ END_TEST
 int main(void)
 {
     return run_tests("hash_collisions", (const TTest *[]){
-        strides_that_a_multiplication_maps_to_neighbouring_places_cost_little_more_than_others,
+        strides_that_multiplicative_hashing_maps_to_nearby_buckets_cost_little_more_than_others,
         strides_of_powers_of_two_cost_little_more_than_others,
-        addresses_that_were_chosen_for_their_hashes_cost_little_more_than_others,
+        addresses_chosen_for_their_hashes_cost_little_more_than_others,
         NULL });
 }

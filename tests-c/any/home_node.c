@@ -1,4 +1,4 @@
-/* set_mempolicy_home_node: the kernel's, argument for argument. libnuma does not offer it. */
+/* set_mempolicy_home_node: the system call, argument for argument. libnuma does not have it. */
 #include <limits.h>
 #include <numaif.h>
 #include <sys/syscall.h>
@@ -33,17 +33,17 @@ static const struct home_case {
     { 1, 4096, MPOL_BIND, 0, 0 },
 };
 
-/* Memory with this policy, which allows node 0. */
+/* Maps memory with this policy, which allows node 0. */
 static char *page_with_policy(int mode)
 {
     char *page = map_pages(1);
     const unsigned long node_0 = 1;
-    /* May be refused where the kernel is too old for the mode: then both calls see the same refusal. */
+    /* Fails if the kernel is too old for the mode: then both calls below fail in the same way. */
     (void)mbind(page, page_size(), mode, mode == MPOL_DEFAULT ? NULL : &node_0, mode == MPOL_DEFAULT ? 0 : 64, 0);
     return page;
 }
 
-START_TEST(set_mempolicy_home_node_is_the_kernels)
+START_TEST(set_mempolicy_home_node_behaves_as_the_system_call)
 {
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         const struct home_case *one = &CASES[i];
@@ -67,6 +67,6 @@ END_TEST
 int main(void)
 {
     return run_tests("home_node", (const TTest *[]){
-        set_mempolicy_home_node_is_the_kernels,
+        set_mempolicy_home_node_behaves_as_the_system_call,
         NULL });
 }

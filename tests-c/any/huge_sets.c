@@ -1,5 +1,5 @@
-/* Sets of 2^31 bits, whose 256 MiB are there: every call that reads or writes all of one. Calls that hand a set to the kernel, which
- * refuses it, are in bad_input.c. */
+/* Sets of 2^31 bits, with all of their 256 MiB allocated: every call that reads or writes a whole set. Calls that pass a set to the kernel,
+ * which rejects it, are in bad_input.c. */
 #include <limits.h>
 #include <numa.h>
 #include <numars.h>
@@ -37,7 +37,7 @@ START_TEST(all_of_2_to_the_31_bits_are_set_and_cleared)
 }
 END_TEST
 
-START_TEST(bit_maps_and_cpus_are_put_into_sets_of_2_to_the_31_bits)
+START_TEST(bit_maps_and_cpus_are_stored_in_sets_of_2_to_the_31_bits)
 {
     struct bitmask set = set_at_end_of_mapping(BITS, LAST);
     RETURNS(numa_parse_bitmap(string_at_end_of_mapping("2\n"), &set), 0);
@@ -48,7 +48,7 @@ END_TEST
 #define NOT_ALLOWED "libnuma: Warning: node 2147483647 not allowed\n"
 #define AFFINITY_FAILED "numa_sched_setaffinity_v2_int() failed: Invalid argument\n"
 
-START_TEST(a_node_beyond_all_others_is_not_run_on)
+START_TEST(running_on_a_node_beyond_the_last_one_fails)
 {
     struct bitmask first = set_at_end_of_mapping(BITS, 0), last = set_at_end_of_mapping(BITS, LAST);
     RETURNS(numa_run_on_node_mask(&first), 0);
@@ -58,13 +58,13 @@ START_TEST(a_node_beyond_all_others_is_not_run_on)
 }
 END_TEST
 
-START_TEST(pages_do_not_move_to_a_node_beyond_all_others)
+START_TEST(pages_do_not_move_to_a_node_beyond_the_last_one)
 {
     struct bitmask node_0 = set_at_end_of_mapping(70, 0), first = set_at_end_of_mapping(BITS, 0), last = set_at_end_of_mapping(BITS, LAST);
     RETURNS(numa_migrate_pages(0, &node_0, &first), 0);
     FAILS(numa_migrate_pages(0, &node_0, &last), -1, EINVAL);
     FAILS(numa_migrate_pages(0, &last, &node_0), -1, EINVAL);
-    /* As one of the kernel's calls, which takes no set of this size. */
+    /* As with the system call, which accepts no set of this size. */
     FAILS(numa_migrate_pages(0, &first, &first), -1, EINVAL);
     RETURNS(numars_move_process(0, &node_0, &first, NULL, NULL), 0);
     FAILS(numars_move_process(0, &node_0, &last, NULL, NULL), -1, ENODEV);
@@ -72,8 +72,8 @@ START_TEST(pages_do_not_move_to_a_node_beyond_all_others)
 }
 END_TEST
 
-/* Each of many nodes looks for its place among others that come late. */
-START_TEST(many_nodes_are_paired_in_no_time)
+/* Each of many nodes searches for its position among nodes near the end of the set. */
+START_TEST(many_nodes_are_paired_quickly)
 {
     struct bitmask many = set_at_end_of_mapping(1UL << 20, -1), last = set_at_end_of_mapping(BITS, LAST);
     struct bitmask all = set_at_end_of_mapping(BITS, -1), node_0 = set_at_end_of_mapping(70, 0);
@@ -88,9 +88,9 @@ int main(void)
     return run_tests("huge_sets", (const TTest *[]){
         the_last_of_2_to_the_31_bits_is_a_bit_like_any_other,
         all_of_2_to_the_31_bits_are_set_and_cleared,
-        bit_maps_and_cpus_are_put_into_sets_of_2_to_the_31_bits,
-        a_node_beyond_all_others_is_not_run_on,
-        pages_do_not_move_to_a_node_beyond_all_others,
-        many_nodes_are_paired_in_no_time,
+        bit_maps_and_cpus_are_stored_in_sets_of_2_to_the_31_bits,
+        running_on_a_node_beyond_the_last_one_fails,
+        pages_do_not_move_to_a_node_beyond_the_last_one,
+        many_nodes_are_paired_quickly,
         NULL });
 }

@@ -1,5 +1,5 @@
-/* The first call of the library reads the files that later calls answer from. A program may lose its files then: in a chroot, in a sandbox
- * that refuses to open them or kills whoever tries, or without a descriptor left. docs/differences.md lists what is read when. */
+/* The library's first call reads the files that later calls need. A program may lose access to files after that: in a chroot, in a sandbox
+ * that denies opening them or kills the caller, or with no descriptor left. docs/differences.md lists what is read when. */
 #include <limits.h>
 #include <linux/seccomp.h>
 #include <numa.h>
@@ -65,7 +65,7 @@ enum { LOSSES = sizeof losses / sizeof *losses };
 
 /* --- the calls --- */
 
-/* A number for what a set has in it. Gives it back. */
+/* Returns a number that represents the contents of a set, and frees the set. */
 static long members_of(struct bitmask *set)
 {
     long sum = 0;
@@ -115,7 +115,7 @@ static long alloc_and_free(void)
     return 0;
 }
 
-/* Calls that answer from what is known. Their values do not depend on each other. */
+/* Calls whose results come from what has been read. They do not depend on each other. */
 #define CALLS(CALL)                                             \
     CALL(numa_available())                                      \
     CALL(numa_max_node())                                       \
@@ -168,7 +168,7 @@ static long call_number(int index)
     abort();
 }
 
-/* What all the calls return, seen in a process of its own that has its files and calls nothing before. */
+/* The results of all calls in a process of its own that still has its files and makes no call before. */
 static long *expected;
 static long *actual;
 
@@ -200,7 +200,7 @@ static void set_up(void)
     require(end_of(child) == 0);
 }
 
-/* In a process of its own: the call with this number first, then files are lost, then all calls. */
+/* In a process of its own: makes the call with this number, then takes the files away, then makes all calls. */
 static void assert_all_answer_as_before(int first, int loss)
 {
     for (int index = 0; index < COUNT; index++)
@@ -221,7 +221,7 @@ static void assert_all_answer_as_before(int first, int loss)
     ck_assert_int_eq(status, 0);
 }
 
-/* Whether the first call with this number is one about the machine. Others ask the kernel alone, or nothing. */
+/* Returns true if the call with this number is about the machine. The others only make system calls, or none. */
 static bool asks_about_machine(int call)
 {
     static const char *const others[] = { "possible", "pagesize", "_ptr", "numa_preferred", "interleave", "membind", "mems_allowed",
@@ -242,8 +242,8 @@ START_TEST(after_any_first_call_about_the_machine_no_other_call_needs_a_file)
 }
 END_TEST
 
-/* The first distance is the first one read, as with libnuma. */
-START_TEST(after_one_distance_was_asked_for_all_are_known)
+/* As with libnuma, distances are read when the first one is asked for. */
+START_TEST(after_a_call_for_one_distance_all_are_known)
 {
     long *distances = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     require(distances != MAP_FAILED);
@@ -266,7 +266,7 @@ START_TEST(after_one_distance_was_asked_for_all_are_known)
 }
 END_TEST
 
-START_TEST(an_update_without_files_changes_no_answer)
+START_TEST(an_update_without_files_changes_no_result)
 {
     set_up();
     for (int loss = 0; loss < LOSSES; loss++) {
@@ -310,7 +310,7 @@ START_TEST(a_size_that_cannot_be_read_fails_with_the_errno_of_opening_its_file)
 }
 END_TEST
 
-/* What the first reading could not find is not looked for again and again: the kernel shows nothing new. */
+/* What the first reading did not find is not searched for again, because the kernel shows nothing new. */
 START_TEST(without_sys_from_the_start_only_the_first_call_looks_for_files)
 {
     const int watched[] = { SYS_openat };
@@ -341,7 +341,7 @@ static void handle(int signal)
     to_call();
 }
 
-/* The bytes of stack that a handler of a signal takes which makes this call. */
+/* Returns the bytes of stack that a signal handler uses when it makes this call. */
 static size_t stack_of_handler(void (*call)(void))
 {
     enum { SIZE = 1 << 16, PATTERN = 0xaa };
@@ -379,8 +379,8 @@ int main(void)
 {
     return run_tests("initialization", (const TTest *[]){
         after_any_first_call_about_the_machine_no_other_call_needs_a_file,
-        after_one_distance_was_asked_for_all_are_known,
-        an_update_without_files_changes_no_answer,
+        after_a_call_for_one_distance_all_are_known,
+        an_update_without_files_changes_no_result,
         a_size_that_cannot_be_read_fails_with_the_errno_of_opening_its_file,
         without_sys_from_the_start_only_the_first_call_looks_for_files,
         the_first_call_takes_less_than_5_kib_of_stack,

@@ -1,4 +1,4 @@
-/* Libraries that register memory with devices (RDMA, GPUs) define or patch mmap, munmap and mremap to see which addresses change. */
+/* Libraries that register memory with devices (RDMA, GPUs) define or patch mmap, munmap and mremap to track address changes. */
 #include <numa.h>
 #include <stdarg.h>
 #include <sys/mman.h>
@@ -32,9 +32,9 @@ void *mremap(void *start, size_t old_length, size_t new_length, int flags, ...)
     return (void *)syscall(SYS_mremap, start, old_length, new_length, flags, target);
 }
 
-START_TEST(memory_that_comes_moves_and_goes_is_seen_by_who_watches_the_symbols)
+START_TEST(interposed_functions_see_memory_that_is_mapped_remapped_and_unmapped)
 {
-    /* Others may map memory too: a sanitizer, for example. */
+    /* Other code may map memory too, a sanitizer for example. */
     const int before = maps;
     void *memory = numa_alloc_local(page_size());
     require(memory != NULL);
@@ -52,6 +52,6 @@ END_TEST
 int main(void)
 {
     return run_tests("interposed_mmap", (const TTest *[]){
-        memory_that_comes_moves_and_goes_is_seen_by_who_watches_the_symbols,
+        interposed_functions_see_memory_that_is_mapped_remapped_and_unmapped,
         NULL });
 }

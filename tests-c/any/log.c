@@ -1,4 +1,4 @@
-/* NUMARS_LOG: a line for each call about policy, placement, affinity or moving pages. */
+/* NUMARS_LOG: one line for each call about policy, placement, affinity or moving pages. */
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <numa.h>
@@ -17,7 +17,7 @@
 
 static char output[1 << 20];
 
-/* What NUMARS_LOG is to be, NULL: not there; and what the program does then. */
+/* The value of NUMARS_LOG (NULL: unset), and what the program does then. */
 static const char *wanted, *calls;
 
 static void load_with_log(void)
@@ -29,7 +29,7 @@ static void load_with_log(void)
     reexec(calls);
 }
 
-/* Runs this program anew; what it prints is in `output`. */
+/* Executes this program again; `output` receives what it prints. */
 static void run_with_log(const char *log, const char *what)
 {
     wanted = log;
@@ -37,14 +37,14 @@ static void run_with_log(const char *log, const char *what)
     ck_assert_int_eq(run_in_child(load_with_log, output, sizeof output), EXIT_SUCCESS);
 }
 
-/* The next line of a text, without its end; NULL if there is none. */
+/* Returns the next line of a text without its line feed, or NULL if there is none. */
 static char *next_line(char **text)
 {
     char *line = strsep(text, "\n");
     return line == NULL || (*text == NULL && *line == '\0') ? NULL : line;
 }
 
-/* --- one line for each --- */
+/* --- one line per call --- */
 
 static const char *const ONE_OF_EACH = "--one-of-each";
 
@@ -86,7 +86,7 @@ static int call_one_of_each(void)
     return EXIT_SUCCESS;
 }
 
-START_TEST(a_line_tells_arguments_result_and_error)
+START_TEST(a_line_shows_arguments_result_and_error)
 {
     static const char *const expected[] = {
         "numa_available() = 0",
@@ -126,7 +126,7 @@ START_TEST(a_line_tells_arguments_result_and_error)
 }
 END_TEST
 
-START_TEST(nobody_is_told_who_does_not_ask)
+START_TEST(nothing_is_traced_unless_NUMARS_LOG_is_set)
 {
     static const char *const values[] = { NULL, "", "0" };
     for (size_t value = 0; value < sizeof values / sizeof *values; value++) {
@@ -156,8 +156,8 @@ static char *log_file(void)
     return name;
 }
 
-/* What the file holds, which is removed. */
-static char *take(const char *name)
+/* Returns what the file contains, and removes it. */
+static char *read_and_remove(const char *name)
 {
     static char text[1 << 20];
     const int file = open(name, O_RDONLY | O_CLOEXEC);
@@ -168,7 +168,7 @@ static char *take(const char *name)
     return text;
 }
 
-START_TEST(every_call_about_policy_placement_affinity_and_moves_is_told)
+START_TEST(every_call_about_policy_placement_affinity_and_moves_is_traced)
 {
     static const char *const traced[] = {
         "get_mempolicy", "mbind", "migrate_pages", "move_pages", "numa_alloc", "numa_alloc_interleaved", "numa_alloc_interleaved_subset",
@@ -188,7 +188,7 @@ START_TEST(every_call_about_policy_placement_affinity_and_moves_is_told)
     bool seen[TRACED] = { false };
     const char *name = log_file();
     run_with_log(name, EVERYTHING);
-    char *rest = take(name);
+    char *rest = read_and_remove(name);
     for (char *line; (line = next_line(&rest)) != NULL;) {
         ck_assert_msg(fnmatch("numars [0-9]*: *(*) = *", line, 0) == 0, "%s", line);
         const char *call = strstr(line, ": ") + 2;
@@ -203,7 +203,7 @@ START_TEST(every_call_about_policy_placement_affinity_and_moves_is_told)
 }
 END_TEST
 
-START_TEST(a_log_that_cannot_be_written_disturbs_nothing)
+START_TEST(a_log_that_cannot_be_written_has_no_effect)
 {
     run_with_log("/no such folder/log", EVERYTHING);
     ck_assert_ptr_null(strstr(output, "numars "));
@@ -235,11 +235,11 @@ static int call_as_a_crowd(void)
     return EXIT_SUCCESS;
 }
 
-START_TEST(threads_tell_in_whole_lines_who_they_are)
+START_TEST(lines_of_threads_are_complete_and_show_their_thread_id)
 {
     const char *name = log_file();
     run_with_log(name, CROWD);
-    char *rest = take(name);
+    char *rest = read_and_remove(name);
     int lines = 0;
     for (char *line; (line = next_line(&rest)) != NULL; lines++) {
         int process, thread, end = 0;
@@ -263,7 +263,7 @@ static int call_as_a_family(void)
     return waitpid(child, NULL, 0) == child ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-START_TEST(a_child_tells_of_itself)
+START_TEST(lines_of_a_child_show_its_own_process_id)
 {
     int parent, child;
     run_with_log("1", FAMILY);
@@ -292,11 +292,11 @@ int main(int count, char **arguments)
         if (strcmp(arguments[1], *programs[program].argument) == 0)
             return programs[program].calls();
     return run_tests("log", (const TTest *[]){
-        a_line_tells_arguments_result_and_error,
-        nobody_is_told_who_does_not_ask,
-        every_call_about_policy_placement_affinity_and_moves_is_told,
-        a_log_that_cannot_be_written_disturbs_nothing,
-        threads_tell_in_whole_lines_who_they_are,
-        a_child_tells_of_itself,
+        a_line_shows_arguments_result_and_error,
+        nothing_is_traced_unless_NUMARS_LOG_is_set,
+        every_call_about_policy_placement_affinity_and_moves_is_traced,
+        a_log_that_cannot_be_written_has_no_effect,
+        lines_of_threads_are_complete_and_show_their_thread_id,
+        lines_of_a_child_show_its_own_process_id,
         NULL });
 }

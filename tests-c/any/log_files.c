@@ -1,5 +1,5 @@
-/* NUMARS_LOG neither blocks nor ends a program, whatever standard error or the file is that it names, and harms no file that is none of
- * the log's. */
+/* NUMARS_LOG neither blocks nor ends a program, whatever file standard error is or the variable names, and never damages a file that is not
+ * a log. */
 #include <fcntl.h>
 #include <linux/seccomp.h>
 #include <numa.h>
@@ -30,10 +30,10 @@
 static const char LINE[] = ": numars_set_localalloc() = 0\n";
 enum { CALLS = 3, MANY = 20000 };
 
-/* More than any of the programs below takes. */
+/* More seconds than any of the programs below takes. */
 enum { SECONDS = 20 };
 
-/* --- the programs that write lines --- */
+/* --- programs that write lines --- */
 
 static bool call(int times)
 {
@@ -45,7 +45,7 @@ static bool call(int times)
     return true;
 }
 
-static int call_a_few_times(void)
+static int call_three_times(void)
 {
     return call(CALLS) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
@@ -58,34 +58,34 @@ static int call_many_times(void)
 static int call_without_rights(void)
 {
     drop_privileges();
-    return call_a_few_times();
+    return call_three_times();
 }
 
 static int call_without_proc(void)
 {
     unshare_mounts();
     mount_empty_over("/proc");
-    /* At once: a sanitizer would look into /proc at the end. */
-    _exit(call_a_few_times());
+    /* Exits at once: a sanitizer would read /proc at exit. */
+    _exit(call_three_times());
 }
 
 /* With no descriptor left. */
 static int call_without_descriptors(void)
 {
     const struct rlimit standard_streams = { 3, 3 };
-    return setrlimit(RLIMIT_NOFILE, &standard_streams) == 0 ? call_a_few_times() : EXIT_FAILURE;
+    return setrlimit(RLIMIT_NOFILE, &standard_streams) == 0 ? call_three_times() : EXIT_FAILURE;
 }
 
-/* Where it is told to be, which the library may not be found from. */
-static const char *const PLACE = "NUMARS_TEST_FOLDER";
+/* The environment variable that names the working directory of call_in_directory(). The library may not be found from there. */
+static const char *const WORKING_DIRECTORY = "NUMARS_TEST_FOLDER";
 
-static int call_in_folder(void)
+static int call_in_directory(void)
 {
-    return chdir(getenv(PLACE)) == 0 ? call_a_few_times() : EXIT_FAILURE;
+    return chdir(getenv(WORKING_DIRECTORY)) == 0 ? call_three_times() : EXIT_FAILURE;
 }
 
-/* What a program prints that opens a file after it has closed standard error. */
-static int call_with_a_file_in_its_place(void)
+/* Closes standard error and opens a file, which gets its descriptor; the log must not be written to it. */
+static int call_with_reused_descriptor(void)
 {
     char name[] = "/tmp/numars-other-XXXXXX", text[64];
     close(STDERR_FILENO);
@@ -111,7 +111,7 @@ static int call_with_handlers(void)
     return handled == 0 && memcmp(&before, &after, sizeof before) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* Whether both signals are pending, or neither. */
+/* Returns true if both signals are pending, or neither. */
 static bool are_pending(bool expected)
 {
     sigset_t pending;
@@ -133,26 +133,26 @@ static int call_with_signals_blocked(void)
                                                                                                                     : EXIT_FAILURE;
 }
 
-/* Calls, says so, and calls again when it is told to. */
+/* Makes calls, reports it, and makes more when signalled. */
 static int call_twice(void)
 {
     char byte = 0;
     if (!call(CALLS) || write(STDOUT_FILENO, &byte, 1) != 1 || read(STDIN_FILENO, &byte, 1) != 1)
         return EXIT_FAILURE;
-    return call_a_few_times();
+    return call_three_times();
 }
 
-/* In a sandbox that kills whoever opens a file. */
+/* In a sandbox that kills a process that opens a file. */
 static int call_without_opening(void)
 {
     if (!filter_syscalls((const struct syscall_action[]){ { SYS_openat, SECCOMP_RET_KILL_PROCESS }, { SYS_openat2, SECCOMP_RET_KILL_PROCESS } }, 2))
         return EXIT_FAILURE;
-    _exit(call_a_few_times());
+    _exit(call_three_times());
 }
 
 static int call_without_ioctl(void)
 {
-    return filter_syscalls(&(const struct syscall_action){ SYS_ioctl, SECCOMP_RET_KILL_PROCESS }, 1) ? call_a_few_times() : EXIT_FAILURE;
+    return filter_syscalls(&(const struct syscall_action){ SYS_ioctl, SECCOMP_RET_KILL_PROCESS }, 1) ? call_three_times() : EXIT_FAILURE;
 }
 
 static int call_where_statx_ends(void)
@@ -161,18 +161,19 @@ static int call_where_statx_ends(void)
     if (!call(CALLS))
         return EXIT_FAILURE;
     deny_syscalls(&refused, 1);
-    return call_a_few_times();
+    return call_three_times();
 }
 
-/* Lines that do not fit in a file, and then some that do. */
-static int call_where_a_line_is_cut(void)
+/* Lines that exceed the file size limit, and then some that do not. */
+static int call_with_size_limit(void)
 {
     const struct rlimit small = { 50, RLIM_INFINITY }, none = { RLIM_INFINITY, RLIM_INFINITY };
-    return setrlimit(RLIMIT_FSIZE, &small) == 0 && call(CALLS) && setrlimit(RLIMIT_FSIZE, &none) == 0 ? call_a_few_times() : EXIT_FAILURE;
+    return setrlimit(RLIMIT_FSIZE, &small) == 0 && call(CALLS) && setrlimit(RLIMIT_FSIZE, &none) == 0 ? call_three_times() : EXIT_FAILURE;
 }
 
 #ifdef __x86_64__
-/* Milliseconds that the program has waited, by the clock of a kernel that says after some time that there is room, when there is none. */
+/* The milliseconds that the program has waited, by the clock of a simulated kernel that eventually reports room in the pipe when there is
+ * none. */
 static long waited;
 
 static void wait_for_nothing(int signal, siginfo_t *information, void *context)
@@ -204,23 +205,23 @@ static int call_with_slow_waits(void)
 static const struct program {
     const char *argument;
     int (*run)(void);
-} A_FEW = { "--few", call_a_few_times }, OFTEN = { "--often", call_many_times }, WITHOUT_RIGHTS = { "--without-rights", call_without_rights },
-  WITHOUT_PROC = { "--without-proc", call_without_proc }, REPLACED = { "--replaced", call_with_a_file_in_its_place },
+} A_FEW = { "--few", call_three_times }, OFTEN = { "--often", call_many_times }, WITHOUT_RIGHTS = { "--without-rights", call_without_rights },
+  WITHOUT_PROC = { "--without-proc", call_without_proc }, REPLACED = { "--replaced", call_with_reused_descriptor },
   HANDLERS = { "--handlers", call_with_handlers }, BLOCKED = { "--blocked", call_with_signals_blocked }, TWICE = { "--twice", call_twice },
-  WITHOUT_DESCRIPTORS = { "--without-descriptors", call_without_descriptors }, IN_FOLDER = { "--in-folder", call_in_folder },
+  WITHOUT_DESCRIPTORS = { "--without-descriptors", call_without_descriptors }, IN_DIRECTORY = { "--in-folder", call_in_directory },
   WITHOUT_OPENING = { "--without-opening", call_without_opening }, WITHOUT_STATX = { "--without-statx", call_where_statx_ends },
-  CUT = { "--cut", call_where_a_line_is_cut }, WITHOUT_IOCTL = { "--without-ioctl", call_without_ioctl },
+  CUT = { "--cut", call_with_size_limit }, WITHOUT_IOCTL = { "--without-ioctl", call_without_ioctl },
   PATIENT = { "--patient", call_with_slow_waits };
 
 /* --- how they are started --- */
 
-/* How large a program may let a file become. */
+/* The size limit for files that a program writes. */
 static struct rlimit size_limit = { RLIM_INFINITY, RLIM_INFINITY };
 
-/* In the new process: becomes a program, with a descriptor (-1: none) as standard error. One that blocks is ended by SIGALRM. */
-static _Noreturn void become(struct program program, const char *log, int standard_error)
+/* In the new process: executes a program with this descriptor (-1: none) as standard error. SIGALRM ends one that blocks. */
+static _Noreturn void execute(struct program program, const char *log, int standard_error)
 {
-    /* By its own name: valgrind, which may watch this, loads no /proc/self/exe. */
+    /* By its path, because valgrind does not support executing /proc/self/exe. */
     char name[4096] = "";
     if (standard_error < 0)
         close(STDERR_FILENO);
@@ -240,7 +241,7 @@ static pid_t start(struct program program, const char *log, int standard_error)
     const pid_t pid = fork();
     require(pid >= 0);
     if (pid == 0)
-        become(program, log, standard_error);
+        execute(program, log, standard_error);
     return pid;
 }
 
@@ -257,8 +258,8 @@ static void run(struct program program, const char *log, int standard_error)
     assert_ends_well(start(program, log, standard_error));
 }
 
-/* A folder of this test, where everybody may make files. */
-static const char *folder(void)
+/* Creates a directory for this test in which every user may create files. */
+static const char *test_directory(void)
 {
     static char name[] = "/tmp/numars-log-XXXXXX";
     static bool is_made;
@@ -268,19 +269,19 @@ static const char *folder(void)
     return name;
 }
 
-static const char *in_folder(const char *name)
+static const char *in_directory(const char *name)
 {
     static char paths[4][128];
     static int last;
     char *path = paths[last++ % 4];
-    snprintf(path, sizeof paths[0], "%s/%s", folder(), name);
+    snprintf(path, sizeof paths[0], "%s/%s", test_directory(), name);
     return path;
 }
 
-static void remove_folder(void)
+static void remove_directory(void)
 {
     char command[128];
-    snprintf(command, sizeof command, "rm -rf %s", folder());
+    snprintf(command, sizeof command, "rm -rf %s", test_directory());
     require(system(command) == 0);
 }
 
@@ -290,8 +291,8 @@ static void write_file(const char *path, const char *text)
     require(file >= 0 && write(file, text, strlen(text)) == (ssize_t)strlen(text) && close(file) == 0);
 }
 
-/* What can be read from a descriptor until its end, or until there is nothing at the moment. */
-static const char *rest_of(int descriptor)
+/* Reads from a descriptor until the end of the file, or until nothing is available. */
+static const char *read_available(int descriptor)
 {
     static char text[8 << 20];
     size_t length = 0;
@@ -305,12 +306,12 @@ static const char *contents(const char *path)
 {
     const int file = open(path, O_RDONLY | O_CLOEXEC);
     require(file >= 0);
-    const char *text = rest_of(file);
+    const char *text = read_available(file);
     close(file);
     return text;
 }
 
-/* How many lines there are of calls; each must be whole. */
+/* Returns how many lines of calls there are; each must be complete. */
 static int lines(const char *text)
 {
     int count = 0, lost, process, end;
@@ -331,7 +332,7 @@ static void set_flags(int descriptor, int flags)
     require(fcntl(descriptor, F_SETFL, flags) == 0);
 }
 
-/* Writes until there is no room, and leaves a descriptor that blocks. */
+/* Writes until the pipe is full; the descriptor blocks afterwards. */
 static void fill(int descriptor)
 {
     static const char block[4096];
@@ -355,31 +356,31 @@ static bool is_root(void)
 
 START_TEST(a_fifo_without_a_reader_does_not_block)
 {
-    require(mkfifo(in_folder("fifo"), 0600) == 0);
-    run(A_FEW, in_folder("fifo"), STDERR_FILENO);
-    remove_folder();
+    require(mkfifo(in_directory("fifo"), 0600) == 0);
+    run(A_FEW, in_directory("fifo"), STDERR_FILENO);
+    remove_directory();
 }
 END_TEST
 
-START_TEST(a_fifo_with_a_reader_has_the_lines)
+START_TEST(a_fifo_with_a_reader_receives_the_lines)
 {
-    require(mkfifo(in_folder("fifo"), 0600) == 0);
-    const int reader = open(in_folder("fifo"), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    require(mkfifo(in_directory("fifo"), 0600) == 0);
+    const int reader = open(in_directory("fifo"), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     require(reader >= 0);
-    run(A_FEW, in_folder("fifo"), STDERR_FILENO);
-    ck_assert_int_eq(lines(rest_of(reader)), CALLS);
-    remove_folder();
+    run(A_FEW, in_directory("fifo"), STDERR_FILENO);
+    ck_assert_int_eq(lines(read_available(reader)), CALLS);
+    remove_directory();
 }
 END_TEST
 
 START_TEST(a_full_fifo_does_not_block)
 {
-    require(mkfifo(in_folder("fifo"), 0600) == 0);
-    const int both = open(in_folder("fifo"), O_RDWR | O_CLOEXEC);
+    require(mkfifo(in_directory("fifo"), 0600) == 0);
+    const int both = open(in_directory("fifo"), O_RDWR | O_CLOEXEC);
     require(both >= 0);
     fill(both);
-    run(A_FEW, in_folder("fifo"), STDERR_FILENO);
-    remove_folder();
+    run(A_FEW, in_directory("fifo"), STDERR_FILENO);
+    remove_directory();
 }
 END_TEST
 
@@ -399,7 +400,7 @@ static void assert_a_pipe_has_the_lines(struct program program)
     require(pipe2(ends, O_CLOEXEC) == 0);
     run(program, "1", ends[1]);
     close(ends[1]);
-    ck_assert_int_eq(lines(rest_of(ends[0])), CALLS);
+    ck_assert_int_eq(lines(read_available(ends[0])), CALLS);
     close(ends[0]);
 }
 
@@ -418,7 +419,7 @@ START_TEST(a_full_pipe_as_standard_error_does_not_block)
 }
 END_TEST
 
-START_TEST(neither_does_that_of_another_user)
+START_TEST(a_full_pipe_of_another_user_does_not_block)
 {
     if (!is_root())
         return;
@@ -428,7 +429,7 @@ START_TEST(neither_does_that_of_another_user)
 }
 END_TEST
 
-START_TEST(neither_does_one_without_proc)
+START_TEST(a_full_pipe_does_not_block_without_proc)
 {
     if (!can_unshare_mounts())
         return;
@@ -438,36 +439,36 @@ START_TEST(neither_does_one_without_proc)
 }
 END_TEST
 
-START_TEST(neither_does_one_without_descriptors)
+START_TEST(a_full_pipe_does_not_block_without_descriptors)
 {
-    write_file(in_folder("standard-error"), "");
-    const int standard_error = open(in_folder("standard-error"), O_WRONLY | O_APPEND | O_CLOEXEC);
+    write_file(in_directory("standard-error"), "");
+    const int standard_error = open(in_directory("standard-error"), O_WRONLY | O_APPEND | O_CLOEXEC);
     run(WITHOUT_DESCRIPTORS, "1", standard_error);
-    ck_assert_int_eq(lines(contents(in_folder("standard-error"))), CALLS);
-    /* Before, the lines are lost. */
+    ck_assert_int_eq(lines(contents(in_directory("standard-error"))), CALLS);
+    /* Older kernels lose the lines. */
     if (!kernel_before(6, 4))
         assert_a_pipe_has_the_lines(WITHOUT_DESCRIPTORS);
     assert_a_full_pipe_does_not_block(WITHOUT_DESCRIPTORS);
     assert_a_pipe_without_a_reader_ends_nothing(WITHOUT_DESCRIPTORS);
-    run(WITHOUT_DESCRIPTORS, in_folder("log"), STDERR_FILENO);
-    remove_folder();
+    run(WITHOUT_DESCRIPTORS, in_directory("log"), STDERR_FILENO);
+    remove_directory();
 }
 END_TEST
 
-START_TEST(a_pipe_that_is_read_has_more_lines_than_it_can_hold)
+START_TEST(a_pipe_that_is_read_receives_more_lines_than_it_can_hold)
 {
     int ends[2];
     require(pipe2(ends, O_CLOEXEC) == 0);
     const pid_t pid = start(OFTEN, "1", ends[1]);
     close(ends[1]);
-    const char *text = rest_of(ends[0]);
+    const char *text = read_available(ends[0]);
     ck_assert_uint_gt(strlen(text), 1 << 16);
     ck_assert_int_le(lines(text), MANY);
     assert_ends_well(pid);
 }
 END_TEST
 
-START_TEST(when_lines_were_lost_the_next_one_says_how_many)
+START_TEST(after_lost_lines_the_next_one_says_how_many)
 {
     int ends[2], to_program[2], from_program[2], process, lost, end = 0;
     char byte = 0;
@@ -478,15 +479,15 @@ START_TEST(when_lines_were_lost_the_next_one_says_how_many)
     if (pid == 0) {
         dup2(to_program[0], STDIN_FILENO);
         dup2(from_program[1], STDOUT_FILENO);
-        become(TWICE, "1", ends[1]);
+        execute(TWICE, "1", ends[1]);
     }
     close(from_program[1]);
     require(read(from_program[0], &byte, 1) == 1);
     set_flags(ends[0], O_NONBLOCK);
-    rest_of(ends[0]);
+    read_available(ends[0]);
     require(write(to_program[1], &byte, 1) == 1);
     assert_ends_well(pid);
-    const char *text = rest_of(ends[0]);
+    const char *text = read_available(ends[0]);
     ck_assert_msg(sscanf(text, "numars %d: %d lines lost\n%n", &process, &lost, &end) == 2 && end > 0, "%s", text);
     ck_assert_int_eq(lost, CALLS);
     ck_assert_int_eq(process, pid);
@@ -494,27 +495,27 @@ START_TEST(when_lines_were_lost_the_next_one_says_how_many)
 }
 END_TEST
 
-START_TEST(a_line_waits_once_however_often_there_seems_to_be_room)
+START_TEST(a_line_waits_only_once_even_if_poll_keeps_reporting_room)
 {
     assert_a_full_pipe_does_not_block(PATIENT);
 }
 END_TEST
 
-START_TEST(a_sandbox_that_kills_whoever_opens_a_file_has_the_lines_of_standard_error)
+START_TEST(a_program_in_a_sandbox_that_kills_on_opening_files_logs_to_standard_error)
 {
     assert_a_pipe_has_the_lines(WITHOUT_OPENING);
     assert_a_full_pipe_does_not_block(WITHOUT_OPENING);
     assert_a_pipe_without_a_reader_ends_nothing(WITHOUT_OPENING);
-    write_file(in_folder("standard-error"), "");
-    run(WITHOUT_OPENING, "1", open(in_folder("standard-error"), O_WRONLY | O_APPEND | O_CLOEXEC));
-    ck_assert_int_eq(lines(contents(in_folder("standard-error"))), CALLS);
-    remove_folder();
+    write_file(in_directory("standard-error"), "");
+    run(WITHOUT_OPENING, "1", open(in_directory("standard-error"), O_WRONLY | O_APPEND | O_CLOEXEC));
+    ck_assert_int_eq(lines(contents(in_directory("standard-error"))), CALLS);
+    remove_directory();
 }
 END_TEST
 
 /* --- signals --- */
 
-START_TEST(a_pipe_without_a_reader_ends_nothing)
+START_TEST(a_pipe_without_a_reader_does_not_end_the_program)
 {
     const struct program programs[] = { A_FEW, HANDLERS, BLOCKED };
     for (size_t program = 0; program < sizeof programs / sizeof *programs; program++)
@@ -522,20 +523,20 @@ START_TEST(a_pipe_without_a_reader_ends_nothing)
 }
 END_TEST
 
-START_TEST(a_file_that_has_become_too_large_ends_nothing)
+START_TEST(a_file_at_its_size_limit_does_not_end_the_program)
 {
     const struct program programs[] = { A_FEW, HANDLERS, BLOCKED };
-    write_file(in_folder("standard-error"), "");
-    const int standard_error = open(in_folder("standard-error"), O_WRONLY | O_APPEND | O_CLOEXEC);
+    write_file(in_directory("standard-error"), "");
+    const int standard_error = open(in_directory("standard-error"), O_WRONLY | O_APPEND | O_CLOEXEC);
     require(standard_error >= 0);
     size_limit.rlim_cur = 100;
     for (size_t program = 0; program < sizeof programs / sizeof *programs; program++) {
-        run(programs[program], in_folder("log"), STDERR_FILENO);
+        run(programs[program], in_directory("log"), STDERR_FILENO);
         run(programs[program], "1", standard_error);
     }
-    ck_assert_uint_eq(strlen(contents(in_folder("log"))), size_limit.rlim_cur);
-    ck_assert_uint_eq(strlen(contents(in_folder("standard-error"))), size_limit.rlim_cur);
-    remove_folder();
+    ck_assert_uint_eq(strlen(contents(in_directory("log"))), size_limit.rlim_cur);
+    ck_assert_uint_eq(strlen(contents(in_directory("standard-error"))), size_limit.rlim_cur);
+    remove_directory();
 }
 END_TEST
 
@@ -546,7 +547,7 @@ static void make_sockets(int ends[2], int type)
     require(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends) == 0);
 }
 
-START_TEST(a_socket_as_standard_error_has_the_lines_and_does_not_block)
+START_TEST(a_socket_as_standard_error_receives_the_lines_and_does_not_block)
 {
     const int types[] = { SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM };
     for (size_t type = 0; type < sizeof types / sizeof *types; type++) {
@@ -554,7 +555,7 @@ START_TEST(a_socket_as_standard_error_has_the_lines_and_does_not_block)
         make_sockets(ends, types[type]);
         run(A_FEW, "1", ends[1]);
         set_flags(ends[0], O_NONBLOCK);
-        ck_assert_int_eq(lines(rest_of(ends[0])), CALLS);
+        ck_assert_int_eq(lines(read_available(ends[0])), CALLS);
         fill(ends[1]);
         run(A_FEW, "1", ends[1]);
         close(ends[0]);
@@ -568,7 +569,7 @@ END_TEST
 
 /* --- terminals --- */
 
-/* A new terminal: its other end, and its name. */
+/* Opens a new pseudoterminal: returns its master, and the name of the slave. */
 static int make_terminal(const char **name)
 {
     const int other_end = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -579,12 +580,12 @@ static int make_terminal(const char **name)
     return other_end;
 }
 
-/* What was written to it, with the line ends of a file. */
+/* Returns what was written to it, with the line ends of a file. */
 static const char *shown(int other_end)
 {
     static char text[1 << 16];
     char *to = text;
-    for (const char *from = rest_of(other_end); *from != '\0'; from++)
+    for (const char *from = read_available(other_end); *from != '\0'; from++)
         if (*from != '\r')
             *to++ = *from;
     *to = '\0';
@@ -598,7 +599,7 @@ static void assert_a_terminal_has_the_lines(struct program program)
     require(terminal >= 0);
     run(program, "1", terminal);
     ck_assert_int_eq(lines(shown(other_end)), CALLS);
-    /* As CTRL-S does. */
+    /* Stops output, as CTRL-S does. */
     require(tcflow(terminal, TCOOFF) == 0);
     run(program, "1", terminal);
     require(tcflow(terminal, TCOON) == 0);
@@ -606,7 +607,7 @@ static void assert_a_terminal_has_the_lines(struct program program)
     close(other_end);
 }
 
-START_TEST(a_terminal_has_the_lines_and_does_not_block_while_it_is_stopped)
+START_TEST(a_terminal_receives_the_lines_and_does_not_block_while_it_is_stopped)
 {
     assert_a_terminal_has_the_lines(A_FEW);
     const char *name;
@@ -621,7 +622,7 @@ START_TEST(a_terminal_has_the_lines_and_does_not_block_while_it_is_stopped)
 }
 END_TEST
 
-START_TEST(neither_does_the_terminal_of_another_user)
+START_TEST(a_stopped_terminal_of_another_user_does_not_block)
 {
     if (!is_root())
         return;
@@ -629,7 +630,7 @@ START_TEST(neither_does_the_terminal_of_another_user)
 }
 END_TEST
 
-/* Runs the program in the background of a terminal that stops those that write to it. */
+/* Runs the program in the background of a terminal that stops background processes which write to it (TOSTOP). */
 static _Noreturn void run_in_background(const char *terminal_name)
 {
     struct termios settings;
@@ -645,7 +646,7 @@ static _Noreturn void run_in_background(const char *terminal_name)
     const pid_t pid = fork();
     if (pid == 0) {
         setpgid(0, 0);
-        become(A_FEW, "1", terminal);
+        execute(A_FEW, "1", terminal);
     }
     if (waitpid(pid, &status, WUNTRACED) != pid)
         _exit(EXIT_FAILURE);
@@ -668,73 +669,73 @@ START_TEST(a_program_in_the_background_of_a_terminal_is_not_stopped)
 }
 END_TEST
 
-/* --- standard error that is another file --- */
+/* --- standard error that has become another file --- */
 
-START_TEST(a_file_that_comes_in_the_place_of_standard_error_is_left_alone)
+START_TEST(a_file_that_replaces_standard_error_is_not_written_to)
 {
     run(REPLACED, "1", -1);
     run(REPLACED, "1", STDERR_FILENO);
 }
 END_TEST
 
-START_TEST(standard_error_is_known_by_any_call_that_tells_of_it)
+START_TEST(standard_error_is_identified_by_any_system_call_that_can_identify_it)
 {
-    write_file(in_folder("standard-error"), "");
-    run(WITHOUT_STATX, "1", open(in_folder("standard-error"), O_WRONLY | O_APPEND | O_CLOEXEC));
-    ck_assert_int_eq(lines(contents(in_folder("standard-error"))), 2 * CALLS);
-    remove_folder();
+    write_file(in_directory("standard-error"), "");
+    run(WITHOUT_STATX, "1", open(in_directory("standard-error"), O_WRONLY | O_APPEND | O_CLOEXEC));
+    ck_assert_int_eq(lines(contents(in_directory("standard-error"))), 2 * CALLS);
+    remove_directory();
 }
 END_TEST
 
-START_TEST(standard_error_has_the_lines_by_the_names_of_files_too)
+START_TEST(standard_error_may_also_be_named_by_path)
 {
     static const char *const names[] = { "/dev/stderr", "/dev/fd/2", "/proc/self/fd/2" };
-    write_file(in_folder("standard-error"), "");
-    const int standard_error = open(in_folder("standard-error"), O_WRONLY | O_APPEND | O_CLOEXEC);
+    write_file(in_directory("standard-error"), "");
+    const int standard_error = open(in_directory("standard-error"), O_WRONLY | O_APPEND | O_CLOEXEC);
     for (int name = 0; name < 3; name++) {
         run(A_FEW, names[name], standard_error);
-        ck_assert_int_eq(lines(contents(in_folder("standard-error"))), (name + 1) * CALLS);
+        ck_assert_int_eq(lines(contents(in_directory("standard-error"))), (name + 1) * CALLS);
     }
-    remove_folder();
+    remove_directory();
 }
 END_TEST
 
 /* --- files by name --- */
 
-START_TEST(after_a_line_that_was_cut_the_next_one_is_whole)
+START_TEST(after_a_truncated_line_the_next_one_is_complete)
 {
     int lost;
-    write_file(in_folder("standard-error"), "");
-    run(CUT, in_folder("log"), STDERR_FILENO);
-    run(CUT, "1", open(in_folder("standard-error"), O_WRONLY | O_APPEND | O_CLOEXEC));
+    write_file(in_directory("standard-error"), "");
+    run(CUT, in_directory("log"), STDERR_FILENO);
+    run(CUT, "1", open(in_directory("standard-error"), O_WRONLY | O_APPEND | O_CLOEXEC));
     const char *const names[] = { "log", "standard-error" };
     for (int name = 0; name < 2; name++) {
-        const char *text = contents(in_folder(names[name]));
+        const char *text = contents(in_directory(names[name]));
         ck_assert_uint_gt(strlen(text), 50);
         text = strchr(text, '\n') + 1;
-        if (text < contents(in_folder(names[name])) + 50)
+        if (text < contents(in_directory(names[name])) + 50)
             text = strchr(text, '\n') + 1;
         ck_assert_msg(sscanf(text, "numars %*d: %d lines lost\n", &lost) == 1, "%s", text);
         ck_assert_int_eq(lines(text), CALLS);
     }
-    remove_folder();
+    remove_directory();
 }
 END_TEST
 
-START_TEST(only_the_user_may_read_a_log_that_is_made)
+START_TEST(only_the_user_may_read_a_new_log)
 {
     struct stat status;
     umask(0);
-    run(A_FEW, in_folder("log"), STDERR_FILENO);
-    require(stat(in_folder("log"), &status) == 0);
+    run(A_FEW, in_directory("log"), STDERR_FILENO);
+    require(stat(in_directory("log"), &status) == 0);
     ck_assert_int_eq(status.st_mode, S_IFREG | 0600);
-    run(A_FEW, in_folder("log"), STDERR_FILENO);
-    ck_assert_int_eq(lines(contents(in_folder("log"))), 2 * CALLS);
-    remove_folder();
+    run(A_FEW, in_directory("log"), STDERR_FILENO);
+    ck_assert_int_eq(lines(contents(in_directory("log"))), 2 * CALLS);
+    remove_directory();
 }
 END_TEST
 
-/* How many lines the kernel's own log has got since it was last asked. */
+/* Returns how many lines were added to the kernel's own log since the last call. */
 static int lines_of_kernel(int kernel_log)
 {
     char record[8192];
@@ -747,7 +748,7 @@ static int lines_of_kernel(int kernel_log)
     return count;
 }
 
-START_TEST(a_device_that_is_no_terminal_is_left_alone)
+START_TEST(a_device_that_is_not_a_terminal_is_not_written_to)
 {
     if (!is_root())
         return;
@@ -761,14 +762,14 @@ START_TEST(a_device_that_is_no_terminal_is_left_alone)
 }
 END_TEST
 
-START_TEST(a_device_that_makes_terminals_is_not_opened)
+START_TEST(the_pseudoterminal_multiplexer_is_not_opened)
 {
     const char *name;
     int status;
     const int other_end = make_terminal(&name);
     if (!is_root())
         return;
-    /* What is opened is asked whether it is a terminal. */
+    /* Whatever is opened is checked with isatty(3). */
     require(waitpid(start(WITHOUT_IOCTL, name, STDERR_FILENO), &status, 0) > 0);
     ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
     run(WITHOUT_IOCTL, "/dev/pts/ptmx", STDERR_FILENO);
@@ -776,162 +777,162 @@ START_TEST(a_device_that_makes_terminals_is_not_opened)
 }
 END_TEST
 
-START_TEST(a_file_that_cannot_be_written_disturbs_nothing)
+START_TEST(a_file_that_cannot_be_written_has_no_effect)
 {
     const struct sockaddr_un address = { .sun_family = AF_UNIX };
     struct sockaddr_un named = address;
-    snprintf(named.sun_path, sizeof named.sun_path, "%.100s", in_folder("socket"));
+    snprintf(named.sun_path, sizeof named.sun_path, "%.100s", in_directory("socket"));
     const int server = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     require(server >= 0 && bind(server, (struct sockaddr *)&named, sizeof named) == 0 && listen(server, 1) == 0);
-    require(mkdir(in_folder("folder"), 0755) == 0);
-    const char *const names[] = { in_folder("socket"), in_folder("folder"), "/dev/null", "/dev/zero", "/dev/full", "/", "", "." };
+    require(mkdir(in_directory("folder"), 0755) == 0);
+    const char *const names[] = { in_directory("socket"), in_directory("folder"), "/dev/null", "/dev/zero", "/dev/full", "/", "", "." };
     for (size_t name = 0; name < sizeof names / sizeof *names; name++)
         run(A_FEW, names[name], STDERR_FILENO);
     struct pollfd waiting = { .fd = server, .events = POLLIN };
     ck_assert_int_eq(poll(&waiting, 1, 0), 0);
-    remove_folder();
+    remove_directory();
 }
 END_TEST
 
-START_TEST(a_file_by_another_name_is_left_alone)
+START_TEST(a_file_with_several_links_is_not_written_to)
 {
-    write_file(in_folder("file"), "");
-    require(symlink(in_folder("file"), in_folder("symbolic")) == 0 && symlink(in_folder("none"), in_folder("dangling")) == 0);
-    run(A_FEW, in_folder("symbolic"), STDERR_FILENO);
-    run(A_FEW, in_folder("dangling"), STDERR_FILENO);
-    ck_assert_int_ne(access(in_folder("none"), F_OK), 0);
-    require(link(in_folder("file"), in_folder("hard")) == 0);
-    run(A_FEW, in_folder("hard"), STDERR_FILENO);
-    ck_assert_str_eq(contents(in_folder("file")), "");
-    /* With one name, it is a log as any. */
-    require(unlink(in_folder("hard")) == 0);
-    run(A_FEW, in_folder("file"), STDERR_FILENO);
-    ck_assert_int_eq(lines(contents(in_folder("file"))), CALLS);
-    remove_folder();
+    write_file(in_directory("file"), "");
+    require(symlink(in_directory("file"), in_directory("symbolic")) == 0 && symlink(in_directory("none"), in_directory("dangling")) == 0);
+    run(A_FEW, in_directory("symbolic"), STDERR_FILENO);
+    run(A_FEW, in_directory("dangling"), STDERR_FILENO);
+    ck_assert_int_ne(access(in_directory("none"), F_OK), 0);
+    require(link(in_directory("file"), in_directory("hard")) == 0);
+    run(A_FEW, in_directory("hard"), STDERR_FILENO);
+    ck_assert_str_eq(contents(in_directory("file")), "");
+    /* With a single link, it is a log like any other. */
+    require(unlink(in_directory("hard")) == 0);
+    run(A_FEW, in_directory("file"), STDERR_FILENO);
+    ck_assert_int_eq(lines(contents(in_directory("file"))), CALLS);
+    remove_directory();
 }
 END_TEST
 
-START_TEST(a_file_with_other_contents_is_left_alone)
+START_TEST(a_file_with_other_contents_is_not_written_to)
 {
     static const char *const texts[] = { "root:x:0:0::/root:/bin/sh\n", "\n", "num", "numars", " numars 1: x\n" };
     for (size_t text = 0; text < sizeof texts / sizeof *texts; text++) {
-        write_file(in_folder("file"), texts[text]);
-        run(A_FEW, in_folder("file"), STDERR_FILENO);
-        ck_assert_str_eq(contents(in_folder("file")), texts[text]);
+        write_file(in_directory("file"), texts[text]);
+        run(A_FEW, in_directory("file"), STDERR_FILENO);
+        ck_assert_str_eq(contents(in_directory("file")), texts[text]);
     }
-    remove_folder();
+    remove_directory();
 }
 END_TEST
 
-START_TEST(root_writes_to_no_file_of_another_user_and_makes_none_where_only_root_may)
+START_TEST(root_writes_to_no_file_of_another_user_and_creates_none_where_only_root_may)
 {
     if (!is_root())
         return;
-    write_file(in_folder("file"), "");
-    require(chown(in_folder("file"), 65534, 65534) == 0 && mkfifo(in_folder("fifo"), 0600) == 0 && chown(in_folder("fifo"), 65534, 65534) == 0);
-    const int reader = open(in_folder("fifo"), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    run(A_FEW, in_folder("file"), STDERR_FILENO);
-    run(A_FEW, in_folder("fifo"), STDERR_FILENO);
-    ck_assert_str_eq(contents(in_folder("file")), "");
-    ck_assert_str_eq(rest_of(reader), "");
-    require(mkdir(in_folder("private"), 0755) == 0);
-    run(A_FEW, in_folder("private/log"), STDERR_FILENO);
-    ck_assert_int_ne(access(in_folder("private/log"), F_OK), 0);
-    setenv(PLACE, in_folder("private"), 1);
-    run(IN_FOLDER, "log", STDERR_FILENO);
-    ck_assert_int_ne(access(in_folder("private/log"), F_OK), 0);
-    /* One that is there will do, if it has been begun: many files are empty. */
-    write_file(in_folder("private/log"), "");
-    run(A_FEW, in_folder("private/log"), STDERR_FILENO);
-    run(IN_FOLDER, "log", STDERR_FILENO);
-    ck_assert_str_eq(contents(in_folder("private/log")), "");
-    write_file(in_folder("private/log"), "numars log\n");
-    run(A_FEW, in_folder("private/log"), STDERR_FILENO);
-    run(IN_FOLDER, "log", STDERR_FILENO);
-    ck_assert_int_eq(lines(contents(in_folder("private/log")) + strlen("numars log\n")), 2 * CALLS);
-    remove_folder();
+    write_file(in_directory("file"), "");
+    require(chown(in_directory("file"), 65534, 65534) == 0 && mkfifo(in_directory("fifo"), 0600) == 0 && chown(in_directory("fifo"), 65534, 65534) == 0);
+    const int reader = open(in_directory("fifo"), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    run(A_FEW, in_directory("file"), STDERR_FILENO);
+    run(A_FEW, in_directory("fifo"), STDERR_FILENO);
+    ck_assert_str_eq(contents(in_directory("file")), "");
+    ck_assert_str_eq(read_available(reader), "");
+    require(mkdir(in_directory("private"), 0755) == 0);
+    run(A_FEW, in_directory("private/log"), STDERR_FILENO);
+    ck_assert_int_ne(access(in_directory("private/log"), F_OK), 0);
+    setenv(WORKING_DIRECTORY, in_directory("private"), 1);
+    run(IN_DIRECTORY, "log", STDERR_FILENO);
+    ck_assert_int_ne(access(in_directory("private/log"), F_OK), 0);
+    /* An existing log is used if it is not empty: many other files are empty. */
+    write_file(in_directory("private/log"), "");
+    run(A_FEW, in_directory("private/log"), STDERR_FILENO);
+    run(IN_DIRECTORY, "log", STDERR_FILENO);
+    ck_assert_str_eq(contents(in_directory("private/log")), "");
+    write_file(in_directory("private/log"), "numars log\n");
+    run(A_FEW, in_directory("private/log"), STDERR_FILENO);
+    run(IN_DIRECTORY, "log", STDERR_FILENO);
+    ck_assert_int_eq(lines(contents(in_directory("private/log")) + strlen("numars log\n")), 2 * CALLS);
+    remove_directory();
 }
 END_TEST
 
-START_TEST(root_begins_no_file_that_is_mounted_where_everybody_may_make_files)
+START_TEST(root_starts_no_log_in_an_empty_file_mounted_in_a_world_writable_directory)
 {
     if (!is_root() || kernel_before(5, 8))
         return;
     unshare_mounts();
-    require(mkdir(in_folder("private"), 0755) == 0);
-    write_file(in_folder("private/file"), "");
-    write_file(in_folder("log"), "");
-    require(mount(in_folder("private/file"), in_folder("log"), "", MS_BIND, NULL) == 0);
-    run(A_FEW, in_folder("log"), STDERR_FILENO);
-    ck_assert_str_eq(contents(in_folder("private/file")), "");
-    require(umount2(in_folder("log"), MNT_DETACH) == 0);
-    run(A_FEW, in_folder("log"), STDERR_FILENO);
-    ck_assert_int_eq(lines(contents(in_folder("log"))), CALLS);
-    remove_folder();
+    require(mkdir(in_directory("private"), 0755) == 0);
+    write_file(in_directory("private/file"), "");
+    write_file(in_directory("log"), "");
+    require(mount(in_directory("private/file"), in_directory("log"), "", MS_BIND, NULL) == 0);
+    run(A_FEW, in_directory("log"), STDERR_FILENO);
+    ck_assert_str_eq(contents(in_directory("private/file")), "");
+    require(umount2(in_directory("log"), MNT_DETACH) == 0);
+    run(A_FEW, in_directory("log"), STDERR_FILENO);
+    ck_assert_int_eq(lines(contents(in_directory("log"))), CALLS);
+    remove_directory();
 }
 END_TEST
 
-/* Exchanges what two names name until it is ended. */
+/* Keeps exchanging two names until it is stopped. */
 static _Noreturn void exchange_for_ever(const char *one, const char *other)
 {
     for (;;)
         syscall(SYS_renameat2, AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE);
 }
 
-START_TEST(root_makes_none_there_either_while_a_link_to_the_folder_changes)
+START_TEST(root_creates_none_there_while_a_link_to_the_directory_changes)
 {
     if (!is_root())
         return;
-    require(mkdir(in_folder("private"), 0755) == 0 && mkdir(in_folder("shared"), 0755) == 0 && chmod(in_folder("shared"), 01777) == 0);
-    require(symlink("private", in_folder("link")) == 0 && symlink("shared", in_folder("other-link")) == 0);
+    require(mkdir(in_directory("private"), 0755) == 0 && mkdir(in_directory("shared"), 0755) == 0 && chmod(in_directory("shared"), 01777) == 0);
+    require(symlink("private", in_directory("link")) == 0 && symlink("shared", in_directory("other-link")) == 0);
     const pid_t exchanging = fork();
     require(exchanging >= 0);
     if (exchanging == 0)
-        exchange_for_ever(in_folder("link"), in_folder("other-link"));
-    run(OFTEN, in_folder("link/log"), STDERR_FILENO);
+        exchange_for_ever(in_directory("link"), in_directory("other-link"));
+    run(OFTEN, in_directory("link/log"), STDERR_FILENO);
     require(kill(exchanging, SIGKILL) == 0 && waitpid(exchanging, NULL, 0) == exchanging);
-    ck_assert_int_ne(access(in_folder("private/log"), F_OK), 0);
-    remove_folder();
+    ck_assert_int_ne(access(in_directory("private/log"), F_OK), 0);
+    remove_directory();
 }
 END_TEST
 
 int main(int count, char **arguments)
 {
-    const struct program programs[] = { A_FEW, OFTEN, WITHOUT_RIGHTS, WITHOUT_PROC, REPLACED, HANDLERS, BLOCKED, TWICE, WITHOUT_DESCRIPTORS, IN_FOLDER,
+    const struct program programs[] = { A_FEW, OFTEN, WITHOUT_RIGHTS, WITHOUT_PROC, REPLACED, HANDLERS, BLOCKED, TWICE, WITHOUT_DESCRIPTORS, IN_DIRECTORY,
                                         WITHOUT_OPENING, WITHOUT_STATX, CUT, WITHOUT_IOCTL, PATIENT };
     for (size_t program = 0; count == 2 && program < sizeof programs / sizeof *programs; program++)
         if (strcmp(arguments[1], programs[program].argument) == 0)
             return programs[program].run();
     return run_tests("files of the log", (const TTest *[]){
         a_fifo_without_a_reader_does_not_block,
-        a_fifo_with_a_reader_has_the_lines,
+        a_fifo_with_a_reader_receives_the_lines,
         a_full_fifo_does_not_block,
         a_full_pipe_as_standard_error_does_not_block,
-        neither_does_that_of_another_user,
-        neither_does_one_without_proc,
-        neither_does_one_without_descriptors,
-        a_pipe_that_is_read_has_more_lines_than_it_can_hold,
-        when_lines_were_lost_the_next_one_says_how_many,
-        a_line_waits_once_however_often_there_seems_to_be_room,
-        a_sandbox_that_kills_whoever_opens_a_file_has_the_lines_of_standard_error,
-        a_pipe_without_a_reader_ends_nothing,
-        a_file_that_has_become_too_large_ends_nothing,
-        a_socket_as_standard_error_has_the_lines_and_does_not_block,
-        a_terminal_has_the_lines_and_does_not_block_while_it_is_stopped,
-        neither_does_the_terminal_of_another_user,
+        a_full_pipe_of_another_user_does_not_block,
+        a_full_pipe_does_not_block_without_proc,
+        a_full_pipe_does_not_block_without_descriptors,
+        a_pipe_that_is_read_receives_more_lines_than_it_can_hold,
+        after_lost_lines_the_next_one_says_how_many,
+        a_line_waits_only_once_even_if_poll_keeps_reporting_room,
+        a_program_in_a_sandbox_that_kills_on_opening_files_logs_to_standard_error,
+        a_pipe_without_a_reader_does_not_end_the_program,
+        a_file_at_its_size_limit_does_not_end_the_program,
+        a_socket_as_standard_error_receives_the_lines_and_does_not_block,
+        a_terminal_receives_the_lines_and_does_not_block_while_it_is_stopped,
+        a_stopped_terminal_of_another_user_does_not_block,
         a_program_in_the_background_of_a_terminal_is_not_stopped,
-        a_file_that_comes_in_the_place_of_standard_error_is_left_alone,
-        standard_error_is_known_by_any_call_that_tells_of_it,
-        standard_error_has_the_lines_by_the_names_of_files_too,
-        after_a_line_that_was_cut_the_next_one_is_whole,
-        only_the_user_may_read_a_log_that_is_made,
-        a_device_that_is_no_terminal_is_left_alone,
-        a_device_that_makes_terminals_is_not_opened,
-        a_file_that_cannot_be_written_disturbs_nothing,
-        a_file_by_another_name_is_left_alone,
-        a_file_with_other_contents_is_left_alone,
-        root_writes_to_no_file_of_another_user_and_makes_none_where_only_root_may,
-        root_begins_no_file_that_is_mounted_where_everybody_may_make_files,
-        root_makes_none_there_either_while_a_link_to_the_folder_changes,
+        a_file_that_replaces_standard_error_is_not_written_to,
+        standard_error_is_identified_by_any_system_call_that_can_identify_it,
+        standard_error_may_also_be_named_by_path,
+        after_a_truncated_line_the_next_one_is_complete,
+        only_the_user_may_read_a_new_log,
+        a_device_that_is_not_a_terminal_is_not_written_to,
+        the_pseudoterminal_multiplexer_is_not_opened,
+        a_file_that_cannot_be_written_has_no_effect,
+        a_file_with_several_links_is_not_written_to,
+        a_file_with_other_contents_is_not_written_to,
+        root_writes_to_no_file_of_another_user_and_creates_none_where_only_root_may,
+        root_starts_no_log_in_an_empty_file_mounted_in_a_world_writable_directory,
+        root_creates_none_there_while_a_link_to_the_directory_changes,
         NULL });
 }

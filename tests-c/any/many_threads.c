@@ -1,4 +1,4 @@
-/* 64 threads that call everything at once: a few seconds, or as many as TEST_SECONDS in the environment says. */
+/* 64 threads call every function at once, for a few seconds or for TEST_SECONDS. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@ static void *keep_calling(void *violations)
     return NULL;
 }
 
-START_TEST(sixty_four_threads_that_call_everything_get_right_answers)
+START_TEST(sixty_four_threads_that_call_every_function_get_correct_results)
 {
     static struct violations violations[THREADS];
     const char *seconds = getenv("TEST_SECONDS");
@@ -44,6 +44,6 @@ END_TEST
 int main(void)
 {
     return run_tests("many_threads", (const TTest *[]){
-        sixty_four_threads_that_call_everything_get_right_answers,
+        sixty_four_threads_that_call_every_function_get_correct_results,
         NULL });
 }

@@ -17,7 +17,7 @@ static void fail_to_open(void)
     exit(REACHED_THE_END);
 }
 
-START_TEST(numa_error_prints_where_and_what)
+START_TEST(numa_error_prints_the_call_and_the_error)
 {
     char expected[256];
     snprintf(expected, sizeof expected, "open: %s\n", strerror(ENOENT));
@@ -45,7 +45,7 @@ static void fail_with_exit_asked_for_on_warnings(void)
     fail_to_open();
 }
 
-START_TEST(numa_error_does_not_mind_numa_exit_on_warn)
+START_TEST(numa_error_ignores_numa_exit_on_warn)
 {
     ck_assert_int_eq(run_in_child(fail_with_exit_asked_for_on_warnings, output, sizeof output), REACHED_THE_END);
 }
@@ -77,7 +77,7 @@ START_TEST(numa_warn_formats_as_printf_does)
 }
 END_TEST
 
-/* A format of `size` bytes, a number at its end. */
+/* A format of `size` bytes with a number at its end. */
 static char *format_of(size_t size)
 {
     static char format[2048];
@@ -148,7 +148,7 @@ static void warn_with_exit_asked_for_on_errors(void)
     exit(REACHED_THE_END);
 }
 
-START_TEST(numa_warn_does_not_mind_numa_exit_on_error)
+START_TEST(numa_warn_ignores_numa_exit_on_error)
 {
     ck_assert_int_eq(run_in_child(warn_with_exit_asked_for_on_errors, output, sizeof output), REACHED_THE_END);
 }
@@ -164,15 +164,15 @@ END_TEST
 int main(void)
 {
     return run_tests("messages", (const TTest *[]){
-        numa_error_prints_where_and_what,
+        numa_error_prints_the_call_and_the_error,
         numa_error_ends_the_program_if_asked_to,
-        numa_error_does_not_mind_numa_exit_on_warn,
+        numa_error_ignores_numa_exit_on_warn,
         numa_error_leaves_errno_alone,
         numa_warn_formats_as_printf_does,
         numa_warn_takes_a_format_of_any_length,
         numa_warn_prints_once_per_number,
         numa_warn_leaves_errno_alone,
-        numa_warn_does_not_mind_numa_exit_on_error,
+        numa_warn_ignores_numa_exit_on_error,
         nothing_ends_the_program_unless_asked_to,
         NULL });
 }

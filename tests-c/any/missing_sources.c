@@ -1,4 +1,4 @@
-/* With each source of information about nodes and CPUs missing, alone and together with each other, the answers are consistent and do not
+/* Each source of information about nodes and CPUs may be missing, alone or together with others: the results stay consistent and do not
  * depend on the order of the calls. The library is loaded without the sources, in a process that executes this program again. */
 #include <limits.h>
 #include <numa.h>
@@ -19,17 +19,17 @@
 
 #define NODES "/sys/devices/system/node"
 
-/* What is kept of the answers; the first nodes and CPUs that are asked about are fewer: those of the machine, and one more. */
+/* Sizes of the recorded results. Fewer nodes and CPUs are queried: those of the machine, and one more. */
 enum { MAX_NODES = 64, MAX_CPUS = 1024 };
 
-/* --- the sources, and how each is taken away --- */
+/* --- the sources, and how each is removed --- */
 
 static bool exists(const char *path)
 {
     return access(path, F_OK) == 0;
 }
 
-/* Makes the file at `path` one that cannot be opened: nothing listens at this socket (ENXIO). */
+/* Replaces the file at `path` by one that cannot be opened: a socket that nothing listens on (ENXIO). */
 static void make_unreadable(const char *path)
 {
     static const char SOCKET[] = "/dev/shm/missing_sources";
@@ -79,13 +79,13 @@ static void without_sched_getaffinity(void) { refuse(SYS_sched_getaffinity); }
 static void without_getcpu(void) { refuse(SYS_getcpu); }
 static void without_openat(void) { refuse(SYS_openat); }
 
-/* The files first, those inside of a directory before it: then the calls with which they are taken away work. */
+/* Files first, and files inside of a directory before the directory: then the calls that remove them work. */
 enum source { ONLINE, HAS_MEMORY, CPUS_OF_NODE_0, CPUS_OF_NODES, CPUS_POSSIBLE, NODE_DIRECTORY, CPU_DIRECTORY, SYS, STATUS, PROC,
               GET_MEMPOLICY, SCHED_GETAFFINITY, GETCPU, OPENAT_AFTER_LOADING, SOURCES };
 
 static const struct {
     const char *name;
-    void (*take_away)(void);
+    void (*remove_source)(void);
 } sources[SOURCES] = {
     [ONLINE] = { "node/online", without_online },
     [HAS_MEMORY] = { "node/has_memory", without_has_memory },
@@ -103,7 +103,7 @@ static const struct {
     [OPENAT_AFTER_LOADING] = { "openat(2) after loading", without_openat },
 };
 
-/* --- what the library says --- */
+/* --- what the library returns --- */
 
 struct cpus {
     long result;
@@ -111,7 +111,7 @@ struct cpus {
     bool has[MAX_CPUS];
 };
 
-/* Without pointers and padding that differs, so that two can be compared field by field. */
+/* No pointers, and no padding that may differ, so that two can be compared field by field. */
 struct results {
     long max_node, task_nodes, configured_nodes, possible_nodes, task_cpus, configured_cpus, possible_cpus, available;
     bool nodes[MAX_NODES], all_nodes[MAX_NODES], all_cpus[MAX_CPUS], run_node_mask[MAX_NODES], membind[MAX_NODES],
@@ -121,12 +121,12 @@ struct results {
     struct cpus cpus_of_node[MAX_NODES];
 };
 
-/* In memory that the test and the process that asks share. */
+/* Shared between the test and the process that makes the calls. */
 struct report {
     enum source missing[2];
     bool asks_about_own_node, backwards, is_complete;
     int nodes, cpus;
-    /* The CPU that the process runs on while it asks. */
+    /* The CPU on which the process runs meanwhile. */
     int cpu;
     struct results results;
     char problems[2048];
@@ -134,7 +134,7 @@ struct report {
 
 static struct report *report;
 
-/* Of the machine, with all sources. */
+/* The results of the machine, with all sources. */
 static int last_node, last_cpu, cpu_of_allowed_node;
 
 static void add_problem(const char *format, ...)
@@ -152,7 +152,7 @@ static bool is_missing(enum source source)
     return report->missing[0] == source || report->missing[1] == source;
 }
 
-/* Calls of these two that a list of nodes, or a refused system call, accounts for. */
+/* Calls of these two that a node list, or a denied system call, accounts for. */
 static int expected_warnings, expected_errors;
 
 void numa_warn(int number, char *format, ...)
@@ -196,7 +196,7 @@ static void keep_set(const char *call, const struct bitmask *set, bool *kept, un
             add_problem("%s has %u", call, i);
 }
 
-/* A set that is new, and one of the library's own. */
+/* A newly allocated set, and one of the library's own. */
 #define KEEP_NEW(call, kept)                                                              \
     do {                                                                                  \
         errno = UNTOUCHED_ERRNO;                                                          \
@@ -240,7 +240,7 @@ static void ask_run_node_mask(void)
     run_on(report->cpu, report->cpu);
 }
 
-/* If the kernel refuses, these report it and return an empty set, and all nodes. */
+/* If the kernel denies the call, these report it and return an empty set, and all nodes. */
 static void ask_policy(void)
 {
     expected_errors = is_missing(GET_MEMPOLICY);
@@ -326,7 +326,7 @@ static void ask_all(void)
         questions[report->backwards ? COUNT - 1 - i : i]();
 }
 
-/* --- whether it is consistent --- */
+/* --- consistency --- */
 
 #define CHECK(condition, ...)                                          \
     do {                                                              \
@@ -365,7 +365,7 @@ static void check_nodes(const struct results *results)
         CHECK(results->all_in_list[node] == results->all_nodes[node], "node %d: 'all' is not numa_all_nodes_ptr", node);
         CHECK(results->all_in_list_of_all[node] == exists, "node %d: 'all' of numa_parse_nodestring_all is not numa_nodes_ptr", node);
         CHECK(results->is_named[node] == exists, "numa_parse_nodestring_all: node %d is %s", node, exists ? "refused" : "accepted");
-        /* Whether one that has no CPUs, as far as is known, and may not be allocated on may be named depends on its memory. */
+        /* Whether a node without known CPUs that may not be allocated on is accepted depends on its memory. */
         const bool is_usable = results->all_nodes[node] || (exists && runs_on(results, node));
         CHECK(results->is_usable[node] == is_usable || (exists && count(cpus->has, MAX_CPUS) == 0),
              "numa_parse_nodestring: node %d is %s", node, is_usable ? "refused" : "accepted");
@@ -380,7 +380,7 @@ static void check_nodes(const struct results *results)
     CHECK(results->possible_nodes > results->max_node, "%ld nodes are possible", results->possible_nodes);
 }
 
-/* Where the CPUs of a node cannot be read, the CPU that the thread runs on at this moment has a node nevertheless. */
+/* If the CPUs of a node cannot be read, the CPU that the thread currently runs on still has a node. */
 static bool is_in_set_of_node(const struct results *results, int cpu, long node)
 {
     const struct cpus *cpus = &results->cpus_of_node[node];
@@ -404,8 +404,8 @@ static void check_cpus(const struct results *results)
          results->configured_cpus);
 }
 
-/* What a process says of the node it runs on, which only getcpu(2) shows; the first call about nodes is that about the CPU. */
-static void ask_about_own_node(void)
+/* What a process reports about the node it runs on, which only getcpu(2) shows. Its first call about nodes is the one about the CPU. */
+static void query_own_node(void)
 {
     struct results *results = &report->results;
     results->node_of_cpu[report->cpu] = ASK(numa_node_of_cpu(report->cpu), EINVAL, EINVAL);
@@ -417,7 +417,7 @@ static void ask_about_own_node(void)
          "CPU %d is on node %ld, which does not exist afterwards", report->cpu, node);
 }
 
-/* --- a process for each combination --- */
+/* --- one process per combination --- */
 
 static const char *const ASK_ARGUMENT = "--ask";
 
@@ -437,10 +437,10 @@ static void ask_if_told_to(int argument_count, char **arguments)
     report = map_report(atoi(arguments[2]));
     CHECK(errno_at_start == 0, "errno was %d when main began", errno_at_start);
     if (is_missing(OPENAT_AFTER_LOADING))
-        sources[OPENAT_AFTER_LOADING].take_away();
+        sources[OPENAT_AFTER_LOADING].remove_source();
     run_on(report->cpu, report->cpu);
     if (report->asks_about_own_node) {
-        ask_about_own_node();
+        query_own_node();
     } else {
         ask_all();
         check_nodes(&report->results);
@@ -470,13 +470,13 @@ static void execute_without(const struct report *about, int report_file, int out
     unshare_mounts();
     for (int i = 0; i < 2; i++)
         if (about->missing[i] != OPENAT_AFTER_LOADING && (i == 0 || about->missing[1] != about->missing[0]))
-            sources[about->missing[i]].take_away();
+            sources[about->missing[i]].remove_source();
     execve(program, (char *const[]){ "missing_sources", (char *)ASK_ARGUMENT, number, NULL }, environ);
     _exit(EXIT_FAILURE);
 }
 
-/* Asks in a process without these sources. Returns what it said, which is to be unmapped. */
-static struct report *ask_without(enum source first, enum source second, bool backwards)
+/* Makes the calls in a process without these sources. Returns the results, which the caller unmaps. */
+static struct report *query_without(enum source first, enum source second, bool backwards)
 {
     char program[PATH_MAX] = "", printed[512] = "";
     const int file = memfd_create("report", 0), output = memfd_create("output", MFD_CLOEXEC);
@@ -505,7 +505,7 @@ static struct report *ask_without(enum source first, enum source second, bool ba
     return result;
 }
 
-/* The name of the first answer that is not the same; NULL if there is none. */
+/* Returns the name of the first result that differs, or NULL. */
 static const char *first_difference(const struct results *one, const struct results *other)
 {
 #define COMPARE(field)                                             \
@@ -538,7 +538,7 @@ static const char *first_difference(const struct results *one, const struct resu
 
 static void assert_consistent_without(enum source first, enum source second)
 {
-    struct report *forwards = ask_without(first, second, false), *backwards = ask_without(first, second, true);
+    struct report *forwards = query_without(first, second, false), *backwards = query_without(first, second, true);
     const char *difference = first_difference(&forwards->results, &backwards->results);
     expect(difference == NULL, "%s: %s depends on the order of the calls", describe(forwards), difference);
     munmap(forwards, sizeof *forwards);
@@ -554,7 +554,7 @@ static int first_cpu_of(int node)
     return -1;
 }
 
-/* As the guest can, whose nodes have memory. */
+/* Returns true in the guest, where every node has memory. */
 static bool can_have_own_cpuset(void)
 {
     char controllers[256] = "";
@@ -567,7 +567,7 @@ static bool can_have_own_cpuset(void)
         && numa_bitmask_isbitset(numa_all_nodes_ptr, 2);
 }
 
-/* A cpuset in which nodes exist whose memory is not allowed, and all CPUs: only the lists of nodes have those nodes. */
+/* Enters a cpuset with all CPUs in which the memory of some nodes is not allowed: only the node lists contain those nodes. */
 static bool enter_own_cpuset(void)
 {
     if (!can_have_own_cpuset())
@@ -600,7 +600,7 @@ static void assert_consistent_without_and_with_each_after(enum source source)
     leave_cpuset();
 }
 
-/* A test for each source: without it, and without it and each of those after it. */
+/* One test per source: without it alone, and without it and each of those that follow it. */
 #define TEST_WITHOUT(source, name)                                     \
     START_TEST(name)                                                   \
     {                                                                  \
@@ -633,7 +633,7 @@ START_TEST(the_node_that_a_thread_runs_on_exists_also_without_sys)
     for (int cpu = 0; cpu <= last_cpu; cpu++) {
         cpu_of_allowed_node = cpu;
         asks_about_own_node = true;
-        munmap(ask_without(SYS, SYS, false), sizeof(struct report));
+        munmap(query_without(SYS, SYS, false), sizeof(struct report));
     }
     leave_cpuset();
 }

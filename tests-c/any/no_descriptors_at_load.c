@@ -1,4 +1,4 @@
-/* No descriptor is left while the library is loaded, and there are some afterwards: it catches up. */
+/* No descriptor is available while the library is loaded. Once there are some, it catches up. */
 #include <ctype.h>
 #include <numa.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 
 static struct rlimit before;
 
-/* Called before the constructors of libraries. */
+/* Runs before the constructors of libraries. */
 static void allow_no_descriptors(void)
 {
     getrlimit(RLIMIT_NOFILE, &before);
@@ -21,7 +21,7 @@ static void allow_no_descriptors(void)
 
 __attribute__((section(".preinit_array"), used)) static void (*const at_start)(void) = allow_no_descriptors;
 
-/* The highest number in a list of the kernel's, which is its last one. */
+/* Returns the highest number in one of the kernel's lists, which is its last. */
 static int last_of(const char *path)
 {
     char list[4096] = "";
@@ -57,12 +57,12 @@ START_TEST(nodes_that_may_be_allocated_on_exist)
     for (unsigned node = 0; node < numa_all_nodes_ptr->size; node++)
         if (numa_bitmask_isbitset(numa_all_nodes_ptr, node))
             expect(numa_bitmask_isbitset(numa_nodes_ptr, node) && (int)node <= numa_max_node(), "node %u", node);
-    /* For what sanitizers do at the end. */
+    /* Sanitizers need it at exit. */
     require(setrlimit(RLIMIT_NOFILE, &before) == 0);
 }
 END_TEST
 
-/* The length of the kernel's mask of nodes in bits: four for each digit of Mems_allowed. */
+/* Returns the size of the kernel's node mask in bits: four for each digit of Mems_allowed. */
 static int bits_of_mems_allowed(void)
 {
     char line[4096];
@@ -86,7 +86,7 @@ static void assert_sizes_are_those_of_mems_allowed(void)
     struct bitmask *nodes = numa_allocate_nodemask();
     ck_assert_uint_eq(nodes->size, (unsigned long)bits);
     numa_bitmask_free(nodes);
-    /* The sets follow with the next call about the machine's nodes. */
+    /* The sets are updated by the next call about the machine's nodes. */
     require(numa_max_node() >= 0);
     ck_assert_uint_eq(numa_all_nodes_ptr->size, (unsigned long)bits);
     ck_assert_uint_eq(numa_nodes_ptr->size, (unsigned long)bits);
@@ -99,8 +99,8 @@ START_TEST(sizes_of_sets_are_those_of_the_kernel)
 }
 END_TEST
 
-/* Most kernels have room for 1024 nodes, which is also what the library assumes as long as it does not know. */
-START_TEST(sizes_of_sets_are_those_of_a_kernel_that_has_room_for_fewer_nodes)
+/* Most kernels support 1024 nodes, which is also what the library assumes until it knows. */
+START_TEST(sizes_of_sets_are_those_of_a_kernel_that_supports_fewer_nodes)
 {
     static const char STATUS[] = "/dev/shm/status";
     if (!can_unshare_mounts())
@@ -123,6 +123,6 @@ int main(void)
         nodes_and_cpus_are_those_of_the_machine,
         nodes_that_may_be_allocated_on_exist,
         sizes_of_sets_are_those_of_the_kernel,
-        sizes_of_sets_are_those_of_a_kernel_that_has_room_for_fewer_nodes,
+        sizes_of_sets_are_those_of_a_kernel_that_supports_fewer_nodes,
         NULL });
 }

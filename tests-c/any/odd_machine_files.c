@@ -1,5 +1,6 @@
-/* A file that describes the machine may be anything: a FIFO, a socket, a device, a file without end. Below the folder that NUMARS_FSROOT names
- * and in the kernel's own places, it neither blocks nor ends a program; and a folder that others may write to is no machine. */
+/* A file that describes the machine may be anything: a FIFO, a socket, a device, a file without end. Neither below the directory that
+ * NUMARS_FSROOT names nor in the kernel's own file systems does it block or end a program. A directory that other users may write to is
+ * ignored. */
 #include <fcntl.h>
 #include <numa.h>
 #include <signal.h>
@@ -18,16 +19,16 @@
 #include "fault_injection.h"
 #include "harness.h"
 
-/* More than the program below takes. */
+/* More seconds than the program below takes. */
 enum { SECONDS = 20 };
 
-/* --- the program that asks --- */
+/* --- the program that makes the calls --- */
 
 static const char *const ASK = "--ask";
 enum { REAL_MACHINE = 40, ANOTHER_MACHINE = 41, NOTHING_KNOWN = 42 };
 
-/* Has every file read that describes the machine. */
-static int ask_everything(void)
+/* Makes the library read every file that describes the machine. */
+static int read_everything(void)
 {
     static const char *const devices[] = { "netdev:net0", "block:disk0", "pci:1:2.3", "file:/proc/self/exe" };
     long long room;
@@ -45,13 +46,13 @@ static int ask_everything(void)
     for (size_t device = 0; device < sizeof devices / sizeof *devices; device++)
         numa_bitmask_free(numa_parse_nodestring_all(devices[device]));
     numa_bitmask_free(cpus);
-    /* No real machine of these tests has this node. */
+    /* No real machine that runs these tests has this node. */
     if (numa_bitmask_isbitset(numa_nodes_ptr, 60))
         return ANOTHER_MACHINE;
     return numa_num_configured_cpus() > 0 ? REAL_MACHINE : NOTHING_KNOWN;
 }
 
-/* What the program says, or minus the signal that ended it. */
+/* Returns the exit status of the program, or minus the signal that ended it. */
 static int run_with_root(const char *root, const char *what)
 {
     int status;
@@ -76,7 +77,7 @@ static int ask(const char *root)
     return run_with_root(root, ASK);
 }
 
-/* --- machines --- */
+/* --- captured machines --- */
 
 static const struct source {
     const char *name, *contents;
@@ -131,7 +132,7 @@ static void make_folders_above(const char *path)
     }
 }
 
-/* A machine of two nodes in a folder of its own. */
+/* Creates a machine of two nodes in a directory of its own. */
 static const char *make_machine(void)
 {
     static char root[64];
@@ -150,21 +151,21 @@ static void remove_machine(const char *root)
     run_command("rm -rf %s", root);
 }
 
-/* --- what is in place of a file --- */
+/* --- replacements for a file --- */
 
-static void put_fifo(const char *path)
+static void make_fifo(const char *path)
 {
     require(mkfifo(path, 0644) == 0);
 }
 
-/* One that a program of this test holds open, and writes nothing to. */
-static void put_open_fifo(const char *path)
+/* A FIFO that a program of this test holds open without writing to it. */
+static void make_open_fifo(const char *path)
 {
-    put_fifo(path);
+    make_fifo(path);
     require(open(path, O_RDWR) >= 0);
 }
 
-static void put_socket(const char *path)
+static void make_socket(const char *path)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
@@ -172,46 +173,46 @@ static void put_socket(const char *path)
     require(server >= 0 && bind(server, (struct sockaddr *)&address, sizeof address) == 0);
 }
 
-static void put_terminal(const char *path)
+static void link_to_terminal(const char *path)
 {
     const int terminal = posix_openpt(O_RDWR | O_NOCTTY);
     require(terminal >= 0 && grantpt(terminal) == 0 && unlockpt(terminal) == 0 && symlink(ptsname(terminal), path) == 0);
 }
 
-static void put_endless_device(const char *path)
+static void link_to_endless_device(const char *path)
 {
     require(symlink("/dev/zero", path) == 0);
 }
 
-/* More than can be read before the program is ended. */
-static void put_endless_file(const char *path)
+/* Too large to be read before the program is ended. */
+static void make_endless_file(const char *path)
 {
     const int file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
     require(file >= 0 && ftruncate(file, (off_t)1 << 40) == 0 && close(file) == 0);
 }
 
-static void put_link_to_itself(const char *path)
+static void make_link_to_itself(const char *path)
 {
     require(symlink(path, path) == 0);
 }
 
-static void put_folder(const char *path)
+static void make_folder(const char *path)
 {
     require(mkdir(path, 0755) == 0);
 }
 
 static void (*const INSTEAD[])(const char *) = {
-    put_fifo, put_open_fifo, put_socket, put_terminal, put_endless_device, put_endless_file, put_link_to_itself, put_folder,
+    make_fifo, make_open_fifo, make_socket, link_to_terminal, link_to_endless_device, make_endless_file, make_link_to_itself, make_folder,
 };
 
-START_TEST(a_fifo_in_place_of_a_file_below_another_root_does_not_block)
+START_TEST(a_fifo_instead_of_a_file_below_NUMARS_FSROOT_does_not_block)
 {
     const char *root = make_machine();
     ck_assert_int_eq(ask(root), ANOTHER_MACHINE);
     for (size_t source = 0; source < COUNT; source++) {
         const char *path = path_in(root, SOURCES[source].name);
         require(unlink(path) == 0);
-        put_fifo(path);
+        make_fifo(path);
         const int said = ask(root);
         ck_assert_msg(said >= REAL_MACHINE, "%s: %d", path, said);
         require(unlink(path) == 0);
@@ -221,11 +222,11 @@ START_TEST(a_fifo_in_place_of_a_file_below_another_root_does_not_block)
 }
 END_TEST
 
-START_TEST(whatever_is_in_place_of_all_files_below_another_root_the_program_goes_on)
+START_TEST(the_program_continues_whatever_replaces_all_files_below_NUMARS_FSROOT)
 {
     for (size_t kind = 0; kind < sizeof INSTEAD / sizeof *INSTEAD; kind++) {
         const char *root = make_machine();
-        /* The first one is the list of nodes: once with it, once without. */
+        /* The first file is the list of nodes: once with it, once without. */
         for (size_t source = COUNT; source-- > 0;) {
             require(unlink(path_in(root, SOURCES[source].name)) == 0);
             INSTEAD[kind](path_in(root, SOURCES[source].name));
@@ -239,7 +240,7 @@ START_TEST(whatever_is_in_place_of_all_files_below_another_root_the_program_goes
 }
 END_TEST
 
-START_TEST(whatever_is_in_place_of_the_root_the_program_goes_on)
+START_TEST(the_program_continues_whatever_replaces_the_root)
 {
     for (size_t kind = 0; kind < sizeof INSTEAD / sizeof *INSTEAD; kind++) {
         char path[] = "/tmp/numars-root-XXXXXX";
@@ -252,7 +253,7 @@ START_TEST(whatever_is_in_place_of_the_root_the_program_goes_on)
 }
 END_TEST
 
-START_TEST(a_fifo_in_place_of_a_file_of_the_kernel_does_not_block)
+START_TEST(a_fifo_instead_of_a_file_of_the_kernel_does_not_block)
 {
     static const char FIFO[] = "/dev/shm/fifo";
     static const char *const files[] = { "/sys/devices/system/node/online", "/sys/devices/system/node/has_memory",
@@ -263,7 +264,7 @@ START_TEST(a_fifo_in_place_of_a_file_of_the_kernel_does_not_block)
         return;
     unshare_mounts();
     mount_empty_over("/dev/shm");
-    put_fifo(FIFO);
+    make_fifo(FIFO);
     for (size_t file = 0; file < sizeof files / sizeof *files; file++) {
         if (access(files[file], F_OK) != 0)
             continue;
@@ -274,9 +275,9 @@ START_TEST(a_fifo_in_place_of_a_file_of_the_kernel_does_not_block)
 }
 END_TEST
 
-/* --- whom a machine belongs to --- */
+/* --- ownership of a captured machine --- */
 
-START_TEST(a_root_that_others_may_write_to_is_none)
+START_TEST(a_root_that_others_may_write_to_is_ignored)
 {
     const char *root = make_machine(), *system_folder = path_in(root, "sys/devices/system");
     const char *const folders[] = { root, system_folder };
@@ -291,7 +292,7 @@ START_TEST(a_root_that_others_may_write_to_is_none)
 }
 END_TEST
 
-START_TEST(a_root_of_another_user_is_none)
+START_TEST(a_root_of_another_user_is_ignored)
 {
     if (geteuid() != 0) {
         puts("# skipped: not root");
@@ -335,7 +336,7 @@ END_TEST
 
 static const char *const ASK_AGAIN = "--ask-again", *const LINK = "NUMARS_TEST_LINK";
 
-/* Asks twice for the size of a node, between which a link leads to another user's machine. */
+/* Queries the size of a node twice; in between, a link is redirected to another user's machine. */
 static int ask_again(void)
 {
     char other[256];
@@ -348,7 +349,7 @@ static int ask_again(void)
     return after < 0 || after == before ? REAL_MACHINE : ANOTHER_MACHINE;
 }
 
-START_TEST(a_root_that_becomes_that_of_another_user_is_none_from_then_on)
+START_TEST(a_root_that_becomes_another_users_is_ignored_from_then_on)
 {
     if (geteuid() != 0) {
         puts("# skipped: not root");
@@ -367,7 +368,7 @@ START_TEST(a_root_that_becomes_that_of_another_user_is_none_from_then_on)
 }
 END_TEST
 
-START_TEST(a_folder_without_the_files_of_a_machine_is_none)
+START_TEST(a_directory_without_the_files_of_a_machine_is_ignored)
 {
     char root[] = "/tmp/numars-empty-XXXXXX";
     require(mkdtemp(root) != NULL);
@@ -380,20 +381,20 @@ END_TEST
 int main(int count, char **arguments)
 {
     if (count == 2 && strcmp(arguments[1], ASK) == 0)
-        return ask_everything();
+        return read_everything();
     if (count == 2 && strcmp(arguments[1], ASK_SIZE) == 0)
         return ask_size();
     if (count == 2 && strcmp(arguments[1], ASK_AGAIN) == 0)
         return ask_again();
     return run_tests("odd files of a machine", (const TTest *[]){
-        a_fifo_in_place_of_a_file_below_another_root_does_not_block,
-        whatever_is_in_place_of_all_files_below_another_root_the_program_goes_on,
-        whatever_is_in_place_of_the_root_the_program_goes_on,
-        a_fifo_in_place_of_a_file_of_the_kernel_does_not_block,
-        a_root_that_others_may_write_to_is_none,
-        a_root_of_another_user_is_none,
+        a_fifo_instead_of_a_file_below_NUMARS_FSROOT_does_not_block,
+        the_program_continues_whatever_replaces_all_files_below_NUMARS_FSROOT,
+        the_program_continues_whatever_replaces_the_root,
+        a_fifo_instead_of_a_file_of_the_kernel_does_not_block,
+        a_root_that_others_may_write_to_is_ignored,
+        a_root_of_another_user_is_ignored,
         a_file_of_others_or_that_others_may_write_to_is_not_read,
-        a_root_that_becomes_that_of_another_user_is_none_from_then_on,
-        a_folder_without_the_files_of_a_machine_is_none,
+        a_root_that_becomes_another_users_is_ignored_from_then_on,
+        a_directory_without_the_files_of_a_machine_is_ignored,
         NULL });
 }

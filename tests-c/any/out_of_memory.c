@@ -1,4 +1,4 @@
-/* Memory that cannot be had, from malloc or from the kernel, by the first call or by any later one; and stacks of 16 KiB. */
+/* Memory allocation fails, in malloc or in the kernel, at the first call or at any later one; and stacks of 16 KiB. */
 #include <limits.h>
 #include <numa.h>
 #include <pthread.h>
@@ -17,7 +17,7 @@
 #include "harness.h"
 #include "pages.h"
 
-/* Calls that allocate until one fails; less than 0: none does. All after it fail too if `failing_on`. */
+/* Allocating calls until one fails; negative: none fails. If `failing_on`, all later ones fail too. */
 static atomic_long calls_until_failure = -1;
 static bool failing_on;
 static atomic_long failures;
@@ -33,7 +33,7 @@ static bool is_to_fail(void)
     return true;
 }
 
-/* In the place of libc's, for the library as for everybody in this program. */
+/* Replaces libc's, for the library as for the rest of the program. */
 extern void *__libc_malloc(size_t size), *__libc_calloc(size_t count, size_t size), *__libc_realloc(void *memory, size_t size);
 
 void *malloc(size_t size)
@@ -62,7 +62,7 @@ void *mmap(void *start, size_t length, int protection, int flags, int file, off_
 
 static const struct expectations memory_shortage = { .memory_is_short = true };
 
-/* Pages that are there before memory becomes short. */
+/* Pages that are mapped before memory runs out. */
 static struct expectations with_pages(void)
 {
     struct expectations environment = memory_shortage;
@@ -70,7 +70,7 @@ static struct expectations with_pages(void)
     return environment;
 }
 
-/* Everything, with each call that allocates failing once; or from there on. Returns how many calls did. */
+/* Calls every function, with each allocating call failing in turn, alone or with all that follow. Returns how many there are. */
 static long fail_at_every_call(void)
 {
     const struct expectations environment = with_pages();
@@ -91,7 +91,7 @@ static long fail_at_every_call(void)
 static void fail_at_every_malloc(void)
 {
     const long calls = fail_at_every_call();
-    /* It makes about so many sets. */
+    /* The number of sets that it makes, roughly. */
     expect(calls > 20, "only %ld calls allocate", calls);
 }
 
@@ -115,23 +115,23 @@ START_TEST(mmap_may_fail_at_any_call)
 }
 END_TEST
 
-/* The kernel gives no memory at all. */
-static void refuse_mappings(const void *argument)
+/* Makes the kernel provide no memory at all. */
+static void deny_mappings(const void *argument)
 {
     (void)argument;
     const struct denied_call refusals[] = { { SYS_mmap, ENOMEM }, { SYS_mremap, ENOMEM }, { SYS_brk, ENOMEM } };
     deny_syscalls(refusals, sizeof refusals / sizeof *refusals);
 }
 
-START_TEST(the_kernel_may_give_no_memory)
+START_TEST(the_kernel_may_provide_no_memory)
 {
     const struct expectations environment = with_pages();
-    assert_all_functions_work_here("no mmap, mremap and brk", &environment, refuse_mappings, NULL);
+    assert_all_functions_work_here("no mmap, mremap and brk", &environment, deny_mappings, NULL);
 }
 END_TEST
 
-/* The address space has no room, nor has malloc. */
-static void use_up_memory(const void *argument)
+/* Exhausts the address space and malloc. */
+static void exhaust_memory(const void *argument)
 {
     (void)argument;
     const struct rlimit none = { 0, 0 };
@@ -144,13 +144,13 @@ static void use_up_memory(const void *argument)
 START_TEST(the_address_space_may_be_used_up)
 {
     const struct expectations environment = with_pages();
-    assert_all_functions_work_here("RLIMIT_AS", &environment, use_up_memory, NULL);
+    assert_all_functions_work_here("RLIMIT_AS", &environment, exhaust_memory, NULL);
 }
 END_TEST
 
 enum { SMALL_STACK = 16 * 1024 };
 
-/* A stack with nothing below it: who goes further ends the process. */
+/* A stack with a guard page below it: overflowing it ends the process. */
 static char *stack_of(size_t size)
 {
     char *start = map_pages(1 + size / page_size());
@@ -177,7 +177,7 @@ static void assert_none(const struct violations *violations)
     expect(violations->count == 0, "%s", text);
 }
 
-/* Beside a page for what libc keeps there of each thread. */
+/* In addition to a page for what libc stores there for each thread. */
 START_TEST(a_thread_may_have_16_kib_of_stack)
 {
     const size_t size = SMALL_STACK + page_size();
@@ -205,10 +205,10 @@ static void call_in_handler(int signal)
     handled++;
 }
 
-/* Beside what the kernel puts there before the handler runs. */
-START_TEST(a_handler_of_signals_may_have_16_kib_of_stack)
+/* In addition to what the kernel pushes before the handler runs. */
+START_TEST(a_signal_handler_may_have_16_kib_of_stack)
 {
-    /* Kernels before 5.14 do not say how large the frame of a handler is: the registers of AVX-512 take less than 4 KiB. */
+    /* Before Linux 5.14, the kernel does not report the size of a signal frame: the registers of AVX-512 take less than 4 KiB. */
     const size_t page = page_size(), minimum = getauxval(AT_MINSIGSTKSZ), least = minimum != 0 ? minimum : 4096;
     const size_t frame = (least + page - 1) / page * page, size = frame + SMALL_STACK;
     const stack_t stack = { .ss_sp = stack_of(size), .ss_size = size };
@@ -228,9 +228,9 @@ int main(int count, char **arguments)
         malloc_may_fail_at_any_call,
         malloc_may_fail_from_any_call_on,
         mmap_may_fail_at_any_call,
-        the_kernel_may_give_no_memory,
+        the_kernel_may_provide_no_memory,
         the_address_space_may_be_used_up,
         a_thread_may_have_16_kib_of_stack,
-        a_handler_of_signals_may_have_16_kib_of_stack,
+        a_signal_handler_may_have_16_kib_of_stack,
         NULL });
 }

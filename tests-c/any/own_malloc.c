@@ -1,5 +1,5 @@
-/* A malloc that asks numars for its memory, from its first call on, as the allocators of large programs do. The calls that it needs
- * allocate nothing themselves, not even where they fail; and those that return sets get these from it. */
+/* A malloc that gets its memory from numars, from its first call on, as the allocators of large programs do. The calls that it needs must
+ * not allocate, not even when they fail; those that return sets allocate them with it. */
 #include <fcntl.h>
 #include <numa.h>
 #include <numaif.h>
@@ -20,32 +20,32 @@
 
 enum { ARENA = 8 * 1024 * 1024, ALIGNMENT = 16 };
 
-/* Allocations that were asked for while this thread was inside of a call of numars. */
+/* Allocations made while this thread was inside of a call of numars. */
 static unsigned int nested;
 static __thread bool inside;
 
-/* In front of each piece of memory: its size. */
-static char *next_piece, *end_of_arena;
+/* Each block is preceded by its size. */
+static char *next_block, *end_of_arena;
 static bool taken;
 
-static void *piece(size_t size)
+static void *allocate_block(size_t size)
 {
     const size_t whole = (size + 2 * ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     while (__atomic_test_and_set(&taken, __ATOMIC_ACQUIRE))
         sched_yield();
-    if (next_piece == NULL || (size_t)(end_of_arena - next_piece) < whole) {
-        const size_t room = whole > ARENA ? whole : ARENA;
+    if (next_block == NULL || (size_t)(end_of_arena - next_block) < whole) {
+        const size_t bytes = whole > ARENA ? whole : ARENA;
         inside = true;
         const int node = numa_available() == 0 ? numa_node_of_cpu(sched_getcpu()) : -1;
-        next_piece = node < 0 ? numa_alloc_local(room) : numa_alloc_onnode(room, node);
+        next_block = node < 0 ? numa_alloc_local(bytes) : numa_alloc_onnode(bytes, node);
         inside = false;
-        end_of_arena = next_piece == NULL ? NULL : next_piece + room;
+        end_of_arena = next_block == NULL ? NULL : next_block + bytes;
     }
     char *found = NULL;
-    if (next_piece != NULL) {
-        memcpy(next_piece, &size, sizeof size);
-        found = next_piece + ALIGNMENT;
-        next_piece += whole;
+    if (next_block != NULL) {
+        memcpy(next_block, &size, sizeof size);
+        found = next_block + ALIGNMENT;
+        next_block += whole;
     }
     __atomic_clear(&taken, __ATOMIC_RELEASE);
     return found;
@@ -53,12 +53,12 @@ static void *piece(size_t size)
 
 void *malloc(size_t size)
 {
-    /* A call of numars that came here would wait for itself. */
+    /* A call of numars that allocated here would wait for itself. */
     if (inside) {
         nested++;
         return NULL;
     }
-    return size > SIZE_MAX / 2 ? NULL : piece(size);
+    return size > SIZE_MAX / 2 ? NULL : allocate_block(size);
 }
 
 void free(void *memory)
@@ -68,7 +68,7 @@ void free(void *memory)
 
 void *calloc(size_t count, size_t size)
 {
-    /* The kernel's memory is of zeros, and no piece is given out twice. */
+    /* The kernel's memory is zeroed, and no block is handed out twice. */
     return size != 0 && count > SIZE_MAX / size ? NULL : malloc(count * size);
 }
 
@@ -83,7 +83,7 @@ void *realloc(void *old, size_t size)
     return fresh;
 }
 
-/* --- and what comes of it --- */
+/* --- tests --- */
 
 START_TEST(a_malloc_gets_its_memory_from_numars_from_its_first_call_on)
 {
@@ -105,7 +105,7 @@ START_TEST(all_functions_work_with_such_a_malloc)
 }
 END_TEST
 
-/* What needs no memory must ask for none. */
+/* Functions that need no memory must not allocate any. */
 static char output[4096];
 
 static void call_what_makes_no_set(void)
@@ -117,7 +117,7 @@ static void call_what_makes_no_set(void)
     const int target = 0;
     int status = 0, mode;
     long long free_bytes;
-    /* As on a terminal, which can also be read from: there libc's perror(3) allocates. */
+    /* A readable standard error, as on a terminal: there libc's perror(3) allocates. */
     require(dup2(open("/proc/self/fd/2", O_RDWR), STDERR_FILENO) == STDERR_FILENO);
     inside = true;
     numa_available();
@@ -160,7 +160,7 @@ static void call_what_makes_no_set(void)
     numars_move_pages(0, 1, pages, &target, &status, NULL, NULL);
     numars_move_range(0, page, 1, 0, NULL, NULL);
     numars_count_pages(0, page, 1, words, 4);
-    /* And what fails, and tells numa_error() and numa_warn() of it. */
+    /* Calls that fail and report it through numa_error() and numa_warn(). */
     numa_error("said");
     numa_warn(63, "said %d", 1);
     numa_set_preferred(1023);
@@ -169,7 +169,7 @@ static void call_what_makes_no_set(void)
     _exit(nested > 0);
 }
 
-START_TEST(what_returns_no_set_allocates_nothing_not_even_to_say_that_it_failed)
+START_TEST(functions_that_return_no_set_allocate_nothing_even_when_they_fail)
 {
     ck_assert_msg(run_in_child(call_what_makes_no_set, output, sizeof output) == 0, "it allocated; it said: %s", output);
     ck_assert_msg(strstr(output, "said: ") == output && strstr(output, "said 1\n") != NULL, "%s", output);
@@ -181,6 +181,6 @@ int main(void)
     return run_tests("own_malloc", (const TTest *[]){
         a_malloc_gets_its_memory_from_numars_from_its_first_call_on,
         all_functions_work_with_such_a_malloc,
-        what_returns_no_set_allocates_nothing_not_even_to_say_that_it_failed,
+        functions_that_return_no_set_allocate_nothing_even_when_they_fail,
         NULL });
 }

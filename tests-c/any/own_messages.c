@@ -1,4 +1,4 @@
-/* A program may define numa_error and numa_warn itself, and then everybody uses its definitions. */
+/* A program may define numa_error and numa_warn itself; then the library uses its definitions. */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <malloc.h>
@@ -11,22 +11,22 @@
 static char *last_error;
 static int last_warning;
 
-/* Where the functions below go instead of returning, if the test says so. */
-static jmp_buf *way_out;
+/* The functions below jump here instead of returning, if the test says so. */
+static jmp_buf *jump_target;
 
 void numa_error(char *where)
 {
     last_error = where;
-    if (way_out != NULL)
-        longjmp(*way_out, 1);
+    if (jump_target != NULL)
+        longjmp(*jump_target, 1);
 }
 
 void numa_warn(int number, char *where, ...)
 {
     (void)where;
     last_warning = number;
-    if (way_out != NULL)
-        longjmp(*way_out, 1);
+    if (jump_target != NULL)
+        longjmp(*jump_target, 1);
 }
 
 START_TEST(the_programs_own_numa_error_is_called)
@@ -44,8 +44,8 @@ START_TEST(the_programs_own_numa_warn_is_called)
 }
 END_TEST
 
-/* What a shared library sees under these names: the program's definition has to come first. Linked statically there
- * is no name to look up, and only one definition. */
+/* What a shared library finds under these names: the program's definition must come first. In a static program there is no name to look up,
+ * and only one definition. */
 START_TEST(the_library_sees_the_programs_own_definitions)
 {
     void *error = dlsym(RTLD_DEFAULT, "numa_error"), *warn = dlsym(RTLD_DEFAULT, "numa_warn");
@@ -56,7 +56,7 @@ START_TEST(the_library_sees_the_programs_own_definitions)
 }
 END_TEST
 
-START_TEST(the_library_works_beside_them)
+START_TEST(the_library_works_with_them)
 {
     struct bitmask *set = numa_bitmask_setall(numa_bitmask_alloc(70));
     ck_assert_uint_eq(numa_bitmask_weight(set), 70);
@@ -86,22 +86,22 @@ static void fail_to_allocate(void) { numa_set_strict(1), numa_interleave_memory(
 static void (*const failures[])(void) = { fail_in_a_list, fail_in_a_list_of_cpus, fail_at_a_device, fail_at_a_host,
                                           fail_at_a_node, fail_to_set_a_policy, fail_to_allocate };
 
-START_TEST(functions_that_do_not_return_leave_nothing_behind)
+START_TEST(functions_that_do_not_return_leak_nothing)
 {
     static size_t memory, files;
     jmp_buf back;
     static volatile int round, failure, left;
     for (round = 0; round < 100; round++) {
-        /* Of what is given back, glibc's malloc keeps seven of each size aside, which it counts as used. */
+        /* glibc's malloc caches seven freed blocks of each size, which it counts as used. */
         if (round == 10)
             files = open_files(), memory = mallinfo2().uordblks;
         for (failure = 0; failure < (int)(sizeof failures / sizeof *failures); failure++)
             if (setjmp(back) == 0) {
-                way_out = &back;
+                jump_target = &back;
                 failures[failure]();
                 expect(0, "failure %d told nobody", failure);
             } else {
-                way_out = NULL;
+                jump_target = NULL;
                 left++;
             }
     }
@@ -122,7 +122,7 @@ int main(void)
         the_programs_own_numa_error_is_called,
         the_programs_own_numa_warn_is_called,
         the_library_sees_the_programs_own_definitions,
-        the_library_works_beside_them,
-        functions_that_do_not_return_leave_nothing_behind,
+        the_library_works_with_them,
+        functions_that_do_not_return_leak_nothing,
         NULL });
 }

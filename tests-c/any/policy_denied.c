@@ -1,5 +1,5 @@
-/* Where memory policy is forbidden, as container engines do, or missing from the kernel: the library loads silently,
- * and says so only when asked. libnuma leaves errno set there and says that NUMA is available. */
+/* Memory policy is denied, as container engines do, or missing from the kernel: the library loads silently and reports it only when asked.
+ * libnuma leaves errno set there, and numa_available() returns 0. */
 #include <numa.h>
 #include <numars.h>
 #include <stddef.h>
@@ -17,8 +17,8 @@ enum { ANSWERED_NO = 40, ANSWERED_YES = 41, ANSWERED_BUT_BROKEN = 42 };
 
 static char output[1024];
 
-/* The calls about memory policy fail with this error, in this process and its successors. */
-static void forbid_policy_calls(int error)
+/* Makes the calls about memory policy fail with this error, in this process and those that it executes. */
+static void deny_policy_calls(int error)
 {
     const struct policy_errors all = { error, error, error, error, error, error };
     struct denied_call refusals[POLICY_CALLS];
@@ -27,13 +27,13 @@ static void forbid_policy_calls(int error)
 
 static void only_load_where_policy_is_forbidden(void)
 {
-    forbid_policy_calls(EPERM);
+    deny_policy_calls(EPERM);
     reexec(ONLY_LOAD);
 }
 
 static void only_load_on_a_kernel_without_numa(void)
 {
-    forbid_policy_calls(ENOSYS);
+    deny_policy_calls(ENOSYS);
     reexec(ONLY_LOAD);
 }
 
@@ -48,17 +48,17 @@ END_TEST
 
 static void ask_where_policy_is_forbidden(void)
 {
-    forbid_policy_calls(EPERM);
+    deny_policy_calls(EPERM);
     reexec(ASK);
 }
 
 static void ask_on_a_kernel_without_numa(void)
 {
-    forbid_policy_calls(ENOSYS);
+    deny_policy_calls(ENOSYS);
     reexec(ASK);
 }
 
-START_TEST(numa_available_says_no_quietly)
+START_TEST(numa_available_returns_minus_1_silently)
 {
     ck_assert_int_eq(run_in_child(ask_where_policy_is_forbidden, output, sizeof output), ANSWERED_NO);
     ck_assert_str_eq(output, "");
@@ -67,7 +67,7 @@ START_TEST(numa_available_says_no_quietly)
 }
 END_TEST
 
-/* What is refused, and whether a process may have its memory copied, which the mover does, and may have pipes, by which it does so otherwise. */
+/* What is denied, and whether the process may use process_vm_readv(2), which the mover uses, and pipes, its fallback for that. */
 struct denied {
     struct policy_errors policy;
     int copying, pipes;
@@ -96,7 +96,7 @@ static void assert_all_functions_work_with(struct policy_errors refused, int cop
 
 static const int REASONS[] = { EPERM, ENOSYS };
 
-START_TEST(each_call_about_policy_may_be_forbidden_alone)
+START_TEST(each_call_about_policy_may_be_denied_alone)
 {
     for (size_t i = 0; i < sizeof REASONS / sizeof *REASONS; i++) {
         const int error = REASONS[i];
@@ -110,7 +110,7 @@ START_TEST(each_call_about_policy_may_be_forbidden_alone)
 }
 END_TEST
 
-START_TEST(all_calls_about_policy_may_be_forbidden)
+START_TEST(all_calls_about_policy_may_be_denied)
 {
     for (size_t i = 0; i < sizeof REASONS / sizeof *REASONS; i++) {
         const int error = REASONS[i];
@@ -120,7 +120,7 @@ START_TEST(all_calls_about_policy_may_be_forbidden)
 }
 END_TEST
 
-START_TEST(copying_between_processes_may_be_forbidden)
+START_TEST(copying_between_processes_may_be_denied)
 {
     const int reasons[] = { EPERM, ENOSYS, EACCES, ENOMEM };
     for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
@@ -134,7 +134,7 @@ enum { ALLOCATIONS = 20, SIZE = 1 << 16 };
 
 static void allocate_where_policy_is_forbidden(void)
 {
-    forbid_policy_calls(EPERM);
+    deny_policy_calls(EPERM);
     for (int i = 0; i < ALLOCATIONS; i++) {
         char *memory = numa_alloc_interleaved(SIZE);
         require(memory != NULL);
@@ -146,7 +146,7 @@ static void allocate_where_policy_is_forbidden(void)
     exit(EXIT_SUCCESS);
 }
 
-START_TEST(each_allocation_prints_its_error_and_returns_memory_and_the_calls_of_numars_print_nothing)
+START_TEST(allocations_print_their_error_and_return_memory_and_the_numars_calls_print_nothing)
 {
     ck_assert_int_eq(run_in_child(allocate_where_policy_is_forbidden, output, sizeof output), EXIT_SUCCESS);
     char expected[sizeof output] = "", line[128];
@@ -157,8 +157,8 @@ START_TEST(each_allocation_prints_its_error_and_returns_memory_and_the_calls_of_
 }
 END_TEST
 
-/* The sets have a size even here: it comes from elsewhere. */
-static int answer(void)
+/* Sets have a size even here: the library gets it in another way. */
+static int check_library(void)
 {
     struct bitmask *nodes = numa_allocate_nodemask();
     const int broken = nodes == NULL || nodes->size == 0;
@@ -173,13 +173,13 @@ int main(int count, char **arguments)
     if (count > 1 && strcmp(arguments[1], ONLY_LOAD) == 0)
         return errno_at_start;
     if (count > 1 && strcmp(arguments[1], ASK) == 0)
-        return answer();
+        return check_library();
     return run_tests("policy_denied", (const TTest *[]){
         loading_is_silent_and_leaves_errno_alone,
-        numa_available_says_no_quietly,
-        each_call_about_policy_may_be_forbidden_alone,
-        all_calls_about_policy_may_be_forbidden,
-        copying_between_processes_may_be_forbidden,
-        each_allocation_prints_its_error_and_returns_memory_and_the_calls_of_numars_print_nothing,
+        numa_available_returns_minus_1_silently,
+        each_call_about_policy_may_be_denied_alone,
+        all_calls_about_policy_may_be_denied,
+        copying_between_processes_may_be_denied,
+        allocations_print_their_error_and_return_memory_and_the_numars_calls_print_nothing,
         NULL });
 }

@@ -1,4 +1,4 @@
-/* Progress and cancellation where no page has to move. */
+/* Progress and cancellation when no page has to move. */
 #include <numars.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include "move_stats.h"
 #include "pages.h"
 
-/* What may be looked at between two calls of the callback, in base pages of 4 KiB: 64 MiB. */
+/* The most that may be processed between two calls of the callback, in base pages of 4 KiB: 64 MiB. */
 enum { PER_CALL = 16384, COUNT = 40000 };
 
 struct listener {
@@ -56,7 +56,7 @@ static long query_list(const struct numars_move_options *options, struct numars_
     return numars_move_pages(0, COUNT, pages, NULL, status, options, stats);
 }
 
-/* Each page four times, from the last one on. */
+/* Each page four times, from the last page to the first. */
 static long move_duplicates(const struct numars_move_options *options, struct numars_move_stats *stats)
 {
     for (size_t page = 0; page < COUNT; page++)
@@ -87,7 +87,7 @@ static struct numars_move_options listened_to_by(struct listener *listener)
     return options;
 }
 
-START_TEST(progress_is_reported_at_least_every_64_MiB_also_where_no_page_has_to_move)
+START_TEST(progress_is_reported_at_least_every_64_MiB_even_if_no_page_has_to_move)
 {
     make_pages();
     for (size_t move = 0; move < MOVES; move++) {
@@ -104,7 +104,8 @@ START_TEST(progress_is_reported_at_least_every_64_MiB_also_where_no_page_has_to_
 }
 END_TEST
 
-/* So many transparent huge pages in a row, or base pages in places where the machine has none left; NULL if it has none at all. */
+/* Maps `count` consecutive transparent huge pages, with base pages instead where the machine has no more of them; returns NULL if it has
+ * none at all. */
 static char *make_huge_pages(size_t count)
 {
     const size_t size = count * HUGE_PAGE;
@@ -118,8 +119,8 @@ static char *make_huge_pages(size_t count)
     return start;
 }
 
-/* In one go, 80 huge pages would be 160 MiB. */
-START_TEST(huge_pages_count_with_their_size_between_two_reports_of_progress)
+/* Without a limit, 80 huge pages would be 160 MiB in one call. */
+START_TEST(huge_pages_count_by_their_size_between_two_reports_of_progress)
 {
     enum { HUGE_PAGES = 80 };
     memory = make_huge_pages(HUGE_PAGES);
@@ -128,7 +129,7 @@ START_TEST(huge_pages_count_with_their_size_between_two_reports_of_progress)
         return;
     }
     const size_t length = HUGE_PAGES * (size_t)HUGE_PAGE;
-    /* Where there is but one node, none moves. */
+    /* On a machine with a single node, none moves. */
     const int last_node = numa_max_node();
     for (int move = 0; move < 3; move++) {
         struct listener listener = { .calls = 0 };
@@ -143,7 +144,7 @@ START_TEST(huge_pages_count_with_their_size_between_two_reports_of_progress)
 }
 END_TEST
 
-START_TEST(a_cancelled_call_does_not_ask_the_kernel_again)
+START_TEST(a_cancelled_call_makes_no_further_system_call)
 {
     make_pages();
     for (size_t move = 0; move < MOVES; move++)
@@ -153,7 +154,7 @@ START_TEST(a_cancelled_call_does_not_ask_the_kernel_again)
             struct numars_move_stats stats;
             assert_fails(moves[move](&options, &stats), ECANCELED);
             ck_assert_mem_eq(&listener.at_cancellation, &stats, sizeof stats);
-            /* The last call of the callback is the one at the end. */
+            /* The callback's last call is the one at the end. */
             ck_assert_uint_eq(listener.calls, cancel_at + 1);
         }
 }
@@ -162,8 +163,8 @@ END_TEST
 int main(void)
 {
     return run_tests("progress", (const TTest *[]){
-        progress_is_reported_at_least_every_64_MiB_also_where_no_page_has_to_move,
-        huge_pages_count_with_their_size_between_two_reports_of_progress,
-        a_cancelled_call_does_not_ask_the_kernel_again,
+        progress_is_reported_at_least_every_64_MiB_even_if_no_page_has_to_move,
+        huge_pages_count_by_their_size_between_two_reports_of_progress,
+        a_cancelled_call_makes_no_further_system_call,
         NULL });
 }

@@ -1,4 +1,4 @@
-/* The library in programs with threads, in their children, at their end, and in signal handlers. */
+/* The library in multithreaded programs, in their children, at their exit, and in signal handlers. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <numa.h>
@@ -32,7 +32,7 @@ static void assert_none(const struct violations *violations, const char *where)
     ck_assert_msg(violations->count == 0, "%s: %s", where, text);
 }
 
-/* Threads that call everything until it is enough. */
+/* Threads that call every function until they are stopped. */
 struct crowd {
     volatile bool enough;
     pthread_t threads[THREADS];
@@ -86,7 +86,7 @@ static void assert_child_ends_well(pid_t child, const char *what)
     ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%s: status %#x", what, status);
 }
 
-START_TEST(a_child_of_a_threaded_process_uses_everything_at_once)
+START_TEST(a_child_of_a_multithreaded_process_can_call_every_function_at_once)
 {
     enum { CHILDREN = 20 };
     static struct crowd crowd;
@@ -106,8 +106,8 @@ START_TEST(a_child_of_a_threaded_process_uses_everything_at_once)
 }
 END_TEST
 
-/* Whatever threads of the parent were in the middle of: in the child they are not there to end it. */
-START_TEST(a_child_does_not_wait_for_what_a_thread_of_the_parent_was_at)
+/* Threads of the parent do not exist in the child, so it must not wait for what they were doing. */
+START_TEST(a_child_does_not_wait_for_a_thread_of_the_parent)
 {
     enum { CHILDREN = 200, SECONDS = 5 };
     static struct crowd crowd;
@@ -137,7 +137,7 @@ static int tell_policy(void)
     return get_mempolicy(&mode, &nodes, MASK_BITS, NULL, 0) == 0 && mode == MPOL_BIND && nodes == 1 ? 0 : 1;
 }
 
-START_TEST(a_child_of_vfork_chooses_its_policy_and_becomes_another_program)
+START_TEST(a_child_of_vfork_sets_its_policy_and_executes_another_program)
 {
     if (numa_available() < 0)
         return;
@@ -176,7 +176,7 @@ static void *end_with_value(void *key)
     return NULL;
 }
 
-START_TEST(destructors_of_a_threads_own_data_use_everything)
+START_TEST(destructors_of_thread_specific_data_can_call_every_function)
 {
     pthread_key_t key;
     pthread_t thread;
@@ -200,7 +200,7 @@ static size_t open_descriptors(void)
 
 static int calls_that_came_back;
 
-/* A thread that is cancelled ends where it waits; a call that ended half done would keep its file open. */
+/* A cancelled thread ends at a cancellation point; a call that ended half way would leak its file descriptor. */
 static void *ask_while_cancelled(void *argument)
 {
     (void)argument;
@@ -249,7 +249,7 @@ static volatile int wrong_line;
         }                                \
     } while (0)
 
-/* The calls that are system calls, and those that read a file: none takes a lock or allocates. */
+/* System calls, and functions that read a file: none takes a lock or allocates. */
 static void handler(int signal)
 {
     (void)signal;
@@ -282,7 +282,7 @@ static void handler(int signal)
     errno = before;
 }
 
-/* Runs `work` again and again, interrupted all the time. */
+/* Keeps running `work` while signals interrupt it. */
 static void while_interrupted(void (*work)(void))
 {
     enum { INTERRUPTIONS = 300 };
@@ -348,7 +348,7 @@ END_TEST
 static struct violations before_main;
 static bool calls_at_the_end;
 
-/* A program that calls everything in functions that run at its end. */
+/* A program that calls every function in functions that run at exit. */
 static const char *const CALL_AT_THE_END = "--call-at-the-end";
 
 __attribute__((constructor(101))) static void call_in_constructor(void)
@@ -382,13 +382,13 @@ static void run_to_the_end(void)
     execl("/proc/self/exe", "threads_and_processes", CALL_AT_THE_END, (char *)NULL);
 }
 
-START_TEST(constructors_use_everything)
+START_TEST(constructors_can_call_every_function)
 {
     assert_none(&before_main, "in a constructor");
 }
 END_TEST
 
-START_TEST(functions_at_exit_and_destructors_use_everything)
+START_TEST(functions_at_exit_and_destructors_can_call_every_function)
 {
     static char output[8192];
     ck_assert_int_eq(run_in_child(run_to_the_end, output, sizeof output), 0);
@@ -405,12 +405,12 @@ int main(int count, char **arguments)
         return atexit(call_at_exit);
     }
     return run_tests("threads_and_processes", (const TTest *[]){
-        constructors_use_everything,
-        functions_at_exit_and_destructors_use_everything,
-        a_child_of_a_threaded_process_uses_everything_at_once,
-        a_child_does_not_wait_for_what_a_thread_of_the_parent_was_at,
-        a_child_of_vfork_chooses_its_policy_and_becomes_another_program,
-        destructors_of_a_threads_own_data_use_everything,
+        constructors_can_call_every_function,
+        functions_at_exit_and_destructors_can_call_every_function,
+        a_child_of_a_multithreaded_process_can_call_every_function_at_once,
+        a_child_does_not_wait_for_a_thread_of_the_parent,
+        a_child_of_vfork_sets_its_policy_and_executes_another_program,
+        destructors_of_thread_specific_data_can_call_every_function,
         a_thread_that_is_cancelled_does_not_end_in_the_middle_of_a_call,
         signal_handlers_make_calls_while_malloc_is_interrupted,
         signal_handlers_make_calls_while_the_same_calls_are_interrupted,

@@ -1,4 +1,4 @@
-/* The program's own get_mempolicy(), as a tracer may define it, asks the library on which node it is called. */
+/* The program's own get_mempolicy(), as a tracer may define it, asks the library which node it runs on. */
 #include <numa.h>
 #include <numaif.h>
 #include <sched.h>
@@ -16,7 +16,7 @@ long get_mempolicy(int *mode, unsigned long *nodes, unsigned long maxnode, void 
     deepest = depth > deepest ? depth : deepest;
     if (depth < 10) {
         numa_node_of_cpu(sched_getcpu());
-        /* No machine has as many CPUs as its kernel could have. */
+        /* No machine has as many CPUs as its kernel supports. */
         numa_node_of_cpu(numa_num_possible_cpus() - 1);
         numa_bitmask_free(numa_parse_nodestring("1023"));
     }
@@ -29,7 +29,7 @@ void numa_warn(int number, char *format, ...)
     (void)number, (void)format;
 }
 
-START_TEST(a_wrapper_that_calls_the_library_is_not_called_again_by_that)
+START_TEST(a_wrapper_that_calls_the_library_is_not_called_recursively)
 {
     require(numa_available() == 0);
     numa_bitmask_free(numa_get_mems_allowed());
@@ -41,6 +41,6 @@ END_TEST
 int main(void)
 {
     return run_tests("wrapper_calls_back", (const TTest *[]){
-        a_wrapper_that_calls_the_library_is_not_called_again_by_that,
+        a_wrapper_that_calls_the_library_is_not_called_recursively,
         NULL });
 }
