@@ -18,7 +18,7 @@ struct listener {
     unsigned long longest_step;
 };
 
-static int listen(const struct numars_move_stats *so_far, void *argument)
+static int record_progress(const struct numars_move_stats *so_far, void *argument)
 {
     struct listener *listener = argument;
     const unsigned long step = so_far->requested - listener->last.requested;
@@ -79,10 +79,10 @@ static long (*const moves[])(const struct numars_move_options *, struct numars_m
 };
 enum { MOVES = sizeof moves / sizeof *moves };
 
-static struct numars_move_options listened_to_by(struct listener *listener)
+static struct numars_move_options recording_options(struct listener *listener)
 {
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
-    options.progress = listen;
+    options.progress = record_progress;
     options.progress_arg = listener;
     return options;
 }
@@ -92,7 +92,7 @@ START_TEST(progress_is_reported_at_least_every_64_MiB_even_if_no_page_has_to_mov
     make_pages();
     for (size_t move = 0; move < MOVES; move++) {
         struct listener listener = { .calls = 0 };
-        const struct numars_move_options options = listened_to_by(&listener);
+        const struct numars_move_options options = recording_options(&listener);
         struct numars_move_stats stats;
         assert_returns(moves[move](&options, &stats), 0);
         ck_assert_uint_ge(stats.requested, COUNT);
@@ -133,7 +133,7 @@ START_TEST(huge_pages_count_by_their_size_between_two_reports_of_progress)
     const int last_node = numa_max_node();
     for (int move = 0; move < 3; move++) {
         struct listener listener = { .calls = 0 };
-        struct numars_move_options options = listened_to_by(&listener);
+        struct numars_move_options options = recording_options(&listener);
         struct numars_move_stats stats;
         options.threads = move == 2 ? 4 : 1;
         const int target = move == 1 ? last_node : 0;
@@ -150,7 +150,7 @@ START_TEST(a_cancelled_call_makes_no_further_system_call)
     for (size_t move = 0; move < MOVES; move++)
         for (size_t cancel_at = 1; cancel_at <= 2; cancel_at++) {
             struct listener listener = { .cancel_at = cancel_at };
-            const struct numars_move_options options = listened_to_by(&listener);
+            const struct numars_move_options options = recording_options(&listener);
             struct numars_move_stats stats;
             assert_fails(moves[move](&options, &stats), ECANCELED);
             ck_assert_mem_eq(&listener.at_cancellation, &stats, sizeof stats);

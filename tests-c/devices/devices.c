@@ -1,4 +1,4 @@
-/* Devices that the firmware says a node of, in lists of nodes: each stands for node 2. */
+/* Devices whose node the firmware reports, in node lists: each names node 2. */
 #include <limits.h>
 #include <numa.h>
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 
 enum { NEAR = 1 << 2 };
 
-/* The library calls this instead of its own. */
+/* The library calls this instead of libc's. */
 static char warning[256];
 
 void numa_warn(int number, char *format, ...)
@@ -22,7 +22,7 @@ void numa_warn(int number, char *format, ...)
     va_end(arguments);
 }
 
-/* The nodes that a list names, as a number of one bit each. */
+/* Returns the nodes that a list names, one bit each. */
 static unsigned long nodes(const char *list)
 {
     warning[0] = '\0';
@@ -40,7 +40,7 @@ static void assert_refused(const char *list, const char *with_warning)
     ck_assert_str_eq(warning, with_warning);
 }
 
-START_TEST(a_network_device_a_disk_and_a_file_on_it_stand_for_their_node)
+START_TEST(a_network_device_a_disk_and_a_file_on_it_name_their_node)
 {
     ck_assert_uint_eq(nodes("netdev:eth0"), NEAR);
     ck_assert_uint_eq(nodes("block:vda"), NEAR);
@@ -48,7 +48,7 @@ START_TEST(a_network_device_a_disk_and_a_file_on_it_stand_for_their_node)
 }
 END_TEST
 
-START_TEST(blanks_before_a_name_are_skipped_as_a_shell_leaves_them)
+START_TEST(blanks_before_a_name_are_skipped)
 {
     ck_assert_uint_eq(nodes("netdev: eth0"), NEAR);
     ck_assert_uint_eq(nodes("netdev: \t\n\v\f\reth0"), NEAR);
@@ -74,7 +74,7 @@ START_TEST(a_pci_address_may_have_blanks_around_it)
 }
 END_TEST
 
-/* The number of the disk with two ports, nvmeNn1: the only one of its size. The kernel numbers them in the order in which it finds
+/* Returns the number of the disk with two ports, nvmeNn1: the only one of its size. The kernel numbers disks in the order in which it finds
  * them. */
 static int disk_with_two_ports(void)
 {
@@ -96,7 +96,7 @@ static int disk_with_two_ports(void)
     return -1;
 }
 
-START_TEST(a_disk_with_two_ports_stands_for_the_node_of_both)
+START_TEST(a_disk_with_two_ports_names_the_node_of_both)
 {
     char list[64];
     const int number = disk_with_two_ports();
@@ -108,7 +108,7 @@ START_TEST(a_disk_with_two_ports_stands_for_the_node_of_both)
 }
 END_TEST
 
-START_TEST(a_host_stands_for_the_node_of_the_network_device_that_leads_to_it)
+START_TEST(a_host_names_the_node_of_the_network_device_that_routes_to_it)
 {
     require(system("ip address add 192.0.2.1/24 dev eth0 && ip link set eth0 up") == 0);
     ck_assert_uint_eq(nodes("ip:192.0.2.7"), NEAR);
@@ -122,10 +122,10 @@ END_TEST
 int main(void)
 {
     return run_tests("devices", (const TTest *[]){
-        a_network_device_a_disk_and_a_file_on_it_stand_for_their_node,
-        blanks_before_a_name_are_skipped_as_a_shell_leaves_them,
+        a_network_device_a_disk_and_a_file_on_it_name_their_node,
+        blanks_before_a_name_are_skipped,
         a_pci_address_may_have_blanks_around_it,
-        a_disk_with_two_ports_stands_for_the_node_of_both,
-        a_host_stands_for_the_node_of_the_network_device_that_leads_to_it,
+        a_disk_with_two_ports_names_the_node_of_both,
+        a_host_names_the_node_of_the_network_device_that_routes_to_it,
         NULL });
 }

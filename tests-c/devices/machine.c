@@ -1,4 +1,4 @@
-/* The machine itself: what the kernel shows of devices behind a PCI bridge that is near node 2. */
+/* The machine itself: what the kernel shows about devices behind a PCI bridge close to node 2. */
 #include <glob.h>
 #include <limits.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 
 enum { NEAR = 2 };
 
-/* The node that a file of /sys contains. */
+/* Returns the node that a sysfs file contains. */
 static int node_in(const char *path)
 {
     int node = INT_MIN;
@@ -25,7 +25,7 @@ START_TEST(the_network_device_and_the_disk_are_on_node_2)
 }
 END_TEST
 
-START_TEST(an_nvme_disk_hangs_on_a_subsystem_with_two_controllers)
+START_TEST(an_nvme_disk_belongs_to_a_subsystem_with_two_controllers)
 {
     glob_t disks, controllers;
     require(glob("/sys/devices/virtual/nvme-subsystem/nvme-subsys*/nvme*n1", 0, NULL, &disks) == 0);
@@ -46,6 +46,6 @@ int main(void)
 {
     return run_tests("machine", (const TTest *[]){
         the_network_device_and_the_disk_are_on_node_2,
-        an_nvme_disk_hangs_on_a_subsystem_with_two_controllers,
+        an_nvme_disk_belongs_to_a_subsystem_with_two_controllers,
         NULL });
 }

@@ -1,4 +1,4 @@
-/* Two boards of four nodes: the library tells how far the nodes are apart, and runs, allocates and moves on each of them. */
+/* Two boards of four nodes: the library returns the distances between nodes, and runs, allocates and moves on each of them. */
 #include <numars.h>
 
 #include "harness.h"
@@ -7,7 +7,7 @@
 
 enum { COUNT = 24, LAST = 7 };
 
-START_TEST(distances_of_all_pairs_are_the_firmwares)
+START_TEST(distances_of_all_pairs_are_those_of_the_firmware)
 {
     static const unsigned char table[] = {
         10, 12, 16, 16, 32, 32, 32, 32, /**/
@@ -55,7 +55,7 @@ START_TEST(a_thread_runs_and_allocates_on_each_node)
 }
 END_TEST
 
-START_TEST(memory_comes_from_the_node_that_is_named)
+START_TEST(memory_comes_from_the_requested_node)
 {
     const int here = running_on(), there = LAST - here;
     for (int node = 0; node <= LAST; node++) {
@@ -71,7 +71,7 @@ START_TEST(memory_comes_from_the_node_that_is_named)
 }
 END_TEST
 
-START_TEST(memory_is_spread_over_some_nodes_of_both_boards)
+START_TEST(memory_is_interleaved_over_some_nodes_of_both_boards)
 {
     const unsigned long some = 1UL << 1 | 1UL << 4 | 1UL << 6 | 1UL << 7;
     for (int node = 0; node <= LAST; node++) {
@@ -109,11 +109,11 @@ END_TEST
 int main(void)
 {
     return run_tests("eight nodes", (const TTest *[]){
-        distances_of_all_pairs_are_the_firmwares,
+        distances_of_all_pairs_are_those_of_the_firmware,
         all_nodes_are_there_with_a_cpu_and_memory,
         a_thread_runs_and_allocates_on_each_node,
-        memory_comes_from_the_node_that_is_named,
-        memory_is_spread_over_some_nodes_of_both_boards,
+        memory_comes_from_the_requested_node,
+        memory_is_interleaved_over_some_nodes_of_both_boards,
         pages_move_between_all_pairs,
         a_process_moves_from_one_board_to_the_other,
         NULL });

@@ -1,13 +1,12 @@
-/* Random memory, random calls and others who interfere: threads that move the same pages, touch, protect, free, map and fork, callbacks that
- * cancel, nodes that are full. After each call, what it said is compared with raw queries, as far as it can be promised:
+/* Random memory layouts and random calls under interference: threads that move the same pages, touch, protect, free, map and fork,
+ * callbacks that cancel, nodes that are full. After each call, its result is compared with raw queries, as far as it can be predicted:
  *
- * - pages that only the call itself moves have exactly the status and the node that the call says;
+ * - pages that only the call itself moves have exactly the status and the node that the call reports;
  * - pages that others move but never free are never reported as missing;
- * - whatever others do, sums add up, 0 means that all is on its target, and contents are kept.
+ * - whatever others do, the sums are consistent, 0 means that every page is on its target, and contents are kept.
  *
- * SEED=n in the environment repeats a run as far as threads can repeat anything; a failure message names it, and VERBOSE=1 lists all
- * rounds. A run takes some seconds in all,
- * or ten times as many as TEST_SECONDS in the environment says, divided among the tests; for that set CK_TIMEOUT_MULTIPLIER too. */
+ * SEED=n in the environment repeats a run as far as threads allow; a failure message contains the seed, and VERBOSE=1 lists all rounds. A
+ * run takes some seconds in all, or ten times TEST_SECONDS, divided among the tests; then raise CK_TIMEOUT_MULTIPLIER too. */
 #include <fcntl.h>
 #include <numars.h>
 #include <pthread.h>
@@ -32,14 +31,14 @@
 
 enum { USUAL_SECONDS = 12, TESTS = 4, BASE_PAGES = HUGE_PAGE / 4096, FULL = 3, SPARE = 2, MAX_PINS = 4 };
 
-/* What a test has. */
+/* What a test uses. */
 enum ingredients { ALONE = 0, OTHERS = 1, FULL_NODES = 2, WHOLE_PROCESS = 4 };
 
-/* --- chance --- */
+/* --- randomness --- */
 
 static unsigned long seed;
 
-/* What is being done, for messages. */
+/* The current action, for messages. */
 static char doing[300];
 static unsigned long rounds;
 
@@ -59,8 +58,8 @@ static void describe(const char *format, ...)
 
 enum kind { SMALL, HUGE_MADE, HUGETLB, SHARED, IN_FILE, KINDS };
 
-/* Who moves and frees it. */
-enum owner { NOTHING, MINE, FOUGHT_FOR, FREED_BY_OTHERS };
+/* The thread that moves and frees it. */
+enum owner { NOTHING, MINE, MOVED_BY_OTHERS, FREED_BY_OTHERS };
 
 struct area {
     enum kind kind;
@@ -75,7 +74,7 @@ static struct area areas[MAX_AREAS];
 static size_t area_count;
 static char *arena;
 
-/* Of each page of the arena. */
+/* For each page of the arena. */
 static struct {
     enum owner owner;
     enum kind kind;
@@ -130,7 +129,7 @@ static void add_area(enum kind kind, enum owner owner, size_t first_page, size_t
         close(file);
     if (kind != HUGETLB)
         (void)madvise(area->start, size, kind == HUGE_MADE ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
-    /* A child would map it too, and the first who writes to it would get a copy on his own node. */
+    /* Not inherited by children: the first process to write to a shared page would get a copy on its own node. */
     if (owner == MINE)
         require(madvise(area->start, size, MADV_DONTFORK) == 0);
     write_contents(area->start, count);
@@ -169,9 +168,9 @@ static void make_memory(enum ingredients ingredients)
     }
 }
 
-/* --- the truth --- */
+/* --- raw queries --- */
 
-/* Asks where pages are. One that was never freed may be on its way, of compaction at least: it is waited for. */
+/* Queries where pages are. A page that was never freed may be in flight, at least because of compaction: its query is repeated. */
 static void query_pages(void **pages, size_t count, int *actual_nodes)
 {
     require(syscall(SYS_move_pages, 0L, count, pages, NULL, actual_nodes, 0L) == 0);
@@ -187,13 +186,13 @@ static void query_pages(void **pages, size_t count, int *actual_nodes)
     }
 }
 
-/* --- others --- */
+/* --- interference --- */
 
-/* Held by those who interfere while they do, and by the checking thread while nobody shall. */
+/* Held by the interfering threads while they act, and by the checking thread while none of them may. */
 static pthread_rwlock_t interference = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 static atomic_bool enough;
 
-/* Calls `act` again and again, with pauses. */
+/* Calls `act` repeatedly, with pauses. */
 struct other {
     pthread_t thread;
     void (*act)(void);
@@ -208,7 +207,7 @@ static void *interfere(void *argument)
         require(pthread_rwlock_rdlock(&interference) == 0);
         other->act();
         require(pthread_rwlock_unlock(&interference) == 0);
-        /* On an emulated machine each move of one thread holds up all others. */
+        /* On an emulated machine, each move of one thread delays all others. */
         usleep(below(8000));
     }
     return NULL;
@@ -234,7 +233,7 @@ static char *random_part(const struct area *area, size_t *count)
 static void move_pages_fought_for(void)
 {
     enum { MOST = 200 };
-    const struct area *area = random_area(FOUGHT_FOR);
+    const struct area *area = random_area(MOVED_BY_OTHERS);
     if (area == NULL)
         return;
     void *pages[MOST];
@@ -252,7 +251,7 @@ static void move_pages_fought_for(void)
 
 static void move_range_fought_for(void)
 {
-    const struct area *area = random_area(FOUGHT_FOR);
+    const struct area *area = random_area(MOVED_BY_OTHERS);
     if (area == NULL)
         return;
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
@@ -282,14 +281,14 @@ static void protect(const struct area *area)
     char *start = random_part(area, &count);
     if (area->kind == HUGETLB)
         return;
-    /* One thread does this, and none of the others writes meanwhile but the one that does this. */
+    /* Only this thread writes to these areas, so no other one meets the protection. */
     require(mprotect(start, count * page_size(), PROT_READ) == 0);
     if (one_in(2))
         usleep(below(500));
     require(mprotect(start, count * page_size(), PROT_READ | PROT_WRITE) == 0);
 }
 
-static void let_go(const struct area *area)
+static void free_or_rewrite(const struct area *area)
 {
     size_t count;
     char *start = random_part(area, &count);
@@ -308,17 +307,17 @@ static void let_go(const struct area *area)
     }
 }
 
-/* The one thread that changes mappings: what it protects it does not write to. */
+/* The only thread that changes mappings; it does not write to what it has protected. */
 static void change_memory(void)
 {
-    const struct area *area = random_area(FOUGHT_FOR);
+    const struct area *area = random_area(MOVED_BY_OTHERS);
     if (area != NULL && one_in(2))
         touch(area);
     else if (area != NULL)
         protect(area);
     area = random_area(FREED_BY_OTHERS);
     if (area != NULL && one_in(2))
-        let_go(area);
+        free_or_rewrite(area);
 }
 
 /* A child maps most of it too, for a while. */
@@ -357,7 +356,7 @@ static void stop_others(void)
 /* --- the checking thread --- */
 
 static enum ingredients ingredients;
-/* Nobody interferes in this round. */
+/* No interference in this round. */
 static bool quiet;
 static struct full_node full;
 static bool has_full_node;
@@ -382,7 +381,7 @@ static void pin_and_unpin(void)
     pins[pin].end = pin_in_pipe(pins[pin].page);
 }
 
-/* What can be said of a page after a call: where it is, if nobody else can have moved it since. */
+/* What is known about a page after a call: its node, if no other thread can have moved it since. */
 enum knowledge { KNOWN, PRESENT, UNKNOWN };
 
 static enum knowledge knowledge_of(const void *address)
@@ -396,7 +395,7 @@ static enum knowledge knowledge_of(const void *address)
     switch (page_kinds[number].owner) {
     case MINE:
         return KNOWN;
-    case FOUGHT_FOR:
+    case MOVED_BY_OTHERS:
         return quiet ? KNOWN : PRESENT;
     default:
         /* After MADV_FREE, the kernel drops it as soon as a node is full. */
@@ -404,7 +403,7 @@ static enum knowledge knowledge_of(const void *address)
     }
 }
 
-/* Numbers of entries or base pages, as far as they are known: at least this many, and so many of which anything can be said. */
+/* Numbers of entries or base pages: lower bounds of those whose result is known, and how many may have any result. */
 struct bounds {
     size_t on_target, off_target, missing;
     size_t present, unknown;
@@ -446,15 +445,16 @@ static const char *stats_text(const struct numars_move_stats *stats, char text[s
 struct progress {
     struct numars_move_stats last;
     unsigned calls, cancel_at;
-    /* What the first call that was wrong said; empty: none was. */
+    /* Describes the first inconsistent report; empty if there was none. */
     char wrong[2 * TEXT + 20];
 };
 
-static int hear(const struct numars_move_stats *so_far, void *argument)
+static int check_progress(const struct numars_move_stats *so_far, void *argument)
 {
     struct progress *progress = argument;
     const struct numars_move_stats *last = &progress->last;
-    /* Where others free or split memory meanwhile, pages that had moved can be gone; a huge page that is split was called moved as a whole. */
+    /* If others free or split memory meanwhile, pages that had moved may be gone, and a huge page that is split was reported as moved as a
+     * whole. */
     const bool have_gone_back = quiet && !(ingredients & FULL_NODES) && (so_far->moved < last->moved || so_far->in_place < last->in_place);
     const bool is_wrong = sum_of(so_far) > so_far->requested || so_far->requested < last->requested || have_gone_back
         || so_far->retried < last->retried || so_far->kernel_calls < last->kernel_calls;
@@ -470,17 +470,17 @@ static struct numars_move_options random_options(struct progress *progress)
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
     *progress = (struct progress){ .cancel_at = one_in(4) ? 1 + below(4) : 0 };
     options.flags = one_in(2) ? MPOL_MF_MOVE : MPOL_MF_MOVE_ALL;
-    /* With several, an emulated machine takes very long. */
+    /* With several threads, an emulated machine takes very long. */
     options.threads = one_in(6) ? below(5) : 1;
     options.retries = one_in(4) ? below(6) : 3;
     if (one_in(2)) {
-        options.progress = hear;
+        options.progress = check_progress;
         options.progress_arg = progress;
     }
     return options;
 }
 
-/* What every call of numars.h promises. `displaced` entries are where a later one wanted their pages. */
+/* Invariants of every call of numars.h. `displaced` entries are those whose pages a later entry sent elsewhere. */
 static void check_sums(long returned, int error, const struct numars_move_stats *stats, const struct progress *progress,
                        const struct bounds *bounds, size_t displaced)
 {
@@ -577,7 +577,7 @@ static void check_count(void)
                    bounds.present + bounds.unknown);
 }
 
-/* Parts of a huge page have the same target, but for a few: it would move as often as that changes, which takes an emulated machine long. */
+/* Most parts of a huge page get the same target: it moves each time the target changes, which takes long on an emulated machine. */
 static int random_target(const void *page)
 {
     const enum kind kind = page_kinds[page_number(page)].kind;
@@ -585,7 +585,7 @@ static int random_target(const void *page)
     return is_huge && !one_in(100) ? (int)((uintptr_t)page / HUGE_PAGE % NODES) : (int)below(NODES);
 }
 
-/* Entries of several areas, gaps and elsewhere, some again. */
+/* Entries of several areas, of gaps and of addresses elsewhere, some of them repeated. */
 static void fill_list(struct page_list *list)
 {
     const size_t sizes[] = { 1, 3, 30, 64, 200, 1000, 3000 };
@@ -654,7 +654,7 @@ static void check_list(void)
         if (knowledge == PRESENT)
             expect_now(!says_missing, "entry %zu (page %zu of kind %d, target %d) was there all the time, its status is %d", entry,
                        page_number(list.pages[entry]), page_kinds[page_number(list.pages[entry])].kind, target, status);
-        /* An earlier entry's status of a page that went on later may be older where the call was cancelled. */
+        /* If the call was cancelled, an earlier entry's status may predate a later move of the same page. */
         if (knowledge != KNOWN || cancelled)
             continue;
         if (status >= 0 || says_missing)
@@ -685,7 +685,7 @@ static struct bitmask *node_set(unsigned members)
     return set;
 }
 
-/* All memory of this process: what is looked at is the arena. */
+/* All memory of this process; only the arena is checked. */
 static void check_process(void)
 {
     static void *pages[ARENA_PAGES];
@@ -804,7 +804,7 @@ static void play(enum ingredients of_test)
     seed = only != NULL ? strtoul(only, NULL, 10) : ((unsigned long)now.tv_sec * 1000003 + (unsigned long)now.tv_nsec) % 1000000000 + 1;
     seed_random(seed);
     fprintf(stderr, "SEED=%lu\n", seed);
-    /* The kernel's own thread would make huge pages of small ones, on a node of its choice. */
+    /* khugepaged would collapse small pages into huge ones, on a node of its choice. */
     write_setting("/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs", "1000000000");
     ingredients = of_test;
     make_memory(ingredients);
@@ -813,7 +813,7 @@ static void play(enum ingredients of_test)
     for (; seconds_now() < end; rounds++) {
         const double began = seconds_now();
         quiet = one_in(3) || !(ingredients & OTHERS);
-        /* Nobody interferes with filling a node either: it takes long enough. */
+        /* No interference while a node is filled either: that takes long enough. */
         require(pthread_rwlock_wrlock(&interference) == 0);
         if (ingredients & FULL_NODES && rounds % 8 == 0)
             change_room();
@@ -836,25 +836,25 @@ static void play(enum ingredients of_test)
     require(munmap(arena, ARENA_PAGES * page_size()) == 0);
 }
 
-START_TEST(what_calls_say_is_true_while_nobody_interferes)
+START_TEST(results_are_true_without_interference)
 {
     play(ALONE | WHOLE_PROCESS);
 }
 END_TEST
 
-START_TEST(what_calls_say_is_true_while_a_node_is_full)
+START_TEST(results_are_true_while_a_node_is_full)
 {
     play(FULL_NODES | WHOLE_PROCESS);
 }
 END_TEST
 
-START_TEST(what_calls_say_is_true_while_others_move_and_change_memory)
+START_TEST(results_are_true_while_others_move_and_change_memory)
 {
     play(OTHERS | WHOLE_PROCESS);
 }
 END_TEST
 
-START_TEST(what_calls_say_is_true_while_others_interfere_and_a_node_is_full)
+START_TEST(results_are_true_under_interference_while_a_node_is_full)
 {
     play(OTHERS | FULL_NODES);
 }
@@ -863,9 +863,9 @@ END_TEST
 int main(void)
 {
     return run_tests("adversary", (const TTest *[]){
-        what_calls_say_is_true_while_nobody_interferes,
-        what_calls_say_is_true_while_a_node_is_full,
-        what_calls_say_is_true_while_others_move_and_change_memory,
-        what_calls_say_is_true_while_others_interfere_and_a_node_is_full,
+        results_are_true_without_interference,
+        results_are_true_while_a_node_is_full,
+        results_are_true_while_others_move_and_change_memory,
+        results_are_true_under_interference_while_a_node_is_full,
         NULL });
 }

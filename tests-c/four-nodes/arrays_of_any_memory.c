@@ -1,6 +1,6 @@
-/* Arrays in memory that the kernel reads and writes for move_pages(2) while process_vm_readv(2) and process_vm_writev(2) do not: secret
- * memory (memfd_secret(2)), and memory that may only be written, which x86 processors read all the same. Return value, statuses and sums
- * are those of ordinary arrays. */
+/* Arrays in memory that the kernel can read and write for move_pages(2) but process_vm_readv(2) and process_vm_writev(2) cannot: secret
+ * memory (memfd_secret(2)), and write-only memory, which x86 processors can read nevertheless. Return value, statuses and sums are the same
+ * as with ordinary arrays. */
 #include <fcntl.h>
 #include <numars.h>
 #include <stdint.h>
@@ -23,7 +23,7 @@ static const char *const NAMES[] = { "ordinary memory", "secret memory", "write-
 #define SYS_memfd_secret 447
 #endif
 
-static bool is_there(enum memory memory)
+static bool is_available(enum memory memory)
 {
     if (memory != SECRET)
         return true;
@@ -36,7 +36,7 @@ static bool is_there(enum memory memory)
     return true;
 }
 
-/* Memory of that kind. It is filled and looked at as ordinary memory, or by the processor itself. */
+/* An array in memory of one kind. The test fills and reads it as ordinary memory, or through the processor. */
 struct array {
     enum memory memory;
     size_t bytes;
@@ -63,14 +63,14 @@ static struct array make_array(enum memory memory, const void *contents, size_t 
     return array;
 }
 
-static void take_array(struct array array, void *contents, size_t bytes)
+static void read_and_unmap(struct array array, void *contents, size_t bytes)
 {
     require(mprotect(array.start, array.bytes, PROT_READ | PROT_WRITE) == 0);
     memcpy(contents, array.start, bytes);
     require(munmap(array.start, array.bytes) == 0);
 }
 
-/* Is the memory what it is meant to be: does the bare call read and write it, and the other one not? */
+/* Verifies that the memory is of the intended kind: the system call can read and write it. */
 static void assert_kernel_takes_it(enum memory memory)
 {
     char *page = pages_on_node(1, 0);
@@ -78,11 +78,11 @@ static void assert_kernel_takes_it(enum memory memory)
     struct array pages = make_array(memory, &page, sizeof page), nodes = make_array(memory, &node, sizeof node);
     struct array statuses = make_array(memory, &status, sizeof status);
     require(syscall(SYS_move_pages, 0L, 1L, pages.start, nodes.start, statuses.start, (long)MPOL_MF_MOVE) == 0);
-    take_array(statuses, &status, sizeof status);
+    read_and_unmap(statuses, &status, sizeof status);
     require(status == 1);
 }
 
-/* Which arrays are of that memory: one of them, or all. */
+/* Which arrays are in that memory: one of them, or all. */
 enum { PAGES_ARRAY = 1, NODES_ARRAY = 2, STATUS_ARRAY = 4 };
 static const int CHOICES[] = { PAGES_ARRAY, NODES_ARRAY, STATUS_ARRAY, PAGES_ARRAY | NODES_ARRAY | STATUS_ARRAY };
 enum { CHOICE_COUNT = sizeof CHOICES / sizeof *CHOICES };
@@ -90,13 +90,13 @@ enum { CHOICE_COUNT = sizeof CHOICES / sizeof *CHOICES };
 enum call { NUMARS, NUMARS_WITHOUT_STATUS, NUMA, CALLS };
 static const char *const CALL_NAMES[] = { "numars_move_pages", "numars_move_pages without statuses", "numa_move_pages" };
 
-/* Does the call count pinned pages in its return value? numa_move_pages does as the kernel does. */
+/* Returns true if the call counts pinned pages in its return value: numa_move_pages counts them if the kernel does. */
 static bool is_counted(enum call call)
 {
     return call != NUMA || kernel_counts_pinned_pages();
 }
 
-/* `count` entries: one of a pinned page, one of a page in place, one of a page that is not there, as far as there are so many. */
+/* `count` entries, among them one pinned page, one page already on its target and one absent page, as far as `count` allows. */
 static struct page_list make_request(size_t count, bool pinned)
 {
     char *pages = pages_on_node(count, 0), *untouched = map_pages(1);
@@ -126,9 +126,9 @@ static void assert_moved(struct page_list *list, bool pinned, enum memory memory
                                                            call == NUMARS ? status.start : NULL, NULL, &stats);
     expect(returned == (pinned && is_counted(call) ? 1 : 0) && errno == UNTOUCHED_ERRNO,
            "%s: returned %ld, errno %d, with %d pinned pages", what, returned, errno, pinned);
-    take_array(pages, list->pages, list->count * sizeof *list->pages);
-    take_array(nodes, list->nodes, list->count * sizeof *list->nodes);
-    take_array(status, list->status, list->count * sizeof *list->status);
+    read_and_unmap(pages, list->pages, list->count * sizeof *list->pages);
+    read_and_unmap(nodes, list->nodes, list->count * sizeof *list->nodes);
+    read_and_unmap(status, list->status, list->count * sizeof *list->status);
     if (call != NUMARS_WITHOUT_STATUS) {
         assert_true_statuses(0, list);
         expect(page_list_with_status(list, -EBUSY) == pinned || !kernel_counts_pinned_pages(),
@@ -145,7 +145,7 @@ static void assert_moved(struct page_list *list, bool pinned, enum memory memory
 static void with_arrays_of(enum memory memory)
 {
     const size_t counts[] = { 1, 2, 50, 100, 700 };
-    if (!is_there(memory))
+    if (!is_available(memory))
         return;
     assert_kernel_takes_it(memory);
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
@@ -157,23 +157,23 @@ static void with_arrays_of(enum memory memory)
                 }
 }
 
-START_TEST(arrays_in_secret_memory_are_as_good_as_others)
+START_TEST(arrays_in_secret_memory_work_like_others)
 {
     with_arrays_of(SECRET);
 }
 END_TEST
 
-START_TEST(arrays_that_may_only_be_written_are_as_good_as_others)
+START_TEST(write_only_arrays_work_like_others)
 {
     with_arrays_of(WRITE_ONLY);
 }
 END_TEST
 
-/* More than the library works on at a time, without anything pinned and with. */
+/* More entries than the library processes in one batch, with pinned pages among them. */
 static void with_long_arrays_of(enum memory memory)
 {
     enum { ABSENT = 70000, COUNT = 500 };
-    if (!is_there(memory))
+    if (!is_available(memory))
         return;
     for (enum call call = 0; call < CALLS; call++) {
         struct page_list list = page_list_with_capacity(ABSENT + 2 * COUNT);
@@ -192,7 +192,7 @@ static void with_long_arrays_of(enum memory memory)
             : numars_move_pages(0, list.count, arrays[0].start, arrays[1].start, call == NUMARS ? arrays[2].start : NULL, NULL, &stats);
         expect(returned == (is_counted(call) ? 2 : 0), "%s in %s: returned %ld (errno %d), but 2 pages are pinned", CALL_NAMES[call],
                NAMES[memory], returned, errno);
-        take_array(arrays[2], list.status, list.count * sizeof *list.status);
+        read_and_unmap(arrays[2], list.status, list.count * sizeof *list.status);
         if (call != NUMARS_WITHOUT_STATUS)
             assert_true_statuses(0, &list);
         ck_assert_uint_eq(page_list_on_target(0, &list), 2 * COUNT - 2);
@@ -203,24 +203,24 @@ static void with_long_arrays_of(enum memory memory)
     }
 }
 
-START_TEST(long_arrays_in_secret_memory_are_as_good_as_others)
+START_TEST(long_arrays_in_secret_memory_work_like_others)
 {
     with_long_arrays_of(SECRET);
 }
 END_TEST
 
-START_TEST(long_arrays_that_may_only_be_written_are_as_good_as_others)
+START_TEST(long_write_only_arrays_work_like_others)
 {
     with_long_arrays_of(WRITE_ONLY);
 }
 END_TEST
 
-/* A page named twice, and parts of a huge page: the kernel's own statuses are not the truth. */
-START_TEST(what_the_kernel_alone_says_wrongly_is_right_whatever_memory_the_arrays_are_in)
+/* A page named twice, and parts of a huge page: the statuses that the kernel alone returns are wrong. */
+START_TEST(wrong_statuses_of_the_kernel_are_corrected_whatever_memory_the_arrays_are_in)
 {
     enum { PAGES = 30 };
     for (enum memory memory = 0; memory < MEMORIES; memory++) {
-        if (!is_there(memory))
+        if (!is_available(memory))
             continue;
         for (enum call call = 0; call < CALLS; call++) {
             char *pages = pages_on_node(PAGES, 0), *huge = transparent_huge_page(0);
@@ -236,7 +236,7 @@ START_TEST(what_the_kernel_alone_says_wrongly_is_right_whatever_memory_the_array
                 ? numa_move_pages(0, list.count, arrays[0].start, arrays[1].start, arrays[2].start, MPOL_MF_MOVE)
                 : numars_move_pages(0, list.count, arrays[0].start, arrays[1].start, call == NUMARS ? arrays[2].start : NULL, NULL, &stats);
             expect(returned == 0, "%s in %s: returned %ld, errno %d", CALL_NAMES[call], NAMES[memory], returned, errno);
-            take_array(arrays[2], list.status, list.count * sizeof *list.status);
+            read_and_unmap(arrays[2], list.status, list.count * sizeof *list.status);
             if (call != NUMARS_WITHOUT_STATUS)
                 assert_all_on_target(0, &list);
             if (call != NUMA)
@@ -246,11 +246,11 @@ START_TEST(what_the_kernel_alone_says_wrongly_is_right_whatever_memory_the_array
 }
 END_TEST
 
-START_TEST(a_query_of_arrays_in_any_memory_is_answered)
+START_TEST(a_query_works_with_arrays_in_any_memory)
 {
     enum { PAGES = 300 };
     for (enum memory memory = 0; memory < MEMORIES; memory++) {
-        if (!is_there(memory))
+        if (!is_available(memory))
             continue;
         for (enum call call = 0; call < CALLS; call++) {
             struct page_list list = page_list_of_range(pages_on_node(PAGES, 2), PAGES, 2);
@@ -260,7 +260,7 @@ START_TEST(a_query_of_arrays_in_any_memory_is_answered)
             assert_returns(call == NUMA ? numa_move_pages(0, list.count, pages.start, NULL, status.start, 0)
                                         : numars_move_pages(0, list.count, pages.start, NULL, call == NUMARS ? status.start : NULL, NULL,
                                                             &stats), 0);
-            take_array(status, list.status, list.count * sizeof *list.status);
+            read_and_unmap(status, list.status, list.count * sizeof *list.status);
             if (call != NUMARS_WITHOUT_STATUS)
                 ck_assert_uint_eq(page_list_with_status(&list, 2), PAGES);
             if (call != NUMA)
@@ -273,11 +273,11 @@ END_TEST
 int main(void)
 {
     return run_tests("arrays_of_any_memory", (const TTest *[]){
-        arrays_in_secret_memory_are_as_good_as_others,
-        arrays_that_may_only_be_written_are_as_good_as_others,
-        long_arrays_in_secret_memory_are_as_good_as_others,
-        long_arrays_that_may_only_be_written_are_as_good_as_others,
-        what_the_kernel_alone_says_wrongly_is_right_whatever_memory_the_arrays_are_in,
-        a_query_of_arrays_in_any_memory_is_answered,
+        arrays_in_secret_memory_work_like_others,
+        write_only_arrays_work_like_others,
+        long_arrays_in_secret_memory_work_like_others,
+        long_write_only_arrays_work_like_others,
+        wrong_statuses_of_the_kernel_are_corrected_whatever_memory_the_arrays_are_in,
+        a_query_works_with_arrays_in_any_memory,
         NULL });
 }

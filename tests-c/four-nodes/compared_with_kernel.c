@@ -1,10 +1,11 @@
-/* Random layouts of memory and random requests: numa_move_pages against the bare move_pages on a twin of the memory.
+/* Differential test with random memory layouts and random requests: numa_move_pages on one copy of the memory, the system call move_pages
+ * on the other.
  *
- * Where the bare call succeeds, every page must end on the same node and the answers be the same; where it gives up,
- * at least as many pages must be on their targets; and every status must be true.
+ * If the system call succeeds, every page must end up on the same node and the return values must be the same; if it aborts,
+ * numa_move_pages must have moved at least as many pages to their targets. Every status must be true.
  *
- * SEED=n repeats one round, which is how a failure message names it; ROUNDS=n makes n rounds of each kind. In a long run, which
- * TEST_SECONDS in the environment says it is, there are six times as many; set CK_TIMEOUT_MULTIPLIER too: a test has a minute. */
+ * SEED=n repeats one round, as named in a failure message; ROUNDS=n makes n rounds of each kind. In a long run, for which TEST_SECONDS is
+ * set, there are six times as many; raise CK_TIMEOUT_MULTIPLIER too, since a test is limited to one minute. */
 #include <fcntl.h>
 #include <numa.h>
 #include <numaif.h>
@@ -27,18 +28,18 @@
 
 enum { MAX_MAPPINGS = 6, MAX_PAGES_OF_A_MAPPING = 96, MAX_ENTRIES = 600, BASE_PAGES = HUGE_PAGE / 4096, MAX_PINS = 3 };
 
-/* What a round's memory and request are made of, besides private memory. */
+/* What the memory and the request of a round consist of, besides private memory. */
 enum ingredients { ONLY_PRIVATE = 0, SHARED_MEMORY = 1, FILES = 2, HUGE_PAGES = 4, CHILD = 8, PINS = 16, BAD_NODES = 32 };
 
 enum kind { PRIVATE, SHARED, MEMFD, FILE_ON_DISK, HUGE };
 
-/* One mapping of a layout, which two twins have in the same way. */
+/* One mapping of a layout, which both copies have. */
 struct mapping {
     enum kind kind;
     unsigned pages;
     bool shared_with_child;
-    /* The node of each page at first, or one of these. */
-    signed char places[BASE_PAGES];
+    /* The initial node of each page, or one of these. */
+    signed char initial_nodes[BASE_PAGES];
 };
 enum { UNTOUCHED = -1, INACCESSIBLE = -2, ONLY_READ = -3 };
 
@@ -54,7 +55,7 @@ struct layout {
 struct entry {
     unsigned mapping, page, byte;
     int node;
-    /* Addresses that are nowhere, the same for both. */
+    /* Addresses that are not mapped, the same for both copies. */
     void *elsewhere;
 };
 
@@ -90,18 +91,18 @@ static struct layout random_layout(enum ingredients ingredients)
         const bool all_on_one_node = one_in(3);
         const int home = (int)below(4);
         for (unsigned page = 0; page < mapping->pages; page++)
-            mapping->places[page] = (signed char)(one_in(12)         ? -1 - (int)below(3)
+            mapping->initial_nodes[page] = (signed char)(one_in(12)         ? -1 - (int)below(3)
                                                   : all_on_one_node ? home
                                                                     : (int)below(4));
     }
-    /* At most one of these, and not the first: the twins have one file each. */
+    /* At most one of these, and not the first: each copy has one file. */
     if ((ingredients & FILES) && layout.count > 1)
         layout.mappings[1].kind = FILE_ON_DISK;
     if ((ingredients & HUGE_PAGES)) {
         struct mapping *mapping = &layout.mappings[0];
         mapping->kind = HUGE;
         mapping->pages = BASE_PAGES;
-        memset(mapping->places, (int)below(4), BASE_PAGES);
+        memset(mapping->initial_nodes, (int)below(4), BASE_PAGES);
     }
     if (ingredients & PINS)
         for (; layout.pin_count < MAX_PINS && !one_in(3); layout.pin_count++) {
@@ -115,7 +116,7 @@ static struct layout random_layout(enum ingredients ingredients)
 static struct plan random_plan(const struct layout *layout, enum ingredients ingredients)
 {
     static const unsigned sizes[] = { 4, 20, 60, 200, MAX_ENTRIES };
-    /* Moving a huge page back and forth takes an emulated machine long: each time many milliseconds. */
+    /* Moving a huge page back and forth takes many milliseconds each time on an emulated machine. */
     struct plan plan = { .count = 1 + below(ingredients & HUGE_PAGES ? 30 : sizes[below(one_in(4) ? 5 : 4)]) };
     plan.flags = one_in(3) ? MPOL_MF_MOVE_ALL : MPOL_MF_MOVE;
     const bool in_order = one_in(2), one_target = one_in(5), to_few = one_in(3);
@@ -134,9 +135,9 @@ static struct plan random_plan(const struct layout *layout, enum ingredients ing
             *entry = (struct entry){ .mapping = m, .page = page++ };
         }
         entry->byte = one_in(unaligned_in) ? below((unsigned)page_size()) : 0;
-        const int actual_node = layout->mappings[entry->mapping].places[entry->page];
-        if (actual_node >= 0 && below(100) < home_in_100)
-            entry->node = actual_node;
+        const int initial_node = layout->mappings[entry->mapping].initial_nodes[entry->page];
+        if (initial_node >= 0 && below(100) < home_in_100)
+            entry->node = initial_node;
         else if (one_target)
             entry->node = target;
         else
@@ -168,7 +169,7 @@ static void *map_fresh(const struct mapping *mapping, int disk_file, bool withou
         require(file >= 0);
         break;
     case FILE_ON_DISK:
-        /* What it held from the round before is dropped. */
+        /* Drops its contents of the round before. */
         file = disk_file;
         require(ftruncate(file, 0) == 0);
     }
@@ -185,20 +186,20 @@ static void populate(char *start, const struct mapping *mapping)
 {
     for (int node = 0; node < 4; node++) {
         const unsigned long only_node = 1UL << node;
-        if (memchr(mapping->places, node, mapping->pages) == NULL)
+        if (memchr(mapping->initial_nodes, node, mapping->pages) == NULL)
             continue;
         require(set_mempolicy(MPOL_BIND, &only_node, 8 * sizeof only_node) == 0);
         for (unsigned page = 0; page < mapping->pages; page++)
-            if (mapping->places[page] == node)
+            if (mapping->initial_nodes[page] == node)
                 memset(start + page * page_size(), (int)(page % 251 + 1), 64);
     }
     require(set_mempolicy(MPOL_DEFAULT, NULL, 0) == 0);
     for (unsigned page = 0; page < mapping->pages; page++)
-        if (mapping->places[page] == INACCESSIBLE)
-            /* Not a real hole, into which a later mapping could be placed by chance. */
+        if (mapping->initial_nodes[page] == INACCESSIBLE)
+            /* Not a hole in the address space, into which a later mapping could be placed by chance. */
             require(mmap(start + page * page_size(), page_size(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
                          0) != MAP_FAILED);
-        else if (mapping->places[page] == ONLY_READ && mapping->kind == PRIVATE)
+        else if (mapping->initial_nodes[page] == ONLY_READ && mapping->kind == PRIVATE)
             (void)*(volatile char *)(start + page * page_size());
 }
 
@@ -208,7 +209,7 @@ static struct copy make_copy(const struct layout *layout, int disk_file, bool wi
     for (unsigned m = 0; m < layout->count; m++) {
         const struct mapping *mapping = &layout->mappings[m];
         if (mapping->kind == HUGE) {
-            copy.starts[m] = transparent_huge_page(mapping->places[0]);
+            copy.starts[m] = transparent_huge_page(mapping->initial_nodes[0]);
         } else {
             copy.starts[m] = map_fresh(mapping, disk_file, without_readahead);
             populate(copy.starts[m], mapping);
@@ -218,7 +219,7 @@ static struct copy make_copy(const struct layout *layout, int disk_file, bool wi
     }
     for (unsigned pin = 0; pin < layout->pin_count; pin++) {
         const unsigned m = layout->pins[pin].mapping, page = layout->pins[pin].page;
-        copy.pipes[pin] = layout->mappings[m].places[page] >= 0 ? pin_in_pipe(copy.starts[m] + page * page_size()) : -1;
+        copy.pipes[pin] = layout->mappings[m].initial_nodes[page] >= 0 ? pin_in_pipe(copy.starts[m] + page * page_size()) : -1;
     }
     return copy;
 }
@@ -232,7 +233,7 @@ static void destroy_copy(const struct layout *layout, struct copy *copy)
         require(munmap(copy->starts[m], layout->mappings[m].pages * page_size()) == 0);
 }
 
-/* Both twins map the neighbour's part at once: one fork serves them. */
+/* The child maps the shared part of both copies, so one fork is enough. */
 static pid_t fork_child(const struct layout *layout, const struct copy copies[2])
 {
     const struct readiness readiness = make_readiness();
@@ -243,7 +244,7 @@ static pid_t fork_child(const struct layout *layout, const struct copy copies[2]
         for (int t = 0; t < 2; t++)
             for (unsigned m = 0; m < layout->count; m++)
                 for (unsigned page = 0; page < layout->mappings[m].pages; page++)
-                    if (layout->mappings[m].shared_with_child && layout->mappings[m].places[page] >= 0)
+                    if (layout->mappings[m].shared_with_child && layout->mappings[m].initial_nodes[page] >= 0)
                         (void)*(volatile char *)(copies[t].starts[m] + page * page_size());
         sleep_when_ready(readiness, NULL);
     }
@@ -283,16 +284,16 @@ static uint64_t word_at(int file, uint64_t index)
     return word;
 }
 
-/* Is the page the first one of a large folio, a later one, or none? */
-static uint64_t place_in_folio(int pagemap, int kpageflags, const char *page)
+/* Returns whether the page is the head of a large folio, a tail, or neither. */
+static uint64_t position_in_folio(int pagemap, int kpageflags, const char *page)
 {
     const uint64_t entry = word_at(pagemap, (uintptr_t)page / page_size());
     const uint64_t present = 1UL << 63, pfn = entry & ((1UL << 55) - 1), head_or_tail = 3UL << 15;
     return entry & present ? word_at(kpageflags, pfn) & head_or_tail : 0;
 }
 
-/* Newer kernels read a file of ext4 ahead into large folios, which move as a whole, and map a whole folio when a page of it is touched. How
- * large they are depends on how fragmented the memory is at that moment: then the twins differ from the start. */
+/* Newer kernels read a file of ext4 ahead into large folios, which move as a whole, and map a whole folio when one of its pages is touched.
+ * Their size depends on how fragmented memory is at that moment: then the copies differ from the start. */
 static bool are_alike(const struct layout *layout, const struct copy copies[2], struct page_list locations[2])
 {
     const int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC), kpageflags = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
@@ -305,15 +306,15 @@ static bool are_alike(const struct layout *layout, const struct copy copies[2], 
     for (unsigned m = 0; m < layout->count; m++)
         for (unsigned page = 0; layout->mappings[m].kind == FILE_ON_DISK && page < layout->mappings[m].pages; page++)
             alike = alike
-                && place_in_folio(pagemap, kpageflags, copies[0].starts[m] + page * page_size())
-                    == place_in_folio(pagemap, kpageflags, copies[1].starts[m] + page * page_size());
+                && position_in_folio(pagemap, kpageflags, copies[0].starts[m] + page * page_size())
+                    == position_in_folio(pagemap, kpageflags, copies[1].starts[m] + page * page_size());
     close(pagemap);
     close(kpageflags);
     return alike;
 }
 
-/* How many pages are where they were named to be last? A huge page is one. */
-static unsigned on_last_target(const struct layout *layout, const struct plan *plan, const int *places)
+/* Returns how many pages are on the target that they are last named with. A huge page counts as one. */
+static unsigned on_last_target(const struct layout *layout, const struct plan *plan, const int *actual_nodes)
 {
     static bool seen[MAX_MAPPINGS][BASE_PAGES];
     unsigned matches = 0;
@@ -324,61 +325,61 @@ static unsigned on_last_target(const struct layout *layout, const struct plan *p
         if (entry->elsewhere != NULL || seen[entry->mapping][page])
             continue;
         seen[entry->mapping][page] = true;
-        matches += places[i] == entry->node;
+        matches += actual_nodes[i] == entry->node;
     }
     return matches;
 }
 
 static unsigned long seed;
 
-/* A call that does not return is not left to the test's own time limit, which does not know the seed. */
+/* A call that does not return is reported by this limit, because the test's own does not print the seed. */
 enum { SECONDS_PER_CALL = 20 };
-static char about_time[128];
+static char timeout_message[128];
 
-static void tell_about_time(int signal)
+static void report_timeout(int signal)
 {
     (void)signal;
-    if (write(STDERR_FILENO, about_time, strlen(about_time)) >= 0)
+    if (write(STDERR_FILENO, timeout_message, strlen(timeout_message)) >= 0)
         _exit(EXIT_FAILURE);
 }
 
 static void limit_time(const char *call)
 {
-    snprintf(about_time, sizeof about_time, "SEED=%lu: %s does not return\n", seed, call);
+    snprintf(timeout_message, sizeof timeout_message, "SEED=%lu: %s does not return\n", seed, call);
     alarm(SECONDS_PER_CALL);
 }
 
-/* A round is repeated with the seed that the message names. */
+/* A round is repeated with the seed in the message. */
 #define expect_in_round(condition, format, ...) expect((condition), "SEED=%lu: " format, seed, __VA_ARGS__)
 
-static void compare(const struct layout *layout, const struct plan *plan, struct page_list requests[2], const int *const places[2],
+static void compare(const struct layout *layout, const struct plan *plan, struct page_list requests[2], const int *const actual_nodes[2],
                     struct page_list locations[2], const long returned[2], const int errors[2])
 {
     const struct page_list *ours = &requests[1];
     if (returned[0] == 0) {
-        expect_in_round(returned[1] == 0, "returned %ld, the bare call 0", returned[1]);
+        expect_in_round(returned[1] == 0, "returned %ld, the system call 0", returned[1]);
         for (size_t page = 0; page < locations[0].count; page++)
             expect_in_round(locations[1].status[page] == locations[0].status[page],
-                            "page %zu of the layout is on node %d, after the bare call on %d", page,
+                            "page %zu of the layout is on node %d, after the system call on %d", page,
                             locations[1].status[page], locations[0].status[page]);
     } else {
-        const unsigned theirs = on_last_target(layout, plan, places[0]), own = on_last_target(layout, plan, places[1]);
-        expect_in_round(own >= theirs, "%u pages are on their target, after the bare call %u", own, theirs);
+        const unsigned theirs = on_last_target(layout, plan, actual_nodes[0]), own = on_last_target(layout, plan, actual_nodes[1]);
+        expect_in_round(own >= theirs, "%u pages are on their target, after the system call %u", own, theirs);
     }
     if (returned[0] < 0)
-        expect_in_round(returned[1] == -1 && errors[1] == errors[0], "returned %ld, errno %d; the bare call's errno is %d",
+        expect_in_round(returned[1] == -1 && errors[1] == errors[0], "returned %ld, errno %d; the system call's errno is %d",
                         returned[1], errors[1], errors[0]);
     else {
-        /* The bare call counts a page once that is named twice, and whose second entry it did not come to: here each entry counts. */
+        /* The system call counts a page once that is named twice and whose second entry it did not reach: here each entry counts. */
         long stayed = 0;
         for (unsigned i = 0; i < plan->count; i++)
             stayed += ours->status[i] < 0 && ours->status[i] != -ENOENT && ours->status[i] != -EFAULT;
         expect_in_round(returned[1] >= 0 && (returned[1] <= returned[0] || returned[1] == stayed),
-                        "returned %ld, the bare call %ld; %ld entries have pages that stayed", returned[1], returned[0], stayed);
+                        "returned %ld, the system call %ld; %ld entries have pages that stayed", returned[1], returned[0], stayed);
     }
 
     for (unsigned i = 0; i < plan->count; i++) {
-        const int status = ours->status[i], actual_node = places[1][i];
+        const int status = ours->status[i], actual_node = actual_nodes[1][i];
         if (status == NOT_WRITTEN)
             expect_in_round(returned[1] == -1, "status %u of %u was not written", i, plan->count);
         else if (status >= 0 || status == -ENOENT || status == -EFAULT)
@@ -391,12 +392,12 @@ static void compare(const struct layout *layout, const struct plan *plan, struct
     }
 }
 
-/* Then without: each page has a folio of its own, and the twins must be alike. */
+/* After that, without readahead: each page has a folio of its own, and the copies must be the same. */
 enum { ATTEMPTS_WITH_READAHEAD = 1 };
 
 static void play_round(enum ingredients ingredients)
 {
-    static struct page_list requests[2], locations[2], places[2];
+    static struct page_list requests[2], locations[2], actual_nodes[2];
     static struct layout layout;
     static struct plan plan;
     struct copy copies[2];
@@ -405,7 +406,7 @@ static void play_round(enum ingredients ingredients)
     if (requests[0].capacity == 0)
         for (int t = 0; t < 2; t++) {
             requests[t] = page_list_with_capacity(MAX_ENTRIES);
-            places[t] = page_list_with_capacity(MAX_ENTRIES);
+            actual_nodes[t] = page_list_with_capacity(MAX_ENTRIES);
             locations[t] = page_list_with_capacity(MAX_MAPPINGS * BASE_PAGES);
         }
 
@@ -437,10 +438,10 @@ static void play_round(enum ingredients ingredients)
     for (int t = 0; t < 2; t++) {
         fill_locations(&locations[t], &layout, &copies[t]);
         query(&locations[t]);
-        fill_request(&places[t], &plan, &copies[t]);
-        query(&places[t]);
+        fill_request(&actual_nodes[t], &plan, &copies[t]);
+        query(&actual_nodes[t]);
     }
-    compare(&layout, &plan, requests, (const int *const[]){ places[0].status, places[1].status }, locations, returned, errors);
+    compare(&layout, &plan, requests, (const int *const[]){ actual_nodes[0].status, actual_nodes[1].status }, locations, returned, errors);
 
     if (child != 0) {
         require(kill(child, SIGKILL) == 0);
@@ -458,7 +459,7 @@ static unsigned long number_from_environment(const char *name, unsigned long oth
 
 static void play(unsigned long rounds, enum ingredients ingredients)
 {
-    require(signal(SIGALRM, tell_about_time) != SIG_ERR);
+    require(signal(SIGALRM, report_timeout) != SIG_ERR);
     const unsigned long only = number_from_environment("SEED", 0);
     if (only != 0) {
         seed = only;
@@ -482,7 +483,7 @@ START_TEST(with_private_memory)
 }
 END_TEST
 
-START_TEST(with_shared_memory_and_pages_that_a_neighbour_maps_too)
+START_TEST(with_shared_memory_and_pages_that_another_process_maps_too)
 {
     play(175, SHARED_MEMORY | CHILD);
 }
@@ -494,7 +495,7 @@ START_TEST(with_huge_pages)
 }
 END_TEST
 
-START_TEST(with_huge_pages_that_a_neighbour_maps_too)
+START_TEST(with_huge_pages_that_another_process_maps_too)
 {
     play(7, HUGE_PAGES | CHILD);
 }
@@ -514,7 +515,7 @@ END_TEST
 
 START_TEST(with_pages_of_files)
 {
-    /* Nothing is written to the disk meanwhile: it would hold some pages of one twin and not of the other. */
+    /* Nothing may be written to the disk meanwhile: writeback would hold some pages of one copy and not of the other. */
     FILE *period = fopen("/proc/sys/vm/dirty_writeback_centisecs", "r+");
     int before = 0;
     require(period != NULL && fscanf(period, "%d", &before) == 1);
@@ -532,9 +533,9 @@ int main(void)
 {
     return run_tests("compared_with_kernel", (const TTest *[]){
         with_private_memory,
-        with_shared_memory_and_pages_that_a_neighbour_maps_too,
+        with_shared_memory_and_pages_that_another_process_maps_too,
         with_huge_pages,
-        with_huge_pages_that_a_neighbour_maps_too,
+        with_huge_pages_that_another_process_maps_too,
         with_pages_that_are_pinned,
         with_nodes_that_do_not_exist,
         with_pages_of_files,

@@ -1,4 +1,4 @@
-/* CPUs go offline and come back, and the cpuset shrinks and grows, while the program runs: what each call then says. */
+/* CPUs go offline and online again, and the cpuset shrinks and grows, while the program runs: what each call returns then. */
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -25,7 +25,7 @@
 #include "nodes.h"
 #include "pages.h"
 
-/* One CPU for each node, of the same number. */
+/* One CPU per node, with the node's number. */
 enum { LAST = 3 };
 
 static unsigned long cpus_of(int node)
@@ -35,7 +35,7 @@ static unsigned long cpus_of(int node)
     return members(cpus);
 }
 
-/* What `call` says to standard error, in a process of its own, which must end well. */
+/* Receives what `call` prints on standard error in a child process, which must exit successfully. */
 static char output[1024];
 #define assert_says(call, text)                                         \
     do {                                                                \
@@ -45,12 +45,12 @@ static char output[1024];
 
 /* CPUs. */
 
-START_TEST(a_cpu_that_goes_and_comes_is_seen_after_an_update)
+START_TEST(a_cpu_that_goes_offline_and_online_is_seen_after_an_update)
 {
     ck_assert_int_eq(numa_node_of_cpu(LAST), LAST);
     ck_assert_uint_eq(cpus_of(LAST), mask(LAST));
     set_cpu_online(LAST, false);
-    /* Kept, as numa(3) says, until an update. */
+    /* Cached until an update, as documented in numa(3). */
     ck_assert_int_eq(numa_node_of_cpu(LAST), LAST);
     ck_assert_uint_eq(cpus_of(LAST), mask(LAST));
     numa_node_to_cpu_update();
@@ -67,13 +67,13 @@ START_TEST(a_cpu_that_goes_and_comes_is_seen_after_an_update)
 }
 END_TEST
 
-/* What a process calls first after the last CPU came online, which it knows to be offline. */
-static void ask_for_node(void)
+/* Possible first calls of a process after the last CPU came online, which it knows to have been offline. */
+static void query_node(void)
 {
     assert_returns(numa_node_of_cpu(LAST), LAST);
 }
 
-static void ask_for_cpus_there(void)
+static void query_cpus_there(void)
 {
     cpu_set_t last;
     CPU_ZERO(&last);
@@ -106,9 +106,9 @@ static void bind_there(void)
     ck_assert_int_eq(sched_getcpu(), LAST);
 }
 
-START_TEST(a_cpu_that_comes_online_is_seen_by_each_call_that_is_the_first)
+START_TEST(a_cpu_that_comes_online_is_seen_by_the_first_call_whichever_it_is)
 {
-    void (*const calls[])(void) = { ask_for_node,      ask_for_cpus_there, ask_for_nodes_to_run_on, run_there,
+    void (*const calls[])(void) = { query_node,      query_cpus_there, ask_for_nodes_to_run_on, run_there,
                                     run_there_by_mask, bind_there };
     set_cpu_online(LAST, false);
     assert_fails(numa_node_of_cpu(LAST), EINVAL);
@@ -119,8 +119,8 @@ START_TEST(a_cpu_that_comes_online_is_seen_by_each_call_that_is_the_first)
 }
 END_TEST
 
-/* Its files can't be read, but getcpu(2) says where the thread is. */
-START_TEST(the_cpu_that_a_thread_runs_on_has_its_node_even_if_no_file_says_so)
+/* Its files cannot be read, but getcpu(2) returns where the thread runs. */
+START_TEST(the_cpu_that_a_thread_runs_on_has_its_node_even_if_no_file_names_it)
 {
     require(unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
     require(mount("none", "/sys", "tmpfs", 0, NULL) == 0);
@@ -139,7 +139,7 @@ static void run_on_last_node_and_the_first(void)
     require(members(numa_get_run_node_mask()) == mask(0));
 }
 
-START_TEST(on_a_node_whose_cpus_are_offline_nothing_runs_but_its_memory_is_there)
+START_TEST(a_node_whose_cpus_are_offline_runs_nothing_but_has_memory)
 {
     for (int update = 0; update < 2; update++) {
         set_cpu_online(LAST, false);
@@ -168,25 +168,25 @@ START_TEST(on_a_node_whose_cpus_are_offline_nothing_runs_but_its_memory_is_there
 }
 END_TEST
 
-/* Something else in place of the list of the last node's CPUs, for this process. */
+/* The list of the last node's CPUs, and how this process replaces it. */
 static const char LIST_OF_LAST[] = "/sys/devices/system/node/node3/cpulist";
 
-static void put_in_place_of_list(const char *path)
+static void replace_list(const char *path)
 {
     require(mount(path, LIST_OF_LAST, NULL, MS_BIND, NULL) == 0);
 }
 
-/* A thread that the kernel holds up each time it closes a file, until this process says that it may. */
-struct held_thread {
+/* A thread that the kernel suspends each time it closes a file, until this process lets it continue. */
+struct suspended_thread {
     pthread_t thread;
-    atomic_int listener; /* where the kernel asks; -1: not there yet */
+    atomic_int listener; /* where the kernel notifies; -1: not created yet */
     atomic_bool done;
-    int answer;
+    int result;
 };
 
-static void *ask_for_last_cpu(void *argument)
+static void *query_last_cpu(void *argument)
 {
-    struct held_thread *held = argument;
+    struct suspended_thread *suspended = argument;
     struct sock_filter instructions[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_close, 0, 1),
@@ -195,33 +195,33 @@ static void *ask_for_last_cpu(void *argument)
     };
     struct sock_fprog filter = { sizeof instructions / sizeof *instructions, instructions };
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
-        held->listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &filter);
-    held->answer = numa_node_of_cpu(LAST);
-    held->done = true;
+        suspended->listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &filter);
+    suspended->result = numa_node_of_cpu(LAST);
+    suspended->done = true;
     return NULL;
 }
 
-/* Waits until the thread is held up; false: it is done, and has closed all files. */
-static bool wait_for_close(struct held_thread *held, struct seccomp_notif *notification)
+/* Waits until the thread is suspended. Returns false if it has finished and closed all files. */
+static bool wait_for_close(struct suspended_thread *suspended, struct seccomp_notif *notification)
 {
-    while (!held->done) {
-        struct pollfd asked = { held->listener, POLLIN, 0 };
-        if (held->listener < 0 || poll(&asked, 1, 10) <= 0 || !(asked.revents & POLLIN))
+    while (!suspended->done) {
+        struct pollfd ready = { suspended->listener, POLLIN, 0 };
+        if (suspended->listener < 0 || poll(&ready, 1, 10) <= 0 || !(ready.revents & POLLIN))
             continue;
         memset(notification, 0, sizeof *notification);
-        require(ioctl(held->listener, SECCOMP_IOCTL_NOTIF_RECV, notification) == 0);
+        require(ioctl(suspended->listener, SECCOMP_IOCTL_NOTIF_RECV, notification) == 0);
         return true;
     }
     return false;
 }
 
-static void let_close(const struct held_thread *held, const struct seccomp_notif *notification)
+static void continue_close(const struct suspended_thread *suspended, const struct seccomp_notif *notification)
 {
     struct seccomp_notif_resp response = { .id = notification->id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
-    require(ioctl(held->listener, SECCOMP_IOCTL_NOTIF_SEND, &response) == 0);
+    require(ioctl(suspended->listener, SECCOMP_IOCTL_NOTIF_SEND, &response) == 0);
 }
 
-/* Is it the list that the thread is about to close? */
+/* Returns true if the thread is about to close the list. */
 static bool closes_the_list(const struct seccomp_notif *notification)
 {
     char link[64], path[256] = "";
@@ -229,51 +229,51 @@ static bool closes_the_list(const struct seccomp_notif *notification)
     return readlink(link, path, sizeof path - 1) > 0 && strcmp(path, LIST_OF_LAST) == 0;
 }
 
-/* A thread reads the list while the CPU is online, and is held up; the CPU goes, and the update is before or after the end of the
- * thread's work. */
+/* A thread reads the list while the CPU is online, and is suspended; then the CPU goes offline. The update comes before or after the end of
+ * the thread's work. */
 static void assert_update_is_not_lost(bool ask_before_the_thread_is_done)
 {
     char empty[] = "/tmp/numars-test-XXXXXX";
-    struct held_thread held = { .listener = -1 };
+    struct suspended_thread suspended = { .listener = -1 };
     struct seccomp_notif notification;
     require(unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
     require(close(mkstemp(empty)) == 0);
-    /* Not on the last CPU, whose node getcpu(2) would tell. */
+    /* Not on the last CPU, whose node getcpu(2) would return. */
     cpu_set_t first;
     CPU_ZERO(&first);
     CPU_SET(0, &first);
     require(sched_setaffinity(0, sizeof first, &first) == 0);
 
-    require(pthread_create(&held.thread, NULL, ask_for_last_cpu, &held) == 0);
+    require(pthread_create(&suspended.thread, NULL, query_last_cpu, &suspended) == 0);
     bool is_held;
-    while ((is_held = wait_for_close(&held, &notification)) && !closes_the_list(&notification))
-        let_close(&held, &notification);
+    while ((is_held = wait_for_close(&suspended, &notification)) && !closes_the_list(&notification))
+        continue_close(&suspended, &notification);
     require(is_held);
 
-    put_in_place_of_list(empty);
+    replace_list(empty);
     numa_node_to_cpu_update();
     if (ask_before_the_thread_is_done)
         assert_fails(numa_node_of_cpu(LAST), EINVAL);
     do
-        let_close(&held, &notification);
-    while (wait_for_close(&held, &notification));
-    require(pthread_join(held.thread, NULL) == 0);
-    /* What the update found is newer than what the thread has read. */
-    ck_assert_int_eq(held.answer, -1);
+        continue_close(&suspended, &notification);
+    while (wait_for_close(&suspended, &notification));
+    require(pthread_join(suspended.thread, NULL) == 0);
+    /* The update has read newer data than the thread. */
+    ck_assert_int_eq(suspended.result, -1);
     assert_fails(numa_node_of_cpu(LAST), EINVAL);
     ck_assert_uint_eq(cpus_of(LAST), 0);
     assert_returns(numa_node_of_cpu(0), 0);
 
-    require(close(held.listener) == 0 && unlink(empty) == 0);
+    require(close(suspended.listener) == 0 && unlink(empty) == 0);
 }
 
-START_TEST(an_update_is_not_lost_to_a_thread_that_asks_meanwhile)
+START_TEST(an_update_is_not_lost_to_a_concurrent_reader)
 {
     assert_update_is_not_lost(false);
 }
 END_TEST
 
-START_TEST(what_an_update_found_is_not_overwritten_by_a_thread_that_read_before)
+START_TEST(the_result_of_an_update_is_not_overwritten_by_an_earlier_reader)
 {
     assert_update_is_not_lost(true);
 }
@@ -292,7 +292,7 @@ static void *ask_and_update(void *argument)
     return NULL;
 }
 
-START_TEST(threads_that_ask_while_a_cpu_goes_and_comes_see_the_others_unchanged)
+START_TEST(threads_see_the_other_cpus_unchanged_while_one_goes_offline_and_online)
 {
     enum { THREADS = 4, TIMES = 6 };
     volatile bool enough = false;
@@ -322,7 +322,7 @@ static void use_last_node(void)
     numa_free(memory, page_size());
 }
 
-START_TEST(memory_nodes_that_the_cpuset_takes_away_and_gives_back_are_seen_at_once)
+START_TEST(memory_nodes_that_the_cpuset_loses_and_regains_are_seen_at_once)
 {
     enter_cpuset("0-3");
     char *page = pages_on_node(1, 0);
@@ -338,7 +338,7 @@ START_TEST(memory_nodes_that_the_cpuset_takes_away_and_gives_back_are_seen_at_on
         assert_fails(numa_move_pages(0, 1, pages, &target, &status, MPOL_MF_MOVE), EACCES);
         assert_fails(numars_move_range(0, page, page_size(), LAST, NULL, NULL), EACCES);
         assert_says(use_last_node, "set_mempolicy: Invalid argument\nmbind: Invalid argument\n");
-        /* What the program could use when it was started, and what the machine has. */
+        /* What the program was allowed to use when it started, and what the machine has. */
         ck_assert_int_eq(numa_num_task_nodes(), 4);
         ck_assert_int_eq(numa_num_configured_nodes(), 4);
         ck_assert_int_gt(numa_node_size64(LAST, NULL), 0);
@@ -365,7 +365,7 @@ static void spread_memory(void)
     ck_assert_uint_eq(count_on_node(memory, 8, 2), 4);
 }
 
-START_TEST(memory_is_spread_over_those_nodes_that_the_cpuset_has_left)
+START_TEST(memory_is_interleaved_over_the_nodes_that_remain_in_the_cpuset)
 {
     enter_cpuset("0-3");
     change_cpuset("cpuset.mems", "2-3");
@@ -374,7 +374,7 @@ START_TEST(memory_is_spread_over_those_nodes_that_the_cpuset_has_left)
 }
 END_TEST
 
-START_TEST(cpus_that_the_cpuset_takes_away_and_gives_back_are_seen_at_once)
+START_TEST(cpus_that_the_cpuset_loses_and_regains_are_seen_at_once)
 {
     enter_cpuset("0-3");
     for (int time = 0; time < 3; time++) {
@@ -385,7 +385,7 @@ START_TEST(cpus_that_the_cpuset_takes_away_and_gives_back_are_seen_at_once)
         ck_assert_uint_eq(members(numa_get_run_node_mask()), mask(1));
         assert_returns(numa_run_on_node(-1), 0);
         ck_assert_uint_eq(members(numa_get_run_node_mask()), mask(0) | mask(1));
-        /* These tell of the machine, and of the program's start. */
+        /* These describe the machine, and the state at the program's start. */
         ck_assert_uint_eq(cpus_of(LAST), mask(LAST));
         ck_assert_int_eq(numa_node_of_cpu(LAST), LAST);
         ck_assert_int_eq(numa_num_task_cpus(), 4);
@@ -399,7 +399,7 @@ START_TEST(cpus_that_the_cpuset_takes_away_and_gives_back_are_seen_at_once)
 }
 END_TEST
 
-/* The library's sets are those of the program's start: the program is started again in the cpuset. */
+/* The library's sets describe the program's start, so the program is started again inside the cpuset. */
 static void run_in_cpuset(const char *mems, const char *cpus, const char *test)
 {
     enter_cpuset("0-3");
@@ -416,7 +416,7 @@ static void run_in_cpuset(const char *mems, const char *cpus, const char *test)
     ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x: %s", (unsigned)status, test);
 }
 
-/* Outside of a test. */
+/* Runs outside of a test. */
 #define check(condition)                                                   \
     do {                                                                   \
         if (!(condition)) {                                                \
@@ -425,7 +425,7 @@ static void run_in_cpuset(const char *mems, const char *cpus, const char *test)
         }                                                                  \
     } while (0)
 
-/* Widens the cpuset of the process, by files that are opened before it can see no files any more. */
+/* Widens the cpuset of the process through files that are opened before it loses access to files. */
 static void widen_own_cpuset(bool without_files)
 {
     char group[256], path[512];
@@ -467,13 +467,13 @@ static void cpus_without_their_memory(void)
     check(numars_set_membind(zero) == -1 && errno == EINVAL);
 }
 
-START_TEST(cpus_of_nodes_whose_memory_the_cpuset_denies_are_named_and_run_on)
+START_TEST(cpus_of_nodes_whose_memory_the_cpuset_denies_can_be_named_and_run_on)
 {
     run_in_cpuset("1-3", "0-3", "cpus_without_their_memory");
 }
 END_TEST
 
-/* Nodes 0 and 1 at the start, then all. */
+/* Nodes 0 and 1 at the start, later all. */
 static void widen(bool without_files)
 {
     check(members(numa_all_nodes_ptr) == 3 && numa_num_task_nodes() == 2 && numa_num_task_cpus() == 2);
@@ -517,17 +517,17 @@ int main(int count, char **arguments)
         return EXIT_SUCCESS;
     }
     const int result = run_tests("cpus_and_cpusets_change", (const TTest *[]){
-        a_cpu_that_goes_and_comes_is_seen_after_an_update,
-        a_cpu_that_comes_online_is_seen_by_each_call_that_is_the_first,
-        the_cpu_that_a_thread_runs_on_has_its_node_even_if_no_file_says_so,
-        on_a_node_whose_cpus_are_offline_nothing_runs_but_its_memory_is_there,
-        an_update_is_not_lost_to_a_thread_that_asks_meanwhile,
-        what_an_update_found_is_not_overwritten_by_a_thread_that_read_before,
-        threads_that_ask_while_a_cpu_goes_and_comes_see_the_others_unchanged,
-        memory_nodes_that_the_cpuset_takes_away_and_gives_back_are_seen_at_once,
-        memory_is_spread_over_those_nodes_that_the_cpuset_has_left,
-        cpus_that_the_cpuset_takes_away_and_gives_back_are_seen_at_once,
-        cpus_of_nodes_whose_memory_the_cpuset_denies_are_named_and_run_on,
+        a_cpu_that_goes_offline_and_online_is_seen_after_an_update,
+        a_cpu_that_comes_online_is_seen_by_the_first_call_whichever_it_is,
+        the_cpu_that_a_thread_runs_on_has_its_node_even_if_no_file_names_it,
+        a_node_whose_cpus_are_offline_runs_nothing_but_has_memory,
+        an_update_is_not_lost_to_a_concurrent_reader,
+        the_result_of_an_update_is_not_overwritten_by_an_earlier_reader,
+        threads_see_the_other_cpus_unchanged_while_one_goes_offline_and_online,
+        memory_nodes_that_the_cpuset_loses_and_regains_are_seen_at_once,
+        memory_is_interleaved_over_the_nodes_that_remain_in_the_cpuset,
+        cpus_that_the_cpuset_loses_and_regains_are_seen_at_once,
+        cpus_of_nodes_whose_memory_the_cpuset_denies_can_be_named_and_run_on,
         nodes_and_cpus_that_a_cpuset_gains_can_be_named,
         NULL });
     bring_all_online();

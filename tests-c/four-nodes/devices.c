@@ -1,4 +1,4 @@
-/* Lists of nodes may name a device instead of a number: it stands for the node that it is near. */
+/* Node lists may name a device instead of a number: the list then contains the node closest to the device. */
 #include <fcntl.h>
 #include <limits.h>
 #include <numa.h>
@@ -13,7 +13,7 @@
 #include "environment.h"
 #include "harness.h"
 
-/* The library calls these instead of its own. */
+/* The library calls these instead of libc's. */
 static int last_warning;
 static char last_text[256];
 
@@ -32,7 +32,7 @@ static void write_text(const char *path, const char *text)
     require(file >= 0 && write(file, text, strlen(text)) == (ssize_t)strlen(text) && close(file) == 0);
 }
 
-/* The nodes that a list names, as a number of one bit each; it must be accepted without a warning, with errno left alone. */
+/* Returns the nodes that a list names, one bit each; the list must be accepted without a warning and with errno left alone. */
 static unsigned long nodes(const char *list)
 {
     last_warning = -1;
@@ -55,44 +55,44 @@ static void assert_refused(const char *list, int warning, const char *text)
     ck_assert_str_eq(last_text, text);
 }
 
-/* The guest's disk, an NVMe device on the PCI bus, whose firmware does not say where it is: we do. */
+/* The guest's disk is an NVMe device on the PCI bus. Its firmware does not report a node, so the test sets one. */
 static char disk[PATH_MAX];
 static const char *disk_address;
 
 static void find_disk(void)
 {
-    /* By way of the controller: with some versions of QEMU the disk itself hangs on a virtual device. */
+    /* Through the controller: with some versions of QEMU the disk itself belongs to a virtual device. */
     require(realpath("/sys/class/nvme/nvme0/device", disk) != NULL);
     disk_address = strrchr(disk, '/') + 1;
 }
 
-static void put_disk_on(const char *node)
+static void set_disk_node(const char *node)
 {
     char path[PATH_MAX + 16];
     snprintf(path, sizeof path, "%s/numa_node", disk);
     write_text(path, node);
 }
 
-START_TEST(a_disk_stands_for_its_node)
+START_TEST(a_disk_names_its_node)
 {
     find_disk();
-    put_disk_on("2");
+    set_disk_node("2");
     ck_assert_uint_eq(nodes("block:nvme0n1"), 1 << 2);
     ck_assert_uint_eq(nodes("file:/mnt/ext4"), 1 << 2);
     ck_assert_uint_eq(nodes("file:/mnt/ext4/lost+found"), 1 << 2);
     ck_assert_uint_eq(nodes("file:/dev/nvme0n1"), 1 << 2);
-    put_disk_on("3");
+    set_disk_node("3");
     ck_assert_uint_eq(nodes("block:nvme0n1"), 1 << 3);
-    put_disk_on("-1");
+    set_disk_node("-1");
 }
 END_TEST
 
-START_TEST(a_pci_address_stands_for_the_devices_node)
+START_TEST(a_pci_address_names_the_devices_node)
 {
     unsigned segment, bus, device, function;
     char list[64];
     find_disk();
-    put_disk_on("1");
+    set_disk_node("1");
     require(sscanf(disk_address, "%x:%x:%x.%x", &segment, &bus, &device, &function) == 4);
     static const char *const forms[] = { "pci:%04x:%02x:%02x.%x", "pci:%x:%x:%x.%x", "pci:%x:%x:%x:%x" };
     for (size_t form = 0; form < sizeof forms / sizeof *forms; form++) {
@@ -101,39 +101,39 @@ START_TEST(a_pci_address_stands_for_the_devices_node)
     }
     snprintf(list, sizeof list, "pci:%02x:%02x.%x", bus, device, function);
     ck_assert_uint_eq(nodes(list), 1 << 1);
-    put_disk_on("-1");
+    set_disk_node("-1");
 }
 END_TEST
 
 START_TEST(a_device_ends_a_list_and_may_be_inverted)
 {
     find_disk();
-    put_disk_on("2");
+    set_disk_node("2");
     ck_assert_uint_eq(nodes("0,block:nvme0n1"), 1 << 0 | 1 << 2);
     ck_assert_uint_eq(nodes("0-1,block:nvme0n1"), 1 << 0 | 1 << 1 | 1 << 2);
     ck_assert_uint_eq(nodes("!block:nvme0n1"), 1 << 0 | 1 << 1 | 1 << 3);
     ck_assert_uint_eq(nodes("+block:nvme0n1"), 1 << 2);
     assert_refused("block:nvme0n1,0", 26, "Cannot read node mask for block device `nvme0n1,0'");
-    put_disk_on("-1");
+    set_disk_node("-1");
 }
 END_TEST
 
-START_TEST(a_device_on_a_node_that_the_program_may_not_use_is_refused)
+START_TEST(a_device_on_a_node_that_the_program_may_not_use_is_rejected)
 {
     find_disk();
-    put_disk_on("2");
-    /* The library looks at its cpuset when it is first asked, and it was loaded before. */
+    set_disk_node("2");
+    /* The library reads its cpuset when it is first needed, and was loaded before. */
     *numa_all_nodes_ptr->maskp = 1 << 0 | 1 << 1;
     assert_refused("block:nvme0n1", 10, "node argument 2 is out of range\n");
     struct bitmask *set = numa_parse_nodestring_all("block:nvme0n1");
     ck_assert_ptr_nonnull(set);
     ck_assert_uint_eq(*set->maskp, 1 << 2);
     numa_bitmask_free(set);
-    put_disk_on("-1");
+    set_disk_node("-1");
 }
 END_TEST
 
-START_TEST(a_device_whose_node_the_kernel_does_not_know_is_refused)
+START_TEST(a_device_whose_node_the_kernel_does_not_know_is_rejected)
 {
     char list[PATH_MAX], text[PATH_MAX + 64];
     find_disk();
@@ -145,7 +145,7 @@ START_TEST(a_device_whose_node_the_kernel_does_not_know_is_refused)
 }
 END_TEST
 
-START_TEST(what_is_no_device_is_refused_with_a_warning)
+START_TEST(an_unknown_device_is_rejected_with_a_warning)
 {
     assert_refused("netdev:", 26, "Cannot read node mask for net device `'");
     assert_refused("netdev:lo", 26, "Cannot read node mask for net device `lo'");
@@ -164,7 +164,7 @@ START_TEST(what_is_no_device_is_refused_with_a_warning)
 }
 END_TEST
 
-START_TEST(a_list_of_cpus_names_no_devices)
+START_TEST(a_cpu_list_cannot_name_devices)
 {
     last_warning = -1;
     ck_assert_ptr_null(numa_parse_cpustring("block:nvme0n1"));
@@ -172,8 +172,8 @@ START_TEST(a_list_of_cpus_names_no_devices)
 }
 END_TEST
 
-/* The guest has no network device but the loopback one. So /sys/class/net is replaced, for this process alone, by what the kernel
- * shows of one on a virtual bus of a PCI device; the loopback device is the one that packets to this machine leave by. */
+/* The guest has no network device but the loopback one. So, for this process alone, /sys/class/net is replaced by what the kernel shows for
+ * one on a virtual bus of a PCI device; packets to this machine leave through the loopback device. */
 static void make_network_devices(void)
 {
     require(unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
@@ -187,7 +187,7 @@ static void make_network_devices(void)
     write_text("far/numa_node", "-1");
 }
 
-START_TEST(a_network_device_stands_for_its_node)
+START_TEST(a_network_device_names_its_node)
 {
     make_network_devices();
     ck_assert_uint_eq(nodes("netdev:eth0"), 1 << 3);
@@ -195,7 +195,7 @@ START_TEST(a_network_device_stands_for_its_node)
 }
 END_TEST
 
-START_TEST(a_host_stands_for_the_node_of_the_network_device_that_leads_to_it)
+START_TEST(a_host_names_the_node_of_the_network_device_that_routes_to_it)
 {
     make_network_devices();
     ck_assert_uint_eq(nodes("ip:127.0.0.1"), 1 << 1);
@@ -206,14 +206,14 @@ END_TEST
 int main(void)
 {
     return run_tests("devices", (const TTest *[]){
-        a_disk_stands_for_its_node,
-        a_pci_address_stands_for_the_devices_node,
+        a_disk_names_its_node,
+        a_pci_address_names_the_devices_node,
         a_device_ends_a_list_and_may_be_inverted,
-        a_device_on_a_node_that_the_program_may_not_use_is_refused,
-        a_device_whose_node_the_kernel_does_not_know_is_refused,
-        what_is_no_device_is_refused_with_a_warning,
-        a_list_of_cpus_names_no_devices,
-        a_network_device_stands_for_its_node,
-        a_host_stands_for_the_node_of_the_network_device_that_leads_to_it,
+        a_device_on_a_node_that_the_program_may_not_use_is_rejected,
+        a_device_whose_node_the_kernel_does_not_know_is_rejected,
+        an_unknown_device_is_rejected_with_a_warning,
+        a_cpu_list_cannot_name_devices,
+        a_network_device_names_its_node,
+        a_host_names_the_node_of_the_network_device_that_routes_to_it,
         NULL });
 }

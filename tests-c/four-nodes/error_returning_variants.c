@@ -1,4 +1,4 @@
-/* numars.h: each call that tells does what its silent twin of libnuma does, and says with errno when it could not. */
+/* numars.h: each error-returning variant does what libnuma's function without a result does, and reports failure through errno. */
 #include <numars.h>
 #include <sched.h>
 #include <stdio.h>
@@ -44,11 +44,11 @@ START_TEST(numars_bind_to_an_impossible_node_changes_nothing)
 }
 END_TEST
 
-/* A kernel that is older than a policy gets another one, of which 1 is the answer. */
+/* A kernel that lacks a policy gets a fallback, which is reported as 1. */
 START_TEST(thread_policies_are_set)
 {
     const bool lacks_balancing = kernel_before(5, 12), lacks_preferred_many = kernel_before(5, 15);
-    /* Older kernels turn local allocation into a preferred node that is none. */
+    /* Older kernels turn local allocation into a preferred policy without nodes. */
     const int local = kernel_before(5, 14) ? MPOL_PREFERRED : MPOL_LOCAL;
     assert_returns(numars_set_membind(only(1)), 0);
     assert_policy(MPOL_BIND, 1UL << 1);
@@ -94,7 +94,7 @@ static void assert_placement(char *pages, int first, int step)
         ck_assert_int_eq(node_of(pages + page * page_size()), (first + (int)page * step) % 4);
 }
 
-START_TEST(memory_is_put_where_it_is_wanted)
+START_TEST(memory_is_placed_where_requested)
 {
     const size_t size = COUNT * page_size();
     char *pages = map_pages(COUNT);
@@ -113,7 +113,7 @@ START_TEST(memory_is_put_where_it_is_wanted)
 }
 END_TEST
 
-START_TEST(memory_that_cannot_be_put_is_told_of)
+START_TEST(memory_that_cannot_be_placed_is_an_error)
 {
     const size_t size = COUNT * page_size();
     char *pages = map_pages(COUNT);
@@ -180,8 +180,8 @@ int main(void)
         numars_bind_to_an_impossible_node_changes_nothing,
         thread_policies_are_set,
         thread_policies_with_an_impossible_node_are_einval_and_change_nothing,
-        memory_is_put_where_it_is_wanted,
-        memory_that_cannot_be_put_is_told_of,
+        memory_is_placed_where_requested,
+        memory_that_cannot_be_placed_is_an_error,
         memory_that_is_elsewhere_is_eio_when_strict,
         no_failure_prints_or_ends_the_program,
         the_version_is_that_of_the_header,

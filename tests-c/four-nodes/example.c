@@ -1,14 +1,14 @@
-/* The example that the README shows: examples/move_with_progress.c. */
+/* The example in README.md: examples/move_with_progress.c. */
 #define main move_with_progress
 #include "../../examples/move_with_progress.c"
 #undef main
 
 #include "harness.h"
 
-/* What the example prints to standard output. */
+/* Returns what the example prints on standard output. */
 static const char *printed_by(const char *from, const char *to, int *status)
 {
-    /* A slow machine makes many lines of it. */
+    /* A slow machine prints many lines. */
     static char text[1 << 20];
     char *arguments[] = { "move_with_progress", (char *)from, (char *)to, NULL };
     require(freopen("/tmp/printed", "w+", stdout) != NULL);
@@ -19,7 +19,7 @@ static const char *printed_by(const char *from, const char *to, int *status)
     return text;
 }
 
-START_TEST(the_readmes_example_moves_16_MiB_and_tells_how_far_it_is)
+START_TEST(the_readmes_example_moves_16_MiB_and_reports_progress)
 {
     int status;
     const char *text = printed_by("0", "3", &status);
@@ -29,7 +29,7 @@ START_TEST(the_readmes_example_moves_16_MiB_and_tells_how_far_it_is)
 }
 END_TEST
 
-START_TEST(the_readmes_example_counts_what_is_there_already)
+START_TEST(the_readmes_example_counts_pages_already_in_place)
 {
     int status;
     ck_assert_ptr_nonnull(strstr(printed_by("2", "2", &status), "\n0 moved, 4096 were there, 0 busy, 0 found no memory\n"));
@@ -37,7 +37,7 @@ START_TEST(the_readmes_example_counts_what_is_there_already)
 }
 END_TEST
 
-START_TEST(the_readmes_example_fails_where_there_is_no_such_node)
+START_TEST(the_readmes_example_fails_if_there_is_no_such_node)
 {
     int status;
     ck_assert_str_eq(printed_by("0", "7", &status), "0 moved, 0 were there, 0 busy, 0 found no memory\n");
@@ -48,8 +48,8 @@ END_TEST
 int main(void)
 {
     return run_tests("example", (const TTest *const[]){
-        the_readmes_example_moves_16_MiB_and_tells_how_far_it_is,
-        the_readmes_example_counts_what_is_there_already,
-        the_readmes_example_fails_where_there_is_no_such_node,
+        the_readmes_example_moves_16_MiB_and_reports_progress,
+        the_readmes_example_counts_pages_already_in_place,
+        the_readmes_example_fails_if_there_is_no_such_node,
         NULL });
 }

@@ -1,4 +1,4 @@
-/* move_pages(2) and migrate_pages(2) to a node that has no room. */
+/* move_pages(2) and migrate_pages(2) to a node without free memory. */
 #include <numaif.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -7,10 +7,10 @@
 #include "harness.h"
 #include "pages.h"
 
-/* Far more pages than fill_node leaves room for. */
+/* Far more pages than fill_node() leaves free. */
 enum { FULL = 2, PAGES = 40000 };
 
-START_TEST(move_pages_to_a_full_node_is_enomem_and_says_nothing_about_what_moved)
+START_TEST(move_pages_to_a_full_node_is_enomem_and_writes_no_status)
 {
     char *pages = pages_on_node(PAGES, 0);
     void **array = calloc(PAGES, sizeof *array);
@@ -32,7 +32,7 @@ START_TEST(move_pages_to_a_full_node_is_enomem_and_says_nothing_about_what_moved
 }
 END_TEST
 
-START_TEST(migrate_pages_to_a_full_node_is_enomem_when_the_room_is_used_up)
+START_TEST(migrate_pages_to_a_full_node_is_enomem_once_its_free_memory_is_used_up)
 {
     char *pages = pages_on_node(PAGES, 0);
     const unsigned long from = 1UL << 0, to = 1UL << FULL;
@@ -48,7 +48,7 @@ END_TEST
 int main(void)
 {
     return run_tests("full_node", (const TTest *[]){
-        move_pages_to_a_full_node_is_enomem_and_says_nothing_about_what_moved,
-        migrate_pages_to_a_full_node_is_enomem_when_the_room_is_used_up,
+        move_pages_to_a_full_node_is_enomem_and_writes_no_status,
+        migrate_pages_to_a_full_node_is_enomem_once_its_free_memory_is_used_up,
         NULL });
 }

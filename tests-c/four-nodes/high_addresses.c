@@ -1,5 +1,5 @@
-/* Pages above 2^47, which a program has where it asks for them on a processor with five levels of page tables, and ranges of addresses
- * that no program can have. */
+/* Pages above 2^47, which a program gets only on request on a processor with five-level page tables, and address ranges that no program can
+ * have. */
 #include <numars.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,17 +19,17 @@ enum { COUNT = 40 };
 
 static const uintptr_t HIGH = 1UL << 52;
 
-/* The last page that an x86 program can map with five levels. */
+/* The last page that an x86 program can map with five-level page tables. */
 static const uintptr_t LAST_PAGE = (1UL << 56) - 2 * 4096;
 
-/* AddressSanitizer keeps notes on each address below 2^47, and faults where it looks for those on a higher one. */
+/* AddressSanitizer has shadow memory for addresses below 2^47 only, and faults when it checks a higher one. */
 #ifdef __SANITIZE_ADDRESS__
 enum { ONLY_LOW_ADDRESSES = true };
 #else
 enum { ONLY_LOW_ADDRESSES = false };
 #endif
 
-/* Debian builds kernels for it since 6.1. Prints why nothing is tested if the kernel is older. */
+/* Debian enables them since Linux 6.1. Prints why nothing is tested if the kernel is older. */
 static bool has_five_levels(void)
 {
     if (ONLY_LOW_ADDRESSES || kernel_before(6, 1)) {
@@ -100,7 +100,7 @@ START_TEST(pages_above_the_usual_limit_are_counted_and_moved)
 }
 END_TEST
 
-START_TEST(pages_above_the_usual_limit_are_counted_and_moved_by_a_kernel_that_scans_no_pages)
+START_TEST(pages_above_the_usual_limit_are_counted_and_moved_without_PAGEMAP_SCAN)
 {
     const struct denied_call denied_call = { SYS_ioctl, ENOTTY };
     deny_syscalls(&denied_call, 1);
@@ -127,7 +127,7 @@ START_TEST(a_whole_process_has_its_low_and_its_high_pages)
 }
 END_TEST
 
-START_TEST(addresses_that_no_program_can_have_hold_no_pages)
+START_TEST(addresses_that_no_program_can_map_hold_no_pages)
 {
     const uintptr_t starts[] = { 1UL << 57, 1UL << 60, 1UL << 63, 0xffffffffff600000, UINTPTR_MAX - 64 * 4096 + 1 };
     for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
@@ -143,8 +143,8 @@ int main(void)
 {
     return run_tests("high_addresses", (const TTest *[]){
         pages_above_the_usual_limit_are_counted_and_moved,
-        pages_above_the_usual_limit_are_counted_and_moved_by_a_kernel_that_scans_no_pages,
+        pages_above_the_usual_limit_are_counted_and_moved_without_PAGEMAP_SCAN,
         a_whole_process_has_its_low_and_its_high_pages,
-        addresses_that_no_program_can_have_hold_no_pages,
+        addresses_that_no_program_can_map_hold_no_pages,
         NULL });
 }

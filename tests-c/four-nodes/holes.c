@@ -1,5 +1,5 @@
-/* Holes in the address space, just where the kernel places the next mapping: whatever the library maps for itself meanwhile, nothing is
- * there. */
+/* Holes in the address space exactly where the kernel places the next mapping: whatever the library maps for itself meanwhile, the holes
+ * contain no pages. */
 #include <numars.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@ static char *map_inaccessible(size_t count)
     return start;
 }
 
-/* Fills whatever holes the kernel would fill before this one: those at higher addresses. */
+/* Fills the holes that the kernel would use before this one: those at higher addresses. */
 static void fill_holes_above(const char *hole)
 {
     for (size_t count = MOST; count > 0; count /= 2)
@@ -34,7 +34,7 @@ static void fill_holes_above(const char *hole)
         }
 }
 
-/* A hole of so many pages between two mappings: the next mapping that is not larger goes there. */
+/* A hole of this many pages between two mappings: the next mapping that is not larger goes there. */
 static char *make_hole(size_t count)
 {
     char *hole = map_inaccessible(MOST + 2) + page_size();
@@ -47,7 +47,7 @@ static char *make_hole(size_t count)
     return start;
 }
 
-/* Closes it again, so that the next one is the only one. */
+/* Closes the hole, so that the next one is the only one. */
 static void close_hole(char *hole, size_t count)
 {
     char *mapped = mmap(hole, count * page_size(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_NORESERVE, -1, 0);
@@ -85,8 +85,8 @@ START_TEST(entries_in_a_hole_are_unmapped)
 }
 END_TEST
 
-/* From the last page on, so that entries are not in order, and with pages that move. */
-START_TEST(entries_in_a_hole_beside_pages_that_move_are_unmapped)
+/* From the last page to the first, so that entries are not in order, and with pages that move. */
+START_TEST(entries_in_a_hole_next_to_pages_that_move_are_unmapped)
 {
     enum { PAGES = 2000 };
     struct page_list list = page_list_with_capacity(MOST + PAGES);
@@ -144,7 +144,7 @@ int main(void)
 {
     return run_tests("holes", (const TTest *[]){
         entries_in_a_hole_are_unmapped,
-        entries_in_a_hole_beside_pages_that_move_are_unmapped,
+        entries_in_a_hole_next_to_pages_that_move_are_unmapped,
         nothing_is_counted_in_a_hole,
         nothing_moves_in_a_hole,
         NULL });

@@ -1,5 +1,5 @@
-/* The vdso and other mappings of the kernel's own, which every process has: migrate_pages(2) passes them over, and so do the calls of numars.h
- * that move the pages of a range or a process. */
+/* The vdso and other kernel mappings that every process has: migrate_pages(2) skips them, and so do the calls of numars.h that move the
+ * pages of a range or a process. */
 #include <numars.h>
 #include <stdint.h>
 #include <sys/auxv.h>
@@ -23,13 +23,13 @@ static uintptr_t vdso(void)
     return start;
 }
 
-/* Has this process map a page of it. */
+/* Makes this process map one of its pages. */
 static void use_vdso(void)
 {
     (void)*(volatile const char *)vdso();
 }
 
-/* A node on which the vdso is not. */
+/* A node that the vdso is not on. */
 static int target(void)
 {
     return node_of((void *)vdso()) == 3 ? 2 : 3;
@@ -45,7 +45,7 @@ static long move_process(pid_t pid, int to, const struct numars_move_options *op
     return move_process_between(pid, all_nodes_but(to), mask(to), options, stats);
 }
 
-/* Pages that others map too would have to stay without MPOL_MF_MOVE_ALL. */
+/* Without MPOL_MF_MOVE_ALL, pages that other processes map too would have to stay. */
 static struct numars_move_options move_all(void)
 {
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
@@ -76,7 +76,7 @@ START_TEST(the_own_process_moves_completely_by_its_whole_address_space)
     const int to = target();
     const struct numars_move_options options = move_all();
     struct numars_move_stats stats;
-    /* Nobody uses the program's own files meanwhile. */
+    /* No other process uses the program's own files meanwhile. */
     assert_returns(numars_move_range(0, NULL, WHOLE_ADDRESS_SPACE, to, &options, &stats), 0);
     assert_stats_add_up(stats);
     ck_assert_uint_eq(stats.shared + stats.busy + stats.no_memory + stats.failed, 0);
@@ -94,7 +94,7 @@ START_TEST(pinned_pages_of_the_program_count_nevertheless)
     const struct numars_move_options options = move_all();
     struct numars_move_stats stats;
     assert_returns(numars_move_range(0, NULL, WHOLE_ADDRESS_SPACE, target(), &options, &stats), 1);
-    /* Linux 5.10 says of pinned pages that it cannot move them, and no more. */
+    /* For pinned pages, Linux 5.10 only reports that it cannot move them. */
     ck_assert_uint_eq(stats.busy + stats.failed, 1);
     ck_assert_uint_eq(count_on_node(pages, COUNT, target()), COUNT - 1);
 }

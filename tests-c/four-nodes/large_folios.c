@@ -1,5 +1,5 @@
-/* Memory in folios of several sizes between a base page and a huge page, anonymous (Linux 6.8) and of files (ext4: Linux 6.16):
- * one entry moves all of a folio, and what is said of its other base pages must be true as well. */
+/* Memory in folios of several sizes between a base page and a huge page, anonymous (Linux 6.8) and of files (ext4: Linux 6.16): one entry
+ * moves a whole folio, and the statuses of its other base pages must be true as well. */
 #include <fcntl.h>
 #include <numa.h>
 #include <numaif.h>
@@ -41,7 +41,7 @@ static bool allow_huge_pages(const char *when)
     return write_to_file("/sys/kernel/mm/transparent_hugepage/hugepages-2048kB/enabled", when);
 }
 
-/* How many pages belong to a folio of more than one. */
+/* Returns how many pages belong to folios of more than one page. */
 static size_t pages_in_large_folios(const char *start, size_t count)
 {
     enum { COMPOUND_HEAD = 15, COMPOUND_TAIL = 16 };
@@ -63,7 +63,7 @@ static size_t pages_in_large_folios(const char *start, size_t count)
     return found;
 }
 
-/* Base pages and folios of each size, next to each other; NULL where the kernel has none but base pages and huge pages. */
+/* Maps base pages and folios of each size, next to each other; returns NULL if the kernel only has base pages and huge pages. */
 static char *pages_of_all_sizes(void)
 {
     char *memory = mmap(NULL, PAGES * page_size() + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -75,7 +75,7 @@ static char *pages_of_all_sizes(void)
     require(allow_huge_pages("never"));
     for (size_t area = 0; area < AREAS; area++) {
         allow_no_size();
-        /* The last ones are base pages alone. */
+        /* The last ones are base pages only. */
         if (area < SIZE_COUNT)
             require(allow_size(KILOBYTES[area], true));
         touch_pages(start + area * AREA_PAGES * page_size(), AREA_PAGES, 0);
@@ -94,7 +94,7 @@ static bool areas_keep_contents(const char *start)
     return true;
 }
 
-/* Ranges that begin and end within folios, lists with one target and with one for each base page, in order and not. */
+/* Ranges that begin and end inside folios, and lists with one target or with one per base page, ordered and not. */
 static void move_parts_of_folios(char *start, size_t count)
 {
     unsigned int seed = 1;
@@ -130,7 +130,7 @@ static void move_parts_of_folios(char *start, size_t count)
     }
 }
 
-START_TEST(anonymous_folios_of_all_sizes_are_moved_in_any_parts)
+START_TEST(parts_of_anonymous_folios_of_all_sizes_are_moved)
 {
     char *start = pages_of_all_sizes();
     if (start == NULL)
@@ -202,13 +202,13 @@ static void move_files_in(const char *folder, bool has_large_folios)
         ck_assert_uint_gt(in_large_folios, 0);
 }
 
-START_TEST(folios_of_ext4_files_are_moved_in_any_parts)
+START_TEST(parts_of_folios_of_ext4_files_are_moved)
 {
     move_files_in("/mnt/ext4", !kernel_before(6, 16));
 }
 END_TEST
 
-START_TEST(folios_of_tmpfs_files_are_moved_in_any_parts)
+START_TEST(parts_of_folios_of_tmpfs_files_are_moved)
 {
     char folder[] = "/tmp/huge-XXXXXX";
     require(mkdtemp(folder) != NULL && mount("none", folder, "tmpfs", 0, "huge=always") == 0);
@@ -221,12 +221,12 @@ END_TEST
 int main(void)
 {
     const int status = run_tests("large folios", (const TTest *[]){
-        anonymous_folios_of_all_sizes_are_moved_in_any_parts,
+        parts_of_anonymous_folios_of_all_sizes_are_moved,
         folios_of_all_sizes_to_a_full_node_are_counted_page_by_page,
-        folios_of_ext4_files_are_moved_in_any_parts,
-        folios_of_tmpfs_files_are_moved_in_any_parts,
+        parts_of_folios_of_ext4_files_are_moved,
+        parts_of_folios_of_tmpfs_files_are_moved,
         NULL });
-    /* As they are by default. */
+    /* The default setting. */
     allow_no_size();
     allow_huge_pages("inherit");
     return status;

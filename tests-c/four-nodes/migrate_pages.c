@@ -1,4 +1,4 @@
-/* migrate_pages(2): a whole process from some nodes to others. */
+/* migrate_pages(2): moving a whole process from some nodes to others. */
 #include <numa.h>
 #include <numaif.h>
 #include <unistd.h>
@@ -141,7 +141,7 @@ START_TEST(shared_pages_move_with_privilege)
 }
 END_TEST
 
-/* How many bits of the masks are looked at: maxnode - 1. */
+/* How many bits of the masks are read: maxnode - 1. */
 
 START_TEST(a_mask_of_one_word_is_enough)
 {
@@ -152,7 +152,7 @@ START_TEST(a_mask_of_one_word_is_enough)
 }
 END_TEST
 
-START_TEST(the_last_bit_of_maxnode_is_not_looked_at)
+START_TEST(the_last_bit_of_maxnode_is_not_read)
 {
     char *pages = pages_on_node(COUNT, 3);
     const unsigned long from = mask(3), to = mask(0);
@@ -163,7 +163,7 @@ START_TEST(the_last_bit_of_maxnode_is_not_looked_at)
 }
 END_TEST
 
-START_TEST(masks_longer_than_the_kernels_are_read_to_their_end)
+START_TEST(masks_longer_than_the_kernels_are_read_completely)
 {
     enum { LONG_BITS = 8 * 4096, WORDS = LONG_BITS / MASK_BITS };
     char *pages = pages_on_node(COUNT, 3);
@@ -171,7 +171,7 @@ START_TEST(masks_longer_than_the_kernels_are_read_to_their_end)
     assert_returns(migrate_pages(0, LONG_BITS, from, to), 0);
     ck_assert_uint_eq(count_on_node(pages, COUNT, 0), COUNT);
 
-    /* Bits that no kernel has a node for are an error, not ignored. */
+    /* Bits beyond the kernel's nodes are an error, not ignored. */
     from[WORDS - 1] = mask(0);
     assert_fails(migrate_pages(0, LONG_BITS, from, to), EINVAL);
     from[WORDS - 1] = 0;
@@ -230,8 +230,8 @@ int main(void)
         shared_pages_stay_without_privilege_and_are_not_counted,
         shared_pages_move_with_privilege,
         a_mask_of_one_word_is_enough,
-        the_last_bit_of_maxnode_is_not_looked_at,
-        masks_longer_than_the_kernels_are_read_to_their_end,
+        the_last_bit_of_maxnode_is_not_read,
+        masks_longer_than_the_kernels_are_read_completely,
         bits_beyond_maxnode_are_ignored,
         one_bit_more_than_a_page_holds_is_allowed_and_two_are_einval,
         a_maxnode_of_zero_is_einval,

@@ -1,4 +1,4 @@
-/* migrate_pages(2): what makes the call fail. */
+/* migrate_pages(2): errors. */
 #include <limits.h>
 #include <numaif.h>
 #include <sys/wait.h>
@@ -22,7 +22,7 @@ START_TEST(a_process_of_the_same_user_is_allowed)
 {
     drop_privileges();
     struct child_process unprivileged = start_child(1, 3, NULL);
-    /* It is a fork: what it shares with this process stays, and is not counted. */
+    /* It is a fork: the pages that it shares with this process stay and are not counted. */
     assert_returns(migrate(unprivileged.pid, mask(3), mask(1)), 0);
     ck_assert_int_eq(node_of_pid(unprivileged.pid, unprivileged.pages), 1);
     end_child(unprivileged);
@@ -48,7 +48,7 @@ START_TEST(with_privilege_a_node_outside_the_cpuset_is_left_out)
     char *page = pages_on_node(1, 0);
     assert_returns(migrate(0, mask(0), mask(1) | mask(2)), 0);
     ck_assert_int_eq(node_of(page), 1);
-    /* And when none is left: */
+    /* And if no node remains: */
     assert_fails(migrate(0, mask(1), mask(3)), EINVAL);
     leave_cpuset();
 }
@@ -77,7 +77,7 @@ START_TEST(no_such_process_is_esrch)
 }
 END_TEST
 
-START_TEST(a_thread_of_the_kernel_is_einval)
+START_TEST(a_kernel_thread_is_einval)
 {
     assert_fails(migrate(KTHREADD, mask(0), mask(1)), EINVAL);
 }
@@ -122,7 +122,7 @@ START_TEST(masks_that_end_too_early_are_efault)
 }
 END_TEST
 
-START_TEST(masks_are_looked_at_before_the_process)
+START_TEST(masks_are_checked_before_the_process)
 {
     const unsigned long nodes = mask(0);
     assert_fails(migrate_pages(nonexistent_pid(), MASK_BITS, unmapped_address(), &nodes), EFAULT);
@@ -141,11 +141,11 @@ int main(void)
         a_node_that_does_not_exist_is_eperm_without_privilege_and_einval_with_it,
         an_old_node_that_does_not_exist_is_no_error,
         no_such_process_is_esrch,
-        a_thread_of_the_kernel_is_einval,
+        a_kernel_thread_is_einval,
         a_process_that_ended_but_was_not_waited_for_is_einval,
         no_new_nodes_is_einval,
         masks_that_cannot_be_read_are_efault,
         masks_that_end_too_early_are_efault,
-        masks_are_looked_at_before_the_process,
+        masks_are_checked_before_the_process,
         NULL });
 }

@@ -12,13 +12,13 @@
 
 enum { KTHREADD = 2 };
 
-/* A move of four pages from node 0 to node 1, with one thing in it that a test makes wrong. */
+/* A move of four pages from node 0 to node 1, in which each test makes one thing invalid. */
 static struct request four_pages(void)
 {
     return request_move(pages_on_node(4, 0), 4, 1);
 }
 
-/* The first `moved` of the four are on node 1 and their statuses say so; no status after them was written. */
+/* The first `moved` of the four are on node 1 and their statuses say so; no later status was written. */
 static void assert_stopped_after(const struct request *request, size_t moved)
 {
     for (size_t page = 0; page < request->count; page++) {
@@ -72,7 +72,7 @@ START_TEST(read_only_statuses_are_efault)
 }
 END_TEST
 
-START_TEST(an_array_of_pages_that_runs_out_is_efault_from_there_on)
+START_TEST(an_array_of_pages_that_is_too_short_is_efault_from_there_on)
 {
     struct request request = four_pages();
     void **two = array_at_end_of_mapping(2, sizeof *two);
@@ -82,7 +82,7 @@ START_TEST(an_array_of_pages_that_runs_out_is_efault_from_there_on)
 }
 END_TEST
 
-START_TEST(an_array_of_nodes_that_runs_out_is_efault_from_there_on)
+START_TEST(an_array_of_nodes_that_is_too_short_is_efault_from_there_on)
 {
     struct request request = four_pages();
     int *three = array_at_end_of_mapping(3, sizeof *three);
@@ -92,7 +92,7 @@ START_TEST(an_array_of_nodes_that_runs_out_is_efault_from_there_on)
 }
 END_TEST
 
-START_TEST(statuses_that_run_out_are_efault_but_the_pages_have_moved)
+START_TEST(an_array_of_statuses_that_is_too_short_is_efault_but_the_pages_have_moved)
 {
     struct request request = four_pages();
     int *one = array_at_end_of_mapping(1, sizeof *one);
@@ -126,7 +126,7 @@ START_TEST(unknown_flags_are_einval)
 }
 END_TEST
 
-START_TEST(both_flags_together_are_MPOL_MF_MOVE_ALL)
+START_TEST(both_flags_combined_are_MPOL_MF_MOVE_ALL)
 {
     struct request request = four_pages();
     struct child_process child = share_with_child(request.pages[0], 4);
@@ -136,7 +136,7 @@ START_TEST(both_flags_together_are_MPOL_MF_MOVE_ALL)
 }
 END_TEST
 
-START_TEST(a_thread_of_the_kernel_is_einval)
+START_TEST(a_kernel_thread_is_einval)
 {
     struct request request = four_pages();
     assert_fails(move_pages(KTHREADD, 4, request.pages, request.nodes, request.status, MPOL_MF_MOVE), EINVAL);
@@ -169,14 +169,14 @@ START_TEST(no_such_process_is_esrch)
 }
 END_TEST
 
-START_TEST(flags_are_looked_at_before_the_process)
+START_TEST(flags_are_checked_before_the_process)
 {
     struct request request = four_pages();
     assert_fails(move_pages(nonexistent_pid(), 4, request.pages, request.nodes, request.status, 1 << 3), EINVAL);
 }
 END_TEST
 
-START_TEST(the_process_is_looked_at_before_the_arrays)
+START_TEST(the_process_is_checked_before_the_arrays)
 {
     assert_fails(move_pages(nonexistent_pid(), 4, NULL, NULL, NULL, 0), ESRCH);
     assert_fails(move_pages(nonexistent_pid(), 0, NULL, NULL, NULL, 0), ESRCH);
@@ -205,7 +205,7 @@ START_TEST(no_such_node_is_enodev_even_for_a_page_that_is_not_there)
 }
 END_TEST
 
-/* Since Linux 2.6.29 no count is too big in itself: the call goes on to the end of the arrays. */
+/* Since Linux 2.6.29 no count is too large: the call continues to the end of the arrays. */
 START_TEST(no_count_is_e2big)
 {
     const unsigned long counts[] = { 1UL << 20, (unsigned long)INT_MAX, 1UL << 32, 1UL << 60, ULONG_MAX / 8,
@@ -234,7 +234,7 @@ END_TEST
 
 START_TEST(more_pages_than_any_old_limit_are_all_moved)
 {
-    /* Up to Linux 2.6.28 the control array of the kernel held this to what one allocation could give. */
+    /* Up to Linux 2.6.28, one allocation of the kernel limited the count. */
     enum { PAGES = 16, REQUESTS = 200000 };
     char *pages = pages_on_node(PAGES, 0);
     void **array = (void **)map_pages(REQUESTS * sizeof *array / page_size() + 1);
@@ -259,17 +259,17 @@ int main(void)
         a_bad_array_of_statuses_is_efault_but_the_pages_have_moved,
         no_array_of_statuses_is_efault_but_the_pages_have_moved,
         read_only_statuses_are_efault,
-        an_array_of_pages_that_runs_out_is_efault_from_there_on,
-        an_array_of_nodes_that_runs_out_is_efault_from_there_on,
-        statuses_that_run_out_are_efault_but_the_pages_have_moved,
+        an_array_of_pages_that_is_too_short_is_efault_from_there_on,
+        an_array_of_nodes_that_is_too_short_is_efault_from_there_on,
+        an_array_of_statuses_that_is_too_short_is_efault_but_the_pages_have_moved,
         bad_arrays_of_a_query_are_efault,
         unknown_flags_are_einval,
-        both_flags_together_are_MPOL_MF_MOVE_ALL,
-        a_thread_of_the_kernel_is_einval,
+        both_flags_combined_are_MPOL_MF_MOVE_ALL,
+        a_kernel_thread_is_einval,
         a_process_that_ended_but_was_not_waited_for_is_einval,
         no_such_process_is_esrch,
-        flags_are_looked_at_before_the_process,
-        the_process_is_looked_at_before_the_arrays,
+        flags_are_checked_before_the_process,
+        the_process_is_checked_before_the_arrays,
         no_such_node_is_enodev_and_ends_the_call_there,
         no_such_node_is_enodev_even_for_a_page_that_is_not_there,
         no_count_is_e2big,

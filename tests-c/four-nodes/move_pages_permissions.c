@@ -1,4 +1,4 @@
-/* move_pages(2): who may move whose pages where. */
+/* move_pages(2): which process may move whose pages, and where to. */
 #include <numaif.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -38,7 +38,7 @@ START_TEST(MPOL_MF_MOVE_ALL_without_privilege_is_eperm)
     struct request request = request_move(pages_on_node(1, 0), 1, 1);
     assert_fails(perform(&request, MPOL_MF_MOVE_ALL), EPERM);
     assert_fails(perform(&request, MPOL_MF_MOVE | MPOL_MF_MOVE_ALL), EPERM);
-    /* Even where nothing would move. */
+    /* Even if nothing would move. */
     assert_fails(move_pages(0, 1, request.pages, NULL, request.status, MPOL_MF_MOVE_ALL), EPERM);
     assert_fails(move_pages(0, 0, NULL, NULL, NULL, MPOL_MF_MOVE_ALL), EPERM);
     ck_assert_int_eq(request.status[0], NOT_WRITTEN);
@@ -72,7 +72,7 @@ static void become_opaque(void)
 
 START_TEST(a_process_of_the_same_user_that_may_not_be_traced_is_eperm)
 {
-    /* What Linux 4.13 changed: the same user is not enough, it takes what reading by ptrace takes. */
+    /* Since Linux 4.13, being the same user is not enough: the permission to read by ptrace is needed. */
     drop_privileges();
     struct child_process opaque = start_child(1, 0, become_opaque);
     assert_fails(move_of(opaque, 1, MPOL_MF_MOVE), EPERM);
@@ -90,7 +90,7 @@ START_TEST(root_moves_pages_of_any_user)
 }
 END_TEST
 
-START_TEST(a_thread_of_the_kernel_is_eperm_without_privilege)
+START_TEST(a_kernel_thread_is_eperm_without_privilege)
 {
     drop_privileges();
     assert_fails(move_pages(KTHREADD, 0, NULL, NULL, NULL, MPOL_MF_MOVE), EPERM);
@@ -131,7 +131,7 @@ START_TEST(a_node_that_does_not_exist_is_enodev_inside_a_cpuset_too)
 }
 END_TEST
 
-/* The manual page leaves open whose cpuset counts: that of the process whose pages move, not the caller's. */
+/* The manual page does not say whose cpuset counts: it is that of the process whose pages move, not the caller's. */
 static void enter_cpuset_0_1(void)
 {
     enter_cpuset("0-1");
@@ -149,7 +149,7 @@ END_TEST
 
 START_TEST(a_node_outside_the_cpuset_of_the_caller_is_enomem)
 {
-    /* The request is allowed, but it is the caller for whom the kernel then allocates memory on the node. */
+    /* The request is allowed, but the kernel allocates the memory on the node for the caller. */
     struct child_process outside = start_child(1, 0, NULL);
     enter_cpuset("0-1");
     assert_fails(move_of(outside, 3, MPOL_MF_MOVE), ENOMEM);
@@ -161,7 +161,7 @@ START_TEST(a_node_outside_the_cpuset_of_the_caller_is_enomem)
 }
 END_TEST
 
-START_TEST(a_query_looks_outside_the_cpuset)
+START_TEST(a_query_works_outside_the_cpuset)
 {
     struct child_process outside = start_child(1, 3, NULL);
     enter_cpuset("0-1");
@@ -180,12 +180,12 @@ int main(void)
         a_process_of_the_same_user_is_allowed,
         a_process_of_the_same_user_that_may_not_be_traced_is_eperm,
         root_moves_pages_of_any_user,
-        a_thread_of_the_kernel_is_eperm_without_privilege,
+        a_kernel_thread_is_eperm_without_privilege,
         a_node_outside_the_cpuset_is_eacces_and_ends_the_call_there,
         a_node_inside_the_cpuset_is_allowed,
         a_node_that_does_not_exist_is_enodev_inside_a_cpuset_too,
         the_cpuset_of_the_process_that_owns_the_pages_counts,
         a_node_outside_the_cpuset_of_the_caller_is_enomem,
-        a_query_looks_outside_the_cpuset,
+        a_query_works_outside_the_cpuset,
         NULL });
 }

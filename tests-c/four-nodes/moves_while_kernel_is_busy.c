@@ -1,5 +1,5 @@
-/* The kernel moves pages itself, or holds them, while the library moves them: memory compaction, automatic NUMA balancing, huge
- * pages that are made and split, direct I/O, io_uring, a cpuset that changes. */
+/* The kernel moves or holds pages itself while the library moves them: memory compaction, automatic NUMA balancing, huge pages that are
+ * collapsed and split, direct I/O, io_uring, a changing cpuset. */
 #include <fcntl.h>
 #include <linux/io_uring.h>
 #include <numa.h>
@@ -21,7 +21,7 @@
 
 enum { PAGES = 3000, SECONDS = 3 };
 
-/* Moves the pages to each of the nodes in turn, by each of the calls. Returns how many moves there were. */
+/* Moves the pages to each node in turn, with each call. Returns the number of moves. */
 static unsigned int move_back_and_forth(char *pages, size_t count, const int nodes[2], enum interference interference)
 {
     const double end = test_deadline(SECONDS);
@@ -54,7 +54,7 @@ static void compact(void *unused)
 {
     enum { FRAGMENTS = 512 };
     (void)unused;
-    /* Holes that pages are moved out of the way of. */
+    /* Fragments memory so that compaction has pages to move. */
     for (int node = 0; node < 2; node++) {
         char *pages = pages_on_node(FRAGMENTS, node);
         for (size_t page = 0; page < FRAGMENTS; page += 2)
@@ -64,7 +64,7 @@ static void compact(void *unused)
     }
 }
 
-/* Every second page of twice as many: compaction finds something to do. */
+/* Every second page of twice as many, so that compaction has work to do. */
 static char *sparse_pages(size_t count, int node)
 {
     char *pages = pages_on_node(2 * count, node);
@@ -73,7 +73,7 @@ static char *sparse_pages(size_t count, int node)
     return pages;
 }
 
-START_TEST(a_range_of_which_every_second_page_is_there_is_counted_once)
+START_TEST(a_range_in_which_every_second_page_is_present_is_counted_once)
 {
     enum { MANY = 20000 };
     for (size_t count = 500; count <= MANY; count *= 2) {
@@ -85,7 +85,7 @@ START_TEST(a_range_of_which_every_second_page_is_there_is_counted_once)
 }
 END_TEST
 
-START_TEST(pages_that_compaction_moves_are_never_taken_for_absent)
+START_TEST(pages_that_compaction_moves_are_never_reported_as_absent)
 {
     char *pages = sparse_pages(PAGES, 0);
     const unsigned long before = vmstat("compact_isolated");
@@ -106,7 +106,7 @@ START_TEST(pages_that_compaction_moves_are_never_taken_for_absent)
     ck_assert_uint_gt(end_activities(), 0);
     ck_assert_uint_gt(moves, 0);
     ck_assert_uint_gt(vmstat("compact_isolated"), before);
-    /* Those that are there kept what was in them. */
+    /* The pages that are present kept their contents. */
     const unsigned char *bytes = (const unsigned char *)pages;
     char *same = pages_on_node(2 * PAGES, 0);
     for (size_t page = 0; page < 2 * PAGES; page += 2)
@@ -150,8 +150,8 @@ static void touch_area(void *argument)
     }
 }
 
-/* How many pages of the mapping at `start` are on each node. On Linux 6.1, move_pages(2) says -ENOENT for pages that balancing has
- * marked, until a thread touches them; /proc/self/numa_maps counts them all the same. */
+/* Counts the pages of the mapping at `start` per node. On Linux 6.1, move_pages(2) reports -ENOENT for pages that balancing has marked,
+ * until a thread touches them; /proc/self/numa_maps counts them nevertheless. */
 static void count_by_numa_maps(const char *start, size_t on_node[NODES])
 {
     char *line = NULL;
@@ -175,7 +175,7 @@ static void count_by_numa_maps(const char *start, size_t on_node[NODES])
     fclose(file);
 }
 
-/* Back to node 0, each of them. */
+/* Moves each of them back to node 0. */
 static void move_back(char *pages, size_t count)
 {
     size_t on_node[NODES];
@@ -191,9 +191,9 @@ static void move_back(char *pages, size_t count)
     page_list_unmap(&back);
 }
 
-START_TEST(pages_that_numa_balancing_marks_and_moves_are_never_a_false_success)
+START_TEST(pages_that_numa_balancing_marks_and_moves_never_cause_false_success)
 {
-    /* Between areas that cannot be joined with it. */
+    /* Between areas that cannot be merged with it. */
     char *memory = map_pages(PAGES + 2), *pages = memory + page_size();
     require(mprotect(memory, page_size(), PROT_NONE) == 0);
     require(mprotect(memory + (PAGES + 1) * page_size(), page_size(), PROT_NONE) == 0);
@@ -202,7 +202,7 @@ START_TEST(pages_that_numa_balancing_marks_and_moves_are_never_a_false_success)
     scan_often();
     balance("1");
     const unsigned long moved_before = vmstat("numa_pages_migrated"), marked_before = vmstat("numa_pte_updates");
-    /* Whoever touches the pages runs on node 1, so balancing moves them there alone. */
+    /* Only threads on node 1 touch the pages, so balancing moves them there and nowhere else. */
     require(numa_run_on_node(1) == 0);
     for (int thread = 0; thread < 2; thread++)
         start_activity(touch_area, &area, 1);
@@ -212,7 +212,7 @@ START_TEST(pages_that_numa_balancing_marks_and_moves_are_never_a_false_success)
         unsigned long counted[NODES];
         size_t on_node[NODES];
         move_back(pages, PAGES);
-        /* Time to mark some. */
+        /* Time for balancing to mark some. */
         usleep(move % 5 * 10 * 1000);
         const struct move_result result = move % 2 == 0 ? verified_move_range(0, pages, PAGES, 1, NULL, ANY_INTERFERENCE)
                                                         : verified_move_list(0, &there, NULL, ANY_INTERFERENCE);
@@ -222,7 +222,7 @@ START_TEST(pages_that_numa_balancing_marks_and_moves_are_never_a_false_success)
                "a %s: returned %ld, but %zu of %d pages are elsewhere; moved %lu, absent %lu", move % 2 == 0 ? "range" : "list",
                result.returned, elsewhere, PAGES, result.stats.moved, result.stats.absent);
         const long count = numars_count_pages(0, pages, PAGES * page_size(), counted, NODES);
-        /* On Linux 6.1, not those that are marked. */
+        /* On Linux 6.1, marked pages are not included. */
         expect(count == PAGES || (kernel_before(6, 2) && count >= 0 && count < PAGES), "%ld of %d pages are counted", count,
                PAGES);
         page_list_unmap(&there);
@@ -235,7 +235,7 @@ START_TEST(pages_that_numa_balancing_marks_and_moves_are_never_a_false_success)
 }
 END_TEST
 
-/* Huge pages that come and go. */
+/* Huge pages that are collapsed and split. */
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
@@ -246,13 +246,13 @@ static void collapse_and_split(void *argument)
     const struct area *area = argument;
     for (size_t offset = 0; offset < area->count * page_size(); offset += HUGE_PAGE) {
         madvise(area->start + offset, HUGE_PAGE, MADV_COLLAPSE);
-        /* Maps its base pages one by one. */
+        /* Makes the kernel map its base pages individually. */
         require(mprotect(area->start + offset, page_size(), PROT_READ) == 0);
         require(mprotect(area->start + offset, page_size(), PROT_READ | PROT_WRITE) == 0);
     }
 }
 
-START_TEST(huge_pages_may_be_made_and_split_meanwhile)
+START_TEST(huge_pages_may_be_collapsed_and_split_meanwhile)
 {
     enum { HUGE_PAGES = 4, COUNT = HUGE_PAGES * HUGE_PAGE / 4096 };
     char *memory = mmap(NULL, (HUGE_PAGES + 1) * HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -263,14 +263,14 @@ START_TEST(huge_pages_may_be_made_and_split_meanwhile)
     start_activity(collapse_and_split, &area, -1);
     move_back_and_forth(pages, COUNT, (const int[2]){ 1, 0 }, ANY_INTERFERENCE);
     end_activities();
-    /* At rest, everything is exact. */
+    /* Without activity, everything is exact. */
     verified_move_range(0, pages, COUNT, 2, NULL, NO_INTERFERENCE);
     verified_count(0, pages, COUNT);
     ck_assert(pages_keep_contents(pages, COUNT));
 }
 END_TEST
 
-/* Direct I/O: the disk writes into pages, which stay while it does. */
+/* Direct I/O: the disk writes into pages, which cannot move meanwhile. */
 
 enum { BLOCK_PAGES = 64 };
 
@@ -286,7 +286,7 @@ struct reader {
     struct io_uring_cqe *completed;
 };
 
-/* A file whose pages are what touch_pages() writes. */
+/* A file with the contents that touch_pages() writes. */
 static int file_of_pages(const char *pages, size_t count)
 {
     char path[64] = "/mnt/ext4/numars-test-XXXXXX";
@@ -383,23 +383,23 @@ static void move_while_reading(void (*step)(void *), bool by_ring)
     ck_assert_uint_gt(moves, 0);
     ck_assert_uint_gt(end_activities(), 0);
     ck_assert(pages_keep_contents(pages, COUNT));
-    /* At rest, nothing holds them. */
+    /* Without activity, nothing pins them. */
     ck_assert_int_eq(verified_move_range(0, pages, COUNT, 3, NULL, NO_INTERFERENCE).returned, 0);
 }
 
-START_TEST(pages_that_a_disk_writes_to_are_busy_or_move_and_keep_what_it_wrote)
+START_TEST(pages_that_a_disk_writes_to_are_busy_or_move_and_keep_its_data)
 {
     move_while_reading(read_directly, false);
 }
 END_TEST
 
-START_TEST(pages_that_io_uring_reads_into_are_busy_or_move_and_keep_what_was_read)
+START_TEST(pages_that_io_uring_reads_into_are_busy_or_move_and_keep_its_data)
 {
     move_while_reading(read_by_ring, true);
 }
 END_TEST
 
-/* A cpuset that changes: the kernel moves the pages of its processes to the nodes that remain. */
+/* A cpuset that changes: the kernel moves the pages of its processes to the remaining nodes. */
 
 static void change_allowed_nodes(void *argument)
 {
@@ -421,7 +421,7 @@ START_TEST(the_cpuset_may_change_meanwhile)
         struct page_list list = page_list_of_range(pages, COUNT, node);
         const struct move_result result = moves % 2 == 0 ? verified_move_range(0, pages, COUNT, node, NULL, ANY_INTERFERENCE)
                                                          : verified_move_list(0, &list, NULL, ANY_INTERFERENCE);
-        /* Not allowed, or not any more when the kernel wanted to allocate. */
+        /* Not allowed, or no longer allowed when the kernel wanted to allocate. */
         expect(result.returned >= 0 || result.error == EACCES || result.error == ENOMEM, "errno %d (%s)", result.error,
                strerror(result.error));
         page_list_unmap(&list);
@@ -437,12 +437,12 @@ END_TEST
 int main(void)
 {
     const int status = run_tests("moves while the kernel is busy", (const TTest *[]){
-        a_range_of_which_every_second_page_is_there_is_counted_once,
-        pages_that_compaction_moves_are_never_taken_for_absent,
-        pages_that_numa_balancing_marks_and_moves_are_never_a_false_success,
-        huge_pages_may_be_made_and_split_meanwhile,
-        pages_that_a_disk_writes_to_are_busy_or_move_and_keep_what_it_wrote,
-        pages_that_io_uring_reads_into_are_busy_or_move_and_keep_what_was_read,
+        a_range_in_which_every_second_page_is_present_is_counted_once,
+        pages_that_compaction_moves_are_never_reported_as_absent,
+        pages_that_numa_balancing_marks_and_moves_never_cause_false_success,
+        huge_pages_may_be_collapsed_and_split_meanwhile,
+        pages_that_a_disk_writes_to_are_busy_or_move_and_keep_its_data,
+        pages_that_io_uring_reads_into_are_busy_or_move_and_keep_its_data,
         the_cpuset_may_change_meanwhile,
         NULL });
     write_to_file("/proc/sys/kernel/numa_balancing", "0");

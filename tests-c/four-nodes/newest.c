@@ -1,4 +1,4 @@
-/* What libnuma has that no Debian release has yet: weighted interleaving by memory, numa_preferred_err, numa_fail_alloc_on_error. */
+/* Features of libnuma that no Debian release has yet: weighted interleaving by memory, numa_preferred_err, numa_fail_alloc_on_error. */
 #include <numa.h>
 #include <numaif.h>
 #include <stdlib.h>
@@ -25,7 +25,7 @@ static size_t touched_on_node(char *pages, int node)
     return count_on_node(pages, COUNT, node);
 }
 
-START_TEST(weighted_interleaving_of_a_thread_is_set_and_told)
+START_TEST(weighted_interleaving_of_a_thread_is_set_and_returned)
 {
     int mode = -1;
     errno = UNTOUCHED_ERRNO;
@@ -51,7 +51,7 @@ START_TEST(memory_is_interleaved_by_weight)
     char *pages = numa_alloc_weighted_interleaved_subset(COUNT * page_size(), nodes_1_and_2());
     ck_assert_ptr_nonnull(pages);
     if (has_weighted_interleaving()) {
-        /* All weights are 1 unless somebody sets them. */
+        /* All weights are 1 by default. */
         ck_assert_uint_eq(touched_on_node(pages, 1), COUNT / 2);
         ck_assert_uint_eq(touched_on_node(pages, 2), COUNT / 2);
     }
@@ -80,7 +80,7 @@ START_TEST(no_preferred_node_is_minus_1)
 }
 END_TEST
 
-START_TEST(an_allocation_that_could_not_get_its_policy_is_refused_if_asked_to)
+START_TEST(an_allocation_whose_policy_cannot_be_set_fails_if_requested)
 {
     struct bitmask *none = numa_allocate_nodemask();
     ck_assert_ptr_nonnull(numa_alloc_onnode(page_size(), 77));
@@ -94,7 +94,7 @@ START_TEST(an_allocation_that_could_not_get_its_policy_is_refused_if_asked_to)
 }
 END_TEST
 
-START_TEST(a_home_node_is_set_where_there_is_a_policy)
+START_TEST(a_home_node_is_set_on_memory_with_a_policy)
 {
     char *pages = map_pages(COUNT);
     if (kernel_before(5, 17)) {
@@ -125,11 +125,11 @@ END_TEST
 int main(void)
 {
     return run_tests("newest", (const TTest *[]){
-        weighted_interleaving_of_a_thread_is_set_and_told,
+        weighted_interleaving_of_a_thread_is_set_and_returned,
         memory_is_interleaved_by_weight,
         no_preferred_node_is_minus_1,
-        an_allocation_that_could_not_get_its_policy_is_refused_if_asked_to,
-        a_home_node_is_set_where_there_is_a_policy,
+        an_allocation_whose_policy_cannot_be_set_fails_if_requested,
+        a_home_node_is_set_on_memory_with_a_policy,
         the_librarys_own_sets_are_not_freed,
         NULL });
 }

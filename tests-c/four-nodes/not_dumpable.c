@@ -1,5 +1,5 @@
-/* A process that has changed its user can't open its own /proc/self/pagemap, which belongs to root then, but /proc/self/maps. What it has
- * reserved and never touched is passed over nevertheless. */
+/* A process that has changed its user cannot open its own /proc/self/pagemap, which belongs to root then, but it can open /proc/self/maps.
+ * Memory that it reserved and never touched is skipped nevertheless. */
 #include <numars.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -15,10 +15,10 @@ enum { COUNT = 40, PLACES = 3 };
 
 static const size_t LENGTH = 16UL << 30;
 
-/* What move_pages(2) would have to be asked of every page of LENGTH takes more. */
-enum { FEW_CALLS = 30 };
+/* Querying every page of LENGTH by move_pages(2) takes more calls. */
+enum { MAX_CALLS = 30 };
 
-/* LENGTH bytes, of which COUNT pages in each of PLACES have been touched, on node 0. */
+/* Reserves LENGTH bytes. The tests touch COUNT pages in each of PLACES, on node 0. */
 static char *reserve(void)
 {
     char *start = mmap(NULL, LENGTH, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -38,7 +38,7 @@ static void stop_being_dumpable(void)
     require(access("/proc/self/maps", R_OK) == 0 && access("/proc/self/pagemap", R_OK) != 0);
 }
 
-START_TEST(memory_that_was_never_touched_is_passed_over)
+START_TEST(memory_that_was_never_touched_is_skipped)
 {
     char *start = reserve();
     for (size_t index = 0; index < PLACES; index++)
@@ -46,7 +46,7 @@ START_TEST(memory_that_was_never_touched_is_passed_over)
     stop_being_dumpable();
     struct numars_move_stats stats;
     assert_returns(numars_move_range(0, start, LENGTH, 1, NULL, &stats), 0);
-    ck_assert_uint_le(stats.kernel_calls, FEW_CALLS);
+    ck_assert_uint_le(stats.kernel_calls, MAX_CALLS);
     assert_stats(stats, .requested = PLACES * COUNT, .moved = PLACES * COUNT);
     for (size_t index = 0; index < PLACES; index++) {
         ck_assert_uint_eq(count_on_node(nth_range(start, index), COUNT, 1), COUNT);
@@ -55,7 +55,7 @@ START_TEST(memory_that_was_never_touched_is_passed_over)
 }
 END_TEST
 
-START_TEST(all_pages_of_all_addresses_are_found)
+START_TEST(all_pages_of_the_whole_address_space_are_found)
 {
     char *start = reserve(), *file = map_file_pages(file_in("/mnt/ext4", COUNT), COUNT), stack[3 * 4096];
     char *huge = transparent_huge_page(3);
@@ -69,7 +69,7 @@ START_TEST(all_pages_of_all_addresses_are_found)
     expect(returned >= 0, "returned %ld, errno %d", returned, errno);
     ck_assert_uint_eq(stats.shared + stats.busy + stats.failed, (unsigned long)returned);
     assert_stats_add_up(stats);
-    ck_assert_uint_le(stats.kernel_calls, FEW_CALLS);
+    ck_assert_uint_le(stats.kernel_calls, MAX_CALLS);
     ck_assert_uint_eq(count_on_node(nth_range(start, 1), COUNT, 1), COUNT);
     ck_assert_uint_eq(count_on_node(file, COUNT, 1), COUNT);
     ck_assert_uint_eq(count_on_node(huge, HUGE_PAGE / page_size(), 1), HUGE_PAGE / page_size());
@@ -82,7 +82,7 @@ START_TEST(another_process_is_not_taken_for_this_one)
     char *start = reserve();
     drop_privileges();
     struct child_process child = start_child(COUNT, 0, NULL);
-    /* Mapped here, too, but not touched. */
+    /* Mapped here too, but not touched. */
     char *here = mmap(child.pages, COUNT * page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
     require(here == child.pages);
     require(prctl(PR_SET_DUMPABLE, 0) == 0);
@@ -99,8 +99,8 @@ END_TEST
 int main(void)
 {
     return run_tests("not_dumpable", (const TTest *[]){
-        memory_that_was_never_touched_is_passed_over,
-        all_pages_of_all_addresses_are_found,
+        memory_that_was_never_touched_is_skipped,
+        all_pages_of_the_whole_address_space_are_found,
         another_process_is_not_taken_for_this_one,
         NULL });
 }

@@ -1,4 +1,4 @@
-/* numa_move_pages: the contract of move_pages(2), but every page that can move does, and every status is true. */
+/* numa_move_pages: the contract of move_pages(2), except that every page that can move does, and every status is true. */
 #include <limits.h>
 #include <numa.h>
 #include <numaif.h>
@@ -15,15 +15,15 @@
 
 enum { COUNT = 300, KTHREADD = 2, BASE_PAGES = HUGE_PAGE / 4096 };
 
-/* Numbers that look random and are the same each time. */
+/* A pseudorandom sequence that is the same in each run. */
 static unsigned long next_random(unsigned long *state)
 {
     *state = *state * 6364136223846793005UL + 1442695040888963407UL;
     return *state >> 33;
 }
 
-/* After an error: the first `arrived` pages are on their targets and their statuses say so. Those behind them may be
- * anywhere, but what is written of them is true. */
+/* After an error: the first `arrived` pages are on their targets and their statuses say so. Later ones may be anywhere, but the statuses
+ * that were written for them are true. */
 static void assert_true_where_written(const struct page_list *list, size_t arrived)
 {
     int *actual_nodes = page_list_query(0, list);
@@ -38,7 +38,7 @@ static void assert_true_where_written(const struct page_list *list, size_t arriv
     }
 }
 
-/* Where pages end. */
+/* Where pages end up. */
 
 START_TEST(interleaved_targets_are_reached)
 {
@@ -57,7 +57,7 @@ START_TEST(targets_in_random_order_are_reached)
     char *pages = pages_on_node(MANY, 0);
     struct page_list list = page_list_of_range(pages, MANY, 0);
     for (size_t entry = 0; entry < MANY; entry++) {
-        /* Half of them are already home. */
+        /* Half of them are already on their target. */
         if (next_random(&state) % 2 == 0)
             list.nodes[entry] = (int)(next_random(&state) % 4);
         const size_t other = next_random(&state) % (entry + 1);
@@ -71,7 +71,7 @@ START_TEST(targets_in_random_order_are_reached)
 }
 END_TEST
 
-START_TEST(pages_already_home_have_their_node_as_status)
+START_TEST(pages_already_on_their_target_have_its_node_as_status)
 {
     struct page_list list = page_list_of_range(pages_on_node(COUNT, 2), COUNT, 2);
     assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
@@ -79,9 +79,9 @@ START_TEST(pages_already_home_have_their_node_as_status)
 }
 END_TEST
 
-START_TEST(requests_of_every_small_size_are_done_to_the_last_page)
+START_TEST(requests_of_every_small_size_are_completed)
 {
-    /* Sizes around those at which the kernel or the library changes its way of working. */
+    /* Sizes around those at which the kernel or the library switches to another method. */
     for (size_t count = 1; count <= 70; count++) {
         char *pages = pages_on_node(count, 0);
         struct page_list list = page_list_interleaved(pages, count);
@@ -92,7 +92,7 @@ START_TEST(requests_of_every_small_size_are_done_to_the_last_page)
 }
 END_TEST
 
-START_TEST(a_pointer_into_a_page_stands_for_that_page)
+START_TEST(a_pointer_into_a_page_names_that_page)
 {
     char *pages = pages_on_node(COUNT, 0);
     struct page_list list = page_list_interleaved(pages, COUNT);
@@ -147,7 +147,7 @@ START_TEST(two_pointers_into_one_page_are_the_same_page_twice)
 }
 END_TEST
 
-/* The page itself and its neighbours, each named again and again; where it is named last counts. */
+/* A page and the pages next to it, each named several times; the last time counts. */
 START_TEST(a_page_named_with_several_targets_ends_on_the_last_one)
 {
     const int orders[][4] = { { 0, 1, 2, 3 }, { 3, 2, 1, 0 }, { 1, 1, 2, 1 }, { 1, 2, 1, 0 },
@@ -202,7 +202,7 @@ END_TEST
 
 /* Huge pages. */
 
-START_TEST(all_base_pages_of_a_huge_page_say_its_node)
+START_TEST(all_base_pages_of_a_huge_page_have_its_node_as_status)
 {
     char *huge = transparent_huge_page(0);
     struct page_list list = page_list_of_range(huge, BASE_PAGES, 1);
@@ -213,7 +213,7 @@ START_TEST(all_base_pages_of_a_huge_page_say_its_node)
 }
 END_TEST
 
-START_TEST(a_few_base_pages_of_a_huge_page_take_it_along)
+START_TEST(moving_some_base_pages_of_a_huge_page_moves_all_of_it)
 {
     char *huge = transparent_huge_page(0), *others = pages_on_node(4, 0);
     struct page_list list = page_list_with_capacity(7);
@@ -229,7 +229,7 @@ START_TEST(a_few_base_pages_of_a_huge_page_take_it_along)
 }
 END_TEST
 
-START_TEST(a_huge_page_with_several_targets_ends_where_the_bare_call_leaves_it)
+START_TEST(a_huge_page_with_several_targets_ends_where_the_system_call_leaves_it)
 {
     enum { ENTRIES = 4, ROUNDS = 20 };
     char *theirs = transparent_huge_page(0), *ours = transparent_huge_page(0);
@@ -246,8 +246,8 @@ START_TEST(a_huge_page_with_several_targets_ends_where_the_bare_call_leaves_it)
         }
         assert_returns(move_pages(0, ENTRIES, bare.pages, bare.nodes, bare.status, MPOL_MF_MOVE), 0);
         assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
-        /* Both are whole still: every base page tells for all. */
-        expect(node_of(ours) == node_of(theirs), "order%s: on node %d, and %d after the bare call", order, node_of(ours),
+        /* Both are still huge pages: each base page is on the node of all. */
+        expect(node_of(ours) == node_of(theirs), "order%s: on node %d, and %d after the system call", order, node_of(ours),
                node_of(theirs));
         for (size_t entry = 0; entry < ENTRIES; entry++)
             expect(list.status[entry] == node_of(ours), "order%s: status %zu is %d, the page on node %d", order, entry,
@@ -257,7 +257,7 @@ START_TEST(a_huge_page_with_several_targets_ends_where_the_bare_call_leaves_it)
 }
 END_TEST
 
-START_TEST(all_base_pages_of_a_hugetlb_page_say_its_node)
+START_TEST(all_base_pages_of_a_hugetlb_page_have_its_node_as_status)
 {
     char *huge = hugetlb_page_for_node_1();
     struct page_list list = page_list_of_range(huge, BASE_PAGES, 1);
@@ -267,7 +267,7 @@ START_TEST(all_base_pages_of_a_hugetlb_page_say_its_node)
 }
 END_TEST
 
-/* Pages that will not go. */
+/* Unmovable pages. */
 
 START_TEST(pinned_pages_are_counted_and_ebusy_and_all_others_move)
 {
@@ -286,7 +286,7 @@ START_TEST(pinned_pages_are_counted_and_ebusy_and_all_others_move)
 }
 END_TEST
 
-START_TEST(a_pinned_page_that_is_home_is_not_counted)
+START_TEST(a_pinned_page_on_its_target_is_not_counted)
 {
     char *pages = pages_on_node(COUNT, 1);
     pin_in_pipe(pages);
@@ -297,7 +297,7 @@ START_TEST(a_pinned_page_that_is_home_is_not_counted)
 }
 END_TEST
 
-START_TEST(a_page_alone_that_is_pinned_is_counted_and_ebusy)
+START_TEST(a_single_pinned_page_is_counted_and_ebusy)
 {
     char *page = pages_on_node(1, 0);
     pin_in_pipe(page);
@@ -331,7 +331,7 @@ START_TEST(shared_pages_are_eacces_and_do_not_count_as_failed)
 }
 END_TEST
 
-START_TEST(pages_that_are_not_there_say_so_and_all_others_move)
+START_TEST(absent_pages_are_reported_and_all_others_move)
 {
     char *there = pages_on_node(COUNT, 0), *untouched = map_shared_pages(COUNT), *zeroes = map_pages(COUNT);
     for (size_t page = 0; page < COUNT; page++)
@@ -352,7 +352,7 @@ START_TEST(pages_that_are_not_there_say_so_and_all_others_move)
 }
 END_TEST
 
-START_TEST(a_page_of_the_kernel_itself_is_ebusy_and_the_call_succeeds_as_the_bare_one_does)
+START_TEST(a_page_of_the_kernel_itself_is_ebusy_and_the_call_succeeds_as_the_system_call_does)
 {
     void *vdso = (void *)getauxval(AT_SYSINFO_EHDR);
     require(vdso != NULL);
@@ -374,9 +374,9 @@ START_TEST(a_page_of_the_kernel_itself_is_ebusy_and_the_call_succeeds_as_the_bar
 }
 END_TEST
 
-/* What the kernel calls an error. */
+/* Errors of the system call. */
 
-START_TEST(no_such_node_is_enodev_and_what_came_before_has_moved)
+START_TEST(no_such_node_is_enodev_and_the_pages_before_have_moved)
 {
     const int none[] = { 4, 63, 64, 1023, 1024, INT_MAX, -1, INT_MIN };
     enum { BAD = 200 };
@@ -392,7 +392,7 @@ START_TEST(no_such_node_is_enodev_and_what_came_before_has_moved)
 }
 END_TEST
 
-START_TEST(no_such_node_is_enodev_even_for_a_page_that_is_not_there)
+START_TEST(no_such_node_is_enodev_even_for_an_absent_page)
 {
     struct page_list list = page_list_with_capacity(2);
     page_list_add(&list, NULL, 4);
@@ -401,7 +401,7 @@ START_TEST(no_such_node_is_enodev_even_for_a_page_that_is_not_there)
 }
 END_TEST
 
-START_TEST(a_node_outside_the_cpuset_is_eacces_and_what_came_before_has_moved)
+START_TEST(a_node_outside_the_cpuset_is_eacces_and_the_pages_before_have_moved)
 {
     enum { BAD = 100 };
     enter_cpuset("0-1");
@@ -415,9 +415,9 @@ START_TEST(a_node_outside_the_cpuset_is_eacces_and_what_came_before_has_moved)
 }
 END_TEST
 
-START_TEST(a_page_already_on_a_node_outside_the_cpuset_is_eacces_all_the_same)
+START_TEST(a_page_already_on_a_node_outside_the_cpuset_is_eacces_nevertheless)
 {
-    /* Pages of a file that were on node 3 before; those that are mapped when a process enters its cpuset are moved. */
+    /* Pages of a file that were on node 3 before: pages that are mapped when a process enters its cpuset are moved. */
     const int file = memfd_create("before", MFD_CLOEXEC);
     require(file >= 0 && ftruncate(file, (off_t)(COUNT * page_size())) == 0);
     char *before = map_file_pages(file, COUNT);
@@ -435,7 +435,7 @@ START_TEST(a_page_already_on_a_node_outside_the_cpuset_is_eacces_all_the_same)
 }
 END_TEST
 
-START_TEST(a_node_outside_the_cpuset_is_eacces_even_for_a_page_that_is_not_there)
+START_TEST(a_node_outside_the_cpuset_is_eacces_even_for_an_absent_page)
 {
     enter_cpuset("0-1");
     struct page_list list = page_list_with_capacity(2);
@@ -478,14 +478,14 @@ START_TEST(no_such_process_is_esrch)
         assert_fails(numa_move_pages(gone[i], COUNT, list.pages, list.nodes, list.status, MPOL_MF_MOVE), ESRCH);
         assert_fails(numa_move_pages(gone[i], COUNT, list.pages, NULL, list.status, 0), ESRCH);
         assert_fails(numa_move_pages(gone[i], 0, NULL, NULL, NULL, 0), ESRCH);
-        /* It is looked at before the arrays. */
+        /* It is checked before the arrays. */
         assert_fails(numa_move_pages(gone[i], COUNT, NULL, list.nodes, NULL, MPOL_MF_MOVE), ESRCH);
     }
     ck_assert_uint_eq(page_list_with_status(&list, NOT_WRITTEN), COUNT);
 }
 END_TEST
 
-START_TEST(unknown_flags_and_threads_of_the_kernel_are_einval)
+START_TEST(unknown_flags_and_kernel_threads_are_einval)
 {
     struct page_list list = page_list_interleaved(pages_on_node(COUNT, 0), COUNT);
     const int unknown[] = { MPOL_MF_STRICT, MPOL_MF_MOVE | MPOL_MF_STRICT, 1 << 3, 1 << 30, -1 };
@@ -493,7 +493,7 @@ START_TEST(unknown_flags_and_threads_of_the_kernel_are_einval)
         assert_fails(page_list_move(&list, unknown[i]), EINVAL);
         assert_fails(numa_move_pages(0, COUNT, list.pages, NULL, list.status, unknown[i]), EINVAL);
         assert_fails(numa_move_pages(0, 0, NULL, NULL, NULL, unknown[i]), EINVAL);
-        /* Flags are looked at before the process. */
+        /* Flags are checked before the process. */
         assert_fails(numa_move_pages(-1, COUNT, list.pages, list.nodes, list.status, unknown[i]), EINVAL);
     }
     assert_fails(numa_move_pages(KTHREADD, COUNT, list.pages, list.nodes, list.status, MPOL_MF_MOVE), EINVAL);
@@ -503,7 +503,7 @@ START_TEST(unknown_flags_and_threads_of_the_kernel_are_einval)
 }
 END_TEST
 
-START_TEST(a_count_of_zero_does_nothing_and_looks_at_nothing)
+START_TEST(a_count_of_zero_does_nothing_and_reads_nothing)
 {
     const int nodes[] = { -1 };
     assert_returns(numa_move_pages(0, 0, NULL, NULL, NULL, 0), 0);
@@ -512,9 +512,9 @@ START_TEST(a_count_of_zero_does_nothing_and_looks_at_nothing)
 }
 END_TEST
 
-/* Arrays that are not there, or not all of them. */
+/* Arrays that are missing, or partly unmapped. */
 
-/* Addresses that no array can be at: without a mapping, and with arithmetic that goes wrong there. */
+/* Addresses where no array can be: unmapped ones, and ones at which address arithmetic overflows. */
 enum { BAD_POINTERS = 8 };
 static void *bad_pointer(size_t which)
 {
@@ -525,7 +525,7 @@ static void *bad_pointer(size_t which)
     return pointers[which];
 }
 
-START_TEST(a_bad_pointer_in_place_of_any_array_is_efault)
+START_TEST(a_bad_pointer_for_any_array_is_efault)
 {
     struct page_list list = page_list_interleaved(pages_on_node(COUNT, 0), COUNT);
     for (size_t i = 0; i < BAD_POINTERS; i++) {
@@ -543,7 +543,7 @@ START_TEST(a_bad_pointer_in_place_of_any_array_is_efault)
 }
 END_TEST
 
-START_TEST(no_array_of_statuses_is_efault_but_the_pages_have_moved_as_with_the_bare_call)
+START_TEST(no_array_of_statuses_is_efault_but_the_pages_have_moved_as_with_the_system_call)
 {
     struct page_list bare = page_list_of_range(pages_on_node(COUNT, 0), COUNT, 1), list = page_list_of_range(pages_on_node(COUNT, 0), COUNT, 1);
     assert_fails(move_pages(0, COUNT, bare.pages, bare.nodes, NULL, MPOL_MF_MOVE), EFAULT);
@@ -553,7 +553,7 @@ START_TEST(no_array_of_statuses_is_efault_but_the_pages_have_moved_as_with_the_b
 }
 END_TEST
 
-START_TEST(read_only_and_inaccessible_arrays_are_efault_where_they_cannot_be_used)
+START_TEST(read_only_and_inaccessible_arrays_are_efault_if_they_cannot_be_used)
 {
     struct page_list list = page_list_of_range(pages_on_node(COUNT, 0), COUNT, 1);
     int *status = (int *)map_pages(1);
@@ -576,7 +576,7 @@ START_TEST(read_only_pages_and_nodes_are_enough)
 }
 END_TEST
 
-START_TEST(an_array_of_pages_that_runs_out_is_efault_and_what_came_before_has_moved)
+START_TEST(an_array_of_pages_that_is_too_short_is_efault_and_the_pages_before_have_moved)
 {
     const size_t readable[] = { 1, 2, 15, 16, 17, 200, COUNT - 1 };
     for (size_t i = 0; i < sizeof readable / sizeof *readable; i++) {
@@ -590,7 +590,7 @@ START_TEST(an_array_of_pages_that_runs_out_is_efault_and_what_came_before_has_mo
 }
 END_TEST
 
-START_TEST(an_array_of_nodes_that_runs_out_is_efault_and_what_came_before_has_moved)
+START_TEST(an_array_of_nodes_that_is_too_short_is_efault_and_the_pages_before_have_moved)
 {
     const size_t readable[] = { 1, 2, 15, 16, 17, 200, COUNT - 1 };
     for (size_t i = 0; i < sizeof readable / sizeof *readable; i++) {
@@ -604,7 +604,7 @@ START_TEST(an_array_of_nodes_that_runs_out_is_efault_and_what_came_before_has_mo
 }
 END_TEST
 
-START_TEST(statuses_that_run_out_are_efault_but_what_they_hold_is_true)
+START_TEST(an_array_of_statuses_that_is_too_short_is_efault_but_its_contents_are_true)
 {
     const size_t writable[] = { 1, 2, 15, 16, 17, 200, COUNT - 1 };
     for (size_t i = 0; i < sizeof writable / sizeof *writable; i++) {
@@ -613,7 +613,7 @@ START_TEST(statuses_that_run_out_are_efault_but_what_they_hold_is_true)
         for (size_t entry = 0; entry < writable[i]; entry++)
             some[entry] = NOT_WRITTEN;
         assert_fails(numa_move_pages(0, COUNT, list.pages, list.nodes, some, MPOL_MF_MOVE), EFAULT);
-        /* All have one target, so the bare call has moved all of them before it writes the first status. */
+        /* All have the same target, so the system call has moved all of them before it writes the first status. */
         ck_assert_uint_eq(page_list_on_target(0, &list), COUNT);
         for (size_t entry = 0; entry < writable[i]; entry++)
             expect(some[entry] == 1, "of %zu, status %zu: %d", writable[i], entry, some[entry]);
@@ -621,7 +621,7 @@ START_TEST(statuses_that_run_out_are_efault_but_what_they_hold_is_true)
 }
 END_TEST
 
-START_TEST(an_array_that_ends_exactly_where_it_is_said_to_is_not_read_beyond)
+START_TEST(an_array_is_not_read_beyond_its_end)
 {
     struct page_list list = page_list_interleaved(pages_on_node(COUNT, 0), COUNT);
     void **pages = array_at_end_of_mapping(COUNT, sizeof *pages);
@@ -635,9 +635,9 @@ START_TEST(an_array_that_ends_exactly_where_it_is_said_to_is_not_read_beyond)
 }
 END_TEST
 
-START_TEST(an_array_that_runs_out_far_inside_is_efault_too)
+START_TEST(an_array_that_ends_after_many_entries_is_efault_too)
 {
-    /* Beyond any part that a request may be cut into. */
+    /* Larger than any chunk that a request may be divided into. */
     enum { READABLE = 70000, SAID = 100000, PAGES = 10 };
     char *pages = pages_on_node(PAGES, 0);
     void **array = array_at_end_of_mapping(READABLE, sizeof *array);
@@ -650,7 +650,7 @@ START_TEST(an_array_that_runs_out_far_inside_is_efault_too)
 }
 END_TEST
 
-START_TEST(no_count_is_misread)
+START_TEST(every_count_is_read_correctly)
 {
     const unsigned long counts[] = { 1UL << 20, INT_MAX, INT_MAX + 1UL, UINT_MAX, 1UL << 32, (1UL << 32) + 4, 1UL << 60,
                                      ULONG_MAX / 8, ULONG_MAX / 8 + 1, ULONG_MAX / 4 + 2, 1UL << 63, ULONG_MAX };
@@ -666,7 +666,7 @@ START_TEST(no_count_is_misread)
 }
 END_TEST
 
-START_TEST(arrays_in_a_file_that_was_cut_short_are_efault)
+START_TEST(arrays_in_a_truncated_file_are_efault)
 {
     /* Mapped, but a program that touches them gets SIGBUS. */
     const int file = memfd_create("cut short", MFD_CLOEXEC);
@@ -683,7 +683,7 @@ END_TEST
 
 /* Queries. */
 
-START_TEST(a_query_of_any_size_is_answered_to_its_end)
+START_TEST(a_query_of_any_size_is_answered_completely)
 {
     enum { MOST = 100000, PAGES = 1000 };
     const size_t counts[] = { 1, 15, 16, 17, 31, 32, 33, 511, 512, 513, 4096, 65535, 65536, 65537, MOST };
@@ -706,7 +706,7 @@ START_TEST(a_query_of_any_size_is_answered_to_its_end)
 }
 END_TEST
 
-START_TEST(a_query_ignores_which_kind_of_move_is_asked_for)
+START_TEST(a_query_ignores_the_flags_for_moves)
 {
     void *page = pages_on_node(1, 2);
     for (int flags = 0; flags <= (MPOL_MF_MOVE | MPOL_MF_MOVE_ALL); flags += MPOL_MF_MOVE) {
@@ -722,9 +722,9 @@ int main(void)
     return run_tests("numa_move_pages", (const TTest *[]){
         interleaved_targets_are_reached,
         targets_in_random_order_are_reached,
-        pages_already_home_have_their_node_as_status,
-        requests_of_every_small_size_are_done_to_the_last_page,
-        a_pointer_into_a_page_stands_for_that_page,
+        pages_already_on_their_target_have_its_node_as_status,
+        requests_of_every_small_size_are_completed,
+        a_pointer_into_a_page_names_that_page,
         flags_of_zero_move_as_MPOL_MF_MOVE_does,
         pages_of_another_process_move,
         the_same_page_twice_is_moved_and_never_ebusy,
@@ -732,38 +732,38 @@ int main(void)
         a_page_named_with_several_targets_ends_on_the_last_one,
         a_page_named_last_with_the_node_it_is_on_stays_there,
         a_page_with_two_addresses_ends_on_the_last_one_named,
-        all_base_pages_of_a_huge_page_say_its_node,
-        a_few_base_pages_of_a_huge_page_take_it_along,
-        a_huge_page_with_several_targets_ends_where_the_bare_call_leaves_it,
-        all_base_pages_of_a_hugetlb_page_say_its_node,
+        all_base_pages_of_a_huge_page_have_its_node_as_status,
+        moving_some_base_pages_of_a_huge_page_moves_all_of_it,
+        a_huge_page_with_several_targets_ends_where_the_system_call_leaves_it,
+        all_base_pages_of_a_hugetlb_page_have_its_node_as_status,
         pinned_pages_are_counted_and_ebusy_and_all_others_move,
-        a_pinned_page_that_is_home_is_not_counted,
-        a_page_alone_that_is_pinned_is_counted_and_ebusy,
+        a_pinned_page_on_its_target_is_not_counted,
+        a_single_pinned_page_is_counted_and_ebusy,
         shared_pages_are_eacces_and_do_not_count_as_failed,
-        pages_that_are_not_there_say_so_and_all_others_move,
-        a_page_of_the_kernel_itself_is_ebusy_and_the_call_succeeds_as_the_bare_one_does,
-        no_such_node_is_enodev_and_what_came_before_has_moved,
-        no_such_node_is_enodev_even_for_a_page_that_is_not_there,
-        a_node_outside_the_cpuset_is_eacces_and_what_came_before_has_moved,
-        a_page_already_on_a_node_outside_the_cpuset_is_eacces_all_the_same,
-        a_node_outside_the_cpuset_is_eacces_even_for_a_page_that_is_not_there,
+        absent_pages_are_reported_and_all_others_move,
+        a_page_of_the_kernel_itself_is_ebusy_and_the_call_succeeds_as_the_system_call_does,
+        no_such_node_is_enodev_and_the_pages_before_have_moved,
+        no_such_node_is_enodev_even_for_an_absent_page,
+        a_node_outside_the_cpuset_is_eacces_and_the_pages_before_have_moved,
+        a_page_already_on_a_node_outside_the_cpuset_is_eacces_nevertheless,
+        a_node_outside_the_cpuset_is_eacces_even_for_an_absent_page,
         MPOL_MF_MOVE_ALL_without_privilege_is_eperm,
         a_process_of_another_user_is_eperm,
         no_such_process_is_esrch,
-        unknown_flags_and_threads_of_the_kernel_are_einval,
-        a_count_of_zero_does_nothing_and_looks_at_nothing,
-        a_bad_pointer_in_place_of_any_array_is_efault,
-        no_array_of_statuses_is_efault_but_the_pages_have_moved_as_with_the_bare_call,
-        read_only_and_inaccessible_arrays_are_efault_where_they_cannot_be_used,
+        unknown_flags_and_kernel_threads_are_einval,
+        a_count_of_zero_does_nothing_and_reads_nothing,
+        a_bad_pointer_for_any_array_is_efault,
+        no_array_of_statuses_is_efault_but_the_pages_have_moved_as_with_the_system_call,
+        read_only_and_inaccessible_arrays_are_efault_if_they_cannot_be_used,
         read_only_pages_and_nodes_are_enough,
-        an_array_of_pages_that_runs_out_is_efault_and_what_came_before_has_moved,
-        an_array_of_nodes_that_runs_out_is_efault_and_what_came_before_has_moved,
-        statuses_that_run_out_are_efault_but_what_they_hold_is_true,
-        an_array_that_ends_exactly_where_it_is_said_to_is_not_read_beyond,
-        an_array_that_runs_out_far_inside_is_efault_too,
-        no_count_is_misread,
-        arrays_in_a_file_that_was_cut_short_are_efault,
-        a_query_of_any_size_is_answered_to_its_end,
-        a_query_ignores_which_kind_of_move_is_asked_for,
+        an_array_of_pages_that_is_too_short_is_efault_and_the_pages_before_have_moved,
+        an_array_of_nodes_that_is_too_short_is_efault_and_the_pages_before_have_moved,
+        an_array_of_statuses_that_is_too_short_is_efault_but_its_contents_are_true,
+        an_array_is_not_read_beyond_its_end,
+        an_array_that_ends_after_many_entries_is_efault_too,
+        every_count_is_read_correctly,
+        arrays_in_a_truncated_file_are_efault,
+        a_query_of_any_size_is_answered_completely,
+        a_query_ignores_the_flags_for_moves,
         NULL });
 }

@@ -1,4 +1,4 @@
-/* numa_move_pages with many pages, with little memory, and while things change. */
+/* numa_move_pages with many pages, with little memory, and under concurrent changes. */
 #include <fcntl.h>
 #include <numa.h>
 #include <numaif.h>
@@ -36,7 +36,7 @@ START_TEST(many_pages_to_three_nodes_all_arrive)
 }
 END_TEST
 
-START_TEST(pages_named_again_far_behind_end_on_the_last_target)
+START_TEST(pages_named_again_far_later_end_on_the_last_target)
 {
     enum { PAGES = 14000, TIMES = 5 };
     char *pages = pages_on_node(PAGES, 0);
@@ -44,7 +44,7 @@ START_TEST(pages_named_again_far_behind_end_on_the_last_target)
     const int targets[TIMES] = { 1, 2, 3, 2, 1 };
     for (size_t time = 0; time < TIMES; time++)
         page_list_add_range(&list, pages, PAGES, targets[time]);
-    /* And some that are named last with the node they were on at first. */
+    /* And some that are named last with their initial node. */
     for (size_t entry = list.count - 100; entry < list.count; entry++)
         list.nodes[entry] = 0;
     assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
@@ -56,7 +56,7 @@ START_TEST(pages_named_again_far_behind_end_on_the_last_target)
 }
 END_TEST
 
-START_TEST(a_few_pages_named_very_often_arrive)
+START_TEST(some_pages_named_very_often_arrive)
 {
     enum { PAGES = 16, REQUESTS = 200000 };
     char *pages = pages_on_node(PAGES, 0);
@@ -68,16 +68,16 @@ START_TEST(a_few_pages_named_very_often_arrive)
 }
 END_TEST
 
-/* The surroundings of the call. */
+/* The environment of the call. */
 
-/* This program anew, with NUMARS_MOVE set; it then tells by its exit status whether the call behaved as the bare
- * one, for which the second base page of a huge page is -EBUSY. */
-enum { AS_THE_MOVER = 10, AS_THE_BARE_CALL, AS_NEITHER };
-static const char *const TELL_WHICH = "--tell-which";
+/* This program, executed again with NUMARS_MOVE set. Its exit status reports whether the call behaved like the system call, for which the
+ * second base page of a huge page is -EBUSY. */
+enum { AS_THE_MOVER = 10, AS_THE_SYSTEM_CALL, AS_NEITHER };
+static const char *const REPORT_WHICH = "--tell-which";
 static const char *value_of_NUMARS_MOVE;
 static char output[1024];
 
-static int tell_which(void)
+static int report_which(void)
 {
     int *status = calloc(BASE_PAGES, sizeof *status), *nodes = calloc(BASE_PAGES, sizeof *nodes);
     void **pages = calloc(BASE_PAGES, sizeof *pages);
@@ -90,7 +90,7 @@ static int tell_which(void)
     require(move_pages(0, 1, pages, NULL, status, 0) == 0);
     for (size_t page = 0; page < BASE_PAGES; page++)
         nodes[page] = (status[0] + 1) % 4;
-    /* Changing it after the first call changes nothing: it is read once. */
+    /* Changing it after the first call has no effect: it is read once. */
     void *const first[] = { pages[0], pages[1] };
     const int stay[] = { status[0], status[0] };
     if (numa_move_pages(0, 2, (void **)first, stay, status, MPOL_MF_MOVE) != 0)
@@ -98,35 +98,35 @@ static int tell_which(void)
     setenv("NUMARS_MOVE", getenv("NUMARS_MOVE") == NULL ? "kernel" : "other", 1);
     if (numa_move_pages(0, BASE_PAGES, pages, nodes, status, MPOL_MF_MOVE) != 0 || status[2] != nodes[2])
         return AS_NEITHER;
-    return status[1] == -EBUSY ? AS_THE_BARE_CALL : status[1] == nodes[1] ? AS_THE_MOVER : AS_NEITHER;
+    return status[1] == -EBUSY ? AS_THE_SYSTEM_CALL : status[1] == nodes[1] ? AS_THE_MOVER : AS_NEITHER;
 }
 
-static void start_anew(void)
+static void reexec_with_value(void)
 {
     if (value_of_NUMARS_MOVE == NULL)
         unsetenv("NUMARS_MOVE");
     else
         setenv("NUMARS_MOVE", value_of_NUMARS_MOVE, 1);
-    execl("/proc/self/exe", "numa_move_pages_concurrent", TELL_WHICH, (char *)NULL);
+    execl("/proc/self/exe", "numa_move_pages_concurrent", REPORT_WHICH, (char *)NULL);
     _exit(AS_NEITHER);
 }
 
-START_TEST(NUMARS_MOVE_of_kernel_makes_it_the_bare_call_and_no_other_value_does)
+START_TEST(NUMARS_MOVE_of_kernel_makes_it_the_system_call_and_no_other_value_does)
 {
     value_of_NUMARS_MOVE = NULL;
-    ck_assert_int_eq(run_in_child(start_anew, output, sizeof output), AS_THE_MOVER);
+    ck_assert_int_eq(run_in_child(reexec_with_value, output, sizeof output), AS_THE_MOVER);
     value_of_NUMARS_MOVE = "kernel";
-    ck_assert_int_eq(run_in_child(start_anew, output, sizeof output), AS_THE_BARE_CALL);
+    ck_assert_int_eq(run_in_child(reexec_with_value, output, sizeof output), AS_THE_SYSTEM_CALL);
     static const char *const others[] = { "", "kernels", "kerne", "KERNEL", "1" };
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         value_of_NUMARS_MOVE = others[i];
-        expect(run_in_child(start_anew, output, sizeof output) == AS_THE_MOVER, "NUMARS_MOVE=%s", others[i]);
+        expect(run_in_child(reexec_with_value, output, sizeof output) == AS_THE_MOVER, "NUMARS_MOVE=%s", others[i]);
     }
     ck_assert_str_eq(output, "");
 }
 END_TEST
 
-/* The stack that a call needs is made beforehand: under RLIMIT_AS it cannot grow. */
+/* Touches the stack that a call needs, because it cannot grow under RLIMIT_AS. */
 static void __attribute__((noinline)) use_stack(void)
 {
     volatile char stack[256 * 1024];
@@ -141,7 +141,7 @@ static void limit_address_space(size_t bytes)
     require(setrlimit(RLIMIT_AS, &limit) == 0);
 }
 
-START_TEST(without_scratch_memory_the_pages_move_all_the_same)
+START_TEST(pages_move_without_scratch_memory)
 {
     enum { MANY = 3000 };
     struct page_list small = page_list_interleaved(pages_on_node(20, 0), 20);
@@ -160,7 +160,7 @@ START_TEST(without_scratch_memory_the_pages_move_all_the_same)
 }
 END_TEST
 
-START_TEST(four_megabytes_of_scratch_memory_are_enough_for_any_count)
+START_TEST(four_megabytes_of_scratch_memory_suffice_for_any_count)
 {
     enum { ENTRIES = 200000, SCRATCH = 4 * 1024 * 1024 };
     char *pages = pages_on_node(16, 0);
@@ -168,7 +168,7 @@ START_TEST(four_megabytes_of_scratch_memory_are_enough_for_any_count)
     struct page_list list = page_list_with_capacity(ENTRIES);
     while (list.count < ENTRIES - BASE_PAGES)
         page_list_add(&list, pages + list.count % 16 * page_size(), 1);
-    /* Shows whether the mover or the plain call did it. */
+    /* Reveals whether the mover or the system call moved them. */
     page_list_add_range(&list, huge, BASE_PAGES, 2);
 
     FILE *statm = fopen("/proc/self/statm", "r");
@@ -195,51 +195,51 @@ START_TEST(nothing_stays_mapped_afterwards)
         require(statm != NULL && fscanf(statm, "%zu", &mapped[time]) == 1);
         fclose(statm);
     }
-    /* The three arrays of the second request, and nothing for each of its calls. */
+    /* The three arrays of the second request, and nothing for each call. */
     ck_assert_uint_le(mapped[1] - mapped[0], 3);
 }
 END_TEST
 
-/* While something else happens. */
+/* Concurrent changes. */
 
-/* Takes an array away and puts one of zeroes there, again and again. At no moment is there a hole: something else
- * that were mapped into it would be destroyed. */
-struct shaken {
+/* Repeatedly replaces an array by an empty one. There is never a hole, because something else that was mapped into it would be
+ * destroyed. */
+struct replaced {
     void *array;
     size_t size;
-    volatile bool enough;
+    volatile bool stop;
 };
-static void *shake(void *argument)
+static void *keep_replacing(void *argument)
 {
-    struct shaken *shaken = argument;
-    for (int protection = PROT_NONE; !shaken->enough; protection ^= PROT_READ | PROT_WRITE)
-        if (mmap(shaken->array, shaken->size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+    struct replaced *replaced = argument;
+    for (int protection = PROT_NONE; !replaced->stop; protection ^= PROT_READ | PROT_WRITE)
+        if (mmap(replaced->array, replaced->size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
             abort();
     return NULL;
 }
 
-START_TEST(an_array_that_another_thread_unmaps_meanwhile_is_efault_or_in_time)
+START_TEST(an_array_that_another_thread_unmaps_meanwhile_is_efault_or_was_read_before)
 {
     enum { MANY = 2000, CALLS = 60 };
     char *pages = pages_on_node(MANY, 0);
     for (int which = 0; which < 3; which++) {
         struct page_list list = page_list_interleaved(pages, MANY);
         void *const arrays[] = { list.pages, list.nodes, list.status };
-        struct shaken shaken = { .array = arrays[which], .size = MANY * (which == 0 ? sizeof(void *) : sizeof(int)) };
-        pthread_t shaker;
-        require(pthread_create(&shaker, NULL, shake, &shaken) == 0);
+        struct replaced replaced = { .array = arrays[which], .size = MANY * (which == 0 ? sizeof(void *) : sizeof(int)) };
+        pthread_t thread_id;
+        require(pthread_create(&thread_id, NULL, keep_replacing, &replaced) == 0);
         int in_time = 0;
         for (int call = 0; call < CALLS; call++) {
             errno = UNTOUCHED_ERRNO;
             const long returned = page_list_move(&list, MPOL_MF_MOVE);
-            /* Zeroes for pages are pages that are not there, for nodes they are node 0. */
+            /* Zeros in the array of pages name absent pages; in the array of nodes they are node 0. */
             expect(returned == 0 ? errno == UNTOUCHED_ERRNO : returned == -1 && errno == EFAULT,
                    "array %d: returned %ld, errno %d", which, returned, errno);
             in_time += returned == 0;
         }
-        shaken.enough = true;
-        require(pthread_join(shaker, NULL) == 0);
-        /* Otherwise the arrays were not taken away while the call worked. */
+        replaced.stop = true;
+        require(pthread_join(thread_id, NULL) == 0);
+        /* Otherwise no array was replaced during a call. */
         expect(in_time < CALLS, "array %d was always in time", which);
     }
     ck_assert(pages_keep_contents(pages, MANY));
@@ -259,7 +259,7 @@ static void *kill_later(void *argument)
     return NULL;
 }
 
-START_TEST(a_process_that_ends_meanwhile_gives_a_result_or_an_error)
+START_TEST(a_process_that_ends_meanwhile_yields_a_result_or_an_error)
 {
     enum { MANY = 8000 };
     const long delays[] = { 0, 1, 3, 10, 20, 40, 80, 160 };
@@ -273,7 +273,7 @@ START_TEST(a_process_that_ends_meanwhile_gives_a_result_or_an_error)
         const long returned = numa_move_pages(child.pid, MANY, list.pages, list.nodes, list.status, MPOL_MF_MOVE);
         const int error = errno;
         require(pthread_join(thread, NULL) == 0);
-        /* While nobody has waited for it the kernel says EINVAL. */
+        /* Until it is waited for, the kernel returns EINVAL. */
         expect((returned >= 0 && returned <= MANY) || (returned == -1 && (error == ESRCH || error == EINVAL)),
                "after %ld ms: returned %ld, errno %d (%s)", delays[i], returned, error, strerror(error));
     }
@@ -282,33 +282,33 @@ END_TEST
 
 static void *keep_changing_cpuset(void *argument)
 {
-    const volatile bool *enough = argument;
-    for (int time = 0; !*enough; time++) {
+    const volatile bool *stop = argument;
+    for (int time = 0; !*stop; time++) {
         change_cpuset("cpuset.mems", time % 2 == 0 ? "0-1" : "0-3");
         sleep_ms(time % 7);
     }
     return NULL;
 }
 
-START_TEST(a_cpuset_that_changes_meanwhile_gives_a_result_or_an_error)
+START_TEST(a_cpuset_that_changes_meanwhile_yields_a_result_or_an_error)
 {
     enum { MANY = 2000, CALLS = 40 };
-    volatile bool enough = false;
+    volatile bool stop = false;
     enter_cpuset("0-3");
     char *pages = pages_on_node(MANY, 0);
     pthread_t thread;
-    require(pthread_create(&thread, NULL, keep_changing_cpuset, (void *)&enough) == 0);
+    require(pthread_create(&thread, NULL, keep_changing_cpuset, (void *)&stop) == 0);
     for (int call = 0; call < CALLS; call++) {
         struct page_list list = page_list_interleaved(pages, MANY);
         for (size_t entry = 0; entry < MANY; entry++)
             list.nodes[entry] = (list.nodes[entry] + call) % 4;
         errno = UNTOUCHED_ERRNO;
         const long returned = page_list_move(&list, MPOL_MF_MOVE);
-        /* ENOMEM: the node was allowed when the kernel asked, and no longer when it wanted memory there. */
+        /* ENOMEM: the node was allowed when the kernel checked, and no longer when it allocated memory there. */
         expect((returned >= 0 && returned <= MANY) || (returned == -1 && (errno == EACCES || errno == ENOMEM)),
                "call %d: returned %ld, errno %d (%s)", call, returned, errno, strerror(errno));
     }
-    enough = true;
+    stop = true;
     require(pthread_join(thread, NULL) == 0);
     leave_cpuset();
 
@@ -321,7 +321,7 @@ END_TEST
 
 /* A full node. */
 
-START_TEST(to_a_full_node_moves_what_fits_and_tells_what_did_not)
+START_TEST(a_move_to_a_full_node_moves_what_fits_and_reports_the_rest)
 {
     /* Three quarters to the full node, one quarter to another. */
     enum { PAGES = 40000, FULL = 2, OTHER = 1 };
@@ -340,13 +340,13 @@ START_TEST(to_a_full_node_moves_what_fits_and_tells_what_did_not)
     empty_node(FULL);
     ck_assert(pages_keep_contents(pages, PAGES));
 
-    /* And with room again, the rest follows. */
+    /* Once there is free memory again, the rest follows. */
     assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
     assert_all_on_target(0, &list);
 }
 END_TEST
 
-START_TEST(pages_of_a_pipe_and_a_full_node_together_are_enomem)
+START_TEST(a_pinned_page_and_a_full_node_are_enomem)
 {
     enum { PAGES = 30000, FULL = 2 };
     char *pages = pages_on_node(PAGES, 0);
@@ -363,20 +363,20 @@ END_TEST
 
 int main(int argument_count, char **arguments)
 {
-    if (argument_count == 2 && strcmp(arguments[1], TELL_WHICH) == 0)
-        return tell_which();
+    if (argument_count == 2 && strcmp(arguments[1], REPORT_WHICH) == 0)
+        return report_which();
     return run_tests("numa_move_pages_concurrent", (const TTest *[]){
         many_pages_to_three_nodes_all_arrive,
-        pages_named_again_far_behind_end_on_the_last_target,
-        a_few_pages_named_very_often_arrive,
-        NUMARS_MOVE_of_kernel_makes_it_the_bare_call_and_no_other_value_does,
-        without_scratch_memory_the_pages_move_all_the_same,
-        four_megabytes_of_scratch_memory_are_enough_for_any_count,
+        pages_named_again_far_later_end_on_the_last_target,
+        some_pages_named_very_often_arrive,
+        NUMARS_MOVE_of_kernel_makes_it_the_system_call_and_no_other_value_does,
+        pages_move_without_scratch_memory,
+        four_megabytes_of_scratch_memory_suffice_for_any_count,
         nothing_stays_mapped_afterwards,
-        an_array_that_another_thread_unmaps_meanwhile_is_efault_or_in_time,
-        a_process_that_ends_meanwhile_gives_a_result_or_an_error,
-        a_cpuset_that_changes_meanwhile_gives_a_result_or_an_error,
-        to_a_full_node_moves_what_fits_and_tells_what_did_not,
-        pages_of_a_pipe_and_a_full_node_together_are_enomem,
+        an_array_that_another_thread_unmaps_meanwhile_is_efault_or_was_read_before,
+        a_process_that_ends_meanwhile_yields_a_result_or_an_error,
+        a_cpuset_that_changes_meanwhile_yields_a_result_or_an_error,
+        a_move_to_a_full_node_moves_what_fits_and_reports_the_rest,
+        a_pinned_page_and_a_full_node_are_enomem,
         NULL });
 }

@@ -10,7 +10,7 @@
 
 enum { BASE_PAGES = HUGE_PAGE / 4096, COUNT = 100 };
 
-/* What per_node holds beforehand: it must be overwritten, or left alone. */
+/* The initial contents of per_node, which must be overwritten or left alone. */
 enum { OLD = 777777 };
 
 static void assert_counts(int pid, const void *start, size_t length, const unsigned long expected[NODES])
@@ -40,7 +40,7 @@ START_TEST(pages_are_counted_by_node)
 }
 END_TEST
 
-START_TEST(all_pages_that_touch_the_range_count)
+START_TEST(all_pages_that_overlap_the_range_count)
 {
     char *pages = ten_pages();
     const size_t page = page_size();
@@ -53,7 +53,7 @@ START_TEST(all_pages_that_touch_the_range_count)
 }
 END_TEST
 
-START_TEST(holes_untouched_pages_and_the_page_of_zeroes_do_not_count)
+START_TEST(holes_untouched_pages_and_the_zero_page_do_not_count)
 {
     char *pages = pages_on_node(COUNT, 2), *untouched = map_shared_pages(COUNT), *zeroes = map_pages(COUNT);
     for (size_t page = 0; page < COUNT; page += 10)
@@ -71,7 +71,7 @@ START_TEST(huge_pages_count_as_base_pages)
 {
     char *huge = transparent_huge_page(3);
     assert_counts(0, huge, HUGE_PAGE, (unsigned long[]){ 0, 0, 0, BASE_PAGES });
-    /* Those in the range alone. */
+    /* Only those inside the range. */
     assert_counts(0, huge + 100 * page_size(), 10 * page_size(), (unsigned long[]){ 0, 0, 0, 10 });
     assert_counts(0, huge + HUGE_PAGE - 1, 1, (unsigned long[]){ 0, 0, 0, 1 });
 }
@@ -83,7 +83,7 @@ START_TEST(pages_of_hugetlbfs_count_as_base_pages)
 }
 END_TEST
 
-START_TEST(pages_of_files_and_pages_that_others_map_too_count)
+START_TEST(pages_of_files_and_shared_pages_count)
 {
     char *file = map_file_pages(file_in("/mnt/ext4", COUNT), COUNT);
     touch_pages(file, COUNT, 1);
@@ -93,7 +93,7 @@ START_TEST(pages_of_files_and_pages_that_others_map_too_count)
 }
 END_TEST
 
-START_TEST(pages_on_further_nodes_are_in_the_answer_alone)
+START_TEST(pages_on_nodes_beyond_the_array_are_only_in_the_sum)
 {
     char *pages = ten_pages();
     unsigned long per_node[NODES] = { OLD, OLD, OLD, OLD };
@@ -144,14 +144,14 @@ START_TEST(a_whole_process_is_counted_at_once)
 }
 END_TEST
 
-START_TEST(many_pages_are_counted_to_the_last)
+START_TEST(many_pages_are_counted_completely)
 {
     enum { MANY = 70001 };
     assert_counts(0, pages_on_node(MANY, 1), MANY * page_size(), (unsigned long[]){ 0, MANY, 0, 0 });
 }
 END_TEST
 
-START_TEST(counting_moves_nothing_and_makes_no_pages)
+START_TEST(counting_moves_nothing_and_allocates_no_pages)
 {
     char *pages = map_pages(COUNT);
     touch_pages(pages, COUNT / 2, 1);
@@ -160,7 +160,7 @@ START_TEST(counting_moves_nothing_and_makes_no_pages)
 }
 END_TEST
 
-START_TEST(a_range_beyond_the_end_of_all_addresses_is_einval)
+START_TEST(a_range_beyond_the_address_space_is_einval)
 {
     unsigned long per_node[NODES];
     assert_fails(numars_count_pages(0, (void *)4096, UINTPTR_MAX, per_node, NODES), EINVAL);
@@ -198,18 +198,18 @@ int main(void)
 {
     return run_tests("numars_count_pages", (const TTest *[]){
         pages_are_counted_by_node,
-        all_pages_that_touch_the_range_count,
-        holes_untouched_pages_and_the_page_of_zeroes_do_not_count,
+        all_pages_that_overlap_the_range_count,
+        holes_untouched_pages_and_the_zero_page_do_not_count,
         huge_pages_count_as_base_pages,
         pages_of_hugetlbfs_count_as_base_pages,
-        pages_of_files_and_pages_that_others_map_too_count,
-        pages_on_further_nodes_are_in_the_answer_alone,
+        pages_of_files_and_shared_pages_count,
+        pages_on_nodes_beyond_the_array_are_only_in_the_sum,
         nodes_that_do_not_exist_have_no_pages,
         pages_of_another_process_are_counted,
         a_whole_process_is_counted_at_once,
-        many_pages_are_counted_to_the_last,
-        counting_moves_nothing_and_makes_no_pages,
-        a_range_beyond_the_end_of_all_addresses_is_einval,
+        many_pages_are_counted_completely,
+        counting_moves_nothing_and_allocates_no_pages,
+        a_range_beyond_the_address_space_is_einval,
         no_such_process_is_esrch,
         a_process_of_another_user_is_eperm,
         own_pages_need_no_privilege,

@@ -23,7 +23,7 @@ static struct numars_move_options with_threads(void)
     return options;
 }
 
-/* setuid(2) and the like: libc sends a signal to every thread, and waits until each has handled it. */
+/* setuid(2) and similar calls: libc sends a signal to every thread, and waits until each has handled it. */
 
 static atomic_bool users_were_changed;
 
@@ -64,7 +64,7 @@ enum wait { IN_NANOSLEEP, IN_READ, WAITS };
 struct cancelled_move {
     char *pages;
     enum wait wait;
-    /* The callback tells here that it waits, and is let go there. */
+    /* The callback reports here that it waits, and is released here. */
     int waiting[2], go_on[2];
     unsigned int calls;
     long returned;
@@ -81,7 +81,7 @@ static int wait_where_threads_are_cancelled(const struct numars_move_stats *so_f
     if (move->wait == IN_READ)
         require(read(move->go_on[0], &byte, 1) == 1);
     else
-        /* The other thread has cancelled this one by then, or does so later: either is right. */
+        /* The other thread has cancelled this one by then, or does so later: both are fine. */
         nanosleep(&(const struct timespec){ .tv_nsec = 50000000 }, NULL);
     return 0;
 }
@@ -147,7 +147,7 @@ static int call_the_library(const struct numars_move_stats *so_far, void *argume
     (void)so_far;
     if (nested->calls++ >= 2)
         return 0;
-    /* A move within the move, with threads and a callback of its own. */
+    /* A move inside the move, with threads and a callback of its own. */
     assert_returns(numars_move_range(0, nested->others, PAGES * page_size(), node, &options, &stats), 0);
     ck_assert_uint_eq(stats.requested, PAGES);
     assert_returns(numars_count_pages(0, nested->others, PAGES * page_size(), per_node, 4), PAGES);

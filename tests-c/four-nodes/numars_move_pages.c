@@ -1,4 +1,4 @@
-/* numars_move_pages: figures, options, progress and threads. What it has in common with numa_move_pages is tested there. */
+/* numars_move_pages: statistics, options, progress and threads. What it shares with numa_move_pages is tested there. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <numars.h>
@@ -34,7 +34,7 @@ static void sleep_ms(long milliseconds)
     nanosleep(&time, NULL);
 }
 
-/* Figures and answers. */
+/* Statistics and return values. */
 
 START_TEST(pages_that_move_and_pages_in_place_are_counted)
 {
@@ -52,7 +52,7 @@ START_TEST(pages_that_move_and_pages_in_place_are_counted)
 }
 END_TEST
 
-START_TEST(each_kind_of_page_is_counted_under_its_own_name_and_those_that_stay_are_the_answer)
+START_TEST(each_kind_of_page_has_its_own_counter_and_those_that_stay_are_returned)
 {
     struct page_list list = page_list_with_capacity(100);
     char *shared = pages_on_node(6, 0);
@@ -112,7 +112,7 @@ START_TEST(entries_are_counted_and_not_pages)
 }
 END_TEST
 
-START_TEST(a_full_target_is_enomem_with_true_statuses_and_figures)
+START_TEST(a_full_target_is_enomem_with_true_statuses_and_statistics)
 {
     enum { PAGES = 40000, FULL = 2, OTHER = 1 };
     struct page_list list = page_list_of_range(pages_on_node(PAGES, 0), PAGES, FULL);
@@ -131,7 +131,7 @@ START_TEST(a_full_target_is_enomem_with_true_statuses_and_figures)
 }
 END_TEST
 
-START_TEST(an_error_half_way_leaves_true_figures)
+START_TEST(an_error_half_way_leaves_true_statistics)
 {
     enum { BAD = 200 };
     struct page_list list = page_list_interleaved(pages_on_node(COUNT, 0), COUNT);
@@ -146,7 +146,7 @@ START_TEST(an_error_half_way_leaves_true_figures)
 }
 END_TEST
 
-START_TEST(without_targets_nothing_moves_and_all_is_told)
+START_TEST(without_targets_nothing_moves_and_all_pages_are_reported)
 {
     struct page_list list = page_list_with_capacity(20);
     page_list_add_range(&list, pages_on_node(10, 2), 10, 1);
@@ -173,7 +173,7 @@ START_TEST(status_options_and_stats_may_be_missing)
 }
 END_TEST
 
-START_TEST(what_the_kernel_calls_an_error_is_one_here_and_the_figures_are_zero)
+START_TEST(errors_of_the_kernel_are_returned_and_the_statistics_are_zero)
 {
     struct page_list list = page_list_interleaved(pages_on_node(COUNT, 0), COUNT);
     struct child_process of_root = start_child(1, 0, NULL);
@@ -206,7 +206,7 @@ START_TEST(options_smaller_than_the_first_version_are_einval)
         options.size = sizes[i];
         assert_fails(move(&list, &options, NULL), EINVAL);
     }
-    /* No more of it is read than the size. */
+    /* Not more than `size` bytes of it are read. */
     size_t *only_size = array_at_end_of_mapping(1, sizeof *only_size);
     *only_size = sizeof *only_size;
     assert_fails(move(&list, (const struct numars_move_options *)(void *)only_size, NULL), EINVAL);
@@ -215,7 +215,7 @@ START_TEST(options_smaller_than_the_first_version_are_einval)
 }
 END_TEST
 
-START_TEST(larger_options_are_taken_if_what_is_unknown_is_zero)
+START_TEST(larger_options_are_accepted_if_unknown_fields_are_zero)
 {
     const size_t known = sizeof(struct numars_move_options), sizes[] = { 0, 1, 7, 8, 200 };
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
@@ -242,7 +242,7 @@ END_TEST
 
 /* Retries. */
 
-START_TEST(no_options_are_the_initial_ones)
+START_TEST(no_options_are_the_default_ones)
 {
     const struct numars_move_options initial = NUMARS_MOVE_OPTIONS_INIT;
     struct numars_move_stats stats[2];
@@ -257,7 +257,7 @@ START_TEST(no_options_are_the_initial_ones)
 }
 END_TEST
 
-START_TEST(a_busy_page_is_tried_again_as_often_as_the_options_say)
+START_TEST(a_busy_page_is_retried_as_often_as_the_options_say)
 {
     const unsigned retries[] = { 0, 1, 2, 10 };
     for (size_t i = 0; i < sizeof retries / sizeof *retries; i++) {
@@ -282,7 +282,7 @@ static void *unpin_later(void *pipe_end)
     return NULL;
 }
 
-START_TEST(a_page_that_is_let_go_meanwhile_moves)
+START_TEST(a_page_that_is_unpinned_meanwhile_moves)
 {
     char *page = pages_on_node(1, 0);
     int pipe_end = pin_in_pipe(page);
@@ -302,18 +302,18 @@ END_TEST
 
 /* Progress. */
 
-/* What a callback has heard. */
+/* What a callback has recorded. */
 struct listener {
     pthread_t caller;
     struct numars_move_stats last;
     size_t calls;
     unsigned long longest_step;
-    /* From this call on it says stop; 0: never. */
+    /* From this call on it cancels; 0: never. */
     size_t stop_at;
     bool other_thread, went_back;
 };
 
-static int listen(const struct numars_move_stats *so_far, void *argument)
+static int record_progress(const struct numars_move_stats *so_far, void *argument)
 {
     struct listener *listener = argument;
     const struct numars_move_stats *last = &listener->last;
@@ -328,11 +328,11 @@ static int listen(const struct numars_move_stats *so_far, void *argument)
     return listener->stop_at != 0 && listener->calls >= listener->stop_at;
 }
 
-static struct numars_move_options listened_to_by(struct listener *listener)
+static struct numars_move_options recording_options(struct listener *listener)
 {
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
     listener->caller = pthread_self();
-    options.progress = listen;
+    options.progress = record_progress;
     options.progress_arg = listener;
     return options;
 }
@@ -340,27 +340,27 @@ static struct numars_move_options listened_to_by(struct listener *listener)
 /* 64 MiB. */
 enum { LONGEST_STEP = 16384 };
 
-static void assert_heard(const struct listener *listener, const struct numars_move_stats *stats)
+static void assert_progress(const struct listener *listener, const struct numars_move_stats *stats)
 {
     ck_assert(!listener->other_thread);
     ck_assert(!listener->went_back);
     ck_assert_mem_eq(&listener->last, stats, sizeof *stats);
 }
 
-START_TEST(progress_is_heard_again_and_again_and_at_the_end)
+START_TEST(progress_is_reported_repeatedly_and_at_the_end)
 {
     enum { PAGES = 24000 };
     for (unsigned threads = 1; threads <= 2; threads++) {
         char *pages = pages_on_node(PAGES, 0);
         struct page_list list = page_list_interleaved(pages, PAGES);
         struct listener listener = { .calls = 0 };
-        struct numars_move_options options = listened_to_by(&listener);
+        struct numars_move_options options = recording_options(&listener);
         struct numars_move_stats stats;
         options.threads = threads;
         assert_returns(move(&list, &options, &stats), 0);
         assert_all_on_target(0, &list);
         assert_stats(stats, .requested = PAGES, .moved = PAGES);
-        assert_heard(&listener, &stats);
+        assert_progress(&listener, &stats);
         ck_assert_uint_ge(listener.calls, PAGES / LONGEST_STEP + 1);
         ck_assert_uint_le(listener.longest_step, LONGEST_STEP);
         require(munmap(pages, PAGES * page_size()) == 0);
@@ -368,28 +368,28 @@ START_TEST(progress_is_heard_again_and_again_and_at_the_end)
 }
 END_TEST
 
-START_TEST(a_small_move_is_heard_of_at_its_end)
+START_TEST(a_small_move_is_reported_at_its_end)
 {
     struct page_list list = page_list_interleaved(pages_on_node(10, 0), 10);
     for (int time = 0; time < 2; time++) {
         struct listener listener = { .calls = 0 };
-        const struct numars_move_options options = listened_to_by(&listener);
+        const struct numars_move_options options = recording_options(&listener);
         struct numars_move_stats stats;
         assert_returns(move(&list, &options, &stats), 0);
         ck_assert_uint_ge(listener.calls, 1);
-        assert_heard(&listener, &stats);
+        assert_progress(&listener, &stats);
     }
 }
 END_TEST
 
-START_TEST(an_answer_other_than_zero_stops_the_move_and_all_that_is_said_is_true)
+START_TEST(a_nonzero_return_value_cancels_the_move_and_all_results_are_true)
 {
     enum { PAGES = 12000 };
     for (unsigned threads = 1; threads <= 2; threads++) {
         char *pages = pages_on_node(PAGES, 0);
         struct page_list list = page_list_interleaved(pages, PAGES);
         struct listener listener = { .stop_at = 2 };
-        struct numars_move_options options = listened_to_by(&listener);
+        struct numars_move_options options = recording_options(&listener);
         struct numars_move_stats stats;
         options.threads = threads;
         assert_fails(move(&list, &options, &stats), ECANCELED);
@@ -408,7 +408,7 @@ START_TEST(an_answer_other_than_zero_stops_the_move_and_all_that_is_said_is_true
 }
 END_TEST
 
-/* Puts the process into a smaller cpuset while it moves. */
+/* Shrinks the cpuset of the process during its move. */
 static int narrow_cpuset(const struct numars_move_stats *so_far, void *argument)
 {
     const int file = *(int *)argument;
@@ -445,7 +445,7 @@ END_TEST
 
 /* Threads. */
 
-START_TEST(any_number_of_threads_gives_the_same_places_and_figures)
+START_TEST(any_number_of_threads_gives_the_same_nodes_and_statistics)
 {
     const unsigned threads[] = { 0, 1, 2, 3, 1000, 4294967295u };
     for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) {
@@ -455,7 +455,7 @@ START_TEST(any_number_of_threads_gives_the_same_places_and_figures)
         for (size_t page = 0; page < MANY; page++)
             page_list_add(&list, pages + page * page_size(), (int)(page % 4));
         page_list_add_range(&list, huge, BASE_PAGES, 3);
-        /* Some again: the page ends where it is named last, and an entry that names another node is one that it is not on. */
+        /* Some pages are named again: such a page ends up where it is named last, so an earlier entry with another target misses it. */
         size_t elsewhere = 0;
         for (size_t page = 0; page < MANY; page += 100) {
             page_list_add(&list, pages + page * page_size(), 2);
@@ -482,15 +482,15 @@ START_TEST(any_number_of_threads_gives_the_same_places_and_figures)
 }
 END_TEST
 
-/* A thread that looks at which other threads there are, and which signals they would take. */
+/* A thread that watches which other threads exist, and which signals they would take. */
 struct watcher {
     pid_t known[3];
-    size_t most_workers;
+    size_t max_workers;
     bool takes_signals;
-    volatile bool enough;
+    volatile bool stop;
 };
 
-/* All that can be blocked but the two that the C library keeps for itself. */
+/* Returns true if all signals are blocked that can be, except the two that libc reserves for itself. */
 static bool blocks_signals(unsigned long blocked)
 {
     for (int signal = 1; signal <= 64; signal++)
@@ -499,7 +499,7 @@ static bool blocks_signals(unsigned long blocked)
     return true;
 }
 
-static void look_at_threads(struct watcher *watcher)
+static void inspect_threads(struct watcher *watcher)
 {
     DIR *tasks = opendir("/proc/self/task");
     require(tasks != NULL);
@@ -516,7 +516,7 @@ static void look_at_threads(struct watcher *watcher)
         unsigned long blocked;
         bool ending = false;
         while (fgets(line, sizeof line, status) != NULL) {
-            /* One that ends while it is looked at has no signals any more, and says that it is one of no threads. */
+            /* A thread that ends during this reads as having no signals, in a process without threads. */
             ending |= strncmp(line, "State:\tZ", 8) == 0 || strncmp(line, "State:\tX", 8) == 0
                    || strcmp(line, "Threads:\t0\n") == 0;
             if (sscanf(line, "SigBlk: %lx", &blocked) == 1 && !ending)
@@ -526,20 +526,20 @@ static void look_at_threads(struct watcher *watcher)
         workers += !ending;
     }
     closedir(tasks);
-    if (workers > watcher->most_workers)
-        watcher->most_workers = workers;
+    if (workers > watcher->max_workers)
+        watcher->max_workers = workers;
 }
 
 static void *watch(void *argument)
 {
     struct watcher *watcher = argument;
     watcher->known[1] = gettid();
-    while (!watcher->enough)
-        look_at_threads(watcher);
+    while (!watcher->stop)
+        inspect_threads(watcher);
     return NULL;
 }
 
-/* How the threads of a move look from outside. */
+/* Observes the threads of a move. */
 static struct watcher watch_move(unsigned threads)
 {
     struct watcher watcher = { .known = { gettid() } };
@@ -549,7 +549,7 @@ static struct watcher watch_move(unsigned threads)
     options.threads = threads;
     require(pthread_create(&thread, NULL, watch, &watcher) == 0);
     assert_returns(move(&list, &options, NULL), 0);
-    watcher.enough = true;
+    watcher.stop = true;
     require(pthread_join(thread, NULL) == 0);
     require(munmap(list.pages[0], MANY * page_size()) == 0);
     return watcher;
@@ -558,7 +558,7 @@ static struct watcher watch_move(unsigned threads)
 START_TEST(threads_of_the_library_block_all_signals)
 {
     const struct watcher watcher = watch_move(4);
-    ck_assert_uint_ge(watcher.most_workers, 1);
+    ck_assert_uint_ge(watcher.max_workers, 1);
     ck_assert(!watcher.takes_signals);
 }
 END_TEST
@@ -572,20 +572,20 @@ static void run_on_cpus(int count)
     require(sched_setaffinity(0, sizeof cpus, &cpus) == 0);
 }
 
-START_TEST(there_are_never_more_threads_than_cpus_that_the_caller_may_use)
+START_TEST(there_are_never_more_threads_than_cpus_the_caller_may_use)
 {
-    ck_assert_uint_le(watch_move(1000).most_workers, 4);
+    ck_assert_uint_le(watch_move(1000).max_workers, 4);
     run_on_cpus(2);
-    ck_assert_uint_le(watch_move(1000).most_workers, 2);
+    ck_assert_uint_le(watch_move(1000).max_workers, 2);
     run_on_cpus(1);
-    ck_assert_uint_le(watch_move(1000).most_workers, 1);
-    ck_assert_uint_le(watch_move(0).most_workers, 1);
+    ck_assert_uint_le(watch_move(1000).max_workers, 1);
+    ck_assert_uint_le(watch_move(0).max_workers, 1);
 }
 END_TEST
 
-START_TEST(one_thread_is_the_caller_itself)
+START_TEST(one_of_the_threads_is_the_caller)
 {
-    ck_assert_uint_eq(watch_move(1).most_workers, 0);
+    ck_assert_uint_eq(watch_move(1).max_workers, 0);
 }
 END_TEST
 
@@ -600,16 +600,16 @@ static size_t threads_of_process(void)
     return count;
 }
 
-START_TEST(no_thread_is_left_afterwards)
+START_TEST(no_thread_remains_afterwards)
 {
     for (int time = 0; time < 5; time++) {
         struct page_list list = page_list_interleaved(pages_on_node(MANY, 0), MANY);
         struct listener listener = { .stop_at = time % 2 == 0 ? 0 : 1 };
-        struct numars_move_options options = listened_to_by(&listener);
+        struct numars_move_options options = recording_options(&listener);
         options.threads = 4;
         const long returned = move(&list, &options, NULL);
         expect(returned == (time % 2 == 0 ? 0 : -1), "returned %ld", returned);
-        /* The kernel needs a moment to forget a thread that has ended. */
+        /* It takes the kernel a moment to remove a thread that has ended. */
         for (int moment = 0; moment < 100 && threads_of_process() > 1; moment++)
             sleep_ms(10);
         ck_assert_uint_eq(threads_of_process(), 1);
@@ -617,17 +617,17 @@ START_TEST(no_thread_is_left_afterwards)
 }
 END_TEST
 
-/* Signals of the process go to the threads that the program made. */
+/* Signals sent to the process go to the threads that the program created. */
 static pid_t own_threads[2];
-static volatile sig_atomic_t taken, taken_elsewhere;
+static volatile sig_atomic_t handled, handled_elsewhere;
 
-static void take_signal(int signal)
+static void handle_signal(int signal)
 {
     (void)signal;
     const pid_t id = gettid();
-    taken = 1;
+    handled = 1;
     if (id != own_threads[0] && id != own_threads[1])
-        taken_elsewhere = 1;
+        handled_elsewhere = 1;
 }
 
 static void *move_with_threads(void *argument)
@@ -648,22 +648,22 @@ static void *move_with_threads(void *argument)
     return NULL;
 }
 
-START_TEST(signals_of_the_process_do_not_disturb_and_are_handled_by_its_own_threads)
+START_TEST(signals_do_not_disturb_a_move_and_are_handled_by_the_programs_own_threads)
 {
     enum { KINDS = 8, PAGES = 1500 };
     struct page_list list = page_list_interleaved(pages_on_node(PAGES, 0), PAGES);
     const pid_t process = getpid();
-    /* The sender of the signals shall not share them. */
+    /* The sender of the signals must not share them. */
     require(madvise(list.pages[0], PAGES * page_size(), MADV_DONTFORK) == 0);
     sigset_t storm;
     sigemptyset(&storm);
     for (int kind = 0; kind < KINDS; kind++) {
-        const struct sigaction action = { .sa_handler = take_signal };
+        const struct sigaction action = { .sa_handler = handle_signal };
         require(sigaction(SIGRTMIN + kind, &action, NULL) == 0);
         sigaddset(&storm, SIGRTMIN + kind);
     }
     own_threads[0] = gettid();
-    /* Without SA_RESTART, and from outside: the kernel picks a thread that takes the signal. */
+    /* Without SA_RESTART, and from another process: the kernel chooses a thread that takes the signal. */
     const pid_t sender = fork();
     require(sender >= 0);
     if (sender == 0) {
@@ -675,14 +675,14 @@ START_TEST(signals_of_the_process_do_not_disturb_and_are_handled_by_its_own_thre
         }
     }
     pthread_t mover;
-    /* Not this one: then only the thread that moves is left, and busy, so others of its kind would be asked. It lets the signals
-     * in again when it has told its number. */
+    /* Blocked in this thread: then only the moving thread remains, and while it is busy the kernel would choose one of the library's. It
+     * unblocks the signals once it has stored its thread ID. */
     require(pthread_sigmask(SIG_BLOCK, &storm, NULL) == 0);
     require(pthread_create(&mover, NULL, move_with_threads, &list) == 0);
     require(pthread_join(mover, NULL) == 0);
     require(kill(sender, SIGKILL) == 0 && waitpid(sender, NULL, 0) == sender);
-    ck_assert(taken);
-    ck_assert(!taken_elsewhere);
+    ck_assert(handled);
+    ck_assert(!handled_elsewhere);
 }
 END_TEST
 
@@ -690,28 +690,28 @@ int main(void)
 {
     return run_tests("numars_move_pages", (const TTest *[]){
         pages_that_move_and_pages_in_place_are_counted,
-        each_kind_of_page_is_counted_under_its_own_name_and_those_that_stay_are_the_answer,
+        each_kind_of_page_has_its_own_counter_and_those_that_stay_are_returned,
         shared_pages_move_with_MPOL_MF_MOVE_ALL,
         entries_are_counted_and_not_pages,
-        an_error_half_way_leaves_true_figures,
-        without_targets_nothing_moves_and_all_is_told,
+        an_error_half_way_leaves_true_statistics,
+        without_targets_nothing_moves_and_all_pages_are_reported,
         status_options_and_stats_may_be_missing,
-        what_the_kernel_calls_an_error_is_one_here_and_the_figures_are_zero,
+        errors_of_the_kernel_are_returned_and_the_statistics_are_zero,
         options_smaller_than_the_first_version_are_einval,
-        larger_options_are_taken_if_what_is_unknown_is_zero,
-        no_options_are_the_initial_ones,
-        a_busy_page_is_tried_again_as_often_as_the_options_say,
-        a_page_that_is_let_go_meanwhile_moves,
-        progress_is_heard_again_and_again_and_at_the_end,
-        a_small_move_is_heard_of_at_its_end,
-        an_answer_other_than_zero_stops_the_move_and_all_that_is_said_is_true,
+        larger_options_are_accepted_if_unknown_fields_are_zero,
+        no_options_are_the_default_ones,
+        a_busy_page_is_retried_as_often_as_the_options_say,
+        a_page_that_is_unpinned_meanwhile_moves,
+        progress_is_reported_repeatedly_and_at_the_end,
+        a_small_move_is_reported_at_its_end,
+        a_nonzero_return_value_cancels_the_move_and_all_results_are_true,
         a_cpuset_that_loses_the_target_half_way_is_eacces_or_enomem,
-        any_number_of_threads_gives_the_same_places_and_figures,
+        any_number_of_threads_gives_the_same_nodes_and_statistics,
         threads_of_the_library_block_all_signals,
-        there_are_never_more_threads_than_cpus_that_the_caller_may_use,
-        one_thread_is_the_caller_itself,
-        no_thread_is_left_afterwards,
-        signals_of_the_process_do_not_disturb_and_are_handled_by_its_own_threads,
-        a_full_target_is_enomem_with_true_statuses_and_figures,
+        there_are_never_more_threads_than_cpus_the_caller_may_use,
+        one_of_the_threads_is_the_caller,
+        no_thread_remains_afterwards,
+        signals_do_not_disturb_a_move_and_are_handled_by_the_programs_own_threads,
+        a_full_target_is_enomem_with_true_statuses_and_statistics,
         NULL });
 }

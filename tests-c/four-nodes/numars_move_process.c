@@ -1,4 +1,4 @@
-/* numars_move_process: migrate_pages(2) with figures, progress and a way to stop. */
+/* numars_move_process: migrate_pages(2) with statistics, progress and cancellation. */
 #include <numars.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -34,13 +34,13 @@ static struct numars_move_options move_all(void)
 
 static size_t count_of_process(struct child_process child, size_t count, int node)
 {
-    size_t found = 0;
+    size_t matches = 0;
     for (size_t page = 0; page < count; page++)
-        found += node_of_pid(child.pid, child.pages + page * page_size()) == node;
-    return found;
+        matches += node_of_pid(child.pid, child.pages + page * page_size()) == node;
+    return matches;
 }
 
-/* The answer is what stayed: the code that other processes run too, wherever it lies. */
+/* The return value counts the pages that stayed: code that other processes run too, whichever node it is on. */
 static void assert_is_what_is_on(long returned, pid_t pid, int node)
 {
     size_t on_node[NODES];
@@ -65,7 +65,7 @@ START_TEST(pages_on_the_old_node_arrive_on_the_new_one_and_others_stay)
 }
 END_TEST
 
-START_TEST(the_own_process_is_pid_zero)
+START_TEST(pid_zero_is_the_calling_process)
 {
     char *pages = pages_on_node(COUNT, 3), *huge = transparent_huge_page(3);
     struct numars_move_stats stats;
@@ -117,9 +117,9 @@ START_TEST(each_pair_of_masks_moves_pages_where_migrate_pages_moves_them)
 }
 END_TEST
 
-START_TEST(the_figures_are_of_pages_that_were_on_old_nodes)
+START_TEST(statistics_are_of_pages_that_were_on_old_nodes)
 {
-    /* Targets that are not among the old nodes: then what is on the old ones afterwards is what stayed. */
+    /* Targets that are not among the old nodes: then the pages on the old nodes afterwards are those that stayed. */
     const struct {
         unsigned long from, to;
     } shapes[] = { { 0x8, 0x2 }, { 0x3, 0xc }, { 0x6, 0x1 }, { 0xe, 0x1 }, { 0x1, 0xe } };
@@ -147,7 +147,7 @@ START_TEST(the_figures_are_of_pages_that_were_on_old_nodes)
 }
 END_TEST
 
-START_TEST(huge_pages_shared_pages_and_pinned_pages_are_told_apart)
+START_TEST(huge_pages_shared_pages_and_pinned_pages_are_counted_separately)
 {
     char *shared = pages_on_node(COUNT, 3);
     struct child_process child = share_with_child(shared, COUNT);
@@ -226,7 +226,7 @@ START_TEST(no_such_process_is_esrch)
     assert_fails(move_process(nonexistent_pid(), mask(0), mask(1), NULL, &stats), ESRCH);
     assert_stats(stats, .requested = 0);
     assert_fails(move_process(-1, mask(0), mask(1), NULL, NULL), ESRCH);
-    /* As with migrate_pages, also where nothing would move. */
+    /* As with migrate_pages, even if nothing would move. */
     assert_fails(migrate(nonexistent_pid(), 0, mask(1)), ESRCH);
     assert_fails(move_process(nonexistent_pid(), 0, mask(1), NULL, NULL), ESRCH);
 }
@@ -252,7 +252,7 @@ START_TEST(a_process_of_the_same_user_is_allowed)
 }
 END_TEST
 
-START_TEST(a_full_node_is_enomem_with_true_figures)
+START_TEST(a_full_node_is_enomem_with_true_statistics)
 {
     enum { FULL = 2 };
     struct child_process child = start_child(MANY, 0, NULL);
@@ -272,7 +272,7 @@ END_TEST
 
 /* Progress. */
 
-/* What a callback has heard, and what it does when pages have moved. */
+/* What a callback has recorded, and what it does once pages have moved. */
 struct listener {
     struct numars_move_stats last;
     size_t calls;
@@ -280,7 +280,7 @@ struct listener {
     pid_t end;
 };
 
-static int listen(const struct numars_move_stats *so_far, void *argument)
+static int record_progress(const struct numars_move_stats *so_far, void *argument)
 {
     struct listener *listener = argument;
     listener->calls++;
@@ -295,19 +295,19 @@ static int listen(const struct numars_move_stats *so_far, void *argument)
     return listener->stop;
 }
 
-static struct numars_move_options listened_to_by(struct listener *listener)
+static struct numars_move_options recording_options(struct listener *listener)
 {
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
-    options.progress = listen;
+    options.progress = record_progress;
     options.progress_arg = listener;
     return options;
 }
 
-START_TEST(progress_is_heard_again_and_again_and_at_the_end)
+START_TEST(progress_is_reported_repeatedly_and_at_the_end)
 {
     struct child_process child = start_child(MANY, 3, NULL);
     struct listener listener = { .calls = 0 };
-    const struct numars_move_options options = listened_to_by(&listener);
+    const struct numars_move_options options = recording_options(&listener);
     struct numars_move_stats stats;
     ck_assert_int_ge(move_process(child.pid, mask(3), mask(1), &options, &stats), 0);
     ck_assert_uint_eq(count_of_process(child, MANY, 1), MANY);
@@ -318,11 +318,11 @@ START_TEST(progress_is_heard_again_and_again_and_at_the_end)
 }
 END_TEST
 
-START_TEST(an_answer_other_than_zero_stops_the_move)
+START_TEST(a_nonzero_return_value_cancels_the_move)
 {
     struct child_process child = start_child(MANY, 3, NULL);
     struct listener listener = { .stop = true };
-    const struct numars_move_options options = listened_to_by(&listener);
+    const struct numars_move_options options = recording_options(&listener);
     struct numars_move_stats stats;
     size_t before[NODES], after[NODES];
     (void)count_process_pages(child.pid, before);
@@ -336,13 +336,13 @@ START_TEST(an_answer_other_than_zero_stops_the_move)
 }
 END_TEST
 
-/* The process does things meanwhile. */
+/* Concurrent changes of the process. */
 
-START_TEST(a_process_that_ends_half_way_gives_the_figures_until_then)
+START_TEST(a_process_that_ends_half_way_yields_the_statistics_until_then)
 {
     struct child_process child = start_child(MANY, 3, NULL);
     struct listener listener = { .end = child.pid };
-    const struct numars_move_options options = listened_to_by(&listener);
+    const struct numars_move_options options = recording_options(&listener);
     struct numars_move_stats stats;
     const long returned = move_process(child.pid, mask(3), mask(1), &options, &stats);
     expect(returned >= 0 && errno == UNTOUCHED_ERRNO, "returned %ld, errno %d (%s)", returned, errno, strerror(errno));
@@ -352,8 +352,8 @@ START_TEST(a_process_that_ends_half_way_gives_the_figures_until_then)
 }
 END_TEST
 
-/* Ends this process after a while, from outside. */
-static pid_t end_later(pid_t victim, long milliseconds)
+/* Kills a process from another one after a delay. */
+static pid_t kill_later(pid_t victim, long milliseconds)
 {
     const struct timespec time = { .tv_sec = 0, .tv_nsec = milliseconds * 1000000 };
     const pid_t pid = fork();
@@ -368,15 +368,15 @@ static pid_t end_later(pid_t victim, long milliseconds)
 
 START_TEST(a_process_that_ends_at_any_time_is_esrch_only_if_nothing_was_moved)
 {
-    /* Nobody has to wait for it: it is gone at once. */
+    /* No process has to wait for it, so it is gone at once. */
     const struct sigaction ignore = { .sa_handler = SIG_DFL, .sa_flags = SA_NOCLDWAIT };
     require(sigaction(SIGCHLD, &ignore, NULL) == 0);
     for (long delay = 0; delay <= 64; delay = delay * 2 + 1) {
         struct child_process child = start_child(MANY / 3, 3, NULL);
-        end_later(child.pid, delay);
+        kill_later(child.pid, delay);
         struct numars_move_stats stats;
         const long returned = move_process(child.pid, mask(3), mask(1), NULL, &stats);
-        /* While it is about to end the kernel says EINVAL. */
+        /* While it is exiting, the kernel returns EINVAL. */
         expect(returned >= 0 || ((errno == ESRCH || errno == EINVAL) && stats.moved == 0), "after %ld ms: returned %ld, errno %d (%s), %lu moved",
                delay, returned, errno, strerror(errno), stats.moved);
         kill(child.pid, SIGKILL);
@@ -384,8 +384,8 @@ START_TEST(a_process_that_ends_at_any_time_is_esrch_only_if_nothing_was_moved)
 }
 END_TEST
 
-/* A process that has pages which stay, and maps, unmaps and forks all the time. */
-static pid_t start_restless(size_t count, char **pages)
+/* A process with some permanent pages that keeps mapping, unmapping and forking. */
+static pid_t start_busy_child(size_t count, char **pages)
 {
     int ready[2];
     require(pipe(ready) == 0);
@@ -398,7 +398,7 @@ static pid_t start_restless(size_t count, char **pages)
         return pid;
     }
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    /* Not written to any more: it would be copied to a new page when a fork shares it. */
+    /* Not written to any more: a write would copy a page that a fork shares. */
     char *steady = pages_on_node(count, 3);
     if (write(ready[1], &steady, sizeof steady) != sizeof steady)
         _exit(EXIT_FAILURE);
@@ -422,7 +422,7 @@ START_TEST(a_process_that_maps_unmaps_and_forks_meanwhile_is_moved)
 {
     enum { STEADY = 3000, TIMES = 10 };
     struct child_process restless;
-    restless.pid = start_restless(STEADY, &restless.pages);
+    restless.pid = start_busy_child(STEADY, &restless.pages);
     for (int time = 0; time < TIMES; time++) {
         const int from = time % 2 == 0 ? 3 : 1, to = 4 - from;
         const struct numars_move_options options = move_all();
@@ -431,7 +431,7 @@ START_TEST(a_process_that_maps_unmaps_and_forks_meanwhile_is_moved)
         expect(returned >= 0, "returned %ld, errno %d (%s)", returned, errno, strerror(errno));
         const size_t arrived = count_of_process(restless, STEADY, to);
         expect(arrived + (size_t)returned >= STEADY, "%zu pages arrived, and %ld are said to have stayed", arrived, returned);
-        /* What is left behind is a page that a fork was looking at just then. */
+        /* The only pages that stay are those that a fork was reading at that moment. */
         ck_assert_uint_ge(arrived, STEADY - STEADY / 10);
         for (int again = 0; again < 20 && count_of_process(restless, STEADY, to) < STEADY; again++)
             (void)move_process(restless.pid, mask(from), mask(to), &options, NULL);
@@ -442,7 +442,7 @@ START_TEST(a_process_that_maps_unmaps_and_forks_meanwhile_is_moved)
 }
 END_TEST
 
-/* A page that is mapped at two addresses, so far apart that it is come by twice. */
+/* A page that is mapped at two addresses, so far apart that it is encountered twice. */
 enum { BETWEEN = 70000 };
 
 static char *page_at_both_ends(void)
@@ -457,7 +457,7 @@ static char *page_at_both_ends(void)
     return start;
 }
 
-START_TEST(a_page_at_two_addresses_moves_once_where_targets_are_old_nodes_too)
+START_TEST(a_page_at_two_addresses_moves_once_even_if_targets_are_old_nodes_too)
 {
     char *page = page_at_both_ends(), *other = pages_on_node(1, 1);
     const struct {
@@ -484,10 +484,10 @@ int main(void)
 {
     return run_tests("numars_move_process", (const TTest *[]){
         pages_on_the_old_node_arrive_on_the_new_one_and_others_stay,
-        the_own_process_is_pid_zero,
+        pid_zero_is_the_calling_process,
         each_pair_of_masks_moves_pages_where_migrate_pages_moves_them,
-        the_figures_are_of_pages_that_were_on_old_nodes,
-        huge_pages_shared_pages_and_pinned_pages_are_told_apart,
+        statistics_are_of_pages_that_were_on_old_nodes,
+        huge_pages_shared_pages_and_pinned_pages_are_counted_separately,
         no_old_nodes_move_nothing,
         no_new_nodes_are_einval,
         old_nodes_that_do_not_exist_have_nothing_to_move,
@@ -495,12 +495,12 @@ int main(void)
         no_such_process_is_esrch,
         a_process_of_another_user_is_eperm,
         a_process_of_the_same_user_is_allowed,
-        progress_is_heard_again_and_again_and_at_the_end,
-        an_answer_other_than_zero_stops_the_move,
-        a_process_that_ends_half_way_gives_the_figures_until_then,
+        progress_is_reported_repeatedly_and_at_the_end,
+        a_nonzero_return_value_cancels_the_move,
+        a_process_that_ends_half_way_yields_the_statistics_until_then,
         a_process_that_ends_at_any_time_is_esrch_only_if_nothing_was_moved,
         a_process_that_maps_unmaps_and_forks_meanwhile_is_moved,
-        a_page_at_two_addresses_moves_once_where_targets_are_old_nodes_too,
-        a_full_node_is_enomem_with_true_figures,
+        a_page_at_two_addresses_moves_once_even_if_targets_are_old_nodes_too,
+        a_full_node_is_enomem_with_true_statistics,
         NULL });
 }

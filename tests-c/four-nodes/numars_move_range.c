@@ -1,4 +1,4 @@
-/* numars_move_range: all pages of a range of addresses to one node. */
+/* numars_move_range: all pages of an address range to one node. */
 #include <numars.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -12,7 +12,7 @@
 
 enum { COUNT = 100, BASE_PAGES = HUGE_PAGE / 4096 };
 
-/* The end of what a program can map, without its last page. */
+/* The end of the user address space, without its last page. */
 static const size_t WHOLE_ADDRESS_SPACE = 0x7ffffffff000;
 
 START_TEST(all_pages_of_the_range_move)
@@ -29,7 +29,7 @@ START_TEST(all_pages_of_the_range_move)
 }
 END_TEST
 
-START_TEST(a_page_that_the_range_touches_moves_and_its_neighbours_stay)
+START_TEST(pages_that_overlap_the_range_move_and_adjacent_ones_stay)
 {
     const size_t page = page_size();
     const struct {
@@ -59,7 +59,7 @@ START_TEST(a_page_that_the_range_touches_moves_and_its_neighbours_stay)
 }
 END_TEST
 
-START_TEST(holes_and_pages_that_are_not_there_are_passed_over)
+START_TEST(holes_and_absent_pages_are_skipped)
 {
     char *pages = map_pages(COUNT);
     touch_pages(pages, COUNT / 2, 0);
@@ -72,13 +72,13 @@ START_TEST(holes_and_pages_that_are_not_there_are_passed_over)
     ck_assert_uint_eq(stats.in_place + stats.shared + stats.busy + stats.no_memory + stats.failed, 0);
     assert_stats_add_up(stats);
 
-    /* Nothing at all is there. */
+    /* Nothing is mapped there. */
     assert_returns(numars_move_range(0, unmapped_address(), 1, 1, NULL, &stats), 0);
     ck_assert_uint_eq(stats.moved + stats.in_place + stats.shared + stats.busy + stats.no_memory + stats.failed, 0);
 }
 END_TEST
 
-START_TEST(the_page_of_zeroes_is_passed_over)
+START_TEST(the_zero_page_is_skipped)
 {
     char *zeroes = map_pages(COUNT);
     for (size_t page = 0; page < COUNT; page++)
@@ -90,7 +90,7 @@ START_TEST(the_page_of_zeroes_is_passed_over)
 }
 END_TEST
 
-START_TEST(mappings_next_to_each_other_are_one_range)
+START_TEST(adjacent_mappings_are_one_range)
 {
     char *start = map_pages(3 * COUNT);
     char *shared = mmap(start + COUNT * page_size(), COUNT * page_size(), PROT_READ | PROT_WRITE,
@@ -106,7 +106,7 @@ START_TEST(mappings_next_to_each_other_are_one_range)
 }
 END_TEST
 
-START_TEST(a_huge_page_moves_whole_and_counts_as_base_pages)
+START_TEST(a_huge_page_moves_as_a_whole_and_counts_as_base_pages)
 {
     char *huge = transparent_huge_page(0);
     struct numars_move_stats stats;
@@ -120,7 +120,7 @@ START_TEST(a_huge_page_moves_whole_and_counts_as_base_pages)
 }
 END_TEST
 
-START_TEST(a_part_of_a_huge_page_takes_it_along)
+START_TEST(moving_a_part_of_a_huge_page_moves_all_of_it)
 {
     char *huge = transparent_huge_page(0);
     struct numars_move_stats stats;
@@ -133,7 +133,7 @@ START_TEST(a_part_of_a_huge_page_takes_it_along)
 }
 END_TEST
 
-START_TEST(base_pages_left_of_a_huge_page_that_was_cut_move)
+START_TEST(base_pages_that_remain_of_a_partly_unmapped_huge_page_move)
 {
     char *huge = transparent_huge_page(0);
     require(munmap(huge, HUGE_PAGE / 2) == 0);
@@ -153,7 +153,7 @@ START_TEST(a_hugetlb_page_moves_and_counts_as_base_pages)
 }
 END_TEST
 
-START_TEST(pages_of_a_file_move_and_those_that_others_map_too_only_with_MPOL_MF_MOVE_ALL)
+START_TEST(pages_of_a_file_move_but_shared_ones_only_with_MPOL_MF_MOVE_ALL)
 {
     char *pages = map_file_pages(file_in("/mnt/ext4", COUNT), COUNT);
     touch_pages(pages, COUNT, 0);
@@ -162,7 +162,7 @@ START_TEST(pages_of_a_file_move_and_those_that_others_map_too_only_with_MPOL_MF_
     assert_returns(numars_move_range(0, pages, COUNT * page_size(), 1, &options, &stats), 0);
     assert_stats(stats, .requested = COUNT, .moved = COUNT);
 
-    /* All of them: the kernel maps pages of a file around those that a process reads. */
+    /* All of them: the kernel also maps the pages around those that a process reads (fault-around). */
     struct child_process child = share_with_child(pages, COUNT);
     assert_returns(numars_move_range(0, pages, COUNT * page_size(), 2, &options, &stats), COUNT);
     assert_stats(stats, .requested = COUNT, .shared = COUNT);
@@ -175,7 +175,7 @@ START_TEST(pages_of_a_file_move_and_those_that_others_map_too_only_with_MPOL_MF_
 }
 END_TEST
 
-START_TEST(pinned_pages_are_busy_and_the_answer)
+START_TEST(pinned_pages_are_busy_and_returned)
 {
     char *pages = pages_on_node(COUNT, 0);
     struct numars_move_stats stats;
@@ -187,7 +187,7 @@ START_TEST(pinned_pages_are_busy_and_the_answer)
 }
 END_TEST
 
-START_TEST(a_full_node_is_enomem_with_true_figures)
+START_TEST(a_full_node_is_enomem_with_true_statistics)
 {
     enum { PAGES = 40000, FULL = 2 };
     char *pages = pages_on_node(PAGES, 0);
@@ -233,7 +233,7 @@ END_TEST
 
 START_TEST(terabytes_that_were_never_touched_cost_nearly_nothing)
 {
-    /* Before Linux 6.7 the kernel does not pass over what is not there by itself, and somebody has to look. */
+    /* Before Linux 6.7 the kernel does not skip absent pages itself, so the library has to search for present ones. */
     const size_t giga = 1UL << 30, length = (kernel_before(6, 7) ? 64 : 1024) * giga;
     char *start = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     require(start != MAP_FAILED && madvise(start, length, MADV_NOHUGEPAGE) == 0);
@@ -261,11 +261,11 @@ START_TEST(the_whole_address_space_of_the_own_process_moves)
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
     struct numars_move_stats stats;
     errno = UNTOUCHED_ERRNO;
-    const long left = numars_move_range(0, NULL, WHOLE_ADDRESS_SPACE, 3, &options, &stats);
+    const long stayed = numars_move_range(0, NULL, WHOLE_ADDRESS_SPACE, 3, &options, &stats);
     ck_assert_int_eq(errno, UNTOUCHED_ERRNO);
     /* Code that other processes run too stays. */
-    ck_assert_int_ge(left, 0);
-    ck_assert_uint_eq(stats.shared + stats.busy + stats.failed, (unsigned long)left);
+    ck_assert_int_ge(stayed, 0);
+    ck_assert_uint_eq(stats.shared + stats.busy + stats.failed, (unsigned long)stayed);
     ck_assert_uint_eq(stats.no_memory, 0);
     assert_stats_add_up(stats);
     ck_assert_uint_eq(count_on_node(pages, COUNT, 3), COUNT);
@@ -287,10 +287,10 @@ START_TEST(the_whole_address_space_of_another_process_moves)
     options.flags = MPOL_MF_MOVE_ALL;
     const size_t all = count_process_pages(child.pid, before);
     errno = UNTOUCHED_ERRNO;
-    const long left = numars_move_range(child.pid, NULL, WHOLE_ADDRESS_SPACE, 3, &options, &stats);
+    const long stayed = numars_move_range(child.pid, NULL, WHOLE_ADDRESS_SPACE, 3, &options, &stats);
     ck_assert_int_eq(errno, UNTOUCHED_ERRNO);
     ck_assert_uint_eq(count_process_pages(child.pid, after), all);
-    ck_assert_int_eq(left, (long)(all - after[3]));
+    ck_assert_int_eq(stayed, (long)(all - after[3]));
     ck_assert_uint_eq(stats.moved, after[3] - before[3]);
     ck_assert_uint_eq(stats.in_place, before[3]);
     assert_stats_add_up(stats);
@@ -299,7 +299,7 @@ START_TEST(the_whole_address_space_of_another_process_moves)
 }
 END_TEST
 
-START_TEST(a_node_that_cannot_be_the_target_is_an_error_and_nothing_moves)
+START_TEST(an_invalid_target_is_an_error_and_nothing_moves)
 {
     const int none[] = { 4, 63, 64, 1023, 1024, INT32_MAX, -1, INT32_MIN };
     char *pages = pages_on_node(COUNT, 0);
@@ -316,7 +316,7 @@ START_TEST(a_node_that_cannot_be_the_target_is_an_error_and_nothing_moves)
 }
 END_TEST
 
-START_TEST(a_range_beyond_the_end_of_all_addresses_is_einval_and_nothing_moves)
+START_TEST(a_range_beyond_the_address_space_is_einval_and_nothing_moves)
 {
     char *pages = pages_on_node(COUNT, 0);
     assert_fails(numars_move_range(0, pages, SIZE_MAX, 1, NULL, NULL), EINVAL);
@@ -326,7 +326,7 @@ START_TEST(a_range_beyond_the_end_of_all_addresses_is_einval_and_nothing_moves)
 }
 END_TEST
 
-START_TEST(options_and_process_are_looked_at_and_nothing_moves)
+START_TEST(options_and_process_are_checked_before_anything_moves)
 {
     struct child_process of_root = start_child(COUNT, 0, NULL);
     char *pages = pages_on_node(COUNT, 0);
@@ -353,7 +353,7 @@ struct listener {
     bool wrong;
 };
 
-static int listen(const struct numars_move_stats *so_far, void *argument)
+static int record_progress(const struct numars_move_stats *so_far, void *argument)
 {
     struct listener *listener = argument;
     listener->calls++;
@@ -363,7 +363,7 @@ static int listen(const struct numars_move_stats *so_far, void *argument)
     return listener->calls == listener->stop_at;
 }
 
-START_TEST(progress_is_heard_at_least_every_64_MiB)
+START_TEST(progress_is_reported_at_least_every_64_MiB)
 {
     enum { MANY = 20000 };
     char *pages = pages_on_node(MANY, 0);
@@ -372,7 +372,7 @@ START_TEST(progress_is_heard_at_least_every_64_MiB)
         struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
         struct numars_move_stats stats;
         options.threads = threads;
-        options.progress = listen;
+        options.progress = record_progress;
         options.progress_arg = &listener;
         assert_returns(numars_move_range(0, pages, MANY * page_size(), (int)threads, &options, &stats), 0);
         assert_stats(stats, .requested = MANY, .moved = MANY);
@@ -383,7 +383,7 @@ START_TEST(progress_is_heard_at_least_every_64_MiB)
 }
 END_TEST
 
-START_TEST(an_answer_other_than_zero_stops_the_move)
+START_TEST(a_nonzero_return_value_cancels_the_move)
 {
     enum { MANY = 20000 };
     char *pages = pages_on_node(MANY, 0);
@@ -392,7 +392,7 @@ START_TEST(an_answer_other_than_zero_stops_the_move)
         struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
         struct numars_move_stats stats;
         options.threads = threads;
-        options.progress = listen;
+        options.progress = record_progress;
         options.progress_arg = &listener;
         const int node = (int)threads;
         assert_fails(numars_move_range(0, pages, MANY * page_size(), node, &options, &stats), ECANCELED);
@@ -410,49 +410,49 @@ enum { CANCELLED_PAGES = 3000, HELPED_BY = 4 };
 
 struct cancelled_move {
     char *pages;
-    unsigned int heard;
-    long left;
+    unsigned int reports;
+    long stayed;
 };
 
 static int cancel_while_moving(const struct numars_move_stats *so_far, void *argument)
 {
     (void)so_far;
     pthread_cancel(pthread_self());
-    /* Here a thread that has been cancelled ends, if it may. */
+    /* A cancelled thread ends here if it may. */
     pthread_testcancel();
-    ((struct cancelled_move *)argument)->heard++;
+    ((struct cancelled_move *)argument)->reports++;
     return 0;
 }
 
-static void *move_and_be_cancelled(void *argument)
+static void *move_while_cancelled(void *argument)
 {
     struct cancelled_move *move = argument;
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
     options.threads = HELPED_BY;
-    if (move->heard == 0) {
+    if (move->reports == 0) {
         options.progress = cancel_while_moving;
         options.progress_arg = move;
     } else {
         pthread_cancel(pthread_self());
     }
-    move->left = numars_move_range(0, move->pages, CANCELLED_PAGES * page_size(), move->heard == 0 ? 1 : 2, &options, NULL);
+    move->stayed = numars_move_range(0, move->pages, CANCELLED_PAGES * page_size(), move->reports == 0 ? 1 : 2, &options, NULL);
     pthread_testcancel();
     return NULL;
 }
 
-START_TEST(a_thread_that_is_cancelled_while_others_help_it_ends_behind_the_call)
+START_TEST(a_thread_that_is_cancelled_while_helpers_run_ends_after_the_call)
 {
     struct cancelled_move move = { .pages = pages_on_node(CANCELLED_PAGES, 0) };
-    /* From what hears of it, and before. */
+    /* Cancelled by the callback, and before the call. */
     for (int node = 1; node <= 2; node++) {
         pthread_t thread;
         void *result;
-        move.left = -2;
-        require(pthread_create(&thread, NULL, move_and_be_cancelled, &move) == 0);
+        move.stayed = -2;
+        require(pthread_create(&thread, NULL, move_while_cancelled, &move) == 0);
         require(pthread_join(thread, &result) == 0);
         ck_assert_ptr_eq(result, PTHREAD_CANCELED);
-        ck_assert_int_eq(move.left, 0);
-        ck_assert_uint_gt(move.heard, 0);
+        ck_assert_int_eq(move.stayed, 0);
+        ck_assert_uint_gt(move.reports, 0);
         ck_assert_uint_eq(count_on_node(move.pages, MAX_PAGES, node), MAX_PAGES);
     }
     ck_assert(pages_keep_contents(move.pages, CANCELLED_PAGES));
@@ -463,27 +463,27 @@ int main(void)
 {
     return run_tests("numars_move_range", (const TTest *[]){
         all_pages_of_the_range_move,
-        a_page_that_the_range_touches_moves_and_its_neighbours_stay,
-        holes_and_pages_that_are_not_there_are_passed_over,
-        the_page_of_zeroes_is_passed_over,
-        mappings_next_to_each_other_are_one_range,
-        a_huge_page_moves_whole_and_counts_as_base_pages,
-        a_part_of_a_huge_page_takes_it_along,
-        base_pages_left_of_a_huge_page_that_was_cut_move,
+        pages_that_overlap_the_range_move_and_adjacent_ones_stay,
+        holes_and_absent_pages_are_skipped,
+        the_zero_page_is_skipped,
+        adjacent_mappings_are_one_range,
+        a_huge_page_moves_as_a_whole_and_counts_as_base_pages,
+        moving_a_part_of_a_huge_page_moves_all_of_it,
+        base_pages_that_remain_of_a_partly_unmapped_huge_page_move,
         a_hugetlb_page_moves_and_counts_as_base_pages,
-        pages_of_a_file_move_and_those_that_others_map_too_only_with_MPOL_MF_MOVE_ALL,
-        pinned_pages_are_busy_and_the_answer,
+        pages_of_a_file_move_but_shared_ones_only_with_MPOL_MF_MOVE_ALL,
+        pinned_pages_are_busy_and_returned,
         many_pages_move_with_one_thread_and_with_two,
         pages_of_another_process_move,
         terabytes_that_were_never_touched_cost_nearly_nothing,
         the_whole_address_space_of_the_own_process_moves,
         the_whole_address_space_of_another_process_moves,
-        a_node_that_cannot_be_the_target_is_an_error_and_nothing_moves,
-        a_range_beyond_the_end_of_all_addresses_is_einval_and_nothing_moves,
-        options_and_process_are_looked_at_and_nothing_moves,
-        progress_is_heard_at_least_every_64_MiB,
-        an_answer_other_than_zero_stops_the_move,
-        a_thread_that_is_cancelled_while_others_help_it_ends_behind_the_call,
-        a_full_node_is_enomem_with_true_figures,
+        an_invalid_target_is_an_error_and_nothing_moves,
+        a_range_beyond_the_address_space_is_einval_and_nothing_moves,
+        options_and_process_are_checked_before_anything_moves,
+        progress_is_reported_at_least_every_64_MiB,
+        a_nonzero_return_value_cancels_the_move,
+        a_thread_that_is_cancelled_while_helpers_run_ends_after_the_call,
+        a_full_node_is_enomem_with_true_statistics,
         NULL });
 }

@@ -1,4 +1,4 @@
-/* Linux 3.10, as docs/kernels.md has it: what each call does that needs a newer kernel. */
+/* Linux 3.10, as described in docs/kernels.md: the fallbacks of calls that need a newer kernel. */
 #include <fcntl.h>
 #include <numaif.h>
 #include <numars.h>
@@ -67,7 +67,7 @@ START_TEST(the_first_of_several_preferred_nodes_is_preferred_with_a_warning)
 }
 END_TEST
 
-START_TEST(numars_set_preferred_many_returns_that_one_node_is_preferred)
+START_TEST(numars_set_preferred_many_reports_that_a_single_node_is_preferred)
 {
     begin();
     assert_returns(numars_set_preferred_many(set_of(1 << 2 | 1 << 3)), 1);
@@ -79,8 +79,8 @@ START_TEST(numars_set_preferred_many_returns_that_one_node_is_preferred)
 }
 END_TEST
 
-/* mbind(2), which shows what the kernel lacks, may be forbidden where set_mempolicy(2) is not. */
-START_TEST(the_first_of_several_preferred_nodes_is_preferred_also_if_mbind_is_forbidden)
+/* mbind(2), which reveals what the kernel lacks, may be denied where set_mempolicy(2) is not. */
+START_TEST(the_first_of_several_preferred_nodes_is_preferred_even_if_mbind_is_denied)
 {
     begin();
     deny_syscalls(&(struct denied_call){ SYS_mbind, EPERM }, 1);
@@ -111,7 +111,7 @@ START_TEST(memory_is_bound_without_balancing)
 }
 END_TEST
 
-START_TEST(memory_that_may_be_elsewhere_prefers_its_first_node)
+START_TEST(memory_that_need_not_be_bound_prefers_its_first_node)
 {
     const size_t size = COUNT * page_size();
     begin();
@@ -129,7 +129,7 @@ START_TEST(memory_that_may_be_elsewhere_prefers_its_first_node)
 }
 END_TEST
 
-START_TEST(weights_are_refused)
+START_TEST(weights_are_rejected)
 {
     const size_t size = COUNT * page_size();
     begin();
@@ -165,16 +165,16 @@ START_TEST(ranges_are_counted_and_moved)
     ck_assert_uint_eq(stats.moved, PAGES);
     for (size_t page = 0; page < PAGES; page++)
         ck_assert_int_eq(node_of(pages + page * page_size()), 2);
-    /* Of the pages that this process shares with its parent, some stay. */
+    /* Some of the pages that this process shares with its parent stay. */
     ck_assert_int_ge(numars_move_process(0, only(2), only(3), NULL, &stats), 0);
     ck_assert_int_eq(node_of(pages), 3);
 }
 END_TEST
 
 /* Without statx(2). */
-START_TEST(a_file_stands_for_the_node_of_its_disk)
+START_TEST(a_file_names_the_node_of_its_disk)
 {
-    /* The guest's firmware does not say where its disk is. */
+    /* The guest's firmware does not report where its disk is. */
     const int disk = open("/sys/class/block/nvme0n1/device/device/numa_node", O_WRONLY | O_CLOEXEC);
     require(disk >= 0 && write(disk, "2", 1) == 1);
     begin();
@@ -191,12 +191,12 @@ int main(void)
     return run_tests("a kernel as old as Linux 3.10", (const TTest *[]){
         the_kernel_has_neither_several_preferred_nodes_nor_a_home_node,
         the_first_of_several_preferred_nodes_is_preferred_with_a_warning,
-        numars_set_preferred_many_returns_that_one_node_is_preferred,
-        the_first_of_several_preferred_nodes_is_preferred_also_if_mbind_is_forbidden,
+        numars_set_preferred_many_reports_that_a_single_node_is_preferred,
+        the_first_of_several_preferred_nodes_is_preferred_even_if_mbind_is_denied,
         memory_is_bound_without_balancing,
-        memory_that_may_be_elsewhere_prefers_its_first_node,
-        weights_are_refused,
+        memory_that_need_not_be_bound_prefers_its_first_node,
+        weights_are_rejected,
         ranges_are_counted_and_moved,
-        a_file_stands_for_the_node_of_its_disk,
+        a_file_names_the_node_of_its_disk,
         NULL });
 }

@@ -1,4 +1,4 @@
-/* move_pages(2) on every kind of memory a process can map. */
+/* move_pages(2) on every kind of memory that a process can map. */
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <numaif.h>
@@ -21,7 +21,7 @@
 
 enum { COUNT = 8 };
 
-/* All of them from node 0 to node 1, with their contents. */
+/* Moves all of them from node 0 to node 1, and checks their contents. */
 static void assert_pages_move(char *pages, size_t count)
 {
     ck_assert_uint_eq(count_on_node(pages, count, 0), count);
@@ -35,7 +35,7 @@ static void assert_pages_move(char *pages, size_t count)
 
 START_TEST(mlocked_pages_move)
 {
-    /* The 2006 text has the status -EPERM for these. */
+    /* The 2006 documentation has the status -EPERM for these. */
     char *pages = pages_on_node(COUNT, 0);
     require(mlock(pages, COUNT * page_size()) == 0);
     assert_pages_move(pages, COUNT);
@@ -54,7 +54,7 @@ START_TEST(stack_and_data_of_the_process_move)
 {
     static char data[3 * 4096] = "data";
     char stack[3 * 4096] = "stack";
-    /* Writing gives the test its own copies of what it shared with the process it was forked from. */
+    /* Writing gives the test its own copies of pages that it shared with its parent. */
     for (size_t byte = 0; byte < sizeof data; byte += 64)
         data[byte] = stack[byte] = 's';
     ck_assert_int_eq(move_one(data + sizeof data / 2, 2, MPOL_MF_MOVE), 2);
@@ -121,7 +121,7 @@ START_TEST(dirty_pages_of_an_ext4_file_move_and_reach_the_file)
     touch_pages(pages, COUNT, 0);
     assert_pages_move(pages, COUNT);
 
-    /* Written to the disk from where it now is, dropped, and read from the disk again. */
+    /* Written to the disk from its new node, dropped from memory, and read from the disk again. */
     require(fsync(file) == 0);
     require(munmap(pages, COUNT * page_size()) == 0);
     require(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED) == 0);
@@ -131,7 +131,7 @@ END_TEST
 
 START_TEST(dirty_pages_of_a_journalled_ext4_file_move)
 {
-    /* Its data goes through the journal: other code of the file system than for an ordinary file. */
+    /* Its data goes through the journal, which other code of the file system handles than for an ordinary file. */
     const int file = file_in("/mnt/ext4", COUNT);
     int flags = 0;
     require(ioctl(file, FS_IOC_GETFLAGS, &flags) == 0);
@@ -143,7 +143,7 @@ START_TEST(dirty_pages_of_a_journalled_ext4_file_move)
 }
 END_TEST
 
-/* A process that ran on node 0 leaves its file in node 0's memory, on the disk and clean. */
+/* A process that ran on node 0 leaves its file in node 0's memory, written to the disk and clean. */
 static int clean_file_on_node_0(void)
 {
     const int file = file_in("/mnt/ext4", COUNT);
@@ -172,8 +172,8 @@ START_TEST(pages_of_a_private_file_mapping_move)
 }
 END_TEST
 
-/* A file of ramfs, which has no way of moving pages of its own and nothing to write them back to. The file
- * system is mounted for this test alone and goes when the test ends. */
+/* A file on ramfs, which implements neither migration nor writeback. The file system is mounted for this test only and disappears when the
+ * test ends. */
 static int file_in_ramfs(void)
 {
     require(unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
@@ -181,7 +181,7 @@ static int file_in_ramfs(void)
     return file_in("/tmp", COUNT);
 }
 
-START_TEST(clean_pages_move_on_a_file_system_without_its_own_way_of_moving_them)
+START_TEST(clean_pages_move_on_a_file_system_without_migration_support)
 {
     char *pages = map_file_pages(file_in_ramfs(), COUNT);
     require(madvise(pages, COUNT * page_size(), MADV_POPULATE_READ) == 0);
@@ -191,10 +191,10 @@ START_TEST(clean_pages_move_on_a_file_system_without_its_own_way_of_moving_them)
 }
 END_TEST
 
-START_TEST(dirty_pages_stay_on_a_file_system_that_can_neither_move_nor_write_them)
+START_TEST(dirty_pages_stay_on_a_file_system_without_migration_and_writeback)
 {
-    /* The documents of 2006 have the status -EINVAL for these. Today they are in the return value, as pages that
-     * could not be moved, and have no status. */
+    /* The documents of 2006 have the status -EINVAL for these. Today they are counted in the return value, as pages that could not be
+     * moved, and have no status. */
     char *pages = map_file_pages(file_in_ramfs(), COUNT);
     touch_pages(pages, COUNT, 0);
     struct request request = request_move(pages, COUNT, 1);
@@ -224,7 +224,7 @@ START_TEST(addresses_are_those_of_the_process_named)
 {
     char *mine = pages_on_node(1, 0);
     struct child_process child = start_child(1, 0, NULL);
-    /* The child is a fork and does not map what is mapped from now on. */
+    /* The child is a fork and does not have mappings made from now on. */
     char *only_mine = pages_on_node(1, 0);
     require(mine != child.pages);
     ck_assert_int_eq(node_of_pid(child.pid, child.pages), 0);
@@ -235,14 +235,14 @@ START_TEST(addresses_are_those_of_the_process_named)
 }
 END_TEST
 
-START_TEST(the_own_pid_is_as_good_as_zero)
+START_TEST(the_own_pid_is_equivalent_to_zero)
 {
     char *page = pages_on_node(1, 3);
     ck_assert_int_eq(node_of_pid(getpid(), page), 3);
 }
 END_TEST
 
-START_TEST(one_base_page_takes_its_whole_huge_page_along)
+START_TEST(moving_one_base_page_moves_its_whole_huge_page)
 {
     const size_t count = HUGE_PAGE / page_size();
     char *huge = transparent_huge_page(0);
@@ -259,8 +259,8 @@ START_TEST(of_all_base_pages_of_a_huge_page_only_the_second_is_ebusy)
     char *huge = transparent_huge_page(0);
     struct request request = request_move(huge, count, 1);
     assert_returns(perform(&request, MPOL_MF_MOVE), 0);
-    /* The second finds the huge page already queued for moving, which makes the kernel move it at once; the
-     * third finds it at home. */
+    /* The second finds the huge page already queued for moving, which makes the kernel move it at once; the third finds it on its
+     * target. */
     for (size_t page = 0; page < count; page++)
         ck_assert_int_eq(request.status[page], page == 1 ? -EBUSY : 1);
     ck_assert_uint_eq(count_on_node(huge, count, 1), count);
@@ -301,9 +301,9 @@ START_TEST(a_hugetlb_page_moves)
 }
 END_TEST
 
-START_TEST(a_pointer_into_a_hugetlb_page_stands_for_it)
+START_TEST(a_pointer_into_a_hugetlb_page_names_it)
 {
-    /* Not so on 6.1, where only its first base page does; any other is refused as if it were shared. */
+    /* On 6.1, only its first base page does; any other has the status of a shared page. */
     char *huge = hugetlb_page_for_node_1();
     const int there = kernel_before(6, 12) ? 0 : 1;
     ck_assert_int_eq(move_one(huge + 5 * page_size(), 1, MPOL_MF_MOVE), there == 1 ? 1 : -EACCES);
@@ -314,7 +314,7 @@ END_TEST
 
 START_TEST(a_page_of_the_kernel_itself_is_ebusy)
 {
-    /* The vdso: code of the kernel's own that every process maps, and on no list that pages are moved from. */
+    /* The vdso: kernel code that every process maps, which is on no LRU list that pages are moved from. */
     void *vdso = (void *)getauxval(AT_SYSINFO_EHDR);
     require(vdso != NULL);
     const int node = node_of(vdso), elsewhere = (node + 1) % 4;
@@ -325,7 +325,7 @@ START_TEST(a_page_of_the_kernel_itself_is_ebusy)
 }
 END_TEST
 
-/* The [vvar] mapping: data that the kernel shows to every process, made of bare page frames. */
+/* Returns the [vvar] mapping: kernel data that every process maps, made of page frames without struct page. */
 static void *bare_page_frame(void)
 {
     FILE *maps = fopen("/proc/self/maps", "r");
@@ -352,7 +352,7 @@ END_TEST
 
 START_TEST(pages_made_inaccessible_move)
 {
-    /* Not so on 6.1, to which they are not there. */
+    /* Not on 6.1, which reports them as absent. */
     char *pages = pages_on_node(COUNT, 0);
     require(mprotect(pages, COUNT * page_size(), PROT_NONE) == 0);
     ck_assert_int_eq(node_of(pages), kernel_before(6, 12) ? -ENOENT : 0);
@@ -376,17 +376,17 @@ int main(void)
         dirty_pages_of_a_journalled_ext4_file_move,
         clean_pages_of_an_ext4_file_move,
         pages_of_a_private_file_mapping_move,
-        clean_pages_move_on_a_file_system_without_its_own_way_of_moving_them,
-        dirty_pages_stay_on_a_file_system_that_can_neither_move_nor_write_them,
+        clean_pages_move_on_a_file_system_without_migration_support,
+        dirty_pages_stay_on_a_file_system_without_migration_and_writeback,
         pages_of_a_child_move_by_its_pid,
         addresses_are_those_of_the_process_named,
-        the_own_pid_is_as_good_as_zero,
-        one_base_page_takes_its_whole_huge_page_along,
+        the_own_pid_is_equivalent_to_zero,
+        moving_one_base_page_moves_its_whole_huge_page,
         of_all_base_pages_of_a_huge_page_only_the_second_is_ebusy,
         a_huge_page_shared_with_another_process_is_eacces,
         a_huge_range_only_read_is_the_huge_zero_page_and_efault,
         a_hugetlb_page_moves,
-        a_pointer_into_a_hugetlb_page_stands_for_it,
+        a_pointer_into_a_hugetlb_page_names_it,
         a_page_of_the_kernel_itself_is_ebusy,
         a_page_frame_that_the_kernel_does_not_manage_as_a_page_is_efault,
         pages_made_inaccessible_move,

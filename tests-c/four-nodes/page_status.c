@@ -1,4 +1,4 @@
-/* move_pages(2): what the status array says about each page. Node 0 is home in these tests. */
+/* move_pages(2): what the status array says about each page. Pages start on node 0 in these tests. */
 #include <numaif.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -20,9 +20,9 @@ START_TEST(a_query_gives_the_node_of_each_page)
 }
 END_TEST
 
-START_TEST(a_long_query_is_answered_to_its_end)
+START_TEST(a_long_query_is_answered_completely)
 {
-    /* The kernel answers 16 pages at a time. */
+    /* The kernel processes 16 pages at a time. */
     char *pages = map_shared_pages(MAX_PAGES);
     for (size_t page = 0; page < MAX_PAGES; page += 3)
         touch_pages(pages + page * page_size(), 1, (int)(page % 4));
@@ -41,7 +41,7 @@ START_TEST(a_query_moves_nothing)
 }
 END_TEST
 
-START_TEST(a_query_ignores_which_kind_of_move_is_asked_for)
+START_TEST(a_query_ignores_the_flags_for_moves)
 {
     void *page = pages_on_node(1, 2);
     int status = NOT_WRITTEN;
@@ -52,7 +52,7 @@ START_TEST(a_query_ignores_which_kind_of_move_is_asked_for)
 }
 END_TEST
 
-START_TEST(a_moved_page_is_on_the_node_that_was_asked_for)
+START_TEST(a_moved_page_is_on_the_requested_node)
 {
     char *page = pages_on_node(1, 0);
     for (int node = 3; node >= 0; node--) {
@@ -88,7 +88,7 @@ START_TEST(contents_survive_a_move)
 }
 END_TEST
 
-START_TEST(a_page_already_home_has_its_node_as_status)
+START_TEST(a_page_already_on_its_target_has_its_node_as_status)
 {
     ck_assert_int_eq(move_one(pages_on_node(1, 1), 1, MPOL_MF_MOVE), 1);
 }
@@ -106,8 +106,8 @@ START_TEST(flags_of_zero_move_as_MPOL_MF_MOVE_does)
 }
 END_TEST
 
-/* 6.1 gives -EFAULT for an absent page of private anonymous memory, where the manual page, older kernels'
- * documents and 6.12 and 7.2 have -ENOENT: to 6.1 it is the zero page that is not there yet. */
+/* 6.1 gives -EFAULT for an absent page of private anonymous memory; the manual page, older documents, 6.12 and 7.2 have -ENOENT. To 6.1 it
+ * is a zero page that is not mapped yet. */
 static int status_of_absent_anonymous_page(void)
 {
     return kernel_before(6, 12) ? -EFAULT : -ENOENT;
@@ -129,7 +129,7 @@ START_TEST(a_page_of_shared_memory_never_touched_is_enoent)
 }
 END_TEST
 
-START_TEST(a_page_given_back_to_the_kernel_is_enoent)
+START_TEST(a_page_freed_by_madvise_is_enoent)
 {
     char *page = pages_on_node(1, 0);
     require(madvise(page, page_size(), MADV_DONTNEED) == 0);
@@ -165,9 +165,9 @@ START_TEST(the_null_pointer_as_page_is_efault)
 }
 END_TEST
 
-START_TEST(a_buffer_of_zeroes_taken_for_the_array_of_pages_is_efault_for_each)
+START_TEST(a_zeroed_buffer_passed_as_the_array_of_pages_is_efault_for_each)
 {
-    /* What happens when the start of the memory is given instead of an array of addresses. */
+    /* The result of passing the start of the memory instead of an array of addresses. */
     enum { COUNT = 4 };
     char *buffer = map_pages(COUNT);
     memset(buffer, 0, COUNT * page_size());
@@ -219,7 +219,7 @@ START_TEST(a_shared_page_moves_with_MPOL_MF_MOVE_ALL)
 }
 END_TEST
 
-START_TEST(a_shared_page_already_home_is_not_eacces)
+START_TEST(a_shared_page_already_on_its_target_is_not_eacces)
 {
     char *page = pages_on_node(1, 1);
     struct child_process child = share_with_child(page, 1);
@@ -276,7 +276,7 @@ START_TEST(the_same_page_twice_with_two_nodes_ends_on_the_last)
 }
 END_TEST
 
-START_TEST(the_same_page_twice_in_a_query_is_answered_twice)
+START_TEST(the_same_page_twice_in_a_query_has_two_statuses)
 {
     char *page = pages_on_node(1, 2);
     struct request query = { .count = 0 };
@@ -288,7 +288,7 @@ START_TEST(the_same_page_twice_in_a_query_is_answered_twice)
 }
 END_TEST
 
-START_TEST(a_pointer_into_a_page_stands_for_that_page)
+START_TEST(a_pointer_into_a_page_names_that_page)
 {
     char *pages = pages_on_node(2, 0);
     char *into_first = pages + 1, *into_second = pages + 2 * page_size() - 1;
@@ -314,7 +314,7 @@ START_TEST(two_pointers_into_one_page_are_the_same_page_twice)
 }
 END_TEST
 
-START_TEST(statuses_of_one_request_stand_beside_each_other)
+START_TEST(one_request_may_have_statuses_of_every_kind)
 {
     char *shared = pages_on_node(1, 0);
     struct child_process child = share_with_child(shared, 1);
@@ -336,7 +336,7 @@ START_TEST(statuses_of_one_request_stand_beside_each_other)
     for (size_t i = 0; i < request.count; i++)
         expect(request.status[i] == after_move[i], "status %zu: %d", i, request.status[i]);
 
-    /* Asked without moving, everything that is there has a node. */
+    /* In a query, every present page has a node. */
     assert_returns(move_pages(0, request.count, request.pages, NULL, request.status, 0), 0);
     const int expected[] = { -ENOENT, 1, -EFAULT, 2, 0, -EFAULT, 2 };
     for (size_t i = 0; i < request.count; i++)
@@ -347,7 +347,7 @@ END_TEST
 
 START_TEST(a_request_with_nothing_to_move_succeeds)
 {
-    /* The 2006 text has ENOENT for this. */
+    /* The 2006 documentation has ENOENT for this. */
     struct request request = request_move(map_pages(3), 3, 1);
     request_add(&request, pages_on_node(1, 1), 1);
     request_add(&request, unmapped_address(), 1);
@@ -355,7 +355,7 @@ START_TEST(a_request_with_nothing_to_move_succeeds)
 }
 END_TEST
 
-START_TEST(a_count_of_zero_does_nothing_and_looks_at_nothing)
+START_TEST(a_count_of_zero_does_nothing_and_reads_nothing)
 {
     assert_returns(move_pages(0, 0, NULL, NULL, NULL, 0), 0);
     assert_returns(move_pages(0, 0, NULL, NULL, NULL, MPOL_MF_MOVE), 0);
@@ -368,35 +368,35 @@ int main(void)
 {
     return run_tests("page_status", (const TTest *[]){
         a_query_gives_the_node_of_each_page,
-        a_long_query_is_answered_to_its_end,
+        a_long_query_is_answered_completely,
         a_query_moves_nothing,
-        a_query_ignores_which_kind_of_move_is_asked_for,
-        a_moved_page_is_on_the_node_that_was_asked_for,
+        a_query_ignores_the_flags_for_moves,
+        a_moved_page_is_on_the_requested_node,
         each_page_goes_to_the_node_named_for_it,
         contents_survive_a_move,
-        a_page_already_home_has_its_node_as_status,
+        a_page_already_on_its_target_has_its_node_as_status,
         flags_of_zero_move_as_MPOL_MF_MOVE_does,
         a_page_never_touched_is_enoent,
         a_page_of_shared_memory_never_touched_is_enoent,
-        a_page_given_back_to_the_kernel_is_enoent,
+        a_page_freed_by_madvise_is_enoent,
         a_file_page_this_process_has_not_touched_is_enoent,
         an_address_not_mapped_is_efault,
         the_null_pointer_as_page_is_efault,
-        a_buffer_of_zeroes_taken_for_the_array_of_pages_is_efault_for_each,
+        a_zeroed_buffer_passed_as_the_array_of_pages_is_efault_for_each,
         an_address_of_the_kernel_is_efault,
         anonymous_memory_only_read_is_the_zero_page_and_efault,
         a_page_shared_with_another_process_is_eacces,
         a_shared_page_moves_with_MPOL_MF_MOVE_ALL,
-        a_shared_page_already_home_is_not_eacces,
+        a_shared_page_already_on_its_target_is_not_eacces,
         a_page_is_shared_no_longer_once_the_other_process_has_ended,
         a_page_mapped_twice_by_one_process_counts_as_shared,
         the_same_page_twice_is_moved_once_and_then_ebusy,
         the_same_page_twice_with_two_nodes_ends_on_the_last,
-        the_same_page_twice_in_a_query_is_answered_twice,
-        a_pointer_into_a_page_stands_for_that_page,
+        the_same_page_twice_in_a_query_has_two_statuses,
+        a_pointer_into_a_page_names_that_page,
         two_pointers_into_one_page_are_the_same_page_twice,
-        statuses_of_one_request_stand_beside_each_other,
+        one_request_may_have_statuses_of_every_kind,
         a_request_with_nothing_to_move_succeeds,
-        a_count_of_zero_does_nothing_and_looks_at_nothing,
+        a_count_of_zero_does_nothing_and_reads_nothing,
         NULL });
 }

@@ -1,4 +1,4 @@
-/* A page that is mapped at address 0, as emulators have it, is a page like any other: no call moves it that does not name it. */
+/* A page that is mapped at address 0, as emulators do, is a page like any other: only a call that names it moves it. */
 #include <numars.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -29,7 +29,7 @@ static void map_page_zero(void)
     void *start = mmap(NULL, page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     least_address(before);
     require(start == NULL);
-    /* Not known to the compiler to be 0. */
+    /* Hidden from the compiler, which would treat a constant 0 as a null pointer. */
     *(void *volatile *)&page_zero = start;
     touch_pages(page_zero, 1, HOME);
     require(node_of(page_zero) == HOME);
@@ -41,7 +41,7 @@ static void assert_page_zero_stayed(const char *call)
     expect(node == HOME, "%s: the page at address 0 is on node %d now", call, node);
 }
 
-START_TEST(a_range_elsewhere_leaves_it)
+START_TEST(a_range_elsewhere_does_not_move_it)
 {
     map_page_zero();
     for (int node = 1; node < NODES; node++) {
@@ -56,7 +56,7 @@ START_TEST(a_range_elsewhere_leaves_it)
 }
 END_TEST
 
-START_TEST(lists_of_other_pages_leave_it)
+START_TEST(lists_of_other_pages_do_not_move_it)
 {
     map_page_zero();
     for (size_t count = 1; count <= COUNT; count += 23) {
@@ -72,7 +72,7 @@ START_TEST(lists_of_other_pages_leave_it)
 }
 END_TEST
 
-START_TEST(moving_a_process_away_from_other_nodes_leaves_it)
+START_TEST(moving_a_process_away_from_other_nodes_does_not_move_it)
 {
     if (PROCESS_SCAN_IS_SLOW)
         return;
@@ -85,7 +85,7 @@ START_TEST(moving_a_process_away_from_other_nodes_leaves_it)
 }
 END_TEST
 
-START_TEST(errors_leave_it)
+START_TEST(errors_do_not_move_it)
 {
     map_page_zero();
     char *pages = pages_on_node(COUNT, 0);
@@ -119,10 +119,10 @@ END_TEST
 int main(void)
 {
     return run_tests("page_zero", (const TTest *[]){
-        a_range_elsewhere_leaves_it,
-        lists_of_other_pages_leave_it,
-        moving_a_process_away_from_other_nodes_leaves_it,
-        errors_leave_it,
+        a_range_elsewhere_does_not_move_it,
+        lists_of_other_pages_do_not_move_it,
+        moving_a_process_away_from_other_nodes_does_not_move_it,
+        errors_do_not_move_it,
         a_call_that_names_it_moves_it,
         NULL });
 }

@@ -1,5 +1,5 @@
-/* Pages that someone else moves at the same moment: a query says of them that they are not there. They were touched and never freed, so no
- * call may say so. */
+/* Pages in flight, moved by another thread at the same moment: a query reports them as absent. They were touched and never freed, so no
+ * call may report that. */
 #include <numars.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -20,8 +20,8 @@
 
 enum { PAGES = 3000, HUGE_PAGES = 8, BASE_PAGES = HUGE_PAGE / 4096 };
 
-/* The call of the kernel by which pages move and are asked about. As often as `hidden` says, a query has -ENOENT for each page of a
- * range that is there, as if all were on their way. */
+/* Replaces the system call by which pages are moved and queried. `hidden` times, a query returns -ENOENT for each present page of a range,
+ * as if all were in flight. */
 static const char *hidden_from, *hidden_to;
 static atomic_int hidden;
 static int said_of_hidden_pages = -ENOENT;
@@ -53,7 +53,7 @@ static void mount_empty_over(const char *start, size_t count, int times)
     hidden = times;
 }
 
-/* A thread that moves pages to node 1 and to node 2 and back, until it is stopped. */
+/* A thread that keeps moving pages to node 1, to node 2 and back, until it is stopped. */
 struct mover {
     pthread_t thread;
     struct page_list list;
@@ -96,7 +96,7 @@ static void stop_mover(struct mover *mover)
     free(mover);
 }
 
-/* Each test goes on for some seconds, as long as nothing is wrong: that is how long chance has to show it. */
+/* Each test runs for some seconds unless it fails, so that a rare race has time to occur. */
 static bool there_is_time(void)
 {
     enum { SECONDS = 3 };
@@ -132,7 +132,7 @@ static void assert_returned_is_plausible(long returned, int error, size_t count,
     expect(returned >= 0 && returned <= (long)count && error == UNTOUCHED_ERRNO, "%s: returned %ld, errno %d", call, returned, error);
 }
 
-/* `step` base pages apart, as many as there are or `most`. */
+/* Every `step`-th base page, at most `most` of them. */
 static void call_lists(char *start, size_t count, size_t step, size_t most)
 {
     struct page_list list = page_list_with_capacity(count / step);
@@ -141,7 +141,7 @@ static void call_lists(char *start, size_t count, size_t step, size_t most)
     for (size_t at = 0; there_is_time(); at = (at + 1) % (count / step)) {
         struct numars_move_stats stats;
         char what[64];
-        /* Short lists begin at another page each time. */
+        /* Short lists start at another page each time. */
         if (list.count < count / step)
             for (size_t entry = 0; entry < list.count; entry++)
                 list.pages[entry] = start + (at + entry) % (count / step) * step * page_size();
@@ -169,7 +169,7 @@ static void call_ranges(char *start, size_t count, bool is_hugetlb)
         unsigned long per_node[NODES];
         errno = UNTOUCHED_ERRNO;
         long counted = numars_count_pages(0, start, count * page_size(), per_node, NODES);
-        /* Of a hugetlb page the page tables show nothing for a moment, just before it is in flight: this happens, but not each time. */
+        /* For a moment, just before a hugetlb page is in flight, the page tables show nothing: this happens, but not each time. */
         for (int again = 0; is_hugetlb && counted != (long)count && again < 5; again++)
             counted = numars_count_pages(0, start, count * page_size(), per_node, NODES);
         expect(counted == (long)count && errno == UNTOUCHED_ERRNO, "numars_count_pages: %ld of %zu pages, errno %d", counted, count, errno);
@@ -241,7 +241,7 @@ START_TEST(huge_pages_in_flight_are_not_absent_in_lists)
 }
 END_TEST
 
-/* Before Linux 6.7, nothing shows that a hugetlb page is on its way and not absent: a query says -ENOENT, and pagemap is empty. */
+/* Before Linux 6.7, a hugetlb page in flight cannot be told from an absent one: a query returns -ENOENT, and pagemap is empty. */
 static bool hugetlb_pages_in_flight_can_be_seen(void)
 {
     if (!kernel_before(6, 7))
@@ -250,7 +250,7 @@ static bool hugetlb_pages_in_flight_can_be_seen(void)
     return false;
 }
 
-/* Some pages of hugetlbfs, and room for as many on each node. */
+/* Some pages of hugetlbfs, and as many reserved on each node. */
 enum { HUGETLB_PAGES = 4, HUGETLB_SIZE = HUGETLB_PAGES * HUGE_PAGE };
 
 static char *hugetlb_pages(void)
@@ -289,8 +289,8 @@ START_TEST(hugetlb_pages_in_flight_are_not_absent_in_lists)
 }
 END_TEST
 
-/* Without chance: what the kernel says, but for pages that are on their way at the first query, or at the first three. -EFAULT, which also
- * means the page of zeros, is said once. */
+/* Deterministic: the kernel's results, except that pages appear to be in flight at the first query, or at the first three. -EFAULT, which
+ * may also mean the zero page, is returned once. */
 
 static void assert_all_found(char *start, size_t count, size_t step)
 {
@@ -331,7 +331,7 @@ static void assert_all_found(char *start, size_t count, size_t step)
         }
 }
 
-START_TEST(base_pages_that_some_queries_do_not_find_are_asked_about_again)
+START_TEST(base_pages_that_some_queries_do_not_find_are_queried_again)
 {
     char *pages = pages_on_node(PAGES, 0);
     assert_all_found(pages, PAGES, 1);
@@ -339,7 +339,7 @@ START_TEST(base_pages_that_some_queries_do_not_find_are_asked_about_again)
 }
 END_TEST
 
-START_TEST(huge_pages_that_some_queries_do_not_find_are_asked_about_again)
+START_TEST(huge_pages_that_some_queries_do_not_find_are_queried_again)
 {
     char *pages = transparent_huge_pages(HUGE_PAGES, 0);
     assert_all_found(pages, HUGE_PAGES * BASE_PAGES, BASE_PAGES);
@@ -347,8 +347,8 @@ START_TEST(huge_pages_that_some_queries_do_not_find_are_asked_about_again)
 }
 END_TEST
 
-/* In another process, whose page tables are as visible to root. */
-START_TEST(pages_of_another_process_that_some_queries_do_not_find_are_asked_about_again)
+/* In another process, whose page tables root can read as well. */
+START_TEST(pages_of_another_process_that_some_queries_do_not_find_are_queried_again)
 {
     struct child_process child = start_child(PAGES, 0, NULL);
     struct page_list list = page_list_of_range(child.pages, PAGES, 1);
@@ -368,8 +368,8 @@ START_TEST(pages_of_another_process_that_some_queries_do_not_find_are_asked_abou
 }
 END_TEST
 
-/* What is not there remains so, whatever is beside it. */
-START_TEST(pages_that_are_not_there_are_not_taken_for_pages_in_flight)
+/* Absent pages stay absent, whatever is next to them. */
+START_TEST(absent_pages_are_not_mistaken_for_pages_in_flight)
 {
     char *pages = map_pages(PAGES);
     for (size_t page = 0; page < PAGES; page += 2)
@@ -398,9 +398,9 @@ int main(void)
         huge_pages_in_flight_are_not_absent_in_lists,
         hugetlb_pages_in_flight_are_in_every_range_and_count,
         hugetlb_pages_in_flight_are_not_absent_in_lists,
-        base_pages_that_some_queries_do_not_find_are_asked_about_again,
-        huge_pages_that_some_queries_do_not_find_are_asked_about_again,
-        pages_of_another_process_that_some_queries_do_not_find_are_asked_about_again,
-        pages_that_are_not_there_are_not_taken_for_pages_in_flight,
+        base_pages_that_some_queries_do_not_find_are_queried_again,
+        huge_pages_that_some_queries_do_not_find_are_queried_again,
+        pages_of_another_process_that_some_queries_do_not_find_are_queried_again,
+        absent_pages_are_not_mistaken_for_pages_in_flight,
         NULL });
 }

@@ -1,4 +1,4 @@
-/* move_pages(2) and migrate_pages(2) when pages cannot be moved now: the positive return value. */
+/* move_pages(2) and migrate_pages(2) when pages cannot be moved at the moment: the positive return value. */
 #include <linux/io_uring.h>
 #include <numaif.h>
 #include <sys/syscall.h>
@@ -54,7 +54,7 @@ START_TEST(a_page_registered_with_io_uring_is_counted_as_not_moved)
 }
 END_TEST
 
-START_TEST(the_other_pages_of_its_batch_move_but_no_status_says_so)
+START_TEST(the_other_pages_of_its_batch_move_but_get_no_status)
 {
     enum { COUNT = 8, PINNED = 3 };
     char *pages = pages_on_node(COUNT, 0);
@@ -69,9 +69,9 @@ START_TEST(the_other_pages_of_its_batch_move_but_no_status_says_so)
 }
 END_TEST
 
-START_TEST(pages_not_attempted_after_it_are_counted_too)
+START_TEST(later_pages_that_were_not_attempted_are_counted_too)
 {
-    /* Three batches, one for each target: done, stopped by the pinned page, never begun. */
+    /* Three batches, one per target: completed, aborted by the pinned page, never started. */
     enum { BATCH = 4 };
     char *pages = pages_on_node(3 * BATCH, 0);
     pin_in_pipe(pages + BATCH * page_size());
@@ -88,7 +88,7 @@ START_TEST(pages_not_attempted_after_it_are_counted_too)
 }
 END_TEST
 
-START_TEST(a_page_in_a_pipe_that_is_already_home_does_not_count)
+START_TEST(a_page_in_a_pipe_that_is_already_on_its_target_does_not_count)
 {
     char *page = pages_on_node(1, 1);
     pin_in_pipe(page);
@@ -116,9 +116,9 @@ int main(void)
         a_page_in_a_pipe_is_counted_as_not_moved,
         a_page_in_a_pipe_is_not_moved_by_MPOL_MF_MOVE_ALL_either,
         a_page_registered_with_io_uring_is_counted_as_not_moved,
-        the_other_pages_of_its_batch_move_but_no_status_says_so,
-        pages_not_attempted_after_it_are_counted_too,
-        a_page_in_a_pipe_that_is_already_home_does_not_count,
+        the_other_pages_of_its_batch_move_but_get_no_status,
+        later_pages_that_were_not_attempted_are_counted_too,
+        a_page_in_a_pipe_that_is_already_on_its_target_does_not_count,
         migrate_pages_counts_the_pages_that_stayed,
         NULL });
 }

@@ -8,7 +8,7 @@
 
 enum { COUNT = 12 };
 
-/* Touches without any policy of the process, unlike touch_pages. */
+/* Touches pages without setting a policy for the process, unlike touch_pages(). */
 static void write_pages(char *pages)
 {
     for (size_t page = 0; page < COUNT; page++)
@@ -29,7 +29,7 @@ START_TEST(mbind_decides_where_pages_come_from)
 }
 END_TEST
 
-START_TEST(mbind_moves_pages_that_are_there_when_asked_to)
+START_TEST(mbind_with_MPOL_MF_MOVE_moves_present_pages)
 {
     char *pages = pages_on_node(COUNT, 0);
     assert_returns(bind_pages(pages, MPOL_BIND, 1UL << 3, 0), 0);
@@ -59,7 +59,7 @@ START_TEST(set_mempolicy_interleaves_over_the_nodes)
 }
 END_TEST
 
-START_TEST(get_mempolicy_gives_what_was_set)
+START_TEST(get_mempolicy_returns_what_was_set)
 {
     const unsigned long some = 0xa;
     unsigned long nodes[16] = { 0 };
@@ -72,7 +72,7 @@ START_TEST(get_mempolicy_gives_what_was_set)
 }
 END_TEST
 
-START_TEST(get_mempolicy_gives_the_node_of_an_address)
+START_TEST(get_mempolicy_returns_the_node_of_an_address)
 {
     char *page = pages_on_node(1, 3);
     int node = -1;
@@ -81,7 +81,7 @@ START_TEST(get_mempolicy_gives_the_node_of_an_address)
 }
 END_TEST
 
-START_TEST(get_mempolicy_gives_the_nodes_allowed)
+START_TEST(get_mempolicy_returns_the_allowed_nodes)
 {
     unsigned long nodes[16] = { 0 };
     assert_returns(get_mempolicy(NULL, nodes, 8 * sizeof nodes, NULL, MPOL_F_MEMS_ALLOWED), 0);
@@ -104,7 +104,7 @@ START_TEST(a_home_node_is_where_bound_pages_come_from_first)
 }
 END_TEST
 
-START_TEST(a_home_node_needs_a_policy_that_knows_of_it)
+START_TEST(a_home_node_needs_a_policy_that_supports_it)
 {
     char *pages = map_pages(COUNT);
     assert_returns(bind_pages(pages, MPOL_INTERLEAVE, 0xf, 0), 0);
@@ -112,7 +112,7 @@ START_TEST(a_home_node_needs_a_policy_that_knows_of_it)
 }
 END_TEST
 
-START_TEST(a_page_may_be_moved_where_its_policy_would_not_put_it)
+START_TEST(a_page_may_be_moved_to_a_node_outside_its_policy)
 {
     char *pages = map_pages(COUNT);
     assert_returns(bind_pages(pages, MPOL_BIND, 1UL << 2, 0), 0);
@@ -132,15 +132,15 @@ int main(void)
 {
     return run_tests("policy", (const TTest *[]){
         mbind_decides_where_pages_come_from,
-        mbind_moves_pages_that_are_there_when_asked_to,
+        mbind_with_MPOL_MF_MOVE_moves_present_pages,
         mbind_with_MPOL_MF_STRICT_finds_pages_elsewhere,
         set_mempolicy_interleaves_over_the_nodes,
-        get_mempolicy_gives_what_was_set,
-        get_mempolicy_gives_the_node_of_an_address,
-        get_mempolicy_gives_the_nodes_allowed,
+        get_mempolicy_returns_what_was_set,
+        get_mempolicy_returns_the_node_of_an_address,
+        get_mempolicy_returns_the_allowed_nodes,
         a_home_node_is_where_bound_pages_come_from_first,
-        a_home_node_needs_a_policy_that_knows_of_it,
-        a_page_may_be_moved_where_its_policy_would_not_put_it,
+        a_home_node_needs_a_policy_that_supports_it,
+        a_page_may_be_moved_to_a_node_outside_its_policy,
         the_last_node_of_a_set_of_4_bits_is_used,
         NULL });
 }

@@ -1,5 +1,5 @@
-/* A program with more privileges than who starts it does not do what their environment says: NUMARS_ variables are ignored there, and
- * it does not hand them on. */
+/* A program with more privileges than its caller does not trust the caller's environment: it ignores NUMARS_ variables, and does not pass
+ * them on. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -25,10 +25,10 @@ enum { MOVED_BY_LIBRARY = 40, MOVED_BY_KERNEL = 41 };
 
 static char output[1024];
 
-/* Of the program that is run. */
+/* Exit statuses of the program that is run. */
 static const char *argument;
 
-/* Of a page that is named twice the kernel alone says that it is busy. NUMARS_MOVE=kernel asks for that. */
+/* With NUMARS_MOVE=kernel, a page that is named twice is reported as busy, as the system call does. */
 static int move_a_page_twice(void)
 {
     char *page = pages_on_node(1, 0);
@@ -40,8 +40,8 @@ static int move_a_page_twice(void)
     return status[1] == 1 ? MOVED_BY_LIBRARY : MOVED_BY_KERNEL;
 }
 
-/* In a setuid program: becomes root altogether, and runs itself, which cannot know who has started it. Of variables that it was given
- * twice, that one finds the last, as with shells. */
+/* In a setuid program: sets all user IDs to root and executes itself; the new program cannot know who started the first one. Of variables
+ * that it was given twice, it gets the last value, as with shells. */
 static int become_root_and_move(const char *name)
 {
     if (geteuid() != 0 || setresgid(0, 0, 0) != 0 || setresuid(0, 0, 0) != 0 || getenv("HOME") == NULL)
@@ -70,7 +70,8 @@ static void copy(const char *from, const char *to, mode_t mode)
     close(target);
 }
 
-/* Where the loader finds the library for such a program, which does not look at LD_LIBRARY_PATH either: beside libc. NULL if it is there. */
+/* Returns where the loader finds the library for such a program, which ignores LD_LIBRARY_PATH too: next to libc. NULL if it is there
+ * already. */
 static const char *place_beside_libc(const char **library_path)
 {
     static char place[256];
@@ -81,7 +82,8 @@ static const char *place_beside_libc(const char **library_path)
     return strcmp(place, library.dli_fname) == 0 ? NULL : place;
 }
 
-/* A copy of this program that anybody may run, on a file system that honours its privileges; with an argument that has it move. */
+/* Makes a copy of this program that every user may run, on a file system that honours its privileges; with an argument, it makes the
+ * move. */
 static const char *program(mode_t mode)
 {
     static char path[64];
@@ -101,7 +103,7 @@ static const char *to_run;
 
 static char *variables[16] = { (char[]){ "NUMARS_MOVE=kernel" }, (char[]){ "HOME=/" }, (char[]){ "NUMARS_LOG=1" }, NULL };
 
-/* Gives the program each variable twice, of which libc finds the first. */
+/* Passes each variable to the program twice; libc finds the first one. */
 static void name_variables_twice(void)
 {
     for (int variable = 0; variable < 3; variable++)
@@ -111,7 +113,7 @@ static void name_variables_twice(void)
 static void run_unprivileged(void)
 {
     drop_privileges();
-    /* For a library that is not where the loader looks by itself. */
+    /* Makes a library available that is not in the loader's default directories. */
     char **end = variables;
     while (*end != NULL)
         end++;
@@ -137,21 +139,21 @@ static void assert_telling(int who_moved)
     ck_assert_ptr_nonnull(strstr(output, ": numa_move_pages("));
 }
 
-START_TEST(a_program_without_privileges_does_what_the_environment_says)
+START_TEST(a_program_without_privileges_follows_the_environment)
 {
     to_run = program(0755);
     assert_telling(MOVED_BY_KERNEL);
 }
 END_TEST
 
-START_TEST(a_setuid_program_does_not)
+START_TEST(a_setuid_program_ignores_the_environment)
 {
     to_run = program(04755);
     assert_silently(MOVED_BY_LIBRARY);
 }
 END_TEST
 
-START_TEST(neither_does_what_a_setuid_program_runs_after_it_has_become_root)
+START_TEST(a_program_that_a_setuid_program_runs_as_root_ignores_the_environment)
 {
     to_run = program(04755);
     argument = BECOME_ROOT;
@@ -159,7 +161,7 @@ START_TEST(neither_does_what_a_setuid_program_runs_after_it_has_become_root)
 }
 END_TEST
 
-START_TEST(nor_when_it_was_given_each_variable_twice)
+START_TEST(variables_passed_twice_to_a_setuid_program_are_ignored)
 {
     to_run = program(04755);
     name_variables_twice();
@@ -169,14 +171,14 @@ START_TEST(nor_when_it_was_given_each_variable_twice)
 }
 END_TEST
 
-START_TEST(a_setgid_program_does_not)
+START_TEST(a_setgid_program_ignores_the_environment)
 {
     to_run = program(02755);
     assert_silently(MOVED_BY_LIBRARY);
 }
 END_TEST
 
-START_TEST(a_program_with_file_capabilities_does_not)
+START_TEST(a_program_with_file_capabilities_ignores_the_environment)
 {
     const struct vfs_cap_data capabilities = {
         .magic_etc = VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE,
@@ -195,12 +197,12 @@ int main(int count, char **arguments)
     if (count > 1 && strcmp(arguments[1], BECOME_ROOT) == 0)
         return become_root_and_move(arguments[0]);
     const int status = run_tests("privileges", (const TTest *[]){
-        a_program_without_privileges_does_what_the_environment_says,
-        a_setuid_program_does_not,
-        neither_does_what_a_setuid_program_runs_after_it_has_become_root,
-        nor_when_it_was_given_each_variable_twice,
-        a_setgid_program_does_not,
-        a_program_with_file_capabilities_does_not,
+        a_program_without_privileges_follows_the_environment,
+        a_setuid_program_ignores_the_environment,
+        a_program_that_a_setuid_program_runs_as_root_ignores_the_environment,
+        variables_passed_twice_to_a_setuid_program_are_ignored,
+        a_setgid_program_ignores_the_environment,
+        a_program_with_file_capabilities_ignores_the_environment,
         NULL });
     const char *library, *beside_libc = place_beside_libc(&library);
     if (beside_libc != NULL)

@@ -1,5 +1,5 @@
-/* The process whose pages are to be moved loses its first thread: it goes on with others, but what the kernel says of the process by its PID
- * is about a thread that has no memory any more. Or it runs another program, or ends. */
+/* The main thread of the target process ends while other threads continue: what the kernel reports for its PID then concerns a thread
+ * without memory. Or the target executes another program, or ends. */
 #include <numars.h>
 #include <pthread.h>
 #include <sched.h>
@@ -36,8 +36,8 @@ static void end_process(pid_t pid)
     require(kill(pid, SIGKILL) == 0 && waitpid(pid, NULL, 0) == pid);
 }
 
-/* Has the calls move pages of a process from node to node; `looker` is what may be asked where they are. */
-static void try_all_calls(const char *where, pid_t pid, pid_t looker, char *pages)
+/* Moves pages of a process from node to node with each call; queries of their nodes go to `looker`. */
+static void make_all_calls(const char *where, pid_t pid, pid_t observer, char *pages)
 {
     unsigned long per_node[NODES];
     struct numars_move_stats stats;
@@ -51,36 +51,36 @@ static void try_all_calls(const char *where, pid_t pid, pid_t looker, char *page
     returned = numars_move_range(pid, pages, COUNT * page_size(), TO, NULL, &stats);
     expect(returned == 0, "%s: numars_move_range returned %ld (errno %d)", where, returned, errno);
     assert_stats(stats, .requested = COUNT, .moved = COUNT);
-    expect(page_list_on_target(looker, &list) == COUNT, "%s: numars_move_range moved %zu of %d pages", where, page_list_on_target(looker, &list),
+    expect(page_list_on_target(observer, &list) == COUNT, "%s: numars_move_range moved %zu of %d pages", where, page_list_on_target(observer, &list),
            COUNT);
 
     returned = move_process(pid, TO, THEN, NULL, &stats);
     expect(returned >= 0, "%s: numars_move_process returned %ld (errno %d)", where, returned, errno);
     ck_assert_uint_ge(stats.moved, COUNT);
     list = page_list_of_range(pages, COUNT, THEN);
-    expect(page_list_on_target(looker, &list) == COUNT, "%s: numars_move_process moved %zu of %d pages", where, page_list_on_target(looker, &list),
+    expect(page_list_on_target(observer, &list) == COUNT, "%s: numars_move_process moved %zu of %d pages", where, page_list_on_target(observer, &list),
            COUNT);
 
     list = page_list_of_range(pages, COUNT, FROM);
     returned = numars_move_pages(pid, COUNT, list.pages, list.nodes, list.status, NULL, &stats);
     expect(returned == 0, "%s: numars_move_pages returned %ld (errno %d)", where, returned, errno);
-    assert_all_on_target(looker, &list);
+    assert_all_on_target(observer, &list);
 }
 
 /* Threads */
 
-static void *try_without_main_thread(void *main_thread)
+static void *make_calls_without_main_thread(void *main_thread)
 {
     require(pthread_join(*(pthread_t *)main_thread, NULL) == 0);
     char *pages = pages_on_node(COUNT, FROM);
-    try_all_calls("PID 0", 0, 0, pages);
-    try_all_calls("own PID", getpid(), 0, pages);
-    try_all_calls("own TID", (pid_t)syscall(SYS_gettid), 0, pages);
+    make_all_calls("PID 0", 0, 0, pages);
+    make_all_calls("own PID", getpid(), 0, pages);
+    make_all_calls("own TID", (pid_t)syscall(SYS_gettid), 0, pages);
     exit(EXIT_SUCCESS);
 }
 
-/* The first thread of this process ends, and another one calls `action`, which ends the process. */
-static _Noreturn void go_on_without_main_thread(void *(*action)(void *))
+/* Ends the main thread of this process; another one calls `action`, which ends the process. */
+static _Noreturn void continue_without_main_thread(void *(*action)(void *))
 {
     static pthread_t self;
     pthread_t thread;
@@ -89,12 +89,12 @@ static _Noreturn void go_on_without_main_thread(void *(*action)(void *))
     pthread_exit(NULL);
 }
 
-START_TEST(the_own_process_is_found_by_each_of_its_numbers_when_its_main_thread_has_ended)
+START_TEST(the_own_process_is_found_by_each_of_its_ids_when_its_main_thread_has_ended)
 {
     const pid_t pid = fork();
     require(pid >= 0);
     if (pid == 0)
-        go_on_without_main_thread(try_without_main_thread);
+        continue_without_main_thread(make_calls_without_main_thread);
     int status = -1;
     require(waitpid(pid, &status, 0) == pid);
     ck_assert_int_eq(status, EXIT_SUCCESS);
@@ -109,7 +109,7 @@ static void *sleep_without_main_thread(void *main_thread)
     sleep_when_ready(of_target, (void *)(uintptr_t)syscall(SYS_gettid));
 }
 
-/* A process with COUNT pages on a node, whose main thread has ended. Returns its PID; `thread` is the TID of a living thread. */
+/* Starts a process with COUNT pages on a node, whose main thread has ended. Returns its PID; `thread` is the TID of a living thread. */
 static pid_t start_without_main_thread(char *pages, size_t count, pid_t *thread)
 {
     of_target = make_readiness();
@@ -118,7 +118,7 @@ static pid_t start_without_main_thread(char *pages, size_t count, pid_t *thread)
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         touch_pages(pages, count, FROM);
-        go_on_without_main_thread(sleep_without_main_thread);
+        continue_without_main_thread(sleep_without_main_thread);
     }
     *thread = (pid_t)(uintptr_t)wait_until_ready(of_target);
     return pid;
@@ -129,8 +129,8 @@ START_TEST(another_process_is_found_when_its_main_thread_has_ended)
     pid_t thread;
     char *pages = map_pages(COUNT);
     const pid_t pid = start_without_main_thread(pages, COUNT, &thread);
-    try_all_calls("PID", pid, thread, pages);
-    try_all_calls("TID", thread, thread, pages);
+    make_all_calls("PID", pid, thread, pages);
+    make_all_calls("TID", thread, thread, pages);
     end_process(pid);
 }
 END_TEST
@@ -142,12 +142,12 @@ START_TEST(another_process_is_found_when_its_main_thread_has_ended_without_pidfd
     const struct denied_call denied_call = { SYS_pidfd_open, ENOSYS };
     deny_syscalls(&denied_call, 1);
     const pid_t pid = start_without_main_thread(pages, COUNT, &thread);
-    try_all_calls("PID", pid, thread, pages);
+    make_all_calls("PID", pid, thread, pages);
     end_process(pid);
 }
 END_TEST
 
-/* Its threads have other numbers in /proc than for the caller. */
+/* Its threads have other IDs in /proc than for the caller. */
 START_TEST(a_process_of_a_new_namespace_is_found_when_its_main_thread_has_ended)
 {
     require(unshare(CLONE_NEWPID) == 0);
@@ -158,7 +158,7 @@ START_TEST(a_process_of_a_new_namespace_is_found_when_its_main_thread_has_ended)
         char *pages = map_pages(COUNT);
         const pid_t pid = start_without_main_thread(pages, COUNT, &thread);
         require(pid < 100);
-        try_all_calls("PID", pid, thread, pages);
+        make_all_calls("PID", pid, thread, pages);
         end_process(pid);
         exit(EXIT_SUCCESS);
     }
@@ -168,7 +168,7 @@ START_TEST(a_process_of_a_new_namespace_is_found_when_its_main_thread_has_ended)
 }
 END_TEST
 
-START_TEST(a_request_that_is_wrong_for_another_reason_is_einval_when_the_main_thread_has_ended)
+START_TEST(a_request_that_is_invalid_otherwise_is_einval_when_the_main_thread_has_ended)
 {
     pid_t thread;
     char *pages = map_pages(COUNT);
@@ -185,7 +185,7 @@ START_TEST(a_request_that_is_wrong_for_another_reason_is_einval_when_the_main_th
 }
 END_TEST
 
-/* Changes in the middle of a move */
+/* Changes half way through a move */
 
 struct change {
     void (*action)(struct change *);
@@ -226,7 +226,7 @@ static void end_this_thread(int signal)
     syscall(SYS_exit, 0);
 }
 
-/* A process with two threads, of which the first does something on SIGUSR1. */
+/* Starts a process with two threads, of which the first acts on SIGUSR1. */
 static pid_t start_target(char *pages, size_t count, void (*on_signal)(int))
 {
     const struct readiness readiness = make_readiness();
@@ -249,7 +249,7 @@ static pid_t start_target(char *pages, size_t count, void (*on_signal)(int))
     return pid;
 }
 
-/* Waits until the maps of a process have no line, or one that is not `line`. */
+/* Waits until the maps of a process are empty, or begin with another line than `line`. */
 static void wait_until_maps_differ(pid_t pid, const char *line)
 {
     const struct timespec moment = { .tv_nsec = 1000 * 1000 };
@@ -272,7 +272,7 @@ static void end_main_thread(struct change *change)
     wait_until_maps_differ(change->pid, NULL);
 }
 
-START_TEST(a_move_goes_on_when_the_main_thread_ends_half_way)
+START_TEST(a_move_continues_when_the_main_thread_ends_half_way)
 {
     char *pages = map_pages(MANY);
     for (int whole = 0; whole <= 1; whole++) {
@@ -293,14 +293,14 @@ START_TEST(a_move_goes_on_when_the_main_thread_ends_half_way)
 }
 END_TEST
 
-/* Before Linux 6.7, the areas of a process are read all the while, which ends with the thread whose file that is. */
+/* Before Linux 6.7, the mappings of a process are read throughout the move, which ends when the thread ends whose file it is. */
 static bool is_result(long returned, long expected)
 {
     return returned == expected || (kernel_before(6, 7) && returned == -1 && errno == ESRCH);
 }
 
-/* A thread that starts the next one and ends. */
-static void *be_followed(void *nothing)
+/* A thread that starts its successor and ends. */
+static void *start_successor(void *nothing)
 {
     const struct timespec moment = { .tv_nsec = 3 * 1000 * 1000 };
     pthread_attr_t detached;
@@ -308,12 +308,12 @@ static void *be_followed(void *nothing)
     nanosleep(&moment, NULL);
     pthread_attr_init(&detached);
     pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-    if (pthread_create(&thread, &detached, be_followed, NULL) != 0)
+    if (pthread_create(&thread, &detached, start_successor, NULL) != 0)
         _exit(EXIT_FAILURE);
     return nothing;
 }
 
-START_TEST(a_process_whose_threads_come_and_go_moves)
+START_TEST(a_process_whose_threads_start_and_end_moves)
 {
     enum { TIMES = 60 };
     char *pages = map_pages(MAX_PAGES);
@@ -324,7 +324,7 @@ START_TEST(a_process_whose_threads_come_and_go_moves)
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         touch_pages(pages, MAX_PAGES, FROM);
         pthread_t thread;
-        require(pthread_create(&thread, NULL, be_followed, NULL) == 0);
+        require(pthread_create(&thread, NULL, start_successor, NULL) == 0);
         require(write(readiness.ends[1], &(void *){ NULL }, sizeof(void *)) == sizeof(void *));
         syscall(SYS_exit, 0);
     }
@@ -383,7 +383,7 @@ START_TEST(pages_of_a_process_that_ends_half_way_are_not_counted_as_having_staye
 }
 END_TEST
 
-/* The program that a target executes: this one, with the end of a pipe that it writes to where it has pages on the old node. */
+/* The program that a target executes: this one again, with the end of a pipe to which it reports once it has pages on the old node. */
 static int ready_ends[2];
 static char *new_pages;
 static char ready_end[16];
@@ -395,7 +395,7 @@ static void run_another_program(int signal)
     _exit(EXIT_FAILURE);
 }
 
-static _Noreturn void be_another_program(const char *end)
+static _Noreturn void run_as_another_program(const char *end)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     char *const pages = pages_on_node(MANY, FROM);
@@ -416,7 +416,7 @@ static void *wait_without_main_thread(void *main_thread)
     sleep_when_ready(of_target, NULL);
 }
 
-/* The thread that executes the program takes the place of the first one, whatever became of that. */
+/* The thread that executes the program becomes the main thread, whatever happened to the previous one. */
 static pid_t start_target_that_runs_another_program(char *pages, bool without_main_thread)
 {
     if (!without_main_thread)
@@ -428,20 +428,20 @@ static pid_t start_target_that_runs_another_program(char *pages, bool without_ma
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         require(signal(SIGUSR1, run_another_program) != SIG_ERR);
         touch_pages(pages, MANY, FROM);
-        go_on_without_main_thread(wait_without_main_thread);
+        continue_without_main_thread(wait_without_main_thread);
     }
     wait_until_ready(of_target);
     return pid;
 }
 
-START_TEST(a_process_that_runs_another_program_half_way_has_no_more_pages_left_than_is_returned)
+START_TEST(a_process_that_executes_a_program_half_way_keeps_no_more_pages_than_are_returned)
 {
     char *pages = map_pages(MANY);
     for (int without_main_thread = 0; without_main_thread <= 1; without_main_thread++) {
         require(pipe(ready_ends) == 0);
         snprintf(ready_end, sizeof ready_end, "%d", ready_ends[1]);
         const pid_t pid = start_target_that_runs_another_program(pages, without_main_thread);
-        /* Only the target has it now. */
+        /* Only the target has it open now. */
         require(close(ready_ends[1]) == 0);
         struct change change = { .action = wait_for_another_program, .pid = pid };
         const struct numars_move_options options = with_change(&change);
@@ -461,16 +461,16 @@ END_TEST
 int main(int count, char **arguments)
 {
     if (count > 1)
-        be_another_program(arguments[1]);
+        run_as_another_program(arguments[1]);
     return run_tests("process_changes", (const TTest *[]){
-        the_own_process_is_found_by_each_of_its_numbers_when_its_main_thread_has_ended,
+        the_own_process_is_found_by_each_of_its_ids_when_its_main_thread_has_ended,
         another_process_is_found_when_its_main_thread_has_ended,
         another_process_is_found_when_its_main_thread_has_ended_without_pidfds,
         a_process_of_a_new_namespace_is_found_when_its_main_thread_has_ended,
-        a_request_that_is_wrong_for_another_reason_is_einval_when_the_main_thread_has_ended,
-        a_move_goes_on_when_the_main_thread_ends_half_way,
-        a_process_whose_threads_come_and_go_moves,
+        a_request_that_is_invalid_otherwise_is_einval_when_the_main_thread_has_ended,
+        a_move_continues_when_the_main_thread_ends_half_way,
+        a_process_whose_threads_start_and_end_moves,
         pages_of_a_process_that_ends_half_way_are_not_counted_as_having_stayed,
-        a_process_that_runs_another_program_half_way_has_no_more_pages_left_than_is_returned,
+        a_process_that_executes_a_program_half_way_keeps_no_more_pages_than_are_returned,
         NULL });
 }

@@ -1,5 +1,5 @@
-/* numars_move_range, numars_move_process and numars_count_pages read in /proc about the process that move_pages(2) means by the same
- * PID, or not at all: in PID namespaces with another namespace's /proc, with old kernels, and when the process ends meanwhile. */
+/* numars_move_range, numars_move_process and numars_count_pages read in /proc about the very process that move_pages(2) means by the same
+ * PID, or not at all: in PID namespaces with another namespace's /proc, on old kernels, and when the process ends meanwhile. */
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <numars.h>
@@ -29,7 +29,7 @@ enum { COUNT = 40, MANY = 20000 };
 
 static const size_t WHOLE_ADDRESS_SPACE = 0x7ffffffff000;
 
-/* A fork whose PID in the children's PID namespace is `number`, which is free; 0: any. */
+/* A fork whose PID in the children's PID namespace is `number`, which must be free; 0: any. */
 static pid_t fork_with_pid(pid_t number)
 {
     struct clone_args arguments = { .exit_signal = SIGCHLD };
@@ -40,7 +40,7 @@ static pid_t fork_with_pid(pid_t number)
     return (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
 }
 
-/* Like start_neighbour, with pages at an address that this process has reserved. */
+/* Like start_child(), with pages at an address that this process has reserved. */
 static pid_t start_target(pid_t number, char *pages, size_t count, int node)
 {
     const struct readiness readiness = make_readiness();
@@ -85,7 +85,7 @@ static size_t count_of_process(pid_t pid, const char *pages, size_t count, int n
     return matches;
 }
 
-/* What the calls did with COUNT pages on node 0 of a process: first of a short range, then where the whole process counts. */
+/* Results of the calls for COUNT pages on node 0 of a process: first for a short range, then for the whole process. */
 struct results {
     bool complete;
     long counted, moved_range, counted_whole, moved_process;
@@ -93,7 +93,7 @@ struct results {
     size_t on_node_1, on_node_2;
 };
 
-static struct results try_calls(pid_t pid, char *pages)
+static struct results make_calls(pid_t pid, char *pages)
 {
     struct results results = { .complete = true };
     unsigned long per_node[NODES];
@@ -108,7 +108,7 @@ static struct results try_calls(pid_t pid, char *pages)
     return results;
 }
 
-static void assert_short_range_was_found(const char *where, struct results results)
+static void assert_short_range_worked(const char *where, struct results results)
 {
     expect(results.complete, "%s: the calls were not made", where);
     expect(results.counted == COUNT, "%s: counted %ld pages of %d", where, results.counted, COUNT);
@@ -117,18 +117,18 @@ static void assert_short_range_was_found(const char *where, struct results resul
 }
 
 /* /proc shows the process. */
-static void assert_all_was_found(const char *where, struct results results)
+static void assert_all_worked(const char *where, struct results results)
 {
-    assert_short_range_was_found(where, results);
+    assert_short_range_worked(where, results);
     expect(results.counted_whole > COUNT, "%s: counted %ld pages of the whole process", where, results.counted_whole);
     expect(results.moved_process >= 0 && results.on_node_2 == COUNT, "%s: numars_move_process returned %ld and moved %zu of %d pages",
            where, results.moved_process, results.on_node_2, COUNT);
 }
 
-/* It does not: what needs no /proc works, and the rest says that it does not. */
-static void assert_whole_process_was_refused(const char *where, struct results results)
+/* /proc does not show it: calls that do not need /proc work, and the others fail. */
+static void assert_whole_process_failed(const char *where, struct results results)
 {
-    assert_short_range_was_found(where, results);
+    assert_short_range_worked(where, results);
     expect(results.counted_whole == -1 && results.whole_errno == ENOENT, "%s: counting the whole process returned %ld, errno %d", where,
            results.counted_whole, results.whole_errno);
     expect(results.moved_process == -1 && results.process_errno == ENOENT && results.on_node_2 == 0,
@@ -136,22 +136,22 @@ static void assert_whole_process_was_refused(const char *where, struct results r
            results.on_node_2);
 }
 
-/* A kernel without pidfd_open(2), or a container that forbids it. */
-static void refuse_pidfds(int error)
+/* Simulates a kernel without pidfd_open(2), or a container that denies it. */
+static void deny_pidfds(int error)
 {
     const struct denied_call denied_call = { SYS_pidfd_open, error };
     deny_syscalls(&denied_call, 1);
 }
 
-static struct results try_calls_without_pidfds(int error, pid_t pid, char *pages)
+static struct results make_calls_without_pidfds(int error, pid_t pid, char *pages)
 {
     if (error != 0)
-        refuse_pidfds(error);
-    return try_calls(pid, pages);
+        deny_pidfds(error);
+    return make_calls(pid, pages);
 }
 
-/* Makes the calls in a process of its own; `pidfd_errno` is what pidfd_open(2) fails with there, 0 if it works. */
-static struct results try_apart(struct results (*action)(int), int pidfd_errno)
+/* Makes the calls in a child process; `pidfd_errno` is the error of pidfd_open(2) there, or 0. */
+static struct results make_calls_in_child(struct results (*action)(int), int pidfd_errno)
 {
     struct results *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     require(shared != MAP_FAILED);
@@ -167,64 +167,64 @@ static struct results try_apart(struct results (*action)(int), int pidfd_errno)
     return results;
 }
 
-/* The same results with pidfd_open(2) and without. */
+/* The results must be the same with pidfd_open(2) and without. */
 static void assert_both_ways(void (*assert_results)(const char *, struct results), struct results (*action)(int))
 {
-    assert_results("with pidfd_open", try_apart(action, 0));
-    assert_results("ENOSYS", try_apart(action, ENOSYS));
+    assert_results("with pidfd_open", make_calls_in_child(action, 0));
+    assert_results("ENOSYS", make_calls_in_child(action, ENOSYS));
 }
 
-static struct results try_on_target(pid_t number, int pidfd_errno)
+static struct results make_calls_on_target(pid_t number, int pidfd_errno)
 {
     char *pages = map_pages(COUNT);
     const pid_t target = start_target(number, pages, COUNT, 0);
-    const struct results results = try_calls_without_pidfds(pidfd_errno, target, pages);
+    const struct results results = make_calls_without_pidfds(pidfd_errno, target, pages);
     end_process(target);
     return results;
 }
 
 static struct results in_the_same_namespace(int pidfd_errno)
 {
-    return try_on_target(0, pidfd_errno);
+    return make_calls_on_target(0, pidfd_errno);
 }
 
 START_TEST(a_process_is_found_with_pidfds_and_without)
 {
-    assert_both_ways(assert_all_was_found, in_the_same_namespace);
-    assert_all_was_found("EPERM", try_apart(in_the_same_namespace, EPERM));
+    assert_both_ways(assert_all_worked, in_the_same_namespace);
+    assert_all_worked("EPERM", make_calls_in_child(in_the_same_namespace, EPERM));
 }
 END_TEST
 
 static pid_t other_process;
 
-/* The target has the PID here that another process has in the namespace which /proc belongs to. */
+/* The target's PID here is that of another process in the namespace to which /proc belongs. */
 static struct results try_with_the_pid_of_another(int pidfd_errno)
 {
-    return try_on_target(other_process, pidfd_errno);
+    return make_calls_on_target(other_process, pidfd_errno);
 }
 
 static struct results in_a_new_namespace(int pidfd_errno)
 {
     other_process = start_idle(0);
     require(unshare(CLONE_NEWPID) == 0);
-    const struct results results = try_apart(try_with_the_pid_of_another, pidfd_errno);
+    const struct results results = make_calls_in_child(try_with_the_pid_of_another, pidfd_errno);
     end_process(other_process);
     return results;
 }
 
 START_TEST(a_process_of_a_new_namespace_is_found_in_the_old_proc_by_its_pid_there)
 {
-    assert_all_was_found("with pidfd_open", in_a_new_namespace(0));
+    assert_all_worked("with pidfd_open", in_a_new_namespace(0));
 }
 END_TEST
 
-START_TEST(without_pidfds_a_process_of_a_new_namespace_is_not_taken_for_another)
+START_TEST(without_pidfds_a_process_of_a_new_namespace_is_not_mistaken_for_another)
 {
-    assert_whole_process_was_refused("ENOSYS", in_a_new_namespace(ENOSYS));
+    assert_whole_process_failed("ENOSYS", in_a_new_namespace(ENOSYS));
 }
 END_TEST
 
-/* The first process of a new namespace: it mounts that one's /proc, and has a child with this PID. */
+/* The first process of a new namespace: it mounts that namespace's /proc, and has a child with this PID. */
 static pid_t start_namespace_with_own_proc(pid_t number)
 {
     const struct readiness readiness = make_readiness();
@@ -249,15 +249,15 @@ static struct results beside_a_namespace_whose_proc_is_here(int pidfd_errno)
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/maps", (int)target);
     require(access(path, R_OK) == 0 && access("/proc/self/maps", R_OK) != 0);
-    const struct results results = try_calls_without_pidfds(pidfd_errno, target, pages);
+    const struct results results = make_calls_without_pidfds(pidfd_errno, target, pages);
     end_process(namespace);
     end_process(target);
     return results;
 }
 
-START_TEST(a_process_is_not_looked_for_in_a_proc_that_does_not_show_the_caller)
+START_TEST(a_proc_that_does_not_show_the_caller_is_not_searched)
 {
-    assert_both_ways(assert_whole_process_was_refused, beside_a_namespace_whose_proc_is_here);
+    assert_both_ways(assert_whole_process_failed, beside_a_namespace_whose_proc_is_here);
 }
 END_TEST
 
@@ -265,25 +265,25 @@ static struct results without_proc(int pidfd_errno)
 {
     unshare_mounts();
     mount_empty_over("/proc");
-    return try_on_target(0, pidfd_errno);
+    return make_calls_on_target(0, pidfd_errno);
 }
 
 static struct results in_an_empty_root(int pidfd_errno)
 {
     char folder[] = "/tmp/rootXXXXXX";
     require(mkdtemp(folder) != NULL && chroot(folder) == 0 && chdir("/") == 0);
-    return try_on_target(0, pidfd_errno);
+    return make_calls_on_target(0, pidfd_errno);
 }
 
-START_TEST(without_a_proc_what_needs_none_works)
+START_TEST(without_proc_calls_that_do_not_need_it_work)
 {
-    assert_whole_process_was_refused("no /proc", try_apart(without_proc, 0));
-    assert_whole_process_was_refused("no /proc and no pidfd_open", try_apart(without_proc, ENOSYS));
-    assert_whole_process_was_refused("chroot", try_apart(in_an_empty_root, 0));
+    assert_whole_process_failed("no /proc", make_calls_in_child(without_proc, 0));
+    assert_whole_process_failed("no /proc and no pidfd_open", make_calls_in_child(without_proc, ENOSYS));
+    assert_whole_process_failed("chroot", make_calls_in_child(in_an_empty_root, 0));
 }
 END_TEST
 
-/* move_pages(2) looks at the real user, /proc at the effective one. */
+/* move_pages(2) checks the real user, /proc the effective one. */
 static struct results as_another_effective_user(int hidden)
 {
     if (hidden) {
@@ -293,48 +293,48 @@ static struct results as_another_effective_user(int hidden)
     char *pages = map_pages(COUNT);
     const pid_t target = start_target(0, pages, COUNT, 0);
     require(seteuid(65534) == 0);
-    const struct results results = try_calls(target, pages);
+    const struct results results = make_calls(target, pages);
     require(seteuid(0) == 0);
     end_process(target);
     return results;
 }
 
-START_TEST(a_process_that_proc_does_not_show_to_this_user_needs_no_proc_for_short_ranges)
+START_TEST(a_process_hidden_in_proc_is_moved_by_short_ranges)
 {
-    assert_whole_process_was_refused("effective user", try_apart(as_another_effective_user, false));
-    assert_whole_process_was_refused("hidepid=2", try_apart(as_another_effective_user, true));
+    assert_whole_process_failed("effective user", make_calls_in_child(as_another_effective_user, false));
+    assert_whole_process_failed("hidepid=2", make_calls_in_child(as_another_effective_user, true));
 }
 END_TEST
 
 static struct results on_own_process_by(pid_t pid)
 {
     char *pages = pages_on_node(COUNT, 0);
-    return try_calls(pid, pages);
+    return make_calls(pid, pages);
 }
 
 static struct results on_own_process_by_zero(int pidfd_errno)
 {
     if (pidfd_errno != 0)
-        refuse_pidfds(pidfd_errno);
+        deny_pidfds(pidfd_errno);
     return on_own_process_by(0);
 }
 
 static struct results on_own_process_by_its_pid(int pidfd_errno)
 {
     if (pidfd_errno != 0)
-        refuse_pidfds(pidfd_errno);
+        deny_pidfds(pidfd_errno);
     return on_own_process_by(getpid());
 }
 
 START_TEST(the_own_process_is_found_in_the_proc_of_every_namespace_that_shows_it)
 {
     require(unshare(CLONE_NEWPID) == 0);
-    /* The first one keeps the namespace alive. */
+    /* The first process keeps the namespace alive. */
     const pid_t first = start_idle(0);
-    assert_all_was_found("pid 0", try_apart(on_own_process_by_zero, 0));
-    assert_all_was_found("own pid", try_apart(on_own_process_by_its_pid, 0));
-    assert_all_was_found("pid 0, ENOSYS", try_apart(on_own_process_by_zero, ENOSYS));
-    assert_all_was_found("own pid, ENOSYS", try_apart(on_own_process_by_its_pid, ENOSYS));
+    assert_all_worked("pid 0", make_calls_in_child(on_own_process_by_zero, 0));
+    assert_all_worked("own pid", make_calls_in_child(on_own_process_by_its_pid, 0));
+    assert_all_worked("pid 0, ENOSYS", make_calls_in_child(on_own_process_by_zero, ENOSYS));
+    assert_all_worked("own pid, ENOSYS", make_calls_in_child(on_own_process_by_its_pid, ENOSYS));
     end_process(first);
 }
 END_TEST
@@ -362,7 +362,7 @@ START_TEST(the_own_process_is_found_when_its_main_thread_has_ended)
         pthread_exit(NULL);
     }
     require(waitpid(pid, NULL, 0) == pid);
-    assert_all_was_found("the last thread", *of_last_thread);
+    assert_all_worked("the last thread", *of_last_thread);
 }
 END_TEST
 
@@ -394,14 +394,14 @@ static struct results on_a_thread_of_another_process(int pidfd_errno)
             pause();
     }
     require(read(ends[0], &tid, sizeof tid) == sizeof tid);
-    const struct results results = try_calls_without_pidfds(pidfd_errno, tid, pages);
+    const struct results results = make_calls_without_pidfds(pidfd_errno, tid, pages);
     end_process(pid);
     return results;
 }
 
-START_TEST(a_process_is_found_by_the_number_of_one_of_its_threads)
+START_TEST(a_process_is_found_by_the_id_of_one_of_its_threads)
 {
-    assert_both_ways(assert_all_was_found, on_a_thread_of_another_process);
+    assert_both_ways(assert_all_worked, on_a_thread_of_another_process);
 }
 END_TEST
 
@@ -417,7 +417,7 @@ START_TEST(a_process_that_has_ended_but_was_not_waited_for_is_esrch)
 }
 END_TEST
 
-START_TEST(with_few_descriptors_left_nothing_is_reported_that_was_not_done)
+START_TEST(when_descriptors_run_out_nothing_is_reported_that_was_not_done)
 {
     struct rlimit limit;
     require(getrlimit(RLIMIT_NOFILE, &limit) == 0);
@@ -429,14 +429,14 @@ START_TEST(with_few_descriptors_left_nothing_is_reported_that_was_not_done)
         require(next >= 0 && close(next) == 0);
         const struct rlimit limited = { .rlim_cur = (rlim_t)next + spare, .rlim_max = limit.rlim_max };
         require(setrlimit(RLIMIT_NOFILE, &limited) == 0);
-        const struct results results = try_calls(target, pages);
+        const struct results results = make_calls(target, pages);
         require(setrlimit(RLIMIT_NOFILE, &limit) == 0);
         char where[32];
         snprintf(where, sizeof where, "%u descriptors", spare);
         if (results.moved_process < 0) {
-            assert_whole_process_was_refused(where, results);
+            assert_whole_process_failed(where, results);
         } else {
-            assert_all_was_found(where, results);
+            assert_all_worked(where, results);
             complete++;
         }
         end_process(target);
@@ -445,7 +445,7 @@ START_TEST(with_few_descriptors_left_nothing_is_reported_that_was_not_done)
 }
 END_TEST
 
-/* The process becomes another one, or ends, while its pages move. */
+/* The process executes a program, or ends, while its pages move. */
 
 struct interruption {
     void (*action)(struct interruption *);
@@ -479,7 +479,7 @@ static void end_without_waiting(struct interruption *interruption)
     require(waitid(P_PID, (id_t)interruption->pid, &information, WEXITED | WNOWAIT) == 0);
 }
 
-START_TEST(a_process_that_ends_half_way_and_was_not_waited_for_is_esrch_or_what_was_moved_until_then)
+START_TEST(a_process_that_ends_half_way_and_was_not_waited_for_is_esrch_or_yields_what_was_moved)
 {
     char *pages = map_pages(MANY);
     for (int whole = 0; whole <= 1; whole++) {
@@ -512,7 +512,7 @@ static void move_while_the_pid_is_reused(int pidfd_errno)
 {
     char *pages = map_pages(MANY);
     if (pidfd_errno != 0)
-        refuse_pidfds(pidfd_errno);
+        deny_pidfds(pidfd_errno);
     for (int whole = 0; whole <= 1; whole++) {
         struct interruption interruption = {
             .action = let_another_have_the_pid, .pid = start_target(0, pages, MANY, 3), .pages = pages
@@ -530,19 +530,19 @@ static void move_while_the_pid_is_reused(int pidfd_errno)
     }
 }
 
-START_TEST(a_process_that_gets_the_pid_of_one_that_ended_is_left_alone)
+START_TEST(a_process_that_reuses_a_pid_is_left_alone)
 {
     move_while_the_pid_is_reused(0);
 }
 END_TEST
 
-START_TEST(a_process_that_gets_the_pid_of_one_that_ended_is_left_alone_without_pidfds)
+START_TEST(a_process_that_reuses_a_pid_is_left_alone_without_pidfds)
 {
     move_while_the_pid_is_reused(ENOSYS);
 }
 END_TEST
 
-START_TEST(a_process_that_gets_the_pid_of_one_that_ended_is_left_alone_without_proc)
+START_TEST(a_process_that_reuses_a_pid_is_left_alone_without_proc)
 {
     unshare_mounts();
     mount_empty_over("/proc");
@@ -579,7 +579,7 @@ static void wait_until_it_runs_another_program(struct interruption *interruption
     require(!"the process runs another program");
 }
 
-START_TEST(a_process_that_runs_another_program_half_way_is_esrch)
+START_TEST(a_process_that_executes_a_program_half_way_is_esrch)
 {
     require(signal(SIGUSR1, run_another_program) != SIG_ERR);
     char *pages = map_pages(MANY);
@@ -600,19 +600,19 @@ int main(void)
     return run_tests("process_identity", (const TTest *[]){
         a_process_is_found_with_pidfds_and_without,
         a_process_of_a_new_namespace_is_found_in_the_old_proc_by_its_pid_there,
-        without_pidfds_a_process_of_a_new_namespace_is_not_taken_for_another,
-        a_process_is_not_looked_for_in_a_proc_that_does_not_show_the_caller,
-        without_a_proc_what_needs_none_works,
-        a_process_that_proc_does_not_show_to_this_user_needs_no_proc_for_short_ranges,
+        without_pidfds_a_process_of_a_new_namespace_is_not_mistaken_for_another,
+        a_proc_that_does_not_show_the_caller_is_not_searched,
+        without_proc_calls_that_do_not_need_it_work,
+        a_process_hidden_in_proc_is_moved_by_short_ranges,
         the_own_process_is_found_in_the_proc_of_every_namespace_that_shows_it,
         the_own_process_is_found_when_its_main_thread_has_ended,
-        a_process_is_found_by_the_number_of_one_of_its_threads,
+        a_process_is_found_by_the_id_of_one_of_its_threads,
         a_process_that_has_ended_but_was_not_waited_for_is_esrch,
-        with_few_descriptors_left_nothing_is_reported_that_was_not_done,
-        a_process_that_ends_half_way_and_was_not_waited_for_is_esrch_or_what_was_moved_until_then,
-        a_process_that_gets_the_pid_of_one_that_ended_is_left_alone,
-        a_process_that_gets_the_pid_of_one_that_ended_is_left_alone_without_pidfds,
-        a_process_that_gets_the_pid_of_one_that_ended_is_left_alone_without_proc,
-        a_process_that_runs_another_program_half_way_is_esrch,
+        when_descriptors_run_out_nothing_is_reported_that_was_not_done,
+        a_process_that_ends_half_way_and_was_not_waited_for_is_esrch_or_yields_what_was_moved,
+        a_process_that_reuses_a_pid_is_left_alone,
+        a_process_that_reuses_a_pid_is_left_alone_without_pidfds,
+        a_process_that_reuses_a_pid_is_left_alone_without_proc,
+        a_process_that_executes_a_program_half_way_is_esrch,
         NULL });
 }

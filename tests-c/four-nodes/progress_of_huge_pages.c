@@ -1,5 +1,5 @@
-/* Progress where pages are large, are tried again, or have several targets: how much the kernel is handed between two calls of the callback,
- * that "so far" never goes back, and that the sums of each call fit each other. */
+/* Progress with huge pages, retries and several targets: how much is submitted to the kernel between two calls of the callback, that the
+ * reported statistics never decrease, and that the sums of each report are consistent. */
 #include <numars.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -18,9 +18,9 @@
 
 enum { BASE_PAGES = HUGE_PAGE / 4096, HUGE_PAGES = 80, MAX_BYTES = 64 << 20 };
 
-/* The call of the kernel by which pages move: counts the bytes of the huge pages that it is handed since the last call of the callback, each
- * huge page once. They lie from `huge` to `huge_end`. Where `at_once` says so, these move in no time, as on a machine that is much faster
- * than an emulated one: it is only remembered on which node they are said to be. */
+/* Replaces the system call by which pages move: counts the bytes of the huge pages, each once, that are submitted since the last call of
+ * the callback. They are between `huge` and `huge_end`. If `at_once` is set, the move is only simulated, so that it takes no time, as on a
+ * machine that is much faster than an emulated one: the reported node of each page is recorded. */
 static char *huge, *huge_end;
 static atomic_size_t bytes_since_callback, most_bytes;
 static atomic_bool was_handed[HUGE_PAGES];
@@ -73,11 +73,11 @@ long move_pages(int pid, unsigned long count, void **pages, const int *nodes, in
 struct listener {
     struct numars_move_stats last;
     size_t calls, cancel_at, wrong;
-    /* Of the first call that was wrong. */
+    /* Describes the first inconsistent report. */
     char text[300];
 };
 
-static int listen(const struct numars_move_stats *so_far, void *argument)
+static int record_progress(const struct numars_move_stats *so_far, void *argument)
 {
     struct listener *listener = argument;
     const struct numars_move_stats *last = &listener->last;
@@ -105,7 +105,7 @@ static struct numars_move_options listened_to_by(struct listener *listener, unsi
 {
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
     options.threads = threads;
-    options.progress = listen;
+    options.progress = record_progress;
     options.progress_arg = listener;
     count_from_here_on();
     most_bytes = 0;
@@ -136,8 +136,8 @@ static long move_huge_pages(bool as_list, int node, const struct numars_move_opt
     return numars_move_pages(0, list.count, list.pages, list.nodes, list.status, options, stats);
 }
 
-/* By one thread: with several, an emulated machine takes very long. */
-START_TEST(the_kernel_is_handed_at_most_64_MiB_of_huge_pages_between_two_calls)
+/* With a single thread: with several, an emulated machine takes very long. */
+START_TEST(at_most_64_MiB_of_huge_pages_are_submitted_between_two_reports)
 {
     make_huge_pages();
     for (int as_list = 0; as_list < 2; as_list++) {
@@ -155,7 +155,7 @@ START_TEST(the_kernel_is_handed_at_most_64_MiB_of_huge_pages_between_two_calls)
 }
 END_TEST
 
-START_TEST(the_kernel_is_handed_at_most_64_MiB_of_huge_pages_between_two_calls_however_fast_they_move)
+START_TEST(at_most_64_MiB_of_huge_pages_are_submitted_between_two_reports_however_fast_they_move)
 {
     make_huge_pages();
     at_once = true;
@@ -201,7 +201,7 @@ START_TEST(cancelling_takes_effect_before_64_MiB_more_of_huge_pages)
 }
 END_TEST
 
-START_TEST(so_far_never_goes_back_where_pinned_pages_are_tried_again)
+START_TEST(reported_statistics_never_decrease_when_pinned_pages_are_retried)
 {
     enum { PAGES = 6000 };
     for (int as_list = 0; as_list < 2; as_list++)
@@ -227,15 +227,15 @@ START_TEST(so_far_never_goes_back_where_pinned_pages_are_tried_again)
 }
 END_TEST
 
-/* All base pages of some huge pages, of which each has another target than the one before. */
-START_TEST(the_sums_fit_where_parts_of_huge_pages_have_several_targets)
+/* All base pages of some huge pages, each with another target than the one before. */
+START_TEST(sums_are_consistent_when_parts_of_huge_pages_have_several_targets)
 {
     enum { FEW_HUGE_PAGES = 3, COUNT = FEW_HUGE_PAGES * BASE_PAGES };
     for (unsigned threads = 1; threads <= 2; threads++)
         for (int targets = 2; targets <= 4; targets++) {
             char *pages = transparent_huge_pages(FEW_HUGE_PAGES, 0), what[64];
             struct page_list list = page_list_with_capacity(COUNT);
-            /* Not all: each huge page is moved again and again, for which an emulated machine takes long. */
+            /* Not all base pages: each huge page is moved repeatedly, which takes long on an emulated machine. */
             for (size_t page = 0; page < COUNT; page += 32)
                 page_list_add(&list, pages + page * page_size(), (int)(page / 32) % targets);
             struct listener listener = { .calls = 0 };
@@ -257,8 +257,8 @@ START_TEST(the_sums_fit_where_parts_of_huge_pages_have_several_targets)
 }
 END_TEST
 
-/* A page that is named with several targets, again and again. */
-START_TEST(the_sums_fit_where_pages_are_named_again_and_again)
+/* A page that is named many times, with several targets. */
+START_TEST(sums_are_consistent_when_pages_are_named_repeatedly)
 {
     enum { PAGES = 700 };
     for (unsigned threads = 1; threads <= 2; threads++) {
@@ -282,11 +282,11 @@ END_TEST
 int main(void)
 {
     return run_tests("progress_of_huge_pages", (const TTest *[]){
-        the_kernel_is_handed_at_most_64_MiB_of_huge_pages_between_two_calls,
-        the_kernel_is_handed_at_most_64_MiB_of_huge_pages_between_two_calls_however_fast_they_move,
+        at_most_64_MiB_of_huge_pages_are_submitted_between_two_reports,
+        at_most_64_MiB_of_huge_pages_are_submitted_between_two_reports_however_fast_they_move,
         cancelling_takes_effect_before_64_MiB_more_of_huge_pages,
-        so_far_never_goes_back_where_pinned_pages_are_tried_again,
-        the_sums_fit_where_parts_of_huge_pages_have_several_targets,
-        the_sums_fit_where_pages_are_named_again_and_again,
+        reported_statistics_never_decrease_when_pinned_pages_are_retried,
+        sums_are_consistent_when_parts_of_huge_pages_have_several_targets,
+        sums_are_consistent_when_pages_are_named_repeatedly,
         NULL });
 }

@@ -1,5 +1,5 @@
-/* Lists of more entries than the library works on at a time, whose later entries change what it has said of earlier ones: a page or a huge
- * page that is named far apart. Statuses, sums and the return value belong together, and say the same as those of a short list. */
+/* Lists of more entries than the library processes in one batch, whose later entries change the results of earlier ones: a page or a huge
+ * page that is named far apart. Statuses, sums and the return value are consistent, and the same as those of a short list. */
 #include <numars.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,11 +15,10 @@
 #include "page_list.h"
 #include "pages.h"
 
-/* Entries between those that count: more than the library looks at in one go. */
+/* Entries between those that matter: more than the library processes in one batch. */
 enum { FAR = 70000, FULL = 2, SPARE = 3, NEAR = 10 };
 
-/* The call of the kernel by which pages move, with a hook: before one that moves this page to another node than the full one, room
- * appears there. */
+/* Replaces the system call by which pages move: before it moves this page to another node than the full one, the full node is released. */
 static struct full_node *node_to_release;
 static const void *before_page;
 
@@ -38,7 +37,7 @@ static long move_list(struct page_list *list, struct numars_move_stats *stats)
     return numars_move_pages(0, list->count, list->pages, list->nodes, list->status, NULL, stats);
 }
 
-/* Entries of pages that are not there: the kernel says -ENOENT of them, and -EFAULT on Linux 6.1. */
+/* Entries of absent pages: the kernel reports -ENOENT for them, and -EFAULT on Linux 6.1. */
 static void add_absent(struct page_list *list, char *untouched, size_t count)
 {
     page_list_add_range(list, untouched, count, 1);
@@ -49,7 +48,7 @@ static size_t missing(const struct page_list *list)
     return page_list_with_status(list, -ENOENT) + page_list_with_status(list, -EFAULT);
 }
 
-/* Every entry is there or missing; the sums and the return value are those that the statuses give. */
+/* Every entry is present or missing; the sums and the return value match the statuses. */
 static void assert_consistent(const struct page_list *list, long returned, int error, const struct numars_move_stats *stats)
 {
     size_t on_target = 0;
@@ -98,7 +97,7 @@ START_TEST(base_pages_of_one_huge_page_with_two_targets_far_apart_are_not_both_o
 }
 END_TEST
 
-START_TEST(a_huge_page_that_later_entries_take_back_is_where_its_first_entry_wants_it)
+START_TEST(a_huge_page_that_later_entries_move_back_is_on_the_target_of_its_first_entry)
 {
     char *untouched = map_pages(FAR);
     char *huge = transparent_huge_page(0);
@@ -134,8 +133,8 @@ START_TEST(many_huge_pages_whose_parts_are_named_far_apart_have_true_statuses_an
 }
 END_TEST
 
-/* A short list of which the second part is the first one again, and the same with much in between. */
-START_TEST(a_page_named_again_far_away_has_the_statuses_and_the_return_value_of_a_short_list)
+/* A short list whose second part repeats the first one, and the same list with many entries in between. */
+START_TEST(a_page_named_again_far_later_has_the_statuses_and_the_return_value_of_a_short_list)
 {
     enum { PAGES = 200 };
     char *untouched = map_pages(FAR);
@@ -163,7 +162,7 @@ START_TEST(a_page_named_again_far_away_has_the_statuses_and_the_return_value_of_
                "page %zu again: status %d in a short list, %d in a long one", page, near->status[near->count - PAGES + page],
                far->status[far->count - PAGES + page]);
     }
-    /* A page that goes and comes back has moved in the long list, and stays where it is in the short one. */
+    /* A page that moves and returns has moved in the long list, and stays where it is in the short one. */
     expect(stats[0].moved + stats[0].in_place == stats[1].moved + stats[1].in_place && stats[0].busy == stats[1].busy
                && stats[0].failed == stats[1].failed,
            "moved %lu, in_place %lu, busy %lu, failed %lu in a short list; %lu, %lu, %lu, %lu in a long one", stats[0].moved,
@@ -172,8 +171,8 @@ START_TEST(a_page_named_again_far_away_has_the_statuses_and_the_return_value_of_
 }
 END_TEST
 
-/* The node is full when the first entries are moved there, and no more when the last ones are: nothing is left to complain about. */
-START_TEST(a_page_for_which_its_target_has_room_when_it_is_named_again_has_moved)
+/* The node is full when the first entries are moved there, but not when the last ones are: no error remains to be reported. */
+START_TEST(a_page_whose_target_has_free_memory_when_it_is_named_again_has_moved)
 {
     enum { PAGES = 20 };
     char *untouched = map_pages(FAR), *pages = pages_on_node(PAGES, 0), *trigger = pages_on_node(1, 0);
@@ -190,18 +189,18 @@ START_TEST(a_page_for_which_its_target_has_room_when_it_is_named_again_has_moved
     const long returned = move_list(&list, &stats);
     const int error = errno;
     require(node_to_release == NULL);
-    /* The second naming found room. */
+    /* There was free memory when they were named the second time. */
     for (size_t page = 0; page < PAGES; page++)
         require(node_of(pages + page * page_size()) == FULL);
     expect(returned == 0 && error == UNTOUCHED_ERRNO, "returned %ld, errno %d, but all pages are on their target", returned, error);
     assert_true_statuses(0, &list);
-    /* Where there was room for all at once, they were in place the second time. */
+    /* If there was free memory for all at once, they were in place the second time. */
     assert_stats(stats, .requested = FAR + 2 * PAGES + 1, .absent = stats.absent, .unmapped = FAR - stats.absent,
                    .moved = 2 * PAGES + 1 - stats.in_place, .in_place = stats.in_place, .retried = stats.retried);
 }
 END_TEST
 
-START_TEST(a_page_that_goes_elsewhere_later_does_not_leave_ENOMEM_of_the_full_node)
+START_TEST(a_page_that_moves_elsewhere_later_does_not_keep_ENOMEM_of_the_full_node)
 {
     enum { PAGES = 20 };
     char *untouched = map_pages(FAR), *pages = pages_on_node(PAGES, 0);
@@ -242,7 +241,7 @@ START_TEST(numa_move_pages_does_not_keep_ENOMEM_either)
 }
 END_TEST
 
-/* A status has half the size of an address: those of the first entries lie over addresses that were read before. */
+/* A status has half the size of an address: those of the first entries overwrite addresses that were read before. */
 START_TEST(statuses_written_over_the_addresses_are_true)
 {
     enum { PAGES = 1000, TOTAL = FAR + 2 * PAGES };
@@ -295,11 +294,11 @@ int main(void)
 {
     return run_tests("several_batches", (const TTest *[]){
         base_pages_of_one_huge_page_with_two_targets_far_apart_are_not_both_on_their_target,
-        a_huge_page_that_later_entries_take_back_is_where_its_first_entry_wants_it,
+        a_huge_page_that_later_entries_move_back_is_on_the_target_of_its_first_entry,
         many_huge_pages_whose_parts_are_named_far_apart_have_true_statuses_and_sums,
-        a_page_named_again_far_away_has_the_statuses_and_the_return_value_of_a_short_list,
-        a_page_for_which_its_target_has_room_when_it_is_named_again_has_moved,
-        a_page_that_goes_elsewhere_later_does_not_leave_ENOMEM_of_the_full_node,
+        a_page_named_again_far_later_has_the_statuses_and_the_return_value_of_a_short_list,
+        a_page_whose_target_has_free_memory_when_it_is_named_again_has_moved,
+        a_page_that_moves_elsewhere_later_does_not_keep_ENOMEM_of_the_full_node,
         numa_move_pages_does_not_keep_ENOMEM_either,
         statuses_written_over_the_addresses_are_true,
         statuses_written_over_the_targets_are_true,

@@ -1,5 +1,5 @@
-/* Lists that are so short that the kernel is handed them as they are: what it says of some pages is not where they are at the end. A page
- * that is on its target is said to be there, and a short list says the same as a long one. */
+/* Lists so short that they are submitted to the kernel unmodified. For some pages, the kernel reports another node than the final one. The
+ * library reports a page that is on its target as being there, and a short list has the same statuses as a long one. */
 #include <numars.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 
 enum { BASE_PAGES = HUGE_PAGE / 4096, PADDING = 200 };
 
-START_TEST(later_base_pages_of_a_hugetlb_page_say_the_node_that_it_moved_to)
+START_TEST(later_base_pages_of_a_hugetlb_page_have_the_node_that_it_moved_to)
 {
     const size_t firsts[] = { 0, 1, 5 };
     char *huge = hugetlb_page_for_node_1();
@@ -51,7 +51,7 @@ START_TEST(later_base_pages_of_a_hugetlb_page_without_its_first_one_have_true_st
 }
 END_TEST
 
-/* Pages 0 to 7 of `start`, each named twice: with the first target and then with the second one, in all ways. */
+/* Pages 0 to 7 of `start`, each named twice: with the first target and then with the second one, in every order. */
 static void name_twice(struct page_list *list, char *start)
 {
     for (int page = 0; page < 8; page++)
@@ -95,7 +95,7 @@ END_TEST
 int main(void)
 {
     return run_tests("short_lists", (const TTest *[]){
-        later_base_pages_of_a_hugetlb_page_say_the_node_that_it_moved_to,
+        later_base_pages_of_a_hugetlb_page_have_the_node_that_it_moved_to,
         later_base_pages_of_a_hugetlb_page_without_its_first_one_have_true_statuses,
         a_page_named_twice_has_the_same_statuses_in_a_short_list_and_in_a_long_one,
         NULL });

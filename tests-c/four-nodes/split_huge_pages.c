@@ -1,5 +1,5 @@
-/* Huge pages that the kernel splits while they move, since their target has no room for whole ones: afterwards one entry stands for many
- * base pages of which some have moved. What the calls say is compared with raw queries page by page. */
+/* The kernel splits huge pages while it moves them because their target has no memory for whole ones: afterwards one entry names many base
+ * pages of which some have moved. Results are compared with raw queries page by page. */
 #include <numars.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -20,11 +20,11 @@ enum { SOURCE = 0, FULL = 2, SPARE = 3, BASE_PAGES = HUGE_PAGE / 4096, HUGE_PAGE
 static const size_t ROOMS[] = { 0, 1, 200, 400, 700, 1000, 1300 };
 enum { ROOM_COUNT = sizeof ROOMS / sizeof *ROOMS };
 
-/* For tests that fill the node again each time, which takes an emulated machine seconds. */
+/* For tests that fill the node each time, which takes seconds on an emulated machine. */
 static const size_t FEW_ROOMS[] = { 0, 400, 1000 };
 enum { FEW_ROOM_COUNT = sizeof FEW_ROOMS / sizeof *FEW_ROOMS };
 
-/* The call of the kernel by which pages move, with a hook: after the first one that did not move all, there is room. */
+/* Replaces the system call by which pages move: after the first call that did not move all, the full node is released. */
 static _Atomic(struct full_node *) node_to_release;
 
 long move_pages(int pid, unsigned long count, void **pages, const int *nodes, int *status, int flags)
@@ -40,7 +40,7 @@ long move_pages(int pid, unsigned long count, void **pages, const int *nodes, in
     return returned;
 }
 
-/* Three huge pages, of which the first base page of each has nothing but zeros if that is wanted. */
+/* Maps three huge pages; if requested, the first base page of each contains only zeros. */
 static char *huge_pages(bool with_zeros)
 {
     char *start = transparent_huge_pages(HUGE_PAGES, SOURCE);
@@ -72,7 +72,7 @@ static void move_range_to_full_node(bool with_zeros)
         require(munmap(start, HUGE_PAGES * HUGE_PAGE) == 0);
     }
     release_full_node(&full);
-    /* Linux 6.1 may move all that has room as a whole. */
+    /* Linux 6.1 may move all huge pages that fit as a whole. */
     require(partly_moved > 0 || kernel_before(6, 7));
 }
 
@@ -82,14 +82,14 @@ START_TEST(a_range_of_huge_pages_to_a_full_node_is_counted_page_by_page)
 }
 END_TEST
 
-/* Linux 6.12 maps the page of zeros in place of such a base page when it splits: a query says -EFAULT then. */
+/* Linux 6.12 maps the zero page instead of such a base page when it splits: a query returns -EFAULT then. */
 START_TEST(huge_pages_that_begin_with_zeros_do_not_hide_those_that_stay)
 {
     move_range_to_full_node(true);
 }
 END_TEST
 
-START_TEST(huge_pages_for_which_room_appears_between_two_tries_are_counted_page_by_page)
+START_TEST(huge_pages_for_which_memory_is_freed_between_two_attempts_are_counted_page_by_page)
 {
     for (int threads = 1; threads <= 2; threads++)
         for (int i = 0; i < FEW_ROOM_COUNT; i++) {
@@ -111,7 +111,7 @@ START_TEST(huge_pages_for_which_room_appears_between_two_tries_are_counted_page_
 }
 END_TEST
 
-/* The room that a callback makes is there for what comes after it. */
+/* Memory that a callback frees is available to what follows it. */
 static int make_room_once(const struct numars_move_stats *so_far, void *argument)
 {
     struct full_node **full = argument;
@@ -122,7 +122,7 @@ static int make_room_once(const struct numars_move_stats *so_far, void *argument
     return 0;
 }
 
-START_TEST(huge_pages_for_which_a_callback_makes_room_are_counted_page_by_page)
+START_TEST(huge_pages_for_which_a_callback_frees_memory_are_counted_page_by_page)
 {
     for (int i = 0; i < FEW_ROOM_COUNT; i++) {
         char what[64];
@@ -148,7 +148,7 @@ static long move_list(struct page_list *list, struct numars_move_stats *stats)
     return numars_move_pages(0, list->count, list->pages, list->nodes, list->status, NULL, stats);
 }
 
-/* `step` base pages apart. */
+/* Every `step`-th base page. */
 static void move_list_to_full_node(size_t step)
 {
     struct full_node full = fill_node_completely(FULL, SPARE);
@@ -191,7 +191,7 @@ START_TEST(a_list_of_one_address_in_each_huge_page_to_a_full_node_has_true_statu
 }
 END_TEST
 
-/* How many pages do the kernel's own mappings of a process have, such as [vdso]? Whether they count depends on what stays of them. */
+/* Returns how many pages the kernel's own mappings of a process have, such as [vdso]. Whether they count depends on which of them stay. */
 static size_t pages_of_kernel(pid_t pid)
 {
     char path[64], line[512];
@@ -241,7 +241,7 @@ START_TEST(a_process_with_huge_pages_to_a_full_node_is_counted_page_by_page)
                    stats.failed, before[SOURCE], SOURCE, after[SOURCE], after[FULL] - before[FULL], pages_before - pages_after);
             expect(stats.no_memory > 0 ? returned == -1 && error == ENOMEM : returned == (long)stayed,
                    "room for %zu: returned %ld, errno %d; %zu pages stayed", ROOMS[i], returned, error, after[SOURCE]);
-            /* Huge pages of private memory are shared by none: what stayed of them had no room. */
+            /* Huge pages of private memory are not shared: those that stayed found no free memory. */
             const struct page_counts counts = count_pages_raw(child.pid, child.pages, ALL);
             expect(counts.on_node[SOURCE] == 0 || returned == -1, "room for %zu: returned %ld, and %zu base pages of huge pages stayed",
                    ROOMS[i], returned, counts.on_node[SOURCE]);
@@ -256,8 +256,8 @@ int main(void)
     return run_tests("split_huge_pages", (const TTest *[]){
         a_range_of_huge_pages_to_a_full_node_is_counted_page_by_page,
         huge_pages_that_begin_with_zeros_do_not_hide_those_that_stay,
-        huge_pages_for_which_room_appears_between_two_tries_are_counted_page_by_page,
-        huge_pages_for_which_a_callback_makes_room_are_counted_page_by_page,
+        huge_pages_for_which_memory_is_freed_between_two_attempts_are_counted_page_by_page,
+        huge_pages_for_which_a_callback_frees_memory_are_counted_page_by_page,
         a_list_of_all_base_pages_of_huge_pages_to_a_full_node_has_true_statuses_and_sums,
         a_list_of_one_address_in_each_huge_page_to_a_full_node_has_true_statuses_and_sums,
         a_process_with_huge_pages_to_a_full_node_is_counted_page_by_page,

@@ -1,4 +1,4 @@
-/* Pages that are swapped out, and processes whose control group may have no more memory: what moving them gives. */
+/* Pages that are swapped out, and processes whose control group has reached its memory limit: the results of moving them. */
 #include <fcntl.h>
 #include <numa.h>
 #include <numaif.h>
@@ -22,7 +22,7 @@ enum { PAGES = 2000, SWAP_PAGES = 7000, SECONDS = 3 };
 #define MADV_PAGEOUT 21
 #endif
 
-/* A swap file, which takes nothing but base pages. */
+/* Creates a swap file, which only takes base pages. */
 
 static const char SWAP[] = "/mnt/ext4/numars-test-swap";
 
@@ -49,7 +49,7 @@ static void begin_swap(void)
     free(page);
 }
 
-/* Swaps out the first half of every eight pages, as far as the kernel does it. Returns how many of all are not there. */
+/* Swaps out the first half of every eight pages, as far as the kernel does. Returns how many pages are absent. */
 static size_t swap_half(char *pages, size_t count)
 {
     size_t absent = 0;
@@ -74,7 +74,7 @@ static void move_half_swapped_pages(char *pages)
     struct page_list other = page_list_interleaved(pages, PAGES);
     ck_assert_int_eq(verified_numa_move(0, &other, MPOL_MF_MOVE, NO_INTERFERENCE).returned, 0);
     ck_assert(pages_keep_contents(pages, PAGES));
-    /* They are there again, wherever. */
+    /* They are present again, on some node. */
     ck_assert_int_eq(verified_move_range(0, pages, PAGES, 3, NULL, NO_INTERFERENCE).returned, 0);
     ck_assert_uint_eq(count_on_node(pages, PAGES, 3), PAGES);
 }
@@ -97,7 +97,7 @@ START_TEST(shared_pages_that_are_swapped_out_are_absent_and_the_others_move)
 }
 END_TEST
 
-/* A page that is being moved looks much alike in the page tables, and is asked about again and again until it has arrived. */
+/* A page in flight looks much the same in the page tables, and is queried repeatedly until it has arrived. */
 static void look_for_swapped_pages(void)
 {
     enum { MANY = 5000 };
@@ -120,14 +120,14 @@ START_TEST(pages_that_are_swapped_out_are_not_waited_for)
 }
 END_TEST
 
-/* Whose page tables do not show what kind of entry it is. */
+/* Its page tables do not show the kind of an entry to this user. */
 static void look_for_swapped_pages_unprivileged(void)
 {
     drop_privileges();
     look_for_swapped_pages();
 }
 
-START_TEST(pages_that_are_swapped_out_are_not_waited_for_without_privileges_either)
+START_TEST(pages_that_are_swapped_out_are_not_waited_for_without_privileges)
 {
     static char output[1024];
     begin_swap();
@@ -246,13 +246,13 @@ static void enter_group(void)
     set_in_group("cgroup.procs", "0");
 }
 
-/* Has the kernel swap out part of the group. */
+/* Makes the kernel swap out part of the group. */
 static void reclaim_in_group(size_t bytes)
 {
     char path[sizeof group + 32], text[32];
     snprintf(path, sizeof path, "%s/memory.reclaim", group);
     snprintf(text, sizeof text, "%zu", bytes);
-    /* It fails where less could be reclaimed. */
+    /* It fails if less could be reclaimed. */
     for (int attempt = 0; attempt < 10 && bytes_in_group("memory.swap.current") < bytes / 2; attempt++)
         write_to_file(path, text);
 }
@@ -265,7 +265,7 @@ static void move_pages_of_limited_process(bool swaps)
         reclaim_in_group(PAGES / 2 * page_size());
     else
         set_bytes_in_group("memory.swap.max", 0);
-    /* Not a page more. */
+    /* Not a single page more. */
     set_bytes_in_group("memory.max", bytes_in_group("memory.current"));
     const struct move_result there = verified_move_range(child.pid, child.pages, PAGES, 1, NULL, NO_INTERFERENCE);
     ck_assert_int_eq(there.returned, 0);
@@ -299,10 +299,10 @@ START_TEST(pages_of_a_process_whose_group_is_full_move)
 }
 END_TEST
 
-START_TEST(a_caller_whose_group_has_eight_more_megabytes_moves_any_number_of_pages)
+START_TEST(a_caller_whose_group_has_eight_free_megabytes_moves_any_number_of_pages)
 {
     enum { MANY = 66000, ROOM = 8 * 1024 * 1024 };
-    /* The pages and the arrays belong to the group of before. */
+    /* The pages and the arrays are charged to the previous group. */
     char *pages = pages_on_node(MANY, 0);
     struct page_list list = page_list_of_range(pages, MANY, 2);
     make_group();
@@ -328,11 +328,11 @@ int main(void)
         pages_that_are_swapped_out_are_absent_and_the_others_move,
         shared_pages_that_are_swapped_out_are_absent_and_the_others_move,
         pages_that_are_swapped_out_are_not_waited_for,
-        pages_that_are_swapped_out_are_not_waited_for_without_privileges_either,
+        pages_that_are_swapped_out_are_not_waited_for_without_privileges,
         pages_may_be_swapped_out_and_in_meanwhile,
         pages_of_a_process_whose_group_is_full_and_partly_swapped_out_move,
         pages_of_a_process_whose_group_is_full_move,
-        a_caller_whose_group_has_eight_more_megabytes_moves_any_number_of_pages,
+        a_caller_whose_group_has_eight_free_megabytes_moves_any_number_of_pages,
         NULL });
     end_swap();
     write_to_file("/sys/fs/cgroup/cgroup.subtree_control", "-memory");

@@ -1,5 +1,5 @@
-/* Processes in user namespaces of their own, with and without users there: they have no privilege outside, and their files in
- * /proc may belong to another user. */
+/* Processes in user namespaces of their own, with and without mapped users: they have no privilege outside, and their files in /proc may
+ * belong to another user. */
 #include <fcntl.h>
 #include <numa.h>
 #include <numaif.h>
@@ -19,7 +19,7 @@
 
 enum { PAGES = 300 };
 
-/* What users there are in the namespace. */
+/* Which users are mapped in the namespace. */
 enum users { NO_USERS, ROOT, SAME_USER, KINDS };
 static const char *const KIND_NAMES[] = { "no users", "root", "the same user" };
 
@@ -54,7 +54,7 @@ static void assert_all_calls_move(pid_t pid, char *pages)
     ck_assert_int_eq(verified_numa_move(pid, &other, MPOL_MF_MOVE, NO_INTERFERENCE).returned, 0);
     ck_assert_int_eq(verified_move_range(pid, pages, PAGES, 1, NULL, NO_INTERFERENCE).returned, 0);
     struct bitmask *from = set_of(mask(1)), *to = set_of(mask(3));
-    /* Pages that it shares with the process that started it stay. */
+    /* Pages that it shares with its parent stay. */
     ck_assert_int_ge(numars_move_process(pid, from, to, NULL, &stats), 0);
     ck_assert_uint_ge(stats.moved, PAGES);
     int *actual_nodes = query_range(pid, pages, PAGES);

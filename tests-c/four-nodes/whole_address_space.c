@@ -36,7 +36,7 @@ START_TEST(a_range_of_SIZE_MAX_bytes_is_the_whole_address_space)
 }
 END_TEST
 
-START_TEST(a_range_may_end_exactly_where_addresses_do_and_no_further)
+START_TEST(a_range_may_end_with_the_address_space_and_no_later)
 {
     char *pages = pages_on_node(COUNT, 0);
     const uintptr_t start = (uintptr_t)pages;
@@ -49,7 +49,7 @@ START_TEST(a_range_may_end_exactly_where_addresses_do_and_no_further)
     assert_fails(numars_count_pages(0, pages, UINTPTR_MAX - start + 2, NULL, 0), EINVAL);
     ck_assert_uint_eq(count_on_node(pages, COUNT, 2), COUNT);
 
-    /* The last page can't be mapped. */
+    /* The last page cannot be mapped. */
     void *const last_page = (void *)(UINTPTR_MAX - page_size() + 1), *const last_byte = (void *)UINTPTR_MAX;
     assert_returns(numars_count_pages(0, last_byte, 1, NULL, 0), 0);
     assert_returns(numars_count_pages(0, last_page, page_size(), NULL, 0), 0);
@@ -64,6 +64,6 @@ int main(void)
 {
     return run_tests("whole_address_space", (const TTest *[]){
         a_range_of_SIZE_MAX_bytes_is_the_whole_address_space,
-        a_range_may_end_exactly_where_addresses_do_and_no_further,
+        a_range_may_end_with_the_address_space_and_no_later,
         NULL });
 }

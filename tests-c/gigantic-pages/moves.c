@@ -53,8 +53,8 @@ static int count_reports(const struct numars_move_stats *so_far, void *unused)
     return 0;
 }
 
-/* It moves with the first part that is looked at. */
-START_TEST(a_range_is_counted_and_moved_as_a_whole_and_its_parts_say_where_it_is)
+/* It moves with the first part that is submitted. */
+START_TEST(a_range_is_counted_and_moved_as_a_whole_and_its_parts_have_its_node_as_status)
 {
     char *start = gigantic_page(0);
     verified_count(0, start, BASE_PAGES);
@@ -85,7 +85,7 @@ START_TEST(a_list_of_its_parts_moves_it_as_a_whole)
 }
 END_TEST
 
-START_TEST(there_is_no_room_on_a_node_whose_only_one_is_in_use)
+START_TEST(a_node_whose_only_gigantic_page_is_in_use_is_full)
 {
     char *start = gigantic_page(0);
     gigantic_page(1);
@@ -93,7 +93,7 @@ START_TEST(there_is_no_room_on_a_node_whose_only_one_is_in_use)
     ck_assert_int_eq(range.returned, -1);
     ck_assert_int_eq(range.error, ENOMEM);
     ck_assert_uint_eq(range.stats.requested, BASE_PAGES);
-    /* Some of its parts are -EBUSY for the kernel, since it is in the same request already. On Linux 6.1, all but its first base
+    /* The kernel reports some of its parts as -EBUSY, since the page is in the same request already. On Linux 6.1, all but its first base
      * page are -EACCES, as if it were shared. */
     ck_assert_uint_eq(range.stats.no_memory + range.stats.busy + range.stats.shared, BASE_PAGES);
     ck_assert_uint_gt(range.stats.no_memory, 0);
@@ -110,8 +110,8 @@ END_TEST
 int main(void)
 {
     return run_tests("gigantic pages", (const TTest *[]){
-        a_range_is_counted_and_moved_as_a_whole_and_its_parts_say_where_it_is,
+        a_range_is_counted_and_moved_as_a_whole_and_its_parts_have_its_node_as_status,
         a_list_of_its_parts_moves_it_as_a_whole,
-        there_is_no_room_on_a_node_whose_only_one_is_in_use,
+        a_node_whose_only_gigantic_page_is_in_use_is_full,
         NULL });
 }

@@ -1,4 +1,4 @@
-/* More nodes than a word of a set has bits: the library tells of those in the second word too, allocates there and moves there. */
+/* More nodes than a word has bits: the library returns, allocates on and moves to those in the second word too. */
 #include <numars.h>
 
 #include "environment.h"
@@ -8,7 +8,7 @@
 
 enum { COUNT = 8, LAST = 65 };
 
-/* On both sides of where the first word of a set ends. */
+/* On both sides of the end of a set's first word. */
 static const int border[] = { 0, 63, 64, LAST };
 enum { BORDER = sizeof border / sizeof *border };
 
@@ -20,7 +20,7 @@ static struct bitmask *border_nodes(void)
     return nodes;
 }
 
-/* The set has these nodes and no others; it is freed. */
+/* Checks that the set has exactly these nodes, and frees it. */
 static void assert_set(struct bitmask *set, const struct bitmask *nodes)
 {
     ck_assert_ptr_nonnull(set);
@@ -29,7 +29,7 @@ static void assert_set(struct bitmask *set, const struct bitmask *nodes)
     numa_bitmask_free(set);
 }
 
-START_TEST(all_nodes_are_there_with_memory)
+START_TEST(all_nodes_exist_and_have_memory)
 {
     assert_returns(numa_max_node(), LAST);
     assert_returns(numa_num_configured_nodes(), LAST + 1);
@@ -42,7 +42,7 @@ START_TEST(all_nodes_are_there_with_memory)
 }
 END_TEST
 
-START_TEST(the_policy_is_told_with_the_nodes_of_the_second_word)
+START_TEST(the_policy_is_returned_with_the_nodes_of_the_second_word)
 {
     errno = UNTOUCHED_ERRNO;
     struct bitmask *allowed = numa_get_mems_allowed(), *bound = numa_get_membind();
@@ -69,7 +69,7 @@ START_TEST(lists_name_nodes_of_the_second_word)
 }
 END_TEST
 
-START_TEST(memory_comes_from_the_node_that_is_named)
+START_TEST(memory_comes_from_the_requested_node)
 {
     for (int i = 0; i < BORDER; i++) {
         const int node = border[i];
@@ -99,7 +99,7 @@ START_TEST(pages_move_between_the_nodes_of_both_words)
 }
 END_TEST
 
-START_TEST(what_a_cpuset_allows_is_told_with_the_nodes_of_the_second_word)
+START_TEST(the_allowed_nodes_include_those_of_the_second_word)
 {
     enter_cpuset("0,63-65");
     struct bitmask *allowed = numa_get_mems_allowed();
@@ -117,12 +117,12 @@ END_TEST
 int main(void)
 {
     return run_tests("more nodes than a word has bits", (const TTest *[]){
-        all_nodes_are_there_with_memory,
-        the_policy_is_told_with_the_nodes_of_the_second_word,
+        all_nodes_exist_and_have_memory,
+        the_policy_is_returned_with_the_nodes_of_the_second_word,
         lists_name_nodes_of_the_second_word,
-        memory_comes_from_the_node_that_is_named,
+        memory_comes_from_the_requested_node,
         pages_move_between_the_nodes_of_both_words,
-        what_a_cpuset_allows_is_told_with_the_nodes_of_the_second_word,
+        the_allowed_nodes_include_those_of_the_second_word,
         the_last_node_of_a_set_of_64_bits_is_used,
         NULL });
 }

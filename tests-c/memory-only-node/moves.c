@@ -1,4 +1,4 @@
-/* Nodes 0 and 1 have CPUs and memory, node 2 has memory only, as memory behind CXL has. */
+/* Nodes 0 and 1 have CPUs and memory, node 2 has memory only, like memory behind CXL. */
 #include <numa.h>
 #include <numaif.h>
 #include <numars.h>
@@ -45,7 +45,7 @@ START_TEST(a_node_after_the_last_is_enodev)
 }
 END_TEST
 
-START_TEST(each_call_of_numars_says_the_truth_of_moves_there_and_back)
+START_TEST(each_call_of_numars_reports_moves_there_and_back_correctly)
 {
     enum { MANY = 5000 };
     char *pages = pages_on_node(MANY, 0), *huge = transparent_huge_page(1);
@@ -78,6 +78,6 @@ int main(void)
         pages_are_allocated_there_when_a_policy_says_so,
         migrate_pages_moves_a_process_there,
         a_node_after_the_last_is_enodev,
-        each_call_of_numars_says_the_truth_of_moves_there_and_back,
+        each_call_of_numars_reports_moves_there_and_back_correctly,
         NULL });
 }

@@ -1,4 +1,4 @@
-/* Nodes 0 and 1 have two CPUs each and memory, node 2 has memory only: it can be bound to and allocated on, and not be run on. */
+/* Nodes 0 and 1 have two CPUs each and memory, node 2 has memory only: threads can bind to it and allocate on it, but not run on it. */
 #include <numars.h>
 #include <sched.h>
 
@@ -15,13 +15,13 @@ static void assert_cpus(unsigned long cpus)
     ck_assert_uint_eq(members(affinity), cpus);
 }
 
-START_TEST(distances_of_all_pairs_are_the_firmwares)
+START_TEST(distances_of_all_pairs_are_those_of_the_firmware)
 {
     assert_distances(3, (const unsigned char[]){ 10, 20, 40, 20, 10, 40, 40, 40, 10 });
 }
 END_TEST
 
-START_TEST(it_is_a_node_like_others_but_for_its_cpus)
+START_TEST(it_is_like_other_nodes_except_for_its_cpus)
 {
     struct bitmask *cpus = numa_allocate_cpumask();
     assert_returns(numa_max_node(), MEMORY_ONLY);
@@ -47,7 +47,7 @@ START_TEST(running_on_it_is_einval_and_changes_nothing)
 }
 END_TEST
 
-START_TEST(running_on_it_and_another_node_is_running_on_the_other)
+START_TEST(running_on_it_and_another_node_means_running_on_the_other)
 {
     assert_returns(numa_run_on_node_mask(set_of(1UL << 1 | 1UL << MEMORY_ONLY)), 0);
     assert_cpus(0xc);
@@ -105,10 +105,10 @@ END_TEST
 int main(void)
 {
     return run_tests("memory_only_node, by the library", (const TTest *[]){
-        distances_of_all_pairs_are_the_firmwares,
-        it_is_a_node_like_others_but_for_its_cpus,
+        distances_of_all_pairs_are_those_of_the_firmware,
+        it_is_like_other_nodes_except_for_its_cpus,
         running_on_it_is_einval_and_changes_nothing,
-        running_on_it_and_another_node_is_running_on_the_other,
+        running_on_it_and_another_node_means_running_on_the_other,
         memory_is_bound_to_it_wherever_the_thread_runs,
         numa_bind_binds_the_memory_and_leaves_the_cpus,
         it_is_preferred_interleaved_and_allocated_on,

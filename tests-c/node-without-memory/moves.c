@@ -48,7 +48,7 @@ START_TEST(migrate_pages_to_it_is_eperm_without_privilege)
 }
 END_TEST
 
-START_TEST(migrate_pages_with_privilege_leaves_it_out)
+START_TEST(migrate_pages_with_privilege_ignores_it)
 {
     const unsigned long from = 1UL << 0, to = 1UL << 1 | 1UL << WITHOUT_MEMORY;
     char *page = pages_on_node(1, 0);
@@ -77,7 +77,7 @@ START_TEST(a_program_running_there_has_its_pages_elsewhere)
 }
 END_TEST
 
-START_TEST(each_call_of_numars_says_the_truth_to_a_program_running_there)
+START_TEST(each_call_of_numars_reports_correctly_to_a_program_running_there)
 {
     enum { MANY = 3000 };
     char *pages = pages_on_node(MANY, 0);
@@ -91,7 +91,7 @@ START_TEST(each_call_of_numars_says_the_truth_to_a_program_running_there)
     for (size_t page = 0; page < MANY; page++)
         page_list_add(&list, pages + page * page_size(), (int)(page % 3));
     ck_assert_int_eq(verified_move_list(0, &list, NULL, NO_INTERFERENCE).returned, 0);
-    /* Nothing is moved there, and those before it in a list are. */
+    /* Nothing moves there, but the entries before it in a list do move. */
     const struct move_result range = verified_move_range(0, pages, MANY, WITHOUT_MEMORY, NULL, NO_INTERFERENCE);
     ck_assert_int_eq(range.returned, -1);
     ck_assert_int_eq(range.error, ENODEV);
@@ -114,8 +114,8 @@ int main(void)
         pages_move_between_the_other_nodes,
         migrate_pages_to_it_alone_is_einval,
         migrate_pages_to_it_is_eperm_without_privilege,
-        migrate_pages_with_privilege_leaves_it_out,
+        migrate_pages_with_privilege_ignores_it,
         a_program_running_there_has_its_pages_elsewhere,
-        each_call_of_numars_says_the_truth_to_a_program_running_there,
+        each_call_of_numars_reports_correctly_to_a_program_running_there,
         NULL });
 }

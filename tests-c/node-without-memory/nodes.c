@@ -1,4 +1,4 @@
-/* Nodes 0 to 2 have a CPU each and memory, node 3 has a CPU only: it can be run on, and not be allocated on. */
+/* Nodes 0 to 2 have a CPU each and memory, node 3 has a CPU only: threads can run on it, but not allocate on it. */
 #include <numars.h>
 
 #include "harness.h"
@@ -7,7 +7,7 @@
 
 enum { COUNT = 12, WITHOUT_MEMORY = 3 };
 
-/* Fresh memory is there, on the nodes that have some. */
+/* Checks that new memory comes from the nodes that have some. */
 static void assert_memory_elsewhere(void)
 {
     size_t on_other_nodes = 0;
@@ -23,7 +23,7 @@ START_TEST(distances_of_all_pairs_are_known)
 }
 END_TEST
 
-START_TEST(it_is_a_node_that_is_not_counted_among_those_with_memory)
+START_TEST(it_is_a_node_but_not_counted_among_those_with_memory)
 {
     struct bitmask *cpus = numa_allocate_cpumask();
     long long free = -1;
@@ -38,7 +38,7 @@ START_TEST(it_is_a_node_that_is_not_counted_among_those_with_memory)
 }
 END_TEST
 
-START_TEST(it_is_named_and_run_on)
+START_TEST(it_can_be_named_and_run_on)
 {
     ck_assert_uint_eq(members(numa_parse_nodestring("3")), 1UL << WITHOUT_MEMORY);
     ck_assert_uint_eq(members(numa_parse_nodestring("all")), 0x7);
@@ -53,8 +53,8 @@ START_TEST(it_is_named_and_run_on)
 }
 END_TEST
 
-/* A JVM switches NUMA off if these two differ. */
-START_TEST(it_is_in_the_mask_of_nodes_run_on_only_if_no_node_with_memory_is)
+/* A JVM disables its NUMA support if these two differ. */
+START_TEST(it_is_in_the_run_node_mask_only_if_no_node_with_memory_is)
 {
     ck_assert_int_eq(numa_bitmask_equal(numa_get_run_node_mask(), numa_get_membind()), 1);
     assert_returns(numa_run_on_node_mask_all(set_of(1UL << 1 | 1UL << WITHOUT_MEMORY)), 0);
@@ -128,9 +128,9 @@ int main(void)
 {
     return run_tests("node_without_memory, by the library", (const TTest *[]){
         distances_of_all_pairs_are_known,
-        it_is_a_node_that_is_not_counted_among_those_with_memory,
-        it_is_named_and_run_on,
-        it_is_in_the_mask_of_nodes_run_on_only_if_no_node_with_memory_is,
+        it_is_a_node_but_not_counted_among_those_with_memory,
+        it_can_be_named_and_run_on,
+        it_is_in_the_run_node_mask_only_if_no_node_with_memory_is,
         a_thread_there_allocates_on_other_nodes,
         memory_policy_of_it_alone_is_einval_and_changes_nothing,
         binding_to_it_alone_is_einval_and_changes_neither_memory_nor_cpus,

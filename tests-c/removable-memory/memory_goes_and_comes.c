@@ -1,4 +1,4 @@
-/* Memory goes offline and comes back while the program runs, at last all of a node: what each call then says. */
+/* Memory goes offline and online again while the program runs, at last all memory of a node: what each call returns then. */
 #include <numa.h>
 #include <numaif.h>
 #include <numars.h>
@@ -14,7 +14,7 @@
 #include "nodes.h"
 #include "pages.h"
 
-/* The node whose memory can go, all of it, in blocks. */
+/* The node whose memory can be taken offline, all of it, in blocks. */
 enum { NODE = 2, BLOCKS = 4, PAGES = 200 };
 static const long long BLOCK = 128LL * 1024 * 1024;
 
@@ -27,7 +27,7 @@ static void assert_memory_is(long long bytes)
     assert_returns(numa_node_size(NODE, &free_again), bytes);
 }
 
-START_TEST(memory_that_goes_and_comes_is_seen_at_once)
+START_TEST(memory_that_goes_offline_and_online_is_seen_at_once)
 {
     assert_memory_is(BLOCKS * BLOCK);
     ck_assert_int_eq(set_memory_online(NODE, 1, false), 1);
@@ -58,7 +58,7 @@ static void spread_memory(void)
     require(count_on_node(memory, 8, 0) == 4 && count_on_node(memory, 8, 1) == 4);
 }
 
-START_TEST(a_node_whose_memory_has_gone_has_none_and_no_page_can_be_put_there)
+START_TEST(a_node_whose_memory_is_offline_has_none_and_no_page_can_be_placed_there)
 {
     struct bitmask *node = numa_bitmask_setbit(numa_allocate_nodemask(), NODE), *other = numa_allocate_nodemask();
     numa_bitmask_setbit(other, 0);
@@ -70,12 +70,12 @@ START_TEST(a_node_whose_memory_has_gone_has_none_and_no_page_can_be_put_there)
     for (int time = 0; time < 2; time++) {
         ck_assert_int_eq(set_memory_online(NODE, ALL_BLOCKS, false), BLOCKS);
         assert_memory_is(0);
-        /* As of the last reading. */
+        /* From the last reading. */
         ck_assert_int_eq(numa_num_configured_nodes(), 3);
         numa_node_to_cpu_update();
         ck_assert_int_eq(numa_num_configured_nodes(), 2);
         ck_assert_uint_eq(members(numa_get_mems_allowed()), 3);
-        /* The node is there, but for its memory. */
+        /* The node still exists, without memory. */
         ck_assert_int_eq(numa_max_node(), NODE);
         assert_returns(numa_distance(0, NODE), 20);
         assert_returns(numa_distance(NODE, NODE), 10);
@@ -116,7 +116,7 @@ START_TEST(a_node_whose_memory_has_gone_has_none_and_no_page_can_be_put_there)
 }
 END_TEST
 
-START_TEST(pages_on_memory_that_goes_are_elsewhere_and_keep_their_contents)
+START_TEST(pages_on_memory_that_goes_offline_are_moved_and_keep_their_contents)
 {
     char *pages = pages_on_node(PAGES, NODE);
     ck_assert_int_eq(set_memory_online(NODE, ALL_BLOCKS, false), BLOCKS);
@@ -139,7 +139,7 @@ static void *take_away_and_give_back(void *enough)
     return NULL;
 }
 
-START_TEST(moving_while_the_memory_goes_and_comes_gives_a_result_or_an_error)
+START_TEST(moving_while_memory_goes_offline_and_online_yields_a_result_or_an_error)
 {
     enum { MANY = 600, CALLS = 10 };
     const struct timespec moment = { .tv_nsec = 20 * 1000 * 1000 };
@@ -154,7 +154,7 @@ START_TEST(moving_while_the_memory_goes_and_comes_gives_a_result_or_an_error)
         const int error = errno;
         expect((stayed >= 0 && stayed <= MANY) || (stayed == -1 && (error == ENODEV || error == ENOMEM || error == EACCES)),
                "call %d: returned %ld, errno %d (%s)", call, stayed, error, strerror(error));
-        /* Pages that the kernel is just moving away are not there for a moment. */
+        /* Pages that the kernel is moving off the node are absent for a moment. */
         went += stats.moved;
         nanosleep(&moment, NULL);
     }
@@ -168,14 +168,14 @@ START_TEST(moving_while_the_memory_goes_and_comes_gives_a_result_or_an_error)
 }
 END_TEST
 
-/* Outside of a test: the program was started while the memory was offline. */
+/* Runs outside of a test: the program was started while the memory was offline. */
 static int started_without_the_memory(void)
 {
     int wrong = 0;
 #define expect_true(condition) (wrong += !(condition) && fprintf(stderr, "not true: %s (errno %d)\n", #condition, errno))
     struct bitmask *node = numa_parse_nodestring("2"), *all = numa_parse_nodestring("0-2");
     expect_true(numa_num_task_nodes() == 2 && !numa_bitmask_isbitset(numa_all_nodes_ptr, NODE));
-    /* It may be named, and the kernel decides. */
+    /* It can be named, and the kernel decides. */
     expect_true(node != NULL && all != NULL);
     expect_true(numars_set_membind(node) == -1 && errno == EINVAL);
     expect_true(numars_set_membind(all) == 0);
@@ -183,7 +183,7 @@ static int started_without_the_memory(void)
     expect_true(set_memory_online(NODE, ALL_BLOCKS, true) == BLOCKS);
     expect_true(numars_set_membind(node) == 0);
     expect_true(numars_set_localalloc() == 0);
-    /* A number out of range has the kernel asked what there is now. */
+    /* For a number out of range, the library asks the kernel which nodes exist now. */
     expect_true(numa_parse_nodestring("3") == NULL);
     expect_true(numa_bitmask_isbitset(numa_all_nodes_ptr, NODE) && numa_num_task_nodes() == 3);
     return wrong;
@@ -210,10 +210,10 @@ int main(int count, char **arguments)
     if (count == 2)
         return started_without_the_memory();
     const int result = run_tests("memory_goes_and_comes", (const TTest *[]){
-        memory_that_goes_and_comes_is_seen_at_once,
-        a_node_whose_memory_has_gone_has_none_and_no_page_can_be_put_there,
-        pages_on_memory_that_goes_are_elsewhere_and_keep_their_contents,
-        moving_while_the_memory_goes_and_comes_gives_a_result_or_an_error,
+        memory_that_goes_offline_and_online_is_seen_at_once,
+        a_node_whose_memory_is_offline_has_none_and_no_page_can_be_placed_there,
+        pages_on_memory_that_goes_offline_are_moved_and_keep_their_contents,
+        moving_while_memory_goes_offline_and_online_yields_a_result_or_an_error,
         a_node_whose_memory_was_offline_at_the_start_can_be_named_and_used_later,
         NULL });
     bring_all_online();

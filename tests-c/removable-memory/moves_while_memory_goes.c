@@ -1,4 +1,4 @@
-/* Pages move from and to a node whose memory goes offline and comes back meanwhile: no status, sum or success is false. */
+/* Pages move from and to a node whose memory goes offline and online meanwhile: no status, sum or success is false. */
 #include <numars.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -9,7 +9,7 @@
 #include "pages.h"
 #include "verified_moves.h"
 
-/* The node whose memory goes, in blocks. */
+/* The node whose memory goes offline, in blocks. */
 enum { GOING = 2, BLOCKS = 4, PAGES = 2000, SECONDS = 4 };
 
 static void take_away_and_give_back(void *argument)
@@ -19,8 +19,8 @@ static void take_away_and_give_back(void *argument)
     set_memory_online(GOING, ALL_BLOCKS, true);
 }
 
-/* To node 1 from the others: offlining moves pages off its own node alone, and none from node 1. */
-START_TEST(pages_that_leave_the_node_meanwhile_are_never_a_false_success)
+/* To node 1 from the others: taking memory offline moves pages off its own node only, and none from node 1. */
+START_TEST(pages_that_leave_the_node_meanwhile_never_cause_false_success)
 {
     int blocks = BLOCKS / 2;
     char *pages = pages_on_node(PAGES, 0);
@@ -28,7 +28,7 @@ START_TEST(pages_that_leave_the_node_meanwhile_are_never_a_false_success)
     const double end = test_deadline(SECONDS);
     size_t moved_away = 0;
     for (unsigned int moves = 0; moves < 4 || seconds_now() < end; moves++) {
-        /* There as far as there is room, and back. */
+        /* To the node as long as it has free memory, and back. */
         verified_move_range(0, pages, PAGES, GOING, NULL, ANY_INTERFERENCE);
         struct page_list list = page_list_of_range(pages, PAGES, 1);
         const struct move_result result = moves % 2 == 0 ? verified_move_range(0, pages, PAGES, 1, NULL, INTERFERENCE_TO_TARGET)
@@ -43,7 +43,7 @@ START_TEST(pages_that_leave_the_node_meanwhile_are_never_a_false_success)
 }
 END_TEST
 
-START_TEST(moves_to_a_node_that_loses_all_its_memory_meanwhile_end_in_the_truth_or_an_error)
+START_TEST(moves_to_a_node_that_loses_all_its_memory_meanwhile_yield_true_results_or_an_error)
 {
     int blocks = ALL_BLOCKS;
     char *pages = pages_on_node(PAGES, 0);
@@ -54,7 +54,7 @@ START_TEST(moves_to_a_node_that_loses_all_its_memory_meanwhile_end_in_the_truth_
         const struct move_result result = moves % 2 == 0 ? verified_move_range(0, pages, PAGES, GOING, NULL, ANY_INTERFERENCE)
                                                          : verified_move_list(0, &list, NULL, ANY_INTERFERENCE);
         const int error = result.error;
-        /* Of the nodes that may be used there is none, the node has no memory, or no page is free. */
+        /* None of the usable nodes has memory, or this node has none, or no page is free. */
         expect(result.returned >= 0 || error == ENODEV || error == EACCES || error == ENOMEM, "errno %d (%s)", error,
                strerror(error));
         verified_move_range(0, pages, PAGES, 0, NULL, ANY_INTERFERENCE);
@@ -69,8 +69,8 @@ END_TEST
 int main(void)
 {
     const int status = run_tests("moves while memory goes", (const TTest *[]){
-        pages_that_leave_the_node_meanwhile_are_never_a_false_success,
-        moves_to_a_node_that_loses_all_its_memory_meanwhile_end_in_the_truth_or_an_error,
+        pages_that_leave_the_node_meanwhile_never_cause_false_success,
+        moves_to_a_node_that_loses_all_its_memory_meanwhile_yield_true_results_or_an_error,
         NULL });
     bring_all_online();
     return status;

@@ -1,4 +1,4 @@
-/* The machine itself: what the kernel shows where several nodes have the same CPUs. */
+/* The machine itself: what the kernel shows when several nodes have the same CPUs. */
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 enum { NODES = 4, CPUS = 4 };
 
-/* A file of /sys/devices/system/node, without the newline. */
+/* Returns the contents of a file of /sys/devices/system/node, without the line feed. */
 static const char *node_file(const char *name)
 {
     static char text[256];

@@ -1,5 +1,5 @@
-/* Nodes 0 and 1 have CPUs 0 and 1, nodes 2 and 3 have CPUs 2 and 3: each node can be run on, and each CPU belongs to the first of
- * its nodes, as getcpu(2) has it. */
+/* Nodes 0 and 1 have CPUs 0 and 1, nodes 2 and 3 have CPUs 2 and 3: threads can run on each node, and each CPU belongs to the first of its
+ * nodes, as getcpu(2) reports it. */
 #include <sched.h>
 
 #include "harness.h"
