@@ -12,6 +12,7 @@
 #include "environment.h"
 #include "fault_injection.h"
 #include "harness.h"
+#include "private_mounts.h"
 
 /* Ways to corrupt a file. */
 enum corruption { NONE, MISSING, NO_FILE, EMPTY, CUT, ZEROS_WITHOUT_END, BINARY, HUGE_NONSENSE, CORRUPTIONS };

@@ -110,99 +110,99 @@ static const struct numars_move_options *four_threads(void)
 #define WHOLE ((size_t)0x7ffffffff000)
 
 /* Each returns true if the call succeeded; functions that return nothing report failures through numa_error() and numa_warn(). */
-#define CALLS                                                                                   \
-    CALL(numa_available() == 0)                                                                 \
-    CALL(was_allocated(numa_alloc(SIZE), SIZE))                                                 \
-    CALL(was_allocated(numa_alloc_local(SIZE), SIZE))                                           \
-    CALL(was_allocated(numa_alloc_onnode(SIZE, 0), SIZE))                                       \
-    CALL(was_allocated(numa_alloc_interleaved(SIZE), SIZE))                                     \
-    CALL(was_allocated(numa_alloc_interleaved_subset(SIZE, node_0), SIZE))                      \
-    CALL(was_allocated(numa_alloc_weighted_interleaved(SIZE), SIZE))                            \
-    CALL(was_allocated(numa_alloc_weighted_interleaved_subset(SIZE, node_0), SIZE))             \
-    CALL(numa_realloc(memory, SIZE, SIZE) == memory)                                            \
-    CALL((numa_police_memory(memory, SIZE), true))                                              \
-    CALL((numa_tonode_memory(memory, SIZE, 0), true))                                           \
-    CALL((numa_tonodemask_memory(memory, SIZE, node_0), true))                                  \
+#define CALLS                                                                                                    \
+    CALL(numa_available() == 0)                                                                                  \
+    CALL(was_allocated(numa_alloc(SIZE), SIZE))                                                                  \
+    CALL(was_allocated(numa_alloc_local(SIZE), SIZE))                                                            \
+    CALL(was_allocated(numa_alloc_onnode(SIZE, 0), SIZE))                                                        \
+    CALL(was_allocated(numa_alloc_interleaved(SIZE), SIZE))                                                      \
+    CALL(was_allocated(numa_alloc_interleaved_subset(SIZE, node_0), SIZE))                                       \
+    CALL(was_allocated(numa_alloc_weighted_interleaved(SIZE), SIZE))                                             \
+    CALL(was_allocated(numa_alloc_weighted_interleaved_subset(SIZE, node_0), SIZE))                              \
+    CALL(numa_realloc(memory, SIZE, SIZE) == memory)                                                             \
+    CALL((numa_police_memory(memory, SIZE), true))                                                               \
+    CALL((numa_tonode_memory(memory, SIZE, 0), true))                                                            \
+    CALL((numa_tonodemask_memory(memory, SIZE, node_0), true))                                                   \
     CALL((numa_set_bind_policy(0), numa_tonodemask_memory(memory, SIZE, node_0), numa_set_bind_policy(1), true)) \
-    CALL((numa_setlocal_memory(memory, SIZE), true))                                            \
-    CALL((numa_interleave_memory(memory, SIZE, node_0), true))                                  \
-    CALL((numa_weighted_interleave_memory(memory, SIZE, node_0), true))                         \
-    CALL((numa_set_membind(node_0), true))                                                      \
-    CALL((numa_set_membind_balancing(node_0), true))                                            \
-    CALL((numa_set_interleave_mask(node_0), true))                                              \
-    CALL((numa_set_weighted_interleave_mask(node_0), true))                                     \
-    CALL((numa_set_preferred(0), true))                                                         \
-    CALL((numa_set_preferred_many(node_0), true))                                               \
-    CALL((numa_set_localalloc(), true))                                                         \
-    CALL((numa_bind(node_0), true))                                                             \
-    CALL((numa_has_preferred_many(), true))                                                     \
-    CALL((numa_has_home_node(), true))                                                          \
-    CALL(numa_preferred() >= 0)                                                                 \
-    CALL(numa_preferred_err() >= 0)                                                             \
-    CALL(was_made(numa_preferred_many()))                                                       \
-    CALL(was_made(numa_get_membind()))                                                          \
-    CALL(was_made(numa_get_interleave_mask()))                                                  \
-    CALL(was_made(numa_get_weighted_interleave_mask()))                                         \
-    CALL(has_members(numa_get_mems_allowed()))                                                  \
-    CALL(was_made(numa_get_run_node_mask()))                                                    \
-    CALL(was_made(numa_allocate_nodemask()))                                                    \
-    CALL(was_made(numa_allocate_cpumask()))                                                     \
-    CALL(was_made(numa_bitmask_alloc(100)))                                                     \
-    CALL(was_made(numa_parse_nodestring("all")))                                                \
-    CALL(was_made(numa_parse_nodestring_all("0")))                                              \
-    CALL(was_made(numa_parse_nodestring("file:/")))                                             \
-    CALL(was_made(numa_parse_nodestring("ip:127.0.0.1")))                                       \
-    CALL(was_made(numa_parse_cpustring("all")))                                                 \
-    CALL(was_made(numa_parse_cpustring_all("0")))                                               \
-    CALL(numa_max_node() >= 0)                                                                  \
-    CALL(numa_max_possible_node() >= 0)                                                         \
-    CALL(numa_num_possible_nodes() > 0)                                                         \
-    CALL(numa_num_possible_cpus() > 0)                                                          \
-    CALL(numa_num_configured_nodes() > 0)                                                       \
-    CALL(numa_num_configured_cpus() > 0)                                                        \
-    CALL(numa_num_task_nodes() > 0)                                                             \
-    CALL(numa_num_task_cpus() > 0)                                                              \
-    CALL(numa_pagesize() > 0)                                                                   \
-    CALL(numa_node_size64(0, NULL) >= 0)                                                        \
-    CALL(numa_node_size(0, NULL) >= 0)                                                          \
-    CALL((numa_distance(0, 0), true))                                                           \
-    CALL((numa_node_to_cpu_update(), numa_node_to_cpus(0, cpus) == 0))                          \
-    CALL((numa_node_to_cpu_update(), numa_node_of_cpu(0) >= 0))                                 \
-    CALL(numa_run_on_node(0) == 0)                                                              \
-    CALL(numa_run_on_node(-1) == 0)                                                             \
-    CALL(numa_run_on_node_mask(node_0) == 0)                                                    \
-    CALL(numa_run_on_node_mask_all(node_0) == 0)                                                \
-    CALL(numa_sched_getaffinity(0, cpus) >= 0)                                                  \
-    CALL(numa_sched_setaffinity(0, all_cpus) >= 0)                                              \
-    CALL(numa_migrate_pages(0, node_0, node_0) >= 0)                                            \
-    CALL(numars_move_process(0, node_0, node_0, NULL, NULL) >= 0)                               \
-    CALL(returned(move(1, nodes)))                                                              \
-    CALL(returned(move(2, nodes)))                                                              \
-    CALL(returned(move(COUNT, nodes)))                                                          \
-    CALL(returned(move(1, NULL)))                                                               \
-    CALL(returned(move(COUNT, NULL)))                                                           \
-    CALL(returned(numars_move_pages(0, 1, pages, nodes, results.status, NULL, &results.stats))) \
-    CALL(returned(numars_move_pages(0, COUNT, pages, nodes, results.status, four_threads(), &results.stats)))\
-    CALL(returned(numars_move_pages(0, COUNT, pages, NULL, NULL, NULL, &results.stats)))        \
-    CALL(returned(numars_move_pages(other, COUNT, pages, nodes, results.status, NULL, &results.stats)))\
-    CALL(returned(numars_move_range(0, memory, SIZE, 0, four_threads(), &results.stats)))       \
-    CALL(returned(numars_move_range(other, memory, SIZE, 0, NULL, &results.stats)))             \
-    CALL(returned(numars_move_range(other, NULL, WHOLE, 0, NULL, &results.stats)))              \
-    CALL(returned(numars_move_process(other, node_0, node_0, NULL, &results.stats)))            \
-    CALL(returned(numars_count_pages(0, memory, SIZE, results.per_node, 2)))                    \
-    CALL(returned(numars_count_pages(other, memory, SIZE, results.per_node, 2)))                \
-    CALL(returned(numars_count_pages(other, NULL, WHOLE, results.per_node, 2)))                 \
-    CALL(numars_set_membind(node_0) == 0)                                                       \
-    CALL(numars_set_preferred_many(node_0) == 0)                                                \
-    CALL(numars_bind(node_0) == 0)                                                              \
+    CALL((numa_setlocal_memory(memory, SIZE), true))                                                             \
+    CALL((numa_interleave_memory(memory, SIZE, node_0), true))                                                   \
+    CALL((numa_weighted_interleave_memory(memory, SIZE, node_0), true))                                          \
+    CALL((numa_set_membind(node_0), true))                                                                       \
+    CALL((numa_set_membind_balancing(node_0), true))                                                             \
+    CALL((numa_set_interleave_mask(node_0), true))                                                               \
+    CALL((numa_set_weighted_interleave_mask(node_0), true))                                                      \
+    CALL((numa_set_preferred(0), true))                                                                          \
+    CALL((numa_set_preferred_many(node_0), true))                                                                \
+    CALL((numa_set_localalloc(), true))                                                                          \
+    CALL((numa_bind(node_0), true))                                                                              \
+    CALL((numa_has_preferred_many(), true))                                                                      \
+    CALL((numa_has_home_node(), true))                                                                           \
+    CALL(numa_preferred() >= 0)                                                                                  \
+    CALL(numa_preferred_err() >= 0)                                                                              \
+    CALL(was_made(numa_preferred_many()))                                                                        \
+    CALL(was_made(numa_get_membind()))                                                                           \
+    CALL(was_made(numa_get_interleave_mask()))                                                                   \
+    CALL(was_made(numa_get_weighted_interleave_mask()))                                                          \
+    CALL(has_members(numa_get_mems_allowed()))                                                                   \
+    CALL(was_made(numa_get_run_node_mask()))                                                                     \
+    CALL(was_made(numa_allocate_nodemask()))                                                                     \
+    CALL(was_made(numa_allocate_cpumask()))                                                                      \
+    CALL(was_made(numa_bitmask_alloc(100)))                                                                      \
+    CALL(was_made(numa_parse_nodestring("all")))                                                                 \
+    CALL(was_made(numa_parse_nodestring_all("0")))                                                               \
+    CALL(was_made(numa_parse_nodestring("file:/")))                                                              \
+    CALL(was_made(numa_parse_nodestring("ip:127.0.0.1")))                                                        \
+    CALL(was_made(numa_parse_cpustring("all")))                                                                  \
+    CALL(was_made(numa_parse_cpustring_all("0")))                                                                \
+    CALL(numa_max_node() >= 0)                                                                                   \
+    CALL(numa_max_possible_node() >= 0)                                                                          \
+    CALL(numa_num_possible_nodes() > 0)                                                                          \
+    CALL(numa_num_possible_cpus() > 0)                                                                           \
+    CALL(numa_num_configured_nodes() > 0)                                                                        \
+    CALL(numa_num_configured_cpus() > 0)                                                                         \
+    CALL(numa_num_task_nodes() > 0)                                                                              \
+    CALL(numa_num_task_cpus() > 0)                                                                               \
+    CALL(numa_pagesize() > 0)                                                                                    \
+    CALL(numa_node_size64(0, NULL) >= 0)                                                                         \
+    CALL(numa_node_size(0, NULL) >= 0)                                                                           \
+    CALL((numa_distance(0, 0), true))                                                                            \
+    CALL((numa_node_to_cpu_update(), numa_node_to_cpus(0, cpus) == 0))                                           \
+    CALL((numa_node_to_cpu_update(), numa_node_of_cpu(0) >= 0))                                                  \
+    CALL(numa_run_on_node(0) == 0)                                                                               \
+    CALL(numa_run_on_node(-1) == 0)                                                                              \
+    CALL(numa_run_on_node_mask(node_0) == 0)                                                                     \
+    CALL(numa_run_on_node_mask_all(node_0) == 0)                                                                 \
+    CALL(numa_sched_getaffinity(0, cpus) >= 0)                                                                   \
+    CALL(numa_sched_setaffinity(0, all_cpus) >= 0)                                                               \
+    CALL(numa_migrate_pages(0, node_0, node_0) >= 0)                                                             \
+    CALL(numars_move_process(0, node_0, node_0, NULL, NULL) >= 0)                                                \
+    CALL(returned(move(1, nodes)))                                                                               \
+    CALL(returned(move(2, nodes)))                                                                               \
+    CALL(returned(move(COUNT, nodes)))                                                                           \
+    CALL(returned(move(1, NULL)))                                                                                \
+    CALL(returned(move(COUNT, NULL)))                                                                            \
+    CALL(returned(numars_move_pages(0, 1, pages, nodes, results.status, NULL, &results.stats)))                  \
+    CALL(returned(numars_move_pages(0, COUNT, pages, nodes, results.status, four_threads(), &results.stats)))    \
+    CALL(returned(numars_move_pages(0, COUNT, pages, NULL, NULL, NULL, &results.stats)))                         \
+    CALL(returned(numars_move_pages(other, COUNT, pages, nodes, results.status, NULL, &results.stats)))          \
+    CALL(returned(numars_move_range(0, memory, SIZE, 0, four_threads(), &results.stats)))                        \
+    CALL(returned(numars_move_range(other, memory, SIZE, 0, NULL, &results.stats)))                              \
+    CALL(returned(numars_move_range(other, NULL, WHOLE, 0, NULL, &results.stats)))                               \
+    CALL(returned(numars_move_process(other, node_0, node_0, NULL, &results.stats)))                             \
+    CALL(returned(numars_count_pages(0, memory, SIZE, results.per_node, 2)))                                     \
+    CALL(returned(numars_count_pages(other, memory, SIZE, results.per_node, 2)))                                 \
+    CALL(returned(numars_count_pages(other, NULL, WHOLE, results.per_node, 2)))                                  \
+    CALL(numars_set_membind(node_0) == 0)                                                                        \
+    CALL(numars_set_preferred_many(node_0) == 0)                                                                 \
+    CALL(numars_bind(node_0) == 0)                                                                               \
     CALL(numars_tonodemask_memory(memory, SIZE, node_0) == 0)
 
 /* A call is identified by its index in this list. */
-static bool make_call(int wanted)
+static bool make_call(int expected)
 {
     int number = 0;
-#define CALL(expression)     \
-    if (number++ == wanted) \
+#define CALL(expression)      \
+    if (number++ == expected) \
         return (expression);
     CALLS
     return false;
@@ -241,10 +241,10 @@ static unsigned int call_with_failures(int call, int system_call, unsigned int n
     results.stats.kernel_calls = results.stats.retried = 0;
     if (nth == 0)
         without_failures[call] = results;
-    const struct results *wanted = &without_failures[call];
-    expect(!succeeded || memcmp(&results, wanted, sizeof results) == 0,
+    const struct results *expected = &without_failures[call];
+    expect(!succeeded || memcmp(&results, expected, sizeof results) == 0,
            "%s succeeds with %ld and %lu pages in place, not %ld and %lu, when %u of system call %d fail from number %u on with %d (%s)",
-           texts[call], results.returned, results.stats.in_place, wanted->returned, wanted->stats.in_place, count, system_call, nth, error,
+           texts[call], results.returned, results.stats.in_place, expected->returned, expected->stats.in_place, count, system_call, nth, error,
            strerror(error));
     return made;
 }
@@ -275,7 +275,7 @@ static bool makes_many_system_calls(const char *text)
 }
 
 /* For each call whose text begins with `start`, makes each of its system calls fail in turn; those in `denied` always fail. */
-static void try_all(const char *start, const struct denied_call *denied)
+static void fail_each_system_call(const char *start, const struct denied_call *denied)
 {
     const int errors[] = { ENOMEM, EINVAL, EPERM, ENOSYS };
     memory = pages_on_node(COUNT, 0);
@@ -316,14 +316,14 @@ static void try_all(const char *start, const struct denied_call *denied)
 
 START_TEST(successful_calls_leave_errno_alone_and_are_complete_even_if_their_system_calls_failed)
 {
-    try_all("", NULL);
+    fail_each_system_call("", NULL);
 }
 END_TEST
 
 START_TEST(ranges_are_walked_completely_or_not_at_all_without_PAGEMAP_SCAN)
 {
     const struct denied_call no_scan = { SYS_ioctl, ENOTTY };
-    try_all("returned(numars_", &no_scan);
+    fail_each_system_call("returned(numars_", &no_scan);
 }
 END_TEST
 

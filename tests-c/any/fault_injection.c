@@ -32,8 +32,8 @@ END_TEST
 static void fill_table_of_files(const void *argument)
 {
     (void)argument;
-    const struct denied_call refusals[] = { { SYS_openat, ENFILE }, { SYS_socket, ENFILE }, { SYS_dup, ENFILE } };
-    deny_syscalls(refusals, sizeof refusals / sizeof *refusals);
+    const struct denied_call denied_calls[] = { { SYS_openat, ENFILE }, { SYS_socket, ENFILE }, { SYS_dup, ENFILE } };
+    deny_syscalls(denied_calls, sizeof denied_calls / sizeof *denied_calls);
 }
 
 START_TEST(the_machine_may_have_run_out_of_descriptors)

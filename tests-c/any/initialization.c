@@ -15,6 +15,7 @@
 
 #include "fault_injection.h"
 #include "harness.h"
+#include "private_mounts.h"
 
 /* --- the ways to lose files --- */
 

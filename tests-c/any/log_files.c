@@ -26,6 +26,7 @@
 #include "environment.h"
 #include "fault_injection.h"
 #include "harness.h"
+#include "private_mounts.h"
 
 static const char LINE[] = ": numars_set_localalloc() = 0\n";
 enum { CALLS = 3, MANY = 20000 };
@@ -157,10 +158,10 @@ static int call_without_ioctl(void)
 
 static int call_where_statx_ends(void)
 {
-    const struct denied_call refused = { SYS_statx, ENOSYS };
+    const struct denied_call denied = { SYS_statx, ENOSYS };
     if (!call(CALLS))
         return EXIT_FAILURE;
-    deny_syscalls(&refused, 1);
+    deny_syscalls(&denied, 1);
     return call_three_times();
 }
 

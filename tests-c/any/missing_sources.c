@@ -16,6 +16,7 @@
 #include "environment.h"
 #include "fault_injection.h"
 #include "harness.h"
+#include "private_mounts.h"
 
 #define NODES "/sys/devices/system/node"
 
@@ -328,11 +329,11 @@ static void ask_all(void)
 
 /* --- consistency --- */
 
-#define CHECK(condition, ...)                                          \
-    do {                                                              \
-        if (!(condition)) {                                           \
-            add_problem(__VA_ARGS__);                                 \
-        }                                                             \
+#define CHECK(condition, ...)         \
+    do {                              \
+        if (!(condition)) {           \
+            add_problem(__VA_ARGS__); \
+        }                             \
     } while (0)
 
 static long count(const bool *members, int size)
@@ -508,7 +509,7 @@ static struct report *query_without(enum source first, enum source second, bool 
 /* Returns the name of the first result that differs, or NULL. */
 static const char *first_difference(const struct results *one, const struct results *other)
 {
-#define COMPARE(field)                                             \
+#define COMPARE(field)                                              \
     if (memcmp(&one->field, &other->field, sizeof one->field) != 0) \
         return #field
     COMPARE(max_node);

@@ -9,6 +9,7 @@
 
 #include "fault_injection.h"
 #include "harness.h"
+#include "private_mounts.h"
 
 static struct rlimit before;
 

@@ -18,6 +18,7 @@
 #include "environment.h"
 #include "fault_injection.h"
 #include "harness.h"
+#include "private_mounts.h"
 
 /* More seconds than the program below takes. */
 enum { SECONDS = 20 };

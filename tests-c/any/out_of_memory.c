@@ -119,8 +119,8 @@ END_TEST
 static void deny_mappings(const void *argument)
 {
     (void)argument;
-    const struct denied_call refusals[] = { { SYS_mmap, ENOMEM }, { SYS_mremap, ENOMEM }, { SYS_brk, ENOMEM } };
-    deny_syscalls(refusals, sizeof refusals / sizeof *refusals);
+    const struct denied_call denied_calls[] = { { SYS_mmap, ENOMEM }, { SYS_mremap, ENOMEM }, { SYS_brk, ENOMEM } };
+    deny_syscalls(denied_calls, sizeof denied_calls / sizeof *denied_calls);
 }
 
 START_TEST(the_kernel_may_provide_no_memory)

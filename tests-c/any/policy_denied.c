@@ -21,8 +21,8 @@ static char output[1024];
 static void deny_policy_calls(int error)
 {
     const struct policy_errors all = { error, error, error, error, error, error };
-    struct denied_call refusals[POLICY_CALLS];
-    deny_syscalls(refusals, denied_policy_calls(&all, refusals));
+    struct denied_call denied_calls[POLICY_CALLS];
+    deny_syscalls(denied_calls, denied_policy_calls(&all, denied_calls));
 }
 
 static void only_load_where_policy_is_forbidden(void)
@@ -76,21 +76,21 @@ struct denied {
 static void deny(const void *argument)
 {
     const struct denied *denied = argument;
-    struct denied_call refusals[POLICY_CALLS + 3];
-    size_t count = denied_policy_calls(&denied->policy, refusals);
+    struct denied_call denied_calls[POLICY_CALLS + 3];
+    size_t count = denied_policy_calls(&denied->policy, denied_calls);
     if (denied->copying != 0) {
-        refusals[count++] = (struct denied_call){ SYS_process_vm_readv, denied->copying };
-        refusals[count++] = (struct denied_call){ SYS_process_vm_writev, denied->copying };
+        denied_calls[count++] = (struct denied_call){ SYS_process_vm_readv, denied->copying };
+        denied_calls[count++] = (struct denied_call){ SYS_process_vm_writev, denied->copying };
     }
     if (denied->pipes != 0)
-        refusals[count++] = (struct denied_call){ SYS_pipe2, denied->pipes };
-    deny_syscalls(refusals, count);
+        denied_calls[count++] = (struct denied_call){ SYS_pipe2, denied->pipes };
+    deny_syscalls(denied_calls, count);
 }
 
-static void assert_all_functions_work_with(struct policy_errors refused, int copying, int pipes)
+static void assert_all_functions_work_with(struct policy_errors policy, int copying, int pipes)
 {
-    const struct expectations environment = { .refused = refused };
-    const struct denied denied = { .policy = refused, .copying = copying, .pipes = pipes };
+    const struct expectations environment = { .denied = policy };
+    const struct denied denied = { .policy = policy, .copying = copying, .pipes = pipes };
     assert_all_functions_work(strerror(copying), &environment, deny, &denied);
 }
 

@@ -24,6 +24,7 @@
 #include "harness.h"
 #include "nodes.h"
 #include "pages.h"
+#include "syscall_filter.h"
 
 /* One CPU per node, with the node's number. */
 enum { LAST = 3 };
@@ -37,10 +38,10 @@ static unsigned long cpus_of(int node)
 
 /* Receives what `call` prints on standard error in a child process, which must exit successfully. */
 static char output[1024];
-#define assert_says(call, text)                                         \
-    do {                                                                \
-        ck_assert_int_eq(run_in_child((call), output, sizeof output), 0);  \
-        ck_assert_str_eq(output, (text));                               \
+#define assert_says(call, text)                                           \
+    do {                                                                  \
+        ck_assert_int_eq(run_in_child((call), output, sizeof output), 0); \
+        ck_assert_str_eq(output, (text));                                 \
     } while (0)
 
 /* CPUs. */
@@ -187,15 +188,7 @@ struct suspended_thread {
 static void *query_last_cpu(void *argument)
 {
     struct suspended_thread *suspended = argument;
-    struct sock_filter instructions[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_close, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog filter = { sizeof instructions / sizeof *instructions, instructions };
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
-        suspended->listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &filter);
+    suspended->listener = supervise_with_listener((const int[]){ SYS_close }, 1);
     suspended->result = numa_node_of_cpu(LAST);
     suspended->done = true;
     return NULL;
@@ -417,12 +410,12 @@ static void run_in_cpuset(const char *mems, const char *cpus, const char *test)
 }
 
 /* Runs outside of a test. */
-#define check(condition)                                                   \
-    do {                                                                   \
-        if (!(condition)) {                                                \
+#define check(condition)                                                     \
+    do {                                                                     \
+        if (!(condition)) {                                                  \
             fprintf(stderr, "not true: %s (errno %d)\n", #condition, errno); \
-            exit(EXIT_FAILURE);                                            \
-        }                                                                  \
+            exit(EXIT_FAILURE);                                              \
+        }                                                                    \
     } while (0)
 
 /* Widens the cpuset of the process through files that are opened before it loses access to files. */

@@ -195,7 +195,7 @@ START_TEST(no_such_node_is_enodev_and_ends_the_call_there)
 }
 END_TEST
 
-START_TEST(no_such_node_is_enodev_even_for_a_page_that_is_not_there)
+START_TEST(no_such_node_is_enodev_even_for_an_absent_page)
 {
     int status = NOT_WRITTEN;
     void *page = NULL;
@@ -271,7 +271,7 @@ int main(void)
         flags_are_checked_before_the_process,
         the_process_is_checked_before_the_arrays,
         no_such_node_is_enodev_and_ends_the_call_there,
-        no_such_node_is_enodev_even_for_a_page_that_is_not_there,
+        no_such_node_is_enodev_even_for_an_absent_page,
         no_count_is_e2big,
         no_count_of_a_query_is_e2big,
         more_pages_than_any_old_limit_are_all_moved,

@@ -46,7 +46,7 @@ long move_pages(int pid, unsigned long count, void **pages, const int *nodes, in
     return 0;
 }
 
-static void mount_empty_over(const char *start, size_t count, int times)
+static void hide_pages(const char *start, size_t count, int times)
 {
     hidden_from = start;
     hidden_to = start + count * page_size();
@@ -304,11 +304,11 @@ static void assert_all_found(char *start, size_t count, size_t step)
             for (size_t page = 0; page < count; page += step)
                 page_list_add(&list, start + page * page_size(), node);
 
-            mount_empty_over(start, count, times);
+            hide_pages(start, count, times);
             expect(numars_count_pages(0, start, count * page_size(), NULL, 0) == (long)count,
                    "numars_count_pages: pages that were hidden %d times with %d are not counted", times, errors[error]);
 
-            mount_empty_over(start, count, times);
+            hide_pages(start, count, times);
             assert_returns(numars_move_range(0, start, count * page_size(), node, NULL, &stats), 0);
             hidden = 0;
             assert_none_is_missing(&stats, count, "numars_move_range");
@@ -316,7 +316,7 @@ static void assert_all_found(char *start, size_t count, size_t step)
 
             for (size_t entry = 0; entry < list.count; entry++)
                 list.nodes[entry] = 0;
-            mount_empty_over(start, count, times);
+            hide_pages(start, count, times);
             assert_returns(numars_move_pages(0, list.count, list.pages, list.nodes, list.status, NULL, &stats), 0);
             hidden = 0;
             assert_none_is_missing(&stats, list.count, "numars_move_pages");
@@ -324,7 +324,7 @@ static void assert_all_found(char *start, size_t count, size_t step)
 
             for (size_t entry = 0; entry < list.count; entry++)
                 list.nodes[entry] = 3;
-            mount_empty_over(start, count, times);
+            hide_pages(start, count, times);
             assert_returns(numa_move_pages(0, list.count, list.pages, list.nodes, list.status, MPOL_MF_MOVE), 0);
             hidden = 0;
             assert_all_on_target(0, &list);
@@ -353,13 +353,13 @@ START_TEST(pages_of_another_process_that_some_queries_do_not_find_are_queried_ag
     struct child_process child = start_child(PAGES, 0, NULL);
     struct page_list list = page_list_of_range(child.pages, PAGES, 1);
     struct numars_move_stats stats;
-    mount_empty_over(child.pages, PAGES, 2);
+    hide_pages(child.pages, PAGES, 2);
     assert_returns(numars_count_pages(child.pid, child.pages, PAGES * page_size(), NULL, 0), PAGES);
-    mount_empty_over(child.pages, PAGES, 2);
+    hide_pages(child.pages, PAGES, 2);
     assert_returns(numars_move_range(child.pid, child.pages, PAGES * page_size(), 3, NULL, &stats), 0);
     hidden = 0;
     assert_stats(stats, .requested = PAGES, .moved = PAGES);
-    mount_empty_over(child.pages, PAGES, 2);
+    hide_pages(child.pages, PAGES, 2);
     assert_returns(numars_move_pages(child.pid, PAGES, list.pages, list.nodes, list.status, NULL, &stats), 0);
     hidden = 0;
     assert_stats(stats, .requested = PAGES, .moved = PAGES);
@@ -376,13 +376,13 @@ START_TEST(absent_pages_are_not_mistaken_for_pages_in_flight)
         touch_pages(pages + page * page_size(), 1, 0);
     struct page_list list = page_list_of_range(pages, PAGES, 1);
     struct numars_move_stats stats;
-    mount_empty_over(pages, PAGES, 1);
+    hide_pages(pages, PAGES, 1);
     assert_returns(numars_move_pages(0, PAGES, list.pages, list.nodes, list.status, NULL, &stats), 0);
     hidden = 0;
     assert_true_statuses(0, &list);
     assert_stats(stats, .requested = PAGES, .moved = PAGES / 2, .absent = stats.absent,
                    .unmapped = PAGES / 2 - stats.absent);
-    mount_empty_over(pages, PAGES, 1);
+    hide_pages(pages, PAGES, 1);
     assert_returns(numars_count_pages(0, pages, PAGES * page_size(), NULL, 0), PAGES / 2);
 }
 END_TEST

@@ -19,6 +19,7 @@
 #include "fault_injection.h"
 #include "harness.h"
 #include "pages.h"
+#include "private_mounts.h"
 
 static const char *const MOVE = "--move", *const BECOME_ROOT = "--become-root", *const FOLDER = "/tmp/privileged";
 enum { MOVED_BY_LIBRARY = 40, MOVED_BY_KERNEL = 41 };

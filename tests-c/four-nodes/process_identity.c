@@ -24,6 +24,7 @@
 #include "harness.h"
 #include "nodes.h"
 #include "pages.h"
+#include "private_mounts.h"
 
 enum { COUNT = 40, MANY = 20000 };
 

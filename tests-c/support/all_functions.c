@@ -14,10 +14,10 @@
 
 #include "harness.h"
 
-/* As many nodes as a kernel can have, and CPUs. */
+/* The highest numbers of nodes and CPUs that a kernel can have. */
 enum { NODE_BITS = 1024, CPU_BITS = 8192, WORD_BITS = 8 * sizeof(unsigned long) };
 
-/* The forms of libnuma's first version, which no header declares. */
+/* The symbol versions of libnuma's first version, which no header declares. */
 #define OLDER(name) __asm__(".symver older_" #name ", " #name "@libnuma_1.1")
 OLDER(numa_alloc_interleaved_subset);
 OLDER(numa_bind);
@@ -48,7 +48,7 @@ extern void older_numa_set_interleave_mask(const nodemask_t *nodes);
 extern void older_numa_set_membind(const nodemask_t *nodes);
 extern void older_numa_tonodemask_memory(void *start, size_t size, const nodemask_t *nodes);
 
-/* Who judges: what is expected, what was found, and the call that is looked at. */
+/* The state of a check: what is expected, what was violated, and the current call. */
 struct check {
     const struct expectations *environment;
     struct violations *violations;
@@ -56,7 +56,7 @@ struct check {
     int line;
     long result;
     int error;
-    /* A node on which memory can be had, and one with CPUs too, that this thread may use; -1: none is known. */
+    /* A node that this thread may allocate on, and one with CPUs too; -1: unknown. */
     int node, home;
     char *pages;
     size_t page_size;
@@ -97,13 +97,13 @@ static long end(struct check *check, long result)
     return check->result = result;
 }
 
-/* Makes a call, and gives its answer. */
+/* Makes a call, and evaluates to its result. */
 #define CALL(call) (begin(check, #call, __LINE__), end(check, (long)(call)))
 
-/* The call that was made last must have gone well so far as this goes. */
-#define CHECK(condition)             \
-    do {                            \
-        if (!(condition))           \
+/* Records a violation unless the condition holds for the last call. */
+#define CHECK(condition)                         \
+    do {                                         \
+        if (!(condition))                        \
             record_violation(check, #condition); \
     } while (0)
 
@@ -112,47 +112,48 @@ static bool untouched(const struct check *check)
     return check->error == UNTOUCHED_ERRNO;
 }
 
-/* The call must succeed, with an answer that this is true of. */
-#define EXPECT(call, condition)                         \
-    do {                                               \
-        const long result = CALL(call);                 \
-        (void)result;                                  \
-        CHECK((condition) && untouched(check));         \
+/* The call must succeed, and `condition` must hold for its result. */
+#define EXPECT(call, condition)                 \
+    do {                                        \
+        const long result = CALL(call);         \
+        (void)result;                           \
+        CHECK((condition) && untouched(check)); \
     } while (0)
 
-/* For calls without an answer. */
-#define CALL_VOID(call)            \
+/* For calls that return nothing. */
+#define CALL_VOID(call)                \
     do {                               \
         begin(check, #call, __LINE__); \
         call;                          \
         end(check, 0);                 \
     } while (0)
 
-/* Whether the last call failed, with this errno. */
+/* Returns true if the last call failed with this errno. */
 static bool failed(const struct check *check, int error)
 {
     return check->result == -1 && check->error == error;
 }
 
-#define EXPECT_ERROR(call, code)            \
-    do {                             \
+#define EXPECT_ERROR(call, code)      \
+    do {                              \
         CALL(call);                   \
         CHECK(failed(check, (code))); \
     } while (0)
 
-/* In the place of an error: the call answers 1, because the kernel is older and has the next best alone. */
+/* Instead of an error: the call returns 1, because an older kernel only has a fallback. */
 enum { FALLBACK = -1 };
 
-/* The call answers 0, or where the kernel refuses a call that it needs, -1 with that errno; or with one of the others, 0 at the end. */
-static void check_zero_or(struct check *check, int denied_call, ...)
+/* The call must return 0, or -1 with errno `denied_errno` if the kernel denies a system call that it needs, or fail with one of the other
+ * errors. 0 ends the list. */
+static void check_zero_or(struct check *check, int denied_errno, ...)
 {
     va_list errors;
-    bool as_expected = check->result == 0 && untouched(check) && denied_call == 0;
-    va_start(errors, denied_call);
-    if (denied_call != 0)
-        as_expected = failed(check, denied_call);
+    bool as_expected = check->result == 0 && untouched(check) && denied_errno == 0;
+    va_start(errors, denied_errno);
+    if (denied_errno != 0)
+        as_expected = failed(check, denied_errno);
     for (int error; (error = va_arg(errors, int)) != 0;)
-        as_expected |= error == FALLBACK ? check->result == 1 && untouched(check) && denied_call == 0 : failed(check, error);
+        as_expected |= error == FALLBACK ? check->result == 1 && untouched(check) && denied_errno == 0 : failed(check, error);
     va_end(errors);
     if (check->environment->changing)
         as_expected |= failed(check, EINVAL);
@@ -160,14 +161,14 @@ static void check_zero_or(struct check *check, int denied_call, ...)
         record_violation(check, "0, or a failure that was expected");
 }
 
-#define EXPECT_ZERO_OR(call, ...)               \
-    do {                                 \
-        CALL(call);                       \
-        check_zero_or(check, __VA_ARGS__, 0);  \
+#define EXPECT_ZERO_OR(call, ...)             \
+    do {                                      \
+        CALL(call);                           \
+        check_zero_or(check, __VA_ARGS__, 0); \
     } while (0)
 
 /* A set of bits on the stack. */
-#define SET_ON_STACK(name, bits)                        \
+#define SET_ON_STACK(name, bits)                            \
     unsigned long name##_words[(bits) / WORD_BITS] = { 0 }; \
     struct bitmask name = { .size = (bits), .maskp = name##_words }
 
@@ -186,7 +187,7 @@ static void set_only(struct bitmask *set, int bit)
         set->maskp[(size_t)bit / WORD_BITS] = 1UL << bit % WORD_BITS;
 }
 
-/* Do files of /sys tell which nodes and CPUs there are, and does that stay so? */
+/* Returns true if sysfs lists the nodes and CPUs, and the lists do not change. */
 static bool sysfs_is_reliable(const struct check *check)
 {
     return check->environment->sys == TRUE_FILES && !check->environment->changing;
@@ -197,22 +198,22 @@ static bool memory_is_short(const struct check *check)
     return check->environment->memory_is_short;
 }
 
-/* The set that the last call made: NULL only without memory, valid, and errno is what it may be. */
-static struct bitmask *check_new_set(struct check *check, int size, int denied_call)
+/* Checks the set that the last call made: NULL only without memory, valid, and errno is one of those allowed. */
+static struct bitmask *check_new_set(struct check *check, int size, int denied_errno)
 {
     struct bitmask *set = (struct bitmask *)check->result;
     if (set == NULL) {
         CHECK(memory_is_short(check) && check->error == ENOMEM);
         return NULL;
     }
-    CHECK(untouched(check) || (denied_call != 0 && check->error == denied_call));
+    CHECK(untouched(check) || (denied_errno != 0 && check->error == denied_errno));
     CHECK(set->maskp != NULL && set->size == (unsigned long)size);
     return set;
 }
 
-#define NEW_SET(call, size, denied_call) (CALL(call), check_new_set(check, (size), (denied_call)))
+#define NEW_SET(call, size, denied_errno) (CALL(call), check_new_set(check, (size), (denied_errno)))
 
-/* Is the set what it should be? Then it is given back. NULL was judged before. */
+/* Checks that the set is as expected, and frees it. NULL has been checked before. */
 static void check_and_free(struct check *check, struct bitmask *set, const struct bitmask *expected)
 {
     if (set == NULL)
@@ -222,7 +223,7 @@ static void check_and_free(struct check *check, struct bitmask *set, const struc
     EXPECT((numa_bitmask_free(set), 0), true);
 }
 
-/* Numbers in lists, without printf, which takes stack. */
+/* Formats a number for a list. printf would need too much stack. */
 static char *write_number(char *to, int number)
 {
     char digits[12];
@@ -269,7 +270,7 @@ static void __attribute__((noinline)) sets(struct check *check)
     check_and_free(check, node_set, numa_no_nodes_ptr);
     check_and_free(check, cpu_set, numa_no_nodes_ptr);
 
-    /* The ready-made ones. */
+    /* The exported sets. */
     EXPECT(numa_bitmask_weight(numa_no_nodes_ptr), result == 0);
     EXPECT(numa_bitmask_weight(numa_nodes_ptr), result >= 1);
     EXPECT(numa_bitmask_weight(numa_all_nodes_ptr), result >= 1 || check->environment->proc != TRUE_FILES);
@@ -298,28 +299,28 @@ static void counts(struct check *check)
 
 static void __attribute__((noinline)) allowed_nodes(struct check *check)
 {
-    const int denied_call = check->environment->refused.get_mempolicy;
-    struct bitmask *allowed = NEW_SET(numa_get_mems_allowed(), numa_num_possible_nodes(), denied_call);
+    const int denied_errno = check->environment->denied.get_mempolicy;
+    struct bitmask *allowed = NEW_SET(numa_get_mems_allowed(), numa_num_possible_nodes(), denied_errno);
     if (allowed == NULL)
         return;
-    CHECK(denied_call != 0 ? first_of(allowed) == -1 : first_of(allowed) >= 0);
+    CHECK(denied_errno != 0 ? first_of(allowed) == -1 : first_of(allowed) >= 0);
     check_and_free(check, allowed, NULL);
 }
 
-/* Not all of a thousand, each with a thousand distances. */
+/* Limits the work on a machine with a thousand nodes, each with a thousand distances. */
 enum { SOME_NODES = 16 };
 
-/* Did the call fail because there is no such node, or because the file with its size cannot be opened? */
+/* Returns true if the call failed because there is no such node, or because the file with its size cannot be opened. */
 static bool has_no_size(const struct check *check)
 {
-    static const int refused[] = { EACCES, EPERM, EMFILE, ENFILE, ENOMEM };
+    static const int denied[] = { EACCES, EPERM, EMFILE, ENFILE, ENOMEM };
     bool is_refused = false;
-    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
-        is_refused |= check->error == refused[i];
+    for (size_t i = 0; i < sizeof denied / sizeof *denied; i++)
+        is_refused |= check->error == denied[i];
     return check->result == -1 && (check->error == ENOENT || (is_refused && check->environment->sys == NO_FILES));
 }
 
-static void __attribute__((noinline)) a_node(struct check *check, int node)
+static void __attribute__((noinline)) check_node(struct check *check, int node)
 {
     const bool there = numa_bitmask_isbitset(numa_nodes_ptr, (unsigned int)node);
     const bool reliable = sysfs_is_reliable(check);
@@ -359,8 +360,8 @@ static void __attribute__((noinline)) nodes(struct check *check)
     CALL_VOID(numa_node_to_cpu_update());
     CHECK(untouched(check));
     for (int node = 0; node <= numa_max_node() && node < SOME_NODES; node++)
-        a_node(check, node);
-    a_node(check, numa_max_node());
+        check_node(check, node);
+    check_node(check, numa_max_node());
     for (size_t i = 0; i < sizeof impossible / sizeof *impossible; i++) {
         CALL(numa_node_size64(impossible[i], NULL));
         CHECK(has_no_size(check));
@@ -374,19 +375,19 @@ static void __attribute__((noinline)) nodes(struct check *check)
     EXPECT_ERROR(numa_node_of_cpu(INT_MAX), EINVAL);
     for (int cpu = 0; cpu < numa_num_configured_cpus() && cpu < CPU_BITS; cpu++) {
         const long node = CALL(numa_node_of_cpu(cpu));
-        /* A CPU that is offline has none. */
+        /* A CPU that is offline has no node. */
         CHECK(failed(check, EINVAL) || (untouched(check) && node >= 0 && (node <= numa_max_node() || !sysfs_is_reliable(check))));
     }
 }
 
 /* --- lists --- */
 
-static void refuse(struct check *check, struct bitmask *set)
+static void check_rejected(struct check *check, struct bitmask *set)
 {
     CHECK(set == NULL);
 }
 
-#define REFUSED(call) (CALL(call), refuse(check, (struct bitmask *)check->result))
+#define EXPECT_REJECTED(call) (CALL(call), check_rejected(check, (struct bitmask *)check->result))
 
 static void __attribute__((noinline)) bitmaps(struct check *check)
 {
@@ -411,22 +412,22 @@ static void __attribute__((noinline)) node_lists(struct check *check)
     struct bitmask *last = NEW_SET(numa_parse_nodestring_all(list), size, 0);
     CHECK(last == NULL || first_of(last) == numa_max_node());
     check_and_free(check, last, NULL);
-    REFUSED(numa_parse_nodestring(NULL));
-    REFUSED(numa_parse_nodestring_all("x"));
-    REFUSED(numa_parse_nodestring("0,"));
-    REFUSED(numa_parse_nodestring("-1"));
-    REFUSED(numa_parse_nodestring_all("99999"));
+    EXPECT_REJECTED(numa_parse_nodestring(NULL));
+    EXPECT_REJECTED(numa_parse_nodestring_all("x"));
+    EXPECT_REJECTED(numa_parse_nodestring("0,"));
+    EXPECT_REJECTED(numa_parse_nodestring("-1"));
+    EXPECT_REJECTED(numa_parse_nodestring_all("99999"));
 }
 
-/* Devices whose node no machine knows: no disk and no bus is behind the loopback device. */
+/* Devices whose node is unknown on every machine: the loopback device has no disk or bus. */
 static void __attribute__((noinline)) devices(struct check *check)
 {
-    REFUSED(numa_parse_nodestring("netdev:lo"));
-    REFUSED(numa_parse_nodestring("block:no such disk"));
-    REFUSED(numa_parse_nodestring("pci:ffff:ff:1f.7"));
-    REFUSED(numa_parse_nodestring("file:/no such file"));
-    REFUSED(numa_parse_nodestring("file:/proc/self/status"));
-    REFUSED(numa_parse_nodestring("ip:127.0.0.1"));
+    EXPECT_REJECTED(numa_parse_nodestring("netdev:lo"));
+    EXPECT_REJECTED(numa_parse_nodestring("block:no such disk"));
+    EXPECT_REJECTED(numa_parse_nodestring("pci:ffff:ff:1f.7"));
+    EXPECT_REJECTED(numa_parse_nodestring("file:/no such file"));
+    EXPECT_REJECTED(numa_parse_nodestring("file:/proc/self/status"));
+    EXPECT_REJECTED(numa_parse_nodestring("ip:127.0.0.1"));
 }
 
 static void __attribute__((noinline)) cpu_lists(struct check *check)
@@ -441,81 +442,81 @@ static void __attribute__((noinline)) cpu_lists(struct check *check)
     struct bitmask *all = NEW_SET(numa_parse_cpustring_all("0"), size, 0);
     CHECK(all == NULL || first_of(all) == 0);
     check_and_free(check, all, NULL);
-    REFUSED(numa_parse_cpustring("0-"));
-    REFUSED(numa_parse_cpustring_all("99999999999999999999"));
+    EXPECT_REJECTED(numa_parse_cpustring("0-"));
+    EXPECT_REJECTED(numa_parse_cpustring_all("99999999999999999999"));
 }
 
 /* --- policy --- */
 
-/* The policy must be of this node alone, in this getter's eyes; where it is told. */
+/* The policy must consist of this node alone, according to this getter, if it can be read. */
 static void policy_is(struct check *check, struct bitmask *(*getter)(void), const char *name, const struct bitmask *expected)
 {
-    const int denied_call = check->environment->refused.get_mempolicy;
+    const int denied_errno = check->environment->denied.get_mempolicy;
     begin(check, name, __LINE__);
     end(check, (long)getter());
-    struct bitmask *set = check_new_set(check, numa_num_possible_nodes(), denied_call);
-    const bool known = denied_call == 0 && check->environment->refused.set_mempolicy == 0 && !check->environment->changing;
+    struct bitmask *set = check_new_set(check, numa_num_possible_nodes(), denied_errno);
+    const bool known = denied_errno == 0 && check->environment->denied.set_mempolicy == 0 && !check->environment->changing;
     check_and_free(check, set, known ? expected : NULL);
 }
 
-/* Sets a policy in both ways, the one that tells and the one that does not: `was_set` says whether that is done. */
-#define BOTH(twin, call, unsupported)                                   \
-    do {                                                                \
-        EXPECT_ZERO_OR(twin, check->environment->refused.set_mempolicy, (unsupported)); \
-        was_set = check->result >= 0;                                \
-        CALL_VOID(call);                                            \
-        CHECK(!was_set || untouched(check) || check->environment->changing);  \
+/* Sets a policy through both variants, the one that returns an error and the one that does not. `was_set` is whether that worked. */
+#define SET_POLICY_BOTH_WAYS(with_result, call, unsupported)                                  \
+    do {                                                                                      \
+        EXPECT_ZERO_OR(with_result, check->environment->denied.set_mempolicy, (unsupported)); \
+        was_set = check->result >= 0;                                                         \
+        CALL_VOID(call);                                                                      \
+        CHECK(!was_set || untouched(check) || check->environment->changing);                  \
     } while (0)
 
 static void __attribute__((noinline)) task_policies(struct check *check)
 {
-    const int denied_call = check->environment->refused.set_mempolicy, untold = check->environment->refused.get_mempolicy;
-    const bool reliable = denied_call == 0 && untold == 0 && !check->environment->changing;
+    const int denied_errno = check->environment->denied.set_mempolicy, get_denied = check->environment->denied.get_mempolicy;
+    const bool reliable = denied_errno == 0 && get_denied == 0 && !check->environment->changing;
     bool was_set;
     SET_ON_STACK(one, NODE_BITS);
     set_only(&one, check->node);
 
-    EXPECT_ZERO_OR(numa_available(), untold);
+    EXPECT_ZERO_OR(numa_available(), get_denied);
 
-    BOTH(numars_set_membind(&one), numa_set_membind(&one), 0);
+    SET_POLICY_BOTH_WAYS(numars_set_membind(&one), numa_set_membind(&one), 0);
     policy_is(check, numa_get_membind, "numa_get_membind after numa_set_membind", &one);
     policy_is(check, numa_preferred_many, "numa_preferred_many after numa_set_membind", &one);
     policy_is(check, numa_get_interleave_mask, "numa_get_interleave_mask after numa_set_membind", numa_no_nodes_ptr);
     policy_is(check, numa_get_weighted_interleave_mask, "numa_get_weighted_interleave_mask after numa_set_membind", numa_no_nodes_ptr);
     CALL(numa_preferred());
-    CHECK(untold != 0 ? check->result == 0 && check->error == untold : (check->result == check->node && untouched(check)) || !reliable);
+    CHECK(get_denied != 0 ? check->result == 0 && check->error == get_denied : (check->result == check->node && untouched(check)) || !reliable);
     CALL(numa_preferred_err());
-    CHECK(untold != 0 ? failed(check, untold) : (check->result == check->node && untouched(check)) || !reliable);
-    EXPECT_ZERO_OR(numars_set_membind(numa_no_nodes_ptr), denied_call, EINVAL);
+    CHECK(get_denied != 0 ? failed(check, get_denied) : (check->result == check->node && untouched(check)) || !reliable);
+    EXPECT_ZERO_OR(numars_set_membind(numa_no_nodes_ptr), denied_errno, EINVAL);
 
     /* Linux 5.12. */
-    BOTH(numars_set_membind_balancing(&one), numa_set_membind_balancing(&one), FALLBACK);
+    SET_POLICY_BOTH_WAYS(numars_set_membind_balancing(&one), numa_set_membind_balancing(&one), FALLBACK);
     if (was_set)
         policy_is(check, numa_get_membind, "numa_get_membind after numa_set_membind_balancing", &one);
 
-    BOTH(numars_set_interleave_mask(&one), numa_set_interleave_mask(&one), 0);
+    SET_POLICY_BOTH_WAYS(numars_set_interleave_mask(&one), numa_set_interleave_mask(&one), 0);
     policy_is(check, numa_get_interleave_mask, "numa_get_interleave_mask", &one);
     CALL(numa_get_interleave_node());
     CHECK(reliable ? check->result == check->node && untouched(check) : check->result >= 0);
     older_numa_set_interleave_mask(&numa_no_nodes);
     policy_is(check, numa_get_interleave_mask, "numa_get_interleave_mask after none", numa_no_nodes_ptr);
     CALL(numa_get_interleave_node());
-    CHECK((check->result == 0 && check->error == (untold != 0 ? untold : EINVAL)) || !reliable);
+    CHECK((check->result == 0 && check->error == (get_denied != 0 ? get_denied : EINVAL)) || !reliable);
 
     /* Linux 6.9. */
-    BOTH(numars_set_weighted_interleave_mask(&one), numa_set_weighted_interleave_mask(&one), EINVAL);
+    SET_POLICY_BOTH_WAYS(numars_set_weighted_interleave_mask(&one), numa_set_weighted_interleave_mask(&one), EINVAL);
     if (was_set)
         policy_is(check, numa_get_weighted_interleave_mask, "numa_get_weighted_interleave_mask", &one);
 
-    BOTH(numars_set_preferred(check->node), numa_set_preferred(check->node), 0);
+    SET_POLICY_BOTH_WAYS(numars_set_preferred(check->node), numa_set_preferred(check->node), 0);
     policy_is(check, numa_preferred_many, "numa_preferred_many after numa_set_preferred", &one);
     EXPECT_ERROR(numars_set_preferred(INT_MAX), EINVAL);
     EXPECT(numa_has_preferred_many(), result == 0 || result == 1);
     const bool has_preferred_many = check->result;
-    CHECK(!has_preferred_many || check->environment->refused.mbind == 0);
-    BOTH(numars_set_preferred_many(&one), numa_set_preferred_many(&one), has_preferred_many ? 0 : FALLBACK);
+    CHECK(!has_preferred_many || check->environment->denied.mbind == 0);
+    SET_POLICY_BOTH_WAYS(numars_set_preferred_many(&one), numa_set_preferred_many(&one), has_preferred_many ? 0 : FALLBACK);
 
-    BOTH(numars_set_localalloc(), numa_set_localalloc(), 0);
+    SET_POLICY_BOTH_WAYS(numars_set_localalloc(), numa_set_localalloc(), 0);
     policy_is(check, numa_preferred_many, "numa_preferred_many after numa_set_localalloc", numa_no_nodes_ptr);
 
     CALL_VOID(numa_set_strict(0));
@@ -526,7 +527,7 @@ static void __attribute__((noinline)) task_policies(struct check *check)
     EXPECT(numa_exit_on_error, result == 0);
     EXPECT(numa_exit_on_warn, result == 0);
 
-    /* The older forms of these. */
+    /* The older versions of these. */
     nodemask_t mask, kept;
     copy_bitmask_to_nodemask(&one, &mask);
     CALL_VOID(older_numa_set_membind(&mask));
@@ -536,17 +537,17 @@ static void __attribute__((noinline)) task_policies(struct check *check)
     kept = older_numa_get_interleave_mask();
     CHECK(!reliable || memory_is_short(check) || check->node >= NUMA_NUM_NODES || nodemask_equal(&kept, &mask));
 
-    /* The kernel's own. */
+    /* The system calls. */
     int mode = -1;
-    EXPECT_ZERO_OR(set_mempolicy(MPOL_BIND, one_words, NODE_BITS + 1), denied_call);
-    EXPECT_ZERO_OR(get_mempolicy(&mode, NULL, 0, NULL, 0), untold);
+    EXPECT_ZERO_OR(set_mempolicy(MPOL_BIND, one_words, NODE_BITS + 1), denied_errno);
+    EXPECT_ZERO_OR(get_mempolicy(&mode, NULL, 0, NULL, 0), get_denied);
     CHECK(!reliable || mode == MPOL_BIND);
-    EXPECT_ZERO_OR(set_mempolicy(MPOL_DEFAULT, NULL, 0), denied_call);
+    EXPECT_ZERO_OR(set_mempolicy(MPOL_DEFAULT, NULL, 0), denied_errno);
 }
 
 /* --- where threads run --- */
 
-static void run_anywhere_again(const struct bitmask *before)
+static void restore_affinity(const struct bitmask *before)
 {
     syscall(SYS_sched_setaffinity, 0, before->size / 8, before->maskp);
 }
@@ -557,7 +558,7 @@ static void __attribute__((noinline)) running(struct check *check)
     SET_ON_STACK(home, NODE_BITS);
     nodemask_t mask;
     const bool reliable = sysfs_is_reliable(check) && check->home >= 0;
-    /* Where it is not known which CPUs a node has, none of them can be run on. */
+    /* If it is unknown which CPUs a node has, no thread can run on it. */
     const int nowhere = reliable ? 0 : EINVAL;
     set_only(&home, check->home);
     copy_bitmask_to_nodemask(&home, &mask);
@@ -583,20 +584,20 @@ static void __attribute__((noinline)) running(struct check *check)
     EXPECT_ERROR(numa_run_on_node(INT_MIN), EINVAL);
     EXPECT_ERROR(numa_run_on_node(INT_MAX), EINVAL);
     EXPECT_ZERO_OR(numa_run_on_node_mask(&home), 0, nowhere);
-    run_anywhere_again(&before);
+    restore_affinity(&before);
     EXPECT_ZERO_OR(numa_run_on_node_mask_all(&home), 0, nowhere);
-    run_anywhere_again(&before);
+    restore_affinity(&before);
     CALL(older_numa_run_on_node_mask(&mask));
     CHECK(check->result == 0 || failed(check, EINVAL) || failed(check, ERANGE));
-    run_anywhere_again(&before);
+    restore_affinity(&before);
     EXPECT_ERROR(numa_run_on_node_mask(numa_no_nodes_ptr), EINVAL);
 
-    EXPECT_ZERO_OR(numars_bind(&home), check->environment->refused.set_mempolicy, nowhere);
-    run_anywhere_again(&before);
+    EXPECT_ZERO_OR(numars_bind(&home), check->environment->denied.set_mempolicy, nowhere);
+    restore_affinity(&before);
     CALL_VOID(numa_bind(&home));
-    run_anywhere_again(&before);
+    restore_affinity(&before);
     CALL_VOID(older_numa_bind(&mask));
-    run_anywhere_again(&before);
+    restore_affinity(&before);
     EXPECT_ZERO_OR(numa_sched_setaffinity(0, &before), 0);
     EXPECT_ZERO_OR(older_numa_sched_setaffinity(0, sizeof before_words, before_words), 0);
     EXPECT_ERROR(numa_sched_setaffinity(0, numa_no_nodes_ptr), EINVAL);
@@ -604,47 +605,47 @@ static void __attribute__((noinline)) running(struct check *check)
 
 /* --- memory --- */
 
-/* The memory that the last call made: it can be written, and is given back. */
-static void memory_goes(struct check *check, size_t size, int denied_call)
+/* Checks the memory that the last call returned: it can be written, and is freed. */
+static void check_and_free_memory(struct check *check, size_t size, int denied_errno)
 {
     char *memory = (char *)check->result;
     if (memory == NULL) {
         CHECK(memory_is_short(check) && check->error == ENOMEM);
         return;
     }
-    CHECK(untouched(check) || (denied_call != 0 && check->error == denied_call) || (check->environment->changing && check->error == EINVAL));
+    CHECK(untouched(check) || (denied_errno != 0 && check->error == denied_errno) || (check->environment->changing && check->error == EINVAL));
     CHECK((uintptr_t)memory % check->page_size == 0);
     EXPECT((numa_police_memory(memory, size), 0), true);
     memory[0] = memory[size - 1] = 'x';
     EXPECT((numa_free(memory, size), 0), true);
 }
 
-#define MEMORY(call, size, denied_call) (CALL(call), memory_goes(check, (size), (denied_call)))
+#define MEMORY(call, size, denied_errno) (CALL(call), check_and_free_memory(check, (size), (denied_errno)))
 
-/* What the kernel answers where it does not know a policy. */
-static int unless_unknown(int denied_call)
+/* Returns the kernel's error for a policy that it does not support. */
+static int unless_unknown(int denied_errno)
 {
-    return denied_call != 0 ? denied_call : EINVAL;
+    return denied_errno != 0 ? denied_errno : EINVAL;
 }
 
 static void __attribute__((noinline)) allocating(struct check *check)
 {
     const size_t size = 3 * check->page_size + 1;
-    const int denied_call = check->environment->refused.mbind;
+    const int denied_errno = check->environment->denied.mbind;
     SET_ON_STACK(one, NODE_BITS);
     nodemask_t mask;
     set_only(&one, check->node);
     copy_bitmask_to_nodemask(&one, &mask);
 
     MEMORY(numa_alloc(size), size, 0);
-    MEMORY(numa_alloc_local(size), size, denied_call);
-    MEMORY(numa_alloc_onnode(size, check->node), size, denied_call);
-    MEMORY(numa_alloc_onnode(size, INT_MAX), size, unless_unknown(denied_call));
-    MEMORY(numa_alloc_interleaved(size), size, denied_call);
-    MEMORY(numa_alloc_interleaved_subset(size, &one), size, denied_call);
-    MEMORY(older_numa_alloc_interleaved_subset(size, &mask), size, check->node < NUMA_NUM_NODES ? denied_call : unless_unknown(denied_call));
-    MEMORY(numa_alloc_weighted_interleaved(size), size, unless_unknown(denied_call));
-    MEMORY(numa_alloc_weighted_interleaved_subset(size, &one), size, unless_unknown(denied_call));
+    MEMORY(numa_alloc_local(size), size, denied_errno);
+    MEMORY(numa_alloc_onnode(size, check->node), size, denied_errno);
+    MEMORY(numa_alloc_onnode(size, INT_MAX), size, unless_unknown(denied_errno));
+    MEMORY(numa_alloc_interleaved(size), size, denied_errno);
+    MEMORY(numa_alloc_interleaved_subset(size, &one), size, denied_errno);
+    MEMORY(older_numa_alloc_interleaved_subset(size, &mask), size, check->node < NUMA_NUM_NODES ? denied_errno : unless_unknown(denied_errno));
+    MEMORY(numa_alloc_weighted_interleaved(size), size, unless_unknown(denied_errno));
+    MEMORY(numa_alloc_weighted_interleaved_subset(size, &one), size, unless_unknown(denied_errno));
     CALL(numa_alloc(0));
     CHECK(check->result == 0 && (check->error == EINVAL || (memory_is_short(check) && check->error == ENOMEM)));
     CALL(numa_alloc(SIZE_MAX / 2));
@@ -661,19 +662,19 @@ static void __attribute__((noinline)) allocating(struct check *check)
     EXPECT((larger != NULL ? numa_free(larger, 3 * size) : numa_free(grown, size), 0), true);
 }
 
-/* Gives memory a policy in both ways. */
-#define MEMORY_POLICY(twin, call, unsupported)                                                      \
-    do {                                                                                            \
-        CALL(twin);                                                                                  \
-        check_zero_or(check, check->environment->refused.mbind, memory_is_short(check) ? ENOMEM : (unsupported), (unsupported), 0); \
-        const bool known = check->result == 0;                                                   \
-        CALL_VOID(call);                                                                        \
-        CHECK(!known || untouched(check) || check->environment->changing || memory_is_short(check));      \
+/* Sets the policy of memory through both variants. */
+#define MEMORY_POLICY(with_result, call, unsupported)                                                                              \
+    do {                                                                                                                           \
+        CALL(with_result);                                                                                                         \
+        check_zero_or(check, check->environment->denied.mbind, memory_is_short(check) ? ENOMEM : (unsupported), (unsupported), 0); \
+        const bool known = check->result == 0;                                                                                     \
+        CALL_VOID(call);                                                                                                           \
+        CHECK(!known || untouched(check) || check->environment->changing || memory_is_short(check));                               \
     } while (0)
 
 static void __attribute__((noinline)) memory_policies(struct check *check)
 {
-    const struct policy_errors *refused = &check->environment->refused;
+    const struct policy_errors *denied = &check->environment->denied;
     const size_t size = ALL_FUNCTIONS_PAGES * check->page_size;
     const int short_memory = memory_is_short(check) ? ENOMEM : 0;
     char *const pages = check->pages;
@@ -688,19 +689,19 @@ static void __attribute__((noinline)) memory_policies(struct check *check)
     MEMORY_POLICY(numars_tonodemask_memory(pages, size, &one), numa_tonodemask_memory(pages, size, &one), 0);
     MEMORY_POLICY(numars_tonode_memory(pages, size, check->node), numa_tonode_memory(pages, size, check->node), 0);
     int mode = -1;
-    EXPECT_ZERO_OR(get_mempolicy(&mode, NULL, 0, pages, MPOL_F_ADDR), refused->get_mempolicy);
-    CHECK(mode == MPOL_BIND || refused->get_mempolicy != 0 || refused->mbind != 0 || check->environment->changing || memory_is_short(check));
+    EXPECT_ZERO_OR(get_mempolicy(&mode, NULL, 0, pages, MPOL_F_ADDR), denied->get_mempolicy);
+    CHECK(mode == MPOL_BIND || denied->get_mempolicy != 0 || denied->mbind != 0 || check->environment->changing || memory_is_short(check));
     if (check->node < NUMA_NUM_NODES) {
         CALL_VOID(older_numa_interleave_memory(pages, size, &mask));
         CALL_VOID(older_numa_tonodemask_memory(pages, size, &mask));
     }
 
-    EXPECT(numa_has_home_node(), result == 0 || (result == 1 && refused->set_mempolicy_home_node == 0));
-    /* Without mbind(2) there is no policy for a home node to be of; before Linux 5.17 there are no home nodes. */
-    const int homeless = check->result == 0 ? ENOSYS : refused->mbind != 0 ? ENOENT : short_memory;
-    EXPECT_ZERO_OR(set_mempolicy_home_node(pages, size, check->node, 0), refused->set_mempolicy_home_node, homeless, short_memory);
-    EXPECT_ZERO_OR(numa_set_mempolicy_home_node(pages, size, check->node, 0), refused->set_mempolicy_home_node, homeless, short_memory);
-    EXPECT_ZERO_OR(mbind(pages, size, MPOL_DEFAULT, NULL, 0, 0), refused->mbind, short_memory);
+    EXPECT(numa_has_home_node(), result == 0 || (result == 1 && denied->set_mempolicy_home_node == 0));
+    /* Without mbind(2) there is no policy that could have a home node; before Linux 5.17 there are no home nodes. */
+    const int home_node_errno = check->result == 0 ? ENOSYS : denied->mbind != 0 ? ENOENT : short_memory;
+    EXPECT_ZERO_OR(set_mempolicy_home_node(pages, size, check->node, 0), denied->set_mempolicy_home_node, home_node_errno, short_memory);
+    EXPECT_ZERO_OR(numa_set_mempolicy_home_node(pages, size, check->node, 0), denied->set_mempolicy_home_node, home_node_errno, short_memory);
+    EXPECT_ZERO_OR(mbind(pages, size, MPOL_DEFAULT, NULL, 0, 0), denied->mbind, short_memory);
 }
 
 /* --- moving --- */
@@ -716,8 +717,8 @@ static void fill_statuses(struct moved *moved)
         moved->status[page] = INT_MIN;
 }
 
-/* After a call that succeeded each status is this node; while pages are moved by others too, some node or errno. */
-static void statuses_are(struct check *check, const struct moved *moved, size_t count, int node)
+/* After a call that succeeded, each status is this node; while others move pages too, some node or errno. */
+static void check_statuses(struct check *check, const struct moved *moved, size_t count, int node)
 {
     if (check->result != 0)
         return;
@@ -731,7 +732,7 @@ static void statuses_are(struct check *check, const struct moved *moved, size_t 
     }
 }
 
-static void stats_are(struct check *check, const struct numars_move_stats *stats, unsigned long pages)
+static void check_stats(struct check *check, const struct numars_move_stats *stats, unsigned long pages)
 {
     const unsigned long became = stats->moved + stats->in_place + stats->absent + stats->unmapped + stats->shared + stats->busy
         + stats->no_memory + stats->failed;
@@ -741,21 +742,21 @@ static void stats_are(struct check *check, const struct numars_move_stats *stats
     CHECK(stats->requested == pages || pages == 0 || check->environment->changing || check->environment->proc == WRONG_FILES);
 }
 
-static int go_on(const struct numars_move_stats *so_far, void *calls)
+static int count_calls(const struct numars_move_stats *so_far, void *calls)
 {
     (void)so_far;
     ++*(int *)calls;
     return 0;
 }
 
-static int stop(const struct numars_move_stats *so_far, void *calls)
+static int cancel(const struct numars_move_stats *so_far, void *calls)
 {
-    return go_on(so_far, calls) + 1;
+    return count_calls(so_far, calls) + 1;
 }
 
 static void __attribute__((noinline)) moving_lists(struct check *check)
 {
-    const int denied_call = check->environment->refused.move_pages;
+    const int denied_errno = check->environment->denied.move_pages;
     const bool busy = check->environment->changing;
     struct moved moved;
     const int some = 5;
@@ -766,42 +767,42 @@ static void __attribute__((noinline)) moving_lists(struct check *check)
     }
 
     fill_statuses(&moved);
-    EXPECT_ZERO_OR(move_pages(0, ALL_FUNCTIONS_PAGES, moved.pages, NULL, moved.status, 0), denied_call);
-    statuses_are(check, &moved, ALL_FUNCTIONS_PAGES, -1);
+    EXPECT_ZERO_OR(move_pages(0, ALL_FUNCTIONS_PAGES, moved.pages, NULL, moved.status, 0), denied_errno);
+    check_statuses(check, &moved, ALL_FUNCTIONS_PAGES, -1);
     fill_statuses(&moved);
     CALL(move_pages(0, ALL_FUNCTIONS_PAGES, moved.pages, moved.nodes, moved.status, MPOL_MF_MOVE));
     if (!busy)
-        check_zero_or(check, denied_call, 0);
-    statuses_are(check, &moved, ALL_FUNCTIONS_PAGES, check->node);
+        check_zero_or(check, denied_errno, 0);
+    check_statuses(check, &moved, ALL_FUNCTIONS_PAGES, check->node);
 
-    /* Few and many go different ways. */
+    /* Short and long lists are handled differently. */
     for (int count = some; count <= ALL_FUNCTIONS_PAGES; count += ALL_FUNCTIONS_PAGES - some) {
         fill_statuses(&moved);
-        EXPECT_ZERO_OR(numa_move_pages(0, (unsigned long)count, moved.pages, NULL, moved.status, 0), denied_call);
-        statuses_are(check, &moved, (size_t)count, -1);
+        EXPECT_ZERO_OR(numa_move_pages(0, (unsigned long)count, moved.pages, NULL, moved.status, 0), denied_errno);
+        check_statuses(check, &moved, (size_t)count, -1);
         fill_statuses(&moved);
         CALL(numa_move_pages(0, (unsigned long)count, moved.pages, moved.nodes, moved.status, MPOL_MF_MOVE));
         if (!busy)
-            check_zero_or(check, denied_call, 0);
-        statuses_are(check, &moved, (size_t)count, check->node);
+            check_zero_or(check, denied_errno, 0);
+        check_statuses(check, &moved, (size_t)count, check->node);
     }
-    EXPECT_ERROR(numa_move_pages(INT_MAX, 2, moved.pages, moved.nodes, moved.status, MPOL_MF_MOVE), denied_call != 0 ? denied_call : ESRCH);
+    EXPECT_ERROR(numa_move_pages(INT_MAX, 2, moved.pages, moved.nodes, moved.status, MPOL_MF_MOVE), denied_errno != 0 ? denied_errno : ESRCH);
 
     struct numars_move_stats stats;
     const int scratch = memory_is_short(check) ? ENOMEM : 0;
     fill_statuses(&moved);
     CALL(numars_move_pages(0, ALL_FUNCTIONS_PAGES, moved.pages, moved.nodes, moved.status, NULL, &stats));
     if (!busy)
-        check_zero_or(check, denied_call, scratch, 0);
-    statuses_are(check, &moved, ALL_FUNCTIONS_PAGES, check->node);
-    stats_are(check, &stats, ALL_FUNCTIONS_PAGES);
+        check_zero_or(check, denied_errno, scratch, 0);
+    check_statuses(check, &moved, ALL_FUNCTIONS_PAGES, check->node);
+    check_stats(check, &stats, ALL_FUNCTIONS_PAGES);
     for (size_t page = 0; page < ALL_FUNCTIONS_PAGES; page++)
         CHECK(check->pages[page * check->page_size] == 'z');
 }
 
 static void __attribute__((noinline)) moving_ranges(struct check *check)
 {
-    const int denied_call = check->environment->refused.move_pages;
+    const int denied_errno = check->environment->denied.move_pages;
     const int scratch = memory_is_short(check) ? ENOMEM : 0;
     const size_t size = ALL_FUNCTIONS_PAGES * check->page_size;
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
@@ -810,56 +811,56 @@ static void __attribute__((noinline)) moving_ranges(struct check *check)
     int calls = 0;
 
     options.threads = 2;
-    options.progress = go_on;
+    options.progress = count_calls;
     options.progress_arg = &calls;
     CALL(numars_move_range(0, check->pages, size, check->node, &options, &stats));
     if (!check->environment->changing)
-        check_zero_or(check, denied_call, scratch, 0);
-    stats_are(check, &stats, ALL_FUNCTIONS_PAGES);
+        check_zero_or(check, denied_errno, scratch, 0);
+    check_stats(check, &stats, ALL_FUNCTIONS_PAGES);
     CHECK(check->result != 0 || calls > 0);
-    options.progress = stop;
+    options.progress = cancel;
     CALL(numars_move_range(0, check->pages, size, check->node, &options, &stats));
-    CHECK(failed(check, ECANCELED) || (denied_call != 0 && failed(check, denied_call)) || (scratch != 0 && failed(check, scratch)));
+    CHECK(failed(check, ECANCELED) || (denied_errno != 0 && failed(check, denied_errno)) || (scratch != 0 && failed(check, scratch)));
     options.size = 1;
     EXPECT_ERROR(numars_move_range(0, check->pages, size, check->node, &options, NULL), EINVAL);
-    EXPECT_ERROR(numars_move_range(0, check->pages, size, INT_MAX, NULL, NULL), denied_call != 0 ? denied_call : ENODEV);
+    EXPECT_ERROR(numars_move_range(0, check->pages, size, INT_MAX, NULL, NULL), denied_errno != 0 ? denied_errno : ENODEV);
 
     CALL(numars_count_pages(0, check->pages, size, on_nodes, 8));
     const bool all = check->result == ALL_FUNCTIONS_PAGES || (check->result == 0 && check->environment->proc == WRONG_FILES);
-    CHECK((denied_call == 0 && all && untouched(check)) || (denied_call != 0 && failed(check, denied_call))
+    CHECK((denied_errno == 0 && all && untouched(check)) || (denied_errno != 0 && failed(check, denied_errno))
          || (scratch != 0 && failed(check, scratch)));
     CHECK(check->result <= 0 || check->node >= 8 || check->environment->changing || on_nodes[check->node] == ALL_FUNCTIONS_PAGES);
-    /* Nothing may be done to a process that is not there. */
-    EXPECT_ERROR(numars_count_pages(INT_MAX, check->pages, size, on_nodes, 8), denied_call != 0 ? denied_call : scratch != 0 ? check->error : ESRCH);
+    /* Nothing may be done to a process that does not exist. */
+    EXPECT_ERROR(numars_count_pages(INT_MAX, check->pages, size, on_nodes, 8), denied_errno != 0 ? denied_errno : scratch != 0 ? check->error : ESRCH);
 }
 
 static void __attribute__((noinline)) moving_processes(struct check *check)
 {
-    const struct policy_errors *refused = &check->environment->refused;
+    const struct policy_errors *denied = &check->environment->denied;
     const int scratch = memory_is_short(check) ? ENOMEM : 0;
     SET_ON_STACK(one, NODE_BITS);
     struct numars_move_stats stats;
     set_only(&one, check->node);
 
     CALL(migrate_pages(0, NODE_BITS + 1, one_words, one_words));
-    check_zero_or(check, refused->migrate_pages, scratch, 0);
+    check_zero_or(check, denied->migrate_pages, scratch, 0);
     CALL(numa_migrate_pages(0, &one, &one));
-    check_zero_or(check, refused->migrate_pages, scratch, 0);
+    check_zero_or(check, denied->migrate_pages, scratch, 0);
 
-    /* Its own pages, of which all that are on the node stay there. */
+    /* Its own pages; those on the node stay there. */
     CALL(numars_move_process(0, &one, &one, NULL, &stats));
-    if (refused->move_pages == 0 && check->environment->proc != TRUE_FILES && check->result == -1)
+    if (denied->move_pages == 0 && check->environment->proc != TRUE_FILES && check->result == -1)
         CHECK(check->error == ENOENT);
     else
-        check_zero_or(check, refused->move_pages, scratch, 0);
-    stats_are(check, &stats, 0);
+        check_zero_or(check, denied->move_pages, scratch, 0);
+    check_stats(check, &stats, 0);
     CALL(numars_move_process(0, &one, numa_no_nodes_ptr, NULL, &stats));
     CHECK(check->result == -1 && check->error != UNTOUCHED_ERRNO);
 }
 
 /* --- messages --- */
 
-/* Once in a process, since they print. */
+/* Only once per process, since they print. */
 static void messages(struct check *check)
 {
     static atomic_flag reliable = ATOMIC_FLAG_INIT;
@@ -876,8 +877,8 @@ static void messages(struct check *check)
 
 /* --- all of it --- */
 
-/* The nodes that the kernel lets this thread use, without the library. */
-static void find_nodes(struct check *check)
+/* Gets the nodes that the kernel lets this thread use, without the library. */
+static void choose_nodes(struct check *check)
 {
     SET_ON_STACK(allowed, NODE_BITS);
     unsigned long cpus[CPU_BITS / WORD_BITS] = { 0 };
@@ -897,7 +898,7 @@ static void find_nodes(struct check *check)
         }
 }
 
-static void judge_all(struct check *check)
+static void check_all(struct check *check)
 {
     counts(check);
     sets(check);
@@ -928,7 +929,7 @@ void call_all_functions(const struct expectations *environment, struct violation
 
     if (syscall(SYS_get_mempolicy, &mode_before, nodes_before, NODE_BITS + 1, NULL, 0) != 0)
         mode_before = MPOL_DEFAULT;
-    find_nodes(check);
+    choose_nodes(check);
     if (state.pages == NULL)
         state.pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (state.pages == MAP_FAILED) {
@@ -936,9 +937,9 @@ void call_all_functions(const struct expectations *environment, struct violation
         record_violation(check, "memory, or pages from the caller");
         return;
     }
-    /* Huge pages cannot be told by base pages. */
+    /* Huge pages cannot be counted by base pages. */
     madvise(state.pages, size, MADV_NOHUGEPAGE);
-    judge_all(check);
+    check_all(check);
     syscall(SYS_set_mempolicy, mode_before, nodes_before, NODE_BITS + 1);
     if (environment->pages == NULL)
         munmap(state.pages, size);
@@ -954,27 +955,28 @@ void describe_violations(const struct violations *violations, char *text, size_t
     }
 }
 
-/* Does the line say that a call of this name failed, for this reason or because the kernel does not know what was asked for? */
-static bool is_failure_of(const char *line, const char *name, int denied_call)
+/* Returns true if the line reports that a call of this name failed with this error, or because the kernel does not support what was
+ * requested. */
+static bool is_failure_of(const char *line, const char *name, int denied_errno)
 {
     const size_t length = strlen(name);
     if (strncmp(line, name, length) != 0 || strncmp(line + length, ": ", 2) != 0)
         return false;
     const char *reason = line + length + 2;
-    return (denied_call != 0 && strcmp(reason, strerror(denied_call)) == 0) || strcmp(reason, strerror(EINVAL)) == 0;
+    return (denied_errno != 0 && strcmp(reason, strerror(denied_errno)) == 0) || strcmp(reason, strerror(EINVAL)) == 0;
 }
 
-static bool was_asked_for(const struct expectations *environment, const char *line)
+static bool is_requested(const struct expectations *environment, const char *line)
 {
-    const struct policy_errors *refused = &environment->refused;
+    const struct policy_errors *denied = &environment->denied;
     return strncmp(line, "libnuma: Warning: ", 18) == 0 || line[0] == '\0'
         || strncmp(line, "everything: ", 12) == 0
-        || (refused->get_mempolicy != 0 && is_failure_of(line, "get_mempolicy", refused->get_mempolicy))
-        || is_failure_of(line, "set_mempolicy", refused->set_mempolicy)
-        || is_failure_of(line, "mbind", environment->memory_is_short ? ENOMEM : refused->mbind)
-        || is_failure_of(line, "set_mempolicy_home_node", refused->set_mempolicy_home_node)
+        || (denied->get_mempolicy != 0 && is_failure_of(line, "get_mempolicy", denied->get_mempolicy))
+        || is_failure_of(line, "set_mempolicy", denied->set_mempolicy)
+        || is_failure_of(line, "mbind", environment->memory_is_short ? ENOMEM : denied->mbind)
+        || is_failure_of(line, "set_mempolicy_home_node", denied->set_mempolicy_home_node)
         /* Without mbind() there is no policy to add a home node to; kernels before 5.17 do not have the call. */
-        || (refused->mbind != 0 && is_failure_of(line, "set_mempolicy_home_node", ENOENT))
+        || (denied->mbind != 0 && is_failure_of(line, "set_mempolicy_home_node", ENOENT))
         || is_failure_of(line, "set_mempolicy_home_node", ENOSYS)
         || is_failure_of(line, "numa_sched_setaffinity_v2_int() failed", 0);
 }
@@ -985,7 +987,7 @@ const char *unexpected_output(const struct expectations *environment, char *outp
         line_end = strchr(line, '\n');
         if (line_end != NULL)
             *line_end = '\0';
-        if (!was_asked_for(environment, line))
+        if (!is_requested(environment, line))
             return line;
         if (line_end != NULL)
             *line_end = '\n';

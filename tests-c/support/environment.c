@@ -16,7 +16,6 @@
 
 #include "harness.h"
 #include "pages.h"
-#include "verified_moves.h"
 
 #define CGROUPS "/sys/fs/cgroup"
 #define CGROUP_PREFIX "numars-test-"
@@ -29,6 +28,16 @@ enum { UNPRIVILEGED_ID = 65534, MAX_NODES = 64, MAX_CPUS = 64 };
 
 static long huge_pages_before[MAX_NODES];
 static char own_cpuset[128];
+
+bool write_to_file(const char *path, const char *text)
+{
+    const int file = open(path, O_WRONLY | O_CLOEXEC);
+    if (file < 0)
+        return false;
+    const bool written = write(file, text, strlen(text)) == (ssize_t)strlen(text);
+    close(file);
+    return written;
+}
 
 bool kernel_before(int major, int minor)
 {
@@ -49,7 +58,7 @@ void drop_privileges(void)
     require(setgroups(0, NULL) == 0);
     require(setresgid(UNPRIVILEGED_ID, UNPRIVILEGED_ID, UNPRIVILEGED_ID) == 0);
     require(setresuid(UNPRIVILEGED_ID, UNPRIVILEGED_ID, UNPRIVILEGED_ID) == 0);
-    /* Changing the user made the process opaque to others of the same user. */
+    /* Changing the user made the process undumpable, and so inaccessible to others of the same user. */
     require(prctl(PR_SET_DUMPABLE, 1) == 0);
 }
 
@@ -102,7 +111,7 @@ static char *touch_own_pages(const void *argument)
     const struct own_pages *own = argument;
     if (own->first != NULL)
         own->first();
-    /* PR_SET_PDEATHSIG is forgotten when the user changes. */
+    /* PR_SET_PDEATHSIG is cleared when the user changes. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     return pages_on_node(own->count, own->node);
 }
@@ -179,7 +188,7 @@ void leave_cpuset(void)
     require(rmdir(own_cpuset) == 0);
 }
 
-/* Processes that a failed test left in it were killed, but need a moment to go. */
+/* Processes of a failed test that were in it have been killed, but take a moment to exit. */
 static void remove_cpuset(int groups, const char *name)
 {
     const struct timespec moment = { .tv_nsec = 10 * 1000 * 1000 };
@@ -210,7 +219,7 @@ static bool contents_are_equal(const char *path, const char *other_path)
     return strcmp(texts[0], texts[1]) == 0;
 }
 
-/* Before Linux 6.10 the cpusets hear of a change a moment later. */
+/* Before Linux 6.10, cpusets are updated with a delay. */
 static void wait_for_cpusets(void)
 {
     const struct timespec moment = { .tv_nsec = 10 * 1000 * 1000 };
@@ -231,7 +240,7 @@ void set_cpu_online(int cpu, bool online)
     wait_for_cpusets();
 }
 
-/* Changes those that are not as wanted already, which the kernel would refuse. */
+/* Changes the block unless it is in that state already, which the kernel would reject. */
 static int set_block_online(const char *block, bool online)
 {
     char path[320], state[16] = "";
@@ -264,7 +273,7 @@ void bring_all_online(void)
     char path[128];
     for (int cpu = 0; cpu < MAX_CPUS; cpu++) {
         snprintf(path, sizeof path, CPUS "/cpu%d/online", cpu);
-        /* There is none of a CPU that cannot go, or is not there. */
+        /* The file does not exist for a CPU that cannot go offline, or is absent. */
         write_to_file(path, "1");
     }
     DIR *folder = opendir(MEMORY);
@@ -280,7 +289,7 @@ static void huge_pages_path(char path[static 128], int node)
     snprintf(path, 128, "/sys/devices/system/node/node%d/hugepages/hugepages-2048kB/nr_hugepages", node);
 }
 
-/* -1 where the node does not exist or has no huge pages. */
+/* -1 if the node does not exist or has no huge pages. */
 static long nr_huge_pages(int node)
 {
     char path[128];
@@ -317,7 +326,7 @@ void empty_node(int node)
     set_nr_huge_pages(node, 0);
 }
 
-/* The smallest part of a node's memory, which nobody else chooses. */
+/* The smallest fraction of a node's memory; its value is recognized when the setting is restored. */
 enum { LIMITING_FRACTION = 1234567 };
 static const char HIGH_FRACTION_FILE[] = "/proc/sys/vm/percpu_pagelist_high_fraction";
 
@@ -364,7 +373,7 @@ int run_in_child(void (*action)(void), char *standard_error, size_t size)
 
 void reexec(const char *argument)
 {
-    /* By its own name: valgrind, which may watch this, loads no /proc/self/exe. */
+    /* By its path, because valgrind does not support executing /proc/self/exe. */
     char program[4096] = "";
     if (readlink("/proc/self/exe", program, sizeof program - 1) > 0 && dup2(STDERR_FILENO, STDOUT_FILENO) >= 0)
         execl(program, program, argument, (char *)NULL);

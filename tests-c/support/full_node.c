@@ -9,7 +9,7 @@
 #include "harness.h"
 #include "pages.h"
 
-/* More than fill_node() leaves free: 16 huge pages, and what the kernel keeps for itself. */
+/* More than fill_node() leaves free: 16 huge pages, and the kernel's reserves. */
 enum { FILLER_PAGES = 16 * 512 + 8192, AT_ONCE = 64 };
 
 /* Moves up to `most` filler pages from one node to another. Returns how many arrived. */
@@ -52,7 +52,7 @@ struct full_node fill_node_completely(int node, int spare)
 
 void set_free_pages(const struct full_node *full, size_t pages)
 {
-    /* Until none goes any more: what another CPU has just freed comes a moment later. */
+    /* Until none moves any more: pages that another CPU has just freed become available with a delay. */
     while (move_filler(full, full->spare, full->node, FILLER_PAGES) > 0)
         continue;
     move_filler(full, full->node, full->spare, pages);

@@ -1,23 +1,23 @@
-/* Nodes with room for a given number of base pages and for no huge page. */
+/* Fills a node except for a given number of base pages, and no huge page. */
 #ifndef FULL_NODE_H
 #define FULL_NODE_H
 
 #include <stddef.h>
 
-/* A node that is full but for so many base pages: the kernel's huge pages fill most of it, pages of this process the rest. */
+/* A full node: hugetlb pages fill most of it, pages of this process the rest. */
 struct full_node {
     int node, spare;
     char *filler;
     size_t filler_pages;
 };
 
-/* Fills `node`; `spare` is another node, on which the pages lie that make room again. */
+/* Fills `node`. `spare` is another node, to which pages are moved to free memory. */
 struct full_node fill_node_completely(int node, int spare);
 
-/* Leaves room for about `pages` base pages. May be called again and again, in any state. */
+/* Leaves about `pages` base pages free. May be called repeatedly, in any state. */
 void set_free_pages(const struct full_node *full, size_t pages);
 
-/* Gives back all of it: the node has more room than before. */
+/* Frees all memory: the node then has more free memory than before. */
 void release_full_node(struct full_node *full);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "environment.h"
 
-/* An emulated machine is slow, and slower when another one runs beside it. */
+/* An emulated machine is slow, and slower if another one runs at the same time. */
 static const double SECONDS_PER_TEST = 60;
 
 int run_tests(const char *suite_name, const TTest *const tests[])

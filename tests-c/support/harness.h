@@ -1,16 +1,15 @@
-/* How a test program looks:
+/* The structure of a test program:
  *
  *     START_TEST(a_sentence_about_behaviour) { … } END_TEST
  *
  *     int main(void)
  *     {
- *         return run_tests("what the program is about", (const TTest *[]){
+ *         return run_tests("name of the program", (const TTest *[]){
  *             a_sentence_about_behaviour,
  *             NULL });
  *     }
  *
- * Each test runs in a process of its own, which may change its user, its cpuset or its limits as it likes:
- * all of that is gone when the test ends. */
+ * Each test runs in a process of its own and may change its user, cpuset or limits: all of that ends with the test. */
 #ifndef HARNESS_H
 #define HARNESS_H
 
@@ -19,21 +18,20 @@
 #include <stddef.h>
 #include <string.h>
 
-/* Runs the tests, prints TAP on standard output, puts the machine back in order.
- * Returns the exit status for main: 0 if every test passed. */
+/* Runs the tests, prints TAP on standard output, restores the environment. Returns the exit status for main: 0 if every test passed. */
 int run_tests(const char *suite, const TTest *const tests[]);
 
-/* No call under test ever sets this errno, so finding it afterwards means: errno was left alone. */
+/* No call under test ever sets this errno, so finding it afterwards means that errno was left alone. */
 enum { UNTOUCHED_ERRNO = 4000 };
 
-/* Fails the test with a printf-like message. Unlike ck_assert it costs nothing while all is well. */
+/* Fails the test with a printf-like message. Unlike ck_assert, it costs nothing as long as the condition holds. */
 #define expect(condition, ...)         \
     do {                               \
         if (!(condition))              \
             ck_abort_msg(__VA_ARGS__); \
     } while (0)
 
-/* For the steps on the way to what is tested: the test cannot go on when one of them fails. */
+/* For the setup of a test, which cannot continue if a step fails. */
 #define require(condition) \
     expect((condition), "the test could not be set up: %s (errno %d, %s)", #condition, errno, strerror(errno))
 

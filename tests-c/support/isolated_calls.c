@@ -9,10 +9,10 @@
 
 #include "pages.h"
 
-/* Far more than any case takes, also where the processor is emulated or valgrind watches. */
+/* Far more than any case takes, even on an emulated processor or under valgrind. */
 enum { SECONDS_PER_CASE = 20 };
 
-/* What the process of a case leaves behind. */
+/* The result that the process of a case returns in shared memory. */
 static struct {
     long value;
     int code;
@@ -58,7 +58,7 @@ void end_case(long value, int code)
     _exit(EXIT_SUCCESS);
 }
 
-/* The text on standard error, until the next one is asked for. */
+/* Returns the text on standard error. Valid until the next call. */
 static const char *output(void)
 {
     static char *text;

@@ -17,7 +17,7 @@ static const char *text_of(struct numars_move_stats stats, char text[static 512]
 void assert_stats_equal_at(struct numars_move_stats stats, struct numars_move_stats expected, const char *file, int line)
 {
     char got[512], wanted[512];
-    /* How often a full node is tried again is the library's business where a test does not say it. */
+    /* How often moves to a full node are retried is up to the library unless a test specifies it. */
     if (expected.no_memory > 0)
         expected.retried = stats.retried;
     expected.kernel_calls = stats.kernel_calls;

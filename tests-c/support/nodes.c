@@ -101,7 +101,7 @@ void assert_pages_move_between(unsigned long nodes)
         }
 }
 
-/* The set has the node alone; it is freed. */
+/* The set must contain the node only; it is freed. */
 static void assert_node(struct bitmask *set, unsigned node)
 {
     ck_assert_ptr_nonnull(set);
@@ -110,7 +110,7 @@ static void assert_node(struct bitmask *set, unsigned node)
     numa_bitmask_free(set);
 }
 
-/* Fresh memory comes from the node once it has its policy. */
+/* New memory must come from the node once the policy is set. */
 static void assert_memory_on_node(void (*give_policy)(void *, size_t, struct bitmask *), struct bitmask *set, int node)
 {
     char *page = map_pages(1);

@@ -1,5 +1,5 @@
-/* The kernel as Linux 3.10: a filter of system calls for the calling process, its children, and what they execute. Newer modes of memory
- * policy are EINVAL, newer system calls ENOSYS, and the newer ioctl of /proc/PID/pagemap is ENOTTY. */
+/* Simulates Linux 3.10 with a system call filter for the calling process, its children, and programs that they execute. Newer modes of
+ * memory policy fail with EINVAL, newer system calls with ENOSYS, and the newer ioctl of /proc/PID/pagemap with ENOTTY. */
 #ifndef OLD_KERNEL_H
 #define OLD_KERNEL_H
 
@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 
 enum {
-    /* The last of 3.10, on x86-64 and on arm64. */
+    /* The last system call of 3.10, on x86-64 and on arm64. */
     LAST_OLD_SYSTEM_CALL = SYS_finit_module,
     LAST_OLD_POLICY = 4,
     OLD_POLICY_FLAGS = 3 << 14,
@@ -20,7 +20,7 @@ enum {
 /* _IOWR('f', 16, struct pm_scan_arg), which older headers lack. */
 #define PAGEMAP_SCAN_IOCTL 0xc0606610u
 
-/* The low half of a system call's argument. */
+/* The lower half of a system call's argument. */
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define ARGUMENT(number) (offsetof(struct seccomp_data, args) + 8 * (number))
 #else
@@ -28,7 +28,7 @@ enum {
 #endif
 
 #define LOAD(offset) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset)
-/* Continues with the next instruction if the condition holds, otherwise skips so many. */
+/* Continues with the next instruction if the condition holds, otherwise skips `otherwise` instructions. */
 #define IF_EQUAL(value, otherwise) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, otherwise)
 #define IF_GREATER(value, otherwise) BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, value, 0, otherwise)
 #define FAIL(error) BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (error))
@@ -44,7 +44,7 @@ static int become_old_kernel(void)
         IF_EQUAL(SYS_set_mempolicy, 5), LOAD(ARGUMENT(0)), JUDGE_POLICY,
         IF_EQUAL(SYS_mbind, 5), LOAD(ARGUMENT(2)), JUDGE_POLICY,
         IF_EQUAL(SYS_ioctl, 4), LOAD(ARGUMENT(1)), IF_EQUAL(PAGEMAP_SCAN_IOCTL, 1), FAIL(ENOTTY), ALLOW,
-        /* The parity suite needs it, not the libraries. */
+        /* The parity suite needs it, the libraries do not. */
         IF_EQUAL(SYS_memfd_create, 1), ALLOW,
         IF_GREATER(LAST_OLD_SYSTEM_CALL, 1), FAIL(ENOSYS), ALLOW,
     };

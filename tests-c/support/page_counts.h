@@ -1,4 +1,4 @@
-/* Where the pages of a range are, by raw queries page by page, and whether a call says the same. */
+/* Page counts of a range by raw queries, and whether numars_move_range() reports the same. */
 #ifndef PAGE_COUNTS_H
 #define PAGE_COUNTS_H
 
@@ -10,14 +10,14 @@
 
 struct page_counts {
     size_t on_node[NODES];
-    /* -ENOENT, and everything else that is no node. */
+    /* -ENOENT, and every other error. */
     size_t absent, unmapped;
 };
 
-/* Asks the kernel about each base page of a range, which must be at rest. */
+/* Queries each base page of a range, which nothing may move meanwhile. */
 struct page_counts count_pages_raw(pid_t pid, const char *start, size_t count);
 
-/* How a move of a range to one node ended. */
+/* The result of a move of a range to one node. */
 struct range_move {
     const char *start;
     size_t count;
@@ -30,11 +30,11 @@ struct range_move {
 /* Calls numars_move_range() for `count` base pages of the calling process. */
 struct range_move move_range(char *start, size_t count, int node, const struct numars_move_options *options);
 
-/* Fails the test unless the move of pages that were all present on another node than the target is as raw queries say: sums, return
- * value and errno. Pages that stayed did so since the target is full. `what` says which move it is. */
+/* Fails the test unless the result agrees with raw queries: sums, return value and errno. All pages must have been present, on another node
+ * than the target, and pages may only have stayed because the target is full. `what` describes the move. */
 void assert_move_to_full_node(const struct range_move *move, const char *what);
 
-/* `count` transparent huge pages in a row on a node, touched as touch_pages does. */
+/* Maps `count` consecutive transparent huge pages on a node, touched as by touch_pages(). */
 char *transparent_huge_pages(size_t count, int node);
 
 #endif

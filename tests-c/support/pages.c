@@ -22,7 +22,7 @@ static char *map(size_t count, int flags, int file)
 {
     char *start = mmap(NULL, count * page_size(), PROT_READ | PROT_WRITE, flags, file, 0);
     require(start != MAP_FAILED);
-    /* Fails where the kernel has no huge pages, and then it is not needed. */
+    /* Fails if the kernel has no huge pages, and then it is not needed. */
     (void)madvise(start, count * page_size(), MADV_NOHUGEPAGE);
     return start;
 }
@@ -49,7 +49,7 @@ static unsigned char contents_of(size_t page)
 
 void touch_pages(char *start, size_t count, int node)
 {
-    /* A policy of the process and not of the memory: it leaves no trace on the mapping. */
+    /* A policy of the process, not of the memory, because it leaves no trace on the mapping. */
     const unsigned long only_node = 1UL << node;
     require(set_mempolicy(MPOL_BIND, &only_node, 8 * sizeof only_node) == 0);
     for (size_t page = 0; page < count; page++)
@@ -78,7 +78,7 @@ bool pages_keep_contents(const char *start, size_t count)
 
 void *unmapped_address(void)
 {
-    /* The middle of a hole: a later mapping is placed at an end of it. */
+    /* The middle of a hole: later mappings are placed at its ends. */
     const size_t hole = 64 * page_size();
     char *start = map(64, MAP_PRIVATE | MAP_ANONYMOUS, -1);
     require(munmap(start, hole) == 0);
@@ -138,10 +138,10 @@ int move_one(void *page, int node, int flags)
 
 size_t count_on_node(const char *start, size_t count, int node)
 {
-    size_t count_found = 0;
+    size_t matches = 0;
     for (size_t page = 0; page < count; page++)
-        count_found += node_of(start + page * page_size()) == node;
-    return count_found;
+        matches += node_of(start + page * page_size()) == node;
+    return matches;
 }
 
 static size_t count_mapping_pages(pid_t pid, uintptr_t start, uintptr_t end, size_t on_node[NODES])
@@ -149,25 +149,25 @@ static size_t count_mapping_pages(pid_t pid, uintptr_t start, uintptr_t end, siz
     enum { AT_ONCE = 512 };
     void *pages[AT_ONCE];
     int status[AT_ONCE];
-    size_t count_found = 0;
+    size_t matches = 0;
     while (start < end) {
         size_t count = 0;
         for (; count < AT_ONCE && start < end; start += page_size())
             pages[count++] = (void *)start;
         require(move_pages(pid, count, pages, NULL, status, 0) == 0);
         for (size_t page = 0; page < count; page++) {
-            count_found += status[page] >= 0;
+            matches += status[page] >= 0;
             if (status[page] >= 0 && status[page] < NODES)
                 on_node[status[page]]++;
         }
     }
-    return count_found;
+    return matches;
 }
 
 size_t count_process_pages(pid_t pid, size_t on_node[NODES])
 {
     char path[64], line[512];
-    size_t count_found = 0;
+    size_t matches = 0;
     snprintf(path, sizeof path, "/proc/%ld/maps", (long)pid);
     memset(on_node, 0, NODES * sizeof *on_node);
     FILE *maps = fopen(path, "r");
@@ -175,17 +175,17 @@ size_t count_process_pages(pid_t pid, size_t on_node[NODES])
     while (fgets(line, sizeof line, maps) != NULL) {
         uintptr_t start, end;
         if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &start, &end) == 2)
-            count_found += count_mapping_pages(pid, start, end, on_node);
+            matches += count_mapping_pages(pid, start, end, on_node);
     }
     fclose(maps);
-    return count_found;
+    return matches;
 }
 
 bool is_transparent_huge_page(const void *address)
 {
     FILE *maps = fopen("/proc/self/smaps", "r");
     require(maps != NULL);
-    bool inside = false, count_found = false;
+    bool inside = false, is_huge = false;
     char line[512];
     while (fgets(line, sizeof line, maps) != NULL) {
         uintptr_t start, end;
@@ -193,10 +193,10 @@ bool is_transparent_huge_page(const void *address)
         if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &start, &end) == 2)
             inside = start <= (uintptr_t)address && (uintptr_t)address < end;
         else if (inside && sscanf(line, "AnonHugePages: %zu", &kilobytes) == 1)
-            count_found = kilobytes > 0;
+            is_huge = kilobytes > 0;
     }
     fclose(maps);
-    return count_found;
+    return is_huge;
 }
 
 char *transparent_huge_page(int node)

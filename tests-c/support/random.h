@@ -1,16 +1,16 @@
-/* Streams of random numbers that a seed repeats, one for each thread. */
+/* Reproducible pseudorandom numbers, one sequence per thread. */
 #ifndef RANDOM_H
 #define RANDOM_H
 
 #include <stdbool.h>
 
-/* Begins the stream of the calling thread. */
+/* Starts the sequence of the calling thread. */
 void seed_random(unsigned long seed);
 
-/* A number from 0 to limit - 1. */
+/* Returns a number from 0 to limit - 1. */
 unsigned below(unsigned limit);
 
-/* True once in so many times. */
+/* Returns true once in `chances` times. */
 bool one_in(unsigned chances);
 
 #endif

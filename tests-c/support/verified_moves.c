@@ -1,6 +1,5 @@
 #include "verified_moves.h"
 
-#include <fcntl.h>
 #include <numa.h>
 #include <numaif.h>
 #include <pthread.h>
@@ -49,7 +48,7 @@ static void *run_activity(void *argument)
             sleep_briefly();
         } else {
             activity->is_paused = false;
-            /* Asked for in between: the pause is waited for by the value above. */
+            /* Checked again: pause_activities() waits for the assignment above. */
             if (!pause_requested) {
                 activity->step(activity->argument);
                 activity->steps++;
@@ -129,7 +128,7 @@ static void unmap_nodes(int *actual_nodes, size_t count)
 
 void page_list_unmap(struct page_list *list)
 {
-    /* As bulk_with_room() maps them. */
+    /* As page_list_with_capacity() maps them. */
     require(munmap(list->pages, list->capacity * sizeof *list->pages + 1) == 0);
     require(munmap(list->nodes, list->capacity * sizeof *list->nodes + 1) == 0);
     require(munmap(list->status, list->capacity * sizeof *list->status + 1) == 0);
@@ -155,7 +154,7 @@ static const char *describe(const struct move_result *result, const char *what)
     return text;
 }
 
-/* What holds whatever others do. */
+/* Invariants under any interference. */
 static void assert_consistent(const struct move_result *result, const char *what)
 {
     const struct numars_move_stats *stats = &result->stats;
@@ -226,7 +225,7 @@ static void assert_true_status(const struct page_list *list, size_t entry, int a
            target);
 }
 
-/* Calls one of the two functions for lists, and looks where the pages are then. */
+/* Calls one of the two functions for lists, then queries the pages. */
 static struct move_result move_list(pid_t pid, struct page_list *list, const struct numars_move_options *options, int flags,
                                     bool is_numars, int **before, int **after)
 {
@@ -303,7 +302,7 @@ struct move_result verified_numa_move(pid_t pid, struct page_list *list, int fla
             assert_true_status(list, entry, after[entry], interference);
             failed += list->status[entry] == -EBUSY || list->status[entry] == -ENOMEM;
         }
-    /* Pages that are shared, or could not be tried, are no failure of this call. */
+    /* Shared pages, and pages that could not be tried, are not failures of this call. */
     if (interference != ANY_INTERFERENCE && failed == 0)
         expect(result.returned == 0, "%s", describe(&result, what));
     unmap_nodes(before, list->count);
@@ -352,14 +351,4 @@ unsigned long vmstat(const char *name)
             result = number;
     fclose(file);
     return result;
-}
-
-bool write_to_file(const char *path, const char *text)
-{
-    const int file = open(path, O_WRONLY | O_CLOEXEC);
-    if (file < 0)
-        return false;
-    const bool written = write(file, text, strlen(text)) == (ssize_t)strlen(text);
-    close(file);
-    return written;
 }

@@ -9,19 +9,19 @@
 
 #include "page_list.h"
 
-/* A thread that calls `step` again and again, on the CPU of a node (-1: anywhere). The checks below pause it while they ask the
- * kernel where pages are, so a step must be short. */
+/* Starts a thread that keeps calling `step`, on a CPU of this node (-1: any). The checks below pause it while they query pages, so a step
+ * must be short. */
 void start_activity(void (*step)(void *), void *argument, int node);
 void pause_activities(void);
 void resume_activities(void);
 /* Ends all of them. Returns how many steps they made. */
 unsigned long end_activities(void);
 
-/* What activities, and other processes, may do to the pages of a move. */
+/* What activities and other processes may do to the pages of a move. */
 enum interference {
-    /* They stay on their nodes, and present. */
+    /* They stay present and on their nodes. */
     NO_INTERFERENCE,
-    /* They stay present, and leave their nodes only for the target of the move. */
+    /* They stay present, and only move to the target of the move. */
     INTERFERENCE_TO_TARGET,
     /* Anything. */
     ANY_INTERFERENCE,
@@ -32,39 +32,37 @@ struct move_result {
     /* UNTOUCHED_ERRNO if the call left it alone. */
     int error;
     struct numars_move_stats stats;
-    /* By raw queries after the call: how many base pages, or entries, are on their target, on another node, or on none. */
+    /* From raw queries after the call: how many base pages, or entries, are on their target, on another node, or absent. */
     size_t on_target, elsewhere, nowhere;
 };
 
-/* Where each base page of a range is: nodes or negative error numbers. The array is mapped and stays. */
+/* Queries each base page of a range: each element is a node or a negative errno. The array is mapped and not freed. */
 int *query_range(pid_t pid, const char *start, size_t count);
 
-/* numars_move_range() of so many base pages. Fails the test if return value or sums are not what raw queries say, as far as `others`
- * lets that be known. An error is for the caller to judge. */
+/* Calls numars_move_range() for `count` base pages. Fails the test if the return value or sums disagree with raw queries, as far as
+ * `interference` allows. The caller checks errors. */
 struct move_result verified_move_range(pid_t pid, char *start, size_t count, int node,
                                       const struct numars_move_options *options, enum interference interference);
 
-/* numars_move_pages() of a list; statuses are compared too. */
+/* Calls numars_move_pages() for a list; statuses are compared too. */
 struct move_result verified_move_list(pid_t pid, struct page_list *list, const struct numars_move_options *options,
                                      enum interference interference);
 
-/* numa_move_pages() of a list: statuses, and a return value of 0. It does not count what another entry moved to another target. */
+/* Calls numa_move_pages() for a list: compares statuses, and expects 0 unless one of them is a failure. The call does not count pages that
+ * another entry moved to another target. */
 struct move_result verified_numa_move(pid_t pid, struct page_list *list, int flags, enum interference interference);
 
-/* numars_count_pages() of a range that others leave alone. */
+/* Calls numars_count_pages() for a range that nothing else moves. */
 void verified_count(pid_t pid, char *start, size_t count);
 
-/* Gives back the arrays of a list. */
+/* Unmaps the arrays of a list. */
 void page_list_unmap(struct page_list *list);
 
-/* When a test that runs for a while shall end: after so many seconds, or as many as TEST_SECONDS in the environment says. */
+/* Returns when a long test must end: after this many seconds, or TEST_SECONDS in the environment. */
 double test_deadline(double seconds);
 double seconds_now(void);
 
-/* What /proc/vmstat says under a name. */
+/* Returns a counter of /proc/vmstat. */
 unsigned long vmstat(const char *name);
-
-/* Writes a text to a file of the kernel's. Returns false if that fails. */
-bool write_to_file(const char *path, const char *text);
 
 #endif
