@@ -1,4 +1,4 @@
-/* Memory from the library: where its pages land, which policy they have. */
+/* Memory from the library: where its pages are allocated, and which policy they have. */
 #include <stdint.h>
 #include <string.h>
 
@@ -6,8 +6,8 @@
 #include "families.h"
 #include "memory.h"
 
-#define HUGE_SIZES                                                                         \
-    { "1-TiB", 1UL << 40 }, { "2^47", 1UL << 47 }, { "SSIZE_MAX", SSIZE_MAX },            \
+#define HUGE_SIZES                                                             \
+    { "1-TiB", 1UL << 40 }, { "2^47", 1UL << 47 }, { "SSIZE_MAX", SSIZE_MAX }, \
     { "SIZE_MAX-page", SIZE_MAX - 4096 }, { "SIZE_MAX", SIZE_MAX }
 
 static const struct size {

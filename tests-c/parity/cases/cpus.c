@@ -5,8 +5,8 @@
 #include "arguments.h"
 #include "families.h"
 
-/* Into a set of zeros and then one of ones, to see what is written and what is left alone. The second answer may come from
- * what the library remembers. */
+/* Into a set of zeros and then one of ones, to see what is written and what is left alone. The second result may come from the library's
+ * cache. */
 static void node_to_cpus(int node, unsigned long size)
 {
     static unsigned long words[2 * 8192 / (8 * sizeof(unsigned long))];

@@ -1,5 +1,5 @@
-/* The library's variables as the program sees them. Compiled as -fPIC the program reads them where the library has them; compiled
- * otherwise it holds copies, which the library then must use as well. */
+/* The library's variables as the program sees them. Compiled with -fPIC, the program accesses them in the library; otherwise it has copies
+ * (copy relocations), which the library must then use as well. */
 #include "arguments.h"
 #include "families.h"
 #include "memory.h"
@@ -46,7 +46,7 @@ void data_cases(void)
         numa_warn(0, (char *)"the call");
         puts("still here");
     }
-    /* A program should not alter them, but what it puts there is what the library goes by, or not. */
+    /* A program should not change them, but if it does, the library may or may not use the new values. */
     CASE(DATA "own-all-nodes") {
         const size_t size = SOME_PAGES * page_size();
         struct bitmask *own = numa_bitmask_setbit(numa_allocate_nodemask(), (unsigned)first_allowed_node());

@@ -1,4 +1,4 @@
-/* The hidden forms for programs of libnuma's first version. They take a nodemask_t, or a plain array with its length in bytes. */
+/* The hidden symbol versions for programs of libnuma's first version. They take a nodemask_t, or a plain array with its length in bytes. */
 #include <string.h>
 
 #include "arguments.h"

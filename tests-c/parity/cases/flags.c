@@ -1,4 +1,4 @@
-/* Settings of the library that change what other calls do: strictness, and the end of the program. */
+/* Settings of the library that change other calls: strictness, and whether errors end the program. */
 #include "arguments.h"
 #include "families.h"
 #include "memory.h"
@@ -131,7 +131,7 @@ void flag_cases(void)
             CALL(numa_tonodemask_memory(memory, size, wrong_nodes()));
             show(memory);
         })
-        /* Pages that are elsewhere already. */
+        /* Pages that are already on another node. */
         WITH("flags/numa_tonode_memory/touched", {
             void *memory = fresh_pages(SOME_PAGES);
             set_thread_policy(MPOL_BIND, 1UL << first);

@@ -1,11 +1,11 @@
-/* What the library says of policies that were set past it. */
+/* What the library returns about policies that were set by system calls. */
 #include "arguments.h"
 #include "families.h"
 #include "memory.h"
 
 enum { LOCAL = 4, PREFERRED_MANY = 5, WEIGHTED_INTERLEAVE = 6, BALANCING = 1 << 13, RELATIVE = 1 << 14, STATIC = 1 << 15 };
 
-/* Of those that are allowed; where there is only one, it is the other too. */
+/* Among the allowed nodes; if there is only one, it is the other one too. */
 enum nodes { NONE, FIRST, OTHER, BOTH };
 
 static const struct {
@@ -41,7 +41,7 @@ static unsigned long choose(enum nodes nodes)
     return nodes == NONE ? 0 : nodes == FIRST ? first : nodes == OTHER ? other : first | other;
 }
 
-/* Which of the nodes comes next depends on how many pages the library itself has touched. */
+/* The next node depends on how many pages the library itself has touched. */
 static void interleave_node(unsigned long nodes)
 {
     errno = UNTOUCHED_ERRNO;

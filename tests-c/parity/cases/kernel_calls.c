@@ -1,4 +1,4 @@
-/* The kernel's calls under the library's name. */
+/* The system calls that the library exports. */
 #include "arguments.h"
 #include "families.h"
 #include "memory.h"

@@ -1,4 +1,4 @@
-/* What the machine has: nodes, sizes, distances. */
+/* The machine: nodes, sizes, distances. */
 #include <unistd.h>
 
 #include "arguments.h"

@@ -32,7 +32,7 @@ static const struct {
     { NULL, NULL },
 };
 
-/* Addresses and sizes that are off; each call gets the same ones. */
+/* Invalid addresses and sizes; each call gets the same ones. */
 static void odd_ranges(const char *name, void (*apply)(void *, size_t))
 {
     static const struct {

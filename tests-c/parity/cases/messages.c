@@ -1,4 +1,4 @@
-/* numa_error and numa_warn of the library itself. A program's own are tested by own_messages.c. */
+/* The library's own numa_error and numa_warn. A program's own are tested by own_messages.c. */
 #include "families.h"
 
 void message_cases(void)

@@ -1,4 +1,4 @@
-/* Pages on the move. That the calls are the kernel's own is tested elsewhere; here it is what the library adds. */
+/* Moving pages. That the system calls are the kernel's own is tested elsewhere; these cases are about what the library adds. */
 #include <unistd.h>
 
 #include "arguments.h"
@@ -47,6 +47,6 @@ void moving_cases(void)
                 INTEGER(numa_migrate_pages(0, make_set(from), make_set(to)));
                 print_placement(memory, SOME_PAGES);
             }
-    CASE("numa_migrate_pages/nobody")
+    CASE("numa_migrate_pages/no-such-process")
         INTEGER(numa_migrate_pages(INT_MAX, numa_all_nodes_ptr, numa_all_nodes_ptr));
 }

@@ -5,7 +5,7 @@
 #include "arguments.h"
 #include "families.h"
 
-/* In libnuma's manual page, but not in its header. */
+/* Documented in libnuma's manual page, but not declared in its header. */
 int numa_parse_bitmap(char *line, struct bitmask *mask);
 
 static const char *const lists[] = {
@@ -49,7 +49,7 @@ static const struct {
     { NULL, NULL },
 };
 
-/* Ids hold no blanks that cannot be seen. */
+/* IDs contain no invisible characters. */
 static const char *printable(const char *text)
 {
     static char shown[256];
@@ -58,7 +58,7 @@ static const char *printable(const char *text)
         switch (*text) {
         case '\n': memcpy(end, "\\n", 2), end += 2; break;
         case '\t': memcpy(end, "\\t", 2), end += 2; break;
-        /* An id ends before a colon and a blank. */
+        /* An ID ends before a colon and a space. */
         case ' ':
             if (end > shown && end[-1] == ':')
                 *end++ = '\\';
@@ -70,7 +70,7 @@ static const char *printable(const char *text)
     return shown;
 }
 
-/* A line of the kernel's ends with a newline. */
+/* A line of the kernel's files ends with a line feed. */
 static void bitmap(const char *map, const char *end)
 {
     static const unsigned sizes[] = { 1, 4, 32, 33, 64, 128, 8192 };
@@ -96,7 +96,7 @@ void parse_cases(void)
 {
     FOR_EACH(parser, parsers) {
         for (size_t list = 0; list < COUNT(lists); list++) {
-            /* The second pair shares the grammar with the first: it gets every third list. */
+            /* The second pair shares the grammar of the first one, so it only gets every third list. */
             if (list % 3 != 0 && strstr(parser->name, "_all") != NULL)
                 continue;
             CASE("%s/\"%s\"", parser->name, printable(lists[list]))

@@ -71,7 +71,7 @@ void policy_cases(void)
         CALL(numa_set_localalloc());
         print_thread_policy();
     }
-    /* These two are remembered and change what other calls do: flags.c. */
+    /* These two are stored and change other calls: flags.c. */
     CASE("numa_set_bind_policy")
         for (int strict = -1; strict <= 2; strict++) {
             CALL(numa_set_bind_policy(strict));

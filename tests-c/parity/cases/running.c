@@ -1,4 +1,4 @@
-/* Which CPUs the thread runs on. */
+/* The CPUs that the thread runs on. */
 #include <unistd.h>
 
 #include "arguments.h"
@@ -64,9 +64,9 @@ void running_cases(void)
         INTEGER(numa_sched_getaffinity(getpid(), mask));
         print_mask(mask);
     }
-    CASE("numa_sched_getaffinity/nobody")
+    CASE("numa_sched_getaffinity/no-such-process")
         INTEGER(numa_sched_getaffinity(INT_MAX, numa_allocate_cpumask()));
-    CASE("numa_sched_setaffinity/nobody")
+    CASE("numa_sched_setaffinity/no-such-process")
         INTEGER(numa_sched_setaffinity(INT_MAX, numa_all_cpus_ptr));
     CASE("numa_sched_getaffinity/-1")
         INTEGER(numa_sched_getaffinity(-1, numa_allocate_cpumask()));

@@ -1,4 +1,4 @@
-/* Sets by themselves. */
+/* Operations on sets. */
 #include <stdlib.h>
 #include <string.h>
 

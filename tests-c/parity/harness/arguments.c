@@ -6,7 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { MOST_BITS = 4096, WORD = 8 * sizeof(unsigned long) };
+enum { MAX_BITS = 4096, WORD = 8 * sizeof(unsigned long) };
 
 struct number node_numbers[] = {
     { "-2", -2 },
@@ -100,7 +100,7 @@ const struct set cpu_sets[] = {
     { NULL, 0, NULL },
 };
 
-/* The highest number in a file such as "0-3" or "0-1,3". */
+/* Returns the highest number in a file such as "0-3" or "0-1,3". */
 static int last_in(const char *path)
 {
     char text[256];
@@ -126,8 +126,8 @@ int last_cpu(void)
 
 unsigned long allowed_nodes(void)
 {
-    unsigned long words[MOST_BITS / WORD] = { 0 };
-    if (syscall(SYS_get_mempolicy, NULL, words, MOST_BITS, NULL, MPOL_F_MEMS_ALLOWED) != 0)
+    unsigned long words[MAX_BITS / WORD] = { 0 };
+    if (syscall(SYS_get_mempolicy, NULL, words, MAX_BITS, NULL, MPOL_F_MEMS_ALLOWED) != 0)
         abort();
     return words[0];
 }
@@ -171,7 +171,7 @@ void find_arguments(void)
     find_last(cpu_numbers, last_cpu());
 }
 
-/* Bits beyond the size are left out, as a one-bit set of all nodes has one. */
+/* Bits beyond the size are dropped: a one-bit set of all nodes would have some. */
 static void set_bits(unsigned long *words, unsigned long size, unsigned long first, unsigned long last)
 {
     for (unsigned long bit = first; bit <= last && bit < size; bit++)
@@ -202,7 +202,7 @@ static void fill(unsigned long *words, const struct set *set)
 struct bitmask *make_set(const struct set *set)
 {
     struct bitmask *made = malloc(sizeof *made);
-    unsigned long *words = calloc(2 * MOST_BITS / WORD, sizeof *words);
+    unsigned long *words = calloc(2 * MAX_BITS / WORD, sizeof *words);
     if (made == NULL || words == NULL)
         abort();
     fill(words, set);

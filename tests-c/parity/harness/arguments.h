@@ -1,4 +1,4 @@
-/* The arguments that the cases try: node and CPU numbers, sets, sizes. They are made without the library under test. */
+/* The arguments of the cases: node and CPU numbers, sets, sizes. They are made without the library under test. */
 #ifndef ARGUMENTS_H
 #define ARGUMENTS_H
 
@@ -15,14 +15,14 @@ struct set {
     unsigned long size;
     const char *members;
 };
-/* Sets of nodes in all sizes; and fewer of them, for calls that have other arguments too. */
+/* Sets of nodes in all sizes; and fewer sets, for calls that have other arguments too. */
 extern const struct set node_sets[], some_node_sets[], cpu_sets[];
 
-/* A new set; what lies behind its last word is zero, so that a library which reads too far is at least predictable. */
+/* Makes a set. Its last word is followed by zeros, so that reading beyond it is at least deterministic. */
 struct bitmask *make_set(const struct set *set);
 nodemask_t make_nodemask(const struct set *set);
 
-/* The numbers of the highest node and CPU that are online. */
+/* The highest numbers of nodes and CPUs that are online. */
 int last_node(void);
 int last_cpu(void);
 /* Nodes and CPUs that this process may use. */

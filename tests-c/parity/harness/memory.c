@@ -10,9 +10,9 @@
 
 #include "arguments.h"
 
-enum { MOST_BITS = 4096, WORDS = MOST_BITS / (8 * sizeof(unsigned long)), MOST_PAGES = 64, MOST_NODES = 64 };
+enum { MAX_BITS = 4096, WORDS = MAX_BITS / (8 * sizeof(unsigned long)), MAX_PAGES = 64, MAX_NODES = 64 };
 
-/* As numa_maps writes the modes; the header at hand may be older than the kernel. */
+/* The names of the modes in numa_maps; the header may be older than the kernel. */
 static const char *const modes[] = { "default", "prefer", "bind", "interleave", "local", "prefer-many", "weighted-interleave" };
 
 static const struct {
@@ -43,7 +43,7 @@ static void print_policy(const char *of, void *address, unsigned long flags)
 {
     int mode = 0;
     unsigned long words[WORDS] = { 0 };
-    if (syscall(SYS_get_mempolicy, &mode, words, MOST_BITS, address, flags) != 0) {
+    if (syscall(SYS_get_mempolicy, &mode, words, MAX_BITS, address, flags) != 0) {
         printf("%s: %s\n", of, strerrorname_np(errno));
         return;
     }
@@ -54,7 +54,7 @@ static void print_policy(const char *of, void *address, unsigned long flags)
             mode &= ~mode_flags[flag].bit;
         }
     printf("%s ", (size_t)mode < COUNT(modes) ? modes[mode] : "unknown");
-    print_bits(words, MOST_BITS);
+    print_bits(words, MAX_BITS);
     putchar('\n');
 }
 
@@ -69,25 +69,25 @@ void print_affinity(void)
     if (syscall(SYS_sched_getaffinity, 0, sizeof words, words) < 0)
         abort();
     printf("affinity: ");
-    print_bits(words, MOST_BITS);
+    print_bits(words, MAX_BITS);
     putchar('\n');
 }
 
-/* The second word of the mapping's line. */
+/* Prints the second word of the mapping's line. */
 static void print_numa_maps(const void *address)
 {
     FILE *maps = fopen("/proc/self/numa_maps", "r");
-    char line[512], found[128] = "none", policy[128];
+    char line[512], policy_of_mapping[128] = "none", policy[128];
     if (maps == NULL) {
         puts("numa_maps: not there");
         return;
     }
-    /* A mapping's line has its start only: the last one that does not begin behind the address. */
+    /* A line only has the start of its mapping: the last one that does not start after the address. */
     for (uintptr_t start; fgets(line, sizeof line, maps) != NULL;)
         if (sscanf(line, "%" SCNxPTR " %127s", &start, policy) == 2 && start <= (uintptr_t)address)
-            memcpy(found, policy, sizeof found);
+            memcpy(policy_of_mapping, policy, sizeof policy_of_mapping);
     fclose(maps);
-    printf("numa_maps: %s\n", found);
+    printf("numa_maps: %s\n", policy_of_mapping);
 }
 
 void print_memory_policy(void *address)
@@ -96,11 +96,11 @@ void print_memory_policy(void *address)
     print_numa_maps(address);
 }
 
-/* Where each page is, or the negative number of an error. */
-static void ask_where(void *start, size_t count, int status[static MOST_PAGES])
+/* Queries each page: a node, or a negative errno. */
+static void query_pages(void *start, size_t count, int status[static MAX_PAGES])
 {
-    void *pages[MOST_PAGES];
-    if (count > MOST_PAGES)
+    void *pages[MAX_PAGES];
+    if (count > MAX_PAGES)
         abort();
     for (size_t page = 0; page < count; page++)
         pages[page] = (char *)start + page * page_size();
@@ -110,9 +110,9 @@ static void ask_where(void *start, size_t count, int status[static MOST_PAGES])
 
 void print_presence(void *start, size_t count)
 {
-    int status[MOST_PAGES];
+    int status[MAX_PAGES];
     size_t present = 0;
-    ask_where(start, count, status);
+    query_pages(start, count, status);
     for (size_t page = 0; page < count; page++)
         present += status[page] >= 0;
     printf("%zu of %zu pages exist\n", present, count);
@@ -120,15 +120,15 @@ void print_presence(void *start, size_t count)
 
 void print_placement(void *start, size_t count)
 {
-    int status[MOST_PAGES], on_node[MOST_NODES] = { 0 };
-    ask_where(start, count, status);
+    int status[MAX_PAGES], on_node[MAX_NODES] = { 0 };
+    query_pages(start, count, status);
     printf("pages:");
     for (size_t page = 0; page < count; page++)
         if (status[page] >= 0)
             on_node[status[page]]++;
         else
             printf(" %s", strerrorname_np(-status[page]));
-    for (int node = 0; node < MOST_NODES; node++)
+    for (int node = 0; node < MAX_NODES; node++)
         if (on_node[node] > 0)
             printf(" %d on node %d", on_node[node], node);
     putchar('\n');

@@ -1,10 +1,10 @@
-/* What the kernel says, asked past the library: policies, affinity, and where pages are. */
+/* What the kernel reports, without the library: policies, affinity, and where pages are. */
 #ifndef MEMORY_H
 #define MEMORY_H
 
 #include "parity.h"
 
-/* Divides evenly among one, two, three and four nodes, wherever the kernel begins. */
+/* A multiple of one, two, three and four, so interleaved pages are distributed evenly wherever the kernel begins. */
 enum { SOME_PAGES = 12 };
 
 size_t page_size(void);
@@ -13,12 +13,12 @@ void touch_pages(void *start, size_t count);
 
 void print_thread_policy(void);
 void print_affinity(void);
-/* The policy of one address by get_mempolicy, and of its mapping by numa_maps. */
+/* Print the policy of an address as get_mempolicy(2) returns it, and as numa_maps shows it for its mapping. */
 void print_memory_policy(void *address);
-/* How many of these pages are on which node. For interleaved pages print it of SOME_PAGES only: on which node the
- * kernel begins depends on the address. */
+/* Prints how many of these pages are on which node. For interleaved pages, use SOME_PAGES: on which node the kernel begins depends on the
+ * address. */
 void print_placement(void *start, size_t count);
-/* How many of these pages exist. */
+/* Prints how many of these pages exist. */
 void print_presence(void *start, size_t count);
 void print_whether_mapped(const void *address);
 

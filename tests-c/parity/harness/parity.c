@@ -1,8 +1,6 @@
 #include "parity.h"
 
 #include <dlfcn.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -15,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../../support/syscall_filter.h"
 #include "arguments.h"
 #include "memory.h"
 
@@ -23,24 +22,24 @@ enum { SECONDS_PER_CASE = 20 };
 
 static const char *wanted_prefix;
 static char id[256];
-/* What the case at hand has written: standard output and standard error, in this order. */
+/* The output of the current case: standard output and standard error, in this order. */
 static int written[2];
-/* Of a case. This process itself stays on one CPU, which makes forking cheaper in an emulated machine. */
+/* The affinity of cases. This process itself stays on one CPU, which makes forking cheaper in an emulated machine. */
 static cpu_set_t affinity;
 
-_Noreturn static void give_up(const char *what)
+_Noreturn static void fail(const char *what)
 {
     perror(what);
     exit(EXIT_FAILURE);
 }
 
-/* Prints what is in the file, every line behind the id, and empties it. */
+/* Prints what the file contains, each line after the ID, and empties it. */
 static void report(int file, const char *prefix)
 {
     static char text[1 << 16];
     const ssize_t size = pread(file, text, sizeof text - 1, 0);
     if (size < 0 || ftruncate(file, 0) != 0 || lseek(file, 0, SEEK_SET) != 0)
-        give_up("the output of a case");
+        fail("the output of a case");
     text[size] = '\0';
     for (char *rest = text, *line; (line = strsep(&rest, "\n")) != NULL;)
         if (rest != NULL || *line != '\0')
@@ -55,24 +54,20 @@ static void report_end(int status)
         printf("%s: exited with %d\n", id, WEXITSTATUS(status));
 }
 
-/* From here on the process meets this action when it opens a file. */
+/* From here on, the kernel does this when the process opens a file. */
 static int forbid_opening_files(unsigned action)
 {
-    struct sock_filter instructions[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+    const struct syscall_action actions[] = {
 #ifdef SYS_open
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_open, 2, 0),
+        { SYS_open, action },
 #endif
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 1, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, action),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        { SYS_openat2, action },
+        { SYS_openat, action },
     };
-    const struct sock_fprog filter = { COUNT(instructions), instructions };
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ? -1 : prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter);
+    return filter_syscalls(actions, COUNT(actions)) ? 0 : -1;
 }
 
-/* How a case loses its files, long after the library was loaded: PARITY_FILES in the environment. */
+/* How a case loses access to files, long after the library was loaded: PARITY_FILES in the environment. */
 static const char *files;
 
 static int lose_files(void)
@@ -103,22 +98,22 @@ bool begin_case(const char *id_format, ...)
     fflush(NULL);
     const pid_t child = fork();
     if (child < 0)
-        give_up("fork");
+        fail("fork");
     if (child == 0) {
         if (sched_setaffinity(0, sizeof affinity, &affinity) != 0)
-            give_up("sched_setaffinity");
+            fail("sched_setaffinity");
         if (dup2(written[0], STDOUT_FILENO) < 0 || dup2(written[1], STDERR_FILENO) < 0)
-            give_up("dup2");
-        /* Nothing may be lost in a crash. */
+            fail("dup2");
+        /* Line buffered, so that a crash loses no output. */
         setvbuf(stdout, NULL, _IOLBF, 0);
         alarm(SECONDS_PER_CASE);
         if (lose_files() != 0)
-            give_up(files);
+            fail(files);
         return true;
     }
     int status;
     if (waitpid(child, &status, 0) != child)
-        give_up("waitpid");
+        fail("waitpid");
     report(written[0], "");
     report(written[1], "stderr: ");
     report_end(status);
@@ -137,25 +132,25 @@ int run_families(family *const families[], const char *prefix)
     setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
     wanted_prefix = prefix;
     if (sched_getaffinity(0, sizeof affinity, &affinity) != 0)
-        give_up("sched_getaffinity");
+        fail("sched_getaffinity");
     for (size_t file = 0; file < COUNT(written); file++) {
-        /* The file stays open over an exec: a case may start another program. */
+        /* The file stays open across an exec, since a case may execute another program. */
         written[file] = memfd_create("written", 0);
         if (written[file] < 0)
-            give_up("memfd_create");
+            fail("memfd_create");
     }
-    /* Pages are counted one by one. */
+    /* Pages are counted individually. */
     prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
     find_arguments();
     files = getenv("PARITY_FILES");
-    /* The first call of the library, while there are files. */
+    /* The library's first call, while files are accessible. */
     if (files != NULL && numa_available() != 0)
-        give_up("numa_available");
+        fail("numa_available");
     stay_on_first_cpu();
     for (; *families != NULL; families++)
         (*families)();
     if (sched_setaffinity(0, sizeof affinity, &affinity) != 0)
-        give_up("sched_setaffinity");
+        fail("sched_setaffinity");
     return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -165,7 +160,7 @@ void print_errno(int error)
         printf("errno %s\n", error == 0 ? "0" : strerrorname_np(error));
 }
 
-void print_that_it_came_back(int error)
+void print_returned(int error)
 {
     puts("came back");
     print_errno(error);
@@ -223,11 +218,11 @@ void print_nodemask(const nodemask_t *mask)
     putchar('\n');
 }
 
-static any_function *found_or_absent(void *symbol)
+static any_function *function_or_absent(void *symbol)
 {
     if (symbol == NULL)
         puts("absent");
-    /* POSIX promises that this works; ISO C does not know how to write it. */
+    /* POSIX guarantees that this works; ISO C has no way to express it. */
     any_function *function;
     memcpy(&function, &symbol, sizeof function);
     return function;
@@ -235,10 +230,10 @@ static any_function *found_or_absent(void *symbol)
 
 any_function *newer(const char *name)
 {
-    return found_or_absent(dlsym(RTLD_DEFAULT, name));
+    return function_or_absent(dlsym(RTLD_DEFAULT, name));
 }
 
 any_function *older(const char *name)
 {
-    return found_or_absent(dlvsym(RTLD_DEFAULT, name, "libnuma_1.1"));
+    return function_or_absent(dlvsym(RTLD_DEFAULT, name, "libnuma_1.1"));
 }

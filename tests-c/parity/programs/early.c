@@ -1,5 +1,5 @@
-/* The same calls at unusual times: before any constructor ran, the library's included; from a constructor; inside of malloc; and, to
- * compare with, from main. */
+/* The same calls at unusual times: before any constructor has run, including the library's; from a constructor; inside of malloc; and, for
+ * comparison, from main. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +11,7 @@ static void (*in_malloc)(void);
 
 void *malloc(size_t size)
 {
-    /* Once: a library that allocates memory in the call would come back here without end. */
+    /* Only once: a library that allocates memory in the call would recurse here forever. */
     void (*const call)(void) = in_malloc;
     in_malloc = NULL;
     if (call != NULL)

@@ -1,4 +1,4 @@
-/* A program with a numa_error and a numa_warn of its own: the library must call these, with the same arguments. */
+/* A program that defines numa_error and numa_warn: the library must call these, with the same arguments. */
 #include <stdarg.h>
 
 #include "arguments.h"

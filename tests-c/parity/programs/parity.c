@@ -1,4 +1,4 @@
-/* All families. parity [PREFIX] runs the cases whose ids begin so. */
+/* All families. parity [PREFIX] runs the cases whose IDs begin with PREFIX. */
 #include "families.h"
 
 int main(int argc, char *argv[])
