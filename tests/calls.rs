@@ -1,4 +1,5 @@
-//! What calls cost that does not depend on what else the machine does: instructions and system calls. `make bench` measures the same program.
+//! The cost of calls in units that do not depend on the load of the machine: instructions and system calls. `make
+//! bench` measures the same program.
 
 use anyhow::Result;
 use counting::output;
@@ -12,7 +13,7 @@ use tempfile::TempDir;
 /// How often the program makes each call between its marks.
 const TIMES: usize = 10;
 
-/// bench/calls.c, which is linked with libnuma.
+/// Builds bench/calls.c, linked with libnuma.
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
     let (_, program) = PROGRAM.get_or_init(|| {
@@ -25,7 +26,7 @@ fn program() -> &'static Path {
     program
 }
 
-/// Runs the program by way of `command`, on numars or on libnuma.
+/// Runs the program through `command`, on numars or on libnuma.
 fn marked(command: &mut Command, numars: bool) -> Result<String> {
     if numars {
         command.env("LD_LIBRARY_PATH", stage().flavour());
@@ -33,7 +34,7 @@ fn marked(command: &mut Command, numars: bool) -> Result<String> {
     output(command.arg(program()).args(["-m", &TIMES.to_string()]))
 }
 
-/// The instructions of `TIMES` calls of each row.
+/// Returns the instructions of `TIMES` calls of each row.
 fn instructions(numars: bool) -> BTreeMap<String, u64> {
     let folder = tempfile::tempdir().unwrap();
     let run = counting::instructions(folder.path(), |valgrind| marked(valgrind, numars)).unwrap();
@@ -72,7 +73,7 @@ fn calls_make_the_system_calls_that_they_need_and_no_others() {
 }
 
 #[test]
-fn calls_take_so_many_times_fewer_instructions_than_libnumas() {
+fn calls_take_a_fraction_of_libnumas_instructions() {
     let (ours, theirs) = (instructions(true), instructions(false));
     for (call, times) in [
         ("numa_bitmask_weight", 30.0),
@@ -85,7 +86,7 @@ fn calls_take_so_many_times_fewer_instructions_than_libnumas() {
         ("numa_preferred", 50.0),
         ("numa_get_run_node_mask", 2.0),
         ("numa_alloc_onnode", 1.5),
-        // As many, give or take a tenth: the difference is in which instructions they are, and in what the kernel is asked.
+        // About as many: which instructions they are differs, and what is read from the kernel.
         ("numa_parse_nodestring", 0.9),
         ("numa_parse_cpustring", 0.9),
         ("numa_get_mems_allowed", 0.9),

@@ -1,4 +1,5 @@
-//! Devices in lists of nodes stand for the node that the kernel's files say, which are made up here and shown by NUMARS_FSROOT.
+//! Devices in node lists name the node that the kernel's files report. The files are generated here and passed by
+//! NUMARS_FSROOT.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
@@ -65,7 +66,7 @@ impl Machine {
         symlink(self.at(target), path).unwrap();
     }
 
-    /// Adds a device whose directory is devices/`place`, and its link in class/`class`.
+    /// Adds a device with the directory devices/`place`, and its link in class/`class`.
     fn add(&self, class: &str, place: &str) {
         let name = place.rsplit('/').next().unwrap();
         fs::create_dir_all(self.at("devices").join(place)).unwrap();
@@ -78,7 +79,7 @@ impl Machine {
         self.add(class, &format!("pci0000:00/{name}-controller/{class}/{name}"));
     }
 
-    /// Adds a virtual block device that consists of others.
+    /// Adds a virtual block device on top of others.
     fn add_block(&self, name: &str, parts: &[&str]) {
         self.add("block", &format!("virtual/block/{name}"));
         fs::create_dir(self.at(&format!("devices/virtual/block/{name}/slaves"))).unwrap();
@@ -87,7 +88,7 @@ impl Machine {
         }
     }
 
-    /// Adds a virtual network device that consists of others.
+    /// Adds a virtual network device on top of others.
     fn add_net(&self, name: &str, parts: &[&str]) {
         self.add("net", &format!("virtual/net/{name}"));
         for part in parts {
@@ -109,7 +110,7 @@ impl Machine {
         self.link(&format!("{subsystem}/nvme{number}"), &format!("devices/{place}"));
     }
 
-    /// Says that the block device `name` is the one that the file system of `file` is on.
+    /// Makes `name` the block device of the file system that contains `file`.
     fn put_file_on(&self, file: &Path, name: &str) {
         let device = fs::metadata(file).unwrap().dev();
         let (major, minor) = (device >> 8 & 0xfff | device >> 32 & !0xfff, device & 0xff | device >> 12 & 0xfff00);
@@ -169,7 +170,7 @@ fn an_nvme_disk_with_several_ports_is_on_the_node_of_its_controllers() {
 }
 
 #[test]
-fn an_nvme_disk_is_on_no_node_if_its_controllers_are_on_different_ones_or_on_none() {
+fn an_nvme_disk_has_no_node_if_its_controllers_are_on_different_ones_or_on_none() {
     let machine = Machine::new();
     machine.add_controller(0, -1);
     assert_eq!(machine.answer("block:nvme0n1"), unknown("nvme0n1"));
@@ -198,7 +199,7 @@ fn a_logical_volume_is_on_the_node_of_its_disks() {
 }
 
 #[test]
-fn a_raid_over_disks_of_several_nodes_is_on_none() {
+fn a_raid_over_disks_of_several_nodes_has_no_node() {
     let machine = Machine::new();
     machine.add_pci("block", "sda", 1);
     machine.add_pci("block", "sdb", 2);
@@ -207,7 +208,7 @@ fn a_raid_over_disks_of_several_nodes_is_on_none() {
 }
 
 #[test]
-fn a_virtual_disk_over_no_device_is_refused() {
+fn a_virtual_disk_without_devices_is_rejected() {
     let machine = Machine::new();
     machine.add_block("zram0", &[]);
     machine.write("devices/virtual/block/loop0/loop/backing_file", "/some/file\n");
@@ -219,7 +220,7 @@ fn a_virtual_disk_over_no_device_is_refused() {
 }
 
 #[test]
-fn devices_that_consist_of_themselves_end_the_search() {
+fn a_cycle_of_devices_ends_the_search() {
     let machine = Machine::new();
     machine.add_block("dm-0", &["dm-1", "dm-0"]);
     machine.add_block("dm-1", &["dm-0", "dm-1"]);

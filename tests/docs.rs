@@ -1,4 +1,4 @@
-//! The documentation names its tests, and they are there.
+//! The documentation is consistent with the tests and sources that it names.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -6,14 +6,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use support::{Export, expected_exports, root};
 
-/// A C test that a document names: `page_status.c: `some_test`, `another``, for the folder four-nodes or the one given.
+/// A C test that a document names: `page_status.c: `some_test`, `another``, in the folder four-nodes or the given one.
 struct Mention {
     file: PathBuf,
     test: String,
 }
 
-/// Reads the mentions in a Markdown text: the names in backticks that follow the name of a C file and a colon, up to the next
-/// semicolon, bar or line end.
+/// Finds the mentions in a Markdown text: the names in backticks after the name of a C file and a colon, up to the next
+/// semicolon, bar or end of line.
 fn mentions(text: &str) -> Vec<Mention> {
     let mut mentions = Vec::new();
     for part in text.split(['\n', ';', '|']) {
@@ -29,14 +29,14 @@ fn mentions(text: &str) -> Vec<Mention> {
 }
 
 #[test]
-fn every_c_test_that_a_document_names_is_there() {
+fn every_c_test_that_a_document_names_exists() {
     for document in ["docs/moving-pages.md", "docs/differences.md", "docs/kernels.md"] {
         let mentions = mentions(&fs::read_to_string(root().join(document)).unwrap());
         assert!(mentions.len() > 3, "{document} names only {} tests", mentions.len());
         for Mention { file, test } in mentions {
             let source = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{document}: {file:?}: {error}"));
             let start = format!("START_TEST({test})");
-            // Once where it is defined, and once in the list of tests that are run.
+            // Once in its definition, and once in the list of tests that are run.
             assert!(source.contains(&start), "{document}: {file:?} has no test {test}");
             assert!(source.matches(&test).count() > 1, "{document}: {file:?} does not run {test}");
         }
@@ -49,37 +49,37 @@ fn the_readme_shows_the_example_that_is_tested() {
     let example = fs::read_to_string(root().join("examples/move_with_progress.c")).unwrap();
     let blocks = readme.split("```c\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     let shown = blocks.max_by_key(|block| block.len()).expect("no C in the README");
-    assert!(example.ends_with(shown), "the README shows another program than examples/move_with_progress.c");
+    assert!(example.ends_with(shown), "the README shows a program other than examples/move_with_progress.c");
     assert!(shown.contains("int main"));
 }
 
-/// Where a link of a Markdown text leads to, for those that lead to files here.
+/// Returns the links of a Markdown text that refer to files of the repository.
 fn links(text: &str) -> Vec<&str> {
     let targets = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
     targets.filter(|target| !target.contains("://") && !target.starts_with('#')).collect()
 }
 
 #[test]
-fn links_of_documents_lead_to_files_and_headings_that_are_there() {
+fn links_in_documents_refer_to_existing_files_and_headings() {
     let documents = fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
     let documents = documents.chain(["README.md", "CONTRIBUTING.md", "SECURITY.md"].map(|name| root().join(name)));
     for document in documents.filter(|path| path.extension().is_some_and(|extension| extension == "md")) {
         for link in links(&fs::read_to_string(&document).unwrap()) {
             let (file, heading) = link.split_once('#').map_or((link, None), |(file, heading)| (file, Some(heading)));
             let file = document.parent().unwrap().join(file);
-            assert!(file.exists(), "{document:?}: {link} leads nowhere");
+            assert!(file.exists(), "{document:?}: {link} refers to no file");
             let Some(heading) = heading else { continue };
             let text = fs::read_to_string(&file).unwrap();
             let mut headings = text.lines().filter(|line| line.starts_with('#')).map(|line| {
                 let words = line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
                 words.chars().filter(|&c| c.is_alphanumeric() || c == '-' || c == '_').collect::<String>()
             });
-            assert!(headings.any(|found| found == heading), "{document:?}: {link} leads to no heading");
+            assert!(headings.any(|found| found == heading), "{document:?}: {link} refers to no heading");
         }
     }
 }
 
-/// How often `name` stands in `text` as a word.
+/// Returns how often `name` occurs in `text` as a word.
 fn occurrences(text: &str, name: &str) -> usize {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     let whole = |(at, _): &(usize, &str)| {
@@ -91,7 +91,7 @@ fn occurrences(text: &str, name: &str) -> usize {
     text.match_indices(name).filter(whole).count()
 }
 
-/// C without its comments.
+/// Removes the comments of C code.
 fn without_comments(text: &str) -> String {
     text.split("/*")
         .enumerate()
@@ -99,7 +99,7 @@ fn without_comments(text: &str) -> String {
         .collect()
 }
 
-/// The C files under `folder` whose text has `name` as a word, by their paths under tests-c.
+/// Adds the C files under `folder` whose text contains `name` as a word, by their paths under tests-c.
 fn files_with(name: &str, folder: &Path, found: &mut Vec<String>) {
     let mut entries: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     entries.sort();
@@ -115,7 +115,7 @@ fn files_with(name: &str, folder: &Path, found: &mut Vec<String>) {
 }
 
 #[test]
-fn every_function_that_takes_something_is_tried_with_bad_input() {
+fn every_function_with_arguments_is_tested_with_bad_input() {
     let folder = root().join("include");
     let headers: String =
         ["numa.h", "numaif.h", "numars.h"].map(|name| fs::read_to_string(folder.join(name)).unwrap()).concat();
@@ -127,7 +127,7 @@ fn every_function_that_takes_something_is_tried_with_bad_input() {
             takes_nothing += 1;
             continue;
         }
-        // A name as such, and the older form as the second argument of a macro.
+        // By its name, or an older version as the second argument of a macro.
         let is_older = |call: &str| call.split(',').nth(1).is_some_and(|argument| argument.trim() == name);
         let has_case =
             if *default { occurrences(&tried, name) > 0 } else { tried.split("OLDER(").skip(1).any(is_older) };
@@ -136,7 +136,7 @@ fn every_function_that_takes_something_is_tried_with_bad_input() {
     assert!(takes_nothing > 20 && functions.len() > 2 * takes_nothing, "{takes_nothing} of {}", functions.len());
 }
 
-/// docs/compatibility.md as the tables of symbols and differences and the tests make it.
+/// Generates docs/compatibility.md from the tables of symbols and differences and from the tests.
 fn compatibility() -> String {
     let differences = fs::read_to_string(root().join("docs/differences.md")).unwrap();
     let excuses = differences.split("parity").skip(1).map(|text| text.split('|').next().unwrap()).collect::<String>();
@@ -175,7 +175,8 @@ fn compatibility() -> String {
     text
 }
 
-/// Compares the document at `path` with what it is made of, or with NUMARS_WRITE_DOCS set, as `make docs` does, writes it anew.
+/// Compares the document at `path` with the generated text, or writes it if NUMARS_WRITE_DOCS is set, as `make docs`
+/// does.
 fn is_up_to_date(path: &str, made: &str) {
     let file = root().join(path);
     if std::env::var_os("NUMARS_WRITE_DOCS").is_some() {
@@ -186,11 +187,11 @@ fn is_up_to_date(path: &str, made: &str) {
 }
 
 #[test]
-fn the_compatibility_table_is_what_the_tests_are() {
+fn the_compatibility_table_is_up_to_date() {
     is_up_to_date("docs/compatibility.md", &compatibility());
 }
 
-/// The Rust files under `folder`.
+/// Lists the Rust files under `folder`.
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let mut entries: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     entries.sort();
@@ -198,15 +199,15 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
     entries.into_iter().flat_map(of).filter(|path| path.file_name().unwrap() != "tests.rs").collect()
 }
 
-/// The name that follows `keyword` in a line of code.
+/// Returns the name that follows `keyword` in a line of code.
 fn name_behind<'a>(keyword: &str, code: &'a str) -> Option<&'a str> {
     let (before, rest) = code.split_once(keyword)?;
     let starts_word = before.is_empty() || before.ends_with([' ', '(']);
     starts_word.then(|| rest.split(|letter: char| !letter.is_alphanumeric() && letter != '_').next().unwrap())
 }
 
-/// The unsafe blocks and implementations of a file, without its tests: a row for each, with the item it is in, why it is sound, and
-/// what callers of that item promise.
+/// Lists the unsafe blocks and implementations of a file, without its tests: a row for each, with the item that
+/// contains it, why it is sound, and what callers of that item must guarantee.
 fn unsafe_code(text: &str) -> Vec<[String; 3]> {
     let mut rows = Vec::new();
     let (mut item, mut promise, mut reason, mut in_reason) = (String::new(), String::new(), None::<String>, false);
@@ -244,7 +245,7 @@ fn unsafe_code(text: &str) -> Vec<[String; 3]> {
     rows
 }
 
-/// The system calls that a file makes by syscall(2), without its tests: the names of their numbers in libc.
+/// Returns the system calls that a file makes by syscall(2), without its tests, by the names of their numbers in libc.
 fn raw_calls(text: &str) -> BTreeSet<&str> {
     let code =
         text.split("#[cfg(test)]\nmod tests").next().unwrap().lines().map(|line| line.split("//").next().unwrap());
@@ -257,7 +258,7 @@ fn raw_calls(text: &str) -> BTreeSet<&str> {
     code.flat_map(|line| line.split(|letter| !is_part(letter))).filter_map(|word| word.strip_prefix("SYS_")).collect()
 }
 
-/// tests/raw_calls.tsv: of each call, which state of libc it bypasses and why that is safe.
+/// Reads tests/raw_calls.tsv: for each call, which state of libc it bypasses and why that is safe.
 fn reasons_for_raw_calls() -> BTreeMap<String, [String; 2]> {
     let text = fs::read_to_string(root().join("tests/raw_calls.tsv")).unwrap();
     let rows = text.lines().filter(|line| !line.starts_with('#')).map(|line| {
@@ -269,12 +270,7 @@ fn reasons_for_raw_calls() -> BTreeMap<String, [String; 2]> {
     rows.collect()
 }
 
-/// The sources of the library: the C interface, and the Rust library below it.
-fn library_files() -> impl Iterator<Item = PathBuf> {
-    ["src", "crates/numars/src"].into_iter().flat_map(|folder| rust_files(&root().join(folder)))
-}
-
-/// The table of system calls that are made past libc's functions. Each must have a reason, and each reason a call.
+/// Generates the table of system calls that bypass libc's functions. Each must have a reason, and each reason a call.
 fn table_of_raw_calls() -> String {
     let mut places = BTreeMap::<String, Vec<String>>::new();
     for path in library_files() {
@@ -295,20 +291,20 @@ fn table_of_raw_calls() -> String {
          | call | in | state of libc that is bypassed | why that is safe |\n|---|---|---|---|\n",
     );
     for (call, [state, reason]) in &reasons {
-        let places = places.get(call).unwrap_or_else(|| panic!("tests/raw_calls.tsv: nothing calls {call} any more"));
+        let places = places.get(call).unwrap_or_else(|| panic!("tests/raw_calls.tsv: nothing calls {call}"));
         writeln!(text, "| `{call}` | {} | {state} | {reason} |", places.join(", ")).unwrap();
     }
     text
 }
 
 #[test]
-fn a_system_call_that_is_made_past_libc_is_found_wherever_it_stands() {
+fn system_calls_that_bypass_libc_are_found_anywhere_in_the_code() {
     let text = "// SYS_read is none.\nfn f() {\n    system_call!(SYS_close, 1);\n    copy(libc::SYS_process_vm_readv, x);\n}\n\
                 #[cfg(test)]\nmod tests {\n    fn g() { syscall(SYS_write) }\n}\n";
     assert_eq!(raw_calls(text).into_iter().collect::<Vec<_>>(), ["close", "process_vm_readv"]);
 }
 
-/// docs/safety.md as the sources make it.
+/// Generates docs/safety.md from the sources.
 fn safety() -> String {
     let mut text = String::from(
         "# Unsafe code, and why it is sound\n\n\
@@ -335,13 +331,13 @@ fn safety() -> String {
 }
 
 #[test]
-fn the_list_of_unsafe_code_is_what_the_sources_are() {
+fn the_list_of_unsafe_code_is_up_to_date() {
     is_up_to_date("docs/safety.md", &safety());
 }
 
 #[test]
 #[should_panic(expected = "no reason above: unsafe { two() }")]
-fn unsafe_code_without_a_reason_of_its_own_is_noticed() {
+fn unsafe_code_without_its_own_reason_is_rejected() {
     let rows = unsafe_code(
         "/// # Safety\n/// None.\nunsafe fn f() {\n    // SAFETY: it is\n    // so.\n    unsafe { one() }\n}\n",
     );
@@ -349,16 +345,17 @@ fn unsafe_code_without_a_reason_of_its_own_is_noticed() {
     unsafe_code("fn f() {\n    // SAFETY: so.\n    unsafe { one() }\n    unsafe { two() }\n}\n");
 }
 
-/// What runs in hostile surroundings is everything: `all_functions.c` knows each symbol, and the older form of those that have one.
+/// The tests with injected faults call every function: `all_functions.c` names each symbol, and the older version of
+/// those that have one.
 #[test]
-fn everything_c_calls_every_symbol() {
+fn all_functions_c_calls_every_symbol() {
     let file = root().join("tests-c/support/all_functions.c");
     let text = fs::read_to_string(&file).unwrap();
     let exports = expected_exports();
     for Export { name, version, default, .. } in &exports {
         let has_two_forms = exports.iter().any(|other| other.name == *name && other.default != *default);
         let call = if *default { name.clone() } else { format!("older_{name}") };
-        // Of two forms, the older one is declared there, under both names.
+        // If there are two versions, the file also declares the older one, with both names.
         let wanted = if has_two_forms { 2 } else { 1 };
         assert!(occurrences(&text, &call) >= wanted, "{call} of {version} is not called in {file:?}");
     }

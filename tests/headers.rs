@@ -1,10 +1,10 @@
-//! The C headers are what the Rust signatures and comments say, and every C and C++ compiler takes them.
+//! The C headers match the Rust signatures and comments, and every C and C++ compiler accepts them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use support::{root, run};
 
-/// A header, and the files under src that it is made from, in the order of numa(3).
+/// A header, and the files under src/abi that it is generated from, in the order of numa(3).
 const HEADERS: [(&str, &[&str]); 3] = [
     ("numaif.h", &["numaif.rs"]),
     (
@@ -36,8 +36,9 @@ fn generate(header: &str, sources: &[&str]) -> String {
     for_c(&String::from_utf8(text).unwrap())
 }
 
-/// What cbindgen cannot know: a C programmer has no use for Rust's safety sections, numa_warn() is variadic, C89 has neither long long
-/// nor comments that begin with two slashes, and the kernel's and libnuma's headers define the constants of numaif.h too.
+/// Adapts what cbindgen cannot know: a C programmer does not need Rust's safety sections, numa_warn() is variadic, C89
+/// has neither long long nor comments with two slashes, and the kernel's and libnuma's headers define the constants of
+/// numaif.h too.
 fn for_c(header: &str) -> String {
     let mut lines: Vec<&str> = Vec::new();
     let mut in_safety_section = false;
@@ -84,7 +85,7 @@ fn pragma(text: &str) -> String {
 fn line_for_c(line: &str) -> String {
     if let Some(definition) = line.strip_prefix("#define MPOL_") {
         let (name, value) = definition.split_once(' ').unwrap();
-        // As libnuma spells flags: a definition may be repeated if it has the same blanks.
+        // Spelled as in libnuma: a definition may be repeated if its white space is the same.
         let value = if value.len() == "(1 << N)".len() { value.replace(" << ", "<<") } else { value.to_owned() };
         return format!("#ifndef MPOL_{name}\n#define MPOL_{name} {value}\n#endif");
     }
@@ -113,14 +114,14 @@ fn the_headers_are_made_from_the_rust_sources() {
     }
 }
 
-/// What projects ask their compilers for that want to hear of everything; it reaches the headers where they are no system headers.
+/// The warnings that strict projects enable; they apply to the headers unless these are system headers.
 const WARNINGS: [&str; 9] =
     ["all", "extra", "pedantic", "cast-qual", "cast-align", "conversion", "sign-conversion", "shadow", "undef"];
 const C_WARNINGS: [&str; 5] =
     ["strict-prototypes", "missing-prototypes", "declaration-after-statement", "c++-compat", "bad-function-cast"];
 const CXX_WARNINGS: [&str; 2] = ["old-style-cast", "zero-as-null-pointer-constant"];
 
-/// Compiles `programs` with nothing but the given include folder, all warnings being errors.
+/// Compiles `programs` with only the given include directory, and with warnings as errors.
 fn compile(compiler: &str, standard: &str, include: &Path, programs: &[PathBuf]) {
     let more = if compiler.contains("++") { CXX_WARNINGS.as_slice() } else { &C_WARNINGS };
     run(Command::new(compiler)
@@ -133,7 +134,7 @@ fn compile(compiler: &str, standard: &str, include: &Path, programs: &[PathBuf])
 const C: ([&str; 2], [&str; 5]) = (["gcc", "clang"], ["c89", "c99", "c11", "gnu17", "c2x"]);
 const CXX: ([&str; 2], [&str; 4]) = (["g++", "clang++"], ["c++98", "c++11", "c++17", "c++2b"]);
 
-/// Has every compiler compile each text as C, and as C++, in every version of the language.
+/// Compiles each text as C and as C++, in every version of the language, with every compiler.
 fn compile_everywhere(texts: &[String]) {
     let folder = tempfile::tempdir().unwrap();
     for ((compilers, standards), suffix) in [((C.0, C.1.as_slice()), "c"), ((CXX.0, CXX.1.as_slice()), "cc")] {
@@ -175,7 +176,7 @@ fn the_headers_compile_in_any_order_in_every_c_and_cxx_without_a_warning() {
     compile_everywhere(&texts);
 }
 
-/// Fails to compile if a value is not the kernel's.
+/// Fails to compile if a value differs from the kernel's.
 const VALUES: &str = "
 typedef char policies[MPOL_DEFAULT == 0 && MPOL_PREFERRED == 1 && MPOL_BIND == 2 && MPOL_INTERLEAVE == 3 ? 1 : -1];
 typedef char newer_policies[MPOL_LOCAL == 4 && MPOL_PREFERRED_MANY == 5 && MPOL_WEIGHTED_INTERLEAVE == 6 ? 1 : -1];
@@ -206,7 +207,7 @@ fn the_kernels_header_may_come_before_or_after() {
 #[test]
 fn a_program_may_define_the_constants_itself() {
     let libnuma = std::fs::read_to_string("/usr/include/numaif.h").expect("libnuma-dev is installed");
-    // The number of policies is a larger one today.
+    // The number of policies is larger today.
     let is_constant = |line: &&str| line.starts_with("#define MPOL_") && !line.starts_with("#define MPOL_MAX");
     let without_comments = |line: &str| line.split("/*").next().unwrap().trim_end().to_owned() + "\n";
     let definitions: String = libnuma.lines().filter(is_constant).map(without_comments).collect();
@@ -222,7 +223,7 @@ fn a_program_may_define_the_constants_itself() {
         format!("#define MPOL_MF_MOVE (1<<1)\n{numaif}"),
         format!("#define MPOL_MF_MOVE (1 << 1)\n#define MPOL_BIND 0x2\n{numaif}"),
         format!("{enumeration}{numaif}"),
-        // As a header of the system's, libnuma's own is forgiven its comments and blanks.
+        // As a system header, libnuma's own may have its comments and blanks.
         format!("#define MPOL_F_STATIC_NODES (1 << 15)\n{numaif}"),
     ]);
 }

@@ -1,4 +1,4 @@
-//! What `make install` lays out, and projects of all kinds that build with it.
+//! What `make install` installs, and projects of all kinds that build with it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,13 +8,13 @@ use std::process::{Command, Output};
 use support::{expected_exports, exports, make, make_well, root, run, stage};
 use tempfile::TempDir;
 
-/// Runs make for this folder, by `make`, or by `make_well` where it must succeed.
+/// Runs make for this directory, by `make`, or by `make_well` if it must succeed.
 fn make_into<T>(make: fn(&[&str]) -> T, destination: &Path, target: &str, settings: &[&str]) -> T {
     stage();
     make(&[&[target, &format!("DESTDIR={}", destination.display())], settings].concat())
 }
 
-/// All files and links below a folder, by their paths in it; of a link, where it leads.
+/// Returns all files and links below a directory, by their paths in it; for a link, also its target.
 fn files(folder: &Path) -> BTreeSet<String> {
     fn collect(folder: &Path, base: &Path, found: &mut BTreeSet<String>) {
         for entry in fs::read_dir(folder).unwrap() {
@@ -32,7 +32,7 @@ fn files(folder: &Path) -> BTreeSet<String> {
     found
 }
 
-/// Those that tests/installed.txt names, in a section of its own for what only install-dropin puts there.
+/// Returns the files that tests/installed.txt lists; a section of its own lists what only install-dropin installs.
 fn listed(dropin: bool) -> BTreeSet<String> {
     let list = fs::read_to_string(root().join("tests/installed.txt")).unwrap();
     let (usual, more) = list.split_once("\n# install-dropin\n").unwrap();
@@ -54,10 +54,10 @@ fn an_installed_tree_has_the_files_of_the_list_and_uninstall_leaves_none() {
 }
 
 #[test]
-fn uninstall_removes_what_install_installed_alone() {
+fn uninstall_removes_only_what_install_installed() {
     let folder = tempfile::tempdir().unwrap();
     make_into(make_well, folder.path(), "install", &SETTINGS);
-    // As the package numars-dropin has it below /usr.
+    // As the package numars-dropin installs it below /usr.
     let others = ["lib/machine/numars/dropin/libnuma.so.1", "include/numars/other.h"];
     for other in others.map(|name| folder.path().join("opt/numars").join(name)) {
         fs::create_dir_all(other.parent().unwrap()).unwrap();
@@ -68,7 +68,7 @@ fn uninstall_removes_what_install_installed_alone() {
 }
 
 #[test]
-fn uninstall_leaves_nothing_of_install_dropin_half_there() {
+fn uninstall_does_not_remove_install_dropin_partially() {
     let folder = tempfile::tempdir().unwrap();
     make_into(make_well, folder.path(), "install-dropin", &SETTINGS);
     let said = errors(&make_into(make, folder.path(), "uninstall", &SETTINGS));
@@ -81,6 +81,13 @@ fn sources_without_tests_and_git_are_built_and_installed_in_a_folder_of_any_name
     let tree = exported_tree(false);
     // A path that a shell and make take for several.
     let folder = tempfile::tempdir().unwrap();
+    let mut package = Command::new(env!("CARGO"));
+    package.current_dir(root()).args(["package", "--package", "numars", "--locked", "--no-verify", "--allow-dirty"]);
+    run(package.args(["--quiet", "--target-dir"]).arg(folder.path()));
+    let mut packages = fs::read_dir(folder.path().join("package")).unwrap().map(|entry| entry.unwrap().path());
+    let archive = packages.find(|path| path.extension().is_some_and(|extension| extension == "crate")).unwrap();
+    run(Command::new("tar").arg("-xf").arg(&archive).arg("-C").arg(folder.path()));
+    // No git, and a path that a shell and make would split.
     let sources = folder.path().join("a folder; it's of \"mine\" & yours");
     run(Command::new("cp").arg("--archive").arg(tree.path()).arg(&sources));
     run(make_in(&sources, &[]).arg("--silent"));
@@ -96,14 +103,14 @@ fn version_of_the_crate() -> String {
     manifest.lines().find_map(|line| line.strip_prefix("version = ")).unwrap().trim_matches('"').to_owned()
 }
 
-/// make in a folder, without what a make that this one runs below handed down.
+/// Runs make in a directory, without what an outer make passes down.
 fn make_in(folder: &Path, arguments: &[&str]) -> Command {
     let mut make = Command::new("make");
     make.current_dir(folder).env_remove("MAKEFLAGS").env_remove("MAKELEVEL").args(arguments);
     make
 }
 
-/// The sources without git, in a folder of their own, and what make built of them if `built`.
+/// The sources without git, in a directory of their own, and what make built from them if `built`.
 fn exported_tree(built: bool) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let names = [
@@ -135,14 +142,14 @@ fn exported_tree(built: bool) -> TempDir {
     folder
 }
 
-/// What was printed as an error, apart from make's own last line.
+/// Returns what was printed as an error, without make's own last line.
 fn errors(output: &Output) -> Vec<String> {
     assert!(!output.status.success(), "{output:?}");
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     text.lines().filter(|line| !line.starts_with("make")).map(str::to_owned).collect()
 }
 
-/// Each file below a folder, with its owner, mode and time of change.
+/// Returns each file below a directory, with its owner, mode and modification time.
 fn state(folder: &Path) -> BTreeMap<PathBuf, (u32, u32, i64, i64)> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
@@ -173,7 +180,7 @@ fn installing_needs_no_rust_and_changes_nothing_in_the_tree() {
 }
 
 #[test]
-fn installing_what_is_not_built_yet_or_not_again_says_so_in_one_line() {
+fn installing_what_is_missing_or_outdated_is_an_error_of_one_line() {
     let (tree, destination) = (exported_tree(false), tempfile::tempdir().unwrap());
     let destination_setting = format!("DESTDIR={}", destination.path().display());
     for target in ["install", "install-dropin"] {
@@ -188,7 +195,7 @@ fn installing_what_is_not_built_yet_or_not_again_says_so_in_one_line() {
 }
 
 #[test]
-fn what_is_installed_can_be_read_by_all_whatever_the_umask_is() {
+fn installed_files_are_readable_for_all_whatever_the_umask_is() {
     let (tree, destination) = (exported_tree(true), tempfile::tempdir().unwrap());
     let mut make = Command::new("sh");
     make.current_dir(&tree).env("DESTDIR", destination.path().join("tree")).env_remove("MAKEFLAGS");
@@ -209,12 +216,12 @@ fn a_destination_may_have_any_name() {
     for name in ["two words", "it's", "a:b", "a&b", "\"quoted\"", "a|b", "-rf", "$(echo x)", "back\\slash"] {
         let folder = tempfile::tempdir().unwrap();
         let destination = folder.path().join(name);
-        // Where a command would end up that takes a blank for the end.
+        // Where a command would write to that splits the name at blanks.
         let first_word = folder.path().join(name.split(' ').next().unwrap()).join("kept");
         if name.contains(' ') {
             fs::create_dir_all(&first_word).unwrap();
         }
-        // make itself replaces what follows a dollar sign.
+        // make itself expands what follows a dollar sign.
         let setting = format!("DESTDIR={}", destination.display()).replace('$', "$$");
         stage();
         for (target, expected) in [("install-dropin", listed(true)), ("uninstall-dropin", BTreeSet::new())] {
@@ -226,7 +233,7 @@ fn a_destination_may_have_any_name() {
 }
 
 #[test]
-fn a_folder_that_would_not_work_is_refused_in_one_line() {
+fn an_unusable_directory_is_rejected_in_one_line() {
     let destination = tempfile::tempdir().unwrap();
     let refused =
         ["", "relative", "./here", "/a b", "/a:b", "/a&b", "/a|b", "/it's", "/a\"b", "/a\\b", "/a;b", "/a,b", "/a}b"];
@@ -238,7 +245,7 @@ fn a_folder_that_would_not_work_is_refused_in_one_line() {
         }
     }
     assert_eq!(files(destination.path()), BTreeSet::new());
-    // Where the tree itself has such a name, it is not the user's PREFIX.
+    // If the tree itself has such a name, it is not the user's PREFIX that is at fault.
     let tree = exported_tree(true);
     let with_blank = tree.path().join("a b");
     fs::create_dir(&with_blank).unwrap();
@@ -248,7 +255,7 @@ fn a_folder_that_would_not_work_is_refused_in_one_line() {
 }
 
 #[test]
-fn folders_that_the_environment_names_are_for_make_install_alone() {
+fn directories_in_the_environment_only_affect_make_install() {
     let names = ["PREFIX", "LIBDIR", "INCLUDEDIR", "BINDIR", "MANDIR", "DESTDIR"];
     let commands = |arguments: &[&str]| {
         let mut make = make_in(root(), &[&["--dry-run"], arguments].concat());
@@ -257,7 +264,7 @@ fn folders_that_the_environment_names_are_for_make_install_alone() {
     assert!(commands(&["install"]).contains("/of/the/environment"));
     let staged = commands(&["stage"]);
     assert!(staged.contains("/target/stage/bin") && !staged.contains("/of/the/environment"), "{staged}");
-    // What is a part of Debian's tools for packages is not everywhere.
+    // Debian's packaging tools are not installed everywhere.
     if Path::new("/usr/share/dpkg/architecture.mk").exists() {
         let packaged = commands(&["--file=debian/rules", "override_dh_auto_install"]);
         assert!(names.iter().all(|name| packaged.contains(&format!(" {name}="))), "{packaged}");
@@ -265,7 +272,7 @@ fn folders_that_the_environment_names_are_for_make_install_alone() {
 }
 
 #[test]
-fn another_libnuma_is_neither_written_over_nor_removed() {
+fn another_libnuma_is_neither_overwritten_nor_removed() {
     let files_of_libnuma = [
         "lib/libnuma.so.1",
         "lib/libnuma.so",
@@ -274,7 +281,7 @@ fn another_libnuma_is_neither_written_over_nor_removed() {
         "include/numa.h",
         "include/numaif.h",
     ];
-    // A folder may have the name of numars, which then is in links and in pkg-config's file.
+    // A directory may have numars in its name, which then appears in links and in pkg-config's file.
     type Make = fn(&Path, &Path);
     let another: [Make; 4] = [
         |file, _| fs::write(file, "prefix=/opt/numars-1\n").unwrap(),
@@ -303,10 +310,10 @@ fn another_libnuma_is_neither_written_over_nor_removed() {
 }
 
 #[test]
-fn ldconfig_runs_in_the_running_system_and_otherwise_make_says_what_is_to_be_done() {
+fn ldconfig_runs_in_the_running_system_and_otherwise_make_says_what_to_do() {
     let (tree, folder) = (exported_tree(true), tempfile::tempdir().unwrap());
     let (prefix, log) = (folder.path().join("prefix"), folder.path().join("log"));
-    // A stand-in, which lists what is in `listed`, and notes that it ran.
+    // A stand-in, which prints the contents of `listed`, and records that it ran.
     let (ldconfig, listed) = (folder.path().join("ldconfig"), folder.path().join("listed"));
     let script =
         format!("#!/bin/sh\n[ \"$1\" = -p ] && exec cat {}\necho \"ran$*\" >>{}\n", listed.display(), log.display());
@@ -330,13 +337,13 @@ fn ldconfig_runs_in_the_running_system_and_otherwise_make_says_what_is_to_be_don
             "{printed}"
         );
         assert_eq!(log, ran, "make {target}");
-        // Then the loader finds it, whatever there is for programs of other kinds.
+        // Then the loader finds it, whatever there is for programs of other architectures.
         let of_others = format!("2 libs found\n\t{name} (libc6,x32) => /32/{name}\n\t{name} (libc6) => /386/{name}\n");
         let kind = "libc6,x86-64, OS ABI: Linux 3.2.0";
         let ours = format!("\t{name} ({kind}) => {}\n", library.display());
         fs::write(&listed, format!("{of_others}{ours}\t{name} (libc6,x86-64) => /elsewhere/{name}\n")).unwrap();
         assert_eq!(install(target, &[]), (String::new(), ran.to_owned()), "make {target}");
-        // The loader takes the first that the list has for a program's kind.
+        // The loader takes the first entry of the list that matches a program's architecture.
         for kind in ["libc6,x86-64", "libc6,x86-64, hwcap: \"x86-64-v2\""] {
             let another = format!("\t{name} ({kind}) => /elsewhere/{name}\n");
             fs::write(&listed, format!("{of_others}{another}{ours}")).unwrap();
@@ -344,7 +351,7 @@ fn ldconfig_runs_in_the_running_system_and_otherwise_make_says_what_is_to_be_don
             let expected = format!("Programs find /elsewhere/{name} before {}: ", library.display());
             assert!(printed.starts_with(&expected) && printed.lines().count() == 1, "{printed}");
         }
-        // Where there is no list, make cannot know.
+        // Without a list, make cannot know.
         fs::write(&listed, "").unwrap();
         for settings in [&[][..], &["LDCONFIG=/nowhere/ldconfig"]] {
             let (printed, _) = install(target, settings);
@@ -358,7 +365,7 @@ fn ldconfig_runs_in_the_running_system_and_otherwise_make_says_what_is_to_be_don
 }
 
 #[test]
-fn make_help_needs_sed_and_a_shell_alone() {
+fn make_help_needs_only_sed_and_a_shell() {
     let programs = tempfile::tempdir().unwrap();
     for name in ["sed", "sh", "make"] {
         let found = run(Command::new("sh").args(["-c", &format!("command -v {name}")]));
@@ -371,11 +378,11 @@ fn make_help_needs_sed_and_a_shell_alone() {
 }
 
 #[test]
-fn the_multiarch_folder_is_used_below_usr_alone() {
+fn the_multiarch_directory_is_used_only_below_usr() {
     for (given, expected) in [("/usr", true), ("/usr/", true), ("/usr/local", false)] {
         let prefix = given.trim_end_matches('/');
         let folder = tempfile::tempdir().unwrap();
-        // Whoever installs need not have the compiler.
+        // Users who install need not have the compiler.
         make_into(make_well, folder.path(), "install", &[&format!("PREFIX={given}"), "CC=false"]);
         let triplet = run(Command::new("gcc").arg("-print-multiarch"));
         let lib = format!("lib{}", if expected { format!("/{}", triplet.trim()) } else { String::new() });
@@ -387,7 +394,7 @@ fn the_multiarch_folder_is_used_below_usr_alone() {
 }
 
 #[test]
-fn where_the_multiarch_folder_is_not_known_make_asks_for_libdir() {
+fn if_the_multiarch_directory_is_not_known_make_asks_for_libdir() {
     if !Path::new("/etc/debian_version").exists() {
         return;
     }
@@ -399,7 +406,7 @@ fn where_the_multiarch_folder_is_not_known_make_asks_for_libdir() {
 }
 
 #[test]
-fn a_path_of_two_lines_is_refused() {
+fn a_path_of_two_lines_is_rejected() {
     for name in ["PREFIX", "LIBDIR", "INCLUDEDIR", "BINDIR", "MANDIR", "DESTDIR"] {
         let output = make_in(root(), &["--dry-run", "uninstall", &format!("{name}=/a\nb")]).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
@@ -416,7 +423,7 @@ fn building_and_installing_in_one_command_builds_first() {
 }
 
 #[test]
-fn what_the_published_crate_does_not_have_is_named() {
+fn a_target_that_the_published_crate_lacks_is_named() {
     let tree = exported_tree(false);
     for target in ["demo", "test", "c-tests", "deb", "bench", "headers", "everywhere-test", "readme-test"] {
         let output = make_in(tree.path(), &[target]).output().unwrap();
@@ -428,7 +435,7 @@ fn what_the_published_crate_does_not_have_is_named() {
 
 // --- what a build needs ---
 
-/// A section of a manifest, without comments.
+/// Returns a section of a manifest, without comments.
 fn section(manifest: &str, name: &str) -> String {
     let text = fs::read_to_string(root().join(manifest)).unwrap();
     let text = format!("\n{text}");
@@ -438,7 +445,7 @@ fn section(manifest: &str, name: &str) -> String {
 }
 
 #[test]
-fn building_the_library_resolves_libc_and_once_cell_alone() {
+fn building_the_library_resolves_only_libc_and_once_cell() {
     let lock = fs::read_to_string(root().join("Cargo.lock")).unwrap();
     let names: Vec<&str> = lock.lines().filter_map(|line| line.strip_prefix("name = ")).collect();
     assert_eq!(names, ["\"libc\"", "\"libnumars\"", "\"numars\"", "\"once_cell\""]);
@@ -463,14 +470,22 @@ fn the_unit_tests_are_built_with_what_the_library_is_built_with() {
         let [library, tests] = [library, tests].map(|manifest| section(manifest, "lints.rust"));
         assert!(library.lines().filter(is_for_both).eq(tests.lines().filter(is_for_both)), "{library}{tests}");
     }
-    // The same releases of both, since both have a lock file.
+    for line in ["name", "version", "edition"] {
+        let value = |manifest| section(manifest, "package").lines().find(|l| l.starts_with(line)).unwrap().to_owned();
+        assert_eq!(value(library), value(tests));
+    }
+    assert_eq!(section(library, "lints.clippy"), section(tests, "lints.clippy"));
+    let is_for_both = |line: &&str| !line.starts_with("unexpected_cfgs");
+    let [library, tests] = [library, tests].map(|manifest| section(manifest, "lints.rust"));
+    assert!(library.lines().filter(is_for_both).eq(tests.lines().filter(is_for_both)), "{library}{tests}");
+    // The same releases of both, since each has a lock file.
     let [lock, tests] = ["Cargo.lock", "tests/Cargo.lock"].map(|name| fs::read_to_string(root().join(name)).unwrap());
     for package in lock.split("\n\n").filter(|package| package.contains("checksum")) {
         assert!(tests.contains(package.trim_end()), "tests/Cargo.lock: not {package}");
     }
 }
 
-/// A command that prints a version, as cargo and rustc do.
+/// Creates a command that prints a version, as cargo and rustc do.
 fn tool(folder: &Path, name: &str, version: &str) -> String {
     let path = folder.join(name);
     fs::write(&path, format!("#!/bin/sh\necho {name} {version} '(0123456 2022-01-01)'\n")).unwrap();
@@ -551,7 +566,7 @@ fn every_linker_makes_the_same_interface_and_an_archive_that_links() {
     let (folder, project) = (tempfile::tempdir().unwrap(), project(&[]));
     let build = format!("BUILD={}", folder.path().display());
     for compiler in ["gcc", "gcc -fuse-ld=lld", "clang -fuse-ld=lld", "gcc -fuse-ld=gold", "gcc -fuse-ld=mold"] {
-        // Nothing else needs linking: what cargo made stays.
+        // Nothing else needs linking: cargo's output is kept.
         run(Command::new("sh").current_dir(&folder).args(["-c", "rm -f *.o lib*"]));
         run(make_in(root(), &["--silent", &build, &format!("CC={compiler}"), "LD=false"]).env_remove("LDFLAGS"));
         for name in ["libnumars.so.1", "libnuma.so.1"] {
@@ -596,7 +611,7 @@ fn the_debian_packages_have_the_version_of_the_crate() {
     assert!(changes.starts_with(&expected), "{expected}: {}", changes.lines().next().unwrap_or_default());
 }
 
-/// The symbols of a list for dpkg-gensymbols, without the versions that they came with.
+/// Returns the symbols of a list for dpkg-gensymbols, without the versions that introduced them.
 fn symbols_for_dpkg(name: &str) -> BTreeSet<String> {
     let list = fs::read_to_string(root().join("debian").join(name)).unwrap();
     list.lines()
@@ -614,7 +629,7 @@ fn the_lists_for_dpkg_have_every_symbol_and_version() {
     symbols.extend(versions.iter().map(|version| format!("{version}@{version}")));
     assert_eq!(symbols_for_dpkg("libnumars1.symbols"), symbols);
     let versions: BTreeSet<String> = versions.iter().map(|version| format!("(symver){version}")).collect();
-    // Besides these, symbols that came later than their version.
+    // In addition to these, symbols that are newer than their version node.
     let mut dropin = symbols_for_dpkg("numars-dropin.symbols");
     dropin.retain(|symbol| !symbols.contains(symbol));
     assert_eq!(dropin, versions);
@@ -647,7 +662,7 @@ fn commands_of_the_readme_are_in_blocks_that_are_run() {
 
 // --- projects ---
 
-/// Uses both what libnuma has and what it has not.
+/// Uses both what libnuma has and what it lacks.
 const PROGRAM: &str = r#"
 #include <numa.h>
 #include <numaif.h>
@@ -664,7 +679,7 @@ int main(void)
 }
 "#;
 
-/// A project of the files, in a folder of its own.
+/// Creates a project of these files, in a directory of its own.
 fn project(files: &[(&str, &str)]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in [&[("program.c", PROGRAM), ("program-cxx.cc", PROGRAM)], files].concat() {
@@ -691,7 +706,7 @@ fn needs(program: &Path) -> String {
     run(Command::new("readelf").arg("--dynamic").arg(program))
 }
 
-/// Of two programs that a project made in `folder`, in C and in C++.
+/// Checks two programs that a project built in `folder`, in C and in C++.
 fn assert_both_run(folder: &Path) {
     for name in ["in-c", "in-cxx"] {
         let program = folder.join(name);
@@ -782,7 +797,7 @@ fn a_project_of_autotools_builds() {
 
 // --- pkg-config ---
 
-/// The flags of an installed package, one by one.
+/// Returns the flags of an installed package, one by one.
 fn flags(folder: &Path, options: &[&str], package: &str) -> Vec<String> {
     let mut command = Command::new("pkg-config");
     let flags = run(command.env("PKG_CONFIG_LIBDIR", folder).args(options).args(["--cflags", "--libs", package]));
@@ -800,22 +815,22 @@ fn the_files_of_pkg_config_can_be_given_another_prefix() {
     assert_eq!(flags(&lib.join("pkgconfig"), &option, "numars"), [include, &format!("-L{new}"), "-lnumars"]);
     let [library, rpath] = ["-L", "-Wl,-rpath,"].map(|option| format!("{option}{new}/numars"));
     assert_eq!(flags(&lib.join("numars/pkgconfig"), &option, "numa"), [include, &library, &rpath, "-lnuma"]);
-    // In libnuma's place the loader finds it as it finds libnuma.
+    // In libnuma's place, the loader finds it like libnuma.
     assert_eq!(flags(&lib.join("pkgconfig"), &option, "numa"), ["-I/new/include", &format!("-L{new}"), "-lnuma"]);
-    // What is below another folder stays there.
+    // What is below another directory stays there.
     let settings = ["PREFIX=/opt/numars", "LIBDIR=/elsewhere/lib", "INCLUDEDIR=/opt/numars-not/include"];
     make_into(make_well, destination.path(), "install", &settings);
     let lib = destination.path().join("elsewhere/lib/pkgconfig");
     let expected = ["-I/opt/numars-not/include/numars", "-L/elsewhere/lib", "-lnumars"];
     assert_eq!(flags(&lib, &option, "numars"), expected);
-    // In the usual layout, pkg-config can work out where the tree is now.
+    // In the default layout, pkg-config can determine where the tree is now.
     make_into(make_well, destination.path(), "install", &["PREFIX=/opt/usual"]);
     let moved = destination.path().join("moved");
     fs::rename(destination.path().join("opt/usual"), &moved).unwrap();
     let moved = moved.display();
     let expected = [format!("-I{moved}/include/numars"), format!("-L{moved}/lib"), "-lnumars".to_owned()];
     assert_eq!(flags(&destination.path().join("moved/lib/pkgconfig"), &["--define-prefix"], "numars"), expected);
-    // numa.pc lies deeper, and says what works instead.
+    // numa.pc is deeper in the tree, and says what works instead.
     let flavour = destination.path().join("moved/lib/numars/pkgconfig");
     let option = "--define-variable=prefix=";
     assert!(fs::read_to_string(flavour.join("numa.pc")).unwrap().contains(option));
@@ -829,7 +844,7 @@ fn the_files_of_pkg_config_can_be_given_another_prefix() {
     assert_eq!(flags(&flavour, &[&format!("{option}{moved}")], "numa"), expected);
 }
 
-/// A program that runs with libnuma too, and says which of the two it runs on.
+/// A program that runs with libnuma too, and prints which of the two it runs on.
 const WHICH_LIBRARY: &str = r#"
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -846,7 +861,8 @@ int main(void)
 }
 "#;
 
-/// Builds a project that asks pkg-config for numa, as PKG_CONFIG_PATH finds it, and runs its program with nothing else set.
+/// Builds a project that requests numa from pkg-config, which PKG_CONFIG_PATH finds, and runs its program with nothing
+/// else set.
 fn assert_a_numa_project_runs_on_numars(files: &[(&str, &str)], commands: &[&[&str]], program: &str) {
     let project = project(&[files, &[("which.c", WHICH_LIBRARY)]].concat());
     for command in commands {
@@ -863,7 +879,7 @@ fn assert_a_numa_project_runs_on_numars(files: &[(&str, &str)], commands: &[&[&s
 fn a_program_of_a_project_that_asks_for_numa_runs_on_numars() {
     let build: &[&str] = &["sh", "-c", "cc -o which which.c $(pkg-config --cflags --libs numa)"];
     assert_a_numa_project_runs_on_numars(&[], &[build], "which");
-    // Debian has a libnuma.a, which is not the one that is wanted.
+    // Debian has a libnuma.a, which must not be used.
     let build: &[&str] = &["sh", "-c", "cc -static -o which which.c $(pkg-config --static --cflags --libs numa)"];
     let project = project(&[("which.c", WHICH_LIBRARY)]);
     let mut compile = Command::new(build[0]);
@@ -908,7 +924,7 @@ fn manual(name: &str) -> String {
 }
 
 #[test]
-fn the_manual_pages_are_written_as_mdoc_wants() {
+fn the_manual_pages_are_valid_mdoc() {
     for entry in fs::read_dir(root().join("docs/man")).unwrap() {
         run(Command::new("mandoc").args(["-T", "lint", "-W", "warning"]).arg(entry.unwrap().path()));
     }
@@ -934,7 +950,7 @@ fn every_function_of_numars_h_has_a_place_in_a_manual_page() {
 }
 
 #[test]
-fn the_page_about_moves_says_what_the_header_says() {
+fn the_page_about_moves_agrees_with_the_header() {
     let header = fs::read_to_string(root().join("include/numars.h")).unwrap();
     let page = manual("numars_move_pages.3");
     let (_, errors) = page.split_once(".Sh ERRORS").unwrap();
@@ -971,7 +987,7 @@ fn the_page_about_moves_says_what_the_header_says() {
             "{name}: {synopsis:?}"
         );
     }
-    // What is in the structures.
+    // The fields of the structures.
     for (structure, end) in [("struct numars_move_stats {", "};"), ("struct numars_move_options {", "};")] {
         let members = |text: &str| -> BTreeSet<String> {
             let from = text.find(structure).unwrap();

@@ -1,18 +1,18 @@
-//! A program or a preloaded library that defines mbind(), set_mempolicy(), get_mempolicy(), migrate_pages(), move_pages()
-//! sees every such call that the library makes, as with libnuma.
+//! A program or a preloaded library that defines mbind(), set_mempolicy(), get_mempolicy(), migrate_pages(),
+//! move_pages() sees every such call that the library makes, as with libnuma.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use support::{Wrappers, calls_of_each, plain_cargo_library, root, run, stage, with_libraries};
 
-/// What the program prints first, while the wrappers pass on what they are called for, and then, while they fail with ENOSYS.
+/// Splits the output of the program: first its wrappers make the system calls, then they fail with ENOSYS.
 fn halves(output: &str) -> (Vec<&str>, Vec<&str>) {
     let lines: Vec<&str> = output.lines().collect();
     let second = lines.iter().rposition(|line| line.starts_with("numa_available:")).unwrap();
     (lines[..second].to_vec(), lines[second..].to_vec())
 }
 
-/// How often each call was counted in these lines, in the order of `NAMES`.
+/// Counts each call in these lines, in the order of `NAMES`.
 fn counts(lines: &[&str]) -> [usize; 5] {
     NAMES.map(|name| {
         let of_line = |line: &&str| {
@@ -25,7 +25,7 @@ fn counts(lines: &[&str]) -> [usize; 5] {
 
 const NAMES: [&str; 5] = ["get_mempolicy", "mbind", "set_mempolicy", "migrate_pages", "move_pages"];
 
-/// The program with wrappers of its own and all functions of numars, linked with the shared library.
+/// The program with wrappers of its own that calls all functions of numars, linked with the shared library.
 fn program(folder: &Path) -> PathBuf {
     calls_of_each(folder, Wrappers::InProgram, &stage().pkg_config("numars", &[]))
 }
@@ -41,7 +41,7 @@ fn a_programs_own_wrappers_are_called_as_often_as_by_libnuma() {
 }
 
 #[test]
-fn no_function_makes_such_a_system_call_but_by_way_of_the_wrappers() {
+fn every_function_makes_these_system_calls_through_the_wrappers() {
     let folder = tempfile::tempdir().unwrap();
     let program = program(folder.path());
     let start = |strace: &mut Command| {
@@ -51,14 +51,14 @@ fn no_function_makes_such_a_system_call_but_by_way_of_the_wrappers() {
     let (output, trace) = counting::system_calls(&folder.path().join("trace"), start).unwrap();
     let output = String::from_utf8(output.stdout).unwrap();
     let made = NAMES.map(|name| trace.iter().filter(|line| counting::name(line) == name).count());
-    // Wrappers that fail do not call the kernel.
+    // Wrappers that fail do not make the system call.
     let counted = counts(&halves(&output).0);
     assert_eq!(counted, made, "{NAMES:?}");
     assert!(counted.iter().all(|&count| count > 0), "{output}");
 }
 
 #[test]
-fn errno_of_a_wrapper_is_what_the_program_gets() {
+fn the_program_gets_the_errno_of_a_wrapper() {
     let folder = tempfile::tempdir().unwrap();
     let output = run(&mut with_libraries(&program(folder.path()), &stage().lib()));
     let (_, failing) = halves(&output);
@@ -73,14 +73,14 @@ fn errno_of_a_wrapper_is_what_the_program_gets() {
 }
 
 #[test]
-fn preloaded_wrappers_are_called_as_those_of_the_program() {
+fn preloaded_wrappers_are_called_like_those_of_the_program() {
     let folder = tempfile::tempdir().unwrap();
     let of_program = run(&mut with_libraries(&program(folder.path()), &stage().lib()));
     let wrappers = folder.path().join("libwrappers.so");
-    // Some call the kernel themselves, others the library that they stand before.
+    // Some make the system call themselves, others call the library that comes after them.
     for flags in [["-shared", "-fPIC"].as_slice(), &["-shared", "-fPIC", "-DFORWARD"]] {
         run(Command::new("gcc").args(flags).arg("-o").args([&wrappers, &root().join("tests/programs/own_wrappers.c")]));
-        // The program knows the counters of the library alone.
+        // The program only knows the counters of the library.
         let mut flags = stage().pkg_config("numars", &[]);
         flags.extend(["-Wl,--no-as-needed".to_owned(), wrappers.display().to_string()]);
         let program = calls_of_each(folder.path(), Wrappers::Preloaded, &flags);
@@ -117,13 +117,13 @@ fn the_library_of_plain_cargo_build_calls_the_wrappers_too() {
     assert_eq!(run(Command::new(&program).env("LD_PRELOAD", &library)), by_make);
 }
 
-/// A line for each call of the program, none for what the library calls itself.
+/// The log has a line for each call of the program, and none for what the library calls itself.
 #[test]
-fn wrappers_of_the_program_change_nothing_in_the_log() {
+fn the_programs_wrappers_do_not_change_the_log() {
     let folder = tempfile::tempdir().unwrap();
     let log = |program: &Path| {
         let file = folder.path().join("log");
-        // Root makes no file in such a folder, and begins none.
+        // Root neither creates nor starts a log in such a directory.
         std::fs::write(&file, "numars log\n").unwrap();
         run(with_libraries(program, &stage().lib()).env("NUMARS_LOG", &file));
         let text = std::fs::read_to_string(&file).unwrap();

@@ -1,4 +1,4 @@
-//! The built library is what a distribution can load into every process: its symbols, needs, size and cost.
+//! The built library is fit for every process of a distribution: its symbols, dependencies, size and cost.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -6,16 +6,16 @@ use support::{
     Wrappers, calls_of_each, expected_exports, exports, plain_cargo_library, root, run, stage, with_libraries,
 };
 
-/// Limit of the stripped library's size in bytes, without the padding that gives code pages of its own, whose size depends on the
-/// machine's largest pages. libnuma.so.1.0.0 of Debian 12 has 56,440 with it. docs/performance.md says what takes the rest: the
-/// mover, NUMARS_LOG, and what follows a machine that changes.
+/// Limit of the stripped library's size in bytes, without the padding that separates code pages, which depends on the
+/// machine's largest page size. libnuma.so.1.0.0 of Debian 12 has 56,440 with it. docs/performance.md lists what the
+/// rest consists of: the mover, NUMARS_LOG, and support for machines that change.
 const MAX_BYTES: u64 = 150 * 1024;
 
 fn both_flavours() -> [PathBuf; 2] {
     [stage().lib().join("libnumars.so.1"), stage().flavour().join("libnuma.so.1")]
 }
 
-/// Debian's libnuma, to compare with.
+/// Debian's libnuma, for comparison.
 fn libnuma() -> PathBuf {
     let cache = run(Command::new("/sbin/ldconfig").arg("-p"));
     let line = cache.lines().find(|line| line.trim().starts_with("libnuma.so.1 ")).expect("libnuma1 is installed");
@@ -63,7 +63,7 @@ fn make_builds_the_same_library_with_every_linker() {
         run(make.current_dir(root()).args([&build, &flags]));
         assert_exports(&folder.path().join("libnumars.so.1"));
         assert_exports(&folder.path().join("libnuma.so.1"));
-        // The kernel's calls, which a program may interpose.
+        // The system calls that a program may interpose.
         let program = calls_of_each(folder.path(), Wrappers::InProgram, &stage().pkg_config("numars", &[]));
         let calls = run(&mut with_libraries(&program, folder.path()));
         assert_eq!(calls, run(&mut with_libraries(&program, &stage().lib())), "linked by {linker}");
@@ -109,7 +109,7 @@ fn the_stripped_library_stays_small() {
         run(Command::new("strip").arg("-o").args([&stripped, &library]));
         let segments = run(Command::new("readelf").args(["--segments", "--wide"]).arg(&stripped));
         let hex = |number: &str| u64::from_str_radix(number.trim_start_matches("0x"), 16).unwrap();
-        // Where each is in the file: its start, and its end.
+        // The start and end of each in the file.
         let loaded: Vec<[u64; 2]> = segments
             .lines()
             .filter(|line| line.trim().starts_with("LOAD"))
@@ -124,7 +124,7 @@ fn the_stripped_library_stays_small() {
     }
 }
 
-/// Private memory of every process that loads it, which limits such as RLIMIT_DATA count whether it is used or not.
+/// Private memory of every process that loads it, which limits such as RLIMIT_DATA count even if it is not used.
 #[test]
 fn tables_whose_size_depends_on_the_machine_take_no_memory_until_they_are_used() {
     const MAX_BSS: u64 = 16 * 1024;
@@ -137,7 +137,7 @@ fn tables_whose_size_depends_on_the_machine_take_no_memory_until_they_are_used()
     }
 }
 
-/// A library that can panic would carry the panic machinery of Rust's core library.
+/// A library that can panic would contain the panic machinery of Rust's core library.
 #[test]
 fn no_code_of_the_library_can_panic_or_abort() {
     let symbols = run(Command::new("nm").arg(root().join("target/c/numars.o")));
@@ -152,10 +152,10 @@ fn empty(folder: &Path) -> PathBuf {
     support::compile_c(folder, "int main(void) { return 0; }\n", &[])
 }
 
-/// What happens when a library is loaded into it.
+/// Observes the loading of a library into it.
 struct Load {
     output: String,
-    /// The system calls after the loader's own.
+    /// Returns the system calls after the loader's own.
     system_calls: Vec<String>,
 }
 
@@ -172,7 +172,7 @@ fn load(library: &Path) -> Load {
     }
 }
 
-/// The instructions that it executes, with `library` preloaded.
+/// Returns the instructions that it executes with `library` preloaded.
 fn instructions(library: Option<&Path>) -> u64 {
     let folder = tempfile::tempdir().unwrap();
     let program = empty(folder.path());
@@ -202,7 +202,7 @@ fn loading_is_silent_and_takes_a_handful_of_system_calls() {
     for library in both_flavours() {
         let load = load(&library);
         assert_eq!(load.output, "");
-        // Two small files and one question; nothing that allocates (brk, mmap) or sets anything.
+        // Two small files and one query; nothing that allocates (brk, mmap) or changes anything.
         let mut names = load.system_calls;
         // A process in many groups has a longer /proc/self/status.
         names.dedup();

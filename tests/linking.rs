@@ -1,11 +1,11 @@
-//! Programs link and run with the installed library in every way that C programs link: dynamic, static, preloaded, with our
-//! headers or libnuma's.
+//! Programs link and run with the installed library in every way that C programs link: dynamically, statically,
+//! preloaded, with our headers or libnuma's.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use support::{compile_c, plain_cargo_library, root, run, stage, with_libraries};
 
-/// Uses a bit of everything that libnuma has too, and prints what came back.
+/// Uses some of everything that libnuma has too, and prints the results.
 const PROGRAM: &str = r#"
 #include <numa.h>
 #include <numaif.h>
@@ -39,7 +39,7 @@ int main(void)
 
 const OUTPUT: &str = "2 16 1\n1 20\n1\n";
 
-/// The files that the loader maps for `command`.
+/// Returns the files that the loader maps for `command`.
 fn loaded(program: &Path, settings: &[(&str, &Path)]) -> String {
     run(Command::new("ldd").envs(settings.iter().copied()).arg(program))
 }
@@ -86,7 +86,7 @@ fn a_program_built_with_our_headers_runs_on_libnuma() {
     assert_eq!(run(&mut Command::new(&program)), OUTPUT);
 }
 
-/// Uses every name of libnuma's first version, as numacompat1.h gives them.
+/// Uses every name of libnuma's first version, as numacompat1.h declares them.
 const FIRST_VERSION_PROGRAM: &str = r#"
 #define NUMA_VERSION1_COMPATIBILITY
 #include <numa.h>
@@ -155,7 +155,7 @@ fn preloading_the_flavour_keeps_libnuma_out_of_the_process() {
 }
 
 #[test]
-fn the_headers_serve_cxx_programs() {
+fn the_headers_work_in_cxx_programs() {
     let folder = tempfile::tempdir().unwrap();
     let (source, program) = (folder.path().join("program.cc"), folder.path().join("program"));
     std::fs::write(&source, PROGRAM).unwrap();
@@ -166,7 +166,7 @@ fn the_headers_serve_cxx_programs() {
     assert_eq!(run(&mut with_libraries(&program, &stage().lib())), OUTPUT);
 }
 
-/// The linkers that a C programmer may use, and the flag that chooses each.
+/// Linkers that a C programmer may use, and the flag that selects each.
 const LINKERS: [&str; 4] = ["bfd", "gold", "mold", "lld"];
 
 /// Links the archive with `linker`: into an ordinary program, and into one without any shared library.
@@ -189,12 +189,12 @@ fn link_statically(folder: &Path, program: &str, linker: &str) -> [PathBuf; 2] {
 struct Part {
     name: String,
     addresses: std::ops::Range<u64>,
-    /// Where it is in the file.
+    /// Its position in the file.
     offsets: std::ops::Range<u64>,
     executable: bool,
 }
 
-/// The file's header with the table of segments, then the sections; and the segments.
+/// Returns the file's header with the table of segments, then the sections; and the segments.
 fn sections_and_segments(library: &Path) -> (Vec<Part>, Vec<Part>) {
     use object::elf::{self, FileHeader64};
     use object::read::elf::{FileHeader, ProgramHeader, SectionHeader};
@@ -226,7 +226,7 @@ fn sections_and_segments(library: &Path) -> (Vec<Part>, Vec<Part>) {
     (parts, segments.collect())
 }
 
-/// Links both flavours of the library that is built already, by make, with a linker.
+/// Links both flavours of the library with a linker, from the objects that make built already.
 fn link_with(linker: &str, folder: &Path) -> [PathBuf; 2] {
     stage();
     for name in ["rust.a", "all.o", "shared.o"] {
@@ -241,7 +241,7 @@ fn link_with(linker: &str, folder: &Path) -> [PathBuf; 2] {
 }
 
 #[test]
-fn what_is_no_code_is_not_executable_whichever_linker_links_it() {
+fn only_code_is_executable_whichever_linker_links_it() {
     const PAGE: u64 = 4096;
     let mut libraries = vec![("cargo", plain_cargo_library())];
     let folder = tempfile::tempdir().unwrap();
@@ -256,7 +256,8 @@ fn what_is_no_code_is_not_executable_whichever_linker_links_it() {
         for part in parts.iter().filter(|part| !part.executable && !part.offsets.is_empty()) {
             // The loader maps whole pages of the file.
             for code in segments.iter().filter(|segment| segment.executable) {
-                // gold gives read-only data a segment, but no page of the file of its own, and has the header in that of the code.
+                // gold gives read-only data a segment, but not its own page of the file, and puts the header into that
+                // of the code.
                 let (page, may_be) = if linker == "gold" { (1, part.name == "the header") } else { (PAGE, false) };
                 let mapped = code.offsets.start / page * page..code.offsets.end.next_multiple_of(page);
                 let is_apart = part.offsets.end <= mapped.start || mapped.end <= part.offsets.start;
@@ -266,7 +267,8 @@ fn what_is_no_code_is_not_executable_whichever_linker_links_it() {
     }
 }
 
-/// The lines of /proc/PID/maps for a file, in a process that has it loaded: the addresses, and the access that is allowed.
+/// Returns the lines of /proc/PID/maps for a file, in a process that has it loaded: the addresses and access
+/// permissions.
 fn mappings(library: &Path) -> Vec<(std::ops::Range<u64>, String)> {
     let maps = run(Command::new("cat").arg("/proc/self/maps").env("LD_PRELOAD", library).env("LD_BIND_NOW", ""));
     let address = |text: &str| u64::from_str_radix(text, 16).unwrap();
@@ -282,7 +284,7 @@ fn mappings(library: &Path) -> Vec<(std::ops::Range<u64>, String)> {
 }
 
 #[test]
-fn what_the_loader_has_relocated_is_read_only_whichever_linker_links_it() {
+fn relocated_data_is_read_only_whichever_linker_links_it() {
     let folder = tempfile::tempdir().unwrap();
     for linker in LINKERS {
         let folder = folder.path().join(linker);
@@ -320,7 +322,7 @@ fn the_archive_links_with_every_linker() {
     }
 }
 
-/// As [`loaded`], for programs that may be static, of which ldd says so and fails.
+/// Like [`loaded`], for programs that may be static, which ldd reports with an error.
 fn loaded_or_static(program: &Path) -> String {
     let output = Command::new("ldd").arg(program).output().unwrap();
     String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
@@ -361,7 +363,7 @@ int main(void)
 }
 
 #[test]
-fn the_archive_shows_nothing_but_the_interface() {
+fn the_archive_exports_only_the_interface() {
     let symbols =
         run(Command::new("nm").args(["--defined-only", "--extern-only"]).arg(stage().lib().join("libnumars.a")));
     let names: std::collections::BTreeSet<&str> =
@@ -371,8 +373,8 @@ fn the_archive_shows_nothing_but_the_interface() {
 }
 
 #[test]
-fn a_program_that_holds_the_exit_flags_itself_is_obeyed() {
-    // Without -fPIE the linker copies the library's variable into the program, and the library must follow it there.
+fn exit_flags_that_a_program_has_a_copy_of_are_honoured() {
+    // Without -fPIE the linker copies the library's variable into the program, and the library must use the copy.
     let program = r#"
 #include <numa.h>
 #include <errno.h>

@@ -1,7 +1,8 @@
-//! The library tells every machine right: captured ones, and ones that are made up here, which it is shown by NUMARS_FSROOT.
+//! The library describes every machine correctly: captured ones, and generated ones, which are passed by NUMARS_FSROOT.
 //!
-//! What it should say of a captured machine comes from a small reader of the kernel's files in this file, which was written without
-//! looking at the library's; what it should say of one that is made up is what went into its files.
+//! The expected description of a captured machine comes from a small parser of the kernel's files in this file, which
+//! was written without looking at the library's; that of a generated machine is the one from which its files were
+//! written.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +15,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use support::{LinkedProgram, root};
 use tempfile::TempDir;
 
-/// Answers questions about the machine, a line each. An answer ends with a line of a dot.
+/// Answers queries about the machine, one per line. The reply ends with a line that consists of a dot.
 static PROGRAM: LinkedProgram = LinkedProgram::new(
     r#"
 #include <numa.h>
@@ -113,7 +114,7 @@ struct Library {
 }
 
 impl Library {
-    /// With this value of NUMARS_FSROOT.
+    /// Starts it with this value of NUMARS_FSROOT.
     fn with_root(root: &Path) -> Self {
         Self::start(Command::new(PROGRAM.path()).env("NUMARS_FSROOT", root))
     }
@@ -149,23 +150,23 @@ impl Library {
     }
 }
 
-/// What there is to know of a node.
+/// Everything known about a node.
 #[derive(Default, Clone, PartialEq, Debug)]
 struct Node {
     cpus: BTreeSet<usize>,
-    /// In all and free, in KiB; none where no file says so.
+    /// Total and free memory in KiB; `None` if no file contains it.
     memory: Option<(u64, u64)>,
-    /// To each of the machine's nodes, in order; empty where they are not known.
+    /// Distances to each of the machine's nodes, in order; empty if they are not known.
     distances: Vec<u64>,
 }
 
-/// What there is to know of a machine.
+/// Everything known about a machine.
 #[derive(Default, Clone, PartialEq, Debug)]
 struct Machine {
     nodes: BTreeMap<usize, Node>,
-    /// The nodes that have memory, where the kernel says so.
+    /// The nodes that have memory, if the kernel lists them.
     with_memory: Option<BTreeSet<usize>>,
-    /// The nodes and the CPUs that could be, where the kernel says so.
+    /// The possible nodes and CPUs, if the kernel lists them.
     possible_nodes: Option<BTreeSet<usize>>,
     possible_cpus: Option<BTreeSet<usize>>,
 }
@@ -197,7 +198,8 @@ impl Machine {
         writeln!(report, "possible nodes: {nodes}, highest {}", nodes - 1).unwrap();
         writeln!(report, "possible CPUs: {cpus}, room in a set: {cpus}").unwrap();
         writeln!(report, "configured CPUs: {}", self.possible_cpus.as_ref().unwrap_or(&self.cpus()).len()).unwrap();
-        // In one of the captured machines, a node was taken out of the list of nodes, but not out of that of nodes with memory.
+        // In one of the captured machines, a node was removed from the list of nodes, but not from that of nodes with
+        // memory.
         let with_memory = self.with_memory.as_ref().map_or(self.ids(), |nodes| nodes & &self.ids());
         writeln!(report, "nodes with memory: {}", with_memory.len()).unwrap();
         writeln!(report, "highest node: {}", self.ids().last().unwrap()).unwrap();
@@ -220,14 +222,14 @@ impl Machine {
         *self.nodes.iter().find(|(_, node)| node.cpus.contains(&cpu)).unwrap().0
     }
 
-    /// What the program should print of the distances from `node`.
+    /// What the program should print about the distances from `node`.
     fn distances(&self, node: usize) -> String {
         let distances = self.nodes[&node].distances.clone();
         let distances = if distances.is_empty() { vec![0; self.nodes.len()] } else { distances };
         format!("from {node}:{}\n", distances.iter().fold(String::new(), |text, distance| format!("{text} {distance}")))
     }
 
-    /// The library tells this machine, whose files are below `root`.
+    /// Checks that the library describes this machine, whose files are below `root`, correctly.
     fn assert_told_under(&self, root: &Path) {
         let library = Library::with_root(root);
         assert_same(&library.ask("machine"), &self.report(), root);
@@ -247,21 +249,21 @@ fn assert_same(told: &str, expected: &str, root: &Path) {
     assert_eq!(told, expected, "{}", root.display());
 }
 
-// --- reading machines ---
+// --- parsing machines ---
 
-/// The text of a file, where it is there.
+/// Reads a file, if it exists.
 fn text(path: &Path) -> Option<String> {
     fs::read(path).ok().map(|bytes| String::from_utf8(bytes).unwrap().trim_end_matches(['\0', '\n']).to_owned())
 }
 
-/// A list such as `0-3,8`.
+/// Parses a list such as `0-3,8`.
 fn list(text: &str) -> BTreeSet<usize> {
     let ranges = text.split(',').filter(|range| !range.is_empty());
     let ends = ranges.map(|range| range.split_once('-').unwrap_or((range, range)));
     ends.flat_map(|(first, last)| first.parse().unwrap()..=last.parse::<usize>().unwrap()).collect()
 }
 
-/// A map such as `00000000,0000000f`.
+/// Parses a map such as `00000000,0000000f`.
 fn map(text: &str) -> BTreeSet<usize> {
     let groups = text.rsplit(',').map(|group| u32::from_str_radix(group, 16).unwrap());
     groups
@@ -281,12 +283,12 @@ fn read_node(folder: &Path, machine_nodes: usize) -> Node {
     Node {
         cpus: map(&text(&folder.join("cpumap")).unwrap()),
         memory: amount("MemTotal:").map(|size| (size, amount("MemFree:").unwrap_or(0))),
-        // Columns are the nodes; if they are not as many, nobody knows which.
+        // Columns are the nodes; if their numbers differ, it is unknown which is which.
         distances: if distances.len() == machine_nodes { distances } else { Vec::new() },
     }
 }
 
-/// What the files below `root` say.
+/// Parses the files below `root`.
 fn read_machine(root: &Path) -> Machine {
     let system = root.join("sys/devices/system");
     let read_list = |name: &str| text(&system.join(name)).map(|text| list(&text));
@@ -313,7 +315,7 @@ fn read_machine(root: &Path) -> Machine {
 
 // --- captured machines ---
 
-/// The archives of captured machines, where this computer has them.
+/// The archives of captured machines, if they are available.
 fn archives() -> Vec<PathBuf> {
     let named = std::env::var_os("NUMARS_TOPOLOGIES").map(PathBuf::from);
     let folder = named.unwrap_or_else(|| root().join("../shared/topologies"));
@@ -328,7 +330,7 @@ fn archives() -> Vec<PathBuf> {
     archives
 }
 
-/// Of a captured machine's files, those that have to do with nodes: there are thousands of others.
+/// Returns true for those of a captured machine's files that are about nodes: there are thousands of others.
 fn is_of_interest(path: &Path, is_file: bool) -> bool {
     let names: Vec<_> = path.iter().skip(1).map(|name| name.to_str().unwrap()).collect();
     let numbered = |name: &str, what: &str| {
@@ -352,7 +354,8 @@ fn unpack(archive: &Path, folder: &Path) -> PathBuf {
         if !is_of_interest(&path, kind.is_file()) {
             continue;
         }
-        // Nothing that the archive says of owners and permissions: this need not be root, and shall be able to remove them.
+        // Ignores owners and permissions in the archive: this process need not be root, and must be able to remove the
+        // files.
         let place = folder.join(&path);
         fs::create_dir_all(place.parent().unwrap()).unwrap();
         if kind.is_dir() {
@@ -375,11 +378,11 @@ fn for_each_captured(with: impl Fn(&Path)) {
 }
 
 #[test]
-fn captured_machines_are_told_as_their_files_say() {
+fn captured_machines_are_described_as_their_files_say() {
     for_each_captured(|root| read_machine(root).assert_told_under(root));
 }
 
-/// The nodes of the devices of a captured machine, by the names that a list of nodes may have.
+/// The nodes of a captured machine's devices, by the names that a node list may contain.
 fn devices(root: &Path) -> BTreeMap<String, i64> {
     let mut devices = BTreeMap::new();
     for (folder, prefix) in [("class/net", "netdev"), ("class/block", "block"), ("bus/pci/devices", "pci")] {
@@ -413,9 +416,9 @@ fn devices_of_captured_machines_are_on_the_nodes_that_their_files_say() {
     assert!(archives().is_empty() || found.into_inner() > 10);
 }
 
-/// Some answers that a person has read from the files: the reader above could be as wrong as the library.
+/// Some results that a person has read from the files: the parser above could be as wrong as the library.
 #[test]
-fn captured_machines_are_told_as_a_person_reads_them() {
+fn captured_machines_are_described_as_a_person_reads_them() {
     let known: &[(&str, &[(&str, &str)])] = &[
         (
             "nvidiagpunumanodes",
@@ -445,7 +448,7 @@ fn captured_machines_are_told_as_a_person_reads_them() {
                 ("machine", "possible nodes: 1024, highest 1023\n"),
             ],
         ),
-        // No distances, and a node's memory without what of it is free.
+        // No distances, and the memory of a node without how much is free.
         (
             "64fake-4n2s2ca2c2t",
             &[
@@ -477,10 +480,10 @@ fn captured_machines_are_told_as_a_person_reads_them() {
     assert!(archives().is_empty() || seen.into_inner() >= known.len());
 }
 
-// --- machines that are made up ---
+// --- generated machines ---
 
 impl Machine {
-    /// Of these nodes, each with CPUs and memory in KiB, and of the same distances everywhere.
+    /// A machine of these nodes, each with CPUs and memory in KiB, and the same distances everywhere.
     fn of(nodes: &[(usize, &[usize], u64)]) -> Self {
         let mut machine = Machine::default();
         for (place, &(id, cpus, memory)) in nodes.iter().enumerate() {
@@ -495,7 +498,7 @@ impl Machine {
         machine
     }
 
-    /// Whatever a kernel of today would tell.
+    /// Adds whatever a current kernel would show.
     fn know_what_is_possible(&mut self) {
         let with_memory = self.nodes.iter().filter(|(_, node)| node.memory.is_some_and(|(size, _)| size > 0));
         self.with_memory = Some(with_memory.map(|(&id, _)| id).collect());
@@ -503,7 +506,7 @@ impl Machine {
         self.possible_cpus = Some((0..=self.cpus().last().copied().unwrap_or(0)).collect());
     }
 
-    /// Writes the files that this machine's kernel would show into a new folder.
+    /// Writes the files that this machine's kernel would show into a new directory.
     fn write(&self) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
         self.write_below(folder.path());
@@ -545,7 +548,7 @@ fn node_folder(root: &Path, node: usize) -> PathBuf {
     root.join(format!("sys/devices/system/node/node{node}"))
 }
 
-/// As the kernel writes lists: `0-3,8`.
+/// Formats a list as the kernel does: `0-3,8`.
 fn as_list(set: &BTreeSet<usize>) -> String {
     let mut ranges: Vec<(usize, usize)> = Vec::new();
     for &member in set {
@@ -559,14 +562,14 @@ fn as_list(set: &BTreeSet<usize>) -> String {
     ranges.collect::<Vec<_>>().join(",")
 }
 
-/// As the kernel writes maps: `00000000,0000000f`.
+/// Formats a map as the kernel does: `00000000,0000000f`.
 fn as_map(set: &BTreeSet<usize>, bits: usize) -> String {
     let group =
         |group: usize| (0..32).filter(|bit| set.contains(&(group * 32 + bit))).fold(0u32, |bits, bit| bits | 1 << bit);
     (0..bits.div_ceil(32)).rev().map(|at| format!("{:08x}", group(at))).collect::<Vec<_>>().join(",")
 }
 
-/// The reader above and the library both tell the machine that went into the files.
+/// The parser above and the library must both return the machine that the files were written from.
 fn assert_told(machine: &Machine) {
     let root = machine.write();
     assert_eq!(&read_machine(root.path()), machine);
@@ -574,7 +577,7 @@ fn assert_told(machine: &Machine) {
 }
 
 #[test]
-fn nodes_with_gaps_between_them_are_told_and_so_are_memory_alone_and_cpus_alone() {
+fn gaps_between_nodes_and_nodes_of_only_memory_or_only_cpus_are_described() {
     let mut machine = Machine::of(&[
         (0, &[0, 1, 2, 3, 88], 4096),
         (8, &[4, 5, 70], 0),
@@ -591,11 +594,11 @@ fn nodes_with_gaps_between_them_are_told_and_so_are_memory_alone_and_cpus_alone(
 }
 
 #[test]
-fn a_thousand_nodes_with_eight_thousand_cpus_are_told() {
+fn a_thousand_nodes_with_eight_thousand_cpus_are_described() {
     let mut machine = Machine::default();
     let distance = |from: usize, to: usize| if from == to { 10 } else { 11 + (from * 31 + to * 17) as u64 % 244 };
     for id in 0..1024 {
-        // Neighbours are not in a row.
+        // Nearest nodes do not have consecutive numbers.
         let cpus = (0..8).map(|cpu| cpu * 1024 + id).collect();
         let distances = (0..1024).map(|to| distance(id, to)).collect();
         machine.nodes.insert(id, Node { cpus, memory: Some((1024 + id as u64, id as u64)), distances });
@@ -605,7 +608,7 @@ fn a_thousand_nodes_with_eight_thousand_cpus_are_told() {
     assert_eq!(read_machine(root.path()), machine);
     let library = Library::with_root(root.path());
     assert_same(&library.ask("machine"), &machine.report(), root.path());
-    // The library keeps the distances of the first 256 nodes.
+    // The library caches the distances of the first 256 nodes.
     for node in [0, 255, 256, 1023] {
         assert_same(&library.ask(&format!("distances from {node}")), &machine.distances(node), root.path());
     }
@@ -613,7 +616,7 @@ fn a_thousand_nodes_with_eight_thousand_cpus_are_told() {
 }
 
 #[test]
-fn a_node_that_could_be_and_is_not_has_no_column_among_the_distances() {
+fn a_possible_node_that_does_not_exist_has_no_distance_column() {
     let mut machine = Machine::of(&[(0, &[0], 100), (2, &[1, 2], 100), (3, &[], 100)]);
     machine.possible_nodes = Some((0..=4).collect());
     machine.possible_cpus = Some((0..=11).collect());
@@ -622,13 +625,13 @@ fn a_node_that_could_be_and_is_not_has_no_column_among_the_distances() {
 }
 
 #[test]
-fn a_machine_of_cpus_or_of_memory_alone_is_told() {
+fn a_machine_of_only_cpus_or_only_memory_is_described() {
     assert_told(&Machine::of(&[(0, &[], 5000)]));
     assert_told(&Machine::of(&[(3, &[1, 3], 0), (4, &[0, 2], 7)]));
 }
 
 #[test]
-fn what_old_kernels_do_not_tell_is_found_out_otherwise() {
+fn what_old_kernels_do_not_report_is_determined_in_other_ways() {
     let mut machine = Machine::of(&[(0, &[0, 2, 33], 100), (7, &[1, 3], 200), (40, &[], 300)]);
     (machine.with_memory, machine.possible_nodes, machine.possible_cpus) = (None, None, None);
     machine.nodes.values_mut().for_each(|node| node.distances.clear());
@@ -649,7 +652,7 @@ fn a_cpu_on_several_nodes_is_in_the_set_of_each_and_belongs_to_the_first() {
 }
 
 #[test]
-fn cpus_that_only_have_folders_are_on_node_0_of_a_machine_without_nodes() {
+fn cpus_that_only_have_directories_are_on_node_0_of_a_machine_without_nodes() {
     let folder = tempfile::tempdir().unwrap();
     for cpu in [0, 1, 5] {
         fs::create_dir_all(folder.path().join(format!("sys/devices/system/cpu/cpu{cpu}"))).unwrap();
@@ -661,7 +664,7 @@ fn cpus_that_only_have_folders_are_on_node_0_of_a_machine_without_nodes() {
     library.end();
 }
 
-/// Fails unless what the library tells of a machine is consistent.
+/// Fails unless the library's description of a machine is consistent.
 #[track_caller]
 fn assert_consistent(library: &Library, context: &str) {
     let told = library.ask("machine");
@@ -696,7 +699,7 @@ fn assert_consistent(library: &Library, context: &str) {
 }
 
 #[test]
-fn whichever_sources_are_missing_what_is_told_is_consistent() {
+fn whichever_sources_are_missing_results_are_consistent() {
     const SOURCES: [&str; 12] = [
         "sys/devices/system/node/online",
         "sys/devices/system/node/has_memory",
@@ -711,7 +714,7 @@ fn whichever_sources_are_missing_what_is_told_is_consistent() {
         "proc/self/status",
         "proc",
     ];
-    /// What is in place of a source.
+    /// Replacements for a source.
     #[derive(Clone, Copy, Debug)]
     enum Instead {
         Nothing,
@@ -727,7 +730,7 @@ fn whichever_sources_are_missing_what_is_told_is_consistent() {
         fs::write(root.path().join("proc/self/status"), status).unwrap();
         for &(source, instead) in changes {
             let path = root.path().join(source);
-            // The other source may have been above this one.
+            // The other source may have been inside of this one.
             let _ = fs::remove_dir_all(&path);
             let _ = fs::remove_file(&path);
             let _ = match instead {
@@ -745,7 +748,7 @@ fn whichever_sources_are_missing_what_is_told_is_consistent() {
     for (place, &first) in SOURCES.iter().enumerate() {
         for kind in every_kind {
             check(&[(first, kind)]);
-            // Each pair once, in all kinds of the first one.
+            // Each pair once, with all kinds of replacement for the first one.
             for &second in SOURCES.iter().skip(place + 1) {
                 check(&[(second, Instead::Nothing), (first, kind)]);
             }
@@ -767,12 +770,12 @@ fn nodes_that_a_task_may_allocate_on_exist_if_no_list_of_nodes_can_be_read() {
 }
 
 #[test]
-fn a_node_that_vanishes_is_told_as_gone() {
+fn a_node_that_disappears_is_reported_as_gone() {
     let mut machine = Machine::of(&[(0, &[0], 100), (1, &[1, 3], 200), (2, &[2], 300)]);
     let root = machine.write();
     let library = Library::with_root(root.path());
     assert_same(&library.ask("machine"), &machine.report(), root.path());
-    // The list of nodes still has it, but its own files are gone. A reading that fails changes nothing.
+    // The list of nodes still contains it, but its own files are gone. A reading that fails changes nothing.
     fs::rename(node_folder(root.path(), 1), root.path().join("gone")).unwrap();
     let mut gone = machine.clone();
     gone.nodes.get_mut(&1).unwrap().memory = None;
@@ -791,12 +794,12 @@ fn a_node_that_vanishes_is_told_as_gone() {
     assert!(!told.contains("CPU 1:") && !told.contains("CPU 3:") && told.contains("CPU 2: node 2\n"), "{told}");
     assert_eq!(library.ask("distances from 2"), "from 2: 20 20 10\n");
     assert_eq!(library.ask("distances from 0"), "from 0: 10 20 20\n");
-    // It comes back.
+    // It returns.
     fs::rename(root.path().join("gone"), node_folder(root.path(), 1)).unwrap();
     fs::write(root.path().join("sys/devices/system/node/online"), "0-2\n").unwrap();
     library.ask("update");
     machine.know_what_is_possible();
-    // What the program may allocate on is as at its start, less what has gone.
+    // What the program may allocate on is as at its start, without what has gone.
     let expected = machine.report().replace("usable nodes: 0 1 2\n", "usable nodes: 0 2\n");
     assert_same(&library.ask("machine"), &expected, root.path());
     assert_eq!(library.ask("distances from 1"), "from 1: 20 10 20\n");
@@ -817,7 +820,7 @@ fn distances_with_too_many_or_too_few_columns_are_not_known() {
 // --- the variable itself ---
 
 #[test]
-fn what_a_task_may_use_is_told_where_the_root_says_so() {
+fn what_a_task_may_use_comes_from_the_root_if_it_has_that_file() {
     let machine = Machine::of(&[(0, &[0], 100), (1, &[1], 200), (2, &[2], 300)]);
     let root = machine.write();
     fs::create_dir_all(root.path().join("proc/self")).unwrap();
@@ -834,7 +837,7 @@ fn what_a_task_may_use_is_told_where_the_root_says_so() {
     library.end();
 }
 
-/// What the library says where no file can be read.
+/// What the library returns if no file can be read.
 const NOTHING_KNOWN: &str = "possible nodes: 1024, highest 1023
 possible CPUs: 16384, room in a set: 16384
 configured CPUs: 0
@@ -848,7 +851,7 @@ node 0: -1 bytes, 0 free, CPUs told with -1
 ";
 
 #[test]
-fn where_the_root_has_no_files_about_nodes_and_cpus_nothing_is_known() {
+fn without_files_about_nodes_and_cpus_in_the_root_nothing_is_known() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir_all(folder.path().join("sys/devices/system")).unwrap();
     let library = Library::with_root(folder.path());
@@ -857,13 +860,13 @@ fn where_the_root_has_no_files_about_nodes_and_cpus_nothing_is_known() {
     library.end();
 }
 
-/// What of a description of the machine does not change by itself.
+/// The part of a description of the machine that does not change by itself.
 fn lasting(machine: &str) -> String {
     machine.lines().filter(|line| !line.contains(" free")).fold(String::new(), |text, line| text + line + "\n")
 }
 
 #[test]
-fn a_root_that_is_no_folder_or_has_no_machine_is_as_none() {
+fn a_root_that_is_not_a_directory_or_has_no_machine_is_ignored() {
     let real = Library::without_root();
     let machine = lasting(&real.ask("machine"));
     real.end();
@@ -884,7 +887,7 @@ fn the_name_of_a_root_may_be_as_long_as_a_path_can_be() {
     let folder = tempfile::tempdir().unwrap();
     let deep = folder.path().join(vec!["x".repeat(200); 18].join("/"));
     machine.write_below(&deep);
-    // The longest that a name of a folder can be without its files' having names that are too long to make.
+    // The longest name of a directory for which the paths of its files can still be created.
     let root = PathBuf::from(format!("{}{}", deep.display(), "/.".repeat((4095 - deep.as_os_str().len()) / 2)));
     assert!(root.as_os_str().len() >= 4094);
     machine.assert_told_under(&root);
@@ -928,14 +931,14 @@ fn a_root_is_kept_when_the_program_changes_its_environment() {
 }
 
 #[test]
-fn a_program_with_privileges_takes_no_notice() {
+fn a_privileged_program_ignores_the_variable() {
     let root = Machine::of(&[(0, &[0], 100), (700, &[4000], 200)]).write();
     fs::set_permissions(root.path(), PermissionsExt::from_mode(0o755)).unwrap();
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
     let privileged = folder.path().join("privileged");
     fs::copy(PROGRAM.path(), &privileged).unwrap();
-    // A program that runs as somebody else than who started it; only root can make one without a second user.
+    // A program that runs as another user than its caller; only root can create one without a second user.
     const NOBODY: u32 = 65534;
     if chown(&privileged, Some(NOBODY), None).is_err() {
         println!("This needs root.");

@@ -1,4 +1,4 @@
-//! numars-run: programs that know nothing of numars run on it, and where that cannot be, it says why.
+//! numars-run: programs that do not know numars run on it; if that is impossible, it says why.
 
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use support::{compile_c, run, stage};
 use tempfile::TempDir;
 
-/// Says which libnuma it runs on: numars is the one that has this symbol.
+/// Prints which libnuma it runs on: numars has this symbol.
 const PROGRAM: &str = r#"
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -32,7 +32,7 @@ fn program(folder: &Path) -> PathBuf {
     compile_c(folder, PROGRAM, &["-lnuma".to_owned()])
 }
 
-/// What it printed to standard output and to standard error, and its exit status.
+/// Returns its standard output, standard error and exit status.
 fn answer(command: &mut Command) -> (String, String, i32) {
     let Output { stdout, stderr, status } = command.output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
@@ -83,7 +83,7 @@ fn what_is_in_the_path_of_libraries_already_stays() {
     assert_eq!(answer(&mut command), (expected, String::new(), 0));
 }
 
-/// Opens libnuma by each of its names, and says of each whether it is numars; and whether there are two of them.
+/// Opens libnuma by each of its names, and prints for each whether it is numars, and whether there are two of them.
 const OPENS: &str = r#"
 #include <dlfcn.h>
 #include <stdio.h>
@@ -106,7 +106,7 @@ int main(void)
 
 const OPENED: &str = "libnuma.so: numars\nlibnuma.so.1: numars\nlibnuma.so.1.0.0: numars\n";
 
-/// Another libnuma, in a folder.
+/// Builds another libnuma, in a directory.
 fn another_libnuma(folder: &Path) {
     run(Command::new("gcc")
         .current_dir(folder)
@@ -121,7 +121,7 @@ fn a_program_that_opens_libnuma_itself_finds_numars_by_each_name() {
     let program = compile_c(folder.path(), OPENS, &[]);
     assert_eq!(answer(numars_run().arg(&program)), (OPENED.into(), String::new(), 0));
     assert_eq!(answer(numars_run().args(["sh", "-c"]).arg(&program)), (OPENED.into(), String::new(), 0));
-    // Also from another folder, by a library whose path begins there.
+    // Also from another directory, by a library whose path begins there.
     let mut command = numars_run();
     command.env("NUMARS_LIBRARY", "lib/numars/libnuma.so.1").current_dir(&stage().prefix);
     command.args(["sh", "-c", "cd / && exec \"$0\""]).arg(&program);
@@ -140,7 +140,7 @@ fn check_says_which_libnuma_a_program_would_open() {
     );
     assert!(err.is_empty() && status == 0 && out.ends_with(&expected), "{out}{err}");
 
-    // The folders that a program names in an RPATH come before all others.
+    // Directories in a program's RPATH come before all others.
     another_libnuma(folder.path());
     let flags = [format!("-Wl,--disable-new-dtags,-rpath,{}", folder.path().display())];
     let program = compile_c(folder.path(), OPENS, &flags);
@@ -150,7 +150,7 @@ fn check_says_which_libnuma_a_program_would_open() {
     let opened = "libnuma.so: another\nlibnuma.so.1: numars\nlibnuma.so.1.0.0: numars\n";
     assert_eq!(answer(numars_run().arg(&program)).0, opened);
 
-    // A copy alone in its folder has no other names.
+    // A copy that is alone in its directory has no other names.
     let copy = tempfile::tempdir().unwrap();
     let only = copy.path().join("libnuma.so.1");
     fs::copy(&library, &only).unwrap();
@@ -173,7 +173,7 @@ fn a_program_whose_rpath_names_another_libnuma_runs_on_numars() {
 }
 
 #[test]
-fn programs_with_sanitizers_run_also_if_others_start_them_and_find_what_they_look_for() {
+fn programs_with_sanitizers_run_even_if_others_start_them_and_still_find_errors() {
     for sanitizer in ["address", "thread", "undefined", "leak"] {
         let folder = folder();
         let flag = format!("-fsanitize={sanitizer}");
@@ -202,7 +202,7 @@ fn a_script_runs_if_its_interpreter_can() {
     assert_eq!(answer(numars_run().arg(&script).arg("scripted")), ("scripted on numars\n".into(), String::new(), 42));
 }
 
-/// What `--check` prints of a script with this first line, where PATH leads to `folder` first.
+/// Returns what `--check` prints about a script with this first line, with `folder` first in PATH.
 fn check_of_a_script(folder: &Path, line: &str) -> (String, String, i32) {
     let script = folder.join("script");
     fs::write(&script, format!("{line}\n")).unwrap();
@@ -231,18 +231,18 @@ fn for_a_script_the_program_that_interprets_it_is_checked() {
 }
 
 #[test]
-fn check_does_not_take_env_for_the_program_that_it_starts() {
+fn check_does_not_mistake_env_for_the_program_that_it_starts() {
     let folder = folder();
     program(folder.path());
     for arguments in [
         "",
         "no-such-program",
-        // One argument, as the kernel hands it down.
+        // A single argument, as the kernel passes it.
         "program -option",
         "NAME=1 program",
         "-i program",
         "program\r",
-        // These change what is preloaded, or where a program is looked for.
+        // These change what is preloaded, or where programs are searched for.
         "-S -i program",
         "-S LD_PRELOAD= program",
         "-S PATH=/nowhere program",
@@ -258,7 +258,7 @@ fn check_does_not_take_env_for_the_program_that_it_starts() {
 }
 
 #[test]
-fn what_cannot_be_preloaded_into_is_refused_with_the_reason() {
+fn programs_that_cannot_be_preloaded_into_are_rejected_with_the_reason() {
     let folder = folder();
     let linked_statically = folder.path().join("static");
     fs::write(folder.path().join("empty.c"), "int main(void) { return 0; }\n").unwrap();
@@ -291,10 +291,10 @@ fn what_cannot_be_preloaded_into_is_refused_with_the_reason() {
 }
 
 #[test]
-fn a_program_that_gains_rights_is_refused() {
+fn a_program_that_gains_privileges_is_rejected() {
     let folder = folder();
     let program = program(folder.path());
-    // Only root can make a file of another user. For who owns it, the program gains nothing.
+    // Only root can create a file of another user. For its owner, the program gains nothing.
     if chown(&program, Some(65534), None).is_err() {
         fs::set_permissions(&program, Permissions::from_mode(0o4755)).unwrap();
         assert_eq!(answer(numars_run().arg(&program)).2, 41);
@@ -305,7 +305,7 @@ fn a_program_that_gains_rights_is_refused() {
 }
 
 #[test]
-fn check_tells_which_symbols_a_program_needs_and_runs_nothing() {
+fn check_lists_the_symbols_that_a_program_needs_and_runs_nothing() {
     let folder = folder();
     let program = program(folder.path());
     let (out, err, status) = answer(numars_run().arg("--check").arg(&program));
@@ -319,7 +319,7 @@ fn check_tells_which_symbols_a_program_needs_and_runs_nothing() {
 #[test]
 fn check_says_what_numars_lacks() {
     let folder = folder();
-    // A libnuma of some later day, and a program that needs it.
+    // A future libnuma, and a program that needs it.
     let later = folder.path().join("libnuma.so.1");
     fs::write(folder.path().join("later.c"), "int numa_of_some_later_day(void) { return 0; }\n").unwrap();
     fs::write(folder.path().join("later.map"), "libnuma_9.0 { numa_of_some_later_day; };\n").unwrap();
@@ -338,7 +338,7 @@ fn check_says_what_numars_lacks() {
     assert!(out.contains("MISSING") && out.contains("libnuma_9.0"), "{out}");
 }
 
-/// Compiles a shared library that is searched for in other folders than those of the system.
+/// Compiles a shared library that is searched for in other directories than those of the system.
 fn library(folder: &Path, name: &str, source: &str, flags: &[&str]) -> PathBuf {
     fs::create_dir_all(folder).unwrap();
     let (file, code) = (folder.join(format!("lib{name}.so")), folder.join(format!("{name}.c")));
@@ -353,7 +353,7 @@ fn library(folder: &Path, name: &str, source: &str, flags: &[&str]) -> PathBuf {
     file
 }
 
-/// The symbols that `--check` says numars has, with their versions.
+/// Returns the symbols that numars has according to `--check`, with their versions.
 fn there(out: &str) -> BTreeSet<(String, String)> {
     out.lines()
         .filter_map(|line| match line.split_whitespace().collect::<Vec<_>>()[..] {
@@ -363,7 +363,7 @@ fn there(out: &str) -> BTreeSet<(String, String)> {
         .collect()
 }
 
-/// A copy, in a folder, of the loader that a program names.
+/// Copies the loader that a program names into a directory.
 fn copy_of_the_loader(program: &Path, folder: &Path) -> PathBuf {
     let headers = run(Command::new("readelf").args(["--wide", "--program-headers"]).arg(program));
     let loader = headers.split("program interpreter: ").nth(1).unwrap().split(']').next().unwrap();
@@ -373,7 +373,7 @@ fn copy_of_the_loader(program: &Path, folder: &Path) -> PathBuf {
     copy
 }
 
-/// Leaves a file at the path that is its definition of MARK.
+/// Creates a file at the path that MARK is defined as.
 const LEAVES_A_MARK: &str = "#include <fcntl.h>\nint main(void) { return creat(MARK, 0600) < 0; }\n";
 
 #[test]
@@ -395,7 +395,7 @@ fn check_runs_neither_a_program_with_another_loader_nor_that_loader() {
         run(&mut Command::new(program));
         fs::remove_file(&mark).unwrap();
         assert_refuses(numars_run().arg("--check").arg(program), 125, "is not that of the C library");
-        // musl would ignore what it cannot preload, and the program would run on without numars.
+        // musl would ignore what it cannot preload, and the program would run without numars.
         assert_refuses(numars_run().arg(program), 125, "is not that of the C library");
         assert!(!mark.exists(), "something was run");
     };
@@ -406,7 +406,7 @@ fn check_runs_neither_a_program_with_another_loader_nor_that_loader() {
     let loader = copy_of_the_loader(&program, folder.path());
     refused(&compile(&[format!("-Wl,--dynamic-linker={}", loader.display())]));
 
-    // A script whose interpreter is a script that leaves a mark.
+    // A script whose interpreter is a script that creates the file.
     let interpreter = folder.path().join("interpreter");
     fs::write(&interpreter, format!("#!/bin/sh\n: >{}\n", mark.display())).unwrap();
     let script = folder.path().join("script");
@@ -432,7 +432,7 @@ fn a_program_whose_loader_is_a_copy_of_the_systems_is_checked_and_runs() {
 }
 
 #[test]
-fn check_refuses_what_cannot_be_preloaded_into() {
+fn check_rejects_programs_that_cannot_be_preloaded_into() {
     let folder = folder();
     let linked_statically = compile_c(folder.path(), "int main(void) { return 0; }\n", &["-static".to_owned()]);
     assert_refuses(numars_run().arg("--check").arg(&linked_statically), 125, "statically");
@@ -450,7 +450,7 @@ fn check_refuses_what_cannot_be_preloaded_into() {
 }
 
 #[test]
-fn a_program_with_capabilities_is_refused_where_the_path_does_not_lead_to_getcap() {
+fn a_program_with_capabilities_is_rejected_even_if_getcap_is_not_in_the_path() {
     let folder = folder();
     let program = program(folder.path());
     let set = Command::new("/usr/sbin/setcap").arg("cap_net_raw=ep").arg(&program).status();
@@ -458,13 +458,14 @@ fn a_program_with_capabilities_is_refused_where_the_path_does_not_lead_to_getcap
         println!("skipped: capabilities of files cannot be set here");
         return;
     }
-    // For root such a program gains nothing.
+    // For root, such a program gains nothing.
     let mut command = numars_run();
     command.env("PATH", "/usr/bin:/bin").arg(&program).uid(65534).gid(65534);
     assert_refuses(&mut command, 125, "capabilities");
 }
 
-/// libouter, which needs libinner, which needs libnuma, in folders of their own; the folders and how libouter is linked are given.
+/// Builds libouter, which needs libinner, which needs libnuma, in directories of their own; the directories and how
+/// libouter is linked are given.
 fn nested_libraries(folder: &Path, flags_of_outer: &[&str]) -> String {
     let (inner, outer) = (folder.join("inner"), folder.join("outer"));
     library(&inner, "inner", "int numa_max_node(void); int inner(void) { return numa_max_node(); }\n", &["-lnuma"]);
@@ -484,7 +485,7 @@ fn check_finds_libraries_where_the_loader_does() {
     // How the program is linked, how libouter is, LD_LIBRARY_PATH, and which library is not found.
     for (program, outer, path, not_found) in [
         (format!("{RPATH}{both}"), None, "", None),
-        // Not for what libraries need, but for the program alone.
+        // Applies to the program only, not to what libraries need.
         (format!("{RUNPATH}{both}"), None, "", Some("libinner.so")),
         (format!("{RUNPATH}$ORIGIN/outer"), Some(format!("{RUNPATH}$ORIGIN/../inner")), "", None),
         // A RUNPATH makes the loader ignore RPATHs.
@@ -523,7 +524,7 @@ fn check_finds_libraries_where_the_loader_does() {
     }
 }
 
-/// What the loader itself says of the symbols that it takes from numars, when it runs the program.
+/// Returns the symbols that the loader itself binds to numars when it runs the program.
 fn bound_by_the_loader(program: &Path) -> BTreeSet<(String, String)> {
     let library = stage().flavour().join("libnuma.so.1");
     let output = Command::new(program)
@@ -547,14 +548,14 @@ fn bound_by_the_loader(program: &Path) -> BTreeSet<(String, String)> {
 #[test]
 fn check_lists_the_symbols_that_the_loader_takes_from_numars() {
     let folder = folder();
-    // Of a library, whose names have no versions.
+    // From a library, whose symbols have no versions.
     let inner = library(
         folder.path(),
         "inner",
         "int numa_available(void); int inner(void) { return numa_available(); }\n",
         &[],
     );
-    // A variable of the library, which a program that is not position-independent has a copy of; and its own numa_warn.
+    // A variable of the library, of which a program that is not position-independent has a copy; and its own numa_warn.
     let source = "#include <numa.h>\n#include <numaif.h>\n\
         int inner(void);\n\
         void numa_warn(int number, char *where, ...) { (void)number; (void)where; }\n\
@@ -582,7 +583,7 @@ fn check_lists_the_symbols_that_the_loader_takes_from_numars() {
 }
 
 #[test]
-fn check_says_what_is_missing_also_without_versions() {
+fn check_says_what_is_missing_even_without_versions() {
     let folder = folder();
     let inner = library(
         folder.path(),
@@ -607,7 +608,7 @@ fn check_does_not_claim_to_know_what_it_cannot_read() {
     let folder = folder();
     let program = program(folder.path());
     let mut bytes = fs::read(&program).unwrap();
-    // Without section headers, by which readelf finds symbols. The kernel and the loader need none.
+    // Without section headers, which readelf needs to find symbols. The kernel and the loader do not need them.
     assert_eq!(bytes[4], 2, "of 64 bits");
     bytes[0x28..0x30].fill(0);
     bytes[0x3a..0x40].fill(0);
@@ -643,7 +644,7 @@ fn check_says_so_where_there_is_no_readelf() {
 }
 
 #[test]
-fn wrong_options_are_refused_and_help_is_given() {
+fn wrong_options_are_rejected_and_help_is_printed() {
     for arguments in [&[][..], &["--unknown"], &["--check"], &["--check", "a", "b"]] {
         let (out, err, status) = answer(numars_run().args(arguments));
         assert_eq!((out.as_str(), status), ("", 125), "{err}");

@@ -1,9 +1,9 @@
-//! numars answers as libnuma does, call for call: the programs of tests-c/parity run in guests on both, and what they print must
-//! be the same, except for the cases that docs/differences.md names.
+//! numars returns what libnuma returns, call for call: the programs of tests-c/parity run in guests on both, and their
+//! output must be the same, except for the cases that docs/differences.md names.
 //!
-//! Boots a guest for each shape, so these tests run only when asked to: `cd tests && cargo test --test parity -- --ignored`.
-//! Those of the module `thoroughly` seldom find more than the others: with `--skip thoroughly` and without TEST_SECONDS in the
-//! environment, guests run what the others need alone.
+//! These tests boot a guest for each shape, so they only run on request: `cd tests && cargo test --test parity --
+//! --ignored`. Those of the module `thoroughly` rarely find more than the others: with `--skip thoroughly` and without
+//! TEST_SECONDS in the environment, guests only run what the others need.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
@@ -16,7 +16,7 @@ use std::sync::{Mutex, OnceLock};
 use std::thread;
 use support::{expected_exports, root, run, stage, vm};
 
-/// The newest libnuma that there is for the guest, and the one that most programs are built with; and their Debian suites.
+/// The newest libnuma available for the guest, and the one that most programs are built with; with their Debian suites.
 const NEWEST: Reference = Reference { version: "2.0.19", suite: "trixie" };
 const OLDER: Reference = Reference { version: "2.0.16", suite: "bookworm" };
 
@@ -28,7 +28,7 @@ struct Reference {
     suite: &'static str,
 }
 
-/// A machine, and which of its memory nodes and CPUs its cpuset allows: two of each, where it has them, and not the first ones.
+/// A machine, and which memory nodes and CPUs its cpuset allows: two of each if possible, and not the first ones.
 struct Shape {
     name: &'static str,
     nodes: &'static str,
@@ -42,25 +42,25 @@ const MEMORY_ONLY_NODE: Shape = Shape { name: "memory-only-node", nodes: "1-2", 
 const NODE_WITHOUT_MEMORY: Shape = Shape { name: "node-without-memory", nodes: "1-2", cpus: "1,3", wholly: false };
 const ONE_NODE: Shape = Shape { name: "one-node", nodes: "0", cpus: "1-2", wholly: false };
 const SHAPES: [Shape; 4] = [FOUR_NODES, MEMORY_ONLY_NODE, NODE_WITHOUT_MEMORY, ONE_NODE];
-/// How many of them are compared always.
+/// How many of them are always compared.
 const FEW: usize = 2;
 
 const MACHINE: &str = "machine";
 const CPUSET: &str = "cpuset";
-/// The machine with a kernel as old as Linux 3.10: docs/kernels.md.
+/// The machine with a simulated Linux 3.10: docs/kernels.md.
 const OLD_KERNEL: &str = "old-kernel";
-/// A machine with gaps between the ids of its nodes: 0-2, 4, 6, 8 and 9.
+/// A machine with gaps between its node numbers: 0-2, 4, 6, 8 and 9.
 const GAPS: &str = "gaps";
-/// The machine, for cases that lose their files after numa_available(): opening one kills, ...
+/// The machine, with cases that lose access to files after numa_available(): opening one kills the process, ...
 const KILL: &str = "kill";
-/// ... is refused, ...
+/// ... fails with EPERM, ...
 const EPERM: &str = "eperm";
-/// ... needs a descriptor that the process can't have, or ...
+/// ... needs a descriptor that the process cannot get, or ...
 const EMFILE: &str = "emfile";
 /// ... finds nothing in an empty root directory.
 const CHROOT: &str = "chroot";
 
-/// Whether all shapes are compared, and wholly.
+/// Returns true if all shapes are compared in all environments.
 fn thorough() -> bool {
     env::var_os("TEST_SECONDS").is_some()
 }
@@ -74,31 +74,31 @@ fn references() -> &'static [Reference] {
     if thorough() { &[NEWEST, OLDER] } else { &[NEWEST] }
 }
 
-/// What each case printed.
+/// The output of each case.
 type Cases = BTreeMap<String, Vec<String>>;
 
-/// By surroundings and library.
+/// By environment and library.
 type Answers = BTreeMap<(String, String), Cases>;
 
-/// A case that was not answered alike.
+/// A case with different output.
 struct Difference {
     id: &'static str,
     expected: &'static [String],
     found: &'static [String],
 }
 
-/// Where the programs and the guests' output are kept.
+/// The directory for programs and the output of guests.
 fn folder() -> PathBuf {
     root().join("target/parity")
 }
 
-/// The programs, compiled with libnuma's own headers.
+/// Compiles the programs with libnuma's own headers.
 fn programs() -> &'static Path {
     static PROGRAMS: OnceLock<PathBuf> = OnceLock::new();
     PROGRAMS.get_or_init(|| {
         let programs = folder().join("programs");
         fs::create_dir_all(&programs).unwrap();
-        // Both read and write the library's variables: in the library, and in copies of their own.
+        // Both access the library's variables: directly, and through copies of their own.
         const IN_PLACE: [&str; 2] = ["-fPIC", "-pie"];
         const COPIED: [&str; 2] = ["-fno-pic", "-no-pie"];
         compile(&programs.join("parity"), "programs/parity.c", &["cases/"], &IN_PLACE);
@@ -124,12 +124,12 @@ fn compile(program: &Path, source: &str, folders: &[&str], kind: &[&str]) {
         let files = fs::read_dir(sources.join(folder)).unwrap().map(|entry| entry.unwrap().path());
         command.args(files.filter(|file| file.extension().is_some_and(|extension| extension == "c")));
     }
-    // A function that a library lacks fails the cases that call it, not the whole program.
+    // A function that a library lacks makes the cases that call it fail, not the whole program.
     run(command.args(["-Wl,-z,lazy", "-lnuma"]));
 }
 
 impl Reference {
-    /// A folder with this libnuma, and the C library of its Debian suite.
+    /// Returns a directory with this libnuma and the C library of its Debian suite.
     fn folder(self) -> PathBuf {
         PathBuf::from(run(vm().args(["reference", self.suite])).trim_end())
     }
@@ -139,12 +139,12 @@ impl Reference {
     }
 }
 
-/// What the guests of all shapes printed; `None` where one failed. They run once, as many at a time as there are processors:
-/// more would make each so slow that it seems to hang.
+/// The output of the guests of all shapes; `None` for one that failed. They run once, as many at a time as there are
+/// processors: more would make each so slow that it seems to hang.
 fn all_answers() -> &'static BTreeMap<&'static str, Option<Answers>> {
     static ALL: OnceLock<BTreeMap<&'static str, Option<Answers>>> = OnceLock::new();
     ALL.get_or_init(|| {
-        // From the end, so that the longest is begun first.
+        // From the end, so that the longest one is started first.
         let waiting = Mutex::new(shapes().iter().map(|shape| (shape.guest(), shape)).rev().collect::<Vec<_>>());
         let next = || waiting.lock().unwrap().pop();
         let answers = Mutex::new(BTreeMap::new());
@@ -186,7 +186,7 @@ impl Shape {
         read_answers(&output)
     }
 
-    /// The guest with the programs and the three libraries in it, all on the same C library, the newest.
+    /// The guest with the programs and the three libraries, all on the same C library, the newest.
     fn guest(&self) -> Command {
         let mut guest = vm();
         guest.args(["run", "--shape", self.name, "--c-library", NEWEST.suite]);
@@ -208,8 +208,8 @@ impl Shape {
         &answers[&(surroundings.to_owned(), library.to_owned())]
     }
 
-    /// The cases that numars answers in another way than libnuma. Where the older libnuma itself answers in another way than the
-    /// newest, the newest one's answer is as good.
+    /// Returns the cases in which numars differs from libnuma. If the older libnuma differs from the newest one, a
+    /// result of the newest is accepted as well.
     fn differences(&self, surroundings: &str, reference: Reference) -> Vec<Difference> {
         let numars = self.cases(surroundings, NUMARS);
         let libnuma = self.cases(surroundings, &reference.name());
@@ -226,7 +226,7 @@ impl Shape {
     }
 }
 
-/// Reads lines of `ID: text`, between lines of `== SURROUNDINGS LIBRARY`, the last of which is `== end`.
+/// Parses lines of `ID: text` between lines of `== ENVIRONMENT LIBRARY`, the last of which is `== end`.
 fn read_answers(output: &str) -> Answers {
     let mut answers = Answers::new();
     for section in output.split("== ").skip(1) {
@@ -239,13 +239,13 @@ fn read_answers(output: &str) -> Answers {
         }
         answers.insert((surroundings.to_owned(), library.to_owned()), cases);
     }
-    panic!("the guest's output ends too early");
+    panic!("the guest's output is incomplete");
 }
 
-/// Cases that may differ, by their name, in which a star stands for any text.
+/// Cases that may differ, by their name, in which a star matches any text.
 struct Excuse {
-    /// Everywhere, or in guests of this shape, in these surroundings, in these surroundings of guests of this shape (`SHAPE
-    /// SURROUNDINGS`), or in any of the surroundings where cases lose their files (`without-files`).
+    /// Everywhere, or in guests of this shape, in this environment, in this environment in guests of this shape (`SHAPE
+    /// ENVIRONMENT`), or in every environment in which cases lose access to files (`without-files`).
     place: Option<String>,
     pattern: String,
 }
@@ -262,8 +262,8 @@ impl Excuse {
     }
 }
 
-/// The cases that docs/differences.md names: in the rows of its tables, the names in backticks that follow `parity:` or
-/// `parity in PLACE:`, a shape, surroundings or both, separated by commas.
+/// Returns the cases that docs/differences.md names: in the rows of its tables, the names in backticks after `parity:`
+/// or `parity in PLACE:`, where PLACE is a shape, an environment or both, separated by commas.
 fn excuses() -> Vec<Excuse> {
     let document = fs::read_to_string(root().join("docs/differences.md")).unwrap();
     let mut excuses = Vec::new();
@@ -281,7 +281,7 @@ fn excuses() -> Vec<Excuse> {
     excuses
 }
 
-/// Whether the pattern, in which a star stands for any text, is of this case.
+/// Returns true if the pattern, in which a star matches any text, matches this case.
 fn matches(pattern: &str, id: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == id,
@@ -292,7 +292,7 @@ fn matches(pattern: &str, id: &str) -> bool {
     }
 }
 
-/// The lines of which one is not in the other, in the manner of diff.
+/// Prints the lines that only one of them has, as diff does.
 fn show(text: &mut String, difference: &Difference, theirs: &str) {
     writeln!(text, "{}", difference.id).unwrap();
     let lengths = difference.expected.len().max(difference.found.len());
@@ -311,13 +311,13 @@ fn compare(shape: &Shape, surroundings: &str, reference: Reference) {
     const SHOWN: usize = 40;
     let excuses = excuses();
     let mut differences = shape.differences(surroundings, reference);
-    // No row of that document may excuse a call that ends the program. These open files: the first because it has to, the second in the
-    // case itself, to print the policy, the third to look up a name that libnuma refuses.
+    // No row of that document may excuse a call that ends the program. These open files: the first because it has to,
+    // the second in the case itself, to print the policy, the third to look up a name that libnuma rejects.
     const MAY_END: [&str; 3] = ["numa_node_to_cpu_update/*", "*/SIZE_MAX", "numa_parse_nodestring/\"netdev:*"];
     let ended = |difference: &&Difference| difference.found.iter().any(|line| line.starts_with("killed by"));
     let mut ends: Vec<&str> = differences.iter().filter(ended).map(|difference| difference.id).collect();
     ends.retain(|id| surroundings != KILL || !MAY_END.iter().any(|pattern| matches(pattern, id)));
-    assert!(ends.is_empty(), "these cases end the program, and not with libnuma: {ends:#?}");
+    assert!(ends.is_empty(), "these cases end the program with numars, but not with libnuma: {ends:#?}");
     differences.retain(|difference| !excuses.iter().any(|excuse| excuse.covers(shape, surroundings, difference.id)));
     let mut text = String::new();
     for difference in differences.iter().take(SHOWN) {
@@ -394,13 +394,13 @@ mod thoroughly {
             }
         }
         let stale: Vec<&str> = stale.iter().map(|excuse| excuse.pattern.as_str()).collect();
-        assert!(stale.is_empty(), "these cases are answered alike everywhere, or do not exist: {stale:#?}");
+        assert!(stale.is_empty(), "these cases are the same everywhere, or do not exist: {stale:#?}");
     }
 }
 
 #[test]
 #[ignore = "boots guests"]
-fn calls_before_main_and_inside_malloc_answer_as_those_from_main() {
+fn calls_before_main_and_inside_malloc_return_the_same_as_those_from_main() {
     for shape in shapes() {
         for surroundings in shape.surroundings().iter().filter(|&&name| name == MACHINE || name == CPUSET) {
             let cases = shape.cases(surroundings, NUMARS);
@@ -424,7 +424,7 @@ fn calls_before_main_and_inside_malloc_answer_as_those_from_main() {
 #[test]
 #[ignore = "boots guests"]
 fn every_symbol_of_libnuma_has_cases() {
-    // No libnuma that Debian has knows these.
+    // No libnuma in Debian has these.
     const NEWER: [&str; 6] = [
         "numa_alloc_weighted_interleaved",
         "numa_alloc_weighted_interleaved_subset",
@@ -449,7 +449,7 @@ fn every_symbol_of_libnuma_has_cases() {
 }
 
 #[test]
-fn a_star_stands_for_any_text() {
+fn a_star_matches_any_text() {
     for (pattern, id, expected) in [
         ("numa_warn/*", "numa_warn/exit", true),
         ("numa_warn/*", "numa_warn", false),

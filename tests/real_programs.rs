@@ -1,8 +1,9 @@
-//! Programs of Debian's packages, as their authors built them, do the same on numars as on libnuma: preloaded, and installed in its
-//! place. docs/programs.md is the table, which these tests write.
+//! Programs of Debian's packages, as built there, do the same on numars as on libnuma: preloaded, and installed in its
+//! place. These tests write the table in docs/programs.md.
 //!
-//! Each script in real-programs is run in a guest with four nodes; it says in its first lines what it needs. They boot guests and fetch
-//! packages, so these tests run only when asked to: `cd tests && cargo test --test real_programs -- --ignored [NAME]`.
+//! Each script in real-programs runs in a guest with four nodes; its first lines say what it needs. These tests boot
+//! guests and fetch packages, so they only run on request: `cd tests && cargo test --test real_programs -- --ignored
+//! [NAME]`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
@@ -13,7 +14,7 @@ use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use support::{root, run, stage, vm};
 
-/// The Debian suite with the newest libnuma that there is for the guest.
+/// The Debian suite with the newest libnuma that is available for the guest.
 const SUITE: &str = "trixie";
 const SHAPE: &str = "four-nodes";
 
@@ -21,7 +22,7 @@ const LIBNUMA: &str = "libnuma";
 const PRELOADED: &str = "preloaded";
 const IN_PLACE: &str = "in-place";
 
-/// Where the guest has numars until it takes libnuma's place.
+/// The path of numars in the guest until it takes libnuma's place.
 const NUMARS: &str = "/numars/libnuma.so.1";
 
 macro_rules! scripts {
@@ -40,16 +41,16 @@ macro_rules! scripts {
 
 scripts! { dpdk fio haskell irqbalance mariadb numactl numad openvswitch perf procenv qemu rt_tests slurm stress_ng x265 }
 
-/// What a script says of itself: lines of `# KEY: VALUE`, some of which go on in the next line.
+/// The header of a script: lines of `# KEY: VALUE`, some of which continue on the next line.
 struct Script {
     name: &'static str,
     packages: Vec<String>,
     /// By their names, or by their paths in the package.
     programs: Vec<String>,
-    /// Other files and folders of the packages that the programs look for, by their paths.
+    /// Other files and directories of the packages that the programs look for, by their paths.
     files: Vec<String>,
     what: String,
-    /// Cases that may differ, and why.
+    /// Cases that may differ, with the reason.
     differences: BTreeMap<String, String>,
 }
 
@@ -73,14 +74,15 @@ impl Script {
         Script { name, packages, programs, files, what: all("what").collect(), differences: differences.collect() }
     }
 
-    /// The packages and all that they depend on, unpacked.
+    /// The packages and all of their dependencies, unpacked.
     fn packages(&self) -> Packages {
         let mut fetch = vm();
         let root = run(fetch.args(["packages", SUITE]).args(&self.packages));
         Packages { root: fs::canonicalize(root.trim_end()).unwrap() }
     }
 
-    /// What the script prints in a guest with the programs and nothing else of the packages but what they need.
+    /// Returns what the script prints in a guest with the programs, and only those parts of the packages that they
+    /// need.
     fn run(&self, packages: &Packages) -> String {
         let mut guest = vm();
         guest.args(["run", "--shape", SHAPE, "--timeout", "1500"]);
@@ -104,7 +106,7 @@ impl Script {
             let elf = |path: &PathBuf| path.is_file() && fs::read(path).is_ok_and(|data| data.starts_with(b"\x7fELF"));
             libraries.extend(all_files(&path).into_iter().filter(elf).flat_map(|file| packages.libraries(&file)));
         }
-        // By the name that the loader looks for: it may be a link here.
+        // By the name that the loader looks for, which may be a link here.
         for library in libraries {
             add(&library, &format!("/{}", library.strip_prefix(&packages.root).unwrap().display()));
         }
@@ -148,22 +150,22 @@ impl Packages {
         files.find(is_loader).expect("the packages have no loader")
     }
 
-    /// The libraries that a program or a library needs, and those that they need, as the loader finds them: among the packages' own,
-    /// some of which lie in folders that only the programs know.
+    /// Returns the libraries that a program or a library needs, recursively, as the loader finds them: among the
+    /// packages' own, some of which are in directories that only the programs know.
     fn libraries(&self, program: &Path) -> Vec<PathBuf> {
         let main = self.library_folder();
         let inner = fs::read_dir(&main).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
         let folders = [main.clone()].into_iter().chain(inner);
         let mut loader = Command::new(self.loader());
         loader.arg("--library-path").arg(env::join_paths(folders).unwrap()).arg("--list").arg(program);
-        // Of a static program the loader says so, and fails.
+        // For a static program, the loader reports that and fails.
         let listing = loader.output().unwrap();
         let listing = String::from_utf8(listing.stdout).unwrap();
         let files = listing.lines().filter_map(|line| line.split_once(" => ")?.1.split(' ').next());
         files.filter(|file| file.starts_with('/')).map(PathBuf::from).collect()
     }
 
-    /// The version of a package.
+    /// Returns the version of a package.
     fn version(&self, package: &str) -> String {
         let versions = fs::read_to_string(self.root.join("versions")).unwrap();
         let mut lines = versions.lines().filter_map(|line| line.split_once(' '));
@@ -171,20 +173,20 @@ impl Packages {
     }
 }
 
-/// What was seen on one library.
+/// What was observed on one library.
 #[derive(Default)]
 struct Seen {
-    /// What each case printed.
+    /// The output of each case.
     cases: BTreeMap<String, String>,
-    /// For each program, the symbols that it has from a libnuma, and which file that is.
+    /// For each program, the symbols that it gets from a libnuma, and which file that is.
     symbols: BTreeMap<String, BTreeMap<String, String>>,
-    /// What the loader complained of.
+    /// Errors of the loader.
     warnings: Vec<String>,
     /// How many lines NUMARS_LOG has.
     logged: usize,
 }
 
-/// Reads what run.sh prints.
+/// Parses the output of run.sh.
 fn read(output: &str) -> BTreeMap<&str, Seen> {
     let mut all = BTreeMap::new();
     for part in output.split("=== ").skip(1) {
@@ -216,7 +218,7 @@ fn read(output: &str) -> BTreeMap<&str, Seen> {
         }
         all.insert(way, seen);
     }
-    panic!("the guest's output ends too early:\n{output}");
+    panic!("the guest's output is incomplete:\n{output}");
 }
 
 fn check(name: &'static str) {
@@ -294,7 +296,8 @@ fn tell(script: &Script, packages: &Packages, seen: &BTreeMap<&str, Seen>) {
     fs::write(document, text).unwrap();
 }
 
-/// The text with this row in the table that begins so, in place of the one with the same first cell; rows are sorted.
+/// Returns the text with this row in the table that begins with `table`, instead of the row with the same first cell;
+/// rows are sorted.
 fn with_row(text: &str, table: &str, row: &str) -> String {
     let start = text.find(table).unwrap_or_else(|| panic!("there is no table {table}"));
     let (before, rest) = text.split_at(start);

@@ -1,46 +1,47 @@
-//! What the tests of the built library share.
+//! Shared by the tests of the built library.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-/// The folder of the repository.
+/// The root of the repository.
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-/// Runs a command that must succeed, and returns what it printed to standard output.
+/// Runs a command that must succeed, and returns its standard output.
 pub fn run(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?} did not start: {error}"));
     well(&format!("{command:?}"), &output)
 }
 
-/// What a command printed to standard output, which must have succeeded.
+/// Returns the standard output of a command, which must have succeeded.
 fn well(command: &str, output: &Output) -> String {
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{command} failed: {}\n{out}{err}", output.status);
     out.into_owned()
 }
 
-/// Runs make in the repository, which may fail. Tests run side by side, and what make writes for one folder is not for another.
+/// Runs make in the repository, which may fail. Tests run in parallel, and files that make generates for one directory
+/// do not fit another.
 pub fn make(arguments: &[&str]) -> Output {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _until_it_ends = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     Command::new("make").current_dir(root()).args(arguments).output().unwrap()
 }
 
-/// The same where it must succeed.
+/// The same if it must succeed.
 pub fn make_well(arguments: &[&str]) {
     well(&format!("make {arguments:?}"), &make(arguments));
 }
 
-/// The library as `make install` lays it out, in a folder under target.
+/// The library as `make install` installs it, in a directory under target.
 pub struct Stage {
     pub prefix: PathBuf,
 }
 
-/// Builds and installs the library, once for each test program.
+/// Builds and installs the library, once per test program.
 pub fn stage() -> &'static Stage {
     static STAGE: OnceLock<Stage> = OnceLock::new();
     STAGE.get_or_init(|| {
@@ -55,7 +56,7 @@ impl Stage {
         self.prefix.join("lib")
     }
 
-    /// Where the libnuma.so.1 flavour lies.
+    /// The directory of the libnuma.so.1 flavour.
     pub fn flavour(&self) -> PathBuf {
         self.prefix.join("lib/numars")
     }
@@ -64,7 +65,7 @@ impl Stage {
         self.prefix.join("include/numars")
     }
 
-    /// The flags that pkg-config gives for `package`, numars or numa, as a user of the installed library gets them.
+    /// Returns the flags from pkg-config for `package`, numars or numa, as a user of the installed library gets them.
     pub fn pkg_config(&self, package: &str, options: &[&str]) -> Vec<String> {
         let search = [self.lib().join("pkgconfig"), self.flavour().join("pkgconfig")];
         let flags = run(Command::new("pkg-config")
@@ -76,14 +77,14 @@ impl Stage {
     }
 }
 
-/// The library that cargo alone builds.
+/// Builds the library by cargo alone.
 pub fn plain_cargo_library() -> PathBuf {
     let cargo = ["build", "--release", "--locked", "--package", "numars"];
     run(Command::new(env!("CARGO")).current_dir(root()).args(cargo));
     root().join("target/release/libnumars.so")
 }
 
-/// The harness of the guest.
+/// The command for the guest.
 pub fn vm() -> Command {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| {
@@ -103,11 +104,11 @@ pub fn compile_c(folder: &Path, program: &str, flags: &[String]) -> PathBuf {
     executable
 }
 
-/// A program in C that is linked with numars and compiled when it is first needed. It finds the library by its own means: the loader
-/// ignores LD_LIBRARY_PATH where it runs with privileges.
+/// A C program that is linked with numars and compiled when it is first needed. It finds the library by itself, because
+/// the loader ignores LD_LIBRARY_PATH if it runs with privileges.
 pub struct LinkedProgram {
     source: &'static str,
-    /// The directory that it is in, and its path.
+    /// Its directory and its path.
     compiled: OnceLock<(tempfile::TempDir, PathBuf)>,
 }
 
@@ -136,7 +137,8 @@ pub enum Wrappers {
     Nowhere,
 }
 
-/// Compiles tests/programs/calls_of_each.c with `flags`. A program that is not for libnuma calls all functions of numars.
+/// Compiles tests/programs/calls_of_each.c with `flags`. A program that is not for libnuma calls all functions of
+/// numars.
 pub fn calls_of_each(folder: &Path, wrappers: Wrappers, flags: &[String]) -> PathBuf {
     let source = |name: &str| root().join("tests/programs").join(name).display().to_string();
     let mut all = vec![source("calls_of_each.c")];
@@ -152,14 +154,14 @@ pub fn calls_of_each(folder: &Path, wrappers: Wrappers, flags: &[String]) -> Pat
     compile_c(folder, "", &all)
 }
 
-/// A program, and where the loader shall look for its libraries.
+/// A program, and where the loader must search for its libraries.
 pub fn with_libraries(program: &Path, folder: &Path) -> Command {
     let mut command = Command::new(program);
     command.env("LD_LIBRARY_PATH", folder);
     command
 }
 
-/// A symbol that a library exports, as a row of symbols.tsv has it.
+/// A symbol that a library exports, as a row of symbols.tsv.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Export {
     pub name: String,
@@ -169,7 +171,7 @@ pub struct Export {
     pub object_size: Option<u64>,
 }
 
-/// What the shared library at `path` exports, without the symbols that stand for the version nodes themselves.
+/// Returns what the shared library at `path` exports, without the symbols of the version nodes themselves.
 pub fn exports(path: &Path) -> BTreeSet<Export> {
     use object::elf::{self, FileHeader64};
     use object::read::elf::{FileHeader, Sym};
@@ -199,7 +201,7 @@ pub fn exports(path: &Path) -> BTreeSet<Export> {
     exports
 }
 
-/// The rows of tests/symbols.tsv.
+/// Returns the rows of tests/symbols.tsv.
 pub fn expected_exports() -> BTreeSet<Export> {
     let table = std::fs::read_to_string(root().join("tests/symbols.tsv")).unwrap();
     let rows = table.lines().filter(|line| !line.starts_with('#'));
