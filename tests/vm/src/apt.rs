@@ -1,5 +1,5 @@
-//! Debian packages without installing anything: apt works on a source list, package lists and a dpkg state of
-//! our own, dpkg only unpacks. Needs no root and leaves the machine's sources and packages as they are.
+//! Unpacks Debian packages without installing anything: apt uses a source list, package lists and a dpkg state of its
+//! own, dpkg only unpacks. Needs no root and leaves the machine's sources and packages as they are.
 
 use anyhow::{Context, Result, bail, ensure};
 use std::ffi::OsStr;
@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The file with a line of name and version for each package that was unpacked.
+/// The file that lists the name and version of each unpacked package, one per line.
 const VERSIONS: &str = "versions";
 
 /// One suite of the Debian mirror this machine uses.
@@ -16,14 +16,14 @@ pub struct Apt {
     options: Vec<String>,
 }
 
-/// The Debian archive as the machine's apt configuration has it.
+/// The Debian archive in the machine's apt configuration.
 struct Mirror {
     uri: String,
     signed_by: Option<String>,
 }
 
 impl Apt {
-    /// Reads the lists of `suite`; everything is kept below `work`.
+    /// Reads the lists of `suite`; everything is stored below `work`.
     pub fn open(work: &Path, suite: &str, architecture: &str) -> Result<Self> {
         let mirror = Mirror::find()?;
         for directory in ["lists/partial", "cache/archives/partial"] {
@@ -37,7 +37,7 @@ impl Apt {
             work.join("sources.list"),
             format!("deb [arch={architecture} target=Packages{signed_by}] {} {suite} main\n", mirror.uri),
         )?;
-        // Nothing counts as installed: what is fetched is complete, whatever this machine has.
+        // No package counts as installed, so what is fetched is complete on every machine.
         fs::write(work.join("status"), "")?;
         let at = |name: &str| work.join(name).display().to_string();
         let options = [
@@ -50,32 +50,32 @@ impl Apt {
             ("Dir::State::Status", at("status")),
             ("Dir::Cache", at("cache/")),
             ("Dir::Cache::Archives", at("cache/archives/")),
-            // Official container images clear this one, and every call would read the lists anew.
+            // Official container images clear this one, and then every call would read the lists again.
             ("Dir::Cache::PkgCache", "pkgcache.bin".into()),
             ("APT::Architecture", architecture.into()),
             ("APT::Architectures::", architecture.into()),
             ("APT::Default-Release", String::new()),
             ("Acquire::Languages", "none".into()),
-            // root would otherwise download as the user _apt, who may not see our directory.
+            // root would otherwise download as the user _apt, who may not be able to access our directory.
             ("APT::Sandbox::User", "root".into()),
             ("Debug::NoLocking", "true".into()),
         ]
         .map(|(name, value)| format!("-o{name}={value}"));
         let apt = Self { work: work.into(), options: options.into() };
         let mut update = apt.command("apt-get");
-        // A list that cannot be had is an error, not a warning.
+        // A list that cannot be fetched is an error, not a warning.
         run(update.args(["update", "-qq", "--error-on=any"]))?;
         Ok(apt)
     }
 
-    /// Unpacks packages and everything they depend on into `root`.
+    /// Unpacks packages and everything that they depend on into `root`.
     pub fn unpack_with_dependencies(&self, packages: &[impl AsRef<OsStr>], root: &Path) -> Result<()> {
         let mut install = self.command("apt-get");
         run(install.args(["install", "-qq", "--yes", "--no-install-recommends", "--download-only"]).args(packages))?;
         self.unpack_archives(&self.work.join("cache/archives"), root)
     }
 
-    /// Unpacks one package alone into `root`.
+    /// Unpacks a single package into `root`.
     pub fn unpack(&self, package: &str, root: &Path) -> Result<()> {
         let archives = self.work.join("downloads");
         fs::create_dir_all(&archives)?;
@@ -84,7 +84,7 @@ impl Apt {
         self.unpack_archives(&archives, root)
     }
 
-    /// Beside the packages' files, [`VERSIONS`] says which they were.
+    /// Next to the packages' files, [`VERSIONS`] lists their versions.
     fn unpack_archives(&self, archives: &Path, root: &Path) -> Result<()> {
         fs::create_dir_all(root)?;
         let mut versions = String::new();
@@ -101,7 +101,7 @@ impl Apt {
         Ok(fs::write(root.join(VERSIONS), versions)?)
     }
 
-    /// The names of the packages that `package` depends on.
+    /// Returns the names of the packages that `package` depends on.
     pub fn dependencies(&self, package: &str) -> Result<Vec<String>> {
         let depends = run(self.command("apt-cache").args(["depends", "-i", package]))?;
         let names = depends.lines().filter_map(|line| line.trim().strip_prefix("Depends: "));
@@ -134,8 +134,8 @@ impl Mirror {
     }
 }
 
-/// Among the machine's index targets the one of Debian's main archive: not of its security archive, which does not
-/// hold whole suites, and not a third party's, which use Debian's suite names but other components.
+/// Selects Debian's main archive among the machine's index targets: not its security archive, which does not contain
+/// whole suites, and not a third party's, which uses Debian's suite names but other components.
 fn mirror_among<'a>(targets: &'a str, os_release: &str) -> Option<(&'a str, &'a str)> {
     let codename = os_release
         .lines()
@@ -154,7 +154,7 @@ fn mirror_among<'a>(targets: &'a str, os_release: &str) -> Option<(&'a str, &'a 
     })
 }
 
-/// The keyring file a source list names, in either format; none means apt's trusted keys.
+/// Returns the keyring file that a source list names, in either format; without one, apt uses its trusted keys.
 fn keyring(sources: &str) -> Option<&str> {
     sources.lines().filter(|line| !line.trim_start().starts_with('#')).find_map(|line| {
         let at = line.to_ascii_lowercase().find("signed-by")?;
@@ -164,7 +164,7 @@ fn keyring(sources: &str) -> Option<&str> {
     })
 }
 
-/// Runs a command to its end and gives what it printed; its complaints become the error.
+/// Runs a command to its end and returns its output; what it prints on standard error becomes the error.
 pub fn run(command: &mut Command) -> Result<String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command.env("LC_ALL", "C").output().with_context(|| format!("cannot run {name}"))?;

@@ -1,5 +1,5 @@
-//! What a guest needs beside the programs: QEMU, busybox, an ext4 disk and a kernel. Taken from the machine where it
-//! has them, fetched into the cache directory where not.
+//! What a guest needs besides the programs: QEMU, busybox, an ext4 disk and a kernel. The machine's own are used if it
+//! has them; otherwise they are fetched into the cache directory.
 
 use crate::apt::{self, Apt};
 use crate::tree;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-/// What depends on the kind of processor. Another one is another entry in [`ARCHITECTURES`].
+/// What depends on the architecture. Each one is an entry in [`ARCHITECTURES`].
 pub struct Architecture {
     name: &'static str,
     debian: &'static str,
@@ -33,12 +33,12 @@ const ARCHITECTURES: &[Architecture] = &[Architecture {
     standard_kernel: "linux-image-amd64",
 }];
 
-/// Debian has two kernels of a version.
+/// Debian has two kernels of each version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flavour {
     /// Has NVMe and ext4 built in, and little else.
     Cloud,
-    /// Has drivers for real machines, as modules, and more features: NUMA emulation, for example.
+    /// Has drivers for real machines as modules, and more features, such as NUMA emulation.
     Standard,
 }
 
@@ -62,7 +62,7 @@ const LIBNUMA: &str = "libnuma.so.1";
 /// The Debian suite that programs are taken from.
 const PROGRAMS: &str = "trixie";
 
-/// The Debian suites that kernels are taken from; one that is not named here is looked for in the newest.
+/// The Debian suites that kernels are taken from; versions that are not listed here are searched for in the newest.
 const KERNELS: &[(&str, &str)] = &[("5.10", "bullseye"), ("6.1", "bookworm"), ("6.12", "trixie"), (NEWEST, "sid")];
 const NEWEST: &str = "newest";
 
@@ -70,7 +70,7 @@ const NEWEST: &str = "newest";
 const OLDEST_QEMU: u32 = 8;
 
 const DISK_SIZE: u64 = 64 << 20;
-/// By this init.sh finds it among a shape's other disks.
+/// By this, init.sh finds it among a shape's other disks.
 const DISK_LABEL: &str = "numars";
 
 pub struct Cache {
@@ -78,10 +78,10 @@ pub struct Cache {
     pub architecture: &'static Architecture,
 }
 
-/// A program of the machine's own, or one unpacked from packages.
+/// A program of this machine, or one that was unpacked from packages.
 pub struct Program {
     path: PathBuf,
-    /// Where the packages are unpacked. Such a program runs on the C library unpacked with it.
+    /// Where the packages are unpacked. Such a program runs on the C library that was unpacked with it.
     root: Option<PathBuf>,
     architecture: &'static Architecture,
 }
@@ -95,7 +95,7 @@ pub struct Machine {
 
 pub struct Kernel {
     pub image: PathBuf,
-    /// What belongs into /lib/modules, if the kernel does not have all that a guest needs built in.
+    /// The contents of /lib/modules, if the kernel does not have everything built in that a guest needs.
     pub modules: Option<PathBuf>,
 }
 
@@ -114,7 +114,7 @@ impl Cache {
         Ok(Self { directory, architecture })
     }
 
-    /// Everything for a guest with this kernel, fetched if it is not there.
+    /// Returns everything for a guest with this kernel, and fetches what is missing.
     pub fn machine(&self, kernel: &str, flavour: Flavour) -> Result<Machine> {
         Ok(Machine {
             qemu: self.qemu()?,
@@ -137,7 +137,7 @@ impl Cache {
     }
 
     fn busybox(&self) -> Result<PathBuf> {
-        // The guest has nothing else at first: only a static one will do.
+        // The guest has nothing else at first, so it must be static.
         if let Some(path) = on_path("busybox") {
             if tree::libraries(&path)?.is_empty() {
                 return Ok(path);
@@ -160,7 +160,7 @@ impl Cache {
         })
     }
 
-    /// A kernel by version, or the newest, or a file, which must have everything built in.
+    /// Returns a kernel by version, or the newest, or a file, which must have everything built in.
     fn kernel(&self, kernel: &str, flavour: Flavour) -> Result<Kernel> {
         if kernel.contains('/') {
             ensure!(Path::new(kernel).is_file(), "there is no kernel {kernel}");
@@ -187,13 +187,14 @@ impl Cache {
         }
     }
 
-    /// Unpacks the kernel that `package` stands for, with its modules if `with_modules`.
+    /// Unpacks the kernel that `package` depends on, with its modules if `with_modules`.
     fn unpacked_kernel(&self, work: &Path, kernel: &str, package: &str, with_modules: bool) -> Result<PathBuf> {
         let suite = KERNELS.iter().find(|(name, _)| *name == kernel).map_or("sid", |(_, suite)| suite);
         let apt = self.apt(work, suite)?;
         let root = work.join("root");
-        // linux-image-… is an empty package that needs linux-image-VERSION-…; newer kernels lie one step further, in
-        // linux-binary-VERSION-…, their modules in linux-modules-VERSION-…, and what lists modules in linux-base-VERSION-….
+        // linux-image-… is an empty package that needs linux-image-VERSION-…. Newer kernels are one step further, in
+        // linux-binary-VERSION-…, their modules in linux-modules-VERSION-…, and the lists of modules in
+        // linux-base-VERSION-….
         let mut package = package.to_string();
         loop {
             let dependencies = apt.dependencies(&package)?;
@@ -223,10 +224,10 @@ impl Cache {
         let release = all.file_name().context("the modules have no version")?;
         let picked = kept.join("lib/modules").join(release);
         fs::create_dir_all(&picked)?;
-        // modprobe does nothing, successfully, for what is in here.
+        // For built-in modules, modprobe succeeds without doing anything.
         fs::rename(all.join("modules.builtin"), picked.join("modules.builtin"))?;
         for module in MODULES {
-            // A kernel that lacks one may have it built in.
+            // A kernel without such a module may have it built in.
             for suffix in ["", ".ko", ".ko.xz"] {
                 let file = format!("kernel/{module}{suffix}");
                 let (from, to) = (all.join(&file), picked.join(&file));
@@ -240,7 +241,7 @@ impl Cache {
         Ok(())
     }
 
-    /// A program from a Debian package, unpacked with all it depends on.
+    /// Returns a program from a Debian package, unpacked with everything that it depends on.
     fn unpacked(&self, package: &str, program: &str) -> Result<Program> {
         let root = self.keep(package, |work| {
             let root = work.join("root");
@@ -256,7 +257,7 @@ impl Cache {
         Ok(Program { path, root: Some(root), architecture: self.architecture })
     }
 
-    /// A directory with a suite's libnuma, the C library it needs, and that one's loader.
+    /// Returns a directory with a suite's libnuma, the C library that it needs, and its loader.
     pub fn reference(&self, suite: &str) -> Result<PathBuf> {
         self.keep(&format!("libnuma-{suite}"), |work| {
             let (root, libraries) = (work.join("root"), work.join("libraries"));
@@ -272,14 +273,14 @@ impl Cache {
         })
     }
 
-    /// The files of a suite's C library, its loader included.
+    /// Returns the files of a suite's C library, including its loader.
     pub fn c_library(&self, suite: &str) -> Result<Vec<PathBuf>> {
         let files: Vec<_> =
             fs::read_dir(self.reference(suite)?)?.map(|file| Ok(file?.path())).collect::<Result<_>>()?;
         Ok(files.into_iter().filter(|file| !file.ends_with(LIBNUMA)).collect())
     }
 
-    /// A directory with packages of a suite and all that they depend on.
+    /// Returns a directory with packages of a suite and everything that they depend on.
     pub fn packages(&self, suite: &str, packages: &[String]) -> Result<PathBuf> {
         self.keep(&format!("{suite}-{}", packages.join("+")), |work| {
             let root = work.join("root");
@@ -296,8 +297,8 @@ impl Cache {
         Apt::open(&work.join("apt"), suite, self.architecture.debian)
     }
 
-    /// The file or directory `name` in the cache, made if it is missing. It is made elsewhere and renamed when
-    /// complete, so an interruption leaves nothing half-made and two at once do not harm each other.
+    /// Returns the file or directory `name` in the cache, and creates it if it is missing. It is created elsewhere and
+    /// renamed when complete, so that an interruption leaves nothing incomplete and two processes do not interfere.
     fn keep(&self, name: &str, make: impl FnOnce(&Path) -> Result<PathBuf>) -> Result<PathBuf> {
         let kept = self.directory.join(name);
         if kept.exists() {
@@ -314,7 +315,7 @@ impl Cache {
         Ok(kept)
     }
 
-    /// The one command that makes fetching programs unnecessary.
+    /// The command that makes fetching programs unnecessary.
     fn what_to_install(&self) -> String {
         let commands = [
             ("apt-get", "apt-get install --no-install-recommends qemu-system-x86 busybox-static e2fsprogs"),
@@ -342,7 +343,7 @@ impl Program {
         command
     }
 
-    /// A command for QEMU, which must be told where its firmware and modules are when it is not installed.
+    /// A command for QEMU, which needs to be told where its firmware and modules are if it is not installed.
     pub fn qemu(&self) -> Command {
         let mut command = self.command();
         if let Some(root) = &self.root {
@@ -367,13 +368,13 @@ fn major_version(output: &str) -> Option<u32> {
     version.split('.').next()?.parse().ok()
 }
 
-/// Whether `linux-image-6.1.0-56-cloud-amd64` is a `6.1`.
+/// Returns true if, for example, `linux-image-6.1.0-56-cloud-amd64` is a `6.1`.
 fn is_version(package: &str, version: &str) -> bool {
     let rest = package.trim_start_matches("linux-image-").trim_start_matches("linux-binary-").strip_prefix(version);
     rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
-/// The file that a shell would run by this name.
+/// Returns the file that a shell would run by this name.
 pub fn on_path(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     // An unprivileged user's PATH often lacks the sbin directories, where mkfs is.
@@ -383,7 +384,7 @@ pub fn on_path(program: &str) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// The first file below `directory` whose name fits.
+/// Returns the first file below `directory` whose name matches.
 fn find(directory: &Path, fits: &dyn Fn(&str) -> bool) -> Option<PathBuf> {
     let mut entries = fs::read_dir(directory).ok()?.flatten();
     entries.find_map(|entry| {

@@ -1,6 +1,6 @@
-//! What comes up the guest's second serial line: the programs' bytes as they are, and between them the marks
-//! that /init sets: 0x1e, a token drawn anew for every boot, a space, words, newline. A program that prints
-//! something of that form does not know the token, so its output stays output.
+//! The format of the guest's second serial line: the programs' output unchanged, and in between the marks of /init:
+//! 0x1e, a token that is random for every boot, a space, words, newline. A program that prints something of that form
+//! does not know the token, so its output is not mistaken for a mark.
 
 const START: u8 = 0x1e;
 
@@ -24,7 +24,7 @@ impl Frames {
         Self { prefix, pending: Vec::new() }
     }
 
-    /// Takes the next piece and gives what is complete. Output is held back only where it may yet become a mark.
+    /// Takes the next piece and returns what is complete. Output is held back only if it may still become a mark.
     pub fn feed(&mut self, piece: &[u8]) -> Vec<Frame> {
         self.pending.extend_from_slice(piece);
         let mut frames = Vec::new();
@@ -36,14 +36,14 @@ impl Frames {
             let Some(end) = self.pending.iter().position(|&byte| byte == b'\n') else {
                 return frames;
             };
-            // start_of_mark() left a whole prefix or a part of one; a part cannot hold a newline.
+            // start_of_mark() found a whole prefix or a part of one; a part cannot contain a newline.
             let mark: Vec<u8> = self.pending.drain(..=end).collect();
             let words = &mark[self.prefix.len()..end];
             frames.push(Frame::Mark(String::from_utf8_lossy(words).into_owned()));
         }
     }
 
-    /// Where the first mark, or what may become one, begins; the whole length if there is none.
+    /// Returns where the first mark begins, or what may become one; the whole length if there is none.
     fn start_of_mark(&self) -> usize {
         let starts = |tail: &[u8]| {
             let n = tail.len().min(self.prefix.len());
@@ -67,7 +67,7 @@ mod tests {
         whole
     }
 
-    /// Joins neighbouring outputs: where the stream was cut does not matter.
+    /// Joins adjacent outputs: where the stream was divided does not matter.
     fn merged(frames: Vec<Frame>) -> Vec<Frame> {
         let mut merged: Vec<Frame> = Vec::new();
         for frame in frames {
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_are_told_from_output_even_within_a_line() {
+    fn marks_are_distinguished_from_output_even_within_a_line() {
         assert_eq!(
             all_at_once_and_byte_by_byte(b"\x1et0k begin 0\nhi\n no newline\x1et0k end 0 3\n"),
             [mark("begin 0"), output(b"hi\n no newline"), mark("end 0 3")]

@@ -1,4 +1,4 @@
-//! Boots one guest and follows it to its end.
+//! Boots one guest and monitors it until it ends.
 
 use crate::cache::{Cache, Machine};
 use crate::frames::{Frame, Frames};
@@ -19,13 +19,13 @@ use tempfile::TempDir;
 
 const INIT: &str = include_str!("init.sh");
 
-/// How long a guest may be silent beyond what its program is allowed: while it boots, and between
-/// programs. A busy machine is slow, so this is generous; only a hanging guest ever reaches it.
+/// How long a guest may be silent beyond its program's own time limit: while it boots, and between programs. A busy
+/// machine is slow, so this is generous; only a guest that hangs reaches it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const CONSOLE_LINES: usize = 60;
 
-/// The trouble of a guest whose emulator has ended too early.
+/// The failure of a guest whose emulator has ended too early.
 const DIED: &str = "died";
 
 /// What is the same for all programs of a guest.
@@ -63,7 +63,7 @@ pub struct Guest<'a> {
     pub shape: &'static Shape,
     pub options: &'a Options,
     pub jobs: &'a [Job],
-    /// How long each program may run.
+    /// The time limit of each program.
     pub limit: Duration,
     /// Whether the programs' output is a pipe instead of a terminal.
     pub piped: bool,
@@ -72,7 +72,7 @@ pub struct Guest<'a> {
 pub enum Event<'a> {
     Begin,
     Output(&'a [u8]),
-    /// The program with this number has ended, after so long.
+    /// The program with this number has ended, after this time.
     End(usize, Ending, Duration),
 }
 
@@ -81,16 +81,16 @@ pub struct Report {
     pub release: String,
     pub first_program: Option<Duration>,
     pub total: Duration,
-    /// Why the guest did not reach its proper end.
+    /// Why the guest did not shut down properly.
     pub trouble: Option<String>,
-    /// What the kernel complained about while programs ran.
+    /// What the kernel reported while programs ran.
     pub complaints: Vec<String>,
     pub console: String,
 }
 
 impl Guest<'_> {
-    /// Runs all jobs in order, telling `tell` as it happens. An error is one of this machine; whatever goes wrong in
-    /// the guest is in the report.
+    /// Runs all jobs in order and reports each event to `tell`. An error is one of this machine; failures in the guest
+    /// are in the report.
     pub fn run(&self, tell: &mut dyn FnMut(Event) -> Result<()>) -> Result<Report> {
         let start = Instant::now();
         let machine = self.cache.machine(self.kernel, self.shape.kernel)?;
@@ -102,8 +102,8 @@ impl Guest<'_> {
         self.boot(&mut command, work.path(), &token, start, tell)
     }
 
-    /// Runs the emulator until the guest has done its work or is in trouble. An emulator that crashes before the first program begins
-    /// is started once more: that says nothing about the programs.
+    /// Runs the emulator until the guest has finished or failed. An emulator that crashes before the first program
+    /// starts is restarted once, because that says nothing about the programs.
     fn boot(
         &self,
         command: &mut Command,
@@ -149,7 +149,7 @@ impl Guest<'_> {
         Ok(report)
     }
 
-    /// Reads the second serial line up to the last mark; gives the reason if that never comes.
+    /// Reads the second serial line up to the last mark; returns the reason if that never comes.
     fn follow(
         &self,
         qemu: &mut Qemu,
@@ -159,7 +159,7 @@ impl Guest<'_> {
         tell: &mut dyn FnMut(Event) -> Result<()>,
     ) -> Result<Option<String>> {
         let mut frames = Frames::new(token);
-        // Every program must begin and end, in order: a mark that was lost must not make a pass.
+        // Every program must start and end, in order: a lost mark must not become a pass.
         let mut program = 0;
         let mut running = false;
         let mut begun = Instant::now();
@@ -204,10 +204,10 @@ impl Guest<'_> {
         }
     }
 
-    /// The guest kills a program that takes too long, which looks like any other SIGKILL from there.
+    /// The guest kills a program that takes too long, which looks like any other SIGKILL from outside.
     fn ending(&self, status: i32, took: Duration) -> Ending {
         const KILLED: i32 = 128 + 9;
-        // The two clocks may differ by a little.
+        // The two clocks may differ a little.
         if status == KILLED && took.as_secs_f64() > self.limit.as_secs_f64() * 0.95 {
             return Ending::Cut(format!("timed out after {} s", self.limit.as_secs()));
         }
@@ -267,7 +267,7 @@ impl Guest<'_> {
     }
 
     fn command(&self, machine: &Machine, work: &Path) -> Result<Command> {
-        // QEMU splits this argument at commas; two stand for one.
+        // QEMU splits this argument at commas; a comma is written twice.
         let disk = machine.disk.to_str().context("the cache's path")?;
         let disk = disk.replace(',', ",,");
         let mut command = machine.qemu.qemu();
@@ -287,8 +287,8 @@ impl Guest<'_> {
             .arg("-kernel")
             .arg(&machine.kernel.image)
             .args(["-initrd", "initramfs", "-append"])
-            // Memory that can be pulled out takes nothing that cannot be moved out of it. On a busy machine the
-            // kernel's check whether timer interrupts arrive may fail ("IO-APIC + timer doesn't work!").
+            // Removable memory only holds movable pages. On a busy machine, the kernel's check that timer interrupts
+            // arrive may fail ("IO-APIC + timer doesn't work!").
             .arg(format!(
                 "console=ttyS0 quiet panic=-1 oops=panic printk.devkmsg=on memhp_default_state=online_movable \
                  no_timer_check {}",
@@ -302,7 +302,7 @@ impl Guest<'_> {
 }
 
 impl Report {
-    /// The end of the console, for a guest in trouble.
+    /// The end of the console, for a guest that failed.
     pub fn last_console_lines(&self) -> String {
         let lines: Vec<&str> = self.console.lines().collect();
         let shown = &lines[lines.len().saturating_sub(CONSOLE_LINES)..];
@@ -313,7 +313,7 @@ impl Report {
 /// A running QEMU, killed when dropped.
 struct Qemu {
     child: Child,
-    /// What comes from the guest's second serial line, piece by piece.
+    /// The contents of the guest's second serial line, piece by piece.
     line: Receiver<Vec<u8>>,
 }
 
@@ -343,7 +343,8 @@ impl Qemu {
 }
 
 impl Qemu {
-    /// Returns how QEMU ended if a signal ended it, as abort(3) does. A guest that panics has QEMU exit with a status.
+    /// Returns how QEMU ended if a signal ended it, as abort(3) does. When a guest panics, QEMU exits with a status
+    /// instead.
     fn crash(&mut self) -> Option<ExitStatus> {
         // It has closed its output, so it ends soon.
         let deadline = Instant::now() + Duration::from_secs(10);
@@ -377,14 +378,14 @@ fn token() -> Result<String> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// As one word of a shell.
+/// Quotes a word for the shell.
 fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// What the kernel complained about after boot, each with the program that ran. These are shown, but fail no test: an
-/// oops ends the guest anyway (oops=panic), and the rest (a lockup because this machine is busy, a kernel's own
-/// WARNING) says nothing about the results, which are judged by themselves.
+/// What the kernel reported after boot, each line with the program that ran. These lines are shown, but fail no test:
+/// an oops ends the guest anyway (oops=panic), and the rest (a lockup because this machine is busy, a kernel's own
+/// WARNING) says nothing about the results.
 fn complaints(console: &str) -> Vec<String> {
     let mut program = None;
     let mut found = Vec::new();
@@ -411,8 +412,8 @@ mod tests {
         assert_eq!(echoed.stdout, word.as_bytes());
     }
 
-    /// Boots a guest with one program by an emulator that is a shell script. It finds in `$boot` which start this is, and `mark` says
-    /// something as the guest does. Returns the guest's trouble, and how often the emulator was started.
+    /// Boots a guest with one program by an emulator that is a shell script. `$boot` is the number of this start, and
+    /// `mark` prints a mark like the guest. Returns the guest's failure, and how often the emulator was started.
     fn boot_by(script: &str) -> (Option<String>, usize) {
         let work = TempDir::with_prefix("vm-test-").unwrap();
         let prepare = "echo >>boots; boot=$(wc -l <boots); mark() { printf '\\036t0k %s\\n' \"$*\"; }";
@@ -455,7 +456,7 @@ mod tests {
 
     #[test]
     fn a_guest_that_panics_or_whose_program_has_begun_is_not_started_again() {
-        // As QEMU ends when a guest panics, or does not understand its arguments.
+        // As QEMU exits when a guest panics, or if its arguments are wrong.
         assert_eq!(boot_by("mark kernel 6.12; exit 0"), (Some(DIED.into()), 1));
         assert_eq!(boot_by("exit 1"), (Some(DIED.into()), 1));
         assert_eq!(boot_by("mark begin 0; kill -ABRT $$"), (Some(DIED.into()), 1));

@@ -1,5 +1,5 @@
 //! The four-node machine: boots a Linux kernel with NUMA nodes under QEMU, runs programs of this machine in it and
-//! brings back their output and exit status. See README.md.
+//! returns their output and exit status. See README.md.
 
 mod apt;
 mod cache;
@@ -22,13 +22,13 @@ use std::time::Duration;
 use suite::Suite;
 use tap::Ending;
 
-/// Where the machine itself fails, as opposed to the program in it.
+/// The exit status if the machine itself fails, as opposed to the program in it.
 const MACHINE_FAILED: u8 = 125;
 
-/// Runs programs on a Linux machine with several NUMA nodes, which it makes with QEMU
+/// Runs programs on an emulated Linux machine with several NUMA nodes (QEMU)
 #[derive(Parser)]
 struct Cli {
-    /// Where QEMU, kernels and the like are kept
+    /// The directory for QEMU, kernels and other files that are fetched
     #[arg(long, global = true, env = "NUMARS_VM_CACHE", value_name = "DIR", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/vm"))]
     cache: PathBuf,
     #[command(subcommand)]
@@ -37,7 +37,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Fetch what guests need, so that it is there later
+    /// Fetch what guests need, for later
     Fetch {
         /// A Debian kernel (5.10, 6.1, 6.12, newest) or the path of a vmlinuz
         #[arg(long = "kernel", value_name = "KERNEL", default_values = ["6.1", "6.12"])]
@@ -55,7 +55,7 @@ enum Action {
         shape: &'static Shape,
         #[command(flatten)]
         options: Options,
-        /// How long the program may run
+        /// The program's time limit
         #[arg(long, value_name = "SECONDS", default_value_t = 600)]
         timeout: u64,
         program: PathBuf,
@@ -73,36 +73,37 @@ enum Action {
         /// Only programs with this in SUBDIRECTORY/NAME
         #[arg(long, value_name = "SUBSTRING", default_value = "", hide_default_value = true)]
         filter: String,
-        /// Not on this kernel the programs with this in SUBDIRECTORY/NAME
+        /// Skip programs with this in SUBDIRECTORY/NAME on this kernel (KERNEL:SUBSTRING)
         #[arg(long, value_name = "KERNEL:SUBSTRING")]
         skip: Vec<String>,
         /// Run DIR/any/* on this machine, without a guest
         #[arg(long, conflicts_with_all = ["kernels", "shapes"])]
         host: bool,
-        /// How many guests run at the same time
+        /// The number of guests that run at the same time
         #[arg(long, default_value_t = 1)]
         jobs: usize,
         #[command(flatten)]
         options: Options,
-        /// How long each program may run
+        /// The time limit of each program
         #[arg(long, value_name = "SECONDS", default_value_t = 120)]
         timeout: u64,
         #[arg(value_name = "DIR")]
         directory: PathBuf,
     },
-    /// Fetch Debian's libnuma of a suite with the C library it needs, and print the directory that holds both
+    /// Fetch Debian's libnuma of a suite with the C library that it needs, and print the directory that contains both
     Reference {
         /// bookworm, trixie, …
         suite: String,
     },
-    /// Fetch packages of a Debian suite with all that they depend on, and print the directory that they are unpacked in
+    /// Fetch packages of a Debian suite with everything that they depend on, and print the directory that they are
+    /// unpacked in
     Packages {
         /// bookworm, trixie, …
         suite: String,
         #[arg(required = true, value_name = "PACKAGE")]
         packages: Vec<String>,
     },
-    /// List the machines a guest can look like
+    /// List the machines that a guest can have
     Shapes,
 }
 
@@ -130,7 +131,7 @@ fn perform(cli: Cli) -> Result<ExitCode> {
             }
         }
         Action::Run { kernel, shape, options, timeout, program, args } => {
-            // As a shell would find it, if it is not here: `sh` for example.
+            // As a shell would find it if it is not in the current directory: `sh` for example.
             let found =
                 program.to_str().filter(|name| !name.contains('/') && !program.exists()).and_then(cache::on_path);
             let guest = Guest {
@@ -169,7 +170,7 @@ fn perform(cli: Cli) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Runs the guest's one program, its output to ours as it comes, its exit status as ours.
+/// Runs the guest's only program, and passes on its output as it comes and its exit status.
 fn run(guest: &Guest) -> Result<ExitCode> {
     let mut ending = None;
     let report = guest.run(&mut |event| {

@@ -1,4 +1,4 @@
-//! The machines a guest can look like. A new shape is a new entry in [`SHAPES`].
+//! The machines that a guest can have. A new shape is a new entry in [`SHAPES`].
 
 use crate::cache::Flavour;
 
@@ -6,7 +6,7 @@ use crate::cache::Flavour;
 pub struct Node {
     pub cpus: u32,
     pub memory: u32,
-    /// Whether all of its memory can be taken offline: then it is a module that can be pulled out.
+    /// Whether all of its memory can be taken offline: then it is a module that can be removed.
     pub removable: bool,
 }
 
@@ -14,16 +14,16 @@ pub struct Shape {
     pub name: &'static str,
     pub about: &'static str,
     pub nodes: &'static [Node],
-    /// Row per node; empty means the firmware's default (10 at home, 20 elsewhere).
+    /// One row per node; empty means the firmware's default (10 for the node itself, 20 for others).
     pub distances: &'static [&'static [u8]],
-    /// More arguments for QEMU: devices.
+    /// Additional arguments for QEMU: devices.
     pub devices: &'static [&'static str],
     pub kernel: Flavour,
     /// Added to the kernel's command line.
     pub kernel_arguments: &'static str,
 }
 
-/// What most shapes have beside their nodes: nothing.
+/// The defaults: nothing besides the nodes.
 const PLAIN: Shape = Shape {
     name: "",
     about: "",
@@ -49,7 +49,7 @@ const MANY_NODES: [Node; 66] = {
     nodes
 };
 
-/// The shape used where none is named.
+/// The default shape.
 pub const DEFAULT: &str = "four-nodes";
 
 pub const SHAPES: &[Shape] = &[
@@ -107,7 +107,7 @@ pub const SHAPES: &[Shape] = &[
     },
     Shape {
         name: "many-nodes",
-        about: "66 nodes, more than a word of a set has bits; two of them with CPUs, the others of memory alone",
+        about: "66 nodes, more than a word of a set has bits; two of them with CPUs, the others with memory only",
         nodes: &MANY_NODES,
         ..PLAIN
     },
@@ -162,7 +162,7 @@ pub fn find(name: &str) -> Option<&'static Shape> {
 }
 
 impl Shape {
-    /// QEMU's arguments for this shape; `memory` (MiB) replaces the size of every node that has memory.
+    /// Returns QEMU's arguments for this shape; `memory` (MiB) replaces the size of every node that has memory.
     pub fn qemu_args(&self, memory: Option<u32>) -> Vec<String> {
         let size = |node: &Node| match node.memory {
             0 => 0,
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn removable_memory_is_a_module_beside_the_fixed_memory() {
+    fn removable_memory_is_a_module_in_addition_to_the_fixed_memory() {
         let args = args("removable-memory", None);
         assert!(args.starts_with("-m 1024M,slots=3,maxmem=1536M "));
         assert!(args.ends_with("-numa node,nodeid=2 -device pc-dimm,memdev=m2,node=2"));
@@ -252,14 +252,14 @@ mod tests {
     }
 
     #[test]
-    fn another_memory_size_leaves_a_node_without_memory_as_it_is() {
+    fn another_memory_size_does_not_affect_a_node_without_memory() {
         let args = args("node-without-memory", Some(256));
         assert!(args.starts_with("-m 768M"));
         assert!(args.ends_with("-numa node,nodeid=3,cpus=3-3"));
     }
 
     #[test]
-    fn distances_are_square_symmetric_and_ten_at_home() {
+    fn distances_are_square_symmetric_and_ten_on_the_diagonal() {
         for shape in SHAPES.iter().filter(|shape| !shape.distances.is_empty()) {
             let d = shape.distances;
             assert_eq!(d.len(), shape.nodes.len(), "{}", shape.name);

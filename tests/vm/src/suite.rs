@@ -24,18 +24,18 @@ const ANY: &str = "any";
 pub struct Suite {
     pub directory: PathBuf,
     pub filter: String,
-    /// `KERNEL:SUBSTRING`: not on this kernel the programs with this in their names.
+    /// `KERNEL:SUBSTRING`: skips programs with this in their names on this kernel.
     pub skip: Vec<String>,
     pub limit: Duration,
 }
 
-/// The count over all programs, printed as the last line.
+/// The totals of all programs, printed as the last line.
 #[derive(Default)]
 pub struct Tally {
     passed: AtomicUsize,
     failed: AtomicUsize,
     skipped: AtomicUsize,
-    /// Held while something is printed, so that what belongs together stays together.
+    /// Locked while something is printed, so that the output of one program stays together.
     printing: Mutex<()>,
 }
 
@@ -53,7 +53,7 @@ impl Suite {
         let plans: Vec<_> = kernels.iter().map(|kernel| self.plan(shapes, kernel)).collect::<Result<_>>()?;
         for (kernel, plan) in kernels.iter().zip(&plans) {
             for (shape, programs) in plan {
-                // Before any guest starts: fetching takes its time, and twice at once would take twice.
+                // Before any guest starts, because fetching takes long, and two guests would fetch the same.
                 cache.machine(kernel, shape.kernel)?;
                 guests.push(Guest {
                     cache,
@@ -67,7 +67,7 @@ impl Suite {
                 });
             }
         }
-        // Those first that have most to do: at the end, no guest is left to run alone for long.
+        // Those with the most programs first, so that no guest runs alone for long at the end.
         guests.sort_by_key(|guest| Reverse(guest.jobs.len()));
         let tally = Tally::default();
         let next = AtomicUsize::new(0);
@@ -90,7 +90,7 @@ impl Suite {
         Ok(tally)
     }
 
-    /// Runs the programs that need no special machine here.
+    /// Runs the programs that need no special machine on this one.
     pub fn on_host(&self) -> Result<Tally> {
         let tally = Tally::default();
         for job in self.programs(ANY, "")? {
@@ -100,8 +100,8 @@ impl Suite {
         Ok(tally)
     }
 
-    /// The shapes that have something to run, with their programs. Those in any/ run in the default shape, or in all
-    /// that were asked for by name; in guests of their own, so that more of them can run at the same time.
+    /// Returns the shapes that have programs, with these. Programs in any/ run in the default shape, or in all that
+    /// were requested by name; in guests of their own, so that more of them can run at the same time.
     fn plan(&self, asked: &[&'static Shape], kernel: &str) -> Result<Vec<(&'static Shape, Vec<Job>)>> {
         for entry in self.entries("")? {
             let name = entry.file_name().unwrap_or_default().to_string_lossy();
@@ -143,7 +143,7 @@ impl Suite {
         Ok(jobs)
     }
 
-    /// What a subdirectory holds, in order of name; nothing if it is missing.
+    /// Lists a subdirectory in order of name; nothing if it is missing.
     fn entries(&self, subdirectory: &str) -> Result<Vec<PathBuf>> {
         let directory = self.directory.join(subdirectory);
         if !directory.exists() && !subdirectory.is_empty() {
@@ -190,7 +190,7 @@ impl Tally {
                 let ending = Ending::Cut(format!("the guest {trouble} {why}"));
                 self.program(&place, job, output, &ending);
             }
-            // Also where every program had passed: a guest that ends badly is not to be trusted.
+            // Even if every program has passed: a guest that ends badly cannot be trusted.
             if ended == guest.jobs.len() {
                 self.failed.fetch_add(1, Ordering::Relaxed);
             }
@@ -216,7 +216,7 @@ impl Tally {
         Ok(())
     }
 
-    /// Reports one program: a line for each of its tests, and all it printed if one failed.
+    /// Reports one program: a line for each of its tests, and all of its output if one failed.
     fn program(&self, place: &str, job: &Job, output: &[u8], ending: &Ending) {
         let program = name(&job.program);
         let tests = tap::judge(output, ending);
@@ -242,7 +242,7 @@ impl Tally {
         }
     }
 
-    /// Prints the last line; true if something passed and nothing failed.
+    /// Prints the last line; returns true if something passed and nothing failed.
     pub fn conclude(self) -> bool {
         let [passed, failed, skipped] = [self.passed, self.failed, self.skipped].map(AtomicUsize::into_inner);
         let skipped = match skipped {
@@ -254,7 +254,7 @@ impl Tally {
     }
 }
 
-/// Which programs took long, the longest first.
+/// Lists the programs that took long, the longest first.
 fn longest(mut times: Vec<(Duration, String)>) -> String {
     const SHOWN: usize = 8;
     times.sort_by(|a, b| b.cmp(a));
@@ -263,7 +263,7 @@ fn longest(mut times: Vec<(Duration, String)>) -> String {
     texts.join(", ")
 }
 
-/// A kernel as it is called in reports.
+/// The name of a kernel in reports.
 fn label(kernel: &str) -> String {
     name(Path::new(kernel))
 }
@@ -273,7 +273,7 @@ fn name(path: &Path) -> String {
     name.to_string_lossy().into_owned()
 }
 
-/// Runs a program on this machine, in a process group of its own so that nothing of it stays behind.
+/// Runs a program on this machine, in a process group of its own so that none of its processes remain.
 fn run_here(program: &Path, limit: Duration) -> Result<(Vec<u8>, Ending)> {
     let mut output = tempfile::tempfile()?;
     let mut child = Command::new(program)
@@ -297,7 +297,7 @@ fn run_here(program: &Path, limit: Duration) -> Result<(Vec<u8>, Ending)> {
         }
         thread::sleep(Duration::from_millis(2));
     };
-    // Fails where nothing is left of the group, as it should be.
+    // Fails if no process of the group remains, as it should be.
     let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
     child.wait()?;
     Ok((read_from_start(&mut output)?, ending))

@@ -1,11 +1,11 @@
-//! Judges one finished program by what it printed (TAP 12/13, <https://testanything.org>) and how it ended.
+//! Judges one finished program by its output (TAP 12/13, <https://testanything.org>) and how it ended.
 
 /// How a program ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// The exit status as a shell gives it: 128 + N for a program killed by signal N.
+    /// The exit status as a shell returns it: 128 + N for a program killed by signal N.
     Status(i32),
-    /// Anything that is not the program's own doing: out of time, the guest died.
+    /// Anything that the program did not do itself: it ran out of time, the guest died.
     Cut(String),
 }
 
@@ -19,7 +19,7 @@ pub enum Verdict {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Test {
     pub verdict: Verdict,
-    /// Empty where the verdict is about the program as a whole.
+    /// Empty if the verdict is about the whole program.
     pub name: String,
     pub note: String,
 }
@@ -30,13 +30,13 @@ impl Test {
     }
 }
 
-/// The tests in a program's output. A program without a plan is one test, judged by its exit status.
+/// Returns the tests in a program's output. A program without a plan is one test, judged by its exit status.
 pub fn judge(output: &[u8], ending: &Ending) -> Vec<Test> {
     let output = String::from_utf8_lossy(output);
     let plans: Vec<(usize, &str)> = output.lines().filter_map(plan).collect();
     let bailed = output.lines().find(|line| line.starts_with("Bail out!"));
     let mut tests: Vec<Test> = output.lines().filter_map(result).collect();
-    // Without a plan an "ok" is just a word; a "not ok" is still no pass.
+    // Without a plan an "ok" is just a word, but a "not ok" is still not a pass.
     if plans.is_empty() {
         tests.retain(|test| test.verdict == Verdict::Failed);
     }
@@ -69,7 +69,7 @@ fn describe(ending: &Ending) -> String {
     }
 }
 
-/// `1..N`, with what stands behind it.
+/// Parses `1..N` and what follows.
 fn plan(line: &str) -> Option<(usize, &str)> {
     let rest = line.strip_prefix("1..")?;
     let digits = rest.find(|c: char| !c.is_ascii_digit());
@@ -77,7 +77,7 @@ fn plan(line: &str) -> Option<(usize, &str)> {
     Some((count.parse().ok()?, behind.trim_start_matches([' ', '#'])))
 }
 
-/// `ok 1 - name`, `not ok 1 - name`, `ok 1 - name # SKIP why`.
+/// Parses `ok 1 - name`, `not ok 1 - name`, `ok 1 - name # SKIP why`.
 fn result(line: &str) -> Option<Test> {
     let (ok, rest) = match line.strip_prefix("not ok") {
         Some(rest) => (false, rest),
@@ -97,7 +97,7 @@ fn result(line: &str) -> Option<Test> {
     })
 }
 
-/// libcheck describes a result as `file:case:name: message`; others just name it.
+/// libcheck describes a result as `file:case:name: message`; others only name it.
 fn check_name(description: &str) -> (&str, &str) {
     let mut parts = description.splitn(4, ':');
     match (parts.next(), parts.next(), parts.next(), parts.next()) {
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn libchecks_results_are_named_by_the_test_alone() {
+    fn results_of_libcheck_are_named_by_the_test_only() {
         let output = "ok 1 - a.c:core case:passes: Passed\n\
             not ok 2 - a.c:core case:fails: Assertion 'a == b' failed: a == 1, b == 2\n\
             1..2\n";
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_result_too_many_is_a_failure() {
+    fn an_extra_result_is_a_failure() {
         assert_eq!(tests("1..1\nok 1 - one\nok 2 - two\n", 0)[2], failed("", "2 of 1 planned results; exit status 0"));
     }
 
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_not_ok_without_a_plan_is_no_pass() {
+    fn a_not_ok_without_a_plan_is_not_a_pass() {
         assert_eq!(tests("not ok 1 - one\n", 0), [failed("one", "")]);
     }
 

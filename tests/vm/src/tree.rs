@@ -1,4 +1,4 @@
-//! The guest's file tree: built in memory from host files, written as the cpio archive the kernel unpacks.
+//! The guest's file tree: built in memory from host files, written as the cpio archive that the kernel unpacks.
 
 use anyhow::{Context, Result, bail, ensure};
 use cpio::newc;
@@ -16,17 +16,17 @@ enum Entry {
     Host(PathBuf, u32),
 }
 
-/// Paths in the guest are kept without the leading slash and without symbolic links in their directories.
+/// Paths in the guest have no leading slash and no symbolic links in their directories.
 pub struct Tree {
     entries: BTreeMap<PathBuf, Entry>,
 }
 
-/// What init mounts something on: a file put below would be hidden.
+/// Mount points of init: a file below would be hidden.
 const MOUNTED: &[&str] = &["proc", "sys", "dev", "tmp", "mnt/huge", "mnt/ext4"];
 
 impl Tree {
-    /// A root with busybox and init. All library directories are one, so that a library found anywhere on the
-    /// host lies where the guest's loader looks, whatever distribution the host is.
+    /// A root with busybox and init. All library directories are the same one, so that a library found anywhere on the
+    /// host is where the guest's loader looks, whatever distribution the host runs.
     pub fn new(busybox: &Path, init: &str, triplet: &str) -> Result<Self> {
         let mut tree = Self { entries: BTreeMap::new() };
         for directory in ["usr/bin", "usr/lib", "etc", "root", "run", "var", "sys/fs"] {
@@ -61,7 +61,7 @@ impl Tree {
         self.entries.insert(guest, Entry::Text(text.into(), mode));
     }
 
-    /// Puts a host file or a whole directory at `guest`, in place of what is there.
+    /// Adds a host file or a whole directory at `guest`, and replaces what is there.
     pub fn add(&mut self, host: &Path, guest: &Path) -> Result<()> {
         let relative = guest.strip_prefix("/").unwrap_or(guest);
         if let Some(mounted) = MOUNTED.iter().find(|dir| relative.starts_with(dir)) {
@@ -70,11 +70,11 @@ impl Tree {
         self.copy(host, relative)
     }
 
-    /// Puts an executable at `guest` and every shared library it needs where the guest's loader finds it.
+    /// Adds an executable at `guest` and every shared library that it needs, where the guest's loader finds them.
     pub fn program(&mut self, host: &Path, guest: &Path) -> Result<()> {
         self.copy(host, guest)?;
         for (name, library) in libraries(host)? {
-            // The interpreter is asked for by its path, a library by its SONAME alone.
+            // The interpreter is looked up by its path, a library by its SONAME only.
             let guest = if name.is_absolute() { name } else { Path::new("usr/lib").join(name) };
             let guest = self.make_way(&guest);
             if let Some(Entry::Host(other, _)) = self.entries.get(&guest) {
@@ -114,25 +114,26 @@ impl Tree {
     }
 
     fn directory(&mut self, guest: &Path) {
-        // A name inside makes the directory itself and resolves it, should it be a link.
+        // A name below creates the directory itself, and resolves it if it is a link.
         self.make_way(&guest.join("x"));
     }
 
     fn link(&mut self, guest: &Path, target: &Path) {
         let guest = self.make_way(guest);
-        // A directory, or a link to one, stays: an overlay's "lib64 -> usr/lib64" must not hide the libraries there.
+        // An existing directory, or a link to one, is kept: an overlay's "lib64 -> usr/lib64" must not hide the
+        // libraries there.
         let inside = self.resolve(&guest.join("x"));
         if matches!(inside.parent().and_then(|path| self.entries.get(path)), Some(Entry::Directory)) {
             return;
         }
-        // Two library directories of an overlay are one here, and a link between them would be to itself.
+        // Two library directories of an overlay are the same one here, and a link between them would point to itself.
         let directory = guest.parent().unwrap_or(Path::new(""));
         if self.resolve(&directory.join(target)) != guest {
             self.entries.insert(guest, Entry::Link(target.into()));
         }
     }
 
-    /// The path as it is kept, after its parent directories have been made.
+    /// Returns the normalized path, after creating its parent directories.
     fn make_way(&mut self, guest: &Path) -> PathBuf {
         let guest = self.resolve(guest);
         for parent in guest.ancestors().skip(1).filter(|path| !path.as_os_str().is_empty()) {
@@ -141,11 +142,11 @@ impl Tree {
         guest
     }
 
-    /// The path as it is kept. A link at its very end is not followed.
+    /// Returns the normalized path. A link at its end is not followed.
     fn resolve(&self, guest: &Path) -> PathBuf {
         let mut path = PathBuf::new();
         for component in guest.components() {
-            // Now that something follows, what there is so far must be a directory. The bound is for links in circles.
+            // Since something follows, the path so far must be a directory. The limit is for cycles of links.
             for _ in 0..40 {
                 let Some(Entry::Link(target)) = self.entries.get(&path) else { break };
                 path = self.resolve(&path.parent().unwrap_or(Path::new("")).join(target));
@@ -191,8 +192,8 @@ impl Tree {
     }
 }
 
-/// The shared libraries of a program, found by the host's loader (so LD_LIBRARY_PATH counts): the name the guest's
-/// loader will ask for, and the host's file. Empty for a static program or a script.
+/// Returns the shared libraries of a program, found by the host's loader (so LD_LIBRARY_PATH counts): the name that the
+/// guest's loader will look for, and the host's file. Empty for a static program or a script.
 pub fn libraries(program: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
     let ldd = Command::new("ldd").arg(fs::canonicalize(program)?).output().context("cannot run ldd")?;
     let listing = String::from_utf8_lossy(&ldd.stdout);
@@ -203,7 +204,7 @@ pub fn libraries(program: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
         .with_context(|| format!("the libraries of {}", program.display()))
 }
 
-/// One line of ldd: `libc.so.6 => /lib/…/libc.so.6 (0x…)`, `/lib64/ld-linux-x86-64.so.2 (0x…)`, or no library.
+/// Parses one line of ldd: `libc.so.6 => /lib/…/libc.so.6 (0x…)`, `/lib64/ld-linux-x86-64.so.2 (0x…)`, or no library.
 fn library(line: &str) -> Result<Option<(PathBuf, PathBuf)>> {
     let line = line.trim();
     if let Some(name) = line.strip_suffix(" => not found") {
@@ -253,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_put_where_init_mounts() {
+    fn nothing_is_added_below_inits_mount_points() {
         assert!(tree().add(Path::new("Cargo.toml"), Path::new("/tmp/x")).is_err());
     }
 
