@@ -110,25 +110,50 @@ static struct page_list make_request(size_t count, bool pinned)
     return list;
 }
 
+/* The arguments of a call; the arrays that `which` names are in memory of this kind, the others in ordinary memory. */
+struct arguments {
+    struct array pages, nodes, status;
+};
+
+static struct arguments make_arguments(const struct page_list *list, enum memory memory, int which)
+{
+    const size_t count = list->count;
+    return (struct arguments){
+        .pages = make_array(which & PAGES_ARRAY ? memory : ORDINARY, list->pages, count * sizeof *list->pages),
+        .nodes = make_array(which & NODES_ARRAY ? memory : ORDINARY, list->nodes, count * sizeof *list->nodes),
+        .status = make_array(which & STATUS_ARRAY ? memory : ORDINARY, list->status, count * sizeof *list->status),
+    };
+}
+
+static long make_call(enum call call, size_t count, const struct arguments *arguments, struct numars_move_stats *stats)
+{
+    if (call == NUMA)
+        return numa_move_pages(0, count, arguments->pages.start, arguments->nodes.start, arguments->status.start, MPOL_MF_MOVE);
+    return numars_move_pages(0, count, arguments->pages.start, arguments->nodes.start, call == NUMARS ? arguments->status.start : NULL,
+                             NULL, stats);
+}
+
+/* Copies the arrays back to the list. */
+static void read_arguments(struct arguments arguments, struct page_list *list)
+{
+    read_and_unmap(arguments.pages, list->pages, list->count * sizeof *list->pages);
+    read_and_unmap(arguments.nodes, list->nodes, list->count * sizeof *list->nodes);
+    read_and_unmap(arguments.status, list->status, list->count * sizeof *list->status);
+}
+
 static void assert_moved(struct page_list *list, bool pinned, enum memory memory, int which, enum call call)
 {
-    struct array pages = make_array(which & PAGES_ARRAY ? memory : ORDINARY, list->pages, list->count * sizeof *list->pages);
-    struct array nodes = make_array(which & NODES_ARRAY ? memory : ORDINARY, list->nodes, list->count * sizeof *list->nodes);
-    struct array status = make_array(which & STATUS_ARRAY ? memory : ORDINARY, list->status, list->count * sizeof *list->status);
+    const struct arguments arguments = make_arguments(list, memory, which);
     const size_t others = list->count > 2 ? 1 : 0;
     struct numars_move_stats stats;
     char what[200];
     snprintf(what, sizeof what, "%s of %zu entries, pages, nodes, status in %s, %s, %s", CALL_NAMES[call], list->count,
-             NAMES[pages.memory], NAMES[nodes.memory], NAMES[status.memory]);
+             NAMES[arguments.pages.memory], NAMES[arguments.nodes.memory], NAMES[arguments.status.memory]);
     errno = UNTOUCHED_ERRNO;
-    const long returned = call == NUMA ? numa_move_pages(0, list->count, pages.start, nodes.start, status.start, MPOL_MF_MOVE)
-                                       : numars_move_pages(0, list->count, pages.start, nodes.start,
-                                                           call == NUMARS ? status.start : NULL, NULL, &stats);
+    const long returned = make_call(call, list->count, &arguments, &stats);
     expect(returned == (pinned && is_counted(call) ? 1 : 0) && errno == UNTOUCHED_ERRNO,
            "%s: returned %ld, errno %d, with %d pinned pages", what, returned, errno, pinned);
-    read_and_unmap(pages, list->pages, list->count * sizeof *list->pages);
-    read_and_unmap(nodes, list->nodes, list->count * sizeof *list->nodes);
-    read_and_unmap(status, list->status, list->count * sizeof *list->status);
+    read_arguments(arguments, list);
     if (call != NUMARS_WITHOUT_STATUS) {
         assert_true_statuses(0, list);
         expect(page_list_with_status(list, -EBUSY) == pinned || !kernel_counts_pinned_pages(),
@@ -138,8 +163,8 @@ static void assert_moved(struct page_list *list, bool pinned, enum memory memory
     ck_assert_uint_eq(page_list_on_target(0, list), list->count - pinned - others);
     if (call != NUMA)
         assert_stats(stats, .requested = list->count, .moved = list->count - pinned - 2 * others, .in_place = others,
-                       .absent = stats.absent, .unmapped = others - stats.absent, .busy = kernel_counts_pinned_pages() ? pinned : 0,
-                       .failed = kernel_counts_pinned_pages() ? 0 : pinned, .retried = stats.retried);
+                     .absent = stats.absent, .unmapped = others - stats.absent, .busy = kernel_counts_pinned_pages() ? pinned : 0,
+                     .failed = kernel_counts_pinned_pages() ? 0 : pinned, .retried = stats.retried);
 }
 
 static void with_arrays_of(enum memory memory)
@@ -184,22 +209,18 @@ static void with_long_arrays_of(enum memory memory)
         page_list_add_range(&list, pages, COUNT, 1);
         page_list_add_range(&list, untouched, ABSENT, 2);
         page_list_add_range(&list, pages + COUNT * page_size(), COUNT, 3);
-        struct array arrays[] = { make_array(memory, list.pages, list.count * sizeof *list.pages),
-                                  make_array(memory, list.nodes, list.count * sizeof *list.nodes),
-                                  make_array(memory, list.status, list.count * sizeof *list.status) };
-        const long returned = call == NUMA
-            ? numa_move_pages(0, list.count, arrays[0].start, arrays[1].start, arrays[2].start, MPOL_MF_MOVE)
-            : numars_move_pages(0, list.count, arrays[0].start, arrays[1].start, call == NUMARS ? arrays[2].start : NULL, NULL, &stats);
+        const struct arguments arguments = make_arguments(&list, memory, PAGES_ARRAY | NODES_ARRAY | STATUS_ARRAY);
+        const long returned = make_call(call, list.count, &arguments, &stats);
         expect(returned == (is_counted(call) ? 2 : 0), "%s in %s: returned %ld (errno %d), but 2 pages are pinned", CALL_NAMES[call],
                NAMES[memory], returned, errno);
-        read_and_unmap(arrays[2], list.status, list.count * sizeof *list.status);
+        read_arguments(arguments, &list);
         if (call != NUMARS_WITHOUT_STATUS)
             assert_true_statuses(0, &list);
         ck_assert_uint_eq(page_list_on_target(0, &list), 2 * COUNT - 2);
         if (call != NUMA)
             assert_stats(stats, .requested = list.count, .moved = 2 * COUNT - 2, .absent = stats.absent,
-                           .unmapped = ABSENT - stats.absent, .busy = kernel_counts_pinned_pages() ? 2 : 0,
-                           .failed = kernel_counts_pinned_pages() ? 0 : 2, .retried = stats.retried);
+                         .unmapped = ABSENT - stats.absent, .busy = kernel_counts_pinned_pages() ? 2 : 0,
+                         .failed = kernel_counts_pinned_pages() ? 0 : 2, .retried = stats.retried);
     }
 }
 
@@ -229,14 +250,10 @@ START_TEST(wrong_statuses_of_the_kernel_are_corrected_whatever_memory_the_arrays
             page_list_add_range(&list, pages, PAGES, 1);
             page_list_add_range(&list, huge + 3 * page_size(), PAGES, 2);
             page_list_add_range(&list, pages, PAGES, 1);
-            struct array arrays[] = { make_array(memory, list.pages, list.count * sizeof *list.pages),
-                                      make_array(memory, list.nodes, list.count * sizeof *list.nodes),
-                                      make_array(memory, list.status, list.count * sizeof *list.status) };
-            const long returned = call == NUMA
-                ? numa_move_pages(0, list.count, arrays[0].start, arrays[1].start, arrays[2].start, MPOL_MF_MOVE)
-                : numars_move_pages(0, list.count, arrays[0].start, arrays[1].start, call == NUMARS ? arrays[2].start : NULL, NULL, &stats);
+            const struct arguments arguments = make_arguments(&list, memory, PAGES_ARRAY | NODES_ARRAY | STATUS_ARRAY);
+            const long returned = make_call(call, list.count, &arguments, &stats);
             expect(returned == 0, "%s in %s: returned %ld, errno %d", CALL_NAMES[call], NAMES[memory], returned, errno);
-            read_and_unmap(arrays[2], list.status, list.count * sizeof *list.status);
+            read_arguments(arguments, &list);
             if (call != NUMARS_WITHOUT_STATUS)
                 assert_all_on_target(0, &list);
             if (call != NUMA)

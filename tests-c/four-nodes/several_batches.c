@@ -43,6 +43,16 @@ static void add_absent(struct page_list *list, char *untouched, size_t count)
     page_list_add_range(list, untouched, count, 1);
 }
 
+/* `count` pages with one target, FAR absent pages, and `count` pages with another target. */
+static struct page_list list_across_batches(char *pages, int target, char *later_pages, int later_target, size_t count)
+{
+    struct page_list list = page_list_with_capacity(FAR + 2 * count);
+    page_list_add_range(&list, pages, count, target);
+    add_absent(&list, map_pages(FAR), FAR);
+    page_list_add_range(&list, later_pages, count, later_target);
+    return list;
+}
+
 static size_t missing(const struct page_list *list)
 {
     return page_list_with_status(list, -ENOENT) + page_list_with_status(list, -EFAULT);
@@ -196,19 +206,16 @@ START_TEST(a_page_whose_target_has_free_memory_when_it_is_named_again_has_moved)
     assert_true_statuses(0, &list);
     /* If there was free memory for all at once, they were in place the second time. */
     assert_stats(stats, .requested = FAR + 2 * PAGES + 1, .absent = stats.absent, .unmapped = FAR - stats.absent,
-                   .moved = 2 * PAGES + 1 - stats.in_place, .in_place = stats.in_place, .retried = stats.retried);
+                 .moved = 2 * PAGES + 1 - stats.in_place, .in_place = stats.in_place, .retried = stats.retried);
 }
 END_TEST
 
 START_TEST(a_page_that_moves_elsewhere_later_does_not_keep_ENOMEM_of_the_full_node)
 {
     enum { PAGES = 20 };
-    char *untouched = map_pages(FAR), *pages = pages_on_node(PAGES, 0);
+    char *pages = pages_on_node(PAGES, 0);
     struct full_node full = fill_node_completely(FULL, SPARE);
-    struct page_list list = page_list_with_capacity(FAR + 2 * PAGES);
-    page_list_add_range(&list, pages, PAGES, FULL);
-    add_absent(&list, untouched, FAR);
-    page_list_add_range(&list, pages, PAGES, 1);
+    struct page_list list = list_across_batches(pages, FULL, pages, 1, PAGES);
     struct numars_move_stats stats;
     errno = UNTOUCHED_ERRNO;
     const long returned = move_list(&list, &stats);
@@ -227,12 +234,9 @@ END_TEST
 START_TEST(numa_move_pages_does_not_keep_ENOMEM_either)
 {
     enum { PAGES = 20 };
-    char *untouched = map_pages(FAR), *pages = pages_on_node(PAGES, 0);
+    char *pages = pages_on_node(PAGES, 0);
     struct full_node full = fill_node_completely(FULL, SPARE);
-    struct page_list list = page_list_with_capacity(FAR + 2 * PAGES);
-    page_list_add_range(&list, pages, PAGES, FULL);
-    add_absent(&list, untouched, FAR);
-    page_list_add_range(&list, pages, PAGES, 1);
+    struct page_list list = list_across_batches(pages, FULL, pages, 1, PAGES);
     assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
     release_full_node(&full);
     assert_true_statuses(0, &list);
@@ -245,13 +249,8 @@ END_TEST
 START_TEST(statuses_written_over_the_addresses_are_true)
 {
     enum { PAGES = 1000, TOTAL = FAR + 2 * PAGES };
-    char *untouched = map_pages(FAR);
     for (int call = 0; call < 2; call++) {
-        char *pages = pages_on_node(2 * PAGES, 0);
-        struct page_list list = page_list_with_capacity(TOTAL);
-        page_list_add_range(&list, pages, PAGES, 1);
-        add_absent(&list, untouched, FAR);
-        page_list_add_range(&list, pages + PAGES * page_size(), PAGES, 2);
+        struct page_list list = list_across_batches(pages_on_node(PAGES, 0), 1, pages_on_node(PAGES, 0), 2, PAGES);
         void **both = malloc(TOTAL * sizeof *both);
         require(both != NULL);
         memcpy(both, list.pages, TOTAL * sizeof *both);
@@ -263,7 +262,7 @@ START_TEST(statuses_written_over_the_addresses_are_true)
         ck_assert_uint_eq(missing(&list), FAR);
         if (call == 0)
             assert_stats(stats, .requested = TOTAL, .moved = 2 * PAGES, .absent = stats.absent,
-                           .unmapped = FAR - stats.absent);
+                         .unmapped = FAR - stats.absent);
         free(both);
     }
 }
@@ -272,11 +271,7 @@ END_TEST
 START_TEST(statuses_written_over_the_targets_are_true)
 {
     enum { PAGES = 1000, TOTAL = FAR + 2 * PAGES };
-    char *untouched = map_pages(FAR), *pages = pages_on_node(2 * PAGES, 0);
-    struct page_list list = page_list_with_capacity(TOTAL);
-    page_list_add_range(&list, pages, PAGES, 1);
-    add_absent(&list, untouched, FAR);
-    page_list_add_range(&list, pages + PAGES * page_size(), PAGES, 2);
+    struct page_list list = list_across_batches(pages_on_node(PAGES, 0), 1, pages_on_node(PAGES, 0), 2, PAGES);
     int *both = malloc(TOTAL * sizeof *both);
     require(both != NULL);
     memcpy(both, list.nodes, TOTAL * sizeof *both);
@@ -286,7 +281,7 @@ START_TEST(statuses_written_over_the_targets_are_true)
     assert_true_statuses(0, &list);
     ck_assert_uint_eq(missing(&list), FAR);
     assert_stats(stats, .requested = TOTAL, .moved = 2 * PAGES, .absent = stats.absent,
-                           .unmapped = FAR - stats.absent);
+                 .unmapped = FAR - stats.absent);
 }
 END_TEST
 
