@@ -86,7 +86,7 @@ static void unmake(const struct bitmask *set)
 #define FOR_EACH_SET(one, set) FOR_EACH_OF(COUNT_OF(SETS), one, set)
 #define FOR_EACH_SMALL_SET(one, set) FOR_EACH_OF(COUNT_OF(SETS) - 1, one, set)
 
-START_TEST(sets_of_any_size_are_what_their_words_are)
+START_TEST(sets_of_any_size_contain_what_their_words_say)
 {
     struct bitmask *small = numa_bitmask_setbit(numa_bitmask_alloc(64), 0), *receiver = numa_bitmask_alloc(70);
     FOR_EACH_SMALL_SET(one, set) {
@@ -125,7 +125,7 @@ static struct bitmask *set_without_words(void)
     return set;
 }
 
-START_TEST(sets_are_made_of_any_size_but_0_and_given_back_also_without_words)
+START_TEST(sets_of_any_size_but_0_are_allocated_and_freed_even_without_words)
 {
     FAILS(numa_bitmask_alloc(0), 0, EINVAL);
     RETURNS(allocated_and_freed(numa_bitmask_alloc(1)), 1);
@@ -556,9 +556,9 @@ static void long_lists(parser *parse, const char *what)
     char unparseable[64], out_of_range[64];
     snprintf(unparseable, sizeof unparseable, "unparseable %s description `%%s'", what);
     snprintf(out_of_range, sizeof out_of_range, "%s argument %%s is out of range", what);
-    const bool numbers_are_told = strcmp(what, "node") == 0;
+    const bool message_shows_limit = strcmp(what, "node") == 0;
     char *const nines = long_string("", "9", MANY_BYTES), *const letters = long_string("", "x", MANY_BYTES);
-    const char *const most = "9223372036854775807";
+    const char *const limit = "9223372036854775807";
 
     RETURNS(allocated_and_freed(parse(long_string("", "0,", MANY_BYTES - 1))), 1);
     RETURNS(allocated_and_freed(parse(long_string("", "0-0,", MANY_BYTES - 1))), 1);
@@ -566,13 +566,13 @@ static void long_lists(parser *parse, const char *what)
     RETURNS(allocated_and_freed(parse(long_string("", "0", MANY_BYTES))), 1);
     CHECK_CALL(parse(letters), 0, UNTOUCHED_ERRNO, warning(unparseable, letters));
     CHECK_CALL(parse(long_string("", "0,", MANY_BYTES)), 0, UNTOUCHED_ERRNO, warning(unparseable, ""));
-    CHECK_CALL(parse(nines), 0, UNTOUCHED_ERRNO, warning(out_of_range, numbers_are_told ? most : nines));
+    CHECK_CALL(parse(nines), 0, UNTOUCHED_ERRNO, warning(out_of_range, message_shows_limit ? limit : nines));
     CHECK_CALL(parse(long_string("", " ", MANY_BYTES)), 0, UNTOUCHED_ERRNO,
-        warning(unparseable, long_string("", " ", MANY_BYTES)));
+               warning(unparseable, long_string("", " ", MANY_BYTES)));
     CHECK_CALL(parse(long_string("", "!", MANY_BYTES)), 0, UNTOUCHED_ERRNO,
-        warning(unparseable, long_string("", "!", MANY_BYTES - 1)));
+               warning(unparseable, long_string("", "!", MANY_BYTES - 1)));
     CHECK_CALL(parse(long_string("", "-", MANY_BYTES)), 0, UNTOUCHED_ERRNO,
-        warning(unparseable, long_string("", "-", MANY_BYTES)));
+               warning(unparseable, long_string("", "-", MANY_BYTES)));
     RETURNS(allocated_and_freed(parse(long_string("0x", "0", MANY_BYTES))), 1);
     RETURNS(parse(long_string("0", ";", MANY_BYTES)), 0);
 }
@@ -630,7 +630,7 @@ START_TEST(lists_of_cpus_of_a_mebibyte_are_parsed_quickly)
 END_TEST
 
 /* No device has a name this long, and a host name this long is not even looked up, since a label has at most 63 characters. */
-START_TEST(devices_with_names_of_a_mebibyte_are_refused)
+START_TEST(devices_with_names_of_a_mebibyte_are_rejected)
 {
     static const struct {
         const char *prefix, *pattern, *text;
@@ -735,7 +735,7 @@ START_TEST(pages_of_a_process_do_not_move_between_invalid_sets)
 }
 END_TEST
 
-START_TEST(single_pages_do_not_move_with_arguments_that_the_kernel_refuses)
+START_TEST(single_pages_do_not_move_with_arguments_that_the_kernel_rejects)
 {
     void **page = array_at_end_of_mapping(1, sizeof *page);
     int *node = array_at_end_of_mapping(1, sizeof *node), *status = array_at_end_of_mapping(1, sizeof *status);
@@ -844,7 +844,7 @@ END_TEST
 
 /* --- the kernel's calls --- */
 
-START_TEST(the_kernels_calls_refuse_what_the_kernel_refuses)
+START_TEST(the_system_calls_reject_what_the_kernel_rejects)
 {
     char *const memory = pages();
     int mode, status, node = 0;
@@ -934,7 +934,7 @@ static any_function *older(const char *name)
 
 #define OLDER(type, name, ...) ((type(*)(__VA_ARGS__))older(#name))
 
-START_TEST(the_older_versions_refuse_the_same)
+START_TEST(the_older_versions_reject_the_same)
 {
     unsigned long *words = array_at_end_of_mapping(MAX_NODES / 4, sizeof *words);
     const int bytes = MAX_NODES / 4 * (int)sizeof *words;
@@ -947,8 +947,8 @@ START_TEST(the_older_versions_refuse_the_same)
         const bool empty = mask != absent;
         describe_cases("%s", mask == NULL ? "NULL" : empty ? "no nodes" : "node 64");
         CHECK_CALL((OLDER(void, numa_bind, const nodemask_t *)(mask), 0), 0, EINVAL,
-            empty ? AFFINITY_FAILED "set_mempolicy: Invalid argument\n"
-                  : "libnuma: Warning: node 64 not allowed\n" AFFINITY_FAILED "set_mempolicy: Invalid argument\n");
+                   empty ? AFFINITY_FAILED "set_mempolicy: Invalid argument\n"
+                         : "libnuma: Warning: node 64 not allowed\n" AFFINITY_FAILED "set_mempolicy: Invalid argument\n");
         REPORTS((OLDER(void, numa_set_membind, const nodemask_t *)(mask)), "set_mempolicy", EINVAL);
         if (empty)
             RETURNS((OLDER(void, numa_set_interleave_mask, const nodemask_t *)(mask), 0), 0);
@@ -957,7 +957,7 @@ START_TEST(the_older_versions_refuse_the_same)
         REPORTS((OLDER(void, numa_interleave_memory, void *, size_t, const nodemask_t *)(memory, 1, mask)), "mbind", EINVAL);
         REPORTS((OLDER(void, numa_tonodemask_memory, void *, size_t, const nodemask_t *)(memory, 1, mask)), "mbind", EINVAL);
         CHECK_CALL((OLDER(void *, numa_alloc_interleaved_subset, size_t, const nodemask_t *)(1, mask)) != NULL, 1, EINVAL,
-            error_message("mbind", EINVAL));
+                   error_message("mbind", EINVAL));
         FAILS((OLDER(void *, numa_alloc_interleaved_subset, size_t, const nodemask_t *)(SIZE_MAX, mask)), 0, ENOMEM);
         CHECK_CALL((OLDER(int, numa_run_on_node_mask, const nodemask_t *)(mask)), -1, EINVAL, empty ? "" : NO_CPUS);
     }
@@ -993,8 +993,8 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        sets_of_any_size_are_what_their_words_are,
-        sets_are_made_of_any_size_but_0_and_given_back_also_without_words,
+        sets_of_any_size_contain_what_their_words_say,
+        sets_of_any_size_but_0_are_allocated_and_freed_even_without_words,
         running_on_an_invalid_node_fails,
         affinity_of_invalid_threads_or_with_invalid_sets_fails,
         invalid_nodes_and_cpus_have_no_size_distance_or_node,
@@ -1007,7 +1007,7 @@ int main(void)
         lists_that_end_with_their_mapping_are_read_completely,
         lists_of_nodes_of_a_mebibyte_are_parsed_quickly,
         lists_of_cpus_of_a_mebibyte_are_parsed_quickly,
-        devices_with_names_of_a_mebibyte_are_refused,
+        devices_with_names_of_a_mebibyte_are_rejected,
         invalid_bit_maps_and_sets_that_are_too_small_fail,
         messages_may_be_NULL_or_a_mebibyte_long_with_any_number,
         exported_sets_that_the_program_cleared_are_empty,
@@ -1018,12 +1018,12 @@ int main(void)
         setting_a_policy_of_an_invalid_range_fails,
         memory_is_not_placed_on_an_invalid_node,
         pages_of_a_process_do_not_move_between_invalid_sets,
-        single_pages_do_not_move_with_arguments_that_the_kernel_refuses,
+        single_pages_do_not_move_with_arguments_that_the_kernel_rejects,
         ranges_beyond_the_address_space_are_einval,
         invalid_options_fail,
-        the_kernels_calls_refuse_what_the_kernel_refuses,
+        the_system_calls_reject_what_the_kernel_rejects,
         an_invalid_home_node_fails,
-        the_older_versions_refuse_the_same,
+        the_older_versions_reject_the_same,
         NULL };
     return run_tests("bad_input", tests);
 }

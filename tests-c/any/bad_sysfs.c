@@ -17,7 +17,7 @@
 /* Ways to corrupt a file. */
 enum corruption { NONE, MISSING, NO_FILE, EMPTY, CUT, ZEROS_WITHOUT_END, BINARY, HUGE_NONSENSE, CORRUPTIONS };
 static const char *const CORRUPTION_NAMES[CORRUPTIONS] = { "as it is", "missing", "a folder", "empty", "cut off", "/dev/zero", "binary",
-                                               "huge" };
+                                                           "huge" };
 
 /* The files that the library reads. */
 static const char *const SYS_FILES[] = {

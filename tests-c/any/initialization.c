@@ -202,7 +202,7 @@ static void set_up(void)
 }
 
 /* In a process of its own: makes the call with this number, then takes the files away, then makes all calls. */
-static void assert_all_answer_as_before(int first, int loss)
+static void assert_results_unchanged(int first, int loss)
 {
     for (int index = 0; index < COUNT; index++)
         actual[index] = LONG_MIN;
@@ -239,7 +239,7 @@ START_TEST(after_any_first_call_about_the_machine_no_other_call_needs_a_file)
     for (int loss = 0; loss < LOSSES; loss++)
         for (int first = 0; first < COUNT; first++)
             if (asks_about_machine(first) && (geteuid() == 0 || !losses[loss].needs_root))
-                assert_all_answer_as_before(first, loss);
+                assert_results_unchanged(first, loss);
 }
 END_TEST
 

@@ -18,21 +18,21 @@
 static char output[1 << 20];
 
 /* The value of NUMARS_LOG (NULL: unset), and what the program does then. */
-static const char *wanted, *calls;
+static const char *log_value, *calls;
 
 static void load_with_log(void)
 {
-    if (wanted == NULL)
+    if (log_value == NULL)
         unsetenv("NUMARS_LOG");
     else
-        setenv("NUMARS_LOG", wanted, 1);
+        setenv("NUMARS_LOG", log_value, 1);
     reexec(calls);
 }
 
 /* Executes this program again; `output` receives what it prints. */
 static void run_with_log(const char *log, const char *what)
 {
-    wanted = log;
+    log_value = log;
     calls = what;
     ck_assert_int_eq(run_in_child(load_with_log, output, sizeof output), EXIT_SUCCESS);
 }
@@ -195,11 +195,11 @@ START_TEST(every_call_about_policy_placement_affinity_and_moves_is_traced)
         size_t which = 0;
         while (which < TRACED && !(strncmp(call, traced[which], strlen(traced[which])) == 0 && call[strlen(traced[which])] == '('))
             which++;
-        ck_assert_msg(which < TRACED, "not to be told: %s", line);
+        ck_assert_msg(which < TRACED, "unexpected line: %s", line);
         seen[which] = true;
     }
     for (size_t which = 0; which < TRACED; which++)
-        ck_assert_msg(seen[which], "%s is not told", traced[which]);
+        ck_assert_msg(seen[which], "%s is not traced", traced[which]);
 }
 END_TEST
 

@@ -179,14 +179,14 @@ static long waited;
 
 static void wait_for_nothing(int signal, siginfo_t *information, void *context)
 {
-    enum { MOST = 60, NANOSECONDS = 1000000 };
+    enum { MAX_WAIT = 60, NANOSECONDS = 1000000 };
     greg_t *const registers = ((ucontext_t *)context)->uc_mcontext.gregs;
     struct timespec *const remaining = (struct timespec *)registers[REG_RDX];
-    const long wait = remaining->tv_nsec / NANOSECONDS < MOST ? remaining->tv_nsec / NANOSECONDS : MOST;
+    const long wait = remaining->tv_nsec / NANOSECONDS < MAX_WAIT ? remaining->tv_nsec / NANOSECONDS : MAX_WAIT;
     (void)signal, (void)information;
     waited += wait;
     remaining->tv_nsec -= wait * NANOSECONDS;
-    registers[REG_RAX] = wait == MOST;
+    registers[REG_RAX] = wait == MAX_WAIT;
 }
 
 static int call_with_slow_waits(void)

@@ -369,15 +369,15 @@ static void check_nodes(const struct results *results)
         /* Whether a node without known CPUs that may not be allocated on is accepted depends on its memory. */
         const bool is_usable = results->all_nodes[node] || (exists && runs_on(results, node));
         CHECK(results->is_usable[node] == is_usable || (exists && count(cpus->has, MAX_CPUS) == 0),
-             "numa_parse_nodestring: node %d is %s", node, is_usable ? "refused" : "accepted");
+              "numa_parse_nodestring: node %d is %s", node, is_usable ? "refused" : "accepted");
         CHECK(cpus->result != 0 || exists, "node %d does not exist and has CPUs", node);
         CHECK(exists || results->node_size[node] == -1, "node %d does not exist and has memory", node);
     }
     CHECK(count(results->all_nodes, MAX_NODES) >= 1, "no node is allowed");
     CHECK(results->task_nodes == count(results->all_nodes, MAX_NODES), "numa_num_task_nodes() is %ld", results->task_nodes);
     CHECK(results->configured_nodes >= 1 && results->configured_nodes <= count(results->nodes, MAX_NODES)
-             && results->configured_nodes >= results->task_nodes,
-         "numa_num_configured_nodes() is %ld, numa_num_task_nodes() %ld", results->configured_nodes, results->task_nodes);
+              && results->configured_nodes >= results->task_nodes,
+          "numa_num_configured_nodes() is %ld, numa_num_task_nodes() %ld", results->configured_nodes, results->task_nodes);
     CHECK(results->possible_nodes > results->max_node, "%ld nodes are possible", results->possible_nodes);
 }
 
@@ -399,10 +399,10 @@ static void check_cpus(const struct results *results)
             CHECK(node != -1 || !results->cpus_of_node[other].has[cpu], "CPU %d has no node and is in the set of %d", cpu, other);
     }
     CHECK(results->task_cpus == count(results->all_cpus, MAX_CPUS), "numa_num_task_cpus() is %ld, numa_all_cpus_ptr has %ld",
-         results->task_cpus, count(results->all_cpus, MAX_CPUS));
+          results->task_cpus, count(results->all_cpus, MAX_CPUS));
     CHECK(results->configured_cpus >= 1, "numa_num_configured_cpus() is %ld", results->configured_cpus);
     CHECK(results->possible_cpus >= results->configured_cpus, "%ld CPUs are possible, %ld configured", results->possible_cpus,
-         results->configured_cpus);
+          results->configured_cpus);
 }
 
 /* What a process reports about the node it runs on, which only getcpu(2) shows. Its first call about nodes is the one about the CPU. */
@@ -415,7 +415,7 @@ static void query_own_node(void)
     ask_lists_of_all();
     const long node = results->node_of_cpu[report->cpu];
     CHECK(node == -1 || (results->nodes[node] && node <= results->max_node && results->is_named[node]),
-         "CPU %d is on node %ld, which does not exist afterwards", report->cpu, node);
+          "CPU %d is on node %ld, which does not exist afterwards", report->cpu, node);
 }
 
 /* --- one process per combination --- */
@@ -430,7 +430,7 @@ static struct report *map_report(int file)
 }
 
 /* What a process does that was executed without the sources. */
-static void ask_if_told_to(int argument_count, char **arguments)
+static void make_calls_if_reexecuted(int argument_count, char **arguments)
 {
     const int errno_at_start = errno;
     if (argument_count != 3 || strcmp(arguments[1], ASK_ARGUMENT) != 0)
@@ -609,20 +609,20 @@ static void assert_consistent_without_and_with_each_after(enum source source)
     }                                                                  \
     END_TEST
 
-TEST_WITHOUT(ONLINE, answers_are_consistent_without_the_list_of_nodes)
-TEST_WITHOUT(HAS_MEMORY, answers_are_consistent_without_the_list_of_nodes_with_memory)
-TEST_WITHOUT(CPUS_OF_NODE_0, answers_are_consistent_without_the_cpus_of_one_node)
-TEST_WITHOUT(CPUS_OF_NODES, answers_are_consistent_without_the_cpus_of_all_nodes)
-TEST_WITHOUT(CPUS_POSSIBLE, answers_are_consistent_without_the_list_of_possible_cpus)
-TEST_WITHOUT(NODE_DIRECTORY, answers_are_consistent_without_the_directory_of_nodes)
-TEST_WITHOUT(CPU_DIRECTORY, answers_are_consistent_without_the_directory_of_cpus)
-TEST_WITHOUT(SYS, answers_are_consistent_without_sys)
-TEST_WITHOUT(STATUS, answers_are_consistent_without_the_status_of_the_process)
-TEST_WITHOUT(PROC, answers_are_consistent_without_proc)
-TEST_WITHOUT(GET_MEMPOLICY, answers_are_consistent_without_get_mempolicy)
-TEST_WITHOUT(SCHED_GETAFFINITY, answers_are_consistent_without_sched_getaffinity)
-TEST_WITHOUT(GETCPU, answers_are_consistent_without_getcpu)
-TEST_WITHOUT(OPENAT_AFTER_LOADING, answers_are_consistent_if_no_file_can_be_opened_after_loading)
+TEST_WITHOUT(ONLINE, results_are_consistent_without_the_list_of_nodes)
+TEST_WITHOUT(HAS_MEMORY, results_are_consistent_without_the_list_of_nodes_with_memory)
+TEST_WITHOUT(CPUS_OF_NODE_0, results_are_consistent_without_the_cpus_of_one_node)
+TEST_WITHOUT(CPUS_OF_NODES, results_are_consistent_without_the_cpus_of_all_nodes)
+TEST_WITHOUT(CPUS_POSSIBLE, results_are_consistent_without_the_list_of_possible_cpus)
+TEST_WITHOUT(NODE_DIRECTORY, results_are_consistent_without_the_directory_of_nodes)
+TEST_WITHOUT(CPU_DIRECTORY, results_are_consistent_without_the_directory_of_cpus)
+TEST_WITHOUT(SYS, results_are_consistent_without_sys)
+TEST_WITHOUT(STATUS, results_are_consistent_without_the_status_of_the_process)
+TEST_WITHOUT(PROC, results_are_consistent_without_proc)
+TEST_WITHOUT(GET_MEMPOLICY, results_are_consistent_without_get_mempolicy)
+TEST_WITHOUT(SCHED_GETAFFINITY, results_are_consistent_without_sched_getaffinity)
+TEST_WITHOUT(GETCPU, results_are_consistent_without_getcpu)
+TEST_WITHOUT(OPENAT_AFTER_LOADING, results_are_consistent_if_no_file_can_be_opened_after_loading)
 
 START_TEST(the_node_that_a_thread_runs_on_exists_also_without_sys)
 {
@@ -642,22 +642,22 @@ END_TEST
 
 int main(int argument_count, char **arguments)
 {
-    ask_if_told_to(argument_count, arguments);
+    make_calls_if_reexecuted(argument_count, arguments);
     return run_tests("missing_sources", (const TTest *[]){
-        answers_are_consistent_without_the_list_of_nodes,
-        answers_are_consistent_without_the_list_of_nodes_with_memory,
-        answers_are_consistent_without_the_cpus_of_one_node,
-        answers_are_consistent_without_the_cpus_of_all_nodes,
-        answers_are_consistent_without_the_list_of_possible_cpus,
-        answers_are_consistent_without_the_directory_of_nodes,
-        answers_are_consistent_without_the_directory_of_cpus,
-        answers_are_consistent_without_sys,
-        answers_are_consistent_without_the_status_of_the_process,
-        answers_are_consistent_without_proc,
-        answers_are_consistent_without_get_mempolicy,
-        answers_are_consistent_without_sched_getaffinity,
-        answers_are_consistent_without_getcpu,
-        answers_are_consistent_if_no_file_can_be_opened_after_loading,
+        results_are_consistent_without_the_list_of_nodes,
+        results_are_consistent_without_the_list_of_nodes_with_memory,
+        results_are_consistent_without_the_cpus_of_one_node,
+        results_are_consistent_without_the_cpus_of_all_nodes,
+        results_are_consistent_without_the_list_of_possible_cpus,
+        results_are_consistent_without_the_directory_of_nodes,
+        results_are_consistent_without_the_directory_of_cpus,
+        results_are_consistent_without_sys,
+        results_are_consistent_without_the_status_of_the_process,
+        results_are_consistent_without_proc,
+        results_are_consistent_without_get_mempolicy,
+        results_are_consistent_without_sched_getaffinity,
+        results_are_consistent_without_getcpu,
+        results_are_consistent_if_no_file_can_be_opened_after_loading,
         the_node_that_a_thread_runs_on_exists_also_without_sys,
         NULL });
 }

@@ -99,7 +99,7 @@ START_TEST(functions_that_do_not_return_leak_nothing)
             if (setjmp(back) == 0) {
                 jump_target = &back;
                 failures[failure]();
-                expect(0, "failure %d told nobody", failure);
+                expect(0, "failure %d was not reported", failure);
             } else {
                 jump_target = NULL;
                 left++;

@@ -294,7 +294,7 @@ static void while_interrupted(void (*work)(void))
     while (handled < INTERRUPTIONS)
         work();
     require(setitimer(ITIMER_REAL, &never, NULL) == 0);
-    ck_assert_msg(wrong_in_handler == 0, "%u answers in the handler were wrong, the last in line %d", wrong_in_handler,
+    ck_assert_msg(wrong_in_handler == 0, "%u results in the handler were wrong, the last in line %d", wrong_in_handler,
                   wrong_line);
 }
 

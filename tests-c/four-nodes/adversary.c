@@ -232,16 +232,16 @@ static char *random_part(const struct area *area, size_t *count)
 
 static void move_pages_fought_for(void)
 {
-    enum { MOST = 200 };
+    enum { MAX_COUNT = 200 };
     const struct area *area = random_area(MOVED_BY_OTHERS);
     if (area == NULL)
         return;
-    void *pages[MOST];
-    int nodes[MOST], status[MOST];
+    void *pages[MAX_COUNT];
+    int nodes[MAX_COUNT], status[MAX_COUNT];
     size_t count;
     char *start = random_part(area, &count);
     const int node = (int)below(NODES - 1);
-    count = count < MOST ? count : MOST;
+    count = count < MAX_COUNT ? count : MAX_COUNT;
     for (size_t page = 0; page < count; page++) {
         pages[page] = start + page * page_size();
         nodes[page] = node;
@@ -495,7 +495,7 @@ static void check_sums(long returned, int error, const struct numars_move_stats 
     expect_now(stats->moved + stats->in_place <= bounds->on_target + displaced + open, "%zu are on the target, %zu unknown: %s",
                bounds->on_target, open, text);
     if (returned == -1 && error == ECANCELED) {
-        expect_now(progress->cancel_at != 0 && progress->calls >= progress->cancel_at, "ECANCELED, but nobody cancelled: %s", text);
+        expect_now(progress->cancel_at != 0 && progress->calls >= progress->cancel_at, "ECANCELED, but no callback cancelled: %s", text);
         return;
     }
     expect_now(sum_of(stats) == stats->requested, "does not add up: %s", text);
@@ -615,11 +615,11 @@ static void fill_list(struct page_list *list)
 
 static void check_list(void)
 {
-    enum { MOST = 4000 };
+    enum { MAX_COUNT = 4000 };
     static struct page_list list;
-    static int actual_nodes[MOST], last_target[ARENA_PAGES];
+    static int actual_nodes[MAX_COUNT], last_target[ARENA_PAGES];
     if (list.capacity == 0)
-        list = page_list_with_capacity(MOST);
+        list = page_list_with_capacity(MAX_COUNT);
     fill_list(&list);
     struct progress progress;
     struct numars_move_options options = random_options(&progress);
@@ -722,7 +722,7 @@ static void check_process(void)
     expect_now(progress.wrong[0] == '\0', "the callback's sums went back or exceed what was requested: %s", progress.wrong);
     expect_now(stats.moved >= arrived, "%zu pages have moved: %s", arrived, text);
     if (returned == -1 && error == ECANCELED) {
-        expect_now(progress.cancel_at != 0 && progress.calls >= progress.cancel_at, "ECANCELED, but nobody cancelled: %s", text);
+        expect_now(progress.cancel_at != 0 && progress.calls >= progress.cancel_at, "ECANCELED, but no callback cancelled: %s", text);
         return;
     }
     expect_now(sum_of(&stats) == stats.requested, "does not add up: %s", text);

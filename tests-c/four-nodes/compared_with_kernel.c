@@ -92,7 +92,7 @@ static struct layout random_layout(enum ingredients ingredients)
         const int home = (int)below(4);
         for (unsigned page = 0; page < mapping->pages; page++)
             mapping->initial_nodes[page] = (signed char)(one_in(12)         ? -1 - (int)below(3)
-                                                  : all_on_one_node ? home
+                                                         : all_on_one_node ? home
                                                                     : (int)below(4));
     }
     /* At most one of these, and not the first: each copy has one file. */
@@ -119,7 +119,7 @@ static struct plan random_plan(const struct layout *layout, enum ingredients ing
     /* Moving a huge page back and forth takes many milliseconds each time on an emulated machine. */
     struct plan plan = { .count = 1 + below(ingredients & HUGE_PAGES ? 30 : sizes[below(one_in(4) ? 5 : 4)]) };
     plan.flags = one_in(3) ? MPOL_MF_MOVE_ALL : MPOL_MF_MOVE;
-    const bool in_order = one_in(2), one_target = one_in(5), to_few = one_in(3);
+    const bool in_order = one_in(2), one_target = one_in(5), to_two_nodes = one_in(3);
     const unsigned home_in_100 = below(3) * 35, unaligned_in = 1 + below(8), duplicates_in = 3 + below(30);
     const int target = (int)below(4);
     unsigned m = below(layout->count), page = 0;
@@ -141,7 +141,7 @@ static struct plan random_plan(const struct layout *layout, enum ingredients ing
         else if (one_target)
             entry->node = target;
         else
-            entry->node = to_few ? (target + (int)(i % 2)) % 4 : (int)below(4);
+            entry->node = to_two_nodes ? (target + (int)(i % 2)) % 4 : (int)below(4);
         if (one_in(80))
             entry->elsewhere = one_in(2) ? (void *)(uintptr_t)(1 + below(1000)) : (void *)(UINTPTR_MAX - below(5000));
     }

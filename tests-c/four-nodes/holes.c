@@ -12,7 +12,7 @@
 #include "pages.h"
 
 static const size_t SIZES[] = { 1, 16, 64, 300, 1000, 4000, 20000, 70000, 100000 };
-enum { SIZE_COUNT = sizeof SIZES / sizeof *SIZES, MOST = 100000 };
+enum { SIZE_COUNT = sizeof SIZES / sizeof *SIZES, MAX_COUNT = 100000 };
 
 static char *map_inaccessible(size_t count)
 {
@@ -24,10 +24,10 @@ static char *map_inaccessible(size_t count)
 /* Fills the holes that the kernel would use before this one: those at higher addresses. */
 static void fill_holes_above(const char *hole)
 {
-    for (size_t count = MOST; count > 0; count /= 2)
+    for (size_t count = MAX_COUNT; count > 0; count /= 2)
         for (;;) {
             char *start = map_inaccessible(count);
-            if (start < hole + MOST * page_size()) {
+            if (start < hole + MAX_COUNT * page_size()) {
                 require(munmap(start, count * page_size()) == 0);
                 break;
             }
@@ -37,9 +37,9 @@ static void fill_holes_above(const char *hole)
 /* A hole of this many pages between two mappings: the next mapping that is not larger goes there. */
 static char *make_hole(size_t count)
 {
-    char *hole = map_inaccessible(MOST + 2) + page_size();
+    char *hole = map_inaccessible(MAX_COUNT + 2) + page_size();
     fill_holes_above(hole);
-    char *start = hole + (MOST - count) * page_size();
+    char *start = hole + (MAX_COUNT - count) * page_size();
     require(munmap(start, count * page_size()) == 0);
     char *next = map_inaccessible(1);
     require(next >= start && next < start + count * page_size());
@@ -63,7 +63,7 @@ static void assert_nothing_in_hole(const struct page_list *list, const char *cal
 
 START_TEST(entries_in_a_hole_are_unmapped)
 {
-    struct page_list list = page_list_with_capacity(MOST);
+    struct page_list list = page_list_with_capacity(MAX_COUNT);
     for (int i = 0; i < SIZE_COUNT; i++)
         for (int call = 0; call < 4; call++) {
             char *hole = make_hole(SIZES[i]);
@@ -89,7 +89,7 @@ END_TEST
 START_TEST(entries_in_a_hole_next_to_pages_that_move_are_unmapped)
 {
     enum { PAGES = 2000 };
-    struct page_list list = page_list_with_capacity(MOST + PAGES);
+    struct page_list list = page_list_with_capacity(MAX_COUNT + PAGES);
     char *pages = pages_on_node(PAGES, 0);
     for (int i = 0; i < SIZE_COUNT; i++) {
         char *hole = make_hole(SIZES[i]);

@@ -685,19 +685,19 @@ END_TEST
 
 START_TEST(a_query_of_any_size_is_answered_completely)
 {
-    enum { MOST = 100000, PAGES = 1000 };
-    const size_t counts[] = { 1, 15, 16, 17, 31, 32, 33, 511, 512, 513, 4096, 65535, 65536, 65537, MOST };
+    enum { MAX_COUNT = 100000, PAGES = 1000 };
+    const size_t counts[] = { 1, 15, 16, 17, 31, 32, 33, 511, 512, 513, 4096, 65535, 65536, 65537, MAX_COUNT };
     char *pages = map_shared_pages(PAGES);
     for (size_t page = 0; page < PAGES; page += 3)
         touch_pages(pages + page * page_size(), 1, (int)(page % 4));
-    struct page_list list = page_list_with_capacity(MOST);
-    for (size_t entry = 0; entry < MOST; entry++)
+    struct page_list list = page_list_with_capacity(MAX_COUNT);
+    for (size_t entry = 0; entry < MAX_COUNT; entry++)
         page_list_add(&list, pages + entry % PAGES * page_size() + entry % 100, 0);
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
-        for (size_t entry = 0; entry < MOST; entry++)
+        for (size_t entry = 0; entry < MAX_COUNT; entry++)
             list.status[entry] = NOT_WRITTEN;
         assert_returns(numa_move_pages(0, counts[i], list.pages, NULL, list.status, 0), 0);
-        for (size_t entry = 0; entry < MOST; entry++) {
+        for (size_t entry = 0; entry < MAX_COUNT; entry++) {
             const size_t page = entry % PAGES;
             const int expected = entry >= counts[i] ? NOT_WRITTEN : page % 3 == 0 ? (int)(page % 4) : -ENOENT;
             expect(list.status[entry] == expected, "of %zu, status %zu: %d", counts[i], entry, list.status[entry]);

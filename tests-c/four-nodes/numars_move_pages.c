@@ -73,7 +73,7 @@ START_TEST(each_kind_of_page_has_its_own_counter_and_those_that_stay_are_returne
     assert_returns(move(&list, NULL, &stats), 6 + 5);
     assert_true_statuses(0, &list);
     assert_stats(stats, .requested = 46, .moved = 11, .in_place = 13, .absent = 7, .unmapped = 4, .shared = 6, .busy = 5,
-                   .retried = 3 * 5);
+                 .retried = 3 * 5);
     ck_assert_uint_eq(page_list_with_status(&list, -EACCES), 6);
     ck_assert_uint_eq(page_list_with_status(&list, -EBUSY), 5);
     end_child(child);

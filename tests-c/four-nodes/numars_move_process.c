@@ -83,7 +83,7 @@ END_TEST
 /* Four pages on each node, in the order of the nodes. */
 enum { PER_NODE = 4, LAYOUT = NODES * PER_NODE };
 
-static void put_back(struct child_process child)
+static void move_back_to_start(struct child_process child)
 {
     void *pages[LAYOUT];
     int targets[LAYOUT], status[LAYOUT];
@@ -99,8 +99,8 @@ START_TEST(each_pair_of_masks_moves_pages_where_migrate_pages_moves_them)
     struct child_process theirs = start_child(LAYOUT, 0, NULL), ours = start_child(LAYOUT, 0, NULL);
     for (unsigned long from = 1; from < 16; from++)
         for (unsigned long to = 1; to < 16; to++) {
-            put_back(theirs);
-            put_back(ours);
+            move_back_to_start(theirs);
+            move_back_to_start(ours);
             require(migrate(theirs.pid, from, to) >= 0);
             const long returned = move_process(ours.pid, from, to, NULL, NULL);
             expect(returned >= 0, "from %#lx to %#lx: returned %ld, errno %d", from, to, returned, errno);
@@ -125,7 +125,7 @@ START_TEST(statistics_are_of_pages_that_were_on_old_nodes)
     } shapes[] = { { 0x8, 0x2 }, { 0x3, 0xc }, { 0x6, 0x1 }, { 0xe, 0x1 }, { 0x1, 0xe } };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         struct child_process child = start_child(LAYOUT, 0, NULL);
-        put_back(child);
+        move_back_to_start(child);
         const struct numars_move_options options = move_all();
         struct numars_move_stats stats;
         size_t before[NODES], after[NODES], on_old = 0, left = 0;
@@ -448,11 +448,11 @@ enum { BETWEEN = 70000 };
 static char *page_at_both_ends(void)
 {
     const int file = file_in("/dev/shm", 1);
-    char *start = map_pages(BETWEEN + 2), *behind = start + (BETWEEN + 1) * page_size();
+    char *start = map_pages(BETWEEN + 2), *second_mapping = start + (BETWEEN + 1) * page_size();
     require(mmap(start, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, 0) == start);
-    require(mmap(behind, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, 0) == behind);
+    require(mmap(second_mapping, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, 0) == second_mapping);
     touch_pages(start, 1, 0);
-    require(*(volatile char *)behind == *start);
+    require(*(volatile char *)second_mapping == *start);
     touch_pages(start + page_size(), BETWEEN, 3);
     return start;
 }

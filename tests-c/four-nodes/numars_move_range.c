@@ -33,7 +33,7 @@ START_TEST(pages_that_overlap_the_range_move_and_adjacent_ones_stay)
 {
     const size_t page = page_size();
     const struct {
-        size_t start, length, first, behind;
+        size_t start, length, first, end;
     } ranges[] = {
         { 3 * page, 1, 3, 4 },
         { 3 * page + 5, 1, 3, 4 },
@@ -47,11 +47,11 @@ START_TEST(pages_that_overlap_the_range_move_and_adjacent_ones_stay)
     };
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
         char *pages = pages_on_node(8, 0);
-        const size_t touched = ranges[i].behind - ranges[i].first;
+        const size_t touched = ranges[i].end - ranges[i].first;
         struct numars_move_stats stats;
         assert_returns(numars_move_range(0, pages + ranges[i].start, ranges[i].length, 2, NULL, &stats), 0);
         for (size_t number = 0; number < 8; number++)
-            expect(node_of(pages + number * page) == (number >= ranges[i].first && number < ranges[i].behind ? 2 : 0),
+            expect(node_of(pages + number * page) == (number >= ranges[i].first && number < ranges[i].end ? 2 : 0),
                    "range %zu, page %zu: node %d", i, number, node_of(pages + number * page));
         ck_assert_uint_eq(stats.moved, touched);
         ck_assert_uint_eq(stats.requested, touched);

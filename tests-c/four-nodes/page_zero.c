@@ -11,13 +11,13 @@
 
 enum { COUNT = 300, HOME = 0 };
 
-static long least_address(long wanted)
+static long least_address(long new_value)
 {
     long before = -1;
     FILE *file = fopen("/proc/sys/vm/mmap_min_addr", "r+");
     require(file != NULL && fscanf(file, "%ld", &before) == 1);
     rewind(file);
-    require(fprintf(file, "%ld", wanted) > 0 && fclose(file) == 0);
+    require(fprintf(file, "%ld", new_value) > 0 && fclose(file) == 0);
     return before;
 }
 

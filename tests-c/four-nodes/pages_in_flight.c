@@ -241,7 +241,7 @@ START_TEST(huge_pages_in_flight_are_not_absent_in_lists)
 }
 END_TEST
 
-/* Before Linux 6.7, a hugetlb page in flight cannot be told from an absent one: a query returns -ENOENT, and pagemap is empty. */
+/* Before Linux 6.7, a hugetlb page in flight cannot be distinguished from an absent one: a query returns -ENOENT, and pagemap is empty. */
 static bool hugetlb_pages_in_flight_can_be_seen(void)
 {
     if (!kernel_before(6, 7))
@@ -381,7 +381,7 @@ START_TEST(absent_pages_are_not_mistaken_for_pages_in_flight)
     hidden = 0;
     assert_true_statuses(0, &list);
     assert_stats(stats, .requested = PAGES, .moved = PAGES / 2, .absent = stats.absent,
-                   .unmapped = PAGES / 2 - stats.absent);
+                 .unmapped = PAGES / 2 - stats.absent);
     hide_pages(pages, PAGES, 1);
     assert_returns(numars_count_pages(0, pages, PAGES * page_size(), NULL, 0), PAGES / 2);
 }

@@ -134,7 +134,7 @@ static void assert_silently(int who_moved)
     ck_assert_str_eq(output, "");
 }
 
-static void assert_telling(int who_moved)
+static void assert_mover(int who_moved)
 {
     ck_assert_int_eq(run_in_child(run_unprivileged, output, sizeof output), who_moved);
     ck_assert_ptr_nonnull(strstr(output, ": numa_move_pages("));
@@ -143,7 +143,7 @@ static void assert_telling(int who_moved)
 START_TEST(a_program_without_privileges_follows_the_environment)
 {
     to_run = program(0755);
-    assert_telling(MOVED_BY_KERNEL);
+    assert_mover(MOVED_BY_KERNEL);
 }
 END_TEST
 

@@ -369,7 +369,7 @@ END_TEST
 
 /* Threads of other processes. */
 
-static void *tell_tid(void *end)
+static void *report_tid(void *end)
 {
     const pid_t tid = (pid_t)syscall(SYS_gettid);
     if (write(*(int *)end, &tid, sizeof tid) == sizeof tid)
@@ -390,7 +390,7 @@ static struct results on_a_thread_of_another_process(int pidfd_errno)
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         touch_pages(pages, COUNT, 0);
         pthread_t thread;
-        require(pthread_create(&thread, NULL, tell_tid, &ends[1]) == 0);
+        require(pthread_create(&thread, NULL, report_tid, &ends[1]) == 0);
         for (;;)
             pause();
     }

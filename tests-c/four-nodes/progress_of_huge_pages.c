@@ -22,7 +22,7 @@ enum { BASE_PAGES = HUGE_PAGE / 4096, HUGE_PAGES = 80, MAX_BYTES = 64 << 20 };
  * the callback. They are between `huge` and `huge_end`. If `at_once` is set, the move is only simulated, so that it takes no time, as on a
  * machine that is much faster than an emulated one: the reported node of each page is recorded. */
 static char *huge, *huge_end;
-static atomic_size_t bytes_since_callback, most_bytes;
+static atomic_size_t bytes_since_callback, max_bytes;
 static atomic_bool was_handed[HUGE_PAGES];
 static bool at_once;
 static atomic_int said_to_be_on[HUGE_PAGES];
@@ -44,7 +44,7 @@ static void count_bytes(unsigned long count, void **pages)
         if (is_huge(pages[entry]) && !atomic_exchange(&was_handed[number_of(pages[entry])], true))
             bytes += HUGE_PAGE;
     const size_t so_far = atomic_fetch_add(&bytes_since_callback, bytes) + bytes;
-    for (size_t most = most_bytes; so_far > most && !atomic_compare_exchange_weak(&most_bytes, &most, so_far);)
+    for (size_t max = max_bytes; so_far > max && !atomic_compare_exchange_weak(&max_bytes, &max, so_far);)
         continue;
 }
 
@@ -108,7 +108,7 @@ static struct numars_move_options listened_to_by(struct listener *listener, unsi
     options.progress = record_progress;
     options.progress_arg = listener;
     count_from_here_on();
-    most_bytes = 0;
+    max_bytes = 0;
     return options;
 }
 
@@ -147,7 +147,7 @@ START_TEST(at_most_64_MiB_of_huge_pages_are_submitted_between_two_reports)
         const char *what = as_list ? "list" : "range";
         const int node = 1 + as_list;
         assert_returns(move_huge_pages(as_list, node, &options, &stats), 0);
-        expect(most_bytes <= MAX_BYTES, "%s: %zu MiB were handed to the kernel between two calls of the callback", what, most_bytes >> 20);
+        expect(max_bytes <= MAX_BYTES, "%s: %zu MiB were submitted to the kernel between two calls of the callback", what, max_bytes >> 20);
         assert_right(&listener, &stats, what);
         ck_assert_uint_eq(count_pages_raw(0, huge, HUGE_PAGES * BASE_PAGES).on_node[node], HUGE_PAGES * BASE_PAGES);
     }
@@ -173,8 +173,8 @@ START_TEST(at_most_64_MiB_of_huge_pages_are_submitted_between_two_reports_howeve
                     assert_returns(move_huge_pages(as_list, 1, &options, &stats), 0);
                 else
                     assert_fails(move_huge_pages(as_list, 1, &options, &stats), ECANCELED);
-                expect(most_bytes <= MAX_BYTES, "%s: %zu MiB were handed to the kernel between two calls of the callback", what,
-                       most_bytes >> 20);
+                expect(max_bytes <= MAX_BYTES, "%s: %zu MiB were submitted to the kernel between two calls of the callback", what,
+                       max_bytes >> 20);
                 assert_right(&listener, &stats, what);
             }
 }
@@ -191,9 +191,9 @@ START_TEST(cancelling_takes_effect_before_64_MiB_more_of_huge_pages)
         const char *what = as_list ? "list" : "range";
         assert_fails(move_huge_pages(as_list, node, &options, &stats), ECANCELED);
         const size_t moved = count_pages_raw(0, huge, HUGE_PAGES * BASE_PAGES).on_node[node];
-        expect(moved * page_size() <= MAX_BYTES && most_bytes <= MAX_BYTES,
-               "%s: cancelled by the first call, %zu MiB have moved, %zu MiB were handed to the kernel between two calls", what,
-               moved * page_size() >> 20, most_bytes >> 20);
+        expect(moved * page_size() <= MAX_BYTES && max_bytes <= MAX_BYTES,
+               "%s: cancelled by the first call, %zu MiB have moved, %zu MiB were submitted to the kernel between two calls", what,
+               moved * page_size() >> 20, max_bytes >> 20);
         ck_assert_uint_eq(stats.moved, as_list ? moved / BASE_PAGES : moved);
         expect(listener.wrong == 0, "%s", listener.text);
     }
@@ -218,7 +218,7 @@ START_TEST(reported_statistics_never_decrease_when_pinned_pages_are_retried)
             assert_returns(as_list ? numars_move_pages(0, PAGES, list.pages, list.nodes, list.status, &options, &stats)
                                    : numars_move_range(0, pages, PAGES * page_size(), 1, &options, &stats), 3);
             assert_stats(stats, .requested = PAGES, .moved = PAGES - 3, .busy = kernel_counts_pinned_pages() ? 3 : 0,
-                           .failed = kernel_counts_pinned_pages() ? 0 : 3, .retried = stats.retried);
+                         .failed = kernel_counts_pinned_pages() ? 0 : 3, .retried = stats.retried);
             assert_right(&listener, &stats, what);
             for (size_t pin = 0; pin < 3; pin++)
                 unpin_from_pipe(pipes[pin]);

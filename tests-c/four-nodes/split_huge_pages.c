@@ -17,12 +17,12 @@
 
 enum { SOURCE = 0, FULL = 2, SPARE = 3, BASE_PAGES = HUGE_PAGE / 4096, HUGE_PAGES = 3, ALL = HUGE_PAGES * BASE_PAGES };
 
-static const size_t ROOMS[] = { 0, 1, 200, 400, 700, 1000, 1300 };
-enum { ROOM_COUNT = sizeof ROOMS / sizeof *ROOMS };
+static const size_t FREE_PAGES[] = { 0, 1, 200, 400, 700, 1000, 1300 };
+enum { FREE_PAGES_COUNT = sizeof FREE_PAGES / sizeof *FREE_PAGES };
 
 /* For tests that fill the node each time, which takes seconds on an emulated machine. */
-static const size_t FEW_ROOMS[] = { 0, 400, 1000 };
-enum { FEW_ROOM_COUNT = sizeof FEW_ROOMS / sizeof *FEW_ROOMS };
+static const size_t SOME_FREE_PAGES[] = { 0, 400, 1000 };
+enum { SOME_FREE_PAGES_COUNT = sizeof SOME_FREE_PAGES / sizeof *SOME_FREE_PAGES };
 
 /* Replaces the system call by which pages move: after the first call that did not move all, the full node is released. */
 static _Atomic(struct full_node *) node_to_release;
@@ -60,10 +60,10 @@ static void move_range_to_full_node(bool with_zeros)
 {
     struct full_node full = fill_node_completely(FULL, SPARE);
     int partly_moved = 0;
-    for (int i = 0; i < ROOM_COUNT; i++) {
+    for (int i = 0; i < FREE_PAGES_COUNT; i++) {
         char what[64];
-        snprintf(what, sizeof what, "room for %zu pages", ROOMS[i]);
-        set_free_pages(&full, ROOMS[i]);
+        snprintf(what, sizeof what, "room for %zu pages", FREE_PAGES[i]);
+        set_free_pages(&full, FREE_PAGES[i]);
         char *start = huge_pages(with_zeros);
         const struct range_move move = move_range(start, ALL, FULL, NULL);
         assert_move_to_full_node(&move, what);
@@ -92,13 +92,13 @@ END_TEST
 START_TEST(huge_pages_for_which_memory_is_freed_between_two_attempts_are_counted_page_by_page)
 {
     for (int threads = 1; threads <= 2; threads++)
-        for (int i = 0; i < FEW_ROOM_COUNT; i++) {
+        for (int i = 0; i < SOME_FREE_PAGES_COUNT; i++) {
             char what[64];
-            snprintf(what, sizeof what, "%d threads, room for %zu pages at first", threads, FEW_ROOMS[i]);
+            snprintf(what, sizeof what, "%d threads, room for %zu pages at first", threads, SOME_FREE_PAGES[i]);
             struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
             options.threads = (unsigned)threads;
             struct full_node full = fill_node_completely(FULL, SPARE);
-            set_free_pages(&full, FEW_ROOMS[i]);
+            set_free_pages(&full, SOME_FREE_PAGES[i]);
             char *start = huge_pages(false);
             node_to_release = &full;
             const struct range_move move = move_range(start, ALL, FULL, &options);
@@ -124,14 +124,14 @@ static int make_room_once(const struct numars_move_stats *so_far, void *argument
 
 START_TEST(huge_pages_for_which_a_callback_frees_memory_are_counted_page_by_page)
 {
-    for (int i = 0; i < FEW_ROOM_COUNT; i++) {
+    for (int i = 0; i < SOME_FREE_PAGES_COUNT; i++) {
         char what[64];
-        snprintf(what, sizeof what, "room for %zu pages until the callback", FEW_ROOMS[i]);
+        snprintf(what, sizeof what, "room for %zu pages until the callback", SOME_FREE_PAGES[i]);
         struct full_node full = fill_node_completely(FULL, SPARE), *still_full = &full;
         struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
         options.progress = make_room_once;
         options.progress_arg = &still_full;
-        set_free_pages(&full, FEW_ROOMS[i]);
+        set_free_pages(&full, SOME_FREE_PAGES[i]);
         char *start = huge_pages(false);
         const struct range_move move = move_range(start, ALL, FULL, &options);
         assert_move_to_full_node(&move, what);
@@ -153,8 +153,8 @@ static void move_list_to_full_node(size_t step)
 {
     struct full_node full = fill_node_completely(FULL, SPARE);
     for (int with_zeros = 0; with_zeros <= 1; with_zeros++)
-        for (int i = 0; i < ROOM_COUNT; i++) {
-            set_free_pages(&full, ROOMS[i]);
+        for (int i = 0; i < FREE_PAGES_COUNT; i++) {
+            set_free_pages(&full, FREE_PAGES[i]);
             char *start = huge_pages(with_zeros);
             struct page_list list = page_list_with_capacity(ALL);
             for (size_t page = 0; page < ALL; page += step)
@@ -170,9 +170,9 @@ static void move_list_to_full_node(size_t step)
             expect(stats.requested == list.count && stats.moved == on_target && stats.no_memory == stayed
                        && stats.absent + stats.unmapped == not_there,
                    "room for %zu: requested %lu, moved %lu, no_memory %lu, absent %lu, unmapped %lu; by raw queries %zu moved, %zu stayed",
-                   ROOMS[i], stats.requested, stats.moved, stats.no_memory, stats.absent, stats.unmapped, on_target, stayed);
+                   FREE_PAGES[i], stats.requested, stats.moved, stats.no_memory, stats.absent, stats.unmapped, on_target, stayed);
             expect(stayed == 0 ? returned == 0 : returned == -1 && error == ENOMEM,
-                   "room for %zu: returned %ld, errno %d, but %zu pages stayed", ROOMS[i], returned, error, stayed);
+                   "room for %zu: returned %ld, errno %d, but %zu pages stayed", FREE_PAGES[i], returned, error, stayed);
             assert_contents(start, with_zeros);
             require(munmap(start, HUGE_PAGES * HUGE_PAGE) == 0);
         }
@@ -220,9 +220,9 @@ START_TEST(a_process_with_huge_pages_to_a_full_node_is_counted_page_by_page)
     struct bitmask *from = numa_parse_nodestring_all("0"), *to = numa_parse_nodestring_all("2");
     struct full_node full = fill_node_completely(FULL, SPARE);
     for (int with_zeros = 0; with_zeros <= 1; with_zeros++)
-        for (int i = 0; i < ROOM_COUNT; i++) {
+        for (int i = 0; i < FREE_PAGES_COUNT; i++) {
             const bool zeros = with_zeros;
-            set_free_pages(&full, ROOMS[i]);
+            set_free_pages(&full, FREE_PAGES[i]);
             struct child_process child = start_child_with(get_huge_pages, &zeros);
             size_t before[NODES], after[NODES];
             struct numars_move_stats stats;
@@ -237,14 +237,14 @@ START_TEST(a_process_with_huge_pages_to_a_full_node_is_counted_page_by_page)
                        && stats.requested - stats.moved - stats.absent - stats.unmapped == stayed,
                    "room for %zu: requested %lu, moved %lu, absent %lu, unmapped %lu, shared %lu, busy %lu, no_memory %lu, failed %lu; by raw "
                    "queries, %zu pages were on node %d and %zu are now, %zu have moved, %zu have gone",
-                   ROOMS[i], stats.requested, stats.moved, stats.absent, stats.unmapped, stats.shared, stats.busy, stats.no_memory,
+                   FREE_PAGES[i], stats.requested, stats.moved, stats.absent, stats.unmapped, stats.shared, stats.busy, stats.no_memory,
                    stats.failed, before[SOURCE], SOURCE, after[SOURCE], after[FULL] - before[FULL], pages_before - pages_after);
             expect(stats.no_memory > 0 ? returned == -1 && error == ENOMEM : returned == (long)stayed,
-                   "room for %zu: returned %ld, errno %d; %zu pages stayed", ROOMS[i], returned, error, after[SOURCE]);
+                   "room for %zu: returned %ld, errno %d; %zu pages stayed", FREE_PAGES[i], returned, error, after[SOURCE]);
             /* Huge pages of private memory are not shared: those that stayed found no free memory. */
             const struct page_counts counts = count_pages_raw(child.pid, child.pages, ALL);
             expect(counts.on_node[SOURCE] == 0 || returned == -1, "room for %zu: returned %ld, and %zu base pages of huge pages stayed",
-                   ROOMS[i], returned, counts.on_node[SOURCE]);
+                   FREE_PAGES[i], returned, counts.on_node[SOURCE]);
             end_child(child);
         }
     release_full_node(&full);

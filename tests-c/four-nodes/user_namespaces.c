@@ -97,7 +97,7 @@ START_TEST(processes_of_a_user_namespace_move_their_own_pages_and_those_of_each_
         for (users_in_namespace = 0; users_in_namespace < KINDS; users_in_namespace++) {
             is_unprivileged = unprivileged;
             const int status = run_in_child(move_in_chosen_namespace, output, sizeof output);
-            expect(status == 0, "as %s in a namespace with %s: status %d, %s", unprivileged ? "nobody" : "root", KIND_NAMES[users_in_namespace],
+            expect(status == 0, "as %s in a namespace with %s: status %d, %s", unprivileged ? "an unprivileged user" : "root", KIND_NAMES[users_in_namespace],
                    status, output);
         }
 }
@@ -131,7 +131,7 @@ START_TEST(a_process_outside_is_eperm_and_none_of_its_pages_moves)
             is_unprivileged = unprivileged;
             outside = start_child(PAGES, 0, unprivileged ? drop_privileges : NULL);
             const int status = run_in_child(move_pages_outside, output, sizeof output);
-            expect(status == 0, "as %s in a namespace with %s: status %d, %s", unprivileged ? "nobody" : "root", KIND_NAMES[users_in_namespace],
+            expect(status == 0, "as %s in a namespace with %s: status %d, %s", unprivileged ? "an unprivileged user" : "root", KIND_NAMES[users_in_namespace],
                    status, output);
             int *actual_nodes = query_range(outside.pid, outside.pages, PAGES);
             for (size_t page = 0; page < PAGES; page++)

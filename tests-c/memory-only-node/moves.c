@@ -1,4 +1,4 @@
-/* Nodes 0 and 1 have CPUs and memory, node 2 has memory only, like memory behind CXL. */
+/* Nodes 0 and 1 have CPUs and memory, node 2 has memory only, like CXL memory. */
 #include <numa.h>
 #include <numaif.h>
 #include <numars.h>

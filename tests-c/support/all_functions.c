@@ -565,7 +565,7 @@ static void __attribute__((noinline)) running(struct check *check)
 
     CALL(numa_sched_getaffinity(0, &before));
     CHECK((untouched(check) && check->result > 0 && numa_bitmask_weight(&before) >= 1)
-         || (check->error == EINVAL && numa_num_possible_cpus() > CPU_BITS));
+          || (check->error == EINVAL && numa_num_possible_cpus() > CPU_BITS));
     if (check->result < 0)
         return;
     CALL(older_numa_sched_getaffinity(0, sizeof before_words, before_words));
@@ -828,7 +828,7 @@ static void __attribute__((noinline)) moving_ranges(struct check *check)
     CALL(numars_count_pages(0, check->pages, size, on_nodes, 8));
     const bool all = check->result == ALL_FUNCTIONS_PAGES || (check->result == 0 && check->environment->proc == WRONG_FILES);
     CHECK((denied_errno == 0 && all && untouched(check)) || (denied_errno != 0 && failed(check, denied_errno))
-         || (scratch != 0 && failed(check, scratch)));
+          || (scratch != 0 && failed(check, scratch)));
     CHECK(check->result <= 0 || check->node >= 8 || check->environment->changing || on_nodes[check->node] == ALL_FUNCTIONS_PAGES);
     /* Nothing may be done to a process that does not exist. */
     EXPECT_ERROR(numars_count_pages(INT_MAX, check->pages, size, on_nodes, 8), denied_errno != 0 ? denied_errno : scratch != 0 ? check->error : ESRCH);
@@ -947,10 +947,10 @@ void call_all_functions(const struct expectations *environment, struct violation
 
 void describe_violations(const struct violations *violations, char *text, size_t size)
 {
-    size_t length = (size_t)snprintf(text, size, "%u wrong answers\n", violations->count);
+    size_t length = (size_t)snprintf(text, size, "%u violations\n", violations->count);
     for (unsigned int i = 0; i < violations->count && i < KEPT_VIOLATIONS && length < size; i++) {
         const struct violation *wrong = &violations->kept[i];
-        length += (size_t)snprintf(text + length, size - length, "line %d: %s: %ld, errno %d (%s); wanted: %s\n", wrong->line,
+        length += (size_t)snprintf(text + length, size - length, "line %d: %s: %ld, errno %d (%s); expected: %s\n", wrong->line,
                                    wrong->call, wrong->returned, wrong->error, strerror(wrong->error), wrong->expected);
     }
 }

@@ -253,14 +253,14 @@ static int set_block_online(const char *block, bool online)
     return is_online != online && write_to_file(path, online ? "online_movable" : "offline");
 }
 
-int set_memory_online(int node, int most_blocks, bool online)
+int set_memory_online(int node, int max_blocks, bool online)
 {
     char path[128];
     int changed = 0;
     snprintf(path, sizeof path, NODES_FOLDER "/node%d", node);
     DIR *folder = opendir(path);
     require(folder != NULL);
-    for (const struct dirent *entry; changed < most_blocks && (entry = readdir(folder)) != NULL;)
+    for (const struct dirent *entry; changed < max_blocks && (entry = readdir(folder)) != NULL;)
         if (strncmp(entry->d_name, "memory", strlen("memory")) == 0)
             changed += set_block_online(entry->d_name, online);
     closedir(folder);

@@ -63,7 +63,7 @@ void set_cpu_online(int cpu, bool online);
 
 /* Takes up to `max_blocks` blocks of a node's memory offline or online. Returns how many were changed. */
 enum { ALL_BLOCKS = 1000 };
-int set_memory_online(int node, int most_blocks, bool online);
+int set_memory_online(int node, int max_blocks, bool online);
 
 /* For the end of main: brings all CPUs and memory online that a failed test may have left offline. */
 void bring_all_online(void);
@@ -86,7 +86,7 @@ int run_in_child(void (*action)(void), char *standard_error, size_t size);
 /* For run_in_child(): executes this program again with one argument, with standard output redirected to standard error. */
 void reexec(const char *argument);
 
-/* For run_tests(): undo what a failed test left behind. */
+/* For run_tests(): undo what a failed test has changed. */
 void save_environment(void);
 void restore_environment(void);
 

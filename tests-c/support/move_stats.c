@@ -16,13 +16,13 @@ static const char *text_of(struct numars_move_stats stats, char text[static 512]
 
 void assert_stats_equal_at(struct numars_move_stats stats, struct numars_move_stats expected, const char *file, int line)
 {
-    char got[512], wanted[512];
+    char actual_text[512], expected_text[512];
     /* How often moves to a full node are retried is up to the library unless a test specifies it. */
     if (expected.no_memory > 0)
         expected.retried = stats.retried;
     expected.kernel_calls = stats.kernel_calls;
-    expect(memcmp(&stats, &expected, sizeof stats) == 0, "%s:%d: %s; expected %s", file, line, text_of(stats, got),
-           text_of(expected, wanted));
+    expect(memcmp(&stats, &expected, sizeof stats) == 0, "%s:%d: %s; expected %s", file, line, text_of(stats, actual_text),
+           text_of(expected, expected_text));
 }
 
 void assert_stats_add_up_at(struct numars_move_stats stats, const char *file, int line)

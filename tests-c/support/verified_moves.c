@@ -336,8 +336,8 @@ double seconds_now(void)
 
 double test_deadline(double seconds)
 {
-    const char *wanted = getenv("TEST_SECONDS");
-    return seconds_now() + (wanted == NULL ? seconds : strtod(wanted, NULL));
+    const char *value = getenv("TEST_SECONDS");
+    return seconds_now() + (value == NULL ? seconds : strtod(value, NULL));
 }
 
 unsigned long vmstat(const char *name)
