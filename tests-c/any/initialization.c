@@ -37,7 +37,7 @@ static bool filter_opening(unsigned action)
     return filter_syscalls(actions, sizeof actions / sizeof *actions);
 }
 
-static bool refuse_opening(void)
+static bool deny_opening(void)
 {
     return filter_opening(SECCOMP_RET_ERRNO | EPERM);
 }
@@ -58,7 +58,7 @@ static const struct {
     bool needs_root;
 } losses[] = {
     { "chroot", change_root, true },
-    { "EPERM", refuse_opening, false },
+    { "EPERM", deny_opening, false },
     { "kill", kill_who_opens, false },
     { "EMFILE", use_up_descriptors, false },
 };
@@ -304,7 +304,7 @@ START_TEST(a_size_that_cannot_be_read_fails_with_the_errno_of_opening_its_file)
     ck_assert_int_eq(free_bytes, 0);
     require(setrlimit(RLIMIT_NOFILE, &before) == 0);
     ck_assert_int_gt(numa_node_size64(0, NULL), 0);
-    require(refuse_opening());
+    require(deny_opening());
     assert_fails(numa_node_size64(0, NULL), EPERM);
     assert_fails(numa_node_size(INT_MAX, NULL), EPERM);
     assert_fails(numa_node_size(-1, NULL), ENOENT);

@@ -60,7 +60,7 @@ static void hide_if_there(const char *path)
         mount_empty_over(path);
 }
 
-static void refuse(int call)
+static void deny(int call)
 {
     deny_syscalls(&(struct denied_call){ call, EPERM }, 1);
 }
@@ -75,10 +75,10 @@ static void without_cpu_directory(void) { hide_if_there("/sys/devices/system/cpu
 static void without_sys(void) { hide_if_there("/sys"); }
 static void without_status(void) { make_unreadable("/proc/self/status"); }
 static void without_proc(void) { hide_if_there("/proc"); }
-static void without_get_mempolicy(void) { refuse(SYS_get_mempolicy); }
-static void without_sched_getaffinity(void) { refuse(SYS_sched_getaffinity); }
-static void without_getcpu(void) { refuse(SYS_getcpu); }
-static void without_openat(void) { refuse(SYS_openat); }
+static void without_get_mempolicy(void) { deny(SYS_get_mempolicy); }
+static void without_sched_getaffinity(void) { deny(SYS_sched_getaffinity); }
+static void without_getcpu(void) { deny(SYS_getcpu); }
+static void without_openat(void) { deny(SYS_openat); }
 
 /* Files first, and files inside of a directory before the directory: then the calls that remove them work. */
 enum source { ONLINE, HAS_MEMORY, CPUS_OF_NODE_0, CPUS_OF_NODES, CPUS_POSSIBLE, NODE_DIRECTORY, CPU_DIRECTORY, SYS, STATUS, PROC,
@@ -338,10 +338,10 @@ static void ask_all(void)
 
 static long count(const bool *members, int size)
 {
-    long found = 0;
+    long total = 0;
     for (int i = 0; i < size; i++)
-        found += members[i];
-    return found;
+        total += members[i];
+    return total;
 }
 
 static bool runs_on(const struct results *results, int node)

@@ -214,8 +214,8 @@ START_TEST(a_fifo_instead_of_a_file_below_NUMARS_FSROOT_does_not_block)
         const char *path = path_in(root, SOURCES[source].name);
         require(unlink(path) == 0);
         make_fifo(path);
-        const int said = ask(root);
-        ck_assert_msg(said >= REAL_MACHINE, "%s: %d", path, said);
+        const int status = ask(root);
+        ck_assert_msg(status >= REAL_MACHINE, "%s: %d", path, status);
         require(unlink(path) == 0);
         write_source(path, SOURCES[source].contents);
     }
@@ -232,8 +232,8 @@ START_TEST(the_program_continues_whatever_replaces_all_files_below_NUMARS_FSROOT
             require(unlink(path_in(root, SOURCES[source].name)) == 0);
             INSTEAD[kind](path_in(root, SOURCES[source].name));
             if (source <= 1) {
-                const int said = ask(root);
-                ck_assert_msg(said >= REAL_MACHINE, "kind %zu: %d", kind, said);
+                const int status = ask(root);
+                ck_assert_msg(status >= REAL_MACHINE, "kind %zu: %d", kind, status);
             }
         }
         remove_machine(root);

@@ -41,14 +41,14 @@ static void *allocate_block(size_t size)
         inside = false;
         end_of_arena = next_block == NULL ? NULL : next_block + bytes;
     }
-    char *found = NULL;
+    char *block = NULL;
     if (next_block != NULL) {
         memcpy(next_block, &size, sizeof size);
-        found = next_block + ALIGNMENT;
+        block = next_block + ALIGNMENT;
         next_block += whole;
     }
     __atomic_clear(&taken, __ATOMIC_RELEASE);
-    return found;
+    return block;
 }
 
 void *malloc(size_t size)

@@ -90,7 +90,7 @@ START_TEST(functions_that_do_not_return_leak_nothing)
 {
     static size_t memory, files;
     jmp_buf back;
-    static volatile int round, failure, left;
+    static volatile int round, failure, jumps;
     for (round = 0; round < 100; round++) {
         /* glibc's malloc caches seven freed blocks of each size, which it counts as used. */
         if (round == 10)
@@ -102,12 +102,12 @@ START_TEST(functions_that_do_not_return_leak_nothing)
                 expect(0, "failure %d was not reported", failure);
             } else {
                 jump_target = NULL;
-                left++;
+                jumps++;
             }
     }
     /* Before the assertions, which allocate too. */
     const size_t files_now = open_files(), memory_now = mallinfo2().uordblks;
-    ck_assert_int_eq(left, 100 * (int)(sizeof failures / sizeof *failures));
+    ck_assert_int_eq(jumps, 100 * (int)(sizeof failures / sizeof *failures));
     ck_assert_uint_eq(memory_now, memory);
     ck_assert_uint_eq(files_now, files);
     struct bitmask *set = numa_parse_nodestring("0");

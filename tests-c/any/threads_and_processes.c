@@ -189,13 +189,13 @@ END_TEST
 
 static size_t open_descriptors(void)
 {
-    size_t found = 0;
+    size_t descriptors = 0;
     DIR *folder = opendir("/proc/self/fd");
     require(folder != NULL);
     while (readdir(folder) != NULL)
-        found++;
+        descriptors++;
     closedir(folder);
-    return found;
+    return descriptors;
 }
 
 static int calls_that_came_back;

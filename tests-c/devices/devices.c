@@ -28,9 +28,9 @@ static unsigned long nodes(const char *list)
     warning[0] = '\0';
     struct bitmask *set = numa_parse_nodestring(list);
     expect(set != NULL && warning[0] == '\0', "%s: set %p, warning %s", list, (void *)set, warning);
-    const unsigned long found = set->maskp[0];
+    const unsigned long named_nodes = set->maskp[0];
     numa_bitmask_free(set);
-    return found;
+    return named_nodes;
 }
 
 static void assert_refused(const char *list, const char *with_warning)

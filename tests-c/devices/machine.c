@@ -30,15 +30,15 @@ START_TEST(an_nvme_disk_belongs_to_a_subsystem_with_two_controllers)
     glob_t disks, controllers;
     require(glob("/sys/devices/virtual/nvme-subsystem/nvme-subsys*/nvme*n1", 0, NULL, &disks) == 0);
     char pattern[PATH_MAX];
-    int found = 0;
+    int subsystems = 0;
     for (size_t disk = 0; disk < disks.gl_pathc; disk++) {
         snprintf(pattern, sizeof pattern, "%s/../nvme*/cntlid", disks.gl_pathv[disk]);
         require(glob(pattern, 0, NULL, &controllers) == 0);
-        found += controllers.gl_pathc == 2;
+        subsystems += controllers.gl_pathc == 2;
         globfree(&controllers);
     }
     globfree(&disks);
-    ck_assert_int_eq(found, 1);
+    ck_assert_int_eq(subsystems, 1);
 }
 END_TEST
 

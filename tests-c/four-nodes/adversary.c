@@ -708,7 +708,7 @@ static void check_process(void)
     numa_bitmask_free(to_set);
     char buffer[TEXT];
     const char *text = stats_text(&stats, buffer);
-    size_t left = 0, arrived = 0;
+    size_t stayed = 0, arrived = 0;
     for (size_t page = 0; page < ARENA_PAGES; page++) {
         if (knowledge_of(pages[page]) != KNOWN || before[page] < 0)
             continue;
@@ -717,7 +717,7 @@ static void check_process(void)
         expect_now(after[page] == before[page] || (should_go && to >> after[page] & 1), "page %zu was on node %d and is on node %d", page,
                    before[page], after[page]);
         arrived += after[page] != before[page];
-        left += should_go && after[page] == before[page];
+        stayed += should_go && after[page] == before[page];
     }
     expect_now(progress.wrong[0] == '\0', "the callback's sums went back or exceed what was requested: %s", progress.wrong);
     expect_now(stats.moved >= arrived, "%zu pages have moved: %s", arrived, text);
@@ -726,12 +726,12 @@ static void check_process(void)
         return;
     }
     expect_now(sum_of(&stats) == stats.requested, "does not add up: %s", text);
-    expect_now(stats.shared + stats.busy + stats.no_memory + stats.failed >= left, "%zu pages stayed: %s", left, text);
+    expect_now(stats.shared + stats.busy + stats.no_memory + stats.failed >= stayed, "%zu pages stayed: %s", stayed, text);
     if (returned == -1)
         expect_now(error == ENOMEM && stats.no_memory > 0, "errno %d: %s", error, text);
     else
-        expect_now(error == UNTOUCHED_ERRNO && returned >= (long)left && stats.no_memory == 0, "returned %ld, errno %d, %zu pages stayed: %s",
-                   returned, error, left, text);
+        expect_now(error == UNTOUCHED_ERRNO && returned >= (long)stayed && stats.no_memory == 0, "returned %ld, errno %d, %zu pages stayed: %s",
+                   returned, error, stayed, text);
 }
 
 static void check_contents(void)

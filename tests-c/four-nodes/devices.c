@@ -40,9 +40,9 @@ static unsigned long nodes(const char *list)
     struct bitmask *set = numa_parse_nodestring(list);
     expect(set != NULL && last_warning == -1 && errno == UNTOUCHED_ERRNO, "%s: set %p, warning %d (%s), errno %d", list,
            (void *)set, last_warning, last_text, errno);
-    const unsigned long found = set->maskp[0];
+    const unsigned long named_nodes = set->maskp[0];
     numa_bitmask_free(set);
-    return found;
+    return named_nodes;
 }
 
 static void assert_refused(const char *list, int warning, const char *text)

@@ -37,13 +37,13 @@ static bool has_five_levels(void)
         return false;
     }
     char line[4096];
-    bool found = false;
+    bool has_la57 = false;
     FILE *cpuinfo = fopen("/proc/cpuinfo", "r");
     require(cpuinfo != NULL);
-    while (!found && fgets(line, sizeof line, cpuinfo) != NULL)
-        found = strncmp(line, "flags", strlen("flags")) == 0 && strstr(line, " la57") != NULL;
+    while (!has_la57 && fgets(line, sizeof line, cpuinfo) != NULL)
+        has_la57 = strncmp(line, "flags", strlen("flags")) == 0 && strstr(line, " la57") != NULL;
     fclose(cpuinfo);
-    expect(found, "the guest's processor has no la57");
+    expect(has_la57, "the guest's processor has no la57");
     return true;
 }
 

@@ -46,7 +46,7 @@ static size_t pages_in_large_folios(const char *start, size_t count)
 {
     enum { COMPOUND_HEAD = 15, COMPOUND_TAIL = 16 };
     const uint64_t present = 1ULL << 63, frame = (1ULL << 55) - 1;
-    size_t found = 0;
+    size_t in_large_folios = 0;
     const int pagemap = open("/proc/self/pagemap", O_RDONLY), flags = open("/proc/kpageflags", O_RDONLY);
     require(pagemap >= 0 && flags >= 0);
     for (size_t page = 0; page < count; page++) {
@@ -55,12 +55,12 @@ static size_t pages_in_large_folios(const char *start, size_t count)
         require(pread(pagemap, &entry, sizeof entry, number * (off_t)sizeof entry) == sizeof entry);
         if (entry & present) {
             require(pread(flags, &flag, sizeof flag, (off_t)(entry & frame) * (off_t)sizeof flag) == sizeof flag);
-            found += (flag & (1ULL << COMPOUND_HEAD | 1ULL << COMPOUND_TAIL)) != 0;
+            in_large_folios += (flag & (1ULL << COMPOUND_HEAD | 1ULL << COMPOUND_TAIL)) != 0;
         }
     }
     close(pagemap);
     close(flags);
-    return found;
+    return in_large_folios;
 }
 
 /* Maps base pages and folios of each size, next to each other; returns NULL if the kernel only has base pages and huge pages. */

@@ -156,13 +156,13 @@ static void count_by_numa_maps(const char *start, size_t on_node[NODES])
 {
     char *line = NULL;
     size_t capacity = 0;
-    bool found = false;
+    bool has_mapping = false;
     memset(on_node, 0, NODES * sizeof *on_node);
     FILE *file = fopen("/proc/self/numa_maps", "r");
     require(file != NULL);
-    while (!found && getline(&line, &capacity, file) > 0)
+    while (!has_mapping && getline(&line, &capacity, file) > 0)
         if (strtoull(line, NULL, 16) == (uintptr_t)start) {
-            found = true;
+            has_mapping = true;
             for (int node = 0; node < NODES; node++) {
                 char name[16];
                 snprintf(name, sizeof name, " N%d=", node);
@@ -170,7 +170,7 @@ static void count_by_numa_maps(const char *start, size_t on_node[NODES])
                 on_node[node] = number == NULL ? 0 : strtoul(number + strlen(name), NULL, 10);
             }
         }
-    require(found);
+    require(has_mapping);
     free(line);
     fclose(file);
 }

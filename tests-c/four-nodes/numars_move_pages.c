@@ -122,11 +122,11 @@ START_TEST(a_full_target_is_enomem_with_true_statuses_and_statistics)
     fill_node(FULL);
     assert_fails(move(&list, NULL, &stats), ENOMEM);
     assert_true_statuses(0, &list);
-    const size_t moved = page_list_with_status(&list, FULL), left = page_list_with_status(&list, -ENOMEM);
+    const size_t moved = page_list_with_status(&list, FULL), stayed = page_list_with_status(&list, -ENOMEM);
     ck_assert_uint_eq(page_list_with_status(&list, OTHER), PAGES / 4);
     ck_assert_uint_gt(moved, 0);
-    ck_assert_uint_gt(left, 0);
-    assert_stats(stats, .requested = PAGES, .moved = moved + PAGES / 4, .no_memory = left);
+    ck_assert_uint_gt(stayed, 0);
+    assert_stats(stats, .requested = PAGES, .moved = moved + PAGES / 4, .no_memory = stayed);
     empty_node(FULL);
 }
 END_TEST

@@ -128,18 +128,18 @@ START_TEST(statistics_are_of_pages_that_were_on_old_nodes)
         move_back_to_start(child);
         const struct numars_move_options options = move_all();
         struct numars_move_stats stats;
-        size_t before[NODES], after[NODES], on_old = 0, left = 0;
+        size_t before[NODES], after[NODES], on_old = 0, stayed = 0;
         const size_t all = count_process_pages(child.pid, before);
         const long returned = move_process(child.pid, shapes[i].from, shapes[i].to, &options, &stats);
         ck_assert_uint_eq(count_process_pages(child.pid, after), all);
         for (int node = 0; node < NODES; node++)
             if (shapes[i].from >> node & 1) {
                 on_old += before[node];
-                left += after[node];
+                stayed += after[node];
             }
-        ck_assert_int_eq(returned, (long)left);
+        ck_assert_int_eq(returned, (long)stayed);
         ck_assert_uint_eq(stats.requested, on_old);
-        ck_assert_uint_eq(stats.moved, on_old - left);
+        ck_assert_uint_eq(stats.moved, on_old - stayed);
         ck_assert_uint_eq(stats.in_place, 0);
         assert_stats_add_up(stats);
         end_child(child);

@@ -132,11 +132,11 @@ static void assert_returned_is_plausible(long returned, int error, size_t count,
     expect(returned >= 0 && returned <= (long)count && error == UNTOUCHED_ERRNO, "%s: returned %ld, errno %d", call, returned, error);
 }
 
-/* Every `step`-th base page, at most `most` of them. */
-static void call_lists(char *start, size_t count, size_t step, size_t most)
+/* Every `step`-th base page, at most `max` of them. */
+static void call_lists(char *start, size_t count, size_t step, size_t max)
 {
     struct page_list list = page_list_with_capacity(count / step);
-    for (size_t page = 0; page < count && list.count < most; page += step)
+    for (size_t page = 0; page < count && list.count < max; page += step)
         page_list_add(&list, start + page * page_size(), 3);
     for (size_t at = 0; there_is_time(); at = (at + 1) % (count / step)) {
         struct numars_move_stats stats;
@@ -194,11 +194,11 @@ START_TEST(base_pages_in_flight_are_in_every_range_and_count)
 }
 END_TEST
 
-static void lists_of_base_pages_in_flight(size_t most)
+static void lists_of_base_pages_in_flight(size_t max)
 {
     char *pages = pages_on_node(PAGES, 0);
     struct mover *mover = start_mover(pages, PAGES, 1);
-    call_lists(pages, PAGES, 1, most);
+    call_lists(pages, PAGES, 1, max);
     stop_mover(mover);
     ck_assert(pages_keep_contents(pages, PAGES));
 }

@@ -12,11 +12,11 @@
 /* More than fill_node() leaves free: 16 huge pages, and the kernel's reserves. */
 enum { FILLER_PAGES = 16 * 512 + 8192, AT_ONCE = 64 };
 
-/* Moves up to `most` filler pages from one node to another. Returns how many arrived. */
-static size_t move_filler(const struct full_node *full, int from, int to, size_t most)
+/* Moves up to `max` filler pages from one node to another. Returns how many arrived. */
+static size_t move_filler(const struct full_node *full, int from, int to, size_t max)
 {
     size_t arrived = 0, fruitless = 0;
-    for (size_t first = 0; first < full->filler_pages && arrived < most && fruitless < 4; first += AT_ONCE) {
+    for (size_t first = 0; first < full->filler_pages && arrived < max && fruitless < 4; first += AT_ONCE) {
         void *pages[AT_ONCE];
         int nodes[AT_ONCE], status[AT_ONCE];
         size_t count = 0, on_target = 0;
@@ -24,7 +24,7 @@ static size_t move_filler(const struct full_node *full, int from, int to, size_t
             pages[page] = full->filler + (first + page) * page_size();
         require(syscall(SYS_move_pages, 0L, (long)AT_ONCE, pages, NULL, status, 0L) == 0);
         for (size_t page = 0; page < AT_ONCE; page++)
-            if (status[page] == from && count < most - arrived) {
+            if (status[page] == from && count < max - arrived) {
                 pages[count] = pages[page];
                 nodes[count++] = to;
             }

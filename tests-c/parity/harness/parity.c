@@ -55,7 +55,7 @@ static void report_end(int status)
 }
 
 /* From here on, the kernel does this when the process opens a file. */
-static int forbid_opening_files(unsigned action)
+static int filter_opening_files(unsigned action)
 {
     const struct syscall_action actions[] = {
 #ifdef SYS_open
@@ -77,9 +77,9 @@ static int lose_files(void)
     if (strcmp(files, "chroot") == 0)
         return chroot("/parity/empty") != 0 ? -1 : chdir("/");
     if (strcmp(files, "eperm") == 0)
-        return forbid_opening_files(SECCOMP_RET_ERRNO | EPERM);
+        return filter_opening_files(SECCOMP_RET_ERRNO | EPERM);
     if (strcmp(files, "kill") == 0)
-        return forbid_opening_files(SECCOMP_RET_KILL_PROCESS);
+        return filter_opening_files(SECCOMP_RET_KILL_PROCESS);
     if (strcmp(files, "emfile") == 0)
         return setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 0, 0 });
     errno = EINVAL;
