@@ -17,6 +17,7 @@
 #include "environment.h"
 #include "fault_injection.h"
 #include "harness.h"
+#include "interruption.h"
 #include "move_stats.h"
 #include "nodes.h"
 #include "page_list.h"
@@ -29,11 +30,6 @@ static const size_t WHOLE_ADDRESS_SPACE = 0x7ffffffff000;
 static long move_process(pid_t pid, int from, int to, const struct numars_move_options *options, struct numars_move_stats *stats)
 {
     return move_process_between(pid, mask(from), mask(to), options, stats);
-}
-
-static void end_process(pid_t pid)
-{
-    require(kill(pid, SIGKILL) == 0 && waitpid(pid, NULL, 0) == pid);
 }
 
 /* Moves pages of a process from node to node with each call; queries of their nodes go to `looker`. */
@@ -131,7 +127,7 @@ START_TEST(another_process_is_found_when_its_main_thread_has_ended)
     const pid_t pid = start_without_main_thread(pages, COUNT, &thread);
     make_all_calls("PID", pid, thread, pages);
     make_all_calls("TID", thread, thread, pages);
-    end_process(pid);
+    kill_and_wait(pid);
 }
 END_TEST
 
@@ -143,7 +139,7 @@ START_TEST(another_process_is_found_when_its_main_thread_has_ended_without_pidfd
     deny_syscalls(&denied_call, 1);
     const pid_t pid = start_without_main_thread(pages, COUNT, &thread);
     make_all_calls("PID", pid, thread, pages);
-    end_process(pid);
+    kill_and_wait(pid);
 }
 END_TEST
 
@@ -159,7 +155,7 @@ START_TEST(a_process_of_a_new_namespace_is_found_when_its_main_thread_has_ended)
         const pid_t pid = start_without_main_thread(pages, COUNT, &thread);
         require(pid < 100);
         make_all_calls("PID", pid, thread, pages);
-        end_process(pid);
+        kill_and_wait(pid);
         exit(EXIT_SUCCESS);
     }
     int status = -1;
@@ -181,37 +177,11 @@ START_TEST(a_request_that_is_invalid_otherwise_is_einval_when_the_main_thread_ha
     assert_fails(numa_move_pages(pid, COUNT, list.pages, list.nodes, list.status, MPOL_MF_STRICT), EINVAL);
     list = page_list_of_range(pages, COUNT, FROM);
     ck_assert_uint_eq(page_list_on_target(thread, &list), COUNT);
-    end_process(pid);
+    kill_and_wait(pid);
 }
 END_TEST
 
 /* Changes half way through a move */
-
-struct change {
-    void (*action)(struct change *);
-    pid_t pid;
-    char *pages;
-    bool done;
-};
-
-static int make_change(const struct numars_move_stats *so_far, void *argument)
-{
-    struct change *change = argument;
-    if (so_far->moved > 0 && !change->done) {
-        change->done = true;
-        change->action(change);
-    }
-    return 0;
-}
-
-static struct numars_move_options with_change(struct change *change)
-{
-    struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
-    options.flags = MPOL_MF_MOVE_ALL;
-    options.progress = make_change;
-    options.progress_arg = change;
-    return options;
-}
 
 static void *only_sleep(void *nothing)
 {
@@ -266,29 +236,29 @@ static void wait_until_maps_differ(pid_t pid, const char *line)
     }
 }
 
-static void end_main_thread(struct change *change)
+static void end_main_thread(struct interruption *interruption)
 {
-    require(kill(change->pid, SIGUSR1) == 0);
-    wait_until_maps_differ(change->pid, NULL);
+    require(kill(interruption->pid, SIGUSR1) == 0);
+    wait_until_maps_differ(interruption->pid, NULL);
 }
 
 START_TEST(a_move_continues_when_the_main_thread_ends_half_way)
 {
     char *pages = map_pages(MANY);
     for (int whole = 0; whole <= 1; whole++) {
-        struct change change = { .action = end_main_thread, .pid = start_target(pages, MANY, end_this_thread) };
-        const struct numars_move_options options = with_change(&change);
+        struct interruption interruption = { .action = end_main_thread, .pid = start_target(pages, MANY, end_this_thread) };
+        const struct numars_move_options options = interrupted_by(&interruption, MPOL_MF_MOVE_ALL);
         struct numars_move_stats stats;
         if (whole)
-            ck_assert_int_ge(move_process(change.pid, FROM, TO, &options, &stats), 0);
+            ck_assert_int_ge(move_process(interruption.pid, FROM, TO, &options, &stats), 0);
         else
-            assert_returns(numars_move_range(change.pid, pages, MANY * page_size(), TO, &options, &stats), 0);
-        ck_assert(change.done);
+            assert_returns(numars_move_range(interruption.pid, pages, MANY * page_size(), TO, &options, &stats), 0);
+        ck_assert(interruption.done);
         ck_assert_uint_ge(stats.moved, MANY);
         unsigned long per_node[NODES];
-        ck_assert_int_eq(numars_count_pages(change.pid, pages, MANY * page_size(), per_node, NODES), MANY);
+        ck_assert_int_eq(numars_count_pages(interruption.pid, pages, MANY * page_size(), per_node, NODES), MANY);
         ck_assert_uint_eq(per_node[TO], MANY);
-        end_process(change.pid);
+        kill_and_wait(interruption.pid);
     }
 }
 END_TEST
@@ -346,16 +316,9 @@ START_TEST(a_process_whose_threads_start_and_end_moves)
         assert_returns(numars_move_pages(pid, COUNT, list.pages, list.nodes, list.status, NULL, NULL), 0);
         ck_assert_uint_eq(page_list_with_status(&list, (time + 1) % NODES), COUNT);
     }
-    end_process(pid);
+    kill_and_wait(pid);
 }
 END_TEST
-
-static void end_without_waiting(struct change *change)
-{
-    siginfo_t information;
-    require(kill(change->pid, SIGKILL) == 0);
-    require(waitid(P_PID, (id_t)change->pid, &information, WEXITED | WNOWAIT) == 0);
-}
 
 START_TEST(pages_of_a_process_that_ends_half_way_are_not_counted_as_having_stayed)
 {
@@ -363,22 +326,22 @@ START_TEST(pages_of_a_process_that_ends_half_way_are_not_counted_as_having_staye
     struct page_list list = page_list_of_range(pages, MANY, TO);
     enum { LIST, RANGE, PROCESS };
     for (int call = LIST; call <= PROCESS; call++) {
-        struct change change = { .action = end_without_waiting, .pid = start_target(pages, MANY, end_this_thread) };
-        const struct numars_move_options options = with_change(&change);
+        struct interruption interruption = { .action = kill_without_waiting, .pid = start_target(pages, MANY, end_this_thread) };
+        const struct numars_move_options options = interrupted_by(&interruption, MPOL_MF_MOVE_ALL);
         struct numars_move_stats stats;
         if (call == LIST) {
-            assert_fails(numars_move_pages(change.pid, MANY, list.pages, list.nodes, list.status, &options, &stats), ESRCH);
+            assert_fails(numars_move_pages(interruption.pid, MANY, list.pages, list.nodes, list.status, &options, &stats), ESRCH);
         } else if (call == RANGE) {
-            assert_fails(numars_move_range(change.pid, pages, MANY * page_size(), TO, &options, &stats), ESRCH);
+            assert_fails(numars_move_range(interruption.pid, pages, MANY * page_size(), TO, &options, &stats), ESRCH);
         } else {
-            const long returned = move_process(change.pid, FROM, TO, &options, &stats);
+            const long returned = move_process(interruption.pid, FROM, TO, &options, &stats);
             expect(returned == 0 && errno == UNTOUCHED_ERRNO, "returned %ld, errno %d", returned, errno);
         }
-        ck_assert(change.done);
+        ck_assert(interruption.done);
         ck_assert_uint_gt(stats.moved, 0);
         ck_assert_uint_lt(stats.moved, MANY);
         ck_assert_uint_eq(stats.shared + stats.busy + stats.no_memory + stats.failed, 0);
-        require(waitpid(change.pid, NULL, 0) == change.pid);
+        require(waitpid(interruption.pid, NULL, 0) == interruption.pid);
     }
 }
 END_TEST
@@ -404,9 +367,9 @@ static _Noreturn void run_as_another_program(const char *end)
         pause();
 }
 
-static void wait_for_another_program(struct change *change)
+static void wait_for_another_program(struct interruption *interruption)
 {
-    require(kill(change->pid, SIGUSR1) == 0);
+    require(kill(interruption->pid, SIGUSR1) == 0);
     require(read(ready_ends[0], &new_pages, sizeof new_pages) == sizeof new_pages);
 }
 
@@ -443,16 +406,16 @@ START_TEST(a_process_that_executes_a_program_half_way_keeps_no_more_pages_than_a
         const pid_t pid = start_target_that_runs_another_program(pages, without_main_thread);
         /* Only the target has it open now. */
         require(close(ready_ends[1]) == 0);
-        struct change change = { .action = wait_for_another_program, .pid = pid };
-        const struct numars_move_options options = with_change(&change);
+        struct interruption interruption = { .action = wait_for_another_program, .pid = pid };
+        const struct numars_move_options options = interrupted_by(&interruption, MPOL_MF_MOVE_ALL);
         struct numars_move_stats stats;
         const long returned = move_process(pid, FROM, TO, &options, &stats);
-        ck_assert(change.done);
+        ck_assert(interruption.done);
         const struct page_list list = page_list_of_range(new_pages, MANY, FROM);
         const size_t stayed = page_list_on_target(pid, &list);
         expect(returned >= (long)stayed && errno == UNTOUCHED_ERRNO, "returned %ld, errno %d, but %zu pages are on the old node", returned,
                errno, stayed);
-        end_process(pid);
+        kill_and_wait(pid);
         require(close(ready_ends[0]) == 0);
     }
 }

@@ -22,6 +22,7 @@
 #include "environment.h"
 #include "fault_injection.h"
 #include "harness.h"
+#include "interruption.h"
 #include "nodes.h"
 #include "pages.h"
 #include "private_mounts.h"
@@ -66,11 +67,6 @@ static pid_t start_idle(pid_t number)
             pause();
     }
     return pid;
-}
-
-static void end_process(pid_t pid)
-{
-    require(kill(pid, SIGKILL) == 0 && waitpid(pid, NULL, 0) == pid);
 }
 
 static long move_process(pid_t pid, int from, int to, const struct numars_move_options *options, struct numars_move_stats *stats)
@@ -180,7 +176,7 @@ static struct results make_calls_on_target(pid_t number, int pidfd_errno)
     char *pages = map_pages(COUNT);
     const pid_t target = start_target(number, pages, COUNT, 0);
     const struct results results = make_calls_without_pidfds(pidfd_errno, target, pages);
-    end_process(target);
+    kill_and_wait(target);
     return results;
 }
 
@@ -209,7 +205,7 @@ static struct results in_a_new_namespace(int pidfd_errno)
     other_process = start_idle(0);
     require(unshare(CLONE_NEWPID) == 0);
     const struct results results = make_calls_in_child(try_with_the_pid_of_another, pidfd_errno);
-    end_process(other_process);
+    kill_and_wait(other_process);
     return results;
 }
 
@@ -251,8 +247,8 @@ static struct results beside_a_namespace_whose_proc_is_here(int pidfd_errno)
     snprintf(path, sizeof path, "/proc/%d/maps", (int)target);
     require(access(path, R_OK) == 0 && access("/proc/self/maps", R_OK) != 0);
     const struct results results = make_calls_without_pidfds(pidfd_errno, target, pages);
-    end_process(namespace);
-    end_process(target);
+    kill_and_wait(namespace);
+    kill_and_wait(target);
     return results;
 }
 
@@ -296,7 +292,7 @@ static struct results as_another_effective_user(int hidden)
     require(seteuid(65534) == 0);
     const struct results results = make_calls(target, pages);
     require(seteuid(0) == 0);
-    end_process(target);
+    kill_and_wait(target);
     return results;
 }
 
@@ -336,7 +332,7 @@ START_TEST(the_own_process_is_found_in_the_proc_of_every_namespace_that_shows_it
     assert_all_worked("own pid", make_calls_in_child(on_own_process_by_its_pid, 0));
     assert_all_worked("pid 0, ENOSYS", make_calls_in_child(on_own_process_by_zero, ENOSYS));
     assert_all_worked("own pid, ENOSYS", make_calls_in_child(on_own_process_by_its_pid, ENOSYS));
-    end_process(first);
+    kill_and_wait(first);
 }
 END_TEST
 
@@ -396,7 +392,7 @@ static struct results on_a_thread_of_another_process(int pidfd_errno)
     }
     require(read(ends[0], &tid, sizeof tid) == sizeof tid);
     const struct results results = make_calls_without_pidfds(pidfd_errno, tid, pages);
-    end_process(pid);
+    kill_and_wait(pid);
     return results;
 }
 
@@ -440,7 +436,7 @@ START_TEST(when_descriptors_run_out_nothing_is_reported_that_was_not_done)
             assert_all_worked(where, results);
             complete++;
         }
-        end_process(target);
+        kill_and_wait(target);
     }
     ck_assert_uint_gt(complete, 0);
 }
@@ -448,44 +444,12 @@ END_TEST
 
 /* The process executes a program, or ends, while its pages move. */
 
-struct interruption {
-    void (*action)(struct interruption *);
-    pid_t pid;
-    char *pages;
-    bool done;
-};
-
-static int interrupt(const struct numars_move_stats *so_far, void *argument)
-{
-    struct interruption *interruption = argument;
-    if (so_far->moved > 0 && !interruption->done) {
-        interruption->done = true;
-        interruption->action(interruption);
-    }
-    return 0;
-}
-
-static struct numars_move_options interrupted_by(struct interruption *interruption)
-{
-    struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
-    options.progress = interrupt;
-    options.progress_arg = interruption;
-    return options;
-}
-
-static void end_without_waiting(struct interruption *interruption)
-{
-    siginfo_t information;
-    require(kill(interruption->pid, SIGKILL) == 0);
-    require(waitid(P_PID, (id_t)interruption->pid, &information, WEXITED | WNOWAIT) == 0);
-}
-
 START_TEST(a_process_that_ends_half_way_and_was_not_waited_for_is_esrch_or_yields_what_was_moved)
 {
     char *pages = map_pages(MANY);
     for (int whole = 0; whole <= 1; whole++) {
-        struct interruption interruption = { .action = end_without_waiting, .pid = start_target(0, pages, MANY, 3) };
-        const struct numars_move_options options = interrupted_by(&interruption);
+        struct interruption interruption = { .action = kill_without_waiting, .pid = start_target(0, pages, MANY, 3) };
+        const struct numars_move_options options = interrupted_by(&interruption, MPOL_MF_MOVE);
         struct numars_move_stats stats;
         if (whole) {
             errno = UNTOUCHED_ERRNO;
@@ -505,7 +469,7 @@ END_TEST
 /* Another process has the same PID now, and pages at the same addresses. */
 static void let_another_have_the_pid(struct interruption *interruption)
 {
-    end_process(interruption->pid);
+    kill_and_wait(interruption->pid);
     require(start_target(interruption->pid, interruption->pages, MANY, 3) == interruption->pid);
 }
 
@@ -518,7 +482,7 @@ static void move_while_the_pid_is_reused(int pidfd_errno)
         struct interruption interruption = {
             .action = let_another_have_the_pid, .pid = start_target(0, pages, MANY, 3), .pages = pages
         };
-        const struct numars_move_options options = interrupted_by(&interruption);
+        const struct numars_move_options options = interrupted_by(&interruption, MPOL_MF_MOVE);
         struct numars_move_stats stats;
         if (whole)
             ck_assert_int_ge(move_process(interruption.pid, 3, 1, &options, &stats), 0);
@@ -527,7 +491,7 @@ static void move_while_the_pid_is_reused(int pidfd_errno)
         ck_assert(interruption.done);
         ck_assert_uint_lt(stats.moved, MANY);
         ck_assert_uint_eq(count_of_process(interruption.pid, pages, MANY, 3), MANY);
-        end_process(interruption.pid);
+        kill_and_wait(interruption.pid);
     }
 }
 
@@ -551,11 +515,11 @@ START_TEST(a_process_that_reuses_a_pid_is_left_alone_without_proc)
     struct interruption interruption = {
         .action = let_another_have_the_pid, .pid = start_target(0, pages, MANY, 3), .pages = pages
     };
-    const struct numars_move_options options = interrupted_by(&interruption);
+    const struct numars_move_options options = interrupted_by(&interruption, MPOL_MF_MOVE);
     assert_fails(numars_move_range(interruption.pid, pages, MANY * page_size(), 1, &options, NULL), ESRCH);
     ck_assert(interruption.done);
     ck_assert_uint_eq(count_of_process(interruption.pid, pages, MANY, 3), MANY);
-    end_process(interruption.pid);
+    kill_and_wait(interruption.pid);
 }
 END_TEST
 
@@ -587,12 +551,12 @@ START_TEST(a_process_that_executes_a_program_half_way_is_esrch)
     struct interruption interruption = {
         .action = wait_until_it_runs_another_program, .pid = start_target(0, pages, MANY, 3), .pages = pages
     };
-    const struct numars_move_options options = interrupted_by(&interruption);
+    const struct numars_move_options options = interrupted_by(&interruption, MPOL_MF_MOVE);
     struct numars_move_stats stats;
     assert_fails(numars_move_range(interruption.pid, pages, MANY * page_size(), 1, &options, &stats), ESRCH);
     ck_assert(interruption.done);
     ck_assert_uint_lt(stats.moved, MANY);
-    end_process(interruption.pid);
+    kill_and_wait(interruption.pid);
 }
 END_TEST
 

@@ -141,10 +141,15 @@ struct child_process share_with_child(char *start, size_t count)
     return start_child_with(read_shared_pages, &shared);
 }
 
+void kill_and_wait(pid_t pid)
+{
+    require(kill(pid, SIGKILL) == 0);
+    require(waitpid(pid, NULL, 0) == pid);
+}
+
 void end_child(struct child_process child)
 {
-    require(kill(child.pid, SIGKILL) == 0);
-    require(waitpid(child.pid, NULL, 0) == child.pid);
+    kill_and_wait(child.pid);
 }
 
 bool child_keeps_contents(struct child_process child, size_t count)

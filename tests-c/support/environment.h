@@ -38,6 +38,9 @@ struct child_process {
 struct child_process start_child(size_t count, int node, void (*first)(void));
 void end_child(struct child_process child);
 
+/* Kills a child, and waits for it. */
+void kill_and_wait(pid_t pid);
+
 /* The same with the pages that `get_pages` returns in the child. */
 struct child_process start_child_with(char *(*get_pages)(const void *), const void *argument);
 
