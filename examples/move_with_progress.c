@@ -1,4 +1,4 @@
-/* Moves 16 MiB from one NUMA node to another, and tells how far it is and what came of it.
+/* Moves 16 MiB from one NUMA node to another, with progress and statistics.
  *
  *     cc -o move_with_progress move_with_progress.c $(pkg-config --cflags --libs numars)
  *     ./move_with_progress 0 1 */
@@ -11,7 +11,7 @@
 
 static const size_t SIZE = 16UL << 20; /* bytes */
 
-/* Called every 64 MiB or 100 ms, and at the end. Anything but 0 stops the move, which then ends in ECANCELED. */
+/* Progress callback: runs every 64 MiB or 100 ms, and at the end. A nonzero result cancels the move (ECANCELED). */
 static int show(const struct numars_move_stats *so_far, void *arg)
 {
     printf("%s: %lu pages moved\n", (const char *)arg, so_far->moved);
@@ -30,17 +30,17 @@ int main(int argc, char **argv)
         perror("numa_alloc_onnode");
         return EXIT_FAILURE;
     }
-    memset(memory, 1, SIZE); /* pages exist from here on */
+    memset(memory, 1, SIZE); /* allocates the pages */
 
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
-    options.threads = 0; /* as many as make sense */
+    options.threads = 0; /* choose a number that suits the machine */
     options.progress = show;
     options.progress_arg = "so far";
     struct numars_move_stats stats;
     const long left = numars_move_range(0, memory, SIZE, to, &options, &stats); /* 0: this process */
     if (left < 0)
         perror("numars_move_range");
-    /* The figures are true after an error too. */
+    /* The statistics are valid after an error too. */
     printf("%lu moved, %lu were there, %lu busy, %lu found no memory\n", stats.moved, stats.in_place, stats.busy, stats.no_memory);
     numa_free(memory, SIZE);
     return left == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
