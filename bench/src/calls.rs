@@ -59,7 +59,7 @@ pub const COMPARISONS: &[Comparison] = &[
     faster("numa_bitmask_equal", "8,192 bits", 30.0),
     faster("numa_node_of_cpu", "the last CPU", 20.0),
     faster("numa_node_to_cpus", "the last node", 5.0),
-    Comparison { row: "numa_distance", about: "asked before", against: Against::Libnuma, target: None },
+    Comparison { row: "numa_distance", about: "cached", against: Against::Libnuma, target: None },
     faster("numa_node_size64", "node 0", 2.0),
     faster("numa_parse_nodestring", "all nodes as a range", 1.0),
     faster("numa_parse_cpustring", "all CPUs as a range", 1.0),

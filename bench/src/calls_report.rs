@@ -38,7 +38,7 @@ fn spread(ratio: &Ratio) -> String {
 
 /// Calls that are compared with libnuma's.
 fn faster(times: &Times, comparisons: &[Comparison], version: &str) -> String {
-    let head = ["call", "of what", &format!("libnuma {version}"), "numars", "times faster", "target", "result"];
+    let head = ["call", "case", &format!("libnuma {version}"), "numars", "times faster", "target", "result"];
     let row = |comparison: &Comparison| {
         let target = comparison.target.map_or(String::new(), |target| target.to_string());
         let [theirs, ours, ratio, result] = match times.compare(comparison) {
@@ -57,7 +57,7 @@ fn faster(times: &Times, comparisons: &[Comparison], version: &str) -> String {
 /// Calls that are compared with the system calls that they need.
 fn within(times: &Times, version: &str) -> String {
     let libnumas = format!("libnuma {version}");
-    let head = ["call", "of what", "bare", &libnumas, "numars", "numars / bare", "at most", "result"];
+    let head = ["call", "case", "bare", &libnumas, "numars", "numars / bare", "at most", "result"];
     let row = |comparison: &Comparison| {
         let told = || -> Result<[String; 5]> {
             let (bare, ours, _) = times.compare(comparison)?;
@@ -92,13 +92,13 @@ fn growth_text(growth: &Growth, what: &str, size: fn(&Shape) -> usize) -> String
         let machines = size(large) as f64 / size(small) as f64;
         let ours = many.get(NUMARS)?.instructions as f64 / few.get(NUMARS)?.instructions as f64;
         let verdict = if ours <= machines {
-            "no faster than the machine, as it should be"
+            "no faster than the machine, as required"
         } else {
             "faster than the machine, which misses the target"
         };
         let (from, to) = (size(small), size(large));
         let (machines, ours) = (three_figures(machines), three_figures(ours));
-        Some(format!("From {from} to {to} {what} it is {machines} times as many, and numars takes {ours} times the instructions: {verdict}."))
+        Some(format!("From {from} to {to} {what}, the machine grows {machines} times, and the instructions of numars {ours} times: {verdict}."))
     });
     told.unwrap_or_default()
 }
@@ -196,14 +196,14 @@ impl CallsReport {
         let (newest, _) = NEWEST;
         format!(
             "{CALLS}
-- This machine: {cpus} CPUs of {processor}, Linux {kernel}, with a load of {load} before; it has Debian's libnuma {version}.
-- The guest: four NUMA nodes and four CPUs, emulated in software (QEMU). It has libnuma {newest}, with the C library that this one needs, for
-  all programs. Times there are many times longer than on hardware, above all those of system calls.
-- One program, `bench/calls.c`, is compiled once, against libnuma, and run on both libraries in turn, several times
-  (`LD_LIBRARY_PATH` chooses). Times are the processor's for the thread, medians of batches of calls that take half a millisecond or more;
-  \"times faster\" is the ratio of the medians, and in brackets lies the middle half of the ratios of batches taken one after the other. Sets that a
-  call makes are given back, which the time includes.
-- Instructions are counted by callgrind and system calls by strace. They do not depend on what else the machine does.
+- This machine: {cpus} CPUs of {processor}, Linux {kernel}, with a load average of {load} before; Debian's libnuma {version}.
+- The guest: four NUMA nodes and four CPUs, emulated in software (QEMU); libnuma {newest}, and the C library that it needs for all programs.
+  Times there are many times longer than on hardware, especially those of system calls.
+- One program, `bench/calls.c`, is compiled once, against libnuma, and run alternately on both libraries, several times
+  (`LD_LIBRARY_PATH` selects the library). Times are the thread's CPU time: medians of batches of calls that take half a millisecond or more.
+  \"Times faster\" is the ratio of the medians; the parentheses give the interquartile range of the ratios of consecutive batches. If a call
+  allocates a bitmask, the time includes freeing it.
+- Instructions are counted by callgrind and system calls by strace. They do not depend on the load of the machine.
 
 ![how many times less numars takes than libnuma](performance-calls.svg)
 
@@ -215,7 +215,7 @@ Preloaded into a program that does nothing.
 ### Calls, on this machine
 
 {on_host}
-Calls that consist of system calls, beside these alone, made by the same program in turn:
+Calls that consist mainly of system calls, compared with the bare system calls made alternately by the same program:
 
 {within_host}
 ### Calls, in the guest
@@ -224,19 +224,19 @@ Calls that consist of system calls, beside these alone, made by the same program
 {within_guest}
 ### Instructions and system calls
 
-Of one call, on this machine, when it has been made before.
+For one call, on this machine, after a first call.
 
 {costs}
 ### First use, and 8,192 CPUs
 
-Machines are made up: folders with the files that a kernel would have for so many nodes and CPUs. Both libraries see the same ones in the
-place of the real ones, by a mount namespace of the process with bind mounts over `/sys/devices/system/node`, `/sys/devices/system/cpu` and
-`/proc/self/status` (`bench/on_machine.c`). The size of the CPU mask is what both ask the kernel itself, by way of syscall(3); a
-preloaded library answers that for both (`bench/affinity.c`).
+The machines are synthetic: directories with the files that a kernel would have for that many nodes and CPUs. Both libraries see these files
+instead of the real ones, through a mount namespace with bind mounts over `/sys/devices/system/node`, `/sys/devices/system/cpu` and
+`/proc/self/status` (`bench/on_machine.c`). Both libraries get the size of the CPU mask from the kernel with syscall(3); a preloaded library
+returns it to both (`bench/affinity.c`).
 
-First use is all from the program's start, loader included, to the first answers of `numa_available` and of `numa_node_of_cpu` for the last CPU.
-libnuma (2.0.16 as well as {newest}) goes wrong where there are more than about 340 nodes: sets get sizes that cannot be, and programs crash. So the
-target for 1,024 nodes and 8,192 CPUs is judged by a machine of {many_nodes} nodes with {many_cpus} CPUs.
+First use is everything from program start, including the loader, to the first results of `numa_available` and of `numa_node_of_cpu` for the
+last CPU. libnuma (2.0.16 as well as {newest}) fails with more than about 340 nodes: bitmasks get impossible sizes, and programs crash. The target
+for 1,024 nodes and 8,192 CPUs is therefore checked on a machine of {many_nodes} nodes with {many_cpus} CPUs.
 
 {growth}
 {with_nodes} {with_cpus}

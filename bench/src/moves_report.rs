@@ -1,4 +1,4 @@
-//! What is told of moves of pages: tables in Markdown, and the picture that goes with them.
+//! The report on page moves: Markdown tables, and the chart that belongs to them.
 
 use crate::chart;
 use crate::moves::{self, CROWDED, Judged, Measured};
@@ -36,7 +36,7 @@ pub fn speed(judged: &[Judged]) -> String {
 }
 
 pub fn growth(sizes: &[(usize, Result<Measured>)]) -> String {
-    let head = ["pages", "old", "old, a page", "new", "new, a page", "scratch memory of new"];
+    let head = ["pages", "old", "old, per page", "new", "new, per page", "scratch memory of new"];
     let row = |(pages, measured): &(usize, Result<Measured>)| {
         let mut row = vec![pages.to_string()];
         match measured {
@@ -64,8 +64,8 @@ impl<'a> MovesReport<'a> {
     pub fn new(run: &'a Run, host: Host) -> Self {
         let crowded = run.sizes(CROWDED).into_iter().filter(|&pages| pages < ENOUGH_PAGES).map(|pages| {
             format!(
-                "With three other threads running, both sides move {pages} pages only, not {ENOUGH_PAGES}: the bare call takes \
-                 about ten milliseconds\nfor each page there, since four emulated CPUs share fewer real ones and every page waits \
+                "With three other threads running, both sides move only {pages} pages instead of {ENOUGH_PAGES}, because the bare system \
+                 call takes\nabout ten milliseconds for each page: four emulated CPUs share fewer real ones, and every page waits \
                  for all of them.\n`make bench BENCH=--crowded-pages={ENOUGH_PAGES}` measures that row in full, in a quarter of \
                  an hour more."
             )
@@ -78,23 +78,23 @@ impl<'a> MovesReport<'a> {
         let machine = &self.run.machine;
         format!(
             "{MOVES}
-- Machine: a guest with {nodes} NUMA nodes and {cpus} CPUs, emulated in software (QEMU) on {host_cpus} real CPUs that had a load of
-  {load} before. Times are many times longer than on hardware; ratios tell more, and those with other threads running exaggerate where
-  there are fewer real CPUs than emulated ones.
+- Machine: a guest with {nodes} NUMA nodes and {cpus} CPUs, emulated in software (QEMU) on {host_cpus} real CPUs with a load average of
+  {load} before. Times are many times longer than on hardware; ratios are more meaningful, but those with other threads running are exaggerated
+  if there are fewer real CPUs than emulated ones.
 - Kernel: Linux {kernel}.
-- Pages: base pages of 4 KiB. After each sample every page is checked to be where it should, and every status to say so. Requests that take
-  long have new pages for each call; the short ones move pages there and back.
+- Pages: base pages of 4 KiB. After each sample, the node and the status of every page are checked. Long requests use new pages for
+  each call; short ones move pages back and forth.
 - `target/bench/moves` is the measuring program; it also runs on a real machine with four nodes.
 
-Old is the bare `move_pages`, new is `numa_move_pages`, unless the request says otherwise. They take turns in one run. Times are medians of
-at least five samples; \"times faster\" is their ratio, and in brackets lies the middle half of the ratios of samples taken one after the other.
+Old is the bare `move_pages`, new is `numa_move_pages`, unless the request says otherwise. They alternate in one run. Times are medians of
+at least five samples; \"times faster\" is their ratio; the parentheses give the interquartile range of the ratios of consecutive samples.
 
 {speed}
 {crowded}
 
 ### From 1,024 to 262,144 pages
 
-Three targets interleaved, no other threads. Scratch memory is by how much the mappings of the process grew at most during a call.
+Three targets interleaved, no other threads. Scratch memory is the largest growth of the mappings of the process during a call.
 
 {growth}
 ![time against pages]({GROWTH_PICTURE})
@@ -150,7 +150,7 @@ mod tests {
             let run = run_of(&[taken("interleaved-three", "ours", pages, 1)]);
             MovesReport::new(&run, Host::default()).text()
         };
-        assert!(with(1024).contains("1024 pages only"));
-        assert!(!with(16384).contains("pages only"));
+        assert!(with(1024).contains("only 1024 pages"));
+        assert!(!with(16384).contains("pages instead of"));
     }
 }

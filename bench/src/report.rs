@@ -1,4 +1,4 @@
-//! The document: parts that are measured apart from each other, and one that a person writes.
+//! The document: parts that are measured separately, and one that is written by hand.
 
 use anyhow::Result;
 use std::fs;
@@ -6,15 +6,15 @@ use std::thread;
 
 pub const FILE: &str = "performance.md";
 
-/// How the parts begin. The last is a person's; what stands there stays when the document is written anew.
-pub const CALLS: &str = "## Beside libnuma\n";
+/// How the parts begin. The last is written by hand and kept when the document is regenerated.
+pub const CALLS: &str = "## Compared with libnuma\n";
 pub const MOVES: &str = "## Moving pages\n";
 pub const BY_HAND: &str = "## Where the time goes\n";
 
 const INTRODUCTION: &str = "# Performance
 
-`make bench` measured this and wrote it, but for the last section. `make bench BENCH=--part=calls` measures the first part only, in some
-minutes, `BENCH=--part=moves` the second, in half an hour or more; the other one then stays as it is. `KERNEL=6.1` or `KERNEL=newest` boots
+`make bench` measures and writes all of this except the last section. `make bench BENCH=--part=calls` measures only the first part, in a few
+minutes, and `BENCH=--part=moves` only the second, in half an hour or more; the other part is kept. `KERNEL=6.1` or `KERNEL=newest` boots
 another kernel in the guest.
 
 ";
@@ -49,12 +49,12 @@ impl Document {
     }
 }
 
-/// What tables say of a target.
+/// The result column of a table: whether the target was met.
 pub fn result(met: bool) -> &'static str {
     if met { "met" } else { "missed" }
 }
 
-/// Rows of cells, the first of them the head, as a table that lines up.
+/// Formats rows of cells, the first of them the header, as an aligned table.
 pub fn table(rows: &[Vec<String>]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..rows[0].len()).map(width).collect();
@@ -77,10 +77,10 @@ pub fn cells<const N: usize>(cells: [&str; N]) -> Vec<String> {
 #[derive(Default)]
 pub struct Host {
     pub cpus: usize,
-    /// How many processes wanted a CPU in the last minute.
+    /// Load average of the last minute.
     pub load: String,
     pub processor: String,
-    /// The kernel's version, without what whoever built it added.
+    /// The kernel version, without the suffix of the distribution.
     pub kernel: String,
 }
 
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_that_is_not_measured_and_what_a_person_wrote_stay() {
+    fn unmeasured_parts_and_the_handwritten_part_are_kept() {
         let before =
             format!("# Old\n\n{CALLS}\nfast\n\n{MOVES}\nslow\n\n### of moves\n\n{BY_HAND}\n#{MOVES}\nIn the kernel.\n");
         let mut document = Document::of(&before);
