@@ -273,7 +273,7 @@ fn tell(script: &Script, packages: &Packages, seen: &BTreeMap<&str, Seen>) {
     let numars = &seen[PRELOADED];
     let mut result = "the same".to_owned();
     for (case, reason) in &script.differences {
-        write!(result, ", but for `{case}`: {reason}").unwrap();
+        write!(result, ", except `{case}`: {reason}").unwrap();
     }
     let row = [
         script.name.to_owned(),
@@ -290,7 +290,7 @@ fn tell(script: &Script, packages: &Packages, seen: &BTreeMap<&str, Seen>) {
             .symbols
             .get(program)
             .map(|symbols| symbols.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>());
-        let names = names.map_or("none: it does not load libnuma".to_owned(), |names| names.join(", "));
+        let names = names.map_or("none: does not load libnuma".to_owned(), |names| names.join(", "));
         text = with_row(&text, "| program |", &format!("{program} | {names}"));
     }
     fs::write(document, text).unwrap();

@@ -1,7 +1,7 @@
 # packages: dpdk-dev
 # programs: dpdk-testpmd
 # files: usr/lib/x86_64-linux-gnu/dpdk/pmds-25.0/librte_mempool_ring.so.25.0
-# what: huge pages of chosen nodes (`--socket-mem`) and a pool of buffers on each
+# what: huge pages on selected nodes (`--socket-mem`) and a buffer pool on each
 
 # It takes no plugins from below folders that anybody may write to.
 chmod 755 /

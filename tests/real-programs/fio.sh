@@ -1,6 +1,6 @@
 # packages: fio
 # programs: fio
-# what: threads on the CPUs of nodes (`numa_cpu_nodes`) with each `numa_mem_policy`, and where their buffers lie
+# what: threads bound to the CPUs of nodes (`numa_cpu_nodes`) with each `numa_mem_policy`, and the nodes of their buffers
 
 job() {
     exec fio --name=job --thread --ioengine=sync --rw=write --filename=/dev/shm/job --size=16m --bs=16m --time_based --runtime=60 \

@@ -1,8 +1,8 @@
 # packages: mariadb-server-core
 # programs: mariadbd
 # files: usr/share/mariadb/english usr/share/mariadb/charsets
-# what: a table is made and filled, with a buffer pool that is interleaved over the nodes (`innodb_numa_interleave`) and one that is not,
-# and where that lies in a running server
+# what: creating and filling a table, with and without interleaving the buffer pool over the nodes (`innodb_numa_interleave`), and the nodes
+# of the pool in a running server
 
 mkdir data
 server() {

@@ -2,9 +2,9 @@
 # programs: numactl memhog migspeed migratepages numastat
 # files: usr/bin/ipcrm
 # packages: util-linux
-# what: every option of policy and affinity and where memory gets under it; --hardware and --show; policies of shared memory and of files;
-# moving a process's pages; statistics
-# differs: show --balancing --membind=0,1: numa_get_membind() knows policies with flags
+# what: every policy and affinity option, and the resulting placement of memory; --hardware and --show; policies for shared memory and
+# files; moving a process's pages; statistics
+# differs: show --balancing --membind=0,1: numa_get_membind() supports policies with mode flags
 # differs: show --cpunodebind=ip:127.0.0.1: the warning names the host
 # differs: show --membind=file:/mnt/ext4: the warning names the file
 

@@ -1,6 +1,7 @@
 # packages: numad
 # programs: numad
-# what: that it advises nodes for so many CPUs and so much memory, which ones depends on the load; it reads /sys itself: preloading must not disturb it
+# what: recommending nodes for a number of CPUs and an amount of memory (which nodes depends on the load); it reads /sys itself, so
+# preloading must have no effect
 
 for wish in 1:64 2:128 4:256; do
     try "$wish" sh -c "numad -w $wish 2>/dev/null | sed -E 's/[0-9,-]+/nodes/'"

@@ -1,6 +1,6 @@
 # packages: openvswitch-switch
 # programs: ovsdb-tool usr/lib/openvswitch-switch/ovs-vswitchd ovs-vsctl
-# what: programs with DPDK's libraries, which prefer the node of a device: their start, and a database made
+# what: programs linked with DPDK, which prefer the node of a device: starting them, and creating a database
 
 try version sh -c 'ovs-vsctl --version; ovs-vswitchd --version 2>/dev/null'
 printf '{"name": "one", "version": "1.0.0", "tables": {"two": {"columns": {"three": {"type": "integer"}}}}}' >schema

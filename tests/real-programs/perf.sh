@@ -1,6 +1,6 @@
 # packages: linux-perf
 # programs: perf
-# what: `perf bench numa mem`: processes and threads bound to CPUs and to nodes, and where their memory lies
+# what: `perf bench numa mem`: processes and threads bound to CPUs and to nodes, and the nodes of their memory
 
 bench='perf bench numa mem --quiet'
 for options in '-p 1 -t 2 -P 2 -C 0,1 -M 1,2' '-p 2 -t 1 -P 1 -C 3,2 -M 0,3' '-p 1 -t 4 -T 1 -C 0-3' '-p 1 -t 2 -G 2 -M 1x2' '-p 1 -t 1 -P 2 -M 0-2'; do

@@ -2,7 +2,7 @@
 # packages: numactl
 # programs: procenv
 # files: usr/bin/numactl
-# what: what a program sees of its policy and nodes
+# what: the policy and nodes that a program sees
 
 try alone procenv --memory
 for options in --membind=1,2 --interleave=all --preferred=3 --localalloc; do

@@ -1,7 +1,7 @@
 # packages: qemu-system-x86
 # programs: qemu-system-x86_64
 # files: usr/share/qemu usr/share/seabios
-# what: a guest's memory with each policy and nodes (`host-nodes`), prepared by threads
+# what: a guest's memory with each policy and set of nodes (`host-nodes`), preallocated by threads
 
 # On one CPU: where a policy has a choice, that makes it.
 machine() {

@@ -1,6 +1,6 @@
 # packages: rt-tests
 # programs: cyclictest oslat signaltest
-# what: threads pinned by lists of CPUs, on each CPU's node; wrong lists
+# what: threads pinned by CPU lists, with memory on each CPU's node; invalid lists
 
 for affinity in 2 1,3 0-2 all '!1'; do
     try "cyclictest $affinity" threads 4 cyclictest --quiet --threads=3 --interval=20000 "--affinity=$affinity"

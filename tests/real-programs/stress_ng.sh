@@ -1,6 +1,6 @@
 # packages: stress-ng
 # programs: stress-ng
-# what: the stressor `numa`, and one with `--mbind`; it calls the kernel itself: preloading must not disturb it
+# what: the stressor `numa`, and one with `--mbind`; it calls the kernel itself, so preloading must have no effect
 
 try numa figures stress-ng --quiet --numa 1 --numa-ops 2 --timeout 60
 for nodes in 1 0,2; do

@@ -1,6 +1,6 @@
 # packages: x265
 # programs: x265
-# what: thread pools on chosen nodes (`--pools`), which log their nodes; the stream that comes of it
+# what: thread pools on selected nodes (`--pools`), which log their nodes; the resulting stream
 
 dd if=/dev/zero bs=115200 count=3 2>/dev/null | tr '\0' '\200' >video.yuv
 encode() {
