@@ -123,10 +123,10 @@ impl Mirror {
             "--format",
             "$(REPO_URI) $(RELEASE) $(COMPONENT) $(SOURCESENTRY)",
         ]))
-        .context("this machine has no apt")?;
+        .context("apt is not installed on this machine")?;
         let os_release = fs::read_to_string("/etc/os-release").unwrap_or_default();
         let Some((uri, entry)) = mirror_among(&targets, &os_release) else {
-            bail!("this machine's apt has no Debian archive to fetch from");
+            bail!("apt on this machine has no Debian archive configured");
         };
         let sources = entry.rsplit_once(':').map_or(entry, |(file, _line)| file);
         let sources = fs::read_to_string(sources).unwrap_or_default();

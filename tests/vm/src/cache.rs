@@ -104,13 +104,13 @@ impl Cache {
         let architecture = ARCHITECTURES.iter().find(|architecture| architecture.name == env::consts::ARCH);
         let Some(architecture) = architecture else {
             bail!(
-                "the guest runs this machine's programs, and there is a guest for x86-64 only, not yet for {}; \
-                 run the tests on an x86-64 machine, or add QEMU's and the kernel's names to ARCHITECTURES",
+                "the guest runs programs of the host, and guests are supported only on x86-64, not yet on {}; \
+                 run the tests on an x86-64 machine, or add an entry to ARCHITECTURES",
                 env::consts::ARCH
             );
         };
         let directory = std::path::absolute(directory)?;
-        fs::create_dir_all(&directory).with_context(|| format!("cannot make the cache {}", directory.display()))?;
+        fs::create_dir_all(&directory).with_context(|| format!("cannot create the cache {}", directory.display()))?;
         Ok(Self { directory, architecture })
     }
 
@@ -132,7 +132,7 @@ impl Cache {
             }
         }
         let fetched = self.unpacked(self.architecture.qemu_package, self.architecture.qemu)?;
-        fetched.qemu_version().context("the fetched QEMU")?;
+        fetched.qemu_version().context("cannot run the fetched QEMU")?;
         Ok(fetched)
     }
 
@@ -166,7 +166,9 @@ impl Cache {
             ensure!(Path::new(kernel).is_file(), "there is no kernel {kernel}");
             return Ok(Kernel { image: std::path::absolute(kernel)?, modules: None });
         }
-        let image = |root: &Path| find(root, &|name| name.starts_with("vmlinuz")).context("it holds no vmlinuz");
+        let image = |root: &Path| {
+            find(root, &|name| name.starts_with("vmlinuz")).context("the kernel package contains no vmlinuz")
+        };
         match flavour {
             Flavour::Cloud => {
                 let image = self.keep(&format!("kernel-{kernel}"), |work| {
@@ -219,7 +221,7 @@ impl Cache {
 
     /// Moves the [`MODULES`] of an unpacked kernel to `kept`, with the indexes that modprobe reads.
     fn pick_modules(&self, root: &Path, kept: &Path) -> Result<()> {
-        let order = find(root, &|name| name == "modules.order").context("it holds no modules")?;
+        let order = find(root, &|name| name == "modules.order").context("the kernel package contains no modules")?;
         let all = order.parent().context("modules.order is in no directory")?;
         let release = all.file_name().context("the modules have no version")?;
         let picked = kept.join("lib/modules").join(release);
@@ -253,7 +255,7 @@ impl Cache {
             .iter()
             .map(|directory| root.join(directory).join(program))
             .find(|path| path.is_file())
-            .with_context(|| format!("{package} holds no {program}"))?;
+            .with_context(|| format!("{package} contains no {program}"))?;
         Ok(Program { path, root: Some(root), architecture: self.architecture })
     }
 
@@ -358,7 +360,7 @@ impl Program {
 
     fn qemu_version(&self) -> Result<u32> {
         let output = apt::run(self.command().arg("--version"))?;
-        major_version(&output).with_context(|| format!("what version is {output:?}?"))
+        major_version(&output).with_context(|| format!("cannot parse the version {output:?}"))
     }
 }
 

@@ -28,10 +28,10 @@ const CONSOLE_LINES: usize = 60;
 /// The failure of a guest whose emulator has ended too early.
 const DIED: &str = "died";
 
-/// What is the same for all programs of a guest.
+/// Options that are the same for all programs of a guest.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Put a host file or directory into the guest, at GUEST or in its root directory
+    /// Copy a host file or directory to GUEST, or to the guest's root directory
     #[arg(long = "add", value_name = "HOST[:GUEST]")]
     adds: Vec<String>,
     /// Copy a directory tree over the guest's root directory
@@ -76,7 +76,7 @@ pub enum Event<'a> {
     End(usize, Ending, Duration),
 }
 
-/// How a guest ended and how long it took.
+/// How a guest ended, and how long it took.
 pub struct Report {
     pub release: String,
     pub first_program: Option<Duration>,
@@ -129,7 +129,7 @@ impl Guest<'_> {
             let log = fs::read(work.join("qemu.log")).unwrap_or_default();
             let last_words = String::from_utf8_lossy(&log).lines().last().map(|line| format!(" ({line})"));
             eprintln!(
-                "vm: {} {}: the emulator crashed before the first program began, {crash}{}; the guest is started once more",
+                "vm: {} {}: QEMU crashed before the first program started, {crash}{}; starting the guest once more",
                 self.kernel,
                 self.shape.name,
                 last_words.unwrap_or_default()
@@ -260,7 +260,7 @@ impl Guest<'_> {
             }
         }
         for overlay in &self.options.overlays {
-            ensure!(overlay.is_dir(), "the overlay {} is no directory", overlay.display());
+            ensure!(overlay.is_dir(), "the overlay {} is not a directory", overlay.display());
             tree.add(overlay, Path::new("/"))?;
         }
         Ok(tree)

@@ -42,11 +42,11 @@ enum Action {
         /// A Debian kernel (5.10, 6.1, 6.12, newest) or the path of a vmlinuz
         #[arg(long = "kernel", value_name = "KERNEL", default_values = ["6.1", "6.12"])]
         kernels: Vec<String>,
-        /// The shapes that will be used: some need another kernel of the same version
+        /// The shapes that will be used: some need a different kernel of the same version
         #[arg(long = "shape", value_name = "SHAPE", value_parser = shape, default_values = [shapes::DEFAULT])]
         shapes: Vec<&'static Shape>,
     },
-    /// Run one program in a guest, as if it ran here
+    /// Run one program in a guest as if on the host
     Run {
         /// A Debian kernel (5.10, 6.1, 6.12, newest) or the path of a vmlinuz
         #[arg(long, default_value = "6.12")]
@@ -67,16 +67,16 @@ enum Action {
         /// Debian kernels (5.10, 6.1, 6.12, newest) or paths of vmlinuz files
         #[arg(long = "kernel", value_name = "KERNEL", default_values = ["6.1", "6.12"])]
         kernels: Vec<String>,
-        /// Only this shape; it then runs DIR/any/* too
+        /// Run only this shape, with DIR/any/* too
         #[arg(long = "shape", value_name = "SHAPE", value_parser = shape)]
         shapes: Vec<&'static Shape>,
-        /// Only programs with this in SUBDIRECTORY/NAME
+        /// Run only programs whose SUBDIRECTORY/NAME contains this
         #[arg(long, value_name = "SUBSTRING", default_value = "", hide_default_value = true)]
         filter: String,
         /// Skip programs with this in SUBDIRECTORY/NAME on this kernel (KERNEL:SUBSTRING)
         #[arg(long, value_name = "KERNEL:SUBSTRING")]
         skip: Vec<String>,
-        /// Run DIR/any/* on this machine, without a guest
+        /// Run DIR/any/* on the host, without a guest
         #[arg(long, conflicts_with_all = ["kernels", "shapes"])]
         host: bool,
         /// The number of guests that run at the same time

@@ -59,11 +59,11 @@ pub const SHAPES: &[Shape] = &[
         nodes: &[node(1, 512), node(1, 512), node(1, 512), node(1, 512)],
         ..PLAIN
     },
-    Shape { name: "one-node", about: "a machine without NUMA, as most are", nodes: &[node(4, 1024)], ..PLAIN },
+    Shape { name: "one-node", about: "a machine without NUMA, like most machines", nodes: &[node(4, 1024)], ..PLAIN },
     Shape { name: "two-nodes", about: "two sockets of two CPUs", nodes: &[node(2, 768), node(2, 768)], ..PLAIN },
     Shape {
         name: "eight-nodes",
-        about: "two boards of four nodes: pairs are near, the other board is far",
+        about: "two boards of four nodes: pairs are near, the other board is distant",
         nodes: &[
             node(1, 256),
             node(1, 256),
@@ -88,20 +88,20 @@ pub const SHAPES: &[Shape] = &[
     },
     Shape {
         name: "memory-only-node",
-        about: "two nodes with CPUs and a far one of memory alone, as CXL memory is",
+        about: "two nodes with CPUs and a distant memory-only node, like CXL memory",
         nodes: &[node(2, 512), node(2, 512), node(0, 512)],
         distances: &[&[10, 20, 40], &[20, 10, 40], &[40, 40, 10]],
         ..PLAIN
     },
     Shape {
         name: "node-without-memory",
-        about: "three whole nodes and one that has a CPU but no memory",
+        about: "three nodes with CPUs and memory, and one that has a CPU but no memory",
         nodes: &[node(1, 512), node(1, 512), node(1, 512), node(1, 0)],
         ..PLAIN
     },
     Shape {
         name: "removable-memory",
-        about: "two nodes with CPUs and a third of memory that can be taken away",
+        about: "two nodes with CPUs, and a third with removable memory only",
         nodes: &[node(2, 512), node(2, 512), removable_memory(512)],
         ..PLAIN
     },

@@ -202,14 +202,14 @@ impl Tally {
             print!("{}", report.last_console_lines());
         }
         for complaint in &report.complaints {
-            println!("warning: {place}: the kernel complained during {complaint}");
+            println!("warning: {place}: kernel warning during {complaint}");
         }
         if guest.options.verbose {
             println!("{}", report.console);
         }
         let first = match report.first_program {
             Some(time) => format!("first test after {:.1} s", time.as_secs_f64()),
-            None => "no test begun".into(),
+            None => "no test started".into(),
         };
         println!("guest {place}: {first}, ended after {:.1} s, Linux {}", report.total.as_secs_f64(), report.release);
         println!("guest {place}: {}", longest(times));
@@ -288,7 +288,7 @@ fn run_here(program: &Path, limit: Duration) -> Result<(Vec<u8>, Ending)> {
         if let Some(status) = child.try_wait()? {
             let signal = status.signal().map(|signal| 128 + signal);
             let Some(status) = status.code().or(signal) else {
-                bail!("{} ended strangely: {status}", program.display());
+                bail!("{} ended with an unexpected status: {status}", program.display());
             };
             break Ending::Status(status);
         }

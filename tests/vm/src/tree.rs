@@ -161,7 +161,7 @@ impl Tree {
         path
     }
 
-    /// Writes the archive. Everything in it belongs to root, whoever builds it.
+    /// Writes the archive. Everything in it belongs to root, whatever user builds it.
     pub fn write(&self, mut out: impl Write) -> Result<()> {
         for (inode, (path, entry)) in self.entries.iter().enumerate() {
             let name = path.to_str().context("a file name is not UTF-8")?;
