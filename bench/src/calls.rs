@@ -1,5 +1,5 @@
-//! Calls of libnuma's interface: `calls.c` runs on libnuma and on numars in turn, here and in the guest, and callgrind and strace count
-//! what it does.
+//! Calls of libnuma's interface: `calls.c` runs alternately on libnuma and numars, on the host and in the guest, and callgrind and strace
+//! count its instructions and system calls.
 
 use crate::report::result;
 use crate::samples::{Ratio, Side};
@@ -11,31 +11,31 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 pub const CALLS: &str = "target/bench/calls";
-/// What callgrind and strace wrote last.
+/// The last output of callgrind and strace.
 pub const CALLGRIND: &str = "target/bench/callgrind";
 pub const TRACE: &str = "target/bench/trace";
 
 const IN_TURN: &str = "bench/in_turn.sh";
 pub const VM: &str = "target/release/vm";
-/// The numars that takes libnuma's place.
+/// The build of numars with libnuma's SONAME.
 pub const NUMARS_FILE: &str = "target/stage/lib/numars/libnuma.so.1";
 
 pub const LIBNUMA: &str = "libnuma";
 pub const NUMARS: &str = "numars";
 pub const BOTH: [&str; 2] = [LIBNUMA, NUMARS];
 
-/// The newest libnuma that there is for the guest, and the Debian suite that has it.
+/// The newest libnuma available for the guest, and the Debian suite that has it.
 pub const NEWEST: (&str, &str) = ("2.0.19", "trixie");
 
-/// Which other way of doing the same a call is compared with.
+/// What a call is compared with.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Against {
     Libnuma,
-    /// The system calls that it consists of.
+    /// The system calls that the call makes.
     Bare,
 }
 
-/// A row of `calls.c`: how many times faster it should be than the other way; none where nobody said.
+/// A row of `calls.c`, and how many times faster it should be than the other side, if there is a target.
 pub struct Comparison {
     pub row: &'static str,
     pub about: &'static str,
@@ -73,7 +73,7 @@ pub const COMPARISONS: &[Comparison] = &[
     within("numa_alloc_interleaved", "and numa_free, 4 KiB", 1.05),
 ];
 
-/// The same on a machine of 8,192 CPUs.
+/// The same on a machine with 8,192 CPUs.
 pub const MANY_CPUS: &[Comparison] = &[
     faster("numa_node_of_cpu", "the last CPU", 20.0),
     faster("numa_node_to_cpus", "the last node", 5.0),
@@ -82,12 +82,12 @@ pub const MANY_CPUS: &[Comparison] = &[
     faster("numa_parse_cpustring, every second", "4,096 numbers", 10.0),
 ];
 
-/// What a row's other side is called in `calls.c`.
+/// The name in `calls.c` of the other side of a row.
 pub fn bare(row: &str) -> String {
     format!("{row} (bare)")
 }
 
-/// The samples of each row, by library, in the order of time.
+/// The samples of each row by library, in chronological order.
 #[derive(Default, Debug)]
 pub struct Times(HashMap<(String, String), Side>);
 
@@ -116,7 +116,7 @@ impl Times {
             .with_context(|| format!("{row} was not measured on {library}"))
     }
 
-    /// The other way, ours, and how many times faster ours is.
+    /// The other side, numars, and how many times faster numars is.
     pub fn compare(&self, comparison: &Comparison) -> Result<(&Side, &Side, Ratio)> {
         let ours = self.side(NUMARS, comparison.row)?;
         let other = match comparison.against {
@@ -139,7 +139,7 @@ pub fn installed_version() -> Result<String> {
     Ok(output(Command::new("pkg-config").args(["--modversion", "numa"]))?.trim().into())
 }
 
-/// A folder with a folder for each library, as `in_turn.sh` wants it.
+/// A directory with a subdirectory for each library, as `in_turn.sh` expects.
 pub fn libraries() -> Result<PathBuf> {
     let folder = PathBuf::from("target/bench/libraries");
     for (name, file) in [(LIBNUMA, installed()?), (NUMARS, fs::canonicalize(NUMARS_FILE)?)] {
@@ -151,7 +151,7 @@ pub fn libraries() -> Result<PathBuf> {
     Ok(fs::canonicalize(folder)?)
 }
 
-/// How thoroughly to measure.
+/// How many measurements to make.
 #[derive(Clone, Copy)]
 pub struct Effort {
     pub quick: bool,
@@ -187,7 +187,7 @@ pub fn in_guest(kernel: &str, effort: Effort) -> Result<Times> {
     Times::read(&output(command.args(effort.arguments()))?)
 }
 
-/// What a call costs that does not depend on what else the machine does.
+/// The cost of a call that does not depend on the load of the machine.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Cost {
     pub instructions: f64,
@@ -197,13 +197,13 @@ pub struct Cost {
 /// By row.
 pub type Costs = HashMap<String, Cost>;
 
-/// What one call of each row costs on this machine, on libnuma and on numars.
+/// The cost of one call of each row on this machine, with libnuma and with numars.
 pub fn cost_of_both(effort: Effort) -> Result<[Costs; 2]> {
     let folder = libraries()?;
     Ok([costs(&folder.join(LIBNUMA), effort)?, costs(&folder.join(NUMARS), effort)?])
 }
 
-/// The same on the library in a folder.
+/// The same with the library in a directory.
 fn costs(folder: &Path, effort: Effort) -> Result<Costs> {
     let times = if effort.quick { 1 } else { 10 };
     let marked = |command: &mut Command| {
@@ -223,12 +223,12 @@ fn costs(folder: &Path, effort: Effort) -> Result<Costs> {
     Ok(costs)
 }
 
-/// Whether a target was met; nothing where there is none.
+/// Whether a target was met; empty if there is none.
 pub fn verdict(target: Option<f64>, reached: f64) -> &'static str {
     target.map_or("", |target| result(reached >= target))
 }
 
-/// Stops where a program of `make bench` is missing.
+/// Fails if a program of `make bench` is missing.
 pub fn check_built() -> Result<()> {
     for file in [CALLS, NUMARS_FILE] {
         if !Path::new(file).exists() {

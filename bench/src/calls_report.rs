@@ -1,4 +1,4 @@
-//! What is told of loading, calls and first use: tables in Markdown, and pictures.
+//! The report on loading, calls and first use: Markdown tables and charts.
 
 use crate::calls::{Against, COMPARISONS, Comparison, Costs, LIBNUMA, MANY_CPUS, NEWEST, NUMARS, Times, verdict};
 use crate::chart;
@@ -13,25 +13,25 @@ const RATIOS_PICTURE: &str = "performance-calls.svg";
 const WITH_NODES_PICTURE: &str = "performance-first-use-nodes.svg";
 const WITH_CPUS_PICTURE: &str = "performance-first-use-cpus.svg";
 
-/// First use should be so many times faster.
+/// How many times faster first use should be.
 const FIRST_USE_TARGET: f64 = 5.0;
 
 pub struct CallsReport {
     pub host: Host,
-    /// Of the installed libnuma.
+    /// The version of the installed libnuma.
     pub version: String,
     pub loading: [(&'static str, Loading); 2],
-    /// libnuma's and ours.
+    /// Those of libnuma and of numars.
     pub costs: [Costs; 2],
     pub on_host: Times,
     pub in_guest: Times,
-    /// What the first use costs on machines of more and more nodes, and on machines of more and more CPUs.
+    /// The cost of the first use on machines with increasing numbers of nodes, and of CPUs.
     pub with_nodes: Growth,
     pub with_cpus: Growth,
     pub many: ManyCpus,
 }
 
-/// A median ratio, and where the middle half lies.
+/// A median ratio with its interquartile range.
 fn spread(ratio: &Ratio) -> String {
     format!("{} ({} to {})", three_figures(ratio.median), three_figures(ratio.low), three_figures(ratio.high))
 }
@@ -77,7 +77,7 @@ fn within(times: &Times, version: &str) -> String {
     table(&[vec![cells(head)], rows.collect()].concat())
 }
 
-/// A row's name as code, but for what calls.c adds to tell rows apart.
+/// The name of a row as code, without the suffix that calls.c adds to distinguish rows.
 fn name(row: &str) -> String {
     match row.split_once(',') {
         Some((call, rest)) => format!("`{call}`,{rest}"),
@@ -85,7 +85,7 @@ fn name(row: &str) -> String {
     }
 }
 
-/// How many times our instructions grew from the smallest machine to the largest, and how many times as large that is.
+/// How many times the machine and the instructions of numars grow from the smallest machine to the largest.
 fn growth_text(growth: &Growth, what: &str, size: fn(&Shape) -> usize) -> String {
     let first_and_last = growth.first().zip(growth.last());
     let told = first_and_last.and_then(|((small, few), (large, many))| {
@@ -281,7 +281,7 @@ Calls on the machine of {many_nodes} nodes and {many_cpus} CPUs:
         Ok(vec![(RATIOS_PICTURE, ratios), (WITH_NODES_PICTURE, with_nodes), (WITH_CPUS_PICTURE, with_cpus)])
     }
 
-    /// How many times less ours takes than libnuma, of loading, of calls, and of calls on the machine of many CPUs.
+    /// How many times less numars takes than libnuma: for loading, calls, and calls on the machine with many CPUs.
     fn ratios(&self) -> Vec<(String, f64)> {
         let [(_, libnuma), (_, numars)] = &self.loading;
         let mut ratios = vec![

@@ -1,4 +1,4 @@
-//! Pictures that read well on light and on dark pages: nothing behind them, and middling colours.
+//! Charts that are readable on light and dark pages: a transparent background, and medium colours.
 
 use anyhow::{Result, anyhow};
 use plotters::chart::MeshStyle;
@@ -11,13 +11,13 @@ use std::error::Error;
 const GREY: RGBColor = RGBColor(128, 128, 128);
 const COLOURS: [RGBColor; 2] = [RGBColor(214, 108, 40), RGBColor(48, 128, 214)];
 
-/// Points of (x, y), and what they are.
+/// Named series of points (x, y).
 pub type Line<'a> = (&'a str, Vec<(f64, f64)>);
 
 type Outcome = Result<(), Box<dyn Error>>;
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-/// An SVG of lines.
+/// Draws lines as an SVG.
 pub fn lines(x_axis: &str, y_axis: &str, lines: &[Line]) -> Result<String> {
     let top = |of: fn(&(f64, f64)) -> f64| points(lines).map(of).fold(0.0, f64::max);
     let (right, up) = (top(|point| point.0), top(|point| point.1) * 1.05);
@@ -27,7 +27,7 @@ pub fn lines(x_axis: &str, y_axis: &str, lines: &[Line]) -> Result<String> {
     })
 }
 
-/// The same with axes of which each step is so many times the one before.
+/// The same with logarithmic axes.
 pub fn growing_lines(x_axis: &str, y_axis: &str, lines: &[Line]) -> Result<String> {
     let range = |of: fn(&(f64, f64)) -> f64| {
         let (low, high) = points(lines).map(of).fold((f64::MAX, 1.0), |(low, high), x| (low.min(x), f64::max(high, x)));
@@ -41,7 +41,7 @@ pub fn growing_lines(x_axis: &str, y_axis: &str, lines: &[Line]) -> Result<Strin
     })
 }
 
-/// An SVG of bars: how many times less the new one takes than the old one, by names.
+/// Draws bars as an SVG: for each name, how many times less the new side takes than the old one.
 pub fn ratios(x_axis: &str, ratios: &[(String, f64)]) -> Result<String> {
     const HEIGHT: u32 = 24;
     let most = ratios.iter().map(|(_, ratio)| *ratio).fold(10.0, f64::max) * 8.0;
@@ -78,7 +78,7 @@ fn text() -> TextStyle<'static> {
     ("sans-serif", 15).into_font().color(&GREY)
 }
 
-/// What `draw` draws.
+/// Returns the SVG that `draw` draws.
 fn drawn(height: u32, draw: impl FnOnce(Area) -> Outcome) -> Result<String> {
     let mut svg = String::new();
     draw(SVGBackend::with_string(&mut svg, (720, height)).into_drawing_area())

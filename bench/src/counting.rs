@@ -1,4 +1,4 @@
-//! What callgrind and strace count of a program: instructions and system calls, which do not depend on what else the machine does.
+//! Counts the instructions and system calls of a program with callgrind and strace. They do not depend on the load of the machine.
 
 use anyhow::{Context, Result, ensure};
 use std::collections::HashMap;
@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// Runs a command and returns what it printed.
+/// Runs a command and returns its output.
 pub fn output(command: &mut Command) -> Result<String> {
     let output = command.output().with_context(|| format!("{command:?} did not start"))?;
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -14,13 +14,13 @@ pub fn output(command: &mut Command) -> Result<String> {
     Ok(out.into_owned())
 }
 
-/// What a program printed, and the instructions that it executed between its calls of cut(), from its start to its end.
+/// The output of a program, and the instructions that it executed between its calls of cut(), from start to end.
 pub struct Instructions {
     pub printed: String,
     pub counts: Vec<u64>,
 }
 
-/// Runs a program under callgrind, which `run` gets as a command without a program. Files are kept in `folder`, which is made anew.
+/// Runs a program under callgrind, which `run` receives as a command without a program. Files are kept in `folder`, which is recreated.
 pub fn instructions(folder: &Path, run: impl FnOnce(&mut Command) -> Result<String>) -> Result<Instructions> {
     let _ = fs::remove_dir_all(folder);
     fs::create_dir_all(folder)?;
@@ -35,13 +35,13 @@ pub fn instructions(folder: &Path, run: impl FnOnce(&mut Command) -> Result<Stri
     Ok(Instructions { printed, counts: counts.collect::<Result<_>>()? })
 }
 
-/// The instructions of a file of callgrind's.
+/// Reads the number of instructions from a callgrind file.
 fn total(profile: &str) -> Result<u64> {
     let total = profile.lines().find_map(|line| line.strip_prefix("totals: "));
     Ok(total.context("callgrind wrote no totals")?.trim().parse()?)
 }
 
-/// The rows that a marked run of bench/calls.c went through, and the instructions of each.
+/// The rows of a marked run of bench/calls.c, and the instructions of each.
 pub fn instructions_of_rows(run: &Instructions) -> Result<Vec<(&str, u64)>> {
     let rows = run.printed.lines().filter_map(|line| line.strip_prefix("end "));
     // Between two rows lies what prepares the next.
@@ -49,18 +49,18 @@ pub fn instructions_of_rows(run: &Instructions) -> Result<Vec<(&str, u64)>> {
     counted.collect::<Option<_>>().context("callgrind did not count all")
 }
 
-/// What `run` makes of a program that it runs by way of the command it gets, and the program's system calls, a line of strace's for each.
+/// Calls `run` with a command that runs a program under strace. Returns its result, and one line of strace for each system call.
 pub fn system_calls<T>(trace: &Path, run: impl FnOnce(&mut Command) -> Result<T>) -> Result<(T, Vec<String>)> {
     let outcome = run(Command::new("strace").arg("-o").arg(trace))?;
     Ok((outcome, fs::read_to_string(trace)?.lines().map(str::to_owned).collect()))
 }
 
-/// The name of the system call in a line of strace's.
+/// The name of the system call in a line of strace.
 pub fn name(line: &str) -> &str {
     line.split('(').next().unwrap_or(line)
 }
 
-/// Of those of a marked run of bench/calls.c, the ones between the marks of each row.
+/// Selects the system calls between the marks of each row in those of a marked run of bench/calls.c.
 pub fn system_calls_of_rows(trace: &[String]) -> HashMap<String, Vec<&str>> {
     let mark = |line: &str, word: &str| {
         let rest = line.strip_prefix("write(1, \"")?.strip_prefix(word)?;
@@ -79,8 +79,8 @@ pub fn system_calls_of_rows(trace: &[String]) -> HashMap<String, Vec<&str>> {
     found
 }
 
-/// Of those of a program that does nothing, the ones that constructors made: the loader's last call gives back the cache of library
-/// names, and at the end the program exits.
+/// Selects the system calls made by constructors in those of an empty program: they follow the loader's last call, which unmaps the
+/// cache of library names, and precede the exit of the program.
 pub fn system_calls_of_constructors(trace: &[String]) -> &[String] {
     let begin = trace.iter().position(|line| name(line) == "munmap").map_or(trace.len(), |place| place + 1);
     let behind = &trace[begin..];

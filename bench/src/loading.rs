@@ -1,4 +1,4 @@
-//! What it costs a program to load the library, which it does not use.
+//! The cost of loading the library into a program that does not use it.
 
 use crate::calls::{CALLGRIND, LIBNUMA, NUMARS, NUMARS_FILE, TRACE, installed};
 use anyhow::{Context, Result};
@@ -16,16 +16,16 @@ const EMPTY: &str = "target/bench/empty";
 #[derive(Debug)]
 pub struct Loading {
     pub instructions: u64,
-    /// Beyond those that the loader makes for any library.
+    /// Besides those that the loader makes for any library.
     pub system_calls: u64,
     pub stripped_bytes: u64,
     pub needed: Vec<String>,
-    /// KiB that the process has written to and so has to itself, more than without the library. What it only reads, processes share. (A file
-    /// that was written a moment ago counts as private and dirty too, but not as anonymous.)
+    /// KiB of memory that the process has written to, and therefore does not share, in addition to those without the library. (A recently
+    /// written file also counts as private and dirty, but not as anonymous.)
     pub private_kib: i64,
 }
 
-/// What a target says about a figure of both.
+/// A row of the table: the values of both libraries, and the target.
 pub struct Judged {
     pub what: &'static str,
     pub libnuma: String,
@@ -90,7 +90,7 @@ pub fn judge(libnuma: &Loading, numars: &Loading) -> Vec<Judged> {
     ]
 }
 
-/// A command that starts the empty program with a library, or with none.
+/// A command that starts the empty program with or without a library.
 fn empty(library: Option<&Path>, command: &mut Command) -> Result<String> {
     if let Some(library) = library {
         command.env("LD_PRELOAD", library);
@@ -121,7 +121,7 @@ fn needed(library: &Path) -> Result<Vec<String>> {
     Ok(lines.filter_map(|line| Some(line.split_once('[')?.1.trim_end_matches(']').to_owned())).collect())
 }
 
-/// The median of some runs: where the loader puts things differs by a page now and then.
+/// The median of several runs, because the loader's placement sometimes differs by a page.
 fn private_memory(library: Option<&Path>) -> Result<i64> {
     let mut runs = Vec::new();
     for _ in 0..9 {

@@ -1,4 +1,4 @@
-//! Machines that are made up, and how a library's first use grows with them.
+//! Synthetic machines, and how the cost of a library's first use grows with their size.
 
 use crate::calls::{BOTH, CALLGRIND, CALLS, Effort, LIBNUMA, Times, libraries};
 use crate::samples::Side;
@@ -12,23 +12,23 @@ use std::process::Command;
 
 const ON_MACHINE: &str = "target/bench/on_machine";
 const AFFINITY: &str = "target/bench/affinity.so";
-/// Bits of the kernel's set of nodes.
+/// Number of bits of the kernel's node mask.
 const NODE_BITS: usize = 1024;
-/// libnuma goes wrong on machines of more than about 340 nodes: sets have wrong sizes, and it crashes.
+/// libnuma fails on machines with more than about 340 nodes: bitmasks get wrong sizes, and it crashes.
 const MOST_NODES_OF_LIBNUMA: usize = 256;
 
-/// Nodes, and CPUs of each.
+/// The number of nodes, and of CPUs per node.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Shape {
     pub nodes: usize,
     pub cpus_of_each: usize,
 }
 
-/// Those that the growth with nodes is shown by.
+/// The machines for the growth with nodes.
 pub const MORE_NODES: [Shape; 4] = [shape(16, 8), shape(64, 8), shape(256, 8), shape(1024, 8)];
-/// Those that the growth with CPUs is shown by.
+/// The machines for the growth with CPUs.
 pub const MORE_CPUS: [Shape; 4] = [shape(32, 4), shape(32, 16), shape(32, 64), shape(32, 256)];
-/// As many CPUs as the largest of them, and a number of nodes that libnuma can do with.
+/// As many CPUs as the largest of these, and a number of nodes that libnuma supports.
 pub const MANY_CPUS: Shape = shape(256, 32);
 
 const fn shape(nodes: usize, cpus_of_each: usize) -> Shape {
@@ -45,14 +45,14 @@ impl Shape {
         library != LIBNUMA || self.nodes <= MOST_NODES_OF_LIBNUMA
     }
 
-    /// The first and last CPU of the two ranges that a node has: threads of a core have numbers far apart.
+    /// The first and last CPU of the two ranges of a node: the threads of a core have distant numbers.
     fn ranges(self, node: usize) -> [(usize, usize); 2] {
         let half = self.cpus_of_each / 2;
         [0, self.cpus() / 2].map(|start| (start + node * half, start + node * half + half - 1))
     }
 }
 
-/// A machine whose files lie in a folder.
+/// A machine whose files are in a directory.
 pub struct Machine {
     shape: Shape,
     root: PathBuf,
@@ -93,7 +93,7 @@ impl Machine {
         Ok(Machine { shape, root: fs::canonicalize(root)? })
     }
 
-    /// The real one, but for what may be used.
+    /// The real file, except for the allowed CPUs and nodes.
     fn status(shape: Shape, real: &str) -> String {
         let (cpus, nodes) = (shape.cpus() - 1, shape.nodes - 1);
         real.lines().fold(String::new(), |mut text, line| {
@@ -110,7 +110,7 @@ impl Machine {
         })
     }
 
-    /// A command that runs, on this machine, the program that is appended to it.
+    /// A command that runs the program appended to it on this machine.
     fn command(&self, folder: &Path, library: &str) -> Command {
         let mut command = Command::new(ON_MACHINE);
         let preload = fs::canonicalize(AFFINITY).unwrap_or_default();
@@ -119,7 +119,7 @@ impl Machine {
         command
     }
 
-    /// The samples of the rows that begin with one of `rows`, of each library that can do with this machine, in turn.
+    /// The samples of the rows that begin with one of `rows`, alternating between the libraries that support this machine.
     fn times(&self, effort: Effort, arguments: &[&[&str]]) -> Result<Times> {
         let folder = libraries()?;
         let mut text = String::new();
@@ -143,7 +143,7 @@ impl Machine {
         self.times(effort, &[&["-r", "numa_parse"], &["-r", "numa_node_of_cpu"], &["-r", "numa_node_to_cpus"]])
     }
 
-    /// From the start of a program to its first answer, by library.
+    /// The cost from program start to the first result, by library.
     pub fn first_use(&self, effort: Effort) -> Result<HashMap<&'static str, FirstUse>> {
         let times = self.times(effort, &[&["-f"]])?;
         let folder = libraries()?;
@@ -167,14 +167,14 @@ pub struct FirstUse {
     pub time: Side,
 }
 
-/// What the first use costs on machines of rising size.
+/// The cost of the first use on machines of increasing size.
 pub type Growth = Vec<(Shape, HashMap<&'static str, FirstUse>)>;
 
 pub fn growth(shapes: &[Shape], effort: Effort) -> Result<Growth> {
     shapes.iter().map(|&shape| Ok((shape, Machine::make(shape)?.first_use(effort)?))).collect()
 }
 
-/// A machine of many CPUs: its first use, and the calls that depend on them.
+/// A machine with many CPUs: the first use, and the calls that depend on the number of CPUs.
 pub struct ManyCpus {
     pub shape: Shape,
     pub first_use: HashMap<&'static str, FirstUse>,
@@ -188,7 +188,7 @@ impl ManyCpus {
     }
 }
 
-/// Ranges, both ends included, as the kernel writes maps: `00000000,0000000f`.
+/// Formats inclusive ranges as the kernel writes masks: `00000000,0000000f`.
 fn map(ranges: &[(usize, usize)], bits: usize) -> String {
     let mut groups = vec![0u32; bits.div_ceil(32)];
     for member in ranges.iter().flat_map(|&(first, last)| first..=last) {

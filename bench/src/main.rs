@@ -1,4 +1,4 @@
-//! `make bench`: measures here and in the guest, shows the figures beside their targets, and writes docs/performance.md.
+//! `make bench`: measures on the host and in the guest, compares the results with their targets, and writes docs/performance.md.
 
 mod calls;
 mod calls_report;
@@ -25,37 +25,37 @@ use std::process::{Command, ExitCode, Stdio};
 
 const MOVES: &str = "target/bench/moves";
 
-/// What can be measured without the rest, whose part of the document then stays as it is.
+/// The parts that can be measured separately; the other part of the document is kept.
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Part {
-    /// Loading, calls and first use, against libnuma
+    /// Loading, calls and first use, compared with libnuma
     Calls,
-    /// Moves of pages
+    /// Page moves
     Moves,
 }
 
-/// Measures numars beside libnuma, and moves of pages in the four-node guest
+/// Compares numars with libnuma, and measures page moves in the four-node guest
 #[derive(Parser)]
 struct Cli {
     /// A Debian kernel (6.1, 6.12, newest) or the path of a vmlinuz
     #[arg(long, default_value = "6.12")]
     kernel: String,
-    /// Measure only this
+    /// Measure only this part
     #[arg(long)]
     part: Option<Part>,
-    /// How often calls are measured on each library in turn
+    /// How often calls are measured on each library, alternately
     #[arg(long, value_name = "TIMES", default_value_t = 21)]
     rounds: u32,
-    /// Only try whether everything works: few pages, one call of each kind, no document; failed calls fail it
+    /// Only check that everything works: few pages, one call of each kind, no document; failed calls are an error
     #[arg(long)]
     quick: bool,
-    /// Pages that are moved while three other threads run
+    /// Number of pages to move while three other threads run
     #[arg(long, value_name = "PAGES", default_value_t = 1024)]
     crowded_pages: usize,
-    /// Only moves whose row's name begins so, and no document
+    /// Measure only moves whose row starts with this, and write no document
     #[arg(long, value_name = "ROW")]
     only: Option<String>,
-    /// Where performance.md is written
+    /// Directory of performance.md
     #[arg(long, value_name = "DIR", default_value = "docs")]
     out: PathBuf,
 }
@@ -106,7 +106,7 @@ fn perform(cli: &Cli) -> Result<()> {
     Ok(())
 }
 
-/// Measures loading and calls here, calls in the guest, and first use on machines that are made up.
+/// Measures loading and calls on the host, calls in the guest, and first use on synthetic machines.
 fn measure_calls(cli: &Cli) -> Result<CallsReport> {
     calls::check_built()?;
     let effort =
@@ -130,7 +130,7 @@ fn measure_calls(cli: &Cli) -> Result<CallsReport> {
     Ok(CallsReport { host, version, loading, costs, on_host, in_guest, with_nodes, with_cpus, many })
 }
 
-/// Runs the measuring program in the guest, telling on stderr how far it is.
+/// Runs the measuring program in the guest, and reports progress on stderr.
 fn measure_moves(cli: &Cli) -> Result<Run> {
     // The largest request is 1 GiB on one node.
     let mut command = Command::new(VM);

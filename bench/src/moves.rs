@@ -1,10 +1,10 @@
-//! What is compared, with which targets, and how it came out.
+//! The comparisons of page moves, their targets and results.
 
 use crate::report::result;
 use crate::samples::{Ratio, Run, Side};
 use anyhow::Result;
 
-/// Two sides of a row of `moves.c`: how many times faster the new one should be.
+/// A row of `moves.c` with its two sides, and how many times faster the new one should be.
 pub struct Comparison {
     pub request: &'static str,
     pub other_threads: &'static str,
@@ -40,9 +40,9 @@ pub const COMPARISONS: &[Comparison] = &[
     comparison("query", "query", "none", 0.95, BARE),
 ];
 
-/// Interleaved requests of rising size.
+/// Interleaved requests of increasing size.
 pub const GROWTH: &str = "growth";
-/// Measured with fewer pages than the others, since the bare call needs minutes there.
+/// Measured with fewer pages than the others, because the bare system call needs minutes here.
 pub const CROWDED: &str = "interleaved-three";
 
 pub struct Measured {
@@ -83,7 +83,7 @@ pub fn judged(run: &Run) -> Vec<Judged> {
     COMPARISONS.iter().flat_map(of).collect()
 }
 
-/// The sizes that were measured, with what came out.
+/// The measured sizes and their results.
 pub fn growth(run: &Run) -> Vec<(usize, Result<Measured>)> {
     run.sizes(GROWTH).into_iter().map(|pages| (pages, measured(run, GROWTH, BARE, pages))).collect()
 }

@@ -6,7 +6,7 @@ use crate::report::{Host, MOVES, cells, table};
 use crate::samples::{Run, readable, three_figures};
 use anyhow::Result;
 
-/// What a row should have, unless it asks for few.
+/// The number of pages of a row, unless it has a small number of its own.
 const ENOUGH_PAGES: usize = 16384;
 const GROWTH_PICTURE: &str = "performance-growth.svg";
 
@@ -56,7 +56,7 @@ pub fn growth(sizes: &[(usize, Result<Measured>)]) -> String {
 pub struct MovesReport<'a> {
     run: &'a Run,
     host: Host,
-    /// Where fewer pages were moved than elsewhere, and why.
+    /// A note on the row with fewer pages, and the reason.
     crowded: String,
 }
 

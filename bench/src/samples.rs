@@ -1,4 +1,4 @@
-//! What the measuring program prints, and the sums of it.
+//! The output of the measuring program, and its statistics.
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
@@ -23,9 +23,9 @@ pub struct Sample {
 #[derive(Deserialize, Debug)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// The time of one call, and by how many bytes the mappings of the process grew during it.
+    /// The time of one call, and the number of bytes by which the mappings of the process grew.
     Taken { nanoseconds: u64, scratch: u64 },
-    /// Why the call does not count.
+    /// Why the call failed.
     Failed(String),
 }
 
@@ -36,14 +36,14 @@ enum Line {
     Sample(Sample),
 }
 
-/// All that one run of the program told.
+/// The output of one run of the program.
 #[derive(Debug, Default)]
 pub struct Run {
     pub machine: Machine,
     pub samples: Vec<Sample>,
 }
 
-/// The calls of one side of a row, in the order of time.
+/// The calls of one side of a row, in chronological order.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct Side {
     pub times: Vec<f64>,
@@ -51,7 +51,7 @@ pub struct Side {
 }
 
 impl Run {
-    /// Takes a line in. True where another row begins with it.
+    /// Adds a line. Returns true if it starts another row.
     pub fn add(&mut self, line: &str) -> Result<bool> {
         match serde_json::from_str(line).with_context(|| format!("not understood: {line}"))? {
             Line::Machine(machine) => {
@@ -66,7 +66,7 @@ impl Run {
         }
     }
 
-    /// The numbers of pages that a row was measured with, rising.
+    /// The numbers of pages that a row was measured with, in ascending order.
     pub fn sizes(&self, row: &str) -> Vec<usize> {
         let mut sizes: Vec<usize> = self.samples.iter().filter(|s| s.row == row).map(|s| s.pages).collect();
         sizes.sort_unstable();
@@ -74,7 +74,7 @@ impl Run {
         sizes
     }
 
-    /// One side of a row; an error where a call failed or nothing was measured.
+    /// One side of a row, or an error if a call failed or nothing was measured.
     pub fn side(&self, row: &str, side: &str, pages: usize) -> Result<Side> {
         let mut found = Side { times: Vec::new(), scratch: 0 };
         for sample in self.samples.iter().filter(|s| s.row == row && s.side == side && s.pages == pages) {
@@ -100,7 +100,7 @@ impl Side {
     }
 }
 
-/// How many times faster `new` is than `old`: by the medians, and where the middle half lies of the pairs taken one after the other.
+/// How many times faster `new` is than `old`: the ratio of the medians, and the interquartile range of the ratios of consecutive pairs.
 #[derive(Debug, PartialEq)]
 pub struct Ratio {
     pub median: f64,
@@ -115,7 +115,7 @@ impl Ratio {
     }
 }
 
-/// The value below which this part of the values lies, between two of them where it falls there. There is at least one.
+/// The quantile of the values, interpolated between neighbours. There is at least one value.
 fn quantile(values: &[f64], part: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -124,7 +124,7 @@ fn quantile(values: &[f64], part: f64) -> f64 {
     below + (above - below) * place.fract()
 }
 
-/// With three figures, in the unit that suits.
+/// Formats a time with three significant digits in a suitable unit.
 pub fn readable(seconds: f64) -> String {
     let nanoseconds = Duration::from_secs_f64(seconds).as_nanos() as f64;
     let (value, unit) = match nanoseconds {
