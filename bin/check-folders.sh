@@ -1,6 +1,6 @@
 #!/bin/sh
-# Ends with a message if a path would not work in scripts, in pkg-config's files and in variables of the loader, which separates paths by
-# colons and blanks. Usage: check-folders.sh NAME FOLDER [NAME FOLDER…]
+# Exits with a message if a path would not work in scripts, in pkg-config files, or in environment variables of the loader, which separates
+# paths by colons and blanks. Usage: check-folders.sh NAME DIRECTORY [NAME DIRECTORY…]
 set -u
 
 refuse() {

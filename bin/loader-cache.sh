@@ -1,9 +1,9 @@
 #!/bin/sh
-# Updates the loader's list of libraries when numars was installed or removed, as root in the running system, and prints what is left to be
-# done before programs find the library. `make install` and `make uninstall` run it.
+# Updates the loader's cache after numars was installed or removed, if run as root without DESTDIR, and prints what remains to be done before
+# programs find the library. Run by `make install` and `make uninstall`.
 # Usage: LDCONFIG=COMMAND loader-cache.sh DESTDIR [LIBDIR/NAME]
 #
-# All shells of systems with ldconfig know -ef, as POSIX does since 2024:
+# -ef is in POSIX since 2024, and in the shells of all systems with ldconfig:
 # shellcheck disable=SC3013
 set -u
 PATH=$PATH:/usr/sbin:/sbin
@@ -12,7 +12,7 @@ name=${library##*/} folder=${library%/*}
 
 if [ -n "$destination" ]; then
     [ -z "$library" ] ||
-        echo "ldconfig did not run, because of DESTDIR: where the files end up, it has to run before programs find $name."
+        echo "ldconfig did not run, because DESTDIR is set: run it on the target system so that programs find $name."
     exit
 fi
 
@@ -28,11 +28,11 @@ else
 fi
 [ -n "$library" ] || exit 0
 if [ -z "$list" ]; then
-    echo "${LDCONFIG%% *} does not list the loader's libraries: if programs do not find $name in $folder, set LD_LIBRARY_PATH."
+    echo "${LDCONFIG%% *} prints no list of libraries: if programs do not find $name in $folder, set LD_LIBRARY_PATH."
     exit
 fi
 
-# Each file of this name in the list, after its kind (libc6,x86-64). The loader takes the first of the program's kind.
+# Each file of this name in the cache, preceded by its kind (libc6,x86-64). The loader uses the first one of the program's kind.
 listed=$(printf '%s\n' "$list" | sed -n "s/^[[:space:]]*$name (\([^ )]*\)[^)]*) => /\1 /p" | sed 's/, / /')
 kind=$(printf '%s\n' "$listed" | while read -r kind path; do
     if [ "$path" -ef "$library" ]; then echo "$kind" && break; fi
@@ -41,9 +41,9 @@ first=$(printf '%s\n' "$listed" | sed -n "s/^$kind //p" | head -n 1)
 if [ -n "$kind" ] && [ "$first" -ef "$library" ]; then
     exit 0
 elif [ -n "$kind" ]; then
-    echo "Programs find $first before $library: list $folder in a file in /etc/ld.so.conf.d whose name sorts first and run ldconfig, or set LD_LIBRARY_PATH."
+    echo "Programs find $first before $library: add $folder to a file in /etc/ld.so.conf.d whose name sorts first and run ldconfig, or set LD_LIBRARY_PATH."
 elif [ "$(id -u)" = 0 ]; then
-    echo "The loader does not look for libraries in $folder: list that below /etc/ld.so.conf.d and run ldconfig, or set LD_LIBRARY_PATH."
+    echo "The loader does not search $folder: add it to a file in /etc/ld.so.conf.d and run ldconfig, or set LD_LIBRARY_PATH."
 else
-    echo "Programs do not find $name in $folder yet: run ldconfig as root, if the loader looks there, or set LD_LIBRARY_PATH."
+    echo "Programs do not find $name in $folder yet: run ldconfig as root if the loader searches that directory, or set LD_LIBRARY_PATH."
 fi

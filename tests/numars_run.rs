@@ -270,13 +270,13 @@ fn programs_that_cannot_be_preloaded_into_are_rejected_with_the_reason() {
     bytes[18] ^= 0xff;
     fs::write(&foreign, bytes).unwrap();
     fs::set_permissions(&foreign, Permissions::from_mode(0o755)).unwrap();
-    assert_refuses(numars_run().arg(&foreign), 125, "another kind of machine");
+    assert_refuses(numars_run().arg(&foreign), 125, "another architecture");
 
     fs::write(folder.path().join("p.c"), "int main(void) { return 0; }\n").unwrap();
     let mut compile = Command::new("musl-gcc");
     run(compile.current_dir(&folder).args(["p.c", "-o", "p", "-Wl,--dynamic-linker=/nowhere/loader"]));
     for check in [&[][..], &["--check"]] {
-        let reason = "its loader, /nowhere/loader, is not there";
+        let reason = "its loader, /nowhere/loader, does not exist";
         assert_refuses(numars_run().args(check).arg(folder.path().join("p")), 125, reason);
     }
 
@@ -394,9 +394,9 @@ fn check_runs_neither_a_program_with_another_loader_nor_that_loader() {
     let refused = |program: &Path| {
         run(&mut Command::new(program));
         fs::remove_file(&mark).unwrap();
-        assert_refuses(numars_run().arg("--check").arg(program), 125, "is not that of the C library");
-        // musl would ignore what it cannot preload, and the program would run without numars.
-        assert_refuses(numars_run().arg(program), 125, "is not that of the C library");
+        assert_refuses(numars_run().arg("--check").arg(program), 125, "belongs to another C library");
+        // musl would ignore what it cannot preload, and the program would run on without numars.
+        assert_refuses(numars_run().arg(program), 125, "belongs to another C library");
         assert!(!mark.exists(), "something was run");
     };
     let program = compile(&[]);
@@ -439,7 +439,7 @@ fn check_rejects_programs_that_cannot_be_preloaded_into() {
     let mut bytes = fs::read(&linked_statically).unwrap();
     bytes[18] ^= 0xff;
     fs::write(&linked_statically, bytes).unwrap();
-    assert_refuses(numars_run().arg("--check").arg(&linked_statically), 125, "another kind of machine");
+    assert_refuses(numars_run().arg("--check").arg(&linked_statically), 125, "another architecture");
     fs::write(&linked_statically, "no ELF file").unwrap();
     assert_refuses(numars_run().arg("--check").arg(&linked_statically), 125, "not an ELF program");
     let program = program(folder.path());
