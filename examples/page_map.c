@@ -1,9 +1,9 @@
-/* Moves the pages of this process between NUMA nodes and draws where they are: on one node, spread over all, gathered again.
+/* Moves pages of this process between NUMA nodes and draws where they are: on one node, spread over all nodes, gathered on one again.
  *
  *     cc -o page_map page_map.c $(pkg-config --cflags --libs numars)
  *     ./page_map
  *
- * `make demo` builds and runs it, in a guest with four nodes where the machine has only one. */
+ * `make demo` builds and runs it, in a guest with four nodes if the machine has only one. */
 
 #include <errno.h>
 #include <numa.h>
@@ -15,12 +15,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PAGES = 1024, PAGES_IN_A_LINE = 64, MOST_NODES = 64 };
+enum { PAGES = 1024, PAGES_IN_A_LINE = 64, MAX_NODES = 64 };
 
 static const char *memory;                 /* PAGES pages */
 static void *pages[PAGES];                 /* the address of each */
 static int status[PAGES];                  /* the node of each, or a negative errno */
-static int nodes[MOST_NODES], node_count;  /* the nodes that this process may use */
+static int nodes[MAX_NODES], node_count;  /* the nodes that this process may use */
 
 static void fail(const char *what)
 {
@@ -42,13 +42,13 @@ static void find_nodes(void)
 
     if (!allowed || get_mempolicy(NULL, allowed->maskp, allowed->size + 1, NULL, MPOL_F_MEMS_ALLOWED) != 0)
         fail("get_mempolicy");
-    for (unsigned int node = 0; node < allowed->size && node_count < MOST_NODES; node++)
+    for (unsigned int node = 0; node < allowed->size && node_count < MAX_NODES; node++)
         if (numa_bitmask_isbitset(allowed, node))
             nodes[node_count++] = (int)node;
     numa_bitmask_free(allowed);
 }
 
-/* Maps the pages and lets the kernel put them all on one node. */
+/* Maps the pages and allocates them all on one node (MPOL_BIND). */
 static void fill_one_node(int node)
 {
     size_t page_size = (size_t)sysconf(_SC_PAGESIZE);
@@ -69,7 +69,7 @@ static void fill_one_node(int node)
     memory = start;
 }
 
-/* Draws one character a page, the last digit of its node, in the node's colour where the terminal has colours. */
+/* Draws one character per page: the last digit of its node, in the node's colour if the terminal supports colours. */
 static void draw(void)
 {
     int colours = getenv("CLICOLOR_FORCE") || (isatty(STDOUT_FILENO) && !getenv("NO_COLOR"));
@@ -99,7 +99,7 @@ static void draw(void)
     printf("\n\n");
 }
 
-/* Moves each page to its target, draws the pages, and says what happened. */
+/* Moves each page to its target node, prints the result, and draws the pages. */
 static void move(const char *what, const int *targets)
 {
     int before[PAGES], moved = 0;
@@ -133,15 +133,15 @@ int main(void)
     int targets[PAGES];
 
     if (numa_available() < 0) {
-        printf("This kernel does not let programs use NUMA policy: %s\n", strerror(errno));
+        printf("NUMA policy is not available: %s\n", strerror(errno));
         return EXIT_FAILURE;
     }
     find_nodes();
     fill_one_node(nodes[0]);
-    printf("%d pages on node %d, one character a page:\n", PAGES, nodes[0]);
+    printf("%d pages on node %d, one character per page:\n", PAGES, nodes[0]);
     draw();
     if (node_count < 2) {
-        printf("There is one node here, so its pages have nowhere else to go.\n");
+        printf("This machine has only one node, so there is nowhere to move the pages.\n");
         return EXIT_SUCCESS;
     }
 
@@ -154,9 +154,9 @@ int main(void)
     move("Gathered on the last node", targets);
 
     if (!contents_survived()) {
-        printf("The contents of a page changed on the way!\n");
+        printf("The contents of a page changed during the moves!\n");
         return EXIT_FAILURE;
     }
-    printf("Every page still holds what was written to it.\n");
+    printf("The contents of all pages are intact.\n");
     return EXIT_SUCCESS;
 }
