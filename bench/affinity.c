@@ -1,6 +1,6 @@
-/* Preloaded on a machine that is made up: sched_getaffinity(2) tells of BENCH_CPUS CPUs, all of which may be used.
+/* Preloaded on a synthetic machine: sched_getaffinity(2) reports BENCH_CPUS CPUs, all of which are allowed.
  *
- * That is the one thing about CPUs that both libraries ask the kernel itself; both do it by way of syscall(3). */
+ * This is the only information about CPUs that both libraries query from the kernel; both use syscall(3). */
 #include <dlfcn.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@ long syscall(long number, ...)
     for (int i = 0; i < 6; i++)
         a[i] = va_arg(list, long);
     va_end(list);
-    /* Nothing is looked up for other calls: what opens files by way of this would pay for it. */
+    /* Other calls are passed on without a lookup, which would slow down opening files. */
     const char *cpus = number == SYS_sched_getaffinity ? getenv("BENCH_CPUS") : NULL;
     if (cpus != NULL) {
         const size_t bytes = strtoul(cpus, NULL, 10) / 8;
@@ -24,7 +24,7 @@ long syscall(long number, ...)
             memset((void *)a[2], 0xff, bytes);
             return (long)bytes;
         }
-        /* As the kernel says that there is too little room. */
+        /* As the kernel does if the buffer is too small. */
         a[1] = 0;
     }
     static long (*kernel)(long, ...);

@@ -1,10 +1,10 @@
 /* Times calls of libnuma's interface, and the bare system calls that some of them consist of.
  *
- * Compiled once, against libnuma alone: the loader chooses whose library it runs on. Prints a line `name<TAB>nanoseconds` for each
- * sample, the mean of a batch of calls. Times are the processor's for this thread, so that they leave out what other
- * processes take meanwhile. Judging them is numars-bench's work.
+ * Compiled once, against libnuma only: the loader selects the library that it runs on. Prints a line `name<TAB>nanoseconds` for each
+ * sample, the mean of a batch of calls. Times are CPU times of this thread, so that they exclude other
+ * processes. numars-bench evaluates them.
  *
- * With -m it only makes the calls, between functions that callgrind cuts its counts at, and writes that strace shows. */
+ * With -m it only makes the calls, between functions at which callgrind splits its counts, and writes that strace shows. */
 #include <errno.h>
 #include <fcntl.h>
 #include <numa.h>
@@ -22,15 +22,15 @@
 
 enum { BITS = 8192, MANY_CPUS = 8192, PAGE = 4096 };
 
-/* Whether the call did what it should. */
+/* Whether the call succeeded. */
 typedef bool call(void);
 
 struct row {
     const char *name;
     call *call;
-    /* The same by system calls alone; measured in turn with it. */
+    /* The same with bare system calls; measured alternately with it. */
     call *bare;
-    /* Only on a machine of that many CPUs. */
+    /* Only on a machine with this many CPUs. */
     int cpus;
 };
 
@@ -40,7 +40,7 @@ static _Noreturn void give_up(const char *what)
     exit(EXIT_FAILURE);
 }
 
-/* --- what the calls work on, made by prepare() --- */
+/* --- arguments of the calls, created by prepare() --- */
 
 static struct bitmask *bits, *same_bits, *to_fill, *cpus;
 static int last_cpu, last_node;
@@ -82,7 +82,7 @@ static void prepare(void)
         end += sprintf(end, ",%d", cpu);
 }
 
-/* --- sets --- */
+/* --- bitmasks --- */
 
 static bool weight(void)
 {
@@ -135,7 +135,7 @@ static bool bare_meminfo(void)
     return close(file) == 0 && length > 0;
 }
 
-/* --- what one system call tells --- */
+/* --- queries of one system call --- */
 
 static bool preferred(void)
 {
@@ -227,7 +227,7 @@ static bool bare_interleaved(void)
     return bare_allocation(MPOL_INTERLEAVE, all_nodes);
 }
 
-/* --- lists --- */
+/* --- node and CPU strings --- */
 
 static bool parse_nodes(void)
 {
@@ -282,7 +282,7 @@ static uint64_t processor_time(clockid_t clock)
 
 static void repeat(const char *name, call *call, unsigned long times)
 {
-    /* Of the last one it is said whether it failed; a failure of others would be one of it too. */
+    /* Only the last call is checked; if another one failed, the last one would fail too. */
     bool good = true;
     for (unsigned long i = 0; i < times; i++)
         good = call();
@@ -299,7 +299,7 @@ static uint64_t time_of(const char *name, call *call, unsigned long times)
     return processor_time(CLOCK_THREAD_CPUTIME_ID) - start;
 }
 
-/* How many calls take half a millisecond or more: short enough for most samples not to be interrupted. */
+/* The number of calls that take half a millisecond or more: short enough for most samples not to be interrupted. */
 static unsigned long calibrated(const char *name, call *call)
 {
     unsigned long times = 1;
@@ -324,13 +324,13 @@ static void measure(const struct row *row, int samples, bool quick)
     }
 }
 
-/* Callgrind is told to write its counts down and begin anew wherever this is called. */
+/* Callgrind dumps and resets its counts wherever this is called. */
 __attribute__((noinline)) static void cut(void)
 {
     __asm__ volatile("");
 }
 
-/* One system call, unlike stdio's. */
+/* One system call, unlike with stdio. */
 static void say(const char *word, const char *name)
 {
     char line[128];
@@ -359,7 +359,7 @@ static void mark(const struct row *row, unsigned long times)
     end(row->name);
 }
 
-/* What a program does that is started to run on some CPUs' nodes. */
+/* What a program does first if it is started to run on the nodes of some CPUs. */
 static void use_first(void)
 {
     const char *started = getenv("BENCH_STARTED");

@@ -1,4 +1,4 @@
-/* A program that does nothing. With an argument it shows the memory that its process has to itself, which costs none. */
+/* A program that does nothing. With an argument, it prints the private memory of its process, without allocating any. */
 #include <fcntl.h>
 #include <unistd.h>
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# in_turn.sh ROUNDS FOLDER PROGRAM ARGUMENTS…: runs the program so many times on each of the libraries in FOLDER/*/, in turn, so that
-# what else the machine does meets all alike. A line `== NAME` comes before what each run prints.
+# in_turn.sh ROUNDS DIRECTORY PROGRAM ARGUMENTS…: runs the program ROUNDS times on each library in DIRECTORY/*/, alternately, so that
+# other load affects all of them equally. A line `== NAME` precedes the output of each run.
 set -eu
 rounds=$1 folder=$2
 shift 2

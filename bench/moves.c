@@ -1,8 +1,8 @@
-/* Times moves of pages: the bare system call and ours in turn, on a machine of four nodes.
+/* Times page moves: the bare system call and numars alternately, on a machine with four nodes.
  *
  * Prints one line of JSON about the machine, then one for each sample: the time of one call, and how much the process's mappings
- * grew during it. Judging them is numars-bench's work. Samples have processes of their own, so a call that crashes costs its row
- * alone. */
+ * grew during it. numars-bench evaluates them. Each sample has its own process, so that a call that crashes affects only its
+ * row. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -24,7 +24,7 @@
 
 enum { NODES = 4, CROWD = 3, NOT_WRITTEN = -9999 };
 
-/* Entry i asks for pages[i], which is on home[i], to be on target[i]. */
+/* Entry i requests that pages[i], which is on home[i], moves to target[i]. */
 struct request {
     size_t count;
     char *start;
@@ -32,9 +32,9 @@ struct request {
     int *home, *target, *status;
 };
 
-/* A call that takes the pages to these nodes, or only asks where they are. It answers as move_pages(2) does. */
+/* A call that moves the pages to these nodes, or only queries where they are. It returns what move_pages(2) does. */
 typedef long call(struct request *request, const int *nodes);
-/* What a request consists of. */
+/* The parts of a request. */
 typedef void layout(struct request *request);
 
 struct side {
@@ -48,7 +48,7 @@ struct row {
     size_t pages;
     int other_threads;
     int samples;
-    /* How often a sample makes the call: once, or there and back again. */
+    /* The number of calls of a sample: one, or two to move the pages back and forth. */
     int calls;
     struct side sides[2];
 };
@@ -64,7 +64,7 @@ static void *allocate(size_t bytes)
     void *start = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (start == MAP_FAILED)
         give_up("mmap");
-    /* Fails where the kernel has no huge pages, and then it is not needed. */
+    /* Fails if the kernel has no huge pages; then it is not needed. */
     (void)madvise(start, bytes, MADV_NOHUGEPAGE);
     return start;
 }
@@ -141,7 +141,7 @@ static void interleaved(struct request *request)
         set_entry(request, page, page, 0, 1 + (int)(page % 3));
 }
 
-/* The entries of `interleaved`, those of each target together. */
+/* The entries of `interleaved`, grouped by target. */
 static void grouped(struct request *request)
 {
     size_t entry = 0;
@@ -176,7 +176,7 @@ static struct request new_request(size_t count, layout *layout)
         .status = allocate(count * sizeof(int)),
     };
     layout(&request);
-    /* In the order of addresses, whatever that of the entries is, so that the same pages lie alike in memory. */
+    /* In the order of addresses, whatever the order of the entries, so that the pages are allocated in the same way. */
     int *home_of = allocate(count * sizeof(int));
     for (size_t entry = 0; entry < count; entry++)
         home_of[(size_t)((char *)request.pages[entry] - request.start) / page_size()] = request.home[entry];
@@ -201,7 +201,7 @@ static size_t differing(const struct request *request, const int *nodes)
     return count;
 }
 
-/* --- other threads of the process, and what the process uses --- */
+/* --- other threads of the process, and its memory usage --- */
 
 static atomic_bool crowd_may_go;
 static pthread_barrier_t crowd_is_there;
@@ -215,7 +215,7 @@ static void *spin(void *unused)
     return unused;
 }
 
-/* Each on a CPU of its own, from CPU 1 on. */
+/* Each on its own CPU, from CPU 1 on. */
 static void start_crowd(int threads)
 {
     pthread_barrier_init(&crowd_is_there, NULL, (unsigned int)threads + 1);
@@ -242,7 +242,7 @@ static void end_crowd(int threads)
         pthread_join(crowd[i], NULL);
 }
 
-/* A figure of /proc/self/status in bytes. Allocates nothing. */
+/* A field of /proc/self/status in bytes. Allocates nothing. */
 static uint64_t own_status(const char *name)
 {
     char text[4096];
@@ -290,7 +290,7 @@ static void take_sample(const struct row *row, const struct side *side, struct r
     const uint64_t peak = own_status("VmPeak:");
     end_crowd(row->other_threads);
 
-    /* A query must tell the truth; after a move, the pages must be where they should, and the statuses say so. */
+    /* A query must return the right nodes; after a move, the pages must be on their targets, and the statuses must say so. */
     if (is_query(side))
         nodes = request->home;
     const bool tells = side->call != range_by_one && side->call != range_by_two;
@@ -310,7 +310,7 @@ static void take_sample(const struct row *row, const struct side *side, struct r
     fflush(stdout);
 }
 
-/* In a process of its own, which has pages of its own. */
+/* In its own process, which has its own pages. */
 static void take_samples(const struct row *row, const struct side *sides, size_t count, int turns)
 {
     const pid_t pid = fork();
@@ -366,7 +366,7 @@ static void measure(struct row row, size_t crowded_pages, bool quick)
         row.samples = 1;
         row.calls = row.calls > 2 ? 2 : row.calls;
     }
-    /* Calls that leave the pages where they were can take turns on the same pages, each pair within milliseconds. */
+    /* Calls that leave the pages where they were can alternate on the same pages, each pair within milliseconds. */
     if (row.calls % 2 == 0) {
         take_samples(&row, row.sides, 2, row.samples);
         return;

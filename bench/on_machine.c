@@ -1,7 +1,7 @@
-/* Runs a program on a machine that is made up: on_machine ROOT PROGRAM ARGUMENTS…
+/* Runs a program on a synthetic machine: on_machine ROOT PROGRAM ARGUMENTS…
  *
- * The program sees ROOT's files in the place of the kernel's, by a mount namespace of its own: the nodes and CPUs below
- * /sys/devices/system, and its own /proc/self/status. Whatever it is linked with reads the same. */
+ * In its own mount namespace, the program sees ROOT's files instead of the kernel's: the nodes and CPUs below
+ * /sys/devices/system, and /proc/self/status. Every library it is linked with reads the same files. */
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
@@ -33,9 +33,9 @@ int main(int argc, char **argv)
     }
     show(argv[1], "/sys/devices/system/node", "/sys/devices/system/node");
     show(argv[1], "/sys/devices/system/cpu", "/sys/devices/system/cpu");
-    /* It is this process that becomes the program. */
+    /* This process executes the program. */
     show(argv[1], "/proc/self/status", "/proc/self/status");
-    /* What the processor has done for this process so far is not the program's. */
+    /* The CPU time used so far is not the program's. */
     struct timespec time;
     char started[32];
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
