@@ -1,20 +1,20 @@
 #!/bin/sh
-# Runs a case; it is a function in cases/FAMILY.sh. Usage, in the tree: case.sh none|full FAMILY/CASE
+# Runs a case, which is a function in cases/FAMILY.sh. Usage, in the tree: case.sh none|full FAMILY/CASE
 #
-# What a case prints to standard output and standard error, and its exit status, must be the same in each run: what varies by itself is
-# masked or left out. It must succeed: a command that is expected to fail is run by `try`.
+# The standard output, standard error and exit status of a case must be the same in each run, so output that varies is masked or
+# omitted. A case must succeed; a command that is expected to fail is run with `try`.
 set -eu
 # shellcheck disable=SC3045 # dash has it
 ulimit -S -c 0
 
-# try COMMAND…: says with which status the command ended, and goes on.
+# try COMMAND…: prints the exit status of the command and continues.
 try() {
     status=0
     "$@" || status=$?
     echo "$1 ended with $status"
 }
 
-# masked SCRIPT COMMAND…: what the command prints, changed by sed.
+# masked SCRIPT COMMAND…: prints the output of the command, edited by sed.
 masked() {
     script=$1
     shift
@@ -27,7 +27,7 @@ masked() {
     return "$status"
 }
 
-# quiet COMMAND…: what the command prints is shown only if it fails.
+# quiet COMMAND…: prints the output of the command only if it fails.
 quiet() {
     quiet_file=$(mktemp)
     if "$@" >"$quiet_file" 2>&1; then
@@ -39,14 +39,14 @@ quiet() {
     fi
 }
 
-# build PROGRAM [FLAGS…]: compiles a program of programs/ into the current folder.
+# build PROGRAM [FLAGS…]: compiles a program from programs/ into the current directory.
 build() {
     program=$1
     shift
     gcc -D_GNU_SOURCE -Wall -Wextra -Werror -O1 -g -pthread -o "$program" "/everywhere/programs/$program.c" "$@"
 }
 
-# as_tester COMMAND…: the command as an ordinary user.
+# as_tester COMMAND…: runs the command as an unprivileged user.
 as_tester() {
     HOME=/home/tester setpriv --reuid=1000 --regid=1000 --clear-groups -- "$@"
 }
@@ -62,7 +62,7 @@ within() {
     done
 }
 
-# stop SIGNAL PROCESS: ends a child, and says with which status it ended. What the shell itself says of it comes at any time.
+# stop SIGNAL PROCESS: ends a child and prints its exit status. The shell's own message about it may appear at any time.
 stop() {
     kill "-$1" "$2"
     status=0
@@ -70,7 +70,7 @@ stop() {
     echo "ended with $status"
 }
 
-# A shell is a program of the tree like others: it has the library, or the comparison would be of nothing.
+# The shell is a program of the tree, so it must have the library preloaded; otherwise nothing would be compared.
 mapped=$(grep -c ' /usr/lib/everywhere/libnuma.so.1$' /proc/self/maps || :)
 case $1:$mapped in
 none:0) ;;

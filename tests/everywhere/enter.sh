@@ -1,15 +1,15 @@
 #!/bin/sh
 # Runs a case in the tree, with a library preloaded into every program of it. Usage: enter.sh TREE LIBRARY FAMILY/CASE
 #
-# To be started in namespaces of its own: mounts, processes, network, IPC, host name. The tree is read-only; what a case may write to is
-# empty at its start.
+# Must be started in its own namespaces: mounts, processes, network, IPC, host name. The tree is read-only; the directories that a case
+# may write to are empty at its start.
 set -eu
 tree=$1 library=$2 case=$3
 
 mount --make-rprivate /
 mount --bind "$tree" "$tree"
 mount --bind "$PWD/tests/everywhere" "$tree/everywhere"
-# As many processes either way: their ids are those of a run without a library.
+# The same number of processes in both cases, so that process IDs are those of a run without a library.
 if [ "$library" = none ]; then list=none library=/dev/null; else list=full; fi
 mount --bind "$library" "$tree/usr/lib/everywhere/libnuma.so.1"
 mount --bind "$tree/etc/ld.so.preload.$list" "$tree/etc/ld.so.preload"
@@ -22,7 +22,7 @@ for folder in dev/shm home run tmp var/log var/tmp; do mount -t tmpfs -o mode=17
 mkdir "$tree/home/tester" "$tree/tmp/work"
 chown 1000:1000 "$tree/home/tester"
 hostname everywhere
-# Not chroot(2): under that nothing may create a user namespace.
+# Not chroot(2), in which user namespaces cannot be created.
 cd "$tree"
 pivot_root . .
 exec chroot . sh -c 'umount -l . && cd / && exec "$@"' - \

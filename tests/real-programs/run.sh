@@ -1,11 +1,11 @@
 #!/bin/sh
-# Runs in the guest, for real_programs.rs: the programs that the other scripts here try, on Debian's libnuma, with numars preloaded, and
-# with numars in libnuma's place. What they print is to be the same.
+# Runs in the guest, for real_programs.rs: runs the programs of the other scripts here on Debian's libnuma, with numars preloaded, and
+# with numars installed in place of libnuma. Their output must be the same.
 #
-# A script has in its first comment which Debian packages it needs and which programs it tries, and tries them one case after the
-# other; what differs from run to run it leaves out.
+# The first comment of a script names the Debian packages that it needs and the programs that it runs. It runs them one case after the
+# other, and removes output that differs from run to run.
 
-# try NAME COMMAND…: what the command prints, and how it ends.
+# try NAME COMMAND…: prints the output and exit status of the command.
 try() {
     echo "== $1"
     shift
@@ -13,14 +13,14 @@ try() {
     echo "-- status $?"
 }
 
-# placement MIB COMMAND…: which CPUs and nodes how many threads of a program may use, and how its large mappings lie once one of them
-# is so large: their policy, and the nodes of their pages.
+# placement MIB COMMAND…: prints how many threads of a program may use which CPUs and nodes, and, once one of its mappings is this
+# large, the policy of its large mappings and the nodes of their pages.
 placement() {
     policies=.
     show_placement "$@"
 }
 
-# bound MIB COMMAND…: the same, but only of mappings with a policy of their own.
+# bound MIB COMMAND…: the same, but only for mappings that have their own policy.
 bound() {
     policies='^[^d]'
     show_placement "$@"
@@ -36,13 +36,13 @@ show_placement() {
     end
 }
 
-# threads COUNT COMMAND…: which CPUs and nodes how many threads of a program may use, once there are so many.
+# threads COUNT COMMAND…: prints how many threads of a program may use which CPUs and nodes, once there are COUNT threads.
 threads() {
     count=$1
     shift
     begin "$@"
     until_it has_threads
-    # They are pinned when they run.
+    # They are pinned once they run.
     sleep 1
     allowed
     end
@@ -53,13 +53,13 @@ begin() {
     pid=$!
 }
 
-# Waits for half a minute at most.
+# Waits at most half a minute.
 until_it() { # condition
     deadline=$(($(date +%s) + 30))
     while [ "$(date +%s)" -lt $deadline ] && kill -0 $pid 2>/dev/null && ! "$1"; do usleep 50000; done
 }
 
-# In pages, since the kernel tells so.
+# In pages, as the kernel reports them.
 has_memory() {
     pages_of_mappings $pid 2>/dev/null | awk -v size=$size '$1 >= size { found = 1 } END { exit !found }'
 }
@@ -77,7 +77,7 @@ end() {
     wait $pid 2>/dev/null
 }
 
-# For each mapping, but those of the program's files, a line: pages, policy, and the nodes that have a tenth of them at least.
+# Prints a line for each mapping, except those of the program's files: pages, policy, and the nodes with at least a tenth of the pages.
 pages_of_mappings() { # pid
     awk '!/ file=\/(usr|lib)/ {
         pages = 0
@@ -90,12 +90,12 @@ pages_of_mappings() { # pid
     }' "/proc/$1/numa_maps"
 }
 
-# Those of 2 MiB and more.
+# The mappings of 2 MiB and more.
 mappings() { # pid
     pages_of_mappings "$1" | awk '$1 >= 512 { $1 = ""; print substr($0, 2) }' | sort
 }
 
-# figures COMMAND…: what it prints, with " 0" for each number and address, and one space for many.
+# figures COMMAND…: prints its output with each number and address replaced by " 0", and each run of blanks by a space.
 figures() {
     "$@" >/tmp/output 2>&1
     status=$?
@@ -103,7 +103,7 @@ figures() {
     return $status
 }
 
-# The loader tells which library has each symbol that a program needs.
+# Prints the library to which the loader binds each libnuma symbol of a program.
 bindings() { # program
     LD_TRACE_LOADED_OBJECTS=1 LD_WARN=yes LD_BIND_NOW=yes LD_DEBUG=bindings "$1" 2>&1 |
         awk -v program="$1" '
@@ -125,12 +125,12 @@ for way in libnuma preloaded in-place; do
     in-place)
         unset LD_PRELOAD NUMARS_LOG
         cp /numars/libnuma.so.1 /usr/lib/numars && mv /usr/lib/numars /usr/lib/libnuma.so.1
-        # The folder that the loader finds it in is this one too.
+        # The loader's directory is a symbolic link to this one.
         cmp -s /numars/libnuma.so.1 /lib/*-linux-gnu/libnuma.so.1 || echo "warning numars is not in place"
         ;;
     esac
     for program in $programs; do bindings "$program"; done
-    # What is left over from one way must not be in the other's.
+    # Remove what the previous run has left.
     rm -rf /tmp/work && mkdir /tmp/work && cd /tmp/work && . "$script"
     if [ "$way" = preloaded ]; then echo "logged $(wc -l </tmp/numars.log)"; fi
 done

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# shellcheck disable=SC2016 # what is quoted is another shell's or language's
-# Other allocators, and other libraries that are preloaded by LD_PRELOAD, beside what is preloaded everywhere.
+# shellcheck disable=SC2016 # quoted code is for another shell or language
+# Other allocators, and other libraries preloaded with LD_PRELOAD, together with the library that is preloaded everywhere.
 # packages: libjemalloc2 libtcmalloc-minimal4 libmimalloc-dev fakeroot fakechroot eatmydata faketime python3
 
 libraries=/usr/lib/$(gcc -print-multiarch)

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# Shells, the tools that scripts consist of, archives, terminals.
+# Shells, common command-line tools, archives, terminals.
 # packages: procps bsdutils gawk make xz-utils zstd rsync busybox-static less man-db groff-base git screen tmux openssl gnupg sqlite3
 
 an_empty_program_is_silent() {
@@ -42,7 +42,7 @@ END
 
 ends_by_signals() {
     for signal in HUP INT QUIT ILL ABRT FPE KILL SEGV PIPE TERM USR1; do
-        # The outer shell does not say which process it was.
+        # The outer shell does not print the process ID.
         (sh -c "kill -$signal \$\$") 2>/dev/null || echo "$signal: $?"
     done
 }

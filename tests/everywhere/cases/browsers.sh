@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# shellcheck disable=SC2317 # called by way of `within`
-# Browsers, as an ordinary user, with their sandboxes.
+# shellcheck disable=SC2317 # called through `within`
+# Browsers with their sandboxes, as an unprivileged user.
 # packages: chromium chromium-sandbox firefox-esr procps
 
 page='<html><body><p id=p>before</p><script>
@@ -16,7 +16,7 @@ chromium_renders_in_its_sandbox() {
     grep -cE 'seccomp|SIGSYS|crash|signal 31' errors || :
 }
 
-# As where there are no user namespaces for ordinary users: by a setuid program.
+# With the setuid sandbox, as on systems without unprivileged user namespaces.
 chromium_renders_in_its_setuid_sandbox() {
     chmod 755 .
     echo "$page" >page.html
@@ -25,11 +25,11 @@ chromium_renders_in_its_setuid_sandbox() {
     grep -cE 'seccomp|SIGSYS|crash|signal 31' errors || :
 }
 
-# What confines what executes a page's scripts, as the kernel sees it.
+# How the process that executes a page's scripts is confined, as reported by the kernel.
 chromium_renderers_are_confined() {
     as_tester chromium --headless --disable-gpu --user-data-dir=/home/tester/c --remote-debugging-port=0 about:blank >/dev/null 2>errors &
     browser=$!
-    # They come and go, and are forked before they are confined.
+    # Renderers start and end, and are confined only after the fork.
     look() {
         renderer=$(pgrep -n -f -- --type=renderer) && grep -q 'Seccomp:.2' "/proc/$renderer/status" && {
             grep -E '^(Seccomp|NoNewPrivs|CapEff|Uid):' "/proc/$renderer/status"

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# Compilers, linkers, and programs for other loaders, C libraries and processors.
+# Compilers, linkers, and programs for other loaders, C libraries and architectures.
 # packages: g++ clang lld rustc golang-go cmake make musl-tools binutils libnuma-dev hello:i386
 
 gcc_compiles_and_links() {
@@ -126,7 +126,7 @@ END
     strip a && size a | wc -l && try ./a
 }
 
-# Linked with libnuma itself, as its own headers say.
+# Linked with libnuma itself, using its own headers.
 a_program_linked_with_libnuma() {
     build uses_libnuma -lnuma
     try ./uses_libnuma
@@ -137,7 +137,7 @@ a_program_that_opens_libnuma_by_dlopen() {
     ./opens_libnuma
 }
 
-# musl's loader reads no /etc/ld.so.preload.
+# musl's loader does not read /etc/ld.so.preload.
 musl_programs() {
     echo 'int puts(const char *); int main(void) { puts("hello from musl"); return 3; }' >a.c
     musl-gcc -o dynamic a.c && try ./dynamic
@@ -150,13 +150,13 @@ static_programs() {
     try ./prints_its_identity 7
 }
 
-# Compared with libnuma: the loader of i386 says that it cannot preload a library for amd64, whichever it is.
+# Compared with libnuma: the i386 loader reports that it cannot preload any library for amd64.
 i386_programs() {
     try hello
     hello 2>&1 >/dev/null | grep -c 'wrong ELF class' || :
 }
 
-# Compared with libnuma: ldd names the library.
+# Compared with libnuma: ldd prints the library.
 ldd_and_the_loader() {
     ldd /bin/true | sed 's/ (0x.*//' | sort
     /lib64/ld-linux-x86-64.so.2 --list /bin/true | sed 's/ (0x.*//' | sort

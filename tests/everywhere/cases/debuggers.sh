@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# Programs that watch others: debuggers, tracers, emulators of a processor.
+# Programs that observe others: debuggers, tracers, CPU emulators.
 # packages: gdb valgrind libc6-dbg strace ltrace
 
 gdb_runs_a_program() {
@@ -44,7 +44,7 @@ gdb_reads_a_core() {
     gdb -q -nx -batch -ex 'set print address off' -ex backtrace ./has_a_loop core 2>/dev/null | grep -E '^#'
 }
 
-# What a program does itself, from its first own call on.
+# The system calls of the program itself, from its first own call on.
 strace_follows_children() {
     build starts_others
     strace -f -o trace -e trace=exit_group,wait4,kill,tgkill ./starts_others

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# shellcheck disable=SC2016 # what is quoted is another shell's or language's
+# shellcheck disable=SC2016 # quoted code is for another shell or language
 # Interpreters and virtual machines.
 # packages: python3 perl nodejs ruby php-cli lua5.4 luajit sbcl default-jdk-headless
 
@@ -125,7 +125,7 @@ php_runs() {
 
 lua_and_luajit() {
     lua5.4 -e 'print(string.rep("ab", 3), os.execute("exit 3"))'
-    # Whose memory is in the lowest 2 GiB.
+    # LuaJIT's memory is in the lowest 2 GiB.
     luajit -e 'local t = {} for i = 1, 1e6 do t[i] = {i} end print(#t, jit.status())'
     luajit -e 'local ffi = require("ffi") ffi.cdef("int abs(int);") print(ffi.C.abs(-5))'
 }
@@ -161,7 +161,7 @@ END
     for collector in Serial Parallel G1 Z Shenandoah; do try java -Xmx128m "-XX:+Use${collector}GC" -cp . Main; done
 }
 
-# Java opens libnuma.so.1 by dlopen(3) then, and finds the library that is preloaded under that name.
+# With this option, Java opens libnuma.so.1 with dlopen(3), and finds the library that is preloaded under that name.
 java_with_numa_switched_on() {
     cat >Main.java <<'END'
 public class Main { public static void main(String[] arguments) {

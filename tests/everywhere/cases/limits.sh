@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# Little of something: memory, descriptors, stack, processes; descriptors that are closed.
+# Low limits: memory, file descriptors, stack, processes; closed file descriptors.
 # packages: python3 procps
 
 limited() { # limit value command…
@@ -9,7 +9,7 @@ limited() { # limit value command…
     (ulimit "$limit" "$value" && try "$@")
 }
 
-# The least limit, to 4 KiB, with which a command succeeds without a preloaded library.
+# Prints the lowest limit, in steps of 4 KiB, with which a command succeeds without a preloaded library.
 least() { # limit command…
     limit=$1 low=0 high=200000
     shift
@@ -23,8 +23,8 @@ least() { # limit command…
     echo "$high"
 }
 
-# A preloaded library may take 200 KiB of a process's address space, of which libnuma takes 160; and half of that for data. Python asks
-# for memory by the MiB.
+# A preloaded library may use 200 KiB of a process's address space (libnuma uses 160), and half of that for data. Python allocates
+# memory in steps of 1 MiB.
 little_address_space() {
     limited -v "$(($(least -v setarch -R true) + 200))" setarch -R true
     limited -v "$(($(least -v setarch -R python3 -c 1) + 2000))" setarch -R python3 -c 1
@@ -48,7 +48,7 @@ little_stack() {
 }
 
 few_descriptors() {
-    # The loader needs one for the libraries.
+    # The loader needs a descriptor to open libraries.
     for value in 3 4 5; do limited -n "$value" /bin/true 2>&1 | sed 's/^.*error while/error while/'; done
     limited -n 12 python3 -c 'print(6 * 7)'
     limited -n 16 sh -c 'echo text | sort | uniq'
@@ -71,7 +71,7 @@ all_memory_locked() {
     ./locks_memory
 }
 
-# A library that opens a file while it is loaded gets one of these numbers.
+# A library that opens a file while it is loaded gets one of these descriptors.
 closed_descriptors() {
     build looks_at_itself
     ./looks_at_itself <&- | grep descriptor

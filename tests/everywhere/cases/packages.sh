@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# Package management itself, and what its scripts run.
+# Package managers, and the programs that their scripts run.
 # packages: numactl
 
 apt_simulates_and_checks() {
@@ -10,7 +10,7 @@ apt_simulates_and_checks() {
     apt-config dump | wc -l
 }
 
-# With a copy of its records: the tree cannot be written to.
+# With a copy of its database, because the tree is read-only.
 dpkg_builds_installs_and_removes_a_package() {
     cp -r /var/lib/dpkg dpkg
     mkdir root
@@ -38,7 +38,7 @@ perl_scripts_of_debian() {
     run-parts --list /etc/cron.daily | wc -l
 }
 
-# numactl needs libnuma.so.1, and gets the library that is preloaded.
+# numactl needs libnuma.so.1, and gets the preloaded library.
 numactl_shows_and_sets() {
     numactl --show
     numactl --hardware | grep -v free

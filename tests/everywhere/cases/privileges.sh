@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# Programs that gain or lose privileges. With setuid, the loader preloads what /etc/ld.so.preload names, and little else.
+# Programs that gain or drop privileges. For setuid programs, the loader preloads little else than what /etc/ld.so.preload names.
 # packages: sudo iputils-ping libcap2-bin iproute2
 
 su_and_runuser() {
@@ -28,7 +28,7 @@ passwd_and_chage() {
 
 ping_has_a_capability() {
     ip link set lo up
-    # Where it has none, groups may be allowed to send these packets.
+    # Without privileges, certain groups may be allowed to send these packets.
     getcap "$(command -v ping)" | grep . || echo '0 2147483647' >/proc/sys/net/ipv4/ping_group_range
     masked 's/time[ =][0-9.]+ ?ms/time N/; s/^rtt.*//' as_tester ping -c 2 -i 0.2 127.0.0.1
 }

@@ -1,8 +1,8 @@
 # shellcheck shell=sh
-# What a process looks like to itself, and how it starts others and ends.
+# The state of a process, and how it starts others and ends.
 # packages: python3 procps
 
-# Threads, descriptors, signals, environment, policy, CPUs, errno, limits: nothing of it may be the library's doing.
+# Threads, file descriptors, signals, environment, policy, CPUs, errno, limits: the library must not change any of these.
 a_process_begins_as_usual() {
     build looks_at_itself
     ./looks_at_itself
@@ -74,7 +74,7 @@ long_arguments_and_environments() {
     python3 -c 'import os; os.execve("/bin/echo", [], {})' 2>/dev/null || echo "status $?"
 }
 
-# Variables of the loader's and of malloc's.
+# Environment variables of the loader and of malloc.
 variables_of_libc() {
     for setting in LD_BIND_NOW=1 LD_WARN=1 MALLOC_CHECK_=3 MALLOC_PERTURB_=85 MALLOC_ARENA_MAX=1 LD_HWCAP_MASK=0 LD_AUDIT=/nonexistent.so \
         GLIBC_TUNABLES=glibc.malloc.tcache_count=0 LD_DYNAMIC_WEAK=1 LD_USE_LOAD_BIAS=1 LD_PREFER_MAP_32BIT_EXEC=1 LD_LIBRARY_PATH=/nonexistent; do
@@ -82,7 +82,7 @@ variables_of_libc() {
     done
 }
 
-# Whatever they name, programs that call nothing of numars start as usual.
+# Whatever their values, programs that do not call numars start as usual.
 variables_of_numars() {
     mkfifo fifo
     mkdir -p root/sys/devices/system/node root/proc/self
@@ -93,6 +93,6 @@ variables_of_numars() {
         try timeout 10 env "$setting" sort /etc/hostname
         try timeout 10 env "$setting" python3 -c 'import os; os.close(2); print(os.open("/dev/null", 0))'
     done
-    # It is created when there is something to log.
+    # The file is created only when something is logged.
     ls log 2>/dev/null || echo no log
 }

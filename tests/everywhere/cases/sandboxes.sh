@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# Programs that give something up before they run others: files, system calls, namespaces.
+# Programs that restrict access to files, system calls or namespaces before they run others.
 # packages: bubblewrap libseccomp-dev iproute2
 
 chroot_to_an_empty_folder() {
@@ -47,7 +47,7 @@ bubblewrap_as_an_ordinary_user() {
     box --unshare-user --uid 0 --gid 0 --cap-drop ALL --new-session python3 -c 'import os; print(os.getuid(), os.listdir("/"))'
 }
 
-# A filter that bubblewrap installs before it runs the program, so that the program is loaded under it.
+# bubblewrap installs the filter before it runs the program, so that the program is loaded under it.
 bubblewrap_with_a_filter() {
     build writes_a_filter -lseccomp
     ./writes_a_filter numa >filter
@@ -65,21 +65,21 @@ unshare_user_namespaces() {
     nsenter --target $$ --mount --net true && echo entered
 }
 
-# read(2), write(2), exit(2) and sigreturn(2): all that the oldest mode of seccomp leaves a process.
+# seccomp's strict mode allows only read(2), write(2), exit(2) and sigreturn(2).
 seccomp_strict_mode() {
     build enters_strict_mode
     try ./enters_strict_mode
     try ./enters_strict_mode violate
 }
 
-# All that a program calls after main() began is denied, or kills it, but for what it calls itself.
+# After the start of main(), all system calls except the program's own fail or kill it.
 a_filter_that_kills() {
     build confines_itself -lseccomp
     try ./confines_itself kill
     try ./confines_itself errno
 }
 
-# A filter that is there before the program is loaded, and denies calls that libraries may make while loading.
+# A filter that is installed before the program is loaded, and makes calls fail that libraries may use while loading.
 loaded_under_filters_that_deny() {
     build runs_under_a_filter -lseccomp
     for name in get_mempolicy sched_getaffinity getcpu prctl sysinfo uname mbind getrandom readlink access faccessat2 statx; do

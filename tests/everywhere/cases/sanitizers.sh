@@ -1,11 +1,11 @@
 # shellcheck shell=sh
-# Programs with sanitizers: AddressSanitizer wants to be loaded first, and takes malloc over.
+# Programs with sanitizers: AddressSanitizer must be loaded first, and replaces malloc.
 # packages: g++ clang libclang-rt-dev
 
-# What they report, without addresses, processes and threads.
+# Prints their reports without addresses, process IDs and thread IDs.
 report='s/0x[0-9a-f]+/ADDRESS/g; s/==[0-9]+==/==N==/; s/pid=[0-9]+/pid=N/g; s/tid=[0-9]+/tid=N/g; s/\(BuildId: [0-9a-f]+\)//'
 
-# What is reported and where, without the frames of libraries.
+# Prints the kind and place of a report, without the frames of libraries.
 mistakes() { # compiler flags mistakes…
     compiler=$1 flags=$2
     shift 2
@@ -17,14 +17,14 @@ mistakes() { # compiler flags mistakes…
     done
 }
 
-# The shared runtime wants to be the first library, and says that it is not, whatever is preloaded by /etc/ld.so.preload. Without that
-# check it works.
+# The shared run-time library must be the first library, and complains about any library in /etc/ld.so.preload. Without that check
+# it works.
 address_sanitizer_of_gcc() {
     export ASAN_OPTIONS=verify_asan_link_order=0
     mistakes gcc -fsanitize=address none overflow use-after-free leak double-free
 }
 
-# Compared with libnuma: the complaint.
+# Compared with libnuma: the error message.
 address_sanitizer_of_gcc_wants_to_be_first() {
     mistakes gcc -fsanitize=address none
 }
@@ -47,7 +47,7 @@ leak_sanitizer() {
     mistakes clang -fsanitize=leak none leak
 }
 
-# Threads race: which of two accesses is reported first varies.
+# Which of the two racing accesses is reported first varies.
 thread_sanitizer() {
     for compiler in gcc clang; do
         $compiler -g -O1 -fsanitize=thread -pthread -o makes_mistakes /everywhere/programs/makes_mistakes.c

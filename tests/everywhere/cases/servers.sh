@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# shellcheck disable=SC2016 # what is quoted is another shell's or language's
-# Servers, on the loopback interface of a network of their own.
+# shellcheck disable=SC2016 # quoted code is for another shell or language
+# Servers, on the loopback interface of their own network namespace.
 # packages: iproute2 openssh-server openssh-client postgresql redis-server nginx-light mariadb-server memcached curl cron procps chrony vsftpd tor haproxy dbus-daemon dbus-bin
 
 start_sshd() { # options…
@@ -37,16 +37,16 @@ sshd_runs_commands() {
     try ssh -F config -o IdentityFile=/etc/hostname -o BatchMode=yes server true
 }
 
-# The process that speaks with who has not yet logged in: what it runs as, in which sandbox, and whether it was killed there.
+# The process that handles clients before login: its user, its sandbox, and whether it was killed there.
 sshd_confines_itself_by_seccomp() {
     start_sshd -o LoginGraceTime=20
-    # Connected, and silent after the greeting.
+    # A client that sends nothing after the greeting.
     bash -c 'exec 3<>/dev/tcp/127.0.0.1/2222; read -r line <&3; echo "${line%%-Open*}"; echo SSH-2.0-test >&3; sleep 3' &
     client=$!
     within 10 sh -c 'grep -q "Seccomp:.2" "/proc/$(pgrep -u sshd)/status"'
     grep -E '^(Uid|Seccomp|NoNewPrivs|CapEff):' "/proc/$(pgrep -u sshd)/status"
     wait "$client"
-    # Key exchange, and several ways to be refused, happen in it.
+    # It handles the key exchange and failed logins.
     for cipher in chacha20-poly1305@openssh.com aes256-gcm@openssh.com aes128-ctr; do try ssh -F config -c "$cipher" server echo "$cipher"; done
     for kex in sntrup761x25519-sha512@openssh.com ecdh-sha2-nistp256 diffie-hellman-group14-sha256; do
         try ssh -F config -o KexAlgorithms="$kex" server echo "$kex"
@@ -76,7 +76,7 @@ END
     pgbench -c 4 -j 2 -t 200 2>/dev/null | grep 'actually processed'
     psql -At -c 'vacuum full' -c checkpoint -c 'select count(*) from pgbench_history'
     as_postgres "$bin/pg_ctl" -D "$data" -s -m fast stop
-    # pg_ctl may ask before it has started, and stop it while one of its processes is at work.
+    # pg_ctl may query the server before it has started, and stop it while one of its processes is busy.
     grep -E 'PANIC|FATAL|terminated by signal' "$data/log" | grep -vE 'is starting up|due to administrator command' || echo no complaint
     grep -o 'database system is shut down' "$data/log"
 }
@@ -89,7 +89,7 @@ redis() {
     redis-cli -p 7777 set key value
     redis-cli -p 7777 eval 'return redis.call("get", "key") .. ARGV[1]' 0 x
     redis-benchmark -p 7777 -q -n 5000 -t set,get,lpush >/dev/null && echo benchmark ended
-    # A child writes the data.
+    # A child process writes the data.
     redis-cli -p 7777 bgsave
     within 20 sh -c 'redis-cli -p 7777 info persistence | grep rdb_bgsave_in_progress:0'
     redis-cli -p 7777 info persistence | grep rdb_last_bgsave_status
@@ -148,7 +148,7 @@ END
     grep -cE '\[ERROR\]|signal' log || :
 }
 
-# With InnoDB spread over all nodes, it calls libnuma's functions.
+# With interleaved InnoDB memory, it calls libnuma's functions.
 mariadb_with_numa_interleave() {
     data=/run/mariadb
     install -d -o mysql "$data"
@@ -182,7 +182,7 @@ cron_runs_a_job() {
     stop TERM "$server"
 }
 
-# A filter that kills it for a system call which it does not expect.
+# Its seccomp filter kills it for an unexpected system call.
 chronyd_confines_itself_by_seccomp() {
     ip link set lo up
     mkdir -m 750 /run/chrony
@@ -205,13 +205,13 @@ tor_confines_itself_by_seccomp() {
     within 20 test -S sockets/control
     within 20 sh -c "grep -q 'Seccomp:.2' /proc/$server/status" && echo confined
     within 20 grep 'Starting with guard context' log
-    # Asked to end, it crashes once in a hundred times, with nothing preloaded as well.
+    # On SIGTERM it crashes about once in a hundred times, even with nothing preloaded.
     stop KILL "$server"
     grep -ciE 'sandbox violation|bug' log || :
 }
 
-# Two processes for each connection: a confined one in an empty folder speaks with the client. With files, this sandbox ends it in
-# Debian 12, whatever is preloaded.
+# Two processes per connection: a confined one in an empty directory talks to the client. In Debian 12, its sandbox kills it when it
+# transfers files, whatever is preloaded.
 vsftpd_confines_itself_by_seccomp() {
     ip link set lo up
     mkdir -p /run/vsftpd/empty /tmp/site && seq 10000 >/tmp/site/numbers

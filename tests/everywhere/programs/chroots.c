@@ -1,4 +1,4 @@
-/* Gives up all files, as servers do, and goes on: threads, memory, children, conversions. */
+/* Enters an empty chroot, as servers do, and continues: threads, memory, children, conversions. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* Allows itself a few calls, uses them, and ends as usual: what libraries call at the end counts too. */
+/* Restricts itself to a few system calls, uses them, and exits; the calls of destructors in libraries are restricted too. */
 #include <errno.h>
 #include <seccomp.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* A malloc of the program's own: all of the process use it, from the first constructor on. */
+/* The program defines malloc, which the whole process uses, from the first constructor on. */
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Locks all that there is and will be: each private page of a library counts. */
+/* Locks all current and future memory: each private page of a library counts. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* errno first: what constructors left in it. */
+/* errno first, as constructors have left it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>

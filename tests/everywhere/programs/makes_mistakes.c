@@ -1,4 +1,4 @@
-/* Mistakes that tools have to find, whatever is preloaded. */
+/* Bugs that tools must find, whatever is preloaded. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

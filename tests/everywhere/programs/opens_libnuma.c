@@ -1,4 +1,4 @@
-/* Opens libnuma as a JVM does, and calls what it finds under each version. */
+/* Opens libnuma as a JVM does, and calls the functions of each symbol version. */
 #include <dlfcn.h>
 #include <stdio.h>
 

@@ -1,4 +1,4 @@
-/* Runs a program where one system call fails: runs_under_a_filter CALL EPERM|ENOSYS|KILL PROGRAM... */
+/* Runs a program with one system call failing: runs_under_a_filter CALL EPERM|ENOSYS|KILL PROGRAM... */
 #include <errno.h>
 #include <seccomp.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* A program of libnuma's: what it is told of nodes, CPUs and policy. */
+/* Uses libnuma: prints nodes, CPUs and policy. */
 #include <errno.h>
 #include <numa.h>
 #include <numaif.h>

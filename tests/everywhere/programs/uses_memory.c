@@ -1,4 +1,4 @@
-/* Threads that allocate, and free what others allocated. */
+/* Threads that allocate memory, and free memory that others allocated. */
 #include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>

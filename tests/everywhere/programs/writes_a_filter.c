@@ -1,4 +1,4 @@
-/* A seccomp filter as a file, for bwrap: calls that change memory policy, and old or dangerous ones, are denied. */
+/* Writes a seccomp filter to a file, for bwrap: it denies calls that change memory policy, and old or dangerous ones. */
 #include <errno.h>
 #include <seccomp.h>
 
