@@ -270,6 +270,11 @@ fn reasons_for_raw_calls() -> BTreeMap<String, [String; 2]> {
     rows.collect()
 }
 
+/// The sources of the library: the C interface, and the Rust library below it.
+fn library_files() -> impl Iterator<Item = PathBuf> {
+    ["src", "crates/numars/src"].into_iter().flat_map(|folder| rust_files(&root().join(folder)))
+}
+
 /// Generates the table of system calls that bypass libc's functions. Each must have a reason, and each reason a call.
 fn table_of_raw_calls() -> String {
     let mut places = BTreeMap::<String, Vec<String>>::new();
