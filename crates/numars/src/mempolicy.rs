@@ -78,7 +78,7 @@ pub fn set_may_fall_back(may_fall_back: bool) {
 // --- the calling thread ---
 
 fn set_task_policy(mode: Mode, flags: i32, nodes: Bits) -> Result<(), Failed> {
-    let answer = kernel::set_policy(mode as i32 | flags, nodes.storage(), nodes.length());
+    let answer = kernel::set_mempolicy(mode as i32 | flags, nodes);
     outcome(answer, c"set_mempolicy")
 }
 
@@ -187,9 +187,7 @@ fn set_memory_policy(memory: Range, mode: Mode, nodes: Bits) -> Result<(), Faile
         return Err(Failed(c"mbind"));
     }
     let flags = if STRICT.load(Relaxed) { MF_STRICT } else { 0 };
-    let answer =
-        kernel::set_memory_policy(memory.start, memory.length, mode as i32, nodes.storage(), nodes.length(), flags);
-    outcome(answer, c"mbind")
+    outcome(kernel::mbind(memory.start, memory.length, mode as i32, nodes, flags), c"mbind")
 }
 
 /// Restricts `memory` to `nodes`; if numa_set_bind_policy() said so, only prefers them, before Linux 5.15 the first of them.
@@ -228,7 +226,7 @@ pub fn local_memory(memory: Range) -> Result<(), Failed> {
 
 /// The error of a request for MPOL_PREFERRED_MANY, 0 if there is none.
 fn preferred_many_error() -> i32 {
-    errno::preserve_errno(|| match kernel::set_memory_policy(0, 0, Mode::PreferredMany as i32, &[], 0, 0) {
+    errno::preserve_errno(|| match kernel::mbind(0, 0, Mode::PreferredMany as i32, Bits::EMPTY, 0) {
         0 => 0,
         _ => errno::get(),
     })

@@ -3,14 +3,16 @@
 //! Five of them, which a C library exports as functions, can be replaced by [`interpose`], so that what a program or a preloaded library
 //! defines in their place sees every call that this crate makes.
 //!
-//! A function that has the kernel write to an address from outside is unsafe, but for [`move_pages_at`]. Addresses of pages to move, and of
-//! memory that gets a policy, are plain numbers: the kernel changes no contents there.
+//! A function that has the kernel read or write a buffer at an address from outside is unsafe, except [`move_pages_at`]. A mask is passed as
+//! [`Bits`] or as cells, which are as long as they say. Addresses of pages to move, and of memory that gets a policy, are plain numbers: its
+//! contents do not change.
 
 use super::errno;
+use crate::bitmask::Bits;
 use core::cell::Cell;
 use core::ffi::{c_int, c_long, c_uint, c_ulong, c_void};
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicPtr, Ordering};
+use once_cell::race::OnceRef;
 
 /// Calls the kernel through syscall(2), which turns an error into -1 and errno.
 macro_rules! system_call {
@@ -61,21 +63,22 @@ interposable_calls! {
         = SYS_move_pages(c_long::from(pid), count, pages, nodes, status, c_long::from(flags));
 }
 
-/// The functions that were given to [`interpose`]; null: the system calls themselves.
-static CALLS: AtomicPtr<Calls> = AtomicPtr::new(null_mut());
+/// The functions that were given to [`interpose`]; without them, the system calls are made themselves.
+static CALLS: OnceRef<Calls> = OnceRef::new();
 
-/// Makes this crate call `calls` in place of the system calls, from now on and in all threads.
+/// Makes this crate call `calls` in place of the system calls, from now on and in all threads. The first call counts; later ones have no
+/// effect.
 ///
 /// # Safety
 /// Each function does what the system call of its name does: it writes to nothing but what that writes to.
 pub unsafe fn interpose(calls: &'static Calls) {
-    CALLS.store(core::ptr::from_ref(calls).cast_mut(), Ordering::Release);
+    let _ = CALLS.set(calls);
 }
 
 /// Makes a system call, or calls the function that replaces it, in an unsafe block.
 macro_rules! interposed {
     ($name:ident($($argument:expr),*)) => {
-        match CALLS.load(Ordering::Acquire).as_ref() {
+        match CALLS.get() {
             Some(calls) => (calls.$name)($($argument),*),
             None => raw::$name($($argument),*),
         }
@@ -127,24 +130,18 @@ fn mask_argument(nodes: &[Cell<usize>]) -> (*mut c_ulong, c_ulong) {
     }
 }
 
-/// set_mempolicy(2) with the first `bits` bits of `nodes`: 0, or -1 with errno.
-pub fn set_policy(mode: c_int, nodes: &[Cell<usize>], bits: usize) -> c_long {
-    // SAFETY: the nodes are read only; the kernel looks at one bit less than it is given.
-    unsafe { interposed!(set_mempolicy(mode, nodes.as_ptr().cast(), bits as c_ulong + 1)) }
+/// set_mempolicy(2): 0, or -1 with errno.
+pub fn set_mempolicy(mode: c_int, nodes: Bits) -> c_long {
+    // SAFETY: the kernel only reads the mask, and one bit less than it is given, which is what `nodes` has words for.
+    unsafe { interposed!(set_mempolicy(mode, nodes.storage().as_ptr().cast(), nodes.length() as c_ulong + 1)) }
 }
 
-/// mbind(2) with the first `bits` bits of `nodes`: 0, or -1 with errno.
-pub fn set_memory_policy(
-    start: usize,
-    length: usize,
-    mode: c_int,
-    nodes: &[Cell<usize>],
-    bits: usize,
-    flags: c_uint,
-) -> c_long {
-    let (start, nodes, maxnode) = (start as *mut c_void, nodes.as_ptr().cast(), bits as c_ulong + 1);
-    // SAFETY: the nodes are read only, and memory that gets a policy keeps its contents.
-    unsafe { interposed!(mbind(start, length as c_ulong, mode, nodes, maxnode, flags)) }
+/// mbind(2) of the `length` bytes from `start` on: 0, or -1 with errno.
+pub fn mbind(start: usize, length: usize, mode: c_int, nodes: Bits, flags: c_uint) -> c_long {
+    let (mask, maxnode) = (nodes.storage().as_ptr().cast(), nodes.length() as c_ulong + 1);
+    // SAFETY: the kernel only reads the mask, as in `set_mempolicy`, and memory keeps its contents when its policy changes or its pages
+    // move.
+    unsafe { interposed!(mbind(start as *mut c_void, length as c_ulong, mode, mask, maxnode, flags)) }
 }
 
 /// set_mempolicy_home_node(2): 0, or -1 with errno. Not one of the interposable ones: libnuma exports no such function, and each of those costs

@@ -90,13 +90,15 @@ pub fn is_own_thread(pid: i32, tid: i32) -> bool {
 pub fn find_resident(start: usize, page_bits: u32, to: &mut [usize]) -> Result<(), c_int> {
     const SIZE: usize = size_of::<usize>();
     let count = to.len();
+    // For larger pages than the machine has, the kernel would write more bytes than one for each value.
+    let page_bits = page_bits.min(super::memory::page_size().trailing_zeros());
     // SAFETY: the bytes of `to`, which is not used meanwhile; any bits are valid for both.
     let bytes = unsafe { core::slice::from_raw_parts_mut(to.as_mut_ptr().cast::<u8>(), size_of_val(to)) };
     // The kernel's bytes go to the end, where each is read before a value overwrites it.
     let end = count * (SIZE - 1);
     let resident = bytes.get_mut(end..).unwrap_or_default().as_mut_ptr();
     super::errno::preserve_errno(|| {
-        // SAFETY: one byte can be written for each page.
+        // SAFETY: the kernel writes a byte for each page, and there is room for `count`.
         match unsafe { libc::syscall(libc::SYS_mincore, start, count << page_bits, resident) } {
             0 => Ok(()),
             _ => Err(super::errno::get()),
