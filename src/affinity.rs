@@ -1,23 +1,17 @@
 //! Where threads run.
 
 use super::bitmask::{allocated, bitmask, read, write};
-use super::errors::{Warning, warn, warn_with};
+use super::errors::{Warning, report_failure, status, warn, warn_with};
 use super::globals;
 use super::nodes::node_exists;
-use super::policy::report_failure;
 use crate::trace::log;
 use core::cell::Cell;
 use core::ffi::c_int;
 use numars::affinity;
 use numars::bitmask::{Bits, Word};
-use numars::mempolicy::Failed;
+use numars::error::SyscallError;
 use numars::sys::errno;
 use numars::topology::{self, Cpus, Nodes};
-
-/// 0, or -1: the kernel has set errno.
-pub(super) fn answer(outcome: Result<(), Failed>) -> c_int {
-    if outcome.is_err() { -1 } else { 0 }
-}
 
 /// Runs the calling thread on the CPUs of a node.
 ///
@@ -28,24 +22,24 @@ pub(super) fn answer(outcome: Result<(), Failed>) -> c_int {
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_run_on_node(node: c_int) -> c_int {
-    let answer = match usize::try_from(node) {
-        Ok(node) if node_exists(node) => answer(affinity::run_on_nodes(Nodes::of(node).bits().read())),
+    let result = match usize::try_from(node) {
+        Ok(node) if node_exists(node) => status(affinity::run_on_nodes(Nodes::of(node).bits().read())),
         Ok(node) if node < topology::possible_nodes() => {
             warn(Warning::NO_CPUS_FILE, c"Cannot read node cpumask from sysfs");
             errno::set(errno::ERANGE);
             -1
         }
-        Err(_) if node == -1 => answer(affinity::run_anywhere()),
+        Err(_) if node == -1 => status(affinity::run_on_all_cpus()),
         _ => {
             errno::set(errno::EINVAL);
             -1
         }
     };
-    log!("numa_run_on_node(node=*)", [node], answer)
+    log!("numa_run_on_node(node=*)", [node], result)
 }
 
 /// Runs the calling thread on the CPUs of those nodes of `wanted` that are among those that `usable` returns.
-fn run_on_nodes(wanted: Bits, usable: fn() -> Nodes) -> Result<(), Failed> {
+fn run_on_nodes(wanted: Bits, usable: fn() -> Nodes) -> Result<(), SyscallError> {
     let mut may = usable();
     if wanted.iter().any(|node| !may.bits().read().contains(node)) && globals::catch_up() {
         may = usable();
@@ -65,7 +59,7 @@ fn run_on_nodes(wanted: Bits, usable: fn() -> Nodes) -> Result<(), Failed> {
 }
 
 /// The same, of the nodes that the program may name.
-pub(super) fn run_on_usable_nodes(wanted: Bits) -> Result<(), Failed> {
+pub(super) fn run_on_usable_nodes(wanted: Bits) -> Result<(), SyscallError> {
     run_on_nodes(wanted, globals::usable_nodes)
 }
 
@@ -82,7 +76,7 @@ pub(super) fn run_on_usable_nodes(wanted: Bits) -> Result<(), Failed> {
 pub unsafe extern "C" fn numa_run_on_node_mask(mask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(mask) };
-    answer(log!("numa_run_on_node_mask(mask=*)", [nodes], run_on_usable_nodes(nodes)))
+    status(log!("numa_run_on_node_mask(mask=*)", [nodes], run_on_usable_nodes(nodes)))
 }
 
 /// Runs the calling thread on the CPUs of some nodes, also of those that its cpuset does not name.
@@ -98,7 +92,7 @@ pub unsafe extern "C" fn numa_run_on_node_mask(mask: *mut bitmask) -> c_int {
 pub unsafe extern "C" fn numa_run_on_node_mask_all(mask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(mask) };
-    answer(log!("numa_run_on_node_mask_all(mask=*)", [nodes], run_on_nodes(nodes, globals::nodes)))
+    status(log!("numa_run_on_node_mask_all(mask=*)", [nodes], run_on_nodes(nodes, globals::nodes)))
 }
 
 /// The nodes on whose CPUs the calling thread may run, of those that it may allocate on; if it may run on none of these, the nodes
@@ -151,7 +145,7 @@ pub(super) unsafe fn run_on_existing_nodes(mask: *const bitmask) -> c_int {
         warn(Warning::NO_CPUS_FILE, c"Cannot read node cpumask from sysfs");
         errno::set(errno::ERANGE);
     }
-    answer(log!("numa_run_on_node_mask(mask=*)", [wanted], affinity::run_on_nodes(wanted)))
+    status(log!("numa_run_on_node_mask(mask=*)", [wanted], affinity::run_on_nodes(wanted)))
 }
 
 /// The CPUs on which a thread may run.
@@ -167,7 +161,7 @@ pub(super) unsafe fn run_on_existing_nodes(mask: *const bitmask) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_sched_getaffinity(pid: c_int, mask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
-    affinity::affinity(pid, unsafe { write(mask) }).map_or(-1, |bytes| bytes as c_int)
+    affinity::get(pid, unsafe { write(mask) }).map_or(-1, |bytes| bytes as c_int)
 }
 
 /// Sets the CPUs on which a thread may run.
@@ -185,9 +179,5 @@ pub unsafe extern "C" fn numa_sched_setaffinity(pid: c_int, mask: *mut bitmask) 
     let cpus = Cpus::new();
     // Of the last word, only what belongs to the set. SAFETY: as the caller promises.
     cpus.bits().copy_from(unsafe { read(mask) });
-    log!(
-        "numa_sched_setaffinity(pid=*, mask=*)",
-        [pid, cpus.bits().read()],
-        affinity::set_affinity(pid, &cpus).map_or(-1, |()| 0)
-    )
+    log!("numa_sched_setaffinity(pid=*, mask=*)", [pid, cpus.bits().read()], status(affinity::set(pid, &cpus)))
 }

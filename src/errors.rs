@@ -2,8 +2,8 @@
 
 use core::ffi::{CStr, c_char, c_int};
 use core::sync::atomic::{AtomicU64, Ordering};
-use numars::mempolicy::Failed;
-use numars::sys::process;
+use numars::error::{Syscall, SyscallError};
+use numars::sys::{errno, process};
 
 /// Set by the program, not 0: numa_error() ends the program after it has printed. 0 at the start.
 ///
@@ -41,12 +41,43 @@ pub unsafe extern "C" fn numa_error(r#where: *mut c_char) {
     exit_if(&raw const numa_exit_on_error);
 }
 
-/// Calls numa_error() for a call that failed: the program's own if it has one.
-pub(super) fn report(failed: Failed) {
-    // Read where the program may not be foreseen: the loader puts the address of the function that is called by this name here.
+/// Returns what libnuma passes to numa_error() when `call` fails.
+fn where_it_failed(call: Syscall) -> &'static CStr {
+    match call {
+        Syscall::GetMempolicy => c"get_mempolicy",
+        Syscall::SetMempolicy => c"set_mempolicy",
+        Syscall::Mbind => c"mbind",
+        Syscall::SetMempolicyHomeNode => c"set_mempolicy_home_node",
+        Syscall::SchedSetaffinity => c"numa_sched_setaffinity_v2_int() failed",
+        // No call of libnuma's reports another one.
+        _ => c"",
+    }
+}
+
+/// Calls numa_error(), the program's own if it has one, for a system call that failed, with its errno.
+#[cold]
+#[inline(never)]
+pub(super) fn call_numa_error(error: SyscallError) {
+    // The loader stores the address of the function that the program calls by this name here. Volatile, so that the compiler does not
+    // assume that it is the one below.
     static NUMA_ERROR: unsafe extern "C" fn(*mut c_char) = numa_error;
+    errno::set(error.errno.0);
     // SAFETY: a function of this form, given a string.
-    unsafe { (&raw const NUMA_ERROR).read_volatile()(failed.0.as_ptr().cast_mut()) };
+    unsafe { (&raw const NUMA_ERROR).read_volatile()(where_it_failed(error.call).as_ptr().cast_mut()) };
+}
+
+/// Calls numa_error() if `result` is an error.
+// In one place: it is called from everywhere.
+#[inline(never)]
+pub(super) fn report_failure(result: Result<(), SyscallError>) {
+    if let Err(error) = result {
+        call_numa_error(error);
+    }
+}
+
+/// Returns what C gets for `result`: 0, or -1, and errno is set already.
+pub(super) fn status(result: Result<(), SyscallError>) -> c_int {
+    if result.is_err() { -1 } else { 0 }
 }
 
 /// A function with the form of numa_warn().
@@ -56,7 +87,7 @@ pub(super) type Variadic = unsafe extern "C" fn(c_int, *const c_char, ...);
 fn numa_warn_in_use() -> Variadic {
     // SAFETY: numa_warn is variadic for whoever calls it, whatever Rust thinks of its definition.
     static NUMA_WARN: Variadic = unsafe { core::mem::transmute(numa_warn as NumaWarn) };
-    // SAFETY: read as in `report`.
+    // SAFETY: read as in `call_numa_error`.
     unsafe { (&raw const NUMA_WARN).read_volatile() }
 }
 

@@ -1,13 +1,13 @@
 //! Memory on the nodes that it is wanted on.
 
 use super::bitmask::{bitmask, read};
-use super::errors::report;
+use super::errors::{call_numa_error, report_failure};
 use super::globals;
-use super::policy::report_failure;
-use crate::trace::log;
+use crate::trace::{self, Answer, Moves, Value, log};
 use core::ffi::{c_int, c_void};
 use core::ptr::null_mut;
-use numars::mempolicy::{self, Failed, Range};
+use numars::error::SyscallError;
+use numars::mempolicy::{self, MemRange};
 use numars::sys::memory;
 
 /// Set by the program, not 0: numa_alloc_onnode() and its like return NULL where the memory could not be given its policy,
@@ -15,31 +15,52 @@ use numars::sys::memory;
 #[unsafe(no_mangle)]
 pub static mut numa_fail_alloc_on_error: c_int = 0;
 
-/// The `length` bytes from `start` on.
-pub(super) fn range(start: *mut c_void, length: usize) -> Range {
-    Range { start: start as usize, length }
+/// Returns the `length` bytes from `start` on.
+pub(super) fn range(start: *mut c_void, length: usize) -> MemRange {
+    MemRange { start: start as usize, length }
 }
 
-/// Maps memory and gives it a policy, if it can be given.
-fn allocate(size: usize, set_policy: impl FnOnce(Range) -> Result<(), Failed>) -> (*mut c_void, Result<(), Failed>) {
-    let start = memory::map(size);
-    let outcome = if start.is_null() { Ok(()) } else { set_policy(range(start, size)) };
-    (start, outcome)
+/// Memory that was mapped for the program, which does not have it yet.
+#[derive(Clone, Copy)]
+struct Allocation {
+    /// NULL, with errno, if there is none.
+    start: *mut c_void,
+    size: usize,
+    /// Whether it could be given its policy.
+    policy: Result<(), SyscallError>,
 }
 
-/// What a program gets of memory that was allocated: a policy that could not be given is reported, and the memory is kept unless
-/// numa_fail_alloc_on_error is set.
-fn hand_out(size: usize, (start, outcome): (*mut c_void, Result<(), Failed>)) -> *mut c_void {
-    if let Err(failed) = outcome {
-        report(failed);
-        // SAFETY: the flag is the static above; the program writes it behind the compiler's back.
-        if unsafe { (&raw const numa_fail_alloc_on_error).read_volatile() } != 0 {
-            // SAFETY: mapped above, and nobody has it.
-            unsafe { memory::unmap(start, size) };
-            return null_mut();
-        }
+impl Allocation {
+    /// Maps memory, and gives it a policy by `set_policy`.
+    fn new(size: usize, set_policy: impl FnOnce(MemRange) -> Result<(), SyscallError>) -> Self {
+        let start = memory::map(size);
+        let policy = if start.is_null() { Ok(()) } else { set_policy(range(start, size)) };
+        Allocation { start, size, policy }
     }
-    start
+
+    /// Returns the memory, for the program. A policy that could not be given is reported, and the memory is kept unless
+    /// numa_fail_alloc_on_error is set.
+    fn finish(self) -> *mut c_void {
+        if let Err(error) = self.policy {
+            call_numa_error(error);
+            // SAFETY: the flag is the static above. Volatile, since the program writes to it.
+            if unsafe { (&raw const numa_fail_alloc_on_error).read_volatile() } != 0 {
+                // SAFETY: mapped by `new`, and no other code has it.
+                unsafe { memory::unmap(self.start, self.size) };
+                return null_mut();
+            }
+        }
+        self.start
+    }
+}
+
+impl Answer for Allocation {
+    #[cold]
+    #[inline(never)]
+    fn tell(self, text: &str, arguments: &[Value]) {
+        let failed = self.start.is_null() || self.policy.is_err();
+        trace::write(text, arguments, Value::from(&self.start), failed, Moves::None);
+    }
 }
 
 /// Allocates memory on a node.
@@ -52,14 +73,12 @@ fn hand_out(size: usize, (start, outcome): (*mut c_void, Result<(), Failed>)) ->
 /// numa_fail_alloc_on_error is set.
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_alloc_onnode(size: usize, node: c_int) -> *mut c_void {
-    hand_out(
-        size,
-        log!(
-            "numa_alloc_onnode(size=*, node=*)",
-            [size, node],
-            allocate(size, |memory| mempolicy::put_on_node(memory, node))
-        ),
+    log!(
+        "numa_alloc_onnode(size=*, node=*)",
+        [size, node],
+        Allocation::new(size, |memory| mempolicy::bind_memory_to_node(memory, node))
     )
+    .finish()
 }
 
 /// Allocates memory on the node where the thread runs that touches it first.
@@ -70,7 +89,7 @@ pub extern "C" fn numa_alloc_onnode(size: usize, node: c_int) -> *mut c_void {
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_alloc_local(size: usize) -> *mut c_void {
-    hand_out(size, log!("numa_alloc_local(size=*)", [size], allocate(size, mempolicy::local_memory)))
+    log!("numa_alloc_local(size=*)", [size], Allocation::new(size, mempolicy::local_memory)).finish()
 }
 
 /// Allocates memory whose pages lie on all nodes in turn.
@@ -81,14 +100,12 @@ pub extern "C" fn numa_alloc_local(size: usize) -> *mut c_void {
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_alloc_interleaved(size: usize) -> *mut c_void {
-    hand_out(
-        size,
-        log!(
-            "numa_alloc_interleaved(size=*)",
-            [size],
-            allocate(size, |memory| mempolicy::interleave_memory(memory, globals::all_nodes().bits().read()))
-        ),
+    log!(
+        "numa_alloc_interleaved(size=*)",
+        [size],
+        Allocation::new(size, |memory| mempolicy::interleave_memory(memory, globals::all_nodes().bits().read()))
     )
+    .finish()
 }
 
 /// Allocates memory whose pages lie on some nodes in turn.
@@ -106,14 +123,12 @@ pub extern "C" fn numa_alloc_interleaved(size: usize) -> *mut c_void {
 pub unsafe extern "C" fn numa_alloc_interleaved_subset(size: usize, nodemask: *mut bitmask) -> *mut c_void {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    hand_out(
-        size,
-        log!(
-            "numa_alloc_interleaved_subset(size=*, nodemask=*)",
-            [size, nodes],
-            allocate(size, |memory| mempolicy::interleave_memory(memory, nodes))
-        ),
+    log!(
+        "numa_alloc_interleaved_subset(size=*, nodemask=*)",
+        [size, nodes],
+        Allocation::new(size, |memory| mempolicy::interleave_memory(memory, nodes))
     )
+    .finish()
 }
 
 /// Allocates memory whose pages lie on all nodes in turn, as often as their weights say (Linux 6.9).
@@ -124,14 +139,15 @@ pub unsafe extern "C" fn numa_alloc_interleaved_subset(size: usize, nodemask: *m
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_alloc_weighted_interleaved(size: usize) -> *mut c_void {
-    hand_out(
-        size,
-        log!(
-            "numa_alloc_weighted_interleaved(size=*)",
-            [size],
-            allocate(size, |memory| mempolicy::weighted_interleave_memory(memory, globals::all_nodes().bits().read()))
-        ),
+    log!(
+        "numa_alloc_weighted_interleaved(size=*)",
+        [size],
+        Allocation::new(size, |memory| mempolicy::weighted_interleave_memory(
+            memory,
+            globals::all_nodes().bits().read()
+        ))
     )
+    .finish()
 }
 
 /// Allocates memory whose pages lie on some nodes in turn, as often as their weights say (Linux 6.9).
@@ -149,14 +165,12 @@ pub extern "C" fn numa_alloc_weighted_interleaved(size: usize) -> *mut c_void {
 pub unsafe extern "C" fn numa_alloc_weighted_interleaved_subset(size: usize, nodemask: *mut bitmask) -> *mut c_void {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    hand_out(
-        size,
-        log!(
-            "numa_alloc_weighted_interleaved_subset(size=*, nodemask=*)",
-            [size, nodes],
-            allocate(size, |memory| mempolicy::weighted_interleave_memory(memory, nodes))
-        ),
+    log!(
+        "numa_alloc_weighted_interleaved_subset(size=*, nodemask=*)",
+        [size, nodes],
+        Allocation::new(size, |memory| mempolicy::weighted_interleave_memory(memory, nodes))
     )
+    .finish()
 }
 
 /// Allocates memory with the calling thread's policy, at once: each page is touched.
@@ -167,12 +181,10 @@ pub unsafe extern "C" fn numa_alloc_weighted_interleaved_subset(size: usize, nod
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_alloc(size: usize) -> *mut c_void {
-    let start = memory::map(size);
-    if !start.is_null() {
-        // SAFETY: mapped above, and nobody has it.
-        unsafe { memory::touch_pages(start, size) };
-    }
-    log!("numa_alloc(size=*)", [size], (start, Ok(()))).0
+    let allocation = Allocation::new(size, |_| Ok(()));
+    // SAFETY: NULL, or mapped above, and no other code has it.
+    unsafe { memory::touch_pages(allocation.start, size) };
+    log!("numa_alloc(size=*)", [size], allocation).finish()
 }
 
 /// Changes the size of memory, which keeps its policy and may move.
@@ -265,7 +277,7 @@ pub unsafe extern "C" fn numa_tonode_memory(start: *mut c_void, size: usize, nod
     report_failure(log!(
         "numa_tonode_memory(start=*, size=*, node=*)",
         [start, size, node],
-        mempolicy::put_on_node(range(start, size), node)
+        mempolicy::bind_memory_to_node(range(start, size), node)
     ));
 }
 
@@ -283,11 +295,12 @@ pub unsafe extern "C" fn numa_tonode_memory(start: *mut c_void, size: usize, nod
 pub unsafe extern "C" fn numa_tonodemask_memory(mem: *mut c_void, size: usize, mask: *mut bitmask) {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(mask) };
-    report_failure(log!(
+    let applied = log!(
         "numa_tonodemask_memory(mem=*, size=*, mask=*)",
         [mem, size, nodes],
-        mempolicy::put_on_nodes(range(mem, size), nodes)
-    ));
+        mempolicy::bind_memory(range(mem, size), nodes)
+    );
+    report_failure(applied.map(|_| ()));
 }
 
 /// Puts memory on the node where the thread runs that touches it first, the pages that are touched from now on.

@@ -1,10 +1,10 @@
 //! Nodes and CPUs: how many there are, how large, how far apart, and which CPU is where.
 
 use super::bitmask::{allocate, bitmask, numa_bitmask_free, write};
-use super::errors::report;
+use super::errors::call_numa_error;
 use super::globals;
 use core::ffi::{c_int, c_long, c_longlong};
-use numars::mempolicy::Failed;
+use numars::error::{Syscall, SyscallError};
 use numars::sys::{errno, kernel, memory};
 use numars::topology::{self, for_each_bit};
 
@@ -77,10 +77,11 @@ pub extern "C" fn numa_get_mems_allowed() -> *mut bitmask {
     if mask.is_null() || topology::put_allowed_nodes(unsafe { write(mask) }) {
         return mask;
     }
+    let error = SyscallError::last(Syscall::GetMempolicy);
     // Freed first, since the program's own numa_error() may not return.
     // SAFETY: no one else has this set.
     unsafe { numa_bitmask_free(mask) };
-    report(Failed(c"get_mempolicy"));
+    call_numa_error(error);
     allocate(topology::possible_nodes())
 }
 

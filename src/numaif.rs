@@ -297,6 +297,6 @@ pub unsafe extern "C" fn set_mempolicy_home_node(
     log!(
         "set_mempolicy_home_node(start=*, len=*, home_node=*, flags=*)",
         [start, len as usize, home_node, flags],
-        kernel::set_mempolicy_home_node(start as usize, len, home_node, flags)
+        kernel::set_mempolicy_home_node(start as usize, len as usize, home_node, flags)
     )
 }

@@ -1,12 +1,13 @@
 //! numars.h: what numars has and libnuma has not.
 
-use super::affinity::answer;
 use super::bitmask::{bitmask, read};
+use super::errors::status;
 use super::memory::range;
 use crate::trace::log;
 use core::ffi::{c_char, c_int, c_void};
 use numars::affinity;
-use numars::mempolicy::{self, Applied, Failed};
+use numars::error::SyscallError;
+use numars::mempolicy::{self, Applied};
 
 /// The version of the numars headers that a program is compiled with: major * 10000 + minor * 100 + patch.
 pub const NUMARS_VERSION: c_int = 100;
@@ -20,9 +21,9 @@ pub extern "C" fn numars_version() -> *const c_char {
     VERSION.as_ptr().cast()
 }
 
-/// Returns 0; 1 for the fallback of an older kernel; or -1: the kernel has set errno.
-fn applied(outcome: Result<Applied, Failed>) -> c_int {
-    match outcome {
+/// Returns what C gets for `result`: 0; 1 for the fallback on an older kernel; or -1, and errno is set already.
+fn applied(result: Result<Applied, SyscallError>) -> c_int {
+    match result {
         Ok(Applied::AsRequested) => 0,
         Ok(Applied::Fallback) => 1,
         Err(_) => -1,
@@ -42,7 +43,7 @@ fn applied(outcome: Result<Applied, Failed>) -> c_int {
 pub unsafe extern "C" fn numars_bind(nodes: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodes) };
-    answer(log!("numars_bind(nodes=*)", [nodes], affinity::bind(nodes)))
+    status(log!("numars_bind(nodes=*)", [nodes], affinity::bind(nodes)))
 }
 
 /// Allocates on some nodes alone.
@@ -58,7 +59,7 @@ pub unsafe extern "C" fn numars_bind(nodes: *mut bitmask) -> c_int {
 pub unsafe extern "C" fn numars_set_membind(nodemask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    answer(log!("numars_set_membind(nodemask=*)", [nodes], mempolicy::bind_task(nodes)))
+    status(log!("numars_set_membind(nodemask=*)", [nodes], mempolicy::bind_task(nodes)))
 }
 
 /// Restrict allocations to some nodes, and let NUMA balancing move pages between them (MPOL_BIND with MPOL_F_NUMA_BALANCING,
@@ -92,7 +93,7 @@ pub unsafe extern "C" fn numars_set_membind_balancing(nodemask: *mut bitmask) ->
 pub unsafe extern "C" fn numars_set_interleave_mask(nodemask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    answer(log!("numars_set_interleave_mask(nodemask=*)", [nodes], mempolicy::interleave_task(nodes)))
+    status(log!("numars_set_interleave_mask(nodemask=*)", [nodes], mempolicy::interleave_task(nodes)))
 }
 
 /// Allocates on some nodes in turn, on each as often as its weight says (Linux 6.9).
@@ -108,7 +109,7 @@ pub unsafe extern "C" fn numars_set_interleave_mask(nodemask: *mut bitmask) -> c
 pub unsafe extern "C" fn numars_set_weighted_interleave_mask(nodemask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    answer(log!("numars_set_weighted_interleave_mask(nodemask=*)", [nodes], mempolicy::weighted_interleave_task(nodes)))
+    status(log!("numars_set_weighted_interleave_mask(nodemask=*)", [nodes], mempolicy::weighted_interleave_task(nodes)))
 }
 
 /// Allocates on a node first, and on others when that is full.
@@ -119,7 +120,7 @@ pub unsafe extern "C" fn numars_set_weighted_interleave_mask(nodemask: *mut bitm
 /// As numa_set_preferred(), but silent: it neither prints nor ends the program.
 #[unsafe(no_mangle)]
 pub extern "C" fn numars_set_preferred(node: c_int) -> c_int {
-    answer(log!("numars_set_preferred(node=*)", [node], mempolicy::prefer_node(usize::try_from(node).ok())))
+    status(log!("numars_set_preferred(node=*)", [node], mempolicy::prefer_node(usize::try_from(node).ok())))
 }
 
 /// Allocate on some nodes first, and on others when those are full (MPOL_PREFERRED_MANY, Linux 5.15).
@@ -147,7 +148,7 @@ pub unsafe extern "C" fn numars_set_preferred_many(nodemask: *mut bitmask) -> c_
 /// As numa_set_localalloc(), but silent: it neither prints nor ends the program.
 #[unsafe(no_mangle)]
 pub extern "C" fn numars_set_localalloc() -> c_int {
-    answer(log!("numars_set_localalloc()", [], mempolicy::local_task()))
+    status(log!("numars_set_localalloc()", [], mempolicy::local_task()))
 }
 
 /// Puts the pages of memory on some nodes in turn, those that are touched from now on.
@@ -165,7 +166,7 @@ pub extern "C" fn numars_set_localalloc() -> c_int {
 pub unsafe extern "C" fn numars_interleave_memory(start: *mut c_void, size: usize, nodemask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    answer(log!(
+    status(log!(
         "numars_interleave_memory(start=*, size=*, nodemask=*)",
         [start, size, nodes],
         mempolicy::interleave_memory(range(start, size), nodes)
@@ -191,7 +192,7 @@ pub unsafe extern "C" fn numars_weighted_interleave_memory(
 ) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    answer(log!(
+    status(log!(
         "numars_weighted_interleave_memory(start=*, size=*, nodemask=*)",
         [start, size, nodes],
         mempolicy::weighted_interleave_memory(range(start, size), nodes)
@@ -211,10 +212,10 @@ pub unsafe extern "C" fn numars_weighted_interleave_memory(
 /// The memory keeps its contents.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numars_tonode_memory(start: *mut c_void, size: usize, node: c_int) -> c_int {
-    answer(log!(
+    status(log!(
         "numars_tonode_memory(start=*, size=*, node=*)",
         [start, size, node],
-        mempolicy::put_on_node(range(start, size), node)
+        mempolicy::bind_memory_to_node(range(start, size), node)
     ))
 }
 
@@ -237,7 +238,7 @@ pub unsafe extern "C" fn numars_tonodemask_memory(start: *mut c_void, size: usiz
     applied(log!(
         "numars_tonodemask_memory(start=*, size=*, nodemask=*)",
         [start, size, nodes],
-        mempolicy::put_on_nodes(range(start, size), nodes)
+        mempolicy::bind_memory(range(start, size), nodes)
     ))
 }
 
@@ -253,5 +254,5 @@ pub unsafe extern "C" fn numars_tonodemask_memory(start: *mut c_void, size: usiz
 /// The memory keeps its contents.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numars_setlocal_memory(start: *mut c_void, size: usize) -> c_int {
-    answer(log!("numars_setlocal_memory(start=*, size=*)", [start, size], mempolicy::local_memory(range(start, size))))
+    status(log!("numars_setlocal_memory(start=*, size=*)", [start, size], mempolicy::local_memory(range(start, size))))
 }

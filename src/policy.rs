@@ -2,12 +2,13 @@
 
 use super::affinity::run_on_usable_nodes;
 use super::bitmask::{allocate, bitmask, numa_bitmask_free, read, write};
-use super::errors::{Warning, report, warn};
+use super::errors::{Warning, call_numa_error, report_failure, status, warn};
 use super::globals;
 use crate::trace::log;
 use core::ffi::{c_int, c_ulong, c_void};
 use numars::bitmask::BitsMut;
-use numars::mempolicy::{self, Applied, Failed, Mode, TaskPolicy};
+use numars::error::SyscallError;
+use numars::mempolicy::{self, Applied, MemRange, Mode, TaskPolicy};
 use numars::sys::errno;
 use numars::topology::{self, Nodes};
 
@@ -23,11 +24,11 @@ fn nodes_of_policy(wanted: impl Fn(&TaskPolicy) -> bool, others: impl Fn(BitsMut
     match mempolicy::task_policy(set) {
         Ok(policy) if wanted(&policy) => {}
         Ok(_) => others(set),
-        Err(failed) => {
-            // Before it is reported: a numa_error() of the program's need not return.
-            // SAFETY: a set that nobody else has.
+        Err(error) => {
+            // Freed first, since the program's own numa_error() may not return.
+            // SAFETY: no other code has this set.
             unsafe { numa_bitmask_free(mask) };
-            report(failed);
+            call_numa_error(error);
             let mask = allocate(topology::possible_nodes());
             // SAFETY: NULL or a fresh set.
             others(unsafe { write(mask) });
@@ -45,8 +46,8 @@ fn nodes_of_policy(wanted: impl Fn(&TaskPolicy) -> bool, others: impl Fn(BitsMut
 /// Follows the newest numa(3). libnuma 2.0.19 and older return -1, which programs use as an index.
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_preferred() -> c_int {
-    let first = first_node_of_policy().unwrap_or_else(|failed| {
-        report(failed);
+    let first = first_node_of_policy().unwrap_or_else(|error| {
+        call_numa_error(error);
         None
     });
     first.unwrap_or(0)
@@ -63,7 +64,7 @@ pub extern "C" fn numa_preferred_err() -> c_int {
 }
 
 /// The first node of the calling thread's policy, if that names one.
-fn first_node_of_policy() -> Result<Option<c_int>, Failed> {
+fn first_node_of_policy() -> Result<Option<c_int>, SyscallError> {
     let nodes = Nodes::new();
     let policy = mempolicy::task_policy(nodes.bits())?;
     Ok(policy.first().map(|node| node as c_int))
@@ -121,7 +122,7 @@ pub unsafe extern "C" fn numa_set_preferred_many(nodemask: *mut bitmask) {
         let text = c"Unable to handle MANY preferred nodes. Falling back to first node\n";
         errno::preserve_errno(|| warn(Warning::ONE_PREFERRED_NODE, text));
     }
-    report_failure(applied);
+    report_failure(applied.map(|_| ()));
 }
 
 /// The node on which the next page is put that the calling thread allocates, if it interleaves.
@@ -243,7 +244,8 @@ pub unsafe extern "C" fn numa_set_membind(nodemask: *mut bitmask) {
 pub unsafe extern "C" fn numa_set_membind_balancing(nodemask: *mut bitmask) {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    report_failure(log!("numa_set_membind_balancing(nodemask=*)", [nodes], mempolicy::bind_task_balancing(nodes)));
+    let applied = log!("numa_set_membind_balancing(nodemask=*)", [nodes], mempolicy::bind_task_balancing(nodes));
+    report_failure(applied.map(|_| ()));
 }
 
 /// Return the nodes on which the calling thread may allocate: those it is bound to, or those of numa_all_nodes_ptr.
@@ -263,7 +265,7 @@ pub extern "C" fn numa_get_membind() -> *mut bitmask {
 /// Follows numa(3). For the whole process.
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_set_bind_policy(strict: c_int) {
-    mempolicy::set_may_fall_back(strict == 0);
+    mempolicy::set_bind_fallback(strict == 0);
     log!("numa_set_bind_policy(strict=*)", [strict], 0);
 }
 
@@ -303,20 +305,12 @@ pub unsafe extern "C" fn numa_set_mempolicy_home_node(
     home_node: c_int,
     flags: c_int,
 ) -> c_int {
-    let answer = log!(
+    let memory = MemRange { start: start as usize, length: len as usize };
+    let result = log!(
         "numa_set_mempolicy_home_node(start=*, len=*, home_node=*, flags=*)",
         [start, len as usize, home_node, flags],
-        numars::sys::kernel::set_mempolicy_home_node(start as usize, len, home_node, flags)
+        mempolicy::set_home_node(memory, home_node, flags)
     );
-    if answer < 0 {
-        report(Failed(c"set_mempolicy_home_node"));
-    }
-    answer
-}
-
-/// Tells numa_error() of a failure.
-pub(super) fn report_failure<T>(outcome: Result<T, Failed>) {
-    if let Err(failed) = outcome {
-        report(failed);
-    }
+    report_failure(result);
+    status(result)
 }

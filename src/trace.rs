@@ -4,15 +4,17 @@
 //! a process forks.
 
 use core::cell::Cell;
-use core::ffi::{c_long, c_void};
+use core::ffi::c_long;
 use core::num::NonZeroU64;
 use numars::bitmask::{Bits, WORD_BITS, Word};
-use numars::mempolicy::{Applied, Failed, MF_STRICT, NUMA_BALANCING};
+use numars::error::SyscallError;
+use numars::mempolicy::{Applied, MF_STRICT, NUMA_BALANCING};
 use numars::migrate::Figures;
 use numars::radix::{DECIMAL, HEXADECIMAL, write_radix};
+use numars::sys::errno::{self, Errno};
 use numars::sys::files::strip_prefix;
 use numars::sys::user_memory::{self, Copied};
-use numars::sys::{errno, log_file, process};
+use numars::sys::{log_file, process};
 
 /// Tells of a call, and is its answer. The arguments stand where the text has stars. Costs a comparison where nobody wants to know.
 macro_rules! log {
@@ -113,7 +115,7 @@ impl Answer for i32 {
     }
 }
 
-impl Answer for Result<(), Failed> {
+impl Answer for Result<(), SyscallError> {
     #[cold]
     #[inline(never)]
     fn tell(self, text: &str, arguments: &[Value]) {
@@ -122,21 +124,11 @@ impl Answer for Result<(), Failed> {
 }
 
 /// 0; 1 for the fallback of an older kernel; -1 for a failure.
-impl Answer for Result<Applied, Failed> {
+impl Answer for Result<Applied, SyscallError> {
     #[cold]
     #[inline(never)]
     fn tell(self, text: &str, arguments: &[Value]) {
         self.map_or(-1, |applied| i64::from(applied == Applied::Fallback)).tell(text, arguments);
-    }
-}
-
-/// Memory, and whether it has its policy.
-impl Answer for (*mut c_void, Result<(), Failed>) {
-    #[cold]
-    #[inline(never)]
-    fn tell(self, text: &str, arguments: &[Value]) {
-        let (start, outcome) = self;
-        write(text, arguments, Value::from(&start), start.is_null() || outcome.is_err(), Moves::None);
     }
 }
 
@@ -166,7 +158,7 @@ pub enum Moves<'a> {
 
 /// Writes a line. Errno is left untouched: nothing that is called here changes it.
 #[inline(never)]
-fn write(text: &str, arguments: &[Value], answer: Value, failed: bool, moves: Moves) {
+pub fn write(text: &str, arguments: &[Value], answer: Value, failed: bool, moves: Moves) {
     let error = errno::get();
     if !write_lost() {
         return;
@@ -207,26 +199,6 @@ struct Line {
     text: [u8; 1024],
     length: usize,
 }
-
-/// The errors that calls are documented to give.
-const ERRORS: [(i32, &str); 16] = [
-    (errno::E2BIG, "E2BIG"),
-    (errno::EACCES, "EACCES"),
-    (errno::EBUSY, "EBUSY"),
-    (errno::ECANCELED, "ECANCELED"),
-    (errno::EFAULT, "EFAULT"),
-    (errno::EINVAL, "EINVAL"),
-    (errno::EIO, "EIO"),
-    (errno::EMFILE, "EMFILE"),
-    (errno::ENODEV, "ENODEV"),
-    (errno::ENOENT, "ENOENT"),
-    (errno::ENOMEM, "ENOMEM"),
-    (errno::ENOSYS, "ENOSYS"),
-    (errno::EOPNOTSUPP, "EOPNOTSUPP"),
-    (errno::EPERM, "EPERM"),
-    (errno::ERANGE, "ERANGE"),
-    (errno::ESRCH, "ESRCH"),
-];
 
 const POLICIES: [&str; 7] = [
     "MPOL_DEFAULT",
@@ -340,8 +312,8 @@ impl Line {
     }
 
     fn error(&mut self, error: i32) {
-        match ERRORS.iter().find(|&&(number, _)| number == error) {
-            Some((_, name)) => self.text(name),
+        match Errno(error).name() {
+            Some(name) => self.text(name),
             None => {
                 self.text("errno ");
                 self.number(error.into());

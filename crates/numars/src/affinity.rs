@@ -1,55 +1,71 @@
-//! Where threads run: CPU affinity, by nodes.
+//! CPU affinity: which CPUs a thread may run on, by CPU or by node.
+//!
+//! References: sched_setaffinity(2), cpuset(7).
 
 use crate::bitmask::{Bits, BitsMut};
-use crate::mempolicy::{self, Failed};
+use crate::error::{Syscall, SyscallError};
+use crate::mempolicy;
 use crate::sys::errno::{self, Errno};
 use crate::sys::kernel;
 use crate::topology::{self, Cpus};
 
-/// The name that libnuma reports a failed change of affinity under.
-const SET_AFFINITY: Failed = Failed(c"numa_sched_setaffinity_v2_int() failed");
-
-/// Runs the calling thread on `cpus`.
-fn run_on(cpus: &Cpus) -> Result<(), Failed> {
-    set_affinity(0, cpus).map_err(|_| SET_AFFINITY)
-}
-
-/// Runs the calling thread on all CPUs again.
-pub fn run_anywhere() -> Result<(), Failed> {
+/// Lets the calling thread run on all CPUs again.
+///
+/// # Errors
+/// As for [`set`].
+pub fn run_on_all_cpus() -> Result<(), SyscallError> {
     let all = Cpus::new();
     all.bits().fill(true);
-    run_on(&all)
+    set(0, &all)
 }
 
-/// Runs the calling thread on the CPUs of `nodes`.
-pub fn run_on_nodes(nodes: Bits) -> Result<(), Failed> {
+/// Restricts the calling thread to the CPUs of `nodes`. If the kernel refuses, the CPUs of the nodes are read again, because they may have
+/// changed.
+///
+/// # Errors
+/// EINVAL if the thread may run on none of these CPUs; otherwise as for [`set`].
+pub fn run_on_nodes(nodes: Bits) -> Result<(), SyscallError> {
     let before = errno::get();
-    run_on(&topology::cpus_of_nodes(nodes)).or_else(|failed| {
-        // The nodes may have other CPUs by now than are known.
-        if errno::get() != errno::EINVAL || !topology::catch_up() {
-            return Err(failed);
+    set(0, &topology::cpus_of_nodes(nodes)).or_else(|error| {
+        if error.errno != Errno(errno::EINVAL) || !topology::catch_up() {
+            return Err(error);
         }
         errno::set(before);
-        run_on(&topology::cpus_of_nodes(nodes))
+        set(0, &topology::cpus_of_nodes(nodes))
     })
 }
 
-/// Runs and allocates on `nodes` alone; where either cannot be, nothing is changed.
-pub fn bind(nodes: Bits) -> Result<(), Failed> {
+/// Restricts the calling thread to the CPUs of `nodes`, and its allocations to their memory (MPOL_BIND). If either is refused, nothing is
+/// changed.
+///
+/// # Errors
+/// As for [`run_on_nodes`] and [`mempolicy::bind_task`].
+pub fn bind(nodes: Bits) -> Result<(), SyscallError> {
     let before = topology::allowed_cpus();
     run_on_nodes(nodes)?;
     mempolicy::bind_task(nodes).inspect_err(|_| {
-        let _ = errno::preserve_errno(|| set_affinity(0, &before));
+        let _ = errno::preserve_errno(|| set(0, &before));
     })
 }
 
-/// The affinity of a thread (0: the calling one) into `cpus`: the bytes that the kernel filled, or an error with errno.
-pub fn affinity(pid: i32, cpus: BitsMut) -> Result<usize, Errno> {
+/// Reads the CPUs that a thread (0: the calling one) may run on into `cpus`, in whole words. Returns the size of the kernel's CPU mask in
+/// bytes.
+///
+/// # Errors
+/// EINVAL if `cpus` is smaller than the kernel's mask, ESRCH if there is no such thread.
+pub fn get(pid: i32, cpus: BitsMut) -> Result<usize, SyscallError> {
     let filled = kernel::sched_getaffinity(pid, cpus.read().storage());
-    usize::try_from(filled).map_err(|_| Errno::last())
+    usize::try_from(filled).map_err(|_| SyscallError::last(Syscall::SchedGetaffinity))
 }
 
-/// Sets the affinity of a thread (0: the calling one); an error with errno.
-pub fn set_affinity(pid: i32, cpus: &Cpus) -> Result<(), Errno> {
-    if kernel::sched_setaffinity(pid, cpus.words()) < 0 { Err(Errno::last()) } else { Ok(()) }
+/// Restricts a thread (0: the calling one) to `cpus`. CPUs that the kernel does not have are ignored.
+///
+/// # Errors
+/// EINVAL if the thread may run on none of the CPUs, ESRCH if there is no such thread, EPERM if it belongs to another user.
+pub fn set(pid: i32, cpus: &Cpus) -> Result<(), SyscallError> {
+    if kernel::sched_setaffinity(pid, cpus.words()) < 0 {
+        Err(SyscallError::last(Syscall::SchedSetaffinity))
+    } else {
+        Ok(())
+    }
 }

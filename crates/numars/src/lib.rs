@@ -5,6 +5,7 @@
 
 pub mod affinity;
 pub mod bitmask;
+pub mod error;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 pub mod mempolicy;

@@ -1,59 +1,75 @@
-//! Memory policy: which of the kernel's policies each call asks for, and what the kernel's answer means.
+//! Memory policy: which of the kernel's policies each call requests, and what the kernel's result means.
+//!
+//! References: numa(7), set_mempolicy(2), get_mempolicy(2), mbind(2), set_mempolicy_home_node(2).
+//!
+//! ```
+//! use numars::mempolicy;
+//! // Allocate on node 0 first. A kernel without NUMA, or a container, may refuse that.
+//! if let Err(error) = mempolicy::prefer_node(Some(0)) {
+//!     eprintln!("no memory policy: {error}");
+//! }
+//! ```
 
 use crate::bitmask::{Bits, BitsMut};
+use crate::error::{Syscall, SyscallError};
+use crate::sys::errno::{self, Errno};
+use crate::sys::kernel;
 use crate::sys::memory::page_size;
-use crate::sys::{errno, kernel};
 use crate::topology::{self, Nodes, possible_nodes};
 use core::cell::Cell;
-use core::ffi::{CStr, c_long};
+use core::ffi::c_long;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use once_cell::race::OnceBool;
 
-/// A policy of the kernel's, by its number.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// A policy, by the kernel's number.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Mode {
+    /// MPOL_DEFAULT: none of its own, so that the policy of the thread or the system applies.
     Default = 0,
+    /// MPOL_PREFERRED: one node first, then the others.
     Preferred = 1,
+    /// MPOL_BIND: the given nodes only.
     Bind = 2,
+    /// MPOL_INTERLEAVE: the given nodes in turn, page by page.
     Interleave = 3,
+    /// MPOL_LOCAL: the node of the CPU that touches the page first.
     Local = 4,
+    /// MPOL_PREFERRED_MANY (Linux 5.15): the given nodes first, then the others.
     PreferredMany = 5,
+    /// MPOL_WEIGHTED_INTERLEAVE (Linux 6.9): the given nodes in turn, as often as their weights say.
     WeightedInterleave = 6,
 }
 
-/// Flag of a task's policy MPOL_BIND: NUMA balancing may move pages between its nodes.
+/// MPOL_F_NUMA_BALANCING: NUMA balancing may move pages between the nodes of a task's policy MPOL_BIND.
 pub const NUMA_BALANCING: i32 = 1 << 13;
 
-/// Flag of mbind(2): pages that are elsewhere already are an error.
+/// MPOL_MF_STRICT: mbind(2) fails with EIO if pages are on other nodes already.
 pub const MF_STRICT: u32 = 1;
 
-/// A call of the kernel's that failed, by the name that it is reported under. Why is in errno.
-#[derive(Clone, Copy, Debug)]
-pub struct Failed(pub &'static CStr);
-
-/// Whether a call of the kernel's succeeded that is reported as `name`.
-fn outcome(answer: c_long, name: &'static CStr) -> Result<(), Failed> {
-    if answer < 0 { Err(Failed(name)) } else { Ok(()) }
+/// Returns the error of `call` if its result is negative.
+fn check(result: c_long, call: Syscall) -> Result<(), SyscallError> {
+    if result < 0 { Err(SyscallError::last(call)) } else { Ok(()) }
 }
 
 /// How a policy was set that older kernels lack.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Applied {
+    /// The kernel has the policy that was requested.
     AsRequested,
-    /// The kernel is older: the policy that comes closest.
+    /// The kernel is older: it got the policy that comes closest.
     Fallback,
 }
 
-/// Makes a request, and the one that comes closest if the kernel `lacks` what the first needs, which it refuses with EINVAL then.
-/// errno is untouched if either succeeds.
+/// Makes `request`, and `fallback` if the kernel `lacks` what the first needs, which it refuses with EINVAL. Errno is left untouched if
+/// either succeeds.
 fn with_fallback(
-    request: impl FnOnce() -> Result<(), Failed>,
+    request: impl FnOnce() -> Result<(), SyscallError>,
     lacks: impl FnOnce() -> bool,
-    fallback: impl FnOnce() -> Result<(), Failed>,
-) -> Result<Applied, Failed> {
+    fallback: impl FnOnce() -> Result<(), SyscallError>,
+) -> Result<Applied, SyscallError> {
     let before = errno::get();
     match request() {
-        Err(_) if errno::get() == errno::EINVAL && lacks() => {
+        Err(error) if error.errno == Errno(errno::EINVAL) && lacks() => {
             errno::set(before);
             fallback().map(|()| Applied::Fallback)
         }
@@ -61,74 +77,90 @@ fn with_fallback(
     }
 }
 
-/// What numa_set_strict() says: pages that are elsewhere already are an error.
+/// Whether mbind(2) is called with [`MF_STRICT`].
 static STRICT: AtomicBool = AtomicBool::new(false);
 
-/// What numa_set_bind_policy() says: memory that is put on nodes may be on others when those are full.
-static MAY_FALL_BACK: AtomicBool = AtomicBool::new(false);
+/// Whether memory that is bound to nodes may be on other nodes when those are full.
+static BIND_FALLBACK: AtomicBool = AtomicBool::new(false);
 
+/// Sets whether giving memory a policy fails with EIO if pages are on other nodes already (MPOL_MF_STRICT), which is not so at the start.
+/// For the whole process.
 pub fn set_strict(strict: bool) {
     STRICT.store(strict, Relaxed);
 }
 
-pub fn set_may_fall_back(may_fall_back: bool) {
-    MAY_FALL_BACK.store(may_fall_back, Relaxed);
+/// Sets whether [`bind_memory`] only prefers the nodes, which it does not at the start. For the whole process.
+pub fn set_bind_fallback(fallback: bool) {
+    BIND_FALLBACK.store(fallback, Relaxed);
 }
 
 // --- the calling thread ---
 
-fn set_task_policy(mode: Mode, flags: i32, nodes: Bits) -> Result<(), Failed> {
-    let answer = kernel::set_mempolicy(mode as i32 | flags, nodes);
-    outcome(answer, c"set_mempolicy")
+fn set_task_policy(mode: Mode, flags: i32, nodes: Bits) -> Result<(), SyscallError> {
+    check(kernel::set_mempolicy(mode as i32 | flags, nodes), Syscall::SetMempolicy)
 }
 
-/// Allocate on `nodes` alone.
-pub fn bind_task(nodes: Bits) -> Result<(), Failed> {
+/// Restricts the calling thread's allocations to `nodes` (MPOL_BIND).
+///
+/// # Errors
+/// EINVAL if none of the nodes has memory and is allowed; EPERM or ENOSYS if policy cannot be used.
+pub fn bind_task(nodes: Bits) -> Result<(), SyscallError> {
     set_task_policy(Mode::Bind, 0, nodes)
 }
 
-/// Restricts allocations to `nodes`, and lets NUMA balancing move pages between them; before Linux 5.12 without the latter.
-pub fn bind_task_balancing(nodes: Bits) -> Result<Applied, Failed> {
+/// Restricts the calling thread's allocations to `nodes`, and lets NUMA balancing move pages between them (MPOL_BIND with
+/// MPOL_F_NUMA_BALANCING); before Linux 5.12 without the latter.
+///
+/// # Errors
+/// As for [`bind_task`].
+pub fn bind_task_balancing(nodes: Bits) -> Result<Applied, SyscallError> {
     // If the nodes are at fault, EINVAL comes again.
     with_fallback(|| set_task_policy(Mode::Bind, NUMA_BALANCING, nodes), || true, || bind_task(nodes))
 }
 
-/// Allocate on `nodes` in turn; as usual if there are none.
-pub fn interleave_task(nodes: Bits) -> Result<(), Failed> {
+/// Lets the calling thread allocate on `nodes` in turn (MPOL_INTERLEAVE); without nodes, as the system does (MPOL_DEFAULT).
+///
+/// # Errors
+/// As for [`bind_task`].
+pub fn interleave_task(nodes: Bits) -> Result<(), SyscallError> {
     let mode = if nodes.is_empty() { Mode::Default } else { Mode::Interleave };
     set_task_policy(mode, 0, nodes)
 }
 
-/// Allocate on `nodes` in turn, as often as their weights say; as usual if there are none.
-pub fn weighted_interleave_task(nodes: Bits) -> Result<(), Failed> {
+/// Lets the calling thread allocate on `nodes` in turn, as often as their weights say (MPOL_WEIGHTED_INTERLEAVE); without nodes, as the
+/// system does (MPOL_DEFAULT).
+///
+/// # Errors
+/// As for [`bind_task`]; EINVAL before Linux 6.9.
+pub fn weighted_interleave_task(nodes: Bits) -> Result<(), SyscallError> {
     let mode = if nodes.is_empty() { Mode::Default } else { Mode::WeightedInterleave };
     set_task_policy(mode, 0, nodes)
 }
 
-/// Allocate on `node` first; where the task runs if there is none.
-pub fn prefer_node(node: Option<usize>) -> Result<(), Failed> {
+/// Lets the calling thread allocate on `node` first (MPOL_PREFERRED); without a node, as [`local_task`].
+///
+/// # Errors
+/// As for [`bind_task`].
+pub fn prefer_node(node: Option<usize>) -> Result<(), SyscallError> {
     match node {
         None => local_task(),
         // The kernel would take an empty set for local allocation.
-        Some(node) if node >= possible_nodes() => {
-            errno::set(errno::EINVAL);
-            Err(Failed(c"set_mempolicy"))
-        }
+        Some(node) if node >= possible_nodes() => Err(SyscallError::invalid(Syscall::SetMempolicy)),
         Some(node) => set_task_policy(Mode::Preferred, 0, Nodes::of(node).bits().read()),
     }
 }
 
-/// Fails, as the kernel's call does, if there are no nodes.
-pub fn require_nodes(nodes: Bits) -> Result<(), Failed> {
-    if nodes.is_empty() {
-        errno::set(errno::EINVAL);
-        return Err(Failed(c"set_mempolicy"));
-    }
-    Ok(())
+/// Fails with EINVAL, as the kernel's call does, if there are no nodes.
+pub fn require_nodes(nodes: Bits) -> Result<(), SyscallError> {
+    if nodes.is_empty() { Err(SyscallError::invalid(Syscall::SetMempolicy)) } else { Ok(()) }
 }
 
-/// Allocates on `nodes` first; before Linux 5.15 on the first of them first.
-pub fn prefer_nodes(nodes: Bits) -> Result<Applied, Failed> {
+/// Lets the calling thread allocate on `nodes` first (MPOL_PREFERRED_MANY); before Linux 5.15 on the first of them first
+/// (MPOL_PREFERRED).
+///
+/// # Errors
+/// As for [`bind_task`].
+pub fn prefer_nodes(nodes: Bits) -> Result<Applied, SyscallError> {
     // If mbind(2) is forbidden, it does not show what the kernel lacks. But a kernel that has the mode takes a set with an allowed node.
     let has_allowed = || nodes.iter().any(|node| topology::machine().allowed().bits().read().contains(node));
     with_fallback(
@@ -138,34 +170,41 @@ pub fn prefer_nodes(nodes: Bits) -> Result<Applied, Failed> {
     )
 }
 
-/// Allocate where the task runs.
-pub fn local_task() -> Result<(), Failed> {
+/// Lets the calling thread allocate on the node that it runs on (MPOL_LOCAL).
+///
+/// # Errors
+/// EPERM or ENOSYS if policy cannot be used.
+pub fn local_task() -> Result<(), SyscallError> {
     set_task_policy(Mode::Local, 0, Nodes::new().bits().read())
 }
 
-/// The calling thread's policy.
+/// The calling thread's policy, as [`task_policy`] returns it.
+#[derive(Clone, Copy)]
 pub struct TaskPolicy<'a> {
     mode: i32,
     nodes: Bits<'a>,
 }
 
-/// Asks the kernel, which puts the policy's nodes into an empty set.
-pub fn task_policy(nodes: BitsMut<'_>) -> Result<TaskPolicy<'_>, Failed> {
+/// Reads the calling thread's policy, whose nodes the kernel writes into `nodes`, an empty set.
+///
+/// # Errors
+/// EPERM or ENOSYS if policy cannot be used.
+pub fn task_policy(nodes: BitsMut<'_>) -> Result<TaskPolicy<'_>, SyscallError> {
     let mode = Cell::new(0);
-    if !topology::ask_for_nodes(nodes, |words| kernel::task_policy(words).map(|told| mode.set(told)).is_some()) {
-        return Err(Failed(c"get_mempolicy"));
+    if !topology::ask_for_nodes(nodes, |words| kernel::task_policy(words).map(|own| mode.set(own)).is_some()) {
+        return Err(SyscallError::last(Syscall::GetMempolicy));
     }
-    // Without the flags, which the kernel gives along.
+    // Without the flags, which the kernel returns with it.
     Ok(TaskPolicy { mode: mode.get() & 0xff, nodes: nodes.read() })
 }
 
 impl TaskPolicy<'_> {
-    /// Whether it is this one.
+    /// Returns whether the policy has this mode.
     pub fn is(&self, mode: Mode) -> bool {
         self.mode == mode as i32
     }
 
-    /// The first of its nodes.
+    /// Returns the first of its nodes.
     pub fn first(&self) -> Option<usize> {
         self.nodes.iter().next()
     }
@@ -173,58 +212,88 @@ impl TaskPolicy<'_> {
 
 // --- memory ---
 
-/// A range of addresses in bytes.
-#[derive(Clone, Copy)]
-pub struct Range {
+/// A range of addresses.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct MemRange {
+    /// The address of the first byte.
     pub start: usize,
+    /// The length in bytes.
     pub length: usize,
 }
 
-fn set_memory_policy(memory: Range, mode: Mode, nodes: Bits) -> Result<(), Failed> {
+fn set_memory_policy(memory: MemRange, mode: Mode, nodes: Bits) -> Result<(), SyscallError> {
     // The kernel would round it up to 0, and have nothing to do.
     if memory.length.checked_add(page_size() - 1).is_none() {
-        errno::set(errno::EINVAL);
-        return Err(Failed(c"mbind"));
+        return Err(SyscallError::invalid(Syscall::Mbind));
     }
     let flags = if STRICT.load(Relaxed) { MF_STRICT } else { 0 };
-    outcome(kernel::mbind(memory.start, memory.length, mode as i32, nodes, flags), c"mbind")
+    check(kernel::mbind(memory.start, memory.length, mode as i32, nodes, flags), Syscall::Mbind)
 }
 
-/// Restricts `memory` to `nodes`; if numa_set_bind_policy() said so, only prefers them, before Linux 5.15 the first of them.
-pub fn put_on_nodes(memory: Range, nodes: Bits) -> Result<Applied, Failed> {
+/// Restricts the pages of `memory` that are allocated from now on to `nodes` (MPOL_BIND); after [`set_bind_fallback`], only prefers these
+/// nodes (MPOL_PREFERRED_MANY), or before Linux 5.15 the first of them (MPOL_PREFERRED).
+///
+/// # Errors
+/// EINVAL if the range is none or none of the nodes has memory and is allowed; EFAULT if nothing is mapped there; EIO after [`set_strict`] if
+/// pages are on other nodes; ENOMEM; EPERM or ENOSYS if policy cannot be used.
+pub fn bind_memory(memory: MemRange, nodes: Bits) -> Result<Applied, SyscallError> {
     let set = |mode| set_memory_policy(memory, mode, nodes);
-    if !MAY_FALL_BACK.load(Relaxed) {
+    if !BIND_FALLBACK.load(Relaxed) {
         return set(Mode::Bind).map(|()| Applied::AsRequested);
     }
     with_fallback(|| set(Mode::PreferredMany), lacks_preferred_many, || set(Mode::Preferred))
 }
 
-/// Put `memory` on `node`; one that cannot be is refused by the kernel.
-pub fn put_on_node(memory: Range, node: i32) -> Result<(), Failed> {
+/// As [`bind_memory`] for one node; the kernel refuses a node that cannot exist.
+///
+/// # Errors
+/// As for [`bind_memory`].
+pub fn bind_memory_to_node(memory: MemRange, node: i32) -> Result<(), SyscallError> {
     let nodes = usize::try_from(node).map_or_else(|_| Nodes::new(), Nodes::of);
-    put_on_nodes(memory, nodes.bits().read()).map(|_| ())
+    bind_memory(memory, nodes.bits().read()).map(|_| ())
 }
 
-/// Spread `memory` over `nodes`, page by page.
-pub fn interleave_memory(memory: Range, nodes: Bits) -> Result<(), Failed> {
+/// Allocates the pages of `memory` on `nodes` in turn (MPOL_INTERLEAVE), those that are allocated from now on.
+///
+/// # Errors
+/// As for [`bind_memory`].
+pub fn interleave_memory(memory: MemRange, nodes: Bits) -> Result<(), SyscallError> {
     set_memory_policy(memory, Mode::Interleave, nodes)
 }
 
-/// Spread `memory` over `nodes` as their weights say.
-pub fn weighted_interleave_memory(memory: Range, nodes: Bits) -> Result<(), Failed> {
+/// Allocates the pages of `memory` on `nodes` in turn, as often as their weights say (MPOL_WEIGHTED_INTERLEAVE, Linux 6.9), those that are
+/// allocated from now on.
+///
+/// # Errors
+/// As for [`bind_memory`]; EINVAL before Linux 6.9.
+pub fn weighted_interleave_memory(memory: MemRange, nodes: Bits) -> Result<(), SyscallError> {
     set_memory_policy(memory, Mode::WeightedInterleave, nodes)
 }
 
-/// Put `memory` where the task runs that touches it first.
-pub fn local_memory(memory: Range) -> Result<(), Failed> {
+/// Allocates the pages of `memory` on the node of the CPU that touches them first (MPOL_LOCAL), those that are allocated from now on.
+///
+/// # Errors
+/// As for [`bind_memory`].
+pub fn local_memory(memory: MemRange) -> Result<(), SyscallError> {
     set_memory_policy(memory, Mode::Local, Bits::EMPTY)
+}
+
+/// Sets the node from which the policy of `memory` (MPOL_BIND or MPOL_PREFERRED_MANY) starts to look for free memory
+/// (set_mempolicy_home_node(2), Linux 5.17). `flags` is 0.
+///
+/// # Errors
+/// EINVAL if the range is none or there is no such node, ENOENT if the memory has no policy, EOPNOTSUPP if it has another one, ENOSYS on an
+/// older kernel.
+pub fn set_home_node(memory: MemRange, node: i32, flags: i32) -> Result<(), SyscallError> {
+    let result = kernel::set_mempolicy_home_node(memory.start, memory.length, node, flags);
+    check(result.into(), Syscall::SetMempolicyHomeNode)
 }
 
 // --- what the kernel can do ---
 //
 // Asked with ranges of no length: the kernel checks the policy, and then has nothing to do.
 
-/// The error of a request for MPOL_PREFERRED_MANY, 0 if there is none.
+/// Returns the errno of a request for MPOL_PREFERRED_MANY, 0 if it succeeds.
 fn preferred_many_error() -> i32 {
     errno::preserve_errno(|| match kernel::mbind(0, 0, Mode::PreferredMany as i32, Bits::EMPTY, 0) {
         0 => 0,
@@ -232,21 +301,21 @@ fn preferred_many_error() -> i32 {
     })
 }
 
-/// Returns whether the kernel knows MPOL_PREFERRED_MANY.
+/// Returns whether the kernel has MPOL_PREFERRED_MANY (Linux 5.15).
 pub fn has_preferred_many() -> bool {
     preferred_many_error() == 0
 }
 
-/// Returns whether the kernel is older than MPOL_PREFERRED_MANY; asked for after an EINVAL that may have other reasons.
+/// Returns whether the kernel is older than MPOL_PREFERRED_MANY; called after an EINVAL that may have other reasons.
 pub fn lacks_preferred_many() -> bool {
     static LACKS: OnceBool = OnceBool::new();
     LACKS.get_or_init(|| preferred_many_error() == errno::EINVAL)
 }
 
-/// Whether the kernel knows set_mempolicy_home_node(2).
+/// Returns whether the kernel has set_mempolicy_home_node(2) (Linux 5.17).
 pub fn has_home_node() -> bool {
     let first = topology::machine().nodes().bits().read().iter().next().unwrap_or(0);
-    errno::preserve_errno(|| kernel::set_mempolicy_home_node(0, 0, first as i32, 0) == 0)
+    errno::preserve_errno(|| set_home_node(MemRange { start: 0, length: 0 }, first as i32, 0).is_ok())
 }
 
 #[cfg(test)]
@@ -254,7 +323,7 @@ mod tests {
     use super::*;
 
     /// The policy of the calling thread after `change`, in a thread of its own.
-    fn after(change: impl FnOnce() -> Result<(), Failed> + Send) -> (i32, Vec<usize>) {
+    fn after(change: impl FnOnce() -> Result<(), SyscallError> + Send) -> (i32, Vec<usize>) {
         std::thread::scope(|scope| {
             let thread = scope.spawn(|| {
                 change().unwrap();

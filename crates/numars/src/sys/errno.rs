@@ -1,14 +1,15 @@
-//! errno, which a call that succeeds leaves as it found it.
+//! errno: a function of this crate that succeeds leaves it untouched.
 
 use core::ffi::c_int;
+use core::fmt;
 
 pub use libc::{
     E2BIG, EACCES, EAGAIN, EBUSY, ECANCELED, EFAULT, EINVAL, EIO, EMFILE, ENODEV, ENOENT, ENOMEM, ENOSYS, EOPNOTSUPP,
     EOVERFLOW, EPERM, ERANGE, ESRCH,
 };
 
-/// An error number, such as [`EINVAL`]. Wherever a function returns one, the calling thread's errno has the same value.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// An error number, such as [`EINVAL`]. Whenever a function returns one, the calling thread's errno has the same value.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Errno(pub c_int);
 
 impl Errno {
@@ -16,6 +17,51 @@ impl Errno {
     #[inline]
     pub fn last() -> Self {
         Errno(get())
+    }
+
+    /// Returns the name of an error that the calls of this crate are documented to return.
+    ///
+    /// ```
+    /// use numars::sys::errno::{EBUSY, Errno};
+    /// assert_eq!(Errno(EBUSY).name(), Some("EBUSY"));
+    /// assert_eq!(Errno(0).name(), None);
+    /// ```
+    pub fn name(self) -> Option<&'static str> {
+        NAMES.iter().find(|&&(number, _)| number == self.0).map(|&(_, name)| name)
+    }
+}
+
+const NAMES: [(c_int, &str); 16] = [
+    (E2BIG, "E2BIG"),
+    (EACCES, "EACCES"),
+    (EBUSY, "EBUSY"),
+    (ECANCELED, "ECANCELED"),
+    (EFAULT, "EFAULT"),
+    (EINVAL, "EINVAL"),
+    (EIO, "EIO"),
+    (EMFILE, "EMFILE"),
+    (ENODEV, "ENODEV"),
+    (ENOENT, "ENOENT"),
+    (ENOMEM, "ENOMEM"),
+    (ENOSYS, "ENOSYS"),
+    (EOPNOTSUPP, "EOPNOTSUPP"),
+    (EPERM, "EPERM"),
+    (ERANGE, "ERANGE"),
+    (ESRCH, "ESRCH"),
+];
+
+impl fmt::Display for Errno {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => f.write_str(name),
+            None => write!(f, "errno {}", self.0),
+        }
+    }
+}
+
+impl fmt::Debug for Errno {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Errno({self})")
     }
 }
 

@@ -146,7 +146,7 @@ pub fn mbind(start: usize, length: usize, mode: c_int, nodes: Bits, flags: c_uin
 
 /// set_mempolicy_home_node(2): 0, or -1 with errno. Not one of the interposable ones: libnuma exports no such function, and each of those costs
 /// a symbol to look up while loading.
-pub fn set_mempolicy_home_node(start: usize, len: c_ulong, home_node: c_int, flags: c_int) -> c_int {
+pub fn set_mempolicy_home_node(start: usize, len: usize, home_node: c_int, flags: c_int) -> c_int {
     // The call returns 0 or an error, nothing that an int could not hold.
     system_call!(SYS_set_mempolicy_home_node, start, len, c_long::from(home_node), c_long::from(flags)) as c_int
 }
