@@ -23,7 +23,7 @@ use numars::topology::{self, Cpus, Nodes};
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_run_on_node(node: c_int) -> c_int {
     let result = match usize::try_from(node) {
-        Ok(node) if node_exists(node) => status(affinity::run_on_nodes(Nodes::of(node).bits().read())),
+        Ok(node) if node_exists(node) => status(affinity::run_on_nodes(Nodes::of(node).bits().as_bits())),
         Ok(node) if node < topology::possible_nodes() => {
             warn(Warning::NO_CPUS_FILE, c"Cannot read node cpumask from sysfs");
             errno::set(errno::ERANGE);
@@ -41,19 +41,19 @@ pub extern "C" fn numa_run_on_node(node: c_int) -> c_int {
 /// Runs the calling thread on the CPUs of those nodes of `wanted` that are among those that `usable` returns.
 fn run_on_nodes(wanted: Bits, usable: fn() -> Nodes) -> Result<(), SyscallError> {
     let mut may = usable();
-    if wanted.iter().any(|node| !may.bits().read().contains(node)) && globals::catch_up() {
+    if wanted.iter().any(|node| !may.bits().as_bits().contains(node)) && globals::catch_up() {
         may = usable();
     }
     let nodes = Nodes::new();
     for node in wanted.iter() {
-        if may.bits().read().contains(node) {
+        if may.bits().as_bits().contains(node) {
             nodes.bits().set(node);
         } else {
             // SAFETY: the format takes one int.
             unsafe { warn_with(Warning::NODE_NOT_ALLOWED, c"node %d not allowed", node as c_int) };
         }
     }
-    let outcome = affinity::run_on_nodes(nodes.bits().read());
+    let outcome = affinity::run_on_nodes(nodes.bits().as_bits());
     report_failure(outcome);
     outcome
 }
@@ -128,7 +128,7 @@ pub(super) fn nodes_run_on() -> Nodes {
 
 /// Makes a set of `nodes`, as large as libnuma makes it unless a node would not fit.
 pub(super) fn run_node_mask(nodes: Nodes) -> *mut bitmask {
-    let nodes = nodes.bits().read();
+    let nodes = nodes.bits().as_bits();
     let cpus = topology::possible_cpus();
     let size = if nodes.highest() >= Some(cpus) { topology::possible_nodes() } else { cpus };
     allocated(size, nodes)
@@ -179,5 +179,5 @@ pub unsafe extern "C" fn numa_sched_setaffinity(pid: c_int, mask: *mut bitmask) 
     let cpus = Cpus::new();
     // Of the last word, only what belongs to the set. SAFETY: as the caller promises.
     cpus.bits().copy_from(unsafe { read(mask) });
-    log!("numa_sched_setaffinity(pid=*, mask=*)", [pid, cpus.bits().read()], status(affinity::set(pid, &cpus)))
+    log!("numa_sched_setaffinity(pid=*, mask=*)", [pid, cpus.bits().as_bits()], status(affinity::set(pid, &cpus)))
 }

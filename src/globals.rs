@@ -105,7 +105,7 @@ fn export() -> &'static Machine<'static> {
         store_sizes();
         loop {
             // Under another root, only the files of its nodes tell which CPUs it has.
-            let to = if files::another_root().is_some() { topology::whole_machine() } else { topology::machine() };
+            let to = if files::fsroot().is_some() { topology::whole_machine() } else { topology::machine() };
             store_changes(from, to);
             match EXPORTED.compare_exchange(last, core::ptr::from_ref(to).cast_mut(), AcqRel, Acquire) {
                 Ok(_) if core::ptr::eq(to, topology::machine()) => break to,
@@ -248,7 +248,7 @@ pub(super) fn usable_nodes() -> Nodes {
     if !may_allocate_on_all_nodes() {
         let (nodes, cpus) = (nodes(), Cpus::new());
         read_all_cpus(&cpus);
-        topology::add_usable_nodes(nodes.bits().read(), cpus.bits().read(), usable.bits());
+        topology::add_usable_nodes(nodes.bits().as_bits(), cpus.bits().as_bits(), usable.bits());
     }
     usable
 }

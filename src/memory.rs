@@ -103,7 +103,7 @@ pub extern "C" fn numa_alloc_interleaved(size: usize) -> *mut c_void {
     log!(
         "numa_alloc_interleaved(size=*)",
         [size],
-        Allocation::new(size, |memory| mempolicy::interleave_memory(memory, globals::all_nodes().bits().read()))
+        Allocation::new(size, |memory| mempolicy::interleave_memory(memory, globals::all_nodes().bits().as_bits()))
     )
     .finish()
 }
@@ -144,7 +144,7 @@ pub extern "C" fn numa_alloc_weighted_interleaved(size: usize) -> *mut c_void {
         [size],
         Allocation::new(size, |memory| mempolicy::weighted_interleave_memory(
             memory,
-            globals::all_nodes().bits().read()
+            globals::all_nodes().bits().as_bits()
         ))
     )
     .finish()
@@ -183,7 +183,7 @@ pub unsafe extern "C" fn numa_alloc_weighted_interleaved_subset(size: usize, nod
 pub extern "C" fn numa_alloc(size: usize) -> *mut c_void {
     let allocation = Allocation::new(size, |_| Ok(()));
     // SAFETY: NULL, or mapped above, and no other code has it.
-    unsafe { memory::touch_pages(allocation.start, size) };
+    unsafe { memory::prefault(allocation.start, size) };
     log!("numa_alloc(size=*)", [size], allocation).finish()
 }
 
@@ -333,5 +333,5 @@ pub unsafe extern "C" fn numa_setlocal_memory(start: *mut c_void, size: usize) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_police_memory(start: *mut c_void, size: usize) {
     // SAFETY: as the caller promises.
-    unsafe { memory::touch_pages(start, size) };
+    unsafe { memory::prefault(start, size) };
 }

@@ -48,7 +48,7 @@ pub unsafe extern "C" fn numa_migrate_pages(pid: c_int, from: *mut bitmask, to: 
 /// The environment is read by the first call, which is made while loading: later, other threads may be changing it.
 pub(super) fn kernel_passthrough() -> bool {
     static PASSTHROUGH: OnceBool = OnceBool::new();
-    let is_kernel = |value: &CStr| files::behind(b"kernel", value).map(CStr::is_empty);
+    let is_kernel = |value: &CStr| files::strip_prefix_cstr(b"kernel", value).map(CStr::is_empty);
     PASSTHROUGH.get_or_init(|| process::environment(c"NUMARS_MOVE", is_kernel).unwrap_or(false))
 }
 

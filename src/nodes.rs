@@ -239,7 +239,7 @@ pub unsafe extern "C" fn numa_node_to_cpus(node: c_int, mask: *mut bitmask) -> c
     let (mut any, mut fit) = (false, true);
     for_each_bit(machine.cpus_of_node(node), |cpu| {
         any = true;
-        fit &= cpu < mask.read().length();
+        fit &= cpu < mask.as_bits().length();
         mask.set(cpu);
     });
     let error = match (any, fit) {

@@ -434,7 +434,7 @@ mod tests {
         let mut chains = 0;
         for (from, to) in (0..1 << NODES).flat_map(|from| (1..1 << NODES).map(move |to| (from, to))) {
             let mut targets = [NO_TARGET; NODES];
-            pair(set(from).bits().read(), set(to).bits().read(), &mut targets);
+            pair(set(from).bits().as_bits(), set(to).bits().as_bits(), &mut targets);
             for (node, target) in (0..).zip(targets).filter(|&(_, target)| target != NO_TARGET) {
                 let emptied = target_of(target, &targets) != NO_TARGET && target_of(target, &targets) != target;
                 assert!(!emptied || pass_of(target, &targets) < pass_of(node, &targets), "{from:#b} {to:#b}");

@@ -190,9 +190,14 @@ pub unsafe extern "C" fn numa_parse_nodestring(string: *const c_char) -> *mut bi
         };
         let invert = |named: BitsMut| {
             let nodes = globals::nodes();
-            nodestring::invert(named, |node| nodes.bits().read().contains(node));
+            nodestring::invert(named, |node| nodes.bits().as_bits().contains(node));
         };
-        nodestring::parse(list, Names { may: may.bits().read(), all: all.bits().read(), invert: &invert }, device, set)
+        nodestring::parse(
+            list,
+            Names { may: may.bits().as_bits(), all: all.bits().as_bits(), invert: &invert },
+            device,
+            set,
+        )
     };
     // SAFETY: as the caller promises.
     unsafe { parse_nodes(string, attempt) }
@@ -211,7 +216,7 @@ pub unsafe extern "C" fn numa_parse_nodestring(string: *const c_char) -> *mut bi
 pub unsafe extern "C" fn numa_parse_nodestring_all(string: *const c_char) -> *mut bitmask {
     let attempt: ParseOnce = |list, device, set| {
         let nodes = globals::nodes();
-        let nodes = nodes.bits().read();
+        let nodes = nodes.bits().as_bits();
         nodestring::parse(
             list,
             Names { may: nodes, all: nodes, invert: &|named| nodestring::invert(named, |node| nodes.contains(node)) },
@@ -242,7 +247,7 @@ pub unsafe extern "C" fn numa_parse_cpustring(string: *const c_char) -> *mut bit
     ) -> Result<(), Refusal<'a>> {
         let cpus = Set::<WORDS>::new();
         globals::read_all_cpus(&cpus);
-        let cpus = cpus.bits().read();
+        let cpus = cpus.bits().as_bits();
         nodestring::parse(list, Names { may: cpus, all: cpus, invert: &invert_cpus }, device, set)
     }
     // Clearing a set takes longer than reading a short list.
@@ -267,7 +272,7 @@ pub unsafe extern "C" fn numa_parse_cpustring_all(string: *const c_char) -> *mut
     let attempt: ParseOnce = |list, device, set| {
         let cpus = Cpus::new();
         (0..configured_cpus()).for_each(|cpu| cpus.bits().set(cpu));
-        let cpus = cpus.bits().read();
+        let cpus = cpus.bits().as_bits();
         nodestring::parse(list, Names { may: cpus, all: cpus, invert: &invert_cpus }, device, set)
     };
     // SAFETY: as the caller promises.

@@ -483,7 +483,7 @@ mod tests {
         let words = [const { Cell::new(0) }; 16];
         let bits = numars::bitmask::BitsMut::new(&words, 1024);
         members.iter().for_each(|&member| bits.set(member));
-        said(Value::Set(&bits.read()))
+        said(Value::Set(&bits.as_bits()))
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub fn bind(nodes: Bits) -> Result<(), SyscallError> {
 /// # Errors
 /// EINVAL if `cpus` is smaller than the kernel's mask, ESRCH if there is no such thread.
 pub fn get(pid: i32, cpus: BitsMut) -> Result<usize, SyscallError> {
-    let filled = kernel::sched_getaffinity(pid, cpus.read().storage());
+    let filled = kernel::sched_getaffinity(pid, cpus.as_bits().storage());
     usize::try_from(filled).map_err(|_| SyscallError::last(Syscall::SchedGetaffinity))
 }
 

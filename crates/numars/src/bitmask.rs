@@ -41,7 +41,7 @@ impl<'a> Bits<'a> {
 
     /// Which bits of the word at `index` belong to the set.
     #[inline(always)]
-    fn within(self, index: usize) -> Word {
+    fn valid_mask(self, index: usize) -> Word {
         match self.length.saturating_sub(index.saturating_mul(WORD_BITS)) {
             0 => 0,
             left if left < WORD_BITS => (1 << left) - 1,
@@ -59,12 +59,12 @@ impl<'a> Bits<'a> {
     /// The same; 0 beyond the last word.
     #[inline(always)]
     fn word_or_zero(self, index: usize) -> Word {
-        self.words.get(index).map_or(0, Cell::get) & self.within(index)
+        self.words.get(index).map_or(0, Cell::get) & self.valid_mask(index)
     }
 
     /// The words all of whose bits belong to the set: most of them, and the quick ones. The rest begins behind them.
     #[inline(always)]
-    fn whole(self) -> &'a [Cell<Word>] {
+    fn full_words(self) -> &'a [Cell<Word>] {
         debug_assert!(self.length / WORD_BITS <= self.words.len());
         self.words.get(..self.length / WORD_BITS).unwrap_or_default()
     }
@@ -86,10 +86,10 @@ impl<'a> Bits<'a> {
         // Not every processor counts bits in one instruction, so three words are counted at a time: in groups of four bits, of which
         // at most twelve are set then, and in bytes.
         const BYTES: Word = Word::MAX / 0xff;
-        let (threes, rest) = self.whole().as_chunks::<3>();
-        let mut weight = self.word_or_zero(self.whole().len()).count_ones() as usize;
+        let (threes, rest) = self.full_words().as_chunks::<3>();
+        let mut weight = self.word_or_zero(self.full_words().len()).count_ones() as usize;
         for [one, two, three] in threes {
-            let groups = groups_of_four(one.get()) + groups_of_four(two.get()) + groups_of_four(three.get());
+            let groups = nibble_counts(one.get()) + nibble_counts(two.get()) + nibble_counts(three.get());
             let bytes = (groups & (BYTES * 0xf)) + (groups >> 4 & (BYTES * 0xf));
             weight += bytes.wrapping_mul(BYTES) >> (WORD_BITS - 8);
         }
@@ -100,8 +100,8 @@ impl<'a> Bits<'a> {
     }
 
     /// The bits that are set, in order.
-    pub fn iter(self) -> Members<'a> {
-        Members { bits: self, next: 0 }
+    pub fn iter(self) -> SetBits<'a> {
+        SetBits { bits: self, next: 0 }
     }
 
     /// Whether no bit is set.
@@ -118,26 +118,31 @@ impl<'a> Bits<'a> {
     /// Whether both have the same bits set, whatever their lengths.
     pub fn equals(self, other: Bits) -> bool {
         let longer = self.words().len().max(other.words().len());
-        let same = self.whole().iter().zip(other.whole()).take_while(|(word, other)| word.get() == other.get()).count();
+        let same = self
+            .full_words()
+            .iter()
+            .zip(other.full_words())
+            .take_while(|(word, other)| word.get() == other.get())
+            .count();
         (same..longer).all(|index| self.word_or_zero(index) == other.word_or_zero(index))
     }
 }
 
 /// In each group of four bits, how many of these are set in `word`.
 #[inline(always)]
-fn groups_of_four(word: Word) -> Word {
+fn nibble_counts(word: Word) -> Word {
     let pairs = word - (word >> 1 & (Word::MAX / 3));
     (pairs & (Word::MAX / 5)) + (pairs >> 2 & (Word::MAX / 5))
 }
 
 /// The bits of a set that are set, in order. A program may change the set meanwhile.
-pub struct Members<'a> {
+pub struct SetBits<'a> {
     bits: Bits<'a>,
     /// Where to go on.
     next: usize,
 }
 
-impl Iterator for Members<'_> {
+impl Iterator for SetBits<'_> {
     type Item = usize;
 
     // In one place for all: it is called from everywhere.
@@ -152,8 +157,8 @@ impl Iterator for Members<'_> {
                 return Some(member);
             }
             // Large sets are mostly empty: those words are passed over quickly.
-            // None are left where the last word is not whole.
-            let behind = self.bits.whole().get(index + 1..).unwrap_or_default();
+            // None are left if the last word is not full.
+            let behind = self.bits.full_words().get(index + 1..).unwrap_or_default();
             let empty = behind.iter().take_while(|word| word.get() == 0).count();
             self.next = (index + 1 + empty) * WORD_BITS;
         }
@@ -172,7 +177,7 @@ impl<'a> BitsMut<'a> {
     }
 
     /// The same set, to read.
-    pub fn read(self) -> Bits<'a> {
+    pub fn as_bits(self) -> Bits<'a> {
         self.0
     }
 
@@ -180,8 +185,8 @@ impl<'a> BitsMut<'a> {
     fn update(self, index: usize, change: impl FnOnce(Word) -> Word) {
         debug_assert!(index < self.0.words.len());
         if let Some(cell) = self.0.words.get(index) {
-            let within = self.0.within(index);
-            cell.set(cell.get() & !within | change(cell.get()) & within);
+            let valid_mask = self.0.valid_mask(index);
+            cell.set(cell.get() & !valid_mask | change(cell.get()) & valid_mask);
         }
     }
 
@@ -202,7 +207,7 @@ impl<'a> BitsMut<'a> {
 
     /// Adds `bit` if it is a member of `from`, as far as there is room; whether it is one.
     #[inline(always)]
-    pub fn add_member(self, from: Bits, bit: usize) -> bool {
+    pub fn insert_if_in(self, from: Bits, bit: usize) -> bool {
         let member = from.contains(bit);
         if member {
             self.set(bit);
@@ -218,15 +223,15 @@ impl<'a> BitsMut<'a> {
     /// Sets every bit to `value`.
     pub fn fill(self, value: bool) {
         let word = if value { Word::MAX } else { 0 };
-        let whole = self.0.whole();
-        whole.iter().for_each(|cell| cell.set(word));
-        if whole.len() < self.0.words().len() {
-            self.update(whole.len(), |_| word);
+        let full = self.0.full_words();
+        full.iter().for_each(|cell| cell.set(word));
+        if full.len() < self.0.words().len() {
+            self.update(full.len(), |_| word);
         }
     }
 
     /// Adds those members of `from` that lie between `first` and `last`, both included.
-    pub fn add_range(self, from: Bits, first: usize, last: usize) {
+    pub fn insert_range(self, from: Bits, first: usize, last: usize) {
         for index in first / WORD_BITS..(last / WORD_BITS + 1).min(self.0.words().len()) {
             let start = index * WORD_BITS;
             let behind_first = Word::MAX << first.saturating_sub(start);
@@ -237,16 +242,16 @@ impl<'a> BitsMut<'a> {
 
     /// Makes the set equal to one that other threads may be changing: what does not fit is left out, what `words` lacks becomes 0.
     pub fn copy_from_shared(self, words: &[AtomicUsize]) {
-        let whole = self.0.whole();
-        whole.iter().zip(words).for_each(|(to, from)| to.set(from.load(Ordering::Relaxed)));
-        for index in whole.len().min(words.len())..self.0.words().len() {
+        let full = self.0.full_words();
+        full.iter().zip(words).for_each(|(to, from)| to.set(from.load(Ordering::Relaxed)));
+        for index in full.len().min(words.len())..self.0.words().len() {
             self.update(index, |_| words.get(index).map_or(0, |word| word.load(Ordering::Relaxed)));
         }
     }
 
     /// Makes the set equal to `from`: what does not fit is left out, what `from` lacks becomes 0.
     pub fn copy_from(self, from: Bits) {
-        let (to, from_words) = (self.0.whole(), from.whole());
+        let (to, from_words) = (self.0.full_words(), from.full_words());
         for (to, from) in to.iter().zip(from_words) {
             to.set(from.get());
         }
@@ -325,7 +330,7 @@ mod tests {
             let from = Bits::new(&from_words, from_length);
             let (first, last) = (a.min(b), a.max(b));
             let mut expected = members(Bits::new(&words, length));
-            BitsMut::new(&words, length).add_range(from, first, last);
+            BitsMut::new(&words, length).insert_range(from, first, last);
             expected.extend(members(from).into_iter().filter(|&bit| bit < length && (first..=last).contains(&bit)));
             prop_assert_eq!(members(Bits::new(&words, length)), expected);
             prop_assert_eq!(words[words.len() - 1].get(), 0);
@@ -336,7 +341,7 @@ mod tests {
             let (from_words, words) = (build(from_length, &from), build(length, &set));
             let from = Bits::new(&from_words, from_length);
             let mut expected = members(Bits::new(&words, length));
-            prop_assert_eq!(BitsMut::new(&words, length).add_member(from, bit), from.contains(bit));
+            prop_assert_eq!(BitsMut::new(&words, length).insert_if_in(from, bit), from.contains(bit));
             expected.extend(Some(bit).filter(|&bit| from.contains(bit) && bit < length));
             prop_assert_eq!(members(Bits::new(&words, length)), expected);
             prop_assert_eq!(words[words.len() - 1].get(), 0);

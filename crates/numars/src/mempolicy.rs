@@ -146,7 +146,7 @@ pub fn prefer_node(node: Option<usize>) -> Result<(), SyscallError> {
         None => local_task(),
         // The kernel would take an empty set for local allocation.
         Some(node) if node >= possible_nodes() => Err(SyscallError::invalid(Syscall::SetMempolicy)),
-        Some(node) => set_task_policy(Mode::Preferred, 0, Nodes::of(node).bits().read()),
+        Some(node) => set_task_policy(Mode::Preferred, 0, Nodes::of(node).bits().as_bits()),
     }
 }
 
@@ -162,7 +162,7 @@ pub fn require_nodes(nodes: Bits) -> Result<(), SyscallError> {
 /// As for [`bind_task`].
 pub fn prefer_nodes(nodes: Bits) -> Result<Applied, SyscallError> {
     // If mbind(2) is forbidden, it does not show what the kernel lacks. But a kernel that has the mode takes a set with an allowed node.
-    let has_allowed = || nodes.iter().any(|node| topology::machine().allowed().bits().read().contains(node));
+    let has_allowed = || nodes.iter().any(|node| topology::machine().allowed().bits().as_bits().contains(node));
     with_fallback(
         || set_task_policy(Mode::PreferredMany, 0, nodes),
         || lacks_preferred_many() || !has_preferred_many() && has_allowed(),
@@ -175,7 +175,7 @@ pub fn prefer_nodes(nodes: Bits) -> Result<Applied, SyscallError> {
 /// # Errors
 /// EPERM or ENOSYS if policy cannot be used.
 pub fn local_task() -> Result<(), SyscallError> {
-    set_task_policy(Mode::Local, 0, Nodes::new().bits().read())
+    set_task_policy(Mode::Local, 0, Nodes::new().bits().as_bits())
 }
 
 /// The calling thread's policy, as [`task_policy`] returns it.
@@ -195,7 +195,7 @@ pub fn task_policy(nodes: BitsMut<'_>) -> Result<TaskPolicy<'_>, SyscallError> {
         return Err(SyscallError::last(Syscall::GetMempolicy));
     }
     // Without the flags, which the kernel returns with it.
-    Ok(TaskPolicy { mode: mode.get() & 0xff, nodes: nodes.read() })
+    Ok(TaskPolicy { mode: mode.get() & 0xff, nodes: nodes.as_bits() })
 }
 
 impl TaskPolicy<'_> {
@@ -250,7 +250,7 @@ pub fn bind_memory(memory: MemRange, nodes: Bits) -> Result<Applied, SyscallErro
 /// As for [`bind_memory`].
 pub fn bind_memory_to_node(memory: MemRange, node: i32) -> Result<(), SyscallError> {
     let nodes = usize::try_from(node).map_or_else(|_| Nodes::new(), Nodes::of);
-    bind_memory(memory, nodes.bits().read()).map(|_| ())
+    bind_memory(memory, nodes.bits().as_bits()).map(|_| ())
 }
 
 /// Allocates the pages of `memory` on `nodes` in turn (MPOL_INTERLEAVE), those that are allocated from now on.
@@ -314,7 +314,7 @@ pub fn lacks_preferred_many() -> bool {
 
 /// Returns whether the kernel has set_mempolicy_home_node(2) (Linux 5.17).
 pub fn has_home_node() -> bool {
-    let first = topology::machine().nodes().bits().read().iter().next().unwrap_or(0);
+    let first = topology::machine().nodes().bits().as_bits().iter().next().unwrap_or(0);
     errno::preserve_errno(|| set_home_node(MemRange { start: 0, length: 0 }, first as i32, 0).is_ok())
 }
 
@@ -338,14 +338,14 @@ mod tests {
     #[test]
     fn each_call_asks_for_its_policy() {
         let zero = || Nodes::of(0);
-        assert_eq!(after(|| bind_task(zero().bits().read())), (Mode::Bind as i32, vec![0]));
-        assert_eq!(after(|| interleave_task(zero().bits().read())), (Mode::Interleave as i32, vec![0]));
-        assert_eq!(after(|| interleave_task(Nodes::new().bits().read())), (Mode::Default as i32, vec![]));
+        assert_eq!(after(|| bind_task(zero().bits().as_bits())), (Mode::Bind as i32, vec![0]));
+        assert_eq!(after(|| interleave_task(zero().bits().as_bits())), (Mode::Interleave as i32, vec![0]));
+        assert_eq!(after(|| interleave_task(Nodes::new().bits().as_bits())), (Mode::Default as i32, vec![]));
         assert_eq!(after(|| prefer_node(Some(0))), (Mode::Preferred as i32, vec![0]));
         assert_eq!(after(|| prefer_node(None)), (Mode::Local as i32, vec![]));
         assert_eq!(after(local_task), (Mode::Local as i32, vec![]));
         let mode = if has_preferred_many() { Mode::PreferredMany } else { Mode::Preferred };
-        assert_eq!(after(|| prefer_nodes(zero().bits().read()).map(|_| ())), (mode as i32, vec![0]));
+        assert_eq!(after(|| prefer_nodes(zero().bits().as_bits()).map(|_| ())), (mode as i32, vec![0]));
     }
 
     #[test]
@@ -353,15 +353,15 @@ mod tests {
         for node in [possible_nodes(), usize::MAX] {
             assert!(prefer_node(Some(node)).is_err());
         }
-        assert!(bind_task(Nodes::new().bits().read()).is_err());
+        assert!(bind_task(Nodes::new().bits().as_bits()).is_err());
     }
 
     #[test]
     fn a_policy_is_told_by_its_mode_and_its_first_node() {
         let (nodes, none) = (Nodes::of(5), Nodes::new());
-        let policy = TaskPolicy { mode: Mode::Bind as i32, nodes: nodes.bits().read() };
+        let policy = TaskPolicy { mode: Mode::Bind as i32, nodes: nodes.bits().as_bits() };
         assert!(policy.is(Mode::Bind) && !policy.is(Mode::Interleave));
         assert_eq!(policy.first(), Some(5));
-        assert_eq!(TaskPolicy { mode: Mode::Local as i32, nodes: none.bits().read() }.first(), None);
+        assert_eq!(TaskPolicy { mode: Mode::Local as i32, nodes: none.bits().as_bits() }.first(), None);
     }
 }

@@ -78,7 +78,7 @@ pub fn parse<'a>(list: &'a [u8], names: Names, device: &ReadDevice<'a>, named: B
             let last_meant = meant(last).ok_or(Refusal::EndOutOfRange { number: last, rest: end })?;
             // A range that runs backwards is its first number alone, as libnuma has it.
             if number <= last {
-                named.add_range(if relative { names.all } else { names.may }, first, last_meant);
+                named.insert_range(if relative { names.all } else { names.may }, first, last_meant);
             }
             behind = behind_last;
         }
@@ -99,7 +99,7 @@ pub fn parse<'a>(list: &'a [u8], names: Names, device: &ReadDevice<'a>, named: B
 fn behind_plain_numbers<'a>(list: &'a [u8], may: Bits, named: BitsMut) -> &'a [u8] {
     let mut rest = list;
     while let Some((number, [b',', behind @ ..])) = plain_number(rest)
-        && named.add_member(may, number)
+        && named.insert_if_in(may, number)
     {
         rest = behind;
     }
@@ -116,8 +116,8 @@ fn after(text: &[u8], byte: u8) -> (bool, &[u8]) {
 
 /// Makes `named` those existing numbers that it did not have.
 pub fn invert(named: BitsMut, exists: impl Fn(usize) -> bool) {
-    for number in 0..named.read().length() {
-        if named.read().contains(number) {
+    for number in 0..named.as_bits().length() {
+        if named.as_bits().contains(number) {
             named.clear(number);
         } else if exists(number) {
             named.set(number);
@@ -204,7 +204,7 @@ pub fn parse_bitmap(text: &[u8], set: BitsMut) -> bool {
         let Some(bits) = hexadecimal(group) else { return false };
         for bit in 0..32 {
             if bits >> bit & 1 == 1 {
-                if offset + bit >= set.read().length().next_multiple_of(WORD_BITS) {
+                if offset + bit >= set.as_bits().length().next_multiple_of(WORD_BITS) {
                     return false;
                 }
                 set.set(offset + bit);
@@ -250,10 +250,13 @@ mod tests {
         let (may_words, named_words) = (words(), words());
         let (allowed, named) = (BitsMut::new(&may_words, ROOM), BitsMut::new(&named_words, ROOM));
         may.iter().for_each(|&number| allowed.set(number));
-        let names =
-            Names { may: allowed.read(), all: allowed.read(), invert: &|named| invert(named, |number| number < 12) };
+        let names = Names {
+            may: allowed.as_bits(),
+            all: allowed.as_bits(),
+            invert: &|named| invert(named, |number| number < 12),
+        };
         parse(list.as_bytes(), names, &device, named)?;
-        Ok(named.read().iter().collect())
+        Ok(named.as_bits().iter().collect())
     }
 
     /// A machine with two devices.
@@ -270,7 +273,7 @@ mod tests {
     fn bitmap(text: &str, room: usize) -> Option<Vec<usize>> {
         let words = [const { Cell::new(Word::MAX) }; ROOM / WORD_BITS];
         let set = BitsMut::new(&words, room);
-        parse_bitmap(text.as_bytes(), set).then(|| set.read().iter().collect())
+        parse_bitmap(text.as_bytes(), set).then(|| set.as_bits().iter().collect())
     }
 
     const MAY: [usize; 5] = [0, 1, 2, 5, 9];
@@ -296,10 +299,10 @@ mod tests {
         let (nodes_words, named_words) = (words(), words());
         let (nodes, named) = (BitsMut::new(&nodes_words, ROOM), BitsMut::new(&named_words, ROOM));
         [0, 1, 2, 4, 6, 8, 9].iter().for_each(|&node| nodes.set(node));
-        let nodes = nodes.read();
+        let nodes = nodes.as_bits();
         let names = Names { may: nodes, all: nodes, invert: &|named| invert(named, |node| nodes.contains(node)) };
         assert_eq!(parse(b"!0,9", names, &device, named), Ok(()));
-        assert_eq!(named.read().iter().collect::<Vec<_>>(), [1, 2, 4, 6, 8]);
+        assert_eq!(named.as_bits().iter().collect::<Vec<_>>(), [1, 2, 4, 6, 8]);
     }
 
     #[test]
@@ -323,12 +326,13 @@ mod tests {
     fn some_may_be_named_by_their_number_alone() {
         let words = [0, 0b1011, 0b0011].map(|word| [Cell::new(word as Word)]);
         let [named, may, all] = words.each_ref().map(|words| BitsMut::new(words, 4));
-        let names = Names { may: may.read(), all: all.read(), invert: &|named| invert(named, |number| number < 4) };
+        let names =
+            Names { may: may.as_bits(), all: all.as_bits(), invert: &|named| invert(named, |number| number < 4) };
         assert_eq!(parse(b"all", names, &|_| None, named), Ok(()));
-        assert!(named.read().iter().eq([0, 1]));
+        assert!(named.as_bits().iter().eq([0, 1]));
         named.fill(false);
         assert_eq!(parse(b"3", names, &|_| None, named), Ok(()));
-        assert!(named.read().iter().eq([3]));
+        assert!(named.as_bits().iter().eq([3]));
         assert!(parse(b"+2", names, &|_| None, named).is_err());
     }
 

@@ -72,23 +72,23 @@ fn changes(choices: &mut Unstructured) -> Result<()> {
                 place.of(&mut model).fill(value);
             }
             2 => {
-                set.copy_from(other.set(&words).read());
+                set.copy_from(other.set(&words).as_bits());
                 let from = other.of(&mut model).to_vec();
                 let to = place.of(&mut model);
                 to.iter_mut().enumerate().for_each(|(bit, to)| *to = from.get(bit) == Some(&true));
             }
             _ => {
                 let bit = any_bit(choices)?;
-                assert_eq!(set.read().contains(bit), place.of(&mut model).get(bit) == Some(&true));
+                assert_eq!(set.as_bits().contains(bit), place.of(&mut model).get(bit) == Some(&true));
             }
         }
         // Also those that belong to no set.
         assert_eq!(bits_of(&words), model);
         for place in places {
-            assert_is(place.set(&words).read(), place.of(&mut model));
+            assert_is(place.set(&words).as_bits(), place.of(&mut model));
         }
         let [a, b] = places.map(|place| members(place.of(&mut model)));
-        let [first, second] = places.map(|place| place.set(&words).read());
+        let [first, second] = places.map(|place| place.set(&words).as_bits());
         assert_eq!((first.equals(second), second.equals(first)), (a == b, a == b));
     }
     Ok(())

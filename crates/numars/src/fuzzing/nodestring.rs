@@ -48,7 +48,7 @@ fn list(text: &CString, may: &[usize], all: &[usize]) {
         all: Bits::new(&all_words, ROOM),
         invert: &|named| invert(named, exists),
     };
-    let answer = parse(text.as_bytes(), names, &device, named).map(|()| members(named.read()));
+    let answer = parse(text.as_bytes(), names, &device, named).map(|()| members(named.as_bits()));
     assert_eq!(answer, expected(text, may, all, exists));
 }
 
@@ -114,7 +114,7 @@ fn expected<'a>(
 fn bitmap(text: &[u8], length: usize) {
     let words = words(&[3, 99]);
     let set = BitsMut::new(&words, length);
-    let read = parse_bitmap(text, set).then(|| members(set.read()));
+    let read = parse_bitmap(text, set).then(|| members(set.as_bits()));
     let expected = expected_bits(text).filter(|bits| bits.iter().all(|&bit| bit < length.next_multiple_of(WORD_BITS)));
     assert_eq!(read, expected.map(|bits| bits.into_iter().filter(|&bit| bit < length).collect()));
 }

@@ -5,7 +5,7 @@ use super::plan::{self, NO_TARGET, UNWRITTEN, Window};
 use super::stats::Outcome;
 use super::{Kernel, Mover, page_walk};
 use crate::sys::errno;
-use crate::sys::memory::{AnyBytes, Scratch};
+use crate::sys::memory::{Pod, Scratch};
 use crate::sys::user_memory::{self, Copied, Trust};
 use crate::topology::Nodes;
 use core::cell::Cell;
@@ -187,7 +187,7 @@ impl<K: Kernel> Mover<'_, K> {
             }
             let own = [Some(&scratch), record.scratch.as_ref(), copy.as_ref().map(|copy| &copy.scratch)];
             let own = own.map(|own| own.map_or((0, 0), Scratch::range));
-            let window = &mut Window::carve(&mut scratch.parts(), self.entries);
+            let window = &mut Window::carve(&mut scratch.arena(), self.entries);
             window.cut(rest.count);
             let mut there = read_pages(rest, window.pages)?;
             if rest.nodes == 0 {
@@ -305,7 +305,7 @@ impl<K: Kernel> Mover<'_, K> {
             if self.stopped() {
                 break;
             }
-            let window = &mut Window::carve(&mut scratch.parts(), self.entries);
+            let window = &mut Window::carve(&mut scratch.arena(), self.entries);
             let rest = request.skip(done);
             window.cut(rest.count);
             let mut there = read_pages(rest, window.pages)?;
@@ -369,7 +369,7 @@ impl Record {
 
     fn place(&mut self, entry: usize) -> Option<&mut u16> {
         let entries = self.entries();
-        self.scratch.as_mut()?.parts().take(entries).get_mut(entry)
+        self.scratch.as_mut()?.arena().alloc_slice(entries).get_mut(entry)
     }
 
     fn set(&mut self, entry: usize, outcome: Option<Outcome>, node: i32) {
@@ -396,9 +396,9 @@ impl ArraysCopy {
     fn of(request: Request) -> Result<Option<ArraysCopy>, i32> {
         let bytes = request.count.checked_mul(size_of::<usize>() + size_of::<i32>());
         let Some(mut scratch) = bytes.and_then(Scratch::new) else { return Ok(None) };
-        let mut parts = scratch.parts();
-        let pages: &mut [usize] = parts.take(request.count);
-        let nodes: &mut [i32] = parts.take(request.count);
+        let mut arena = scratch.arena();
+        let pages: &mut [usize] = arena.alloc_slice(request.count);
+        let nodes: &mut [i32] = arena.alloc_slice(request.count);
         let mut count = read(request.pages, pages, request.trust)?;
         if request.nodes != 0 {
             count = count.min(read(request.nodes, nodes, request.trust)?);
@@ -412,7 +412,7 @@ impl ArraysCopy {
 }
 
 /// Reads from an array of the program: so many values.
-fn read<T: AnyBytes>(address: usize, to: &mut [T], trust: Option<Trust>) -> Result<usize, i32> {
+fn read<T: Pod>(address: usize, to: &mut [T], trust: Option<Trust>) -> Result<usize, i32> {
     elements::<T>(user_memory::read(address, to, trust))
 }
 
@@ -426,7 +426,7 @@ fn read_pages(request: Request, to: &mut [usize]) -> Result<usize, i32> {
 }
 
 /// Writes to an array of the program: so many values.
-fn write<T: AnyBytes>(address: usize, from: &[T], trust: Option<Trust>) -> Result<usize, i32> {
+fn write<T: Pod>(address: usize, from: &[T], trust: Option<Trust>) -> Result<usize, i32> {
     elements::<T>(user_memory::write(address, from, trust))
 }
 

@@ -13,7 +13,7 @@ pub mod remap;
 mod stats;
 
 use crate::bitmask::BitsMut;
-use crate::sys::memory::{self, Parts, Scratch};
+use crate::sys::memory::{self, Arena, Scratch};
 use crate::sys::{clock, errno, kernel, threads, user_memory};
 use core::cell::Cell;
 use core::ffi::c_long;
@@ -323,19 +323,19 @@ pub struct Mover<'a, K> {
 
 impl Window<'_> {
     /// A window of so many entries.
-    fn carve<'a>(parts: &mut Parts<'a>, entries: usize) -> Window<'a> {
+    fn carve<'a>(arena: &mut Arena<'a>, entries: usize) -> Window<'a> {
         let window = Window {
-            pages: parts.take(entries),
-            try_pages: parts.take(entries),
-            targets: parts.take(entries),
-            before: parts.take(entries),
-            after: parts.take(entries),
-            order: parts.take(entries),
-            try_targets: parts.take(entries),
-            found: parts.take(entries),
-            table: parts.take(2 * entries),
-            weights: parts.take(entries),
-            tried: parts.take(entries),
+            pages: arena.alloc_slice(entries),
+            try_pages: arena.alloc_slice(entries),
+            targets: arena.alloc_slice(entries),
+            before: arena.alloc_slice(entries),
+            after: arena.alloc_slice(entries),
+            order: arena.alloc_slice(entries),
+            try_targets: arena.alloc_slice(entries),
+            found: arena.alloc_slice(entries),
+            table: arena.alloc_slice(2 * entries),
+            weights: arena.alloc_slice(entries),
+            tried: arena.alloc_slice(entries),
         };
         // What is taken last would be empty if there were no room for all.
         debug_assert_eq!(window.tried.len(), entries);
@@ -439,8 +439,8 @@ impl<'a, K: Kernel> Mover<'a, K> {
     /// Moves the pages of a range once.
     fn pass(&mut self, range: &mut K::Range, scratch: &mut Scratch, target_of: &dyn Fn(i32) -> i32) {
         while !range.is_done() && !self.stopped() {
-            let parts = &mut scratch.parts();
-            let window = &mut Window::carve(parts, self.entries);
+            let arena = &mut scratch.arena();
+            let window = &mut Window::carve(arena, self.entries);
             let listed = range.list(window.pages, self.max_weight(), window.try_pages);
             window.cut(listed);
             if listed > 0 {
@@ -463,7 +463,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
                     leave_out_kernel(window, range, &|outcome| {
                         matches!(outcome, Some(Outcome::Busy | Outcome::Stuck | Outcome::Unmovable | Outcome::Shared))
                     });
-                    let scratch = parts.take(SPLIT_ENTRIES * plan::BYTES_PER_ENTRY / size_of::<usize>());
+                    let scratch = arena.alloc_slice(SPLIT_ENTRIES * plan::BYTES_PER_ENTRY / size_of::<usize>());
                     self.move_split(window, scratch, range, target_of);
                 } else {
                     self.finish_window(window, &mut |_, _, _| ());
@@ -491,7 +491,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
                 break;
             };
             if let Some(counted) = plan::counted_until_then(mark) {
-                let base_pages = &mut Window::carve(&mut Parts::over(scratch), SPLIT_ENTRIES);
+                let base_pages = &mut Window::carve(&mut Arena::over(scratch), SPLIT_ENTRIES);
                 base_pages.cut(range.weight(page));
                 for (number, place) in base_pages.pages.iter_mut().enumerate() {
                     *place = range.address(page).wrapping_add(number << self.page_bits);
@@ -607,7 +607,7 @@ impl<'a, K: Kernel> Mover<'a, K> {
             return Err(errno::ENOENT);
         }
         while !range.is_done() {
-            let window = &mut Window::carve(&mut scratch.parts(), self.entries);
+            let window = &mut Window::carve(&mut scratch.arena(), self.entries);
             let listed = range.list(window.pages, usize::MAX, window.try_pages);
             window.cut(listed);
             if let Err(error) = self.locate(window.pages, window.before, true) {

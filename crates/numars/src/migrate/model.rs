@@ -285,7 +285,7 @@ impl<const ENTRIES: usize> Kernel for Model<ENTRIES> {
     }
 }
 
-fn copy_from<T: crate::sys::memory::AnyBytes>(address: usize, to: &mut [T], trust: Option<Trust>) -> Result<bool, i32> {
+fn copy_from<T: crate::sys::memory::Pod>(address: usize, to: &mut [T], trust: Option<Trust>) -> Result<bool, i32> {
     match user_memory::read(address, to, trust) {
         Copied::Bytes(bytes) => Ok(bytes == size_of_val(to)),
         Copied::Forbidden => Err(errno::EPERM),

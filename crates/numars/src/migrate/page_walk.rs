@@ -699,7 +699,7 @@ impl Areas {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::memory::{map, page_size, touch_pages, unmap};
+    use crate::sys::memory::{map, page_size, prefault, unmap};
     use crate::sys::testing::MemoryFile;
 
     /// The first bytes of pages of `range`, listed in pieces of at most `room`, with the kernel's help or without.
@@ -723,7 +723,7 @@ mod tests {
             (0..count).filter(|index| index % 3 == 0 || index % 10 == 7).map(|index| start + index * page).collect();
         for &address in &touched {
             // SAFETY: mapped above.
-            unsafe { touch_pages(address as *mut _, page) };
+            unsafe { prefault(address as *mut _, page) };
         }
         // SAFETY: mapped above: pages that were touched and are not there any more.
         unsafe { libc::madvise((start + 60 * page) as *mut _, 10 * page, libc::MADV_DONTNEED) };
@@ -761,7 +761,7 @@ mod tests {
         };
         assert_ne!(start, libc::MAP_FAILED);
         let place = start as usize + page - text.len();
-        let file = File::open(&crate::sys::files::Path::new(b"/proc/self/mem")).unwrap();
+        let file = File::open(&crate::sys::files::FixedPath::new(b"/proc/self/mem")).unwrap();
         // SAFETY: numbers alone.
         let at = unsafe { libc::lseek(file.descriptor() as i32, place as libc::off_t, libc::SEEK_SET) };
         assert_eq!(at, place as libc::off_t);
@@ -808,7 +808,7 @@ mod tests {
         let pagemap = MemoryFile::holding([2, 0, 2, 3, 1, 0].map(word).as_flattened());
         // Swapped ones, which may be moving, are there too.
         assert_eq!(in_range(File::open(&pagemap.path())), [0, 2 << 12, 3 << 12, 4 << 12]);
-        let directory = File::open(&crate::sys::files::Path::new(b"/proc/self/"));
+        let directory = File::open(&crate::sys::files::FixedPath::new(b"/proc/self/"));
         assert_eq!(in_range(directory), (0..9).map(|page| page << 12).collect::<Vec<_>>());
     }
 
@@ -833,7 +833,7 @@ mod tests {
         let bits = page_size().trailing_zeros();
         let start = map(9 * page_size()) as usize;
         // SAFETY: mapped above.
-        unsafe { touch_pages(start as *mut _, 9 * page_size()) };
+        unsafe { prefault(start as *mut _, 9 * page_size()) };
         let has_maps = [true, false];
         for (can_scan, has_maps) in [true, false].into_iter().flat_map(|scan| has_maps.map(|maps| (scan, maps))) {
             let open = |name: &[u8]| ProcFiles::Own.open(name);
@@ -1092,7 +1092,7 @@ mod tests {
         let touched: Vec<usize> = (0..count).step_by(3).map(|index| start + index * page).collect();
         for &address in &touched {
             // SAFETY: mapped above.
-            unsafe { touch_pages(address as *mut _, page) };
+            unsafe { prefault(address as *mut _, page) };
         }
         (start, touched)
     }
@@ -1268,7 +1268,7 @@ mod tests {
         // SAFETY: mapped above.
         unsafe {
             libc::madvise(first as *mut _, 2 * HUGE_SIZE, libc::MADV_HUGEPAGE);
-            touch_pages(first as *mut _, 2 * HUGE_SIZE);
+            prefault(first as *mut _, 2 * HUGE_SIZE);
         }
         let mut range = Range::new(&ProcFiles::Own, first, 2 * HUGE_SIZE, bits, (0, 0)).unwrap();
         let (mut pages, mut scratch) = (vec![0; 2000], [0; 60]);

@@ -128,7 +128,7 @@ pub fn list_targets(window: &mut Window, known: BitsMut) -> usize {
     let mut count = 0;
     for &target in window.targets.iter().take_while(|&&target| can_be(target)) {
         if let Ok(node) = usize::try_from(target)
-            && !known.read().contains(node)
+            && !known.as_bits().contains(node)
         {
             known.set(node);
             put(window.try_targets, count, target);

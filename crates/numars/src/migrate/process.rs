@@ -5,7 +5,7 @@
 //! that of another process.
 
 use crate::sys::errno;
-use crate::sys::files::{File, Path};
+use crate::sys::files::{File, FixedPath};
 use crate::sys::pidfd::PidFd;
 use crate::sys::process;
 use crate::topology::Field;
@@ -53,7 +53,7 @@ impl ProcFiles {
     pub fn open(&self, name: &[u8]) -> Option<File> {
         match self {
             ProcFiles::Own => open_own(name),
-            ProcFiles::Directory(directory, _) => File::open(Path::inside(directory).text(name)),
+            ProcFiles::Directory(directory, _) => File::open(FixedPath::inside(directory).text(name)),
             ProcFiles::Hidden(_) | ProcFiles::Unknown => None,
         }
     }
@@ -61,12 +61,12 @@ impl ProcFiles {
     /// Returns the directory of a thread that has memory. Where the process's first thread has ended before the others, the files about
     /// memory in the process's own directory are empty.
     #[inline(never)]
-    pub fn living_thread(&self) -> Option<Path<'_>> {
+    pub fn living_thread(&self) -> Option<FixedPath<'_>> {
         let ProcFiles::Directory(directory, _) = self else { return None };
-        let mut thread = Path::inside(directory);
+        let mut thread = FixedPath::inside(directory);
         let (mut found, mut tries) = (false, 0);
         File::open(thread.clone().text(b"task"))?.for_each_name(&mut |name| {
-            thread = Path::inside(directory);
+            thread = FixedPath::inside(directory);
             thread.text(b"task/").text(name).text(b"/");
             found = name.first() != Some(&b'.') && has_memory(thread.clone());
             tries += 1;
@@ -104,7 +104,9 @@ impl ProcFiles {
             ProcFiles::Own | ProcFiles::Unknown => false,
             ProcFiles::Directory(directory, None) => !directory.has_entry(c"stat"),
             // A descriptor may say so too early of a process of which a thread executes a program.
-            ProcFiles::Directory(directory, Some(pidfd)) => pidfd.has_ended() && !has_memory(Path::inside(directory)),
+            ProcFiles::Directory(directory, Some(pidfd)) => {
+                pidfd.has_ended() && !has_memory(FixedPath::inside(directory))
+            }
             ProcFiles::Hidden(pidfd) => pidfd.has_ended(),
         }
     }
@@ -118,14 +120,14 @@ impl ProcFiles {
 #[inline(never)]
 fn open_own(name: &[u8]) -> Option<File> {
     // Before Linux 3.17 there is only the second.
-    File::open(Path::new(b"/proc/thread-self/").text(name)).or_else(|| {
+    File::open(FixedPath::new(b"/proc/thread-self/").text(name)).or_else(|| {
         let tid = process::ids().1 as usize;
-        File::open(Path::new(b"/proc/self/task/").decimal(tid).text(b"/").text(name))
+        File::open(FixedPath::new(b"/proc/self/task/").decimal(tid).text(b"/").text(name))
     })
 }
 
 /// Returns true if the thread with this directory has memory.
-fn has_memory(mut thread: Path) -> bool {
+fn has_memory(mut thread: FixedPath) -> bool {
     File::open(thread.text(b"maps")).is_some_and(|maps| matches!(maps.read(&mut [0]), Ok(1)))
 }
 
@@ -142,12 +144,12 @@ fn own_namespaces() -> Result<usize, i32> {
 
 /// The directory of the process that has this PID in the PID namespace of /proc.
 fn directory(pid: i32) -> Option<File> {
-    File::open_directory(Path::new(b"/proc/").decimal(usize::try_from(pid).ok()?))
+    File::open_directory(FixedPath::new(b"/proc/").decimal(usize::try_from(pid).ok()?))
 }
 
 /// The PID by which /proc knows the process.
 fn pid_in_proc(pidfd: &PidFd) -> Option<i32> {
-    let mut name = Path::new(b"fdinfo/");
+    let mut name = FixedPath::new(b"fdinfo/");
     let file = open_own(name.decimal(pidfd.descriptor()).as_c_str().to_bytes())?;
     // -1 or 0 where it doesn't show it.
     number_of(&file, b"Pid:", 0).filter(|&pid| pid > 0)
@@ -344,7 +346,7 @@ mod tests {
         let thread = folder.join("task/7");
         std::fs::create_dir_all(&thread).unwrap();
         let write = |name: &str, text: &str| std::fs::write(thread.join(name), text).unwrap();
-        let directory = File::open_directory(&Path::new(folder.to_str().unwrap().as_bytes())).unwrap();
+        let directory = File::open_directory(&FixedPath::new(folder.to_str().unwrap().as_bytes())).unwrap();
         std::fs::write(folder.join("stat"), "").unwrap();
         let files = ProcFiles::Directory(directory, None);
         let numbers = |number| "\t".to_string() + &vec![number; own_namespaces().unwrap()].join("\t");

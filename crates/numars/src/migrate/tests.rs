@@ -493,7 +493,7 @@ fn addresses_at_any_distance_get_different_places() {
         let addresses: Vec<usize> =
             (0..count).rev().map(|index: usize| index.wrapping_mul(stride).wrapping_mul(PAGE)).collect();
         let mut scratch = Scratch::new(count * plan::BYTES_PER_ENTRY).unwrap();
-        let window = &mut Window::carve(&mut scratch.parts(), count);
+        let window = &mut Window::carve(&mut scratch.arena(), count);
         window.pages.copy_from_slice(&addresses);
         window.targets.fill(1);
         let mut distinct = addresses.clone();

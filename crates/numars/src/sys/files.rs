@@ -30,12 +30,12 @@ impl File {
     ///
     /// That never waits: a FIFO in its place has nothing to read.
     #[inline(never)]
-    pub fn open(path: &Path) -> Option<File> {
+    pub fn open(path: &FixedPath) -> Option<File> {
         File::open_in(path.folder_descriptor(), path.as_c_str(), libc::O_RDONLY | libc::O_NONBLOCK)
     }
 
     /// Opens the directory at `path` as a place to look up other paths in; it can't be read.
-    pub fn open_directory(path: &Path) -> Option<File> {
+    pub fn open_directory(path: &FixedPath) -> Option<File> {
         File::open_in(path.folder_descriptor(), path.as_c_str(), libc::O_PATH | libc::O_DIRECTORY)
     }
 
@@ -64,10 +64,10 @@ impl File {
         c_int::try_from(descriptor).ok().filter(|&descriptor| descriptor >= 0).map(File)
     }
 
-    /// Opens a file or folder that describes the machine: where there is [`another_root`], the one of that name below it, if
+    /// Opens a file or folder that describes the machine: where there is [`fsroot`], the one of that name below it, if
     /// [it is to be trusted](Status::is_trusted), unless it is something that the kernel has in no such place, such as a device.
-    pub fn open_of_machine(path: &Path) -> Option<File> {
-        let Some(root) = another_root() else { return File::open(path) };
+    pub fn open_of_machine(path: &FixedPath) -> Option<File> {
+        let Some(root) = fsroot() else { return File::open(path) };
         let top;
         let (folder, name) = if let Some(folder) = path.folder {
             (folder.0, path.as_c_str())
@@ -253,14 +253,14 @@ pub fn write_to_standard_error(mut rest: &[u8]) {
 }
 
 /// More than a file of /sys has: a list of 16,384 CPUs, each of them written out, is shorter.
-pub const MOST_OF_SYS: usize = 128 * 1024;
+pub const MAX_SYSFS_FILE: usize = 128 * 1024;
 
 /// More than /proc/self/status has: 700 KB in a process that is in all groups that can be.
-pub const MOST_OF_STATUS: usize = 1024 * 1024;
+pub const MAX_STATUS_FILE: usize = 1024 * 1024;
 
 /// The folder that is asked about the machine in place of `/`: what NUMARS_FSROOT said when the first file was to be read.
 #[inline(never)]
-pub fn another_root() -> Option<&'static CStr> {
+pub fn fsroot() -> Option<&'static CStr> {
     /// Where a copy of its name is, since the program may change its environment.
     static ROOT: OnceNonZeroUsize = OnceNonZeroUsize::new();
     const NONE: NonZeroUsize = NonZeroUsize::MIN;
@@ -269,7 +269,7 @@ pub fn another_root() -> Option<&'static CStr> {
         // The slash at its end has it be a folder.
         Status::of(folder.0, c"sys/devices/system/", 0)?
             .is_trusted()
-            .then(|| NonZeroUsize::new(memory::keep_copy(name.to_bytes_with_nul()) as usize))?
+            .then(|| NonZeroUsize::new(memory::leak_copy(name.to_bytes_with_nul()) as usize))?
     };
     let root = ROOT.get_or_init(|| process::environment(c"NUMARS_FSROOT", copy).unwrap_or(NONE));
     // SAFETY: a string that lives as long as the process.
@@ -285,7 +285,7 @@ fn open_root(name: &CStr) -> Option<File> {
 }
 
 /// Whether a file or folder that tells of the machine is there.
-pub fn is_there(path: &Path) -> bool {
+pub fn exists(path: &FixedPath) -> bool {
     File::open_of_machine(path).is_some()
 }
 
@@ -311,14 +311,14 @@ pub fn error_of_opening(path: &CStr) -> Option<c_int> {
 /// Hands what a file that tells of the machine contains to `each`, in order, until `each` returns false. Errno is left untouched.
 ///
 /// Returns whether the file could be read up to there. One with more than `most` bytes is none of the kernel's, and may have no end.
-pub fn read_in_chunks(path: &Path, most: usize, each: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+pub fn read_in_chunks(path: &FixedPath, most: usize, each: &mut dyn FnMut(&[u8]) -> bool) -> bool {
     // Most files are short, and a signal handler's stack may be too: only /proc/self/status is worth more than that.
-    if most > MOST_OF_SYS { read_pieces::<CHUNK>(path, most, each) } else { read_pieces::<512>(path, most, each) }
+    if most > MAX_SYSFS_FILE { read_pieces::<CHUNK>(path, most, each) } else { read_pieces::<512>(path, most, each) }
 }
 
 /// The same, so many bytes at a time.
 #[inline(never)]
-fn read_pieces<const SIZE: usize>(path: &Path, most: usize, each: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+fn read_pieces<const SIZE: usize>(path: &FixedPath, most: usize, each: &mut dyn FnMut(&[u8]) -> bool) -> bool {
     let Some(file) = File::open_of_machine(path) else { return false };
     let mut chunk = [0u8; SIZE];
     let mut left = most;
@@ -341,7 +341,7 @@ pub fn strip_prefix<'a>(prefix: &[u8], text: &'a [u8]) -> Option<&'a [u8]> {
 }
 
 /// The same, of a string.
-pub fn behind<'a>(prefix: &[u8], text: &'a CStr) -> Option<&'a CStr> {
+pub fn strip_prefix_cstr<'a>(prefix: &[u8], text: &'a CStr) -> Option<&'a CStr> {
     strip_prefix(prefix, text.to_bytes())?;
     // SAFETY: the rest of a string is one.
     Some(unsafe { memory::string(text.as_ptr().add(prefix.len())) })
@@ -467,25 +467,25 @@ impl Status {
 
 /// The name of a file of the kernel's, put together from texts and numbers without allocating.
 #[derive(Clone)]
-pub struct Path<'a> {
+pub struct FixedPath<'a> {
     folder: Option<&'a File>,
-    bytes: [u8; Path::ROOM],
+    bytes: [u8; FixedPath::ROOM],
     length: usize,
 }
 
-impl<'a> Path<'a> {
+impl<'a> FixedPath<'a> {
     /// Longer than any name that this library asks for; one that does not fit names no file.
     const ROOM: usize = 96;
 
     pub fn new(start: &[u8]) -> Self {
-        let mut path = Path { folder: None, bytes: [0; Path::ROOM], length: 0 };
+        let mut path = FixedPath { folder: None, bytes: [0; FixedPath::ROOM], length: 0 };
         path.text(start);
         path
     }
 
     /// The path of a file in an open directory.
     pub fn inside(folder: &'a File) -> Self {
-        Path { folder: Some(folder), ..Path::new(b"") }
+        FixedPath { folder: Some(folder), ..FixedPath::new(b"") }
     }
 
     fn folder_descriptor(&self) -> c_int {
@@ -545,21 +545,21 @@ mod tests {
 
     #[test]
     fn a_path_is_put_together_from_texts_and_numbers() {
-        let mut path = Path::new(b"/sys/node");
+        let mut path = FixedPath::new(b"/sys/node");
         assert_eq!(path.decimal(1023).text(b"/distance").as_c_str(), c"/sys/node1023/distance");
-        let mut path = Path::new(b"");
+        let mut path = FixedPath::new(b"");
         assert_eq!(
             path.hexadecimal(0x1f, 4).text(b":").hexadecimal(0xabc, 2).hexadecimal(0, 1).as_c_str(),
             c"001f:abc0"
         );
-        assert_eq!(Path::new(b"").decimal(0).decimal(usize::MAX).as_c_str(), c"018446744073709551615");
+        assert_eq!(FixedPath::new(b"").decimal(0).decimal(usize::MAX).as_c_str(), c"018446744073709551615");
     }
 
     #[test]
     fn a_path_that_does_not_fit_is_empty() {
-        assert_eq!(Path::new(&[b'x'; 95]).as_c_str().count_bytes(), 95);
-        assert_eq!(Path::new(&[b'x'; 96]).as_c_str(), c"");
-        assert_eq!(Path::new(&[b'x'; 1000]).decimal(7).as_c_str(), c"");
+        assert_eq!(FixedPath::new(&[b'x'; 95]).as_c_str().count_bytes(), 95);
+        assert_eq!(FixedPath::new(&[b'x'; 96]).as_c_str(), c"");
+        assert_eq!(FixedPath::new(&[b'x'; 1000]).decimal(7).as_c_str(), c"");
     }
 
     #[test]
@@ -569,9 +569,9 @@ mod tests {
             pieces += 1;
             false
         };
-        assert!(read_in_chunks(&Path::new(b"/proc/self/status"), MOST_OF_STATUS, &mut count));
+        assert!(read_in_chunks(&FixedPath::new(b"/proc/self/status"), MAX_STATUS_FILE, &mut count));
         assert_eq!(pieces, 1);
-        assert!(!read_in_chunks(&Path::new(b"/proc/there is no such file"), MOST_OF_SYS, &mut |_| true));
+        assert!(!read_in_chunks(&FixedPath::new(b"/proc/there is no such file"), MAX_SYSFS_FILE, &mut |_| true));
     }
 
     #[test]
@@ -581,7 +581,7 @@ mod tests {
             bytes += chunk.len();
             true
         };
-        assert!(!read_in_chunks(&Path::new(b"/dev/zero"), MOST_OF_SYS, &mut count));
-        assert_eq!(bytes, MOST_OF_SYS);
+        assert!(!read_in_chunks(&FixedPath::new(b"/dev/zero"), MAX_SYSFS_FILE, &mut count));
+        assert_eq!(bytes, MAX_SYSFS_FILE);
     }
 }

@@ -34,7 +34,7 @@ pub fn open(name: Option<&CStr>) {
         Some(name) => {
             let bytes = name.to_bytes_with_nul();
             let last = bytes.iter().rposition(|&byte| byte == b'/');
-            let folder = memory::keep_copy(match last {
+            let folder = memory::leak_copy(match last {
                 None => b"./\0",
                 Some(_) => bytes,
             });
@@ -44,7 +44,7 @@ pub fn open(name: Option<&CStr>) {
                 // SAFETY: inside of the copy, at least one byte before its NUL.
                 unsafe { folder.cast_mut().add(last + 1).write(0) };
             }
-            (if folder.is_null() { NOWHERE } else { memory::keep_copy(bytes) as usize }, [folder as usize, 0])
+            (if folder.is_null() { NOWHERE } else { memory::leak_copy(bytes) as usize }, [folder as usize, 0])
         }
         None => match Status::of(libc::STDERR_FILENO, c"", libc::AT_EMPTY_PATH) {
             Some(status) => (STANDARD_ERROR, status.identity()),
@@ -102,7 +102,7 @@ fn open_log(name: &CStr, folder: &CStr) -> Option<File> {
     const FLAGS: c_int = libc::O_APPEND | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_NOFOLLOW;
     const CREATE: c_int = libc::O_RDWR | libc::O_CREAT | libc::O_EXCL;
     let user = process::effective_user();
-    let name = files::behind(folder.to_bytes(), name).unwrap_or(name);
+    let name = files::strip_prefix_cstr(folder.to_bytes(), name).unwrap_or(name);
     let folder = File::open_in(libc::AT_FDCWD, folder, libc::O_PATH | libc::O_DIRECTORY)?;
     const SHARED: u32 = libc::S_ISVTX | libc::S_IWOTH;
     let may_begin = user != 0 || Status::of(folder.0, c"", libc::AT_EMPTY_PATH)?.mode() & SHARED == SHARED;
@@ -162,7 +162,7 @@ fn append_to_standard_error(line: &[u8], origin: [usize; 2]) -> bool {
         libc::S_IFCHR if is_terminal(descriptor) => {
             // The descriptor may block, and others use it too: opened again, it does not. Not possible without /proc, and for the
             // terminal of another user.
-            let mut path = files::Path::new(b"/proc/self/fd/");
+            let mut path = files::FixedPath::new(b"/proc/self/fd/");
             match File::open_in(libc::AT_FDCWD, path.decimal(descriptor as usize).as_c_str(), FLAGS) {
                 Some(terminal) => write(terminal.0, Way::Write, line),
                 None => write(descriptor, Way::WaitAndWrite, line),

@@ -72,7 +72,7 @@ pub fn map(size: usize) -> *mut c_void {
 }
 
 /// Where a copy of `bytes` lies that is never given back, made without malloc; NULL where there is no memory. Errno is left untouched.
-pub fn keep_copy(bytes: &[u8]) -> *const u8 {
+pub fn leak_copy(bytes: &[u8]) -> *const u8 {
     let copy = super::errno::preserve_errno(|| map(bytes.len())).cast::<u8>();
     if !copy.is_null() {
         // SAFETY: fresh memory of that length.
@@ -133,8 +133,8 @@ impl Scratch {
     }
 
     /// The memory, to be divided.
-    pub fn parts(&mut self) -> Parts<'_> {
-        Parts { start: self.start.cast(), left: self.bytes, scratch: PhantomData }
+    pub fn arena(&mut self) -> Arena<'_> {
+        Arena { start: self.start.cast(), left: self.bytes, scratch: PhantomData }
     }
 
     /// Where the memory starts.
@@ -151,7 +151,7 @@ impl Drop for Scratch {
 }
 
 /// What of scratch memory has not been taken.
-pub struct Parts<'a> {
+pub struct Arena<'a> {
     start: *mut u8,
     left: usize,
     scratch: PhantomData<&'a mut Scratch>,
@@ -161,29 +161,29 @@ pub struct Parts<'a> {
 ///
 /// # Safety
 /// They are.
-pub unsafe trait AnyBytes {}
+pub unsafe trait Pod {}
 // SAFETY: integers, and atomics are as the integers in them.
-unsafe impl AnyBytes for usize {}
+unsafe impl Pod for usize {}
 // SAFETY: as above.
-unsafe impl AnyBytes for u8 {}
+unsafe impl Pod for u8 {}
 // SAFETY: as above.
-unsafe impl AnyBytes for u16 {}
+unsafe impl Pod for u16 {}
 // SAFETY: as above.
-unsafe impl AnyBytes for i32 {}
+unsafe impl Pod for i32 {}
 // SAFETY: as above.
-unsafe impl AnyBytes for u32 {}
+unsafe impl Pod for u32 {}
 // SAFETY: as above.
-unsafe impl AnyBytes for AtomicI32 {}
+unsafe impl Pod for AtomicI32 {}
 
-impl<'a> Parts<'a> {
+impl<'a> Arena<'a> {
     /// No memory.
     pub fn empty() -> Self {
-        Parts { start: core::ptr::dangling_mut::<usize>().cast(), left: 0, scratch: PhantomData }
+        Arena { start: core::ptr::dangling_mut::<usize>().cast(), left: 0, scratch: PhantomData }
     }
 
     /// The memory of a slice.
     pub fn over(memory: &'a mut [usize]) -> Self {
-        Parts { start: memory.as_mut_ptr().cast(), left: size_of_val(memory), scratch: PhantomData }
+        Arena { start: memory.as_mut_ptr().cast(), left: size_of_val(memory), scratch: PhantomData }
     }
 
     /// So many bytes of memory.
@@ -191,12 +191,12 @@ impl<'a> Parts<'a> {
     /// # Safety
     /// The memory belongs to the caller alone for `'a`, and any of its bytes are initialised.
     pub unsafe fn new(start: *mut u8, bytes: usize) -> Self {
-        Parts { start, left: bytes, scratch: PhantomData }
+        Arena { start, left: bytes, scratch: PhantomData }
     }
 
     /// The next `count` values; none where there is not that much left. Larger types are to be taken first.
     #[inline(never)]
-    pub fn take<T: AnyBytes>(&mut self, count: usize) -> &'a mut [T] {
+    pub fn alloc_slice<T: Pod>(&mut self, count: usize) -> &'a mut [T] {
         let bytes = count.saturating_mul(size_of::<T>());
         let start = self.start.cast::<T>();
         if bytes > self.left || !start.is_aligned() {
@@ -217,7 +217,7 @@ impl<'a> Parts<'a> {
 ///
 /// # Safety
 /// `start` is NULL, which has no pages, or the memory can be read and written.
-pub unsafe fn touch_pages(start: *mut c_void, size: usize) {
+pub unsafe fn prefault(start: *mut c_void, size: usize) {
     if start.is_null() {
         return;
     }
@@ -261,7 +261,7 @@ mod tests {
         // SAFETY: the memory was mapped above, and is given back at the end.
         unsafe {
             *start.cast::<u8>().add(3 * page_size) = 7;
-            touch_pages(start, pages * page_size);
+            prefault(start, pages * page_size);
             assert_eq!(*start.cast::<u8>().add(3 * page_size), 7);
             assert_eq!(libc::mincore(start, pages * page_size, there.as_mut_ptr()), 0);
         }

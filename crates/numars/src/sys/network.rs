@@ -26,7 +26,7 @@ pub enum Unreachable {
 
 /// Returns the network device by which packets to `host`, a name or an address, leave. Nothing is sent to the host; resolving a
 /// name may ask a name server. Errno is left untouched.
-pub fn interface_towards(host: &CStr) -> Result<Interface, Unreachable> {
+pub fn route_interface(host: &CStr) -> Result<Interface, Unreachable> {
     errno::preserve_errno(|| with_addresses(host, interface_of_route))
 }
 
@@ -68,9 +68,9 @@ fn with_addresses<T>(host: &CStr, each: fn(c_int, &[u8]) -> Option<T>) -> Result
     found.ok_or(Unreachable::NoRoute)
 }
 
-/// A question for a route as rtnetlink(7) has it: the headers, and one attribute with the address.
+/// A request for a route as rtnetlink(7) has it: the headers, and one attribute with the address.
 #[repr(C)]
-struct Question {
+struct RouteRequest {
     length: u32,
     kind: u16,
     flags: u16,
@@ -98,7 +98,7 @@ fn interface_of_route(family: c_int, address: &[u8]) -> Option<Interface> {
         _ => return None,
     };
     let attribute_length = 4 + address.len();
-    let mut question = Question {
+    let mut request = RouteRequest {
         length: (HEADERS + attribute_length) as u32,
         kind: libc::RTM_GETROUTE,
         flags: libc::NLM_F_REQUEST as u16,
@@ -111,7 +111,7 @@ fn interface_of_route(family: c_int, address: &[u8]) -> Option<Interface> {
         attribute: libc::RTA_DST,
         address: [0; 16],
     };
-    for (to, &from) in question.address.iter_mut().zip(address) {
+    for (to, &from) in request.address.iter_mut().zip(address) {
         *to = from;
     }
     let mut answer = [0u8; 1024];
@@ -123,15 +123,15 @@ fn interface_of_route(family: c_int, address: &[u8]) -> Option<Interface> {
             return None;
         }
         let none = null::<u8>();
-        system_call!(SYS_sendto, socket, &raw const question, question.length as usize, 0, none, 0);
+        system_call!(SYS_sendto, socket, &raw const request, request.length as usize, 0, none, 0);
         // The kernel has answered when the first call returns; if that failed, there is nothing to wait for.
         let got = system_call!(SYS_recvfrom, socket, answer.as_mut_ptr(), answer.len(), libc::MSG_DONTWAIT, none, none);
         let mut interface = None;
         if let Some(index) = answer.get(..usize::try_from(got).unwrap_or(0)).and_then(output_interface) {
-            let mut request: libc::ifreq = core::mem::zeroed();
-            request.ifr_ifru.ifru_ifindex = index;
-            if system_call!(SYS_ioctl, socket, libc::SIOCGIFNAME as c_long, &raw mut request) == 0 {
-                interface = Some(request.ifr_name.map(|byte| byte as u8));
+            let mut name: libc::ifreq = core::mem::zeroed();
+            name.ifr_ifru.ifru_ifindex = index;
+            if system_call!(SYS_ioctl, socket, libc::SIOCGIFNAME as c_long, &raw mut name) == 0 {
+                interface = Some(name.ifr_name.map(|byte| byte as u8));
             }
         }
         system_call!(SYS_close, socket);
@@ -139,7 +139,7 @@ fn interface_of_route(family: c_int, address: &[u8]) -> Option<Interface> {
     }
 }
 
-/// The number of the network device in an answer to a [`Question`].
+/// The number of the network device in an answer to a [`RouteRequest`].
 fn output_interface(answer: &[u8]) -> Option<c_int> {
     if answer.get(4..6)? != libc::RTM_NEWROUTE.to_ne_bytes() {
         return None;
@@ -162,16 +162,16 @@ mod tests {
     #[test]
     fn packets_to_this_machine_go_by_the_loopback_device() {
         let lo = *b"lo\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
-        assert_eq!(interface_towards(c"127.0.0.1"), Ok(lo));
-        assert_eq!(interface_towards(c"localhost"), Ok(lo));
-        assert_eq!(interface_towards(c"::1").unwrap_or(lo), lo);
+        assert_eq!(route_interface(c"127.0.0.1"), Ok(lo));
+        assert_eq!(route_interface(c"localhost"), Ok(lo));
+        assert_eq!(route_interface(c"::1").unwrap_or(lo), lo);
     }
 
     #[test]
     fn a_host_that_is_none_has_no_network_device() {
-        assert_eq!(interface_towards(c""), Err(Unreachable::NoHost));
-        assert_eq!(interface_towards(c"256.0.0.1"), Err(Unreachable::NoHost));
-        assert_eq!(interface_towards(c"a b"), Err(Unreachable::NoHost));
+        assert_eq!(route_interface(c""), Err(Unreachable::NoHost));
+        assert_eq!(route_interface(c"256.0.0.1"), Err(Unreachable::NoHost));
+        assert_eq!(route_interface(c"a b"), Err(Unreachable::NoHost));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! An immutable value that any thread or signal handler may read without a lock, and that is replaced as a whole.
 
 use super::errno;
-use super::memory::{Parts, Scratch};
+use super::memory::{Arena, Scratch};
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
@@ -61,14 +61,14 @@ impl<F: InMemory, const SMALL: usize> Snapshot<F, SMALL> {
     /// none without memory, which is needed only if another thread is publishing its first value at the same time.
     pub fn get_or_publish(
         &'static self,
-        build: impl for<'a> FnOnce(&mut Parts<'a>) -> F::Value<'a>,
+        build: impl for<'a> FnOnce(&mut Arena<'a>) -> F::Value<'a>,
     ) -> Option<&'static F::Value<'static>> {
         if self.first_is_taken.swap(true, Ordering::AcqRel) {
             self.replace(0, build, |_, current| current.is_none());
         } else {
             let place = self.first.get().cast::<F::Value<'static>>();
             // SAFETY: this caller alone has taken the place, which no thread reads before it is published.
-            unsafe { place.write(build(&mut Parts::empty())) };
+            unsafe { place.write(build(&mut Arena::empty())) };
             // Where this fails, another thread has been quicker.
             let _ = self.current.compare_exchange(null_mut(), place, Ordering::AcqRel, Ordering::Acquire);
         }
@@ -80,7 +80,7 @@ impl<F: InMemory, const SMALL: usize> Snapshot<F, SMALL> {
     pub fn replace(
         &'static self,
         bytes: usize,
-        build: impl for<'a> FnOnce(&mut Parts<'a>) -> F::Value<'a>,
+        build: impl for<'a> FnOnce(&mut Arena<'a>) -> F::Value<'a>,
         supersedes: impl Fn(&F::Value<'_>, Option<&'static F::Value<'static>>) -> bool,
     ) -> bool {
         let place_size = size_of::<F::Value<'static>>().next_multiple_of(align_of::<usize>());
@@ -113,13 +113,13 @@ impl<F: InMemory, const SMALL: usize> Snapshot<F, SMALL> {
         start: *mut u8,
         place_size: usize,
         size: usize,
-        build: impl for<'a> FnOnce(&mut Parts<'a>) -> F::Value<'a>,
+        build: impl for<'a> FnOnce(&mut Arena<'a>) -> F::Value<'a>,
         supersedes: impl Fn(&F::Value<'_>, Option<&'static F::Value<'static>>) -> bool,
     ) -> bool {
         const { assert!(align_of::<F::Value<'static>>() <= align_of::<usize>()) };
         let place = start.cast::<F::Value<'static>>();
         // SAFETY: what follows the place of the value, as the caller promises.
-        let value = build(&mut unsafe { Parts::new(start.add(place_size), size - place_size) });
+        let value = build(&mut unsafe { Arena::new(start.add(place_size), size - place_size) });
         loop {
             let current = self.current.load(Ordering::Acquire);
             // SAFETY: as in `get`.
@@ -141,7 +141,7 @@ impl<F: InMemory, const SMALL: usize> Snapshot<F, SMALL> {
 pub fn for_any_lifetime<F, B>(build: B) -> B
 where
     F: InMemory,
-    B: for<'a> FnOnce(&mut Parts<'a>) -> F::Value<'a>,
+    B: for<'a> FnOnce(&mut Arena<'a>) -> F::Value<'a>,
 {
     build
 }
@@ -165,8 +165,8 @@ mod tests {
     fn replace(snapshot: &'static Snapshot<NumbersFamily, 256>, generation: usize) -> bool {
         snapshot.replace(
             100 * size_of::<usize>(),
-            |parts| {
-                let table = parts.take::<usize>(100);
+            |arena| {
+                let table = arena.alloc_slice::<usize>(100);
                 table.fill(generation);
                 Numbers { generation, table }
             },

@@ -1,6 +1,6 @@
 //! What tests and fuzz targets need of the system; no part of the library.
 
-use super::files::Path;
+use super::files::FixedPath;
 use super::user_memory::Trust;
 use core::ffi::{CStr, c_int, c_long};
 use std::fs::File;
@@ -24,8 +24,8 @@ impl MemoryFile {
     }
 
     /// A name that the file can be opened by as long as this lives.
-    pub fn path(&self) -> Path<'static> {
-        let mut path = Path::new(b"/proc/self/fd/");
+    pub fn path(&self) -> FixedPath<'static> {
+        let mut path = FixedPath::new(b"/proc/self/fd/");
         path.decimal(self.0.as_raw_fd() as usize);
         path
     }

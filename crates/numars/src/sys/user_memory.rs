@@ -2,7 +2,7 @@
 
 use super::errno;
 use super::files::File;
-use super::memory::AnyBytes;
+use super::memory::Pod;
 use core::ffi::{c_int, c_ulong};
 use core::mem::size_of_val;
 
@@ -28,7 +28,7 @@ impl Trust {
 
 /// Copies from `address` into `to`, until it cannot be read any more. Errno is left untouched.
 #[inline(never)]
-pub fn read<T: AnyBytes>(address: usize, to: &mut [T], trust: Option<Trust>) -> Copied {
+pub fn read<T: Pod>(address: usize, to: &mut [T], trust: Option<Trust>) -> Copied {
     match (copy(libc::SYS_process_vm_readv, to.as_mut_ptr() as usize, address, size_of_val(to)), trust) {
         (Copied::Forbidden, Some(_)) if address != 0 => {
             // SAFETY: both are as long as this; bytes have no alignment.
@@ -40,7 +40,7 @@ pub fn read<T: AnyBytes>(address: usize, to: &mut [T], trust: Option<Trust>) -> 
 }
 
 /// Copies `from` to `address`, until it cannot be written any more. Errno is left untouched.
-pub fn write<T: AnyBytes>(address: usize, from: &[T], trust: Option<Trust>) -> Copied {
+pub fn write<T: Pod>(address: usize, from: &[T], trust: Option<Trust>) -> Copied {
     match (copy(libc::SYS_process_vm_writev, from.as_ptr() as usize, address, size_of_val(from)), trust) {
         (Copied::Forbidden, Some(_)) if address != 0 => {
             // SAFETY: as above.

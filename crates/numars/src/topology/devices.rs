@@ -3,7 +3,7 @@
 use super::read_bytes;
 use super::text::Numbers;
 use crate::nodestring::{hexadecimal, is_blank, skip_blanks};
-use crate::sys::files::{self, File, Path, behind, strip_prefix, without_leading_blanks};
+use crate::sys::files::{self, File, FixedPath, strip_prefix, strip_prefix_cstr, without_leading_blanks};
 use crate::sys::memory::position;
 use crate::sys::network::{self, Unreachable};
 use core::ffi::CStr;
@@ -45,18 +45,18 @@ pub fn device(device: &CStr) -> Device<'_, CStr> {
     // libnuma skips blanks before the names of these two: a shell often leaves one there, as in netdev:$(ip link | cut -d: -f2).
     for (prefix, folder, kind) in [(&b"netdev:"[..], &b"net/"[..], Kind::Network), (b"block:", b"block/", Kind::Block)]
     {
-        if let Some(name) = behind(prefix, device) {
+        if let Some(name) = strip_prefix_cstr(prefix, device) {
             let name = without_leading_blanks(name);
             return Some((name, class(folder, name.to_bytes(), kind)));
         }
     }
-    if let Some(path) = behind(b"file:", device) {
+    if let Some(path) = strip_prefix_cstr(b"file:", device) {
         return Some((path, file(path)));
     }
-    if let Some(name) = behind(b"ip:", device) {
+    if let Some(name) = strip_prefix_cstr(b"ip:", device) {
         return Some((name, host(name)));
     }
-    let address = behind(b"pci:", device)?;
+    let address = strip_prefix_cstr(b"pci:", device)?;
     Some((address, pci(address.to_bytes())))
 }
 
@@ -73,8 +73,8 @@ fn is_directory_itself(name: &[u8]) -> bool {
     matches!(name, [b'.'] | [b'.', b'.'])
 }
 
-fn class_entry(class: &[u8], name: &[u8]) -> Path<'static> {
-    let mut entry = Path::new(b"/sys/class/");
+fn class_entry(class: &[u8], name: &[u8]) -> FixedPath<'static> {
+    let mut entry = FixedPath::new(b"/sys/class/");
     entry.text(class).text(name);
     entry
 }
@@ -82,7 +82,7 @@ fn class_entry(class: &[u8], name: &[u8]) -> Path<'static> {
 /// The block device that a file is on; a block device itself if the file is one.
 fn file(path: &CStr) -> Result<usize, Unknown> {
     let (major, minor) = files::block_device(path).ok_or(Unknown::NoFile)?;
-    let mut entry = Path::new(b"/sys/dev/block/");
+    let mut entry = FixedPath::new(b"/sys/dev/block/");
     entry.decimal(major as usize).text(b":").decimal(minor as usize);
     node_of(&entry, Kind::Block, LAYERS).map_err(|unknown| match unknown {
         Unknown::NoNode(_) => Unknown::NoBlockDevice,
@@ -92,7 +92,7 @@ fn file(path: &CStr) -> Result<usize, Unknown> {
 
 /// The network device by which packets to a host leave.
 fn host(name: &CStr) -> Result<usize, Unknown> {
-    let interface = network::interface_towards(name).map_err(|why| match why {
+    let interface = network::route_interface(name).map_err(|why| match why {
         Unreachable::NoHost => Unknown::NoHost,
         Unreachable::NoRoute => Unknown::NoRoute,
     })?;
@@ -103,7 +103,7 @@ fn host(name: &CStr) -> Result<usize, Unknown> {
 /// A PCI device, by its address.
 fn pci(address: &[u8]) -> Result<usize, Unknown> {
     let [segment, bus, device, function] = pci_address(address).ok_or(Unknown::NoPciAddress)?;
-    let mut entry = Path::new(b"/sys/bus/pci/devices/");
+    let mut entry = FixedPath::new(b"/sys/bus/pci/devices/");
     entry.hexadecimal(segment, 4).text(b":").hexadecimal(bus, 2).text(b":");
     entry.hexadecimal(device, 2).text(b".").hexadecimal(function, 1);
     node_of(&entry, Kind::Pci, LAYERS)
@@ -142,7 +142,7 @@ const LAYERS: u8 = 6;
 
 /// Returns the node of the device whose entry in /sys is `entry`: its own, that of the nearest device above it, or the one of the
 /// devices that it consists of, if it is a virtual one.
-fn node_of(entry: &Path, kind: Kind, layers: u8) -> Result<usize, Unknown> {
+fn node_of(entry: &FixedPath, kind: Kind, layers: u8) -> Result<usize, Unknown> {
     let above = above(entry.clone(), kind);
     match above {
         Err(Unknown::NoNode(_)) if layers > 0 => node_of_parts(entry, kind, layers - 1),
@@ -154,9 +154,9 @@ fn node_of(entry: &Path, kind: Kind, layers: u8) -> Result<usize, Unknown> {
 /// no node would be right for a RAID over the disks of two nodes.
 ///
 /// A loop device is not followed: the path of its file need not mean the same file to the caller.
-fn node_of_parts(entry: &Path, kind: Kind, layers: u8) -> Result<usize, Unknown> {
+fn node_of_parts(entry: &FixedPath, kind: Kind, layers: u8) -> Result<usize, Unknown> {
     let (mut node, mut agree) = (Err(Unknown::NoNode(kind)), true);
-    let mut add = |part: &Path| match (node, node_of(part, kind, layers)) {
+    let mut add = |part: &FixedPath| match (node, node_of(part, kind, layers)) {
         (Ok(one), Ok(another)) => agree &= one == another,
         (Err(_), Ok(first)) => node = Ok(first),
         (Err(_), Err(Unknown::Nowhere(_))) => node = Err(Unknown::Nowhere(kind)),
@@ -182,7 +182,7 @@ fn node_of_parts(entry: &Path, kind: Kind, layers: u8) -> Result<usize, Unknown>
 
 /// Calls `each` with the entries in /sys of the devices that `directory` lists: those whose names there begin with `prefix`. What
 /// follows, digits alone if `numbered`, is the end of a name in /sys/class, which begins with `class`.
-fn for_each_part(directory: &Path, prefix: &[u8], numbered: bool, class: &[u8], each: &mut dyn FnMut(&Path)) {
+fn for_each_part(directory: &FixedPath, prefix: &[u8], numbered: bool, class: &[u8], each: &mut dyn FnMut(&FixedPath)) {
     let Some(directory) = File::open_of_machine(directory) else { return };
     directory.for_each_name(&mut |name| {
         if let Some(rest) = strip_prefix(prefix, name)
@@ -196,7 +196,7 @@ fn for_each_part(directory: &Path, prefix: &[u8], numbered: bool, class: &[u8], 
 }
 
 /// Returns the node of the device whose entry in /sys is `entry`: its own, or that of the nearest device above it.
-fn above(mut entry: Path, kind: Kind) -> Result<usize, Unknown> {
+fn above(mut entry: FixedPath, kind: Kind) -> Result<usize, Unknown> {
     /// Upper bound for the devices above a device: a partition of a disk on a USB hub has twelve.
     const LEVELS: usize = 16;
     entry.text(b"/");
@@ -215,7 +215,7 @@ fn above(mut entry: Path, kind: Kind) -> Result<usize, Unknown> {
 }
 
 /// The node that a file numa_node tells: none where that is -1, and none at all if it tells nothing.
-pub(super) fn node_in(file: &Path) -> Option<Option<usize>> {
+pub(super) fn node_in(file: &FixedPath) -> Option<Option<usize>> {
     let (mut negative, mut number, mut node) = (false, Numbers::default(), None);
     read_bytes(file, &mut |byte| {
         negative |= byte == b'-';

@@ -3,7 +3,7 @@
 use super::text::Numbers;
 use super::{machine, node_file, possible_nodes, read_bytes};
 use crate::bitmask::Bits;
-use crate::sys::files::{self, Path};
+use crate::sys::files::{self, FixedPath};
 use crate::sys::snapshot::{self, InMemory, Snapshot};
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -75,11 +75,11 @@ fn look_up(from: usize, to: usize) -> Option<u8> {
         return None;
     }
     let nodes = machine.nodes();
-    let (nodes, side) = (nodes.bits().read(), machine.max_node + 1);
+    let (nodes, side) = (nodes.bits().as_bits(), machine.max_node + 1);
     let replaced = DISTANCES.replace(
         side.saturating_mul(side),
-        snapshot::for_any_lifetime::<DistancesFamily, _>(|parts| {
-            let table = parts.take::<u8>(side.saturating_mul(side));
+        snapshot::for_any_lifetime::<DistancesFamily, _>(|arena| {
+            let table = arena.alloc_slice::<u8>(side.saturating_mul(side));
             table.fill(0);
             let mut is_complete = true;
             for (node, row) in table.chunks_mut(side.max(1)).enumerate().filter(|&(node, _)| nodes.contains(node)) {
@@ -123,7 +123,7 @@ fn read_row(node: usize, nodes: Bits, each: &mut dyn FnMut(usize, u8)) -> bool {
 
 /// Reads the file of distances from a node: its columns are the nodes that the kernel has, in order. If there are more columns or
 /// fewer, as while a node comes or goes, it is not known whose they are: returns false.
-pub(super) fn read_distances(file: &Path, columns: Bits, each: &mut dyn FnMut(usize, u8)) -> bool {
+pub(super) fn read_distances(file: &FixedPath, columns: Bits, each: &mut dyn FnMut(usize, u8)) -> bool {
     let (mut column, mut fits) = (columns.iter(), true);
     let mut numbers = Numbers::default();
     read_bytes(file, &mut |byte| {
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_node_is_10_from_itself_and_one_that_is_not_there_is_at_no_distance() {
-        for node in machine().nodes().bits().read().iter() {
+        for node in machine().nodes().bits().as_bits().iter() {
             assert_eq!(distance(node, node), Some(10));
             assert_eq!(distance(node, node), Some(10), "as kept");
         }
@@ -164,12 +164,12 @@ mod tests {
             let fits = read_distances(&file.path(), nodes, &mut |node, distance| found.push((node, distance)));
             (fits, found)
         };
-        assert_eq!(read(Nodes::of(5).bits().read()), (false, vec![(5, 10)]));
+        assert_eq!(read(Nodes::of(5).bits().as_bits()), (false, vec![(5, 10)]));
         let nodes = Nodes::new();
         [0, 1, 4, 8, 100].into_iter().for_each(|node| nodes.bits().set(node));
         let all = vec![(0, 10), (1, u8::MAX), (4, u8::MAX), (8, 20), (100, 20)];
-        assert_eq!(read(nodes.bits().read()), (true, all));
+        assert_eq!(read(nodes.bits().as_bits()), (true, all));
         nodes.bits().set(101);
-        assert!(!read(nodes.bits().read()).0);
+        assert!(!read(nodes.bits().as_bits()).0);
     }
 }

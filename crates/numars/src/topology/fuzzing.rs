@@ -40,7 +40,7 @@ pub fn files(text: &[u8]) {
     numa_node(path, text);
 }
 
-fn list(path: &Path, text: &[u8]) {
+fn list(path: &FixedPath, text: &[u8]) {
     let (nodes, cpus) = (Nodes::new(), Cpus::new());
     assert!(read_list(path, nodes.bits()) && read_list(path, cpus.bits()));
     let ranges = ranges(first_line(text));
@@ -48,7 +48,7 @@ fn list(path: &Path, text: &[u8]) {
     assert_holds(&cpus, &ranges);
 }
 
-fn map(path: &Path, text: &[u8]) {
+fn map(path: &FixedPath, text: &[u8]) {
     let mut found = Vec::new();
     read_map(path, &mut |member| found.push(member));
     let digits = first_line(text).iter().rev().filter_map(|&digit| char::from(digit).to_digit(16));
@@ -61,7 +61,7 @@ fn map(path: &Path, text: &[u8]) {
     }
 }
 
-fn status(path: &Path, text: &[u8]) {
+fn status(path: &FixedPath, text: &[u8]) {
     let found = read_mems_allowed(path);
     let (size, behind) = match value_of(text, 0, b"Mems_allowed:") {
         Some((mask, true)) => {
@@ -87,7 +87,7 @@ fn size_of_mask(mask: &[u8]) -> Option<usize> {
     well.then(|| mask.iter().filter(|byte| byte.is_ascii_hexdigit()).count() * 4)
 }
 
-fn meminfo(path: &Path, text: &[u8]) {
+fn meminfo(path: &FixedPath, text: &[u8]) {
     let bytes = |name: &[u8]| {
         let (value, _) = value_of(text, 2, name)?;
         // A number at the end can have been cut.
@@ -98,12 +98,12 @@ fn meminfo(path: &Path, text: &[u8]) {
     assert_eq!(read_memory(path).map(|memory| (memory.total, memory.free)), expected);
 }
 
-fn distances(path: &Path, text: &[u8]) {
+fn distances(path: &FixedPath, text: &[u8]) {
     let columns = Nodes::new();
     let nodes = [0, 1, 8, 250, 1023];
     nodes.iter().for_each(|&node| columns.bits().set(node));
     let mut found = Vec::new();
-    let known = super::distances::read_distances(path, columns.bits().read(), &mut |node, distance| {
+    let known = super::distances::read_distances(path, columns.bits().as_bits(), &mut |node, distance| {
         found.push((node, distance));
     });
     assert_eq!(known, numbers(first_line(text)).len() == nodes.len());
@@ -111,7 +111,7 @@ fn distances(path: &Path, text: &[u8]) {
     assert_eq!(found, nodes.into_iter().zip(expected).collect::<Vec<_>>());
 }
 
-fn numa_node(path: &Path, text: &[u8]) {
+fn numa_node(path: &FixedPath, text: &[u8]) {
     let line = first_line(text);
     let expected = numbers(line).first().map(|&node| (!line.contains(&b'-')).then_some(node as usize));
     assert_eq!(devices::node_in(path), expected);
@@ -157,6 +157,9 @@ fn assert_holds<const WORDS: usize>(set: &Set<WORDS>, ranges: &Option<Vec<(u64, 
     let is_in = |number: u64| ranges.iter().any(|&(first, last)| (first..=last).contains(&number));
     // Longer ones would take long, and tell nothing more.
     if ranges.len() <= 20 {
-        assert!((0..WORDS * WORD_BITS).all(|bit| set.bits().read().contains(bit) == is_in(bit as u64)), "{ranges:?}");
+        assert!(
+            (0..WORDS * WORD_BITS).all(|bit| set.bits().as_bits().contains(bit) == is_in(bit as u64)),
+            "{ranges:?}"
+        );
     }
 }

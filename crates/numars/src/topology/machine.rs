@@ -10,8 +10,8 @@ use super::{
 };
 use crate::bitmask::{Bits, BitsMut, WORD_BITS, Word};
 use crate::sys::errno;
-use crate::sys::files::{self, File, Path};
-use crate::sys::memory::Parts;
+use crate::sys::files::{self, File, FixedPath};
+use crate::sys::memory::Arena;
 use crate::sys::snapshot::{self, InMemory, Snapshot};
 use core::cell::Cell;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -195,7 +195,7 @@ pub fn update() {
 /// Reads the files again if the kernel shows a node or a CPU that this task may use and that is not known yet: memory came
 /// online, a CPU did, or the cpuset was widened. Returns whether anything changed. Errno is left untouched.
 pub fn catch_up() -> bool {
-    if files::another_root().is_some() {
+    if files::fsroot().is_some() {
         return false;
     }
     let before = machine();
@@ -382,34 +382,34 @@ pub(super) fn read_online() -> Option<Nodes> {
     let nodes = Nodes::new();
     // Kernels before 2.6.24 have no list, but a folder for each node.
     read_list(&system_file(b"node/online"), nodes.bits());
-    if nodes.bits().read().is_empty() && files::is_there(&system_file(b"node")) {
-        let exists = |&node: &usize| files::is_there(&node_file_in(system_file(b"node/"), node, b""));
+    if nodes.bits().as_bits().is_empty() && files::exists(&system_file(b"node")) {
+        let exists = |&node: &usize| files::exists(&node_file_in(system_file(b"node/"), node, b""));
         (0..MOST_NODES).filter(exists).for_each(|node| nodes.bits().set(node));
     }
-    (!nodes.bits().read().is_empty()).then_some(nodes)
+    (!nodes.bits().as_bits().is_empty()).then_some(nodes)
 }
 
 /// Reads the list of nodes that have memory. Returns `None` if it cannot be read.
 fn read_has_memory() -> Option<Nodes> {
     let nodes = Nodes::new();
     read_list(&system_file(b"node/has_memory"), nodes.bits());
-    (!nodes.bits().read().is_empty()).then_some(nodes)
+    (!nodes.bits().as_bits().is_empty()).then_some(nodes)
 }
 
 // --- reading ---
 
 /// Reads what loading needs.
-fn read_first<'a>(_: &mut Parts<'a>) -> Machine<'a> {
+fn read_first<'a>(_: &mut Arena<'a>) -> Machine<'a> {
     let mems_allowed = mems_allowed_by_status().or_else(|| {
-        let nodes = if files::another_root().is_some() { Nodes::new() } else { mems_allowed_by_kernel() };
-        (!nodes.bits().read().is_empty()).then_some(nodes)
+        let nodes = if files::fsroot().is_some() { Nodes::new() } else { mems_allowed_by_kernel() };
+        (!nodes.bits().as_bits().is_empty()).then_some(nodes)
     });
     let online = read_online();
     let is_short = online.is_none() && files::is_short_of_descriptors();
     // Otherwise, nodes that this task may allocate on are all that is needed.
     let has_memory = if mems_allowed.is_none() { read_has_memory() } else { None };
     let machine = with_nodes(settle(&Sources { online, has_memory, mems_allowed }));
-    let allowed_cpus = if files::another_root().is_none() { add_affinity() } else { 0 };
+    let allowed_cpus = if files::fsroot().is_none() { add_affinity() } else { 0 };
     Machine { is_to_be_read_again: AtomicBool::new(is_short), allowed_cpus, ..machine }
 }
 
@@ -427,7 +427,7 @@ fn read() {
     // Whoever has a higher number also sees what was added to the sets above before.
     let reading = READINGS.fetch_add(1, Ordering::AcqRel) + 1;
     let Some(before) = MACHINE.get() else { return };
-    if files::another_root().is_none() {
+    if files::fsroot().is_none() {
         note_shown_cpus();
     }
     let mut mems_allowed = before.allowed;
@@ -451,14 +451,14 @@ fn read() {
     let row_count = weight(nodes).saturating_mul(row_words);
     let bytes = row_count.saturating_mul(size_of::<Word>()).saturating_add(width * size_of::<u16>());
     let supersedes = |new: &Machine, current: Option<&'static Machine>| new.supersedes(current);
-    let build = snapshot::for_any_lifetime::<MachineFamily, _>(|parts| {
-        let (rows, node_of_cpu) = (parts.take::<Word>(row_count), parts.take::<u16>(width));
+    let build = snapshot::for_any_lifetime::<MachineFamily, _>(|arena| {
+        let (rows, node_of_cpu) = (arena.alloc_slice::<Word>(row_count), arena.alloc_slice::<u16>(width));
         rows.fill(0);
         node_of_cpu.fill(NO_NODE);
         let cells = Cell::from_mut(&mut *rows).as_slice_of_cells();
         let map = CpuMap { rows: cells, row_words, node_of_cpu: &mut *node_of_cpu, before };
         let is_complete = read_cpus(nodes, is_listed, map);
-        if files::another_root().is_some() {
+        if files::fsroot().is_some() {
             // Of another machine, all CPUs may be used.
             rows.chunks(row_words.max(1)).for_each(|row| {
                 add_task_cpus(row.iter().copied());
@@ -498,7 +498,7 @@ pub fn configured_cpus() -> usize {
     let machine = whole_machine();
     match machine.configured_cpus {
         // There was no memory for what was read, or nothing says it; but this thread runs on one.
-        0 => machine.allowed_cpus.max(usize::from(files::another_root().is_none())),
+        0 => machine.allowed_cpus.max(usize::from(files::fsroot().is_none())),
         cpus => cpus,
     }
 }
@@ -548,7 +548,7 @@ fn read_cpus(nodes: &NodeWords, is_listed: bool, mut map: CpuMap) -> bool {
     let folder = system_file(b"node/");
     // There may be a descriptor for a file, but not for its folder too.
     let complete = File::open_of_machine(&folder)
-        .is_some_and(|folder| read_cpus_below(nodes, &Path::inside(&folder), &mut map))
+        .is_some_and(|folder| read_cpus_below(nodes, &FixedPath::inside(&folder), &mut map))
         || read_cpus_below(nodes, &folder, &mut map);
     // Without NUMA the kernel lists no nodes: node 0 has all CPUs.
     let is_without_numa = !is_listed && same(nodes, &first_only::<{ MOST_NODES / WORD_BITS }>());
@@ -556,7 +556,7 @@ fn read_cpus(nodes: &NodeWords, is_listed: bool, mut map: CpuMap) -> bool {
 }
 
 /// The same, of nodes whose files lie in `folder`.
-fn read_cpus_below(nodes: &NodeWords, folder: &Path, map: &mut CpuMap) -> bool {
+fn read_cpus_below(nodes: &NodeWords, folder: &FixedPath, map: &mut CpuMap) -> bool {
     let (mut row, mut complete) = (0, true);
     for_each_bit(nodes, |node| {
         let file = |name| node_file_in(folder.clone(), node, name);
@@ -565,7 +565,7 @@ fn read_cpus_below(nodes: &NodeWords, folder: &Path, map: &mut CpuMap) -> bool {
         };
         // The list is short however many CPUs the machine has. Kernels before 2.6.26 have only the map, and captured machines may
         // have been changed where hwloc reads, which is the map too.
-        let is_listed = files::another_root().is_none() && read_ranges(&file(b"cpulist"), &mut record);
+        let is_listed = files::fsroot().is_none() && read_ranges(&file(b"cpulist"), &mut record);
         let is_read = is_listed || read_map(&file(b"cpumap"), &mut |cpu| record((cpu as u64, cpu as u64)));
         if !is_read {
             let before = map.before;
@@ -583,10 +583,10 @@ fn read_cpus_below(nodes: &NodeWords, folder: &Path, map: &mut CpuMap) -> bool {
 fn read_cpus_of_machine(map: &mut CpuMap) -> bool {
     let mut any = false;
     read_ranges(&system_file(b"cpu/online"), |range| any |= map.record(0, 0, range));
-    if !any && files::is_there(&system_file(b"cpu")) {
+    if !any && files::exists(&system_file(b"cpu")) {
         for cpu in 0..map.node_of_cpu.len() {
             let mut folder = system_file(b"cpu/cpu");
-            if files::is_there(folder.decimal(cpu)) {
+            if files::exists(folder.decimal(cpu)) {
                 any |= map.record(0, 0, (cpu as u64, cpu as u64));
             }
         }
@@ -612,7 +612,7 @@ fn highest(words: &[Word]) -> usize {
 /// exists from then on. Errno is left untouched.
 pub fn node_of_current_cpu(cpu: usize) -> Option<usize> {
     let (current, node) = errno::preserve_errno(crate::sys::kernel::getcpu)?;
-    if current != cpu || files::another_root().is_some() {
+    if current != cpu || files::fsroot().is_some() {
         return None;
     }
     if !machine().has_node(node) {
@@ -639,7 +639,7 @@ mod tests {
     }
 
     fn members(words: NodeWords) -> Vec<usize> {
-        Nodes::from(words).bits().read().iter().collect()
+        Nodes::from(words).bits().as_bits().iter().collect()
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod machine;
 mod text;
 
 use crate::bitmask::{Bits, BitsMut, WORD_BITS, Word};
-use crate::sys::files::{self, Path};
+use crate::sys::files::{self, FixedPath};
 use crate::sys::{errno, kernel};
 use core::cell::Cell;
 use core::ffi::c_int;
@@ -83,9 +83,9 @@ impl<const WORDS: usize> From<[Word; WORDS]> for Set<WORDS> {
 /// Gives each byte of the file at `path` to `each`, until that returns false, and a line end behind the last one.
 ///
 /// Returns whether the file could be read up to there.
-fn read_bytes(path: &Path, each: &mut dyn FnMut(u8) -> bool) -> bool {
+fn read_bytes(path: &FixedPath, each: &mut dyn FnMut(u8) -> bool) -> bool {
     let mut wanted = true;
-    let complete = files::read_in_chunks(path, files::MOST_OF_SYS, &mut |chunk| {
+    let complete = files::read_in_chunks(path, files::MAX_SYSFS_FILE, &mut |chunk| {
         wanted = chunk.iter().all(|&byte| each(byte));
         wanted
     });
@@ -96,9 +96,9 @@ fn read_bytes(path: &Path, each: &mut dyn FnMut(u8) -> bool) -> bool {
 }
 
 /// Reads a file that holds a list such as `0-3,8`, and gives its ranges, both ends included, to `each`.
-fn read_ranges(file: &Path, mut each: impl FnMut((u64, u64))) -> bool {
+fn read_ranges(file: &FixedPath, mut each: impl FnMut((u64, u64))) -> bool {
     let (mut list, mut ended) = (List::default(), false);
-    let complete = files::read_in_chunks(file, files::MOST_OF_SYS, &mut |chunk| {
+    let complete = files::read_in_chunks(file, files::MAX_SYSFS_FILE, &mut |chunk| {
         for &byte in chunk {
             list.byte(byte).into_iter().for_each(&mut each);
             ended = byte == b'\n';
@@ -114,14 +114,14 @@ fn read_ranges(file: &Path, mut each: impl FnMut((u64, u64))) -> bool {
 
 /// Reads such a file into `set`.
 #[inline(never)]
-fn read_list(file: &Path, set: BitsMut) -> bool {
+fn read_list(file: &FixedPath, set: BitsMut) -> bool {
     read_ranges(file, |range| add(Some(range), set))
 }
 
 /// Reads a file that holds a bit map such as `00000000,0000000f`, and calls `each` with its members. Returns whether it could be read.
 /// Never part of its caller, since the map takes stack.
 #[inline(never)]
-fn read_map(file: &Path, each: &mut dyn FnMut(usize)) -> bool {
+fn read_map(file: &FixedPath, each: &mut dyn FnMut(usize)) -> bool {
     let mut map = Map::new();
     let complete = read_bytes(file, &mut |byte| map.byte(byte));
     map.members().for_each(each);
@@ -131,7 +131,7 @@ fn read_map(file: &Path, each: &mut dyn FnMut(usize)) -> bool {
 /// Adds the numbers of `range`, both ends included, that there is room for.
 fn add(range: Option<(u64, u64)>, set: BitsMut) {
     let Some((first, last)) = range else { return };
-    let room = set.read().length() as u64;
+    let room = set.as_bits().length() as u64;
     for number in first..room.min(last.saturating_add(1)) {
         set.set(number as usize);
     }
@@ -139,29 +139,29 @@ fn add(range: Option<(u64, u64)>, set: BitsMut) {
 
 /// A file of the folder of /sys that tells of nodes and CPUs.
 #[inline(never)]
-fn system_file(name: &[u8]) -> Path<'static> {
-    let mut path = Path::new(b"/sys/devices/system/");
+fn system_file(name: &[u8]) -> FixedPath<'static> {
+    let mut path = FixedPath::new(b"/sys/devices/system/");
     path.text(name);
     path
 }
 
 /// A file that tells of one node.
-fn node_file(node: usize, name: &[u8]) -> Path<'static> {
+fn node_file(node: usize, name: &[u8]) -> FixedPath<'static> {
     node_file_in(system_file(b"node/"), node, name)
 }
 
 /// The same, by the name of the folder of all nodes.
-fn node_file_in<'a>(mut folder: Path<'a>, node: usize, name: &[u8]) -> Path<'a> {
+fn node_file_in<'a>(mut folder: FixedPath<'a>, node: usize, name: &[u8]) -> FixedPath<'a> {
     folder.text(b"node").decimal(node).text(b"/").text(name);
     folder
 }
 
 /// One more than the highest number of a list; 0 if it has none.
 #[inline(never)]
-fn end_of_list(file: &Path) -> usize {
+fn end_of_list(file: &FixedPath) -> usize {
     let set = Cpus::new();
     read_list(file, set.bits());
-    set.bits().read().highest().map_or(0, |last| last + 1)
+    set.bits().as_bits().highest().map_or(0, |last| last + 1)
 }
 
 /// What /proc/self/status tells of the nodes that this task may use.
@@ -172,11 +172,11 @@ struct MemsAllowed {
 }
 
 /// Reads the fields Mems_allowed, of which only the length is of use here, and Mems_allowed_list.
-fn read_mems_allowed(status: &Path) -> MemsAllowed {
+fn read_mems_allowed(status: &FixedPath) -> MemsAllowed {
     let mut mask = Field::new(0, b"Mems_allowed:");
     let mut list = Field::new(0, b"Mems_allowed_list:");
     let (mut length, nodes, mut ranges) = (0usize, Nodes::new(), List::default());
-    files::read_in_chunks(status, files::MOST_OF_STATUS, &mut |chunk| {
+    files::read_in_chunks(status, files::MAX_STATUS_FILE, &mut |chunk| {
         // The list comes behind the mask.
         let rest = mask.feed(chunk, |value| length += value.len());
         list.feed(rest, |value| value.iter().for_each(|&byte| add(ranges.byte(byte), nodes.bits())));
@@ -189,8 +189,8 @@ fn read_mems_allowed(status: &Path) -> MemsAllowed {
 }
 
 /// The file that tells of this task.
-fn status() -> Path<'static> {
-    Path::new(b"/proc/self/status")
+fn status() -> FixedPath<'static> {
+    FixedPath::new(b"/proc/self/status")
 }
 
 static POSSIBLE_NODES: OnceNonZeroUsize = OnceNonZeroUsize::new();
@@ -200,7 +200,7 @@ impl MemsAllowed {
     fn possible_nodes(&self) -> NonZeroUsize {
         let size = match self.size {
             // Of another machine, the kernel's mask is not known, but which nodes it can have.
-            0 if files::another_root().is_some() => end_of_list(&system_file(b"node/possible")),
+            0 if files::fsroot().is_some() => end_of_list(&system_file(b"node/possible")),
             size => size,
         };
         NonZeroUsize::new(size.min(MOST_NODES)).unwrap_or(MAX_NODES)
@@ -226,7 +226,7 @@ fn keep_possible_nodes(allowed: &MemsAllowed) -> NonZeroUsize {
 fn mems_allowed_by_status() -> Option<Nodes> {
     let allowed = read_mems_allowed(&status());
     keep_possible_nodes(&allowed);
-    (!allowed.nodes.bits().read().is_empty()).then_some(allowed.nodes)
+    (!allowed.nodes.bits().as_bits().is_empty()).then_some(allowed.nodes)
 }
 
 /// Returns the nodes that this task may allocate memory on, as get_mempolicy(2) has them; an empty set if it fails. Errno is left
@@ -250,9 +250,9 @@ pub fn put_allowed_nodes(set: BitsMut) -> bool {
 pub fn ask_for_nodes(set: BitsMut, ask: impl Fn(&[Cell<Word>]) -> bool) -> bool {
     static WORD_IS_TOO_SMALL: AtomicBool = AtomicBool::new(false);
     let before = errno::get();
-    if set.read().length() >= WORD_BITS
+    if set.as_bits().length() >= WORD_BITS
         && !WORD_IS_TOO_SMALL.load(Ordering::Relaxed)
-        && let Some(word) = set.read().storage().get(..1)
+        && let Some(word) = set.as_bits().storage().get(..1)
     {
         if ask(word) {
             return true;
@@ -265,7 +265,7 @@ pub fn ask_for_nodes(set: BitsMut, ask: impl Fn(&[Cell<Word>]) -> bool) -> bool 
     }
     let room = Nodes::new();
     let told = ask(room.words());
-    set.copy_from(room.bits().read());
+    set.copy_from(room.bits().as_bits());
     told
 }
 
@@ -294,13 +294,13 @@ pub fn put_allowed_cpus(cpus: &Cpus) {
 pub fn count_allowed_cpus() -> usize {
     let cpus = Cpus::new();
     put_allowed_cpus(&cpus);
-    cpus.bits().read().weight()
+    cpus.bits().as_bits().weight()
 }
 
 /// Asks for the CPUs of the calling thread, and returns the size of the kernel's cpumask_t.
 fn ask_affinity(cpus: &Cpus) -> NonZeroUsize {
     let filled = errno::preserve_errno(|| kernel::sched_getaffinity(0, cpus.words()));
-    let (size, unknown) = match files::another_root() {
+    let (size, unknown) = match files::fsroot() {
         None => (usize::try_from(filled).unwrap_or(0).saturating_mul(8), DEFAULT_CPUS),
         // As that machine's kernel would have it, in whole words; or a size that fits every kernel.
         Some(_) => (end_of_list(&system_file(b"cpu/possible")).next_multiple_of(WORD_BITS), MAX_CPUS),
@@ -317,7 +317,7 @@ pub struct Memory {
 /// Returns the memory of `node`; errors are errnos: ENOENT if there is no such node.
 pub fn memory_of_node(node: usize) -> Result<Memory, c_int> {
     let meminfo = node_file(node, b"meminfo");
-    let error = || match files::another_root() {
+    let error = || match files::fsroot() {
         Some(_) => None,
         None => files::error_of_opening(meminfo.as_c_str()),
     };
@@ -325,10 +325,10 @@ pub fn memory_of_node(node: usize) -> Result<Memory, c_int> {
 }
 
 /// Reads the file meminfo of a node.
-fn read_memory(meminfo: &Path) -> Option<Memory> {
+fn read_memory(meminfo: &FixedPath) -> Option<Memory> {
     let fields = [&b"MemTotal:"[..], b"MemFree:"];
     let mut readers = fields.map(|name| (Field::new(2, name), Numbers::default(), None));
-    let complete = files::read_in_chunks(meminfo, files::MOST_OF_SYS, &mut |chunk| {
+    let complete = files::read_in_chunks(meminfo, files::MAX_SYSFS_FILE, &mut |chunk| {
         for (field, numbers, kibibytes) in &mut readers {
             field.feed(chunk, |value| {
                 *kibibytes = value.iter().fold(*kibibytes, |found, &byte| found.or(numbers.byte(byte)));
@@ -353,13 +353,13 @@ pub fn cpus_of_nodes(nodes: Bits) -> Cpus {
 pub fn add_usable_nodes(nodes: Bits, task_cpus: Bits, usable: BitsMut) {
     let machine = whole_machine();
     let (with_memory, allowed) = (machine.with_memory(), machine.allowed());
-    for node in nodes.iter().filter(|&node| !allowed.bits().read().contains(node)) {
+    for node in nodes.iter().filter(|&node| !allowed.bits().as_bits().contains(node)) {
         let (mut any, mut runs) = (false, false);
         for_each_bit(machine.cpus_of_node(node), |cpu| {
             any = true;
             runs |= task_cpus.contains(cpu);
         });
-        if runs || !any && !with_memory.bits().read().contains(node) {
+        if runs || !any && !with_memory.bits().as_bits().contains(node) {
             usable.set(node);
         }
     }
@@ -380,7 +380,7 @@ mod tests {
         assert_eq!(possible_nodes() % 4, 0);
         assert!(possible_cpus() >= std::thread::available_parallelism().unwrap().get());
         assert_eq!(
-            allowed_cpus().bits().read().weight(),
+            allowed_cpus().bits().as_bits().weight(),
             std::thread::available_parallelism().unwrap().get(),
             "of the CPUs that this thread may run on"
         );
@@ -390,7 +390,7 @@ mod tests {
     fn both_ways_to_ask_for_the_allowed_nodes_agree() {
         let allowed = Nodes::new();
         assert!(put_allowed_nodes(allowed.bits()));
-        assert!(allowed.bits().read().equals(machine().allowed().bits().read()));
+        assert!(allowed.bits().as_bits().equals(machine().allowed().bits().as_bits()));
     }
 
     #[test]
@@ -410,7 +410,7 @@ mod tests {
         for _ in 0..2 {
             let nodes = Nodes::new();
             assert!(ask_for_nodes(nodes.bits(), kernel));
-            assert!(nodes.bits().read().iter().eq([64]));
+            assert!(nodes.bits().as_bits().iter().eq([64]));
         }
         assert_eq!((asked.get(), errno::get()), (3, errno::EBUSY), "it is known from then on");
         let nodes = Nodes::new();
@@ -419,7 +419,7 @@ mod tests {
             words[0].set(1 << 20 | 1 << 3);
             true
         }));
-        assert!(nodes.bits().read().iter().eq([3]), "what a set has no room for is not written");
+        assert!(nodes.bits().as_bits().iter().eq([3]), "what a set has no room for is not written");
         assert!(!ask_for_nodes(nodes.bits(), |_| {
             errno::set(errno::EPERM);
             false
@@ -430,9 +430,9 @@ mod tests {
     #[test]
     fn each_cpu_is_among_the_cpus_of_its_node() {
         update();
-        for cpu in allowed_cpus().bits().read().iter() {
+        for cpu in allowed_cpus().bits().as_bits().iter() {
             let node = node_of_cpu(cpu).unwrap();
-            assert!(cpus_of_nodes(Nodes::of(node).bits().read()).bits().read().contains(cpu));
+            assert!(cpus_of_nodes(Nodes::of(node).bits().as_bits()).bits().as_bits().contains(cpu));
         }
         assert_eq!(node_of_cpu(MOST_CPUS), None);
         assert_eq!(node_of_cpu(usize::MAX), None);
@@ -440,7 +440,7 @@ mod tests {
 
     #[test]
     fn a_node_has_at_least_the_memory_that_is_free() {
-        for node in whole_machine().with_memory().bits().read().iter() {
+        for node in whole_machine().with_memory().bits().as_bits().iter() {
             let memory = memory_of_node(node).unwrap();
             assert!(memory.total > 0 && memory.free <= memory.total);
         }
@@ -464,8 +464,8 @@ mod tests {
         ] {
             let (file, node_set, cpu_set) = (MemoryFile::holding(text.as_bytes()), Nodes::new(), Cpus::new());
             assert!(read_list(&file.path(), node_set.bits()) && read_list(&file.path(), cpu_set.bits()));
-            assert!(node_set.bits().read().iter().eq(nodes), "{text:?}");
-            assert!(cpu_set.bits().read().iter().eq(cpus), "{text:?}");
+            assert!(node_set.bits().as_bits().iter().eq(nodes), "{text:?}");
+            assert!(cpu_set.bits().as_bits().iter().eq(cpus), "{text:?}");
         }
     }
 
@@ -489,7 +489,7 @@ mod tests {
             let file = MemoryFile::holding(status.as_bytes());
             let allowed = read_mems_allowed(&file.path());
             assert_eq!(allowed.possible_nodes().get(), size, "{digits}");
-            assert_eq!(allowed.nodes.bits().read().weight(), MOST_NODES);
+            assert_eq!(allowed.nodes.bits().as_bits().weight(), MOST_NODES);
         }
     }
 
@@ -499,6 +499,6 @@ mod tests {
         add(Some((1020, u64::MAX)), nodes.bits());
         add(Some((5, 3)), nodes.bits());
         add(None, nodes.bits());
-        assert!(nodes.bits().read().iter().eq(1020..1024));
+        assert!(nodes.bits().as_bits().iter().eq(1020..1024));
     }
 }

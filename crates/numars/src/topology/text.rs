@@ -197,7 +197,7 @@ impl Map {
     }
 
     pub fn members(&self) -> impl Iterator<Item = usize> {
-        self.from_highest.bits().read().iter().map(|place| self.bits - 1 - place)
+        self.from_highest.bits().as_bits().iter().map(|place| self.bits - 1 - place)
     }
 }
 
