@@ -4,7 +4,7 @@ use super::bitmask::{allocated, bitmask, read, write};
 use super::errors::{Warning, report_failure, status, warn, warn_with};
 use super::globals;
 use super::nodes::node_exists;
-use crate::trace::log;
+use crate::trace::trace_call;
 use core::cell::Cell;
 use core::ffi::c_int;
 use numars::affinity;
@@ -35,7 +35,7 @@ pub extern "C" fn numa_run_on_node(node: c_int) -> c_int {
             -1
         }
     };
-    log!("numa_run_on_node(node=*)", [node], result)
+    trace_call!("numa_run_on_node(node=*)", [node], result)
 }
 
 /// Runs the calling thread on the CPUs of those nodes of `wanted` that are among those that `usable` returns.
@@ -76,7 +76,7 @@ pub(super) fn run_on_usable_nodes(wanted: Bits) -> Result<(), SyscallError> {
 pub unsafe extern "C" fn numa_run_on_node_mask(mask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(mask) };
-    status(log!("numa_run_on_node_mask(mask=*)", [nodes], run_on_usable_nodes(nodes)))
+    status(trace_call!("numa_run_on_node_mask(mask=*)", [nodes], run_on_usable_nodes(nodes)))
 }
 
 /// Runs the calling thread on the CPUs of some nodes, also of those that its cpuset does not name.
@@ -92,7 +92,7 @@ pub unsafe extern "C" fn numa_run_on_node_mask(mask: *mut bitmask) -> c_int {
 pub unsafe extern "C" fn numa_run_on_node_mask_all(mask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(mask) };
-    status(log!("numa_run_on_node_mask_all(mask=*)", [nodes], run_on_nodes(nodes, globals::nodes)))
+    status(trace_call!("numa_run_on_node_mask_all(mask=*)", [nodes], run_on_nodes(nodes, globals::nodes)))
 }
 
 /// The nodes on whose CPUs the calling thread may run, of those that it may allocate on; if it may run on none of these, the nodes
@@ -145,7 +145,7 @@ pub(super) unsafe fn run_on_existing_nodes(mask: *const bitmask) -> c_int {
         warn(Warning::NO_CPUS_FILE, c"Cannot read node cpumask from sysfs");
         errno::set(errno::ERANGE);
     }
-    status(log!("numa_run_on_node_mask(mask=*)", [wanted], affinity::run_on_nodes(wanted)))
+    status(trace_call!("numa_run_on_node_mask(mask=*)", [wanted], affinity::run_on_nodes(wanted)))
 }
 
 /// The CPUs on which a thread may run.
@@ -179,5 +179,9 @@ pub unsafe extern "C" fn numa_sched_setaffinity(pid: c_int, mask: *mut bitmask) 
     let cpus = Cpus::new();
     // Of the last word, only what belongs to the set. SAFETY: as the caller promises.
     cpus.bits().copy_from(unsafe { read(mask) });
-    log!("numa_sched_setaffinity(pid=*, mask=*)", [pid, cpus.bits().as_bits()], status(affinity::set(pid, &cpus)))
+    trace_call!(
+        "numa_sched_setaffinity(pid=*, mask=*)",
+        [pid, cpus.bits().as_bits()],
+        status(affinity::set(pid, &cpus))
+    )
 }

@@ -1,7 +1,7 @@
 //! Whether NUMA policy can be used at all.
 
 use super::globals;
-use crate::trace::log;
+use crate::trace::trace_call;
 use core::ffi::c_int;
 use numars::sys::kernel;
 
@@ -16,5 +16,5 @@ use numars::sys::kernel;
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_available() -> c_int {
     globals::machine();
-    log!("numa_available()", [], if kernel::has_policy() { 0 } else { -1 })
+    trace_call!("numa_available()", [], if kernel::has_policy() { 0 } else { -1 })
 }

@@ -99,7 +99,7 @@ fn export() -> &'static Machine<'static> {
         if from.is_none() {
             // SAFETY: the wrappers of numaif.h, or what the program has in place of them.
             unsafe { kernel::interpose(&numaif::CALLS) };
-            trace::begin();
+            trace::init();
             super::migrate::kernel_passthrough();
         }
         store_sizes();

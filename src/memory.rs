@@ -3,7 +3,7 @@
 use super::bitmask::{bitmask, read};
 use super::errors::{call_numa_error, report_failure};
 use super::globals;
-use crate::trace::{self, Answer, Moves, Value, log};
+use crate::trace::{self, Arg, CallResult, PageOutcome, trace_call};
 use core::ffi::{c_int, c_void};
 use core::ptr::null_mut;
 use numars::error::SyscallError;
@@ -54,12 +54,12 @@ impl Allocation {
     }
 }
 
-impl Answer for Allocation {
+impl CallResult for Allocation {
     #[cold]
     #[inline(never)]
-    fn tell(self, text: &str, arguments: &[Value]) {
+    fn emit(self, text: &str, arguments: &[Arg]) {
         let failed = self.start.is_null() || self.policy.is_err();
-        trace::write(text, arguments, Value::from(&self.start), failed, Moves::None);
+        trace::write_call(text, arguments, Arg::from(&self.start), failed, PageOutcome::None);
     }
 }
 
@@ -73,7 +73,7 @@ impl Answer for Allocation {
 /// numa_fail_alloc_on_error is set.
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_alloc_onnode(size: usize, node: c_int) -> *mut c_void {
-    log!(
+    trace_call!(
         "numa_alloc_onnode(size=*, node=*)",
         [size, node],
         Allocation::new(size, |memory| mempolicy::bind_memory_to_node(memory, node))
@@ -89,7 +89,7 @@ pub extern "C" fn numa_alloc_onnode(size: usize, node: c_int) -> *mut c_void {
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_alloc_local(size: usize) -> *mut c_void {
-    log!("numa_alloc_local(size=*)", [size], Allocation::new(size, mempolicy::local_memory)).finish()
+    trace_call!("numa_alloc_local(size=*)", [size], Allocation::new(size, mempolicy::local_memory)).finish()
 }
 
 /// Allocates memory whose pages lie on all nodes in turn.
@@ -100,7 +100,7 @@ pub extern "C" fn numa_alloc_local(size: usize) -> *mut c_void {
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_alloc_interleaved(size: usize) -> *mut c_void {
-    log!(
+    trace_call!(
         "numa_alloc_interleaved(size=*)",
         [size],
         Allocation::new(size, |memory| mempolicy::interleave_memory(memory, globals::all_nodes().bits().as_bits()))
@@ -123,7 +123,7 @@ pub extern "C" fn numa_alloc_interleaved(size: usize) -> *mut c_void {
 pub unsafe extern "C" fn numa_alloc_interleaved_subset(size: usize, nodemask: *mut bitmask) -> *mut c_void {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    log!(
+    trace_call!(
         "numa_alloc_interleaved_subset(size=*, nodemask=*)",
         [size, nodes],
         Allocation::new(size, |memory| mempolicy::interleave_memory(memory, nodes))
@@ -139,7 +139,7 @@ pub unsafe extern "C" fn numa_alloc_interleaved_subset(size: usize, nodemask: *m
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_alloc_weighted_interleaved(size: usize) -> *mut c_void {
-    log!(
+    trace_call!(
         "numa_alloc_weighted_interleaved(size=*)",
         [size],
         Allocation::new(size, |memory| mempolicy::weighted_interleave_memory(
@@ -165,7 +165,7 @@ pub extern "C" fn numa_alloc_weighted_interleaved(size: usize) -> *mut c_void {
 pub unsafe extern "C" fn numa_alloc_weighted_interleaved_subset(size: usize, nodemask: *mut bitmask) -> *mut c_void {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    log!(
+    trace_call!(
         "numa_alloc_weighted_interleaved_subset(size=*, nodemask=*)",
         [size, nodes],
         Allocation::new(size, |memory| mempolicy::weighted_interleave_memory(memory, nodes))
@@ -184,7 +184,7 @@ pub extern "C" fn numa_alloc(size: usize) -> *mut c_void {
     let allocation = Allocation::new(size, |_| Ok(()));
     // SAFETY: NULL, or mapped above, and no other code has it.
     unsafe { memory::prefault(allocation.start, size) };
-    log!("numa_alloc(size=*)", [size], allocation).finish()
+    trace_call!("numa_alloc(size=*)", [size], allocation).finish()
 }
 
 /// Changes the size of memory, which keeps its policy and may move.
@@ -234,7 +234,7 @@ pub unsafe extern "C" fn numa_free(mem: *mut c_void, size: usize) {
 pub unsafe extern "C" fn numa_interleave_memory(mem: *mut c_void, size: usize, mask: *mut bitmask) {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(mask) };
-    report_failure(log!(
+    report_failure(trace_call!(
         "numa_interleave_memory(mem=*, size=*, mask=*)",
         [mem, size, nodes],
         mempolicy::interleave_memory(range(mem, size), nodes)
@@ -255,7 +255,7 @@ pub unsafe extern "C" fn numa_interleave_memory(mem: *mut c_void, size: usize, m
 pub unsafe extern "C" fn numa_weighted_interleave_memory(mem: *mut c_void, size: usize, mask: *mut bitmask) {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(mask) };
-    report_failure(log!(
+    report_failure(trace_call!(
         "numa_weighted_interleave_memory(mem=*, size=*, mask=*)",
         [mem, size, nodes],
         mempolicy::weighted_interleave_memory(range(mem, size), nodes)
@@ -274,7 +274,7 @@ pub unsafe extern "C" fn numa_weighted_interleave_memory(mem: *mut c_void, size:
 /// The memory keeps its contents.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_tonode_memory(start: *mut c_void, size: usize, node: c_int) {
-    report_failure(log!(
+    report_failure(trace_call!(
         "numa_tonode_memory(start=*, size=*, node=*)",
         [start, size, node],
         mempolicy::bind_memory_to_node(range(start, size), node)
@@ -295,7 +295,7 @@ pub unsafe extern "C" fn numa_tonode_memory(start: *mut c_void, size: usize, nod
 pub unsafe extern "C" fn numa_tonodemask_memory(mem: *mut c_void, size: usize, mask: *mut bitmask) {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(mask) };
-    let applied = log!(
+    let applied = trace_call!(
         "numa_tonodemask_memory(mem=*, size=*, mask=*)",
         [mem, size, nodes],
         mempolicy::bind_memory(range(mem, size), nodes)
@@ -314,7 +314,7 @@ pub unsafe extern "C" fn numa_tonodemask_memory(mem: *mut c_void, size: usize, m
 /// The memory keeps its contents.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_setlocal_memory(start: *mut c_void, size: usize) {
-    report_failure(log!(
+    report_failure(trace_call!(
         "numa_setlocal_memory(start=*, size=*)",
         [start, size],
         mempolicy::local_memory(range(start, size))

@@ -1,7 +1,7 @@
 //! Moving pages, the calls of numa(3).
 
 use super::bitmask::{bitmask, read};
-use crate::trace::{Moves, Value, log};
+use crate::trace::{Arg, PageOutcome, trace_call};
 use core::ffi::{CStr, c_int, c_long, c_ulong, c_void};
 use core::ptr::null;
 use numars::migrate::remap::{self, Masks, PADDED_BITS};
@@ -39,7 +39,7 @@ pub unsafe extern "C" fn numa_migrate_pages(pid: c_int, from: *mut bitmask, to: 
             -1
         }
     };
-    let left = log!("numa_migrate_pages(pid=*, from=*, to=*)", [pid, from_bits, to_bits], left);
+    let left = trace_call!("numa_migrate_pages(pid=*, from=*, to=*)", [pid, from_bits, to_bits], left);
     c_int::try_from(left).unwrap_or(c_int::MAX)
 }
 
@@ -90,11 +90,11 @@ pub unsafe extern "C" fn numa_move_pages(
         trust: None,
     };
     let (left, figures) = move_list(pid, request, flags);
-    let arrays = Moves::Arrays { count: request.count, nodes: request.nodes, status: request.status };
-    let moves = figures.as_ref().map_or(arrays, Moves::Figures);
-    let (left, _) = log!(
+    let arrays = PageOutcome::Arrays { count: request.count, nodes: request.nodes, status: request.status };
+    let moves = figures.as_ref().map_or(arrays, PageOutcome::Figures);
+    let (left, _) = trace_call!(
         "numa_move_pages(pid=*, count=*, pages=*, nodes=*, status=*, flags=*)",
-        [pid, request.count, pages, nodes.cast_mut(), status, Value::Flags(flags as u32)],
+        [pid, request.count, pages, nodes.cast_mut(), status, Arg::Flags(flags as u32)],
         (left, moves)
     );
     c_int::try_from(left).unwrap_or(c_int::MAX)

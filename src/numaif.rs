@@ -2,8 +2,8 @@
 //!
 //! Nothing of ours stands between these functions and the kernel: arguments, results and errno are the kernel's.
 
-use crate::trace::Value::{Flags, Policy};
-use crate::trace::{self, Moves, log, mask};
+use crate::trace::Arg::{Flags, Policy};
+use crate::trace::{self, PageOutcome, mask, trace_call};
 use core::ffi::{c_int, c_long, c_uint, c_ulong, c_void};
 use numars::sys::errno;
 use numars::sys::kernel::{self, Calls, raw};
@@ -65,7 +65,7 @@ macro_rules! interposable_calls {
                     // SAFETY: the arguments are the caller's, for this very call. The address is read where the compiler cannot foresee
                     // it: it must assume nothing of what this library exports under that name.
                     let mut call = || unsafe { (&raw const EXPORTED.$name).read_volatile()($($argument),*) };
-                    if trace::is_on() { call_unlogged(&mut call) } else { call() }
+                    if trace::is_on() { call_untraced(&mut call) } else { call() }
                 }
             )*
         }
@@ -89,12 +89,12 @@ interposable_calls! {
 /// What errno is while the library makes one of its [`CALLS`] with NUMARS_LOG set. No error has this number.
 const CALLED_BY_LIBRARY: c_int = c_int::from_be_bytes(*b"numa");
 
-/// Makes one of the [`CALLS`] with NUMARS_LOG set. errno marks it as the library's own: the exported wrapper does not log it, since the
-/// function that the program called is logged. A mark in errno belongs to this thread, and needs no clean-up if an interposed call
+/// Makes one of the [`CALLS`] with NUMARS_LOG set. errno marks it as the library's own: the exported wrapper does not trace it, since the
+/// function that the program called is traced. A mark in errno belongs to this thread, and needs no clean-up if an interposed call
 /// forks or jumps out.
 #[cold]
 #[inline(never)]
-fn call_unlogged(call: &mut dyn FnMut() -> c_long) -> c_long {
+fn call_untraced(call: &mut dyn FnMut() -> c_long) -> c_long {
     let before = errno::get();
     errno::set(CALLED_BY_LIBRARY);
     let result = call();
@@ -109,16 +109,16 @@ fn is_called_by_library() -> bool {
     errno::get() == CALLED_BY_LIBRARY
 }
 
-/// Makes a system call and logs it, unless the library is the caller, which logs the function that the program called.
-macro_rules! log_kernel_call {
-    ($text:literal, [$($argument:expr),*], $answer:expr) => {{
+/// Makes a system call and traces it, unless the library is the caller, which traces the function that the program called.
+macro_rules! trace_kernel_call {
+    ($text:literal, [$($argument:expr),*], $call:expr) => {{
         // SAFETY: as the caller of the exported function promises.
-        let call = || unsafe { $answer };
+        let call = || unsafe { $call };
         if !trace::is_on() || is_called_by_library() {
             call()
         } else {
             let result = call();
-            trace::Answer::tell(result, $text, &[$(trace::Value::from(&$argument)),*]);
+            trace::CallResult::emit(result, $text, &[$(trace::Arg::from(&$argument)),*]);
             result
         }
     }};
@@ -147,7 +147,7 @@ pub unsafe extern "C" fn get_mempolicy(
     addr: *mut c_void,
     flags: c_uint,
 ) -> c_long {
-    log_kernel_call!(
+    trace_kernel_call!(
         "get_mempolicy(mode=*, nmask=*, maxnode=*, addr=*, flags=*)",
         [mode, nmask, maxnode as usize, addr, flags as c_int],
         raw::get_mempolicy(mode, nmask, maxnode, addr, flags)
@@ -179,7 +179,7 @@ pub unsafe extern "C" fn mbind(
     maxnode: c_ulong,
     flags: c_uint,
 ) -> c_long {
-    log_kernel_call!(
+    trace_kernel_call!(
         "mbind(start=*, len=*, mode=*, nmask=*, maxnode=*, flags=*)",
         [start, len as usize, Policy(mode), mask(nmask as usize, maxnode as usize), maxnode as usize, Flags(flags)],
         raw::mbind(start, len, mode, nmask, maxnode, flags)
@@ -200,7 +200,7 @@ pub unsafe extern "C" fn mbind(
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub unsafe extern "C" fn set_mempolicy(mode: c_int, nmask: *const c_ulong, maxnode: c_ulong) -> c_long {
-    log_kernel_call!(
+    trace_kernel_call!(
         "set_mempolicy(mode=*, nmask=*, maxnode=*)",
         [Policy(mode), mask(nmask as usize, maxnode as usize), maxnode as usize],
         raw::set_mempolicy(mode, nmask, maxnode)
@@ -229,7 +229,7 @@ pub unsafe extern "C" fn migrate_pages(
     frommask: *const c_ulong,
     tomask: *const c_ulong,
 ) -> c_long {
-    log_kernel_call!(
+    trace_kernel_call!(
         "migrate_pages(pid=*, maxnode=*, frommask=*, tomask=*)",
         [pid, maxnode as usize, mask(frommask as usize, maxnode as usize), mask(tomask as usize, maxnode as usize)],
         raw::migrate_pages(pid, maxnode, frommask, tomask)
@@ -264,8 +264,8 @@ pub unsafe extern "C" fn move_pages(
     status: *mut c_int,
     flags: c_int,
 ) -> c_long {
-    let arrays = Moves::Arrays { count: count as usize, nodes: nodes as usize, status: status as usize };
-    log_kernel_call!(
+    let arrays = PageOutcome::Arrays { count: count as usize, nodes: nodes as usize, status: status as usize };
+    trace_kernel_call!(
         "move_pages(pid=*, count=*, pages=*, nodes=*, status=*, flags=*)",
         [pid, count as usize, pages, nodes.cast_mut(), status, Flags(flags as u32)],
         (raw::move_pages(pid, count, pages, nodes, status, flags), arrays)
@@ -294,7 +294,7 @@ pub unsafe extern "C" fn set_mempolicy_home_node(
     home_node: c_int,
     flags: c_int,
 ) -> c_int {
-    log!(
+    trace_call!(
         "set_mempolicy_home_node(start=*, len=*, home_node=*, flags=*)",
         [start, len as usize, home_node, flags],
         kernel::set_mempolicy_home_node(start as usize, len as usize, home_node, flags)

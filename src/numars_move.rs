@@ -1,7 +1,7 @@
 //! Moving many pages, and hearing what became of them: numars.h's part of moving.h.
 
 use super::bitmask::{bitmask, read};
-use crate::trace::{Moves, log};
+use crate::trace::{PageOutcome, trace_call};
 use core::ffi::{c_int, c_long, c_uint, c_ulong, c_void};
 use core::slice;
 use numars::bitmask::Bits;
@@ -228,10 +228,10 @@ pub unsafe extern "C" fn numars_move_pages(
     };
     // SAFETY: as the caller promises.
     let (left, figures) = unsafe { move_with(Process::by_pid(pid), options, stats, &mut |mover| mover.list(request)) };
-    log!(
+    trace_call!(
         "numars_move_pages(pid=*, count=*, pages=*, nodes=*, status=*, options=*, stats=*)",
         [pid, count as usize, pages.cast_mut(), nodes.cast_mut(), status, options.cast_mut(), stats],
-        (left, Moves::Figures(&figures))
+        (left, PageOutcome::Figures(&figures))
     )
     .0
 }
@@ -271,10 +271,10 @@ pub unsafe extern "C" fn numars_move_range(
     };
     // SAFETY: as the caller promises.
     let (left, figures) = unsafe { move_with(Process::identified(pid), options, stats, &mut work) };
-    log!(
+    trace_call!(
         "numars_move_range(pid=*, start=*, length=*, node=*, options=*, stats=*)",
         [pid, start, length, node, options.cast_mut(), stats],
-        (left, Moves::Figures(&figures))
+        (left, PageOutcome::Figures(&figures))
     )
     .0
 }
@@ -369,10 +369,10 @@ pub unsafe extern "C" fn numars_move_process(
     };
     // SAFETY: as the caller promises.
     let (left, figures) = unsafe { move_with(Process::identified(pid), options, stats, &mut work) };
-    log!(
+    trace_call!(
         "numars_move_process(pid=*, from=*, to=*, options=*, stats=*)",
         [pid, from, to, options.cast_mut(), stats],
-        (left, Moves::Figures(&figures))
+        (left, PageOutcome::Figures(&figures))
     )
     .0
 }

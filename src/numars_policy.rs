@@ -3,7 +3,7 @@
 use super::bitmask::{bitmask, read};
 use super::errors::status;
 use super::memory::range;
-use crate::trace::log;
+use crate::trace::trace_call;
 use core::ffi::{c_char, c_int, c_void};
 use numars::affinity;
 use numars::error::SyscallError;
@@ -43,7 +43,7 @@ fn applied(result: Result<Applied, SyscallError>) -> c_int {
 pub unsafe extern "C" fn numars_bind(nodes: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodes) };
-    status(log!("numars_bind(nodes=*)", [nodes], affinity::bind(nodes)))
+    status(trace_call!("numars_bind(nodes=*)", [nodes], affinity::bind(nodes)))
 }
 
 /// Allocates on some nodes alone.
@@ -59,7 +59,7 @@ pub unsafe extern "C" fn numars_bind(nodes: *mut bitmask) -> c_int {
 pub unsafe extern "C" fn numars_set_membind(nodemask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    status(log!("numars_set_membind(nodemask=*)", [nodes], mempolicy::bind_task(nodes)))
+    status(trace_call!("numars_set_membind(nodemask=*)", [nodes], mempolicy::bind_task(nodes)))
 }
 
 /// Restrict allocations to some nodes, and let NUMA balancing move pages between them (MPOL_BIND with MPOL_F_NUMA_BALANCING,
@@ -77,7 +77,7 @@ pub unsafe extern "C" fn numars_set_membind(nodemask: *mut bitmask) -> c_int {
 pub unsafe extern "C" fn numars_set_membind_balancing(nodemask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    applied(log!("numars_set_membind_balancing(nodemask=*)", [nodes], mempolicy::bind_task_balancing(nodes)))
+    applied(trace_call!("numars_set_membind_balancing(nodemask=*)", [nodes], mempolicy::bind_task_balancing(nodes)))
 }
 
 /// Allocates on some nodes in turn.
@@ -93,7 +93,7 @@ pub unsafe extern "C" fn numars_set_membind_balancing(nodemask: *mut bitmask) ->
 pub unsafe extern "C" fn numars_set_interleave_mask(nodemask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    status(log!("numars_set_interleave_mask(nodemask=*)", [nodes], mempolicy::interleave_task(nodes)))
+    status(trace_call!("numars_set_interleave_mask(nodemask=*)", [nodes], mempolicy::interleave_task(nodes)))
 }
 
 /// Allocates on some nodes in turn, on each as often as its weight says (Linux 6.9).
@@ -109,7 +109,11 @@ pub unsafe extern "C" fn numars_set_interleave_mask(nodemask: *mut bitmask) -> c
 pub unsafe extern "C" fn numars_set_weighted_interleave_mask(nodemask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    status(log!("numars_set_weighted_interleave_mask(nodemask=*)", [nodes], mempolicy::weighted_interleave_task(nodes)))
+    status(trace_call!(
+        "numars_set_weighted_interleave_mask(nodemask=*)",
+        [nodes],
+        mempolicy::weighted_interleave_task(nodes)
+    ))
 }
 
 /// Allocates on a node first, and on others when that is full.
@@ -120,7 +124,7 @@ pub unsafe extern "C" fn numars_set_weighted_interleave_mask(nodemask: *mut bitm
 /// As numa_set_preferred(), but silent: it neither prints nor ends the program.
 #[unsafe(no_mangle)]
 pub extern "C" fn numars_set_preferred(node: c_int) -> c_int {
-    status(log!("numars_set_preferred(node=*)", [node], mempolicy::prefer_node(usize::try_from(node).ok())))
+    status(trace_call!("numars_set_preferred(node=*)", [node], mempolicy::prefer_node(usize::try_from(node).ok())))
 }
 
 /// Allocate on some nodes first, and on others when those are full (MPOL_PREFERRED_MANY, Linux 5.15).
@@ -138,7 +142,7 @@ pub unsafe extern "C" fn numars_set_preferred_many(nodemask: *mut bitmask) -> c_
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
     let outcome = mempolicy::require_nodes(nodes).and_then(|()| mempolicy::prefer_nodes(nodes));
-    applied(log!("numars_set_preferred_many(nodemask=*)", [nodes], outcome))
+    applied(trace_call!("numars_set_preferred_many(nodemask=*)", [nodes], outcome))
 }
 
 /// Allocates where the thread runs.
@@ -148,7 +152,7 @@ pub unsafe extern "C" fn numars_set_preferred_many(nodemask: *mut bitmask) -> c_
 /// As numa_set_localalloc(), but silent: it neither prints nor ends the program.
 #[unsafe(no_mangle)]
 pub extern "C" fn numars_set_localalloc() -> c_int {
-    status(log!("numars_set_localalloc()", [], mempolicy::local_task()))
+    status(trace_call!("numars_set_localalloc()", [], mempolicy::local_task()))
 }
 
 /// Puts the pages of memory on some nodes in turn, those that are touched from now on.
@@ -166,7 +170,7 @@ pub extern "C" fn numars_set_localalloc() -> c_int {
 pub unsafe extern "C" fn numars_interleave_memory(start: *mut c_void, size: usize, nodemask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    status(log!(
+    status(trace_call!(
         "numars_interleave_memory(start=*, size=*, nodemask=*)",
         [start, size, nodes],
         mempolicy::interleave_memory(range(start, size), nodes)
@@ -192,7 +196,7 @@ pub unsafe extern "C" fn numars_weighted_interleave_memory(
 ) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    status(log!(
+    status(trace_call!(
         "numars_weighted_interleave_memory(start=*, size=*, nodemask=*)",
         [start, size, nodes],
         mempolicy::weighted_interleave_memory(range(start, size), nodes)
@@ -212,7 +216,7 @@ pub unsafe extern "C" fn numars_weighted_interleave_memory(
 /// The memory keeps its contents.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numars_tonode_memory(start: *mut c_void, size: usize, node: c_int) -> c_int {
-    status(log!(
+    status(trace_call!(
         "numars_tonode_memory(start=*, size=*, node=*)",
         [start, size, node],
         mempolicy::bind_memory_to_node(range(start, size), node)
@@ -235,7 +239,7 @@ pub unsafe extern "C" fn numars_tonode_memory(start: *mut c_void, size: usize, n
 pub unsafe extern "C" fn numars_tonodemask_memory(start: *mut c_void, size: usize, nodemask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    applied(log!(
+    applied(trace_call!(
         "numars_tonodemask_memory(start=*, size=*, nodemask=*)",
         [start, size, nodes],
         mempolicy::bind_memory(range(start, size), nodes)
@@ -254,5 +258,9 @@ pub unsafe extern "C" fn numars_tonodemask_memory(start: *mut c_void, size: usiz
 /// The memory keeps its contents.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numars_setlocal_memory(start: *mut c_void, size: usize) -> c_int {
-    status(log!("numars_setlocal_memory(start=*, size=*)", [start, size], mempolicy::local_memory(range(start, size))))
+    status(trace_call!(
+        "numars_setlocal_memory(start=*, size=*)",
+        [start, size],
+        mempolicy::local_memory(range(start, size))
+    ))
 }

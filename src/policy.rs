@@ -4,7 +4,7 @@ use super::affinity::run_on_usable_nodes;
 use super::bitmask::{allocate, bitmask, numa_bitmask_free, read, write};
 use super::errors::{Warning, call_numa_error, report_failure, status, warn};
 use super::globals;
-use crate::trace::log;
+use crate::trace::trace_call;
 use core::ffi::{c_int, c_ulong, c_void};
 use numars::bitmask::BitsMut;
 use numars::error::SyscallError;
@@ -97,7 +97,11 @@ pub extern "C" fn numa_preferred_many() -> *mut bitmask {
 /// Follows numa(3). A failure is reported by numa_error(); numars_set_preferred() returns it.
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_set_preferred(node: c_int) {
-    report_failure(log!("numa_set_preferred(node=*)", [node], mempolicy::prefer_node(usize::try_from(node).ok())));
+    report_failure(trace_call!(
+        "numa_set_preferred(node=*)",
+        [node],
+        mempolicy::prefer_node(usize::try_from(node).ok())
+    ));
 }
 
 /// Allocate on some nodes first, and on others when those are full (MPOL_PREFERRED_MANY, Linux 5.15). On an older kernel, warn and
@@ -113,7 +117,7 @@ pub extern "C" fn numa_set_preferred(node: c_int) {
 pub unsafe extern "C" fn numa_set_preferred_many(nodemask: *mut bitmask) {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    let applied = log!("numa_set_preferred_many(nodemask=*)", [nodes], mempolicy::prefer_nodes(nodes));
+    let applied = trace_call!("numa_set_preferred_many(nodemask=*)", [nodes], mempolicy::prefer_nodes(nodes));
     let falls_back = match applied {
         Ok(applied) => applied == Applied::Fallback,
         Err(_) => mempolicy::lacks_preferred_many(),
@@ -157,7 +161,7 @@ pub extern "C" fn numa_get_interleave_mask() -> *mut bitmask {
 pub unsafe extern "C" fn numa_set_interleave_mask(nodemask: *mut bitmask) {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    report_failure(log!("numa_set_interleave_mask(nodemask=*)", [nodes], mempolicy::interleave_task(nodes)));
+    report_failure(trace_call!("numa_set_interleave_mask(nodemask=*)", [nodes], mempolicy::interleave_task(nodes)));
 }
 
 /// The nodes on which the calling thread allocates in turn as their weights say.
@@ -183,7 +187,7 @@ pub extern "C" fn numa_get_weighted_interleave_mask() -> *mut bitmask {
 pub unsafe extern "C" fn numa_set_weighted_interleave_mask(nodemask: *mut bitmask) {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    report_failure(log!(
+    report_failure(trace_call!(
         "numa_set_weighted_interleave_mask(nodemask=*)",
         [nodes],
         mempolicy::weighted_interleave_task(nodes)
@@ -204,7 +208,7 @@ pub unsafe extern "C" fn numa_bind(nodes: *mut bitmask) {
     let nodes = unsafe { read(nodes) };
     let ran = run_on_usable_nodes(nodes);
     let bound = mempolicy::bind_task(nodes);
-    let _ = log!("numa_bind(nodes=*)", [nodes], ran.and(bound));
+    let _ = trace_call!("numa_bind(nodes=*)", [nodes], ran.and(bound));
     report_failure(bound);
 }
 
@@ -213,7 +217,7 @@ pub unsafe extern "C" fn numa_bind(nodes: *mut bitmask) {
 /// Follows numa(3). A failure is reported by numa_error(); numars_set_localalloc() returns it.
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_set_localalloc() {
-    report_failure(log!("numa_set_localalloc()", [], mempolicy::local_task()));
+    report_failure(trace_call!("numa_set_localalloc()", [], mempolicy::local_task()));
 }
 
 /// Allocates on some nodes alone.
@@ -228,7 +232,7 @@ pub extern "C" fn numa_set_localalloc() {
 pub unsafe extern "C" fn numa_set_membind(nodemask: *mut bitmask) {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    report_failure(log!("numa_set_membind(nodemask=*)", [nodes], mempolicy::bind_task(nodes)));
+    report_failure(trace_call!("numa_set_membind(nodemask=*)", [nodes], mempolicy::bind_task(nodes)));
 }
 
 /// Restrict allocations to some nodes, and let NUMA balancing move pages between them (MPOL_BIND with MPOL_F_NUMA_BALANCING,
@@ -244,7 +248,7 @@ pub unsafe extern "C" fn numa_set_membind(nodemask: *mut bitmask) {
 pub unsafe extern "C" fn numa_set_membind_balancing(nodemask: *mut bitmask) {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    let applied = log!("numa_set_membind_balancing(nodemask=*)", [nodes], mempolicy::bind_task_balancing(nodes));
+    let applied = trace_call!("numa_set_membind_balancing(nodemask=*)", [nodes], mempolicy::bind_task_balancing(nodes));
     report_failure(applied.map(|_| ()));
 }
 
@@ -266,7 +270,7 @@ pub extern "C" fn numa_get_membind() -> *mut bitmask {
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_set_bind_policy(strict: c_int) {
     mempolicy::set_bind_fallback(strict == 0);
-    log!("numa_set_bind_policy(strict=*)", [strict], 0);
+    trace_call!("numa_set_bind_policy(strict=*)", [strict], 0);
 }
 
 /// Says whether it is an error that pages are elsewhere already when memory gets a policy.
@@ -277,7 +281,7 @@ pub extern "C" fn numa_set_bind_policy(strict: c_int) {
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_set_strict(flag: c_int) {
     mempolicy::set_strict(flag != 0);
-    log!("numa_set_strict(flag=*)", [flag], 0);
+    trace_call!("numa_set_strict(flag=*)", [flag], 0);
 }
 
 /// Tells whether the kernel knows set_mempolicy_home_node(2) (Linux 5.17).
@@ -306,7 +310,7 @@ pub unsafe extern "C" fn numa_set_mempolicy_home_node(
     flags: c_int,
 ) -> c_int {
     let memory = MemRange { start: start as usize, length: len as usize };
-    let result = log!(
+    let result = trace_call!(
         "numa_set_mempolicy_home_node(start=*, len=*, home_node=*, flags=*)",
         [start, len as usize, home_node, flags],
         mempolicy::set_home_node(memory, home_node, flags)

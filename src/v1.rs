@@ -5,7 +5,7 @@
 
 use super::bitmask::{NODEMASK_WORDS, bitmask, copy_bitmask_to_nodemask, nodemask_t, numa_bitmask_free};
 use super::{affinity, memory, nodes, parse, policy};
-use crate::trace::{Value, log};
+use crate::trace::{Arg, trace_call};
 use core::ffi::{c_char, c_int, c_uint, c_ulong, c_void};
 use numars::bitmask::WORD_BITS;
 use numars::sys::{errno, kernel};
@@ -111,9 +111,9 @@ older! {
 
     /// numa_sched_setaffinity() of libnuma_1.1: the kernel's call, with a length in bytes.
     fn numa_sched_setaffinity_v1(pid: c_int, length: c_uint, mask: *const c_ulong) -> c_int {
-        let cpus = Value::Mask(length.saturating_mul(8), mask as usize);
+        let cpus = Arg::Mask(length.saturating_mul(8), mask as usize);
         let length = length as usize;
-        log!(
+        trace_call!(
             "numa_sched_setaffinity(pid=*, len=*, mask=*)",
             [pid, length, cpus],
             kernel::sched_setaffinity_bytes(pid, length, mask.cast()) as c_int

@@ -1,22 +1,25 @@
-//! Memory that C programs own in the end, and what sysconf(3) tells of the machine.
+//! Memory: from malloc for C programs, and from the kernel for this library's own use.
+//!
+//! References: malloc(3), mmap(2), mremap(2), sysconf(3).
 
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::marker::PhantomData;
+use core::mem::forget;
 use core::num::NonZeroUsize;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicI32, AtomicU8, Ordering};
 use once_cell::race::OnceNonZeroUsize;
 
-/// malloc(3): room for a `T`; NULL with errno ENOMEM where there is none.
+/// Allocates room for a `T` with malloc(3), which [`free`] gives back. NULL with errno ENOMEM if there is no memory.
 pub fn allocate<T>() -> *mut T {
     // SAFETY: malloc takes any size.
     unsafe { libc::malloc(size_of::<T>()) }.cast()
 }
 
-/// Room for `count` values of `T`, all bits zero, which [`free`] gives back; NULL with errno ENOMEM where there is none.
+/// Allocates `count` values of `T`, all bits zero, which [`free`] gives back. NULL with errno ENOMEM if there is no memory.
 ///
-/// By malloc(3) where clearing is quick: before glibc 2.41, calloc(3) passes by what the thread has at hand, and takes several times as
-/// long. What is large, calloc has from the kernel without touching it.
+/// Small blocks come from malloc(3): before glibc 2.41, calloc(3) does not use the thread's cache, and takes several times as long. For large
+/// ones, calloc knows that fresh memory of the kernel's is zero.
 pub fn allocate_zeroed<T>(count: usize) -> *mut T {
     const QUICK: usize = 4096;
     let bytes = count.saturating_mul(size_of::<T>());
@@ -34,19 +37,19 @@ pub fn allocate_zeroed<T>(count: usize) -> *mut T {
     }
 }
 
-/// free(3).
+/// Frees memory with free(3).
 ///
 /// # Safety
-/// `memory` is NULL or came from malloc(3) or calloc(3), and nobody uses it any more.
+/// `memory` is NULL or came from malloc(3) or calloc(3), and is not used any more.
 pub unsafe fn free<T>(memory: *mut T) {
     // SAFETY: as the caller promises.
     unsafe { libc::free(memory.cast::<c_void>()) }
 }
 
-/// The string at `start`. Not CStr::from_ptr(), for which the loader would look up strlen.
+/// Returns the string at `start`. Not CStr::from_ptr(), for which the loader would look up strlen.
 ///
 /// # Safety
-/// It is one, and stays as it is.
+/// `start` points to a NUL-terminated string, which does not change during `'a`.
 pub unsafe fn string<'a>(start: *const c_char) -> &'a CStr {
     // SAFETY: memchr looks no further than the NUL, and the bytes up to that belong to the string.
     unsafe {
@@ -56,73 +59,64 @@ pub unsafe fn string<'a>(start: *const c_char) -> &'a CStr {
     }
 }
 
-/// memchr(3): where `byte` stands first.
+/// Returns the index of the first `byte`, by memchr(3).
 pub fn position(byte: u8, bytes: &[u8]) -> Option<usize> {
     // SAFETY: reads no more than the slice.
     let found = unsafe { libc::memchr(bytes.as_ptr().cast(), c_int::from(byte), bytes.len()) };
     (!found.is_null()).then(|| found as usize - bytes.as_ptr() as usize)
 }
 
-/// mmap(2) of fresh memory: NULL with errno where there is none.
+/// Maps `size` bytes of fresh memory with mmap(2). NULL with errno if there is none.
 pub fn map(size: usize) -> *mut c_void {
     const PROTECTION: c_int = libc::PROT_READ | libc::PROT_WRITE;
-    // SAFETY: a mapping at an address that the kernel chooses takes nothing from anybody.
+    // SAFETY: the kernel chooses an address where nothing is mapped.
     let start = unsafe { libc::mmap(null_mut(), size, PROTECTION, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0) };
     if start == libc::MAP_FAILED { null_mut() } else { start }
 }
 
-/// Where a copy of `bytes` lies that is never given back, made without malloc; NULL where there is no memory. Errno is left untouched.
-pub fn leak_copy(bytes: &[u8]) -> *const u8 {
-    let copy = super::errno::preserve_errno(|| map(bytes.len())).cast::<u8>();
-    if !copy.is_null() {
-        // SAFETY: fresh memory of that length.
-        unsafe { copy.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
-    }
-    copy
-}
-
-/// munmap(2), by that symbol and not by way of syscall(2): libraries that register memory with devices watch for what goes.
+/// Unmaps memory with munmap(2); by that symbol and not through syscall(2), because libraries that register memory with devices interpose it.
 ///
 /// # Safety
-/// Nobody uses the memory any more.
+/// The memory is not used any more.
 pub unsafe fn unmap(start: *mut c_void, size: usize) {
     // SAFETY: as the caller promises.
     unsafe { libc::munmap(start, size) };
 }
 
-/// mremap(2), by that symbol as [`unmap`], which may move the memory: NULL with errno where that fails.
+/// Resizes mapped memory with mremap(2), by that symbol as [`unmap`]; the memory may move. NULL with errno if that fails.
 ///
 /// # Safety
-/// Nobody uses the memory meanwhile, nor under its old address afterwards.
+/// The memory is not used meanwhile, nor under its old address afterwards.
 pub unsafe fn remap(start: *mut c_void, old_size: usize, new_size: usize) -> *mut c_void {
     // SAFETY: as the caller promises.
     let start = unsafe { libc::mremap(start, old_size, new_size, libc::MREMAP_MAYMOVE) };
     if start == libc::MAP_FAILED { null_mut() } else { start }
 }
 
-/// Fresh memory of zeros for a while, from the kernel and not from malloc; given back at the end.
+/// Memory of zeros from the kernel, not from malloc, which is unmapped when the value is dropped.
 pub struct Scratch {
     start: *mut c_void,
     bytes: usize,
 }
 
 impl Scratch {
-    /// None, with errno, where there is no memory.
+    /// Maps `bytes` bytes. `None`, with errno, if there is no memory.
     pub fn new(bytes: usize) -> Option<Self> {
         let start = map(bytes);
         (!start.is_null()).then_some(Scratch { start, bytes })
     }
 
+    /// Returns the size in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// The addresses of the memory: the first one, and the one after the last.
+    /// Returns the address of the first byte and the one after the last.
     pub fn range(&self) -> (usize, usize) {
         (self.start as usize, (self.start as usize).saturating_add(self.bytes))
     }
 
-    /// Makes the memory larger, and keeps its contents. Returns false, with errno, if there is no memory.
+    /// Enlarges the memory to `bytes` bytes, and keeps its contents. Returns false, with errno, if there is no memory.
     pub fn grow(&mut self, bytes: usize) -> bool {
         // SAFETY: the memory was mapped by `new`, and nothing borrows it.
         let start = unsafe { remap(self.start, self.bytes, bytes) };
@@ -132,12 +126,12 @@ impl Scratch {
         !start.is_null()
     }
 
-    /// The memory, to be divided.
+    /// Returns an arena of all the memory.
     pub fn arena(&mut self) -> Arena<'_> {
-        Arena { start: self.start.cast(), left: self.bytes, scratch: PhantomData }
+        Arena { start: self.start.cast(), left: self.bytes, memory: PhantomData }
     }
 
-    /// Where the memory starts.
+    /// Returns the address of the first byte.
     pub fn start(&self) -> *mut u8 {
         self.start.cast()
     }
@@ -145,78 +139,120 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // SAFETY: mapped by `new`; parts of it borrow this, so none is left.
+        // SAFETY: mapped by `new`; what was allocated from it borrowed this value.
         unsafe { unmap(self.start, self.bytes) };
     }
 }
 
-/// What of scratch memory has not been taken.
+/// Memory from which slices and values are allocated one after the other.
+///
+/// ```
+/// let mut words = [0; 4];
+/// let mut arena = numars::sys::memory::Arena::over(&mut words);
+/// let (numbers, bytes) = (arena.alloc_slice::<usize>(3), arena.alloc_slice::<u8>(4));
+/// assert_eq!((numbers.len(), bytes.len()), (3, 4));
+/// assert!(arena.alloc_slice::<usize>(1).is_empty(), "there is no room for it");
+/// ```
 pub struct Arena<'a> {
     start: *mut u8,
     left: usize,
-    scratch: PhantomData<&'a mut Scratch>,
+    memory: PhantomData<&'a mut [usize]>,
 }
 
-/// Types of which any bytes are a value.
+/// A type of which any bytes are a value.
 ///
 /// # Safety
-/// They are.
+/// Every bit pattern of its size is valid, also while it is shared.
 pub unsafe trait Pod {}
-// SAFETY: integers, and atomics are as the integers in them.
+// SAFETY: an integer.
 unsafe impl Pod for usize {}
-// SAFETY: as above.
+// SAFETY: an integer.
 unsafe impl Pod for u8 {}
-// SAFETY: as above.
+// SAFETY: an integer.
 unsafe impl Pod for u16 {}
-// SAFETY: as above.
+// SAFETY: an integer.
 unsafe impl Pod for i32 {}
-// SAFETY: as above.
+// SAFETY: an integer.
 unsafe impl Pod for u32 {}
-// SAFETY: as above.
+// SAFETY: the same bits as the integer in it.
 unsafe impl Pod for AtomicI32 {}
 
 impl<'a> Arena<'a> {
-    /// No memory.
+    /// Returns an arena without memory.
     pub fn empty() -> Self {
-        Arena { start: core::ptr::dangling_mut::<usize>().cast(), left: 0, scratch: PhantomData }
+        Arena { start: core::ptr::dangling_mut::<usize>().cast(), left: 0, memory: PhantomData }
     }
 
-    /// The memory of a slice.
+    /// Returns an arena of the memory of a slice.
     pub fn over(memory: &'a mut [usize]) -> Self {
-        Arena { start: memory.as_mut_ptr().cast(), left: size_of_val(memory), scratch: PhantomData }
+        Arena { start: memory.as_mut_ptr().cast(), left: size_of_val(memory), memory: PhantomData }
     }
 
-    /// So many bytes of memory.
+    /// Returns an arena of `bytes` bytes from `start` on.
     ///
     /// # Safety
-    /// The memory belongs to the caller alone for `'a`, and any of its bytes are initialised.
+    /// The memory belongs to the caller alone for `'a`, and all its bytes are initialised.
     pub unsafe fn new(start: *mut u8, bytes: usize) -> Self {
-        Arena { start, left: bytes, scratch: PhantomData }
+        Arena { start, left: bytes, memory: PhantomData }
     }
 
-    /// The next `count` values; none where there is not that much left. Larger types are to be taken first.
-    #[inline(never)]
-    pub fn alloc_slice<T: Pod>(&mut self, count: usize) -> &'a mut [T] {
-        let bytes = count.saturating_mul(size_of::<T>());
-        let start = self.start.cast::<T>();
-        if bytes > self.left || !start.is_aligned() {
-            return &mut [];
+    /// Returns where `bytes` bytes lie that are aligned to `align`, if there is room for them.
+    fn alloc_bytes(&mut self, bytes: usize, align: usize) -> Option<*mut u8> {
+        let start = self.start;
+        if bytes > self.left || start as usize & (align - 1) != 0 {
+            return None;
         }
         self.left -= bytes;
-        // SAFETY: inside of the scratch memory, which lives as long as what borrows it; nobody else gets this part.
-        unsafe {
-            self.start = self.start.add(bytes);
-            core::slice::from_raw_parts_mut(start, count)
+        // SAFETY: inside of the memory, or at its end.
+        self.start = unsafe { start.add(bytes) };
+        Some(start)
+    }
+
+    /// Allocates `count` values, whatever the memory contains. Returns an empty slice if there is no room for them. Types of larger alignment
+    /// are to be allocated first.
+    #[inline(never)]
+    pub fn alloc_slice<T: Pod>(&mut self, count: usize) -> &'a mut [T] {
+        match self.alloc_bytes(count.saturating_mul(size_of::<T>()), align_of::<T>()) {
+            // SAFETY: aligned, as long as that, initialised, and handed out once; any bytes are a value.
+            Some(start) => unsafe { core::slice::from_raw_parts_mut(start.cast(), count) },
+            None => &mut [],
         }
     }
 }
 
-/// Writes to each page, so that it is there, and leaves what is in it, also if another thread writes there meanwhile.
+impl Arena<'static> {
+    /// Maps `bytes` bytes that are never unmapped, without malloc(3). `None` if there is no memory. Errno is left untouched.
+    pub fn leak(bytes: usize) -> Option<Self> {
+        let memory = super::errno::preserve_errno(|| Scratch::new(bytes))?;
+        let arena = Arena { start: memory.start(), left: bytes, memory: PhantomData };
+        forget(memory);
+        Some(arena)
+    }
+
+    /// Stores a value, which is never dropped. `None` if there is no room for it.
+    pub fn alloc<T: Copy>(&mut self, value: T) -> Option<&'static mut T> {
+        let place = self.alloc_bytes(size_of::<T>(), align_of::<T>())?.cast::<T>();
+        // SAFETY: aligned, large enough, and handed out once.
+        unsafe {
+            place.write(value);
+            Some(&mut *place)
+        }
+    }
+
+    /// Stores a string, up to its first NUL. `None` if there is no room for it and the NUL that ends it.
+    pub fn alloc_cstr(&mut self, bytes: &[u8]) -> Option<&'static CStr> {
+        let copy = self.alloc_slice::<u8>(bytes.len() + 1);
+        copy.iter_mut().zip(bytes.iter().chain(&[0])).for_each(|(to, &byte)| *to = byte);
+        CStr::from_bytes_until_nul(copy).ok()
+    }
+}
+
+/// Allocates each page by writing to it, and leaves its contents unchanged, also if another thread writes there meanwhile.
 ///
-/// A byte is exchanged for itself: the compiler makes a mere read of an addition of nothing.
+/// A byte is exchanged for itself: the compiler would turn an addition of zero into a read.
 ///
 /// # Safety
-/// `start` is NULL, which has no pages, or the memory can be read and written.
+/// `start` is NULL, which has no pages, or the memory is readable and writable.
 pub unsafe fn prefault(start: *mut c_void, size: usize) {
     if start.is_null() {
         return;
@@ -227,9 +263,9 @@ pub unsafe fn prefault(start: *mut c_void, size: usize) {
         // SAFETY: inside the memory; an atomic byte needs no alignment.
         let byte = unsafe { AtomicU8::from_ptr(start.cast::<u8>().add(offset)) };
         let value = byte.load(Ordering::Relaxed);
-        // Where it fails, another thread has written, and the page is there.
+        // If it fails, another thread has written, and the page is allocated.
         let _ = byte.compare_exchange(value, value, Ordering::Relaxed, Ordering::Relaxed);
-        // The next page begins here, wherever in its page this one was touched.
+        // The start of the next page, wherever in its page `start` lies.
         offset = ((start as usize + offset) | last_of_page).saturating_add(1).saturating_sub(start as usize);
     }
 }
@@ -241,7 +277,7 @@ pub fn page_size() -> usize {
     PAGE_SIZE.get_or_init(|| system_configuration(libc::_SC_PAGESIZE).unwrap_or(DEFAULT)).get()
 }
 
-/// sysconf(3): a number above 0. Errno is left untouched.
+/// Returns a limit from sysconf(3), if it is above 0. Errno is left untouched.
 fn system_configuration(name: c_int) -> Option<NonZeroUsize> {
     // SAFETY: sysconf takes any number.
     let value = super::errno::preserve_errno(|| unsafe { libc::sysconf(name) });
@@ -253,7 +289,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn touched_pages_are_there_and_keep_what_is_in_them() {
+    fn prefaulted_pages_are_present_and_keep_their_contents() {
         let (pages, page_size) = (20, page_size());
         let start = map(pages * page_size);
         assert!(!start.is_null());
@@ -268,5 +304,28 @@ mod tests {
         assert_eq!(there, [1; 20]);
         // SAFETY: as above.
         unsafe { unmap(start, pages * page_size) };
+    }
+
+    #[test]
+    fn an_arena_allocates_what_fits_and_nothing_that_is_not_aligned() {
+        let mut words = [7usize; 4];
+        let mut arena = Arena::over(&mut words);
+        assert_eq!(arena.alloc_slice::<usize>(2), [7, 7]);
+        assert_eq!(arena.alloc_slice::<u8>(1).len(), 1);
+        assert!(arena.alloc_slice::<u16>(1).is_empty(), "it is not aligned");
+        assert_eq!(arena.alloc_slice::<u8>(2 * size_of::<usize>() - 1).len(), 2 * size_of::<usize>() - 1);
+        assert!(arena.alloc_slice::<u8>(1).is_empty());
+        assert!(Arena::empty().alloc_slice::<usize>(1).is_empty());
+        assert!(Arena::over(&mut words).alloc_slice::<usize>(usize::MAX).is_empty());
+    }
+
+    #[test]
+    fn leaked_memory_holds_values_and_strings() {
+        let mut arena = Arena::leak(20).unwrap();
+        let number = arena.alloc(17u64).unwrap();
+        let string = arena.alloc_cstr(b"numars").unwrap();
+        assert_eq!((*number, string), (17, c"numars"));
+        assert_eq!(arena.alloc_cstr(b"12345"), None);
+        assert_eq!(Arena::leak(usize::MAX).map(|_| ()), None);
     }
 }

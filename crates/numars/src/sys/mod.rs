@@ -1,13 +1,15 @@
-//! The only floor that talks to the kernel and to libc. The unsafe code of the library lives here and, for the pointers that
-//! C hands in, in `abi`.
+//! System calls, files of /proc and /sys, memory and threads: the one home of unsafe code of this crate.
+//!
+//! A function that has the kernel or libc read or write a buffer at an address from outside is unsafe. docs/safety.md says which invariants
+//! the safe functions rely on.
 
 pub mod clock;
 pub mod errno;
 pub mod files;
 pub mod kernel;
-pub mod log_file;
 pub mod memory;
 pub mod network;
+pub mod output;
 pub mod pidfd;
 pub mod process;
 pub mod signals;

@@ -22,7 +22,7 @@ impl PidFd {
         })
     }
 
-    /// The number of the file descriptor.
+    /// Returns the number of the file descriptor.
     pub fn descriptor(&self) -> usize {
         self.0.descriptor()
     }
@@ -45,13 +45,7 @@ impl PidFd {
 
 fn open(pid: i32, flags: c_int) -> Result<PidFd, c_int> {
     // SAFETY: two numbers. Descriptors that this call opens are closed by exec.
-    let descriptor = preserve_errno(|| unsafe {
-        c_int::try_from(libc::syscall(libc::SYS_pidfd_open, pid, flags))
-            .ok()
-            .filter(|&descriptor| descriptor >= 0)
-            .ok_or_else(errno::get)
-    })?;
-    Ok(PidFd(File(descriptor)))
+    File::from_result(|| unsafe { libc::syscall(libc::SYS_pidfd_open, pid, flags) }).map(PidFd)
 }
 
 #[cfg(test)]

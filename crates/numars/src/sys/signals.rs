@@ -3,23 +3,23 @@
 use core::ffi::{c_int, c_long};
 use core::ptr::null;
 
-/// A set of signals as the kernel has it.
+/// A set of signals, as the kernel has it.
 pub type SignalSet = [usize; SIGNALS / usize::BITS as usize];
 const SIGNALS: usize = if cfg!(any(target_arch = "mips", target_arch = "mips64")) { 128 } else { 64 };
 
-/// The bit of a signal in the first word of a set, which has the first 32 everywhere.
+/// Returns the bit of a signal in the first word of a set, which has at least the first 32 on every machine.
 pub const fn bit(signal: c_int) -> usize {
     1 << (signal - 1)
 }
 
-/// The signals of these bits.
+/// Returns the set of the signals with these bits.
 fn set(bits: usize) -> SignalSet {
     let mut set = [0; _];
     set[0] = bits;
     set
 }
 
-/// All signals but those that libc uses itself: setuid(2) and the like send one to every thread and wait until each has handled it
+/// Returns all signals except those that libc uses itself: setuid(2) and other calls send one to every thread and wait until each has handled it
 /// (nptl(7)). musl has one more than glibc.
 pub fn all_but_those_of_libc() -> SignalSet {
     const FIRST: usize = 32;
@@ -33,7 +33,8 @@ pub fn all_but_those_of_libc() -> SignalSet {
     all
 }
 
-/// rt_sigprocmask(2): returns the signals that were blocked before. `how` is SIG_BLOCK or SIG_SETMASK.
+/// Changes the signals that the calling thread blocks, with rt_sigprocmask(2): `how` is SIG_BLOCK or SIG_SETMASK. Returns those that were
+/// blocked before.
 #[inline(never)]
 pub fn change_mask(how: c_int, signals: &SignalSet) -> SignalSet {
     let mut before = set(0);

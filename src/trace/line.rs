@@ -1,203 +1,78 @@
-//! NUMARS_LOG: a line for each call about policy, placement, affinity or moving pages, with its arguments and what came of it.
-//!
-//! A line is made on the stack and written at once, so that threads and signal handlers may come here, and nothing of it is left when
-//! a process forks.
+//! One line of the trace, formatted on the stack.
 
+use super::sink;
 use core::cell::Cell;
-use core::ffi::c_long;
 use core::num::NonZeroU64;
 use numars::bitmask::{Bits, WORD_BITS, Word};
-use numars::error::SyscallError;
-use numars::mempolicy::{Applied, MF_STRICT, NUMA_BALANCING};
+use numars::mempolicy::{MF_STRICT, NUMA_BALANCING};
 use numars::migrate::Figures;
 use numars::radix::{DECIMAL, HEXADECIMAL, write_radix};
 use numars::sys::errno::{self, Errno};
-use numars::sys::files::strip_prefix;
+use numars::sys::process;
 use numars::sys::user_memory::{self, Copied};
-use numars::sys::{log_file, process};
 
-/// Tells of a call, and is its answer. The arguments stand where the text has stars. Costs a comparison where nobody wants to know.
-macro_rules! log {
-    ($text:literal, [$($argument:expr),*], $answer:expr) => {{
-        let answer = $answer;
-        if $crate::trace::is_on() {
-            $crate::trace::Answer::tell(answer, $text, &[$($crate::trace::Value::from(&$argument)),*]);
-        }
-        answer
-    }};
-}
-pub(crate) use log;
-
-/// Whether somebody wants to know, since [`begin`].
-pub fn is_on() -> bool {
-    log_file::is_open()
-}
-
-/// Looks into the environment. Before, nothing is logged.
-pub fn begin() {
-    process::environment(c"NUMARS_LOG", |value| {
-        let is = |text: &[u8]| strip_prefix(text, value.to_bytes()).is_some_and(<[u8]>::is_empty);
-        if !is(b"") && !is(b"0") {
-            let is_standard_error = is(b"1") || is(b"/dev/stderr") || is(b"/dev/fd/2") || is(b"/proc/self/fd/2");
-            log_file::open((!is_standard_error).then_some(value));
-        }
-        Some(())
-    });
-}
-
-/// An argument.
+/// An argument or the result of a call.
 #[derive(Clone, Copy)]
-pub enum Value<'a> {
+pub enum Arg<'a> {
     Number(i64),
     Address(usize),
     Set(&'a Bits<'a>),
-    /// A set of so many bits at an address that nobody has looked at.
+    /// A set of so many bits at an address that was not looked at yet.
     Mask(u32, usize),
     /// A policy with its flags.
     Policy(i32),
-    /// MPOL_MF_STRICT and its like.
+    /// MPOL_MF_STRICT and the other flags of mbind() and move_pages().
     Flags(u32),
 }
 
-/// A set as the kernel is given it: its address, and one more than it has bits.
+/// Returns a set as the kernel is given it: its address, and one more than its number of bits.
 #[cold]
 #[inline(never)]
-pub fn mask(address: usize, maxnode: usize) -> Value<'static> {
-    Value::Mask(maxnode.saturating_sub(1).try_into().unwrap_or(u32::MAX), address)
+pub fn mask(address: usize, maxnode: usize) -> Arg<'static> {
+    Arg::Mask(maxnode.saturating_sub(1).try_into().unwrap_or(u32::MAX), address)
 }
 
-impl From<&i32> for Value<'_> {
+impl From<&i32> for Arg<'_> {
     fn from(&number: &i32) -> Self {
-        Value::Number(number.into())
+        Arg::Number(number.into())
     }
 }
 
-impl From<&usize> for Value<'_> {
+impl From<&usize> for Arg<'_> {
     fn from(&number: &usize) -> Self {
-        Value::Number(number as i64)
+        Arg::Number(number as i64)
     }
 }
 
-impl<T> From<&*mut T> for Value<'_> {
+impl<T> From<&*mut T> for Arg<'_> {
     fn from(&address: &*mut T) -> Self {
-        Value::Address(address as usize)
+        Arg::Address(address as usize)
     }
 }
 
-impl<'a> From<&'a Bits<'a>> for Value<'a> {
+impl<'a> From<&'a Bits<'a>> for Arg<'a> {
     fn from(set: &'a Bits<'a>) -> Self {
-        Value::Set(set)
+        Arg::Set(set)
     }
 }
 
-impl<'a> From<&Value<'a>> for Value<'a> {
-    fn from(&value: &Value<'a>) -> Self {
-        value
+impl<'a> From<&Arg<'a>> for Arg<'a> {
+    fn from(&argument: &Arg<'a>) -> Self {
+        argument
     }
 }
 
-/// What comes of a call. Where it failed, errno says why.
-pub trait Answer {
-    fn tell(self, text: &str, arguments: &[Value]);
-}
-
-impl Answer for i64 {
-    #[cold]
-    #[inline(never)]
-    fn tell(self, text: &str, arguments: &[Value]) {
-        write(text, arguments, Value::Number(self), self < 0, Moves::None);
-    }
-}
-
-impl Answer for i32 {
-    fn tell(self, text: &str, arguments: &[Value]) {
-        i64::from(self).tell(text, arguments);
-    }
-}
-
-impl Answer for Result<(), SyscallError> {
-    #[cold]
-    #[inline(never)]
-    fn tell(self, text: &str, arguments: &[Value]) {
-        (if self.is_ok() { 0i64 } else { -1 }).tell(text, arguments);
-    }
-}
-
-/// 0; 1 for the fallback of an older kernel; -1 for a failure.
-impl Answer for Result<Applied, SyscallError> {
-    #[cold]
-    #[inline(never)]
-    fn tell(self, text: &str, arguments: &[Value]) {
-        self.map_or(-1, |applied| i64::from(applied == Applied::Fallback)).tell(text, arguments);
-    }
-}
-
-/// A number, and what became of pages.
-impl Answer for (c_long, Moves<'_>) {
-    #[cold]
-    #[inline(never)]
-    fn tell(self, text: &str, arguments: &[Value]) {
-        let (answer, moves) = self;
-        #[allow(clippy::unnecessary_cast, reason = "where a long has 32 bits, it is none")]
-        write(text, arguments, Value::Number(answer as i64), answer < 0, moves);
-    }
-}
-
-/// What became of pages.
+/// What a call did to pages.
 #[derive(Clone, Copy)]
-pub enum Moves<'a> {
+pub enum PageOutcome<'a> {
     None,
     Figures(&'a Figures),
-    /// Where the arrays of a call are that moved or looked for so many pages: nodes, or 0, and statuses, or 0.
+    /// The arrays of a call that moved or queried `count` pages: the addresses of the nodes and the statuses, or 0.
     Arrays {
         count: usize,
         nodes: usize,
         status: usize,
     },
-}
-
-/// Writes a line. Errno is left untouched: nothing that is called here changes it.
-#[inline(never)]
-pub fn write(text: &str, arguments: &[Value], answer: Value, failed: bool, moves: Moves) {
-    let error = errno::get();
-    if !write_lost() {
-        return;
-    }
-    let mut line = Line::begin();
-    let mut arguments = arguments.iter();
-    for byte in text.bytes() {
-        match byte {
-            b'*' => arguments.next().into_iter().for_each(|&argument| line.value(argument)),
-            _ => line.byte(byte),
-        }
-    }
-    line.text(" = ");
-    line.value(answer);
-    if failed {
-        line.text(" ");
-        line.error(error);
-    }
-    line.moves(moves, failed);
-    log_file::append(line.end(), 1);
-}
-
-/// Writes how many lines were lost, if any were. Returns false if that cannot be written either, and the line that was to follow is lost.
-#[inline(never)]
-fn write_lost() -> bool {
-    let lost = log_file::take_lost();
-    if lost == 0 {
-        return true;
-    }
-    let mut line = Line::begin();
-    line.number(lost as i64);
-    line.text(" lines lost");
-    log_file::append(line.end(), lost + 1)
-}
-
-/// A line that is cut where it gets too long.
-struct Line {
-    text: [u8; 1024],
-    length: usize,
 }
 
 const POLICIES: [&str; 7] = [
@@ -230,24 +105,35 @@ const FIGURES: [&str; 11] = [
     "retried",
     "kernel calls",
 ];
-/// In the order of [`count_statuses`].
+/// In the order of [`tally_statuses`].
 const STATUSES: [&str; 9] =
     ["pages", "there", "elsewhere", "absent", "unmapped", "shared", "busy", "no memory", "failed"];
 
-impl Line {
+/// A line that is being written. What does not fit is cut off.
+pub(super) struct LineBuf {
+    text: [u8; LineBuf::SIZE],
+    length: usize,
+}
+
+impl LineBuf {
+    const SIZE: usize = 1024;
+
+    /// The bytes that a line has room for before what ends a line that was cut.
+    const CAPACITY: usize = Self::SIZE - "…\n".len();
+
     fn new() -> Self {
-        Line { text: [0; 1024], length: 0 }
+        LineBuf { text: [0; Self::SIZE], length: 0 }
     }
 
-    /// A line with what all begin with: the process and, unless it is its first one, the thread. It ends one that was cut.
+    /// Returns a line with what all begin with: the process and, unless it is the main one, the thread. It ends a line that was cut.
     #[inline(never)]
-    fn begin() -> Self {
-        let mut line = Line::new();
+    pub(super) fn begin() -> Self {
+        let mut line = LineBuf::new();
         let (process, thread) = process::ids();
-        if log_file::is_cut() {
+        if sink::is_cut() {
             line.text("\n");
         }
-        line.text(log_file::LINE_START);
+        line.text(sink::LINE_START);
         line.number(process.into());
         if thread != process {
             line.text("/");
@@ -257,20 +143,18 @@ impl Line {
         line
     }
 
-    /// Room for what ends a line that was cut.
-    const MOST: usize = 1024 - "…\n".len();
-
     fn is_full(&self) -> bool {
-        self.length >= Self::MOST
+        self.length >= Self::CAPACITY
     }
 
-    fn byte(&mut self, byte: u8) {
+    /// Appends a byte.
+    pub(super) fn byte(&mut self, byte: u8) {
         if !self.is_full() {
             self.push(byte);
         }
     }
 
-    /// Appends a byte, for which there is room.
+    /// Appends a byte that there is room for.
     fn push(&mut self, byte: u8) {
         debug_assert!(self.length < self.text.len());
         if let Some(place) = self.text.get_mut(self.length) {
@@ -279,12 +163,13 @@ impl Line {
         }
     }
 
-    fn text(&mut self, text: &str) {
+    /// Appends a text.
+    pub(super) fn text(&mut self, text: &str) {
         text.bytes().for_each(|byte| self.byte(byte));
     }
 
-    /// The whole line.
-    fn end(&mut self) -> &[u8] {
+    /// Returns the whole line.
+    pub(super) fn end(&mut self) -> &[u8] {
         let ending = if self.is_full() { "…\n" } else { "\n" };
         ending.bytes().for_each(|byte| self.push(byte));
         debug_assert!(self.length <= self.text.len());
@@ -295,7 +180,8 @@ impl Line {
         write_radix(number, base, 1, &mut |digit| self.byte(digit));
     }
 
-    fn number(&mut self, number: i64) {
+    /// Appends a number in decimal.
+    pub(super) fn number(&mut self, number: i64) {
         if number < 0 {
             self.text("-");
         }
@@ -311,23 +197,25 @@ impl Line {
         }
     }
 
-    fn error(&mut self, error: i32) {
-        match Errno(error).name() {
+    /// Appends the name of an errno.
+    pub(super) fn error(&mut self, error: Errno) {
+        match error.name() {
             Some(name) => self.text(name),
             None => {
                 self.text("errno ");
-                self.number(error.into());
+                self.number(error.0.into());
             }
         }
     }
 
-    fn value(&mut self, value: Value) {
-        match value {
-            Value::Number(number) => self.number(number),
-            Value::Address(address) => self.address(address),
-            Value::Set(&set) => self.set(set),
-            Value::Mask(bits, address) => self.mask(address, bits as usize),
-            Value::Policy(policy) => {
+    /// Appends an argument.
+    pub(super) fn arg(&mut self, arg: Arg) {
+        match arg {
+            Arg::Number(number) => self.number(number),
+            Arg::Address(address) => self.address(address),
+            Arg::Set(&set) => self.set(set),
+            Arg::Mask(bits, address) => self.mask(address, bits as usize),
+            Arg::Policy(policy) => {
                 let mode = policy & !POLICY_FLAGS.iter().fold(0, |all, &(flag, _)| all | flag as i32);
                 match usize::try_from(mode).ok().and_then(|mode| POLICIES.get(mode)) {
                     Some(name) => self.text(name),
@@ -335,12 +223,12 @@ impl Line {
                 }
                 self.flags((policy & !mode) as u32, &POLICY_FLAGS, "|");
             }
-            Value::Flags(0) => self.text("0"),
-            Value::Flags(flags) => self.flags(flags, &MEMORY_FLAGS, ""),
+            Arg::Flags(0) => self.text("0"),
+            Arg::Flags(flags) => self.flags(flags, &MEMORY_FLAGS, ""),
         }
     }
 
-    /// The names of flags, with `before` before the first; those without a name as a number.
+    /// Appends the names of flags, with `before` before the first; those without a name as a number.
     fn flags(&mut self, flags: u32, names: &[(u32, &str)], mut before: &'static str) {
         let mut rest = flags;
         for &(flag, name) in names {
@@ -358,7 +246,7 @@ impl Line {
         }
     }
 
-    /// A list of nodes or CPUs as numactl(8) takes it.
+    /// Appends a list of nodes or CPUs, as numactl(8) takes it.
     fn set(&mut self, set: Bits) {
         let mut members = set.iter();
         let mut next = members.next();
@@ -385,6 +273,7 @@ impl Line {
         }
     }
 
+    /// Appends a set that the program has, or its address if it cannot be read.
     fn mask(&mut self, address: usize, bits: usize) {
         const WORDS: usize = 16;
         let mut words: [Word; WORDS] = [0; WORDS];
@@ -400,17 +289,18 @@ impl Line {
         }
     }
 
-    fn moves(&mut self, moves: Moves, failed: bool) {
-        match moves {
-            Moves::Figures(figures) => self.counts(figures, &FIGURES),
-            Moves::Arrays { count, nodes, status } if !failed && status != 0 => {
-                self.counts(&count_statuses(count, nodes, status), &STATUSES);
+    /// Appends the number of pages with each outcome.
+    pub(super) fn pages(&mut self, pages: PageOutcome, failed: bool) {
+        match pages {
+            PageOutcome::Figures(figures) => self.counts(figures, &FIGURES),
+            PageOutcome::Arrays { count, nodes, status } if !failed && status != 0 => {
+                self.counts(&tally_statuses(count, nodes, status), &STATUSES);
             }
             _ => {}
         }
     }
 
-    /// The first, and those others that are not 0.
+    /// Appends the first count, and those of the others that are not 0.
     fn counts(&mut self, counts: &[usize], names: &[&str]) {
         let mut before = "; ";
         for (index, (&count, name)) in counts.iter().zip(names).enumerate() {
@@ -425,16 +315,16 @@ impl Line {
     }
 }
 
-/// What the arrays of a call say that moved or looked for pages, as far as they can be read.
-fn count_statuses(count: usize, nodes: usize, status: usize) -> [usize; 9] {
-    const PIECE: usize = 64;
+/// Counts the statuses in the arrays of a call that moved or queried pages, as far as they can be read.
+fn tally_statuses(count: usize, nodes: usize, status: usize) -> [usize; 9] {
+    const CHUNK: usize = 64;
     let mut counts = [0; 9];
     let mut done = 0;
     while done < count {
-        let (mut statuses, mut targets) = ([0i32; PIECE], [0i32; PIECE]);
-        let here = PIECE.min(count - done);
+        let (mut statuses, mut targets) = ([0i32; CHUNK], [0i32; CHUNK]);
+        let here = CHUNK.min(count - done);
         let at = |array: usize| array.wrapping_add(done * size_of::<i32>());
-        let readable = |array: usize, to: &mut [i32; PIECE]| {
+        let readable = |array: usize, to: &mut [i32; CHUNK]| {
             let to = to.get_mut(..here).unwrap_or_default();
             let bytes = size_of_val(to);
             matches!(user_memory::read(at(array), to, None), Copied::Bytes(copied) if copied == bytes)
@@ -471,10 +361,10 @@ fn count_statuses(count: usize, nodes: usize, status: usize) -> [usize; 9] {
 mod tests {
     use super::*;
 
-    /// What a line says of a value.
-    fn said(value: Value) -> String {
-        let mut line = Line::new();
-        line.value(value);
+    /// Returns how a line has an argument.
+    fn written(arg: Arg) -> String {
+        let mut line = LineBuf::new();
+        line.arg(arg);
         let text = str::from_utf8(line.end()).unwrap();
         text.strip_suffix('\n').unwrap().to_owned()
     }
@@ -483,16 +373,16 @@ mod tests {
         let words = [const { Cell::new(0) }; 16];
         let bits = numars::bitmask::BitsMut::new(&words, 1024);
         members.iter().for_each(|&member| bits.set(member));
-        said(Value::Set(&bits.as_bits()))
+        written(Arg::Set(&bits.as_bits()))
     }
 
     #[test]
     fn numbers_and_addresses_are_written_as_in_c() {
         for number in [0, 7, -7, 10, i64::MAX, i64::MIN] {
-            assert_eq!(said(Value::Number(number)), number.to_string());
+            assert_eq!(written(Arg::Number(number)), number.to_string());
         }
-        assert_eq!(said(Value::Address(0)), "NULL");
-        assert_eq!(said(Value::Address(0x7fff_0000_1a0b)), "0x7fff00001a0b");
+        assert_eq!(written(Arg::Address(0)), "NULL");
+        assert_eq!(written(Arg::Address(0x7fff_0000_1a0b)), "0x7fff00001a0b");
     }
 
     #[test]
@@ -506,25 +396,25 @@ mod tests {
     fn masks_that_cannot_be_read_are_addresses() {
         let words = [0b1011usize, 1];
         let address = words.as_ptr() as usize;
-        assert_eq!(said(mask(address, 5)), "0-1,3");
-        assert_eq!(said(mask(address, 129)), "0-1,3,64");
-        assert_eq!(said(mask(0, 65)), "NULL");
-        assert_eq!(said(mask(16, 65)), "0x10");
-        assert_eq!(said(mask(16, 0)), "0x10");
+        assert_eq!(written(mask(address, 5)), "0-1,3");
+        assert_eq!(written(mask(address, 129)), "0-1,3,64");
+        assert_eq!(written(mask(0, 65)), "NULL");
+        assert_eq!(written(mask(16, 65)), "0x10");
+        assert_eq!(written(mask(16, 0)), "0x10");
     }
 
     #[test]
     fn policies_and_flags_have_their_names() {
-        assert_eq!(said(Value::Policy(0)), "MPOL_DEFAULT");
+        assert_eq!(written(Arg::Policy(0)), "MPOL_DEFAULT");
         assert_eq!(
-            said(Value::Policy(6 | 1 << 15 | 1 << 13)),
+            written(Arg::Policy(6 | 1 << 15 | 1 << 13)),
             "MPOL_WEIGHTED_INTERLEAVE|MPOL_F_NUMA_BALANCING|MPOL_F_STATIC_NODES"
         );
-        assert_eq!(said(Value::Policy(7)), "7");
-        assert_eq!(said(Value::Policy(!(7 << 13))), "-57345");
-        assert_eq!(said(Value::Flags(0)), "0");
-        assert_eq!(said(Value::Flags(6)), "MPOL_MF_MOVE|MPOL_MF_MOVE_ALL");
-        assert_eq!(said(Value::Flags(0x11)), "MPOL_MF_STRICT|0x10");
+        assert_eq!(written(Arg::Policy(7)), "7");
+        assert_eq!(written(Arg::Policy(!(7 << 13))), "-57345");
+        assert_eq!(written(Arg::Flags(0)), "0");
+        assert_eq!(written(Arg::Flags(6)), "MPOL_MF_MOVE|MPOL_MF_MOVE_ALL");
+        assert_eq!(written(Arg::Flags(0x11)), "MPOL_MF_STRICT|0x10");
     }
 
     #[test]
@@ -539,12 +429,12 @@ mod tests {
         let statuses =
             [1, 0, -errno::ENOENT, -errno::EFAULT, -errno::EACCES, -errno::EBUSY, -errno::ENOMEM, -errno::EPERM];
         let nodes = [1; 8];
-        let count = |nodes, status| count_statuses(8, nodes, status);
+        let count = |nodes, status| tally_statuses(8, nodes, status);
         let (nodes, status) = (nodes.as_ptr() as usize, statuses.as_ptr() as usize);
         assert_eq!(count(nodes, status), [8, 1, 1, 1, 1, 1, 1, 1, 1]);
         assert_eq!(count(0, status), [8, 2, 0, 1, 1, 1, 1, 1, 1]);
         assert_eq!(count(nodes, 16), [0; 9]);
         let many = vec![0; 1000];
-        assert_eq!(count_statuses(1000, 0, many.as_ptr() as usize), [1000, 1000, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(tally_statuses(1000, 0, many.as_ptr() as usize), [1000, 1000, 0, 0, 0, 0, 0, 0, 0]);
     }
 }

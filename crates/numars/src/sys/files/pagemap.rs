@@ -1,0 +1,103 @@
+//! /proc/PID/pagemap: where the pages of a process are.
+
+use super::File;
+use crate::sys::errno::{self, preserve_errno};
+use core::ffi::c_int;
+
+impl File {
+    /// The values that [`File::read_words`] needs for each word.
+    pub const WORD: usize = (u64::BITS / usize::BITS) as usize;
+
+    /// Reads words of 64 bits, from the one with the number `first` on, into the first values of `to`. Returns how many, or `None` if the
+    /// file can't be read. If values have 32 bits, they are the upper halves of the words.
+    pub fn read_words(&self, first: usize, to: &mut [usize]) -> Option<usize> {
+        const SIZE: usize = size_of::<u64>();
+        let bytes = to.len() / File::WORD * SIZE;
+        let offset = first.checked_mul(SIZE)?;
+        // SAFETY: `to` is writable for its length, and any bits are valid for it.
+        let got = preserve_errno(|| unsafe {
+            if File::WORD == 1 {
+                libc::syscall(libc::SYS_pread64, self.0, to.as_mut_ptr(), bytes, offset)
+            } else {
+                // On every architecture, the lower and the upper half of the offset.
+                let to = libc::iovec { iov_base: to.as_mut_ptr().cast(), iov_len: bytes };
+                libc::syscall(libc::SYS_preadv, self.0, &raw const to, 1usize, offset, 0usize)
+            }
+        });
+        let count = usize::try_from(got).ok()? / SIZE;
+        if File::WORD > 1 {
+            const UPPER: usize = if cfg!(target_endian = "little") { 1 } else { 0 };
+            for word in 0..count {
+                let upper = to.get(word * File::WORD + UPPER).copied().unwrap_or(0);
+                if let Some(to) = to.get_mut(word) {
+                    *to = upper;
+                }
+            }
+        }
+        Some(count)
+    }
+
+    /// The category of a huge page: PAGE_IS_HUGE.
+    pub const HUGE: usize = 1 << 6;
+
+    /// Finds regions of pages that are present or swapped, as a page that is being moved appears, and have the category `required` (0: any):
+    /// three values of `regions` for each, its start, its end and its categories. The zero page is not listed. Returns how many there are and
+    /// up to which address the kernel has looked.
+    ///
+    /// References: ioctl PAGEMAP_SCAN of /proc/PID/pagemap.
+    ///
+    /// # Errors
+    /// Errnos: ENOTTY before Linux 6.7, EFAULT if `end` is above all addresses that a program can have.
+    pub fn scan(
+        &self,
+        start: usize,
+        end: usize,
+        regions: &mut [usize],
+        required: usize,
+    ) -> Result<(usize, usize), c_int> {
+        const PAGE_IS_PRESENT: u64 = 1 << 3;
+        const PAGE_IS_SWAPPED: u64 = 1 << 4;
+        const PAGE_IS_PFNZERO: u64 = 1 << 5;
+        const PAGEMAP_SCAN: libc::c_ulong = 0xc060_6610;
+        /// The structure of <linux/fs.h>.
+        #[repr(C)]
+        #[allow(non_camel_case_types, reason = "the kernel's name")]
+        struct pm_scan_arg {
+            size: u64,
+            flags: u64,
+            start: u64,
+            end: u64,
+            walk_end: u64,
+            vec: u64,
+            vec_len: u64,
+            max_pages: u64,
+            category_inverted: u64,
+            category_mask: u64,
+            category_anyof_mask: u64,
+            return_mask: u64,
+        }
+        if usize::BITS != 64 {
+            return Err(libc::ENOTTY);
+        }
+        let mut scan = pm_scan_arg {
+            size: size_of::<pm_scan_arg>() as u64,
+            flags: 0,
+            start: start as u64,
+            end: end as u64,
+            walk_end: 0,
+            vec: regions.as_mut_ptr() as u64,
+            vec_len: (regions.len() / 3) as u64,
+            max_pages: 0,
+            category_inverted: PAGE_IS_PFNZERO,
+            category_mask: PAGE_IS_PFNZERO | required as u64,
+            category_anyof_mask: PAGE_IS_PRESENT | PAGE_IS_SWAPPED,
+            return_mask: Self::HUGE as u64,
+        };
+        // SAFETY: the structure is the kernel's, and there is room for so many regions.
+        let count = preserve_errno(|| unsafe {
+            usize::try_from(libc::syscall(libc::SYS_ioctl, self.0, PAGEMAP_SCAN, &raw mut scan))
+                .map_err(|_| errno::get())
+        })?;
+        Ok((count, scan.walk_end as usize))
+    }
+}
