@@ -67,6 +67,7 @@ pub(super) unsafe fn read<'a>(mask: *const bitmask) -> Bits<'a> {
 ///
 /// # Safety
 /// As for [`words`], and the words may be written.
+#[inline(never)]
 pub(super) unsafe fn write<'a>(mask: *const bitmask) -> BitsMut<'a> {
     // SAFETY: as the caller promises.
     let (words, size) = unsafe { words(mask) };
@@ -228,7 +229,8 @@ pub unsafe extern "C" fn numa_bitmask_clearall(bmp: *mut bitmask) -> *mut bitmas
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_bitmask_setbit(bmp: *mut bitmask, n: c_uint) -> *mut bitmask {
     // SAFETY: as the caller promises.
-    unsafe { write(bmp) }.set(n as usize);
+    let (words, size) = unsafe { words(bmp) };
+    BitsMut::new(words, size).set(n as usize);
     bmp
 }
 
@@ -245,7 +247,8 @@ pub unsafe extern "C" fn numa_bitmask_setbit(bmp: *mut bitmask, n: c_uint) -> *m
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_bitmask_clearbit(bmp: *mut bitmask, n: c_uint) -> *mut bitmask {
     // SAFETY: as the caller promises.
-    unsafe { write(bmp) }.clear(n as usize);
+    let (words, size) = unsafe { words(bmp) };
+    BitsMut::new(words, size).clear(n as usize);
     bmp
 }
 

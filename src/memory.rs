@@ -6,6 +6,7 @@ use super::globals;
 use crate::trace::{self, Arg, CallResult, PageOutcome, trace_call};
 use core::ffi::{c_int, c_void};
 use core::ptr::null_mut;
+use numars::bitmask::Bits;
 use numars::error::SyscallError;
 use numars::mempolicy::{self, MemRange};
 use numars::sys::memory;
@@ -36,6 +37,13 @@ impl Allocation {
         let start = memory::map(size);
         let policy = if start.is_null() { Ok(()) } else { set_policy(range(start, size)) };
         Allocation { start, size, policy }
+    }
+
+    /// Maps memory, and spreads it over the nodes of numa_all_nodes_ptr by `spread`.
+    // In one place: the nodes take some stack.
+    #[inline(never)]
+    fn on_all_nodes(size: usize, spread: fn(MemRange, Bits) -> Result<(), SyscallError>) -> Self {
+        Allocation::new(size, |memory| spread(memory, globals::all_nodes().bits().as_bits()))
     }
 
     /// Returns the memory, for the program. A policy that could not be given is reported, and the memory is kept unless
@@ -100,12 +108,8 @@ pub extern "C" fn numa_alloc_local(size: usize) -> *mut c_void {
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_alloc_interleaved(size: usize) -> *mut c_void {
-    trace_call!(
-        "numa_alloc_interleaved(size=*)",
-        [size],
-        Allocation::new(size, |memory| mempolicy::interleave_memory(memory, globals::all_nodes().bits().as_bits()))
-    )
-    .finish()
+    trace_call!("numa_alloc_interleaved(size=*)", [size], Allocation::on_all_nodes(size, mempolicy::interleave_memory))
+        .finish()
 }
 
 /// Allocates memory whose pages lie on some nodes in turn.
@@ -142,10 +146,7 @@ pub extern "C" fn numa_alloc_weighted_interleaved(size: usize) -> *mut c_void {
     trace_call!(
         "numa_alloc_weighted_interleaved(size=*)",
         [size],
-        Allocation::new(size, |memory| mempolicy::weighted_interleave_memory(
-            memory,
-            globals::all_nodes().bits().as_bits()
-        ))
+        Allocation::on_all_nodes(size, mempolicy::weighted_interleave_memory)
     )
     .finish()
 }

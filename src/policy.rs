@@ -8,34 +8,39 @@ use crate::trace::trace_call;
 use core::ffi::{c_int, c_ulong, c_void};
 use numars::bitmask::BitsMut;
 use numars::error::SyscallError;
-use numars::mempolicy::{self, Applied, MemRange, Mode, TaskPolicy};
+use numars::mempolicy::{self, Applied, MemRange, Mode};
 use numars::sys::errno;
 use numars::topology::{self, Nodes};
 
-/// Makes a set of the nodes of the thread's policy if that is `wanted`, otherwise of those that `others` fills it with. A policy that
-/// the kernel does not tell is reported.
-fn nodes_of_policy(wanted: impl Fn(&TaskPolicy) -> bool, others: impl Fn(BitsMut)) -> *mut bitmask {
-    let mask = allocate(topology::possible_nodes());
+/// Makes a set of the nodes of the calling thread's policy if that has the mode `wanted`, or any if that is `None`; otherwise, `fill` makes
+/// the set. A policy that the kernel does not tell is reported.
+// In one place: it is called by four functions.
+#[inline(never)]
+fn nodes_of_policy(wanted: Option<Mode>, fill: fn(BitsMut)) -> *mut bitmask {
+    let mut mask = allocate(topology::possible_nodes());
     if mask.is_null() {
         return mask;
     }
     // SAFETY: a fresh set.
-    let set = unsafe { write(mask) };
-    match mempolicy::task_policy(set) {
-        Ok(policy) if wanted(&policy) => {}
-        Ok(_) => others(set),
+    match mempolicy::task_policy(unsafe { write(mask) }) {
+        Ok(policy) if wanted.is_none_or(|mode| policy.is(mode)) => return mask,
+        Ok(_) => {}
         Err(error) => {
             // Freed first, since the program's own numa_error() may not return.
             // SAFETY: no other code has this set.
             unsafe { numa_bitmask_free(mask) };
             call_numa_error(error);
-            let mask = allocate(topology::possible_nodes());
-            // SAFETY: NULL or a fresh set.
-            others(unsafe { write(mask) });
-            return mask;
+            mask = allocate(topology::possible_nodes());
         }
     }
+    // SAFETY: NULL or a fresh set.
+    fill(unsafe { write(mask) });
     mask
+}
+
+/// Makes a set empty.
+fn clear(set: BitsMut) {
+    set.fill(false);
 }
 
 /// Return the first node of the calling thread's policy.
@@ -87,7 +92,7 @@ pub extern "C" fn numa_has_preferred_many() -> c_int {
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_preferred_many() -> *mut bitmask {
-    nodes_of_policy(|_| true, |set| set.fill(false))
+    nodes_of_policy(None, clear)
 }
 
 /// Allocates on a node first, and on others when that is full.
@@ -146,7 +151,7 @@ pub extern "C" fn numa_get_interleave_node() -> c_int {
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_get_interleave_mask() -> *mut bitmask {
-    nodes_of_policy(|policy| policy.is(Mode::Interleave), |set| set.fill(false))
+    nodes_of_policy(Some(Mode::Interleave), clear)
 }
 
 /// Allocates on some nodes in turn.
@@ -171,7 +176,7 @@ pub unsafe extern "C" fn numa_set_interleave_mask(nodemask: *mut bitmask) {
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_get_weighted_interleave_mask() -> *mut bitmask {
-    nodes_of_policy(|policy| policy.is(Mode::WeightedInterleave), |set| set.fill(false))
+    nodes_of_policy(Some(Mode::WeightedInterleave), clear)
 }
 
 /// Allocates on some nodes in turn, on each as often as its weight in /sys/kernel/mm/mempolicy/weighted_interleave says
@@ -259,7 +264,7 @@ pub unsafe extern "C" fn numa_set_membind_balancing(nodemask: *mut bitmask) {
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_get_membind() -> *mut bitmask {
-    nodes_of_policy(|policy| policy.is(Mode::Bind), globals::read_all_nodes)
+    nodes_of_policy(Some(Mode::Bind), globals::read_all_nodes)
 }
 
 /// Says whether numa_alloc_onnode() and its like may take memory of other nodes when theirs are full.

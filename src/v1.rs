@@ -43,6 +43,7 @@ fn words(maskp: *mut c_ulong, bits: usize) -> bitmask {
 ///
 /// # Safety
 /// `set` is NULL or came from one of our calls, and nobody else has it.
+#[inline(never)]
 unsafe fn nodemask_of(set: *mut bitmask) -> nodemask_t {
     let mut mask = nodemask_t { n: [0; NODEMASK_WORDS] };
     // SAFETY: as the caller promises.

@@ -105,6 +105,7 @@ impl<'a> Bits<'a> {
     }
 
     /// Whether no bit is set.
+    #[inline(never)]
     pub fn is_empty(self) -> bool {
         self.words().all(|word| word == 0)
     }

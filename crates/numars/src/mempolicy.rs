@@ -174,6 +174,7 @@ pub fn prefer_nodes(nodes: Bits) -> Result<Applied, SyscallError> {
 ///
 /// # Errors
 /// EPERM or ENOSYS if policy cannot be used.
+#[inline(never)]
 pub fn local_task() -> Result<(), SyscallError> {
     set_task_policy(Mode::Local, 0, Nodes::new().bits().as_bits())
 }

@@ -23,14 +23,14 @@ macro_rules! system_call {
     };
 }
 
-/// Declares the calls that a program may interpose: the table's type, and the raw calls.
+/// Declares the calls that a program may interpose: the table's type, and the system calls themselves.
 macro_rules! interposable_calls {
-    ($($name:ident($($argument:ident: $type:ty),*) -> $result:ty = $number:ident($($passed:expr),*);)*) => {
+    ($($name:ident($($argument:ident: $type:ty),*) = $number:ident($($passed:expr),*);)*) => {
         /// Functions to call in place of the system calls that a program may interpose.
         pub struct Calls {
             $(
                 #[doc = concat!("In place of ", stringify!($name), "(2): the same arguments, result and errno.")]
-                pub $name: unsafe extern "C" fn($($type),*) -> $result,
+                pub $name: unsafe extern "C" fn($($type),*) -> c_long,
             )*
         }
 
@@ -38,33 +38,42 @@ macro_rules! interposable_calls {
         pub mod raw {
             use super::*;
             $(
-                #[doc = concat!(stringify!($name), "(2): the kernel's arguments, result and errno.")]
+                #[doc = concat!("Calls ", stringify!($name), "(2) with the kernel's arguments, result and errno.")]
                 ///
                 /// # Safety
                 /// The kernel may write to the buffers that its manual page names.
-                pub unsafe fn $name($($argument: $type),*) -> $result {
-                    system_call!($number, $($passed),*) as $result
+                pub unsafe extern "C" fn $name($($argument: $type),*) -> c_long {
+                    system_call!($number, $($passed),*)
                 }
             )*
         }
+
+        /// What is called unless [`interpose`] says otherwise.
+        static RAW: Calls = Calls { $($name: raw::$name),* };
     };
 }
 
 interposable_calls! {
-    get_mempolicy(mode: *mut c_int, nmask: *mut c_ulong, maxnode: c_ulong, addr: *mut c_void, flags: c_uint) -> c_long
+    get_mempolicy(mode: *mut c_int, nmask: *mut c_ulong, maxnode: c_ulong, addr: *mut c_void, flags: c_uint)
         = SYS_get_mempolicy(mode, nmask, maxnode, addr, c_ulong::from(flags));
-    mbind(start: *mut c_void, len: c_ulong, mode: c_int, nmask: *const c_ulong, maxnode: c_ulong, flags: c_uint) -> c_long
+    mbind(start: *mut c_void, len: c_ulong, mode: c_int, nmask: *const c_ulong, maxnode: c_ulong, flags: c_uint)
         = SYS_mbind(start, len, c_long::from(mode), nmask, maxnode, c_ulong::from(flags));
-    set_mempolicy(mode: c_int, nmask: *const c_ulong, maxnode: c_ulong) -> c_long
+    set_mempolicy(mode: c_int, nmask: *const c_ulong, maxnode: c_ulong)
         = SYS_set_mempolicy(c_long::from(mode), nmask, maxnode);
-    migrate_pages(pid: c_int, maxnode: c_ulong, frommask: *const c_ulong, tomask: *const c_ulong) -> c_long
+    migrate_pages(pid: c_int, maxnode: c_ulong, frommask: *const c_ulong, tomask: *const c_ulong)
         = SYS_migrate_pages(c_long::from(pid), maxnode, frommask, tomask);
-    move_pages(pid: c_int, count: c_ulong, pages: *mut *mut c_void, nodes: *const c_int, status: *mut c_int, flags: c_int) -> c_long
+    move_pages(pid: c_int, count: c_ulong, pages: *mut *mut c_void, nodes: *const c_int, status: *mut c_int, flags: c_int)
         = SYS_move_pages(c_long::from(pid), count, pages, nodes, status, c_long::from(flags));
 }
 
-/// The functions that were given to [`interpose`]; without them, the system calls are made themselves.
+/// The functions that were given to [`interpose`].
 static CALLS: OnceRef<Calls> = OnceRef::new();
+
+/// Returns the functions to call.
+#[inline(never)]
+fn calls() -> &'static Calls {
+    CALLS.get().unwrap_or(&RAW)
+}
 
 /// Makes this crate call `calls` in place of the system calls, from now on and in all threads. The first call counts; later ones have no
 /// effect.
@@ -73,16 +82,6 @@ static CALLS: OnceRef<Calls> = OnceRef::new();
 /// Each function does what the system call of its name does: it writes to nothing but what that writes to.
 pub unsafe fn interpose(calls: &'static Calls) {
     let _ = CALLS.set(calls);
-}
-
-/// Makes a system call, or calls the function that replaces it, in an unsafe block.
-macro_rules! interposed {
-    ($name:ident($($argument:expr),*)) => {
-        match CALLS.get() {
-            Some(calls) => (calls.$name)($($argument),*),
-            None => raw::$name($($argument),*),
-        }
-    };
 }
 
 /// Returns whether this program may use NUMA policy; if not, errno says why.
@@ -118,7 +117,7 @@ pub fn next_interleave_node() -> Option<c_int> {
 fn get_mempolicy(mode: *mut c_int, nodes: &[Cell<usize>], flags: c_uint) -> c_long {
     let (mask, maxnode) = mask_argument(nodes);
     // SAFETY: both can be written, the mask as long as it is said to be.
-    unsafe { interposed!(get_mempolicy(mode, mask, maxnode, null_mut(), flags)) }
+    unsafe { (calls().get_mempolicy)(mode, mask, maxnode, null_mut(), flags) }
 }
 
 /// Returns `nodes` as get_mempolicy(2) takes a mask: its address, and one more than its bits, because the kernel looks at one bit less than
@@ -133,7 +132,7 @@ fn mask_argument(nodes: &[Cell<usize>]) -> (*mut c_ulong, c_ulong) {
 /// set_mempolicy(2): 0, or -1 with errno.
 pub fn set_mempolicy(mode: c_int, nodes: Bits) -> c_long {
     // SAFETY: the kernel only reads the mask, and one bit less than it is given, which is what `nodes` has words for.
-    unsafe { interposed!(set_mempolicy(mode, nodes.storage().as_ptr().cast(), nodes.length() as c_ulong + 1)) }
+    unsafe { (calls().set_mempolicy)(mode, nodes.storage().as_ptr().cast(), nodes.length() as c_ulong + 1) }
 }
 
 /// mbind(2) of the `length` bytes from `start` on: 0, or -1 with errno.
@@ -141,7 +140,7 @@ pub fn mbind(start: usize, length: usize, mode: c_int, nodes: Bits, flags: c_uin
     let (mask, maxnode) = (nodes.storage().as_ptr().cast(), nodes.length() as c_ulong + 1);
     // SAFETY: the kernel only reads the mask, as in `set_mempolicy`, and memory keeps its contents when its policy changes or its pages
     // move.
-    unsafe { interposed!(mbind(start as *mut c_void, length as c_ulong, mode, mask, maxnode, flags)) }
+    unsafe { (calls().mbind)(start as *mut c_void, length as c_ulong, mode, mask, maxnode, flags) }
 }
 
 /// set_mempolicy_home_node(2): 0, or -1 with errno. Not one of the interposable ones: libnuma exports no such function, and each of those costs
@@ -157,7 +156,7 @@ pub fn set_mempolicy_home_node(start: usize, len: usize, home_node: c_int, flags
 /// The masks are that long.
 pub unsafe fn migrate_pages(pid: c_int, bits: usize, from: *const c_ulong, to: *const c_ulong) -> c_long {
     // SAFETY: the masks are read only, and pages that move keep their contents.
-    unsafe { interposed!(migrate_pages(pid, bits as c_ulong + 1, from, to)) }
+    unsafe { (calls().migrate_pages)(pid, bits as c_ulong + 1, from, to) }
 }
 
 /// move_pages(2) of arrays that were not looked at: the number of pages that could not be moved, or -1 with errno. Safe although the
@@ -166,7 +165,7 @@ pub unsafe fn migrate_pages(pid: c_int, bits: usize, from: *const c_ulong, to: *
 pub fn move_pages_at(pid: c_int, count: usize, pages: usize, nodes: usize, status: usize, flags: c_int) -> c_long {
     let (pages, nodes, status) = (pages as *mut *mut c_void, nodes as *const c_int, status as *mut c_int);
     // SAFETY: the kernel checks the addresses; pages that move keep their contents.
-    unsafe { interposed!(move_pages(pid, count as c_ulong, pages, nodes, status, flags)) }
+    unsafe { (calls().move_pages)(pid, count as c_ulong, pages, nodes, status, flags) }
 }
 
 /// get_mempolicy(2): return the node of the next interleaved page.

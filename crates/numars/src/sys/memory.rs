@@ -242,8 +242,11 @@ impl Arena<'static> {
     /// Stores a string, up to its first NUL. `None` if there is no room for it and the NUL that ends it.
     pub fn alloc_cstr(&mut self, bytes: &[u8]) -> Option<&'static CStr> {
         let copy = self.alloc_slice::<u8>(bytes.len() + 1);
-        copy.iter_mut().zip(bytes.iter().chain(&[0])).for_each(|(to, &byte)| *to = byte);
-        CStr::from_bytes_until_nul(copy).ok()
+        let (last, rest) = copy.split_last_mut()?;
+        *last = 0;
+        rest.iter_mut().zip(bytes).for_each(|(to, &byte)| *to = byte);
+        // SAFETY: the bytes end with a NUL, and live as long as the process.
+        Some(unsafe { string(copy.as_ptr().cast()) })
     }
 }
 

@@ -216,18 +216,22 @@ pub fn error_of_opening(path: &CStr) -> Option<c_int> {
 /// Calls `each` with the contents of a file that describes the machine, chunk by chunk, until it returns false. Returns whether the file
 /// could be read up to there: a file of more than `max` bytes is not the kernel's, and may have no end. Errno is left untouched.
 pub fn read_in_chunks(path: &FixedPath, max: usize, each: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+    let Some(file) = File::open_of_machine(path) else { return false };
     // Most files are short, and a signal handler's stack may be too: only /proc/self/status is worth larger chunks.
-    if max > MAX_SYSFS_FILE { read_chunks::<CHUNK>(path, max, each) } else { read_chunks::<512>(path, max, each) }
+    if max > MAX_SYSFS_FILE { in_chunks_of::<CHUNK>(&file, max, each) } else { in_chunks_of::<512>(&file, max, each) }
 }
 
-/// As [`read_in_chunks`], with chunks of at most `SIZE` bytes.
+// Apart from the function above, for the chunk to be on the stack only where it is used.
 #[inline(never)]
-fn read_chunks<const SIZE: usize>(path: &FixedPath, max: usize, each: &mut dyn FnMut(&[u8]) -> bool) -> bool {
-    let Some(file) = File::open_of_machine(path) else { return false };
-    let mut chunk = [0u8; SIZE];
+fn in_chunks_of<const SIZE: usize>(file: &File, max: usize, each: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+    read_in_chunk(file, &mut [0; SIZE], max, each)
+}
+
+#[inline(never)]
+fn read_in_chunk(file: &File, chunk: &mut [u8], max: usize, each: &mut dyn FnMut(&[u8]) -> bool) -> bool {
     let mut left = max;
     while left > 0 {
-        match file.read(&mut chunk) {
+        match file.read(chunk) {
             Err(_) => return false,
             Ok(0) => return true,
             Ok(length) if !each(chunk.get(..length).unwrap_or_default()) => return true,

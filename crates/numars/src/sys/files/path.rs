@@ -53,6 +53,7 @@ impl<'a> FixedPath<'a> {
     const CAPACITY: usize = 96;
 
     /// Returns the path `start`.
+    #[inline(never)]
     pub fn new(start: &[u8]) -> Self {
         let mut path = FixedPath { folder: None, bytes: [0; FixedPath::CAPACITY], length: 0 };
         path.text(start);
@@ -60,6 +61,7 @@ impl<'a> FixedPath<'a> {
     }
 
     /// Returns an empty path, which begins in an open directory.
+    #[inline(never)]
     pub fn inside(folder: &'a File) -> Self {
         FixedPath { folder: Some(folder), ..FixedPath::new(b"") }
     }
