@@ -1,18 +1,29 @@
-//! Bit sets, a word at a time: what a `struct bitmask` means.
+//! Sets of nodes or CPUs in words that a caller owns, such as those of libnuma's `struct bitmask`.
 //!
-//! A set has a length in bits. A bit at or beyond the length reads 0 and is never written, also where the last word has room
-//! for more: what a program keeps in those bits stays as it is.
+//! A set has a length in bits. A bit at or beyond the length reads 0 and is never written, even if the last word has room for it: what a
+//! program stores in those bits does not change.
+//!
+//! ```
+//! use numars::bitmask::BitsMut;
+//! use std::cell::Cell;
+//! let words = [const { Cell::new(0) }; 2];
+//! let nodes = BitsMut::new(&words, 70);
+//! nodes.set(3);
+//! nodes.set(69);
+//! nodes.set(70);
+//! assert!(nodes.as_bits().iter().eq([3, 69]), "70 is beyond the length");
+//! ```
 
 use core::cell::Cell;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-/// The word that the kernel's and libnuma's masks are made of: C's unsigned long.
+/// The word of the kernel's and libnuma's masks: C's unsigned long.
 pub type Word = usize;
 
-/// Bits in a word.
+/// The number of bits in a word.
 pub const WORD_BITS: usize = Word::BITS as usize;
 
-/// A bit set to read. Two sets may share words, as C programs let them: hence the cells.
+/// A bit set to read. It consists of cells, because C programs may let sets share words.
 #[derive(Clone, Copy)]
 pub struct Bits<'a> {
     words: &'a [Cell<Word>],
@@ -20,26 +31,26 @@ pub struct Bits<'a> {
 }
 
 impl<'a> Bits<'a> {
-    /// The set of no bits.
+    /// The empty set, of length 0.
     pub const EMPTY: Self = Bits { words: &[], length: 0 };
 
-    /// The first `length` bits of `words`, or all of them where `words` has fewer.
+    /// Returns the set of the first `length` bits of `words`, or of all bits if `words` has fewer.
     pub fn new(words: &'a [Cell<Word>], length: usize) -> Self {
         let room = words.len().saturating_mul(WORD_BITS);
         Bits { words, length: length.min(room) }
     }
 
-    /// The number of bits.
+    /// Returns the length in bits.
     pub fn length(self) -> usize {
         self.length
     }
 
-    /// The words that hold the bits, and perhaps more behind them.
+    /// Returns the words that hold the bits, and perhaps more after them: at least as many as [`Bits::length`] needs.
     pub fn storage(self) -> &'a [Cell<Word>] {
         self.words
     }
 
-    /// Which bits of the word at `index` belong to the set.
+    /// Returns which bits of the word at `index` belong to the set.
     #[inline(always)]
     fn valid_mask(self, index: usize) -> Word {
         match self.length.saturating_sub(index.saturating_mul(WORD_BITS)) {
@@ -49,42 +60,42 @@ impl<'a> Bits<'a> {
         }
     }
 
-    /// The word at `index`, which is in range, with 0 for the bits beyond the set.
+    /// Returns the word at `index`, which is in range, with 0 for the bits beyond the set.
     #[inline(always)]
     fn word(self, index: usize) -> Word {
         debug_assert!(index < self.words.len());
         self.word_or_zero(index)
     }
 
-    /// The same; 0 beyond the last word.
+    /// As [`Bits::word`]; 0 beyond the last word.
     #[inline(always)]
     fn word_or_zero(self, index: usize) -> Word {
         self.words.get(index).map_or(0, Cell::get) & self.valid_mask(index)
     }
 
-    /// The words all of whose bits belong to the set: most of them, and the quick ones. The rest begins behind them.
+    /// Returns the words all of whose bits belong to the set, which are handled quickly. The last word of the set may follow them.
     #[inline(always)]
     fn full_words(self) -> &'a [Cell<Word>] {
         debug_assert!(self.length / WORD_BITS <= self.words.len());
         self.words.get(..self.length / WORD_BITS).unwrap_or_default()
     }
 
-    /// The words of the set in order, with 0 for the bits beyond it.
+    /// Iterates over the words of the set, with 0 for the bits beyond it.
     pub fn words(self) -> impl DoubleEndedIterator<Item = Word> + ExactSizeIterator {
         let used = self.length.div_ceil(WORD_BITS);
         (0..used).map(move |index| self.word(index))
     }
 
-    /// Whether `bit` is set.
+    /// Returns whether `bit` is set.
     pub fn contains(self, bit: usize) -> bool {
         let word = self.words.get(bit / WORD_BITS);
         bit < self.length && word.is_some_and(|word| word.get() >> (bit % WORD_BITS) & 1 == 1)
     }
 
-    /// The number of bits that are set.
+    /// Returns the number of bits that are set.
     pub fn weight(self) -> usize {
-        // Not every processor counts bits in one instruction, so three words are counted at a time: in groups of four bits, of which
-        // at most twelve are set then, and in bytes.
+        // Not every processor counts bits in one instruction, so three words are counted at a time: first in groups of four bits, whose sums
+        // are at most twelve, and then in bytes.
         const BYTES: Word = Word::MAX / 0xff;
         let (threes, rest) = self.full_words().as_chunks::<3>();
         let mut weight = self.word_or_zero(self.full_words().len()).count_ones() as usize;
@@ -99,24 +110,24 @@ impl<'a> Bits<'a> {
         weight
     }
 
-    /// The bits that are set, in order.
+    /// Iterates over the bits that are set, in ascending order.
     pub fn iter(self) -> SetBits<'a> {
         SetBits { bits: self, next: 0 }
     }
 
-    /// Whether no bit is set.
+    /// Returns whether no bit is set.
     #[inline(never)]
     pub fn is_empty(self) -> bool {
         self.words().all(|word| word == 0)
     }
 
-    /// The highest bit that is set.
+    /// Returns the highest bit that is set.
     pub fn highest(self) -> Option<usize> {
         let (index, word) = self.words().enumerate().rfind(|&(_, word)| word != 0)?;
         Some((index + 1) * WORD_BITS - 1 - word.leading_zeros() as usize)
     }
 
-    /// Whether both have the same bits set, whatever their lengths.
+    /// Returns whether both have the same bits set, whatever their lengths.
     pub fn equals(self, other: Bits) -> bool {
         let longer = self.words().len().max(other.words().len());
         let same = self
@@ -129,24 +140,24 @@ impl<'a> Bits<'a> {
     }
 }
 
-/// In each group of four bits, how many of these are set in `word`.
+/// Returns, in each group of four bits, how many of these are set in `word`.
 #[inline(always)]
 fn nibble_counts(word: Word) -> Word {
     let pairs = word - (word >> 1 & (Word::MAX / 3));
     (pairs & (Word::MAX / 5)) + (pairs >> 2 & (Word::MAX / 5))
 }
 
-/// The bits of a set that are set, in order. A program may change the set meanwhile.
+/// Iterates over the bits that are set. The set may change meanwhile.
 pub struct SetBits<'a> {
     bits: Bits<'a>,
-    /// Where to go on.
+    /// The next bit to look at.
     next: usize,
 }
 
 impl Iterator for SetBits<'_> {
     type Item = usize;
 
-    // In one place for all: it is called from everywhere.
+    // Not inlined: it is called from many places.
     #[inline(never)]
     fn next(&mut self) -> Option<usize> {
         while self.next < self.bits.length() {
@@ -157,10 +168,10 @@ impl Iterator for SetBits<'_> {
                 self.next = member + 1;
                 return Some(member);
             }
-            // Large sets are mostly empty: those words are passed over quickly.
+            // Most words of large sets are zero, which are skipped quickly.
             // None are left if the last word is not full.
-            let behind = self.bits.full_words().get(index + 1..).unwrap_or_default();
-            let empty = behind.iter().take_while(|word| word.get() == 0).count();
+            let rest = self.bits.full_words().get(index + 1..).unwrap_or_default();
+            let empty = rest.iter().take_while(|word| word.get() == 0).count();
             self.next = (index + 1 + empty) * WORD_BITS;
         }
         None
@@ -172,17 +183,17 @@ impl Iterator for SetBits<'_> {
 pub struct BitsMut<'a>(Bits<'a>);
 
 impl<'a> BitsMut<'a> {
-    /// As [`Bits::new`].
+    /// Returns the set, as [`Bits::new`].
     pub fn new(words: &'a [Cell<Word>], length: usize) -> Self {
         BitsMut(Bits::new(words, length))
     }
 
-    /// The same set, to read.
+    /// Returns the same set, to read.
     pub fn as_bits(self) -> Bits<'a> {
         self.0
     }
 
-    /// Replaces the word at `index`, which is in range, by what `change` makes of it, for the bits that belong to the set.
+    /// Replaces the bits of the word at `index`, which is in range, that belong to the set by those that `change` returns.
     fn update(self, index: usize, change: impl FnOnce(Word) -> Word) {
         debug_assert!(index < self.0.words.len());
         if let Some(cell) = self.0.words.get(index) {
@@ -191,7 +202,7 @@ impl<'a> BitsMut<'a> {
         }
     }
 
-    /// Replaces the word of `bit`, if it belongs to the set, by what `change` makes of it and the bit.
+    /// Replaces the word of `bit`, if that belongs to the set, by what `change` returns for the word and the bit in it.
     #[inline(always)]
     fn change(self, bit: usize, change: impl FnOnce(Word, Word) -> Word) {
         if let Some(cell) = self.0.words.get(bit / WORD_BITS)
@@ -206,14 +217,14 @@ impl<'a> BitsMut<'a> {
         self.change(bit, |word, bit| word | bit);
     }
 
-    /// Adds `bit` if it is a member of `from`, as far as there is room; whether it is one.
+    /// Sets `bit`, if it belongs to the set and is set in `from`. Returns whether it is set in `from`.
     #[inline(always)]
     pub fn insert_if_in(self, from: Bits, bit: usize) -> bool {
-        let member = from.contains(bit);
-        if member {
+        let is_in = from.contains(bit);
+        if is_in {
             self.set(bit);
         }
-        member
+        is_in
     }
 
     /// Clears `bit`, if it belongs to the set.
@@ -231,17 +242,17 @@ impl<'a> BitsMut<'a> {
         }
     }
 
-    /// Adds those members of `from` that lie between `first` and `last`, both included.
+    /// Sets the bits from `first` to `last`, both included, that are set in `from`.
     pub fn insert_range(self, from: Bits, first: usize, last: usize) {
         for index in first / WORD_BITS..(last / WORD_BITS + 1).min(self.0.words().len()) {
             let start = index * WORD_BITS;
-            let behind_first = Word::MAX << first.saturating_sub(start);
+            let from_first = Word::MAX << first.saturating_sub(start);
             let up_to_last = Word::MAX >> (WORD_BITS - 1).saturating_sub(last - start);
-            self.update(index, |word| word | from.word_or_zero(index) & behind_first & up_to_last);
+            self.update(index, |word| word | from.word_or_zero(index) & from_first & up_to_last);
         }
     }
 
-    /// Makes the set equal to one that other threads may be changing: what does not fit is left out, what `words` lacks becomes 0.
+    /// Copies a set that other threads may be changing: bits beyond the end of this one are left out, bits beyond the end of `words` become 0.
     pub fn copy_from_shared(self, words: &[AtomicUsize]) {
         let full = self.0.full_words();
         full.iter().zip(words).for_each(|(to, from)| to.set(from.load(Ordering::Relaxed)));
@@ -250,7 +261,7 @@ impl<'a> BitsMut<'a> {
         }
     }
 
-    /// Makes the set equal to `from`: what does not fit is left out, what `from` lacks becomes 0.
+    /// Copies `from`: bits beyond the end of this set are left out, bits beyond the end of `from` become 0.
     pub fn copy_from(self, from: Bits) {
         let (to, from_words) = (self.0.full_words(), from.full_words());
         for (to, from) in to.iter().zip(from_words) {
@@ -268,7 +279,7 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
-    /// Words for `length` bits, and one more to see that nothing is written behind the end.
+    /// Returns words for `length` bits, and one more to see that nothing is written after the end.
     fn room(length: usize, word: Word) -> Vec<Cell<Word>> {
         vec![Cell::new(word); length.div_ceil(WORD_BITS) + 1]
     }
@@ -277,7 +288,7 @@ mod tests {
         (0..bits.length() + 2 * WORD_BITS).filter(|&bit| bits.contains(bit)).collect()
     }
 
-    /// A length around the places where words end, and members, some of them beyond the length.
+    /// A length around the ends of words, and bits, some of them beyond the length.
     fn a_set() -> impl Strategy<Value = (usize, BTreeSet<usize>)> {
         let length = prop_oneof![Just(0usize), Just(1), 62usize..67, 126usize..131, 0usize..1100];
         length.prop_flat_map(|length| (Just(length), prop::collection::btree_set(0..length + 70, 0..40)))

@@ -1,4 +1,4 @@
-//! Numbers as text, without allocating.
+//! Formatting numbers without allocating.
 
 use core::num::NonZeroU64;
 
@@ -8,8 +8,8 @@ pub const DECIMAL: NonZeroU64 = NonZeroU64::new(10).unwrap();
 /// The base of hexadecimal numbers.
 pub const HEXADECIMAL: NonZeroU64 = NonZeroU64::new(16).unwrap();
 
-/// Calls `each` with the digits of `number` in lower case, the most significant first, padded with zeros to at least `digits` digits. A
-/// base above 36 has no digits.
+/// Calls `each` with the digits of `number`, in lower case, the most significant first, padded with zeros to at least `digits` digits. The base
+/// is at most 36.
 ///
 /// ```
 /// use numars::radix::{DECIMAL, HEXADECIMAL, write_radix};

@@ -1,9 +1,9 @@
-//! Time that passes.
+//! Time.
 
-/// Milliseconds since some moment. Errno is left untouched: CLOCK_MONOTONIC cannot fail.
+/// Returns the milliseconds of CLOCK_MONOTONIC, which never goes back. Errno is left untouched: the call cannot fail.
 ///
-/// The system call of that name has 32-bit seconds on 32-bit machines, where a `timespec` may have 64: there it is libc's business.
-/// Elsewhere its function would be a symbol more to look up while loading.
+/// On 32-bit machines, the system call has 32-bit seconds and a `timespec` may have 64, so libc's function is called. Elsewhere that would be
+/// one more symbol to look up while loading.
 pub fn milliseconds() -> u64 {
     if cfg!(miri) {
         // Miri has no such call.
@@ -23,9 +23,9 @@ pub fn milliseconds() -> u64 {
     now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
 }
 
-/// Waits so many microseconds, fewer than a second, or until a signal. Errno is left untouched.
+/// Sleeps for `microseconds`, less than a second, or until a signal arrives. Errno is left untouched.
 pub fn pause(microseconds: u32) {
-    // The timespec of the system call of this name has registers' width, whatever the width of time_t.
+    // The timespec of the system call ppoll has registers' width, whatever the width of time_t.
     let time: [libc::c_long; 2] = [0, libc::c_long::from(microseconds as i32) * 1000];
     let nothing = core::ptr::null::<u8>();
     super::errno::preserve_errno(|| {

@@ -14,7 +14,7 @@ use core::ffi::{c_int, c_long, c_uint, c_ulong, c_void};
 use core::ptr::null_mut;
 use once_cell::race::OnceRef;
 
-/// Calls the kernel through syscall(2), which turns an error into -1 and errno.
+/// Makes a system call through syscall(2), which turns an error into -1 and errno.
 macro_rules! system_call {
     ($number:ident $(, $argument:expr)*) => {
         // SAFETY: the kernel checks the arguments of these calls itself. Those that may make it write to memory are made by unsafe
@@ -86,15 +86,15 @@ pub unsafe fn interpose(calls: &'static Calls) {
 
 /// Returns whether this program may use NUMA policy; if not, errno says why.
 pub fn has_policy() -> bool {
-    get_mempolicy(null_mut(), &[], 0) >= 0
+    get_mempolicy(None, &[], 0) >= 0
 }
 
-/// Reads the nodes that the calling task may allocate on into `nodes`: 0, or -1 with errno.
+/// Reads the nodes on which the calling task may allocate into `nodes`: 0, or -1 with errno.
 pub fn allowed_nodes(nodes: &[Cell<usize>]) -> c_long {
-    get_mempolicy(null_mut(), nodes, MPOL_F_MEMS_ALLOWED)
+    get_mempolicy(None, nodes, MPOL_F_MEMS_ALLOWED)
 }
 
-/// The same by the system call itself: a wrapper of the program's may call the library, which would ask again.
+/// As [`allowed_nodes`], by the system call itself: a wrapper in the program may call the library, which would read them again.
 pub fn allowed_nodes_uninterposed(nodes: &[Cell<usize>]) -> c_long {
     let (mask, maxnode) = mask_argument(nodes);
     // SAFETY: the cells may be written.
@@ -104,24 +104,25 @@ pub fn allowed_nodes_uninterposed(nodes: &[Cell<usize>]) -> c_long {
 /// Returns the calling thread's policy, whose nodes are in `nodes` then; `None`, with errno, if the kernel refuses.
 pub fn task_policy(nodes: &[Cell<usize>]) -> Option<c_int> {
     let mut mode = 0;
-    (get_mempolicy(&mut mode, nodes, 0) == 0).then_some(mode)
+    (get_mempolicy(Some(&mut mode), nodes, 0) == 0).then_some(mode)
 }
 
 /// Returns the node on which the calling thread's next interleaved page is allocated; `None`, with errno, if it does not interleave.
 pub fn next_interleave_node() -> Option<c_int> {
     let mut node = 0;
-    (get_mempolicy(&mut node, &[], MPOL_F_NODE) == 0).then_some(node)
+    (get_mempolicy(Some(&mut node), &[], MPOL_F_NODE) == 0).then_some(node)
 }
 
-/// get_mempolicy(2) of the calling thread. `mode` is null or can be written.
-fn get_mempolicy(mode: *mut c_int, nodes: &[Cell<usize>], flags: c_uint) -> c_long {
+/// get_mempolicy(2) of the calling thread.
+fn get_mempolicy(mode: Option<&mut c_int>, nodes: &[Cell<usize>], flags: c_uint) -> c_long {
+    let mode = mode.map_or(null_mut(), core::ptr::from_mut);
     let (mask, maxnode) = mask_argument(nodes);
-    // SAFETY: both can be written, the mask as long as it is said to be.
+    // SAFETY: `mode` is NULL or writable, and the mask is writable for its length.
     unsafe { (calls().get_mempolicy)(mode, mask, maxnode, null_mut(), flags) }
 }
 
-/// Returns `nodes` as get_mempolicy(2) takes a mask: its address, and one more than its bits, because the kernel looks at one bit less than
-/// it is given. NULL and 0 if it is empty.
+/// Returns `nodes` as get_mempolicy(2) takes a mask: its address, and one more than its number of bits, because the kernel uses one bit less
+/// than it is given. NULL and 0 if it is empty.
 fn mask_argument(nodes: &[Cell<usize>]) -> (*mut c_ulong, c_ulong) {
     match nodes {
         [] => (null_mut(), 0),
@@ -143,10 +144,10 @@ pub fn mbind(start: usize, length: usize, mode: c_int, nodes: Bits, flags: c_uin
     unsafe { (calls().mbind)(start as *mut c_void, length as c_ulong, mode, mask, maxnode, flags) }
 }
 
-/// set_mempolicy_home_node(2): 0, or -1 with errno. Not one of the interposable ones: libnuma exports no such function, and each of those costs
-/// a symbol to look up while loading.
+/// set_mempolicy_home_node(2): 0, or -1 with errno. Not interposable: libnuma exports no such function, and it would be one more symbol to look
+/// up while loading.
 pub fn set_mempolicy_home_node(start: usize, len: usize, home_node: c_int, flags: c_int) -> c_int {
-    // The call returns 0 or an error, nothing that an int could not hold.
+    // 0 or -1 fits into an int.
     system_call!(SYS_set_mempolicy_home_node, start, len, c_long::from(home_node), c_long::from(flags)) as c_int
 }
 
@@ -173,44 +174,44 @@ const MPOL_F_NODE: c_uint = 1 << 0;
 /// get_mempolicy(2): return the nodes that the cpuset allows.
 const MPOL_F_MEMS_ALLOWED: c_uint = 1 << 2;
 
-/// sched_getcpu(3), which makes no system call: the CPU that the calling thread runs on. Errno is left untouched.
+/// Returns the CPU that the calling thread runs on, by sched_getcpu(3), which makes no system call. Errno is left untouched.
 pub fn current_cpu() -> Option<usize> {
-    // SAFETY: the function has no conditions.
+    // SAFETY: the function takes no arguments.
     errno::preserve_errno(|| usize::try_from(unsafe { libc::sched_getcpu() }).ok())
 }
 
-/// getcpu(2): the CPU that the calling thread runs on, and its node; none with errno if it fails.
+/// Returns the CPU that the calling thread runs on, and its node, by getcpu(2); `None` with errno if it fails.
 pub fn getcpu() -> Option<(usize, usize)> {
     let (mut cpu, mut node) = (0 as c_uint, 0 as c_uint);
     let no_cache = null_mut::<c_void>();
     (system_call!(SYS_getcpu, &raw mut cpu, &raw mut node, no_cache) == 0).then_some((cpu as usize, node as usize))
 }
 
-/// sched_getaffinity(2) of a thread (0: the calling one) as the kernel has it: returns how many bytes of `mask` it filled,
-/// which is the size of its CPU mask, or -1 with errno. libc's own function returns 0 instead.
+/// sched_getaffinity(2) of a thread (0: the calling one): the number of bytes of `mask` that the kernel filled, which is the size of its CPU
+/// mask, or -1 with errno. libc's function returns 0 instead.
 pub fn sched_getaffinity(pid: c_int, mask: &[Cell<usize>]) -> c_long {
-    // SAFETY: the cells are lent for writing.
+    // SAFETY: the cells may be written.
     unsafe { sched_getaffinity_bytes(pid, size_of_val(mask), mask.as_ptr().cast_mut().cast()) }
 }
 
-/// The same, for `length` bytes that C has; the kernel wants whole words.
+/// As [`sched_getaffinity`], for `length` bytes at an address from outside, which the kernel requires to be whole words.
 ///
 /// # Safety
-/// The kernel may write so many bytes to `mask`, if it can.
+/// The kernel may write so many bytes to `mask`; it checks whether it can.
 pub unsafe fn sched_getaffinity_bytes(pid: c_int, length: usize, mask: *mut u8) -> c_long {
     system_call!(SYS_sched_getaffinity, c_long::from(pid), length, mask)
 }
 
 /// sched_setaffinity(2) of a thread (0: the calling one): 0, or -1 with errno. Words beyond the kernel's mask are ignored.
 pub fn sched_setaffinity(pid: c_int, mask: &[Cell<usize>]) -> c_long {
-    // SAFETY: the cells are lent.
+    // SAFETY: the cells may be read.
     unsafe { sched_setaffinity_bytes(pid, size_of_val(mask), mask.as_ptr().cast()) }
 }
 
-/// The same, for `length` bytes at an address from outside.
+/// As [`sched_setaffinity`], for `length` bytes at an address from outside.
 ///
 /// # Safety
-/// The kernel may read so many bytes from `mask`, if it can.
+/// The kernel may read so many bytes from `mask`; it checks whether it can.
 pub unsafe fn sched_setaffinity_bytes(pid: c_int, length: usize, mask: *const u8) -> c_long {
     system_call!(SYS_sched_setaffinity, c_long::from(pid), length, mask)
 }

@@ -1,21 +1,23 @@
-//! Which network device leads to a host.
+//! The network device by which packets to a host leave.
+//!
+//! References: getaddrinfo(3), rtnetlink(7), netdevice(7).
 
 use super::errno;
 use core::ffi::{CStr, c_char, c_int, c_long};
 use core::ptr::{null, null_mut};
 use core::slice;
 
-/// Calls the kernel, as in `kernel`; what it writes lies on the stack of the function that calls.
+/// Makes a system call; what the kernel writes to lies on the stack of the calling function.
 macro_rules! system_call {
     ($number:ident $(, $argument:expr)*) => {
         libc::syscall(libc::$number $(, $argument)*)
     };
 }
 
-/// The name of a network device, filled up with zeros.
+/// The name of a network device, padded with zeros.
 pub type Interface = [u8; libc::IFNAMSIZ];
 
-/// Why no network device leads to a host.
+/// Why there is no network device for a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unreachable {
     /// There is no such host.
@@ -33,21 +35,21 @@ pub fn route_interface(host: &CStr) -> Result<Interface, Unreachable> {
 type GetAddrInfo =
     unsafe extern "C" fn(*const c_char, *const c_char, *const libc::addrinfo, *mut *mut libc::addrinfo) -> c_int;
 
-/// getaddrinfo(3), unless this is part of a statically linked program: there it would not work, and the archive leaves it to
-/// the program whether to have it (its reference to it is weak).
+/// Returns getaddrinfo(3), if the program has it: in a statically linked program it would not work, and the archive has only a weak reference
+/// to it.
 fn getaddrinfo() -> Option<GetAddrInfo> {
     static REFERENCE: Option<GetAddrInfo> = Some(libc::getaddrinfo);
-    // SAFETY: a static of ours; volatile, since the linker may have put nothing there.
+    // SAFETY: the static above. Volatile, because the linker may leave NULL there.
     unsafe { (&raw const REFERENCE).read_volatile() }
 }
 
-/// Calls `each` with the addresses of `host`, a family and what sockaddr(3type) has after it, until one returns something.
+/// Calls `each` with the family and the sockaddr(3type) of each address of `host`, until it returns a value.
 fn with_addresses<T>(host: &CStr, each: fn(c_int, &[u8]) -> Option<T>) -> Result<T, Unreachable> {
     let resolve = getaddrinfo().ok_or(Unreachable::NoHost)?;
     let mut list = null_mut();
     // SAFETY: an addrinfo may be all zeros; the strings are NUL-terminated or NULL, and `list` is writable.
     unsafe {
-        // An address needs no name server, and none of libc's locks, which the child of a threaded process may find taken.
+        // For an address, no name server is asked, and no lock of libc's is taken, which might be held in the child of a threaded process.
         let mut address: libc::addrinfo = core::mem::zeroed();
         address.ai_flags = libc::AI_NUMERICHOST;
         let mut found = |hints| resolve(host.as_ptr(), null(), hints, &mut list) == 0;
@@ -56,7 +58,7 @@ fn with_addresses<T>(host: &CStr, each: fn(c_int, &[u8]) -> Option<T>) -> Result
         }
     }
     let (mut found, mut entry) = (None, list);
-    // SAFETY: the list ends with NULL, an address is as long as it says, and the list is freed behind its last use, once.
+    // SAFETY: the list ends with NULL, an address is as long as it says, and the list is freed once, after its last use.
     unsafe {
         while found.is_none() && !entry.is_null() {
             let address = slice::from_raw_parts((*entry).ai_addr.cast::<u8>(), (*entry).ai_addrlen as usize);
@@ -68,7 +70,7 @@ fn with_addresses<T>(host: &CStr, each: fn(c_int, &[u8]) -> Option<T>) -> Result
     found.ok_or(Unreachable::NoRoute)
 }
 
-/// A request for a route as rtnetlink(7) has it: the headers, and one attribute with the address.
+/// A request for a route, as rtnetlink(7) has it: the headers, and one attribute with the address.
 #[repr(C)]
 struct RouteRequest {
     length: u32,
@@ -84,13 +86,13 @@ struct RouteRequest {
     address: [u8; 16],
 }
 
-/// The bytes of a message's two headers, before its attributes.
+/// The length of a message's two headers, before its attributes.
 const HEADERS: usize = 28;
 
-/// The attribute that has the number of the network device.
+/// The attribute with the number of the network device.
 const RTA_OIF: u16 = 4;
 
-/// Asks the kernel by which network device packets to an address leave.
+/// Returns the network device by which packets to an address leave, as the kernel says.
 fn interface_of_route(family: c_int, address: &[u8]) -> Option<Interface> {
     let address = match family {
         libc::AF_INET => address.get(4..8)?,
@@ -114,8 +116,8 @@ fn interface_of_route(family: c_int, address: &[u8]) -> Option<Interface> {
     for (to, &from) in request.address.iter_mut().zip(address) {
         *to = from;
     }
-    let mut answer = [0u8; 1024];
-    // SAFETY: each buffer is as long as is said, and an ifreq may be all zeros; the descriptor is closed once.
+    let mut reply = [0u8; 1024];
+    // SAFETY: each buffer is as long as the kernel is told, an ifreq may be all zeros, and the descriptor is closed once.
     unsafe {
         let socket =
             system_call!(SYS_socket, libc::AF_NETLINK, libc::SOCK_RAW | libc::SOCK_CLOEXEC, libc::NETLINK_ROUTE);
@@ -124,10 +126,10 @@ fn interface_of_route(family: c_int, address: &[u8]) -> Option<Interface> {
         }
         let none = null::<u8>();
         system_call!(SYS_sendto, socket, &raw const request, request.length as usize, 0, none, 0);
-        // The kernel has answered when the first call returns; if that failed, there is nothing to wait for.
-        let got = system_call!(SYS_recvfrom, socket, answer.as_mut_ptr(), answer.len(), libc::MSG_DONTWAIT, none, none);
+        // The reply is there when the first call returns; if that failed, there is nothing to wait for.
+        let got = system_call!(SYS_recvfrom, socket, reply.as_mut_ptr(), reply.len(), libc::MSG_DONTWAIT, none, none);
         let mut interface = None;
-        if let Some(index) = answer.get(..usize::try_from(got).unwrap_or(0)).and_then(output_interface) {
+        if let Some(index) = reply.get(..usize::try_from(got).unwrap_or(0)).and_then(output_interface) {
             let mut name: libc::ifreq = core::mem::zeroed();
             name.ifr_ifru.ifru_ifindex = index;
             if system_call!(SYS_ioctl, socket, libc::SIOCGIFNAME as c_long, &raw mut name) == 0 {
@@ -139,12 +141,12 @@ fn interface_of_route(family: c_int, address: &[u8]) -> Option<Interface> {
     }
 }
 
-/// The number of the network device in an answer to a [`RouteRequest`].
-fn output_interface(answer: &[u8]) -> Option<c_int> {
-    if answer.get(4..6)? != libc::RTM_NEWROUTE.to_ne_bytes() {
+/// Returns the number of the network device in the reply to a [`RouteRequest`].
+fn output_interface(reply: &[u8]) -> Option<c_int> {
+    if reply.get(4..6)? != libc::RTM_NEWROUTE.to_ne_bytes() {
         return None;
     }
-    let mut attributes = answer.get(HEADERS..)?;
+    let mut attributes = reply.get(HEADERS..)?;
     loop {
         let &[length_0, length_1, kind_0, kind_1, ..] = attributes else { return None };
         let length = usize::from(u16::from_ne_bytes([length_0, length_1]));
@@ -168,25 +170,25 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_is_none_has_no_network_device() {
+    fn an_invalid_host_has_no_network_device() {
         assert_eq!(route_interface(c""), Err(Unreachable::NoHost));
         assert_eq!(route_interface(c"256.0.0.1"), Err(Unreachable::NoHost));
         assert_eq!(route_interface(c"a b"), Err(Unreachable::NoHost));
     }
 
     #[test]
-    fn an_answer_that_ends_early_names_no_network_device() {
-        let mut answer = [0u8; HEADERS + 16];
-        answer[4..6].copy_from_slice(&libc::RTM_NEWROUTE.to_ne_bytes());
-        answer[HEADERS] = 5;
-        answer[HEADERS + 8] = 8;
-        answer[HEADERS + 10] = RTA_OIF as u8;
-        answer[HEADERS + 12] = 7;
-        assert_eq!(output_interface(&answer), Some(7));
-        for length in 0..answer.len() {
-            assert_eq!(output_interface(&answer[..length]), None, "{length}");
+    fn a_reply_that_ends_early_names_no_network_device() {
+        let mut reply = [0u8; HEADERS + 16];
+        reply[4..6].copy_from_slice(&libc::RTM_NEWROUTE.to_ne_bytes());
+        reply[HEADERS] = 5;
+        reply[HEADERS + 8] = 8;
+        reply[HEADERS + 10] = RTA_OIF as u8;
+        reply[HEADERS + 12] = 7;
+        assert_eq!(output_interface(&reply), Some(7));
+        for length in 0..reply.len() {
+            assert_eq!(output_interface(&reply[..length]), None, "{length}");
         }
-        answer[4] += 1;
-        assert_eq!(output_interface(&answer), None);
+        reply[4] += 1;
+        assert_eq!(output_interface(&reply), None);
     }
 }

@@ -1,4 +1,6 @@
-//! The signals that the calling thread blocks, past libc, whose functions would be symbols more to look up while loading.
+//! The signals that the calling thread blocks.
+//!
+//! References: rt_sigprocmask(2), rt_sigtimedwait(2). libc's functions would be more symbols to look up while loading.
 
 use core::ffi::{c_int, c_long};
 use core::ptr::null;
@@ -46,8 +48,9 @@ pub fn change_mask(how: c_int, signals: &SignalSet) -> SignalSet {
     before
 }
 
-/// The signals that a write(2) may raise in the thread that calls it, while they are blocked: of a file that has become too large, of a
-/// pipe that has no reader, and of a terminal that a program in the background may not write to. While the last is blocked, it may.
+/// The signals that a write(2) may raise in the thread that calls it, blocked as long as this value lives: SIGXFSZ if the file becomes too
+/// large, SIGPIPE if a pipe has no reader, and SIGTTOU if a program in the background may not write to its terminal; while that one is blocked,
+/// it may.
 pub struct SignalsOfWrite {
     blocked: SignalSet,
     pending: usize,
@@ -67,7 +70,7 @@ impl SignalsOfWrite {
         SignalsOfWrite { blocked, pending: pending[0] }
     }
 
-    /// Takes back the signal that came with this errno, unless it was pending before.
+    /// Consumes the signal that came with this errno, unless it was pending before.
     pub fn take(&self, error: c_int) {
         let signal = bit(match error {
             libc::EPIPE => libc::SIGPIPE,

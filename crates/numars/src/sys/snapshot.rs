@@ -7,7 +7,7 @@ use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
-/// The type of a value whose tables may lie in memory that is mapped together with it.
+/// The type of a value with tables, which may lie in memory that is mapped together with the value.
 pub trait InMemory: 'static {
     /// The value with tables that live for `'a`.
     type Value<'a>: Sync;
@@ -15,21 +15,21 @@ pub trait InMemory: 'static {
 
 /// The current value, if there is one.
 ///
-/// A value that was replaced is kept, because another thread may still be reading it. One that lost against another thread's is
+/// A value that was replaced is kept, because another thread may still be reading it. A value that another thread was quicker to replace is
 /// unmapped.
 ///
-/// `SMALL` is the size in words of the static memory that the first value with tables takes if it fits; others map memory.
+/// `SMALL` is the size, in words, of static memory for the first value with tables that fits; other values are mapped.
 pub struct Snapshot<F: InMemory, const SMALL: usize> {
     current: AtomicPtr<F::Value<'static>>,
-    /// Room for the first value, which needs no memory then.
+    /// Static memory for the first value without tables.
     first: UnsafeCell<MaybeUninit<F::Value<'static>>>,
     first_is_taken: AtomicBool,
     small: UnsafeCell<[usize; SMALL]>,
     small_is_taken: AtomicBool,
 }
 
-// SAFETY: whoever takes `first` or `small` writes there alone, before the address is published; values are only read then, and
-// are Sync.
+// SAFETY: the thread that takes `first` or `small` is the only one to write there, before the address is published; after that, values are
+// only read, and they are Sync.
 unsafe impl<F: InMemory, const SMALL: usize> Sync for Snapshot<F, SMALL> {}
 
 impl<F: InMemory, const SMALL: usize> Default for Snapshot<F, SMALL> {
@@ -57,8 +57,8 @@ impl<F: InMemory, const SMALL: usize> Snapshot<F, SMALL> {
         unsafe { self.current.load(Ordering::Acquire).as_ref() }
     }
 
-    /// Publishes a value that `build` makes without memory for tables, unless there is a value already. Returns the current one, or
-    /// none without memory, which is needed only if another thread is publishing its first value at the same time.
+    /// Publishes a value that `build` makes without memory for tables, unless there is a value already. Returns the current one; `None` if
+    /// memory is needed, because another thread is publishing its first value at the same time, and there is none.
     pub fn get_or_publish(
         &'static self,
         build: impl for<'a> FnOnce(&mut Arena<'a>) -> F::Value<'a>,
@@ -67,16 +67,16 @@ impl<F: InMemory, const SMALL: usize> Snapshot<F, SMALL> {
             self.replace(0, build, |_, current| current.is_none());
         } else {
             let place = self.first.get().cast::<F::Value<'static>>();
-            // SAFETY: this caller alone has taken the place, which no thread reads before it is published.
+            // SAFETY: only this caller has taken the place, and no thread reads it before it is published.
             unsafe { place.write(build(&mut Arena::empty())) };
-            // Where this fails, another thread has been quicker.
+            // If this fails, another thread was quicker.
             let _ = self.current.compare_exchange(null_mut(), place, Ordering::AcqRel, Ordering::Acquire);
         }
         self.get()
     }
 
-    /// Builds a value with `bytes` of memory of any contents for its tables, and publishes it if `supersedes` says so of it and the current one.
-    /// Returns whether it was published. Errno is left untouched.
+    /// Builds a value, with `bytes` bytes of memory for its tables, and publishes it if `supersedes` returns true for it and the current one.
+    /// The contents of the memory are undefined. Returns whether the value was published. Errno is left untouched.
     pub fn replace(
         &'static self,
         bytes: usize,
@@ -87,7 +87,7 @@ impl<F: InMemory, const SMALL: usize> Snapshot<F, SMALL> {
         let size = place_size.saturating_add(bytes);
         if size <= size_of::<[usize; SMALL]>() && !self.small_is_taken.swap(true, Ordering::AcqRel) {
             let start = self.small.get().cast::<u8>();
-            // SAFETY: this caller alone has taken the memory, which is large enough.
+            // SAFETY: only this caller has taken the memory, which is large enough.
             let published = unsafe { self.build_and_publish(start, place_size, size, build, supersedes) };
             self.small_is_taken.store(published, Ordering::Release);
             return published;
@@ -107,7 +107,7 @@ impl<F: InMemory, const SMALL: usize> Snapshot<F, SMALL> {
     /// whether it did.
     ///
     /// # Safety
-    /// The memory is aligned to words, belongs to the caller alone, and stays as it is if this returns true.
+    /// The memory is aligned to words, belongs to the caller alone, is initialised, and is not used otherwise if this returns true.
     unsafe fn build_and_publish(
         &'static self,
         start: *mut u8,
@@ -137,7 +137,7 @@ impl<F: InMemory, const SMALL: usize> Snapshot<F, SMALL> {
     }
 }
 
-/// Returns `build`. Only so does the compiler infer that what a closure returns borrows from its argument.
+/// Returns `build`, so that the compiler infers that the result of the closure borrows from its argument.
 pub fn for_any_lifetime<F, B>(build: B) -> B
 where
     F: InMemory,

@@ -13,7 +13,7 @@ use core::num::NonZeroU64;
 /// assert_eq!(strip_prefix(b"pci:", b"pci:0000:00"), Some(&b"0000:00"[..]));
 /// assert_eq!(strip_prefix(b"pci:", b"ip:"), None);
 /// ```
-// The method of slices calls bcmp(3), which the loader would have to look up.
+// The method of slices calls bcmp(3): one more symbol to look up while loading.
 #[inline(never)]
 pub fn strip_prefix<'a>(prefix: &[u8], text: &'a [u8]) -> Option<&'a [u8]> {
     let same = text.iter().zip(prefix).take_while(|(byte, expected)| byte == expected).count();
