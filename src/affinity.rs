@@ -10,8 +10,9 @@ use core::ffi::c_int;
 use numars::affinity;
 use numars::bitmask::{Bits, Word};
 use numars::error::SyscallError;
+use numars::nodeset::{CpuSet, NodeSet};
 use numars::sys::errno;
-use numars::topology::{self, Cpus, Nodes};
+use numars::topology::{self, Topology};
 
 /// Runs the calling thread on the CPUs of a node.
 ///
@@ -23,7 +24,7 @@ use numars::topology::{self, Cpus, Nodes};
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_run_on_node(node: c_int) -> c_int {
     let result = match usize::try_from(node) {
-        Ok(node) if node_exists(node) => status(affinity::run_on_nodes(Nodes::of(node).bits().as_bits())),
+        Ok(node) if node_exists(node) => status(affinity::run_on_nodes(NodeSet::single(node).bits().as_bits())),
         Ok(node) if node < topology::possible_nodes() => {
             warn(Warning::NO_CPUS_FILE, c"Cannot read node cpumask from sysfs");
             errno::set(errno::ERANGE);
@@ -39,12 +40,12 @@ pub extern "C" fn numa_run_on_node(node: c_int) -> c_int {
 }
 
 /// Runs the calling thread on the CPUs of those nodes of `wanted` that are among those that `usable` returns.
-fn run_on_nodes(wanted: Bits, usable: fn() -> Nodes) -> Result<(), SyscallError> {
+fn run_on_nodes(wanted: Bits, usable: fn() -> NodeSet) -> Result<(), SyscallError> {
     let mut may = usable();
     if wanted.iter().any(|node| !may.bits().as_bits().contains(node)) && globals::catch_up() {
         may = usable();
     }
-    let nodes = Nodes::new();
+    let nodes = NodeSet::new();
     for node in wanted.iter() {
         if may.bits().as_bits().contains(node) {
             nodes.bits().set(node);
@@ -113,21 +114,21 @@ pub extern "C" fn numa_get_run_node_mask() -> *mut bitmask {
 }
 
 /// Returns the nodes on whose CPUs the calling thread may run.
-pub(super) fn nodes_run_on() -> Nodes {
-    let (nodes, cpus) = (Nodes::new(), Cpus::new());
-    topology::put_allowed_cpus(&cpus);
+pub(super) fn nodes_run_on() -> NodeSet {
+    let (nodes, cpus) = (NodeSet::new(), CpuSet::new());
+    topology::affinity_into(&cpus);
     // There is room in the set for more CPUs than the kernel has.
     let cpus = Bits::new(cpus.words(), topology::possible_cpus());
-    let mut machine = topology::whole_machine();
+    let mut machine = Topology::current();
     if cpus.iter().any(|cpu| machine.node_of_cpu(cpu).is_none()) && globals::catch_up() {
-        machine = topology::whole_machine();
+        machine = Topology::current();
     }
     cpus.iter().filter_map(|cpu| machine.node_of_cpu(cpu)).for_each(|node| nodes.bits().set(node));
     nodes
 }
 
 /// Makes a set of `nodes`, as large as libnuma makes it unless a node would not fit.
-pub(super) fn run_node_mask(nodes: Nodes) -> *mut bitmask {
+pub(super) fn run_node_mask(nodes: NodeSet) -> *mut bitmask {
     let nodes = nodes.bits().as_bits();
     let cpus = topology::possible_cpus();
     let size = if nodes.highest() >= Some(cpus) { topology::possible_nodes() } else { cpus };
@@ -176,7 +177,7 @@ pub unsafe extern "C" fn numa_sched_getaffinity(pid: c_int, mask: *mut bitmask) 
 /// mask is NULL or a valid struct bitmask.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_sched_setaffinity(pid: c_int, mask: *mut bitmask) -> c_int {
-    let cpus = Cpus::new();
+    let cpus = CpuSet::new();
     // Of the last word, only what belongs to the set. SAFETY: as the caller promises.
     cpus.bits().copy_from(unsafe { read(mask) });
     trace_call!(

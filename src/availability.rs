@@ -15,6 +15,6 @@ use numars::sys::kernel;
 /// Follows numa(3). Unlike libnuma, calls that need no policy work also where this says -1.
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_available() -> c_int {
-    globals::machine();
+    globals::topology();
     trace_call!("numa_available()", [], if kernel::has_policy() { 0 } else { -1 })
 }

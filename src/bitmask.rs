@@ -136,7 +136,7 @@ pub extern "C" fn numa_bitmask_alloc(n: c_uint) -> *mut bitmask {
 /// bmp is NULL, one of the library's own, or came from numa_bitmask_alloc() or its like, and nobody uses it any more.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_bitmask_free(bmp: *mut bitmask) {
-    if super::globals::is_ready_made(bmp) {
+    if super::globals::is_builtin(bmp) {
         return;
     }
     // SAFETY: as the caller promises.

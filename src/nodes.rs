@@ -1,4 +1,4 @@
-//! Nodes and CPUs: how many there are, how large, how far apart, and which CPU is where.
+//! Nodes and CPUs: counts, sizes, distances, and which CPUs each node has.
 
 use super::bitmask::{allocate, bitmask, numa_bitmask_free, write};
 use super::errors::call_numa_error;
@@ -6,9 +6,9 @@ use super::globals;
 use core::ffi::{c_int, c_long, c_longlong};
 use numars::error::{Syscall, SyscallError};
 use numars::sys::{errno, kernel, memory};
-use numars::topology::{self, for_each_bit};
+use numars::topology::{self, Topology, for_each_bit};
 
-/// A count or number as C has it.
+/// Converts a count or number to C's int.
 fn int(number: usize) -> c_int {
     c_int::try_from(number).unwrap_or(c_int::MAX)
 }
@@ -50,7 +50,7 @@ pub extern "C" fn numa_num_possible_cpus() -> c_int {
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_max_node() -> c_int {
-    int(globals::machine().max_node)
+    int(globals::topology().max_node())
 }
 
 /// Return the number of nodes that have memory, as of the last reading of the machine: numa_node_to_cpu_update() reads it again, and
@@ -61,7 +61,7 @@ pub extern "C" fn numa_max_node() -> c_int {
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_num_configured_nodes() -> c_int {
-    int(globals::machine().configured_nodes)
+    int(globals::topology().configured_nodes())
 }
 
 /// The nodes on which the calling task may allocate memory at this moment.
@@ -74,11 +74,11 @@ pub extern "C" fn numa_num_configured_nodes() -> c_int {
 pub extern "C" fn numa_get_mems_allowed() -> *mut bitmask {
     let mask = allocate(topology::possible_nodes());
     // SAFETY: a fresh set.
-    if mask.is_null() || topology::put_allowed_nodes(unsafe { write(mask) }) {
+    if mask.is_null() || topology::mems_allowed_into(unsafe { write(mask) }) {
         return mask;
     }
     let error = SyscallError::last(Syscall::GetMempolicy);
-    // Freed first, since the program's own numa_error() may not return.
+    // Freed first, because the program's own numa_error() may not return.
     // SAFETY: no one else has this set.
     unsafe { numa_bitmask_free(mask) };
     call_numa_error(error);
@@ -103,7 +103,7 @@ pub extern "C" fn numa_num_configured_cpus() -> c_int {
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_num_task_cpus() -> c_int {
-    int(globals::machine().allowed_cpus)
+    int(globals::topology().count_allowed_cpus())
 }
 
 /// Return the number of nodes in numa_all_nodes_ptr as the library filled it.
@@ -113,7 +113,7 @@ pub extern "C" fn numa_num_task_cpus() -> c_int {
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_num_task_nodes() -> c_int {
-    int(globals::machine().allowed_nodes)
+    int(globals::topology().count_allowed_nodes())
 }
 
 /// An older name of numa_num_task_cpus().
@@ -204,9 +204,9 @@ pub extern "C" fn numa_distance(node1: c_int, node2: c_int) -> c_int {
     topology::distance(from, to).map_or(0, c_int::from)
 }
 
-/// Returns whether a node exists, after reading the machine again if the node is not known.
+/// Returns whether a node exists, after reading the topology again if it lacks the node.
 pub(super) fn node_exists(node: usize) -> bool {
-    let exists = || globals::machine().has_node(node);
+    let exists = || globals::topology().has_node(node);
     node < topology::possible_nodes() && (exists() || globals::catch_up() && exists())
 }
 
@@ -231,20 +231,20 @@ pub unsafe extern "C" fn numa_node_to_cpus(node: c_int, mask: *mut bitmask) -> c
         errno::set(errno::ERANGE);
         return -1;
     };
-    let mut machine = topology::whole_machine();
-    let is_on_unknown_cpu = || kernel::current_cpu().is_some_and(|cpu| machine.node_of_cpu(cpu).is_none());
+    let mut topology = Topology::current();
+    let is_on_unknown_cpu = || kernel::current_cpu().is_some_and(|cpu| topology.node_of_cpu(cpu).is_none());
     if is_on_unknown_cpu() && globals::catch_up() {
-        machine = topology::whole_machine();
+        topology = Topology::current();
     }
     let (mut any, mut fit) = (false, true);
-    for_each_bit(machine.cpus_of_node(node), |cpu| {
+    for_each_bit(topology.cpu_words_of_node(node), |cpu| {
         any = true;
         fit &= cpu < mask.as_bits().length();
         mask.set(cpu);
     });
     let error = match (any, fit) {
         (_, false) => errno::ERANGE,
-        (false, true) if !machine.has_all_cpus() => errno::ENOENT,
+        (false, true) if !topology.has_all_cpus() => errno::ENOENT,
         _ => return 0,
     };
     errno::set(error);
@@ -257,7 +257,7 @@ pub unsafe extern "C" fn numa_node_to_cpus(node: c_int, mask: *mut bitmask) -> c
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_node_to_cpu_update() {
     topology::update();
-    globals::machine();
+    globals::topology();
 }
 
 /// The node that a CPU belongs to.
@@ -270,7 +270,9 @@ pub extern "C" fn numa_node_to_cpu_update() {
 pub extern "C" fn numa_node_of_cpu(cpu: c_int) -> c_int {
     let lookup = |cpu: usize| {
         let may_appear = || cpu < topology::possible_cpus() && globals::catch_up();
-        let node = topology::node_of_cpu(cpu).or_else(|| if may_appear() { topology::node_of_cpu(cpu) } else { None });
+        let node = Topology::current()
+            .node_of_cpu(cpu)
+            .or_else(|| if may_appear() { Topology::current().node_of_cpu(cpu) } else { None });
         node.or_else(|| topology::node_of_current_cpu(cpu))
     };
     match usize::try_from(cpu).ok().and_then(lookup) {

@@ -7,10 +7,11 @@ use core::slice;
 use numars::bitmask::Bits;
 use numars::migrate::plan::NO_TARGET;
 use numars::migrate::{self, Figures, Manner, Mover, Process, Request};
+use numars::nodeset::MAX_NUMNODES;
 use numars::sys::threads::not_cancelled;
 use numars::sys::user_memory::Trust;
 use numars::sys::{errno, memory};
-use numars::topology::{self, MOST_NODES};
+use numars::topology;
 
 /// What became of the pages of a request. Every page that was looked at is counted under requested, and once more under one of
 /// the next eight; where a callback or an error ended the work, the pages that were not tried are under requested alone. Each sum is
@@ -284,7 +285,7 @@ pub unsafe extern "C" fn numars_move_range(
 fn pair(from: Bits, to: Bits, targets: &mut [c_int]) {
     let as_many = from.weight() == to.weight();
     let mut to_left = to.iter();
-    for node in from.iter().take_while(|&node| node < MOST_NODES) {
+    for node in from.iter().take_while(|&node| node < MAX_NUMNODES) {
         let target = to_left.next().or_else(|| {
             to_left = to.iter();
             to_left.next()
@@ -354,7 +355,7 @@ pub unsafe extern "C" fn numars_move_process(
             return Ok(());
         }
         // Filled where it is: the stack may be small.
-        let mut targets = [NO_TARGET; MOST_NODES];
+        let mut targets = [NO_TARGET; MAX_NUMNODES];
         pair(from, to, &mut targets);
         let last_pass = (0..).zip(&targets).map(|(node, _)| pass_of(node, &targets)).max().unwrap_or(0);
         let target_of = |pass: usize, node: c_int| {
@@ -421,13 +422,13 @@ pub unsafe extern "C" fn numars_count_pages(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use numars::topology::Nodes;
+    use numars::nodeset::NodeSet;
 
     #[test]
     fn no_target_of_a_pass_is_emptied_in_that_pass_or_later() {
         const NODES: usize = 6;
         let set = |members: usize| {
-            let nodes = Nodes::new();
+            let nodes = NodeSet::new();
             (0..NODES).filter(|node| members >> node & 1 == 1).for_each(|node| nodes.bits().set(node));
             nodes
         };

@@ -1,4 +1,4 @@
-//! Lists of nodes and CPUs as people write them.
+//! Parsing lists of nodes and CPUs, and bit maps.
 
 use super::bitmask::{allocate, bitmask, numa_bitmask_free, write};
 use super::errors::{Warning, warn_with};
@@ -6,24 +6,31 @@ use super::globals;
 use core::ffi::{CStr, c_char, c_int};
 use core::ptr::null_mut;
 use numars::bitmask::{BitsMut, WORD_BITS};
-use numars::nodestring::{self, Names, Refusal};
+use numars::nodeset::{CpuSet, FixedBitmask, MAX_CPUS};
+use numars::nodestring::{self, ParseContext, ParsedDevice};
 use numars::sys::memory;
-use numars::topology::{self, Cpus, Device, Kind, MOST_CPUS, Set, Unknown, configured_cpus};
+use numars::topology::{self, DeviceError, DeviceKind, DeviceLookup, configured_cpus};
 
-/// Reads a list into an empty set. The second argument finds the node of a device.
-type ParseOnce = for<'a> fn(&'a [u8], &nodestring::ReadDevice<'a>, BitsMut) -> Result<(), Refusal<'a>>;
+/// Why a list is rejected.
+type ParseError<'a> = nodestring::ParseError<'a, DeviceError>;
 
-/// Makes the set of `size` bits that `list` names. If it is refused, calls `refused` with the reason and makes none. `device` finds the
-/// node of a device, if it may be named.
+/// Looks up a device at the end of a list.
+type LookUp<'a> = dyn Fn(&'a [u8]) -> ParsedDevice<'a, DeviceError> + 'a;
+
+/// Parses a list into an empty set. The second argument finds the node of a device.
+type ParseOnce = for<'a> fn(&'a [u8], &LookUp<'a>, BitsMut) -> Result<(), ParseError<'a>>;
+
+/// Allocates the set of `size` bits that `list` names. If the list is rejected, calls `rejected` with the reason and returns NULL.
+/// `device` finds the node of a device, if the list may name devices.
 ///
 /// # Safety
 /// `list` is NULL or a string.
 unsafe fn parse(
     list: *const c_char,
     attempt: ParseOnce,
-    device: fn(&CStr) -> Device<CStr>,
+    device: fn(&CStr) -> DeviceLookup,
     size: usize,
-    refused: impl FnOnce(Refusal),
+    rejected: impl FnOnce(ParseError),
 ) -> *mut bitmask {
     if list.is_null() {
         return null_mut();
@@ -31,7 +38,7 @@ unsafe fn parse(
     // SAFETY: as the caller promises.
     let list = unsafe { memory::string(list) }.to_bytes();
     let device = |rest: &[u8]| {
-        // What begins with a letter ends the list. Of nothing else is the end looked for: a long list would take long.
+        // A device begins with a letter and is the last element. Finding the end of the string at every element would be slow.
         rest.first().filter(|first| first.is_ascii_lowercase())?;
         // SAFETY: the rest of a string is a string.
         let found = device(unsafe { memory::string(rest.as_ptr().cast()) });
@@ -43,82 +50,84 @@ unsafe fn parse(
     }
     // SAFETY: a fresh set.
     let set = unsafe { write(named) };
-    let mut outcome = attempt(list, &device, set);
-    if let Err(Refusal::OutOfRange { .. } | Refusal::EndOutOfRange { .. }) = outcome
+    let mut result = attempt(list, &device, set);
+    if let Err(ParseError::OutOfRange { .. } | ParseError::EndOutOfRange { .. }) = result
         && globals::catch_up()
     {
         set.fill(false);
-        outcome = attempt(list, &device, set);
+        result = attempt(list, &device, set);
     }
-    match outcome {
+    match result {
         Ok(()) => named,
-        Err(refusal) => {
-            // Before the warning: a numa_warn() of the program's need not return.
+        Err(error) => {
+            // Before the warning, because the program's own numa_warn() may not return.
             // SAFETY: a set that no other code has.
             unsafe { numa_bitmask_free(named) };
-            refused(refusal);
+            rejected(error);
             null_mut()
         }
     }
 }
 
-/// Makes the set of nodes that `list` names.
+/// Allocates the set of nodes that `list` names.
 ///
 /// # Safety
 /// `list` is NULL or a string.
 unsafe fn parse_nodes(list: *const c_char, attempt: ParseOnce) -> *mut bitmask {
-    // SAFETY: as the caller promises; each format takes the one argument behind it, and the rest of a string is a string.
+    // SAFETY: as the caller promises; each format takes the one argument after it, and the rest of a string is a string.
     unsafe {
         let size = topology::possible_nodes();
-        parse(list, attempt, topology::device, size, |refusal| match refusal {
-            Refusal::Unparseable(rest) => {
+        parse(list, attempt, topology::node_of_device, size, |error| match error {
+            ParseError::Unparseable(rest) => {
                 warn_with(Warning::NODE_LIST, c"unparseable node description `%s'\n", rest.as_ptr())
             }
-            Refusal::Missing(rest) => warn_with(Warning::NODE_LIST, c"missing node argument %s\n", rest.as_ptr()),
-            Refusal::OutOfRange { number, .. } => {
+            ParseError::Missing(rest) => warn_with(Warning::NODE_LIST, c"missing node argument %s\n", rest.as_ptr()),
+            ParseError::OutOfRange { number, .. } => {
                 warn_with(Warning::NODE_LIST, c"node argument %ld is out of range\n", number)
             }
-            Refusal::EndOutOfRange { number, .. } => {
+            ParseError::EndOutOfRange { number, .. } => {
                 warn_with(Warning::NODE_LIST, c"node argument %ld out of range\n", number)
             }
-            Refusal::Device(unknown, name) => {
-                let (warning, format) = unknown_device(unknown);
+            ParseError::Device(error, name) => {
+                let (warning, format) = device_warning(error);
                 warn_with(warning, format, name.as_ptr())
             }
-            Refusal::Trailing => {}
+            ParseError::Trailing => {}
         })
     }
 }
 
-/// How to tell that the node of a device is not known: the format takes the device's name.
-fn unknown_device(unknown: Unknown) -> (Warning, &'static CStr) {
-    match unknown {
-        Unknown::Illegal => (Warning::ILLEGAL_NAME, c"Illegal characters in `%s' specification"),
-        Unknown::NoPciAddress => (Warning::PCI_ADDRESS, c"Cannot parse PCI device `%s'"),
-        Unknown::NoFile => (Warning::NO_FILE, c"Cannot stat file %s"),
-        Unknown::NoBlockDevice => (Warning::NO_BLOCK_DEVICE, c"Cannot find block device in sysfs for `%s'"),
-        Unknown::NoHost => (Warning::NO_HOST, c"Cannot resolve %s"),
-        Unknown::NoRoute => (Warning::NO_ROUTE, c"Cannot request rtnetlink route to %s"),
-        Unknown::NoNode(Kind::Network) => (Warning::NO_NODE, c"Cannot read node mask for net device `%s'"),
-        Unknown::NoNode(Kind::Block) => (Warning::NO_NODE, c"Cannot read node mask for block device `%s'"),
-        Unknown::NoNode(Kind::Pci) => (Warning::NO_NODE, c"Cannot read node mask for  device `%s'"),
-        Unknown::Nowhere(Kind::Network) => (Warning::NOWHERE, c"Kernel does not know node mask for net device `%s'"),
-        Unknown::Nowhere(_) => (Warning::NOWHERE, c"Kernel does not know node mask for device `%s'"),
+/// Returns the warning for a failed lookup of a device. The format takes the device's name.
+fn device_warning(error: DeviceError) -> (Warning, &'static CStr) {
+    match error {
+        DeviceError::Illegal => (Warning::ILLEGAL_NAME, c"Illegal characters in `%s' specification"),
+        DeviceError::NoPciAddress => (Warning::PCI_ADDRESS, c"Cannot parse PCI device `%s'"),
+        DeviceError::NoFile => (Warning::NO_FILE, c"Cannot stat file %s"),
+        DeviceError::NoBlockDevice => (Warning::NO_BLOCK_DEVICE, c"Cannot find block device in sysfs for `%s'"),
+        DeviceError::NoHost => (Warning::NO_HOST, c"Cannot resolve %s"),
+        DeviceError::NoRoute => (Warning::NO_ROUTE, c"Cannot request rtnetlink route to %s"),
+        DeviceError::NoNode(DeviceKind::Network) => (Warning::NO_NODE, c"Cannot read node mask for net device `%s'"),
+        DeviceError::NoNode(DeviceKind::Block) => (Warning::NO_NODE, c"Cannot read node mask for block device `%s'"),
+        DeviceError::NoNode(DeviceKind::Pci) => (Warning::NO_NODE, c"Cannot read node mask for  device `%s'"),
+        DeviceError::NodeUnknown(DeviceKind::Network) => {
+            (Warning::NOWHERE, c"Kernel does not know node mask for net device `%s'")
+        }
+        DeviceError::NodeUnknown(_) => (Warning::NOWHERE, c"Kernel does not know node mask for device `%s'"),
     }
 }
 
-/// Replaces a set of CPUs by all others that the machine has.
+/// Complements a set of CPUs within the CPUs of the machine.
 fn invert_cpus(named: BitsMut) {
     let configured = configured_cpus();
     nodestring::invert(named, |cpu| cpu < configured);
 }
 
-/// Makes the set of CPUs that `list` names.
+/// Allocates the set of CPUs that `list` names.
 ///
 /// # Safety
 /// `list` is NULL or a string.
 unsafe fn parse_cpus(list: *const c_char, attempt: ParseOnce) -> *mut bitmask {
-    // SAFETY: as the caller promises; each format takes the one argument behind it, and the rest of a string is a string.
+    // SAFETY: as the caller promises; each format takes the one argument after it, and the rest of a string is a string.
     unsafe {
         let size = topology::possible_cpus();
         parse(
@@ -126,18 +135,18 @@ unsafe fn parse_cpus(list: *const c_char, attempt: ParseOnce) -> *mut bitmask {
             attempt,
             |_| None,
             size,
-            |refusal| match refusal {
-                Refusal::Unparseable(rest) => {
+            |error| match error {
+                ParseError::Unparseable(rest) => {
                     warn_with(Warning::CPU_LIST, c"unparseable cpu description `%s'\n", rest.as_ptr())
                 }
-                Refusal::Missing(rest) => warn_with(Warning::CPU_LIST, c"missing cpu argument %s\n", rest.as_ptr()),
-                Refusal::OutOfRange { rest, .. } => {
+                ParseError::Missing(rest) => warn_with(Warning::CPU_LIST, c"missing cpu argument %s\n", rest.as_ptr()),
+                ParseError::OutOfRange { rest, .. } => {
                     warn_with(Warning::CPU_LIST, c"cpu argument %s is out of range\n", rest.as_ptr())
                 }
-                Refusal::EndOutOfRange { rest, .. } => {
+                ParseError::EndOutOfRange { rest, .. } => {
                     warn_with(Warning::CPU_LIST, c"cpu argument %s out of range\n", rest.as_ptr())
                 }
-                Refusal::Device(..) | Refusal::Trailing => {}
+                ParseError::Device(..) | ParseError::Trailing => {}
             },
         )
     }
@@ -194,7 +203,7 @@ pub unsafe extern "C" fn numa_parse_nodestring(string: *const c_char) -> *mut bi
         };
         nodestring::parse(
             list,
-            Names { may: may.bits().as_bits(), all: all.bits().as_bits(), invert: &invert },
+            ParseContext { allowed: may.bits().as_bits(), all: all.bits().as_bits(), invert: &invert },
             device,
             set,
         )
@@ -219,7 +228,11 @@ pub unsafe extern "C" fn numa_parse_nodestring_all(string: *const c_char) -> *mu
         let nodes = nodes.bits().as_bits();
         nodestring::parse(
             list,
-            Names { may: nodes, all: nodes, invert: &|named| nodestring::invert(named, |node| nodes.contains(node)) },
+            ParseContext {
+                allowed: nodes,
+                all: nodes,
+                invert: &|named| nodestring::invert(named, |node| nodes.contains(node)),
+            },
             device,
             set,
         )
@@ -242,18 +255,18 @@ pub unsafe extern "C" fn numa_parse_nodestring_all(string: *const c_char) -> *mu
 pub unsafe extern "C" fn numa_parse_cpustring(string: *const c_char) -> *mut bitmask {
     fn attempt<'a, const WORDS: usize>(
         list: &'a [u8],
-        device: &nodestring::ReadDevice<'a>,
+        device: &LookUp<'a>,
         set: BitsMut,
-    ) -> Result<(), Refusal<'a>> {
-        let cpus = Set::<WORDS>::new();
+    ) -> Result<(), ParseError<'a>> {
+        let cpus = FixedBitmask::<WORDS>::new();
         globals::read_all_cpus(&cpus);
         let cpus = cpus.bits().as_bits();
-        nodestring::parse(list, Names { may: cpus, all: cpus, invert: &invert_cpus }, device, set)
+        nodestring::parse(list, ParseContext { allowed: cpus, all: cpus, invert: &invert_cpus }, device, set)
     }
-    // Clearing a set takes longer than reading a short list.
-    const FEW: usize = 1024;
-    let are_few = topology::possible_cpus() <= FEW;
-    let attempt = if are_few { attempt::<{ FEW / WORD_BITS }> } else { attempt::<{ MOST_CPUS / WORD_BITS }> };
+    // Clearing a large set takes longer than parsing a short list.
+    const SMALL: usize = 1024;
+    let is_small = topology::possible_cpus() <= SMALL;
+    let attempt = if is_small { attempt::<{ SMALL / WORD_BITS }> } else { attempt::<{ MAX_CPUS / WORD_BITS }> };
     // SAFETY: as the caller promises.
     unsafe { parse_cpus(string, attempt) }
 }
@@ -270,10 +283,10 @@ pub unsafe extern "C" fn numa_parse_cpustring(string: *const c_char) -> *mut bit
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_parse_cpustring_all(string: *const c_char) -> *mut bitmask {
     let attempt: ParseOnce = |list, device, set| {
-        let cpus = Cpus::new();
+        let cpus = CpuSet::new();
         (0..configured_cpus()).for_each(|cpu| cpus.bits().set(cpu));
         let cpus = cpus.bits().as_bits();
-        nodestring::parse(list, Names { may: cpus, all: cpus, invert: &invert_cpus }, device, set)
+        nodestring::parse(list, ParseContext { allowed: cpus, all: cpus, invert: &invert_cpus }, device, set)
     };
     // SAFETY: as the caller promises.
     unsafe { parse_cpus(string, attempt) }

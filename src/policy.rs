@@ -9,8 +9,9 @@ use core::ffi::{c_int, c_ulong, c_void};
 use numars::bitmask::BitsMut;
 use numars::error::SyscallError;
 use numars::mempolicy::{self, Applied, MemRange, Mode};
+use numars::nodeset::NodeSet;
 use numars::sys::errno;
-use numars::topology::{self, Nodes};
+use numars::topology;
 
 /// Makes a set of the nodes of the calling thread's policy if that has the mode `wanted`, or any if that is `None`; otherwise, `fill` makes
 /// the set. A policy that the kernel does not tell is reported.
@@ -70,7 +71,7 @@ pub extern "C" fn numa_preferred_err() -> c_int {
 
 /// The first node of the calling thread's policy, if that names one.
 fn first_node_of_policy() -> Result<Option<c_int>, SyscallError> {
-    let nodes = Nodes::new();
+    let nodes = NodeSet::new();
     let policy = mempolicy::task_policy(nodes.bits())?;
     Ok(policy.first().map(|node| node as c_int))
 }

@@ -8,8 +8,9 @@ use super::{affinity, memory, nodes, parse, policy};
 use crate::trace::{Arg, trace_call};
 use core::ffi::{c_char, c_int, c_uint, c_ulong, c_void};
 use numars::bitmask::WORD_BITS;
+use numars::nodeset::{CpuSet, MAX_CPUS};
 use numars::sys::{errno, kernel};
-use numars::topology::{Cpus, MOST_CPUS, possible_cpus};
+use numars::topology::possible_cpus;
 
 /// Defines functions whose symbol is their name; without a version of its own where build.rs gives them one.
 macro_rules! older {
@@ -124,14 +125,14 @@ older! {
     /// numa_node_to_cpus() of libnuma_1.1, which fills so many bytes, that may end within a word.
     fn numa_node_to_cpus_v1(node: c_int, buffer: *mut c_ulong, length: c_int) -> c_int {
         let length = usize::try_from(length).unwrap_or(0);
-        let cpus = Cpus::new();
-        let mut set = words(cpus.words().as_ptr().cast_mut().cast(), MOST_CPUS);
+        let cpus = CpuSet::new();
+        let mut set = words(cpus.words().as_ptr().cast_mut().cast(), MAX_CPUS);
         if buffer.is_null() || length * 8 < possible_cpus() || nodes::numa_node_to_cpus(node, &mut set) < 0 {
             errno::set(errno::ERANGE);
             return -1;
         }
         let known = cpus.words().as_ptr().cast::<u8>();
-        let filled = length.min(MOST_CPUS / 8);
+        let filled = length.min(MAX_CPUS / 8);
         buffer.cast::<u8>().copy_from_nonoverlapping(known, filled);
         buffer.cast::<u8>().add(filled).write_bytes(0, length - filled);
         0

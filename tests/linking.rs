@@ -411,9 +411,9 @@ fn a_rust_program_can_depend_on_the_crate() {
         root().join("crates/numars")
     );
     let program = r#"
-        use numars::topology::Nodes;
+        use numars::nodeset::NodeSet;
         fn main() {
-            let nodes = Nodes::of(3);
+            let nodes = NodeSet::single(3);
             println!("{:?}", nodes.bits().read().iter().collect::<Vec<_>>());
         }
     "#;

@@ -954,3 +954,88 @@ fn a_privileged_program_ignores_the_variable() {
     assert!(machine(0o755).contains("nodes: 0 700\n"));
     assert!(!machine(0o4755).contains("nodes: 0 700\n"));
 }
+
+/// Builds a program that prints the machine below the directory that is its argument, as read by the Rust library, and the distances
+/// between its nodes.
+fn rust_program(folder: &Path) -> PathBuf {
+    let manifest = format!(
+        "[package]\nname = \"reader\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n\
+         numars = {{ path = {:?} }}\n",
+        root().join("crates/numars")
+    );
+    let program = r#"
+        use numars::bitmask::Bits;
+        use numars::topology::Topology;
+        use std::ffi::CString;
+
+        fn print_set(what: &str, set: Bits) {
+            let members: String = set.iter().map(|member| format!(" {member}")).collect();
+            println!("{what}:{members}");
+        }
+
+        fn main() {
+            let root = CString::new(std::env::args().nth(1).unwrap()).unwrap();
+            let machine = Topology::from_root(&root).unwrap();
+            let machine = machine.as_topology();
+            let (nodes, cpus) = (machine.possible_nodes(), machine.possible_cpus());
+            println!("possible nodes: {nodes}, highest {}", nodes - 1);
+            println!("possible CPUs: {cpus}, room in a set: {cpus}");
+            println!("configured CPUs: {}", machine.configured_cpus());
+            println!("nodes with memory: {}", machine.configured_nodes());
+            println!("highest node: {}", machine.max_node());
+            let nodes = machine.nodes();
+            let nodes = nodes.bits().read();
+            print_set("nodes", nodes);
+            print_set("usable nodes", machine.allowed_nodes().bits().read());
+            print_set("usable CPUs", machine.allowed_cpus().bits().read());
+            assert!(machine.has_all_cpus());
+            for node in nodes.iter() {
+                let memory = machine.memory_of_node(node);
+                let (size, free) = memory.map_or((-1, 0), |memory| (memory.total as i64, memory.free));
+                println!("node {node}: {size} bytes, {free} free, CPUs told with 0");
+                print_set("  CPUs", machine.cpus_of_node(node).bits().read());
+            }
+            for cpu in 0..cpus {
+                if let Some(node) = machine.node_of_cpu(cpu) {
+                    println!("CPU {cpu}: node {node}");
+                }
+            }
+            for from in nodes.iter() {
+                let distance = |to| machine.distance(from, to).unwrap_or(0);
+                let distances: String = nodes.iter().map(|to| format!(" {}", distance(to))).collect();
+                println!("from {from}:{distances}");
+            }
+        }
+    "#;
+    fs::write(folder.join("Cargo.toml"), manifest).unwrap();
+    fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
+    fs::create_dir(folder.join("src")).unwrap();
+    fs::write(folder.join("src/main.rs"), program).unwrap();
+    support::run(Command::new(env!("CARGO")).current_dir(folder).args([
+        "build",
+        "--quiet",
+        "--offline",
+        "--target-dir",
+        "target",
+    ]));
+    folder.join("target/debug/reader")
+}
+
+#[test]
+fn the_rust_library_reads_machines_below_a_directory_as_their_files_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = rust_program(folder.path());
+    let assert_read = |machine: &Machine, root: &Path| {
+        let distances: String = machine.nodes.keys().map(|&node| machine.distances(node)).collect();
+        assert_same(&support::run(Command::new(&program).arg(root)), &(machine.report() + &distances), root);
+    };
+    for_each_captured(|root| assert_read(&read_machine(root), root));
+    let mut machine = Machine::default();
+    let cpus = [2, 5, 200].map(|first| BTreeSet::from([first, first + 1]));
+    for ((id, memory), cpus) in [(1, Some((2048, 1024))), (7, None), (1023, Some((64, 0)))].into_iter().zip(cpus) {
+        machine.nodes.insert(id, Node { cpus, memory, distances: vec![10, 20, 254] });
+    }
+    machine.know_what_is_possible();
+    let root = machine.write();
+    assert_read(&machine, root.path());
+}

@@ -5,16 +5,17 @@
 use crate::bitmask::{Bits, BitsMut};
 use crate::error::{Syscall, SyscallError};
 use crate::mempolicy;
+use crate::nodeset::CpuSet;
 use crate::sys::errno::{self, Errno};
 use crate::sys::kernel;
-use crate::topology::{self, Cpus};
+use crate::topology::{self, Topology};
 
 /// Lets the calling thread run on all CPUs again.
 ///
 /// # Errors
 /// As for [`set`].
 pub fn run_on_all_cpus() -> Result<(), SyscallError> {
-    let all = Cpus::new();
+    let all = CpuSet::new();
     all.bits().fill(true);
     set(0, &all)
 }
@@ -26,12 +27,12 @@ pub fn run_on_all_cpus() -> Result<(), SyscallError> {
 /// EINVAL if the thread may run on none of these CPUs; otherwise as for [`set`].
 pub fn run_on_nodes(nodes: Bits) -> Result<(), SyscallError> {
     let before = errno::get();
-    set(0, &topology::cpus_of_nodes(nodes)).or_else(|error| {
+    set(0, &Topology::current().cpus_of_nodes(nodes)).or_else(|error| {
         if error.errno != Errno(errno::EINVAL) || !topology::catch_up() {
             return Err(error);
         }
         errno::set(before);
-        set(0, &topology::cpus_of_nodes(nodes))
+        set(0, &Topology::current().cpus_of_nodes(nodes))
     })
 }
 
@@ -62,7 +63,7 @@ pub fn get(pid: i32, cpus: BitsMut) -> Result<usize, SyscallError> {
 ///
 /// # Errors
 /// EINVAL if the thread may run on none of the CPUs, ESRCH if there is no such thread, EPERM if it belongs to another user.
-pub fn set(pid: i32, cpus: &Cpus) -> Result<(), SyscallError> {
+pub fn set(pid: i32, cpus: &CpuSet) -> Result<(), SyscallError> {
     if kernel::sched_setaffinity(pid, cpus.words()) < 0 {
         Err(SyscallError::last(Syscall::SchedSetaffinity))
     } else {

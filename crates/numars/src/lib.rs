@@ -10,8 +10,10 @@ pub mod error;
 pub mod fuzzing;
 pub mod mempolicy;
 pub mod migrate;
+pub mod nodeset;
 pub mod nodestring;
 pub mod radix;
 #[allow(unsafe_code, reason = "the one module that calls libc and the kernel")]
 pub mod sys;
+pub mod text;
 pub mod topology;

@@ -12,10 +12,11 @@
 
 use crate::bitmask::{Bits, BitsMut};
 use crate::error::{Syscall, SyscallError};
+use crate::nodeset::NodeSet;
 use crate::sys::errno::{self, Errno};
 use crate::sys::kernel;
 use crate::sys::memory::page_size;
-use crate::topology::{self, Nodes, possible_nodes};
+use crate::topology::{self, possible_nodes};
 use core::cell::Cell;
 use core::ffi::c_long;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -146,7 +147,7 @@ pub fn prefer_node(node: Option<usize>) -> Result<(), SyscallError> {
         None => local_task(),
         // The kernel would take an empty set for local allocation.
         Some(node) if node >= possible_nodes() => Err(SyscallError::invalid(Syscall::SetMempolicy)),
-        Some(node) => set_task_policy(Mode::Preferred, 0, Nodes::of(node).bits().as_bits()),
+        Some(node) => set_task_policy(Mode::Preferred, 0, NodeSet::single(node).bits().as_bits()),
     }
 }
 
@@ -162,7 +163,7 @@ pub fn require_nodes(nodes: Bits) -> Result<(), SyscallError> {
 /// As for [`bind_task`].
 pub fn prefer_nodes(nodes: Bits) -> Result<Applied, SyscallError> {
     // If mbind(2) is forbidden, it does not show what the kernel lacks. But a kernel that has the mode takes a set with an allowed node.
-    let has_allowed = || nodes.iter().any(|node| topology::machine().allowed().bits().as_bits().contains(node));
+    let has_allowed = || nodes.iter().any(|node| topology::known().allowed_nodes().bits().as_bits().contains(node));
     with_fallback(
         || set_task_policy(Mode::PreferredMany, 0, nodes),
         || lacks_preferred_many() || !has_preferred_many() && has_allowed(),
@@ -176,7 +177,7 @@ pub fn prefer_nodes(nodes: Bits) -> Result<Applied, SyscallError> {
 /// EPERM or ENOSYS if policy cannot be used.
 #[inline(never)]
 pub fn local_task() -> Result<(), SyscallError> {
-    set_task_policy(Mode::Local, 0, Nodes::new().bits().as_bits())
+    set_task_policy(Mode::Local, 0, NodeSet::new().bits().as_bits())
 }
 
 /// The calling thread's policy, as [`task_policy`] returns it.
@@ -192,7 +193,7 @@ pub struct TaskPolicy<'a> {
 /// EPERM or ENOSYS if policy cannot be used.
 pub fn task_policy(nodes: BitsMut<'_>) -> Result<TaskPolicy<'_>, SyscallError> {
     let mode = Cell::new(0);
-    if !topology::ask_for_nodes(nodes, |words| kernel::task_policy(words).map(|own| mode.set(own)).is_some()) {
+    if !topology::query_nodemask(nodes, |words| kernel::task_policy(words).map(|own| mode.set(own)).is_some()) {
         return Err(SyscallError::last(Syscall::GetMempolicy));
     }
     // Without the flags, which the kernel returns with it.
@@ -250,7 +251,7 @@ pub fn bind_memory(memory: MemRange, nodes: Bits) -> Result<Applied, SyscallErro
 /// # Errors
 /// As for [`bind_memory`].
 pub fn bind_memory_to_node(memory: MemRange, node: i32) -> Result<(), SyscallError> {
-    let nodes = usize::try_from(node).map_or_else(|_| Nodes::new(), Nodes::of);
+    let nodes = usize::try_from(node).map_or_else(|_| NodeSet::new(), NodeSet::single);
     bind_memory(memory, nodes.bits().as_bits()).map(|_| ())
 }
 
@@ -315,7 +316,7 @@ pub fn lacks_preferred_many() -> bool {
 
 /// Returns whether the kernel has set_mempolicy_home_node(2) (Linux 5.17).
 pub fn has_home_node() -> bool {
-    let first = topology::machine().nodes().bits().as_bits().iter().next().unwrap_or(0);
+    let first = topology::known().nodes().bits().as_bits().iter().next().unwrap_or(0);
     errno::preserve_errno(|| set_home_node(MemRange { start: 0, length: 0 }, first as i32, 0).is_ok())
 }
 
@@ -328,7 +329,7 @@ mod tests {
         std::thread::scope(|scope| {
             let thread = scope.spawn(|| {
                 change().unwrap();
-                let nodes = Nodes::new();
+                let nodes = NodeSet::new();
                 let policy = task_policy(nodes.bits()).unwrap();
                 (policy.mode, policy.nodes.iter().collect())
             });
@@ -338,10 +339,10 @@ mod tests {
 
     #[test]
     fn each_call_asks_for_its_policy() {
-        let zero = || Nodes::of(0);
+        let zero = || NodeSet::single(0);
         assert_eq!(after(|| bind_task(zero().bits().as_bits())), (Mode::Bind as i32, vec![0]));
         assert_eq!(after(|| interleave_task(zero().bits().as_bits())), (Mode::Interleave as i32, vec![0]));
-        assert_eq!(after(|| interleave_task(Nodes::new().bits().as_bits())), (Mode::Default as i32, vec![]));
+        assert_eq!(after(|| interleave_task(NodeSet::new().bits().as_bits())), (Mode::Default as i32, vec![]));
         assert_eq!(after(|| prefer_node(Some(0))), (Mode::Preferred as i32, vec![0]));
         assert_eq!(after(|| prefer_node(None)), (Mode::Local as i32, vec![]));
         assert_eq!(after(local_task), (Mode::Local as i32, vec![]));
@@ -354,12 +355,12 @@ mod tests {
         for node in [possible_nodes(), usize::MAX] {
             assert!(prefer_node(Some(node)).is_err());
         }
-        assert!(bind_task(Nodes::new().bits().as_bits()).is_err());
+        assert!(bind_task(NodeSet::new().bits().as_bits()).is_err());
     }
 
     #[test]
     fn a_policy_is_told_by_its_mode_and_its_first_node() {
-        let (nodes, none) = (Nodes::of(5), Nodes::new());
+        let (nodes, none) = (NodeSet::single(5), NodeSet::new());
         let policy = TaskPolicy { mode: Mode::Bind as i32, nodes: nodes.bits().as_bits() };
         assert!(policy.is(Mode::Bind) && !policy.is(Mode::Interleave));
         assert_eq!(policy.first(), Some(5));

@@ -1,138 +1,182 @@
-//! The lists of nodes and CPUs that people write: `1-5,7,10`, `!4-5`, `+0-3`, `all`.
+//! Parses the lists of nodes and CPUs that people write: `1-5,7,10`, `!4-5`, `+0-3`, `all`.
 //!
-//! A list is one or more elements with commas between them: a number, a range of two, or `all`, which comes last; a list of
-//! nodes may end with a device, such as `netdev:eth0`, which stands for its node. A `!` before
-//! the list stands for all there are except those in it; from a `+` before an element on, numbers count among those that may be
-//! named. Numbers are written as in C: decimal, octal with a leading 0, hexadecimal with 0x.
+//! A list is one or more elements separated by commas: a number, a range of two numbers, or `all`, which comes last. A list of nodes may
+//! end with a device, such as `netdev:eth0`, which stands for its node. A `!` before the list complements it; after a `+` before an
+//! element, numbers are indices into the set that `all` stands for. Numbers are written as in C: decimal, octal with a leading 0,
+//! hexadecimal with 0x. See numa_parse_nodestring in numa(3).
+//!
+//! Nothing here knows which nodes, CPUs or devices exist: the caller passes them as a [`ParseContext`].
+//!
+//! ```
+//! use numars::nodeset::NodeSet;
+//! use numars::nodestring::{self, ParseContext, ParseError};
+//!
+//! let (exist, parsed) = (NodeSet::new(), NodeSet::new());
+//! [0, 1, 3].iter().for_each(|&node| exist.bits().set(node));
+//! let allowed = exist.bits().as_bits();
+//! let context = ParseContext {
+//!     allowed,
+//!     all: allowed,
+//!     invert: &|set| nodestring::invert(set, |node| allowed.contains(node)),
+//! };
+//! let no_devices = |_: &[u8]| None::<(&[u8], Result<usize, ()>)>;
+//! assert_eq!(nodestring::parse(b"!0,1", context, &no_devices, parsed.bits()), Ok(()));
+//! assert!(parsed.bits().as_bits().contains(3));
+//! let error = nodestring::parse(b"0-2", context, &no_devices, parsed.bits());
+//! assert_eq!(error, Err(ParseError::EndOutOfRange { number: 2, rest: b"2" }));
+//! ```
 
 use crate::bitmask::{Bits, BitsMut, WORD_BITS};
-use crate::topology::{Device, Unknown};
+use crate::text::{hex_digit, parse_hex, skip_blanks};
 
-/// Why a list is refused. Each holds the rest of the list, from where it went wrong.
+/// Why a list is rejected. The slices are the rest of the list, from the position of the error.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Refusal<'a> {
+pub enum ParseError<'a, E> {
     /// There is neither a number nor `all`.
     Unparseable(&'a [u8]),
-    /// There is no number behind a `-`.
+    /// There is no number after a `-`.
     Missing(&'a [u8]),
-    /// A number that may not be named.
-    OutOfRange { number: i64, rest: &'a [u8] },
-    /// The same, at the end of a range.
-    EndOutOfRange { number: i64, rest: &'a [u8] },
-    /// The node of a device is not known, or there is no such device.
-    Device(Unknown, &'a [u8]),
-    /// There is something else behind a number than a comma, a range or the end.
+    /// A number that is not in [`ParseContext::allowed`].
+    OutOfRange {
+        /// The number; of a device, its node.
+        number: i64,
+        /// The list from this number on.
+        rest: &'a [u8],
+    },
+    /// The end of a range that is not in [`ParseContext::allowed`].
+    EndOutOfRange {
+        /// The number.
+        number: i64,
+        /// The list from this number on.
+        rest: &'a [u8],
+    },
+    /// The lookup of a device failed: why, and the name of the device.
+    Device(E, &'a [u8]),
+    /// A number is followed by something other than a comma, a range or the end.
     Trailing,
 }
 
 /// What a list can name.
 #[derive(Clone, Copy)]
-pub struct Names<'a> {
-    /// The numbers that may be named.
-    pub may: Bits<'a>,
-    /// Those of them that `all` names, and that `+` counts among.
+pub struct ParseContext<'a> {
+    /// The numbers that the list may name.
+    pub allowed: Bits<'a>,
+    /// The subset that `all` stands for, and into which numbers after a `+` are indices.
     pub all: Bits<'a>,
-    /// Replaces a set by all the nodes or CPUs that exist and are not in it, for `!`: by [`invert`].
+    /// Complements a set for `!`, usually by [`invert`].
     pub invert: &'a dyn Fn(BitsMut),
 }
 
-/// Reads the text of a device.
-pub type ReadDevice<'a> = dyn Fn(&'a [u8]) -> Device<'a, [u8]> + 'a;
+/// A device at the end of a list, looked up: the name of the device within the text and its node, or `None` if the text is not of the form of a device.
+pub type ParsedDevice<'a, E> = Option<(&'a [u8], Result<usize, E>)>;
 
-/// Adds what `list` names to the empty set `named`.
-pub fn parse<'a>(list: &'a [u8], names: Names, device: &ReadDevice<'a>, named: BitsMut) -> Result<(), Refusal<'a>> {
-    let (inverted, mut rest) = after(list, b'!');
+/// Adds what `list` names to the empty set `set`. `device` looks up the node of a device. If this returns an error, `set` contains what
+/// was named before it.
+pub fn parse<'a, E>(
+    list: &'a [u8],
+    context: ParseContext,
+    device: &dyn Fn(&'a [u8]) -> ParsedDevice<'a, E>,
+    set: BitsMut,
+) -> Result<(), ParseError<'a, E>> {
+    let (inverted, mut rest) = strip_byte(list, b'!');
     let mut relative = false;
     loop {
         if !relative {
-            rest = behind_plain_numbers(rest, names.may, named);
+            rest = parse_decimal_prefix(rest, context.allowed, set);
         }
-        let (plus, element) = after(rest, b'+');
+        let (plus, element) = strip_byte(rest, b'+');
         relative |= plus;
         if !element.first().is_some_and(u8::is_ascii_digit) {
             if let [b'a', b'l', b'l'] = element {
-                names.all.iter().for_each(|number| named.set(number));
+                context.all.iter().for_each(|number| set.set(number));
                 break;
             }
             if let Some((name, node)) = device(element) {
-                let node = node.map_err(|unknown| Refusal::Device(unknown, name))?;
-                if !names.may.contains(node) {
-                    return Err(Refusal::OutOfRange { number: node as i64, rest: element });
+                let node = node.map_err(|error| ParseError::Device(error, name))?;
+                if !context.allowed.contains(node) {
+                    return Err(ParseError::OutOfRange { number: node as i64, rest: element });
                 }
-                named.set(node);
+                set.set(node);
                 break;
             }
         }
-        // The number that is meant, if it may be named.
-        let meant = |number: i64| {
+        // The member that a number stands for, if it may be named.
+        let resolve = |number: i64| {
             let number = usize::try_from(number).ok()?;
-            if relative { names.all.iter().nth(number) } else { names.may.contains(number).then_some(number) }
+            if relative { context.all.iter().nth(number) } else { context.allowed.contains(number).then_some(number) }
         };
-        let (number, behind) = number(element).ok_or(Refusal::Unparseable(element))?;
-        let first = meant(number).ok_or(Refusal::OutOfRange { number, rest: element })?;
-        named.set(first);
-        let (range, end) = after(behind, b'-');
-        let mut behind = behind;
-        if range {
-            let (last, behind_last) = self::number(end).ok_or(Refusal::Missing(end))?;
-            let last_meant = meant(last).ok_or(Refusal::EndOutOfRange { number: last, rest: end })?;
-            // A range that runs backwards is its first number alone, as libnuma has it.
-            if number <= last {
-                named.insert_range(if relative { names.all } else { names.may }, first, last_meant);
+        let (number, after) = strtol(element).ok_or(ParseError::Unparseable(element))?;
+        let first = resolve(number).ok_or(ParseError::OutOfRange { number, rest: element })?;
+        set.set(first);
+        let (is_range, end) = strip_byte(after, b'-');
+        let mut after = after;
+        if is_range {
+            let (last_number, after_last) = strtol(end).ok_or(ParseError::Missing(end))?;
+            let last = resolve(last_number).ok_or(ParseError::EndOutOfRange { number: last_number, rest: end })?;
+            // As in libnuma, a range that runs backwards is its first number alone.
+            if number <= last_number {
+                set.insert_range(if relative { context.all } else { context.allowed }, first, last);
             }
-            behind = behind_last;
+            after = after_last;
         }
-        match behind {
+        match after {
             [] => break,
             [b',', following @ ..] => rest = following,
-            _ => return Err(Refusal::Trailing),
+            _ => return Err(ParseError::Trailing),
         }
     }
     if inverted {
-        (names.invert)(named);
+        (context.invert)(set);
     }
     Ok(())
 }
 
-/// Adds the numbers at the start of `list` that are no more than decimal digits with a comma behind them and may be named, and
-/// gives what follows them. Most elements of the longest lists are such, by the thousands; any other is left to [`parse`].
-fn behind_plain_numbers<'a>(list: &'a [u8], may: Bits, named: BitsMut) -> &'a [u8] {
+/// Adds the numbers at the start of `list` that are plain decimal digits, are followed by a comma and are in `allowed`. Returns the rest
+/// of the list. Long lists have thousands of such elements; [`parse`] handles the others.
+fn parse_decimal_prefix<'a>(list: &'a [u8], allowed: Bits, set: BitsMut) -> &'a [u8] {
     let mut rest = list;
-    while let Some((number, [b',', behind @ ..])) = plain_number(rest)
-        && named.insert_if_in(may, number)
+    while let Some((number, [b',', after @ ..])) = short_decimal(rest)
+        && set.insert_if_in(allowed, number)
     {
-        rest = behind;
+        rest = after;
     }
     rest
 }
 
-/// Whether `text` begins with `byte`, and what follows it.
-fn after(text: &[u8], byte: u8) -> (bool, &[u8]) {
+/// Returns whether `text` begins with `byte`, and the text without it.
+fn strip_byte(text: &[u8], byte: u8) -> (bool, &[u8]) {
     match text.split_first() {
         Some((&first, rest)) if first == byte => (true, rest),
         _ => (false, text),
     }
 }
 
-/// Makes `named` those existing numbers that it did not have.
-pub fn invert(named: BitsMut, exists: impl Fn(usize) -> bool) {
-    for number in 0..named.as_bits().length() {
-        if named.as_bits().contains(number) {
-            named.clear(number);
+/// Makes `set` the set of the existing numbers that it did not contain. Numbers that do not exist and were in `set` are removed too.
+///
+/// ```
+/// use numars::nodeset::NodeSet;
+/// let set = NodeSet::single(1);
+/// numars::nodestring::invert(set.bits(), |number| number < 4);
+/// assert!(set.bits().as_bits().iter().eq([0, 2, 3]));
+/// ```
+pub fn invert(set: BitsMut, exists: impl Fn(usize) -> bool) {
+    for number in 0..set.as_bits().length() {
+        if set.as_bits().contains(number) {
+            set.clear(number);
         } else if exists(number) {
-            named.set(number);
+            set.set(number);
         }
     }
 }
 
-/// Reads a number of a few decimal digits and nothing before them, as most are, and gives what follows it.
+/// Parses a decimal number of a few digits without blanks or a sign, which most numbers are. Returns it and the rest of the text.
 #[inline(always)]
-fn plain_number(text: &[u8]) -> Option<(usize, &[u8])> {
+fn short_decimal(text: &[u8]) -> Option<(usize, &[u8])> {
     if let [b'0', b'0'..=b'9' | b'x' | b'X', ..] = text {
         return None;
     }
     let (mut number, mut rest) = (0usize, text);
-    while let Some((&byte, behind)) = rest.split_first() {
+    while let Some((&byte, after)) = rest.split_first() {
         let digit = byte.wrapping_sub(b'0');
         if digit > 9 {
             break;
@@ -141,23 +185,23 @@ fn plain_number(text: &[u8]) -> Option<(usize, &[u8])> {
             return None;
         }
         number = number * 10 + usize::from(digit);
-        rest = behind;
+        rest = after;
     }
     (rest.len() < text.len()).then_some((number, rest))
 }
 
-/// Reads a number as strtol(3) does with base 0, and gives what follows it. One that is too large stays at the largest.
-fn number(text: &[u8]) -> Option<(i64, &[u8])> {
-    if let Some((number, rest)) = plain_number(text) {
+/// Parses a number as strtol(3) does with base 0. Returns it, saturated at the largest, and the rest of the text.
+fn strtol(text: &[u8]) -> Option<(i64, &[u8])> {
+    if let Some((number, rest)) = short_decimal(text) {
         return Some((number as i64, rest));
     }
-    let (negative, base, digits) = behind_blanks_and_sign(text)?;
+    let (negative, base, digits) = strtol_prefix(text);
     let (mut number, mut rest) = (0i64, digits);
-    while let Some((&byte, behind)) = rest.split_first()
-        && let Some(value) = digit(byte).filter(|&value| value < base)
+    while let Some((&byte, after)) = rest.split_first()
+        && let Some(value) = hex_digit(byte).filter(|&value| value < base)
     {
         number = number.saturating_mul(i64::from(base)).saturating_add(i64::from(value));
-        rest = behind;
+        rest = after;
     }
     if rest.len() == digits.len() {
         return None;
@@ -165,33 +209,28 @@ fn number(text: &[u8]) -> Option<(i64, &[u8])> {
     Some((if negative { -number } else { number }, rest))
 }
 
-/// Whether a byte is a blank as isspace(3) has it in the C locale: for u8::is_ascii_whitespace() a vertical tab is none.
-pub fn is_blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t'..=b'\r')
+/// Returns whether a number is negative, its base, and the text from its digits on.
+fn strtol_prefix(text: &[u8]) -> (bool, u32, &[u8]) {
+    let (negative, text) = strip_byte(skip_blanks(text), b'-');
+    let text = if negative { text } else { strip_byte(text, b'+').1 };
+    match text {
+        [b'0', b'x' | b'X', digits @ ..] if digits.first().is_some_and(u8::is_ascii_hexdigit) => (negative, 16, digits),
+        [b'0', ..] => (negative, 8, text),
+        _ => (negative, 10, text),
+    }
 }
 
-/// Returns what follows the blanks at the start of `text`.
-pub fn skip_blanks(text: &[u8]) -> &[u8] {
-    let blanks = text.iter().take_while(|&&byte| is_blank(byte)).count();
-    text.get(blanks..).unwrap_or_default()
-}
-
-/// Whether a number is negative, its base and its digits, with whatever follows them.
-fn behind_blanks_and_sign(text: &[u8]) -> Option<(bool, u32, &[u8])> {
-    let (negative, text) = after(skip_blanks(text), b'-');
-    let text = if negative { text } else { after(text, b'+').1 };
-    let (base, digits) = match text {
-        [b'0', b'x' | b'X', digits @ ..] if digits.first().is_some_and(u8::is_ascii_hexdigit) => (16, digits),
-        [b'0', ..] => (8, text),
-        _ => (10, text),
-    };
-    Some((negative, base, digits))
-}
-
-/// Reads a bit map as the kernel prints it, such as `00000000,0000000f` and a line end, into `set`; whether it is one.
+/// Parses a bit map as the kernel prints it, such as `00000000,0000000f` and a newline, into `set`. Returns whether `text` is one.
 ///
-/// Each group is of 32 bits, the highest first. Bits beyond `set` are left out within its last word, and must be zero behind
-/// it. A line end alone is the empty set.
+/// Each group stands for 32 bits, the highest first. Bits beyond the set's length are ignored within its last word; beyond that word,
+/// they must be zero. A newline alone is the empty set. See numa_parse_bitmap in numa(3).
+///
+/// ```
+/// use numars::nodeset::CpuSet;
+/// let cpus = CpuSet::new();
+/// assert!(numars::nodestring::parse_bitmap(b"00000001,00000003\n", cpus.bits()));
+/// assert!(cpus.bits().as_bits().iter().eq([0, 1, 32]));
+/// ```
 pub fn parse_bitmap(text: &[u8], set: BitsMut) -> bool {
     set.fill(false);
     let mut lines = text.split(|&byte| byte == b'\n');
@@ -201,7 +240,7 @@ pub fn parse_bitmap(text: &[u8], set: BitsMut) -> bool {
     }
     let mut offset = 0;
     for group in groups.rsplit(|&byte| byte == b',') {
-        let Some(bits) = hexadecimal(group) else { return false };
+        let Some(bits) = parse_hex(group) else { return false };
         for bit in 0..32 {
             if bits >> bit & 1 == 1 {
                 if offset + bit >= set.as_bits().length().next_multiple_of(WORD_BITS) {
@@ -215,25 +254,6 @@ pub fn parse_bitmap(text: &[u8], set: BitsMut) -> bool {
     true
 }
 
-/// What a hexadecimal digit stands for.
-pub fn digit(byte: u8) -> Option<u32> {
-    // Not char::to_digit, which panics for some bases.
-    match byte {
-        b'0'..=b'9' => Some(u32::from(byte - b'0')),
-        b'a'..=b'f' => Some(u32::from(byte - b'a') + 10),
-        b'A'..=b'F' => Some(u32::from(byte - b'A') + 10),
-        _ => None,
-    }
-}
-
-/// Reads one to eight hexadecimal digits.
-pub fn hexadecimal(digits: &[u8]) -> Option<u32> {
-    if digits.is_empty() || digits.len() > 8 {
-        return None;
-    }
-    digits.iter().try_fold(0, |number, &byte| Some(number << 4 | digit(byte)?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -244,28 +264,32 @@ mod tests {
 
     const ROOM: usize = 128;
 
+    /// Why the lookup of a device fails.
+    #[derive(Debug, PartialEq, Eq)]
+    struct NoSuchHost;
+
     /// What `list` names where `may` may be named.
-    fn named<'a>(list: &'a str, may: &[usize]) -> Result<Vec<usize>, Refusal<'a>> {
+    fn named<'a>(list: &'a str, may: &[usize]) -> Result<Vec<usize>, ParseError<'a, NoSuchHost>> {
         let words = || [const { Cell::new(0 as Word) }; ROOM / WORD_BITS];
         let (may_words, named_words) = (words(), words());
         let (allowed, named) = (BitsMut::new(&may_words, ROOM), BitsMut::new(&named_words, ROOM));
         may.iter().for_each(|&number| allowed.set(number));
-        let names = Names {
-            may: allowed.as_bits(),
+        let context = ParseContext {
+            allowed: allowed.as_bits(),
             all: allowed.as_bits(),
             invert: &|named| invert(named, |number| number < 12),
         };
-        parse(list.as_bytes(), names, &device, named)?;
+        parse(list.as_bytes(), context, &device, named)?;
         Ok(named.as_bits().iter().collect())
     }
 
     /// A machine with two devices.
-    fn device(text: &[u8]) -> Device<'_, [u8]> {
+    fn device(text: &[u8]) -> ParsedDevice<'_, NoSuchHost> {
         let name = text.strip_prefix(b"dev:")?;
         let node = match name {
             b"five" => Ok(5),
             b"seven, eight" => Ok(7),
-            _ => Err(Unknown::NoHost),
+            _ => Err(NoSuchHost),
         };
         Some((name, node))
     }
@@ -300,8 +324,9 @@ mod tests {
         let (nodes, named) = (BitsMut::new(&nodes_words, ROOM), BitsMut::new(&named_words, ROOM));
         [0, 1, 2, 4, 6, 8, 9].iter().for_each(|&node| nodes.set(node));
         let nodes = nodes.as_bits();
-        let names = Names { may: nodes, all: nodes, invert: &|named| invert(named, |node| nodes.contains(node)) };
-        assert_eq!(parse(b"!0,9", names, &device, named), Ok(()));
+        let context =
+            ParseContext { allowed: nodes, all: nodes, invert: &|named| invert(named, |node| nodes.contains(node)) };
+        assert_eq!(parse(b"!0,9", context, &device, named), Ok(()));
         assert_eq!(named.as_bits().iter().collect::<Vec<_>>(), [1, 2, 4, 6, 8]);
     }
 
@@ -319,21 +344,25 @@ mod tests {
         assert_eq!(named("1,+4", &MAY), Ok(vec![1, 9]));
         assert_eq!(named("+3,4", &MAY), Ok(vec![5, 9]));
         assert_eq!(named("+all", &MAY), Ok(MAY.to_vec()));
-        assert_eq!(named("+5", &MAY), Err(Refusal::OutOfRange { number: 5, rest: b"5" }));
+        assert_eq!(named("+5", &MAY), Err(ParseError::OutOfRange { number: 5, rest: b"5" }));
     }
 
     #[test]
     fn some_may_be_named_by_their_number_alone() {
         let words = [0, 0b1011, 0b0011].map(|word| [Cell::new(word as Word)]);
         let [named, may, all] = words.each_ref().map(|words| BitsMut::new(words, 4));
-        let names =
-            Names { may: may.as_bits(), all: all.as_bits(), invert: &|named| invert(named, |number| number < 4) };
-        assert_eq!(parse(b"all", names, &|_| None, named), Ok(()));
+        let context = ParseContext {
+            allowed: may.as_bits(),
+            all: all.as_bits(),
+            invert: &|named| invert(named, |number| number < 4),
+        };
+        let no_devices = |_: &[u8]| None::<(&[u8], Result<usize, NoSuchHost>)>;
+        assert_eq!(parse(b"all", context, &no_devices, named), Ok(()));
         assert!(named.as_bits().iter().eq([0, 1]));
         named.fill(false);
-        assert_eq!(parse(b"3", names, &|_| None, named), Ok(()));
+        assert_eq!(parse(b"3", context, &no_devices, named), Ok(()));
         assert!(named.as_bits().iter().eq([3]));
-        assert!(parse(b"+2", names, &|_| None, named).is_err());
+        assert!(parse(b"+2", context, &no_devices, named).is_err());
     }
 
     #[test]
@@ -346,11 +375,11 @@ mod tests {
 
     #[test]
     fn the_name_of_a_device_is_all_the_rest_and_must_be_of_a_node_that_may_be_named() {
-        assert_eq!(named("dev:five,0", &MAY), Err(Refusal::Device(Unknown::NoHost, b"five,0")));
-        assert_eq!(named("0,dev:", &MAY), Err(Refusal::Device(Unknown::NoHost, b"")));
+        assert_eq!(named("dev:five,0", &MAY), Err(ParseError::Device(NoSuchHost, b"five,0")));
+        assert_eq!(named("0,dev:", &MAY), Err(ParseError::Device(NoSuchHost, b"")));
         let rest = b"dev:seven, eight";
-        assert_eq!(named("0,dev:seven, eight", &MAY), Err(Refusal::OutOfRange { number: 7, rest }));
-        assert_eq!(named("0-dev:five", &MAY), Err(Refusal::Missing(b"dev:five")));
+        assert_eq!(named("0,dev:seven, eight", &MAY), Err(ParseError::OutOfRange { number: 7, rest }));
+        assert_eq!(named("0-dev:five", &MAY), Err(ParseError::Missing(b"dev:five")));
     }
 
     #[test]
@@ -358,7 +387,7 @@ mod tests {
         assert_eq!(named(" 5, 0x9,\t01,+ 0", &MAY), Ok(vec![0, 1, 5, 9]));
         assert_eq!(named("\n1,\x0b2,\x0c5,\r9", &MAY), Ok(vec![1, 2, 5, 9]));
         assert_eq!(named("011", &MAY), Ok(vec![9]));
-        assert_eq!(named("0x", &MAY), Err(Refusal::Trailing));
+        assert_eq!(named("0x", &MAY), Err(ParseError::Trailing));
         assert_eq!(named("-0", &MAY), Ok(vec![0]));
         assert_eq!(named("5,010,9,1", &[1, 5, 8, 9]), Ok(vec![1, 5, 8, 9]));
     }
@@ -382,24 +411,24 @@ mod tests {
             ("5,1,", ""),
             ("5,1,x", "x"),
         ] {
-            assert_eq!(named(list, &MAY), Err(Refusal::Unparseable(rest.as_bytes())), "{list}");
+            assert_eq!(named(list, &MAY), Err(ParseError::Unparseable(rest.as_bytes())), "{list}");
         }
-        assert_eq!(named("0-", &MAY), Err(Refusal::Missing(b"")));
-        assert_eq!(named("0-all", &MAY), Err(Refusal::Missing(b"all")));
-        assert_eq!(named("0 ", &MAY), Err(Refusal::Trailing));
-        assert_eq!(named("0-1-2", &MAY), Err(Refusal::Trailing));
+        assert_eq!(named("0-", &MAY), Err(ParseError::Missing(b"")));
+        assert_eq!(named("0-all", &MAY), Err(ParseError::Missing(b"all")));
+        assert_eq!(named("0 ", &MAY), Err(ParseError::Trailing));
+        assert_eq!(named("0-1-2", &MAY), Err(ParseError::Trailing));
     }
 
     #[test]
     fn numbers_that_may_not_be_named_are_refused_and_do_not_wrap() {
-        assert_eq!(named("3,0", &MAY), Err(Refusal::OutOfRange { number: 3, rest: b"3,0" }));
-        assert_eq!(named("5,1,3,9", &MAY), Err(Refusal::OutOfRange { number: 3, rest: b"3,9" }));
-        assert_eq!(named("1,200000,9", &MAY), Err(Refusal::OutOfRange { number: 200000, rest: b"200000,9" }));
-        assert_eq!(named("0-3", &MAY), Err(Refusal::EndOutOfRange { number: 3, rest: b"3" }));
-        assert_eq!(named("-1", &MAY), Err(Refusal::OutOfRange { number: -1, rest: b"-1" }));
-        assert_eq!(named("4294967296", &MAY), Err(Refusal::OutOfRange { number: 1 << 32, rest: b"4294967296" }));
+        assert_eq!(named("3,0", &MAY), Err(ParseError::OutOfRange { number: 3, rest: b"3,0" }));
+        assert_eq!(named("5,1,3,9", &MAY), Err(ParseError::OutOfRange { number: 3, rest: b"3,9" }));
+        assert_eq!(named("1,200000,9", &MAY), Err(ParseError::OutOfRange { number: 200000, rest: b"200000,9" }));
+        assert_eq!(named("0-3", &MAY), Err(ParseError::EndOutOfRange { number: 3, rest: b"3" }));
+        assert_eq!(named("-1", &MAY), Err(ParseError::OutOfRange { number: -1, rest: b"-1" }));
+        assert_eq!(named("4294967296", &MAY), Err(ParseError::OutOfRange { number: 1 << 32, rest: b"4294967296" }));
         let huge = "99999999999999999999";
-        assert_eq!(named(huge, &MAY), Err(Refusal::OutOfRange { number: i64::MAX, rest: huge.as_bytes() }));
+        assert_eq!(named(huge, &MAY), Err(ParseError::OutOfRange { number: i64::MAX, rest: huge.as_bytes() }));
     }
 
     #[test]

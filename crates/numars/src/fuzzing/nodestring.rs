@@ -1,15 +1,18 @@
 //! Lists and bit maps that people write, against simple readers.
 
 use crate::bitmask::{Bits, BitsMut, WORD_BITS, Word};
-use crate::nodestring::{Names, Refusal, invert, parse, parse_bitmap};
+use crate::nodestring::{ParseContext, ParseError, ParsedDevice, invert, parse, parse_bitmap};
 use crate::sys::testing::strtol;
 use crate::topology::fuzzing::pci_address;
-use crate::topology::{Device, Unknown};
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::ffi::CString;
 
 const WORDS: usize = 3;
+
+/// Why the lookup of a device fails.
+#[derive(Debug, PartialEq, Eq)]
+struct NoSuchHost;
 
 /// The sets of numbers that may be named, and those of them that `all` names.
 const NAMES: [(&[usize], &[usize]); 3] =
@@ -43,20 +46,20 @@ fn list(text: &CString, may: &[usize], all: &[usize]) {
     let exists = |number| number < 100 && number % 7 != 3;
     let (may_words, all_words, named) = (words(may), words(all), words(&[]));
     let named = BitsMut::new(&named, ROOM);
-    let names = Names {
-        may: Bits::new(&may_words, ROOM),
+    let context = ParseContext {
+        allowed: Bits::new(&may_words, ROOM),
         all: Bits::new(&all_words, ROOM),
         invert: &|named| invert(named, exists),
     };
-    let answer = parse(text.as_bytes(), names, &device, named).map(|()| members(named.as_bits()));
+    let answer = parse(text.as_bytes(), context, &device, named).map(|()| members(named.as_bits()));
     assert_eq!(answer, expected(text, may, all, exists));
 }
 
 /// A machine whose devices are named as their nodes.
-fn device(text: &[u8]) -> Device<'_, [u8]> {
+fn device(text: &[u8]) -> ParsedDevice<'_, NoSuchHost> {
     let name = text.strip_prefix(b"dev:")?;
     let node = str::from_utf8(name).ok().and_then(|name| name.parse().ok());
-    Some((name, node.ok_or(Unknown::NoHost)))
+    Some((name, node.ok_or(NoSuchHost)))
 }
 
 /// What `text` names, as libnuma would find out: by strtol(3).
@@ -65,7 +68,7 @@ fn expected<'a>(
     may: &[usize],
     all: &[usize],
     exists: impl Fn(usize) -> bool,
-) -> Result<BTreeSet<usize>, Refusal<'a>> {
+) -> Result<BTreeSet<usize>, ParseError<'a, NoSuchHost>> {
     let bytes = text.as_bytes();
     let number = |rest: &'a [u8]| {
         let (number, length) = strtol(&text.as_c_str()[bytes.len() - rest.len()..]);
@@ -83,9 +86,9 @@ fn expected<'a>(
             break;
         }
         if let Some((name, node)) = device(rest) {
-            let node = node.map_err(|unknown| Refusal::Device(unknown, name))?;
+            let node = node.map_err(|unknown| ParseError::Device(unknown, name))?;
             if !may.contains(&node) {
-                return Err(Refusal::OutOfRange { number: node as i64, rest });
+                return Err(ParseError::OutOfRange { number: node as i64, rest });
             }
             named.insert(node);
             break;
@@ -94,18 +97,18 @@ fn expected<'a>(
             let number = usize::try_from(number).ok()?;
             if relative { all.get(number).copied() } else { may.contains(&number).then_some(number) }
         };
-        let (first, mut behind) = number(rest).ok_or(Refusal::Unparseable(rest))?;
-        named.insert(meant(first).ok_or(Refusal::OutOfRange { number: first, rest })?);
+        let (first, mut behind) = number(rest).ok_or(ParseError::Unparseable(rest))?;
+        named.insert(meant(first).ok_or(ParseError::OutOfRange { number: first, rest })?);
         if let Some(end) = behind.strip_prefix(b"-") {
-            let (last, behind_last) = number(end).ok_or(Refusal::Missing(end))?;
-            meant(last).ok_or(Refusal::EndOutOfRange { number: last, rest: end })?;
+            let (last, behind_last) = number(end).ok_or(ParseError::Missing(end))?;
+            meant(last).ok_or(ParseError::EndOutOfRange { number: last, rest: end })?;
             named.extend((first..=last).filter_map(meant));
             behind = behind_last;
         }
         if behind.is_empty() {
             break;
         }
-        rest = behind.strip_prefix(b",").ok_or(Refusal::Trailing)?;
+        rest = behind.strip_prefix(b",").ok_or(ParseError::Trailing)?;
     }
     let others = || (0..140).filter(|&number| exists(number) && !named.contains(&number)).collect();
     Ok(if inverted { others() } else { named })

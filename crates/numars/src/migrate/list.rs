@@ -4,10 +4,10 @@ use super::locate::{Locator, PATIENCE, is_absent};
 use super::plan::{self, NO_TARGET, UNWRITTEN, Window};
 use super::stats::Outcome;
 use super::{Kernel, Mover, page_walk};
+use crate::nodeset::NodeSet;
 use crate::sys::errno;
 use crate::sys::memory::{Pod, Scratch};
 use crate::sys::user_memory::{self, Copied, Trust};
-use crate::topology::Nodes;
 use core::cell::Cell;
 use core::sync::atomic::AtomicUsize;
 
@@ -175,7 +175,7 @@ impl<K: Kernel> Mover<'_, K> {
         let whole = request;
         let request = copy.as_ref().map_or(request, |copy| copy.request);
         let mut record = Record::default();
-        let known = Nodes::new();
+        let known = NodeSet::new();
         if request.count == 0 {
             self.submit(request);
         }

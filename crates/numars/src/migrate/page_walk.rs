@@ -574,7 +574,7 @@ struct Hexadecimal(usize);
 
 impl Hexadecimal {
     fn feed(&mut self, byte: u8) {
-        self.0 = crate::nodestring::digit(byte).map_or(0, |digit| self.0 << 4 | digit as usize);
+        self.0 = crate::text::hex_digit(byte).map_or(0, |digit| self.0 << 4 | digit as usize);
     }
 }
 
@@ -672,7 +672,7 @@ impl Areas {
             if byte == last {
                 return Some(number);
             }
-            let digit = crate::nodestring::digit(byte)?;
+            let digit = crate::text::hex_digit(byte)?;
             let Some(more) = number.checked_mul(16) else {
                 self.out_of_reach = true;
                 return None;

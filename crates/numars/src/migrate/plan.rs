@@ -6,8 +6,8 @@
 
 use super::stats::Outcome;
 use crate::bitmask::BitsMut;
+use crate::nodeset::MAX_NUMNODES;
 use crate::sys::errno;
-use crate::topology::MOST_NODES;
 use core::sync::atomic::{AtomicI32, Ordering};
 
 /// A target for pages that are not meant.
@@ -116,7 +116,7 @@ pub struct Plan {
 
 /// Whether a kernel can have such a node, any other being ENODEV; [`NO_TARGET`] too.
 pub fn can_be(target: i32) -> bool {
-    (0..MOST_NODES as i32).contains(&target) || target == NO_TARGET
+    (0..MAX_NUMNODES as i32).contains(&target) || target == NO_TARGET
 }
 
 /// An address where no process can have a page: in the last page of the address space.
@@ -148,7 +148,7 @@ pub fn plan(window: &mut Window, page_bits: u32) -> Plan {
         plan.entangled = settle_duplicates(window, page_bits);
     }
     // How many entries each target has; then, where in the order its next one goes.
-    let mut places = [0u32; MOST_NODES];
+    let mut places = [0u32; MAX_NUMNODES];
     let mut only_target = None;
     for (after, &target) in window.after.iter_mut().zip(window.targets.iter()) {
         if *after >= 0 && target != NO_TARGET {
@@ -182,7 +182,7 @@ fn wanted(status: i32, target: i32) -> bool {
     status >= 0 && status != target && target != NO_TARGET
 }
 
-fn place_of(target: i32, places: &mut [u32; MOST_NODES]) -> Option<&mut u32> {
+fn place_of(target: i32, places: &mut [u32; MAX_NUMNODES]) -> Option<&mut u32> {
     places.get_mut(usize::try_from(target).ok()?)
 }
 

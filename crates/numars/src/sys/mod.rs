@@ -11,11 +11,13 @@ pub mod clock;
 pub mod errno;
 pub mod files;
 pub mod kernel;
+pub mod mapped;
 pub mod memory;
 pub mod network;
 pub mod output;
 pub mod pidfd;
 pub mod process;
+pub mod root;
 pub mod signals;
 pub mod snapshot;
 #[cfg(any(test, fuzzing))]

@@ -1,27 +1,31 @@
 //! The node of a device, by the names that numactl(8) gives devices in lists of nodes.
 
-use super::read_bytes;
-use super::text::Numbers;
-use crate::nodestring::{hexadecimal, is_blank, skip_blanks};
+use super::kernel_files::read_bytes;
+use super::parse::NumberParser;
 use crate::sys::files::{self, File, FixedPath, strip_prefix, strip_prefix_cstr, without_leading_blanks};
 use crate::sys::memory::position;
 use crate::sys::network::{self, Unreachable};
+use crate::sys::root::Root;
+use crate::text::{is_blank, parse_hex, skip_blanks};
 use core::ffi::CStr;
 
-/// What a device is called in messages.
+/// The kind of a device whose node is looked up by [`Topology::node_of_device`](super::Topology::node_of_device).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum DeviceKind {
+    /// A network device.
     Network,
+    /// A block device.
     Block,
+    /// A PCI device.
     Pci,
 }
 
-/// Why the node of a device is not known.
+/// Why the node of a device is unknown. See [`Topology::node_of_device`](super::Topology::node_of_device).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unknown {
-    /// The name has a `/`, or is a directory's: `.` or `..`.
+pub enum DeviceError {
+    /// The name contains a `/`, or is `.` or `..`.
     Illegal,
-    /// Not an address as PCI devices have them.
+    /// The name is not the address of a PCI device.
     NoPciAddress,
     /// There is no such file.
     NoFile,
@@ -32,92 +36,96 @@ pub enum Unknown {
     /// There is no route to the host.
     NoRoute,
     /// The kernel has no such device, or no node for this kind of device.
-    NoNode(Kind),
-    /// The kernel does not know to which node the device is near, or it consists of devices that are near different ones.
-    Nowhere(Kind),
+    NoNode(DeviceKind),
+    /// The kernel does not know the node of the device, or it consists of devices of different nodes.
+    NodeUnknown(DeviceKind),
 }
 
-/// What a text says of a device: what behind the colon is its name, and its node; none if the text is not of a device.
-pub type Device<'a, Text> = Option<(&'a Text, Result<usize, Unknown>)>;
+/// The result of looking up a device: its name, which is the text after the colon, and its node; `None` if the text is not of the form
+/// of a device. See [`Topology::node_of_device`](super::Topology::node_of_device).
+pub type DeviceLookup<'a> = Option<(&'a CStr, Result<usize, DeviceError>)>;
 
-/// Reads `device`, such as netdev:eth0.
-pub fn device(device: &CStr) -> Device<'_, CStr> {
-    // libnuma skips blanks before the names of these two: a shell often leaves one there, as in netdev:$(ip link | cut -d: -f2).
-    for (prefix, folder, kind) in [(&b"netdev:"[..], &b"net/"[..], Kind::Network), (b"block:", b"block/", Kind::Block)]
+/// Looks up a device, such as netdev:eth0, below `root`.
+pub(super) fn look_up<'a>(root: Root, device: &'a CStr) -> DeviceLookup<'a> {
+    // As libnuma does, blanks before these two names are skipped: a shell often leaves one there, as in
+    // netdev:$(ip link | cut -d: -f2).
+    for (prefix, folder, kind) in
+        [(&b"netdev:"[..], &b"net/"[..], DeviceKind::Network), (b"block:", b"block/", DeviceKind::Block)]
     {
         if let Some(name) = strip_prefix_cstr(prefix, device) {
             let name = without_leading_blanks(name);
-            return Some((name, class(folder, name.to_bytes(), kind)));
+            return Some((name, class(root, folder, name.to_bytes(), kind)));
         }
     }
     if let Some(path) = strip_prefix_cstr(b"file:", device) {
-        return Some((path, file(path)));
+        return Some((path, file(root, path)));
     }
     if let Some(name) = strip_prefix_cstr(b"ip:", device) {
-        return Some((name, host(name)));
+        return Some((name, host(root, name)));
     }
     let address = strip_prefix_cstr(b"pci:", device)?;
-    Some((address, pci(address.to_bytes())))
+    Some((address, pci(root, address.to_bytes())))
 }
 
-/// A network or block device, by the name that the kernel gives it.
-fn class(class: &[u8], name: &[u8], kind: Kind) -> Result<usize, Unknown> {
+/// Looks up a network or block device by the name that the kernel gives it.
+fn class(root: Root, class: &[u8], name: &[u8], kind: DeviceKind) -> Result<usize, DeviceError> {
     if position(b'/', name).is_some() || is_directory_itself(name) {
-        return Err(Unknown::Illegal);
+        return Err(DeviceError::Illegal);
     }
-    node_of(&class_entry(class, name), kind, LAYERS)
+    node_of(&class_entry(root, class, name), kind, MAX_LAYERS)
 }
 
-/// Whether a name is `.` or `..`.
+/// Returns whether a name is `.` or `..`.
 fn is_directory_itself(name: &[u8]) -> bool {
     matches!(name, [b'.'] | [b'.', b'.'])
 }
 
-fn class_entry(class: &[u8], name: &[u8]) -> FixedPath<'static> {
-    let mut entry = FixedPath::new(b"/sys/class/");
+/// Returns the path of a device in /sys/class.
+fn class_entry<'a>(root: Root<'a>, class: &[u8], name: &[u8]) -> FixedPath<'a> {
+    let mut entry = root.path(b"/sys/class/");
     entry.text(class).text(name);
     entry
 }
 
-/// The block device that a file is on; a block device itself if the file is one.
-fn file(path: &CStr) -> Result<usize, Unknown> {
-    let (major, minor) = files::block_device(path).ok_or(Unknown::NoFile)?;
-    let mut entry = FixedPath::new(b"/sys/dev/block/");
+/// Looks up the block device that a file is on, or that the file itself is.
+fn file(root: Root, path: &CStr) -> Result<usize, DeviceError> {
+    let (major, minor) = files::block_device(path).ok_or(DeviceError::NoFile)?;
+    let mut entry = root.path(b"/sys/dev/block/");
     entry.decimal(major as usize).text(b":").decimal(minor as usize);
-    node_of(&entry, Kind::Block, LAYERS).map_err(|unknown| match unknown {
-        Unknown::NoNode(_) => Unknown::NoBlockDevice,
-        unknown => unknown,
+    node_of(&entry, DeviceKind::Block, MAX_LAYERS).map_err(|error| match error {
+        DeviceError::NoNode(_) => DeviceError::NoBlockDevice,
+        error => error,
     })
 }
 
-/// The network device by which packets to a host leave.
-fn host(name: &CStr) -> Result<usize, Unknown> {
-    let interface = network::route_interface(name).map_err(|why| match why {
-        Unreachable::NoHost => Unknown::NoHost,
-        Unreachable::NoRoute => Unknown::NoRoute,
+/// Looks up the network device by which packets to a host leave.
+fn host(root: Root, name: &CStr) -> Result<usize, DeviceError> {
+    let interface = network::route_interface(name).map_err(|error| match error {
+        Unreachable::NoHost => DeviceError::NoHost,
+        Unreachable::NoRoute => DeviceError::NoRoute,
     })?;
     let end = position(0, &interface).unwrap_or(interface.len());
-    class(b"net/", interface.get(..end).unwrap_or_default(), Kind::Network)
+    class(root, b"net/", interface.get(..end).unwrap_or_default(), DeviceKind::Network)
 }
 
-/// A PCI device, by its address.
-fn pci(address: &[u8]) -> Result<usize, Unknown> {
-    let [segment, bus, device, function] = pci_address(address).ok_or(Unknown::NoPciAddress)?;
-    let mut entry = FixedPath::new(b"/sys/bus/pci/devices/");
+/// Looks up a PCI device by its address.
+fn pci(root: Root, address: &[u8]) -> Result<usize, DeviceError> {
+    let [segment, bus, device, function] = pci_address(address).ok_or(DeviceError::NoPciAddress)?;
+    let mut entry = root.path(b"/sys/bus/pci/devices/");
     entry.hexadecimal(segment, 4).text(b":").hexadecimal(bus, 2).text(b":");
     entry.hexadecimal(device, 2).text(b".").hexadecimal(function, 1);
-    node_of(&entry, Kind::Pci, LAYERS)
+    node_of(&entry, DeviceKind::Pci, MAX_LAYERS)
 }
 
-/// Reads `[segment:]bus:device[.function]` as lspci writes it, or `segment:bus:device:function` as numactl(8) does. Blanks
+/// Parses `[segment:]bus:device[.function]` as lspci writes it, or `segment:bus:device:function` as numactl(8) does. Blanks
 /// before a number and after the last one are skipped.
-pub fn pci_address(address: &[u8]) -> Option<[u32; 4]> {
+pub(crate) fn pci_address(address: &[u8]) -> Option<[u32; 4]> {
     let end = address.iter().rposition(|&byte| !is_blank(byte))? + 1;
     let address = address.get(..end)?;
-    let hexadecimal = |digits| hexadecimal(skip_blanks(digits));
+    let number = |digits| parse_hex(skip_blanks(digits));
     let dot = position(b'.', address).unwrap_or(address.len());
     let function = match address.get(dot + 1..) {
-        Some(digits) => Some(hexadecimal(digits)?),
+        Some(digits) => Some(number(digits)?),
         None => None,
     };
     let (mut numbers, mut count) = ([0; 4], 0);
@@ -126,7 +134,7 @@ pub fn pci_address(address: &[u8]) -> Option<[u32; 4]> {
         numbers = [second, third, fourth, number];
     };
     for digits in address.get(..dot)?.split(|&byte| byte == b':') {
-        push(hexadecimal(digits)?);
+        push(number(digits)?);
         count += 1;
     }
     match (count, function) {
@@ -137,35 +145,35 @@ pub fn pci_address(address: &[u8]) -> Option<[u32; 4]> {
     Some(numbers)
 }
 
-/// Upper bound for how many devices are followed downwards: LVM on dm-crypt on RAID on partitions takes four.
-const LAYERS: u8 = 6;
+/// Upper bound for the layers of virtual devices: LVM on dm-crypt on RAID on partitions has four.
+const MAX_LAYERS: u8 = 6;
 
-/// Returns the node of the device whose entry in /sys is `entry`: its own, that of the nearest device above it, or the one of the
-/// devices that it consists of, if it is a virtual one.
-fn node_of(entry: &FixedPath, kind: Kind, layers: u8) -> Result<usize, Unknown> {
-    let above = above(entry.clone(), kind);
-    match above {
-        Err(Unknown::NoNode(_)) if layers > 0 => node_of_parts(entry, kind, layers - 1),
-        _ => above,
+/// Returns the node of the device whose entry in /sys is `entry`: its own, that of the nearest device above it, or, if it is virtual, the
+/// one of the devices that it consists of.
+fn node_of(entry: &FixedPath, kind: DeviceKind, layers: u8) -> Result<usize, DeviceError> {
+    let nearest = nearest_numa_node(entry.clone(), kind);
+    match nearest {
+        Err(DeviceError::NoNode(_)) if layers > 0 => node_of_parts(entry, kind, layers - 1),
+        _ => nearest,
     }
 }
 
-/// Returns the node of the devices that a virtual device consists of. They must agree, except those whose node is not known:
-/// no node would be right for a RAID over the disks of two nodes.
+/// Returns the node of the devices that a virtual device consists of. They must agree, except those whose node is unknown: no node
+/// would be right for a RAID over the disks of two nodes.
 ///
-/// A loop device is not followed: the path of its file need not mean the same file to the caller.
-fn node_of_parts(entry: &FixedPath, kind: Kind, layers: u8) -> Result<usize, Unknown> {
-    let (mut node, mut agree) = (Err(Unknown::NoNode(kind)), true);
+/// A loop device is not followed, because the path of its file need not mean the same file to the caller.
+fn node_of_parts(entry: &FixedPath, kind: DeviceKind, layers: u8) -> Result<usize, DeviceError> {
+    let (mut node, mut agree) = (Err(DeviceError::NoNode(kind)), true);
     let mut add = |part: &FixedPath| match (node, node_of(part, kind, layers)) {
         (Ok(one), Ok(another)) => agree &= one == another,
         (Err(_), Ok(first)) => node = Ok(first),
-        (Err(_), Err(Unknown::Nowhere(_))) => node = Err(Unknown::Nowhere(kind)),
+        (Err(_), Err(DeviceError::NodeUnknown(_))) => node = Err(DeviceError::NodeUnknown(kind)),
         _ => {}
     };
     match kind {
         // Of bonds, bridges and VLANs.
-        Kind::Network => for_each_part(entry.clone().text(b"/"), b"lower_", false, b"net/", &mut add),
-        Kind::Block => {
+        DeviceKind::Network => for_each_part(entry.clone().text(b"/"), b"lower_", false, b"net/", &mut add),
+        DeviceKind::Block => {
             // The second time, of the disk that a partition is on.
             let mut disk = entry.clone();
             for _ in 0..2 {
@@ -175,48 +183,49 @@ fn node_of_parts(entry: &FixedPath, kind: Kind, layers: u8) -> Result<usize, Unk
                 for_each_part(disk.text(b"/../"), b"nvme", true, b"nvme/nvme", &mut add);
             }
         }
-        Kind::Pci => {}
+        DeviceKind::Pci => {}
     }
-    if agree { node } else { Err(Unknown::Nowhere(kind)) }
+    if agree { node } else { Err(DeviceError::NodeUnknown(kind)) }
 }
 
-/// Calls `each` with the entries in /sys of the devices that `directory` lists: those whose names there begin with `prefix`. What
-/// follows, digits alone if `numbered`, is the end of a name in /sys/class, which begins with `class`.
+/// Calls `each` with the paths in /sys of devices that `directory` lists: those whose names there begin with `prefix`. The rest of the
+/// name, which has to be digits if `numbered`, is the end of a name in /sys/class that begins with `class`.
 fn for_each_part(directory: &FixedPath, prefix: &[u8], numbered: bool, class: &[u8], each: &mut dyn FnMut(&FixedPath)) {
+    let root = directory.root();
     let Some(directory) = File::open_of_machine(directory) else { return };
     directory.for_each_name(&mut |name| {
         if let Some(rest) = strip_prefix(prefix, name)
             && !is_directory_itself(rest)
             && !(numbered && rest.iter().any(|byte| !byte.is_ascii_digit()))
         {
-            each(&class_entry(class, rest));
+            each(&class_entry(root, class, rest));
         }
         true
     });
 }
 
 /// Returns the node of the device whose entry in /sys is `entry`: its own, or that of the nearest device above it.
-fn above(mut entry: FixedPath, kind: Kind) -> Result<usize, Unknown> {
+fn nearest_numa_node(mut entry: FixedPath, kind: DeviceKind) -> Result<usize, DeviceError> {
     /// Upper bound for the devices above a device: a partition of a disk on a USB hub has twelve.
-    const LEVELS: usize = 16;
+    const MAX_LEVELS: usize = 16;
     entry.text(b"/");
-    let mut unknown = Unknown::NoNode(kind);
-    for _ in 0..LEVELS {
-        match node_in(entry.clone().text(b"numa_node")) {
+    let mut error = DeviceError::NoNode(kind);
+    for _ in 0..MAX_LEVELS {
+        match read_numa_node(entry.clone().text(b"numa_node")) {
             Some(Some(node)) => return Ok(node),
             // The device above may have one.
-            Some(None) => unknown = Unknown::Nowhere(kind),
+            Some(None) => error = DeviceError::NodeUnknown(kind),
             None => {}
         }
         // An entry is a link into the tree of devices: `..` is the directory above the link's target.
         entry.text(b"../");
     }
-    Err(unknown)
+    Err(error)
 }
 
-/// The node that a file numa_node tells: none where that is -1, and none at all if it tells nothing.
-pub(super) fn node_in(file: &FixedPath) -> Option<Option<usize>> {
-    let (mut negative, mut number, mut node) = (false, Numbers::default(), None);
+/// Reads a file numa_node. Returns `Some(None)` if it has -1, and `None` if it cannot be read.
+pub(super) fn read_numa_node(file: &FixedPath) -> Option<Option<usize>> {
+    let (mut negative, mut number, mut node) = (false, NumberParser::default(), None);
     read_bytes(file, &mut |byte| {
         negative |= byte == b'-';
         node = node.or(number.byte(byte));
@@ -272,24 +281,27 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_device_is_told_from_devices_that_are_not_there() {
+    fn what_is_no_device_is_distinguished_from_devices_that_are_not_there() {
         for text in [c"", c"0", c"all", c"netdev", c"net:lo", c" netdev:lo"] {
-            assert_eq!(device(text), None);
+            assert_eq!(look_up(Root::RUNNING, text), None);
         }
-        let unknown = |text| device(text).map(|(_, node)| node);
-        assert_eq!(unknown(c"netdev:a name too long for a network device"), Some(Err(Unknown::NoNode(Kind::Network))));
-        assert_eq!(unknown(c"netdev:../net/lo"), Some(Err(Unknown::Illegal)));
-        assert_eq!(unknown(c"netdev: ."), Some(Err(Unknown::Illegal)));
-        assert_eq!(unknown(c"block:.."), Some(Err(Unknown::Illegal)));
-        assert_eq!(unknown(c"netdev:a.b"), Some(Err(Unknown::NoNode(Kind::Network))));
-        assert_eq!(unknown(c"block:a/b"), Some(Err(Unknown::Illegal)));
-        assert_eq!(unknown(c"block:"), Some(Err(Unknown::NoNode(Kind::Block))));
-        assert_eq!(unknown(c"file:/there/is/no/such/file"), Some(Err(Unknown::NoFile)));
-        assert_eq!(unknown(c"file:/proc/self/status"), Some(Err(Unknown::NoBlockDevice)));
-        assert_eq!(unknown(c"pci:none"), Some(Err(Unknown::NoPciAddress)));
-        assert_eq!(unknown(c"pci:ffff:ff:1f.7"), Some(Err(Unknown::NoNode(Kind::Pci))));
-        assert_eq!(unknown(c"ip:999.0.0.1"), Some(Err(Unknown::NoHost)));
-        assert_eq!(unknown(c"ip:"), Some(Err(Unknown::NoHost)));
+        let unknown = |text| look_up(Root::RUNNING, text).map(|(_, node)| node);
+        assert_eq!(
+            unknown(c"netdev:a name too long for a network device"),
+            Some(Err(DeviceError::NoNode(DeviceKind::Network)))
+        );
+        assert_eq!(unknown(c"netdev:../net/lo"), Some(Err(DeviceError::Illegal)));
+        assert_eq!(unknown(c"netdev: ."), Some(Err(DeviceError::Illegal)));
+        assert_eq!(unknown(c"block:.."), Some(Err(DeviceError::Illegal)));
+        assert_eq!(unknown(c"netdev:a.b"), Some(Err(DeviceError::NoNode(DeviceKind::Network))));
+        assert_eq!(unknown(c"block:a/b"), Some(Err(DeviceError::Illegal)));
+        assert_eq!(unknown(c"block:"), Some(Err(DeviceError::NoNode(DeviceKind::Block))));
+        assert_eq!(unknown(c"file:/there/is/no/such/file"), Some(Err(DeviceError::NoFile)));
+        assert_eq!(unknown(c"file:/proc/self/status"), Some(Err(DeviceError::NoBlockDevice)));
+        assert_eq!(unknown(c"pci:none"), Some(Err(DeviceError::NoPciAddress)));
+        assert_eq!(unknown(c"pci:ffff:ff:1f.7"), Some(Err(DeviceError::NoNode(DeviceKind::Pci))));
+        assert_eq!(unknown(c"ip:999.0.0.1"), Some(Err(DeviceError::NoHost)));
+        assert_eq!(unknown(c"ip:"), Some(Err(DeviceError::NoHost)));
     }
 
     #[test]
@@ -303,16 +315,16 @@ mod tests {
             (c"ip: ::", c" ::"),
             (c"pci: 0:2", c" 0:2"),
         ] {
-            assert_eq!(device(text).unwrap().0, name);
+            assert_eq!(look_up(Root::RUNNING, text).unwrap().0, name);
         }
     }
 
     #[test]
     fn the_loopback_device_has_no_node() {
         for text in [c"netdev:lo", c"ip:127.0.0.1"] {
-            let (name, node) = device(text).unwrap();
+            let (name, node) = look_up(Root::RUNNING, text).unwrap();
             assert!(!name.is_empty());
-            assert_eq!(node, Err(Unknown::NoNode(Kind::Network)));
+            assert_eq!(node, Err(DeviceError::NoNode(DeviceKind::Network)));
         }
     }
 }

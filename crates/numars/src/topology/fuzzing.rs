@@ -1,10 +1,16 @@
 //! The readers of /proc and /sys against simple ones that see a whole text at once.
 
-use super::text::Field;
-use super::*;
+pub(crate) use super::devices::pci_address;
+use super::devices::read_numa_node;
+use super::distances::parse_row;
+use super::kernel_files::{read_cpumap, read_list};
+use super::{allowed::MemsAllowed, memory::NodeMemory, parse::Field};
+use crate::bitmask::WORD_BITS;
+use crate::nodeset::{CpuSet, FixedBitmask, MAX_CPUS, MAX_NUMNODES, NodeSet};
+use crate::sys::files::FixedPath;
+use crate::sys::root::Root;
 use crate::sys::testing::MemoryFile;
 use arbitrary::{Result, Unstructured};
-pub use devices::pci_address;
 
 /// Finds a field of a text that comes in pieces.
 pub fn fields(data: &[u8]) {
@@ -13,17 +19,17 @@ pub fn fields(data: &[u8]) {
 
 fn cut_text(choices: &mut Unstructured) -> Result<()> {
     let name = *choices.choose(&[&b"Mems_allowed:"[..], b"Mems_allowed_list:", b"MemTotal:", b"aab", b":"])?;
-    let words_before = choices.int_in_range(0..=2)?;
+    let skip_words = choices.int_in_range(0..=2)?;
     let sizes: [u8; 4] = choices.arbitrary()?;
     let mut sizes = sizes.iter().cycle();
     let text = choices.bytes(choices.len())?;
-    let (mut field, mut value, mut rest) = (Field::new(words_before, name), Vec::new(), text);
+    let (mut field, mut value, mut rest) = (Field::new(skip_words, name), Vec::new(), text);
     while !rest.is_empty() {
         let (piece, behind) = rest.split_at(usize::from(*sizes.next().unwrap()).clamp(1, rest.len()));
         field.feed(piece, |part| value.extend_from_slice(part));
         rest = behind;
     }
-    let (expected, done) = value_of(text, words_before, name).unwrap_or_default();
+    let (expected, done) = value_of(text, skip_words, name).unwrap_or_default();
     assert_eq!((value.as_slice(), field.done()), (expected, done));
     Ok(())
 }
@@ -41,7 +47,7 @@ pub fn files(text: &[u8]) {
 }
 
 fn list(path: &FixedPath, text: &[u8]) {
-    let (nodes, cpus) = (Nodes::new(), Cpus::new());
+    let (nodes, cpus) = (NodeSet::new(), CpuSet::new());
     assert!(read_list(path, nodes.bits()) && read_list(path, cpus.bits()));
     let ranges = ranges(first_line(text));
     assert_holds(&nodes, &ranges);
@@ -50,19 +56,19 @@ fn list(path: &FixedPath, text: &[u8]) {
 
 fn map(path: &FixedPath, text: &[u8]) {
     let mut found = Vec::new();
-    read_map(path, &mut |member| found.push(member));
+    read_cpumap(path, &mut |member| found.push(member));
     let digits = first_line(text).iter().rev().filter_map(|&digit| char::from(digit).to_digit(16));
     let member =
         |(at, digit): (usize, u32)| (0..4).filter(move |bit| digit >> bit & 1 == 1).map(move |bit| at * 4 + bit);
     let expected: Vec<_> = digits.enumerate().flat_map(member).collect();
     // A map of more CPUs than there is room for is read from its highest one on.
-    if first_line(text).len() <= MOST_CPUS / 4 {
+    if first_line(text).len() <= MAX_CPUS / 4 {
         assert_eq!(found.into_iter().rev().collect::<Vec<_>>(), expected);
     }
 }
 
 fn status(path: &FixedPath, text: &[u8]) {
-    let found = read_mems_allowed(path);
+    let found = MemsAllowed::parse(path);
     let (size, behind) = match value_of(text, 0, b"Mems_allowed:") {
         Some((mask, true)) => {
             let end = mask.as_ptr_range().end as usize - text.as_ptr() as usize;
@@ -74,7 +80,7 @@ fn status(path: &FixedPath, text: &[u8]) {
     let (list, _) = value_of(behind, 0, b"Mems_allowed_list:").unwrap_or_default();
     // What is written in another way than the kernel's has no size that would be right.
     assert_eq!(found.size, size.unwrap_or(found.size));
-    assert!((1..=MOST_NODES).contains(&found.possible_nodes().get()));
+    assert!((1..=MAX_NUMNODES).contains(&found.possible_nodes(Root::RUNNING).get()));
     assert_holds(&found.nodes, &ranges(list.trim_ascii_start()));
 }
 
@@ -95,15 +101,15 @@ fn meminfo(path: &FixedPath, text: &[u8]) {
         numbers(&value[..end]).first().map(|kibibytes| kibibytes.saturating_mul(1024))
     };
     let expected = bytes(b"MemTotal:").map(|total| (total, bytes(b"MemFree:").unwrap_or(0)));
-    assert_eq!(read_memory(path).map(|memory| (memory.total, memory.free)), expected);
+    assert_eq!(NodeMemory::parse(path).map(|memory| (memory.total, memory.free)), expected);
 }
 
 fn distances(path: &FixedPath, text: &[u8]) {
-    let columns = Nodes::new();
+    let columns = NodeSet::new();
     let nodes = [0, 1, 8, 250, 1023];
     nodes.iter().for_each(|&node| columns.bits().set(node));
     let mut found = Vec::new();
-    let known = super::distances::read_distances(path, columns.bits().as_bits(), &mut |node, distance| {
+    let known = parse_row(path, columns.bits().as_bits(), &mut |node, distance| {
         found.push((node, distance));
     });
     assert_eq!(known, numbers(first_line(text)).len() == nodes.len());
@@ -114,7 +120,7 @@ fn distances(path: &FixedPath, text: &[u8]) {
 fn numa_node(path: &FixedPath, text: &[u8]) {
     let line = first_line(text);
     let expected = numbers(line).first().map(|&node| (!line.contains(&b'-')).then_some(node as usize));
-    assert_eq!(devices::node_in(path), expected);
+    assert_eq!(read_numa_node(path), expected);
 }
 
 fn first_line(text: &[u8]) -> &[u8] {
@@ -122,11 +128,11 @@ fn first_line(text: &[u8]) -> &[u8] {
 }
 
 /// What follows `name` in the first line where that stands behind so many words, and whether the line has an end.
-fn value_of<'a>(text: &'a [u8], words_before: u8, name: &[u8]) -> Option<(&'a [u8], bool)> {
+fn value_of<'a>(text: &'a [u8], skip_words: u8, name: &[u8]) -> Option<(&'a [u8], bool)> {
     let mut lines = text.split(|&byte| byte == b'\n').enumerate();
     let last = text.iter().filter(|&&byte| byte == b'\n').count();
     lines.find_map(|(number, line)| {
-        let words = usize::from(words_before) + 1;
+        let words = usize::from(skip_words) + 1;
         let behind = line.splitn(words, |&byte| byte == b' ').nth(words - 1)?;
         Some((behind.strip_prefix(name)?, number < last))
     })
@@ -152,7 +158,7 @@ fn ranges(list: &[u8]) -> Option<Vec<(u64, u64)>> {
 }
 
 /// Whether `set` has the numbers of `ranges` that there is room for, and no others.
-fn assert_holds<const WORDS: usize>(set: &Set<WORDS>, ranges: &Option<Vec<(u64, u64)>>) {
+fn assert_holds<const WORDS: usize>(set: &FixedBitmask<WORDS>, ranges: &Option<Vec<(u64, u64)>>) {
     let Some(ranges) = ranges else { return };
     let is_in = |number: u64| ranges.iter().any(|&(first, last)| (first..=last).contains(&number));
     // Longer ones would take long, and tell nothing more.

@@ -1,51 +1,67 @@
-//! The files of another machine in place of this one's: NUMARS_FSROOT.
+//! The files of a machine below a [`Root`], and which root the process uses: NUMARS_FSROOT.
 
 use super::{File, FixedPath, Status};
 use crate::sys::memory::Arena;
 use crate::sys::process;
+use crate::sys::root::Root;
 use core::ffi::CStr;
 use once_cell::race::OnceRef;
 
-/// Returns the directory that is used in place of `/` for files that describe the machine, if there is one: the value of NUMARS_FSROOT when
-/// the first such file was read.
-#[inline(never)]
-pub fn fsroot() -> Option<&'static CStr> {
-    static ROOT: OnceRef<Option<&CStr>> = OnceRef::new();
-    static NONE: Option<&CStr> = None;
-    *ROOT.get_or_init(|| process::environment(c"NUMARS_FSROOT", trusted_root).unwrap_or(&NONE))
-}
-
-/// Returns a copy of `name`, since the program may change its environment, if that is a directory to be trusted.
-fn trusted_root(name: &CStr) -> Option<&'static Option<&'static CStr>> {
-    let root = open_root(name)?;
-    // The slash at its end requires a directory.
-    if !Status::of(Some(&root), c"sys/devices/system/", 0)?.is_trusted() {
-        return None;
+impl Root<'static> {
+    /// Returns the root of this process: the directory that the environment variable NUMARS_FSROOT names, if it can be used, or the
+    /// running system. The variable is read at the first call.
+    #[inline(never)]
+    pub fn of_process() -> Self {
+        static ROOT: OnceRef<Root<'static>> = OnceRef::new();
+        static RUNNING: Root<'static> = Root::RUNNING;
+        *ROOT.get_or_init(|| process::environment(c"NUMARS_FSROOT", copy_of_root).unwrap_or(&RUNNING))
     }
-    let mut arena = Arena::leak(size_of::<Option<&CStr>>() + name.count_bytes() + 1)?;
-    let place = arena.alloc(None)?;
-    *place = Some(arena.alloc_cstr(name.to_bytes())?);
-    Some(place)
 }
 
-/// Opens the directory with the files of a machine. Its name may be a symbolic link whose target changes.
-#[cold]
-#[inline(never)]
-fn open_root(name: &CStr) -> Option<File> {
-    let root = File::open_at(None, name, libc::O_PATH | libc::O_DIRECTORY)?;
-    root.status()?.is_trusted().then_some(root)
+/// Returns the root at `name`, if it can be used, with a copy of the name, because the program may change its environment.
+fn copy_of_root(name: &CStr) -> Option<&'static Root<'static>> {
+    Root::at(name)?;
+    let mut arena = Arena::leak(size_of::<Root>() + name.count_bytes() + 1)?;
+    let root = arena.alloc(Root::RUNNING)?;
+    *root = Root::named(arena.alloc_cstr(name.to_bytes())?);
+    Some(root)
+}
+
+impl<'a> Root<'a> {
+    /// Returns the root at a directory; `None` if it has no directory sys/devices/system. Both must
+    /// [be trusted](Status::is_trusted), as must every file and directory that is opened below them.
+    pub fn at(name: &'a CStr) -> Option<Self> {
+        let root = File::open_root(name)?;
+        // The slash at its end requires a directory.
+        Status::of(Some(&root), c"sys/devices/system/", 0)?.is_trusted().then(|| Root::named(name))
+    }
+
+    /// Returns a path below this root, which begins with a slash.
+    pub fn path(self, start: &[u8]) -> FixedPath<'a> {
+        FixedPath::below(self, start)
+    }
 }
 
 impl File {
-    /// Opens a file or directory that describes the machine: if there is an [`fsroot`], the one of that name below it, provided that
-    /// [it is to be trusted](Status::is_trusted) and not something that the kernel has in no such place, such as a device.
+    /// Opens the directory with the files of a machine. Its name may be a symbolic link whose target changes.
+    #[cold]
+    #[inline(never)]
+    fn open_root(name: &CStr) -> Option<File> {
+        let root = File::open_at(None, name, libc::O_PATH | libc::O_DIRECTORY)?;
+        root.status()?.is_trusted().then_some(root)
+    }
+
+    /// Opens a file or directory that describes a machine, below the [root](Root) of its path. Unless that is the running system, the file
+    /// has to [be trusted](Status::is_trusted) and must not be something that the kernel has in no such place, such as a device.
     pub fn open_of_machine(path: &FixedPath) -> Option<File> {
-        let Some(root) = fsroot() else { return File::open(path) };
+        if path.root().is_running() {
+            return File::open(path);
+        }
         let top;
         let (folder, name) = if let Some(folder) = path.folder() {
             (folder, path.as_c_str())
         } else {
-            top = open_root(root)?;
+            top = File::open_root(path.root().name()?)?;
             // Without the slash that it begins with.
             (&top, path.as_c_str_from(1))
         };

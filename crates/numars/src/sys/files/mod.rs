@@ -5,7 +5,6 @@ mod pagemap;
 mod path;
 mod status;
 
-pub use fsroot::fsroot;
 pub use path::{FixedPath, strip_prefix, strip_prefix_cstr, without_leading_blanks};
 pub use status::{Status, block_device};
 

@@ -3,6 +3,7 @@
 use super::File;
 use crate::radix::{DECIMAL, HEXADECIMAL, write_radix};
 use crate::sys::memory;
+use crate::sys::root::Root;
 use core::ffi::CStr;
 use core::num::NonZeroU64;
 
@@ -43,6 +44,7 @@ pub fn without_leading_blanks(text: &CStr) -> &CStr {
 /// ```
 #[derive(Clone)]
 pub struct FixedPath<'a> {
+    root: Root<'a>,
     folder: Option<&'a File>,
     bytes: [u8; FixedPath::CAPACITY],
     length: usize,
@@ -52,18 +54,33 @@ impl<'a> FixedPath<'a> {
     /// Longer than any path that this library opens.
     const CAPACITY: usize = 96;
 
-    /// Returns the path `start`.
-    #[inline(never)]
+    /// Returns the path `start` of the running system.
     pub fn new(start: &[u8]) -> Self {
-        let mut path = FixedPath { folder: None, bytes: [0; FixedPath::CAPACITY], length: 0 };
+        FixedPath::below(Root::RUNNING, start)
+    }
+
+    /// Returns the path `start`, which begins with a slash, below `root`.
+    #[inline(never)]
+    pub fn below(root: Root<'a>, start: &[u8]) -> Self {
+        let mut path = FixedPath { root, folder: None, bytes: [0; FixedPath::CAPACITY], length: 0 };
         path.text(start);
         path
     }
 
-    /// Returns an empty path, which begins in an open directory.
-    #[inline(never)]
+    /// Returns an empty path, which begins in an open directory of the running system.
     pub fn inside(folder: &'a File) -> Self {
-        FixedPath { folder: Some(folder), ..FixedPath::new(b"") }
+        FixedPath::inside_below(Root::RUNNING, folder)
+    }
+
+    /// Returns an empty path, which begins in an open directory below `root`.
+    #[inline(never)]
+    pub fn inside_below(root: Root<'a>, folder: &'a File) -> Self {
+        FixedPath { folder: Some(folder), ..FixedPath::below(root, b"") }
+    }
+
+    /// Returns the root that the path is below.
+    pub fn root(&self) -> Root<'a> {
+        self.root
     }
 
     /// Returns the directory in which the path begins, unless that is the working directory.

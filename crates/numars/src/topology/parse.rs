@@ -1,22 +1,31 @@
-//! The texts of /proc and /sys, read byte by byte as they come, so that no buffer has to hold a whole file.
+//! Parsers of the files of /proc and /sys. They take a file byte by byte or piece by piece, so that no buffer has to hold all of it.
 
-use super::Cpus;
-use crate::nodestring::digit;
+use crate::nodeset::CpuSet;
 use crate::sys::memory;
+use crate::text::hex_digit;
 
-/// Finds one field of a text of lines such as `Mems_allowed:\t00000000,0000000f`, and hands on its value.
+/// Finds one field in lines such as `Mems_allowed:\t00000000,0000000f` and passes on its value.
+///
+/// ```
+/// let mut field = numars::topology::Field::new(0, b"Groups:");
+/// let mut value = Vec::new();
+/// for piece in [&b"Name:\tx\nGrou"[..], b"ps:\t1 2\nNSt"] {
+///     field.feed(piece, |part| value.extend_from_slice(part));
+/// }
+/// assert!(field.done() && value == b"\t1 2");
+/// ```
 pub struct Field<'a> {
     name: &'a [u8],
     /// Words before the name in each line: 0 in /proc/self/status, 2 (`Node 0 `) in a node's meminfo.
-    words_before: u8,
-    place: Place,
+    skip_words: u8,
+    state: FieldState,
 }
 
 #[derive(Clone, Copy)]
-enum Place {
-    /// Before the name: so many words are still to come.
-    Before(u8),
-    /// In what can still be the name: so many bytes of it were there.
+enum FieldState {
+    /// Before the name, with so many words still to skip.
+    SkipWords(u8),
+    /// In what may be the name, after so many bytes of it.
     Name(usize),
     OtherLine,
     Value,
@@ -24,116 +33,112 @@ enum Place {
 }
 
 impl<'a> Field<'a> {
-    pub fn new(words_before: u8, name: &'a [u8]) -> Self {
-        let mut field = Field { name, words_before, place: Place::Done };
-        field.place = field.line_start();
+    /// Returns a parser for the field `name`, which includes the colon, in lines that have `skip_words` words before the name.
+    pub fn new(skip_words: u8, name: &'a [u8]) -> Self {
+        let mut field = Field { name, skip_words, state: FieldState::Done };
+        field.state = field.line_start();
         field
     }
 
-    fn line_start(&self) -> Place {
-        if self.words_before == 0 { Place::Name(0) } else { Place::Before(self.words_before) }
+    fn line_start(&self) -> FieldState {
+        if self.skip_words == 0 { FieldState::Name(0) } else { FieldState::SkipWords(self.skip_words) }
     }
 
-    /// Takes the next piece of the text, and gives what of it belongs to the field's value to `each`. Returns what is behind the
-    /// field's line.
+    /// Takes the next piece of the file and passes the part of it that belongs to the field's value to `each`. Returns the rest of the
+    /// piece after the field's line.
     pub fn feed<'b>(&mut self, piece: &'b [u8], mut each: impl FnMut(&[u8])) -> &'b [u8] {
         let mut rest = piece;
         loop {
-            // Most of a text is other lines, and most of a line is value: both are passed over quickly.
-            match self.place {
-                Place::OtherLine => rest = self.behind_other_lines(rest),
-                Place::Value => {
+            // Most of a file is other lines, and most of a line is its value: both are skipped quickly.
+            match self.state {
+                FieldState::OtherLine => rest = self.skip_lines(rest),
+                FieldState::Value => {
                     let line_end = memory::position(b'\n', rest).unwrap_or(rest.len());
-                    let (line, behind) = rest.split_at_checked(line_end).unwrap_or_default();
+                    let (line, after) = rest.split_at_checked(line_end).unwrap_or_default();
                     each(line);
-                    rest = behind;
+                    rest = after;
                 }
                 _ => {}
             }
-            let Some((&byte, behind)) = rest.split_first() else { return rest };
-            self.place = match (self.place, byte) {
-                (Place::Done, _) => return rest,
-                (Place::Value, _) => Place::Done,
-                (_, b'\n') => self.line_start(),
-                (Place::Before(1), b' ') => Place::Name(0),
-                (Place::Before(left), b' ') => Place::Before(left - 1),
-                (Place::Before(left), _) => Place::Before(left),
-                (Place::Name(seen), _) if self.name.get(seen) == Some(&byte) => {
-                    if seen + 1 == self.name.len() {
-                        Place::Value
-                    } else {
-                        Place::Name(seen + 1)
+            let Some((&byte, after)) = rest.split_first() else { return rest };
+            self.state =
+                match (self.state, byte) {
+                    (FieldState::Done, _) => return rest,
+                    (FieldState::Value, _) => FieldState::Done,
+                    (_, b'\n') => self.line_start(),
+                    (FieldState::SkipWords(1), b' ') => FieldState::Name(0),
+                    (FieldState::SkipWords(count), b' ') => FieldState::SkipWords(count - 1),
+                    (FieldState::SkipWords(count), _) => FieldState::SkipWords(count),
+                    (FieldState::Name(seen), _) if self.name.get(seen) == Some(&byte) => {
+                        if seen + 1 == self.name.len() { FieldState::Value } else { FieldState::Name(seen + 1) }
                     }
-                }
-                _ => Place::OtherLine,
-            };
-            rest = behind;
+                    _ => FieldState::OtherLine,
+                };
+            rest = after;
         }
     }
 
-    /// Skips the rest of a line, and lines that begin in another way than the name.
-    fn behind_other_lines<'b>(&mut self, text: &'b [u8]) -> &'b [u8] {
-        if self.words_before == 0 {
+    /// Skips the rest of a line, and lines that cannot have the field.
+    fn skip_lines<'b>(&mut self, text: &'b [u8]) -> &'b [u8] {
+        if self.skip_words == 0 {
             return self.skip_to_name(text);
         }
         match memory::position(b'\n', text) {
             Some(line_end) => {
-                self.place = self.line_start();
+                self.state = self.line_start();
                 text.get(line_end + 1..).unwrap_or_default()
             }
             None => &[],
         }
     }
 
-    /// The same where names begin lines: the name's first letter is rarer in /proc/self/status than lines are.
+    /// Skips to the name's first letter at the start of a line. In /proc/self/status, that letter is rarer than newlines.
     fn skip_to_name<'b>(&mut self, text: &'b [u8]) -> &'b [u8] {
         let first = self.name.first().copied().unwrap_or(b'\n');
         let (mut before, mut rest) = (0, text);
         while let Some(at) = memory::position(first, rest) {
             let (skipped, found) = rest.split_at_checked(at).unwrap_or_default();
             if *skipped.last().unwrap_or(&before) == b'\n' {
-                self.place = Place::Name(0);
+                self.state = FieldState::Name(0);
                 return found;
             }
             before = first;
             rest = found.get(1..).unwrap_or_default();
         }
         if text.last() == Some(&b'\n') {
-            self.place = Place::Name(0);
+            self.state = FieldState::Name(0);
         }
         &[]
     }
 
-    /// Whether the whole field was there.
+    /// Returns whether the whole field, its newline included, has been parsed.
     pub fn done(&self) -> bool {
-        matches!(self.place, Place::Done)
+        matches!(self.state, FieldState::Done)
     }
 }
 
-/// A decimal number, as far as it has been read: `None` before its first digit.
-///
-/// One that is too large for 64 bits stays at the largest.
+/// Appends a digit to a decimal number, which is `None` before its first digit and saturates.
 fn append_digit(number: Option<u64>, digit: u8) -> Option<u64> {
     Some(number.unwrap_or(0).saturating_mul(10).saturating_add(u64::from(digit)))
 }
 
-fn decimal(byte: u8) -> Option<u8> {
+fn decimal_digit(byte: u8) -> Option<u8> {
     let digit = byte.wrapping_sub(b'0');
     (digit < 10).then_some(digit)
 }
 
-/// Reads the kernel's way of writing a set: `0-3,8,10-11`.
+/// Parses the kernel's list format for sets: `0-3,8,10-11`.
 #[derive(Default)]
-pub struct List {
+pub(super) struct ListParser {
     first: Option<u64>,
     number: Option<u64>,
 }
 
-impl List {
-    /// Takes the next byte, and gives the range that it ends, both ends included. A line end or NUL ends the last one.
+impl ListParser {
+    /// Takes the next byte. Returns the range that it completes, both ends included. A newline or NUL completes the last one.
     #[inline(always)]
-    pub fn byte(&mut self, byte: u8) -> Option<(u64, u64)> {
-        if let Some(digit) = decimal(byte) {
+    pub(super) fn byte(&mut self, byte: u8) -> Option<(u64, u64)> {
+        if let Some(digit) = decimal_digit(byte) {
             self.number = append_digit(self.number, digit);
             return None;
         }
@@ -144,24 +149,24 @@ impl List {
         self.end()
     }
 
-    /// Gives the last range of a text that ends without a line end.
-    pub fn end(&mut self) -> Option<(u64, u64)> {
+    /// Returns the last range of a file that ends without a newline.
+    pub(super) fn end(&mut self) -> Option<(u64, u64)> {
         let first = self.first.take();
         let last = self.number.take()?;
         Some((first.unwrap_or(last), last))
     }
 }
 
-/// Reads numbers with anything between them: `10 20 20`.
+/// Parses decimal numbers separated by any other bytes: `10 20 20`.
 #[derive(Default)]
-pub struct Numbers {
+pub(super) struct NumberParser {
     number: Option<u64>,
 }
 
-impl Numbers {
-    /// Takes the next byte, and gives the number that it ends.
-    pub fn byte(&mut self, byte: u8) -> Option<u64> {
-        match decimal(byte) {
+impl NumberParser {
+    /// Takes the next byte. Returns the number that it completes.
+    pub(super) fn byte(&mut self, byte: u8) -> Option<u64> {
+        match decimal_digit(byte) {
             Some(digit) => {
                 self.number = append_digit(self.number, digit);
                 None
@@ -171,21 +176,22 @@ impl Numbers {
     }
 }
 
-/// Reads the kernel's other way of writing a set, a bit map: `00000000,0000000f`.
-pub struct Map {
+/// Parses the kernel's other format for sets, a bit map: `00000000,0000000f`.
+pub(super) struct CpumapParser {
     bits: usize,
-    /// The members as they come, the highest first: what number they have is known at the end.
-    from_highest: Cpus,
+    /// The members counted from the highest bit, since the size of the map is only known at its end.
+    from_highest: CpuSet,
 }
 
-impl Map {
-    pub fn new() -> Self {
-        Map { bits: 0, from_highest: Cpus::new() }
+impl CpumapParser {
+    pub(super) fn new() -> Self {
+        CpumapParser { bits: 0, from_highest: CpuSet::new() }
     }
 
-    /// Takes the next byte; false for that of a line end.
-    pub fn byte(&mut self, byte: u8) -> bool {
-        if let Some(digit) = digit(byte) {
+    /// Takes the next byte. Returns false for a newline.
+    #[inline(never)]
+    pub(super) fn byte(&mut self, byte: u8) -> bool {
+        if let Some(digit) = hex_digit(byte) {
             for bit in [8, 4, 2, 1] {
                 if digit & bit != 0 {
                     self.from_highest.bits().set(self.bits);
@@ -196,7 +202,8 @@ impl Map {
         byte != b'\n'
     }
 
-    pub fn members(&self) -> impl Iterator<Item = usize> {
+    /// Returns the members of the map, the highest first.
+    pub(super) fn members(&self) -> impl Iterator<Item = usize> {
         self.from_highest.bits().as_bits().iter().map(|place| self.bits - 1 - place)
     }
 }
@@ -210,8 +217,8 @@ mod tests {
         Mems_allowed:\t00000000,0000000f\nMems_allowed_list:\t0-3\n";
     const MEMINFO: &[u8] = b"\nNode 3 MemTotal:       12 kB\nNode 3 MemFree:         7 kB\nNode 3 MemUsed: 5 kB\n";
 
-    fn value(text: &[u8], words_before: u8, name: &[u8]) -> Option<String> {
-        let mut field = Field::new(words_before, name);
+    fn value(text: &[u8], skip_words: u8, name: &[u8]) -> Option<String> {
+        let mut field = Field::new(skip_words, name);
         let mut bytes = Vec::new();
         // However the text is cut.
         for piece in text.chunks(text.len() % 7 + 1) {
@@ -221,14 +228,14 @@ mod tests {
     }
 
     fn ranges(text: &[u8]) -> Vec<(u64, u64)> {
-        let mut list = List::default();
+        let mut list = ListParser::default();
         let mut ranges: Vec<_> = text.iter().filter_map(|&byte| list.byte(byte)).collect();
         ranges.extend(list.end());
         ranges
     }
 
     fn numbers(text: &[u8]) -> Vec<u64> {
-        let mut reader = Numbers::default();
+        let mut reader = NumberParser::default();
         let mut numbers: Vec<_> = text.iter().filter_map(|&byte| reader.byte(byte)).collect();
         numbers.extend(reader.byte(b'\n'));
         numbers
@@ -275,7 +282,7 @@ mod tests {
     }
 
     fn members(text: &[u8]) -> Vec<usize> {
-        let mut map = Map::new();
+        let mut map = CpumapParser::new();
         text.iter().all(|&byte| map.byte(byte));
         let mut members: Vec<_> = map.members().collect();
         members.reverse();

@@ -1,0 +1,75 @@
+//! The topology of a machine whose files are below a directory.
+
+use super::allowed::{MemsAllowed, possible_cpus_of, read_configured_cpus};
+use super::cpu_map::{CpuMap, Layout, Previous};
+use super::distances::Distances;
+use super::node_lists::{NodeLists, Sources, read_has_memory, read_online};
+use super::value::{Captured, Topology};
+use crate::nodeset::{MAX_CPUS, NodeSet};
+use crate::sys::errno;
+use crate::sys::mapped::{Covariant, Mapped};
+use crate::sys::root::Root;
+use crate::sys::snapshot::{self, InMemory};
+use core::ffi::{CStr, c_int};
+
+/// A [`Topology`] together with its memory, as [`Topology::from_root`] returns it. The memory comes from mmap(2) and is freed on drop.
+pub struct OwnedTopology(Mapped<TopologyFamily>);
+
+struct TopologyFamily;
+impl InMemory for TopologyFamily {
+    type Value<'a> = Topology<'a>;
+}
+impl Covariant for TopologyFamily {
+    fn shorten<'short, 'long: 'short>(value: &'short Topology<'long>) -> &'short Topology<'short> {
+        value
+    }
+}
+
+impl OwnedTopology {
+    /// Returns the topology.
+    ///
+    /// ```
+    /// let machine = numars::topology::Topology::from_root(c"/").unwrap();
+    /// assert!(machine.as_topology().has_node(machine.as_topology().max_node()));
+    /// ```
+    pub fn as_topology(&self) -> &Topology<'_> {
+        self.0.get()
+    }
+
+    /// See [`Topology::from_root`].
+    pub(super) fn read(directory: &CStr) -> Result<Self, c_int> {
+        let root = Root::at(directory).ok_or(errno::ENOENT)?;
+        let allowed = MemsAllowed::read(root);
+        let possible_nodes = allowed.possible_nodes(root).get();
+        let online = read_online(root);
+        let is_listed = online.is_some();
+        let sources = Sources { online, has_memory: read_has_memory(root), mems_allowed: allowed.into_nodes() };
+        let lists = sources.combine();
+        let possible_cpus = possible_cpus_of(root).get();
+        let layout = Layout::of(&lists.existing, possible_cpus.min(MAX_CPUS));
+        let nodes = NodeSet::from(lists.existing);
+        let topology = Topology::with_nodes(lists);
+        let max_node = topology.max_node();
+        let directory = directory.to_bytes_with_nul();
+        let bytes = layout.bytes().saturating_add(Distances::bytes(max_node)).saturating_add(directory.len());
+        let memory = Mapped::<TopologyFamily>::new(
+            bytes,
+            snapshot::for_any_lifetime::<TopologyFamily, _>(|arena| {
+                let previous = Previous { existing: &NodeLists::ONLY_NODE_0.existing, cpu_map: &CpuMap::UNKNOWN };
+                let cpu_map = layout.read(root, &lists.existing, is_listed, &previous, arena);
+                let (distances, _) = Distances::read(root, nodes.bits().as_bits(), max_node, None, arena);
+                let copy = arena.alloc_slice::<u8>(directory.len());
+                copy.copy_from_slice(directory);
+                let root = CStr::from_bytes_with_nul(copy).map_or(Root::RUNNING, |name| root.renamed(name));
+                Topology {
+                    allowed_cpus: cpu_map.all_cpus().bits().as_bits().weight(),
+                    configured_cpus: read_configured_cpus(root),
+                    cpu_map,
+                    captured: Some(Captured { root, possible_nodes, possible_cpus, distances }),
+                    ..topology
+                }
+            }),
+        );
+        memory.map(OwnedTopology).ok_or_else(errno::get)
+    }
+}
