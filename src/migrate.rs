@@ -4,8 +4,10 @@ use super::bitmask::{bitmask, read};
 use crate::trace::{Arg, PageOutcome, trace_call};
 use core::ffi::{CStr, c_int, c_long, c_ulong, c_void};
 use core::ptr::null;
-use numars::migrate::remap::{self, Masks, PADDED_BITS};
-use numars::migrate::{self, Figures, Manner, Mover, Process, Request};
+use numars::migrate::node_map::{self, Masks, PADDED_BITS};
+use numars::migrate::{self, MoveRequest};
+use numars::sys::errno::Errno;
+use numars::sys::uaccess::{UserPtr, UserPtrMut};
 use numars::sys::{errno, files, kernel, process};
 use once_cell::race::OnceBool;
 
@@ -24,13 +26,13 @@ use once_cell::race::OnceBool;
 pub unsafe extern "C" fn numa_migrate_pages(pid: c_int, from: *mut bitmask, to: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let (from_bits, to_bits) = unsafe { (read(from), read(to)) };
-    let left = match remap::masks(from_bits, to_bits) {
+    let unmoved = match node_map::masks(from_bits, to_bits) {
         // SAFETY: empty masks are not read.
         Masks::AsTheyAre(0) => unsafe { kernel::migrate_pages(pid, 0, null(), null()) },
         // SAFETY: both are structures here, since a NULL has length 0.
         Masks::AsTheyAre(bits) => unsafe { kernel::migrate_pages(pid, bits, (*from).maskp, (*to).maskp) },
         Masks::Padded => {
-            let (from, to) = (remap::padded(from_bits), remap::padded(to_bits));
+            let (from, to) = (node_map::padded(from_bits), node_map::padded(to_bits));
             // SAFETY: both are that long.
             unsafe { kernel::migrate_pages(pid, PADDED_BITS, from.as_ptr().cast(), to.as_ptr().cast()) }
         }
@@ -39,8 +41,8 @@ pub unsafe extern "C" fn numa_migrate_pages(pid: c_int, from: *mut bitmask, to: 
             -1
         }
     };
-    let left = trace_call!("numa_migrate_pages(pid=*, from=*, to=*)", [pid, from_bits, to_bits], left);
-    c_int::try_from(left).unwrap_or(c_int::MAX)
+    let unmoved = trace_call!("numa_migrate_pages(pid=*, from=*, to=*)", [pid, from_bits, to_bits], unmoved);
+    c_int::try_from(unmoved).unwrap_or(c_int::MAX)
 }
 
 /// Returns whether NUMARS_MOVE=kernel in the environment makes numa_move_pages() the bare system call.
@@ -81,80 +83,34 @@ pub unsafe extern "C" fn numa_move_pages(
     status: *mut c_int,
     flags: c_int,
 ) -> c_int {
-    let request = Request {
-        count: count as usize,
-        pages: pages as usize,
-        nodes: nodes as usize,
-        status: status as usize,
-        tell: true,
-        trust: None,
+    // SAFETY: as the caller promises.
+    let request = unsafe {
+        let (pages, nodes) = (UserPtr::new(pages.cast_const().cast()), UserPtr::new(nodes));
+        MoveRequest::from_arrays(count as usize, pages, nodes, Some(UserPtrMut::new(status)))
     };
-    let (left, figures) = move_list(pid, request, flags);
-    let arrays = PageOutcome::Arrays { count: request.count, nodes: request.nodes, status: request.status };
-    let moves = figures.as_ref().map_or(arrays, PageOutcome::Figures);
-    let (left, _) = trace_call!(
+    let (result, stats) = if kernel_passthrough() {
+        (migrate::move_pages_raw(pid, request, flags), None)
+    } else {
+        migrate::move_pages(pid, request, flags)
+    };
+    let unmoved = count_or_errno(result);
+    let arrays = PageOutcome::Arrays { count: count as usize, nodes: nodes as usize, status: status as usize };
+    let moves = stats.as_ref().map_or(arrays, PageOutcome::Stats);
+    let (unmoved, _) = trace_call!(
         "numa_move_pages(pid=*, count=*, pages=*, nodes=*, status=*, flags=*)",
-        [pid, request.count, pages, nodes.cast_mut(), status, Arg::Flags(flags as u32)],
-        (left, moves)
+        [pid, count as usize, pages, nodes.cast_mut(), status, Arg::Flags(flags as u32)],
+        (unmoved, moves)
     );
-    c_int::try_from(left).unwrap_or(c_int::MAX)
+    c_int::try_from(unmoved).unwrap_or(c_int::MAX)
 }
 
-/// Returns whether any status of a request is negative, each of which the kernel has just written. The few of a short one are read as the
-/// program itself would read them now; longer arrays may be unmapped by another thread, and are copied by the kernel.
-fn has_negative_status(request: Request) -> bool {
-    const SHORT: usize = 16;
-    if request.count > SHORT {
-        return migrate::has_negative_status(request);
-    }
-    let status = request.status as *const c_int;
-    // SAFETY: the kernel has just written to these addresses.
-    (0..request.count).any(|entry| unsafe { status.add(entry).read_unaligned() } < 0)
-}
-
-/// What numa_move_pages() returns, and the figures where it was more than the kernel's call.
-fn move_list(pid: c_int, request: Request, flags: c_int) -> (c_long, Option<Figures>) {
-    let straight = || {
-        let Request { count, pages, nodes, status, .. } = request;
-        (kernel::move_pages_at(pid, count, pages, nodes, status, flags), None)
-    };
-    let is_query = request.nodes == 0 && (usize::BITS == 64 || request.count <= 16);
-    if kernel_passthrough() || request.count == 0 {
-        return straight();
-    }
-    let before = errno::get();
-    if is_query {
-        let (left, _) = straight();
-        if left == 0 && has_negative_status(request) {
-            errno::preserve_errno(|| migrate::confirm_query(&Process::by_pid(pid), request, flags));
-        }
-        return (left, None);
-    }
-    if request.count == 1 {
-        // No other entry to be mixed up with.
-        let (left, _) = straight();
-        if left == 0 && !has_negative_status(request) || left < 0 && errno::get() != errno::ENOMEM {
-            return (left, None);
-        }
-        // It is tried again, and may succeed.
-        errno::set(before);
-    }
-    let outcome = errno::preserve_errno(|| {
-        let process = Process::by_pid(pid);
-        if let Some(outcome) = migrate::try_fast_path(&process, request, flags) {
-            return Some((outcome.err().unwrap_or(0), 0, None));
-        }
-        let manner = Manner { flags, threads: 1, retries: migrate::RETRIES };
-        let mut mover = Mover::new(process, manner, None);
-        mover.list(request).ok()?;
-        Some((mover.error(), mover.stuck(), Some(mover.figures())))
-    });
-    match outcome {
-        Some((0, stuck, figures)) => (c_long::try_from(stuck).unwrap_or(c_long::MAX), figures),
-        Some((error, _, figures)) => {
+/// Returns what a call of the kernel returns: the number, or -1 with errno.
+pub(crate) fn count_or_errno(result: Result<usize, Errno>) -> c_long {
+    match result {
+        Ok(count) => c_long::try_from(count).unwrap_or(c_long::MAX),
+        Err(Errno(error)) => {
             errno::set(error);
-            (-1, figures)
+            -1
         }
-        None => straight(),
     }
 }

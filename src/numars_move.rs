@@ -1,17 +1,13 @@
 //! Moving many pages, and hearing what became of them: numars.h's part of moving.h.
 
-use super::bitmask::{bitmask, read};
+use crate::bitmask::{bitmask, read};
+use crate::migrate::count_or_errno;
 use crate::trace::{PageOutcome, trace_call};
 use core::ffi::{c_int, c_long, c_uint, c_ulong, c_void};
 use core::slice;
-use numars::bitmask::Bits;
-use numars::migrate::plan::NO_TARGET;
-use numars::migrate::{self, Figures, Manner, Mover, Process, Request};
-use numars::nodeset::MAX_NUMNODES;
-use numars::sys::threads::not_cancelled;
-use numars::sys::user_memory::Trust;
-use numars::sys::{errno, memory};
-use numars::topology;
+use numars::migrate::{self, MoveOptions, MoveReport, MoveRequest, MoveStats, Progress};
+use numars::sys::errno::{self, Errno};
+use numars::sys::uaccess::{UserPtr, UserPtrMut};
 
 /// What became of the pages of a request. Every page that was looked at is counted under requested, and once more under one of
 /// the next eight; where a callback or an error ended the work, the pages that were not tried are under requested alone. Each sum is
@@ -87,16 +83,23 @@ pub struct numars_move_options {
     pub progress_arg: *mut c_void,
 }
 
-impl From<&Figures> for numars_move_stats {
-    fn from(figures: &Figures) -> Self {
-        let &[requested, moved, in_place, absent, unmapped, shared, busy, no_memory, failed, retried, kernel_calls] =
-            &figures.map(|figure| figure as c_ulong);
-        Self { requested, moved, in_place, absent, unmapped, shared, busy, no_memory, failed, retried, kernel_calls }
+impl From<&MoveStats> for numars_move_stats {
+    fn from(stats: &MoveStats) -> Self {
+        Self {
+            requested: stats.requested() as c_ulong,
+            moved: stats.moved() as c_ulong,
+            in_place: stats.in_place() as c_ulong,
+            absent: stats.absent() as c_ulong,
+            unmapped: stats.unmapped() as c_ulong,
+            shared: stats.shared() as c_ulong,
+            busy: stats.busy() as c_ulong,
+            no_memory: stats.no_memory() as c_ulong,
+            failed: stats.failed() as c_ulong,
+            retried: stats.retried() as c_ulong,
+            kernel_calls: stats.kernel_calls() as c_ulong,
+        }
     }
 }
-
-/// Threads that are of use where a program leaves their number to us: memory is not copied faster by more.
-const USEFUL_THREADS: usize = 4;
 
 /// Reads the options of a call; an errno where they are none.
 ///
@@ -113,7 +116,7 @@ unsafe fn read_options(options: *const numars_move_options) -> Result<numars_mov
             size: SIZE,
             flags,
             threads: 1,
-            retries: migrate::RETRIES,
+            retries: migrate::DEFAULT_RETRIES,
             progress: None,
             progress_arg,
         });
@@ -132,56 +135,37 @@ unsafe fn read_options(options: *const numars_move_options) -> Result<numars_mov
     }
 }
 
-/// Moves as `options` say: `work` does it with the mover, and says whether it had the memory for it. Returns what the calls below
-/// return, and the figures.
+/// Calls `work` with what `options` say, and writes the statistics.
 ///
 /// # Safety
 /// `options` and `stats` are NULL or valid.
+#[inline(never)]
 unsafe fn move_with(
-    process: Process,
     options: *const numars_move_options,
     stats: *mut numars_move_stats,
-    work: &mut dyn FnMut(&mut Mover<Process>) -> Result<(), c_int>,
-) -> (c_long, Figures) {
-    let before = errno::get();
-    let mut figures = [0; 11];
+    work: &mut dyn FnMut(MoveOptions, Progress) -> MoveReport,
+) -> (c_long, MoveStats) {
     // SAFETY: as the caller promises.
-    let outcome = unsafe { read_options(options) }.and_then(|options| {
-        let cpus = topology::count_allowed_cpus().max(1);
-        let threads = if options.threads == 0 { USEFUL_THREADS } else { options.threads as usize };
-        let manner = Manner { flags: options.flags, threads: threads.min(cpus), retries: options.retries };
-        let mut tell = options.progress.map(|progress| {
-            move |figures: &Figures| {
-                let stats = numars_move_stats::from(figures);
-                // SAFETY: the program's function, with what it asked for.
-                unsafe { progress(&stats, options.progress_arg) == 0 }
-            }
-        });
-        let mut mover = Mover::new(process, manner, tell.as_mut().map(|tell| tell as &mut dyn FnMut(&Figures) -> bool));
-        let done = not_cancelled(|| work(&mut mover));
-        figures = mover.figures();
-        done?;
-        if mover.error() == 0 { Ok(mover.unmoved()) } else { Err(mover.error()) }
-    });
+    let report = match unsafe { read_options(options) } {
+        Err(error) => MoveReport { result: Err(Errno(error)), stats: MoveStats::default() },
+        Ok(options) => {
+            let manner =
+                MoveOptions { flags: options.flags, threads: options.threads as usize, retries: options.retries };
+            let mut report = options.progress.map(|progress| {
+                move |stats: &MoveStats| {
+                    let stats = numars_move_stats::from(stats);
+                    // SAFETY: the program's function, with what it asked for.
+                    unsafe { progress(&stats, options.progress_arg) == 0 }
+                }
+            });
+            work(manner, report.as_mut().map(|report| report as &mut dyn FnMut(&MoveStats) -> bool))
+        }
+    };
     if !stats.is_null() {
         // SAFETY: as the caller promises, at any address.
-        unsafe { stats.write_unaligned(numars_move_stats::from(&figures)) };
+        unsafe { stats.write_unaligned(numars_move_stats::from(&report.stats)) };
     }
-    (answer(outcome, before), figures)
-}
-
-/// The number, or -1 with the errno; errno as it was `before` where nothing failed.
-fn answer(outcome: Result<usize, c_int>, before: c_int) -> c_long {
-    match outcome {
-        Ok(number) => {
-            errno::set(before);
-            c_long::try_from(number).unwrap_or(c_long::MAX)
-        }
-        Err(error) => {
-            errno::set(error);
-            -1
-        }
-    }
+    (count_or_errno(report.result), report.stats)
 }
 
 /// Moves single pages of a process to nodes, keeps going past those that will not go, and tells what became of each.
@@ -218,21 +202,19 @@ pub unsafe extern "C" fn numars_move_pages(
     options: *const numars_move_options,
     stats: *mut numars_move_stats,
 ) -> c_long {
-    let request = Request {
-        count: count as usize,
-        pages: pages as usize,
-        nodes: nodes as usize,
-        status: status as usize,
-        tell: !status.is_null(),
-        // SAFETY: as the caller promises.
-        trust: Some(unsafe { Trust::new() }),
-    };
     // SAFETY: as the caller promises.
-    let (left, figures) = unsafe { move_with(Process::by_pid(pid), options, stats, &mut |mover| mover.list(request)) };
+    let request = unsafe {
+        let (pages, nodes) = (UserPtr::new(pages.cast()), UserPtr::new(nodes));
+        let status = (!status.is_null()).then(|| UserPtrMut::new(status));
+        MoveRequest::from_arrays(count as usize, pages, nodes, status).with_direct_access()
+    };
+    let mut work = |manner: MoveOptions, progress: Progress| migrate::move_list(pid, request, manner, progress);
+    // SAFETY: as the caller promises.
+    let (unmoved, moved) = unsafe { move_with(options, stats, &mut work) };
     trace_call!(
         "numars_move_pages(pid=*, count=*, pages=*, nodes=*, status=*, options=*, stats=*)",
         [pid, count as usize, pages.cast_mut(), nodes.cast_mut(), status, options.cast_mut(), stats],
-        (left, PageOutcome::Figures(&figures))
+        (unmoved, PageOutcome::Stats(&moved))
     )
     .0
 }
@@ -262,61 +244,17 @@ pub unsafe extern "C" fn numars_move_range(
     options: *const numars_move_options,
     stats: *mut numars_move_stats,
 ) -> c_long {
-    let mut work = |mover: &mut Mover<Process>| {
-        if !mover.can_target(node) {
-            return Ok(());
-        }
-        mover.range(start as usize, length, 1, false, &|_, _| node)?;
-        mover.finish();
-        Ok(())
+    let mut work = |manner: MoveOptions, progress: Progress| {
+        migrate::move_range(pid, start as usize, length, node, manner, progress)
     };
     // SAFETY: as the caller promises.
-    let (left, figures) = unsafe { move_with(Process::identified(pid), options, stats, &mut work) };
+    let (unmoved, moved) = unsafe { move_with(options, stats, &mut work) };
     trace_call!(
         "numars_move_range(pid=*, start=*, length=*, node=*, options=*, stats=*)",
         [pid, start, length, node, options.cast_mut(), stats],
-        (left, PageOutcome::Figures(&figures))
+        (unmoved, PageOutcome::Stats(&moved))
     )
     .0
-}
-
-/// Writes into `targets` where the pages of each node go: those of the i-th node of `from` to the i-th of `to`, which begins anew
-/// where it has fewer. Where the numbers of nodes differ, those on nodes of `to` stay there, as with migrate_pages(2).
-fn pair(from: Bits, to: Bits, targets: &mut [c_int]) {
-    let as_many = from.weight() == to.weight();
-    let mut to_left = to.iter();
-    for node in from.iter().take_while(|&node| node < MAX_NUMNODES) {
-        let target = to_left.next().or_else(|| {
-            to_left = to.iter();
-            to_left.next()
-        });
-        let stays = to.contains(node) && !as_many;
-        debug_assert!(node < targets.len());
-        if !stays && let (Some(place), Some(target)) = (targets.get_mut(node), target) {
-            *place = c_int::try_from(target).unwrap_or(c_int::MAX);
-        }
-    }
-}
-
-/// Where pages of `node` go, or [`NO_TARGET`].
-fn target_of(node: c_int, targets: &[c_int]) -> c_int {
-    usize::try_from(node).ok().and_then(|node| targets.get(node).copied()).unwrap_or(NO_TARGET)
-}
-
-/// In which pass over a process the pages of `node` are moved. A target that is emptied itself is emptied in an earlier pass, as
-/// migrate_pages(2) does it: otherwise a page that is mapped at two addresses could be moved on when it is found at the second one.
-#[inline(never)]
-fn pass_of(node: c_int, targets: &[c_int]) -> usize {
-    let mut target = target_of(node, targets);
-    // Those of pair() make no circles.
-    for pass in 0..targets.len() {
-        let next = target_of(target, targets);
-        if next == NO_TARGET || next == target {
-            return pass;
-        }
-        target = next;
-    }
-    0
 }
 
 /// Moves the pages of a process that are on some nodes to other nodes, and tells how far it is. The process may go on meanwhile,
@@ -347,33 +285,13 @@ pub unsafe extern "C" fn numars_move_process(
 ) -> c_long {
     // SAFETY: as the caller promises.
     let (from, to) = unsafe { (read(from), read(to)) };
-    let mut work = |mover: &mut Mover<Process>| {
-        if to.is_empty() {
-            return Err(errno::EINVAL);
-        }
-        if !to.iter().all(|node| mover.can_target(c_int::try_from(node).unwrap_or(c_int::MAX))) {
-            return Ok(());
-        }
-        // Filled where it is: the stack may be small.
-        let mut targets = [NO_TARGET; MAX_NUMNODES];
-        pair(from, to, &mut targets);
-        let last_pass = (0..).zip(&targets).map(|(node, _)| pass_of(node, &targets)).max().unwrap_or(0);
-        let target_of = |pass: usize, node: c_int| {
-            if pass_of(node, &targets) == pass { target_of(node, &targets) } else { NO_TARGET }
-        };
-        mover.range(0, usize::MAX - (memory::page_size() - 1), last_pass + 1, true, &target_of)?;
-        mover.finish();
-        if mover.any_requested() {
-            mover.forgive(errno::ESRCH);
-        }
-        Ok(())
-    };
+    let mut work = |manner: MoveOptions, progress: Progress| migrate::move_process(pid, from, to, manner, progress);
     // SAFETY: as the caller promises.
-    let (left, figures) = unsafe { move_with(Process::identified(pid), options, stats, &mut work) };
+    let (unmoved, moved) = unsafe { move_with(options, stats, &mut work) };
     trace_call!(
         "numars_move_process(pid=*, from=*, to=*, options=*, stats=*)",
         [pid, from, to, options.cast_mut(), stats],
-        (left, PageOutcome::Figures(&figures))
+        (unmoved, PageOutcome::Stats(&moved))
     )
     .0
 }
@@ -400,7 +318,6 @@ pub unsafe extern "C" fn numars_count_pages(
     per_node: *mut c_ulong,
     nodes: c_uint,
 ) -> c_long {
-    let before = errno::get();
     let per_node: &mut [c_ulong] = if per_node.is_null() {
         &mut []
     } else {
@@ -408,41 +325,9 @@ pub unsafe extern "C" fn numars_count_pages(
         unsafe { slice::from_raw_parts_mut(per_node, nodes as usize) }
     };
     per_node.fill(0);
-    let mut mover = Mover::new(Process::identified(pid), Manner { flags: 0, threads: 1, retries: 0 }, None);
-    let mut there = 0;
-    let done = mover.count_range(start as usize, length, &mut |node, pages| {
-        there += pages;
+    count_or_errno(migrate::count_pages(pid, start as usize, length, &mut |node, pages| {
         if let Some(count) = per_node.get_mut(node) {
             *count += pages as c_ulong;
         }
-    });
-    answer(done.and(if mover.error() == 0 { Ok(there) } else { Err(mover.error()) }), before)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use numars::nodeset::NodeSet;
-
-    #[test]
-    fn no_target_of_a_pass_is_emptied_in_that_pass_or_later() {
-        const NODES: usize = 6;
-        let set = |members: usize| {
-            let nodes = NodeSet::new();
-            (0..NODES).filter(|node| members >> node & 1 == 1).for_each(|node| nodes.bits().set(node));
-            nodes
-        };
-        let mut chains = 0;
-        for (from, to) in (0..1 << NODES).flat_map(|from| (1..1 << NODES).map(move |to| (from, to))) {
-            let mut targets = [NO_TARGET; NODES];
-            pair(set(from).bits().as_bits(), set(to).bits().as_bits(), &mut targets);
-            for (node, target) in (0..).zip(targets).filter(|&(_, target)| target != NO_TARGET) {
-                let emptied = target_of(target, &targets) != NO_TARGET && target_of(target, &targets) != target;
-                assert!(!emptied || pass_of(target, &targets) < pass_of(node, &targets), "{from:#b} {to:#b}");
-                chains += usize::from(emptied);
-            }
-        }
-        assert!(chains > 0);
-        assert_eq!(pass_of(0, &[1, 2, 3, NO_TARGET]), 2);
-    }
+    }))
 }

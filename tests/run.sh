@@ -83,8 +83,9 @@ check "packages" tests/setup.sh test
 check "formatting" "$cargo" fmt --all --check
 check "formatting: the tests and tools" "$cargo" fmt --manifest-path tests/Cargo.toml --all --check
 check "formatting: the fuzz targets" "$cargo" fmt --manifest-path fuzz/Cargo.toml --check
-check "clippy: the library for C" lint Cargo.toml --package numars
-check "clippy: the library for Rust" lint Cargo.toml --package numars --no-default-features
+check "clippy: the C library" lint Cargo.toml --package libnumars
+check "clippy: the C library without versions" lint Cargo.toml --package libnumars --no-default-features
+check "clippy: the Rust library" lint Cargo.toml --package numars
 check "clippy: the unit tests" lint tests/Cargo.toml --package numars --package libnumars --lib --profile test
 check "clippy: the tests of the built library" lint tests/Cargo.toml --package numars-tests --all-targets
 check "clippy: the guest's harness" lint tests/Cargo.toml --package numars-vm --all-targets

@@ -79,7 +79,7 @@ impl Stage {
 
 /// Builds the library by cargo alone.
 pub fn plain_cargo_library() -> PathBuf {
-    let cargo = ["build", "--release", "--locked", "--package", "numars"];
+    let cargo = ["build", "--release", "--locked", "--package", "libnumars"];
     run(Command::new(env!("CARGO")).current_dir(root()).args(cargo));
     root().join("target/release/libnumars.so")
 }

@@ -5,11 +5,11 @@ use core::cell::Cell;
 use core::num::NonZeroU64;
 use numars::bitmask::{Bits, WORD_BITS, Word};
 use numars::mempolicy::{MF_STRICT, NUMA_BALANCING};
-use numars::migrate::Figures;
+use numars::migrate::MoveStats;
 use numars::radix::{DECIMAL, HEXADECIMAL, write_radix};
 use numars::sys::errno::{self, Errno};
 use numars::sys::process;
-use numars::sys::user_memory::{self, Copied};
+use numars::sys::uaccess::UserPtr;
 
 /// An argument or the result of a call.
 #[derive(Clone, Copy)]
@@ -66,7 +66,7 @@ impl<'a> From<&Arg<'a>> for Arg<'a> {
 #[derive(Clone, Copy)]
 pub enum PageOutcome<'a> {
     None,
-    Figures(&'a Figures),
+    Stats(&'a MoveStats),
     /// The arrays of a call that moved or queried `count` pages: the addresses of the nodes and the statuses, or 0.
     Arrays {
         count: usize,
@@ -91,20 +91,6 @@ const POLICY_FLAGS: [(u32, &str); 3] = [
 ];
 const MEMORY_FLAGS: [(u32, &str); 3] = [(MF_STRICT, "MPOL_MF_STRICT"), (2, "MPOL_MF_MOVE"), (4, "MPOL_MF_MOVE_ALL")];
 
-/// In the order of [`Figures`].
-const FIGURES: [&str; 11] = [
-    "pages",
-    "moved",
-    "in place",
-    "absent",
-    "unmapped",
-    "shared",
-    "busy",
-    "no memory",
-    "failed",
-    "retried",
-    "kernel calls",
-];
 /// In the order of [`tally_statuses`].
 const STATUSES: [&str; 9] =
     ["pages", "there", "elsewhere", "absent", "unmapped", "shared", "busy", "no memory", "failed"];
@@ -279,20 +265,19 @@ impl LineBuf {
         let mut words: [Word; WORDS] = [0; WORDS];
         let used = bits.div_ceil(WORD_BITS).min(WORDS);
         let wanted = words.get_mut(..used).unwrap_or_default();
-        let bytes = size_of_val(wanted);
-        match user_memory::read(address, wanted, None) {
-            _ if address == 0 || used == 0 => self.address(address),
-            Copied::Bytes(copied) if copied == bytes => {
-                self.set(Bits::new(&words.map(Cell::new), bits.min(WORDS * WORD_BITS)));
-            }
-            _ => self.address(address),
+        // SAFETY: an argument of the call, which lends what it reads.
+        let mask = unsafe { UserPtr::new(address as *const Word) };
+        if used > 0 && mask.read(wanted) == Ok(used) {
+            self.set(Bits::new(&words.map(Cell::new), bits.min(WORDS * WORD_BITS)));
+        } else {
+            self.address(address);
         }
     }
 
     /// Appends the number of pages with each outcome.
     pub(super) fn pages(&mut self, pages: PageOutcome, failed: bool) {
         match pages {
-            PageOutcome::Figures(figures) => self.counts(figures, &FIGURES),
+            PageOutcome::Stats(stats) => self.stats(stats),
             PageOutcome::Arrays { count, nodes, status } if !failed && status != 0 => {
                 self.counts(&tally_statuses(count, nodes, status), &STATUSES);
             }
@@ -302,16 +287,39 @@ impl LineBuf {
 
     /// Appends the first count, and those of the others that are not 0.
     fn counts(&mut self, counts: &[usize], names: &[&str]) {
-        let mut before = "; ";
         for (index, (&count, name)) in counts.iter().zip(names).enumerate() {
             if count != 0 || index == 0 {
-                self.text(before);
-                self.number(count as i64);
-                self.text(" ");
-                self.text(name);
-                before = ", ";
+                self.count(name, count, if index == 0 { "; " } else { ", " });
             }
         }
+    }
+
+    /// Appends the statistics of a move: the pages, and the other counts that are not 0.
+    fn stats(&mut self, stats: &MoveStats) {
+        self.count("pages", stats.requested(), "; ");
+        for (name, count) in [
+            ("moved", stats.moved()),
+            ("in place", stats.in_place()),
+            ("absent", stats.absent()),
+            ("unmapped", stats.unmapped()),
+            ("shared", stats.shared()),
+            ("busy", stats.busy()),
+            ("no memory", stats.no_memory()),
+            ("failed", stats.failed()),
+            ("retried", stats.retried()),
+            ("kernel calls", stats.kernel_calls()),
+        ] {
+            if count != 0 {
+                self.count(name, count, ", ");
+            }
+        }
+    }
+
+    fn count(&mut self, name: &str, count: usize, separator: &str) {
+        self.text(separator);
+        self.number(count as i64);
+        self.text(" ");
+        self.text(name);
     }
 }
 
@@ -326,8 +334,8 @@ fn tally_statuses(count: usize, nodes: usize, status: usize) -> [usize; 9] {
         let at = |array: usize| array.wrapping_add(done * size_of::<i32>());
         let readable = |array: usize, to: &mut [i32; CHUNK]| {
             let to = to.get_mut(..here).unwrap_or_default();
-            let bytes = size_of_val(to);
-            matches!(user_memory::read(at(array), to, None), Copied::Bytes(copied) if copied == bytes)
+            // SAFETY: an argument of the call, which lends what it reads.
+            unsafe { UserPtr::new(at(array) as *const i32) }.read(to) == Ok(here)
         };
         if !readable(status, &mut statuses) || nodes != 0 && !readable(nodes, &mut targets) {
             break;

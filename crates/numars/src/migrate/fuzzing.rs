@@ -2,6 +2,10 @@
 
 use super::model::*;
 use super::*;
+
+use super::fast_path::try_fast_path;
+use super::page_walk::PageWalk;
+use crate::sys::errno;
 use crate::sys::files::File;
 use crate::sys::testing::MemoryFile;
 use arbitrary::{Result, Unstructured};
@@ -10,16 +14,16 @@ use std::fmt::Write;
 
 /// Moves a list of pages of a made-up machine.
 pub fn mover(data: &[u8]) {
-    let _ = made_up_request(&mut Unstructured::new(data));
+    let _ = random_request(&mut Unstructured::new(data));
 }
 
-fn made_up_request(choices: &mut Unstructured) -> Result<()> {
-    let mut machine = made_up_machine(choices)?;
+fn random_request(choices: &mut Unstructured) -> Result<()> {
+    let mut machine = random_machine(choices)?;
     let retries = choices.int_in_range(0..=3)?;
-    let manner: u8 = choices.arbitrary()?;
-    match manner / 16 {
+    let options: u8 = choices.arbitrary()?;
+    match options / 16 {
         1 => machine.unmovable = true,
-        2 => machine.soon_denied = Some(retries as i32),
+        2 => machine.denied_later = Some(retries as i32),
         _ => {}
     }
     let (mut addresses, mut nodes) = (Vec::new(), Vec::new());
@@ -30,37 +34,42 @@ fn made_up_request(choices: &mut Unstructured) -> Result<()> {
         // Nodes that are not there end a request, and shall not end each.
         nodes.push(if node < 250 { i32::from(node) % NODES } else { i32::from(node) - 253 });
     }
-    match manner % 4 {
-        0 => few_or_list(&machine, &addresses, &nodes),
-        1 => stopped(&machine, &addresses, &nodes, manner / 4),
-        2 => whole(&machine, &addresses, &nodes, run_in_windows::<16>(&machine, &addresses, &nodes, retries, None)),
-        _ => whole(&machine, &addresses, &nodes, run(&machine, &addresses, &nodes, retries, None)),
+    match options % 4 {
+        0 => fast_path_or_list(&machine, &addresses, &nodes),
+        1 => cancelled(&machine, &addresses, &nodes, options / 4),
+        2 => assert_outcome(
+            &machine,
+            &addresses,
+            &nodes,
+            run_in_batches::<16>(&machine, &addresses, &nodes, retries, None),
+        ),
+        _ => assert_outcome(&machine, &addresses, &nodes, run(&machine, &addresses, &nodes, retries, None)),
     }
     Ok(())
 }
 
-fn made_up_machine(choices: &mut Unstructured) -> Result<Machine> {
+fn random_machine(choices: &mut Unstructured) -> Result<Machine> {
     let mut pages = Vec::new();
     for _ in 0..choices.int_in_range(1..=24)? {
-        let [place, manner]: [u8; 2] = choices.arbitrary()?;
-        let place = match place {
+        let [node, options]: [u8; 2] = choices.arbitrary()?;
+        let node = match node {
             240.. => -errno::ENOENT,
             224.. => -errno::EFAULT,
-            _ => i32::from(place) % NODES,
+            _ => i32::from(node) % NODES,
         };
-        let pinned = match manner {
+        let pinned = match options {
             240.. => 255,
-            200.. => manner % 4,
+            200.. => options % 4,
             _ => 0,
         };
-        let in_flight = if (180..200).contains(&manner) { manner % 4 } else { 0 };
-        pages.push(Page { place, shared: manner % 16 == 15, pinned, in_flight, starts_with_zeros: false });
+        let in_flight = if (180..200).contains(&options) { options % 4 } else { 0 };
+        pages.push(Page { node, shared: options % 16 == 15, pinned, in_flight, starts_with_zeros: false });
     }
     let mut page_of = Vec::new();
     for _ in 0..choices.int_in_range(1..=40)? {
         page_of.push(choices.choose_index(pages.len())?);
     }
-    let mut room = [NO_ROOM_LIMIT; NODES as usize];
+    let mut room = [UNLIMITED; NODES as usize];
     if choices.ratio(1, 4)? {
         for room in &mut room {
             *room = choices.int_in_range(0..=10)?;
@@ -70,100 +79,105 @@ fn made_up_machine(choices: &mut Unstructured) -> Result<Machine> {
     Ok(Machine {
         pages,
         page_of,
-        room,
+        free_pages: room,
         denied,
         unmovable: false,
-        soon_denied: None,
+        denied_later: None,
         has_huge_pages: false,
-        soon_room: 0,
+        freed_later: 0,
     })
 }
 
 /// As numa_move_pages() does it.
-fn few_or_list(machine: &Machine, addresses: &[usize], nodes: &[i32]) {
+fn fast_path_or_list(machine: &Machine, addresses: &[usize], nodes: &[i32]) {
     let model = Model::<16>::new(machine.clone());
     let mut status = vec![NOT_WRITTEN; addresses.len()];
     match try_fast_path(&model, request(addresses, nodes, &mut status), 0) {
-        Some(answer) => {
-            assert_eq!((answer, machine.first_wrong(nodes)), (Ok(()), None));
+        Some(result) => {
+            assert_eq!((result, machine.first_invalid(nodes)), (Ok(()), None));
             let after = model.into_machine();
-            assert_true(&status, addresses, &after);
-            assert_last_counts(machine, addresses, nodes, &after);
+            assert_statuses_match(&status, addresses, &after);
+            assert_last_entry_wins(machine, addresses, nodes, &after);
         }
         None => {
             let machine = model.into_machine();
-            whole(&machine, addresses, nodes, run_in_windows::<16>(&machine, addresses, nodes, RETRIES, None));
+            assert_outcome(
+                &machine,
+                addresses,
+                nodes,
+                run_in_batches::<16>(&machine, addresses, nodes, DEFAULT_RETRIES, None),
+            );
         }
     }
 }
 
 /// Somebody stops it.
-fn stopped(machine: &Machine, addresses: &[usize], nodes: &[i32], patience: u8) {
-    let (mut heard, mut last) = (0, [0; 11]);
-    let mut progress = |figures: &Figures| {
-        heard += 1;
-        last = *figures;
-        heard <= patience
+fn cancelled(machine: &Machine, addresses: &[usize], nodes: &[i32], cancel_after: u8) {
+    let (mut calls, mut last) = (0, MoveStats::default());
+    let mut progress = |stats: &MoveStats| {
+        calls += 1;
+        last = *stats;
+        calls <= cancel_after
     };
     const ENTRIES: usize = 16;
-    let mut outcome = run_in_windows::<ENTRIES>(machine, addresses, nodes, RETRIES, Some(&mut progress));
-    assert_eq!(last, outcome.figures);
-    assert!(sum(&outcome.figures) <= addresses.len());
+    let mut outcome = run_in_batches::<ENTRIES>(machine, addresses, nodes, DEFAULT_RETRIES, Some(&mut progress));
+    assert_eq!(last, outcome.stats);
+    assert!(outcome.stats.finished() <= addresses.len());
     if outcome.error == errno::ECANCELED {
         // A page that a later window names too may have gone on, and the kernel is not asked again.
         let written = outcome.status.iter().take_while(|&&status| status != NOT_WRITTEN).count();
         let last = last_entries(machine, &addresses[..written]);
         for (entry, (status, address)) in outcome.status.iter_mut().zip(&addresses[..written]).enumerate() {
             if last[&machine.page(*address)] / ENTRIES != entry / ENTRIES {
-                *status = outcome.machine.place(*address);
+                *status = outcome.machine.node_of(*address);
             }
         }
     }
-    assert_true_to_the_end(addresses, &outcome);
+    assert_prefix_matches(addresses, &outcome);
 }
 
 /// Checks the statuses of a request that may have ended early.
-fn assert_true_to_the_end(addresses: &[usize], outcome: &ListOutcome) {
+fn assert_prefix_matches(addresses: &[usize], outcome: &ListOutcome) {
     let written = outcome.status.iter().position(|&status| status == NOT_WRITTEN).unwrap_or(addresses.len());
-    assert_true(&outcome.status[..written], &addresses[..written], &outcome.machine);
+    assert_statuses_match(&outcome.status[..written], &addresses[..written], &outcome.machine);
     assert!(outcome.status[written..].iter().all(|&status| status == NOT_WRITTEN), "{:?}", outcome.status);
 }
 
 /// Checks what came of a request that nobody stopped.
-fn whole(before: &Machine, addresses: &[usize], nodes: &[i32], mut outcome: ListOutcome) {
-    if before.soon_denied.is_some() {
+fn assert_outcome(before: &Machine, addresses: &[usize], nodes: &[i32], mut outcome: ListOutcome) {
+    if before.denied_later.is_some() {
         // Where it ends depends on when which target is looked at.
-        return assert_true_to_the_end(addresses, &outcome);
+        return assert_prefix_matches(addresses, &outcome);
     }
-    let wrong = before.first_wrong(nodes);
-    let end = wrong.map_or(nodes.len(), |(entry, _)| entry);
+    let invalid = before.first_invalid(nodes);
+    let end = invalid.map_or(nodes.len(), |(entry, _)| entry);
     assert!(outcome.status.drain(end..).all(|status| status == NOT_WRITTEN));
     let (addresses, nodes) = (&addresses[..end], &nodes[..end]);
-    outcome.assert_true(addresses);
+    outcome.assert_statuses_match(addresses);
     let full = outcome.status.contains(&-errno::ENOMEM);
-    assert_eq!(outcome.error, wrong.map_or(if full { errno::ENOMEM } else { 0 }, |(_, error)| error));
-    assert_last_counts(before, addresses, nodes, &outcome.machine);
+    assert_eq!(outcome.error, invalid.map_or(if full { errno::ENOMEM } else { 0 }, |(_, error)| error));
+    assert_last_entry_wins(before, addresses, nodes, &outcome.machine);
     if last_entries(before, addresses).len() == addresses.len() && has_room(before) {
-        let (_, theirs) = bare(before, addresses, nodes);
-        assert!(on_target(&outcome.machine, addresses, nodes) >= on_target(&theirs, addresses, nodes));
+        let (_, reference) = reference_move(before, addresses, nodes);
+        assert!(on_target(&outcome.machine, addresses, nodes) >= on_target(&reference, addresses, nodes));
     }
 }
 
 /// Checks that pages which nothing holds are where the last entry that names them wants them, and that no others have moved.
-fn assert_last_counts(before: &Machine, addresses: &[usize], nodes: &[i32], after: &Machine) {
+fn assert_last_entry_wins(before: &Machine, addresses: &[usize], nodes: &[i32], after: &Machine) {
     let last = last_entries(before, addresses);
     for (number, (page, now)) in before.pages.iter().zip(&after.pages).enumerate() {
         match last.get(&number) {
-            Some(&entry) if page.place >= 0 && !page.shared && !before.unmovable => {
-                assert!(page.pinned > 0 || !has_room(before) || now.place == nodes[entry], "{page:?} {now:?}");
+            Some(&entry) if page.node >= 0 && !page.shared && !before.unmovable => {
+                assert!(page.pinned > 0 || !has_room(before) || now.node == nodes[entry], "{page:?} {now:?}");
             }
-            _ => assert_eq!(now.place, page.place),
+            _ => assert_eq!(now.node, page.node),
         }
     }
 }
 
 fn has_room(machine: &Machine) -> bool {
-    machine.room == [NO_ROOM_LIMIT; NODES as usize]
+    machine.free_pages == [UNLIMITED; NODES as usize]
 }
 
 /// The last entry that names each page.
@@ -173,32 +187,32 @@ fn last_entries(machine: &Machine, addresses: &[usize]) -> BTreeMap<usize, usize
 
 /// Lists the pages of a range of a process whose files in /proc are made up.
 pub fn ranges(data: &[u8]) {
-    let _ = made_up_process(&mut Unstructured::new(data));
+    let _ = random_process(&mut Unstructured::new(data));
 }
 
-fn made_up_process(choices: &mut Unstructured) -> Result<()> {
+fn random_process(choices: &mut Unstructured) -> Result<()> {
     const PAGE_BITS: u32 = PAGE.trailing_zeros();
     let (start, length) = (choices.int_in_range(0..=64 * PAGE)?, choices.int_in_range(0..=80 * PAGE)?);
     let (room, scratch_room) = (choices.int_in_range(1..=20)?, choices.int_in_range(1..=20)?);
-    let there: Option<Vec<bool>> = choices.arbitrary()?;
-    let areas = if choices.arbitrary()? { None } else { Some(ascending_areas(choices)?) };
-    let maps = match &areas {
-        Some(areas) => lines_of(areas).into_bytes(),
+    let present: Option<Vec<bool>> = choices.arbitrary()?;
+    let vmas = if choices.arbitrary()? { None } else { Some(ascending_vmas(choices)?) };
+    let maps = match &vmas {
+        Some(vmas) => maps_text(vmas).into_bytes(),
         None => choices.bytes(choices.len())?.to_vec(),
     };
 
     // Present, or swapped out or in flight.
-    let word = |(page, &there): (usize, &bool)| (u64::from(there) << (63 - page % 2) | 7).to_ne_bytes();
-    let words = |there: &Vec<bool>| there.iter().enumerate().flat_map(word).collect::<Vec<u8>>();
-    let pagemap = there.as_ref().map(|there| MemoryFile::holding(&words(there)));
+    let word = |(page, &present): (usize, &bool)| (u64::from(present) << (63 - page % 2) | 7).to_ne_bytes();
+    let words = |present: &Vec<bool>| present.iter().enumerate().flat_map(word).collect::<Vec<u8>>();
+    let pagemap = present.as_ref().map(|present| MemoryFile::holding(&words(present)));
     let maps = MemoryFile::holding(&maps);
     let open = |file: &MemoryFile| File::open(&file.path());
-    let mut range = Range::of(pagemap.as_ref().and_then(open), open(&maps), start, length, PAGE_BITS).unwrap();
+    let mut walk = PageWalk::of(pagemap.as_ref().and_then(open), open(&maps), start, length, PAGE_BITS).unwrap();
 
     let (mut pages, mut scratch, mut found) = (vec![0; room], vec![0; scratch_room], Vec::new());
     let mut calls = 0;
-    while !range.is_done() {
-        let count = range.list(&mut pages, usize::MAX, &mut scratch);
+    while !walk.is_done() {
+        let count = walk.fill(&mut pages, usize::MAX, &mut scratch);
         found.extend(pages[..count].iter().map(|page| page >> PAGE_BITS));
         calls += 1;
         assert!(calls < 10_000, "no end of it");
@@ -206,30 +220,30 @@ fn made_up_process(choices: &mut Unstructured) -> Result<()> {
     let whole_pages = if length == 0 { 0..0 } else { start / PAGE..(start + length).div_ceil(PAGE) };
     assert!(found.iter().all(|page| whole_pages.contains(page)));
     // Without any, the file counts as one that can't be read.
-    if let Some(areas) = areas.filter(|areas| !areas.is_empty()) {
-        let is_there = |page: &usize| there.as_ref().is_none_or(|there| there.get(*page) == Some(&true));
-        let is_mapped = |page: &usize| areas.iter().any(|&(first, behind)| (first..behind).contains(page));
+    if let Some(vmas) = vmas.filter(|vmas| !vmas.is_empty()) {
+        let is_there = |page: &usize| present.as_ref().is_none_or(|present| present.get(*page) == Some(&true));
+        let is_mapped = |page: &usize| vmas.iter().any(|&(first, end)| (first..end).contains(page));
         assert_eq!(found, whole_pages.filter(|page| is_mapped(page) && is_there(page)).collect::<Vec<_>>());
     }
     Ok(())
 }
 
 /// Areas as their first page and the one behind the last.
-fn ascending_areas(choices: &mut Unstructured) -> Result<Vec<(usize, usize)>> {
-    let (mut areas, mut behind) = (Vec::new(), 0);
+fn ascending_vmas(choices: &mut Unstructured) -> Result<Vec<(usize, usize)>> {
+    let (mut vmas, mut end) = (Vec::new(), 0);
     for _ in 0..choices.int_in_range(0..=30)? {
-        let first = behind + choices.int_in_range(0..=20)?;
-        behind = first + choices.int_in_range(1..=20)?;
-        areas.push((first, behind));
+        let first = end + choices.int_in_range(0..=20)?;
+        end = first + choices.int_in_range(1..=20)?;
+        vmas.push((first, end));
     }
-    Ok(areas)
+    Ok(vmas)
 }
 
 /// As /proc/PID/maps tells of areas.
-fn lines_of(areas: &[(usize, usize)]) -> String {
+fn maps_text(vmas: &[(usize, usize)]) -> String {
     let mut text = String::new();
-    for &(first, behind) in areas {
-        let (start, end) = (first * PAGE, behind * PAGE);
+    for &(first, end) in vmas {
+        let (start, end) = (first * PAGE, end * PAGE);
         writeln!(text, "{start:08x}-{end:08x} rw-p 00000000 00:00 0 {:>1$}", "[heap]", first % 60).unwrap();
     }
     text

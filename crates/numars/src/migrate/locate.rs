@@ -1,88 +1,149 @@
-//! Where pages are. A page that is moved at this moment, by another mover, by compaction or by automatic balancing, is a migration
-//! entry in the page tables; move_pages(2) says -ENOENT of it then, as of a page that is not there, and Linux 6.1 -EFAULT of a huge one. So
-//! the page tables are looked at before a page counts as absent.
+//! Queries the nodes of pages.
 //!
-//! References: move_pages(2), Documentation/admin-guide/mm/pagemap.rst of the kernel.
+//! A page in flight, which another mover, compaction or automatic NUMA balancing is moving, is a migration entry in the page tables.
+//! move_pages(2) reports ENOENT for it, as for an absent page; Linux 6.1 reports EFAULT for a huge page. The page tables are therefore checked
+//! before a page counts as absent.
+//!
+//! References: move_pages(2), Documentation/admin-guide/mm/pagemap.rst in the kernel sources.
 
-use super::Kernel;
-use super::page_walk::PageState;
+use super::batch::Batch;
+use super::mover::Mover;
+use super::ops::MovePagesOps;
+use super::page_state::PageState;
+use super::status::EntryState;
 use crate::sys::errno;
 use core::cell::Cell;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-/// Microseconds that are waited for pages in flight, if none of them arrives meanwhile.
-pub const PATIENCE: u32 = 2_000_000;
+/// Upper bound for the time that a request waits for pages in flight, in microseconds. Starts again when one of them arrives.
+const MAX_WAIT_US: u32 = 2_000_000;
 
-/// What is left of [`PATIENCE`] where pages are given up that may as well be swapped out, which looks the same to a process without
-/// privileges: these don't hold up a call for long.
-const LEFT_FOR_KNOWN: u32 = PATIENCE - 100_000;
+/// Upper bound for the part of [`MAX_WAIT_US`] that is spent on pages that may be swapped out instead: without privileges a process cannot
+/// distinguish a swap entry from a migration entry.
+const MAX_SWAP_WAIT_US: u32 = 100_000;
 
-/// Microseconds of the first pause between two questions.
-const MIN_PAUSE: u32 = 50;
+/// The first pause between two queries, in microseconds.
+const MIN_PAUSE_US: u32 = 50;
 
-/// Microseconds of the longest pause between two questions.
-const MAX_PAUSE: u32 = 5_000;
+/// The longest pause between two queries, in microseconds.
+const MAX_PAUSE_US: u32 = 5_000;
 
-/// How often a page is asked about again that is present, while no other one is seen in flight: if the kernel calls it -EFAULT, it is likely
-/// to be the page of zeros; -ENOENT is rare, other than in flight.
-const MAX_CALM_EFAULT: u32 = 3;
-const MAX_CALM_ENOENT: u32 = 10;
-/// How often the page tables are looked at again for a page that was there.
-const MAX_CALM_NOTHING: u32 = 2;
+/// Queries of a present page that the kernel reports with EFAULT, while no page is seen in flight: it is probably the zero page.
+const MAX_REQUERIES_EFAULT: u32 = 3;
+/// Queries of a present page that the kernel reports with ENOENT, while no page is seen in flight. This is rare.
+const MAX_REQUERIES_ENOENT: u32 = 10;
+/// Reads of the page table entry of a page that was present before.
+const MAX_REQUERIES_EMPTY: u32 = 2;
 
-/// Pages that are asked about again at once.
-const AT_ONCE: usize = 128;
+/// Pages that are queried again in one call.
+const CHUNK: usize = 128;
 
-/// Added to the errno of a page while others are in doubt: it is absent.
+/// Added to the errno of a page that is known to be absent, while others are unresolved.
 const CONFIRMED: i32 = -(1 << 28);
 
-/// Asks where pages are, and counts the calls.
+/// What a request has used so far.
+pub struct Usage {
+    /// The number of move_pages(2) calls.
+    pub kernel_calls: AtomicUsize,
+    /// The rest of [`MAX_WAIT_US`].
+    wait_left_us: Cell<u32>,
+}
+
+impl Usage {
+    /// Returns the usage of a new request.
+    pub fn new() -> Self {
+        Usage { kernel_calls: AtomicUsize::new(0), wait_left_us: Cell::new(MAX_WAIT_US) }
+    }
+}
+
+impl<K: MovePagesOps> Mover<'_, K> {
+    /// Queries the nodes of a batch before it is migrated, and sets the states. `seen_present` is true for pages that the page walk listed.
+    /// Returns false on an error, which is recorded.
+    pub(super) fn locate_batch(&mut self, batch: &mut Batch, seen_present: bool) -> bool {
+        if let Err(error) = self.locate(batch.pages, batch.old_node, seen_present) {
+            self.record_error(error);
+            return false;
+        }
+        batch.states.set_all(batch.old_node);
+        batch.base_pages.fill(1);
+        true
+    }
+
+    /// Queries the nodes of pages, as [`Locator::locate`].
+    pub(super) fn locate(&self, pages: &[usize], nodes: &mut [i32], seen_present: bool) -> Result<(), i32> {
+        let locator = Locator { kernel: &self.kernel, flags: self.options.flags, usage: &self.usage };
+        locator.locate(pages, nodes, seen_present)
+    }
+
+    /// Returns whether an unmovable page of the first `count` entries of `order` is in flight. Linux 6.1 reports EFAULT for huge pages in
+    /// flight, every kernel for pages that it cannot move at all.
+    pub(super) fn is_any_in_flight(&self, batch: &Batch, count: usize) -> bool {
+        const CHUNK: usize = 32;
+        let unmovable = |&&entry: &&u32| batch.states.is(entry as usize, EntryState::Unmovable);
+        let mut entries =
+            batch.order.iter().take(count).filter(unmovable).filter_map(|&entry| batch.pages.get(entry as usize));
+        loop {
+            let (mut pages, mut states, mut filled) = ([0; CHUNK], [PageState::Nothing; CHUNK], 0);
+            for (slot, &page) in pages.iter_mut().zip(&mut entries) {
+                (*slot, filled) = (page, filled + 1);
+            }
+            let (Some(pages), Some(states)) = (pages.get(..filled), states.get_mut(..filled)) else { return false };
+            if filled == 0 {
+                return false;
+            }
+            self.kernel.page_states(pages, states);
+            if states.iter().any(|state| matches!(state, PageState::InFlight | PageState::Swapped)) {
+                return true;
+            }
+        }
+    }
+}
+
+/// Queries the nodes of pages for one request.
 pub struct Locator<'a, K> {
     pub kernel: &'a K,
     pub flags: i32,
-    pub calls: &'a AtomicUsize,
-    /// Microseconds that are left of [`PATIENCE`].
-    pub patience: &'a Cell<u32>,
+    pub usage: &'a Usage,
 }
 
-impl<K: Kernel> Locator<'_, K> {
-    /// Writes the node of each page into `nodes`, or -ENOENT or -EFAULT if there is none.
-    /// With `were_there`, they were seen before.
-    pub fn locate(&self, pages: &[usize], nodes: &mut [i32], were_there: bool) -> Result<(), i32> {
+impl<K: MovePagesOps> Locator<'_, K> {
+    /// Writes the node of each page into `nodes`, or -ENOENT or -EFAULT if it has none. `seen_present` is true if the pages were present
+    /// before.
+    pub fn locate(&self, pages: &[usize], nodes: &mut [i32], seen_present: bool) -> Result<(), i32> {
         self.query(pages, nodes)?;
-        self.confirm_absent(pages, nodes, were_there)
+        self.confirm_absent(pages, nodes, seen_present)
     }
 
     fn query(&self, pages: &[usize], nodes: &mut [i32]) -> Result<(), i32> {
-        self.calls.fetch_add(1, Relaxed);
+        self.usage.kernel_calls.fetch_add(1, Relaxed);
         self.kernel.query_nodes(pages, nodes, self.flags)
     }
 
-    /// Asks again about pages that `nodes` calls absent and the page tables show, until it is known where they are.
-    pub fn confirm_absent(&self, pages: &[usize], nodes: &mut [i32], were_there: bool) -> Result<(), i32> {
+    /// Queries pages again that `nodes` reports absent and the page tables show, until their nodes are known or the time is up.
+    pub fn confirm_absent(&self, pages: &[usize], nodes: &mut [i32], seen_present: bool) -> Result<(), i32> {
         if nodes.iter().all(|&node| node >= 0) {
             return Ok(());
         }
-        // How often no page was seen in flight, one after the other.
-        let (mut outcome, mut pause, mut calm) = (Ok(()), MIN_PAUSE, 0u32);
+        // Consecutive rounds in which no page was seen in flight.
+        let (mut outcome, mut pause, mut quiet_rounds) = (Ok(()), MIN_PAUSE_US, 0u32);
         loop {
-            match self.ask_again(calm, were_there, pages, nodes) {
-                Ok(Doubt { in_flight: 0, swapped: 0, present: 0 }) => break,
-                Ok(Doubt { in_flight: 0, swapped, .. }) => {
-                    calm = calm.saturating_add(1);
-                    // Nothing that takes long.
-                    pause = if swapped == 0 { MIN_PAUSE } else { pause };
+            match self.requery_absent(quiet_rounds, seen_present, pages, nodes) {
+                Ok(Unresolved { in_flight: 0, swapped: 0, present: 0 }) => break,
+                Ok(Unresolved { in_flight: 0, swapped, .. }) => {
+                    quiet_rounds = quiet_rounds.saturating_add(1);
+                    // A present page is resolved soon.
+                    pause = if swapped == 0 { MIN_PAUSE_US } else { pause };
                 }
-                Ok(_) => calm = 0,
+                Ok(_) => quiet_rounds = 0,
                 Err(error) => {
                     outcome = Err(error);
                     break;
                 }
             }
-            let Some(patience) = self.patience.get().checked_sub(pause) else { break };
-            self.patience.set(patience);
+            let Some(wait_left_us) = self.usage.wait_left_us.get().checked_sub(pause) else { break };
+            self.usage.wait_left_us.set(wait_left_us);
             self.kernel.pause(pause);
-            pause = (2 * pause).min(MAX_PAUSE);
+            pause = (2 * pause).min(MAX_PAUSE_US);
         }
         for node in nodes.iter_mut().filter(|node| is_absent(node.wrapping_sub(CONFIRMED))) {
             *node -= CONFIRMED;
@@ -90,43 +151,51 @@ impl<K: Kernel> Locator<'_, K> {
         outcome
     }
 
-    /// Asks once more about the pages that are not known to be absent. Returns how many of them are still in doubt.
-    fn ask_again(&self, calm: u32, were_there: bool, pages: &[usize], nodes: &mut [i32]) -> Result<Doubt, i32> {
-        let (mut next, mut in_doubt) = (0, Doubt::default());
+    /// Queries the pages that are not confirmed to be absent once more. Returns how many of them are still unresolved.
+    fn requery_absent(
+        &self,
+        quiet_rounds: u32,
+        seen_present: bool,
+        pages: &[usize],
+        nodes: &mut [i32],
+    ) -> Result<Unresolved, i32> {
+        let (mut next, mut unresolved) = (0, Unresolved::default());
         loop {
-            let (mut entries, mut asked, mut count) = ([0u32; AT_ONCE], [0usize; AT_ONCE], 0);
+            let (mut entries, mut chunk, mut count) = ([0u32; CHUNK], [0usize; CHUNK], 0);
             let rest = pages.iter().zip(nodes.iter()).enumerate().skip(next);
             let absent = rest.filter(|(_, (_, node))| is_absent(**node));
-            for (((entry, (page, _)), place), asked) in absent.zip(&mut entries).zip(&mut asked) {
-                (*place, *asked) = (entry as u32, *page);
+            for (((entry, (page, _)), slot), chunk) in absent.zip(&mut entries).zip(&mut chunk) {
+                (*slot, *chunk) = (entry as u32, *page);
                 (next, count) = (entry + 1, count + 1);
             }
-            let (Some(entries), Some(asked)) = (entries.get(..count), asked.get(..count)) else { return Ok(in_doubt) };
+            let (Some(entries), Some(chunk)) = (entries.get(..count), chunk.get(..count)) else {
+                return Ok(unresolved);
+            };
             if count == 0 {
-                return Ok(in_doubt);
+                return Ok(unresolved);
             }
-            self.ask_again_about(calm, were_there, entries, asked, nodes, &mut in_doubt)?;
+            self.requery_chunk(quiet_rounds, seen_present, entries, chunk, nodes, &mut unresolved)?;
         }
     }
 
-    /// The same of at most [`AT_ONCE`] pages, whose places in `nodes` are `entries`.
-    fn ask_again_about(
+    /// Queries at most [`CHUNK`] pages once more. `entries` are their indices in `nodes`.
+    fn requery_chunk(
         &self,
-        calm: u32,
-        were_there: bool,
+        quiet_rounds: u32,
+        seen_present: bool,
         entries: &[u32],
-        asked: &[usize],
+        chunk: &[usize],
         nodes: &mut [i32],
-        in_doubt: &mut Doubt,
+        unresolved: &mut Unresolved,
     ) -> Result<(), i32> {
-        let (mut states, mut found) = ([PageState::Nothing; AT_ONCE], [0; AT_ONCE]);
-        let states = states.get_mut(..asked.len()).unwrap_or_default();
-        let found = found.get_mut(..asked.len()).unwrap_or_default();
-        self.kernel.page_states(asked, states);
-        if calm > 0 {
-            // Linux before 6.5 says -ENOENT of a present page as long as a hinting fault of automatic NUMA balancing is due there.
+        let (mut states, mut current) = ([PageState::Nothing; CHUNK], [0; CHUNK]);
+        let states = states.get_mut(..chunk.len()).unwrap_or_default();
+        let current = current.get_mut(..chunk.len()).unwrap_or_default();
+        self.kernel.page_states(chunk, states);
+        if quiet_rounds > 0 {
+            // Linux before 6.5 reports ENOENT for a present page while a hinting fault of automatic NUMA balancing is due on it.
             for ((&page, &entry), _) in
-                asked.iter().zip(entries).zip(states.iter()).filter(|(_, state)| **state == PageState::Present)
+                chunk.iter().zip(entries).zip(states.iter()).filter(|(_, state)| **state == PageState::Present)
             {
                 if nodes.get(entry as usize) == Some(&-errno::ENOENT) {
                     self.kernel.fault_in(page);
@@ -134,30 +203,29 @@ impl<K: Kernel> Locator<'_, K> {
             }
         }
         if states.iter().any(|&state| state != PageState::Nothing) {
-            self.query(asked, found)?;
+            self.query(chunk, current)?;
         }
-        for ((&entry, &state), &found) in entries.iter().zip(states.iter()).zip(found.iter()) {
+        for ((&entry, &state), &current) in entries.iter().zip(states.iter()).zip(current.iter()) {
             let Some(node) = nodes.get_mut(entry as usize) else { continue };
             if state != PageState::Nothing {
-                *node = found;
+                *node = current;
             }
+            let max_requeries = if *node == -errno::EFAULT { MAX_REQUERIES_EFAULT } else { MAX_REQUERIES_ENOENT };
             match state {
                 _ if !is_absent(*node) => {
-                    // One has arrived, and others may.
-                    self.patience.set(PATIENCE);
+                    // One page has arrived, and others may.
+                    self.usage.wait_left_us.set(MAX_WAIT_US);
                     continue;
                 }
-                PageState::InFlight => in_doubt.in_flight += 1,
-                PageState::Swapped if self.patience.get() >= LEFT_FOR_KNOWN => in_doubt.swapped += 1,
-                // The page of zeros, one of a mapping whose pages move_pages(2) does not look at, or one that has just arrived.
-                PageState::Present
-                    if calm < if *node == -errno::EFAULT { MAX_CALM_EFAULT } else { MAX_CALM_ENOENT } =>
-                {
-                    in_doubt.present += 1;
+                PageState::InFlight => unresolved.in_flight += 1,
+                PageState::Swapped if self.usage.wait_left_us.get() >= MAX_WAIT_US - MAX_SWAP_WAIT_US => {
+                    unresolved.swapped += 1;
                 }
+                // The zero page, a page of a mapping that move_pages(2) does not support, or one that has just arrived.
+                PageState::Present if quiet_rounds < max_requeries => unresolved.present += 1,
                 // The entry of a hugetlb page is empty for a moment before it becomes a migration entry.
-                PageState::Nothing if were_there && calm < MAX_CALM_NOTHING => in_doubt.present += 1,
-                PageState::Unknown if calm < 1 => in_doubt.present += 1,
+                PageState::Nothing if seen_present && quiet_rounds < MAX_REQUERIES_EMPTY => unresolved.present += 1,
+                PageState::Unknown if quiet_rounds < 1 => unresolved.present += 1,
                 _ => *node += CONFIRMED,
             }
         }
@@ -165,18 +233,18 @@ impl<K: Kernel> Locator<'_, K> {
     }
 }
 
-/// How many pages may be there, though the kernel does not say so.
+/// Numbers of pages that may be present, although the kernel reports them absent.
 #[derive(Default)]
-struct Doubt {
-    /// They are being moved.
+struct Unresolved {
+    /// In flight.
     in_flight: usize,
-    /// They are being moved, or swapped out.
+    /// In flight or swapped out.
     swapped: usize,
-    /// They are present, or the page tables can't be read.
+    /// Present, or in a page table that cannot be read.
     present: usize,
 }
 
-/// Returns whether a page counts as absent.
-pub fn is_absent(node: i32) -> bool {
-    node == -errno::ENOENT || node == -errno::EFAULT
+/// Returns whether a status is that of an absent page.
+pub fn is_absent(status: i32) -> bool {
+    status == -errno::ENOENT || status == -errno::EFAULT
 }

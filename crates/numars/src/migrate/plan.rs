@@ -1,213 +1,123 @@
-//! What to ask the kernel for, and what its answers mean: decisions alone, no calls.
+//! Decides which entries of a batch are submitted, and what the kernel's results mean. Nothing here makes a system call.
 //!
-//! A request is worked on in windows of a bounded number of entries. Of each window the kernel says first where the pages are
-//! (`before`). [`plan`] leaves out what needs no move, and puts the rest in order of targets, since the kernel moves in one go
-//! what follows each other and has one target. What came of the tries is read off by [`failed_run`] and [`sort_out`].
+//! [`plan`] drops the entries whose pages need no move and sorts the rest by target, because the kernel migrates consecutive entries with one
+//! target together. [`failed_run`] and [`apply_results`] read the results of an attempt.
 
-use super::stats::Outcome;
+use super::batch::{Batch, get_or_default, set_checked};
+use super::outcome::PageOutcome;
+use super::status::{EntryState, SubmitStates};
 use crate::bitmask::BitsMut;
 use crate::nodeset::MAX_NUMNODES;
 use crate::sys::errno;
-use core::sync::atomic::{AtomicI32, Ordering};
 
-/// A target for pages that are not meant.
-pub const NO_TARGET: i32 = i32::MIN;
-
-// Marks in places of statuses, which are nodes or negative errnos. They are far below every errno.
-
-/// The kernel has not written a status.
-pub const UNWRITTEN: i32 = i32::MIN;
-/// The kernel tried to move the page and could not, and did not say why.
-pub const TRIED: i32 = i32::MIN + 1;
-/// The process may not have pages on the target.
-pub const NODE_DENIED: i32 = i32::MIN + 2;
-/// The page is there, but the kernel says -EFAULT of it when it shall move: the mapping's pages never do, such as those of [vvar] since
-/// Linux 7.
-pub const UNMOVABLE: i32 = i32::MIN + 3;
-/// The huge page that the entry stood for is not mapped as one any more: its base pages are looked at one by one.
-pub const SPLIT: i32 = i32::MIN + 4;
-/// The same of one that the kernel called moved.
-pub const SPLIT_AND_MOVED: i32 = i32::MIN + 5;
-/// The same of one whose first base page was on its target before.
-pub const SPLIT_IN_PLACE: i32 = i32::MIN + 6;
-/// As the entry with this number, which names the same page and comes later.
-const AS_ANOTHER: i32 = i32::MIN + 16;
-const LAST_MARK: i32 = i32::MIN / 2;
-
-/// What a request's entries are and what becomes of them: one place for each entry in every slice.
-pub struct Window<'a> {
-    /// An address in the page.
-    pub pages: &'a mut [usize],
-    /// The node it shall be on.
-    pub targets: &'a mut [i32],
-    /// The node it was on at first, or a negative errno.
-    pub before: &'a mut [i32],
-    /// The same at the end.
-    pub after: &'a mut [i32],
-    /// The entries to be tried, in the order of trying.
-    pub order: &'a mut [u32],
-    /// The pages and targets of those in `order`, as the kernel wants them.
-    pub try_pages: &'a mut [usize],
-    pub try_targets: &'a mut [i32],
-    /// What the kernel says of them. Several threads write here, each in its own part.
-    pub tried: &'a [AtomicI32],
-    /// Where pages were found to be, asked for in between.
-    pub found: &'a mut [i32],
-    /// A hash table of entries, by their pages: two places for each.
-    pub table: &'a mut [u32],
-    /// How many base pages the entry counts as; 0: it is not counted.
-    pub weights: &'a mut [u32],
-}
-
-/// Nobody's place in a table.
-const NOBODY: u32 = u32::MAX;
-
-/// Bytes of scratch memory for each entry of a window.
-pub const BYTES_PER_ENTRY: usize = 2 * size_of::<usize>() + 10 * size_of::<i32>();
-
-impl Window<'_> {
-    /// Leaves but the first `count` entries; all that there are if these are fewer.
-    #[inline(never)]
-    pub fn cut(&mut self, count: usize) {
-        /// In range: all parts have as many entries.
-        fn first<T>(part: &mut &mut [T], count: usize) {
-            debug_assert!(count <= part.len());
-            *part = core::mem::take(part).get_mut(..count).unwrap_or_default();
-        }
-        let count = count.min(self.pages.len());
-        first(&mut self.pages, count);
-        first(&mut self.try_pages, count);
-        first(&mut self.targets, count);
-        first(&mut self.before, count);
-        first(&mut self.after, count);
-        first(&mut self.order, count);
-        first(&mut self.try_targets, count);
-        first(&mut self.found, count);
-        first(&mut self.weights, count);
-        first(&mut self.table, count.saturating_mul(2));
-        debug_assert!(count <= self.tried.len());
-        self.tried = self.tried.get(..count).unwrap_or_default();
-    }
-}
-
-/// The value at `index`, which is in range.
-fn at<T: Copy + Default>(values: &[T], index: usize) -> T {
-    debug_assert!(index < values.len());
-    values.get(index).copied().unwrap_or_default()
-}
-
-/// Replaces the value at `index`, which is in range.
-fn put<T>(values: &mut [T], index: usize, value: T) {
-    debug_assert!(index < values.len());
-    if let Some(place) = values.get_mut(index) {
-        *place = value;
-    }
-}
-
-/// What [`plan`] found.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Plan {
-    /// How many entries are to be tried: the first ones of `order`.
-    pub pending: usize,
-    /// Whether moving one page can change where another entry's page is: pages that are named twice, and huge pages of which parts
-    /// have several targets.
-    pub entangled: bool,
-}
-
-/// Whether a kernel can have such a node, any other being ENODEV; [`NO_TARGET`] too.
-pub fn can_be(target: i32) -> bool {
-    (0..MAX_NUMNODES as i32).contains(&target) || target == NO_TARGET
-}
+/// A slot of the hash table without an entry.
+const EMPTY_SLOT: u32 = u32::MAX;
 
 /// An address where no process can have a page: in the last page of the address space.
 pub const NO_PAGE: usize = usize::MAX;
 
-/// Writes down those targets that are not in `known`, in the order in which they are named first, with no pages, and adds them
-/// there. Returns how many.
-pub fn list_targets(window: &mut Window, known: BitsMut) -> usize {
+/// The result of [`plan`].
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Number of entries to submit: the first ones of `order`.
+    pub pending: usize,
+    /// Whether moving one page can change where the page of another entry is: pages that are named twice, and huge pages of which arena have
+    /// several targets.
+    pub needs_recheck: bool,
+}
+
+/// Returns whether a kernel can have such a node; it reports ENODEV for any other. An entry without target is valid.
+pub fn is_valid_target(target: Option<i32>) -> bool {
+    target.is_none_or(|node| (0..MAX_NUMNODES as i32).contains(&node))
+}
+
+/// Prepares to submit the targets that are not in `known`, in the order in which they are named first, without pages, and adds them to
+/// `known`. Stops at the first invalid one. Returns their number.
+pub fn collect_new_targets(batch: &mut Batch, known: BitsMut) -> usize {
     let mut count = 0;
-    for &target in window.targets.iter().take_while(|&&target| can_be(target)) {
+    for target in batch.targets.iter().take_while(|&target| is_valid_target(target)).flatten() {
         if let Ok(node) = usize::try_from(target)
             && !known.as_bits().contains(node)
         {
             known.set(node);
-            put(window.try_targets, count, target);
-            put(window.try_pages, count, NO_PAGE);
+            set_checked(batch.submit_targets, count, target);
+            set_checked(batch.submit_pages, count, NO_PAGE);
             count += 1;
         }
     }
-    window.tried.iter().take(count).for_each(|status| status.store(UNWRITTEN, Ordering::Relaxed));
+    batch.submit_states.reset(count);
     count
 }
 
-/// Decides which entries are to be tried, and in which order. `after` says where the pages are now, and receives what is decided already.
-pub fn plan(window: &mut Window, page_bits: u32) -> Plan {
+/// Decides which entries are submitted, and in which order. The states say where the pages are, and receive what is decided already.
+pub fn plan(batch: &mut Batch, page_bits: u32) -> Plan {
     let mut plan = Plan::default();
-    // Pages in order have no duplicates.
-    if !window.pages.is_sorted_by(|first, second| first >> page_bits < second >> page_bits) {
-        plan.entangled = settle_duplicates(window, page_bits);
+    // Pages in ascending order have no duplicates.
+    if !batch.pages.is_sorted_by(|first, second| first >> page_bits < second >> page_bits) {
+        plan.needs_recheck = mark_duplicates(batch, page_bits);
     }
-    // How many entries each target has; then, where in the order its next one goes.
-    let mut places = [0u32; MAX_NUMNODES];
+    // First the number of entries of each target, then the index in the order of its next entry.
+    let mut buckets = [0u32; MAX_NUMNODES];
     let mut only_target = None;
-    for (after, &target) in window.after.iter_mut().zip(window.targets.iter()) {
-        if *after >= 0 && target != NO_TARGET {
-            plan.entangled |= *only_target.get_or_insert(target) != target;
+    for entry in 0..batch.states.len() {
+        let (node, target) = (batch.states.node(entry), batch.targets.get(entry));
+        if let (Some(_), Some(target)) = (node, target) {
+            plan.needs_recheck |= *only_target.get_or_insert(target) != target;
         }
-        if wanted(*after, target) {
-            match place_of(target, &mut places) {
+        if let Some(target) = needs_move(node, target) {
+            match bucket(target, &mut buckets) {
                 Some(count) => *count += 1,
-                None => *after = -errno::ENODEV,
+                None => batch.states.set(entry, EntryState::Failed(errno::ENODEV)),
             }
         }
     }
     let mut next = 0;
-    for place in &mut places {
-        next += core::mem::replace(place, next);
+    for bucket in &mut buckets {
+        next += core::mem::replace(bucket, next);
     }
     plan.pending = next as usize;
-    for (entry, (&after, &target)) in window.after.iter().zip(window.targets.iter()).enumerate() {
-        if wanted(after, target)
-            && let Some(place) = place_of(target, &mut places)
+    for (entry, (node, target)) in (0..).zip(batch.states.nodes().zip(batch.targets.iter())) {
+        if let Some(target) = needs_move(node, target)
+            && let Some(next) = bucket(target, &mut buckets)
         {
-            put(window.order, *place as usize, entry as u32);
-            *place += 1;
+            set_checked(batch.order, *next as usize, entry);
+            *next += 1;
         }
     }
     plan
 }
 
-/// Whether an entry with this status is to be tried.
-fn wanted(status: i32, target: i32) -> bool {
-    status >= 0 && status != target && target != NO_TARGET
+/// Returns the target of an entry whose page is on another node.
+fn needs_move(node: Option<i32>, target: Option<i32>) -> Option<i32> {
+    node.and(target).filter(|_| node != target)
 }
 
-fn place_of(target: i32, places: &mut [u32; MAX_NUMNODES]) -> Option<&mut u32> {
-    places.get_mut(usize::try_from(target).ok()?)
+fn bucket(target: i32, buckets: &mut [u32; MAX_NUMNODES]) -> Option<&mut u32> {
+    buckets.get_mut(usize::try_from(target).ok()?)
 }
 
-/// Of entries that name one page, leaves only the last to be tried. Returns whether there may be any.
-fn settle_duplicates(window: &mut Window, page_bits: u32) -> bool {
-    /// How many places of the table are looked at for a page at most. Where they are all taken, a page can stay in the request twice:
-    /// it is moved twice then, and looked at again.
+/// Marks all but the last of the entries that name one page. Returns whether there may be any.
+fn mark_duplicates(batch: &mut Batch, page_bits: u32) -> bool {
+    /// Slots that are looked at for a page. If they are all taken, a page can stay in the batch twice: it is moved twice then, and
+    /// located again.
     const MAX_PROBES: usize = 64;
-    let page = |entry: u32| at(window.pages, entry as usize) >> page_bits;
-    let slots = window.table.len();
-    window.table.fill(NOBODY);
+    let page = |entry: u32| get_or_default(batch.pages, entry as usize) >> page_bits;
+    let slots = batch.dedup_table.len();
+    batch.dedup_table.fill(EMPTY_SLOT);
     let mut any = false;
-    for entry in (0..window.pages.len() as u32).rev() {
+    for entry in (0..batch.pages.len() as u32).rev() {
         let mut slot = (((mix(page(entry) as u64) >> 32) * slots as u64) >> 32) as usize;
         let mut probes = 0;
         loop {
-            match window.table.get_mut(slot) {
-                Some(place) if *place == NOBODY => {
-                    *place = entry;
+            match batch.dedup_table.get_mut(slot) {
+                Some(free) if *free == EMPTY_SLOT => {
+                    *free = entry;
                     break;
                 }
                 Some(&mut last) if page(last) == page(entry) => {
                     any = true;
-                    if at(window.before, entry as usize) >= 0 {
-                        put(window.after, entry as usize, AS_ANOTHER + last as i32);
+                    if get_or_default(batch.old_node, entry as usize) >= 0 {
+                        batch.states.set(entry as usize, EntryState::SameAs(last));
                     }
                     break;
                 }
@@ -224,7 +134,7 @@ fn settle_duplicates(window: &mut Window, page_bits: u32) -> bool {
     any
 }
 
-/// Spreads the bits of a page's number over the whole word, so that pages at any distance from each other get different places.
+/// Spreads the bits of a page number over the whole word, so that pages at any distance from each other get different slots.
 fn mix(number: u64) -> u64 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
     let once = (number ^ number >> 32).wrapping_mul(ODD);
@@ -232,231 +142,223 @@ fn mix(number: u64) -> u64 {
     twice ^ twice >> 32
 }
 
-/// Writes down the first `count` of `order` as the kernel wants them, with nothing said of them yet.
-pub fn write_down(window: &mut Window, count: usize) {
-    debug_assert!(count <= window.order.len());
-    let entries = window.order.iter().take(count);
-    for ((&entry, page), target) in entries.zip(window.try_pages.iter_mut()).zip(window.try_targets.iter_mut()) {
-        *page = at(window.pages, entry as usize);
-        *target = at(window.targets, entry as usize);
+/// Copies pages and targets of the first `count` entries of `order` to where the kernel reads them, and resets their states.
+pub fn fill_submission(batch: &mut Batch, count: usize) {
+    debug_assert!(count <= batch.order.len());
+    for (index, &entry) in batch.order.iter().take(count).enumerate() {
+        set_checked(batch.submit_pages, index, get_or_default(batch.pages, entry as usize));
+        set_checked(batch.submit_targets, index, batch.targets.get(entry as usize).unwrap_or(-1));
     }
-    window.tried.iter().take(count).for_each(|status| status.store(UNWRITTEN, Ordering::Relaxed));
+    batch.submit_states.reset(count);
 }
 
-/// Of a call that the kernel ended early, the entries that made it do so: it moves in one go what has one target, and an entry that
-/// it can decide at once ends that too. All behind them were not tried. None if all was tried.
-pub fn failed_run(targets: &[i32], tried: &[AtomicI32]) -> Option<(usize, usize)> {
-    debug_assert_eq!(targets.len(), tried.len());
-    let written = |status: &AtomicI32| status.load(Ordering::Relaxed) != UNWRITTEN;
-    let first = tried.iter().position(|status| !written(status))?;
-    let target = at(targets, first);
-    let rest = || tried.iter().zip(targets).skip(first);
-    let decided = rest().position(|(status, _)| written(status));
+/// Returns the range of entries at which the kernel ended a call; `None` if it finished. It migrates consecutive entries with one target
+/// together, and an entry that it can decide at once ends that too. Entries after the range were not tried.
+pub fn failed_run(targets: &[i32], states: SubmitStates) -> Option<(usize, usize)> {
+    debug_assert_eq!(targets.len(), states.len());
+    let first = states.iter().position(|state| state.is_none())?;
+    let target = get_or_default(targets, first);
+    let rest = || states.iter().zip(targets).skip(first);
+    let decided = rest().position(|(state, _)| state.is_some());
     let run = decided.or_else(|| rest().position(|(_, &next)| next != target));
-    Some((first, run.map_or(tried.len().min(targets.len()), |length| first + length)))
+    Some((first, run.map_or(states.len().min(targets.len()), |length| first + length)))
 }
 
-/// How many entries in a row have the target of the first.
+/// Returns how many consecutive entries have the target of the first.
 pub fn run_length(targets: &[i32]) -> usize {
     targets.iter().take_while(|&target| Some(target) == targets.first()).count()
 }
 
-/// Whether something of what was tried has to be asked for again before [`sort_out`].
-pub fn is_unclear(tried: &[AtomicI32]) -> bool {
-    tried.iter().any(|status| may_be_there(status.load(Ordering::Relaxed)))
+/// Returns whether any submitted page has to be located again before [`apply_results`].
+pub fn needs_requery(states: SubmitStates) -> bool {
+    states.iter().any(is_ambiguous)
 }
 
-/// Whether an entry with this status may be on its target all the same: -EBUSY is also said of a page that an entry before it moves,
-/// by Linux 6.1 -EACCES of a hugetlb page, -ENOENT (by Linux 6.1 also -EFAULT) of a page that is moved by someone else at this moment,
-/// and -EFAULT of one that cannot move.
-fn may_be_there(status: i32) -> bool {
-    matches!(status, UNWRITTEN | TRIED) || is_held(status) || matches!(-status, errno::ENOENT | errno::EFAULT)
+/// Returns whether an entry in this state may be on its target all the same: the kernel reports EBUSY also for a page that an entry before it
+/// moves, Linux 6.1 EACCES for a hugetlb page, ENOENT (Linux 6.1 also EFAULT) for a page in flight, and EFAULT for an unmovable one.
+fn is_ambiguous(state: Option<EntryState>) -> bool {
+    match state {
+        None | Some(EntryState::NotMigrated) => true,
+        Some(EntryState::Failed(errno)) => is_held(errno) || matches!(errno, errno::ENOENT | errno::EFAULT),
+        Some(_) => false,
+    }
 }
 
-/// Reads off what became of the first `count` of `order`, and keeps those of them there that may be tried again: `count` says how
-/// many. `found` says where the pages are, where that is `known`. Returns whether a target is full.
-pub fn sort_out(window: &mut Window, count: &mut usize, known: bool) -> bool {
+/// Sets the states of the first `count` entries of `order` from the result of an attempt, and keeps in `order` those that may be submitted
+/// again: `count` becomes their number. `current_node` says where the pages are, if that is `known`. Returns whether a target is full.
+pub fn apply_results(batch: &mut Batch, count: &mut usize, known: bool) -> bool {
     let (mut kept, mut full) = (0, false);
     for index in 0..*count {
-        let entry = at(window.order, index);
-        debug_assert!(index < window.tried.len());
-        let status = window.tried.get(index).map_or(UNWRITTEN, |status| status.load(Ordering::Relaxed));
-        let (target, found) = (at(window.try_targets, index), at(window.found, index));
-        let after = match status {
-            _ if !may_be_there(status) => status,
-            _ if known && (found < 0 || found == target) => found,
-            // It was not its turn any more.
-            UNWRITTEN if known => found,
-            UNWRITTEN => continue,
-            _ if status == -errno::EACCES => status,
-            _ => {
-                put(window.order, kept, entry);
+        let entry = get_or_default(batch.order, index);
+        let result = batch.submit_states.get(index);
+        let target = get_or_default(batch.submit_targets, index);
+        let current = EntryState::from_stored(get_or_default(batch.current_node, index));
+        let has_arrived = known && (!matches!(current, EntryState::OnNode(_)) || current.is_on(target));
+        let state = match result {
+            Some(state) if !is_ambiguous(result) => state,
+            _ if has_arrived => current,
+            // The kernel did not come to it.
+            None if known => current,
+            None => continue,
+            Some(state @ EntryState::Failed(errno::EACCES)) => state,
+            Some(state) => {
+                set_checked(batch.order, kept, entry);
                 kept += 1;
-                full |= status == -errno::ENOMEM;
-                match -status {
-                    errno::ENOENT => TRIED,
-                    errno::EFAULT if known => UNMOVABLE,
-                    _ => status,
+                full |= state == EntryState::Failed(errno::ENOMEM);
+                match state {
+                    EntryState::Failed(errno::ENOENT) => EntryState::NotMigrated,
+                    EntryState::Failed(errno::EFAULT) if known => EntryState::Unmovable,
+                    state => state,
                 }
             }
         };
-        put(window.after, entry as usize, after);
+        batch.states.set(entry as usize, state);
     }
     *count = kept;
     full
 }
 
-/// Of the first `count` of `order`, keeps those whose target is not full.
-pub fn leave_full(window: &mut Window, count: usize) -> usize {
-    keep(window, count, |after| after != -errno::ENOMEM)
+/// Keeps those of the first `count` entries of `order` whose targets are not full. Returns their number.
+pub fn drop_full_targets(batch: &mut Batch, count: usize) -> usize {
+    keep(batch, count, |state| state != EntryState::Failed(errno::ENOMEM))
 }
 
-/// Of the first `count` of `order`, keeps those whose huge page was not split.
-pub fn leave_split(window: &mut Window, count: usize) -> usize {
-    keep(window, count, |after| after != SPLIT)
+/// Keeps those of the first `count` entries of `order` whose huge page was not split. Returns their number.
+pub fn drop_split(batch: &mut Batch, count: usize) -> usize {
+    keep(batch, count, |state| !matches!(state, EntryState::Split(_)))
 }
 
-/// Keeps those of the first `count` of `order` of which this is true. Returns how many.
-fn keep(window: &mut Window, count: usize, condition: fn(i32) -> bool) -> usize {
+fn keep(batch: &mut Batch, count: usize, condition: fn(EntryState) -> bool) -> usize {
     let mut kept = 0;
     for index in 0..count {
-        let entry = at(window.order, index);
-        if condition(at(window.after, entry as usize)) {
-            put(window.order, kept, entry);
+        let entry = get_or_default(batch.order, index);
+        if condition(batch.states.get(entry as usize)) {
+            set_checked(batch.order, kept, entry);
             kept += 1;
         }
     }
     kept
 }
 
-/// Takes what `found` says of all entries for the truth, unless a page stayed where it was. Whether a page has left its target again,
-/// for that of another entry.
-pub fn look_back(window: &mut Window) -> bool {
-    let mut left = false;
-    for entry in 0..window.after.len() {
-        let Fate { before, after, target, own } = fate(window, entry);
-        let found = at(window.found, entry);
-        let has_moved = after >= 0 || found != before && has_stayed(after);
-        if !own || target == NO_TARGET || counted_until_then(after).is_some() {
-            continue;
-        }
+/// Corrects the states by `current_node`, which says where the page of every entry is, unless a page has not moved. Returns whether a page
+/// has left its target again, for that of another entry.
+pub fn reconcile(batch: &mut Batch) -> bool {
+    let mut displaced = false;
+    for entry in 0..batch.states.len() {
+        let (state, old_node) = (batch.states.get(entry), get_or_default(batch.old_node, entry));
+        let Some(target) = batch.targets.get(entry) else { continue };
+        let node = get_or_default(batch.current_node, entry);
+        let has_moved = match state {
+            EntryState::SameAs(_) | EntryState::Split(_) => continue,
+            EntryState::OnNode(_) => true,
+            state => node != old_node && has_stayed(state),
+        };
         if has_moved {
-            left |= found >= 0 && found != target && (after == target || before == target || after < 0);
-            put(window.after, entry, found);
+            let was_on_target = match state {
+                EntryState::OnNode(node) => node == target || old_node == target,
+                _ => true,
+            };
+            displaced |= node >= 0 && node != target && was_on_target;
+            batch.states.set_status(entry, node);
         } else {
             // Another part of its huge page may have taken it along.
-            put(window.before, entry, found);
+            set_checked(batch.old_node, entry, node);
         }
     }
-    left
+    displaced
 }
 
-/// How many base pages an entry counts as.
-pub fn weight(window: &Window, entry: usize) -> usize {
-    at(window.weights, entry) as usize
+/// Returns the number of base pages that an entry counts as.
+pub fn base_pages(batch: &Batch, entry: usize) -> usize {
+    get_or_default(batch.base_pages, entry) as usize
 }
 
-/// How many base pages the first `count` of `order` count as.
-pub fn weight_of(window: &Window, count: usize) -> usize {
-    window.order.iter().take(count).map(|&entry| weight(window, entry as usize)).sum()
+/// Returns the number of base pages that the first `count` entries of `order` count as.
+pub fn total_base_pages(batch: &Batch, count: usize) -> usize {
+    batch.order.iter().take(count).map(|&entry| base_pages(batch, entry as usize)).sum()
 }
 
-/// Returns whether the kernel said -EFAULT of pages of the first `count` of `order`, although they are there.
-pub fn any_unmovable(window: &Window, count: usize) -> bool {
-    window.order.iter().take(count).any(|&entry| at(window.after, entry as usize) == UNMOVABLE)
+/// Returns whether the kernel reported EFAULT for any of the first `count` entries of `order`, although their pages are present.
+pub fn any_unmovable(batch: &Batch, count: usize) -> bool {
+    batch.order.iter().take(count).any(|&entry| batch.states.is(entry as usize, EntryState::Unmovable))
 }
 
-/// Writes down the entries whose pages stayed, but not those that stand for a whole huge page. Returns how many.
-pub fn write_down_held(window: &mut Window) -> usize {
+/// Prepares to locate the entries whose pages have not moved, except those that stand for a whole huge page. Returns their number.
+pub fn fill_stayed(batch: &mut Batch) -> usize {
     let mut count = 0;
-    for (entry, (&after, &target)) in window.after.iter().zip(window.targets.iter()).enumerate() {
-        if target != NO_TARGET && has_stayed(after) && at(window.weights, entry) <= 1 {
-            put(window.order, count, entry as u32);
+    for (entry, (state, target)) in (0..).zip(batch.states.iter().zip(batch.targets.iter())) {
+        if target.is_some() && has_stayed(state) && base_pages(batch, entry as usize) <= 1 {
+            set_checked(batch.order, count, entry);
             count += 1;
         }
     }
-    write_down(window, count);
+    fill_submission(batch, count);
     count
 }
 
-/// Takes what `found` says of the first `count` of `order`, whose pages stayed, unless it is where they were.
-pub fn settle_held(window: &mut Window, count: usize) {
+/// Sets the states of the first `count` entries of `order`, whose pages had not moved, where `current_node` says otherwise.
+pub fn apply_stayed(batch: &mut Batch, count: usize) {
     for index in 0..count {
-        let entry = at(window.order, index) as usize;
-        let found = at(window.found, index);
-        if found != at(window.before, entry) {
-            put(window.after, entry, found);
+        let entry = get_or_default(batch.order, index) as usize;
+        let node = get_or_default(batch.current_node, index);
+        if node != get_or_default(batch.old_node, entry) {
+            batch.states.set_status(entry, node);
         }
     }
 }
 
-/// Marks pages of which the kernel said -EFAULT as tried, since some of them were in flight.
-pub fn call_unmovable_busy(window: &mut Window) {
-    window.after.iter_mut().filter(|after| **after == UNMOVABLE).for_each(|after| *after = TRIED);
+/// Marks unmovable pages as tried, because some of them were in flight.
+pub fn mark_unmovable_busy(batch: &mut Batch) {
+    for entry in 0..batch.states.len() {
+        if batch.states.is(entry, EntryState::Unmovable) {
+            batch.states.set(entry, EntryState::NotMigrated);
+        }
+    }
 }
 
-/// Lists all entries whose pages are there in the order of the request. Returns their number.
-pub fn in_order(window: &mut Window) -> usize {
+/// Puts all entries whose pages are present into `order`, in the order of the request. Returns their number.
+pub fn restore_request_order(batch: &mut Batch) -> usize {
     let mut count = 0;
-    for (entry, (&after, &target)) in window.after.iter().zip(window.targets.iter()).enumerate() {
-        if after >= 0 && target != NO_TARGET {
-            put(window.order, count, entry as u32);
+    for (entry, (node, target)) in (0..).zip(batch.states.nodes().zip(batch.targets.iter())) {
+        if node.is_some() && target.is_some() {
+            set_checked(batch.order, count, entry);
             count += 1;
         }
     }
     count
 }
 
-/// What becomes of an entry's page.
-struct Fate {
-    before: i32,
-    after: i32,
-    /// Where it shall be in the end.
-    target: i32,
-    /// Whether the entry speaks for itself: not one of several that name a page, of which the last counts.
-    own: bool,
-}
-
-/// What becomes of the page of an entry.
-fn fate(window: &Window, entry: usize) -> Fate {
-    let status = at(window.after, entry);
-    let own = !(AS_ANOTHER..LAST_MARK).contains(&status);
-    let entry = if own { entry } else { (status - AS_ANOTHER) as usize };
-    Fate { before: at(window.before, entry), after: at(window.after, entry), target: at(window.targets, entry), own }
-}
-
-/// Gives the entries that name a page a further time what became of it: why it did not go on, or the node they wanted.
-pub fn finish_duplicates(window: &mut Window) {
-    for entry in 0..window.after.len() {
-        let Fate { before, after, own, .. } = fate(window, entry);
-        if !own {
-            let is_content = has_stayed(after) && before == at(window.targets, entry);
-            put(window.after, entry, if is_content { before } else { after });
+/// Gives the entries that name a page again the state of the last one; if that page has not moved and is where they wanted it, the node.
+pub fn copy_to_duplicates(batch: &mut Batch) {
+    for entry in 0..batch.states.len() {
+        if let EntryState::SameAs(last) = batch.states.get(entry) {
+            let last = last as usize;
+            let (old_node, state) = (get_or_default(batch.old_node, last), batch.states.get(last));
+            let is_where_wanted = has_stayed(state) && batch.targets.get(entry) == Some(old_node);
+            if is_where_wanted {
+                batch.states.set_status(entry, old_node);
+            } else {
+                batch.states.set(entry, state);
+            }
         }
     }
 }
 
-/// Returns what became of each entry of a window; none for one that was not tried because the move was cancelled (`stopped`).
-pub fn outcome(window: &Window, entry: usize, stopped: bool) -> Option<Outcome> {
-    Outcome::of(at(window.before, entry), at(window.after, entry), at(window.targets, entry), stopped)
+/// Returns what became of the page of an entry; `None` if it was not tried because the move was cancelled.
+pub fn outcome(batch: &Batch, entry: usize, cancelled: bool) -> Option<PageOutcome> {
+    let old_node = get_or_default(batch.old_node, entry);
+    PageOutcome::of(old_node, batch.states.get(entry), batch.targets.get(entry), cancelled)
 }
 
-/// Returns as what a huge page that was split counts until its base pages are looked at, if this is the mark of one.
-pub fn counted_until_then(mark: i32) -> Option<Option<Outcome>> {
-    match mark {
-        SPLIT => Some(None),
-        SPLIT_AND_MOVED => Some(Some(Outcome::Moved)),
-        SPLIT_IN_PLACE => Some(Some(Outcome::InPlace)),
-        _ => None,
+/// Returns whether a page in this state has not moved.
+fn has_stayed(state: EntryState) -> bool {
+    match state {
+        EntryState::Failed(errno) => is_held(errno),
+        state => matches!(state, EntryState::NotMigrated | EntryState::Unmovable),
     }
 }
 
-/// Whether a page stayed where it was, by its status or the mark in its place.
-fn has_stayed(after: i32) -> bool {
-    is_held(after) || matches!(after, TRIED | UNMOVABLE)
-}
-
-/// Whether a status says that a page stayed where it was.
-fn is_held(status: i32) -> bool {
-    matches!(-status, errno::EACCES | errno::EBUSY | errno::ENOMEM)
+/// Returns whether the kernel reports this errno for pages that have not moved.
+fn is_held(errno: i32) -> bool {
+    matches!(errno, errno::EACCES | errno::EBUSY | errno::ENOMEM)
 }

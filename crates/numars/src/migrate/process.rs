@@ -20,41 +20,41 @@ const MAX_THREADS: usize = 64;
 pub const MAX_SEARCHES: usize = 16;
 
 /// What is known about the process.
-pub enum ProcFiles {
+pub enum ProcHandle {
     /// It is the calling one.
-    Own,
+    Current,
     /// It has this directory in /proc. A descriptor tells whether it has ended, if the kernel has such descriptors.
-    Directory(File, Option<PidFd>),
+    Visible(File, Option<PidFd>),
     /// /proc doesn't show it, but this tells whether it has ended.
     Hidden(PidFd),
     /// Nothing: its PID is all there is.
     Unknown,
 }
 
-impl ProcFiles {
+impl ProcHandle {
     /// Identifies the process or thread with this PID in the caller's PID namespace (0: the calling one).
-    pub fn of(pid: i32) -> ProcFiles {
+    pub fn find(pid: i32) -> ProcHandle {
         let (own_pid, own_tid) = process::ids();
         if pid == 0 || pid == own_pid || pid == own_tid || process::is_own_thread(own_pid, pid) {
-            return ProcFiles::Own;
+            return ProcHandle::Current;
         }
         let Ok(pidfd) = PidFd::open(pid) else {
             let directory = if proc_is_of_own_namespace() { directory(pid) } else { None };
-            return directory.map_or(ProcFiles::Unknown, |directory| ProcFiles::Directory(directory, None));
+            return directory.map_or(ProcHandle::Unknown, |directory| ProcHandle::Visible(directory, None));
         };
         match pid_in_proc(&pidfd).and_then(directory) {
             // Otherwise the directory may be another process's.
-            Some(directory) if !pidfd.has_ended() => ProcFiles::Directory(directory, Some(pidfd)),
-            _ => ProcFiles::Hidden(pidfd),
+            Some(directory) if !pidfd.has_ended() => ProcHandle::Visible(directory, Some(pidfd)),
+            _ => ProcHandle::Hidden(pidfd),
         }
     }
 
     /// Opens a file about the process. Returns `None` if /proc doesn't show it to this user.
-    pub fn open(&self, name: &[u8]) -> Option<File> {
+    pub fn open_file(&self, name: &[u8]) -> Option<File> {
         match self {
-            ProcFiles::Own => open_own(name),
-            ProcFiles::Directory(directory, _) => File::open(FixedPath::inside(directory).text(name)),
-            ProcFiles::Hidden(_) | ProcFiles::Unknown => None,
+            ProcHandle::Current => open_own(name),
+            ProcHandle::Visible(directory, _) => File::open(FixedPath::inside(directory).text(name)),
+            ProcHandle::Hidden(_) | ProcHandle::Unknown => None,
         }
     }
 
@@ -62,17 +62,17 @@ impl ProcFiles {
     /// memory in the process's own directory are empty.
     #[inline(never)]
     pub fn living_thread(&self) -> Option<FixedPath<'_>> {
-        let ProcFiles::Directory(directory, _) = self else { return None };
+        let ProcHandle::Visible(directory, _) = self else { return None };
         let mut thread = FixedPath::inside(directory);
-        let (mut found, mut tries) = (false, 0);
+        let (mut is_alive, mut threads) = (false, 0);
         File::open(thread.clone().text(b"task"))?.for_each_name(&mut |name| {
             thread = FixedPath::inside(directory);
             thread.text(b"task/").text(name).text(b"/");
-            found = name.first() != Some(&b'.') && has_memory(thread.clone());
-            tries += 1;
-            !found && tries < MAX_THREADS
+            is_alive = name.first() != Some(&b'.') && has_memory(thread.clone());
+            threads += 1;
+            !is_alive && threads < MAX_THREADS
         });
-        found.then_some(thread)
+        is_alive.then_some(thread)
     }
 
     /// Returns the number by which move_pages(2) reaches the process's memory, after a call with `pid` failed with EINVAL: 0 for the calling
@@ -80,14 +80,14 @@ impl ProcFiles {
     /// Errors are errnos: ESRCH if the process has ended but was not waited for, EINVAL if no thread is found.
     #[inline(never)]
     pub fn pid_for_calls(&self, pid: i32) -> Result<i32, i32> {
-        if self.is_own() && pid != 0 {
+        if self.is_current() && pid != 0 {
             return Ok(0);
         }
         if self.has_ended() {
             return Err(errno::ESRCH);
         }
         // From the PID namespace of /proc inwards (since Linux 4.1).
-        let skipped = own_namespaces().map_or(usize::MAX, |levels| levels.saturating_sub(1));
+        let skipped = own_namespaces().map_or(usize::MAX, |words| words.saturating_sub(1));
         let tid = || {
             let status = File::open(self.living_thread()?.text(b"status"))?;
             // 0, which would be the calling process, if it has ended meanwhile.
@@ -101,18 +101,18 @@ impl ProcFiles {
     #[inline(never)]
     pub fn has_ended(&self) -> bool {
         match self {
-            ProcFiles::Own | ProcFiles::Unknown => false,
-            ProcFiles::Directory(directory, None) => !directory.has_entry(c"stat"),
+            ProcHandle::Current | ProcHandle::Unknown => false,
+            ProcHandle::Visible(directory, None) => !directory.has_entry(c"stat"),
             // A descriptor may say so too early of a process of which a thread executes a program.
-            ProcFiles::Directory(directory, Some(pidfd)) => {
+            ProcHandle::Visible(directory, Some(pidfd)) => {
                 pidfd.has_ended() && !has_memory(FixedPath::inside(directory))
             }
-            ProcFiles::Hidden(pidfd) => pidfd.has_ended(),
+            ProcHandle::Hidden(pidfd) => pidfd.has_ended(),
         }
     }
 
-    pub fn is_own(&self) -> bool {
-        matches!(self, ProcFiles::Own)
+    pub fn is_current(&self) -> bool {
+        matches!(self, ProcHandle::Current)
     }
 }
 
@@ -134,9 +134,9 @@ fn has_memory(mut thread: FixedPath) -> bool {
 /// The number of PID namespaces from that of /proc to the caller's; fails with ENOENT where /proc doesn't show that (before Linux 4.1).
 fn own_namespaces() -> Result<usize, i32> {
     let status = open_own(b"status").ok_or(errno::EIO)?;
-    let mut levels = Words::default();
-    match read_field(&status, b"NSpid:", &mut |value| levels.feed(value)) {
-        Ok(true) => Ok(levels.count),
+    let mut words = Words::default();
+    match read_field(&status, b"NSpid:", &mut |value| words.feed(value)) {
+        Ok(true) => Ok(words.count),
         Ok(false) => Err(errno::ENOENT),
         Err(error) => Err(error),
     }
@@ -158,7 +158,7 @@ fn pid_in_proc(pidfd: &PidFd) -> Option<i32> {
 /// Returns true if the PIDs in /proc are those of the caller's PID namespace.
 fn proc_is_of_own_namespace() -> bool {
     match own_namespaces() {
-        Ok(levels) => return levels == 1,
+        Ok(words) => return words == 1,
         Err(errno::ENOENT) => {}
         Err(_) => return false,
     }
@@ -252,17 +252,17 @@ mod tests {
 
     #[test]
     fn the_files_of_this_process_and_of_a_child_are_their_own() {
-        let tgid = |files: &ProcFiles| number_of(&files.open(b"status").unwrap(), b"Tgid:", 0);
+        let tgid = |handle: &ProcHandle| number_of(&handle.open_file(b"status").unwrap(), b"Tgid:", 0);
         let own = std::process::id() as i32;
         for pid in [0, own, process::ids().1] {
-            assert_eq!(tgid(&ProcFiles::of(pid)), Some(own));
+            assert_eq!(tgid(&ProcHandle::find(pid)), Some(own));
         }
         let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
-        let files = ProcFiles::of(child.id() as i32);
-        assert!(matches!(files, ProcFiles::Directory(..)) && !files.has_ended());
-        assert_eq!(tgid(&files), Some(child.id() as i32));
-        let thread = files.living_thread();
-        let pid = files.pid_for_calls(child.id() as i32);
+        let handle = ProcHandle::find(child.id() as i32);
+        assert!(matches!(handle, ProcHandle::Visible(..)) && !handle.has_ended());
+        assert_eq!(tgid(&handle), Some(child.id() as i32));
+        let thread = handle.living_thread();
+        let pid = handle.pid_for_calls(child.id() as i32);
         child.kill().unwrap();
         assert_eq!(pid, Ok(child.id() as i32));
         assert!(thread.is_some());
@@ -272,13 +272,13 @@ mod tests {
             let options = libc::WEXITED | libc::WNOWAIT;
             assert_eq!(libc::waitid(libc::P_PID, child.id(), &raw mut information, options), 0);
         }
-        for files in [&files, &ProcFiles::of(child.id() as i32)] {
-            assert!(files.has_ended() && files.living_thread().is_none());
-            assert_eq!(files.pid_for_calls(child.id() as i32), Err(errno::ESRCH));
+        for handle in [&handle, &ProcHandle::find(child.id() as i32)] {
+            assert!(handle.has_ended() && handle.living_thread().is_none());
+            assert_eq!(handle.pid_for_calls(child.id() as i32), Err(errno::ESRCH));
         }
         child.wait().unwrap();
-        assert!(files.has_ended() && files.open(b"status").is_none());
-        assert!(matches!(ProcFiles::of(child.id() as i32), ProcFiles::Unknown));
+        assert!(handle.has_ended() && handle.open_file(b"status").is_none());
+        assert!(matches!(ProcHandle::find(child.id() as i32), ProcHandle::Unknown));
     }
 
     extern "C" fn wait_for_ever(_: *mut libc::c_void) -> *mut libc::c_void {
@@ -308,35 +308,35 @@ mod tests {
     fn a_process_whose_first_thread_has_ended_has_the_memory_of_another_thread() {
         let pid = start_without_first_thread();
         assert!(pid > 0);
-        let files = ProcFiles::of(pid);
-        while files.pid_for_calls(pid) == Ok(pid) {
+        let handle = ProcHandle::find(pid);
+        while handle.pid_for_calls(pid) == Ok(pid) {
             std::thread::yield_now();
         }
-        assert!(!files.has_ended());
-        let status = || File::open(files.living_thread().unwrap().text(b"status")).unwrap();
-        let tid = files.pid_for_calls(pid).unwrap();
+        assert!(!handle.has_ended());
+        let status = || File::open(handle.living_thread().unwrap().text(b"status")).unwrap();
+        let tid = handle.pid_for_calls(pid).unwrap();
         assert_ne!(tid, pid);
         assert_eq!((number_of(&status(), b"Tgid:", 0), number_of(&status(), b"Pid:", 0)), (Some(pid), Some(tid)));
 
         let bits = crate::sys::memory::page_size().trailing_zeros();
-        let mut range = crate::migrate::Range::new(&files, 0, usize::MAX, bits, (0, 0)).unwrap();
+        let mut walk = crate::migrate::page_walk::PageWalk::new(&handle, 0, usize::MAX, bits, (0, 0)).unwrap();
         let (mut count, mut pages, mut scratch) = (0, [0; 100], [0; 300]);
-        while !range.is_done() {
-            count += range.list(&mut pages, usize::MAX, &mut scratch);
+        while !walk.is_done() {
+            count += walk.fill(&mut pages, usize::MAX, &mut scratch);
         }
-        assert!(count > 10 && !range.has_lost_memory() && range.error() == 0);
-        let mut states = [crate::migrate::page_walk::PageState::Unknown; 1];
+        assert!(count > 10 && !walk.is_mm_gone() && walk.error() == 0);
+        let mut states = [crate::migrate::page_state::PageState::Unknown; 1];
         let code = a_process_whose_first_thread_has_ended_has_the_memory_of_another_thread as fn() as usize;
-        crate::migrate::page_walk::page_states(&files, &[code, usize::MAX], bits, &mut states);
-        assert_ne!(states, [crate::migrate::page_walk::PageState::Unknown]);
+        crate::migrate::page_state::page_states(&handle, &[code, usize::MAX], bits, &mut states);
+        assert_ne!(states, [crate::migrate::page_state::PageState::Unknown]);
 
         // SAFETY: numbers, and an address that can be written or is NULL.
         unsafe {
             libc::kill(pid, libc::SIGKILL);
             libc::waitpid(pid, std::ptr::null_mut(), 0);
         }
-        assert!(range.has_lost_memory() && files.has_ended());
-        assert_eq!(files.pid_for_calls(pid), Err(errno::ESRCH));
+        assert!(walk.is_mm_gone() && handle.has_ended());
+        assert_eq!(handle.pid_for_calls(pid), Err(errno::ESRCH));
     }
 
     #[test]
@@ -348,25 +348,25 @@ mod tests {
         let write = |name: &str, text: &str| std::fs::write(thread.join(name), text).unwrap();
         let directory = File::open_directory(&FixedPath::new(folder.to_str().unwrap().as_bytes())).unwrap();
         std::fs::write(folder.join("stat"), "").unwrap();
-        let files = ProcFiles::Directory(directory, None);
+        let handle = ProcHandle::Visible(directory, None);
         let numbers = |number| "\t".to_string() + &vec![number; own_namespaces().unwrap()].join("\t");
         write("status", &format!("Name:\ta\nNSpid:{}\n", numbers("9")));
         write("maps", "");
-        assert_eq!(files.pid_for_calls(5), Err(errno::EINVAL));
+        assert_eq!(handle.pid_for_calls(5), Err(errno::EINVAL));
         write("maps", "1000-2000 r--p");
-        assert_eq!(files.pid_for_calls(5), Ok(9));
+        assert_eq!(handle.pid_for_calls(5), Ok(9));
         write("status", &format!("Name:\ta\nNSpid:{}\n", numbers("0")));
-        assert_eq!(files.pid_for_calls(5), Err(errno::EINVAL));
+        assert_eq!(handle.pid_for_calls(5), Err(errno::EINVAL));
         std::fs::remove_file(folder.join("stat")).unwrap();
-        assert_eq!(files.pid_for_calls(5), Err(errno::ESRCH));
+        assert_eq!(handle.pid_for_calls(5), Err(errno::ESRCH));
         std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]
     fn the_calling_process_is_reached_by_zero() {
-        assert_eq!(ProcFiles::Own.pid_for_calls(std::process::id() as i32), Ok(0));
-        assert_eq!(ProcFiles::Own.pid_for_calls(0), Err(errno::EINVAL));
-        assert_eq!(ProcFiles::Unknown.pid_for_calls(7), Err(errno::EINVAL));
+        assert_eq!(ProcHandle::Current.pid_for_calls(std::process::id() as i32), Ok(0));
+        assert_eq!(ProcHandle::Current.pid_for_calls(0), Err(errno::EINVAL));
+        assert_eq!(ProcHandle::Unknown.pid_for_calls(7), Err(errno::EINVAL));
     }
 
     #[test]

@@ -1,231 +1,175 @@
-//! What became of pages, and the sums over them, from which return values and errnos follow.
+//! Statistics of a move, from which its return value and errno follow.
 
-use super::plan::{NO_TARGET, NODE_DENIED, TRIED, UNMOVABLE};
+use super::outcome::PageOutcome;
 use crate::sys::errno;
 
-/// What became of the page of an entry.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub enum Outcome {
-    /// It was elsewhere, and is on its target.
-    Moved,
-    /// It was on its target before, or had none.
-    InPlace,
-    /// It is not there: -ENOENT.
-    Absent,
-    /// Nothing is mapped there, or the kernel's page of zeros: -EFAULT.
-    Unmapped,
-    /// Other processes map it too: -EACCES.
-    Shared,
-    /// The kernel said -EBUSY.
-    Busy,
-    /// The kernel tried to move it and could not: move_pages(2) counts such pages.
-    Stuck,
-    /// Its target was full: -ENOMEM.
-    NoMemory,
-    /// The process may not have pages on its target: EACCES for the whole call.
-    NodeDenied,
-    /// Its target has no memory any more: ENODEV for the whole call.
-    NodeGone,
-    /// It is there, but of a mapping whose pages don't move.
-    Unmovable,
-    /// It is on another node: another entry named its page, or its huge page, with another target.
-    Displaced,
+/// Statistics of a move. Every page that was looked at counts as requested, and under one of the eight outcomes once it is known; if a move
+/// is cancelled, pages that were not tried count as requested alone.
+///
+/// A list counts entries; a range or a process counts base pages.
+///
+/// ```
+/// use numars::migrate::MoveStats;
+/// let stats = MoveStats::default();
+/// assert_eq!((stats.requested(), stats.moved(), stats.kernel_calls()), (0, 0, 0));
+/// ```
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct MoveStats {
+    requested: usize,
+    outcomes: [usize; PageOutcome::ALL.len()],
+    retried: usize,
+    kernel_calls: usize,
 }
 
-/// All of them, in this order.
-const OUTCOMES: [Outcome; 12] = {
-    use Outcome::*;
-    [Moved, InPlace, Absent, Unmapped, Shared, Busy, Stuck, NoMemory, NodeDenied, NodeGone, Unmovable, Displaced]
-};
-
-impl Outcome {
-    /// Returns the outcome for an entry that was `before` and is `after` on these nodes, or has these negative errnos or marks of a
-    /// [`super::plan::Window`]; `None` for one that is still to be tried, or was not tried because the move was `stopped`.
-    pub fn of(before: i32, after: i32, target: i32, stopped: bool) -> Option<Outcome> {
-        Some(match after {
-            TRIED => Outcome::Stuck,
-            NODE_DENIED => Outcome::NodeDenied,
-            UNMOVABLE => Outcome::Unmovable,
-            0.. if target == NO_TARGET || (after == target && before == target) => Outcome::InPlace,
-            0.. if after == target => Outcome::Moved,
-            0.. if stopped => return None,
-            _ => match after.wrapping_neg() {
-                errno::ENOENT => Outcome::Absent,
-                errno::EFAULT => Outcome::Unmapped,
-                errno::EACCES => Outcome::Shared,
-                errno::EBUSY => Outcome::Busy,
-                errno::ENOMEM => Outcome::NoMemory,
-                errno::ENODEV => Outcome::NodeGone,
-                _ => Outcome::Displaced,
-            },
-        })
+impl MoveStats {
+    /// Pages that were looked at.
+    pub fn requested(&self) -> usize {
+        self.requested
     }
 
-    /// Returns the outcome after a later look, which found the page on `found`, or a negative errno, where it had been on `node`. What
-    /// held a page is kept if it is still there.
-    pub fn after_look(self, found: i32, target: i32, node: i32) -> Outcome {
-        match self {
-            Outcome::Absent | Outcome::Unmapped => self,
-            Outcome::Moved | Outcome::InPlace if found == target => self,
-            _ if found == target => Outcome::Moved,
-            _ if found == -errno::ENOENT => Outcome::Absent,
-            _ if found < 0 => Outcome::Unmapped,
-            _ if found == node => self,
-            _ => Outcome::Displaced,
-        }
+    /// Pages that were elsewhere and are on their targets.
+    pub fn moved(&self) -> usize {
+        self.count(PageOutcome::Moved)
     }
 
-    /// Returns the status of a page that is on `node`.
-    pub fn status(self, node: i32) -> i32 {
-        match self {
-            Outcome::Moved | Outcome::InPlace | Outcome::Displaced => node,
-            Outcome::Absent => -errno::ENOENT,
-            Outcome::Unmapped | Outcome::Unmovable => -errno::EFAULT,
-            Outcome::Shared | Outcome::NodeDenied => -errno::EACCES,
-            Outcome::Busy | Outcome::Stuck => -errno::EBUSY,
-            Outcome::NoMemory => -errno::ENOMEM,
-            Outcome::NodeGone => -errno::ENODEV,
-        }
+    /// Pages that were on their targets before, or had none.
+    pub fn in_place(&self) -> usize {
+        self.count(PageOutcome::InPlace)
     }
 
-    /// Returns whether the page is there and not on its target.
-    pub fn is_unmoved(self) -> bool {
-        !matches!(self, Outcome::Moved | Outcome::InPlace | Outcome::Absent | Outcome::Unmapped)
+    /// Pages that are not present: never touched, or swapped out (-ENOENT).
+    pub fn absent(&self) -> usize {
+        self.count(PageOutcome::Absent)
     }
 
-    /// The outcome with this number.
-    pub fn from_number(number: u8) -> Option<Outcome> {
-        OUTCOMES.get(usize::from(number)).copied()
+    /// Addresses without a mapping, or with the kernel's zero page (-EFAULT).
+    pub fn unmapped(&self) -> usize {
+        self.count(PageOutcome::Unmapped)
     }
 
-    /// Where the programs that call the library see it.
-    fn figure(self) -> Figure {
-        match self {
-            Outcome::Moved => Figure::Moved,
-            Outcome::InPlace => Figure::InPlace,
-            Outcome::Absent => Figure::Absent,
-            Outcome::Unmapped => Figure::Unmapped,
-            Outcome::Shared => Figure::Shared,
-            Outcome::Busy | Outcome::Stuck => Figure::Busy,
-            Outcome::NoMemory => Figure::NoMemory,
-            Outcome::NodeDenied | Outcome::NodeGone | Outcome::Unmovable | Outcome::Displaced => Figure::Failed,
-        }
+    /// Pages that other processes map too, without MPOL_MF_MOVE_ALL (-EACCES).
+    pub fn shared(&self) -> usize {
+        self.count(PageOutcome::Shared)
     }
-}
 
-/// What can become of a page as programs see it, and what else is counted.
-#[derive(Clone, Copy)]
-pub enum Figure {
-    Requested,
-    Moved,
-    InPlace,
-    Absent,
-    Unmapped,
-    Shared,
-    Busy,
-    NoMemory,
-    Failed,
-    Retried,
-    KernelCalls,
-}
-
-/// How many pages of each figure.
-pub type Figures = [usize; 11];
-
-fn add(figures: &mut Figures, figure: Figure, count: usize) {
-    debug_assert!((figure as usize) < figures.len());
-    if let Some(sum) = figures.get_mut(figure as usize) {
-        *sum += count;
+    /// Pages in use: under writeback, or pinned by a device or the kernel (-EBUSY).
+    pub fn busy(&self) -> usize {
+        self.count(PageOutcome::Busy) + self.count(PageOutcome::Stuck)
     }
-}
 
-/// How many pages have which outcome.
-#[derive(Clone, Copy, Default)]
-pub struct Tally {
-    pub requested: usize,
-    pub retried: usize,
-    outcomes: [usize; OUTCOMES.len()],
-}
+    /// Pages whose target is full (-ENOMEM).
+    pub fn no_memory(&self) -> usize {
+        self.count(PageOutcome::NoMemory)
+    }
 
-impl Tally {
+    /// Pages that are not on their targets for another reason.
+    pub fn failed(&self) -> usize {
+        use PageOutcome::*;
+        [NodeDenied, NodeGone, Unmovable, Displaced].map(|outcome| self.count(outcome)).iter().sum()
+    }
+
+    /// Repeated attempts, each counted for each page.
+    pub fn retried(&self) -> usize {
+        self.retried
+    }
+
+    /// Calls of move_pages(2).
+    pub fn kernel_calls(&self) -> usize {
+        self.kernel_calls
+    }
+
     /// Counts pages that were looked at, and what became of them if they were tried.
-    pub fn add(&mut self, outcome: Option<Outcome>, pages: usize) {
+    pub(super) fn record(&mut self, outcome: Option<PageOutcome>, pages: usize) {
         self.requested += pages;
         if let Some(outcome) = outcome {
-            self.change(outcome, |sum| sum + pages);
+            self.change(outcome, |count| count + pages);
         }
     }
 
-    /// Takes pages back that were counted by [`Tally::add`].
-    pub fn take_back(&mut self, pages: usize, counted: Option<Outcome>) {
+    /// Undoes [`MoveStats::record`].
+    pub(super) fn retract(&mut self, outcome: Option<PageOutcome>, pages: usize) {
         self.requested = self.requested.saturating_sub(pages);
-        if let Some(outcome) = counted {
-            self.change(outcome, |sum| sum.saturating_sub(pages));
+        if let Some(outcome) = outcome {
+            self.change(outcome, |count| count.saturating_sub(pages));
         }
     }
 
     /// Counts a page under another outcome than before.
-    pub fn replace(&mut self, old: Outcome, new: Outcome) {
-        self.change(old, |sum| sum.saturating_sub(1));
-        self.change(new, |sum| sum + 1);
+    pub(super) fn replace(&mut self, old: PageOutcome, new: PageOutcome) {
+        self.change(old, |count| count.saturating_sub(1));
+        self.change(new, |count| count + 1);
     }
 
-    /// Counts more pages as moved that were counted as requested alone.
-    pub fn add_moved(&mut self, pages: usize) {
-        self.change(Outcome::Moved, |sum| sum + pages);
+    /// Counts pages as moved that count as requested already.
+    pub(super) fn add_moved(&mut self, pages: usize) {
+        self.change(PageOutcome::Moved, |count| count + pages);
+    }
+
+    /// Counts pages of a further attempt.
+    pub(super) fn add_retried(&mut self, pages: usize) {
+        self.retried += pages;
     }
 
     /// Counts all pages that stayed as absent: their process has ended, or executed another program.
-    pub fn forget_unmoved(&mut self) {
+    pub(super) fn forget_unmoved(&mut self) {
         let unmoved = self.unmoved();
-        for outcome in OUTCOMES.into_iter().filter(|outcome| outcome.is_unmoved()) {
+        for outcome in PageOutcome::ALL.into_iter().filter(|outcome| outcome.is_unmoved()) {
             self.change(outcome, |_| 0);
         }
-        self.change(Outcome::Absent, |sum| sum + unmoved);
+        self.change(PageOutcome::Absent, |count| count + unmoved);
     }
 
-    fn change(&mut self, outcome: Outcome, change: impl FnOnce(usize) -> usize) {
-        debug_assert!((outcome as usize) < self.outcomes.len());
-        if let Some(sum) = self.outcomes.get_mut(outcome as usize) {
-            *sum = change(*sum);
-        }
+    /// The same statistics with this number of system calls.
+    pub(super) fn with_kernel_calls(self, kernel_calls: usize) -> Self {
+        MoveStats { kernel_calls, ..self }
     }
 
-    fn of(&self, outcome: Outcome) -> usize {
-        self.outcomes.get(outcome as usize).copied().unwrap_or(0)
+    /// Returns the number of pages that are present and not on their targets.
+    pub(super) fn unmoved(&self) -> usize {
+        PageOutcome::ALL.into_iter().filter(|outcome| outcome.is_unmoved()).map(|outcome| self.count(outcome)).sum()
     }
 
-    /// Returns the number of pages that are there and not on their targets.
-    pub fn unmoved(&self) -> usize {
-        OUTCOMES.into_iter().filter(|outcome| outcome.is_unmoved()).map(|outcome| self.of(outcome)).sum()
-    }
-
-    /// Returns the number of pages that the kernel tried and could not move, as move_pages(2) counts them.
-    pub fn stuck(&self) -> usize {
-        self.of(Outcome::Stuck)
+    /// Returns the number of pages that the kernel tried to move and could not, as move_pages(2) counts them.
+    pub(super) fn stuck(&self) -> usize {
+        self.count(PageOutcome::Stuck)
     }
 
     /// Returns the errno that pages which stayed stand for; 0: none.
-    pub fn error(&self) -> i32 {
+    pub(super) fn error(&self) -> i32 {
         let errors = [
-            (Outcome::NodeDenied, errno::EACCES),
-            (Outcome::NodeGone, errno::ENODEV),
-            (Outcome::NoMemory, errno::ENOMEM),
+            (PageOutcome::NodeDenied, errno::EACCES),
+            (PageOutcome::NodeGone, errno::ENODEV),
+            (PageOutcome::NoMemory, errno::ENOMEM),
         ];
-        errors.into_iter().find(|&(outcome, _)| self.of(outcome) > 0).map_or(0, |(_, error)| error)
+        errors.into_iter().find(|&(outcome, _)| self.count(outcome) > 0).map_or(0, |(_, error)| error)
     }
 
-    /// Returns the sums as programs see them.
-    pub fn figures(&self, kernel_calls: usize) -> Figures {
-        let mut figures = [0; 11];
-        for outcome in OUTCOMES {
-            add(&mut figures, outcome.figure(), self.of(outcome));
+    fn count(&self, outcome: PageOutcome) -> usize {
+        self.outcomes.get(outcome as usize).copied().unwrap_or(0)
+    }
+
+    fn change(&mut self, outcome: PageOutcome, change: impl FnOnce(usize) -> usize) {
+        debug_assert!((outcome as usize) < self.outcomes.len());
+        if let Some(count) = self.outcomes.get_mut(outcome as usize) {
+            *count = change(*count);
         }
-        add(&mut figures, Figure::Requested, self.requested);
-        add(&mut figures, Figure::Retried, self.retried);
-        add(&mut figures, Figure::KernelCalls, kernel_calls);
-        figures
+    }
+}
+
+#[cfg(any(test, fuzzing))]
+impl MoveStats {
+    /// All of them: requested, moved, in place, absent, unmapped, shared, busy, no memory, failed, retried, kernel calls.
+    pub(super) fn all(&self) -> [usize; 11] {
+        let stay = [self.shared(), self.busy(), self.no_memory(), self.failed(), self.retried(), self.kernel_calls()];
+        let [shared, busy, no_memory, failed, retried, calls] = stay;
+        let present = [self.requested(), self.moved(), self.in_place(), self.absent(), self.unmapped()];
+        let [requested, moved, in_place, absent, unmapped] = present;
+        [requested, moved, in_place, absent, unmapped, shared, busy, no_memory, failed, retried, calls]
+    }
+
+    /// The sum of everything that can become of a page.
+    pub(super) fn finished(&self) -> usize {
+        self.outcomes.iter().sum()
     }
 }
 
@@ -234,53 +178,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn outcomes_have_the_number_of_their_place() {
-        for (number, outcome) in (0..).zip(OUTCOMES) {
-            assert_eq!((outcome as u8, Outcome::from_number(number)), (number, Some(outcome)));
-        }
-        assert_eq!(Outcome::from_number(OUTCOMES.len() as u8), None);
-    }
-
-    #[test]
     fn return_value_and_errno_follow_from_the_outcomes() {
-        let mut tally = Tally::default();
-        for outcome in OUTCOMES {
-            tally.add(Some(outcome), 1);
+        let mut stats = MoveStats::default();
+        for outcome in PageOutcome::ALL {
+            stats.record(Some(outcome), 1);
         }
-        tally.add(None, 5);
-        assert_eq!((tally.requested, tally.unmoved(), tally.stuck()), (17, 8, 1));
-        assert_eq!(tally.error(), errno::EACCES);
-        tally.replace(Outcome::NodeDenied, Outcome::Moved);
-        tally.replace(Outcome::NodeGone, Outcome::Moved);
-        assert_eq!((tally.unmoved(), tally.error()), (6, errno::ENOMEM));
-        tally.forget_unmoved();
-        assert_eq!((tally.unmoved(), tally.stuck(), tally.error()), (0, 0, 0));
-        let figures = tally.figures(9);
-        assert_eq!(figures, [17, 3, 1, 7, 1, 0, 0, 0, 0, 0, 9]);
-    }
-
-    #[test]
-    fn a_later_look_corrects_an_outcome_and_keeps_what_held_a_page() {
-        use Outcome::*;
-        for (before, found, after) in [
-            (NoMemory, 3, Displaced),
-            (Moved, 1, Moved),
-            (InPlace, 1, InPlace),
-            (Moved, 2, Displaced),
-            (InPlace, 2, Displaced),
-            (NoMemory, 1, Moved),
-            (NoMemory, 0, NoMemory),
-            (Stuck, 0, Stuck),
-            (Stuck, -errno::ENOENT, Absent),
-            (Moved, -errno::EFAULT, Unmapped),
-            (Absent, 1, Absent),
-            (Displaced, 1, Moved),
-        ] {
-            assert_eq!(
-                before.after_look(found, 1, if matches!(before, Moved | InPlace) { 1 } else { 0 }),
-                after,
-                "{before:?} {found}"
-            );
-        }
+        stats.record(None, 5);
+        assert_eq!((stats.requested(), stats.unmoved(), stats.stuck()), (17, 8, 1));
+        assert_eq!(stats.error(), errno::EACCES);
+        stats.replace(PageOutcome::NodeDenied, PageOutcome::Moved);
+        stats.replace(PageOutcome::NodeGone, PageOutcome::Moved);
+        assert_eq!((stats.unmoved(), stats.error()), (6, errno::ENOMEM));
+        assert_eq!((stats.busy(), stats.failed(), stats.shared(), stats.no_memory()), (2, 2, 1, 1));
+        stats.forget_unmoved();
+        assert_eq!((stats.unmoved(), stats.stuck(), stats.error()), (0, 0, 0));
+        stats.retract(Some(PageOutcome::Unmapped), 1);
+        stats.add_retried(4);
+        let stats = stats.with_kernel_calls(9);
+        assert_eq!(
+            (stats.requested(), stats.moved(), stats.in_place(), stats.absent(), stats.unmapped()),
+            (16, 3, 1, 7, 0)
+        );
+        assert_eq!((stats.busy(), stats.failed(), stats.shared(), stats.no_memory()), (0, 0, 0, 0));
+        assert_eq!((stats.retried(), stats.kernel_calls(), stats.finished()), (4, 9, 11));
     }
 }

@@ -1,35 +1,47 @@
 //! The mover against the kernel of `model`.
 
+use super::batch::{self, Batch};
+use super::fast_path::try_fast_path;
 use super::model::*;
+use super::mover::Mover;
+use super::ops::MovePagesOps;
+use super::page_state::PageState;
+use super::page_walk::PageWalk;
+use super::plan;
+use super::target::TargetPid;
+use super::target::for_each_chunk;
 use super::*;
+use crate::sys::errno;
+use crate::sys::memory::{self, Scratch};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering::Relaxed};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
-fn plain_page(place: i32) -> Page {
-    Page { place, shared: false, pinned: 0, in_flight: 0, starts_with_zeros: false }
+fn plain_page(node: i32) -> Page {
+    Page { node, shared: false, pinned: 0, in_flight: 0, starts_with_zeros: false }
 }
 
 /// Base pages on these nodes, with room for all.
-fn machine_of(places: &[i32]) -> Machine {
+fn machine_with(old_nodes: &[i32]) -> Machine {
     Machine {
-        pages: places.iter().map(|&place| plain_page(place)).collect(),
-        page_of: (0..places.len()).collect(),
-        room: [NO_ROOM_LIMIT; NODES as usize],
+        pages: old_nodes.iter().map(|&node| plain_page(node)).collect(),
+        page_of: (0..old_nodes.len()).collect(),
+        free_pages: [UNLIMITED; NODES as usize],
         denied: None,
         unmovable: false,
-        soon_denied: None,
+        denied_later: None,
         has_huge_pages: false,
-        soon_room: 0,
+        freed_later: 0,
     }
 }
 
 fn page() -> impl Strategy<Value = Page> {
-    let place = prop_oneof![8 => 0..NODES, 1 => Just(-errno::ENOENT), 1 => Just(-errno::EFAULT)];
+    let node = prop_oneof![8 => 0..NODES, 1 => Just(-errno::ENOENT), 1 => Just(-errno::EFAULT)];
     let pinned = prop_oneof![8 => Just(0u8), 1 => 1u8..4, 1 => Just(255u8)];
     let in_flight = prop_oneof![8 => Just(0u8), 1 => 1u8..6];
-    (place, prop::bool::weighted(0.1), pinned, in_flight, any::<bool>()).prop_map(
-        |(place, shared, pinned, in_flight, starts_with_zeros)| Page {
-            place,
+    (node, prop::bool::weighted(0.1), pinned, in_flight, any::<bool>()).prop_map(
+        |(node, shared, pinned, in_flight, starts_with_zeros)| Page {
+            node,
             shared,
             pinned,
             in_flight,
@@ -40,7 +52,7 @@ fn page() -> impl Strategy<Value = Page> {
 
 /// A machine, and a request of addresses and nodes.
 fn machine_and_request() -> impl Strategy<Value = (Machine, Vec<usize>, Vec<i32>)> {
-    let room = prop_oneof![3 => Just(NO_ROOM_LIMIT), 1 => 0usize..10];
+    let room = prop_oneof![3 => Just(UNLIMITED), 1 => 0usize..10];
     let pages = prop::collection::vec(page(), 1..25);
     (
         pages,
@@ -51,12 +63,12 @@ fn machine_and_request() -> impl Strategy<Value = (Machine, Vec<usize>, Vec<i32>
             let page_of: Vec<usize> = page_of.iter().map(|index| index.index(pages.len())).collect();
             let machine = Machine {
                 pages,
-                room,
+                free_pages: room,
                 denied: None,
                 unmovable: false,
-                soon_denied: None,
+                denied_later: None,
                 has_huge_pages: false,
-                soon_room: 0,
+                freed_later: 0,
                 page_of,
             };
             let entry = (0..machine.page_of.len(), 0..PAGE, 0..NODES);
@@ -74,13 +86,13 @@ proptest! {
     #[test]
     fn every_status_is_true((machine, addresses, nodes) in machine_and_request(), retries in 0u32..4) {
         let outcome = run(&machine, &addresses, &nodes, retries, None);
-        outcome.assert_true(&addresses);
+        outcome.assert_statuses_match(&addresses);
         prop_assert_eq!(outcome.error == errno::ENOMEM, outcome.status.contains(&-errno::ENOMEM));
     }
 
     #[test]
     fn where_the_kernel_moves_all_the_outcome_is_the_same((machine, addresses, nodes) in machine_and_request()) {
-        let (answer, expected) = bare(&machine, &addresses, &nodes);
+        let (result, expected) = reference_move(&machine, &addresses, &nodes);
         // A page that is pinned or in flight for a while may be moved by a later try.
         let pinned = addresses.iter().any(|&address| {
             let page = machine.pages[machine.page(address)];
@@ -88,11 +100,11 @@ proptest! {
         });
         // And one that is named twice takes room on the way that another may need.
         let distinct: BTreeSet<usize> = addresses.iter().map(|&address| machine.page(address)).collect();
-        let narrow = distinct.len() < addresses.len() && machine.room != [NO_ROOM_LIMIT; 4];
-        if answer == Ok(0) && !pinned && !narrow {
+        let is_tight = distinct.len() < addresses.len() && machine.free_pages != [UNLIMITED; 4];
+        if result == Ok(0) && !pinned && !is_tight {
             let outcome = run(&machine, &addresses, &nodes, 3, None);
             prop_assert_eq!((outcome.error, outcome.stuck), (0, 0));
-            prop_assert_eq!(outcome.machine.places(&addresses), expected.places(&addresses));
+            prop_assert_eq!(outcome.machine.nodes_of(&addresses), expected.nodes_of(&addresses));
         }
     }
 
@@ -100,14 +112,14 @@ proptest! {
     fn where_the_kernel_gives_up_at_least_as_many_pages_arrive((machine, addresses, nodes) in machine_and_request()) {
         let distinct: BTreeSet<usize> = addresses.iter().map(|&address| machine.page(address)).collect();
         // Else it depends on the order which of two entries is content.
-        if distinct.len() == addresses.len() && machine.room == [NO_ROOM_LIMIT; 4] {
-            let (_, theirs) = bare(&machine, &addresses, &nodes);
+        if distinct.len() == addresses.len() && machine.free_pages == [UNLIMITED; 4] {
+            let (_, reference) = reference_move(&machine, &addresses, &nodes);
             let outcome = run(&machine, &addresses, &nodes, 3, None);
-            prop_assert!(on_target(&outcome.machine, &addresses, &nodes) >= on_target(&theirs, &addresses, &nodes));
+            prop_assert!(on_target(&outcome.machine, &addresses, &nodes) >= on_target(&reference, &addresses, &nodes));
             for (&address, &node) in addresses.iter().zip(&nodes) {
                 let page = machine.pages[machine.page(address)];
-                if page.place >= 0 && !page.shared && page.pinned <= 3 {
-                    prop_assert_eq!(outcome.machine.place(address), node);
+                if page.node >= 0 && !page.shared && page.pinned <= 3 {
+                    prop_assert_eq!(outcome.machine.node_of(address), node);
                 }
             }
         }
@@ -115,37 +127,37 @@ proptest! {
 
     #[test]
     fn stopping_leaves_true_statuses((machine, addresses, nodes) in machine_and_request(), stop_after in 0usize..4) {
-        let mut heard = 0;
-        let mut last = [0; 11];
-        let mut progress = |figures: &Figures| {
-            heard += 1;
-            last = *figures;
-            heard <= stop_after
+        let mut calls = 0;
+        let mut last = MoveStats::default();
+        let mut progress = |stats: &MoveStats| {
+            calls += 1;
+            last = *stats;
+            calls <= stop_after
         };
         let outcome = run(&machine, &addresses, &nodes, 3, Some(&mut progress));
-        prop_assert_eq!(last, outcome.figures);
+        prop_assert_eq!(last, outcome.stats);
         for (&address, &status) in addresses.iter().zip(&outcome.status) {
-            prop_assert!(status < 0 || status == outcome.machine.place(address));
+            prop_assert!(status < 0 || status == outcome.machine.node_of(address));
         }
-        prop_assert!(sum(&outcome.figures) <= addresses.len());
+        prop_assert!(outcome.stats.finished() <= addresses.len());
     }
 
     #[test]
     fn a_wrong_node_ends_the_request_there_as_in_the_kernel(
-        places in prop::collection::vec(-2..NODES, 1..30), nodes in prop::collection::vec(-2..NODES + 2, 30), denied in 0..NODES
+        old_nodes in prop::collection::vec(-2..NODES, 1..30), nodes in prop::collection::vec(-2..NODES + 2, 30), denied in 0..NODES
     ) {
-        let machine = Machine { denied: Some(denied), ..machine_of(&places) };
-        let addresses: Vec<usize> = (0..places.len()).map(address).collect();
-        let nodes = &nodes[..places.len()];
-        let wrong = machine.first_wrong(nodes).map(|(entry, _)| entry);
-        let (answer, theirs) = bare(&machine, &addresses, nodes);
+        let machine = Machine { denied: Some(denied), ..machine_with(&old_nodes) };
+        let addresses: Vec<usize> = (0..old_nodes.len()).map(address).collect();
+        let nodes = &nodes[..old_nodes.len()];
+        let invalid = machine.first_invalid(nodes).map(|(entry, _)| entry);
+        let (result, reference) = reference_move(&machine, &addresses, nodes);
         let outcome = run(&machine, &addresses, nodes, 0, None);
-        prop_assert_eq!(outcome.machine.places(&addresses), theirs.places(&addresses));
-        prop_assert_eq!(outcome.error, answer.err().unwrap_or(0));
-        for (entry, (&place, &node)) in places.iter().zip(nodes).enumerate() {
-            let expected = match wrong {
-                Some(wrong) if entry >= wrong => NOT_WRITTEN,
-                _ if place < 0 => place,
+        prop_assert_eq!(outcome.machine.nodes_of(&addresses), reference.nodes_of(&addresses));
+        prop_assert_eq!(outcome.error, result.err().unwrap_or(0));
+        for (entry, (&old_node, &node)) in old_nodes.iter().zip(nodes).enumerate() {
+            let expected = match invalid {
+                Some(invalid) if entry >= invalid => NOT_WRITTEN,
+                _ if old_node < 0 => old_node,
                 _ => node,
             };
             prop_assert_eq!(outcome.status[entry], expected);
@@ -156,7 +168,7 @@ proptest! {
 #[test]
 fn a_node_that_leaves_the_cpuset_meanwhile_keeps_none_of_the_others_back() {
     // The first call is the one that looks at the targets.
-    let machine = Machine { soon_denied: Some(2), ..machine_of(&[0; 300]) };
+    let machine = Machine { denied_later: Some(2), ..machine_with(&[0; 300]) };
     let addresses: Vec<usize> = (0..300).map(address).collect();
     let nodes: Vec<i32> = (0..300).map(|index| index % 3 + 1).collect();
     let outcome = run(&machine, &addresses, &nodes, 3, None);
@@ -164,18 +176,22 @@ fn a_node_that_leaves_the_cpuset_meanwhile_keeps_none_of_the_others_back() {
         assert_eq!(status, if node == 2 { -errno::EACCES } else { node });
     }
     assert_eq!((outcome.error, outcome.unmoved), (errno::EACCES, 100));
-    let figure = |figure: Figure| outcome.figures[figure as usize];
-    assert_eq!([Figure::Requested, Figure::Moved, Figure::Shared, Figure::Failed].map(figure), [300, 200, 0, 100]);
+    assert_eq!(
+        [outcome.stats.requested(), outcome.stats.moved(), outcome.stats.shared(), outcome.stats.failed()],
+        [300, 200, 0, 100]
+    );
 }
 
 #[test]
 fn pages_that_the_kernel_moves_for_nobody_are_there_all_the_same() {
-    let machine = Machine { unmovable: true, ..machine_of(&[0, 0, 1]) };
+    let machine = Machine { unmovable: true, ..machine_with(&[0, 0, 1]) };
     let outcome = run(&machine, &[address(0), address(1), address(2)], &[1; 3], 3, None);
     assert_eq!(outcome.status, [-errno::EFAULT, -errno::EFAULT, 1]);
     assert_eq!((outcome.error, outcome.stuck, outcome.unmoved), (0, 0, 2));
-    let figure = |figure: Figure| outcome.figures[figure as usize];
-    assert_eq!([Figure::InPlace, Figure::Unmapped, Figure::Failed, Figure::Retried].map(figure), [1, 0, 2, 22]);
+    assert_eq!(
+        [outcome.stats.in_place(), outcome.stats.unmapped(), outcome.stats.failed(), outcome.stats.retried()],
+        [1, 0, 2, 22]
+    );
 }
 
 #[test]
@@ -184,7 +200,7 @@ fn many_pages_are_asked_about_for_each_chunk_until_there_is_an_error() {
     for (refuses, sizes) in [(99, vec![16, 16, 8]), (16, vec![16, 16])] {
         let mut status = vec![-1; 40];
         let mut seen = Vec::new();
-        let answer = for_each_chunk(&pages, &mut status, 16, |pages, status| {
+        let result = for_each_chunk(&pages, &mut status, 16, |pages, status| {
             seen.push(pages.len());
             if pages[0] == refuses {
                 return Err(errno::ESRCH);
@@ -192,7 +208,7 @@ fn many_pages_are_asked_about_for_each_chunk_until_there_is_an_error() {
             status.iter_mut().zip(pages).for_each(|(status, &page)| *status = page as i32);
             Ok(())
         });
-        assert_eq!((answer.is_err(), &seen), (refuses == 16, &sizes));
+        assert_eq!((result.is_err(), &seen), (refuses == 16, &sizes));
         let answered = if refuses == 16 { 16 } else { 40 };
         assert!(
             status.iter().enumerate().all(|(page, &status)| status == if page < answered { page as i32 } else { -1 })
@@ -202,14 +218,14 @@ fn many_pages_are_asked_about_for_each_chunk_until_there_is_an_error() {
 
 #[test]
 fn alternating_targets_take_few_calls() {
-    let machine = machine_of(&[0; 600]);
+    let machine = machine_with(&[0; 600]);
     let addresses: Vec<usize> = (0..600).map(address).collect();
     let nodes: Vec<i32> = (0..600).map(|index| index % 3 + 1).collect();
     let outcome = run(&machine, &addresses, &nodes, 3, None);
     assert_eq!((outcome.status, outcome.error, outcome.unmoved), (nodes, 0, 0));
-    assert_eq!(outcome.figures[Figure::Moved as usize], 600);
+    assert_eq!(outcome.stats.moved(), 600);
     // What the targets are, where the pages are, one move, and where they are now.
-    assert_eq!(outcome.figures[Figure::KernelCalls as usize], 4);
+    assert_eq!(outcome.stats.kernel_calls(), 4);
 }
 
 // Miri takes hours for the model of so many calls.
@@ -217,7 +233,7 @@ fn alternating_targets_take_few_calls() {
 #[cfg_attr(miri, ignore)]
 fn pinned_pages_between_shared_ones_do_not_hold_up_the_others() {
     // The kernel gives up at each pinned page; going on behind it takes a call for each, not one for each pair.
-    let mut machine = machine_of(&[0; 3000]);
+    let mut machine = machine_with(&[0; 3000]);
     for (index, page) in machine.pages.iter_mut().enumerate() {
         match index % 3 {
             0 => page.pinned = 255,
@@ -227,29 +243,29 @@ fn pinned_pages_between_shared_ones_do_not_hold_up_the_others() {
     }
     let addresses: Vec<usize> = (0..3000).map(address).collect();
     let outcome = run(&machine, &addresses, &[1; 3000], 2, None);
-    assert_eq!(outcome.figures[Figure::Moved as usize], 1000);
-    assert_eq!((outcome.figures[Figure::Busy as usize], outcome.stuck), (1000, 1000));
-    assert_eq!(outcome.figures[Figure::Shared as usize], 1000);
-    assert_eq!(outcome.figures[Figure::Retried as usize], 2000);
-    assert!(outcome.figures[Figure::KernelCalls as usize] < 1100);
+    assert_eq!(outcome.stats.moved(), 1000);
+    assert_eq!((outcome.stats.busy(), outcome.stuck), (1000, 1000));
+    assert_eq!(outcome.stats.shared(), 1000);
+    assert_eq!(outcome.stats.retried(), 2000);
+    assert!(outcome.stats.kernel_calls() < 1100);
 }
 
 #[test]
 fn a_full_node_is_an_error_and_others_are_filled() {
-    let mut machine = machine_of(&[0; 90]);
-    machine.room = [100, 10, 100, 100];
+    let mut machine = machine_with(&[0; 90]);
+    machine.free_pages = [100, 10, 100, 100];
     let addresses: Vec<usize> = (0..90).map(address).collect();
     let nodes: Vec<i32> = (0..90).map(|index| index % 3 + 1).collect();
     let outcome = run(&machine, &addresses, &nodes, 3, None);
     assert_eq!(outcome.error, errno::ENOMEM);
-    assert_eq!(outcome.figures[Figure::Moved as usize], 70);
-    assert_eq!(outcome.figures[Figure::NoMemory as usize], 20);
+    assert_eq!(outcome.stats.moved(), 70);
+    assert_eq!(outcome.stats.no_memory(), 20);
     assert_eq!(outcome.status.iter().filter(|&&status| status == -errno::ENOMEM).count(), 20);
 }
 
 #[test]
 fn parts_of_a_huge_page_with_several_targets_end_as_the_kernel_leaves_them() {
-    let mut machine = machine_of(&[0]);
+    let mut machine = machine_with(&[0]);
     machine.page_of = vec![0; 8];
     let addresses: Vec<usize> = (0..8).map(address).collect();
     let nodes = [1, 2, 1, 2, 3, 1, 3, 2];
@@ -261,33 +277,36 @@ fn parts_of_a_huge_page_with_several_targets_end_as_the_kernel_leaves_them() {
 #[test]
 fn a_page_that_is_named_again_in_a_later_window_has_true_statuses() {
     let (addresses, nodes) = ([address(0); 3], [1, 2, 3]);
-    let outcome = run_in_windows::<1>(&machine_of(&[0]), &addresses, &nodes, 3, None);
-    assert_eq!((outcome.status, outcome.machine.place(address(0))), (vec![3; 3], 3));
+    let outcome = run_in_batches::<1>(&machine_with(&[0]), &addresses, &nodes, 3, None);
+    assert_eq!((outcome.status, outcome.machine.node_of(address(0))), (vec![3; 3], 3));
 }
 
-/// A request of `ENTRIES` entries in windows of one entry each: the figures at each call of the callback, which cancels the move at the
+/// A request of `ENTRIES` entries in windows of one entry each: the stats at each call of the callback, which cancels the move at the
 /// call with this number, and what came of it.
-fn reports<const ENTRIES: usize>(entries: [(usize, i32); ENTRIES], cancel_at: usize) -> (Vec<Figures>, ListOutcome) {
+fn reports<const ENTRIES: usize>(entries: [(usize, i32); ENTRIES], cancel_at: usize) -> (Vec<MoveStats>, ListOutcome) {
     let mut reports = Vec::new();
-    let mut progress = |figures: &Figures| {
-        reports.push(*figures);
+    let mut progress = |stats: &MoveStats| {
+        reports.push(*stats);
         reports.len() <= cancel_at
     };
     let (addresses, nodes) = (entries.map(|(page, _)| address(page)), entries.map(|(_, node)| node));
-    let nodes = if nodes[0] == NO_TARGET { &[][..] } else { &nodes };
-    let outcome = run_in_windows::<1>(&machine_of(&[0; ENTRIES]), &addresses, nodes, 3, Some(&mut progress));
+    let nodes = if nodes[0] == NO_NODES { &[][..] } else { &nodes };
+    let outcome = run_in_batches::<1>(&machine_with(&[0; ENTRIES]), &addresses, nodes, 3, Some(&mut progress));
     (reports, outcome)
 }
 
+/// In place of the nodes of a query.
+const NO_NODES: i32 = i32::MIN;
+
 /// Requests of which no page has to move: entries that are in place, the same page again and again, and no targets at all.
 const NOTHING_TO_MOVE: [[(usize, i32); 4]; 3] =
-    [[(0, 0), (1, 0), (2, 0), (3, 0)], [(0, 0); 4], [(0, NO_TARGET), (1, NO_TARGET), (0, NO_TARGET), (3, NO_TARGET)]];
+    [[(0, 0), (1, 0), (2, 0), (3, 0)], [(0, 0); 4], [(0, NO_NODES), (1, NO_NODES), (0, NO_NODES), (3, NO_NODES)]];
 
 #[test]
 fn progress_is_reported_after_each_window_also_where_nothing_has_to_move() {
     for entries in NOTHING_TO_MOVE {
         let (reports, outcome) = reports(entries, usize::MAX);
-        let requested: Vec<_> = reports.iter().map(|figures| figures[Figure::Requested as usize]).collect();
+        let requested: Vec<_> = reports.iter().map(|stats| stats.requested()).collect();
         assert_eq!((requested, outcome.error), (vec![1, 2, 3, 4], 0));
     }
 }
@@ -298,9 +317,9 @@ fn after_a_cancellation_the_kernel_is_not_called_any_more_and_later_entries_are_
         for cancel_at in 0..3 {
             let (reports, outcome) = reports(entries, cancel_at);
             assert_eq!(outcome.error, errno::ECANCELED);
-            // And once at the end, with the same figures.
+            // And once at the end, with the same stats.
             assert_eq!(reports.len(), cancel_at + 2);
-            assert_eq!(reports[cancel_at], outcome.figures);
+            assert_eq!(reports[cancel_at], outcome.stats);
             let looked_at = outcome.status.iter().take_while(|&&status| status == 0).count();
             assert_eq!(looked_at, cancel_at + 1);
             assert!(outcome.status[looked_at..].iter().all(|&status| status == NOT_WRITTEN));
@@ -310,25 +329,25 @@ fn after_a_cancellation_the_kernel_is_not_called_any_more_and_later_entries_are_
 
 #[test]
 fn a_cancelled_move_asks_about_no_other_window_than_the_one_it_was_in() {
-    let calls = |figures: &Figures| figures[Figure::KernelCalls as usize];
+    let calls = |stats: &MoveStats| stats.kernel_calls();
     let entries = [(0, 1), (1, 1), (2, 1), (3, 1)];
     let (all, _) = reports(entries, usize::MAX);
     for cancel_at in 0..all.len() - 1 {
         let (reports, outcome) = reports(entries, cancel_at);
         assert_eq!(outcome.error, errno::ECANCELED);
-        assert!(calls(&outcome.figures) <= calls(&reports[cancel_at]) + 1, "{cancel_at}");
+        assert!(calls(&outcome.stats) <= calls(&reports[cancel_at]) + 1, "{cancel_at}");
         for (page, &status) in outcome.status.iter().enumerate() {
-            assert!(status == NOT_WRITTEN || status == outcome.machine.place(address(page)));
+            assert!(status == NOT_WRITTEN || status == outcome.machine.node_of(address(page)));
         }
     }
 }
 
 #[test]
 fn a_cancelled_move_fails_with_ecanceled_also_if_a_page_had_no_room_before() {
-    let machine = Machine { room: [NO_ROOM_LIMIT, 0, NO_ROOM_LIMIT, NO_ROOM_LIMIT], ..machine_of(&[0; 3]) };
+    let machine = Machine { free_pages: [UNLIMITED, 0, UNLIMITED, UNLIMITED], ..machine_with(&[0; 3]) };
     let addresses: Vec<usize> = (0..3).map(address).collect();
-    let mut progress = |figures: &Figures| figures[Figure::NoMemory as usize] == 0;
-    let outcome = run_in_windows::<1>(&machine, &addresses, &[1; 3], 3, Some(&mut progress));
+    let mut progress = |stats: &MoveStats| stats.no_memory() == 0;
+    let outcome = run_in_batches::<1>(&machine, &addresses, &[1; 3], 3, Some(&mut progress));
     assert_eq!((outcome.status, outcome.error), (vec![-errno::ENOMEM, NOT_WRITTEN, NOT_WRITTEN], errno::ECANCELED));
 }
 
@@ -338,39 +357,39 @@ fn progress_is_reported_while_statuses_are_brought_up_to_date_and_a_cancellation
     let (all, finished) = reports(entries, usize::MAX);
     assert_eq!((finished.status, finished.error), (vec![2, 1, 1, 2], 0));
     // All pages have moved when the fourth window is done; then comes a query for each window, and the end.
-    let moved = all.iter().position(|figures| figures[Figure::Moved as usize] == 4).unwrap();
+    let moved = all.iter().position(|stats| stats.moved() == 4).unwrap();
     assert!(all.len() - moved >= entries.len(), "{all:?}");
     let (reports, outcome) = reports(entries, moved + 2);
     assert_eq!((outcome.error, reports.len()), (errno::ECANCELED, moved + 4));
-    assert_eq!(reports[moved + 2], outcome.figures);
+    assert_eq!(reports[moved + 2], outcome.stats);
 }
 
 #[test]
 fn an_earlier_entry_is_not_said_to_be_content_where_another_part_of_its_huge_page_took_it_along() {
-    let mut machine = machine_of(&[2]);
-    (machine.page_of, machine.soon_denied) = (vec![0; 2], Some(3));
+    let mut machine = machine_with(&[2]);
+    (machine.page_of, machine.denied_later) = (vec![0; 2], Some(3));
     let outcome = run(&machine, &[address(0), address(0), address(1)], &[2, 3, 0], 3, None);
-    assert_eq!((outcome.machine.place(address(0)), outcome.error), (0, errno::EACCES));
+    assert_eq!((outcome.machine.node_of(address(0)), outcome.error), (0, errno::EACCES));
     assert_eq!(outcome.status, [-errno::EACCES, -errno::EACCES, 0]);
 }
 
 /// A machine of base pages and huge pages, none of which is mapped twice.
 fn machine_with_huge_pages() -> impl Strategy<Value = Machine> {
-    let room = || prop_oneof![2 => Just(NO_ROOM_LIMIT), 1 => 0usize..30];
+    let room = || prop_oneof![2 => Just(UNLIMITED), 1 => 0usize..30];
     let pages = prop::collection::vec((page(), prop_oneof![2 => Just(1usize), 3 => 2usize..9]), 1..12);
     let more = prop_oneof![2 => Just(0usize), 1 => 1usize..20];
-    (pages, [room(), room(), room(), room()], more).prop_map(|(pages, room, soon_room)| {
+    (pages, [room(), room(), room(), room()], more).prop_map(|(pages, room, freed_later)| {
         let page_of = pages.iter().enumerate().flat_map(|(page, &(_, size))| std::iter::repeat_n(page, size)).collect();
         let pages = pages.into_iter().map(|(page, _)| page).collect();
         Machine {
             pages,
             page_of,
-            room,
+            free_pages: room,
             denied: None,
             unmovable: false,
-            soon_denied: None,
+            denied_later: None,
             has_huge_pages: true,
-            soon_room,
+            freed_later,
         }
     })
 }
@@ -378,31 +397,33 @@ fn machine_with_huge_pages() -> impl Strategy<Value = Machine> {
 /// Checks the sums of a move of all pages of a machine to `target` against where its base pages were and are.
 fn assert_sums_are_true(before: &Machine, outcome: &ListOutcome, target: i32) {
     let addresses: Vec<usize> = (0..before.page_of.len()).map(address).collect();
-    let (places, after) = (before.places(&addresses), outcome.machine.places(&addresses));
+    let (old_nodes, after) = (before.nodes_of(&addresses), outcome.machine.nodes_of(&addresses));
     let count = |holds: &dyn Fn(i32, i32) -> bool| {
-        places.iter().zip(&after).filter(|&(&before, &after)| before >= 0 && holds(before, after)).count()
+        old_nodes.iter().zip(&after).filter(|&(&before, &after)| before >= 0 && holds(before, after)).count()
     };
-    let figure = |figure: Figure| outcome.figures[figure as usize];
-    assert_eq!(figure(Figure::Requested), count(&|_, _| true));
-    assert_eq!(figure(Figure::InPlace), count(&|before, after| before == target && after == target));
-    assert_eq!(figure(Figure::Moved), count(&|before, after| before != target && after == target));
-    assert_eq!(figure(Figure::Unmapped), count(&|_, after| after < 0));
+    assert_eq!(outcome.stats.requested(), count(&|_, _| true));
+    assert_eq!(outcome.stats.in_place(), count(&|before, after| before == target && after == target));
+    assert_eq!(outcome.stats.moved(), count(&|before, after| before != target && after == target));
+    assert_eq!(outcome.stats.unmapped(), count(&|_, after| after < 0));
     assert_eq!(outcome.unmoved, count(&|_, after| after >= 0 && after != target));
-    assert_eq!(sum(&outcome.figures), figure(Figure::Requested));
-    assert_eq!(outcome.error == errno::ENOMEM, figure(Figure::NoMemory) > 0);
+    assert_eq!(outcome.stats.finished(), outcome.stats.requested());
+    assert_eq!(outcome.error == errno::ENOMEM, outcome.stats.no_memory() > 0);
 }
 
 /// Checks that there are no more outcomes than pages in any report.
-fn assert_sums_fit(reports: &[Figures]) {
-    for figures in reports {
-        assert!(sum(figures) <= figures[Figure::Requested as usize], "{figures:?}");
+fn assert_sums_fit(reports: &[MoveStats]) {
+    for stats in reports {
+        assert!(stats.finished() <= stats.requested(), "{stats:?}");
     }
 }
 
 /// Checks that no sum goes backwards from one report to the next.
-fn assert_progress(reports: &[Figures]) {
+fn assert_progress(reports: &[MoveStats]) {
     for (earlier, later) in reports.iter().zip(reports.iter().skip(1)) {
-        assert!(earlier.iter().zip(later).all(|(earlier, later)| earlier <= later), "{earlier:?} {later:?}");
+        assert!(
+            earlier.all().iter().zip(later.all()).all(|(earlier, later)| *earlier <= later),
+            "{earlier:?} {later:?}"
+        );
     }
 }
 
@@ -413,29 +434,29 @@ proptest! {
     fn sums_of_a_range_count_base_pages_whatever_is_split(machine in machine_with_huge_pages(), target in 0..NODES, retries in 0u32..4) {
         assert_sums_are_true(&machine, &run_range::<16>(&machine, target, retries, None), target);
         let mut reports = Vec::new();
-        let mut progress = |figures: &Figures| {
-            reports.push(*figures);
+        let mut progress = |stats: &MoveStats| {
+            reports.push(*stats);
             true
         };
         assert_sums_are_true(&machine, &run_range::<16>(&machine, target, retries, Some(&mut progress)), target);
         assert_sums_fit(&reports);
         // Where a huge page is split, it may have been called moved as a whole.
-        if machine.room[target as usize] == NO_ROOM_LIMIT {
+        if machine.free_pages[target as usize] == UNLIMITED {
             assert_progress(&reports);
         }
     }
 
     #[test]
     fn a_request_of_several_windows_is_as_true_as_one_of_one((machine, addresses, nodes) in machine_and_request()) {
-        for outcome in [run_in_windows::<7>(&machine, &addresses, &nodes, 3, None), run(&machine, &addresses, &nodes, 3, None)] {
-            outcome.assert_true(&addresses);
-            let there_and_elsewhere = addresses.iter().zip(&nodes).filter(|&(&address, &node)| {
-                let place = outcome.machine.place(address);
-                place >= 0 && place != node
+        for outcome in [run_in_batches::<7>(&machine, &addresses, &nodes, 3, None), run(&machine, &addresses, &nodes, 3, None)] {
+            outcome.assert_statuses_match(&addresses);
+            let displaced = addresses.iter().zip(&nodes).filter(|&(&address, &node)| {
+                let now = outcome.machine.node_of(address);
+                now >= 0 && now != node
             });
-            prop_assert_eq!(outcome.unmoved, there_and_elsewhere.count());
+            prop_assert_eq!(outcome.unmoved, displaced.count());
             prop_assert_eq!(outcome.error == errno::ENOMEM, outcome.status.contains(&-errno::ENOMEM));
-            let on_target = outcome.figures[Figure::Moved as usize] + outcome.figures[Figure::InPlace as usize];
+            let on_target = outcome.stats.moved() + outcome.stats.in_place();
             prop_assert_eq!(on_target, super::model::on_target(&outcome.machine, &addresses, &nodes));
         }
     }
@@ -443,41 +464,41 @@ proptest! {
 
 #[test]
 fn a_huge_page_whose_first_base_page_was_zeros_is_not_called_unmapped_as_a_whole() {
-    let mut machine = machine_of(&[0]);
+    let mut machine = machine_with(&[0]);
     machine.pages[0].starts_with_zeros = true;
-    (machine.page_of, machine.has_huge_pages, machine.room) = (vec![0; 8], true, [NO_ROOM_LIMIT, 3, 0, 0]);
+    (machine.page_of, machine.has_huge_pages, machine.free_pages) = (vec![0; 8], true, [UNLIMITED, 3, 0, 0]);
     let outcome = run_range::<16>(&machine, 1, 3, None);
     assert_eq!((outcome.error, outcome.unmoved), (errno::ENOMEM, 4));
-    assert_eq!(outcome.figures[..5], [8, 3, 0, 0, 1]);
+    assert_eq!(outcome.stats.all()[..5], [8, 3, 0, 0, 1]);
 }
 
 #[test]
 fn room_that_appears_between_two_tries_is_used_by_all_parts_of_a_split_huge_page() {
-    let mut machine = machine_of(&[0]);
+    let mut machine = machine_with(&[0]);
     (machine.page_of, machine.has_huge_pages) = (vec![0; 8], true);
-    (machine.room, machine.soon_room) = ([NO_ROOM_LIMIT, 0, 0, 0], 8);
+    (machine.free_pages, machine.freed_later) = ([UNLIMITED, 0, 0, 0], 8);
     let outcome = run_range::<16>(&machine, 1, 3, None);
     assert_eq!((outcome.error, outcome.unmoved), (0, 0));
-    assert_eq!(outcome.figures[..4], [8, 8, 0, 0]);
+    assert_eq!(outcome.stats.all()[..4], [8, 8, 0, 0]);
 }
 
 #[test]
 fn a_part_of_a_huge_page_that_moves_with_another_part_at_a_second_try_has_moved() {
     // The kernel says -EBUSY of the second part, and ENOMEM of the first; then there is room.
-    let mut machine = machine_of(&[0]);
-    (machine.page_of, machine.room, machine.soon_room) = (vec![0; 2], [NO_ROOM_LIMIT, 0, 0, 0], 1);
+    let mut machine = machine_with(&[0]);
+    (machine.page_of, machine.free_pages, machine.freed_later) = (vec![0; 2], [UNLIMITED, 0, 0, 0], 1);
     let outcome = run(&machine, &[address(0), address(1)], &[1; 2], 3, None);
     assert_eq!((outcome.status, outcome.error, outcome.unmoved), (vec![1, 1], 0, 0));
 }
 
 #[test]
 fn pages_in_flight_are_asked_about_until_they_arrive() {
-    let mut machine = machine_of(&[0, 0, 1, -errno::ENOENT, -errno::EFAULT]);
+    let mut machine = machine_with(&[0, 0, 1, -errno::ENOENT, -errno::EFAULT]);
     (machine.pages[1].in_flight, machine.pages[2].in_flight) = (5, 3);
     let addresses: Vec<usize> = (0..5).map(address).collect();
     let outcome = run(&machine, &addresses, &[1; 5], 3, None);
     assert_eq!(outcome.status, [1, 1, 1, -errno::ENOENT, -errno::EFAULT]);
-    assert_eq!(outcome.figures[..5], [5, 2, 1, 1, 1]);
+    assert_eq!(outcome.stats.all()[..5], [5, 2, 1, 1, 1]);
     let model = Model::<16>::new(machine);
     let mut status = [NOT_WRITTEN; 5];
     // The kernel's status of the page in flight is not believed.
@@ -489,28 +510,28 @@ fn addresses_at_any_distance_get_different_places() {
     // Distances at which a multiplicative hash has neighbours only, and whole address spaces of them.
     for stride in [1usize, 0x1000, 1 << 20, 0x9e37_79b9, 0x61c8_8647, 6_765, 10_946, 17_711, 0x3d_0956, 1 << 35] {
         let count = if cfg!(miri) { 64 } else { 20_000 };
-        let machine = machine_of(&[0]);
+        let machine = machine_with(&[0]);
         let addresses: Vec<usize> =
             (0..count).rev().map(|index: usize| index.wrapping_mul(stride).wrapping_mul(PAGE)).collect();
-        let mut scratch = Scratch::new(count * plan::BYTES_PER_ENTRY).unwrap();
-        let window = &mut Window::carve(&mut scratch.arena(), count);
-        window.pages.copy_from_slice(&addresses);
-        window.targets.fill(1);
+        let mut scratch = Scratch::new(count * batch::BYTES_PER_ENTRY).unwrap();
+        let batch = &mut Batch::carve(&mut scratch.arena(), count);
+        batch.pages.copy_from_slice(&addresses);
+        (0..count).for_each(|entry| batch.targets.set(entry, Some(1)));
         let mut distinct = addresses.clone();
         distinct.sort_unstable();
         distinct.dedup();
-        let plan = plan::plan(window, 12);
-        assert_eq!((plan.pending, plan.entangled), (count, false), "{stride:#x} {}", machine.pages.len());
+        let plan = plan::plan(batch, 12);
+        assert_eq!((plan.pending, plan.needs_recheck), (count, false), "{stride:#x} {}", machine.pages.len());
     }
 }
 
 /// A process that executes another program when the kernel is first asked about its pages.
 struct ExecutesMeanwhile {
-    process: Process,
+    process: TargetPid,
     input: std::process::ChildStdin,
     pid: u32,
     has_executed: AtomicBool,
-    ranges: AtomicUsize,
+    walks: AtomicUsize,
 }
 
 impl ExecutesMeanwhile {
@@ -528,8 +549,8 @@ impl ExecutesMeanwhile {
     }
 }
 
-impl Kernel for ExecutesMeanwhile {
-    type Range = Range;
+impl MovePagesOps for ExecutesMeanwhile {
+    type Walk = PageWalk;
 
     fn query_nodes(&self, pages: &[usize], nodes: &mut [i32], flags: i32) -> Result<(), i32> {
         self.execute();
@@ -540,7 +561,7 @@ impl Kernel for ExecutesMeanwhile {
         self.process.move_pages(pages, nodes, status, flags)
     }
 
-    fn submit(&self, request: Request, flags: i32) -> Result<usize, i32> {
+    fn submit(&self, request: MoveRequest, flags: i32) -> Result<usize, i32> {
         self.process.submit(request, flags)
     }
 
@@ -548,13 +569,13 @@ impl Kernel for ExecutesMeanwhile {
         self.process.page_states(pages, states);
     }
 
-    fn range(&self, start: usize, length: usize, page_bits: u32, excluded: (usize, usize)) -> Option<Range> {
-        self.ranges.fetch_add(1, Relaxed);
-        self.process.range(start, length, page_bits, excluded)
+    fn walk(&self, start: usize, length: usize, page_bits: u32, excluded: (usize, usize)) -> Option<PageWalk> {
+        self.walks.fetch_add(1, Relaxed);
+        self.process.walk(start, length, page_bits, excluded)
     }
 
-    fn is_own(&self) -> bool {
-        self.process.is_own()
+    fn is_current(&self) -> bool {
+        self.process.is_current()
     }
 
     fn has_ended(&self) -> bool {
@@ -572,21 +593,21 @@ fn a_process_that_executes_another_program_meanwhile_is_not_taken_for_the_same()
         // From then on it is no part of this program any more.
         std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut [0]).unwrap();
         let kernel = ExecutesMeanwhile {
-            process: Process::identified(child.id() as i32),
+            process: TargetPid::identify(child.id() as i32),
             input: child.stdin.take().unwrap(),
             pid: child.id(),
             has_executed: AtomicBool::new(false),
-            ranges: AtomicUsize::new(0),
+            walks: AtomicUsize::new(0),
         };
         let whole = usize::MAX - (memory::page_size() - 1);
-        let mut mover = Mover::new(kernel, Manner { flags: 0, threads: 1, retries: 0 }, None);
+        let mut mover = Mover::new(kernel, MoveOptions { flags: 0, threads: 1, retries: 0 }, None);
         // Pages are on node 0 here, and are in place.
-        mover.range(0, whole, 2, follows, &|_, _| 0).unwrap();
-        let (error, ranges) = (mover.error(), mover.kernel.ranges.load(Relaxed));
+        mover.move_range(0, whole, 2, follows, &|_, _| Some(0)).unwrap();
+        let (error, ranges) = (mover.error(), mover.kernel.walks.load(Relaxed));
         child.kill().unwrap();
         child.wait().unwrap();
         assert_eq!((error, ranges), if follows { (0, 2) } else { (errno::ESRCH, 1) });
         // The stack, and the program itself.
-        assert!(!follows || mover.figures()[Figure::InPlace as usize] > 3);
+        assert!(!follows || mover.stats().in_place() > 3);
     }
 }

@@ -3,11 +3,12 @@
 //! Five of them, which a C library exports as functions, can be replaced by [`interpose`], so that what a program or a preloaded library
 //! defines in their place sees every call that this crate makes.
 //!
-//! A function that has the kernel read or write a buffer at an address from outside is unsafe, except [`move_pages_at`]. A mask is passed as
+//! A function that has the kernel read or write a buffer at an address from outside is unsafe or takes a [`MoveRequest`]. A mask is passed as
 //! [`Bits`] or as cells, which are as long as they say. Addresses of pages to move, and of memory that gets a policy, are plain numbers: its
 //! contents do not change.
 
-use super::errno;
+use super::errno::{self, Errno};
+use super::move_request::MoveRequest;
 use crate::bitmask::Bits;
 use core::cell::Cell;
 use core::ffi::{c_int, c_long, c_uint, c_ulong, c_void};
@@ -160,13 +161,42 @@ pub unsafe fn migrate_pages(pid: c_int, bits: usize, from: *const c_ulong, to: *
     unsafe { (calls().migrate_pages)(pid, bits as c_ulong + 1, from, to) }
 }
 
-/// move_pages(2) of arrays that were not looked at: the number of pages that could not be moved, or -1 with errno. Safe although the
-/// kernel writes to `status`: callers pass an array of their own, or pass on what an exported function was given, whose caller lends it
-/// for that.
-pub fn move_pages_at(pid: c_int, count: usize, pages: usize, nodes: usize, status: usize, flags: c_int) -> c_long {
+/// move_pages(2): returns the number of pages that could not be moved, or the errno.
+pub fn move_pages(pid: c_int, request: &MoveRequest, flags: c_int) -> Result<usize, Errno> {
+    let (count, (pages, nodes, status)) = (request.count() as c_ulong, request.arrays());
     let (pages, nodes, status) = (pages as *mut *mut c_void, nodes as *const c_int, status as *mut c_int);
-    // SAFETY: the kernel checks the addresses; pages that move keep their contents.
-    unsafe { (calls().move_pages)(pid, count as c_ulong, pages, nodes, status, flags) }
+    // SAFETY: the arrays are lent with so many entries; pages that move keep their contents.
+    let unmoved = unsafe { (calls().move_pages)(pid, count, pages, nodes, status, flags) };
+    usize::try_from(unmoved).map_err(|_| Errno::last())
+}
+
+/// As [`move_pages`] of a few pages. Returns [`Moved::AllHaveNodes`] if no page stayed and no status is negative.
+pub fn move_few_pages(pid: c_int, request: &MoveRequest, flags: c_int) -> Result<Moved, Errno> {
+    let unmoved = move_pages(pid, request, flags)?;
+    let (_, _, status) = request.arrays();
+    // SAFETY: after success, the kernel has just written so many statuses.
+    let read = |entry: usize| unsafe { (status as *const c_int).add(entry).read_unaligned() };
+    let any_errno = (0..request.count()).any(|entry| read(entry) < 0);
+    Ok(if unmoved > 0 || any_errno { Moved::Some(unmoved) } else { Moved::AllHaveNodes })
+}
+
+/// The result of [`move_few_pages`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Moved {
+    /// Every status is a node.
+    AllHaveNodes,
+    /// So many pages could not be moved, or some status is an errno.
+    Some(usize),
+}
+
+impl Moved {
+    /// Returns the number of pages that could not be moved.
+    pub fn unmoved(self) -> usize {
+        match self {
+            Moved::AllHaveNodes => 0,
+            Moved::Some(unmoved) => unmoved,
+        }
+    }
 }
 
 /// get_mempolicy(2): return the node of the next interleaved page.

@@ -13,6 +13,7 @@ pub mod files;
 pub mod kernel;
 pub mod mapped;
 pub mod memory;
+pub mod move_request;
 pub mod network;
 pub mod output;
 pub mod pidfd;
@@ -23,4 +24,4 @@ pub mod snapshot;
 #[cfg(any(test, fuzzing))]
 pub mod testing;
 pub mod threads;
-pub mod user_memory;
+pub mod uaccess;

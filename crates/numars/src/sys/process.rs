@@ -2,7 +2,7 @@
 //!
 //! References: getenv(3), exit(3), mincore(2), vfprintf(3).
 
-use super::user_memory;
+use super::uaccess::UserPtrMut;
 #[cfg(target_arch = "x86_64")]
 use core::ffi::c_void;
 use core::ffi::{CStr, c_char, c_int};
@@ -48,7 +48,7 @@ fn value_of(name: &CStr) -> *const c_char {
                 return found;
             }
             // By the kernel: the program may have set the variable to a string in memory that cannot be written.
-            user_memory::write(found.sub(1) as usize, &[0u8], None);
+            let _ = UserPtrMut::new(found.sub(1).cast_mut().cast::<u8>()).write(&[0]);
             if found == last {
                 return null();
             }

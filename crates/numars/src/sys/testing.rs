@@ -1,7 +1,6 @@
 //! What tests and fuzz targets need of the system; no part of the library.
 
 use super::files::FixedPath;
-use super::user_memory::Trust;
 use core::ffi::{CStr, c_int, c_long};
 use std::fs::File;
 use std::io::Write;
@@ -37,10 +36,4 @@ pub fn strtol(text: &CStr) -> (c_long, usize) {
     // SAFETY: `text` is a string, and `end` writable.
     let number = super::errno::preserve_errno(|| unsafe { libc::strtol(text.as_ptr(), &raw mut end, 0 as c_int) });
     (number, end as usize - text.as_ptr() as usize)
-}
-
-/// Under Miri, which has no process_vm_readv(2), arrays are read as they are.
-pub fn trust_under_miri() -> Option<Trust> {
-    // SAFETY: the arrays of tests are slices, which live until the request is done with.
-    cfg!(miri).then(|| unsafe { Trust::new() })
 }

@@ -6,7 +6,7 @@ use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 
 /// Threads that are started at once at most.
-pub const MOST_HELPERS: usize = 63;
+pub const MAX_HELPERS: usize = 63;
 
 /// Enough for a system call and what a signal frame would take; more, since the program's thread-local storage lies there too.
 const STACK: usize = 128 * 1024;
@@ -23,7 +23,7 @@ extern "C" fn help(work: *mut c_void) -> *mut c_void {
 
 /// Does `work`, in which the calling thread does not end if it is cancelled, but soon afterwards: helpers and the kernel look at its
 /// stack meanwhile.
-pub fn not_cancelled<T>(work: impl FnOnce() -> T) -> T {
+pub fn with_cancel_disabled<T>(work: impl FnOnce() -> T) -> T {
     unsafe extern "C" {
         fn pthread_setcancelstate(state: c_int, before: *mut c_int) -> c_int;
     }
@@ -39,8 +39,8 @@ pub fn not_cancelled<T>(work: impl FnOnce() -> T) -> T {
 
 /// Does `helper` on so many threads, while the calling thread does `own`; fewer threads where the system does not give more. They
 /// take no signals except those that libc uses itself, and have ended on return. Errno is left untouched by starting and ending them.
-pub fn together(helpers: usize, helper: &(dyn Fn() + Sync), own: impl FnOnce()) {
-    let mut threads = [const { MaybeUninit::<libc::pthread_t>::uninit() }; MOST_HELPERS];
+pub fn run_with_helpers(helpers: usize, helper: &(dyn Fn() + Sync), own: impl FnOnce()) {
+    let mut threads = [const { MaybeUninit::<libc::pthread_t>::uninit() }; MAX_HELPERS];
     let work = Work(helper);
     let mut started = 0;
     let errno = super::errno::get();
@@ -79,7 +79,7 @@ mod tests {
     fn helpers_do_their_work_and_are_gone() {
         for helpers in [0, 1, 5] {
             let (helped, mut own) = (AtomicUsize::new(0), false);
-            together(
+            run_with_helpers(
                 helpers,
                 &|| {
                     helped.fetch_add(1, Ordering::Relaxed);
@@ -96,7 +96,7 @@ mod tests {
         // SAFETY: none of these calls takes a pointer, and the group stays what it is. Ends the process if setgid(2) waits forever.
         unsafe { libc::alarm(100) };
         let done = AtomicUsize::new(0);
-        together(
+        run_with_helpers(
             2,
             &|| {
                 while done.load(Ordering::Relaxed) == 0 {

@@ -1,71 +1,205 @@
-//! Memory that a program handed in and that may be unmapped at any moment: copied by the kernel, which finds out.
+//! Memory that a program lent to a call and that may be unmapped at any moment: copied by the kernel, which checks the addresses.
 
 use super::errno;
 use super::files::File;
 use super::memory::Pod;
 use core::ffi::{c_int, c_ulong};
+use core::marker::PhantomData;
 use core::mem::size_of_val;
 
+/// The address of an array in the program's memory, for reading. Only unsafe code can make one.
+///
+/// The memory may be unmapped at any moment, or never have been there: it is copied by the kernel, which checks the addresses. Every copy
+/// leaves errno untouched.
+pub struct UserPtr<'a, T> {
+    address: usize,
+    lent: PhantomData<&'a [T]>,
+}
+
+impl<T> Clone for UserPtr<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for UserPtr<'_, T> {}
+
+impl<T> UserPtr<'_, T> {
+    /// No array.
+    pub const NULL: Self = UserPtr { address: 0, lent: PhantomData };
+
+    /// The array at `array`, which may be any address.
+    ///
+    /// # Safety
+    /// The program lends what the kernel can read there, for `'a`.
+    pub unsafe fn new(array: *const T) -> Self {
+        UserPtr { address: array as usize, lent: PhantomData }
+    }
+
+    /// Returns the address.
+    pub fn address(self) -> usize {
+        self.address
+    }
+
+    /// Returns the array after its first `count` elements; no array if it is none.
+    #[must_use]
+    pub(super) fn skip(self, count: usize) -> Self {
+        let bytes = if self.address == 0 { 0 } else { count.wrapping_mul(size_of::<T>()) };
+        UserPtr { address: self.address.wrapping_add(bytes), ..self }
+    }
+
+    /// Copies elements into `to`, up to the first that cannot be read. Returns their number, or [`Forbidden`].
+    pub fn read(self, to: &mut [T]) -> Result<usize, Forbidden>
+    where
+        T: Pod,
+    {
+        // SAFETY: lent for reading.
+        unsafe { self.read_directly(to, false) }
+    }
+
+    /// The same, by this process itself if the kernel may not copy its memory, and `direct_access` is set.
+    ///
+    /// # Safety
+    /// With `direct_access`, all the elements are there.
+    pub(super) unsafe fn read_directly(self, to: &mut [T], direct_access: bool) -> Result<usize, Forbidden>
+    where
+        T: Pod,
+    {
+        // SAFETY: lent for reading, and as the caller promises.
+        unsafe { copy_in(self.address, to, direct_access) }.elements::<T>()
+    }
+}
+
+/// The address of an array in the program's memory, for reading and writing. See [`UserPtr`].
+pub struct UserPtrMut<'a, T>(UserPtr<'a, T>);
+
+impl<T> Clone for UserPtrMut<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for UserPtrMut<'_, T> {}
+
+impl<'a, T> UserPtrMut<'a, T> {
+    /// No array.
+    pub const NULL: Self = UserPtrMut(UserPtr::NULL);
+
+    /// The array at `array`, which may be any address.
+    ///
+    /// # Safety
+    /// The program lends what the kernel can read and write there, for `'a`.
+    pub unsafe fn new(array: *mut T) -> Self {
+        // SAFETY: as the caller promises.
+        UserPtrMut(unsafe { UserPtr::new(array) })
+    }
+
+    /// Returns the array for reading alone.
+    pub fn as_const(self) -> UserPtr<'a, T> {
+        self.0
+    }
+
+    /// Returns the address.
+    pub fn address(self) -> usize {
+        self.0.address
+    }
+
+    /// Returns the array after its first `count` elements; no array if it is none.
+    #[must_use]
+    pub(super) fn skip(self, count: usize) -> Self {
+        UserPtrMut(self.0.skip(count))
+    }
+
+    /// Copies elements from `from`, up to the first that cannot be written. Returns their number, or [`Forbidden`].
+    pub fn write(self, from: &[T]) -> Result<usize, Forbidden>
+    where
+        T: Pod,
+    {
+        // SAFETY: lent for writing.
+        unsafe { self.write_directly(from, false) }
+    }
+
+    /// The same, by this process itself if the kernel may not copy its memory, and `direct_access` is set.
+    ///
+    /// # Safety
+    /// With `direct_access`, all the elements are there.
+    pub(super) unsafe fn write_directly(self, from: &[T], direct_access: bool) -> Result<usize, Forbidden>
+    where
+        T: Pod,
+    {
+        // SAFETY: lent for writing, and as the caller promises.
+        unsafe { copy_out(self.0.address, from, direct_access) }.elements::<T>()
+    }
+}
+
+/// The process may neither have its memory copied by the kernel nor access the array itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Forbidden;
+
 /// How a copy ended.
-pub enum Copied {
-    /// So many bytes, all or as many as can be reached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum CopyResult {
+    /// So many bytes were copied, all or as many as can be reached.
     Bytes(usize),
-    /// This process may not have its memory copied so.
+    /// This process may not have its memory copied by the kernel.
     Forbidden,
 }
 
-/// That arrays are as long as the program says.
-#[derive(Clone, Copy)]
-pub struct Trust(());
-
-impl Trust {
-    /// # Safety
-    /// The arrays that are copied with it can be read and written.
-    pub unsafe fn new() -> Self {
-        Trust(())
+impl CopyResult {
+    fn elements<T>(self) -> Result<usize, Forbidden> {
+        match self {
+            CopyResult::Bytes(bytes) => Ok(bytes / size_of::<T>()),
+            CopyResult::Forbidden => Err(Forbidden),
+        }
     }
 }
 
-/// Copies from `address` into `to`, until it cannot be read any more. Errno is left untouched.
+/// Copies from `address` into `to`, until it cannot be read any more.
+///
+/// # Safety
+/// The program lends what the kernel can read there; with `direct_access` all of it is there.
 #[inline(never)]
-pub fn read<T: Pod>(address: usize, to: &mut [T], trust: Option<Trust>) -> Copied {
-    match (copy(libc::SYS_process_vm_readv, to.as_mut_ptr() as usize, address, size_of_val(to)), trust) {
-        (Copied::Forbidden, Some(_)) if address != 0 => {
+unsafe fn copy_in<T: Pod>(address: usize, to: &mut [T], direct_access: bool) -> CopyResult {
+    match copy(libc::SYS_process_vm_readv, to.as_mut_ptr() as usize, address, size_of_val(to)) {
+        CopyResult::Forbidden if direct_access && address != 0 => {
             // SAFETY: both are as long as this; bytes have no alignment.
             unsafe { to.as_mut_ptr().cast::<u8>().copy_from(address as *const u8, size_of_val(to)) };
-            Copied::Bytes(size_of_val(to))
+            CopyResult::Bytes(size_of_val(to))
         }
-        (copied, _) => copied,
+        result => result,
     }
 }
 
-/// Copies `from` to `address`, until it cannot be written any more. Errno is left untouched.
-pub fn write<T: Pod>(address: usize, from: &[T], trust: Option<Trust>) -> Copied {
-    match (copy(libc::SYS_process_vm_writev, from.as_ptr() as usize, address, size_of_val(from)), trust) {
-        (Copied::Forbidden, Some(_)) if address != 0 => {
+/// Copies `from` to `address`, until it cannot be written any more.
+///
+/// # Safety
+/// The program lends what the kernel can write there; with `direct_access` all of it is there.
+unsafe fn copy_out<T: Pod>(address: usize, from: &[T], direct_access: bool) -> CopyResult {
+    match copy(libc::SYS_process_vm_writev, from.as_ptr() as usize, address, size_of_val(from)) {
+        CopyResult::Forbidden if direct_access && address != 0 => {
             // SAFETY: as above.
             unsafe { (address as *mut u8).copy_from(from.as_ptr().cast(), size_of_val(from)) };
-            Copied::Bytes(size_of_val(from))
+            CopyResult::Bytes(size_of_val(from))
         }
-        (copied, _) => copied,
+        result => result,
     }
 }
 
 /// Copies between `ours` and `theirs`: by one of the two calls above, and what that does not reach through a pipe.
-fn copy(call: libc::c_long, ours: usize, theirs: usize, length: usize) -> Copied {
+fn copy(call: libc::c_long, ours: usize, theirs: usize, length: usize) -> CopyResult {
     if cfg!(miri) {
         // Miri has no such calls: as in a container that forbids them.
-        return Copied::Forbidden;
+        return CopyResult::Forbidden;
     }
     errno::preserve_errno(|| {
         let (done, forbidden) = copy_by_pinning(call, ours, theirs, length);
         if done == length {
-            return Copied::Bytes(done);
+            return CopyResult::Bytes(done);
         }
         let (ours, theirs) = (ours.wrapping_add(done), theirs.wrapping_add(done));
         match copy_through_pipe(call, ours, theirs, length - done) {
-            (_, true) if forbidden => Copied::Forbidden,
-            (more, _) => Copied::Bytes(done + more),
+            (_, true) if forbidden => CopyResult::Forbidden,
+            (more, _) => CopyResult::Bytes(done + more),
         }
     })
 }
@@ -175,10 +309,22 @@ mod tests {
     use crate::sys::memory::{map, page_size, unmap};
     use core::ptr::null_mut;
 
-    fn bytes(copied: Copied) -> usize {
+    /// [`copy_in`] of memory that the test has mapped, or that is not there.
+    fn read<T: Pod>(address: usize, to: &mut [T], direct_access: bool) -> CopyResult {
+        // SAFETY: mapped by the test, which uses it through the kernel alone.
+        unsafe { copy_in(address, to, direct_access) }
+    }
+
+    /// [`copy_out`] to the same.
+    fn write<T: Pod>(address: usize, from: &[T], direct_access: bool) -> CopyResult {
+        // SAFETY: as above.
+        unsafe { copy_out(address, from, direct_access) }
+    }
+
+    fn bytes(copied: CopyResult) -> usize {
         match copied {
-            Copied::Bytes(bytes) => bytes,
-            Copied::Forbidden => panic!("a process may copy its own memory"),
+            CopyResult::Bytes(bytes) => bytes,
+            CopyResult::Forbidden => panic!("a process may copy its own memory"),
         }
     }
 
@@ -236,13 +382,13 @@ mod tests {
         let values: Vec<i32> = (0..page as i32).collect();
         let mut back = vec![-1; page];
         errno::set(77);
-        assert_eq!(bytes(write(start + page / 2, &values, None)), reachable);
-        assert_eq!(bytes(read(start + page / 2, &mut back, None)), reachable);
+        assert_eq!(bytes(write(start + page / 2, &values, false)), reachable);
+        assert_eq!(bytes(read(start + page / 2, &mut back, false)), reachable);
         assert_eq!((&back[..reachable / 4], back[reachable / 4]), (&values[..reachable / 4], -1));
-        assert_eq!(bytes(read(start + 2 * page, &mut back, None)), 0);
-        assert_eq!(bytes(write(start + 2 * page, &values, None)), 0);
-        assert_eq!(bytes(read(0, &mut back, None)), 0);
-        assert_eq!(bytes(write(usize::MAX - 3, &values, None)), 0);
+        assert_eq!(bytes(read(start + 2 * page, &mut back, false)), 0);
+        assert_eq!(bytes(write(start + 2 * page, &values, false)), 0);
+        assert_eq!(bytes(read(0, &mut back, false)), 0);
+        assert_eq!(bytes(write(usize::MAX - 3, &values, false)), 0);
         assert_eq!(errno::get(), 77);
     }
 
@@ -286,19 +432,17 @@ mod tests {
         std::thread::spawn(move || {
             forbid([libc::SYS_pipe2; 2]);
             let mut values = [1i32, 2, 3];
-            assert_eq!(bytes(write(start, &values, None)), 12);
-            assert_eq!(bytes(read(start, &mut values, None)), 12);
+            assert_eq!(bytes(write(start, &values, false)), 12);
+            assert_eq!(bytes(read(start, &mut values, false)), 12);
             if let Some(secret) = secret {
-                assert_eq!(bytes(write(secret, &values, None)), 0);
-                assert_eq!(bytes(read(secret, &mut values, None)), 0);
+                assert_eq!(bytes(write(secret, &values, false)), 0);
+                assert_eq!(bytes(read(secret, &mut values, false)), 0);
             }
             forbid(COPYING);
-            assert!(matches!(write(start, &values, None), Copied::Forbidden));
-            assert!(matches!(read(start, &mut values, None), Copied::Forbidden));
-            // SAFETY: the memory is mapped, and this thread's alone.
-            let trust = unsafe { Some(Trust::new()) };
-            assert_eq!(bytes(write(start, &[4i32, 5, 6], trust)), 12);
-            assert_eq!((bytes(read(start, &mut values, trust)), values), (12, [4, 5, 6]));
+            assert!(matches!(write(start, &values, false), CopyResult::Forbidden));
+            assert!(matches!(read(start, &mut values, false), CopyResult::Forbidden));
+            assert_eq!(bytes(write(start, &[4i32, 5, 6], true)), 12);
+            assert_eq!((bytes(read(start, &mut values, true)), values), (12, [4, 5, 6]));
         })
         .join()
         .unwrap();
@@ -314,11 +458,11 @@ mod tests {
         let start = map(4 * page) as usize;
         let values: Vec<i32> = (0..page as i32).collect();
         let mut back = vec![-1; page];
-        assert_eq!(bytes(write(start, &values, None)), 4 * page);
+        assert_eq!(bytes(write(start, &values, false)), 4 * page);
         protect(start + page, libc::PROT_WRITE);
         protect(start + 3 * page, libc::PROT_NONE);
         let reachable = 3 * page / 4;
-        assert_eq!(bytes(read(start, &mut back, None)), 3 * page);
+        assert_eq!(bytes(read(start, &mut back, false)), 3 * page);
         assert_eq!((&back[..reachable], back[reachable]), (&values[..reachable], -1));
         // SAFETY: mapped above.
         unsafe { unmap(start as *mut _, 4 * page) };
@@ -332,11 +476,11 @@ mod tests {
         let values: Vec<i32> = (1..=page as i32).collect();
         protect(start + page, libc::PROT_READ);
         std::thread::spawn(move || {
-            assert_eq!(bytes(write(start, &values, None)), page);
+            assert_eq!(bytes(write(start, &values, false)), page);
             forbid(COPYING);
-            assert_eq!(bytes(write(start, &values, None)), page);
+            assert_eq!(bytes(write(start, &values, false)), page);
             let mut back = vec![-1; 2 * page / 4];
-            assert_eq!(bytes(read(start, &mut back, None)), 2 * page);
+            assert_eq!(bytes(read(start, &mut back, false)), 2 * page);
             assert_eq!((&back[..page / 4], &back[page / 4..]), (&values[..page / 4], &vec![0; page / 4][..]));
         })
         .join()
@@ -388,8 +532,8 @@ mod tests {
             };
             let mut values = [1i32, 2, 3, 4];
             let copies = |values: &mut [i32; 4], address: usize| {
-                matches!(write(address, values, None), Copied::Bytes(8 | 16))
-                    && matches!(read(address, values, None), Copied::Bytes(8 | 16))
+                matches!(write(address, values, false), CopyResult::Bytes(8 | 16))
+                    && matches!(read(address, values, false), CopyResult::Bytes(8 | 16))
             };
             // Few enough for none to be left over.
             if limit(next.max(3) + 2) != 0 {
@@ -403,7 +547,7 @@ mod tests {
             if limit(next.max(3) + 1) != 0 {
                 return 3;
             }
-            if !matches!(read(start, &mut values, None), Copied::Forbidden) || next_descriptor() != next {
+            if !matches!(read(start, &mut values, false), CopyResult::Forbidden) || next_descriptor() != next {
                 return 4;
             }
             0
@@ -422,7 +566,7 @@ mod tests {
             // SAFETY: this process uses neither.
             unsafe { libc::close(2) };
             let mut values = [1i32];
-            c_int::from(!matches!(read(start, &mut values, None), Copied::Forbidden))
+            c_int::from(!matches!(read(start, &mut values, false), CopyResult::Forbidden))
                 + 2 * c_int::from(next_descriptor() != 2)
         });
         assert_eq!(status, 0);

@@ -1,0 +1,106 @@
+//! Migrates one batch: plan, submit, requery, submit again, and finally statuses and statistics.
+
+use super::batch::{Batch, get_or_default};
+use super::mover::Mover;
+use super::ops::MovePagesOps;
+use super::outcome::PageOutcome;
+use super::plan;
+use super::status::EntryState;
+
+/// Further attempts for pages that the kernel reports with EFAULT although they are present, in addition to the retries of the caller: Linux
+/// 6.1 reports it for huge pages in flight.
+const EFAULT_RETRIES: u32 = 8;
+
+impl<K: MovePagesOps> Mover<'_, K> {
+    /// Migrates the pages of a batch whose nodes are known, and sets the states of its entries. `walk` is the page walk that listed the
+    /// entries, if any. Returns whether any page had to move.
+    pub(super) fn migrate_batch(&mut self, batch: &mut Batch, mut walk: Option<&mut K::Walk>) -> bool {
+        let plan = plan::plan(batch, self.page_bits);
+        let mut pending = if self.is_stopped() { 0 } else { plan.pending };
+        let (mut round, mut attempts, mut any_in_flight, mut efault_retries) = (0, 0u32, false, EFAULT_RETRIES);
+        while pending > 0 {
+            plan::fill_submission(batch, pending);
+            attempts = attempts.saturating_add(1);
+            self.submit_entries(batch, pending, self.helpers(batch, pending), !plan.needs_recheck);
+            let known = batch.submit_states.slice(0..pending).is_some_and(plan::needs_requery)
+                && self.locate_submitted(batch, pending);
+            let submitted = pending;
+            let any_full = plan::apply_results(batch, &mut pending, known);
+            // If many pages left one target node for another, a full target node may have free pages again. That is not a retry.
+            let made_room = plan.needs_recheck && submitted - pending > submitted / 64;
+            let any_unmovable = plan::any_unmovable(batch, pending);
+            if !(any_full && made_room || any_unmovable && efault_retries > 0) {
+                round += 1;
+            }
+            efault_retries = efault_retries.saturating_sub(u32::from(any_unmovable));
+            if !made_room {
+                pending = plan::drop_full_targets(batch, pending);
+            }
+            any_in_flight |= any_unmovable && self.is_any_in_flight(batch, pending);
+            if pending > 0
+                && let Some(walk) = &mut walk
+            {
+                self.mark_split(batch, walk);
+                pending = plan::drop_split(batch, pending);
+            }
+            if round > self.options.retries || self.is_stopped() {
+                break;
+            }
+            self.stats.add_retried(plan::total_base_pages(batch, pending));
+        }
+        if plan.needs_recheck && plan.pending > 0 && self.reconcile(batch) && !self.is_stopped() {
+            // Submit everything in the order of the request, as a bare move_pages(2) call would.
+            let count = plan::restore_request_order(batch);
+            plan::fill_submission(batch, count);
+            self.submit_entries(batch, count, 0, false);
+            self.reconcile(batch);
+        }
+        if attempts > 1 {
+            // A part of a huge page that did not move at first may have moved with another part since.
+            let count = plan::fill_stayed(batch);
+            if count > 0 && self.locate_submitted(batch, count) {
+                plan::apply_stayed(batch, count);
+            }
+        }
+        if any_in_flight {
+            plan::mark_unmovable_busy(batch);
+        }
+        plan::copy_to_duplicates(batch);
+        plan.pending > 0
+    }
+
+    /// Queries the nodes of the first `count` submitted entries into `current_node`. Returns whether that succeeded.
+    fn locate_submitted(&self, batch: &mut Batch, count: usize) -> bool {
+        debug_assert!(count <= batch.current_node.len());
+        match (batch.submit_pages.get(..count), batch.current_node.get_mut(..count)) {
+            (Some(pages), Some(nodes)) => self.locate(pages, nodes, true).is_ok(),
+            _ => false,
+        }
+    }
+
+    /// Queries the nodes of all entries and corrects the states. Returns whether a page has left its target node for that of another entry.
+    fn reconcile(&self, batch: &mut Batch) -> bool {
+        self.locate(batch.pages, batch.current_node, true).is_ok() && plan::reconcile(batch)
+    }
+
+    /// Records the outcome of each entry in the statistics, calls `record` with its index, outcome and node, and replaces its state by the
+    /// final status.
+    pub(super) fn finalize_statuses(
+        &mut self,
+        batch: &mut Batch,
+        record: &mut dyn FnMut(usize, Option<PageOutcome>, i32),
+    ) {
+        let stopped = self.is_stopped();
+        for entry in 0..batch.pages.len() {
+            let outcome = plan::outcome(batch, entry, stopped);
+            self.stats.record(outcome, plan::base_pages(batch, entry));
+            let state = batch.states.get(entry);
+            // In any other state the page is on its old node.
+            let node = if let EntryState::OnNode(node) = state { node } else { get_or_default(batch.old_node, entry) };
+            record(entry, outcome, node);
+            if let Some(outcome) = outcome {
+                batch.states.finalize(entry, outcome);
+            }
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! Moving and counting the present pages of an address range.
+
+use super::batch::{self, Batch, get_or_default, set_checked};
+use super::mover::{MIN_BATCH, Mover};
+use super::ops::{MovePagesOps, PresentPages};
+use super::outcome::PageOutcome;
+use super::plan;
+use super::status::EntryState;
+use crate::sys::errno;
+use crate::sys::memory::{Arena, Scratch};
+use crate::sys::move_request::MoveRequest;
+
+/// Entries of the batch for the base pages of a huge page that was split.
+const SPLIT_ENTRIES: usize = 512;
+
+/// Regions of huge pages that one PAGEMAP_SCAN call lists when split pages are looked for.
+const REGIONS: usize = 64;
+
+/// Upper bound for the number of programs that a process may execute while it is moved.
+const MAX_PROGRAMS: usize = 16;
+
+impl<K: MovePagesOps> Mover<'_, K> {
+    /// Moves the present pages of a range in `passes` passes. `target_of` returns the target node for a pass and a page's node, or `None` if
+    /// the page stays. If the process executes another program meanwhile, `follow_exec` moves the pages of that one, otherwise the result is
+    /// ESRCH. The caller calls [`Mover::finish`] afterwards.
+    pub fn move_range(
+        &mut self,
+        start: usize,
+        length: usize,
+        passes: usize,
+        follow_exec: bool,
+        target_of: &dyn Fn(usize, i32) -> Option<i32>,
+    ) -> Result<(), i32> {
+        let mut scratch = self.scratch_for_range(length)?;
+        for program in 1..=MAX_PROGRAMS {
+            let mut walk = self.kernel.walk(start, length, self.page_bits, scratch.range()).ok_or(errno::EINVAL)?;
+            if walk.lacks_proc() {
+                if self.submit(MoveRequest::PROBE) {
+                    return Err(errno::ENOENT);
+                }
+                // The process is ending or has ended.
+                self.check_process(&walk);
+                break;
+            }
+            for pass in 0..passes {
+                if pass > 0 {
+                    walk.rewind();
+                }
+                self.move_pass(&mut walk, &mut scratch, &|node| target_of(pass, node));
+                if self.is_stopped() || self.error != 0 || walk.is_mm_gone() {
+                    break;
+                }
+            }
+            let has_executed = self.error == 0 && !self.is_stopped() && !self.kernel.has_ended() && walk.is_mm_gone();
+            if has_executed && follow_exec {
+                self.stats.forget_unmoved();
+                if program < MAX_PROGRAMS {
+                    continue;
+                }
+                self.record_error(errno::EAGAIN);
+            }
+            self.check_process(&walk);
+            break;
+        }
+        Ok(())
+    }
+
+    /// Allocates scratch memory for the batches of a range and of a split huge page.
+    fn scratch_for_range(&mut self, length: usize) -> Result<Scratch, i32> {
+        self.scratch((length >> self.page_bits).max(MIN_BATCH), SPLIT_ENTRIES)
+    }
+
+    /// Moves the pages of a range once.
+    fn move_pass(&mut self, walk: &mut K::Walk, scratch: &mut Scratch, target_of: &dyn Fn(i32) -> Option<i32>) {
+        while !walk.is_done() && !self.is_stopped() {
+            let arena = &mut scratch.arena();
+            let batch = &mut Batch::carve(arena, self.entries);
+            let count = walk.fill(batch.pages, self.max_base_pages(), batch.submit_pages);
+            batch.truncate(count);
+            if count > 0 {
+                if !self.locate_batch(batch, true) {
+                    break;
+                }
+                for (entry, (&page, &node)) in batch.pages.iter().zip(batch.old_node.iter()).enumerate() {
+                    let target = if node < 0 { None } else { target_of(node) };
+                    batch.targets.set(entry, target);
+                    set_checked(batch.base_pages, entry, target.map_or(0, |_| walk.base_pages(page) as u32));
+                }
+                if self.progress.is_some() {
+                    // Otherwise a progress report would count them as requested.
+                    exclude_kernel_mappings(batch, walk, &|_| true);
+                }
+                let has_moved = self.migrate_batch(batch, Some(walk));
+                // A huge page whose first base page is absent by now may have other base pages.
+                let is_without_head = |(&page, &node): (&usize, &i32)| node < 0 && walk.base_pages(page) > 1;
+                if has_moved || batch.pages.iter().zip(batch.old_node.iter()).any(is_without_head) {
+                    exclude_kernel_mappings(batch, walk, &|outcome| {
+                        matches!(
+                            outcome,
+                            Some(PageOutcome::Busy | PageOutcome::Stuck | PageOutcome::Unmovable | PageOutcome::Shared)
+                        )
+                    });
+                    let scratch = arena.alloc_slice(SPLIT_ENTRIES * batch::BYTES_PER_ENTRY / size_of::<usize>());
+                    self.move_split_pages(batch, scratch, walk, target_of);
+                } else {
+                    self.finalize_statuses(batch, &mut |_, _, _| ());
+                }
+            }
+            self.report_progress();
+        }
+    }
+
+    /// Finishes a batch of a range. Moves huge pages that the kernel or the process has split base page by base page, because the status of
+    /// such an entry is that of its first base page only.
+    fn move_split_pages(
+        &mut self,
+        batch: &mut Batch,
+        scratch: &mut [usize],
+        walk: &mut K::Walk,
+        target_of: &dyn Fn(i32) -> Option<i32>,
+    ) {
+        self.mark_split(batch, walk);
+        self.finalize_statuses(batch, &mut |_, _, _| ());
+        for entry in 0..batch.pages.len() {
+            if let EntryState::Split(counted) = batch.states.get(entry) {
+                let (page, target) = (get_or_default(batch.pages, entry), batch.targets.get(entry));
+                let old_node = get_or_default(batch.old_node, entry);
+                let base_pages = &mut Batch::carve(&mut Arena::over(scratch), SPLIT_ENTRIES);
+                base_pages.truncate(walk.base_pages(page));
+                self.fill_base_pages(walk.address(page), base_pages.pages);
+                self.move_base_pages(base_pages, old_node, target, counted, target_of);
+            }
+        }
+    }
+
+    /// Marks entries of huge pages that are no longer mapped as one. They count as requested, and under the outcome that the kernel reported
+    /// if it is moved or in place, until their base pages are located.
+    pub(super) fn mark_split(&mut self, batch: &mut Batch, walk: &mut K::Walk) {
+        let pages = core::mem::take(&mut batch.pages);
+        walk.find_split(pages, &mut [0; 3 * REGIONS], &mut |entry| {
+            if matches!(batch.states.get(entry), EntryState::Split(_)) {
+                return;
+            }
+            let is_counted = |outcome: &PageOutcome| matches!(outcome, PageOutcome::Moved | PageOutcome::InPlace);
+            let counted = plan::outcome(batch, entry, true).filter(is_counted);
+            self.stats.record(counted, plan::base_pages(batch, entry));
+            batch.states.set(entry, EntryState::Split(counted));
+            set_checked(batch.base_pages, entry, 0);
+        });
+        batch.pages = pages;
+    }
+
+    /// Fills `pages` with the addresses of consecutive base pages, the first of which is `first`.
+    fn fill_base_pages(&self, first: usize, pages: &mut [usize]) {
+        for (number, page) in pages.iter_mut().enumerate() {
+            *page = first.wrapping_add(number << self.page_bits);
+        }
+    }
+
+    /// Moves the base pages of a huge page that was on `old_node` and had the target node `target`. If it had one, its base pages already
+    /// count as requested, and under the outcome `counted`.
+    fn move_base_pages(
+        &mut self,
+        batch: &mut Batch,
+        old_node: i32,
+        target: Option<i32>,
+        counted: Option<PageOutcome>,
+        target_of: &dyn Fn(i32) -> Option<i32>,
+    ) {
+        let has_target = target.is_some();
+        if has_target {
+            self.stats.retract(counted, batch.pages.len());
+        }
+        if self.is_stopped() || !self.locate_batch(batch, true) {
+            self.stats.record(None, if has_target { batch.pages.len() } else { 0 });
+            return;
+        }
+        for entry in 0..batch.pages.len() {
+            let node = get_or_default(batch.old_node, entry);
+            let is_on_target = target == Some(node);
+            let has_same_target = node < 0 || node == old_node || is_on_target;
+            let base_page_target = if has_same_target { target } else { target_of(node) };
+            batch.targets.set(entry, base_page_target);
+            if is_on_target {
+                // It was on the huge page's node before, whoever moved it.
+                set_checked(batch.old_node, entry, old_node);
+            }
+            set_checked(batch.base_pages, entry, u32::from(has_target || base_page_target.is_some()));
+        }
+        self.migrate_batch(batch, None);
+        self.finalize_statuses(batch, &mut |_, _, _| ());
+        self.report_progress();
+    }
+
+    /// Records ESRCH if the process has ended or executed another program, because the pages that were located may no longer be its own; or
+    /// the error of the page walk.
+    fn check_process(&mut self, walk: &K::Walk) {
+        if self.error == errno::EINVAL {
+            // EINVAL cannot be about the flags, which earlier calls accepted: the process is a zombie.
+            self.error = errno::ESRCH;
+        } else if self.error == 0 && (self.kernel.has_ended() || walk.is_mm_gone()) {
+            self.record_error(errno::ESRCH);
+        } else if walk.error() != 0 {
+            self.record_error(walk.error());
+        }
+        if self.error == errno::ESRCH {
+            // Its pages no longer exist.
+            self.stats.forget_unmoved();
+        }
+    }
+
+    /// Calls `each(node, base_pages)` for every present page of a range.
+    pub fn count_range(&mut self, start: usize, length: usize, each: &mut dyn FnMut(usize, usize)) -> Result<(), i32> {
+        let mut scratch = self.scratch_for_range(length)?;
+        let mut walk = self.kernel.walk(start, length, self.page_bits, scratch.range()).ok_or(errno::EINVAL)?;
+        if !self.submit(MoveRequest::PROBE) {
+            return Ok(());
+        }
+        if walk.lacks_proc() {
+            return Err(errno::ENOENT);
+        }
+        while !walk.is_done() {
+            let batch = &mut Batch::carve(&mut scratch.arena(), self.entries);
+            let count = walk.fill(batch.pages, usize::MAX, batch.submit_pages);
+            batch.truncate(count);
+            if let Err(error) = self.locate(batch.pages, batch.old_node, true) {
+                self.record_error(error);
+                break;
+            }
+            for (&page, &node) in batch.pages.iter().zip(batch.old_node.iter()) {
+                match usize::try_from(node) {
+                    Ok(node) => each(node, walk.base_pages(page)),
+                    Err(_) if walk.base_pages(page) > 1 => self.count_base_pages(&walk, page, each),
+                    Err(_) => {}
+                }
+            }
+        }
+        self.check_process(&walk);
+        Ok(())
+    }
+
+    /// Calls `each(node, 1)` for the present base pages of a huge page whose first base page is absent.
+    #[cold]
+    fn count_base_pages(&self, walk: &K::Walk, entry: usize, each: &mut dyn FnMut(usize, usize)) {
+        const CHUNK: usize = 64;
+        let (mut next, mut left) = (walk.address(entry), walk.base_pages(entry));
+        while left > 0 {
+            let (mut pages, mut nodes) = ([0; CHUNK], [0; CHUNK]);
+            let count = left.min(CHUNK);
+            let (Some(pages), Some(nodes)) = (pages.get_mut(..count), nodes.get_mut(..count)) else { return };
+            self.fill_base_pages(next, pages);
+            if self.locate(pages, nodes, true).is_err() {
+                return;
+            }
+            nodes.iter().filter_map(|&node| usize::try_from(node).ok()).for_each(|node| each(node, 1));
+            next = next.wrapping_add(count << self.page_bits);
+            left -= count;
+        }
+    }
+}
+
+/// Removes the target nodes of entries in mappings that the kernel made for itself, whose pages never move, if `may_be_kernel_mapping`
+/// returns true for the outcome. They are not counted then.
+fn exclude_kernel_mappings(
+    batch: &mut Batch,
+    walk: &mut impl PresentPages,
+    may_be_kernel_mapping: &dyn Fn(Option<PageOutcome>) -> bool,
+) {
+    for entry in 0..batch.pages.len() {
+        if may_be_kernel_mapping(plan::outcome(batch, entry, true))
+            && walk.is_kernel_mapping(get_or_default(batch.pages, entry))
+        {
+            set_checked(batch.base_pages, entry, 0);
+            batch.targets.set(entry, None);
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! What is known about the page of an entry, in the four bytes in which the kernel writes a status.
+
+use super::outcome::PageOutcome;
+use core::sync::atomic::{AtomicI32, Ordering::Relaxed};
+
+/// What is known about the page of an entry.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EntryState {
+    /// It is on this node.
+    OnNode(i32),
+    /// The kernel reported this errno.
+    Failed(i32),
+    /// The kernel tried to move it and could not, without a reason.
+    NotMigrated,
+    /// The process may not have pages on the target.
+    CpusetDenied,
+    /// It is present, but the kernel reports EFAULT when it should move: pages of its mapping never do, such as those of \[vvar\] since
+    /// Linux 7.
+    Unmovable,
+    /// The huge page that the entry stood for is no longer mapped as one. The entry counts as this until its base pages are located.
+    Split(Option<PageOutcome>),
+    /// Another entry, with this index, names the same page and comes later.
+    SameAs(u32),
+}
+
+/// A status that no kernel writes, in places where the kernel is going to write one.
+pub const STATUS_UNSET: i32 = i32::MIN;
+
+// Far below every negative errno.
+const NOT_MIGRATED: i32 = i32::MIN + 1;
+const CPUSET_DENIED: i32 = i32::MIN + 2;
+const UNMOVABLE: i32 = i32::MIN + 3;
+const SPLIT: i32 = i32::MIN + 4;
+const SPLIT_AND_MOVED: i32 = i32::MIN + 5;
+const SPLIT_IN_PLACE: i32 = i32::MIN + 6;
+/// Plus the index of another entry.
+const SAME_AS: i32 = i32::MIN + 16;
+const LAST_SAME_AS: i32 = i32::MIN / 2;
+
+impl EntryState {
+    /// Returns the state for a status: a node or a negative errno, as the kernel writes it, or what [`EntryState::stored`] returned.
+    #[inline(never)]
+    pub fn from_stored(status: i32) -> Self {
+        match status {
+            0.. => EntryState::OnNode(status),
+            NOT_MIGRATED => EntryState::NotMigrated,
+            CPUSET_DENIED => EntryState::CpusetDenied,
+            UNMOVABLE => EntryState::Unmovable,
+            SPLIT => EntryState::Split(None),
+            SPLIT_AND_MOVED => EntryState::Split(Some(PageOutcome::Moved)),
+            SPLIT_IN_PLACE => EntryState::Split(Some(PageOutcome::InPlace)),
+            SAME_AS..=LAST_SAME_AS => EntryState::SameAs((status - SAME_AS) as u32),
+            _ => EntryState::Failed(status.wrapping_neg()),
+        }
+    }
+
+    /// Returns what stands for the state in an array of statuses.
+    #[inline]
+    fn stored(self) -> i32 {
+        match self {
+            EntryState::OnNode(node) => node,
+            EntryState::Failed(errno) => -errno,
+            EntryState::NotMigrated => NOT_MIGRATED,
+            EntryState::CpusetDenied => CPUSET_DENIED,
+            EntryState::Unmovable => UNMOVABLE,
+            EntryState::Split(Some(PageOutcome::Moved)) => SPLIT_AND_MOVED,
+            EntryState::Split(Some(PageOutcome::InPlace)) => SPLIT_IN_PLACE,
+            EntryState::Split(_) => SPLIT,
+            EntryState::SameAs(entry) => SAME_AS + entry as i32,
+        }
+    }
+
+    /// Returns true if the page is on `node`.
+    pub fn is_on(self, node: i32) -> bool {
+        self == EntryState::OnNode(node)
+    }
+}
+
+/// The states of entries.
+pub struct States<'a>(&'a mut [i32]);
+
+impl<'a> States<'a> {
+    /// States in memory for as many statuses.
+    pub fn over(statuses: &'a mut [i32]) -> Self {
+        States(statuses)
+    }
+
+    /// Returns the number of entries.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Returns the state of an entry, which is in range.
+    #[inline]
+    pub fn get(&self, entry: usize) -> EntryState {
+        debug_assert!(entry < self.0.len());
+        EntryState::from_stored(self.0.get(entry).copied().unwrap_or(0))
+    }
+
+    /// Returns whether an entry, which is in range, is in this state.
+    #[inline]
+    pub fn is(&self, entry: usize, state: EntryState) -> bool {
+        self.0.get(entry) == Some(&state.stored())
+    }
+
+    /// Returns the node of an entry that is in range and on a node.
+    #[inline]
+    pub fn node(&self, entry: usize) -> Option<i32> {
+        self.0.get(entry).copied().filter(|&status| status >= 0)
+    }
+
+    /// Returns the nodes in the order of the entries; `None` for one in another state.
+    #[inline]
+    pub fn nodes(&self) -> impl Iterator<Item = Option<i32>> {
+        self.0.iter().map(|&status| (status >= 0).then_some(status))
+    }
+
+    /// Sets the state of an entry, which is in range.
+    #[inline]
+    pub fn set(&mut self, entry: usize, state: EntryState) {
+        debug_assert!(entry < self.0.len());
+        if let Some(status) = self.0.get_mut(entry) {
+            *status = state.stored();
+        }
+    }
+
+    /// Turns the state of an entry into the status for its outcome. A huge page that was split remains one, for its base pages to be located.
+    pub fn finalize(&mut self, entry: usize, outcome: PageOutcome) {
+        let status = match self.get(entry) {
+            EntryState::OnNode(node) => outcome.status(node),
+            EntryState::Failed(errno) => outcome.status(-errno),
+            EntryState::Split(_) | EntryState::SameAs(_) => return,
+            _ => outcome.status(0),
+        };
+        self.set_status(entry, status);
+    }
+
+    /// Returns the states in the order of the entries.
+    #[inline]
+    pub fn iter(&self) -> impl Iterator<Item = EntryState> {
+        self.0.iter().map(|&status| EntryState::from_stored(status))
+    }
+
+    /// Takes over what the kernel says of an entry, which is in range.
+    #[inline]
+    pub fn set_status(&mut self, entry: usize, status: i32) {
+        debug_assert!(entry < self.0.len());
+        if let Some(stored) = self.0.get_mut(entry) {
+            *stored = status;
+        }
+    }
+
+    /// Takes over what the kernel says of all entries.
+    pub fn set_all(&mut self, statuses: &[i32]) {
+        self.0.iter_mut().zip(statuses).for_each(|(stored, status)| *stored = *status);
+    }
+
+    /// Keeps the first `count` entries.
+    pub fn truncate(&mut self, count: usize) {
+        self.0 = core::mem::take(&mut self.0).get_mut(..count).unwrap_or_default();
+    }
+
+    /// Returns the statuses, for states that are nodes or errnos.
+    pub fn statuses(&self) -> &[i32] {
+        self.0
+    }
+
+    /// The same, to be written.
+    pub fn statuses_mut(&mut self) -> &mut [i32] {
+        self.0
+    }
+}
+
+/// What the kernel says of entries that are submitted, and what follows from how the call ended. Several threads write here, each of its own
+/// entries.
+#[derive(Clone, Copy)]
+pub struct SubmitStates<'a>(&'a [AtomicI32]);
+
+impl<'a> SubmitStates<'a> {
+    /// States in memory for as many statuses.
+    pub fn over(statuses: &'a [AtomicI32]) -> Self {
+        SubmitStates(statuses)
+    }
+
+    /// Returns the number of entries.
+    pub fn len(self) -> usize {
+        self.0.len()
+    }
+
+    /// The entries of `range`, if they are there.
+    pub fn slice(self, range: core::ops::Range<usize>) -> Option<Self> {
+        self.0.get(range).map(SubmitStates)
+    }
+
+    /// The statuses, for the kernel to write.
+    pub fn statuses(self) -> &'a [AtomicI32] {
+        self.0
+    }
+
+    /// Forgets what is known of the first `count` entries.
+    pub fn reset(self, count: usize) {
+        self.0.iter().take(count).for_each(|status| status.store(STATUS_UNSET, Relaxed));
+    }
+
+    /// Returns the state of an entry; `None` if neither the kernel has written one nor [`SubmitStates::set`].
+    pub fn get(self, entry: usize) -> Option<EntryState> {
+        state_of(self.0.get(entry)?)
+    }
+
+    /// Returns the states in the order of the entries.
+    pub fn iter(self) -> impl Iterator<Item = Option<EntryState>> + Clone + 'a {
+        self.0.iter().map(state_of)
+    }
+
+    /// Sets the state of an entry.
+    pub fn set(self, entry: usize, state: EntryState) {
+        if let Some(status) = self.0.get(entry) {
+            status.store(state.stored(), Relaxed);
+        }
+    }
+}
+
+fn state_of(status: &AtomicI32) -> Option<EntryState> {
+    match status.load(Relaxed) {
+        STATUS_UNSET => None,
+        status => Some(EntryState::from_stored(status)),
+    }
+}
+
+/// The nodes that pages of entries shall be on.
+pub struct Targets<'a>(&'a mut [i32]);
+
+impl<'a> Targets<'a> {
+    /// Stands for no target. Negative numbers of nodes from outside become -1.
+    const NONE: i32 = i32::MIN;
+
+    /// Targets in memory for as many numbers of nodes.
+    pub fn over(nodes: &'a mut [i32]) -> Self {
+        Targets(nodes)
+    }
+
+    /// Returns the target of an entry, which is in range; `None`: the page is only located.
+    #[inline]
+    pub fn get(&self, entry: usize) -> Option<i32> {
+        debug_assert!(entry < self.0.len());
+        self.0.get(entry).copied().filter(|&node| node != Self::NONE)
+    }
+
+    /// Sets the target of an entry, which is in range.
+    #[inline]
+    pub fn set(&mut self, entry: usize, target: Option<i32>) {
+        debug_assert!(entry < self.0.len());
+        if let Some(node) = self.0.get_mut(entry) {
+            *node = target.unwrap_or(Self::NONE);
+        }
+    }
+
+    /// Returns the targets in the order of the entries.
+    #[inline]
+    pub fn iter(&self) -> impl Iterator<Item = Option<i32>> {
+        self.0.iter().map(|&node| (node != Self::NONE).then_some(node))
+    }
+
+    /// No entry has a target.
+    pub fn clear(&mut self) {
+        self.0.fill(Self::NONE);
+    }
+
+    /// Lets `read` fill in numbers of nodes from outside, of which no kernel has a negative one.
+    pub fn fill_with<E>(&mut self, read: impl FnOnce(&mut [i32]) -> Result<usize, E>) -> Result<usize, E> {
+        let count = read(self.0)?;
+        self.0.iter_mut().for_each(|node| *node = (*node).max(-1));
+        Ok(count)
+    }
+
+    /// Keeps the first `count` entries.
+    pub fn truncate(&mut self, count: usize) {
+        self.0 = core::mem::take(&mut self.0).get_mut(..count).unwrap_or_default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_state_is_stored_and_read_back() {
+        use EntryState::*;
+        let (mut memory, node, last) = ([0; 1], 1023, (LAST_SAME_AS - SAME_AS) as u32);
+        let split = [None, Some(PageOutcome::Moved), Some(PageOutcome::InPlace)].map(Split);
+        let states = [
+            OnNode(0),
+            OnNode(node),
+            Failed(1),
+            Failed(4095),
+            NotMigrated,
+            CpusetDenied,
+            Unmovable,
+            SameAs(0),
+            SameAs(last),
+        ];
+        for state in states.into_iter().chain(split) {
+            let mut states = States::over(&mut memory);
+            states.set(0, state);
+            assert_eq!(
+                (states.get(0), states.iter().next(), state.is_on(node)),
+                (state, Some(state), state == OnNode(node))
+            );
+            let memory = [AtomicI32::new(0)];
+            let submitted = SubmitStates::over(&memory);
+            submitted.set(0, state);
+            assert_eq!(submitted.get(0), Some(state));
+            submitted.reset(1);
+            assert_eq!((submitted.get(0), submitted.get(1)), (None, None));
+        }
+    }
+
+    #[test]
+    fn targets_from_outside_are_nodes_or_minus_one() {
+        let mut memory = [7; 3];
+        let mut targets = Targets::over(&mut memory);
+        targets.clear();
+        assert!(targets.iter().all(|target| target.is_none()));
+        let read = targets.fill_with(|nodes| {
+            nodes.copy_from_slice(&[i32::MIN, -2, 5]);
+            Ok::<_, ()>(3)
+        });
+        assert_eq!((read, targets.get(0), targets.get(1), targets.get(2)), (Ok(3), Some(-1), Some(-1), Some(5)));
+        targets.set(2, None);
+        targets.truncate(3);
+        assert_eq!((targets.get(2), targets.iter().count()), (None, 3));
+    }
+}

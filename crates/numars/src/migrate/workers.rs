@@ -1,0 +1,258 @@
+//! Submits the entries of a batch to the kernel: a queue from which one or more threads take chunks.
+
+use super::batch::Batch;
+use super::mover::Mover;
+use super::ops::MovePagesOps;
+use super::outcome::PageOutcome;
+use super::plan;
+use super::stats::MoveStats;
+use super::status::{EntryState, SubmitStates};
+use crate::sys::{clock, errno, threads};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering::Relaxed};
+
+/// Target duration of one move_pages(2) call in milliseconds if a progress callback is set.
+const TARGET_CHUNK_MS: u64 = 40;
+
+/// The base pages of the first chunk if a progress callback is set.
+const INITIAL_CHUNK_PAGES: usize = 1024;
+
+/// Lower bound for the base pages of a chunk if several threads move pages.
+const MIN_CHUNK_PAGES: usize = 512;
+
+/// Upper bound for the base pages that an entry of a list is assumed to have: those of a huge page. Larger hugetlb pages are not detected.
+const MAX_ENTRY_PAGES: usize = 512;
+
+impl<K: MovePagesOps> Mover<'_, K> {
+    /// Returns the number of threads to start for the first `count` entries of `order`, in addition to the calling one.
+    pub(super) fn helpers(&self, batch: &Batch, count: usize) -> usize {
+        if self.options.threads < 2 {
+            return 0;
+        }
+        let chunks = plan::total_base_pages(batch, count) / MIN_CHUNK_PAGES;
+        self.options.threads.min(chunks).min(count).saturating_sub(1).min(threads::MAX_HELPERS)
+    }
+
+    /// Moves the first `count` submitted entries. With `is_final`, later entries cannot move their pages again, so that progress reports
+    /// include them.
+    pub(super) fn submit_entries(&mut self, batch: &Batch, count: usize, helpers: usize, is_final: bool) {
+        let (Some(pages), Some(targets), Some(states), Some(order)) = (
+            batch.submit_pages.get(..count),
+            batch.submit_targets.get(..count),
+            batch.submit_states.slice(0..count),
+            batch.order.get(..count),
+        ) else {
+            debug_assert!(false, "more entries than the batch has");
+            return;
+        };
+        let base_pages_at = |index: usize| order.get(index).map_or(1, |&entry| plan::base_pages(batch, entry as usize));
+        let total = plan::total_base_pages(batch, count);
+        let max_chunk = self.max_base_pages();
+        let chunk = if max_chunk == usize::MAX {
+            ChunkSize::unlimited()
+        } else {
+            ChunkSize::limited(max_chunk.checked_div(helpers + 1).unwrap_or(1))
+        };
+        // Several chunks for each thread, so that the last thread does not run much longer than the others.
+        let min_entries = MIN_CHUNK_PAGES.saturating_mul(count).checked_div(total).unwrap_or(count).max(1);
+        let entries =
+            if helpers == 0 { count } else { min_entries.max(count.checked_div(4 * helpers).unwrap_or(count)) };
+        let is_range = batch.base_pages.iter().any(|&base_pages| base_pages != 1);
+        let queue = WorkQueue {
+            kernel: &self.kernel,
+            flags: self.options.flags,
+            pages,
+            targets,
+            states,
+            page_bits: self.page_bits,
+            entry_base_pages: if is_range { Some(&base_pages_at) } else { None },
+            next: AtomicUsize::new(0),
+            entries,
+            chunk,
+            kernel_calls: &self.usage.kernel_calls,
+            stop: &self.stop,
+            error: AtomicI32::new(0),
+        };
+        let stats_snapshot = if self.progress.is_some() { self.stats_snapshot(batch, is_final) } else { self.stats };
+        let mut cancelled = false;
+        let progress = &mut self.progress;
+        let main_worker = || {
+            let mut began = clock::milliseconds();
+            while queue.run_next_chunk() {
+                let Some(progress) = progress else { continue };
+                let mut stats_snapshot = stats_snapshot;
+                if is_final {
+                    let moved =
+                        states.iter().enumerate().filter(|(_, state)| matches!(state, Some(EntryState::OnNode(_))));
+                    stats_snapshot.add_moved(moved.map(|(index, _)| base_pages_at(index)).sum());
+                }
+                if !progress(&stats_snapshot.with_kernel_calls(queue.kernel_calls.load(Relaxed))) {
+                    cancelled = true;
+                    queue.stop.store(true, Relaxed);
+                }
+                let now = clock::milliseconds();
+                queue.chunk.adapt(now.saturating_sub(began));
+                began = now;
+            }
+        };
+        threads::run_with_helpers(helpers, &|| while queue.run_next_chunk() {}, main_worker);
+        match queue.error.load(Relaxed) {
+            0 if cancelled => self.error = errno::ECANCELED,
+            0 => {}
+            error => self.record_error(error),
+        }
+    }
+
+    /// Returns the statistics while a batch is in work: its entries count as requested, and with `is_final` under those outcomes that can no
+    /// longer change.
+    fn stats_snapshot(&self, batch: &Batch, is_final: bool) -> MoveStats {
+        let mut stats = self.stats;
+        for entry in 0..batch.pages.len() {
+            let counts = |outcome: &PageOutcome| is_final && !outcome.is_unmoved();
+            let outcome = plan::outcome(batch, entry, true).filter(counts);
+            stats.record(outcome, plan::base_pages(batch, entry));
+        }
+        stats
+    }
+}
+
+/// The queue of submitted entries that the threads share.
+struct WorkQueue<'a, K> {
+    kernel: &'a K,
+    flags: i32,
+    pages: &'a [usize],
+    targets: &'a [i32],
+    states: SubmitStates<'a>,
+    page_bits: u32,
+    /// Returns the base pages of the entry at an index of the queue; `None` for the entries of a list, for which this is not known.
+    entry_base_pages: Option<&'a (dyn Fn(usize) -> usize + Sync)>,
+    /// The first entry that no thread has taken.
+    next: AtomicUsize,
+    /// The entries of a chunk if its size is unlimited.
+    entries: usize,
+    chunk: ChunkSize,
+    kernel_calls: &'a AtomicUsize,
+    stop: &'a AtomicBool,
+    /// The errno that ended the move; 0: none.
+    error: AtomicI32,
+}
+
+/// The maximum number of base pages of a chunk, which adapts to the speed of the machine.
+struct ChunkSize {
+    current: AtomicUsize,
+    max: usize,
+}
+
+impl ChunkSize {
+    /// Returns no limit.
+    fn unlimited() -> Self {
+        ChunkSize { current: AtomicUsize::new(usize::MAX), max: usize::MAX }
+    }
+
+    /// Returns a limit that never exceeds `max`.
+    fn limited(max: usize) -> Self {
+        ChunkSize { current: AtomicUsize::new(INITIAL_CHUNK_PAGES.min(max)), max }
+    }
+
+    /// Halves or doubles the limit if a chunk took much longer or shorter than [`TARGET_CHUNK_MS`].
+    fn adapt(&self, milliseconds: u64) {
+        let current = self.current.load(Relaxed);
+        if milliseconds > TARGET_CHUNK_MS {
+            self.current.store((current / 2).max(1), Relaxed);
+        } else if milliseconds < TARGET_CHUNK_MS / 4 {
+            self.current.store(current.saturating_mul(2).min(self.max), Relaxed);
+        }
+    }
+}
+
+impl<K: MovePagesOps> WorkQueue<'_, K> {
+    /// Moves the next chunk. Returns false if there is none.
+    fn run_next_chunk(&self) -> bool {
+        let mut start = self.next.load(Relaxed);
+        let end = loop {
+            if start >= self.pages.len() || self.stop.load(Relaxed) {
+                return false;
+            }
+            let end = self.end_of_chunk(start);
+            match self.next.compare_exchange(start, end, Relaxed, Relaxed) {
+                Ok(_) => break end,
+                Err(next) => start = next,
+            }
+        };
+        self.move_chunk(start, end);
+        true
+    }
+
+    fn end_of_chunk(&self, start: usize) -> usize {
+        let mut pages_left = self.chunk.current.load(Relaxed);
+        if pages_left == usize::MAX {
+            return start.saturating_add(self.entries).min(self.pages.len());
+        }
+        let mut end = start;
+        while end < self.pages.len() {
+            pages_left = match pages_left.checked_sub(self.base_pages(end)) {
+                Some(pages_left) => pages_left,
+                // An entry that exceeds the limit is a chunk of its own.
+                None if end == start => return start + 1,
+                None => break,
+            };
+            end += 1;
+        }
+        end
+    }
+
+    /// Returns an upper bound for the base pages of an entry. For a list it is the distance to the page of the next entry.
+    fn base_pages(&self, entry: usize) -> usize {
+        if let Some(entry_base_pages) = self.entry_base_pages {
+            return entry_base_pages(entry);
+        }
+        let (Some(&page), Some(&next)) = (self.pages.get(entry), self.pages.get(entry + 1)) else {
+            return MAX_ENTRY_PAGES;
+        };
+        match (next >> self.page_bits).checked_sub(page >> self.page_bits) {
+            Some(distance) => distance.clamp(1, MAX_ENTRY_PAGES),
+            None => MAX_ENTRY_PAGES,
+        }
+    }
+
+    /// Moves a chunk, and continues after each run of entries at which the kernel gives up.
+    fn move_chunk(&self, start: usize, end: usize) {
+        let (mut at, mut limit) = (start, end);
+        while at < end && !self.stop.load(Relaxed) {
+            let (Some(pages), Some(targets), Some(states)) =
+                (self.pages.get(at..limit), self.targets.get(at..limit), self.states.slice(at..limit))
+            else {
+                debug_assert!(false, "an entry beyond the end of the queue");
+                return;
+            };
+            self.kernel_calls.fetch_add(1, Relaxed);
+            let state = match self.kernel.move_pages(pages, targets, states.statuses(), self.flags) {
+                Ok(0) => None,
+                Ok(_) => Some(EntryState::NotMigrated),
+                Err(error @ (errno::ENOMEM | errno::ENODEV)) => Some(EntryState::Failed(error)),
+                Err(errno::EACCES) => Some(EntryState::CpusetDenied),
+                Err(error) => {
+                    self.error.store(error, Relaxed);
+                    self.stop.store(true, Relaxed);
+                    return;
+                }
+            };
+            let failed = state.and_then(|state| plan::failed_run(targets, states).map(|run| (state, run)));
+            let Some((state, (first, end_of_run))) = failed else {
+                (at, limit) = (limit, end);
+                continue;
+            };
+            let is_target_error = matches!(state, EntryState::CpusetDenied | EntryState::Failed(errno::ENODEV));
+            if is_target_error && plan::run_length(targets) < targets.len() {
+                // The error may be about the target node after the failed run: submit each run alone.
+                debug_assert!(first < targets.len());
+                let run = targets.get(first..).map_or(0, plan::run_length);
+                (at, limit) = (at + first, at + first + run);
+                continue;
+            }
+            (first..end_of_run).for_each(|entry| states.set(entry, state));
+            // The entry at which the kernel stopped may have a status already.
+            let is_decided = states.get(end_of_run).is_some();
+            (at, limit) = (at + end_of_run + usize::from(is_decided), end);
+        }
+    }
+}
