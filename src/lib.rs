@@ -21,7 +21,7 @@ pub mod policy;
 mod trace;
 pub mod v1;
 
-// The version of every exported symbol, made by build.rs from libnumars.map.
+// The version of every exported symbol, made by build.rs from symbols.tsv.
 #[cfg(all(feature = "versioned", not(test)))]
 include!(concat!(env!("OUT_DIR"), "/symvers.rs"));
 

@@ -12,13 +12,14 @@ use numars::sys::memory;
 use numars::topology::{self, DeviceError, DeviceKind, DeviceLookup, configured_cpus};
 
 /// Why a list is rejected.
-type ParseError<'a> = nodestring::ParseError<'a, DeviceError>;
+// Not of the same name, which cbindgen would take for the other type.
+type ListError<'a> = nodestring::ParseError<'a, DeviceError>;
 
 /// Looks up a device at the end of a list.
 type LookUp<'a> = dyn Fn(&'a [u8]) -> ParsedDevice<'a, DeviceError> + 'a;
 
 /// Parses a list into an empty set. The second argument finds the node of a device.
-type ParseOnce = for<'a> fn(&'a [u8], &LookUp<'a>, BitsMut) -> Result<(), ParseError<'a>>;
+type ParseOnce = for<'a> fn(&'a [u8], &LookUp<'a>, BitsMut) -> Result<(), ListError<'a>>;
 
 /// Allocates the set of `size` bits that `list` names. If the list is rejected, calls `rejected` with the reason and returns NULL.
 /// `device` finds the node of a device, if the list may name devices.
@@ -30,7 +31,7 @@ unsafe fn parse(
     attempt: ParseOnce,
     device: fn(&CStr) -> DeviceLookup,
     size: usize,
-    rejected: impl FnOnce(ParseError),
+    rejected: impl FnOnce(ListError),
 ) -> *mut bitmask {
     if list.is_null() {
         return null_mut();
@@ -51,7 +52,7 @@ unsafe fn parse(
     // SAFETY: a fresh set.
     let set = unsafe { write(named) };
     let mut result = attempt(list, &device, set);
-    if let Err(ParseError::OutOfRange { .. } | ParseError::EndOutOfRange { .. }) = result
+    if let Err(ListError::OutOfRange { .. } | ListError::EndOutOfRange { .. }) = result
         && globals::catch_up()
     {
         set.fill(false);
@@ -78,21 +79,21 @@ unsafe fn parse_nodes(list: *const c_char, attempt: ParseOnce) -> *mut bitmask {
     unsafe {
         let size = topology::possible_nodes();
         parse(list, attempt, topology::node_of_device, size, |error| match error {
-            ParseError::Unparseable(rest) => {
+            ListError::Unparseable(rest) => {
                 warn_with(Warning::NODE_LIST, c"unparseable node description `%s'\n", rest.as_ptr())
             }
-            ParseError::Missing(rest) => warn_with(Warning::NODE_LIST, c"missing node argument %s\n", rest.as_ptr()),
-            ParseError::OutOfRange { number, .. } => {
+            ListError::Missing(rest) => warn_with(Warning::NODE_LIST, c"missing node argument %s\n", rest.as_ptr()),
+            ListError::OutOfRange { number, .. } => {
                 warn_with(Warning::NODE_LIST, c"node argument %ld is out of range\n", number)
             }
-            ParseError::EndOutOfRange { number, .. } => {
+            ListError::EndOutOfRange { number, .. } => {
                 warn_with(Warning::NODE_LIST, c"node argument %ld out of range\n", number)
             }
-            ParseError::Device(error, name) => {
+            ListError::Device(error, name) => {
                 let (warning, format) = device_warning(error);
                 warn_with(warning, format, name.as_ptr())
             }
-            ParseError::Trailing => {}
+            ListError::Trailing => {}
         })
     }
 }
@@ -136,17 +137,17 @@ unsafe fn parse_cpus(list: *const c_char, attempt: ParseOnce) -> *mut bitmask {
             |_| None,
             size,
             |error| match error {
-                ParseError::Unparseable(rest) => {
+                ListError::Unparseable(rest) => {
                     warn_with(Warning::CPU_LIST, c"unparseable cpu description `%s'\n", rest.as_ptr())
                 }
-                ParseError::Missing(rest) => warn_with(Warning::CPU_LIST, c"missing cpu argument %s\n", rest.as_ptr()),
-                ParseError::OutOfRange { rest, .. } => {
+                ListError::Missing(rest) => warn_with(Warning::CPU_LIST, c"missing cpu argument %s\n", rest.as_ptr()),
+                ListError::OutOfRange { rest, .. } => {
                     warn_with(Warning::CPU_LIST, c"cpu argument %s is out of range\n", rest.as_ptr())
                 }
-                ParseError::EndOutOfRange { rest, .. } => {
+                ListError::EndOutOfRange { rest, .. } => {
                     warn_with(Warning::CPU_LIST, c"cpu argument %s out of range\n", rest.as_ptr())
                 }
-                ParseError::Device(..) | ParseError::Trailing => {}
+                ListError::Device(..) | ListError::Trailing => {}
             },
         )
     }
@@ -253,11 +254,7 @@ pub unsafe extern "C" fn numa_parse_nodestring_all(string: *const c_char) -> *mu
 /// string is NULL or a string.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_parse_cpustring(string: *const c_char) -> *mut bitmask {
-    fn attempt<'a, const WORDS: usize>(
-        list: &'a [u8],
-        device: &LookUp<'a>,
-        set: BitsMut,
-    ) -> Result<(), ParseError<'a>> {
+    fn attempt<'a, const WORDS: usize>(list: &'a [u8], device: &LookUp<'a>, set: BitsMut) -> Result<(), ListError<'a>> {
         let cpus = FixedBitmask::<WORDS>::new();
         globals::read_all_cpus(&cpus);
         let cpus = cpus.bits().as_bits();

@@ -1,7 +1,7 @@
 //! The forms that libnuma's first version had: symbols of libnuma_1.1 that programs of that time are bound to. No header
 //! declares them; new programs get the forms of libnuma_1.2.
 //!
-//! Each is exported under the name before `_v1` by build.rs or the Makefile: libnumars.map lists them.
+//! Each is exported under the name before `_v1` by build.rs or the Makefile: symbols.tsv lists them.
 
 use super::bitmask::{NODEMASK_WORDS, bitmask, copy_bitmask_to_nodemask, nodemask_t, numa_bitmask_free};
 use super::{affinity, memory, nodes, parse, policy};

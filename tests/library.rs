@@ -1,9 +1,11 @@
 //! The built library is fit for every process of a distribution: its symbols, dependencies, size and cost.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use support::{
-    Wrappers, calls_of_each, expected_exports, exports, plain_cargo_library, root, run, stage, with_libraries,
+    Wrappers, calls_of_each, expected_exports, exports, plain_cargo_library, root, run, stage, symbol_table,
+    with_libraries,
 };
 
 /// Limit of the stripped library's size in bytes, without the padding that separates code pages, which depends on the
@@ -28,7 +30,7 @@ fn assert_exports(library: &Path) {
     let surplus: Vec<_> = found.difference(&expected).collect();
     assert!(
         missing.is_empty() && surplus.is_empty(),
-        "{} and tests/symbols.tsv differ.\nmissing: {missing:#?}\nsurplus: {surplus:#?}",
+        "{} and symbols.tsv differ.\nmissing: {missing:#?}\nsurplus: {surplus:#?}",
         library.display()
     );
 }
@@ -38,6 +40,22 @@ fn the_exported_symbols_are_those_of_the_table() {
     for library in both_flavours() {
         assert_exports(&library);
     }
+}
+
+#[test]
+fn the_weak_symbols_are_those_of_the_table() {
+    let table = symbol_table().into_iter().filter(|symbol| symbol.is_weak).map(|symbol| symbol.name);
+    let expected: BTreeSet<String> = table.collect();
+    let weak = |options: &[&str], file: &Path| -> BTreeSet<String> {
+        let symbols = run(Command::new("nm").args(options).args(["--defined-only", "--format=posix"]).arg(file));
+        let fields = symbols.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let weak = fields.filter(|fields| ["W", "V"].contains(&fields[1]));
+        weak.map(|fields| fields[0].split('@').next().unwrap().to_owned()).collect()
+    };
+    for library in both_flavours() {
+        assert_eq!(weak(&["--dynamic"], &library), expected, "{}", library.display());
+    }
+    assert_eq!(weak(&[], &root().join("target/c/numars.o")), expected);
 }
 
 #[test]

@@ -414,7 +414,7 @@ fn a_rust_program_can_depend_on_the_crate() {
         use numars::nodeset::NodeSet;
         fn main() {
             let nodes = NodeSet::single(3);
-            println!("{:?}", nodes.bits().read().iter().collect::<Vec<_>>());
+            println!("{:?}", nodes.bits().as_bits().iter().collect::<Vec<_>>());
         }
     "#;
     std::fs::write(folder.path().join("Cargo.toml"), manifest).unwrap();

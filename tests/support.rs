@@ -161,7 +161,7 @@ pub fn with_libraries(program: &Path, folder: &Path) -> Command {
     command
 }
 
-/// A symbol that a library exports, as a row of symbols.tsv.
+/// A symbol that a library exports.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Export {
     pub name: String,
@@ -201,19 +201,62 @@ pub fn exports(path: &Path) -> BTreeSet<Export> {
     exports
 }
 
-/// Returns the rows of tests/symbols.tsv.
-pub fn expected_exports() -> BTreeSet<Export> {
-    let table = std::fs::read_to_string(root().join("tests/symbols.tsv")).unwrap();
+/// A row of symbols.tsv, which describes the columns.
+pub struct Symbol {
+    pub name: String,
+    pub version: String,
+    pub is_node: bool,
+    pub is_default: bool,
+    pub object_size: Option<u64>,
+    pub is_weak: bool,
+    /// The first version of numars that has it.
+    pub numars: String,
+    /// The version of Debian's libnuma1 that a program needs which uses it, unless libnuma does not have it.
+    pub libnuma: Option<String>,
+}
+
+/// The table of symbols. Panics at a row that is not as the comment of the table says.
+pub fn symbol_table() -> Vec<Symbol> {
+    let table = std::fs::read_to_string(root().join("symbols.tsv")).unwrap();
     let rows = table.lines().filter(|line| !line.starts_with('#'));
     rows.map(|row| {
-        let fields: Vec<&str> = row.split('\t').collect();
-        let [name, version, binding, kind, size] = fields[..] else { panic!("not a row of five: {row:?}") };
-        Export {
+        let columns: Vec<&str> = row.split('\t').collect();
+        let [name, version, form, kind, size, binding, interposable, numars, libnuma] = columns[..] else {
+            panic!("symbols.tsv: not a row of nine columns: {row:?}")
+        };
+        let is_valid = match kind {
+            "node" => [form, size, binding, interposable] == ["-"; 4],
+            "func" => size == "-",
+            "object" => size.parse::<u64>().is_ok(),
+            _ => false,
+        };
+        let is_symbol = ["default", "older"].contains(&form)
+            && ["global", "weak"].contains(&binding)
+            && ["yes", "no"].contains(&interposable);
+        assert!(is_valid && (kind == "node" || is_symbol), "symbols.tsv: not as its comment says: {row:?}");
+        Symbol {
             name: name.to_owned(),
             version: version.to_owned(),
-            default: binding == "default",
-            object_size: (kind == "object").then(|| size.parse().unwrap()),
+            is_node: kind == "node",
+            is_default: form == "default",
+            object_size: size.parse().ok(),
+            is_weak: binding == "weak",
+            numars: numars.to_owned(),
+            libnuma: (libnuma != "-").then(|| libnuma.to_owned()),
         }
     })
     .collect()
+}
+
+/// What the library exports by the table of symbols.
+pub fn expected_exports() -> BTreeSet<Export> {
+    let symbols = symbol_table().into_iter().filter(|symbol| !symbol.is_node);
+    symbols
+        .map(|symbol| Export {
+            name: symbol.name,
+            version: symbol.version,
+            default: symbol.is_default,
+            object_size: symbol.object_size,
+        })
+        .collect()
 }

@@ -1,4 +1,4 @@
-/* Libraries that do what one that is preloaded everywhere must not do: tests/everywhere.sh has to notice each. */
+/* Libraries that do what one that is preloaded everywhere must not do: scripts/everywhere-test.sh has to notice each. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_leaves_out_what_may_not_be_named_between_its_ends() {
+    fn a_range_skips_numbers_that_are_not_allowed() {
         assert_eq!(named("1-9", &MAY), Ok(vec![1, 2, 5, 9]));
         assert_eq!(named("+1-4", &MAY), Ok(vec![1, 2, 5, 9]));
     }
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plus_counts_among_those_that_may_be_named() {
+    fn numbers_after_a_plus_are_indices_into_the_allowed_numbers() {
         assert_eq!(named("+3", &MAY), Ok(vec![5]));
         assert_eq!(named("+2-4", &MAY), Ok(vec![2, 5, 9]));
         assert_eq!(named("1,+4", &MAY), Ok(vec![1, 9]));
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn some_may_be_named_by_their_number_alone() {
+    fn numbers_outside_all_can_be_named_by_their_number_only() {
         let words = [0, 0b1011, 0b0011].map(|word| [Cell::new(word as Word)]);
         let [named, may, all] = words.each_ref().map(|words| BitsMut::new(words, 4));
         let context = ParseContext {
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_of_a_device_is_all_the_rest_and_must_be_of_a_node_that_may_be_named() {
+    fn the_name_of_a_device_is_the_rest_of_the_list_and_its_node_must_be_allowed() {
         assert_eq!(named("dev:five,0", &MAY), Err(ParseError::Device(NoSuchHost, b"five,0")));
         assert_eq!(named("0,dev:", &MAY), Err(ParseError::Device(NoSuchHost, b"")));
         let rest = b"dev:seven, eight";
@@ -398,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_is_refused_with_the_rest_of_it() {
+    fn other_text_is_rejected_with_the_rest_of_the_list() {
         for (list, rest) in [
             ("", ""),
             ("x", "x"),
@@ -420,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_may_not_be_named_are_refused_and_do_not_wrap() {
+    fn numbers_that_are_not_allowed_are_rejected_and_do_not_wrap() {
         assert_eq!(named("3,0", &MAY), Err(ParseError::OutOfRange { number: 3, rest: b"3,0" }));
         assert_eq!(named("5,1,3,9", &MAY), Err(ParseError::OutOfRange { number: 3, rest: b"3,9" }));
         assert_eq!(named("1,200000,9", &MAY), Err(ParseError::OutOfRange { number: 200000, rest: b"200000,9" }));
@@ -432,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bitmap_is_read_as_the_kernel_prints_it() {
+    fn a_bitmap_is_parsed_as_the_kernel_prints_it() {
         assert_eq!(bitmap("f\n", 70), Some(vec![0, 1, 2, 3]));
         assert_eq!(bitmap("00000001,00000003\n", 70), Some(vec![0, 1, 32]));
         assert_eq!(bitmap("00000000,80000000\n", 32), Some(vec![31]));
@@ -447,7 +447,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_read_without_a_panic(text in "[-+!,0-9xal \t]{0,30}") {
+        fn any_text_is_parsed_without_a_panic(text in "[-+!,0-9xal \t]{0,30}") {
             let _ = named(&text, &MAY);
             let _ = bitmap(&text, 70);
         }

@@ -1,4 +1,4 @@
-//! Lists and bit maps that people write, against simple readers.
+//! Compares the parsers of lists and bit maps with simple ones.
 
 use crate::bitmask::{Bits, BitsMut, WORD_BITS, Word};
 use crate::nodestring::{ParseContext, ParseError, ParsedDevice, invert, parse, parse_bitmap};
@@ -18,7 +18,7 @@ struct NoSuchHost;
 const NAMES: [(&[usize], &[usize]); 3] =
     [(&[0, 1, 2, 5, 9, 63, 64, 65, 130], &[0, 1, 2, 9, 64, 130]), (&[0, 1, 2, 3], &[0, 1, 2, 3]), (&[7], &[])];
 
-/// Reads `text` as all that people write: lists, bit maps, addresses of PCI devices.
+/// Parses `text` as a list, a bit map and the address of a PCI device.
 pub fn lists(text: &[u8]) {
     // As C has it: up to the first NUL.
     let text = CString::new(text.split(|&byte| byte == 0).next().unwrap()).unwrap();
@@ -51,8 +51,8 @@ fn list(text: &CString, may: &[usize], all: &[usize]) {
         all: Bits::new(&all_words, ROOM),
         invert: &|named| invert(named, exists),
     };
-    let answer = parse(text.as_bytes(), context, &device, named).map(|()| members(named.as_bits()));
-    assert_eq!(answer, expected(text, may, all, exists));
+    let result = parse(text.as_bytes(), context, &device, named).map(|()| members(named.as_bits()));
+    assert_eq!(result, expected(text, may, all, exists));
 }
 
 /// A machine whose devices are named as their nodes.
@@ -62,7 +62,7 @@ fn device(text: &[u8]) -> ParsedDevice<'_, NoSuchHost> {
     Some((name, node.ok_or(NoSuchHost)))
 }
 
-/// What `text` names, as libnuma would find out: by strtol(3).
+/// Returns what `text` names, parsed with strtol(3) as libnuma does.
 fn expected<'a>(
     text: &'a CString,
     may: &[usize],
@@ -78,8 +78,8 @@ fn expected<'a>(
     let inverted = bytes.starts_with(b"!");
     let (mut rest, mut relative, mut named) = (bytes.strip_prefix(b"!").unwrap_or(bytes), false, BTreeSet::new());
     loop {
-        if let Some(behind) = rest.strip_prefix(b"+") {
-            (relative, rest) = (true, behind);
+        if let Some(after) = rest.strip_prefix(b"+") {
+            (relative, rest) = (true, after);
         }
         if rest == b"all" {
             named.extend(all);
@@ -97,18 +97,18 @@ fn expected<'a>(
             let number = usize::try_from(number).ok()?;
             if relative { all.get(number).copied() } else { may.contains(&number).then_some(number) }
         };
-        let (first, mut behind) = number(rest).ok_or(ParseError::Unparseable(rest))?;
+        let (first, mut after) = number(rest).ok_or(ParseError::Unparseable(rest))?;
         named.insert(meant(first).ok_or(ParseError::OutOfRange { number: first, rest })?);
-        if let Some(end) = behind.strip_prefix(b"-") {
-            let (last, behind_last) = number(end).ok_or(ParseError::Missing(end))?;
+        if let Some(end) = after.strip_prefix(b"-") {
+            let (last, after_last) = number(end).ok_or(ParseError::Missing(end))?;
             meant(last).ok_or(ParseError::EndOutOfRange { number: last, rest: end })?;
             named.extend((first..=last).filter_map(meant));
-            behind = behind_last;
+            after = after_last;
         }
-        if behind.is_empty() {
+        if after.is_empty() {
             break;
         }
-        rest = behind.strip_prefix(b",").ok_or(ParseError::Trailing)?;
+        rest = after.strip_prefix(b",").ok_or(ParseError::Trailing)?;
     }
     let others = || (0..140).filter(|&number| exists(number) && !named.contains(&number)).collect();
     Ok(if inverted { others() } else { named })

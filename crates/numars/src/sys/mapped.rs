@@ -12,7 +12,7 @@ pub trait Covariant: InMemory {
 
 /// A value whose tables are mapped together with it, and are unmapped on drop.
 pub struct Mapped<F: Covariant> {
-    /// The value, and behind it its tables.
+    /// The value, followed by its tables.
     memory: Scratch,
     family: PhantomData<F::Value<'static>>,
 }
@@ -28,7 +28,7 @@ impl<F: Covariant> Mapped<F> {
         const { assert!(align_of::<F::Value<'static>>() <= align_of::<usize>()) };
         let place_size = size_of::<F::Value<'static>>().next_multiple_of(align_of::<usize>());
         let memory = Scratch::new(place_size.saturating_add(bytes))?;
-        // SAFETY: the rest of the memory, which nobody else uses, and which lives as long as the value. The place of the value is large
+        // SAFETY: the rest of the memory, which is used by nothing else, and which lives as long as the value. The place of the value is large
         // enough and aligned; a lifetime does not change a type's layout.
         unsafe {
             let value = build(&mut Arena::new(memory.start().add(place_size), bytes));

@@ -211,7 +211,7 @@ pub(super) fn possible_cpus_of(root: Root) -> NonZeroUsize {
 /// Reads the number of CPUs that a machine has, online or not; 0 if it cannot be read. Not sysconf(3), which may call malloc(3).
 pub(super) fn read_configured_cpus(root: Root) -> usize {
     let mut possible = 0;
-    read_ranges(&sysfs_path(root, b"cpu/possible"), |(first, last)| {
+    read_ranges(&sysfs_path(root, b"cpu/possible"), &mut |(first, last)| {
         let end = last.saturating_add(1).min(nodeset::MAX_CPUS as u64);
         possible += end.saturating_sub(first) as usize;
     });

@@ -191,7 +191,7 @@ impl CpuMapBuilder<'_> {
     /// Reads the CPUs that are online, or else those that have a directory, as CPUs of node 0. Returns whether there are any.
     fn read_without_nodes(&mut self) -> bool {
         let mut any = false;
-        read_ranges(&sysfs_path(self.root, b"cpu/online"), |range| any |= self.record_cpus(0, 0, range));
+        read_ranges(&sysfs_path(self.root, b"cpu/online"), &mut |range| any |= self.record_cpus(0, 0, range));
         if !any && files::exists(&sysfs_path(self.root, b"cpu")) {
             for cpu in 0..self.node_of_cpu.len() {
                 let mut directory = sysfs_path(self.root, b"cpu/cpu");

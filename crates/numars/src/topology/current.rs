@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reading_replaces_an_older_one_that_says_less_or_something_else() {
+    fn a_reading_replaces_an_older_one_that_has_less_or_differs() {
         let lists = |node| NodeLists { existing: only(node), ..NodeLists::ONLY_NODE_0 };
         let reading = |generation, lists, is_whole, is_complete| {
             let mut topology = Topology::with_nodes(lists);

@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_node_is_10_from_itself_and_one_that_is_not_there_is_at_no_distance() {
+    fn a_node_is_10_from_itself_and_a_missing_node_has_no_distance() {
         for node in current::known().nodes().bits().as_bits().iter() {
             assert_eq!(distance(node, node), Some(10));
             assert_eq!(distance(node, node), Some(10), "as kept");

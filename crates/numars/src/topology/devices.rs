@@ -49,12 +49,12 @@ pub type DeviceLookup<'a> = Option<(&'a CStr, Result<usize, DeviceError>)>;
 pub(super) fn look_up<'a>(root: Root, device: &'a CStr) -> DeviceLookup<'a> {
     // As libnuma does, blanks before these two names are skipped: a shell often leaves one there, as in
     // netdev:$(ip link | cut -d: -f2).
-    for (prefix, folder, kind) in
+    for (prefix, class_name, kind) in
         [(&b"netdev:"[..], &b"net/"[..], DeviceKind::Network), (b"block:", b"block/", DeviceKind::Block)]
     {
         if let Some(name) = strip_prefix_cstr(prefix, device) {
             let name = without_leading_blanks(name);
-            return Some((name, class(root, folder, name.to_bytes(), kind)));
+            return Some((name, class(root, class_name, name.to_bytes(), kind)));
         }
     }
     if let Some(path) = strip_prefix_cstr(b"file:", device) {
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_device_is_distinguished_from_devices_that_are_not_there() {
+    fn other_text_is_distinguished_from_devices_that_do_not_exist() {
         for text in [c"", c"0", c"all", c"netdev", c"net:lo", c" netdev:lo"] {
             assert_eq!(look_up(Root::RUNNING, text), None);
         }
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn blanks_before_the_name_of_a_network_or_block_device_are_no_part_of_it() {
+    fn blanks_before_the_name_of_a_network_or_block_device_are_skipped() {
         for (text, name) in [
             (c"netdev: lo", c"lo"),
             (c"netdev:\t\n\x0b\x0c\r lo ", c"lo "),

@@ -1,4 +1,4 @@
-//! The readers of /proc and /sys against simple ones that see a whole text at once.
+//! Compares the readers of /proc and /sys with simple ones that have the whole text.
 
 pub(crate) use super::devices::pci_address;
 use super::devices::read_numa_node;
@@ -25,16 +25,16 @@ fn cut_text(choices: &mut Unstructured) -> Result<()> {
     let text = choices.bytes(choices.len())?;
     let (mut field, mut value, mut rest) = (Field::new(skip_words, name), Vec::new(), text);
     while !rest.is_empty() {
-        let (piece, behind) = rest.split_at(usize::from(*sizes.next().unwrap()).clamp(1, rest.len()));
+        let (piece, after) = rest.split_at(usize::from(*sizes.next().unwrap()).clamp(1, rest.len()));
         field.feed(piece, |part| value.extend_from_slice(part));
-        rest = behind;
+        rest = after;
     }
     let (expected, done) = value_of(text, skip_words, name).unwrap_or_default();
     assert_eq!((value.as_slice(), field.done()), (expected, done));
     Ok(())
 }
 
-/// Reads `text` as each of the files that tell of the machine.
+/// Reads `text` as each of the files that describe a machine.
 pub fn files(text: &[u8]) {
     let file = MemoryFile::holding(text);
     let path = &file.path();
@@ -69,22 +69,22 @@ fn map(path: &FixedPath, text: &[u8]) {
 
 fn status(path: &FixedPath, text: &[u8]) {
     let found = MemsAllowed::parse(path);
-    let (size, behind) = match value_of(text, 0, b"Mems_allowed:") {
+    let (size, after) = match value_of(text, 0, b"Mems_allowed:") {
         Some((mask, true)) => {
             let end = mask.as_ptr_range().end as usize - text.as_ptr() as usize;
             (size_of_mask(mask), &text[end + 1..])
         }
         _ => (Some(0), &[][..]),
     };
-    // The list is looked for behind the mask, where the kernel writes it.
-    let (list, _) = value_of(behind, 0, b"Mems_allowed_list:").unwrap_or_default();
-    // What is written in another way than the kernel's has no size that would be right.
+    // The list is searched for after the mask, where the kernel writes it.
+    let (list, _) = value_of(after, 0, b"Mems_allowed_list:").unwrap_or_default();
+    // A mask in another format than the kernel's has no correct size.
     assert_eq!(found.size, size.unwrap_or(found.size));
     assert!((1..=MAX_NUMNODES).contains(&found.possible_nodes(Root::RUNNING).get()));
     assert_holds(&found.nodes, &ranges(list.trim_ascii_start()));
 }
 
-/// Of a mask as the kernel writes it, in groups of eight digits, the first of which may be shorter.
+/// Returns the size of a mask in the kernel's format: groups of eight digits, the first of which may be shorter.
 fn size_of_mask(mask: &[u8]) -> Option<usize> {
     let mut groups = mask.strip_prefix(b"\t")?.split(|&byte| byte == b',').enumerate();
     let well = groups.all(|(index, group)| {
@@ -96,7 +96,7 @@ fn size_of_mask(mask: &[u8]) -> Option<usize> {
 fn meminfo(path: &FixedPath, text: &[u8]) {
     let bytes = |name: &[u8]| {
         let (value, _) = value_of(text, 2, name)?;
-        // A number at the end can have been cut.
+        // A number at the end may be cut.
         let end = value.iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |last| last + 1);
         numbers(&value[..end]).first().map(|kibibytes| kibibytes.saturating_mul(1024))
     };
@@ -127,18 +127,18 @@ fn first_line(text: &[u8]) -> &[u8] {
     text.split(|&byte| byte == b'\n').next().unwrap()
 }
 
-/// What follows `name` in the first line where that stands behind so many words, and whether the line has an end.
+/// Returns the text after `name` in the first line that has it after so many words, and whether the line ends in a newline.
 fn value_of<'a>(text: &'a [u8], skip_words: u8, name: &[u8]) -> Option<(&'a [u8], bool)> {
     let mut lines = text.split(|&byte| byte == b'\n').enumerate();
     let last = text.iter().filter(|&&byte| byte == b'\n').count();
     lines.find_map(|(number, line)| {
         let words = usize::from(skip_words) + 1;
-        let behind = line.splitn(words, |&byte| byte == b' ').nth(words - 1)?;
-        Some((behind.strip_prefix(name)?, number < last))
+        let after = line.splitn(words, |&byte| byte == b' ').nth(words - 1)?;
+        Some((after.strip_prefix(name)?, number < last))
     })
 }
 
-/// The numbers in a text; one that is too large is the largest.
+/// Returns the numbers in a text, saturated at the largest.
 fn numbers(text: &[u8]) -> Vec<u64> {
     text.split(|byte| !byte.is_ascii_digit()).filter_map(number).collect()
 }
@@ -148,7 +148,7 @@ fn number(digits: &[u8]) -> Option<u64> {
     (!digits.is_empty()).then(|| digits.parse().unwrap_or(u64::MAX))
 }
 
-/// The ranges of a list that is written as the kernel writes them; none of any other text.
+/// Returns the ranges of a list in the kernel's format, or `None` for any other text.
 fn ranges(list: &[u8]) -> Option<Vec<(u64, u64)>> {
     let range = |element: &[u8]| match element.iter().position(|&byte| byte == b'-') {
         Some(dash) => Some((number(&element[..dash])?, number(&element[dash + 1..])?)),
@@ -157,11 +157,11 @@ fn ranges(list: &[u8]) -> Option<Vec<(u64, u64)>> {
     if list.is_empty() { Some(Vec::new()) } else { list.split(|&byte| byte == b',').map(range).collect() }
 }
 
-/// Whether `set` has the numbers of `ranges` that there is room for, and no others.
+/// Asserts that `set` contains the numbers of `ranges` that it has room for, and no others.
 fn assert_holds<const WORDS: usize>(set: &FixedBitmask<WORDS>, ranges: &Option<Vec<(u64, u64)>>) {
     let Some(ranges) = ranges else { return };
     let is_in = |number: u64| ranges.iter().any(|&(first, last)| (first..=last).contains(&number));
-    // Longer ones would take long, and tell nothing more.
+    // Longer ones would take long and test nothing more.
     if ranges.len() <= 20 {
         assert!(
             (0..WORDS * WORD_BITS).all(|bit| set.bits().as_bits().contains(bit) == is_in(bit as u64)),

@@ -23,11 +23,11 @@ pub(super) fn read_bytes(path: &FixedPath, each: &mut dyn FnMut(u8) -> bool) -> 
 
 /// Reads a file that has a list such as `0-3,8` and passes its ranges, both ends included, to `each`. Returns whether the file could be
 /// read.
-pub(super) fn read_ranges(file: &FixedPath, mut each: impl FnMut((u64, u64))) -> bool {
+pub(super) fn read_ranges(file: &FixedPath, each: &mut dyn FnMut((u64, u64))) -> bool {
     let (mut list, mut ended) = (ListParser::default(), false);
     let complete = files::read_in_chunks(file, files::MAX_SYSFS_FILE, &mut |chunk| {
         for &byte in chunk {
-            list.byte(byte).into_iter().for_each(&mut each);
+            list.byte(byte).into_iter().for_each(&mut *each);
             ended = byte == b'\n';
             if ended {
                 break;
@@ -42,7 +42,7 @@ pub(super) fn read_ranges(file: &FixedPath, mut each: impl FnMut((u64, u64))) ->
 /// Reads a file that has a list into `set`. Returns whether the file could be read.
 #[inline(never)]
 pub(super) fn read_list(file: &FixedPath, set: BitsMut) -> bool {
-    read_ranges(file, |range| insert_range(Some(range), set))
+    read_ranges(file, &mut |range| insert_range(Some(range), set))
 }
 
 /// Reads a file that has a bit map such as `00000000,0000000f` and calls `each` with its members. Returns whether the file could be read.

@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn whichever_list_is_missing_usable_nodes_and_nodes_with_memory_exist() {
+    fn usable_nodes_and_nodes_with_memory_exist_whichever_list_is_missing() {
         let members = |words: NodeWords| NodeSet::from(words).bits().as_bits().iter().collect::<Vec<_>>();
         let online = || Some(nodes(&[0, 1, 2, 4]));
         let has_memory = || Some(nodes(&[0, 1, 4]));

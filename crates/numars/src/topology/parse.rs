@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_is_found_where_its_name_stands_in_its_place() {
+    fn a_field_is_found_by_its_name_after_the_skipped_words() {
         assert_eq!(value(STATUS, 0, b"Mems_allowed:").as_deref(), Some("\t00000000,0000000f"));
         assert_eq!(value(STATUS, 0, b"Mems_allowed_list:").as_deref(), Some("\t0-3"));
         assert_eq!(value(MEMINFO, 2, b"MemTotal:").as_deref(), Some("       12 kB"));
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_behind_a_field_is_left() {
+    fn the_rest_after_a_field_is_returned() {
         let mut field = Field::new(0, b"Groups:");
         assert_eq!(field.feed(b"Name:\tx\nGroups:\t1 ", |_| ()), b"");
         assert_eq!(field.feed(b"2\nThreads:\t1\n", |_| ()), b"Threads:\t1\n");
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_read_as_the_kernel_writes_them() {
+    fn lists_are_parsed_as_the_kernel_writes_them() {
         assert_eq!(ranges(b"0-3,8,10-11\n"), [(0, 3), (8, 8), (10, 11)]);
         assert_eq!(ranges(b"5"), [(5, 5)]);
         assert_eq!(ranges(b"\n"), []);
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_read_with_anything_between_them() {
+    fn numbers_are_parsed_with_anything_between_them() {
         assert_eq!(numbers(b"10 20 255\n"), [10, 20, 255]);
         assert_eq!(numbers(b"       12 kB"), [12]);
         assert_eq!(numbers(b"kB"), []);
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn maps_are_read_as_the_kernel_writes_them() {
+    fn maps_are_parsed_as_the_kernel_writes_them() {
         assert_eq!(members(b"f\n"), [0, 1, 2, 3]);
         assert_eq!(members(b"00000001,00000003\n"), [0, 1, 32]);
         assert_eq!(members(b"0000,00000000,80000001\n"), [0, 31]);
@@ -309,7 +309,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_read_without_a_panic(text in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn any_bytes_are_parsed_without_a_panic(text in prop::collection::vec(any::<u8>(), 0..200)) {
             value(&text, 2, b"MemTotal:");
             ranges(&text);
             numbers(&text);

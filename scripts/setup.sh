@@ -1,20 +1,22 @@
 #!/bin/sh
-# Sees to the Debian packages that the demo or the tests need: installs what is missing where it may (root and apt), otherwise
-# says the one command that would. Usage: setup.sh demo|bench|test|deb|deb-test|everywhere
+# Checks for the Debian packages that the demo or tests need. As root it installs the missing ones; otherwise it prints the command that
+# does, and fails.
+# Usage: setup.sh demo|bench|test|deb|deb-test|everywhere
+# Example: scripts/setup.sh test
 set -eu
 
 packages="gcc libc6-dev binutils pkg-config"
 case $1 in
 bench)
-    # libnuma to compare with; tools that count.
+    # libnuma to compare with; tools that count instructions and system calls.
     packages="$packages libnuma1 libnuma-dev strace valgrind libc6-dbg"
     ;;
 test)
-    # Compilers and linkers of all kinds; libnuma to compare with; a test framework for C; tools that count.
+    # Several compilers and linkers; libnuma to compare with; a test framework for C; tools that count.
     packages="$packages g++ clang lld mold libnuma1 libnuma-dev check libsubunit-dev strace valgrind libc6-dbg"
     # Programs that numars-run refuses: of another C library, and with capabilities.
     packages="$packages musl-tools libcap2-bin"
-    # What projects are built with that use the library; a reader of manual pages that complains.
+    # Build systems of projects that use the library; a checker for manual pages.
     packages="$packages cmake meson autoconf automake mandoc"
     ;;
 deb | deb-test)
@@ -26,7 +28,7 @@ everywhere) packages="$packages debootstrap" ;;
 esac
 
 if ! command -v dpkg-query >/dev/null; then
-    echo "This is no Debian: the packages that Debian calls '$packages' are taken to be here." >&2
+    echo "This is not Debian: the packages that Debian calls '$packages' are assumed to be installed." >&2
     exit 0
 fi
 

@@ -1,12 +1,14 @@
 #!/bin/sh
-# Runs the commands of README.md, line by line, in a clean Debian tree that has no more than they say is needed: as an ordinary user, whose
-# Rust is this machine's, and what begins with sudo as root, who has none. One line for each, and `N passed, N failed` at the end.
+# Runs the commands of README.md, line by line, in a clean Debian tree that has only the packages that README.md asks for: as an ordinary
+# user with this machine's Rust, and those that begin with sudo as root, who has no Rust. One line for each, and `N passed, N failed` at
+# the end.
+#   NUMARS_VM_CACHE   where the guest's kernel and tools are; the demo runs without a guest if its kernel has not been fetched yet
+# Example: make readme-test
 #
-# Commands are the lines of its blocks that say `sh`, and those after `$ ` where they say `console`. The tree is of the release that this
-# machine has; what the commands install comes from an archive in the tree, the crates from this machine's cache: it needs no network
-# itself. The demo's guest is left out where its kernel has not been fetched yet.
+# Commands are the lines of the blocks of kind `sh`, and the lines after `$ ` in blocks of kind `console`. The tree has this machine's
+# release. The packages come from an archive in the tree, and the crates from this machine's cache, so the commands need no network.
 #
-# Functions are called by way of `check`, and tests/tree.sh sets variables, which shellcheck does not see:
+# Functions are called through `check`, and debian-tree.sh sets variables, which shellcheck does not see:
 # shellcheck disable=SC2317,SC2154
 set -u
 cd "$(dirname "$0")/.." || exit
@@ -160,8 +162,9 @@ fi
 
 # --- on this machine ---
 
-# shellcheck disable=SC1091
-. tests/tree.sh
+scripts/setup.sh test && scripts/setup.sh deb-test || exit
+# shellcheck source=scripts/debian-tree.sh
+. scripts/debian-tree.sh
 find_debian || { echo "skipped: the commands of README.md in a clean Debian: $why" && finish; }
 
 built=$PWD/target/readme cache=$PWD/target/deb/cache/$release
@@ -228,7 +231,7 @@ set --
 [ ! -d "$tree/home/reader/guest" ] || set -- NUMARS_VM_CACHE=/home/reader/guest
 in_tree setpriv --reuid=reader --regid=reader --init-groups env HOME=/home/reader USER=reader CARGO_NET_OFFLINE=true "$@" \
     PATH=/home/reader/bin:/opt/rust/bin:/usr/local/bin:/usr/bin:/bin \
-    sh -c 'cd ~/numars && exec tests/readme.sh --in-the-tree' >"$work/lines" 2>&1
+    sh -c 'cd ~/numars && exec scripts/readme-test.sh --in-the-tree' >"$work/lines" 2>&1
 # But for the last line, which counts.
 sed '$d' "$work/lines"
 read -r more_passed word_passed more_failed word_failed <<LINE

@@ -1,68 +1,22 @@
 #!/bin/sh
-# Runs every check and counts: what `make test` does. The last line is `N passed, N failed`.
+# Runs every check. The last line is `N passed, N failed`. As root on Debian it installs the packages that it needs.
+#   VM=no          leaves out what needs the guest
+#   KERNELS        kernels of the guest ("6.1 6.12")
+#   TEST_SECONDS   how long the programs with many threads run. If it is set, what takes minutes runs too: ThreadSanitizer, memcheck and
+#                  AddressSanitizer, the whole comparison with libnuma, all programs of docs/programs.md, the commands of README.md, the
+#                  Debian packages, and the library preloaded into every program of a Debian tree (scripts/test-long.sh)
+# Example: make test VM=no
 #
-# VM=no leaves out what needs the guest. KERNELS names the kernels that the guest runs. TEST_SECONDS says how long threads that call
-# everything go on; with it, what takes minutes runs too: they under ThreadSanitizer, the C tests under memcheck and
-# AddressSanitizer, all of the comparison with libnuma, all programs of docs/programs.md, the Debian packages, and the
-# library preloaded into every program of a Debian tree.
+# Functions are called through `check`, which shellcheck does not see:
+# shellcheck disable=SC2317
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
+# shellcheck source=scripts/counting.sh
 
-cargo=${CARGO:-cargo}
+. scripts/counting.sh
 kernels=${KERNELS:-6.1 6.12}
 parity='--skip thoroughly' programs='--exact numactl'
 [ -z "${TEST_SECONDS:-}" ] || parity='' programs=''
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-passed=0 failed=0
-
-count() { # passed failed
-    passed=$((passed + $1)) failed=$((failed + $2))
-}
-
-# Runs a command, shows what it prints and keeps it in the log.
-run() {
-    { "$@" 2>&1; echo $? >"$log.status"; } | tee "$log"
-    status=$(cat "$log.status")
-    rm -f "$log.status"
-    return "$status"
-}
-
-# check WHAT COMMAND…: one check, judged by the command's exit status.
-check() {
-    what=$1
-    shift
-    echo "--- $what"
-    if run "$@"; then count 1 0; else count 0 1 && echo "FAILED: $what"; fi
-}
-
-# Counts the tests that a log tells of; a command that failed without a failed test counts as one, and so does one that tested nothing,
-# but for one that says why.
-tally() { # what status passed failed
-    count "$3" "$4"
-    [ "$2" = 0 ] && { [ "$3" != 0 ] || grep -q '^skipped: ' "$log"; } || [ "$4" != 0 ] || { count 0 1 && echo "FAILED: $1"; }
-}
-
-# rust_tests WHAT ARGUMENTS…: cargo test, which ends each test program with `test result: ok. N passed; N failed; …`.
-rust_tests() {
-    what=$1
-    shift
-    echo "--- $what"
-    run "$cargo" test --locked --no-fail-fast --manifest-path tests/Cargo.toml "$@"
-    # shellcheck disable=SC2046 # two words
-    tally "$what" $? $(awk '/^test result:/ { passed += $4; failed += $6 } END { print passed + 0, failed + 0 }' "$log")
-}
-
-# suite WHAT COMMAND…: a command whose last line is `N passed, N failed`, but for what make says of a failure.
-suite() {
-    what=$1
-    shift
-    echo "--- $what"
-    run "$@"
-    # shellcheck disable=SC2046 # two words
-    tally "$what" $? $(awk '/^[0-9]+ passed, [0-9]+ failed/ { passed = $1; failed = $3 } END { print passed + 0, failed + 0 }' "$log")
-}
-
 lint() { # manifest arguments…
     manifest=$1
     shift
@@ -73,13 +27,13 @@ draws_the_map() {
     make --no-print-directory demo >target/demo.out
     demo=$?
     cat target/demo.out
-    # Spread over four nodes, a quarter is where it was; the last node has its quarter already.
+    # Spread over four nodes: a quarter is on its node already. Gathered on the last one: that has its quarter.
     [ "$demo" = 0 ] && [ "$(grep -c '768 of 1024 pages moved, 0 stayed behind' target/demo.out)" = 2 ]
 }
 
 # Nothing below works without.
 make --no-print-directory rust || exit
-check "packages" tests/setup.sh test
+check "packages" scripts/setup.sh test
 check "formatting" "$cargo" fmt --all --check
 check "formatting: the tests and tools" "$cargo" fmt --manifest-path tests/Cargo.toml --all --check
 check "formatting: the fuzz targets" "$cargo" fmt --manifest-path fuzz/Cargo.toml --check
@@ -121,6 +75,4 @@ else
     check "the demo" draws_the_map
     check "the benchmark runs" make --no-print-directory bench BENCH=--quick
 fi
-
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+finish

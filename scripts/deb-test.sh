@@ -1,14 +1,18 @@
 #!/bin/sh
-# Tests the Debian packages that `make deb` built: what is in them, that programs are built with them, and that they are installed
-# into a clean Debian and removed again. One line for each check, and `N passed, N failed` at the end.
+# Tests the Debian packages that `make deb` built: their files, that programs build with them, and that they can be installed into a
+# clean Debian and removed again. One line for each check, and `N passed, N failed` at the end. It has no variables.
+# Example: make deb-test
 #
-# The clean Debian is a tree below target, of the release that this machine has, from the mirror that its apt uses. It needs root:
-# without, these checks are left out.
+# The clean Debian is a tree below target, of this machine's release, from the archive that its apt uses. It needs root: without, these
+# checks are skipped, and the output says so.
 #
-# Most functions are called by way of `check`, which shellcheck does not see:
-# shellcheck disable=SC2317
+# Functions are called through `check`, and debian-tree.sh sets variables, which shellcheck does not see:
+# shellcheck disable=SC2317,SC2154
 set -u
 cd "$(dirname "$0")/.." || exit
+scripts/setup.sh deb-test || exit
+# shellcheck source=scripts/debian-tree.sh
+. scripts/debian-tree.sh
 
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive
 built=$PWD/target/deb
@@ -167,16 +171,6 @@ builds_statically() {
 
 # --- a clean Debian ---
 
-# The Debian archive that this machine's apt uses, and the keyring that its source list names, if any: as tests/vm/src/apt.rs has it.
-find_mirror() {
-    # shellcheck disable=SC2016 # apt replaces these
-    set -- "$(apt-get indextargets --no-release-info --format '$(REPO_URI) $(RELEASE) $(COMPONENT) $(SOURCESENTRY)' |
-        awk -v release="$VERSION_CODENAME" '
-            $3 == "main" && ($2 == release || $2 ~ /^(oldstable|stable|testing|unstable|sid)$/) { print; exit }')"
-    mirror=${1%% *} list=${1##* }
-    keyring=$(sed -n '/^#/d; s/.*[Ss]igned-[Bb]y[:=] *\(\/[^] ,]*\).*/\1/p' "${list%:*}" | head -n 1)
-}
-
 # An architecture whose programs run here too: 32 bits, for which numars is not built.
 other_architecture() {
     case $architecture in
@@ -197,7 +191,7 @@ apt_for_tree() { # command arguments…
 # other architecture that needs libnuma1.
 fetch_more() {
     mkdir -p "$cache/more/partial" "$work/apt/lists/partial" &&
-        echo "deb ${keyring:+[signed-by=$keyring]} $mirror $VERSION_CODENAME main" >"$work/sources.list" &&
+        echo "deb ${keyring:+[signed-by=$keyring]} $mirror $release main" >"$work/sources.list" &&
         printf 'APT::Architectures { "%s"; };\n' "$architecture" ${other:+"$other"} >"$work/apt.conf" &&
         apt_for_tree update || return
     if [ -n "$other" ]; then
@@ -210,7 +204,7 @@ fetch_more() {
 make_tree() {
     mkdir -p "$cache" &&
         unshare --mount debootstrap --variant=minbase --include=libnuma1,numactl --cache-dir="$cache" \
-            ${keyring:+--keyring="$keyring"} "$VERSION_CODENAME" "$tree" "$mirror" &&
+            ${keyring:+--keyring="$keyring"} "$release" "$tree" "$mirror" &&
         fetch_more &&
         mkdir "$tree/debian" "$tree/numars" &&
         cp "$cache"/libnuma1_*.deb "$cache"/numactl_*.deb "$cache"/more/*.deb "$tree/debian" &&
@@ -512,24 +506,12 @@ check "a program builds with pkg-config" builds_with_pkg_config
 check "a program builds that asks for numa" builds_when_it_asks_for_numa
 check "a program builds statically" builds_statically
 
-[ "$(id -u)" = 0 ] || skip_the_rest "needs root"
-unshare --mount true 2>/dev/null || skip_the_rest "needs to mount, which is forbidden here"
-{ mknod "$work/null" c 1 3 && : >"$work/null"; } 2>/dev/null || skip_the_rest "needs device files, which are forbidden here"
-ID='' VERSION_CODENAME=''
-# shellcheck source=/dev/null
-. /etc/os-release
-case $ID:$VERSION_CODENAME in
-debian:?*) find_mirror ;;
-*) skip_the_rest "this is no release of Debian" ;;
-esac
-case $mirror in
-http:* | https:* | file:*) ;;
-*) skip_the_rest "apt has no Debian archive that debootstrap can use" ;;
-esac
+find_debian || skip_the_rest "$why"
+{ mknod "$work/null" c 1 3 && : >"$work/null"; } 2>/dev/null || skip_the_rest "this needs device files, which are forbidden here"
 
-cache=$built/cache/$VERSION_CODENAME
+cache=$built/cache/$release
 other=$(other_architecture)
-check "a clean Debian $VERSION_CODENAME with numactl" make_tree || finish
+check "a clean Debian $release with numactl" make_tree || finish
 check "numactl works with libnuma1" works_with_libnuma
 check "numars-dropin installs beside libnuma1, and programs start all the while" dropin_stands_beside_libnuma
 check "numactl runs on numars, and on no other libnuma" runs_on_numars_alone

@@ -1,5 +1,7 @@
 # shellcheck shell=sh
-# A clean tree of Debian, of the release that this machine has, from the archive that its apt uses. To be sourced.
+# Finds the release and the archive for a clean Debian tree: this machine's release, and the archive that its apt uses. Sourced by
+# scripts that make such a tree.
+# Example: find_debian || echo "skipped: $why"
 
 # Sets `release`, `mirror` and `keyring` (empty: debootstrap's default), or returns 1 with the reason in `why`.
 # shellcheck disable=SC2034 # they are for the script that sources this one

@@ -1,17 +1,19 @@
 #!/bin/sh
-# Preloads numars into every program of a Debian tree, by /etc/ld.so.preload, and compares what programs print, and how they end, with
-# what they do without. Usage: everywhere.sh [FAMILY[/CASE]…]; the last line is `N passed, N failed`.
+# Preloads numars into every program of a Debian tree, by /etc/ld.so.preload, and compares the output and the exit status of programs
+# with those without it. The last line is `N passed, N failed`.
+# Usage: everywhere-test.sh [FAMILY[/CASE]…], as `make everywhere-test CASES="FAMILY[/CASE]…"`
+# Example: make everywhere-test CASES=sandboxes/no_proc
 #
 # A case is a shell function in tests/everywhere/cases. It runs four times, each time in namespaces of its own: twice with nothing
-# preloaded (if these two differ, the case can't be used, and that is a failure), once with Debian's libnuma, once with numars. Standard
-# output, standard error and exit status with numars must be those with nothing. The comparison is with Debian's libnuma where the
-# comment above the case says so, because the preloaded library is to be seen there.
+# preloaded (if these two differ, the case is useless and fails), once with Debian's libnuma, once with numars. Standard output, standard
+# error and exit status with numars must equal those with nothing. A case in which the preloaded library is visible has a comment that
+# makes Debian's libnuma the reference instead.
 #
-# The tree and the packages stay in target/everywhere, and are used again while they are what is needed: 5 GB. All of this needs root.
+# The tree and the packages stay in target/everywhere and are reused until the list of packages changes: 5 GB. All of this needs root.
 set -u
 cd "$(dirname "$0")/.." || exit
-# shellcheck source=tests/tree.sh
-. tests/tree.sh
+# shellcheck source=scripts/debian-tree.sh
+. scripts/debian-tree.sh
 
 export LC_ALL=C
 here=$PWD/target/everywhere
@@ -125,7 +127,7 @@ configure() {
 describe_tree() {
     echo "$release" "$mirror"
     list_packages
-    cksum <tests/everywhere.sh
+    cksum <scripts/everywhere-test.sh
 }
 
 make_tree() {
@@ -192,6 +194,8 @@ case ${1:-} in
     exit
     ;;
 esac
+
+scripts/setup.sh everywhere || exit
 
 skip() { # reason
     echo "skipped: numars preloaded into everything: $1"

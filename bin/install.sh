@@ -1,0 +1,151 @@
+#!/bin/sh
+# Installs the files that make built, or removes them. `make install` and its variants run it, with these variables:
+#   PREFIX LIBDIR INCLUDEDIR BINDIR MANDIR    where to install
+#   DESTDIR          prepended to each of them, for packages; it can have any name
+#   BUILD            the folder of the built libraries
+#   INSTALL LDCONFIG commands; if LDCONFIG is empty, ldconfig does not run
+#   VERSION LIBNUMA_VERSION SOVERSION
+# Usage: install.sh install|install-dropin|uninstall|uninstall-dropin
+#
+# Root may have no Rust and must not own files in the source tree, so this builds nothing and writes nothing there. Everything that
+# would conflict with libnuma is in folders of its own: the headers in include/numars, the libnuma.so.1 flavour and numa.pc in
+# lib/numars. Only install-dropin also installs these as libnuma.
+set -eu
+
+headers=$(cd include && echo *.h)
+manuals=$(cd docs/man && echo *.[1-8])
+# Functions that are described in the manual page of another one.
+manual_links="numars_move_range numars_move_process numars_count_pages"
+
+refuse() {
+    printf '%s\n' "$1" >&2
+    exit 1
+}
+
+require_build() {
+    advice="Run make first, as a user with Rust installed; make install only copies files."
+    [ -e "$BUILD/built" ] || refuse "Nothing is built yet. $advice"
+    sources="Cargo.toml Cargo.lock Makefile symbols.tsv src"
+    [ ! -e crates ] || sources="$sources crates"
+    # shellcheck disable=SC2086 # one word for each
+    newer=$(find $sources -type f -newer "$BUILD/built" | head -n 1)
+    [ -z "$newer" ] || refuse "$newer is newer than what was built. $advice"
+}
+
+# Files that another libnuma may have in the folders that install-dropin uses.
+dropin_files() {
+    for name in libnuma.so libnuma.so.1 "libnuma.so.$SOVERSION" libnuma.a pkgconfig/numa.pc; do echo "$LIBDIR/$name"; done
+    for name in $headers; do echo "$INCLUDEDIR/$name"; done
+}
+
+# Exits if one of these files belongs to another libnuma. Each file of numars contains one of these marks.
+refuse_other_libnuma() { # advice
+    for path in $(dropin_files); do
+        path=$DESTDIR$path
+        if [ -h "$path" ] || [ -e "$path" ]; then
+            grep -qs -e numars_version -e 'Part of numars' -e "numars' numa.h" -e crates/numars "$path" ||
+                readlink "$path" | grep -qx libnumars.a || refuse "$path is another libnuma's: $1."
+        fi
+    done
+}
+
+# --- install ---
+
+# A shared library, and the links for its SONAME and for the linker.
+install_library() { # name folder
+    $INSTALL -m 755 "$BUILD/$1.so.$SOVERSION" "$DESTDIR$2"
+    ln -sf "$1.so.$SOVERSION" "$DESTDIR$2/$1.so.1"
+    ln -sf "$1.so.1" "$DESTDIR$2/$1.so"
+}
+
+# A template with the folders and versions filled in. Its mode does not depend on umask(2).
+install_filled_in() { # mode template path sed-options…
+    mode=$1 template=$2 path=$DESTDIR$3
+    shift 3
+    rm -f "$path"
+    sed -e "s|@PREFIX@|$PREFIX|" -e "s|@LIBDIR@|$LIBDIR|" -e "s|@INCLUDEDIR@|$INCLUDEDIR|" -e "s|@VERSION@|$VERSION|" \
+        -e "s|@LIBNUMA_VERSION@|$LIBNUMA_VERSION|" "$@" "$template" >"$path"
+    chmod "$mode" "$path"
+}
+
+# For pkg-config, which can be given another prefix.
+by_prefix="/dir=/s|=$PREFIX/|=\${prefix}/|"
+
+install_files() {
+    for folder in "$LIBDIR/pkgconfig" "$LIBDIR/numars/pkgconfig" "$INCLUDEDIR/numars" "$BINDIR" \
+        "$MANDIR/man1" "$MANDIR/man3" "$MANDIR/man7"; do
+        $INSTALL -d "$DESTDIR$folder"
+    done
+    install_library libnumars "$LIBDIR"
+    $INSTALL -m 644 "$BUILD/libnumars.a" "$DESTDIR$LIBDIR"
+    install_library libnuma "$LIBDIR/numars"
+    ln -sf ../libnumars.a "$DESTDIR$LIBDIR/numars/libnuma.a"
+    install_filled_in 644 pkgconfig/numars.pc.in "$LIBDIR/pkgconfig/numars.pc" -e "$by_prefix"
+    install_filled_in 644 pkgconfig/numa.pc.in "$LIBDIR/numars/pkgconfig/numa.pc" -e "$by_prefix"
+    for name in $headers; do $INSTALL -m 644 "include/$name" "$DESTDIR$INCLUDEDIR/numars"; done
+    install_filled_in 755 bin/numars-run.in "$BINDIR/numars-run"
+    for name in $manuals; do $INSTALL -m 644 "docs/man/$name" "$DESTDIR$MANDIR/man${name##*.}"; done
+    for name in $manual_links; do
+        path=$DESTDIR$MANDIR/man3/$name.3
+        rm -f "$path"
+        echo '.so man3/numars_move_pages.3' >"$path"
+        chmod 644 "$path"
+    done
+}
+
+install_as_libnuma() {
+    install_library libnuma "$LIBDIR"
+    ln -sf libnumars.a "$DESTDIR$LIBDIR/libnuma.a"
+    # Its files are where libnuma's would be: no folders of its own, no RUNPATH.
+    install_filled_in 644 pkgconfig/numa.pc.in "$LIBDIR/pkgconfig/numa.pc" \
+        -e "$by_prefix" -e '/dir=/s|/numars$||' -e 's| -Wl,-rpath,[^ ]*||' -e '/^#/d'
+    for name in $headers; do $INSTALL -m 644 "include/$name" "$DESTDIR$INCLUDEDIR"; done
+}
+
+# --- uninstall ---
+
+# The files of install_files. Other packages may have files in the same folders.
+installed_files() {
+    for name in so so.1 "so.$SOVERSION" a; do echo "$LIBDIR/libnumars.$name" "$LIBDIR/numars/libnuma.$name"; done
+    echo "$LIBDIR/pkgconfig/numars.pc" "$LIBDIR/numars/pkgconfig/numa.pc" "$BINDIR/numars-run"
+    for name in $headers; do echo "$INCLUDEDIR/numars/$name"; done
+    for name in $manuals; do echo "$MANDIR/man${name##*.}/$name"; done
+    for name in $manual_links; do echo "$MANDIR/man3/$name.3"; done
+}
+
+uninstall_files() {
+    ! readlink "$DESTDIR$LIBDIR/libnuma.a" | grep -qx libnumars.a ||
+        refuse "numars is in libnuma's place: run make uninstall-dropin, which removes that too."
+    for path in $(installed_files); do rm -f "$DESTDIR$path"; done
+    for folder in "$LIBDIR/numars/pkgconfig" "$LIBDIR/numars" "$INCLUDEDIR/numars"; do
+        rmdir "$DESTDIR$folder" 2>/dev/null || true
+    done
+}
+
+# --- both ---
+
+# The folders are written into scripts and .pc files.
+sh bin/check-folders.sh PREFIX "$PREFIX" LIBDIR "$LIBDIR" INCLUDEDIR "$INCLUDEDIR" BINDIR "$BINDIR" MANDIR "$MANDIR" || exit
+library=
+case $1 in
+install)
+    require_build
+    install_files
+    library=$LIBDIR/libnumars.so.1
+    ;;
+install-dropin)
+    refuse_other_libnuma "remove that first or choose another PREFIX or LIBDIR"
+    require_build
+    install_files
+    install_as_libnuma
+    library=$LIBDIR/libnuma.so.1
+    ;;
+uninstall) uninstall_files ;;
+uninstall-dropin)
+    refuse_other_libnuma "nothing is removed"
+    for path in $(dropin_files); do rm -f "$DESTDIR$path"; done
+    uninstall_files
+    ;;
+*) refuse "usage: install.sh install|install-dropin|uninstall|uninstall-dropin" ;;
+esac
+[ -z "$LDCONFIG" ] || LDCONFIG=$LDCONFIG exec sh bin/loader-cache.sh "$DESTDIR" "$library"

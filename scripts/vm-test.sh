@@ -1,0 +1,39 @@
+#!/bin/sh
+# Runs the C tests in the guest. `make vm-test` builds the programs and the harness, and then runs this.
+#   KERNELS       kernels to run them on ("6.1 6.12")
+#   FILTER        only programs whose path starts with it, as four-nodes/policy
+#   SKIP          programs that are left out, as KERNEL:PREFIX-OF-PATH; by default what takes minutes, on one kernel or in the guest
+#   TIMEOUT       seconds for a program (300)
+#   TEST_SECONDS  how long the programs with many threads run
+#   CK_TIMEOUT_MULTIPLIER  factor for the time limits of libcheck (3): the emulated machine is slow
+# Example: make vm-test KERNELS=6.12 FILTER=four-nodes/policy
+set -eu
+cd "$(dirname "$0")/.."
+kernels=${KERNELS:-6.1 6.12}
+
+# skip KERNEL FOLDER NAME…
+skip() {
+    skip_from=$1:$2
+    shift 2
+    for name; do SKIP="$SKIP $skip_from/$name"; done
+}
+
+if [ -z "${SKIP+set}" ]; then
+    SKIP="6.1:shared-cpus/ 6.1:devices/"
+    skip 6.1 four-nodes mover_against_kernel numa_move_pages_meanwhile numars_move_ adversary arrays_of_any_memory holes large_folios \
+        progress_of_huge_pages several_windows swap_and_memory_limits user_namespaces
+    skip 6.1 any many_threads missing_sources where_
+    for kernel in $kernels; do
+        SKIP="$SKIP $kernel:gigantic-pages/"
+        skip "$kernel" any bad_input errno_after_failed_calls huge_sets threads_and_processes unlucky_addresses where_files_are_wrong \
+            where_memory_is_short
+    done
+fi
+
+# Two guests at a time: most tests keep one processor busy.
+set -- --jobs 2 --timeout "${TIMEOUT:-300}" --env "CK_TIMEOUT_MULTIPLIER=${CK_TIMEOUT_MULTIPLIER:-3}"
+for kernel in $kernels; do set -- "$@" --kernel "$kernel"; done
+for skipped in $SKIP; do set -- "$@" --skip "$skipped"; done
+[ -z "${FILTER:-}" ] || set -- "$@" --filter "$FILTER"
+[ -z "${TEST_SECONDS:-}" ] || set -- "$@" --env "TEST_SECONDS=$TEST_SECONDS"
+LD_LIBRARY_PATH=$PWD/target/stage/lib exec target/release/vm test "$@" target/tests-c
