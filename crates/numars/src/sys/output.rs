@@ -21,7 +21,7 @@ pub enum Method {
     WaitAndWrite,
 }
 
-/// What [`write`] has done.
+/// What [`write()`] has done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Written {
     /// The number of bytes that were written.
