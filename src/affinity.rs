@@ -1,8 +1,8 @@
-//! Where threads run.
+//! CPU affinity: on which nodes and CPUs threads run.
 
-use super::bitmask::{allocated, bitmask, read, write};
 use super::errors::{Warning, report_failure, status, warn, warn_with};
 use super::globals;
+use super::mask::{allocated, bitmask, read, write};
 use super::nodes::node_exists;
 use crate::trace::trace_call;
 use core::cell::Cell;
@@ -39,27 +39,27 @@ pub extern "C" fn numa_run_on_node(node: c_int) -> c_int {
     trace_call!("numa_run_on_node(node=*)", [node], result)
 }
 
-/// Runs the calling thread on the CPUs of those nodes of `wanted` that are among those that `usable` returns.
+/// Restricts the calling thread to the CPUs of those nodes of `wanted` that `usable` returns too; warns of the others, and reports a failure.
 fn run_on_nodes(wanted: Bits, usable: fn() -> NodeSet) -> Result<(), SyscallError> {
-    let mut may = usable();
-    if wanted.iter().any(|node| !may.bits().as_bits().contains(node)) && globals::catch_up() {
-        may = usable();
+    let mut allowed = usable();
+    if wanted.iter().any(|node| !allowed.bits().as_bits().contains(node)) && globals::catch_up() {
+        allowed = usable();
     }
     let nodes = NodeSet::new();
     for node in wanted.iter() {
-        if may.bits().as_bits().contains(node) {
+        if allowed.bits().as_bits().contains(node) {
             nodes.bits().set(node);
         } else {
             // SAFETY: the format takes one int.
             unsafe { warn_with(Warning::NODE_NOT_ALLOWED, c"node %d not allowed", node as c_int) };
         }
     }
-    let outcome = affinity::run_on_nodes(nodes.bits().as_bits());
-    report_failure(outcome);
-    outcome
+    let result = affinity::run_on_nodes(nodes.bits().as_bits());
+    report_failure(result);
+    result
 }
 
-/// The same, of the nodes that the program may name.
+/// As [`run_on_nodes`], with the nodes that the program may use.
 pub(super) fn run_on_usable_nodes(wanted: Bits) -> Result<(), SyscallError> {
     run_on_nodes(wanted, globals::usable_nodes)
 }
@@ -135,7 +135,7 @@ pub(super) fn run_node_mask(nodes: NodeSet) -> *mut bitmask {
     allocated(size, nodes)
 }
 
-/// Runs the calling thread on the CPUs of those nodes of `mask` that there are, with a warning if there are others.
+/// Restricts the calling thread to the CPUs of the nodes of `mask` that exist; warns if there are others.
 ///
 /// # Safety
 /// `mask` is valid.

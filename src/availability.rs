@@ -1,4 +1,4 @@
-//! Whether NUMA policy can be used at all.
+//! numa_available().
 
 use super::globals;
 use crate::trace::trace_call;

@@ -1,115 +1,11 @@
-//! `struct bitmask` and the calls that work on it.
+//! The calls that work on sets.
 
-use core::cell::Cell;
-use core::ffi::{c_int, c_uint, c_ulong};
-use numars::bitmask::{Bits, BitsMut, WORD_BITS, Word};
-use numars::sys::{errno, memory};
+use super::globals::is_builtin;
+use super::mask::{NUMA_NUM_NODES, allocate, bitmask, free, nodemask_t, nodemask_words, read, words, write};
+use core::ffi::{c_int, c_uint};
+use numars::bitmask::{Bits, BitsMut};
+use numars::sys::errno;
 use numars::topology;
-
-/// A set of nodes or CPUs. Made by numa_bitmask_alloc() and its like, or by the program itself.
-///
-/// Every call takes NULL, and a set whose maskp is NULL, for the empty set, into which nothing can be put. The kernel takes no set
-/// of more than 32,768 bits for a policy, whatever is in it: EINVAL.
-#[repr(C)]
-#[allow(non_camel_case_types, reason = "C's name")]
-pub struct bitmask {
-    /// number of bits in the set
-    pub size: c_ulong,
-    /// the bits, in whole words
-    pub maskp: *mut c_ulong,
-}
-
-/// The set of nodes of libnuma's first version: of one size for all programs.
-#[repr(C)]
-#[allow(non_camel_case_types, reason = "C's name")]
-pub struct nodemask_t {
-    /// the bits
-    pub n: [c_ulong; NODEMASK_WORDS],
-}
-
-/// Nodes that a nodemask_t has room for.
-pub const NUMA_NUM_NODES: usize = if cfg!(any(target_arch = "x86_64", target_arch = "x86")) { 128 } else { 2048 };
-
-pub(super) const NODEMASK_WORDS: usize = NUMA_NUM_NODES / WORD_BITS;
-
-// A word of the middle floor is C's unsigned long.
-const _: () = assert!(size_of::<Word>() == size_of::<c_ulong>());
-
-/// The words that `mask` points to; none where something is NULL.
-///
-/// # Safety
-/// `mask` is NULL or points to a `struct bitmask` whose maskp is NULL or has room for size bits.
-#[inline(always)]
-unsafe fn words<'a>(mask: *const bitmask) -> (&'a [Cell<Word>], usize) {
-    // SAFETY: as the caller promises; cells, since C programs let masks share their words.
-    unsafe {
-        let Some(mask) = mask.as_ref() else { return (&[], 0) };
-        if mask.maskp.is_null() {
-            return (&[], 0);
-        }
-        let size = mask.size as usize;
-        (core::slice::from_raw_parts(mask.maskp.cast(), size.div_ceil(WORD_BITS)), size)
-    }
-}
-
-/// The set that `mask` is; the empty set where something is NULL.
-///
-/// # Safety
-/// As for [`words`].
-#[inline(never)]
-pub(super) unsafe fn read<'a>(mask: *const bitmask) -> Bits<'a> {
-    // SAFETY: as the caller promises.
-    let (words, size) = unsafe { words(mask) };
-    Bits::new(words, size)
-}
-
-/// As [`read`], to be written.
-///
-/// # Safety
-/// As for [`words`], and the words may be written.
-#[inline(never)]
-pub(super) unsafe fn write<'a>(mask: *const bitmask) -> BitsMut<'a> {
-    // SAFETY: as the caller promises.
-    let (words, size) = unsafe { words(mask) };
-    BitsMut::new(words, size)
-}
-
-/// The words of a nodemask_t; none where `mask` is NULL.
-///
-/// # Safety
-/// `mask` is NULL or points to a nodemask_t.
-unsafe fn nodemask_words<'a>(mask: *const nodemask_t) -> &'a [Cell<Word>] {
-    if mask.is_null() {
-        return &[];
-    }
-    // SAFETY: as the caller promises; a nodemask_t is nothing but its words.
-    unsafe { core::slice::from_raw_parts(mask.cast(), NODEMASK_WORDS) }
-}
-
-/// Makes an empty set.
-pub(super) fn allocate(bits: usize) -> *mut bitmask {
-    let mask = memory::allocate::<bitmask>();
-    let maskp = memory::allocate_zeroed::<c_ulong>(bits.div_ceil(WORD_BITS));
-    if mask.is_null() || maskp.is_null() {
-        // SAFETY: each is NULL or fresh.
-        unsafe {
-            memory::free(mask);
-            memory::free(maskp);
-        }
-        return core::ptr::null_mut();
-    }
-    // SAFETY: `mask` is fresh and has room for the structure.
-    unsafe { mask.write(bitmask { size: bits as c_ulong, maskp }) };
-    mask
-}
-
-/// Makes a set of `size` bits with the members of `bits`.
-pub(super) fn allocated(size: usize, bits: Bits) -> *mut bitmask {
-    let mask = allocate(size);
-    // SAFETY: NULL or a fresh set.
-    unsafe { write(mask) }.copy_from(bits);
-    mask
-}
 
 /// Makes an empty set.
 ///
@@ -120,7 +16,7 @@ pub(super) fn allocated(size: usize, bits: Bits) -> *mut bitmask {
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_bitmask_alloc(n: c_uint) -> *mut bitmask {
     if n == 0 {
-        errno::set(libc::EINVAL);
+        errno::set(errno::EINVAL);
         return core::ptr::null_mut();
     }
     allocate(n as usize)
@@ -136,16 +32,11 @@ pub extern "C" fn numa_bitmask_alloc(n: c_uint) -> *mut bitmask {
 /// bmp is NULL, one of the library's own, or came from numa_bitmask_alloc() or its like, and nobody uses it any more.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_bitmask_free(bmp: *mut bitmask) {
-    if super::globals::is_builtin(bmp) {
+    if is_builtin(bmp) {
         return;
     }
     // SAFETY: as the caller promises.
-    unsafe {
-        if let Some(mask) = bmp.as_ref() {
-            memory::free(mask.maskp);
-            memory::free(bmp);
-        }
-    }
+    unsafe { free(bmp) };
 }
 
 /// Makes an empty set as large as the kernel's node mask.

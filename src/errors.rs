@@ -1,4 +1,4 @@
-//! How the library tells of errors: a program may put functions of its own in place of these two.
+//! numa_error() and numa_warn(), which report errors and warnings, and which a program may replace by functions of its own.
 
 use core::ffi::{CStr, c_char, c_int};
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -17,9 +17,9 @@ pub static mut numa_exit_on_error: c_int = 0;
 #[unsafe(no_mangle)]
 pub static mut numa_exit_on_warn: c_int = 0;
 
-/// Ends the process if the program asked for it with `flag`, one of the two above.
+/// Ends the process if the program has set `flag`, one of the two above.
 fn exit_if(flag: *const c_int) {
-    // SAFETY: the flag is one of the statics above. Volatile, since the program writes it behind the compiler's back.
+    // SAFETY: the flag is one of the statics above. Volatile, because the program writes to it.
     if unsafe { flag.read_volatile() } != 0 {
         process::exit_with_failure();
     }
@@ -80,12 +80,12 @@ pub(super) fn status(result: Result<(), SyscallError>) -> c_int {
     if result.is_err() { -1 } else { 0 }
 }
 
-/// A function with the form of numa_warn().
+/// The type of numa_warn().
 pub(super) type Variadic = unsafe extern "C" fn(c_int, *const c_char, ...);
 
-/// The numa_warn() to call: the program's own if it has one.
+/// Returns the numa_warn() to call: the program's own if it has one.
 fn numa_warn_in_use() -> Variadic {
-    // SAFETY: numa_warn is variadic for whoever calls it, whatever Rust thinks of its definition.
+    // SAFETY: numa_warn is variadic for its callers, although Rust knows another type.
     static NUMA_WARN: Variadic = unsafe { core::mem::transmute(numa_warn as NumaWarn) };
     // SAFETY: read as in `call_numa_error`.
     unsafe { (&raw const NUMA_WARN).read_volatile() }
@@ -98,7 +98,7 @@ type NumaWarn = unsafe extern "C" fn(c_int, *mut c_char, usize, usize, usize, us
 #[cfg(not(target_arch = "x86_64"))]
 use numa_warn_integers as numa_warn;
 
-/// The numbers of the library's own warnings, libnuma's where it has them.
+/// The number of one of the library's own warnings; libnuma's number if it has the warning.
 #[derive(Clone, Copy)]
 pub(super) struct Warning(c_int);
 
@@ -118,13 +118,13 @@ impl Warning {
     pub(super) const ILLEGAL_NAME: Warning = Warning(28);
 }
 
-/// Calls numa_warn() with a text, which has no conversions.
+/// Calls numa_warn() with a text without conversions.
 pub(super) fn warn(warning: Warning, text: &CStr) {
-    // SAFETY: an argument that no conversion asks for is not looked at.
+    // SAFETY: an argument without a conversion is ignored.
     unsafe { warn_with(warning, text, 0) };
 }
 
-/// What C passes to a variadic function as it is.
+/// An argument that C passes to a variadic function unchanged.
 pub(super) trait Argument: Copy {
     unsafe fn pass(self, to: Variadic, warning: Warning, format: &CStr);
 }
@@ -142,7 +142,7 @@ macro_rules! arguments {
 
 arguments!(c_int, i64, *const u8);
 
-/// Calls numa_warn() with a format and its argument.
+/// Calls numa_warn() with a format and one argument.
 ///
 /// # Safety
 /// The format has one conversion, and the argument fits it; a pointer is a string.
@@ -151,11 +151,11 @@ pub(super) unsafe fn warn_with(warning: Warning, format: &CStr, argument: impl A
     unsafe { argument.pass(numa_warn_in_use(), warning, format) };
 }
 
-/// Begins every warning.
+/// The start of every warning.
 const WARNING: &CStr = c"libnuma: Warning: ";
 
-/// Whether the warning of this number is to be printed: the first time, or always where the number is not 0 to 63.
-fn first_of_its_number(number: c_int) -> bool {
+/// Returns whether the warning of this number is to be printed: the first time only, or always if the number is not 0 to 63.
+fn should_print(number: c_int) -> bool {
     static PRINTED: AtomicU64 = AtomicU64::new(0);
     match number {
         0..=63 => PRINTED.fetch_or(1 << number, Ordering::Relaxed) >> number & 1 == 0,
@@ -163,10 +163,10 @@ fn first_of_its_number(number: c_int) -> bool {
     }
 }
 
-/// What [`numa_warn`] does once its arguments are in a va_list.
+/// As [`numa_warn`], with its arguments in a va_list.
 #[cfg(target_arch = "x86_64")]
 unsafe extern "C" fn warn_with_list(number: c_int, format: *const c_char, arguments: *mut core::ffi::c_void) {
-    if !format.is_null() && first_of_its_number(number) {
+    if !format.is_null() && should_print(number) {
         // SAFETY: as the caller of `numa_warn` promises.
         unsafe { process::print_formatted(WARNING, format, arguments) };
     }
@@ -183,8 +183,8 @@ unsafe extern "C" fn warn_with_list(number: c_int, format: *const c_char, argume
 ///
 /// # Safety
 /// where is NULL or a printf(3) format, and the arguments that follow fit it.
-// Rust cannot define a variadic function before 1.99. So this one puts its arguments into a va_list as the x86-64 ABI lays
-// it out (a save area for six integer and eight vector registers, of which two integers are named ones) and hands that on.
+// Rust cannot define a variadic function before 1.99. So this one builds a va_list, as the x86-64 ABI has it (a save area for six integer and
+// eight vector registers, of which the first two integers are the named arguments), and passes that on.
 #[cfg(target_arch = "x86_64")]
 #[unsafe(no_mangle)]
 #[unsafe(naked)]
@@ -201,7 +201,7 @@ pub unsafe extern "C" fn numa_warn(number: c_int, r#where: *mut c_char) {
         "mov [rsp + 24], rcx",
         "mov [rsp + 32], r8",
         "mov [rsp + 40], r9",
-        "test al, al", // how many vector registers are in use
+        "test al, al", // the number of vector registers in use
         "je 2f",
         "movaps [rsp + 48], xmm0",
         "movaps [rsp + 64], xmm1",
@@ -212,7 +212,7 @@ pub unsafe extern "C" fn numa_warn(number: c_int, r#where: *mut c_char) {
         "movaps [rsp + 144], xmm6",
         "movaps [rsp + 160], xmm7",
         "2:",
-        "mov dword ptr [rsp + 176], 16", // gp_offset: behind number and where
+        "mov dword ptr [rsp + 176], 16", // gp_offset: after number and where
         "mov dword ptr [rsp + 180], 48", // fp_offset
         "lea rax, [rbp + 16]",
         "mov [rsp + 184], rax", // overflow_arg_area
@@ -227,7 +227,7 @@ pub unsafe extern "C" fn numa_warn(number: c_int, r#where: *mut c_char) {
     )
 }
 
-/// As the one above, for machines whose va_list this file does not know. There integers and pointers are passed to a variadic
+/// numa_warn() for machines whose va_list this file does not know. There, integers and pointers are passed to a variadic
 /// function as to any other, so that the first six arguments arrive; floating-point ones do not.
 ///
 /// # Safety
@@ -245,7 +245,7 @@ pub unsafe extern "C" fn numa_warn_integers(
     e: usize,
     f: usize,
 ) {
-    if !r#where.is_null() && first_of_its_number(number) {
+    if !r#where.is_null() && should_print(number) {
         // SAFETY: as the caller promises.
         unsafe { process::print_integers(WARNING, r#where, [a, b, c, d, e, f]) };
     }
@@ -257,7 +257,7 @@ mod tests {
     use super::*;
     use std::process::Command;
 
-    /// What this test program prints to stderr when it runs the ignored test `name` alone.
+    /// Returns what this test program prints to stderr when it runs the ignored test `name`.
     fn stderr_of(name: &str) -> String {
         let program = std::env::current_exe().unwrap();
         let arguments = ["--exact", "--ignored", "--nocapture", "--test-threads=1"];
@@ -279,18 +279,18 @@ mod tests {
     }
 
     #[test]
-    fn machines_without_a_va_list_of_ours_print_integers_and_strings_once() {
+    fn without_a_known_va_list_integers_and_strings_are_printed_once() {
         assert_eq!(stderr_of("warns_with_integers"), "libnuma: Warning: node 7 of two has 1099511627776 bytes\n");
     }
 
     #[test]
-    fn each_number_from_0_to_63_is_first_once_and_others_always() {
+    fn warnings_with_numbers_from_0_to_63_are_printed_once_and_others_always() {
         for number in 40..64 {
-            assert!(first_of_its_number(number));
-            assert!(!first_of_its_number(number));
+            assert!(should_print(number));
+            assert!(!should_print(number));
         }
         for number in [-1, 64, c_int::MAX, c_int::MIN] {
-            assert!(first_of_its_number(number) && first_of_its_number(number));
+            assert!(should_print(number) && should_print(number));
         }
     }
 }

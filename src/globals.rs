@@ -1,6 +1,6 @@
 //! The exported sets: numa_all_nodes_ptr and the like of numa(3).
 
-use super::bitmask::{NODEMASK_WORDS, bitmask, nodemask_t};
+use super::mask::{NODEMASK_WORDS, bitmask, nodemask_t};
 use super::numaif;
 use crate::trace;
 use core::ffi::c_ulong;
@@ -196,7 +196,7 @@ unsafe fn copy(mask: *const bitmask, own: *const bitmask, own_words: &[AtomicUsi
         to.copy_from_shared(own_words);
     } else {
         // SAFETY: the set is valid, as the program must ensure for any call.
-        to.copy_from(unsafe { super::bitmask::read(mask) });
+        to.copy_from(unsafe { super::mask::read(mask) });
     }
 }
 

@@ -10,6 +10,7 @@ pub mod availability;
 pub mod bitmask;
 pub mod errors;
 pub mod globals;
+pub mod mask;
 pub mod memory;
 pub mod migrate;
 pub mod nodes;

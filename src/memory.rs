@@ -1,8 +1,8 @@
-//! Memory on the nodes that it is wanted on.
+//! Allocating memory on nodes, and the policy of memory.
 
-use super::bitmask::{bitmask, read};
 use super::errors::{call_numa_error, report_failure};
 use super::globals;
+use super::mask::{bitmask, read};
 use crate::trace::{self, Arg, CallResult, PageOutcome, trace_call};
 use core::ffi::{c_int, c_void};
 use core::ptr::null_mut;

@@ -1,6 +1,6 @@
 //! Moving pages, the calls of numa(3).
 
-use super::bitmask::{bitmask, read};
+use super::mask::{bitmask, read};
 use crate::trace::{Arg, PageOutcome, trace_call};
 use core::ffi::{CStr, c_int, c_long, c_ulong, c_void};
 use core::ptr::null;

@@ -1,8 +1,8 @@
 //! Nodes and CPUs: counts, sizes, distances, and which CPUs each node has.
 
-use super::bitmask::{allocate, bitmask, numa_bitmask_free, write};
 use super::errors::call_numa_error;
 use super::globals;
+use super::mask::{allocate, bitmask, free, write};
 use core::ffi::{c_int, c_long, c_longlong};
 use numars::error::{Syscall, SyscallError};
 use numars::sys::{errno, kernel, memory};
@@ -80,7 +80,7 @@ pub extern "C" fn numa_get_mems_allowed() -> *mut bitmask {
     let error = SyscallError::last(Syscall::GetMempolicy);
     // Freed first, because the program's own numa_error() may not return.
     // SAFETY: no one else has this set.
-    unsafe { numa_bitmask_free(mask) };
+    unsafe { free(mask) };
     call_numa_error(error);
     allocate(topology::possible_nodes())
 }

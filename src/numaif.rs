@@ -1,6 +1,6 @@
 //! numaif.h: the kernel's memory policy and page migration calls.
 //!
-//! Nothing of ours stands between these functions and the kernel: arguments, results and errno are the kernel's.
+//! These functions only make the system calls: arguments, results and errno are the kernel's.
 
 use crate::trace::Arg::{Flags, Policy};
 use crate::trace::{self, PageOutcome, mask, trace_call};
@@ -46,8 +46,8 @@ pub const MPOL_MF_MOVE: c_int = 1 << 1;
 /// Flag of mbind() and move_pages(): move pages that other processes map too; needs CAP_SYS_NICE.
 pub const MPOL_MF_MOVE_ALL: c_int = 1 << 2;
 
-/// Defines the table through which the library makes the kernel's calls, by way of this file's exported symbols: wherever the linker and
-/// the loader find these first, in the program, in a preloaded library, or here.
+/// Defines the table through which the library makes the kernel's calls, by the exported symbols of this file: where the linker and the loader
+/// find these first, in the program, in a preloaded library, or here.
 macro_rules! interposable_calls {
     ($($name:ident($($argument:ident: $type:ty),*);)*) => {
         mod exported {
@@ -62,18 +62,18 @@ macro_rules! interposable_calls {
             use super::*;
             $(
                 pub unsafe extern "C" fn $name($($argument: $type),*) -> c_long {
-                    // SAFETY: the arguments are the caller's, for this very call. The address is read where the compiler cannot foresee
-                    // it: it must assume nothing of what this library exports under that name.
+                    // SAFETY: the arguments are the caller's, for this very call. The address is read with a volatile read: the
+                    // compiler must not assume that the function is the one that this library exports.
                     let mut call = || unsafe { (&raw const EXPORTED.$name).read_volatile()($($argument),*) };
                     if trace::is_on() { call_untraced(&mut call) } else { call() }
                 }
             )*
         }
 
-        /// The addresses are filled in by the linker or the loader, so that they are there before any constructor runs.
+        /// The linker or the loader stores the addresses, before any constructor runs.
         static EXPORTED: Calls = Calls { $($name: exported::$name),* };
 
-        /// What [`numars::sys::kernel::interpose`] is given while the library is loaded.
+        /// The argument of [`numars::sys::kernel::interpose`] while the library is loaded.
         pub(crate) static CALLS: Calls = Calls { $($name: own::$name),* };
     };
 }
@@ -86,7 +86,7 @@ interposable_calls! {
     move_pages(pid: c_int, count: c_ulong, pages: *mut *mut c_void, nodes: *const c_int, status: *mut c_int, flags: c_int);
 }
 
-/// What errno is while the library makes one of its [`CALLS`] with NUMARS_LOG set. No error has this number.
+/// The value of errno while the library makes one of its [`CALLS`] with NUMARS_LOG set. No error has this number.
 const CALLED_BY_LIBRARY: c_int = c_int::from_be_bytes(*b"numa");
 
 /// Makes one of the [`CALLS`] with NUMARS_LOG set. errno marks it as the library's own: the exported wrapper does not trace it, since the

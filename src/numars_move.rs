@@ -1,6 +1,6 @@
 //! Moving many pages, and hearing what became of them: numars.h's part of moving.h.
 
-use crate::bitmask::{bitmask, read};
+use crate::mask::{bitmask, read};
 use crate::migrate::count_or_errno;
 use crate::trace::{PageOutcome, trace_call};
 use core::ffi::{c_int, c_long, c_uint, c_ulong, c_void};

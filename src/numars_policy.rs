@@ -1,7 +1,7 @@
 //! numars.h: what numars has and libnuma has not.
 
-use super::bitmask::{bitmask, read};
 use super::errors::status;
+use super::mask::{bitmask, read};
 use super::memory::range;
 use crate::trace::trace_call;
 use core::ffi::{c_char, c_int, c_void};

@@ -1,8 +1,8 @@
 //! Parsing lists of nodes and CPUs, and bit maps.
 
-use super::bitmask::{allocate, bitmask, numa_bitmask_free, write};
 use super::errors::{Warning, warn_with};
 use super::globals;
+use super::mask::{allocate, bitmask, free, write};
 use core::ffi::{CStr, c_char, c_int};
 use core::ptr::null_mut;
 use numars::bitmask::{BitsMut, WORD_BITS};
@@ -63,7 +63,7 @@ unsafe fn parse(
         Err(error) => {
             // Before the warning, because the program's own numa_warn() may not return.
             // SAFETY: a set that no other code has.
-            unsafe { numa_bitmask_free(named) };
+            unsafe { free(named) };
             rejected(error);
             null_mut()
         }

@@ -1,9 +1,9 @@
 //! The memory policy of the calling thread.
 
 use super::affinity::run_on_usable_nodes;
-use super::bitmask::{allocate, bitmask, numa_bitmask_free, read, write};
 use super::errors::{Warning, call_numa_error, report_failure, status, warn};
 use super::globals;
+use super::mask::{allocate, bitmask, free, read, write};
 use crate::trace::trace_call;
 use core::ffi::{c_int, c_ulong, c_void};
 use numars::bitmask::BitsMut;
@@ -29,7 +29,7 @@ fn nodes_of_policy(wanted: Option<Mode>, fill: fn(BitsMut)) -> *mut bitmask {
         Err(error) => {
             // Freed first, since the program's own numa_error() may not return.
             // SAFETY: no other code has this set.
-            unsafe { numa_bitmask_free(mask) };
+            unsafe { free(mask) };
             call_numa_error(error);
             mask = allocate(topology::possible_nodes());
         }
@@ -69,7 +69,7 @@ pub extern "C" fn numa_preferred_err() -> c_int {
     first_node_of_policy().ok().flatten().unwrap_or(-1)
 }
 
-/// The first node of the calling thread's policy, if that names one.
+/// Returns the first node of the calling thread's policy, if that has nodes.
 fn first_node_of_policy() -> Result<Option<c_int>, SyscallError> {
     let nodes = NodeSet::new();
     let policy = mempolicy::task_policy(nodes.bits())?;

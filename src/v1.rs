@@ -1,9 +1,10 @@
-//! The forms that libnuma's first version had: symbols of libnuma_1.1 that programs of that time are bound to. No header
-//! declares them; new programs get the forms of libnuma_1.2.
+//! The functions of libnuma_1.1 that have another form in libnuma_1.2, for programs that were linked with libnuma's first version. No header
+//! declares them.
 //!
 //! Each is exported under the name before `_v1` by build.rs or the Makefile: symbols.tsv lists them.
 
-use super::bitmask::{NODEMASK_WORDS, bitmask, copy_bitmask_to_nodemask, nodemask_t, numa_bitmask_free};
+use super::bitmask::copy_bitmask_to_nodemask;
+use super::mask::{NODEMASK_WORDS, bitmask, free, nodemask_t};
 use super::{affinity, memory, nodes, parse, policy};
 use crate::trace::{Arg, trace_call};
 use core::ffi::{c_char, c_int, c_uint, c_ulong, c_void};
@@ -12,7 +13,7 @@ use numars::nodeset::{CpuSet, MAX_CPUS};
 use numars::sys::{errno, kernel};
 use numars::topology::possible_cpus;
 
-/// Defines functions whose symbol is their name; without a version of its own where build.rs gives them one.
+/// Defines functions that are exported under their own names unless build.rs gives them versions.
 macro_rules! older {
     ($($(#[$attribute:meta])* fn $name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)? $body:block)*) => {
         $(
@@ -23,34 +24,34 @@ macro_rules! older {
             #[cfg_attr(not(feature = "versioned"), unsafe(no_mangle))]
             #[allow(unused_unsafe, reason = "not every body needs it")]
             pub unsafe extern "C" fn $name($($argument: $type),*) $(-> $result)? {
-                // SAFETY: as the caller promises; the sets made here point to what the caller handed in.
+                // SAFETY: as the caller promises; the sets that are made here point to the caller's arguments.
                 unsafe { $body }
             }
         )*
     };
 }
 
-/// The set that `mask` is, without a copy. Nothing of it is written.
+/// Returns a set with the words of `mask`, which are not written.
 fn set_of(mask: *const nodemask_t) -> bitmask {
     words(mask.cast_mut().cast(), NODEMASK_WORDS * WORD_BITS)
 }
 
-/// The set of `bits` bits at `maskp`; the empty one if that is NULL.
+/// Returns the set of `bits` bits at `maskp`; the empty set if that is NULL.
 fn words(maskp: *mut c_ulong, bits: usize) -> bitmask {
     bitmask { size: bits as c_ulong, maskp }
 }
 
-/// The nodes of `set`, which is given back.
+/// Returns the nodes of `set`, which is freed.
 ///
 /// # Safety
-/// `set` is NULL or came from one of our calls, and nobody else has it.
+/// `set` is NULL or came from [`mask::allocate`](super::mask::allocate), and is not used any more.
 #[inline(never)]
 unsafe fn nodemask_of(set: *mut bitmask) -> nodemask_t {
     let mut mask = nodemask_t { n: [0; NODEMASK_WORDS] };
     // SAFETY: as the caller promises.
     unsafe {
         copy_bitmask_to_nodemask(set, &mut mask);
-        numa_bitmask_free(set);
+        free(set);
     }
     mask
 }

@@ -17,6 +17,7 @@ const HEADERS: [(&str, &[&str]); 3] = [
             "policy.rs",
             "memory.rs",
             "affinity.rs",
+            "mask.rs",
             "bitmask.rs",
             "migrate.rs",
             "errors.rs",
