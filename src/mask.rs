@@ -114,6 +114,7 @@ pub(super) fn allocated(size: usize, bits: Bits) -> *mut bitmask {
 ///
 /// # Safety
 /// `mask` is NULL or came from [`allocate`], and is not used any more.
+#[inline(always)]
 pub(super) unsafe fn free(mask: *mut bitmask) {
     // SAFETY: as the caller promises.
     unsafe {

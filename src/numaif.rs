@@ -62,10 +62,15 @@ macro_rules! interposable_calls {
             use super::*;
             $(
                 pub unsafe extern "C" fn $name($($argument: $type),*) -> c_long {
-                    // SAFETY: the arguments are the caller's, for this very call. The address is read with a volatile read: the
-                    // compiler must not assume that the function is the one that this library exports.
-                    let mut call = || unsafe { (&raw const EXPORTED.$name).read_volatile()($($argument),*) };
-                    if trace::is_on() { call_untraced(&mut call) } else { call() }
+                    // Volatile: the compiler must not assume that the function is the one that this library exports.
+                    // SAFETY: a function of this form.
+                    let function = unsafe { (&raw const EXPORTED.$name).read_volatile() };
+                    if trace::is_on() {
+                        // SAFETY: the arguments are the caller's, for this very call.
+                        return call_untraced(&move || unsafe { function($($argument),*) });
+                    }
+                    // SAFETY: as above.
+                    unsafe { function($($argument),*) }
                 }
             )*
         }
@@ -94,7 +99,7 @@ const CALLED_BY_LIBRARY: c_int = c_int::from_be_bytes(*b"numa");
 /// forks or jumps out.
 #[cold]
 #[inline(never)]
-fn call_untraced(call: &mut dyn FnMut() -> c_long) -> c_long {
+fn call_untraced(call: &dyn Fn() -> c_long) -> c_long {
     let before = errno::get();
     errno::set(CALLED_BY_LIBRARY);
     let result = call();
@@ -111,17 +116,23 @@ fn is_called_by_library() -> bool {
 
 /// Makes a system call and traces it, unless the library is the caller, which traces the function that the program called.
 macro_rules! trace_kernel_call {
-    ($text:literal, [$($argument:expr),*], $call:expr) => {{
-        // SAFETY: as the caller of the exported function promises.
-        let call = || unsafe { $call };
-        if !trace::is_on() || is_called_by_library() {
-            call()
-        } else {
-            let result = call();
-            trace::CallResult::emit(result, $text, &[$(trace::Arg::from(&$argument)),*]);
-            result
+    ($text:literal, [$($argument:expr),*], $call:expr, $pages:expr) => {{
+        if trace::is_on() && !is_called_by_library() {
+            // SAFETY: as the caller of the exported function promises.
+            return call_traced(&|| unsafe { $call }, $text, &[$(trace::Arg::from(&$argument)),*], $pages);
         }
+        // SAFETY: as above.
+        unsafe { $call }
     }};
+}
+
+/// Makes a system call and traces it.
+#[cold]
+#[inline(never)]
+fn call_traced(call: &dyn Fn() -> c_long, text: &str, arguments: &[trace::Arg], pages: PageOutcome) -> c_long {
+    let result = call();
+    trace::CallResult::emit((result, pages), text, arguments);
+    result
 }
 
 /// Reads the memory policy of the calling thread, or of the memory at an address.
@@ -150,7 +161,8 @@ pub unsafe extern "C" fn get_mempolicy(
     trace_kernel_call!(
         "get_mempolicy(mode=*, nmask=*, maxnode=*, addr=*, flags=*)",
         [mode, nmask, maxnode as usize, addr, flags as c_int],
-        raw::get_mempolicy(mode, nmask, maxnode, addr, flags)
+        raw::get_mempolicy(mode, nmask, maxnode, addr, flags),
+        PageOutcome::None
     )
 }
 
@@ -182,7 +194,8 @@ pub unsafe extern "C" fn mbind(
     trace_kernel_call!(
         "mbind(start=*, len=*, mode=*, nmask=*, maxnode=*, flags=*)",
         [start, len as usize, Policy(mode), mask(nmask as usize, maxnode as usize), maxnode as usize, Flags(flags)],
-        raw::mbind(start, len, mode, nmask, maxnode, flags)
+        raw::mbind(start, len, mode, nmask, maxnode, flags),
+        PageOutcome::None
     )
 }
 
@@ -203,7 +216,8 @@ pub unsafe extern "C" fn set_mempolicy(mode: c_int, nmask: *const c_ulong, maxno
     trace_kernel_call!(
         "set_mempolicy(mode=*, nmask=*, maxnode=*)",
         [Policy(mode), mask(nmask as usize, maxnode as usize), maxnode as usize],
-        raw::set_mempolicy(mode, nmask, maxnode)
+        raw::set_mempolicy(mode, nmask, maxnode),
+        PageOutcome::None
     )
 }
 
@@ -232,7 +246,8 @@ pub unsafe extern "C" fn migrate_pages(
     trace_kernel_call!(
         "migrate_pages(pid=*, maxnode=*, frommask=*, tomask=*)",
         [pid, maxnode as usize, mask(frommask as usize, maxnode as usize), mask(tomask as usize, maxnode as usize)],
-        raw::migrate_pages(pid, maxnode, frommask, tomask)
+        raw::migrate_pages(pid, maxnode, frommask, tomask),
+        PageOutcome::None
     )
 }
 
@@ -264,13 +279,12 @@ pub unsafe extern "C" fn move_pages(
     status: *mut c_int,
     flags: c_int,
 ) -> c_long {
-    let arrays = PageOutcome::Arrays { count: count as usize, nodes: nodes as usize, status: status as usize };
     trace_kernel_call!(
         "move_pages(pid=*, count=*, pages=*, nodes=*, status=*, flags=*)",
         [pid, count as usize, pages, nodes.cast_mut(), status, Flags(flags as u32)],
-        (raw::move_pages(pid, count, pages, nodes, status, flags), arrays)
+        raw::move_pages(pid, count, pages, nodes, status, flags),
+        PageOutcome::Arrays { count: count as usize, nodes: nodes as usize, status: status as usize }
     )
-    .0
 }
 
 /// Sets the node from which a range's policy starts to look for memory (Linux 5.17).

@@ -3,7 +3,7 @@
 use super::affinity::run_on_usable_nodes;
 use super::errors::{Warning, call_numa_error, report_failure, status, warn};
 use super::globals;
-use super::mask::{allocate, bitmask, free, read, write};
+use super::mask::{allocate, bitmask, free, read, words, write};
 use crate::trace::trace_call;
 use core::ffi::{c_int, c_ulong, c_void};
 use numars::bitmask::BitsMut;
@@ -23,19 +23,21 @@ fn nodes_of_policy(wanted: Option<Mode>, fill: fn(BitsMut)) -> *mut bitmask {
         return mask;
     }
     // SAFETY: a fresh set.
-    match mempolicy::task_policy(unsafe { write(mask) }) {
-        Ok(policy) if wanted.is_none_or(|mode| policy.is(mode)) => return mask,
-        Ok(_) => {}
+    let (words, size) = unsafe { words(mask) };
+    let set = BitsMut::new(words, size);
+    match mempolicy::task_policy(set) {
+        Ok(policy) if wanted.is_none_or(|mode| policy.is(mode)) => {}
+        Ok(_) => fill(set),
         Err(error) => {
             // Freed first, since the program's own numa_error() may not return.
             // SAFETY: no other code has this set.
             unsafe { free(mask) };
             call_numa_error(error);
             mask = allocate(topology::possible_nodes());
+            // SAFETY: NULL or a fresh set.
+            fill(unsafe { write(mask) });
         }
     }
-    // SAFETY: NULL or a fresh set.
-    fill(unsafe { write(mask) });
     mask
 }
 

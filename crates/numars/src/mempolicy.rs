@@ -236,7 +236,7 @@ fn set_memory_policy(memory: MemRange, mode: Mode, nodes: Bits) -> Result<(), Sy
 /// nodes (MPOL_PREFERRED_MANY), or before Linux 5.15 the first of them (MPOL_PREFERRED).
 ///
 /// # Errors
-/// EINVAL if the range is none or none of the nodes has memory and is allowed; EFAULT if nothing is mapped there; EIO after [`set_strict`] if
+/// EINVAL if the range is invalid or none of the nodes has memory and is allowed; EFAULT if nothing is mapped there; EIO after [`set_strict`] if
 /// pages are on other nodes; ENOMEM; EPERM or ENOSYS if policy cannot be used.
 pub fn bind_memory(memory: MemRange, nodes: Bits) -> Result<Applied, SyscallError> {
     let set = |mode| set_memory_policy(memory, mode, nodes);
@@ -284,7 +284,7 @@ pub fn local_memory(memory: MemRange) -> Result<(), SyscallError> {
 /// (set_mempolicy_home_node(2), Linux 5.17). `flags` is 0.
 ///
 /// # Errors
-/// EINVAL if the range is none or there is no such node, ENOENT if the memory has no policy, EOPNOTSUPP if it has another one, ENOSYS on an
+/// EINVAL if the range is invalid or there is no such node, ENOENT if the memory has no policy, EOPNOTSUPP if it has another one, ENOSYS on an
 /// older kernel.
 pub fn set_home_node(memory: MemRange, node: i32, flags: i32) -> Result<(), SyscallError> {
     let result = kernel::set_mempolicy_home_node(memory.start, memory.length, node, flags);

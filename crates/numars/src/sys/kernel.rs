@@ -71,7 +71,6 @@ interposable_calls! {
 static CALLS: OnceRef<Calls> = OnceRef::new();
 
 /// Returns the functions to call.
-#[inline(never)]
 fn calls() -> &'static Calls {
     CALLS.get().unwrap_or(&RAW)
 }

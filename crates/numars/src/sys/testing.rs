@@ -1,4 +1,4 @@
-//! What tests and fuzz targets need of the system; no part of the library.
+//! Helpers of unit tests and fuzz targets; not part of the library.
 
 use super::files::FixedPath;
 use core::ffi::{CStr, c_int, c_long};
@@ -6,13 +6,13 @@ use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsRawFd, FromRawFd};
 
-/// A file that is nowhere but in memory.
+/// A file in memory, without a name in the file system.
 pub struct MemoryFile(File);
 
 impl MemoryFile {
-    /// The file that holds `contents`.
+    /// Returns a file with these contents.
     pub fn holding(contents: &[u8]) -> Self {
-        // SAFETY: the name is a string, and the descriptor that comes back is nobody else's.
+        // SAFETY: the name is a string, and the descriptor is new.
         let mut file = unsafe {
             let descriptor = libc::memfd_create(c"numars".as_ptr(), libc::MFD_CLOEXEC);
             assert!(descriptor >= 0, "no file in memory");
@@ -22,7 +22,7 @@ impl MemoryFile {
         MemoryFile(file)
     }
 
-    /// A name that the file can be opened by as long as this lives.
+    /// Returns a path by which the file can be opened as long as this value lives.
     pub fn path(&self) -> FixedPath<'static> {
         let mut path = FixedPath::new(b"/proc/self/fd/");
         path.decimal(self.0.as_raw_fd() as usize);
@@ -30,7 +30,7 @@ impl MemoryFile {
     }
 }
 
-/// strtol(3) with base 0: the number, and how many bytes were read.
+/// Parses a number by strtol(3) with base 0. Returns it, and how many bytes were read.
 pub fn strtol(text: &CStr) -> (c_long, usize) {
     let mut end = core::ptr::null_mut();
     // SAFETY: `text` is a string, and `end` writable.

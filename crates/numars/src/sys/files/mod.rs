@@ -73,7 +73,7 @@ impl File {
         ManuallyDrop::new(File(libc::STDERR_FILENO))
     }
 
-    /// Returns the same open file by a descriptor of its own, above those of the standard streams; `None` if there is none left.
+    /// Returns the same open file by a descriptor of its own, above those of the standard streams; `None` if no descriptor is left.
     pub fn duplicate(&self) -> Option<File> {
         const ABOVE_STANDARD_STREAMS: c_int = 3;
         // SAFETY: numbers alone.
