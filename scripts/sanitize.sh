@@ -14,7 +14,7 @@ library=$out/libnumars.so.1.0.0
 options=allocator_may_return_null=1:use_sigaltstack=0
 # These have a malloc of their own, make calls fail or hide files that the sanitizer needs, run a setgid program, in which it cannot
 # read its options, or query each page of a process, of which it maps terabytes.
-except="errno_after_failed_calls missing_sources own_malloc where_files_are_wrong where_memory_is_short privileges page_zero numars_move_process"
+except="errno_after_failed_calls missing_sources own_malloc bad_sysfs out_of_memory privileges page_zero numars_move_process"
 
 # A stable rustc accepts the option with RUSTC_BOOTSTRAP=1.
 RUSTC_BOOTSTRAP=1 RUSTFLAGS='-Zsanitizer=address -Cdebug-assertions -Coverflow-checks' \

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 # ones: the programs that assert those, or compare moves with the bare call, do not run on it.
 oldest=5.10
 skip=
-for name in mover_against_kernel numa_move_pages numars_move_pages page_kinds page_status pinned_pages; do
+for name in compared_with_kernel numa_move_pages numars_move_pages page_kinds page_status pinned_pages; do
     skip="$skip $oldest:four-nodes/$name"
 done
 KERNELS="$oldest ${KERNELS:-6.1 6.12} newest" SKIP=$skip TEST_SECONDS=60 CK_TIMEOUT_MULTIPLIER=8 TIMEOUT=1200 exec scripts/test.sh

@@ -20,13 +20,13 @@ skip() {
 
 if [ -z "${SKIP+set}" ]; then
     SKIP="6.1:shared-cpus/ 6.1:devices/"
-    skip 6.1 four-nodes mover_against_kernel numa_move_pages_meanwhile numars_move_ adversary arrays_of_any_memory holes large_folios \
-        progress_of_huge_pages several_windows swap_and_memory_limits user_namespaces
-    skip 6.1 any many_threads missing_sources where_
+    skip 6.1 four-nodes compared_with_kernel numa_move_pages_concurrent numars_move_ adversary arrays_of_any_memory holes large_folios \
+        progress_of_huge_pages several_batches swap_and_memory_limits user_namespaces
+    skip 6.1 any many_threads missing_sources bad_sysfs fault_injection out_of_memory policy_denied
     for kernel in $kernels; do
         SKIP="$SKIP $kernel:gigantic-pages/"
-        skip "$kernel" any bad_input errno_after_failed_calls huge_sets threads_and_processes unlucky_addresses where_files_are_wrong \
-            where_memory_is_short
+        skip "$kernel" any bad_input errno_after_failed_calls huge_sets threads_and_processes hash_collisions bad_sysfs \
+            out_of_memory
     done
 fi
 
