@@ -1,30 +1,40 @@
 #ifndef NUMARS_H
 #define NUMARS_H
 
-/* Part of numars, and made from src/numars_policy.rs and numars_move.rs by `make headers`: change it there. */
+/* Part of numars, made from src and cbindgen/numars.toml by `make headers`. */
 
+
+/*
+ * Calls that libnuma does not have: setting policies and affinity with a result instead of a
+ * message, and moving pages with options, progress and statistics. What the comments mean by
+ * thread-safe and async-signal-safe is defined at the top of numa.h.
+ */
 
 #include "numa.h"
 #include "numaif.h"
 
 /**
- * What a struct numars_move_options begins with: MPOL_MF_MOVE, one thread, three retries, no callback.
+ * Initializer of struct numars_move_options: MPOL_MF_MOVE, one thread, three retries, no callback.
  */
 #define NUMARS_MOVE_OPTIONS_INIT { sizeof(struct numars_move_options), MPOL_MF_MOVE, 1, 3, NULL, NULL }
 
 /**
- * The version of the numars headers that a program is compiled with: major * 10000 + minor * 100 + patch.
+ * The version of these headers: major * 10000 + minor * 100 + patch.
  */
 #define NUMARS_VERSION 100
 
 /**
- * What became of the pages of a request. Every page that was looked at is counted under requested, and once more under one of
- * the next eight; where a callback or an error ended the work, the pages that were not tried are under requested alone. Each sum is
- * that of the last look at the pages: a page that another process or thread moves later is counted where it was then.
+ * Statistics of a move.
  *
- * numars_move_pages() counts entries; the calls that take a range or a process count base pages, a huge page as those of its base
- * pages that lie in the range, each as what became of it where the kernel splits the huge page. Pages of the kernel's own mappings, such
- * as [vdso], which cannot move, don't count as having stayed.
+ * requested counts every page that was looked at. Each of these counts in exactly one of the next
+ * eight fields too, except for pages that were not tried because the callback or an error ended
+ * the move. A page counts as of the last query during the call: if another thread or process moves
+ * it later, the counts do not change.
+ *
+ * numars_move_pages() counts entries. numars_move_range() and numars_move_process() count base
+ * pages: of a huge page those that lie in the range, each by its own result if the kernel splits
+ * the huge page. Unmovable pages of the kernel's own mappings, such as [vdso], do not count as
+ * unmoved.
  */
 struct numars_move_stats {
   /**
@@ -32,7 +42,7 @@ struct numars_move_stats {
    */
   unsigned long requested;
   /**
-   * were elsewhere and are on their target now
+   * were elsewhere, and are on their target now
    */
   unsigned long moved;
   /**
@@ -40,19 +50,19 @@ struct numars_move_stats {
    */
   unsigned long in_place;
   /**
-   * not there: never touched, or swapped out (-ENOENT)
+   * not present: never touched, or swapped out (-ENOENT)
    */
   unsigned long absent;
   /**
-   * nothing is mapped there, or the kernel's page of zeros (-EFAULT)
+   * not mapped, or the zero page (-EFAULT)
    */
   unsigned long unmapped;
   /**
-   * other processes map them too, and MPOL_MF_MOVE_ALL was not given (-EACCES)
+   * mapped more than once, and MPOL_MF_MOVE_ALL was not given (-EACCES)
    */
   unsigned long shared;
   /**
-   * in use: written to disk, or pinned by a device or the kernel (-EBUSY)
+   * in use: under writeback, or pinned by a device or the kernel (-EBUSY)
    */
   unsigned long busy;
   /**
@@ -60,12 +70,13 @@ struct numars_move_stats {
    */
   unsigned long no_memory;
   /**
-   * there, and not on the target for another reason: its mapping's pages cannot move, or another entry names the page, or another part
-   * of its huge page, with another node
+   * present, and not on the target for another reason: unmovable (-EFAULT); another entry names
+   * the page, or another part of its huge page, with another node (its status is the node that
+   * it is on); the target cannot be used any more (-EACCES, -ENODEV)
    */
   unsigned long failed;
   /**
-   * how many pages were tried a further time, each time counted
+   * retries, summed over all pages
    */
   unsigned long retried;
   /**
@@ -75,50 +86,63 @@ struct numars_move_stats {
 };
 
 /**
- * Progress callback. Called by the thread that called the move, at least every 64 MiB, also where no page has to move, and once at the
- * end. Huge pages count with their size; an entry of numars_move_pages() is taken to be a huge page of 2 MiB unless the next entry
- * names an address nearer than that. Within these 64 MiB, calls of the kernel that take longer than 40 ms are followed by smaller ones, so
- * that there is a call about every 100 ms, unless a single page takes longer. Threads that help move as much each meanwhile.
+ * Progress callback. Return 0 to continue, another value to cancel the move.
  *
- * so_far is what became of the pages so far, arg is progress_arg of the options. No sum becomes smaller from call to call, but where
- * parts of a request undo each other (entries that name one page, or parts of one huge page, with several nodes), or a huge page is split:
- * it may have been called moved as a whole. Of a list with several nodes, up to 64 MiB are counted late. An answer other than 0 cancels the
- * move, which then fails with ECANCELED; the answer of the call at the end, when nothing is left to cancel, is ignored.
+ * It is called by the thread that called the move, at least every 64 MiB, even if no page has to
+ * move, and once at the end. Huge pages count with their size; an entry of numars_move_pages() is
+ * assumed to be a huge page of 2 MiB unless the next entry names an address that is nearer. If
+ * calls of the kernel take longer than 40 ms, the next ones are made smaller, so that the callback
+ * is called about every 100 ms unless a single page takes longer. Helper threads move as much each
+ * meanwhile.
  *
- * A callback may call every function of this library, also one that moves pages. It must return: no C++ exception may leave it, and it
- * must call neither longjmp(3) nor pthread_exit(3), because helper threads use the stack of the calling thread meanwhile. For the same
- * reason the calling thread cannot be cancelled during a move (pthread_setcancelstate(3)), which a callback must not change: a
- * pthread_cancel(3) takes effect at the first cancellation point after the move.
+ * so_far holds the statistics so far, arg is progress_arg of the options. No count becomes smaller
+ * from call to call, with two exceptions: parts of a request undo each other (entries that name
+ * one page, or parts of one huge page, with several nodes), and a huge page that was counted as
+ * moved is split. Of a list with several nodes, up to 64 MiB are counted late.
+ *
+ * A cancelled move fails with ECANCELED. The result of the call at the end is ignored: nothing is
+ * left to cancel.
+ *
+ * A callback may call every function of this library, even one that moves pages. It must return:
+ * no C++ exception may leave it, and it must not call longjmp(3) or pthread_exit(3), because
+ * helper threads use the stack of the calling thread meanwhile. For the same reason, the calling
+ * thread cannot be cancelled during a move, and a callback must not change that with
+ * pthread_setcancelstate(3): a pthread_cancel(3) takes effect at the first cancellation point
+ * after the move.
  */
 typedef int (*numars_move_progress)(const struct numars_move_stats *so_far, void *arg);
 
 /**
- * How to move. Begin with NUMARS_MOVE_OPTIONS_INIT, which is also what NULL stands for.
+ * Options of a move, to be initialized with NUMARS_MOVE_OPTIONS_INIT. NULL stands for these
+ * defaults.
  */
 struct numars_move_options {
   /**
-   * the size of this structure in bytes, so that it can grow: a larger one whose further bytes are 0 is taken
+   * the size of this structure in bytes, so that it can grow: a larger one is accepted if its
+   * further bytes are 0
    */
   size_t size;
   /**
-   * MPOL_MF_MOVE, or MPOL_MF_MOVE_ALL to move pages that other processes map too (needs CAP_SYS_NICE)
+   * MPOL_MF_MOVE, or MPOL_MF_MOVE_ALL to move pages that are mapped more than once too (needs
+   * CAP_SYS_NICE)
    */
   int flags;
   /**
-   * threads that move at the same time; 0: a number that suits the machine. Never more than the CPUs that the calling thread
-   * may run on
+   * threads that move pages at the same time, the calling one included; 0: chosen by the
+   * library. Never more than the CPUs that the calling thread may run on. Helper threads block
+   * all signals but those of libc, and have ended when the call returns
    */
   unsigned int threads;
   /**
-   * how often a page that is busy is tried again
+   * how often busy pages are retried
    */
   unsigned int retries;
   /**
-   * called while moving; NULL: nothing is
+   * progress callback, or NULL
    */
   numars_move_progress progress;
   /**
-   * handed to progress
+   * passed to progress
    */
   void *progress_arg;
 };
@@ -128,185 +152,248 @@ extern "C" {
 #endif /* __cplusplus */
 
 /**
- * The version of the library that is loaded.
+ * Return the version of the loaded library.
  *
- * @return a string such as "0.1.0", valid for ever
+ * @return a static string such as "0.1.0"
+ *
+ * Thread-safe. Async-signal-safe.
  */
 const char *numars_version(void);
 
 /**
- * Runs and allocates on some nodes alone. Where either is impossible, nothing is changed.
+ * Restrict the calling thread to the CPUs and the memory of the given nodes (MPOL_BIND), or fail
+ * without changing anything.
+ *
+ * Pages that are already allocated stay where they are.
  *
  * @param nodes  the nodes
- * @return 0, or -1 with errno: EINVAL (no CPU or no memory that may be used), ENOMEM
+ * @return 0, or -1 with errno: EINVAL (the thread may use none of their CPUs; no node is allowed
+ *         and has memory), ENOMEM (no kernel memory)
  *
- * As numa_bind(), but silent: it neither prints nor ends the program.
+ * Thread-safe. Async-signal-safe.
+ *
+ * Like numa_bind(), but prints nothing and never ends the program.
  */
 int numars_bind(struct bitmask *nodes);
 
 /**
- * Allocates on some nodes alone.
+ * Restrict the calling thread's allocations to the given nodes (MPOL_BIND).
  *
- * @param nodemask  the nodes, at least one
- * @return 0, or -1 with errno: EINVAL (no node that may be used), ENOMEM
+ * @param nodemask  the nodes, at least one that is allowed and has memory
+ * @return 0, or -1 with errno: EINVAL (no node is allowed and has memory), ENOMEM (no kernel
+ *         memory)
  *
- * As numa_set_membind(), but silent: it neither prints nor ends the program.
+ * Thread-safe. Async-signal-safe.
+ *
+ * Like numa_set_membind(), but prints nothing and never ends the program.
  */
 int numars_set_membind(struct bitmask *nodemask);
 
 /**
- * Restrict allocations to some nodes, and let NUMA balancing move pages between them (MPOL_BIND with MPOL_F_NUMA_BALANCING,
- * Linux 5.12).
+ * Restrict the calling thread's allocations to the given nodes, and let NUMA balancing move pages
+ * between these (MPOL_BIND with MPOL_F_NUMA_BALANCING, Linux 5.12).
  *
- * @param nodemask  the nodes, at least one
- * @return 0; 1 if the kernel is older and allocations are restricted without balancing; -1 with errno: EINVAL (no node that may be
- *         used), ENOMEM
+ * @param nodemask  the nodes, at least one that is allowed and has memory
+ * @return 0; 1 on an older kernel, if allocations are restricted without balancing; -1 with errno:
+ *         EINVAL (no node is allowed and has memory), ENOMEM (no kernel memory)
  *
- * As numa_set_membind_balancing(), but silent: it neither prints nor ends the program.
+ * Thread-safe. Async-signal-safe.
+ *
+ * Like numa_set_membind_balancing(), but prints nothing and never ends the program.
  */
 int numars_set_membind_balancing(struct bitmask *nodemask);
 
 /**
- * Allocates on some nodes in turn.
+ * Interleave the calling thread's allocations page by page over the given nodes (MPOL_INTERLEAVE).
  *
- * @param nodemask  the nodes; none: as usual
- * @return 0, or -1 with errno: EINVAL (no node that may be used), ENOMEM
+ * @param nodemask  the nodes; if it is empty, the default policy is set (MPOL_DEFAULT)
+ * @return 0, or -1 with errno: EINVAL (no node is allowed and has memory), ENOMEM (no kernel
+ *         memory)
  *
- * As numa_set_interleave_mask(), but silent: it neither prints nor ends the program.
+ * Thread-safe. Async-signal-safe.
+ *
+ * Like numa_set_interleave_mask(), but prints nothing and never ends the program.
  */
 int numars_set_interleave_mask(struct bitmask *nodemask);
 
 /**
- * Allocates on some nodes in turn, on each as often as its weight says (Linux 6.9).
+ * Interleave the calling thread's allocations by weight (MPOL_WEIGHTED_INTERLEAVE, Linux 6.9).
  *
- * @param nodemask  the nodes; none: as usual
- * @return 0, or -1 with errno: EINVAL (no node that may be used), ENOMEM
+ * @param nodemask  the nodes; if it is empty, the default policy is set (MPOL_DEFAULT)
+ * @return 0, or -1 with errno: EINVAL (no node is allowed and has memory; an older kernel), ENOMEM
+ *         (no kernel memory)
  *
- * As numa_set_weighted_interleave_mask(), but silent: it neither prints nor ends the program.
+ * Thread-safe. Async-signal-safe.
+ *
+ * Like numa_set_weighted_interleave_mask(), but prints nothing and never ends the program.
  */
 int numars_set_weighted_interleave_mask(struct bitmask *nodemask);
 
 /**
- * Allocates on a node first, and on others when that is full.
+ * Prefer one node for the calling thread's allocations (MPOL_PREFERRED).
  *
- * @param node  the node; a negative number: where the thread runs
- * @return 0, or -1 with errno: EINVAL (no node that may be used), ENOMEM
+ * @param node  the node; any negative number sets local allocation (MPOL_LOCAL)
+ * @return 0, or -1 with errno: EINVAL (the node is not allowed or has no memory), ENOMEM (no
+ *         kernel memory)
  *
- * As numa_set_preferred(), but silent: it neither prints nor ends the program.
+ * Thread-safe. Async-signal-safe.
+ *
+ * Like numa_set_preferred(), but prints nothing and never ends the program.
  */
 int numars_set_preferred(int node);
 
 /**
- * Allocate on some nodes first, and on others when those are full (MPOL_PREFERRED_MANY, Linux 5.15).
+ * Prefer several nodes for the calling thread's allocations (MPOL_PREFERRED_MANY, Linux 5.15).
  *
- * @param nodemask  the nodes, at least one
- * @return 0; 1 if the kernel is older and only the first of the nodes is preferred (MPOL_PREFERRED); -1 with errno: EINVAL (no node that
- *         may be used), ENOMEM
+ * @param nodemask  the nodes, at least one that is allowed and has memory
+ * @return 0; 1 on an older kernel, if the first of the nodes is preferred (MPOL_PREFERRED); -1
+ *         with errno: EINVAL (no node is allowed and has memory), ENOMEM (no kernel memory)
  *
- * As numa_set_preferred_many(), but silent: it neither prints nor ends the program.
+ * Thread-safe. Async-signal-safe.
+ *
+ * Like numa_set_preferred_many(), but prints nothing and never ends the program.
  */
 int numars_set_preferred_many(struct bitmask *nodemask);
 
 /**
- * Allocates where the thread runs.
+ * Allocate the calling thread's pages on the node of the CPU that it runs on (MPOL_LOCAL).
  *
- * @return 0, or -1 with errno: ENOSYS or EPERM where policy cannot be used
+ * @return 0, or -1 with errno: ENOSYS (a kernel without NUMA), EPERM (forbidden, as in some
+ *         containers), ENOMEM (no kernel memory)
  *
- * As numa_set_localalloc(), but silent: it neither prints nor ends the program.
+ * Thread-safe. Async-signal-safe.
+ *
+ * Like numa_set_localalloc(), but prints nothing and never ends the program.
  */
 int numars_set_localalloc(void);
 
 /**
- * Puts the pages of memory on some nodes in turn, those that are touched from now on.
+ * Interleave a range of memory page by page over the given nodes (MPOL_INTERLEAVE).
+ *
+ * The policy applies to pages that are allocated from now on. Pages that are already on other
+ * nodes stay there; after numa_set_strict() of a value other than 0, they make the call fail with
+ * EIO.
  *
  * @param start     the first byte, at the start of a page
  * @param size      bytes, rounded up to whole pages
  * @param nodemask  the nodes
- * @return 0, or -1 with errno: EINVAL (a bad range, no node that may be used), EFAULT (nothing mapped there), EIO (pages are elsewhere and numa_set_strict() was called), ENOMEM
+ * @return 0, or -1 with errno: EINVAL (a bad range; no node is allowed and has memory), EFAULT (a
+ *         part of the range is not mapped), EIO (pages are on other nodes, see numa_set_strict()),
+ *         ENOMEM (no kernel memory)
  *
- * As numa_interleave_memory(), but silent: it neither prints nor ends the program.
+ * Thread-safe. Async-signal-safe.
+ *
+ * Like numa_interleave_memory(), but prints nothing and never ends the program.
  */
-int numars_interleave_memory(void *start,
-                             size_t size,
-                             struct bitmask *nodemask);
+int numars_interleave_memory(void *start, size_t size, struct bitmask *nodemask);
 
 /**
- * Puts the pages of memory on some nodes in turn, as often as their weights say (Linux 6.9).
+ * Interleave a range of memory by weight over the given nodes (MPOL_WEIGHTED_INTERLEAVE, Linux
+ * 6.9).
+ *
+ * The policy applies to pages that are allocated from now on; for others, see
+ * numars_interleave_memory().
  *
  * @param start     the first byte, at the start of a page
  * @param size      bytes, rounded up to whole pages
  * @param nodemask  the nodes
- * @return 0, or -1 with errno: EINVAL (a bad range, no node that may be used), EFAULT (nothing mapped there), EIO (pages are elsewhere and numa_set_strict() was called), ENOMEM
+ * @return 0, or -1 with errno: EINVAL (a bad range; no node is allowed and has memory; an older
+ *         kernel), EFAULT (a part of the range is not mapped), EIO (pages are on other nodes, see
+ *         numa_set_strict()), ENOMEM (no kernel memory)
  *
- * As numa_weighted_interleave_memory(), but silent: it neither prints nor ends the program.
+ * Thread-safe. Async-signal-safe.
+ *
+ * Like numa_weighted_interleave_memory(), but prints nothing and never ends the program.
  */
-int numars_weighted_interleave_memory(void *start,
-                                      size_t size,
-                                      struct bitmask *nodemask);
+int numars_weighted_interleave_memory(void *start, size_t size, struct bitmask *nodemask);
 
 /**
- * Puts memory on a node, the pages that are touched from now on.
+ * Bind a range of memory to one node (MPOL_BIND).
+ *
+ * The policy applies to pages that are allocated from now on; for others, see
+ * numars_interleave_memory(). After numa_set_bind_policy(0), other nodes are used when the node is
+ * full (MPOL_PREFERRED_MANY, before Linux 5.15 MPOL_PREFERRED).
  *
  * @param start  the first byte, at the start of a page
  * @param size   bytes, rounded up to whole pages
  * @param node   the node
- * @return 0, or -1 with errno: EINVAL (a bad range, no node that may be used), EFAULT (nothing mapped there), EIO (pages are elsewhere and numa_set_strict() was called), ENOMEM
+ * @return 0, or -1 with errno: EINVAL (a bad range; the node is not allowed or has no memory),
+ *         EFAULT (a part of the range is not mapped), EIO (pages are on other nodes, see
+ *         numa_set_strict()), ENOMEM (no kernel memory)
  *
- * As numa_tonode_memory(), but silent: it neither prints nor ends the program.
+ * Thread-safe. Async-signal-safe.
+ *
+ * Like numa_tonode_memory(), but prints nothing and never ends the program.
  */
-int numars_tonode_memory(void *start,
-                         size_t size,
-                         int node);
+int numars_tonode_memory(void *start, size_t size, int node);
 
 /**
- * Puts memory on some nodes, the pages that are touched from now on.
+ * Bind a range of memory to the given nodes (MPOL_BIND).
+ *
+ * The policy applies to pages that are allocated from now on; for others, see
+ * numars_interleave_memory(). After numa_set_bind_policy(0), other nodes are used when these are
+ * full (MPOL_PREFERRED_MANY, before Linux 5.15 MPOL_PREFERRED with the first of them).
  *
  * @param start     the first byte, at the start of a page
  * @param size      bytes, rounded up to whole pages
  * @param nodemask  the nodes
- * @return 0; 1 if numa_set_bind_policy(0) was called, and the kernel is older than Linux 5.15, so that only the first of the nodes is
- *         preferred; -1 with errno: EINVAL (a bad range, no node that may be used), EFAULT (nothing mapped there), EIO (pages are elsewhere and numa_set_strict() was called), ENOMEM
+ * @return 0; 1 if MPOL_PREFERRED was set because the kernel is older; -1 with errno: EINVAL (a bad
+ *         range; no node is allowed and has memory), EFAULT (a part of the range is not mapped),
+ *         EIO (pages are on other nodes, see numa_set_strict()), ENOMEM (no kernel memory)
  *
- * As numa_tonodemask_memory(), but silent: it neither prints nor ends the program.
+ * Thread-safe. Async-signal-safe.
+ *
+ * Like numa_tonodemask_memory(), but prints nothing and never ends the program.
  */
-int numars_tonodemask_memory(void *start,
-                             size_t size,
-                             struct bitmask *nodemask);
+int numars_tonodemask_memory(void *start, size_t size, struct bitmask *nodemask);
 
 /**
- * Puts memory on the node where the thread runs that touches it first, the pages that are touched from now on.
+ * Allocate each page of a range of memory on the node of the CPU that touches it first
+ * (MPOL_LOCAL).
+ *
+ * The policy applies to pages that are allocated from now on; for others, see
+ * numars_interleave_memory().
  *
  * @param start  the first byte, at the start of a page
  * @param size   bytes, rounded up to whole pages
- * @return 0, or -1 with errno: EINVAL (a bad range, no node that may be used), EFAULT (nothing mapped there), EIO (pages are elsewhere and numa_set_strict() was called), ENOMEM
+ * @return 0, or -1 with errno: EINVAL (a bad range), EFAULT (a part of the range is not mapped),
+ *         EIO (pages are on other nodes, see numa_set_strict()), ENOMEM (no kernel memory)
  *
- * As numa_setlocal_memory(), but silent: it neither prints nor ends the program.
+ * Thread-safe. Async-signal-safe.
+ *
+ * Like numa_setlocal_memory(), but prints nothing and never ends the program.
  */
-int numars_setlocal_memory(void *start,
-                           size_t size);
+int numars_setlocal_memory(void *start, size_t size);
 
 /**
- * Moves single pages of a process to nodes, keeps going past those that will not go, and tells what became of each.
+ * Move single pages of a process to nodes, or query the nodes they are on, with statistics.
  *
- * The kernel is asked first where the pages are; those that need no move are left alone, and the others go to it grouped by
- * target. A page that is named twice ends on the target that is named last.
+ * The kernel is first asked where the pages are. Those that have to move are moved in batches, one
+ * for each target; busy pages are retried, and unmovable pages do not end the call. If a page is
+ * named more than once, it ends on the last target.
  *
- * @param pid      the process; 0 is the calling one
- * @param count    the number of entries in pages, nodes and status
+ * @param pid      the process; 0: the calling process
+ * @param count    the number of entries of pages, nodes and status
  * @param pages    an address in each page
- * @param nodes    the node that each page shall be on; NULL: move nothing, only tell
- * @param status   where to put, for each page, the node it is on now, or why not as a negative errno; NULL: nowhere
- * @param options  how to move; NULL: as NUMARS_MOVE_OPTIONS_INIT says
- * @param stats    where to put the sums; NULL: nowhere
- * @return the number of entries whose page is there and not on the node that the entry names (0: all are);
- *         -1 with errno: ECANCELED (progress stopped
- *         it), E2BIG (options of a size that this library does not know, and not all 0), EINVAL (flags, options that are too
- *         small), EFAULT (an array cannot be read or written), ENODEV (a node that is not there or has no memory), EACCES (a node
- *         outside of the process's cpuset), ENOMEM (a target is full, or no scratch memory), EPERM, ESRCH. Statuses and sums are
- *         true also then, as far as the arrays can be read and written. After ECANCELED, statuses of entries that were not looked
- *         at are not written, and a page that several entries name may have gone on since the status of the first was written
+ * @param nodes    the target node of each page; NULL: query only
+ * @param status   receives for each page the node that it is on, or a negative errno: see the
+ *                 fields of struct numars_move_stats; NULL: not wanted
+ * @param options  options; NULL: NUMARS_MOVE_OPTIONS_INIT
+ * @param stats    receives the statistics in entries; NULL: not wanted
+ * @return the number of entries whose page is present and not on its target, 0 on full success; -1
+ *         with errno: EACCES (a node outside the process's cpuset), ECANCELED (progress cancelled
+ *         the move), E2BIG (options with unknown bytes that are not 0, or larger than 4096 bytes),
+ *         EFAULT (an array is not mapped), EINVAL (unknown flags; options are too small; a kernel
+ *         thread), ENODEV (no such node, or one without memory), ENOMEM (a target is full; no
+ *         scratch memory), EPERM (another user's process; MPOL_MF_MOVE_ALL without CAP_SYS_NICE),
+ *         ESRCH (no such process). Statuses and statistics are correct then too, as far as the
+ *         arrays are mapped. After ECANCELED, statuses of entries that were not looked at are not
+ *         written, and a page that several entries name may have moved on after the status of the
+ *         first one was written
  *
- * As move_pages(2), but for what is said above.
+ * Thread-safe. Async-signal-safe with one thread; with more, pthread_create(3) is called.
+ *
+ * Follows move_pages(2), except as stated above.
  */
 long numars_move_pages(int pid,
                        unsigned long count,
@@ -317,19 +404,24 @@ long numars_move_pages(int pid,
                        struct numars_move_stats *stats);
 
 /**
- * Moves the pages of a range of addresses to one node: all whole pages that touch it. Holes, and pages that were never touched,
- * are passed over.
+ * Move the pages of a range of memory to one node.
  *
- * @param pid      the process; 0 is the calling one
- * @param start    the first byte
- * @param length   bytes, up to the whole address space; 0: nothing
- * @param node     the node
- * @param options  how to move; NULL: as NUMARS_MOVE_OPTIONS_INIT says
- * @param stats    where to put the sums, in base pages; NULL: nowhere
- * @return the number of base pages that are there and not on the node (0: all are); -1 with errno as numars_move_pages(), and
- *         EINVAL for a range that goes beyond the last address, ENOENT for one of more than 64 GiB if /proc can't be
- *         read or doesn't show the process, the error of read(2) if /proc/PID/maps can only be read in part, ESRCH also if the
- *         process ends, or, where its /proc/PID/maps can be read, executes another program, before the end
+ * Every page that the range touches is moved as a whole. Unmapped parts, and pages that were never
+ * touched, are skipped.
+ *
+ * @param pid      the process; 0: the calling process
+ * @param start    the first byte, anywhere in its page
+ * @param length   bytes, up to the whole address space; 0: nothing is moved
+ * @param node     the target node
+ * @param options  options; NULL: NUMARS_MOVE_OPTIONS_INIT
+ * @param stats    receives the statistics in base pages; NULL: not wanted
+ * @return the number of base pages that are present and not on the node, 0 on full success; -1
+ *         with errno as numars_move_pages(), and: EINVAL (the range exceeds the address space),
+ *         ENOENT (more than 64 GiB, and /proc cannot be read or does not show the process), ESRCH
+ *         (the process ended, or, if its /proc/PID/maps can be read, executed another program), or
+ *         that of read(2) if /proc/PID/maps can be read only in part
+ *
+ * Thread-safe. Async-signal-safe with one thread; with more, pthread_create(3) is called.
  */
 long numars_move_range(int pid,
                        void *start,
@@ -339,21 +431,30 @@ long numars_move_range(int pid,
                        struct numars_move_stats *stats);
 
 /**
- * Moves the pages of a process that are on some nodes to other nodes, and tells how far it is. The process may go on meanwhile,
- * map and unmap memory, fork, execute another program and end.
+ * Move the pages of a process from some nodes to others, like migrate_pages(2), with progress and
+ * statistics.
  *
- * @param pid      the process; 0 is the calling one
- * @param from     the nodes to empty; NULL is the empty set
- * @param to       the nodes to fill: the i-th node of from goes to the i-th of to, beginning anew where to has fewer; where it does
- *                 not have as many, pages on nodes that are in both stay
- * @param options  how to move; NULL: as NUMARS_MOVE_OPTIONS_INIT says
- * @param stats    where to put the sums, in base pages that were on nodes of from; NULL: nowhere
- * @return the number of base pages that stayed on nodes of from although they should have gone (0: none); -1 with errno as
- *         numars_move_pages(), and EINVAL where to is empty, ENOENT if /proc can't be read or doesn't show the process, the error of
- *         read(2) if /proc/PID/maps can only be read in part, ESRCH only if the process ended before anything was moved (if it
- *         executes another program, that one's pages are moved), EOVERFLOW (a 32-bit program can't name all addresses of the process)
+ * Pages of the i-th node of from move to the i-th node of to; if to has fewer nodes, these are
+ * used again from the first on. If the numbers of nodes differ, pages on nodes that are in both
+ * masks stay. The process may continue meanwhile, map and unmap memory, fork, execute another
+ * program, whose pages are moved then, and end.
  *
- * As migrate_pages(2), which has no progress and no sums.
+ * @param pid      the process; 0: the calling process
+ * @param from     the nodes to empty; NULL: the empty mask
+ * @param to       the nodes to move to
+ * @param options  options; NULL: NUMARS_MOVE_OPTIONS_INIT
+ * @param stats    receives the statistics in base pages that were on nodes of from; NULL: not
+ *                 wanted
+ * @return the number of base pages that should have moved and are still on nodes of from, 0 on
+ *         full success; -1 with errno as numars_move_pages(), and: EINVAL (to is empty), ENOENT
+ *         (/proc cannot be read or does not show the process), EOVERFLOW (a process with addresses
+ *         that this 32-bit program cannot hold), ESRCH only if there is no such process or it
+ *         ended before any page on nodes of from was looked at, EAGAIN (it executed another
+ *         program 16 times), or that of read(2) if /proc/PID/maps can be read only in part
+ *
+ * Thread-safe. Async-signal-safe with one thread; with more, pthread_create(3) is called.
+ *
+ * Follows migrate_pages(2), except as stated above.
  */
 long numars_move_process(int pid,
                          const struct bitmask *from,
@@ -362,17 +463,21 @@ long numars_move_process(int pid,
                          struct numars_move_stats *stats);
 
 /**
- * Counts the base pages of a range of addresses by the node they are on.
+ * Count the base pages of a range of memory by the node they are on.
  *
- * @param pid       the process; 0 is the calling one
- * @param start     the first byte
+ * @param pid       the process; 0: the calling process
+ * @param start     the first byte, anywhere in its page
  * @param length    bytes, up to the whole address space
- * @param per_node  where to put the number of base pages on each node; NULL: nowhere
- * @param nodes     the number of entries in per_node; pages on further nodes are counted in the answer alone
- * @return the number of base pages that are there; -1 with errno: EINVAL (a range that goes beyond the end of the address space),
- *         ENOENT (one of more than 64 GiB if /proc can't be read or doesn't show the process), EPERM, ESRCH (no such process, or
- *         it ended, or, where its /proc/PID/maps can be read, executed another program, before the end), ENOMEM (no scratch
- *         memory), the error of read(2) if /proc/PID/maps can only be read in part
+ * @param per_node  receives the number of base pages on each node; NULL: not wanted
+ * @param nodes     the number of entries of per_node; pages on other nodes count only in the
+ *                  result
+ * @return the number of base pages that are present; -1 with errno: EINVAL (the range exceeds the
+ *         address space), ENOENT (more than 64 GiB, and /proc cannot be read or does not show the
+ *         process), ENOMEM (no scratch memory), EPERM (another user's process), ESRCH (no such
+ *         process; it ended, or, if its /proc/PID/maps can be read, executed another program), or
+ *         that of read(2) if /proc/PID/maps can be read only in part
+ *
+ * Thread-safe. Async-signal-safe.
  */
 long numars_count_pages(int pid,
                         const void *start,

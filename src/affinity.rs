@@ -14,11 +14,13 @@ use numars::nodeset::{CpuSet, NodeSet};
 use numars::sys::errno;
 use numars::topology::{self, Topology};
 
-/// Runs the calling thread on the CPUs of a node.
+/// Run the calling thread on the CPUs of one node only.
 ///
-/// @param node  the node; -1: on all CPUs again
-/// @return 0, or -1 with errno: ERANGE (no such node, which numa_warn() is told too), EINVAL (a node that no kernel can have;
-///         none of its CPUs may be used)
+/// @param node  the node; -1: all CPUs
+/// @return 0, or -1 with errno: ERANGE (no such node, also reported by numa_warn()), EINVAL (a
+///         number that no node of this kernel can have; the thread may use none of the CPUs)
+///
+/// Thread-safe. Async-signal-safe unless it warns: numa_warn() prints with stdio.
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]
@@ -64,15 +66,21 @@ pub(super) fn run_on_usable_nodes(wanted: Bits) -> Result<(), SyscallError> {
     run_on_nodes(wanted, globals::usable_nodes)
 }
 
-/// Runs the calling thread on the CPUs of some nodes.
+/// Run the calling thread on the CPUs of the given nodes only.
 ///
-/// @param mask  the nodes; those that the program may neither allocate nor run on are left out with a warning
-/// @return 0, or -1 with errno: EINVAL (none of their CPUs may be used)
+/// @param mask  the nodes; those on which the program may neither allocate nor run are left out,
+///              which is reported by numa_warn()
+/// @return 0, or -1 with errno, also reported by numa_error(): EINVAL (the thread may use none of
+///         their CPUs)
+///
+/// Thread-safe. Async-signal-safe unless it fails or warns: numa_error() and numa_warn() print with
+/// stdio.
 ///
 /// Follows numa(3).
 ///
 /// # Safety
-/// mask is NULL or a valid struct bitmask.
+/// mask is NULL or valid: maskp is NULL or points to size bits, which no other thread changes
+/// during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_run_on_node_mask(mask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
@@ -80,15 +88,23 @@ pub unsafe extern "C" fn numa_run_on_node_mask(mask: *mut bitmask) -> c_int {
     status(trace_call!("numa_run_on_node_mask(mask=*)", [nodes], run_on_usable_nodes(nodes)))
 }
 
-/// Runs the calling thread on the CPUs of some nodes, also of those that its cpuset does not name.
+/// Run the calling thread on the CPUs of the given nodes only, without regard to the cpuset.
 ///
-/// @param mask  the nodes
-/// @return 0, or -1 with errno: EINVAL (none of their CPUs may be used)
+/// Like numa_run_on_node_mask(), but no node that exists is left out. The kernel still limits the
+/// thread to the CPUs of its cpuset.
+///
+/// @param mask  the nodes; those that do not exist are left out, which is reported by numa_warn()
+/// @return 0, or -1 with errno, also reported by numa_error(): EINVAL (the thread may use none of
+///         their CPUs)
+///
+/// Thread-safe. Async-signal-safe unless it fails or warns: numa_error() and numa_warn() print with
+/// stdio.
 ///
 /// Follows numa(3).
 ///
 /// # Safety
-/// mask is NULL or a valid struct bitmask.
+/// mask is NULL or valid: maskp is NULL or points to size bits, which no other thread changes
+/// during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_run_on_node_mask_all(mask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
@@ -96,10 +112,13 @@ pub unsafe extern "C" fn numa_run_on_node_mask_all(mask: *mut bitmask) -> c_int 
     status(trace_call!("numa_run_on_node_mask_all(mask=*)", [nodes], run_on_nodes(nodes, globals::nodes)))
 }
 
-/// The nodes on whose CPUs the calling thread may run, of those that it may allocate on; if it may run on none of these, the nodes
-/// of its CPUs.
+/// Return the nodes on whose CPUs the calling thread may run.
 ///
-/// @return a set, to be given back with numa_bitmask_free(); NULL with errno ENOMEM
+/// Nodes on which the program may not allocate are included only if the thread may run on no other.
+///
+/// @return a node mask, to be freed with numa_bitmask_free(); NULL with errno ENOMEM
+///
+/// Thread-safe. Not async-signal-safe: calls malloc(3).
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]
@@ -149,32 +168,40 @@ pub(super) unsafe fn run_on_existing_nodes(mask: *const bitmask) -> c_int {
     status(trace_call!("numa_run_on_node_mask(mask=*)", [wanted], affinity::run_on_nodes(wanted)))
 }
 
-/// The CPUs on which a thread may run.
+/// Retrieve the CPU affinity of a thread.
 ///
-/// @param pid   the thread; 0 is the calling one
-/// @param mask  where to put the CPUs; numa_allocate_cpumask() makes one that is large enough
-/// @return the bytes that the kernel's CPU mask has; -1 with errno: EINVAL (mask is too small), ESRCH (no such thread), EPERM
+/// @param pid   the thread ID; 0: the calling thread
+/// @param mask  receives the CPUs; one of numa_allocate_cpumask() is large enough
+/// @return the size of the kernel's CPU mask in bytes; -1 with errno: EINVAL (mask is too small),
+///         ESRCH (no such thread), EPERM
+///
+/// Thread-safe. Async-signal-safe.
 ///
 /// Follows numa(3) and sched_getaffinity(2).
 ///
 /// # Safety
-/// mask is NULL or a valid struct bitmask.
+/// mask is NULL or valid: maskp is NULL or points to size bits, which no other thread changes
+/// during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_sched_getaffinity(pid: c_int, mask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
     affinity::get(pid, unsafe { write(mask) }).map_or(-1, |bytes| bytes as c_int)
 }
 
-/// Sets the CPUs on which a thread may run.
+/// Set the CPU affinity of a thread.
 ///
-/// @param pid   the thread; 0 is the calling one
-/// @param mask  the CPUs
-/// @return 0, or -1 with errno: EINVAL (none of the CPUs may be used), ESRCH (no such thread), EPERM
+/// @param pid   the thread ID; 0: the calling thread
+/// @param mask  the CPUs, of any size
+/// @return 0, or -1 with errno: EINVAL (the thread may use none of the CPUs), ESRCH (no such
+///         thread), EPERM (another user's thread)
+///
+/// Thread-safe. Async-signal-safe.
 ///
 /// Follows numa(3) and sched_setaffinity(2).
 ///
 /// # Safety
-/// mask is NULL or a valid struct bitmask.
+/// mask is NULL or valid: maskp is NULL or points to size bits, which no other thread changes
+/// during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_sched_setaffinity(pid: c_int, mask: *mut bitmask) -> c_int {
     let cpus = CpuSet::new();

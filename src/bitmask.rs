@@ -7,12 +7,14 @@ use numars::bitmask::{Bits, BitsMut};
 use numars::sys::errno;
 use numars::topology;
 
-/// Makes an empty set.
+/// Allocate an empty mask.
 ///
 /// @param n  its size in bits
-/// @return the set, to be given back with numa_bitmask_free(); NULL with errno: EINVAL (n is 0), ENOMEM
+/// @return the mask, to be freed with numa_bitmask_free(); NULL with errno: EINVAL (n is 0), ENOMEM
 ///
-/// Follows numa(3). libnuma ends the program where this returns NULL.
+/// Thread-safe. Not async-signal-safe: calls malloc(3).
+///
+/// Follows numa(3). libnuma ends the program instead of returning NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_bitmask_alloc(n: c_uint) -> *mut bitmask {
     if n == 0 {
@@ -22,14 +24,18 @@ pub extern "C" fn numa_bitmask_alloc(n: c_uint) -> *mut bitmask {
     allocate(n as usize)
 }
 
-/// Gives back a set and its bits.
+/// Free a mask and its bits.
 ///
-/// @param bmp  the set; NULL or one of the library's own, such as numa_all_nodes_ptr: nothing is done
+/// @param bmp  the mask; NULL or one of the library's own, such as numa_all_nodes_ptr: nothing is
+///             done
+///
+/// Thread-safe. Not async-signal-safe: calls free(3).
 ///
 /// Follows numa(3).
 ///
 /// # Safety
-/// bmp is NULL, one of the library's own, or came from numa_bitmask_alloc() or its like, and nobody uses it any more.
+/// bmp is NULL, one of the library's own masks, or was returned by numa_bitmask_alloc() or another
+/// function of this library, and nothing uses it afterwards.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_bitmask_free(bmp: *mut bitmask) {
     if is_builtin(bmp) {
@@ -39,9 +45,11 @@ pub unsafe extern "C" fn numa_bitmask_free(bmp: *mut bitmask) {
     unsafe { free(bmp) };
 }
 
-/// Makes an empty set as large as the kernel's node mask.
+/// Allocate an empty mask of the size of the kernel's node mask.
 ///
-/// @return the set, to be given back with numa_free_nodemask(); NULL with errno ENOMEM
+/// @return the mask, to be freed with numa_free_nodemask(); NULL with errno ENOMEM
+///
+/// Thread-safe. Not async-signal-safe: calls malloc(3).
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]
@@ -49,9 +57,11 @@ pub extern "C" fn numa_allocate_nodemask() -> *mut bitmask {
     allocate(topology::possible_nodes())
 }
 
-/// Makes an empty set as large as the kernel's CPU mask.
+/// Allocate an empty mask of the size of the kernel's CPU mask.
 ///
-/// @return the set, to be given back with numa_free_cpumask(); NULL with errno ENOMEM
+/// @return the mask, to be freed with numa_free_cpumask(); NULL with errno ENOMEM
+///
+/// Thread-safe. Not async-signal-safe: calls malloc(3).
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]
@@ -59,31 +69,37 @@ pub extern "C" fn numa_allocate_cpumask() -> *mut bitmask {
     allocate(topology::possible_cpus())
 }
 
-/// Tells whether a bit is set.
+/// Test one bit of a mask.
 ///
-/// @param bmp  the set; NULL is the empty set
-/// @param n    the bit; one beyond the set is not set
-/// @return 1 if it is, 0 if not
+/// @param bmp  the mask; NULL: the empty mask
+/// @param n    the bit; one beyond the size is not set
+/// @return 1 if it is set, 0 if not
+///
+/// Thread-safe. Async-signal-safe.
 ///
 /// Follows numa(3).
 ///
 /// # Safety
-/// bmp is NULL or a valid struct bitmask.
+/// bmp is NULL or valid: maskp is NULL or points to size bits, which no other thread changes during
+/// the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_bitmask_isbitset(bmp: *const bitmask, n: c_uint) -> c_int {
     // SAFETY: as the caller promises.
     c_int::from(unsafe { read(bmp) }.contains(n as usize))
 }
 
-/// Sets all bits.
+/// Set all bits of a mask.
 ///
-/// @param bmp  the set; NULL: nothing is done
+/// @param bmp  the mask; NULL: nothing is done
 /// @return bmp
+///
+/// Thread-safe. Async-signal-safe.
 ///
 /// Follows numa(3).
 ///
 /// # Safety
-/// bmp is NULL or a valid struct bitmask.
+/// bmp is NULL or valid: maskp is NULL or points to size bits, which no other thread changes during
+/// the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_bitmask_setall(bmp: *mut bitmask) -> *mut bitmask {
     // SAFETY: as the caller promises.
@@ -91,15 +107,18 @@ pub unsafe extern "C" fn numa_bitmask_setall(bmp: *mut bitmask) -> *mut bitmask 
     bmp
 }
 
-/// Clears all bits.
+/// Clear all bits of a mask.
 ///
-/// @param bmp  the set; NULL: nothing is done
+/// @param bmp  the mask; NULL: nothing is done
 /// @return bmp
+///
+/// Thread-safe. Async-signal-safe.
 ///
 /// Follows numa(3).
 ///
 /// # Safety
-/// bmp is NULL or a valid struct bitmask.
+/// bmp is NULL or valid: maskp is NULL or points to size bits, which no other thread changes during
+/// the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_bitmask_clearall(bmp: *mut bitmask) -> *mut bitmask {
     // SAFETY: as the caller promises.
@@ -107,16 +126,19 @@ pub unsafe extern "C" fn numa_bitmask_clearall(bmp: *mut bitmask) -> *mut bitmas
     bmp
 }
 
-/// Sets one bit.
+/// Set one bit of a mask.
 ///
-/// @param bmp  the set; NULL: nothing is done
-/// @param n    the bit; one beyond the set: nothing is done
+/// @param bmp  the mask; NULL: nothing is done
+/// @param n    the bit; one beyond the size: nothing is done
 /// @return bmp
+///
+/// Thread-safe. Async-signal-safe.
 ///
 /// Follows numa(3).
 ///
 /// # Safety
-/// bmp is NULL or a valid struct bitmask.
+/// bmp is NULL or valid: maskp is NULL or points to size bits, which no other thread changes during
+/// the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_bitmask_setbit(bmp: *mut bitmask, n: c_uint) -> *mut bitmask {
     // SAFETY: as the caller promises.
@@ -125,16 +147,19 @@ pub unsafe extern "C" fn numa_bitmask_setbit(bmp: *mut bitmask, n: c_uint) -> *m
     bmp
 }
 
-/// Clears one bit.
+/// Clear one bit of a mask.
 ///
-/// @param bmp  the set; NULL: nothing is done
-/// @param n    the bit; one beyond the set: nothing is done
+/// @param bmp  the mask; NULL: nothing is done
+/// @param n    the bit; one beyond the size: nothing is done
 /// @return bmp
+///
+/// Thread-safe. Async-signal-safe.
 ///
 /// Follows numa(3).
 ///
 /// # Safety
-/// bmp is NULL or a valid struct bitmask.
+/// bmp is NULL or valid: maskp is NULL or points to size bits, which no other thread changes during
+/// the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_bitmask_clearbit(bmp: *mut bitmask, n: c_uint) -> *mut bitmask {
     // SAFETY: as the caller promises.
@@ -143,15 +168,18 @@ pub unsafe extern "C" fn numa_bitmask_clearbit(bmp: *mut bitmask, n: c_uint) -> 
     bmp
 }
 
-/// The memory that the bits of a set take.
+/// Return the size of a mask's bits in bytes.
 ///
-/// @param bmp  the set; NULL is the empty set
-/// @return bytes, in whole words; UINT_MAX where it is more than that
+/// @param bmp  the mask; NULL: the empty mask
+/// @return bytes, in whole words; UINT_MAX if there are more
+///
+/// Thread-safe. Async-signal-safe.
 ///
 /// Follows numa(3).
 ///
 /// # Safety
-/// bmp is NULL or a valid struct bitmask.
+/// bmp is NULL or valid: maskp is NULL or points to size bits, which no other thread changes during
+/// the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_bitmask_nbytes(bmp: *mut bitmask) -> c_uint {
     // SAFETY: as the caller promises.
@@ -159,76 +187,97 @@ pub unsafe extern "C" fn numa_bitmask_nbytes(bmp: *mut bitmask) -> c_uint {
     c_uint::try_from(size_of_val(words)).unwrap_or(c_uint::MAX)
 }
 
-/// Counts the bits that are set.
+/// Count the bits that are set in a mask.
 ///
-/// @param bmp  the set; NULL is the empty set
+/// @param bmp  the mask; NULL: the empty mask
 /// @return their number
+///
+/// Thread-safe. Async-signal-safe.
 ///
 /// Follows numa(3).
 ///
 /// # Safety
-/// bmp is NULL or a valid struct bitmask.
+/// bmp is NULL or valid: maskp is NULL or points to size bits, which no other thread changes during
+/// the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_bitmask_weight(bmp: *const bitmask) -> c_uint {
     // SAFETY: as the caller promises.
     c_uint::try_from(unsafe { read(bmp) }.weight()).unwrap_or(c_uint::MAX)
 }
 
-/// Compares two sets.
+/// Compare two masks, which may differ in size.
 ///
-/// @param bmp1  a set of any size; NULL is the empty set
-/// @param bmp2  another
-/// @return 1 if both have the same bits set, 0 if not
+/// @param bmp1  a mask; NULL: the empty mask
+/// @param bmp2  another mask; NULL: the empty mask
+/// @return 1 if the same bits are set in both, 0 if not
+///
+/// Thread-safe. Async-signal-safe.
 ///
 /// Follows numa(3).
 ///
 /// # Safety
-/// Each is NULL or a valid struct bitmask.
+/// bmp1 and bmp2 are NULL or valid: maskp is NULL or points to size bits, which no other thread
+/// changes during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_bitmask_equal(bmp1: *const bitmask, bmp2: *const bitmask) -> c_int {
     // SAFETY: as the caller promises.
     c_int::from(unsafe { read(bmp1).equals(read(bmp2)) })
 }
 
-/// Copies a nodemask_t to a set: what does not fit is left out, what is missing becomes 0.
+/// Copy a nodemask_t to a mask.
 ///
-/// @param nodemask  what to copy; NULL is the empty set
-/// @param bmp       where to; NULL: nothing is done
+/// Bits that do not fit are left out; those of bmp that nodemask has no room for are cleared.
+///
+/// @param nodemask  the source; NULL: the empty mask
+/// @param bmp       the destination; NULL: nothing is done
+///
+/// Thread-safe. Async-signal-safe.
 ///
 /// Follows numa(3).
 ///
 /// # Safety
-/// Each is NULL or valid.
+/// nodemask is NULL or points to a nodemask_t, and bmp is NULL or valid: maskp is NULL or points to
+/// size bits. No other thread changes either during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn copy_nodemask_to_bitmask(nodemask: *mut nodemask_t, bmp: *mut bitmask) {
     // SAFETY: as the caller promises.
     unsafe { write(bmp).copy_from(Bits::new(nodemask_words(nodemask), NUMA_NUM_NODES)) };
 }
 
-/// Copies a set to a nodemask_t: what does not fit is left out, what is missing becomes 0.
+/// Copy a mask to a nodemask_t.
 ///
-/// @param bmp       what to copy; NULL is the empty set
-/// @param nodemask  where to; NULL: nothing is done
+/// Bits that do not fit are left out; those of nodemask that bmp has no room for are cleared.
+///
+/// @param bmp       the source; NULL: the empty mask
+/// @param nodemask  the destination; NULL: nothing is done
+///
+/// Thread-safe. Async-signal-safe.
 ///
 /// Follows numa(3).
 ///
 /// # Safety
-/// Each is NULL or valid.
+/// bmp is NULL or valid: maskp is NULL or points to size bits. nodemask is NULL or points to a
+/// nodemask_t. No other thread changes either during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn copy_bitmask_to_nodemask(bmp: *mut bitmask, nodemask: *mut nodemask_t) {
     // SAFETY: as the caller promises.
     unsafe { BitsMut::new(nodemask_words(nodemask), NUMA_NUM_NODES).copy_from(read(bmp)) };
 }
 
-/// Copies a set to a set: what does not fit is left out, what is missing becomes 0.
+/// Copy a mask to another one, which may differ in size.
 ///
-/// @param bmpfrom  what to copy; NULL is the empty set
-/// @param bmpto    where to; NULL: nothing is done
+/// Bits that do not fit are left out; those of bmpto that bmpfrom has no room for are cleared.
+///
+/// @param bmpfrom  the source; NULL: the empty mask
+/// @param bmpto    the destination; NULL: nothing is done
+///
+/// Thread-safe. Async-signal-safe.
 ///
 /// Follows numa(3).
 ///
 /// # Safety
-/// Each is NULL or a valid struct bitmask.
+/// bmpfrom and bmpto are NULL or valid: maskp is NULL or points to size bits, which no other thread
+/// changes during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn copy_bitmask_to_bitmask(bmpfrom: *mut bitmask, bmpto: *mut bitmask) {
     // SAFETY: as the caller promises.

@@ -5,15 +5,19 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use numars::error::{Syscall, SyscallError};
 use numars::sys::{errno, process};
 
-/// Set by the program, not 0: numa_error() ends the program after it has printed. 0 at the start.
+/// If not 0, numa_error() ends the program after it has printed.
+///
+/// Set by the program, for the whole process. 0 at the start.
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub static mut numa_exit_on_error: c_int = 0;
 
-/// Set by the program, not 0: numa_warn() ends the program after it has printed. 0 at the start.
+/// If not 0, numa_warn() ends the program after it has printed.
 ///
-/// Follows numa(3). libnuma ignores it.
+/// Set by the program, for the whole process. 0 at the start.
+///
+/// Follows numa(3). libnuma 2.0.16 ignores it.
 #[unsafe(no_mangle)]
 pub static mut numa_exit_on_warn: c_int = 0;
 
@@ -25,15 +29,20 @@ fn exit_if(flag: *const c_int) {
     }
 }
 
-/// Prints what errno means to stderr, and ends the program with status 1 if numa_exit_on_error is set. A program may define
-/// its own numa_error() in its place.
+/// Print a message for errno to stderr, like perror(3), and end the program with exit(3) and status
+/// 1 if numa_exit_on_error is set.
 ///
-/// @param where  printed before it, with a colon; NULL: nothing
+/// The library calls this for failures of functions that cannot return them. A program may define
+/// its own numa_error() instead, which need not return.
 ///
-/// Follows numa(3). errno stays as it is.
+/// @param where  printed before the message, with a colon; NULL or empty: only the message
+///
+/// Thread-safe. Not async-signal-safe: prints with stdio.
+///
+/// Follows numa(3). errno is unchanged.
 ///
 /// # Safety
-/// where is NULL or a string.
+/// where is NULL or points to a string.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_error(r#where: *mut c_char) {
     // SAFETY: as the caller promises.
@@ -173,16 +182,22 @@ unsafe extern "C" fn warn_with_list(number: c_int, format: *const c_char, argume
     exit_if(&raw const numa_exit_on_warn);
 }
 
-/// Prints a warning to stderr, once for each number from 0 to 63 (others: each time), and ends the program with status 1 if
-/// numa_exit_on_warn is set. A program may define its own numa_warn() in its place.
+/// Print a warning to stderr, and end the program with exit(3) and status 1 if numa_exit_on_warn is
+/// set.
 ///
-/// @param number  which warning this is
-/// @param where   a printf(3) format; its arguments follow
+/// A warning with a number from 0 to 63 is printed only the first time. A program may define its
+/// own numa_warn() instead, which need not return.
 ///
-/// Follows numa(3). errno stays as it is.
+/// @param number  the number of the warning
+/// @param where   a printf(3) format, followed by its arguments; on machines other than x86-64, at
+///                most six, all of them integers or pointers; NULL: nothing is printed
+///
+/// Thread-safe. Not async-signal-safe: prints with stdio.
+///
+/// Follows numa(3). errno is unchanged.
 ///
 /// # Safety
-/// where is NULL or a printf(3) format, and the arguments that follow fit it.
+/// where is NULL or a printf(3) format that fits the arguments after it.
 // Rust cannot define a variadic function before 1.99. So this one builds a va_list, as the x86-64 ABI has it (a save area for six integer and
 // eight vector registers, of which the first two integers are the named arguments), and passes that on.
 #[cfg(target_arch = "x86_64")]

@@ -27,37 +27,42 @@ exported_set!(NODES, NODES_WORDS, MAX_NUMNODES);
 exported_set!(NO_NODES, NO_NODES_WORDS, MAX_NUMNODES);
 exported_set!(ALL_CPUS, ALL_CPUS_WORDS, MAX_CPUS);
 
-/// The nodes on which the program may allocate memory: as when it was started, less nodes that have gone, and with nodes that a call has
-/// found to be usable since, because memory came online or the cpuset was widened. Not to be changed or freed.
+/// The nodes that the program may allocate on. Must not be changed or freed.
 ///
-/// Follows numa(3). Valid at any time, also before numa_available().
+/// They are those of the start, without nodes that no longer exist, and with nodes that a call has
+/// found to be usable since, because memory came online or the cpuset was extended. A call by any
+/// thread may update them while another one reads them.
+///
+/// Follows numa(3). Valid at any time, even before numa_available().
 #[unsafe(no_mangle)]
 pub static mut numa_all_nodes_ptr: *mut bitmask = &raw mut ALL_NODES;
 
-/// The nodes that the kernel has, with memory or without. Not to be changed or freed.
+/// The nodes of the machine, with or without memory. Must not be changed or freed.
 ///
-/// Follows numa(3). Valid at any time, also before numa_available().
+/// Follows numa(3). Valid at any time, even before numa_available().
 #[unsafe(no_mangle)]
 pub static mut numa_nodes_ptr: *mut bitmask = &raw mut NODES;
 
-/// The empty set of nodes. Not to be changed or freed.
+/// The empty node mask. Must not be changed or freed.
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub static mut numa_no_nodes_ptr: *mut bitmask = &raw mut NO_NODES;
 
-/// The CPUs that the program may run on: as when it was started, and with CPUs that a call has found to be usable since. Not to be
-/// changed or freed.
+/// The CPUs that the program may run on. Must not be changed or freed.
 ///
-/// Follows numa(3). Valid at any time, also before numa_available().
+/// They are those of the start, and those that a call has found to be usable since. A call by any
+/// thread may add some while another one reads them.
+///
+/// Follows numa(3). Valid at any time, even before numa_available().
 #[unsafe(no_mangle)]
 pub static mut numa_all_cpus_ptr: *mut bitmask = &raw mut ALL_CPUS;
 
-/// The nodes that the kernel has, for programs written for libnuma's first version. Not to be changed.
+/// The nodes of the machine, for programs written for libnuma's first version. Must not be changed.
 #[unsafe(no_mangle)]
 pub static mut numa_all_nodes: nodemask_t = nodemask_t { n: [0; NODEMASK_WORDS] };
 
-/// The empty set of nodes, for programs written for libnuma's first version. Not to be changed.
+/// The empty node mask, for programs written for libnuma's first version. Must not be changed.
 #[unsafe(no_mangle)]
 pub static mut numa_no_nodes: nodemask_t = nodemask_t { n: [0; NODEMASK_WORDS] };
 

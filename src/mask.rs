@@ -5,20 +5,23 @@ use core::ffi::c_ulong;
 use numars::bitmask::{Bits, BitsMut, WORD_BITS, Word};
 use numars::sys::memory;
 
-/// A set of nodes or CPUs. Made by numa_bitmask_alloc() and its like, or by the program itself.
+/// A node mask or CPU mask. Returned by numa_bitmask_alloc() and other functions, or made by the
+/// program.
 ///
-/// Every call takes NULL, and a set whose maskp is NULL, for the empty set, into which nothing can be put. The kernel takes no set
-/// of more than 32,768 bits for a policy, whatever is in it: EINVAL.
+/// Every function takes NULL, or a mask whose maskp is NULL, for the empty mask, and ignores bits
+/// that it would have to set there. Bits of the last word beyond size are neither read nor written.
+/// For a memory policy, the kernel refuses masks of more than 32,768 bits (EINVAL).
 #[repr(C)]
 #[allow(non_camel_case_types, reason = "C's name")]
 pub struct bitmask {
-    /// number of bits in the set
+    /// number of bits
     pub size: c_ulong,
-    /// the bits, in whole words
+    /// the bits, in whole words: bit n is bit n % W of word n / W, W being the bits of an unsigned
+    /// long
     pub maskp: *mut c_ulong,
 }
 
-/// The set of nodes of libnuma's first version: of one size for all programs.
+/// The node mask of libnuma's first version, of a fixed size.
 #[repr(C)]
 #[allow(non_camel_case_types, reason = "C's name")]
 pub struct nodemask_t {
@@ -26,7 +29,7 @@ pub struct nodemask_t {
     pub n: [c_ulong; NODEMASK_WORDS],
 }
 
-/// Nodes that a nodemask_t has room for.
+/// The number of nodes that a nodemask_t has room for.
 pub const NUMA_NUM_NODES: usize = if cfg!(any(target_arch = "x86_64", target_arch = "x86")) { 128 } else { 2048 };
 
 pub(super) const NODEMASK_WORDS: usize = NUMA_NUM_NODES / WORD_BITS;

@@ -11,8 +11,10 @@ use numars::error::SyscallError;
 use numars::mempolicy::{self, MemRange};
 use numars::sys::memory;
 
-/// Set by the program, not 0: numa_alloc_onnode() and its like return NULL where the memory could not be given its policy,
-/// instead of memory with another one. 0 at the start.
+/// If not 0, the numa_alloc_*() functions return NULL when the policy of the memory cannot be set,
+/// instead of memory that has the calling thread's policy.
+///
+/// Set by the program, for the whole process. 0 at the start.
 #[unsafe(no_mangle)]
 pub static mut numa_fail_alloc_on_error: c_int = 0;
 
@@ -71,14 +73,21 @@ impl CallResult for Allocation {
     }
 }
 
-/// Allocates memory on a node.
+/// Allocate memory on one node (MPOL_BIND).
+///
+/// The pages are allocated when they are first touched. After numa_set_bind_policy(0), other nodes
+/// are used when the node is full (MPOL_PREFERRED_MANY, before Linux 5.15 MPOL_PREFERRED).
 ///
 /// @param size  bytes, rounded up to whole pages
 /// @param node  the node
-/// @return the memory, to be given back with numa_free(); NULL with errno: EINVAL (size is 0), ENOMEM
+/// @return the memory, zeroed, to be freed with numa_free(); NULL with errno: EINVAL (size is 0),
+///         ENOMEM. A policy that cannot be set, as for a node that does not exist or has no memory,
+///         is reported by numa_error(): then the memory has the calling thread's policy, or, if
+///         numa_fail_alloc_on_error is set, NULL is returned
 ///
-/// Follows numa(3). A node that cannot be is reported by numa_error(); the memory has no policy then, unless
-/// numa_fail_alloc_on_error is set.
+/// Thread-safe. Async-signal-safe unless it fails: numa_error() prints with stdio.
+///
+/// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_alloc_onnode(size: usize, node: c_int) -> *mut c_void {
     trace_call!(
@@ -89,10 +98,15 @@ pub extern "C" fn numa_alloc_onnode(size: usize, node: c_int) -> *mut c_void {
     .finish()
 }
 
-/// Allocates memory on the node where the thread runs that touches it first.
+/// Allocate memory on the node of the CPU that touches it first (MPOL_LOCAL).
+///
+/// The pages are allocated when they are first touched. When a node is full, others are used.
 ///
 /// @param size  bytes, rounded up to whole pages
-/// @return the memory, to be given back with numa_free(); NULL with errno: EINVAL (size is 0), ENOMEM
+/// @return the memory, zeroed, to be freed with numa_free(); NULL with errno: EINVAL (size is 0),
+///         ENOMEM. A policy that cannot be set is reported as by numa_alloc_onnode()
+///
+/// Thread-safe. Async-signal-safe unless it fails: numa_error() prints with stdio.
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]
@@ -100,10 +114,15 @@ pub extern "C" fn numa_alloc_local(size: usize) -> *mut c_void {
     trace_call!("numa_alloc_local(size=*)", [size], Allocation::new(size, mempolicy::local_memory)).finish()
 }
 
-/// Allocates memory whose pages lie on all nodes in turn.
+/// Allocate memory interleaved page by page over all nodes (MPOL_INTERLEAVE).
+///
+/// The nodes are those of numa_all_nodes_ptr. The pages are allocated when they are first touched.
 ///
 /// @param size  bytes, rounded up to whole pages
-/// @return the memory, to be given back with numa_free(); NULL with errno: EINVAL (size is 0), ENOMEM
+/// @return the memory, zeroed, to be freed with numa_free(); NULL with errno: EINVAL (size is 0),
+///         ENOMEM. A policy that cannot be set is reported as by numa_alloc_onnode()
+///
+/// Thread-safe. Async-signal-safe unless it fails: numa_error() prints with stdio.
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]
@@ -112,17 +131,22 @@ pub extern "C" fn numa_alloc_interleaved(size: usize) -> *mut c_void {
         .finish()
 }
 
-/// Allocates memory whose pages lie on some nodes in turn.
+/// Allocate memory interleaved page by page over the given nodes (MPOL_INTERLEAVE).
+///
+/// The pages are allocated when they are first touched.
 ///
 /// @param size      bytes, rounded up to whole pages
 /// @param nodemask  the nodes
-/// @return the memory, to be given back with numa_free(); NULL with errno: EINVAL (size is 0), ENOMEM
+/// @return the memory, zeroed, to be freed with numa_free(); NULL with errno: EINVAL (size is 0),
+///         ENOMEM. A policy that cannot be set is reported as by numa_alloc_onnode()
 ///
-/// Follows numa(3). Nodes that cannot be are reported by numa_error(); the memory has no policy then, unless
-/// numa_fail_alloc_on_error is set.
+/// Thread-safe. Async-signal-safe unless it fails: numa_error() prints with stdio.
+///
+/// Follows numa(3).
 ///
 /// # Safety
-/// nodemask is NULL or a valid struct bitmask.
+/// nodemask is NULL or valid: maskp is NULL or points to size bits, which no other thread changes
+/// during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_alloc_interleaved_subset(size: usize, nodemask: *mut bitmask) -> *mut c_void {
     // SAFETY: as the caller promises.
@@ -135,10 +159,17 @@ pub unsafe extern "C" fn numa_alloc_interleaved_subset(size: usize, nodemask: *m
     .finish()
 }
 
-/// Allocates memory whose pages lie on all nodes in turn, as often as their weights say (Linux 6.9).
+/// Allocate memory interleaved by weight over all nodes (MPOL_WEIGHTED_INTERLEAVE, Linux 6.9).
+///
+/// The nodes are those of numa_all_nodes_ptr, their weights are in
+/// /sys/kernel/mm/mempolicy/weighted_interleave. The pages are allocated when they are first
+/// touched. On an older kernel, the policy cannot be set.
 ///
 /// @param size  bytes, rounded up to whole pages
-/// @return the memory, to be given back with numa_free(); NULL with errno: EINVAL (size is 0), ENOMEM
+/// @return the memory, zeroed, to be freed with numa_free(); NULL with errno: EINVAL (size is 0),
+///         ENOMEM. A policy that cannot be set is reported as by numa_alloc_onnode()
+///
+/// Thread-safe. Async-signal-safe unless it fails: numa_error() prints with stdio.
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]
@@ -151,17 +182,24 @@ pub extern "C" fn numa_alloc_weighted_interleaved(size: usize) -> *mut c_void {
     .finish()
 }
 
-/// Allocates memory whose pages lie on some nodes in turn, as often as their weights say (Linux 6.9).
+/// Allocate memory interleaved by weight over the given nodes (MPOL_WEIGHTED_INTERLEAVE, Linux
+/// 6.9).
+///
+/// The weights are in /sys/kernel/mm/mempolicy/weighted_interleave. The pages are allocated when
+/// they are first touched. On an older kernel, the policy cannot be set.
 ///
 /// @param size      bytes, rounded up to whole pages
 /// @param nodemask  the nodes
-/// @return the memory, to be given back with numa_free(); NULL with errno: EINVAL (size is 0), ENOMEM
+/// @return the memory, zeroed, to be freed with numa_free(); NULL with errno: EINVAL (size is 0),
+///         ENOMEM. A policy that cannot be set is reported as by numa_alloc_onnode()
 ///
-/// Follows numa(3). Nodes that cannot be are reported by numa_error(); the memory has no policy then, unless
-/// numa_fail_alloc_on_error is set.
+/// Thread-safe. Async-signal-safe unless it fails: numa_error() prints with stdio.
+///
+/// Follows numa(3).
 ///
 /// # Safety
-/// nodemask is NULL or a valid struct bitmask.
+/// nodemask is NULL or valid: maskp is NULL or points to size bits, which no other thread changes
+/// during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_alloc_weighted_interleaved_subset(size: usize, nodemask: *mut bitmask) -> *mut c_void {
     // SAFETY: as the caller promises.
@@ -174,10 +212,13 @@ pub unsafe extern "C" fn numa_alloc_weighted_interleaved_subset(size: usize, nod
     .finish()
 }
 
-/// Allocates memory with the calling thread's policy, at once: each page is touched.
+/// Allocate memory by the calling thread's policy, and touch each page at once.
 ///
 /// @param size  bytes, rounded up to whole pages
-/// @return the memory, to be given back with numa_free(); NULL with errno: EINVAL (size is 0), ENOMEM
+/// @return the memory, zeroed, to be freed with numa_free(); NULL with errno: EINVAL (size is 0),
+///         ENOMEM
+///
+/// Thread-safe. Async-signal-safe.
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]
@@ -188,49 +229,66 @@ pub extern "C" fn numa_alloc(size: usize) -> *mut c_void {
     trace_call!("numa_alloc(size=*)", [size], allocation).finish()
 }
 
-/// Changes the size of memory, which keeps its policy and may move.
+/// Change the size of memory, which may move to another address.
 ///
-/// @param old_addr  memory of numa_alloc() and its like
-/// @param old_size  its bytes
-/// @param new_size  the bytes it shall have, rounded up to whole pages
-/// @return the memory, to be given back with numa_free(); NULL with errno, and the old memory is still there: EFAULT (nothing is
-///         mapped there), EINVAL (an address inside of a page; new_size is 0, or no size that memory could have), ENOMEM
+/// Contents, policy and pages stay, up to the smaller of the two sizes. Pages that are added are
+/// allocated by that policy when they are first touched.
+///
+/// @param old_addr  memory of one of the numa_alloc*() functions
+/// @param old_size  its size in bytes
+/// @param new_size  the new size in bytes, rounded up to whole pages
+/// @return the memory, to be freed with numa_free(); NULL with errno, and the old memory stays:
+///         EFAULT (nothing is mapped there), EINVAL (an address inside a page; new_size is 0 or
+///         exceeds the address space), ENOMEM
+///
+/// Thread-safe. Async-signal-safe.
 ///
 /// Follows numa(3) and mremap(2).
 ///
 /// # Safety
-/// Nobody uses the memory meanwhile, nor under its old address afterwards.
+/// The memory belongs to the caller: no other thread uses it during the call, and nothing uses it
+/// by its old address afterwards.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_realloc(old_addr: *mut c_void, old_size: usize, new_size: usize) -> *mut c_void {
     // SAFETY: as the caller promises.
     unsafe { memory::remap(old_addr, old_size, new_size) }
 }
 
-/// Gives memory back.
+/// Free memory of the numa_alloc*() functions.
 ///
-/// @param mem   memory of numa_alloc() and its like; an address inside of a page: nothing is done, and errno is EINVAL
-/// @param size  its bytes; 0, or a size that memory cannot have: the same
+/// @param mem   the memory; an address inside a page: nothing is freed, errno is EINVAL
+/// @param size  its size in bytes, rounded up to whole pages; 0, or more than the address space:
+///              nothing is freed, errno is EINVAL
 ///
-/// Follows numa(3).
+/// Thread-safe. Async-signal-safe.
+///
+/// Follows numa(3) and munmap(2).
 ///
 /// # Safety
-/// Nobody uses the memory any more.
+/// The memory belongs to the caller, and nothing uses it during the call or afterwards.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_free(mem: *mut c_void, size: usize) {
     // SAFETY: as the caller promises.
     unsafe { memory::unmap(mem, size) };
 }
 
-/// Puts the pages of memory on some nodes in turn, those that are touched from now on.
+/// Interleave a range of memory page by page over the given nodes (MPOL_INTERLEAVE).
+///
+/// The policy applies to pages that are allocated from now on. Pages that are already on other
+/// nodes stay there; after numa_set_strict() of a value other than 0, they make the call fail with
+/// EIO.
 ///
 /// @param mem   the first byte, at the start of a page
 /// @param size  bytes, rounded up to whole pages
 /// @param mask  the nodes
 ///
+/// Thread-safe. Async-signal-safe unless it fails: numa_error() prints with stdio.
+///
 /// Follows numa(3). A failure is reported by numa_error(); numars_interleave_memory() returns it.
 ///
 /// # Safety
-/// mask is NULL or a valid struct bitmask.
+/// mask is NULL or valid: maskp is NULL or points to size bits, which no other thread changes
+/// during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_interleave_memory(mem: *mut c_void, size: usize, mask: *mut bitmask) {
     // SAFETY: as the caller promises.
@@ -242,16 +300,25 @@ pub unsafe extern "C" fn numa_interleave_memory(mem: *mut c_void, size: usize, m
     ));
 }
 
-/// Puts the pages of memory on some nodes in turn, as often as their weights say (Linux 6.9).
+/// Interleave a range of memory by weight over the given nodes (MPOL_WEIGHTED_INTERLEAVE, Linux
+/// 6.9).
+///
+/// The weights are in /sys/kernel/mm/mempolicy/weighted_interleave. The policy applies to pages
+/// that are allocated from now on; for others, see numa_interleave_memory(). An older kernel fails
+/// with EINVAL.
 ///
 /// @param mem   the first byte, at the start of a page
 /// @param size  bytes, rounded up to whole pages
 /// @param mask  the nodes
 ///
-/// Follows numa(3). A failure is reported by numa_error(); numars_weighted_interleave_memory() returns it.
+/// Thread-safe. Async-signal-safe unless it fails: numa_error() prints with stdio.
+///
+/// Follows numa(3). A failure is reported by numa_error(); numars_weighted_interleave_memory()
+/// returns it.
 ///
 /// # Safety
-/// mask is NULL or a valid struct bitmask.
+/// mask is NULL or valid: maskp is NULL or points to size bits, which no other thread changes
+/// during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_weighted_interleave_memory(mem: *mut c_void, size: usize, mask: *mut bitmask) {
     // SAFETY: as the caller promises.
@@ -263,16 +330,22 @@ pub unsafe extern "C" fn numa_weighted_interleave_memory(mem: *mut c_void, size:
     ));
 }
 
-/// Puts memory on a node, the pages that are touched from now on.
+/// Bind a range of memory to one node (MPOL_BIND).
+///
+/// The policy applies to pages that are allocated from now on; for others, see
+/// numa_interleave_memory(). After numa_set_bind_policy(0), other nodes are used when the node is
+/// full (MPOL_PREFERRED_MANY, before Linux 5.15 MPOL_PREFERRED).
 ///
 /// @param start  the first byte, at the start of a page
 /// @param size   bytes, rounded up to whole pages
 /// @param node   the node
 ///
+/// Thread-safe. Async-signal-safe unless it fails: numa_error() prints with stdio.
+///
 /// Follows numa(3). A failure is reported by numa_error(); numars_tonode_memory() returns it.
 ///
 /// # Safety
-/// The memory keeps its contents.
+/// No condition: the kernel checks the range, and the contents of the memory do not change.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_tonode_memory(start: *mut c_void, size: usize, node: c_int) {
     report_failure(trace_call!(
@@ -282,16 +355,23 @@ pub unsafe extern "C" fn numa_tonode_memory(start: *mut c_void, size: usize, nod
     ));
 }
 
-/// Puts memory on some nodes, the pages that are touched from now on.
+/// Bind a range of memory to the given nodes (MPOL_BIND).
+///
+/// The policy applies to pages that are allocated from now on; for others, see
+/// numa_interleave_memory(). After numa_set_bind_policy(0), other nodes are used when these are
+/// full (MPOL_PREFERRED_MANY, before Linux 5.15 MPOL_PREFERRED with the first of them).
 ///
 /// @param mem   the first byte, at the start of a page
 /// @param size  bytes, rounded up to whole pages
 /// @param mask  the nodes
 ///
+/// Thread-safe. Async-signal-safe unless it fails: numa_error() prints with stdio.
+///
 /// Follows numa(3). A failure is reported by numa_error(); numars_tonodemask_memory() returns it.
 ///
 /// # Safety
-/// mask is NULL or a valid struct bitmask.
+/// mask is NULL or valid: maskp is NULL or points to size bits, which no other thread changes
+/// during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_tonodemask_memory(mem: *mut c_void, size: usize, mask: *mut bitmask) {
     // SAFETY: as the caller promises.
@@ -304,15 +384,21 @@ pub unsafe extern "C" fn numa_tonodemask_memory(mem: *mut c_void, size: usize, m
     report_failure(applied.map(|_| ()));
 }
 
-/// Puts memory on the node where the thread runs that touches it first, the pages that are touched from now on.
+/// Allocate each page of a range of memory on the node of the CPU that touches it first
+/// (MPOL_LOCAL).
+///
+/// The policy applies to pages that are allocated from now on; for others, see
+/// numa_interleave_memory(). When a node is full, others are used.
 ///
 /// @param start  the first byte, at the start of a page
 /// @param size   bytes, rounded up to whole pages
 ///
+/// Thread-safe. Async-signal-safe unless it fails: numa_error() prints with stdio.
+///
 /// Follows numa(3). A failure is reported by numa_error(); numars_setlocal_memory() returns it.
 ///
 /// # Safety
-/// The memory keeps its contents.
+/// No condition: the kernel checks the range, and the contents of the memory do not change.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_setlocal_memory(start: *mut c_void, size: usize) {
     report_failure(trace_call!(
@@ -322,15 +408,19 @@ pub unsafe extern "C" fn numa_setlocal_memory(start: *mut c_void, size: usize) {
     ));
 }
 
-/// Touches each page of memory, so that it is allocated now, as its policy says. The contents stay as they are.
+/// Touch each page of a range of memory, so that all of it is allocated now, by its policy.
+///
+/// The contents do not change; what other threads write there during the call is kept.
 ///
 /// @param start  the first byte, anywhere in its page; NULL: nothing is done
 /// @param size   bytes
 ///
+/// Thread-safe. Async-signal-safe.
+///
 /// Follows numa(3).
 ///
 /// # Safety
-/// start is NULL, or the memory can be read and written.
+/// start is NULL, or the range is mapped for reading and writing during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_police_memory(start: *mut c_void, size: usize) {
     // SAFETY: as the caller promises.

@@ -11,17 +11,24 @@ use numars::sys::uaccess::{UserPtr, UserPtrMut};
 use numars::sys::{errno, files, kernel, process};
 use once_cell::race::OnceBool;
 
-/// Moves all pages of a process that are on some nodes to other nodes.
+/// Move all pages of a process from some nodes to others.
 ///
-/// @param pid   the process; 0 is the calling one
-/// @param from  the nodes to empty; NULL is the empty set
-/// @param to    the nodes to fill, of any size; the i-th node of from goes to the i-th of to; NULL is the empty set
-/// @return the number of pages that could not be moved (0: all are), or -1 with errno as migrate_pages()
+/// Pages of the i-th node of from move to the i-th node of to. Pages that are mapped more than once
+/// stay, and are not counted, unless the caller has CAP_SYS_NICE.
+///
+/// @param pid   the process; 0: the calling process
+/// @param from  the nodes to empty; NULL: the empty mask
+/// @param to    the nodes to move to, of any size; NULL: the empty mask
+/// @return the number of pages that could not be moved, 0 on full success; -1 with errno as
+///         migrate_pages()
+///
+/// Thread-safe. Async-signal-safe.
 ///
 /// Follows numa(3) and migrate_pages(2).
 ///
 /// # Safety
-/// Each mask is NULL or a valid struct bitmask.
+/// from and to are NULL or valid: maskp is NULL or points to size bits, which no other thread
+/// changes during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_migrate_pages(pid: c_int, from: *mut bitmask, to: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
@@ -54,26 +61,33 @@ pub(super) fn kernel_passthrough() -> bool {
     PASSTHROUGH.get_or_init(|| process::environment(c"NUMARS_MOVE", is_kernel).unwrap_or(false))
 }
 
-/// Moves single pages of a process to nodes, or tells where they are.
+/// Move single pages of a process to nodes, or query the nodes they are on.
 ///
-/// The kernel is asked first where the pages are; those that need no move are left alone, the others go to it grouped by target. It
-/// goes on past pages that cannot be moved, tries busy ones again, and says of every page where it is. NUMARS_MOVE=kernel in the
-/// environment makes this move_pages() again, which does none of that.
+/// The kernel is first asked where the pages are. Those that have to move are moved in batches, one
+/// for each target; busy pages are retried, and unmovable pages do not end the call. The status of
+/// every page is correct in the end, also if the call fails with ENOMEM. With NUMARS_MOVE=kernel in
+/// the environment, this is move_pages() unchanged.
 ///
-/// @param pid     the process; 0 is the calling one
-/// @param count   the number of entries in pages, nodes and status
+/// @param pid     the process; 0: the calling process
+/// @param count   the number of entries of pages, nodes and status
 /// @param pages   an address in each page: an array of addresses, not the start of the memory
-/// @param nodes   the node that each page shall be on; a page that is named twice ends on the last; NULL: move nothing, only tell
-/// @param status  where to put, for each page, the node it is on, or what is wrong as a negative errno: ENOENT (not there), EFAULT
-///                (nothing mapped), EACCES (other processes map it too), EBUSY (in use), ENOMEM (the node is full)
+/// @param nodes   the target node of each page; if a page is named more than once, the last one
+///                counts; NULL: query only
+/// @param status  receives for each page the node that it is on, or a negative errno: -ENOENT (not
+///                present), -EFAULT (not mapped, the zero page, or an unmovable page), -EACCES
+///                (mapped more than once, without MPOL_MF_MOVE_ALL), -EBUSY (in use), -ENOMEM (the
+///                target is full)
 /// @param flags   MPOL_MF_MOVE or MPOL_MF_MOVE_ALL of <numaif.h>
-/// @return 0; the number of entries whose pages were tried and stayed; or -1 with errno as move_pages(), of which ENOMEM says
-///         that a node is full: the statuses are true then too
+/// @return 0; the number of entries whose page the kernel tried and failed to move; -1 with errno
+///         as move_pages()
+///
+/// Thread-safe. Async-signal-safe.
 ///
 /// Follows numa(3) and move_pages(2).
 ///
 /// # Safety
-/// The arrays are handed to the kernel, which checks them.
+/// The kernel may write count entries to status; it reads the other arrays, and fails with EFAULT
+/// if one of them is not mapped.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_move_pages(
     pid: c_int,

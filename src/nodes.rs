@@ -13,9 +13,11 @@ fn int(number: usize) -> c_int {
     c_int::try_from(number).unwrap_or(c_int::MAX)
 }
 
-/// The highest node that the kernel could have.
+/// Return the highest node number that the kernel supports.
 ///
 /// @return numa_num_possible_nodes() - 1
+///
+/// Thread-safe. Async-signal-safe.
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]
@@ -23,9 +25,12 @@ pub extern "C" fn numa_max_possible_node() -> c_int {
     int(topology::possible_nodes()) - 1
 }
 
-/// The size of the kernel's node mask in bits, and so of the sets of numa_allocate_nodemask().
+/// Return the size of the kernel's node mask in bits, which is that of masks of
+/// numa_allocate_nodemask().
 ///
-/// @return the number of nodes, present or not, that the kernel could have
+/// @return the number of nodes, present or not, that the kernel supports
+///
+/// Thread-safe. Async-signal-safe.
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]
@@ -33,9 +38,12 @@ pub extern "C" fn numa_num_possible_nodes() -> c_int {
     int(topology::possible_nodes())
 }
 
-/// The size of the kernel's CPU mask in bits, and so of the sets of numa_allocate_cpumask().
+/// Return the size of the kernel's CPU mask in bits, which is that of masks of
+/// numa_allocate_cpumask().
 ///
-/// @return the number of CPUs, present or not, that the kernel could have
+/// @return the number of CPUs, present or not, that the kernel supports
+///
+/// Thread-safe. Async-signal-safe.
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]
@@ -43,9 +51,11 @@ pub extern "C" fn numa_num_possible_cpus() -> c_int {
     int(topology::possible_cpus())
 }
 
-/// The highest node that there is, with memory or without.
+/// Return the highest node number of the machine, with or without memory.
 ///
-/// @return its number; 0 where the kernel does not say
+/// @return the node; 0 if the kernel does not list nodes
+///
+/// Thread-safe. Async-signal-safe.
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]
@@ -53,10 +63,14 @@ pub extern "C" fn numa_max_node() -> c_int {
     int(globals::topology().max_node())
 }
 
-/// Return the number of nodes that have memory, as of the last reading of the machine: numa_node_to_cpu_update() reads it again, and
-/// so does a call that the kernel shows a node or CPU that is not known yet.
+/// Return the number of nodes that have memory.
+///
+/// It is that of the last time the machine was read: numa_node_to_cpu_update() reads it again, and
+/// so does a call to which the kernel shows a node or CPU that is not known yet.
 ///
 /// @return the number of nodes
+///
+/// Thread-safe. Async-signal-safe.
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]
@@ -64,10 +78,13 @@ pub extern "C" fn numa_num_configured_nodes() -> c_int {
     int(globals::topology().configured_nodes())
 }
 
-/// The nodes on which the calling task may allocate memory at this moment.
+/// Return the nodes that the calling thread's cpuset allows it to allocate on, as of now
+/// (MPOL_F_MEMS_ALLOWED).
 ///
-/// @return a set, to be given back with numa_bitmask_free(); NULL with errno ENOMEM. Empty if the kernel refuses, which is reported by
-///         numa_error()
+/// @return a node mask, to be freed with numa_bitmask_free(), empty if get_mempolicy(2) fails,
+///         which is reported by numa_error(); NULL with errno ENOMEM
+///
+/// Thread-safe. Not async-signal-safe: calls malloc(3).
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]
@@ -85,10 +102,13 @@ pub extern "C" fn numa_get_mems_allowed() -> *mut bitmask {
     allocate(topology::possible_nodes())
 }
 
-/// Return the number of CPUs, online or not, that the machine has, as of the last reading of the machine: see
-/// numa_num_configured_nodes().
+/// Return the number of CPUs of the machine, online or not.
+///
+/// It is that of the last time the machine was read: see numa_num_configured_nodes().
 ///
 /// @return the number of CPUs
+///
+/// Thread-safe. Async-signal-safe.
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]
@@ -96,9 +116,12 @@ pub extern "C" fn numa_num_configured_cpus() -> c_int {
     int(topology::configured_cpus())
 }
 
-/// Return the number of CPUs in numa_all_cpus_ptr as the library filled it.
+/// Return the number of CPUs that the program may run on: those that the library has set in
+/// numa_all_cpus_ptr.
 ///
-/// @return their number
+/// @return the number of CPUs
+///
+/// Thread-safe. Async-signal-safe.
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]
@@ -106,9 +129,12 @@ pub extern "C" fn numa_num_task_cpus() -> c_int {
     int(globals::topology().count_allowed_cpus())
 }
 
-/// Return the number of nodes in numa_all_nodes_ptr as the library filled it.
+/// Return the number of nodes that the program may allocate on: those that the library has set in
+/// numa_all_nodes_ptr.
 ///
-/// @return their number
+/// @return the number of nodes
+///
+/// Thread-safe. Async-signal-safe.
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]
@@ -116,27 +142,34 @@ pub extern "C" fn numa_num_task_nodes() -> c_int {
     int(globals::topology().count_allowed_nodes())
 }
 
-/// An older name of numa_num_task_cpus().
+/// Older name of numa_num_task_cpus().
 ///
-/// @return as there
+/// @return the number of CPUs
+///
+/// Thread-safe. Async-signal-safe.
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_num_thread_cpus() -> c_int {
     numa_num_task_cpus()
 }
 
-/// An older name of numa_num_task_nodes().
+/// Older name of numa_num_task_nodes().
 ///
-/// @return as there
+/// @return the number of nodes
+///
+/// Thread-safe. Async-signal-safe.
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_num_thread_nodes() -> c_int {
     numa_num_task_nodes()
 }
 
-/// The memory of a node.
+/// Return the size of a node's memory in bytes.
 ///
 /// @param node   the node
-/// @param freep  where to put the bytes that are free, 0 if there is no such node; may be NULL
-/// @return the bytes it has; -1 with errno ENOENT if there is no such node, or that of open(2)
+/// @param freep  receives the free bytes, 0 on failure; may be NULL
+/// @return bytes; -1 with errno: ENOENT (no such node), or that of open(2) of its file meminfo in
+///         /sys
+///
+/// Thread-safe. Async-signal-safe.
 ///
 /// Follows numa(3).
 ///
@@ -159,11 +192,16 @@ pub unsafe extern "C" fn numa_node_size64(node: c_int, freep: *mut c_longlong) -
     }
 }
 
-/// The memory of a node, as numa_node_size64() for machines whose long is too short.
+/// Return the size of a node's memory in bytes, like numa_node_size64().
+///
+/// A long of 32 bits cannot hold sizes of 2 GiB and more: their upper bits are lost.
 ///
 /// @param node   the node
-/// @param freep  where to put the bytes that are free, 0 if there is no such node; may be NULL
-/// @return the bytes it has; -1 with errno ENOENT if there is no such node, or that of open(2)
+/// @param freep  receives the free bytes, 0 on failure; may be NULL
+/// @return bytes; -1 with errno: ENOENT (no such node), or that of open(2) of its file meminfo in
+///         /sys
+///
+/// Thread-safe. Async-signal-safe.
 ///
 /// Follows numa(3).
 ///
@@ -181,9 +219,11 @@ pub unsafe extern "C" fn numa_node_size(node: c_int, freep: *mut c_long) -> c_lo
     total as c_long
 }
 
-/// The size of a base page.
+/// Return the size of a base page in bytes.
 ///
 /// @return bytes
+///
+/// Thread-safe. Async-signal-safe.
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]
@@ -191,11 +231,14 @@ pub extern "C" fn numa_pagesize() -> c_int {
     int(memory::page_size())
 }
 
-/// The distance from one node to another as the firmware gives it: 10 for a node itself, more for others.
+/// Return the distance from one node to another as the firmware states it: 10 from a node to
+/// itself, more to others.
 ///
-/// @param node1  the one node
-/// @param node2  the other
+/// @param node1  the node from which the distance is measured
+/// @param node2  the node to which it is measured
 /// @return the distance; 0 if it is not known
+///
+/// Thread-safe. Async-signal-safe.
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]
@@ -210,18 +253,25 @@ pub(super) fn node_exists(node: usize) -> bool {
     node < topology::possible_nodes() && (exists() || globals::catch_up() && exists())
 }
 
-/// The CPUs of a node.
+/// Retrieve the CPUs of a node.
+///
+/// CPUs are read once, and again by numa_node_to_cpu_update(), when the calling thread runs on a
+/// CPU that is not known yet, and when a call would fail but the kernel shows a node or CPU that is
+/// not known yet.
 ///
 /// @param node  the node
-/// @param mask  where to put them; numa_allocate_cpumask() makes one that is large enough
-/// @return 0, or -1 with errno: ERANGE (there is no such node, or mask is too small for its CPUs; it has those that fit),
-///         ENOENT (the kernel tells of no CPUs: /sys is not mounted, or cannot be read at the moment)
+/// @param mask  receives the CPUs; one of numa_allocate_cpumask() is large enough
+/// @return 0, or -1 with errno: ERANGE (no such node; mask is too small for the CPUs, of which it
+///         has those that fit), ENOENT (CPUs cannot be read: /sys is not mounted, or not readable
+///         now)
 ///
-/// Follows numa(3). The CPUs are read once, and again by numa_node_to_cpu_update(), when the calling thread runs on a CPU that is not
-/// known yet, or when a call is about to fail although the kernel shows such a node or CPU.
+/// Thread-safe. Async-signal-safe.
+///
+/// Follows numa(3).
 ///
 /// # Safety
-/// mask is NULL or a valid struct bitmask.
+/// mask is NULL or valid: maskp is NULL or points to size bits, which no other thread changes
+/// during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_node_to_cpus(node: c_int, mask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
@@ -251,7 +301,11 @@ pub unsafe extern "C" fn numa_node_to_cpus(node: c_int, mask: *mut bitmask) -> c
     -1
 }
 
-/// Read the nodes and their CPUs again, after CPUs or nodes came or went. What cannot be read stays as it was.
+/// Read the nodes and their CPUs again, after some were added or removed.
+///
+/// The result is that of the whole process. What cannot be read stays as it was.
+///
+/// Thread-safe. Async-signal-safe.
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]
@@ -260,12 +314,16 @@ pub extern "C" fn numa_node_to_cpu_update() {
     globals::topology();
 }
 
-/// The node that a CPU belongs to.
+/// Return the node of a CPU.
+///
+/// A CPU that came online after the CPUs were read is found if the calling thread may run on it.
 ///
 /// @param cpu  the CPU
-/// @return its node, the first of several that have it; -1 with errno EINVAL if no node has it
+/// @return its node, the first one if several nodes have it; -1 with errno EINVAL if none has
 ///
-/// Follows numa(3). A CPU that came online since the nodes were read is found if the calling thread may run on it.
+/// Thread-safe. Async-signal-safe.
+///
+/// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_node_of_cpu(cpu: c_int) -> c_int {
     let lookup = |cpu: usize| {

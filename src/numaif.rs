@@ -8,42 +8,49 @@ use core::ffi::{c_int, c_long, c_uint, c_ulong, c_void};
 use numars::sys::errno;
 use numars::sys::kernel::{self, Calls, raw};
 
-/// Policy: allocate on the node of the CPU that runs.
+/// Policy mode: no policy. A thread allocates on the node of the CPU that it runs on; a range of
+/// memory has the policy of the thread that touches it.
 pub const MPOL_DEFAULT: c_int = 0;
-/// Policy: try one node first, then the others.
+/// Policy mode: allocate on one node, on others when that is full.
 pub const MPOL_PREFERRED: c_int = 1;
-/// Policy: allocate on the given nodes only.
+/// Policy mode: allocate on the given nodes only.
 pub const MPOL_BIND: c_int = 2;
-/// Policy: allocate on the given nodes in turn.
+/// Policy mode: allocate page by page on the given nodes in turn.
 pub const MPOL_INTERLEAVE: c_int = 3;
-/// Policy: allocate on the node of the CPU that runs, whatever the process's policy is.
+/// Policy mode: allocate on the node of the CPU that runs, also in ranges of memory whose thread
+/// has another policy (Linux 3.8).
 pub const MPOL_LOCAL: c_int = 4;
-/// Policy: try the given nodes first, then the others (Linux 5.15).
+/// Policy mode: allocate on the given nodes, on others when these are full (Linux 5.15).
 pub const MPOL_PREFERRED_MANY: c_int = 5;
-/// Policy: allocate on the given nodes in turn, as often as their weights say (Linux 6.9).
+/// Policy mode: allocate on the given nodes in turn, on each as many pages as its weight in
+/// /sys/kernel/mm/mempolicy/weighted_interleave (Linux 6.9).
 pub const MPOL_WEIGHTED_INTERLEAVE: c_int = 6;
-/// One more than the highest policy.
+/// The number of policy modes.
 pub const MPOL_MAX: c_int = 7;
 
-/// Flag of a policy: let NUMA balancing move pages between the nodes of MPOL_BIND (Linux 5.12).
+/// Mode flag of set_mempolicy() for MPOL_BIND: let NUMA balancing move pages between the nodes
+/// (Linux 5.12).
 pub const MPOL_F_NUMA_BALANCING: c_int = 1 << 13;
-/// Flag of a policy: node numbers count within the nodes that the cpuset allows.
+/// Mode flag of set_mempolicy() and mbind(): node numbers count within the nodes that the cpuset
+/// allows.
 pub const MPOL_F_RELATIVE_NODES: c_int = 1 << 14;
-/// Flag of a policy: node numbers stay as they are when the cpuset changes.
+/// Mode flag of set_mempolicy() and mbind(): node numbers stay the same when the cpuset changes.
 pub const MPOL_F_STATIC_NODES: c_int = 1 << 15;
 
-/// Flag of get_mempolicy(): give a node instead of the policy.
+/// Flag of get_mempolicy(): return a node instead of the mode: with MPOL_F_ADDR that of the page at
+/// addr, otherwise that of the thread's next interleaved page.
 pub const MPOL_F_NODE: c_int = 1 << 0;
-/// Flag of get_mempolicy(): ask about the memory at addr.
+/// Flag of get_mempolicy(): return the policy of the memory at addr instead of the thread's.
 pub const MPOL_F_ADDR: c_int = 1 << 1;
-/// Flag of get_mempolicy(): give the nodes that the cpuset allows.
+/// Flag of get_mempolicy(): return the nodes that the cpuset allows instead of those of the policy.
 pub const MPOL_F_MEMS_ALLOWED: c_int = 1 << 2;
 
-/// Flag of mbind(): fail where pages are not on the nodes asked for.
+/// Flag of mbind(): fail with EIO if pages are on other nodes, or could not be moved.
 pub const MPOL_MF_STRICT: c_int = 1 << 0;
-/// Flag of mbind() and move_pages(): move the pages that only this process maps.
+/// Flag of mbind() and move_pages(): move pages that are mapped only once.
 pub const MPOL_MF_MOVE: c_int = 1 << 1;
-/// Flag of mbind() and move_pages(): move pages that other processes map too; needs CAP_SYS_NICE.
+/// Flag of mbind() and move_pages(): move pages that are mapped more than once too (needs
+/// CAP_SYS_NICE).
 pub const MPOL_MF_MOVE_ALL: c_int = 1 << 2;
 
 /// Defines the table through which the library makes the kernel's calls, by the exported symbols of this file: where the linker and the loader
@@ -135,20 +142,25 @@ fn call_traced(call: &dyn Fn() -> c_long, text: &str, arguments: &[trace::Arg], 
     result
 }
 
-/// Reads the memory policy of the calling thread, or of the memory at an address.
+/// Retrieve the memory policy of the calling thread, or that of the memory at an address.
 ///
-/// @param mode     where to put the policy, or with MPOL_F_NODE the node; may be NULL
-/// @param nmask    where to put the policy's nodes, an array of unsigned long; may be NULL
-/// @param maxnode  bits that nmask has room for, plus one
-/// @param addr     the address to ask about with MPOL_F_ADDR, otherwise NULL
+/// @param mode     receives the mode with its flags, or with MPOL_F_NODE the node; may be NULL
+/// @param nmask    receives the nodes, an array of unsigned long; may be NULL
+/// @param maxnode  the number of bits of nmask, plus one; at least that of the kernel's nodes
+/// @param addr     the address for MPOL_F_ADDR, otherwise NULL
 /// @param flags    0 or MPOL_F_NODE, MPOL_F_ADDR, MPOL_F_MEMS_ALLOWED
-/// @return 0, or -1 with errno: EFAULT (a bad address), EINVAL (unknown flags; maxnode smaller than the kernel's nodes),
-///         ENOSYS (a kernel without NUMA), EPERM (forbidden, as container engines do)
+/// @return 0, or -1 with errno: EFAULT (an address is not mapped), EINVAL (unknown flags; addr
+///         without MPOL_F_ADDR; MPOL_F_NODE without MPOL_F_ADDR in a thread that does not
+///         interleave; maxnode is too small), ENOSYS (a kernel without NUMA), EPERM (forbidden, as
+///         in some containers)
 ///
-/// Follows get_mempolicy(2): the kernel's call, unchanged.
+/// Thread-safe. Async-signal-safe.
+///
+/// Follows get_mempolicy(2): the system call itself.
 ///
 /// # Safety
-/// mode, nmask and addr are handed to the kernel, which checks them.
+/// The kernel may write to mode, and maxnode - 1 bits in whole words to nmask; it fails with EFAULT
+/// if they are not mapped.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub unsafe extern "C" fn get_mempolicy(
@@ -166,21 +178,28 @@ pub unsafe extern "C" fn get_mempolicy(
     )
 }
 
-/// Sets the memory policy of a range of addresses.
+/// Set the memory policy of a range of memory.
+///
+/// The policy holds for all threads of the process. It applies to pages that are allocated from now
+/// on; flags say what happens to others, which stay where they are by default.
 ///
 /// @param start    the first byte, at the start of a page
-/// @param len      length in bytes, rounded up to whole pages; where that is beyond the end of all addresses, nothing
-/// @param mode     MPOL_DEFAULT, MPOL_BIND …, with MPOL_F_STATIC_NODES or MPOL_F_RELATIVE_NODES
-/// @param nmask    the policy's nodes, an array of unsigned long; may be NULL
-/// @param maxnode  bits of nmask to look at, plus one
+/// @param len      bytes, rounded up to whole pages; if that wraps around, nothing is done
+/// @param mode     a policy mode, with MPOL_F_STATIC_NODES or MPOL_F_RELATIVE_NODES
+/// @param nmask    the nodes, an array of unsigned long; may be NULL if the mode takes none
+/// @param maxnode  the number of bits of nmask, plus one
 /// @param flags    0 or MPOL_MF_STRICT, MPOL_MF_MOVE, MPOL_MF_MOVE_ALL
-/// @return 0, or -1 with errno: EFAULT (a bad address, a hole in the range), EINVAL (a bad argument), EIO (pages that are
-///         elsewhere, with MPOL_MF_STRICT), ENOMEM, EPERM (MPOL_MF_MOVE_ALL without CAP_SYS_NICE)
+/// @return 0, or -1 with errno: EFAULT (a part of the range or nmask is not mapped), EINVAL (a bad
+///         argument; no node of nmask is allowed and has memory), EIO (MPOL_MF_STRICT: pages are on
+///         other nodes), ENOMEM (no kernel memory), EPERM (MPOL_MF_MOVE_ALL without CAP_SYS_NICE)
 ///
-/// Follows mbind(2): the kernel's call, unchanged.
+/// Thread-safe. Async-signal-safe.
+///
+/// Follows mbind(2): the system call itself.
 ///
 /// # Safety
-/// nmask is handed to the kernel, which checks it; the memory from start on keeps its contents.
+/// The kernel reads maxnode - 1 bits of nmask, and fails with EFAULT if they are not mapped. The
+/// contents of the memory do not change.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub unsafe extern "C" fn mbind(
@@ -199,17 +218,24 @@ pub unsafe extern "C" fn mbind(
     )
 }
 
-/// Sets the memory policy of the calling thread and of the threads and processes that it starts.
+/// Set the memory policy of the calling thread.
 ///
-/// @param mode     MPOL_DEFAULT, MPOL_BIND …, with MPOL_F_STATIC_NODES, MPOL_F_RELATIVE_NODES or MPOL_F_NUMA_BALANCING
-/// @param nmask    the policy's nodes, an array of unsigned long; may be NULL
-/// @param maxnode  bits of nmask to look at, plus one
-/// @return 0, or -1 with errno: EFAULT (nmask), EINVAL (a bad argument; no node of nmask is allowed and has memory), ENOMEM
+/// Threads and processes that it creates inherit the policy. It applies to pages that are allocated
+/// from now on; others stay where they are.
 ///
-/// Follows set_mempolicy(2): the kernel's call, unchanged.
+/// @param mode     a policy mode, with MPOL_F_STATIC_NODES, MPOL_F_RELATIVE_NODES or
+///                 MPOL_F_NUMA_BALANCING
+/// @param nmask    the nodes, an array of unsigned long; may be NULL if the mode takes none
+/// @param maxnode  the number of bits of nmask, plus one
+/// @return 0, or -1 with errno: EFAULT (nmask is not mapped), EINVAL (a bad argument; no node of
+///         nmask is allowed and has memory), ENOMEM (no kernel memory)
+///
+/// Thread-safe. Async-signal-safe.
+///
+/// Follows set_mempolicy(2): the system call itself.
 ///
 /// # Safety
-/// nmask is handed to the kernel, which checks it.
+/// The kernel reads maxnode - 1 bits of nmask, and fails with EFAULT if they are not mapped.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub unsafe extern "C" fn set_mempolicy(mode: c_int, nmask: *const c_ulong, maxnode: c_ulong) -> c_long {
@@ -221,20 +247,27 @@ pub unsafe extern "C" fn set_mempolicy(mode: c_int, nmask: *const c_ulong, maxno
     )
 }
 
-/// Moves all pages of a process that are on some nodes to other nodes.
+/// Move all pages of a process from some nodes to others.
 ///
-/// @param pid        the process; 0 is the calling one
-/// @param maxnode    bits of both masks to look at, plus one
-/// @param frommask   the nodes to empty, an array of unsigned long
-/// @param tomask     the nodes to fill, an array of unsigned long; the i-th node of frommask goes to the i-th of tomask
-/// @return the number of pages that could not be moved (0: all are), or -1 with errno: EFAULT (a mask), EINVAL (a node that
-///         the kernel cannot have; no node of tomask is allowed and has memory), EPERM (another user's process; a node that
-///         the process may not use), ESRCH (no such process)
+/// Pages of the i-th node of frommask move to the i-th node of tomask. Pages that are mapped more
+/// than once stay, and are not counted, unless the caller has CAP_SYS_NICE.
 ///
-/// Follows migrate_pages(2): the kernel's call, unchanged.
+/// @param pid       the process; 0: the calling process
+/// @param maxnode   the number of bits of each mask, plus one
+/// @param frommask  the nodes to empty, an array of unsigned long
+/// @param tomask    the nodes to move to, an array of unsigned long
+/// @return the number of pages that could not be moved, 0 on full success; -1 with errno: EFAULT (a
+///         mask is not mapped), EINVAL (a node number that the kernel does not support; no node of
+///         tomask is allowed and has memory; a kernel thread), ENOMEM (a target is full; pages may
+///         have moved), EPERM (another user's process; a node that the process may not use), ESRCH
+///         (no such process)
+///
+/// Thread-safe. Async-signal-safe.
+///
+/// Follows migrate_pages(2): the system call itself.
 ///
 /// # Safety
-/// The masks are handed to the kernel, which checks them.
+/// The kernel reads maxnode - 1 bits of each mask, and fails with EFAULT if they are not mapped.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub unsafe extern "C" fn migrate_pages(
@@ -251,24 +284,34 @@ pub unsafe extern "C" fn migrate_pages(
     )
 }
 
-/// Moves single pages of a process to nodes, or tells where they are.
+/// Move single pages of a process to nodes, or query the nodes they are on.
 ///
-/// @param pid     the process; 0 is the calling one
-/// @param count   the number of entries in pages, nodes and status
-/// @param pages   an address in each page, as the process sees it
-/// @param nodes   the node that each page shall be on; NULL: move nothing, only tell
-/// @param status  where to put, for each page, the node it is on, or what is wrong as a negative errno: -ENOENT (never
-///                touched), -EFAULT (not mapped, or the zero page), -EACCES (shared, without MPOL_MF_MOVE_ALL), -EBUSY
-/// @param flags   MPOL_MF_MOVE or MPOL_MF_MOVE_ALL
-/// @return 0; the number of pages that could not be moved; or -1 with errno: EACCES (a node outside the cpuset), EFAULT (an
-///         array), EINVAL (unknown flags; a kernel thread), ENODEV (no such node, or one without memory), ENOMEM (a node is
-///         full), EPERM (another user's process; MPOL_MF_MOVE_ALL without CAP_SYS_NICE), ESRCH (no such process). After an
-///         error status is not complete: ask again with nodes NULL
+/// The call stops at a page that cannot be moved: then pages after it may have moved or not, and
+/// status is incomplete. To query where pages are then, call again with nodes NULL.
+/// numa_move_pages() and numars_move_pages() do not stop there.
 ///
-/// Follows move_pages(2): the kernel's call, unchanged.
+/// @param pid     the process; 0: the calling process
+/// @param count   the number of entries of pages, nodes and status
+/// @param pages   an address in each page, in the process's address space
+/// @param nodes   the target node of each page; NULL: query only
+/// @param status  receives for each page the node that it is on, or a negative errno: -ENOENT (not
+///                present: never touched, or swapped out), -EFAULT (not mapped, or the zero page),
+///                -EACCES (mapped more than once, without MPOL_MF_MOVE_ALL), -EBUSY (in use, or
+///                named by an earlier entry)
+/// @param flags   MPOL_MF_MOVE or MPOL_MF_MOVE_ALL; 0: as MPOL_MF_MOVE
+/// @return 0; the number of pages that were not moved or not tried; -1 with errno: EACCES (a node
+///         outside the process's cpuset), EFAULT (an array is not mapped), EINVAL (unknown flags; a
+///         kernel thread), ENODEV (no such node, or one without memory), ENOMEM (a target is full;
+///         pages may have moved), EPERM (another user's process; MPOL_MF_MOVE_ALL without
+///         CAP_SYS_NICE), ESRCH (no such process)
+///
+/// Thread-safe. Async-signal-safe.
+///
+/// Follows move_pages(2): the system call itself.
 ///
 /// # Safety
-/// The arrays are handed to the kernel, which checks them.
+/// The kernel may write count entries to status; it reads the other arrays, and fails with EFAULT
+/// if one of them is not mapped.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub unsafe extern "C" fn move_pages(
@@ -287,19 +330,22 @@ pub unsafe extern "C" fn move_pages(
     )
 }
 
-/// Sets the node from which a range's policy starts to look for memory (Linux 5.17).
+/// Set the home node of a range of memory: the node that the kernel tries first (Linux 5.17).
 ///
-/// @param start      the first byte, at the start of a page; the range has the policy MPOL_BIND or MPOL_PREFERRED_MANY
-/// @param len        length in bytes, rounded up to whole pages; where that is beyond the end of all addresses, nothing
+/// @param start      the first byte, at the start of a page; the range has the policy MPOL_BIND or
+///                   MPOL_PREFERRED_MANY
+/// @param len        bytes, rounded up to whole pages; if that wraps around, nothing is done
 /// @param home_node  the node
 /// @param flags      0
-/// @return 0, or -1 with errno: EINVAL (a bad argument; no such node), ENOENT (no memory with a policy), EOPNOTSUPP (another
-///         policy), ENOSYS (an older kernel)
+/// @return 0, or -1 with errno: EINVAL (a bad argument; no such node), ENOENT (no memory with a
+///         policy), EOPNOTSUPP (another policy), ENOSYS (an older kernel)
 ///
-/// Follows set_mempolicy_home_node(2): the kernel's call, unchanged.
+/// Thread-safe. Async-signal-safe.
+///
+/// Follows set_mempolicy_home_node(2): the system call itself.
 ///
 /// # Safety
-/// The memory from start on keeps its contents.
+/// No condition: the kernel checks the arguments, and the contents of the memory do not change.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub unsafe extern "C" fn set_mempolicy_home_node(

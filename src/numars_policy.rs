@@ -9,12 +9,14 @@ use numars::affinity;
 use numars::error::SyscallError;
 use numars::mempolicy::{self, Applied};
 
-/// The version of the numars headers that a program is compiled with: major * 10000 + minor * 100 + patch.
+/// The version of these headers: major * 10000 + minor * 100 + patch.
 pub const NUMARS_VERSION: c_int = 100;
 
-/// The version of the library that is loaded.
+/// Return the version of the loaded library.
 ///
-/// @return a string such as "0.1.0", valid for ever
+/// @return a static string such as "0.1.0"
+///
+/// Thread-safe. Async-signal-safe.
 #[unsafe(no_mangle)]
 pub extern "C" fn numars_version() -> *const c_char {
     const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
@@ -30,15 +32,22 @@ fn applied(result: Result<Applied, SyscallError>) -> c_int {
     }
 }
 
-/// Runs and allocates on some nodes alone. Where either is impossible, nothing is changed.
+/// Restrict the calling thread to the CPUs and the memory of the given nodes (MPOL_BIND), or fail
+/// without changing anything.
+///
+/// Pages that are already allocated stay where they are.
 ///
 /// @param nodes  the nodes
-/// @return 0, or -1 with errno: EINVAL (no CPU or no memory that may be used), ENOMEM
+/// @return 0, or -1 with errno: EINVAL (the thread may use none of their CPUs; no node is allowed
+///         and has memory), ENOMEM (no kernel memory)
 ///
-/// As numa_bind(), but silent: it neither prints nor ends the program.
+/// Thread-safe. Async-signal-safe.
+///
+/// Like numa_bind(), but prints nothing and never ends the program.
 ///
 /// # Safety
-/// Each mask is NULL or a valid struct bitmask.
+/// nodes is NULL or valid: maskp is NULL or points to size bits, which no other thread changes
+/// during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numars_bind(nodes: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
@@ -46,15 +55,19 @@ pub unsafe extern "C" fn numars_bind(nodes: *mut bitmask) -> c_int {
     status(trace_call!("numars_bind(nodes=*)", [nodes], affinity::bind(nodes)))
 }
 
-/// Allocates on some nodes alone.
+/// Restrict the calling thread's allocations to the given nodes (MPOL_BIND).
 ///
-/// @param nodemask  the nodes, at least one
-/// @return 0, or -1 with errno: EINVAL (no node that may be used), ENOMEM
+/// @param nodemask  the nodes, at least one that is allowed and has memory
+/// @return 0, or -1 with errno: EINVAL (no node is allowed and has memory), ENOMEM (no kernel
+///         memory)
 ///
-/// As numa_set_membind(), but silent: it neither prints nor ends the program.
+/// Thread-safe. Async-signal-safe.
+///
+/// Like numa_set_membind(), but prints nothing and never ends the program.
 ///
 /// # Safety
-/// Each mask is NULL or a valid struct bitmask.
+/// nodemask is NULL or valid: maskp is NULL or points to size bits, which no other thread changes
+/// during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numars_set_membind(nodemask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
@@ -62,17 +75,20 @@ pub unsafe extern "C" fn numars_set_membind(nodemask: *mut bitmask) -> c_int {
     status(trace_call!("numars_set_membind(nodemask=*)", [nodes], mempolicy::bind_task(nodes)))
 }
 
-/// Restrict allocations to some nodes, and let NUMA balancing move pages between them (MPOL_BIND with MPOL_F_NUMA_BALANCING,
-/// Linux 5.12).
+/// Restrict the calling thread's allocations to the given nodes, and let NUMA balancing move pages
+/// between these (MPOL_BIND with MPOL_F_NUMA_BALANCING, Linux 5.12).
 ///
-/// @param nodemask  the nodes, at least one
-/// @return 0; 1 if the kernel is older and allocations are restricted without balancing; -1 with errno: EINVAL (no node that may be
-///         used), ENOMEM
+/// @param nodemask  the nodes, at least one that is allowed and has memory
+/// @return 0; 1 on an older kernel, if allocations are restricted without balancing; -1 with errno:
+///         EINVAL (no node is allowed and has memory), ENOMEM (no kernel memory)
 ///
-/// As numa_set_membind_balancing(), but silent: it neither prints nor ends the program.
+/// Thread-safe. Async-signal-safe.
+///
+/// Like numa_set_membind_balancing(), but prints nothing and never ends the program.
 ///
 /// # Safety
-/// Each mask is NULL or a valid struct bitmask.
+/// nodemask is NULL or valid: maskp is NULL or points to size bits, which no other thread changes
+/// during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numars_set_membind_balancing(nodemask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
@@ -80,15 +96,19 @@ pub unsafe extern "C" fn numars_set_membind_balancing(nodemask: *mut bitmask) ->
     applied(trace_call!("numars_set_membind_balancing(nodemask=*)", [nodes], mempolicy::bind_task_balancing(nodes)))
 }
 
-/// Allocates on some nodes in turn.
+/// Interleave the calling thread's allocations page by page over the given nodes (MPOL_INTERLEAVE).
 ///
-/// @param nodemask  the nodes; none: as usual
-/// @return 0, or -1 with errno: EINVAL (no node that may be used), ENOMEM
+/// @param nodemask  the nodes; if it is empty, the default policy is set (MPOL_DEFAULT)
+/// @return 0, or -1 with errno: EINVAL (no node is allowed and has memory), ENOMEM (no kernel
+///         memory)
 ///
-/// As numa_set_interleave_mask(), but silent: it neither prints nor ends the program.
+/// Thread-safe. Async-signal-safe.
+///
+/// Like numa_set_interleave_mask(), but prints nothing and never ends the program.
 ///
 /// # Safety
-/// Each mask is NULL or a valid struct bitmask.
+/// nodemask is NULL or valid: maskp is NULL or points to size bits, which no other thread changes
+/// during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numars_set_interleave_mask(nodemask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
@@ -96,15 +116,19 @@ pub unsafe extern "C" fn numars_set_interleave_mask(nodemask: *mut bitmask) -> c
     status(trace_call!("numars_set_interleave_mask(nodemask=*)", [nodes], mempolicy::interleave_task(nodes)))
 }
 
-/// Allocates on some nodes in turn, on each as often as its weight says (Linux 6.9).
+/// Interleave the calling thread's allocations by weight (MPOL_WEIGHTED_INTERLEAVE, Linux 6.9).
 ///
-/// @param nodemask  the nodes; none: as usual
-/// @return 0, or -1 with errno: EINVAL (no node that may be used), ENOMEM
+/// @param nodemask  the nodes; if it is empty, the default policy is set (MPOL_DEFAULT)
+/// @return 0, or -1 with errno: EINVAL (no node is allowed and has memory; an older kernel), ENOMEM
+///         (no kernel memory)
 ///
-/// As numa_set_weighted_interleave_mask(), but silent: it neither prints nor ends the program.
+/// Thread-safe. Async-signal-safe.
+///
+/// Like numa_set_weighted_interleave_mask(), but prints nothing and never ends the program.
 ///
 /// # Safety
-/// Each mask is NULL or a valid struct bitmask.
+/// nodemask is NULL or valid: maskp is NULL or points to size bits, which no other thread changes
+/// during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numars_set_weighted_interleave_mask(nodemask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
@@ -116,27 +140,33 @@ pub unsafe extern "C" fn numars_set_weighted_interleave_mask(nodemask: *mut bitm
     ))
 }
 
-/// Allocates on a node first, and on others when that is full.
+/// Prefer one node for the calling thread's allocations (MPOL_PREFERRED).
 ///
-/// @param node  the node; a negative number: where the thread runs
-/// @return 0, or -1 with errno: EINVAL (no node that may be used), ENOMEM
+/// @param node  the node; any negative number sets local allocation (MPOL_LOCAL)
+/// @return 0, or -1 with errno: EINVAL (the node is not allowed or has no memory), ENOMEM (no
+///         kernel memory)
 ///
-/// As numa_set_preferred(), but silent: it neither prints nor ends the program.
+/// Thread-safe. Async-signal-safe.
+///
+/// Like numa_set_preferred(), but prints nothing and never ends the program.
 #[unsafe(no_mangle)]
 pub extern "C" fn numars_set_preferred(node: c_int) -> c_int {
     status(trace_call!("numars_set_preferred(node=*)", [node], mempolicy::prefer_node(usize::try_from(node).ok())))
 }
 
-/// Allocate on some nodes first, and on others when those are full (MPOL_PREFERRED_MANY, Linux 5.15).
+/// Prefer several nodes for the calling thread's allocations (MPOL_PREFERRED_MANY, Linux 5.15).
 ///
-/// @param nodemask  the nodes, at least one
-/// @return 0; 1 if the kernel is older and only the first of the nodes is preferred (MPOL_PREFERRED); -1 with errno: EINVAL (no node that
-///         may be used), ENOMEM
+/// @param nodemask  the nodes, at least one that is allowed and has memory
+/// @return 0; 1 on an older kernel, if the first of the nodes is preferred (MPOL_PREFERRED); -1
+///         with errno: EINVAL (no node is allowed and has memory), ENOMEM (no kernel memory)
 ///
-/// As numa_set_preferred_many(), but silent: it neither prints nor ends the program.
+/// Thread-safe. Async-signal-safe.
+///
+/// Like numa_set_preferred_many(), but prints nothing and never ends the program.
 ///
 /// # Safety
-/// Each mask is NULL or a valid struct bitmask.
+/// nodemask is NULL or valid: maskp is NULL or points to size bits, which no other thread changes
+/// during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numars_set_preferred_many(nodemask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
@@ -145,27 +175,39 @@ pub unsafe extern "C" fn numars_set_preferred_many(nodemask: *mut bitmask) -> c_
     applied(trace_call!("numars_set_preferred_many(nodemask=*)", [nodes], outcome))
 }
 
-/// Allocates where the thread runs.
+/// Allocate the calling thread's pages on the node of the CPU that it runs on (MPOL_LOCAL).
 ///
-/// @return 0, or -1 with errno: ENOSYS or EPERM where policy cannot be used
+/// @return 0, or -1 with errno: ENOSYS (a kernel without NUMA), EPERM (forbidden, as in some
+///         containers), ENOMEM (no kernel memory)
 ///
-/// As numa_set_localalloc(), but silent: it neither prints nor ends the program.
+/// Thread-safe. Async-signal-safe.
+///
+/// Like numa_set_localalloc(), but prints nothing and never ends the program.
 #[unsafe(no_mangle)]
 pub extern "C" fn numars_set_localalloc() -> c_int {
     status(trace_call!("numars_set_localalloc()", [], mempolicy::local_task()))
 }
 
-/// Puts the pages of memory on some nodes in turn, those that are touched from now on.
+/// Interleave a range of memory page by page over the given nodes (MPOL_INTERLEAVE).
+///
+/// The policy applies to pages that are allocated from now on. Pages that are already on other
+/// nodes stay there; after numa_set_strict() of a value other than 0, they make the call fail with
+/// EIO.
 ///
 /// @param start     the first byte, at the start of a page
 /// @param size      bytes, rounded up to whole pages
 /// @param nodemask  the nodes
-/// @return 0, or -1 with errno: EINVAL (a bad range, no node that may be used), EFAULT (nothing mapped there), EIO (pages are elsewhere and numa_set_strict() was called), ENOMEM
+/// @return 0, or -1 with errno: EINVAL (a bad range; no node is allowed and has memory), EFAULT (a
+///         part of the range is not mapped), EIO (pages are on other nodes, see numa_set_strict()),
+///         ENOMEM (no kernel memory)
 ///
-/// As numa_interleave_memory(), but silent: it neither prints nor ends the program.
+/// Thread-safe. Async-signal-safe.
+///
+/// Like numa_interleave_memory(), but prints nothing and never ends the program.
 ///
 /// # Safety
-/// Each mask is NULL or a valid struct bitmask.
+/// nodemask is NULL or valid: maskp is NULL or points to size bits, which no other thread changes
+/// during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numars_interleave_memory(start: *mut c_void, size: usize, nodemask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
@@ -177,17 +219,26 @@ pub unsafe extern "C" fn numars_interleave_memory(start: *mut c_void, size: usiz
     ))
 }
 
-/// Puts the pages of memory on some nodes in turn, as often as their weights say (Linux 6.9).
+/// Interleave a range of memory by weight over the given nodes (MPOL_WEIGHTED_INTERLEAVE, Linux
+/// 6.9).
+///
+/// The policy applies to pages that are allocated from now on; for others, see
+/// numars_interleave_memory().
 ///
 /// @param start     the first byte, at the start of a page
 /// @param size      bytes, rounded up to whole pages
 /// @param nodemask  the nodes
-/// @return 0, or -1 with errno: EINVAL (a bad range, no node that may be used), EFAULT (nothing mapped there), EIO (pages are elsewhere and numa_set_strict() was called), ENOMEM
+/// @return 0, or -1 with errno: EINVAL (a bad range; no node is allowed and has memory; an older
+///         kernel), EFAULT (a part of the range is not mapped), EIO (pages are on other nodes, see
+///         numa_set_strict()), ENOMEM (no kernel memory)
 ///
-/// As numa_weighted_interleave_memory(), but silent: it neither prints nor ends the program.
+/// Thread-safe. Async-signal-safe.
+///
+/// Like numa_weighted_interleave_memory(), but prints nothing and never ends the program.
 ///
 /// # Safety
-/// Each mask is NULL or a valid struct bitmask.
+/// nodemask is NULL or valid: maskp is NULL or points to size bits, which no other thread changes
+/// during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numars_weighted_interleave_memory(
     start: *mut c_void,
@@ -203,17 +254,25 @@ pub unsafe extern "C" fn numars_weighted_interleave_memory(
     ))
 }
 
-/// Puts memory on a node, the pages that are touched from now on.
+/// Bind a range of memory to one node (MPOL_BIND).
+///
+/// The policy applies to pages that are allocated from now on; for others, see
+/// numars_interleave_memory(). After numa_set_bind_policy(0), other nodes are used when the node is
+/// full (MPOL_PREFERRED_MANY, before Linux 5.15 MPOL_PREFERRED).
 ///
 /// @param start  the first byte, at the start of a page
 /// @param size   bytes, rounded up to whole pages
 /// @param node   the node
-/// @return 0, or -1 with errno: EINVAL (a bad range, no node that may be used), EFAULT (nothing mapped there), EIO (pages are elsewhere and numa_set_strict() was called), ENOMEM
+/// @return 0, or -1 with errno: EINVAL (a bad range; the node is not allowed or has no memory),
+///         EFAULT (a part of the range is not mapped), EIO (pages are on other nodes, see
+///         numa_set_strict()), ENOMEM (no kernel memory)
 ///
-/// As numa_tonode_memory(), but silent: it neither prints nor ends the program.
+/// Thread-safe. Async-signal-safe.
+///
+/// Like numa_tonode_memory(), but prints nothing and never ends the program.
 ///
 /// # Safety
-/// The memory keeps its contents.
+/// No condition: the kernel checks the range, and the contents of the memory do not change.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numars_tonode_memory(start: *mut c_void, size: usize, node: c_int) -> c_int {
     status(trace_call!(
@@ -223,18 +282,26 @@ pub unsafe extern "C" fn numars_tonode_memory(start: *mut c_void, size: usize, n
     ))
 }
 
-/// Puts memory on some nodes, the pages that are touched from now on.
+/// Bind a range of memory to the given nodes (MPOL_BIND).
+///
+/// The policy applies to pages that are allocated from now on; for others, see
+/// numars_interleave_memory(). After numa_set_bind_policy(0), other nodes are used when these are
+/// full (MPOL_PREFERRED_MANY, before Linux 5.15 MPOL_PREFERRED with the first of them).
 ///
 /// @param start     the first byte, at the start of a page
 /// @param size      bytes, rounded up to whole pages
 /// @param nodemask  the nodes
-/// @return 0; 1 if numa_set_bind_policy(0) was called, and the kernel is older than Linux 5.15, so that only the first of the nodes is
-///         preferred; -1 with errno: EINVAL (a bad range, no node that may be used), EFAULT (nothing mapped there), EIO (pages are elsewhere and numa_set_strict() was called), ENOMEM
+/// @return 0; 1 if MPOL_PREFERRED was set because the kernel is older; -1 with errno: EINVAL (a bad
+///         range; no node is allowed and has memory), EFAULT (a part of the range is not mapped),
+///         EIO (pages are on other nodes, see numa_set_strict()), ENOMEM (no kernel memory)
 ///
-/// As numa_tonodemask_memory(), but silent: it neither prints nor ends the program.
+/// Thread-safe. Async-signal-safe.
+///
+/// Like numa_tonodemask_memory(), but prints nothing and never ends the program.
 ///
 /// # Safety
-/// Each mask is NULL or a valid struct bitmask.
+/// nodemask is NULL or valid: maskp is NULL or points to size bits, which no other thread changes
+/// during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numars_tonodemask_memory(start: *mut c_void, size: usize, nodemask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
@@ -246,16 +313,23 @@ pub unsafe extern "C" fn numars_tonodemask_memory(start: *mut c_void, size: usiz
     ))
 }
 
-/// Puts memory on the node where the thread runs that touches it first, the pages that are touched from now on.
+/// Allocate each page of a range of memory on the node of the CPU that touches it first
+/// (MPOL_LOCAL).
+///
+/// The policy applies to pages that are allocated from now on; for others, see
+/// numars_interleave_memory().
 ///
 /// @param start  the first byte, at the start of a page
 /// @param size   bytes, rounded up to whole pages
-/// @return 0, or -1 with errno: EINVAL (a bad range, no node that may be used), EFAULT (nothing mapped there), EIO (pages are elsewhere and numa_set_strict() was called), ENOMEM
+/// @return 0, or -1 with errno: EINVAL (a bad range), EFAULT (a part of the range is not mapped),
+///         EIO (pages are on other nodes, see numa_set_strict()), ENOMEM (no kernel memory)
 ///
-/// As numa_setlocal_memory(), but silent: it neither prints nor ends the program.
+/// Thread-safe. Async-signal-safe.
+///
+/// Like numa_setlocal_memory(), but prints nothing and never ends the program.
 ///
 /// # Safety
-/// The memory keeps its contents.
+/// No condition: the kernel checks the range, and the contents of the memory do not change.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numars_setlocal_memory(start: *mut c_void, size: usize) -> c_int {
     status(trace_call!(

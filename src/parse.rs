@@ -153,16 +153,20 @@ unsafe fn parse_cpus(list: *const c_char, attempt: ParseOnce) -> *mut bitmask {
     }
 }
 
-/// Reads a bit map such as /sys/devices/system/node/node0/cpumap has.
+/// Parse a bit map in the format of /sys/devices/system/node/node0/cpumap.
 ///
-/// @param line  hexadecimal groups of 32 bits, the highest first, with commas between them and a line end behind them
-/// @param mask  where to put the bits
-/// @return 0, or -1 if line is none, also NULL, or mask is too small; errno stays as it is
+/// @param line  groups of up to eight hexadecimal digits, the highest first, separated by commas
+///              and ended by a newline; not modified; NULL: not a bit map
+/// @param mask  receives the bits
+/// @return 0, or -1 with errno unchanged if line is not a bit map or mask is too small
+///
+/// Thread-safe. Async-signal-safe.
 ///
 /// Follows numa(3).
 ///
 /// # Safety
-/// line is NULL or a string, mask NULL or a valid struct bitmask.
+/// line is NULL or points to a string. mask is NULL or valid: maskp is NULL or points to size bits,
+/// which no other thread changes during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_parse_bitmap(line: *mut c_char, mask: *mut bitmask) -> c_int {
     if line.is_null() {
@@ -173,20 +177,28 @@ pub unsafe extern "C" fn numa_parse_bitmap(line: *mut c_char, mask: *mut bitmask
     if nodestring::parse_bitmap(line.to_bytes(), mask) { 0 } else { -1 }
 }
 
-/// Reads a list of nodes: 1-5,7,10 or all; !4-5 is all others, +0-3 counts among the nodes that the program may use.
+/// Parse a list of nodes that the program may use, as numactl(8) takes it.
 ///
-/// The last element may be a device, which stands for the node that it is near: netdev:eth0 and block:sda by the names that the
-/// kernel gives them, file:/var/lib by a file on it, pci:0000:00:1f.2 by its address, ip:192.0.2.1 or ip:name by a host that is
-/// reached through it.
+/// Elements are separated by commas: a number, a range such as 1-5, or, as the last one, all for
+/// those of numa_all_nodes_ptr. A ! before the list inverts it among the nodes that exist. From a +
+/// on, numbers count within numa_all_nodes_ptr.
 ///
-/// @param string  the list; empty: no nodes; NULL is no list
-/// @return a set, to be given back with numa_bitmask_free(); NULL if the list is none or names a node that the program
-///         may neither allocate nor run on, which is reported by numa_warn(); or with errno ENOMEM
+/// The last element may be a device, which stands for its nearest node: netdev:eth0 and block:sda
+/// by kernel name, file:/var/lib by a file on it, pci:0000:00:1f.2 by address, ip:192.0.2.1 or
+/// ip:name by a host that is reached through it. A host's name is looked up by getaddrinfo(3),
+/// which may take long.
+///
+/// @param string  the list; empty: no nodes; NULL: not a valid list
+/// @return a node mask, to be freed with numa_bitmask_free(); NULL if string is not a valid list or
+///         names a node on which the program may neither allocate nor run, which is reported by
+///         numa_warn() unless string is NULL or has trailing text; NULL with errno ENOMEM
+///
+/// Thread-safe. Not async-signal-safe: calls malloc(3).
 ///
 /// Follows numa(3).
 ///
 /// # Safety
-/// string is NULL or a string.
+/// string is NULL or points to a string that no other thread changes during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_parse_nodestring(string: *const c_char) -> *mut bitmask {
     let attempt: ParseOnce = |list, device, set| {
@@ -213,15 +225,19 @@ pub unsafe extern "C" fn numa_parse_nodestring(string: *const c_char) -> *mut bi
     unsafe { parse_nodes(string, attempt) }
 }
 
-/// As numa_parse_nodestring(), of all nodes that the kernel has.
+/// Parse a list of nodes like numa_parse_nodestring(), but of all nodes of the machine.
 ///
-/// @param string  the list; empty: no nodes; NULL is no list
-/// @return as there
+/// @param string  the list; empty: no nodes; NULL: not a valid list
+/// @return a node mask, to be freed with numa_bitmask_free(); NULL if string is not a valid list or
+///         names a node that does not exist, reported as by numa_parse_nodestring(); NULL with
+///         errno ENOMEM
+///
+/// Thread-safe. Not async-signal-safe: calls malloc(3).
 ///
 /// Follows numa(3).
 ///
 /// # Safety
-/// string is NULL or a string.
+/// string is NULL or points to a string that no other thread changes during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_parse_nodestring_all(string: *const c_char) -> *mut bitmask {
     let attempt: ParseOnce = |list, device, set| {
@@ -242,16 +258,21 @@ pub unsafe extern "C" fn numa_parse_nodestring_all(string: *const c_char) -> *mu
     unsafe { parse_nodes(string, attempt) }
 }
 
-/// Reads a list of CPUs, written as for numa_parse_nodestring().
+/// Parse a list of CPUs that the program may run on, in the format of numa_parse_nodestring().
 ///
-/// @param string  the list; empty: no CPUs; NULL is no list
-/// @return a set, to be given back with numa_bitmask_free(); NULL if the list is none or names a CPU that the program
-///         may not run on, which is reported by numa_warn(); or with errno ENOMEM
+/// all stands for the CPUs of numa_all_cpus_ptr, and + counts within these. There are no devices.
+///
+/// @param string  the list; empty: no CPUs; NULL: not a valid list
+/// @return a CPU mask, to be freed with numa_bitmask_free(); NULL if string is not a valid list or
+///         names a CPU on which the program may not run, reported as by numa_parse_nodestring();
+///         NULL with errno ENOMEM
+///
+/// Thread-safe. Not async-signal-safe: calls malloc(3).
 ///
 /// Follows numa(3).
 ///
 /// # Safety
-/// string is NULL or a string.
+/// string is NULL or points to a string that no other thread changes during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_parse_cpustring(string: *const c_char) -> *mut bitmask {
     fn attempt<'a, const WORDS: usize>(list: &'a [u8], device: &LookUp<'a>, set: BitsMut) -> Result<(), ListError<'a>> {
@@ -268,15 +289,19 @@ pub unsafe extern "C" fn numa_parse_cpustring(string: *const c_char) -> *mut bit
     unsafe { parse_cpus(string, attempt) }
 }
 
-/// As numa_parse_cpustring(), of all CPUs that the machine has.
+/// Parse a list of CPUs like numa_parse_cpustring(), but of all CPUs of the machine.
 ///
-/// @param string  the list; empty: no CPUs; NULL is no list
-/// @return as there
+/// @param string  the list; empty: no CPUs; NULL: not a valid list
+/// @return a CPU mask, to be freed with numa_bitmask_free(); NULL if string is not a valid list or
+///         names a CPU that the machine does not have, reported as by numa_parse_nodestring(); NULL
+///         with errno ENOMEM
+///
+/// Thread-safe. Not async-signal-safe: calls malloc(3).
 ///
 /// Follows numa(3).
 ///
 /// # Safety
-/// string is NULL or a string.
+/// string is NULL or points to a string that no other thread changes during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_parse_cpustring_all(string: *const c_char) -> *mut bitmask {
     let attempt: ParseOnce = |list, device, set| {

@@ -46,10 +46,12 @@ fn clear(set: BitsMut) {
     set.fill(false);
 }
 
-/// Return the first node of the calling thread's policy.
+/// Return the first node of the calling thread's memory policy.
 ///
-/// @return the node; 0 if the policy names none, or if the kernel refuses, which is reported by numa_error(). numa_preferred_err() tells
-///         these apart
+/// @return the node; 0 if the policy has no nodes, or if get_mempolicy(2) fails, which is reported
+///         by numa_error(). numa_preferred_err() distinguishes these
+///
+/// Thread-safe. Async-signal-safe unless it fails: numa_error() prints with stdio.
 ///
 /// Follows the newest numa(3). libnuma 2.0.19 and older return -1, which programs use as an index.
 #[unsafe(no_mangle)]
@@ -61,9 +63,13 @@ pub extern "C" fn numa_preferred() -> c_int {
     first.unwrap_or(0)
 }
 
-/// Return the first node of the calling thread's policy, silently.
+/// Return the first node of the calling thread's memory policy, or -1.
 ///
-/// @return the node; -1 if the policy names none, or with errno if the kernel refuses
+/// @return the node; -1 with errno unchanged if the policy has no nodes; -1 with errno if
+///         get_mempolicy(2) fails: ENOSYS (a kernel without NUMA), EPERM (forbidden, as in some
+///         containers)
+///
+/// Thread-safe. Async-signal-safe.
 ///
 /// Follows the newest numa(3).
 #[unsafe(no_mangle)]
@@ -78,9 +84,11 @@ fn first_node_of_policy() -> Result<Option<c_int>, SyscallError> {
     Ok(policy.first().map(|node| node as c_int))
 }
 
-/// Tells whether the kernel knows MPOL_PREFERRED_MANY (Linux 5.15), which numa_set_preferred_many() needs.
+/// Check whether the kernel supports MPOL_PREFERRED_MANY (Linux 5.15).
 ///
-/// @return 1 if so, 0 if not
+/// @return 1 if it does, 0 if not or if mbind(2) is forbidden
+///
+/// Thread-safe. Async-signal-safe.
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]
@@ -88,9 +96,12 @@ pub extern "C" fn numa_has_preferred_many() -> c_int {
     c_int::from(mempolicy::has_preferred_many())
 }
 
-/// The nodes of the calling thread's policy.
+/// Return the nodes of the calling thread's memory policy, whatever its mode.
 ///
-/// @return a set, to be given back with numa_bitmask_free(), empty if the policy names none; NULL with errno ENOMEM
+/// @return a node mask, to be freed with numa_bitmask_free(), empty if the policy has no nodes or
+///         if get_mempolicy(2) fails, which is reported by numa_error(); NULL with errno ENOMEM
+///
+/// Thread-safe. Not async-signal-safe: calls malloc(3).
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]
@@ -98,9 +109,14 @@ pub extern "C" fn numa_preferred_many() -> *mut bitmask {
     nodes_of_policy(None, clear)
 }
 
-/// Allocates on a node first, and on others when that is full.
+/// Prefer one node for the calling thread's allocations (MPOL_PREFERRED).
 ///
-/// @param node  the node; a negative number: where the thread runs
+/// When the node is full, pages are allocated on other nodes. Pages that are already allocated stay
+/// where they are.
+///
+/// @param node  the node; any negative number sets local allocation (MPOL_LOCAL)
+///
+/// Thread-safe. Async-signal-safe unless it fails: numa_error() prints with stdio.
 ///
 /// Follows numa(3). A failure is reported by numa_error(); numars_set_preferred() returns it.
 #[unsafe(no_mangle)]
@@ -112,15 +128,23 @@ pub extern "C" fn numa_set_preferred(node: c_int) {
     ));
 }
 
-/// Allocate on some nodes first, and on others when those are full (MPOL_PREFERRED_MANY, Linux 5.15). On an older kernel, warn and
-/// prefer the first of the nodes (MPOL_PREFERRED).
+/// Prefer several nodes for the calling thread's allocations (MPOL_PREFERRED_MANY, Linux 5.15).
 ///
-/// @param nodemask  the nodes, at least one
+/// When these nodes are full, pages are allocated on others. Pages that are already allocated stay
+/// where they are. On an older kernel, numa_warn() is called and the first of the nodes is
+/// preferred (MPOL_PREFERRED).
+///
+/// @param nodemask  the nodes; without any, the call fails with EINVAL, or sets local allocation
+///                  (MPOL_LOCAL) on an older kernel
+///
+/// Thread-safe. Async-signal-safe unless it fails or warns: numa_error() and numa_warn() print with
+/// stdio.
 ///
 /// Follows numa(3). A failure is reported by numa_error(); numars_set_preferred_many() returns it.
 ///
 /// # Safety
-/// nodemask is NULL or a valid struct bitmask.
+/// nodemask is NULL or valid: maskp is NULL or points to size bits, which no other thread changes
+/// during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_set_preferred_many(nodemask: *mut bitmask) {
     // SAFETY: as the caller promises.
@@ -137,9 +161,13 @@ pub unsafe extern "C" fn numa_set_preferred_many(nodemask: *mut bitmask) {
     report_failure(applied.map(|_| ()));
 }
 
-/// The node on which the next page is put that the calling thread allocates, if it interleaves.
+/// Return the node of the calling thread's next interleaved page (MPOL_INTERLEAVE or
+/// MPOL_WEIGHTED_INTERLEAVE).
 ///
-/// @return the node; 0, with errno EINVAL, if the thread does not interleave
+/// @return the node; 0 with errno if there is none: EINVAL (the thread does not interleave), ENOSYS
+///         (a kernel without NUMA), EPERM (forbidden, as in some containers)
+///
+/// Thread-safe. Async-signal-safe.
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]
@@ -147,9 +175,12 @@ pub extern "C" fn numa_get_interleave_node() -> c_int {
     numars::sys::kernel::next_interleave_node().unwrap_or(0)
 }
 
-/// The nodes on which the calling thread allocates in turn.
+/// Return the nodes that the calling thread's allocations are interleaved over (MPOL_INTERLEAVE).
 ///
-/// @return a set, to be given back with numa_bitmask_free(), empty if the thread does not interleave; NULL with errno ENOMEM
+/// @return a node mask, to be freed with numa_bitmask_free(), empty if the policy is another one or
+///         if get_mempolicy(2) fails, which is reported by numa_error(); NULL with errno ENOMEM
+///
+/// Thread-safe. Not async-signal-safe: calls malloc(3).
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]
@@ -157,14 +188,20 @@ pub extern "C" fn numa_get_interleave_mask() -> *mut bitmask {
     nodes_of_policy(Some(Mode::Interleave), clear)
 }
 
-/// Allocates on some nodes in turn.
+/// Interleave the calling thread's allocations page by page over the given nodes (MPOL_INTERLEAVE).
 ///
-/// @param nodemask  the nodes; none: as usual
+/// When a node is full, pages are allocated on others. Pages that are already allocated stay where
+/// they are.
+///
+/// @param nodemask  the nodes; if it is empty, the default policy is set (MPOL_DEFAULT)
+///
+/// Thread-safe. Async-signal-safe unless it fails: numa_error() prints with stdio.
 ///
 /// Follows numa(3). A failure is reported by numa_error(); numars_set_interleave_mask() returns it.
 ///
 /// # Safety
-/// nodemask is NULL or a valid struct bitmask.
+/// nodemask is NULL or valid: maskp is NULL or points to size bits, which no other thread changes
+/// during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_set_interleave_mask(nodemask: *mut bitmask) {
     // SAFETY: as the caller promises.
@@ -172,9 +209,13 @@ pub unsafe extern "C" fn numa_set_interleave_mask(nodemask: *mut bitmask) {
     report_failure(trace_call!("numa_set_interleave_mask(nodemask=*)", [nodes], mempolicy::interleave_task(nodes)));
 }
 
-/// The nodes on which the calling thread allocates in turn as their weights say.
+/// Return the nodes that the calling thread's allocations are interleaved over by weight
+/// (MPOL_WEIGHTED_INTERLEAVE).
 ///
-/// @return a set, to be given back with numa_bitmask_free(), empty if the thread does not do so; NULL with errno ENOMEM
+/// @return a node mask, to be freed with numa_bitmask_free(), empty if the policy is another one or
+///         if get_mempolicy(2) fails, which is reported by numa_error(); NULL with errno ENOMEM
+///
+/// Thread-safe. Not async-signal-safe: calls malloc(3).
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]
@@ -182,15 +223,22 @@ pub extern "C" fn numa_get_weighted_interleave_mask() -> *mut bitmask {
     nodes_of_policy(Some(Mode::WeightedInterleave), clear)
 }
 
-/// Allocates on some nodes in turn, on each as often as its weight in /sys/kernel/mm/mempolicy/weighted_interleave says
-/// (Linux 6.9).
+/// Interleave the calling thread's allocations by weight (MPOL_WEIGHTED_INTERLEAVE, Linux 6.9).
 ///
-/// @param nodemask  the nodes; none: as usual
+/// Each node in turn gets as many pages as its weight in
+/// /sys/kernel/mm/mempolicy/weighted_interleave. Pages that are already allocated stay where they
+/// are. An older kernel fails with EINVAL.
 ///
-/// Follows numa(3). A failure is reported by numa_error(); numars_set_weighted_interleave_mask() returns it.
+/// @param nodemask  the nodes; if it is empty, the default policy is set (MPOL_DEFAULT)
+///
+/// Thread-safe. Async-signal-safe unless it fails: numa_error() prints with stdio.
+///
+/// Follows numa(3). A failure is reported by numa_error(); numars_set_weighted_interleave_mask()
+/// returns it.
 ///
 /// # Safety
-/// nodemask is NULL or a valid struct bitmask.
+/// nodemask is NULL or valid: maskp is NULL or points to size bits, which no other thread changes
+/// during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_set_weighted_interleave_mask(nodemask: *mut bitmask) {
     // SAFETY: as the caller promises.
@@ -202,14 +250,22 @@ pub unsafe extern "C" fn numa_set_weighted_interleave_mask(nodemask: *mut bitmas
     ));
 }
 
-/// Runs and allocates on some nodes alone.
+/// Restrict the calling thread to the CPUs and the memory of the given nodes (MPOL_BIND).
+///
+/// Like numa_run_on_node_mask() followed by numa_set_membind(): if one of them fails, the other one
+/// still takes effect. Pages that are already allocated stay where they are.
 ///
 /// @param nodes  the nodes
 ///
-/// Follows numa(3). A failure is reported by numa_error(); numars_bind() returns it.
+/// Thread-safe. Async-signal-safe unless it fails or warns: numa_error() and numa_warn() print with
+/// stdio.
+///
+/// Follows numa(3). A failure is reported by numa_error(); numars_bind() returns it, and changes
+/// nothing then.
 ///
 /// # Safety
-/// nodes is NULL or a valid struct bitmask.
+/// nodes is NULL or valid: maskp is NULL or points to size bits, which no other thread changes
+/// during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_bind(nodes: *mut bitmask) {
     // SAFETY: as the caller promises.
@@ -220,7 +276,12 @@ pub unsafe extern "C" fn numa_bind(nodes: *mut bitmask) {
     report_failure(bound);
 }
 
-/// Allocates where the thread runs.
+/// Allocate the calling thread's pages on the node of the CPU that it runs on (MPOL_LOCAL).
+///
+/// When that node is full, pages are allocated on others. Pages that are already allocated stay
+/// where they are.
+///
+/// Thread-safe. Async-signal-safe unless it fails: numa_error() prints with stdio.
 ///
 /// Follows numa(3). A failure is reported by numa_error(); numars_set_localalloc() returns it.
 #[unsafe(no_mangle)]
@@ -228,14 +289,20 @@ pub extern "C" fn numa_set_localalloc() {
     report_failure(trace_call!("numa_set_localalloc()", [], mempolicy::local_task()));
 }
 
-/// Allocates on some nodes alone.
+/// Restrict the calling thread's allocations to the given nodes (MPOL_BIND).
 ///
-/// @param nodemask  the nodes, at least one
+/// The kernel ignores nodes that the cpuset does not allow or that have no memory. Pages that are
+/// already allocated stay where they are.
+///
+/// @param nodemask  the nodes, at least one that is allowed and has memory
+///
+/// Thread-safe. Async-signal-safe unless it fails: numa_error() prints with stdio.
 ///
 /// Follows numa(3). A failure is reported by numa_error(); numars_set_membind() returns it.
 ///
 /// # Safety
-/// nodemask is NULL or a valid struct bitmask.
+/// nodemask is NULL or valid: maskp is NULL or points to size bits, which no other thread changes
+/// during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_set_membind(nodemask: *mut bitmask) {
     // SAFETY: as the caller promises.
@@ -243,15 +310,22 @@ pub unsafe extern "C" fn numa_set_membind(nodemask: *mut bitmask) {
     report_failure(trace_call!("numa_set_membind(nodemask=*)", [nodes], mempolicy::bind_task(nodes)));
 }
 
-/// Restrict allocations to some nodes, and let NUMA balancing move pages between them (MPOL_BIND with MPOL_F_NUMA_BALANCING,
-/// Linux 5.12). On an older kernel, only restrict allocations.
+/// Restrict the calling thread's allocations to the given nodes, and let NUMA balancing move pages
+/// between these (MPOL_BIND with MPOL_F_NUMA_BALANCING, Linux 5.12).
 ///
-/// @param nodemask  the nodes, at least one
+/// On an older kernel, allocations are restricted without balancing, and nothing is reported;
+/// numars_set_membind_balancing() returns 1 then.
 ///
-/// Follows numa(3). A failure is reported by numa_error(); numars_set_membind_balancing() returns it.
+/// @param nodemask  the nodes, at least one that is allowed and has memory
+///
+/// Thread-safe. Async-signal-safe unless it fails: numa_error() prints with stdio.
+///
+/// Follows numa(3). A failure is reported by numa_error(); numars_set_membind_balancing() returns
+/// it.
 ///
 /// # Safety
-/// nodemask is NULL or a valid struct bitmask.
+/// nodemask is NULL or valid: maskp is NULL or points to size bits, which no other thread changes
+/// during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_set_membind_balancing(nodemask: *mut bitmask) {
     // SAFETY: as the caller promises.
@@ -260,9 +334,14 @@ pub unsafe extern "C" fn numa_set_membind_balancing(nodemask: *mut bitmask) {
     report_failure(applied.map(|_| ()));
 }
 
-/// Return the nodes on which the calling thread may allocate: those it is bound to, or those of numa_all_nodes_ptr.
+/// Return the nodes that the calling thread may allocate on: those of its policy if that is
+/// MPOL_BIND, otherwise those of numa_all_nodes_ptr.
 ///
-/// @return a set, to be given back with numa_bitmask_free(); NULL with errno ENOMEM
+/// @return a node mask, to be freed with numa_bitmask_free(); NULL with errno ENOMEM. If
+///         get_mempolicy(2) fails, which is reported by numa_error(), the nodes are those of
+///         numa_all_nodes_ptr
+///
+/// Thread-safe. Not async-signal-safe: calls malloc(3).
 ///
 /// Follows numa(3).
 #[unsafe(no_mangle)]
@@ -270,46 +349,64 @@ pub extern "C" fn numa_get_membind() -> *mut bitmask {
     nodes_of_policy(Some(Mode::Bind), globals::read_all_nodes)
 }
 
-/// Says whether numa_alloc_onnode() and its like may take memory of other nodes when theirs are full.
+/// Set whether memory bound to nodes may be allocated on other nodes when these are full.
 ///
-/// @param strict  not 0: they may not, as at the start; 0: they may
+/// The setting is that of the process. It applies to later calls of numa_alloc_onnode(),
+/// numa_tonode_memory(), numa_tonodemask_memory(), numars_tonode_memory() and
+/// numars_tonodemask_memory().
 ///
-/// Follows numa(3). For the whole process.
+/// @param strict  not 0: it may not (MPOL_BIND), the initial setting; 0: it may
+///                (MPOL_PREFERRED_MANY, or before Linux 5.15 MPOL_PREFERRED with the first of the
+///                nodes)
+///
+/// Thread-safe. Async-signal-safe.
+///
+/// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_set_bind_policy(strict: c_int) {
     mempolicy::set_bind_fallback(strict == 0);
     trace_call!("numa_set_bind_policy(strict=*)", [strict], 0);
 }
 
-/// Says whether it is an error that pages are elsewhere already when memory gets a policy.
+/// Set whether giving memory a policy fails if pages are already on other nodes (MPOL_MF_STRICT).
 ///
-/// @param flag  not 0: it is; 0: it is not, as at the start
+/// The setting is that of the process. It applies to later calls that give memory a policy, such as
+/// numa_tonode_memory() and numa_interleave_memory(): they fail with EIO.
 ///
-/// Follows numa(3). For the whole process.
+/// @param flag  not 0: they fail; 0: they leave such pages where they are, the initial setting
+///
+/// Thread-safe. Async-signal-safe.
+///
+/// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_set_strict(flag: c_int) {
     mempolicy::set_strict(flag != 0);
     trace_call!("numa_set_strict(flag=*)", [flag], 0);
 }
 
-/// Tells whether the kernel knows set_mempolicy_home_node(2) (Linux 5.17).
+/// Check whether the kernel supports set_mempolicy_home_node(2) (Linux 5.17).
 ///
-/// @return 1 if so, 0 if not
+/// @return 1 if it does, 0 if not
+///
+/// Thread-safe. Async-signal-safe.
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_has_home_node() -> c_int {
     c_int::from(mempolicy::has_home_node())
 }
 
-/// Sets the node from which a range's policy starts to look for memory, as set_mempolicy_home_node().
+/// Set the home node of a range of memory: the node that the kernel tries first (Linux 5.17).
 ///
-/// @param start      the first byte, at the start of a page
-/// @param len        length in bytes
+/// @param start      the first byte, at the start of a page; the range has the policy MPOL_BIND or
+///                   MPOL_PREFERRED_MANY
+/// @param len        bytes, rounded up to whole pages
 /// @param home_node  the node
 /// @param flags      0
-/// @return 0, or -1 with errno as set_mempolicy_home_node(), which numa_error() is told too
+/// @return 0, or -1 with errno as set_mempolicy_home_node(), reported by numa_error() too
+///
+/// Thread-safe. Async-signal-safe unless it fails: numa_error() prints with stdio.
 ///
 /// # Safety
-/// The memory from start on keeps its contents.
+/// No condition: the kernel checks the arguments, and the contents of the memory do not change.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_set_mempolicy_home_node(
     start: *mut c_void,
