@@ -1,9 +1,10 @@
-//! The mover against the kernel of `model`, and the pages of a range against made-up files of /proc.
+//! Fuzz targets: the mover on the kernel of `model`, and the page walk on fake files of /proc.
 
 use super::model::*;
 use super::*;
 
 use super::fast_path::try_fast_path;
+use super::ops::PresentPages;
 use super::page_walk::PageWalk;
 use crate::sys::errno;
 use crate::sys::files::File;
@@ -12,7 +13,7 @@ use arbitrary::{Result, Unstructured};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-/// Moves a list of pages of a made-up machine.
+/// Moves a list of pages of a random machine.
 pub fn mover(data: &[u8]) {
     let _ = random_request(&mut Unstructured::new(data));
 }
@@ -31,7 +32,7 @@ fn random_request(choices: &mut Unstructured) -> Result<()> {
         let offset = usize::from(choices.arbitrary::<u8>()?) * 16;
         addresses.push(address(choices.choose_index(machine.page_of.len())?) + offset);
         let node: u8 = choices.arbitrary()?;
-        // Nodes that are not there end a request, and shall not end each.
+        // Invalid nodes are rare, because they end a request.
         nodes.push(if node < 250 { i32::from(node) % NODES } else { i32::from(node) - 253 });
     }
     match options % 4 {
@@ -69,17 +70,17 @@ fn random_machine(choices: &mut Unstructured) -> Result<Machine> {
     for _ in 0..choices.int_in_range(1..=40)? {
         page_of.push(choices.choose_index(pages.len())?);
     }
-    let mut room = [UNLIMITED; NODES as usize];
+    let mut free_pages = [UNLIMITED; NODES as usize];
     if choices.ratio(1, 4)? {
-        for room in &mut room {
-            *room = choices.int_in_range(0..=10)?;
+        for free_pages in &mut free_pages {
+            *free_pages = choices.int_in_range(0..=10)?;
         }
     }
     let denied = if choices.ratio(1, 4)? { Some(choices.int_in_range(0..=NODES - 1)?) } else { None };
     Ok(Machine {
         pages,
         page_of,
-        free_pages: room,
+        free_pages,
         denied,
         unmovable: false,
         denied_later: None,
@@ -88,7 +89,7 @@ fn random_machine(choices: &mut Unstructured) -> Result<Machine> {
     })
 }
 
-/// As numa_move_pages() does it.
+/// Moves pages on the fast path or in batches, as numa_move_pages() does.
 fn fast_path_or_list(machine: &Machine, addresses: &[usize], nodes: &[i32]) {
     let model = Model::<16>::new(machine.clone());
     let mut status = vec![NOT_WRITTEN; addresses.len()];
@@ -111,7 +112,7 @@ fn fast_path_or_list(machine: &Machine, addresses: &[usize], nodes: &[i32]) {
     }
 }
 
-/// Somebody stops it.
+/// Moves pages and cancels the move.
 fn cancelled(machine: &Machine, addresses: &[usize], nodes: &[i32], cancel_after: u8) {
     let (mut calls, mut last) = (0, MoveStats::default());
     let mut progress = |stats: &MoveStats| {
@@ -124,7 +125,7 @@ fn cancelled(machine: &Machine, addresses: &[usize], nodes: &[i32], cancel_after
     assert_eq!(last, outcome.stats);
     assert!(outcome.stats.finished() <= addresses.len());
     if outcome.error == errno::ECANCELED {
-        // A page that a later window names too may have gone on, and the kernel is not asked again.
+        // A later batch may have moved a page again, and its status is not refreshed.
         let written = outcome.status.iter().take_while(|&&status| status != NOT_WRITTEN).count();
         let last = last_entries(machine, &addresses[..written]);
         for (entry, (status, address)) in outcome.status.iter_mut().zip(&addresses[..written]).enumerate() {
@@ -143,10 +144,10 @@ fn assert_prefix_matches(addresses: &[usize], outcome: &ListOutcome) {
     assert!(outcome.status[written..].iter().all(|&status| status == NOT_WRITTEN), "{:?}", outcome.status);
 }
 
-/// Checks what came of a request that nobody stopped.
+/// Checks the result of a request that was not cancelled.
 fn assert_outcome(before: &Machine, addresses: &[usize], nodes: &[i32], mut outcome: ListOutcome) {
     if before.denied_later.is_some() {
-        // Where it ends depends on when which target is looked at.
+        // It ends at an entry that depends on the order in which target nodes are checked.
         return assert_prefix_matches(addresses, &outcome);
     }
     let invalid = before.first_invalid(nodes);
@@ -163,7 +164,7 @@ fn assert_outcome(before: &Machine, addresses: &[usize], nodes: &[i32], mut outc
     }
 }
 
-/// Checks that pages which nothing holds are where the last entry that names them wants them, and that no others have moved.
+/// Checks that movable pages are on the target nodes of the last entries that name them, and that no other pages have moved.
 fn assert_last_entry_wins(before: &Machine, addresses: &[usize], nodes: &[i32], after: &Machine) {
     let last = last_entries(before, addresses);
     for (number, (page, now)) in before.pages.iter().zip(&after.pages).enumerate() {
@@ -180,12 +181,12 @@ fn has_room(machine: &Machine) -> bool {
     machine.free_pages == [UNLIMITED; NODES as usize]
 }
 
-/// The last entry that names each page.
+/// Returns the last entry that names each page.
 fn last_entries(machine: &Machine, addresses: &[usize]) -> BTreeMap<usize, usize> {
     addresses.iter().enumerate().map(|(entry, &address)| (machine.page(address), entry)).collect()
 }
 
-/// Lists the pages of a range of a process whose files in /proc are made up.
+/// Lists the pages of a range from random files of /proc.
 pub fn ranges(data: &[u8]) {
     let _ = random_process(&mut Unstructured::new(data));
 }
@@ -193,7 +194,7 @@ pub fn ranges(data: &[u8]) {
 fn random_process(choices: &mut Unstructured) -> Result<()> {
     const PAGE_BITS: u32 = PAGE.trailing_zeros();
     let (start, length) = (choices.int_in_range(0..=64 * PAGE)?, choices.int_in_range(0..=80 * PAGE)?);
-    let (room, scratch_room) = (choices.int_in_range(1..=20)?, choices.int_in_range(1..=20)?);
+    let (free_pages, scratch_size) = (choices.int_in_range(1..=20)?, choices.int_in_range(1..=20)?);
     let present: Option<Vec<bool>> = choices.arbitrary()?;
     let vmas = if choices.arbitrary()? { None } else { Some(ascending_vmas(choices)?) };
     let maps = match &vmas {
@@ -209,26 +210,26 @@ fn random_process(choices: &mut Unstructured) -> Result<()> {
     let open = |file: &MemoryFile| File::open(&file.path());
     let mut walk = PageWalk::of(pagemap.as_ref().and_then(open), open(&maps), start, length, PAGE_BITS).unwrap();
 
-    let (mut pages, mut scratch, mut found) = (vec![0; room], vec![0; scratch_room], Vec::new());
+    let (mut pages, mut scratch, mut listed) = (vec![0; free_pages], vec![0; scratch_size], Vec::new());
     let mut calls = 0;
     while !walk.is_done() {
         let count = walk.fill(&mut pages, usize::MAX, &mut scratch);
-        found.extend(pages[..count].iter().map(|page| page >> PAGE_BITS));
+        listed.extend(pages[..count].iter().map(|page| page >> PAGE_BITS));
         calls += 1;
         assert!(calls < 10_000, "no end of it");
     }
     let whole_pages = if length == 0 { 0..0 } else { start / PAGE..(start + length).div_ceil(PAGE) };
-    assert!(found.iter().all(|page| whole_pages.contains(page)));
-    // Without any, the file counts as one that can't be read.
+    assert!(listed.iter().all(|page| whole_pages.contains(page)));
+    // An empty file counts as one that cannot be read.
     if let Some(vmas) = vmas.filter(|vmas| !vmas.is_empty()) {
-        let is_there = |page: &usize| present.as_ref().is_none_or(|present| present.get(*page) == Some(&true));
+        let is_present = |page: &usize| present.as_ref().is_none_or(|present| present.get(*page) == Some(&true));
         let is_mapped = |page: &usize| vmas.iter().any(|&(first, end)| (first..end).contains(page));
-        assert_eq!(found, whole_pages.filter(|page| is_mapped(page) && is_there(page)).collect::<Vec<_>>());
+        assert_eq!(listed, whole_pages.filter(|page| is_mapped(page) && is_present(page)).collect::<Vec<_>>());
     }
     Ok(())
 }
 
-/// Areas as their first page and the one behind the last.
+/// Returns mappings by their first page and the one after the last.
 fn ascending_vmas(choices: &mut Unstructured) -> Result<Vec<(usize, usize)>> {
     let (mut vmas, mut end) = (Vec::new(), 0);
     for _ in 0..choices.int_in_range(0..=30)? {
@@ -239,7 +240,7 @@ fn ascending_vmas(choices: &mut Unstructured) -> Result<Vec<(usize, usize)>> {
     Ok(vmas)
 }
 
-/// As /proc/PID/maps tells of areas.
+/// Returns the mappings in the format of /proc/PID/maps.
 fn maps_text(vmas: &[(usize, usize)]) -> String {
     let mut text = String::new();
     for &(first, end) in vmas {

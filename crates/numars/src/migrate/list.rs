@@ -26,7 +26,7 @@ impl<K: MovePagesOps> Mover<'_, K> {
         let mut copy = if is_overwritten { ArraysCopy::of(request)? } else { None };
         let can_refresh = copy.is_some() == is_overwritten;
         let copy_range = copy.as_ref().map_or((0, 0), ArraysCopy::range);
-        let whole = request;
+        let original = request;
         let request = copy.as_mut().map_or(request, |copy| copy.request(request));
         let mut log = OutcomeLog::default();
         let known_targets = NodeSet::new();
@@ -78,9 +78,9 @@ impl<K: MovePagesOps> Mover<'_, K> {
                 self.report_progress();
             }
         }
-        if done == request.count() && done < whole.count() && !self.is_stopped() {
+        if done == request.count() && done < original.count() && !self.is_stopped() {
             // The next entry could not be copied. If the kernel cannot read it either, it reports why.
-            self.submit(whole.skip(done).truncate(1));
+            self.submit(original.skip(done).truncate(1));
             self.record_error(errno::EFAULT);
         }
         if needs_refresh && can_refresh {
@@ -92,12 +92,12 @@ impl<K: MovePagesOps> Mover<'_, K> {
 
     /// Returns the first entry whose target node makes the kernel fail the request, and the errno: the node does not exist, has no memory, or
     /// may not be used. Adds valid target nodes to `known`.
+    #[inline(never)]
     fn first_invalid_target(&self, batch: &mut Batch, known: BitsMut) -> Option<(usize, i32)> {
         let count = plan::collect_new_targets(batch, known);
         debug_assert!(count <= batch.submit_states.len());
-        let is_invalid = |target: &Option<i32>| !plan::is_valid_target(*target);
-        let mut invalid =
-            batch.targets.iter().position(|target| is_invalid(&target)).map(|entry| (entry, errno::ENODEV));
+        let first_invalid = batch.targets.iter().position(|target| !plan::is_valid_target(target));
+        let mut invalid = first_invalid.map(|entry| (entry, errno::ENODEV));
         if count == 0 {
             return invalid;
         }
@@ -244,10 +244,12 @@ impl OutcomeLog {
     }
 
     /// Returns the number of slots.
+    #[inline(never)]
     fn entries(&self) -> usize {
         self.scratch.as_ref().map_or(0, |scratch| scratch.bytes() / size_of::<u16>())
     }
 
+    /// Returns the slot of an entry; `None` if there is no memory for it.
     fn slot(&mut self, entry: usize) -> Option<&mut u16> {
         let entries = self.entries();
         self.scratch.as_mut()?.arena().alloc_slice(entries).get_mut(entry)

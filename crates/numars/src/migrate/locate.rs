@@ -114,6 +114,7 @@ impl<K: MovePagesOps> Locator<'_, K> {
         self.confirm_absent(pages, nodes, seen_present)
     }
 
+    /// Queries the nodes of pages once.
     fn query(&self, pages: &[usize], nodes: &mut [i32]) -> Result<(), i32> {
         self.usage.kernel_calls.fetch_add(1, Relaxed);
         self.kernel.query_nodes(pages, nodes, self.flags)

@@ -12,7 +12,7 @@
 //!
 //! An entry has a state (`status`) while its batch is in work, and an outcome (`outcome`) afterwards. `plan`, `node_map`, `status`, `outcome`
 //! and `stats` make no system calls; the tests run the mover on a model of the kernel (`model`). `ops` is the interface between the mover and
-//! the kernel, and `target` implements it for a process, whose files in /proc are in `process`, `page_state`, `page_walk` and `vma`.
+//! the kernel, and `target` implements it for a process, whose files in /proc are in `process`, `page_state`, `page_walk`, `vma` and `tagged`.
 //!
 //! References: move_pages(2), migrate_pages(2), Documentation/mm/page_migration.rst in the kernel sources.
 

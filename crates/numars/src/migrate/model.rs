@@ -1,5 +1,5 @@
-//! A kernel for tests, which behaves as move_pages(2) does: it moves in one go what has one target and needs a move, gives up at the
-//! first batch that cannot be moved completely, and does not say of that batch what became of it.
+//! A model of the kernel for tests. As move_pages(2), it migrates consecutive entries with the same target node together, gives up at the
+//! first run that does not move completely, and writes no statuses for that run.
 
 use super::mover::Mover;
 use super::ops::{MovePagesOps, PresentPages};
@@ -17,22 +17,22 @@ pub const NODES: i32 = 4;
 pub const PAGE: usize = 4096;
 pub const UNLIMITED: usize = 1000;
 
-/// A page, or all base pages of a huge one.
+/// A base page or a huge page.
 #[derive(Debug, Clone, Copy)]
 pub struct Page {
-    /// Its node, or why it has none.
+    /// The node, or a negative errno.
     pub node: i32,
     pub shared: bool,
-    /// How often it cannot be moved; 255 is always.
+    /// The number of attempts that fail; 255: all.
     pub pinned: u8,
-    /// How many questions find it in flight.
+    /// The number of queries that find it in flight.
     pub in_flight: u8,
-    /// Whether the first of its base pages has no contents, and becomes the page of zeros if a huge page is split.
+    /// Whether the first base page becomes the zero page when the huge page is split.
     pub starts_with_zeros: bool,
 }
 
 impl Page {
-    /// Returns the node it is on as the kernel says it now.
+    /// Returns the status of a query.
     fn query(&mut self) -> i32 {
         if self.node >= 0 && self.in_flight > 0 {
             self.in_flight -= 1;
@@ -45,19 +45,19 @@ impl Page {
 #[derive(Debug, Clone)]
 pub struct Machine {
     pub pages: Vec<Page>,
-    /// The page that each address is of.
+    /// The index of the page at each address.
     pub page_of: Vec<usize>,
-    /// How many pages each node still has room for.
+    /// The free pages of each node.
     pub free_pages: [usize; NODES as usize],
-    /// A node outside of the cpuset.
+    /// A node outside the cpuset.
     pub denied: Option<i32>,
-    /// Says where they are, and moves none of them.
+    /// Whether all pages are unmovable.
     pub unmovable: bool,
-    /// A node that leaves the cpuset after the next call.
+    /// The node that leaves the cpuset after the next call.
     pub denied_later: Option<i32>,
-    /// Whether addresses of one page are base pages of a huge one, which needs as much room and is split if there is less.
+    /// Whether the addresses of one page are the base pages of a huge page, which needs as many free pages and is split if there are fewer.
     pub has_huge_pages: bool,
-    /// Room that all nodes get after the next call that moves.
+    /// The pages that become free on each node after the next call that moves pages.
     pub freed_later: usize,
 }
 
@@ -70,7 +70,7 @@ impl Machine {
         self.pages[self.page(address)].node
     }
 
-    /// Where the pages really are.
+    /// Returns the nodes of the pages.
     pub fn nodes_of(&self, pages: &[usize]) -> Vec<i32> {
         pages.iter().map(|&address| self.node_of(address)).collect()
     }
@@ -94,7 +94,7 @@ impl Machine {
         }
     }
 
-    /// How many base pages a page has.
+    /// Returns the number of base pages of a page.
     pub fn size(&self, page: usize) -> usize {
         if self.has_huge_pages { self.page_of.iter().filter(|&&other| other == page).count() } else { 1 }
     }
@@ -102,13 +102,13 @@ impl Machine {
     /// Splits a huge page. Returns its base pages.
     fn split(&mut self, page: usize) -> Vec<usize> {
         let parts: Vec<usize> = (0..self.page_of.len()).filter(|&index| self.page_of[index] == page).collect();
-        let whole = self.pages[page];
+        let page_before = self.pages[page];
         let mut base_pages = Vec::new();
         for (number, index) in parts.into_iter().enumerate() {
-            let node = if number == 0 && whole.starts_with_zeros { -errno::EFAULT } else { whole.node };
+            let node = if number == 0 && page_before.starts_with_zeros { -errno::EFAULT } else { page_before.node };
             self.page_of[index] = self.pages.len();
             base_pages.push(self.pages.len());
-            self.pages.push(Page { node, starts_with_zeros: false, ..whole });
+            self.pages.push(Page { node, starts_with_zeros: false, ..page_before });
         }
         base_pages
     }
@@ -124,7 +124,7 @@ impl Machine {
         true
     }
 
-    /// The first entry of a request that the kernel calls an error, and its errno.
+    /// Returns the first entry with an invalid target node, and the errno.
     pub fn first_invalid(&self, nodes: &[i32]) -> Option<(usize, i32)> {
         nodes.iter().enumerate().find_map(|(entry, &node)| Some((entry, self.target_error(node)?)))
     }
@@ -137,7 +137,7 @@ impl Machine {
         }
     }
 
-    /// Moves a batch. Returns the number of pages that stayed.
+    /// Migrates a run. Returns the number of pages that did not move.
     fn flush(&mut self, batch: &mut Vec<(usize, usize)>, target: i32, status: &mut [i32]) -> Result<usize, i32> {
         let mut failed = 0;
         for &(_, page) in &*batch {
@@ -173,7 +173,7 @@ impl Machine {
         Ok(failed)
     }
 
-    /// What can happen until the next call, happens.
+    /// Moves pages, then applies the changes that are due after the call.
     fn call(&mut self, addresses: &[usize], nodes: &[i32], status: &mut [i32]) -> Result<usize, i32> {
         let moved = self.move_pages(addresses, nodes, status);
         self.denied = self.denied_later.take().or(self.denied);
@@ -223,7 +223,7 @@ impl Machine {
     }
 }
 
-/// The machine's kernel, for a mover whose windows have at most so many entries.
+/// The kernel of a machine, for a mover whose batches have at most `ENTRIES` entries.
 pub struct Model<const ENTRIES: usize>(Arc<Mutex<Machine>>);
 
 impl<const ENTRIES: usize> Model<ENTRIES> {
@@ -259,10 +259,10 @@ impl<const ENTRIES: usize> MovePagesOps for Model<ENTRIES> {
     fn submit(&self, request: MoveRequest, _: i32) -> Result<usize, i32> {
         let count = request.count();
         let (mut pages, mut nodes, mut status) = (vec![0; count], vec![0; count], vec![0; count]);
-        let mut whole = request.read_pages(&mut pages).map_err(forbidden)? == count;
-        whole &= request.is_query() || request.read_nodes(&mut nodes).map_err(forbidden)? == count;
-        whole &= request.read_statuses(&mut status).map_err(forbidden)? == count;
-        if !whole {
+        let mut page_before = request.read_pages(&mut pages).map_err(forbidden)? == count;
+        page_before &= request.is_query() || request.read_nodes(&mut nodes).map_err(forbidden)? == count;
+        page_before &= request.read_statuses(&mut status).map_err(forbidden)? == count;
+        if !page_before {
             return Err(errno::EFAULT);
         }
         let mut machine = self.machine();
@@ -291,7 +291,7 @@ impl<const ENTRIES: usize> MovePagesOps for Model<ENTRIES> {
     }
 }
 
-/// Addresses of the machine. Base pages in a row of one page are listed as one entry: its first address, with the lowest bit set.
+/// A walk over addresses of the machine. Consecutive base pages of one page are one entry: the first address with the lowest bit set.
 pub struct ModelWalk {
     machine: Arc<Mutex<Machine>>,
     start: usize,
@@ -313,10 +313,10 @@ impl PresentPages for ModelWalk {
             }
             let weight = (after - self.next) / PAGE;
             if first.is_some_and(|_| machine.state(self.next) != PageState::Nothing) {
-                let Some(left) = base_pages_left.checked_sub(weight) else { break };
+                let Some(pages_left) = base_pages_left.checked_sub(weight) else { break };
                 let entry = if weight > 1 { self.next | 1 } else { self.next };
                 self.weights.insert(entry, weight);
-                (pages[listed], base_pages_left) = (entry, left);
+                (pages[listed], base_pages_left) = (entry, pages_left);
                 listed += 1;
             }
             self.next = after;
@@ -367,28 +367,27 @@ impl PresentPages for ModelWalk {
     }
 }
 
-/// What came of a list.
+/// The result of a move.
 pub struct ListOutcome {
     pub machine: Machine,
     pub status: Vec<i32>,
     pub stats: MoveStats,
     pub error: i32,
-    /// Pages that the kernel counts as not moved.
+    /// The number of pages that the kernel could not move, as it counts them.
     pub stuck: usize,
-    /// Pages that are there and not on their target.
+    /// The number of pages that are present and not on their target nodes.
     pub unmoved: usize,
 }
 
-/// A status that was not written.
+/// Marks a status that was not written.
 pub const NOT_WRITTEN: i32 = -4000;
 
-/// The request to move the pages at `addresses` to `nodes`.
+/// Returns the request to move the pages at `addresses` to `nodes`; a query if there are no nodes.
 pub fn request<'a>(addresses: &'a [usize], nodes: &'a [i32], status: &'a mut [i32]) -> MoveRequest<'a> {
-    // No nodes: it only asks.
     if nodes.is_empty() { MoveRequest::query(addresses, status) } else { MoveRequest::new(addresses, nodes, status) }
 }
 
-/// Moves pages in windows of at most so many entries.
+/// Moves pages in batches of at most `ENTRIES` entries.
 pub fn run_in_batches<const ENTRIES: usize>(
     machine: &Machine,
     addresses: &[usize],
@@ -409,7 +408,7 @@ fn outcome<const ENTRIES: usize>(mover: Mover<Model<ENTRIES>>, status: Vec<i32>)
     ListOutcome { machine: mover.kernel.into_machine(), status, stats, error, stuck, unmoved }
 }
 
-/// Moves all pages of the machine to a node, in windows of at most so many entries.
+/// Moves all pages of the machine to a node, in batches of at most `ENTRIES` entries.
 pub fn run_range<const ENTRIES: usize>(
     machine: &Machine,
     target: i32,
@@ -423,12 +422,12 @@ pub fn run_range<const ENTRIES: usize>(
     outcome(mover, vec![])
 }
 
-/// Moves pages in windows as large as they usually are.
+/// Moves pages in batches of the default size.
 pub fn run(machine: &Machine, addresses: &[usize], nodes: &[i32], retries: u32, progress: Progress) -> ListOutcome {
     run_in_batches::<{ TargetPid::MAX_ENTRIES }>(machine, addresses, nodes, retries, progress)
 }
 
-/// Checks that each status says where its page is, or why it did not move.
+/// Checks that each status is the node of its page, or an errno that explains why it did not move.
 pub fn assert_statuses_match(status: &[i32], addresses: &[usize], machine: &Machine) {
     for (&address, &status) in addresses.iter().zip(status) {
         let node = machine.node_of(address);
@@ -442,7 +441,7 @@ pub fn assert_statuses_match(status: &[i32], addresses: &[usize], machine: &Mach
 }
 
 impl ListOutcome {
-    /// Checks the statuses and the stats of a request that came to its end.
+    /// Checks the statuses and the statistics of a complete request.
     pub fn assert_statuses_match(&self, addresses: &[usize]) {
         assert_statuses_match(&self.status, addresses, &self.machine);
         assert_eq!(self.stats.finished(), addresses.len());
@@ -455,7 +454,7 @@ pub fn address(index: usize) -> usize {
     (index + 1) * PAGE
 }
 
-/// The bare call: its answer, and where it leaves the pages.
+/// Submits the request to the kernel unmodified. Returns the result and the machine afterwards.
 pub fn reference_move(machine: &Machine, addresses: &[usize], nodes: &[i32]) -> (Result<usize, i32>, Machine) {
     let mut machine = machine.clone();
     let mut status = vec![0; addresses.len()];

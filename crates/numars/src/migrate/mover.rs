@@ -85,6 +85,7 @@ pub struct Mover<'a, K> {
 }
 
 impl<'a, K: MovePagesOps> Mover<'a, K> {
+    /// Creates a mover for one request.
     pub fn new(kernel: K, options: MoveOptions, progress: Progress<'a>) -> Self {
         Mover {
             kernel,
@@ -100,6 +101,7 @@ impl<'a, K: MovePagesOps> Mover<'a, K> {
     }
 
     /// Returns the statistics.
+    #[inline(never)]
     pub fn stats(&self) -> MoveStats {
         self.stats.with_kernel_calls(self.usage.kernel_calls.load(Relaxed))
     }
@@ -159,6 +161,7 @@ impl<'a, K: MovePagesOps> Mover<'a, K> {
     }
 
     /// Records an error, unless an earlier one is recorded.
+    #[inline(never)]
     pub(super) fn record_error(&mut self, error: i32) {
         if self.error == 0 {
             self.error = error;

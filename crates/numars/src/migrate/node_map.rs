@@ -1,4 +1,4 @@
-//! From which nodes to which others the pages of a process move: the i-th node of one set to the i-th of another.
+//! The mapping of node sets of [`move_process`](super::move_process) and migrate_pages(2): the i-th node of one set to the i-th of the other.
 
 use crate::bitmask::{Bits, BitsMut, WORD_BITS, Word};
 use crate::nodeset::MAX_NUMNODES;
@@ -7,23 +7,30 @@ use core::cell::Cell;
 /// Words of a [`Padded`] mask: 4,096 nodes, four times what a Linux kernel can have.
 const PADDED_WORDS: usize = 4096 / WORD_BITS;
 
-/// How two masks of any lengths are handed to migrate_pages(2), which takes one length for both.
+/// How to pass two masks of any lengths to migrate_pages(2), which takes one length for both. [`masks`] returns it.
 pub enum Masks {
-    /// Both as they are: so many bits of each.
+    /// Both unchanged, with this number of bits.
     AsTheyAre(usize),
-    /// As copies made by [`padded`], since their lengths differ.
+    /// As copies of [`PADDED_BITS`] bits that [`padded`] makes, because their lengths differ.
     Padded,
-    /// One of them names a node that no kernel can have.
+    /// Not at all, because one of them contains a node that no kernel has: EINVAL.
     NoSuchNode,
 }
 
-/// A mask on the stack, as long as any kernel's.
+/// A mask as long as that of any kernel, which [`padded`] returns.
 pub type Padded = [Cell<Word>; PADDED_WORDS];
 
-/// Bits of a [`Padded`] mask.
+/// The number of bits of a [`Padded`] mask, for the `maxnode` argument of migrate_pages(2).
 pub const PADDED_BITS: usize = PADDED_WORDS * WORD_BITS;
 
-/// Decides how to hand over `from` and `to`.
+/// Returns how to pass `from` and `to` to migrate_pages(2).
+///
+/// ```
+/// use numars::migrate::node_map::{Masks, masks};
+/// use numars::nodeset::NodeSet;
+/// let (from, to) = (NodeSet::new(), NodeSet::new());
+/// assert!(matches!(masks(from.bits().as_bits(), to.bits().as_bits()), Masks::AsTheyAre(_)));
+/// ```
 pub fn masks(from: Bits, to: Bits) -> Masks {
     if from.length() == to.length() {
         return Masks::AsTheyAre(from.length());
@@ -34,25 +41,46 @@ pub fn masks(from: Bits, to: Bits) -> Masks {
     Masks::Padded
 }
 
-/// A copy of `mask`, filled with zeros behind its end.
+/// Returns a copy of `mask`, filled with zeros up to [`PADDED_BITS`] bits.
+///
+/// ```
+/// use numars::bitmask::Bits;
+/// use numars::migrate::node_map::{PADDED_BITS, padded};
+/// use numars::nodeset::NodeSet;
+/// let nodes = NodeSet::new();
+/// nodes.bits().set(3);
+/// assert!(Bits::new(&padded(nodes.bits().as_bits()), PADDED_BITS).contains(3));
+/// ```
 pub fn padded(mask: Bits) -> Padded {
     let words = [const { Cell::new(0) }; PADDED_WORDS];
     BitsMut::new(&words, PADDED_BITS).copy_from(mask);
     words
 }
 
-/// The node that pages of each node move to, and the pass over a process in which they do.
+/// The target node for the pages of each node, and the pass over the process in which they move.
+///
+/// ```
+/// use numars::migrate::node_map::NodeMap;
+/// use numars::nodeset::NodeSet;
+/// let (from, to) = (NodeSet::new(), NodeSet::new());
+/// [0, 1].map(|node| from.bits().set(node));
+/// [1, 2].map(|node| to.bits().set(node));
+/// let mut map = NodeMap::EMPTY;
+/// map.map(from.bits().as_bits(), to.bits().as_bits());
+/// // Node 1 is emptied first, because it is the target node of node 0.
+/// assert_eq!((map.passes(), map.target_in_pass(0, 1), map.target_in_pass(1, 0)), (2, Some(2), Some(1)));
+/// ```
 pub struct NodeMap {
-    /// Numbers of nodes plus one; 0: pages of the node stay.
+    /// The target node of each node plus one; 0: its pages stay.
     targets: [u16; MAX_NUMNODES],
 }
 
 impl NodeMap {
-    /// Pages of no node move.
+    /// The map by which all pages stay.
     pub const EMPTY: NodeMap = NodeMap { targets: [0; MAX_NUMNODES] };
 
-    /// Maps the i-th node of `from` to the i-th of `to`, starting again with the first where `to` has fewer. If `to` has another number of
-    /// nodes, pages on nodes of both stay, as with migrate_pages(2).
+    /// Maps the i-th node of `from` to the i-th of `to`, which is repeated if it has fewer nodes. If the numbers of nodes differ, pages on nodes
+    /// that are in both sets stay, as with migrate_pages(2).
     pub fn map(&mut self, from: Bits, to: Bits) {
         let same_number = from.weight() == to.weight();
         let mut rest = to.iter();
@@ -69,18 +97,18 @@ impl NodeMap {
         }
     }
 
-    /// Returns where pages of `node` move, or `None`.
+    /// Returns the target node for pages of `node`; `None` if they stay.
     fn target(&self, node: i32) -> Option<i32> {
         let target = usize::try_from(node).ok().and_then(|node| self.targets.get(node)?.checked_sub(1));
         target.map(i32::from)
     }
 
-    /// Returns the pass in which the pages of `node` move. A target that is emptied itself is emptied in an earlier pass, as by
-    /// migrate_pages(2): otherwise a page that is mapped at two addresses could be moved again when it is found at the second one.
+    /// Returns the pass in which the pages of `node` move. If pages of its target node move too, they do so in an earlier pass, as with
+    /// migrate_pages(2): otherwise a page that is mapped at two addresses could move twice.
     #[inline(never)]
     fn pass(&self, node: i32) -> usize {
         let mut target = self.target(node);
-        // There are no circles: nodes of both sets that have as many nodes map in ascending order.
+        // There are no cycles, because sets with the same number of nodes map in ascending order.
         for pass in 0..self.targets.len() {
             let next = target.and_then(|target| self.target(target));
             if next.is_none() || next == target {
@@ -91,12 +119,12 @@ impl NodeMap {
         0
     }
 
-    /// Returns how many passes there are.
+    /// Returns the number of passes.
     pub fn passes(&self) -> usize {
         (0..).zip(&self.targets).map(|(node, _)| self.pass(node)).max().unwrap_or(0) + 1
     }
 
-    /// Returns where pages of `node` move in this pass, or `None`.
+    /// Returns the target node for pages of `node` in this pass; `None` if they stay or move in another pass.
     pub fn target_in_pass(&self, pass: usize, node: i32) -> Option<i32> {
         if self.pass(node) == pass { self.target(node) } else { None }
     }
@@ -112,14 +140,14 @@ mod tests {
     }
 
     #[test]
-    fn masks_of_one_length_are_handed_over_as_they_are() {
+    fn masks_of_one_length_are_passed_unchanged() {
         let (from, to) = (mask(&[1, 2]), mask(&[4, 8]));
         assert!(matches!(masks(Bits::new(&from, 100), Bits::new(&to, 100)), Masks::AsTheyAre(100)));
     }
 
     #[test]
     fn a_shorter_mask_is_filled_with_zeros() {
-        // The second word of the shorter mask is the program's own business and must not reach the kernel.
+        // The second word is not part of the shorter mask and must not reach the kernel.
         let (from, to) = (mask(&[1, Word::MAX]), mask(&[0, 4]));
         let (from, to) = (Bits::new(&from, 64), Bits::new(&to, 128));
         assert!(matches!(masks(from, to), Masks::Padded));

@@ -1,47 +1,47 @@
-//! What became of the page of an entry.
+//! The outcome of an entry: whether its page has moved, or why not.
 
 use super::status::EntryState;
 use crate::sys::errno;
 
-/// What became of the page of an entry.
+/// The outcome of an entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum PageOutcome {
-    /// It was elsewhere, and is on its target.
+    /// The page was on another node and is on its target node.
     Moved,
-    /// It was on its target before, or had none.
+    /// The page was on its target node before, or the entry has none.
     InPlace,
-    /// It is not there: -ENOENT.
+    /// The page is absent: -ENOENT.
     Absent,
-    /// Nothing is mapped there, or the kernel's page of zeros: -EFAULT.
+    /// The address is not mapped, or maps the zero page: -EFAULT.
     Unmapped,
-    /// Other processes map it too: -EACCES.
+    /// Other processes map the page too: -EACCES.
     Shared,
-    /// The kernel said -EBUSY.
+    /// The kernel reported -EBUSY.
     Busy,
-    /// The kernel tried to move it and could not: move_pages(2) counts such pages.
+    /// The kernel tried to move the page and could not. The return value of move_pages(2) counts such pages.
     Stuck,
-    /// Its target was full: -ENOMEM.
+    /// The target node is full: -ENOMEM.
     NoMemory,
-    /// The process may not have pages on its target: EACCES for the whole call.
+    /// The cpuset of the process denies the target node: EACCES for the whole call.
     NodeDenied,
-    /// Its target has no memory any more: ENODEV for the whole call.
+    /// The target node no longer has memory: ENODEV for the whole call.
     NodeGone,
-    /// It is there, but of a mapping whose pages don't move.
+    /// The page is present, in a mapping whose pages cannot move.
     Unmovable,
-    /// It is on another node: another entry named its page, or its huge page, with another target.
+    /// The page is on another node, because another entry names it, or a part of its huge page, with another target node.
     Displaced,
 }
 
 impl PageOutcome {
-    /// All of them, in the order of their numbers.
+    /// All outcomes, in the order of their numbers.
     pub const ALL: [PageOutcome; 12] = {
         use PageOutcome::*;
         [Moved, InPlace, Absent, Unmapped, Shared, Busy, Stuck, NoMemory, NodeDenied, NodeGone, Unmovable, Displaced]
     };
 
-    /// Returns the outcome for the page of an entry that was on `old_node`, or had this negative errno, and is in this state; `None` for one
-    /// that is still to be tried, or was not tried because the move was cancelled.
+    /// Returns the outcome of an entry in this state whose page was on `old_node` (or a negative errno). Returns `None` if it was not submitted
+    /// because the move was cancelled.
     pub fn of(old_node: i32, state: EntryState, target: Option<i32>, cancelled: bool) -> Option<PageOutcome> {
         Some(match state {
             EntryState::OnNode(node) => match target {
@@ -64,8 +64,8 @@ impl PageOutcome {
         })
     }
 
-    /// Returns the outcome after the page was located again on `current`, or with this negative errno, having been on `node`. The reason why a
-    /// page stayed is kept if it is still there.
+    /// Returns the outcome after a requery that reports the page, which was on `node`, on the node `current` (or a negative errno). Keeps the
+    /// reason why the page has not moved if it is still on `node`.
     pub fn after_requery(self, current: i32, target: Option<i32>, node: i32) -> PageOutcome {
         match self {
             PageOutcome::Absent | PageOutcome::Unmapped => self,
@@ -78,7 +78,8 @@ impl PageOutcome {
         }
     }
 
-    /// Returns the status of a page that is on `node`.
+    /// Returns the status for a page that is on `node`.
+    #[inline(never)]
     pub fn status(self, node: i32) -> i32 {
         match self {
             PageOutcome::Moved | PageOutcome::InPlace | PageOutcome::Displaced => node,
@@ -91,12 +92,12 @@ impl PageOutcome {
         }
     }
 
-    /// Returns whether the page is there and not on its target.
+    /// Returns whether the page is present and not on its target node.
     pub fn is_unmoved(self) -> bool {
         !matches!(self, PageOutcome::Moved | PageOutcome::InPlace | PageOutcome::Absent | PageOutcome::Unmapped)
     }
 
-    /// The outcome with this number.
+    /// Returns the outcome with this number.
     pub fn from_number(number: u8) -> Option<PageOutcome> {
         PageOutcome::ALL.get(usize::from(number)).copied()
     }
@@ -107,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn outcomes_have_the_number_of_their_place() {
+    fn the_number_of_an_outcome_is_its_index() {
         for (number, outcome) in (0..).zip(PageOutcome::ALL) {
             assert_eq!((outcome as u8, PageOutcome::from_number(number)), (number, Some(outcome)));
         }
@@ -115,9 +116,9 @@ mod tests {
     }
 
     #[test]
-    fn a_later_look_corrects_an_outcome_and_keeps_what_held_a_page() {
+    fn a_requery_corrects_an_outcome_and_keeps_the_reason_of_a_page_that_has_not_moved() {
         use PageOutcome::*;
-        for (before, found, after) in [
+        for (before, current, after) in [
             (NoMemory, 3, Displaced),
             (Moved, 1, Moved),
             (InPlace, 1, InPlace),
@@ -132,9 +133,9 @@ mod tests {
             (Displaced, 1, Moved),
         ] {
             assert_eq!(
-                before.after_requery(found, Some(1), if matches!(before, Moved | InPlace) { 1 } else { 0 }),
+                before.after_requery(current, Some(1), if matches!(before, Moved | InPlace) { 1 } else { 0 }),
                 after,
-                "{before:?} {found}"
+                "{before:?} {current}"
             );
         }
     }

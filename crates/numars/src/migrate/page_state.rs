@@ -1,24 +1,26 @@
-//! What the page tables of a process show for single addresses.
+//! The page table entries of single addresses of a process, from /proc/PID/pagemap or mincore(2).
 
 use super::process::ProcHandle;
 use crate::sys::files::File;
 use crate::sys::{errno, process};
 
-/// What the page tables show for an address.
+/// The state of the page table entry of an address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PageState {
+    /// Empty.
     Nothing,
+    /// A present page.
     Present,
-    /// A migration entry: the page is being moved at that moment.
+    /// A migration entry: the page is in flight.
     InFlight,
-    /// Swapped out, or a migration entry: the process is not told which.
+    /// A swap entry or a migration entry, which cannot be distinguished without privileges.
     Swapped,
-    /// They can't be read.
+    /// The page tables cannot be read.
     Unknown,
 }
 
 impl PageState {
-    /// Reads a word of /proc/PID/pagemap, or its upper half.
+    /// Decodes a word of /proc/PID/pagemap, or its upper half.
     pub(super) fn of(word: usize) -> Self {
         match word >> (usize::BITS - 2) {
             0 => PageState::Nothing,
@@ -28,8 +30,8 @@ impl PageState {
     }
 }
 
-/// Writes into `states` what the page tables of a process show for each of `pages`, which may also be entries of a [`Range`]. One call of
-/// the kernel is enough for addresses that are near each other if they ascend.
+/// Writes the state of each page's page table entry into `states`. `pages` may also be entries of a page walk. Consecutive pages that are near
+/// each other need one system call.
 pub fn page_states(handle: &ProcHandle, pages: &[usize], page_bits: u32, states: &mut [PageState]) {
     let has_memory = |pagemap: &File| handle.is_current() || !is_empty(pagemap);
     let of_thread = || File::open(handle.living_thread()?.text(b"pagemap")).filter(has_memory);
@@ -37,12 +39,12 @@ pub fn page_states(handle: &ProcHandle, pages: &[usize], page_bits: u32, states:
     lookup_pages(pagemap.as_ref(), handle.is_current(), pages, page_bits, states);
 }
 
-/// Returns true if a pagemap has not even a word for address 0, as that of a thread which has ended.
+/// Returns whether a pagemap has no words at all, because its thread has ended.
 pub(super) fn is_empty(pagemap: &File) -> bool {
     pagemap.read_words(0, &mut [0; File::WORD]) == Some(0)
 }
 
-/// The same, of a process with this pagemap in /proc.
+/// Writes the states by reading `pagemap`, or with mincore(2) if there is none and the process is the calling one.
 pub(super) fn lookup_pages(
     pagemap: Option<&File>,
     is_current: bool,
@@ -50,13 +52,13 @@ pub(super) fn lookup_pages(
     page_bits: u32,
     states: &mut [PageState],
 ) {
-    /// Pages that are looked at in one call.
+    /// Upper bound for the pages of one system call.
     const BLOCK: usize = 128;
     states.fill(PageState::Unknown);
     let (mut done, mut can_scan) = (0, true);
     while let Some(rest @ [next, ..]) = pages.get(done..) {
         let next = next >> page_bits;
-        // As many of the following ones as lie in one block, in whatever order.
+        // Extends the block to the following pages as long as they fit, in any order.
         let (mut first, mut last) = (next, next);
         for page in rest {
             let (low, high) = (first.min(page >> page_bits), last.max(page >> page_bits));
@@ -68,19 +70,19 @@ pub(super) fn lookup_pages(
         let mut words = [0; BLOCK * File::WORD];
         let is_known = match pagemap {
             Some(pagemap) => {
-                // After the end of pagemap there is nothing.
+                // The words after the end of pagemap remain zero.
                 let words = words.get_mut(..(last - first + 1) * File::WORD).unwrap_or_default();
                 pagemap.read_words(first, words).is_some()
             }
             None if is_current => {
-                let mut look = |first, last| {
+                let mut query = |first, last| {
                     let words = words.get_mut(..last - first + 1).unwrap_or_default();
                     process::find_resident(first << page_bits, page_bits, words)
                 };
-                // Each page alone if not all in between are mapped.
-                look(first, last).is_ok() || {
+                // A single page if arena of the block are not mapped.
+                query(first, last).is_ok() || {
                     (first, last) = (next, next);
-                    matches!(look(next, next), Ok(()) | Err(errno::ENOMEM))
+                    matches!(query(next, next), Ok(()) | Err(errno::ENOMEM))
                 }
             }
             None => false,
@@ -90,7 +92,7 @@ pub(super) fn lookup_pages(
         for (state, index) in states.iter_mut().skip(done).zip(in_block.clone()) {
             let word = words.get(index).copied().unwrap_or(0);
             *state = match PageState::of(word) {
-                // mincore(2) says that of pages in the page cache too.
+                // mincore(2) also reports pages of the page cache.
                 PageState::Present if pagemap.is_none() => PageState::Unknown,
                 _ if !is_known => PageState::Unknown,
                 PageState::Swapped => swapped((first + index) << page_bits, word, is_current, page_bits),
@@ -103,11 +105,11 @@ pub(super) fn lookup_pages(
             && block.contains(&PageState::Nothing)
             && let Some(pagemap) = pagemap
         {
-            // Of a hugetlb page that is being moved, pagemap has an empty word.
+            // For a hugetlb page in flight, the word is empty.
             let mut regions = [0; 3 * 4];
             match pagemap.scan(first << page_bits, (last + 1) << page_bits, &mut regions, File::HUGE) {
-                Ok((found, _)) => {
-                    let regions = regions.as_chunks::<3>().0.iter().take(found);
+                Ok((count, _)) => {
+                    let regions = regions.as_chunks::<3>().0.iter().take(count);
                     for (state, index) in
                         block.iter_mut().zip(in_block).filter(|(state, _)| **state == PageState::Nothing)
                     {
@@ -117,7 +119,7 @@ pub(super) fn lookup_pages(
                         }
                     }
                 }
-                // Above the addresses of programs it says EFAULT.
+                // EFAULT: the addresses are above TASK_SIZE.
                 Err(error) => can_scan = error == errno::EFAULT,
             }
         }
@@ -125,13 +127,13 @@ pub(super) fn lookup_pages(
     }
 }
 
-/// What a word of pagemap says of a page that is swapped out or in flight.
+/// Decodes the pagemap word of a page that is swapped out or in flight.
 fn swapped(page: usize, word: usize, is_current: bool, page_bits: u32) -> PageState {
-    /// The type of a swap entry. From this one on they are no swap files but migration entries and others, the last one of which is that of
-    /// markers without a page.
+    /// The mask of the type of a swap entry. Types from `FIRST_SPECIAL` on are migration entries and similar ones instead of swap files; the
+    /// last one is that of markers without a page.
     const TYPES: usize = 0x1f;
     const FIRST_SPECIAL: usize = 20;
-    /// What a process with privileges sees: the type, and the place in a swap file.
+    /// The type and the swap offset, which are zero for a process without privileges.
     const VISIBLE: usize = if usize::BITS == 64 { usize::MAX >> 9 } else { 0 };
     let mut present = [0];
     match word & VISIBLE {
@@ -140,7 +142,7 @@ fn swapped(page: usize, word: usize, is_current: bool, page_bits: u32) -> PageSt
         entry if entry & TYPES < FIRST_SPECIAL => return PageState::Nothing,
         _ => {}
     }
-    // mincore(2) knows of the own process what is nowhere in memory; it calls a page of the swap cache resident, as one in flight.
+    // In the calling process, mincore(2) reports what is not in memory. Pages of the swap cache and pages in flight are resident.
     let resident = if is_current { process::find_resident(page, page_bits, &mut present) } else { Err(errno::EPERM) };
     match resident {
         Ok(()) if present == [0] => PageState::Nothing,

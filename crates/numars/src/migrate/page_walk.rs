@@ -1,5 +1,7 @@
-//! Which pages of a range of a process's addresses are there: from /proc, since asking move_pages(2) about each takes minutes for
-//! terabytes that were never touched.
+//! Lists the present pages of an address range from /proc/PID/pagemap, because querying every address with move_pages(2) takes minutes for
+//! terabytes that were reserved and never touched.
+//!
+//! References: Documentation/admin-guide/mm/pagemap.rst in the kernel sources, proc_pid_maps(5).
 
 use super::ops::PresentPages;
 use super::page_state::{PageState, is_empty};
@@ -9,54 +11,56 @@ use super::vma::VmaReader;
 use crate::sys::files::File;
 use crate::sys::{errno, process};
 
-/// Marks the address of a huge page, of which one entry stands for all base pages. Addresses of pages have zeros here.
+/// A bit in the address of an entry that stands for all base pages of a huge page. It is zero in the addresses of base pages.
 pub const HUGE: usize = 1;
 
-/// What a huge page has, where the kernel tells which pages are huge; elsewhere each base page is asked about.
+/// The size of a huge page on architectures whose pagemap shows huge pages; 0: every base page is an entry.
 const PMD_SIZE: usize = if cfg!(target_arch = "x86_64") { 2 << 20 } else { 0 };
 
-/// As far as each page is asked about where nothing tells which areas are mapped: 64 GiB take some seconds.
+/// Upper bound for the bytes of a range of which every page is queried because the mappings are unknown: 64 GiB take some seconds.
 const MAX_UNMAPPED_SCAN: u64 = 1 << 36;
 
-/// Calls of the kernel before the caller hears again, so that it can tell its own caller how far it is.
+/// Upper bound for the system calls of one [`PresentPages::fill`], so that the caller can report progress.
 const MAX_SCANS: usize = 64;
 
-/// Special mappings of a process that are known at most: kernels make up to five.
+/// Upper bound for the number of mappings that the kernel made for itself in a process. Kernels make up to five.
 const MAX_KERNEL_MAPPINGS: usize = 8;
 
-/// The pages of a range that are there, piece by piece.
+/// A walk over the present pages of an address range.
 pub struct PageWalk {
     start: usize,
-    /// Where to go on.
+    /// The next address to list.
     next: usize,
     end: usize,
     page_bits: u32,
     pagemap: Option<File>,
-    /// Whether the kernel can pass over what is not there by itself (Linux 6.7).
+    /// Whether PAGEMAP_SCAN works (since Linux 6.7).
     can_scan: bool,
-    /// Where the addresses end that the kernel scans, if that has been found out: no program has higher ones.
+    /// The end of the addresses that PAGEMAP_SCAN accepts, once it is known. No process has pages above.
     scan_limit: usize,
-    /// Whether the process can end, or run another program, while this one looks.
+    /// Whether the process can end or execute another program during the walk.
     can_end: bool,
-    /// Whether mincore(2) is about these addresses.
+    /// Whether the process is the calling one, so that mincore(2) shows its pages.
     is_current: bool,
-    /// Addresses that are not listed: from the first to before the second.
+    /// The addresses from the first to before the second are skipped.
     excluded: (usize, usize),
     vmas: VmaReader,
-    /// The kernel's own mappings, once they have been looked up.
+    /// The mappings that the kernel made for itself, once they are known.
     kernel_mappings: Option<[(usize, usize); MAX_KERNEL_MAPPINGS]>,
     /// The errno of a read(2) in /proc that failed, so that not all pages are known; 0: none.
     error: i32,
-    /// What is left of the area that is being looked at, where it cannot.
+    /// The mapping that is being listed without PAGEMAP_SCAN.
     vma: (usize, usize),
 }
 
+/// PAGEMAP_SCAN from a start to an end address, as [`File::scan`].
+type Scan<'a> = dyn Fn(usize, usize, &mut [usize]) -> Result<(usize, usize), i32> + 'a;
+
 impl PageWalk {
-    /// Lists the whole pages of a process that overlap `length` bytes at `start`, except those from the address `excluded.0` to before
-    /// `excluded.1`. Returns `None` if they go beyond the end of all addresses.
+    /// Starts to walk the pages that overlap `length` bytes at `start`, except those from `excluded.0` to before `excluded.1`. Returns `None` if
+    /// the range exceeds the address space.
     ///
-    /// It remains one of the memory that the process has now: after it has executed another program, a new one with the same `files` is
-    /// about that program's.
+    /// The walk is bound to the current address space of the process. After the process has executed another program, a new walk is needed.
     pub fn new(
         handle: &ProcHandle,
         start: usize,
@@ -64,8 +68,8 @@ impl PageWalk {
         page_bits: u32,
         excluded: (usize, usize),
     ) -> Option<Self> {
-        // In this order: with only one descriptor left, the areas matter more, and if the process runs another program in between,
-        // these areas are seen to be gone.
+        // In this order: if only one descriptor is free, maps is more useful; and if the process executes another program between the two
+        // calls, maps shows that its address space is gone.
         let maps = handle.open_file(b"maps");
         let pagemap = handle.open_file(b"pagemap");
         let (untagged, error) = match untagged(start, handle) {
@@ -74,7 +78,7 @@ impl PageWalk {
         };
         let mut walk = PageWalk::of(pagemap, maps, untagged, length, page_bits)?;
         if walk.vmas.file.is_none() {
-            // The first thread has ended. One that is found may end as well.
+            // The first thread has ended. Use the files of another one, which may end as well.
             for _ in 0..MAX_SEARCHES {
                 let Some(mut thread) = handle.living_thread() else { continue };
                 walk.vmas.attach(File::open(thread.clone().text(b"maps")));
@@ -91,11 +95,11 @@ impl PageWalk {
         Some(walk)
     }
 
-    /// The same, of a process with these files in /proc.
+    /// Starts to walk a range of the process with these files in /proc.
     pub fn of(pagemap: Option<File>, maps: Option<File>, start: usize, length: usize, page_bits: u32) -> Option<Self> {
         let page_size = 1 << page_bits;
         let next = start & !(page_size - 1);
-        // The last of all pages can't be mapped: a range may end before it as well.
+        // The last page of the address space is never mapped, so that `end` may exclude it.
         let last = start.checked_add(length.saturating_sub(1))?;
         let end = last.saturating_add(page_size) & !(page_size - 1);
         Some(PageWalk {
@@ -116,92 +120,23 @@ impl PageWalk {
         })
     }
 
-    /// Goes back to the start of the range. It remains one of the same memory: if the process has executed another program, nothing more
-    /// is listed.
-    pub fn rewind(&mut self) {
-        self.next = self.start;
-        self.vma = (0, 0);
-        self.vmas.rewind();
-    }
-
-    /// Whether nothing tells what is there of it, and it is too much to ask about each page.
-    pub fn lacks_proc(&self) -> bool {
-        self.vmas.file.is_none() && self.end.saturating_sub(self.next) as u64 > MAX_UNMAPPED_SCAN
-    }
-
-    /// Returns true if the addresses that were looked at are not the process's any more: it has ended, or runs another program.
-    pub fn is_mm_gone(&self) -> bool {
-        // One of these files alone may be that of a thread: pagemap if it had ended before, maps if it has ended since.
-        let is_gone = |maps: &File| matches!(maps.read_from_start(&mut [0]), Ok(0) | Err(errno::ESRCH));
-        let maps = || self.vmas.file.as_ref().map(is_gone);
-        self.can_end
-            && match &self.pagemap {
-                Some(pagemap) => is_empty(pagemap) && maps().unwrap_or(true),
-                None => maps().unwrap_or(false),
-            }
-    }
-
-    /// Returns true if the range is all addresses, and the process has more of them than this program can name.
-    pub fn is_truncated(&self) -> bool {
-        self.vmas.has_unaddressable && self.end >= usize::MAX << self.page_bits
-    }
-
-    /// Returns true if all has been listed, or the rest can't be because of [`Range::error`].
-    pub fn is_done(&self) -> bool {
-        self.next >= self.end || self.error() != 0
-    }
-
-    /// The errno of a read(2) that failed, so that not all pages were listed; 0: none.
-    pub fn error(&self) -> i32 {
+    /// Returns the errno of a read(2) that failed, so that not all pages were listed; 0: none.
+    fn read_error(&self) -> i32 {
         if self.error == 0 { self.vmas.error } else { self.error }
     }
 
-    /// The base pages that an entry stands for.
-    pub fn base_pages(&self, entry: usize) -> usize {
-        if entry & HUGE == 0 { 1 } else { (self.end_of_huge(entry).min(self.end) - (entry & !HUGE)) >> self.page_bits }
+    /// Returns whether the range is the whole address space, and the process has pages that this program cannot address.
+    fn is_truncated(&self) -> bool {
+        self.vmas.has_unaddressable && self.end >= usize::MAX << self.page_bits
     }
 
+    /// Returns the end of the huge page at `address`.
     fn end_of_huge(&self, address: usize) -> usize {
         (address | PMD_SIZE.wrapping_sub(1)).saturating_add(1)
     }
 
-    /// Returns true if the address lies in one of the kernel's own mappings, whose pages can't be moved. They are looked up once.
-    #[inline(never)]
-    pub fn is_kernel_mapping(&mut self, entry: usize) -> bool {
-        if self.vmas.file.is_none() {
-            return false;
-        }
-        let vmas = &mut self.vmas;
-        let kernel_mappings = self.kernel_mappings.get_or_insert_with(|| {
-            let error = vmas.error;
-            vmas.rewind();
-            let mut kernel_mappings = [(0, 0); MAX_KERNEL_MAPPINGS];
-            kernel_mappings
-                .iter_mut()
-                .map_while(|slot| vmas.next_kernel_mapping().map(|vma| *slot = vma))
-                .for_each(drop);
-            // Those that were passed are passed again. If they can't be read any more, that shows where they are needed.
-            vmas.rewind();
-            vmas.error = error;
-            kernel_mappings
-        });
-        kernel_mappings.iter().any(|&(start, end)| (start..end).contains(&entry))
-    }
-
-    /// Calls `each` with the index of every entry that stands for a huge page and that the page tables don't show as one any more, or that
-    /// the kernel can't be asked about. `entries` ascend, as they were listed; `scratch` receives the kernel's output.
-    pub fn find_split(&mut self, entries: &[usize], scratch: &mut [usize], each: &mut dyn FnMut(usize)) {
-        let pagemap = self.pagemap.take();
-        let scan = |start, end, regions: &mut [usize]| match &pagemap {
-            Some(pagemap) => pagemap.scan(start, end, regions, File::HUGE),
-            None => Err(errno::ENOENT),
-        };
-        self.split(entries, scratch, &scan, each);
-        self.pagemap = pagemap;
-    }
-
-    /// The same, with a `scan` that finds huge pages.
-    fn split(&self, entries: &[usize], scratch: &mut [usize], scan: &Scan, each: &mut dyn FnMut(usize)) {
+    /// Calls `each` with the index of every entry that stands for a huge page which `scan` does not list as one, or for which it fails.
+    fn for_each_split(&self, entries: &[usize], scratch: &mut [usize], scan: &Scan, each: &mut dyn FnMut(usize)) {
         let mut huge = entries
             .iter()
             .enumerate()
@@ -227,9 +162,150 @@ impl PageWalk {
         }
     }
 
-    /// Lists the next pages, whose weights sum up to at most `weight_left`, which is at least that of a huge page. Returns their number,
-    /// which is 0 after passing over much memory without pages. `scratch` receives the kernel's output.
-    pub fn fill(&mut self, pages: &mut [usize], mut base_pages_left: usize, scratch: &mut [usize]) -> usize {
+    /// Fills `pages` with the entries that one call of `scan` lists. Returns their number; `None`, with no other effect, if `scan` does not
+    /// work. Sets `base_pages_left` to 0 if the next entry has more base pages than are left.
+    fn fill_pagemap_scan(
+        &mut self,
+        pages: &mut [usize],
+        base_pages_left: &mut usize,
+        scratch: &mut [usize],
+        scan: &Scan,
+    ) -> Option<usize> {
+        let end = self.end.min(self.scan_limit);
+        if self.next >= end {
+            self.next = self.end;
+            return Some(0);
+        }
+        let (regions, walked_to) = match scan(self.next, end, scratch) {
+            Ok(scanned) => scanned,
+            Err(errno::EFAULT) => {
+                self.scan_limit = self.find_scan_limit(end, scratch, scan)?;
+                return Some(0);
+            }
+            Err(_) => return None,
+        };
+        if walked_to <= self.next {
+            return None;
+        }
+        let (mut listed, mut walked_to) = (0, walked_to);
+        for region in 0..regions {
+            let Some(&[start, region_end, categories]) = scratch.get(3 * region..3 * region + 3) else {
+                debug_assert!(false, "the kernel listed more regions than fit");
+                break;
+            };
+            let huge = PMD_SIZE != 0 && categories & File::HUGE != 0;
+            let (excluded_from, excluded_to) = self.excluded;
+            let is_excluded = start < excluded_to && excluded_from < region_end;
+            let mut page = start.max(self.next);
+            while page < region_end.min(end) {
+                if is_excluded && (excluded_from..excluded_to).contains(&page) {
+                    page = page.saturating_add(1 << self.page_bits);
+                    continue;
+                }
+                let huge = huge && (!is_excluded || page >= excluded_to || self.end_of_huge(page) <= excluded_from);
+                let entry = if huge { page | HUGE } else { page };
+                let after = base_pages_left.checked_sub(self.base_pages(entry));
+                *base_pages_left = after.unwrap_or(0);
+                let (Some(slot), Some(_)) = (pages.get_mut(listed), after) else {
+                    self.next = page;
+                    return Some(listed);
+                };
+                *slot = entry;
+                listed += 1;
+                page = if huge { self.end_of_huge(page) } else { page.saturating_add(1 << self.page_bits) };
+            }
+            // The kernel collects 512 regions at a time. At the end of the range it may report the start of the last 512 as the end of the
+            // walk.
+            walked_to = walked_to.max(region_end);
+        }
+        self.next = if walked_to >= end { self.end } else { walked_to };
+        Some(listed)
+    }
+
+    /// Searches for the highest end of a range that `scan` accepts, below `too_high`, which it rejects: TASK_SIZE, which depends on the
+    /// architecture, the processor and the kernel.
+    fn find_scan_limit(&self, too_high: usize, scratch: &mut [usize], scan: &Scan) -> Option<usize> {
+        let page_size = 1 << self.page_bits;
+        let (mut low, mut high) = (self.next, too_high);
+        while high - low > page_size {
+            let middle = (low + (high - low) / 2) & !(page_size - 1);
+            match scan(middle - page_size, middle, scratch) {
+                Ok(_) => low = middle,
+                Err(errno::EFAULT) => high = middle,
+                Err(_) => return None,
+            }
+        }
+        // If every shorter range was accepted, the rejected range may have been invalid for another reason.
+        if high == too_high && scan(low, high, scratch) != Err(errno::EFAULT) {
+            return None;
+        }
+        Some(low)
+    }
+
+    /// Fills `pages` with present pages of the next mapping by reading pagemap, or with mincore(2), or with all its pages. Returns their
+    /// number.
+    fn fill_pagemap(&mut self, pages: &mut [usize], scratch: &mut [usize]) -> usize {
+        let (start, end) = self.vma;
+        let (start, end) = (start.max(self.next), end.min(self.end));
+        // A file that is not the kernel's may list mappings of less than a page.
+        let pages_left = end.saturating_sub(start) >> self.page_bits;
+        if pages_left == 0 {
+            match self.vmas.next() {
+                Some(vma) if vma.0 < self.end => self.vma = vma,
+                _ => self.next = self.end,
+            }
+            return 0;
+        }
+        let count = pages_left.min(pages.len()).min(scratch.len() / File::WORD);
+        let words = scratch.get_mut(..count * File::WORD).unwrap_or_default();
+        let known = match &self.pagemap {
+            Some(pagemap) => pagemap.read_words(start >> self.page_bits, words),
+            None if self.is_current => {
+                let words = words.get_mut(..count).unwrap_or_default();
+                process::find_resident(start, self.page_bits, words).ok().map(|()| count)
+            }
+            None => None,
+        };
+        if known == Some(0) && self.can_end && self.pagemap.as_ref().is_some_and(is_empty) {
+            if self.is_mm_gone() {
+                // The process is ending or has ended. There may be no mappings either, which would bound the walk.
+                self.next = self.end;
+            } else {
+                // Before Linux 6.13: pagemap was opened for a thread that had ended, maps for one that had not.
+                self.pagemap = None;
+            }
+            return 0;
+        }
+        // There are no pages after the end of pagemap. After a short read, the next call reads the rest.
+        let count = known.filter(|&known| known > 0).map_or(count, |known| known.min(count));
+        let mut listed = 0;
+        for index in 0..count {
+            let is_present = match known {
+                Some(known) => {
+                    let word = scratch.get(index).copied().unwrap_or(0);
+                    index < known && PageState::of(word) != PageState::Nothing
+                }
+                // Not known: move_pages(2) will report it.
+                None => true,
+            };
+            let page = start + (index << self.page_bits);
+            let excluded = (self.excluded.0..self.excluded.1).contains(&page);
+            if is_present
+                && !excluded
+                && let Some(slot) = pages.get_mut(listed)
+            {
+                *slot = page;
+                listed += 1;
+            }
+        }
+        self.next = start + (count << self.page_bits);
+        listed
+    }
+}
+
+impl PresentPages for PageWalk {
+    /// Fills `pages`. Returns 0 after skipping much memory without pages. `base_pages_left` is at least that of a huge page.
+    fn fill(&mut self, pages: &mut [usize], mut base_pages_left: usize, scratch: &mut [usize]) -> usize {
         let mut listed = 0;
         for _ in 0..MAX_SCANS {
             let before = listed;
@@ -257,7 +333,7 @@ impl PageWalk {
                 base_pages_left = base_pages_left.saturating_sub(count);
                 listed += count;
             }
-            // Enough for one go, and the kernel was asked often where pages lie far apart.
+            // Half a batch is enough. Filling it up may take many system calls if the pages are far apart.
             if listed > before && listed >= pages.len() / 2 {
                 break;
             }
@@ -265,189 +341,77 @@ impl PageWalk {
         listed
     }
 
-    /// Lists what `scan`, which is [`File::scan`], finds next. Returns none, and has done nothing, if it can't be used. `weight_left` is 0
-    /// afterwards if the next page is too heavy.
-    fn fill_pagemap_scan(
-        &mut self,
-        pages: &mut [usize],
-        base_pages_left: &mut usize,
-        scratch: &mut [usize],
-        scan: &Scan,
-    ) -> Option<usize> {
-        let end = self.end.min(self.scan_limit);
-        if self.next >= end {
-            self.next = self.end;
-            return Some(0);
-        }
-        let (regions, walked_to) = match scan(self.next, end, scratch) {
-            Ok(scanned) => scanned,
-            Err(errno::EFAULT) => {
-                self.scan_limit = self.find_scan_limit(end, scratch, scan)?;
-                return Some(0);
-            }
-            Err(_) => return None,
-        };
-        if walked_to <= self.next {
-            return None;
-        }
-        let (mut listed, mut walked_to) = (0, walked_to);
-        for region in 0..regions {
-            let Some(&[start, region_end, categories]) = scratch.get(3 * region..3 * region + 3) else {
-                debug_assert!(false, "the kernel listed more regions than is_present is free for");
-                break;
-            };
-            let huge = PMD_SIZE != 0 && categories & File::HUGE != 0;
-            let (excluded_from, excluded_to) = self.excluded;
-            let is_excluded = start < excluded_to && excluded_from < region_end;
-            let mut page = start.max(self.next);
-            while page < region_end.min(end) {
-                if is_excluded && (excluded_from..excluded_to).contains(&page) {
-                    page = page.saturating_add(1 << self.page_bits);
-                    continue;
-                }
-                let huge = huge && (!is_excluded || page >= excluded_to || self.end_of_huge(page) <= excluded_from);
-                let entry = if huge { page | HUGE } else { page };
-                let after = base_pages_left.checked_sub(self.base_pages(entry));
-                *base_pages_left = after.unwrap_or(0);
-                let (Some(slot), Some(_)) = (pages.get_mut(listed), after) else {
-                    self.next = page;
-                    return Some(listed);
-                };
-                *slot = entry;
-                listed += 1;
-                page = if huge { self.end_of_huge(page) } else { page.saturating_add(1 << self.page_bits) };
-            }
-            // The kernel lists 512 regions at a time, and when it comes to the end of the range it may say that it walked to where the last
-            // of these steps began.
-            walked_to = walked_to.max(region_end);
-        }
-        self.next = if walked_to >= end { self.end } else { walked_to };
-        Some(listed)
-    }
-
-    /// Finds the highest end of a range that the kernel scans, below `too_high`, which it rejects: this end of all addresses depends
-    /// on the architecture, the processor and the kernel.
-    fn find_scan_limit(&self, too_high: usize, scratch: &mut [usize], scan: &Scan) -> Option<usize> {
-        let page_size = 1 << self.page_bits;
-        let (mut low, mut high) = (self.next, too_high);
-        while high - low > page_size {
-            let middle = (low + (high - low) / 2) & !(page_size - 1);
-            match scan(middle - page_size, middle, scratch) {
-                Ok(_) => low = middle,
-                Err(errno::EFAULT) => high = middle,
-                Err(_) => return None,
-            }
-        }
-        // It may have been another range than a page before the end that the kernel rejected.
-        if high == too_high && scan(low, high, scratch) != Err(errno::EFAULT) {
-            return None;
-        }
-        Some(low)
-    }
-
-    /// Lists what is there by a look at every page of the areas that are mapped.
-    fn fill_pagemap(&mut self, pages: &mut [usize], scratch: &mut [usize]) -> usize {
-        let (start, end) = self.vma;
-        let (start, end) = (start.max(self.next), end.min(self.end));
-        // A file that is not the kernel's may tell of less than a page.
-        let left = end.saturating_sub(start) >> self.page_bits;
-        if left == 0 {
-            match self.vmas.next() {
-                Some(vma) if vma.0 < self.end => self.vma = vma,
-                _ => self.next = self.end,
-            }
-            return 0;
-        }
-        let count = left.min(pages.len()).min(scratch.len() / File::WORD);
-        let words = scratch.get_mut(..count * File::WORD).unwrap_or_default();
-        let known = match &self.pagemap {
-            Some(pagemap) => pagemap.read_words(start >> self.page_bits, words),
-            // Memory that was reserved and never touched is passed over without it too.
-            None if self.is_current => {
-                let words = words.get_mut(..count).unwrap_or_default();
-                process::find_resident(start, self.page_bits, words).ok().map(|()| count)
-            }
-            None => None,
-        };
-        if known == Some(0) && self.can_end && self.pagemap.as_ref().is_some_and(is_empty) {
-            if self.is_mm_gone() {
-                // The process is ending or has ended: there may be no areas either, which would bound the search.
-                self.next = self.end;
-            } else {
-                // Before Linux 6.13, that of a thread that had ended when it was opened. The areas are those of one that had not.
-                self.pagemap = None;
-            }
-            return 0;
-        }
-        // Of what lies after the end of pagemap, nothing is there; after a short read, the rest is read next.
-        let count = known.filter(|&known| known > 0).map_or(count, |known| known.min(count));
-        let mut listed = 0;
-        for index in 0..count {
-            let is_present = match known {
-                Some(known) => {
-                    let word = scratch.get(index).copied().unwrap_or(0);
-                    index < known && PageState::of(word) != PageState::Nothing
-                }
-                // It can't be read: move_pages(2) is asked.
-                None => true,
-            };
-            let page = start + (index << self.page_bits);
-            let excluded = (self.excluded.0..self.excluded.1).contains(&page);
-            if is_present
-                && !excluded
-                && let Some(slot) = pages.get_mut(listed)
-            {
-                *slot = page;
-                listed += 1;
-            }
-        }
-        self.next = start + (count << self.page_bits);
-        listed
-    }
-}
-
-/// PAGEMAP_SCAN of the addresses from a start to an end.
-type Scan<'a> = dyn Fn(usize, usize, &mut [usize]) -> Result<(usize, usize), i32> + 'a;
-
-impl PresentPages for PageWalk {
-    fn fill(&mut self, pages: &mut [usize], base_pages_left: usize, scratch: &mut [usize]) -> usize {
-        PageWalk::fill(self, pages, base_pages_left, scratch)
-    }
-
+    /// Returns whether all pages are listed, or the others cannot be because of [`PageWalk::read_error`].
     fn is_done(&self) -> bool {
-        PageWalk::is_done(self)
+        self.next >= self.end || self.read_error() != 0
     }
 
+    /// Restarts the walk in the same address space. If the process has executed another program, it lists no more pages.
     fn rewind(&mut self) {
-        PageWalk::rewind(self);
+        self.next = self.start;
+        self.vma = (0, 0);
+        self.vmas.rewind();
     }
 
     fn base_pages(&self, entry: usize) -> usize {
-        PageWalk::base_pages(self, entry)
+        if entry & HUGE == 0 { 1 } else { (self.end_of_huge(entry).min(self.end) - (entry & !HUGE)) >> self.page_bits }
     }
 
     fn address(&self, entry: usize) -> usize {
         entry & !HUGE
     }
 
+    /// Calls `each` with the index of every split entry. If pagemap cannot be scanned, every huge page counts as split. `entries` are in
+    /// ascending order.
     fn find_split(&mut self, entries: &[usize], scratch: &mut [usize], each: &mut dyn FnMut(usize)) {
-        PageWalk::find_split(self, entries, scratch, each);
+        let pagemap = self.pagemap.take();
+        let scan = |start, end, regions: &mut [usize]| match &pagemap {
+            Some(pagemap) => pagemap.scan(start, end, regions, File::HUGE),
+            None => Err(errno::ENOENT),
+        };
+        self.for_each_split(entries, scratch, &scan, each);
+        self.pagemap = pagemap;
     }
 
+    #[inline(never)]
     fn is_kernel_mapping(&mut self, entry: usize) -> bool {
-        PageWalk::is_kernel_mapping(self, entry)
+        if self.vmas.file.is_none() {
+            return false;
+        }
+        let vmas = &mut self.vmas;
+        let kernel_mappings = self.kernel_mappings.get_or_insert_with(|| {
+            let error = vmas.error;
+            vmas.rewind();
+            let mut kernel_mappings = [(0, 0); MAX_KERNEL_MAPPINGS];
+            kernel_mappings
+                .iter_mut()
+                .map_while(|slot| vmas.next_kernel_mapping().map(|vma| *slot = vma))
+                .for_each(drop);
+            // The walk reads the mappings from the start again. An error of the file will show there.
+            vmas.rewind();
+            vmas.error = error;
+            kernel_mappings
+        });
+        kernel_mappings.iter().any(|&(start, end)| (start..end).contains(&entry))
     }
 
     fn lacks_proc(&self) -> bool {
-        PageWalk::lacks_proc(self)
+        self.vmas.file.is_none() && self.end.saturating_sub(self.next) as u64 > MAX_UNMAPPED_SCAN
     }
 
     fn is_mm_gone(&self) -> bool {
-        PageWalk::is_mm_gone(self)
+        // A single empty file may be that of a thread: pagemap if the thread had ended before, maps if it has ended since.
+        let is_gone = |maps: &File| matches!(maps.read_from_start(&mut [0]), Ok(0) | Err(errno::ESRCH));
+        let maps = || self.vmas.file.as_ref().map(is_gone);
+        self.can_end
+            && match &self.pagemap {
+                Some(pagemap) => is_empty(pagemap) && maps().unwrap_or(true),
+                None => maps().unwrap_or(false),
+            }
     }
 
     fn error(&self) -> i32 {
-        match PageWalk::error(self) {
+        match self.read_error() {
             0 if self.is_truncated() => errno::EOVERFLOW,
             error => error,
         }

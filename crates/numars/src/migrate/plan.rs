@@ -1,7 +1,7 @@
-//! Decides which entries of a batch are submitted, and what the kernel's results mean. Nothing here makes a system call.
+//! Selects the entries of a batch to submit, and evaluates the kernel's statuses. Makes no system calls.
 //!
-//! [`plan`] drops the entries whose pages need no move and sorts the rest by target, because the kernel migrates consecutive entries with one
-//! target together. [`failed_run`] and [`apply_results`] read the results of an attempt.
+//! [`plan`] skips entries whose pages are on their target nodes and groups the others by target node, because the kernel migrates consecutive
+//! entries with the same target node together. [`failed_run`] and [`apply_results`] evaluate the result of an attempt.
 
 use super::batch::{Batch, get_or_default, set_checked};
 use super::outcome::PageOutcome;
@@ -10,29 +10,29 @@ use crate::bitmask::BitsMut;
 use crate::nodeset::MAX_NUMNODES;
 use crate::sys::errno;
 
-/// A slot of the hash table without an entry.
+/// An empty slot of the hash table.
 const EMPTY_SLOT: u32 = u32::MAX;
 
-/// An address where no process can have a page: in the last page of the address space.
+/// An address at which no process has a page: the last byte of the address space.
 pub const NO_PAGE: usize = usize::MAX;
 
 /// The result of [`plan`].
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// Number of entries to submit: the first ones of `order`.
+    /// The number of entries to submit, which are the first ones of `order`.
     pub pending: usize,
-    /// Whether moving one page can change where the page of another entry is: pages that are named twice, and huge pages of which arena have
-    /// several targets.
+    /// Whether moving one page can move the page of another entry too: several entries name one page, or arena of one huge page, with
+    /// different target nodes.
     pub needs_recheck: bool,
 }
 
-/// Returns whether a kernel can have such a node; it reports ENODEV for any other. An entry without target is valid.
+/// Returns whether a kernel can have this node. It reports ENODEV otherwise. An entry without a target node is valid.
 pub fn is_valid_target(target: Option<i32>) -> bool {
     target.is_none_or(|node| (0..MAX_NUMNODES as i32).contains(&node))
 }
 
-/// Prepares to submit the targets that are not in `known`, in the order in which they are named first, without pages, and adds them to
-/// `known`. Stops at the first invalid one. Returns their number.
+/// Fills the submission with the target nodes that are not in `known`, in the order of their first entries and without pages, and adds them
+/// to `known`. Stops at the first invalid one. Returns their number.
 pub fn collect_new_targets(batch: &mut Batch, known: BitsMut) -> usize {
     let mut count = 0;
     for target in batch.targets.iter().take_while(|&target| is_valid_target(target)).flatten() {
@@ -49,14 +49,15 @@ pub fn collect_new_targets(batch: &mut Batch, known: BitsMut) -> usize {
     count
 }
 
-/// Decides which entries are submitted, and in which order. The states say where the pages are, and receive what is decided already.
+/// Selects the entries to submit and sorts them by target node. The states hold the nodes of the pages; entries that are not submitted get
+/// their final states.
 pub fn plan(batch: &mut Batch, page_bits: u32) -> Plan {
     let mut plan = Plan::default();
-    // Pages in ascending order have no duplicates.
+    // Pages in strictly ascending order have no duplicates.
     if !batch.pages.is_sorted_by(|first, second| first >> page_bits < second >> page_bits) {
         plan.needs_recheck = mark_duplicates(batch, page_bits);
     }
-    // First the number of entries of each target, then the index in the order of its next entry.
+    // A counting sort: first the number of entries for each target node, then the index in `order` of its next entry.
     let mut buckets = [0u32; MAX_NUMNODES];
     let mut only_target = None;
     for entry in 0..batch.states.len() {
@@ -87,19 +88,20 @@ pub fn plan(batch: &mut Batch, page_bits: u32) -> Plan {
     plan
 }
 
-/// Returns the target of an entry whose page is on another node.
+/// Returns the target node of an entry if its page is present on another node.
 fn needs_move(node: Option<i32>, target: Option<i32>) -> Option<i32> {
     node.and(target).filter(|_| node != target)
 }
 
+/// Returns the bucket of a target node.
 fn bucket(target: i32, buckets: &mut [u32; MAX_NUMNODES]) -> Option<&mut u32> {
     buckets.get_mut(usize::try_from(target).ok()?)
 }
 
-/// Marks all but the last of the entries that name one page. Returns whether there may be any.
+/// Marks all but the last of the entries that name one page. Returns whether there are any, as far as is known.
 fn mark_duplicates(batch: &mut Batch, page_bits: u32) -> bool {
-    /// Slots that are looked at for a page. If they are all taken, a page can stay in the batch twice: it is moved twice then, and
-    /// located again.
+    /// Upper bound for the slots that are checked for a page. If they are all in use, a duplicate may remain: its page is moved twice and
+    /// located again afterwards.
     const MAX_PROBES: usize = 64;
     let page = |entry: u32| get_or_default(batch.pages, entry as usize) >> page_bits;
     let slots = batch.dedup_table.len();
@@ -134,7 +136,7 @@ fn mark_duplicates(batch: &mut Batch, page_bits: u32) -> bool {
     any
 }
 
-/// Spreads the bits of a page number over the whole word, so that pages at any distance from each other get different slots.
+/// Hashes a page number, so that pages at any distance from each other get different slots.
 fn mix(number: u64) -> u64 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
     let once = (number ^ number >> 32).wrapping_mul(ODD);
@@ -142,7 +144,7 @@ fn mix(number: u64) -> u64 {
     twice ^ twice >> 32
 }
 
-/// Copies pages and targets of the first `count` entries of `order` to where the kernel reads them, and resets their states.
+/// Fills the submission with the pages and target nodes of the first `count` entries of `order`, and resets the submitted states.
 pub fn fill_submission(batch: &mut Batch, count: usize) {
     debug_assert!(count <= batch.order.len());
     for (index, &entry) in batch.order.iter().take(count).enumerate() {
@@ -152,8 +154,8 @@ pub fn fill_submission(batch: &mut Batch, count: usize) {
     batch.submit_states.reset(count);
 }
 
-/// Returns the range of entries at which the kernel ended a call; `None` if it finished. It migrates consecutive entries with one target
-/// together, and an entry that it can decide at once ends that too. Entries after the range were not tried.
+/// Returns the start and end of the run of entries that the kernel failed to migrate; `None` if every entry has a status. A run has one target
+/// node, and ends at an entry whose status the kernel wrote at once. The entries after it were not submitted to the end.
 pub fn failed_run(targets: &[i32], states: SubmitStates) -> Option<(usize, usize)> {
     debug_assert_eq!(targets.len(), states.len());
     let first = states.iter().position(|state| state.is_none())?;
@@ -164,18 +166,19 @@ pub fn failed_run(targets: &[i32], states: SubmitStates) -> Option<(usize, usize
     Some((first, run.map_or(states.len().min(targets.len()), |length| first + length)))
 }
 
-/// Returns how many consecutive entries have the target of the first.
+/// Returns the number of consecutive entries, from the first on, that have the target node of the first.
 pub fn run_length(targets: &[i32]) -> usize {
     targets.iter().take_while(|&target| Some(target) == targets.first()).count()
 }
 
-/// Returns whether any submitted page has to be located again before [`apply_results`].
+/// Returns whether the submitted pages have to be queried again before [`apply_results`].
 pub fn needs_requery(states: SubmitStates) -> bool {
     states.iter().any(is_ambiguous)
 }
 
-/// Returns whether an entry in this state may be on its target all the same: the kernel reports EBUSY also for a page that an entry before it
-/// moves, Linux 6.1 EACCES for a hugetlb page, ENOENT (Linux 6.1 also EFAULT) for a page in flight, and EFAULT for an unmovable one.
+/// Returns whether the page of an entry in this state may be on its target node all the same. The kernel also reports EBUSY for a page that an
+/// earlier entry moves (Linux 6.1: EACCES for a hugetlb page), ENOENT for a page in flight (Linux 6.1: EFAULT for a huge page), and EFAULT for
+/// an unmovable page.
 fn is_ambiguous(state: Option<EntryState>) -> bool {
     match state {
         None | Some(EntryState::NotMigrated) => true,
@@ -184,8 +187,8 @@ fn is_ambiguous(state: Option<EntryState>) -> bool {
     }
 }
 
-/// Sets the states of the first `count` entries of `order` from the result of an attempt, and keeps in `order` those that may be submitted
-/// again: `count` becomes their number. `current_node` says where the pages are, if that is `known`. Returns whether a target is full.
+/// Sets the states of the first `count` entries of `order` after an attempt, and keeps those in `order` that may be submitted again: `count`
+/// becomes their number. `current_node` holds the nodes of the pages if `known`. Returns whether a target node is full.
 pub fn apply_results(batch: &mut Batch, count: &mut usize, known: bool) -> bool {
     let (mut kept, mut full) = (0, false);
     for index in 0..*count {
@@ -193,11 +196,11 @@ pub fn apply_results(batch: &mut Batch, count: &mut usize, known: bool) -> bool 
         let result = batch.submit_states.get(index);
         let target = get_or_default(batch.submit_targets, index);
         let current = EntryState::from_stored(get_or_default(batch.current_node, index));
-        let has_arrived = known && (!matches!(current, EntryState::OnNode(_)) || current.is_on(target));
+        let is_settled = known && (!matches!(current, EntryState::OnNode(_)) || current.is_on(target));
         let state = match result {
             Some(state) if !is_ambiguous(result) => state,
-            _ if has_arrived => current,
-            // The kernel did not come to it.
+            _ if is_settled => current,
+            // The kernel stopped before this entry.
             None if known => current,
             None => continue,
             Some(state @ EntryState::Failed(errno::EACCES)) => state,
@@ -218,16 +221,17 @@ pub fn apply_results(batch: &mut Batch, count: &mut usize, known: bool) -> bool 
     full
 }
 
-/// Keeps those of the first `count` entries of `order` whose targets are not full. Returns their number.
+/// Keeps those of the first `count` entries of `order` whose target nodes are not full. Returns their number.
 pub fn drop_full_targets(batch: &mut Batch, count: usize) -> usize {
     keep(batch, count, |state| state != EntryState::Failed(errno::ENOMEM))
 }
 
-/// Keeps those of the first `count` entries of `order` whose huge page was not split. Returns their number.
+/// Keeps those of the first `count` entries of `order` that are not split huge pages. Returns their number.
 pub fn drop_split(batch: &mut Batch, count: usize) -> usize {
     keep(batch, count, |state| !matches!(state, EntryState::Split(_)))
 }
 
+/// Keeps those of the first `count` entries of `order` whose state meets `condition`. Returns their number.
 fn keep(batch: &mut Batch, count: usize, condition: fn(EntryState) -> bool) -> usize {
     let mut kept = 0;
     for index in 0..count {
@@ -240,8 +244,8 @@ fn keep(batch: &mut Batch, count: usize, condition: fn(EntryState) -> bool) -> u
     kept
 }
 
-/// Corrects the states by `current_node`, which says where the page of every entry is, unless a page has not moved. Returns whether a page
-/// has left its target again, for that of another entry.
+/// Corrects the states of pages that have moved, by `current_node`, which holds the node of every entry's page. Returns whether a page has
+/// left its target node for that of another entry.
 pub fn reconcile(batch: &mut Batch) -> bool {
     let mut displaced = false;
     for entry in 0..batch.states.len() {
@@ -261,7 +265,7 @@ pub fn reconcile(batch: &mut Batch) -> bool {
             displaced |= node >= 0 && node != target && was_on_target;
             batch.states.set_status(entry, node);
         } else {
-            // Another part of its huge page may have taken it along.
+            // It may have moved with another part of its huge page.
             set_checked(batch.old_node, entry, node);
         }
     }
@@ -274,16 +278,17 @@ pub fn base_pages(batch: &Batch, entry: usize) -> usize {
 }
 
 /// Returns the number of base pages that the first `count` entries of `order` count as.
+#[inline(never)]
 pub fn total_base_pages(batch: &Batch, count: usize) -> usize {
     batch.order.iter().take(count).map(|&entry| base_pages(batch, entry as usize)).sum()
 }
 
-/// Returns whether the kernel reported EFAULT for any of the first `count` entries of `order`, although their pages are present.
+/// Returns whether any of the first `count` entries of `order` is unmovable.
 pub fn any_unmovable(batch: &Batch, count: usize) -> bool {
     batch.order.iter().take(count).any(|&entry| batch.states.is(entry as usize, EntryState::Unmovable))
 }
 
-/// Prepares to locate the entries whose pages have not moved, except those that stand for a whole huge page. Returns their number.
+/// Fills the submission with the entries whose pages have not moved, except those that stand for a whole huge page. Returns their number.
 pub fn fill_stayed(batch: &mut Batch) -> usize {
     let mut count = 0;
     for (entry, (state, target)) in (0..).zip(batch.states.iter().zip(batch.targets.iter())) {
@@ -296,7 +301,7 @@ pub fn fill_stayed(batch: &mut Batch) -> usize {
     count
 }
 
-/// Sets the states of the first `count` entries of `order`, whose pages had not moved, where `current_node` says otherwise.
+/// Sets the states of those of the first `count` entries of `order` whose pages have moved since, by `current_node`.
 pub fn apply_stayed(batch: &mut Batch, count: usize) {
     for index in 0..count {
         let entry = get_or_default(batch.order, index) as usize;
@@ -307,7 +312,7 @@ pub fn apply_stayed(batch: &mut Batch, count: usize) {
     }
 }
 
-/// Marks unmovable pages as tried, because some of them were in flight.
+/// Marks unmovable pages as not migrated, because some of them were in flight.
 pub fn mark_unmovable_busy(batch: &mut Batch) {
     for entry in 0..batch.states.len() {
         if batch.states.is(entry, EntryState::Unmovable) {
@@ -316,7 +321,7 @@ pub fn mark_unmovable_busy(batch: &mut Batch) {
     }
 }
 
-/// Puts all entries whose pages are present into `order`, in the order of the request. Returns their number.
+/// Fills `order` with all entries whose pages are present, in the order of the request. Returns their number.
 pub fn restore_request_order(batch: &mut Batch) -> usize {
     let mut count = 0;
     for (entry, (node, target)) in (0..).zip(batch.states.nodes().zip(batch.targets.iter())) {
@@ -328,14 +333,15 @@ pub fn restore_request_order(batch: &mut Batch) -> usize {
     count
 }
 
-/// Gives the entries that name a page again the state of the last one; if that page has not moved and is where they wanted it, the node.
+/// Sets the states of duplicates to the state of the last entry that names the page; or to the node of the page if it has not moved and is on
+/// the duplicate's target node.
 pub fn copy_to_duplicates(batch: &mut Batch) {
     for entry in 0..batch.states.len() {
         if let EntryState::SameAs(last) = batch.states.get(entry) {
             let last = last as usize;
             let (old_node, state) = (get_or_default(batch.old_node, last), batch.states.get(last));
-            let is_where_wanted = has_stayed(state) && batch.targets.get(entry) == Some(old_node);
-            if is_where_wanted {
+            let is_on_target = has_stayed(state) && batch.targets.get(entry) == Some(old_node);
+            if is_on_target {
                 batch.states.set_status(entry, old_node);
             } else {
                 batch.states.set(entry, state);
@@ -344,7 +350,7 @@ pub fn copy_to_duplicates(batch: &mut Batch) {
     }
 }
 
-/// Returns what became of the page of an entry; `None` if it was not tried because the move was cancelled.
+/// Returns the outcome of an entry; `None` if it was not submitted because the move was cancelled.
 pub fn outcome(batch: &Batch, entry: usize, cancelled: bool) -> Option<PageOutcome> {
     let old_node = get_or_default(batch.old_node, entry);
     PageOutcome::of(old_node, batch.states.get(entry), batch.targets.get(entry), cancelled)

@@ -1,8 +1,10 @@
-//! The files in /proc about the process that move_pages(2) means by a PID.
+//! The files in /proc of the process that a PID of move_pages(2) identifies.
 //!
-//! /proc may belong to another PID namespace than the caller, where the PID is another process's, and the PID may go to a new process
-//! while pages move. So the process is identified first, and its files are opened by way of its directory, which never becomes
-//! that of another process.
+//! /proc may belong to another PID namespace than the calling process, so that the PID is that of another process there; and a new process may
+//! get the PID while pages move. The process is therefore identified once, and its files are opened through a descriptor of its directory,
+//! which never becomes the directory of another process.
+//!
+//! References: pidfd_open(2), pid_namespaces(7), proc_pid_status(5).
 
 use crate::sys::errno;
 use crate::sys::files::{File, FixedPath};
@@ -13,21 +15,21 @@ use crate::topology::Field;
 /// Upper bound for the size of /proc/PID/status, as a number of reads.
 const MAX_READS: usize = 1024;
 
-/// Upper bound for the number of threads that are tried in a process whose first thread has ended.
+/// Upper bound for the number of threads that are checked in a process whose first thread has ended.
 const MAX_THREADS: usize = 64;
 
-/// How often a thread that has not ended is looked for.
+/// Upper bound for the number of searches for a living thread.
 pub const MAX_SEARCHES: usize = 16;
 
-/// What is known about the process.
+/// A process that is identified by its directory in /proc, by a pidfd, or both.
 pub enum ProcHandle {
-    /// It is the calling one.
+    /// The calling process.
     Current,
-    /// It has this directory in /proc. A descriptor tells whether it has ended, if the kernel has such descriptors.
+    /// A process with this directory in /proc, and a pidfd if the kernel has pidfds.
     Visible(File, Option<PidFd>),
-    /// /proc doesn't show it, but this tells whether it has ended.
+    /// A process that /proc does not show, by its pidfd.
     Hidden(PidFd),
-    /// Nothing: its PID is all there is.
+    /// A process that could not be identified: it has only a PID.
     Unknown,
 }
 
@@ -43,13 +45,13 @@ impl ProcHandle {
             return directory.map_or(ProcHandle::Unknown, |directory| ProcHandle::Visible(directory, None));
         };
         match pid_in_proc(&pidfd).and_then(directory) {
-            // Otherwise the directory may be another process's.
+            // If it has ended, the directory may be that of another process.
             Some(directory) if !pidfd.has_ended() => ProcHandle::Visible(directory, Some(pidfd)),
             _ => ProcHandle::Hidden(pidfd),
         }
     }
 
-    /// Opens a file about the process. Returns `None` if /proc doesn't show it to this user.
+    /// Opens a file of the process in /proc. Returns `None` if /proc does not show it to this user.
     pub fn open_file(&self, name: &[u8]) -> Option<File> {
         match self {
             ProcHandle::Current => open_own(name),
@@ -58,8 +60,8 @@ impl ProcHandle {
         }
     }
 
-    /// Returns the directory of a thread that has memory. Where the process's first thread has ended before the others, the files about
-    /// memory in the process's own directory are empty.
+    /// Returns the directory of a thread that has not ended. If the first thread of a process has ended, maps and pagemap in the directory of
+    /// the process are empty.
     #[inline(never)]
     pub fn living_thread(&self) -> Option<FixedPath<'_>> {
         let ProcHandle::Visible(directory, _) = self else { return None };
@@ -75,9 +77,9 @@ impl ProcHandle {
         is_alive.then_some(thread)
     }
 
-    /// Returns the number by which move_pages(2) reaches the process's memory, after a call with `pid` failed with EINVAL: 0 for the calling
-    /// process, the TID of a living thread for another one, which may end at any time. It is `pid` itself if that was not what was wrong.
-    /// Errors are errnos: ESRCH if the process has ended but was not waited for, EINVAL if no thread is found.
+    /// Returns the PID or TID to use for move_pages(2) after a call with `pid` failed with EINVAL: 0 for the calling process, otherwise the TID of
+    /// a living thread, which may end at any time. It is `pid` if that was not the cause of the error. Returns ESRCH if the process is a
+    /// zombie, EINVAL if it has no living thread.
     #[inline(never)]
     pub fn pid_for_calls(&self, pid: i32) -> Result<i32, i32> {
         if self.is_current() && pid != 0 {
@@ -86,24 +88,24 @@ impl ProcHandle {
         if self.has_ended() {
             return Err(errno::ESRCH);
         }
-        // From the PID namespace of /proc inwards (since Linux 4.1).
-        let skipped = own_namespaces().map_or(usize::MAX, |words| words.saturating_sub(1));
+        // NSpid lists the PIDs from the PID namespace of /proc inwards (since Linux 4.1).
+        let skipped = own_namespaces().map_or(usize::MAX, |levels| levels.saturating_sub(1));
         let tid = || {
             let status = File::open(self.living_thread()?.text(b"status"))?;
-            // 0, which would be the calling process, if it has ended meanwhile.
+            // The file says 0 if the thread has ended meanwhile; that would be the calling process.
             number_of(&status, b"NSpid:", skipped).filter(|&tid| tid > 0)
         };
-        // While threads are looked at, they may end, and others may begin.
+        // Threads may end and start during the search.
         (0..MAX_SEARCHES).find_map(|_| tid()).ok_or(errno::EINVAL)
     }
 
-    /// Returns true if the process is known to have ended, even if it was not waited for: from then on its PID may be another one's.
+    /// Returns whether the process is known to have ended, even if it is a zombie. Its PID may be that of another process then.
     #[inline(never)]
     pub fn has_ended(&self) -> bool {
         match self {
             ProcHandle::Current | ProcHandle::Unknown => false,
             ProcHandle::Visible(directory, None) => !directory.has_entry(c"stat"),
-            // A descriptor may say so too early of a process of which a thread executes a program.
+            // A pidfd may report this too early if a thread other than the first executes a program.
             ProcHandle::Visible(directory, Some(pidfd)) => {
                 pidfd.has_ended() && !has_memory(FixedPath::inside(directory))
             }
@@ -111,27 +113,28 @@ impl ProcHandle {
         }
     }
 
+    /// Returns whether this is the calling process.
     pub fn is_current(&self) -> bool {
         matches!(self, ProcHandle::Current)
     }
 }
 
-/// Opens a file about the calling process. That of its first thread, /proc/self, has no memory any more if that thread has ended.
+/// Opens a file of the calling thread. The files in /proc/self are those of the first thread, which may have ended.
 #[inline(never)]
 fn open_own(name: &[u8]) -> Option<File> {
-    // Before Linux 3.17 there is only the second.
+    // Linux before 3.17 has no /proc/thread-self.
     File::open(FixedPath::new(b"/proc/thread-self/").text(name)).or_else(|| {
         let tid = process::ids().1 as usize;
         File::open(FixedPath::new(b"/proc/self/task/").decimal(tid).text(b"/").text(name))
     })
 }
 
-/// Returns true if the thread with this directory has memory.
+/// Returns whether the thread with this directory has an address space.
 fn has_memory(mut thread: FixedPath) -> bool {
     File::open(thread.text(b"maps")).is_some_and(|maps| matches!(maps.read(&mut [0]), Ok(1)))
 }
 
-/// The number of PID namespaces from that of /proc to the caller's; fails with ENOENT where /proc doesn't show that (before Linux 4.1).
+/// Returns the number of nested PID namespaces from that of /proc to that of the calling process; ENOENT before Linux 4.1.
 fn own_namespaces() -> Result<usize, i32> {
     let status = open_own(b"status").ok_or(errno::EIO)?;
     let mut words = Words::default();
@@ -142,32 +145,32 @@ fn own_namespaces() -> Result<usize, i32> {
     }
 }
 
-/// The directory of the process that has this PID in the PID namespace of /proc.
+/// Opens the directory of the process with this PID in the PID namespace of /proc.
 fn directory(pid: i32) -> Option<File> {
     File::open_directory(FixedPath::new(b"/proc/").decimal(usize::try_from(pid).ok()?))
 }
 
-/// The PID by which /proc knows the process.
+/// Returns the PID of a process in the PID namespace of /proc.
 fn pid_in_proc(pidfd: &PidFd) -> Option<i32> {
     let mut name = FixedPath::new(b"fdinfo/");
     let file = open_own(name.decimal(pidfd.descriptor()).as_c_str().to_bytes())?;
-    // -1 or 0 where it doesn't show it.
+    // The file says -1 or 0 if /proc does not show the process.
     number_of(&file, b"Pid:", 0).filter(|&pid| pid > 0)
 }
 
-/// Returns true if the PIDs in /proc are those of the caller's PID namespace.
+/// Returns whether /proc belongs to the PID namespace of the calling process.
 fn proc_is_of_own_namespace() -> bool {
     match own_namespaces() {
-        Ok(words) => return words == 1,
+        Ok(levels) => return levels == 1,
         Err(errno::ENOENT) => {}
         Err(_) => return false,
     }
-    // Linux before 4.1 doesn't say. In another namespace both would have to be the same by chance.
+    // Linux before 4.1 has no NSpid. In another namespace, both numbers could only be equal by chance.
     let number = |name: &[u8]| open_own(b"status").and_then(|status| number_of(&status, name, 0));
     number(b"Tgid:") == Some(process::ids().0) && number(b"PPid:") == Some(process::parent())
 }
 
-/// Finds a field of a file of lines, and hands on its value. Returns whether it was there, or the errno of a failed read(2).
+/// Calls `each` with the arena of a field's value. Returns whether the file has the field, or the errno of a failed read(2).
 pub fn read_field(file: &File, name: &[u8], each: &mut dyn FnMut(&[u8])) -> Result<bool, i32> {
     let mut field = Field::new(0, name);
     let mut chunk = [0; 1024];
@@ -181,7 +184,7 @@ pub fn read_field(file: &File, name: &[u8], each: &mut dyn FnMut(&[u8])) -> Resu
     Ok(field.done())
 }
 
-/// The number of a field that follows `skipped` others.
+/// Returns the number in a field that follows `skipped` other numbers.
 #[inline(never)]
 fn number_of(file: &File, name: &[u8], skipped: usize) -> Option<i32> {
     let mut words = Words { wanted: skipped, ..Words::default() };
@@ -189,14 +192,14 @@ fn number_of(file: &File, name: &[u8], skipped: usize) -> Option<i32> {
     if has_field == Ok(true) { words.number } else { None }
 }
 
-/// Counts the words of a text that comes in pieces, and reads one of them as a decimal number.
+/// Counts the words of a text that is read in arena, and parses one of them as a decimal number.
 #[derive(Default)]
 struct Words {
     count: usize,
     inside: bool,
-    /// The index of the word to read.
+    /// The index of the word to parse.
     wanted: usize,
-    /// The number; `None` if there is no such word, or an i32 can't hold it.
+    /// The number; `None` if there is no such word or it does not fit in an i32.
     number: Option<i32>,
 }
 
@@ -220,6 +223,7 @@ impl Words {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::migrate::ops::PresentPages;
     use crate::sys::testing::MemoryFile;
 
     fn words(pieces: &[&str]) -> (usize, Option<i32>) {
@@ -229,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_namespaces_are_counted_across_pieces() {
+    fn words_are_counted_across_the_parts_of_a_text() {
         assert_eq!(words(&["\t20293"]), (1, Some(20293)));
         assert_eq!(words(&["\t20", "293\t1"]), (2, Some(20293)));
         assert_eq!(words(&["\t1\t", "2", "\t3"]), (3, Some(1)));
@@ -251,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn the_files_of_this_process_and_of_a_child_are_their_own() {
+    fn a_handle_opens_the_files_of_its_own_process() {
         let tgid = |handle: &ProcHandle| number_of(&handle.open_file(b"status").unwrap(), b"Tgid:", 0);
         let own = std::process::id() as i32;
         for pid in [0, own, process::ids().1] {
@@ -281,22 +285,22 @@ mod tests {
         assert!(matches!(ProcHandle::find(child.id() as i32), ProcHandle::Unknown));
     }
 
-    extern "C" fn wait_for_ever(_: *mut libc::c_void) -> *mut libc::c_void {
+    extern "C" fn pause_forever(_: *mut libc::c_void) -> *mut libc::c_void {
         loop {
             // SAFETY: no conditions.
             unsafe { libc::pause() };
         }
     }
 
-    /// Starts a process whose first thread ends, and which has another one. Returns its PID.
+    /// Starts a process whose first thread ends while another one continues. Returns its PID.
     fn start_without_first_thread() -> i32 {
-        // SAFETY: the child calls nothing that needs what other threads may have locked. exit(2) ends its first thread alone.
+        // SAFETY: the child calls no function that takes locks of other threads. exit(2) ends its first thread only.
         unsafe {
             let pid = libc::fork();
             if pid == 0 {
                 libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
                 let mut thread = std::mem::zeroed();
-                libc::pthread_create(&raw mut thread, std::ptr::null(), wait_for_ever, std::ptr::null_mut());
+                libc::pthread_create(&raw mut thread, std::ptr::null(), pause_forever, std::ptr::null_mut());
                 libc::syscall(libc::SYS_exit, 0);
             }
             pid
@@ -305,7 +309,7 @@ mod tests {
 
     #[test]
     #[cfg_attr(miri, ignore)]
-    fn a_process_whose_first_thread_has_ended_has_the_memory_of_another_thread() {
+    fn the_memory_of_a_process_whose_first_thread_has_ended_is_that_of_another_thread() {
         let pid = start_without_first_thread();
         assert!(pid > 0);
         let handle = ProcHandle::find(pid);
@@ -326,7 +330,7 @@ mod tests {
         }
         assert!(count > 10 && !walk.is_mm_gone() && walk.error() == 0);
         let mut states = [crate::migrate::page_state::PageState::Unknown; 1];
-        let code = a_process_whose_first_thread_has_ended_has_the_memory_of_another_thread as fn() as usize;
+        let code = the_memory_of_a_process_whose_first_thread_has_ended_is_that_of_another_thread as fn() as usize;
         crate::migrate::page_state::page_states(&handle, &[code, usize::MAX], bits, &mut states);
         assert_ne!(states, [crate::migrate::page_state::PageState::Unknown]);
 
@@ -341,7 +345,7 @@ mod tests {
 
     #[test]
     #[cfg_attr(miri, ignore)]
-    fn a_thread_that_has_no_number_any_more_is_not_taken_for_the_calling_process() {
+    fn a_thread_that_has_ended_is_not_mistaken_for_the_calling_process() {
         let folder = std::env::temp_dir().join(format!("numars-process-{}", std::process::id()));
         let thread = folder.join("task/7");
         std::fs::create_dir_all(&thread).unwrap();
@@ -363,14 +367,14 @@ mod tests {
     }
 
     #[test]
-    fn the_calling_process_is_reached_by_zero() {
+    fn the_calling_process_is_addressed_by_zero() {
         assert_eq!(ProcHandle::Current.pid_for_calls(std::process::id() as i32), Ok(0));
         assert_eq!(ProcHandle::Current.pid_for_calls(0), Err(errno::EINVAL));
         assert_eq!(ProcHandle::Unknown.pid_for_calls(7), Err(errno::EINVAL));
     }
 
     #[test]
-    fn this_proc_is_of_the_own_namespace() {
+    fn proc_belongs_to_the_namespace_of_this_process() {
         assert!(proc_is_of_own_namespace());
     }
 }

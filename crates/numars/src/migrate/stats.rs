@@ -1,12 +1,14 @@
-//! Statistics of a move, from which its return value and errno follow.
+//! The statistics of a move, which also determine its return value and errno.
 
 use super::outcome::PageOutcome;
 use crate::sys::errno;
 
-/// Statistics of a move. Every page that was looked at counts as requested, and under one of the eight outcomes once it is known; if a move
-/// is cancelled, pages that were not tried count as requested alone.
+/// The statistics of a move.
 ///
-/// A list counts entries; a range or a process counts base pages.
+/// Every located page counts as requested, and under one of the eight outcomes from `moved` to `failed` as soon as that is known. If a move is
+/// cancelled, the remaining pages of the batch count as requested only.
+///
+/// The move of a list counts entries; the move of a range or a process counts base pages.
 ///
 /// ```
 /// use numars::migrate::MoveStats;
@@ -22,63 +24,63 @@ pub struct MoveStats {
 }
 
 impl MoveStats {
-    /// Pages that were looked at.
+    /// Returns the number of located pages.
     pub fn requested(&self) -> usize {
         self.requested
     }
 
-    /// Pages that were elsewhere and are on their targets.
+    /// Returns the number of pages that were on another node and are on their target nodes.
     pub fn moved(&self) -> usize {
         self.count(PageOutcome::Moved)
     }
 
-    /// Pages that were on their targets before, or had none.
+    /// Returns the number of pages that were on their target nodes before, or have none.
     pub fn in_place(&self) -> usize {
         self.count(PageOutcome::InPlace)
     }
 
-    /// Pages that are not present: never touched, or swapped out (-ENOENT).
+    /// Returns the number of absent pages: never touched, or swapped out (-ENOENT).
     pub fn absent(&self) -> usize {
         self.count(PageOutcome::Absent)
     }
 
-    /// Addresses without a mapping, or with the kernel's zero page (-EFAULT).
+    /// Returns the number of addresses that are not mapped, or map the zero page (-EFAULT).
     pub fn unmapped(&self) -> usize {
         self.count(PageOutcome::Unmapped)
     }
 
-    /// Pages that other processes map too, without MPOL_MF_MOVE_ALL (-EACCES).
+    /// Returns the number of pages that other processes map too, without MPOL_MF_MOVE_ALL (-EACCES).
     pub fn shared(&self) -> usize {
         self.count(PageOutcome::Shared)
     }
 
-    /// Pages in use: under writeback, or pinned by a device or the kernel (-EBUSY).
+    /// Returns the number of pages in use: under writeback, or pinned by a device or the kernel (-EBUSY).
     pub fn busy(&self) -> usize {
         self.count(PageOutcome::Busy) + self.count(PageOutcome::Stuck)
     }
 
-    /// Pages whose target is full (-ENOMEM).
+    /// Returns the number of pages whose target node is full (-ENOMEM).
     pub fn no_memory(&self) -> usize {
         self.count(PageOutcome::NoMemory)
     }
 
-    /// Pages that are not on their targets for another reason.
+    /// Returns the number of pages that are not on their target nodes for another reason.
     pub fn failed(&self) -> usize {
         use PageOutcome::*;
         [NodeDenied, NodeGone, Unmovable, Displaced].map(|outcome| self.count(outcome)).iter().sum()
     }
 
-    /// Repeated attempts, each counted for each page.
+    /// Returns the number of further attempts, summed over all pages.
     pub fn retried(&self) -> usize {
         self.retried
     }
 
-    /// Calls of move_pages(2).
+    /// Returns the number of move_pages(2) calls.
     pub fn kernel_calls(&self) -> usize {
         self.kernel_calls
     }
 
-    /// Counts pages that were looked at, and what became of them if they were tried.
+    /// Counts pages as requested and under their outcome, if they have one.
     pub(super) fn record(&mut self, outcome: Option<PageOutcome>, pages: usize) {
         self.requested += pages;
         if let Some(outcome) = outcome {
@@ -86,7 +88,7 @@ impl MoveStats {
         }
     }
 
-    /// Undoes [`MoveStats::record`].
+    /// Reverts [`MoveStats::record`].
     pub(super) fn retract(&mut self, outcome: Option<PageOutcome>, pages: usize) {
         self.requested = self.requested.saturating_sub(pages);
         if let Some(outcome) = outcome {
@@ -94,13 +96,13 @@ impl MoveStats {
         }
     }
 
-    /// Counts a page under another outcome than before.
+    /// Counts a page under the outcome `new` instead of `old`.
     pub(super) fn replace(&mut self, old: PageOutcome, new: PageOutcome) {
         self.change(old, |count| count.saturating_sub(1));
         self.change(new, |count| count + 1);
     }
 
-    /// Counts pages as moved that count as requested already.
+    /// Counts pages, which already count as requested, as moved.
     pub(super) fn add_moved(&mut self, pages: usize) {
         self.change(PageOutcome::Moved, |count| count + pages);
     }
@@ -110,7 +112,7 @@ impl MoveStats {
         self.retried += pages;
     }
 
-    /// Counts all pages that stayed as absent: their process has ended, or executed another program.
+    /// Counts all unmoved pages as absent, because their process has ended or executed another program.
     pub(super) fn forget_unmoved(&mut self) {
         let unmoved = self.unmoved();
         for outcome in PageOutcome::ALL.into_iter().filter(|outcome| outcome.is_unmoved()) {
@@ -119,12 +121,12 @@ impl MoveStats {
         self.change(PageOutcome::Absent, |count| count + unmoved);
     }
 
-    /// The same statistics with this number of system calls.
+    /// Returns the statistics with this number of move_pages(2) calls.
     pub(super) fn with_kernel_calls(self, kernel_calls: usize) -> Self {
         MoveStats { kernel_calls, ..self }
     }
 
-    /// Returns the number of pages that are present and not on their targets.
+    /// Returns the number of pages that are present and not on their target nodes.
     pub(super) fn unmoved(&self) -> usize {
         PageOutcome::ALL.into_iter().filter(|outcome| outcome.is_unmoved()).map(|outcome| self.count(outcome)).sum()
     }
@@ -134,7 +136,7 @@ impl MoveStats {
         self.count(PageOutcome::Stuck)
     }
 
-    /// Returns the errno that pages which stayed stand for; 0: none.
+    /// Returns the errno that follows from the outcomes; 0: none.
     pub(super) fn error(&self) -> i32 {
         let errors = [
             (PageOutcome::NodeDenied, errno::EACCES),
@@ -158,7 +160,7 @@ impl MoveStats {
 
 #[cfg(any(test, fuzzing))]
 impl MoveStats {
-    /// All of them: requested, moved, in place, absent, unmapped, shared, busy, no memory, failed, retried, kernel calls.
+    /// Returns all numbers: requested, moved, in place, absent, unmapped, shared, busy, no memory, failed, retried, kernel calls.
     pub(super) fn all(&self) -> [usize; 11] {
         let stay = [self.shared(), self.busy(), self.no_memory(), self.failed(), self.retried(), self.kernel_calls()];
         let [shared, busy, no_memory, failed, retried, calls] = stay;
@@ -167,7 +169,7 @@ impl MoveStats {
         [requested, moved, in_place, absent, unmapped, shared, busy, no_memory, failed, retried, calls]
     }
 
-    /// The sum of everything that can become of a page.
+    /// Returns the sum of all outcomes.
     pub(super) fn finished(&self) -> usize {
         self.outcomes.iter().sum()
     }

@@ -1,44 +1,43 @@
-//! What is known about the page of an entry, in the four bytes in which the kernel writes a status.
+//! The states of entries, stored in the four bytes of the statuses that the kernel writes.
 
 use super::outcome::PageOutcome;
 use core::sync::atomic::{AtomicI32, Ordering::Relaxed};
 
-/// What is known about the page of an entry.
+/// The state of an entry while its batch is in work.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum EntryState {
-    /// It is on this node.
+    /// The page is on this node.
     OnNode(i32),
     /// The kernel reported this errno.
     Failed(i32),
-    /// The kernel tried to move it and could not, without a reason.
+    /// The kernel tried to move the page and could not, and gave no reason.
     NotMigrated,
-    /// The process may not have pages on the target.
+    /// The cpuset of the process denies the target node.
     CpusetDenied,
-    /// It is present, but the kernel reports EFAULT when it should move: pages of its mapping never do, such as those of \[vvar\] since
-    /// Linux 7.
+    /// The page is present, and the kernel reports EFAULT for it: pages of its mapping cannot move, such as those of \[vvar\] since Linux 7.
     Unmovable,
-    /// The huge page that the entry stood for is no longer mapped as one. The entry counts as this until its base pages are located.
+    /// The huge page that the entry stands for is no longer mapped as one. It counts under this outcome until its base pages are located.
     Split(Option<PageOutcome>),
-    /// Another entry, with this index, names the same page and comes later.
+    /// The later entry with this index names the same page.
     SameAs(u32),
 }
 
-/// A status that no kernel writes, in places where the kernel is going to write one.
+/// Marks a status that the kernel has not written.
 pub const STATUS_UNSET: i32 = i32::MIN;
 
-// Far below every negative errno.
+// Below every negative errno.
 const NOT_MIGRATED: i32 = i32::MIN + 1;
 const CPUSET_DENIED: i32 = i32::MIN + 2;
 const UNMOVABLE: i32 = i32::MIN + 3;
 const SPLIT: i32 = i32::MIN + 4;
 const SPLIT_AND_MOVED: i32 = i32::MIN + 5;
 const SPLIT_IN_PLACE: i32 = i32::MIN + 6;
-/// Plus the index of another entry.
+/// The base to which the index of the other entry is added.
 const SAME_AS: i32 = i32::MIN + 16;
 const LAST_SAME_AS: i32 = i32::MIN / 2;
 
 impl EntryState {
-    /// Returns the state for a status: a node or a negative errno, as the kernel writes it, or what [`EntryState::stored`] returned.
+    /// Returns the state for a status of the kernel (a node or a negative errno), or for a value of [`EntryState::stored`].
     #[inline(never)]
     pub fn from_stored(status: i32) -> Self {
         match status {
@@ -54,7 +53,7 @@ impl EntryState {
         }
     }
 
-    /// Returns what stands for the state in an array of statuses.
+    /// Returns the value that represents the state in an array of statuses.
     #[inline]
     fn stored(self) -> i32 {
         match self {
@@ -70,17 +69,17 @@ impl EntryState {
         }
     }
 
-    /// Returns true if the page is on `node`.
+    /// Returns whether the page is on `node`.
     pub fn is_on(self, node: i32) -> bool {
         self == EntryState::OnNode(node)
     }
 }
 
-/// The states of entries.
+/// The states of the entries of a batch.
 pub struct States<'a>(&'a mut [i32]);
 
 impl<'a> States<'a> {
-    /// States in memory for as many statuses.
+    /// Returns the states that are stored in `statuses`.
     pub fn over(statuses: &'a mut [i32]) -> Self {
         States(statuses)
     }
@@ -103,13 +102,13 @@ impl<'a> States<'a> {
         self.0.get(entry) == Some(&state.stored())
     }
 
-    /// Returns the node of an entry that is in range and on a node.
+    /// Returns the node of an entry's page; `None` in any other state.
     #[inline]
     pub fn node(&self, entry: usize) -> Option<i32> {
         self.0.get(entry).copied().filter(|&status| status >= 0)
     }
 
-    /// Returns the nodes in the order of the entries; `None` for one in another state.
+    /// Returns the nodes in the order of the entries, `None` for an entry in any other state.
     #[inline]
     pub fn nodes(&self) -> impl Iterator<Item = Option<i32>> {
         self.0.iter().map(|&status| (status >= 0).then_some(status))
@@ -124,7 +123,7 @@ impl<'a> States<'a> {
         }
     }
 
-    /// Turns the state of an entry into the status for its outcome. A huge page that was split remains one, for its base pages to be located.
+    /// Replaces the state of an entry by the status for its outcome. Keeps the state of a split huge page, whose base pages have to be located.
     pub fn finalize(&mut self, entry: usize, outcome: PageOutcome) {
         let status = match self.get(entry) {
             EntryState::OnNode(node) => outcome.status(node),
@@ -141,7 +140,7 @@ impl<'a> States<'a> {
         self.0.iter().map(|&status| EntryState::from_stored(status))
     }
 
-    /// Takes over what the kernel says of an entry, which is in range.
+    /// Sets the state of an entry, which is in range, to a status of the kernel.
     #[inline]
     pub fn set_status(&mut self, entry: usize, status: i32) {
         debug_assert!(entry < self.0.len());
@@ -150,7 +149,7 @@ impl<'a> States<'a> {
         }
     }
 
-    /// Takes over what the kernel says of all entries.
+    /// Sets the states of all entries to statuses of the kernel.
     pub fn set_all(&mut self, statuses: &[i32]) {
         self.0.iter_mut().zip(statuses).for_each(|(stored, status)| *stored = *status);
     }
@@ -160,24 +159,24 @@ impl<'a> States<'a> {
         self.0 = core::mem::take(&mut self.0).get_mut(..count).unwrap_or_default();
     }
 
-    /// Returns the statuses, for states that are nodes or errnos.
+    /// Returns the statuses. All states are nodes or errnos.
     pub fn statuses(&self) -> &[i32] {
         self.0
     }
 
-    /// The same, to be written.
+    /// Returns the statuses for writing.
     pub fn statuses_mut(&mut self) -> &mut [i32] {
         self.0
     }
 }
 
-/// What the kernel says of entries that are submitted, and what follows from how the call ended. Several threads write here, each of its own
-/// entries.
+/// The states of submitted entries: the statuses that the kernel writes, and states that follow from the result of the call. Several threads
+/// write them, each for its own entries.
 #[derive(Clone, Copy)]
 pub struct SubmitStates<'a>(&'a [AtomicI32]);
 
 impl<'a> SubmitStates<'a> {
-    /// States in memory for as many statuses.
+    /// Returns the states that are stored in `statuses`.
     pub fn over(statuses: &'a [AtomicI32]) -> Self {
         SubmitStates(statuses)
     }
@@ -187,22 +186,22 @@ impl<'a> SubmitStates<'a> {
         self.0.len()
     }
 
-    /// The entries of `range`, if they are there.
+    /// Returns the entries of `range`; `None` if they exceed the submission.
     pub fn slice(self, range: core::ops::Range<usize>) -> Option<Self> {
         self.0.get(range).map(SubmitStates)
     }
 
-    /// The statuses, for the kernel to write.
+    /// Returns the statuses for the kernel to write.
     pub fn statuses(self) -> &'a [AtomicI32] {
         self.0
     }
 
-    /// Forgets what is known of the first `count` entries.
+    /// Resets the states of the first `count` entries.
     pub fn reset(self, count: usize) {
         self.0.iter().take(count).for_each(|status| status.store(STATUS_UNSET, Relaxed));
     }
 
-    /// Returns the state of an entry; `None` if neither the kernel has written one nor [`SubmitStates::set`].
+    /// Returns the state of an entry; `None` if neither the kernel nor [`SubmitStates::set`] has written it.
     pub fn get(self, entry: usize) -> Option<EntryState> {
         state_of(self.0.get(entry)?)
     }
@@ -220,6 +219,7 @@ impl<'a> SubmitStates<'a> {
     }
 }
 
+/// Returns the state of a submitted entry.
 fn state_of(status: &AtomicI32) -> Option<EntryState> {
     match status.load(Relaxed) {
         STATUS_UNSET => None,
@@ -227,26 +227,26 @@ fn state_of(status: &AtomicI32) -> Option<EntryState> {
     }
 }
 
-/// The nodes that pages of entries shall be on.
+/// The target nodes of the entries of a batch.
 pub struct Targets<'a>(&'a mut [i32]);
 
 impl<'a> Targets<'a> {
-    /// Stands for no target. Negative numbers of nodes from outside become -1.
+    /// Represents no target node. Negative nodes from outside become -1.
     const NONE: i32 = i32::MIN;
 
-    /// Targets in memory for as many numbers of nodes.
+    /// Returns the target nodes that are stored in `nodes`.
     pub fn over(nodes: &'a mut [i32]) -> Self {
         Targets(nodes)
     }
 
-    /// Returns the target of an entry, which is in range; `None`: the page is only located.
+    /// Returns the target node of an entry, which is in range; `None` if the page is only queried.
     #[inline]
     pub fn get(&self, entry: usize) -> Option<i32> {
         debug_assert!(entry < self.0.len());
         self.0.get(entry).copied().filter(|&node| node != Self::NONE)
     }
 
-    /// Sets the target of an entry, which is in range.
+    /// Sets the target node of an entry, which is in range.
     #[inline]
     pub fn set(&mut self, entry: usize, target: Option<i32>) {
         debug_assert!(entry < self.0.len());
@@ -255,18 +255,18 @@ impl<'a> Targets<'a> {
         }
     }
 
-    /// Returns the targets in the order of the entries.
+    /// Returns the target nodes in the order of the entries.
     #[inline]
     pub fn iter(&self) -> impl Iterator<Item = Option<i32>> {
         self.0.iter().map(|&node| (node != Self::NONE).then_some(node))
     }
 
-    /// No entry has a target.
+    /// Removes all target nodes.
     pub fn clear(&mut self) {
         self.0.fill(Self::NONE);
     }
 
-    /// Lets `read` fill in numbers of nodes from outside, of which no kernel has a negative one.
+    /// Fills in nodes from outside by calling `read`, which returns their number. Negative ones, which no kernel has, become -1.
     pub fn fill_with<E>(&mut self, read: impl FnOnce(&mut [i32]) -> Result<usize, E>) -> Result<usize, E> {
         let count = read(self.0)?;
         self.0.iter_mut().for_each(|node| *node = (*node).max(-1));

@@ -1,4 +1,4 @@
-//! The process whose pages are moved, and the system calls that move them.
+//! The process whose pages are moved, and the system calls of the mover.
 
 use super::ops::MovePagesOps;
 use super::page_state::{self, PageState};
@@ -10,34 +10,33 @@ use crate::sys::uaccess;
 use crate::sys::{clock, errno, kernel, memory};
 use core::sync::atomic::AtomicI32;
 
-/// A process, by its PID; 0 is the calling one.
+/// A process, by its PID (0: the calling one).
 pub struct TargetPid {
     pid: i32,
     handle: ProcHandle,
 }
 
 impl TargetPid {
-    /// For lists of pages: the PID is all that is looked at.
+    /// Returns the process for the move of a list, which is not identified: only system calls use the PID.
     pub fn new(pid: i32) -> Self {
         TargetPid { pid, handle: if pid == 0 { ProcHandle::Current } else { ProcHandle::Unknown } }
     }
 
-    /// For calls that look in /proc which pages there are. It remains the same process: if another one gets its PID, calls fail with
-    /// ESRCH.
+    /// Identifies the process, for moves that need its files in /proc. If another process gets its PID later, calls fail with ESRCH.
     pub fn identify(pid: i32) -> Self {
         let handle = ProcHandle::find(pid);
         TargetPid { pid: if handle.is_current() { 0 } else { pid }, handle }
     }
 
-    /// Returns the PID for the next call of the kernel.
+    /// Returns the PID for the next system call, or ESRCH if the process has ended.
     fn pid(&self) -> Result<i32, i32> {
         if self.handle.has_ended() { Err(errno::ESRCH) } else { Ok(self.pid) }
     }
 
-    /// Calls move_pages(2) by this PID, or by a living thread's TID if the process's first thread has ended.
+    /// Calls move_pages(2) with this PID, or with the TID of a living thread if the first thread of the process has ended.
     #[inline(never)]
     fn call(&self, mut pid: i32, request: MoveRequest, flags: i32) -> Result<usize, i32> {
-        /// Threads may end one after the other.
+        /// Upper bound for the threads that are addressed, because one after the other may end.
         const MAX_ATTEMPTS: usize = 64;
         let mut outcome = Err(errno::ESRCH);
         for _ in 0..MAX_ATTEMPTS {
@@ -46,7 +45,7 @@ impl TargetPid {
                 break;
             }
             let next = match self.handle {
-                // For a list, it is the kernel that says what is wrong.
+                // For a list, the kernel's error stands if /proc does not help.
                 ProcHandle::Unknown => ProcHandle::find(self.pid).pid_for_calls(self.pid).unwrap_or(pid),
                 _ => self.handle.pid_for_calls(self.pid)?,
             };
@@ -59,7 +58,7 @@ impl TargetPid {
     }
 }
 
-/// Calls `each` for at most `at_once` pages at a time, until there is an error.
+/// Calls `each` with at most `chunk` pages at a time. Stops at the first error.
 pub(super) fn for_each_chunk(
     mut pages: &[usize],
     mut status: &mut [i32],
@@ -69,10 +68,10 @@ pub(super) fn for_each_chunk(
     while !pages.is_empty() {
         let count = pages.len().min(chunk);
         debug_assert!(count > 0 && count <= status.len());
-        let Some((these, others)) = pages.split_at_checked(count) else { break };
-        let Some((nodes, rest)) = status.split_at_mut_checked(count) else { break };
-        each(these, nodes)?;
-        (pages, status) = (others, rest);
+        let Some((chunk_pages, other_pages)) = pages.split_at_checked(count) else { break };
+        let Some((chunk_status, other_status)) = status.split_at_mut_checked(count) else { break };
+        each(chunk_pages, chunk_status)?;
+        (pages, status) = (other_pages, other_status);
     }
     Ok(())
 }
@@ -81,7 +80,7 @@ impl MovePagesOps for TargetPid {
     type Walk = PageWalk;
 
     fn query_nodes(&self, pages: &[usize], nodes: &mut [i32], flags: i32) -> Result<(), i32> {
-        // A 32-bit program gets wrong statuses beyond 16 from a 64-bit kernel before 6.16.
+        // A 64-bit kernel before 6.16 writes wrong statuses after the 16th entry for a 32-bit program.
         let chunk = if usize::BITS == 32 { 16 } else { usize::MAX };
         let pid = self.pid()?;
         for_each_chunk(pages, nodes, chunk, |pages, status| {

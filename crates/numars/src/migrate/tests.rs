@@ -1,4 +1,4 @@
-//! The mover against the kernel of `model`.
+//! Tests of the mover on the kernel of `model`.
 
 use super::batch::{self, Batch};
 use super::fast_path::try_fast_path;
@@ -21,7 +21,7 @@ fn plain_page(node: i32) -> Page {
     Page { node, shared: false, pinned: 0, in_flight: 0, starts_with_zeros: false }
 }
 
-/// Base pages on these nodes, with room for all.
+/// Returns a machine with base pages on these nodes, and free pages for all.
 fn machine_with(old_nodes: &[i32]) -> Machine {
     Machine {
         pages: old_nodes.iter().map(|&node| plain_page(node)).collect(),
@@ -50,20 +50,20 @@ fn page() -> impl Strategy<Value = Page> {
     )
 }
 
-/// A machine, and a request of addresses and nodes.
+/// Generates a machine, and a request of addresses and nodes.
 fn machine_and_request() -> impl Strategy<Value = (Machine, Vec<usize>, Vec<i32>)> {
-    let room = prop_oneof![3 => Just(UNLIMITED), 1 => 0usize..10];
+    let free_pages = prop_oneof![3 => Just(UNLIMITED), 1 => 0usize..10];
     let pages = prop::collection::vec(page(), 1..25);
     (
         pages,
         prop::collection::vec(any::<prop::sample::Index>(), 1..40),
-        [room.clone(), room.clone(), room.clone(), room],
+        [free_pages.clone(), free_pages.clone(), free_pages.clone(), free_pages],
     )
-        .prop_flat_map(|(pages, page_of, room)| {
+        .prop_flat_map(|(pages, page_of, free_pages)| {
             let page_of: Vec<usize> = page_of.iter().map(|index| index.index(pages.len())).collect();
             let machine = Machine {
                 pages,
-                free_pages: room,
+                free_pages,
                 denied: None,
                 unmovable: false,
                 denied_later: None,
@@ -84,21 +84,21 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 3 } else { 2000 }))]
 
     #[test]
-    fn every_status_is_true((machine, addresses, nodes) in machine_and_request(), retries in 0u32..4) {
+    fn every_status_matches_the_page((machine, addresses, nodes) in machine_and_request(), retries in 0u32..4) {
         let outcome = run(&machine, &addresses, &nodes, retries, None);
         outcome.assert_statuses_match(&addresses);
         prop_assert_eq!(outcome.error == errno::ENOMEM, outcome.status.contains(&-errno::ENOMEM));
     }
 
     #[test]
-    fn where_the_kernel_moves_all_the_outcome_is_the_same((machine, addresses, nodes) in machine_and_request()) {
+    fn if_the_kernel_moves_all_pages_the_result_is_the_same((machine, addresses, nodes) in machine_and_request()) {
         let (result, expected) = reference_move(&machine, &addresses, &nodes);
-        // A page that is pinned or in flight for a while may be moved by a later try.
+        // A later attempt may move a page that is pinned or in flight at first.
         let pinned = addresses.iter().any(|&address| {
             let page = machine.pages[machine.page(address)];
             page.pinned != 0 || page.in_flight != 0
         });
-        // And one that is named twice takes room on the way that another may need.
+        // A page with several entries temporarily uses a free page that another page may need.
         let distinct: BTreeSet<usize> = addresses.iter().map(|&address| machine.page(address)).collect();
         let is_tight = distinct.len() < addresses.len() && machine.free_pages != [UNLIMITED; 4];
         if result == Ok(0) && !pinned && !is_tight {
@@ -109,9 +109,9 @@ proptest! {
     }
 
     #[test]
-    fn where_the_kernel_gives_up_at_least_as_many_pages_arrive((machine, addresses, nodes) in machine_and_request()) {
+    fn if_the_kernel_gives_up_at_least_as_many_pages_move((machine, addresses, nodes) in machine_and_request()) {
         let distinct: BTreeSet<usize> = addresses.iter().map(|&address| machine.page(address)).collect();
-        // Else it depends on the order which of two entries is content.
+        // Otherwise the order decides which of two entries has its page on its target node.
         if distinct.len() == addresses.len() && machine.free_pages == [UNLIMITED; 4] {
             let (_, reference) = reference_move(&machine, &addresses, &nodes);
             let outcome = run(&machine, &addresses, &nodes, 3, None);
@@ -126,7 +126,7 @@ proptest! {
     }
 
     #[test]
-    fn stopping_leaves_true_statuses((machine, addresses, nodes) in machine_and_request(), stop_after in 0usize..4) {
+    fn statuses_are_accurate_after_a_cancellation((machine, addresses, nodes) in machine_and_request(), stop_after in 0usize..4) {
         let mut calls = 0;
         let mut last = MoveStats::default();
         let mut progress = |stats: &MoveStats| {
@@ -143,7 +143,7 @@ proptest! {
     }
 
     #[test]
-    fn a_wrong_node_ends_the_request_there_as_in_the_kernel(
+    fn an_invalid_node_ends_the_request_at_its_entry_as_in_the_kernel(
         old_nodes in prop::collection::vec(-2..NODES, 1..30), nodes in prop::collection::vec(-2..NODES + 2, 30), denied in 0..NODES
     ) {
         let machine = Machine { denied: Some(denied), ..machine_with(&old_nodes) };
@@ -166,8 +166,8 @@ proptest! {
 }
 
 #[test]
-fn a_node_that_leaves_the_cpuset_meanwhile_keeps_none_of_the_others_back() {
-    // The first call is the one that looks at the targets.
+fn a_node_that_leaves_the_cpuset_does_not_affect_entries_with_other_targets() {
+    // The first call checks the target nodes.
     let machine = Machine { denied_later: Some(2), ..machine_with(&[0; 300]) };
     let addresses: Vec<usize> = (0..300).map(address).collect();
     let nodes: Vec<i32> = (0..300).map(|index| index % 3 + 1).collect();
@@ -183,7 +183,7 @@ fn a_node_that_leaves_the_cpuset_meanwhile_keeps_none_of_the_others_back() {
 }
 
 #[test]
-fn pages_that_the_kernel_moves_for_nobody_are_there_all_the_same() {
+fn unmovable_pages_count_as_failed_and_not_as_unmapped() {
     let machine = Machine { unmovable: true, ..machine_with(&[0, 0, 1]) };
     let outcome = run(&machine, &[address(0), address(1), address(2)], &[1; 3], 3, None);
     assert_eq!(outcome.status, [-errno::EFAULT, -errno::EFAULT, 1]);
@@ -195,44 +195,44 @@ fn pages_that_the_kernel_moves_for_nobody_are_there_all_the_same() {
 }
 
 #[test]
-fn many_pages_are_asked_about_for_each_chunk_until_there_is_an_error() {
+fn pages_are_queried_in_chunks_up_to_the_first_error() {
     let pages: Vec<usize> = (0..40).collect();
-    for (refuses, sizes) in [(99, vec![16, 16, 8]), (16, vec![16, 16])] {
+    for (failing_page, sizes) in [(99, vec![16, 16, 8]), (16, vec![16, 16])] {
         let mut status = vec![-1; 40];
-        let mut seen = Vec::new();
+        let mut sizes_seen = Vec::new();
         let result = for_each_chunk(&pages, &mut status, 16, |pages, status| {
-            seen.push(pages.len());
-            if pages[0] == refuses {
+            sizes_seen.push(pages.len());
+            if pages[0] == failing_page {
                 return Err(errno::ESRCH);
             }
             status.iter_mut().zip(pages).for_each(|(status, &page)| *status = page as i32);
             Ok(())
         });
-        assert_eq!((result.is_err(), &seen), (refuses == 16, &sizes));
-        let answered = if refuses == 16 { 16 } else { 40 };
+        assert_eq!((result.is_err(), &sizes_seen), (failing_page == 16, &sizes));
+        let queried = if failing_page == 16 { 16 } else { 40 };
         assert!(
-            status.iter().enumerate().all(|(page, &status)| status == if page < answered { page as i32 } else { -1 })
+            status.iter().enumerate().all(|(page, &status)| status == if page < queried { page as i32 } else { -1 })
         );
     }
 }
 
 #[test]
-fn alternating_targets_take_few_calls() {
+fn alternating_targets_need_four_calls() {
     let machine = machine_with(&[0; 600]);
     let addresses: Vec<usize> = (0..600).map(address).collect();
     let nodes: Vec<i32> = (0..600).map(|index| index % 3 + 1).collect();
     let outcome = run(&machine, &addresses, &nodes, 3, None);
     assert_eq!((outcome.status, outcome.error, outcome.unmoved), (nodes, 0, 0));
     assert_eq!(outcome.stats.moved(), 600);
-    // What the targets are, where the pages are, one move, and where they are now.
+    // A check of the target nodes, a query, one move, and another query.
     assert_eq!(outcome.stats.kernel_calls(), 4);
 }
 
-// Miri takes hours for the model of so many calls.
+// Miri would take hours.
 #[test]
 #[cfg_attr(miri, ignore)]
-fn pinned_pages_between_shared_ones_do_not_hold_up_the_others() {
-    // The kernel gives up at each pinned page; going on behind it takes a call for each, not one for each pair.
+fn pinned_pages_between_shared_ones_do_not_keep_others_from_moving() {
+    // The kernel gives up at each pinned page, so that continuing needs one call for each of them.
     let mut machine = machine_with(&[0; 3000]);
     for (index, page) in machine.pages.iter_mut().enumerate() {
         match index % 3 {
@@ -251,7 +251,7 @@ fn pinned_pages_between_shared_ones_do_not_hold_up_the_others() {
 }
 
 #[test]
-fn a_full_node_is_an_error_and_others_are_filled() {
+fn a_full_node_is_an_error_and_pages_for_other_nodes_move() {
     let mut machine = machine_with(&[0; 90]);
     machine.free_pages = [100, 10, 100, 100];
     let addresses: Vec<usize> = (0..90).map(address).collect();
@@ -264,7 +264,7 @@ fn a_full_node_is_an_error_and_others_are_filled() {
 }
 
 #[test]
-fn parts_of_a_huge_page_with_several_targets_end_as_the_kernel_leaves_them() {
+fn parts_of_a_huge_page_with_several_targets_end_where_the_kernel_moves_them() {
     let mut machine = machine_with(&[0]);
     machine.page_of = vec![0; 8];
     let addresses: Vec<usize> = (0..8).map(address).collect();
@@ -275,14 +275,14 @@ fn parts_of_a_huge_page_with_several_targets_end_as_the_kernel_leaves_them() {
 }
 
 #[test]
-fn a_page_that_is_named_again_in_a_later_window_has_true_statuses() {
+fn a_page_that_a_later_batch_moves_again_has_accurate_statuses() {
     let (addresses, nodes) = ([address(0); 3], [1, 2, 3]);
     let outcome = run_in_batches::<1>(&machine_with(&[0]), &addresses, &nodes, 3, None);
     assert_eq!((outcome.status, outcome.machine.node_of(address(0))), (vec![3; 3], 3));
 }
 
-/// A request of `ENTRIES` entries in windows of one entry each: the stats at each call of the callback, which cancels the move at the
-/// call with this number, and what came of it.
+/// Moves `ENTRIES` entries in batches of one entry. Returns the statistics at each call of the callback, which cancels the move at the call
+/// with this number, and the result.
 fn reports<const ENTRIES: usize>(entries: [(usize, i32); ENTRIES], cancel_at: usize) -> (Vec<MoveStats>, ListOutcome) {
     let mut reports = Vec::new();
     let mut progress = |stats: &MoveStats| {
@@ -295,15 +295,15 @@ fn reports<const ENTRIES: usize>(entries: [(usize, i32); ENTRIES], cancel_at: us
     (reports, outcome)
 }
 
-/// In place of the nodes of a query.
+/// Stands for the nodes of a query.
 const NO_NODES: i32 = i32::MIN;
 
-/// Requests of which no page has to move: entries that are in place, the same page again and again, and no targets at all.
+/// Requests of which no page has to move: pages in place, one page four times, and a query.
 const NOTHING_TO_MOVE: [[(usize, i32); 4]; 3] =
     [[(0, 0), (1, 0), (2, 0), (3, 0)], [(0, 0); 4], [(0, NO_NODES), (1, NO_NODES), (0, NO_NODES), (3, NO_NODES)]];
 
 #[test]
-fn progress_is_reported_after_each_window_also_where_nothing_has_to_move() {
+fn progress_is_reported_after_each_batch_even_if_no_page_has_to_move() {
     for entries in NOTHING_TO_MOVE {
         let (reports, outcome) = reports(entries, usize::MAX);
         let requested: Vec<_> = reports.iter().map(|stats| stats.requested()).collect();
@@ -312,23 +312,23 @@ fn progress_is_reported_after_each_window_also_where_nothing_has_to_move() {
 }
 
 #[test]
-fn after_a_cancellation_the_kernel_is_not_called_any_more_and_later_entries_are_left_alone() {
+fn after_a_cancellation_no_call_is_made_and_later_statuses_are_not_written() {
     for entries in NOTHING_TO_MOVE {
         for cancel_at in 0..3 {
             let (reports, outcome) = reports(entries, cancel_at);
             assert_eq!(outcome.error, errno::ECANCELED);
-            // And once at the end, with the same stats.
+            // The callback is called once more at the end, with the same statistics.
             assert_eq!(reports.len(), cancel_at + 2);
             assert_eq!(reports[cancel_at], outcome.stats);
-            let looked_at = outcome.status.iter().take_while(|&&status| status == 0).count();
-            assert_eq!(looked_at, cancel_at + 1);
-            assert!(outcome.status[looked_at..].iter().all(|&status| status == NOT_WRITTEN));
+            let written = outcome.status.iter().take_while(|&&status| status == 0).count();
+            assert_eq!(written, cancel_at + 1);
+            assert!(outcome.status[written..].iter().all(|&status| status == NOT_WRITTEN));
         }
     }
 }
 
 #[test]
-fn a_cancelled_move_asks_about_no_other_window_than_the_one_it_was_in() {
+fn a_cancelled_move_queries_no_batch_but_its_current_one() {
     let calls = |stats: &MoveStats| stats.kernel_calls();
     let entries = [(0, 1), (1, 1), (2, 1), (3, 1)];
     let (all, _) = reports(entries, usize::MAX);
@@ -343,7 +343,7 @@ fn a_cancelled_move_asks_about_no_other_window_than_the_one_it_was_in() {
 }
 
 #[test]
-fn a_cancelled_move_fails_with_ecanceled_also_if_a_page_had_no_room_before() {
+fn a_cancelled_move_fails_with_ecanceled_even_after_enomem() {
     let machine = Machine { free_pages: [UNLIMITED, 0, UNLIMITED, UNLIMITED], ..machine_with(&[0; 3]) };
     let addresses: Vec<usize> = (0..3).map(address).collect();
     let mut progress = |stats: &MoveStats| stats.no_memory() == 0;
@@ -352,11 +352,11 @@ fn a_cancelled_move_fails_with_ecanceled_also_if_a_page_had_no_room_before() {
 }
 
 #[test]
-fn progress_is_reported_while_statuses_are_brought_up_to_date_and_a_cancellation_ends_that() {
+fn progress_is_reported_while_statuses_are_refreshed_and_a_cancellation_ends_that() {
     let entries = [(0, 1), (1, 1), (2, 1), (0, 2)];
     let (all, finished) = reports(entries, usize::MAX);
     assert_eq!((finished.status, finished.error), (vec![2, 1, 1, 2], 0));
-    // All pages have moved when the fourth window is done; then comes a query for each window, and the end.
+    // All pages have moved after the fourth batch. A query for each batch and the final report follow.
     let moved = all.iter().position(|stats| stats.moved() == 4).unwrap();
     assert!(all.len() - moved >= entries.len(), "{all:?}");
     let (reports, outcome) = reports(entries, moved + 2);
@@ -365,7 +365,7 @@ fn progress_is_reported_while_statuses_are_brought_up_to_date_and_a_cancellation
 }
 
 #[test]
-fn an_earlier_entry_is_not_said_to_be_content_where_another_part_of_its_huge_page_took_it_along() {
+fn a_duplicate_is_not_in_place_if_another_part_of_its_huge_page_moved_the_page() {
     let mut machine = machine_with(&[2]);
     (machine.page_of, machine.denied_later) = (vec![0; 2], Some(3));
     let outcome = run(&machine, &[address(0), address(0), address(1)], &[2, 3, 0], 3, None);
@@ -373,29 +373,32 @@ fn an_earlier_entry_is_not_said_to_be_content_where_another_part_of_its_huge_pag
     assert_eq!(outcome.status, [-errno::EACCES, -errno::EACCES, 0]);
 }
 
-/// A machine of base pages and huge pages, none of which is mapped twice.
+/// Generates a machine of base pages and huge pages, each of which is mapped once.
 fn machine_with_huge_pages() -> impl Strategy<Value = Machine> {
-    let room = || prop_oneof![2 => Just(UNLIMITED), 1 => 0usize..30];
+    let free_pages = || prop_oneof![2 => Just(UNLIMITED), 1 => 0usize..30];
     let pages = prop::collection::vec((page(), prop_oneof![2 => Just(1usize), 3 => 2usize..9]), 1..12);
     let more = prop_oneof![2 => Just(0usize), 1 => 1usize..20];
-    (pages, [room(), room(), room(), room()], more).prop_map(|(pages, room, freed_later)| {
-        let page_of = pages.iter().enumerate().flat_map(|(page, &(_, size))| std::iter::repeat_n(page, size)).collect();
-        let pages = pages.into_iter().map(|(page, _)| page).collect();
-        Machine {
-            pages,
-            page_of,
-            free_pages: room,
-            denied: None,
-            unmovable: false,
-            denied_later: None,
-            has_huge_pages: true,
-            freed_later,
-        }
-    })
+    (pages, [free_pages(), free_pages(), free_pages(), free_pages()], more).prop_map(
+        |(pages, free_pages, freed_later)| {
+            let page_of =
+                pages.iter().enumerate().flat_map(|(page, &(_, size))| std::iter::repeat_n(page, size)).collect();
+            let pages = pages.into_iter().map(|(page, _)| page).collect();
+            Machine {
+                pages,
+                page_of,
+                free_pages,
+                denied: None,
+                unmovable: false,
+                denied_later: None,
+                has_huge_pages: true,
+                freed_later,
+            }
+        },
+    )
 }
 
-/// Checks the sums of a move of all pages of a machine to `target` against where its base pages were and are.
-fn assert_sums_are_true(before: &Machine, outcome: &ListOutcome, target: i32) {
+/// Checks the statistics of a move of all pages to `target` against the nodes of the base pages.
+fn assert_stats_match(before: &Machine, outcome: &ListOutcome, target: i32) {
     let addresses: Vec<usize> = (0..before.page_of.len()).map(address).collect();
     let (old_nodes, after) = (before.nodes_of(&addresses), outcome.machine.nodes_of(&addresses));
     let count = |holds: &dyn Fn(i32, i32) -> bool| {
@@ -410,15 +413,15 @@ fn assert_sums_are_true(before: &Machine, outcome: &ListOutcome, target: i32) {
     assert_eq!(outcome.error == errno::ENOMEM, outcome.stats.no_memory() > 0);
 }
 
-/// Checks that there are no more outcomes than pages in any report.
-fn assert_sums_fit(reports: &[MoveStats]) {
+/// Checks that no report has more outcomes than requested pages.
+fn assert_outcomes_fit(reports: &[MoveStats]) {
     for stats in reports {
         assert!(stats.finished() <= stats.requested(), "{stats:?}");
     }
 }
 
-/// Checks that no sum goes backwards from one report to the next.
-fn assert_progress(reports: &[MoveStats]) {
+/// Checks that no number decreases from one report to the next.
+fn assert_no_decrease(reports: &[MoveStats]) {
     for (earlier, later) in reports.iter().zip(reports.iter().skip(1)) {
         assert!(
             earlier.all().iter().zip(later.all()).all(|(earlier, later)| *earlier <= later),
@@ -432,22 +435,22 @@ proptest! {
 
     #[test]
     fn sums_of_a_range_count_base_pages_whatever_is_split(machine in machine_with_huge_pages(), target in 0..NODES, retries in 0u32..4) {
-        assert_sums_are_true(&machine, &run_range::<16>(&machine, target, retries, None), target);
+        assert_stats_match(&machine, &run_range::<16>(&machine, target, retries, None), target);
         let mut reports = Vec::new();
         let mut progress = |stats: &MoveStats| {
             reports.push(*stats);
             true
         };
-        assert_sums_are_true(&machine, &run_range::<16>(&machine, target, retries, Some(&mut progress)), target);
-        assert_sums_fit(&reports);
-        // Where a huge page is split, it may have been called moved as a whole.
+        assert_stats_match(&machine, &run_range::<16>(&machine, target, retries, Some(&mut progress)), target);
+        assert_outcomes_fit(&reports);
+        // A huge page may have been reported as moved before it is split.
         if machine.free_pages[target as usize] == UNLIMITED {
-            assert_progress(&reports);
+            assert_no_decrease(&reports);
         }
     }
 
     #[test]
-    fn a_request_of_several_windows_is_as_true_as_one_of_one((machine, addresses, nodes) in machine_and_request()) {
+    fn a_request_of_several_batches_is_as_accurate_as_one_of_a_single_batch((machine, addresses, nodes) in machine_and_request()) {
         for outcome in [run_in_batches::<7>(&machine, &addresses, &nodes, 3, None), run(&machine, &addresses, &nodes, 3, None)] {
             outcome.assert_statuses_match(&addresses);
             let displaced = addresses.iter().zip(&nodes).filter(|&(&address, &node)| {
@@ -463,7 +466,7 @@ proptest! {
 }
 
 #[test]
-fn a_huge_page_whose_first_base_page_was_zeros_is_not_called_unmapped_as_a_whole() {
+fn a_split_huge_page_whose_first_base_page_is_the_zero_page_is_not_unmapped() {
     let mut machine = machine_with(&[0]);
     machine.pages[0].starts_with_zeros = true;
     (machine.page_of, machine.has_huge_pages, machine.free_pages) = (vec![0; 8], true, [UNLIMITED, 3, 0, 0]);
@@ -473,7 +476,7 @@ fn a_huge_page_whose_first_base_page_was_zeros_is_not_called_unmapped_as_a_whole
 }
 
 #[test]
-fn room_that_appears_between_two_tries_is_used_by_all_parts_of_a_split_huge_page() {
+fn pages_freed_between_two_attempts_are_used_by_all_parts_of_a_split_huge_page() {
     let mut machine = machine_with(&[0]);
     (machine.page_of, machine.has_huge_pages) = (vec![0; 8], true);
     (machine.free_pages, machine.freed_later) = ([UNLIMITED, 0, 0, 0], 8);
@@ -483,8 +486,8 @@ fn room_that_appears_between_two_tries_is_used_by_all_parts_of_a_split_huge_page
 }
 
 #[test]
-fn a_part_of_a_huge_page_that_moves_with_another_part_at_a_second_try_has_moved() {
-    // The kernel says -EBUSY of the second part, and ENOMEM of the first; then there is room.
+fn a_part_of_a_huge_page_that_moves_with_another_part_at_a_second_attempt_counts_as_moved() {
+    // The kernel reports EBUSY for the second part and ENOMEM for the first. Then there are free pages.
     let mut machine = machine_with(&[0]);
     (machine.page_of, machine.free_pages, machine.freed_later) = (vec![0; 2], [UNLIMITED, 0, 0, 0], 1);
     let outcome = run(&machine, &[address(0), address(1)], &[1; 2], 3, None);
@@ -492,7 +495,7 @@ fn a_part_of_a_huge_page_that_moves_with_another_part_at_a_second_try_has_moved(
 }
 
 #[test]
-fn pages_in_flight_are_asked_about_until_they_arrive() {
+fn pages_in_flight_are_queried_until_they_arrive() {
     let mut machine = machine_with(&[0, 0, 1, -errno::ENOENT, -errno::EFAULT]);
     (machine.pages[1].in_flight, machine.pages[2].in_flight) = (5, 3);
     let addresses: Vec<usize> = (0..5).map(address).collect();
@@ -501,13 +504,13 @@ fn pages_in_flight_are_asked_about_until_they_arrive() {
     assert_eq!(outcome.stats.all()[..5], [5, 2, 1, 1, 1]);
     let model = Model::<16>::new(machine);
     let mut status = [NOT_WRITTEN; 5];
-    // The kernel's status of the page in flight is not believed.
+    // The kernel's status of the page in flight is not final.
     assert!(try_fast_path(&model, request(&addresses, &[1; 5], &mut status), 0).is_none());
 }
 
 #[test]
-fn addresses_at_any_distance_get_different_places() {
-    // Distances at which a multiplicative hash has neighbours only, and whole address spaces of them.
+fn addresses_at_any_distance_get_different_slots() {
+    // Distances that a multiplicative hash maps to neighbouring slots.
     for stride in [1usize, 0x1000, 1 << 20, 0x9e37_79b9, 0x61c8_8647, 6_765, 10_946, 17_711, 0x3d_0956, 1 << 35] {
         let count = if cfg!(miri) { 64 } else { 20_000 };
         let machine = machine_with(&[0]);
@@ -525,8 +528,8 @@ fn addresses_at_any_distance_get_different_places() {
     }
 }
 
-/// A process that executes another program when the kernel is first asked about its pages.
-struct ExecutesMeanwhile {
+/// A process that executes another program at the first query of its pages.
+struct ExecutesDuringQuery {
     process: TargetPid,
     input: std::process::ChildStdin,
     pid: u32,
@@ -534,7 +537,7 @@ struct ExecutesMeanwhile {
     walks: AtomicUsize,
 }
 
-impl ExecutesMeanwhile {
+impl ExecutesDuringQuery {
     fn execute(&self) {
         use std::io::Write;
         if self.has_executed.swap(true, Relaxed) {
@@ -549,7 +552,7 @@ impl ExecutesMeanwhile {
     }
 }
 
-impl MovePagesOps for ExecutesMeanwhile {
+impl MovePagesOps for ExecutesDuringQuery {
     type Walk = PageWalk;
 
     fn query_nodes(&self, pages: &[usize], nodes: &mut [i32], flags: i32) -> Result<(), i32> {
@@ -585,29 +588,29 @@ impl MovePagesOps for ExecutesMeanwhile {
 
 #[test]
 #[cfg_attr(miri, ignore)]
-fn a_process_that_executes_another_program_meanwhile_is_not_taken_for_the_same() {
+fn a_program_executed_during_a_move_is_detected() {
     use std::process::{Command, Stdio};
-    for follows in [false, true] {
+    for follow_exec in [false, true] {
         let script = ["-c", "echo; read line; exec sleep 1000"];
         let mut child = Command::new("sh").args(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        // From then on it is no part of this program any more.
+        // The shell runs from here on.
         std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut [0]).unwrap();
-        let kernel = ExecutesMeanwhile {
+        let kernel = ExecutesDuringQuery {
             process: TargetPid::identify(child.id() as i32),
             input: child.stdin.take().unwrap(),
             pid: child.id(),
             has_executed: AtomicBool::new(false),
             walks: AtomicUsize::new(0),
         };
-        let whole = usize::MAX - (memory::page_size() - 1);
+        let address_space = usize::MAX - (memory::page_size() - 1);
         let mut mover = Mover::new(kernel, MoveOptions { flags: 0, threads: 1, retries: 0 }, None);
-        // Pages are on node 0 here, and are in place.
-        mover.move_range(0, whole, 2, follows, &|_, _| Some(0)).unwrap();
+        // All pages are in place on node 0.
+        mover.move_range(0, address_space, 2, follow_exec, &|_, _| Some(0)).unwrap();
         let (error, ranges) = (mover.error(), mover.kernel.walks.load(Relaxed));
         child.kill().unwrap();
         child.wait().unwrap();
-        assert_eq!((error, ranges), if follows { (0, 2) } else { (errno::ESRCH, 1) });
-        // The stack, and the program itself.
-        assert!(!follows || mover.stats().in_place() > 3);
+        assert_eq!((error, ranges), if follow_exec { (0, 2) } else { (errno::ESRCH, 1) });
+        // At least the pages of the stack and the program.
+        assert!(!follow_exec || mover.stats().in_place() > 3);
     }
 }

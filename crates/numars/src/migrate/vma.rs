@@ -2,19 +2,22 @@
 
 use crate::sys::files::File;
 
-/// The areas of addresses that are mapped, as /proc/PID/maps lists them; all there are where it cannot be read.
+/// Reads the mappings of a process from /proc/PID/maps. If it cannot be read, the whole address space counts as one mapping.
 pub(super) struct VmaReader {
+    /// The file; `None` if it cannot be read.
     pub(super) file: Option<File>,
-    pub(super) text: [u8; 1024],
-    pub(super) length: usize,
-    pub(super) position: usize,
-    /// The errno of a read(2) that failed after others, so that some areas are not known; 0: none.
+    /// The part of the file that was read last, its length, and the position in it.
+    text: [u8; 1024],
+    length: usize,
+    position: usize,
+    /// The errno of a read(2) that failed after others, so that some mappings are unknown; 0: none.
     pub(super) error: i32,
-    /// Whether an area was found whose addresses this program can't name: a 32-bit one looks at a 64-bit process.
+    /// Whether a mapping is not addressable, because this program is a 32-bit one and the process a 64-bit one.
     pub(super) has_unaddressable: bool,
 }
 
 impl VmaReader {
+    /// Creates a reader of a file.
     pub(super) fn new(maps: Option<File>) -> Self {
         let mut reader =
             VmaReader { file: None, text: [0; 1024], length: 0, position: 0, error: 0, has_unaddressable: false };
@@ -22,17 +25,19 @@ impl VmaReader {
         reader
     }
 
-    /// Reads on from what is read here: so it is known at once whether the file can be read.
+    /// Attaches a file that can be read and is not empty. Reads its beginning to find out.
     #[inline(never)]
     pub(super) fn attach(&mut self, maps: Option<File>) {
         if let Some(maps) = maps
             && let Ok(length @ 1..) = maps.read(&mut self.text)
         {
-            // Every process has some; without any, it has just ended.
+            // An empty file is that of a process that has just ended.
             (self.file, self.length) = (Some(maps), length);
         }
     }
 
+    /// Returns to the first mapping.
+    #[inline(never)]
     pub(super) fn rewind(&mut self) {
         (self.position, self.length) = (0, 0);
         if let Some(Err(error)) = self.file.as_ref().map(File::rewind) {
@@ -40,9 +45,10 @@ impl VmaReader {
         }
     }
 
+    /// Returns the start and end of the next mapping.
     pub(super) fn next(&mut self) -> Option<(usize, usize)> {
         if self.file.is_none() {
-            // Once.
+            // `length` counts the calls.
             self.length += 1;
             return (self.length == 1).then_some((0, usize::MAX));
         }
@@ -51,16 +57,16 @@ impl VmaReader {
         Some(vma)
     }
 
-    /// The next of the mappings that the kernel makes for itself in every process, such as `[vdso]`, `[vvar]`, `[vectors]`, `[uprobes]` and
-    /// `[sigpage]`; `[heap]`, `[stack]` and those with a name from the program are not among them.
+    /// Returns the next mapping that the kernel made for itself, such as `[vdso]`, `[vvar]`, `[vectors]`, `[uprobes]` and `[sigpage]`. Skips
+    /// `[heap]`, `[stack]` and mappings that the program named.
     pub(super) fn next_kernel_mapping(&mut self) -> Option<(usize, usize)> {
         loop {
             let vma = self.parse_range()?;
-            // Permissions, offset and device.
+            // Skips permissions, offset and device.
             for _ in 0..3 {
                 while self.next_byte()? != b' ' {}
             }
-            // A mapping of a file, whose name may be any, has an inode.
+            // A mapping of a file, which may have any name, has an inode.
             let mut byte = self.next_byte()?;
             let has_file = byte != b'0';
             while !has_file && matches!(byte, b'0' | b' ') {
@@ -89,7 +95,7 @@ impl VmaReader {
         Some((start, end))
     }
 
-    /// The hexadecimal number that ends with `last`.
+    /// Parses a hexadecimal number up to the byte `last`.
     fn parse_hex(&mut self, last: u8) -> Option<usize> {
         let mut number = 0usize;
         loop {

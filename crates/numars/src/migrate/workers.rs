@@ -182,6 +182,7 @@ impl<K: MovePagesOps> WorkQueue<'_, K> {
         true
     }
 
+    /// Returns the end of the chunk that begins at `start`.
     fn end_of_chunk(&self, start: usize) -> usize {
         let mut pages_left = self.chunk.current.load(Relaxed);
         if pages_left == usize::MAX {

@@ -1,10 +1,12 @@
-//! The arrays of move_pages(2).
+//! The arrays of a move_pages(2) call.
 
 use super::memory::Pod;
 use super::uaccess::{Forbidden, UserPtr, UserPtrMut};
 use core::sync::atomic::AtomicI32;
 
-/// The pages to move, the node for each, and where to write their statuses: the arrays of move_pages(2).
+/// The pages to move, their target nodes, and the array for their statuses: the arrays of move_pages(2).
+///
+/// An address of a page is a number and need not be valid: no contents change. A status is the node of the page, or a negative errno.
 ///
 /// ```
 /// use numars::migrate::MoveRequest;
@@ -12,12 +14,12 @@ use core::sync::atomic::AtomicI32;
 /// let request = MoveRequest::new(&pages, &nodes, &mut status);
 /// assert_eq!(request.count(), 2);
 /// ```
-// Invariant: no array that is not NULL is lent with fewer entries than `count`, and with `direct_access` all of them are there.
+// Invariant: each array that is not NULL has at least `count` entries lent for `'a`. With `direct_access`, this process can access all of them.
 #[derive(Clone, Copy)]
 pub struct MoveRequest<'a> {
     count: usize,
     pages: UserPtr<'a, usize>,
-    /// NULL: nothing is moved.
+    /// NULL if no page is to be moved.
     nodes: UserPtr<'a, i32>,
     status: UserPtrMut<'a, i32>,
     want_status: bool,
@@ -25,7 +27,7 @@ pub struct MoveRequest<'a> {
 }
 
 impl<'a> MoveRequest<'a> {
-    /// No entries: submitting it only checks that the process exists and may be asked.
+    /// The request without entries, for which the kernel only checks that the process exists and the caller may move its pages.
     pub const PROBE: MoveRequest<'static> = MoveRequest {
         count: 0,
         pages: UserPtr::NULL,
@@ -35,21 +37,28 @@ impl<'a> MoveRequest<'a> {
         direct_access: false,
     };
 
-    /// Requests to move the page at each address of `pages` to the node at the same index of `nodes`, and to write into `status` the node
-    /// that it is on afterwards, or a negative errno. The shortest of the slices determines the number of entries.
+    /// Creates a request to move the page at each address of `pages` to the node at the same index of `nodes`, and to write its status to the
+    /// same index of `status`. The shortest slice determines the number of entries.
     pub fn new(pages: &'a [usize], nodes: &'a [i32], status: &'a mut [i32]) -> Self {
         Self::query(pages, status).with_nodes(nodes)
     }
 
-    /// The same with statuses that several threads may write.
+    /// Creates a request whose statuses several threads may write.
     pub(crate) fn shared(pages: &'a [usize], nodes: &'a [i32], status: &'a [AtomicI32]) -> Self {
         let count = pages.len().min(status.len());
-        // SAFETY: atomics may be written by anyone.
+        // SAFETY: other code may write to atomics.
         let status = unsafe { UserPtrMut::new(status.as_ptr().cast_mut().cast()) };
         MoveRequest { count, status, ..Self::query(pages, &mut []) }.with_nodes(nodes)
     }
 
-    /// Requests to write into `status` the node of the page at each address of `pages`, and to move nothing.
+    /// Creates a request to write the status of the page at each address of `pages` to the same index of `status`, and to move no page. The
+    /// shorter slice determines the number of entries.
+    ///
+    /// ```
+    /// use numars::migrate::MoveRequest;
+    /// let (pages, mut status) = ([0x1000, 0x2000], [0; 2]);
+    /// assert!(MoveRequest::query(&pages, &mut status).is_query());
+    /// ```
     pub fn query(pages: &'a [usize], status: &'a mut [i32]) -> Self {
         let count = pages.len().min(status.len());
         // SAFETY: slices.
@@ -57,10 +66,23 @@ impl<'a> MoveRequest<'a> {
         MoveRequest { count, pages, nodes: UserPtr::NULL, status, want_status: true, direct_access: true }
     }
 
-    /// Requests the same of the arrays of a program. `nodes` may be NULL: nothing is moved. `status` is `None` if no statuses are wanted.
+    /// Creates a request of `count` entries for arrays in the memory of a C program. Without `nodes` (NULL) no page is moved. Without `status`
+    /// no statuses are written.
     ///
     /// # Safety
-    /// The arrays have `count` entries, of which the program lends what the kernel can reach.
+    /// Each array has `count` entries. The program lends those of them that the kernel can access, for `'a`.
+    ///
+    /// ```
+    /// use numars::migrate::{MoveRequest, move_pages};
+    /// use numars::sys::uaccess::{UserPtr, UserPtrMut};
+    /// let (pages, mut status) = ([0x1000_usize], [0]);
+    /// // SAFETY: both arrays have one entry and live until the end of the call.
+    /// let request = unsafe {
+    ///     let (pages, status) = (UserPtr::new(pages.as_ptr()), UserPtrMut::new(status.as_mut_ptr()));
+    ///     MoveRequest::from_arrays(1, pages, UserPtr::NULL, Some(status))
+    /// };
+    /// let _ = move_pages(0, request, 0);
+    /// ```
     pub unsafe fn from_arrays(
         count: usize,
         pages: UserPtr<'a, usize>,
@@ -72,10 +94,10 @@ impl<'a> MoveRequest<'a> {
         MoveRequest { count, pages, nodes, status, want_status, direct_access: false }
     }
 
-    /// Allows this process to access the arrays itself where it may not have its memory copied by the kernel, as in some containers.
+    /// Allows this process to access the arrays directly if the kernel denies process_vm_readv(2) and pipe2(2), as in some containers.
     ///
     /// # Safety
-    /// All entries of the arrays are there, and can be read or written.
+    /// All entries of the arrays can be read; those of the statuses can be written too.
     pub unsafe fn with_direct_access(self) -> Self {
         MoveRequest { direct_access: true, ..self }
     }
@@ -85,46 +107,47 @@ impl<'a> MoveRequest<'a> {
         self.count
     }
 
-    /// Returns whether the request has no nodes, so that nothing is moved.
+    /// Returns whether the request has no target nodes, so that no page is moved.
     pub fn is_query(&self) -> bool {
         self.nodes.address() == 0
     }
 
-    /// Returns whether statuses are wanted.
+    /// Returns whether the statuses are written.
     pub(crate) fn wants_status(&self) -> bool {
         self.want_status
     }
 
-    /// Returns the arrays as move_pages(2) takes them.
+    /// Returns the addresses of the pages, nodes and statuses, for move_pages(2).
     pub(super) fn arrays(&self) -> (usize, usize, usize) {
         (self.pages.address(), self.nodes.address(), self.status.address())
     }
 
-    /// The request with other nodes, and at most as many entries.
+    /// Returns the request with other target nodes, and at most as many entries.
     pub(crate) fn with_nodes(self, nodes: &'a [i32]) -> Self {
         // SAFETY: a slice.
         MoveRequest { count: self.count.min(nodes.len()), nodes: unsafe { UserPtr::new(nodes.as_ptr()) }, ..self }
     }
 
-    /// The request with other pages, and at most as many entries.
+    /// Returns the request with other pages, and at most as many entries.
     pub(crate) fn with_pages(self, pages: &'a [usize]) -> Self {
         // SAFETY: a slice.
         MoveRequest { count: self.count.min(pages.len()), pages: unsafe { UserPtr::new(pages.as_ptr()) }, ..self }
     }
 
-    /// The request with statuses elsewhere, and at most as many entries.
+    /// Returns the request with another array for the statuses, and at most as many entries.
     pub(crate) fn with_status(self, status: &'a mut [i32]) -> Self {
         let count = self.count.min(status.len());
         // SAFETY: a slice.
         MoveRequest { count, status: unsafe { UserPtrMut::new(status.as_mut_ptr()) }, ..self }
     }
 
-    /// The request to locate the same pages.
+    /// Returns the request without target nodes.
     pub(crate) fn without_nodes(self) -> Self {
         MoveRequest { nodes: UserPtr::NULL, ..self }
     }
 
-    /// The request after its first `done` entries.
+    /// Returns the request after skipping `done` entries.
+    #[inline(never)]
     pub(crate) fn skip(self, done: usize) -> Self {
         MoveRequest {
             count: self.count.saturating_sub(done),
@@ -135,12 +158,12 @@ impl<'a> MoveRequest<'a> {
         }
     }
 
-    /// The request with at most its first `count` entries.
+    /// Returns the request with at most the first `count` entries.
     pub(crate) fn truncate(self, count: usize) -> Self {
         MoveRequest { count: self.count.min(count), ..self }
     }
 
-    /// Returns whether statuses are written over addresses or nodes.
+    /// Returns whether the statuses overlap the pages or the nodes.
     pub(crate) fn overlaps(self) -> bool {
         let end = |start: usize, size: usize| start.saturating_add(self.count.saturating_mul(size));
         let (pages, nodes, status) = self.arrays();
@@ -149,22 +172,22 @@ impl<'a> MoveRequest<'a> {
         self.want_status && (meets(pages, size_of::<usize>()) || meets(nodes, size_of::<i32>()))
     }
 
-    /// Reads the first addresses of pages, as many as `to` has room for and can be read. Returns their number.
+    /// Reads the first page addresses into `to`, up to one that cannot be read. Returns their number.
     pub(crate) fn read_pages(self, to: &mut [usize]) -> Result<usize, Forbidden> {
         self.read(self.pages, to)
     }
 
-    /// The same of nodes.
+    /// Reads the first target nodes into `to`, up to one that cannot be read. Returns their number.
     pub(crate) fn read_nodes(self, to: &mut [i32]) -> Result<usize, Forbidden> {
         self.read(self.nodes, to)
     }
 
-    /// The same of statuses.
+    /// Reads the first statuses into `to`, up to one that cannot be read. Returns their number.
     pub(crate) fn read_statuses(self, to: &mut [i32]) -> Result<usize, Forbidden> {
         self.read(self.status.as_const(), to)
     }
 
-    /// Writes the first statuses, as many as can be written. Returns their number.
+    /// Writes the first statuses from `from`, up to one that cannot be written. Returns their number.
     pub(crate) fn write_statuses(self, from: &[i32]) -> Result<usize, Forbidden> {
         let from = from.get(..from.len().min(self.count)).unwrap_or_default();
         // SAFETY: no more entries than the array has.
@@ -173,7 +196,7 @@ impl<'a> MoveRequest<'a> {
 
     fn read<T: Pod>(self, array: UserPtr<T>, to: &mut [T]) -> Result<usize, Forbidden> {
         let count = to.len().min(self.count);
-        // SAFETY: as above.
+        // SAFETY: no more entries than the array has.
         unsafe { array.read_directly(to.get_mut(..count).unwrap_or_default(), self.direct_access) }
     }
 }

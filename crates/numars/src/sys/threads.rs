@@ -1,28 +1,34 @@
-//! Threads that help for a while.
+//! Helper threads that run for the duration of one call.
+//!
+//! References: pthreads(7), pthread_create(3), pthread_setcancelstate(3).
 
 use super::signals;
 use core::ffi::{c_int, c_void};
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 
-/// Threads that are started at once at most.
+/// Upper bound for the number of helper threads of one call.
 pub const MAX_HELPERS: usize = 63;
 
-/// Enough for a system call and what a signal frame would take; more, since the program's thread-local storage lies there too.
+/// The stack size of a helper thread in bytes: room for a system call, a signal frame, and the thread-local storage of the program.
 const STACK: usize = 128 * 1024;
 
-/// What helpers do.
-struct Work<'a>(&'a (dyn Fn() + Sync));
+/// The argument of a helper thread.
+struct HelperArgument<'a>(&'a (dyn Fn() + Sync));
 
-extern "C" fn help(work: *mut c_void) -> *mut c_void {
-    // SAFETY: the address of a `Work` that lives until this thread is joined.
-    let work = unsafe { &*work.cast::<Work>() };
-    (work.0)();
+extern "C" fn helper_main(argument: *mut c_void) -> *mut c_void {
+    // SAFETY: the address of a `HelperArgument` that lives until this thread is joined.
+    let argument = unsafe { &*argument.cast::<HelperArgument>() };
+    (argument.0)();
     null_mut()
 }
 
-/// Does `work`, in which the calling thread does not end if it is cancelled, but soon afterwards: helpers and the kernel look at its
-/// stack meanwhile.
+/// Runs `work` with cancellation of the calling thread disabled, because helper threads and the kernel access its stack meanwhile. A
+/// pthread_cancel(3) takes effect afterwards.
+///
+/// ```
+/// assert_eq!(numars::sys::threads::with_cancel_disabled(|| 7), 7);
+/// ```
 pub fn with_cancel_disabled<T>(work: impl FnOnce() -> T) -> T {
     unsafe extern "C" {
         fn pthread_setcancelstate(state: c_int, before: *mut c_int) -> c_int;
@@ -32,39 +38,52 @@ pub fn with_cancel_disabled<T>(work: impl FnOnce() -> T) -> T {
     // SAFETY: `before` is writable.
     unsafe { pthread_setcancelstate(DISABLE, &mut before) };
     let result = work();
-    // SAFETY: NULL is taken too, and this is what the state was.
+    // SAFETY: the old state may be NULL; `before` is a valid state.
     unsafe { pthread_setcancelstate(before, null_mut()) };
     result
 }
 
-/// Does `helper` on so many threads, while the calling thread does `own`; fewer threads where the system does not give more. They
-/// take no signals except those that libc uses itself, and have ended on return. Errno is left untouched by starting and ending them.
-pub fn run_with_helpers(helpers: usize, helper: &(dyn Fn() + Sync), own: impl FnOnce()) {
+/// Runs `helper` on up to `helpers` new threads (at most [`MAX_HELPERS`]) and `main` on the calling thread. Starts fewer threads if the system
+/// refuses more.
+///
+/// The threads block all signals except those that libc uses internally. They have ended when this returns. Starting and joining them
+/// preserves errno.
+///
+/// ```
+/// use std::sync::atomic::{AtomicUsize, Ordering};
+/// let runs = AtomicUsize::new(0);
+/// let run = || {
+///     runs.fetch_add(1, Ordering::Relaxed);
+/// };
+/// numars::sys::threads::run_with_helpers(2, &run, run);
+/// assert!((1..=3).contains(&runs.into_inner()));
+/// ```
+pub fn run_with_helpers(helpers: usize, helper: &(dyn Fn() + Sync), main: impl FnOnce()) {
     let mut threads = [const { MaybeUninit::<libc::pthread_t>::uninit() }; MAX_HELPERS];
-    let work = Work(helper);
+    let argument = HelperArgument(helper);
     let mut started = 0;
     let errno = super::errno::get();
-    // SAFETY: all zeros is an attribute object that pthread_attr_init may fill; it is used as pthreads(7) says.
+    // SAFETY: pthread_attr_init initialises the zeroed attribute object, which is used as pthread_attr_init(3) requires.
     unsafe {
         let mut attributes = MaybeUninit::<libc::pthread_attr_t>::zeroed();
         if helpers > 0 && libc::pthread_attr_init(attributes.as_mut_ptr()) == 0 {
             libc::pthread_attr_setstacksize(attributes.as_mut_ptr(), STACK);
-            // Threads begin with the signal mask of the one that starts them.
+            // A new thread inherits the signal mask.
             let before = signals::change_mask(libc::SIG_SETMASK, &signals::all_but_those_of_libc());
             for thread in threads.iter_mut().take(helpers) {
-                let address = (&raw const work).cast_mut().cast();
-                if libc::pthread_create(thread.as_mut_ptr(), attributes.as_ptr(), help, address) != 0 {
+                let argument = (&raw const argument).cast_mut().cast();
+                if libc::pthread_create(thread.as_mut_ptr(), attributes.as_ptr(), helper_main, argument) != 0 {
                     break;
                 }
                 started += 1;
             }
             signals::change_mask(libc::SIG_SETMASK, &before);
-            // The attributes hold no memory: pthread_attr_destroy(3) would do nothing.
+            // pthread_attr_destroy(3) is not needed, because the attributes own no memory.
         }
     }
-    own();
+    main();
     for thread in threads.iter().take(started) {
-        // SAFETY: started above, and joined once.
+        // SAFETY: the thread was started above and is joined once.
         unsafe { libc::pthread_join(thread.assume_init(), null_mut()) };
     }
     super::errno::set(errno);
@@ -76,24 +95,24 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     #[test]
-    fn helpers_do_their_work_and_are_gone() {
+    fn helpers_run_and_have_ended_on_return() {
         for helpers in [0, 1, 5] {
-            let (helped, mut own) = (AtomicUsize::new(0), false);
+            let (runs, mut main_ran) = (AtomicUsize::new(0), false);
             run_with_helpers(
                 helpers,
                 &|| {
-                    helped.fetch_add(1, Ordering::Relaxed);
+                    runs.fetch_add(1, Ordering::Relaxed);
                 },
-                || own = true,
+                || main_ran = true,
             );
-            assert!(own);
-            assert_eq!(helped.into_inner(), helpers);
+            assert!(main_ran);
+            assert_eq!(runs.into_inner(), helpers);
         }
     }
 
     #[test]
     fn helpers_do_not_block_the_signals_that_libc_sends_to_all_threads() {
-        // SAFETY: none of these calls takes a pointer, and the group stays what it is. Ends the process if setgid(2) waits forever.
+        // SAFETY: none of these calls takes a pointer, and the group does not change. The alarm ends the process if setgid(2) hangs.
         unsafe { libc::alarm(100) };
         let done = AtomicUsize::new(0);
         run_with_helpers(

@@ -1,4 +1,6 @@
-//! Memory that a program lent to a call and that may be unmapped at any moment: copied by the kernel, which checks the addresses.
+//! Arrays of a C program, which it may unmap at any moment: the kernel copies them and checks the addresses.
+//!
+//! References: process_vm_readv(2), pipe(7).
 
 use super::errno;
 use super::files::File;
@@ -7,10 +9,21 @@ use core::ffi::{c_int, c_ulong};
 use core::marker::PhantomData;
 use core::mem::size_of_val;
 
-/// The address of an array in the program's memory, for reading. Only unsafe code can make one.
+/// A pointer to an array in the program's memory, for reading. Only unsafe code can create one.
 ///
-/// The memory may be unmapped at any moment, or never have been there: it is copied by the kernel, which checks the addresses. Every copy
-/// leaves errno untouched.
+/// The memory may be unmapped at any moment, or never have been mapped, because the kernel copies it. Every copy preserves errno. Any thread
+/// may use it.
+///
+/// ```
+/// use numars::sys::uaccess::UserPtr;
+/// let (array, mut copy) = ([1, 2, 3], [0; 3]);
+/// // SAFETY: the array lives until the end of this program.
+/// let pointer = unsafe { UserPtr::new(array.as_ptr()) };
+/// match pointer.read(&mut copy) {
+///     Ok(count) => assert_eq!(copy[..count], array[..count]),
+///     Err(forbidden) => println!("{forbidden:?}"),
+/// }
+/// ```
 pub struct UserPtr<'a, T> {
     address: usize,
     lent: PhantomData<&'a [T]>,
@@ -25,13 +38,13 @@ impl<T> Clone for UserPtr<'_, T> {
 impl<T> Copy for UserPtr<'_, T> {}
 
 impl<T> UserPtr<'_, T> {
-    /// No array.
+    /// The null pointer, which stands for no array.
     pub const NULL: Self = UserPtr { address: 0, lent: PhantomData };
 
-    /// The array at `array`, which may be any address.
+    /// Creates a pointer to the array at `array`, which may be any address.
     ///
     /// # Safety
-    /// The program lends what the kernel can read there, for `'a`.
+    /// The program lends the memory there that can be read, for `'a`.
     pub unsafe fn new(array: *const T) -> Self {
         UserPtr { address: array as usize, lent: PhantomData }
     }
@@ -41,14 +54,14 @@ impl<T> UserPtr<'_, T> {
         self.address
     }
 
-    /// Returns the array after its first `count` elements; no array if it is none.
+    /// Returns the array after its first `count` elements. Returns the null pointer for itself.
     #[must_use]
     pub(super) fn skip(self, count: usize) -> Self {
         let bytes = if self.address == 0 { 0 } else { count.wrapping_mul(size_of::<T>()) };
         UserPtr { address: self.address.wrapping_add(bytes), ..self }
     }
 
-    /// Copies elements into `to`, up to the first that cannot be read. Returns their number, or [`Forbidden`].
+    /// Copies elements into `to`, up to one that cannot be read. Returns their number.
     pub fn read(self, to: &mut [T]) -> Result<usize, Forbidden>
     where
         T: Pod,
@@ -57,10 +70,10 @@ impl<T> UserPtr<'_, T> {
         unsafe { self.read_directly(to, false) }
     }
 
-    /// The same, by this process itself if the kernel may not copy its memory, and `direct_access` is set.
+    /// Copies elements into `to` as [`UserPtr::read`]. With `direct_access`, accesses the memory directly if the kernel denies copying it.
     ///
     /// # Safety
-    /// With `direct_access`, all the elements are there.
+    /// With `direct_access`, all the elements can be read.
     pub(super) unsafe fn read_directly(self, to: &mut [T], direct_access: bool) -> Result<usize, Forbidden>
     where
         T: Pod,
@@ -70,7 +83,17 @@ impl<T> UserPtr<'_, T> {
     }
 }
 
-/// The address of an array in the program's memory, for reading and writing. See [`UserPtr`].
+/// A pointer to an array in the program's memory, for reading and writing. See [`UserPtr`].
+///
+/// ```
+/// use numars::sys::uaccess::UserPtrMut;
+/// let mut array = [0; 3];
+/// // SAFETY: the array lives until the end of this program, which accesses it after the call only.
+/// let pointer = unsafe { UserPtrMut::new(array.as_mut_ptr()) };
+/// if let Ok(count) = pointer.write(&[1, 2, 3]) {
+///     assert_eq!(array[..count], [1, 2, 3][..count]);
+/// }
+/// ```
 pub struct UserPtrMut<'a, T>(UserPtr<'a, T>);
 
 impl<T> Clone for UserPtrMut<'_, T> {
@@ -82,19 +105,19 @@ impl<T> Clone for UserPtrMut<'_, T> {
 impl<T> Copy for UserPtrMut<'_, T> {}
 
 impl<'a, T> UserPtrMut<'a, T> {
-    /// No array.
+    /// The null pointer, which stands for no array.
     pub const NULL: Self = UserPtrMut(UserPtr::NULL);
 
-    /// The array at `array`, which may be any address.
+    /// Creates a pointer to the array at `array`, which may be any address.
     ///
     /// # Safety
-    /// The program lends what the kernel can read and write there, for `'a`.
+    /// The program lends the memory there that can be read and written, for `'a`.
     pub unsafe fn new(array: *mut T) -> Self {
         // SAFETY: as the caller promises.
         UserPtrMut(unsafe { UserPtr::new(array) })
     }
 
-    /// Returns the array for reading alone.
+    /// Returns the pointer for reading only.
     pub fn as_const(self) -> UserPtr<'a, T> {
         self.0
     }
@@ -104,13 +127,13 @@ impl<'a, T> UserPtrMut<'a, T> {
         self.0.address
     }
 
-    /// Returns the array after its first `count` elements; no array if it is none.
+    /// Returns the array after its first `count` elements. Returns the null pointer for itself.
     #[must_use]
     pub(super) fn skip(self, count: usize) -> Self {
         UserPtrMut(self.0.skip(count))
     }
 
-    /// Copies elements from `from`, up to the first that cannot be written. Returns their number, or [`Forbidden`].
+    /// Copies elements from `from`, up to one that cannot be written. Returns their number.
     pub fn write(self, from: &[T]) -> Result<usize, Forbidden>
     where
         T: Pod,
@@ -119,10 +142,10 @@ impl<'a, T> UserPtrMut<'a, T> {
         unsafe { self.write_directly(from, false) }
     }
 
-    /// The same, by this process itself if the kernel may not copy its memory, and `direct_access` is set.
+    /// Copies elements from `from` as [`UserPtrMut::write`]. With `direct_access`, accesses the memory directly if the kernel denies copying it.
     ///
     /// # Safety
-    /// With `direct_access`, all the elements are there.
+    /// With `direct_access`, all the elements can be written.
     pub(super) unsafe fn write_directly(self, from: &[T], direct_access: bool) -> Result<usize, Forbidden>
     where
         T: Pod,
@@ -132,16 +155,16 @@ impl<'a, T> UserPtrMut<'a, T> {
     }
 }
 
-/// The process may neither have its memory copied by the kernel nor access the array itself.
+/// The error of a copy that a security policy denies: neither process_vm_readv(2) nor a pipe works.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Forbidden;
 
-/// How a copy ended.
+/// The result of a copy.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum CopyResult {
-    /// So many bytes were copied, all or as many as can be reached.
+    /// This number of bytes was copied: all, or those before an address that cannot be accessed.
     Bytes(usize),
-    /// This process may not have its memory copied by the kernel.
+    /// A security policy denies the copy.
     Forbidden,
 }
 
@@ -154,15 +177,15 @@ impl CopyResult {
     }
 }
 
-/// Copies from `address` into `to`, until it cannot be read any more.
+/// Copies from `address` into `to`, up to the first byte that cannot be read.
 ///
 /// # Safety
-/// The program lends what the kernel can read there; with `direct_access` all of it is there.
+/// The program lends the memory there that can be read; with `direct_access` all of it can be read.
 #[inline(never)]
 unsafe fn copy_in<T: Pod>(address: usize, to: &mut [T], direct_access: bool) -> CopyResult {
     match copy(libc::SYS_process_vm_readv, to.as_mut_ptr() as usize, address, size_of_val(to)) {
         CopyResult::Forbidden if direct_access && address != 0 => {
-            // SAFETY: both are as long as this; bytes have no alignment.
+            // SAFETY: both have this number of bytes, and bytes have no alignment.
             unsafe { to.as_mut_ptr().cast::<u8>().copy_from(address as *const u8, size_of_val(to)) };
             CopyResult::Bytes(size_of_val(to))
         }
@@ -170,10 +193,10 @@ unsafe fn copy_in<T: Pod>(address: usize, to: &mut [T], direct_access: bool) -> 
     }
 }
 
-/// Copies `from` to `address`, until it cannot be written any more.
+/// Copies `from` to `address`, up to the first byte that cannot be written.
 ///
 /// # Safety
-/// The program lends what the kernel can write there; with `direct_access` all of it is there.
+/// The program lends the memory there that can be written; with `direct_access` all of it can be written.
 unsafe fn copy_out<T: Pod>(address: usize, from: &[T], direct_access: bool) -> CopyResult {
     match copy(libc::SYS_process_vm_writev, from.as_ptr() as usize, address, size_of_val(from)) {
         CopyResult::Forbidden if direct_access && address != 0 => {
@@ -185,10 +208,11 @@ unsafe fn copy_out<T: Pod>(address: usize, from: &[T], direct_access: bool) -> C
     }
 }
 
-/// Copies between `ours` and `theirs`: by one of the two calls above, and what that does not reach through a pipe.
+/// Copies between `ours` and `theirs` with `call`, which is process_vm_readv(2) or process_vm_writev(2), and through a pipe what that cannot
+/// access.
 fn copy(call: libc::c_long, ours: usize, theirs: usize, length: usize) -> CopyResult {
     if cfg!(miri) {
-        // Miri has no such calls: as in a container that forbids them.
+        // Miri does not support these calls.
         return CopyResult::Forbidden;
     }
     errno::preserve_errno(|| {
@@ -204,29 +228,29 @@ fn copy(call: libc::c_long, ours: usize, theirs: usize, length: usize) -> CopyRe
     })
 }
 
-/// Returns how many of `left` bytes at `place` are copied next where a piece may not cross a page boundary: no page is smaller. Of a
-/// piece that cannot be reached as a whole the kernel may do nothing.
-fn piece_within_page(place: usize, left: usize) -> usize {
+/// Returns the number of bytes, of `left` bytes at `address`, up to the next page boundary. The kernel may copy nothing of a piece of which a
+/// part cannot be accessed.
+fn piece_within_page(address: usize, left: usize) -> usize {
     const SMALLEST_PAGE: usize = 4096;
-    (SMALLEST_PAGE - place % SMALLEST_PAGE).min(left)
+    (SMALLEST_PAGE - address % SMALLEST_PAGE).min(left)
 }
 
-/// Copies with one of the two calls above, which need no file descriptor, but pin the pages. Returns how many bytes were copied, and
-/// whether the kernel refused to copy the rest for another reason than that it cannot be reached so.
+/// Copies with process_vm_readv(2) or process_vm_writev(2), which need no file descriptor but pin the pages. Returns the number of bytes, and
+/// whether the kernel refused to copy the rest with another errno than EFAULT.
 ///
-/// The kernel looks at `ours` as it looks at `theirs`: no address can do harm.
+/// The kernel checks `ours` and `theirs`, so that no address does harm.
 fn copy_by_pinning(call: libc::c_long, ours: usize, theirs: usize, length: usize) -> (usize, bool) {
     let mut done = 0;
     let mut small = false;
     while done < length {
-        let place = theirs.wrapping_add(done);
+        let address = theirs.wrapping_add(done);
         let left = length - done;
-        let size = if small { piece_within_page(place, left) } else { left };
+        let size = if small { piece_within_page(address, left) } else { left };
         let vector = |base: usize| libc::iovec { iov_base: base as *mut libc::c_void, iov_len: size };
-        let (local, remote) = (vector(ours.wrapping_add(done)), vector(place));
+        let (local, remote) = (vector(ours.wrapping_add(done)), vector(address));
         let one: c_ulong = 1;
-        // SAFETY: both vectors are valid for the call; what they point to is checked by the kernel, and `ours` is a slice of
-        // integers that the caller lent for reading or for writing.
+        // SAFETY: both vectors are valid for the call. The kernel checks the addresses in them, and `ours` is a slice of integers that the
+        // caller lent for reading or writing.
         let copied = unsafe {
             libc::syscall(
                 call,
@@ -240,7 +264,7 @@ fn copy_by_pinning(call: libc::c_long, ours: usize, theirs: usize, length: usize
         };
         match usize::try_from(copied) {
             Ok(copied) if copied > 0 => done += copied,
-            // Of what cannot be reached the kernel says EFAULT; who forbids the call chooses the errno.
+            // EFAULT: an address cannot be accessed. A security policy may use any other errno.
             _ if errno::get() != errno::EFAULT => return (done, true),
             _ if small => break,
             _ => small = true,
@@ -249,21 +273,21 @@ fn copy_by_pinning(call: libc::c_long, ours: usize, theirs: usize, length: usize
     (done, false)
 }
 
-/// Copies by write(2) to a pipe and read(2) from it, for which the kernel accesses `theirs` as it does the arguments of move_pages(2).
-/// That also reaches memory that cannot be pinned, as that of devices and of memfd_secret(2), or that has PROT_WRITE alone. Returns
-/// how many bytes were copied, and whether the rest was left for another reason than that it cannot be reached.
+/// Copies with write(2) to a pipe and read(2) from it, for which the kernel accesses `theirs` as it does the arguments of move_pages(2). This
+/// also works for memory that cannot be pinned (devices, memfd_secret(2)) or has PROT_WRITE only. Returns the number of bytes, and whether
+/// the copy ended with another errno than EFAULT.
 #[cold]
 #[inline(never)]
 fn copy_through_pipe(call: libc::c_long, ours: usize, theirs: usize, length: usize) -> (usize, bool) {
     let mut ends: [c_int; 2] = [-1; 2];
-    // SAFETY: there is room for two descriptors.
+    // SAFETY: the array holds two descriptors.
     if unsafe { libc::syscall(libc::SYS_pipe2, ends.as_mut_ptr(), libc::O_CLOEXEC | libc::O_NONBLOCK) } != 0 {
         return (0, true);
     }
-    // Closed on return, with whatever is in the pipe.
+    // Closed on return.
     let ends @ [reader, writer] = &ends.map(File);
     if ends.iter().any(|end| end.descriptor() <= libc::STDERR_FILENO as usize) {
-        // The program closed one of the standard streams, and another thread might write to it all the same.
+        // The program has closed one of the standard streams, and another thread may still write to it.
         return (0, true);
     }
     let (from, to) = if call == libc::SYS_process_vm_readv { (theirs, ours) } else { (ours, theirs) };
@@ -272,7 +296,7 @@ fn copy_through_pipe(call: libc::c_long, ours: usize, theirs: usize, length: usi
         let size = piece_within_page(theirs.wrapping_add(done), length - done);
         let pass = |call: libc::c_long, end: &File, address: usize| {
             loop {
-                // SAFETY: the kernel checks the addresses; as for `copy_by_pinning`. A piece is no larger than what a pipe holds.
+                // SAFETY: the kernel checks the addresses, as for `copy_by_pinning`. A piece fits in a pipe.
                 let passed = unsafe { libc::syscall(call, end.descriptor(), address.wrapping_add(done), size) };
                 if passed >= 0 || errno::get() != libc::EINTR {
                     return usize::try_from(passed).is_ok_and(|passed| passed == size);
@@ -287,8 +311,13 @@ fn copy_through_pipe(call: libc::c_long, ours: usize, theirs: usize, length: usi
     (done, false)
 }
 
-/// Reads a byte of a page of a process (0: the calling one), which takes a fault that is due there, such as the hinting faults of automatic
-/// NUMA balancing. Nothing happens where the page can't be read. Errno is left untouched.
+/// Takes a page fault that is due on a page of a process (0: the calling one), such as a hinting fault of automatic NUMA balancing, by reading a
+/// byte. Does nothing if the page cannot be read. Preserves errno.
+///
+/// ```
+/// let value = 7;
+/// numars::sys::uaccess::fault_in(0, &raw const value as usize);
+/// ```
 pub fn fault_in(pid: i32, page: usize) {
     let mut byte = 0u8;
     let vector = |base: usize| libc::iovec { iov_base: base as *mut libc::c_void, iov_len: 1 };
@@ -309,13 +338,13 @@ mod tests {
     use crate::sys::memory::{map, page_size, unmap};
     use core::ptr::null_mut;
 
-    /// [`copy_in`] of memory that the test has mapped, or that is not there.
+    /// Calls [`copy_in`] for memory that the test has mapped, or for an address that is not mapped.
     fn read<T: Pod>(address: usize, to: &mut [T], direct_access: bool) -> CopyResult {
-        // SAFETY: mapped by the test, which uses it through the kernel alone.
+        // SAFETY: the test has mapped it and accesses it through the kernel only.
         unsafe { copy_in(address, to, direct_access) }
     }
 
-    /// [`copy_out`] to the same.
+    /// Calls [`copy_out`] for the same.
     fn write<T: Pod>(address: usize, from: &[T], direct_access: bool) -> CopyResult {
         // SAFETY: as above.
         unsafe { copy_out(address, from, direct_access) }
@@ -328,16 +357,16 @@ mod tests {
         }
     }
 
-    /// Changes the protection of the page at `start`. Not unmapped: a test beside this one might get memory there.
+    /// Changes the protection of the page at `start`. It is not unmapped, because another test could get memory there.
     fn protect(start: usize, protection: c_int) {
-        // SAFETY: mapped by the caller, used through the kernel alone.
+        // SAFETY: the caller has mapped it and accesses it through the kernel only.
         assert_eq!(unsafe { libc::mprotect(start as *mut _, page_size(), protection) }, 0);
     }
 
-    /// Memory that a process reads and writes as any other, and the kernel cannot pin; where the kernel has none, `None`.
+    /// Maps memory that the kernel cannot pin. Returns `None` if the kernel does not support that.
     fn secret_memory(size: usize) -> Option<usize> {
         const PROTECTION: c_int = libc::PROT_READ | libc::PROT_WRITE;
-        // SAFETY: a new descriptor, which is closed once, and memory where the kernel chooses.
+        // SAFETY: a new descriptor that is closed once, and a mapping at an address that the kernel chooses.
         unsafe {
             let descriptor = libc::syscall(libc::SYS_memfd_secret, libc::O_CLOEXEC) as c_int;
             if descriptor < 0 {
@@ -351,7 +380,7 @@ mod tests {
         }
     }
 
-    /// From here on, this thread's calls of the kinds that `calls` names fail with EPERM.
+    /// Makes the system calls `calls` of this thread fail with EPERM from now on.
     fn forbid(calls: [libc::c_long; 2]) {
         const LOAD_NUMBER: u16 = 0x20;
         const IF_EQUAL: u16 = 0x15;
@@ -365,7 +394,7 @@ mod tests {
             step(RETURN, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
         ];
         let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
-        // SAFETY: the program is valid for the call, and restricts this thread alone.
+        // SAFETY: the program is valid for the call, and restricts this thread only.
         unsafe {
             assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
             assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program), 0);
@@ -374,7 +403,7 @@ mod tests {
 
     const COPYING: [libc::c_long; 2] = [libc::SYS_process_vm_readv, libc::SYS_process_vm_writev];
 
-    /// Has memory at `start`, of three pages, written and read up to its last page, which cannot be reached.
+    /// Checks that three pages at `start` are written and read up to the last one, which cannot be accessed.
     fn assert_copied_up_to_the_last_page(start: usize) {
         let page = page_size();
         let reachable = 2 * page - page / 2;
@@ -394,7 +423,7 @@ mod tests {
 
     #[test]
     #[cfg_attr(miri, ignore)]
-    fn memory_is_copied_up_to_where_it_ends() {
+    fn memory_is_copied_up_to_its_end() {
         let start = map(3 * page_size()) as usize;
         assert_copied_up_to_the_last_page(start);
         // SAFETY: mapped above.
@@ -403,7 +432,7 @@ mod tests {
 
     #[test]
     #[cfg_attr(miri, ignore)]
-    fn memory_that_cannot_be_pinned_is_copied_up_to_where_it_ends() {
+    fn memory_that_cannot_be_pinned_is_copied_up_to_its_end() {
         let Some(start) = secret_memory(3 * page_size()) else { return };
         assert_copied_up_to_the_last_page(start);
         // SAFETY: mapped above.
@@ -412,7 +441,7 @@ mod tests {
 
     #[test]
     #[cfg_attr(miri, ignore)]
-    fn memory_is_copied_also_where_copying_between_processes_is_forbidden() {
+    fn memory_is_copied_through_a_pipe_if_process_vm_readv_is_denied() {
         let start = map(3 * page_size()) as usize;
         std::thread::spawn(move || {
             forbid(COPYING);
@@ -426,7 +455,7 @@ mod tests {
 
     #[test]
     #[cfg_attr(miri, ignore)]
-    fn without_a_pipe_memory_that_cannot_be_pinned_is_not_copied_and_other_is() {
+    fn without_a_pipe_only_memory_that_can_be_pinned_is_copied() {
         let (page, secret) = (page_size(), secret_memory(page_size()));
         let start = map(page) as usize;
         std::thread::spawn(move || {
@@ -453,7 +482,7 @@ mod tests {
     #[test]
     #[cfg(any(target_arch = "x86_64", target_arch = "x86"))]
     #[cfg_attr(miri, ignore)]
-    fn memory_that_has_prot_write_alone_is_read() {
+    fn memory_with_prot_write_only_is_read() {
         let page = page_size();
         let start = map(4 * page) as usize;
         let values: Vec<i32> = (0..page as i32).collect();
@@ -470,7 +499,7 @@ mod tests {
 
     #[test]
     #[cfg_attr(miri, ignore)]
-    fn memory_that_may_only_be_read_is_not_written() {
+    fn read_only_memory_is_not_written() {
         let page = page_size();
         let start = map(3 * page) as usize;
         let values: Vec<i32> = (1..=page as i32).collect();
@@ -489,7 +518,7 @@ mod tests {
         unsafe { unmap(start as *mut _, 3 * page) };
     }
 
-    /// Runs `work` in a new process and returns its exit status. `work` may not allocate: other threads may hold locks of malloc(3).
+    /// Runs `work` in a new process and returns its exit status. `work` must not allocate, because other threads may hold locks of malloc(3).
     fn in_a_new_process(work: impl FnOnce() -> c_int) -> c_int {
         // SAFETY: the new process calls only functions that are safe after fork(2) in a program with threads.
         unsafe {
@@ -505,9 +534,9 @@ mod tests {
         }
     }
 
-    /// The lowest number that a new descriptor gets.
+    /// Returns the number of the next new descriptor.
     fn next_descriptor() -> c_int {
-        // SAFETY: the descriptor is new, and closed once.
+        // SAFETY: the descriptor is new and closed once.
         unsafe {
             let next = libc::dup(0);
             libc::close(next);
@@ -517,7 +546,7 @@ mod tests {
 
     #[test]
     #[cfg_attr(miri, ignore)]
-    fn no_descriptor_is_left_and_two_are_enough() {
+    fn two_descriptors_are_enough_and_are_closed() {
         let page = page_size();
         let start = map(2 * page) as usize;
         protect(start + page, libc::PROT_NONE);
@@ -535,7 +564,7 @@ mod tests {
                 matches!(write(address, values, false), CopyResult::Bytes(8 | 16))
                     && matches!(read(address, values, false), CopyResult::Bytes(8 | 16))
             };
-            // Few enough for none to be left over.
+            // The limit leaves exactly two descriptors.
             if limit(next.max(3) + 2) != 0 {
                 return 1;
             }
@@ -563,7 +592,7 @@ mod tests {
         let start = map(page_size()) as usize;
         let status = in_a_new_process(|| {
             forbid(COPYING);
-            // SAFETY: this process uses neither.
+            // SAFETY: this process does not use standard error.
             unsafe { libc::close(2) };
             let mut values = [1i32];
             c_int::from(!matches!(read(start, &mut values, false), CopyResult::Forbidden))

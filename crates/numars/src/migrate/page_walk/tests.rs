@@ -1,4 +1,4 @@
-//! The pages of ranges against made-up files of /proc, and against this process.
+//! Tests of the page walk on fake files of /proc and on this process.
 
 use super::super::page_state::{lookup_pages, page_states};
 use super::super::process::read_field;
@@ -9,10 +9,10 @@ use crate::sys::files::File;
 use crate::sys::memory::{map, page_size, prefault, unmap};
 use crate::sys::testing::MemoryFile;
 
-/// The first bytes of pages of `range`, listed in pieces of at most `room`, with the kernel's help or without.
-fn listed(mut walk: PageWalk, room: usize, can_scan: bool) -> Vec<usize> {
+/// Returns the entries of a walk, listed in batches of at most `capacity`, with PAGEMAP_SCAN or without.
+fn listed(mut walk: PageWalk, capacity: usize, can_scan: bool) -> Vec<usize> {
     walk.can_scan = can_scan;
-    let (mut pages, mut scratch) = (vec![0; room], vec![0; 600]);
+    let (mut pages, mut scratch) = (vec![0; capacity], vec![0; 600]);
     let mut all = Vec::new();
     while !walk.is_done() {
         let count = walk.fill(&mut pages, usize::MAX, &mut scratch);
@@ -22,7 +22,7 @@ fn listed(mut walk: PageWalk, room: usize, can_scan: bool) -> Vec<usize> {
 }
 
 #[test]
-fn exactly_the_pages_that_are_there_are_listed() {
+fn exactly_the_present_pages_are_listed() {
     let page = page_size();
     let (bits, count) = (page.trailing_zeros(), 100);
     let start = map(count * page) as usize;
@@ -32,18 +32,18 @@ fn exactly_the_pages_that_are_there_are_listed() {
         // SAFETY: mapped above.
         unsafe { prefault(address as *mut _, page) };
     }
-    // SAFETY: mapped above: pages that were touched and are not there any more.
+    // SAFETY: mapped above. These pages become absent.
     unsafe { libc::madvise((start + 60 * page) as *mut _, 10 * page, libc::MADV_DONTNEED) };
-    let there: Vec<usize> =
+    let present: Vec<usize> =
         touched.into_iter().filter(|&address| !(60..70).contains(&((address - start) / page))).collect();
     for can_scan in [true, false] {
-        for room in [1, 7, 1000] {
+        for capacity in [1, 7, 1000] {
             let walk = || PageWalk::new(&ProcHandle::Current, start, count * page, bits, (0, 0)).unwrap();
-            let found = listed(walk(), room, can_scan);
-            assert_eq!(found, there, "{can_scan} {room}");
-            assert!(found.iter().all(|&entry| walk().base_pages(entry) == 1));
+            let listed_pages = listed(walk(), capacity, can_scan);
+            assert_eq!(listed_pages, present, "{can_scan} {capacity}");
+            assert!(listed_pages.iter().all(|&entry| walk().base_pages(entry) == 1));
         }
-        // Whole pages that touch the range, however little of them.
+        // Every page that overlaps the range is listed.
         assert_eq!(
             listed(
                 PageWalk::new(&ProcHandle::Current, start + page - 1, 2 * page + 2, bits, (0, 0)).unwrap(),
@@ -62,29 +62,29 @@ fn exactly_the_pages_that_are_there_are_listed() {
     unsafe { unmap(start as *mut _, count * page) };
 }
 
-/// A file of which the first read(2) returns `text`, at most 1024 bytes, and the next one fails with EIO.
+/// Returns a file whose first read(2) returns `text`, at most 1024 bytes, and whose next one fails with EIO.
 fn file_that_fails_after(text: &str) -> File {
     let page = page_size();
     let mut contents = vec![b' '; page - text.len()];
     contents.extend_from_slice(text.as_bytes());
     let mapped = File::open(&MemoryFile::holding(&contents).path()).unwrap();
-    // SAFETY: any address. The second page is after the end of the file, so that it can't be read.
+    // SAFETY: any address. The second page is after the end of the file, so that it cannot be read.
     let start = unsafe {
         let descriptor = mapped.descriptor() as i32;
         libc::mmap(std::ptr::null_mut(), 2 * page, libc::PROT_READ, libc::MAP_SHARED, descriptor, 0)
     };
     assert_ne!(start, libc::MAP_FAILED);
-    let place = start as usize + page - text.len();
+    let offset = start as usize + page - text.len();
     let file = File::open(&crate::sys::files::FixedPath::new(b"/proc/self/mem")).unwrap();
-    // SAFETY: numbers alone.
-    let at = unsafe { libc::lseek(file.descriptor() as i32, place as libc::off_t, libc::SEEK_SET) };
-    assert_eq!(at, place as libc::off_t);
+    // SAFETY: numbers only.
+    let at = unsafe { libc::lseek(file.descriptor() as i32, offset as libc::off_t, libc::SEEK_SET) };
+    assert_eq!(at, offset as libc::off_t);
     file
 }
 
 #[test]
 #[cfg_attr(miri, ignore)]
-fn areas_that_cannot_be_read_are_an_error_and_no_end() {
+fn a_failed_read_of_maps_is_an_error_and_not_the_end_of_the_walk() {
     for text in ["6000-8000 r--p\n", "6000-8000 r--p\n9", "6000-8000 r--p\n9000-", "6000-8000 r--p\n9000-a000 r-"] {
         let mut walk = PageWalk::of(None, Some(file_that_fails_after(text)), 0, 1 << 20, 12).unwrap();
         let (mut pages, mut scratch) = ([0; 9], [0; 9]);
@@ -96,15 +96,15 @@ fn areas_that_cannot_be_read_are_an_error_and_no_end() {
 
 #[test]
 #[cfg_attr(miri, ignore)]
-fn a_field_that_cannot_be_read_is_not_taken_for_one_that_is_not_there() {
+fn a_failed_read_is_not_mistaken_for_a_missing_field() {
     let status = || file_that_fails_after("NSpid:\t1\nThreads:\t1\n");
     assert_eq!(untag_mask(&status()), Err(libc::EIO));
     assert_eq!(read_field(&status(), b"Threads:", &mut |_| ()), Ok(true));
 }
 
-/// While a process ends, its pagemap and its maps are empty before anything else shows that it has.
+/// When a process ends, its pagemap and maps are empty before anything else shows it.
 #[test]
-fn without_areas_and_with_an_empty_pagemap_all_addresses_of_another_process_are_done_at_once() {
+fn with_empty_maps_and_pagemap_of_another_process_the_walk_ends_at_once() {
     let pagemap = MemoryFile::holding(b"");
     let mut walk = PageWalk::of(File::open(&pagemap.path()), None, 0, usize::MAX - 4095, 12).unwrap();
     walk.can_end = true;
@@ -114,13 +114,13 @@ fn without_areas_and_with_an_empty_pagemap_all_addresses_of_another_process_are_
 }
 
 #[test]
-fn pages_are_listed_as_far_as_pagemap_goes_and_asked_about_where_it_cannot_be_read() {
+fn pages_are_listed_up_to_the_end_of_pagemap_and_all_if_it_cannot_be_read() {
     let area = MemoryFile::holding(b"0-9000 r--p\n");
     let area = || File::open(&area.path());
     let pages_of = |pagemap| listed(PageWalk::of(pagemap, area(), 0, 9 << 12, 12).unwrap(), 20, false);
     let word = |state: u64| (state << 62).to_ne_bytes();
     let pagemap = MemoryFile::holding([2, 0, 2, 3, 1, 0].map(word).as_flattened());
-    // Swapped ones, which may be moving, are there too.
+    // Swapped pages, which may be in flight, are listed too.
     assert_eq!(pages_of(File::open(&pagemap.path())), [0, 2 << 12, 3 << 12, 4 << 12]);
     let directory = File::open(&crate::sys::files::FixedPath::new(b"/proc/self/"));
     assert_eq!(pages_of(directory), (0..9).map(|page| page << 12).collect::<Vec<_>>());
@@ -128,13 +128,13 @@ fn pages_are_listed_as_far_as_pagemap_goes_and_asked_about_where_it_cannot_be_re
 
 #[test]
 #[cfg_attr(miri, ignore)]
-fn an_empty_pagemap_does_not_mean_that_no_page_is_there() {
+fn an_empty_pagemap_does_not_mean_that_no_page_is_present() {
     let (vmas, empty) = (MemoryFile::holding(b"0-9000 r--p\n"), MemoryFile::holding(b""));
     let open = |file: &MemoryFile| File::open(&file.path());
     let mut walk = PageWalk::of(open(&empty), open(&vmas), 0, 9 << 12, 12).unwrap();
     walk.can_end = true;
     assert_eq!(listed(walk, 20, false).len(), 9);
-    // Unless the process has executed another program: the areas of the old one are gone too.
+    // If the process has executed another program, maps is empty too.
     let vmas = MemoryFile::holding(b"0-9000 r--p\n");
     let mut walk = PageWalk::of(open(&empty), open(&vmas), 0, 9 << 12, 12).unwrap();
     walk.can_end = true;
@@ -143,7 +143,7 @@ fn an_empty_pagemap_does_not_mean_that_no_page_is_there() {
 }
 
 #[test]
-fn a_range_can_be_listed_again() {
+fn a_walk_can_be_rewound() {
     let bits = page_size().trailing_zeros();
     let start = map(9 * page_size()) as usize;
     // SAFETY: mapped above.
@@ -155,11 +155,11 @@ fn a_range_can_be_listed_again() {
         let mut walk = PageWalk::of(open(b"pagemap"), maps, start, 9 * page_size(), bits).unwrap();
         walk.can_scan = can_scan;
         for _ in 0..3 {
-            let (mut found, mut pages) = (0, [0; 5]);
+            let (mut listed_pages, mut pages) = (0, [0; 5]);
             while !walk.is_done() {
-                found += walk.fill(&mut pages, usize::MAX, &mut [0; 15]);
+                listed_pages += walk.fill(&mut pages, usize::MAX, &mut [0; 15]);
             }
-            assert_eq!((found, walk.error()), (9, 0));
+            assert_eq!((listed_pages, walk.error()), (9, 0));
             walk.rewind();
         }
     }
@@ -168,7 +168,7 @@ fn a_range_can_be_listed_again() {
 }
 
 #[test]
-fn areas_that_no_kernel_has_come_to_an_end() {
+fn a_walk_over_invalid_maps_ends() {
     let maps = MemoryFile::holding(
         b"1000-1800 r--p\n3000-2000 r--p\n4001-5000 r--p\n6000-8000 r--p\n7000-9000 r--p\nno area\n",
     );
@@ -183,10 +183,10 @@ fn areas_that_no_kernel_has_come_to_an_end() {
     assert!(walk.is_done());
 }
 
-/// A kernel's PAGEMAP_SCAN of pages at these ascending addresses, below the end of all addresses; and how often it was called.
+/// A fake PAGEMAP_SCAN of pages at these ascending addresses below `limit`, which counts the calls.
 struct FakeScan {
     limit: usize,
-    there: Vec<usize>,
+    present: Vec<usize>,
     calls: std::cell::Cell<usize>,
 }
 
@@ -198,19 +198,21 @@ impl FakeScan {
         if end > self.limit {
             return Err(errno::EFAULT);
         }
-        let mut found = 0;
-        for &page in self.there.iter().filter(|page| (start..end).contains(page)) {
-            let Some(region) = regions.get_mut(3 * found..3 * found + 3) else { return Ok((found, page)) };
+        let mut listed_pages = 0;
+        for &page in self.present.iter().filter(|page| (start..end).contains(page)) {
+            let Some(region) = regions.get_mut(3 * listed_pages..3 * listed_pages + 3) else {
+                return Ok((listed_pages, page));
+            };
             region.copy_from_slice(&[page, page + PAGE, 0]);
-            found += 1;
+            listed_pages += 1;
         }
-        Ok((found, end))
+        Ok((listed_pages, end))
     }
 
-    /// Returns the pages of a range that it lists by itself; `None` if it was given up.
-    fn listed(&self, start: usize, length: usize, room: usize) -> Option<Vec<usize>> {
+    /// Returns the pages of a range that the scan lists; `None` if the walk gives it up.
+    fn listed(&self, start: usize, length: usize, capacity: usize) -> Option<Vec<usize>> {
         let mut walk = PageWalk::of(None, None, start, length, PAGE.trailing_zeros()).unwrap();
-        let (mut pages, mut scratch, mut all) = (vec![0; room], vec![0; 3 * 7], Vec::new());
+        let (mut pages, mut scratch, mut all) = (vec![0; capacity], vec![0; 3 * 7], Vec::new());
         while !walk.is_done() {
             let count =
                 walk.fill_pagemap_scan(&mut pages, &mut { usize::MAX }, &mut scratch, &|start, end, regions| {
@@ -223,23 +225,23 @@ impl FakeScan {
 }
 
 #[test]
-fn pages_up_to_the_end_of_all_addresses_are_listed_wherever_that_is() {
+fn pages_up_to_the_end_of_the_address_space_are_listed_wherever_that_is() {
     let last = usize::MAX - (PAGE - 1);
     for limit in [PAGE, 9 * PAGE, 1 << 31, usize::MAX / 2 - (PAGE - 1), usize::MAX / 2 + 1, last - PAGE, last] {
-        let mut there = vec![0, (limit / 2) & !(PAGE - 1), limit - PAGE];
-        there.dedup();
-        let machine = FakeScan { limit, there: there.clone(), calls: 0.into() };
-        assert_eq!(machine.listed(0, last, 5), Some(there), "{limit:#x}");
+        let mut present = vec![0, (limit / 2) & !(PAGE - 1), limit - PAGE];
+        present.dedup();
+        let machine = FakeScan { limit, present: present.clone(), calls: 0.into() };
+        assert_eq!(machine.listed(0, last, 5), Some(present), "{limit:#x}");
         assert!(machine.calls.get() < 2 * usize::BITS as usize, "{limit:#x}: {:?} calls", machine.calls);
-        // Above, there is nothing, and not much to find out either.
+        // There are no pages above.
         assert_eq!(machine.listed(limit, last - limit, 5), Some(vec![]));
     }
 }
 
 #[test]
 fn pages_are_listed_once_though_the_kernel_says_that_it_walked_less_far() {
-    let there: Vec<usize> = (0..40).map(|page| 2 * page * PAGE).collect();
-    let machine = FakeScan { limit: usize::MAX, there: there.clone(), calls: 0.into() };
+    let present: Vec<usize> = (0..40).map(|page| 2 * page * PAGE).collect();
+    let machine = FakeScan { limit: usize::MAX, present: present.clone(), calls: 0.into() };
     let scan = |start: usize, end: usize, regions: &mut [usize]| {
         let (count, walked_to) = machine.scan(start, end, regions)?;
         Ok((count, if walked_to == end && count > 5 { regions[3 * 5] } else { walked_to }))
@@ -250,24 +252,24 @@ fn pages_are_listed_once_though_the_kernel_says_that_it_walked_less_far() {
         let count = walk.fill_pagemap_scan(&mut pages, &mut { usize::MAX }, &mut scratch, &scan).unwrap();
         all.extend_from_slice(&pages[..count]);
     }
-    assert_eq!(all, there);
+    assert_eq!(all, present);
 }
 
 proptest::proptest! {
     #[test]
     fn a_scan_lists_the_pages_of_the_range(
-        limit in 1usize..100, there in proptest::collection::btree_set(0usize..100, 0..60),
-        first in 0usize..100, count in 0usize..100, room in 1usize..20
+        limit in 1usize..100, present in proptest::collection::btree_set(0usize..100, 0..60),
+        first in 0usize..100, count in 0usize..100, capacity in 1usize..20
     ) {
-        let there: Vec<usize> = there.into_iter().filter(|page| *page < limit).map(|page| page * PAGE).collect();
-        let expected = there.iter().copied().filter(|page| (first * PAGE..(first + count) * PAGE).contains(page)).collect();
-        let machine = FakeScan { limit: limit * PAGE, there, calls: 0.into() };
-        proptest::prop_assert_eq!(machine.listed(first * PAGE, count * PAGE, room), Some(expected));
+        let present: Vec<usize> = present.into_iter().filter(|page| *page < limit).map(|page| page * PAGE).collect();
+        let expected = present.iter().copied().filter(|page| (first * PAGE..(first + count) * PAGE).contains(page)).collect();
+        let machine = FakeScan { limit: limit * PAGE, present, calls: 0.into() };
+        proptest::prop_assert_eq!(machine.listed(first * PAGE, count * PAGE, capacity), Some(expected));
     }
 }
 
 #[test]
-fn pages_that_are_listed_together_have_at_most_the_weight_that_is_left() {
+fn pages_of_one_batch_have_at_most_the_base_pages_that_are_left() {
     if PMD_SIZE == 0 {
         return;
     }
@@ -281,15 +283,18 @@ fn pages_that_are_listed_together_have_at_most_the_weight_that_is_left() {
         regions[..3 * parts.len()].copy_from_slice(parts.as_flattened());
         Ok((parts.len(), end))
     };
-    for most in [BASE_PAGES, BASE_PAGES + 1, 2 * BASE_PAGES, 3 * BASE_PAGES - 1, 9 * BASE_PAGES] {
+    for limit in [BASE_PAGES, BASE_PAGES + 1, 2 * BASE_PAGES, 3 * BASE_PAGES - 1, 9 * BASE_PAGES] {
         let mut walk = PageWalk::of(None, None, 0, 4 * PMD_SIZE, PAGE.trailing_zeros()).unwrap();
         let (mut pages, mut scratch, mut sum) = ([0; 2000], [0; 15], 0);
         while !walk.is_done() {
-            let mut left = most;
-            let count = walk.fill_pagemap_scan(&mut pages, &mut left, &mut scratch, &scan).unwrap();
-            let weight: usize = pages[..count].iter().map(|&page| walk.base_pages(page)).sum();
-            assert!((1..=most).contains(&weight) && left <= most - weight, "{most}: {weight}");
-            sum += weight;
+            let mut pages_left = limit;
+            let count = walk.fill_pagemap_scan(&mut pages, &mut pages_left, &mut scratch, &scan).unwrap();
+            let batch_base_pages: usize = pages[..count].iter().map(|&page| walk.base_pages(page)).sum();
+            assert!(
+                (1..=limit).contains(&batch_base_pages) && pages_left <= limit - batch_base_pages,
+                "{limit}: {batch_base_pages}"
+            );
+            sum += batch_base_pages;
         }
         assert_eq!(sum, 4 * BASE_PAGES);
     }
@@ -304,25 +309,25 @@ fn a_scan_that_makes_no_progress_is_given_up() {
         (walk.fill_pagemap_scan(&mut pages, &mut { usize::MAX }, &mut scratch, scan), walk.next)
     };
     assert_eq!(outcome(&|start, _, _| Ok((0, start))), (None, START));
-    // As if the kernel ignored a tag in the addresses.
+    // A kernel that ignores a tag in the addresses.
     let elsewhere = |start: usize, end: usize, regions: &mut [usize]| {
         regions[..3].copy_from_slice(&[start & 0xffff, end & 0xffff, 0]);
         Ok((1, end & 0xffff))
     };
     assert_eq!(outcome(&elsewhere), (None, START));
     assert_eq!(outcome(&|_, _, _| Err(libc::ENOTTY)), (None, START));
-    // An error that says nothing of where addresses end.
+    // An error that is not about the end of the addresses.
     let calls = std::cell::Cell::new(0);
     let once = |_: usize, end: usize, _: &mut [usize]| {
         calls.set(calls.get() + 1);
         if calls.get() == 1 { Err(errno::EFAULT) } else { Ok((0, end)) }
     };
     assert_eq!(outcome(&once), (None, START));
-    // Found out while the end of all addresses is looked for.
+    // An error during the search for the end of the addresses.
     let only_short =
         |start: usize, end: usize, _: &mut [usize]| Err(if end - start > PAGE { errno::EFAULT } else { errno::ENOMEM });
     assert_eq!(outcome(&only_short), (None, START));
-    // What is outside of the range is not listed.
+    // Pages outside the range are not listed.
     let too_much = |start: usize, end: usize, regions: &mut [usize]| {
         regions[..3].copy_from_slice(&[start - 2 * PAGE, start + PAGE, 0]);
         regions[3..6].copy_from_slice(&[end - PAGE, end + PAGE, 0]);
@@ -333,7 +338,7 @@ fn a_scan_that_makes_no_progress_is_given_up() {
 }
 
 #[test]
-fn tags_are_taken_off_where_the_kernel_ignores_them() {
+fn tags_that_the_kernel_ignores_are_removed() {
     if usize::BITS < 64 {
         return;
     }
@@ -352,7 +357,7 @@ fn tags_are_taken_off_where_the_kernel_ignores_them() {
 }
 
 #[test]
-fn addresses_that_cannot_be_named_are_not_taken_for_others() {
+fn unaddressable_mappings_are_not_mistaken_for_others() {
     let maps = MemoryFile::holding(b"1000-2000 r--p\n10000000000001000-10000000000003000 r--p\n");
     let whole =
         || PageWalk::of(None, File::open(&maps.path()), 0, usize::MAX - (PAGE - 1), PAGE.trailing_zeros()).unwrap();
@@ -371,33 +376,33 @@ fn a_whole_process_has_pages_in_ascending_order() {
         let whole = PageWalk::new(&ProcHandle::Current, 0, usize::MAX - (page_size() - 1), bits, (0, 0)).unwrap();
         let pages = listed(whole, 1000, can_scan);
         assert!(pages.len() > 100 && pages.is_sorted());
-        let own = (&raw const pages) as usize >> bits;
-        assert!(pages.iter().any(|page| page >> bits == own));
+        let stack_page = (&raw const pages) as usize >> bits;
+        assert!(pages.iter().any(|page| page >> bits == stack_page));
     }
 }
 
 #[test]
-fn a_range_beyond_the_end_of_all_addresses_is_none() {
+fn a_range_that_exceeds_the_address_space_is_rejected() {
     for (start, length) in [(usize::MAX, 2), (2, usize::MAX), (usize::MAX - 5, 7), (1 << 20, usize::MAX - 9)] {
         assert!(PageWalk::new(&ProcHandle::Current, start, length, 12, (0, 0)).is_none(), "{start} {length}");
     }
 }
 
 #[test]
-fn a_range_up_to_the_end_of_all_addresses_is_one() {
+fn a_range_may_end_with_the_address_space() {
     let bits = page_size().trailing_zeros();
-    let own =
+    let pages_in =
         |start, length| listed(PageWalk::new(&ProcHandle::Current, start, length, bits, (0, 0)).unwrap(), 1000, true);
-    let whole = own(0, usize::MAX);
+    let whole = pages_in(0, usize::MAX);
     assert!(whole.len() > 100);
     let half = whole[whole.len() / 2] & !HUGE;
-    let rest = own(half, 0usize.wrapping_sub(half));
+    let rest = pages_in(half, 0usize.wrapping_sub(half));
     assert!(rest.first().is_some_and(|&first| first & !HUGE == half));
-    assert_eq!(own(usize::MAX, 1), []);
-    assert_eq!(own(usize::MAX - 9999, 10_000), []);
+    assert_eq!(pages_in(usize::MAX, 1), []);
+    assert_eq!(pages_in(usize::MAX - 9999, 10_000), []);
 }
 
-/// A mapping of this process of which each third page was touched, and the addresses of those.
+/// Maps memory and touches every third page. Returns its start and the touched addresses.
 fn map_with_gaps(count: usize) -> (usize, Vec<usize>) {
     let page = page_size();
     let start = map(count * page) as usize;
@@ -420,9 +425,9 @@ fn pages_at_excluded_addresses_are_not_listed() {
         let excluded = (start + first * page, start + end * page);
         let expected: Vec<usize> =
             touched.iter().copied().filter(|&address| address < excluded.0 || address >= excluded.1).collect();
-        for (can_scan, room) in [(true, 1000), (false, 1000), (true, 3), (false, 3)] {
+        for (can_scan, capacity) in [(true, 1000), (false, 1000), (true, 3), (false, 3)] {
             let walk = PageWalk::new(&ProcHandle::Current, start, 100 * page, bits, excluded).unwrap();
-            assert_eq!(listed(walk, room, can_scan), expected, "{first} {end} {can_scan}");
+            assert_eq!(listed(walk, capacity, can_scan), expected, "{first} {end} {can_scan}");
         }
     }
     // SAFETY: mapped above.
@@ -430,7 +435,7 @@ fn pages_at_excluded_addresses_are_not_listed() {
 }
 
 #[test]
-fn a_huge_page_of_which_a_part_is_excluded_does_not_stand_for_that_part() {
+fn a_huge_page_with_an_excluded_part_is_listed_by_base_pages() {
     if PMD_SIZE == 0 {
         return;
     }
@@ -449,15 +454,15 @@ fn a_huge_page_of_which_a_part_is_excluded_does_not_stand_for_that_part() {
 
 #[test]
 #[cfg_attr(miri, ignore)]
-fn without_pagemap_own_memory_that_was_never_touched_is_passed_over() {
+fn without_pagemap_untouched_memory_of_this_process_is_skipped() {
     let (page, bits) = (page_size(), page_size().trailing_zeros());
     let (start, touched) = map_with_gaps(100);
-    for room in [1, 7, 1000] {
+    for capacity in [1, 7, 1000] {
         let mut walk = PageWalk::new(&ProcHandle::Current, start, 100 * page, bits, (0, 0)).unwrap();
         walk.pagemap = None;
-        assert_eq!(listed(walk, room, false), touched);
+        assert_eq!(listed(walk, capacity, false), touched);
     }
-    // That of another process is not looked at in this one.
+    // For another process, mincore(2) is not called.
     let mut walk = PageWalk::new(&ProcHandle::Current, start, 100 * page, bits, (0, 0)).unwrap();
     (walk.pagemap, walk.is_current) = (None, false);
     assert_eq!(listed(walk, 1000, false).len(), 100);
@@ -467,25 +472,25 @@ fn without_pagemap_own_memory_that_was_never_touched_is_passed_over() {
 
 #[test]
 #[cfg_attr(miri, ignore)]
-fn page_tables_show_which_pages_are_there() {
+fn page_tables_show_which_pages_are_present() {
     let (page, bits) = (page_size(), page_size().trailing_zeros());
     let (start, touched) = map_with_gaps(1000);
     // SAFETY: mapped above.
     unsafe { unmap((start + 500 * page) as *mut _, 10 * page) };
-    let there = |address: &usize| touched.contains(address) && !(500..510).contains(&((address - start) / page));
+    let present = |address: &usize| touched.contains(address) && !(500..510).contains(&((address - start) / page));
     let pagemap = ProcHandle::Current.open_file(b"pagemap");
     let far = [start + 999 * page, start + 5, 0x1000, usize::MAX & !0xfff, 1 << (usize::BITS - 1)];
     let mut pages: Vec<usize> = (0..1000).map(|index| start + index * page).collect();
     pages.extend_from_slice(&far);
     let mut states = vec![PageState::Unknown; pages.len()];
     page_states(&ProcHandle::Current, &pages, bits, &mut states);
-    let expected = |page: &usize| if there(&(page & !0xfff)) { PageState::Present } else { PageState::Nothing };
+    let expected = |page: &usize| if present(&(page & !0xfff)) { PageState::Present } else { PageState::Nothing };
     assert_eq!(states, pages.iter().map(expected).collect::<Vec<_>>());
     lookup_pages(pagemap.as_ref(), false, &pages, bits, &mut states);
     assert_eq!(states, pages.iter().map(expected).collect::<Vec<_>>());
-    // mincore(2) knows less of what is there.
+    // mincore(2) does not distinguish present pages from pages in the page cache.
     lookup_pages(None, true, &pages, bits, &mut states);
-    let expected = |page: &usize| if there(&(page & !0xfff)) { PageState::Unknown } else { PageState::Nothing };
+    let expected = |page: &usize| if present(&(page & !0xfff)) { PageState::Unknown } else { PageState::Nothing };
     assert_eq!(states, pages.iter().map(expected).collect::<Vec<_>>());
     lookup_pages(None, false, &pages, bits, &mut states);
     assert!(states.iter().all(|&state| state == PageState::Unknown));
@@ -495,7 +500,7 @@ fn page_tables_show_which_pages_are_there() {
 
 proptest::proptest! {
     #[test]
-    fn states_are_those_of_a_pagemap(
+    fn states_match_pagemap(
         words in proptest::collection::vec((0u64..4, 0u64..80), 1..300),
         pages in proptest::collection::vec((0usize..350, 0usize..2), 0..70),
         sorted: bool
@@ -509,7 +514,7 @@ proptest::proptest! {
         lookup_pages(File::open(&pagemap.path()).as_ref(), false, &pages, 12, &mut states);
         let expected = pages.iter().map(|page| match words.get(page >> 12) {
             None | Some((0, _)) => PageState::Nothing,
-            // Nothing is shown of the entry; a migration entry; a marker.
+            // A hidden entry, a swap entry, a migration entry, a marker.
             Some((1, 0)) => PageState::Swapped,
             Some((1, entry)) if usize::BITS == 64 && entry % 32 < 20 => PageState::Nothing,
             Some((1, entry)) if usize::BITS == 64 && entry % 32 < 31 => PageState::InFlight,
@@ -523,7 +528,7 @@ proptest::proptest! {
     fn huge_pages_that_were_split_are_found(
         whole in proptest::collection::vec(proptest::bool::ANY, 1..40),
         tagged in proptest::collection::vec(proptest::bool::ANY, 40),
-        offset in 0usize..512, room in 1usize..5, fails_after in 0usize..9
+        offset in 0usize..512, capacity in 1usize..5, fails_after in 0usize..9
     ) {
         if PMD_SIZE > 0 {
             let is_whole = |index: usize| whole.get(index) == Some(&true);
@@ -535,28 +540,28 @@ proptest::proptest! {
                     given_up.set(start);
                     return Err(libc::ENOMEM);
                 }
-                let mut found = 0;
+                let mut listed_pages = 0;
                 for index in (start / PMD_SIZE.max(1)..end / PMD_SIZE.max(1)).filter(|&index| is_whole(index)) {
                     let page = index * PMD_SIZE;
-                    if found > 0 && regions[3 * found - 2] == page {
-                        regions[3 * found - 2] += PMD_SIZE;
-                    } else if found == regions.len() / 3 {
-                        return Ok((found, page));
+                    if listed_pages > 0 && regions[3 * listed_pages - 2] == page {
+                        regions[3 * listed_pages - 2] += PMD_SIZE;
+                    } else if listed_pages == regions.len() / 3 {
+                        return Ok((listed_pages, page));
                     } else {
-                        regions[3 * found..3 * found + 3].copy_from_slice(&[page.max(start), page + PMD_SIZE, File::HUGE]);
-                        found += 1;
+                        regions[3 * listed_pages..3 * listed_pages + 3].copy_from_slice(&[page.max(start), page + PMD_SIZE, File::HUGE]);
+                        listed_pages += 1;
                     }
                 }
-                Ok((found, end))
+                Ok((listed_pages, end))
             };
             let start = offset * PAGE;
             let walk = PageWalk::of(None, None, start, whole.len() * PMD_SIZE - start, 12).unwrap();
             let tag = |index: usize| if tagged[index] { HUGE } else { 0 };
             let entries: Vec<usize> = (0..whole.len()).map(|index| (index * PMD_SIZE).max(start) | tag(index)).collect();
-            let mut found = Vec::new();
-            walk.split(&entries, &mut vec![0; 3 * room], &scan, &mut |index| found.push(index));
+            let mut listed_pages = Vec::new();
+            walk.for_each_split(&entries, &mut vec![0; 3 * capacity], &scan, &mut |index| listed_pages.push(index));
             let is_split = |&index: &usize| tagged[index] && (!is_whole(index) || entries[index] & !HUGE >= given_up.get());
-            proptest::prop_assert_eq!(found, (0..entries.len()).filter(is_split).collect::<Vec<_>>());
+            proptest::prop_assert_eq!(listed_pages, (0..entries.len()).filter(is_split).collect::<Vec<_>>());
             proptest::prop_assert!(calls.get() > 0 || tagged[..whole.len()].iter().all(|tagged| !tagged));
         }
     }
@@ -565,11 +570,11 @@ proptest::proptest! {
 #[test]
 fn without_pagemap_every_huge_page_counts_as_split() {
     let mut walk = PageWalk::of(None, None, 0, 1 << 30, 12).unwrap();
-    let mut found = Vec::new();
+    let mut listed_pages = Vec::new();
     walk.find_split(&[0, PMD_SIZE | HUGE, 2 * PMD_SIZE, (3 * PMD_SIZE) | HUGE], &mut [0; 9], &mut |index| {
-        found.push(index)
+        listed_pages.push(index)
     });
-    assert_eq!(found, [1, 3]);
+    assert_eq!(listed_pages, [1, 3]);
     walk.find_split(&[0, 1 << 12], &mut [0; 9], &mut |_| unreachable!());
 }
 
@@ -587,7 +592,7 @@ fn a_huge_page_of_this_process_is_split_when_a_part_of_it_is_unmapped() {
     let mut walk = PageWalk::new(&ProcHandle::Current, first, 2 * PMD_SIZE, bits, (0, 0)).unwrap();
     let (mut pages, mut scratch) = (vec![0; 2000], [0; 60]);
     let count = walk.fill(&mut pages, usize::MAX, &mut scratch);
-    // Where the kernel has none to give, or doesn't tell, there is nothing to see.
+    // Skips kernels without free huge pages or without PAGEMAP_SCAN.
     if pages[..count] == [first | HUGE, (first + PMD_SIZE) | HUGE] {
         let mut split = Vec::new();
         walk.find_split(&pages[..count], &mut scratch, &mut |index| split.push(index));
@@ -602,7 +607,7 @@ fn a_huge_page_of_this_process_is_split_when_a_part_of_it_is_unmapped() {
 }
 
 #[test]
-fn the_kernels_own_mappings_are_recognised_by_their_names() {
+fn mappings_made_by_the_kernel_are_recognised_by_name() {
     let maps = MemoryFile::holding(
         b"1000-2000 r--p 00000000 00:00 0 \n\
           2000-3000 rw-p 00000000 00:00 0          [heap]\n\
@@ -630,9 +635,9 @@ fn the_kernels_own_mappings_are_recognised_by_their_names() {
 
 #[test]
 #[cfg_attr(miri, ignore)]
-fn listing_goes_on_after_a_look_at_the_kernels_mappings() {
+fn a_walk_continues_after_kernel_mappings_were_looked_up() {
     let bits = page_size().trailing_zeros();
-    // SAFETY: a number alone.
+    // SAFETY: a number only.
     let vdso = unsafe { libc::getauxval(libc::AT_SYSINFO_EHDR) } as usize;
     for (can_scan, has_pagemap) in [(true, true), (false, true), (false, false)] {
         let whole = || {
@@ -651,7 +656,7 @@ fn listing_goes_on_after_a_look_at_the_kernels_mappings() {
             assert!(!walk.is_kernel_mapping(&raw const walk as usize));
         }
         assert!(all.is_sorted_by(|a, b| a < b), "{can_scan} {has_pagemap}");
-        // Other tests run meanwhile.
+        // Other tests run at the same time.
         let without = listed(whole(), 50, can_scan).len();
         assert!(all.len() > without / 2, "{}: {without}", all.len());
     }
