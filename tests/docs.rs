@@ -59,6 +59,38 @@ fn links(text: &str) -> Vec<&str> {
     targets.filter(|target| !target.contains("://") && !target.starts_with('#')).collect()
 }
 
+/// Returns the parts of a Markdown line in backticks, each with the text that follows it up to the next one.
+fn quoted(line: &str) -> Vec<(&str, &str)> {
+    let parts: Vec<&str> = line.split('`').collect();
+    parts[1..].chunks(2).map(|pair| (pair[0], pair.get(1).copied().unwrap_or_default())).collect()
+}
+
+#[test]
+fn paths_and_rust_tests_that_documents_name_exist() {
+    let is_of_tree = |path: &&str| {
+        ["crates/", "src/", "tests/", "tests-c/", "scripts/", "bin/"].iter().any(|folder| path.starts_with(folder))
+    };
+    for document in fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path()) {
+        if document.extension().is_none_or(|extension| extension != "md") {
+            continue;
+        }
+        for line in fs::read_to_string(&document).unwrap().lines() {
+            for (path, after) in quoted(line).into_iter().filter(|(path, _)| is_of_tree(path)) {
+                let file = root().join(path);
+                assert!(file.exists(), "{document:?}: there is no {path}");
+                // `some/file.rs`, name_of_a_test
+                let name = after.strip_prefix(", ").unwrap_or_default();
+                let name: String = name.chars().take_while(|&c| c.is_alphanumeric() || c == '_').collect();
+                if path.ends_with(".rs") && name.contains('_') {
+                    let text = fs::read_to_string(&file).unwrap();
+                    let is_there = [format!("fn {name}("), format!("{name}: ")].iter().any(|form| text.contains(form));
+                    assert!(is_there, "{document:?}: {path} has no test {name}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn links_in_documents_refer_to_existing_files_and_headings() {
     let documents = fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
