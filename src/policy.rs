@@ -26,7 +26,7 @@ fn nodes_of_policy(wanted: Option<Mode>, fill: fn(BitsMut)) -> *mut bitmask {
     let (words, size) = unsafe { words(mask) };
     let set = BitsMut::new(words, size);
     match mempolicy::task_policy(set) {
-        Ok(policy) if wanted.is_none_or(|mode| policy.is(mode)) => {}
+        Ok(mode) if wanted.is_none_or(|wanted| mode.is(wanted)) => {}
         Ok(_) => fill(set),
         Err(error) => {
             // Freed first, since the program's own numa_error() may not return.
@@ -80,8 +80,8 @@ pub extern "C" fn numa_preferred_err() -> c_int {
 /// Returns the first node of the calling thread's policy, if that has nodes.
 fn first_node_of_policy() -> Result<Option<c_int>, SyscallError> {
     let nodes = NodeSet::new();
-    let policy = mempolicy::task_policy(nodes.bits())?;
-    Ok(policy.first().map(|node| node as c_int))
+    mempolicy::task_policy(nodes.bits())?;
+    Ok(nodes.bits().as_bits().iter().next().map(|node| node as c_int))
 }
 
 /// Check whether the kernel supports MPOL_PREFERRED_MANY (Linux 5.15).
