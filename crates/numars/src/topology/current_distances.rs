@@ -7,6 +7,7 @@ use super::distances::{Distances, read_row};
 use crate::sys::files;
 use crate::sys::root::Root;
 use crate::sys::snapshot::{self, InMemory, Snapshot};
+use core::num::NonZeroU8;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// The distances of one reading.
@@ -50,13 +51,14 @@ impl CachedDistances<'_> {
 /// assert!([None, Some(10)].contains(&topology::distance(node, node)));
 /// ```
 pub fn distance(from: usize, to: usize) -> Option<u8> {
-    DISTANCES.get().and_then(|cached| cached.distances.between(from, to)).or_else(|| load_distances(from, to))
+    let known = DISTANCES.get().and_then(|cached| cached.distances.between(from, to));
+    known.or_else(|| load_distances(from, to)).map(NonZeroU8::get)
 }
 
 /// Reads the distances, if the machine has both nodes and its topology was read since the distances were.
 #[cold]
 #[inline(never)]
-fn load_distances(from: usize, to: usize) -> Option<u8> {
+fn load_distances(from: usize, to: usize) -> Option<NonZeroU8> {
     let do_exist = || [from, to].iter().all(|&node| current::topology().has_node(node));
     let may_appear = || from.max(to) < possible_nodes() && current::catch_up();
     if !(do_exist() || may_appear() && do_exist()) {
@@ -92,7 +94,7 @@ fn load_distances(from: usize, to: usize) -> Option<u8> {
             found = distance;
         }
     });
-    (is_read && found != 0).then_some(found)
+    NonZeroU8::new(found).filter(|_| is_read)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use crate::bitmask::Bits;
 use crate::sys::files::FixedPath;
 use crate::sys::memory::Arena;
 use crate::sys::root::Root;
+use core::num::NonZeroU8;
 
 /// The distances between the nodes that existed when they were read.
 #[derive(Clone, Copy)]
@@ -45,7 +46,10 @@ impl<'a> Distances<'a> {
             if !read_row(root, node, nodes, &mut record) {
                 is_complete = false;
                 nodes.iter().for_each(|other| {
-                    record(other, previous.and_then(|previous| previous.between(node, other)).unwrap_or(0));
+                    record(
+                        other,
+                        previous.and_then(|previous| previous.between(node, other)).map_or(0, NonZeroU8::get),
+                    );
                 });
             }
         }
@@ -54,11 +58,11 @@ impl<'a> Distances<'a> {
 
     /// Returns the distance between two nodes if it is known.
     #[inline(always)]
-    pub(super) fn between(&self, from: usize, to: usize) -> Option<u8> {
+    pub(super) fn between(&self, from: usize, to: usize) -> Option<NonZeroU8> {
         if from >= self.side || to >= self.side {
             return None;
         }
-        self.table.get(from * self.side + to).copied().filter(|&distance| distance != 0)
+        self.table.get(from * self.side + to).copied().and_then(NonZeroU8::new)
     }
 
     /// Returns whether both have the same contents.

@@ -35,6 +35,7 @@ pub use allowed::{
 };
 pub use captured::OwnedTopology;
 use core::ffi::{CStr, c_int};
+use core::num::NonZeroU8;
 pub use current::{catch_up, configured_cpus, known, node_of_current_cpu, update};
 pub use current_distances::distance;
 pub use devices::{DeviceError, DeviceKind, DeviceLookup};
@@ -169,7 +170,7 @@ impl Topology<'_> {
     /// ```
     pub fn distance(&self, from: usize, to: usize) -> Option<u8> {
         match &self.captured {
-            Some(captured) => captured.distances.between(from, to),
+            Some(captured) => captured.distances.between(from, to).map(NonZeroU8::get),
             None => distance(from, to),
         }
     }
