@@ -6,6 +6,7 @@ use core::num::NonZeroU64;
 use numars::bitmask::{Bits, WORD_BITS, Word};
 use numars::mempolicy::{MF_STRICT, NUMA_BALANCING};
 use numars::migrate::MoveStats;
+use numars::names::nth;
 use numars::radix::{DECIMAL, HEXADECIMAL, write_radix};
 use numars::sys::errno::{self, Errno};
 use numars::sys::process;
@@ -75,25 +76,17 @@ pub enum PageOutcome<'a> {
     },
 }
 
-const POLICIES: [&str; 7] = [
-    "MPOL_DEFAULT",
-    "MPOL_PREFERRED",
-    "MPOL_BIND",
-    "MPOL_INTERLEAVE",
-    "MPOL_LOCAL",
-    "MPOL_PREFERRED_MANY",
-    "MPOL_WEIGHTED_INTERLEAVE",
-];
-const POLICY_FLAGS: [(u32, &str); 3] = [
-    (NUMA_BALANCING as u32, "MPOL_F_NUMA_BALANCING"),
-    (1 << 14, "MPOL_F_RELATIVE_NODES"),
-    (1 << 15, "MPOL_F_STATIC_NODES"),
-];
-const MEMORY_FLAGS: [(u32, &str); 3] = [(MF_STRICT, "MPOL_MF_STRICT"), (2, "MPOL_MF_MOVE"), (4, "MPOL_MF_MOVE_ALL")];
-
-/// In the order of [`tally_statuses`].
-const STATUSES: [&str; 9] =
-    ["pages", "there", "elsewhere", "absent", "unmapped", "shared", "busy", "no memory", "failed"];
+// Names in the order of the kernel's numbers, of the flags below, or of the counts that they are for.
+const POLICIES: &str =
+    "MPOL_DEFAULT,MPOL_PREFERRED,MPOL_BIND,MPOL_INTERLEAVE,MPOL_LOCAL,MPOL_PREFERRED_MANY,MPOL_WEIGHTED_INTERLEAVE";
+const POLICY_FLAGS: [u32; 3] = [NUMA_BALANCING as u32, 1 << 14, 1 << 15];
+const POLICY_FLAG_NAMES: &str = "MPOL_F_NUMA_BALANCING,MPOL_F_RELATIVE_NODES,MPOL_F_STATIC_NODES";
+const MEMORY_FLAGS: [u32; 3] = [MF_STRICT, 1 << 1, 1 << 2];
+const MEMORY_FLAG_NAMES: &str = "MPOL_MF_STRICT,MPOL_MF_MOVE,MPOL_MF_MOVE_ALL";
+/// In the order of [`LineBuf::stats`].
+const STATS: &str = "pages,moved,in place,absent,unmapped,shared,busy,no memory,failed,retried,kernel calls";
+/// As [`tally_statuses`] returns them.
+const STATUSES: &str = "pages,there,elsewhere,absent,unmapped,shared,busy,no memory,failed";
 
 /// A line that is being written. What does not fit is cut off.
 pub(super) struct LineBuf {
@@ -150,6 +143,8 @@ impl LineBuf {
     }
 
     /// Appends a text.
+    // Not inlined: it is called from many places.
+    #[inline(never)]
     pub(super) fn text(&mut self, text: &str) {
         text.bytes().for_each(|byte| self.byte(byte));
     }
@@ -202,25 +197,25 @@ impl LineBuf {
             Arg::Set(&set) => self.set(set),
             Arg::Mask(bits, address) => self.mask(address, bits as usize),
             Arg::Policy(policy) => {
-                let mode = policy & !POLICY_FLAGS.iter().fold(0, |all, &(flag, _)| all | flag as i32);
-                match usize::try_from(mode).ok().and_then(|mode| POLICIES.get(mode)) {
-                    Some(name) => self.text(name),
-                    None => self.number(mode.into()),
+                let mode = policy & !POLICY_FLAGS.iter().fold(0, |all, &flag| all | flag as i32);
+                match usize::try_from(mode).map_or("", |mode| nth(POLICIES, mode)) {
+                    "" => self.number(mode.into()),
+                    name => self.text(name),
                 }
-                self.flags((policy & !mode) as u32, &POLICY_FLAGS, "|");
+                self.flags((policy & !mode) as u32, &POLICY_FLAGS, POLICY_FLAG_NAMES, "|");
             }
             Arg::Flags(0) => self.text("0"),
-            Arg::Flags(flags) => self.flags(flags, &MEMORY_FLAGS, ""),
+            Arg::Flags(flags) => self.flags(flags, &MEMORY_FLAGS, MEMORY_FLAG_NAMES, ""),
         }
     }
 
     /// Appends the names of flags, with `before` before the first; those without a name as a number.
-    fn flags(&mut self, flags: u32, names: &[(u32, &str)], mut before: &'static str) {
+    fn flags(&mut self, flags: u32, known: &[u32], names: &'static str, mut before: &'static str) {
         let mut rest = flags;
-        for &(flag, name) in names {
+        for (index, &flag) in known.iter().enumerate() {
             if rest & flag != 0 {
                 self.text(before);
-                self.text(name);
+                self.text(nth(names, index));
                 before = "|";
                 rest &= !flag;
             }
@@ -279,47 +274,42 @@ impl LineBuf {
         match pages {
             PageOutcome::Stats(stats) => self.stats(stats),
             PageOutcome::Arrays { count, nodes, status } if !failed && status != 0 => {
-                self.counts(&tally_statuses(count, nodes, status), &STATUSES);
+                self.counts(&tally_statuses(count, nodes, status), STATUSES);
             }
             _ => {}
         }
     }
 
     /// Appends the first count, and those of the others that are not 0.
-    fn counts(&mut self, counts: &[usize], names: &[&str]) {
-        for (index, (&count, name)) in counts.iter().zip(names).enumerate() {
+    fn counts(&mut self, counts: &[usize], names: &'static str) {
+        let mut before = "; ";
+        for (index, &count) in counts.iter().enumerate() {
             if count != 0 || index == 0 {
-                self.count(name, count, if index == 0 { "; " } else { ", " });
+                self.text(before);
+                self.number(count as i64);
+                self.text(" ");
+                self.text(nth(names, index));
+                before = ", ";
             }
         }
     }
 
-    /// Appends the statistics of a move: the pages, and the other counts that are not 0.
+    /// Appends the statistics of a move.
     fn stats(&mut self, stats: &MoveStats) {
-        self.count("pages", stats.requested(), "; ");
-        for (name, count) in [
-            ("moved", stats.moved()),
-            ("in place", stats.in_place()),
-            ("absent", stats.absent()),
-            ("unmapped", stats.unmapped()),
-            ("shared", stats.shared()),
-            ("busy", stats.busy()),
-            ("no memory", stats.no_memory()),
-            ("failed", stats.failed()),
-            ("retried", stats.retried()),
-            ("kernel calls", stats.kernel_calls()),
-        ] {
-            if count != 0 {
-                self.count(name, count, ", ");
-            }
-        }
-    }
-
-    fn count(&mut self, name: &str, count: usize, separator: &str) {
-        self.text(separator);
-        self.number(count as i64);
-        self.text(" ");
-        self.text(name);
+        let counts = [
+            stats.requested(),
+            stats.moved(),
+            stats.in_place(),
+            stats.absent(),
+            stats.unmapped(),
+            stats.shared(),
+            stats.busy(),
+            stats.no_memory(),
+            stats.failed(),
+            stats.retried(),
+            stats.kernel_calls(),
+        ];
+        self.counts(&counts, STATS);
     }
 }
 

@@ -10,6 +10,7 @@ pub mod error;
 pub mod fuzzing;
 pub mod mempolicy;
 pub mod migrate;
+pub mod names;
 pub mod nodeset;
 pub mod nodestring;
 pub mod radix;

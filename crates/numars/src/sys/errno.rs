@@ -1,5 +1,6 @@
 //! errno: a function of this crate that succeeds leaves it untouched.
 
+use crate::names;
 use core::ffi::c_int;
 use core::fmt;
 
@@ -27,28 +28,21 @@ impl Errno {
     /// assert_eq!(Errno(0).name(), None);
     /// ```
     pub fn name(self) -> Option<&'static str> {
-        NAMES.iter().find(|&&(number, _)| number == self.0).map(|&(_, name)| name)
+        NAMED.iter().position(|&number| number == self.0).map(|index| names::nth(NAMES, index))
     }
 }
 
-const NAMES: [(c_int, &str); 16] = [
-    (E2BIG, "E2BIG"),
-    (EACCES, "EACCES"),
-    (EBUSY, "EBUSY"),
-    (ECANCELED, "ECANCELED"),
-    (EFAULT, "EFAULT"),
-    (EINVAL, "EINVAL"),
-    (EIO, "EIO"),
-    (EMFILE, "EMFILE"),
-    (ENODEV, "ENODEV"),
-    (ENOENT, "ENOENT"),
-    (ENOMEM, "ENOMEM"),
-    (ENOSYS, "ENOSYS"),
-    (EOPNOTSUPP, "EOPNOTSUPP"),
-    (EPERM, "EPERM"),
-    (ERANGE, "ERANGE"),
-    (ESRCH, "ESRCH"),
-];
+/// Defines the errors that have names, in this order.
+macro_rules! named_errors {
+    ($first:ident $($name:ident)*) => {
+        const NAMED: &[c_int] = &[$first, $($name),*];
+        const NAMES: &str = concat!(stringify!($first), $(",", stringify!($name)),*);
+    };
+}
+
+named_errors! {
+    E2BIG EACCES EBUSY ECANCELED EFAULT EINVAL EIO EMFILE ENODEV ENOENT ENOMEM ENOSYS EOPNOTSUPP EPERM ERANGE ESRCH
+}
 
 impl fmt::Display for Errno {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

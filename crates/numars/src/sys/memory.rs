@@ -47,18 +47,13 @@ pub unsafe fn free<T>(memory: *mut T) {
     unsafe { libc::free(memory.cast::<c_void>()) }
 }
 
-/// Returns the string at `start`. By memchr(3), which is used anyway: CStr::from_ptr() calls strlen(3), one more symbol to look up while
-/// loading.
+/// Returns the string at `start`.
 ///
 /// # Safety
 /// `start` points to a NUL-terminated string, which does not change during `'a`.
 pub unsafe fn string<'a>(start: *const c_char) -> &'a CStr {
-    // SAFETY: memchr reads no further than the NUL, and the bytes up to that belong to the string.
-    unsafe {
-        let end = libc::memchr(start.cast(), 0, usize::MAX);
-        let length = end as usize - start as usize + 1;
-        CStr::from_bytes_with_nul_unchecked(core::slice::from_raw_parts(start.cast(), length))
-    }
+    // SAFETY: as the caller promises.
+    unsafe { CStr::from_ptr(start) }
 }
 
 /// Returns the index of the first `byte`, by memchr(3).

@@ -159,7 +159,8 @@ unsafe fn print_string(format: &CStr, text: *const c_char) {
         overflow_arg_area: *const *const c_char,
         reg_save_area: *const c_void,
     }
-    // The arguments are in memory, as if all registers were used up. fprintf(3) would be one more symbol to look up while loading.
+    // The arguments are in memory, as if all registers were used up. fprintf(3) would be one more symbol
+    // to look up while loading, which takes 1,135 instructions for this one.
     let (gp_offset, fp_offset) = (6 * 8, 6 * 8 + 8 * 16);
     let mut list =
         VaList { gp_offset, fp_offset, overflow_arg_area: &raw const text, reg_save_area: core::ptr::null() };
