@@ -55,6 +55,9 @@ host=$("${RUSTC:-rustc}" -vV | sed -n 's/^host: //p')
 if "$cargo" metadata --locked --format-version 1 --filter-platform "$host" --manifest-path tests/Cargo.toml >/dev/null 2>&1; then
     rust_tests "the Rust library's unit tests" --quiet --package numars --lib
     rust_tests "the C library's unit tests" --quiet --package libnumars --lib
+    workspace=.
+    rust_tests "examples of the Rust library" --quiet --doc --package numars --features std
+    workspace=
     # shellcheck disable=SC2086 # one word for each
     rust_tests "headers, symbols, linking, machines" --quiet --package numars-tests --test headers --test docs --test library \
         --test linking --test loading --test machines --test devices -- $left_out

@@ -35,12 +35,15 @@ tally() { # what status passed failed
     [ "$2" = 0 ] && { [ "$3" != 0 ] || grep -q '^skipped: ' "$log"; } || [ "$4" != 0 ] || { count 0 1 && echo "FAILED: $1"; }
 }
 
-# rust_tests WHAT ARGUMENTS…: cargo test, which ends each test program with `test result: ok. N passed; N failed; …`.
+workspace=
+
+# rust_tests WHAT ARGUMENTS…: cargo test, which ends each test program with `test result: ok. N passed; N failed; …`. The workspace is tests,
+# or that of `workspace` if it is set.
 rust_tests() {
     what=$1
     shift
     echo "--- $what"
-    run "$cargo" test --locked --no-fail-fast --manifest-path tests/Cargo.toml "$@"
+    run "$cargo" test --locked --no-fail-fast --manifest-path "${workspace:-tests}/Cargo.toml" "$@"
     # shellcheck disable=SC2046 # two words
     tally "$what" $? $(awk '/^test result:/ { passed += $4; failed += $6 } END { print passed + 0, failed + 0 }' "$log")
 }

@@ -40,12 +40,17 @@ check "formatting: the fuzz targets" "$cargo" fmt --manifest-path fuzz/Cargo.tom
 check "clippy: the C library" lint Cargo.toml --package libnumars
 check "clippy: the C library without versions" lint Cargo.toml --package libnumars --no-default-features
 check "clippy: the Rust library" lint Cargo.toml --package numars
+check "clippy: the Rust library with std" lint Cargo.toml --package numars --features std
+check "documentation of the Rust library" env RUSTDOCFLAGS="--deny warnings" "$cargo" doc --quiet --locked --no-deps --package numars
 check "clippy: the unit tests" lint tests/Cargo.toml --package numars --package libnumars --lib --profile test
 check "clippy: the tests of the built library" lint tests/Cargo.toml --package numars-tests --all-targets
 check "clippy: the guest's harness" lint tests/Cargo.toml --package numars-vm --all-targets
 check "clippy: the benchmark" lint tests/Cargo.toml --package numars-bench --all-targets
 rust_tests "the Rust library's unit tests" --package numars --lib
 rust_tests "the C library's unit tests" --package libnumars --lib
+workspace=.
+rust_tests "examples of the Rust library" --doc --package numars --features std
+workspace=
 rust_tests "the guest harness's unit tests" --package numars-vm
 rust_tests "the benchmark's unit tests" --package numars-bench
 rust_tests "headers, symbols, linking, machines" --package numars-tests

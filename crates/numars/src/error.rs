@@ -79,6 +79,14 @@ impl fmt::Display for SyscallError {
 
 impl core::error::Error for SyscallError {}
 
+#[cfg(feature = "std")]
+impl From<SyscallError> for std::io::Error {
+    /// Returns the error of the errno; which call failed is lost.
+    fn from(error: SyscallError) -> Self {
+        error.errno.into()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,40 @@
-//! NUMA policy, topology and page migration on Linux.
+//! NUMA on Linux: memory policy, CPU affinity, topology, and moving pages between nodes.
+//!
+//! The crate is no_std, allocates no memory by malloc, never panics, and its public interface is safe: addresses of pages are plain numbers,
+//! because moving a page does not change its contents. libnuma's C interface (libnumars) is a thin layer above it.
+//!
+//! | module | what it does | see |
+//! |---|---|---|
+//! | [`topology`] | nodes, CPUs, distances, memory and devices of this machine, or of one below a directory | sysfs(5) |
+//! | [`mempolicy`] | memory policy of threads and of ranges of addresses | set_mempolicy(2), mbind(2) |
+//! | [`affinity`] | on which CPUs and nodes threads run | sched_setaffinity(2) |
+//! | [`migrate`] | moves pages of lists, ranges and processes, with progress and statistics | move_pages(2), migrate_pages(2) |
+//! | [`bitmask`], [`nodeset`] | sets of nodes and CPUs | numa(3) |
+//! | [`nodestring`] | strings such as `0-3,!2`, `+0` and `file:/data` | numa(3) |
+//! | [`sys`] | the system calls and kernel files below all that, the one home of unsafe code | |
+//!
+//! ```
+//! use numars::migrate::{self, MoveRequest};
+//! use numars::topology::Topology;
+//!
+//! // The node of a page of this process.
+//! let page = [7u8; 1];
+//! let (pages, mut status) = ([page.as_ptr() as usize], [0]);
+//! let (result, _) = migrate::move_pages(0, MoveRequest::query(&pages, &mut status), 0);
+//! if result.is_ok() {
+//!     assert!(status[0] < 0 || Topology::current().has_node(status[0] as usize));
+//! }
+//! ```
+//!
+//! # Features
+//!
+//! - `std`: conversions of [`Errno`](sys::errno::Errno) and [`SyscallError`](error::SyscallError) to `std::io::Error`. Off by default.
 #![cfg_attr(not(any(test, fuzzing)), no_std)]
-// Tests call libc to make what they look at.
+// Tests call libc to make what they examine.
 #![cfg_attr(not(any(test, fuzzing)), deny(unsafe_code))]
+
+#[cfg(all(feature = "std", not(any(test, fuzzing))))]
+extern crate std;
 
 pub mod affinity;
 pub mod bitmask;

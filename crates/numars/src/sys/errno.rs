@@ -41,7 +41,7 @@ macro_rules! named_errors {
 }
 
 named_errors! {
-    E2BIG EACCES EBUSY ECANCELED EFAULT EINVAL EIO EMFILE ENODEV ENOENT ENOMEM ENOSYS EOPNOTSUPP EPERM ERANGE ESRCH
+    E2BIG EACCES EAGAIN EBUSY ECANCELED EFAULT EINVAL EIO EMFILE ENODEV ENOENT ENOMEM ENOSYS EOPNOTSUPP EOVERFLOW EPERM ERANGE ESRCH
 }
 
 impl fmt::Display for Errno {
@@ -50,6 +50,15 @@ impl fmt::Display for Errno {
             Some(name) => f.write_str(name),
             None => write!(f, "errno {}", self.0),
         }
+    }
+}
+
+impl core::error::Error for Errno {}
+
+#[cfg(feature = "std")]
+impl From<Errno> for std::io::Error {
+    fn from(errno: Errno) -> Self {
+        std::io::Error::from_raw_os_error(errno.0)
     }
 }
 
