@@ -18,17 +18,39 @@ use core::sync::atomic::Ordering::Relaxed;
 impl<K: MovePagesOps> Mover<'_, K> {
     /// Moves the pages of a list. Returns EPERM if its arrays may not be copied, ENOMEM if there is no scratch memory; other errors are in
     /// [`Mover::error`].
-    pub fn move_list(&mut self, request: MoveRequest) -> Result<(), i32> {
-        let mut scratch = self.scratch(request.count(), 0)?;
-        let has_several_batches = request.count() > self.entries;
-        let is_overwritten = has_several_batches && request.overlaps();
+    pub fn move_list(&mut self, original: MoveRequest) -> Result<(), i32> {
+        let mut scratch = self.scratch(original.count(), 0)?;
+        let is_overwritten = original.count() > self.entries && original.overlaps();
         // If there is no memory for a copy, the statuses of earlier batches are not refreshed.
-        let mut copy = if is_overwritten { ArraysCopy::of(request)? } else { None };
+        let mut copy = if is_overwritten { ArraysCopy::of(original)? } else { None };
         let can_refresh = copy.is_some() == is_overwritten;
         let copy_range = copy.as_ref().map_or((0, 0), ArraysCopy::range);
-        let original = request;
-        let request = copy.as_mut().map_or(request, |copy| copy.request(request));
+        let request = copy.as_mut().map_or(original, |copy| copy.request(original));
         let mut log = OutcomeLog::default();
+        let (done, needs_refresh) = self.move_batches(request, &mut scratch, &mut log, copy_range)?;
+        if done == request.count() && done < original.count() && !self.is_stopped() {
+            // The next entry could not be copied. If the kernel cannot read it either, it reports why.
+            self.submit(original.skip(done).truncate(1));
+            self.record_error(errno::EFAULT);
+        }
+        if needs_refresh && can_refresh {
+            self.refresh_statuses(request.truncate(done), &mut log, &mut scratch)?;
+        }
+        self.finish();
+        Ok(())
+    }
+
+    /// Moves the pages of a list batch by batch, until the end or an error. Returns the number of entries that have statuses, and whether a
+    /// later batch may have moved pages of an earlier one.
+    #[inline(never)]
+    fn move_batches(
+        &mut self,
+        request: MoveRequest,
+        scratch: &mut Scratch,
+        log: &mut OutcomeLog,
+        copy_range: (usize, usize),
+    ) -> Result<(usize, bool), i32> {
+        let has_several_batches = request.count() > self.entries;
         let known_targets = NodeSet::new();
         if request.count() == 0 {
             self.submit(request);
@@ -78,16 +100,7 @@ impl<K: MovePagesOps> Mover<'_, K> {
                 self.report_progress();
             }
         }
-        if done == request.count() && done < original.count() && !self.is_stopped() {
-            // The next entry could not be copied. If the kernel cannot read it either, it reports why.
-            self.submit(original.skip(done).truncate(1));
-            self.record_error(errno::EFAULT);
-        }
-        if needs_refresh && can_refresh {
-            self.refresh_statuses(request.truncate(done), &mut log, &mut scratch)?;
-        }
-        self.finish();
-        Ok(())
+        Ok((done, needs_refresh))
     }
 
     /// Returns the first entry whose target node makes the kernel fail the request, and the errno: the node does not exist, has no memory, or
@@ -111,7 +124,7 @@ impl<K: MovePagesOps> Mover<'_, K> {
         if let Err(error @ (errno::ENODEV | errno::EACCES)) =
             self.kernel.move_pages(pages, targets, states.statuses(), self.options.flags)
         {
-            let first = states.iter().position(|state| state.is_none())?;
+            let first = states.are_set().position(|is_set| !is_set)?;
             let target = targets.get(first).copied();
             let entry = batch.targets.iter().position(|other| other == target)?;
             if invalid.is_none_or(|(other, _)| entry < other) {

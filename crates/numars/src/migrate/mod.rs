@@ -251,7 +251,7 @@ pub fn move_process(pid: i32, from: Bits, to: Bits, options: MoveOptions, progre
 /// `pid` is the process (0: the calling one). `each` is called many times for one node.
 ///
 /// # Errors
-/// As numars_count_pages(3): EINVAL if the range exceeds the address space, ENOENT if it is larger than 64 GiB and /proc does not show the
+/// As numars_move_pages(3): EINVAL if the range exceeds the address space, ENOENT if it is larger than 64 GiB and /proc does not show the
 /// process, ESRCH if the process ends or executes another program meanwhile, ENOMEM, EPERM, or the errno of a failed read(2) of
 /// /proc/PID/maps.
 ///

@@ -86,6 +86,7 @@ pub struct Mover<'a, K> {
 
 impl<'a, K: MovePagesOps> Mover<'a, K> {
     /// Creates a mover for one request.
+    #[inline(never)]
     pub fn new(kernel: K, options: MoveOptions, progress: Progress<'a>) -> Self {
         Mover {
             kernel,

@@ -40,6 +40,7 @@ pub fn page_states(handle: &ProcHandle, pages: &[usize], page_bits: u32, states:
 }
 
 /// Returns whether a pagemap has no words at all, because its thread has ended.
+#[inline(never)]
 pub(super) fn is_empty(pagemap: &File) -> bool {
     pagemap.read_words(0, &mut [0; File::WORD]) == Some(0)
 }

@@ -61,6 +61,7 @@ impl PageWalk {
     /// the range exceeds the address space.
     ///
     /// The walk is bound to the current address space of the process. After the process has executed another program, a new walk is needed.
+    #[inline(never)]
     pub fn new(
         handle: &ProcHandle,
         start: usize,

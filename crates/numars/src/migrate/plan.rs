@@ -158,15 +158,15 @@ pub fn fill_submission(batch: &mut Batch, count: usize) {
 /// node, and ends at an entry whose status the kernel wrote at once. The entries after it were not submitted to the end.
 pub fn failed_run(targets: &[i32], states: SubmitStates) -> Option<(usize, usize)> {
     debug_assert_eq!(targets.len(), states.len());
-    let first = states.iter().position(|state| state.is_none())?;
+    let first = states.are_set().position(|is_set| !is_set)?;
     let target = get_or_default(targets, first);
-    let rest = || states.iter().zip(targets).skip(first);
-    let decided = rest().position(|(state, _)| state.is_some());
-    let run = decided.or_else(|| rest().position(|(_, &next)| next != target));
+    let decided = states.are_set().skip(first).position(|is_set| is_set);
+    let run = decided.or_else(|| targets.iter().skip(first).position(|&next| next != target));
     Some((first, run.map_or(states.len().min(targets.len()), |length| first + length)))
 }
 
 /// Returns the number of consecutive entries, from the first on, that have the target node of the first.
+#[inline(never)]
 pub fn run_length(targets: &[i32]) -> usize {
     targets.iter().take_while(|&target| Some(target) == targets.first()).count()
 }
@@ -179,6 +179,7 @@ pub fn needs_requery(states: SubmitStates) -> bool {
 /// Returns whether the page of an entry in this state may be on its target node all the same. The kernel also reports EBUSY for a page that an
 /// earlier entry moves (Linux 6.1: EACCES for a hugetlb page), ENOENT for a page in flight (Linux 6.1: EFAULT for a huge page), and EFAULT for
 /// an unmovable page.
+#[inline(never)]
 fn is_ambiguous(state: Option<EntryState>) -> bool {
     match state {
         None | Some(EntryState::NotMigrated) => true,

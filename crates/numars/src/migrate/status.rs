@@ -211,6 +211,11 @@ impl<'a> SubmitStates<'a> {
         self.0.iter().map(state_of)
     }
 
+    /// Returns whether each entry has a state, in the order of the entries.
+    pub fn are_set(self) -> impl Iterator<Item = bool> + 'a {
+        self.0.iter().map(|status| status.load(Relaxed) != STATUS_UNSET)
+    }
+
     /// Sets the state of an entry.
     pub fn set(self, entry: usize, state: EntryState) {
         if let Some(status) = self.0.get(entry) {
@@ -220,6 +225,7 @@ impl<'a> SubmitStates<'a> {
 }
 
 /// Returns the state of a submitted entry.
+#[inline(never)]
 fn state_of(status: &AtomicI32) -> Option<EntryState> {
     match status.load(Relaxed) {
         STATUS_UNSET => None,
