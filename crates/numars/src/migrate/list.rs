@@ -141,10 +141,7 @@ impl<K: MovePagesOps> Mover<'_, K> {
         let moved = self.submit_raw(request.truncate(1).with_status(slice::from_mut(&mut status)));
         let outcome = match moved {
             Ok(0) if status >= 0 && request.is_query() => PageOutcome::InPlace,
-            Ok(0) => {
-                let (state, target) = (EntryState::from_stored(status), Some(status.max(0)));
-                PageOutcome::of(STATUS_UNSET, state, target, false)?
-            }
+            Ok(0) => EntryState::from_stored(status).outcome(STATUS_UNSET, Some(status.max(0)), false)?,
             Ok(_) => PageOutcome::Stuck,
             Err(errno::ENOMEM) => PageOutcome::NoMemory,
             Err(error) => {

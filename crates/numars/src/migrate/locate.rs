@@ -6,11 +6,8 @@
 //!
 //! References: move_pages(2), Documentation/admin-guide/mm/pagemap.rst in the kernel sources.
 
-use super::batch::Batch;
-use super::mover::Mover;
 use super::ops::MovePagesOps;
 use super::page_state::PageState;
-use super::status::EntryState;
 use crate::sys::errno;
 use core::cell::Cell;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -53,49 +50,6 @@ impl Usage {
     /// Returns the usage of a new request.
     pub fn new() -> Self {
         Usage { kernel_calls: AtomicUsize::new(0), wait_left_us: Cell::new(MAX_WAIT_US) }
-    }
-}
-
-impl<K: MovePagesOps> Mover<'_, K> {
-    /// Queries the nodes of a batch before it is migrated, and sets the states. `seen_present` is true for pages that the page walk listed.
-    /// Returns false on an error, which is recorded.
-    pub(super) fn locate_batch(&mut self, batch: &mut Batch, seen_present: bool) -> bool {
-        if let Err(error) = self.locate(batch.pages, batch.old_node, seen_present) {
-            self.record_error(error);
-            return false;
-        }
-        batch.states.set_all(batch.old_node);
-        batch.base_pages.fill(1);
-        true
-    }
-
-    /// Queries the nodes of pages, as [`Locator::locate`].
-    pub(super) fn locate(&self, pages: &[usize], nodes: &mut [i32], seen_present: bool) -> Result<(), i32> {
-        let locator = Locator { kernel: &self.kernel, flags: self.options.flags, usage: &self.usage };
-        locator.locate(pages, nodes, seen_present)
-    }
-
-    /// Returns whether an unmovable page of the first `count` entries of `order` is in flight. Linux 6.1 reports EFAULT for huge pages in
-    /// flight, every kernel for pages that it cannot move at all.
-    pub(super) fn is_any_in_flight(&self, batch: &Batch, count: usize) -> bool {
-        const CHUNK: usize = 32;
-        let unmovable = |&&entry: &&u32| batch.states.is(entry as usize, EntryState::Unmovable);
-        let mut entries =
-            batch.order.iter().take(count).filter(unmovable).filter_map(|&entry| batch.pages.get(entry as usize));
-        loop {
-            let (mut pages, mut states, mut filled) = ([0; CHUNK], [PageState::Nothing; CHUNK], 0);
-            for (slot, &page) in pages.iter_mut().zip(&mut entries) {
-                (*slot, filled) = (page, filled + 1);
-            }
-            let (Some(pages), Some(states)) = (pages.get(..filled), states.get_mut(..filled)) else { return false };
-            if filled == 0 {
-                return false;
-            }
-            self.kernel.page_states(pages, states);
-            if states.iter().any(|state| matches!(state, PageState::InFlight | PageState::Swapped)) {
-                return true;
-            }
-        }
     }
 }
 

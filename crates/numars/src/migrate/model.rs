@@ -70,6 +70,7 @@ impl Machine {
         self.pages[self.page(address)].node
     }
 
+    #[cfg(test)]
     /// Returns the nodes of the pages.
     pub fn nodes_of(&self, pages: &[usize]) -> Vec<i32> {
         pages.iter().map(|&address| self.node_of(address)).collect()
@@ -408,6 +409,7 @@ fn outcome<const ENTRIES: usize>(mover: Mover<Model<ENTRIES>>, status: Vec<i32>)
     ListOutcome { machine: mover.kernel.into_machine(), status, stats, error, stuck, unmoved }
 }
 
+#[cfg(test)]
 /// Moves all pages of the machine to a node, in batches of at most `ENTRIES` entries.
 pub fn run_range<const ENTRIES: usize>(
     machine: &Machine,

@@ -1,6 +1,5 @@
 //! The outcome of an entry: whether its page has moved, or why not.
 
-use super::status::EntryState;
 use crate::sys::errno;
 
 /// The outcome of an entry.
@@ -39,30 +38,6 @@ impl PageOutcome {
         use PageOutcome::*;
         [Moved, InPlace, Absent, Unmapped, Shared, Busy, Stuck, NoMemory, NodeDenied, NodeGone, Unmovable, Displaced]
     };
-
-    /// Returns the outcome of an entry in this state whose page was on `old_node` (or a negative errno). Returns `None` if it was not submitted
-    /// because the move was cancelled.
-    pub fn of(old_node: i32, state: EntryState, target: Option<i32>, cancelled: bool) -> Option<PageOutcome> {
-        Some(match state {
-            EntryState::OnNode(node) => match target {
-                None => PageOutcome::InPlace,
-                Some(target) if node == target && old_node == target => PageOutcome::InPlace,
-                Some(target) if node == target => PageOutcome::Moved,
-                Some(_) if cancelled => return None,
-                Some(_) => PageOutcome::Displaced,
-            },
-            EntryState::NotMigrated => PageOutcome::Stuck,
-            EntryState::CpusetDenied => PageOutcome::NodeDenied,
-            EntryState::Unmovable => PageOutcome::Unmovable,
-            EntryState::Failed(errno::ENOENT) => PageOutcome::Absent,
-            EntryState::Failed(errno::EFAULT) => PageOutcome::Unmapped,
-            EntryState::Failed(errno::EACCES) => PageOutcome::Shared,
-            EntryState::Failed(errno::EBUSY) => PageOutcome::Busy,
-            EntryState::Failed(errno::ENOMEM) => PageOutcome::NoMemory,
-            EntryState::Failed(errno::ENODEV) => PageOutcome::NodeGone,
-            EntryState::Failed(_) | EntryState::Split(_) | EntryState::SameAs(_) => PageOutcome::Displaced,
-        })
-    }
 
     /// Returns the outcome after a requery that reports the page, which was on `node`, on the node `current` (or a negative errno). Keeps the
     /// reason why the page has not moved if it is still on `node`.

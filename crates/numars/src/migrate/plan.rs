@@ -354,7 +354,7 @@ pub fn copy_to_duplicates(batch: &mut Batch) {
 /// Returns the outcome of an entry; `None` if it was not submitted because the move was cancelled.
 pub fn outcome(batch: &Batch, entry: usize, cancelled: bool) -> Option<PageOutcome> {
     let old_node = get_or_default(batch.old_node, entry);
-    PageOutcome::of(old_node, batch.states.get(entry), batch.targets.get(entry), cancelled)
+    batch.states.get(entry).outcome(old_node, batch.targets.get(entry), cancelled)
 }
 
 /// Returns whether a page in this state has not moved.

@@ -160,6 +160,7 @@ impl MoveStats {
 
 #[cfg(any(test, fuzzing))]
 impl MoveStats {
+    #[cfg(test)]
     /// Returns all numbers: requested, moved, in place, absent, unmapped, shared, busy, no memory, failed, retried, kernel calls.
     pub(super) fn all(&self) -> [usize; 11] {
         let stay = [self.shared(), self.busy(), self.no_memory(), self.failed(), self.retried(), self.kernel_calls()];

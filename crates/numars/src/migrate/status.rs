@@ -1,6 +1,7 @@
 //! The states of entries, stored in the four bytes of the statuses that the kernel writes.
 
 use super::outcome::PageOutcome;
+use crate::sys::errno;
 use core::sync::atomic::{AtomicI32, Ordering::Relaxed};
 
 /// The state of an entry while its batch is in work.
@@ -67,6 +68,30 @@ impl EntryState {
             EntryState::Split(_) => SPLIT,
             EntryState::SameAs(entry) => SAME_AS + entry as i32,
         }
+    }
+
+    /// Returns the outcome of an entry whose page was on `old_node` (or a negative errno). Returns `None` if it was not submitted
+    /// because the move was cancelled.
+    pub fn outcome(self, old_node: i32, target: Option<i32>, cancelled: bool) -> Option<PageOutcome> {
+        Some(match self {
+            EntryState::OnNode(node) => match target {
+                None => PageOutcome::InPlace,
+                Some(target) if node == target && old_node == target => PageOutcome::InPlace,
+                Some(target) if node == target => PageOutcome::Moved,
+                Some(_) if cancelled => return None,
+                Some(_) => PageOutcome::Displaced,
+            },
+            EntryState::NotMigrated => PageOutcome::Stuck,
+            EntryState::CpusetDenied => PageOutcome::NodeDenied,
+            EntryState::Unmovable => PageOutcome::Unmovable,
+            EntryState::Failed(errno::ENOENT) => PageOutcome::Absent,
+            EntryState::Failed(errno::EFAULT) => PageOutcome::Unmapped,
+            EntryState::Failed(errno::EACCES) => PageOutcome::Shared,
+            EntryState::Failed(errno::EBUSY) => PageOutcome::Busy,
+            EntryState::Failed(errno::ENOMEM) => PageOutcome::NoMemory,
+            EntryState::Failed(errno::ENODEV) => PageOutcome::NodeGone,
+            EntryState::Failed(_) | EntryState::Split(_) | EntryState::SameAs(_) => PageOutcome::Displaced,
+        })
     }
 
     /// Returns whether the page is on `node`.
