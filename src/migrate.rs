@@ -8,7 +8,7 @@ use numars::migrate::node_map::{self, Masks, PADDED_BITS};
 use numars::migrate::{self, MoveRequest};
 use numars::sys::errno::Errno;
 use numars::sys::uaccess::{UserPtr, UserPtrMut};
-use numars::sys::{errno, files, kernel, process};
+use numars::sys::{environment, errno, files, kernel};
 use once_cell::race::OnceBool;
 
 /// Move all pages of a process from some nodes to others.
@@ -58,7 +58,7 @@ pub unsafe extern "C" fn numa_migrate_pages(pid: c_int, from: *mut bitmask, to: 
 pub(super) fn kernel_passthrough() -> bool {
     static PASSTHROUGH: OnceBool = OnceBool::new();
     let is_kernel = |value: &CStr| files::strip_prefix_cstr(b"kernel", value).map(CStr::is_empty);
-    PASSTHROUGH.get_or_init(|| process::environment(c"NUMARS_MOVE", is_kernel).unwrap_or(false))
+    PASSTHROUGH.get_or_init(|| environment::variable(c"NUMARS_MOVE", is_kernel).unwrap_or(false))
 }
 
 /// Move single pages of a process to nodes, or query the nodes they are on.

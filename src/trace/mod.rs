@@ -13,9 +13,9 @@ use core::ffi::c_long;
 use line::LineBuf;
 use numars::error::SyscallError;
 use numars::mempolicy::Applied;
+use numars::sys::environment;
 use numars::sys::errno::Errno;
 use numars::sys::files::strip_prefix;
-use numars::sys::process;
 
 /// Traces a call, and returns its result. The arguments are written in place of the stars of the text. Costs a comparison if nothing is
 /// traced.
@@ -32,7 +32,7 @@ pub(crate) use trace_call;
 
 /// Reads NUMARS_LOG. Before, nothing is traced.
 pub fn init() {
-    process::environment(c"NUMARS_LOG", |value| {
+    environment::variable(c"NUMARS_LOG", |value| {
         let is = |text: &[u8]| strip_prefix(text, value.to_bytes()).is_some_and(<[u8]>::is_empty);
         if !is(b"") && !is(b"0") {
             let is_standard_error = is(b"1") || is(b"/dev/stderr") || is(b"/dev/fd/2") || is(b"/proc/self/fd/2");

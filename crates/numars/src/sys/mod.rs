@@ -8,8 +8,10 @@
 //! tests/library.rs counts them). tests/raw_calls.tsv says of each call which state of libc is bypassed, and why that is safe.
 
 pub mod clock;
+pub mod environment;
 pub mod errno;
 pub mod files;
+mod fsroot;
 pub mod kernel;
 pub mod mapped;
 pub mod memory;

@@ -1,8 +1,7 @@
-//! The process as a whole: its environment, its numbers, its end, and messages on its standard error.
+//! The process as a whole: its numbers, its end, and messages on its standard error.
 //!
-//! References: getenv(3), exit(3), mincore(2), vfprintf(3).
+//! References: exit(3), mincore(2), vfprintf(3).
 
-use super::uaccess::UserPtrMut;
 #[cfg(target_arch = "x86_64")]
 use core::ffi::c_void;
 use core::ffi::{CStr, c_char, c_int};
@@ -19,42 +18,6 @@ unsafe extern "C" {
 pub fn exit_with_failure() -> ! {
     // SAFETY: exit(3) takes any status.
     unsafe { libc::exit(libc::EXIT_FAILURE) }
-}
-
-/// Returns what `read` makes of the value of an environment variable; `None` if it is not set, and always in a program that has more
-/// privileges than the user who started it.
-///
-/// In such a program, the variable is removed, as the loader removes its own: the program may become root altogether and run another one, which
-/// could not know that the value comes from an ordinary user. Its string is cut before the equals sign. If the environment has the variable
-/// several times, all are removed.
-pub fn environment<T>(name: &CStr, read: impl FnOnce(&CStr) -> Option<T>) -> Option<T> {
-    let value = value_of(name);
-    // SAFETY: NULL or a string, which is not used after `read`: the program may change it later.
-    if value.is_null() { None } else { read(unsafe { super::memory::string(value) }) }
-}
-
-#[inline(never)]
-fn value_of(name: &CStr) -> *const c_char {
-    unsafe extern "C" {
-        fn getenv(name: *const c_char) -> *const c_char;
-        fn secure_getenv(name: *const c_char) -> *const c_char;
-    }
-    let mut last = null();
-    // SAFETY: the name is a string. What is found is NULL or a string that follows an equals sign.
-    unsafe {
-        loop {
-            let found = getenv(name.as_ptr());
-            if found.is_null() || !secure_getenv(name.as_ptr()).is_null() {
-                return found;
-            }
-            // By the kernel: the program may have set the variable to a string in memory that cannot be written.
-            let _ = UserPtrMut::new(found.sub(1).cast_mut().cast::<u8>()).write(&[0]);
-            if found == last {
-                return null();
-            }
-            last = found;
-        }
-    }
 }
 
 /// Returns the effective user of the calling thread.

@@ -1,8 +1,8 @@
 //! Files: opening and reading them piece by piece, without allocating.
 
-mod fsroot;
 mod pagemap;
 mod path;
+mod root_files;
 mod status;
 
 pub use path::{FixedPath, strip_prefix, strip_prefix_cstr, without_leading_blanks};
