@@ -35,9 +35,9 @@ pub unsafe extern "C" fn numa_migrate_pages(pid: c_int, from: *mut bitmask, to: 
     let (from_bits, to_bits) = unsafe { (read(from), read(to)) };
     let unmoved = match node_map::masks(from_bits, to_bits) {
         // SAFETY: empty masks are not read.
-        Masks::AsTheyAre(0) => unsafe { kernel::migrate_pages(pid, 0, null(), null()) },
+        Masks::SameLength(0) => unsafe { kernel::migrate_pages(pid, 0, null(), null()) },
         // SAFETY: both are structures here, since a NULL has length 0.
-        Masks::AsTheyAre(bits) => unsafe { kernel::migrate_pages(pid, bits, (*from).maskp, (*to).maskp) },
+        Masks::SameLength(bits) => unsafe { kernel::migrate_pages(pid, bits, (*from).maskp, (*to).maskp) },
         Masks::Padded => {
             let (from, to) = (node_map::padded(from_bits), node_map::padded(to_bits));
             // SAFETY: both are that long.

@@ -5,7 +5,7 @@ use super::ops::MovePagesOps;
 use super::request::read_pages;
 use super::status::STATUS_UNSET;
 use crate::sys::errno::{self, Errno};
-use crate::sys::kernel::{self, Moved};
+use crate::sys::kernel::{self, Checked};
 use crate::sys::move_request::MoveRequest;
 
 /// Upper bound for the entries of a request on the fast path.
@@ -15,12 +15,12 @@ const FAST_PATH_MAX: usize = if usize::BITS == 64 { 64 } else { 16 };
 const DIRECT_STATUS_MAX: usize = 16;
 
 /// Submits a request unmodified. Returns whether every page has a node, or the number of pages that could not be moved.
-pub fn submit_and_check(pid: i32, request: MoveRequest, flags: i32) -> Result<Moved, Errno> {
+pub fn submit_and_check(pid: i32, request: MoveRequest, flags: i32) -> Result<Checked, Errno> {
     if request.count() <= DIRECT_STATUS_MAX {
-        return kernel::move_few_pages(pid, &request, flags);
+        return kernel::move_pages_checked(pid, &request, flags);
     }
     let unmoved = kernel::move_pages(pid, &request, flags)?;
-    Ok(if unmoved == 0 && !has_negative_status(request) { Moved::AllHaveNodes } else { Moved::Some(unmoved) })
+    Ok(if unmoved == 0 && !has_negative_status(request) { Checked::AllOnNodes } else { Checked::Incomplete(unmoved) })
 }
 
 /// Returns whether any status of a request is negative. Returns false if the statuses cannot be copied.

@@ -50,7 +50,7 @@ pub use stats::MoveStats;
 
 use crate::bitmask::Bits;
 use crate::sys::errno::{self, Errno};
-use crate::sys::kernel::{self, Moved};
+use crate::sys::kernel::{self, Checked};
 use crate::sys::{memory, threads};
 use fast_path::{confirm_query, submit_and_check, try_fast_path};
 use mover::Mover;
@@ -93,15 +93,15 @@ pub fn move_pages(pid: i32, request: MoveRequest, flags: i32) -> (Result<usize, 
         }
         if is_single_query {
             let result = submit_and_check(pid, request, flags);
-            if result == Ok(Moved::Some(0)) {
+            if result == Ok(Checked::Incomplete(0)) {
                 confirm_query(&TargetPid::new(pid), request, flags);
             }
-            return (result.map(Moved::unmoved), None);
+            return (result.map(Checked::unmoved), None);
         }
         if request.count() == 1 {
             // No other entry can change the outcome of this one.
             match submit_and_check(pid, request, flags) {
-                Ok(Moved::AllHaveNodes) => return (Ok(0), None),
+                Ok(Checked::AllOnNodes) => return (Ok(0), None),
                 Err(error) if error != Errno(errno::ENOMEM) => return (Err(error), None),
                 // A further attempt may succeed.
                 _ => {}

@@ -10,7 +10,7 @@ const PADDED_WORDS: usize = 4096 / WORD_BITS;
 /// How to pass two masks of any lengths to migrate_pages(2), which takes one length for both. [`masks`] returns it.
 pub enum Masks {
     /// Both unchanged, with this number of bits.
-    AsTheyAre(usize),
+    SameLength(usize),
     /// As copies of [`PADDED_BITS`] bits that [`padded`] makes, because their lengths differ.
     Padded,
     /// Not at all, because one of them contains a node that no kernel has: EINVAL.
@@ -29,11 +29,11 @@ pub const PADDED_BITS: usize = PADDED_WORDS * WORD_BITS;
 /// use numars::migrate::node_map::{Masks, masks};
 /// use numars::nodeset::NodeSet;
 /// let (from, to) = (NodeSet::new(), NodeSet::new());
-/// assert!(matches!(masks(from.bits().as_bits(), to.bits().as_bits()), Masks::AsTheyAre(_)));
+/// assert!(matches!(masks(from.bits().as_bits(), to.bits().as_bits()), Masks::SameLength(_)));
 /// ```
 pub fn masks(from: Bits, to: Bits) -> Masks {
     if from.length() == to.length() {
-        return Masks::AsTheyAre(from.length());
+        return Masks::SameLength(from.length());
     }
     if from.highest().max(to.highest()) >= Some(PADDED_BITS) {
         return Masks::NoSuchNode;
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn masks_of_one_length_are_passed_unchanged() {
         let (from, to) = (mask(&[1, 2]), mask(&[4, 8]));
-        assert!(matches!(masks(Bits::new(&from, 100), Bits::new(&to, 100)), Masks::AsTheyAre(100)));
+        assert!(matches!(masks(Bits::new(&from, 100), Bits::new(&to, 100)), Masks::SameLength(100)));
     }
 
     #[test]

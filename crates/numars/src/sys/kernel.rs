@@ -169,31 +169,31 @@ pub fn move_pages(pid: c_int, request: &MoveRequest, flags: c_int) -> Result<usi
     usize::try_from(unmoved).map_err(|_| Errno::last())
 }
 
-/// As [`move_pages`] of a few pages. Returns [`Moved::AllHaveNodes`] if no page stayed and no status is negative.
-pub fn move_few_pages(pid: c_int, request: &MoveRequest, flags: c_int) -> Result<Moved, Errno> {
+/// As [`move_pages`] of a few pages. Returns [`Checked::AllOnNodes`] if no page stayed and no status is negative.
+pub fn move_pages_checked(pid: c_int, request: &MoveRequest, flags: c_int) -> Result<Checked, Errno> {
     let unmoved = move_pages(pid, request, flags)?;
     let (_, _, status) = request.arrays();
     // SAFETY: after success, the kernel has just written so many statuses.
     let read = |entry: usize| unsafe { (status as *const c_int).add(entry).read_unaligned() };
     let any_errno = (0..request.count()).any(|entry| read(entry) < 0);
-    Ok(if unmoved > 0 || any_errno { Moved::Some(unmoved) } else { Moved::AllHaveNodes })
+    Ok(if unmoved > 0 || any_errno { Checked::Incomplete(unmoved) } else { Checked::AllOnNodes })
 }
 
-/// The result of [`move_few_pages`].
+/// The result of [`move_pages_checked`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Moved {
+pub enum Checked {
     /// Every status is a node.
-    AllHaveNodes,
+    AllOnNodes,
     /// So many pages could not be moved, or some status is an errno.
-    Some(usize),
+    Incomplete(usize),
 }
 
-impl Moved {
+impl Checked {
     /// Returns the number of pages that could not be moved.
     pub fn unmoved(self) -> usize {
         match self {
-            Moved::AllHaveNodes => 0,
-            Moved::Some(unmoved) => unmoved,
+            Checked::AllOnNodes => 0,
+            Checked::Incomplete(unmoved) => unmoved,
         }
     }
 }

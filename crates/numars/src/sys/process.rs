@@ -5,7 +5,6 @@
 #[cfg(target_arch = "x86_64")]
 use core::ffi::c_void;
 use core::ffi::{CStr, c_char, c_int};
-use core::ptr::null;
 
 unsafe extern "C" {
     static stderr: *mut libc::FILE;
