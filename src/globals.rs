@@ -106,9 +106,11 @@ fn export() -> &'static Topology<'static> {
         // SAFETY: NULL or the address of a topology, which is never freed.
         let mut from: Option<&Topology> = unsafe { last.as_ref() };
         if from.is_none() {
-            // SAFETY: the wrappers of numaif.h, or the program's own functions of that name.
-            unsafe { kernel::interpose(&numaif::CALLS) };
             trace::init();
+            if trace::is_on() {
+                // SAFETY: the calls that are made otherwise, with errno marked.
+                unsafe { kernel::interpose(&numaif::TRACED_CALLS) };
+            }
             super::migrate::kernel_passthrough();
         }
         store_sizes();

@@ -53,44 +53,29 @@ pub const MPOL_MF_MOVE: c_int = 1 << 1;
 /// CAP_SYS_NICE).
 pub const MPOL_MF_MOVE_ALL: c_int = 1 << 2;
 
-/// Defines the table through which the library makes the kernel's calls, by the exported symbols of this file: where the linker and the loader
-/// find these first, in the program, in a preloaded library, or here.
-macro_rules! interposable_calls {
+/// Defines the functions through which the library makes the kernel's calls while it traces: those that numars::sys::kernel calls otherwise,
+/// with errno marked.
+macro_rules! traced_calls {
     ($($name:ident($($argument:ident: $type:ty),*);)*) => {
-        mod exported {
-            use super::*;
-            unsafe extern "C" {
-                $(pub fn $name($($argument: $type),*) -> c_long;)*
-            }
-        }
-
-        /// The library's own calls. errno is marked while they run with NUMARS_LOG set.
-        mod own {
+        mod traced {
             use super::*;
             $(
                 pub unsafe extern "C" fn $name($($argument: $type),*) -> c_long {
                     // Volatile: the compiler must not assume that the function is the one that this library exports.
                     // SAFETY: a function of this form.
-                    let function = unsafe { (&raw const EXPORTED.$name).read_volatile() };
-                    if trace::is_on() {
-                        // SAFETY: the arguments are the caller's, for this very call.
-                        return call_untraced(&move || unsafe { function($($argument),*) });
-                    }
-                    // SAFETY: as above.
-                    unsafe { function($($argument),*) }
+                    let function = unsafe { (&raw const kernel::DEFAULT.$name).read_volatile() };
+                    // SAFETY: the arguments are the caller's, for this very call.
+                    call_untraced(&move || unsafe { function($($argument),*) })
                 }
             )*
         }
 
-        /// The linker or the loader stores the addresses, before any constructor runs.
-        static EXPORTED: Calls = Calls { $($name: exported::$name),* };
-
-        /// The argument of [`numars::sys::kernel::interpose`] while the library is loaded.
-        pub(crate) static CALLS: Calls = Calls { $($name: own::$name),* };
+        /// The argument of [`numars::sys::kernel::interpose`] if NUMARS_LOG is set.
+        pub(crate) static TRACED_CALLS: Calls = Calls { $($name: traced::$name),* };
     };
 }
 
-interposable_calls! {
+traced_calls! {
     get_mempolicy(mode: *mut c_int, nmask: *mut c_ulong, maxnode: c_ulong, addr: *mut c_void, flags: c_uint);
     mbind(start: *mut c_void, len: c_ulong, mode: c_int, nmask: *const c_ulong, maxnode: c_ulong, flags: c_uint);
     set_mempolicy(mode: c_int, nmask: *const c_ulong, maxnode: c_ulong);
@@ -98,10 +83,10 @@ interposable_calls! {
     move_pages(pid: c_int, count: c_ulong, pages: *mut *mut c_void, nodes: *const c_int, status: *mut c_int, flags: c_int);
 }
 
-/// The value of errno while the library makes one of its [`CALLS`] with NUMARS_LOG set. No error has this number.
+/// The value of errno while the library makes one of its [`TRACED_CALLS`] with NUMARS_LOG set. No error has this number.
 const CALLED_BY_LIBRARY: c_int = c_int::from_be_bytes(*b"numa");
 
-/// Makes one of the [`CALLS`] with NUMARS_LOG set. errno marks it as the library's own: the exported wrapper does not trace it, since the
+/// Makes one of the [`TRACED_CALLS`] with NUMARS_LOG set. errno marks it as the library's own: the exported wrapper does not trace it, since the
 /// function that the program called is traced. A mark in errno belongs to this thread, and needs no clean-up if an interposed call
 /// forks or jumps out.
 #[cold]

@@ -49,8 +49,22 @@ macro_rules! interposable_calls {
             )*
         }
 
-        /// What is called unless [`interpose`] says otherwise.
-        static RAW: Calls = Calls { $($name: raw::$name),* };
+        /// What is called unless [`interpose`] says otherwise: the system calls themselves.
+        #[cfg(not(feature = "c-symbols"))]
+        static DEFAULT: Calls = Calls { $($name: raw::$name),* };
+
+        #[cfg(feature = "c-symbols")]
+        mod exported {
+            use super::*;
+            unsafe extern "C" {
+                $(pub fn $name($($argument: $type),*) -> c_long;)*
+            }
+        }
+
+        /// The symbols of these names, wherever the linker and the loader find them first: in the program, in a preloaded library, or in the
+        /// C library above. Their addresses are filled in before any constructor runs.
+        #[cfg(feature = "c-symbols")]
+        pub static DEFAULT: Calls = Calls { $($name: exported::$name),* };
     };
 }
 
@@ -72,7 +86,10 @@ static CALLS: OnceRef<Calls> = OnceRef::new();
 
 /// Returns the functions to call.
 fn calls() -> &'static Calls {
-    CALLS.get().unwrap_or(&RAW)
+    static DEFAULT_CALLS: &Calls = &DEFAULT;
+    // Volatile: the compiler must not assume that a function is the one that it sees under this name.
+    // SAFETY: a static.
+    CALLS.get().unwrap_or_else(|| unsafe { (&raw const DEFAULT_CALLS).read_volatile() })
 }
 
 /// Makes this crate call `calls` in place of the system calls, from now on and in all threads. The first call counts; later ones have no
