@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use support::{Wrappers, calls_of_each, plain_cargo_library, root, run, stage, with_libraries};
+use support::{Wrappers, calls_of_each, compile_c, plain_cargo_library, root, run, stage, with_libraries};
 
 /// Splits the output of the program: first its wrappers make the system calls, then they fail with ENOSYS.
 fn halves(output: &str) -> (Vec<&str>, Vec<&str>) {
@@ -106,6 +106,49 @@ fn statically_linked_programs_have_their_wrappers_called_too() {
             "linked by {linker}"
         );
     }
+}
+
+/// Calls the library before its own constructor has run, in a program with a wrapper.
+const EARLY: &str = r#"
+#include <numa.h>
+#include <numaif.h>
+#include <stdio.h>
+
+static char memory[2 * 65536];
+static int calls;
+
+long mbind(void *start, unsigned long len, int mode, const unsigned long *nmask, unsigned long maxnode, unsigned flags)
+{
+    (void)start, (void)len, (void)mode, (void)nmask, (void)maxnode, (void)flags;
+    calls++;
+    return 0;
+}
+
+static void early(void)
+{
+    numa_setlocal_memory((void *)(((unsigned long)memory + 65535) & ~65535ul), 65536);
+}
+
+#ifdef STATIC
+__attribute__((constructor(101))) static void first(void) { early(); }
+#else
+__attribute__((section(".preinit_array"), used)) static void (*const first)(void) = early;
+#endif
+
+int main(void)
+{
+    printf("%d\n", calls);
+}
+"#;
+
+#[test]
+fn wrappers_are_called_before_the_constructor_of_the_library_has_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = compile_c(folder.path(), EARLY, &stage().pkg_config("numars", &[]));
+    assert_eq!(run(&mut with_libraries(&program, &stage().lib())), "1\n");
+    let archive = stage().lib().join("libnumars.a").display().to_string();
+    let flags = ["-DSTATIC".to_owned(), format!("-I{}", stage().include().display()), archive];
+    assert_eq!(run(&mut Command::new(compile_c(folder.path(), EARLY, &flags))), "1\n");
 }
 
 #[test]
