@@ -187,16 +187,17 @@ pub fn move_pages(pid: c_int, request: &MoveRequest, flags: c_int) -> Result<usi
 }
 
 /// As [`move_pages`] of a few pages. Returns [`Checked::AllOnNodes`] if no page stayed and no status is negative.
-pub fn move_pages_checked(pid: c_int, request: &MoveRequest, flags: c_int) -> Result<Checked, Errno> {
+pub(crate) fn move_pages_checked(pid: c_int, request: &MoveRequest, flags: c_int) -> Result<Checked, Errno> {
     let unmoved = move_pages(pid, request, flags)?;
     let (_, _, status) = request.arrays();
-    // SAFETY: after success, the kernel has just written so many statuses.
+    // SAFETY: after success, the kernel has just written so many statuses, if `status` is not NULL.
     let read = |entry: usize| unsafe { (status as *const c_int).add(entry).read_unaligned() };
-    let any_errno = (0..request.count()).any(|entry| read(entry) < 0);
+    // Without nodes, Linux 5.10 succeeds for a NULL address and writes nothing.
+    let any_errno = status == 0 || (0..request.count()).any(|entry| read(entry) < 0);
     Ok(if unmoved > 0 || any_errno { Checked::Incomplete(unmoved) } else { Checked::AllOnNodes })
 }
 
-/// The result of [`move_pages_checked`].
+/// The result of `move_pages_checked`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Checked {
     /// Every status is a node.

@@ -34,20 +34,42 @@ pub fn with_cancel_disabled<T>(work: impl FnOnce() -> T) -> T {
         fn pthread_setcancelstate(state: c_int, before: *mut c_int) -> c_int;
     }
     const DISABLE: c_int = 1;
-    let mut before = 0;
-    // SAFETY: `before` is writable.
-    unsafe { pthread_setcancelstate(DISABLE, &mut before) };
-    let result = work();
-    // SAFETY: the old state may be NULL; `before` is a valid state.
-    unsafe { pthread_setcancelstate(before, null_mut()) };
-    result
+    /// The state to restore, also if `work` panics.
+    struct Before(c_int);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            // SAFETY: the old state may be NULL; this one is valid, because it was in effect.
+            unsafe { pthread_setcancelstate(self.0, null_mut()) };
+        }
+    }
+    let mut before = Before(0);
+    // SAFETY: the state is writable.
+    unsafe { pthread_setcancelstate(DISABLE, &mut before.0) };
+    work()
+}
+
+/// Helper threads, which are joined when this is dropped.
+struct Helpers {
+    threads: [MaybeUninit<libc::pthread_t>; MAX_HELPERS],
+    started: usize,
+}
+
+impl Drop for Helpers {
+    fn drop(&mut self) {
+        super::errno::preserve_errno(|| {
+            for thread in self.threads.iter().take(self.started) {
+                // SAFETY: the thread was started and is joined once.
+                unsafe { libc::pthread_join(thread.assume_init(), null_mut()) };
+            }
+        });
+    }
 }
 
 /// Runs `helper` on up to `helpers` new threads (at most [`MAX_HELPERS`]) and `main` on the calling thread. Starts fewer threads if the system
 /// refuses more.
 ///
-/// The threads block all signals except those that libc uses internally. They have ended when this returns. Starting and joining them
-/// preserves errno.
+/// The threads block all signals except those that libc uses internally. They have ended when this returns, and also if `main` panics. A
+/// `helper` that panics aborts the process. Starting and joining them preserves errno.
 ///
 /// ```
 /// use std::sync::atomic::{AtomicUsize, Ordering};
@@ -59,34 +81,27 @@ pub fn with_cancel_disabled<T>(work: impl FnOnce() -> T) -> T {
 /// assert!((1..=3).contains(&runs.into_inner()));
 /// ```
 pub fn run_with_helpers(helpers: usize, helper: &(dyn Fn() + Sync), main: impl FnOnce()) {
-    let mut threads = [const { MaybeUninit::<libc::pthread_t>::uninit() }; MAX_HELPERS];
     let argument = HelperArgument(helper);
-    let mut started = 0;
-    let errno = super::errno::get();
+    let mut running = Helpers { threads: [const { MaybeUninit::uninit() }; MAX_HELPERS], started: 0 };
     // SAFETY: pthread_attr_init initialises the zeroed attribute object, which is used as pthread_attr_init(3) requires.
-    unsafe {
+    super::errno::preserve_errno(|| unsafe {
         let mut attributes = MaybeUninit::<libc::pthread_attr_t>::zeroed();
         if helpers > 0 && libc::pthread_attr_init(attributes.as_mut_ptr()) == 0 {
             libc::pthread_attr_setstacksize(attributes.as_mut_ptr(), STACK);
             // A new thread inherits the signal mask.
             let before = signals::change_mask(libc::SIG_SETMASK, &signals::all_but_those_of_libc());
-            for thread in threads.iter_mut().take(helpers) {
+            for thread in running.threads.iter_mut().take(helpers) {
                 let argument = (&raw const argument).cast_mut().cast();
                 if libc::pthread_create(thread.as_mut_ptr(), attributes.as_ptr(), helper_main, argument) != 0 {
                     break;
                 }
-                started += 1;
+                running.started += 1;
             }
             signals::change_mask(libc::SIG_SETMASK, &before);
             // pthread_attr_destroy(3) is not needed, because the attributes own no memory.
         }
-    }
+    });
     main();
-    for thread in threads.iter().take(started) {
-        // SAFETY: the thread was started above and is joined once.
-        unsafe { libc::pthread_join(thread.assume_init(), null_mut()) };
-    }
-    super::errno::set(errno);
 }
 
 #[cfg(test)]
@@ -108,6 +123,37 @@ mod tests {
             assert!(main_ran);
             assert_eq!(runs.into_inner(), helpers);
         }
+    }
+
+    #[test]
+    fn helpers_have_ended_when_a_panic_of_main_reaches_the_caller() {
+        let (runs, is_over) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let helper = || {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            runs.fetch_add(1, Ordering::Relaxed);
+            assert_eq!(is_over.load(Ordering::Relaxed), 0);
+        };
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            run_with_helpers(3, &helper, || panic!("expected"));
+        }));
+        is_over.store(1, Ordering::Relaxed);
+        assert!(result.is_err());
+        assert_eq!(runs.into_inner(), 3);
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore)]
+    fn a_panic_restores_cancellation() {
+        unsafe extern "C" {
+            fn pthread_setcancelstate(state: c_int, before: *mut c_int) -> c_int;
+        }
+        const ENABLE: c_int = 0;
+        let result = std::panic::catch_unwind(|| with_cancel_disabled(|| panic!("expected")));
+        assert!(result.is_err());
+        let mut state = -1;
+        // SAFETY: the state is writable, and is what it was.
+        unsafe { pthread_setcancelstate(ENABLE, &raw mut state) };
+        assert_eq!(state, ENABLE);
     }
 
     #[test]

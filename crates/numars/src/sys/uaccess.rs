@@ -83,7 +83,7 @@ impl<T> UserPtr<'_, T> {
     }
 }
 
-/// A pointer to an array in the program's memory, for reading and writing. See [`UserPtr`].
+/// A pointer to an array in the program's memory, for reading and writing. See [`UserPtr`]. Only the thread that has it may use it.
 ///
 /// ```
 /// use numars::sys::uaccess::UserPtrMut;
@@ -94,7 +94,11 @@ impl<T> UserPtr<'_, T> {
 ///     assert_eq!(array[..count], [1, 2, 3][..count]);
 /// }
 /// ```
-pub struct UserPtrMut<'a, T>(UserPtr<'a, T>);
+pub struct UserPtrMut<'a, T> {
+    array: UserPtr<'a, T>,
+    /// Neither Send nor Sync: another thread must not write while this one reads.
+    _exclusive: PhantomData<*mut T>,
+}
 
 impl<T> Clone for UserPtrMut<'_, T> {
     fn clone(&self) -> Self {
@@ -106,7 +110,7 @@ impl<T> Copy for UserPtrMut<'_, T> {}
 
 impl<'a, T> UserPtrMut<'a, T> {
     /// The null pointer, which stands for no array.
-    pub const NULL: Self = UserPtrMut(UserPtr::NULL);
+    pub const NULL: Self = UserPtrMut { array: UserPtr::NULL, _exclusive: PhantomData };
 
     /// Creates a pointer to the array at `array`, which may be any address.
     ///
@@ -114,23 +118,23 @@ impl<'a, T> UserPtrMut<'a, T> {
     /// The program lends the memory there that can be read and written, for `'a`.
     pub unsafe fn new(array: *mut T) -> Self {
         // SAFETY: as the caller promises.
-        UserPtrMut(unsafe { UserPtr::new(array) })
+        UserPtrMut { array: unsafe { UserPtr::new(array) }, _exclusive: PhantomData }
     }
 
     /// Returns the pointer for reading only.
     pub fn as_const(self) -> UserPtr<'a, T> {
-        self.0
+        self.array
     }
 
     /// Returns the address.
     pub fn address(self) -> usize {
-        self.0.address
+        self.array.address
     }
 
     /// Returns the array after its first `count` elements. Returns the null pointer for itself.
     #[must_use]
     pub(super) fn skip(self, count: usize) -> Self {
-        UserPtrMut(self.0.skip(count))
+        UserPtrMut { array: self.array.skip(count), ..self }
     }
 
     /// Copies elements from `from`, up to one that cannot be written. Returns their number.
@@ -151,7 +155,7 @@ impl<'a, T> UserPtrMut<'a, T> {
         T: Pod,
     {
         // SAFETY: lent for writing, and as the caller promises.
-        unsafe { copy_out(self.0.address, from, direct_access) }.elements::<T>()
+        unsafe { copy_out(self.array.address, from, direct_access) }.elements::<T>()
     }
 }
 
@@ -183,7 +187,8 @@ impl CopyResult {
 /// The program lends the memory there that can be read; with `direct_access` all of it can be read.
 #[inline(never)]
 unsafe fn copy_in<T: Pod>(address: usize, to: &mut [T], direct_access: bool) -> CopyResult {
-    match copy(libc::SYS_process_vm_readv, to.as_mut_ptr() as usize, address, size_of_val(to)) {
+    // SAFETY: `to` is a slice of integers, and the caller lends the memory at `address`.
+    match unsafe { copy(libc::SYS_process_vm_readv, to.as_mut_ptr() as usize, address, size_of_val(to)) } {
         CopyResult::Forbidden if direct_access && address != 0 => {
             // SAFETY: both have this number of bytes, and bytes have no alignment.
             unsafe { to.as_mut_ptr().cast::<u8>().copy_from(address as *const u8, size_of_val(to)) };
@@ -198,7 +203,8 @@ unsafe fn copy_in<T: Pod>(address: usize, to: &mut [T], direct_access: bool) -> 
 /// # Safety
 /// The program lends the memory there that can be written; with `direct_access` all of it can be written.
 unsafe fn copy_out<T: Pod>(address: usize, from: &[T], direct_access: bool) -> CopyResult {
-    match copy(libc::SYS_process_vm_writev, from.as_ptr() as usize, address, size_of_val(from)) {
+    // SAFETY: as for `copy_in`; `from` is only read.
+    match unsafe { copy(libc::SYS_process_vm_writev, from.as_ptr() as usize, address, size_of_val(from)) } {
         CopyResult::Forbidden if direct_access && address != 0 => {
             // SAFETY: as above.
             unsafe { (address as *mut u8).copy_from(from.as_ptr().cast(), size_of_val(from)) };
@@ -210,18 +216,24 @@ unsafe fn copy_out<T: Pod>(address: usize, from: &[T], direct_access: bool) -> C
 
 /// Copies between `ours` and `theirs` with `call`, which is process_vm_readv(2) or process_vm_writev(2), and through a pipe what that cannot
 /// access.
-fn copy(call: libc::c_long, ours: usize, theirs: usize, length: usize) -> CopyResult {
+///
+/// # Safety
+/// `ours` is the address of integers with `length` bytes; the program lends the memory at `theirs` that can be accessed, for writing if `call`
+/// is process_vm_writev(2).
+unsafe fn copy(call: libc::c_long, ours: usize, theirs: usize, length: usize) -> CopyResult {
     if cfg!(miri) {
         // Miri does not support these calls.
         return CopyResult::Forbidden;
     }
     errno::preserve_errno(|| {
-        let (done, forbidden) = copy_by_pinning(call, ours, theirs, length);
+        // SAFETY: as the caller promises.
+        let (done, forbidden) = unsafe { copy_by_pinning(call, ours, theirs, length) };
         if done == length {
             return CopyResult::Bytes(done);
         }
         let (ours, theirs) = (ours.wrapping_add(done), theirs.wrapping_add(done));
-        match copy_through_pipe(call, ours, theirs, length - done) {
+        // SAFETY: as the caller promises, after the first `done` bytes.
+        match unsafe { copy_through_pipe(call, ours, theirs, length - done) } {
             (_, true) if forbidden => CopyResult::Forbidden,
             (more, _) => CopyResult::Bytes(done + more),
         }
@@ -238,8 +250,9 @@ fn piece_within_page(address: usize, left: usize) -> usize {
 /// Copies with process_vm_readv(2) or process_vm_writev(2), which need no file descriptor but pin the pages. Returns the number of bytes, and
 /// whether the kernel refused to copy the rest with another errno than EFAULT.
 ///
-/// The kernel checks `ours` and `theirs`, so that no address does harm.
-fn copy_by_pinning(call: libc::c_long, ours: usize, theirs: usize, length: usize) -> (usize, bool) {
+/// # Safety
+/// As for [`copy`].
+unsafe fn copy_by_pinning(call: libc::c_long, ours: usize, theirs: usize, length: usize) -> (usize, bool) {
     let mut done = 0;
     let mut small = false;
     while done < length {
@@ -249,8 +262,7 @@ fn copy_by_pinning(call: libc::c_long, ours: usize, theirs: usize, length: usize
         let vector = |base: usize| libc::iovec { iov_base: base as *mut libc::c_void, iov_len: size };
         let (local, remote) = (vector(ours.wrapping_add(done)), vector(address));
         let one: c_ulong = 1;
-        // SAFETY: both vectors are valid for the call. The kernel checks the addresses in them, and `ours` is a slice of integers that the
-        // caller lent for reading or writing.
+        // SAFETY: both vectors are valid for the call. The kernel checks the addresses in them, and accesses what the caller lends.
         let copied = unsafe {
             libc::syscall(
                 call,
@@ -276,9 +288,12 @@ fn copy_by_pinning(call: libc::c_long, ours: usize, theirs: usize, length: usize
 /// Copies with write(2) to a pipe and read(2) from it, for which the kernel accesses `theirs` as it does the arguments of move_pages(2). This
 /// also works for memory that cannot be pinned (devices, memfd_secret(2)) or has PROT_WRITE only. Returns the number of bytes, and whether
 /// the copy ended with another errno than EFAULT.
+///
+/// # Safety
+/// As for [`copy`].
 #[cold]
 #[inline(never)]
-fn copy_through_pipe(call: libc::c_long, ours: usize, theirs: usize, length: usize) -> (usize, bool) {
+unsafe fn copy_through_pipe(call: libc::c_long, ours: usize, theirs: usize, length: usize) -> (usize, bool) {
     let mut ends: [c_int; 2] = [-1; 2];
     // SAFETY: the array holds two descriptors.
     if unsafe { libc::syscall(libc::SYS_pipe2, ends.as_mut_ptr(), libc::O_CLOEXEC | libc::O_NONBLOCK) } != 0 {

@@ -59,7 +59,7 @@ impl OwnedTopology {
                 let cpu_map = layout.read(root, &lists.existing, is_listed, &previous, arena);
                 let (distances, _) = Distances::read(root, nodes.bits().as_bits(), max_node, None, arena);
                 let copy = arena.alloc_slice::<u8>(directory.len());
-                copy.copy_from_slice(directory);
+                copy.iter_mut().zip(directory).for_each(|(to, &byte)| *to = byte);
                 let root = CStr::from_bytes_with_nul(copy).map_or(Root::RUNNING, |name| root.renamed(name));
                 Topology {
                     allowed_cpus: cpu_map.all_cpus().bits().as_bits().weight(),

@@ -68,9 +68,10 @@ impl File {
         })
     }
 
-    /// Returns standard error, which stays open. Other threads may close it at any time and have another file in its place.
-    pub fn standard_error() -> ManuallyDrop<File> {
-        ManuallyDrop::new(File(libc::STDERR_FILENO))
+    /// Returns standard error, which is not closed by dropping what is returned. Other threads may close it at any time and have another
+    /// file in its place.
+    pub fn standard_error() -> StandardError {
+        StandardError(ManuallyDrop::new(File(libc::STDERR_FILENO)))
     }
 
     /// Returns the same open file by a descriptor of its own, above those of the standard streams; `None` if no descriptor is left.
@@ -175,6 +176,17 @@ impl File {
     }
 }
 
+/// Standard error as a [`File`], which stays open.
+pub struct StandardError(ManuallyDrop<File>);
+
+impl core::ops::Deref for StandardError {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        &self.0
+    }
+}
+
 /// Writes to standard error, past the buffer of stdio, as far as that is possible. Errno is left untouched.
 #[cfg(debug_assertions)]
 pub fn write_to_standard_error(mut rest: &[u8]) {
@@ -221,7 +233,6 @@ pub fn read_in_chunks(path: &FixedPath, max: usize, each: &mut dyn FnMut(&[u8]) 
 }
 
 // Apart from the function above, for the chunk to be on the stack only where it is used.
-#[inline(never)]
 fn in_chunks_of<const SIZE: usize>(file: &File, max: usize, each: &mut dyn FnMut(&[u8]) -> bool) -> bool {
     read_in_chunk(file, &mut [0; SIZE], max, each)
 }

@@ -35,7 +35,7 @@ pub fn without_leading_blanks(text: &CStr) -> &CStr {
     unsafe { memory::string(text.as_ptr().add(blanks)) }
 }
 
-/// The path of a kernel file, in a buffer of fixed size. A path that does not fit names no file.
+/// The path of a kernel file, in a buffer of fixed size. A path that does not fit or contains a NUL names no file.
 ///
 /// ```
 /// use numars::sys::files::FixedPath;
@@ -122,16 +122,20 @@ impl<'a> FixedPath<'a> {
         self
     }
 
-    /// Returns the path as a string; the empty one, which names no file, if it does not fit.
+    /// Returns the path as a string; the empty one, which names no file, if it does not fit or contains a NUL.
     pub fn as_c_str(&self) -> &CStr {
         self.as_c_str_from(0)
     }
 
     /// Returns the path without its first `start` bytes.
     pub(super) fn as_c_str_from(&self, start: usize) -> &CStr {
-        let with_nul = self.bytes.get(start..=self.length).unwrap_or(b"\0");
-        // SAFETY: the byte that follows the path is zero, and no path has a NUL in it.
-        unsafe { CStr::from_bytes_with_nul_unchecked(with_nul) }
+        match self.bytes.get(start..=self.length) {
+            Some(rest) if memory::position(0, rest).is_some_and(|nul| nul + 1 == rest.len()) => {
+                // SAFETY: the last byte is zero, and no other one.
+                unsafe { CStr::from_bytes_with_nul_unchecked(rest) }
+            }
+            _ => c"",
+        }
     }
 }
 
@@ -156,6 +160,19 @@ mod tests {
         assert_eq!(FixedPath::new(&[b'x'; 95]).as_c_str().count_bytes(), 95);
         assert_eq!(FixedPath::new(&[b'x'; 96]).as_c_str(), c"");
         assert_eq!(FixedPath::new(&[b'x'; 1000]).decimal(7).as_c_str(), c"");
+    }
+
+    #[test]
+    fn a_path_with_a_nul_is_empty() {
+        assert_eq!(FixedPath::new(b"/sys\0/node").as_c_str(), c"");
+        assert_eq!(FixedPath::new(b"/sys").text(b"\0").decimal(7).as_c_str(), c"");
+    }
+
+    #[test]
+    fn a_path_has_nothing_after_its_end() {
+        let path = FixedPath::new(b"/sys");
+        assert_eq!((path.as_c_str_from(1), path.as_c_str_from(4)), (c"sys", c""));
+        assert_eq!((path.as_c_str_from(5), path.as_c_str_from(6), path.as_c_str_from(1000)), (c"", c"", c""));
     }
 
     #[test]
