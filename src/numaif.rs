@@ -120,7 +120,6 @@ macro_rules! trace_kernel_call {
 
 /// Makes a system call and traces it.
 #[cold]
-#[inline(never)]
 fn call_traced(call: &dyn Fn() -> c_long, text: &str, arguments: &[trace::Arg], pages: PageOutcome) -> c_long {
     let result = call();
     trace::CallResult::emit((result, pages), text, arguments);

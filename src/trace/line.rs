@@ -28,7 +28,6 @@ pub enum Arg<'a> {
 
 /// Returns a set as the kernel is given it: its address, and one more than its number of bits.
 #[cold]
-#[inline(never)]
 pub fn mask(address: usize, maxnode: usize) -> Arg<'static> {
     Arg::Mask(maxnode.saturating_sub(1).try_into().unwrap_or(u32::MAX), address)
 }

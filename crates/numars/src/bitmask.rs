@@ -157,8 +157,6 @@ pub struct SetBits<'a> {
 impl Iterator for SetBits<'_> {
     type Item = usize;
 
-    // Not inlined: it is called from many places.
-    #[inline(never)]
     fn next(&mut self) -> Option<usize> {
         while self.next < self.bits.length() {
             let index = self.next / WORD_BITS;

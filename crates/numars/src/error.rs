@@ -56,7 +56,6 @@ pub struct SyscallError {
 impl SyscallError {
     /// Returns the error of `call`, which has just failed and set errno.
     #[cold]
-    #[inline(never)]
     pub fn last(call: Syscall) -> Self {
         SyscallError { call, errno: Errno::last() }
     }
@@ -64,7 +63,6 @@ impl SyscallError {
     /// Returns the error of `call` for arguments that the kernel is not asked about, because it would take them for others. Sets errno to
     /// EINVAL.
     #[cold]
-    #[inline(never)]
     pub(crate) fn invalid(call: Syscall) -> Self {
         errno::set(errno::EINVAL);
         SyscallError { call, errno: Errno(errno::EINVAL) }

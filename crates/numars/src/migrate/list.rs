@@ -105,7 +105,6 @@ impl<K: MovePagesOps> Mover<'_, K> {
 
     /// Returns the first entry whose target node makes the kernel fail the request, and the errno: the node does not exist, has no memory, or
     /// may not be used. Adds valid target nodes to `known`.
-    #[inline(never)]
     fn first_invalid_target(&self, batch: &mut Batch, known: BitsMut) -> Option<(usize, i32)> {
         let count = plan::collect_new_targets(batch, known);
         debug_assert!(count <= batch.submit_states.len());

@@ -261,7 +261,6 @@ impl<K: MovePagesOps> Mover<'_, K> {
 
 /// Removes the target nodes of entries in mappings that the kernel made for itself, whose pages never move, if `may_be_kernel_mapping`
 /// returns true for the outcome. They are not counted then.
-#[inline(never)]
 fn exclude_kernel_mappings(
     batch: &mut Batch,
     walk: &mut impl PresentPages,
