@@ -981,7 +981,8 @@ void numa_setlocal_memory(void *start, size_t size);
 /**
  * Touch each page of a range of memory, so that all of it is allocated now, by its policy.
  *
- * The contents do not change; what other threads write there during the call is kept.
+ * The contents do not change; what other threads write there during the call is kept. The range
+ * must be mapped for reading and writing: as with libnuma, the call ends with SIGSEGV otherwise.
  *
  * @param start  the first byte, anywhere in its page; NULL: nothing is done
  * @param size   bytes
@@ -1301,7 +1302,7 @@ int numa_migrate_pages(int pid, struct bitmask *from, struct bitmask *to);
  *                present), -EFAULT (not mapped, the zero page, or an unmovable page), -EACCES
  *                (mapped more than once, without MPOL_MF_MOVE_ALL), -EBUSY (in use), -ENOMEM (the
  *                target is full)
- * @param flags   MPOL_MF_MOVE or MPOL_MF_MOVE_ALL of <numaif.h>
+ * @param flags   MPOL_MF_MOVE or MPOL_MF_MOVE_ALL of <numaif.h>; 0: as MPOL_MF_MOVE
  * @return 0; the number of entries whose page the kernel tried and failed to move; -1 with errno
  *         as move_pages()
  *

@@ -98,7 +98,7 @@ struct numars_move_stats {
  * so_far holds the statistics so far, arg is progress_arg of the options. No count becomes smaller
  * from call to call, with two exceptions: parts of a request undo each other (entries that name
  * one page, or parts of one huge page, with several nodes), and a huge page that was counted as
- * moved is split. Of a list with several nodes, up to 64 MiB are counted late.
+ * moved is split. If a list names several nodes, the latest 64 MiB may be counted later.
  *
  * A cancelled move fails with ECANCELED. The result of the call at the end is ignored: nothing is
  * left to cancel.
@@ -123,8 +123,8 @@ struct numars_move_options {
    */
   size_t size;
   /**
-   * MPOL_MF_MOVE, or MPOL_MF_MOVE_ALL to move pages that are mapped more than once too (needs
-   * CAP_SYS_NICE)
+   * MPOL_MF_MOVE (also if 0), or MPOL_MF_MOVE_ALL to move pages that are mapped more than once
+   * too (needs CAP_SYS_NICE)
    */
   int flags;
   /**

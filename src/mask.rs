@@ -1,4 +1,4 @@
-//! `struct bitmask` and `nodemask_t`: what C programs have sets in.
+//! `struct bitmask` and `nodemask_t`: the sets of C programs.
 
 use core::cell::Cell;
 use core::ffi::c_ulong;

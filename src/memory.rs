@@ -410,7 +410,8 @@ pub unsafe extern "C" fn numa_setlocal_memory(start: *mut c_void, size: usize) {
 
 /// Touch each page of a range of memory, so that all of it is allocated now, by its policy.
 ///
-/// The contents do not change; what other threads write there during the call is kept.
+/// The contents do not change; what other threads write there during the call is kept. The range
+/// must be mapped for reading and writing: as with libnuma, the call ends with SIGSEGV otherwise.
 ///
 /// @param start  the first byte, anywhere in its page; NULL: nothing is done
 /// @param size   bytes

@@ -77,7 +77,7 @@ pub(super) fn kernel_passthrough() -> bool {
 ///                present), -EFAULT (not mapped, the zero page, or an unmovable page), -EACCES
 ///                (mapped more than once, without MPOL_MF_MOVE_ALL), -EBUSY (in use), -ENOMEM (the
 ///                target is full)
-/// @param flags   MPOL_MF_MOVE or MPOL_MF_MOVE_ALL of <numaif.h>
+/// @param flags   MPOL_MF_MOVE or MPOL_MF_MOVE_ALL of <numaif.h>; 0: as MPOL_MF_MOVE
 /// @return 0; the number of entries whose page the kernel tried and failed to move; -1 with errno
 ///         as move_pages()
 ///

@@ -1,4 +1,4 @@
-//! Moving many pages, and hearing what became of them: numars.h's part of moving.h.
+//! Moving many pages, ranges and whole processes, with options and statistics: part of numars.h.
 
 use crate::mask::{bitmask, read};
 use crate::migrate::count_or_errno;
@@ -62,7 +62,7 @@ pub struct numars_move_stats {
 /// so_far holds the statistics so far, arg is progress_arg of the options. No count becomes smaller
 /// from call to call, with two exceptions: parts of a request undo each other (entries that name
 /// one page, or parts of one huge page, with several nodes), and a huge page that was counted as
-/// moved is split. Of a list with several nodes, up to 64 MiB are counted late.
+/// moved is split. If a list names several nodes, the latest 64 MiB may be counted later.
 ///
 /// A cancelled move fails with ECANCELED. The result of the call at the end is ignored: nothing is
 /// left to cancel.
@@ -86,8 +86,8 @@ pub struct numars_move_options {
     /// the size of this structure in bytes, so that it can grow: a larger one is accepted if its
     /// further bytes are 0
     pub size: usize,
-    /// MPOL_MF_MOVE, or MPOL_MF_MOVE_ALL to move pages that are mapped more than once too (needs
-    /// CAP_SYS_NICE)
+    /// MPOL_MF_MOVE (also if 0), or MPOL_MF_MOVE_ALL to move pages that are mapped more than once
+    /// too (needs CAP_SYS_NICE)
     pub flags: c_int,
     /// threads that move pages at the same time, the calling one included; 0: chosen by the
     /// library. Never more than the CPUs that the calling thread may run on. Helper threads block
@@ -119,14 +119,14 @@ impl From<&MoveStats> for numars_move_stats {
     }
 }
 
-/// Reads the options of a call; an errno where they are none.
+/// Reads the options of a call. Returns an errno if they are invalid.
 ///
 /// # Safety
 /// `options` is NULL or points to as many bytes as its size says.
 unsafe fn read_options(options: *const numars_move_options) -> Result<numars_move_options, c_int> {
     const SIZE: usize = size_of::<numars_move_options>();
     /// As openat2(2).
-    const MOST: usize = 4096;
+    const MAX_SIZE: usize = 4096;
     if options.is_null() {
         let flags = super::numaif::MPOL_MF_MOVE as c_int;
         let progress_arg = core::ptr::null_mut();
@@ -143,7 +143,7 @@ unsafe fn read_options(options: *const numars_move_options) -> Result<numars_mov
     unsafe {
         match (&raw const (*options).size).read_unaligned() {
             ..SIZE => Err(errno::EINVAL),
-            size @ SIZE..=MOST => {
+            size @ SIZE..=MAX_SIZE => {
                 let bytes = slice::from_raw_parts(options.cast::<u8>(), size);
                 let unknown = bytes.get(SIZE..).unwrap_or_default();
                 if unknown.iter().all(|&byte| byte == 0) { Ok(options.read_unaligned()) } else { Err(errno::E2BIG) }
@@ -167,7 +167,7 @@ unsafe fn move_with(
     let report = match unsafe { read_options(options) } {
         Err(error) => MoveReport { result: Err(Errno(error)), stats: MoveStats::default() },
         Ok(options) => {
-            let manner =
+            let move_options =
                 MoveOptions { flags: options.flags, threads: options.threads as usize, retries: options.retries };
             let mut report = options.progress.map(|progress| {
                 move |stats: &MoveStats| {
@@ -176,7 +176,7 @@ unsafe fn move_with(
                     unsafe { progress(&stats, options.progress_arg) == 0 }
                 }
             });
-            work(manner, report.as_mut().map(|report| report as &mut dyn FnMut(&MoveStats) -> bool))
+            work(move_options, report.as_mut().map(|report| report as &mut dyn FnMut(&MoveStats) -> bool))
         }
     };
     if !stats.is_null() {
@@ -235,7 +235,7 @@ pub unsafe extern "C" fn numars_move_pages(
         let status = (!status.is_null()).then(|| UserPtrMut::new(status));
         MoveRequest::from_arrays(count as usize, pages, nodes, status).with_direct_access()
     };
-    let mut work = |manner: MoveOptions, progress: Progress| migrate::move_list(pid, request, manner, progress);
+    let mut work = |options: MoveOptions, progress: Progress| migrate::move_list(pid, request, options, progress);
     // SAFETY: as the caller promises.
     let (unmoved, moved) = unsafe { move_with(options, stats, &mut work) };
     trace_call!(
@@ -277,8 +277,8 @@ pub unsafe extern "C" fn numars_move_range(
     options: *const numars_move_options,
     stats: *mut numars_move_stats,
 ) -> c_long {
-    let mut work = |manner: MoveOptions, progress: Progress| {
-        migrate::move_range(pid, start as usize, length, node, manner, progress)
+    let mut work = |options: MoveOptions, progress: Progress| {
+        migrate::move_range(pid, start as usize, length, node, options, progress)
     };
     // SAFETY: as the caller promises.
     let (unmoved, moved) = unsafe { move_with(options, stats, &mut work) };
@@ -329,7 +329,7 @@ pub unsafe extern "C" fn numars_move_process(
 ) -> c_long {
     // SAFETY: as the caller promises.
     let (from, to) = unsafe { (read(from), read(to)) };
-    let mut work = |manner: MoveOptions, progress: Progress| migrate::move_process(pid, from, to, manner, progress);
+    let mut work = |options: MoveOptions, progress: Progress| migrate::move_process(pid, from, to, options, progress);
     // SAFETY: as the caller promises.
     let (unmoved, moved) = unsafe { move_with(options, stats, &mut work) };
     trace_call!(

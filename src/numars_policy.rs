@@ -1,4 +1,4 @@
-//! numars.h: what numars has and libnuma has not.
+//! Policies and affinity that libnuma lacks, and variants of its calls that return errors: part of numars.h.
 
 use super::errors::status;
 use super::mask::{bitmask, read};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use support::{root, run};
 
-/// A header, and the files under src/abi that it is generated from, in the order of numa(3).
+/// A header, and the files under src that it is generated from, in the order of numa(3).
 const HEADERS: [(&str, &[&str]); 3] = [
     ("numaif.h", &["numaif.rs"]),
     (

@@ -1,7 +1,8 @@
 //! NUMA on Linux: memory policy, CPU affinity, topology, and moving pages between nodes.
 //!
-//! The crate is no_std, allocates no memory by malloc, never panics, and its public interface is safe: addresses of pages are plain numbers,
-//! because moving a page does not change its contents. libnuma's C interface (libnumars) is a thin layer above it.
+//! The crate is no_std and needs no allocator: what needs memory maps it. Addresses of pages to move are plain numbers and safe to pass,
+//! because moving a page does not change its contents; the functions of [`sys`] that take the address of a buffer are unsafe. A call does not
+//! panic unless a callback of the caller does. libnuma's C interface (libnumars) is a thin layer above this crate.
 //!
 //! | module | what it does | see |
 //! |---|---|---|
@@ -10,7 +11,7 @@
 //! | [`affinity`] | on which CPUs and nodes threads run | sched_setaffinity(2) |
 //! | [`migrate`] | moves pages of lists, ranges and processes, with progress and statistics | move_pages(2), migrate_pages(2) |
 //! | [`bitmask`], [`nodeset`] | sets of nodes and CPUs | numa(3) |
-//! | [`nodestring`] | strings such as `0-3,!2`, `+0` and `file:/data` | numa(3) |
+//! | [`nodestring`] | strings such as `0-3`, `!2`, `+0` and `file:/data` | numa(3) |
 //! | [`sys`] | the system calls and kernel files below all that, the one home of unsafe code | |
 //!
 //! ```
@@ -25,6 +26,8 @@
 //!     assert!(status[0] < 0 || Topology::current().has_node(status[0] as usize));
 //! }
 //! ```
+//!
+//! [`names`], [`radix`], [`text`] and [`sys`] are public for libnumars, and may change in any release.
 //!
 //! # Features
 //!

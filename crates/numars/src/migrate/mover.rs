@@ -37,7 +37,7 @@ pub const DEFAULT_RETRIES: u32 = 3;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MoveOptions {
-    /// `MPOL_MF_MOVE` (2), or `MPOL_MF_MOVE_ALL` (4) to move pages that other processes map too, which requires CAP_SYS_NICE.
+    /// `MPOL_MF_MOVE` (2), or `MPOL_MF_MOVE_ALL` (4) to move pages that are mapped more than once too, which requires CAP_SYS_NICE.
     pub flags: i32,
     /// The number of threads that move pages, including the calling one; 0: a default for this machine. Limited to the number of CPUs that
     /// the calling thread may run on.

@@ -80,7 +80,7 @@ pub(super) fn lookup_pages(
                     let words = words.get_mut(..last - first + 1).unwrap_or_default();
                     process::find_resident(first << page_bits, page_bits, words)
                 };
-                // A single page if arena of the block are not mapped.
+                // A single page if parts of the block are not mapped.
                 query(first, last).is_ok() || {
                     (first, last) = (next, next);
                     matches!(query(next, next), Ok(()) | Err(errno::ENOMEM))

@@ -21,7 +21,7 @@ pub const NO_PAGE: usize = usize::MAX;
 pub struct Plan {
     /// The number of entries to submit, which are the first ones of `order`.
     pub pending: usize,
-    /// Whether moving one page can move the page of another entry too: several entries name one page, or arena of one huge page, with
+    /// Whether moving one page can move the page of another entry too: several entries name one page, or parts of one huge page, with
     /// different target nodes.
     pub needs_recheck: bool,
 }
@@ -166,7 +166,6 @@ pub fn failed_run(targets: &[i32], states: SubmitStates) -> Option<(usize, usize
 }
 
 /// Returns the number of consecutive entries, from the first on, that have the target node of the first.
-#[inline(never)]
 pub fn run_length(targets: &[i32]) -> usize {
     targets.iter().take_while(|&target| Some(target) == targets.first()).count()
 }
@@ -179,7 +178,6 @@ pub fn needs_requery(states: SubmitStates) -> bool {
 /// Returns whether the page of an entry in this state may be on its target node all the same. The kernel also reports EBUSY for a page that an
 /// earlier entry moves (Linux 6.1: EACCES for a hugetlb page), ENOENT for a page in flight (Linux 6.1: EFAULT for a huge page), and EFAULT for
 /// an unmovable page.
-#[inline(never)]
 fn is_ambiguous(state: Option<EntryState>) -> bool {
     match state {
         None | Some(EntryState::NotMigrated) => true,

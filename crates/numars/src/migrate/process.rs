@@ -170,7 +170,7 @@ fn proc_is_of_own_namespace() -> bool {
     number(b"Tgid:") == Some(process::ids().0) && number(b"PPid:") == Some(process::parent())
 }
 
-/// Calls `each` with the arena of a field's value. Returns whether the file has the field, or the errno of a failed read(2).
+/// Calls `each` with the parts of a field's value. Returns whether the file has the field, or the errno of a failed read(2).
 pub fn read_field(file: &File, name: &[u8], each: &mut dyn FnMut(&[u8])) -> Result<bool, i32> {
     let mut field = Field::new(0, name);
     let mut chunk = [0; 1024];
@@ -192,7 +192,7 @@ fn number_of(file: &File, name: &[u8], skipped: usize) -> Option<i32> {
     if has_field == Ok(true) { words.number } else { None }
 }
 
-/// Counts the words of a text that is read in arena, and parses one of them as a decimal number.
+/// Counts the words of a text that is read in parts, and parses one of them as a decimal number.
 #[derive(Default)]
 struct Words {
     count: usize,

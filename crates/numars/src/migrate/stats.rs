@@ -49,7 +49,7 @@ impl MoveStats {
         self.count(PageOutcome::Unmapped)
     }
 
-    /// Returns the number of pages that other processes map too, without MPOL_MF_MOVE_ALL (-EACCES).
+    /// Returns the number of pages that are mapped more than once, without MPOL_MF_MOVE_ALL (-EACCES).
     pub fn shared(&self) -> usize {
         self.count(PageOutcome::Shared)
     }

@@ -9,7 +9,7 @@ pub use libc::{
     EOVERFLOW, EPERM, ERANGE, ESRCH,
 };
 
-/// An error number, such as [`EINVAL`]. Whenever a function returns one, the calling thread's errno has the same value.
+/// An error number, such as [`EINVAL`]. The calling thread's errno need not have the same value.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Errno(pub c_int);
 
