@@ -273,7 +273,7 @@ static void begin_line(const struct row *row, const struct side *side)
 static void take_sample(const struct row *row, const struct side *side, struct request *request)
 {
     const int *nodes = request->home;
-    long answer = 0;
+    long result = 0;
 
     for (size_t entry = 0; entry < request->count; entry++)
         request->status[entry] = NOT_WRITTEN;
@@ -281,9 +281,9 @@ static void take_sample(const struct row *row, const struct side *side, struct r
     const uint64_t mapped_before = own_status("VmSize:");
     errno = 0;
     const uint64_t start = now();
-    for (int i = 0; i < row->calls && answer == 0; i++) {
+    for (int i = 0; i < row->calls && result == 0; i++) {
         nodes = i % 2 == 0 ? request->target : request->home;
-        answer = side->call(request, nodes);
+        result = side->call(request, nodes);
     }
     const uint64_t nanoseconds = now() - start;
     const int error = errno;
@@ -300,10 +300,10 @@ static void take_sample(const struct row *row, const struct side *side, struct r
     const size_t elsewhere = differing(request, nodes);
 
     begin_line(row, side);
-    if (answer < 0)
+    if (result < 0)
         printf("\"failed\":\"%s\"}\n", strerror(error));
-    else if (answer > 0 || elsewhere > 0 || wrong > 0)
-        printf("\"failed\":\"returned %ld, %zu pages elsewhere, %zu wrong statuses\"}\n", answer, elsewhere, wrong);
+    else if (result > 0 || elsewhere > 0 || wrong > 0)
+        printf("\"failed\":\"returned %ld, %zu pages elsewhere, %zu wrong statuses\"}\n", result, elsewhere, wrong);
     else
         printf("\"taken\":{\"nanoseconds\":%" PRIu64 ",\"scratch\":%" PRIu64 "}}\n", nanoseconds / (uint64_t)row->calls,
                peak - mapped_before);

@@ -6,7 +6,7 @@
 #   run     what is found beyond the seeds is kept in target/fuzz/corpus, failures in target/fuzz/found
 #   seeds   adds to fuzz/seeds the inputs of target/fuzz/corpus that reach a branch which no other does: few enough to be read, and to
 #           be replayed by `make test`
-# Example: make fuzz FUZZ_TARGETS=lists FUZZ_SECONDS=60
+# Example: make fuzz FUZZ_TARGETS=nodestring FUZZ_SECONDS=60
 set -eu
 cd "$(dirname "$0")/.."
 host=$("${RUSTC:-rustc}" -vV | sed -n 's/^host: //p')

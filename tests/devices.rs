@@ -111,13 +111,13 @@ impl Machine {
     }
 
     /// Makes `name` the block device of the file system that contains `file`.
-    fn put_file_on(&self, file: &Path, name: &str) {
+    fn place_file_on(&self, file: &Path, name: &str) {
         let device = fs::metadata(file).unwrap().dev();
         let (major, minor) = (device >> 8 & 0xfff | device >> 32 & !0xfff, device & 0xff | device >> 12 & 0xfff00);
         self.link(&format!("dev/block/{major}:{minor}"), &format!("class/block/{name}"));
     }
 
-    fn answer(&self, list: &str) -> String {
+    fn parse(&self, list: &str) -> String {
         run(Command::new(PROGRAM.path()).arg(list).env("NUMARS_FSROOT", self.0.path()))
     }
 }
@@ -131,8 +131,8 @@ fn a_partition_is_on_the_node_of_its_disk() {
     let machine = Machine::new();
     machine.add_pci("block", "sda", 2);
     machine.add("block", "pci0000:00/sda-controller/block/sda/sda1");
-    assert_eq!(machine.answer("block:sda"), "node 2");
-    assert_eq!(machine.answer("block:sda1"), "node 2");
+    assert_eq!(machine.parse("block:sda"), "node 2");
+    assert_eq!(machine.parse("block:sda1"), "node 2");
 }
 
 #[test]
@@ -140,10 +140,10 @@ fn blanks_before_a_name_are_skipped_and_those_after_it_are_not() {
     let machine = Machine::new();
     machine.add_pci("block", "sda", 2);
     machine.add_pci("net", "eth0", 3);
-    assert_eq!(machine.answer("netdev: eth0"), "node 3");
-    assert_eq!(machine.answer("netdev:\t\n eth0"), "node 3");
-    assert_eq!(machine.answer("block: sda"), "node 2");
-    assert_eq!(machine.answer("netdev: eth0 "), "warning 26: Cannot read node mask for net device `eth0 '");
+    assert_eq!(machine.parse("netdev: eth0"), "node 3");
+    assert_eq!(machine.parse("netdev:\t\n eth0"), "node 3");
+    assert_eq!(machine.parse("block: sda"), "node 2");
+    assert_eq!(machine.parse("netdev: eth0 "), "warning 26: Cannot read node mask for net device `eth0 '");
 }
 
 #[test]
@@ -152,9 +152,9 @@ fn a_name_with_a_dot_is_looked_up_but_no_directory_is() {
     machine.add_pci("net", "eth0", 3);
     machine.add_net("eth0.5", &["eth0"]);
     machine.write("class/numa_node", "1\n");
-    assert_eq!(machine.answer("netdev:eth0.5"), "node 3");
-    assert_eq!(machine.answer("netdev:.."), "warning 28: Illegal characters in `..' specification");
-    assert_eq!(machine.answer("block: ."), "warning 28: Illegal characters in `.' specification");
+    assert_eq!(machine.parse("netdev:eth0.5"), "node 3");
+    assert_eq!(machine.parse("netdev:.."), "warning 28: Illegal characters in `..' specification");
+    assert_eq!(machine.parse("block: ."), "warning 28: Illegal characters in `.' specification");
 }
 
 #[test]
@@ -163,21 +163,21 @@ fn an_nvme_disk_with_several_ports_is_on_the_node_of_its_controllers() {
     machine.add_controller(3, 2);
     machine.add_controller(12, 2);
     let file = tempfile::tempdir().unwrap();
-    machine.put_file_on(file.path(), "nvme0n1p1");
-    assert_eq!(machine.answer("block:nvme0n1"), "node 2");
-    assert_eq!(machine.answer("block:nvme0n1p1"), "node 2");
-    assert_eq!(machine.answer(&format!("file:{}", file.path().display())), "node 2");
+    machine.place_file_on(file.path(), "nvme0n1p1");
+    assert_eq!(machine.parse("block:nvme0n1"), "node 2");
+    assert_eq!(machine.parse("block:nvme0n1p1"), "node 2");
+    assert_eq!(machine.parse(&format!("file:{}", file.path().display())), "node 2");
 }
 
 #[test]
 fn an_nvme_disk_has_no_node_if_its_controllers_are_on_different_ones_or_on_none() {
     let machine = Machine::new();
     machine.add_controller(0, -1);
-    assert_eq!(machine.answer("block:nvme0n1"), unknown("nvme0n1"));
+    assert_eq!(machine.parse("block:nvme0n1"), unknown("nvme0n1"));
     machine.add_controller(1, 2);
-    assert_eq!(machine.answer("block:nvme0n1"), "node 2");
+    assert_eq!(machine.parse("block:nvme0n1"), "node 2");
     machine.add_controller(2, 1);
-    assert_eq!(machine.answer("block:nvme0n1"), unknown("nvme0n1"));
+    assert_eq!(machine.parse("block:nvme0n1"), unknown("nvme0n1"));
 }
 
 #[test]
@@ -191,11 +191,11 @@ fn a_logical_volume_is_on_the_node_of_its_disks() {
     machine.add_block("dm-0", &["md0p1"]);
     machine.add_block("dm-1", &["dm-0"]);
     let file = tempfile::tempdir().unwrap();
-    machine.put_file_on(file.path(), "dm-1");
+    machine.place_file_on(file.path(), "dm-1");
     for device in ["md0", "md0p1", "dm-0", "dm-1"] {
-        assert_eq!(machine.answer(&format!("block:{device}")), "node 1", "{device}");
+        assert_eq!(machine.parse(&format!("block:{device}")), "node 1", "{device}");
     }
-    assert_eq!(machine.answer(&format!("file:{}", file.path().display())), "node 1");
+    assert_eq!(machine.parse(&format!("file:{}", file.path().display())), "node 1");
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn a_raid_over_disks_of_several_nodes_has_no_node() {
     machine.add_pci("block", "sda", 1);
     machine.add_pci("block", "sdb", 2);
     machine.add_block("md0", &["sda", "sdb"]);
-    assert_eq!(machine.answer("block:md0"), unknown("md0"));
+    assert_eq!(machine.parse("block:md0"), unknown("md0"));
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn a_virtual_disk_without_devices_is_rejected() {
     machine.add_block("loop0", &[]);
     for device in ["zram0", "loop0"] {
         let expected = format!("warning 26: Cannot read node mask for block device `{device}'");
-        assert_eq!(machine.answer(&format!("block:{device}")), expected);
+        assert_eq!(machine.parse(&format!("block:{device}")), expected);
     }
 }
 
@@ -224,7 +224,7 @@ fn a_cycle_of_devices_ends_the_search() {
     let machine = Machine::new();
     machine.add_block("dm-0", &["dm-1", "dm-0"]);
     machine.add_block("dm-1", &["dm-0", "dm-1"]);
-    assert_eq!(machine.answer("block:dm-0"), "warning 26: Cannot read node mask for block device `dm-0'");
+    assert_eq!(machine.parse("block:dm-0"), "warning 26: Cannot read node mask for block device `dm-0'");
 }
 
 #[test]
@@ -237,10 +237,10 @@ fn a_bond_a_bridge_and_a_vlan_are_on_the_node_of_their_network_devices() {
     machine.add_net("vlan5", &["bond0"]);
     machine.add_net("br0", &["vlan5", "veth0"]);
     for device in ["bond0", "vlan5", "br0"] {
-        assert_eq!(machine.answer(&format!("netdev:{device}")), "node 3", "{device}");
+        assert_eq!(machine.parse(&format!("netdev:{device}")), "node 3", "{device}");
     }
     machine.add_pci("net", "eth2", 0);
     machine.add_net("bond1", &["eth0", "eth2"]);
-    assert_eq!(machine.answer("netdev:bond1"), "warning 25: Kernel does not know node mask for net device `bond1'");
-    assert_eq!(machine.answer("netdev:veth0"), "warning 26: Cannot read node mask for net device `veth0'");
+    assert_eq!(machine.parse("netdev:bond1"), "warning 25: Kernel does not know node mask for net device `bond1'");
+    assert_eq!(machine.parse("netdev:veth0"), "warning 26: Cannot read node mask for net device `veth0'");
 }

@@ -190,14 +190,14 @@ fn compatibility() -> String {
         let kind = export.object_size.map_or("function".to_owned(), |size| format!("data, {size} bytes"));
         let case = if older { format!("`{}@libnuma_1.1", export.name) } else { format!("`{}", export.name) };
         let differs = ["/", "`", "*"].iter().any(|end| excuses.contains(&format!("{case}{end}")));
-        let answers = match files.iter().any(|file| file.starts_with("parity/")) {
+        let comparison = match files.iter().any(|file| file.starts_with("parity/")) {
             _ if differs => "different in some cases: see [differences](differences.md)",
             true => "same as libnuma",
             false => "as documented in numa(3) and by the kernel: not in Debian's libnuma",
         };
         writeln!(
             text,
-            "| `{}` | {binding}{} | {kind} | {answers} | {} |",
+            "| `{}` | {binding}{} | {kind} | {comparison} | {} |",
             export.name,
             export.version,
             files.join(", ")

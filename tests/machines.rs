@@ -52,7 +52,7 @@ static void print_machine(void)
         long long free = -7, size = numa_node_size64(node, &free);
         if (!numa_bitmask_isbitset(numa_nodes_ptr, node))
             continue;
-        printf("node %d: %lld bytes, %lld free, CPUs told with %d\n", node, size, free, numa_node_to_cpus(node, cpus));
+        printf("node %d: %lld bytes, %lld free, numa_node_to_cpus() = %d\n", node, size, free, numa_node_to_cpus(node, cpus));
         print_set("  CPUs", cpus);
     }
     for (int cpu = -1; cpu <= numa_num_possible_cpus(); cpu++)
@@ -69,7 +69,7 @@ static void print_distances(int from)
     puts("");
 }
 
-static void answer(const char *question)
+static void reply(const char *question)
 {
     int number;
     char text[256];
@@ -97,7 +97,7 @@ int main(void)
 {
     char question[512];
     while (fgets(question, sizeof question, stdin) != NULL) {
-        answer(question);
+        reply(question);
         puts(".");
         fflush(stdout);
     }
@@ -110,7 +110,7 @@ int main(void)
 struct Library {
     process: Child,
     questions: RefCell<ChildStdin>,
-    answers: RefCell<BufReader<ChildStdout>>,
+    replies: RefCell<BufReader<ChildStdout>>,
 }
 
 impl Library {
@@ -127,17 +127,17 @@ impl Library {
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = command.spawn().unwrap();
         let questions = RefCell::new(process.stdin.take().unwrap());
-        let answers = RefCell::new(BufReader::new(process.stdout.take().unwrap()));
-        Library { process, questions, answers }
+        let replies = RefCell::new(BufReader::new(process.stdout.take().unwrap()));
+        Library { process, questions, replies }
     }
 
     fn ask(&self, question: &str) -> String {
         writeln!(self.questions.borrow_mut(), "{question}").unwrap();
-        let mut answer = String::new();
-        while !answer.ends_with("\n.\n") && answer != ".\n" {
-            assert_ne!(self.answers.borrow_mut().read_line(&mut answer).unwrap(), 0, "{question}: {answer}");
+        let mut reply = String::new();
+        while !reply.ends_with("\n.\n") && reply != ".\n" {
+            assert_ne!(self.replies.borrow_mut().read_line(&mut reply).unwrap(), 0, "{question}: {reply}");
         }
-        answer.trim_end_matches(".\n").to_owned()
+        reply.trim_end_matches(".\n").to_owned()
     }
 
     /// Ends the program, which must have printed nothing else.
@@ -209,7 +209,7 @@ impl Machine {
         writeln!(report, "usable CPUs:{}", spaced(&self.cpus())).unwrap();
         for (id, node) in &self.nodes {
             let (size, free) = node.memory.map_or((-1, 0), |(size, free)| (size as i64 * 1024, free * 1024));
-            writeln!(report, "node {id}: {size} bytes, {free} free, CPUs told with 0").unwrap();
+            writeln!(report, "node {id}: {size} bytes, {free} free, numa_node_to_cpus() = 0").unwrap();
             writeln!(report, "  CPUs:{}", spaced(&node.cpus)).unwrap();
         }
         for cpu in self.cpus() {
@@ -230,7 +230,7 @@ impl Machine {
     }
 
     /// Checks that the library describes this machine, whose files are below `root`, correctly.
-    fn assert_told_under(&self, root: &Path) {
+    fn assert_reported_under(&self, root: &Path) {
         let library = Library::with_root(root);
         assert_same(&library.ask("machine"), &self.report(), root);
         for &node in self.nodes.keys() {
@@ -242,11 +242,11 @@ impl Machine {
 
 /// Shows the first line that differs, since a machine can have ten thousand.
 #[track_caller]
-fn assert_same(told: &str, expected: &str, root: &Path) {
-    for (line, (told, expected)) in told.lines().zip(expected.lines()).enumerate() {
-        assert_eq!(told, expected, "{}, line {line}", root.display());
+fn assert_same(output: &str, expected: &str, root: &Path) {
+    for (line, (output, expected)) in output.lines().zip(expected.lines()).enumerate() {
+        assert_eq!(output, expected, "{}, line {line}", root.display());
     }
-    assert_eq!(told, expected, "{}", root.display());
+    assert_eq!(output, expected, "{}", root.display());
 }
 
 // --- parsing machines ---
@@ -379,7 +379,7 @@ fn for_each_captured(with: impl Fn(&Path)) {
 
 #[test]
 fn captured_machines_are_described_as_their_files_say() {
-    for_each_captured(|root| read_machine(root).assert_told_under(root));
+    for_each_captured(|root| read_machine(root).assert_reported_under(root));
 }
 
 /// The nodes of a captured machine's devices, by the names that a node list may contain.
@@ -453,13 +453,16 @@ fn captured_machines_are_described_as_a_person_reads_them() {
             "64fake-4n2s2ca2c2t",
             &[
                 ("distances from 1", "from 1: 0 0 0 0\n"),
-                ("machine", "node 0: 1073741824 bytes, 0 free, CPUs told with 0\n"),
+                ("machine", "node 0: 1073741824 bytes, 0 free, numa_node_to_cpus() = 0\n"),
             ],
         ),
         // No nodes.
         (
             "2arm-2c",
-            &[("machine", "nodes: 0\n"), ("machine", "node 0: -1 bytes, 0 free, CPUs told with 0\n  CPUs: 0 1\n")],
+            &[
+                ("machine", "nodes: 0\n"),
+                ("machine", "node 0: -1 bytes, 0 free, numa_node_to_cpus() = 0\n  CPUs: 0 1\n"),
+            ],
         ),
         (
             "offline-cpu0-node0",
@@ -469,10 +472,10 @@ fn captured_machines_are_described_as_a_person_reads_them() {
     let seen = RefCell::new(0);
     for_each_captured(|root| {
         let library = Library::with_root(root);
-        for (question, part) in known.iter().filter(|(name, _)| root.ends_with(name)).flat_map(|(_, answers)| *answers)
+        for (question, part) in known.iter().filter(|(name, _)| root.ends_with(name)).flat_map(|(_, replies)| *replies)
         {
-            let answer = library.ask(question);
-            assert!(answer.contains(part), "{}: {question}: no {part:?} in\n{answer}", root.display());
+            let reply = library.ask(question);
+            assert!(reply.contains(part), "{}: {question}: no {part:?} in\n{reply}", root.display());
             *seen.borrow_mut() += 1;
         }
         library.end();
@@ -570,10 +573,10 @@ fn as_map(set: &BTreeSet<usize>, bits: usize) -> String {
 }
 
 /// The parser above and the library must both return the machine that the files were written from.
-fn assert_told(machine: &Machine) {
+fn assert_reported(machine: &Machine) {
     let root = machine.write();
     assert_eq!(&read_machine(root.path()), machine);
-    machine.assert_told_under(root.path());
+    machine.assert_reported_under(root.path());
 }
 
 #[test]
@@ -590,7 +593,7 @@ fn gaps_between_nodes_and_nodes_of_only_memory_or_only_cpus_are_described() {
         node.distances =
             (0..6).map(|to| if to == place { 10 } else { 11 + 40 * place as u64 + 7 * to as u64 }).collect();
     }
-    assert_told(&machine);
+    assert_reported(&machine);
 }
 
 #[test]
@@ -621,13 +624,13 @@ fn a_possible_node_that_does_not_exist_has_no_distance_column() {
     machine.possible_nodes = Some((0..=4).collect());
     machine.possible_cpus = Some((0..=11).collect());
     machine.nodes.get_mut(&2).unwrap().distances = vec![21, 10, 32];
-    assert_told(&machine);
+    assert_reported(&machine);
 }
 
 #[test]
 fn a_machine_of_only_cpus_or_only_memory_is_described() {
-    assert_told(&Machine::of(&[(0, &[], 5000)]));
-    assert_told(&Machine::of(&[(3, &[1, 3], 0), (4, &[0, 2], 7)]));
+    assert_reported(&Machine::of(&[(0, &[], 5000)]));
+    assert_reported(&Machine::of(&[(3, &[1, 3], 0), (4, &[0, 2], 7)]));
 }
 
 #[test]
@@ -641,14 +644,14 @@ fn what_old_kernels_do_not_report_is_determined_in_other_ways() {
         fs::remove_file(node_folder(root.path(), id).join("cpulist")).unwrap();
     }
     assert_eq!(read_machine(root.path()), machine);
-    machine.assert_told_under(root.path());
+    machine.assert_reported_under(root.path());
 }
 
 #[test]
 fn a_cpu_on_several_nodes_is_in_the_set_of_each_and_belongs_to_the_first() {
     // As with numa=fake=4 on a machine of two nodes.
-    assert_told(&Machine::of(&[(0, &[0, 1], 100), (1, &[0, 1], 100), (2, &[2, 3], 100), (3, &[2, 3], 100)]));
-    assert_told(&Machine::of(&[(1, &[5, 70], 100), (8, &[0, 5], 0), (9, &[], 7)]));
+    assert_reported(&Machine::of(&[(0, &[0, 1], 100), (1, &[0, 1], 100), (2, &[2, 3], 100), (3, &[2, 3], 100)]));
+    assert_reported(&Machine::of(&[(1, &[5, 70], 100), (8, &[0, 5], 0), (9, &[], 7)]));
 }
 
 #[test]
@@ -658,43 +661,46 @@ fn cpus_that_only_have_directories_are_on_node_0_of_a_machine_without_nodes() {
         fs::create_dir_all(folder.path().join(format!("sys/devices/system/cpu/cpu{cpu}"))).unwrap();
     }
     let library = Library::with_root(folder.path());
-    let told = library.ask("machine");
-    assert!(told.contains("usable CPUs: 0 1 5\n"), "{told}");
-    assert!(told.contains("CPUs told with 0\n  CPUs: 0 1 5\nCPU 0: node 0\nCPU 1: node 0\nCPU 5: node 0\n"), "{told}");
+    let output = library.ask("machine");
+    assert!(output.contains("usable CPUs: 0 1 5\n"), "{output}");
+    assert!(
+        output.contains("numa_node_to_cpus() = 0\n  CPUs: 0 1 5\nCPU 0: node 0\nCPU 1: node 0\nCPU 5: node 0\n"),
+        "{output}"
+    );
     library.end();
 }
 
 /// Fails unless the library's description of a machine is consistent.
 #[track_caller]
 fn assert_consistent(library: &Library, context: &str) {
-    let told = library.ask("machine");
+    let output = library.ask("machine");
     let numbers =
         |text: &str| -> BTreeSet<usize> { text.split_whitespace().map(|word| word.parse().unwrap()).collect() };
-    let line = |name: &str| told.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    let line = |name: &str| output.lines().find_map(|line| line.strip_prefix(name)).unwrap();
     let (nodes, usable) = (numbers(line("nodes:")), numbers(line("usable nodes:")));
-    assert!(!usable.is_empty() && usable.is_subset(&nodes), "{context}: {told}");
-    assert_eq!(line("highest node: ").parse::<usize>().unwrap(), *nodes.last().unwrap(), "{context}: {told}");
+    assert!(!usable.is_empty() && usable.is_subset(&nodes), "{context}: {output}");
+    assert_eq!(line("highest node: ").parse::<usize>().unwrap(), *nodes.last().unwrap(), "{context}: {output}");
     let with_memory: usize = line("nodes with memory: ").parse().unwrap();
-    assert!((1..=nodes.len()).contains(&with_memory), "{context}: {told}");
+    assert!((1..=nodes.len()).contains(&with_memory), "{context}: {output}");
     let mut cpus = BTreeMap::new();
     let mut node = 0;
-    for line in told.lines() {
+    for line in output.lines() {
         if let Some(rest) = line.strip_prefix("node ") {
             node = rest.split(':').next().unwrap().parse().unwrap();
         } else if let Some(rest) = line.strip_prefix("  CPUs:") {
             cpus.insert(node, numbers(rest));
         } else if let Some((cpu, node)) = line.strip_prefix("CPU ").and_then(|rest| rest.split_once(": node ")) {
             let (cpu, node): (usize, usize) = (cpu.parse().unwrap(), node.parse().unwrap());
-            assert!(cpus.get(&node).is_some_and(|cpus| cpus.contains(&cpu)), "{context}: CPU {cpu}: {told}");
+            assert!(cpus.get(&node).is_some_and(|cpus| cpus.contains(&cpu)), "{context}: CPU {cpu}: {output}");
         }
     }
-    assert!(cpus.keys().all(|node| nodes.contains(node)), "{context}: {told}");
+    assert!(cpus.keys().all(|node| nodes.contains(node)), "{context}: {output}");
     for node in 0..6 {
         let named = if nodes.contains(&node) { format!("node: {node}\n") } else { String::new() };
-        let answer = library.ask(&format!("node of {node}"));
-        assert!(if named.is_empty() { answer.starts_with("warning") } else { answer == named }, "{context}: {answer}");
-        let answer = library.ask(&format!("usable node of {node}"));
-        assert!(answer.starts_with("warning") && !usable.contains(&node) || answer == named, "{context}: {answer}");
+        let reply = library.ask(&format!("node of {node}"));
+        assert!(if named.is_empty() { reply.starts_with("warning") } else { reply == named }, "{context}: {reply}");
+        let reply = library.ask(&format!("usable node of {node}"));
+        assert!(reply.starts_with("warning") && !usable.contains(&node) || reply == named, "{context}: {reply}");
     }
 }
 
@@ -764,8 +770,11 @@ fn nodes_that_a_task_may_allocate_on_exist_if_no_list_of_nodes_can_be_read() {
     let status = "Mems_allowed:\t00000000,0000000f\nMems_allowed_list:\t0-3\n";
     fs::write(folder.path().join("proc/self/status"), status).unwrap();
     let library = Library::with_root(folder.path());
-    let told = library.ask("machine");
-    assert!(told.contains("nodes with memory: 4\nhighest node: 3\nnodes: 0 1 2 3\nusable nodes: 0 1 2 3\n"), "{told}");
+    let output = library.ask("machine");
+    assert!(
+        output.contains("nodes with memory: 4\nhighest node: 3\nnodes: 0 1 2 3\nusable nodes: 0 1 2 3\n"),
+        "{output}"
+    );
     library.end();
 }
 
@@ -789,9 +798,9 @@ fn a_node_that_disappears_is_reported_as_gone() {
     // It is gone from the list too. All distances that could be read were read with the first one.
     fs::write(root.path().join("sys/devices/system/node/online"), "0,2\n").unwrap();
     library.ask("update");
-    let told = library.ask("machine");
-    assert!(told.contains("nodes: 0 2\nusable nodes: 0 2\n") && !told.contains("node 1"), "{told}");
-    assert!(!told.contains("CPU 1:") && !told.contains("CPU 3:") && told.contains("CPU 2: node 2\n"), "{told}");
+    let output = library.ask("machine");
+    assert!(output.contains("nodes: 0 2\nusable nodes: 0 2\n") && !output.contains("node 1"), "{output}");
+    assert!(!output.contains("CPU 1:") && !output.contains("CPU 3:") && output.contains("CPU 2: node 2\n"), "{output}");
     assert_eq!(library.ask("distances from 2"), "from 2: 20 20 10\n");
     assert_eq!(library.ask("distances from 0"), "from 0: 10 20 20\n");
     // It returns.
@@ -814,7 +823,7 @@ fn distances_with_too_many_or_too_few_columns_are_not_known() {
     fs::write(node_folder(root.path(), 0).join("distance"), "10\n").unwrap();
     fs::write(node_folder(root.path(), 1).join("distance"), "20 10 20\n").unwrap();
     machine.nodes.values_mut().for_each(|node| node.distances.clear());
-    machine.assert_told_under(root.path());
+    machine.assert_reported_under(root.path());
 }
 
 // --- the variable itself ---
@@ -846,7 +855,7 @@ highest node: 0
 nodes: 0
 usable nodes: 0
 usable CPUs:
-node 0: -1 bytes, 0 free, CPUs told with -1
+node 0: -1 bytes, 0 free, numa_node_to_cpus() = -1
   CPUs:
 ";
 
@@ -890,7 +899,7 @@ fn the_name_of_a_root_may_be_as_long_as_a_path_can_be() {
     // The longest name of a directory for which the paths of its files can still be created.
     let root = PathBuf::from(format!("{}{}", deep.display(), "/.".repeat((4095 - deep.as_os_str().len()) / 2)));
     assert!(root.as_os_str().len() >= 4094);
-    machine.assert_told_under(&root);
+    machine.assert_reported_under(&root);
 }
 
 #[test]
@@ -993,7 +1002,7 @@ fn rust_program(folder: &Path) -> PathBuf {
             for node in nodes.iter() {
                 let memory = machine.memory_of_node(node);
                 let (size, free) = memory.map_or((-1, 0), |memory| (memory.total as i64, memory.free));
-                println!("node {node}: {size} bytes, {free} free, CPUs told with 0");
+                println!("node {node}: {size} bytes, {free} free, numa_node_to_cpus() = 0");
                 print_set("  CPUs", machine.cpus_of_node(node).bits().as_bits());
             }
             for cpu in 0..cpus {

@@ -33,14 +33,14 @@ fn program(folder: &Path) -> PathBuf {
 }
 
 /// Returns its standard output, standard error and exit status.
-fn answer(command: &mut Command) -> (String, String, i32) {
+fn run_to_end(command: &mut Command) -> (String, String, i32) {
     let Output { stdout, stderr, status } = command.output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (text(stdout), text(stderr), status.code().unwrap())
 }
 
 fn assert_refuses(command: &mut Command, status: i32, reason: &str) {
-    let (out, err, found) = answer(command);
+    let (out, err, found) = run_to_end(command);
     assert_eq!((out.as_str(), found), ("", status), "{err}");
     assert!(err.starts_with("numars-run: ") && err.contains(reason), "{err}");
 }
@@ -56,11 +56,11 @@ fn folder() -> TempDir {
 fn a_program_runs_on_numars_with_its_arguments_and_exit_status() {
     let folder = folder();
     let program = program(folder.path());
-    assert_eq!(answer(Command::new(&program).arg("alone")), ("alone on libnuma\n".into(), String::new(), 42));
-    assert_eq!(answer(numars_run().arg(&program).arg("so")), ("so on numars\n".into(), String::new(), 42));
+    assert_eq!(run_to_end(Command::new(&program).arg("alone")), ("alone on libnuma\n".into(), String::new(), 42));
+    assert_eq!(run_to_end(numars_run().arg(&program).arg("so")), ("so on numars\n".into(), String::new(), 42));
     let mut by_name = numars_run();
     by_name.env("PATH", format!("{}:/usr/bin:/bin", folder.path().display())).arg("program");
-    assert_eq!(answer(&mut by_name), (" on numars\n".into(), String::new(), 41));
+    assert_eq!(run_to_end(&mut by_name), (" on numars\n".into(), String::new(), 41));
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn what_is_preloaded_already_stays() {
     let mut command = numars_run();
     command.env("LD_PRELOAD", &other).args(["sh", "-c", "echo $LD_PRELOAD; exec \"$0\""]).arg(&program);
     let expected = format!("{}:{}\n on numars\n", other.display(), stage().flavour().join("libnuma.so.1").display());
-    assert_eq!(answer(&mut command), (expected, String::new(), 41));
+    assert_eq!(run_to_end(&mut command), (expected, String::new(), 41));
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn what_is_in_the_path_of_libraries_already_stays() {
     let mut command = numars_run();
     command.env("LD_LIBRARY_PATH", "/some/folder").args(["sh", "-c", "echo $LD_LIBRARY_PATH"]);
     let expected = format!("{}:/some/folder\n", stage().flavour().display());
-    assert_eq!(answer(&mut command), (expected, String::new(), 0));
+    assert_eq!(run_to_end(&mut command), (expected, String::new(), 0));
 }
 
 /// Opens libnuma by each of its names, and prints for each whether it is numars, and whether there are two of them.
@@ -119,13 +119,13 @@ fn another_libnuma(folder: &Path) {
 fn a_program_that_opens_libnuma_itself_finds_numars_by_each_name() {
     let folder = folder();
     let program = compile_c(folder.path(), OPENS, &[]);
-    assert_eq!(answer(numars_run().arg(&program)), (OPENED.into(), String::new(), 0));
-    assert_eq!(answer(numars_run().args(["sh", "-c"]).arg(&program)), (OPENED.into(), String::new(), 0));
+    assert_eq!(run_to_end(numars_run().arg(&program)), (OPENED.into(), String::new(), 0));
+    assert_eq!(run_to_end(numars_run().args(["sh", "-c"]).arg(&program)), (OPENED.into(), String::new(), 0));
     // Also from another directory, by a library whose path begins there.
     let mut command = numars_run();
     command.env("NUMARS_LIBRARY", "lib/numars/libnuma.so.1").current_dir(&stage().prefix);
     command.args(["sh", "-c", "cd / && exec \"$0\""]).arg(&program);
-    assert_eq!(answer(&mut command), (OPENED.into(), String::new(), 0));
+    assert_eq!(run_to_end(&mut command), (OPENED.into(), String::new(), 0));
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn check_says_which_libnuma_a_program_would_open() {
     let library = stage().flavour().join("libnuma.so.1");
     let numars = library.display();
     let program = compile_c(folder.path(), OPENS, &[]);
-    let (out, err, status) = answer(numars_run().arg("--check").arg(&program));
+    let (out, err, status) = run_to_end(numars_run().arg("--check").arg(&program));
     let expected = format!(
         "With dlopen(3) it would find:\n  libnuma.so        {numars}\n  libnuma.so.1      {numars}\n  libnuma.so.1.0.0  {numars}\n"
     );
@@ -144,18 +144,18 @@ fn check_says_which_libnuma_a_program_would_open() {
     another_libnuma(folder.path());
     let flags = [format!("-Wl,--disable-new-dtags,-rpath,{}", folder.path().display())];
     let program = compile_c(folder.path(), OPENS, &flags);
-    let (out, ..) = answer(numars_run().arg("--check").arg(&program));
+    let (out, ..) = run_to_end(numars_run().arg("--check").arg(&program));
     let another = format!("  libnuma.so        {}/libnuma.so (not numars)\n", folder.path().display());
     assert!(out.contains(&another) && out.contains(&format!("  libnuma.so.1      {numars}\n")), "{out}");
     let opened = "libnuma.so: another\nlibnuma.so.1: numars\nlibnuma.so.1.0.0: numars\n";
-    assert_eq!(answer(numars_run().arg(&program)).0, opened);
+    assert_eq!(run_to_end(numars_run().arg(&program)).0, opened);
 
     // A copy that is alone in its directory has no other names.
     let copy = tempfile::tempdir().unwrap();
     let only = copy.path().join("libnuma.so.1");
     fs::copy(&library, &only).unwrap();
     let program = compile_c(folder.path(), OPENS, &[]);
-    let (out, ..) = answer(numars_run().env("NUMARS_LIBRARY", &only).arg("--check").arg(&program));
+    let (out, ..) = run_to_end(numars_run().env("NUMARS_LIBRARY", &only).arg("--check").arg(&program));
     assert!(out.contains(&format!("  libnuma.so.1      {}\n", only.display())), "{out}");
     assert!(!out.contains(&format!("  libnuma.so        {}\n", only.display())), "{out}");
 }
@@ -166,10 +166,10 @@ fn a_program_whose_rpath_names_another_libnuma_runs_on_numars() {
     another_libnuma(folder.path());
     let flags = [format!("-Wl,--disable-new-dtags,-rpath,{}", folder.path().display()), "-lnuma".to_owned()];
     let program = compile_c(folder.path(), PROGRAM, &flags);
-    assert_eq!(answer(numars_run().arg(&program)), (" on numars\n".into(), String::new(), 41));
+    assert_eq!(run_to_end(numars_run().arg(&program)), (" on numars\n".into(), String::new(), 41));
     let mut script = numars_run();
     script.args(["sh", "-c", "LD_LIBRARY_PATH=/nowhere exec \"$0\""]).arg(&program);
-    assert_eq!(answer(&mut script), (" on numars\n".into(), String::new(), 41));
+    assert_eq!(run_to_end(&mut script), (" on numars\n".into(), String::new(), 41));
 }
 
 #[test]
@@ -179,8 +179,8 @@ fn programs_with_sanitizers_run_even_if_others_start_them_and_still_find_errors(
         let flag = format!("-fsanitize={sanitizer}");
         let program = compile_c(folder.path(), PROGRAM, &[flag, "-lnuma".to_owned()]);
         let expected = (" on numars\n".into(), String::new(), 41);
-        assert_eq!(answer(numars_run().arg(&program)), expected, "{sanitizer}");
-        assert_eq!(answer(numars_run().args(["sh", "-c", "\"$0\""]).arg(&program)), expected, "{sanitizer}");
+        assert_eq!(run_to_end(numars_run().arg(&program)), expected, "{sanitizer}");
+        assert_eq!(run_to_end(numars_run().args(["sh", "-c", "\"$0\""]).arg(&program)), expected, "{sanitizer}");
     }
     let folder = folder();
     let program = compile_c(
@@ -188,7 +188,7 @@ fn programs_with_sanitizers_run_even_if_others_start_them_and_still_find_errors(
         "#include <numa.h>\n#include <stdlib.h>\nint main(void) { char *one = calloc(1, 1); return one[numa_max_node() + 1 > 0]; }\n",
         &["-fsanitize=address".to_owned(), "-lnuma".to_owned()],
     );
-    let (_, err, status) = answer(numars_run().env("ASAN_OPTIONS", "exitcode=77").arg(&program));
+    let (_, err, status) = run_to_end(numars_run().env("ASAN_OPTIONS", "exitcode=77").arg(&program));
     assert!(status == 77 && err.contains("heap-buffer-overflow"), "{status} {err}");
 }
 
@@ -199,7 +199,10 @@ fn a_script_runs_if_its_interpreter_can() {
     let script = folder.path().join("script");
     fs::write(&script, format!("#!/bin/sh\nexec {} \"$1\"\n", program.display())).unwrap();
     fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
-    assert_eq!(answer(numars_run().arg(&script).arg("scripted")), ("scripted on numars\n".into(), String::new(), 42));
+    assert_eq!(
+        run_to_end(numars_run().arg(&script).arg("scripted")),
+        ("scripted on numars\n".into(), String::new(), 42)
+    );
 }
 
 /// Returns what `--check` prints about a script with this first line, with `folder` first in PATH.
@@ -208,7 +211,7 @@ fn check_of_a_script(folder: &Path, line: &str) -> (String, String, i32) {
     fs::write(&script, format!("{line}\n")).unwrap();
     fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
     let mut command = numars_run();
-    answer(command.env("PATH", format!("{}:/usr/bin:/bin", folder.display())).arg("--check").arg(&script))
+    run_to_end(command.env("PATH", format!("{}:/usr/bin:/bin", folder.display())).arg("--check").arg(&script))
 }
 
 #[test]
@@ -297,7 +300,7 @@ fn a_program_that_gains_privileges_is_rejected() {
     // Only root can create a file of another user. For its owner, the program gains nothing.
     if chown(&program, Some(65534), None).is_err() {
         fs::set_permissions(&program, Permissions::from_mode(0o4755)).unwrap();
-        assert_eq!(answer(numars_run().arg(&program)).2, 41);
+        assert_eq!(run_to_end(numars_run().arg(&program)).2, 41);
         return;
     }
     fs::set_permissions(&program, Permissions::from_mode(0o4755)).unwrap();
@@ -308,11 +311,11 @@ fn a_program_that_gains_privileges_is_rejected() {
 fn check_lists_the_symbols_that_a_program_needs_and_runs_nothing() {
     let folder = folder();
     let program = program(folder.path());
-    let (out, err, status) = answer(numars_run().arg("--check").arg(&program));
+    let (out, err, status) = run_to_end(numars_run().arg("--check").arg(&program));
     assert_eq!((err.as_str(), status), ("", 0), "{out}");
     assert!(out.lines().any(|line| line.split_whitespace().eq(["numa_max_node", "libnuma_1.1", "there"])), "{out}");
     assert!(!out.contains(" on numars"), "{out}");
-    let (out, _, status) = answer(numars_run().args(["--check", "true"]));
+    let (out, _, status) = run_to_end(numars_run().args(["--check", "true"]));
     assert!(status == 0 && out.contains("not linked with libnuma"), "{out}");
 }
 
@@ -333,7 +336,7 @@ fn check_says_what_numars_lacks() {
     )
     .unwrap();
     run(Command::new("gcc").current_dir(&folder).args(["p.c", "./libnuma.so.1", "-o", "p"]));
-    let (out, _, status) = answer(numars_run().arg("--check").arg(folder.path().join("p")));
+    let (out, _, status) = run_to_end(numars_run().arg("--check").arg(folder.path().join("p")));
     assert_eq!(status, 1, "{out}");
     assert!(out.contains("MISSING") && out.contains("libnuma_9.0"), "{out}");
 }
@@ -414,7 +417,7 @@ fn check_runs_neither_a_program_with_another_loader_nor_that_loader() {
     for file in [&interpreter, &script] {
         fs::set_permissions(file, Permissions::from_mode(0o755)).unwrap();
     }
-    let (out, err, status) = answer(numars_run().arg("--check").arg(&script));
+    let (out, err, status) = run_to_end(numars_run().arg("--check").arg(&script));
     assert!(status == 0 && out.starts_with("/bin/sh is not linked with libnuma"), "{out}{err}");
     assert!(!mark.exists(), "the interpreter was run");
 }
@@ -426,8 +429,8 @@ fn a_program_whose_loader_is_a_copy_of_the_systems_is_checked_and_runs() {
     let loader = copy_of_the_loader(&plain, folder.path());
     let flags = [format!("-Wl,--dynamic-linker={}", loader.display()), "-lnuma".to_owned()];
     let program = compile_c(folder.path(), PROGRAM, &flags);
-    assert_eq!(answer(numars_run().arg(&program)), (" on numars\n".into(), String::new(), 41));
-    let (out, _, status) = answer(numars_run().arg("--check").arg(&program));
+    assert_eq!(run_to_end(numars_run().arg(&program)), (" on numars\n".into(), String::new(), 41));
+    let (out, _, status) = run_to_end(numars_run().arg("--check").arg(&program));
     assert!(status == 0 && there(&out).contains(&("numa_max_node".into(), "libnuma_1.1".into())), "{out}");
 }
 
@@ -505,7 +508,7 @@ fn check_finds_libraries_where_the_loader_does() {
             if !path.is_empty() {
                 command.env("LD_LIBRARY_PATH", path);
             }
-            answer(&mut command)
+            run_to_end(&mut command)
         };
         let (out, err, status) = command(true);
         let (_, said, ran) = command(false);
@@ -568,7 +571,7 @@ fn check_lists_the_symbols_that_the_loader_takes_from_numars() {
         let rpath = format!("-Wl,-rpath,{}", folder.path().display());
         let flags = [kind.into(), inner.display().to_string(), "-lnuma".into(), rpath];
         let program = compile_c(folder.path(), source, &flags);
-        let (out, err, status) = answer(numars_run().arg("--check").arg(&program));
+        let (out, err, status) = run_to_end(numars_run().arg("--check").arg(&program));
         assert_eq!((err.as_str(), status), ("", 0), "{out}");
         let expected = bound_by_the_loader(&program);
         assert!(expected.len() >= 5, "{expected:?}");
@@ -598,7 +601,7 @@ fn check_says_what_is_missing_even_without_versions() {
         "int inner(void); int main(int count, char **arguments) { (void)arguments; return count > 1 && inner(); }\n",
         &flags,
     );
-    let (out, _, status) = answer(numars_run().arg("--check").arg(&program));
+    let (out, _, status) = run_to_end(numars_run().arg("--check").arg(&program));
     let expected = format!("  MISSING: numa_added_later (needed by {})\n", inner.display());
     assert!(status == 1 && out.contains(&expected), "{out}");
 }
@@ -613,8 +616,8 @@ fn check_does_not_claim_to_know_what_it_cannot_read() {
     bytes[0x28..0x30].fill(0);
     bytes[0x3a..0x40].fill(0);
     fs::write(&program, bytes).unwrap();
-    assert_eq!(answer(numars_run().arg(&program)).2, 41);
-    let (out, _, status) = answer(numars_run().arg("--check").arg(&program));
+    assert_eq!(run_to_end(numars_run().arg(&program)).2, 41);
+    let (out, _, status) = run_to_end(numars_run().arg("--check").arg(&program));
     if !there(&out).contains(&("numa_max_node".into(), "libnuma_1.1".into())) {
         assert!(status == 1 && out.contains("  UNKNOWN: "), "{out}");
     }
@@ -638,20 +641,20 @@ fn check_says_so_where_there_is_no_readelf() {
         command
     };
     assert_refuses(&mut without(&["--check"]), 125, "--check needs readelf");
-    assert_eq!(answer(&mut without(&[])), (" on numars\n".into(), String::new(), 41));
+    assert_eq!(run_to_end(&mut without(&[])), (" on numars\n".into(), String::new(), 41));
     symlink("/usr/bin/readelf", folder.path().join("readelf")).unwrap();
-    assert_eq!(answer(&mut without(&["--check"])).2, 0);
+    assert_eq!(run_to_end(&mut without(&["--check"])).2, 0);
 }
 
 #[test]
 fn wrong_options_are_rejected_and_help_is_printed() {
     for arguments in [&[][..], &["--unknown"], &["--check"], &["--check", "a", "b"]] {
-        let (out, err, status) = answer(numars_run().args(arguments));
+        let (out, err, status) = run_to_end(numars_run().args(arguments));
         assert_eq!((out.as_str(), status), ("", 125), "{err}");
         assert!(err.contains("usage: numars-run"), "{err}");
     }
-    let (out, err, status) = answer(numars_run().arg("--help"));
+    let (out, err, status) = run_to_end(numars_run().arg("--help"));
     assert!(out.starts_with("usage: numars-run") && err.is_empty() && status == 0);
-    let (out, _, status) = answer(numars_run().arg("--version"));
+    let (out, _, status) = run_to_end(numars_run().arg("--version"));
     assert!(out.starts_with("numars-run ") && !out.contains('@') && status == 0, "{out}");
 }

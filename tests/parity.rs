@@ -42,8 +42,8 @@ const MEMORY_ONLY_NODE: Shape = Shape { name: "memory-only-node", nodes: "1-2", 
 const NODE_WITHOUT_MEMORY: Shape = Shape { name: "node-without-memory", nodes: "1-2", cpus: "1,3", wholly: false };
 const ONE_NODE: Shape = Shape { name: "one-node", nodes: "0", cpus: "1-2", wholly: false };
 const SHAPES: [Shape; 4] = [FOUR_NODES, MEMORY_ONLY_NODE, NODE_WITHOUT_MEMORY, ONE_NODE];
-/// How many of them are always compared.
-const FEW: usize = 2;
+/// The number of shapes that are always compared: the first ones.
+const ALWAYS_COMPARED: usize = 2;
 
 const MACHINE: &str = "machine";
 const CPUSET: &str = "cpuset";
@@ -67,7 +67,7 @@ fn thorough() -> bool {
 
 fn shapes() -> &'static [Shape] {
     const ALL: &[Shape] = &SHAPES;
-    if thorough() { ALL } else { &ALL[..FEW] }
+    if thorough() { ALL } else { &ALL[..ALWAYS_COMPARED] }
 }
 
 fn references() -> &'static [Reference] {
@@ -78,7 +78,7 @@ fn references() -> &'static [Reference] {
 type Cases = BTreeMap<String, Vec<String>>;
 
 /// By environment and library.
-type Answers = BTreeMap<(String, String), Cases>;
+type Results = BTreeMap<(String, String), Cases>;
 
 /// A case with different output.
 struct Difference {
@@ -141,30 +141,30 @@ impl Reference {
 
 /// The output of the guests of all shapes; `None` for one that failed. They run once, as many at a time as there are
 /// processors: more would make each so slow that it seems to hang.
-fn all_answers() -> &'static BTreeMap<&'static str, Option<Answers>> {
-    static ALL: OnceLock<BTreeMap<&'static str, Option<Answers>>> = OnceLock::new();
+fn all_results() -> &'static BTreeMap<&'static str, Option<Results>> {
+    static ALL: OnceLock<BTreeMap<&'static str, Option<Results>>> = OnceLock::new();
     ALL.get_or_init(|| {
         // From the end, so that the longest one is started first.
         let waiting = Mutex::new(shapes().iter().map(|shape| (shape.guest(), shape)).rev().collect::<Vec<_>>());
         let next = || waiting.lock().unwrap().pop();
-        let answers = Mutex::new(BTreeMap::new());
+        let results = Mutex::new(BTreeMap::new());
         let processors = thread::available_parallelism().map_or(1, usize::from);
         thread::scope(|scope| {
             for _ in 0..processors {
                 scope.spawn(|| {
                     while let Some((mut guest, shape)) = next() {
                         let run = panic::catch_unwind(AssertUnwindSafe(|| shape.run(&mut guest)));
-                        answers.lock().unwrap().insert(shape.name, run.ok());
+                        results.lock().unwrap().insert(shape.name, run.ok());
                     }
                 });
             }
         });
-        answers.into_inner().unwrap()
+        results.into_inner().unwrap()
     })
 }
 
 impl Shape {
-    fn surroundings(&self) -> &'static [&'static str] {
+    fn environments(&self) -> &'static [&'static str] {
         match () {
             () if self.wholly && thorough() => &[MACHINE, OLD_KERNEL, GAPS, KILL, EPERM, EMFILE, CHROOT, CPUSET],
             () if self.wholly => &[MACHINE, OLD_KERNEL, GAPS, KILL, CPUSET],
@@ -173,17 +173,17 @@ impl Shape {
         }
     }
 
-    fn run(&self, guest: &mut Command) -> Answers {
+    fn run(&self, guest: &mut Command) -> Results {
         guest.arg("--").arg(root().join("tests-c/parity/run.sh"));
-        for &surroundings in self.surroundings() {
-            match surroundings {
+        for &environment in self.environments() {
+            match environment {
                 CPUSET => guest.arg(format!("{CPUSET}:{}:{}", self.nodes, self.cpus)),
-                _ => guest.arg(surroundings),
+                _ => guest.arg(environment),
             };
         }
         let output = run(guest);
         fs::write(folder().join(self.name), &output).unwrap();
-        read_answers(&output)
+        read_results(&output)
     }
 
     /// The guest with the programs and the three libraries, all on the same C library, the newest.
@@ -202,18 +202,18 @@ impl Shape {
         guest
     }
 
-    fn cases(&self, surroundings: &str, library: &str) -> &'static Cases {
-        let answers = all_answers()[self.name].as_ref();
-        let answers = answers.unwrap_or_else(|| panic!("the guest with the shape {} failed", self.name));
-        &answers[&(surroundings.to_owned(), library.to_owned())]
+    fn cases(&self, environment: &str, library: &str) -> &'static Cases {
+        let results = all_results()[self.name].as_ref();
+        let results = results.unwrap_or_else(|| panic!("the guest with the shape {} failed", self.name));
+        &results[&(environment.to_owned(), library.to_owned())]
     }
 
     /// Returns the cases in which numars differs from libnuma. If the older libnuma differs from the newest one, a
     /// result of the newest is accepted as well.
-    fn differences(&self, surroundings: &str, reference: Reference) -> Vec<Difference> {
-        let numars = self.cases(surroundings, NUMARS);
-        let libnuma = self.cases(surroundings, &reference.name());
-        let newest = self.cases(surroundings, &NEWEST.name());
+    fn differences(&self, environment: &str, reference: Reference) -> Vec<Difference> {
+        let numars = self.cases(environment, NUMARS);
+        let libnuma = self.cases(environment, &reference.name());
+        let newest = self.cases(environment, &NEWEST.name());
         let ids: BTreeSet<&'static String> = numars.keys().chain(libnuma.keys()).collect();
         let differing = ids.into_iter().filter(|&id| ![libnuma.get(id), newest.get(id)].contains(&numars.get(id)));
         differing
@@ -227,17 +227,17 @@ impl Shape {
 }
 
 /// Parses lines of `ID: text` between lines of `== ENVIRONMENT LIBRARY`, the last of which is `== end`.
-fn read_answers(output: &str) -> Answers {
-    let mut answers = Answers::new();
+fn read_results(output: &str) -> Results {
+    let mut results = Results::new();
     for section in output.split("== ").skip(1) {
         let (title, lines) = section.split_once('\n').unwrap();
-        let Some((surroundings, library)) = title.trim_end().split_once(' ') else { return answers };
+        let Some((environment, library)) = title.trim_end().split_once(' ') else { return results };
         let mut cases = Cases::new();
         for line in lines.lines() {
-            let (id, text) = line.split_once(": ").unwrap_or_else(|| panic!("{surroundings}, {library}: {line:?}"));
+            let (id, text) = line.split_once(": ").unwrap_or_else(|| panic!("{environment}, {library}: {line:?}"));
             cases.entry(id.to_owned()).or_default().push(text.to_owned());
         }
-        answers.insert((surroundings.to_owned(), library.to_owned()), cases);
+        results.insert((environment.to_owned(), library.to_owned()), cases);
     }
     panic!("the guest's output is incomplete");
 }
@@ -251,12 +251,12 @@ struct Excuse {
 }
 
 impl Excuse {
-    fn covers(&self, shape: &Shape, surroundings: &str, id: &str) -> bool {
+    fn covers(&self, shape: &Shape, environment: &str, id: &str) -> bool {
         let is_here = |place: &str| {
-            place == "without-files" && [KILL, EPERM, EMFILE, CHROOT].contains(&surroundings)
+            place == "without-files" && [KILL, EPERM, EMFILE, CHROOT].contains(&environment)
                 || place == shape.name
-                || place == surroundings
-                || place.split_once(' ') == Some((shape.name, surroundings))
+                || place == environment
+                || place.split_once(' ') == Some((shape.name, environment))
         };
         self.place.as_deref().is_none_or(is_here) && matches(&self.pattern, id)
     }
@@ -307,18 +307,18 @@ fn show(text: &mut String, difference: &Difference, theirs: &str) {
     }
 }
 
-fn compare(shape: &Shape, surroundings: &str, reference: Reference) {
+fn compare(shape: &Shape, environment: &str, reference: Reference) {
     const SHOWN: usize = 40;
     let excuses = excuses();
-    let mut differences = shape.differences(surroundings, reference);
+    let mut differences = shape.differences(environment, reference);
     // No row of that document may excuse a call that ends the program. These open files: the first because it has to,
     // the second in the case itself, to print the policy, the third to look up a name that libnuma rejects.
     const MAY_END: [&str; 3] = ["numa_node_to_cpu_update/*", "*/SIZE_MAX", "numa_parse_nodestring/\"netdev:*"];
     let ended = |difference: &&Difference| difference.found.iter().any(|line| line.starts_with("killed by"));
     let mut ends: Vec<&str> = differences.iter().filter(ended).map(|difference| difference.id).collect();
-    ends.retain(|id| surroundings != KILL || !MAY_END.iter().any(|pattern| matches(pattern, id)));
+    ends.retain(|id| environment != KILL || !MAY_END.iter().any(|pattern| matches(pattern, id)));
     assert!(ends.is_empty(), "these cases end the program with numars, but not with libnuma: {ends:#?}");
-    differences.retain(|difference| !excuses.iter().any(|excuse| excuse.covers(shape, surroundings, difference.id)));
+    differences.retain(|difference| !excuses.iter().any(|excuse| excuse.covers(shape, environment, difference.id)));
     let mut text = String::new();
     for difference in differences.iter().take(SHOWN) {
         show(&mut text, difference, &reference.name());
@@ -329,15 +329,15 @@ fn compare(shape: &Shape, surroundings: &str, reference: Reference) {
         "{count} cases differ, here are up to {SHOWN}; all are in target/parity/{}\n{text}",
         shape.name
     );
-    assert!(shape.cases(surroundings, NUMARS).len() > 1500, "most cases are missing");
+    assert!(shape.cases(environment, NUMARS).len() > 1500, "most cases are missing");
 }
 
 macro_rules! comparisons {
-    ($($name:ident: $shape:ident, $surroundings:ident, $reference:ident;)*) => {$(
+    ($($name:ident: $shape:ident, $environment:ident, $reference:ident;)*) => {$(
         #[test]
         #[ignore = "boots guests"]
         fn $name() {
-            compare(&$shape, $surroundings, $reference);
+            compare(&$shape, $environment, $reference);
         }
     )*};
 }
@@ -384,11 +384,11 @@ mod thoroughly {
     fn every_case_that_differences_md_names_differs_somewhere() {
         let mut stale = excuses();
         for shape in SHAPES {
-            for surroundings in shape.surroundings() {
+            for environment in shape.environments() {
                 for &reference in references() {
-                    let differences = shape.differences(surroundings, reference);
+                    let differences = shape.differences(environment, reference);
                     stale.retain(|excuse| {
-                        !differences.iter().any(|difference| excuse.covers(&shape, surroundings, difference.id))
+                        !differences.iter().any(|difference| excuse.covers(&shape, environment, difference.id))
                     });
                 }
             }
@@ -402,8 +402,8 @@ mod thoroughly {
 #[ignore = "boots guests"]
 fn calls_before_main_and_inside_malloc_return_the_same_as_those_from_main() {
     for shape in shapes() {
-        for surroundings in shape.surroundings().iter().filter(|&&name| name == MACHINE || name == CPUSET) {
-            let cases = shape.cases(surroundings, NUMARS);
+        for environment in shape.environments().iter().filter(|&&name| name == MACHINE || name == CPUSET) {
+            let cases = shape.cases(environment, NUMARS);
             let from_main: Vec<_> =
                 cases.iter().filter_map(|(id, lines)| Some((id.strip_prefix("in-main/")?, lines))).collect();
             assert!(from_main.len() > 5);
@@ -413,8 +413,8 @@ fn calls_before_main_and_inside_malloc_return_the_same_as_those_from_main() {
                     if (time, id) == ("before-constructors", "data") {
                         continue;
                     }
-                    let answer = cases.get(&format!("{time}/{id}"));
-                    assert_eq!(answer, Some(lines), "{}, {surroundings}: {time}/{id}", shape.name);
+                    let result = cases.get(&format!("{time}/{id}"));
+                    assert_eq!(result, Some(lines), "{}, {environment}: {time}/{id}", shape.name);
                 }
             }
         }

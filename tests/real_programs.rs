@@ -259,12 +259,12 @@ fn check(name: &'static str) {
     );
     assert!(wrong.is_empty(), "{wrong}");
     if env::var_os("NUMARS_WRITE_DOCS").is_some() {
-        tell(&script, &packages, &seen);
+        update_document(&script, &packages, &seen);
     }
 }
 
 /// Writes the script's rows into docs/programs.md.
-fn tell(script: &Script, packages: &Packages, seen: &BTreeMap<&str, Seen>) {
+fn update_document(script: &Script, packages: &Packages, seen: &BTreeMap<&str, Seen>) {
     static FILE: Mutex<()> = Mutex::new(());
     let _one_at_a_time = FILE.lock().unwrap_or_else(PoisonError::into_inner);
     let document = root().join("docs/programs.md");

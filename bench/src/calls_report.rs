@@ -5,7 +5,7 @@ use crate::chart;
 use crate::loading::{self, Loading};
 use crate::machine::{FirstUse, Growth, ManyCpus, Shape};
 use crate::report::{CALLS, Host, cells, result, table};
-use crate::samples::{Ratio, readable, three_figures};
+use crate::samples::{Ratio, readable, three_digits};
 use anyhow::Result;
 use std::collections::HashMap;
 
@@ -33,7 +33,7 @@ pub struct CallsReport {
 
 /// A median ratio with its interquartile range.
 fn spread(ratio: &Ratio) -> String {
-    format!("{} ({} to {})", three_figures(ratio.median), three_figures(ratio.low), three_figures(ratio.high))
+    format!("{} ({} to {})", three_digits(ratio.median), three_digits(ratio.low), three_digits(ratio.high))
 }
 
 /// Calls that are compared with libnuma's.
@@ -59,7 +59,7 @@ fn within(times: &Times, version: &str) -> String {
     let libnumas = format!("libnuma {version}");
     let head = ["call", "case", "bare", &libnumas, "numars", "numars / bare", "at most", "result"];
     let row = |comparison: &Comparison| {
-        let told = || -> Result<[String; 5]> {
+        let row_or_error = || -> Result<[String; 5]> {
             let (bare, ours, _) = times.compare(comparison)?;
             let over = Ratio::of(ours, bare);
             // Less cannot be more than the target: both are turned round.
@@ -68,7 +68,7 @@ fn within(times: &Times, version: &str) -> String {
             Ok([readable(bare.median()), readable(libnumas), readable(ours.median()), spread(&over), result.into()])
         };
         let target = comparison.target.map_or(String::new(), |target| target.to_string());
-        let [bare, libnumas, ours, over, result] = told().unwrap_or_else(|why| {
+        let [bare, libnumas, ours, over, result] = row_or_error().unwrap_or_else(|why| {
             [String::new(), String::new(), String::new(), String::new(), format!("failed: {why}")]
         });
         vec![name(comparison.row), comparison.about.into(), bare, libnumas, ours, over, target, result]
@@ -88,7 +88,7 @@ fn name(row: &str) -> String {
 /// How many times the machine and the instructions of numars grow from the smallest machine to the largest.
 fn growth_text(growth: &Growth, what: &str, size: fn(&Shape) -> usize) -> String {
     let first_and_last = growth.first().zip(growth.last());
-    let told = first_and_last.and_then(|((small, few), (large, many))| {
+    let text = first_and_last.and_then(|((small, few), (large, many))| {
         let machines = size(large) as f64 / size(small) as f64;
         let ours = many.get(NUMARS)?.instructions as f64 / few.get(NUMARS)?.instructions as f64;
         let verdict = if ours <= machines {
@@ -97,10 +97,10 @@ fn growth_text(growth: &Growth, what: &str, size: fn(&Shape) -> usize) -> String
             "faster than the machine, which misses the target"
         };
         let (from, to) = (size(small), size(large));
-        let (machines, ours) = (three_figures(machines), three_figures(ours));
+        let (machines, ours) = (three_digits(machines), three_digits(ours));
         Some(format!("From {from} to {to} {what}, the machine grows {machines} times, and the instructions of numars {ours} times: {verdict}."))
     });
-    told.unwrap_or_default()
+    text.unwrap_or_default()
 }
 
 impl CallsReport {
@@ -137,7 +137,7 @@ impl CallsReport {
                 name(comparison.row),
                 format!("{:.0}", theirs.instructions),
                 format!("{:.0}", ours.instructions),
-                three_figures(fewer),
+                three_digits(fewer),
                 theirs.system_calls.to_string(),
                 ours.system_calls.to_string(),
             ]
@@ -166,7 +166,7 @@ impl CallsReport {
             let [fewer, times_faster, result] = match (theirs, ours) {
                 (Some(theirs), Some(ours)) => {
                     let ratio = Ratio::of(&theirs.time, &ours.time);
-                    let fewer = three_figures(theirs.instructions as f64 / ours.instructions as f64);
+                    let fewer = three_digits(theirs.instructions as f64 / ours.instructions as f64);
                     [fewer, spread(&ratio), verdict(target, ratio.median).into()]
                 }
                 _ => ["-".into(), "-".into(), String::new()],
@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn libnuma_has_no_figures_where_it_was_not_run() {
+    fn libnuma_has_no_results_where_it_was_not_run() {
         let table = report(vec![(MORE_NODES[3], uses(None, 70))]).growth_table();
         assert_eq!(words(&table, 0)[1..7], ["1024", "8192", "-", "70", "-", "-"]);
         assert_eq!(words(&table, 1)[7..11], ["100 ns", "5.00 (5.00 to 5.00)", "5", "met"]);

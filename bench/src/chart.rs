@@ -44,15 +44,15 @@ pub fn growing_lines(x_axis: &str, y_axis: &str, lines: &[Line]) -> Result<Strin
 /// Draws bars as an SVG: for each name, how many times less the new side takes than the old one.
 pub fn ratios(x_axis: &str, ratios: &[(String, f64)]) -> Result<String> {
     const HEIGHT: u32 = 24;
-    let most = ratios.iter().map(|(_, ratio)| *ratio).fold(10.0, f64::max) * 8.0;
-    let least = ratios.iter().map(|(_, ratio)| *ratio).fold(0.8, f64::min) / 1.5;
+    let highest = ratios.iter().map(|(_, ratio)| *ratio).fold(10.0, f64::max) * 8.0;
+    let lowest = ratios.iter().map(|(_, ratio)| *ratio).fold(0.8, f64::min) / 1.5;
     drawn(ratios.len() as u32 * HEIGHT + 80, |area| {
         let rows = ratios.len() as f64;
         let mut chart = ChartBuilder::on(&area)
             .margin(20)
             .x_label_area_size(40)
             .y_label_area_size(320)
-            .build_cartesian_2d((least..most).log_scale(), rows..0.0)?;
+            .build_cartesian_2d((lowest..highest).log_scale(), rows..0.0)?;
         axes(&mut chart).x_desc(x_axis).x_label_formatter(&|x| format!("{x}")).y_labels(0).draw()?;
         chart.draw_series(ratios.iter().enumerate().map(|(row, (_, ratio))| {
             let colour = COLOURS[usize::from(*ratio >= 1.0)];
@@ -62,8 +62,8 @@ pub fn ratios(x_axis: &str, ratios: &[(String, f64)]) -> Result<String> {
         for (row, (name, ratio)) in ratios.iter().enumerate() {
             let middle = row as f64 + 0.5;
             let (end, _) = chart.backend_coord(&(ratio.max(1.0), middle));
-            let (left, height) = chart.backend_coord(&(least, middle));
-            area.draw(&Text::new(crate::samples::three_figures(*ratio), (end + 6, height), label(HPos::Left)))?;
+            let (left, height) = chart.backend_coord(&(lowest, middle));
+            area.draw(&Text::new(crate::samples::three_digits(*ratio), (end + 6, height), label(HPos::Left)))?;
             area.draw(&Text::new(name.clone(), (left - 8, height), label(HPos::Right)))?;
         }
         Ok(())
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_names_its_lines_and_axes_and_leaves_the_page_behind_it_alone() {
+    fn a_picture_names_its_lines_and_axes_and_leaves_the_page_below_it_alone() {
         let both = [("old", vec![(1.0, 2.0), (3.0, 4.0)]), ("new", vec![(1.0, 1.0)])];
         for draw in [lines, growing_lines] {
             assert_readable(&draw("pages", "seconds", &both).unwrap(), &["pages", "seconds", "old", "new"]);
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn bars_have_their_names_and_figures() {
+    fn bars_have_their_names_and_values() {
         let bars = [("a call".to_owned(), 33.3), ("a slow one".to_owned(), 0.5)];
         assert_readable(&ratios("times faster", &bars).unwrap(), &["a call", "a slow one", "33.3", "0.50"]);
     }

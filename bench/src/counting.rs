@@ -28,7 +28,7 @@ pub fn instructions(folder: &Path, run: impl FnOnce(&mut Command) -> Result<Stri
     valgrind.args(["-q", "--tool=callgrind", "--dump-before=cut"]);
     valgrind.arg(format!("--callgrind-out-file={}", fs::canonicalize(folder)?.join("out").display()));
     let printed = run(&mut valgrind)?;
-    // What comes behind the last cut is in a file without a number.
+    // What comes after the last cut is in a file without a number.
     let numbered = (1..).map(|number| folder.join(format!("out.{number}"))).take_while(|file| file.exists());
     let files = numbered.chain([folder.join("out")]);
     let counts = files.map(|file| total(&fs::read_to_string(&file).with_context(|| file.display().to_string())?));
@@ -83,8 +83,8 @@ pub fn system_calls_of_rows(trace: &[String]) -> HashMap<String, Vec<&str>> {
 /// cache of library names, and precede the exit of the program.
 pub fn system_calls_of_constructors(trace: &[String]) -> &[String] {
     let begin = trace.iter().position(|line| name(line) == "munmap").map_or(trace.len(), |place| place + 1);
-    let behind = &trace[begin..];
-    &behind[..behind.iter().position(|line| name(line) == "exit_group").unwrap_or(behind.len())]
+    let rest = &trace[begin..];
+    &rest[..rest.iter().position(|line| name(line) == "exit_group").unwrap_or(rest.len())]
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ const AFFINITY: &str = "target/bench/affinity.so";
 /// Number of bits of the kernel's node mask.
 const NODE_BITS: usize = 1024;
 /// libnuma fails on machines with more than about 340 nodes: bitmasks get wrong sizes, and it crashes.
-const MOST_NODES_OF_LIBNUMA: usize = 256;
+const LIBNUMA_MAX_NODES: usize = 256;
 
 /// The number of nodes, and of CPUs per node.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -42,7 +42,7 @@ impl Shape {
 
     /// Whether libnuma can be measured on it.
     pub fn suits(self, library: &str) -> bool {
-        library != LIBNUMA || self.nodes <= MOST_NODES_OF_LIBNUMA
+        library != LIBNUMA || self.nodes <= LIBNUMA_MAX_NODES
     }
 
     /// The first and last CPU of the two ranges of a node: the threads of a core have distant numbers.

@@ -94,7 +94,7 @@ fn perform(cli: &Cli) -> Result<()> {
         }
     }
     if cli.quick {
-        println!("These were quick: the figures mean nothing.");
+        println!("These were quick: the results mean nothing.");
     }
     if writes {
         fs::write(&path, document.text())?;
@@ -111,16 +111,16 @@ fn measure_calls(cli: &Cli) -> Result<CallsReport> {
     calls::check_built()?;
     let effort =
         if cli.quick { Effort { quick: true, rounds: 1 } } else { Effort { quick: false, rounds: cli.rounds } };
-    let tell = |what: &str| eprintln!("{what}");
+    let announce = |what: &str| eprintln!("{what}");
     let host = Host::now()?;
-    tell("loading");
+    announce("loading");
     let loading = loading::measure()?;
-    tell("calls on this machine");
+    announce("calls on this machine");
     let costs = calls::cost_of_both(effort)?;
     let on_host = calls::on_host(effort)?;
-    tell("calls in the guest");
+    announce("calls in the guest");
     let in_guest = calls::in_guest(&cli.kernel, effort)?;
-    tell("machines that are made up");
+    announce("machines that are made up");
     let shapes = |all: &'static [Shape]| if cli.quick { &all[..1] } else { all };
     let with_nodes = machine::growth(shapes(&machine::MORE_NODES), effort)?;
     let with_cpus = machine::growth(shapes(&machine::MORE_CPUS), effort)?;

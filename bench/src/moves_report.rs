@@ -3,7 +3,7 @@
 use crate::chart;
 use crate::moves::{self, CROWDED, Judged, Measured};
 use crate::report::{Host, MOVES, cells, table};
-use crate::samples::{Run, readable, three_figures};
+use crate::samples::{Run, readable, three_digits};
 use anyhow::Result;
 
 /// The number of pages of a row, unless it has a small number of its own.
@@ -15,8 +15,8 @@ pub fn speed(judged: &[Judged]) -> String {
     let row = |judged: &Judged| {
         let [old, new, ratio] = match &judged.measured {
             Ok(Measured { old, new, ratio }) => {
-                let spread = format!("{} to {}", three_figures(ratio.low), three_figures(ratio.high));
-                [readable(old.median()), readable(new.median()), format!("{} ({spread})", three_figures(ratio.median))]
+                let spread = format!("{} to {}", three_digits(ratio.low), three_digits(ratio.high));
+                [readable(old.median()), readable(new.median()), format!("{} ({spread})", three_digits(ratio.median))]
             }
             Err(_) => [const { String::new() }; 3],
         };

@@ -133,10 +133,10 @@ pub fn readable(seconds: f64) -> String {
         n if n < 1e9 => (n / 1e6, "ms"),
         n => (n / 1e9, "s"),
     };
-    format!("{} {unit}", three_figures(value))
+    format!("{} {unit}", three_digits(value))
 }
 
-pub fn three_figures(value: f64) -> String {
+pub fn three_digits(value: f64) -> String {
     let digits = if value < 10.0 { 2 } else { usize::from(value < 100.0) };
     format!("{value:.digits$}")
 }
@@ -189,7 +189,7 @@ pub mod tests {
     }
 
     #[test]
-    fn the_sizes_of_a_row_are_sorted_and_told_once() {
+    fn the_sizes_of_a_row_are_sorted_and_listed_once() {
         let lines = [taken("a", "x", 32, 1), taken("a", "x", 16, 1), taken("a", "y", 32, 1), taken("b", "x", 8, 1)];
         assert_eq!(run_of(&lines).sizes("a"), [16, 32]);
     }
@@ -226,7 +226,7 @@ pub mod tests {
     }
 
     #[test]
-    fn a_time_is_told_with_three_figures_and_a_unit() {
+    fn a_time_is_printed_with_three_digits_and_a_unit() {
         assert_eq!(readable(0.000_000_25), "250 ns");
         assert_eq!(readable(0.000_012_34), "12.3 us");
         assert_eq!(readable(0.522), "522 ms");

@@ -23,7 +23,7 @@ for memory in 16,16,16,16 0,32,0,0 8,0,24,0; do
         free_pages
         end
         mv /tmp/output printed
-        figures cat printed
+        mask_numbers cat printed
     }
     try "memory $memory" socket
 done

@@ -19,5 +19,5 @@ done
 once() {
     fio --name=job --thread --ioengine=null --size=4m --bs=1m --numa_cpu_nodes=1 --numa_mem_policy=bind:2 --minimal | cut -d';' -f1-7
 }
-try once figures once
+try once mask_numbers once
 rm -f /dev/shm/job

@@ -2,4 +2,4 @@
 # programs: irqbalance
 # what: the tree of nodes, packages and CPUs (`--oneshot`)
 
-try tree figures irqbalance --oneshot --debug --foreground
+try tree mask_numbers irqbalance --oneshot --debug --foreground

@@ -59,7 +59,7 @@ segment() {
     done
     rm key
 }
-try shared-memory figures segment
+try shared-memory mask_numbers segment
 file() {
     numactl --length 1m --file /dev/shm/file --membind 2 --touch
     numactl --file /dev/shm/file --dump --dump-nodes
@@ -86,10 +86,10 @@ moved() {
 }
 try migratepages moved
 try migratepages-mistakes sh -c 'migratepages; migratepages 999999 0 1; migratepages x 0 1'
-try migspeed figures migspeed -p 2000 0 3
+try migspeed mask_numbers migspeed -p 2000 0 3
 try migspeed-mistakes sh -c 'migspeed; migspeed -p 10 0 77'
 
 for options in '' -n -m -c -s -V '-p 1' '-p 999999'; do
     # shellcheck disable=SC2086 # the words are what is wanted
-    try "numastat $options" figures numastat $options
+    try "numastat $options" mask_numbers numastat $options
 done

@@ -6,4 +6,4 @@
 for wish in 1:64 2:128 4:256; do
     try "$wish" sh -c "numad -w $wish 2>/dev/null | sed -E 's/[0-9,-]+/nodes/'"
 done
-try mistake figures numad -w x
+try mistake mask_numbers numad -w x

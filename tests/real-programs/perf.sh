@@ -5,7 +5,7 @@
 bench='perf bench numa mem --quiet'
 for options in '-p 1 -t 2 -P 2 -C 0,1 -M 1,2' '-p 2 -t 1 -P 1 -C 3,2 -M 0,3' '-p 1 -t 4 -T 1 -C 0-3' '-p 1 -t 2 -G 2 -M 1x2' '-p 1 -t 1 -P 2 -M 0-2'; do
     # shellcheck disable=SC2086 # the words are what is wanted
-    try "bench $options" figures $bench -l 1 $options
+    try "bench $options" mask_numbers $bench -l 1 $options
 done
 # A process of its own has the memory.
 has_worker() {
@@ -27,5 +27,5 @@ for options in '-p 1 -t 2 -P 24 -C 0,1 -M 1,1' '-p 1 -t 1 -P 24 -C 3 -M 2'; do
 done
 for options in '-C 9' '-M 9' '-C x'; do
     # shellcheck disable=SC2086 # the words are what is wanted
-    try "mistake $options" figures $bench -l 1 -p 1 -t 1 -P 1 $options
+    try "mistake $options" mask_numbers $bench -l 1 -p 1 -t 1 -P 1 $options
 done

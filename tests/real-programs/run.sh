@@ -95,8 +95,8 @@ mappings() { # pid
     pages_of_mappings "$1" | awk '$1 >= 512 { $1 = ""; print substr($0, 2) }' | sort
 }
 
-# figures COMMAND…: prints its output with each number and address replaced by " 0", and each run of blanks by a space.
-figures() {
+# mask_numbers COMMAND…: prints its output with each number and address replaced by " 0", and each run of blanks by a space.
+mask_numbers() {
     "$@" >/tmp/output 2>&1
     status=$?
     sed -E 's/[ \t]*(0x)?[0-9a-f]{8,}/ 0/g; s/[ \t]*[0-9]+(\.[0-9]+)?/ 0/g; s/[ \t]+/ /g' /tmp/output

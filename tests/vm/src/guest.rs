@@ -89,9 +89,9 @@ pub struct Report {
 }
 
 impl Guest<'_> {
-    /// Runs all jobs in order and reports each event to `tell`. An error is one of this machine; failures in the guest
+    /// Runs all jobs in order and reports each event to `on_event`. An error is one of this machine; failures in the guest
     /// are in the report.
-    pub fn run(&self, tell: &mut dyn FnMut(Event) -> Result<()>) -> Result<Report> {
+    pub fn run(&self, on_event: &mut dyn FnMut(Event) -> Result<()>) -> Result<Report> {
         let start = Instant::now();
         let machine = self.cache.machine(self.kernel, self.shape.kernel)?;
         let work = TempDir::with_prefix("vm-")?;
@@ -99,7 +99,7 @@ impl Guest<'_> {
         let archive = File::create(work.path().join("initramfs"))?;
         self.tree(&machine, &token)?.write(BufWriter::new(archive))?;
         let mut command = self.command(&machine, work.path())?;
-        self.boot(&mut command, work.path(), &token, start, tell)
+        self.boot(&mut command, work.path(), &token, start, on_event)
     }
 
     /// Runs the emulator until the guest has finished or failed. An emulator that crashes before the first program
@@ -110,7 +110,7 @@ impl Guest<'_> {
         work: &Path,
         token: &str,
         start: Instant,
-        tell: &mut dyn FnMut(Event) -> Result<()>,
+        on_event: &mut dyn FnMut(Event) -> Result<()>,
     ) -> Result<Report> {
         let mut report = Report {
             release: String::new(),
@@ -121,7 +121,7 @@ impl Guest<'_> {
             console: String::new(),
         };
         let mut qemu = Qemu::start(command)?;
-        report.trouble = self.follow(&mut qemu, token, start, &mut report, tell)?;
+        report.trouble = self.follow(&mut qemu, token, start, &mut report, on_event)?;
         if report.trouble.as_deref() == Some(DIED)
             && report.first_program.is_none()
             && let Some(crash) = qemu.crash()
@@ -135,7 +135,7 @@ impl Guest<'_> {
                 last_words.unwrap_or_default()
             );
             qemu = Qemu::start(command)?;
-            report.trouble = self.follow(&mut qemu, token, start, &mut report, tell)?;
+            report.trouble = self.follow(&mut qemu, token, start, &mut report, on_event)?;
         }
         // Killed, if it still runs: its logs are complete now.
         drop(qemu);
@@ -156,7 +156,7 @@ impl Guest<'_> {
         token: &str,
         start: Instant,
         report: &mut Report,
-        tell: &mut dyn FnMut(Event) -> Result<()>,
+        on_event: &mut dyn FnMut(Event) -> Result<()>,
     ) -> Result<Option<String>> {
         let mut frames = Frames::new(token);
         // Every program must start and end, in order: a lost mark must not become a pass.
@@ -176,7 +176,7 @@ impl Guest<'_> {
             for frame in frames.feed(&piece) {
                 let words = match &frame {
                     Frame::Output(output) => {
-                        tell(Event::Output(output))?;
+                        on_event(Event::Output(output))?;
                         continue;
                     }
                     Frame::Mark(words) => words.split(' ').collect::<Vec<_>>(),
@@ -189,12 +189,12 @@ impl Guest<'_> {
                         begun = Instant::now();
                         deadline += self.limit;
                         report.first_program.get_or_insert(start.elapsed());
-                        tell(Event::Begin)?;
+                        on_event(Event::Begin)?;
                     }
                     ["end", number, status] if running && number.parse() == Ok(program) => {
                         running = false;
                         let took = begun.elapsed();
-                        tell(Event::End(program, self.ending(status.parse()?, took), took))?;
+                        on_event(Event::End(program, self.ending(status.parse()?, took), took))?;
                         program += 1;
                     }
                     ["done"] if program == self.jobs.len() => return Ok(None),

@@ -73,8 +73,8 @@ fn describe(ending: &Ending) -> String {
 fn plan(line: &str) -> Option<(usize, &str)> {
     let rest = line.strip_prefix("1..")?;
     let digits = rest.find(|c: char| !c.is_ascii_digit());
-    let (count, behind) = rest.split_at(digits.unwrap_or(rest.len()));
-    Some((count.parse().ok()?, behind.trim_start_matches([' ', '#'])))
+    let (count, after) = rest.split_at(digits.unwrap_or(rest.len()));
+    Some((count.parse().ok()?, after.trim_start_matches([' ', '#'])))
 }
 
 /// Parses `ok 1 - name`, `not ok 1 - name`, `ok 1 - name # SKIP why`.

@@ -5,7 +5,7 @@ use arbitrary::{Result, Unstructured};
 use std::cell::Cell;
 
 /// Changes two sets at random, which may share their words.
-pub fn bits(data: &[u8]) {
+pub fn bitmask(data: &[u8]) {
     let _ = changes(&mut Unstructured::new(data));
 }
 

@@ -4,10 +4,10 @@
 mod bitmask;
 mod nodestring;
 
-pub use crate::migrate::fuzzing::{mover, ranges};
-pub use crate::topology::fuzzing::{fields, files};
-pub use bitmask::bits;
-pub use nodestring::lists;
+pub use crate::migrate::fuzzing::{move_list, page_walk};
+pub use crate::topology::fuzzing::{kernel_files, status_fields};
+pub use bitmask::bitmask;
+pub use nodestring::nodestring;
 
 #[cfg(test)]
 mod tests {
@@ -39,14 +39,14 @@ mod tests {
 
     // Miri knows no files in memory, and no strtol(3).
     replay! {
-        bit_sets_do_what_single_bits_do: bits,
-        fields_are_found_however_a_text_is_cut: fields,
+        bit_sets_do_what_single_bits_do: bitmask,
+        fields_are_found_however_a_text_is_cut: status_fields,
         #[cfg_attr(miri, ignore)]
-        files_of_the_machine_are_read_as_simple_readers_read_them: files,
+        files_of_the_machine_are_read_as_simple_readers_read_them: kernel_files,
         #[cfg_attr(miri, ignore)]
-        lists_are_read_as_strtol_reads_them: lists,
-        lists_of_pages_are_moved_and_told_truly: mover,
+        lists_are_read_as_strtol_reads_them: nodestring,
+        lists_of_pages_are_moved_and_reported_truly: move_list,
         #[cfg_attr(miri, ignore)]
-        ranges_are_listed_as_the_files_of_a_process_say: ranges,
+        ranges_are_listed_as_the_files_of_a_process_say: page_walk,
     }
 }

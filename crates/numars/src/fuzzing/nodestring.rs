@@ -19,7 +19,7 @@ const NAMES: [(&[usize], &[usize]); 3] =
     [(&[0, 1, 2, 5, 9, 63, 64, 65, 130], &[0, 1, 2, 9, 64, 130]), (&[0, 1, 2, 3], &[0, 1, 2, 3]), (&[7], &[])];
 
 /// Parses `text` as a list, a bit map and the address of a PCI device.
-pub fn lists(text: &[u8]) {
+pub fn nodestring(text: &[u8]) {
     // As C has it: up to the first NUL.
     let text = CString::new(text.split(|&byte| byte == 0).next().unwrap()).unwrap();
     for (may, all) in NAMES {

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// Moves a list of pages of a random machine.
-pub fn mover(data: &[u8]) {
+pub fn move_list(data: &[u8]) {
     let _ = random_request(&mut Unstructured::new(data));
 }
 
@@ -187,7 +187,7 @@ fn last_entries(machine: &Machine, addresses: &[usize]) -> BTreeMap<usize, usize
 }
 
 /// Lists the pages of a range from random files of /proc.
-pub fn ranges(data: &[u8]) {
+pub fn page_walk(data: &[u8]) {
     let _ = random_process(&mut Unstructured::new(data));
 }
 

@@ -13,7 +13,7 @@ use crate::sys::testing::MemoryFile;
 use arbitrary::{Result, Unstructured};
 
 /// Finds a field of a text that comes in pieces.
-pub fn fields(data: &[u8]) {
+pub fn status_fields(data: &[u8]) {
     let _ = cut_text(&mut Unstructured::new(data));
 }
 
@@ -35,7 +35,7 @@ fn cut_text(choices: &mut Unstructured) -> Result<()> {
 }
 
 /// Reads `text` as each of the files that describe a machine.
-pub fn files(text: &[u8]) {
+pub fn kernel_files(text: &[u8]) {
     let file = MemoryFile::holding(text);
     let path = &file.path();
     list(path, text);
