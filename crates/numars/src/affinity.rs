@@ -1,6 +1,15 @@
 //! CPU affinity: which CPUs a thread may run on, by CPU or by node.
 //!
 //! References: sched_setaffinity(2), cpuset(7).
+//!
+//! ```
+//! use numars::affinity;
+//! use numars::nodeset::CpuSet;
+//! let cpus = CpuSet::new();
+//! affinity::get(0, cpus.bits())?;
+//! affinity::set(0, &cpus)?;
+//! # Ok::<(), numars::error::SyscallError>(())
+//! ```
 
 use crate::bitmask::{Bits, BitsMut};
 use crate::error::{Syscall, SyscallError};
@@ -49,7 +58,7 @@ pub fn bind(nodes: Bits) -> Result<(), SyscallError> {
     })
 }
 
-/// Reads the CPUs that a thread (0: the calling one) may run on into `cpus`, in whole words. Returns the size of the kernel's CPU mask in
+/// Reads with sched_getaffinity(2) the CPUs that a thread (0: the calling one) may run on into `cpus`, in whole words. Returns the size of the kernel's CPU mask in
 /// bytes.
 ///
 /// # Errors
@@ -59,7 +68,7 @@ pub fn get(pid: i32, cpus: BitsMut) -> Result<usize, SyscallError> {
     usize::try_from(filled).map_err(|_| SyscallError::last(Syscall::SchedGetaffinity))
 }
 
-/// Restricts a thread (0: the calling one) to `cpus`. CPUs that the kernel does not have are ignored.
+/// Restricts a thread (0: the calling one) to `cpus`, by sched_setaffinity(2). CPUs that the kernel does not have are ignored.
 ///
 /// # Errors
 /// EINVAL if the thread may run on none of the CPUs, ESRCH if there is no such thread, EPERM if it belongs to another user.

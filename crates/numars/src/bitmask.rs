@@ -17,13 +17,26 @@
 use core::cell::Cell;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-/// The word of the kernel's and libnuma's masks: C's unsigned long.
+/// The word of the kernel's and libnuma's masks: C's unsigned long, as in set_mempolicy(2).
 pub type Word = usize;
 
-/// The number of bits in a word.
+/// The number of bits in a [`Word`].
 pub const WORD_BITS: usize = Word::BITS as usize;
 
 /// A bit set to read. It consists of cells, because C programs may let sets share words.
+///
+/// ```
+/// use numars::bitmask::Bits;
+/// use std::cell::Cell;
+/// let words = [Cell::new(0b1_0100), Cell::new(1)];
+/// let (set, shorter) = (Bits::new(&words, usize::MAX), Bits::new(&words, 4));
+/// assert_eq!(set.length(), words.len() * usize::BITS as usize);
+/// assert!(set.contains(4) && !shorter.contains(4));
+/// assert_eq!((set.weight(), shorter.weight()), (3, 1));
+/// assert_eq!((set.highest(), Bits::EMPTY.highest()), (Some(usize::BITS as usize), None));
+/// assert!(shorter.iter().eq([2]) && shorter.words().eq([0b100]));
+/// assert!(!set.equals(shorter) && !set.is_empty() && Bits::EMPTY.is_empty());
+/// ```
 #[derive(Clone, Copy)]
 pub struct Bits<'a> {
     words: &'a [Cell<Word>],
@@ -147,7 +160,7 @@ fn nibble_counts(word: Word) -> Word {
     (pairs & (Word::MAX / 5)) + (pairs >> 2 & (Word::MAX / 5))
 }
 
-/// Iterates over the bits that are set. The set may change meanwhile.
+/// Iterates over the bits that are set, for [`Bits::iter`]. The set may change meanwhile.
 pub struct SetBits<'a> {
     bits: Bits<'a>,
     /// The next bit to look at.
@@ -177,6 +190,20 @@ impl Iterator for SetBits<'_> {
 }
 
 /// A bit set to change.
+///
+/// ```
+/// use numars::bitmask::BitsMut;
+/// use std::cell::Cell;
+/// let (one, two) = ([Cell::new(0)], [Cell::new(0)]);
+/// let (set, other) = (BitsMut::new(&one, 10), BitsMut::new(&two, 20));
+/// set.fill(true);
+/// set.clear(7);
+/// other.insert_range(set.as_bits(), 5, 8);
+/// assert!(other.as_bits().iter().eq([5, 6, 8]));
+/// assert!(!other.insert_if_in(set.as_bits(), 7) && other.insert_if_in(set.as_bits(), 9));
+/// set.copy_from(other.as_bits());
+/// assert!(set.as_bits().equals(other.as_bits()));
+/// ```
 #[derive(Clone, Copy)]
 pub struct BitsMut<'a>(Bits<'a>);
 

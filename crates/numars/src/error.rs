@@ -3,7 +3,7 @@
 use crate::sys::errno::{self, Errno};
 use core::fmt;
 
-/// A system call of which this crate reports the failure.
+/// A system call whose failure a [`SyscallError`] reports.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Syscall {
@@ -22,7 +22,7 @@ pub enum Syscall {
 }
 
 impl Syscall {
-    /// Returns the name of the call, as its manual page has it.
+    /// Returns the name of the call, as its manual page has it, such as "mbind" for mbind(2).
     pub const fn name(self) -> &'static str {
         match self {
             Syscall::GetMempolicy => "get_mempolicy",
@@ -54,7 +54,7 @@ pub struct SyscallError {
 }
 
 impl SyscallError {
-    /// Returns the error of `call`, which has just failed and set errno.
+    /// Returns the error of `call`, which has just failed and set errno(3).
     #[cold]
     pub fn last(call: Syscall) -> Self {
         SyscallError { call, errno: Errno::last() }

@@ -22,7 +22,7 @@ use core::ffi::c_long;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use once_cell::race::OnceBool;
 
-/// A policy, by the kernel's number.
+/// A policy, by the kernel's number: see set_mempolicy(2).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Mode {
     /// MPOL_DEFAULT: none of its own, so that the policy of the thread or the system applies.
@@ -41,7 +41,7 @@ pub enum Mode {
     WeightedInterleave = 6,
 }
 
-/// MPOL_F_NUMA_BALANCING: NUMA balancing may move pages between the nodes of a task's policy MPOL_BIND.
+/// MPOL_F_NUMA_BALANCING of set_mempolicy(2): NUMA balancing may move pages between the nodes of a task's policy MPOL_BIND.
 pub const NUMA_BALANCING: i32 = 1 << 13;
 
 /// MPOL_MF_STRICT: mbind(2) fails with EIO if pages are on other nodes already.
@@ -52,7 +52,7 @@ fn check(result: c_long, call: Syscall) -> Result<(), SyscallError> {
     if result < 0 { Err(SyscallError::last(call)) } else { Ok(()) }
 }
 
-/// How a policy was set that older kernels lack.
+/// How a policy was set that older kernels lack: by [`prefer_nodes`], for example.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Applied {
     /// The kernel has the policy that was requested.
@@ -85,7 +85,7 @@ static STRICT: AtomicBool = AtomicBool::new(false);
 static BIND_FALLBACK: AtomicBool = AtomicBool::new(false);
 
 /// Sets whether giving memory a policy fails with EIO if pages are on other nodes already (MPOL_MF_STRICT), which is not so at the start.
-/// For the whole process.
+/// For the whole process. See mbind(2).
 pub fn set_strict(strict: bool) {
     STRICT.store(strict, Relaxed);
 }
@@ -102,6 +102,19 @@ fn set_task_policy(mode: Mode, flags: i32, nodes: Bits) -> Result<(), SyscallErr
 }
 
 /// Restricts the calling thread's allocations to `nodes` (MPOL_BIND).
+///
+/// ```
+/// use numars::mempolicy::{self, Mode};
+/// use numars::nodeset::NodeSet;
+/// // Fails in a container that forbids policies, or whose cpuset does not include node 0.
+/// if mempolicy::bind_task(NodeSet::single(0).bits().as_bits()).is_ok() {
+///     let nodes = NodeSet::new();
+///     assert!(mempolicy::task_policy(nodes.bits())?.is(Mode::Bind));
+///     assert!(nodes.bits().as_bits().iter().eq([0]));
+///     mempolicy::local_task()?;
+/// }
+/// # Ok::<(), numars::error::SyscallError>(())
+/// ```
 ///
 /// # Errors
 /// EINVAL if none of the nodes has memory and is allowed; EPERM or ENOSYS if policy cannot be used.
@@ -151,7 +164,7 @@ pub fn prefer_node(node: Option<usize>) -> Result<(), SyscallError> {
     }
 }
 
-/// Fails with EINVAL, as the kernel's call does, if there are no nodes.
+/// Fails with EINVAL, as set_mempolicy(2) does for MPOL_BIND, if there are no nodes.
 pub fn require_nodes(nodes: Bits) -> Result<(), SyscallError> {
     if nodes.is_empty() { Err(SyscallError::invalid(Syscall::SetMempolicy)) } else { Ok(()) }
 }
@@ -171,7 +184,7 @@ pub fn prefer_nodes(nodes: Bits) -> Result<Applied, SyscallError> {
     )
 }
 
-/// Lets the calling thread allocate on the node that it runs on (MPOL_LOCAL).
+/// Lets the calling thread allocate on the node that it runs on (MPOL_LOCAL of set_mempolicy(2)).
 ///
 /// # Errors
 /// EPERM or ENOSYS if policy cannot be used.
@@ -185,7 +198,7 @@ pub fn local_task() -> Result<(), SyscallError> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TaskMode(i32);
 
-/// Reads the calling thread's policy, whose nodes the kernel writes into `nodes`, an empty set.
+/// Reads the calling thread's policy with get_mempolicy(2), whose nodes the kernel writes into `nodes`, an empty set.
 ///
 /// # Errors
 /// EPERM or ENOSYS if policy cannot be used.
@@ -198,7 +211,7 @@ pub fn task_policy(nodes: BitsMut<'_>) -> Result<TaskMode, SyscallError> {
 }
 
 impl TaskMode {
-    /// Returns whether this is `mode`, with whatever flags the policy has.
+    /// Returns whether this is `mode`, as in the example of [`bind_task`], with whatever flags the policy has.
     pub fn is(self, mode: Mode) -> bool {
         const MODE: i32 = 0xff;
         self.0 & MODE == mode as i32
@@ -207,7 +220,7 @@ impl TaskMode {
 
 // --- memory ---
 
-/// A range of addresses.
+/// A range of addresses, for mbind(2).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct MemRange {
     /// The address of the first byte.
@@ -296,12 +309,12 @@ fn preferred_many_error() -> i32 {
     })
 }
 
-/// Returns whether the kernel has MPOL_PREFERRED_MANY (Linux 5.15).
+/// Returns whether the kernel has MPOL_PREFERRED_MANY of set_mempolicy(2) (Linux 5.15).
 pub fn has_preferred_many() -> bool {
     preferred_many_error() == 0
 }
 
-/// Returns whether the kernel is older than MPOL_PREFERRED_MANY; called after an EINVAL that may have other reasons.
+/// Returns whether the kernel is older than MPOL_PREFERRED_MANY of set_mempolicy(2); called after an EINVAL that may have other reasons.
 pub fn lacks_preferred_many() -> bool {
     static LACKS: OnceBool = OnceBool::new();
     LACKS.get_or_init(|| preferred_many_error() == errno::EINVAL)

@@ -3,10 +3,11 @@
 use crate::bitmask::{BitsMut, WORD_BITS, Word};
 use core::cell::Cell;
 
-/// Upper bound for the number of nodes that a Linux kernel can be built for (`NODES_SHIFT` is at most 10).
+/// Upper bound for the number of nodes that a Linux kernel can be built for (`NODES_SHIFT` is at most 10): the size of a [`NodeSet`].
 pub const MAX_NUMNODES: usize = 1024;
 
 /// Upper bound for the number of CPUs that this library supports: twice what the largest kernel of a distribution is built for.
+/// The size of a [`CpuSet`].
 pub const MAX_CPUS: usize = 16384;
 
 /// A set of nodes on the stack (128 bytes), large enough for every kernel.

@@ -29,7 +29,7 @@
 use crate::bitmask::{Bits, BitsMut, WORD_BITS};
 use crate::text::{hex_digit, parse_hex, skip_blanks};
 
-/// Why a list is rejected. The slices are the rest of the list, from the position of the error.
+/// Why [`parse`] rejects a list. The slices are the rest of the list, from the position of the error.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ParseError<'a, E> {
     /// There is neither a number nor `all`.
@@ -56,7 +56,7 @@ pub enum ParseError<'a, E> {
     Trailing,
 }
 
-/// What a list can name.
+/// What a list can name, for [`parse`].
 #[derive(Clone, Copy)]
 pub struct ParseContext<'a> {
     /// The numbers that the list may name.
@@ -67,10 +67,10 @@ pub struct ParseContext<'a> {
     pub invert: &'a dyn Fn(BitsMut),
 }
 
-/// A device at the end of a list, looked up: the name of the device within the text and its node, or `None` if the text is not of the form of a device.
+/// A device at the end of a list, looked up for [`parse`]: the name of the device within the text and its node, or `None` if the text is not of the form of a device.
 pub type ParsedDevice<'a, E> = Option<(&'a [u8], Result<usize, E>)>;
 
-/// Adds what `list` names to the empty set `set`. `device` looks up the node of a device. If this returns an error, `set` contains what
+/// Adds what `list` names to the empty set `set`: see the example of the [module](self). `device` looks up the node of a device. If this returns an error, `set` contains what
 /// was named before it.
 pub fn parse<'a, E>(
     list: &'a [u8],
