@@ -39,6 +39,11 @@
 #[cfg(all(feature = "std", not(any(test, fuzzing))))]
 extern crate std;
 
+/// Compiles and runs the Rust examples of README.md.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+pub struct Readme;
+
 pub mod affinity;
 pub mod bitmask;
 pub mod error;

@@ -47,6 +47,7 @@ pub(super) fn read_list(file: &FixedPath, set: BitsMut) -> bool {
 
 /// Reads a file that has a bit map such as `00000000,0000000f` and calls `each` with its members. Returns whether the file could be read.
 // Not inlined, because the map takes stack.
+#[inline(never)]
 pub(super) fn read_cpumap(file: &FixedPath, each: &mut dyn FnMut(usize)) -> bool {
     let mut map = CpumapParser::new();
     let complete = read_bytes(file, &mut |byte| map.byte(byte));

@@ -90,6 +90,8 @@ pub(super) fn record_nodes_at_read(nodes: &NodeSet) {
 }
 
 /// Records which CPUs the kernel shows as the files are read.
+// Not inlined, because the set takes stack.
+#[inline(never)]
 pub(super) fn record_cpus_at_read() {
     let cpus = CpuSet::new();
     affinity_into(&cpus);

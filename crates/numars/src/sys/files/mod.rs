@@ -233,6 +233,7 @@ pub fn read_in_chunks(path: &FixedPath, max: usize, each: &mut dyn FnMut(&[u8]) 
 }
 
 // Apart from the function above, for the chunk to be on the stack only where it is used.
+#[inline(never)]
 fn in_chunks_of<const SIZE: usize>(file: &File, max: usize, each: &mut dyn FnMut(&[u8]) -> bool) -> bool {
     read_in_chunk(file, &mut [0; SIZE], max, each)
 }
