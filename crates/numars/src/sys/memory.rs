@@ -64,6 +64,8 @@ pub fn position(byte: u8, bytes: &[u8]) -> Option<usize> {
 }
 
 /// Maps `size` bytes of fresh memory with mmap(2). NULL with errno if there is none.
+// Not inlined: it is called from many places.
+#[inline(never)]
 pub fn map(size: usize) -> *mut c_void {
     const PROTECTION: c_int = libc::PROT_READ | libc::PROT_WRITE;
     // SAFETY: the kernel chooses an address where nothing is mapped.
