@@ -57,6 +57,12 @@ use mover::Mover;
 use node_map::NodeMap;
 use target::TargetPid;
 
+/// MPOL_MF_MOVE of move_pages(2): do not move pages that are mapped more than once.
+pub const MF_MOVE: i32 = 1 << 1;
+
+/// MPOL_MF_MOVE_ALL of move_pages(2): move pages that are mapped more than once too, which requires CAP_SYS_NICE.
+pub const MF_MOVE_ALL: i32 = 1 << 2;
+
 /// The result of [`move_list`], [`move_range`] or [`move_process`].
 pub struct MoveReport {
     /// The number of pages that are present and not on their target nodes, or the errno of the call.
@@ -67,7 +73,7 @@ pub struct MoveReport {
 
 /// Moves the pages of a list to their target nodes, or queries the nodes they are on, as numa_move_pages(3) does.
 ///
-/// `pid` is the process (0: the calling one), `flags` is `MPOL_MF_MOVE` (2) or `MPOL_MF_MOVE_ALL` (4); a query takes 0. Returns the number of
+/// `pid` is the process (0: the calling one), `flags` is [`MF_MOVE`] or [`MF_MOVE_ALL`]; a query takes 0. Returns the number of
 /// pages that the kernel tried to move and could not, and the statistics if the request needed more than one move_pages(2) call.
 ///
 /// # Errors
@@ -147,11 +153,11 @@ pub fn move_pages_raw(pid: i32, request: MoveRequest, flags: i32) -> Result<usiz
 /// Any thread may call this; it cannot be cancelled (pthread_cancel(3)) meanwhile. errno is preserved.
 ///
 /// ```
-/// use numars::migrate::{DEFAULT_RETRIES, MoveOptions, MoveRequest, move_list};
+/// use numars::migrate::{DEFAULT_RETRIES, MF_MOVE, MoveOptions, MoveRequest, move_list};
 /// let value = 7;
 /// let (pages, nodes, mut status) = ([&raw const value as usize], [0], [0]);
 /// let request = MoveRequest::new(&pages, &nodes, &mut status);
-/// let options = MoveOptions { flags: 2, threads: 1, retries: DEFAULT_RETRIES };
+/// let options = MoveOptions { flags: MF_MOVE, threads: 1, retries: DEFAULT_RETRIES };
 /// let report = move_list(0, request, options, Some(&mut |stats| {
 ///     println!("{} pages moved", stats.moved());
 ///     true
@@ -177,9 +183,9 @@ pub fn move_list(pid: i32, request: MoveRequest, options: MoveOptions, progress:
 /// Any thread may call this; it cannot be cancelled meanwhile. errno is preserved.
 ///
 /// ```
-/// use numars::migrate::{DEFAULT_RETRIES, MoveOptions, move_range};
+/// use numars::migrate::{DEFAULT_RETRIES, MF_MOVE, MoveOptions, move_range};
 /// let memory = vec![1u8; 1 << 16];
-/// let options = MoveOptions { flags: 2, threads: 0, retries: DEFAULT_RETRIES };
+/// let options = MoveOptions { flags: MF_MOVE, threads: 0, retries: DEFAULT_RETRIES };
 /// let report = move_range(0, memory.as_ptr() as usize, memory.len(), 0, options, None);
 /// match report.result {
 ///     Ok(unmoved) => println!("{} pages moved, {unmoved} not", report.stats.moved()),
@@ -216,11 +222,11 @@ pub fn move_range(
 /// Any thread may call this; it cannot be cancelled meanwhile. errno is preserved.
 ///
 /// ```
-/// use numars::migrate::{DEFAULT_RETRIES, MoveOptions, move_process};
+/// use numars::migrate::{DEFAULT_RETRIES, MF_MOVE, MoveOptions, move_process};
 /// use numars::nodeset::NodeSet;
 /// let (from, to) = (NodeSet::new(), NodeSet::new());
 /// from.bits().set(0);
-/// let options = MoveOptions { flags: 2, threads: 1, retries: DEFAULT_RETRIES };
+/// let options = MoveOptions { flags: MF_MOVE, threads: 1, retries: DEFAULT_RETRIES };
 /// // There are no nodes to move to.
 /// let report = move_process(0, from.bits().as_bits(), to.bits().as_bits(), options, None);
 /// assert_eq!(report.result.unwrap_err().0, 22);

@@ -20,8 +20,8 @@ const REPORT_BYTES: usize = 64 << 20;
 /// The default of [`MoveOptions::retries`], which numa_move_pages(3) uses.
 ///
 /// ```
-/// use numars::migrate::{DEFAULT_RETRIES, MoveOptions};
-/// let options = MoveOptions { flags: 2, threads: 0, retries: DEFAULT_RETRIES };
+/// use numars::migrate::{DEFAULT_RETRIES, MF_MOVE, MoveOptions};
+/// let options = MoveOptions { flags: MF_MOVE, threads: 0, retries: DEFAULT_RETRIES };
 /// assert!(options.retries > 0);
 /// ```
 pub const DEFAULT_RETRIES: u32 = 3;
@@ -29,15 +29,15 @@ pub const DEFAULT_RETRIES: u32 = 3;
 /// Options of a move.
 ///
 /// ```
-/// use numars::migrate::{DEFAULT_RETRIES, MoveOptions};
+/// use numars::migrate::{DEFAULT_RETRIES, MF_MOVE, MoveOptions};
 /// // Four threads, pages of this process only.
-/// let options = MoveOptions { flags: 2, threads: 4, retries: DEFAULT_RETRIES };
+/// let options = MoveOptions { flags: MF_MOVE, threads: 4, retries: DEFAULT_RETRIES };
 /// let without_retries = MoveOptions { retries: 0, ..options };
 /// assert_ne!(options, without_retries);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MoveOptions {
-    /// `MPOL_MF_MOVE` (2), or `MPOL_MF_MOVE_ALL` (4) to move pages that are mapped more than once too, which requires CAP_SYS_NICE.
+    /// [`MF_MOVE`](super::MF_MOVE), or [`MF_MOVE_ALL`](super::MF_MOVE_ALL) to move pages that are mapped more than once too.
     pub flags: i32,
     /// The number of threads that move pages, including the calling one; 0: a default for this machine. Limited to the number of CPUs that
     /// the calling thread may run on.
