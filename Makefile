@@ -71,6 +71,7 @@ Install (PREFIX=/usr/local, LIBDIR, INCLUDEDIR, BINDIR, MANDIR, DESTDIR)
 Test (the last line is: N passed, N failed)
   check                       in two minutes: no root, no network, no guest
   test, test-long             every check (VM=no: without the guest); all of it on every kernel
+  stage, c-tests, vm          what tests use: the installed library, C programs, the guest
   host-test, vm-test          C tests on this machine; in the guest (KERNELS, FILTER)
   debug-test, debug-vm-test   the same with debug assertions (KERNEL)
   sanitize, sanitize-vm       the same with AddressSanitizer (KERNEL)

@@ -54,10 +54,10 @@ pub struct numars_move_stats {
 ///
 /// It is called by the thread that called the move, at least every 64 MiB, even if no page has to
 /// move, and once at the end. Huge pages count with their size; an entry of numars_move_pages() is
-/// assumed to be a huge page of 2 MiB unless the next entry names an address that is nearer. If
-/// calls of the kernel take longer than 40 ms, the next ones are made smaller, so that the callback
-/// is called about every 100 ms unless a single page takes longer. Helper threads move as much each
-/// meanwhile.
+/// assumed to be a huge page of 512 base pages (2 MiB if these have 4 KiB) unless the next entry
+/// names a higher address that is nearer. If calls of the kernel take longer than 40 ms, the next
+/// ones are made smaller, so that the callback is called about every 100 ms unless a single page
+/// takes longer. Helper threads move as much each meanwhile.
 ///
 /// so_far holds the statistics so far, arg is progress_arg of the options. No count becomes smaller
 /// from call to call, with two exceptions: parts of a request undo each other (entries that name

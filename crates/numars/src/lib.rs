@@ -1,6 +1,6 @@
 //! NUMA on Linux: memory policy, CPU affinity, topology, and moving pages between nodes.
 //!
-//! The crate is no_std and needs no allocator: what needs memory maps it. Addresses of pages to move are plain numbers and safe to pass,
+//! The crate is no_std and needs no allocator: functions that need memory map it. Addresses of pages to move are plain numbers and safe to pass,
 //! because moving a page does not change its contents; the functions of [`sys`] that take the address of a buffer are unsafe. A call does not
 //! panic unless a callback of the caller does. libnuma's C interface (libnumars) is a thin layer above this crate.
 //!
@@ -10,6 +10,7 @@
 //! | [`mempolicy`] | memory policy of threads and of ranges of addresses | set_mempolicy(2), mbind(2) |
 //! | [`affinity`] | on which CPUs and nodes threads run | sched_setaffinity(2) |
 //! | [`migrate`] | moves pages of lists, ranges and processes, with progress and statistics | move_pages(2), migrate_pages(2) |
+//! | [`error`] | which system call failed, and why | errno(3) |
 //! | [`bitmask`], [`nodeset`] | sets of nodes and CPUs | numa(3) |
 //! | [`nodestring`] | strings such as `0-3`, `!2`, `+0` and `file:/data` | numa(3) |
 //! | [`sys`] | the system calls and kernel files below all that, the one home of unsafe code | |

@@ -44,7 +44,7 @@ mod tests {
         #[cfg_attr(miri, ignore)]
         files_of_the_machine_are_read_as_simple_readers_read_them: kernel_files,
         #[cfg_attr(miri, ignore)]
-        lists_are_read_as_strtol_reads_them: nodestring,
+        node_strings_are_read_as_strtol_reads_them: nodestring,
         lists_of_pages_are_moved_and_reported_truly: move_list,
         #[cfg_attr(miri, ignore)]
         ranges_are_listed_as_the_files_of_a_process_say: page_walk,

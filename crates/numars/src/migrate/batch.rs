@@ -9,7 +9,7 @@ pub struct Batch<'a> {
     pub pages: &'a mut [usize],
     /// The target node.
     pub targets: Targets<'a>,
-    /// The node that the page was on before the batch, or a negative errno.
+    /// The node that the page was on before the batch, or a negative errno. `plan::reconcile` updates it for a page that did not move itself.
     pub old_node: &'a mut [i32],
     /// The state of the entry.
     pub states: States<'a>,
@@ -36,7 +36,7 @@ impl Batch<'_> {
     /// Keeps the first `count` entries.
     #[inline(never)]
     pub fn truncate(&mut self, count: usize) {
-        // In range, because all slices have as many elements as `pages`.
+        // In range, because all slices have at least as many elements as they keep.
         fn first<T>(part: &mut &mut [T], count: usize) {
             debug_assert!(count <= part.len());
             *part = core::mem::take(part).get_mut(..count).unwrap_or_default();

@@ -32,8 +32,8 @@ impl<K: MovePagesOps> Mover<'_, K> {
         locator.locate(pages, nodes, seen_present)
     }
 
-    /// Returns whether an unmovable page of the first `count` entries of `order` is in flight. Linux 6.1 reports EFAULT for huge pages in
-    /// flight, every kernel for pages that it cannot move at all.
+    /// Returns whether a page of the first `count` entries of `order` that is in the state `Unmovable` may be in flight: Linux 6.1 reports
+    /// EFAULT for huge pages in flight, every kernel for pages that it cannot move at all.
     pub(super) fn is_any_in_flight(&self, batch: &Batch, count: usize) -> bool {
         const CHUNK: usize = 32;
         let unmovable = |&&entry: &&u32| batch.states.is(entry as usize, EntryState::Unmovable);

@@ -1,4 +1,5 @@
-//! The fast path of small requests: one move_pages(2) call if its statuses are final, and a requery of pages that it reports absent.
+//! The fast path of small requests: one move_pages(2) call if its statuses are final. Pages that it reports absent are queried again, and all
+//! pages if they ended on different nodes.
 
 use super::locate::{Locator, Usage, is_absent};
 use super::ops::MovePagesOps;
@@ -75,8 +76,8 @@ fn equal(some: &[i32], others: &[i32]) -> bool {
     some.iter().zip(others).all(|(one, other)| one == other)
 }
 
-/// Returns whether the statuses of a call that succeeded are final. EBUSY (on Linux 6.1 also EACCES) is not if another entry moved the page,
-/// ENOENT (on Linux 6.1 also EFAULT) is not if the page is in flight.
+/// Returns whether the statuses of a call that succeeded are final. Nodes are. ENOENT and EFAULT are if the page is not in flight. All others
+/// are left to the mover: EBUSY (on Linux 6.1 also EACCES), for example, may mean that another entry moved the page.
 fn is_final(kernel: &impl MovePagesOps, request: MoveRequest, status: &[i32], flags: i32) -> bool {
     if status.iter().all(|&status| status >= 0) {
         return true;

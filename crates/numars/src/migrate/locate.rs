@@ -12,11 +12,11 @@ use crate::sys::errno;
 use core::cell::Cell;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-/// Upper bound for the time that a request waits for pages in flight, in microseconds. Starts again when one of them arrives.
+/// Upper bound for the time that a request waits for pages in flight, in microseconds. The time starts again whenever one of them arrives.
 const MAX_WAIT_US: u32 = 2_000_000;
 
-/// Upper bound for the part of [`MAX_WAIT_US`] that is spent on pages that may be swapped out instead: without privileges a process cannot
-/// distinguish a swap entry from a migration entry.
+/// Upper bound for the part of [`MAX_WAIT_US`] that is spent on pages that may be swapped out instead: without privileges, a swap entry of another
+/// process cannot be distinguished from a migration entry.
 const MAX_SWAP_WAIT_US: u32 = 100_000;
 
 /// The first pause between two queries, in microseconds.
@@ -25,14 +25,15 @@ const MIN_PAUSE_US: u32 = 50;
 /// The longest pause between two queries, in microseconds.
 const MAX_PAUSE_US: u32 = 5_000;
 
-/// Queries of a present page that the kernel reports with EFAULT, while no page is seen in flight: it is probably the zero page.
+/// Upper bound for requeries of a present page that the kernel reports with EFAULT, while no page is seen in flight: it is probably the zero
+/// page.
 const MAX_REQUERIES_EFAULT: u32 = 3;
-/// Queries of a present page that the kernel reports with ENOENT, while no page is seen in flight. This is rare.
+/// Upper bound for requeries of a present page that the kernel reports with ENOENT, while no page is seen in flight, which is rare.
 const MAX_REQUERIES_ENOENT: u32 = 10;
-/// Reads of the page table entry of a page that was present before.
+/// Upper bound for requeries of a page that was present before and whose page table entry is empty.
 const MAX_REQUERIES_EMPTY: u32 = 2;
 
-/// Pages that are queried again in one call.
+/// Upper bound for the pages of one requery.
 const CHUNK: usize = 128;
 
 /// Added to the errno of a page that is known to be absent, while others are unresolved.

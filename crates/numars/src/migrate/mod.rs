@@ -1,7 +1,8 @@
 //! Page migration: moves the pages of a list, of an address range or of a whole process to other nodes.
 //!
-//! [`move_pages`] implements numa_move_pages(3). A small request goes to move_pages(2) unmodified (`fast_path`). Every other request, and
-//! each call of [`move_list`], [`move_range`] and [`move_process`], goes to the mover (`mover`), which works in batches of bounded memory:
+//! [`move_pages`] implements numa_move_pages(3). A query, and a request of at most 64 entries (32-bit: 16) whose statuses are final, are one call of
+//! move_pages(2) and at most a few requeries (`fast_path`). Every other request, and each call of [`move_list`], [`move_range`] and
+//! [`move_process`], goes to the mover (`mover`), which works in batches of bounded memory:
 //!
 //! 1. `list` copies the next entries of a request into a batch (`request`, `batch`); `range` fills a batch with the present pages of an
 //!    address range, which `page_walk` reads from /proc/PID/pagemap.
@@ -12,7 +13,8 @@
 //!
 //! An entry has a state (`status`) while its batch is in work, and an outcome (`outcome`) afterwards. `plan`, `node_map`, `status`, `outcome`
 //! and `stats` make no system calls; the tests run the mover on a model of the kernel (`model`). `ops` is the interface between the mover and
-//! the kernel, and `target` implements it for a process, whose files in /proc are in `process`, `page_state`, `page_walk`, `vma` and `tagged`.
+//! the kernel, and `target` implements it for a process; `process`, `page_state`, `page_walk`, `vma` and `tagged` read the files of that
+//! process in /proc.
 //!
 //! References: move_pages(2), migrate_pages(2), Documentation/mm/page_migration.rst in the kernel sources.
 
@@ -73,8 +75,9 @@ pub struct MoveReport {
 
 /// Moves the pages of a list to their target nodes, or queries the nodes they are on, as numa_move_pages(3) does.
 ///
-/// `pid` is the process (0: the calling one), `flags` is [`MF_MOVE`] or [`MF_MOVE_ALL`]; a query takes 0. Returns the number of
-/// pages that the kernel tried to move and could not, and the statistics if the request needed more than one move_pages(2) call.
+/// `pid` is the process (0: the calling one), `flags` is [`MF_MOVE`] (also if 0) or [`MF_MOVE_ALL`]; a query may pass 0. Returns the
+/// number of pages that the kernel tried to move and could not, and the statistics if the mover processed the request: `None` if it was empty,
+/// done on the fast path, or passed to the kernel unmodified.
 ///
 /// # Errors
 /// Those of move_pages(2). After ENOMEM (a target node is full) the statuses are valid all the same.
@@ -148,7 +151,7 @@ pub fn move_pages_raw(pid: i32, request: MoveRequest, flags: i32) -> Result<usiz
 /// # Errors
 /// As numars_move_pages(3): ECANCELED if `progress` returned false, EFAULT if an array cannot be read or written, ENODEV or EACCES for a
 /// target node without memory or outside the process's cpuset, ENOMEM if a target node is full or there is no scratch memory, EINVAL for
-/// `flags`, EPERM, ESRCH.
+/// unknown flags or a kernel thread, EPERM, ESRCH.
 ///
 /// Any thread may call this; it cannot be cancelled (pthread_cancel(3)) meanwhile. errno is preserved.
 ///
@@ -217,7 +220,8 @@ pub fn move_range(
 ///
 /// # Errors
 /// Those of [`move_list`], and EINVAL if `to` is empty, ENOENT if /proc does not show the process, ESRCH if the process ended before any page
-/// was located, EAGAIN if it keeps executing other programs, EOVERFLOW if a 32-bit caller cannot address all its memory.
+/// was located, EAGAIN if it keeps executing other programs, EOVERFLOW if a 32-bit caller cannot address all its memory,
+/// and the errno of reading /proc/PID/maps.
 ///
 /// Any thread may call this; it cannot be cancelled meanwhile. errno is preserved.
 ///
@@ -254,7 +258,7 @@ pub fn move_process(pid: i32, from: Bits, to: Bits, options: MoveOptions, progre
 
 /// Calls `each(node, base_pages)` for the present pages that overlap `length` bytes at the address `start`. Returns the number of base pages.
 ///
-/// `pid` is the process (0: the calling one). `each` is called many times for one node.
+/// `pid` is the process (0: the calling one). `each` may be called several times for one node, whose numbers add up.
 ///
 /// # Errors
 /// As numars_move_pages(3): EINVAL if the range exceeds the address space, ENOENT if it is larger than 64 GiB and /proc does not show the

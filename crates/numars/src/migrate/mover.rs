@@ -1,4 +1,4 @@
-//! The mover: the options, statistics and error of one request, which `list`, `range`, `locate`, `batch_migration` and `workers` share.
+//! The mover: the options, statistics and error of one request, which `list`, `range`, `batch_migration` and `workers` share.
 
 use super::batch;
 use super::locate::Usage;
@@ -30,14 +30,14 @@ pub const DEFAULT_RETRIES: u32 = 3;
 ///
 /// ```
 /// use numars::migrate::{DEFAULT_RETRIES, MF_MOVE, MoveOptions};
-/// // Four threads, pages of this process only.
+/// // Four threads; pages that are mapped more than once stay.
 /// let options = MoveOptions { flags: MF_MOVE, threads: 4, retries: DEFAULT_RETRIES };
 /// let without_retries = MoveOptions { retries: 0, ..options };
 /// assert_ne!(options, without_retries);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MoveOptions {
-    /// [`MF_MOVE`](super::MF_MOVE), or [`MF_MOVE_ALL`](super::MF_MOVE_ALL) to move pages that are mapped more than once too.
+    /// [`MF_MOVE`](super::MF_MOVE) (also if 0), or [`MF_MOVE_ALL`](super::MF_MOVE_ALL) to move pages that are mapped more than once too.
     pub flags: i32,
     /// The number of threads that move pages, including the calling one; 0: a default for this machine. Limited to the number of CPUs that
     /// the calling thread may run on.
@@ -58,7 +58,8 @@ impl MoveOptions {
 
 /// A progress callback, which receives the statistics so far and returns false to cancel the move; or `None`.
 ///
-/// The thread that started the move calls it, at least every 64 MiB of pages and once at the end. The move then fails with ECANCELED.
+/// The thread that started the move calls it, at least every 64 MiB of pages and once at the end. If it returns false, the move fails with
+/// ECANCELED, except that the result of the call at the end is ignored.
 ///
 /// ```
 /// use numars::migrate::{MoveStats, Progress};
@@ -77,7 +78,7 @@ pub struct Mover<'a, K> {
     /// The errno that ended the move; 0: none.
     pub(super) error: i32,
     pub(super) usage: Usage,
-    /// Set when the callback cancels the move or an error ends it.
+    /// Set when the callback cancels the move, or the kernel fails a submitted chunk. Other errors are only in `error`.
     pub(super) stop: AtomicBool,
     pub(super) page_bits: u32,
     /// The number of entries of a batch.
@@ -169,7 +170,7 @@ impl<'a, K: MovePagesOps> Mover<'a, K> {
         }
     }
 
-    /// Returns whether the callback has cancelled the move, or an error has ended it.
+    /// Returns whether the callback has cancelled the move, or a submitted chunk has failed.
     pub(super) fn is_stopped(&self) -> bool {
         self.stop.load(Relaxed)
     }

@@ -14,7 +14,7 @@ pub enum PageOutcome {
     Absent,
     /// The address is not mapped, or maps the zero page: -EFAULT.
     Unmapped,
-    /// Other processes map the page too: -EACCES.
+    /// The page is mapped more than once, and MPOL_MF_MOVE_ALL was not given: -EACCES.
     Shared,
     /// The kernel reported -EBUSY.
     Busy,
@@ -39,8 +39,8 @@ impl PageOutcome {
         [Moved, InPlace, Absent, Unmapped, Shared, Busy, Stuck, NoMemory, NodeDenied, NodeGone, Unmovable, Displaced]
     };
 
-    /// Returns the outcome after a requery that reports the page, which was on `node`, on the node `current` (or a negative errno). Keeps the
-    /// reason why the page has not moved if it is still on `node`.
+    /// Returns the outcome after a requery. `node` is the node that the page was on, `current` the one that the requery reports, or a negative
+    /// errno. Absent and unmapped pages keep their outcome; a page that is still on `node` keeps the reason why it has not moved.
     pub fn after_requery(self, current: i32, target: Option<i32>, node: i32) -> PageOutcome {
         match self {
             PageOutcome::Absent | PageOutcome::Unmapped => self,

@@ -13,7 +13,7 @@ pub enum PageState {
     Present,
     /// A migration entry: the page is in flight.
     InFlight,
-    /// A swap entry or a migration entry, which cannot be distinguished without privileges.
+    /// A swap entry or a migration entry of another process, which cannot be distinguished without privileges.
     Swapped,
     /// The page tables cannot be read.
     Unknown,

@@ -21,8 +21,8 @@ pub const NO_PAGE: usize = usize::MAX;
 pub struct Plan {
     /// The number of entries to submit, which are the first ones of `order`.
     pub pending: usize,
-    /// Whether moving one page can move the page of another entry too: several entries name one page, or parts of one huge page, with
-    /// different target nodes.
+    /// Whether moving one page may move the page of another entry too: entries have different target nodes, which may be parts of one huge
+    /// page, or several entries name, or may name, one page.
     pub needs_recheck: bool,
 }
 
@@ -98,7 +98,7 @@ fn bucket(target: i32, buckets: &mut [u32; MAX_NUMNODES]) -> Option<&mut u32> {
     buckets.get_mut(usize::try_from(target).ok()?)
 }
 
-/// Marks all but the last of the entries that name one page. Returns whether there are any, as far as is known.
+/// Marks all but the last of the entries that name one page. Returns whether there are any, or may be any.
 fn mark_duplicates(batch: &mut Batch, page_bits: u32) -> bool {
     /// Upper bound for the slots that are checked for a page. If they are all in use, a duplicate may remain: its page is moved twice and
     /// located again afterwards.
@@ -155,7 +155,8 @@ pub fn fill_submission(batch: &mut Batch, count: usize) {
 }
 
 /// Returns the start and end of the run of entries that the kernel failed to migrate; `None` if every entry has a status. A run has one target
-/// node, and ends at an entry whose status the kernel wrote at once. The entries after it were not submitted to the end.
+/// node. It ends before an entry with another target node, or before one that has a status because the kernel rejected it without trying to
+/// move it. The kernel did not attempt the entries after it.
 pub fn failed_run(targets: &[i32], states: SubmitStates) -> Option<(usize, usize)> {
     debug_assert_eq!(targets.len(), states.len());
     let first = states.are_set().position(|is_set| !is_set)?;
@@ -175,9 +176,9 @@ pub fn needs_requery(states: SubmitStates) -> bool {
     states.iter().any(is_ambiguous)
 }
 
-/// Returns whether the page of an entry in this state may be on its target node all the same. The kernel also reports EBUSY for a page that an
-/// earlier entry moves (Linux 6.1: EACCES for a hugetlb page), ENOENT for a page in flight (Linux 6.1: EFAULT for a huge page), and EFAULT for
-/// an unmovable page.
+/// Returns whether a page has to be queried again before the state of its entry is known. The kernel reports EBUSY both for a busy page and for
+/// one that an earlier entry moves (Linux 6.1: EACCES for a hugetlb page), ENOENT for an absent page and for one in flight (Linux 6.1: EFAULT
+/// for a huge page), and EFAULT for an unmapped page and for an unmovable one.
 fn is_ambiguous(state: Option<EntryState>) -> bool {
     match state {
         None | Some(EntryState::NotMigrated) => true,

@@ -5,8 +5,8 @@ use crate::sys::errno;
 
 /// The statistics of a move.
 ///
-/// Every located page counts as requested, and under one of the eight outcomes from `moved` to `failed` as soon as that is known. If a move is
-/// cancelled, the remaining pages of the batch count as requested only.
+/// Every page that was looked at counts as requested, and under one of the eight outcomes from `moved` to `failed` as soon as that is known. If
+/// the callback or an error ends a move, the remaining pages of the batch count as requested only.
 ///
 /// The move of a list counts entries; the move of a range or a process counts base pages.
 ///
@@ -24,7 +24,7 @@ pub struct MoveStats {
 }
 
 impl MoveStats {
-    /// Returns the number of located pages.
+    /// Returns the number of pages that were looked at.
     pub fn requested(&self) -> usize {
         self.requested
     }
@@ -160,8 +160,8 @@ impl MoveStats {
 
 #[cfg(any(test, fuzzing))]
 impl MoveStats {
-    #[cfg(test)]
     /// Returns all numbers: requested, moved, in place, absent, unmapped, shared, busy, no memory, failed, retried, kernel calls.
+    #[cfg(test)]
     pub(super) fn all(&self) -> [usize; 11] {
         let stay = [self.shared(), self.busy(), self.no_memory(), self.failed(), self.retried(), self.kernel_calls()];
         let [shared, busy, no_memory, failed, retried, calls] = stay;

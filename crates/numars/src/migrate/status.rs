@@ -127,13 +127,13 @@ impl<'a> States<'a> {
         self.0.get(entry) == Some(&state.stored())
     }
 
-    /// Returns the node of an entry's page; `None` in any other state.
+    /// Returns the node of an entry in the state `OnNode`; `None` in any other state.
     #[inline]
     pub fn node(&self, entry: usize) -> Option<i32> {
         self.0.get(entry).copied().filter(|&status| status >= 0)
     }
 
-    /// Returns the nodes in the order of the entries, `None` for an entry in any other state.
+    /// Returns the nodes of the entries in the state `OnNode`, in the order of the entries; `None` for the others.
     #[inline]
     pub fn nodes(&self) -> impl Iterator<Item = Option<i32>> {
         self.0.iter().map(|&status| (status >= 0).then_some(status))
@@ -184,7 +184,7 @@ impl<'a> States<'a> {
         self.0 = core::mem::take(&mut self.0).get_mut(..count).unwrap_or_default();
     }
 
-    /// Returns the statuses. All states are nodes or errnos.
+    /// Returns the statuses for the caller of the request. Every state must be final: a node or a negative errno.
     pub fn statuses(&self) -> &[i32] {
         self.0
     }

@@ -16,7 +16,7 @@ const TARGET_CHUNK_MS: u64 = 40;
 /// The base pages of the first chunk if a progress callback is set.
 const INITIAL_CHUNK_PAGES: usize = 1024;
 
-/// Lower bound for the base pages of a chunk if several threads move pages.
+/// Lower bound for the base pages of a chunk if several threads move pages without a progress callback. It also limits the number of threads.
 const MIN_CHUNK_PAGES: usize = 512;
 
 /// Upper bound for the base pages that an entry of a list is assumed to have: those of a huge page. Larger hugetlb pages are not detected.
@@ -153,7 +153,7 @@ impl ChunkSize {
         ChunkSize { current: AtomicUsize::new(INITIAL_CHUNK_PAGES.min(max)), max }
     }
 
-    /// Halves or doubles the limit if a chunk took much longer or shorter than [`TARGET_CHUNK_MS`].
+    /// Halves the limit if a chunk took longer than [`TARGET_CHUNK_MS`], doubles it if it took less than a quarter of that.
     fn adapt(&self, milliseconds: u64) {
         let current = self.current.load(Relaxed);
         if milliseconds > TARGET_CHUNK_MS {
@@ -201,7 +201,7 @@ impl<K: MovePagesOps> WorkQueue<'_, K> {
         end
     }
 
-    /// Returns an upper bound for the base pages of an entry. For a list it is the distance to the page of the next entry.
+    /// Returns the base pages of an entry. For a list they are estimated: the distance to the page of the next entry, within limits.
     fn base_pages(&self, entry: usize) -> usize {
         if let Some(entry_base_pages) = self.entry_base_pages {
             return entry_base_pages(entry);
