@@ -33,6 +33,8 @@
 //! # Features
 //!
 //! - `std`: conversions of [`Errno`](sys::errno::Errno) and [`SyscallError`](error::SyscallError) to `std::io::Error`. Off by default.
+//! - `c-symbols`: for libnumars alone. The system calls that a program may interpose are made by the C functions of these names, which
+//!   whoever sets this feature has to define.
 #![cfg_attr(not(any(test, fuzzing)), no_std)]
 // Tests call libc to make what they examine.
 #![cfg_attr(not(any(test, fuzzing)), deny(unsafe_code))]
