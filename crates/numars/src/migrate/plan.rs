@@ -182,7 +182,7 @@ pub fn needs_requery(states: SubmitStates) -> bool {
 fn is_ambiguous(state: Option<EntryState>) -> bool {
     match state {
         None | Some(EntryState::NotMigrated) => true,
-        Some(EntryState::Failed(errno)) => is_held(errno) || matches!(errno, errno::ENOENT | errno::EFAULT),
+        Some(EntryState::Failed(errno)) => stayed_put(errno) || matches!(errno, errno::ENOENT | errno::EFAULT),
         Some(_) => false,
     }
 }
@@ -359,12 +359,12 @@ pub fn outcome(batch: &Batch, entry: usize, cancelled: bool) -> Option<PageOutco
 /// Returns whether a page in this state has not moved.
 fn has_stayed(state: EntryState) -> bool {
     match state {
-        EntryState::Failed(errno) => is_held(errno),
+        EntryState::Failed(errno) => stayed_put(errno),
         state => matches!(state, EntryState::NotMigrated | EntryState::Unmovable),
     }
 }
 
 /// Returns whether the kernel reports this errno for pages that have not moved.
-fn is_held(errno: i32) -> bool {
+fn stayed_put(errno: i32) -> bool {
     matches!(errno, errno::EACCES | errno::EBUSY | errno::ENOMEM)
 }
