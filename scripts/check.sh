@@ -34,6 +34,9 @@ without plain_cargo_build_makes_the_same_library make_builds_the_same_library_wi
     only_code_is_executable_whichever_linker_links_it "only in make test, since it builds the library again"
 # Flags of a distribution and the path of the library add to it.
 without loading_costs_less_than_a_third_of_what_libnuma_costs "only in make test, since it depends on the linker's flags"
+# Its program includes the header of the C tests.
+"${PKG_CONFIG:-pkg-config}" --exists check ||
+    without constructors_and_destructors_of_libraries_before_and_after_it_can_call_every_function "install check libsubunit-dev"
 has g++ || without the_headers_work_in_cxx_programs "install g++"
 has g++ clang clang++ || without the_headers_compile_in_any_order_in_every_c_and_cxx_without_a_warning \
     the_kernels_header_may_come_before_or_after a_program_may_define_the_constants_itself "install g++ clang"
