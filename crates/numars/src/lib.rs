@@ -28,7 +28,7 @@
 //! }
 //! ```
 //!
-//! [`names`], [`radix`], [`text`] and [`sys`] are public for libnumars, and may change in any release.
+//! Modules that the documentation does not show are public for libnumars, and may change in any release.
 //!
 //! # Features
 //!
@@ -54,11 +54,14 @@ pub mod error;
 pub mod fuzzing;
 pub mod mempolicy;
 pub mod migrate;
+#[doc(hidden)]
 pub mod names;
 pub mod nodeset;
 pub mod nodestring;
+#[doc(hidden)]
 pub mod radix;
 #[allow(unsafe_code, reason = "the one module that calls libc and the kernel")]
 pub mod sys;
+#[doc(hidden)]
 pub mod text;
 pub mod topology;

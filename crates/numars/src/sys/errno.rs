@@ -14,7 +14,7 @@ pub use libc::{
 pub struct Errno(pub c_int);
 
 impl Errno {
-    /// Returns the calling thread's errno.
+    /// Returns the calling thread's errno(3).
     #[inline]
     pub fn last() -> Self {
         Errno(get())
@@ -68,19 +68,26 @@ impl fmt::Debug for Errno {
     }
 }
 
-/// Returns the calling thread's errno.
+/// Returns the calling thread's errno(3).
 pub fn get() -> c_int {
     // SAFETY: libc returns the address of the calling thread's errno, valid as long as the thread lives.
     unsafe { *libc::__errno_location() }
 }
 
-/// Sets the calling thread's errno.
+/// Sets the calling thread's errno(3).
 pub fn set(value: c_int) {
     // SAFETY: as in `get`.
     unsafe { *libc::__errno_location() = value }
 }
 
 /// Runs `work` and restores errno.
+///
+/// ```
+/// use numars::sys::errno;
+/// errno::set(errno::EPERM);
+/// errno::preserve_errno(|| errno::set(errno::EINVAL));
+/// assert_eq!(errno::get(), errno::EPERM);
+/// ```
 #[inline]
 pub fn preserve_errno<T>(work: impl FnOnce() -> T) -> T {
     let before = get();
