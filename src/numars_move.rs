@@ -128,15 +128,13 @@ unsafe fn read_options(options: *const numars_move_options) -> Result<numars_mov
     /// As openat2(2).
     const MAX_SIZE: usize = 4096;
     if options.is_null() {
-        let flags = super::numaif::MPOL_MF_MOVE as c_int;
-        let progress_arg = core::ptr::null_mut();
         return Ok(numars_move_options {
             size: SIZE,
-            flags,
+            flags: super::numaif::MPOL_MF_MOVE,
             threads: 1,
             retries: migrate::DEFAULT_RETRIES,
             progress: None,
-            progress_arg,
+            progress_arg: core::ptr::null_mut(),
         });
     }
     // SAFETY: as the caller promises; they may lie at any address, as they may for the kernel.

@@ -1,6 +1,6 @@
 //! A batch of entries: parallel slices of scratch memory, with one element for each entry.
 
-use super::status::{States, SubmitStates, Targets};
+use super::status::{States, SubmitStates, Targets, keep_first};
 use crate::sys::memory::Arena;
 
 /// The entries of a batch. Each slice has one element for each entry.
@@ -36,22 +36,17 @@ impl Batch<'_> {
     /// Keeps the first `count` entries.
     #[inline(never)]
     pub fn truncate(&mut self, count: usize) {
-        // In range, because all slices have at least as many elements as they keep.
-        fn first<T>(part: &mut &mut [T], count: usize) {
-            debug_assert!(count <= part.len());
-            *part = core::mem::take(part).get_mut(..count).unwrap_or_default();
-        }
         let count = count.min(self.pages.len());
-        first(&mut self.pages, count);
-        first(&mut self.submit_pages, count);
+        keep_first(&mut self.pages, count);
+        keep_first(&mut self.submit_pages, count);
         self.targets.truncate(count);
-        first(&mut self.old_node, count);
+        keep_first(&mut self.old_node, count);
         self.states.truncate(count);
-        first(&mut self.order, count);
-        first(&mut self.submit_targets, count);
-        first(&mut self.current_node, count);
-        first(&mut self.base_pages, count);
-        first(&mut self.dedup_table, count.saturating_mul(2));
+        keep_first(&mut self.order, count);
+        keep_first(&mut self.submit_targets, count);
+        keep_first(&mut self.current_node, count);
+        keep_first(&mut self.base_pages, count);
+        keep_first(&mut self.dedup_table, count.saturating_mul(2));
         debug_assert!(count <= self.submit_states.len());
         self.submit_states = self.submit_states.slice(0..count).unwrap_or(SubmitStates::over(&[]));
     }

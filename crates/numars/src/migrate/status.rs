@@ -181,7 +181,7 @@ impl<'a> States<'a> {
 
     /// Keeps the first `count` entries.
     pub fn truncate(&mut self, count: usize) {
-        self.0 = core::mem::take(&mut self.0).get_mut(..count).unwrap_or_default();
+        keep_first(&mut self.0, count);
     }
 
     /// Returns the statuses for the caller of the request. Every state must be final: a node or a negative errno.
@@ -306,8 +306,14 @@ impl<'a> Targets<'a> {
 
     /// Keeps the first `count` entries.
     pub fn truncate(&mut self, count: usize) {
-        self.0 = core::mem::take(&mut self.0).get_mut(..count).unwrap_or_default();
+        keep_first(&mut self.0, count);
     }
+}
+
+/// Keeps the first `count` elements of a slice, which has at least as many.
+pub(super) fn keep_first<T>(slice: &mut &mut [T], count: usize) {
+    debug_assert!(count <= slice.len());
+    *slice = core::mem::take(slice).get_mut(..count).unwrap_or_default();
 }
 
 #[cfg(test)]
