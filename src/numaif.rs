@@ -7,6 +7,7 @@ use crate::trace::{self, PageOutcome, mask, trace_call};
 use core::ffi::{c_int, c_long, c_uint, c_ulong, c_void};
 use numars::sys::errno;
 use numars::sys::kernel::{self, Calls, raw};
+use numars::{mempolicy, migrate};
 
 /// Policy mode: no policy. A thread allocates on the node of the CPU that it runs on; a range of
 /// memory has the policy of the thread that touches it.
@@ -52,6 +53,11 @@ pub const MPOL_MF_MOVE: c_int = 1 << 1;
 /// Flag of mbind() and move_pages(): move pages that are mapped more than once too (needs
 /// CAP_SYS_NICE).
 pub const MPOL_MF_MOVE_ALL: c_int = 1 << 2;
+
+// The headers need the numbers here. The Rust library has the same.
+const _: () =
+    assert!(MPOL_F_NUMA_BALANCING == mempolicy::NUMA_BALANCING && MPOL_MF_STRICT == mempolicy::MF_STRICT as c_int);
+const _: () = assert!(MPOL_MF_MOVE == migrate::MF_MOVE && MPOL_MF_MOVE_ALL == migrate::MF_MOVE_ALL);
 
 /// Defines the functions through which the library makes the kernel's calls while it traces: those that numars::sys::kernel calls otherwise,
 /// with errno marked.
