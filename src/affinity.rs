@@ -160,12 +160,12 @@ pub(super) fn run_node_mask(nodes: NodeSet) -> *mut bitmask {
 /// `mask` is valid.
 pub(super) unsafe fn run_on_existing_nodes(mask: *const bitmask) -> c_int {
     // SAFETY: as the caller promises.
-    let wanted = unsafe { read(mask) };
-    if !wanted.iter().all(node_exists) {
+    let nodes = unsafe { read(mask) };
+    if !nodes.iter().all(node_exists) {
         warn(Warning::NO_CPUS_FILE, c"Cannot read node cpumask from sysfs");
         errno::set(errno::ERANGE);
     }
-    status(trace_call!("numa_run_on_node_mask(mask=*)", [wanted], affinity::run_on_nodes(wanted)))
+    status(trace_call!("numa_run_on_node_mask(mask=*)", [nodes], affinity::run_on_nodes(nodes)))
 }
 
 /// Retrieve the CPU affinity of a thread.

@@ -79,7 +79,7 @@ static CURRENT: AtomicPtr<Topology> = AtomicPtr::new(null_mut());
 /// changed.
 #[inline(always)]
 pub(super) fn topology() -> &'static Topology<'static> {
-    let topology = topology::known();
+    let topology = topology::cached();
     if core::ptr::eq(CURRENT.load(Ordering::Acquire), topology) { topology } else { update_exported() }
 }
 
@@ -116,10 +116,10 @@ fn export() -> &'static Topology<'static> {
         store_sizes();
         loop {
             // Below another root, only the files of its nodes say which CPUs it has.
-            let to = if Root::of_process().is_running() { topology::known() } else { Topology::current() };
+            let to = if Root::of_process().is_running() { topology::cached() } else { Topology::current() };
             store_changes(from, to);
             match EXPORTED.compare_exchange(last, core::ptr::from_ref(to).cast_mut(), AcqRel, Acquire) {
-                Ok(_) if core::ptr::eq(to, topology::known()) => break to,
+                Ok(_) if core::ptr::eq(to, topology::cached()) => break to,
                 Ok(_) => last = core::ptr::from_ref(to).cast_mut(),
                 Err(found) => {
                     // Another thread has exported another topology: the sets may be a mixture of both.
@@ -177,7 +177,7 @@ fn change(words: &[AtomicUsize], from: &NodeSet, to: &NodeSet) {
 static AT_LOAD: extern "C" fn() = {
     extern "C" fn at_load() {
         // This also reads the sizes of the kernel's masks, which are those of the exported sets.
-        topology::known();
+        topology::cached();
         export();
     }
     at_load

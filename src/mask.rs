@@ -37,7 +37,7 @@ pub(super) const NODEMASK_WORDS: usize = NUMA_NUM_NODES / WORD_BITS;
 // A word of a set is C's unsigned long.
 const _: () = assert!(size_of::<Word>() == size_of::<c_ulong>());
 
-/// Returns the words of a set and its length; none if `mask` or its maskp is NULL.
+/// Returns the words and the length of a set. If `mask` or its maskp is NULL, there are no words and the length is 0.
 ///
 /// # Safety
 /// `mask` is NULL or points to a `struct bitmask` whose maskp is NULL or has room for size bits.
@@ -76,7 +76,7 @@ pub(super) unsafe fn write<'a>(mask: *const bitmask) -> BitsMut<'a> {
     BitsMut::new(words, size)
 }
 
-/// Returns the words of a nodemask_t; none if `mask` is NULL.
+/// Returns the words of a nodemask_t, an empty slice if `mask` is NULL.
 ///
 /// # Safety
 /// `mask` is NULL or points to a nodemask_t.

@@ -42,8 +42,8 @@ unsafe fn parse(
         // A device begins with a letter and is the last element. Finding the end of the string at every element would be slow.
         rest.first().filter(|first| first.is_ascii_lowercase())?;
         // SAFETY: the rest of a string is a string.
-        let found = device(unsafe { memory::string(rest.as_ptr().cast()) });
-        found.map(|(name, node)| (name.to_bytes(), node))
+        let parsed = device(unsafe { memory::string(rest.as_ptr().cast()) });
+        parsed.map(|(name, node)| (name.to_bytes(), node))
     };
     let named = allocate(size);
     if named.is_null() || list.is_empty() {

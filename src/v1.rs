@@ -132,9 +132,9 @@ older! {
             errno::set(errno::ERANGE);
             return -1;
         }
-        let known = cpus.words().as_ptr().cast::<u8>();
+        let source = cpus.words().as_ptr().cast::<u8>();
         let filled = length.min(MAX_CPUS / 8);
-        buffer.cast::<u8>().copy_from_nonoverlapping(known, filled);
+        buffer.cast::<u8>().copy_from_nonoverlapping(source, filled);
         buffer.cast::<u8>().add(filled).write_bytes(0, length - filled);
         0
     }

@@ -5,7 +5,7 @@ use core::cell::Cell;
 use core::num::NonZeroU64;
 use numars::bitmask::{Bits, WORD_BITS, Word};
 use numars::mempolicy::{MF_STRICT, NUMA_BALANCING};
-use numars::migrate::MoveStats;
+use numars::migrate::{MF_MOVE, MF_MOVE_ALL, MoveStats};
 use numars::names::nth;
 use numars::radix::{DECIMAL, HEXADECIMAL, write_radix};
 use numars::sys::errno::{self, Errno};
@@ -80,7 +80,7 @@ const POLICIES: &str =
     "MPOL_DEFAULT,MPOL_PREFERRED,MPOL_BIND,MPOL_INTERLEAVE,MPOL_LOCAL,MPOL_PREFERRED_MANY,MPOL_WEIGHTED_INTERLEAVE";
 const POLICY_FLAGS: [u32; 3] = [NUMA_BALANCING as u32, 1 << 14, 1 << 15];
 const POLICY_FLAG_NAMES: &str = "MPOL_F_NUMA_BALANCING,MPOL_F_RELATIVE_NODES,MPOL_F_STATIC_NODES";
-const MEMORY_FLAGS: [u32; 3] = [MF_STRICT, 1 << 1, 1 << 2];
+const MEMORY_FLAGS: [u32; 3] = [MF_STRICT, MF_MOVE as u32, MF_MOVE_ALL as u32];
 const MEMORY_FLAG_NAMES: &str = "MPOL_MF_STRICT,MPOL_MF_MOVE,MPOL_MF_MOVE_ALL";
 /// In the order of [`LineBuf::stats`].
 const STATS: &str = "pages,moved,in place,absent,unmapped,shared,busy,no memory,failed,retried,kernel calls";
@@ -258,10 +258,10 @@ impl LineBuf {
         const WORDS: usize = 16;
         let mut words: [Word; WORDS] = [0; WORDS];
         let used = bits.div_ceil(WORD_BITS).min(WORDS);
-        let wanted = words.get_mut(..used).unwrap_or_default();
+        let copy = words.get_mut(..used).unwrap_or_default();
         // SAFETY: an argument of the call, which lends what it reads.
         let mask = unsafe { UserPtr::new(address as *const Word) };
-        if used > 0 && mask.read(wanted) == Ok(used) {
+        if used > 0 && mask.read(copy) == Ok(used) {
             self.set(Bits::new(&words.map(Cell::new), bits.min(WORDS * WORD_BITS)));
         } else {
             self.address(address);

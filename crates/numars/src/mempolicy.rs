@@ -176,7 +176,7 @@ pub fn require_nodes(nodes: Bits) -> Result<(), SyscallError> {
 /// As for [`bind_task`].
 pub fn prefer_nodes(nodes: Bits) -> Result<Applied, SyscallError> {
     // If mbind(2) is forbidden, it does not show what the kernel lacks. But a kernel that has the mode takes a set with an allowed node.
-    let has_allowed = || nodes.iter().any(|node| topology::known().allowed_nodes().bits().as_bits().contains(node));
+    let has_allowed = || nodes.iter().any(|node| topology::cached().allowed_nodes().bits().as_bits().contains(node));
     with_fallback(
         || set_task_policy(Mode::PreferredMany, 0, nodes),
         || lacks_preferred_many() || !has_preferred_many() && has_allowed(),
@@ -322,7 +322,7 @@ pub fn lacks_preferred_many() -> bool {
 
 /// Returns whether the kernel has set_mempolicy_home_node(2) (Linux 5.17).
 pub fn has_home_node() -> bool {
-    let first = topology::known().nodes().bits().as_bits().iter().next().unwrap_or(0);
+    let first = topology::cached().nodes().bits().as_bits().iter().next().unwrap_or(0);
     errno::preserve_errno(|| set_home_node(MemRange { start: 0, length: 0 }, first as i32, 0).is_ok())
 }
 

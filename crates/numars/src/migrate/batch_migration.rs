@@ -65,10 +65,10 @@ impl<K: MovePagesOps> Mover<'_, K> {
             plan::fill_submission(batch, pending);
             attempts = attempts.saturating_add(1);
             self.submit_entries(batch, pending, self.helpers(batch, pending), !plan.needs_recheck);
-            let known = batch.submit_states.slice(0..pending).is_some_and(plan::needs_requery)
+            let is_located = batch.submit_states.slice(0..pending).is_some_and(plan::needs_requery)
                 && self.locate_submitted(batch, pending);
             let submitted = pending;
-            let any_full = plan::apply_results(batch, &mut pending, known);
+            let any_full = plan::apply_results(batch, &mut pending, is_located);
             // If many pages left one target node for another, a full target node may have free pages again. That is not a retry.
             let made_room = plan.needs_recheck && submitted - pending > submitted / 64;
             let any_unmovable = plan::any_unmovable(batch, pending);

@@ -259,7 +259,7 @@ impl PageWalk {
         }
         let count = pages_left.min(pages.len()).min(scratch.len() / File::WORD);
         let words = scratch.get_mut(..count * File::WORD).unwrap_or_default();
-        let known = match &self.pagemap {
+        let read = match &self.pagemap {
             Some(pagemap) => pagemap.read_words(start >> self.page_bits, words),
             None if self.is_current => {
                 let words = words.get_mut(..count).unwrap_or_default();
@@ -267,7 +267,7 @@ impl PageWalk {
             }
             None => None,
         };
-        if known == Some(0) && self.can_end && self.pagemap.as_ref().is_some_and(is_empty) {
+        if read == Some(0) && self.can_end && self.pagemap.as_ref().is_some_and(is_empty) {
             if self.is_mm_gone() {
                 // The process is ending or has ended. There may be no mappings either, which would bound the walk.
                 self.next = self.end;
@@ -278,13 +278,13 @@ impl PageWalk {
             return 0;
         }
         // There are no pages after the end of pagemap. After a short read, the next call reads the rest.
-        let count = known.filter(|&known| known > 0).map_or(count, |known| known.min(count));
+        let count = read.filter(|&read| read > 0).map_or(count, |read| read.min(count));
         let mut listed = 0;
         for index in 0..count {
-            let is_present = match known {
-                Some(known) => {
+            let is_present = match read {
+                Some(read) => {
                     let word = scratch.get(index).copied().unwrap_or(0);
-                    index < known && PageState::of(word) != PageState::Nothing
+                    index < read && PageState::of(word) != PageState::Nothing
                 }
                 // Not known: move_pages(2) will report it.
                 None => true,

@@ -28,16 +28,16 @@ fn value_of(name: &CStr) -> *const c_char {
     // SAFETY: the name is a string. What is found is NULL or a string that follows an equals sign.
     unsafe {
         loop {
-            let found = getenv(name.as_ptr());
-            if found.is_null() || !secure_getenv(name.as_ptr()).is_null() {
-                return found;
+            let value = getenv(name.as_ptr());
+            if value.is_null() || !secure_getenv(name.as_ptr()).is_null() {
+                return value;
             }
             // By the kernel: the program may have set the variable to a string in memory that cannot be written.
-            let _ = UserPtrMut::new(found.sub(1).cast_mut().cast::<u8>()).write(&[0]);
-            if found == last {
+            let _ = UserPtrMut::new(value.sub(1).cast_mut().cast::<u8>()).write(&[0]);
+            if value == last {
                 return null();
             }
-            last = found;
+            last = value;
         }
     }
 }

@@ -59,8 +59,8 @@ pub unsafe fn string<'a>(start: *const c_char) -> &'a CStr {
 /// Returns the index of the first `byte`, by memchr(3).
 pub fn position(byte: u8, bytes: &[u8]) -> Option<usize> {
     // SAFETY: reads no more than the slice.
-    let found = unsafe { libc::memchr(bytes.as_ptr().cast(), c_int::from(byte), bytes.len()) };
-    (!found.is_null()).then(|| found as usize - bytes.as_ptr() as usize)
+    let first = unsafe { libc::memchr(bytes.as_ptr().cast(), c_int::from(byte), bytes.len()) };
+    (!first.is_null()).then(|| first as usize - bytes.as_ptr() as usize)
 }
 
 /// Maps `size` bytes of fresh memory with mmap(2). NULL with errno if there is none.

@@ -52,22 +52,22 @@ fn with_addresses<T>(host: &CStr, each: fn(c_int, &[u8]) -> Option<T>) -> Result
         // For an address, no name server is asked, and no lock of libc's is taken, which might be held in the child of a threaded process.
         let mut address: libc::addrinfo = core::mem::zeroed();
         address.ai_flags = libc::AI_NUMERICHOST;
-        let mut found = |hints| resolve(host.as_ptr(), null(), hints, &mut list) == 0;
-        if !found(&raw const address) && !found(null()) {
+        let mut resolves = |hints| resolve(host.as_ptr(), null(), hints, &mut list) == 0;
+        if !resolves(&raw const address) && !resolves(null()) {
             return Err(Unreachable::NoHost);
         }
     }
-    let (mut found, mut entry) = (None, list);
+    let (mut result, mut entry) = (None, list);
     // SAFETY: the list ends with NULL, an address is as long as it says, and the list is freed once, after its last use.
     unsafe {
-        while found.is_none() && !entry.is_null() {
+        while result.is_none() && !entry.is_null() {
             let address = slice::from_raw_parts((*entry).ai_addr.cast::<u8>(), (*entry).ai_addrlen as usize);
-            found = each((*entry).ai_family, address);
+            result = each((*entry).ai_family, address);
             entry = (*entry).ai_next;
         }
         libc::freeaddrinfo(list);
     }
-    found.ok_or(Unreachable::NoRoute)
+    result.ok_or(Unreachable::NoRoute)
 }
 
 /// A request for a route, as rtnetlink(7) has it: the headers, and one attribute with the address.

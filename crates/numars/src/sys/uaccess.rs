@@ -257,8 +257,8 @@ unsafe fn copy_by_pinning(call: libc::c_long, ours: usize, theirs: usize, length
     let mut small = false;
     while done < length {
         let address = theirs.wrapping_add(done);
-        let left = length - done;
-        let size = if small { piece_within_page(address, left) } else { left };
+        let remaining = length - done;
+        let size = if small { piece_within_page(address, remaining) } else { remaining };
         let vector = |base: usize| libc::iovec { iov_base: base as *mut libc::c_void, iov_len: size };
         let (local, remote) = (vector(ours.wrapping_add(done)), vector(address));
         let one: c_ulong = 1;

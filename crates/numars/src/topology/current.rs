@@ -110,10 +110,10 @@ fn whole_reading() -> &'static Reading<'static> {
 /// [`Topology::current`] was called before.
 ///
 /// ```
-/// assert!(numars::topology::known().has_node(numars::topology::known().max_node()));
+/// assert!(numars::topology::cached().has_node(numars::topology::cached().max_node()));
 /// ```
 #[inline(always)]
-pub fn known() -> &'static Topology<'static> {
+pub fn cached() -> &'static Topology<'static> {
     &reading().topology
 }
 
@@ -275,11 +275,11 @@ pub fn node_of_current_cpu(cpu: usize) -> Option<usize> {
     if current != cpu || !Root::of_process().is_running() {
         return None;
     }
-    if !known().has_node(node) {
+    if !cached().has_node(node) {
         shown::insert(&shown::NODES_RUN_ON, node);
         read();
     }
-    known().has_node(node).then_some(node)
+    cached().has_node(node).then_some(node)
 }
 
 #[cfg(test)]
@@ -327,6 +327,6 @@ mod tests {
     fn the_allowed_nodes_of_the_kernels_file_and_of_its_system_call_agree() {
         let allowed = NodeSet::new();
         assert!(super::super::mems_allowed_into(allowed.bits()));
-        assert!(allowed.bits().as_bits().equals(known().allowed_nodes().bits().as_bits()));
+        assert!(allowed.bits().as_bits().equals(cached().allowed_nodes().bits().as_bits()));
     }
 }

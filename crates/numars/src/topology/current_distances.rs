@@ -51,8 +51,8 @@ impl CachedDistances<'_> {
 /// assert!([None, Some(10)].contains(&topology::distance(node, node)));
 /// ```
 pub fn distance(from: usize, to: usize) -> Option<u8> {
-    let known = DISTANCES.get().and_then(|cached| cached.distances.between(from, to));
-    known.or_else(|| load_distances(from, to)).map(NonZeroU8::get)
+    let cached = DISTANCES.get().and_then(|cached| cached.distances.between(from, to));
+    cached.or_else(|| load_distances(from, to)).map(NonZeroU8::get)
 }
 
 /// Reads the distances, if the machine has both nodes and its topology was read since the distances were.
@@ -88,13 +88,13 @@ fn load_distances(from: usize, to: usize) -> Option<NonZeroU8> {
         return DISTANCES.get()?.distances.between(from, to);
     }
     // Nothing new, or no memory for it.
-    let mut found = 0;
+    let mut result = 0;
     let is_read = read_row(root, from, nodes, &mut |other, distance| {
         if other == to {
-            found = distance;
+            result = distance;
         }
     });
-    NonZeroU8::new(found).filter(|_| is_read)
+    NonZeroU8::new(result).filter(|_| is_read)
 }
 
 #[cfg(test)]
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_node_is_10_from_itself_and_a_missing_node_has_no_distance() {
-        for node in current::known().nodes().bits().as_bits().iter() {
+        for node in current::cached().nodes().bits().as_bits().iter() {
             assert_eq!(distance(node, node), Some(10));
             assert_eq!(distance(node, node), Some(10), "as kept");
         }

@@ -10,12 +10,12 @@ use crate::sys::root::Root;
 ///
 /// Returns whether the file could be read up to there.
 pub(super) fn read_bytes(path: &FixedPath, each: &mut dyn FnMut(u8) -> bool) -> bool {
-    let mut wanted = true;
+    let mut goes_on = true;
     let complete = files::read_in_chunks(path, files::MAX_SYSFS_FILE, &mut |chunk| {
-        wanted = chunk.iter().all(|&byte| each(byte));
-        wanted
+        goes_on = chunk.iter().all(|&byte| each(byte));
+        goes_on
     });
-    if wanted {
+    if goes_on {
         each(b'\n');
     }
     complete

@@ -36,7 +36,7 @@ pub use allowed::{
 pub use captured::OwnedTopology;
 use core::ffi::{CStr, c_int};
 use core::num::NonZeroU8;
-pub use current::{catch_up, configured_cpus, known, node_of_current_cpu, update};
+pub use current::{cached, catch_up, configured_cpus, node_of_current_cpu, update};
 pub use current_distances::distance;
 pub use devices::{DeviceError, DeviceKind, DeviceLookup};
 pub use memory::NodeMemory;

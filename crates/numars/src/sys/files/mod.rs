@@ -240,13 +240,13 @@ fn in_chunks_of<const SIZE: usize>(file: &File, max: usize, each: &mut dyn FnMut
 
 #[inline(never)]
 fn read_in_chunk(file: &File, chunk: &mut [u8], max: usize, each: &mut dyn FnMut(&[u8]) -> bool) -> bool {
-    let mut left = max;
-    while left > 0 {
+    let mut remaining = max;
+    while remaining > 0 {
         match file.read(chunk) {
             Err(_) => return false,
             Ok(0) => return true,
             Ok(length) if !each(chunk.get(..length).unwrap_or_default()) => return true,
-            Ok(length) => left = left.saturating_sub(length),
+            Ok(length) => remaining = remaining.saturating_sub(length),
         }
     }
     false

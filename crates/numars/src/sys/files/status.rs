@@ -29,8 +29,8 @@ impl Status {
         let mut status = MaybeUninit::<libc::statx>::zeroed();
         // SAFETY: `path` is NUL-terminated and `status` writable, and any bits are valid for it.
         preserve_errno(|| unsafe {
-            let wanted = libc::STATX_BASIC_STATS | libc::STATX_BTIME;
-            match libc::syscall(libc::SYS_statx, folder, path.as_ptr(), flags, wanted, status.as_mut_ptr()) {
+            let fields = libc::STATX_BASIC_STATS | libc::STATX_BTIME;
+            match libc::syscall(libc::SYS_statx, folder, path.as_ptr(), flags, fields, status.as_mut_ptr()) {
                 0 => Some(Status(status.assume_init())),
                 _ if errno::get() == libc::ENOENT => None,
                 _ => Self::by_stat(folder, path, flags),
