@@ -116,13 +116,19 @@ static void assert_none_is_missing(const struct numars_move_stats *stats, size_t
            count, stats->absent, stats->unmapped);
 }
 
-static void assert_no_status_of_a_missing_page(const struct page_list *list, const char *call)
+static size_t missing_pages(const struct page_list *list)
 {
     size_t missing = 0;
-    for (size_t entry = 0; entry < list->count; entry++) {
+    for (size_t entry = 0; entry < list->count; entry++)
         missing += list->status[entry] == -ENOENT || list->status[entry] == -EFAULT;
+    return missing;
+}
+
+static void assert_no_status_of_a_missing_page(const struct page_list *list, const char *call)
+{
+    for (size_t entry = 0; entry < list->count; entry++)
         expect(list->status[entry] != NOT_WRITTEN, "%s: status %zu was not written", call, entry);
-    }
+    const size_t missing = missing_pages(list);
     expect(missing == 0, "%s: %zu of %zu statuses say that the page is not there; all were there all the time", call, missing,
            list->count);
 }
@@ -132,8 +138,12 @@ static void assert_returned_is_plausible(long returned, int error, size_t count,
     expect(returned >= 0 && returned <= (long)count && error == UNTOUCHED_ERRNO, "%s: returned %ld, errno %d", call, returned, error);
 }
 
+/* For a moment, just before a hugetlb page is in flight, the page tables show nothing, for as long as the CPUs flush their TLBs: numars then
+ * queries the page again, but not for as long as the CPU of a virtual machine may have to wait. So this may happen, but not each time. */
+enum { HUGETLB_CALLS = 5 };
+
 /* Every `step`-th base page, at most `max` of them. */
-static void call_lists(char *start, size_t count, size_t step, size_t max)
+static void call_lists(char *start, size_t count, size_t step, size_t max, bool is_hugetlb)
 {
     struct page_list list = page_list_with_capacity(count / step);
     for (size_t page = 0; page < count && list.count < max; page += step)
@@ -147,13 +157,18 @@ static void call_lists(char *start, size_t count, size_t step, size_t max)
                 list.pages[entry] = start + (at + entry) % (count / step) * step * page_size();
         for (int call = 0; call < 4; call++) {
             const int *nodes = call % 2 == 0 ? list.nodes : NULL;
-            for (size_t entry = 0; entry < list.count; entry++)
-                list.status[entry] = NOT_WRITTEN;
             snprintf(what, sizeof what, "%s of %zu entries, %s", call < 2 ? "numars_move_pages" : "numa_move_pages", list.count,
                      nodes == NULL ? "a query" : "a move");
-            errno = UNTOUCHED_ERRNO;
-            const long returned = call < 2 ? numars_move_pages(0, list.count, list.pages, nodes, list.status, NULL, &stats)
-                                           : numa_move_pages(0, list.count, list.pages, nodes, list.status, MPOL_MF_MOVE);
+            long returned = 0;
+            for (int calls_left = is_hugetlb ? HUGETLB_CALLS : 1; calls_left > 0; calls_left--) {
+                for (size_t entry = 0; entry < list.count; entry++)
+                    list.status[entry] = NOT_WRITTEN;
+                errno = UNTOUCHED_ERRNO;
+                returned = call < 2 ? numars_move_pages(0, list.count, list.pages, nodes, list.status, NULL, &stats)
+                                    : numa_move_pages(0, list.count, list.pages, nodes, list.status, MPOL_MF_MOVE);
+                if (missing_pages(&list) == 0)
+                    break;
+            }
             assert_returned_is_plausible(returned, errno, list.count, what);
             if (call < 2)
                 assert_none_is_missing(&stats, list.count, what);
@@ -169,15 +184,14 @@ static void call_ranges(char *start, size_t count, bool is_hugetlb)
         unsigned long per_node[NODES];
         errno = UNTOUCHED_ERRNO;
         long counted = numars_count_pages(0, start, count * page_size(), per_node, NODES);
-        /* For a moment, just before a hugetlb page is in flight, the page tables show nothing: this happens, but not each time. */
-        for (int again = 0; is_hugetlb && counted != (long)count && again < 5; again++)
+        for (int calls = 1; is_hugetlb && counted != (long)count && calls < HUGETLB_CALLS; calls++)
             counted = numars_count_pages(0, start, count * page_size(), per_node, NODES);
         expect(counted == (long)count && errno == UNTOUCHED_ERRNO, "numars_count_pages: %ld of %zu pages, errno %d", counted, count, errno);
         expect(per_node[0] + per_node[1] + per_node[2] + per_node[3] == count, "numars_count_pages: per node %lu, %lu, %lu, %lu",
                per_node[0], per_node[1], per_node[2], per_node[3]);
         errno = UNTOUCHED_ERRNO;
         long returned = numars_move_range(0, start, count * page_size(), 3, NULL, &stats);
-        for (int again = 0; is_hugetlb && stats.requested != count && again < 5; again++)
+        for (int calls = 1; is_hugetlb && stats.requested != count && calls < HUGETLB_CALLS; calls++)
             returned = numars_move_range(0, start, count * page_size(), 3, NULL, &stats);
         assert_returned_is_plausible(returned, errno, count, "numars_move_range");
         assert_none_is_missing(&stats, count, "numars_move_range");
@@ -198,7 +212,7 @@ static void lists_of_base_pages_in_flight(size_t max)
 {
     char *pages = pages_on_node(PAGES, 0);
     struct mover *mover = start_mover(pages, PAGES, 1);
-    call_lists(pages, PAGES, 1, max);
+    call_lists(pages, PAGES, 1, max, false);
     stop_mover(mover);
     ck_assert(pages_keep_contents(pages, PAGES));
 }
@@ -235,7 +249,7 @@ START_TEST(huge_pages_in_flight_are_not_absent_in_lists)
 {
     char *pages = transparent_huge_pages(HUGE_PAGES, 0);
     struct mover *mover = start_mover(pages, HUGE_PAGES * BASE_PAGES, BASE_PAGES);
-    call_lists(pages, HUGE_PAGES * BASE_PAGES, BASE_PAGES, PAGES);
+    call_lists(pages, HUGE_PAGES * BASE_PAGES, BASE_PAGES, PAGES, false);
     stop_mover(mover);
     ck_assert(pages_keep_contents(pages, HUGE_PAGES * BASE_PAGES));
 }
@@ -282,7 +296,7 @@ START_TEST(hugetlb_pages_in_flight_are_not_absent_in_lists)
         return;
     char *pages = hugetlb_pages();
     struct mover *mover = start_mover(pages, HUGETLB_PAGES * BASE_PAGES, BASE_PAGES);
-    call_lists(pages, HUGETLB_PAGES * BASE_PAGES, BASE_PAGES, PAGES);
+    call_lists(pages, HUGETLB_PAGES * BASE_PAGES, BASE_PAGES, PAGES, true);
     stop_mover(mover);
     ck_assert(pages_keep_contents(pages, HUGETLB_PAGES * BASE_PAGES));
     require(munmap(pages, HUGETLB_SIZE) == 0);

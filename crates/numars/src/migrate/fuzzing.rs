@@ -64,7 +64,14 @@ fn random_machine(choices: &mut Unstructured) -> Result<Machine> {
             _ => 0,
         };
         let in_flight = if (180..200).contains(&options) { options % 4 } else { 0 };
-        pages.push(Page { node, shared: options % 16 == 15, pinned, in_flight, starts_with_zeros: false });
+        pages.push(Page {
+            node,
+            shared: options % 16 == 15,
+            pinned,
+            in_flight,
+            is_hugetlb: false,
+            starts_with_zeros: false,
+        });
     }
     let mut page_of = Vec::new();
     for _ in 0..choices.int_in_range(1..=40)? {

@@ -30,7 +30,7 @@ const MAX_PAUSE_US: u32 = 5_000;
 const MAX_REQUERIES_EFAULT: u32 = 3;
 /// Upper bound for requeries of a present page that the kernel reports with ENOENT, while no page is seen in flight, which is rare.
 const MAX_REQUERIES_ENOENT: u32 = 10;
-/// Upper bound for requeries of a page that was present before and whose page table entry is empty.
+/// Upper bound for requeries of a page whose page table entry is empty, although it was present before or is in hugetlb memory.
 const MAX_REQUERIES_EMPTY: u32 = 2;
 
 /// Upper bound for the pages of one requery.
@@ -179,8 +179,9 @@ impl<K: MovePagesOps> Locator<'_, K> {
                 }
                 // The zero page, a page of a mapping that move_pages(2) does not support, or one that has just arrived.
                 PageState::Present if quiet_rounds < max_requeries => unresolved.present += 1,
-                // The entry of a hugetlb page is empty for a moment before it becomes a migration entry.
+                // The kernel unmaps a page of hugetlb memory before it makes the migration entry.
                 PageState::Nothing if seen_present && quiet_rounds < MAX_REQUERIES_EMPTY => unresolved.present += 1,
+                PageState::EmptyHugetlb if quiet_rounds < MAX_REQUERIES_EMPTY => unresolved.present += 1,
                 PageState::Unknown if quiet_rounds < 1 => unresolved.present += 1,
                 _ => *node += CONFIRMED,
             }

@@ -27,6 +27,8 @@ pub struct Page {
     pub pinned: u8,
     /// The number of queries that find it in flight.
     pub in_flight: u8,
+    /// Whether it is hugetlb memory, whose page table entry is empty while the page is in flight, as long as the kernel flushes TLBs.
+    pub is_hugetlb: bool,
     /// Whether the first base page becomes the zero page when the huge page is split.
     pub starts_with_zeros: bool,
 }
@@ -89,6 +91,9 @@ impl Machine {
             return PageState::Nothing;
         }
         match self.pages[self.page(address)] {
+            Page { node, in_flight, is_hugetlb: true, .. } if node == -errno::ENOENT || in_flight > 0 => {
+                PageState::EmptyHugetlb
+            }
             Page { node, in_flight: 1.., .. } if node >= 0 => PageState::Swapped,
             Page { node, .. } if node == -errno::ENOENT => PageState::Nothing,
             _ => PageState::Present,

@@ -9,6 +9,9 @@ use crate::sys::{errno, process};
 pub enum PageState {
     /// Empty.
     Nothing,
+    /// Empty, in hugetlb memory. The page is absent, or about to be in flight: the kernel clears the entry, flushes the TLBs of all CPUs, and
+    /// then makes the migration entry.
+    EmptyHugetlb,
     /// A present page.
     Present,
     /// A migration entry: the page is in flight.
@@ -106,18 +109,22 @@ pub(super) fn lookup_pages(
             && block.contains(&PageState::Nothing)
             && let Some(pagemap) = pagemap
         {
-            // For a hugetlb page in flight, the word is empty.
-            let mut regions = [0; 3 * 4];
-            match pagemap.scan(first << page_bits, (last + 1) << page_bits, &mut regions, File::HUGE) {
+            // For a hugetlb page in flight, the word is empty. A page has at least 16 base pages.
+            let mut regions = [0; 3 * (BLOCK / 16 + 1)];
+            match pagemap.scan(first << page_bits, (last + 1) << page_bits, &mut regions, true) {
                 Ok((count, _)) => {
                     let regions = regions.as_chunks::<3>().0.iter().take(count);
                     for (state, index) in
                         block.iter_mut().zip(in_block).filter(|(state, _)| **state == PageState::Nothing)
                     {
                         let page = (first + index) << page_bits;
-                        if regions.clone().any(|&[start, end, _]| (start..end).contains(&page)) {
-                            *state = PageState::InFlight;
-                        }
+                        *state = match regions.clone().find(|&&[start, end, _]| (start..end).contains(&page)) {
+                            None => PageState::Nothing,
+                            Some(&[_, _, categories]) if categories & File::PRESENT_OR_SWAPPED == 0 => {
+                                PageState::EmptyHugetlb
+                            }
+                            Some(_) => PageState::InFlight,
+                        };
                     }
                 }
                 // EFAULT: the addresses are above TASK_SIZE.

@@ -317,7 +317,7 @@ impl PresentPages for PageWalk {
             if self.can_scan {
                 let scanned = match self.pagemap.take() {
                     Some(pagemap) => {
-                        let scan = |start, end, regions: &mut [usize]| pagemap.scan(start, end, regions, 0);
+                        let scan = |start, end, regions: &mut [usize]| pagemap.scan(start, end, regions, false);
                         let listed = self.fill_pagemap_scan(free, &mut base_pages_left, scratch, &scan);
                         self.pagemap = Some(pagemap);
                         listed
@@ -367,7 +367,7 @@ impl PresentPages for PageWalk {
     fn find_split(&mut self, entries: &[usize], scratch: &mut [usize], each: &mut dyn FnMut(usize)) {
         let pagemap = self.pagemap.take();
         let scan = |start, end, regions: &mut [usize]| match &pagemap {
-            Some(pagemap) => pagemap.scan(start, end, regions, File::HUGE),
+            Some(pagemap) => pagemap.scan(start, end, regions, true),
             None => Err(errno::ENOENT),
         };
         self.for_each_split(entries, scratch, &scan, each);

@@ -18,7 +18,7 @@ use proptest::prelude::*;
 use std::collections::BTreeSet;
 
 fn plain_page(node: i32) -> Page {
-    Page { node, shared: false, pinned: 0, in_flight: 0, starts_with_zeros: false }
+    Page { node, shared: false, pinned: 0, in_flight: 0, is_hugetlb: false, starts_with_zeros: false }
 }
 
 /// Returns a machine with base pages on these nodes, and free pages for all.
@@ -45,6 +45,7 @@ fn page() -> impl Strategy<Value = Page> {
             shared,
             pinned,
             in_flight,
+            is_hugetlb: false,
             starts_with_zeros,
         },
     )
@@ -506,6 +507,25 @@ fn pages_in_flight_are_queried_until_they_arrive() {
     let mut status = [NOT_WRITTEN; 5];
     // The kernel's status of the page in flight is not final.
     assert!(try_fast_path(&model, request(&addresses, &[1; 5], &mut status), 0).is_none());
+}
+
+#[test]
+fn a_hugetlb_page_whose_entry_is_empty_may_be_in_flight() {
+    let mut machine = machine_with(&[0, -errno::ENOENT]);
+    for page in &mut machine.pages {
+        (page.is_hugetlb, page.in_flight) = (true, 3);
+    }
+    let outcome = run(&machine, &[address(0), address(1)], &[1; 2], 3, None);
+    assert_eq!(outcome.status, [1, -errno::ENOENT]);
+    // An absent page of hugetlb memory is requeried a few times, and then no longer.
+    let kernel_calls = |is_hugetlb| {
+        let mut machine = machine_with(&[-errno::ENOENT]);
+        machine.pages[0].is_hugetlb = is_hugetlb;
+        let outcome = run(&machine, &[address(0)], &[1], 3, None);
+        assert_eq!(outcome.status, [-errno::ENOENT]);
+        outcome.stats.kernel_calls()
+    };
+    assert_eq!(kernel_calls(true) - kernel_calls(false), 3);
 }
 
 #[test]

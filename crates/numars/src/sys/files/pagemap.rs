@@ -40,9 +40,14 @@ impl File {
     /// The category of a huge page: PAGE_IS_HUGE.
     pub const HUGE: usize = 1 << 6;
 
-    /// Finds regions of pages that are present or swapped, as a page that is being moved appears, and have the category `required` (0: any):
-    /// three values of `regions` for each, its start, its end and its categories. The zero page is not listed. Returns how many there are and
-    /// up to which address the kernel has looked.
+    /// The categories of a page that is present or swapped: PAGE_IS_PRESENT, PAGE_IS_SWAPPED. A page that is being moved appears as swapped.
+    pub const PRESENT_OR_SWAPPED: usize = 1 << 3 | 1 << 4;
+
+    /// Finds regions of pages: three values of `regions` for each, its start, its end and its categories. The zero page is not listed. Returns
+    /// how many there are and up to which address the kernel has looked.
+    ///
+    /// If `only_huge`, finds huge pages and the empty page table entries of hugetlb memory, and their categories [`File::HUGE`] and
+    /// [`File::PRESENT_OR_SWAPPED`]. Otherwise finds pages that are present or swapped, and whether they have the category [`File::HUGE`].
     ///
     /// References: ioctl PAGEMAP_SCAN of /proc/PID/pagemap.
     ///
@@ -53,10 +58,8 @@ impl File {
         start: usize,
         end: usize,
         regions: &mut [usize],
-        required: usize,
+        only_huge: bool,
     ) -> Result<(usize, usize), c_int> {
-        const PAGE_IS_PRESENT: u64 = 1 << 3;
-        const PAGE_IS_SWAPPED: u64 = 1 << 4;
         const PAGE_IS_PFNZERO: u64 = 1 << 5;
         const PAGEMAP_SCAN: libc::c_ulong = 0xc060_6610;
         /// The structure of <linux/fs.h>.
@@ -79,6 +82,7 @@ impl File {
         if usize::BITS != 64 {
             return Err(libc::ENOTTY);
         }
+        let (huge, present_or_swapped) = (Self::HUGE as u64, Self::PRESENT_OR_SWAPPED as u64);
         let mut scan = pm_scan_arg {
             size: size_of::<pm_scan_arg>() as u64,
             flags: 0,
@@ -89,9 +93,9 @@ impl File {
             vec_len: (regions.len() / 3) as u64,
             max_pages: 0,
             category_inverted: PAGE_IS_PFNZERO,
-            category_mask: PAGE_IS_PFNZERO | required as u64,
-            category_anyof_mask: PAGE_IS_PRESENT | PAGE_IS_SWAPPED,
-            return_mask: Self::HUGE as u64,
+            category_mask: PAGE_IS_PFNZERO | if only_huge { huge } else { 0 },
+            category_anyof_mask: if only_huge { 0 } else { present_or_swapped },
+            return_mask: huge | if only_huge { present_or_swapped } else { 0 },
         };
         // SAFETY: the structure is the kernel's, and there is room for so many regions.
         let count = preserve_errno(|| unsafe {
