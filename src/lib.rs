@@ -1,9 +1,9 @@
 //! libnuma's C interface, and the calls of numars beyond it: what C programs see and nothing else.
 //!
 //! The shared library is loaded as `libnumars.so.1`, or as `libnuma.so.1` in libnuma's place. libnuma's calls are in one file per section of
-//! numa(3); `v1.rs` has the older forms, `trace` the log. Each entry point checks its pointers, converts, calls the Rust library ([`numars`],
-//! in crates/numars) and sets errno. The comments are the source of the C headers: `numaif.rs` of `numaif.h`, `numars_policy.rs` and
-//! `numars_move.rs` of `numars.h`, the others except `v1.rs` and `trace` of `numa.h`; `numacompat1.h` is written by hand.
+//! numa(3); `v1.rs` has the older forms, `trace` the log, `sized.rs` the rule by which structs grow. Each entry point checks its pointers,
+//! converts, calls the Rust library ([`numars`], in crates/numars) and sets errno. The comments are the source of the C headers: `numaif.rs`
+//! of `numaif.h`, the `numars_*.rs` of `numars.h`, the others except these three of `numa.h`; `numacompat1.h` is written by hand.
 #![cfg_attr(not(test), no_std)]
 
 pub mod affinity;
@@ -20,6 +20,7 @@ pub mod numars_move;
 pub mod numars_policy;
 pub mod parse;
 pub mod policy;
+pub mod sized;
 mod trace;
 pub mod v1;
 
