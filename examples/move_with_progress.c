@@ -36,7 +36,7 @@ int main(int argc, char **argv)
     options.threads = 0; /* choose a number that suits the machine */
     options.progress = show;
     options.progress_arg = "so far";
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     const long left = numars_move_range(0, memory, SIZE, to, &options, &stats); /* 0: this process */
     if (left < 0)
         perror("numars_move_range");

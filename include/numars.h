@@ -10,13 +10,33 @@
  * thread-safe and async-signal-safe is defined at the top of numa.h.
  */
 
+#include <stdint.h>
+#include <sys/types.h>
+
 #include "numa.h"
 #include "numaif.h"
 
 /**
- * Initializer of struct numars_move_options: MPOL_MF_MOVE, one thread, three retries, no callback.
+ * Initializer of struct numars_move_options: MPOL_MF_MOVE, one thread, three retries, no limits, no
+ * callback.
  */
-#define NUMARS_MOVE_OPTIONS_INIT { sizeof(struct numars_move_options), MPOL_MF_MOVE, 1, 3, NULL, NULL }
+#ifdef __cplusplus
+#define NUMARS_MOVE_OPTIONS_INIT \
+  { sizeof(struct numars_move_options), MPOL_MF_MOVE, 1, 3, 0, 0, 0, NULL, 0, NULL, NULL, NULL, 0 }
+#else
+#define NUMARS_MOVE_OPTIONS_INIT \
+  { .size = sizeof(struct numars_move_options), .flags = MPOL_MF_MOVE, .threads = 1, .retries = 3 }
+#endif
+
+/**
+ * Initializer of struct numars_move_stats: all counts are 0.
+ */
+#ifdef __cplusplus
+#define NUMARS_MOVE_STATS_INIT \
+  { sizeof(struct numars_move_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#else
+#define NUMARS_MOVE_STATS_INIT { .size = sizeof(struct numars_move_stats) }
+#endif
 
 /**
  * The version of these headers: major * 10000 + minor * 100 + patch.
@@ -24,12 +44,12 @@
 #define NUMARS_VERSION 100
 
 /**
- * Statistics of a move.
+ * Statistics of a move, to be initialized with NUMARS_MOVE_STATS_INIT.
  *
  * requested counts every page that was looked at. Each of these counts in exactly one of the next
- * eight fields too, except for pages that were not tried because the callback or an error ended
- * the move. A page counts as of the last query during the call: if another thread or process moves
- * it later, the counts do not change.
+ * eight fields too, except for pages that were not tried because the callback, a limit or an error
+ * ended the move. A page counts as of the last query during the call: if another thread or process
+ * moves it later, the counts do not change.
  *
  * numars_move_pages() counts entries. numars_move_range() and numars_move_process() count base
  * pages: of a huge page those that lie in the range, each by its own result if the kernel splits
@@ -37,6 +57,11 @@
  * unmoved.
  */
 struct numars_move_stats {
+  /**
+   * the size of this structure in bytes, set by the caller: see numars_move_options. Fields that
+   * lie beyond it are not written
+   */
+  size_t size;
   /**
    * looked at
    */
@@ -83,6 +108,15 @@ struct numars_move_stats {
    * calls of move_pages(2)
    */
   unsigned long kernel_calls;
+  /**
+   * nanoseconds since the call began
+   */
+  uint64_t elapsed_ns;
+  /**
+   * duration of the longest call of move_pages(2) in nanoseconds, whether it moved pages or
+   * only queried them; on 32-bit machines at most 2^32 - 1
+   */
+  uint64_t longest_call_ns;
 };
 
 /**
@@ -91,9 +125,10 @@ struct numars_move_stats {
  * It is called by the thread that called the move, at least every 64 MiB, even if no page has to
  * move, and once at the end. Huge pages count with their size; an entry of numars_move_pages() is
  * assumed to be a huge page of 512 base pages (2 MiB if these have 4 KiB) unless the next entry
- * names a higher address that is nearer. If calls of the kernel take longer than 40 ms, the next
- * ones are made smaller, so that the callback is called about every 100 ms unless a single page
- * takes longer. Helper threads move as much each meanwhile.
+ * names a higher address that is nearer. The number of pages that one call of the kernel moves
+ * adapts to the duration of previous calls, so that it takes at most about 40 ms, and the callback
+ * is called about every 100 ms, unless a single page takes longer. Helper threads move as much
+ * each meanwhile.
  *
  * so_far holds the statistics so far, arg is progress_arg of the options. No count becomes smaller
  * from call to call, with two exceptions: parts of a request undo each other (entries that name
@@ -118,8 +153,10 @@ typedef int (*numars_move_progress)(const struct numars_move_stats *so_far, void
  */
 struct numars_move_options {
   /**
-   * the size of this structure in bytes, so that it can grow: a larger one is accepted if its
-   * further bytes are 0
+   * the size of this structure in bytes. Programs and libraries of different versions work
+   * together: fields that the program's structure lacks have their defaults, and a larger one is
+   * accepted if its further bytes are 0 (otherwise E2BIG). A size below that of numars 1.0 is
+   * EINVAL
    */
   size_t size;
   /**
@@ -138,6 +175,32 @@ struct numars_move_options {
    */
   unsigned int retries;
   /**
+   * target for the longest call of move_pages(2) in microseconds; 0: none. The number of pages
+   * per call adapts to the duration of previous calls, down to one page, which may be a huge
+   * page. A page that is being moved is inaccessible, so that a thread that touches it waits for
+   * the call at most
+   */
+  unsigned int max_pause_us;
+  /**
+   * milliseconds after which the move ends with ETIMEDOUT; 0: none. Checked, as cancel, before
+   * each call that moves pages
+   */
+  unsigned int timeout_ms;
+  /**
+   * 0
+   */
+  unsigned int reserved;
+  /**
+   * address of an int that another thread, a signal handler or the callback sets to another
+   * value than 0 to end the move with ECANCELED; NULL: none
+   */
+  const int *cancel;
+  /**
+   * bytes that are moved per second at most, on average from the start to any later time; 0:
+   * unlimited. The sizes of pages of a list are estimated as for the callback
+   */
+  uint64_t max_bytes_per_second;
+  /**
    * progress callback, or NULL
    */
   numars_move_progress progress;
@@ -145,6 +208,16 @@ struct numars_move_options {
    * passed to progress
    */
   void *progress_arg;
+  /**
+   * receives the pages that were moved to each node, as moved counts them; NULL: not wanted.
+   * The elements are accurate when the move ends, also if it fails; the callback sees those of
+   * earlier batches
+   */
+  unsigned long *moved_per_node;
+  /**
+   * number of elements of moved_per_node; pages that move to other nodes are not counted there
+   */
+  size_t n_nodes;
 };
 
 #ifdef __cplusplus
@@ -381,21 +454,22 @@ int numars_setlocal_memory(void *start, size_t size);
  * @param options  options; NULL: NUMARS_MOVE_OPTIONS_INIT
  * @param stats    receives the statistics in entries; NULL: not wanted
  * @return the number of entries whose page is present and not on its target, 0 on full success; -1
- *         with errno: EACCES (a node outside the process's cpuset), ECANCELED (progress cancelled
- *         the move), E2BIG (options with unknown bytes that are not 0, or larger than 4096 bytes),
- *         EFAULT (an array is not mapped), EINVAL (unknown flags; options are too small; a kernel
- *         thread), ENODEV (no such node, or one without memory), ENOMEM (a target is full; no
- *         scratch memory), EPERM (another user's process; MPOL_MF_MOVE_ALL without CAP_SYS_NICE),
- *         ESRCH (no such process). Statuses and statistics are correct then too, as far as the
- *         arrays are mapped. After ECANCELED, statuses of entries that were not looked at are not
- *         written, and a page that several entries name may have moved on after the status of the
- *         first one was written
+ *         with errno: EACCES (a node outside the process's cpuset), ECANCELED (progress or cancel
+ *         ended the move), E2BIG (options or stats with unknown bytes that are not 0, or larger
+ *         than 4096 bytes), EFAULT (an array is not mapped), EINVAL (unknown flags; options or
+ *         stats are too small; reserved is not 0; cancel or moved_per_node is not aligned; a
+ *         kernel thread), ENODEV (no such node, or one without memory), ENOMEM (a target is full;
+ *         no scratch memory), EPERM (another user's process; MPOL_MF_MOVE_ALL without
+ *         CAP_SYS_NICE), ESRCH (no such process), ETIMEDOUT (timeout_ms is over). Statuses and
+ *         statistics are correct then too, as far as the arrays are mapped. After ECANCELED and
+ *         ETIMEDOUT, statuses of entries that were not looked at are not written, and a page that
+ *         several entries name may have moved on after the status of the first one was written
  *
  * Thread-safe. Async-signal-safe with one thread; with more, pthread_create(3) is called.
  *
  * Follows move_pages(2), except as stated above.
  */
-long numars_move_pages(int pid,
+long numars_move_pages(pid_t pid,
                        unsigned long count,
                        void *const *pages,
                        const int *nodes,
@@ -423,7 +497,7 @@ long numars_move_pages(int pid,
  *
  * Thread-safe. Async-signal-safe with one thread; with more, pthread_create(3) is called.
  */
-long numars_move_range(int pid,
+long numars_move_range(pid_t pid,
                        void *start,
                        size_t length,
                        int node,
@@ -456,7 +530,7 @@ long numars_move_range(int pid,
  *
  * Follows migrate_pages(2), except as stated above.
  */
-long numars_move_process(int pid,
+long numars_move_process(pid_t pid,
                          const struct bitmask *from,
                          const struct bitmask *to,
                          const struct numars_move_options *options,
@@ -479,7 +553,7 @@ long numars_move_process(int pid,
  *
  * Thread-safe. Async-signal-safe.
  */
-long numars_count_pages(int pid,
+long numars_count_pages(pid_t pid,
                         const void *start,
                         size_t length,
                         unsigned long *per_node,

@@ -2,19 +2,25 @@
 
 use crate::mask::{bitmask, read};
 use crate::migrate::count_or_errno;
+use crate::sized::{self, Output, SizedStruct};
 use crate::trace::{PageOutcome, trace_call};
+use core::cell::Cell;
 use core::ffi::{c_int, c_long, c_uint, c_ulong, c_void};
+use core::ptr::{null, null_mut};
 use core::slice;
+use core::sync::atomic::AtomicI32;
+use core::time::Duration;
+use libc::pid_t;
 use numars::migrate::{self, MoveOptions, MoveReport, MoveRequest, MoveStats, Progress};
 use numars::sys::errno::{self, Errno};
 use numars::sys::uaccess::{UserPtr, UserPtrMut};
 
-/// Statistics of a move.
+/// Statistics of a move, to be initialized with NUMARS_MOVE_STATS_INIT.
 ///
 /// requested counts every page that was looked at. Each of these counts in exactly one of the next
-/// eight fields too, except for pages that were not tried because the callback or an error ended
-/// the move. A page counts as of the last query during the call: if another thread or process moves
-/// it later, the counts do not change.
+/// eight fields too, except for pages that were not tried because the callback, a limit or an error
+/// ended the move. A page counts as of the last query during the call: if another thread or process
+/// moves it later, the counts do not change.
 ///
 /// numars_move_pages() counts entries. numars_move_range() and numars_move_process() count base
 /// pages: of a huge page those that lie in the range, each by its own result if the kernel splits
@@ -24,6 +30,9 @@ use numars::sys::uaccess::{UserPtr, UserPtrMut};
 #[allow(non_camel_case_types, reason = "C's name")]
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct numars_move_stats {
+    /// the size of this structure in bytes, set by the caller: see numars_move_options. Fields that
+    /// lie beyond it are not written
+    pub size: usize,
     /// looked at
     pub requested: c_ulong,
     /// were elsewhere, and are on their target now
@@ -48,6 +57,11 @@ pub struct numars_move_stats {
     pub retried: c_ulong,
     /// calls of move_pages(2)
     pub kernel_calls: c_ulong,
+    /// nanoseconds since the call began
+    pub elapsed_ns: u64,
+    /// duration of the longest call of move_pages(2) in nanoseconds, whether it moved pages or
+    /// only queried them; on 32-bit machines at most 2^32 - 1
+    pub longest_call_ns: u64,
 }
 
 /// Progress callback. Return 0 to continue, another value to cancel the move.
@@ -55,9 +69,10 @@ pub struct numars_move_stats {
 /// It is called by the thread that called the move, at least every 64 MiB, even if no page has to
 /// move, and once at the end. Huge pages count with their size; an entry of numars_move_pages() is
 /// assumed to be a huge page of 512 base pages (2 MiB if these have 4 KiB) unless the next entry
-/// names a higher address that is nearer. If calls of the kernel take longer than 40 ms, the next
-/// ones are made smaller, so that the callback is called about every 100 ms unless a single page
-/// takes longer. Helper threads move as much each meanwhile.
+/// names a higher address that is nearer. The number of pages that one call of the kernel moves
+/// adapts to the duration of previous calls, so that it takes at most about 40 ms, and the callback
+/// is called about every 100 ms, unless a single page takes longer. Helper threads move as much
+/// each meanwhile.
 ///
 /// so_far holds the statistics so far, arg is progress_arg of the options. No count becomes smaller
 /// from call to call, with two exceptions: parts of a request undo each other (entries that name
@@ -83,8 +98,10 @@ pub type numars_move_progress =
 #[allow(non_camel_case_types, reason = "C's name")]
 #[derive(Clone, Copy)]
 pub struct numars_move_options {
-    /// the size of this structure in bytes, so that it can grow: a larger one is accepted if its
-    /// further bytes are 0
+    /// the size of this structure in bytes. Programs and libraries of different versions work
+    /// together: fields that the program's structure lacks have their defaults, and a larger one is
+    /// accepted if its further bytes are 0 (otherwise E2BIG). A size below that of numars 1.0 is
+    /// EINVAL
     pub size: usize,
     /// MPOL_MF_MOVE (also if 0), or MPOL_MF_MOVE_ALL to move pages that are mapped more than once
     /// too (needs CAP_SYS_NICE)
@@ -95,15 +112,84 @@ pub struct numars_move_options {
     pub threads: c_uint,
     /// how often busy pages are retried
     pub retries: c_uint,
+    /// target for the longest call of move_pages(2) in microseconds; 0: none. The number of pages
+    /// per call adapts to the duration of previous calls, down to one page, which may be a huge
+    /// page. A page that is being moved is inaccessible, so that a thread that touches it waits for
+    /// the call at most
+    pub max_pause_us: c_uint,
+    /// milliseconds after which the move ends with ETIMEDOUT; 0: none. Checked, as cancel, before
+    /// each call that moves pages
+    pub timeout_ms: c_uint,
+    /// 0
+    pub reserved: c_uint,
+    /// address of an int that another thread, a signal handler or the callback sets to another
+    /// value than 0 to end the move with ECANCELED; NULL: none
+    pub cancel: *const c_int,
+    /// bytes that are moved per second at most, on average from the start to any later time; 0:
+    /// unlimited. The sizes of pages of a list are estimated as for the callback
+    pub max_bytes_per_second: u64,
     /// progress callback, or NULL
     pub progress: numars_move_progress,
     /// passed to progress
     pub progress_arg: *mut c_void,
+    /// receives the pages that were moved to each node, as moved counts them; NULL: not wanted.
+    /// The elements are accurate when the move ends, also if it fails; the callback sees those of
+    /// earlier batches
+    pub moved_per_node: *mut c_ulong,
+    /// number of elements of moved_per_node; pages that move to other nodes are not counted there
+    pub n_nodes: usize,
 }
+
+/// Returns the size of a field.
+const fn size_of_field<S, T>(_: fn(&S) -> &T) -> usize {
+    size_of::<T>()
+}
+
+/// Asserts that the fields of a struct, which are all of them, have no padding between them or at the end, which programs would not initialize.
+macro_rules! assert_no_padding {
+    ($name:ident: $($field:ident)*) => {
+        const _: () = assert!(size_of::<$name>() == 0 $(+ size_of_field::<$name, _>(|value| &value.$field))*);
+    };
+}
+
+assert_no_padding!(numars_move_stats: size requested moved in_place absent unmapped shared busy no_memory failed retried kernel_calls
+    elapsed_ns longest_call_ns);
+assert_no_padding!(numars_move_options: size flags threads retries max_pause_us timeout_ms reserved cancel max_bytes_per_second progress
+    progress_arg moved_per_node n_nodes);
+
+// SAFETY: integers, without padding.
+unsafe impl SizedStruct for numars_move_stats {
+    const MIN_SIZE: usize = if usize::BITS == 64 { 112 } else { 64 };
+}
+
+// SAFETY: integers, pointers and a function pointer, which are used as the program documents them, without padding.
+unsafe impl SizedStruct for numars_move_options {
+    const MIN_SIZE: usize = if usize::BITS == 64 { 80 } else { 56 };
+}
+
+const _: () = assert!(size_of::<numars_move_stats>() == numars_move_stats::MIN_SIZE);
+const _: () = assert!(size_of::<numars_move_options>() == numars_move_options::MIN_SIZE);
+
+const DEFAULT_OPTIONS: numars_move_options = numars_move_options {
+    size: size_of::<numars_move_options>(),
+    flags: super::numaif::MPOL_MF_MOVE,
+    threads: 1,
+    retries: migrate::DEFAULT_RETRIES,
+    max_pause_us: 0,
+    timeout_ms: 0,
+    reserved: 0,
+    cancel: null(),
+    max_bytes_per_second: 0,
+    progress: None,
+    progress_arg: null_mut(),
+    moved_per_node: null_mut(),
+    n_nodes: 0,
+};
 
 impl From<&MoveStats> for numars_move_stats {
     fn from(stats: &MoveStats) -> Self {
         Self {
+            size: size_of::<Self>(),
             requested: stats.requested() as c_ulong,
             moved: stats.moved() as c_ulong,
             in_place: stats.in_place() as c_ulong,
@@ -115,39 +201,44 @@ impl From<&MoveStats> for numars_move_stats {
             failed: stats.failed() as c_ulong,
             retried: stats.retried() as c_ulong,
             kernel_calls: stats.kernel_calls() as c_ulong,
+            elapsed_ns: nanoseconds(stats.elapsed()),
+            longest_call_ns: nanoseconds(stats.longest_call()),
         }
     }
 }
 
-/// Reads the options of a call. Returns an errno if they are invalid.
-///
-/// # Safety
-/// `options` is NULL or points to as many bytes as its size says.
-unsafe fn read_options(options: *const numars_move_options) -> Result<numars_move_options, c_int> {
-    const SIZE: usize = size_of::<numars_move_options>();
-    /// As openat2(2).
-    const MAX_SIZE: usize = 4096;
-    if options.is_null() {
-        return Ok(numars_move_options {
-            size: SIZE,
-            flags: super::numaif::MPOL_MF_MOVE,
-            threads: 1,
-            retries: migrate::DEFAULT_RETRIES,
-            progress: None,
-            progress_arg: core::ptr::null_mut(),
-        });
-    }
-    // SAFETY: as the caller promises; they may lie at any address, as they may for the kernel.
-    unsafe {
-        match (&raw const (*options).size).read_unaligned() {
-            ..SIZE => Err(errno::EINVAL),
-            size @ SIZE..=MAX_SIZE => {
-                let bytes = slice::from_raw_parts(options.cast::<u8>(), size);
-                let unknown = bytes.get(SIZE..).unwrap_or_default();
-                if unknown.iter().all(|&byte| byte == 0) { Ok(options.read_unaligned()) } else { Err(errno::E2BIG) }
-            }
-            _ => Err(errno::E2BIG),
+fn nanoseconds(duration: Duration) -> u64 {
+    duration.as_secs().wrapping_mul(1_000_000_000).wrapping_add(duration.subsec_nanos().into())
+}
+
+impl numars_move_options {
+    /// Returns the options for the move, or EINVAL.
+    ///
+    /// # Safety
+    /// The pointers are NULL or valid as documented, as long as the result is used.
+    unsafe fn checked<'a>(&self) -> Result<MoveOptions<'a>, c_int> {
+        if self.reserved != 0 || !self.cancel.is_aligned() || !self.moved_per_node.is_aligned() {
+            return Err(errno::EINVAL);
         }
+        let moved_per_node: &[Cell<usize>] = if self.moved_per_node.is_null() {
+            &[]
+        } else {
+            // SAFETY: as the caller promises; an unsigned long is a usize.
+            unsafe { slice::from_raw_parts(self.moved_per_node.cast(), self.n_nodes) }
+        };
+        moved_per_node.iter().for_each(|count| count.set(0));
+        let cancel = self.cancel.cast_mut();
+        Ok(MoveOptions {
+            flags: self.flags,
+            threads: self.threads as usize,
+            retries: self.retries,
+            max_pause: (self.max_pause_us > 0).then(|| Duration::from_micros(self.max_pause_us.into())),
+            max_bytes_per_second: self.max_bytes_per_second,
+            timeout: (self.timeout_ms > 0).then(|| Duration::from_millis(self.timeout_ms.into())),
+            // SAFETY: as the caller promises; it is aligned.
+            cancel: (!cancel.is_null()).then(|| unsafe { AtomicI32::from_ptr(cancel) }),
+            moved_per_node,
+        })
     }
 }
 
@@ -161,26 +252,28 @@ unsafe fn move_with(
     stats: *mut numars_move_stats,
     work: &mut dyn FnMut(MoveOptions, Progress) -> MoveReport,
 ) -> (c_long, MoveStats) {
+    let failed = |error| MoveReport { result: Err(Errno(error)), stats: MoveStats::default() };
     // SAFETY: as the caller promises.
-    let report = match unsafe { read_options(options) } {
-        Err(error) => MoveReport { result: Err(Errno(error)), stats: MoveStats::default() },
-        Ok(options) => {
-            let move_options =
-                MoveOptions { flags: options.flags, threads: options.threads as usize, retries: options.retries };
-            let mut report = options.progress.map(|progress| {
-                move |stats: &MoveStats| {
-                    let stats = numars_move_stats::from(stats);
-                    // SAFETY: the program's function, with what it asked for.
-                    unsafe { progress(&stats, options.progress_arg) == 0 }
-                }
-            });
-            work(move_options, report.as_mut().map(|report| report as &mut dyn FnMut(&MoveStats) -> bool))
+    let report = unsafe {
+        match Output::new(stats) {
+            Err(error) => failed(error),
+            Ok(output) => {
+                let checked =
+                    sized::read(options, DEFAULT_OPTIONS).and_then(|options| Ok((options.checked()?, options)));
+                let report = match checked {
+                    Err(error) => failed(error),
+                    Ok((move_options, options)) => {
+                        let mut report = options.progress.map(|progress| {
+                            move |stats: &MoveStats| progress(&stats.into(), options.progress_arg) == 0
+                        });
+                        work(move_options, report.as_mut().map(|report| report as &mut dyn FnMut(&MoveStats) -> bool))
+                    }
+                };
+                output.write(&numars_move_stats::from(&report.stats));
+                report
+            }
         }
     };
-    if !stats.is_null() {
-        // SAFETY: as the caller promises, at any address.
-        unsafe { stats.write_unaligned(numars_move_stats::from(&report.stats)) };
-    }
     (count_or_errno(report.result), report.stats)
 }
 
@@ -199,15 +292,16 @@ unsafe fn move_with(
 /// @param options  options; NULL: NUMARS_MOVE_OPTIONS_INIT
 /// @param stats    receives the statistics in entries; NULL: not wanted
 /// @return the number of entries whose page is present and not on its target, 0 on full success; -1
-///         with errno: EACCES (a node outside the process's cpuset), ECANCELED (progress cancelled
-///         the move), E2BIG (options with unknown bytes that are not 0, or larger than 4096 bytes),
-///         EFAULT (an array is not mapped), EINVAL (unknown flags; options are too small; a kernel
-///         thread), ENODEV (no such node, or one without memory), ENOMEM (a target is full; no
-///         scratch memory), EPERM (another user's process; MPOL_MF_MOVE_ALL without CAP_SYS_NICE),
-///         ESRCH (no such process). Statuses and statistics are correct then too, as far as the
-///         arrays are mapped. After ECANCELED, statuses of entries that were not looked at are not
-///         written, and a page that several entries name may have moved on after the status of the
-///         first one was written
+///         with errno: EACCES (a node outside the process's cpuset), ECANCELED (progress or cancel
+///         ended the move), E2BIG (options or stats with unknown bytes that are not 0, or larger
+///         than 4096 bytes), EFAULT (an array is not mapped), EINVAL (unknown flags; options or
+///         stats are too small; reserved is not 0; cancel or moved_per_node is not aligned; a
+///         kernel thread), ENODEV (no such node, or one without memory), ENOMEM (a target is full;
+///         no scratch memory), EPERM (another user's process; MPOL_MF_MOVE_ALL without
+///         CAP_SYS_NICE), ESRCH (no such process), ETIMEDOUT (timeout_ms is over). Statuses and
+///         statistics are correct then too, as far as the arrays are mapped. After ECANCELED and
+///         ETIMEDOUT, statuses of entries that were not looked at are not written, and a page that
+///         several entries name may have moved on after the status of the first one was written
 ///
 /// Thread-safe. Async-signal-safe with one thread; with more, pthread_create(3) is called.
 ///
@@ -215,11 +309,11 @@ unsafe fn move_with(
 ///
 /// # Safety
 /// pages, nodes and status are NULL or have count entries that may be read, and written in status.
-/// options is NULL or points to as many bytes as its size says, stats is NULL or may be written.
-/// The progress callback returns, and is called with progress_arg.
+/// options is NULL or points to as many bytes as its size says, and what it points to is valid; stats
+/// is NULL or points to as many bytes as its size says. The progress callback returns, and is called with progress_arg.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numars_move_pages(
-    pid: c_int,
+    pid: pid_t,
     count: c_ulong,
     pages: *const *mut c_void,
     nodes: *const c_int,
@@ -264,11 +358,11 @@ pub unsafe extern "C" fn numars_move_pages(
 /// Thread-safe. Async-signal-safe with one thread; with more, pthread_create(3) is called.
 ///
 /// # Safety
-/// options is NULL or points to as many bytes as its size says, stats is NULL or may be written.
-/// The progress callback returns, and is called with progress_arg.
+/// options is NULL or points to as many bytes as its size says, and what it points to is valid; stats
+/// is NULL or points to as many bytes as its size says. The progress callback returns, and is called with progress_arg.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numars_move_range(
-    pid: c_int,
+    pid: pid_t,
     start: *mut c_void,
     length: usize,
     node: c_int,
@@ -315,11 +409,12 @@ pub unsafe extern "C" fn numars_move_range(
 ///
 /// # Safety
 /// from and to are NULL or valid: maskp is NULL or points to size bits, which no other thread
-/// changes during the call. options is NULL or points to as many bytes as its size says, stats is
-/// NULL or may be written. The progress callback returns, and is called with progress_arg.
+/// changes during the call. options is NULL or points to as many bytes as its size says, and what it
+/// points to is valid; stats is NULL or points to as many bytes as its size says. The progress
+/// callback returns, and is called with progress_arg.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numars_move_process(
-    pid: c_int,
+    pid: pid_t,
     from: *const bitmask,
     to: *const bitmask,
     options: *const numars_move_options,
@@ -358,7 +453,7 @@ pub unsafe extern "C" fn numars_move_process(
 /// per_node is NULL or has nodes entries that may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numars_count_pages(
-    pid: c_int,
+    pid: pid_t,
     start: *const c_void,
     length: usize,
     per_node: *mut c_ulong,

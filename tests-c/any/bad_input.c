@@ -837,6 +837,29 @@ START_TEST(invalid_options_fail)
         FAILS(numars_move_range(0, page, 1, 0, options, NULL), -1, SIZES[i].code);
         FAILS(numars_move_process(0, &node_0, &node_0, options, NULL), -1, SIZES[i].code);
     }
+    for (size_t i = 0; i < COUNT_OF(SIZES); i++) {
+        struct numars_move_stats *stats = array_at_end_of_mapping(1, sizeof *stats);
+        stats->size = SIZES[i].size == sizeof(struct numars_move_options) - 1 ? sizeof *stats - 1 : SIZES[i].size;
+        describe_cases("statistics of %zu bytes", stats->size);
+        FAILS(numars_move_pages(0, 1, (void *[]){ page }, NULL, NULL, NULL, stats), -1, SIZES[i].code);
+        FAILS(numars_move_range(0, page, 1, 0, NULL, stats), -1, SIZES[i].code);
+        FAILS(numars_move_process(0, &node_0, &node_0, NULL, stats), -1, SIZES[i].code);
+    }
+    for (int field = 0; field < 3; field++) {
+        struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+        static char unaligned[2 * sizeof(long)];
+        char *const address = (char *)(((uintptr_t)unaligned + sizeof(long) - 1) / sizeof(long) * sizeof(long)) + 1;
+        if (field == 0)
+            options.reserved = 1;
+        else if (field == 1)
+            memcpy(&options.cancel, &address, sizeof address);
+        else
+            memcpy(&options.moved_per_node, &address, sizeof address);
+        describe_cases("a field of the options with a bad value: %d", field);
+        FAILS(numars_move_pages(0, 1, (void *[]){ page }, NULL, NULL, &options, NULL), -1, EINVAL);
+        FAILS(numars_move_range(0, page, 1, 0, &options, NULL), -1, EINVAL);
+        FAILS(numars_move_process(0, &node_0, &node_0, &options, NULL), -1, EINVAL);
+    }
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
     options.threads = options.retries = UINT_MAX;
     describe_cases("UINT_MAX threads and retries");

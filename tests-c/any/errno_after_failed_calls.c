@@ -55,7 +55,7 @@ struct results {
     unsigned long per_node[2];
     struct numars_move_stats stats;
 };
-static struct results results;
+static struct results results = { .stats = NUMARS_MOVE_STATS_INIT };
 
 static bool returned(long value)
 {
@@ -229,6 +229,7 @@ static unsigned int call_with_failures(int call, int system_call, unsigned int n
 {
     reported = false;
     memset(&results, 0, sizeof results);
+    results.stats.size = sizeof results.stats;
     fail_syscalls(system_call, nth, count, error);
     errno = UNTOUCHED_ERRNO;
     const bool succeeded = make_call(call) && !reported;
@@ -239,6 +240,7 @@ static unsigned int call_with_failures(int call, int system_call, unsigned int n
            texts[call], errno_after, strerror(errno_after), count, system_call, nth, error, strerror(error));
     /* These depend on how the move was carried out. */
     results.stats.kernel_calls = results.stats.retried = 0;
+    results.stats.elapsed_ns = results.stats.longest_call_ns = 0;
     if (nth == 0)
         without_failures[call] = results;
     const struct results *expected = &without_failures[call];

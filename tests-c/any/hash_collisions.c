@@ -33,7 +33,7 @@ static double cpu_seconds(void)
 
 static double seconds_of_move(void)
 {
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     const double start = cpu_seconds();
     assert_returns(numars_move_pages(0, COUNT, pages, nodes, status, NULL, &stats), 0);
     const double seconds = cpu_seconds() - start;

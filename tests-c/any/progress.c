@@ -93,13 +93,13 @@ START_TEST(progress_is_reported_at_least_every_64_MiB_even_if_no_page_has_to_mov
     for (size_t move = 0; move < MOVES; move++) {
         struct listener listener = { .calls = 0 };
         const struct numars_move_options options = recording_options(&listener);
-        struct numars_move_stats stats;
+        struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         assert_returns(moves[move](&options, &stats), 0);
         ck_assert_uint_ge(stats.requested, COUNT);
         ck_assert_uint_eq(stats.moved, 0);
         ck_assert_uint_ge(listener.calls, COUNT / PER_CALL + 1);
         ck_assert_uint_le(listener.longest_step, PER_CALL);
-        ck_assert_mem_eq(&listener.last, &stats, sizeof stats);
+        assert_same_stats(listener.last, stats);
     }
 }
 END_TEST
@@ -134,7 +134,7 @@ START_TEST(huge_pages_count_by_their_size_between_two_reports_of_progress)
     for (int move = 0; move < 3; move++) {
         struct listener listener = { .calls = 0 };
         struct numars_move_options options = recording_options(&listener);
-        struct numars_move_stats stats;
+        struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         options.threads = move == 2 ? 4 : 1;
         const int target = move == 1 ? last_node : 0;
         ck_assert_int_ge(numars_move_range(0, memory, length, target, &options, &stats), 0);
@@ -151,9 +151,9 @@ START_TEST(a_cancelled_call_makes_no_further_system_call)
         for (size_t cancel_at = 1; cancel_at <= 2; cancel_at++) {
             struct listener listener = { .cancel_at = cancel_at };
             const struct numars_move_options options = recording_options(&listener);
-            struct numars_move_stats stats;
+            struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
             assert_fails(moves[move](&options, &stats), ECANCELED);
-            ck_assert_mem_eq(&listener.at_cancellation, &stats, sizeof stats);
+            assert_same_stats(listener.at_cancellation, stats);
             /* The callback's last call is the one at the end. */
             ck_assert_uint_eq(listener.calls, cancel_at + 1);
         }

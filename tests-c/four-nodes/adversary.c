@@ -529,7 +529,7 @@ static void check_range(void)
     }
     struct progress progress;
     struct numars_move_options options = random_options(&progress);
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     const int node = (int)below(NODES);
     describe("numars_move_range of pages %zu to %zu, node %d, flags %d, %u threads, %u retries, cancelled by call %u%s", page_number(start),
              page_number(start) + count, node, options.flags, options.threads, options.retries,
@@ -623,7 +623,7 @@ static void check_list(void)
     fill_list(&list);
     struct progress progress;
     struct numars_move_options options = random_options(&progress);
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     const bool is_numa = one_in(2);
     describe("%s of %zu entries, flags %d, %u threads, %u retries, cancelled by call %u%s", is_numa ? "numa_move_pages" : "numars_move_pages",
              list.count, options.flags, options.threads, options.retries, options.progress != NULL ? progress.cancel_at : 0,
@@ -696,7 +696,7 @@ static void check_process(void)
     struct bitmask *from_set = node_set(from), *to_set = node_set(to);
     struct progress progress;
     struct numars_move_options options = random_options(&progress);
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     describe("numars_move_process from nodes %#x to %#x, flags %d, %u threads, %u retries, cancelled by call %u%s", from, to, options.flags,
              options.threads, options.retries, options.progress != NULL ? progress.cancel_at : 0, quiet ? ", quiet" : "");
     query_pages(pages, ARENA_PAGES, before);

@@ -145,7 +145,7 @@ static void assert_moved(struct page_list *list, bool pinned, enum memory memory
 {
     const struct arguments arguments = make_arguments(list, memory, which);
     const size_t others = list->count > 2 ? 1 : 0;
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     char what[200];
     snprintf(what, sizeof what, "%s of %zu entries, pages, nodes, status in %s, %s, %s", CALL_NAMES[call], list->count,
              NAMES[arguments.pages.memory], NAMES[arguments.nodes.memory], NAMES[arguments.status.memory]);
@@ -203,7 +203,7 @@ static void with_long_arrays_of(enum memory memory)
     for (enum call call = 0; call < CALLS; call++) {
         struct page_list list = page_list_with_capacity(ABSENT + 2 * COUNT);
         char *pages = pages_on_node(2 * COUNT, 0), *untouched = map_pages(ABSENT);
-        struct numars_move_stats stats;
+        struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         pin_in_pipe(pages + 7 * page_size());
         pin_in_pipe(pages + (COUNT + 9) * page_size());
         page_list_add_range(&list, pages, COUNT, 1);
@@ -246,7 +246,7 @@ START_TEST(wrong_statuses_of_the_kernel_are_corrected_whatever_memory_the_arrays
         for (enum call call = 0; call < CALLS; call++) {
             char *pages = pages_on_node(PAGES, 0), *huge = transparent_huge_page(0);
             struct page_list list = page_list_with_capacity(4 * PAGES);
-            struct numars_move_stats stats;
+            struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
             page_list_add_range(&list, pages, PAGES, 1);
             page_list_add_range(&list, huge + 3 * page_size(), PAGES, 2);
             page_list_add_range(&list, pages, PAGES, 1);
@@ -271,7 +271,7 @@ START_TEST(a_query_works_with_arrays_in_any_memory)
             continue;
         for (enum call call = 0; call < CALLS; call++) {
             struct page_list list = page_list_of_range(pages_on_node(PAGES, 2), PAGES, 2);
-            struct numars_move_stats stats;
+            struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
             struct array pages = make_array(memory, list.pages, list.count * sizeof *list.pages);
             struct array status = make_array(memory, list.status, list.count * sizeof *list.status);
             assert_returns(call == NUMA ? numa_move_pages(0, list.count, pages.start, NULL, status.start, 0)

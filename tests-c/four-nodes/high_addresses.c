@@ -81,7 +81,7 @@ static void try_high_pages(void)
     assert_returns(numars_count_pages(0, last, page_size(), NULL, 0), 1);
     assert_returns(numars_count_pages(0, pages + page_size(), whole_length() - HIGH - page_size(), NULL, 0), COUNT);
 
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     assert_returns(numars_move_range(0, pages, COUNT * page_size(), 1, NULL, &stats), 0);
     assert_stats(stats, .requested = COUNT, .moved = COUNT);
     ck_assert_uint_eq(count_on_node(pages, COUNT, 1), COUNT);
@@ -131,7 +131,7 @@ START_TEST(addresses_that_no_program_can_map_hold_no_pages)
 {
     const uintptr_t starts[] = { 1UL << 57, 1UL << 60, 1UL << 63, 0xffffffffff600000, UINTPTR_MAX - 64 * 4096 + 1 };
     for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
-        struct numars_move_stats stats;
+        struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         assert_returns(numars_count_pages(0, (void *)starts[i], 32 * page_size(), NULL, 0), 0);
         assert_returns(numars_move_range(0, (void *)starts[i], 32 * page_size(), 1, NULL, &stats), 0);
         ck_assert_uint_eq(stats.moved, 0);

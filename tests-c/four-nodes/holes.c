@@ -68,7 +68,7 @@ START_TEST(entries_in_a_hole_are_unmapped)
         for (int call = 0; call < 4; call++) {
             char *hole = make_hole(SIZES[i]);
             struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
-            struct numars_move_stats stats;
+            struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
             options.threads = 1 + (unsigned)call;
             list.count = 0;
             page_list_add_range(&list, hole, SIZES[i], 1);
@@ -94,7 +94,7 @@ START_TEST(entries_in_a_hole_next_to_pages_that_move_are_unmapped)
     for (int i = 0; i < SIZE_COUNT; i++) {
         char *hole = make_hole(SIZES[i]);
         struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
-        struct numars_move_stats stats;
+        struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         const int node = 1 + i % 2;
         options.threads = 4;
         list.count = 0;
@@ -129,7 +129,7 @@ START_TEST(nothing_moves_in_a_hole)
         for (unsigned threads = 1; threads <= 4; threads += 3) {
             char *hole = make_hole(SIZES[i]);
             struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
-            struct numars_move_stats stats;
+            struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
             options.threads = threads;
             assert_returns(numars_move_range(0, hole, SIZES[i] * page_size(), 3, &options, &stats), 0);
             expect(stats.moved + stats.in_place + stats.absent + stats.shared + stats.busy + stats.no_memory + stats.failed == 0,

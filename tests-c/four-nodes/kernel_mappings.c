@@ -57,7 +57,7 @@ START_TEST(a_process_moves_completely_where_migrate_pages_returns_0)
 {
     struct child_process theirs = start_child(COUNT, 0, use_vdso), ours = start_child(COUNT, 0, use_vdso);
     const struct numars_move_options options = move_all();
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     const int to = target();
     require(node_of_pid(ours.pid, (void *)vdso()) >= 0);
     require(migrate(theirs.pid, all_nodes_but(to), mask(to)) == 0);
@@ -75,7 +75,7 @@ START_TEST(the_own_process_moves_completely_by_its_whole_address_space)
     char *pages = pages_on_node(COUNT, 0);
     const int to = target();
     const struct numars_move_options options = move_all();
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     /* No other process uses the program's own files meanwhile. */
     assert_returns(numars_move_range(0, NULL, WHOLE_ADDRESS_SPACE, to, &options, &stats), 0);
     assert_stats_add_up(stats);
@@ -92,7 +92,7 @@ START_TEST(pinned_pages_of_the_program_count_nevertheless)
     char *pages = pages_on_node(COUNT, 0);
     pin_in_pipe(pages);
     const struct numars_move_options options = move_all();
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     assert_returns(numars_move_range(0, NULL, WHOLE_ADDRESS_SPACE, target(), &options, &stats), 1);
     /* For pinned pages, Linux 5.10 only reports that it cannot move them. */
     ck_assert_uint_eq(stats.busy + stats.failed, 1);
@@ -103,7 +103,7 @@ END_TEST
 START_TEST(a_range_that_is_the_vdso_has_no_pages_to_move)
 {
     const struct numars_move_options options = move_all();
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     const int node = node_of((void *)vdso());
     assert_returns(numars_move_range(0, (void *)vdso(), page_size(), target(), &options, &stats), 0);
     assert_stats_add_up(stats);

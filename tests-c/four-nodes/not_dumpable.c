@@ -44,7 +44,7 @@ START_TEST(memory_that_was_never_touched_is_skipped)
     for (size_t index = 0; index < PLACES; index++)
         touch_pages(nth_range(start, index), COUNT, 0);
     stop_being_dumpable();
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     assert_returns(numars_move_range(0, start, LENGTH, 1, NULL, &stats), 0);
     ck_assert_uint_le(stats.kernel_calls, MAX_CALLS);
     assert_stats(stats, .requested = PLACES * COUNT, .moved = PLACES * COUNT);
@@ -63,7 +63,7 @@ START_TEST(all_pages_of_the_whole_address_space_are_found)
     touch_pages(nth_range(start, 1), COUNT, 0);
     touch_pages(file, COUNT, 0);
     stop_being_dumpable();
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     struct bitmask *from = set_of(mask(0) | mask(2) | mask(3)), *to = set_of(mask(1));
     const long returned = numars_move_process(0, from, to, NULL, &stats);
     expect(returned >= 0, "returned %ld, errno %d", returned, errno);
@@ -86,7 +86,7 @@ START_TEST(another_process_is_not_taken_for_this_one)
     char *here = mmap(child.pages, COUNT * page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
     require(here == child.pages);
     require(prctl(PR_SET_DUMPABLE, 0) == 0);
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     assert_returns(numars_move_range(child.pid, child.pages, COUNT * page_size(), 1, NULL, &stats), 0);
     assert_stats(stats, .requested = COUNT, .moved = COUNT);
     assert_returns(numars_move_range(0, here, COUNT * page_size(), 1, NULL, &stats), 0);

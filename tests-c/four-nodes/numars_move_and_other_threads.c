@@ -140,7 +140,7 @@ static int call_the_library(const struct numars_move_stats *so_far, void *argume
     struct nested *nested = argument;
     const int node = (int)nested->calls + 2;
     struct numars_move_options options = with_threads();
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     unsigned long per_node[4];
     options.progress = count_inner_calls;
     options.progress_arg = &nested->inner_calls;
@@ -174,7 +174,7 @@ START_TEST(a_callback_may_call_every_function_of_the_library)
 {
     struct nested nested = { .pages = pages_on_node(PAGES, 0), .others = pages_on_node(PAGES, 0) };
     struct numars_move_options options = with_threads();
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     options.progress = call_the_library;
     options.progress_arg = &nested;
     assert_returns(numars_move_range(0, nested.pages, PAGES * page_size(), 1, &options, &stats), 0);

@@ -40,7 +40,7 @@ START_TEST(pages_that_move_and_pages_in_place_are_counted)
 {
     char *pages = pages_on_node(COUNT, 2);
     struct page_list list = page_list_interleaved(pages, COUNT);
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     assert_returns(move(&list, NULL, &stats), 0);
     assert_all_on_target(0, &list);
     assert_stats(stats, .requested = COUNT, .moved = COUNT - COUNT / 3, .in_place = COUNT / 3);
@@ -69,7 +69,7 @@ START_TEST(each_kind_of_page_has_its_own_counter_and_those_that_stay_are_returne
     page_list_add_range(&list, pages_on_node(13, 3), 13, 3);
     page_list_add_range(&list, zeroes, 3, 3);
     page_list_add(&list, NULL, 3);
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     assert_returns(move(&list, NULL, &stats), 6 + 5);
     assert_true_statuses(0, &list);
     assert_stats(stats, .requested = 46, .moved = 11, .in_place = 13, .absent = 7, .unmapped = 4, .shared = 6, .busy = 5,
@@ -86,7 +86,7 @@ START_TEST(shared_pages_move_with_MPOL_MF_MOVE_ALL)
     struct child_process child = share_with_child(shared, COUNT);
     struct page_list list = page_list_interleaved(shared, COUNT);
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     assert_returns(move(&list, &options, &stats), COUNT);
     assert_stats(stats, .requested = COUNT, .shared = COUNT);
     options.flags = MPOL_MF_MOVE_ALL;
@@ -105,7 +105,7 @@ START_TEST(entries_are_counted_and_not_pages)
     for (int entry = 0; entry < 10; entry++)
         page_list_add(&list, page, 1);
     page_list_add_range(&list, huge, BASE_PAGES, 2);
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     assert_returns(move(&list, NULL, &stats), 0);
     assert_all_on_target(0, &list);
     assert_stats(stats, .requested = 10 + BASE_PAGES, .moved = 10 + BASE_PAGES);
@@ -118,7 +118,7 @@ START_TEST(a_full_target_is_enomem_with_true_statuses_and_statistics)
     struct page_list list = page_list_of_range(pages_on_node(PAGES, 0), PAGES, FULL);
     for (size_t page = 0; page < PAGES; page += 4)
         list.nodes[page] = OTHER;
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     fill_node(FULL);
     assert_fails(move(&list, NULL, &stats), ENOMEM);
     assert_true_statuses(0, &list);
@@ -136,7 +136,7 @@ START_TEST(an_error_half_way_leaves_true_statistics)
     enum { BAD = 200 };
     struct page_list list = page_list_interleaved(pages_on_node(COUNT, 0), COUNT);
     list.nodes[BAD] = 4;
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     assert_fails(move(&list, NULL, &stats), ENODEV);
     const size_t moved = page_list_on_target(0, &list);
     ck_assert_uint_ge(moved, BAD);
@@ -152,7 +152,7 @@ START_TEST(without_targets_nothing_moves_and_all_pages_are_reported)
     page_list_add_range(&list, pages_on_node(10, 2), 10, 1);
     page_list_add_range(&list, map_shared_pages(6), 6, 1);
     page_list_add(&list, NULL, 1);
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     assert_returns(numars_move_pages(0, list.count, list.pages, NULL, list.status, NULL, &stats), 0);
     for (size_t entry = 0; entry < list.count; entry++)
         ck_assert_int_eq(list.status[entry], entry < 10 ? 2 : entry < 16 ? -ENOENT : -EFAULT);
@@ -178,7 +178,7 @@ START_TEST(errors_of_the_kernel_are_returned_and_the_statistics_are_zero)
     struct page_list list = page_list_interleaved(pages_on_node(COUNT, 0), COUNT);
     struct child_process of_root = start_child(1, 0, NULL);
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     void **pages = list.pages;
     memset(&stats, 0xff, sizeof stats);
     assert_fails(numars_move_pages(nonexistent_pid(), COUNT, pages, list.nodes, list.status, NULL, &stats), ESRCH);
@@ -245,7 +245,7 @@ END_TEST
 START_TEST(no_options_are_the_default_ones)
 {
     const struct numars_move_options initial = NUMARS_MOVE_OPTIONS_INIT;
-    struct numars_move_stats stats[2];
+    struct numars_move_stats stats[2] = { NUMARS_MOVE_STATS_INIT, NUMARS_MOVE_STATS_INIT };
     for (int given = 0; given < 2; given++) {
         char *pages = pages_on_node(COUNT, 0);
         pin_in_pipe(pages);
@@ -253,7 +253,7 @@ START_TEST(no_options_are_the_default_ones)
         assert_returns(move(&list, given ? &initial : NULL, &stats[given]), 1);
     }
     assert_stats(stats[1], .requested = COUNT, .moved = COUNT - 1, .busy = 1, .retried = 3);
-    ck_assert_mem_eq(&stats[0], &stats[1], sizeof stats[0]);
+    assert_same_stats(stats[0], stats[1]);
 }
 END_TEST
 
@@ -266,7 +266,7 @@ START_TEST(a_busy_page_is_retried_as_often_as_the_options_say)
         pin_in_pipe(pages + 8 * page_size());
         struct page_list list = page_list_interleaved(pages, COUNT);
         struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
-        struct numars_move_stats stats;
+        struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         options.retries = retries[i];
         assert_returns(move(&list, &options, &stats), 2);
         assert_stats(stats, .requested = COUNT, .moved = COUNT - 2, .busy = 2, .retried = 2 * retries[i]);
@@ -288,7 +288,7 @@ START_TEST(a_page_that_is_unpinned_meanwhile_moves)
     int pipe_end = pin_in_pipe(page);
     struct page_list list = page_list_of_range(page, 1, 1);
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     pthread_t thread;
     options.retries = 100000000;
     require(pthread_create(&thread, NULL, unpin_later, &pipe_end) == 0);
@@ -344,7 +344,7 @@ static void assert_progress(const struct listener *listener, const struct numars
 {
     ck_assert(!listener->other_thread);
     ck_assert(!listener->went_back);
-    ck_assert_mem_eq(&listener->last, stats, sizeof *stats);
+    assert_same_stats(listener->last, *stats);
 }
 
 START_TEST(progress_is_reported_repeatedly_and_at_the_end)
@@ -355,7 +355,7 @@ START_TEST(progress_is_reported_repeatedly_and_at_the_end)
         struct page_list list = page_list_interleaved(pages, PAGES);
         struct listener listener = { .calls = 0 };
         struct numars_move_options options = recording_options(&listener);
-        struct numars_move_stats stats;
+        struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         options.threads = threads;
         assert_returns(move(&list, &options, &stats), 0);
         assert_all_on_target(0, &list);
@@ -374,7 +374,7 @@ START_TEST(a_small_move_is_reported_at_its_end)
     for (int time = 0; time < 2; time++) {
         struct listener listener = { .calls = 0 };
         const struct numars_move_options options = recording_options(&listener);
-        struct numars_move_stats stats;
+        struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         assert_returns(move(&list, &options, &stats), 0);
         ck_assert_uint_ge(listener.calls, 1);
         assert_progress(&listener, &stats);
@@ -390,7 +390,7 @@ START_TEST(a_nonzero_return_value_cancels_the_move_and_all_results_are_true)
         struct page_list list = page_list_interleaved(pages, PAGES);
         struct listener listener = { .stop_at = 2 };
         struct numars_move_options options = recording_options(&listener);
-        struct numars_move_stats stats;
+        struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         options.threads = threads;
         assert_fails(move(&list, &options, &stats), ECANCELED);
         const size_t moved = page_list_on_target(0, &list);
@@ -422,7 +422,7 @@ START_TEST(a_cpuset_that_loses_the_target_half_way_is_eacces_or_enomem)
     enum { PAGES = 16000 };
     char path[128];
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     enter_cpuset("0-3");
     snprintf(path, sizeof path, "/sys/fs/cgroup/numars-test-%ld/cpuset.mems", (long)getpid());
     int file = open(path, O_WRONLY | O_CLOEXEC);
@@ -462,7 +462,7 @@ START_TEST(any_number_of_threads_gives_the_same_nodes_and_statistics)
             elsewhere += page % 4 != 2;
         }
         struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
-        struct numars_move_stats stats;
+        struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         options.threads = threads[i];
         assert_returns(move(&list, &options, &stats), (long)(1 + elsewhere));
         assert_true_statuses(0, &list);

@@ -53,7 +53,7 @@ START_TEST(pages_on_the_old_node_arrive_on_the_new_one_and_others_stay)
 {
     struct child_process child = start_child(COUNT, 3, NULL);
     char *mine = pages_on_node(COUNT, 3);
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     assert_is_what_is_on(move_process(child.pid, mask(2), mask(1), NULL, NULL), child.pid, 2);
     ck_assert_uint_eq(count_of_process(child, COUNT, 3), COUNT);
     assert_is_what_is_on(move_process(child.pid, mask(3), mask(1), NULL, &stats), child.pid, 3);
@@ -68,7 +68,7 @@ END_TEST
 START_TEST(pid_zero_is_the_calling_process)
 {
     char *pages = pages_on_node(COUNT, 3), *huge = transparent_huge_page(3);
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     const long returned = move_process(0, mask(3), mask(2), NULL, &stats);
     ck_assert_int_eq(returned, (long)(stats.shared + stats.busy + stats.failed));
     ck_assert_uint_eq(count_on_node(pages, COUNT, 2), COUNT);
@@ -127,7 +127,7 @@ START_TEST(statistics_are_of_pages_that_were_on_old_nodes)
         struct child_process child = start_child(LAYOUT, 0, NULL);
         move_back_to_start(child);
         const struct numars_move_options options = move_all();
-        struct numars_move_stats stats;
+        struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         size_t before[NODES], after[NODES], on_old = 0, stayed = 0;
         const size_t all = count_process_pages(child.pid, before);
         const long returned = move_process(child.pid, shapes[i].from, shapes[i].to, &options, &stats);
@@ -155,7 +155,7 @@ START_TEST(huge_pages_shared_pages_and_pinned_pages_are_counted_separately)
     pin_in_pipe(pinned);
     pin_in_pipe(pinned + page_size());
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     const long returned = move_process(0, mask(3), mask(1), &options, &stats);
     ck_assert_int_eq(returned, (long)(stats.shared + stats.busy + stats.failed));
     ck_assert_uint_ge(stats.shared, COUNT);
@@ -179,7 +179,7 @@ START_TEST(no_old_nodes_move_nothing)
 {
     char *pages = pages_on_node(COUNT, 0);
     struct bitmask *to = set_of(mask(1));
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     assert_returns(numars_move_process(0, NULL, to, NULL, &stats), 0);
     assert_stats(stats, .requested = 0);
     assert_returns(move_process(0, 0, mask(1), NULL, &stats), 0);
@@ -222,7 +222,7 @@ END_TEST
 
 START_TEST(no_such_process_is_esrch)
 {
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     assert_fails(move_process(nonexistent_pid(), mask(0), mask(1), NULL, &stats), ESRCH);
     assert_stats(stats, .requested = 0);
     assert_fails(move_process(-1, mask(0), mask(1), NULL, NULL), ESRCH);
@@ -256,7 +256,7 @@ START_TEST(a_full_node_is_enomem_with_true_statistics)
 {
     enum { FULL = 2 };
     struct child_process child = start_child(MANY, 0, NULL);
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     fill_node(FULL);
     assert_fails(move_process(child.pid, mask(0), mask(FULL), NULL, &stats), ENOMEM);
     const size_t moved = count_of_process(child, MANY, FULL);
@@ -308,12 +308,12 @@ START_TEST(progress_is_reported_repeatedly_and_at_the_end)
     struct child_process child = start_child(MANY, 3, NULL);
     struct listener listener = { .calls = 0 };
     const struct numars_move_options options = recording_options(&listener);
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     ck_assert_int_ge(move_process(child.pid, mask(3), mask(1), &options, &stats), 0);
     ck_assert_uint_eq(count_of_process(child, MANY, 1), MANY);
     ck_assert_uint_ge(listener.calls, 3);
     ck_assert(!listener.went_back);
-    ck_assert_mem_eq(&listener.last, &stats, sizeof stats);
+    assert_same_stats(listener.last, stats);
     end_child(child);
 }
 END_TEST
@@ -323,7 +323,7 @@ START_TEST(a_nonzero_return_value_cancels_the_move)
     struct child_process child = start_child(MANY, 3, NULL);
     struct listener listener = { .stop = true };
     const struct numars_move_options options = recording_options(&listener);
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     size_t before[NODES], after[NODES];
     (void)count_process_pages(child.pid, before);
     assert_fails(move_process(child.pid, mask(3), mask(1), &options, &stats), ECANCELED);
@@ -343,7 +343,7 @@ START_TEST(a_process_that_ends_half_way_yields_the_statistics_until_then)
     struct child_process child = start_child(MANY, 3, NULL);
     struct listener listener = { .end = child.pid };
     const struct numars_move_options options = recording_options(&listener);
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     const long returned = move_process(child.pid, mask(3), mask(1), &options, &stats);
     expect(returned >= 0 && errno == UNTOUCHED_ERRNO, "returned %ld, errno %d (%s)", returned, errno, strerror(errno));
     ck_assert_int_eq(listener.end, 0);
@@ -374,7 +374,7 @@ START_TEST(a_process_that_ends_at_any_time_is_esrch_only_if_nothing_was_moved)
     for (long delay = 0; delay <= 64; delay = delay * 2 + 1) {
         struct child_process child = start_child(MANY / 3, 3, NULL);
         kill_later(child.pid, delay);
-        struct numars_move_stats stats;
+        struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         const long returned = move_process(child.pid, mask(3), mask(1), NULL, &stats);
         /* While it is exiting, the kernel returns EINVAL. */
         expect(returned >= 0 || ((errno == ESRCH || errno == EINVAL) && stats.moved == 0), "after %ld ms: returned %ld, errno %d (%s), %lu moved",
@@ -426,7 +426,7 @@ START_TEST(a_process_that_maps_unmaps_and_forks_meanwhile_is_moved)
     for (int time = 0; time < TIMES; time++) {
         const int from = time % 2 == 0 ? 3 : 1, to = 4 - from;
         const struct numars_move_options options = move_all();
-        struct numars_move_stats stats;
+        struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         const long returned = move_process(restless.pid, mask(from), mask(to), &options, &stats);
         expect(returned >= 0, "returned %ld, errno %d (%s)", returned, errno, strerror(errno));
         const size_t arrived = count_of_process(restless, STEADY, to);
@@ -467,7 +467,7 @@ START_TEST(a_page_at_two_addresses_moves_once_even_if_targets_are_old_nodes_too)
     for (size_t i = 0; i < sizeof chains / sizeof *chains; i++) {
         const unsigned long from = chains[i].from, to = chains[i].to;
         struct numars_move_options options = move_all();
-        struct numars_move_stats stats;
+        struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         ck_assert_int_eq(move_one(page, chains[i].start, MPOL_MF_MOVE_ALL), chains[i].start);
         require(migrate(0, from, to) >= 0);
         expect(node_of(page) == chains[i].end, "migrate_pages from %#lx to %#lx: node %d", from, to, node_of(page));

@@ -18,7 +18,7 @@ static const size_t WHOLE_ADDRESS_SPACE = 0x7ffffffff000;
 START_TEST(all_pages_of_the_range_move)
 {
     char *pages = pages_on_node(COUNT, 0);
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     assert_returns(numars_move_range(0, pages, COUNT * page_size(), 3, NULL, &stats), 0);
     ck_assert_uint_eq(count_on_node(pages, COUNT, 3), COUNT);
     ck_assert(pages_keep_contents(pages, COUNT));
@@ -48,7 +48,7 @@ START_TEST(pages_that_overlap_the_range_move_and_adjacent_ones_stay)
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
         char *pages = pages_on_node(8, 0);
         const size_t touched = ranges[i].end - ranges[i].first;
-        struct numars_move_stats stats;
+        struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         assert_returns(numars_move_range(0, pages + ranges[i].start, ranges[i].length, 2, NULL, &stats), 0);
         for (size_t number = 0; number < 8; number++)
             expect(node_of(pages + number * page) == (number >= ranges[i].first && number < ranges[i].end ? 2 : 0),
@@ -65,7 +65,7 @@ START_TEST(holes_and_absent_pages_are_skipped)
     touch_pages(pages, COUNT / 2, 0);
     for (size_t page = 0; page < COUNT; page += 10)
         require(munmap(pages + page * page_size(), page_size()) == 0);
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     assert_returns(numars_move_range(0, pages, COUNT * page_size(), 1, NULL, &stats), 0);
     ck_assert_uint_eq(stats.moved, COUNT / 2 - COUNT / 20);
     ck_assert_uint_eq(count_on_node(pages, COUNT, 1), COUNT / 2 - COUNT / 20);
@@ -83,7 +83,7 @@ START_TEST(the_zero_page_is_skipped)
     char *zeroes = map_pages(COUNT);
     for (size_t page = 0; page < COUNT; page++)
         (void)*(volatile char *)(zeroes + page * page_size());
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     assert_returns(numars_move_range(0, zeroes, COUNT * page_size(), 1, NULL, &stats), 0);
     ck_assert_uint_eq(stats.moved + stats.in_place + stats.shared + stats.busy + stats.no_memory + stats.failed, 0);
     assert_stats_add_up(stats);
@@ -98,7 +98,7 @@ START_TEST(adjacent_mappings_are_one_range)
     require(shared != MAP_FAILED);
     touch_pages(start, 3 * COUNT, 0);
     require(mprotect(start + 2 * COUNT * page_size(), COUNT * page_size(), PROT_READ) == 0);
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     assert_returns(numars_move_range(0, start, 3 * COUNT * page_size(), 2, NULL, &stats), 0);
     assert_stats(stats, .requested = 3 * COUNT, .moved = 3 * COUNT);
     ck_assert_uint_eq(count_on_node(start, 3 * COUNT, 2), 3 * COUNT);
@@ -109,7 +109,7 @@ END_TEST
 START_TEST(a_huge_page_moves_as_a_whole_and_counts_as_base_pages)
 {
     char *huge = transparent_huge_page(0);
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     assert_returns(numars_move_range(0, huge, HUGE_PAGE, 1, NULL, &stats), 0);
     ck_assert_uint_eq(count_on_node(huge, BASE_PAGES, 1), BASE_PAGES);
     ck_assert(is_transparent_huge_page(huge));
@@ -123,7 +123,7 @@ END_TEST
 START_TEST(moving_a_part_of_a_huge_page_moves_all_of_it)
 {
     char *huge = transparent_huge_page(0);
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     assert_returns(numars_move_range(0, huge + 100 * page_size() + 1, 1, 1, NULL, &stats), 0);
     ck_assert_uint_eq(count_on_node(huge, BASE_PAGES, 1), BASE_PAGES);
     ck_assert(is_transparent_huge_page(huge));
@@ -145,7 +145,7 @@ END_TEST
 START_TEST(a_hugetlb_page_moves_and_counts_as_base_pages)
 {
     char *huge = hugetlb_page_for_node_1();
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     assert_returns(numars_move_range(0, huge, HUGE_PAGE, 1, NULL, &stats), 0);
     ck_assert_uint_eq(count_on_node(huge, BASE_PAGES, 1), BASE_PAGES);
     ck_assert(pages_keep_contents(huge, BASE_PAGES));
@@ -158,7 +158,7 @@ START_TEST(pages_of_a_file_move_but_shared_ones_only_with_MPOL_MF_MOVE_ALL)
     char *pages = map_file_pages(file_in("/mnt/ext4", COUNT), COUNT);
     touch_pages(pages, COUNT, 0);
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     assert_returns(numars_move_range(0, pages, COUNT * page_size(), 1, &options, &stats), 0);
     assert_stats(stats, .requested = COUNT, .moved = COUNT);
 
@@ -178,7 +178,7 @@ END_TEST
 START_TEST(pinned_pages_are_busy_and_returned)
 {
     char *pages = pages_on_node(COUNT, 0);
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     pin_in_pipe(pages);
     pin_in_pipe(pages + 50 * page_size());
     assert_returns(numars_move_range(0, pages, COUNT * page_size(), 1, NULL, &stats), 2);
@@ -191,7 +191,7 @@ START_TEST(a_full_node_is_enomem_with_true_statistics)
 {
     enum { PAGES = 40000, FULL = 2 };
     char *pages = pages_on_node(PAGES, 0);
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     fill_node(FULL);
     assert_fails(numars_move_range(0, pages, PAGES * page_size(), FULL, NULL, &stats), ENOMEM);
     const size_t moved = count_on_node(pages, PAGES, FULL);
@@ -208,7 +208,7 @@ START_TEST(many_pages_move_with_one_thread_and_with_two)
     char *pages = pages_on_node(MANY, 0);
     for (unsigned threads = 1; threads <= 2; threads++) {
         struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
-        struct numars_move_stats stats;
+        struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         options.threads = threads;
         assert_returns(numars_move_range(0, pages, MANY * page_size(), (int)threads, &options, &stats), 0);
         assert_stats(stats, .requested = MANY, .moved = MANY);
@@ -221,7 +221,7 @@ END_TEST
 START_TEST(pages_of_another_process_move)
 {
     struct child_process child = start_child(COUNT, 0, NULL);
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     assert_returns(numars_move_range(child.pid, child.pages, COUNT * page_size(), 3, NULL, &stats), 0);
     assert_stats(stats, .requested = COUNT, .moved = COUNT);
     for (size_t page = 0; page < COUNT; page++)
@@ -240,7 +240,7 @@ START_TEST(terabytes_that_were_never_touched_cost_nearly_nothing)
     const size_t offsets[] = { 0, length / 3, length / 2, length - COUNT * page_size() };
     for (size_t i = 0; i < 4; i++)
         touch_pages(start + offsets[i] / page_size() * page_size(), COUNT, 0);
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     assert_returns(numars_move_range(0, start, length, 2, NULL, &stats), 0);
     for (size_t i = 0; i < 4; i++) {
         char *pages = start + offsets[i] / page_size() * page_size();
@@ -259,7 +259,7 @@ START_TEST(the_whole_address_space_of_the_own_process_moves)
     char *pages = pages_on_node(COUNT, 0), *huge = transparent_huge_page(1), stack[3 * 4096];
     memset(stack, 's', sizeof stack);
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     errno = UNTOUCHED_ERRNO;
     const long stayed = numars_move_range(0, NULL, WHOLE_ADDRESS_SPACE, 3, &options, &stats);
     ck_assert_int_eq(errno, UNTOUCHED_ERRNO);
@@ -282,7 +282,7 @@ START_TEST(the_whole_address_space_of_another_process_moves)
         return;
     struct child_process child = start_child(COUNT, 0, NULL);
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     size_t before[NODES], after[NODES];
     options.flags = MPOL_MF_MOVE_ALL;
     const size_t all = count_process_pages(child.pid, before);
@@ -303,7 +303,7 @@ START_TEST(an_invalid_target_is_an_error_and_nothing_moves)
 {
     const int none[] = { 4, 63, 64, 1023, 1024, INT32_MAX, -1, INT32_MIN };
     char *pages = pages_on_node(COUNT, 0);
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
         assert_fails(numars_move_range(0, pages, COUNT * page_size(), none[i], NULL, &stats), ENODEV);
         ck_assert_uint_eq(stats.moved, 0);
@@ -370,13 +370,13 @@ START_TEST(progress_is_reported_at_least_every_64_MiB)
     for (unsigned threads = 1; threads <= 2; threads++) {
         struct listener listener = { .caller = pthread_self() };
         struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
-        struct numars_move_stats stats;
+        struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         options.threads = threads;
         options.progress = record_progress;
         options.progress_arg = &listener;
         assert_returns(numars_move_range(0, pages, MANY * page_size(), (int)threads, &options, &stats), 0);
         assert_stats(stats, .requested = MANY, .moved = MANY);
-        ck_assert_mem_eq(&listener.last, &stats, sizeof stats);
+        assert_same_stats(listener.last, stats);
         ck_assert_uint_ge(listener.calls, MANY / 16384 + 1);
         ck_assert(!listener.wrong);
     }
@@ -390,7 +390,7 @@ START_TEST(a_nonzero_return_value_cancels_the_move)
     for (unsigned threads = 1; threads <= 2; threads++) {
         struct listener listener = { .caller = pthread_self(), .stop_at = 2 };
         struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
-        struct numars_move_stats stats;
+        struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         options.threads = threads;
         options.progress = record_progress;
         options.progress_arg = &listener;

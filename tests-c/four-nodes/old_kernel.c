@@ -157,7 +157,7 @@ START_TEST(ranges_are_counted_and_moved)
     enum { PAGES = 300 };
     char *pages = pages_on_node(PAGES, 1);
     unsigned long on_node[4] = { 0 };
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     begin();
     assert_returns(numars_count_pages(0, pages, PAGES * page_size(), on_node, 4), PAGES);
     ck_assert_uint_eq(on_node[1], PAGES);

@@ -46,7 +46,7 @@ START_TEST(a_range_elsewhere_does_not_move_it)
     map_page_zero();
     for (int node = 1; node < NODES; node++) {
         char *pages = pages_on_node(COUNT, 0);
-        struct numars_move_stats stats;
+        struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         assert_returns(numars_move_range(0, pages, COUNT * page_size(), node, NULL, &stats), 0);
         assert_stats(stats, .requested = COUNT, .moved = COUNT);
         assert_page_zero_stayed("numars_move_range");
@@ -101,7 +101,7 @@ END_TEST
 START_TEST(a_call_that_names_it_moves_it)
 {
     map_page_zero();
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     assert_returns(numars_move_range(0, NULL, page_size(), 1, NULL, &stats), 0);
     assert_stats(stats, .requested = 1, .moved = 1);
     ck_assert_int_eq(node_of(page_zero), 1);

@@ -149,7 +149,7 @@ static void call_lists(char *start, size_t count, size_t step, size_t max, bool 
     for (size_t page = 0; page < count && list.count < max; page += step)
         page_list_add(&list, start + page * page_size(), 3);
     for (size_t at = 0; there_is_time(); at = (at + 1) % (count / step)) {
-        struct numars_move_stats stats;
+        struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         char what[64];
         /* Short lists start at another page each time. */
         if (list.count < count / step)
@@ -180,7 +180,7 @@ static void call_lists(char *start, size_t count, size_t step, size_t max, bool 
 static void call_ranges(char *start, size_t count, bool is_hugetlb)
 {
     while (there_is_time()) {
-        struct numars_move_stats stats;
+        struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         unsigned long per_node[NODES];
         errno = UNTOUCHED_ERRNO;
         long counted = numars_count_pages(0, start, count * page_size(), per_node, NODES);
@@ -311,7 +311,7 @@ static void assert_all_found(char *start, size_t count, size_t step)
     const int errors[] = { -ENOENT, -EFAULT };
     for (size_t error = 0; error < 2; error++)
         for (int times = 1; times <= (errors[error] == -EFAULT ? 1 : 3); times++) {
-            struct numars_move_stats stats;
+            struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
             struct page_list list = page_list_with_capacity(count / step);
             const int node = 1 + times % 2;
             said_of_hidden_pages = errors[error];
@@ -366,7 +366,7 @@ START_TEST(pages_of_another_process_that_some_queries_do_not_find_are_queried_ag
 {
     struct child_process child = start_child(PAGES, 0, NULL);
     struct page_list list = page_list_of_range(child.pages, PAGES, 1);
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     hide_pages(child.pages, PAGES, 2);
     assert_returns(numars_count_pages(child.pid, child.pages, PAGES * page_size(), NULL, 0), PAGES);
     hide_pages(child.pages, PAGES, 2);
@@ -389,7 +389,7 @@ START_TEST(absent_pages_are_not_mistaken_for_pages_in_flight)
     for (size_t page = 0; page < PAGES; page += 2)
         touch_pages(pages + page * page_size(), 1, 0);
     struct page_list list = page_list_of_range(pages, PAGES, 1);
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     hide_pages(pages, PAGES, 1);
     assert_returns(numars_move_pages(0, PAGES, list.pages, list.nodes, list.status, NULL, &stats), 0);
     hidden = 0;

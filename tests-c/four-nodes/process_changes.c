@@ -36,7 +36,7 @@ static long move_process(pid_t pid, int from, int to, const struct numars_move_o
 static void make_all_calls(const char *where, pid_t pid, pid_t observer, char *pages)
 {
     unsigned long per_node[NODES];
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     struct page_list list = page_list_of_range(pages, COUNT, TO);
 
     long returned = numars_count_pages(pid, pages, COUNT * page_size(), per_node, NODES);
@@ -248,7 +248,7 @@ START_TEST(a_move_continues_when_the_main_thread_ends_half_way)
     for (int whole = 0; whole <= 1; whole++) {
         struct interruption interruption = { .action = end_main_thread, .pid = start_target(pages, MANY, end_this_thread) };
         const struct numars_move_options options = interrupted_by(&interruption, MPOL_MF_MOVE_ALL);
-        struct numars_move_stats stats;
+        struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         if (whole)
             ck_assert_int_ge(move_process(interruption.pid, FROM, TO, &options, &stats), 0);
         else
@@ -301,7 +301,7 @@ START_TEST(a_process_whose_threads_start_and_end_moves)
     wait_until_ready(readiness);
     wait_until_maps_differ(pid, NULL);
     for (int time = 0; time < TIMES; time++) {
-        struct numars_move_stats stats;
+        struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         const int node = time % NODES;
         const long stayed = numars_move_range(pid, pages, MAX_PAGES * page_size(), node, NULL, &stats);
         expect(is_result(stayed, 0), "numars_move_range returned %ld, errno %d", stayed, errno);
@@ -328,7 +328,7 @@ START_TEST(pages_of_a_process_that_ends_half_way_are_not_counted_as_having_staye
     for (int call = LIST; call <= PROCESS; call++) {
         struct interruption interruption = { .action = kill_without_waiting, .pid = start_target(pages, MANY, end_this_thread) };
         const struct numars_move_options options = interrupted_by(&interruption, MPOL_MF_MOVE_ALL);
-        struct numars_move_stats stats;
+        struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         if (call == LIST) {
             assert_fails(numars_move_pages(interruption.pid, MANY, list.pages, list.nodes, list.status, &options, &stats), ESRCH);
         } else if (call == RANGE) {
@@ -408,7 +408,7 @@ START_TEST(a_process_that_executes_a_program_half_way_keeps_no_more_pages_than_a
         require(close(ready_ends[1]) == 0);
         struct interruption interruption = { .action = wait_for_another_program, .pid = pid };
         const struct numars_move_options options = interrupted_by(&interruption, MPOL_MF_MOVE_ALL);
-        struct numars_move_stats stats;
+        struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         const long returned = move_process(pid, FROM, TO, &options, &stats);
         ck_assert(interruption.done);
         const struct page_list list = page_list_of_range(new_pages, MANY, FROM);

@@ -450,7 +450,7 @@ START_TEST(a_process_that_ends_half_way_and_was_not_waited_for_is_esrch_or_yield
     for (int whole = 0; whole <= 1; whole++) {
         struct interruption interruption = { .action = kill_without_waiting, .pid = start_target(0, pages, MANY, 3) };
         const struct numars_move_options options = interrupted_by(&interruption, MPOL_MF_MOVE);
-        struct numars_move_stats stats;
+        struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         if (whole) {
             errno = UNTOUCHED_ERRNO;
             const long returned = move_process(interruption.pid, 3, 1, &options, &stats);
@@ -483,7 +483,7 @@ static void move_while_the_pid_is_reused(int pidfd_errno)
             .action = let_another_have_the_pid, .pid = start_target(0, pages, MANY, 3), .pages = pages
         };
         const struct numars_move_options options = interrupted_by(&interruption, MPOL_MF_MOVE);
-        struct numars_move_stats stats;
+        struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         if (whole)
             ck_assert_int_ge(move_process(interruption.pid, 3, 1, &options, &stats), 0);
         else
@@ -552,7 +552,7 @@ START_TEST(a_process_that_executes_a_program_half_way_is_esrch)
         .action = wait_until_it_runs_another_program, .pid = start_target(0, pages, MANY, 3), .pages = pages
     };
     const struct numars_move_options options = interrupted_by(&interruption, MPOL_MF_MOVE);
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     assert_fails(numars_move_range(interruption.pid, pages, MANY * page_size(), 1, &options, &stats), ESRCH);
     ck_assert(interruption.done);
     ck_assert_uint_lt(stats.moved, MANY);

@@ -143,7 +143,7 @@ START_TEST(at_most_64_MiB_of_huge_pages_are_submitted_between_two_reports)
     for (int as_list = 0; as_list < 2; as_list++) {
         struct listener listener = { .calls = 0 };
         const struct numars_move_options options = listened_to_by(&listener, 1);
-        struct numars_move_stats stats;
+        struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         const char *what = as_list ? "list" : "range";
         const int node = 1 + as_list;
         assert_returns(move_huge_pages(as_list, node, &options, &stats), 0);
@@ -164,7 +164,7 @@ START_TEST(at_most_64_MiB_of_huge_pages_are_submitted_between_two_reports_howeve
             for (size_t cancel_at = 0; cancel_at <= 2; cancel_at++) {
                 struct listener listener = { .cancel_at = cancel_at };
                 const struct numars_move_options options = listened_to_by(&listener, threads);
-                struct numars_move_stats stats;
+                struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
                 char what[64];
                 for (size_t page = 0; page < HUGE_PAGES; page++)
                     said_to_be_on[page] = 0;
@@ -186,7 +186,7 @@ START_TEST(cancelling_takes_effect_before_64_MiB_more_of_huge_pages)
     for (int as_list = 0; as_list < 2; as_list++) {
         struct listener listener = { .cancel_at = 1 };
         const struct numars_move_options options = listened_to_by(&listener, 1);
-        struct numars_move_stats stats;
+        struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         const int node = 1 + as_list;
         const char *what = as_list ? "list" : "range";
         assert_fails(move_huge_pages(as_list, node, &options, &stats), ECANCELED);
@@ -213,7 +213,7 @@ START_TEST(reported_statistics_never_decrease_when_pinned_pages_are_retried)
             struct page_list list = page_list_of_range(pages, PAGES, 1);
             struct listener listener = { .calls = 0 };
             const struct numars_move_options options = listened_to_by(&listener, threads);
-            struct numars_move_stats stats;
+            struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
             snprintf(what, sizeof what, "%s, %u threads", as_list ? "list" : "range", threads);
             assert_returns(as_list ? numars_move_pages(0, PAGES, list.pages, list.nodes, list.status, &options, &stats)
                                    : numars_move_range(0, pages, PAGES * page_size(), 1, &options, &stats), 3);
@@ -240,7 +240,7 @@ START_TEST(sums_are_consistent_when_parts_of_huge_pages_have_several_targets)
                 page_list_add(&list, pages + page * page_size(), (int)(page / 32) % targets);
             struct listener listener = { .calls = 0 };
             const struct numars_move_options options = listened_to_by(&listener, threads);
-            struct numars_move_stats stats;
+            struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
             snprintf(what, sizeof what, "%d targets, %u threads", targets, threads);
             errno = UNTOUCHED_ERRNO;
             const long returned = numars_move_pages(0, list.count, list.pages, list.nodes, list.status, &options, &stats);
@@ -268,7 +268,7 @@ START_TEST(sums_are_consistent_when_pages_are_named_repeatedly)
             page_list_add(&list, pages + entry * 7919 % PAGES * page_size(), (int)(entry % 4));
         struct listener listener = { .calls = 0 };
         const struct numars_move_options options = listened_to_by(&listener, threads);
-        struct numars_move_stats stats;
+        struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         assert_returns(numars_move_pages(0, list.count, list.pages, list.nodes, list.status, &options, &stats), 0);
         assert_true_statuses(0, &list);
         assert_stats_add_up(stats);

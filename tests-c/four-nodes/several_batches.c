@@ -82,7 +82,7 @@ static void assert_consistent(const struct page_list *list, long returned, int e
 
 static void move_and_check(struct page_list *list)
 {
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     errno = UNTOUCHED_ERRNO;
     const long returned = move_list(list, &stats);
     assert_consistent(list, returned, errno, &stats);
@@ -98,7 +98,7 @@ START_TEST(base_pages_of_one_huge_page_with_two_targets_far_apart_are_not_both_o
         page_list_add(&list, huge, 1);
         add_absent(&list, untouched, distances[i]);
         page_list_add(&list, huge + 5 * page_size(), 2);
-        struct numars_move_stats stats;
+        struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         assert_returns(move_list(&list, &stats), 1);
         ck_assert_int_eq(node_of(huge), 2);
         assert_consistent(&list, 1, UNTOUCHED_ERRNO, &stats);
@@ -150,7 +150,7 @@ START_TEST(a_page_named_again_far_later_has_the_statuses_and_the_return_value_of
     char *untouched = map_pages(FAR);
     struct page_list list[2];
     long returned[2];
-    struct numars_move_stats stats[2];
+    struct numars_move_stats stats[2] = { NUMARS_MOVE_STATS_INIT, NUMARS_MOVE_STATS_INIT };
     for (size_t i = 0; i < 2; i++) {
         char *pages = pages_on_node(PAGES, 0);
         list[i] = page_list_with_capacity(FAR + 2 * PAGES);
@@ -192,7 +192,7 @@ START_TEST(a_page_whose_target_has_free_memory_when_it_is_named_again_has_moved)
     add_absent(&list, untouched, FAR);
     page_list_add(&list, trigger, 1);
     page_list_add_range(&list, pages, PAGES, FULL);
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     node_to_release = &full;
     before_page = trigger;
     errno = UNTOUCHED_ERRNO;
@@ -216,7 +216,7 @@ START_TEST(a_page_that_moves_elsewhere_later_does_not_keep_ENOMEM_of_the_full_no
     char *pages = pages_on_node(PAGES, 0);
     struct full_node full = fill_node_completely(FULL, SPARE);
     struct page_list list = list_across_batches(pages, FULL, pages, 1, PAGES);
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     errno = UNTOUCHED_ERRNO;
     const long returned = move_list(&list, &stats);
     const int error = errno;
@@ -254,7 +254,7 @@ START_TEST(statuses_written_over_the_addresses_are_true)
         void **both = malloc(TOTAL * sizeof *both);
         require(both != NULL);
         memcpy(both, list.pages, TOTAL * sizeof *both);
-        struct numars_move_stats stats;
+        struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         assert_returns(call == 0 ? numars_move_pages(0, TOTAL, both, list.nodes, (int *)both, NULL, &stats)
                                  : numa_move_pages(0, TOTAL, both, list.nodes, (int *)both, MPOL_MF_MOVE), 0);
         memcpy(list.status, both, TOTAL * sizeof *list.status);
@@ -275,7 +275,7 @@ START_TEST(statuses_written_over_the_targets_are_true)
     int *both = malloc(TOTAL * sizeof *both);
     require(both != NULL);
     memcpy(both, list.nodes, TOTAL * sizeof *both);
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     assert_returns(numars_move_pages(0, TOTAL, list.pages, both, both, NULL, &stats), 0);
     memcpy(list.status, both, TOTAL * sizeof *both);
     assert_true_statuses(0, &list);

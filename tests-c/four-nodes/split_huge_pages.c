@@ -159,7 +159,7 @@ static void move_list_to_full_node(size_t step)
             struct page_list list = page_list_with_capacity(ALL);
             for (size_t page = 0; page < ALL; page += step)
                 page_list_add(&list, start + page * page_size(), FULL);
-            struct numars_move_stats stats;
+            struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
             errno = UNTOUCHED_ERRNO;
             const long returned = move_list(&list, &stats);
             const int error = errno;
@@ -225,7 +225,7 @@ START_TEST(a_process_with_huge_pages_to_a_full_node_is_counted_page_by_page)
             set_free_pages(&full, FREE_PAGES[i]);
             struct child_process child = start_child_with(get_huge_pages, &zeros);
             size_t before[NODES], after[NODES];
-            struct numars_move_stats stats;
+            struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
             const size_t pages_before = count_process_pages(child.pid, before);
             errno = UNTOUCHED_ERRNO;
             const long returned = numars_move_process(child.pid, from, to, NULL, &stats);

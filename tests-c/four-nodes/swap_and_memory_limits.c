@@ -273,7 +273,7 @@ static void move_pages_of_limited_process(bool swaps)
     struct page_list list = page_list_of_range(child.pages, PAGES, 2);
     ck_assert_int_eq(verified_move_list(child.pid, &list, NULL, NO_INTERFERENCE).returned, 0);
     struct bitmask *from = numa_parse_nodestring("2"), *to = numa_parse_nodestring("3");
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     ck_assert_int_ge(numars_move_process(child.pid, from, to, NULL, &stats), 0);
     verified_count(child.pid, child.pages, PAGES);
     int *actual_nodes = query_range(child.pid, child.pages, PAGES);
@@ -310,7 +310,7 @@ START_TEST(a_caller_whose_group_has_eight_free_megabytes_moves_any_number_of_pag
     enter_group();
     set_bytes_in_group("memory.max", bytes_in_group("memory.current") + ROOM);
     errno = UNTOUCHED_ERRNO;
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     assert_returns(numars_move_range(0, pages, MANY * page_size(), 1, NULL, &stats), 0);
     ck_assert_uint_eq(stats.moved, MANY);
     assert_returns(numars_move_pages(0, MANY, list.pages, list.nodes, list.status, NULL, &stats), 0);

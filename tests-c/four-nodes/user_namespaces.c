@@ -43,7 +43,7 @@ static void enter_user_namespace(enum users users)
 
 static void assert_all_calls_move(pid_t pid, char *pages)
 {
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
     options.threads = 2;
     verified_count(pid, pages, PAGES);
@@ -108,7 +108,7 @@ static struct child_process outside;
 static void move_pages_outside(void)
 {
     struct page_list list = page_list_of_range(outside.pages, PAGES, 1);
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     unsigned long on_node[NODES];
     if (is_unprivileged)
         drop_privileges();

@@ -15,7 +15,7 @@ enum { COUNT = 40 };
 START_TEST(a_range_of_SIZE_MAX_bytes_is_the_whole_address_space)
 {
     char *pages = pages_on_node(COUNT, 0);
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     errno = UNTOUCHED_ERRNO;
     const long stayed = numars_move_range(0, NULL, SIZE_MAX, 1, NULL, &stats);
     expect(stayed >= 0 && errno == UNTOUCHED_ERRNO, "returned %ld, errno %d", stayed, errno);
@@ -53,7 +53,7 @@ START_TEST(a_range_may_end_with_the_address_space_and_no_later)
     void *const last_page = (void *)(UINTPTR_MAX - page_size() + 1), *const last_byte = (void *)UINTPTR_MAX;
     assert_returns(numars_count_pages(0, last_byte, 1, NULL, 0), 0);
     assert_returns(numars_count_pages(0, last_page, page_size(), NULL, 0), 0);
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     assert_returns(numars_move_range(0, last_byte, 1, 1, NULL, &stats), 0);
     assert_stats(stats, .requested = 0);
     assert_fails(numars_move_range(0, last_byte, 2, 1, NULL, NULL), EINVAL);

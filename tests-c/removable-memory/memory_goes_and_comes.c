@@ -149,7 +149,7 @@ START_TEST(moving_while_memory_goes_offline_and_online_yields_a_result_or_an_err
     size_t went = 0;
     require(pthread_create(&thread, NULL, take_away_and_give_back, (void *)&enough) == 0);
     for (int call = 0; call < CALLS; call++) {
-        struct numars_move_stats stats;
+        struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         const long stayed = numars_move_range(0, pages, MANY * page_size(), call % 2 == 0 ? NODE : 1, NULL, &stats);
         const int error = errno;
         expect((stayed >= 0 && stayed <= MANY) || (stayed == -1 && (error == ENODEV || error == ENOMEM || error == EACCES)),

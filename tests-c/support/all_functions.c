@@ -788,7 +788,7 @@ static void __attribute__((noinline)) moving_lists(struct check *check)
     }
     EXPECT_ERROR(numa_move_pages(INT_MAX, 2, moved.pages, moved.nodes, moved.status, MPOL_MF_MOVE), denied_errno != 0 ? denied_errno : ESRCH);
 
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     const int scratch = memory_is_short(check) ? ENOMEM : 0;
     fill_statuses(&moved);
     CALL(numars_move_pages(0, ALL_FUNCTIONS_PAGES, moved.pages, moved.nodes, moved.status, NULL, &stats));
@@ -806,7 +806,7 @@ static void __attribute__((noinline)) moving_ranges(struct check *check)
     const int scratch = memory_is_short(check) ? ENOMEM : 0;
     const size_t size = ALL_FUNCTIONS_PAGES * check->page_size;
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     unsigned long on_nodes[8] = { 0 };
     int calls = 0;
 
@@ -839,7 +839,7 @@ static void __attribute__((noinline)) moving_processes(struct check *check)
     const struct policy_errors *denied = &check->environment->denied;
     const int scratch = memory_is_short(check) ? ENOMEM : 0;
     SET_ON_STACK(one, NODE_BITS);
-    struct numars_move_stats stats;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     set_only(&one, check->node);
 
     CALL(migrate_pages(0, NODE_BITS + 1, one_words, one_words));

@@ -32,7 +32,7 @@ struct page_counts count_pages_raw(pid_t pid, const char *start, size_t count)
 
 struct range_move move_range(char *start, size_t count, int node, const struct numars_move_options *options)
 {
-    struct range_move move = { .start = start, .count = count, .node = node };
+    struct range_move move = { .start = start, .count = count, .node = node, .stats = NUMARS_MOVE_STATS_INIT };
     errno = UNTOUCHED_ERRNO;
     move.returned = numars_move_range(0, start, count * page_size(), node, options, &move.stats);
     move.error = errno;

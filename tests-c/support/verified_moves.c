@@ -181,7 +181,7 @@ struct move_result verified_move_range(pid_t pid, char *start, size_t count, int
                                       enum interference interference)
 {
     static const char what[] = "numars_move_range";
-    struct move_result result = { .returned = 0 };
+    struct move_result result = { .stats = NUMARS_MOVE_STATS_INIT };
     pause_activities();
     int *before = query_range(pid, start, count);
     resume_activities();
@@ -229,7 +229,7 @@ static void assert_true_status(const struct page_list *list, size_t entry, int a
 static struct move_result move_list(pid_t pid, struct page_list *list, const struct numars_move_options *options, int flags,
                                     bool is_numars, int **before, int **after)
 {
-    struct move_result result = { .returned = 0 };
+    struct move_result result = { .stats = NUMARS_MOVE_STATS_INIT };
     for (size_t entry = 0; entry < list->count; entry++)
         list->status[entry] = NOT_WRITTEN;
     pause_activities();

@@ -27,6 +27,8 @@ pub struct Batch<'a> {
     pub dedup_table: &'a mut [u32],
     /// The number of base pages that the entry counts as; 0 if it is not counted.
     pub base_pages: &'a mut [u32],
+    /// Whether `base_pages` are the sizes of the pages. In a list, every entry counts as one, whatever its size.
+    pub has_sizes: bool,
 }
 
 /// Bytes of scratch memory for each entry of a batch.
@@ -65,6 +67,7 @@ impl Batch<'_> {
             dedup_table: arena.alloc_slice(2 * entries),
             base_pages: arena.alloc_slice(entries),
             submit_states: SubmitStates::over(arena.alloc_slice(entries)),
+            has_sizes: false,
         };
         // The last slice would be empty if the memory were too small.
         debug_assert_eq!(batch.submit_states.len(), entries);

@@ -136,7 +136,7 @@ impl<K: MovePagesOps> Mover<'_, K> {
         let stopped = self.is_stopped();
         for entry in 0..batch.pages.len() {
             let outcome = plan::outcome(batch, entry, stopped);
-            self.stats.record(outcome, plan::base_pages(batch, entry));
+            self.record(outcome, batch.targets.get(entry), plan::base_pages(batch, entry));
             let state = batch.states.get(entry);
             // In any other state the page is on its old node.
             let node = if let EntryState::OnNode(node) = state { node } else { get_or_default(batch.old_node, entry) };

@@ -2,6 +2,7 @@
 //! pages if they ended on different nodes.
 
 use super::locate::{Locator, Usage, is_absent};
+use super::meter::Meter;
 use super::ops::MovePagesOps;
 use super::request::read_pages;
 use super::status::STATUS_UNSET;
@@ -93,7 +94,7 @@ fn is_final(kernel: &impl MovePagesOps, request: MoveRequest, status: &[i32], fl
         return false;
     }
     current.iter_mut().zip(status).for_each(|(current, status)| *current = *status);
-    let locator = Locator { kernel, flags, usage: &Usage::new() };
+    let locator = Locator { kernel, flags, usage: &Usage::new(Meter::untimed()) };
     locator.confirm_absent(pages, current, false).is_ok() && equal(current, status)
 }
 
@@ -104,7 +105,7 @@ pub fn confirm_query(kernel: &impl MovePagesOps, request: MoveRequest, flags: i3
         return;
     }
     const CHUNK: usize = 128;
-    let locator = Locator { kernel, flags, usage: &Usage::new() };
+    let locator = Locator { kernel, flags, usage: &Usage::new(Meter::untimed()) };
     let mut done = 0;
     while done < request.count() {
         let (mut pages, mut status, mut current) = ([0usize; CHUNK], [0i32; CHUNK], [0i32; CHUNK]);

@@ -13,7 +13,6 @@ use crate::sys::errno;
 use crate::sys::memory::Scratch;
 use crate::sys::move_request::MoveRequest;
 use core::slice;
-use core::sync::atomic::Ordering::Relaxed;
 
 impl<K: MovePagesOps> Mover<'_, K> {
     /// Moves the pages of a list. Returns EPERM if its arrays may not be copied, ENOMEM if there is no scratch memory; other errors are in
@@ -56,7 +55,7 @@ impl<K: MovePagesOps> Mover<'_, K> {
             self.submit(request);
         }
         let (mut done, mut needs_refresh) = (0, false);
-        while done < request.count() && !self.is_stopped() {
+        while done < request.count() && !self.check_limits() {
             let rest = request.skip(done);
             if has_several_batches {
                 log.grow(done + rest.count().min(self.entries));
@@ -114,15 +113,13 @@ impl<K: MovePagesOps> Mover<'_, K> {
             return invalid;
         }
         // There are no pages at these addresses, so that the kernel checks the target nodes and does nothing else.
-        self.usage.kernel_calls.fetch_add(1, Relaxed);
         let (pages, targets, states) = (
             batch.submit_pages.get(..count)?,
             batch.submit_targets.get(..count)?,
             batch.submit_states.slice(0..count)?,
         );
-        if let Err(error @ (errno::ENODEV | errno::EACCES)) =
-            self.kernel.move_pages(pages, targets, states.statuses(), self.options.flags)
-        {
+        let probe = || self.kernel.move_pages(pages, targets, states.statuses(), self.options.flags);
+        if let Err(error @ (errno::ENODEV | errno::EACCES)) = self.usage.meter.time_move(&self.kernel, 0, probe) {
             let first = states.are_set().position(|is_set| !is_set)?;
             let target = targets.get(first).copied();
             let entry = batch.targets.iter().position(|other| other == target)?;
@@ -148,7 +145,7 @@ impl<K: MovePagesOps> Mover<'_, K> {
                 return None;
             }
         };
-        self.stats.record(Some(outcome), 1);
+        self.record(Some(outcome), u32::try_from(status).ok().map(|node| node as i32), 1);
         if request.wants_status() && request.write_statuses(&[outcome.status(status)]) != Ok(1) {
             self.record_error(errno::EFAULT);
             return None;
@@ -213,7 +210,7 @@ impl<K: MovePagesOps> Mover<'_, K> {
                 let status = match log.get(done + entry) {
                     Some((outcome, node)) => {
                         let now = outcome.after_requery(current, batch.targets.get(entry), node);
-                        self.stats.replace(outcome, now);
+                        self.replace(outcome, now, batch.targets.get(entry));
                         now.status(current)
                     }
                     None if matches!(batch.states.get(entry), EntryState::OnNode(_)) => current,

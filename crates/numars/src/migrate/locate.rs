@@ -6,11 +6,12 @@
 //!
 //! References: move_pages(2), Documentation/admin-guide/mm/pagemap.rst in the kernel sources.
 
+use super::meter::Meter;
 use super::ops::MovePagesOps;
 use super::page_state::PageState;
+use super::target::for_each_chunk;
 use crate::sys::errno;
 use core::cell::Cell;
-use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// Upper bound for the time that a request waits for pages in flight, in microseconds. The time starts again whenever one of them arrives.
 const MAX_WAIT_US: u32 = 2_000_000;
@@ -40,17 +41,16 @@ const CHUNK: usize = 128;
 const CONFIRMED: i32 = -(1 << 28);
 
 /// What a request has used so far.
-pub struct Usage {
-    /// The number of move_pages(2) calls.
-    pub kernel_calls: AtomicUsize,
+pub struct Usage<'a> {
+    pub meter: Meter<'a>,
     /// The rest of [`MAX_WAIT_US`].
     wait_left_us: Cell<u32>,
 }
 
-impl Usage {
+impl<'a> Usage<'a> {
     /// Returns the usage of a new request.
-    pub fn new() -> Self {
-        Usage { kernel_calls: AtomicUsize::new(0), wait_left_us: Cell::new(MAX_WAIT_US) }
+    pub fn new(meter: Meter<'a>) -> Self {
+        Usage { meter, wait_left_us: Cell::new(MAX_WAIT_US) }
     }
 }
 
@@ -58,7 +58,7 @@ impl Usage {
 pub struct Locator<'a, K> {
     pub kernel: &'a K,
     pub flags: i32,
-    pub usage: &'a Usage,
+    pub usage: &'a Usage<'a>,
 }
 
 impl<K: MovePagesOps> Locator<'_, K> {
@@ -69,10 +69,12 @@ impl<K: MovePagesOps> Locator<'_, K> {
         self.confirm_absent(pages, nodes, seen_present)
     }
 
-    /// Queries the nodes of pages once.
+    /// Queries the nodes of pages once, with as many calls as their target duration requires.
     fn query(&self, pages: &[usize], nodes: &mut [i32]) -> Result<(), i32> {
-        self.usage.kernel_calls.fetch_add(1, Relaxed);
-        self.kernel.query_nodes(pages, nodes, self.flags)
+        let meter = &self.usage.meter;
+        for_each_chunk(pages, nodes, &mut || meter.query_limit(), &mut |pages, nodes| {
+            meter.time_query(self.kernel, pages.len(), || self.kernel.query_nodes(pages, nodes, self.flags))
+        })
     }
 
     /// Queries pages again that `nodes` reports absent and the page tables show, until their nodes are known or the time is up.
@@ -97,6 +99,10 @@ impl<K: MovePagesOps> Locator<'_, K> {
                 }
             }
             let Some(wait_left_us) = self.usage.wait_left_us.get().checked_sub(pause) else { break };
+            if self.usage.meter.check(self.kernel).is_err() {
+                // The move ends, and what the last query reported has to do.
+                break;
+            }
             self.usage.wait_left_us.set(wait_left_us);
             self.kernel.pause(pause);
             pause = (2 * pause).min(MAX_PAUSE_US);

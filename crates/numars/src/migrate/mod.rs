@@ -11,6 +11,8 @@
 //!    them in chunks, from one or more threads, and continues past unmovable pages.
 //! 4. `plan` evaluates the kernel's statuses, pages that may move at a further attempt are submitted again, and `stats` counts the outcomes.
 //!
+//! `meter` counts and times the system calls, adapts the size of chunks to their duration, and keeps the limits of the caller.
+//!
 //! An entry has a state (`status`) while its batch is in work, and an outcome (`outcome`) afterwards. `plan`, `node_map`, `status`, `outcome`
 //! and `stats` make no system calls; the tests run the mover on a model of the kernel (`model`). `ops` is the interface between the mover and
 //! the kernel, and `target` implements it for a process; `process`, `page_state`, `page_walk`, `vma` and `tagged` read the files of that
@@ -23,8 +25,11 @@ mod batch_migration;
 mod fast_path;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+#[cfg(test)]
+mod limit_tests;
 mod list;
 mod locate;
+mod meter;
 #[cfg(any(test, fuzzing))]
 mod model;
 mod mover;
@@ -120,7 +125,7 @@ pub fn move_pages(pid: i32, request: MoveRequest, flags: i32) -> (Result<usize, 
         if let Some(result) = try_fast_path(&process, request, flags) {
             return (result.map(|()| 0).map_err(Errno), None);
         }
-        let mut mover = Mover::new(process, MoveOptions { flags, threads: 1, retries: DEFAULT_RETRIES }, None);
+        let mut mover = Mover::untimed(process, flags, DEFAULT_RETRIES);
         match mover.move_list(request) {
             Ok(()) => (mover.result(mover.stuck()), Some(mover.stats())),
             // There is no scratch memory, or the arrays cannot be copied.
@@ -149,19 +154,18 @@ pub fn move_pages_raw(pid: i32, request: MoveRequest, flags: i32) -> Result<usiz
 /// several entries that name one page, the last one determines its node. The thread that calls this also calls `progress`.
 ///
 /// # Errors
-/// As numars_move_pages(3): ECANCELED if `progress` returned false, EFAULT if an array cannot be read or written, ENODEV or EACCES for a
+/// As numars_move_pages(3): ECANCELED if `progress` returned false or [`MoveOptions::cancel`] is set, ETIMEDOUT if the time is up, EFAULT if an array cannot be read or written, ENODEV or EACCES for a
 /// target node without memory or outside the process's cpuset, ENOMEM if a target node is full or there is no scratch memory, EINVAL for
 /// unknown flags or a kernel thread, EPERM, ESRCH.
 ///
 /// Any thread may call this; it cannot be cancelled (pthread_cancel(3)) meanwhile. errno is preserved.
 ///
 /// ```
-/// use numars::migrate::{DEFAULT_RETRIES, MF_MOVE, MoveOptions, MoveRequest, move_list};
+/// use numars::migrate::{MoveOptions, MoveRequest, move_list};
 /// let value = 7;
 /// let (pages, nodes, mut status) = ([&raw const value as usize], [0], [0]);
 /// let request = MoveRequest::new(&pages, &nodes, &mut status);
-/// let options = MoveOptions { flags: MF_MOVE, threads: 1, retries: DEFAULT_RETRIES };
-/// let report = move_list(0, request, options, Some(&mut |stats| {
+/// let report = move_list(0, request, MoveOptions::default(), Some(&mut |stats| {
 ///     println!("{} pages moved", stats.moved());
 ///     true
 /// }));
@@ -186,9 +190,9 @@ pub fn move_list(pid: i32, request: MoveRequest, options: MoveOptions, progress:
 /// Any thread may call this; it cannot be cancelled meanwhile. errno is preserved.
 ///
 /// ```
-/// use numars::migrate::{DEFAULT_RETRIES, MF_MOVE, MoveOptions, move_range};
+/// use numars::migrate::{MoveOptions, move_range};
 /// let memory = vec![1u8; 1 << 16];
-/// let options = MoveOptions { flags: MF_MOVE, threads: 0, retries: DEFAULT_RETRIES };
+/// let options = MoveOptions { threads: 0, ..MoveOptions::default() };
 /// let report = move_range(0, memory.as_ptr() as usize, memory.len(), 0, options, None);
 /// match report.result {
 ///     Ok(unmoved) => println!("{} pages moved, {unmoved} not", report.stats.moved()),
@@ -226,13 +230,12 @@ pub fn move_range(
 /// Any thread may call this; it cannot be cancelled meanwhile. errno is preserved.
 ///
 /// ```
-/// use numars::migrate::{DEFAULT_RETRIES, MF_MOVE, MoveOptions, move_process};
+/// use numars::migrate::{MoveOptions, move_process};
 /// use numars::nodeset::NodeSet;
 /// let (from, to) = (NodeSet::new(), NodeSet::new());
 /// from.bits().set(0);
-/// let options = MoveOptions { flags: MF_MOVE, threads: 1, retries: DEFAULT_RETRIES };
 /// // There are no nodes to move to.
-/// let report = move_process(0, from.bits().as_bits(), to.bits().as_bits(), options, None);
+/// let report = move_process(0, from.bits().as_bits(), to.bits().as_bits(), MoveOptions::default(), None);
 /// assert_eq!(report.result.unwrap_err().0, 22);
 /// ```
 pub fn move_process(pid: i32, from: Bits, to: Bits, options: MoveOptions, progress: Progress) -> MoveReport {
@@ -280,7 +283,7 @@ pub fn move_process(pid: i32, from: Bits, to: Bits, options: MoveOptions, progre
 /// ```
 pub fn count_pages(pid: i32, start: usize, length: usize, each: &mut dyn FnMut(usize, usize)) -> Result<usize, Errno> {
     errno::preserve_errno(|| {
-        let mut mover = Mover::new(TargetPid::identify(pid), MoveOptions { flags: 0, threads: 1, retries: 0 }, None);
+        let mut mover = Mover::untimed(TargetPid::identify(pid), 0, 0);
         let mut present = 0;
         let counted = mover.count_range(start, length, &mut |node, pages| {
             present += pages;
@@ -297,7 +300,10 @@ fn run_mover(
     progress: Progress,
     work: &mut dyn FnMut(&mut Mover<TargetPid>) -> Result<(), i32>,
 ) -> MoveReport {
+    // A closure of this function, so that the options and the callback may have different lifetimes.
+    let mut progress = progress.map(|progress| move |stats: &MoveStats| progress(stats));
     errno::preserve_errno(|| {
+        let progress = progress.as_mut().map(|progress| progress as &mut dyn FnMut(&MoveStats) -> bool);
         let mut mover = Mover::new(process, options.limited_to_allowed_cpus(), progress);
         let done = threads::with_cancel_disabled(|| work(&mut mover));
         let result = done.map_err(Errno).and_then(|()| mover.result(mover.unmoved()));

@@ -61,6 +61,25 @@ pub struct Machine {
     pub has_huge_pages: bool,
     /// The pages that become free on each node after the next call that moves pages.
     pub freed_later: usize,
+    pub clock: FakeClock,
+}
+
+/// A clock that only calls and sleeps advance.
+#[derive(Debug, Clone, Default)]
+pub struct FakeClock {
+    pub now_ns: u64,
+    /// The duration of a call without pages.
+    pub ns_per_call: u64,
+    /// The duration of moving a base page.
+    pub ns_per_page: u64,
+    /// The duration of querying a page.
+    pub ns_per_query: u64,
+    /// The base pages and the duration of each call that moves pages.
+    pub moves: Vec<(usize, u64)>,
+    /// The pages of each query.
+    pub queries: Vec<usize>,
+    /// The microseconds of each sleep.
+    pub sleeps: Vec<u32>,
 }
 
 impl Machine {
@@ -181,6 +200,14 @@ impl Machine {
 
     /// Moves pages, then applies the changes that are due after the call.
     fn call(&mut self, addresses: &[usize], nodes: &[i32], status: &mut [i32]) -> Result<usize, i32> {
+        if addresses.first() != Some(&plan::NO_PAGE) {
+            let base_pages = addresses.iter().map(|&address| self.size(self.page(address))).sum();
+            let ns = self.clock.ns_per_call + self.clock.ns_per_page * base_pages as u64;
+            self.clock.moves.push((base_pages, ns));
+            self.clock.now_ns += ns;
+        } else {
+            self.clock.now_ns += self.clock.ns_per_call;
+        }
         let moved = self.move_pages(addresses, nodes, status);
         self.denied = self.denied_later.take().or(self.denied);
         if addresses != [plan::NO_PAGE] {
@@ -251,7 +278,10 @@ impl<const ENTRIES: usize> MovePagesOps for Model<ENTRIES> {
     type Walk = ModelWalk;
 
     fn query_nodes(&self, pages: &[usize], nodes: &mut [i32], _: i32) -> Result<(), i32> {
-        nodes.copy_from_slice(&self.machine().query(pages));
+        let mut machine = self.machine();
+        machine.clock.queries.push(pages.len());
+        machine.clock.now_ns += machine.clock.ns_per_query * pages.len() as u64;
+        nodes.copy_from_slice(&machine.query(pages));
         Ok(())
     }
 
@@ -294,6 +324,16 @@ impl<const ENTRIES: usize> MovePagesOps for Model<ENTRIES> {
 
     fn is_current(&self) -> bool {
         false
+    }
+
+    fn pause(&self, microseconds: u32) {
+        let mut machine = self.machine();
+        machine.clock.now_ns += u64::from(microseconds) * 1000;
+        machine.clock.sleeps.push(microseconds);
+    }
+
+    fn now_ns(&self) -> u64 {
+        self.machine().clock.now_ns
     }
 }
 
@@ -403,7 +443,7 @@ pub fn run_in_batches<const ENTRIES: usize>(
 ) -> ListOutcome {
     let mut status = vec![NOT_WRITTEN; addresses.len()];
     let request = request(addresses, nodes, &mut status);
-    let options = MoveOptions { flags: 0, threads: 1, retries };
+    let options = MoveOptions { flags: 0, retries, ..MoveOptions::default() };
     let mut mover = Mover::new(Model::<ENTRIES>::new(machine.clone()), options, progress);
     mover.move_list(request).unwrap();
     outcome(mover, status)
@@ -422,10 +462,24 @@ pub fn run_range<const ENTRIES: usize>(
     retries: u32,
     progress: Progress,
 ) -> ListOutcome {
-    let options = MoveOptions { flags: 0, threads: 1, retries };
+    run_range_with::<ENTRIES>(machine, target, MoveOptions { retries, ..MoveOptions::default() }, progress)
+}
+
+#[cfg(test)]
+/// Moves all pages of the machine to a node with these options, in batches of at most `ENTRIES` entries.
+pub fn run_range_with<const ENTRIES: usize>(
+    machine: &Machine,
+    target: i32,
+    options: MoveOptions,
+    progress: Progress,
+) -> ListOutcome {
+    let mut progress = progress.map(|progress| move |stats: &MoveStats| progress(stats));
+    let progress = progress.as_mut().map(|progress| progress as &mut dyn FnMut(&MoveStats) -> bool);
     let mut mover = Mover::new(Model::<ENTRIES>::new(machine.clone()), options, progress);
-    mover.move_range(PAGE, machine.page_of.len() * PAGE, 1, false, &|_, _| Some(target)).unwrap();
-    mover.finish();
+    if mover.can_target(target) {
+        mover.move_range(PAGE, machine.page_of.len() * PAGE, 1, false, &|_, _| Some(target)).unwrap();
+        mover.finish();
+    }
     outcome(mover, vec![])
 }
 

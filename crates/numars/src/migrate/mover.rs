@@ -2,14 +2,18 @@
 
 use super::batch;
 use super::locate::Usage;
+use super::meter::{Limits, Meter};
 use super::ops::MovePagesOps;
+use super::outcome::PageOutcome;
 use super::plan;
 use super::stats::MoveStats;
 use crate::sys::errno::{self, Errno};
 use crate::sys::memory::{self, Scratch};
 use crate::sys::move_request::MoveRequest;
 use crate::topology;
+use core::cell::Cell;
 use core::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
+use core::time::Duration;
 
 /// Lower bound for the entries of a batch of a range, because the slices also receive the kernel's description of the range.
 pub(super) const MIN_BATCH: usize = 512;
@@ -17,26 +21,28 @@ pub(super) const MIN_BATCH: usize = 512;
 /// Upper bound for the bytes that are processed between two progress reports, as numars.h documents.
 const REPORT_BYTES: usize = 64 << 20;
 
+/// Upper bound for the base pages of a batch if calls have a target duration, because the page walk makes calls for a batch, too.
+const MAX_PAUSE_PAGES: usize = 4096;
+
 /// The default of [`MoveOptions::retries`], which numa_move_pages(3) uses.
 ///
 /// ```
-/// use numars::migrate::{DEFAULT_RETRIES, MF_MOVE, MoveOptions};
-/// let options = MoveOptions { flags: MF_MOVE, threads: 0, retries: DEFAULT_RETRIES };
-/// assert!(options.retries > 0);
+/// use numars::migrate::{DEFAULT_RETRIES, MoveOptions};
+/// assert_eq!(MoveOptions::default().retries, DEFAULT_RETRIES);
 /// ```
 pub const DEFAULT_RETRIES: u32 = 3;
 
 /// Options of a move.
 ///
 /// ```
-/// use numars::migrate::{DEFAULT_RETRIES, MF_MOVE, MoveOptions};
-/// // Four threads; pages that are mapped more than once stay.
-/// let options = MoveOptions { flags: MF_MOVE, threads: 4, retries: DEFAULT_RETRIES };
-/// let without_retries = MoveOptions { retries: 0, ..options };
-/// assert_ne!(options, without_retries);
+/// use core::time::Duration;
+/// use numars::migrate::MoveOptions;
+/// // Four threads; no call of the kernel should take longer than a millisecond.
+/// let options = MoveOptions { threads: 4, max_pause: Some(Duration::from_millis(1)), ..MoveOptions::default() };
+/// assert!(options.timeout.is_none());
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MoveOptions {
+#[derive(Clone, Copy, Debug)]
+pub struct MoveOptions<'a> {
     /// [`MF_MOVE`](super::MF_MOVE) (also if 0), or [`MF_MOVE_ALL`](super::MF_MOVE_ALL) to move pages that are mapped more than once too.
     pub flags: i32,
     /// The number of threads that move pages, including the calling one; 0: a default for this machine. Limited to the number of CPUs that
@@ -44,15 +50,53 @@ pub struct MoveOptions {
     pub threads: usize,
     /// The number of further attempts to move a busy page.
     pub retries: u32,
+    /// Target for the longest move_pages(2) call: the number of its pages adapts to the duration of previous calls, down to one page, which
+    /// may be a huge page.
+    pub max_pause: Option<Duration>,
+    /// Upper bound for the bytes moved per second, from the start of the move to any later time; 0: none. Pages that the kernel tries to move
+    /// and cannot count as well.
+    pub max_bytes_per_second: u64,
+    /// Time after which the move fails with ETIMEDOUT. It is checked before each call that moves pages.
+    pub timeout: Option<Duration>,
+    /// The move fails with ECANCELED if this is not 0 before a call that moves pages.
+    pub cancel: Option<&'a AtomicI32>,
+    /// The move adds the pages that it moves to the element of their target node, as [`MoveStats::moved`] counts them. Nodes without an element
+    /// are not counted. The elements are accurate when the move ends.
+    pub moved_per_node: &'a [Cell<usize>],
 }
 
-impl MoveOptions {
+impl Default for MoveOptions<'_> {
+    /// Returns the options of numa_move_pages(3): [`MF_MOVE`](super::MF_MOVE), one thread, [`DEFAULT_RETRIES`], no limits.
+    fn default() -> Self {
+        MoveOptions {
+            flags: super::MF_MOVE,
+            threads: 1,
+            retries: DEFAULT_RETRIES,
+            max_pause: None,
+            max_bytes_per_second: 0,
+            timeout: None,
+            cancel: None,
+            moved_per_node: &[],
+        }
+    }
+}
+
+impl<'a> MoveOptions<'a> {
     /// Returns the options with the actual number of threads.
     pub(super) fn limited_to_allowed_cpus(self) -> Self {
         // More threads do not copy memory faster.
         const DEFAULT_THREADS: usize = 4;
         let threads = if self.threads == 0 { DEFAULT_THREADS } else { self.threads };
         MoveOptions { threads: threads.min(topology::count_allowed_cpus().max(1)), ..self }
+    }
+
+    fn limits(&self) -> Limits<'a> {
+        Limits {
+            max_pause: self.max_pause,
+            max_bytes_per_second: self.max_bytes_per_second,
+            timeout: self.timeout,
+            cancel: self.cancel,
+        }
     }
 }
 
@@ -72,13 +116,13 @@ pub type Progress<'a> = Option<&'a mut dyn FnMut(&MoveStats) -> bool>;
 /// One request in work.
 pub struct Mover<'a, K> {
     pub(super) kernel: K,
-    pub(super) options: MoveOptions,
+    pub(super) options: MoveOptions<'a>,
     pub(super) progress: Progress<'a>,
     pub(super) stats: MoveStats,
     /// The errno that ended the move; 0: none.
     pub(super) error: i32,
-    pub(super) usage: Usage,
-    /// Set when the callback cancels the move, or the kernel fails a submitted chunk. Other errors are only in `error`.
+    pub(super) usage: Usage<'a>,
+    /// Set when the caller or a limit ends the move, or the kernel fails a submitted chunk. Other errors are only in `error`.
     pub(super) stop: AtomicBool,
     pub(super) page_bits: u32,
     /// The number of entries of a batch.
@@ -86,16 +130,27 @@ pub struct Mover<'a, K> {
 }
 
 impl<'a, K: MovePagesOps> Mover<'a, K> {
-    /// Creates a mover for one request.
+    /// Creates a mover for one request, whose calls are timed and limited.
+    pub fn new(kernel: K, options: MoveOptions<'a>, progress: Progress<'a>) -> Self {
+        let page_bits = memory::page_size().trailing_zeros();
+        let meter = Meter::timed(&kernel, options.limits(), progress.is_some(), page_bits);
+        Mover::with_meter(kernel, options, progress, meter)
+    }
+
+    /// Creates a mover for one request without limits.
+    pub fn untimed(kernel: K, flags: i32, retries: u32) -> Self {
+        Mover::with_meter(kernel, MoveOptions { flags, retries, ..MoveOptions::default() }, None, Meter::untimed())
+    }
+
     #[inline(never)]
-    pub fn new(kernel: K, options: MoveOptions, progress: Progress<'a>) -> Self {
+    fn with_meter(kernel: K, options: MoveOptions<'a>, progress: Progress<'a>, meter: Meter<'a>) -> Self {
         Mover {
             kernel,
             options,
             progress,
             stats: MoveStats::default(),
             error: 0,
-            usage: Usage::new(),
+            usage: Usage::new(meter),
             stop: AtomicBool::new(false),
             page_bits: memory::page_size().trailing_zeros(),
             entries: 0,
@@ -105,7 +160,35 @@ impl<'a, K: MovePagesOps> Mover<'a, K> {
     /// Returns the statistics.
     #[inline(never)]
     pub fn stats(&self) -> MoveStats {
-        self.stats.with_kernel_calls(self.usage.kernel_calls.load(Relaxed))
+        self.stats.with_usage(&self.usage.meter, &self.kernel)
+    }
+
+    /// Counts pages as requested, and under the outcome of the entry, if it has one.
+    pub(super) fn record(&mut self, outcome: Option<PageOutcome>, target: Option<i32>, pages: usize) {
+        self.stats.record(outcome, pages);
+        self.count_on_target(outcome, target, |count| count.wrapping_add(pages));
+    }
+
+    /// Reverts [`Mover::record`].
+    pub(super) fn retract(&mut self, outcome: Option<PageOutcome>, target: Option<i32>, pages: usize) {
+        self.stats.retract(outcome, pages);
+        self.count_on_target(outcome, target, |count| count.wrapping_sub(pages));
+    }
+
+    /// Counts a page under the outcome `new` instead of `old`.
+    pub(super) fn replace(&mut self, old: PageOutcome, new: PageOutcome, target: Option<i32>) {
+        self.stats.replace(old, new);
+        self.count_on_target(Some(old), target, |count| count.wrapping_sub(1));
+        self.count_on_target(Some(new), target, |count| count.wrapping_add(1));
+    }
+
+    /// Changes the count of moved pages of a target node.
+    fn count_on_target(&self, outcome: Option<PageOutcome>, target: Option<i32>, change: impl FnOnce(usize) -> usize) {
+        if outcome == Some(PageOutcome::Moved)
+            && let Some(count) = target.and_then(|node| self.options.moved_per_node.get(usize::try_from(node).ok()?))
+        {
+            count.set(change(count.get()));
+        }
     }
 
     /// Returns the errno of the request: the one that ended the move, otherwise the one that follows from the outcomes; 0: none.
@@ -139,14 +222,14 @@ impl<'a, K: MovePagesOps> Mover<'a, K> {
 
     /// Submits a request unmodified.
     pub(super) fn submit_raw(&self, request: MoveRequest) -> Result<usize, i32> {
-        self.usage.kernel_calls.fetch_add(1, Relaxed);
-        self.kernel.submit(request, self.options.flags)
+        self.usage.meter.time_move(&self.kernel, request.count(), || self.kernel.submit(request, self.options.flags))
     }
 
     /// Returns whether pages of the process may be moved to `node`. If not, records the error.
     pub fn can_target(&mut self, node: i32) -> bool {
-        self.usage.kernel_calls.fetch_add(1, Relaxed);
-        let moved = self.kernel.move_pages(&[plan::NO_PAGE], &[node], &[AtomicI32::new(0)], self.options.flags);
+        let status = [AtomicI32::new(0)];
+        let probe = || self.kernel.move_pages(&[plan::NO_PAGE], &[node], &status, self.options.flags);
+        let moved = self.usage.meter.time_move(&self.kernel, 0, probe);
         moved.map_err(|error| self.record_error(error)).is_ok()
     }
 
@@ -170,14 +253,35 @@ impl<'a, K: MovePagesOps> Mover<'a, K> {
         }
     }
 
-    /// Returns whether the callback has cancelled the move, or a submitted chunk has failed.
+    /// Returns whether the caller or a limit has ended the move, or a submitted chunk has failed.
     pub(super) fn is_stopped(&self) -> bool {
         self.stop.load(Relaxed)
     }
 
-    /// Returns the upper bound for the base pages that are processed between two progress reports.
+    /// Ends the move if the caller has cancelled it or its time is up. Returns whether it has ended.
+    #[inline(never)]
+    pub(super) fn check_limits(&mut self) -> bool {
+        if let Err(error) = self.usage.meter.check(&self.kernel) {
+            self.stop_with(error);
+        }
+        self.is_stopped()
+    }
+
+    /// Ends the move with an error, which replaces an earlier one, because the move is incomplete.
+    pub(super) fn stop_with(&mut self, error: i32) {
+        if !self.stop.swap(true, Relaxed) {
+            self.error = error;
+        }
+    }
+
+    /// Returns the upper bound for the base pages of a batch: those that are processed between two progress reports or checks of the limits.
     pub(super) fn max_base_pages(&self) -> usize {
-        if self.progress.is_some() { REPORT_BYTES >> self.page_bits } else { usize::MAX }
+        let meter = &self.usage.meter;
+        match (meter.limits_pauses(), meter.is_paced()) {
+            (true, _) => MAX_PAUSE_PAGES,
+            (false, true) => REPORT_BYTES >> self.page_bits,
+            (false, false) => usize::MAX,
+        }
     }
 
     /// Sets the number of entries of a batch to `entries` or to what may be processed between two progress reports, and allocates scratch
@@ -194,10 +298,8 @@ impl<'a, K: MovePagesOps> Mover<'a, K> {
         let stats = self.stats();
         if let Some(progress) = &mut self.progress
             && !progress(&stats)
-            && !self.stop.swap(true, Relaxed)
         {
-            // Replaces an earlier error, because the move is incomplete.
-            self.error = errno::ECANCELED;
+            self.stop_with(errno::ECANCELED);
         }
     }
 

@@ -2,6 +2,7 @@
 //! model.
 
 use super::page_state::PageState;
+use crate::sys::clock;
 use crate::sys::move_request::MoveRequest;
 use core::sync::atomic::AtomicI32;
 
@@ -32,8 +33,14 @@ pub trait MovePagesOps: Sync {
     }
     /// Takes a page fault that is due on a present page, without changing its contents.
     fn fault_in(&self, _page: usize) {}
-    /// Sleeps.
-    fn pause(&self, _microseconds: u32) {}
+    /// Sleeps for less than a second.
+    fn pause(&self, microseconds: u32) {
+        clock::pause(microseconds);
+    }
+    /// Returns the nanoseconds of a clock that never goes back.
+    fn now_ns(&self) -> u64 {
+        clock::nanoseconds()
+    }
 }
 
 /// The present pages of an address range, in ascending order. An entry stands for a base page or a huge page.

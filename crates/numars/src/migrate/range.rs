@@ -72,11 +72,12 @@ impl<K: MovePagesOps> Mover<'_, K> {
 
     /// Moves the pages of a range once.
     fn move_pass(&mut self, walk: &mut K::Walk, scratch: &mut Scratch, target_of: &dyn Fn(i32) -> Option<i32>) {
-        while !walk.is_done() && !self.is_stopped() {
+        while !walk.is_done() && !self.check_limits() {
             let arena = &mut scratch.arena();
             let batch = &mut Batch::carve(arena, self.entries);
             let count = walk.fill(batch.pages, self.max_base_pages(), batch.submit_pages);
             batch.truncate(count);
+            batch.has_sizes = true;
             if count > 0 {
                 if !self.locate_batch(batch, true) {
                     break;
@@ -127,6 +128,7 @@ impl<K: MovePagesOps> Mover<'_, K> {
                 let old_node = get_or_default(batch.old_node, entry);
                 let base_pages = &mut Batch::carve(&mut Arena::over(scratch), SPLIT_ENTRIES);
                 base_pages.truncate(walk.base_pages(page));
+                base_pages.has_sizes = true;
                 self.fill_base_pages(walk.address(page), base_pages.pages);
                 self.move_base_pages(base_pages, old_node, target, counted, target_of);
             }
@@ -143,7 +145,7 @@ impl<K: MovePagesOps> Mover<'_, K> {
             }
             let is_counted = |outcome: &PageOutcome| matches!(outcome, PageOutcome::Moved | PageOutcome::InPlace);
             let counted = plan::outcome(batch, entry, true).filter(is_counted);
-            self.stats.record(counted, plan::base_pages(batch, entry));
+            self.record(counted, batch.targets.get(entry), plan::base_pages(batch, entry));
             batch.states.set(entry, EntryState::Split(counted));
             set_checked(batch.base_pages, entry, 0);
         });
@@ -169,10 +171,10 @@ impl<K: MovePagesOps> Mover<'_, K> {
     ) {
         let has_target = target.is_some();
         if has_target {
-            self.stats.retract(counted, batch.pages.len());
+            self.retract(counted, target, batch.pages.len());
         }
         if self.is_stopped() || !self.locate_batch(batch, true) {
-            self.stats.record(None, if has_target { batch.pages.len() } else { 0 });
+            self.record(None, None, if has_target { batch.pages.len() } else { 0 });
             return;
         }
         for entry in 0..batch.pages.len() {

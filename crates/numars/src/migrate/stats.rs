@@ -1,7 +1,10 @@
 //! The statistics of a move, which also determine its return value and errno.
 
+use super::meter::Meter;
+use super::ops::MovePagesOps;
 use super::outcome::PageOutcome;
 use crate::sys::errno;
+use core::time::Duration;
 
 /// The statistics of a move.
 ///
@@ -21,6 +24,8 @@ pub struct MoveStats {
     outcomes: [usize; PageOutcome::ALL.len()],
     retried: usize,
     kernel_calls: usize,
+    elapsed_ns: u64,
+    longest_call_ns: u64,
 }
 
 impl MoveStats {
@@ -80,6 +85,16 @@ impl MoveStats {
         self.kernel_calls
     }
 
+    /// Returns the time since the request started.
+    pub fn elapsed(&self) -> Duration {
+        Duration::from_nanos(self.elapsed_ns)
+    }
+
+    /// Returns the duration of the longest move_pages(2) call, including calls that only query pages. On 32-bit machines, it is at most 4.2 s.
+    pub fn longest_call(&self) -> Duration {
+        Duration::from_nanos(self.longest_call_ns)
+    }
+
     /// Counts pages as requested and under their outcome, if they have one.
     pub(super) fn record(&mut self, outcome: Option<PageOutcome>, pages: usize) {
         self.requested += pages;
@@ -121,9 +136,14 @@ impl MoveStats {
         self.change(PageOutcome::Absent, |count| count + unmoved);
     }
 
-    /// Returns the statistics with this number of move_pages(2) calls.
-    pub(super) fn with_kernel_calls(self, kernel_calls: usize) -> Self {
-        MoveStats { kernel_calls, ..self }
+    /// Returns the statistics with the calls and the time of a request.
+    pub(super) fn with_usage(self, meter: &Meter, kernel: &impl MovePagesOps) -> Self {
+        MoveStats {
+            kernel_calls: meter.kernel_calls(),
+            elapsed_ns: meter.elapsed_ns(kernel),
+            longest_call_ns: meter.longest_call_ns(),
+            ..self
+        }
     }
 
     /// Returns the number of pages that are present and not on their target nodes.
@@ -197,7 +217,7 @@ mod tests {
         assert_eq!((stats.unmoved(), stats.stuck(), stats.error()), (0, 0, 0));
         stats.retract(Some(PageOutcome::Unmapped), 1);
         stats.add_retried(4);
-        let stats = stats.with_kernel_calls(9);
+        let stats = MoveStats { kernel_calls: 9, ..stats };
         assert_eq!(
             (stats.requested(), stats.moved(), stats.in_place(), stats.absent(), stats.unmapped()),
             (16, 3, 1, 7, 0)

@@ -7,7 +7,7 @@ use super::process::ProcHandle;
 use crate::sys::errno::Errno;
 use crate::sys::move_request::MoveRequest;
 use crate::sys::uaccess;
-use crate::sys::{clock, errno, kernel, memory};
+use crate::sys::{errno, kernel, memory};
 use core::sync::atomic::AtomicI32;
 
 /// A process, by its PID (0: the calling one).
@@ -58,15 +58,18 @@ impl TargetPid {
     }
 }
 
-/// Calls `each` with at most `chunk` pages at a time. Stops at the first error.
+/// A call for some pages, which writes their statuses.
+type ChunkCall<'a> = dyn FnMut(&[usize], &mut [i32]) -> Result<(), i32> + 'a;
+
+/// Calls `each` with at most as many pages at a time as `chunk` returns. Stops at the first error.
 pub(super) fn for_each_chunk(
     mut pages: &[usize],
     mut status: &mut [i32],
-    chunk: usize,
-    mut each: impl FnMut(&[usize], &mut [i32]) -> Result<(), i32>,
+    chunk: &mut dyn FnMut() -> usize,
+    each: &mut ChunkCall,
 ) -> Result<(), i32> {
     while !pages.is_empty() {
-        let count = pages.len().min(chunk);
+        let count = pages.len().min(chunk());
         debug_assert!(count > 0 && count <= status.len());
         let Some((chunk_pages, other_pages)) = pages.split_at_checked(count) else { break };
         let Some((chunk_status, other_status)) = status.split_at_mut_checked(count) else { break };
@@ -83,7 +86,7 @@ impl MovePagesOps for TargetPid {
         // A 64-bit kernel before 6.16 writes wrong statuses after the 16th entry for a 32-bit program.
         let chunk = if usize::BITS == 32 { 16 } else { usize::MAX };
         let pid = self.pid()?;
-        for_each_chunk(pages, nodes, chunk, |pages, status| {
+        for_each_chunk(pages, nodes, &mut || chunk, &mut |pages, status| {
             self.call(pid, MoveRequest::query(pages, status), flags).map(|_| ())
         })
     }
@@ -121,9 +124,5 @@ impl MovePagesOps for TargetPid {
         if let Ok(pid) = self.pid() {
             uaccess::fault_in(pid, page);
         }
-    }
-
-    fn pause(&self, microseconds: u32) {
-        clock::pause(microseconds);
     }
 }

@@ -22,7 +22,7 @@ fn plain_page(node: i32) -> Page {
 }
 
 /// Returns a machine with base pages on these nodes, and free pages for all.
-fn machine_with(old_nodes: &[i32]) -> Machine {
+pub fn machine_with(old_nodes: &[i32]) -> Machine {
     Machine {
         pages: old_nodes.iter().map(|&node| plain_page(node)).collect(),
         page_of: (0..old_nodes.len()).collect(),
@@ -32,6 +32,7 @@ fn machine_with(old_nodes: &[i32]) -> Machine {
         denied_later: None,
         has_huge_pages: false,
         freed_later: 0,
+        clock: FakeClock::default(),
     }
 }
 
@@ -70,6 +71,7 @@ fn machine_and_request() -> impl Strategy<Value = (Machine, Vec<usize>, Vec<i32>
                 denied_later: None,
                 has_huge_pages: false,
                 freed_later: 0,
+                clock: FakeClock::default(),
                 page_of,
             };
             let entry = (0..machine.page_of.len(), 0..PAGE, 0..NODES);
@@ -201,7 +203,7 @@ fn pages_are_queried_in_chunks_up_to_the_first_error() {
     for (failing_page, sizes) in [(99, vec![16, 16, 8]), (16, vec![16, 16])] {
         let mut status = vec![-1; 40];
         let mut sizes_seen = Vec::new();
-        let result = for_each_chunk(&pages, &mut status, 16, |pages, status| {
+        let result = for_each_chunk(&pages, &mut status, &mut || 16, &mut |pages, status| {
             sizes_seen.push(pages.len());
             if pages[0] == failing_page {
                 return Err(errno::ESRCH);
@@ -393,6 +395,7 @@ fn machine_with_huge_pages() -> impl Strategy<Value = Machine> {
                 denied_later: None,
                 has_huge_pages: true,
                 freed_later,
+                clock: FakeClock::default(),
             }
         },
     )
@@ -623,7 +626,7 @@ fn a_program_executed_during_a_move_is_detected() {
             walks: AtomicUsize::new(0),
         };
         let address_space = usize::MAX - (memory::page_size() - 1);
-        let mut mover = Mover::new(kernel, MoveOptions { flags: 0, threads: 1, retries: 0 }, None);
+        let mut mover = Mover::untimed(kernel, 0, 0);
         // All pages are in place on node 0.
         mover.move_range(0, address_space, 2, follow_exec, &|_, _| Some(0)).unwrap();
         let (error, ranges) = (mover.error(), mover.kernel.walks.load(Relaxed));

@@ -1,20 +1,15 @@
 //! Submits the entries of a batch to the kernel: a queue from which one or more threads take chunks.
 
 use super::batch::Batch;
+use super::meter::Meter;
 use super::mover::Mover;
 use super::ops::MovePagesOps;
 use super::outcome::PageOutcome;
 use super::plan;
 use super::stats::MoveStats;
 use super::status::{EntryState, SubmitStates};
-use crate::sys::{clock, errno, threads};
+use crate::sys::{errno, threads};
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering::Relaxed};
-
-/// Target duration of one move_pages(2) call in milliseconds if a progress callback is set.
-const TARGET_CHUNK_MS: u64 = 40;
-
-/// The base pages of the first chunk if a progress callback is set.
-const INITIAL_CHUNK_PAGES: usize = 1024;
 
 /// Lower bound for the base pages of a chunk if several threads move pages without a progress callback. It also limits the number of threads.
 const MIN_CHUNK_PAGES: usize = 512;
@@ -47,16 +42,12 @@ impl<K: MovePagesOps> Mover<'_, K> {
         let base_pages_at = |index: usize| order.get(index).map_or(1, |&entry| plan::base_pages(batch, entry as usize));
         let total = plan::total_base_pages(batch, count);
         let max_chunk = self.max_base_pages();
-        let chunk = if max_chunk == usize::MAX {
-            ChunkSize::unlimited()
-        } else {
-            ChunkSize::limited(max_chunk.checked_div(helpers + 1).unwrap_or(1))
-        };
+        let max_chunk =
+            if max_chunk == usize::MAX { max_chunk } else { max_chunk.checked_div(helpers + 1).unwrap_or(1) };
         // Several chunks for each thread, so that the last thread does not run much longer than the others.
         let min_entries = MIN_CHUNK_PAGES.saturating_mul(count).checked_div(total).unwrap_or(count).max(1);
         let entries =
             if helpers == 0 { count } else { min_entries.max(count.checked_div(4 * helpers).unwrap_or(count)) };
-        let is_range = batch.base_pages.iter().any(|&base_pages| base_pages != 1);
         let queue = WorkQueue {
             kernel: &self.kernel,
             flags: self.options.flags,
@@ -64,11 +55,11 @@ impl<K: MovePagesOps> Mover<'_, K> {
             targets,
             states,
             page_bits: self.page_bits,
-            entry_base_pages: if is_range { Some(&base_pages_at) } else { None },
+            entry_base_pages: if batch.has_sizes { Some(&base_pages_at) } else { None },
             next: AtomicUsize::new(0),
             entries,
-            chunk,
-            kernel_calls: &self.usage.kernel_calls,
+            max_chunk,
+            meter: &self.usage.meter,
             stop: &self.stop,
             error: AtomicI32::new(0),
         };
@@ -76,7 +67,6 @@ impl<K: MovePagesOps> Mover<'_, K> {
         let mut cancelled = false;
         let progress = &mut self.progress;
         let main_worker = || {
-            let mut began = clock::milliseconds();
             while queue.run_next_chunk() {
                 let Some(progress) = progress else { continue };
                 let mut stats_snapshot = stats_snapshot;
@@ -85,19 +75,18 @@ impl<K: MovePagesOps> Mover<'_, K> {
                         states.iter().enumerate().filter(|(_, state)| matches!(state, Some(EntryState::OnNode(_))));
                     stats_snapshot.add_moved(moved.map(|(index, _)| base_pages_at(index)).sum());
                 }
-                if !progress(&stats_snapshot.with_kernel_calls(queue.kernel_calls.load(Relaxed))) {
+                if !progress(&stats_snapshot.with_usage(queue.meter, queue.kernel)) {
                     cancelled = true;
                     queue.stop.store(true, Relaxed);
                 }
-                let now = clock::milliseconds();
-                queue.chunk.adapt(now.saturating_sub(began));
-                began = now;
             }
         };
         threads::run_with_helpers(helpers, &|| while queue.run_next_chunk() {}, main_worker);
         match queue.error.load(Relaxed) {
             0 if cancelled => self.error = errno::ECANCELED,
             0 => {}
+            // Replaces an earlier error, because the move is incomplete.
+            error @ (errno::ECANCELED | errno::ETIMEDOUT) => self.error = error,
             error => self.record_error(error),
         }
     }
@@ -127,41 +116,14 @@ struct WorkQueue<'a, K> {
     entry_base_pages: Option<&'a (dyn Fn(usize) -> usize + Sync)>,
     /// The first entry that no thread has taken.
     next: AtomicUsize,
-    /// The entries of a chunk if its size is unlimited.
+    /// The entries of a chunk if its base pages are unlimited.
     entries: usize,
-    chunk: ChunkSize,
-    kernel_calls: &'a AtomicUsize,
+    /// Upper bound for the base pages of a chunk; `usize::MAX`: chunks have `entries` entries.
+    max_chunk: usize,
+    meter: &'a Meter<'a>,
     stop: &'a AtomicBool,
     /// The errno that ended the move; 0: none.
     error: AtomicI32,
-}
-
-/// The maximum number of base pages of a chunk, which adapts to the speed of the machine.
-struct ChunkSize {
-    current: AtomicUsize,
-    max: usize,
-}
-
-impl ChunkSize {
-    /// Returns no limit.
-    fn unlimited() -> Self {
-        ChunkSize { current: AtomicUsize::new(usize::MAX), max: usize::MAX }
-    }
-
-    /// Returns a limit that never exceeds `max`.
-    fn limited(max: usize) -> Self {
-        ChunkSize { current: AtomicUsize::new(INITIAL_CHUNK_PAGES.min(max)), max }
-    }
-
-    /// Halves the limit if a chunk took longer than [`TARGET_CHUNK_MS`], doubles it if it took less than a quarter of that.
-    fn adapt(&self, milliseconds: u64) {
-        let current = self.current.load(Relaxed);
-        if milliseconds > TARGET_CHUNK_MS {
-            self.current.store((current / 2).max(1), Relaxed);
-        } else if milliseconds < TARGET_CHUNK_MS / 4 {
-            self.current.store(current.saturating_mul(2).min(self.max), Relaxed);
-        }
-    }
 }
 
 impl<K: MovePagesOps> WorkQueue<'_, K> {
@@ -184,7 +146,7 @@ impl<K: MovePagesOps> WorkQueue<'_, K> {
 
     /// Returns the end of the chunk that begins at `start`.
     fn end_of_chunk(&self, start: usize) -> usize {
-        let mut pages_left = self.chunk.current.load(Relaxed);
+        let mut pages_left = self.meter.move_limit(self.max_chunk);
         if pages_left == usize::MAX {
             return start.saturating_add(self.entries).min(self.pages.len());
         }
@@ -201,12 +163,14 @@ impl<K: MovePagesOps> WorkQueue<'_, K> {
         end
     }
 
-    /// Returns the base pages of an entry. For a list they are estimated: the distance to the page of the next entry, within limits.
+    /// Returns the base pages of an entry. For a list they are estimated: the distance to the page of the next entry, within limits, and for the
+    /// last entry that from the previous one.
     fn base_pages(&self, entry: usize) -> usize {
         if let Some(entry_base_pages) = self.entry_base_pages {
             return entry_base_pages(entry);
         }
-        let (Some(&page), Some(&next)) = (self.pages.get(entry), self.pages.get(entry + 1)) else {
+        let first = if entry + 1 < self.pages.len() { entry } else { entry.saturating_sub(1) };
+        let (Some(&page), Some(&next)) = (self.pages.get(first), self.pages.get(first + 1)) else {
             return MAX_ENTRY_PAGES;
         };
         match (next >> self.page_bits).checked_sub(page >> self.page_bits) {
@@ -225,8 +189,11 @@ impl<K: MovePagesOps> WorkQueue<'_, K> {
                 debug_assert!(false, "an entry beyond the end of the queue");
                 return;
             };
-            self.kernel_calls.fetch_add(1, Relaxed);
-            let state = match self.kernel.move_pages(pages, targets, states.statuses(), self.flags) {
+            let is_paced = self.meter.is_paced();
+            let base_pages = if is_paced { (at..limit).map(|entry| self.base_pages(entry)).sum() } else { 0 };
+            let admitted = self.meter.admit(self.kernel, base_pages);
+            let submit = || self.kernel.move_pages(pages, targets, states.statuses(), self.flags);
+            let state = match admitted.and_then(|()| self.meter.time_move(self.kernel, base_pages, submit)) {
                 Ok(0) => None,
                 Ok(_) => Some(EntryState::NotMigrated),
                 Err(error @ (errno::ENOMEM | errno::ENODEV)) => Some(EntryState::Failed(error)),

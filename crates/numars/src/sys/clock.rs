@@ -1,10 +1,10 @@
 //! Time.
 
-/// Returns the milliseconds of CLOCK_MONOTONIC, which never goes back. Errno is left untouched: the call cannot fail.
+/// Returns the nanoseconds of CLOCK_MONOTONIC, which never goes back. Errno is left untouched: the call cannot fail.
 ///
 /// On 32-bit machines, the system call has 32-bit seconds and a `timespec` may have 64, so libc's function is called. Elsewhere that would be
 /// one more symbol to look up while loading.
-pub fn milliseconds() -> u64 {
+pub fn nanoseconds() -> u64 {
     if cfg!(miri) {
         // Miri has no such call.
         return 0;
@@ -20,7 +20,7 @@ pub fn milliseconds() -> u64 {
     unsafe {
         libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now)
     };
-    now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
 /// Sleeps for `microseconds`, less than a second, or until a signal arrives. Errno is left untouched.

@@ -6,7 +6,7 @@ use core::fmt;
 
 pub use libc::{
     E2BIG, EACCES, EAGAIN, EBUSY, ECANCELED, EFAULT, EINVAL, EIO, EMFILE, ENODEV, ENOENT, ENOMEM, ENOSYS, EOPNOTSUPP,
-    EOVERFLOW, EPERM, ERANGE, ESRCH,
+    EOVERFLOW, EPERM, ERANGE, ESRCH, ETIMEDOUT,
 };
 
 /// An error number, such as [`EINVAL`]. The calling thread's errno need not have the same value.
@@ -42,6 +42,7 @@ macro_rules! named_errors {
 
 named_errors! {
     E2BIG EACCES EAGAIN EBUSY ECANCELED EFAULT EINVAL EIO EMFILE ENODEV ENOENT ENOMEM ENOSYS EOPNOTSUPP EOVERFLOW EPERM ERANGE ESRCH
+    ETIMEDOUT
 }
 
 impl fmt::Display for Errno {
