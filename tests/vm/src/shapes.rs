@@ -10,12 +10,22 @@ pub struct Node {
     pub removable: bool,
 }
 
+/// How a node with CPUs reaches the memory of a node, as the firmware's HMAT states it.
+pub struct Access {
+    /// Of reads and writes, in ns.
+    pub latency: u32,
+    /// Of reads and writes, in GiB/s.
+    pub bandwidth: u32,
+}
+
 pub struct Shape {
     pub name: &'static str,
     pub about: &'static str,
     pub nodes: &'static [Node],
     /// One row per node; empty means the firmware's default (10 for the node itself, 20 for others).
     pub distances: &'static [&'static [u8]],
+    /// One row per node with CPUs, which come first, and one column per node; empty means a firmware without HMAT.
+    pub accesses: &'static [&'static [Access]],
     /// Additional arguments for QEMU: devices.
     pub devices: &'static [&'static str],
     pub kernel: Flavour,
@@ -29,6 +39,7 @@ const PLAIN: Shape = Shape {
     about: "",
     nodes: &[],
     distances: &[],
+    accesses: &[],
     devices: &[],
     kernel: Flavour::Cloud,
     kernel_arguments: "",
@@ -36,6 +47,10 @@ const PLAIN: Shape = Shape {
 
 const fn node(cpus: u32, memory: u32) -> Node {
     Node { cpus, memory, removable: false }
+}
+
+const fn access(latency: u32, bandwidth: u32) -> Access {
+    Access { latency, bandwidth }
 }
 
 const fn removable_memory(memory: u32) -> Node {
@@ -91,6 +106,17 @@ pub const SHAPES: &[Shape] = &[
         about: "two nodes with CPUs and a distant memory-only node, like CXL memory",
         nodes: &[node(2, 512), node(2, 512), node(0, 512)],
         distances: &[&[10, 20, 40], &[20, 10, 40], &[40, 40, 10]],
+        ..PLAIN
+    },
+    Shape {
+        name: "tiers",
+        about: "two nodes with CPUs and a slower memory-only node nearer to node 1, all described by the firmware's HMAT",
+        nodes: &[node(2, 512), node(2, 512), node(0, 512)],
+        distances: &[&[10, 20, 40], &[20, 10, 30], &[40, 30, 10]],
+        accesses: &[
+            &[access(80, 200), access(140, 100), access(350, 20)],
+            &[access(140, 100), access(80, 200), access(250, 30)],
+        ],
         ..PLAIN
     },
     Shape {
@@ -181,6 +207,9 @@ impl Shape {
         let mut modules = Vec::new();
         for (id, node) in self.nodes.iter().enumerate() {
             let mut numa = format!("node,nodeid={id}");
+            if let Some(initiator) = self.nearest_initiator(id) {
+                numa += &format!(",initiator={initiator}");
+            }
             if node.cpus > 0 {
                 numa += &format!(",cpus={next_cpu}-{}", next_cpu + node.cpus - 1);
                 next_cpu += node.cpus;
@@ -203,8 +232,23 @@ impl Shape {
                 args.extend(["-numa".into(), dist]);
             }
         }
+        if !self.accesses.is_empty() {
+            args.extend(["-machine".into(), "hmat=on".into()]);
+        }
+        for (initiator, row) in self.accesses.iter().enumerate() {
+            for (target, Access { latency, bandwidth }) in row.iter().enumerate() {
+                let pair = format!("hmat-lb,initiator={initiator},target={target},hierarchy=memory");
+                args.extend(["-numa".into(), format!("{pair},data-type=access-latency,latency={latency}")]);
+                args.extend(["-numa".into(), format!("{pair},data-type=access-bandwidth,bandwidth={bandwidth}G")]);
+            }
+        }
         args.extend(self.devices.iter().map(|argument| argument.to_string()));
         args
+    }
+
+    /// Returns the node with CPUs that reaches the memory of `node` fastest.
+    fn nearest_initiator(&self, node: usize) -> Option<usize> {
+        (0..self.accesses.len()).min_by_key(|&initiator| self.accesses[initiator][node].latency)
     }
 }
 
@@ -227,6 +271,15 @@ mod tests {
     #[test]
     fn a_memory_only_node_has_no_cpus() {
         assert!(args("memory-only-node", None).contains("-numa node,nodeid=2,memdev=m2"));
+    }
+
+    #[test]
+    fn tiers_are_described_by_an_hmat() {
+        let args = args("tiers", None);
+        assert!(args.contains("-numa node,nodeid=2,initiator=1,memdev=m2 "));
+        assert!(args.contains(" -machine hmat=on "));
+        assert!(args.contains("initiator=1,target=2,hierarchy=memory,data-type=access-latency,latency=250 "));
+        assert!(args.ends_with("initiator=1,target=2,hierarchy=memory,data-type=access-bandwidth,bandwidth=30G"));
     }
 
     #[test]
