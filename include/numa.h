@@ -417,7 +417,13 @@ int numa_parse_bitmap(char *line, struct bitmask *mask);
  * The last element may be a device, which stands for its nearest node: netdev:eth0 and block:sda
  * by kernel name, file:/var/lib by a file on it, pci:0000:00:1f.2 by address, ip:192.0.2.1 or
  * ip:name by a host that is reached through it. A host's name is looked up by getaddrinfo(3),
- * which may take long.
+ * which may take long. drm:card0 is a graphics or compute device, and dax:dax0.0 stands for the
+ * node that the memory of a dax device becomes.
+ *
+ * Or the last element is the name of several nodes, of which those count that the program may use:
+ * tier:4 for those of a memory tier, fastest and slowest for those of the tier with the lowest or
+ * the highest number, cpus for those with CPUs, memory-only for those with memory and without
+ * CPUs. libnuma has none of these names, nor drm: and dax:.
  *
  * @param string  the list; empty: no nodes; NULL: not a valid list
  * @return a node mask, to be freed with numa_bitmask_free(); NULL if string is not a valid list or

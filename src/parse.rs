@@ -9,27 +9,27 @@ use numars::bitmask::{BitsMut, WORD_BITS};
 use numars::nodeset::{CpuSet, FixedBitmask, MAX_CPUS};
 use numars::nodestring::{self, ParseContext, ParsedDevice};
 use numars::sys::memory;
-use numars::topology::{self, DeviceError, DeviceKind, DeviceLookup, configured_cpus};
+use numars::topology::{self, DeviceError, DeviceKind, NodesLookup, configured_cpus};
 
 /// Why a list is rejected.
 // Not of the same name, which cbindgen would take for the other type.
 type ListError<'a> = nodestring::ParseError<'a, DeviceError>;
 
-/// Looks up a device at the end of a list.
+/// Looks up a device, or another name of nodes, at the end of a list.
 type LookUp<'a> = dyn Fn(&'a [u8]) -> ParsedDevice<'a, DeviceError> + 'a;
 
-/// Parses a list into an empty set. The second argument finds the node of a device.
+/// Parses a list into an empty set. The second argument finds the nodes of a name.
 type ParseOnce = for<'a> fn(&'a [u8], &LookUp<'a>, BitsMut) -> Result<(), ListError<'a>>;
 
 /// Allocates the set of `size` bits that `list` names. If the list is rejected, calls `rejected` with the reason and returns NULL.
-/// `device` finds the node of a device, if the list may name devices.
+/// `device` finds the nodes of a device or another name, if the list may have one.
 ///
 /// # Safety
 /// `list` is NULL or a string.
 unsafe fn parse(
     list: *const c_char,
     attempt: ParseOnce,
-    device: fn(&CStr) -> DeviceLookup,
+    device: fn(&CStr) -> NodesLookup,
     size: usize,
     rejected: impl FnOnce(ListError),
 ) -> *mut bitmask {
@@ -39,11 +39,11 @@ unsafe fn parse(
     // SAFETY: as the caller promises.
     let list = unsafe { memory::string(list) }.to_bytes();
     let device = |rest: &[u8]| {
-        // A device begins with a letter and is the last element. Finding the end of the string at every element would be slow.
+        // A name begins with a letter and is the last element. Finding the end of the string at every element would be slow.
         rest.first().filter(|first| first.is_ascii_lowercase())?;
         // SAFETY: the rest of a string is a string.
         let parsed = device(unsafe { memory::string(rest.as_ptr().cast()) });
-        parsed.map(|(name, node)| (name.to_bytes(), node))
+        parsed.map(|(name, nodes)| (name.to_bytes(), nodes))
     };
     let named = allocate(size);
     if named.is_null() || list.is_empty() {
@@ -78,7 +78,7 @@ unsafe fn parse_nodes(list: *const c_char, attempt: ParseOnce) -> *mut bitmask {
     // SAFETY: as the caller promises; each format takes the one argument after it, and the rest of a string is a string.
     unsafe {
         let size = topology::possible_nodes();
-        parse(list, attempt, topology::node_of_device, size, |error| match error {
+        parse(list, attempt, topology::nodes_by_name, size, |error| match error {
             ListError::Unparseable(rest) => {
                 warn_with(Warning::NODE_LIST, c"unparseable node description `%s'\n", rest.as_ptr())
             }
@@ -98,7 +98,7 @@ unsafe fn parse_nodes(list: *const c_char, attempt: ParseOnce) -> *mut bitmask {
     }
 }
 
-/// Returns the warning for a failed lookup of a device. The format takes the device's name.
+/// Returns the warning for a failed lookup of a device or another name. The format takes the name.
 fn device_warning(error: DeviceError) -> (Warning, &'static CStr) {
     match error {
         DeviceError::Illegal => (Warning::ILLEGAL_NAME, c"Illegal characters in `%s' specification"),
@@ -109,6 +109,10 @@ fn device_warning(error: DeviceError) -> (Warning, &'static CStr) {
         DeviceError::NoRoute => (Warning::NO_ROUTE, c"Cannot request rtnetlink route to %s"),
         DeviceError::NoNode(DeviceKind::Network) => (Warning::NO_NODE, c"Cannot read node mask for net device `%s'"),
         DeviceError::NoNode(DeviceKind::Block) => (Warning::NO_NODE, c"Cannot read node mask for block device `%s'"),
+        DeviceError::NoNode(DeviceKind::Drm) => (Warning::NO_NODE, c"Cannot read node mask for drm device `%s'"),
+        DeviceError::NoNode(DeviceKind::Dax) => (Warning::NO_NODE, c"Cannot read node mask for dax device `%s'"),
+        DeviceError::NoTier => (Warning::NO_NODE, c"Cannot find memory tier `%s'"),
+        DeviceError::NoNodes => (Warning::NO_NODE, c"Cannot find a node for `%s'"),
         DeviceError::NoNode(DeviceKind::Pci) => (Warning::NO_NODE, c"Cannot read node mask for  device `%s'"),
         DeviceError::NodeUnknown(DeviceKind::Network) => {
             (Warning::NOWHERE, c"Kernel does not know node mask for net device `%s'")
@@ -186,7 +190,13 @@ pub unsafe extern "C" fn numa_parse_bitmap(line: *mut c_char, mask: *mut bitmask
 /// The last element may be a device, which stands for its nearest node: netdev:eth0 and block:sda
 /// by kernel name, file:/var/lib by a file on it, pci:0000:00:1f.2 by address, ip:192.0.2.1 or
 /// ip:name by a host that is reached through it. A host's name is looked up by getaddrinfo(3),
-/// which may take long.
+/// which may take long. drm:card0 is a graphics or compute device, and dax:dax0.0 stands for the
+/// node that the memory of a dax device becomes.
+///
+/// Or the last element is the name of several nodes, of which those count that the program may use:
+/// tier:4 for those of a memory tier, fastest and slowest for those of the tier with the lowest or
+/// the highest number, cpus for those with CPUs, memory-only for those with memory and without
+/// CPUs. libnuma has none of these names, nor drm: and dax:.
 ///
 /// @param string  the list; empty: no nodes; NULL: not a valid list
 /// @return a node mask, to be freed with numa_bitmask_free(); NULL if string is not a valid list or

@@ -1,15 +1,15 @@
 //! Parses the lists of nodes and CPUs that people write: `1-5,7,10`, `!4-5`, `+0-3`, `all`.
 //!
 //! A list is one or more elements separated by commas: a number, a range of two numbers, or `all`, which comes last. A list of nodes may
-//! end with a device, such as `netdev:eth0`, which stands for its node. A `!` before the list complements it; after a `+` before an
-//! element, numbers are indices into the set that `all` stands for. Numbers are written as in C: decimal, octal with a leading 0,
+//! end with a device, such as `netdev:eth0`, which stands for its node, or another name, such as `fastest`, which stands for several. A `!`
+//! before the list complements it; after a `+` before an element, numbers are indices into the set that `all` stands for. Numbers are written as in C: decimal, octal with a leading 0,
 //! hexadecimal with 0x. See numa_parse_nodestring in numa(3).
 //!
 //! Nothing here knows which nodes, CPUs or devices exist: the caller passes them as a [`ParseContext`].
 //!
 //! ```
 //! use numars::nodeset::NodeSet;
-//! use numars::nodestring::{self, ParseContext, ParseError};
+//! use numars::nodestring::{self, NamedNodes, ParseContext, ParseError};
 //!
 //! let (exist, parsed) = (NodeSet::new(), NodeSet::new());
 //! [0, 1, 3].iter().for_each(|&node| exist.bits().set(node));
@@ -19,7 +19,7 @@
 //!     all: allowed,
 //!     invert: &|set| nodestring::invert(set, |node| allowed.contains(node)),
 //! };
-//! let no_devices = |_: &[u8]| None::<(&[u8], Result<usize, ()>)>;
+//! let no_devices = |_: &[u8]| None::<(&[u8], Result<NamedNodes, ()>)>;
 //! assert_eq!(nodestring::parse(b"!0,1", context, &no_devices, parsed.bits()), Ok(()));
 //! assert!(parsed.bits().as_bits().contains(3));
 //! let error = nodestring::parse(b"0-2", context, &no_devices, parsed.bits());
@@ -27,6 +27,7 @@
 //! ```
 
 use crate::bitmask::{Bits, BitsMut, WORD_BITS};
+use crate::nodeset::NodeSet;
 use crate::text::{hex_digit, parse_hex, skip_blanks};
 
 /// Why [`parse`] rejects a list. The slices are the rest of the list, from the position of the error.
@@ -38,7 +39,7 @@ pub enum ParseError<'a, E> {
     Missing(&'a [u8]),
     /// A number that is not in [`ParseContext::allowed`].
     OutOfRange {
-        /// The number; of a device, its node.
+        /// The number; of a device, its node; of several nodes, none of which may be named, the first.
         number: i64,
         /// The list from this number on.
         rest: &'a [u8],
@@ -67,11 +68,20 @@ pub struct ParseContext<'a> {
     pub invert: &'a dyn Fn(BitsMut),
 }
 
-/// A device at the end of a list, looked up for [`parse`]: the name of the device within the text and its node, or `None` if the text is not of the form of a device.
-pub type ParsedDevice<'a, E> = Option<(&'a [u8], Result<usize, E>)>;
+/// The nodes that a name at the end of a list stands for.
+pub enum NamedNodes {
+    /// A single one, which must be allowed.
+    One(usize),
+    /// Several, of which those are named that are allowed.
+    Several(NodeSet),
+}
 
-/// Adds what `list` names to the empty set `set`: see the example of the [module](self). `device` looks up the node of a device. If this returns an error, `set` contains what
-/// was named before it.
+/// A device or another name at the end of a list, looked up for [`parse`]: the name within the text and its nodes, or `None` if the text is
+/// not of the form of one.
+pub type ParsedDevice<'a, E> = Option<(&'a [u8], Result<NamedNodes, E>)>;
+
+/// Adds what `list` names to the empty set `set`: see the example of the [module](self). `device` looks up the nodes of a device or another
+/// name. If this returns an error, `set` contains what was named before it.
 pub fn parse<'a, E>(
     list: &'a [u8],
     context: ParseContext,
@@ -91,12 +101,10 @@ pub fn parse<'a, E>(
                 context.all.iter().for_each(|number| set.set(number));
                 break;
             }
-            if let Some((name, node)) = device(element) {
-                let node = node.map_err(|error| ParseError::Device(error, name))?;
-                if !context.allowed.contains(node) {
-                    return Err(ParseError::OutOfRange { number: node as i64, rest: element });
-                }
-                set.set(node);
+            if let Some((name, nodes)) = device(element) {
+                let nodes = nodes.map_err(|error| ParseError::Device(error, name))?;
+                insert_named(nodes, context.allowed, set)
+                    .map_err(|node| ParseError::OutOfRange { number: node as i64, rest: element })?;
                 break;
             }
         }
@@ -129,6 +137,19 @@ pub fn parse<'a, E>(
         (context.invert)(set);
     }
     Ok(())
+}
+
+/// Adds the nodes of a name that are in `allowed`. If none is, returns the first of them.
+// Not inlined, because the set takes stack.
+#[inline(never)]
+fn insert_named(nodes: NamedNodes, allowed: Bits, set: BitsMut) -> Result<(), usize> {
+    let nodes = match nodes {
+        NamedNodes::One(node) => return if set.insert_if_in(allowed, node) { Ok(()) } else { Err(node) },
+        NamedNodes::Several(nodes) => nodes,
+    };
+    let mut any = false;
+    nodes.bits().as_bits().iter().for_each(|node| any |= set.insert_if_in(allowed, node));
+    if any { Ok(()) } else { Err(nodes.bits().as_bits().iter().next().unwrap_or(0)) }
 }
 
 /// Adds the numbers at the start of `list` that are plain decimal digits, are followed by a comma and are in `allowed`. Returns the rest
@@ -287,11 +308,19 @@ mod tests {
     fn device(text: &[u8]) -> ParsedDevice<'_, NoSuchHost> {
         let name = text.strip_prefix(b"dev:")?;
         let node = match name {
-            b"five" => Ok(5),
-            b"seven, eight" => Ok(7),
+            b"five" => Ok(NamedNodes::One(5)),
+            b"seven, eight" => Ok(NamedNodes::One(7)),
+            b"five and more" => Ok(several(&[2, 5, 6, 7])),
+            b"six and seven" => Ok(several(&[6, 7])),
             _ => Err(NoSuchHost),
         };
         Some((name, node))
+    }
+
+    fn several(nodes: &[usize]) -> NamedNodes {
+        let set = NodeSet::new();
+        nodes.iter().for_each(|&node| set.bits().set(node));
+        NamedNodes::Several(set)
     }
 
     fn bitmap(text: &str, room: usize) -> Option<Vec<usize>> {
@@ -356,7 +385,7 @@ mod tests {
             all: all.as_bits(),
             invert: &|named| invert(named, |number| number < 4),
         };
-        let no_devices = |_: &[u8]| None::<(&[u8], Result<usize, NoSuchHost>)>;
+        let no_devices = |_: &[u8]| None::<(&[u8], Result<NamedNodes, NoSuchHost>)>;
         assert_eq!(parse(b"all", context, &no_devices, named), Ok(()));
         assert!(named.as_bits().iter().eq([0, 1]));
         named.fill(false);
@@ -380,6 +409,16 @@ mod tests {
         let rest = b"dev:seven, eight";
         assert_eq!(named("0,dev:seven, eight", &MAY), Err(ParseError::OutOfRange { number: 7, rest }));
         assert_eq!(named("0-dev:five", &MAY), Err(ParseError::Missing(b"dev:five")));
+    }
+
+    #[test]
+    fn a_name_of_several_nodes_stands_for_those_that_are_allowed() {
+        assert_eq!(named("dev:five and more", &MAY), Ok(vec![2, 5]));
+        assert_eq!(named("0,dev:five and more", &MAY), Ok(vec![0, 2, 5]));
+        assert_eq!(named("+0,dev:five and more", &MAY), Ok(vec![0, 2, 5]));
+        assert_eq!(named("!dev:five and more", &MAY), Ok(vec![0, 1, 3, 4, 6, 7, 8, 9, 10, 11]));
+        let rest = b"dev:six and seven";
+        assert_eq!(named("0,dev:six and seven", &MAY), Err(ParseError::OutOfRange { number: 6, rest }));
     }
 
     #[test]

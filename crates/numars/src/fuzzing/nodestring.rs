@@ -1,7 +1,7 @@
 //! Compares the parsers of lists and bit maps with simple ones.
 
 use crate::bitmask::{Bits, BitsMut, WORD_BITS, Word};
-use crate::nodestring::{ParseContext, ParseError, ParsedDevice, invert, parse, parse_bitmap};
+use crate::nodestring::{NamedNodes, ParseContext, ParseError, ParsedDevice, invert, parse, parse_bitmap};
 use crate::sys::testing::strtol;
 use crate::topology::fuzzing::pci_address;
 use std::cell::Cell;
@@ -59,7 +59,7 @@ fn list(text: &CString, may: &[usize], all: &[usize]) {
 fn device(text: &[u8]) -> ParsedDevice<'_, NoSuchHost> {
     let name = text.strip_prefix(b"dev:")?;
     let node = str::from_utf8(name).ok().and_then(|name| name.parse().ok());
-    Some((name, node.ok_or(NoSuchHost)))
+    Some((name, node.map(NamedNodes::One).ok_or(NoSuchHost)))
 }
 
 /// Returns what `text` names, parsed with strtol(3) as libnuma does.
@@ -86,7 +86,9 @@ fn expected<'a>(
             break;
         }
         if let Some((name, node)) = device(rest) {
-            let node = node.map_err(|unknown| ParseError::Device(unknown, name))?;
+            let NamedNodes::One(node) = node.map_err(|unknown| ParseError::Device(unknown, name))? else {
+                unreachable!("see device()")
+            };
             if !may.contains(&node) {
                 return Err(ParseError::OutOfRange { number: node as i64, rest });
             }

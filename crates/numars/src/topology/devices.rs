@@ -1,13 +1,14 @@
 //! The node of a device, by the names that numactl(8) gives devices in lists of nodes.
 
-use super::kernel_files::read_bytes;
+use super::kernel_files::{self, read_bytes};
 use super::parse::NumberParser;
+use crate::sys::errno;
 use crate::sys::files::{self, File, FixedPath, strip_prefix, strip_prefix_cstr, without_leading_blanks};
 use crate::sys::memory::position;
 use crate::sys::network::{self, Unreachable};
 use crate::sys::root::Root;
 use crate::text::{is_blank, parse_hex, skip_blanks};
-use core::ffi::CStr;
+use core::ffi::{CStr, c_int};
 
 /// The kind of a device whose node is looked up by [`Topology::node_of_device`](super::Topology::node_of_device).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,9 +19,14 @@ pub enum DeviceKind {
     Block,
     /// A PCI device.
     Pci,
+    /// A graphics or compute device of the kernel's direct rendering manager.
+    Drm,
+    /// A dax device: memory that programs map directly, or that the kernel onlines as a node.
+    Dax,
 }
 
-/// Why the node of a device is unknown. See [`Topology::node_of_device`](super::Topology::node_of_device).
+/// Why the node of a device, or the nodes of another name, are unknown. See [`Topology::node_of_device`](super::Topology::node_of_device)
+/// and [`Topology::nodes_by_name`](super::Topology::nodes_by_name).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeviceError {
     /// The name contains a `/`, or is `.` or `..`.
@@ -39,6 +45,10 @@ pub enum DeviceError {
     NoNode(DeviceKind),
     /// The kernel does not know the node of the device, or it consists of devices of different nodes.
     NodeUnknown(DeviceKind),
+    /// The kernel lists no such memory tier.
+    NoTier,
+    /// There is no node of this kind, or the kernel does not say which nodes have CPUs.
+    NoNodes,
 }
 
 /// The result of looking up a device: its name, which is the text after the colon, and its node; `None` if the text is not of the form
@@ -57,6 +67,12 @@ pub(super) fn look_up<'a>(root: Root, device: &'a CStr) -> DeviceLookup<'a> {
             return Some((name, class(root, class_name, name.to_bytes(), kind)));
         }
     }
+    if let Some(name) = strip_prefix_cstr(b"drm:", device) {
+        return Some((name, class(root, b"drm/", name.to_bytes(), DeviceKind::Drm)));
+    }
+    if let Some(name) = strip_prefix_cstr(b"dax:", device) {
+        return Some((name, dax(root, name.to_bytes())));
+    }
     if let Some(path) = strip_prefix_cstr(b"file:", device) {
         return Some((path, file(root, path)));
     }
@@ -67,12 +83,57 @@ pub(super) fn look_up<'a>(root: Root, device: &'a CStr) -> DeviceLookup<'a> {
     Some((address, pci(root, address.to_bytes())))
 }
 
-/// Looks up a network or block device by the name that the kernel gives it.
+/// Looks up a network, block or DRM device by the name that the kernel gives it.
 fn class(root: Root, class: &[u8], name: &[u8], kind: DeviceKind) -> Result<usize, DeviceError> {
-    if position(b'/', name).is_some() || is_directory_itself(name) {
-        return Err(DeviceError::Illegal);
-    }
+    check_name(name)?;
     node_of(&class_entry(root, class, name), kind, MAX_LAYERS)
+}
+
+/// Looks up the node that the memory of a dax device becomes, or has become.
+fn dax(root: Root, name: &[u8]) -> Result<usize, DeviceError> {
+    check_name(name)?;
+    match read_numa_node(&target_node(root, name)) {
+        Some(node) => node.ok_or(DeviceError::NodeUnknown(DeviceKind::Dax)),
+        None => Err(DeviceError::NoNode(DeviceKind::Dax)),
+    }
+}
+
+/// Returns the path of the file with the node of the memory of a dax device.
+fn target_node<'a>(root: Root<'a>, name: &[u8]) -> FixedPath<'a> {
+    let mut file = root.path(DAX_DEVICES);
+    file.text(b"/").text(name).text(b"/target_node");
+    file
+}
+
+const DAX_DEVICES: &[u8] = b"/sys/bus/dax/devices";
+
+/// Returns whether the memory of a node is, or was, that of a dax device. Errors are errnos: that of open(2), unless that says that there
+/// are no dax devices.
+pub(super) fn is_dax(root: Root, node: usize) -> Result<bool, c_int> {
+    let devices = match kernel_files::open(&root.path(DAX_DEVICES)) {
+        Ok(devices) => devices,
+        Err(errno::ENODATA) => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    let mut result = Ok(false);
+    devices.for_each_name(&mut |name| {
+        let file = target_node(root, name);
+        match read_numa_node(&file) {
+            Some(target) if target == Some(node) => result = Ok(true),
+            Some(_) => {}
+            None => match kernel_files::error_of_reading(&file) {
+                errno::ENODATA => {}
+                error => result = Err(error),
+            },
+        }
+        matches!(result, Ok(false))
+    });
+    result
+}
+
+/// Refuses the name of a device that would name another file.
+fn check_name(name: &[u8]) -> Result<(), DeviceError> {
+    if position(b'/', name).is_some() || is_directory_itself(name) { Err(DeviceError::Illegal) } else { Ok(()) }
 }
 
 /// Returns whether a name is `.` or `..`.
@@ -183,7 +244,7 @@ fn node_of_parts(entry: &FixedPath, kind: DeviceKind, layers: u8) -> Result<usiz
                 for_each_part(disk.text(b"/../"), b"nvme", true, b"nvme/nvme", &mut add);
             }
         }
-        DeviceKind::Pci => {}
+        DeviceKind::Pci | DeviceKind::Drm | DeviceKind::Dax => {}
     }
     if agree { node } else { Err(DeviceError::NodeUnknown(kind)) }
 }

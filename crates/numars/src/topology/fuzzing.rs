@@ -3,7 +3,7 @@
 pub(crate) use super::devices::pci_address;
 use super::devices::read_numa_node;
 use super::distances::parse_row;
-use super::kernel_files::{read_cpumap, read_list};
+use super::kernel_files::{read_cpumap, read_list, read_number};
 use super::{allowed::MemsAllowed, memory::NodeMemory, parse::Field};
 use crate::bitmask::WORD_BITS;
 use crate::nodeset::{CpuSet, FixedBitmask, MAX_CPUS, MAX_NUMNODES, NodeSet};
@@ -44,6 +44,7 @@ pub fn kernel_files(text: &[u8]) {
     meminfo(path, text);
     distances(path, text);
     numa_node(path, text);
+    one_number(path, text);
 }
 
 fn list(path: &FixedPath, text: &[u8]) {
@@ -121,6 +122,11 @@ fn numa_node(path: &FixedPath, text: &[u8]) {
     let line = first_line(text);
     let expected = numbers(line).first().map(|&node| (!line.contains(&b'-')).then_some(node as usize));
     assert_eq!(read_numa_node(path), expected);
+}
+
+fn one_number(path: &FixedPath, text: &[u8]) {
+    let expected = str::from_utf8(first_line(text)).ok().filter(|line| line.bytes().all(|byte| byte.is_ascii_digit()));
+    assert_eq!(read_number(path).ok(), expected.and_then(|line| line.parse().ok()));
 }
 
 fn first_line(text: &[u8]) -> &[u8] {

@@ -3,8 +3,10 @@
 use super::parse::{CpumapParser, ListParser};
 use crate::bitmask::BitsMut;
 use crate::nodeset::CpuSet;
-use crate::sys::files::{self, FixedPath};
+use crate::sys::errno;
+use crate::sys::files::{self, File, FixedPath};
 use crate::sys::root::Root;
+use core::ffi::c_int;
 
 /// Passes each byte of a file to `each` until that returns false, and a newline after the last byte.
 ///
@@ -83,6 +85,67 @@ pub(super) fn node_path_in<'a>(mut nodes: FixedPath<'a>, node: usize, name: &[u8
     nodes
 }
 
+/// Reads a file that has one decimal number. Errors are errnos: see [`error_of_reading`].
+// In one place: it is called for each attribute.
+#[inline(never)]
+pub(super) fn read_number(file: &FixedPath) -> Result<u64, c_int> {
+    let (mut number, mut has_digits) = (Some(0u64), false);
+    let complete = read_bytes(file, &mut |byte| {
+        let digit = byte.wrapping_sub(b'0');
+        if digit < 10 {
+            has_digits = true;
+            number = number.and_then(|number| number.checked_mul(10)?.checked_add(digit.into()));
+        } else if byte != b'\n' {
+            number = None;
+        }
+        byte != b'\n'
+    });
+    number.filter(|_| complete && has_digits).ok_or_else(|| error_of_reading(file))
+}
+
+/// Returns the errno for a file or directory that could not be read: ENODATA if there is none, or it has something that the kernel does
+/// not write; or that of open(2), such as EMFILE.
+pub(super) fn error_of_reading(file: &FixedPath) -> c_int {
+    // What another machine lacks is unknown; but descriptors may be short.
+    let path = if file.root().is_running() { file.as_c_str() } else { c"/" };
+    match files::error_of_opening(path) {
+        None | Some(errno::ENOENT | errno::ENOTDIR) => errno::ENODATA,
+        Some(error) => error,
+    }
+}
+
+/// Returns whether there is a file or directory. Errors are errnos: that of open(2), unless that says that there is none.
+pub(super) fn is_there(path: &FixedPath) -> Result<bool, c_int> {
+    match open(path) {
+        Ok(_) => Ok(true),
+        Err(errno::ENODATA) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Opens a file or directory that describes a machine. Errors are errnos: see [`error_of_reading`].
+pub(super) fn open(path: &FixedPath) -> Result<File, c_int> {
+    File::open_of_machine(path).ok_or_else(|| error_of_reading(path))
+}
+
+/// Returns the number in a name such as `node7`: `prefix` and decimal digits, without a leading 0.
+pub(super) fn number_after(prefix: &[u8], name: &[u8]) -> Option<u32> {
+    parse_decimal(files::strip_prefix(prefix, name)?)
+}
+
+/// Parses a decimal number that the kernel would write: digits alone, without a leading 0. Returns `None` for other text and for what
+/// exceeds an int.
+pub(super) fn parse_decimal(digits: &[u8]) -> Option<u32> {
+    if digits.is_empty() || matches!(digits, [b'0', _, ..]) {
+        return None;
+    }
+    let append = |number: u32, &byte: &u8| {
+        let digit = byte.wrapping_sub(b'0');
+        (digit < 10).then(|| number.checked_mul(10)?.checked_add(digit.into()))?
+    };
+    digits.iter().try_fold(0, append).filter(|&number| c_int::try_from(number).is_ok())
+}
+
 /// Reads a list and returns its highest number plus one; 0 if it is empty or cannot be read.
 #[inline(never)]
 pub(super) fn list_end(file: &FixedPath) -> usize {
@@ -116,6 +179,64 @@ mod tests {
             assert!(read_list(&file.path(), node_set.bits()) && read_list(&file.path(), cpu_set.bits()));
             assert!(node_set.bits().as_bits().iter().eq(nodes), "{text:?}");
             assert!(cpu_set.bits().as_bits().iter().eq(cpus), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_with_anything_but_one_number_has_no_data() {
+        let number = |text: &str| read_number(&MemoryFile::holding(text.as_bytes()).path());
+        for (text, expected) in
+            [("0\n", 0), ("204800\n", 204800), ("007", 7), ("18446744073709551615\n", u64::MAX), ("5\n6\n", 5)]
+        {
+            assert_eq!(number(text), Ok(expected), "{text:?}");
+        }
+        for text in [
+            "",
+            "\n",
+            "\n5\n",
+            "-1\n",
+            "5 \n",
+            " 5\n",
+            "5 kB\n",
+            "0x5\n",
+            "18446744073709551616\n",
+            "5\0\n",
+            &"9".repeat(200_000),
+        ] {
+            assert_eq!(number(text), Err(errno::ENODATA), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_opened_has_no_data_or_the_errno_of_opening_it() {
+        assert_eq!(read_number(&FixedPath::new(b"/sys/there is no such file")), Err(errno::ENODATA));
+        assert_eq!(read_number(&FixedPath::new(b"/proc/version/none")), Err(errno::ENODATA));
+        assert_eq!(read_number(&FixedPath::new(&[b'/'; 200])), Err(errno::ENODATA));
+        assert_eq!(is_there(&FixedPath::new(b"/sys/there is no such file")), Ok(false));
+        assert_eq!(is_there(&FixedPath::new(b"/proc/self")), Ok(true));
+    }
+
+    #[test]
+    fn numbers_in_names_are_written_as_the_kernel_does() {
+        assert_eq!(number_after(b"memory_tier", b"memory_tier4"), Some(4));
+        for (name, number) in [("node0", Some(0)), ("node1023", Some(1023)), ("node2147483647", Some(i32::MAX as u32))]
+        {
+            assert_eq!(number_after(b"node", name.as_bytes()), number, "{name}");
+        }
+        for name in [
+            "",
+            "nod",
+            "node",
+            "node-1",
+            "node01",
+            "node+1",
+            "node1 ",
+            "node 1",
+            "node2147483648",
+            "node99999999999",
+            "xnode1",
+        ] {
+            assert_eq!(number_after(b"node", name.as_bytes()), None, "{name}");
         }
     }
 

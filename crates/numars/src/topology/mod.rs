@@ -10,6 +10,7 @@
 //! Everything here may be called by several threads at the same time and in signal handlers, unless it says otherwise.
 
 mod allowed;
+mod attributes;
 mod captured;
 mod cpu_map;
 mod current;
@@ -19,13 +20,17 @@ mod distances;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod kernel_files;
+mod kinds;
 mod memory;
+mod named_nodes;
 mod node_lists;
 mod parse;
 mod shown;
 #[cfg(test)]
 mod tests;
+mod tiers;
 mod value;
+mod weights;
 mod words;
 
 use crate::nodeset::CpuSet;
@@ -33,16 +38,20 @@ use crate::sys::root::Root;
 pub use allowed::{
     affinity_into, allowed_cpus, count_allowed_cpus, mems_allowed_into, possible_cpus, possible_nodes, query_nodemask,
 };
+pub use attributes::Attribute;
 pub use captured::OwnedTopology;
 use core::ffi::{CStr, c_int};
 use core::num::NonZeroU8;
 pub use current::{cached, catch_up, configured_cpus, node_of_current_cpu, update};
 pub use current_distances::distance;
 pub use devices::{DeviceError, DeviceKind, DeviceLookup};
+pub use kinds::NodeKind;
 pub use memory::NodeMemory;
+pub use named_nodes::{NodesLookup, nodes_by_name};
 pub use parse::Field;
 pub use shown::task_cpus;
 pub use value::Topology;
+pub use weights::set_interleave_weight;
 pub use words::for_each_bit;
 
 impl Topology<'static> {
@@ -189,7 +198,7 @@ impl Topology<'_> {
     }
 
     /// Looks up the node of a device, which is written as in the lists of numactl(8): `netdev:eth0`, `block:sda`, `file:/var/lib`,
-    /// `pci:0000:00:1f.2`, `ip:192.0.2.1`. Returns `None` if `device` does not begin with one of these words.
+    /// `pci:0000:00:1f.2`, `ip:192.0.2.1`; also `drm:card0`, and `dax:dax0.0` for the node of the memory of a dax device. Returns `None` if `device` does not begin with one of these words.
     ///
     /// ```
     /// use numars::topology::{DeviceError, DeviceKind, Topology};

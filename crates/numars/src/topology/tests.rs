@@ -1,5 +1,7 @@
 //! Tests of topologies that are read from a directory with a machine's files, and of the one of this process.
 
+mod unlike_nodes;
+
 use super::*;
 use crate::bitmask::Bits;
 use crate::nodeset::{MAX_CPUS, NodeSet};

@@ -224,6 +224,23 @@ pub fn error_of_opening(path: &CStr) -> Option<c_int> {
     File::try_open_at(None, path, libc::O_RDONLY | libc::O_NONBLOCK).err()
 }
 
+/// Writes `text` to a file of the kernel at once. Errors are errnos: that of open(2) or write(2), or EIO if the kernel took only a part.
+pub fn write_to_kernel_file(path: &FixedPath, text: &[u8]) -> Result<(), c_int> {
+    let file = File::try_open_at(path.folder(), path.as_c_str(), libc::O_WRONLY | libc::O_NONBLOCK)?;
+    preserve_errno(|| {
+        loop {
+            // SAFETY: so many bytes can be read.
+            let written = unsafe { libc::syscall(libc::SYS_write, file.0, text.as_ptr(), text.len()) };
+            match usize::try_from(written) {
+                Ok(written) if written == text.len() => return Ok(()),
+                Ok(_) => return Err(libc::EIO),
+                Err(_) if errno::get() == libc::EINTR => {}
+                Err(_) => return Err(errno::get()),
+            }
+        }
+    })
+}
+
 /// Calls `each` with the contents of a file that describes the machine, chunk by chunk, until it returns false. Returns whether the file
 /// could be read up to there: a file of more than `max` bytes is not the kernel's, and may have no end. Errno is left untouched.
 pub fn read_in_chunks(path: &FixedPath, max: usize, each: &mut dyn FnMut(&[u8]) -> bool) -> bool {

@@ -1,0 +1,67 @@
+//! What kind of node a node is: with CPUs, with memory, with memory of a dax device.
+
+use super::Topology;
+use super::devices::is_dax;
+use super::words::contains;
+use crate::nodeset::NodeSet;
+use crate::sys::errno;
+use core::ffi::c_int;
+
+/// What a node has. See [`Topology::kind_of_node`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NodeKind {
+    /// Whether it has CPUs that are online.
+    pub has_cpus: bool,
+    /// Whether it has memory.
+    pub has_memory: bool,
+    /// Whether it is the node of the memory of a dax device, as CXL memory, persistent memory and HBM are: a file
+    /// /sys/bus/dax/devices/\*/target_node names it.
+    pub is_dax: bool,
+}
+
+impl Topology<'_> {
+    /// Returns what a node has: CPUs and memory as of this topology, and dax devices as of now.
+    ///
+    /// Errors are errnos: ENODEV if there is no such node; ENODATA if its CPUs could not be read; or that of open(2), such as EMFILE.
+    ///
+    /// ```
+    /// use numars::topology::Topology;
+    /// let topology = Topology::current();
+    /// for node in topology.nodes_with_memory().bits().as_bits().iter() {
+    ///     assert!(topology.kind_of_node(node).is_ok_and(|kind| kind.has_memory));
+    /// }
+    /// ```
+    pub fn kind_of_node(&self, node: usize) -> Result<NodeKind, c_int> {
+        if !self.has_node(node) {
+            return Err(errno::ENODEV);
+        }
+        let has_cpus = self.has_cpus(node);
+        if !has_cpus && !self.has_all_cpus() {
+            return Err(errno::ENODATA);
+        }
+        Ok(NodeKind {
+            has_cpus,
+            has_memory: contains(&self.lists.with_memory, node),
+            is_dax: is_dax(self.root(), node)?,
+        })
+    }
+
+    fn has_cpus(&self, node: usize) -> bool {
+        self.cpu_words_of_node(node).iter().any(|&word| word != 0)
+    }
+
+    /// Returns the nodes that have CPUs, or those that have memory and no CPUs; `None` if there are none, or CPUs could not be read.
+    pub(super) fn nodes_by_cpus(&self, with_cpus: bool) -> Option<NodeSet> {
+        if !self.has_all_cpus() {
+            return None;
+        }
+        let (nodes, found) = (self.nodes(), NodeSet::new());
+        for node in nodes.bits().as_bits().iter() {
+            let has_cpus = self.has_cpus(node);
+            if if with_cpus { has_cpus } else { !has_cpus && contains(&self.lists.with_memory, node) } {
+                found.bits().set(node);
+            }
+        }
+        (!found.bits().as_bits().is_empty()).then_some(found)
+    }
+}
