@@ -234,8 +234,17 @@ extern "C" {
 const char *numars_version(void);
 
 /**
- * Restrict the calling thread to the CPUs and the memory of the given nodes (MPOL_BIND), or fail
- * without changing anything.
+ * Return the version of the loaded library as a number: major * 10000 + minor * 100 + patch.
+ *
+ * @return NUMARS_VERSION of the headers of that release
+ *
+ * Thread-safe. Async-signal-safe.
+ */
+int numars_version_number(void);
+
+/**
+ * Restrict the calling thread to the CPUs (sched_setaffinity(2)) and the memory (MPOL_BIND) of the
+ * given nodes, or fail without changing anything.
  *
  * Pages that are already allocated stay where they are.
  *
@@ -243,11 +252,11 @@ const char *numars_version(void);
  * @return 0, or -1 with errno: EINVAL (the thread may use none of their CPUs; no node is allowed
  *         and has memory), ENOMEM (no kernel memory)
  *
- * Thread-safe. Async-signal-safe.
+ * Acts on the calling thread. Thread-safe. Async-signal-safe.
  *
  * Like numa_bind(), but prints nothing and never ends the program.
  */
-int numars_bind(struct bitmask *nodes);
+int numars_bind(const struct bitmask *nodes);
 
 /**
  * Restrict the calling thread's allocations to the given nodes (MPOL_BIND).
@@ -256,11 +265,11 @@ int numars_bind(struct bitmask *nodes);
  * @return 0, or -1 with errno: EINVAL (no node is allowed and has memory), ENOMEM (no kernel
  *         memory)
  *
- * Thread-safe. Async-signal-safe.
+ * Acts on the calling thread. Thread-safe. Async-signal-safe.
  *
  * Like numa_set_membind(), but prints nothing and never ends the program.
  */
-int numars_set_membind(struct bitmask *nodemask);
+int numars_set_membind(const struct bitmask *nodemask);
 
 /**
  * Restrict the calling thread's allocations to the given nodes, and let NUMA balancing move pages
@@ -270,11 +279,11 @@ int numars_set_membind(struct bitmask *nodemask);
  * @return 0; 1 on an older kernel, if allocations are restricted without balancing; -1 with errno:
  *         EINVAL (no node is allowed and has memory), ENOMEM (no kernel memory)
  *
- * Thread-safe. Async-signal-safe.
+ * Acts on the calling thread. Thread-safe. Async-signal-safe.
  *
  * Like numa_set_membind_balancing(), but prints nothing and never ends the program.
  */
-int numars_set_membind_balancing(struct bitmask *nodemask);
+int numars_set_membind_balancing(const struct bitmask *nodemask);
 
 /**
  * Interleave the calling thread's allocations page by page over the given nodes (MPOL_INTERLEAVE).
@@ -283,11 +292,11 @@ int numars_set_membind_balancing(struct bitmask *nodemask);
  * @return 0, or -1 with errno: EINVAL (no node is allowed and has memory), ENOMEM (no kernel
  *         memory)
  *
- * Thread-safe. Async-signal-safe.
+ * Acts on the calling thread. Thread-safe. Async-signal-safe.
  *
  * Like numa_set_interleave_mask(), but prints nothing and never ends the program.
  */
-int numars_set_interleave_mask(struct bitmask *nodemask);
+int numars_set_interleave_mask(const struct bitmask *nodemask);
 
 /**
  * Interleave the calling thread's allocations by weight (MPOL_WEIGHTED_INTERLEAVE, Linux 6.9).
@@ -296,11 +305,11 @@ int numars_set_interleave_mask(struct bitmask *nodemask);
  * @return 0, or -1 with errno: EINVAL (no node is allowed and has memory; an older kernel), ENOMEM
  *         (no kernel memory)
  *
- * Thread-safe. Async-signal-safe.
+ * Acts on the calling thread. Thread-safe. Async-signal-safe.
  *
  * Like numa_set_weighted_interleave_mask(), but prints nothing and never ends the program.
  */
-int numars_set_weighted_interleave_mask(struct bitmask *nodemask);
+int numars_set_weighted_interleave_mask(const struct bitmask *nodemask);
 
 /**
  * Prefer one node for the calling thread's allocations (MPOL_PREFERRED).
@@ -309,7 +318,7 @@ int numars_set_weighted_interleave_mask(struct bitmask *nodemask);
  * @return 0, or -1 with errno: EINVAL (the node is not allowed or has no memory), ENOMEM (no
  *         kernel memory)
  *
- * Thread-safe. Async-signal-safe.
+ * Acts on the calling thread. Thread-safe. Async-signal-safe.
  *
  * Like numa_set_preferred(), but prints nothing and never ends the program.
  */
@@ -322,11 +331,11 @@ int numars_set_preferred(int node);
  * @return 0; 1 on an older kernel, if the first of the nodes is preferred (MPOL_PREFERRED); -1
  *         with errno: EINVAL (no node is allowed and has memory), ENOMEM (no kernel memory)
  *
- * Thread-safe. Async-signal-safe.
+ * Acts on the calling thread. Thread-safe. Async-signal-safe.
  *
  * Like numa_set_preferred_many(), but prints nothing and never ends the program.
  */
-int numars_set_preferred_many(struct bitmask *nodemask);
+int numars_set_preferred_many(const struct bitmask *nodemask);
 
 /**
  * Allocate the calling thread's pages on the node of the CPU that it runs on (MPOL_LOCAL).
@@ -334,7 +343,7 @@ int numars_set_preferred_many(struct bitmask *nodemask);
  * @return 0, or -1 with errno: ENOSYS (a kernel without NUMA), EPERM (forbidden, as in some
  *         containers), ENOMEM (no kernel memory)
  *
- * Thread-safe. Async-signal-safe.
+ * Acts on the calling thread. Thread-safe. Async-signal-safe.
  *
  * Like numa_set_localalloc(), but prints nothing and never ends the program.
  */
@@ -354,11 +363,11 @@ int numars_set_localalloc(void);
  *         part of the range is not mapped), EIO (pages are on other nodes, see numa_set_strict()),
  *         ENOMEM (no kernel memory)
  *
- * Thread-safe. Async-signal-safe.
+ * Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe.
  *
  * Like numa_interleave_memory(), but prints nothing and never ends the program.
  */
-int numars_interleave_memory(void *start, size_t size, struct bitmask *nodemask);
+int numars_interleave_memory(void *start, size_t size, const struct bitmask *nodemask);
 
 /**
  * Interleave a range of memory by weight over the given nodes (MPOL_WEIGHTED_INTERLEAVE, Linux
@@ -374,11 +383,11 @@ int numars_interleave_memory(void *start, size_t size, struct bitmask *nodemask)
  *         kernel), EFAULT (a part of the range is not mapped), EIO (pages are on other nodes, see
  *         numa_set_strict()), ENOMEM (no kernel memory)
  *
- * Thread-safe. Async-signal-safe.
+ * Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe.
  *
  * Like numa_weighted_interleave_memory(), but prints nothing and never ends the program.
  */
-int numars_weighted_interleave_memory(void *start, size_t size, struct bitmask *nodemask);
+int numars_weighted_interleave_memory(void *start, size_t size, const struct bitmask *nodemask);
 
 /**
  * Bind a range of memory to one node (MPOL_BIND).
@@ -394,7 +403,7 @@ int numars_weighted_interleave_memory(void *start, size_t size, struct bitmask *
  *         EFAULT (a part of the range is not mapped), EIO (pages are on other nodes, see
  *         numa_set_strict()), ENOMEM (no kernel memory)
  *
- * Thread-safe. Async-signal-safe.
+ * Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe.
  *
  * Like numa_tonode_memory(), but prints nothing and never ends the program.
  */
@@ -414,11 +423,11 @@ int numars_tonode_memory(void *start, size_t size, int node);
  *         range; no node is allowed and has memory), EFAULT (a part of the range is not mapped),
  *         EIO (pages are on other nodes, see numa_set_strict()), ENOMEM (no kernel memory)
  *
- * Thread-safe. Async-signal-safe.
+ * Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe.
  *
  * Like numa_tonodemask_memory(), but prints nothing and never ends the program.
  */
-int numars_tonodemask_memory(void *start, size_t size, struct bitmask *nodemask);
+int numars_tonodemask_memory(void *start, size_t size, const struct bitmask *nodemask);
 
 /**
  * Allocate each page of a range of memory on the node of the CPU that touches it first
@@ -432,7 +441,7 @@ int numars_tonodemask_memory(void *start, size_t size, struct bitmask *nodemask)
  * @return 0, or -1 with errno: EINVAL (a bad range), EFAULT (a part of the range is not mapped),
  *         EIO (pages are on other nodes, see numa_set_strict()), ENOMEM (no kernel memory)
  *
- * Thread-safe. Async-signal-safe.
+ * Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe.
  *
  * Like numa_setlocal_memory(), but prints nothing and never ends the program.
  */
@@ -558,6 +567,30 @@ long numars_count_pages(pid_t pid,
                         size_t length,
                         unsigned long *per_node,
                         unsigned int nodes);
+
+/**
+ * Describe the status of a page, as move_pages(2) and the calls that move or query pages store it.
+ *
+ * | status | description |
+ * |---|---|
+ * | 0 and more | "on node": the status is the number of the node |
+ * | -ENOENT | not present: never touched, or swapped out |
+ * | -EFAULT | not mapped, the zero page, or memory that cannot move |
+ * | -EACCES | mapped more than once without MPOL_MF_MOVE_ALL, or target node not allowed |
+ * | -EBUSY | in use: under writeback, or pinned by a device or the kernel |
+ * | -ENOMEM | the target node is full |
+ * | -ENODEV | no such target node, or one without memory |
+ * | -EINVAL | dirty, and the file system can neither move nor write the page |
+ * | -EIO | the page could not be written back |
+ * | -EPERM | no permission to move the page |
+ * | others | "unknown status" |
+ *
+ * @param status  the status
+ * @return a static string in English; the texts of negative statuses may change
+ *
+ * Thread-safe. Async-signal-safe.
+ */
+const char *numars_status_string(int status);
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -18,6 +18,7 @@ pub mod nodes;
 pub mod numaif;
 pub mod numars_move;
 pub mod numars_policy;
+pub mod numars_status;
 pub mod parse;
 pub mod policy;
 pub mod sized;

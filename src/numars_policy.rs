@@ -23,6 +23,16 @@ pub extern "C" fn numars_version() -> *const c_char {
     VERSION.as_ptr().cast()
 }
 
+/// Return the version of the loaded library as a number: major * 10000 + minor * 100 + patch.
+///
+/// @return NUMARS_VERSION of the headers of that release
+///
+/// Thread-safe. Async-signal-safe.
+#[unsafe(no_mangle)]
+pub extern "C" fn numars_version_number() -> c_int {
+    NUMARS_VERSION
+}
+
 /// Returns what C gets for `result`: 0; 1 for the fallback on an older kernel; or -1, and errno is set already.
 fn applied(result: Result<Applied, SyscallError>) -> c_int {
     match result {
@@ -32,8 +42,8 @@ fn applied(result: Result<Applied, SyscallError>) -> c_int {
     }
 }
 
-/// Restrict the calling thread to the CPUs and the memory of the given nodes (MPOL_BIND), or fail
-/// without changing anything.
+/// Restrict the calling thread to the CPUs (sched_setaffinity(2)) and the memory (MPOL_BIND) of the
+/// given nodes, or fail without changing anything.
 ///
 /// Pages that are already allocated stay where they are.
 ///
@@ -41,7 +51,7 @@ fn applied(result: Result<Applied, SyscallError>) -> c_int {
 /// @return 0, or -1 with errno: EINVAL (the thread may use none of their CPUs; no node is allowed
 ///         and has memory), ENOMEM (no kernel memory)
 ///
-/// Thread-safe. Async-signal-safe.
+/// Acts on the calling thread. Thread-safe. Async-signal-safe.
 ///
 /// Like numa_bind(), but prints nothing and never ends the program.
 ///
@@ -49,7 +59,7 @@ fn applied(result: Result<Applied, SyscallError>) -> c_int {
 /// nodes is NULL or valid: maskp is NULL or points to size bits, which no other thread changes
 /// during the call.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn numars_bind(nodes: *mut bitmask) -> c_int {
+pub unsafe extern "C" fn numars_bind(nodes: *const bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodes) };
     status(trace_call!("numars_bind(nodes=*)", [nodes], affinity::bind(nodes)))
@@ -61,7 +71,7 @@ pub unsafe extern "C" fn numars_bind(nodes: *mut bitmask) -> c_int {
 /// @return 0, or -1 with errno: EINVAL (no node is allowed and has memory), ENOMEM (no kernel
 ///         memory)
 ///
-/// Thread-safe. Async-signal-safe.
+/// Acts on the calling thread. Thread-safe. Async-signal-safe.
 ///
 /// Like numa_set_membind(), but prints nothing and never ends the program.
 ///
@@ -69,7 +79,7 @@ pub unsafe extern "C" fn numars_bind(nodes: *mut bitmask) -> c_int {
 /// nodemask is NULL or valid: maskp is NULL or points to size bits, which no other thread changes
 /// during the call.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn numars_set_membind(nodemask: *mut bitmask) -> c_int {
+pub unsafe extern "C" fn numars_set_membind(nodemask: *const bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
     status(trace_call!("numars_set_membind(nodemask=*)", [nodes], mempolicy::bind_task(nodes)))
@@ -82,7 +92,7 @@ pub unsafe extern "C" fn numars_set_membind(nodemask: *mut bitmask) -> c_int {
 /// @return 0; 1 on an older kernel, if allocations are restricted without balancing; -1 with errno:
 ///         EINVAL (no node is allowed and has memory), ENOMEM (no kernel memory)
 ///
-/// Thread-safe. Async-signal-safe.
+/// Acts on the calling thread. Thread-safe. Async-signal-safe.
 ///
 /// Like numa_set_membind_balancing(), but prints nothing and never ends the program.
 ///
@@ -90,7 +100,7 @@ pub unsafe extern "C" fn numars_set_membind(nodemask: *mut bitmask) -> c_int {
 /// nodemask is NULL or valid: maskp is NULL or points to size bits, which no other thread changes
 /// during the call.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn numars_set_membind_balancing(nodemask: *mut bitmask) -> c_int {
+pub unsafe extern "C" fn numars_set_membind_balancing(nodemask: *const bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
     applied(trace_call!("numars_set_membind_balancing(nodemask=*)", [nodes], mempolicy::bind_task_balancing(nodes)))
@@ -102,7 +112,7 @@ pub unsafe extern "C" fn numars_set_membind_balancing(nodemask: *mut bitmask) ->
 /// @return 0, or -1 with errno: EINVAL (no node is allowed and has memory), ENOMEM (no kernel
 ///         memory)
 ///
-/// Thread-safe. Async-signal-safe.
+/// Acts on the calling thread. Thread-safe. Async-signal-safe.
 ///
 /// Like numa_set_interleave_mask(), but prints nothing and never ends the program.
 ///
@@ -110,7 +120,7 @@ pub unsafe extern "C" fn numars_set_membind_balancing(nodemask: *mut bitmask) ->
 /// nodemask is NULL or valid: maskp is NULL or points to size bits, which no other thread changes
 /// during the call.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn numars_set_interleave_mask(nodemask: *mut bitmask) -> c_int {
+pub unsafe extern "C" fn numars_set_interleave_mask(nodemask: *const bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
     status(trace_call!("numars_set_interleave_mask(nodemask=*)", [nodes], mempolicy::interleave_task(nodes)))
@@ -122,7 +132,7 @@ pub unsafe extern "C" fn numars_set_interleave_mask(nodemask: *mut bitmask) -> c
 /// @return 0, or -1 with errno: EINVAL (no node is allowed and has memory; an older kernel), ENOMEM
 ///         (no kernel memory)
 ///
-/// Thread-safe. Async-signal-safe.
+/// Acts on the calling thread. Thread-safe. Async-signal-safe.
 ///
 /// Like numa_set_weighted_interleave_mask(), but prints nothing and never ends the program.
 ///
@@ -130,7 +140,7 @@ pub unsafe extern "C" fn numars_set_interleave_mask(nodemask: *mut bitmask) -> c
 /// nodemask is NULL or valid: maskp is NULL or points to size bits, which no other thread changes
 /// during the call.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn numars_set_weighted_interleave_mask(nodemask: *mut bitmask) -> c_int {
+pub unsafe extern "C" fn numars_set_weighted_interleave_mask(nodemask: *const bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
     status(trace_call!(
@@ -146,7 +156,7 @@ pub unsafe extern "C" fn numars_set_weighted_interleave_mask(nodemask: *mut bitm
 /// @return 0, or -1 with errno: EINVAL (the node is not allowed or has no memory), ENOMEM (no
 ///         kernel memory)
 ///
-/// Thread-safe. Async-signal-safe.
+/// Acts on the calling thread. Thread-safe. Async-signal-safe.
 ///
 /// Like numa_set_preferred(), but prints nothing and never ends the program.
 #[unsafe(no_mangle)]
@@ -160,7 +170,7 @@ pub extern "C" fn numars_set_preferred(node: c_int) -> c_int {
 /// @return 0; 1 on an older kernel, if the first of the nodes is preferred (MPOL_PREFERRED); -1
 ///         with errno: EINVAL (no node is allowed and has memory), ENOMEM (no kernel memory)
 ///
-/// Thread-safe. Async-signal-safe.
+/// Acts on the calling thread. Thread-safe. Async-signal-safe.
 ///
 /// Like numa_set_preferred_many(), but prints nothing and never ends the program.
 ///
@@ -168,7 +178,7 @@ pub extern "C" fn numars_set_preferred(node: c_int) -> c_int {
 /// nodemask is NULL or valid: maskp is NULL or points to size bits, which no other thread changes
 /// during the call.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn numars_set_preferred_many(nodemask: *mut bitmask) -> c_int {
+pub unsafe extern "C" fn numars_set_preferred_many(nodemask: *const bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
     let outcome = mempolicy::require_nodes(nodes).and_then(|()| mempolicy::prefer_nodes(nodes));
@@ -180,7 +190,7 @@ pub unsafe extern "C" fn numars_set_preferred_many(nodemask: *mut bitmask) -> c_
 /// @return 0, or -1 with errno: ENOSYS (a kernel without NUMA), EPERM (forbidden, as in some
 ///         containers), ENOMEM (no kernel memory)
 ///
-/// Thread-safe. Async-signal-safe.
+/// Acts on the calling thread. Thread-safe. Async-signal-safe.
 ///
 /// Like numa_set_localalloc(), but prints nothing and never ends the program.
 #[unsafe(no_mangle)]
@@ -201,7 +211,7 @@ pub extern "C" fn numars_set_localalloc() -> c_int {
 ///         part of the range is not mapped), EIO (pages are on other nodes, see numa_set_strict()),
 ///         ENOMEM (no kernel memory)
 ///
-/// Thread-safe. Async-signal-safe.
+/// Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe.
 ///
 /// Like numa_interleave_memory(), but prints nothing and never ends the program.
 ///
@@ -209,7 +219,7 @@ pub extern "C" fn numars_set_localalloc() -> c_int {
 /// nodemask is NULL or valid: maskp is NULL or points to size bits, which no other thread changes
 /// during the call.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn numars_interleave_memory(start: *mut c_void, size: usize, nodemask: *mut bitmask) -> c_int {
+pub unsafe extern "C" fn numars_interleave_memory(start: *mut c_void, size: usize, nodemask: *const bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
     status(trace_call!(
@@ -232,7 +242,7 @@ pub unsafe extern "C" fn numars_interleave_memory(start: *mut c_void, size: usiz
 ///         kernel), EFAULT (a part of the range is not mapped), EIO (pages are on other nodes, see
 ///         numa_set_strict()), ENOMEM (no kernel memory)
 ///
-/// Thread-safe. Async-signal-safe.
+/// Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe.
 ///
 /// Like numa_weighted_interleave_memory(), but prints nothing and never ends the program.
 ///
@@ -243,7 +253,7 @@ pub unsafe extern "C" fn numars_interleave_memory(start: *mut c_void, size: usiz
 pub unsafe extern "C" fn numars_weighted_interleave_memory(
     start: *mut c_void,
     size: usize,
-    nodemask: *mut bitmask,
+    nodemask: *const bitmask,
 ) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
@@ -267,7 +277,7 @@ pub unsafe extern "C" fn numars_weighted_interleave_memory(
 ///         EFAULT (a part of the range is not mapped), EIO (pages are on other nodes, see
 ///         numa_set_strict()), ENOMEM (no kernel memory)
 ///
-/// Thread-safe. Async-signal-safe.
+/// Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe.
 ///
 /// Like numa_tonode_memory(), but prints nothing and never ends the program.
 ///
@@ -295,7 +305,7 @@ pub unsafe extern "C" fn numars_tonode_memory(start: *mut c_void, size: usize, n
 ///         range; no node is allowed and has memory), EFAULT (a part of the range is not mapped),
 ///         EIO (pages are on other nodes, see numa_set_strict()), ENOMEM (no kernel memory)
 ///
-/// Thread-safe. Async-signal-safe.
+/// Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe.
 ///
 /// Like numa_tonodemask_memory(), but prints nothing and never ends the program.
 ///
@@ -303,7 +313,7 @@ pub unsafe extern "C" fn numars_tonode_memory(start: *mut c_void, size: usize, n
 /// nodemask is NULL or valid: maskp is NULL or points to size bits, which no other thread changes
 /// during the call.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn numars_tonodemask_memory(start: *mut c_void, size: usize, nodemask: *mut bitmask) -> c_int {
+pub unsafe extern "C" fn numars_tonodemask_memory(start: *mut c_void, size: usize, nodemask: *const bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
     applied(trace_call!(
@@ -324,7 +334,7 @@ pub unsafe extern "C" fn numars_tonodemask_memory(start: *mut c_void, size: usiz
 /// @return 0, or -1 with errno: EINVAL (a bad range), EFAULT (a part of the range is not mapped),
 ///         EIO (pages are on other nodes, see numa_set_strict()), ENOMEM (no kernel memory)
 ///
-/// Thread-safe. Async-signal-safe.
+/// Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe.
 ///
 /// Like numa_setlocal_memory(), but prints nothing and never ends the program.
 ///

@@ -152,7 +152,7 @@ struct outcome {
 static const struct {
     const char *name;
     void (*set)(struct bitmask *);
-    int (*call)(struct bitmask *);
+    int (*call)(const struct bitmask *);
     struct outcome outcome;
 } SETTERS[] = {
     { "membind", numa_set_membind, numars_set_membind, AT_LEAST_ONE },
@@ -359,7 +359,7 @@ END_TEST
 static const struct {
     const char *name;
     void (*set)(void *, size_t, struct bitmask *);
-    int (*call)(void *, size_t, struct bitmask *);
+    int (*call)(void *, size_t, const struct bitmask *);
 } OF_MEMORY[] = {
     { "interleave_memory", numa_interleave_memory, numars_interleave_memory },
     { "weighted_interleave_memory", numa_weighted_interleave_memory, numars_weighted_interleave_memory },
@@ -870,6 +870,14 @@ END_TEST
 
 /* --- the kernel's calls --- */
 
+START_TEST(statuses_that_no_call_returns_are_unknown)
+{
+    RETURNS(strcmp(numars_status_string(INT_MAX), "on node"), 0);
+    RETURNS(strcmp(numars_status_string(INT_MIN), "unknown status"), 0);
+    RETURNS(strcmp(numars_status_string(-4096), "unknown status"), 0);
+}
+END_TEST
+
 START_TEST(the_system_calls_reject_what_the_kernel_rejects)
 {
     char *const memory = pages();
@@ -1047,6 +1055,7 @@ int main(void)
         single_pages_do_not_move_with_arguments_that_the_kernel_rejects,
         ranges_beyond_the_address_space_are_einval,
         invalid_options_fail,
+        statuses_that_no_call_returns_are_unknown,
         the_system_calls_reject_what_the_kernel_rejects,
         an_invalid_home_node_fails,
         the_older_versions_reject_the_same,

@@ -165,14 +165,6 @@ START_TEST(no_failure_prints_or_ends_the_program)
 }
 END_TEST
 
-START_TEST(the_version_is_that_of_the_header)
-{
-    char version[32];
-    snprintf(version, sizeof version, "%d.%d.%d", NUMARS_VERSION / 10000, NUMARS_VERSION / 100 % 100, NUMARS_VERSION % 100);
-    ck_assert_str_eq(numars_version(), version);
-}
-END_TEST
-
 int main(void)
 {
     return run_tests("error_returning_variants", (const TTest *[]){
@@ -184,6 +176,5 @@ int main(void)
         memory_that_cannot_be_placed_is_an_error,
         memory_that_is_elsewhere_is_eio_when_strict,
         no_failure_prints_or_ends_the_program,
-        the_version_is_that_of_the_header,
         NULL });
 }

@@ -295,6 +295,8 @@ static void counts(struct check *check)
     EXPECT(numa_num_thread_nodes(), result == numa_num_task_nodes());
     EXPECT(numa_pagesize(), result == (long)check->page_size);
     EXPECT(numars_version() != NULL, result == 1);
+    EXPECT(numars_version_number(), result == NUMARS_VERSION);
+    EXPECT(numars_status_string(0) != NULL && numars_status_string(INT_MIN) != NULL, result == 1);
 }
 
 static void __attribute__((noinline)) allowed_nodes(struct check *check)

@@ -1,5 +1,7 @@
 //! Tables of names in one string: the loader would have to relocate each address in a table of strings.
 
+use core::ffi::CStr;
+
 /// Returns the name with this index in `names`, which are separated by commas; the empty string beyond the last one.
 ///
 /// ```
@@ -18,4 +20,20 @@ pub fn nth(names: &'static str, index: usize) -> &'static str {
         }
     }
     names.get(start..).filter(|_| current == index).unwrap_or_default()
+}
+
+/// Returns the text with this index in `texts`, each of which ends with a NUL; the empty string beyond the last one.
+///
+/// ```
+/// use numars::names::nth_cstr;
+/// assert_eq!([0, 1, 2].map(|index| nth_cstr(b"moved\0in place\0", index)), [c"moved", c"in place", c""]);
+/// ```
+#[inline(never)]
+pub fn nth_cstr(texts: &'static [u8], index: usize) -> &'static CStr {
+    let mut rest = texts;
+    for _ in 0..index {
+        let end = rest.iter().position(|&byte| byte == 0).map_or(rest.len(), |end| end + 1);
+        rest = rest.get(end..).unwrap_or_default();
+    }
+    CStr::from_bytes_until_nul(rest).unwrap_or_default()
 }

@@ -44,6 +44,7 @@ mod range;
 mod request;
 mod stats;
 mod status;
+mod status_text;
 mod tagged;
 mod target;
 #[cfg(test)]
@@ -54,6 +55,7 @@ mod workers;
 pub use crate::sys::move_request::MoveRequest;
 pub use mover::{DEFAULT_RETRIES, MoveOptions, Progress};
 pub use stats::MoveStats;
+pub use status_text::status_text;
 
 use crate::bitmask::Bits;
 use crate::sys::errno::{self, Errno};
