@@ -2,6 +2,7 @@
 //!
 //! References: malloc(3), mmap(2), mremap(2), sysconf(3).
 
+use super::errno;
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::marker::PhantomData;
 use core::mem::forget;
@@ -102,7 +103,8 @@ impl Scratch {
     /// Maps `bytes` bytes. `None`, with errno, if there is no memory.
     pub fn new(bytes: usize) -> Option<Self> {
         let start = map(bytes);
-        (!start.is_null()).then_some(Scratch { start, bytes })
+        // No value for NULL, not even for a moment: dropping it would unmap the lowest addresses.
+        if start.is_null() { None } else { Some(Scratch { start, bytes }) }
     }
 
     /// Returns the size in bytes.
@@ -222,7 +224,7 @@ impl<'a> Arena<'a> {
 impl Arena<'static> {
     /// Maps `bytes` bytes that are never unmapped, without malloc(3). `None` if there is no memory. Errno is left untouched.
     pub fn leak(bytes: usize) -> Option<Self> {
-        let memory = super::errno::preserve_errno(|| Scratch::new(bytes))?;
+        let memory = errno::preserve_errno(|| Scratch::new(bytes))?;
         let arena = Arena { start: memory.start(), left: bytes, memory: PhantomData };
         forget(memory);
         Some(arena)
@@ -282,7 +284,7 @@ pub fn page_size() -> usize {
 /// Returns a limit from sysconf(3), if it is above 0. Errno is left untouched.
 fn system_configuration(name: c_int) -> Option<NonZeroUsize> {
     // SAFETY: sysconf takes any number.
-    let value = super::errno::preserve_errno(|| unsafe { libc::sysconf(name) });
+    let value = errno::preserve_errno(|| unsafe { libc::sysconf(name) });
     usize::try_from(value).ok().and_then(NonZeroUsize::new)
 }
 
@@ -306,6 +308,15 @@ mod tests {
         assert_eq!(there, [1; 20]);
         // SAFETY: as above.
         unsafe { unmap(start, pages * page_size) };
+    }
+
+    #[test]
+    fn without_memory_there_is_no_scratch_and_nothing_is_unmapped() {
+        errno::set(0);
+        assert!(Scratch::new(usize::MAX / 2).is_none());
+        // munmap(2) would have failed for this length.
+        assert_eq!(errno::get(), libc::ENOMEM);
+        assert!(Scratch::new(0).is_none());
     }
 
     #[test]
