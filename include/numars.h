@@ -6,8 +6,9 @@
 
 /*
  * Calls that libnuma does not have: setting policies and affinity with a result instead of a
- * message, and moving pages with options, progress and statistics. What the comments mean by
- * thread-safe and async-signal-safe is defined at the top of numa.h.
+ * message, telling apart nodes that differ (CXL, HBM), and moving pages with options, progress and
+ * statistics. What the comments mean by thread-safe and async-signal-safe is defined at the top of
+ * numa.h.
  */
 
 #include <stdint.h>
@@ -42,6 +43,56 @@
  * The version of these headers: major * 10000 + minor * 100 + patch.
  */
 #define NUMARS_VERSION 100
+
+/**
+ * Flag of numars_node_kind(): the node has CPUs that are online.
+ */
+#define NUMARS_NODE_HAS_CPUS (1 << 0)
+
+/**
+ * Flag of numars_node_kind(): the node has memory.
+ */
+#define NUMARS_NODE_HAS_MEMORY (1 << 1)
+
+/**
+ * Flag of numars_node_kind(): the node is that of the memory of a dax device, as CXL memory,
+ * persistent memory and HBM are: a file target_node below /sys/bus/dax/devices names it.
+ */
+#define NUMARS_NODE_DAX (1 << 2)
+
+/**
+ * Attributes of the memory of a node, for numars_node_attribute() and numars_best_nodes().
+ */
+enum numars_attribute {
+  /**
+   * all memory of the node, in bytes
+   */
+  NUMARS_CAPACITY = 0,
+  /**
+   * memory that is free at this moment, in bytes
+   */
+  NUMARS_FREE = 1,
+  /**
+   * bandwidth of reads from the initiator, in MB/s
+   */
+  NUMARS_READ_BANDWIDTH = 2,
+  /**
+   * bandwidth of writes from the initiator, in MB/s
+   */
+  NUMARS_WRITE_BANDWIDTH = 3,
+  /**
+   * latency of reads from the initiator, in ns
+   */
+  NUMARS_READ_LATENCY = 4,
+  /**
+   * latency of writes from the initiator, in ns
+   */
+  NUMARS_WRITE_LATENCY = 5,
+  /**
+   * size of the cache in front of the memory, in bytes; of several levels, that of the largest
+   */
+  NUMARS_MEMORY_SIDE_CACHE = 6
+};
 
 /**
  * Statistics of a move, to be initialized with NUMARS_MOVE_STATS_INIT.
@@ -446,6 +497,144 @@ int numars_tonodemask_memory(void *start, size_t size, const struct bitmask *nod
  * Like numa_setlocal_memory(), but prints nothing and never ends the program.
  */
 int numars_setlocal_memory(void *start, size_t size);
+
+/**
+ * Get an attribute of the memory of a node, as the kernel's files in /sys state it.
+ *
+ * Bandwidth and latency are those of accesses from an initiator, a node with CPUs or devices. The
+ * kernel lists only the initiators that are nearest to a node. The other attributes do not depend
+ * on the initiator. Nothing is derived from distances, or from other nodes.
+ *
+ * Each call reads files, except for a node that does not exist.
+ *
+ * @param node       the node
+ * @param initiator  the node from which the memory is accessed, or -1 for the nearest ones: those
+ *                   with CPUs (access1), or if the kernel states nothing for these, any (access0)
+ * @param attribute  one of enum numars_attribute
+ * @param value      receives the value, in the unit of the attribute; unchanged on failure; may be
+ *                   NULL
+ * @return 0, or -1 with errno: EINVAL (unknown attribute), ENODEV (no such node or initiator),
+ *         ENODATA (neither kernel nor firmware states the attribute; the kernel does not list the
+ *         initiator for this node), or that of open(2), such as EMFILE
+ *
+ * Thread-safe. Async-signal-safe.
+ */
+int numars_node_attribute(int node, int initiator, int attribute, uint64_t *value);
+
+/**
+ * Get the nodes whose memory has the best value of an attribute: the lowest latency, or the highest
+ * value of any other attribute.
+ *
+ * Nodes for which the kernel states no value do not count. Each call reads files.
+ *
+ * @param initiator  the node from which the memory is accessed: only nodes count for which the
+ *                   kernel lists it as one of the nearest initiators (access1, access0); or -1:
+ *                   all nodes count, each with the value for its nearest initiators
+ * @param attribute  one of enum numars_attribute
+ * @param nodes      receives the nodes, several if they have the same value; empty on other
+ *                   failures than ERANGE; one of numa_allocate_nodemask() is large enough
+ * @return 0, or -1 with errno: EINVAL (unknown attribute), ENODEV (no such initiator), ENODATA
+ *         (the kernel states no value for any of the nodes), ERANGE (nodes is too small; it has
+ *         those that fit), or that of open(2), such as EMFILE
+ *
+ * Thread-safe. Async-signal-safe.
+ */
+int numars_best_nodes(int initiator, int attribute, struct bitmask *nodes);
+
+/**
+ * Return the memory tier of a node. A tier with a smaller number is faster.
+ *
+ * The kernel forms tiers by what the firmware states about bandwidth and latency. All nodes in one
+ * tier is common: the firmware states nothing (no HMAT, no CDAT), or the kernel does not use it for
+ * tiers (6.12 does, 6.1 does not). Each call reads files.
+ *
+ * @param node  the node
+ * @return the tier; ordinary memory is in tier 4; -1 with errno: ENODEV (no such node), ENODATA
+ *         (the kernel has no tiers, as before Linux 6.1; the node has no memory), or that of
+ *         open(2), such as EMFILE
+ *
+ * Thread-safe. Async-signal-safe.
+ */
+int numars_node_tier(int node);
+
+/**
+ * Get the nodes of a memory tier.
+ *
+ * Each call reads files.
+ *
+ * @param tier   the tier
+ * @param nodes  receives the nodes; empty on other failures than ERANGE; one of
+ *               numa_allocate_nodemask() is large enough
+ * @return 0, or -1 with errno: ENODATA (the kernel lists no such tier), ERANGE (nodes is too
+ *         small; it has those that fit), or that of open(2), such as EMFILE
+ *
+ * Thread-safe. Async-signal-safe.
+ */
+int numars_tier_nodes(int tier, struct bitmask *nodes);
+
+/**
+ * List the memory tiers that have nodes, in ascending order: the fastest first.
+ *
+ * Each call reads files.
+ *
+ * @param tiers  receives up to n tiers; may be NULL if n is 0
+ * @param n      the number of tiers for which there is room
+ * @return how many tiers there are, which may be more than n; -1 with errno: EINVAL (n is
+ *         negative), EFAULT (tiers is NULL and n is not 0), ENODATA (the kernel has no tiers, as
+ *         before Linux 6.1), or that of open(2), such as EMFILE
+ *
+ * Thread-safe. Async-signal-safe.
+ */
+int numars_tiers(int *tiers, int n);
+
+/**
+ * Return the weight of a node for weighted interleaving (MPOL_WEIGHTED_INTERLEAVE): how many pages
+ * in a row are allocated on it.
+ *
+ * Since Linux 6.16, the kernel derives the weights from the bandwidths of the nodes until one is
+ * set. Each call reads a file, /sys/kernel/mm/mempolicy/weighted_interleave/nodeN.
+ *
+ * @param node  the node
+ * @return the weight, 1 to 255; -1 with errno: ENODEV (no such node), ENODATA (the kernel has no
+ *         weight for it, as before Linux 6.9), or that of open(2), such as EMFILE
+ *
+ * Thread-safe. Async-signal-safe.
+ */
+int numars_node_weight(int node);
+
+/**
+ * Set the weight of a node for weighted interleaving (MPOL_WEIGHTED_INTERLEAVE), for all processes.
+ *
+ * Allocations from now on use it; pages that are allocated stay where they are. Since Linux 6.16,
+ * setting one weight keeps the kernel from deriving any of them from bandwidths, until 1 is
+ * written to /sys/kernel/mm/mempolicy/weighted_interleave/auto. Each call writes a file, which
+ * only root may do.
+ *
+ * @param node    the node
+ * @param weight  the weight, 1 to 255
+ * @return 0, or -1 with errno: EINVAL (another weight), ENODEV (no such node), EOPNOTSUPP (the
+ *         kernel has no weight for it, as before Linux 6.9), EROFS (/sys is mounted read-only, as
+ *         in containers; or the environment variable NUMARS_FSROOT names another machine's files),
+ *         EACCES (no permission), or another one of open(2) or write(2)
+ *
+ * Thread-safe. Async-signal-safe.
+ */
+int numars_set_node_weight(int node, unsigned int weight);
+
+/**
+ * Return what a node has: CPUs, memory, memory of a dax device.
+ *
+ * CPUs and memory are those of the last time the machine was read: see numa_node_to_cpu_update().
+ * Each call reads files about dax devices.
+ *
+ * @param node  the node
+ * @return a set of the flags NUMARS_NODE_HAS_CPUS, NUMARS_NODE_HAS_MEMORY and NUMARS_NODE_DAX,
+ *         which may be 0; -1 with errno: ENODEV (no such node), ENODATA (its CPUs could not be
+ *         read), or that of open(2), such as EMFILE
+ *
+ * Thread-safe. Async-signal-safe.
+ */
+int numars_node_kind(int node);
 
 /**
  * Move single pages of a process to nodes, or query the nodes they are on, with statistics.

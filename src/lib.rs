@@ -17,6 +17,7 @@ pub mod migrate;
 pub mod nodes;
 pub mod numaif;
 pub mod numars_move;
+pub mod numars_nodes;
 pub mod numars_policy;
 pub mod numars_status;
 pub mod parse;

@@ -208,6 +208,36 @@ fn a_raid_over_disks_of_several_nodes_has_no_node() {
 }
 
 #[test]
+fn a_dax_device_is_on_the_node_that_its_memory_becomes() {
+    let machine = Machine::new();
+    // CXL memory near node 1.
+    machine.write("devices/platform/ACPI0017:00/root0/decoder0.0/region0/dax_region0/dax0.0/target_node", "3\n");
+    machine.write("devices/platform/ACPI0017:00/root0/decoder0.0/region0/dax_region0/dax0.0/numa_node", "1\n");
+    machine.link("bus/dax/devices/dax0.0", "devices/platform/ACPI0017:00/root0/decoder0.0/region0/dax_region0/dax0.0");
+    machine.write("bus/dax/devices/dax1.0/target_node", "-1\n");
+    assert_eq!(machine.parse("dax:dax0.0"), "node 3");
+    assert_eq!(machine.parse("0,dax:dax0.0"), "node 0node 3");
+    assert_eq!(machine.parse("!dax:dax0.0"), "node 0node 1node 2");
+    assert_eq!(machine.parse("dax:dax1.0"), unknown("dax1.0"));
+    assert_eq!(machine.parse("dax:dax2.0"), "warning 26: Cannot read node mask for dax device `dax2.0'");
+    assert_eq!(machine.parse("dax:.."), "warning 28: Illegal characters in `..' specification");
+}
+
+#[test]
+fn a_graphics_card_is_on_the_node_of_its_pci_device() {
+    let machine = Machine::new();
+    machine.add_pci("drm", "card0", 2);
+    machine.add("drm", "pci0000:00/card0-controller/drm/renderD128");
+    machine.add("drm", "pci0000:00/card0-controller/drm/card0/card0-DP-1");
+    machine.add_pci("drm", "card1", -1);
+    for device in ["card0", "renderD128", "card0-DP-1"] {
+        assert_eq!(machine.parse(&format!("drm:{device}")), "node 2", "{device}");
+    }
+    assert_eq!(machine.parse("drm:card1"), unknown("card1"));
+    assert_eq!(machine.parse("drm:card2"), "warning 26: Cannot read node mask for drm device `card2'");
+}
+
+#[test]
 fn a_virtual_disk_without_devices_is_rejected() {
     let machine = Machine::new();
     machine.add_block("zram0", &[]);

@@ -23,7 +23,7 @@ const HEADERS: [(&str, &[&str]); 3] = [
             "errors.rs",
         ],
     ),
-    ("numars.h", &["numars_policy.rs", "numars_move.rs", "numars_status.rs"]),
+    ("numars.h", &["numars_policy.rs", "numars_nodes.rs", "numars_move.rs", "numars_status.rs"]),
 ];
 
 fn generate(header: &str, sources: &[&str]) -> String {
@@ -38,8 +38,8 @@ fn generate(header: &str, sources: &[&str]) -> String {
 }
 
 /// Adapts what cbindgen cannot know: a C programmer does not need Rust's safety sections, numa_warn() is variadic, C89
-/// has neither long long nor comments with two slashes, and the kernel's and libnuma's headers define the constants of
-/// numaif.h too.
+/// has neither long long, comments with two slashes nor a comma after the last enumerator, and the kernel's and libnuma's
+/// headers define the constants of numaif.h too.
 fn for_c(header: &str) -> String {
     let mut lines: Vec<&str> = Vec::new();
     let mut in_safety_section = false;
@@ -71,6 +71,7 @@ fn for_c(header: &str) -> String {
             header += &pragma("pop");
         }
     }
+    let header = header.replace(",\n};", "\n};");
     match header.split_once("void numa_warn(") {
         Some((before, declaration)) => {
             before.to_owned() + "void numa_warn(" + &declaration.replacen(");", ", ...);", 1)

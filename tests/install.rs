@@ -927,7 +927,7 @@ fn the_manual_pages_are_valid_mdoc() {
 #[test]
 fn every_function_of_numars_h_has_a_place_in_a_manual_page() {
     let header = fs::read_to_string(root().join("include/numars.h")).unwrap();
-    let pages = manual("numars_move_pages.3") + &manual("numars.7");
+    let pages = ["numars_move_pages.3", "numars_node_attribute.3", "numars.7"].map(manual).concat();
     let mut functions = 0;
     for line in header.lines().filter(|line| !line.starts_with([' ', '*', '/', '#'])) {
         let Some((before, _)) = line.split_once('(') else { continue };

@@ -331,6 +331,53 @@ START_TEST(storing_the_cpus_of_a_node_in_an_invalid_set_fails)
 }
 END_TEST
 
+START_TEST(invalid_nodes_initiators_tiers_and_attributes_are_unknown)
+{
+    static const int ATTRIBUTES[] = { INT_MIN, -1, NUMARS_MEMORY_SIDE_CACHE + 1, INT_MAX };
+    struct bitmask *set = numa_allocate_nodemask();
+    uint64_t value = 7;
+    int tier = 7;
+    for (size_t i = 0; i < COUNT_OF(INVALID_NUMBERS); i++) {
+        const int invalid = INVALID_NUMBERS[i];
+        describe_cases("%d", invalid);
+        FAILS(numars_node_attribute(invalid, -1, NUMARS_CAPACITY, &value), -1, ENODEV);
+        FAILS(numars_node_attribute(0, invalid, NUMARS_READ_LATENCY, &value), -1, ENODEV);
+        FAILS(numars_node_attribute(0, invalid, NUMARS_CAPACITY, &value), -1, ENODEV);
+        FAILS(numars_best_nodes(invalid, NUMARS_CAPACITY, set), -1, ENODEV);
+        FAILS(numars_node_tier(invalid), -1, ENODEV);
+        FAILS(numars_node_weight(invalid), -1, ENODEV);
+        FAILS(numars_set_node_weight(invalid, 1), -1, ENODEV);
+        FAILS(numars_node_kind(invalid), -1, ENODEV);
+        FAILS(numars_tier_nodes(invalid, set), -1, ENODATA);
+        FAILS(numars_tier_nodes(invalid, NULL), -1, ENODATA);
+    }
+    FAILS(numars_node_attribute(-1, -1, NUMARS_CAPACITY, &value), -1, ENODEV);
+    for (size_t i = 0; i < COUNT_OF(ATTRIBUTES); i++) {
+        describe_cases("attribute %d", ATTRIBUTES[i]);
+        FAILS(numars_node_attribute(0, -1, ATTRIBUTES[i], &value), -1, EINVAL);
+        FAILS((numars_node_attribute(0, -1, ATTRIBUTES[i], &value), value), 7, EINVAL);
+        FAILS(numars_best_nodes(-1, ATTRIBUTES[i], set), -1, EINVAL);
+    }
+    describe_cases("other arguments");
+    RETURNS(numars_node_attribute(0, -1, NUMARS_CAPACITY, NULL), 0);
+    FAILS(numars_set_node_weight(0, 0), -1, EINVAL);
+    FAILS(numars_set_node_weight(0, 256), -1, EINVAL);
+    FAILS(numars_set_node_weight(0, UINT_MAX), -1, EINVAL);
+    FAILS(numars_tiers(NULL, 1), -1, EFAULT);
+    FAILS(numars_tiers(NULL, INT_MAX), -1, EFAULT);
+    FAILS(numars_tiers(&tier, -1), -1, EINVAL);
+    FAILS(numars_tiers(&tier, INT_MIN), -1, EINVAL);
+    FOR_EACH_SMALL_SET(one, nodes) {
+        describe_cases("%s", one->name);
+        if (one->kind != WORDS || one->size == 0)
+            FAILS(numars_best_nodes(-1, NUMARS_CAPACITY, nodes), -1, ERANGE);
+        else if (one->size >= 64)
+            RETURNS(numars_best_nodes(-1, NUMARS_CAPACITY, nodes), 0);
+    }
+    numa_bitmask_free(set);
+}
+END_TEST
+
 /* A program may replace the library's exported sets by its own. */
 START_TEST(exported_sets_that_the_program_cleared_are_empty)
 {
@@ -644,6 +691,10 @@ START_TEST(devices_with_names_of_a_mebibyte_are_rejected)
         { "pci:", "0", "Cannot parse PCI device `%s'" },
         { "pci:", "0:", "Cannot parse PCI device `%s'" },
         { "pci:", ":", "Cannot parse PCI device `%s'" },
+        { "drm:", "x", "Cannot read node mask for drm device `%s'" },
+        { "dax:", "x", "Cannot read node mask for dax device `%s'" },
+        { "dax:", "/", "Illegal characters in `%s' specification" },
+        { "tier:", "4", "Cannot find memory tier `%s'" },
     };
     for (size_t i = 0; i < COUNT_OF(DEVICES); i++) {
         char *list = long_string(DEVICES[i].prefix, DEVICES[i].pattern, MANY_BYTES);
@@ -1033,6 +1084,7 @@ int main(void)
         affinity_of_invalid_threads_or_with_invalid_sets_fails,
         invalid_nodes_and_cpus_have_no_size_distance_or_node,
         storing_the_cpus_of_a_node_in_an_invalid_set_fails,
+        invalid_nodes_initiators_tiers_and_attributes_are_unknown,
         any_number_but_0_is_true,
         impossible_sizes_fail,
         resizing_invalid_memory_or_to_an_invalid_size_fails,

@@ -180,7 +180,7 @@ START_TEST(every_call_about_policy_placement_affinity_and_moves_is_traced)
         "numa_set_weighted_interleave_mask", "numa_setlocal_memory", "numa_tonode_memory", "numa_tonodemask_memory",
         "numa_weighted_interleave_memory", "numars_bind", "numars_interleave_memory", "numars_move_pages", "numars_move_process",
         "numars_move_range", "numars_set_interleave_mask", "numars_set_localalloc", "numars_set_membind",
-        "numars_set_membind_balancing", "numars_set_preferred", "numars_set_preferred_many", "numars_set_weighted_interleave_mask",
+        "numars_set_membind_balancing", "numars_set_node_weight", "numars_set_preferred", "numars_set_preferred_many", "numars_set_weighted_interleave_mask",
         "numars_setlocal_memory", "numars_tonode_memory", "numars_tonodemask_memory", "numars_weighted_interleave_memory",
         "set_mempolicy", "set_mempolicy_home_node",
     };

@@ -382,6 +382,61 @@ static void __attribute__((noinline)) nodes(struct check *check)
     }
 }
 
+/* --- nodes that differ --- */
+
+/* Returns true if the last call returned something, or failed because the kernel's files say nothing about it, or cannot be opened. */
+static bool is_known_or_unknown(const struct check *check)
+{
+    if (check->result >= 0)
+        return untouched(check);
+    return failed(check, ENODATA) || (check->environment->sys == NO_FILES && has_no_size(check) && check->error != ENOENT);
+}
+
+static void __attribute__((noinline)) check_attributes(struct check *check, int node)
+{
+    const bool there = numa_bitmask_isbitset(numa_nodes_ptr, (unsigned int)node);
+    uint64_t value = 7;
+    for (int attribute = NUMARS_CAPACITY; attribute <= NUMARS_MEMORY_SIDE_CACHE; attribute++)
+        for (int initiator = -1; initiator < 2; initiator++) {
+            CALL(numars_node_attribute(node, initiator, attribute, &value));
+            CHECK(is_known_or_unknown(check) || failed(check, ENODEV));
+        }
+    CALL(numars_node_attribute(node, -1, NUMARS_CAPACITY, &value));
+    CHECK(!there || !sysfs_is_reliable(check) || check->result == 0);
+    CALL(numars_node_kind(node));
+    CHECK(is_known_or_unknown(check) || !there || check->environment->changing);
+    CHECK(check->result <= (NUMARS_NODE_HAS_CPUS | NUMARS_NODE_HAS_MEMORY | NUMARS_NODE_DAX));
+    CALL(numars_node_tier(node));
+    CHECK(is_known_or_unknown(check) || !there || check->environment->changing);
+    CALL(numars_node_weight(node));
+    CHECK(is_known_or_unknown(check) || !there || check->environment->changing);
+    CHECK(check->result != 0 && check->result < 256);
+}
+
+static void __attribute__((noinline)) nodes_that_differ(struct check *check)
+{
+    SET_ON_STACK(set, NODE_BITS);
+    const int impossible[] = { -2, INT_MIN, INT_MAX, numa_num_possible_nodes() };
+    int tiers[4];
+    for (int node = 0; node <= numa_max_node() && node < SOME_NODES; node++)
+        check_attributes(check, node);
+    const long count = CALL(numars_tiers(tiers, 4));
+    CHECK(is_known_or_unknown(check) && count != 0);
+    CALL(numars_tier_nodes(count > 0 ? tiers[0] : 4, &set));
+    CHECK(is_known_or_unknown(check) && (check->result == 0) == (first_of(&set) >= 0));
+    CALL(numars_best_nodes(-1, NUMARS_FREE, &set));
+    CHECK(is_known_or_unknown(check) && (check->result == 0) == (first_of(&set) >= 0));
+    for (size_t i = 0; i < sizeof impossible / sizeof *impossible; i++) {
+        EXPECT_ERROR(numars_node_attribute(impossible[i], -1, NUMARS_FREE, NULL), ENODEV);
+        EXPECT_ERROR(numars_best_nodes(impossible[i], NUMARS_FREE, &set), ENODEV);
+        EXPECT_ERROR(numars_node_kind(impossible[i]), ENODEV);
+        EXPECT_ERROR(numars_node_tier(impossible[i]), ENODEV);
+        EXPECT_ERROR(numars_node_weight(impossible[i]), ENODEV);
+        /* A weight that exists would change for the whole machine. */
+        EXPECT_ERROR(numars_set_node_weight(impossible[i], 1), ENODEV);
+    }
+}
+
 /* --- lists --- */
 
 static void check_rejected(struct check *check, struct bitmask *set)
@@ -430,6 +485,9 @@ static void __attribute__((noinline)) devices(struct check *check)
     EXPECT_REJECTED(numa_parse_nodestring("file:/no such file"));
     EXPECT_REJECTED(numa_parse_nodestring("file:/proc/self/status"));
     EXPECT_REJECTED(numa_parse_nodestring("ip:127.0.0.1"));
+    EXPECT_REJECTED(numa_parse_nodestring("drm:no such card"));
+    EXPECT_REJECTED(numa_parse_nodestring("dax:no such device"));
+    EXPECT_REJECTED(numa_parse_nodestring("tier:2147483647"));
 }
 
 static void __attribute__((noinline)) cpu_lists(struct check *check)
@@ -906,6 +964,7 @@ static void check_all(struct check *check)
     sets(check);
     allowed_nodes(check);
     nodes(check);
+    nodes_that_differ(check);
     bitmaps(check);
     node_lists(check);
     devices(check);

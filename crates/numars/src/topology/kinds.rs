@@ -14,8 +14,8 @@ pub struct NodeKind {
     pub has_cpus: bool,
     /// Whether it has memory.
     pub has_memory: bool,
-    /// Whether it is the node of the memory of a dax device, as CXL memory, persistent memory and HBM are: a file
-    /// /sys/bus/dax/devices/\*/target_node names it.
+    /// Whether it is the node of the memory of a dax device, as CXL memory, persistent memory and HBM are: a file target_node below
+    /// /sys/bus/dax/devices names it.
     pub is_dax: bool,
 }
 
