@@ -18,7 +18,10 @@ use tempfile::TempDir;
 /// Answers queries about the machine, one per line. The reply ends with a line that consists of a dot.
 static PROGRAM: LinkedProgram = LinkedProgram::new(
     r#"
+#include <errno.h>
+#include <inttypes.h>
 #include <numa.h>
+#include <numars.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,11 +72,58 @@ static void print_distances(int from)
     puts("");
 }
 
+/* Prints a result, or the name of the error. */
+static void print_number(const char *what, long long result)
+{
+    if (result >= 0)
+        printf(" %s %lld", what, result);
+    else
+        printf(" %s %s", what, errno == ENODATA ? "unknown" : strerror(errno));
+}
+
+static void print_differences(void)
+{
+    int tiers[64], count = numars_tiers(tiers, 64);
+    print_number("tiers", count);
+    puts("");
+    for (int node = 0; node <= numa_max_node(); node++) {
+        if (!numa_bitmask_isbitset(numa_nodes_ptr, node))
+            continue;
+        printf("node %d:", node);
+        for (int attribute = NUMARS_READ_BANDWIDTH; attribute <= NUMARS_MEMORY_SIDE_CACHE; attribute++)
+            for (int initiator = -1; initiator < 2; initiator++) {
+                char what[32];
+                uint64_t value = 0;
+                sprintf(what, "%d/%d", attribute, initiator);
+                print_number(what, numars_node_attribute(node, initiator, attribute, &value) == 0 ? (long long)value : -1);
+            }
+        print_number("tier", numars_node_tier(node));
+        print_number("weight", numars_node_weight(node));
+        print_number("kind", numars_node_kind(node));
+        puts("");
+    }
+}
+
+static void print_best(int initiator, int attribute)
+{
+    struct bitmask *nodes = numa_allocate_nodemask();
+    if (numars_best_nodes(initiator, attribute, nodes) == 0)
+        print_set("best", nodes);
+    else
+        printf("best: %s\n", strerror(errno));
+}
+
 static void reply(const char *question)
 {
-    int number;
+    int number, attribute;
     char text[256];
-    if (strcmp(question, "machine\n") == 0)
+    if (strcmp(question, "differences\n") == 0)
+        print_differences();
+    else if (sscanf(question, "best for %d by %d", &number, &attribute) == 2)
+        print_best(number, attribute);
+    else if (sscanf(question, "set weight of %d", &number) == 1)
+        puts(numars_set_node_weight(number, 3) == 0 ? "set" : strerror(errno));
+    else if (strcmp(question, "machine\n") == 0)
         print_machine();
     else if (sscanf(question, "distances from %d", &number) == 1)
         print_distances(number);
@@ -416,6 +466,51 @@ fn devices_of_captured_machines_are_on_the_nodes_that_their_files_say() {
     assert!(archives().is_empty() || found.into_inner() > 10);
 }
 
+/// What distinguishes the nodes of a captured machine, as the program should print it.
+fn differences(root: &Path, machine: &Machine) -> String {
+    let directory = |node: usize| root.join(format!("sys/devices/system/node/node{node}"));
+    let number = |path: PathBuf| text(&path)?.trim().parse::<u64>().ok();
+    let shown = |value: Option<u64>| value.map_or("unknown".to_owned(), |value| value.to_string());
+    let mut report = String::from(" tiers unknown\n");
+    for (&node, known) in &machine.nodes {
+        write!(report, "node {node}:").unwrap();
+        for (attribute, file) in
+            ["read_bandwidth", "write_bandwidth", "read_latency", "write_latency", ""].iter().enumerate()
+        {
+            for initiator in -1i64..2 {
+                let classes = ["access1", "access0"].map(|class| directory(node).join(class).join("initiators"));
+                let lists = |class: &PathBuf| initiator == -1 || class.join(format!("node{initiator}")).exists();
+                let values = classes.iter().filter(|class| lists(class)).filter_map(|class| number(class.join(file)));
+                let caches = || {
+                    let entries = fs::read_dir(directory(node).join("memory_side_cache")).into_iter().flatten();
+                    entries.filter_map(|entry| number(entry.unwrap().path().join("size"))).max()
+                };
+                let is_absent = initiator >= 0 && !machine.nodes.contains_key(&(initiator as usize));
+                let value = match *file {
+                    _ if is_absent => "No such device".to_owned(),
+                    "" => shown(caches()),
+                    _ => shown(values.into_iter().find(|&value| value != 0)),
+                };
+                write!(report, " {}/{initiator} {value}", attribute + 2).unwrap();
+            }
+        }
+        let has_memory = machine.with_memory.as_ref().is_none_or(|nodes| nodes.contains(&node));
+        let kind = u32::from(!known.cpus.is_empty()) | u32::from(has_memory) << 1;
+        writeln!(report, " tier unknown weight unknown kind {kind}").unwrap();
+    }
+    report
+}
+
+/// None of the captured machines has tiers, weights or dax devices.
+#[test]
+fn attributes_and_kinds_of_nodes_of_captured_machines_are_those_of_their_files() {
+    for_each_captured(|root| {
+        let library = Library::with_root(root);
+        assert_same(&library.ask("differences"), &differences(root, &read_machine(root)), root);
+        library.end();
+    });
+}
+
 /// Some results that a person has read from the files: the parser above could be as wrong as the library.
 #[test]
 fn captured_machines_are_described_as_a_person_reads_them() {
@@ -429,8 +524,35 @@ fn captured_machines_are_described_as_a_person_reads_them() {
                 ("machine", "nodes: 0 8 250 251 252 253 254 255\n"),
                 ("machine", "node 252: 16106127360 bytes, "),
                 ("machine", "CPU 103: node 8\n"),
+                ("differences", " tier unknown weight unknown kind 3\nnode 250:"),
+                ("differences", " tier unknown weight unknown kind 2\nnode 251:"),
+                ("node of memory-only", "node: 250 251 252 253 254 255\n"),
+                ("node of cpus", "node: 0 8\n"),
+                ("node of !cpus", "node: 250 251 252 253 254 255\n"),
+                ("usable node of 0,memory-only", "node: 0 250 251 252 253 254 255\n"),
+                ("node of slowest", "warning 26: Cannot find memory tier `%s'\nnode:\n"),
+                ("best for -1 by 0", "best: 8\n"),
+                ("best for 0 by 4", "best: No data available\n"),
+                ("set weight of 0", "Read-only file system\n"),
+                ("set weight of 1", "No such device\n"),
             ],
         ),
+        // Firmware that states caches in front of the memory, but no bandwidths and latencies: the files have 0.
+        (
+            "memorysidecaches",
+            &[
+                ("differences", "node 0: 2/-1 unknown 2/0 unknown 2/1 unknown 3/-1 unknown"),
+                (
+                    "differences",
+                    " 6/-1 103079215104 6/0 103079215104 6/1 103079215104 tier unknown weight unknown kind 3\n",
+                ),
+                ("best for -1 by 6", "best: 0 1 2 3\n"),
+                ("best for 2 by 6", "best: 2\n"),
+                ("best for -1 by 2", "best: No data available\n"),
+                ("best for 4 by 2", "best: No such device\n"),
+            ],
+        ),
+        ("fakeheterocpunuma", &[("differences", " kind 3\n"), ("best for -1 by 4", "best: No data available\n")]),
         (
             "48amd64-4d2n6c-sparse",
             &[
