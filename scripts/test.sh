@@ -15,7 +15,7 @@ cd "$(dirname "$0")/.." || exit
 
 . scripts/counting.sh
 kernels=${KERNELS:-6.1 6.12}
-parity='--skip thoroughly' programs='--exact numactl'
+parity='--skip thoroughly' programs='--exact numactl numactl_accepts_names_of_nodes'
 [ -z "${TEST_SECONDS:-}" ] || parity='' programs=''
 lint() { # manifest arguments…
     manifest=$1

@@ -315,6 +315,56 @@ fn with_row(text: &str, table: &str, row: &str) -> String {
     }
 }
 
+/// Debian's numactl, with numars preloaded, on a machine with two memory tiers: node 2 is slower and has no CPUs.
+#[test]
+#[ignore = "boots a guest"]
+fn numactl_accepts_names_of_nodes() {
+    const OPTIONS: &[(&str, &str)] = &[
+        ("--membind=tier:4", "membind: 0 1 \n"),
+        ("--membind=tier:$slow", "membind: 2 \n"),
+        ("--membind=fastest", "membind: 0 1 \n"),
+        ("--membind=slowest", "membind: 2 \n"),
+        ("--membind=memory-only", "membind: 2 \n"),
+        ("--membind=cpus", "membind: 0 1 \n"),
+        ("--membind=0,slowest", "membind: 0 2 \n"),
+        ("--membind=!slowest", "membind: 0 1 \n"),
+        ("--interleave=slowest", "interleavemask: 2 \n"),
+        ("--preferred=slowest", "policy: preferred\npreferred node: 2\n"),
+        ("--cpunodebind=cpus", "nodebind: 0 1 \n"),
+        ("--membind=tier:5", "libnuma: Warning: Cannot find memory tier `5'\n"),
+        ("--membind=dax:dax0.0", "libnuma: Warning: Cannot read node mask for dax device `dax0.0'\n"),
+    ];
+    let packages = Script::read("numactl").packages();
+    let numactl = packages.program("numactl");
+    let mut guest = vm();
+    guest.args(["run", "--shape", "tiers", "--kernel", "6.12", "--env", &format!("LD_PRELOAD={NUMARS}")]);
+    for library in packages.libraries(&numactl) {
+        let place = library.strip_prefix(&packages.root).unwrap().display();
+        guest.arg("--add").arg(format!("{}:/{place}", library.display()));
+    }
+    for (file, place) in [(numactl, "/usr/bin/numactl"), (stage().flavour().join("libnuma.so.1"), NUMARS)] {
+        guest.arg("--add").arg(format!("{}:{place}", file.display()));
+    }
+    let mut script = String::from(
+        "slow=$(grep -lx 2 /sys/devices/virtual/memory_tiering/memory_tier*/nodelist)\n\
+         slow=${slow##*memory_tier} slow=${slow%/*}\n",
+    );
+    for (option, _) in OPTIONS {
+        script += &format!("echo '== {option}'\nnumactl \"{option}\" numactl --show 2>&1\n");
+    }
+    script += "echo '== memory'\nnumactl --membind=slowest grep -m 1 heap /proc/self/numa_maps\n";
+    let output = run(guest.args(["--", "sh", "-c", &script]));
+    let shown = |name: &str| {
+        let (_, after) = output.split_once(&format!("== {name}\n")).unwrap_or_else(|| panic!("no {name}:\n{output}"));
+        after.split("== ").next().unwrap().to_owned()
+    };
+    for (option, line) in OPTIONS {
+        assert!(shown(option).contains(line), "{option}: {line} is not in\n{}", shown(option));
+    }
+    let heap = shown("memory");
+    assert!(heap.contains(" N2=") && !heap.contains(" N0=") && !heap.contains(" N1="), "{heap}");
+}
+
 #[test]
 fn every_script_is_run_and_has_its_row() {
     let document = fs::read_to_string(root().join("docs/programs.md")).unwrap();
