@@ -26,6 +26,7 @@ static const char *const lists[] = {
     "0-2:2",   "0-3/2",   "0-3:1/2",  "0:1",     "1^2",     "^1",        "~0",       "[0]",    "(0)",      "0;1",
     "netdev:lo", "netdev:", "netdev:nosuchdev", "ip:127.0.0.1", "file:/", "file:/nosuch", "file:", "block:sda", "block:",
     "pci:0:0", "pci:", "pci:00:00.0", "0,netdev:lo", "netdev", "netdev: lo", "netdev:\tlo", "netdev:lo ", "netdev:a.b", "block: sda",
+    "cpus", "!cpus", "0,cpus", "cpus,0", "memory-only", "fastest", "slowest", "tier:4", "tier:", "dax:dax0.0", "drm:card0",
     "block: ", "file: /", "ip: 127.0.0.1", "pci: 00:00.0", "pci:00: 00.0", "pci:00:00.0 ", "pci:00 :00.0",
 };
 
