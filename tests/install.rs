@@ -943,6 +943,46 @@ fn every_function_of_numars_h_has_a_place_in_a_manual_page() {
     assert!(functions > 15, "only {functions} functions were found");
 }
 
+/// Returns the comment that a declaration of a header has.
+fn comment_before(header: &str, declaration: usize) -> &str {
+    let before = &header[..declaration];
+    &before[before.rfind("/**").or(before.rfind("/*")).unwrap()..]
+}
+
+/// Fails unless a page has each error that the comment names.
+fn assert_errors_are_listed(name: &str, comment: &str, errors: &str) {
+    for word in comment.split(|c: char| !c.is_ascii_alphanumeric()) {
+        if word.len() > 3 && word.starts_with('E') && word.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
+        {
+            assert!(errors.contains(&format!("Bq Er {word}\n")), "{name}: {word} is not among the errors of the page");
+        }
+    }
+}
+
+#[test]
+fn the_page_about_nodes_that_differ_agrees_with_the_header() {
+    let header = fs::read_to_string(root().join("include/numars.h")).unwrap();
+    let page = manual("numars_node_attribute.3");
+    let (before, errors) = page.split_once(".Sh ERRORS").unwrap();
+    let (names, _) = before.split_once(".Sh LIBRARY").unwrap();
+    let mut functions = 0;
+    for name in names.lines().filter_map(|line| line.strip_prefix(".Nm ")).map(|name| name.trim_end_matches(" ,")) {
+        let at = header.find(&format!("int {name}(")).unwrap_or_else(|| panic!("{name} is not in numars.h"));
+        assert_errors_are_listed(name, comment_before(&header, at), errors);
+        functions += 1;
+    }
+    assert_eq!(functions, 8);
+    let mut values = 0;
+    let starts = ["NUMARS_NODE_", "NUMARS_CAPACITY", "NUMARS_FREE", "NUMARS_READ_", "NUMARS_WRITE_", "NUMARS_MEMORY_"];
+    for word in header.split(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
+        if starts.iter().any(|start| word.starts_with(start)) {
+            assert!(page.contains(word), "{word} is not in the page");
+            values += 1;
+        }
+    }
+    assert!(values >= 10, "only {values} constants were found");
+}
+
 #[test]
 fn the_page_about_moves_agrees_with_the_header() {
     let header = fs::read_to_string(root().join("include/numars.h")).unwrap();
@@ -950,20 +990,8 @@ fn the_page_about_moves_agrees_with_the_header() {
     let (_, errors) = page.split_once(".Sh ERRORS").unwrap();
     for name in ["numars_move_pages", "numars_move_range", "numars_move_process", "numars_count_pages"] {
         let at = header.find(&format!("long {name}(")).unwrap_or_else(|| panic!("{name} is not in numars.h"));
-        let comment = &header[header[..at].rfind("/**").or(header[..at].rfind("/*")).unwrap()..at];
         let declaration = &header[at..at + header[at..].find(");").unwrap()];
-        // Each error that the comment names.
-        for word in comment.split(|c: char| !c.is_ascii_alphanumeric()) {
-            if word.len() > 3
-                && word.starts_with('E')
-                && word.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
-            {
-                assert!(
-                    errors.contains(&format!("Bq Er {word}\n")),
-                    "{name}: {word} is not among the errors of the page"
-                );
-            }
-        }
+        assert_errors_are_listed(name, comment_before(&header, at), errors);
         // Each argument, in order.
         let synopsis = &page[page.find(&format!(".Fo {name}\n")).unwrap()..];
         let synopsis: Vec<&str> = synopsis.lines().take_while(|&line| line != ".Fc").skip(1).collect();

@@ -6,13 +6,13 @@
 //!
 //! | module | what it does | see |
 //! |---|---|---|
-//! | [`topology`] | nodes, CPUs, distances, memory and devices of this machine, or of one below a directory | sysfs(5) |
+//! | [`topology`] | nodes, CPUs, distances, memory, tiers and devices of this machine, or of one below a directory | sysfs(5) |
 //! | [`mempolicy`] | memory policy of threads and of ranges of addresses | set_mempolicy(2), mbind(2) |
 //! | [`affinity`] | on which CPUs and nodes threads run | sched_setaffinity(2) |
 //! | [`migrate`] | moves pages of lists, ranges and processes, with progress and statistics | move_pages(2), migrate_pages(2) |
 //! | [`error`] | which system call failed, and why | errno(3) |
 //! | [`bitmask`], [`nodeset`] | sets of nodes and CPUs | numa(3) |
-//! | [`nodestring`] | strings such as `0-3`, `!2`, `+0` and `file:/data` | numa(3) |
+//! | [`nodestring`] | strings such as `0-3`, `!2`, `+0`, `file:/data` and `fastest` | numa(3) |
 //! | [`sys`] | the system calls and kernel files below all that, the one home of unsafe code | |
 //!
 //! ```

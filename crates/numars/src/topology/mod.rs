@@ -4,6 +4,9 @@
 //! shows a node or CPU that it lacks ([`catch_up`]) or on request ([`update`]); [`Topology::from_root`] reads that of another machine,
 //! whose files of /proc and /sys are below a directory.
 //!
+//! Nodes of different memory (CXL, HBM) are told apart by [`Topology::attribute`], [`Topology::tier_of_node`],
+//! [`Topology::interleave_weight`] and [`Topology::kind_of_node`], which read files at each call.
+//!
 //! The functions of this module are about this process and its machine. If the environment variable NUMARS_FSROOT names a directory with
 //! another machine's files when the first of them is called, that machine takes the place of the running one.
 //!
