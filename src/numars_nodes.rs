@@ -117,8 +117,9 @@ pub unsafe extern "C" fn numars_node_attribute(
     value: *mut u64,
 ) -> c_int {
     let read = || {
-        let (attribute, node) = (attribute_of(attribute)?, existing(node)?);
-        Topology::current().attribute(node, initiator_of(initiator)?, attribute)
+        // Before the topology is used: it may be read again for a node that it lacks.
+        let (attribute, node, initiator) = (attribute_of(attribute)?, existing(node)?, initiator_of(initiator)?);
+        Topology::current().attribute(node, initiator, attribute)
     };
     value_or_errno(read().map(|read| {
         // SAFETY: as the caller promises.
