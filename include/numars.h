@@ -45,6 +45,26 @@
 #define NUMARS_VERSION 100
 
 /**
+ * Never allocate pages on other nodes (MPOL_BIND), instead of only when the node is full.
+ */
+#define NUMARS_ALLOC_NO_FALLBACK (1 << 0)
+
+/**
+ * Allocate all pages before the call returns.
+ */
+#define NUMARS_ALLOC_POPULATE (1 << 1)
+
+/**
+ * Allocate all pages before the call returns, and fail unless all are on the given nodes.
+ */
+#define NUMARS_ALLOC_STRICT (1 << 2)
+
+/**
+ * Request transparent huge pages (MADV_HUGEPAGE), and align the memory to their size.
+ */
+#define NUMARS_ALLOC_HUGE_PAGES (1 << 3)
+
+/**
  * Flag of numars_node_kind(): the node has CPUs that are online.
  */
 #define NUMARS_NODE_HAS_CPUS (1 << 0)
@@ -499,6 +519,107 @@ int numars_tonodemask_memory(void *start, size_t size, const struct bitmask *nod
 int numars_setlocal_memory(void *start, size_t size);
 
 /**
+ * Allocate memory on one node (MPOL_PREFERRED, or MPOL_BIND with NUMARS_ALLOC_NO_FALLBACK), or fail
+ * without a message.
+ *
+ * Without flags, pages are allocated when they are first touched, and on other nodes when the node
+ * is full.
+ *
+ * - NUMARS_ALLOC_NO_FALLBACK: pages are only allocated on the node, later ones too. Touching a page
+ *   when the node is full may start the kernel's OOM killer.
+ * - NUMARS_ALLOC_POPULATE: all pages are allocated when the call returns; with
+ *   NUMARS_ALLOC_NO_FALLBACK, on the node, as with NUMARS_ALLOC_STRICT.
+ * - NUMARS_ALLOC_STRICT: all pages are allocated and on the node when the call returns. If the node
+ *   has no room for all of them, the call fails with ENOMEM, without starting the OOM killer.
+ * - NUMARS_ALLOC_HUGE_PAGES: the address is a multiple of the size of a transparent huge page, and
+ *   such pages are requested (MADV_HUGEPAGE). If the kernel has none, base pages are used.
+ *
+ * numa_set_strict(), numa_set_bind_policy(), numa_fail_alloc_on_error and numa_exit_on_error have
+ * no effect.
+ *
+ * @param size   bytes, rounded up to whole pages
+ * @param node   the node
+ * @param flags  0, or flags combined with |
+ * @return the memory, zeroed, to be freed with numa_free(); NULL with errno: EINVAL (size is 0;
+ *         unknown flags; the node is not allowed or has no memory), ENOMEM (no address space; not
+ *         enough free memory), EPERM or ENOSYS (mbind(2) is forbidden, or move_pages(2), which
+ *         checks pages)
+ *
+ * Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe.
+ *
+ * Like numa_alloc_onnode(), which binds, reports errors by numa_error(), and returns memory without
+ * the policy then.
+ */
+void *numars_alloc_onnode(size_t size, int node, unsigned int flags);
+
+/**
+ * Allocate memory on the node of the thread that first touches each page (MPOL_LOCAL), or fail
+ * without a message.
+ *
+ * With NUMARS_ALLOC_NO_FALLBACK or NUMARS_ALLOC_STRICT, it is the node that the calling thread runs
+ * on at the start of the call, with the effects that numars_alloc_onnode() describes.
+ *
+ * @param size   bytes, rounded up to whole pages
+ * @param flags  0, or flags of numars_alloc_onnode() combined with |
+ * @return the memory, zeroed, to be freed with numa_free(); NULL with errno: EINVAL (size is 0;
+ *         unknown flags; NUMARS_ALLOC_NO_FALLBACK or NUMARS_ALLOC_STRICT, and the node of the thread
+ *         is not allowed or has no memory), ENOMEM, EPERM, ENOSYS (as numars_alloc_onnode())
+ *
+ * Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe.
+ *
+ * Like numa_alloc_local(), which reports errors by numa_error(), and returns memory without the
+ * policy then.
+ */
+void *numars_alloc_local(size_t size,
+                         unsigned int flags);
+
+/**
+ * Allocate memory interleaved page by page over the given nodes (MPOL_INTERLEAVE), or fail without
+ * a message.
+ *
+ * When a node is full, the kernel allocates its pages on other nodes, which need not be among the
+ * given ones. No policy prevents that, so NUMARS_ALLOC_NO_FALLBACK is not accepted. With
+ * NUMARS_ALLOC_STRICT, every page is on one of the given nodes when the call returns; how many pages
+ * each of them has depends on their free memory.
+ *
+ * @param size   bytes, rounded up to whole pages
+ * @param nodes  the nodes; those that are not allowed or have no memory are ignored
+ * @param flags  0, or flags of numars_alloc_onnode() combined with |
+ * @return the memory, zeroed, to be freed with numa_free(); NULL with errno: EINVAL (size is 0;
+ *         unknown flags; NUMARS_ALLOC_NO_FALLBACK; no node is allowed and has memory), ENOMEM,
+ *         EPERM, ENOSYS (as numars_alloc_onnode())
+ *
+ * Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe.
+ *
+ * Like numa_alloc_interleaved_subset(), which reports errors by numa_error(), and returns memory
+ * without the policy then.
+ */
+void *numars_alloc_interleaved(size_t size,
+                               const struct bitmask *nodes,
+                               unsigned int flags);
+
+/**
+ * Allocate memory interleaved by weight over the given nodes (MPOL_WEIGHTED_INTERLEAVE, Linux 6.9),
+ * or fail without a message.
+ *
+ * The weights are in /sys/kernel/mm/mempolicy/weighted_interleave. Otherwise like
+ * numars_alloc_interleaved().
+ *
+ * @param size   bytes, rounded up to whole pages
+ * @param nodes  the nodes; those that are not allowed or have no memory are ignored
+ * @param flags  0, or flags of numars_alloc_onnode() combined with |
+ * @return the memory, zeroed, to be freed with numa_free(); NULL with errno: EINVAL (an older
+ *         kernel; and as numars_alloc_interleaved()), ENOMEM, EPERM, ENOSYS (as
+ *         numars_alloc_onnode())
+ *
+ * Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe.
+ *
+ * Like numa_alloc_weighted_interleaved_subset(), which reports errors by numa_error(), and returns
+ * memory without the policy then.
+ */
+void *numars_alloc_weighted(size_t size, const struct bitmask *nodes, unsigned int flags);
+
+/**
  * Get an attribute of the memory of a node, as the kernel's files in /sys state it.
  *
  * Bandwidth and latency are those of accesses from an initiator, a node with CPUs or devices. The
@@ -760,19 +881,17 @@ long numars_count_pages(pid_t pid,
 /**
  * Describe the status of a page, as move_pages(2) and the calls that move or query pages store it.
  *
- * | status | description |
- * |---|---|
- * | 0 and more | "on node": the status is the number of the node |
- * | -ENOENT | not present: never touched, or swapped out |
- * | -EFAULT | not mapped, the zero page, or memory that cannot move |
- * | -EACCES | mapped more than once without MPOL_MF_MOVE_ALL, or target node not allowed |
- * | -EBUSY | in use: under writeback, or pinned by a device or the kernel |
- * | -ENOMEM | the target node is full |
- * | -ENODEV | no such target node, or one without memory |
- * | -EINVAL | dirty, and the file system can neither move nor write the page |
- * | -EIO | the page could not be written back |
- * | -EPERM | no permission to move the page |
- * | others | "unknown status" |
+ * - 0 and more: "on node"; the status is the number of the node
+ * - -ENOENT: not present (never touched, or swapped out)
+ * - -EFAULT: not mapped, the zero page, or memory that cannot move
+ * - -EACCES: mapped more than once without MPOL_MF_MOVE_ALL, or target node not allowed
+ * - -EBUSY: in use (under writeback, or pinned by a device or the kernel)
+ * - -ENOMEM: the target node is full
+ * - -ENODEV: no such target node, or one without memory
+ * - -EINVAL: dirty, and the file system can neither move nor write the page
+ * - -EIO: the page could not be written back
+ * - -EPERM: no permission to move the page
+ * - any other number: "unknown status"
  *
  * @param status  the status
  * @return a static string in English; the texts of negative statuses may change

@@ -16,6 +16,7 @@ pub mod memory;
 pub mod migrate;
 pub mod nodes;
 pub mod numaif;
+pub mod numars_memory;
 pub mod numars_move;
 pub mod numars_nodes;
 pub mod numars_policy;

@@ -23,7 +23,7 @@ const HEADERS: [(&str, &[&str]); 3] = [
             "errors.rs",
         ],
     ),
-    ("numars.h", &["numars_policy.rs", "numars_nodes.rs", "numars_move.rs", "numars_status.rs"]),
+    ("numars.h", &["numars_policy.rs", "numars_memory.rs", "numars_nodes.rs", "numars_move.rs", "numars_status.rs"]),
 ];
 
 fn generate(header: &str, sources: &[&str]) -> String {

@@ -1,6 +1,9 @@
 //! One line of the trace, formatted on the stack.
 
 use super::sink;
+use crate::numars_memory::{
+    NUMARS_ALLOC_HUGE_PAGES, NUMARS_ALLOC_NO_FALLBACK, NUMARS_ALLOC_POPULATE, NUMARS_ALLOC_STRICT,
+};
 use core::cell::Cell;
 use core::num::NonZeroU64;
 use numars::bitmask::{Bits, WORD_BITS, Word};
@@ -24,6 +27,8 @@ pub enum Arg<'a> {
     Policy(i32),
     /// MPOL_MF_STRICT and the other flags of mbind() and move_pages().
     Flags(u32),
+    /// NUMARS_ALLOC_POPULATE and the other flags of the allocators of numars.h.
+    AllocFlags(u32),
 }
 
 /// Returns a set as the kernel is given it: its address, and one more than its number of bits.
@@ -82,6 +87,10 @@ const POLICY_FLAGS: [u32; 3] = [NUMA_BALANCING as u32, 1 << 14, 1 << 15];
 const POLICY_FLAG_NAMES: &str = "MPOL_F_NUMA_BALANCING,MPOL_F_RELATIVE_NODES,MPOL_F_STATIC_NODES";
 const MEMORY_FLAGS: [u32; 3] = [MF_STRICT, MF_MOVE as u32, MF_MOVE_ALL as u32];
 const MEMORY_FLAG_NAMES: &str = "MPOL_MF_STRICT,MPOL_MF_MOVE,MPOL_MF_MOVE_ALL";
+const ALLOC_FLAGS: [u32; 4] =
+    [NUMARS_ALLOC_NO_FALLBACK, NUMARS_ALLOC_POPULATE, NUMARS_ALLOC_STRICT, NUMARS_ALLOC_HUGE_PAGES];
+const ALLOC_FLAG_NAMES: &str =
+    "NUMARS_ALLOC_NO_FALLBACK,NUMARS_ALLOC_POPULATE,NUMARS_ALLOC_STRICT,NUMARS_ALLOC_HUGE_PAGES";
 /// In the order of [`LineBuf::stats`].
 const STATS: &str = "pages,moved,in place,absent,unmapped,shared,busy,no memory,failed,retried,kernel calls";
 /// As [`tally_statuses`] returns them.
@@ -203,8 +212,9 @@ impl LineBuf {
                 }
                 self.flags((policy & !mode) as u32, &POLICY_FLAGS, POLICY_FLAG_NAMES, "|");
             }
-            Arg::Flags(0) => self.text("0"),
+            Arg::Flags(0) | Arg::AllocFlags(0) => self.text("0"),
             Arg::Flags(flags) => self.flags(flags, &MEMORY_FLAGS, MEMORY_FLAG_NAMES, ""),
+            Arg::AllocFlags(flags) => self.flags(flags, &ALLOC_FLAGS, ALLOC_FLAG_NAMES, ""),
         }
     }
 

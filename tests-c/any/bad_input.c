@@ -507,6 +507,38 @@ START_TEST(memory_is_not_placed_on_an_invalid_node)
         FAILS(numars_tonode_memory(memory, 1, INVALID_NUMBERS[i]), -1, EINVAL);
         CHECK_CALL(numa_alloc_onnode(1, INVALID_NUMBERS[i]) != NULL, 1, EINVAL, error_message("mbind", EINVAL));
         CHECK_CALL((numa_fail_alloc_on_error = 1, numa_alloc_onnode(1, INVALID_NUMBERS[i])), 0, EINVAL, error_message("mbind", EINVAL));
+        FAILS(numars_alloc_onnode(1, INVALID_NUMBERS[i], 0), 0, EINVAL);
+        FAILS(numars_alloc_onnode(1, INVALID_NUMBERS[i], NUMARS_ALLOC_NO_FALLBACK | NUMARS_ALLOC_STRICT), 0, EINVAL);
+    }
+}
+END_TEST
+
+START_TEST(memory_is_not_interleaved_over_an_invalid_set_or_with_unknown_flags)
+{
+    static const unsigned BAD_FLAGS[] = { 1U << 4, 1U << 31, UINT_MAX };
+    const bool weights = has_weighted_interleave();
+    struct bitmask node_0 = set_at_end_of_mapping(64, 0);
+    FOR_EACH_SET(one, set) {
+        describe_cases("%s", one->name);
+        if (one->content == NODE_ZERO) {
+            RETURNS(numars_alloc_interleaved(1, set, 0) != NULL, 1);
+            RETURNS(numars_alloc_interleaved(1, set, NUMARS_ALLOC_STRICT) != NULL, 1);
+            if (weights)
+                RETURNS(numars_alloc_weighted(1, set, NUMARS_ALLOC_STRICT) != NULL, 1);
+        } else {
+            FAILS(numars_alloc_interleaved(1, set, 0), 0, EINVAL);
+            FAILS(numars_alloc_interleaved(1, set, NUMARS_ALLOC_STRICT), 0, EINVAL);
+            FAILS(numars_alloc_weighted(1, set, 0), 0, EINVAL);
+        }
+        FAILS(numars_alloc_interleaved(1, set, NUMARS_ALLOC_NO_FALLBACK), 0, EINVAL);
+        FAILS(numars_alloc_weighted(1, set, NUMARS_ALLOC_NO_FALLBACK), 0, EINVAL);
+    }
+    for (size_t i = 0; i < COUNT_OF(BAD_FLAGS); i++) {
+        describe_cases("flags %#x", BAD_FLAGS[i]);
+        FAILS(numars_alloc_onnode(1, 0, BAD_FLAGS[i]), 0, EINVAL);
+        FAILS(numars_alloc_local(1, BAD_FLAGS[i]), 0, EINVAL);
+        FAILS(numars_alloc_interleaved(1, &node_0, BAD_FLAGS[i]), 0, EINVAL);
+        FAILS(numars_alloc_weighted(1, &node_0, BAD_FLAGS[i]), 0, EINVAL);
     }
 }
 END_TEST
@@ -526,6 +558,10 @@ START_TEST(impossible_sizes_fail)
         FAILS(numa_alloc_interleaved_subset(size, &node_0), 0, code);
         FAILS(numa_alloc_weighted_interleaved(size), 0, code);
         FAILS(numa_alloc_weighted_interleaved_subset(size, &node_0), 0, code);
+        FAILS(numars_alloc_onnode(size, 0, NUMARS_ALLOC_HUGE_PAGES), 0, code);
+        FAILS(numars_alloc_local(size, NUMARS_ALLOC_STRICT), 0, code);
+        FAILS(numars_alloc_interleaved(size, &node_0, 0), 0, code);
+        FAILS(numars_alloc_weighted(size, &node_0, NUMARS_ALLOC_POPULATE), 0, code);
     }
 }
 END_TEST
@@ -1103,6 +1139,7 @@ int main(void)
         setting_a_policy_of_memory_with_an_invalid_set_fails,
         setting_a_policy_of_an_invalid_range_fails,
         memory_is_not_placed_on_an_invalid_node,
+        memory_is_not_interleaved_over_an_invalid_set_or_with_unknown_flags,
         pages_of_a_process_do_not_move_between_invalid_sets,
         single_pages_do_not_move_with_arguments_that_the_kernel_rejects,
         ranges_beyond_the_address_space_are_einval,

@@ -119,6 +119,12 @@ static const struct numars_move_options *four_threads(void)
     CALL(was_allocated(numa_alloc_interleaved_subset(SIZE, node_0), SIZE))                                       \
     CALL(was_allocated(numa_alloc_weighted_interleaved(SIZE), SIZE))                                             \
     CALL(was_allocated(numa_alloc_weighted_interleaved_subset(SIZE, node_0), SIZE))                              \
+    CALL(was_allocated(numars_alloc_onnode(SIZE, 0, 0), SIZE))                                                   \
+    CALL(was_allocated(numars_alloc_onnode(SIZE, 0, NUMARS_ALLOC_NO_FALLBACK | NUMARS_ALLOC_STRICT), SIZE))      \
+    CALL(was_allocated(numars_alloc_onnode(SIZE, 0, NUMARS_ALLOC_HUGE_PAGES), SIZE))                             \
+    CALL(was_allocated(numars_alloc_local(SIZE, NUMARS_ALLOC_STRICT), SIZE))                                     \
+    CALL(was_allocated(numars_alloc_interleaved(SIZE, node_0, NUMARS_ALLOC_POPULATE), SIZE))                     \
+    CALL(was_allocated(numars_alloc_weighted(SIZE, node_0, NUMARS_ALLOC_STRICT), SIZE))                          \
     CALL(numa_realloc(memory, SIZE, SIZE) == memory)                                                             \
     CALL((numa_police_memory(memory, SIZE), true))                                                               \
     CALL((numa_tonode_memory(memory, SIZE, 0), true))                                                            \
@@ -215,7 +221,7 @@ static const char *const texts[] = { CALLS };
 static const int watched[] = {
     SYS_get_mempolicy, SYS_set_mempolicy, SYS_mbind, SYS_move_pages, SYS_migrate_pages, SYS_set_mempolicy_home_node,
     SYS_sched_getaffinity, SYS_sched_setaffinity, SYS_openat, SYS_read, SYS_pread64, SYS_lseek, SYS_write, SYS_ioctl, SYS_statx,
-    SYS_newfstatat, SYS_faccessat, SYS_getdents64, SYS_getcpu, SYS_pidfd_open, SYS_ppoll, SYS_mmap, SYS_mremap,
+    SYS_newfstatat, SYS_faccessat, SYS_getdents64, SYS_getcpu, SYS_pidfd_open, SYS_ppoll, SYS_mmap, SYS_mremap, SYS_madvise,
     SYS_process_vm_readv, SYS_process_vm_writev, SYS_pipe2, SYS_socket, SYS_sendto, SYS_recvfrom,
 };
 

@@ -70,6 +70,8 @@ static int call_one_of_each(void)
     numa_set_localalloc();
     numa_run_on_node(0);
     numa_sched_setaffinity(0, none);
+    numars_alloc_onnode(4096, 0, NUMARS_ALLOC_NO_FALLBACK | NUMARS_ALLOC_POPULATE);
+    numars_alloc_interleaved(4096, numa_no_nodes_ptr, 1U << 31);
     numars_set_membind(numa_all_nodes_ptr);
     numars_set_membind(many);
     numa_set_strict(1);
@@ -99,6 +101,8 @@ START_TEST(a_line_shows_arguments_result_and_error)
         "numa_set_localalloc() = 0",
         "numa_run_on_node(node=0) = 0",
         "numa_sched_setaffinity(pid=0, mask=none) = -1 EINVAL",
+        "numars_alloc_onnode(size=4096, node=0, flags=NUMARS_ALLOC_NO_FALLBACK|NUMARS_ALLOC_POPULATE) = 0x*",
+        "numars_alloc_interleaved(size=4096, nodes=none, flags=0x80000000) = NULL EINVAL",
         "numars_set_membind(nodemask=0*) = 0",
         "numars_set_membind(nodemask=0,2,4,6,8,10,*…",
         "numa_set_strict(flag=1) = 0",
@@ -178,7 +182,8 @@ START_TEST(every_call_about_policy_placement_affinity_and_moves_is_traced)
         "numa_set_interleave_mask", "numa_set_localalloc", "numa_set_membind", "numa_set_membind_balancing",
         "numa_set_mempolicy_home_node", "numa_set_preferred", "numa_set_preferred_many", "numa_set_strict",
         "numa_set_weighted_interleave_mask", "numa_setlocal_memory", "numa_tonode_memory", "numa_tonodemask_memory",
-        "numa_weighted_interleave_memory", "numars_bind", "numars_interleave_memory", "numars_move_pages", "numars_move_process",
+        "numa_weighted_interleave_memory", "numars_alloc_interleaved", "numars_alloc_local", "numars_alloc_onnode",
+        "numars_alloc_weighted", "numars_bind", "numars_interleave_memory", "numars_move_pages", "numars_move_process",
         "numars_move_range", "numars_set_interleave_mask", "numars_set_localalloc", "numars_set_membind",
         "numars_set_membind_balancing", "numars_set_node_weight", "numars_set_preferred", "numars_set_preferred_many", "numars_set_weighted_interleave_mask",
         "numars_setlocal_memory", "numars_tonode_memory", "numars_tonodemask_memory", "numars_weighted_interleave_memory",

@@ -688,6 +688,45 @@ static int unless_unknown(int denied_errno)
     return denied_errno != 0 ? denied_errno : EINVAL;
 }
 
+/* Checks the result of an allocator that fails instead of returning memory without its policy: with `denied_errno` if the kernel denies a
+ * system call that it needs, or with `other`; 0: with no other error. */
+static void check_and_free_placed(struct check *check, size_t size, int denied_errno, int other)
+{
+    if (check->result != 0) {
+        CHECK(untouched(check) && denied_errno == 0);
+        check_and_free_memory(check, size, 0);
+        return;
+    }
+    const bool is_changing = check->environment->changing && (check->error == EINVAL || check->error == ENOMEM);
+    CHECK((denied_errno != 0 && check->error == denied_errno) || (other != 0 && check->error == other) || is_changing
+          || (memory_is_short(check) && check->error == ENOMEM));
+}
+
+#define PLACED(call, size, denied_errno, other) (CALL(call), check_and_free_placed(check, (size), (denied_errno), (other)))
+
+static void __attribute__((noinline)) allocating_with_errors(struct check *check)
+{
+    const size_t size = 3 * check->page_size + 1;
+    const int denied_errno = check->environment->denied.mbind;
+    const int unchecked_errno = denied_errno != 0 ? denied_errno : check->environment->denied.move_pages;
+    const int unknown_node = check->node < 0 ? EINVAL : 0;
+    SET_ON_STACK(one, NODE_BITS);
+    set_only(&one, check->node);
+
+    PLACED(numars_alloc_onnode(size, check->node, 0), size, denied_errno, unknown_node);
+    PLACED(numars_alloc_onnode(size, check->node, NUMARS_ALLOC_NO_FALLBACK | NUMARS_ALLOC_HUGE_PAGES), size, denied_errno, unknown_node);
+    PLACED(numars_alloc_onnode(size, check->node, NUMARS_ALLOC_NO_FALLBACK | NUMARS_ALLOC_STRICT), size, unchecked_errno, unknown_node);
+    PLACED(numars_alloc_local(size, NUMARS_ALLOC_POPULATE), size, denied_errno, 0);
+    PLACED(numars_alloc_interleaved(size, &one, NUMARS_ALLOC_STRICT), size, unchecked_errno, unknown_node);
+    PLACED(numars_alloc_weighted(size, &one, NUMARS_ALLOC_POPULATE), size, denied_errno, EINVAL);
+    CALL(numars_alloc_onnode(size, INT_MAX, 0));
+    CHECK(check->result == 0 && (check->error == EINVAL || memory_is_short(check)));
+    CALL(numars_alloc_local(0, 0));
+    CHECK(check->result == 0 && (check->error == EINVAL || (memory_is_short(check) && check->error == ENOMEM)));
+    CALL(numars_alloc_local(size, ~0U));
+    CHECK(check->result == 0 && check->error == EINVAL);
+}
+
 static void __attribute__((noinline)) allocating(struct check *check)
 {
     const size_t size = 3 * check->page_size + 1;
@@ -972,6 +1011,7 @@ static void check_all(struct check *check)
     task_policies(check);
     running(check);
     allocating(check);
+    allocating_with_errors(check);
     memory_policies(check);
     moving_lists(check);
     moving_ranges(check);

@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | [`topology`] | nodes, CPUs, distances, memory, tiers and devices of this machine, or of one below a directory | sysfs(5) |
 //! | [`mempolicy`] | memory policy of threads and of ranges of addresses | set_mempolicy(2), mbind(2) |
+//! | [`allocate`] | memory on given nodes, which may have to be there when the call returns | mmap(2), mbind(2) |
 //! | [`affinity`] | on which CPUs and nodes threads run | sched_setaffinity(2) |
 //! | [`migrate`] | moves pages of lists, ranges and processes, with progress and statistics | move_pages(2), migrate_pages(2) |
 //! | [`error`] | which system call failed, and why | errno(3) |
@@ -48,6 +49,7 @@ extern crate std;
 pub struct Readme;
 
 pub mod affinity;
+pub mod allocate;
 pub mod bitmask;
 pub mod error;
 #[cfg(any(test, fuzzing))]

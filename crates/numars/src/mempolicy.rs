@@ -230,11 +230,16 @@ pub struct MemRange {
 }
 
 fn set_memory_policy(memory: MemRange, mode: Mode, nodes: Bits) -> Result<(), SyscallError> {
+    set_policy_with_flags(memory, mode, nodes, if STRICT.load(Relaxed) { MF_STRICT } else { 0 })
+}
+
+/// Gives memory a policy, whatever was set by [`set_strict`] and [`set_bind_fallback`].
+#[inline(never)]
+pub(crate) fn set_policy_with_flags(memory: MemRange, mode: Mode, nodes: Bits, flags: u32) -> Result<(), SyscallError> {
     // The kernel would round it up to 0, and have nothing to do.
     if memory.length.checked_add(page_size() - 1).is_none() {
         return Err(SyscallError::invalid(Syscall::Mbind));
     }
-    let flags = if STRICT.load(Relaxed) { MF_STRICT } else { 0 };
     check(kernel::mbind(memory.start, memory.length, mode as i32, nodes, flags), Syscall::Mbind)
 }
 

@@ -2,7 +2,7 @@
 //!
 //! References: malloc(3), mmap(2), mremap(2), sysconf(3).
 
-use super::errno;
+use super::errno::{self, Errno};
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::marker::PhantomData;
 use core::mem::forget;
@@ -105,6 +105,87 @@ impl Scratch {
         let start = map(bytes);
         // No value for NULL, not even for a moment: dropping it would unmap the lowest addresses.
         if start.is_null() { None } else { Some(Scratch { start, bytes }) }
+    }
+
+    /// Maps `bytes` bytes whose address is a multiple of `align`, a power of two. `None`, with errno, if there is no memory.
+    #[inline(never)]
+    pub fn aligned(bytes: usize, align: usize) -> Option<Self> {
+        if align <= page_size() {
+            return Scratch::new(bytes);
+        }
+        // Both are whole pages, so the range before the aligned address and the one after the memory can be unmapped.
+        let size = bytes.checked_next_multiple_of(page_size()).filter(|&size| size > 0);
+        let total = size.and_then(|size| size.checked_add(align - page_size()));
+        let (Some(size), Some(total)) = (size, total) else {
+            errno::set(if bytes == 0 { libc::EINVAL } else { libc::ENOMEM });
+            return None;
+        };
+        let whole = Scratch::new(total)?;
+        let before = (whole.start as usize).wrapping_neg() & (align - 1);
+        let after = total.saturating_sub(before).saturating_sub(size);
+        // SAFETY: mapped above, in three parts of whole pages, of which the outer ones are not used.
+        unsafe {
+            let start = whole.into_raw().cast::<u8>().add(before);
+            if before > 0 {
+                unmap(start.sub(before).cast(), before);
+            }
+            if after > 0 {
+                unmap(start.add(size).cast(), after);
+            }
+            Some(Scratch { start: start.cast(), bytes })
+        }
+    }
+
+    /// Returns the address of the first byte, and never unmaps the memory.
+    pub fn into_raw(self) -> *mut c_void {
+        let start = self.start;
+        forget(self);
+        start
+    }
+
+    /// Returns the memory as a slice.
+    pub fn as_mut_slice(&mut self) -> &mut [u8] {
+        // SAFETY: mapped by `new`, which gives zeros, and nothing else borrows it.
+        unsafe { core::slice::from_raw_parts_mut(self.start.cast(), self.bytes) }
+    }
+
+    /// Requests transparent huge pages (MADV_HUGEPAGE of madvise(2)), which the kernel may lack. Errno is left untouched.
+    pub fn advise_huge_pages(&self) {
+        let _ = self.advise(libc::MADV_HUGEPAGE);
+    }
+
+    /// Allocates all pages of memory that is still zero, by its policy: with madvise(2), or, on a kernel before 5.14 or where that is
+    /// forbidden, by writing a zero to each.
+    ///
+    /// # Errors
+    /// ENOMEM. Errno is left untouched.
+    pub fn populate(&mut self) -> Result<(), Errno> {
+        /// Since Linux 5.14; libc does not define it everywhere.
+        const MADV_POPULATE_WRITE: c_int = 23;
+        match self.advise(MADV_POPULATE_WRITE) {
+            Err(Errno(libc::EINVAL | libc::EPERM | libc::ENOSYS)) => {
+                for page in self.as_mut_slice().chunks_mut(page_size()) {
+                    // Not read first, as `prefault` does: that would map the huge zero page, which a write replaces by base pages. The
+                    // compiler must not leave it out.
+                    page.first_mut().into_iter().for_each(|byte| {
+                        // SAFETY: a reference.
+                        unsafe { core::ptr::from_mut(byte).write_volatile(0) };
+                    });
+                }
+                Ok(())
+            }
+            // Another errno says what happened to the memory of a page.
+            result => result.map_err(|_| Errno(libc::ENOMEM)),
+        }
+    }
+
+    /// Calls madvise(2), with advice that changes no contents. Errno is left untouched.
+    fn advise(&self, advice: c_int) -> Result<(), Errno> {
+        // SAFETY: the memory belongs to this value.
+        errno::preserve_errno(|| match unsafe { libc::syscall(libc::SYS_madvise, self.start, self.bytes, advice) } {
+            0 => Ok(()),
+            _ => Err(Errno::last()),
+        })
     }
 
     /// Returns the size in bytes.
@@ -225,9 +306,7 @@ impl Arena<'static> {
     /// Maps `bytes` bytes that are never unmapped, without malloc(3). `None` if there is no memory. Errno is left untouched.
     pub fn leak(bytes: usize) -> Option<Self> {
         let memory = errno::preserve_errno(|| Scratch::new(bytes))?;
-        let arena = Arena { start: memory.start(), left: bytes, memory: PhantomData };
-        forget(memory);
-        Some(arena)
+        Some(Arena { start: memory.into_raw().cast(), left: bytes, memory: PhantomData })
     }
 
     /// Stores a value, which is never dropped. `None` if there is no room for it.
@@ -317,6 +396,22 @@ mod tests {
         // munmap(2) would have failed for this length.
         assert_eq!(errno::get(), libc::ENOMEM);
         assert!(Scratch::new(0).is_none());
+    }
+
+    #[test]
+    fn aligned_memory_begins_at_a_multiple_and_has_its_size() {
+        for (bytes, align) in
+            [(1, 2 << 20), (page_size(), page_size()), (3 * page_size() + 1, 16 << 20), (4 << 20, 2 << 20)]
+        {
+            let mut memory = Scratch::aligned(bytes, align).unwrap();
+            assert_eq!((memory.start() as usize % align, memory.bytes()), (0, bytes));
+            memory.advise_huge_pages();
+            assert_eq!(memory.populate(), Ok(()));
+            assert!(memory.as_mut_slice().iter().all(|&byte| byte == 0));
+        }
+        for bytes in [0, usize::MAX, usize::MAX - page_size() + 1, isize::MAX as usize] {
+            assert!(Scratch::aligned(bytes, 2 << 20).is_none(), "{bytes}");
+        }
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! The memory of a node.
 
-use super::kernel_files::node_path;
+use super::kernel_files::{node_path, read_bytes};
 use super::parse::{Field, NumberParser};
 use crate::sys::errno;
 use crate::sys::files::{self, FixedPath};
+use crate::sys::memory::page_size;
 use crate::sys::root::Root;
 use core::ffi::c_int;
+use core::num::NonZeroUsize;
+use once_cell::race::OnceNonZeroUsize;
 
 /// The memory of a node in bytes, as its file meminfo has it. See [`Topology::memory_of_node`](super::Topology::memory_of_node).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +47,33 @@ impl NodeMemory {
     }
 }
 
+/// Returns the size of a transparent huge page in bytes, of the running system. Errno is left untouched.
+///
+/// ```
+/// assert!(numars::topology::huge_page_size().is_power_of_two());
+/// ```
+pub fn huge_page_size() -> usize {
+    static SIZE: OnceNonZeroUsize = OnceNonZeroUsize::new();
+    // Without the file: a table of 64-bit entries that fills a page maps so much.
+    let usual = NonZeroUsize::new(page_size() / 8 * page_size()).unwrap_or(NonZeroUsize::MIN);
+    SIZE.get_or_init(|| {
+        let file = Root::RUNNING.path(b"/sys/kernel/mm/transparent_hugepage/hpage_pmd_size");
+        errno::preserve_errno(|| read_size(&file)).unwrap_or(usual)
+    })
+    .get()
+}
+
+/// Reads a file that has a size, a power of two of at least a page.
+fn read_size(file: &FixedPath) -> Option<NonZeroUsize> {
+    let (mut number, mut size) = (NumberParser::default(), None);
+    read_bytes(file, &mut |byte| {
+        size = size.or(number.byte(byte));
+        size.is_none()
+    });
+    let size = size.and_then(|size| usize::try_from(size).ok())?;
+    NonZeroUsize::new(size).filter(|_| size.is_power_of_two() && size >= page_size())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,5 +85,21 @@ mod tests {
             MemoryFile::holding(b"Node 0 MemTotal: 99999999999999999999 kB\nNode 0 MemFree: 18014398509481984 kB\n");
         let memory = NodeMemory::parse(&meminfo.path()).unwrap();
         assert_eq!((memory.total, memory.free), (u64::MAX, u64::MAX));
+    }
+
+    #[test]
+    fn the_size_of_a_huge_page_is_a_power_of_two() {
+        for (text, size) in [
+            ("2097152\n", Some(2 << 20)),
+            ("1073741824", Some(1 << 30)),
+            ("2097153\n", None),
+            ("1024\n", None),
+            ("0\n", None),
+            ("\n", None),
+            ("99999999999999999999\n", None),
+        ] {
+            let file = MemoryFile::holding(text.as_bytes());
+            assert_eq!(read_size(&file.path()).map(NonZeroUsize::get), size, "{text:?}");
+        }
     }
 }

@@ -1,0 +1,434 @@
+//! Allocates memory on given nodes, and, if requested, makes sure that its pages are there.
+//!
+//! Pages are never populated under MPOL_BIND: on a node without free memory, that starts the kernel's OOM killer. They are populated under a
+//! policy that falls back to other nodes, and then queried; those that are elsewhere are moved, which fails without any further effect if
+//! there is no room.
+//!
+//! References: mmap(2), mbind(2), madvise(2), move_pages(2).
+//!
+//! ```
+//! use numars::allocate::{AllocOptions, Placement, allocate};
+//! let options = AllocOptions { strict: true, ..AllocOptions::default() };
+//! match allocate(1 << 20, Placement::Node(0), options) {
+//!     Ok(mut memory) => memory.as_mut_slice().fill(1), // on node 0
+//!     Err(error) => eprintln!("no memory on node 0: {error}"),
+//! }
+//! ```
+
+use crate::bitmask::Bits;
+use crate::error::SyscallError;
+use crate::mempolicy::{self, MemRange, Mode};
+use crate::migrate::{self, MoveRequest};
+use crate::nodeset::NodeSet;
+use crate::sys::errno::{EACCES, EFAULT, EINVAL, ENODEV, ENOENT, ENOMEM, Errno};
+use crate::sys::kernel;
+use crate::sys::memory::{Scratch, page_size};
+use crate::topology::{self, possible_nodes};
+use core::ffi::c_void;
+
+/// On which nodes [`allocate`] places pages.
+#[derive(Clone, Copy)]
+pub enum Placement<'a> {
+    /// On one node (MPOL_PREFERRED, or MPOL_BIND with [`AllocOptions::no_fallback`]).
+    Node(usize),
+    /// On the node of the thread that first touches a page (MPOL_LOCAL). With [`AllocOptions::no_fallback`] or [`AllocOptions::strict`] on
+    /// the node that the calling thread runs on.
+    Local,
+    /// On these nodes in turn (MPOL_INTERLEAVE).
+    Interleaved(Bits<'a>),
+    /// On these nodes in turn, as often as their weights say (MPOL_WEIGHTED_INTERLEAVE, Linux 6.9).
+    WeightedInterleaved(Bits<'a>),
+}
+
+/// What [`allocate`] guarantees.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug)]
+pub struct AllocOptions {
+    /// Pages are never allocated on other nodes (MPOL_BIND). No policy of the kernel interleaves without falling back.
+    pub no_fallback: bool,
+    /// All pages are allocated when the call returns.
+    pub populate: bool,
+    /// All pages are allocated and on the requested nodes when the call returns.
+    pub strict: bool,
+    /// Transparent huge pages are requested (MADV_HUGEPAGE), and the address is a multiple of their size.
+    pub huge_pages: bool,
+}
+
+/// Memory that [`allocate`] returned, which is unmapped when the value is dropped.
+pub struct Allocation(Scratch);
+
+impl Allocation {
+    /// Returns the memory, which is zero at first.
+    pub fn as_mut_slice(&mut self) -> &mut [u8] {
+        self.0.as_mut_slice()
+    }
+
+    /// Returns the addresses of the memory.
+    pub fn range(&self) -> MemRange {
+        MemRange { start: self.0.start() as usize, length: self.0.bytes() }
+    }
+
+    /// Returns the address of the memory, which is then never unmapped.
+    pub fn into_raw(self) -> *mut c_void {
+        self.0.into_raw()
+    }
+}
+
+/// Which policies memory has, one after the other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Plan {
+    /// The policy under which pages are populated.
+    first: Mode,
+    /// Whether pages are populated before the call returns.
+    populate: bool,
+    /// Whether populated pages must be on the nodes.
+    check: bool,
+    /// The policy when the call returns.
+    last: Mode,
+}
+
+impl Plan {
+    /// Fails with EINVAL if the kernel has no policy of this kind.
+    fn new(placement: &Placement, options: AllocOptions) -> Result<Self, Errno> {
+        let AllocOptions { no_fallback, strict, .. } = options;
+        let populate = options.populate || strict;
+        let check = strict || no_fallback && populate;
+        let (first, last) = match placement {
+            Placement::Node(_) | Placement::Local if no_fallback => {
+                (if populate { Mode::Preferred } else { Mode::Bind }, Mode::Bind)
+            }
+            Placement::Node(_) => (Mode::Preferred, Mode::Preferred),
+            // The thread may run on another node before all pages are populated.
+            Placement::Local => (if check { Mode::Preferred } else { Mode::Local }, Mode::Local),
+            _ if no_fallback => return Err(Errno(EINVAL)),
+            Placement::Interleaved(_) => (Mode::Interleave, Mode::Interleave),
+            Placement::WeightedInterleaved(_) => (Mode::WeightedInterleave, Mode::WeightedInterleave),
+        };
+        Ok(Plan { first, populate, check, last })
+    }
+}
+
+/// Maps `size` bytes whose pages are placed on nodes. Errno is left untouched on success.
+///
+/// # Errors
+/// EINVAL if `size` is 0, if the kernel lacks the policy, if none of the nodes is allowed and has memory, or for [`AllocOptions::no_fallback`]
+/// with interleaving; ENOMEM if there is no memory, or not enough on the nodes; EPERM or ENOSYS if mbind(2), or move_pages(2) that
+/// [`AllocOptions::strict`] needs, cannot be used.
+///
+/// ```
+/// use numars::allocate::{AllocOptions, Placement, allocate};
+/// let options = AllocOptions { populate: true, ..AllocOptions::default() };
+/// if let Ok(mut memory) = allocate(10_000, Placement::Local, options) {
+///     assert_eq!(memory.as_mut_slice(), [0; 10_000]);
+/// }
+/// assert!(allocate(0, Placement::Local, options).is_err());
+/// ```
+pub fn allocate(size: usize, placement: Placement, options: AllocOptions) -> Result<Allocation, Errno> {
+    let plan = Plan::new(&placement, options)?;
+    let align = if options.huge_pages { topology::huge_page_size() } else { 1 };
+    let mut memory = Scratch::aligned(size, align).ok_or_else(Errno::last)?;
+    if options.huge_pages {
+        memory.advise_huge_pages();
+    }
+    let single;
+    let nodes = match placement {
+        Placement::Interleaved(nodes) | Placement::WeightedInterleaved(nodes) => nodes,
+        Placement::Local if plan.first == Mode::Local => Bits::EMPTY,
+        Placement::Local | Placement::Node(_) => {
+            let node = match placement {
+                Placement::Node(node) => node,
+                _ => kernel::getcpu().ok_or_else(Errno::last)?.1,
+            };
+            if node >= possible_nodes() {
+                // The kernel would take an empty set for local allocation.
+                return Err(Errno(EINVAL));
+            }
+            single = NodeSet::single(node);
+            single.bits().as_bits()
+        }
+    };
+    let range = MemRange { start: memory.start() as usize, length: size };
+    let set_policy = |mode| {
+        let nodes = if mode == Mode::Local { Bits::EMPTY } else { nodes };
+        mempolicy::set_policy_with_flags(range, mode, nodes, 0).map_err(|error: SyscallError| error.errno)
+    };
+    set_policy(plan.first)?;
+    if plan.populate {
+        populate(&mut memory, plan.check.then_some(nodes))?;
+    }
+    if plan.last != plan.first {
+        set_policy(plan.last)?;
+    }
+    Ok(Allocation(memory))
+}
+
+/// Populates memory. Makes sure that its pages are on `nodes`, if given.
+fn populate(memory: &mut Scratch, nodes: Option<Bits>) -> Result<(), Errno> {
+    /// How often pages are populated again that the kernel has swapped out meanwhile.
+    const ROUNDS: usize = 4;
+    for _ in 0..ROUNDS {
+        memory.populate()?;
+        let Some(nodes) = nodes else { return Ok(()) };
+        let mut call = |pages: &[usize], targets: Option<&[i32]>, status: &mut [i32]| {
+            let request = match targets {
+                Some(targets) => MoveRequest::new(pages, targets, status),
+                None => MoveRequest::query(pages, status),
+            };
+            migrate::move_pages(0, request, migrate::MF_MOVE).0.map(|_| ())
+        };
+        if settle(MemRange { start: memory.start() as usize, length: memory.bytes() }, nodes, &mut call)? {
+            return Ok(());
+        }
+    }
+    Err(Errno(ENOMEM))
+}
+
+/// Queries pages, or moves them to the given nodes: as move_pages(2), and continues past pages that do not move.
+type MovePages<'a> = dyn FnMut(&[usize], Option<&[i32]>, &mut [i32]) -> Result<(), Errno> + 'a;
+
+/// Moves the pages of `memory` that are not on `nodes` to these. Returns whether all are there, or false if some have to be populated again.
+/// Fails with ENOMEM if pages stay elsewhere.
+fn settle(memory: MemRange, nodes: Bits, call: &mut MovePages) -> Result<bool, Errno> {
+    /// The pages of one call.
+    const MAX_PAGES: usize = 4096;
+    const BYTES_OF_PAGE: usize = size_of::<usize>() + 2 * size_of::<i32>();
+    let page_size = page_size();
+    let count = memory.length.div_ceil(page_size).min(MAX_PAGES);
+    let mut scratch = Scratch::new(count * BYTES_OF_PAGE).ok_or(Errno(ENOMEM))?;
+    let mut arena = scratch.arena();
+    let (pages, targets, status) =
+        (arena.alloc_slice::<usize>(count), arena.alloc_slice::<i32>(count), arena.alloc_slice::<i32>(count));
+    let mut addresses = (0..memory.length).step_by(page_size).map(|offset| memory.start + offset);
+    let mut present = true;
+    loop {
+        let filled = pages.iter_mut().zip(&mut addresses).map(|(page, address)| *page = address).count();
+        if filled == 0 {
+            return Ok(present);
+        }
+        let mut batch = Batch { pages, targets, status, left: filled, present: true };
+        batch.settle(nodes, call)?;
+        present &= batch.present;
+    }
+}
+
+/// Pages that may have to move.
+struct Batch<'a> {
+    pages: &'a mut [usize],
+    targets: &'a mut [i32],
+    status: &'a mut [i32],
+    /// The number of pages, at the start of the array, that are not known to be on their nodes.
+    left: usize,
+    /// Whether no page was absent.
+    present: bool,
+}
+
+impl Batch<'_> {
+    fn settle(&mut self, nodes: Bits, call: &mut MovePages) -> Result<(), Errno> {
+        self.submit(None, call)?;
+        self.drop_settled(nodes);
+        for node in nodes.iter() {
+            if self.left == 0 {
+                break;
+            }
+            match self.submit(Some(node as i32), call) {
+                // Statuses are valid if the node is full, too.
+                Ok(()) | Err(Errno(ENOMEM)) => self.drop_settled(nodes),
+                // The policy ignores this node.
+                Err(Errno(ENODEV | EACCES)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if self.left == 0 { Ok(()) } else { Err(Errno(ENOMEM)) }
+    }
+
+    /// Moves the pages that are left to `node`, or queries them.
+    fn submit(&mut self, node: Option<i32>, call: &mut MovePages) -> Result<(), Errno> {
+        self.targets.fill(node.unwrap_or(0));
+        // For a call that writes none: such a page is tried again on the next node.
+        self.status.fill(-ENOMEM);
+        let targets = node.and(self.targets.get(..self.left));
+        let pages = self.pages.get(..self.left).unwrap_or_default();
+        call(pages, targets, self.status.get_mut(..self.left).unwrap_or_default())
+    }
+
+    /// Drops the pages that are on `nodes`, and absent ones.
+    fn drop_settled(&mut self, nodes: Bits) {
+        let mut kept = 0;
+        for index in 0..self.left {
+            let (Some(&page), Some(&status)) = (self.pages.get(index), self.status.get(index)) else { break };
+            match usize::try_from(status) {
+                Ok(node) if nodes.contains(node) => continue,
+                Err(_) if status == -ENOENT || status == -EFAULT => {
+                    self.present = false;
+                    continue;
+                }
+                _ => {}
+            }
+            if let Some(place) = self.pages.get_mut(kept) {
+                *place = page;
+            }
+            kept += 1;
+        }
+        self.left = kept;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    const NONE: AllocOptions = AllocOptions { no_fallback: false, populate: false, strict: false, huge_pages: false };
+    const BIND: AllocOptions = AllocOptions { no_fallback: true, ..NONE };
+    const POPULATE: AllocOptions = AllocOptions { populate: true, ..NONE };
+    const STRICT: AllocOptions = AllocOptions { strict: true, ..NONE };
+    const BIND_POPULATE: AllocOptions = AllocOptions { no_fallback: true, ..POPULATE };
+    const BIND_STRICT: AllocOptions = AllocOptions { no_fallback: true, ..STRICT };
+
+    #[test]
+    fn memory_is_never_populated_under_a_policy_that_binds() {
+        use Mode::{Bind, Interleave, Local, Preferred, WeightedInterleave};
+        let sets = Bits::EMPTY;
+        for (placement, options, plan) in [
+            (Placement::Node(1), NONE, Some((Preferred, false, false, Preferred))),
+            (Placement::Node(1), BIND, Some((Bind, false, false, Bind))),
+            (Placement::Node(1), POPULATE, Some((Preferred, true, false, Preferred))),
+            (Placement::Node(1), STRICT, Some((Preferred, true, true, Preferred))),
+            (Placement::Node(1), BIND_POPULATE, Some((Preferred, true, true, Bind))),
+            (Placement::Node(1), BIND_STRICT, Some((Preferred, true, true, Bind))),
+            (Placement::Local, NONE, Some((Local, false, false, Local))),
+            (Placement::Local, BIND, Some((Bind, false, false, Bind))),
+            (Placement::Local, POPULATE, Some((Local, true, false, Local))),
+            (Placement::Local, STRICT, Some((Preferred, true, true, Local))),
+            (Placement::Local, BIND_STRICT, Some((Preferred, true, true, Bind))),
+            (Placement::Interleaved(sets), NONE, Some((Interleave, false, false, Interleave))),
+            (Placement::Interleaved(sets), STRICT, Some((Interleave, true, true, Interleave))),
+            (Placement::Interleaved(sets), BIND, None),
+            (
+                Placement::WeightedInterleaved(sets),
+                POPULATE,
+                Some((WeightedInterleave, true, false, WeightedInterleave)),
+            ),
+            (Placement::WeightedInterleaved(sets), BIND_STRICT, None),
+        ] {
+            let plan = plan.map(|(first, populate, check, last)| Plan { first, populate, check, last });
+            assert_eq!(Plan::new(&placement, options).ok(), plan, "{options:?}");
+        }
+    }
+
+    /// A machine on which pages are, with so much room on each node; some nodes are no targets.
+    struct Machine {
+        /// The node of each page, or a negative errno.
+        pages: BTreeMap<usize, i32>,
+        room: BTreeMap<i32, usize>,
+        moves: usize,
+    }
+
+    impl Machine {
+        fn new(nodes: &[i32], room: &[(i32, usize)]) -> Self {
+            let pages = nodes.iter().enumerate().map(|(index, &node)| (START + index * page_size(), node)).collect();
+            Machine { pages, room: room.iter().copied().collect(), moves: 0 }
+        }
+
+        fn settle(&mut self, nodes: &[usize]) -> Result<bool, Errno> {
+            let set = NodeSet::new();
+            nodes.iter().for_each(|&node| set.bits().set(node));
+            let range = MemRange { start: START, length: self.pages.len() * page_size() };
+            settle(range, set.bits().as_bits(), &mut |pages, targets, status| self.call(pages, targets, status))
+        }
+
+        fn call(&mut self, pages: &[usize], targets: Option<&[i32]>, status: &mut [i32]) -> Result<(), Errno> {
+            let mut result = Ok(());
+            for (index, (page, status)) in pages.iter().zip(status).enumerate() {
+                let node = self.pages.get_mut(page).expect("a page of the memory");
+                if let Some(&target) = targets.map(|targets| &targets[index]) {
+                    let room = self.room.get_mut(&target).ok_or(Errno(ENODEV))?;
+                    self.moves += 1;
+                    if *node >= 0 && *room == 0 {
+                        *status = -ENOMEM;
+                        result = Err(Errno(ENOMEM));
+                        continue;
+                    }
+                    if *node >= 0 {
+                        *room -= 1;
+                        *node = target;
+                    }
+                }
+                *status = *node;
+            }
+            result
+        }
+    }
+
+    const START: usize = 0x7000_0000;
+
+    #[test]
+    fn pages_that_are_on_their_nodes_are_not_moved() {
+        let mut machine = Machine::new(&[1, 2, 1, 2], &[(1, 9), (2, 9)]);
+        assert_eq!((machine.settle(&[1, 2]), machine.moves), (Ok(true), 0));
+    }
+
+    #[test]
+    fn pages_elsewhere_are_moved_to_a_node_with_room() {
+        let mut machine = Machine::new(&[0, 1, 3, 2], &[(1, 1), (2, 9)]);
+        assert_eq!(machine.settle(&[1, 2]), Ok(true));
+        assert!(machine.pages.values().eq(&[1, 1, 2, 2]));
+        assert_eq!(machine.moves, 3);
+    }
+
+    #[test]
+    fn without_room_settling_fails() {
+        let mut machine = Machine::new(&[0, 1, 3], &[(1, 1)]);
+        assert_eq!(machine.settle(&[1]), Err(Errno(ENOMEM)));
+        assert_eq!(Machine::new(&[0], &[]).settle(&[1]), Err(Errno(ENOMEM)));
+    }
+
+    #[test]
+    fn nodes_that_the_kernel_does_not_accept_are_skipped() {
+        let mut machine = Machine::new(&[0, 2], &[(2, 1)]);
+        assert_eq!(machine.settle(&[1, 2, 7]), Ok(true));
+        assert!(machine.pages.values().eq(&[2, 2]));
+    }
+
+    #[test]
+    fn absent_pages_have_to_be_populated_again() {
+        let mut machine = Machine::new(&[1, -ENOENT, 0], &[(1, 5)]);
+        assert_eq!(machine.settle(&[1]), Ok(false));
+        assert!(machine.pages.values().eq(&[1, -ENOENT, 1]));
+    }
+
+    #[test]
+    fn pages_of_several_batches_are_settled() {
+        let mut machine = Machine::new(&vec![0; 10_000], &[(1, 10_000)]);
+        assert_eq!(machine.settle(&[1]), Ok(true));
+        assert!(machine.pages.values().all(|&node| node == 1));
+        let mut machine = Machine::new(&vec![0; 10_000], &[(1, 9_999)]);
+        assert_eq!(machine.settle(&[1]), Err(Errno(ENOMEM)));
+    }
+
+    #[test]
+    fn memory_is_zero_and_aligned_and_invalid_requests_fail() {
+        let all = AllocOptions { no_fallback: true, populate: true, strict: true, huge_pages: true };
+        let zero = NodeSet::single(0);
+        for (placement, options) in [
+            (Placement::Node(0), NONE),
+            (Placement::Node(0), all),
+            (Placement::Local, all),
+            (Placement::Interleaved(zero.bits().as_bits()), AllocOptions { no_fallback: false, ..all }),
+        ] {
+            let mut memory = allocate(3 * page_size() + 1, placement, options).unwrap();
+            assert_eq!(memory.range().length, 3 * page_size() + 1);
+            assert!(!options.huge_pages || memory.range().start.is_multiple_of(topology::huge_page_size()));
+            assert!(memory.as_mut_slice().iter().all(|&byte| byte == 0));
+        }
+        for (size, placement, error) in [
+            (0, Placement::Node(0), EINVAL),
+            (1, Placement::Node(possible_nodes()), EINVAL),
+            (1, Placement::Node(usize::MAX), EINVAL),
+            (1, Placement::Interleaved(Bits::EMPTY), EINVAL),
+            (usize::MAX, Placement::Node(0), ENOMEM),
+            (usize::MAX / 2, Placement::Local, ENOMEM),
+        ] {
+            assert_eq!(allocate(size, placement, NONE).err(), Some(Errno(error)), "{size}");
+        }
+    }
+}
