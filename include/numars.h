@@ -40,6 +40,11 @@
 #endif
 
 /**
+ * Initializer of struct numars_parse_error.
+ */
+#define NUMARS_PARSE_ERROR_INIT { sizeof(struct numars_parse_error), 0, 0, NULL }
+
+/**
  * The version of these headers: major * 10000 + minor * 100 + patch.
  */
 #define NUMARS_VERSION 100
@@ -112,6 +117,29 @@ enum numars_attribute {
    * size of the cache in front of the memory, in bytes; of several levels, that of the largest
    */
   NUMARS_MEMORY_SIDE_CACHE = 6
+};
+
+/**
+ * Where and why a list was rejected, to be initialized with NUMARS_PARSE_ERROR_INIT.
+ */
+struct numars_parse_error {
+  /**
+   * the size of this structure in bytes, so that it can grow: a larger one is accepted if its
+   * further bytes are 0
+   */
+  size_t size;
+  /**
+   * the first byte of the list that is at fault
+   */
+  size_t offset;
+  /**
+   * how many bytes are at fault; 0: something is missing there
+   */
+  size_t length;
+  /**
+   * a static string in English, such as "no such node"
+   */
+  const char *message;
 };
 
 /**
@@ -519,18 +547,18 @@ int numars_tonodemask_memory(void *start, size_t size, const struct bitmask *nod
 int numars_setlocal_memory(void *start, size_t size);
 
 /**
- * Allocate memory on one node (MPOL_PREFERRED, or MPOL_BIND with NUMARS_ALLOC_NO_FALLBACK), or fail
- * without a message.
+ * Allocate memory on one node (MPOL_PREFERRED, or MPOL_BIND with NUMARS_ALLOC_NO_FALLBACK), or
+ * fail without a message.
  *
  * Without flags, pages are allocated when they are first touched, and on other nodes when the node
  * is full.
  *
- * - NUMARS_ALLOC_NO_FALLBACK: pages are only allocated on the node, later ones too. Touching a page
- *   when the node is full may start the kernel's OOM killer.
+ * - NUMARS_ALLOC_NO_FALLBACK: pages are only allocated on the node, later ones too. Touching a
+ *   page when the node is full may start the kernel's OOM killer.
  * - NUMARS_ALLOC_POPULATE: all pages are allocated when the call returns; with
  *   NUMARS_ALLOC_NO_FALLBACK, on the node, as with NUMARS_ALLOC_STRICT.
- * - NUMARS_ALLOC_STRICT: all pages are allocated and on the node when the call returns. If the node
- *   has no room for all of them, the call fails with ENOMEM, without starting the OOM killer.
+ * - NUMARS_ALLOC_STRICT: all pages are allocated and on the node when the call returns. If the
+ *   node has no room for all of them, the call fails with ENOMEM, without starting the OOM killer.
  * - NUMARS_ALLOC_HUGE_PAGES: the address is a multiple of the size of a transparent huge page, and
  *   such pages are requested (MADV_HUGEPAGE). If the kernel has none, base pages are used.
  *
@@ -547,8 +575,8 @@ int numars_setlocal_memory(void *start, size_t size);
  *
  * Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe.
  *
- * Like numa_alloc_onnode(), which binds, reports errors by numa_error(), and returns memory without
- * the policy then.
+ * Like numa_alloc_onnode(), which binds, reports errors by numa_error(), and returns memory
+ * without the policy then.
  */
 void *numars_alloc_onnode(size_t size, int node, unsigned int flags);
 
@@ -556,22 +584,22 @@ void *numars_alloc_onnode(size_t size, int node, unsigned int flags);
  * Allocate memory on the node of the thread that first touches each page (MPOL_LOCAL), or fail
  * without a message.
  *
- * With NUMARS_ALLOC_NO_FALLBACK or NUMARS_ALLOC_STRICT, it is the node that the calling thread runs
- * on at the start of the call, with the effects that numars_alloc_onnode() describes.
+ * With NUMARS_ALLOC_NO_FALLBACK or NUMARS_ALLOC_STRICT, it is the node that the calling thread
+ * runs on at the start of the call, with the effects that numars_alloc_onnode() describes.
  *
  * @param size   bytes, rounded up to whole pages
  * @param flags  0, or flags of numars_alloc_onnode() combined with |
  * @return the memory, zeroed, to be freed with numa_free(); NULL with errno: EINVAL (size is 0;
- *         unknown flags; NUMARS_ALLOC_NO_FALLBACK or NUMARS_ALLOC_STRICT, and the node of the thread
- *         is not allowed or has no memory), ENOMEM, EPERM, ENOSYS (as numars_alloc_onnode())
+ *         unknown flags; NUMARS_ALLOC_NO_FALLBACK or NUMARS_ALLOC_STRICT, and the node of the
+ *         thread is not allowed or has no memory), ENOMEM, EPERM, ENOSYS (as
+ *         numars_alloc_onnode())
  *
  * Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe.
  *
  * Like numa_alloc_local(), which reports errors by numa_error(), and returns memory without the
  * policy then.
  */
-void *numars_alloc_local(size_t size,
-                         unsigned int flags);
+void *numars_alloc_local(size_t size, unsigned int flags);
 
 /**
  * Allocate memory interleaved page by page over the given nodes (MPOL_INTERLEAVE), or fail without
@@ -579,8 +607,8 @@ void *numars_alloc_local(size_t size,
  *
  * When a node is full, the kernel allocates its pages on other nodes, which need not be among the
  * given ones. No policy prevents that, so NUMARS_ALLOC_NO_FALLBACK is not accepted. With
- * NUMARS_ALLOC_STRICT, every page is on one of the given nodes when the call returns; how many pages
- * each of them has depends on their free memory.
+ * NUMARS_ALLOC_STRICT, every page is on one of the given nodes when the call returns; how many
+ * pages each of them has depends on their free memory.
  *
  * @param size   bytes, rounded up to whole pages
  * @param nodes  the nodes; those that are not allowed or have no memory are ignored
@@ -594,13 +622,11 @@ void *numars_alloc_local(size_t size,
  * Like numa_alloc_interleaved_subset(), which reports errors by numa_error(), and returns memory
  * without the policy then.
  */
-void *numars_alloc_interleaved(size_t size,
-                               const struct bitmask *nodes,
-                               unsigned int flags);
+void *numars_alloc_interleaved(size_t size, const struct bitmask *nodes, unsigned int flags);
 
 /**
- * Allocate memory interleaved by weight over the given nodes (MPOL_WEIGHTED_INTERLEAVE, Linux 6.9),
- * or fail without a message.
+ * Allocate memory interleaved by weight over the given nodes (MPOL_WEIGHTED_INTERLEAVE, Linux
+ * 6.9), or fail without a message.
  *
  * The weights are in /sys/kernel/mm/mempolicy/weighted_interleave. Otherwise like
  * numars_alloc_interleaved().
@@ -618,6 +644,65 @@ void *numars_alloc_interleaved(size_t size,
  * memory without the policy then.
  */
 void *numars_alloc_weighted(size_t size, const struct bitmask *nodes, unsigned int flags);
+
+/**
+ * Parse a list of nodes that the program may use, and say where and why it is rejected.
+ *
+ * The syntax is that of numa_parse_nodestring(): numbers, ranges, all, ! before the list, + before
+ * indices, and a device, memory tier or kind of nodes as the last element.
+ *
+ * @param list   the list; empty: no nodes
+ * @param nodes  receives the nodes; unchanged on failure
+ * @param error  receives the position and the reason of a failure; unchanged on success; NULL: not
+ *               wanted
+ * @return 0, or -1 with errno: EINVAL (the syntax; list or nodes is NULL, or maskp of nodes; error
+ *         is too small), ERANGE (a number that no node of this system can have; an index beyond
+ *         the nodes that all stands for; a node beyond the size of nodes), ENODEV (no such node,
+ *         or one on which the program may neither allocate nor run; a device whose node is
+ *         unknown; no node of this kind), ENOENT (no such device, file, host or memory tier),
+ *         E2BIG (error has unknown bytes that are not 0, or more than 4096 bytes)
+ *
+ * Thread-safe. Async-signal-safe unless the list names a host, which getaddrinfo(3) looks up.
+ *
+ * Like numa_parse_nodestring(), but prints nothing, allocates nothing, and sets errno.
+ */
+int numars_parse_nodes(const char *list, struct bitmask *nodes, struct numars_parse_error *error);
+
+/**
+ * Parse a list of CPUs that the program may run on, and say where and why it is rejected.
+ *
+ * The syntax is that of numa_parse_cpustring(): numbers, ranges, all, ! before the list, and +
+ * before indices.
+ *
+ * @param list   the list; empty: no CPUs
+ * @param cpus   receives the CPUs; unchanged on failure
+ * @param error  receives the position and the reason of a failure; unchanged on success; NULL: not
+ *               wanted
+ * @return 0, or -1 with errno: EINVAL (the syntax; list or cpus is NULL, or maskp of cpus; error
+ *         is too small), ERANGE (a number that no CPU of this system can have; an index beyond the
+ *         CPUs that all stands for; a CPU beyond the size of cpus), ENODEV (no such CPU, or one
+ *         that the program may not run on), E2BIG (as numars_parse_nodes())
+ *
+ * Thread-safe. Async-signal-safe.
+ *
+ * Like numa_parse_cpustring(), but prints nothing, allocates nothing, and sets errno.
+ */
+int numars_parse_cpus(const char *list, struct bitmask *cpus, struct numars_parse_error *error);
+
+/**
+ * Format a set of nodes or CPUs as the kernel does, such as "0-3,8".
+ *
+ * @param set     the set; the empty set gives an empty string
+ * @param buffer  receives the string, which is cut off if it does not fit, and always ends with a
+ *                NUL; NULL if size is 0
+ * @param size    bytes of buffer; 0: only the length is returned
+ * @return the length of the whole string without the NUL, as snprintf(3); -1 with errno: EINVAL
+ *         (buffer is NULL, and size is not 0), EOVERFLOW (the length exceeds INT_MAX; buffer is
+ *         filled)
+ *
+ * Thread-safe. Async-signal-safe.
+ */
+int numars_format_nodes(const struct bitmask *set, char *buffer, size_t size);
 
 /**
  * Get an attribute of the memory of a node, as the kernel's files in /sys state it.

@@ -56,18 +56,18 @@ fn memory(size: usize, placement: Placement, flags: c_uint) -> Memory {
     }
 }
 
-/// Allocate memory on one node (MPOL_PREFERRED, or MPOL_BIND with NUMARS_ALLOC_NO_FALLBACK), or fail
-/// without a message.
+/// Allocate memory on one node (MPOL_PREFERRED, or MPOL_BIND with NUMARS_ALLOC_NO_FALLBACK), or
+/// fail without a message.
 ///
 /// Without flags, pages are allocated when they are first touched, and on other nodes when the node
 /// is full.
 ///
-/// - NUMARS_ALLOC_NO_FALLBACK: pages are only allocated on the node, later ones too. Touching a page
-///   when the node is full may start the kernel's OOM killer.
+/// - NUMARS_ALLOC_NO_FALLBACK: pages are only allocated on the node, later ones too. Touching a
+///   page when the node is full may start the kernel's OOM killer.
 /// - NUMARS_ALLOC_POPULATE: all pages are allocated when the call returns; with
 ///   NUMARS_ALLOC_NO_FALLBACK, on the node, as with NUMARS_ALLOC_STRICT.
-/// - NUMARS_ALLOC_STRICT: all pages are allocated and on the node when the call returns. If the node
-///   has no room for all of them, the call fails with ENOMEM, without starting the OOM killer.
+/// - NUMARS_ALLOC_STRICT: all pages are allocated and on the node when the call returns. If the
+///   node has no room for all of them, the call fails with ENOMEM, without starting the OOM killer.
 /// - NUMARS_ALLOC_HUGE_PAGES: the address is a multiple of the size of a transparent huge page, and
 ///   such pages are requested (MADV_HUGEPAGE). If the kernel has none, base pages are used.
 ///
@@ -84,8 +84,8 @@ fn memory(size: usize, placement: Placement, flags: c_uint) -> Memory {
 ///
 /// Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe.
 ///
-/// Like numa_alloc_onnode(), which binds, reports errors by numa_error(), and returns memory without
-/// the policy then.
+/// Like numa_alloc_onnode(), which binds, reports errors by numa_error(), and returns memory
+/// without the policy then.
 #[unsafe(no_mangle)]
 pub extern "C" fn numars_alloc_onnode(size: usize, node: c_int, flags: c_uint) -> *mut c_void {
     // No node has the largest number.
@@ -101,14 +101,15 @@ pub extern "C" fn numars_alloc_onnode(size: usize, node: c_int, flags: c_uint) -
 /// Allocate memory on the node of the thread that first touches each page (MPOL_LOCAL), or fail
 /// without a message.
 ///
-/// With NUMARS_ALLOC_NO_FALLBACK or NUMARS_ALLOC_STRICT, it is the node that the calling thread runs
-/// on at the start of the call, with the effects that numars_alloc_onnode() describes.
+/// With NUMARS_ALLOC_NO_FALLBACK or NUMARS_ALLOC_STRICT, it is the node that the calling thread
+/// runs on at the start of the call, with the effects that numars_alloc_onnode() describes.
 ///
 /// @param size   bytes, rounded up to whole pages
 /// @param flags  0, or flags of numars_alloc_onnode() combined with |
 /// @return the memory, zeroed, to be freed with numa_free(); NULL with errno: EINVAL (size is 0;
-///         unknown flags; NUMARS_ALLOC_NO_FALLBACK or NUMARS_ALLOC_STRICT, and the node of the thread
-///         is not allowed or has no memory), ENOMEM, EPERM, ENOSYS (as numars_alloc_onnode())
+///         unknown flags; NUMARS_ALLOC_NO_FALLBACK or NUMARS_ALLOC_STRICT, and the node of the
+///         thread is not allowed or has no memory), ENOMEM, EPERM, ENOSYS (as
+///         numars_alloc_onnode())
 ///
 /// Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe.
 ///
@@ -129,8 +130,8 @@ pub extern "C" fn numars_alloc_local(size: usize, flags: c_uint) -> *mut c_void 
 ///
 /// When a node is full, the kernel allocates its pages on other nodes, which need not be among the
 /// given ones. No policy prevents that, so NUMARS_ALLOC_NO_FALLBACK is not accepted. With
-/// NUMARS_ALLOC_STRICT, every page is on one of the given nodes when the call returns; how many pages
-/// each of them has depends on their free memory.
+/// NUMARS_ALLOC_STRICT, every page is on one of the given nodes when the call returns; how many
+/// pages each of them has depends on their free memory.
 ///
 /// @param size   bytes, rounded up to whole pages
 /// @param nodes  the nodes; those that are not allowed or have no memory are ignored
@@ -159,8 +160,8 @@ pub unsafe extern "C" fn numars_alloc_interleaved(size: usize, nodes: *const bit
     .0
 }
 
-/// Allocate memory interleaved by weight over the given nodes (MPOL_WEIGHTED_INTERLEAVE, Linux 6.9),
-/// or fail without a message.
+/// Allocate memory interleaved by weight over the given nodes (MPOL_WEIGHTED_INTERLEAVE, Linux
+/// 6.9), or fail without a message.
 ///
 /// The weights are in /sys/kernel/mm/mempolicy/weighted_interleave. Otherwise like
 /// numars_alloc_interleaved().

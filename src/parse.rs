@@ -93,7 +93,7 @@ unsafe fn parse_nodes(list: *const c_char, attempt: ParseOnce) -> *mut bitmask {
                 let (warning, format) = device_warning(error);
                 warn_with(warning, format, name.as_ptr())
             }
-            ListError::Trailing => {}
+            ListError::Trailing(_) => {}
         })
     }
 }
@@ -121,8 +121,14 @@ fn device_warning(error: DeviceError) -> (Warning, &'static CStr) {
     }
 }
 
+/// Complements a set of nodes within the nodes that exist.
+pub(super) fn invert_nodes(named: BitsMut) {
+    let nodes = globals::nodes();
+    nodestring::invert(named, |node| nodes.bits().as_bits().contains(node));
+}
+
 /// Complements a set of CPUs within the CPUs of the machine.
-fn invert_cpus(named: BitsMut) {
+pub(super) fn invert_cpus(named: BitsMut) {
     let configured = configured_cpus();
     nodestring::invert(named, |cpu| cpu < configured);
 }
@@ -151,7 +157,7 @@ unsafe fn parse_cpus(list: *const c_char, attempt: ParseOnce) -> *mut bitmask {
                 ListError::EndOutOfRange { rest, .. } => {
                     warn_with(Warning::CPU_LIST, c"cpu argument %s out of range\n", rest.as_ptr())
                 }
-                ListError::Device(..) | ListError::Trailing => {}
+                ListError::Device(..) | ListError::Trailing(_) => {}
             },
         )
     }
@@ -220,13 +226,9 @@ pub unsafe extern "C" fn numa_parse_nodestring(string: *const c_char) -> *mut bi
             usable = globals::usable_nodes();
             &usable
         };
-        let invert = |named: BitsMut| {
-            let nodes = globals::nodes();
-            nodestring::invert(named, |node| nodes.bits().as_bits().contains(node));
-        };
         nodestring::parse(
             list,
-            ParseContext { allowed: may.bits().as_bits(), all: all.bits().as_bits(), invert: &invert },
+            ParseContext { allowed: may.bits().as_bits(), all: all.bits().as_bits(), invert: &invert_nodes },
             device,
             set,
         )

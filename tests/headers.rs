@@ -23,7 +23,17 @@ const HEADERS: [(&str, &[&str]); 3] = [
             "errors.rs",
         ],
     ),
-    ("numars.h", &["numars_policy.rs", "numars_memory.rs", "numars_nodes.rs", "numars_move.rs", "numars_status.rs"]),
+    (
+        "numars.h",
+        &[
+            "numars_policy.rs",
+            "numars_memory.rs",
+            "numars_parse.rs",
+            "numars_nodes.rs",
+            "numars_move.rs",
+            "numars_status.rs",
+        ],
+    ),
 ];
 
 fn generate(header: &str, sources: &[&str]) -> String {
@@ -175,6 +185,7 @@ fn the_headers_compile_in_any_order_in_every_c_and_cxx_without_a_warning() {
         texts.push(format!("{OLD}{all}{all}"));
     }
     texts.push(includes(&["numars.h"]) + "struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;\n");
+    texts.push(includes(&["numars.h"]) + "struct numars_parse_error error = NUMARS_PARSE_ERROR_INIT;\n");
     compile_everywhere(&texts);
 }
 

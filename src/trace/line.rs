@@ -10,6 +10,7 @@ use numars::bitmask::{Bits, WORD_BITS, Word};
 use numars::mempolicy::{MF_STRICT, NUMA_BALANCING};
 use numars::migrate::{MF_MOVE, MF_MOVE_ALL, MoveStats};
 use numars::names::nth;
+use numars::nodestring;
 use numars::radix::{DECIMAL, HEXADECIMAL, write_radix};
 use numars::sys::errno::{self, Errno};
 use numars::sys::process;
@@ -238,28 +239,21 @@ impl LineBuf {
 
     /// Appends a list of nodes or CPUs, as numactl(8) takes it.
     fn set(&mut self, set: Bits) {
-        let mut members = set.iter();
-        let mut next = members.next();
-        if next.is_none() {
-            self.text("none");
-        }
-        while let Some(first) = next.filter(|_| !self.is_full()) {
-            let mut last = first;
-            loop {
-                next = members.next();
-                match next {
-                    Some(member) if member == last + 1 => last = member,
-                    _ => break,
-                }
+        let mut before = "";
+        for (first, last) in nodestring::ranges(set) {
+            if self.is_full() {
+                return;
             }
+            self.text(before);
             self.number(first as i64);
             if last != first {
                 self.text("-");
                 self.number(last as i64);
             }
-            if next.is_some() {
-                self.text(",");
-            }
+            before = ",";
+        }
+        if before.is_empty() {
+            self.text("none");
         }
     }
 

@@ -743,6 +743,43 @@ START_TEST(devices_with_names_of_a_mebibyte_are_rejected)
 }
 END_TEST
 
+/* The position of the error that the last call in this process reported. */
+static long offset_of_error(int (*parse)(const char *, struct bitmask *, struct numars_parse_error *), const char *list, struct bitmask *set)
+{
+    struct numars_parse_error error = NUMARS_PARSE_ERROR_INIT;
+    return parse(list, set, &error) == 0 ? -1 : (long)error.offset;
+}
+
+START_TEST(lists_for_sets_that_are_too_small_and_lists_of_a_mebibyte_are_rejected)
+{
+    static const char HUGE_NUMBER[] = "99999999999999999999999999999999";
+    FOR_EACH_SMALL_SET(one, set) {
+        const bool has_room = one->kind == WORDS && one->size > 0;
+        const int code = one->kind == WORDS ? ERANGE : EINVAL;
+        describe_cases("%s", one->name);
+        if (has_room) {
+            RETURNS(numars_parse_nodes(string_at_end_of_mapping("0"), set, NULL), 0);
+            RETURNS(numars_parse_cpus(string_at_end_of_mapping("+0"), set, NULL), 0);
+            RETURNS((numars_parse_nodes("0", set, NULL), numa_bitmask_weight(set)), 1);
+        } else {
+            FAILS(numars_parse_nodes(string_at_end_of_mapping("0"), set, NULL), -1, code);
+            FAILS(numars_parse_cpus(string_at_end_of_mapping("+0"), set, NULL), -1, code);
+        }
+        RETURNS(numars_format_nodes(set, NULL, 0) >= 0, 1);
+    }
+    struct bitmask *set = numa_allocate_nodemask();
+    FAILS(numars_parse_nodes(NULL, set, NULL), -1, EINVAL);
+    FAILS(numars_parse_cpus(NULL, set, NULL), -1, EINVAL);
+    FAILS(numars_parse_nodes(string_at_end_of_mapping(HUGE_NUMBER), set, NULL), -1, ERANGE);
+    FAILS(numars_parse_cpus(string_at_end_of_mapping("!"), set, NULL), -1, EINVAL);
+    FAILS(numars_format_nodes(set, NULL, 1), -1, EINVAL);
+    FAILS(offset_of_error(numars_parse_nodes, long_string("", "0,", MANY_BYTES), set), MANY_BYTES, EINVAL);
+    FAILS(offset_of_error(numars_parse_cpus, long_string("", "0,", MANY_BYTES), set), MANY_BYTES, EINVAL);
+    FAILS(offset_of_error(numars_parse_nodes, long_string("", "x,", MANY_BYTES), set), 0, EINVAL);
+    FAILS(offset_of_error(numars_parse_nodes, long_string("file:", "x", MANY_BYTES), set), 5, ENOENT);
+}
+END_TEST
+
 START_TEST(invalid_bit_maps_and_sets_that_are_too_small_fail)
 {
     struct bitmask *set = numa_bitmask_alloc(64);
@@ -1130,6 +1167,7 @@ int main(void)
         lists_of_nodes_of_a_mebibyte_are_parsed_quickly,
         lists_of_cpus_of_a_mebibyte_are_parsed_quickly,
         devices_with_names_of_a_mebibyte_are_rejected,
+        lists_for_sets_that_are_too_small_and_lists_of_a_mebibyte_are_rejected,
         invalid_bit_maps_and_sets_that_are_too_small_fail,
         messages_may_be_NULL_or_a_mebibyte_long_with_any_number,
         exported_sets_that_the_program_cleared_are_empty,

@@ -160,6 +160,10 @@ static const struct numars_move_options *four_threads(void)
     CALL(was_made(numa_parse_nodestring("ip:127.0.0.1")))                                                        \
     CALL(was_made(numa_parse_cpustring("all")))                                                                  \
     CALL(was_made(numa_parse_cpustring_all("0")))                                                                \
+    CALL(numars_parse_nodes("all", cpus, NULL) == 0)                                                             \
+    CALL(numars_parse_nodes("file:/", cpus, NULL) == 0)                                                          \
+    CALL(numars_parse_nodes("9", cpus, NULL) == 0)                                                               \
+    CALL(numars_parse_cpus("all", cpus, NULL) == 0)                                                              \
     CALL(numa_max_node() >= 0)                                                                                   \
     CALL(numa_max_possible_node() >= 0)                                                                          \
     CALL(numa_num_possible_nodes() > 0)                                                                          \

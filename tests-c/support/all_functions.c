@@ -506,6 +506,24 @@ static void __attribute__((noinline)) cpu_lists(struct check *check)
     EXPECT_REJECTED(numa_parse_cpustring_all("99999999999999999999"));
 }
 
+static void __attribute__((noinline)) lists_with_errors(struct check *check)
+{
+    SET_ON_STACK(set, CPU_BITS);
+    struct numars_parse_error error = NUMARS_PARSE_ERROR_INIT;
+    char list[16];
+    EXPECT(numars_parse_nodes("all", &set, &error), result == 0);
+    CHECK(check->environment->changing || numa_bitmask_equal(&set, numa_all_nodes_ptr) == 1);
+    write_number(list, first_of(numa_all_cpus_ptr));
+    EXPECT(numars_parse_cpus(list, &set, &error), result == 0);
+    CHECK(check->environment->changing || first_of(&set) == first_of(numa_all_cpus_ptr));
+    EXPECT_ERROR(numars_parse_nodes("bad", &set, &error), EINVAL);
+    CHECK(error.offset == 0 && error.length == 3 && error.message != NULL);
+    EXPECT_ERROR(numars_parse_nodes("file:/no such file", &set, &error), ENOENT);
+    EXPECT_ERROR(numars_parse_cpus("-1", &set, NULL), ERANGE);
+    EXPECT(numars_format_nodes(&set, list, sizeof list), result > 0 && list[0] != '\0');
+    EXPECT(numars_format_nodes(numa_no_nodes_ptr, list, sizeof list), result == 0 && list[0] == '\0');
+}
+
 /* --- policy --- */
 
 /* The policy must consist of this node alone, according to this getter, if it can be read. */
@@ -1008,6 +1026,7 @@ static void check_all(struct check *check)
     node_lists(check);
     devices(check);
     cpu_lists(check);
+    lists_with_errors(check);
     task_policies(check);
     running(check);
     allocating(check);

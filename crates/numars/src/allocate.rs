@@ -183,11 +183,13 @@ fn populate(memory: &mut Scratch, nodes: Option<Bits>) -> Result<(), Errno> {
 }
 
 /// Queries pages, or moves them to the given nodes: as move_pages(2), and continues past pages that do not move.
-type MovePages<'a> = dyn FnMut(&[usize], Option<&[i32]>, &mut [i32]) -> Result<(), Errno> + 'a;
+trait MovePages: FnMut(&[usize], Option<&[i32]>, &mut [i32]) -> Result<(), Errno> {}
+
+impl<T: FnMut(&[usize], Option<&[i32]>, &mut [i32]) -> Result<(), Errno>> MovePages for T {}
 
 /// Moves the pages of `memory` that are not on `nodes` to these. Returns whether all are there, or false if some have to be populated again.
 /// Fails with ENOMEM if pages stay elsewhere.
-fn settle(memory: MemRange, nodes: Bits, call: &mut MovePages) -> Result<bool, Errno> {
+fn settle(memory: MemRange, nodes: Bits, call: &mut impl MovePages) -> Result<bool, Errno> {
     /// The pages of one call.
     const MAX_PAGES: usize = 4096;
     const BYTES_OF_PAGE: usize = size_of::<usize>() + 2 * size_of::<i32>();
@@ -222,7 +224,7 @@ struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    fn settle(&mut self, nodes: Bits, call: &mut MovePages) -> Result<(), Errno> {
+    fn settle(&mut self, nodes: Bits, call: &mut impl MovePages) -> Result<(), Errno> {
         self.submit(None, call)?;
         self.drop_settled(nodes);
         for node in nodes.iter() {
@@ -241,7 +243,7 @@ impl Batch<'_> {
     }
 
     /// Moves the pages that are left to `node`, or queries them.
-    fn submit(&mut self, node: Option<i32>, call: &mut MovePages) -> Result<(), Errno> {
+    fn submit(&mut self, node: Option<i32>, call: &mut impl MovePages) -> Result<(), Errno> {
         self.targets.fill(node.unwrap_or(0));
         // For a call that writes none: such a page is tried again on the next node.
         self.status.fill(-ENOMEM);

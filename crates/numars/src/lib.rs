@@ -14,6 +14,7 @@
 //! | [`error`] | which system call failed, and why | errno(3) |
 //! | [`bitmask`], [`nodeset`] | sets of nodes and CPUs | numa(3) |
 //! | [`nodestring`] | strings such as `0-3`, `!2`, `+0`, `file:/data` and `fastest` | numa(3) |
+//! | [`parse_failure`] | where and why such a string was rejected | errno(3) |
 //! | [`sys`] | the system calls and kernel files below all that, the one home of unsafe code | |
 //!
 //! ```
@@ -60,6 +61,7 @@ pub mod migrate;
 pub mod names;
 pub mod nodeset;
 pub mod nodestring;
+pub mod parse_failure;
 #[doc(hidden)]
 pub mod radix;
 #[allow(unsafe_code, reason = "the one module that calls libc and the kernel")]

@@ -29,6 +29,7 @@
 use crate::bitmask::{Bits, BitsMut, WORD_BITS};
 use crate::nodeset::NodeSet;
 use crate::text::{hex_digit, parse_hex, skip_blanks};
+use core::ops::Range;
 
 /// Why [`parse`] rejects a list. The slices are the rest of the list, from the position of the error.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,7 +55,47 @@ pub enum ParseError<'a, E> {
     /// The lookup of a device failed: why, and the name of the device.
     Device(E, &'a [u8]),
     /// A number is followed by something other than a comma, a range or the end.
-    Trailing,
+    Trailing(&'a [u8]),
+}
+
+impl<E> ParseError<'_, E> {
+    /// Returns which bytes of `list`, which was parsed, are at fault: a number, an element up to its comma, or a device, which ends the list.
+    ///
+    /// ```
+    /// use numars::nodestring::ParseError;
+    /// let error: ParseError<()> = ParseError::OutOfRange { number: 17, rest: b"17,4" };
+    /// assert_eq!(error.span(b"0-3,17,4"), 4..6);
+    /// ```
+    pub fn span(&self, list: &[u8]) -> Range<usize> {
+        let rest = match *self {
+            ParseError::Unparseable(rest) | ParseError::Missing(rest) | ParseError::Trailing(rest) => rest,
+            ParseError::OutOfRange { rest, .. } | ParseError::EndOutOfRange { rest, .. } => rest,
+            ParseError::Device(_, name) => name,
+        };
+        let length = match *self {
+            ParseError::OutOfRange { .. } | ParseError::EndOutOfRange { .. } => {
+                rest.len() - strtol(rest).map_or(0, |(_, after)| after.len())
+            }
+            ParseError::Device(..) => rest.len(),
+            _ => rest.iter().position(|&byte| byte == b',').unwrap_or(rest.len()),
+        };
+        let start = list.len().saturating_sub(rest.len());
+        start..start + length
+    }
+
+    /// Returns whether the error is about a number after a `+` in `list`, which counts in [`ParseContext::all`].
+    ///
+    /// ```
+    /// use numars::nodestring::ParseError;
+    /// let error: ParseError<()> = ParseError::OutOfRange { number: 7, rest: b"7" };
+    /// assert!(error.is_relative(b"0,+1,7") && !error.is_relative(b"0,7"));
+    /// ```
+    pub fn is_relative(&self, list: &[u8]) -> bool {
+        let (before, number) = list.split_at_checked(self.span(list).start).unwrap_or_default();
+        let elements = strip_byte(before, b'!').1;
+        let is_device = number.first().is_some_and(u8::is_ascii_lowercase);
+        !is_device && elements.split(|&byte| byte == b',').any(|element| element.first() == Some(&b'+'))
+    }
 }
 
 /// What a list can name, for [`parse`].
@@ -130,7 +171,7 @@ pub fn parse<'a, E>(
         match after {
             [] => break,
             [b',', following @ ..] => rest = following,
-            _ => return Err(ParseError::Trailing),
+            _ => return Err(ParseError::Trailing(after)),
         }
     }
     if inverted {
@@ -273,6 +314,30 @@ pub fn parse_bitmap(text: &[u8], set: BitsMut) -> bool {
         offset += 32;
     }
     true
+}
+
+/// Returns the ranges of a set, each by its first and last member, in ascending order: those of the kernel's list format, such as `0-3,8`.
+///
+/// ```
+/// use numars::nodeset::NodeSet;
+/// let set = NodeSet::new();
+/// [0, 1, 2, 3, 8].iter().for_each(|&node| set.bits().set(node));
+/// assert!(numars::nodestring::ranges(set.bits().as_bits()).eq([(0, 3), (8, 8)]));
+/// ```
+pub fn ranges(set: Bits) -> impl Iterator<Item = (usize, usize)> {
+    let mut members = set.iter();
+    let mut next = members.next();
+    core::iter::from_fn(move || {
+        let first = next?;
+        let mut last = first;
+        loop {
+            next = members.next();
+            match next {
+                Some(member) if member == last + 1 => last = member,
+                _ => return Some((first, last)),
+            }
+        }
+    })
 }
 
 #[cfg(test)]
@@ -426,7 +491,7 @@ mod tests {
         assert_eq!(named(" 5, 0x9,\t01,+ 0", &MAY), Ok(vec![0, 1, 5, 9]));
         assert_eq!(named("\n1,\x0b2,\x0c5,\r9", &MAY), Ok(vec![1, 2, 5, 9]));
         assert_eq!(named("011", &MAY), Ok(vec![9]));
-        assert_eq!(named("0x", &MAY), Err(ParseError::Trailing));
+        assert_eq!(named("0x", &MAY), Err(ParseError::Trailing(b"x")));
         assert_eq!(named("-0", &MAY), Ok(vec![0]));
         assert_eq!(named("5,010,9,1", &[1, 5, 8, 9]), Ok(vec![1, 5, 8, 9]));
     }
@@ -454,8 +519,8 @@ mod tests {
         }
         assert_eq!(named("0-", &MAY), Err(ParseError::Missing(b"")));
         assert_eq!(named("0-all", &MAY), Err(ParseError::Missing(b"all")));
-        assert_eq!(named("0 ", &MAY), Err(ParseError::Trailing));
-        assert_eq!(named("0-1-2", &MAY), Err(ParseError::Trailing));
+        assert_eq!(named("0 ", &MAY), Err(ParseError::Trailing(b" ")));
+        assert_eq!(named("0-1-2", &MAY), Err(ParseError::Trailing(b"-2")));
     }
 
     #[test]
@@ -468,6 +533,62 @@ mod tests {
         assert_eq!(named("4294967296", &MAY), Err(ParseError::OutOfRange { number: 1 << 32, rest: b"4294967296" }));
         let huge = "99999999999999999999";
         assert_eq!(named(huge, &MAY), Err(ParseError::OutOfRange { number: i64::MAX, rest: huge.as_bytes() }));
+    }
+
+    #[test]
+    fn an_error_says_which_bytes_are_at_fault() {
+        for (list, bytes) in [
+            ("", 0..0),
+            ("x", 0..1),
+            ("0,", 2..2),
+            (",0", 0..0),
+            ("0,bad,1", 2..5),
+            ("all,0", 0..3),
+            ("!!0", 1..3),
+            ("0-", 2..2),
+            ("0-all,1", 2..5),
+            ("0 ,1", 1..2),
+            ("0-1-2,5", 3..5),
+            ("0,33,1", 2..4),
+            ("0, 33,1", 2..5),
+            ("0x21,1", 0..4),
+            ("-1", 0..2),
+            ("0-12,1", 2..4),
+            ("!+7,1", 2..3),
+            ("0,dev:seven, eight", 2..18),
+            ("0,dev:none,1", 6..12),
+        ] {
+            let error = named(list, &MAY).expect_err(list);
+            assert_eq!(error.span(list.as_bytes()), bytes, "{list}: {error:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_of_a_number_says_whether_it_is_relative() {
+        for (list, relative) in
+            [("+9", true), ("!+9", true), ("0,+9", true), ("+1,9", true), ("+1-9", true), ("0,33", false)]
+        {
+            assert_eq!(named(list, &MAY).expect_err(list).is_relative(list.as_bytes()), relative, "{list}");
+        }
+        // This is a device, and below is a sign.
+        assert!(!named("+dev:seven, eight", &MAY).unwrap_err().is_relative(b"+dev:seven, eight"));
+        assert!(!named("0-+1,33", &MAY).unwrap_err().is_relative(b"0-+1,33"));
+    }
+
+    #[test]
+    fn a_set_consists_of_its_ranges() {
+        for (members, expected) in [
+            (&[][..], &[][..]),
+            (&[0], &[(0, 0)]),
+            (&[0, 1], &[(0, 1)]),
+            (&[0, 2], &[(0, 0), (2, 2)]),
+            (&[5, 9, 10, 11, 63, 64, 127], &[(5, 5), (9, 11), (63, 64), (127, 127)]),
+        ] {
+            let words = [const { Cell::new(0 as Word) }; ROOM / WORD_BITS];
+            let set = BitsMut::new(&words, ROOM);
+            members.iter().for_each(|&member| set.set(member));
+            assert!(ranges(set.as_bits()).eq(expected.iter().copied()), "{members:?}");
+        }
     }
 
     #[test]

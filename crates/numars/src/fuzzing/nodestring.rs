@@ -110,7 +110,7 @@ fn expected<'a>(
         if after.is_empty() {
             break;
         }
-        rest = after.strip_prefix(b",").ok_or(ParseError::Trailing)?;
+        rest = after.strip_prefix(b",").ok_or(ParseError::Trailing(after))?;
     }
     let others = || (0..140).filter(|&number| exists(number) && !named.contains(&number)).collect();
     Ok(if inverted { others() } else { named })
