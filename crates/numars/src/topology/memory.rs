@@ -1,6 +1,6 @@
 //! The memory of a node.
 
-use super::kernel_files::{node_path, read_bytes};
+use super::kernel_files::{node_path, read_number};
 use super::parse::{Field, NumberParser};
 use crate::sys::errno;
 use crate::sys::files::{self, FixedPath};
@@ -65,12 +65,7 @@ pub fn huge_page_size() -> usize {
 
 /// Reads a file that has a size, a power of two of at least a page.
 fn read_size(file: &FixedPath) -> Option<NonZeroUsize> {
-    let (mut number, mut size) = (NumberParser::default(), None);
-    read_bytes(file, &mut |byte| {
-        size = size.or(number.byte(byte));
-        size.is_none()
-    });
-    let size = size.and_then(|size| usize::try_from(size).ok())?;
+    let size = usize::try_from(read_number(file).ok()?).ok()?;
     NonZeroUsize::new(size).filter(|_| size.is_power_of_two() && size >= page_size())
 }
 
