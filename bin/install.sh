@@ -14,10 +14,13 @@ set -eu
 
 headers=$(cd include && echo *.h)
 manuals=$(cd docs/man && echo *.[1-8])
-# Functions that are described in the manual page of another one.
-manual_links="numars_move_range numars_move_process numars_count_pages"
-manual_links_node_attribute="numars_best_nodes numars_node_tier numars_tier_nodes numars_tiers numars_node_weight
-    numars_set_node_weight numars_node_kind"
+# Functions that are described in the manual page of another one: the function, and the page.
+manual_links="numars_move_range:numars_move_pages numars_move_process:numars_move_pages numars_count_pages:numars_move_pages
+    numars_alloc_onnode:numars_alloc numars_alloc_local:numars_alloc numars_alloc_interleaved:numars_alloc numars_alloc_weighted:numars_alloc
+    numars_parse_cpus:numars_parse_nodes numars_format_nodes:numars_parse_nodes
+    numars_best_nodes:numars_node_attribute numars_node_tier:numars_node_attribute numars_tier_nodes:numars_node_attribute
+    numars_tiers:numars_node_attribute numars_node_weight:numars_node_attribute
+    numars_set_node_weight:numars_node_attribute numars_node_kind:numars_node_attribute"
 
 refuse() {
     printf '%s\n' "$1" >&2
@@ -87,20 +90,10 @@ install_files() {
     for name in $headers; do $INSTALL -m 644 "include/$name" "$DESTDIR$INCLUDEDIR/numars"; done
     install_filled_in 755 bin/numars-run.in "$BINDIR/numars-run"
     for name in $manuals; do $INSTALL -m 644 "docs/man/$name" "$DESTDIR$MANDIR/man${name##*.}"; done
-    # shellcheck disable=SC2086 # one word for each
-    install_manual_links numars_move_pages $manual_links
-    # shellcheck disable=SC2086 # the same
-    install_manual_links numars_node_attribute $manual_links_node_attribute
-}
-
-# Makes man(1) show the page of `target` for functions that are described there.
-install_manual_links() { # target names…
-    target=$1
-    shift
-    for name; do
-        path=$DESTDIR$MANDIR/man3/$name.3
+    for name in $manual_links; do
+        path=$DESTDIR$MANDIR/man3/${name%:*}.3
         rm -f "$path"
-        echo ".so man3/$target.3" >"$path"
+        echo ".so man3/${name#*:}.3" >"$path"
         chmod 644 "$path"
     done
 }
@@ -122,7 +115,7 @@ installed_files() {
     echo "$LIBDIR/pkgconfig/numars.pc" "$LIBDIR/numars/pkgconfig/numa.pc" "$BINDIR/numars-run"
     for name in $headers; do echo "$INCLUDEDIR/numars/$name"; done
     for name in $manuals; do echo "$MANDIR/man${name##*.}/$name"; done
-    for name in $manual_links $manual_links_node_attribute; do echo "$MANDIR/man3/$name.3"; done
+    for name in $manual_links; do echo "$MANDIR/man3/${name%:*}.3"; done
 }
 
 uninstall_files() {

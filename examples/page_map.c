@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <numa.h>
 #include <numaif.h>
+#include <numars.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +89,9 @@ static void draw(void)
         if (i % PAGES_IN_A_LINE == PAGES_IN_A_LINE - 1)
             putchar('\n');
     }
+    for (int i = 0; i < PAGES; i++)
+        if (status[i] < 0)
+            printf("    page %d: %s\n", i, numars_status_string(status[i]));
     printf("    pages on");
     for (int n = 0; n < node_count; n++) {
         int on_node = 0;
