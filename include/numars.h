@@ -45,6 +45,11 @@
 #define NUMARS_PARSE_ERROR_INIT { sizeof(struct numars_parse_error), 0, 0, NULL }
 
 /**
+ * Initializer of struct numars_placement: NUMARS_PLACE_PACK, no flags, no nodes, no weights.
+ */
+#define NUMARS_PLACEMENT_INIT { sizeof(struct numars_placement), 0, 0, NULL, NULL, 0 }
+
+/**
  * The version of these headers: major * 10000 + minor * 100 + patch.
  */
 #define NUMARS_VERSION 100
@@ -86,6 +91,15 @@
 #define NUMARS_NODE_DAX (1 << 2)
 
 /**
+ * Flag of struct numars_placement: set the policy of the memory too, with mbind(2), so that pages
+ * that are allocated later follow, and automatic NUMA balancing leaves them alone. MPOL_BIND for
+ * NUMARS_PLACE_PACK, MPOL_INTERLEAVE for NUMARS_PLACE_INTERLEAVE and NUMARS_PLACE_BALANCE,
+ * MPOL_WEIGHTED_INTERLEAVE for NUMARS_PLACE_WEIGHTED. Of the calling process only, and not with
+ * weights, because the kernel knows its own weights only.
+ */
+#define NUMARS_PLACE_SET_POLICY (1 << 0)
+
+/**
  * Attributes of the memory of a node, for numars_node_attribute() and numars_best_nodes().
  */
 enum numars_attribute {
@@ -120,6 +134,33 @@ enum numars_attribute {
 };
 
 /**
+ * How numars_place_range() and numars_place_process() distribute pages: the mode of struct
+ * numars_placement.
+ */
+enum numars_place_mode {
+  /**
+   * fill the nodes in numerical order, and continue with the next one when one is full. Pages on
+   * a node before that one stay. ENOMEM only if all are full
+   */
+  NUMARS_PLACE_PACK = 0,
+  /**
+   * page by page, huge page by huge page, as MPOL_INTERLEAVE allocates them: the page number in a
+   * file, or of the address for private anonymous memory, modulo the number of nodes. For shared
+   * memory and memory that was moved by mremap(2), the kernel begins with another node
+   */
+  NUMARS_PLACE_INTERLEAVE = 1,
+  /**
+   * as MPOL_WEIGHTED_INTERLEAVE: with as many pages in a row on each node as its weight says
+   */
+  NUMARS_PLACE_WEIGHTED = 2,
+  /**
+   * move as few pages as possible, until each node holds its share: an equal one, or one by the
+   * weights. Pages on other nodes all move
+   */
+  NUMARS_PLACE_BALANCE = 3
+};
+
+/**
  * Where and why a list was rejected, to be initialized with NUMARS_PARSE_ERROR_INIT.
  */
 struct numars_parse_error {
@@ -150,10 +191,9 @@ struct numars_parse_error {
  * ended the move. A page counts as of the last query during the call: if another thread or process
  * moves it later, the counts do not change.
  *
- * numars_move_pages() counts entries. numars_move_range() and numars_move_process() count base
- * pages: of a huge page those that lie in the range, each by its own result if the kernel splits
- * the huge page. Unmovable pages of the kernel's own mappings, such as [vdso], do not count as
- * unmoved.
+ * numars_move_pages() counts entries. The other calls count base pages: of a huge page those that
+ * lie in the range, each by its own result if the kernel splits the huge page. Unmovable pages of
+ * the kernel's own mappings, such as [vdso], do not count as unmoved.
  */
 struct numars_move_stats {
   /**
@@ -317,6 +357,39 @@ struct numars_move_options {
    * number of elements of moved_per_node; pages that move to other nodes are not counted there
    */
   size_t n_nodes;
+};
+
+/**
+ * Where numars_place_range() and numars_place_process() place pages, to be initialized with
+ * NUMARS_PLACEMENT_INIT.
+ */
+struct numars_placement {
+  /**
+   * the size of this structure in bytes: see numars_move_options
+   */
+  size_t size;
+  /**
+   * one of enum numars_place_mode
+   */
+  int mode;
+  /**
+   * 0 or NUMARS_PLACE_SET_POLICY
+   */
+  unsigned int flags;
+  /**
+   * the nodes, at least one
+   */
+  const struct bitmask *nodes;
+  /**
+   * the weights of the nodes by their numbers, 1 to 255, for NUMARS_PLACE_WEIGHTED and
+   * NUMARS_PLACE_BALANCE; NULL: the kernel's weights (numars_node_weight()) for the former, equal
+   * ones for the latter
+   */
+  const unsigned char *weights;
+  /**
+   * number of weights; nodes without one have the weight 1
+   */
+  size_t n_weights;
 };
 
 #ifdef __cplusplus
@@ -962,6 +1035,104 @@ long numars_count_pages(pid_t pid,
                         size_t length,
                         unsigned long *per_node,
                         unsigned int nodes);
+
+/**
+ * Place the pages of a range of memory on several nodes.
+ *
+ * Every page that the range touches is placed as a whole. Unmapped parts, and pages that were never
+ * touched, are skipped; pages in place stay.
+ *
+ * @param pid        the process; 0: the calling process
+ * @param start      the first byte, anywhere in its page
+ * @param length     bytes, up to the whole address space; 0: nothing is moved
+ * @param placement  the nodes, and how to distribute the pages
+ * @param options    options; NULL: NUMARS_MOVE_OPTIONS_INIT
+ * @param stats      receives the statistics in base pages; NULL: not wanted
+ * @return the number of base pages that are present and not where the placement puts them, 0 on
+ *         full success; -1 with errno as numars_move_range(), and: EINVAL (placement is NULL or too
+ *         small; an unknown mode or flag; no nodes; weights that are 0, or that the mode or
+ *         NUMARS_PLACE_SET_POLICY does not take; NUMARS_PLACE_SET_POLICY for another process),
+ *         E2BIG (placement has unknown bytes that are not 0), ENODATA (the weights are the kernel's,
+ *         and it has none: before Linux 6.9), ENOMEM (all nodes are full with NUMARS_PLACE_PACK,
+ *         one of them with the other modes; no scratch memory), or that of mbind(2) if the policy
+ *         cannot be set, before anything is moved
+ *
+ * Thread-safe. Async-signal-safe with one thread; with more, pthread_create(3) is called.
+ */
+long numars_place_range(pid_t pid,
+                        void *start,
+                        size_t length,
+                        const struct numars_placement *placement,
+                        const struct numars_move_options *options,
+                        struct numars_move_stats *stats);
+
+/**
+ * Place the pages of a process on several nodes.
+ *
+ * As numars_place_range() for all its memory. The process may continue meanwhile, map and unmap
+ * memory, fork, execute another program, whose pages are placed then, and end.
+ *
+ * @param pid        the process; 0: the calling process
+ * @param placement  the nodes, and how to distribute the pages. NUMARS_PLACE_SET_POLICY sets the
+ *                   policy of memory that is mapped already
+ * @param options    options; NULL: NUMARS_MOVE_OPTIONS_INIT
+ * @param stats      receives the statistics in base pages; NULL: not wanted
+ * @return the number of base pages that are present and not where the placement puts them, 0 on
+ *         full success; -1 with errno as numars_place_range() and numars_move_process()
+ *
+ * Thread-safe. Async-signal-safe with one thread; with more, pthread_create(3) is called.
+ */
+long numars_place_process(pid_t pid,
+                          const struct numars_placement *placement,
+                          const struct numars_move_options *options,
+                          struct numars_move_stats *stats);
+
+/**
+ * Move the pages of a range of memory to the next slower memory tier.
+ *
+ * Each page moves to the nearest node of the tier with the next higher number; if that node is
+ * full, to the next one. Pages of the slowest tier are in place.
+ *
+ * @param pid      the process; 0: the calling process
+ * @param start    the first byte, anywhere in its page
+ * @param length   bytes, up to the whole address space; 0: nothing is moved
+ * @param options  options; NULL: NUMARS_MOVE_OPTIONS_INIT
+ * @param stats    receives the statistics in base pages; NULL: not wanted
+ * @return the number of base pages that are present and not in the next tier, 0 on full success; -1
+ *         with errno as numars_move_range(), and: ENODATA (the kernel lists fewer than two tiers:
+ *         before Linux 6.1, or if the firmware does not describe the memory), ENOMEM (all nodes of
+ *         the tier are full; no scratch memory)
+ *
+ * Thread-safe. Async-signal-safe with one thread; with more, pthread_create(3) is called. Reads the
+ * files of the tiers at each call.
+ */
+long numars_demote_range(pid_t pid,
+                         void *start,
+                         size_t length,
+                         const struct numars_move_options *options,
+                         struct numars_move_stats *stats);
+
+/**
+ * Move the pages of a range of memory to the next faster memory tier.
+ *
+ * As numars_demote_range(), to the tier with the next lower number.
+ *
+ * @param pid      the process; 0: the calling process
+ * @param start    the first byte, anywhere in its page
+ * @param length   bytes, up to the whole address space; 0: nothing is moved
+ * @param options  options; NULL: NUMARS_MOVE_OPTIONS_INIT
+ * @param stats    receives the statistics in base pages; NULL: not wanted
+ * @return the number of base pages that are present and not in the next tier, 0 on full success; -1
+ *         with errno as numars_demote_range()
+ *
+ * Thread-safe. Async-signal-safe with one thread; with more, pthread_create(3) is called. Reads the
+ * files of the tiers at each call.
+ */
+long numars_promote_range(pid_t pid,
+                          void *start,
+                          size_t length,
+                          const struct numars_move_options *options,
+                          struct numars_move_stats *stats);
 
 /**
  * Describe the status of a page, as move_pages(2) and the calls that move or query pages store it.

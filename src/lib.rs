@@ -20,6 +20,7 @@ pub mod numars_memory;
 pub mod numars_move;
 pub mod numars_nodes;
 pub mod numars_parse;
+pub mod numars_place;
 pub mod numars_policy;
 pub mod numars_status;
 pub mod parse;

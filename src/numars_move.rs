@@ -2,7 +2,7 @@
 
 use crate::mask::{bitmask, read};
 use crate::migrate::count_or_errno;
-use crate::sized::{self, Output, SizedStruct};
+use crate::sized::{self, Output, SizedStruct, assert_no_padding};
 use crate::trace::{PageOutcome, trace_call};
 use core::cell::Cell;
 use core::ffi::{c_int, c_long, c_uint, c_ulong, c_void};
@@ -22,10 +22,9 @@ use numars::sys::uaccess::{UserPtr, UserPtrMut};
 /// ended the move. A page counts as of the last query during the call: if another thread or process
 /// moves it later, the counts do not change.
 ///
-/// numars_move_pages() counts entries. numars_move_range() and numars_move_process() count base
-/// pages: of a huge page those that lie in the range, each by its own result if the kernel splits
-/// the huge page. Unmovable pages of the kernel's own mappings, such as [vdso], do not count as
-/// unmoved.
+/// numars_move_pages() counts entries. The other calls count base pages: of a huge page those that
+/// lie in the range, each by its own result if the kernel splits the huge page. Unmovable pages of
+/// the kernel's own mappings, such as [vdso], do not count as unmoved.
 #[repr(C)]
 #[allow(non_camel_case_types, reason = "C's name")]
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -140,18 +139,6 @@ pub struct numars_move_options {
     pub n_nodes: usize,
 }
 
-/// Returns the size of a field.
-const fn size_of_field<S, T>(_: fn(&S) -> &T) -> usize {
-    size_of::<T>()
-}
-
-/// Asserts that the fields of a struct, which are all of them, have no padding between them or at the end, which programs would not initialize.
-macro_rules! assert_no_padding {
-    ($name:ident: $($field:ident)*) => {
-        const _: () = assert!(size_of::<$name>() == 0 $(+ size_of_field::<$name, _>(|value| &value.$field))*);
-    };
-}
-
 assert_no_padding!(numars_move_stats: size requested moved in_place absent unmapped shared busy no_memory failed retried kernel_calls
     elapsed_ns longest_call_ns);
 assert_no_padding!(numars_move_options: size flags threads retries max_pause_us timeout_ms reserved cancel max_bytes_per_second progress
@@ -247,21 +234,20 @@ impl numars_move_options {
 /// # Safety
 /// `options` and `stats` are NULL or valid.
 #[inline(never)]
-unsafe fn move_with(
+pub(crate) unsafe fn move_with(
     options: *const numars_move_options,
     stats: *mut numars_move_stats,
     work: &mut dyn FnMut(MoveOptions, Progress) -> MoveReport,
 ) -> (c_long, MoveStats) {
-    let failed = |error| MoveReport { result: Err(Errno(error)), stats: MoveStats::default() };
     // SAFETY: as the caller promises.
     let report = unsafe {
         match Output::new(stats) {
-            Err(error) => failed(error),
+            Err(error) => MoveReport::failed(Errno(error)),
             Ok(output) => {
                 let checked =
                     sized::read(options, DEFAULT_OPTIONS).and_then(|options| Ok((options.checked()?, options)));
                 let report = match checked {
-                    Err(error) => failed(error),
+                    Err(error) => MoveReport::failed(Errno(error)),
                     Ok((move_options, options)) => {
                         let mut report = options.progress.map(|progress| {
                             move |stats: &MoveStats| progress(&stats.into(), options.progress_arg) == 0

@@ -100,6 +100,20 @@ impl<T: SizedStruct> Output<T> {
     }
 }
 
+/// Returns the size of a field.
+pub const fn size_of_field<S, T>(_: fn(&S) -> &T) -> usize {
+    size_of::<T>()
+}
+
+/// Asserts that a struct, all of whose fields are listed, has no padding between them or at the end, which programs would not initialize.
+macro_rules! assert_no_padding {
+    ($name:ident: $($field:ident)*) => {
+        const _: () =
+            assert!(size_of::<$name>() == 0 $(+ $crate::sized::size_of_field::<$name, _>(|value| &value.$field))*);
+    };
+}
+pub(crate) use assert_no_padding;
+
 #[cfg(test)]
 mod tests {
     use super::*;

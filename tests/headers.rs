@@ -31,6 +31,7 @@ const HEADERS: [(&str, &[&str]); 3] = [
             "numars_parse.rs",
             "numars_nodes.rs",
             "numars_move.rs",
+            "numars_place.rs",
             "numars_status.rs",
         ],
     ),

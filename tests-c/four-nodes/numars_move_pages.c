@@ -181,6 +181,7 @@ START_TEST(errors_of_the_kernel_are_returned_and_the_statistics_are_zero)
     struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     void **pages = list.pages;
     memset(&stats, 0xff, sizeof stats);
+    stats.size = sizeof stats;
     assert_fails(numars_move_pages(nonexistent_pid(), COUNT, pages, list.nodes, list.status, NULL, &stats), ESRCH);
     ck_assert_uint_eq(stats.moved, 0);
     assert_fails(numars_move_pages(0, COUNT, NULL, list.nodes, list.status, NULL, NULL), EFAULT);

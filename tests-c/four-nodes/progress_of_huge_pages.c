@@ -116,7 +116,7 @@ static void assert_right(const struct listener *listener, const struct numars_mo
 {
     expect(listener->wrong == 0, "%s: %zu of %zu calls of the callback were wrong; %s", what, listener->wrong, listener->calls,
            listener->text);
-    expect(memcmp(&listener->last, stats, sizeof *stats) == 0, "%s: the last call of the callback does not have the sums at the end", what);
+    expect(have_same_counts(&listener->last, stats), "%s: the last call of the callback does not have the sums at the end", what);
 }
 
 static void make_huge_pages(void)

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include "harness.h"
+#include "nodes.h"
 #include "pages.h"
 #include "verified_moves.h"
 
@@ -107,11 +108,33 @@ START_TEST(a_node_whose_only_gigantic_page_is_in_use_is_full)
 }
 END_TEST
 
+/* All its parts go where its place in the interleaving puts it: to the first node. */
+START_TEST(a_placement_moves_it_once_and_as_a_whole)
+{
+    char *start = gigantic_page(1);
+    static const int MODES[] = { NUMARS_PLACE_INTERLEAVE, NUMARS_PLACE_PACK };
+    for (size_t mode = 0; mode < sizeof MODES / sizeof MODES[0]; mode++) {
+        struct numars_placement placement = NUMARS_PLACEMENT_INIT;
+        struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
+        placement.mode = MODES[mode];
+        placement.nodes = set_of(3);
+        assert_returns(numars_place_range(0, start, GIGANTIC, &placement, NULL, &stats), 0);
+        ck_assert_uint_eq(stats.moved + stats.in_place, BASE_PAGES);
+        expect(stats.kernel_calls < 40, "%lu calls", stats.kernel_calls);
+        ck_assert(mode == 0 || stats.in_place == BASE_PAGES);
+        for (size_t part = 0; part < PARTS; part++)
+            ck_assert_int_eq(node_of(start + part * HUGE_PAGE), 0);
+    }
+    assert_contents(start);
+}
+END_TEST
+
 int main(void)
 {
     return run_tests("gigantic pages", (const TTest *[]){
         a_range_is_counted_and_moved_as_a_whole_and_its_parts_have_its_node_as_status,
         a_list_of_its_parts_moves_it_as_a_whole,
         a_node_whose_only_gigantic_page_is_in_use_is_full,
+        a_placement_moves_it_once_and_as_a_whole,
         NULL });
 }

@@ -3,6 +3,7 @@
 #define MOVE_STATS_H
 
 #include <numars.h>
+#include <stdbool.h>
 
 /* assert_stats(stats, .requested = 3, .moved = 3): these values, and 0 for all other counts except kernel_calls. */
 #define assert_stats(stats, ...) \
@@ -12,6 +13,9 @@ void assert_stats_equal_at(struct numars_move_stats stats, struct numars_move_st
 /* The same counts. The times differ. */
 #define assert_same_stats(stats, other) assert_same_stats_at((stats), (other), __FILE__, __LINE__)
 void assert_same_stats_at(struct numars_move_stats stats, struct numars_move_stats other, const char *file, int line);
+
+/* Returns true if both have the same counts. */
+bool have_same_counts(const struct numars_move_stats *stats, const struct numars_move_stats *other);
 
 /* Every page that was processed has exactly one outcome. */
 #define assert_stats_add_up(stats) assert_stats_add_up_at((stats), __FILE__, __LINE__)

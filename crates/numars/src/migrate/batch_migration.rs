@@ -91,7 +91,9 @@ impl<K: MovePagesOps> Mover<'_, K> {
             }
             self.stats.add_retried(plan::total_base_pages(batch, pending));
         }
-        if plan.needs_recheck && plan.pending > 0 && self.reconcile(batch) && !self.is_stopped() {
+        let is_displaced = plan.needs_recheck && plan.pending > 0 && self.reconcile(batch);
+        // Of a range, parts of one large folio may have different targets, in whatever order they are submitted.
+        if is_displaced && !batch.has_sizes && !self.is_stopped() {
             // Submit everything in the order of the request, as a bare move_pages(2) call would.
             let count = plan::restore_request_order(batch);
             plan::fill_submission(batch, count);

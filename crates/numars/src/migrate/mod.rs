@@ -13,6 +13,9 @@
 //!
 //! `meter` counts and times the system calls, adapts the size of chunks to their duration, and keeps the limits of the caller.
 //!
+//! `targets` is the interface between a range and what decides the target node of each page: one node, a `node_map`, a `placement` over several
+//! nodes, or the next memory tier (`tier_targets`).
+//!
 //! An entry has a state (`status`) while its batch is in work, and an outcome (`outcome`) afterwards. `plan`, `node_map`, `status`, `outcome`
 //! and `stats` make no system calls; the tests run the mover on a model of the kernel (`model`). `ops` is the interface between the mover and
 //! the kernel, and `target` implements it for a process; `process`, `page_state`, `page_walk`, `vma` and `tagged` read the files of that
@@ -38,6 +41,9 @@ mod ops;
 mod outcome;
 mod page_state;
 mod page_walk;
+mod placement;
+#[cfg(test)]
+mod placement_tests;
 mod plan;
 mod process;
 mod range;
@@ -47,24 +53,34 @@ mod status;
 mod status_text;
 mod tagged;
 mod target;
+mod targets;
 #[cfg(test)]
 mod tests;
+mod tier_targets;
 mod vma;
 mod workers;
 
 pub use crate::sys::move_request::MoveRequest;
 pub use mover::{DEFAULT_RETRIES, MoveOptions, Progress};
+pub use placement::{Placement, PlacementMode};
 pub use stats::MoveStats;
 pub use status_text::status_text;
+pub use tier_targets::TierMove;
 
 use crate::bitmask::Bits;
+use crate::nodeset::MAX_NUMNODES;
 use crate::sys::errno::{self, Errno};
 use crate::sys::kernel::{self, Checked};
 use crate::sys::{memory, threads};
+use crate::topology::Topology;
 use fast_path::{confirm_query, submit_and_check, try_fast_path};
 use mover::Mover;
 use node_map::NodeMap;
+use ops::MovePagesOps;
+use placement::PlacementTargets;
 use target::TargetPid;
+use targets::OneNode;
+use tier_targets::TierTargets;
 
 /// MPOL_MF_MOVE of move_pages(2): do not move pages that are mapped more than once.
 pub const MF_MOVE: i32 = 1 << 1;
@@ -78,6 +94,19 @@ pub struct MoveReport {
     pub result: Result<usize, Errno>,
     /// The statistics, which are valid after an error too.
     pub stats: MoveStats,
+}
+
+impl MoveReport {
+    /// Returns the report of a call that failed before it did anything.
+    ///
+    /// ```
+    /// use numars::migrate::MoveReport;
+    /// use numars::sys::errno::{EINVAL, Errno};
+    /// assert_eq!(MoveReport::failed(Errno(EINVAL)).stats.requested(), 0);
+    /// ```
+    pub fn failed(error: Errno) -> Self {
+        MoveReport { result: Err(error), stats: MoveStats::default() }
+    }
 }
 
 /// Moves the pages of a list to their target nodes, or queries the nodes they are on, as numa_move_pages(3) does.
@@ -211,7 +240,7 @@ pub fn move_range(
 ) -> MoveReport {
     run_mover(TargetPid::identify(pid), options, progress, &mut |mover| {
         if mover.can_target(node) {
-            mover.move_range(start, length, 1, false, &|_, _| Some(node))?;
+            mover.move_range(start, length, false, &mut OneNode(node))?;
             mover.finish();
         }
         Ok(())
@@ -251,12 +280,153 @@ pub fn move_process(pid: i32, from: Bits, to: Bits, options: MoveOptions, progre
         // Filled in place, because the stack may be small.
         let mut map = NodeMap::EMPTY;
         map.map(from, to);
-        let address_space = usize::MAX - (memory::page_size() - 1);
-        mover.move_range(0, address_space, map.passes(), true, &|pass, node| map.target_in_pass(pass, node))?;
+        mover.move_range(0, address_space(), true, &mut map)?;
         mover.finish();
         if mover.any_requested() {
             mover.clear_error(errno::ESRCH);
         }
+        Ok(())
+    })
+}
+
+/// Places all present pages that overlap `length` bytes at the address `start` on several nodes.
+///
+/// `pid` is the process (0: the calling one). The result counts the base pages that are present and not where the placement puts them, as the
+/// statistics do; pages that are in place stay. Parts of a huge page stay together.
+///
+/// # Errors
+/// Those of [`move_range`], and EINVAL if the placement has no nodes, weights that its mode does not take or that are 0, or sets the policy of
+/// another process; ENODATA if the weights are the kernel's and it has none. With [`PlacementMode::Pack`], ENOMEM means that all nodes are full,
+/// with the other modes that one is. Those of mbind(2) if the policy cannot be set; nothing has moved then.
+///
+/// Any thread may call this; it cannot be cancelled meanwhile. errno is preserved.
+///
+/// ```
+/// use numars::migrate::{MoveOptions, Placement, PlacementMode, place_range};
+/// use numars::nodeset::NodeSet;
+/// let memory = vec![1u8; 1 << 16];
+/// let nodes = NodeSet::new();
+/// nodes.bits().set(0);
+/// let placement = Placement {
+///     mode: PlacementMode::Interleave,
+///     nodes: nodes.bits().as_bits(),
+///     weights: None,
+///     set_policy: false,
+/// };
+/// let (start, length) = (memory.as_ptr() as usize, memory.len());
+/// match place_range(0, start, length, placement, MoveOptions::default(), None).result {
+///     Ok(unmoved) => println!("{unmoved} pages are elsewhere"),
+///     Err(error) => println!("errno {}", error.0),
+/// }
+/// ```
+pub fn place_range(
+    pid: i32,
+    start: usize,
+    length: usize,
+    placement: Placement,
+    options: MoveOptions,
+    progress: Progress,
+) -> MoveReport {
+    place(pid, (start, length), false, placement, options, progress)
+}
+
+/// Places all pages of a process on several nodes, as [`place_range`] does with those of a range. If the process executes another program
+/// meanwhile, the pages of that program are placed.
+///
+/// # Errors
+/// Those of [`place_range`] and [`move_process`].
+///
+/// Any thread may call this; it cannot be cancelled meanwhile. errno is preserved.
+///
+/// ```
+/// use numars::migrate::{MoveOptions, Placement, PlacementMode, place_process};
+/// use numars::nodeset::NodeSet;
+/// // There are no nodes.
+/// let nodes = NodeSet::new();
+/// let placement =
+///     Placement { mode: PlacementMode::Balance, nodes: nodes.bits().as_bits(), weights: None, set_policy: false };
+/// let report = place_process(0, placement, MoveOptions::default(), None);
+/// assert_eq!(report.result.unwrap_err().0, 22);
+/// ```
+pub fn place_process(pid: i32, placement: Placement, options: MoveOptions, progress: Progress) -> MoveReport {
+    place(pid, (0, address_space()), true, placement, options, progress)
+}
+
+/// Returns the length of the whole address space, of which the last page is never mapped.
+fn address_space() -> usize {
+    usize::MAX - (memory::page_size() - 1)
+}
+
+/// Places the pages of a range or, with `is_process`, of a process.
+fn place(
+    pid: i32,
+    (start, length): (usize, usize),
+    is_process: bool,
+    placement: Placement,
+    options: MoveOptions,
+    progress: Progress,
+) -> MoveReport {
+    run_mover(TargetPid::identify(pid), options, progress, &mut |mover| {
+        placement.check()?;
+        if !placement.nodes.iter().all(|node| mover.can_target(i32::try_from(node).unwrap_or(i32::MAX))) {
+            return Ok(());
+        }
+        let mut scratch = mover.scratch_for_range(length, PlacementTargets::BYTES)?;
+        let (mut memory, mut arena) = mover.carve_range(&mut scratch);
+        let mut targets = PlacementTargets::new(&placement, &mut arena)?;
+        if placement.set_policy {
+            mover.kernel.set_policy(start, length, placement.policy(), placement.nodes)?;
+        }
+        mover.move_range_in(&mut memory, start, length, is_process, &mut targets)?;
+        mover.finish();
+        if is_process && mover.any_requested() {
+            mover.clear_error(errno::ESRCH);
+        }
+        Ok(())
+    })
+}
+
+/// Moves all present pages that overlap `length` bytes at the address `start` to the next slower or faster memory tier: each to the nearest node
+/// there, or if that is full, to the next one. Pages of the last tier in that direction are in place.
+///
+/// `pid` is the process (0: the calling one). The result and the statistics count base pages.
+///
+/// # Errors
+/// Those of [`move_range`], and ENODATA if the kernel lists fewer than two tiers. ENOMEM means that all nodes of the tier are full.
+///
+/// Any thread may call this; it cannot be cancelled meanwhile. errno is preserved.
+///
+/// ```
+/// use numars::migrate::{MoveOptions, TierMove, move_to_tier};
+/// let memory = vec![1u8; 1 << 16];
+/// let (start, length) = (memory.as_ptr() as usize, memory.len());
+/// let report = move_to_tier(0, start, length, TierMove::Demote, MoveOptions::default(), None);
+/// match report.result {
+///     Ok(unmoved) => println!("{} pages are in slower memory, {unmoved} stay", report.stats.moved()),
+///     Err(error) => println!("errno {}", error.0),
+/// }
+/// ```
+pub fn move_to_tier(
+    pid: i32,
+    start: usize,
+    length: usize,
+    direction: TierMove,
+    options: MoveOptions,
+    progress: Progress,
+) -> MoveReport {
+    run_mover(TargetPid::identify(pid), options, progress, &mut |mover| {
+        let topology = Topology::current();
+        let distance = |from: i32, to: i32| topology.distance(from as usize, to as usize).unwrap_or(u8::MAX);
+        let mut scratch = mover.scratch_for_range(length, TierTargets::BYTES)?;
+        let (mut memory, mut arena) = mover.carve_range(&mut scratch);
+        let mut targets = TierTargets::new(direction, &|each| topology.for_each_tier(each), &distance, &mut arena)?;
+        for node in 0..MAX_NUMNODES as i32 {
+            if targets.has_node(node) && !mover.may_target(node) {
+                targets.exclude(node);
+            }
+        }
+        mover.move_range_in(&mut memory, start, length, false, &mut targets)?;
+        mover.finish();
         Ok(())
     })
 }

@@ -7,6 +7,8 @@ use super::page_state::PageState;
 use super::plan::{self};
 use super::request::forbidden;
 use super::target::TargetPid;
+#[cfg(test)]
+use super::targets::{OneNode, PageTargets};
 use super::*;
 use crate::sys::errno;
 use core::sync::atomic::{AtomicI32, Ordering::Relaxed};
@@ -386,6 +388,10 @@ impl PresentPages for ModelWalk {
         entry & !1
     }
 
+    fn order(&self, entry: usize) -> u32 {
+        self.weights[&entry].trailing_zeros()
+    }
+
     fn find_split(&mut self, entries: &[usize], _: &mut [usize], each: &mut dyn FnMut(usize)) {
         let machine = self.machine.lock().unwrap();
         for (index, &entry) in entries.iter().enumerate().filter(|(_, entry)| **entry & 1 == 1) {
@@ -477,9 +483,18 @@ pub fn run_range_with<const ENTRIES: usize>(
     let progress = progress.as_mut().map(|progress| progress as &mut dyn FnMut(&MoveStats) -> bool);
     let mut mover = Mover::new(Model::<ENTRIES>::new(machine.clone()), options, progress);
     if mover.can_target(target) {
-        mover.move_range(PAGE, machine.page_of.len() * PAGE, 1, false, &|_, _| Some(target)).unwrap();
+        mover.move_range(PAGE, machine.page_of.len() * PAGE, false, &mut OneNode(target)).unwrap();
         mover.finish();
     }
+    outcome(mover, vec![])
+}
+
+#[cfg(test)]
+/// Moves all pages of the machine to the nodes that `targets` decides, in batches of at most `ENTRIES` entries.
+pub fn run_targets<const ENTRIES: usize>(machine: &Machine, targets: &mut dyn PageTargets) -> ListOutcome {
+    let mut mover = Mover::new(Model::<ENTRIES>::new(machine.clone()), MoveOptions::default(), None);
+    mover.move_range(PAGE, machine.page_of.len() * PAGE, false, targets).unwrap();
+    mover.finish();
     outcome(mover, vec![])
 }
 

@@ -227,10 +227,19 @@ impl<'a, K: MovePagesOps> Mover<'a, K> {
 
     /// Returns whether pages of the process may be moved to `node`. If not, records the error.
     pub fn can_target(&mut self, node: i32) -> bool {
+        self.probe_target(node).map_err(|error| self.record_error(error)).is_ok()
+    }
+
+    /// Returns whether pages of the process may be moved to `node`, or a call that moves pages will report another error.
+    pub fn may_target(&self, node: i32) -> bool {
+        !matches!(self.probe_target(node), Err(errno::EACCES | errno::ENODEV))
+    }
+
+    /// Submits a request to move a page that does not exist to `node`.
+    fn probe_target(&self, node: i32) -> Result<usize, i32> {
         let status = [AtomicI32::new(0)];
         let probe = || self.kernel.move_pages(&[plan::NO_PAGE], &[node], &status, self.options.flags);
-        let moved = self.usage.meter.time_move(&self.kernel, 0, probe);
-        moved.map_err(|error| self.record_error(error)).is_ok()
+        self.usage.meter.time_move(&self.kernel, 0, probe)
     }
 
     /// Returns whether any page counts as requested.

@@ -2,8 +2,11 @@
 //! model.
 
 use super::page_state::PageState;
-use crate::sys::clock;
+use super::vma::Mappings;
+use crate::bitmask::Bits;
+use crate::mempolicy::Mode;
 use crate::sys::move_request::MoveRequest;
+use crate::sys::{clock, errno};
 use core::sync::atomic::AtomicI32;
 
 /// The operations that the mover needs on one process. Errors are errnos.
@@ -25,6 +28,14 @@ pub trait MovePagesOps: Sync {
     /// Starts to walk the pages that overlap `length` bytes at `start`, except those from `excluded.0` to before `excluded.1`. Returns `None`
     /// if the range exceeds the address space.
     fn walk(&self, start: usize, length: usize, page_bits: u32, excluded: (usize, usize)) -> Option<Self::Walk>;
+    /// Returns the mappings of the process, from the first one on; `with_sizes` those with the sizes of their pages.
+    fn mappings(&self, _with_sizes: bool) -> Mappings {
+        Mappings::unknown()
+    }
+    /// Sets the memory policy of the mapped parts of a range for pages that are allocated from now on. Returns EINVAL for another process.
+    fn set_policy(&self, _start: usize, _length: usize, _mode: Mode, _nodes: Bits) -> Result<(), i32> {
+        Err(errno::EINVAL)
+    }
     /// Returns whether the process is the calling one.
     fn is_current(&self) -> bool;
     /// Returns whether the process is known to have ended.
@@ -54,8 +65,14 @@ pub trait PresentPages {
     fn rewind(&mut self);
     /// Returns the number of base pages that an entry stands for.
     fn base_pages(&self, entry: usize) -> usize;
+    /// Returns whether huge pages are entries of their own, as far as the last call of `fill` could find out.
+    fn shows_huge_pages(&self) -> bool {
+        true
+    }
     /// Returns the address of the first base page of an entry.
     fn address(&self, entry: usize) -> usize;
+    /// Returns the binary logarithm of the number of base pages of the page that an entry stands for, also if the range ends inside of it.
+    fn order(&self, entry: usize) -> u32;
     /// Calls `each` with the index of every entry that stands for a huge page which is no longer mapped as one.
     fn find_split(&mut self, entries: &[usize], scratch: &mut [usize], each: &mut dyn FnMut(usize));
     /// Returns whether the page belongs to a mapping that the kernel made for itself, such as \[vdso\].

@@ -362,6 +362,14 @@ impl PresentPages for PageWalk {
         entry & !HUGE
     }
 
+    fn shows_huge_pages(&self) -> bool {
+        self.can_scan && PMD_SIZE != 0
+    }
+
+    fn order(&self, entry: usize) -> u32 {
+        if entry & HUGE == 0 { 0 } else { PMD_SIZE.trailing_zeros().saturating_sub(self.page_bits) }
+    }
+
     /// Calls `each` with the index of every split entry. If pagemap cannot be scanned, every huge page counts as split. `entries` are in
     /// ascending order.
     fn find_split(&mut self, entries: &[usize], scratch: &mut [usize], each: &mut dyn FnMut(usize)) {

@@ -6,6 +6,8 @@ use super::ops::{MovePagesOps, PresentPages};
 use super::outcome::PageOutcome;
 use super::plan;
 use super::status::EntryState;
+use super::targets::{PageInfo, PageTargets};
+use super::vma::Mappings;
 use crate::sys::errno;
 use crate::sys::memory::{Arena, Scratch};
 use crate::sys::move_request::MoveRequest;
@@ -20,20 +22,31 @@ const REGIONS: usize = 64;
 const MAX_PROGRAMS: usize = 16;
 
 impl<K: MovePagesOps> Mover<'_, K> {
-    /// Moves the present pages of a range in `passes` passes. `target_of` returns the target node for a pass and a page's node, or `None` if
-    /// the page stays. If the process executes another program meanwhile, `follow_exec` moves the pages of that one, otherwise the result is
-    /// ESRCH. The caller calls [`Mover::finish`] afterwards.
+    /// Moves the present pages of a range as [`Mover::move_range_in`], with memory of its own.
     pub fn move_range(
         &mut self,
         start: usize,
         length: usize,
-        passes: usize,
         follow_exec: bool,
-        target_of: &dyn Fn(usize, i32) -> Option<i32>,
+        targets: &mut dyn PageTargets,
     ) -> Result<(), i32> {
-        let mut scratch = self.scratch_for_range(length)?;
+        let mut scratch = self.scratch_for_range(length, 0)?;
+        let memory = &mut self.carve_range(&mut scratch).0;
+        self.move_range_in(memory, start, length, follow_exec, targets)
+    }
+
+    /// Moves the present pages of a range to the nodes that `targets` decides. If the process executes another program meanwhile,
+    /// `follow_exec` moves the pages of that one, otherwise the result is ESRCH. The caller calls [`Mover::finish`] afterwards.
+    pub fn move_range_in(
+        &mut self,
+        memory: &mut RangeMemory,
+        start: usize,
+        length: usize,
+        follow_exec: bool,
+        targets: &mut dyn PageTargets,
+    ) -> Result<(), i32> {
         for program in 1..=MAX_PROGRAMS {
-            let mut walk = self.kernel.walk(start, length, self.page_bits, scratch.range()).ok_or(errno::EINVAL)?;
+            let mut walk = self.kernel.walk(start, length, self.page_bits, memory.excluded).ok_or(errno::EINVAL)?;
             if walk.lacks_proc() {
                 if self.submit(MoveRequest::PROBE) {
                     return Err(errno::ENOENT);
@@ -42,11 +55,21 @@ impl<K: MovePagesOps> Mover<'_, K> {
                 self.check_process(&walk);
                 break;
             }
-            for pass in 0..passes {
-                if pass > 0 {
+            let needs_counts = targets.start_counting();
+            if needs_counts && self.count_walk(&mut walk, memory, &mut |node, pages| targets.count(node, pages)) {
+                targets.finish_counting();
+            }
+            let mappings = if targets.needs_mappings() { self.kernel.mappings(false) } else { Mappings::unknown() };
+            let mut targets = RangeTargets { targets, mappings, pass: 0, page_bits: self.page_bits, last: None };
+            for pass in 0..targets.targets.passes() {
+                if pass > 0 || needs_counts {
                     walk.rewind();
                 }
-                self.move_pass(&mut walk, &mut scratch, &|node| target_of(pass, node));
+                if self.is_stopped() || self.error != 0 {
+                    break;
+                }
+                targets.pass = pass;
+                self.move_pass(&mut walk, memory, &mut targets);
                 if self.is_stopped() || self.error != 0 || walk.is_mm_gone() {
                     break;
                 }
@@ -65,15 +88,24 @@ impl<K: MovePagesOps> Mover<'_, K> {
         Ok(())
     }
 
-    /// Allocates scratch memory for the batches of a range and of a split huge page.
-    fn scratch_for_range(&mut self, length: usize) -> Result<Scratch, i32> {
-        self.scratch((length >> self.page_bits).max(MIN_BATCH), SPLIT_ENTRIES)
+    /// Allocates scratch memory for the batches of a range and of a split huge page, and `more` bytes.
+    pub fn scratch_for_range(&mut self, length: usize, more: usize) -> Result<Scratch, i32> {
+        let more_entries = SPLIT_ENTRIES + more.div_ceil(batch::BYTES_PER_ENTRY);
+        self.scratch((length >> self.page_bits).max(MIN_BATCH), more_entries)
+    }
+
+    /// Divides memory of [`Mover::scratch_for_range`] into that of the batches and the rest.
+    pub fn carve_range<'m>(&self, scratch: &'m mut Scratch) -> (RangeMemory<'m>, Arena<'m>) {
+        let excluded = scratch.range();
+        let mut arena = scratch.arena();
+        let words = (self.entries + SPLIT_ENTRIES) * batch::BYTES_PER_ENTRY / size_of::<usize>();
+        (RangeMemory { words: arena.alloc_slice(words), excluded }, arena)
     }
 
     /// Moves the pages of a range once.
-    fn move_pass(&mut self, walk: &mut K::Walk, scratch: &mut Scratch, target_of: &dyn Fn(i32) -> Option<i32>) {
+    fn move_pass(&mut self, walk: &mut K::Walk, memory: &mut RangeMemory, targets: &mut RangeTargets) {
         while !walk.is_done() && !self.check_limits() {
-            let arena = &mut scratch.arena();
+            let arena = &mut Arena::over(memory.words);
             let batch = &mut Batch::carve(arena, self.entries);
             let count = walk.fill(batch.pages, self.max_base_pages(), batch.submit_pages);
             batch.truncate(count);
@@ -82,16 +114,21 @@ impl<K: MovePagesOps> Mover<'_, K> {
                 if !self.locate_batch(batch, true) {
                     break;
                 }
+                if targets.targets.needs_mappings() && !walk.shows_huge_pages() && !targets.mappings.has_sizes() {
+                    targets.mappings = self.kernel.mappings(true);
+                }
                 for (entry, (&page, &node)) in batch.pages.iter().zip(batch.old_node.iter()).enumerate() {
-                    let target = if node < 0 { None } else { target_of(node) };
+                    let base_pages = walk.base_pages(page);
+                    let (address, order) = (walk.address(page), walk.order(page));
+                    let target = if node < 0 { None } else { targets.target(address, order, node, base_pages) };
                     batch.targets.set(entry, target);
-                    set_checked(batch.base_pages, entry, target.map_or(0, |_| walk.base_pages(page) as u32));
+                    set_checked(batch.base_pages, entry, target.map_or(0, |_| base_pages as u32));
                 }
                 if self.progress.is_some() {
                     // Otherwise a progress report would count them as requested.
                     exclude_kernel_mappings(batch, walk, &|_| true);
                 }
-                let has_moved = self.migrate_batch(batch, Some(walk));
+                let has_moved = self.migrate_to(batch, targets, Some(walk));
                 // A huge page whose first base page is absent by now may have other base pages.
                 let is_without_head = |(&page, &node): (&usize, &i32)| node < 0 && walk.base_pages(page) > 1;
                 if has_moved || batch.pages.iter().zip(batch.old_node.iter()).any(is_without_head) {
@@ -102,13 +139,23 @@ impl<K: MovePagesOps> Mover<'_, K> {
                         )
                     });
                     let scratch = arena.alloc_slice(SPLIT_ENTRIES * batch::BYTES_PER_ENTRY / size_of::<usize>());
-                    self.move_split_pages(batch, scratch, walk, target_of);
+                    self.move_split_pages(batch, scratch, walk, targets);
                 } else {
                     self.finalize_statuses(batch, &mut |_, _, _| ());
                 }
             }
             self.report_progress();
         }
+    }
+
+    /// Migrates a batch as [`Mover::migrate_batch`], and pages whose target node is full to another one, as far as `targets` has any.
+    fn migrate_to(&mut self, batch: &mut Batch, targets: &mut RangeTargets, mut walk: Option<&mut K::Walk>) -> bool {
+        let mut has_moved = self.migrate_batch(batch, walk.as_deref_mut());
+        while has_moved && !self.is_stopped() && targets.redirect(batch) {
+            has_moved = self.migrate_batch(batch, walk.as_deref_mut());
+        }
+        targets.note_unmoved(batch);
+        has_moved
     }
 
     /// Finishes a batch of a range. Moves huge pages that the kernel or the process has split base page by base page, because the status of
@@ -118,7 +165,7 @@ impl<K: MovePagesOps> Mover<'_, K> {
         batch: &mut Batch,
         scratch: &mut [usize],
         walk: &mut K::Walk,
-        target_of: &dyn Fn(i32) -> Option<i32>,
+        targets: &mut RangeTargets,
     ) {
         self.mark_split(batch, walk);
         self.finalize_statuses(batch, &mut |_, _, _| ());
@@ -130,7 +177,7 @@ impl<K: MovePagesOps> Mover<'_, K> {
                 base_pages.truncate(walk.base_pages(page));
                 base_pages.has_sizes = true;
                 self.fill_base_pages(walk.address(page), base_pages.pages);
-                self.move_base_pages(base_pages, old_node, target, counted, target_of);
+                self.move_base_pages(base_pages, old_node, target, counted, targets);
             }
         }
     }
@@ -167,7 +214,7 @@ impl<K: MovePagesOps> Mover<'_, K> {
         old_node: i32,
         target: Option<i32>,
         counted: Option<PageOutcome>,
-        target_of: &dyn Fn(i32) -> Option<i32>,
+        targets: &mut RangeTargets,
     ) {
         let has_target = target.is_some();
         if has_target {
@@ -181,7 +228,8 @@ impl<K: MovePagesOps> Mover<'_, K> {
             let node = get_or_default(batch.old_node, entry);
             let is_on_target = target == Some(node);
             let has_same_target = node < 0 || node == old_node || is_on_target;
-            let base_page_target = if has_same_target { target } else { target_of(node) };
+            let page = get_or_default(batch.pages, entry);
+            let base_page_target = if has_same_target { target } else { targets.target(page, 0, node, 1) };
             batch.targets.set(entry, base_page_target);
             if is_on_target {
                 // It was on the huge page's node before, whoever moved it.
@@ -189,7 +237,7 @@ impl<K: MovePagesOps> Mover<'_, K> {
             }
             set_checked(batch.base_pages, entry, u32::from(has_target || base_page_target.is_some()));
         }
-        self.migrate_batch(batch, None);
+        self.migrate_to(batch, targets, None);
         self.finalize_statuses(batch, &mut |_, _, _| ());
         self.report_progress();
     }
@@ -213,32 +261,42 @@ impl<K: MovePagesOps> Mover<'_, K> {
 
     /// Calls `each(node, base_pages)` for every present page of a range.
     pub fn count_range(&mut self, start: usize, length: usize, each: &mut dyn FnMut(usize, usize)) -> Result<(), i32> {
-        let mut scratch = self.scratch_for_range(length)?;
-        let mut walk = self.kernel.walk(start, length, self.page_bits, scratch.range()).ok_or(errno::EINVAL)?;
+        let mut scratch = self.scratch_for_range(length, 0)?;
+        let memory = &mut self.carve_range(&mut scratch).0;
+        let mut walk = self.kernel.walk(start, length, self.page_bits, memory.excluded).ok_or(errno::EINVAL)?;
         if !self.submit(MoveRequest::PROBE) {
             return Ok(());
         }
         if walk.lacks_proc() {
             return Err(errno::ENOENT);
         }
+        self.count_walk(&mut walk, memory, each);
+        self.check_process(&walk);
+        Ok(())
+    }
+
+    /// Calls `each(node, base_pages)` for every present page of a walk. Returns false on an error, which is recorded, or if the move has ended.
+    fn count_walk(&mut self, walk: &mut K::Walk, memory: &mut RangeMemory, each: &mut dyn FnMut(usize, usize)) -> bool {
         while !walk.is_done() {
-            let batch = &mut Batch::carve(&mut scratch.arena(), self.entries);
+            if self.check_limits() {
+                return false;
+            }
+            let batch = &mut Batch::carve(&mut Arena::over(memory.words), self.entries);
             let count = walk.fill(batch.pages, usize::MAX, batch.submit_pages);
             batch.truncate(count);
             if let Err(error) = self.locate(batch.pages, batch.old_node, true) {
                 self.record_error(error);
-                break;
+                return false;
             }
             for (&page, &node) in batch.pages.iter().zip(batch.old_node.iter()) {
                 match usize::try_from(node) {
                     Ok(node) => each(node, walk.base_pages(page)),
-                    Err(_) if walk.base_pages(page) > 1 => self.count_base_pages(&walk, page, each),
+                    Err(_) if walk.base_pages(page) > 1 => self.count_base_pages(walk, page, each),
                     Err(_) => {}
                 }
             }
         }
-        self.check_process(&walk);
-        Ok(())
+        true
     }
 
     /// Calls `each(node, 1)` for the present base pages of a huge page whose first base page is absent.
@@ -259,6 +317,73 @@ impl<K: MovePagesOps> Mover<'_, K> {
             left -= count;
         }
     }
+}
+
+/// The memory of the batches of a range.
+pub struct RangeMemory<'m> {
+    words: &'m mut [usize],
+    /// The scratch memory that it is a part of. In the calling process, its pages are neither moved nor counted.
+    excluded: (usize, usize),
+}
+
+/// The target nodes of the pages of a range, in one pass.
+struct RangeTargets<'a> {
+    targets: &'a mut dyn PageTargets,
+    mappings: Mappings,
+    pass: usize,
+    page_bits: u32,
+    /// The first address of the last page and its target node.
+    last: Option<(usize, Option<i32>)>,
+}
+
+impl RangeTargets<'_> {
+    /// Returns the target node for the page at an address. All parts of one page get the same one.
+    fn target(&mut self, address: usize, order: u32, node: i32, base_pages: usize) -> Option<i32> {
+        if !self.targets.needs_mappings() {
+            return self.targets.target(self.pass, PageInfo { node, index: 0, base_pages });
+        }
+        let page = self.mappings.page_at(address, order, self.page_bits);
+        match self.last {
+            Some((start, target)) if start == page.start => target,
+            _ => {
+                let info = PageInfo { node, index: page.index, base_pages: page.base_pages };
+                let target = self.targets.target(self.pass, info);
+                self.last = Some((page.start, target));
+                target
+            }
+        }
+    }
+
+    /// Sets other target nodes for pages whose target nodes are full. Returns whether there are any.
+    fn redirect(&mut self, batch: &mut Batch) -> bool {
+        let mut any = false;
+        for entry in 0..batch.pages.len() {
+            if let (EntryState::Failed(errno::ENOMEM), Some(full)) = (batch.states.get(entry), batch.targets.get(entry))
+                && let Some(target) = self.targets.target_if_full(page_info(batch, entry), full)
+            {
+                batch.targets.set(entry, Some(target));
+                batch.states.set_status(entry, get_or_default(batch.old_node, entry));
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// Notes which pages of a batch have not moved.
+    fn note_unmoved(&mut self, batch: &Batch) {
+        for entry in 0..batch.pages.len() {
+            if let Some(target) = batch.targets.get(entry)
+                && plan::outcome(batch, entry, true).is_none_or(PageOutcome::is_unmoved)
+            {
+                self.targets.not_moved(page_info(batch, entry), target);
+            }
+        }
+    }
+}
+
+/// Returns what is known of the page of an entry that was located.
+fn page_info(batch: &Batch, entry: usize) -> PageInfo {
+    PageInfo { node: get_or_default(batch.old_node, entry), index: 0, base_pages: plan::base_pages(batch, entry) }
 }
 
 /// Removes the target nodes of entries in mappings that the kernel made for itself, whose pages never move, if `may_be_kernel_mapping`

@@ -4,7 +4,11 @@ use super::ops::MovePagesOps;
 use super::page_state::{self, PageState};
 use super::page_walk::PageWalk;
 use super::process::ProcHandle;
+use super::vma::{Mappings, VmaReader};
+use crate::bitmask::Bits;
+use crate::mempolicy::Mode;
 use crate::sys::errno::Errno;
+use crate::sys::files::File;
 use crate::sys::move_request::MoveRequest;
 use crate::sys::uaccess;
 use crate::sys::{errno, kernel, memory};
@@ -110,6 +114,36 @@ impl MovePagesOps for TargetPid {
     fn walk(&self, start: usize, length: usize, page_bits: u32, excluded: (usize, usize)) -> Option<PageWalk> {
         let excluded = if self.handle.is_current() { excluded } else { (0, 0) };
         PageWalk::new(&self.handle, start, length, page_bits, excluded)
+    }
+
+    fn mappings(&self, with_sizes: bool) -> Mappings {
+        let name: &[u8] = if with_sizes { b"smaps" } else { b"maps" };
+        let file = self.handle.open_file(name).or_else(|| File::open(self.handle.living_thread()?.text(name)));
+        Mappings::new(file, with_sizes)
+    }
+
+    fn set_policy(&self, start: usize, length: usize, mode: Mode, nodes: Bits) -> Result<(), i32> {
+        if !self.is_current() {
+            return Err(errno::EINVAL);
+        }
+        let first = start & !(memory::page_size() - 1);
+        let end = start.saturating_add(length);
+        let mut vmas = VmaReader::new(self.handle.open_file(b"maps"));
+        while let Some((vma_start, vma_end)) = vmas.next() {
+            let (part_start, part_end) = (vma_start.max(first), vma_end.min(end));
+            if part_start >= part_end {
+                continue;
+            }
+            // Of the process's own memory: pages keep their contents.
+            if kernel::mbind(part_start, part_end - part_start, mode as i32, nodes, 0) != 0 {
+                match Errno::last() {
+                    // Without the list of mappings, or if one is gone meanwhile.
+                    Errno(errno::EFAULT) => {}
+                    Errno(error) => return Err(error),
+                }
+            }
+        }
+        if vmas.error == 0 { Ok(()) } else { Err(vmas.error) }
     }
 
     fn is_current(&self) -> bool {

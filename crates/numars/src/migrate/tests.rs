@@ -10,6 +10,7 @@ use super::page_walk::PageWalk;
 use super::plan;
 use super::target::TargetPid;
 use super::target::for_each_chunk;
+use super::targets::{PageInfo, PageTargets};
 use super::*;
 use crate::sys::errno;
 use crate::sys::memory::{self, Scratch};
@@ -50,6 +51,11 @@ fn page() -> impl Strategy<Value = Page> {
             starts_with_zeros,
         },
     )
+}
+
+/// Generates base pages.
+pub fn pages_strategy() -> impl Strategy<Value = Vec<Page>> {
+    prop::collection::vec(page(), 1..40)
 }
 
 /// Generates a machine, and a request of addresses and nodes.
@@ -609,6 +615,19 @@ impl MovePagesOps for ExecutesDuringQuery {
     }
 }
 
+/// All pages move to node 0, in either of two passes.
+struct OneNodeInTwoPasses;
+
+impl PageTargets for OneNodeInTwoPasses {
+    fn passes(&self) -> usize {
+        2
+    }
+
+    fn target(&mut self, _: usize, _: PageInfo) -> Option<i32> {
+        Some(0)
+    }
+}
+
 #[test]
 #[cfg_attr(miri, ignore)]
 fn a_program_executed_during_a_move_is_detected() {
@@ -628,7 +647,7 @@ fn a_program_executed_during_a_move_is_detected() {
         let address_space = usize::MAX - (memory::page_size() - 1);
         let mut mover = Mover::untimed(kernel, 0, 0);
         // All pages are in place on node 0.
-        mover.move_range(0, address_space, 2, follow_exec, &|_, _| Some(0)).unwrap();
+        mover.move_range(0, address_space, follow_exec, &mut OneNodeInTwoPasses).unwrap();
         let (error, ranges) = (mover.error(), mover.kernel.walks.load(Relaxed));
         child.kill().unwrap();
         child.wait().unwrap();

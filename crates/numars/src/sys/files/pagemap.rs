@@ -104,4 +104,42 @@ impl File {
         })?;
         Ok((count, scan.walk_end as usize))
     }
+
+    /// Returns the size of the pages of the mapping at an address, of a file /proc/PID/maps.
+    ///
+    /// References: ioctl PROCMAP_QUERY of /proc/PID/maps, since Linux 6.11.
+    pub fn page_size_of_mapping(&self, address: usize) -> Option<usize> {
+        const PROCMAP_QUERY: libc::c_ulong = 0xc068_6611;
+        /// The structure of <linux/fs.h>.
+        #[repr(C)]
+        #[derive(Default)]
+        #[allow(non_camel_case_types, reason = "the kernel's name")]
+        struct procmap_query {
+            size: u64,
+            query_flags: u64,
+            query_addr: u64,
+            vma_start: u64,
+            vma_end: u64,
+            vma_flags: u64,
+            vma_page_size: u64,
+            vma_offset: u64,
+            inode: u64,
+            dev_major: u32,
+            dev_minor: u32,
+            vma_name_size: u32,
+            build_id_size: u32,
+            vma_name_addr: u64,
+            build_id_addr: u64,
+        }
+        const { assert!(size_of::<procmap_query>() == 0x68) };
+        let mut query = procmap_query {
+            size: size_of::<procmap_query>() as u64,
+            query_addr: address as u64,
+            ..procmap_query::default()
+        };
+        // SAFETY: the structure is the kernel's, and asks for no name, so that nothing else is written.
+        let queried =
+            preserve_errno(|| unsafe { libc::syscall(libc::SYS_ioctl, self.0, PROCMAP_QUERY, &raw mut query) });
+        (queried == 0).then_some(query.vma_page_size as usize)
+    }
 }

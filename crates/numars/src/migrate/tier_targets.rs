@@ -1,0 +1,109 @@
+//! Moving the pages of a range to the next slower or faster memory tier.
+//!
+//! References: Documentation/ABI/testing/sysfs-kernel-mm-memory-tiers in the kernel sources.
+
+use super::targets::{PageInfo, PageTargets};
+use crate::nodeset::{MAX_NUMNODES, NodeSet};
+use crate::sys::errno;
+use crate::sys::memory::Arena;
+
+/// The direction of a move between memory tiers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TierMove {
+    /// To the next slower tier, which has the next higher number.
+    Demote,
+    /// To the next faster tier, which has the next lower number.
+    Promote,
+}
+
+/// Calls a function with the number and the nodes of every tier, or returns an errno.
+pub type ForEachTier<'a> = dyn Fn(&mut dyn FnMut(u32, &NodeSet)) -> Result<(), i32> + 'a;
+
+/// The target nodes of a move to the next tier: for each page the nearest node there that has room.
+pub struct TierTargets<'a> {
+    direction: TierMove,
+    distance: &'a dyn Fn(i32, i32) -> u8,
+    /// For each node of the machine the number of its tier plus 1; 0: it is in none.
+    tiers: &'a mut [u32],
+    /// The nodes that may not be used, or are full: for base pages and for huge pages.
+    excluded: [NodeSet; 2],
+}
+
+impl<'a> TierTargets<'a> {
+    /// The bytes of an arena that [`TierTargets::new`] needs.
+    pub const BYTES: usize = MAX_NUMNODES * size_of::<u32>();
+
+    /// Returns the targets on a machine with these tiers, as [`Topology::for_each_tier`](crate::topology::Topology::for_each_tier) lists them,
+    /// and distances, with memory from `arena`. Fails with ENODATA if there are fewer than two tiers, or with the errno of listing them.
+    pub fn new(
+        direction: TierMove,
+        for_each_tier: &ForEachTier,
+        distance: &'a dyn Fn(i32, i32) -> u8,
+        arena: &mut Arena<'a>,
+    ) -> Result<Self, i32> {
+        let tiers = arena.alloc_slice::<u32>(MAX_NUMNODES);
+        tiers.fill(0);
+        let mut count = 0;
+        for_each_tier(&mut |tier, nodes| {
+            count += 1;
+            for node in nodes.bits().as_bits().iter() {
+                tiers.get_mut(node).into_iter().for_each(|slot| *slot = tier.saturating_add(1));
+            }
+        })?;
+        if count < 2 {
+            return Err(errno::ENODATA);
+        }
+        Ok(TierTargets { direction, distance, tiers, excluded: [NodeSet::new(), NodeSet::new()] })
+    }
+
+    /// Returns whether a node is in a tier.
+    pub fn has_node(&self, node: i32) -> bool {
+        usize::try_from(node).ok().and_then(|node| self.tiers.get(node)).is_some_and(|&tier| tier > 0)
+    }
+
+    /// Excludes a node of which the process may not use memory, as long as another one of its tier is left.
+    pub fn exclude(&mut self, node: i32) {
+        for set in &self.excluded {
+            usize::try_from(node).into_iter().for_each(|node| set.bits().set(node));
+        }
+    }
+
+    /// Returns the tier to which pages of a node move.
+    fn next_tier(&self, node: i32) -> Option<u32> {
+        let own = usize::try_from(node).ok().and_then(|node| self.tiers.get(node)).copied().filter(|&tier| tier > 0)?;
+        let tiers = self.tiers.iter().copied().filter(|&tier| tier > 0);
+        match self.direction {
+            TierMove::Demote => tiers.filter(|&tier| tier > own).min(),
+            TierMove::Promote => tiers.filter(|&tier| tier < own).max(),
+        }
+    }
+
+    /// Returns the nearest node of a tier, with or without those that are excluded for such pages.
+    fn nearest(&self, page: PageInfo, tier: u32, with_excluded: bool) -> Option<i32> {
+        let [base, huge] = &self.excluded;
+        let excluded = if page.base_pages > 1 { huge } else { base };
+        let is_candidate = |node: &i32| with_excluded || !excluded.bits().as_bits().contains(*node as usize);
+        let of_tier = (0i32..).zip(self.tiers.iter()).filter(|&(_, &other)| other == tier).map(|(node, _)| node);
+        of_tier.filter(is_candidate).min_by_key(|&node| (self.distance)(page.node, node))
+    }
+}
+
+impl PageTargets for TierTargets<'_> {
+    fn needs_mappings(&self) -> bool {
+        true
+    }
+
+    fn target(&mut self, _: usize, page: PageInfo) -> Option<i32> {
+        let Some(tier) = self.next_tier(page.node) else { return Some(page.node) };
+        // If no node is left, the kernel says why.
+        self.nearest(page, tier, false).or_else(|| self.nearest(page, tier, true))
+    }
+
+    fn target_if_full(&mut self, page: PageInfo, full: i32) -> Option<i32> {
+        let [base, huge] = &self.excluded;
+        let excluded = if page.base_pages > 1 { huge } else { base };
+        usize::try_from(full).into_iter().for_each(|node| excluded.bits().set(node));
+        let tier = self.next_tier(page.node)?;
+        self.nearest(page, tier, false)
+    }
+}
