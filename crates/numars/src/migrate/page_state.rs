@@ -111,7 +111,7 @@ pub(super) fn lookup_pages(
         {
             // For a hugetlb page in flight, the word is empty. A page has at least 16 base pages.
             let mut regions = [0; 3 * (BLOCK / 16 + 1)];
-            match pagemap.scan(first << page_bits, (last + 1) << page_bits, &mut regions, true) {
+            match pagemap.scan(first << page_bits, (last + 1) << page_bits, &mut regions, 0, true) {
                 Ok((count, _)) => {
                     let regions = regions.as_chunks::<3>().0.iter().take(count);
                     for (state, index) in

@@ -216,8 +216,8 @@ impl PageWalk {
                 page = if huge { self.end_of_huge(page) } else { page.saturating_add(1 << self.page_bits) };
             }
             // The kernel collects 512 regions at a time. At the end of the range it may report the start of the last 512 as the end of the
-            // walk.
-            walked_to = walked_to.max(region_end);
+            // walk. The limit of the scan may be within a huge page, which is an entry as a whole.
+            walked_to = walked_to.max(region_end).max(page);
         }
         self.next = if walked_to >= end { self.end } else { walked_to };
         Some(listed)
@@ -317,7 +317,10 @@ impl PresentPages for PageWalk {
             if self.can_scan {
                 let scanned = match self.pagemap.take() {
                     Some(pagemap) => {
-                        let scan = |start, end, regions: &mut [usize]| pagemap.scan(start, end, regions, false);
+                        // No more than fits: the kernel locks the address space meanwhile, and would list the others again.
+                        let max_pages = base_pages_left.min(free.len());
+                        let scan =
+                            |start, end, regions: &mut [usize]| pagemap.scan(start, end, regions, max_pages, false);
                         let listed = self.fill_pagemap_scan(free, &mut base_pages_left, scratch, &scan);
                         self.pagemap = Some(pagemap);
                         listed
@@ -375,7 +378,7 @@ impl PresentPages for PageWalk {
     fn find_split(&mut self, entries: &[usize], scratch: &mut [usize], each: &mut dyn FnMut(usize)) {
         let pagemap = self.pagemap.take();
         let scan = |start, end, regions: &mut [usize]| match &pagemap {
-            Some(pagemap) => pagemap.scan(start, end, regions, true),
+            Some(pagemap) => pagemap.scan(start, end, regions, 0, true),
             None => Err(errno::ENOENT),
         };
         self.for_each_split(entries, scratch, &scan, each);

@@ -301,6 +301,28 @@ fn pages_of_one_batch_have_at_most_the_base_pages_that_are_left() {
 }
 
 #[test]
+fn a_scan_that_ends_within_a_huge_page_lists_the_page_once() {
+    if PMD_SIZE == 0 {
+        return;
+    }
+    let end = 3 * PMD_SIZE;
+    for max_pages in [1, 511, 512, 513, 1000] {
+        let scan = |start: usize, end: usize, regions: &mut [usize]| {
+            let limit = end.min(start + max_pages * PAGE);
+            regions[..3].copy_from_slice(&[start, limit, File::HUGE]);
+            Ok((1, limit))
+        };
+        let mut walk = PageWalk::of(None, None, 0, end - PAGE, PAGE.trailing_zeros()).unwrap();
+        let (mut pages, mut scratch, mut all) = ([0; 9], [0; 15], Vec::new());
+        while !walk.is_done() {
+            let count = walk.fill_pagemap_scan(&mut pages, &mut { usize::MAX }, &mut scratch, &scan).unwrap();
+            all.extend(pages[..count].iter().map(|&entry| (walk.address(entry), walk.base_pages(entry))));
+        }
+        assert_eq!(all, [(0, 512), (PMD_SIZE, 512), (2 * PMD_SIZE, 511)], "{max_pages}");
+    }
+}
+
+#[test]
 fn a_scan_that_makes_no_progress_is_given_up() {
     const START: usize = 1 << 20;
     let (mut pages, mut scratch) = ([0; 5], [0; 15]);

@@ -44,7 +44,8 @@ impl File {
     pub const PRESENT_OR_SWAPPED: usize = 1 << 3 | 1 << 4;
 
     /// Finds regions of pages: three values of `regions` for each, its start, its end and its categories. The zero page is not listed. Returns
-    /// how many there are and up to which address the kernel has looked.
+    /// how many there are and up to which address the kernel has looked. It stops after `max_pages` base pages (0: no limit), which may end a
+    /// region within a huge page.
     ///
     /// If `only_huge`, finds huge pages and the empty page table entries of hugetlb memory, and their categories [`File::HUGE`] and
     /// [`File::PRESENT_OR_SWAPPED`]. Otherwise finds pages that are present or swapped, and whether they have the category [`File::HUGE`].
@@ -58,6 +59,7 @@ impl File {
         start: usize,
         end: usize,
         regions: &mut [usize],
+        max_pages: usize,
         only_huge: bool,
     ) -> Result<(usize, usize), c_int> {
         const PAGE_IS_PFNZERO: u64 = 1 << 5;
@@ -91,7 +93,7 @@ impl File {
             walk_end: 0,
             vec: regions.as_mut_ptr() as u64,
             vec_len: (regions.len() / 3) as u64,
-            max_pages: 0,
+            max_pages: max_pages as u64,
             category_inverted: PAGE_IS_PFNZERO,
             category_mask: PAGE_IS_PFNZERO | if only_huge { huge } else { 0 },
             category_anyof_mask: if only_huge { 0 } else { present_or_swapped },
