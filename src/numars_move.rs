@@ -114,7 +114,8 @@ pub struct numars_move_options {
     /// target for the longest call of move_pages(2) in microseconds; 0: none. The number of pages
     /// per call adapts to the duration of previous calls, down to one page, which may be a huge
     /// page. A page that is being moved is inaccessible, so that a thread that touches it waits for
-    /// the call at most
+    /// the call at most. What counts is the CPU time of a call: before it moves pages, it sleeps
+    /// until all CPUs have taken part in the preparation, which nobody else has to wait for
     pub max_pause_us: c_uint,
     /// milliseconds after which the move ends with ETIMEDOUT; 0: none. Checked, as cancel, before
     /// each call that moves pages

@@ -55,6 +55,34 @@ fn if_a_call_without_pages_takes_longer_than_the_largest_pause_calls_still_move_
 }
 
 #[test]
+fn the_time_for_which_calls_wait_for_other_cpus_does_not_count_as_a_pause() {
+    let mut machine = machine_with_clock(20_000, 20_000, 2_000);
+    machine.clock.sleeps_of_calls = (0..1000).map(|call| (call * 7919 % 30) * MS).collect();
+    let options = MoveOptions { max_pause: Some(Duration::from_millis(1)), ..MoveOptions::default() };
+    let outcome = run_range_with::<65_536>(&machine, 1, options, None);
+    let moves = &outcome.machine.clock.moves;
+    assert_eq!(outcome.stats.moved(), 20_000);
+    assert!(moves.iter().all(|&(_, ns)| ns <= MS) && moves.len() < 100, "{moves:?}");
+    assert!(outcome.stats.longest_call() >= Duration::from_millis(29));
+}
+
+#[test]
+fn a_call_that_takes_long_for_another_reason_makes_the_next_ones_half_as_large() {
+    let kernel = Model::<1>::new(machine_with(&[0]));
+    let meter = Meter::timed(&kernel, limits(Some(Duration::from_millis(1))), false, 12);
+    let call = |pages: usize, ns| meter.time_move(&kernel, pages, || kernel.work(ns));
+    (0..10).for_each(|_| call(meter.move_limit(usize::MAX), meter.move_limit(usize::MAX) as u64 * 2_000));
+    let limit = meter.move_limit(usize::MAX);
+    call(limit, 50 * MS);
+    assert_eq!(meter.move_limit(usize::MAX), limit / 2);
+    call(limit / 2, limit as u64 / 2 * 2_000);
+    assert_eq!(meter.move_limit(usize::MAX), limit / 2 * 2);
+    // A few pages at the end of a batch may have most of the time of a whole call.
+    call(3, MS / 2);
+    assert_eq!(meter.move_limit(usize::MAX), limit / 2 * 2);
+}
+
+#[test]
 fn calls_become_shorter_when_the_machine_becomes_slower() {
     let clock = |ns_per_page| FakeClock { ns_per_page, ..FakeClock::default() };
     let pace = Meter::timed(&Model::<1>::new(machine_with(&[0])), limits(Some(Duration::from_millis(1))), false, 12);
@@ -62,7 +90,7 @@ fn calls_become_shorter_when_the_machine_becomes_slower() {
         for _ in 0..40 {
             let kernel = Model::<1>::new(Machine { clock: clock(ns_per_page), ..machine_with(&[0]) });
             let pages = pace.move_limit(usize::MAX);
-            pace.time_move(&kernel, pages, || kernel.pause((pages as u64 * ns_per_page / 1000) as u32));
+            pace.time_move(&kernel, pages, || kernel.work(pages as u64 * ns_per_page));
         }
         pace.move_limit(usize::MAX)
     };

@@ -2,7 +2,7 @@
 
 use super::ops::MovePagesOps;
 use crate::sys::errno;
-use core::sync::atomic::{AtomicI32, AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering::Relaxed};
 use core::time::Duration;
 
 /// Target duration of one move_pages(2) call that moves pages, if a progress callback or a limit other than [`Limits::max_pause`] is set.
@@ -28,7 +28,7 @@ const NS_PER_SECOND: f64 = 1e9;
 /// The limits of a move. `None` and 0 stand for no limit.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Limits<'a> {
-    /// Target for the longest move_pages(2) call.
+    /// Target for the CPU time of the longest move_pages(2) call.
     pub max_pause: Option<Duration>,
     /// Upper bound for the bytes that are moved per second.
     pub max_bytes_per_second: u64,
@@ -182,11 +182,15 @@ impl<'a> Meter<'a> {
         if self.started_ns.is_none() {
             return call();
         }
-        let start = kernel.now_ns();
+        let since = |start, end: u64| usize::try_from(end.saturating_sub(start)).unwrap_or(usize::MAX);
+        let cpu_ns = || if self.limits_pauses() { kernel.cpu_ns() } else { 0 };
+        let (start, cpu_start) = (kernel.now_ns(), cpu_ns());
         let result = call();
-        let ns = usize::try_from(kernel.now_ns().saturating_sub(start)).unwrap_or(usize::MAX);
+        let (cpu_ns, ns) = (since(cpu_start, cpu_ns()), since(start, kernel.now_ns()));
         self.longest_call_ns.fetch_max(ns, Relaxed);
-        pace.record(pages, ns);
+        // Before it moves a page, the kernel waits until all CPUs have run a function. They may take milliseconds if they are busy, whatever the
+        // number of pages, and nobody has to wait for a page meanwhile.
+        pace.record(pages, if self.limits_pauses() { cpu_ns } else { ns });
         result
     }
 }
@@ -203,11 +207,18 @@ struct Pace {
     limit: AtomicUsize,
     /// The shortest duration of a call without any page; `usize::MAX`: not known.
     overhead_ns: AtomicUsize,
+    /// Whether a call has met the target.
+    is_settled: AtomicBool,
 }
 
 impl Pace {
     fn unlimited() -> Self {
-        Pace { target_ns: 0, limit: AtomicUsize::new(usize::MAX), overhead_ns: AtomicUsize::new(usize::MAX) }
+        Pace {
+            target_ns: 0,
+            limit: AtomicUsize::new(usize::MAX),
+            overhead_ns: AtomicUsize::new(usize::MAX),
+            is_settled: AtomicBool::new(false),
+        }
     }
 
     fn new(target: Duration, initial: usize) -> Self {
@@ -223,8 +234,9 @@ impl Pace {
         self.limit.load(Relaxed)
     }
 
-    /// Adapts the limit to the duration of a call: to the pages that take three quarters of the target duration, and at most to twice the
-    /// previous limit. If calls take long without any page, which no limit can change, the pages get half of these three quarters.
+    /// Adapts the limit to the duration of a call: to the pages that take three quarters of the target duration. If calls take long without any
+    /// page, which no limit can change, the pages get half of these three quarters. The limit becomes at most twice as large, and not less than
+    /// half as large once a call has met the target, because a call may take long for other reasons than its pages.
     fn record(&self, pages: usize, ns: usize) {
         if self.is_unlimited() {
             return;
@@ -237,16 +249,21 @@ impl Pace {
             usize::MAX => 0,
             overhead => overhead.min(ns),
         };
-        let aim = self.target_ns / 4 * 3;
+        let (aim, for_all_pages) = (self.target_ns / 4 * 3, ns - overhead);
         let for_pages = aim - overhead.min(aim / 2);
         let current = self.limit();
-        let affordable = match (ns - overhead) / pages {
+        let affordable = match for_all_pages / pages {
             0 => usize::MAX,
-            ns_per_page => (for_pages / ns_per_page).max(1),
+            ns_per_page => for_pages / ns_per_page,
         };
+        let is_too_long = for_all_pages > self.target_ns;
+        let least = if self.is_settled.load(Relaxed) { current / 2 } else { 1 };
         // A short call at the end of a batch says little about longer ones.
-        if affordable < current || pages >= current / 2 {
-            self.limit.store(affordable.min(current.saturating_mul(2)), Relaxed);
+        if is_too_long || pages >= current / 2 {
+            self.limit.store(affordable.max(least).max(1).min(current.saturating_mul(2)), Relaxed);
+        }
+        if !is_too_long {
+            self.is_settled.store(true, Relaxed);
         }
     }
 }

@@ -70,8 +70,12 @@ pub struct Machine {
 #[derive(Debug, Clone, Default)]
 pub struct FakeClock {
     pub now_ns: u64,
+    /// The time that was spent asleep.
+    pub asleep_ns: u64,
     /// The duration of a call without pages.
     pub ns_per_call: u64,
+    /// The time for which a call that moves pages sleeps in addition, the last value first; 0 after all of them.
+    pub sleeps_of_calls: Vec<u64>,
     /// The duration of moving a base page.
     pub ns_per_page: u64,
     /// The duration of querying a page.
@@ -202,6 +206,8 @@ impl Machine {
 
     /// Moves pages, then applies the changes that are due after the call.
     fn call(&mut self, addresses: &[usize], nodes: &[i32], status: &mut [i32]) -> Result<usize, i32> {
+        let asleep_ns = self.clock.sleeps_of_calls.pop().unwrap_or(0);
+        (self.clock.now_ns, self.clock.asleep_ns) = (self.clock.now_ns + asleep_ns, self.clock.asleep_ns + asleep_ns);
         if addresses.first() != Some(&plan::NO_PAGE) {
             let base_pages = addresses.iter().map(|&address| self.size(self.page(address))).sum();
             let ns = self.clock.ns_per_call + self.clock.ns_per_page * base_pages as u64;
@@ -270,6 +276,12 @@ impl<const ENTRIES: usize> Model<ENTRIES> {
         self.machine().clone()
     }
 
+    /// Lets time pass for which the calling thread runs.
+    #[cfg(test)]
+    pub fn work(&self, ns: u64) {
+        self.machine().clock.now_ns += ns;
+    }
+
     fn machine(&self) -> MutexGuard<'_, Machine> {
         self.0.lock().unwrap()
     }
@@ -331,11 +343,17 @@ impl<const ENTRIES: usize> MovePagesOps for Model<ENTRIES> {
     fn pause(&self, microseconds: u32) {
         let mut machine = self.machine();
         machine.clock.now_ns += u64::from(microseconds) * 1000;
+        machine.clock.asleep_ns += u64::from(microseconds) * 1000;
         machine.clock.sleeps.push(microseconds);
     }
 
     fn now_ns(&self) -> u64 {
         self.machine().clock.now_ns
+    }
+
+    fn cpu_ns(&self) -> u64 {
+        let clock = &self.machine().clock;
+        clock.now_ns - clock.asleep_ns
     }
 }
 

@@ -50,8 +50,8 @@ pub struct MoveOptions<'a> {
     pub threads: usize,
     /// The number of further attempts to move a busy page.
     pub retries: u32,
-    /// Target for the longest move_pages(2) call: the number of its pages adapts to the duration of previous calls, down to one page, which
-    /// may be a huge page.
+    /// Target for the CPU time of the longest move_pages(2) call: the number of its pages adapts to the duration of previous calls, down to
+    /// one page, which may be a huge page.
     pub max_pause: Option<Duration>,
     /// Upper bound for the bytes moved per second, from the start of the move to any later time; 0: none. Pages that the kernel tries to move
     /// and cannot count as well.

@@ -52,6 +52,10 @@ pub trait MovePagesOps: Sync {
     fn now_ns(&self) -> u64 {
         clock::nanoseconds()
     }
+    /// Returns the nanoseconds for which the calling thread has run.
+    fn cpu_ns(&self) -> u64 {
+        clock::thread_nanoseconds()
+    }
 }
 
 /// The present pages of an address range, in ascending order. An entry stands for a base page or a huge page.
