@@ -114,8 +114,8 @@ pub struct numars_move_options {
     /// target for the longest call of move_pages(2) in microseconds; 0: none. The number of pages
     /// per call adapts to the duration of previous calls, down to one page, which may be a huge
     /// page. A page that is being moved is inaccessible, so that a thread that touches it waits for
-    /// the call at most. What counts is the CPU time of a call: before it moves pages, it sleeps
-    /// until all CPUs have taken part in the preparation, which nobody else has to wait for
+    /// the call at most. Only the CPU time of a call counts: before it moves pages, it sleeps until
+    /// other CPUs have run, and no page is inaccessible meanwhile
     pub max_pause_us: c_uint,
     /// milliseconds after which the move ends with ETIMEDOUT; 0: none. Checked, as cancel, before
     /// each call that moves pages
@@ -126,7 +126,8 @@ pub struct numars_move_options {
     /// value than 0 to end the move with ECANCELED; NULL: none
     pub cancel: *const c_int,
     /// bytes that are moved per second at most, on average from the start to any later time; 0:
-    /// unlimited. The sizes of pages of a list are estimated as for the callback
+    /// unlimited. A huge page of a list counts with 2 MiB on x86-64 since Linux 6.7; elsewhere, the
+    /// sizes of pages of a list are estimated as for the callback
     pub max_bytes_per_second: u64,
     /// progress callback, or NULL
     pub progress: numars_move_progress,

@@ -131,6 +131,73 @@ START_TEST(a_bounded_rate_is_not_exceeded)
 }
 END_TEST
 
+enum { SCATTERED = 128, GAP = 513, HUGE_PAGES = 4 };
+
+/* Pages that are more than a huge page apart. */
+static char *scattered_pages(const void *unused)
+{
+    (void)unused;
+    char *start = map_pages(SCATTERED * GAP);
+    for (size_t page = 0; page < SCATTERED; page++)
+        touch_pages(start + page * GAP * page_size(), 1, 0);
+    return start;
+}
+
+/* Consecutive huge pages. */
+static char *huge_pages(const void *unused)
+{
+    (void)unused;
+    char *start = map_pages((HUGE_PAGES + 1) * HUGE_PAGE / page_size());
+    start += HUGE_PAGE - (uintptr_t)start % HUGE_PAGE;
+    require(madvise(start, HUGE_PAGES * HUGE_PAGE, MADV_HUGEPAGE) == 0);
+    touch_pages(start, HUGE_PAGES * HUGE_PAGE / page_size(), 0);
+    for (size_t page = 0; page < HUGE_PAGES; page++)
+        require(is_transparent_huge_page(start + page * HUGE_PAGE));
+    return start;
+}
+
+/* Moves every `step` bytes of `count` pages with a rate that takes half a second for `bytes`, of which a call may move the last ones without
+ * a wait. */
+static void assert_takes_half_a_second(pid_t pid, char *start, size_t step, size_t count, size_t bytes, size_t last)
+{
+    struct page_list list = page_list_with_capacity(count);
+    struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
+    for (size_t page = 0; page < count; page++)
+        page_list_add(&list, start + page * step, 1);
+    options.max_bytes_per_second = 2 * bytes;
+    options.timeout_ms = 60 * 1000;
+    assert_returns(numars_move_pages(pid, count, list.pages, list.nodes, list.status, &options, &stats), 0);
+    assert_all_on_target(pid, &list);
+    expect((double)stats.elapsed_ns >= 0.5e9 * (double)(bytes - last) / (double)bytes && stats.elapsed_ns < 10 * 1000000000ULL,
+           "%zu entries took %llu ns", count, (unsigned long long)stats.elapsed_ns);
+    for (size_t page = 0; page < count; page++)
+        list.nodes[page] = 0;
+    assert_returns(numars_move_pages(pid, count, list.pages, list.nodes, NULL, NULL, NULL), 0);
+}
+
+START_TEST(pages_of_a_list_count_with_their_size_for_the_rate)
+{
+    /* Before, sizes are estimated. */
+    if (kernel_before(6, 7))
+        return;
+    for (int other = 0; other < 2; other++) {
+        struct child_process child = { 0 };
+        char *start = other ? (child = start_child_with(scattered_pages, NULL)).pages : scattered_pages(NULL);
+        const size_t bytes = SCATTERED * page_size();
+        assert_takes_half_a_second(child.pid, start, GAP * page_size(), SCATTERED, bytes, bytes / 10);
+        if (other)
+            end_child(child);
+        start = other ? (child = start_child_with(huge_pages, NULL)).pages : huge_pages(NULL);
+        const size_t huge_bytes = HUGE_PAGES * HUGE_PAGE;
+        assert_takes_half_a_second(child.pid, start, HUGE_PAGE, HUGE_PAGES, huge_bytes, HUGE_PAGE);
+        assert_takes_half_a_second(child.pid, start, page_size(), huge_bytes / page_size(), huge_bytes, HUGE_PAGE);
+        if (other)
+            end_child(child);
+    }
+}
+END_TEST
+
 START_TEST(a_move_whose_time_is_up_fails_with_ETIMEDOUT_and_true_statistics)
 {
     for (int other = 0; other < 2; other++)
@@ -238,6 +305,7 @@ int main(void)
     return run_tests("move_limits", (const TTest *[]){
         smaller_pauses_take_more_calls_and_everything_is_moved,
         a_bounded_rate_is_not_exceeded,
+        pages_of_a_list_count_with_their_size_for_the_rate,
         a_move_whose_time_is_up_fails_with_ETIMEDOUT_and_true_statistics,
         a_flag_cancels_a_move_with_true_statistics,
         pages_are_counted_by_the_node_to_which_they_moved,

@@ -93,6 +93,7 @@ fn random_machine(choices: &mut Unstructured) -> Result<Machine> {
         denied_later: None,
         has_huge_pages: false,
         freed_later: 0,
+        hides_sizes: false,
         clock: FakeClock::default(),
     })
 }

@@ -232,3 +232,52 @@ fn moved_pages_are_counted_on_their_target_nodes() {
         assert_eq!(counts, [0, 1, 1, 1], "{status:?}");
     }
 }
+
+/// Moves a list of these pages with 1,000 base pages per second. Returns the milliseconds that it took.
+fn ms_at_1000_pages_per_second(machine: &Machine, addresses: &[usize]) -> u128 {
+    let options = MoveOptions { max_bytes_per_second: 1000 * PAGE as u64, ..MoveOptions::default() };
+    let nodes = vec![1; addresses.len()];
+    let mut status = vec![0; addresses.len()];
+    let mut mover = Mover::new(Model::<4096>::new(machine.clone()), options, None);
+    mover.move_list(request(addresses, &nodes, &mut status)).unwrap();
+    assert_eq!(status, nodes);
+    mover.stats().elapsed().as_millis()
+}
+
+#[test]
+fn base_pages_of_a_list_that_are_far_apart_move_as_fast_as_the_rate_allows() {
+    let mut machine = machine_with_clock(600 * 100, 0, 10);
+    let addresses: Vec<usize> = (0..100).map(|page| address(600 * page)).collect();
+    // A call has the pages of 50 ms, and does not wait after it.
+    assert!((50..=100).contains(&ms_at_1000_pages_per_second(&machine, &addresses)));
+    // If sizes are not known, each may be a huge page.
+    machine.hides_sizes = true;
+    assert!((99 * 512..=100 * 512).contains(&ms_at_1000_pages_per_second(&machine, &addresses)));
+}
+
+#[test]
+fn huge_pages_of_a_list_count_with_their_size_and_once() {
+    // 40 huge pages of 64 base pages, which are aligned.
+    let mut machine = machine_with_clock(63 + 40, 0, 10);
+    (machine.has_huge_pages, machine.page_of) = (true, (0..63).chain((0..40 * 64).map(|n| 63 + n / 64)).collect());
+    let heads: Vec<usize> = (0..40).map(|page| address(63 + 64 * page)).collect();
+    let all: Vec<usize> = (63..63 + 40 * 64).map(address).collect();
+    // In another order, in which no two consecutive entries name the same page.
+    let shuffled: Vec<usize> = (0..all.len()).map(|n| all[n * 641 % all.len()]).collect();
+    for addresses in [heads, all, shuffled] {
+        let ms = ms_at_1000_pages_per_second(&machine, &addresses);
+        assert!((39 * 64..40 * 64 + 10).contains(&ms), "{ms} ms for {} entries", addresses.len());
+    }
+}
+
+#[test]
+fn scattered_base_pages_of_a_list_share_calls_if_pauses_are_limited() {
+    let machine = machine_with_clock(600 * 1000, 0, 2_000);
+    let addresses: Vec<usize> = (0..1000).map(|page| address(600 * page)).collect();
+    let options = MoveOptions { max_pause: Some(Duration::from_millis(1)), ..MoveOptions::default() };
+    let (nodes, mut status) = (vec![1; 1000], vec![0; 1000]);
+    let mut mover = Mover::new(Model::<4096>::new(machine), options, None);
+    mover.move_list(request(&addresses, &nodes, &mut status)).unwrap();
+    let moves = mover.kernel.into_machine().clock.moves;
+    assert!(moves.len() < 12 && moves.iter().all(|&(_, ns)| ns <= MS), "{moves:?}");
+}

@@ -111,6 +111,11 @@ impl<'a> Meter<'a> {
         self.limits.max_pause.is_some()
     }
 
+    /// Returns whether the limits depend on the sizes of the pages.
+    pub fn needs_sizes(&self) -> bool {
+        self.limits_pauses() || self.limits.max_bytes_per_second > 0
+    }
+
     /// Returns the upper bound for the base pages of the next call that moves pages, which is at most `max`.
     pub fn move_limit(&self, max: usize) -> usize {
         let per_call = match self.limits.max_bytes_per_second {

@@ -18,8 +18,8 @@
 //!
 //! An entry has a state (`status`) while its batch is in work, and an outcome (`outcome`) afterwards. `plan`, `node_map`, `status`, `outcome`
 //! and `stats` make no system calls; the tests run the mover on a model of the kernel (`model`). `ops` is the interface between the mover and
-//! the kernel, and `target` implements it for a process; `process`, `page_state`, `page_walk`, `vma` and `tagged` read the files of that
-//! process in /proc.
+//! the kernel, and `target` implements it for a process; `process`, `page_state`, `page_sizes`, `page_walk`, `vma` and `tagged` read the
+//! files of that process in /proc.
 //!
 //! References: move_pages(2), migrate_pages(2), Documentation/mm/page_migration.rst in the kernel sources.
 
@@ -39,6 +39,7 @@ mod mover;
 pub mod node_map;
 mod ops;
 mod outcome;
+mod page_sizes;
 mod page_state;
 mod page_walk;
 mod placement;

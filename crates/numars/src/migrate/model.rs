@@ -63,6 +63,8 @@ pub struct Machine {
     pub has_huge_pages: bool,
     /// The pages that become free on each node after the next call that moves pages.
     pub freed_later: usize,
+    /// Whether the sizes of pages are unknown, as before Linux 6.7.
+    pub hides_sizes: bool,
     pub clock: FakeClock,
 }
 
@@ -329,6 +331,14 @@ impl<const ENTRIES: usize> MovePagesOps for Model<ENTRIES> {
     fn page_states(&self, pages: &[usize], states: &mut [PageState]) {
         let machine = self.machine();
         states.iter_mut().zip(pages).for_each(|(state, &page)| *state = machine.state(page));
+    }
+
+    fn page_sizes(&self, pages: &[usize], sizes: &mut [u32]) -> bool {
+        let machine = self.machine();
+        for (size, &page) in sizes.iter_mut().zip(pages) {
+            *size = machine.size(machine.page(page)) as u32;
+        }
+        !machine.hides_sizes
     }
 
     fn walk(&self, start: usize, length: usize, _: u32, _: (usize, usize)) -> Option<ModelWalk> {

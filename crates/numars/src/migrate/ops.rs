@@ -25,6 +25,10 @@ pub trait MovePagesOps: Sync {
     fn submit(&self, request: MoveRequest, flags: i32) -> Result<usize, i32>;
     /// Writes the state of each page's page table entry into `states`.
     fn page_states(&self, pages: &[usize], states: &mut [PageState]);
+    /// Writes the number of base pages of each page into `sizes`. Returns false, with `sizes` undefined, if the kernel does not show it.
+    fn page_sizes(&self, _pages: &[usize], _sizes: &mut [u32]) -> bool {
+        false
+    }
     /// Starts to walk the pages that overlap `length` bytes at `start`, except those from `excluded.0` to before `excluded.1`. Returns `None`
     /// if the range exceeds the address space.
     fn walk(&self, start: usize, length: usize, page_bits: u32, excluded: (usize, usize)) -> Option<Self::Walk>;

@@ -36,10 +36,29 @@ impl PageState {
 /// Writes the state of each page's page table entry into `states`. `pages` may also be entries of a page walk. Consecutive pages that are near
 /// each other need one system call.
 pub fn page_states(handle: &ProcHandle, pages: &[usize], page_bits: u32, states: &mut [PageState]) {
+    lookup_pages(open_pagemap(handle).as_ref(), handle.is_current(), pages, page_bits, states);
+}
+
+/// Opens the pagemap of a process, or that of a living thread if its first thread has ended.
+#[inline(never)]
+pub(super) fn open_pagemap(handle: &ProcHandle) -> Option<File> {
     let has_memory = |pagemap: &File| handle.is_current() || !is_empty(pagemap);
     let of_thread = || File::open(handle.living_thread()?.text(b"pagemap")).filter(has_memory);
-    let pagemap = handle.open_file(b"pagemap").filter(has_memory).or_else(of_thread);
-    lookup_pages(pagemap.as_ref(), handle.is_current(), pages, page_bits, states);
+    handle.open_file(b"pagemap").filter(has_memory).or_else(of_thread)
+}
+
+/// Returns the numbers of the lowest and the highest of the first pages, as many as are within `max` base pages, in any order.
+pub(super) fn block(pages: &[usize], page_bits: u32, max: usize) -> (usize, usize) {
+    let next = pages.first().map_or(0, |page| page >> page_bits);
+    let (mut first, mut last) = (next, next);
+    for page in pages {
+        let (low, high) = (first.min(page >> page_bits), last.max(page >> page_bits));
+        if high - low >= max {
+            break;
+        }
+        (first, last) = (low, high);
+    }
+    (first, last)
 }
 
 /// Returns whether a pagemap has no words at all, because its thread has ended.
@@ -62,15 +81,7 @@ pub(super) fn lookup_pages(
     let (mut done, mut can_scan) = (0, true);
     while let Some(rest @ [next, ..]) = pages.get(done..) {
         let next = next >> page_bits;
-        // Extends the block to the following pages as long as they fit, in any order.
-        let (mut first, mut last) = (next, next);
-        for page in rest {
-            let (low, high) = (first.min(page >> page_bits), last.max(page >> page_bits));
-            if high - low >= BLOCK {
-                break;
-            }
-            (first, last) = (low, high);
-        }
+        let (mut first, mut last) = block(rest, page_bits, BLOCK);
         let mut words = [0; BLOCK * File::WORD];
         let is_known = match pagemap {
             Some(pagemap) => {

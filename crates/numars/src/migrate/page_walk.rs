@@ -15,7 +15,7 @@ use crate::sys::{errno, process};
 pub const HUGE: usize = 1;
 
 /// The size of a huge page on architectures whose pagemap shows huge pages; 0: every base page is an entry.
-const PMD_SIZE: usize = if cfg!(target_arch = "x86_64") { 2 << 20 } else { 0 };
+pub(super) const PMD_SIZE: usize = if cfg!(target_arch = "x86_64") { 2 << 20 } else { 0 };
 
 /// Upper bound for the bytes of a range of which every page is queried because the mappings are unknown: 64 GiB take some seconds.
 const MAX_UNMAPPED_SCAN: u64 = 1 << 36;

@@ -1,6 +1,7 @@
 //! The process whose pages are moved, and the system calls of the mover.
 
 use super::ops::MovePagesOps;
+use super::page_sizes;
 use super::page_state::{self, PageState};
 use super::page_walk::PageWalk;
 use super::process::ProcHandle;
@@ -35,6 +36,14 @@ impl TargetPid {
     /// Returns the PID for the next system call, or ESRCH if the process has ended.
     fn pid(&self) -> Result<i32, i32> {
         if self.handle.has_ended() { Err(errno::ESRCH) } else { Ok(self.pid) }
+    }
+
+    /// Calls `work` with the process in /proc, which is searched for if it is not identified.
+    fn with_proc(&self, work: &mut dyn FnMut(&ProcHandle)) {
+        match &self.handle {
+            ProcHandle::Unknown => work(&ProcHandle::find(self.pid)),
+            handle => work(handle),
+        }
     }
 
     /// Calls move_pages(2) with this PID, or with the TID of a living thread if the first thread of the process has ended.
@@ -105,10 +114,17 @@ impl MovePagesOps for TargetPid {
 
     fn page_states(&self, pages: &[usize], states: &mut [PageState]) {
         let page_bits = memory::page_size().trailing_zeros();
-        match &self.handle {
-            ProcHandle::Unknown => page_state::page_states(&ProcHandle::find(self.pid), pages, page_bits, states),
-            handle => page_state::page_states(handle, pages, page_bits, states),
-        }
+        self.with_proc(&mut |handle| page_state::page_states(handle, pages, page_bits, states));
+    }
+
+    fn page_sizes(&self, pages: &[usize], sizes: &mut [u32]) -> bool {
+        let page_bits = memory::page_size().trailing_zeros();
+        let mut is_known = false;
+        self.with_proc(&mut |handle| {
+            let pagemap = page_state::open_pagemap(handle);
+            is_known = pagemap.is_some_and(|pagemap| page_sizes::page_sizes(&pagemap, pages, page_bits, sizes));
+        });
+        is_known
     }
 
     fn walk(&self, start: usize, length: usize, page_bits: u32, excluded: (usize, usize)) -> Option<PageWalk> {

@@ -33,6 +33,7 @@ pub fn machine_with(old_nodes: &[i32]) -> Machine {
         denied_later: None,
         has_huge_pages: false,
         freed_later: 0,
+        hides_sizes: false,
         clock: FakeClock::default(),
     }
 }
@@ -77,6 +78,7 @@ fn machine_and_request() -> impl Strategy<Value = (Machine, Vec<usize>, Vec<i32>
                 denied_later: None,
                 has_huge_pages: false,
                 freed_later: 0,
+                hides_sizes: false,
                 clock: FakeClock::default(),
                 page_of,
             };
@@ -401,6 +403,7 @@ fn machine_with_huge_pages() -> impl Strategy<Value = Machine> {
                 denied_later: None,
                 has_huge_pages: true,
                 freed_later,
+                hides_sizes: false,
                 clock: FakeClock::default(),
             }
         },

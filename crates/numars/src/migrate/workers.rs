@@ -1,10 +1,11 @@
 //! Submits the entries of a batch to the kernel: a queue from which one or more threads take chunks.
 
-use super::batch::Batch;
+use super::batch::{Batch, get_or_default};
 use super::meter::Meter;
 use super::mover::Mover;
 use super::ops::MovePagesOps;
 use super::outcome::PageOutcome;
+use super::page_sizes;
 use super::plan;
 use super::stats::MoveStats;
 use super::status::{EntryState, SubmitStates};
@@ -14,7 +15,7 @@ use core::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering::Relaxed};
 /// Lower bound for the base pages of a chunk if several threads move pages without a progress callback. It also limits the number of threads.
 const MIN_CHUNK_PAGES: usize = 512;
 
-/// Upper bound for the base pages that an entry of a list is assumed to have: those of a huge page. Larger hugetlb pages are not detected.
+/// Upper bound for the base pages that an entry of a list is assumed to have if this is not known: those of a huge page.
 const MAX_ENTRY_PAGES: usize = 512;
 
 impl<K: MovePagesOps> Mover<'_, K> {
@@ -29,7 +30,9 @@ impl<K: MovePagesOps> Mover<'_, K> {
 
     /// Moves the first `count` submitted entries. With `is_final`, later entries cannot move their pages again, so that progress reports
     /// include them.
-    pub(super) fn submit_entries(&mut self, batch: &Batch, count: usize, helpers: usize, is_final: bool) {
+    pub(super) fn submit_entries(&mut self, batch: &mut Batch, count: usize, helpers: usize, is_final: bool) {
+        let knows_sizes = !batch.has_sizes && self.find_sizes(batch, count);
+        let batch = &*batch;
         let (Some(pages), Some(targets), Some(states), Some(order)) = (
             batch.submit_pages.get(..count),
             batch.submit_targets.get(..count),
@@ -39,6 +42,7 @@ impl<K: MovePagesOps> Mover<'_, K> {
             debug_assert!(false, "more entries than the batch has");
             return;
         };
+        let size_at = |index: usize| get_or_default(batch.dedup_table, index) as usize;
         let base_pages_at = |index: usize| order.get(index).map_or(1, |&entry| plan::base_pages(batch, entry as usize));
         let total = plan::total_base_pages(batch, count);
         let max_chunk = self.max_base_pages();
@@ -55,7 +59,11 @@ impl<K: MovePagesOps> Mover<'_, K> {
             targets,
             states,
             page_bits: self.page_bits,
-            entry_base_pages: if batch.has_sizes { Some(&base_pages_at) } else { None },
+            entry_base_pages: match batch.has_sizes {
+                true => Some(&base_pages_at),
+                false if knows_sizes => Some(&size_at),
+                false => None,
+            },
             next: AtomicUsize::new(0),
             entries,
             max_chunk,
@@ -91,6 +99,17 @@ impl<K: MovePagesOps> Mover<'_, K> {
         }
     }
 
+    /// Writes the sizes of the first `count` submitted entries of a list into the hash table, which only the plan needs. Returns false if no limit
+    /// depends on them or they are not known.
+    fn find_sizes(&self, batch: &mut Batch, count: usize) -> bool {
+        match (batch.submit_pages.get(..count), batch.submit_targets.get(..count)) {
+            (Some(pages), Some(targets)) if self.usage.meter.needs_sizes() => {
+                page_sizes::sizes_of_entries(&self.kernel, pages, targets, self.page_bits, batch.dedup_table)
+            }
+            _ => false,
+        }
+    }
+
     /// Returns the statistics while a batch is in work: its entries count as requested, and with `is_final` under those outcomes that can no
     /// longer change.
     fn stats_snapshot(&self, batch: &Batch, is_final: bool) -> MoveStats {
@@ -112,7 +131,7 @@ struct WorkQueue<'a, K> {
     targets: &'a [i32],
     states: SubmitStates<'a>,
     page_bits: u32,
-    /// Returns the base pages of the entry at an index of the queue; `None` for the entries of a list, for which this is not known.
+    /// Returns the base pages of the entry at an index of the queue; `None` for the entries of a list if this is not needed or not known.
     entry_base_pages: Option<&'a (dyn Fn(usize) -> usize + Sync)>,
     /// The first entry that no thread has taken.
     next: AtomicUsize,
@@ -163,7 +182,7 @@ impl<K: MovePagesOps> WorkQueue<'_, K> {
         end
     }
 
-    /// Returns the base pages of an entry. For a list they are estimated: the distance to the page of the next entry, within limits, and for the
+    /// Returns the base pages of an entry. If they are not known they are estimated: the distance to the page of the next entry, within limits, and for the
     /// last entry that from the previous one.
     fn base_pages(&self, entry: usize) -> usize {
         if let Some(entry_base_pages) = self.entry_base_pages {
