@@ -21,23 +21,14 @@
  * Initializer of struct numars_move_options: MPOL_MF_MOVE, one thread, three retries, no limits, no
  * callback.
  */
-#ifdef __cplusplus
 #define NUMARS_MOVE_OPTIONS_INIT \
   { sizeof(struct numars_move_options), MPOL_MF_MOVE, 1, 3, 0, 0, 0, NULL, 0, NULL, NULL, NULL, 0 }
-#else
-#define NUMARS_MOVE_OPTIONS_INIT \
-  { .size = sizeof(struct numars_move_options), .flags = MPOL_MF_MOVE, .threads = 1, .retries = 3 }
-#endif
 
 /**
  * Initializer of struct numars_move_stats: all counts are 0.
  */
-#ifdef __cplusplus
 #define NUMARS_MOVE_STATS_INIT \
   { sizeof(struct numars_move_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
-#else
-#define NUMARS_MOVE_STATS_INIT { .size = sizeof(struct numars_move_stats) }
-#endif
 
 /**
  * Initializer of struct numars_parse_error.

@@ -185,9 +185,34 @@ fn the_headers_compile_in_any_order_in_every_c_and_cxx_without_a_warning() {
         texts.push(format!("#undef _GNU_SOURCE\n#define _GNU_SOURCE 1\n{all}"));
         texts.push(format!("{OLD}{all}{all}"));
     }
-    texts.push(includes(&["numars.h"]) + "struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;\n");
-    texts.push(includes(&["numars.h"]) + "struct numars_parse_error error = NUMARS_PARSE_ERROR_INIT;\n");
     compile_everywhere(&texts);
+}
+
+/// `-Wextra` contains `-Wmissing-field-initializers`.
+#[test]
+fn the_initializers_initialize_objects_of_every_kind_in_every_c_and_cxx_without_a_warning() {
+    let objects = |kind: &str, init: &str, name: &str| {
+        format!(
+            "extern const struct {kind} {name}_constants[1];\n\
+             struct {kind} {name}_global = {init};\n\
+             static struct {kind} {name}_static = {init};\n\
+             static const struct {kind} {name}_constant = {init};\n\
+             const struct {kind} {name}_constants[1] = {{ {init} }};\n\
+             struct {name}_holder {{ int first; struct {kind} inner; }};\n\
+             size_t {name}_sizes(void);\n\
+             size_t {name}_sizes(void) {{\n\
+             \x20   struct {kind} automatic = {init};\n\
+             \x20   const struct {kind} constant = {init};\n\
+             \x20   static const struct {kind} kept = {init};\n\
+             \x20   struct {name}_holder holder = {{ 1, {init} }};\n\
+             \x20   automatic.size += holder.inner.size;\n\
+             \x20   return automatic.size + constant.size + kept.size + {name}_static.size + {name}_constant.size;\n\
+             }}\n"
+        )
+    };
+    compile_everywhere(&[includes(&["numars.h"])
+        + &objects("numars_move_options", "NUMARS_MOVE_OPTIONS_INIT", "options")
+        + &objects("numars_move_stats", "NUMARS_MOVE_STATS_INIT", "stats")]);
 }
 
 /// Fails to compile if a value differs from the kernel's.
