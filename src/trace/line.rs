@@ -93,7 +93,8 @@ const ALLOC_FLAGS: [u32; 4] =
 const ALLOC_FLAG_NAMES: &str =
     "NUMARS_ALLOC_NO_FALLBACK,NUMARS_ALLOC_POPULATE,NUMARS_ALLOC_STRICT,NUMARS_ALLOC_HUGE_PAGES";
 /// In the order of [`LineBuf::stats`].
-const STATS: &str = "pages,moved,in place,absent,unmapped,shared,busy,no memory,failed,retried,kernel calls";
+const STATS: &str = "pages,moved,in place,absent,unmapped,shared,busy,no memory,failed,retried,kernel calls,\
+    us elapsed,us longest call";
 /// As [`tally_statuses`] returns them.
 const STATUSES: &str = "pages,there,elsewhere,absent,unmapped,shared,busy,no memory,failed";
 
@@ -311,6 +312,8 @@ impl LineBuf {
             stats.failed(),
             stats.retried(),
             stats.kernel_calls(),
+            stats.elapsed().as_micros() as usize,
+            stats.longest_call().as_micros() as usize,
         ];
         self.counts(&counts, STATS);
     }

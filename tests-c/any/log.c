@@ -112,9 +112,9 @@ START_TEST(a_line_shows_arguments_result_and_error)
         "move_pages(pid=-1, count=2, pages=0x*, nodes=0x*, status=0x*, flags=MPOL_MF_MOVE) = -1 E*",
         "numa_move_pages(pid=0, count=1, pages=0x*, nodes=0x*, status=0x*, flags=MPOL_MF_MOVE) = 0; 1 pages, 1 there",
         "numars_move_pages(pid=0, count=2, pages=0x*, nodes=0x*, status=0x*, options=NULL, stats=NULL) = 0; "
-        "2 pages, 1 in place, 1 unmapped, * kernel calls",
+        "2 pages, 1 in place, 1 unmapped, * kernel calls, * us elapsed, * us longest call",
         "numars_move_range(pid=0, start=0x*, length=4096, node=0, options=NULL, stats=NULL) = 0; "
-        "1 pages, 1 in place, * kernel calls",
+        "1 pages, 1 in place, * kernel calls, * us elapsed, * us longest call",
     };
     run_with_log("1", ONE_OF_EACH);
     char *rest = output;
