@@ -14,8 +14,10 @@ compile() { # arguments…
 }
 
 # shellcheck disable=SC2046 # one word for each flag
-compile -pthread -o target/bench/moves bench/moves.c \
-    $(PKG_CONFIG_PATH=$PWD/target/stage/lib/pkgconfig "${PKG_CONFIG:-pkg-config}" --cflags --libs numars)
+for name in moves pauses; do
+    compile -pthread -o target/bench/$name bench/$name.c \
+        $(PKG_CONFIG_PATH=$PWD/target/stage/lib/pkgconfig "${PKG_CONFIG:-pkg-config}" --cflags --libs numars)
+done
 # With libnuma's headers and library: the loader decides on which library it runs.
 compile -o target/bench/calls bench/calls.c -lnuma
 for name in empty on_machine; do compile -o target/bench/$name bench/$name.c; done

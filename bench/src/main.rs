@@ -7,6 +7,7 @@ mod loading;
 mod machine;
 mod moves;
 mod moves_report;
+mod pauses;
 mod report;
 mod samples;
 
@@ -24,14 +25,17 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 
 const MOVES: &str = "target/bench/moves";
+const PAUSES: &str = "target/bench/pauses";
 
-/// The parts that can be measured separately; the other part of the document is kept.
+/// The parts that can be measured separately; the other parts of the document are kept.
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Part {
     /// Loading, calls and first use, compared with libnuma
     Calls,
     /// Page moves
     Moves,
+    /// For how long a process waits while its memory is moved
+    Pauses,
 }
 
 /// Compares numars with libnuma, and measures page moves in the four-node guest
@@ -75,23 +79,28 @@ fn perform(cli: &Cli) -> Result<()> {
     let path = cli.out.join(report::FILE);
     let mut document = Document::of(&fs::read_to_string(&path).unwrap_or_default());
     let mut pictures = Vec::new();
-    if cli.part != Some(Part::Moves) && cli.only.is_none() {
+    let measures = |part| cli.part.is_none_or(|only| only == part);
+    if measures(Part::Calls) && cli.only.is_none() {
         let report = measure_calls(cli)?;
         println!("\n{}", report.text());
         document.calls = report.text();
         pictures.extend(report.pictures()?);
     }
-    if cli.part != Some(Part::Calls) {
+    if measures(Part::Moves) {
         let host = Host::now()?;
         let run = measure_moves(cli)?;
         let report = MovesReport::new(&run, host);
         println!("\n{}", report.text());
         document.moves = report.text();
         pictures.extend(report.pictures()?);
-        if cli.quick {
-            let failed = run.samples.iter().filter(|sample| matches!(sample.outcome, Outcome::Failed(_))).count();
-            ensure!(failed == 0, "{failed} of {} calls failed", run.samples.len());
-        }
+        check_quick(cli, &run)?;
+    }
+    if measures(Part::Pauses) && cli.only.is_none() {
+        let host = Host::now()?;
+        let run = run_in_guest(cli, PAUSES, if cli.quick { &["-q"] } else { &["-n", "7"] })?;
+        document.pauses = pauses::text(&run, &host);
+        println!("\n{}", document.pauses);
+        check_quick(cli, &run)?;
     }
     if cli.quick {
         println!("These were quick: the results mean nothing.");
@@ -103,6 +112,13 @@ fn perform(cli: &Cli) -> Result<()> {
         }
         println!("Written: {}", path.display());
     }
+    Ok(())
+}
+
+/// With `--quick`, failed calls are an error.
+fn check_quick(cli: &Cli, run: &Run) -> Result<()> {
+    let failed = run.samples.iter().filter(|sample| matches!(sample.outcome, Outcome::Failed(_))).count();
+    ensure!(failed == 0 || !cli.quick, "{failed} of {} calls failed", run.samples.len());
     Ok(())
 }
 
@@ -130,18 +146,25 @@ fn measure_calls(cli: &Cli) -> Result<CallsReport> {
     Ok(CallsReport { host, version, loading, costs, on_host, in_guest, with_nodes, with_cpus, many })
 }
 
-/// Runs the measuring program in the guest, and reports progress on stderr.
+/// Runs the program that measures moves.
 fn measure_moves(cli: &Cli) -> Result<Run> {
+    let crowded_pages = cli.crowded_pages.to_string();
+    let mut arguments = vec!["-c", &crowded_pages];
+    if cli.quick {
+        arguments.push("-q");
+    }
+    if let Some(only) = &cli.only {
+        arguments.extend(["-r", only]);
+    }
+    run_in_guest(cli, MOVES, &arguments)
+}
+
+/// Runs a measuring program in the guest, and reports progress on stderr.
+fn run_in_guest(cli: &Cli, program: &str, arguments: &[&str]) -> Result<Run> {
     // The largest request is 1 GiB on one node.
     let mut command = Command::new(VM);
     command.args(["run", "--shape", "four-nodes", "--memory", "1536", "--timeout", "7200"]);
-    command.args(["--kernel", &cli.kernel, MOVES, "-c", &cli.crowded_pages.to_string()]);
-    if cli.quick {
-        command.arg("-q");
-    }
-    if let Some(only) = &cli.only {
-        command.args(["-r", only]);
-    }
+    command.args(["--kernel", &cli.kernel, program]).args(arguments);
     let mut guest = command.stdout(Stdio::piped()).spawn().with_context(|| format!("{VM}: run `make bench`"))?;
     let stdout = guest.stdout.take().context("the guest has no output")?;
     let mut run = Run::default();
@@ -150,6 +173,6 @@ fn measure_moves(cli: &Cli) -> Result<Run> {
             eprintln!("{}", run.samples.last().map_or("", |sample| &sample.row));
         }
     }
-    ensure!(guest.wait()?.success(), "{MOVES} failed");
+    ensure!(guest.wait()?.success(), "{program} failed");
     Ok(run)
 }

@@ -9,13 +9,14 @@ pub const FILE: &str = "performance.md";
 /// How the parts begin. The last is written by hand and kept when the document is regenerated.
 pub const CALLS: &str = "## Compared with libnuma\n";
 pub const MOVES: &str = "## Moving pages\n";
+pub const PAUSES: &str = "## Moving pages of a running process\n";
 pub const BY_HAND: &str = "## Where the time goes\n";
 
 const INTRODUCTION: &str = "# Performance
 
 `make bench` measures and writes all of this except the last section. `make bench BENCH=--part=calls` measures only the first part, in a few
-minutes, and `BENCH=--part=moves` only the second, in half an hour or more; the other part is kept. `KERNEL=6.1` or `KERNEL=newest` boots
-another kernel in the guest.
+minutes, `BENCH=--part=moves` only the second, in half an hour or more, and `BENCH=--part=pauses` only the third, in ten minutes; the other parts
+are kept. `KERNEL=6.1` or `KERNEL=newest` boots another kernel in the guest.
 
 ";
 
@@ -23,6 +24,7 @@ another kernel in the guest.
 pub struct Document {
     pub calls: String,
     pub moves: String,
+    pub pauses: String,
     by_hand: String,
 }
 
@@ -36,15 +38,15 @@ impl Document {
         };
         let part = |heading: &str| {
             let Some(start) = find(heading, 0) else { return heading.to_owned() };
-            let ends = [CALLS, MOVES, BY_HAND].map(|other| find(other, start + heading.len()));
+            let ends = [CALLS, MOVES, PAUSES, BY_HAND].map(|other| find(other, start + heading.len()));
             let end = ends.into_iter().flatten().min().unwrap_or(text.len());
             text[start..end].to_owned()
         };
-        Document { calls: part(CALLS), moves: part(MOVES), by_hand: part(BY_HAND) }
+        Document { calls: part(CALLS), moves: part(MOVES), pauses: part(PAUSES), by_hand: part(BY_HAND) }
     }
 
     pub fn text(&self) -> String {
-        let parts = [&self.calls, &self.moves, &self.by_hand].map(|part| part.trim_end());
+        let parts = [&self.calls, &self.moves, &self.pauses, &self.by_hand].map(|part| part.trim_end());
         format!("{INTRODUCTION}{}\n", parts.join("\n\n"))
     }
 }
@@ -111,18 +113,21 @@ mod tests {
 
     #[test]
     fn unmeasured_parts_and_the_handwritten_part_are_kept() {
-        let before =
-            format!("# Old\n\n{CALLS}\nfast\n\n{MOVES}\nslow\n\n### of moves\n\n{BY_HAND}\n#{MOVES}\nIn the kernel.\n");
+        let before = format!(
+            "# Old\n\n{CALLS}\nfast\n\n{MOVES}\nslow\n\n### of moves\n\n{PAUSES}\nlong\n\n{BY_HAND}\n#{MOVES}\nIn the kernel.\n"
+        );
         let mut document = Document::of(&before);
         document.calls = format!("{CALLS}\nfaster\n");
         let after = document.text();
-        let rest = format!("{CALLS}\nfaster\n\n{MOVES}\nslow\n\n### of moves\n\n{BY_HAND}\n#{MOVES}\nIn the kernel.\n");
+        let rest = format!(
+            "{CALLS}\nfaster\n\n{MOVES}\nslow\n\n### of moves\n\n{PAUSES}\nlong\n\n{BY_HAND}\n#{MOVES}\nIn the kernel.\n"
+        );
         assert_eq!(after, format!("{INTRODUCTION}{rest}"));
         assert_eq!(Document::of(&after).text(), after);
     }
 
     #[test]
     fn a_first_document_has_the_headings_alone() {
-        assert_eq!(Document::of("").text(), format!("{INTRODUCTION}{CALLS}\n{MOVES}\n{BY_HAND}"));
+        assert_eq!(Document::of("").text(), format!("{INTRODUCTION}{CALLS}\n{MOVES}\n{PAUSES}\n{BY_HAND}"));
     }
 }

@@ -24,9 +24,24 @@ pub struct Sample {
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// The time of one call, and the number of bytes by which the mappings of the process grew.
-    Taken { nanoseconds: u64, scratch: u64 },
+    Taken {
+        nanoseconds: u64,
+        scratch: u64,
+        /// For how long the process that was moved had to wait.
+        #[serde(default)]
+        waits: Option<Waits>,
+    },
     /// Why the call failed.
     Failed(String),
+}
+
+/// The times of the rounds of a loop, in nanoseconds: the one that a thousandth of the rounds exceeds, and the longest.
+#[derive(Deserialize, Debug)]
+pub struct Waits {
+    pub mapping: (u64, u64),
+    pub touch: (u64, u64),
+    /// The calls of move_pages(2).
+    pub calls: usize,
 }
 
 #[derive(Deserialize)]
@@ -79,7 +94,7 @@ impl Run {
         let mut found = Side { times: Vec::new(), scratch: 0 };
         for sample in self.samples.iter().filter(|s| s.row == row && s.side == side && s.pages == pages) {
             match &sample.outcome {
-                Outcome::Taken { nanoseconds, scratch } => {
+                Outcome::Taken { nanoseconds, scratch, .. } => {
                     found.times.push(*nanoseconds as f64 / 1e9);
                     found.scratch = found.scratch.max(*scratch);
                 }
@@ -116,7 +131,7 @@ impl Ratio {
 }
 
 /// The quantile of the values, interpolated between neighbours. There is at least one value.
-fn quantile(values: &[f64], part: f64) -> f64 {
+pub fn quantile(values: &[f64], part: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let place = part * (sorted.len() - 1) as f64;

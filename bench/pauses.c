@@ -1,0 +1,302 @@
+/* Measures how long a process waits while its memory is moved to another node: with migrate_pages(2), and with numars_move_process() without
+ * and with max_pause_us. Needs a machine with two nodes and two CPUs.
+ *
+ * The process has 256 MiB in several mappings, of base pages or of huge pages. In a loop, it maps a page, touches it and unmaps it, and then
+ * touches some pages of these 256 MiB; it notes the time of both. The first needs the lock of its address space, and waits for calls of
+ * the kernel that hold it; the second waits for pages that are being moved.
+ *
+ * Prints one line of JSON about the machine, then one for each move: its duration and these times. numars-bench evaluates them. */
+#include <errno.h>
+#include <inttypes.h>
+#include <numa.h>
+#include <numaif.h>
+#include <numars.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MAPPINGS = 8, TOUCHES = 16, MAX_ROUNDS = 1 << 20, HUGE_PAGE = 2 << 20, MAX_QUERY = 4096, SETTLE_US = 200 * 1000, QUIET_US = 3000 * 1000 };
+
+static size_t mapping_size = 32 << 20;
+
+/* What the process and the one that moves it share. The kernel does not move these pages, because both map them. */
+struct shared {
+    char *mappings[MAPPINGS];
+    atomic_bool is_ready;
+    /* The rounds of the loop so far, and the nanoseconds of each of the last ones. */
+    atomic_size_t rounds;
+    uint32_t mapping[MAX_ROUNDS], touch[MAX_ROUNDS];
+};
+
+static _Noreturn void give_up(const char *what)
+{
+    perror(what);
+    exit(EXIT_FAILURE);
+}
+
+static size_t page_size(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static uint64_t now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+static void *map(size_t bytes, int flags)
+{
+    void *start = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1, 0);
+    if (start == MAP_FAILED)
+        give_up("mmap");
+    return start;
+}
+
+static void run_on_cpu(int cpu)
+{
+    cpu_set_t cpus;
+    CPU_ZERO(&cpus);
+    CPU_SET(cpu, &cpus);
+    if (sched_setaffinity(0, sizeof cpus, &cpus) != 0)
+        give_up("sched_setaffinity");
+}
+
+/* --- the process that is moved --- */
+
+/* A mapping on node 0, with a gap to the next one, so that the kernel does not merge them. */
+static char *fill_mapping(bool huge)
+{
+    char *start = map(mapping_size + 2 * HUGE_PAGE, MAP_PRIVATE);
+    char *aligned = (char *)(((uintptr_t)start + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
+    if (mprotect(aligned + mapping_size, page_size(), PROT_NONE) != 0)
+        give_up("mprotect");
+    if (madvise(aligned, mapping_size, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE) != 0)
+        give_up("madvise");
+    for (size_t byte = 0; byte < mapping_size; byte += page_size())
+        aligned[byte] = 1;
+    return aligned;
+}
+
+static uint32_t limited(uint64_t nanoseconds)
+{
+    return nanoseconds < UINT32_MAX ? (uint32_t)nanoseconds : UINT32_MAX;
+}
+
+static _Noreturn void be_moved(struct shared *shared, bool huge)
+{
+    const unsigned long node_0 = 1;
+    /* Only while the memory is filled. */
+    if (set_mempolicy(MPOL_BIND, &node_0, 8 * sizeof node_0) != 0)
+        give_up("set_mempolicy");
+    for (int i = 0; i < MAPPINGS; i++)
+        shared->mappings[i] = fill_mapping(huge);
+    if (set_mempolicy(MPOL_DEFAULT, NULL, 0) != 0)
+        give_up("set_mempolicy");
+    run_on_cpu(1);
+    atomic_store(&shared->is_ready, true);
+    for (uint64_t number = 1;;) {
+        const uint64_t start = now();
+        volatile char *page = map(page_size(), MAP_PRIVATE);
+        *page = 1;
+        munmap((void *)page, page_size());
+        const uint64_t mapped = now();
+        for (int i = 0; i < TOUCHES; i++) {
+            number = number * 6364136223846793005U + 1442695040888963407U;
+            volatile char *byte = shared->mappings[number >> 61] + (number >> 16) % mapping_size;
+            *byte = 1;
+        }
+        const uint64_t touched = now();
+        const size_t round = atomic_load_explicit(&shared->rounds, memory_order_relaxed);
+        shared->mapping[round % MAX_ROUNDS] = limited(mapped - start);
+        shared->touch[round % MAX_ROUNDS] = limited(touched - mapped);
+        atomic_store(&shared->rounds, round + 1);
+    }
+}
+
+/* --- the process that moves it --- */
+
+/* Returns the number of base pages of the mappings that are not on the node. */
+static size_t elsewhere(pid_t pid, const struct shared *shared, int node)
+{
+    static void *pages[MAX_QUERY];
+    static int status[MAX_QUERY];
+    size_t count = 0;
+    for (int i = 0; i < MAPPINGS; i++)
+        for (size_t byte = 0; byte < mapping_size; byte += MAX_QUERY * page_size()) {
+            size_t n = 0;
+            for (; n < MAX_QUERY && byte + n * page_size() < mapping_size; n++)
+                pages[n] = shared->mappings[i] + byte + n * page_size();
+            if (move_pages(pid, n, pages, NULL, status, 0) != 0)
+                give_up("move_pages");
+            while (n-- > 0)
+                count += status[n] != node;
+        }
+    return count;
+}
+
+/* Returns how many bytes of the process are in huge pages. */
+static size_t bytes_in_huge_pages(pid_t pid)
+{
+    char path[64], line[256];
+    size_t kilobytes = 0;
+    snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)pid);
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        give_up(path);
+    while (fgets(line, sizeof line, file) != NULL)
+        if (sscanf(line, "AnonHugePages: %zu", &kilobytes) == 1)
+            break;
+    fclose(file);
+    return kilobytes * 1024;
+}
+
+struct side {
+    const char *name;
+    enum { NOTHING, MIGRATE_PAGES, NUMARS } how;
+    unsigned max_pause_us;
+};
+
+static const struct side SIDES[] = {
+    { "nothing", NOTHING, 0 },
+    { "migrate_pages", MIGRATE_PAGES, 0 },
+    { "0", NUMARS, 0 },
+    { "5000", NUMARS, 5000 },
+    { "1000", NUMARS, 1000 },
+};
+
+static long move(const struct side *side, pid_t pid, struct numars_move_stats *stats)
+{
+    const unsigned long from = 1, to = 2;
+    struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+    if (side->how == NOTHING)
+        return usleep(QUIET_US);
+    if (side->how == MIGRATE_PAGES)
+        return migrate_pages(pid, 8 * sizeof from, &from, &to);
+    struct bitmask from_mask = { .size = 8 * sizeof from, .maskp = (unsigned long *)&from };
+    struct bitmask to_mask = { .size = 8 * sizeof to, .maskp = (unsigned long *)&to };
+    options.max_pause_us = side->max_pause_us;
+    /* Pages of libraries that other processes map too stay, and count. */
+    const long stayed = numars_move_process(pid, &from_mask, &to_mask, &options, stats);
+    return stayed > 0 && (unsigned long)stayed == stats->shared ? 0 : stayed;
+}
+
+static int compare(const void *one, const void *other)
+{
+    const uint32_t a = *(const uint32_t *)one, b = *(const uint32_t *)other;
+    return (a > b) - (a < b);
+}
+
+/* The longest time, and the one that only a thousandth of the others exceeds. */
+struct waits {
+    uint32_t longest, rare;
+};
+
+/* Of the rounds from the first to before the last one, which are all known. */
+static struct waits waits_of(const uint32_t *nanoseconds, size_t first, size_t end)
+{
+    const size_t count = end - first;
+    uint32_t *sorted = malloc(count * sizeof *sorted);
+    if (sorted == NULL)
+        give_up("malloc");
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = nanoseconds[(first + i) % MAX_ROUNDS];
+    qsort(sorted, count, sizeof *sorted, compare);
+    const struct waits waits = { sorted[count - 1], sorted[count - 1 - count / 1000] };
+    free(sorted);
+    return waits;
+}
+
+static void take_sample(const struct side *side, bool huge)
+{
+    struct shared *shared = map(sizeof *shared, MAP_SHARED);
+    memset(shared, 0, sizeof *shared);
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
+    const pid_t pid = fork();
+    if (pid < 0)
+        give_up("fork");
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        be_moved(shared, huge);
+    }
+    while (!atomic_load(&shared->is_ready))
+        usleep(1000);
+    usleep(SETTLE_US);
+    const size_t bytes = MAPPINGS * mapping_size;
+    const size_t in_huge_pages = bytes_in_huge_pages(pid);
+    const size_t first = atomic_load(&shared->rounds);
+    const uint64_t start = now();
+    const long result = move(side, pid, &stats);
+    const int error = errno;
+    const uint64_t nanoseconds = now() - start;
+    /* A wait counts when it has ended. */
+    const size_t end = atomic_load(&shared->rounds) + 2;
+    while (atomic_load(&shared->rounds) < end)
+        usleep(1000);
+    if (end - first > MAX_ROUNDS / 2)
+        give_up("more rounds than there is room for");
+    const struct waits mapping = waits_of(shared->mapping, first, end), touch = waits_of(shared->touch, first, end);
+    const size_t wrong = elsewhere(pid, shared, side->how == NOTHING ? 0 : 1);
+
+    printf("{\"row\":\"%s\",\"side\":\"%s\",\"pages\":%zu,", huge ? "huge pages" : "base pages", side->name, bytes / page_size());
+    if (result < 0)
+        printf("\"failed\":\"%s\"}\n", strerror(error));
+    else if (result > 0 || wrong > 0 || in_huge_pages != (huge ? bytes : 0))
+        printf("\"failed\":\"returned %ld, %zu pages elsewhere, %zu bytes in huge pages\"}\n", result, wrong, in_huge_pages);
+    else
+        printf("\"taken\":{\"nanoseconds\":%" PRIu64 ",\"scratch\":0,\"waits\":{\"mapping\":[%" PRIu32 ",%" PRIu32 "],\"touch\":[%" PRIu32
+               ",%" PRIu32 "],\"rounds\":%zu,\"calls\":%lu,\"longest_call\":%" PRIu64 "}}}\n",
+               nanoseconds, mapping.rare, mapping.longest, touch.rare, touch.longest, end - first, stats.kernel_calls,
+               (uint64_t)stats.longest_call_ns);
+    fflush(stdout);
+    kill(pid, SIGKILL);
+    if (waitpid(pid, NULL, 0) != pid)
+        give_up("waitpid");
+    munmap(shared, sizeof *shared);
+}
+
+int main(int argc, char **argv)
+{
+    int rounds = 5;
+    for (int option; (option = getopt(argc, argv, "qn:")) != -1;) {
+        switch (option) {
+        case 'q':
+            rounds = 1;
+            mapping_size = 2 * HUGE_PAGE;
+            break;
+        case 'n':
+            rounds = atoi(optarg);
+            break;
+        default:
+            fputs("usage: pauses [-q] [-n ROUNDS]\n"
+                  "  -q  quick: little memory, one round\n"
+                  "  -n  how often each move is measured\n", stderr);
+            return EXIT_FAILURE;
+        }
+    }
+    const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    struct utsname system;
+    if (numa_num_configured_nodes() < 2 || cpus < 2 || uname(&system) != 0) {
+        fputs("pauses: this needs 2 nodes and 2 CPUs\n", stderr);
+        return EXIT_FAILURE;
+    }
+    printf("{\"kernel\":\"%s\",\"cpus\":%ld,\"nodes\":%d}\n", system.release, cpus, numa_num_configured_nodes());
+    fflush(stdout);
+    run_on_cpu(0);
+    for (int huge = 0; huge < 2; huge++)
+        for (int round = 0; round < rounds; round++)
+            for (size_t side = 0; side < sizeof SIDES / sizeof *SIDES; side++)
+                take_sample(&SIDES[side], huge);
+    return EXIT_SUCCESS;
+}
