@@ -29,12 +29,12 @@ pub fn page_sizes(pagemap: &File, pages: &[usize], page_bits: u32, sizes: &mut [
         };
         let regions = regions.as_chunks::<3>().0.iter().take(count);
         let in_block = rest.iter().take_while(|page| (first..=last).contains(&(*page >> page_bits)));
-        for (page, size) in in_block.zip(sizes.iter_mut().skip(done)) {
+        for (page, size) in in_block.clone().zip(sizes.iter_mut().skip(done)) {
             if regions.clone().any(|&[start, end, _]| (start..end).contains(page)) {
                 *size = huge_size;
             }
-            done += 1;
         }
+        done += in_block.count();
     }
     true
 }
