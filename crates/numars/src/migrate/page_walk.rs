@@ -399,9 +399,9 @@ impl PresentPages for PageWalk {
                 .iter_mut()
                 .map_while(|slot| vmas.next_kernel_mapping().map(|vma| *slot = vma))
                 .for_each(drop);
-            // The walk reads the mappings from the start again. An error of the file will show there.
-            vmas.rewind();
+            // The walk reads the mappings from the start again. An error of reading will show there, but not that it cannot return to the start.
             vmas.error = error;
+            vmas.rewind();
             kernel_mappings
         });
         kernel_mappings.iter().any(|&(start, end)| (start..end).contains(&entry))

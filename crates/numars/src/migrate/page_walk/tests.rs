@@ -5,7 +5,7 @@ use super::super::process::read_field;
 use super::super::tagged::{untag_mask, without_top_byte};
 use super::*;
 use crate::sys::errno;
-use crate::sys::files::File;
+use crate::sys::files::{File, FixedPath};
 use crate::sys::memory::{map, page_size, prefault, unmap};
 use crate::sys::testing::MemoryFile;
 
@@ -376,6 +376,22 @@ fn tags_that_the_kernel_ignores_are_removed() {
     );
     assert_eq!(mask("NSpid:\t1\n"), None);
     assert_eq!(mask("untag_mask:\t0\n"), None);
+}
+
+/// Reading starts again after the mappings of the kernel were looked up.
+#[test]
+#[cfg_attr(miri, ignore)]
+fn a_list_of_mappings_that_cannot_be_read_again_is_an_error() {
+    use std::io::Write;
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    writer.write_all(b"1000-3000 r--p 00000000 00:00 0 \n4000-6000 r-xp 00000000 00:00 0 [vdso]\n").unwrap();
+    drop(writer);
+    let mut path = FixedPath::new(b"/proc/self/fd/");
+    path.decimal(std::os::fd::AsRawFd::as_raw_fd(&reader) as usize);
+    let mut walk = PageWalk::of(None, File::open(&path), 0, 0x10000, PAGE.trailing_zeros()).unwrap();
+    assert_eq!(walk.error(), 0);
+    walk.is_kernel_mapping(0x4000);
+    assert!(walk.error() != 0 && walk.is_done());
 }
 
 #[test]
