@@ -194,7 +194,8 @@ impl PageTargets for PlacementTargets<'_> {
 
     fn finish_counting(&mut self) {
         let pages: usize = self.surplus.iter().sum();
-        let total = u64::from(self.weight_ends.last().copied().unwrap_or(1));
+        // Not 0, since there are nodes and their weights are not.
+        let total = u64::from(self.weight_ends.last().copied().unwrap_or(1)).max(1);
         let (mut begin, mut given) = (0u64, 0);
         for (&node, &end) in self.nodes.iter().zip(self.weight_ends.iter()) {
             // Rounded down, in steps that do not overflow.
