@@ -20,7 +20,8 @@ manual_links="numars_move_range:numars_move_pages numars_move_process:numars_mov
     numars_parse_cpus:numars_parse_nodes numars_format_nodes:numars_parse_nodes
     numars_best_nodes:numars_node_attribute numars_node_tier:numars_node_attribute numars_tier_nodes:numars_node_attribute
     numars_tiers:numars_node_attribute numars_node_weight:numars_node_attribute
-    numars_set_node_weight:numars_node_attribute numars_node_kind:numars_node_attribute"
+    numars_set_node_weight:numars_node_attribute numars_node_kind:numars_node_attribute
+    numars_place_process:numars_place_range numars_demote_range:numars_place_range numars_promote_range:numars_place_range"
 
 refuse() {
     printf '%s\n' "$1" >&2

@@ -986,40 +986,62 @@ fn the_page_about_nodes_that_differ_agrees_with_the_header() {
     assert!(values >= 10, "only {values} constants were found");
 }
 
+/// Fails unless a page lists the errors that the comment of a function names, and its arguments in order.
+fn assert_function_is_documented(name: &str, header: &str, page: &str) {
+    let (_, errors) = page.split_once(".Sh ERRORS").unwrap();
+    let at = header.find(&format!("long {name}(")).unwrap_or_else(|| panic!("{name} is not in numars.h"));
+    let declaration = &header[at..at + header[at..].find(");").unwrap()];
+    assert_errors_are_listed(name, comment_before(header, at), errors);
+    // Each argument, in order.
+    let synopsis = &page[page.find(&format!(".Fo {name}\n")).unwrap()..];
+    let synopsis: Vec<&str> = synopsis.lines().take_while(|&line| line != ".Fc").skip(1).collect();
+    let arguments = declaration
+        .split_once('(')
+        .unwrap()
+        .1
+        .split(',')
+        .map(|argument| argument.split_whitespace().collect::<Vec<_>>().join(" "));
+    assert!(
+        synopsis.iter().map(|line| line.trim_start_matches(".Fa ").trim_matches('"')).eq(arguments.collect::<Vec<_>>()),
+        "{name}: {synopsis:?}"
+    );
+}
+
+/// Fails unless the header and a page have a structure with the same fields.
+fn assert_fields_are_the_same(structure: &str, header: &str, page: &str) {
+    let fields = |text: &str| -> BTreeSet<String> {
+        let from = text.find(&format!("struct {structure} {{")).unwrap();
+        let text = &text[from..from + text[from..].find("};").unwrap()];
+        let lines = text.lines().map(str::trim).filter(|line| line.ends_with(';'));
+        lines.map(|line| line.trim_end_matches(';').rsplit([' ', '*']).next().unwrap().to_owned()).collect()
+    };
+    assert_eq!(fields(page), fields(header));
+}
+
 #[test]
 fn the_page_about_moves_agrees_with_the_header() {
     let header = fs::read_to_string(root().join("include/numars.h")).unwrap();
     let page = manual("numars_move_pages.3");
-    let (_, errors) = page.split_once(".Sh ERRORS").unwrap();
     for name in ["numars_move_pages", "numars_move_range", "numars_move_process", "numars_count_pages"] {
-        let at = header.find(&format!("long {name}(")).unwrap_or_else(|| panic!("{name} is not in numars.h"));
-        let declaration = &header[at..at + header[at..].find(");").unwrap()];
-        assert_errors_are_listed(name, comment_before(&header, at), errors);
-        // Each argument, in order.
-        let synopsis = &page[page.find(&format!(".Fo {name}\n")).unwrap()..];
-        let synopsis: Vec<&str> = synopsis.lines().take_while(|&line| line != ".Fc").skip(1).collect();
-        let arguments = declaration
-            .split_once('(')
-            .unwrap()
-            .1
-            .split(',')
-            .map(|argument| argument.split_whitespace().collect::<Vec<_>>().join(" "));
-        assert!(
-            synopsis
-                .iter()
-                .map(|line| line.trim_start_matches(".Fa ").trim_matches('"'))
-                .eq(arguments.collect::<Vec<_>>()),
-            "{name}: {synopsis:?}"
-        );
+        assert_function_is_documented(name, &header, &page);
     }
-    // The fields of the structures.
-    for (structure, end) in [("struct numars_move_stats {", "};"), ("struct numars_move_options {", "};")] {
-        let members = |text: &str| -> BTreeSet<String> {
-            let from = text.find(structure).unwrap();
-            let text = &text[from..from + text[from..].find(end).unwrap()];
-            let lines = text.lines().map(str::trim).filter(|line| line.ends_with(';'));
-            lines.map(|line| line.trim_end_matches(';').rsplit([' ', '*']).next().unwrap().to_owned()).collect()
-        };
-        assert_eq!(members(&page), members(&header));
+    for structure in ["numars_move_stats", "numars_move_options"] {
+        assert_fields_are_the_same(structure, &header, &page);
+    }
+}
+
+#[test]
+fn the_page_about_placement_agrees_with_the_header() {
+    let header = fs::read_to_string(root().join("include/numars.h")).unwrap();
+    let page = manual("numars_place_range.3");
+    for name in ["numars_place_range", "numars_place_process", "numars_demote_range", "numars_promote_range"] {
+        assert_function_is_documented(name, &header, &page);
+    }
+    assert_fields_are_the_same("numars_placement", &header, &page);
+    let words = header.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let constants: BTreeSet<&str> = words.filter(|word| word.starts_with("NUMARS_PLACE_")).collect();
+    assert!(constants.len() >= 5, "{constants:?}");
+    for constant in constants {
+        assert!(page.contains(constant), "{constant} is not in the page");
     }
 }
