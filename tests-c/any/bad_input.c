@@ -922,6 +922,181 @@ START_TEST(single_pages_do_not_move_with_arguments_that_the_kernel_rejects)
 }
 END_TEST
 
+static const unsigned char WEIGHTS[] = { 1, 2, 3 };
+
+/* A placement on one set of nodes, with weights where they are needed: not every kernel has its own. */
+static struct numars_placement *placement_on(const struct bitmask *nodes, int mode)
+{
+    static struct numars_placement placement = NUMARS_PLACEMENT_INIT;
+    placement = (struct numars_placement){ .size = sizeof placement, .mode = mode, .nodes = nodes };
+    if (mode == NUMARS_PLACE_WEIGHTED) {
+        placement.weights = WEIGHTS;
+        placement.n_weights = COUNT_OF(WEIGHTS);
+    }
+    return &placement;
+}
+
+static struct numars_placement *on_node_0(int mode)
+{
+    static unsigned long word = 1;
+    static const struct bitmask node_0 = { .size = 8 * sizeof word, .maskp = &word };
+    return placement_on(&node_0, mode);
+}
+
+static long place(char *start, size_t size, const struct numars_placement *placement)
+{
+    return numars_place_range(0, start, size, placement, NULL, NULL);
+}
+
+/* Returns what moving between tiers fails with. Most machines have one tier. */
+static int without_tiers(int code)
+{
+    return numars_tiers(NULL, 0) < 2 ? ENODATA : code;
+}
+
+START_TEST(pages_are_not_placed_on_invalid_sets_of_nodes)
+{
+    char *const page = pages_on_node(1, 0);
+    for (int mode = NUMARS_PLACE_PACK; mode <= NUMARS_PLACE_BALANCE; mode++)
+        FOR_EACH_SMALL_SET(one, set) {
+            const struct numars_placement *placement = placement_on(set, mode);
+            describe_cases("mode %d on %s", mode, one->name);
+            if (one->content == NODE_ZERO) {
+                RETURNS(place(page, 1, placement), 0);
+                RETURNS(numars_place_process(0, placement, NULL, NULL) >= 0, 1);
+            } else {
+                const int code = one->content == EMPTY ? EINVAL : ENODEV;
+                FAILS(place(page, 1, placement), -1, code);
+                FAILS(place(page, 0, placement), -1, code);
+                FAILS(numars_place_process(0, placement, NULL, NULL), -1, code);
+            }
+        }
+    describe_cases("NULL");
+    FAILS(place(page, 1, NULL), -1, EINVAL);
+    FAILS(place(NULL, 0, NULL), -1, EINVAL);
+    FAILS(numars_place_process(0, NULL, NULL, NULL), -1, EINVAL);
+}
+END_TEST
+
+#define REFUSED(placement)                                                 \
+    do {                                                                   \
+        FAILS(place(page, 1, (placement)), -1, EINVAL);                    \
+        FAILS(place(page, 0, (placement)), -1, EINVAL);                    \
+        FAILS(numars_place_process(0, (placement), NULL, NULL), -1, EINVAL); \
+    } while (0)
+
+START_TEST(placements_with_unknown_modes_and_flags_and_of_impossible_sizes_are_refused)
+{
+    static const int MODES[] = { INT_MIN, -1, NUMARS_PLACE_BALANCE + 1, INT_MAX };
+    static const unsigned FLAGS[] = { 1U << 1, 1U << 31, UINT_MAX, NUMARS_PLACE_SET_POLICY | 1U << 16 };
+    static const struct {
+        size_t size;
+        int code;
+    } SIZES[] = { { 0, EINVAL }, { sizeof(struct numars_placement) - 1, EINVAL }, { 4097, E2BIG }, { SIZE_MAX, E2BIG } };
+    char *const page = pages_on_node(1, 0);
+    for (size_t i = 0; i < COUNT_OF(MODES); i++) {
+        describe_cases("mode %d", MODES[i]);
+        REFUSED(on_node_0(MODES[i]));
+    }
+    for (size_t i = 0; i < COUNT_OF(FLAGS); i++)
+        for (int mode = NUMARS_PLACE_PACK; mode <= NUMARS_PLACE_BALANCE; mode++) {
+            struct numars_placement *placement = on_node_0(mode);
+            placement->flags = FLAGS[i];
+            describe_cases("flags %#x and mode %d", FLAGS[i], mode);
+            REFUSED(placement);
+        }
+    for (size_t i = 0; i < COUNT_OF(SIZES); i++) {
+        struct numars_placement *placement = array_at_end_of_mapping(1, sizeof *placement);
+        *placement = *on_node_0(NUMARS_PLACE_PACK);
+        placement->size = SIZES[i].size;
+        describe_cases("a placement of %zu bytes", placement->size);
+        FAILS(place(page, 1, placement), -1, SIZES[i].code);
+        FAILS(numars_place_process(0, placement, NULL, NULL), -1, SIZES[i].code);
+    }
+    describe_cases("a placement at an odd address");
+    static char bytes[sizeof(struct numars_placement) + 1];
+    memcpy(bytes + 1, on_node_0(NUMARS_PLACE_BALANCE), sizeof(struct numars_placement));
+    RETURNS(place(page, 1, (void *)(bytes + 1)), 0);
+}
+END_TEST
+
+START_TEST(weights_that_a_placement_does_not_take_are_refused)
+{
+    char *const page = pages_on_node(1, 0);
+    for (int mode = NUMARS_PLACE_PACK; mode <= NUMARS_PLACE_BALANCE; mode++) {
+        const bool takes_weights = mode == NUMARS_PLACE_WEIGHTED || mode == NUMARS_PLACE_BALANCE;
+        const bool has_weights = mode != NUMARS_PLACE_WEIGHTED || has_weighted_interleave();
+        struct numars_placement *placement = on_node_0(mode);
+        unsigned char *weights = array_at_end_of_mapping(3, 1);
+        memcpy(weights, WEIGHTS, 3);
+        /* Their address need not be aligned, and their number is of no interest if there are none. */
+        placement->weights = NULL;
+        placement->n_weights = SIZE_MAX;
+        describe_cases("mode %d and no weights", mode);
+        if (has_weights)
+            RETURNS(place(page, 1, placement), 0);
+        else
+            FAILS(place(page, 1, placement), -1, ENODATA);
+        for (size_t count = 0; count <= 3; count++) {
+            placement->weights = weights + 3 - count;
+            placement->n_weights = count;
+            describe_cases("mode %d and %zu weights", mode, count);
+            if (takes_weights)
+                RETURNS(place(page, 1, placement), 0);
+            else
+                REFUSED(placement);
+            placement->flags = NUMARS_PLACE_SET_POLICY;
+            describe_cases("mode %d, %zu weights and the policy", mode, count);
+            REFUSED(placement);
+            placement->flags = 0;
+        }
+        for (size_t zero = 0; zero < 3; zero++) {
+            memcpy(weights, WEIGHTS, 3);
+            weights[zero] = 0;
+            describe_cases("mode %d and weight %zu is 0", mode, zero);
+            REFUSED(placement);
+        }
+    }
+}
+END_TEST
+
+START_TEST(the_policy_of_another_process_is_not_set)
+{
+    char *const page = pages_on_node(1, 0);
+    for (int mode = NUMARS_PLACE_PACK; mode <= NUMARS_PLACE_BALANCE; mode++) {
+        struct numars_placement *placement = on_node_0(mode);
+        placement->weights = NULL;
+        placement->flags = NUMARS_PLACE_SET_POLICY;
+        describe_cases("mode %d", mode);
+        if (mode == NUMARS_PLACE_WEIGHTED && !has_weighted_interleave())
+            continue;
+        /* Each call has a process of its own, a child of this one. */
+        FAILS(numars_place_range(getppid(), page, 1, placement, NULL, NULL), -1, EINVAL);
+        FAILS(numars_place_process(getppid(), placement, NULL, NULL), -1, EINVAL);
+        RETURNS(numars_place_range(getpid(), page, 1, placement, NULL, NULL), 0);
+    }
+}
+END_TEST
+
+START_TEST(invalid_processes_have_no_pages_to_place_or_to_move_between_tiers)
+{
+    static const int BAD_PIDS[] = { -1, INT_MIN, INT_MAX };
+    char *const page = pages_on_node(1, 0);
+    for (size_t i = 0; i < COUNT_OF(BAD_PIDS); i++) {
+        const int pid = BAD_PIDS[i];
+        describe_cases("process %d", pid);
+        for (int mode = NUMARS_PLACE_PACK; mode <= NUMARS_PLACE_BALANCE; mode++) {
+            FAILS(numars_place_range(pid, page, 1, on_node_0(mode), NULL, NULL), -1, ESRCH);
+            FAILS(numars_place_range(pid, page, 0, on_node_0(mode), NULL, NULL), -1, ESRCH);
+            FAILS(numars_place_process(pid, on_node_0(mode), NULL, NULL), -1, ESRCH);
+        }
+        FAILS(numars_demote_range(pid, page, 1, NULL, NULL), -1, without_tiers(ESRCH));
+        FAILS(numars_demote_range(pid, NULL, 0, NULL, NULL), -1, without_tiers(ESRCH));
+        FAILS(numars_promote_range(pid, page, 1, NULL, NULL), -1, without_tiers(ESRCH));
+    }
+}
+END_TEST
+
 START_TEST(ranges_beyond_the_address_space_are_einval)
 {
     char *const page = pages_on_node(1, 0);
@@ -934,9 +1109,15 @@ START_TEST(ranges_beyond_the_address_space_are_einval)
         if (beyond) {
             FAILS(numars_move_range(0, start, RANGES[i].size, 0, NULL, NULL), -1, EINVAL);
             FAILS(numars_count_pages(0, start, RANGES[i].size, per_node, 1), -1, EINVAL);
+            for (int mode = NUMARS_PLACE_PACK; mode <= NUMARS_PLACE_BALANCE; mode++)
+                FAILS(place(start, RANGES[i].size, on_node_0(mode)), -1, EINVAL);
+            FAILS(numars_demote_range(0, start, RANGES[i].size, NULL, NULL), -1, without_tiers(EINVAL));
+            FAILS(numars_promote_range(0, start, RANGES[i].size, NULL, NULL), -1, without_tiers(EINVAL));
         } else {
             RETURNS(numars_move_range(0, start, RANGES[i].size, 0, NULL, NULL) >= 0, 1);
             RETURNS(numars_count_pages(0, start, RANGES[i].size, per_node, 1) >= 0, 1);
+            for (int mode = NUMARS_PLACE_PACK; mode <= NUMARS_PLACE_BALANCE; mode++)
+                RETURNS(place(start, RANGES[i].size, on_node_0(mode)) >= 0, 1);
         }
     }
     RETURNS(numars_count_pages(0, page, 1, NULL, 0), 1);
@@ -944,6 +1125,15 @@ START_TEST(ranges_beyond_the_address_space_are_einval)
     RETURNS(numars_count_pages(0, page, 1, per_node, 0), 1);
 }
 END_TEST
+
+/* The other calls with options, which they check first. */
+#define PLACE_FAILS(options, stats, code)                                                                        \
+    do {                                                                                                         \
+        FAILS(numars_place_range(0, page, 1, on_node_0(NUMARS_PLACE_PACK), (options), (stats)), -1, (code));     \
+        FAILS(numars_place_process(0, on_node_0(NUMARS_PLACE_PACK), (options), (stats)), -1, (code));            \
+        FAILS(numars_demote_range(0, page, 1, (options), (stats)), -1, (code));                                  \
+        FAILS(numars_promote_range(0, page, 1, (options), (stats)), -1, (code));                                 \
+    } while (0)
 
 START_TEST(invalid_options_fail)
 {
@@ -960,6 +1150,7 @@ START_TEST(invalid_options_fail)
         FAILS(numars_move_pages(0, 1, (void *[]){ page }, NULL, NULL, options, NULL), -1, SIZES[i].code);
         FAILS(numars_move_range(0, page, 1, 0, options, NULL), -1, SIZES[i].code);
         FAILS(numars_move_process(0, &node_0, &node_0, options, NULL), -1, SIZES[i].code);
+        PLACE_FAILS(options, NULL, SIZES[i].code);
     }
     for (size_t i = 0; i < COUNT_OF(SIZES); i++) {
         struct numars_move_stats *stats = array_at_end_of_mapping(1, sizeof *stats);
@@ -968,6 +1159,7 @@ START_TEST(invalid_options_fail)
         FAILS(numars_move_pages(0, 1, (void *[]){ page }, NULL, NULL, NULL, stats), -1, SIZES[i].code);
         FAILS(numars_move_range(0, page, 1, 0, NULL, stats), -1, SIZES[i].code);
         FAILS(numars_move_process(0, &node_0, &node_0, NULL, stats), -1, SIZES[i].code);
+        PLACE_FAILS(NULL, stats, SIZES[i].code);
     }
     for (int field = 0; field < 3; field++) {
         struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
@@ -983,6 +1175,7 @@ START_TEST(invalid_options_fail)
         FAILS(numars_move_pages(0, 1, (void *[]){ page }, NULL, NULL, &options, NULL), -1, EINVAL);
         FAILS(numars_move_range(0, page, 1, 0, &options, NULL), -1, EINVAL);
         FAILS(numars_move_process(0, &node_0, &node_0, &options, NULL), -1, EINVAL);
+        PLACE_FAILS(&options, NULL, EINVAL);
     }
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
     options.threads = options.retries = UINT_MAX;
@@ -1180,6 +1373,11 @@ int main(void)
         memory_is_not_interleaved_over_an_invalid_set_or_with_unknown_flags,
         pages_of_a_process_do_not_move_between_invalid_sets,
         single_pages_do_not_move_with_arguments_that_the_kernel_rejects,
+        pages_are_not_placed_on_invalid_sets_of_nodes,
+        placements_with_unknown_modes_and_flags_and_of_impossible_sizes_are_refused,
+        weights_that_a_placement_does_not_take_are_refused,
+        the_policy_of_another_process_is_not_set,
+        invalid_processes_have_no_pages_to_place_or_to_move_between_tiers,
         ranges_beyond_the_address_space_are_einval,
         invalid_options_fail,
         statuses_that_no_call_returns_are_unknown,

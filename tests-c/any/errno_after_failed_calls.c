@@ -106,8 +106,20 @@ static const struct numars_move_options *four_threads(void)
     return &options;
 }
 
+static const struct numars_placement *placed(int mode, unsigned int flags)
+{
+    static struct numars_placement placement = NUMARS_PLACEMENT_INIT;
+    placement.mode = mode;
+    placement.flags = flags;
+    placement.nodes = node_0;
+    return &placement;
+}
+
 #define SIZE ((size_t)COUNT * 4096)
 #define WHOLE ((size_t)0x7ffffffff000)
+#define PACK placed(NUMARS_PLACE_PACK, 0)
+#define INTERLEAVE placed(NUMARS_PLACE_INTERLEAVE, 0)
+#define BALANCE placed(NUMARS_PLACE_BALANCE, NUMARS_PLACE_SET_POLICY)
 
 /* Each returns true if the call succeeded; functions that return nothing report failures through numa_error() and numa_warn(). */
 #define CALLS                                                                                                    \
@@ -195,6 +207,12 @@ static const struct numars_move_options *four_threads(void)
     CALL(returned(numars_move_range(other, memory, SIZE, 0, NULL, &results.stats)))                              \
     CALL(returned(numars_move_range(other, NULL, WHOLE, 0, NULL, &results.stats)))                               \
     CALL(returned(numars_move_process(other, node_0, node_0, NULL, &results.stats)))                             \
+    CALL(returned(numars_place_range(0, memory, SIZE, PACK, four_threads(), &results.stats)))                    \
+    CALL(returned(numars_place_range(0, memory, SIZE, BALANCE, NULL, &results.stats)))                           \
+    CALL(returned(numars_place_range(other, memory, SIZE, INTERLEAVE, NULL, &results.stats)))                    \
+    CALL(numars_place_process(other, PACK, NULL, NULL) >= 0)                                                     \
+    CALL(returned(numars_demote_range(0, memory, SIZE, NULL, &results.stats)))                                   \
+    CALL(returned(numars_promote_range(0, memory, SIZE, NULL, &results.stats)))                                  \
     CALL(returned(numars_count_pages(0, memory, SIZE, results.per_node, 2)))                                     \
     CALL(returned(numars_count_pages(other, memory, SIZE, results.per_node, 2)))                                 \
     CALL(returned(numars_count_pages(other, NULL, WHOLE, results.per_node, 2)))                                  \
@@ -279,7 +297,7 @@ static pid_t start_other(void)
 /* Returns true if this call walks all memory of a process. */
 static bool makes_many_system_calls(const char *text)
 {
-    return strstr(text, "numars_move_process") != NULL || strstr(text, "WHOLE") != NULL;
+    return strstr(text, "numars_move_process") != NULL || strstr(text, "numars_place_process") != NULL || strstr(text, "WHOLE") != NULL;
 }
 
 /* For each call whose text begins with `start`, makes each of its system calls fail in turn; those in `denied` always fail. */

@@ -56,6 +56,9 @@ static int call_one_of_each(void)
     struct bitmask *none = numa_allocate_nodemask(), *many = numa_bitmask_alloc(8192);
     void *pages[] = { page, NULL };
     int nodes[] = { 0, 0 }, status[2];
+    struct bitmask node_0 = { .size = 64, .maskp = (unsigned long *)&first_node };
+    struct numars_placement placement = NUMARS_PLACEMENT_INIT;
+    placement.nodes = &node_0;
     for (unsigned node = 0; node < 8192; node += 2)
         numa_bitmask_setbit(many, node);
     page[0] = 1;
@@ -83,6 +86,10 @@ static int call_one_of_each(void)
     numa_move_pages(0, 1, pages, nodes, status, MPOL_MF_MOVE);
     numars_move_pages(0, 2, pages, nodes, status, NULL, NULL);
     numars_move_range(0, page, 4096, 0, NULL, NULL);
+    numars_place_range(0, page, 4096, &placement, NULL, NULL);
+    numars_place_process(-1, &placement, NULL, NULL);
+    numars_demote_range(-1, page, 4096, NULL, NULL);
+    numars_promote_range(-1, page, 4096, NULL, NULL);
     numa_bitmask_free(none);
     numa_bitmask_free(many);
     return EXIT_SUCCESS;
@@ -115,6 +122,11 @@ START_TEST(a_line_shows_arguments_result_and_error)
         "2 pages, 1 in place, 1 unmapped, * kernel calls, * us elapsed, * us longest call",
         "numars_move_range(pid=0, start=0x*, length=4096, node=0, options=NULL, stats=NULL) = 0; "
         "1 pages, 1 in place, * kernel calls, * us elapsed, * us longest call",
+        "numars_place_range(pid=0, start=0x*, length=4096, placement=0x*, options=NULL, stats=NULL) = 0; "
+        "1 pages, 1 in place, * kernel calls, * us elapsed, * us longest call",
+        "numars_place_process(pid=-1, placement=0x*, options=NULL, stats=NULL) = -1 E*",
+        "numars_demote_range(pid=-1, start=0x*, length=4096, options=NULL, stats=NULL) = -1 E*",
+        "numars_promote_range(pid=-1, start=0x*, length=4096, options=NULL, stats=NULL) = -1 E*",
     };
     run_with_log("1", ONE_OF_EACH);
     char *rest = output;
@@ -183,9 +195,10 @@ START_TEST(every_call_about_policy_placement_affinity_and_moves_is_traced)
         "numa_set_mempolicy_home_node", "numa_set_preferred", "numa_set_preferred_many", "numa_set_strict",
         "numa_set_weighted_interleave_mask", "numa_setlocal_memory", "numa_tonode_memory", "numa_tonodemask_memory",
         "numa_weighted_interleave_memory", "numars_alloc_interleaved", "numars_alloc_local", "numars_alloc_onnode",
-        "numars_alloc_weighted", "numars_bind", "numars_interleave_memory", "numars_move_pages", "numars_move_process",
-        "numars_move_range", "numars_set_interleave_mask", "numars_set_localalloc", "numars_set_membind",
-        "numars_set_membind_balancing", "numars_set_node_weight", "numars_set_preferred", "numars_set_preferred_many", "numars_set_weighted_interleave_mask",
+        "numars_alloc_weighted", "numars_bind", "numars_demote_range", "numars_interleave_memory", "numars_move_pages",
+        "numars_move_process", "numars_move_range", "numars_place_process", "numars_place_range", "numars_promote_range",
+        "numars_set_interleave_mask", "numars_set_localalloc", "numars_set_membind", "numars_set_membind_balancing",
+        "numars_set_node_weight", "numars_set_preferred", "numars_set_preferred_many", "numars_set_weighted_interleave_mask",
         "numars_setlocal_memory", "numars_tonode_memory", "numars_tonodemask_memory", "numars_weighted_interleave_memory",
         "set_mempolicy", "set_mempolicy_home_node",
     };

@@ -13,9 +13,9 @@
 
 /* The sizes at the first release, which never change. */
 #if __SIZEOF_POINTER__ == 8
-enum { FIRST_OPTIONS_SIZE = 80, FIRST_STATS_SIZE = 112 };
+enum { FIRST_OPTIONS_SIZE = 80, FIRST_STATS_SIZE = 112, FIRST_PLACEMENT_SIZE = 40 };
 #else
-enum { FIRST_OPTIONS_SIZE = 56, FIRST_STATS_SIZE = 64 };
+enum { FIRST_OPTIONS_SIZE = 56, FIRST_STATS_SIZE = 64, FIRST_PLACEMENT_SIZE = 24 };
 #endif
 
 #define END_OF(type, field) (offsetof(struct type, field) + sizeof(((struct type *)0)->field))
@@ -40,8 +40,15 @@ FOLLOWS(numars_move_stats, requested, moved);
 FOLLOWS(numars_move_stats, kernel_calls, elapsed_ns);
 FOLLOWS(numars_move_stats, elapsed_ns, longest_call_ns);
 _Static_assert(END_OF(numars_move_stats, longest_call_ns) == sizeof(struct numars_move_stats), "no padding at the end");
+FOLLOWS(numars_placement, size, mode);
+FOLLOWS(numars_placement, mode, flags);
+FOLLOWS(numars_placement, flags, nodes);
+FOLLOWS(numars_placement, nodes, weights);
+FOLLOWS(numars_placement, weights, n_weights);
+_Static_assert(END_OF(numars_placement, n_weights) == sizeof(struct numars_placement), "no padding at the end");
 _Static_assert(sizeof(struct numars_move_options) >= FIRST_OPTIONS_SIZE, "options never shrink");
 _Static_assert(sizeof(struct numars_move_stats) >= FIRST_STATS_SIZE, "statistics never shrink");
+_Static_assert(sizeof(struct numars_placement) >= FIRST_PLACEMENT_SIZE, "placements never shrink");
 
 enum { PAGES = 4, LARGEST_SIZE = 4096 };
 
@@ -80,8 +87,43 @@ static long move_process(char *pages, const void *options, void *stats)
     return returned;
 }
 
-static long (*const CALLS[])(char *, const void *, void *) = { move_list, move_range, move_process };
+/* Node 0 alone, which all pages are placed on. */
+static const struct numars_placement *on_node_0(void)
+{
+    static struct numars_placement placement = NUMARS_PLACEMENT_INIT;
+    static unsigned long word = 1;
+    static struct bitmask node_0 = { .size = 8 * sizeof word, .maskp = &word };
+    placement.nodes = &node_0;
+    return &placement;
+}
+
+static long place_range(char *pages, const void *options, void *stats)
+{
+    return numars_place_range(0, pages, PAGES * page_size(), on_node_0(), options, stats);
+}
+
+/* Pages of libraries that other processes map, too, may be on other nodes, and stay there. */
+static long place_process(char *pages, const void *options, void *stats)
+{
+    (void)pages;
+    const long returned = numars_place_process(0, on_node_0(), options, stats);
+    return returned > 0 ? 0 : returned;
+}
+
+static long (*const CALLS[])(char *, const void *, void *) = { move_list, move_range, move_process, place_range, place_process };
 enum { CALL_COUNT = sizeof CALLS / sizeof CALLS[0] };
+
+static long place_range_as(char *pages, const void *placement)
+{
+    return numars_place_range(0, pages, PAGES * page_size(), placement, NULL, NULL);
+}
+
+static long place_process_as(char *pages, const void *placement)
+{
+    (void)pages;
+    const long returned = numars_place_process(0, placement, NULL, NULL);
+    return returned > 0 ? 0 : returned;
+}
 
 static char *touched_pages(void)
 {
@@ -106,7 +148,8 @@ START_TEST(structs_of_programs_of_every_release_are_accepted)
             struct numars_move_stats *stats = at_end_of_page(&empty, sizeof empty, size);
             expect(CALLS[call](pages, NULL, stats) == 0, "statistics of %zu bytes in call %d: errno %d", size, call, errno);
             expect(stats->size == size, "the size of the statistics changed from %zu to %zu", size, stats->size);
-            expect(stats->in_place > 0 && stats->requested == stats->in_place + stats->unmapped + stats->absent,
+            const unsigned long elsewhere = CALLS[call] == place_process ? stats->moved + stats->shared + stats->busy + stats->failed : 0;
+            expect(stats->in_place > 0 && stats->requested == stats->in_place + stats->unmapped + stats->absent + elsewhere,
                    "statistics of %zu bytes in call %d are wrong", size, call);
             for (size_t byte = sizeof *stats; byte < size; byte++)
                 expect(((char *)stats)[byte] == 0, "byte %zu of statistics of %zu bytes was written", byte, size);
@@ -153,6 +196,40 @@ START_TEST(structs_below_the_first_release_are_EINVAL_and_are_not_written)
 }
 END_TEST
 
+static long (*const PLACE_CALLS[])(char *, const void *) = { place_range_as, place_process_as };
+enum { PLACE_CALL_COUNT = sizeof PLACE_CALLS / sizeof PLACE_CALLS[0] };
+
+START_TEST(placements_of_programs_of_every_release_are_accepted)
+{
+    char *pages = touched_pages();
+    for (size_t size = FIRST_PLACEMENT_SIZE; size <= LARGEST_SIZE; size++)
+        for (int call = 0; call < PLACE_CALL_COUNT; call++) {
+            /* A process has many more pages than a range. */
+            if (call > 0 && size > 200 && size % 97 != 0)
+                continue;
+            errno = UNTOUCHED_ERRNO;
+            void *placement = at_end_of_page(on_node_0(), sizeof *on_node_0(), size);
+            expect(PLACE_CALLS[call](pages, placement) == 0 && errno == UNTOUCHED_ERRNO, "a placement of %zu bytes in call %d: errno %d", size,
+                   call, errno);
+        }
+}
+END_TEST
+
+START_TEST(placements_that_the_library_does_not_know_are_E2BIG_and_those_below_the_first_release_EINVAL)
+{
+    char *pages = touched_pages();
+    for (int call = 0; call < PLACE_CALL_COUNT; call++) {
+        for (size_t size = sizeof size; size < FIRST_PLACEMENT_SIZE; size++)
+            assert_fails(PLACE_CALLS[call](pages, at_end_of_page(on_node_0(), sizeof *on_node_0(), size)), EINVAL);
+        for (size_t byte = sizeof *on_node_0(); byte < LARGEST_SIZE; byte += 61) {
+            char *newer = at_end_of_page(on_node_0(), sizeof *on_node_0(), LARGEST_SIZE);
+            newer[byte] = 1;
+            assert_fails(PLACE_CALLS[call](pages, newer), E2BIG);
+        }
+    }
+}
+END_TEST
+
 START_TEST(initializers_set_the_size_and_the_defaults)
 {
     const struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
@@ -161,6 +238,9 @@ START_TEST(initializers_set_the_size_and_the_defaults)
     ck_assert(options.max_pause_us == 0 && options.timeout_ms == 0 && options.max_bytes_per_second == 0 && options.cancel == NULL);
     const struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     assert_stats(stats, .requested = 0);
+    const struct numars_placement placement = NUMARS_PLACEMENT_INIT;
+    ck_assert(placement.size == sizeof placement && placement.mode == NUMARS_PLACE_PACK && placement.flags == 0);
+    ck_assert(placement.nodes == NULL && placement.weights == NULL && placement.n_weights == 0);
 }
 END_TEST
 
@@ -170,6 +250,8 @@ int main(void)
         structs_of_programs_of_every_release_are_accepted,
         structs_that_ask_for_what_the_library_does_not_know_are_E2BIG_and_nothing_is_done,
         structs_below_the_first_release_are_EINVAL_and_are_not_written,
+        placements_of_programs_of_every_release_are_accepted,
+        placements_that_the_library_does_not_know_are_E2BIG_and_those_below_the_first_release_EINVAL,
         initializers_set_the_size_and_the_defaults,
         NULL });
 }

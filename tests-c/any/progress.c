@@ -74,8 +74,32 @@ static long move_process(const struct numars_move_options *options, struct numar
     return numars_move_process(0, node_0, node_0, options, stats);
 }
 
+static long place(int mode, const struct numars_move_options *options, struct numars_move_stats *stats)
+{
+    struct numars_placement placement = NUMARS_PLACEMENT_INIT;
+    placement.mode = mode;
+    placement.nodes = node_0;
+    return numars_place_range(0, memory, COUNT * page_size(), &placement, options, stats);
+}
+
+static long pack(const struct numars_move_options *options, struct numars_move_stats *stats)
+{
+    return place(NUMARS_PLACE_PACK, options, stats);
+}
+
+static long interleave(const struct numars_move_options *options, struct numars_move_stats *stats)
+{
+    return place(NUMARS_PLACE_INTERLEAVE, options, stats);
+}
+
+/* Counts all pages before the first one could move. */
+static long balance(const struct numars_move_options *options, struct numars_move_stats *stats)
+{
+    return place(NUMARS_PLACE_BALANCE, options, stats);
+}
+
 static long (*const moves[])(const struct numars_move_options *, struct numars_move_stats *) = {
-    move_list, query_list, move_duplicates, move_range, move_process,
+    move_list, query_list, move_duplicates, move_range, move_process, pack, interleave, balance,
 };
 enum { MOVES = sizeof moves / sizeof *moves };
 

@@ -975,6 +975,70 @@ static void __attribute__((noinline)) moving_processes(struct check *check)
     CHECK(check->result == -1 && check->error != UNTOUCHED_ERRNO);
 }
 
+/* The memory has the policy of the last mode afterwards. */
+static void __attribute__((noinline)) placing_ranges(struct check *check)
+{
+    static const unsigned char weights[] = { 1, 1, 1 };
+    const struct policy_errors *denied = &check->environment->denied;
+    const int scratch = memory_is_short(check) ? ENOMEM : 0;
+    const size_t size = ALL_FUNCTIONS_PAGES * check->page_size;
+    SET_ON_STACK(one, NODE_BITS);
+    struct numars_placement placement = NUMARS_PLACEMENT_INIT;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
+    set_only(&one, check->node);
+    placement.nodes = &one;
+    for (int mode = NUMARS_PLACE_PACK; mode <= NUMARS_PLACE_BALANCE; mode++) {
+        const bool weighted = mode == NUMARS_PLACE_WEIGHTED;
+        placement.mode = mode;
+        placement.flags = weighted ? 0 : NUMARS_PLACE_SET_POLICY;
+        placement.weights = weighted ? weights : NULL;
+        placement.n_weights = weighted ? 3 : 0;
+        CALL(numars_place_range(0, check->pages, size, &placement, NULL, &stats));
+        if (!check->environment->changing)
+            check_zero_or(check, denied->move_pages != 0 || weighted ? denied->move_pages : denied->mbind, scratch, 0);
+        check_stats(check, &stats, ALL_FUNCTIONS_PAGES);
+    }
+    placement.mode = NUMARS_PLACE_PACK;
+    EXPECT_ERROR(numars_place_range(0, check->pages, size, NULL, NULL, NULL), EINVAL);
+    placement.nodes = numa_no_nodes_ptr;
+    CALL(numars_place_range(0, check->pages, size, &placement, NULL, NULL));
+    CHECK(check->result == -1 && check->error != UNTOUCHED_ERRNO);
+}
+
+/* The move is cancelled before any page moves, because other threads place the memory that they share with this one at the same time. */
+static void __attribute__((noinline)) placing_processes(struct check *check)
+{
+    static const int cancelled = 1;
+    const struct policy_errors *denied = &check->environment->denied;
+    const int scratch = memory_is_short(check) ? ENOMEM : 0;
+    SET_ON_STACK(one, NODE_BITS);
+    struct numars_placement placement = NUMARS_PLACEMENT_INIT;
+    struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+    set_only(&one, check->node);
+    placement.nodes = &one;
+    options.cancel = &cancelled;
+    CALL(numars_place_process(0, &placement, &options, NULL));
+    CHECK(failed(check, ECANCELED) || (denied->move_pages != 0 && failed(check, denied->move_pages)) || (scratch != 0 && failed(check, scratch))
+          || (check->environment->proc != TRUE_FILES && failed(check, ENOENT)) || check->environment->changing);
+}
+
+static void __attribute__((noinline)) moving_between_tiers(struct check *check)
+{
+    const int denied_errno = check->environment->denied.move_pages;
+    const size_t size = ALL_FUNCTIONS_PAGES * check->page_size;
+    struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
+    /* Where there are no other tiers, both fail. The pages may have been on a node that is not in the nearest tier. */
+    for (int promote = 0; promote < 2; promote++) {
+        if (promote)
+            CALL(numars_promote_range(0, check->pages, size, NULL, &stats));
+        else
+            CALL(numars_demote_range(0, check->pages, size, NULL, &stats));
+        CHECK(is_known_or_unknown(check) || (denied_errno != 0 && failed(check, denied_errno)) || failed(check, ENOMEM)
+              || check->environment->changing);
+        check_stats(check, &stats, ALL_FUNCTIONS_PAGES);
+    }
+}
+
 /* --- messages --- */
 
 /* Only once per process, since they print. */
@@ -1035,6 +1099,9 @@ static void check_all(struct check *check)
     moving_lists(check);
     moving_ranges(check);
     moving_processes(check);
+    placing_ranges(check);
+    placing_processes(check);
+    moving_between_tiers(check);
     messages(check);
 }
 

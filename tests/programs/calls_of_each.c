@@ -118,6 +118,12 @@ static void call_each(void)
     RETURNS(numars_move_range, 0, memory, SIZE, 0, NULL, NULL);
     RETURNS(numars_move_process, 0, zero, zero, NULL, NULL);
     RETURNS(numars_count_pages, 0, memory, SIZE, NULL, 0);
+    struct numars_placement placement = NUMARS_PLACEMENT_INIT;
+    placement.nodes = zero;
+    RETURNS(numars_place_range, 0, memory, SIZE, &placement, NULL, NULL);
+    RETURNS(numars_place_process, 0, &placement, NULL, NULL);
+    placement.flags = NUMARS_PLACE_SET_POLICY;
+    RETURNS(numars_place_range, 0, memory, SIZE, &placement, NULL, NULL);
 #endif
 }
 
