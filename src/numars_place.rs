@@ -99,26 +99,16 @@ impl numars_placement {
     }
 }
 
-/// Calls `place` with the caller's placement.
+/// Returns the caller's placement, or EINVAL or E2BIG.
 ///
 /// # Safety
-/// `placement` is NULL or valid.
-unsafe fn with_placement(
-    placement: *const numars_placement,
-    place: &mut dyn FnMut(Placement) -> MoveReport,
-) -> MoveReport {
-    // SAFETY: as the caller promises.
-    let checked = unsafe {
-        if placement.is_null() {
-            Err(errno::EINVAL)
-        } else {
-            sized::read(placement, NO_PLACEMENT).and_then(|placement| placement.checked())
-        }
-    };
-    match checked {
-        Ok(placement) => place(placement),
-        Err(error) => MoveReport::failed(Errno(error)),
+/// `placement` is NULL or valid, as long as the result is used.
+unsafe fn read_placement<'a>(placement: *const numars_placement) -> Result<Placement<'a>, c_int> {
+    if placement.is_null() {
+        return Err(errno::EINVAL);
     }
+    // SAFETY: as the caller promises.
+    unsafe { sized::read(placement, NO_PLACEMENT).and_then(|placement| placement.checked()) }
 }
 
 /// Place the pages of a range of memory on several nodes.
@@ -156,12 +146,10 @@ pub unsafe extern "C" fn numars_place_range(
     options: *const numars_move_options,
     stats: *mut numars_move_stats,
 ) -> c_long {
-    let mut work = |options: MoveOptions, mut progress: Progress| {
-        let mut place = |placement: Placement| {
-            migrate::place_range(pid, start as usize, length, placement, options, progress.take())
-        };
-        // SAFETY: as the caller promises.
-        unsafe { with_placement(placement, &mut place) }
+    // SAFETY: as the caller promises.
+    let mut work = |options: MoveOptions, progress: Progress| match unsafe { read_placement(placement) } {
+        Ok(placement) => migrate::place_range(pid, start as usize, length, placement, options, progress),
+        Err(error) => MoveReport::failed(Errno(error)),
     };
     // SAFETY: as the caller promises.
     let (unmoved, moved) = unsafe { move_with(options, stats, &mut work) };
@@ -197,10 +185,10 @@ pub unsafe extern "C" fn numars_place_process(
     options: *const numars_move_options,
     stats: *mut numars_move_stats,
 ) -> c_long {
-    let mut work = |options: MoveOptions, mut progress: Progress| {
-        let mut place = |placement: Placement| migrate::place_process(pid, placement, options, progress.take());
-        // SAFETY: as the caller promises.
-        unsafe { with_placement(placement, &mut place) }
+    // SAFETY: as the caller promises.
+    let mut work = |options: MoveOptions, progress: Progress| match unsafe { read_placement(placement) } {
+        Ok(placement) => migrate::place_process(pid, placement, options, progress),
+        Err(error) => MoveReport::failed(Errno(error)),
     };
     // SAFETY: as the caller promises.
     let (unmoved, moved) = unsafe { move_with(options, stats, &mut work) };

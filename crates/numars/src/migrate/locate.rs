@@ -72,9 +72,14 @@ impl<K: MovePagesOps> Locator<'_, K> {
     /// Queries the nodes of pages once, with as many calls as their target duration requires.
     fn query(&self, pages: &[usize], nodes: &mut [i32]) -> Result<(), i32> {
         let meter = &self.usage.meter;
-        for_each_chunk(pages, nodes, &mut || meter.query_limit(), &mut |pages, nodes| {
-            meter.time_query(self.kernel, pages.len(), || self.kernel.query_nodes(pages, nodes, self.flags))
-        })
+        for_each_chunk(
+            pages,
+            nodes,
+            || meter.query_limit(),
+            |pages, nodes| {
+                meter.time_query(self.kernel, pages.len(), || self.kernel.query_nodes(pages, nodes, self.flags))
+            },
+        )
     }
 
     /// Queries pages again that `nodes` reports absent and the page tables show, until their nodes are known or the time is up.

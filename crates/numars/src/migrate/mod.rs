@@ -80,7 +80,7 @@ use node_map::NodeMap;
 use ops::MovePagesOps;
 use placement::PlacementTargets;
 use target::TargetPid;
-use targets::OneNode;
+use targets::PageTargets;
 use tier_targets::TierTargets;
 
 /// MPOL_MF_MOVE of move_pages(2): do not move pages that are mapped more than once.
@@ -241,7 +241,7 @@ pub fn move_range(
 ) -> MoveReport {
     run_mover(TargetPid::identify(pid), options, progress, &mut |mover| {
         if mover.can_target(node) {
-            mover.move_range(start, length, false, &mut OneNode(node))?;
+            mover.move_range(start, length, false, &mut PageTargets::OneNode(node))?;
             mover.finish();
         }
         Ok(())
@@ -281,7 +281,7 @@ pub fn move_process(pid: i32, from: Bits, to: Bits, options: MoveOptions, progre
         // Filled in place, because the stack may be small.
         let mut map = NodeMap::EMPTY;
         map.map(from, to);
-        mover.move_range(0, address_space(), true, &mut map)?;
+        mover.move_range(0, address_space(), true, &mut PageTargets::Map(&map))?;
         mover.finish();
         if mover.any_requested() {
             mover.clear_error(errno::ESRCH);
@@ -374,11 +374,11 @@ fn place(
         }
         let mut scratch = mover.scratch_for_range(length, PlacementTargets::BYTES)?;
         let (mut memory, mut arena) = mover.carve_range(&mut scratch);
-        let mut targets = PlacementTargets::new(&placement, &mut arena)?;
+        let targets = PlacementTargets::new(&placement, &mut arena)?;
         if placement.set_policy {
             mover.kernel.set_policy(start, length, placement.policy(), placement.nodes)?;
         }
-        mover.move_range_in(&mut memory, start, length, is_process, &mut targets)?;
+        mover.move_range_in(&mut memory, start, length, is_process, &mut PageTargets::Placement(targets))?;
         mover.finish();
         if is_process && mover.any_requested() {
             mover.clear_error(errno::ESRCH);
@@ -417,16 +417,16 @@ pub fn move_to_tier(
 ) -> MoveReport {
     run_mover(TargetPid::identify(pid), options, progress, &mut |mover| {
         let topology = Topology::current();
-        let distance = |from: i32, to: i32| topology.distance(from as usize, to as usize).unwrap_or(u8::MAX);
+        let distance = |from: i32, to: i32| Topology::current().distance(from as usize, to as usize).unwrap_or(u8::MAX);
         let mut scratch = mover.scratch_for_range(length, TierTargets::BYTES)?;
         let (mut memory, mut arena) = mover.carve_range(&mut scratch);
-        let mut targets = TierTargets::new(direction, &|each| topology.for_each_tier(each), &distance, &mut arena)?;
+        let targets = TierTargets::new(direction, |each| topology.for_each_tier(each), distance, &mut arena)?;
         for node in 0..MAX_NUMNODES as i32 {
             if targets.has_node(node) && !mover.may_target(node) {
                 targets.exclude(node);
             }
         }
-        mover.move_range_in(&mut memory, start, length, false, &mut targets)?;
+        mover.move_range_in(&mut memory, start, length, false, &mut PageTargets::Tier(targets))?;
         mover.finish();
         Ok(())
     })

@@ -8,7 +8,7 @@ use super::plan::{self};
 use super::request::forbidden;
 use super::target::TargetPid;
 #[cfg(test)]
-use super::targets::{OneNode, PageTargets};
+use super::targets::PageTargets;
 use super::*;
 use crate::sys::errno;
 use core::sync::atomic::{AtomicI32, Ordering::Relaxed};
@@ -511,7 +511,7 @@ pub fn run_range_with<const ENTRIES: usize>(
     let progress = progress.as_mut().map(|progress| progress as &mut dyn FnMut(&MoveStats) -> bool);
     let mut mover = Mover::new(Model::<ENTRIES>::new(machine.clone()), options, progress);
     if mover.can_target(target) {
-        mover.move_range(PAGE, machine.page_of.len() * PAGE, false, &mut OneNode(target)).unwrap();
+        mover.move_range(PAGE, machine.page_of.len() * PAGE, false, &mut PageTargets::OneNode(target)).unwrap();
         mover.finish();
     }
     outcome(mover, vec![])
@@ -519,7 +519,7 @@ pub fn run_range_with<const ENTRIES: usize>(
 
 #[cfg(test)]
 /// Moves all pages of the machine to the nodes that `targets` decides, in batches of at most `ENTRIES` entries.
-pub fn run_targets<const ENTRIES: usize>(machine: &Machine, targets: &mut dyn PageTargets) -> ListOutcome {
+pub fn run_targets<const ENTRIES: usize>(machine: &Machine, targets: &mut PageTargets) -> ListOutcome {
     let mut mover = Mover::new(Model::<ENTRIES>::new(machine.clone()), MoveOptions::default(), None);
     mover.move_range(PAGE, machine.page_of.len() * PAGE, false, targets).unwrap();
     mover.finish();

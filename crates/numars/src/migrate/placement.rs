@@ -2,7 +2,7 @@
 //!
 //! References: set_mempolicy(2), Documentation/admin-guide/mm/numa_memory_policy.rst in the kernel sources.
 
-use super::targets::{PageInfo, PageTargets};
+use super::targets::PageInfo;
 use crate::bitmask::Bits;
 use crate::mempolicy::Mode;
 use crate::nodeset::{MAX_NUMNODES, NodeSet};
@@ -173,26 +173,23 @@ impl<'a> PlacementTargets<'a> {
         self.transfer(page.node, to, page.base_pages);
         Some(to)
     }
-}
 
-impl PageTargets for PlacementTargets<'_> {
-    fn needs_mappings(&self) -> bool {
-        true
-    }
-
-    fn start_counting(&mut self) -> bool {
+    /// As [`PageTargets::start_counting`](super::targets::PageTargets::start_counting).
+    pub fn start_counting(&mut self) -> bool {
         self.first_free = [0; 2];
         self.surplus.fill(0);
         self.mode == PlacementMode::Balance
     }
 
-    fn count(&mut self, node: usize, base_pages: usize) {
+    /// Counts pages of a node.
+    pub fn count(&mut self, node: usize, base_pages: usize) {
         if let Some(count) = self.surplus.get_mut(node) {
             *count += base_pages;
         }
     }
 
-    fn finish_counting(&mut self) {
+    /// Turns the counts into what each node holds beyond its share.
+    pub fn finish_counting(&mut self) {
         let pages: usize = self.surplus.iter().sum();
         // Not 0, since there are nodes and their weights are not.
         let total = u64::from(self.weight_ends.last().copied().unwrap_or(1)).max(1);
@@ -224,7 +221,8 @@ impl PageTargets for PlacementTargets<'_> {
         }
     }
 
-    fn target(&mut self, _: usize, page: PageInfo) -> Option<i32> {
+    /// Returns the target node for a page.
+    pub fn target(&mut self, page: PageInfo) -> Option<i32> {
         match self.mode {
             PlacementMode::Pack => self.packed(page),
             PlacementMode::Interleave | PlacementMode::Weighted => self.interleaved(page),
@@ -232,7 +230,8 @@ impl PageTargets for PlacementTargets<'_> {
         }
     }
 
-    fn target_if_full(&mut self, page: PageInfo, full: i32) -> Option<i32> {
+    /// Returns the next node to pack if `full` is; `None` if there is none.
+    pub fn target_if_full(&mut self, page: PageInfo, full: i32) -> Option<i32> {
         if self.mode != PlacementMode::Pack {
             return None;
         }
@@ -244,7 +243,8 @@ impl PageTargets for PlacementTargets<'_> {
         self.packed(page).filter(|&target| target != full)
     }
 
-    fn not_moved(&mut self, page: PageInfo, target: i32) {
+    /// Notes that a page has not moved to its target node, so that others can in its place.
+    pub fn not_moved(&mut self, page: PageInfo, target: i32) {
         if self.mode == PlacementMode::Balance && page.node != target {
             self.transfer(target, page.node, page.base_pages);
         }

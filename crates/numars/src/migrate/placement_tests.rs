@@ -23,8 +23,8 @@ fn placement<'a>(mode: PlacementMode, nodes: &'a NodeSet, weights: Option<&'a [u
 /// Places all pages of the machine, in batches of at most 16 entries.
 fn place_all(machine: &Machine, mode: PlacementMode, nodes: &[usize], weights: Option<&[u8]>) -> ListOutcome {
     let (nodes, mut scratch) = (set(nodes), Scratch::new(PlacementTargets::BYTES).unwrap());
-    let mut targets = PlacementTargets::new(&placement(mode, &nodes, weights), &mut scratch.arena()).unwrap();
-    run_targets::<16>(machine, &mut targets)
+    let targets = PlacementTargets::new(&placement(mode, &nodes, weights), &mut scratch.arena()).unwrap();
+    run_targets::<16>(machine, &mut PageTargets::Placement(targets))
 }
 
 fn nodes_of(outcome: &ListOutcome) -> Vec<i32> {
@@ -229,21 +229,21 @@ fn info(node: i32) -> PageInfo {
 fn pages_move_to_the_nearest_node_of_the_next_tier_that_has_room() {
     let targets = |direction| {
         let words = vec![0; TierTargets::BYTES / size_of::<usize>()].leak();
-        TierTargets::new(direction, &tiers, &distance, &mut Arena::over(words)).unwrap()
+        TierTargets::new(direction, tiers, distance, &mut Arena::over(words)).unwrap()
     };
-    let mut demoted = targets(TierMove::Demote);
-    assert_eq!([0, 1, 2, 3, 5, 4].map(|node| demoted.target(0, info(node)).unwrap()), [3, 2, 5, 5, 5, 4]);
+    let demoted = targets(TierMove::Demote);
+    assert_eq!([0, 1, 2, 3, 5, 4].map(|node| demoted.target(info(node)).unwrap()), [3, 2, 5, 5, 5, 4]);
     assert_eq!(demoted.target_if_full(info(0), 3), Some(2));
-    assert_eq!(demoted.target(0, info(0)), Some(2));
+    assert_eq!(demoted.target(info(0)), Some(2));
     assert_eq!(demoted.target_if_full(info(1), 2), None);
     // All are full: the kernel reports it.
-    assert_eq!(demoted.target(0, info(0)), Some(3));
+    assert_eq!(demoted.target(info(0)), Some(3));
     // For huge pages there may be room, or not, independently.
-    assert_eq!(demoted.target(0, PageInfo { base_pages: 512, ..info(1) }), Some(2));
-    let mut promoted = targets(TierMove::Promote);
-    assert_eq!([0, 1, 2, 3, 5].map(|node| promoted.target(0, info(node)).unwrap()), [0, 1, 1, 0, 2]);
+    assert_eq!(demoted.target(PageInfo { base_pages: 512, ..info(1) }), Some(2));
+    let promoted = targets(TierMove::Promote);
+    assert_eq!([0, 1, 2, 3, 5].map(|node| promoted.target(info(node)).unwrap()), [0, 1, 1, 0, 2]);
     promoted.exclude(2);
-    assert_eq!(promoted.target(0, info(5)), Some(3));
+    assert_eq!(promoted.target(info(5)), Some(3));
 }
 
 #[test]
@@ -254,11 +254,11 @@ fn a_machine_with_fewer_than_two_tiers_has_no_other_tier() {
             (0..count).for_each(|tier| each(tier, &set(&[0])));
             Ok(())
         };
-        let targets = TierTargets::new(TierMove::Demote, &few, &distance, &mut Arena::over(&mut words));
+        let targets = TierTargets::new(TierMove::Demote, few, distance, &mut Arena::over(&mut words));
         assert_eq!(targets.err(), Some(errno::ENODATA));
     }
     let failing = |_: &mut dyn FnMut(u32, &NodeSet)| Err(errno::EMFILE);
-    let targets = TierTargets::new(TierMove::Demote, &failing, &distance, &mut Arena::over(&mut words));
+    let targets = TierTargets::new(TierMove::Demote, failing, distance, &mut Arena::over(&mut words));
     assert_eq!(targets.err(), Some(errno::EMFILE));
 }
 
@@ -273,8 +273,8 @@ fn pages_of_a_range_are_demoted_until_the_tier_is_full() {
     };
     let mut words = [0usize; TierTargets::BYTES / size_of::<usize>()];
     let arena = &mut Arena::over(&mut words);
-    let mut targets = TierTargets::new(TierMove::Demote, &two, &distance, arena).unwrap();
-    let outcome = run_targets::<16>(&machine, &mut targets);
+    let targets = TierTargets::new(TierMove::Demote, two, distance, arena).unwrap();
+    let outcome = run_targets::<16>(&machine, &mut PageTargets::Tier(targets));
     let nodes = nodes_of(&outcome);
     assert_eq!((count(&nodes, 2), count(&nodes, 3)), (1 + 3, 1 + 2), "{nodes:?}");
     assert_eq!((outcome.error, outcome.stats.moved(), outcome.stats.in_place()), (errno::ENOMEM, 5, 2));

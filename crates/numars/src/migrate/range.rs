@@ -28,7 +28,7 @@ impl<K: MovePagesOps> Mover<'_, K> {
         start: usize,
         length: usize,
         follow_exec: bool,
-        targets: &mut dyn PageTargets,
+        targets: &mut PageTargets,
     ) -> Result<(), i32> {
         let mut scratch = self.scratch_for_range(length, 0)?;
         let memory = &mut self.carve_range(&mut scratch).0;
@@ -43,7 +43,7 @@ impl<K: MovePagesOps> Mover<'_, K> {
         start: usize,
         length: usize,
         follow_exec: bool,
-        targets: &mut dyn PageTargets,
+        targets: &mut PageTargets,
     ) -> Result<(), i32> {
         for program in 1..=MAX_PROGRAMS {
             let mut walk = self.kernel.walk(start, length, self.page_bits, memory.excluded).ok_or(errno::EINVAL)?;
@@ -327,8 +327,8 @@ pub struct RangeMemory<'m> {
 }
 
 /// The target nodes of the pages of a range, in one pass.
-struct RangeTargets<'a> {
-    targets: &'a mut dyn PageTargets,
+struct RangeTargets<'a, 't> {
+    targets: &'a mut PageTargets<'t>,
     mappings: Mappings,
     pass: usize,
     page_bits: u32,
@@ -336,7 +336,7 @@ struct RangeTargets<'a> {
     last: Option<(usize, Option<i32>)>,
 }
 
-impl RangeTargets<'_> {
+impl RangeTargets<'_, '_> {
     /// Returns the target node for the page at an address. All parts of one page get the same one.
     fn target(&mut self, address: usize, order: u32, node: i32, base_pages: usize) -> Option<i32> {
         if !self.targets.needs_mappings() {

@@ -71,15 +71,12 @@ impl TargetPid {
     }
 }
 
-/// A call for some pages, which writes their statuses.
-type ChunkCall<'a> = dyn FnMut(&[usize], &mut [i32]) -> Result<(), i32> + 'a;
-
 /// Calls `each` with at most as many pages at a time as `chunk` returns. Stops at the first error.
 pub(super) fn for_each_chunk(
     mut pages: &[usize],
     mut status: &mut [i32],
-    chunk: &mut dyn FnMut() -> usize,
-    each: &mut ChunkCall,
+    chunk: impl Fn() -> usize,
+    mut each: impl FnMut(&[usize], &mut [i32]) -> Result<(), i32>,
 ) -> Result<(), i32> {
     while !pages.is_empty() {
         let count = pages.len().min(chunk());
@@ -99,9 +96,12 @@ impl MovePagesOps for TargetPid {
         // A 64-bit kernel before 6.16 writes wrong statuses after the 16th entry for a 32-bit program.
         let chunk = if usize::BITS == 32 { 16 } else { usize::MAX };
         let pid = self.pid()?;
-        for_each_chunk(pages, nodes, &mut || chunk, &mut |pages, status| {
-            self.call(pid, MoveRequest::query(pages, status), flags).map(|_| ())
-        })
+        for_each_chunk(
+            pages,
+            nodes,
+            || chunk,
+            |pages, status| self.call(pid, MoveRequest::query(pages, status), flags).map(|_| ()),
+        )
     }
 
     fn move_pages(&self, pages: &[usize], nodes: &[i32], status: &[AtomicI32], flags: i32) -> Result<usize, i32> {

@@ -10,7 +10,7 @@ use super::page_walk::PageWalk;
 use super::plan;
 use super::target::TargetPid;
 use super::target::for_each_chunk;
-use super::targets::{PageInfo, PageTargets};
+use super::targets::PageTargets;
 use super::*;
 use crate::sys::errno;
 use crate::sys::memory::{self, Scratch};
@@ -211,14 +211,19 @@ fn pages_are_queried_in_chunks_up_to_the_first_error() {
     for (failing_page, sizes) in [(99, vec![16, 16, 8]), (16, vec![16, 16])] {
         let mut status = vec![-1; 40];
         let mut sizes_seen = Vec::new();
-        let result = for_each_chunk(&pages, &mut status, &mut || 16, &mut |pages, status| {
-            sizes_seen.push(pages.len());
-            if pages[0] == failing_page {
-                return Err(errno::ESRCH);
-            }
-            status.iter_mut().zip(pages).for_each(|(status, &page)| *status = page as i32);
-            Ok(())
-        });
+        let result = for_each_chunk(
+            &pages,
+            &mut status,
+            || 16,
+            |pages, status| {
+                sizes_seen.push(pages.len());
+                if pages[0] == failing_page {
+                    return Err(errno::ESRCH);
+                }
+                status.iter_mut().zip(pages).for_each(|(status, &page)| *status = page as i32);
+                Ok(())
+            },
+        );
         assert_eq!((result.is_err(), &sizes_seen), (failing_page == 16, &sizes));
         let queried = if failing_page == 16 { 16 } else { 40 };
         assert!(
@@ -618,19 +623,6 @@ impl MovePagesOps for ExecutesDuringQuery {
     }
 }
 
-/// All pages move to node 0, in either of two passes.
-struct OneNodeInTwoPasses;
-
-impl PageTargets for OneNodeInTwoPasses {
-    fn passes(&self) -> usize {
-        2
-    }
-
-    fn target(&mut self, _: usize, _: PageInfo) -> Option<i32> {
-        Some(0)
-    }
-}
-
 #[test]
 #[cfg_attr(miri, ignore)]
 fn a_program_executed_during_a_move_is_detected() {
@@ -650,7 +642,7 @@ fn a_program_executed_during_a_move_is_detected() {
         let address_space = usize::MAX - (memory::page_size() - 1);
         let mut mover = Mover::untimed(kernel, 0, 0);
         // All pages are in place on node 0.
-        mover.move_range(0, address_space, follow_exec, &mut OneNodeInTwoPasses).unwrap();
+        mover.move_range(0, address_space, follow_exec, &mut PageTargets::OneNodeInPasses(0, 2)).unwrap();
         let (error, ranges) = (mover.error(), mover.kernel.walks.load(Relaxed));
         child.kill().unwrap();
         child.wait().unwrap();

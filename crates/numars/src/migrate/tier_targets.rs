@@ -2,7 +2,7 @@
 //!
 //! References: Documentation/ABI/testing/sysfs-kernel-mm-memory-tiers in the kernel sources.
 
-use super::targets::{PageInfo, PageTargets};
+use super::targets::PageInfo;
 use crate::nodeset::{MAX_NUMNODES, NodeSet};
 use crate::sys::errno;
 use crate::sys::memory::Arena;
@@ -16,13 +16,11 @@ pub enum TierMove {
     Promote,
 }
 
-/// Calls a function with the number and the nodes of every tier, or returns an errno.
-pub type ForEachTier<'a> = dyn Fn(&mut dyn FnMut(u32, &NodeSet)) -> Result<(), i32> + 'a;
-
 /// The target nodes of a move to the next tier: for each page the nearest node there that has room.
 pub struct TierTargets<'a> {
     direction: TierMove,
-    distance: &'a dyn Fn(i32, i32) -> u8,
+    /// The distance from one node to another.
+    distance: fn(i32, i32) -> u8,
     /// For each node of the machine the number of its tier plus 1; 0: it is in none.
     tiers: &'a mut [u32],
     /// The nodes that may not be used, or are full: for base pages and for huge pages.
@@ -37,8 +35,8 @@ impl<'a> TierTargets<'a> {
     /// and distances, with memory from `arena`. Fails with ENODATA if there are fewer than two tiers, or with the errno of listing them.
     pub fn new(
         direction: TierMove,
-        for_each_tier: &ForEachTier,
-        distance: &'a dyn Fn(i32, i32) -> u8,
+        for_each_tier: impl Fn(&mut dyn FnMut(u32, &NodeSet)) -> Result<(), i32>,
+        distance: fn(i32, i32) -> u8,
         arena: &mut Arena<'a>,
     ) -> Result<Self, i32> {
         let tiers = arena.alloc_slice::<u32>(MAX_NUMNODES);
@@ -62,7 +60,7 @@ impl<'a> TierTargets<'a> {
     }
 
     /// Excludes a node of which the process may not use memory, as long as another one of its tier is left.
-    pub fn exclude(&mut self, node: i32) {
+    pub fn exclude(&self, node: i32) {
         for set in &self.excluded {
             usize::try_from(node).into_iter().for_each(|node| set.bits().set(node));
         }
@@ -86,20 +84,16 @@ impl<'a> TierTargets<'a> {
         let of_tier = (0i32..).zip(self.tiers.iter()).filter(|&(_, &other)| other == tier).map(|(node, _)| node);
         of_tier.filter(is_candidate).min_by_key(|&node| (self.distance)(page.node, node))
     }
-}
 
-impl PageTargets for TierTargets<'_> {
-    fn needs_mappings(&self) -> bool {
-        true
-    }
-
-    fn target(&mut self, _: usize, page: PageInfo) -> Option<i32> {
+    /// Returns the target node for a page.
+    pub fn target(&self, page: PageInfo) -> Option<i32> {
         let Some(tier) = self.next_tier(page.node) else { return Some(page.node) };
         // If no node is left, the kernel says why.
         self.nearest(page, tier, false).or_else(|| self.nearest(page, tier, true))
     }
 
-    fn target_if_full(&mut self, page: PageInfo, full: i32) -> Option<i32> {
+    /// Returns another node of the tier if `full` is; `None` if there is none.
+    pub fn target_if_full(&self, page: PageInfo, full: i32) -> Option<i32> {
         let [base, huge] = &self.excluded;
         let excluded = if page.base_pages > 1 { huge } else { base };
         usize::try_from(full).into_iter().for_each(|node| excluded.bits().set(node));

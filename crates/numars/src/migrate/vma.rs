@@ -103,7 +103,6 @@ impl VmaReader {
 
     /// Reads the lines of /proc/PID/smaps that follow the line of a mapping.
     fn read_sizes(&mut self, mapping: &mut Mapping) {
-        const NAMES: [&[u8]; 4] = [b"KernelPageSize", b"AnonHugePages", b"ShmemPmdMapped", b"FilePmdMapped"];
         // The line of the next mapping begins with a digit, other lines with a capital letter.
         while let Some(mut byte) = self.next_byte() {
             if !byte.is_ascii_uppercase() {
@@ -125,10 +124,12 @@ impl VmaReader {
                 let Some(next) = self.next_byte() else { return };
                 byte = next;
             }
-            match NAMES.iter().position(|known| name.get(..length) == Some(known)) {
-                Some(0) => mapping.page_size = kibibytes.saturating_mul(1024),
-                Some(_) => mapping.has_huge_pages |= kibibytes > 0,
-                None => {}
+            // Without memcmp(3), which the loader would have to look up.
+            let is = |known: &[u8]| name.iter().take(length).eq(known);
+            if is(b"KernelPageSize") {
+                mapping.page_size = kibibytes.saturating_mul(1024);
+            } else if is(b"AnonHugePages") || is(b"ShmemPmdMapped") || is(b"FilePmdMapped") {
+                mapping.has_huge_pages |= kibibytes > 0;
             }
         }
     }

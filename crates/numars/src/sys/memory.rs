@@ -53,8 +53,13 @@ pub unsafe fn free<T>(memory: *mut T) {
 /// # Safety
 /// `start` points to a NUL-terminated string, which does not change during `'a`.
 pub unsafe fn string<'a>(start: *const c_char) -> &'a CStr {
+    // Not strlen(3), which would be one more symbol to look up while loading: memchr(3) reads no further than the byte that it finds.
     // SAFETY: as the caller promises.
-    unsafe { CStr::from_ptr(start) }
+    unsafe {
+        let end = libc::memchr(start.cast(), 0, isize::MAX as usize);
+        let length = (end as usize).wrapping_sub(start as usize);
+        CStr::from_bytes_with_nul_unchecked(core::slice::from_raw_parts(start.cast(), length.wrapping_add(1)))
+    }
 }
 
 /// Returns the index of the first `byte`, by memchr(3).
