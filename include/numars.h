@@ -17,28 +17,26 @@
 #include "numa.h"
 #include "numaif.h"
 
-/**
- * Initializer of struct numars_move_options: MPOL_MF_MOVE, one thread, three retries, no limits, no
- * callback.
+/*
+ * Initializers of structs: NUMARS_MOVE_OPTIONS_INIT stands for MPOL_MF_MOVE, one thread, three
+ * retries, no limits and no callback, NUMARS_MOVE_STATS_INIT for counts of 0, NUMARS_PLACEMENT_INIT
+ * for NUMARS_PLACE_PACK, no flags, no nodes and no weights, NUMARS_PARSE_ERROR_INIT for no error.
+ * They name fields where the language allows it: in C since C99.
  */
+#if defined(__STDC_VERSION__) && __STDC_VERSION__ >= 199901L && !defined(__cplusplus)
+#define NUMARS_MOVE_OPTIONS_INIT \
+  { .size = sizeof(struct numars_move_options), .flags = MPOL_MF_MOVE, .threads = 1, .retries = 3 }
+#define NUMARS_MOVE_STATS_INIT { .size = sizeof(struct numars_move_stats) }
+#define NUMARS_PLACEMENT_INIT { .size = sizeof(struct numars_placement) }
+#define NUMARS_PARSE_ERROR_INIT { .size = sizeof(struct numars_parse_error) }
+#else
 #define NUMARS_MOVE_OPTIONS_INIT \
   { sizeof(struct numars_move_options), MPOL_MF_MOVE, 1, 3, 0, 0, 0, NULL, 0, NULL, NULL, NULL, 0 }
-
-/**
- * Initializer of struct numars_move_stats: all counts are 0.
- */
 #define NUMARS_MOVE_STATS_INIT \
   { sizeof(struct numars_move_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
-
-/**
- * Initializer of struct numars_parse_error.
- */
-#define NUMARS_PARSE_ERROR_INIT { sizeof(struct numars_parse_error), 0, 0, NULL }
-
-/**
- * Initializer of struct numars_placement: NUMARS_PLACE_PACK, no flags, no nodes, no weights.
- */
 #define NUMARS_PLACEMENT_INIT { sizeof(struct numars_placement), 0, 0, NULL, NULL, 0 }
+#define NUMARS_PARSE_ERROR_INIT { sizeof(struct numars_parse_error), 0, 0, NULL }
+#endif
 
 /**
  * The version of these headers: major * 10000 + minor * 100 + patch.

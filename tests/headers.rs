@@ -212,7 +212,9 @@ fn the_initializers_initialize_objects_of_every_kind_in_every_c_and_cxx_without_
     };
     compile_everywhere(&[includes(&["numars.h"])
         + &objects("numars_move_options", "NUMARS_MOVE_OPTIONS_INIT", "options")
-        + &objects("numars_move_stats", "NUMARS_MOVE_STATS_INIT", "stats")]);
+        + &objects("numars_move_stats", "NUMARS_MOVE_STATS_INIT", "stats")
+        + &objects("numars_placement", "NUMARS_PLACEMENT_INIT", "placement")
+        + &objects("numars_parse_error", "NUMARS_PARSE_ERROR_INIT", "error")]);
 }
 
 /// Fails to compile if a value differs from the kernel's.
