@@ -9,6 +9,7 @@ use core::ptr::null;
 use core::slice;
 use libc::pid_t;
 use numars::migrate::{self, MoveOptions, MoveReport, Placement, PlacementMode, Progress, TierMove};
+use numars::nodeset::MAX_NUMNODES;
 use numars::sys::errno::{self, Errno};
 
 /// How numars_place_range() and numars_place_process() distribute pages: the mode of struct
@@ -87,12 +88,14 @@ impl numars_placement {
         if self.flags & !NUMARS_PLACE_SET_POLICY != 0 {
             return Err(errno::EINVAL);
         }
+        // No node has a higher number.
+        let n_weights = self.n_weights.min(MAX_NUMNODES);
         // SAFETY: as the caller promises.
         unsafe {
             Ok(Placement {
                 mode,
                 nodes: read(self.nodes),
-                weights: (!self.weights.is_null()).then(|| slice::from_raw_parts(self.weights, self.n_weights)),
+                weights: (!self.weights.is_null()).then(|| slice::from_raw_parts(self.weights, n_weights)),
                 set_policy: self.flags & NUMARS_PLACE_SET_POLICY != 0,
             })
         }

@@ -487,6 +487,17 @@ START_TEST(invalid_placements_are_refused_and_nothing_moves)
     assert_fails(numars_place_process(child.pid, &placement, NULL, NULL), EINVAL);
     assert_fails(numars_place_range(nonexistent_pid(), pages, 1, &placement, NULL, NULL), ESRCH);
     ck_assert_uint_eq(count_pages_raw(0, pages, COUNT).on_node[0], COUNT);
+    /* No policy is set either. */
+    placement = placement_on(NUMARS_PLACE_INTERLEAVE, 0x3);
+    placement.flags = NUMARS_PLACE_SET_POLICY;
+    assert_fails(numars_place_range(0, pages, SIZE_MAX, &placement, NULL, NULL), EINVAL);
+    struct numars_move_options cancelled = NUMARS_MOVE_OPTIONS_INIT;
+    const int one = 1;
+    cancelled.cancel = &one;
+    assert_fails(numars_place_range(0, pages, COUNT * page_size(), &placement, &cancelled, NULL), ECANCELED);
+    int mode = -1;
+    require(get_mempolicy(&mode, NULL, 0, pages, MPOL_F_ADDR) == 0);
+    ck_assert_int_eq(mode, MPOL_DEFAULT);
     enter_cpuset("0-1");
     placement = placement_on(NUMARS_PLACE_PACK, 0x6);
     assert_fails(numars_place_range(0, pages, COUNT * page_size(), &placement, NULL, NULL), EACCES);

@@ -1,6 +1,7 @@
 /* numars_demote_range() and numars_promote_range() between the tier of nodes 0 and 1 and that of node 2, which is slower and nearer to node 1:
  * of the own process and another one. */
 #include <numars.h>
+#include <stdint.h>
 #include <sys/mman.h>
 
 #include "environment.h"
@@ -128,6 +129,20 @@ START_TEST(a_tier_outside_of_the_cpuset_is_EACCES_and_part_of_one_is_avoided)
 }
 END_TEST
 
+START_TEST(process_and_flags_are_checked_even_if_there_is_nothing_to_move)
+{
+    if (!tiers_differ())
+        return;
+    char *pages = pages_on_node(COUNT, 0);
+    struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+    assert_fails(numars_demote_range(nonexistent_pid(), NULL, 0, NULL, NULL), ESRCH);
+    assert_fails(numars_promote_range(-1, NULL, 0, NULL, NULL), ESRCH);
+    options.flags = 1 << 3;
+    assert_fails(numars_demote_range(0, pages, 0, &options, NULL), EINVAL);
+    assert_fails(numars_demote_range(0, pages, SIZE_MAX, NULL, NULL), EINVAL);
+}
+END_TEST
+
 START_TEST(before_the_kernel_has_tiers_it_is_ENODATA)
 {
     if (!kernel_before(6, 1))
@@ -146,6 +161,7 @@ int main(void)
         when_the_nearest_node_of_the_tier_is_full_the_next_one_is_used,
         a_full_tier_is_ENOMEM,
         a_tier_outside_of_the_cpuset_is_EACCES_and_part_of_one_is_avoided,
+        process_and_flags_are_checked_even_if_there_is_nothing_to_move,
         before_the_kernel_has_tiers_it_is_ENODATA,
         NULL });
 }

@@ -375,6 +375,11 @@ fn place(
         let mut scratch = mover.scratch_for_range(length, PlacementTargets::BYTES)?;
         let (mut memory, mut arena) = mover.carve_range(&mut scratch);
         let targets = PlacementTargets::new(&placement, &mut arena)?;
+        // The policy is set only if the pages can be placed, too.
+        start.checked_add(length.saturating_sub(1)).ok_or(errno::EINVAL)?;
+        if mover.check_limits() {
+            return Ok(());
+        }
         if placement.set_policy {
             mover.kernel.set_policy(start, length, placement.policy(), placement.nodes)?;
         }
@@ -422,7 +427,7 @@ pub fn move_to_tier(
         let (mut memory, mut arena) = mover.carve_range(&mut scratch);
         let targets = TierTargets::new(direction, |each| topology.for_each_tier(each), distance, &mut arena)?;
         for node in 0..MAX_NUMNODES as i32 {
-            if targets.has_node(node) && !mover.may_target(node) {
+            if targets.has_node(node) && !mover.may_target(node)? {
                 targets.exclude(node);
             }
         }

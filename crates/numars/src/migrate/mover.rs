@@ -230,9 +230,12 @@ impl<'a, K: MovePagesOps> Mover<'a, K> {
         self.probe_target(node).map_err(|error| self.record_error(error)).is_ok()
     }
 
-    /// Returns whether pages of the process may be moved to `node`, or a call that moves pages will report another error.
-    pub fn may_target(&self, node: i32) -> bool {
-        !matches!(self.probe_target(node), Err(errno::EACCES | errno::ENODEV))
+    /// Returns whether pages of the process may be moved to `node`: false if the node has no memory that it may use. Other errors are returned.
+    pub fn may_target(&self, node: i32) -> Result<bool, i32> {
+        match self.probe_target(node) {
+            Err(errno::EACCES | errno::ENODEV) => Ok(false),
+            probed => probed.map(|_| true),
+        }
     }
 
     /// Submits a request to move a page that does not exist to `node`.
@@ -269,7 +272,7 @@ impl<'a, K: MovePagesOps> Mover<'a, K> {
 
     /// Ends the move if the caller has cancelled it or its time is up. Returns whether it has ended.
     #[inline(never)]
-    pub(super) fn check_limits(&mut self) -> bool {
+    pub fn check_limits(&mut self) -> bool {
         if let Err(error) = self.usage.meter.check(&self.kernel) {
             self.stop_with(error);
         }

@@ -138,6 +138,8 @@ impl MovePagesOps for TargetPid {
         Mappings::new(file, with_sizes)
     }
 
+    // Not inlined: callers have little stack.
+    #[inline(never)]
     fn set_policy(&self, start: usize, length: usize, mode: Mode, nodes: Bits) -> Result<(), i32> {
         if !self.is_current() {
             return Err(errno::EINVAL);
@@ -145,7 +147,9 @@ impl MovePagesOps for TargetPid {
         let first = start & !(memory::page_size() - 1);
         let end = start.saturating_add(length);
         let mut vmas = VmaReader::new(self.handle.open_file(b"maps"));
+        let mut any = false;
         while let Some((vma_start, vma_end)) = vmas.next() {
+            any = true;
             let (part_start, part_end) = (vma_start.max(first), vma_end.min(end));
             if part_start >= part_end {
                 continue;
@@ -159,7 +163,12 @@ impl MovePagesOps for TargetPid {
                 }
             }
         }
-        if vmas.error == 0 { Ok(()) } else { Err(vmas.error) }
+        match vmas.error {
+            // This process has mappings: the file is not the kernel's.
+            0 if !any => Err(errno::ENOENT),
+            0 => Ok(()),
+            error => Err(error),
+        }
     }
 
     fn is_current(&self) -> bool {

@@ -7,7 +7,7 @@ pub(super) struct VmaReader {
     /// The file; `None` if it cannot be read.
     pub(super) file: Option<File>,
     /// The part of the file that was read last, its length, and the position in it.
-    text: [u8; 1024],
+    text: [u8; 512],
     length: usize,
     position: usize,
     /// The errno of a read(2) that failed after others, so that some mappings are unknown; 0: none.
@@ -20,7 +20,7 @@ impl VmaReader {
     /// Creates a reader of a file.
     pub(super) fn new(maps: Option<File>) -> Self {
         let mut reader =
-            VmaReader { file: None, text: [0; 1024], length: 0, position: 0, error: 0, has_unaddressable: false };
+            VmaReader { file: None, text: [0; 512], length: 0, position: 0, error: 0, has_unaddressable: false };
         reader.attach(maps);
         reader
     }
