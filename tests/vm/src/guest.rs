@@ -21,12 +21,15 @@ const INIT: &str = include_str!("init.sh");
 
 /// How long a guest may be silent beyond its program's own time limit: while it boots, and between programs. A busy
 /// machine is slow, so this is generous; only a guest that hangs reaches it.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 const CONSOLE_LINES: usize = 60;
 
 /// The failure of a guest whose emulator has ended too early.
 const DIED: &str = "died";
+
+/// The failure of a guest that is silent for too long.
+const HANGS: &str = "hangs";
 
 /// Options that are the same for all programs of a guest.
 #[derive(clap::Args)]
@@ -67,6 +70,8 @@ pub struct Guest<'a> {
     pub limit: Duration,
     /// Whether the programs' output is a pipe instead of a terminal.
     pub piped: bool,
+    /// See [`PATIENCE`].
+    pub patience: Duration,
 }
 
 pub enum Event<'a> {
@@ -103,7 +108,7 @@ impl Guest<'_> {
     }
 
     /// Runs the emulator until the guest has finished or failed. An emulator that crashes before the first program
-    /// starts is restarted once, because that says nothing about the programs.
+    /// starts, or whose guest hangs there, is restarted once, because that says nothing about the programs.
     fn boot(
         &self,
         command: &mut Command,
@@ -122,18 +127,22 @@ impl Guest<'_> {
         };
         let mut qemu = Qemu::start(command)?;
         report.trouble = self.follow(&mut qemu, token, start, &mut report, on_event)?;
-        if report.trouble.as_deref() == Some(DIED)
-            && report.first_program.is_none()
-            && let Some(crash) = qemu.crash()
-        {
+        let failure = match report.trouble.as_deref() {
+            _ if report.first_program.is_some() => None,
+            Some(DIED) => qemu.crash().map(|crash| format!("QEMU crashed before the first program started, {crash}")),
+            Some(HANGS) => Some("the guest hung before the first program started".into()),
+            _ => None,
+        };
+        if let Some(failure) = failure {
             let log = fs::read(work.join("qemu.log")).unwrap_or_default();
             let last_words = String::from_utf8_lossy(&log).lines().last().map(|line| format!(" ({line})"));
             eprintln!(
-                "vm: {} {}: QEMU crashed before the first program started, {crash}{}; starting the guest once more",
+                "vm: {} {}: {failure}{}; starting the guest once more",
                 self.kernel,
                 self.shape.name,
                 last_words.unwrap_or_default()
             );
+            drop(qemu);
             qemu = Qemu::start(command)?;
             report.trouble = self.follow(&mut qemu, token, start, &mut report, on_event)?;
         }
@@ -163,12 +172,12 @@ impl Guest<'_> {
         let mut program = 0;
         let mut running = false;
         let mut begun = Instant::now();
-        let mut deadline = begun + PATIENCE;
+        let mut deadline = begun + self.patience;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let piece = match qemu.line.recv_timeout(left) {
                 Ok(piece) => piece,
-                Err(RecvTimeoutError::Timeout) => return Ok(Some("hangs".into())),
+                Err(RecvTimeoutError::Timeout) => return Ok(Some(HANGS.into())),
                 Err(RecvTimeoutError::Disconnected) => {
                     return Ok(Some(DIED.into()));
                 }
@@ -181,7 +190,7 @@ impl Guest<'_> {
                     }
                     Frame::Mark(words) => words.split(' ').collect::<Vec<_>>(),
                 };
-                deadline = Instant::now() + PATIENCE;
+                deadline = Instant::now() + self.patience;
                 match words.as_slice() {
                     ["kernel", release] => report.release = (*release).into(),
                     ["begin", number] if !running && number.parse() == Ok(program) => {
@@ -435,6 +444,7 @@ mod tests {
             jobs: &[Job { program: "program".into(), args: Vec::new() }],
             limit: Duration::from_secs(60),
             piped: false,
+            patience: Duration::from_secs(2),
         };
         let report = guest.boot(&mut command, work.path(), "t0k", Instant::now(), &mut |_| Ok(())).unwrap();
         (report.trouble, fs::read(work.path().join("boots")).unwrap().len())
@@ -447,6 +457,13 @@ mod tests {
         assert_eq!(boot_by(&format!("[ $boot = 1 ] && kill -ABRT $$; {GOOD}")), (None, 2));
         assert_eq!(boot_by(&format!("[ $boot = 1 ] && mark kernel 6.12 && kill -SEGV $$; {GOOD}")), (None, 2));
         assert_eq!(boot_by(GOOD), (None, 1));
+    }
+
+    #[test]
+    fn a_guest_that_hangs_while_it_boots_is_started_once_more() {
+        assert_eq!(boot_by(&format!("[ $boot = 1 ] && sleep 100; {GOOD}")), (None, 2));
+        assert_eq!(boot_by("mark kernel 6.12; sleep 100"), (Some(HANGS.into()), 2));
+        assert_eq!(boot_by("mark begin 0; mark end 0 0; sleep 100"), (Some(HANGS.into()), 1));
     }
 
     #[test]

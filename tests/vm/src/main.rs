@@ -142,6 +142,7 @@ fn perform(cli: Cli) -> Result<ExitCode> {
                 jobs: &[Job { program: found.unwrap_or(program), args }],
                 limit: Duration::from_secs(timeout),
                 piped: !io::stdout().is_terminal(),
+                patience: crate::guest::PATIENCE,
             };
             return run(&guest);
         }

@@ -64,6 +64,7 @@ impl Suite {
                     limit: self.limit,
                     // A terminal, so that the C library writes every line at once and a crash loses none.
                     piped: false,
+                    patience: crate::guest::PATIENCE,
                 });
             }
         }
