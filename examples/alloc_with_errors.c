@@ -53,7 +53,7 @@ int main(int argc, char **argv)
     const int node = atoi(argv[1]);
     const size_t size = strtoul(argv[2], NULL, 10) << 20;
 
-    /* Pages are allocated when they are touched; other nodes help out if this one is full. */
+    /* Pages are allocated when they are touched; other nodes are used if this one is full. */
     try_to_allocate("preferred", size, node, 0);
     /* The same, but all pages are allocated now. */
     try_to_allocate("preferred and populated", size, node, NUMARS_ALLOC_POPULATE);

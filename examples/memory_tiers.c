@@ -65,7 +65,7 @@ int main(void)
 
     tiers = numars_tiers(NULL, 0);
     if (tiers == 1)
-        printf("All memory is in one tier: the firmware or the kernel tells no difference.\n");
+        printf("All memory is in one tier: the firmware describes no difference, or the kernel ignores it.\n");
     else if (tiers > 1)
         printf("There are %d tiers; a smaller number is faster.\n", tiers);
     if (numars_best_nodes(-1, NUMARS_READ_LATENCY, best) == 0) {

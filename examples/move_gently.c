@@ -13,7 +13,7 @@
 
 static const size_t SIZE = 64UL << 20; /* bytes, of this process */
 
-/* The move ends when this is not 0. It is read before each call of the kernel, which takes about a millisecond. */
+/* The move ends when this is not 0. It is read before each call of the kernel that moves pages. */
 static volatile sig_atomic_t interrupted;
 
 static void interrupt(int number)
@@ -45,9 +45,9 @@ int main(int argc, char **argv)
     signal(SIGINT, interrupt);
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
     struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
-    options.max_pause_us = 1000;               /* a thread waits for a page for about a millisecond at most */
+    options.max_pause_us = 1000;               /* target for calls of the kernel, and so for threads that wait for a page */
     options.max_bytes_per_second = 256UL << 20; /* leaves the rest of the memory bandwidth to others */
-    options.cancel = (const int *)&interrupted; /* sig_atomic_t is an int on Linux */
+    options.cancel = &interrupted;
     const long stayed = numars_move_process(pid, from, to, &options, &stats);
     if (stayed < 0)
         perror("numars_move_process"); /* ECANCELED after Ctrl-C */

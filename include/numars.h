@@ -5,10 +5,10 @@
 
 
 /*
- * Calls that libnuma does not have: setting policies and affinity with a result instead of a
- * message, telling apart nodes that differ (CXL, HBM), and moving pages with options, progress and
- * statistics. What the comments mean by thread-safe and async-signal-safe is defined at the top of
- * numa.h.
+ * Calls that libnuma does not have: policies, affinity and allocation with errors instead of
+ * messages; parsing and formatting lists of nodes; describing nodes that differ (CXL, HBM); moving
+ * and placing pages. What the comments mean by thread-safe and async-signal-safe is defined at the
+ * top of numa.h.
  */
 
 #include <stdint.h>
@@ -74,8 +74,8 @@
 #define NUMARS_NODE_HAS_MEMORY (1 << 1)
 
 /**
- * Flag of numars_node_kind(): the node is that of the memory of a dax device, as CXL memory,
- * persistent memory and HBM are: a file target_node below /sys/bus/dax/devices names it.
+ * Flag of numars_node_kind(): the node holds, or would hold, the memory of a dax device (CXL memory,
+ * persistent memory, HBM), as named by a file target_node in /sys/bus/dax/devices.
  */
 #define NUMARS_NODE_DAX (1 << 2)
 
@@ -84,7 +84,8 @@
  * that are allocated later follow, and automatic NUMA balancing leaves them alone. MPOL_BIND for
  * NUMARS_PLACE_PACK, MPOL_INTERLEAVE for NUMARS_PLACE_INTERLEAVE and NUMARS_PLACE_BALANCE,
  * MPOL_WEIGHTED_INTERLEAVE for NUMARS_PLACE_WEIGHTED. Of the calling process only, and not with
- * weights, because the kernel knows its own weights only.
+ * weights, because the kernel knows its own weights only: set these with numars_set_node_weight()
+ * and pass NULL, or place without this flag.
  */
 #define NUMARS_PLACE_SET_POLICY (1 << 0)
 
@@ -134,8 +135,9 @@ enum numars_place_mode {
   NUMARS_PLACE_PACK = 0,
   /**
    * page by page, huge page by huge page, as MPOL_INTERLEAVE allocates them: the page number in a
-   * file, or of the address for private anonymous memory, modulo the number of nodes. For shared
-   * memory and memory that was moved by mremap(2), the kernel begins with another node
+   * file, or of the address for private anonymous memory, modulo the number of nodes; hugetlb
+   * pages count as those of a file that begins where their mapping does. For shared memory and
+   * memory that was moved by mremap(2), the kernel begins with another node
    */
   NUMARS_PLACE_INTERLEAVE = 1,
   /**
@@ -159,7 +161,7 @@ struct numars_parse_error {
    */
   size_t size;
   /**
-   * the first byte of the list that is at fault
+   * the first byte of the list that is at fault, counted from 0
    */
   size_t offset;
   /**
@@ -167,7 +169,8 @@ struct numars_parse_error {
    */
   size_t length;
   /**
-   * a static string in English, such as "no such node"
+   * a static string in English, such as "no such node"; not written if the size of this structure
+   * is invalid
    */
   const char *message;
 };
@@ -175,7 +178,7 @@ struct numars_parse_error {
 /**
  * Statistics of a move, to be initialized with NUMARS_MOVE_STATS_INIT.
  *
- * requested counts every page that was looked at. Each of these counts in exactly one of the next
+ * requested counts every page that was examined. Each of these counts in exactly one of the next
  * eight fields too, except for pages that were not tried because the callback, a limit or an error
  * ended the move. A page counts as of the last query during the call: if another thread or process
  * moves it later, the counts do not change.
@@ -191,7 +194,7 @@ struct numars_move_stats {
    */
   size_t size;
   /**
-   * looked at
+   * examined
    */
   unsigned long requested;
   /**
@@ -242,7 +245,8 @@ struct numars_move_stats {
   uint64_t elapsed_ns;
   /**
    * duration of the longest call of move_pages(2) in nanoseconds, whether it moved pages or
-   * only queried them; on 32-bit machines at most 2^32 - 1
+   * only queried them; includes the wait for other CPUs, which max_pause_us does not count. On
+   * 32-bit machines at most 2^32 - 1
    */
   uint64_t longest_call_ns;
 };
@@ -320,10 +324,10 @@ struct numars_move_options {
    */
   unsigned int reserved;
   /**
-   * address of an int that another thread, a signal handler or the callback sets to another
-   * value than 0 to end the move with ECANCELED; NULL: none
+   * address of an int or a volatile sig_atomic_t that another thread, a signal handler or the
+   * callback sets to another value than 0 to end the move with ECANCELED; NULL: none
    */
-  const int *cancel;
+  const volatile int *cancel;
   /**
    * bytes that are moved per second at most, on average from the start to any later time; 0:
    * unlimited. A huge page of a list counts with 2 MiB on x86-64 since Linux 6.7; elsewhere, the
@@ -340,8 +344,8 @@ struct numars_move_options {
   void *progress_arg;
   /**
    * receives the pages that were moved to each node, as moved counts them; NULL: not wanted.
-   * The elements are accurate when the move ends, also if it fails; the callback sees those of
-   * earlier batches
+   * The elements are first set to 0. They are accurate when the move ends, also if it fails; the
+   * callback sees those of earlier batches
    */
   unsigned long *moved_per_node;
   /**
@@ -368,13 +372,14 @@ struct numars_placement {
    */
   unsigned int flags;
   /**
-   * the nodes, at least one
+   * the nodes, at least one; each exists, has memory (otherwise ENODEV) and is in the cpuset of
+   * the process (otherwise EACCES)
    */
   const struct bitmask *nodes;
   /**
-   * the weights of the nodes by their numbers, 1 to 255, for NUMARS_PLACE_WEIGHTED and
-   * NUMARS_PLACE_BALANCE; NULL: the kernel's weights (numars_node_weight()) for the former, equal
-   * ones for the latter
+   * the weights of the nodes by their numbers, 1 to 255 for each of nodes, for
+   * NUMARS_PLACE_WEIGHTED and NUMARS_PLACE_BALANCE; NULL: the kernel's weights
+   * (numars_node_weight()) for the former, equal ones for the latter
    */
   const unsigned char *weights;
   /**
@@ -392,7 +397,7 @@ extern "C" {
  *
  * @return a static string such as "0.1.0"
  *
- * Thread-safe. Async-signal-safe.
+ * Changes nothing. Thread-safe. Async-signal-safe.
  */
 const char *numars_version(void);
 
@@ -401,7 +406,7 @@ const char *numars_version(void);
  *
  * @return NUMARS_VERSION of the headers of that release
  *
- * Thread-safe. Async-signal-safe.
+ * Changes nothing. Thread-safe. Async-signal-safe.
  */
 int numars_version_number(void);
 
@@ -639,10 +644,12 @@ int numars_setlocal_memory(void *start, size_t size);
  *
  * Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe.
  *
- * Like numa_alloc_onnode(), which binds, reports errors by numa_error(), and returns memory
- * without the policy then.
+ * Unlike numa_alloc_onnode(), which binds by default and, on failure, calls numa_error() and returns
+ * memory without the policy.
  */
-void *numars_alloc_onnode(size_t size, int node, unsigned int flags);
+void *numars_alloc_onnode(size_t size,
+                          int node,
+                          unsigned int flags);
 
 /**
  * Allocate memory on the node of the thread that first touches each page (MPOL_LOCAL), or fail
@@ -660,8 +667,8 @@ void *numars_alloc_onnode(size_t size, int node, unsigned int flags);
  *
  * Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe.
  *
- * Like numa_alloc_local(), which reports errors by numa_error(), and returns memory without the
- * policy then.
+ * Unlike numa_alloc_local(), which, on failure, calls numa_error() and returns memory without the
+ * policy.
  */
 void *numars_alloc_local(size_t size, unsigned int flags);
 
@@ -683,8 +690,8 @@ void *numars_alloc_local(size_t size, unsigned int flags);
  *
  * Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe.
  *
- * Like numa_alloc_interleaved_subset(), which reports errors by numa_error(), and returns memory
- * without the policy then.
+ * Unlike numa_alloc_interleaved_subset(), which, on failure, calls numa_error() and returns memory
+ * without the policy.
  */
 void *numars_alloc_interleaved(size_t size, const struct bitmask *nodes, unsigned int flags);
 
@@ -704,10 +711,12 @@ void *numars_alloc_interleaved(size_t size, const struct bitmask *nodes, unsigne
  *
  * Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe.
  *
- * Like numa_alloc_weighted_interleaved_subset(), which reports errors by numa_error(), and returns
- * memory without the policy then.
+ * Unlike numa_alloc_weighted_interleaved_subset(), which, on failure, calls numa_error() and returns
+ * memory without the policy.
  */
-void *numars_alloc_weighted(size_t size, const struct bitmask *nodes, unsigned int flags);
+void *numars_alloc_weighted(size_t size,
+                            const struct bitmask *nodes,
+                            unsigned int flags);
 
 /**
  * Parse a list of nodes that the program may use, and say where and why it is rejected.
@@ -726,11 +735,14 @@ void *numars_alloc_weighted(size_t size, const struct bitmask *nodes, unsigned i
  *         unknown; no node of this kind), ENOENT (no such device, file, host or memory tier),
  *         E2BIG (error has unknown bytes that are not 0, or more than 4096 bytes)
  *
- * Thread-safe. Async-signal-safe unless the list names a host, which getaddrinfo(3) looks up.
+ * Changes nothing but its outputs. Thread-safe. Async-signal-safe unless the list names a host, which
+ * getaddrinfo(3) looks up.
  *
  * Like numa_parse_nodestring(), but prints nothing, allocates nothing, and sets errno.
  */
-int numars_parse_nodes(const char *list, struct bitmask *nodes, struct numars_parse_error *error);
+int numars_parse_nodes(const char *list,
+                       struct bitmask *nodes,
+                       struct numars_parse_error *error);
 
 /**
  * Parse a list of CPUs that the program may run on, and say where and why it is rejected.
@@ -747,7 +759,7 @@ int numars_parse_nodes(const char *list, struct bitmask *nodes, struct numars_pa
  *         CPUs that all stands for; a CPU beyond the size of cpus), ENODEV (no such CPU, or one
  *         that the program may not run on), E2BIG (as numars_parse_nodes())
  *
- * Thread-safe. Async-signal-safe.
+ * Changes nothing but its outputs. Thread-safe. Async-signal-safe.
  *
  * Like numa_parse_cpustring(), but prints nothing, allocates nothing, and sets errno.
  */
@@ -764,7 +776,7 @@ int numars_parse_cpus(const char *list, struct bitmask *cpus, struct numars_pars
  *         (buffer is NULL, and size is not 0), EOVERFLOW (the length exceeds INT_MAX; buffer is
  *         filled)
  *
- * Thread-safe. Async-signal-safe.
+ * Changes nothing but its outputs. Thread-safe. Async-signal-safe.
  */
 int numars_format_nodes(const struct bitmask *set, char *buffer, size_t size);
 
@@ -787,7 +799,7 @@ int numars_format_nodes(const struct bitmask *set, char *buffer, size_t size);
  *         ENODATA (neither kernel nor firmware states the attribute; the kernel does not list the
  *         initiator for this node), or that of open(2), such as EMFILE
  *
- * Thread-safe. Async-signal-safe.
+ * Describes the machine: the same for all processes. Thread-safe. Async-signal-safe.
  */
 int numars_node_attribute(int node, int initiator, int attribute, uint64_t *value);
 
@@ -801,13 +813,13 @@ int numars_node_attribute(int node, int initiator, int attribute, uint64_t *valu
  *                   kernel lists it as one of the nearest initiators (access1, access0); or -1:
  *                   all nodes count, each with the value for its nearest initiators
  * @param attribute  one of enum numars_attribute
- * @param nodes      receives the nodes, several if they have the same value; empty on other
- *                   failures than ERANGE; one of numa_allocate_nodemask() is large enough
+ * @param nodes      receives the nodes, several if they have the same value; unchanged on failure;
+ *                   one of numa_allocate_nodemask() is large enough
  * @return 0, or -1 with errno: EINVAL (unknown attribute), ENODEV (no such initiator), ENODATA
- *         (the kernel states no value for any of the nodes), ERANGE (nodes is too small; it has
- *         those that fit), or that of open(2), such as EMFILE
+ *         (the kernel states no value for any of the nodes), ERANGE (nodes is NULL or too small),
+ *         or that of open(2), such as EMFILE
  *
- * Thread-safe. Async-signal-safe.
+ * Describes the machine: the same for all processes. Thread-safe. Async-signal-safe.
  */
 int numars_best_nodes(int initiator, int attribute, struct bitmask *nodes);
 
@@ -823,7 +835,7 @@ int numars_best_nodes(int initiator, int attribute, struct bitmask *nodes);
  *         (the kernel has no tiers, as before Linux 6.1; the node has no memory), or that of
  *         open(2), such as EMFILE
  *
- * Thread-safe. Async-signal-safe.
+ * Describes the machine: the same for all processes. Thread-safe. Async-signal-safe.
  */
 int numars_node_tier(int node);
 
@@ -833,12 +845,12 @@ int numars_node_tier(int node);
  * Each call reads files.
  *
  * @param tier   the tier
- * @param nodes  receives the nodes; empty on other failures than ERANGE; one of
- *               numa_allocate_nodemask() is large enough
- * @return 0, or -1 with errno: ENODATA (the kernel lists no such tier), ERANGE (nodes is too
- *         small; it has those that fit), or that of open(2), such as EMFILE
+ * @param nodes  receives the nodes; unchanged on failure; one of numa_allocate_nodemask() is large
+ *               enough
+ * @return 0, or -1 with errno: ENODATA (the kernel lists no such tier), ERANGE (nodes is NULL or
+ *         too small), or that of open(2), such as EMFILE
  *
- * Thread-safe. Async-signal-safe.
+ * Describes the machine: the same for all processes. Thread-safe. Async-signal-safe.
  */
 int numars_tier_nodes(int tier, struct bitmask *nodes);
 
@@ -853,7 +865,7 @@ int numars_tier_nodes(int tier, struct bitmask *nodes);
  *         negative), EFAULT (tiers is NULL and n is not 0), ENODATA (the kernel has no tiers, as
  *         before Linux 6.1), or that of open(2), such as EMFILE
  *
- * Thread-safe. Async-signal-safe.
+ * Describes the machine: the same for all processes. Thread-safe. Async-signal-safe.
  */
 int numars_tiers(int *tiers, int n);
 
@@ -868,7 +880,7 @@ int numars_tiers(int *tiers, int n);
  * @return the weight, 1 to 255; -1 with errno: ENODEV (no such node), ENODATA (the kernel has no
  *         weight for it, as before Linux 6.9), or that of open(2), such as EMFILE
  *
- * Thread-safe. Async-signal-safe.
+ * Describes the machine: the same for all processes. Thread-safe. Async-signal-safe.
  */
 int numars_node_weight(int node);
 
@@ -887,7 +899,7 @@ int numars_node_weight(int node);
  *         in containers; or the environment variable NUMARS_FSROOT names another machine's files),
  *         EACCES (no permission), or another one of open(2) or write(2)
  *
- * Thread-safe. Async-signal-safe.
+ * Acts on the whole machine. Thread-safe. Async-signal-safe.
  */
 int numars_set_node_weight(int node, unsigned int weight);
 
@@ -902,7 +914,7 @@ int numars_set_node_weight(int node, unsigned int weight);
  *         which may be 0; -1 with errno: ENODEV (no such node), ENODATA (its CPUs could not be
  *         read), or that of open(2), such as EMFILE
  *
- * Thread-safe. Async-signal-safe.
+ * Describes the machine: the same for all processes. Thread-safe. Async-signal-safe.
  */
 int numars_node_kind(int node);
 
@@ -933,7 +945,8 @@ int numars_node_kind(int node);
  *         ETIMEDOUT, statuses of entries that were not looked at are not written, and a page that
  *         several entries name may have moved on after the status of the first one was written
  *
- * Thread-safe. Async-signal-safe with one thread; with more, pthread_create(3) is called.
+ * Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe with
+ * one thread; with more, pthread_create(3) is called.
  *
  * Follows move_pages(2), except as stated above.
  */
@@ -963,7 +976,8 @@ long numars_move_pages(pid_t pid,
  *         (the process ended, or, if its /proc/PID/maps can be read, executed another program), or
  *         that of read(2) if /proc/PID/maps can be read only in part
  *
- * Thread-safe. Async-signal-safe with one thread; with more, pthread_create(3) is called.
+ * Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe with
+ * one thread; with more, pthread_create(3) is called.
  */
 long numars_move_range(pid_t pid,
                        void *start,
@@ -994,7 +1008,8 @@ long numars_move_range(pid_t pid,
  *         ended before any page on nodes of from was looked at, EAGAIN (it executed another
  *         program 16 times), or that of read(2) if /proc/PID/maps can be read only in part
  *
- * Thread-safe. Async-signal-safe with one thread; with more, pthread_create(3) is called.
+ * Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe with
+ * one thread; with more, pthread_create(3) is called.
  *
  * Follows migrate_pages(2), except as stated above.
  */
@@ -1011,7 +1026,7 @@ long numars_move_process(pid_t pid,
  * @param start     the first byte, anywhere in its page
  * @param length    bytes, up to the whole address space
  * @param per_node  receives the number of base pages on each node; NULL: not wanted
- * @param nodes     the number of entries of per_node; pages on other nodes count only in the
+ * @param n_nodes   the number of elements of per_node; pages on other nodes count only in the
  *                  result
  * @return the number of base pages that are present; -1 with errno: EINVAL (the range exceeds the
  *         address space), ENOENT (more than 64 GiB, and /proc cannot be read or does not show the
@@ -1019,13 +1034,13 @@ long numars_move_process(pid_t pid,
  *         process; it ended, or, if its /proc/PID/maps can be read, executed another program), or
  *         that of read(2) if /proc/PID/maps can be read only in part
  *
- * Thread-safe. Async-signal-safe.
+ * Counts the memory of the whole process. Thread-safe. Async-signal-safe.
  */
 long numars_count_pages(pid_t pid,
                         const void *start,
                         size_t length,
                         unsigned long *per_node,
-                        unsigned int nodes);
+                        size_t n_nodes);
 
 /**
  * Place the pages of a range of memory on several nodes.
@@ -1048,7 +1063,8 @@ long numars_count_pages(pid_t pid,
  *         one of them with the other modes; no scratch memory), or that of mbind(2) if the policy
  *         cannot be set, before anything is moved
  *
- * Thread-safe. Async-signal-safe with one thread; with more, pthread_create(3) is called.
+ * Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe with
+ * one thread; with more, pthread_create(3) is called.
  */
 long numars_place_range(pid_t pid,
                         void *start,
@@ -1071,7 +1087,8 @@ long numars_place_range(pid_t pid,
  * @return the number of base pages that are present and not where the placement puts them, 0 on
  *         full success; -1 with errno as numars_place_range() and numars_move_process()
  *
- * Thread-safe. Async-signal-safe with one thread; with more, pthread_create(3) is called.
+ * Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe with
+ * one thread; with more, pthread_create(3) is called.
  */
 long numars_place_process(pid_t pid,
                           const struct numars_placement *placement,
@@ -1081,8 +1098,10 @@ long numars_place_process(pid_t pid,
 /**
  * Move the pages of a range of memory to the next slower memory tier.
  *
- * Each page moves to the nearest node of the tier with the next higher number; if that node is
- * full, to the next one. Pages of the slowest tier are in place.
+ * Each page moves to the nearest node of the tier with the next higher number; if that node is full
+ * or not in the cpuset of the process, to the next one. Pages of the slowest tier, and on nodes in
+ * no tier, are in place. To reach the slowest tier at once, pass its nodes, from
+ * numars_tier_nodes(), to numars_place_range() with NUMARS_PLACE_PACK.
  *
  * @param pid      the process; 0: the calling process
  * @param start    the first byte, anywhere in its page
@@ -1091,11 +1110,12 @@ long numars_place_process(pid_t pid,
  * @param stats    receives the statistics in base pages; NULL: not wanted
  * @return the number of base pages that are present and not in the next tier, 0 on full success; -1
  *         with errno as numars_move_range(), and: ENODATA (the kernel lists fewer than two tiers:
- *         before Linux 6.1, or if the firmware does not describe the memory), ENOMEM (all nodes of
- *         the tier are full; no scratch memory)
+ *         before Linux 6.1, or if the firmware does not describe the memory), EACCES (no node of
+ *         the tier is in the cpuset), ENOMEM (all nodes of the tier are full; no scratch memory),
+ *         or that of open(2), such as EMFILE
  *
- * Thread-safe. Async-signal-safe with one thread; with more, pthread_create(3) is called. Reads the
- * files of the tiers at each call.
+ * Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe with
+ * one thread; with more, pthread_create(3) is called. Reads the files of the tiers at each call.
  */
 long numars_demote_range(pid_t pid,
                          void *start,
@@ -1116,8 +1136,8 @@ long numars_demote_range(pid_t pid,
  * @return the number of base pages that are present and not in the next tier, 0 on full success; -1
  *         with errno as numars_demote_range()
  *
- * Thread-safe. Async-signal-safe with one thread; with more, pthread_create(3) is called. Reads the
- * files of the tiers at each call.
+ * Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe with
+ * one thread; with more, pthread_create(3) is called. Reads the files of the tiers at each call.
  */
 long numars_promote_range(pid_t pid,
                           void *start,
@@ -1143,7 +1163,7 @@ long numars_promote_range(pid_t pid,
  * @param status  the status
  * @return a static string in English; the texts of negative statuses may change
  *
- * Thread-safe. Async-signal-safe.
+ * Changes nothing. Thread-safe. Async-signal-safe.
  */
 const char *numars_status_string(int status);
 

@@ -84,8 +84,8 @@ fn memory(size: usize, placement: Placement, flags: c_uint) -> Memory {
 ///
 /// Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe.
 ///
-/// Like numa_alloc_onnode(), which binds, reports errors by numa_error(), and returns memory
-/// without the policy then.
+/// Unlike numa_alloc_onnode(), which binds by default and, on failure, calls numa_error() and returns
+/// memory without the policy.
 #[unsafe(no_mangle)]
 pub extern "C" fn numars_alloc_onnode(size: usize, node: c_int, flags: c_uint) -> *mut c_void {
     // No node has the largest number.
@@ -113,8 +113,8 @@ pub extern "C" fn numars_alloc_onnode(size: usize, node: c_int, flags: c_uint) -
 ///
 /// Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe.
 ///
-/// Like numa_alloc_local(), which reports errors by numa_error(), and returns memory without the
-/// policy then.
+/// Unlike numa_alloc_local(), which, on failure, calls numa_error() and returns memory without the
+/// policy.
 #[unsafe(no_mangle)]
 pub extern "C" fn numars_alloc_local(size: usize, flags: c_uint) -> *mut c_void {
     trace_call!(
@@ -142,8 +142,8 @@ pub extern "C" fn numars_alloc_local(size: usize, flags: c_uint) -> *mut c_void 
 ///
 /// Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe.
 ///
-/// Like numa_alloc_interleaved_subset(), which reports errors by numa_error(), and returns memory
-/// without the policy then.
+/// Unlike numa_alloc_interleaved_subset(), which, on failure, calls numa_error() and returns memory
+/// without the policy.
 ///
 /// # Safety
 /// nodes is NULL or valid: maskp is NULL or points to size bits, which no other thread changes
@@ -175,8 +175,8 @@ pub unsafe extern "C" fn numars_alloc_interleaved(size: usize, nodes: *const bit
 ///
 /// Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe.
 ///
-/// Like numa_alloc_weighted_interleaved_subset(), which reports errors by numa_error(), and returns
-/// memory without the policy then.
+/// Unlike numa_alloc_weighted_interleaved_subset(), which, on failure, calls numa_error() and returns
+/// memory without the policy.
 ///
 /// # Safety
 /// nodes is NULL or valid: maskp is NULL or points to size bits, which no other thread changes

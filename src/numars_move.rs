@@ -17,7 +17,7 @@ use numars::sys::uaccess::{UserPtr, UserPtrMut};
 
 /// Statistics of a move, to be initialized with NUMARS_MOVE_STATS_INIT.
 ///
-/// requested counts every page that was looked at. Each of these counts in exactly one of the next
+/// requested counts every page that was examined. Each of these counts in exactly one of the next
 /// eight fields too, except for pages that were not tried because the callback, a limit or an error
 /// ended the move. A page counts as of the last query during the call: if another thread or process
 /// moves it later, the counts do not change.
@@ -32,7 +32,7 @@ pub struct numars_move_stats {
     /// the size of this structure in bytes, set by the caller: see numars_move_options. Fields that
     /// lie beyond it are not written
     pub size: usize,
-    /// looked at
+    /// examined
     pub requested: c_ulong,
     /// were elsewhere, and are on their target now
     pub moved: c_ulong,
@@ -59,7 +59,8 @@ pub struct numars_move_stats {
     /// nanoseconds since the call began
     pub elapsed_ns: u64,
     /// duration of the longest call of move_pages(2) in nanoseconds, whether it moved pages or
-    /// only queried them; on 32-bit machines at most 2^32 - 1
+    /// only queried them; includes the wait for other CPUs, which max_pause_us does not count. On
+    /// 32-bit machines at most 2^32 - 1
     pub longest_call_ns: u64,
 }
 
@@ -90,6 +91,12 @@ pub struct numars_move_stats {
 #[allow(non_camel_case_types, reason = "C's name")]
 pub type numars_move_progress =
     Option<unsafe extern "C" fn(so_far: *const numars_move_stats, arg: *mut c_void) -> c_int>;
+
+/// An int that may change at any time.
+///
+/// cbindgen:ignore
+#[allow(non_camel_case_types, reason = "renamed to C's `volatile int`")]
+pub type volatile_int = c_int;
 
 /// Options of a move, to be initialized with NUMARS_MOVE_OPTIONS_INIT. NULL stands for these
 /// defaults.
@@ -122,9 +129,9 @@ pub struct numars_move_options {
     pub timeout_ms: c_uint,
     /// 0
     pub reserved: c_uint,
-    /// address of an int that another thread, a signal handler or the callback sets to another
-    /// value than 0 to end the move with ECANCELED; NULL: none
-    pub cancel: *const c_int,
+    /// address of an int or a volatile sig_atomic_t that another thread, a signal handler or the
+    /// callback sets to another value than 0 to end the move with ECANCELED; NULL: none
+    pub cancel: *const volatile_int,
     /// bytes that are moved per second at most, on average from the start to any later time; 0:
     /// unlimited. A huge page of a list counts with 2 MiB on x86-64 since Linux 6.7; elsewhere, the
     /// sizes of pages of a list are estimated as for the callback
@@ -134,8 +141,8 @@ pub struct numars_move_options {
     /// passed to progress
     pub progress_arg: *mut c_void,
     /// receives the pages that were moved to each node, as moved counts them; NULL: not wanted.
-    /// The elements are accurate when the move ends, also if it fails; the callback sees those of
-    /// earlier batches
+    /// The elements are first set to 0. They are accurate when the move ends, also if it fails; the
+    /// callback sees those of earlier batches
     pub moved_per_node: *mut c_ulong,
     /// number of elements of moved_per_node; pages that move to other nodes are not counted there
     pub n_nodes: usize,
@@ -291,7 +298,8 @@ pub(crate) unsafe fn move_with(
 ///         ETIMEDOUT, statuses of entries that were not looked at are not written, and a page that
 ///         several entries name may have moved on after the status of the first one was written
 ///
-/// Thread-safe. Async-signal-safe with one thread; with more, pthread_create(3) is called.
+/// Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe with
+/// one thread; with more, pthread_create(3) is called.
 ///
 /// Follows move_pages(2), except as stated above.
 ///
@@ -343,7 +351,8 @@ pub unsafe extern "C" fn numars_move_pages(
 ///         (the process ended, or, if its /proc/PID/maps can be read, executed another program), or
 ///         that of read(2) if /proc/PID/maps can be read only in part
 ///
-/// Thread-safe. Async-signal-safe with one thread; with more, pthread_create(3) is called.
+/// Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe with
+/// one thread; with more, pthread_create(3) is called.
 ///
 /// # Safety
 /// options is NULL or points to as many bytes as its size says, and what it points to is valid; stats
@@ -391,7 +400,8 @@ pub unsafe extern "C" fn numars_move_range(
 ///         ended before any page on nodes of from was looked at, EAGAIN (it executed another
 ///         program 16 times), or that of read(2) if /proc/PID/maps can be read only in part
 ///
-/// Thread-safe. Async-signal-safe with one thread; with more, pthread_create(3) is called.
+/// Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe with
+/// one thread; with more, pthread_create(3) is called.
 ///
 /// Follows migrate_pages(2), except as stated above.
 ///
@@ -427,7 +437,7 @@ pub unsafe extern "C" fn numars_move_process(
 /// @param start     the first byte, anywhere in its page
 /// @param length    bytes, up to the whole address space
 /// @param per_node  receives the number of base pages on each node; NULL: not wanted
-/// @param nodes     the number of entries of per_node; pages on other nodes count only in the
+/// @param n_nodes   the number of elements of per_node; pages on other nodes count only in the
 ///                  result
 /// @return the number of base pages that are present; -1 with errno: EINVAL (the range exceeds the
 ///         address space), ENOENT (more than 64 GiB, and /proc cannot be read or does not show the
@@ -435,23 +445,23 @@ pub unsafe extern "C" fn numars_move_process(
 ///         process; it ended, or, if its /proc/PID/maps can be read, executed another program), or
 ///         that of read(2) if /proc/PID/maps can be read only in part
 ///
-/// Thread-safe. Async-signal-safe.
+/// Counts the memory of the whole process. Thread-safe. Async-signal-safe.
 ///
 /// # Safety
-/// per_node is NULL or has nodes entries that may be written.
+/// per_node is NULL or has n_nodes elements that may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numars_count_pages(
     pid: pid_t,
     start: *const c_void,
     length: usize,
     per_node: *mut c_ulong,
-    nodes: c_uint,
+    n_nodes: usize,
 ) -> c_long {
     let per_node: &mut [c_ulong] = if per_node.is_null() {
         &mut []
     } else {
         // SAFETY: as the caller promises.
-        unsafe { slice::from_raw_parts_mut(per_node, nodes as usize) }
+        unsafe { slice::from_raw_parts_mut(per_node, n_nodes) }
     };
     per_node.fill(0);
     count_or_errno(migrate::count_pages(pid, start as usize, length, &mut |node, pages| {

@@ -35,8 +35,8 @@ pub enum numars_attribute {
 pub const NUMARS_NODE_HAS_CPUS: c_int = 1 << 0;
 /// Flag of numars_node_kind(): the node has memory.
 pub const NUMARS_NODE_HAS_MEMORY: c_int = 1 << 1;
-/// Flag of numars_node_kind(): the node is that of the memory of a dax device, as CXL memory,
-/// persistent memory and HBM are: a file target_node below /sys/bus/dax/devices names it.
+/// Flag of numars_node_kind(): the node holds, or would hold, the memory of a dax device (CXL memory,
+/// persistent memory, HBM), as named by a file target_node in /sys/bus/dax/devices.
 pub const NUMARS_NODE_DAX: c_int = 1 << 2;
 
 /// Returns what C gets for `result`: a number, or -1 with errno.
@@ -75,16 +75,15 @@ fn attribute_of(attribute: c_int) -> Result<Attribute, c_int> {
     found.map(|&(_, attribute)| attribute).ok_or(errno::EINVAL)
 }
 
-/// Writes nodes to a set of C, which is empty if there are none. Returns 0, or ERANGE if it is too small, and has those that fit.
+/// Writes nodes to a set of C. Returns 0, or ERANGE if it is too small. The set is changed on success only.
 #[inline(never)]
 fn write_nodes(nodes: Result<NodeSet, c_int>, to: BitsMut) -> Result<c_int, c_int> {
-    to.fill(false);
-    let (nodes, mut fit) = (nodes?, true);
-    for node in nodes.bits().as_bits().iter() {
-        fit &= node < to.as_bits().length();
-        to.set(node);
+    let nodes = nodes?;
+    if nodes.bits().as_bits().highest().is_some_and(|highest| highest >= to.as_bits().length()) {
+        return Err(errno::ERANGE);
     }
-    if fit { Ok(0) } else { Err(errno::ERANGE) }
+    to.copy_from(nodes.bits().as_bits());
+    Ok(0)
 }
 
 /// Get an attribute of the memory of a node, as the kernel's files in /sys state it.
@@ -105,7 +104,7 @@ fn write_nodes(nodes: Result<NodeSet, c_int>, to: BitsMut) -> Result<c_int, c_in
 ///         ENODATA (neither kernel nor firmware states the attribute; the kernel does not list the
 ///         initiator for this node), or that of open(2), such as EMFILE
 ///
-/// Thread-safe. Async-signal-safe.
+/// Describes the machine: the same for all processes. Thread-safe. Async-signal-safe.
 ///
 /// # Safety
 /// value is NULL or may be written.
@@ -139,13 +138,13 @@ pub unsafe extern "C" fn numars_node_attribute(
 ///                   kernel lists it as one of the nearest initiators (access1, access0); or -1:
 ///                   all nodes count, each with the value for its nearest initiators
 /// @param attribute  one of enum numars_attribute
-/// @param nodes      receives the nodes, several if they have the same value; empty on other
-///                   failures than ERANGE; one of numa_allocate_nodemask() is large enough
+/// @param nodes      receives the nodes, several if they have the same value; unchanged on failure;
+///                   one of numa_allocate_nodemask() is large enough
 /// @return 0, or -1 with errno: EINVAL (unknown attribute), ENODEV (no such initiator), ENODATA
-///         (the kernel states no value for any of the nodes), ERANGE (nodes is too small; it has
-///         those that fit), or that of open(2), such as EMFILE
+///         (the kernel states no value for any of the nodes), ERANGE (nodes is NULL or too small),
+///         or that of open(2), such as EMFILE
 ///
-/// Thread-safe. Async-signal-safe.
+/// Describes the machine: the same for all processes. Thread-safe. Async-signal-safe.
 ///
 /// # Safety
 /// nodes is NULL or valid: maskp is NULL or points to size bits, which no other thread changes
@@ -172,7 +171,7 @@ pub unsafe extern "C" fn numars_best_nodes(initiator: c_int, attribute: c_int, n
 ///         (the kernel has no tiers, as before Linux 6.1; the node has no memory), or that of
 ///         open(2), such as EMFILE
 ///
-/// Thread-safe. Async-signal-safe.
+/// Describes the machine: the same for all processes. Thread-safe. Async-signal-safe.
 #[unsafe(no_mangle)]
 pub extern "C" fn numars_node_tier(node: c_int) -> c_int {
     let tier = existing(node).and_then(|node| Topology::current().tier_of_node(node));
@@ -184,12 +183,12 @@ pub extern "C" fn numars_node_tier(node: c_int) -> c_int {
 /// Each call reads files.
 ///
 /// @param tier   the tier
-/// @param nodes  receives the nodes; empty on other failures than ERANGE; one of
-///               numa_allocate_nodemask() is large enough
-/// @return 0, or -1 with errno: ENODATA (the kernel lists no such tier), ERANGE (nodes is too
-///         small; it has those that fit), or that of open(2), such as EMFILE
+/// @param nodes  receives the nodes; unchanged on failure; one of numa_allocate_nodemask() is large
+///               enough
+/// @return 0, or -1 with errno: ENODATA (the kernel lists no such tier), ERANGE (nodes is NULL or
+///         too small), or that of open(2), such as EMFILE
 ///
-/// Thread-safe. Async-signal-safe.
+/// Describes the machine: the same for all processes. Thread-safe. Async-signal-safe.
 ///
 /// # Safety
 /// nodes is NULL or valid: maskp is NULL or points to size bits, which no other thread changes
@@ -212,7 +211,7 @@ pub unsafe extern "C" fn numars_tier_nodes(tier: c_int, nodes: *mut bitmask) -> 
 ///         negative), EFAULT (tiers is NULL and n is not 0), ENODATA (the kernel has no tiers, as
 ///         before Linux 6.1), or that of open(2), such as EMFILE
 ///
-/// Thread-safe. Async-signal-safe.
+/// Describes the machine: the same for all processes. Thread-safe. Async-signal-safe.
 ///
 /// # Safety
 /// tiers has room for n numbers, which no other thread accesses during the call; or n is 0, or
@@ -242,7 +241,7 @@ pub unsafe extern "C" fn numars_tiers(tiers: *mut c_int, n: c_int) -> c_int {
 /// @return the weight, 1 to 255; -1 with errno: ENODEV (no such node), ENODATA (the kernel has no
 ///         weight for it, as before Linux 6.9), or that of open(2), such as EMFILE
 ///
-/// Thread-safe. Async-signal-safe.
+/// Describes the machine: the same for all processes. Thread-safe. Async-signal-safe.
 #[unsafe(no_mangle)]
 pub extern "C" fn numars_node_weight(node: c_int) -> c_int {
     let weight = existing(node).and_then(|node| Topology::current().interleave_weight(node));
@@ -263,7 +262,7 @@ pub extern "C" fn numars_node_weight(node: c_int) -> c_int {
 ///         in containers; or the environment variable NUMARS_FSROOT names another machine's files),
 ///         EACCES (no permission), or another one of open(2) or write(2)
 ///
-/// Thread-safe. Async-signal-safe.
+/// Acts on the whole machine. Thread-safe. Async-signal-safe.
 #[unsafe(no_mangle)]
 pub extern "C" fn numars_set_node_weight(node: c_int, weight: c_uint) -> c_int {
     let set = || {
@@ -284,7 +283,7 @@ pub extern "C" fn numars_set_node_weight(node: c_int, weight: c_uint) -> c_int {
 ///         which may be 0; -1 with errno: ENODEV (no such node), ENODATA (its CPUs could not be
 ///         read), or that of open(2), such as EMFILE
 ///
-/// Thread-safe. Async-signal-safe.
+/// Describes the machine: the same for all processes. Thread-safe. Async-signal-safe.
 #[unsafe(no_mangle)]
 pub extern "C" fn numars_node_kind(node: c_int) -> c_int {
     let kind = existing(node).and_then(|node| Topology::current().kind_of_node(node));

@@ -3,7 +3,7 @@
 use super::globals;
 use super::mask::{bitmask, read, write};
 use super::parse::{invert_cpus, invert_nodes};
-use super::sized::{Output, SizedStruct};
+use super::sized::{Output, SizedStruct, assert_no_padding};
 use core::ffi::{CStr, c_char, c_int};
 use numars::bitmask::{Bits, BitsMut};
 use numars::nodeset::{CpuSet, NodeSet};
@@ -22,18 +22,23 @@ pub struct numars_parse_error {
     /// the size of this structure in bytes, so that it can grow: a larger one is accepted if its
     /// further bytes are 0
     pub size: usize,
-    /// the first byte of the list that is at fault
+    /// the first byte of the list that is at fault, counted from 0
     pub offset: usize,
     /// how many bytes are at fault; 0: something is missing there
     pub length: usize,
-    /// a static string in English, such as "no such node"
+    /// a static string in English, such as "no such node"; not written if the size of this structure
+    /// is invalid
     pub message: *const c_char,
 }
 
-// SAFETY: integers and an address, of one size each.
+assert_no_padding!(numars_parse_error: size offset length message);
+
+// SAFETY: integers and an address, without padding.
 unsafe impl SizedStruct for numars_parse_error {
-    const MIN_SIZE: usize = if cfg!(target_pointer_width = "64") { 32 } else { 16 };
+    const MIN_SIZE: usize = if usize::BITS == 64 { 32 } else { 16 };
 }
+
+const _: () = assert!(size_of::<numars_parse_error>() == numars_parse_error::MIN_SIZE);
 
 /// Parses a list, and stores what it names in a set that is changed on success only.
 type Parse = fn(&CStr, BitsMut) -> Result<(), ParseFailure>;
@@ -165,7 +170,8 @@ fn parse_cpus(list: &CStr, mask: BitsMut) -> Result<(), ParseFailure> {
 ///         unknown; no node of this kind), ENOENT (no such device, file, host or memory tier),
 ///         E2BIG (error has unknown bytes that are not 0, or more than 4096 bytes)
 ///
-/// Thread-safe. Async-signal-safe unless the list names a host, which getaddrinfo(3) looks up.
+/// Changes nothing but its outputs. Thread-safe. Async-signal-safe unless the list names a host, which
+/// getaddrinfo(3) looks up.
 ///
 /// Like numa_parse_nodestring(), but prints nothing, allocates nothing, and sets errno.
 ///
@@ -197,7 +203,7 @@ pub unsafe extern "C" fn numars_parse_nodes(
 ///         CPUs that all stands for; a CPU beyond the size of cpus), ENODEV (no such CPU, or one
 ///         that the program may not run on), E2BIG (as numars_parse_nodes())
 ///
-/// Thread-safe. Async-signal-safe.
+/// Changes nothing but its outputs. Thread-safe. Async-signal-safe.
 ///
 /// Like numa_parse_cpustring(), but prints nothing, allocates nothing, and sets errno.
 ///
@@ -225,7 +231,7 @@ pub unsafe extern "C" fn numars_parse_cpus(
 ///         (buffer is NULL, and size is not 0), EOVERFLOW (the length exceeds INT_MAX; buffer is
 ///         filled)
 ///
-/// Thread-safe. Async-signal-safe.
+/// Changes nothing but its outputs. Thread-safe. Async-signal-safe.
 ///
 /// # Safety
 /// set is NULL or valid: maskp is NULL or points to size bits, which no other thread changes during

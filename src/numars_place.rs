@@ -21,8 +21,9 @@ pub enum numars_place_mode {
     /// a node before that one stay. ENOMEM only if all are full
     NUMARS_PLACE_PACK = 0,
     /// page by page, huge page by huge page, as MPOL_INTERLEAVE allocates them: the page number in a
-    /// file, or of the address for private anonymous memory, modulo the number of nodes. For shared
-    /// memory and memory that was moved by mremap(2), the kernel begins with another node
+    /// file, or of the address for private anonymous memory, modulo the number of nodes; hugetlb
+    /// pages count as those of a file that begins where their mapping does. For shared memory and
+    /// memory that was moved by mremap(2), the kernel begins with another node
     NUMARS_PLACE_INTERLEAVE = 1,
     /// as MPOL_WEIGHTED_INTERLEAVE: with as many pages in a row on each node as its weight says
     NUMARS_PLACE_WEIGHTED = 2,
@@ -35,7 +36,8 @@ pub enum numars_place_mode {
 /// that are allocated later follow, and automatic NUMA balancing leaves them alone. MPOL_BIND for
 /// NUMARS_PLACE_PACK, MPOL_INTERLEAVE for NUMARS_PLACE_INTERLEAVE and NUMARS_PLACE_BALANCE,
 /// MPOL_WEIGHTED_INTERLEAVE for NUMARS_PLACE_WEIGHTED. Of the calling process only, and not with
-/// weights, because the kernel knows its own weights only.
+/// weights, because the kernel knows its own weights only: set these with numars_set_node_weight()
+/// and pass NULL, or place without this flag.
 pub const NUMARS_PLACE_SET_POLICY: c_uint = 1 << 0;
 
 /// Where numars_place_range() and numars_place_process() place pages, to be initialized with
@@ -50,11 +52,12 @@ pub struct numars_placement {
     pub mode: c_int,
     /// 0 or NUMARS_PLACE_SET_POLICY
     pub flags: c_uint,
-    /// the nodes, at least one
+    /// the nodes, at least one; each exists, has memory (otherwise ENODEV) and is in the cpuset of
+    /// the process (otherwise EACCES)
     pub nodes: *const bitmask,
-    /// the weights of the nodes by their numbers, 1 to 255, for NUMARS_PLACE_WEIGHTED and
-    /// NUMARS_PLACE_BALANCE; NULL: the kernel's weights (numars_node_weight()) for the former, equal
-    /// ones for the latter
+    /// the weights of the nodes by their numbers, 1 to 255 for each of nodes, for
+    /// NUMARS_PLACE_WEIGHTED and NUMARS_PLACE_BALANCE; NULL: the kernel's weights
+    /// (numars_node_weight()) for the former, equal ones for the latter
     pub weights: *const c_uchar,
     /// number of weights; nodes without one have the weight 1
     pub n_weights: usize,
@@ -134,7 +137,8 @@ unsafe fn read_placement<'a>(placement: *const numars_placement) -> Result<Place
 ///         one of them with the other modes; no scratch memory), or that of mbind(2) if the policy
 ///         cannot be set, before anything is moved
 ///
-/// Thread-safe. Async-signal-safe with one thread; with more, pthread_create(3) is called.
+/// Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe with
+/// one thread; with more, pthread_create(3) is called.
 ///
 /// # Safety
 /// placement and options are NULL or point to as many bytes as their sizes say, and what they point
@@ -177,7 +181,8 @@ pub unsafe extern "C" fn numars_place_range(
 /// @return the number of base pages that are present and not where the placement puts them, 0 on
 ///         full success; -1 with errno as numars_place_range() and numars_move_process()
 ///
-/// Thread-safe. Async-signal-safe with one thread; with more, pthread_create(3) is called.
+/// Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe with
+/// one thread; with more, pthread_create(3) is called.
 ///
 /// # Safety
 /// As numars_place_range().
@@ -205,8 +210,10 @@ pub unsafe extern "C" fn numars_place_process(
 
 /// Move the pages of a range of memory to the next slower memory tier.
 ///
-/// Each page moves to the nearest node of the tier with the next higher number; if that node is
-/// full, to the next one. Pages of the slowest tier are in place.
+/// Each page moves to the nearest node of the tier with the next higher number; if that node is full
+/// or not in the cpuset of the process, to the next one. Pages of the slowest tier, and on nodes in
+/// no tier, are in place. To reach the slowest tier at once, pass its nodes, from
+/// numars_tier_nodes(), to numars_place_range() with NUMARS_PLACE_PACK.
 ///
 /// @param pid      the process; 0: the calling process
 /// @param start    the first byte, anywhere in its page
@@ -215,11 +222,12 @@ pub unsafe extern "C" fn numars_place_process(
 /// @param stats    receives the statistics in base pages; NULL: not wanted
 /// @return the number of base pages that are present and not in the next tier, 0 on full success; -1
 ///         with errno as numars_move_range(), and: ENODATA (the kernel lists fewer than two tiers:
-///         before Linux 6.1, or if the firmware does not describe the memory), ENOMEM (all nodes of
-///         the tier are full; no scratch memory)
+///         before Linux 6.1, or if the firmware does not describe the memory), EACCES (no node of
+///         the tier is in the cpuset), ENOMEM (all nodes of the tier are full; no scratch memory),
+///         or that of open(2), such as EMFILE
 ///
-/// Thread-safe. Async-signal-safe with one thread; with more, pthread_create(3) is called. Reads the
-/// files of the tiers at each call.
+/// Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe with
+/// one thread; with more, pthread_create(3) is called. Reads the files of the tiers at each call.
 ///
 /// # Safety
 /// As numars_move_range().
@@ -253,8 +261,8 @@ pub unsafe extern "C" fn numars_demote_range(
 /// @return the number of base pages that are present and not in the next tier, 0 on full success; -1
 ///         with errno as numars_demote_range()
 ///
-/// Thread-safe. Async-signal-safe with one thread; with more, pthread_create(3) is called. Reads the
-/// files of the tiers at each call.
+/// Acts on the whole process, whose threads share the memory. Thread-safe. Async-signal-safe with
+/// one thread; with more, pthread_create(3) is called. Reads the files of the tiers at each call.
 ///
 /// # Safety
 /// As numars_move_range().

@@ -16,7 +16,7 @@ pub const NUMARS_VERSION: c_int = 100;
 ///
 /// @return a static string such as "0.1.0"
 ///
-/// Thread-safe. Async-signal-safe.
+/// Changes nothing. Thread-safe. Async-signal-safe.
 #[unsafe(no_mangle)]
 pub extern "C" fn numars_version() -> *const c_char {
     const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
@@ -27,7 +27,7 @@ pub extern "C" fn numars_version() -> *const c_char {
 ///
 /// @return NUMARS_VERSION of the headers of that release
 ///
-/// Thread-safe. Async-signal-safe.
+/// Changes nothing. Thread-safe. Async-signal-safe.
 #[unsafe(no_mangle)]
 pub extern "C" fn numars_version_number() -> c_int {
     NUMARS_VERSION

@@ -20,7 +20,7 @@ use numars::migrate;
 /// @param status  the status
 /// @return a static string in English; the texts of negative statuses may change
 ///
-/// Thread-safe. Async-signal-safe.
+/// Changes nothing. Thread-safe. Async-signal-safe.
 #[unsafe(no_mangle)]
 pub extern "C" fn numars_status_string(status: c_int) -> *const c_char {
     migrate::status_text(status).as_ptr()

@@ -253,7 +253,7 @@ START_TEST(a_flag_cancels_a_move_with_true_statistics)
                 struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
                 pthread_t thread;
                 cancelled = how == 2;
-                options.cancel = (const int *)&cancelled;
+                options.cancel = &cancelled;
                 options.max_bytes_per_second = COUNT * page_size() / 4;
                 if (how == 0)
                     require(pthread_create(&thread, NULL, cancel_after_a_while, NULL) == 0);

@@ -424,6 +424,7 @@ static void __attribute__((noinline)) nodes_that_differ(struct check *check)
     CHECK(is_known_or_unknown(check) && count != 0);
     CALL(numars_tier_nodes(count > 0 ? tiers[0] : 4, &set));
     CHECK(is_known_or_unknown(check) && (check->result == 0) == (first_of(&set) >= 0));
+    numa_bitmask_clearall(&set);
     CALL(numars_best_nodes(-1, NUMARS_FREE, &set));
     CHECK(is_known_or_unknown(check) && (check->result == 0) == (first_of(&set) >= 0));
     for (size_t i = 0; i < sizeof impossible / sizeof *impossible; i++) {

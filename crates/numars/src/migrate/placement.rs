@@ -48,7 +48,7 @@ pub struct Placement<'a> {
     pub mode: PlacementMode,
     /// The nodes, at least one.
     pub nodes: Bits<'a>,
-    /// The weights of the nodes, by their numbers, none of them 0; those that are missing are 1. `None`: for [`PlacementMode::Weighted`] the
+    /// The weights of the nodes, by their numbers, not 0 for any of `nodes`; those that are missing are 1. `None`: for [`PlacementMode::Weighted`] the
     /// kernel's weights, for [`PlacementMode::Balance`] equal ones. The other modes take none.
     pub weights: Option<&'a [u8]>,
     /// Whether mbind(2) also sets the policy of the memory, of the calling process only, so that pages that are allocated later follow and
@@ -61,8 +61,9 @@ impl Placement<'_> {
     /// Returns EINVAL if the placement contradicts itself or cannot be carried out.
     pub(super) fn check(&self) -> Result<(), i32> {
         let takes_weights = matches!(self.mode, PlacementMode::Weighted | PlacementMode::Balance);
+        let has_zero = |weights: &[u8]| self.nodes.iter().any(|node| weights.get(node) == Some(&0));
         let is_valid = !self.nodes.is_empty()
-            && self.weights.is_none_or(|weights| takes_weights && !self.set_policy && !weights.contains(&0));
+            && self.weights.is_none_or(|weights| takes_weights && !self.set_policy && !has_zero(weights));
         if is_valid { Ok(()) } else { Err(errno::EINVAL) }
     }
 

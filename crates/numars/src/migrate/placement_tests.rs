@@ -199,6 +199,8 @@ fn a_placement_that_contradicts_itself_is_einval() {
         assert_eq!(check(placement(mode, &none, None)), Err(errno::EINVAL));
         assert_eq!(check(placement(mode, &one, Some(&[1]))).is_ok(), takes_weights);
         assert_eq!(check(placement(mode, &one, Some(&[1, 0]))), Err(errno::EINVAL));
+        // The weight of another node does not matter.
+        assert_eq!(check(placement(mode, &one, Some(&[0, 1, 0]))).is_ok(), takes_weights);
         assert_eq!(check(Placement { set_policy: true, ..placement(mode, &one, None) }), Ok(()));
         assert!(check(Placement { set_policy: true, ..placement(mode, &one, Some(&[1])) }).is_err());
     }
