@@ -329,8 +329,8 @@ struct numars_move_options {
    */
   const volatile int *cancel;
   /**
-   * bytes that are moved per second at most, on average from the start to any later time; 0:
-   * unlimited. A huge page of a list counts with 2 MiB on x86-64 since Linux 6.7; elsewhere, the
+   * bytes that are moved per second at most, on average from the start to the beginning of any
+   * call of the kernel; 0: unlimited. A huge page of a list counts with 2 MiB on x86-64 since Linux 6.7; elsewhere, the
    * sizes of pages of a list are estimated as for the callback
    */
   uint64_t max_bytes_per_second;
@@ -627,7 +627,8 @@ int numars_setlocal_memory(void *start, size_t size);
  * - NUMARS_ALLOC_POPULATE: all pages are allocated when the call returns; with
  *   NUMARS_ALLOC_NO_FALLBACK, on the node, as with NUMARS_ALLOC_STRICT.
  * - NUMARS_ALLOC_STRICT: all pages are allocated and on the node when the call returns. If the
- *   node has no room for all of them, the call fails with ENOMEM, without starting the OOM killer.
+ *   node has no room for all of them, the call fails with ENOMEM, without starting the OOM killer,
+ *   unless the memory of all nodes together is too small.
  * - NUMARS_ALLOC_HUGE_PAGES: the address is a multiple of the size of a transparent huge page, and
  *   such pages are requested (MADV_HUGEPAGE). If the kernel has none, base pages are used.
  *

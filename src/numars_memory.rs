@@ -4,7 +4,7 @@ use super::mask::{bitmask, read};
 use crate::trace::{self, Arg, CallResult, PageOutcome, trace_call};
 use core::ffi::{c_int, c_uint, c_void};
 use core::ptr::null_mut;
-use numars::allocate::{AllocOptions, Placement, allocate};
+use numars::allocate::{AllocNodes, AllocOptions, allocate};
 use numars::sys::errno::{self, Errno};
 
 /// Never allocate pages on other nodes (MPOL_BIND), instead of only when the node is full.
@@ -46,7 +46,7 @@ impl CallResult for Memory {
 
 /// Allocates memory for the program.
 #[inline(never)]
-fn memory(size: usize, placement: Placement, flags: c_uint) -> Memory {
+fn memory(size: usize, placement: AllocNodes, flags: c_uint) -> Memory {
     match options(flags).and_then(|options| allocate(size, placement, options)) {
         Ok(allocation) => Memory(allocation.into_raw()),
         Err(error) => {
@@ -67,7 +67,8 @@ fn memory(size: usize, placement: Placement, flags: c_uint) -> Memory {
 /// - NUMARS_ALLOC_POPULATE: all pages are allocated when the call returns; with
 ///   NUMARS_ALLOC_NO_FALLBACK, on the node, as with NUMARS_ALLOC_STRICT.
 /// - NUMARS_ALLOC_STRICT: all pages are allocated and on the node when the call returns. If the
-///   node has no room for all of them, the call fails with ENOMEM, without starting the OOM killer.
+///   node has no room for all of them, the call fails with ENOMEM, without starting the OOM killer,
+///   unless the memory of all nodes together is too small.
 /// - NUMARS_ALLOC_HUGE_PAGES: the address is a multiple of the size of a transparent huge page, and
 ///   such pages are requested (MADV_HUGEPAGE). If the kernel has none, base pages are used.
 ///
@@ -89,7 +90,7 @@ fn memory(size: usize, placement: Placement, flags: c_uint) -> Memory {
 #[unsafe(no_mangle)]
 pub extern "C" fn numars_alloc_onnode(size: usize, node: c_int, flags: c_uint) -> *mut c_void {
     // No node has the largest number.
-    let placement = Placement::Node(usize::try_from(node).unwrap_or(usize::MAX));
+    let placement = AllocNodes::Node(usize::try_from(node).unwrap_or(usize::MAX));
     trace_call!(
         "numars_alloc_onnode(size=*, node=*, flags=*)",
         [size, node, Arg::AllocFlags(flags)],
@@ -120,7 +121,7 @@ pub extern "C" fn numars_alloc_local(size: usize, flags: c_uint) -> *mut c_void 
     trace_call!(
         "numars_alloc_local(size=*, flags=*)",
         [size, Arg::AllocFlags(flags)],
-        memory(size, Placement::Local, flags)
+        memory(size, AllocNodes::Local, flags)
     )
     .0
 }
@@ -155,7 +156,7 @@ pub unsafe extern "C" fn numars_alloc_interleaved(size: usize, nodes: *const bit
     trace_call!(
         "numars_alloc_interleaved(size=*, nodes=*, flags=*)",
         [size, nodes, Arg::AllocFlags(flags)],
-        memory(size, Placement::Interleaved(nodes), flags)
+        memory(size, AllocNodes::Interleaved(nodes), flags)
     )
     .0
 }
@@ -188,7 +189,7 @@ pub unsafe extern "C" fn numars_alloc_weighted(size: usize, nodes: *const bitmas
     trace_call!(
         "numars_alloc_weighted(size=*, nodes=*, flags=*)",
         [size, nodes, Arg::AllocFlags(flags)],
-        memory(size, Placement::WeightedInterleaved(nodes), flags)
+        memory(size, AllocNodes::WeightedInterleaved(nodes), flags)
     )
     .0
 }

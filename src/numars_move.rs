@@ -132,8 +132,8 @@ pub struct numars_move_options {
     /// address of an int or a volatile sig_atomic_t that another thread, a signal handler or the
     /// callback sets to another value than 0 to end the move with ECANCELED; NULL: none
     pub cancel: *const volatile_int,
-    /// bytes that are moved per second at most, on average from the start to any later time; 0:
-    /// unlimited. A huge page of a list counts with 2 MiB on x86-64 since Linux 6.7; elsewhere, the
+    /// bytes that are moved per second at most, on average from the start to the beginning of any
+    /// call of the kernel; 0: unlimited. A huge page of a list counts with 2 MiB on x86-64 since Linux 6.7; elsewhere, the
     /// sizes of pages of a list are estimated as for the callback
     pub max_bytes_per_second: u64,
     /// progress callback, or NULL
@@ -306,7 +306,8 @@ pub(crate) unsafe fn move_with(
 /// # Safety
 /// pages, nodes and status are NULL or have count entries that may be read, and written in status.
 /// options is NULL or points to as many bytes as its size says, and what it points to is valid; stats
-/// is NULL or points to as many bytes as its size says. The progress callback returns, and is called with progress_arg.
+/// is NULL or points to as many bytes as its size says. The progress callback returns, and is called
+/// with progress_arg.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numars_move_pages(
     pid: pid_t,
@@ -356,7 +357,8 @@ pub unsafe extern "C" fn numars_move_pages(
 ///
 /// # Safety
 /// options is NULL or points to as many bytes as its size says, and what it points to is valid; stats
-/// is NULL or points to as many bytes as its size says. The progress callback returns, and is called with progress_arg.
+/// is NULL or points to as many bytes as its size says. The progress callback returns, and is called
+/// with progress_arg.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numars_move_range(
     pid: pid_t,

@@ -43,6 +43,8 @@ static size_t move_filler(const struct full_node *full, int from, int to, size_t
 struct full_node fill_node_completely(int node, int spare)
 {
     struct full_node full = { .node = node, .spare = spare, .filler_pages = FILLER_PAGES };
+    /* The kernel would free the page cache to make room. */
+    require(write_to_file("/proc/sys/vm/drop_caches", "3"));
     limit_percpu_free_pages(true);
     fill_node(node);
     full.filler = pages_on_node(FILLER_PAGES, spare);

@@ -7,9 +7,9 @@
 //! References: mmap(2), mbind(2), madvise(2), move_pages(2).
 //!
 //! ```
-//! use numars::allocate::{AllocOptions, Placement, allocate};
+//! use numars::allocate::{AllocOptions, AllocNodes, allocate};
 //! let options = AllocOptions { strict: true, ..AllocOptions::default() };
-//! match allocate(1 << 20, Placement::Node(0), options) {
+//! match allocate(1 << 20, AllocNodes::Node(0), options) {
 //!     Ok(mut memory) => memory.as_mut_slice().fill(1), // on node 0
 //!     Err(error) => eprintln!("no memory on node 0: {error}"),
 //! }
@@ -28,7 +28,7 @@ use core::ffi::c_void;
 
 /// On which nodes [`allocate`] places pages.
 #[derive(Clone, Copy)]
-pub enum Placement<'a> {
+pub enum AllocNodes<'a> {
     /// On one node (MPOL_PREFERRED, or MPOL_BIND with [`AllocOptions::no_fallback`]).
     Node(usize),
     /// On the node of the thread that first touches a page (MPOL_LOCAL). With [`AllocOptions::no_fallback`] or [`AllocOptions::strict`] on
@@ -88,20 +88,20 @@ struct Plan {
 
 impl Plan {
     /// Fails with EINVAL if the kernel has no policy of this kind.
-    fn new(placement: &Placement, options: AllocOptions) -> Result<Self, Errno> {
+    fn new(placement: &AllocNodes, options: AllocOptions) -> Result<Self, Errno> {
         let AllocOptions { no_fallback, strict, .. } = options;
         let populate = options.populate || strict;
         let check = strict || no_fallback && populate;
         let (first, last) = match placement {
-            Placement::Node(_) | Placement::Local if no_fallback => {
+            AllocNodes::Node(_) | AllocNodes::Local if no_fallback => {
                 (if populate { Mode::Preferred } else { Mode::Bind }, Mode::Bind)
             }
-            Placement::Node(_) => (Mode::Preferred, Mode::Preferred),
+            AllocNodes::Node(_) => (Mode::Preferred, Mode::Preferred),
             // The thread may run on another node before all pages are populated.
-            Placement::Local => (if check { Mode::Preferred } else { Mode::Local }, Mode::Local),
+            AllocNodes::Local => (if check { Mode::Preferred } else { Mode::Local }, Mode::Local),
             _ if no_fallback => return Err(Errno(EINVAL)),
-            Placement::Interleaved(_) => (Mode::Interleave, Mode::Interleave),
-            Placement::WeightedInterleaved(_) => (Mode::WeightedInterleave, Mode::WeightedInterleave),
+            AllocNodes::Interleaved(_) => (Mode::Interleave, Mode::Interleave),
+            AllocNodes::WeightedInterleaved(_) => (Mode::WeightedInterleave, Mode::WeightedInterleave),
         };
         Ok(Plan { first, populate, check, last })
     }
@@ -115,14 +115,14 @@ impl Plan {
 /// [`AllocOptions::strict`] needs, cannot be used.
 ///
 /// ```
-/// use numars::allocate::{AllocOptions, Placement, allocate};
+/// use numars::allocate::{AllocOptions, AllocNodes, allocate};
 /// let options = AllocOptions { populate: true, ..AllocOptions::default() };
-/// if let Ok(mut memory) = allocate(10_000, Placement::Local, options) {
+/// if let Ok(mut memory) = allocate(10_000, AllocNodes::Local, options) {
 ///     assert_eq!(memory.as_mut_slice(), [0; 10_000]);
 /// }
-/// assert!(allocate(0, Placement::Local, options).is_err());
+/// assert!(allocate(0, AllocNodes::Local, options).is_err());
 /// ```
-pub fn allocate(size: usize, placement: Placement, options: AllocOptions) -> Result<Allocation, Errno> {
+pub fn allocate(size: usize, placement: AllocNodes, options: AllocOptions) -> Result<Allocation, Errno> {
     let plan = Plan::new(&placement, options)?;
     let align = if options.huge_pages { topology::huge_page_size() } else { 1 };
     let mut memory = Scratch::aligned(size, align).ok_or_else(Errno::last)?;
@@ -131,11 +131,11 @@ pub fn allocate(size: usize, placement: Placement, options: AllocOptions) -> Res
     }
     let single;
     let nodes = match placement {
-        Placement::Interleaved(nodes) | Placement::WeightedInterleaved(nodes) => nodes,
-        Placement::Local if plan.first == Mode::Local => Bits::EMPTY,
-        Placement::Local | Placement::Node(_) => {
+        AllocNodes::Interleaved(nodes) | AllocNodes::WeightedInterleaved(nodes) => nodes,
+        AllocNodes::Local if plan.first == Mode::Local => Bits::EMPTY,
+        AllocNodes::Local | AllocNodes::Node(_) => {
             let node = match placement {
-                Placement::Node(node) => node,
+                AllocNodes::Node(node) => node,
                 _ => kernel::getcpu().ok_or_else(Errno::last)?.1,
             };
             if node >= possible_nodes() {
@@ -291,26 +291,26 @@ mod tests {
         use Mode::{Bind, Interleave, Local, Preferred, WeightedInterleave};
         let sets = Bits::EMPTY;
         for (placement, options, plan) in [
-            (Placement::Node(1), NONE, Some((Preferred, false, false, Preferred))),
-            (Placement::Node(1), BIND, Some((Bind, false, false, Bind))),
-            (Placement::Node(1), POPULATE, Some((Preferred, true, false, Preferred))),
-            (Placement::Node(1), STRICT, Some((Preferred, true, true, Preferred))),
-            (Placement::Node(1), BIND_POPULATE, Some((Preferred, true, true, Bind))),
-            (Placement::Node(1), BIND_STRICT, Some((Preferred, true, true, Bind))),
-            (Placement::Local, NONE, Some((Local, false, false, Local))),
-            (Placement::Local, BIND, Some((Bind, false, false, Bind))),
-            (Placement::Local, POPULATE, Some((Local, true, false, Local))),
-            (Placement::Local, STRICT, Some((Preferred, true, true, Local))),
-            (Placement::Local, BIND_STRICT, Some((Preferred, true, true, Bind))),
-            (Placement::Interleaved(sets), NONE, Some((Interleave, false, false, Interleave))),
-            (Placement::Interleaved(sets), STRICT, Some((Interleave, true, true, Interleave))),
-            (Placement::Interleaved(sets), BIND, None),
+            (AllocNodes::Node(1), NONE, Some((Preferred, false, false, Preferred))),
+            (AllocNodes::Node(1), BIND, Some((Bind, false, false, Bind))),
+            (AllocNodes::Node(1), POPULATE, Some((Preferred, true, false, Preferred))),
+            (AllocNodes::Node(1), STRICT, Some((Preferred, true, true, Preferred))),
+            (AllocNodes::Node(1), BIND_POPULATE, Some((Preferred, true, true, Bind))),
+            (AllocNodes::Node(1), BIND_STRICT, Some((Preferred, true, true, Bind))),
+            (AllocNodes::Local, NONE, Some((Local, false, false, Local))),
+            (AllocNodes::Local, BIND, Some((Bind, false, false, Bind))),
+            (AllocNodes::Local, POPULATE, Some((Local, true, false, Local))),
+            (AllocNodes::Local, STRICT, Some((Preferred, true, true, Local))),
+            (AllocNodes::Local, BIND_STRICT, Some((Preferred, true, true, Bind))),
+            (AllocNodes::Interleaved(sets), NONE, Some((Interleave, false, false, Interleave))),
+            (AllocNodes::Interleaved(sets), STRICT, Some((Interleave, true, true, Interleave))),
+            (AllocNodes::Interleaved(sets), BIND, None),
             (
-                Placement::WeightedInterleaved(sets),
+                AllocNodes::WeightedInterleaved(sets),
                 POPULATE,
                 Some((WeightedInterleave, true, false, WeightedInterleave)),
             ),
-            (Placement::WeightedInterleaved(sets), BIND_STRICT, None),
+            (AllocNodes::WeightedInterleaved(sets), BIND_STRICT, None),
         ] {
             let plan = plan.map(|(first, populate, check, last)| Plan { first, populate, check, last });
             assert_eq!(Plan::new(&placement, options).ok(), plan, "{options:?}");
@@ -412,10 +412,10 @@ mod tests {
         let all = AllocOptions { no_fallback: true, populate: true, strict: true, huge_pages: true };
         let zero = NodeSet::single(0);
         for (placement, options) in [
-            (Placement::Node(0), NONE),
-            (Placement::Node(0), all),
-            (Placement::Local, all),
-            (Placement::Interleaved(zero.bits().as_bits()), AllocOptions { no_fallback: false, ..all }),
+            (AllocNodes::Node(0), NONE),
+            (AllocNodes::Node(0), all),
+            (AllocNodes::Local, all),
+            (AllocNodes::Interleaved(zero.bits().as_bits()), AllocOptions { no_fallback: false, ..all }),
         ] {
             let mut memory = allocate(3 * page_size() + 1, placement, options).unwrap();
             assert_eq!(memory.range().length, 3 * page_size() + 1);
@@ -423,12 +423,12 @@ mod tests {
             assert!(memory.as_mut_slice().iter().all(|&byte| byte == 0));
         }
         for (size, placement, error) in [
-            (0, Placement::Node(0), EINVAL),
-            (1, Placement::Node(possible_nodes()), EINVAL),
-            (1, Placement::Node(usize::MAX), EINVAL),
-            (1, Placement::Interleaved(Bits::EMPTY), EINVAL),
-            (usize::MAX, Placement::Node(0), ENOMEM),
-            (usize::MAX / 2, Placement::Local, ENOMEM),
+            (0, AllocNodes::Node(0), EINVAL),
+            (1, AllocNodes::Node(possible_nodes()), EINVAL),
+            (1, AllocNodes::Node(usize::MAX), EINVAL),
+            (1, AllocNodes::Interleaved(Bits::EMPTY), EINVAL),
+            (usize::MAX, AllocNodes::Node(0), ENOMEM),
+            (usize::MAX / 2, AllocNodes::Local, ENOMEM),
         ] {
             assert_eq!(allocate(size, placement, NONE).err(), Some(Errno(error)), "{size}");
         }

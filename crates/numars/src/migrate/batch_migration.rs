@@ -21,6 +21,9 @@ impl<K: MovePagesOps> Mover<'_, K> {
             self.record_error(error);
             return false;
         }
+        if self.usage.is_cut_short.get() {
+            self.check_limits();
+        }
         batch.states.set_all(batch.old_node);
         batch.base_pages.fill(1);
         true

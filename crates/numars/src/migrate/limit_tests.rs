@@ -8,7 +8,7 @@ use super::tests::machine_with;
 use super::*;
 use crate::sys::errno;
 use core::cell::Cell;
-use core::sync::atomic::{AtomicI32, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
 use core::time::Duration;
 
 /// A machine of base pages on node 0, whose calls take the given times.
@@ -70,7 +70,7 @@ fn the_time_for_which_calls_wait_for_other_cpus_does_not_count_as_a_pause() {
 fn a_call_that_takes_long_for_another_reason_makes_the_next_ones_half_as_large() {
     let kernel = Model::<1>::new(machine_with(&[0]));
     let meter = Meter::timed(&kernel, limits(Some(Duration::from_millis(1))), false, 12);
-    let call = |pages: usize, ns| meter.time_move(&kernel, pages, || kernel.work(ns));
+    let call = |pages: usize, ns| meter.time_move(&kernel, || kernel.work(ns), || pages);
     (0..10).for_each(|_| call(meter.move_limit(usize::MAX), meter.move_limit(usize::MAX) as u64 * 2_000));
     let limit = meter.move_limit(usize::MAX);
     call(limit, 50 * MS);
@@ -90,7 +90,7 @@ fn calls_become_shorter_when_the_machine_becomes_slower() {
         for _ in 0..40 {
             let kernel = Model::<1>::new(Machine { clock: clock(ns_per_page), ..machine_with(&[0]) });
             let pages = pace.move_limit(usize::MAX);
-            pace.time_move(&kernel, pages, || kernel.work(pages as u64 * ns_per_page));
+            pace.time_move(&kernel, || kernel.work(pages as u64 * ns_per_page), || pages);
         }
         pace.move_limit(usize::MAX)
     };
@@ -149,14 +149,48 @@ fn no_more_bytes_are_moved_per_second_than_the_rate_allows() {
 fn time_in_which_nothing_was_moved_does_not_increase_the_rate_later() {
     let kernel = Model::<1>::new(machine_with(&[0]));
     let limits = Limits { max_bytes_per_second: PAGE as u64 * 1000, ..Limits::default() };
-    let meter = Meter::timed(&kernel, limits, false, 12);
-    meter.admit(&kernel, 10).unwrap();
+    let (meter, stop) = (Meter::timed(&kernel, limits, false, 12), AtomicBool::new(false));
+    assert!(meter.admit(&kernel, 10, &stop).unwrap());
     assert_eq!(kernel.now_ns(), 0);
     (0..100).for_each(|_| kernel.pause(100_000));
-    meter.admit(&kernel, 50).unwrap();
+    assert!(meter.admit(&kernel, 50, &stop).unwrap());
     let before = kernel.now_ns();
-    meter.admit(&kernel, 50).unwrap();
+    assert!(meter.admit(&kernel, 50, &stop).unwrap());
     assert!((49 * MS..52 * MS).contains(&(kernel.now_ns() - before)), "{}", kernel.now_ns() - before);
+}
+
+#[test]
+fn a_thread_that_waits_because_of_the_rate_notices_that_the_move_has_ended() {
+    let kernel = Model::<1>::new(machine_with(&[0]));
+    let limits = Limits { max_bytes_per_second: PAGE as u64, ..Limits::default() };
+    let (meter, stop) = (Meter::timed(&kernel, limits, false, 12), AtomicBool::new(false));
+    assert_eq!(meter.admit(&kernel, 1_000, &stop), Ok(true));
+    stop.store(true, Relaxed);
+    assert_eq!((meter.admit(&kernel, 1, &stop), kernel.now_ns()), (Ok(false), 0));
+}
+
+#[test]
+fn pages_that_the_kernel_rejects_do_not_make_later_calls_longer() {
+    // A large shared mapping, and then private pages.
+    let mut machine = machine_with_clock(12_000, 0, 2_000);
+    machine.pages[..8_000].iter_mut().for_each(|page| page.shared = true);
+    machine.clock.ns_per_rejected = 100;
+    let options = MoveOptions { max_pause: Some(Duration::from_millis(1)), ..MoveOptions::default() };
+    let outcome = run_range_with::<65_536>(&machine, 1, options, None);
+    assert_eq!((outcome.stats.moved(), outcome.stats.shared()), (4_000, 8_000));
+    let longest = outcome.machine.clock.moves.iter().map(|&(_, ns)| ns).max().unwrap();
+    assert!(longest <= MS, "{longest} ns");
+}
+
+#[test]
+fn pages_that_are_submitted_again_after_a_failure_are_charged_once() {
+    // Every second page is pinned.
+    let mut machine = machine_with_clock(2_000, 0, 0);
+    machine.pages.iter_mut().step_by(2).for_each(|page| page.pinned = 255);
+    let options = MoveOptions { max_bytes_per_second: 2_000 * PAGE as u64, retries: 0, ..MoveOptions::default() };
+    let outcome = run_range_with::<65_536>(&machine, 1, options, None);
+    assert_eq!(outcome.stats.moved(), 1_000);
+    assert!(outcome.stats.elapsed() < Duration::from_millis(1_100), "{:?}", outcome.stats.elapsed());
 }
 
 #[test]

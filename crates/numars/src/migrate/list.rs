@@ -119,7 +119,7 @@ impl<K: MovePagesOps> Mover<'_, K> {
             batch.submit_states.slice(0..count)?,
         );
         let probe = || self.kernel.move_pages(pages, targets, states.statuses(), self.options.flags);
-        if let Err(error @ (errno::ENODEV | errno::EACCES)) = self.usage.meter.time_move(&self.kernel, 0, probe) {
+        if let Err(error @ (errno::ENODEV | errno::EACCES)) = self.usage.meter.time_move(&self.kernel, probe, || 0) {
             let first = states.are_set().position(|is_set| !is_set)?;
             let target = targets.get(first).copied();
             let entry = batch.targets.iter().position(|other| other == target)?;

@@ -45,12 +45,14 @@ pub struct Usage<'a> {
     pub meter: Meter<'a>,
     /// The rest of [`MAX_WAIT_US`].
     wait_left_us: Cell<u32>,
+    /// Whether a limit has ended a wait for pages in flight, which count as absent then.
+    pub is_cut_short: Cell<bool>,
 }
 
 impl<'a> Usage<'a> {
     /// Returns the usage of a new request.
     pub fn new(meter: Meter<'a>) -> Self {
-        Usage { meter, wait_left_us: Cell::new(MAX_WAIT_US) }
+        Usage { meter, wait_left_us: Cell::new(MAX_WAIT_US), is_cut_short: Cell::new(false) }
     }
 }
 
@@ -106,6 +108,7 @@ impl<K: MovePagesOps> Locator<'_, K> {
             let Some(wait_left_us) = self.usage.wait_left_us.get().checked_sub(pause) else { break };
             if self.usage.meter.check(self.kernel).is_err() {
                 // The move ends, and what the last query reported has to do.
+                self.usage.is_cut_short.set(true);
                 break;
             }
             self.usage.wait_left_us.set(wait_left_us);

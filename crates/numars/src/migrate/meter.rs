@@ -46,7 +46,7 @@ pub struct Meter<'a> {
     started_ns: Option<u64>,
     kernel_calls: AtomicUsize,
     longest_call_ns: AtomicUsize,
-    /// The base pages that were submitted, or could have been since the start: see [`Meter::charge`].
+    /// The base pages that were submitted, or could have been since the start: see [`Meter::admit`].
     charged_pages: AtomicUsize,
     moves: Pace,
     queries: Pace,
@@ -141,48 +141,65 @@ impl<'a> Meter<'a> {
         }
     }
 
-    /// Waits until `pages` base pages may be submitted, as far as the rate is limited. Returns an errno if the move has to end.
-    pub fn admit(&self, kernel: &impl MovePagesOps, pages: usize) -> Result<(), i32> {
+    /// Waits until `pages` base pages may be submitted, as far as the rate is limited: until all that were submitted before do not exceed it.
+    /// Returns false if `stop` is set meanwhile, or an errno if the move has to end.
+    pub fn admit(&self, kernel: &impl MovePagesOps, pages: usize, stop: &AtomicBool) -> Result<bool, i32> {
         loop {
             self.check(kernel)?;
+            if stop.load(Relaxed) {
+                return Ok(false);
+            }
             if self.limits.max_bytes_per_second == 0 {
-                return Ok(());
+                return Ok(true);
             }
-            let wait_ns = self.due_ns().saturating_sub(self.elapsed_ns(kernel));
-            if wait_ns == 0 {
-                break;
+            let (charged, elapsed_ns) = (self.charged_pages.load(Relaxed), self.elapsed_ns(kernel));
+            let wait_ns = self.due_ns(charged).saturating_sub(elapsed_ns);
+            if wait_ns > 0 {
+                kernel.pause(wait_ns.div_ceil(1000).min(MAX_SLEEP_US) as u32);
+                continue;
             }
-            kernel.pause(wait_ns.div_ceil(1000).min(MAX_SLEEP_US) as u32);
+            // Time in which fewer pages were submitted than the rate allows is lost, so that it is not exceeded afterwards.
+            let allowed =
+                elapsed_ns as f64 / NS_PER_SECOND * self.limits.max_bytes_per_second as f64 / self.page_size();
+            let charge = charged.max(allowed as usize).saturating_add(pages);
+            // Another thread may have been admitted in the meantime.
+            if self.charged_pages.compare_exchange(charged, charge, Relaxed, Relaxed).is_ok() {
+                return Ok(true);
+            }
         }
-        self.charge(kernel, pages);
-        Ok(())
     }
 
-    /// Returns the time, in nanoseconds since the start, from which on the charged pages do not exceed the rate.
-    fn due_ns(&self) -> u64 {
-        let bytes = self.charged_pages.load(Relaxed) as f64 * (1u64 << self.page_bits) as f64;
-        (bytes / self.limits.max_bytes_per_second as f64 * NS_PER_SECOND) as u64
+    fn page_size(&self) -> f64 {
+        (1u64 << self.page_bits) as f64
     }
 
-    /// Charges pages that are about to be submitted. Time in which fewer pages were submitted than the rate allows is lost, so that it is not
-    /// exceeded afterwards.
-    fn charge(&self, kernel: &impl MovePagesOps, pages: usize) {
-        let bytes = self.elapsed_ns(kernel) as f64 / NS_PER_SECOND * self.limits.max_bytes_per_second as f64;
-        self.charged_pages.fetch_max(bytes as usize >> self.page_bits, Relaxed);
-        self.charged_pages.fetch_add(pages, Relaxed);
+    /// Returns the time, in nanoseconds since the start, from which on so many pages do not exceed the rate.
+    fn due_ns(&self, pages: usize) -> u64 {
+        (pages as f64 * self.page_size() / self.limits.max_bytes_per_second as f64 * NS_PER_SECOND) as u64
     }
 
-    /// Makes a call that moves `pages` base pages.
-    pub fn time_move<T>(&self, kernel: &impl MovePagesOps, pages: usize, call: impl FnOnce() -> T) -> T {
-        self.time(kernel, &self.moves, pages, call)
+    /// Makes a call that moves pages. `moved` returns how many base pages it has moved.
+    pub fn time_move<T>(
+        &self,
+        kernel: &impl MovePagesOps,
+        call: impl FnOnce() -> T,
+        moved: impl FnOnce() -> usize,
+    ) -> T {
+        self.time(kernel, &self.moves, call, moved)
     }
 
     /// Makes a call that queries `pages` pages.
     pub fn time_query<T>(&self, kernel: &impl MovePagesOps, pages: usize, call: impl FnOnce() -> T) -> T {
-        self.time(kernel, &self.queries, pages, call)
+        self.time(kernel, &self.queries, call, || pages)
     }
 
-    fn time<T>(&self, kernel: &impl MovePagesOps, pace: &Pace, pages: usize, call: impl FnOnce() -> T) -> T {
+    fn time<T>(
+        &self,
+        kernel: &impl MovePagesOps,
+        pace: &Pace,
+        call: impl FnOnce() -> T,
+        pages: impl FnOnce() -> usize,
+    ) -> T {
         self.kernel_calls.fetch_add(1, Relaxed);
         if self.started_ns.is_none() {
             return call();
@@ -195,7 +212,9 @@ impl<'a> Meter<'a> {
         self.longest_call_ns.fetch_max(ns, Relaxed);
         // Before it moves a page, the kernel waits until all CPUs have run a function. They may take milliseconds if they are busy, whatever the
         // number of pages, and nobody has to wait for a page meanwhile.
-        pace.record(pages, if self.limits_pauses() { cpu_ns } else { ns });
+        if !pace.is_unlimited() {
+            pace.record(pages(), if self.limits_pauses() { cpu_ns } else { ns });
+        }
         result
     }
 }
@@ -243,9 +262,6 @@ impl Pace {
     /// page, which no limit can change, the pages get half of these three quarters. The limit becomes at most twice as large, and not less than
     /// half as large once a call has met the target, because a call may take long for other reasons than its pages.
     fn record(&self, pages: usize, ns: usize) {
-        if self.is_unlimited() {
-            return;
-        }
         if pages == 0 {
             self.overhead_ns.fetch_min(ns, Relaxed);
             return;

@@ -80,6 +80,8 @@ pub struct FakeClock {
     pub sleeps_of_calls: Vec<u64>,
     /// The duration of moving a base page.
     pub ns_per_page: u64,
+    /// The duration of rejecting a shared page, instead of moving it.
+    pub ns_per_rejected: u64,
     /// The duration of querying a page.
     pub ns_per_query: u64,
     /// The base pages and the duration of each call that moves pages.
@@ -212,7 +214,11 @@ impl Machine {
         (self.clock.now_ns, self.clock.asleep_ns) = (self.clock.now_ns + asleep_ns, self.clock.asleep_ns + asleep_ns);
         if addresses.first() != Some(&plan::NO_PAGE) {
             let base_pages = addresses.iter().map(|&address| self.size(self.page(address))).sum();
-            let ns = self.clock.ns_per_call + self.clock.ns_per_page * base_pages as u64;
+            let rejected = addresses.iter().filter(|&&address| self.pages[self.page(address)].shared).count();
+            let moved = base_pages - if self.clock.ns_per_rejected > 0 { rejected } else { 0 };
+            let ns = self.clock.ns_per_call
+                + self.clock.ns_per_page * moved as u64
+                + self.clock.ns_per_rejected * rejected as u64;
             self.clock.moves.push((base_pages, ns));
             self.clock.now_ns += ns;
         } else {

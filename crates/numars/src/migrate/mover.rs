@@ -172,13 +172,13 @@ impl<'a, K: MovePagesOps> Mover<'a, K> {
     /// Reverts [`Mover::record`].
     pub(super) fn retract(&mut self, outcome: Option<PageOutcome>, target: Option<i32>, pages: usize) {
         self.stats.retract(outcome, pages);
-        self.count_on_target(outcome, target, |count| count.wrapping_sub(pages));
+        self.count_on_target(outcome, target, |count| count.saturating_sub(pages));
     }
 
     /// Counts a page under the outcome `new` instead of `old`.
     pub(super) fn replace(&mut self, old: PageOutcome, new: PageOutcome, target: Option<i32>) {
         self.stats.replace(old, new);
-        self.count_on_target(Some(old), target, |count| count.wrapping_sub(1));
+        self.count_on_target(Some(old), target, |count| count.saturating_sub(1));
         self.count_on_target(Some(new), target, |count| count.wrapping_add(1));
     }
 
@@ -222,7 +222,8 @@ impl<'a, K: MovePagesOps> Mover<'a, K> {
 
     /// Submits a request unmodified.
     pub(super) fn submit_raw(&self, request: MoveRequest) -> Result<usize, i32> {
-        self.usage.meter.time_move(&self.kernel, request.count(), || self.kernel.submit(request, self.options.flags))
+        let submit = || self.kernel.submit(request, self.options.flags);
+        self.usage.meter.time_move(&self.kernel, submit, || 0)
     }
 
     /// Returns whether pages of the process may be moved to `node`. If not, records the error.
@@ -242,7 +243,7 @@ impl<'a, K: MovePagesOps> Mover<'a, K> {
     fn probe_target(&self, node: i32) -> Result<usize, i32> {
         let status = [AtomicI32::new(0)];
         let probe = || self.kernel.move_pages(&[plan::NO_PAGE], &[node], &status, self.options.flags);
-        self.usage.meter.time_move(&self.kernel, 0, probe)
+        self.usage.meter.time_move(&self.kernel, probe, || 0)
     }
 
     /// Returns whether any page counts as requested.

@@ -132,8 +132,11 @@ impl<'a> PlacementTargets<'a> {
         usize::try_from(node).ok().and_then(|node| self.surplus.get(node)).map_or(0, |&surplus| surplus as isize)
     }
 
-    /// Notes that pages have left a node for another.
-    fn transfer(&mut self, from: i32, to: i32, base_pages: usize) {
+    /// Notes that pages have left a node for another. Only balancing depends on it.
+    pub fn transfer(&mut self, from: i32, to: i32, base_pages: usize) {
+        if from == to {
+            return;
+        }
         for (node, change) in [(from, base_pages.wrapping_neg()), (to, base_pages)] {
             if let Some(surplus) = usize::try_from(node).ok().and_then(|node| self.surplus.get_mut(node)) {
                 *surplus = surplus.wrapping_add(change);
@@ -242,12 +245,5 @@ impl<'a> PlacementTargets<'a> {
             *first_free += 1;
         }
         self.packed(page).filter(|&target| target != full)
-    }
-
-    /// Notes that a page has not moved to its target node, so that others can in its place.
-    pub fn not_moved(&mut self, page: PageInfo, target: i32) {
-        if self.mode == PlacementMode::Balance && page.node != target {
-            self.transfer(target, page.node, page.base_pages);
-        }
     }
 }

@@ -73,6 +73,19 @@ fn a_node_without_room_for_huge_pages_may_have_room_for_base_pages() {
 }
 
 #[test]
+fn parts_of_a_huge_page_that_stay_where_the_next_node_is_are_counted_one_by_one() {
+    let mut machine = machine_with(&[2, 2, 2]);
+    (machine.has_huge_pages, machine.page_of) = (true, (0..12).map(|index| index / 4).collect());
+    machine.free_pages = [0, 6, UNLIMITED, 0];
+    let outcome = place_all(&machine, PlacementMode::Pack, &[1, 2], None);
+    let nodes = nodes_of(&outcome);
+    // One huge page fits, and half of the next one, which the kernel splits.
+    assert_eq!((count(&nodes, 1), count(&nodes, 2)), (6, 6), "{nodes:?}");
+    assert_eq!(outcome.stats.all()[..3], [12, 6, 6]);
+    assert_eq!((outcome.error, outcome.unmoved), (0, 0));
+}
+
+#[test]
 fn pages_are_interleaved_by_their_numbers_and_weights() {
     let mut machine = machine_with(&[0; 12]);
     machine.free_pages = [UNLIMITED; 4];
@@ -246,6 +259,18 @@ fn pages_move_to_the_nearest_node_of_the_next_tier_that_has_room() {
     assert_eq!([0, 1, 2, 3, 5].map(|node| promoted.target(info(node)).unwrap()), [0, 1, 1, 0, 2]);
     promoted.exclude(2);
     assert_eq!(promoted.target(info(5)), Some(3));
+}
+
+#[test]
+fn the_error_of_a_tier_is_that_it_is_full_unless_all_of_it_is_forbidden() {
+    let words = vec![0; TierTargets::BYTES / size_of::<usize>()].leak();
+    let demoted = TierTargets::new(TierMove::Demote, tiers, distance, &mut Arena::over(words)).unwrap();
+    demoted.exclude(3);
+    assert_eq!(demoted.target(info(0)), Some(2));
+    assert_eq!(demoted.target_if_full(info(0), 2), None);
+    assert_eq!(demoted.target(info(0)), Some(2));
+    demoted.exclude(2);
+    assert_eq!(demoted.target(info(0)), Some(3));
 }
 
 #[test]

@@ -150,12 +150,14 @@ impl<K: MovePagesOps> Mover<'_, K> {
 
     /// Migrates a batch as [`Mover::migrate_batch`], and pages whose target node is full to another one, as far as `targets` has any.
     fn migrate_to(&mut self, batch: &mut Batch, targets: &mut RangeTargets, mut walk: Option<&mut K::Walk>) -> bool {
-        let mut has_moved = self.migrate_batch(batch, walk.as_deref_mut());
-        while has_moved && !self.is_stopped() && targets.redirect(batch) {
-            has_moved = self.migrate_batch(batch, walk.as_deref_mut());
+        let had_to_move = self.migrate_batch(batch, walk.as_deref_mut());
+        // Until no page has another target node, or none of those had to move.
+        let mut has_more = had_to_move;
+        while has_more && !self.is_stopped() && targets.redirect(batch) {
+            has_more = self.migrate_batch(batch, walk.as_deref_mut());
         }
         targets.note_unmoved(batch);
-        has_moved
+        had_to_move
     }
 
     /// Finishes a batch of a range. Moves huge pages that the kernel or the process has split base page by base page, because the status of
@@ -220,18 +222,18 @@ impl<K: MovePagesOps> Mover<'_, K> {
         if has_target {
             self.retract(counted, target, batch.pages.len());
         }
-        if self.is_stopped() || !self.locate_batch(batch, true) {
+        // Also if the move has ended: pages that have moved count as such.
+        if !self.locate_batch(batch, true) {
             self.record(None, None, if has_target { batch.pages.len() } else { 0 });
             return;
         }
         for entry in 0..batch.pages.len() {
             let node = get_or_default(batch.old_node, entry);
-            let is_on_target = target == Some(node);
-            let has_same_target = node < 0 || node == old_node || is_on_target;
+            let has_same_target = node < 0 || node == old_node || target == Some(node);
             let page = get_or_default(batch.pages, entry);
             let base_page_target = if has_same_target { target } else { targets.target(page, 0, node, 1) };
             batch.targets.set(entry, base_page_target);
-            if is_on_target {
+            if base_page_target == Some(node) {
                 // It was on the huge page's node before, whoever moved it.
                 set_checked(batch.old_node, entry, old_node);
             }
@@ -295,6 +297,7 @@ impl<K: MovePagesOps> Mover<'_, K> {
                     Err(_) => {}
                 }
             }
+            self.report_progress();
         }
         true
     }
@@ -332,8 +335,8 @@ struct RangeTargets<'a, 't> {
     mappings: Mappings,
     pass: usize,
     page_bits: u32,
-    /// The first address of the last page and its target node.
-    last: Option<(usize, Option<i32>)>,
+    /// The first address of the last page, its node and its target node.
+    last: Option<(usize, i32, Option<i32>)>,
 }
 
 impl RangeTargets<'_, '_> {
@@ -343,15 +346,30 @@ impl RangeTargets<'_, '_> {
             return self.targets.target(self.pass, PageInfo { node, index: 0, base_pages });
         }
         let page = self.mappings.page_at(address, order, self.page_bits);
-        match self.last {
-            Some((start, target)) if start == page.start => target,
+        let target = match self.last {
+            // All parts of one page are on one node.
+            Some((start, last_node, target)) if (start, last_node) == (page.start, node) => {
+                if page.is_guess {
+                    self.targets.moves(node, target, 1);
+                }
+                return target;
+            }
+            // So this is a page of its own.
+            Some((start, ..)) if start == page.start && page.is_guess => {
+                self.targets.target(self.pass, PageInfo { node, index: page.index, base_pages: 1 })
+            }
             _ => {
                 let info = PageInfo { node, index: page.index, base_pages: page.base_pages };
                 let target = self.targets.target(self.pass, info);
-                self.last = Some((page.start, target));
+                if page.is_guess {
+                    // Each part counts when it is listed.
+                    self.targets.stays(node, target, page.base_pages - 1);
+                }
                 target
             }
-        }
+        };
+        self.last = Some((page.start, node, target));
+        target
     }
 
     /// Sets other target nodes for pages whose target nodes are full. Returns whether there are any.
@@ -375,7 +393,8 @@ impl RangeTargets<'_, '_> {
             if let Some(target) = batch.targets.get(entry)
                 && plan::outcome(batch, entry, true).is_none_or(PageOutcome::is_unmoved)
             {
-                self.targets.not_moved(page_info(batch, entry), target);
+                let page = page_info(batch, entry);
+                self.targets.stays(page.node, Some(target), page.base_pages);
             }
         }
     }

@@ -134,8 +134,13 @@ impl MovePagesOps for TargetPid {
 
     fn mappings(&self, with_sizes: bool) -> Mappings {
         let name: &[u8] = if with_sizes { b"smaps" } else { b"maps" };
-        let file = self.handle.open_file(name).or_else(|| File::open(self.handle.living_thread()?.text(name)));
-        Mappings::new(file, with_sizes)
+        let mappings = Mappings::new(self.handle.open_file(name), with_sizes);
+        if mappings.is_known() {
+            return mappings;
+        }
+        // The first thread has ended.
+        let of_thread = || File::open(self.handle.living_thread()?.text(name));
+        Mappings::new(of_thread(), with_sizes)
     }
 
     // Not inlined: callers have little stack.

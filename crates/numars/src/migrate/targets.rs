@@ -86,10 +86,17 @@ impl PageTargets<'_> {
         }
     }
 
-    /// Notes that a page has not moved to its target node.
-    pub fn not_moved(&mut self, page: PageInfo, target: i32) {
-        if let PageTargets::Placement(targets) = self {
-            targets.not_moved(page, target);
+    /// Notes that pages stay on their node, which have a target node.
+    pub fn stays(&mut self, node: i32, target: Option<i32>, base_pages: usize) {
+        if let (PageTargets::Placement(targets), Some(target)) = (self, target) {
+            targets.transfer(target, node, base_pages);
+        }
+    }
+
+    /// Notes that pages move with others to their target node.
+    pub fn moves(&mut self, node: i32, target: Option<i32>, base_pages: usize) {
+        if let (PageTargets::Placement(targets), Some(target)) = (self, target) {
+            targets.transfer(node, target, base_pages);
         }
     }
 }

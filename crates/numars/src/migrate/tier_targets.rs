@@ -3,6 +3,7 @@
 //! References: Documentation/ABI/testing/sysfs-kernel-mm-memory-tiers in the kernel sources.
 
 use super::targets::PageInfo;
+use crate::bitmask::BitsMut;
 use crate::nodeset::{MAX_NUMNODES, NodeSet};
 use crate::sys::errno;
 use crate::sys::memory::Arena;
@@ -23,8 +24,10 @@ pub struct TierTargets<'a> {
     distance: fn(i32, i32) -> u8,
     /// For each node of the machine the number of its tier plus 1; 0: it is in none.
     tiers: &'a mut [u32],
-    /// The nodes that may not be used, or are full: for base pages and for huge pages.
-    excluded: [NodeSet; 2],
+    /// The nodes that may not be used.
+    forbidden: NodeSet,
+    /// The nodes that are full: for base pages and for huge pages.
+    full: [NodeSet; 2],
 }
 
 impl<'a> TierTargets<'a> {
@@ -51,7 +54,13 @@ impl<'a> TierTargets<'a> {
         if count < 2 {
             return Err(errno::ENODATA);
         }
-        Ok(TierTargets { direction, distance, tiers, excluded: [NodeSet::new(), NodeSet::new()] })
+        Ok(TierTargets {
+            direction,
+            distance,
+            tiers,
+            forbidden: NodeSet::new(),
+            full: [NodeSet::new(), NodeSet::new()],
+        })
     }
 
     /// Returns whether a node is in a tier.
@@ -61,9 +70,13 @@ impl<'a> TierTargets<'a> {
 
     /// Excludes a node of which the process may not use memory, as long as another one of its tier is left.
     pub fn exclude(&self, node: i32) {
-        for set in &self.excluded {
-            usize::try_from(node).into_iter().for_each(|node| set.bits().set(node));
-        }
+        usize::try_from(node).into_iter().for_each(|node| self.forbidden.bits().set(node));
+    }
+
+    /// Returns the nodes that are full for such a page.
+    fn full(&self, page: PageInfo) -> BitsMut<'_> {
+        let [base, huge] = &self.full;
+        if page.base_pages > 1 { huge.bits() } else { base.bits() }
     }
 
     /// Returns the tier to which pages of a node move.
@@ -76,28 +89,31 @@ impl<'a> TierTargets<'a> {
         }
     }
 
-    /// Returns the nearest node of a tier, with or without those that are excluded for such pages.
-    fn nearest(&self, page: PageInfo, tier: u32, with_excluded: bool) -> Option<i32> {
-        let [base, huge] = &self.excluded;
-        let excluded = if page.base_pages > 1 { huge } else { base };
-        let is_candidate = |node: &i32| with_excluded || !excluded.bits().as_bits().contains(*node as usize);
+    /// Returns the nearest node of a tier among those that meet a condition.
+    fn nearest(&self, page: PageInfo, tier: u32, may_be: impl Fn(usize) -> bool) -> Option<i32> {
         let of_tier = (0i32..).zip(self.tiers.iter()).filter(|&(_, &other)| other == tier).map(|(node, _)| node);
-        of_tier.filter(is_candidate).min_by_key(|&node| (self.distance)(page.node, node))
+        of_tier.filter(|&node| may_be(node as usize)).min_by_key(|&node| (self.distance)(page.node, node))
+    }
+
+    /// Returns the nearest node of a tier that may be used and has room.
+    fn nearest_free(&self, page: PageInfo, tier: u32) -> Option<i32> {
+        let (forbidden, full) = (self.forbidden.bits().as_bits(), self.full(page).as_bits());
+        self.nearest(page, tier, |node| !forbidden.contains(node) && !full.contains(node))
     }
 
     /// Returns the target node for a page.
     pub fn target(&self, page: PageInfo) -> Option<i32> {
         let Some(tier) = self.next_tier(page.node) else { return Some(page.node) };
-        // If no node is left, the kernel says why.
-        self.nearest(page, tier, false).or_else(|| self.nearest(page, tier, true))
+        // If no node is left, the kernel says why: it is full, or forbidden.
+        let is_allowed = |node| !self.forbidden.bits().as_bits().contains(node);
+        self.nearest_free(page, tier)
+            .or_else(|| self.nearest(page, tier, is_allowed))
+            .or_else(|| self.nearest(page, tier, |_| true))
     }
 
     /// Returns another node of the tier if `full` is; `None` if there is none.
     pub fn target_if_full(&self, page: PageInfo, full: i32) -> Option<i32> {
-        let [base, huge] = &self.excluded;
-        let excluded = if page.base_pages > 1 { huge } else { base };
-        usize::try_from(full).into_iter().for_each(|node| excluded.bits().set(node));
-        let tier = self.next_tier(page.node)?;
-        self.nearest(page, tier, false)
+        usize::try_from(full).into_iter().for_each(|node| self.full(page).set(node));
+        self.nearest_free(page, self.next_tier(page.node)?)
     }
 }

@@ -200,6 +200,8 @@ pub struct PageExtent {
     /// Its number in the order in which the kernel interleaves pages of its size.
     pub index: usize,
     pub base_pages: usize,
+    /// Whether the size is a guess: its mapping has transparent huge pages, and this may be one.
+    pub is_guess: bool,
 }
 
 /// The mappings of a process in ascending order, from /proc/PID/maps, or with the sizes of their pages from /proc/PID/smaps, which the kernel
@@ -224,6 +226,11 @@ impl Mappings {
     /// Returns mappings that are not known. All memory counts as anonymous.
     pub fn unknown() -> Self {
         Mappings::new(None, false)
+    }
+
+    /// Returns whether there is a list of mappings, which may be empty if the thread whose file it is has ended.
+    pub fn is_known(&self) -> bool {
+        self.reader.as_ref().is_some_and(|reader| reader.file.is_some())
     }
 
     /// Returns whether the sizes of pages are known.
@@ -265,7 +272,8 @@ impl Mappings {
             bits = bits.max(page_size.trailing_zeros());
         }
         let is_inside = |start: usize, size: usize| mapping.start <= start && size <= mapping.end.saturating_sub(start);
-        if mapping.has_huge_pages && PMD_SIZE > 1 << bits && is_inside(address & !(PMD_SIZE - 1), PMD_SIZE) {
+        let is_guess = mapping.has_huge_pages && PMD_SIZE > 1 << bits && is_inside(address & !(PMD_SIZE - 1), PMD_SIZE);
+        if is_guess {
             bits = PMD_SIZE.trailing_zeros();
         }
         let start = address >> bits << bits;
@@ -276,7 +284,7 @@ impl Mappings {
             None => (mapping.start as u64, mapping.start),
         };
         let index = ((from >> bits) as usize).wrapping_add((start - begin) >> bits);
-        PageExtent { start, index, base_pages: 1 << (bits - page_bits) }
+        PageExtent { start, index, base_pages: 1 << (bits - page_bits), is_guess }
     }
 }
 
@@ -322,7 +330,7 @@ mod tests {
     fn huge_pages_are_numbered_in_units_of_their_size() {
         let (_file, mut mappings) = mappings();
         // The mapping begins in the middle of a huge page: the kernel divides both offsets separately.
-        let huge = |start, index| PageExtent { start, index, base_pages: 512 };
+        let huge = |start, index| PageExtent { start, index, base_pages: 512, is_guess: false };
         assert_eq!(mappings.page_at(0x7f00_0020_0000, 9, 12), huge(0x7f00_0020_0000, 0x200));
         assert_eq!(mappings.page_at(0x7f00_0040_0000, 9, 12), huge(0x7f00_0040_0000, 0x201));
         assert_eq!(mappings.page_at(0x7f00_005f_f000, 9, 12), huge(0x7f00_0040_0000, 0x201));
@@ -331,8 +339,14 @@ mod tests {
     #[test]
     fn without_a_list_of_mappings_all_pages_are_numbered_by_address() {
         let mut unknown = Mappings::unknown();
-        assert_eq!(unknown.page_at(0x5000, 0, 12), PageExtent { start: 0x5000, index: 5, base_pages: 1 });
-        assert_eq!(unknown.page_at(0x40_3000, 9, 12), PageExtent { start: 0x40_0000, index: 2, base_pages: 512 });
+        assert_eq!(
+            unknown.page_at(0x5000, 0, 12),
+            PageExtent { start: 0x5000, index: 5, base_pages: 1, is_guess: false }
+        );
+        assert_eq!(
+            unknown.page_at(0x40_3000, 9, 12),
+            PageExtent { start: 0x40_0000, index: 2, base_pages: 512, is_guess: false }
+        );
     }
 
     const SMAPS: &str = "\

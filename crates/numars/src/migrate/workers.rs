@@ -200,7 +200,7 @@ impl<K: MovePagesOps> WorkQueue<'_, K> {
 
     /// Moves a chunk, and continues after each run of entries at which the kernel gives up.
     fn move_chunk(&self, start: usize, end: usize) {
-        let (mut at, mut limit) = (start, end);
+        let (mut at, mut limit, mut charged_to) = (start, end, start);
         while at < end && !self.stop.load(Relaxed) {
             let (Some(pages), Some(targets), Some(states)) =
                 (self.pages.get(at..limit), self.targets.get(at..limit), self.states.slice(at..limit))
@@ -208,11 +208,23 @@ impl<K: MovePagesOps> WorkQueue<'_, K> {
                 debug_assert!(false, "an entry beyond the end of the queue");
                 return;
             };
+            // After a failure, the rest of a chunk is submitted again, which is charged once.
+            let uncharged = at.max(charged_to)..limit;
+            charged_to = charged_to.max(limit);
             let is_paced = self.meter.is_paced();
-            let base_pages = if is_paced { (at..limit).map(|entry| self.base_pages(entry)).sum() } else { 0 };
-            let admitted = self.meter.admit(self.kernel, base_pages);
+            let base_pages = if is_paced { uncharged.map(|entry| self.base_pages(entry)).sum() } else { 0 };
+            let admitted = match self.meter.admit(self.kernel, base_pages, self.stop) {
+                Ok(true) => Ok(()),
+                Ok(false) => return,
+                Err(error) => Err(error),
+            };
             let submit = || self.kernel.move_pages(pages, targets, states.statuses(), self.flags);
-            let state = match admitted.and_then(|()| self.meter.time_move(self.kernel, base_pages, submit)) {
+            let moved = || {
+                // Pages that the kernel has rejected take no time. Those without a status may have moved.
+                let is_moved = |entry: &usize| matches!(states.get(entry - at), None | Some(EntryState::OnNode(_)));
+                (at..limit).filter(is_moved).map(|entry| self.base_pages(entry)).sum()
+            };
+            let state = match admitted.and_then(|()| self.meter.time_move(self.kernel, submit, moved)) {
                 Ok(0) => None,
                 Ok(_) => Some(EntryState::NotMigrated),
                 Err(error @ (errno::ENOMEM | errno::ENODEV)) => Some(EntryState::Failed(error)),
