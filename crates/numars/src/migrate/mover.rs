@@ -53,7 +53,7 @@ pub struct MoveOptions<'a> {
     /// Target for the CPU time of the longest move_pages(2) call: the number of its pages adapts to the duration of previous calls, down to
     /// one page, which may be a huge page.
     pub max_pause: Option<Duration>,
-    /// Upper bound for the bytes moved per second, from the start of the move to any later time; 0: none. Pages that the kernel tries to move
+    /// Upper bound for the bytes moved per second, from the start of the move to the beginning of any call; 0: none. Pages that the kernel tries to move
     /// and cannot count as well.
     pub max_bytes_per_second: u64,
     /// Time after which the move fails with ETIMEDOUT. It is checked before each call that moves pages.

@@ -421,3 +421,55 @@ fn exclude_kernel_mappings(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::placement::{Placement, PlacementMode, PlacementTargets};
+    use super::*;
+    use crate::nodeset::NodeSet;
+    use crate::sys::files::File;
+    use crate::sys::memory::Scratch;
+    use crate::sys::testing::MemoryFile;
+
+    /// Returns the target nodes of `nodes.len()` base pages in a mapping of which the kernel only says that it has huge pages, if they are to be
+    /// balanced over nodes 0 and 1.
+    fn balanced(nodes: &[i32]) -> Vec<i32> {
+        let smaps = MemoryFile::holding(
+            b"7f0000000000-7f0000800000 rw-p 00000000 00:00 0 \nKernelPageSize: 4 kB\nAnonHugePages: 2048 kB\n",
+        );
+        let set = NodeSet::new();
+        [0, 1].map(|node| set.bits().set(node));
+        let placement =
+            Placement { mode: PlacementMode::Balance, nodes: set.bits().as_bits(), weights: None, set_policy: false };
+        let mut scratch = Scratch::new(PlacementTargets::BYTES).unwrap();
+        let mut targets = PageTargets::Placement(PlacementTargets::new(&placement, &mut scratch.arena()).unwrap());
+        targets.start_counting();
+        nodes.iter().for_each(|&node| targets.count(node as usize, 1));
+        targets.finish_counting();
+        let mappings = Mappings::new(File::open(&smaps.path()), true);
+        let mut targets = RangeTargets { targets: &mut targets, mappings, pass: 0, page_bits: 12, last: None };
+        let address = |page: usize| 0x7f00_0000_0000 + (page << 12);
+        nodes.iter().enumerate().map(|(page, &node)| targets.target(address(page), 0, node, 1).unwrap()).collect()
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore)]
+    #[cfg(target_arch = "x86_64")]
+    fn base_pages_of_a_mapping_with_huge_pages_are_balanced_one_by_one() {
+        let alternating: Vec<i32> = (0..1024).map(|page| page % 2).collect();
+        assert_eq!(balanced(&alternating), alternating);
+        // A quarter on node 1.
+        let targets = balanced(&(0..2048).map(|page| i32::from(page % 4 == 3)).collect::<Vec<_>>());
+        let on_node_1 = targets.iter().filter(|&&node| node == 1).count();
+        assert!((1024 - 512..=1024 + 512).contains(&on_node_1), "{on_node_1}");
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore)]
+    #[cfg(target_arch = "x86_64")]
+    fn what_may_be_a_huge_page_has_one_target_node() {
+        let targets = balanced(&[0; 2048]);
+        assert!(targets.chunks(512).all(|page| page.iter().all(|node| node == &page[0])));
+        assert_eq!(targets.iter().filter(|&&node| node == 1).count(), 1024);
+    }
+}
