@@ -1031,6 +1031,26 @@ fn the_page_about_moves_agrees_with_the_header() {
 }
 
 #[test]
+fn the_pages_about_allocation_and_lists_have_the_errors_of_the_header() {
+    let header = fs::read_to_string(root().join("include/numars.h")).unwrap();
+    for (page, declarations) in [
+        (
+            "numars_alloc.3",
+            ["*numars_alloc_onnode(", "*numars_alloc_local(", "*numars_alloc_interleaved(", "*numars_alloc_weighted("]
+                .as_slice(),
+        ),
+        ("numars_parse_nodes.3", &["int numars_parse_nodes(", "int numars_parse_cpus(", "int numars_format_nodes("]),
+    ] {
+        let text = manual(page);
+        let (_, errors) = text.split_once(".Sh ERRORS").unwrap();
+        for declaration in declarations {
+            let at = header.find(declaration).unwrap_or_else(|| panic!("{declaration} is not in numars.h"));
+            assert_errors_are_listed(declaration, comment_before(&header, at), errors);
+        }
+    }
+}
+
+#[test]
 fn the_page_about_placement_agrees_with_the_header() {
     let header = fs::read_to_string(root().join("include/numars.h")).unwrap();
     let page = manual("numars_place_range.3");
