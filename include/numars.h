@@ -1082,7 +1082,9 @@ long numars_place_range(pid_t pid,
  *
  * @param pid        the process; 0: the calling process
  * @param placement  the nodes, and how to distribute the pages. NUMARS_PLACE_SET_POLICY sets the
- *                   policy of memory that is mapped already
+ *                   policy of memory that is mapped already and maps no file, shared memory
+ *                   included: the policy of a file in memory (tmpfs) applies to all processes that
+ *                   map it. For such memory, call numars_place_range()
  * @param options    options; NULL: NUMARS_MOVE_OPTIONS_INIT
  * @param stats      receives the statistics in base pages; NULL: not wanted
  * @return the number of base pages that are present and not where the placement puts them, 0 on

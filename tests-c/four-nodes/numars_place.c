@@ -374,19 +374,24 @@ START_TEST(all_pages_of_a_process_are_placed)
 }
 END_TEST
 
-START_TEST(the_policy_of_a_process_is_set_for_all_its_memory)
+/* The policy of a file of tmpfs, which the guest's programs and libraries are, is that of all processes that map it. */
+START_TEST(the_policy_of_a_process_is_set_for_its_memory_that_maps_no_file)
 {
     const pid_t child = fork();
     require(child >= 0);
     if (child == 0) {
-        char *pages = map_pages(COUNT), *later = map_pages(COUNT);
+        char *pages = map_pages(COUNT), *later = map_pages(COUNT), *shared = map_shared_pages(1);
         memset(pages, 1, COUNT * page_size());
         struct numars_placement placement = placement_on(NUMARS_PLACE_PACK, 0x4);
         placement.flags = NUMARS_PLACE_SET_POLICY;
         const long returned = numars_place_process(getpid(), &placement, NULL, NULL);
         memset(later, 1, COUNT * page_size());
+        int of_memory = -1, of_file = -1, of_shared = -1;
+        require(get_mempolicy(&of_memory, NULL, 0, later, MPOL_F_ADDR) == 0);
+        require(get_mempolicy(&of_file, NULL, 0, (void *)(uintptr_t)printf, MPOL_F_ADDR) == 0);
+        require(get_mempolicy(&of_shared, NULL, 0, shared, MPOL_F_ADDR) == 0);
         const bool all = count_pages_raw(0, pages, COUNT).on_node[2] == COUNT && count_pages_raw(0, later, COUNT).on_node[2] == COUNT;
-        _exit(returned < 0 ? errno : all ? 0 : 255);
+        _exit(returned < 0 ? errno : !all ? 253 : of_memory == MPOL_BIND && of_file == MPOL_DEFAULT && of_shared == MPOL_DEFAULT ? 0 : 254);
     }
     int status;
     require(waitpid(child, &status, 0) == child);
@@ -524,7 +529,7 @@ int main(void)
         balancing_moves_only_what_is_too_much,
         huge_pages_are_balanced_as_wholes,
         all_pages_of_a_process_are_placed,
-        the_policy_of_a_process_is_set_for_all_its_memory,
+        the_policy_of_a_process_is_set_for_its_memory_that_maps_no_file,
         options_and_counts_per_node_apply_to_placements,
         invalid_placements_are_refused_and_nothing_moves,
         without_other_tiers_demotion_and_promotion_are_ENODATA,

@@ -33,7 +33,7 @@ START_TEST(the_example_shows_what_the_kernel_states_about_each_node)
         ck_assert_ptr_nonnull(strstr(text, "     -      30720  30720      250    250       - memory\n"));
     } else if (kernel_before(6, 2)) {
         ck_assert_ptr_nonnull(strstr(text, "     4      30720  30720      250    250       - memory\n"));
-        ck_assert_ptr_nonnull(strstr(text, "\nAll memory is in one tier: the firmware or the kernel tells no difference.\n"));
+        ck_assert_ptr_nonnull(strstr(text, "\nAll memory is in one tier: the firmware describes no difference, or the kernel ignores it.\n"));
     }
     ck_assert_ptr_nonnull(strstr(text, "\nLowest latency of reads: node 0 1\n"));
 }

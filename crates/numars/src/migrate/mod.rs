@@ -332,7 +332,8 @@ pub fn place_range(
 }
 
 /// Places all pages of a process on several nodes, as [`place_range`] does with those of a range. If the process executes another program
-/// meanwhile, the pages of that program are placed.
+/// meanwhile, the pages of that program are placed. The policy is set for memory without a file, because that of a file in memory (tmpfs)
+/// applies to all processes that map it.
 ///
 /// # Errors
 /// Those of [`place_range`] and [`move_process`].
@@ -381,7 +382,7 @@ fn place(
             return Ok(());
         }
         if placement.set_policy {
-            mover.kernel.set_policy(start, length, placement.policy(), placement.nodes)?;
+            mover.kernel.set_policy(start, length, placement.policy(), placement.nodes, is_process)?;
         }
         mover.move_range_in(&mut memory, start, length, is_process, &mut PageTargets::Placement(targets))?;
         mover.finish();

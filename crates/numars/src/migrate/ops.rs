@@ -36,8 +36,16 @@ pub trait MovePagesOps: Sync {
     fn mappings(&self, _with_sizes: bool) -> Mappings {
         Mappings::unknown()
     }
-    /// Sets the memory policy of the mapped parts of a range for pages that are allocated from now on. Returns EINVAL for another process.
-    fn set_policy(&self, _start: usize, _length: usize, _mode: Mode, _nodes: Bits) -> Result<(), i32> {
+    /// Sets the memory policy of the mapped parts of a range, or `without_files` of those that map no file, for pages that are allocated from
+    /// now on. Returns EINVAL for another process.
+    fn set_policy(
+        &self,
+        _start: usize,
+        _length: usize,
+        _mode: Mode,
+        _nodes: Bits,
+        _without_files: bool,
+    ) -> Result<(), i32> {
         Err(errno::EINVAL)
     }
     /// Returns whether the process is the calling one.

@@ -145,7 +145,7 @@ impl MovePagesOps for TargetPid {
 
     // Not inlined: callers have little stack.
     #[inline(never)]
-    fn set_policy(&self, start: usize, length: usize, mode: Mode, nodes: Bits) -> Result<(), i32> {
+    fn set_policy(&self, start: usize, length: usize, mode: Mode, nodes: Bits, without_files: bool) -> Result<(), i32> {
         if !self.is_current() {
             return Err(errno::EINVAL);
         }
@@ -153,10 +153,10 @@ impl MovePagesOps for TargetPid {
         let end = start.saturating_add(length);
         let mut vmas = VmaReader::new(self.handle.open_file(b"maps"));
         let mut any = false;
-        while let Some((vma_start, vma_end)) = vmas.next() {
+        while let Some(vma) = vmas.next_with_file() {
             any = true;
-            let (part_start, part_end) = (vma_start.max(first), vma_end.min(end));
-            if part_start >= part_end {
+            let (part_start, part_end) = (vma.start.max(first), vma.end.min(end));
+            if part_start >= part_end || without_files && vma.has_file() {
                 continue;
             }
             // Of the process's own memory: pages keep their contents.

@@ -89,6 +89,14 @@ impl VmaReader {
         }
     }
 
+    /// Returns the next mapping, as [`VmaReader::next`], and whether it maps a file.
+    pub(super) fn next_with_file(&mut self) -> Option<Mapping> {
+        if self.file.is_some() {
+            return self.next_mapping();
+        }
+        self.next().map(|(start, end)| Mapping { start, end, ..Mapping::default() })
+    }
+
     /// Returns the next mapping with the offset of a file in it.
     fn next_mapping(&mut self) -> Option<Mapping> {
         let (start, end) = self.parse_range()?;
@@ -181,15 +189,22 @@ impl VmaReader {
 
 /// A mapping of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-struct Mapping {
-    start: usize,
-    end: usize,
+pub(super) struct Mapping {
+    pub(super) start: usize,
+    pub(super) end: usize,
     /// The offset of its start in the file that it maps, in bytes; `None`: it maps none.
     file_offset: Option<u64>,
     /// The size of its pages in bytes; 0: not known.
     page_size: usize,
     /// Whether it has transparent huge pages; false if this is not known.
     has_huge_pages: bool,
+}
+
+impl Mapping {
+    /// Returns whether it maps a file. Shared memory without a name is a file, too.
+    pub(super) fn has_file(&self) -> bool {
+        self.file_offset.is_some()
+    }
 }
 
 /// The page at an address.
