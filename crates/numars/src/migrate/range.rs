@@ -438,7 +438,7 @@ mod tests {
             b"7f0000000000-7f0000800000 rw-p 00000000 00:00 0 \nKernelPageSize: 4 kB\nAnonHugePages: 2048 kB\n",
         );
         let set = NodeSet::new();
-        [0, 1].map(|node| set.bits().set(node));
+        [0, 1].iter().for_each(|&node| set.bits().set(node));
         let placement =
             Placement { mode: PlacementMode::Balance, nodes: set.bits().as_bits(), weights: None, set_policy: false };
         let mut scratch = Scratch::new(PlacementTargets::BYTES).unwrap();
