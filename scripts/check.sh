@@ -39,6 +39,7 @@ without loading_costs_less_than_a_third_of_what_libnuma_costs "only in make test
     without constructors_and_destructors_of_libraries_before_and_after_it_can_call_every_function "install check libsubunit-dev"
 has g++ || without the_headers_work_in_cxx_programs "install g++"
 has g++ clang clang++ || without the_headers_compile_in_any_order_in_every_c_and_cxx_without_a_warning \
+    the_initializers_initialize_objects_of_every_kind_in_every_c_and_cxx_without_a_warning \
     the_kernels_header_may_come_before_or_after a_program_may_define_the_constants_itself "install g++ clang"
 has ld.gold mold ld.lld || without relocated_data_is_read_only_whichever_linker_links_it the_archive_links_with_every_linker \
     a_statically_linked_program_may_define_the_weak_functions_itself "install binutils mold lld"
