@@ -191,23 +191,6 @@ START_TEST(a_list_of_one_address_in_each_huge_page_to_a_full_node_has_true_statu
 }
 END_TEST
 
-/* Returns how many pages the kernel's own mappings of a process have, such as [vdso]. Whether they count depends on which of them stay. */
-static size_t pages_of_kernel(pid_t pid)
-{
-    char path[64], line[512];
-    size_t count = 0;
-    snprintf(path, sizeof path, "/proc/%ld/maps", (long)pid);
-    FILE *maps = fopen(path, "r");
-    require(maps != NULL);
-    while (fgets(line, sizeof line, maps) != NULL) {
-        size_t start, end;
-        if (strstr(line, "[v") != NULL && sscanf(line, "%zx-%zx", &start, &end) == 2)
-            count += (end - start) / page_size();
-    }
-    fclose(maps);
-    return count;
-}
-
 static char *get_huge_pages(const void *argument)
 {
     return huge_pages(*(const bool *)argument);

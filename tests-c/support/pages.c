@@ -255,3 +255,19 @@ long migrate(pid_t pid, unsigned long from, unsigned long to)
 {
     return migrate_pages(pid, MASK_BITS, &from, &to);
 }
+
+size_t pages_of_kernel(pid_t pid)
+{
+    char path[64], line[512];
+    size_t count = 0;
+    snprintf(path, sizeof path, "/proc/%ld/maps", (long)pid);
+    FILE *maps = fopen(path, "r");
+    require(maps != NULL);
+    while (fgets(line, sizeof line, maps) != NULL) {
+        size_t start, end;
+        if (strstr(line, "[v") != NULL && sscanf(line, "%zx-%zx", &start, &end) == 2)
+            count += (end - start) / page_size();
+    }
+    fclose(maps);
+    return count;
+}

@@ -69,6 +69,9 @@ size_t count_on_node(const char *start, size_t count, int node);
 enum { NODES = 4 };
 size_t count_process_pages(pid_t pid, size_t on_node[NODES]);
 
+/* Returns how many pages the kernel's own mappings of a process have, such as [vdso]. Whether they count depends on which of them stay. */
+size_t pages_of_kernel(pid_t pid);
+
 /* AddressSanitizer maps terabytes for itself, too much to query page by page. */
 #ifdef __SANITIZE_ADDRESS__
 enum { PROCESS_SCAN_IS_SLOW = true };
