@@ -4,7 +4,7 @@
 
 use super::ops::MovePagesOps;
 use super::page_state::block;
-use super::page_walk::PMD_SIZE;
+use super::vma::PMD_SIZE;
 use crate::sys::errno;
 use crate::sys::files::File;
 

@@ -7,15 +7,12 @@ use super::ops::PresentPages;
 use super::page_state::{PageState, is_empty};
 use super::process::{MAX_SEARCHES, ProcHandle};
 use super::tagged::untagged;
-use super::vma::VmaReader;
+use super::vma::{PMD_SIZE, VmaReader};
 use crate::sys::files::File;
 use crate::sys::{errno, process};
 
 /// A bit in the address of an entry that stands for all base pages of a huge page. It is zero in the addresses of base pages.
 pub const HUGE: usize = 1;
-
-/// The size of a huge page on architectures whose pagemap shows huge pages; 0: every base page is an entry.
-pub(super) const PMD_SIZE: usize = if cfg!(target_arch = "x86_64") { 2 << 20 } else { 0 };
 
 /// Upper bound for the bytes of a range of which every page is queried because the mappings are unknown: 64 GiB take some seconds.
 const MAX_UNMAPPED_SCAN: u64 = 1 << 36;

@@ -2,6 +2,9 @@
 
 use crate::sys::files::File;
 
+/// The size of a transparent huge page on architectures whose pagemap shows huge pages; 0: every base page is an entry.
+pub(super) const PMD_SIZE: usize = if cfg!(target_arch = "x86_64") { 2 << 20 } else { 0 };
+
 /// Reads the mappings of a process from /proc/PID/maps. If it cannot be read, the whole address space counts as one mapping.
 pub(super) struct VmaReader {
     /// The file; `None` if it cannot be read.
@@ -227,9 +230,6 @@ pub struct Mappings {
     /// The mapping that was found last.
     current: Mapping,
 }
-
-/// The size of a transparent huge page where it is not known which pages are huge.
-const PMD_SIZE: usize = if cfg!(target_arch = "x86_64") { 2 << 20 } else { 0 };
 
 impl Mappings {
     /// Returns the mappings of a file /proc/PID/maps, or `with_sizes` /proc/PID/smaps.
