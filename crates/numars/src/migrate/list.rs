@@ -145,7 +145,7 @@ impl<K: MovePagesOps> Mover<'_, K> {
                 return None;
             }
         };
-        self.record(Some(outcome), u32::try_from(status).ok().map(|node| node as i32), 1);
+        self.record(Some(outcome), (status >= 0).then_some(status), 1);
         if request.wants_status() && request.write_statuses(&[outcome.status(status)]) != Ok(1) {
             self.record_error(errno::EFAULT);
             return None;
