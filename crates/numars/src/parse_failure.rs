@@ -111,8 +111,8 @@ impl ParseFailure {
     /// The failure for a missing set.
     pub const NO_SET: Self = ParseFailure { errno: Errno(EINVAL), span: 0..0, reason: Reason::NoSet };
 
-    /// Returns the failure for a list with members that the set has no room for. `error` is that of the list if only members may be named
-    /// for which there is room, which says which number it is; `None` if that is no error: `all`, an index, a name or a complement is at fault.
+    /// Returns the failure for a list with members that the set has no room for. `error` is what a second parse reports, in which only members
+    /// that fit are allowed: it tells which number does not fit. `None`: each number fits, but `all`, an index, a name or a complement does not.
     pub fn beyond_set(list: &[u8], error: Option<&ParseError<DeviceError>>) -> Self {
         let (span, reason) = match error {
             Some(error) => (error.span(list), Reason::BeyondSet),

@@ -211,7 +211,7 @@ impl<'a> Meter<'a> {
         let (cpu_ns, ns) = (since(cpu_start, cpu_ns()), since(start, kernel.now_ns()));
         self.longest_call_ns.fetch_max(ns, Relaxed);
         // Before it moves a page, the kernel waits until all CPUs have run a function. They may take milliseconds if they are busy, whatever the
-        // number of pages, and nobody has to wait for a page meanwhile.
+        // number of pages, and no thread waits for a page meanwhile.
         if !pace.is_unlimited() {
             pace.record(pages(), if self.limits_pauses() { cpu_ns } else { ns });
         }
