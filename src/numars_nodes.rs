@@ -71,8 +71,8 @@ fn attribute_of(attribute: c_int) -> Result<Attribute, c_int> {
         (NUMARS_WRITE_LATENCY, Attribute::WriteLatency),
         (NUMARS_MEMORY_SIDE_CACHE, Attribute::MemorySideCache),
     ];
-    let found = ATTRIBUTES.iter().find(|(enumerator, _)| *enumerator as c_int == attribute);
-    found.map(|&(_, attribute)| attribute).ok_or(errno::EINVAL)
+    let entry = ATTRIBUTES.iter().find(|(enumerator, _)| *enumerator as c_int == attribute);
+    entry.map(|&(_, attribute)| attribute).ok_or(errno::EINVAL)
 }
 
 /// Writes nodes to a set of C. Returns 0, or ERANGE if it is too small. The set is changed on success only.

@@ -36,7 +36,7 @@ pub unsafe trait SizedStruct: Copy {
 /// # Safety
 /// `start` points to as many bytes as the size there says.
 #[inline(never)]
-unsafe fn known_bytes(start: *const u8, min: usize, own: usize) -> Result<usize, c_int> {
+unsafe fn common_size(start: *const u8, min: usize, own: usize) -> Result<usize, c_int> {
     debug_assert!((size_of::<usize>()..=own).contains(&min));
     // SAFETY: as the caller promises.
     let size = unsafe { start.cast::<usize>().read_unaligned() };
@@ -61,8 +61,8 @@ pub unsafe fn read<T: SizedStruct>(from: *const T, defaults: T) -> Result<T, c_i
     if !from.is_null() {
         // SAFETY: as the caller promises; `value` has room for the bytes that the library knows.
         unsafe {
-            let known = known_bytes(from.cast(), T::MIN_SIZE, size_of::<T>())?;
-            ptr::copy_nonoverlapping(from.cast::<u8>(), (&raw mut value).cast(), known);
+            let common_size = common_size(from.cast(), T::MIN_SIZE, size_of::<T>())?;
+            ptr::copy_nonoverlapping(from.cast::<u8>(), (&raw mut value).cast(), common_size);
         }
     }
     Ok(value)
@@ -72,7 +72,7 @@ pub unsafe fn read<T: SizedStruct>(from: *const T, defaults: T) -> Result<T, c_i
 pub struct Output<T> {
     to: *mut u8,
     /// How many bytes both the caller and the library know.
-    known: usize,
+    common_size: usize,
     value: PhantomData<*mut T>,
 }
 
@@ -84,14 +84,14 @@ impl<T: SizedStruct> Output<T> {
     pub unsafe fn new(to: *mut T) -> Result<Self, c_int> {
         let to = to.cast::<u8>();
         // SAFETY: as the caller promises.
-        let known = if to.is_null() { 0 } else { unsafe { known_bytes(to, T::MIN_SIZE, size_of::<T>())? } };
-        Ok(Output { to, known, value: PhantomData })
+        let common_size = if to.is_null() { 0 } else { unsafe { common_size(to, T::MIN_SIZE, size_of::<T>())? } };
+        Ok(Output { to, common_size, value: PhantomData })
     }
 
     /// Writes the fields that the caller has, except for the size.
     pub fn write(&self, value: &T) {
         const SIZE: usize = size_of::<usize>();
-        if let Some(length) = self.known.checked_sub(SIZE) {
+        if let Some(length) = self.common_size.checked_sub(SIZE) {
             // SAFETY: `new` was promised memory for all bytes that both know, at any address, and `value` has as many.
             unsafe {
                 ptr::copy_nonoverlapping(ptr::from_ref(value).cast::<u8>().add(SIZE), self.to.add(SIZE), length);

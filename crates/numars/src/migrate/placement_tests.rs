@@ -277,11 +277,11 @@ fn the_error_of_a_tier_is_that_it_is_full_unless_all_of_it_is_forbidden() {
 fn a_machine_with_fewer_than_two_tiers_has_no_other_tier() {
     let mut words = [0usize; TierTargets::BYTES / size_of::<usize>()];
     for count in 0..2 {
-        let few = |each: &mut dyn FnMut(u32, &NodeSet)| {
+        let tiers = |each: &mut dyn FnMut(u32, &NodeSet)| {
             (0..count).for_each(|tier| each(tier, &set(&[0])));
             Ok(())
         };
-        let targets = TierTargets::new(TierMove::Demote, few, distance, &mut Arena::over(&mut words));
+        let targets = TierTargets::new(TierMove::Demote, tiers, distance, &mut Arena::over(&mut words));
         assert_eq!(targets.err(), Some(errno::ENODATA));
     }
     let failing = |_: &mut dyn FnMut(u32, &NodeSet)| Err(errno::EMFILE);

@@ -86,13 +86,13 @@ impl Topology<'_> {
         if !self.has_node(node) {
             return Err(errno::ENODEV);
         }
-        let mut found = Err(errno::ENODATA);
+        let mut tier_of_node = Err(errno::ENODATA);
         self.for_each_tier(&mut |tier, nodes| {
             if nodes.bits().as_bits().contains(node) {
-                found = Ok(tier);
+                tier_of_node = Ok(tier);
             }
         })?;
-        found
+        tier_of_node
     }
 
     /// Returns the nodes of a memory tier. Errors are errnos: ENODATA if the kernel lists no such tier; or that of open(2), such as EMFILE.
