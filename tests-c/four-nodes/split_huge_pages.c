@@ -17,7 +17,8 @@
 
 enum { SOURCE = 0, FULL = 2, SPARE = 3, BASE_PAGES = HUGE_PAGE / 4096, HUGE_PAGES = 3, ALL = HUGE_PAGES * BASE_PAGES };
 
-static const size_t FREE_PAGES[] = { 0, 1, 200, 400, 700, 1000, 1300 };
+/* About 515: every base page of a split huge page has room, except for one that becomes the zero page. */
+static const size_t FREE_PAGES[] = { 0, 1, 200, 515, 700, 1000, 1300 };
 enum { FREE_PAGES_COUNT = sizeof FREE_PAGES / sizeof *FREE_PAGES };
 
 /* For tests that fill the node each time, which takes seconds on an emulated machine. */
@@ -148,6 +149,22 @@ static long move_list(struct page_list *list, struct numars_move_stats *stats)
     return numars_move_pages(0, list->count, list->pages, list->nodes, list->status, NULL, stats);
 }
 
+/* Corrects statuses of the target node for pages that have become the zero page, and returns their number: Linux 6.12 reports them, and a list
+ * that names no other part of the huge page shows no sign of it. */
+static size_t correct_zero_pages(struct page_list *list)
+{
+    size_t corrected = 0;
+    for (size_t entry = 0; entry < list->count; entry++) {
+        int status;
+        require(syscall(SYS_move_pages, 0L, 1L, &list->pages[entry], NULL, &status, 0L) == 0);
+        if (status == -EFAULT && list->status[entry] == list->nodes[entry]) {
+            list->status[entry] = status;
+            corrected++;
+        }
+    }
+    return corrected;
+}
+
 /* Every `step`-th base page. */
 static void move_list_to_full_node(size_t step)
 {
@@ -163,6 +180,9 @@ static void move_list_to_full_node(size_t step)
             errno = UNTOUCHED_ERRNO;
             const long returned = move_list(&list, &stats);
             const int error = errno;
+            const size_t zero_pages = with_zeros && step > 1 && !kernel_before(6, 12) ? correct_zero_pages(&list) : 0;
+            stats.moved -= zero_pages;
+            stats.unmapped += zero_pages;
             assert_true_statuses(0, &list);
             const size_t on_target = page_list_on_target(0, &list);
             const size_t not_there = page_list_with_status(&list, -EFAULT) + page_list_with_status(&list, -ENOENT);

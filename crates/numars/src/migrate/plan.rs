@@ -196,10 +196,13 @@ pub fn apply_results(batch: &mut Batch, count: &mut usize, known: bool) -> bool 
         let result = batch.submit_states.get(index);
         let target = get_or_default(batch.submit_targets, index);
         let current = EntryState::from_stored(get_or_default(batch.current_node, index));
-        let is_settled = known && (!matches!(current, EntryState::OnNode(_)) || current.is_on(target));
+        let is_gone = known && !matches!(current, EntryState::OnNode(_));
         let state = match result {
+            // Also if the kernel reports that it has moved: Linux 6.12 maps the zero page in place of a part of a huge page that holds only
+            // zeros when it splits the huge page, and reports the target node.
+            _ if is_gone => current,
             Some(state) if !is_ambiguous(result) => state,
-            _ if is_settled => current,
+            _ if known && current.is_on(target) => current,
             // The kernel stopped before this entry.
             None if known => current,
             None => continue,

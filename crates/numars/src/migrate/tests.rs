@@ -494,6 +494,18 @@ fn a_split_huge_page_whose_first_base_page_is_the_zero_page_is_not_unmapped() {
 }
 
 #[test]
+fn a_part_of_a_split_huge_page_that_became_the_zero_page_has_not_moved_although_the_kernel_reports_it() {
+    // There is room for all base pages but the first one, which needs none.
+    let mut machine = machine_with(&[0]);
+    machine.pages[0].starts_with_zeros = true;
+    (machine.page_of, machine.has_huge_pages, machine.free_pages) = (vec![0; 8], true, [UNLIMITED, 7, 0, 0]);
+    let addresses: Vec<usize> = (0..8).map(address).collect();
+    let outcome = run(&machine, &addresses, &[1; 8], 3, None);
+    assert_eq!((outcome.error, outcome.stuck), (0, 0));
+    outcome.assert_statuses_match(&addresses);
+}
+
+#[test]
 fn pages_freed_between_two_attempts_are_used_by_all_parts_of_a_split_huge_page() {
     let mut machine = machine_with(&[0]);
     (machine.page_of, machine.has_huge_pages) = (vec![0; 8], true);
