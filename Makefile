@@ -68,6 +68,7 @@ Install (PREFIX=/usr/local, LIBDIR, INCLUDEDIR, BINDIR, MANDIR, DESTDIR)
   install, uninstall          what was built, next to libnuma
   install-dropin, uninstall-dropin    the same, and in place of libnuma
   deb                         Debian packages, into target/deb
+  cross                       library, C tests and packages for other machines (ARCH)
 Test (the last line is: N passed, N failed)
   check                       in two minutes: no root, no network, no guest
   test, test-long             every check (VM=no: without the guest); all of it on every kernel
@@ -183,7 +184,7 @@ stage: usable-stage all
 
 # --- tests and tools: the procedures are in scripts/, where each file says what it does and with which variables --------
 
-.PHONY: bench c-tests check deb deb-test debug-library debug-test debug-vm-test demo everywhere-test fuzz fuzz-build fuzz-seeds host-test \
+.PHONY: bench c-tests check cross deb deb-test debug-library debug-test debug-vm-test demo everywhere-test fuzz fuzz-build fuzz-seeds host-test \
 	memcheck miri programs races readme-test sanitize sanitize-vm sanitized test test-long vm vm-test
 
 vm: rust
@@ -193,6 +194,8 @@ c-tests: stage
 	@$(MAKE) --no-print-directory -j2 -f tests-c/Makefile
 
 check test test-long demo deb readme-test miri:
+	@scripts/$@.sh
+cross: vm
 	@scripts/$@.sh
 deb-test: deb
 	@scripts/$@.sh

@@ -5,10 +5,13 @@ use anyhow::{Context, Result, bail, ensure};
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// The file that lists the name and version of each unpacked package, one per line.
 const VERSIONS: &str = "versions";
+
+/// The security archive, as a suite. Debian puts new compilers there, which its browsers are built with.
+pub const SECURITY: &str = "security";
 
 /// One suite of the Debian mirror this machine uses.
 pub struct Apt {
@@ -20,12 +23,16 @@ pub struct Apt {
 struct Mirror {
     uri: String,
     signed_by: Option<String>,
+    /// The suite, of a security archive.
+    security_suite: Option<String>,
 }
 
 impl Apt {
-    /// Reads the lists of `suite`; everything is stored below `work`.
+    /// Reads the lists of `suite`, or of the security archive for this machine's suite if it is [`SECURITY`]. Everything is stored below
+    /// `work`.
     pub fn open(work: &Path, suite: &str, architecture: &str) -> Result<Self> {
-        let mirror = Mirror::find()?;
+        let mirror = Mirror::find(suite == SECURITY)?;
+        let suite = mirror.security_suite.as_deref().unwrap_or(suite);
         for directory in ["lists/partial", "cache/archives/partial"] {
             fs::create_dir_all(work.join(directory))?;
         }
@@ -77,10 +84,15 @@ impl Apt {
 
     /// Unpacks a single package into `root`.
     pub fn unpack(&self, package: &str, root: &Path) -> Result<()> {
+        self.unpack_only(&[package], root)
+    }
+
+    /// Unpacks packages into `root` without what they depend on.
+    pub fn unpack_only(&self, packages: &[impl AsRef<OsStr>], root: &Path) -> Result<()> {
         let archives = self.work.join("downloads");
         fs::create_dir_all(&archives)?;
         let mut download = self.command("apt-get");
-        run(download.args(["download", "-qq", package]).current_dir(&archives))?;
+        run(download.args(["download", "-qq"]).args(packages).current_dir(&archives))?;
         self.unpack_archives(&archives, root)
     }
 
@@ -91,7 +103,7 @@ impl Apt {
         for entry in fs::read_dir(archives)? {
             let archive = entry?.path();
             if archive.extension().is_some_and(|extension| extension == "deb") {
-                run(Command::new("dpkg").arg("-x").arg(&archive).arg(root))?;
+                unpack_archive(&archive, root)?;
                 versions += &run(Command::new("dpkg-deb")
                     .args(["--show", "--showformat=${Package} ${Version}\\n"])
                     .arg(&archive))?;
@@ -115,8 +127,24 @@ impl Apt {
     }
 }
 
+/// Unpacks the files of a package. A link to a directory in `root` stays what it is, as `lib` where it is a link to `usr/lib`.
+fn unpack_archive(archive: &Path, root: &Path) -> Result<()> {
+    let mut files = Command::new("dpkg-deb")
+        .arg("--fsys-tarfile")
+        .arg(archive)
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot run dpkg-deb")?;
+    let mut tar = Command::new("tar");
+    tar.args(["--extract", "--keep-directory-symlink", "--no-same-owner", "--directory"]).arg(root);
+    run(tar.stdin(files.stdout.take().context("dpkg-deb has no output")?))?;
+    let status = files.wait()?;
+    ensure!(status.success(), "cannot unpack {}: dpkg-deb ended with {status}", archive.display());
+    Ok(())
+}
+
 impl Mirror {
-    fn find() -> Result<Self> {
+    fn find(security: bool) -> Result<Self> {
         let targets = run(Command::new("apt-get").args([
             "indextargets",
             "--no-release-info",
@@ -125,18 +153,22 @@ impl Mirror {
         ]))
         .context("apt is not installed on this machine")?;
         let os_release = fs::read_to_string("/etc/os-release").unwrap_or_default();
-        let Some((uri, entry)) = mirror_among(&targets, &os_release) else {
-            bail!("apt on this machine has no Debian archive configured");
+        let Some((uri, release, entry)) = mirror_among(&targets, &os_release, security) else {
+            bail!(
+                "apt on this machine has no Debian {} configured",
+                if security { "security archive" } else { "archive" }
+            );
         };
         let sources = entry.rsplit_once(':').map_or(entry, |(file, _line)| file);
         let sources = fs::read_to_string(sources).unwrap_or_default();
-        Ok(Self { uri: uri.into(), signed_by: keyring(&sources).map(String::from) })
+        let security_suite = security.then(|| release.to_string());
+        Ok(Self { uri: uri.into(), signed_by: keyring(&sources).map(String::from), security_suite })
     }
 }
 
-/// Selects Debian's main archive among the machine's index targets: not its security archive, which does not contain
-/// whole suites, and not a third party's, which uses Debian's suite names but other components.
-fn mirror_among<'a>(targets: &'a str, os_release: &str) -> Option<(&'a str, &'a str)> {
+/// Selects Debian's main archive among the machine's index targets, or its security archive, which does not contain whole suites; not a third
+/// party's, which uses Debian's suite names but other components. Returns its address, suite and source list.
+fn mirror_among<'a>(targets: &'a str, os_release: &str, security: bool) -> Option<(&'a str, &'a str, &'a str)> {
     let codename = os_release
         .lines()
         .find_map(|line| line.strip_prefix("VERSION_CODENAME="))
@@ -149,8 +181,9 @@ fn mirror_among<'a>(targets: &'a str, os_release: &str) -> Option<(&'a str, &'a 
     targets.lines().find_map(|line| {
         let mut words = line.splitn(4, ' ');
         let (uri, release, component) = (words.next()?, words.next()?, words.next()?);
-        let archive = component == "main" && (release == codename || whole.contains(&release));
-        archive.then_some((uri, words.next().unwrap_or_default()))
+        let suite = if security { release.strip_suffix("-security").unwrap_or_default() } else { release };
+        let archive = component == "main" && (suite == codename || whole.contains(&suite));
+        archive.then_some((uri, release, words.next().unwrap_or_default()))
     })
 }
 
@@ -188,9 +221,16 @@ mod tests {
             http://mirror/debian-security/ bookworm-security main /etc/apt/a.sources:2\n\
             http://mirror/debian/ bookworm main /etc/apt/a.sources:1\n";
         let debian = "ID=debian\nVERSION_CODENAME=bookworm\n";
-        assert_eq!(mirror_among(targets, debian), Some(("http://mirror/debian/", "/etc/apt/a.sources:1")));
+        assert_eq!(
+            mirror_among(targets, debian, false),
+            Some(("http://mirror/debian/", "bookworm", "/etc/apt/a.sources:1"))
+        );
+        assert_eq!(
+            mirror_among(targets, debian, true),
+            Some(("http://mirror/debian-security/", "bookworm-security", "/etc/apt/a.sources:2"))
+        );
         let derived = "ID=derived\nVERSION_CODENAME=bookworm\n";
-        assert_eq!(mirror_among(targets, derived), None);
+        assert_eq!(mirror_among(targets, derived, false), None);
     }
 
     #[test]

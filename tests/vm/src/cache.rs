@@ -2,36 +2,14 @@
 //! has them; otherwise they are fetched into the cache directory.
 
 use crate::apt::{self, Apt};
-use crate::tree;
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use crate::architectures::{self, Architecture, Machine};
+use crate::elf;
+use anyhow::{Context, Result, anyhow, ensure};
 use std::env;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
-
-/// What depends on the architecture. Each one is an entry in [`ARCHITECTURES`].
-pub struct Architecture {
-    name: &'static str,
-    debian: &'static str,
-    pub triplet: &'static str,
-    loader: &'static str,
-    qemu: &'static str,
-    qemu_package: &'static str,
-    cloud_kernel: &'static str,
-    standard_kernel: &'static str,
-}
-
-const ARCHITECTURES: &[Architecture] = &[Architecture {
-    name: "x86_64",
-    debian: "amd64",
-    triplet: "x86_64-linux-gnu",
-    loader: "ld-linux-x86-64.so.2",
-    qemu: "qemu-system-x86_64",
-    qemu_package: "qemu-system-x86",
-    cloud_kernel: "linux-image-cloud-amd64",
-    standard_kernel: "linux-image-amd64",
-}];
 
 /// Debian has two kernels of each version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,10 +22,16 @@ pub enum Flavour {
 
 /// The modules of a standard kernel that guests get: directories and files.
 const MODULES: &[&str] = &[
+    "arch/arm64/crypto",
+    "arch/powerpc/crypto",
+    "arch/riscv/crypto",
+    "arch/s390/crypto",
     "arch/x86/crypto",
     "block",
     "crypto",
     "drivers/block/virtio_blk",
+    "drivers/char/hw_random/virtio-rng",
+    "drivers/char/virtio_console",
     "drivers/net/ethernet/intel/e1000",
     "drivers/nvme",
     "drivers/virtio",
@@ -56,6 +40,9 @@ const MODULES: &[&str] = &[
     "fs/mbcache",
     "lib",
 ];
+
+/// Suffixes of kernels with larger pages than the architecture's usual ones.
+const PAGE_SIZES: &[&str] = &["-16k", "-64k"];
 
 const LIBNUMA: &str = "libnuma.so.1";
 
@@ -74,8 +61,11 @@ const DISK_SIZE: u64 = 64 << 20;
 const DISK_LABEL: &str = "numars";
 
 pub struct Cache {
-    directory: PathBuf,
-    pub architecture: &'static Architecture,
+    pub directory: PathBuf,
+    /// This machine.
+    pub host: &'static Architecture,
+    /// The architecture of the programs.
+    pub target: &'static Architecture,
 }
 
 /// A program of this machine, or one that was unpacked from packages.
@@ -83,10 +73,10 @@ pub struct Program {
     path: PathBuf,
     /// Where the packages are unpacked. Such a program runs on the C library that was unpacked with it.
     root: Option<PathBuf>,
-    architecture: &'static Architecture,
+    host: &'static Architecture,
 }
 
-pub struct Machine {
+pub struct Parts {
     pub qemu: Program,
     pub busybox: PathBuf,
     pub disk: PathBuf,
@@ -100,23 +90,25 @@ pub struct Kernel {
 }
 
 impl Cache {
-    pub fn new(directory: PathBuf) -> Result<Self> {
-        let architecture = ARCHITECTURES.iter().find(|architecture| architecture.name == env::consts::ARCH);
-        let Some(architecture) = architecture else {
-            bail!(
-                "the guest runs programs of the host, and guests are supported only on x86-64, not yet on {}; \
-                 run the tests on an x86-64 machine, or add an entry to ARCHITECTURES",
-                env::consts::ARCH
-            );
-        };
+    pub fn new(directory: PathBuf, target: Option<&'static Architecture>) -> Result<Self> {
+        let host = architectures::host()?;
         let directory = std::path::absolute(directory)?;
         fs::create_dir_all(&directory).with_context(|| format!("cannot create the cache {}", directory.display()))?;
-        Ok(Self { directory, architecture })
+        Ok(Self { directory, host, target: target.unwrap_or(host) })
+    }
+
+    fn machine(&self) -> Result<&'static Machine> {
+        self.target.machine()
+    }
+
+    /// Returns `name` for a file that belongs to this machine's architecture, otherwise with the architecture's name.
+    fn named(&self, name: &str, debian: &str) -> String {
+        if debian == self.host.debian { name.into() } else { format!("{name}-{debian}") }
     }
 
     /// Returns everything for a guest with this kernel, and fetches what is missing.
-    pub fn machine(&self, kernel: &str, flavour: Flavour) -> Result<Machine> {
-        Ok(Machine {
+    pub fn parts(&self, kernel: &str, flavour: Flavour) -> Result<Parts> {
+        Ok(Parts {
             qemu: self.qemu()?,
             busybox: self.busybox()?,
             disk: self.disk()?,
@@ -125,21 +117,35 @@ impl Cache {
     }
 
     fn qemu(&self) -> Result<Program> {
-        if let Some(path) = on_path(self.architecture.qemu) {
+        let machine = self.machine()?;
+        if let Some(path) = on_path(machine.qemu) {
             let own = self.own(path);
             if own.qemu_version().is_ok_and(|major| major >= OLDEST_QEMU) {
                 return Ok(own);
             }
         }
-        let fetched = self.unpacked(self.architecture.qemu_package, self.architecture.qemu)?;
+        let fetched = self.unpacked(machine.qemu_package, machine.qemu)?;
         fetched.qemu_version().context("cannot run the fetched QEMU")?;
         Ok(fetched)
     }
 
+    /// The guest has nothing else at first, so it must be static.
     fn busybox(&self) -> Result<PathBuf> {
-        // The guest has nothing else at first, so it must be static.
+        let debian = self.machine()?.debian;
+        if debian == self.host.debian {
+            return self.own_busybox();
+        }
+        let root = self.keep(&self.named("busybox-static", debian), |work| {
+            let root = work.join("root");
+            Apt::open(&work.join("apt"), PROGRAMS, debian)?.unpack("busybox-static", &root)?;
+            Ok(root)
+        })?;
+        program_in(&root, "busybox").context("busybox-static contains no busybox")
+    }
+
+    fn own_busybox(&self) -> Result<PathBuf> {
         if let Some(path) = on_path("busybox") {
-            if tree::libraries(&path)?.is_empty() {
+            if elf::libraries_of_host(&path)?.is_empty() {
                 return Ok(path);
             }
         }
@@ -167,18 +173,24 @@ impl Cache {
             return Ok(Kernel { image: std::path::absolute(kernel)?, modules: None });
         }
         let image = |root: &Path| {
-            find(root, &|name| name.starts_with("vmlinuz")).context("the kernel package contains no vmlinuz")
+            find(root, &|name| name.starts_with("vmlinuz") || name.starts_with("vmlinux"))
+                .context("the kernel package contains no vmlinuz")
         };
-        match flavour {
-            Flavour::Cloud => {
-                let image = self.keep(&format!("kernel-{kernel}"), |work| {
-                    image(&self.unpacked_kernel(work, kernel, self.architecture.cloud_kernel, false)?)
+        let machine = self.machine()?;
+        let suffix = PAGE_SIZES.iter().find(|suffix| kernel.ends_with(**suffix)).copied().unwrap_or_default();
+        let version = kernel.trim_end_matches(suffix);
+        let name = self.named(kernel, machine.debian);
+        match machine.cloud_kernel.filter(|_| flavour == Flavour::Cloud && suffix.is_empty()) {
+            Some(package) => {
+                let image = self.keep(&format!("kernel-{name}"), |work| {
+                    image(&self.unpacked_kernel(work, version, package, false)?)
                 })?;
                 Ok(Kernel { image, modules: None })
             }
-            Flavour::Standard => {
-                let kept = self.keep(&format!("standard-kernel-{kernel}"), |work| {
-                    let root = self.unpacked_kernel(work, kernel, self.architecture.standard_kernel, true)?;
+            None => {
+                let kept = self.keep(&format!("standard-kernel-{name}"), |work| {
+                    let package = format!("{}{suffix}", machine.standard_kernel);
+                    let root = self.unpacked_kernel(work, version, &package, true)?;
                     let kept = work.join("kept");
                     self.pick_modules(&root, &kept)?;
                     fs::rename(image(&root)?, kept.join("vmlinuz"))?;
@@ -192,7 +204,7 @@ impl Cache {
     /// Unpacks the kernel that `package` depends on, with its modules if `with_modules`.
     fn unpacked_kernel(&self, work: &Path, kernel: &str, package: &str, with_modules: bool) -> Result<PathBuf> {
         let suite = KERNELS.iter().find(|(name, _)| *name == kernel).map_or("sid", |(_, suite)| suite);
-        let apt = self.apt(work, suite)?;
+        let apt = Apt::open(&work.join("apt"), suite, self.machine()?.debian)?;
         let root = work.join("root");
         // linux-image-… is an empty package that needs linux-image-VERSION-…. Newer kernels are one step further, in
         // linux-binary-VERSION-…, their modules in linux-modules-VERSION-…, and the lists of modules in
@@ -239,7 +251,7 @@ impl Cache {
                 }
             }
         }
-        apt::run(Command::new(self.busybox()?).arg("depmod").arg("-b").arg(kept).arg(release))?;
+        apt::run(Command::new(self.own_busybox()?).arg("depmod").arg("-b").arg(kept).arg(release))?;
         Ok(())
     }
 
@@ -251,12 +263,8 @@ impl Cache {
             apt.unpack_with_dependencies(&[package], &root)?;
             Ok(root)
         })?;
-        let path = ["usr/bin", "usr/sbin", "bin", "sbin"]
-            .iter()
-            .map(|directory| root.join(directory).join(program))
-            .find(|path| path.is_file())
-            .with_context(|| format!("{package} contains no {program}"))?;
-        Ok(Program { path, root: Some(root), architecture: self.architecture })
+        let path = program_in(&root, program).with_context(|| format!("{package} contains no {program}"))?;
+        Ok(Program { path, root: Some(root), host: self.host })
     }
 
     /// Returns a directory with a suite's libnuma, the C library that it needs, and its loader.
@@ -265,7 +273,7 @@ impl Cache {
             let (root, libraries) = (work.join("root"), work.join("libraries"));
             self.apt(work, suite)?.unpack_with_dependencies(&["libnuma1"], &root)?;
             fs::create_dir(&libraries)?;
-            for name in [LIBNUMA, "libc.so.6", self.architecture.loader] {
+            for name in [LIBNUMA, "libc.so.6", self.host.loader] {
                 // The name itself may be a link.
                 let file =
                     find(&root, &|file| file.starts_with(name)).with_context(|| format!("there is no {name}"))?;
@@ -292,16 +300,16 @@ impl Cache {
     }
 
     fn own(&self, path: PathBuf) -> Program {
-        Program { path, root: None, architecture: self.architecture }
+        Program { path, root: None, host: self.host }
     }
 
-    fn apt(&self, work: &Path, suite: &str) -> Result<Apt> {
-        Apt::open(&work.join("apt"), suite, self.architecture.debian)
+    pub fn apt(&self, work: &Path, suite: &str) -> Result<Apt> {
+        Apt::open(&work.join("apt"), suite, self.host.debian)
     }
 
     /// Returns the file or directory `name` in the cache, and creates it if it is missing. It is created elsewhere and
     /// renamed when complete, so that an interruption leaves nothing incomplete and two processes do not interfere.
-    fn keep(&self, name: &str, make: impl FnOnce(&Path) -> Result<PathBuf>) -> Result<PathBuf> {
+    pub fn keep(&self, name: &str, make: impl FnOnce(&Path) -> Result<PathBuf>) -> Result<PathBuf> {
         let kept = self.directory.join(name);
         if kept.exists() {
             return Ok(kept);
@@ -319,11 +327,16 @@ impl Cache {
 
     /// The command that makes fetching programs unnecessary.
     fn what_to_install(&self) -> String {
+        let Ok(machine) = self.machine() else { return String::new() };
+        let qemu = machine.qemu;
         let commands = [
-            ("apt-get", "apt-get install --no-install-recommends qemu-system-x86 busybox-static e2fsprogs"),
-            ("dnf", "dnf install qemu-system-x86-core busybox e2fsprogs"),
-            ("zypper", "zypper install qemu-x86 busybox-static e2fsprogs"),
-            ("pacman", "pacman -S qemu-system-x86 busybox e2fsprogs"),
+            (
+                "apt-get",
+                format!("apt-get install --no-install-recommends {} busybox-static e2fsprogs", machine.qemu_package),
+            ),
+            ("dnf", format!("dnf install {qemu}-core busybox e2fsprogs")),
+            ("zypper", format!("zypper install {} busybox-static e2fsprogs", qemu.replace("-system-x86_64", "-x86"))),
+            ("pacman", format!("pacman -S {} busybox e2fsprogs", qemu.replace("x86_64", "x86"))),
         ];
         let command = commands.iter().find(|(manager, _)| on_path(manager).is_some());
         let command = command.map_or_else(String::new, |(_, command)| format!(":\n    {command}\n"));
@@ -339,8 +352,8 @@ impl Program {
         let Some(root) = &self.root else {
             return Command::new(&self.path);
         };
-        let libraries = root.join("usr/lib").join(self.architecture.triplet);
-        let mut command = Command::new(libraries.join(self.architecture.loader));
+        let libraries = root.join("usr/lib").join(self.host.triplet);
+        let mut command = Command::new(libraries.join(self.host.loader));
         command.arg("--library-path").arg(&libraries).arg(&self.path);
         command
     }
@@ -349,7 +362,7 @@ impl Program {
     pub fn qemu(&self) -> Command {
         let mut command = self.command();
         if let Some(root) = &self.root {
-            let modules = root.join("usr/lib").join(self.architecture.triplet);
+            let modules = root.join("usr/lib").join(self.host.triplet);
             command.env("QEMU_MODULE_DIR", modules.join("qemu"));
             for firmware in ["usr/share/qemu", "usr/share/seabios"] {
                 command.arg("-L").arg(root.join(firmware));
@@ -384,6 +397,12 @@ pub fn on_path(program: &str) -> Option<PathBuf> {
         .chain(["/usr/sbin".into(), "/sbin".into()])
         .map(|directory| directory.join(program))
         .find(|path| path.is_file())
+}
+
+/// Returns a program in a root directory.
+fn program_in(root: &Path, program: &str) -> Option<PathBuf> {
+    let directories = ["usr/bin", "usr/sbin", "bin", "sbin"];
+    directories.iter().map(|directory| root.join(directory).join(program)).find(|path| path.is_file())
 }
 
 /// Returns the first file below `directory` whose name matches.

@@ -1,6 +1,7 @@
 //! Boots one guest and monitors it until it ends.
 
-use crate::cache::{Cache, Machine};
+use crate::cache::{Cache, Parts};
+use crate::elf;
 use crate::frames::{Frame, Frames};
 use crate::shapes::Shape;
 use crate::tap::Ending;
@@ -40,6 +41,9 @@ pub struct Options {
     /// Copy a directory tree over the guest's root directory
     #[arg(long = "overlay", value_name = "DIR")]
     overlays: Vec<PathBuf>,
+    /// Search for the libraries of programs of another architecture here too, before those of the toolchain
+    #[arg(long = "libraries", value_name = "DIR")]
+    pub libraries: Vec<PathBuf>,
     /// Run all programs on the C library of this Debian suite
     #[arg(long, value_name = "SUITE")]
     c_library: Option<String>,
@@ -98,12 +102,12 @@ impl Guest<'_> {
     /// are in the report.
     pub fn run(&self, on_event: &mut dyn FnMut(Event) -> Result<()>) -> Result<Report> {
         let start = Instant::now();
-        let machine = self.cache.machine(self.kernel, self.shape.kernel)?;
+        let parts = self.cache.parts(self.kernel, self.shape.kernel)?;
         let work = TempDir::with_prefix("vm-")?;
         let token = token()?;
         let archive = File::create(work.path().join("initramfs"))?;
-        self.tree(&machine, &token)?.write(BufWriter::new(archive))?;
-        let mut command = self.command(&machine, work.path())?;
+        self.tree(&parts, &token)?.write(BufWriter::new(archive))?;
+        let mut command = self.command(&parts, work.path())?;
         self.boot(&mut command, work.path(), &token, start, on_event)
     }
 
@@ -223,10 +227,10 @@ impl Guest<'_> {
         Ending::Status(status)
     }
 
-    fn tree(&self, machine: &Machine, token: &str) -> Result<Tree> {
-        let triplet = self.cache.architecture.triplet;
-        let mut tree = Tree::new(&machine.busybox, INIT, triplet)?;
-        if let Some(modules) = &machine.kernel.modules {
+    fn tree(&self, parts: &Parts, token: &str) -> Result<Tree> {
+        let target = self.cache.target;
+        let mut tree = Tree::new(&parts.busybox, INIT, target.triplet)?;
+        if let Some(modules) = &parts.kernel.modules {
             tree.add(modules, Path::new("/lib/modules"))?;
         }
         let mut environment = String::new();
@@ -234,9 +238,16 @@ impl Guest<'_> {
             let (name, value) = variable.split_once('=').with_context(|| format!("--env {variable}: no \"=\""))?;
             writeln!(environment, "export {name}={}", quoted(value))?;
         }
+        // The host's loader finds libraries for its own programs only.
+        let is_foreign = target.name != self.cache.host.name;
+        let folders = if is_foreign { Some(self.cache.library_folders(&self.options.libraries)?) } else { None };
         for (number, job) in self.jobs.iter().enumerate() {
             let program = program_in_guest(number, &job.program)?;
-            tree.program(&job.program, &program)?;
+            let libraries = match &folders {
+                None => elf::libraries_of_host(&job.program)?,
+                Some(folders) => elf::libraries_in(folders, &job.program)?,
+            };
+            tree.program(&job.program, &program, libraries)?;
             let mut script = environment.clone();
             write!(script, "cd /tmp && exec {}", quoted(&program.to_string_lossy()))?;
             for arg in &job.args {
@@ -247,7 +258,8 @@ impl Guest<'_> {
         }
         let limit = self.limit.as_secs();
         let piped = if self.piped { "yes" } else { "no" };
-        let settings = format!("token={token}\nlimit={limit}\npiped={piped}\n");
+        let line = target.machine()?.line;
+        let settings = format!("token={token}\nlimit={limit}\npiped={piped}\nline={line}\n");
         tree.text("vm/settings", &settings, 0o600);
 
         for add in &self.options.adds {
@@ -275,33 +287,33 @@ impl Guest<'_> {
         Ok(tree)
     }
 
-    fn command(&self, machine: &Machine, work: &Path) -> Result<Command> {
+    fn command(&self, parts: &Parts, work: &Path) -> Result<Command> {
+        let machine = self.cache.target.machine()?;
         // QEMU splits this argument at commas; a comma is written twice.
-        let disk = machine.disk.to_str().context("the cache's path")?;
+        let disk = parts.disk.to_str().context("the cache's path")?;
         let disk = disk.replace(',', ",,");
-        let mut command = machine.qemu.qemu();
+        let mut command = parts.qemu.qemu();
         command
             .current_dir(work)
             .args(["-no-user-config", "-nodefaults"])
             // Never /dev/kvm: where it exists it may still hang the guest, and results must not depend on it.
-            .args(["-accel", "tcg,thread=multi", "-cpu", "max"])
-            .args(self.shape.qemu_args(self.options.memory))
+            .args(["-accel", "tcg,thread=multi"])
+            .args(machine.arguments)
+            .args(self.shape.qemu_args(self.options.memory, memory_scale(self.kernel), machine))
             .args(["-display", "none", "-vga", "none", "-nic", "none"])
             .arg("-no-reboot")
-            .args(["-serial", "file:console.log", "-serial", "stdio"])
-            // The kernels have NVMe built in, other disks need modules.
+            .args(["-serial", "file:console.log"])
+            .args(machine.line_arguments)
             .arg("-drive")
             .arg(format!("if=none,id=disk,format=raw,snapshot=on,file={disk}"))
-            .args(["-device", "nvme,serial=numars,drive=disk,bus=pci.0"])
+            .args(["-device", machine.disk])
             .arg("-kernel")
-            .arg(&machine.kernel.image)
+            .arg(&parts.kernel.image)
             .args(["-initrd", "initramfs", "-append"])
-            // Removable memory only holds movable pages. On a busy machine, the kernel's check that timer interrupts
-            // arrive may fail ("IO-APIC + timer doesn't work!").
+            // Removable memory only holds movable pages.
             .arg(format!(
-                "console=ttyS0 quiet panic=-1 oops=panic printk.devkmsg=on memhp_default_state=online_movable \
-                 no_timer_check {}",
-                self.shape.kernel_arguments
+                "console={} quiet panic=-1 oops=panic printk.devkmsg=on memhp_default_state=online_movable {} {}",
+                machine.console, machine.kernel_arguments, self.shape.kernel_arguments
             ))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -375,6 +387,15 @@ impl Drop for Qemu {
     }
 }
 
+/// Returns how many times the usual memory a guest needs whose kernel has larger pages.
+fn memory_scale(kernel: &str) -> u32 {
+    match kernel {
+        _ if kernel.ends_with("-64k") => 4,
+        _ if kernel.ends_with("-16k") => 2,
+        _ => 1,
+    }
+}
+
 /// Programs of the same name may come from different directories.
 fn program_in_guest(number: usize, program: &Path) -> Result<PathBuf> {
     let name = program.file_name().context("a program has no name")?;
@@ -388,7 +409,7 @@ fn token() -> Result<String> {
 }
 
 /// Quotes a word for the shell.
-fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
@@ -430,11 +451,12 @@ mod tests {
         command.current_dir(work.path()).args(["-c", &format!("{prepare}\n{script}")]);
         command.stdout(Stdio::piped()).stderr(File::create(work.path().join("qemu.log")).unwrap());
         let guest = Guest {
-            cache: &Cache::new(work.path().join("cache")).unwrap(),
+            cache: &Cache::new(work.path().join("cache"), None).unwrap(),
             kernel: "6.12",
             shape: crate::shapes::find(crate::shapes::DEFAULT).unwrap(),
             options: &Options {
                 adds: Vec::new(),
+                libraries: Vec::new(),
                 overlays: Vec::new(),
                 c_library: None,
                 env: Vec::new(),

@@ -1,6 +1,6 @@
 #!/bin/sh
 # PID 1 of the guest: makes an ordinary small machine of it, runs the programs in /vm/jobs one after the other and
-# tells the host on the second serial line what begins and ends (see frames.rs). The first serial line is the
+# tells the host on a line of its own what begins and ends (see frames.rs). Another one is the
 # kernel's console.
 
 export PATH=/usr/bin HOME=/root
@@ -19,9 +19,13 @@ mount -t tmpfs tmpfs /tmp
 chmod 1777 /tmp /dev/shm
 mount -t cgroup2 cgroup /sys/fs/cgroup
 echo +cpuset >/sys/fs/cgroup/cgroup.subtree_control
-mount -t hugetlbfs hugetlbfs /mnt/huge
+# Not every processor has huge pages.
+if grep -qw hugetlbfs /proc/filesystems; then mount -t hugetlbfs hugetlbfs /mnt/huge; fi
 # What a standard kernel does not have built in.
-if [ -d /lib/modules ]; then modprobe -a nvme virtio_pci virtio_blk e1000 ext4; fi
+# No machine needs all of them; without a disk, init would wait for it below.
+if [ -d /lib/modules ]; then
+    for module in nvme virtio_pci virtio_blk virtio_console e1000 ext4; do modprobe -q "$module" || true; done
+fi
 # The disks are found while init already runs, in any order.
 until disk=$(findfs LABEL=numars); do usleep 10000; done
 mount -t ext4 "$disk" /mnt/ext4
@@ -29,13 +33,13 @@ mount -t ext4 "$disk" /mnt/ext4
 if [ -f /proc/sys/kernel/numa_balancing ]; then echo 0 >/proc/sys/kernel/numa_balancing; fi
 ip link set lo up
 
-# token, limit (seconds a program may run) and piped (whether output goes through a pipe). Gone before a program
-# could read the token.
+# token, limit (seconds a program may run), piped (whether output goes through a pipe) and line (the device that leads to the host). Gone
+# before a program could read the token.
 . /vm/settings
 rm /vm/settings
 
 # Held open all the time: the line would lose its raw mode with the last close.
-exec 3<>/dev/ttyS1
+exec 3<>"/dev/$line"
 stty raw -echo <&3
 set +e -o pipefail
 

@@ -2,15 +2,19 @@
 //! returns their output and exit status. See README.md.
 
 mod apt;
+mod architectures;
 mod cache;
+mod elf;
 mod frames;
 mod guest;
 mod shapes;
 mod suite;
 mod tap;
+mod toolchain;
 mod tree;
 
 use anyhow::{Context, Result, bail};
+use architectures::Architecture;
 use cache::Cache;
 use clap::{Parser, Subcommand};
 use guest::{Event, Guest, Job, Options};
@@ -31,6 +35,9 @@ struct Cli {
     /// The directory for QEMU, kernels and other files that are fetched
     #[arg(long, global = true, env = "NUMARS_VM_CACHE", value_name = "DIR", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/vm"))]
     cache: PathBuf,
+    /// The architecture of the programs, as Debian names it: arm64, riscv64, ppc64el, s390x, loong64, i386, armhf; musl-amd64, musl-arm64
+    #[arg(long = "arch", global = true, value_name = "ARCH", value_parser = architectures::find)]
+    architecture: Option<&'static Architecture>,
     #[command(subcommand)]
     command: Action,
 }
@@ -103,6 +110,9 @@ enum Action {
         #[arg(required = true, value_name = "PACKAGE")]
         packages: Vec<String>,
     },
+    /// Fetch compilers and the C library for another architecture (--arch), and print commands for sh(1) that set the variables that make
+    /// needs
+    Toolchain,
     /// List the machines that a guest can have
     Shapes,
 }
@@ -123,11 +133,12 @@ fn main() -> ExitCode {
 }
 
 fn perform(cli: Cli) -> Result<ExitCode> {
+    let cache = || Cache::new(cli.cache.clone(), cli.architecture);
     match cli.command {
         Action::Fetch { kernels, shapes } => {
-            let cache = Cache::new(cli.cache)?;
+            let cache = cache()?;
             for (kernel, shape) in kernels.iter().flat_map(|kernel| shapes.iter().map(move |shape| (kernel, shape))) {
-                cache.machine(kernel, shape.kernel)?;
+                cache.parts(kernel, shape.kernel)?;
             }
         }
         Action::Run { kernel, shape, options, timeout, program, args } => {
@@ -135,7 +146,7 @@ fn perform(cli: Cli) -> Result<ExitCode> {
             let found =
                 program.to_str().filter(|name| !name.contains('/') && !program.exists()).and_then(cache::on_path);
             let guest = Guest {
-                cache: &Cache::new(cli.cache)?,
+                cache: &cache()?,
                 kernel: &kernel,
                 shape,
                 options: &options,
@@ -151,19 +162,21 @@ fn perform(cli: Cli) -> Result<ExitCode> {
             let tally = if host {
                 suite.on_host()?
             } else {
-                let cache = Cache::new(cli.cache)?;
+                let cache = cache()?;
                 suite.in_guests(&cache, &kernels, &shapes, &options, jobs)?
             };
             if !tally.conclude() {
                 return Ok(ExitCode::FAILURE);
             }
         }
-        Action::Reference { suite } => println!("{}", Cache::new(cli.cache)?.reference(&suite)?.display()),
+        Action::Reference { suite } => println!("{}", cache()?.reference(&suite)?.display()),
         Action::Packages { suite, packages } => {
-            println!("{}", Cache::new(cli.cache)?.packages(&suite, &packages)?.display());
+            println!("{}", cache()?.packages(&suite, &packages)?.display());
         }
+        Action::Toolchain => print!("{}", cache()?.toolchain()?),
         Action::Shapes => {
-            for shape in SHAPES {
+            let machine = cli.architecture.unwrap_or(architectures::host()?).machine()?;
+            for shape in SHAPES.iter().filter(|shape| shape.fits(machine)) {
                 println!("{:20} {}", shape.name, shape.about);
             }
         }

@@ -1,5 +1,6 @@
 //! The machines that a guest can have. A new shape is a new entry in [`SHAPES`].
 
+use crate::architectures::Machine;
 use crate::cache::Flavour;
 
 /// One NUMA node: how many CPUs and how much memory (MiB) it has. Either may be 0.
@@ -188,11 +189,21 @@ pub fn find(name: &str) -> Option<&'static Shape> {
 }
 
 impl Shape {
-    /// Returns QEMU's arguments for this shape; `memory` (MiB) replaces the size of every node that has memory.
-    pub fn qemu_args(&self, memory: Option<u32>) -> Vec<String> {
+    /// Returns whether a machine can have this shape.
+    pub fn fits(&self, machine: &Machine) -> bool {
+        let is_plain = self.nodes.iter().all(|node| !node.removable)
+            && self.accesses.is_empty()
+            && self.devices.is_empty()
+            && self.kernel_arguments.is_empty();
+        self.nodes.len() <= machine.max_nodes && (is_plain || machine.shapes.contains(&self.name))
+    }
+
+    /// Returns QEMU's arguments for this shape; `memory` (MiB) replaces the size of every node that has memory, which is multiplied by `scale`.
+    /// A machine without NUMA gets all of it.
+    pub fn qemu_args(&self, memory: Option<u32>, scale: u32, machine: &Machine) -> Vec<String> {
         let size = |node: &Node| match node.memory {
             0 => 0,
-            usual => memory.unwrap_or(usual),
+            usual => memory.unwrap_or(usual) * scale,
         };
         let sum =
             |removable: bool| -> u32 { self.nodes.iter().filter(|node| node.removable == removable).map(size).sum() };
@@ -203,6 +214,9 @@ impl Shape {
         }
         let cpus: u32 = self.nodes.iter().map(|node| node.cpus).sum();
         let mut args = vec!["-m".into(), amount, "-smp".into(), format!("{cpus},sockets={cpus}")];
+        if machine.max_nodes == 1 {
+            return args;
+        }
         let mut next_cpu = 0;
         let mut modules = Vec::new();
         for (id, node) in self.nodes.iter().enumerate() {
@@ -255,9 +269,10 @@ impl Shape {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::architectures;
 
     fn args(name: &str, memory: Option<u32>) -> String {
-        find(name).unwrap().qemu_args(memory).join(" ")
+        find(name).unwrap().qemu_args(memory, 1, architectures::find("amd64").unwrap().machine().unwrap()).join(" ")
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `vm test`: a directory of test programs, run in one guest per kernel and shape, or on this machine.
 
+use crate::architectures::Machine;
 use crate::cache::Cache;
 use crate::guest::{Event, Guest, Job, Options};
 use crate::shapes::{self, SHAPES, Shape};
@@ -50,11 +51,12 @@ impl Suite {
         jobs: usize,
     ) -> Result<Tally> {
         let mut guests: Vec<Guest> = Vec::new();
-        let plans: Vec<_> = kernels.iter().map(|kernel| self.plan(shapes, kernel)).collect::<Result<_>>()?;
+        let plans: Vec<_> =
+            kernels.iter().map(|kernel| self.plan(shapes, kernel, cache.target.machine()?)).collect::<Result<_>>()?;
         for (kernel, plan) in kernels.iter().zip(&plans) {
             for (shape, programs) in plan {
                 // Before any guest starts, because fetching takes long, and two guests would fetch the same.
-                cache.machine(kernel, shape.kernel)?;
+                cache.parts(kernel, shape.kernel)?;
                 guests.push(Guest {
                     cache,
                     kernel,
@@ -103,7 +105,12 @@ impl Suite {
 
     /// Returns the shapes that have programs, with these. Programs in any/ run in the default shape, or in all that
     /// were requested by name; in guests of their own, so that more of them can run at the same time.
-    fn plan(&self, asked: &[&'static Shape], kernel: &str) -> Result<Vec<(&'static Shape, Vec<Job>)>> {
+    fn plan(
+        &self,
+        asked: &[&'static Shape],
+        kernel: &str,
+        machine: &Machine,
+    ) -> Result<Vec<(&'static Shape, Vec<Job>)>> {
         for entry in self.entries("")? {
             let name = entry.file_name().unwrap_or_default().to_string_lossy();
             ensure!(
@@ -116,6 +123,10 @@ impl Suite {
         for shape in SHAPES {
             let named = asked.iter().any(|asked| asked.name == shape.name);
             if !asked.is_empty() && !named {
+                continue;
+            }
+            if !shape.fits(machine) {
+                ensure!(!named, "this machine cannot have the shape {}", shape.name);
                 continue;
             }
             let anywhere = named || shape.name == shapes::DEFAULT;

@@ -1,5 +1,6 @@
 //! The guest's file tree: built in memory from host files, written as the cpio archive that the kernel unpacks.
 
+use crate::elf::Library;
 use anyhow::{Context, Result, bail, ensure};
 use cpio::newc;
 use std::collections::BTreeMap;
@@ -7,7 +8,6 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
-use std::process::Command;
 
 enum Entry {
     Directory,
@@ -70,10 +70,10 @@ impl Tree {
         self.copy(host, relative)
     }
 
-    /// Adds an executable at `guest` and every shared library that it needs, where the guest's loader finds them.
-    pub fn program(&mut self, host: &Path, guest: &Path) -> Result<()> {
+    /// Adds an executable at `guest` and its shared libraries, where the guest's loader finds them.
+    pub fn program(&mut self, host: &Path, guest: &Path, libraries: Vec<Library>) -> Result<()> {
         self.copy(host, guest)?;
-        for (name, library) in libraries(host)? {
+        for (name, library) in libraries {
             // The interpreter is looked up by its path, a library by its SONAME only.
             let guest = if name.is_absolute() { name } else { Path::new("usr/lib").join(name) };
             let guest = self.make_way(&guest);
@@ -192,32 +192,6 @@ impl Tree {
     }
 }
 
-/// Returns the shared libraries of a program, found by the host's loader (so LD_LIBRARY_PATH counts): the name that the
-/// guest's loader will look for, and the host's file. Empty for a static program or a script.
-pub fn libraries(program: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
-    let ldd = Command::new("ldd").arg(fs::canonicalize(program)?).output().context("cannot run ldd")?;
-    let listing = String::from_utf8_lossy(&ldd.stdout);
-    listing
-        .lines()
-        .filter_map(|line| library(line).transpose())
-        .collect::<Result<_>>()
-        .with_context(|| format!("the libraries of {}", program.display()))
-}
-
-/// Parses one line of ldd: `libc.so.6 => /lib/…/libc.so.6 (0x…)`, `/lib64/ld-linux-x86-64.so.2 (0x…)`, or no library.
-fn library(line: &str) -> Result<Option<(PathBuf, PathBuf)>> {
-    let line = line.trim();
-    if let Some(name) = line.strip_suffix(" => not found") {
-        bail!("{name} is not found");
-    }
-    let Some((found, _address)) = line.rsplit_once(" (0x") else {
-        return Ok(None);
-    };
-    let (name, file) = found.split_once(" => ").unwrap_or((found, found));
-    // The vDSO has no file.
-    Ok(file.starts_with('/').then(|| (name.into(), file.into())))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -256,23 +230,5 @@ mod tests {
     #[test]
     fn nothing_is_added_below_inits_mount_points() {
         assert!(tree().add(Path::new("Cargo.toml"), Path::new("/tmp/x")).is_err());
-    }
-
-    #[test]
-    fn libraries_are_read_from_ldds_lines() {
-        let pair = |name: &str, file: &str| Some((PathBuf::from(name), PathBuf::from(file)));
-        let cases = [
-            ("\tlinux-vdso.so.1 (0x00007ffc)", None),
-            ("\tstatically linked", None),
-            ("\tlibc.so.6 => /lib/x/libc.so.6 (0x00007f)", pair("libc.so.6", "/lib/x/libc.so.6")),
-            (
-                "\t/lib64/ld-linux-x86-64.so.2 (0x00007f)",
-                pair("/lib64/ld-linux-x86-64.so.2", "/lib64/ld-linux-x86-64.so.2"),
-            ),
-        ];
-        for (line, expected) in cases {
-            assert_eq!(library(line).unwrap(), expected, "{line}");
-        }
-        assert!(library("\tlibnumars.so.1 => not found").is_err());
     }
 }

@@ -1,0 +1,22 @@
+#!/bin/sh
+# Builds for other architectures, on any amd64 machine with Debian 12: the library, the archive, the C tests and the Debian packages, into
+# target/cross/ARCH. Compilers and C libraries are fetched and unpacked below target/vm (or NUMARS_VM_CACHE); nothing is installed.
+#   ARCH      architectures as Debian names them, or musl-amd64, musl-arm64 (all)
+#   PACKAGES  no: without the Debian packages
+# Example: make cross ARCH="arm64 s390x"
+set -eu
+cd "$(dirname "$0")/.."
+all="arm64 riscv64 ppc64el s390x loong64 i386 armhf musl-amd64 musl-arm64"
+
+build() { # architecture
+    out=target/cross/$1 stage=$PWD/target/cross/$1/stage
+    settings=$(target/release/vm --arch "$1" toolchain)
+    eval "$settings"
+    make --no-print-directory --silent stage BUILD="$out/c" STAGE="$stage"
+    make --no-print-directory --silent -j2 -f tests-c/Makefile OUT="$out" STAGE="$stage" BUILD="$out/c"
+}
+
+for architecture in ${ARCH:-$all}; do
+    echo "--- $architecture"
+    (build "$architecture")
+done
