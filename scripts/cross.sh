@@ -14,6 +14,11 @@ build() { # architecture
     eval "$settings"
     make --no-print-directory --silent stage BUILD="$out/c" STAGE="$stage"
     make --no-print-directory --silent -j2 -f tests-c/Makefile OUT="$out" STAGE="$stage" BUILD="$out/c"
+    case $1 in musl-*) return ;; esac
+    if [ "${PACKAGES:-}" != no ]; then
+        # Debian's tools find those of the architecture by their names.
+        PATH=$(dirname "$CC"):$PATH DEB_HOST_ARCH=$1 OUT=$out/deb scripts/deb.sh
+    fi
 }
 
 for architecture in ${ARCH:-$all}; do

@@ -400,8 +400,9 @@ fn dpkg_symbols(header: &str, version: impl Fn(&support::Symbol) -> String) -> S
     let mut lines: Vec<String> = symbol_table()
         .iter()
         .map(|symbol| {
-            let node = if symbol.is_node { &symbol.name } else { &symbol.version };
-            format!(" {}@{node} {}\n", symbol.name, version(symbol))
+            // Only GNU's linkers make a symbol of each version node.
+            let (tag, node) = if symbol.is_node { ("(optional)", &symbol.name) } else { ("", &symbol.version) };
+            format!(" {tag}{}@{node} {}\n", symbol.name, version(symbol))
         })
         .collect();
     lines.sort();
