@@ -4,6 +4,9 @@
 //! These tests boot a guest for each shape, so they only run on request: `cd tests && cargo test --test parity --
 //! --ignored`. Those of the module `thoroughly` rarely find more than the others: with `--skip thoroughly` and without
 //! TEST_SECONDS in the environment, guests only run what the others need.
+//!
+//! With an architecture in NUMARS_TEST_ARCH, and the variables of `vm toolchain` and the library of `make cross` for it,
+//! its own libnuma and numars are compared on its machine: `make cross-test`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
@@ -60,6 +63,9 @@ const EMFILE: &str = "emfile";
 /// ... finds nothing in an empty root directory.
 const CHROOT: &str = "chroot";
 
+/// Guests of other architectures than this machine's.
+const OTHER_MACHINES: &str = "other-machines";
+
 /// Returns true if all shapes are compared in all environments.
 fn thorough() -> bool {
     env::var_os("TEST_SECONDS").is_some()
@@ -87,9 +93,29 @@ struct Difference {
     found: &'static [String],
 }
 
+/// The architecture of the guests, if it is not this machine's.
+fn architecture() -> Option<String> {
+    env::var("NUMARS_TEST_ARCH").ok()
+}
+
 /// The directory for programs and the output of guests.
 fn folder() -> PathBuf {
-    root().join("target/parity")
+    root().join(architecture().map_or("target/parity".into(), |name| format!("target/cross/{name}/parity")))
+}
+
+/// The command for guests of the architecture.
+fn vm_for_guests() -> Command {
+    let mut command = vm();
+    command.args(architecture().iter().flat_map(|name| ["--arch", name]));
+    command
+}
+
+/// The directory of numars with the SONAME of libnuma.
+fn flavour() -> PathBuf {
+    match architecture() {
+        Some(name) => root().join(format!("target/cross/{name}/stage/lib/numars")),
+        None => stage().flavour(),
+    }
 }
 
 /// Compiles the programs with libnuma's own headers.
@@ -112,10 +138,21 @@ fn programs() -> &'static Path {
 
 fn compile(program: &Path, source: &str, folders: &[&str], kind: &[&str]) {
     let sources = root().join("tests-c/parity");
-    let mut command = Command::new("gcc");
+    let compiler = architecture().map_or("gcc".into(), |_| env::var("CC").expect("CC names a compiler"));
+    let mut command = Command::new(compiler);
     command
         .current_dir(&sources)
-        .args(["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-O1", "-g"])
+        .args([
+            "-std=gnu11",
+            "-D_GNU_SOURCE",
+            "-Wall",
+            "-Wextra",
+            "-Wpedantic",
+            "-Wno-for-loop-analysis",
+            "-Werror",
+            "-O1",
+            "-g",
+        ])
         .args(["-Iharness", "-Icases", "-fno-builtin-malloc"])
         .args(kind)
         .arg("-o")
@@ -131,7 +168,7 @@ fn compile(program: &Path, source: &str, folders: &[&str], kind: &[&str]) {
 impl Reference {
     /// Returns a directory with this libnuma and the C library of its Debian suite.
     fn folder(self) -> PathBuf {
-        PathBuf::from(run(vm().args(["reference", self.suite])).trim_end())
+        PathBuf::from(run(vm_for_guests().args(["reference", self.suite])).trim_end())
     }
 
     fn name(self) -> String {
@@ -188,7 +225,7 @@ impl Shape {
 
     /// The guest with the programs and the three libraries, all on the same C library, the newest.
     fn guest(&self) -> Command {
-        let mut guest = vm();
+        let mut guest = vm_for_guests();
         guest.args(["run", "--shape", self.name, "--c-library", NEWEST.suite]);
         let mut add = |file: &Path, place: &str| {
             guest.arg("--add").arg(format!("{}:{place}", file.display()));
@@ -198,7 +235,7 @@ impl Shape {
             let place = format!("/parity/libraries/{}/libnuma.so.1", reference.name());
             add(&reference.folder().join("libnuma.so.1"), &place);
         }
-        add(&stage().flavour().join("libnuma.so.1"), &format!("/parity/libraries/{NUMARS}/libnuma.so.1"));
+        add(&flavour().join("libnuma.so.1"), &format!("/parity/libraries/{NUMARS}/libnuma.so.1"));
         guest
     }
 
@@ -245,7 +282,8 @@ fn read_results(output: &str) -> Results {
 /// Cases that may differ, by their name, in which a star matches any text.
 struct Excuse {
     /// Everywhere, or in guests of this shape, in this environment, in this environment in guests of this shape (`SHAPE
-    /// ENVIRONMENT`), or in every environment in which cases lose access to files (`without-files`).
+    /// ENVIRONMENT`), in every environment in which cases lose access to files (`without-files`), or in guests of other
+    /// architectures (`other-machines`).
     place: Option<String>,
     pattern: String,
 }
@@ -256,6 +294,7 @@ impl Excuse {
             place == "without-files" && [KILL, EPERM, EMFILE, CHROOT].contains(&environment)
                 || place == shape.name
                 || place == environment
+                || place == OTHER_MACHINES && architecture().is_some()
                 || place.split_once(' ') == Some((shape.name, environment))
         };
         self.place.as_deref().is_none_or(is_here) && matches(&self.pattern, id)
@@ -335,8 +374,8 @@ fn compare(shape: &Shape, environment: &str, reference: Reference) {
     let count = differences.len();
     assert!(
         count == 0,
-        "{count} cases differ, here are up to {SHOWN}; all are in target/parity/{}\n{text}",
-        shape.name
+        "{count} cases differ, here are up to {SHOWN}; all are in {}\n{text}",
+        folder().join(shape.name).display()
     );
     assert!(shape.cases(environment, NUMARS).len() > 1500, "most cases are missing");
 }
@@ -392,6 +431,7 @@ mod thoroughly {
     #[ignore = "boots guests"]
     fn every_case_that_differences_md_names_differs_somewhere() {
         let mut stale = excuses();
+        stale.retain(|excuse| architecture().is_some() || excuse.place.as_deref() != Some(OTHER_MACHINES));
         for shape in SHAPES {
             for environment in shape.environments() {
                 for &reference in references() {

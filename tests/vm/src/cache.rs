@@ -269,11 +269,12 @@ impl Cache {
 
     /// Returns a directory with a suite's libnuma, the C library that it needs, and its loader.
     pub fn reference(&self, suite: &str) -> Result<PathBuf> {
-        self.keep(&format!("libnuma-{suite}"), |work| {
+        self.keep(&self.named(&format!("libnuma-{suite}"), self.target.debian), |work| {
             let (root, libraries) = (work.join("root"), work.join("libraries"));
-            self.apt(work, suite)?.unpack_with_dependencies(&["libnuma1"], &root)?;
+            let apt = Apt::open(&work.join("apt"), suite, self.target.debian)?;
+            apt.unpack_with_dependencies(&["libnuma1"], &root)?;
             fs::create_dir(&libraries)?;
-            for name in [LIBNUMA, "libc.so.6", self.host.loader] {
+            for name in [LIBNUMA, "libc.so.6", self.target.loader] {
                 // The name itself may be a link.
                 let file =
                     find(&root, &|file| file.starts_with(name)).with_context(|| format!("there is no {name}"))?;
