@@ -7,7 +7,7 @@
 #include "memory.h"
 
 #define HUGE_SIZES                                                             \
-    { "1-TiB", 1UL << 40 }, { "2^47", 1UL << 47 }, { "SSIZE_MAX", SSIZE_MAX }, \
+    { "1-TiB", HUGE_SIZE(40) }, { "2^47", HUGE_SIZE(47) }, { "SSIZE_MAX", SSIZE_MAX }, \
     { "SIZE_MAX-page", SIZE_MAX - 4096 }, { "SIZE_MAX", SIZE_MAX }
 
 static const struct size {

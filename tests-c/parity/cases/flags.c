@@ -110,7 +110,7 @@ void flag_cases(void)
         WITH("flags/numa_alloc_interleaved", show(numa_alloc_interleaved(size)))
         WITH("flags/numa_alloc_interleaved_subset/wrong", show(numa_alloc_interleaved_subset(size, wrong_nodes())))
         WITH("flags/numa_alloc_interleaved_subset/none", show(numa_alloc_interleaved_subset(size, numa_no_nodes_ptr)))
-        WITH("flags/numa_alloc_onnode/huge", puts(numa_alloc_onnode((size_t)1 << 47, 0) == NULL ? "NULL" : "memory"))
+        WITH("flags/numa_alloc_onnode/huge", puts(numa_alloc_onnode(HUGE_SIZE(47), 0) == NULL ? "NULL" : "memory"))
         WITH("flags/numa_tonodemask_memory", {
             void *memory = fresh_pages(SOME_PAGES);
             CALL(numa_tonodemask_memory(memory, size, numa_all_nodes_ptr));

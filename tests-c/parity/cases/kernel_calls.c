@@ -5,7 +5,7 @@
 
 void kernel_call_cases(void)
 {
-    static const unsigned long sizes[] = { 0, 1, 2, 64, 65, 1024, 1025, 1 << 15, 1UL << 40 };
+    static const unsigned long sizes[] = { 0, 1, 2, 64, 65, 1024, 1025, 1 << 15, HUGE_SIZE(40) };
     static unsigned long words[(1 << 15) / (8 * sizeof(unsigned long)) + 1];
 
     for (size_t size = 0; size < COUNT(sizes); size++) {
@@ -38,7 +38,7 @@ void kernel_call_cases(void)
     }
     CASE("migrate_pages/wrong") {
         INTEGER(migrate_pages(INT_MAX, 1, words, words));
-        INTEGER(migrate_pages(0, 1UL << 40, words, words));
+        INTEGER(migrate_pages(0, HUGE_SIZE(40), words, words));
         INTEGER(migrate_pages(0, 64, NULL, NULL));
     }
     CASE("move_pages/wrong") {

@@ -42,7 +42,7 @@ static void odd_ranges(const char *name, void (*apply)(void *, size_t))
         { "0-bytes", 0, 0 },
         { "1-byte", 0, 1 },
         { "inside-of-a-page", 8, 4096 },
-        { "beyond-the-mapping", 0, (size_t)1 << 40 },
+        { "beyond-the-mapping", 0, HUGE_SIZE(40) },
         { "SIZE_MAX", 0, SIZE_MAX },
         { NULL, 0, 0 },
     };

@@ -28,6 +28,9 @@
 /* Iterates over an array that ends with an element whose name is NULL. */
 #define FOR_EACH(element, array) for (__typeof__(&(array)[0]) element = (array); element->name != NULL; element++)
 
+/* 2^exponent, or a size that is as unusual where addresses have 32 bits. */
+#define HUGE_SIZE(exponent) ((size_t)1 << (sizeof(size_t) == 8 ? (exponent) : 31 - (63 - (exponent)) / 8))
+
 /* The ID is FUNCTION/ARGUMENTS, or TOPIC/ARGUMENTS; it is a printf-like format. */
 #define CASE(...) for (bool in_case_ = begin_case(__VA_ARGS__); in_case_; end_case())
 bool begin_case(const char *id_format, ...) __attribute__((format(printf, 1, 2)));

@@ -44,6 +44,8 @@ pub struct Machine {
     pub standard_kernel: &'static str,
     /// The kernel's highest number of nodes.
     pub max_nodes: usize,
+    /// Whether nodes may have no CPUs.
+    pub has_memory_only_nodes: bool,
     /// Shapes beyond those of plain nodes.
     pub shapes: &'static [&'static str],
 }
@@ -69,6 +71,7 @@ const PC: Machine = Machine {
     cloud_kernel: Some("linux-image-cloud-amd64"),
     standard_kernel: "linux-image-amd64",
     max_nodes: 1024,
+    has_memory_only_nodes: true,
     shapes: &["tiers", "removable-memory", "shared-cpus", "gigantic-pages", "devices"],
 };
 
@@ -86,6 +89,7 @@ const ARM64: Machine = Machine {
     cloud_kernel: Some("linux-image-cloud-arm64"),
     standard_kernel: "linux-image-arm64",
     max_nodes: 16,
+    has_memory_only_nodes: true,
     shapes: &["gigantic-pages"],
 };
 
@@ -106,6 +110,7 @@ const RISCV64: Machine = Machine {
     cloud_kernel: None,
     standard_kernel: "linux-image-riscv64",
     max_nodes: 4,
+    has_memory_only_nodes: false,
     shapes: &[],
 };
 
@@ -128,6 +133,7 @@ const POWER: Machine = Machine {
     cloud_kernel: None,
     standard_kernel: "linux-image-powerpc64le",
     max_nodes: 256,
+    has_memory_only_nodes: true,
     shapes: &[],
 };
 
@@ -152,6 +158,7 @@ const S390X: Machine = Machine {
     standard_kernel: "linux-image-s390x",
     // The kernel is built without NUMA.
     max_nodes: 1,
+    has_memory_only_nodes: false,
     shapes: &[],
 };
 

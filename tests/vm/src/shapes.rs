@@ -194,7 +194,8 @@ impl Shape {
         let is_plain = self.nodes.iter().all(|node| !node.removable)
             && self.accesses.is_empty()
             && self.devices.is_empty()
-            && self.kernel_arguments.is_empty();
+            && self.kernel_arguments.is_empty()
+            && (machine.has_memory_only_nodes || self.nodes.iter().all(|node| node.cpus > 0));
         self.nodes.len() <= machine.max_nodes && (is_plain || machine.shapes.contains(&self.name))
     }
 
