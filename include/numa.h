@@ -1347,8 +1347,7 @@ void numa_error(char *where);
  * own numa_warn() instead, which need not return.
  *
  * @param number  the number of the warning
- * @param where   a printf(3) format, followed by its arguments; on machines other than x86-64, at
- *                most six, all of them integers or pointers; NULL: nothing is printed
+ * @param where   a printf(3) format, followed by its arguments; NULL: nothing is printed
  *
  * Thread-safe. Not async-signal-safe: prints with stdio.
  *

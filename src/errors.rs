@@ -5,6 +5,8 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use numars::error::{Syscall, SyscallError};
 use numars::sys::{errno, process};
 
+mod variadic;
+
 /// If not 0, numa_error() ends the program after it has printed.
 ///
 /// Set by the program, for the whole process. 0 at the start.
@@ -95,17 +97,10 @@ pub(super) type Variadic = unsafe extern "C" fn(c_int, *const c_char, ...);
 /// Returns the numa_warn() to call: the program's own if it has one.
 fn numa_warn_in_use() -> Variadic {
     // SAFETY: numa_warn is variadic for its callers, although Rust knows another type.
-    static NUMA_WARN: Variadic = unsafe { core::mem::transmute(numa_warn as NumaWarn) };
+    static NUMA_WARN: Variadic = unsafe { core::mem::transmute(numa_warn as unsafe extern "C" fn(c_int, *mut c_char)) };
     // SAFETY: read as in `call_numa_error`.
     unsafe { (&raw const NUMA_WARN).read_volatile() }
 }
-
-#[cfg(target_arch = "x86_64")]
-type NumaWarn = unsafe extern "C" fn(c_int, *mut c_char);
-#[cfg(not(target_arch = "x86_64"))]
-type NumaWarn = unsafe extern "C" fn(c_int, *mut c_char, usize, usize, usize, usize, usize, usize);
-#[cfg(not(target_arch = "x86_64"))]
-use numa_warn_integers as numa_warn;
 
 /// The number of one of the library's own warnings; libnuma's number if it has the warning.
 #[derive(Clone, Copy)]
@@ -172,8 +167,7 @@ fn should_print(number: c_int) -> bool {
     }
 }
 
-/// As [`numa_warn`], with its arguments in a va_list.
-#[cfg(target_arch = "x86_64")]
+/// As [`numa_warn`], with its arguments in a va_list, passed as to vfprintf(3).
 unsafe extern "C" fn warn_with_list(number: c_int, format: *const c_char, arguments: *mut core::ffi::c_void) {
     if !format.is_null() && should_print(number) {
         // SAFETY: as the caller of `numa_warn` promises.
@@ -189,8 +183,7 @@ unsafe extern "C" fn warn_with_list(number: c_int, format: *const c_char, argume
 /// own numa_warn() instead, which need not return.
 ///
 /// @param number  the number of the warning
-/// @param where   a printf(3) format, followed by its arguments; on machines other than x86-64, at
-///                most six, all of them integers or pointers; NULL: nothing is printed
+/// @param where   a printf(3) format, followed by its arguments; NULL: nothing is printed
 ///
 /// Thread-safe. Not async-signal-safe: prints with stdio.
 ///
@@ -198,73 +191,10 @@ unsafe extern "C" fn warn_with_list(number: c_int, format: *const c_char, argume
 ///
 /// # Safety
 /// where is NULL or a printf(3) format that fits the arguments after it.
-// Rust cannot define a variadic function before 1.99. So this one builds a va_list, as the x86-64 ABI has it (a save area for six integer and
-// eight vector registers, of which the first two integers are the named arguments), and passes that on.
-#[cfg(target_arch = "x86_64")]
 #[unsafe(no_mangle)]
 #[unsafe(naked)]
 pub unsafe extern "C" fn numa_warn(number: c_int, r#where: *mut c_char) {
-    core::arch::naked_asm!(
-        ".cfi_startproc",
-        "push rbp",
-        ".cfi_def_cfa_offset 16",
-        ".cfi_offset rbp, -16",
-        "mov rbp, rsp",
-        ".cfi_def_cfa_register rbp",
-        "sub rsp, 208",
-        "mov [rsp + 16], rdx",
-        "mov [rsp + 24], rcx",
-        "mov [rsp + 32], r8",
-        "mov [rsp + 40], r9",
-        "test al, al", // the number of vector registers in use
-        "je 2f",
-        "movaps [rsp + 48], xmm0",
-        "movaps [rsp + 64], xmm1",
-        "movaps [rsp + 80], xmm2",
-        "movaps [rsp + 96], xmm3",
-        "movaps [rsp + 112], xmm4",
-        "movaps [rsp + 128], xmm5",
-        "movaps [rsp + 144], xmm6",
-        "movaps [rsp + 160], xmm7",
-        "2:",
-        "mov dword ptr [rsp + 176], 16", // gp_offset: after number and where
-        "mov dword ptr [rsp + 180], 48", // fp_offset
-        "lea rax, [rbp + 16]",
-        "mov [rsp + 184], rax", // overflow_arg_area
-        "mov [rsp + 192], rsp", // reg_save_area
-        "lea rdx, [rsp + 176]",
-        "call {warn_with_list}",
-        "leave",
-        ".cfi_def_cfa rsp, 8",
-        "ret",
-        ".cfi_endproc",
-        warn_with_list = sym warn_with_list,
-    )
-}
-
-/// numa_warn() for machines whose va_list this file does not know. There, integers and pointers are passed to a variadic
-/// function as to any other, so that the first six arguments arrive; floating-point ones do not.
-///
-/// # Safety
-/// where is NULL or a printf(3) format whose conversions are integers, pointers and strings, six at most.
-#[cfg(any(not(target_arch = "x86_64"), test))]
-#[cfg_attr(not(target_arch = "x86_64"), unsafe(export_name = "numa_warn"))]
-#[allow(clippy::too_many_arguments, reason = "six of them stand for `...`")]
-pub unsafe extern "C" fn numa_warn_integers(
-    number: c_int,
-    r#where: *mut c_char,
-    a: usize,
-    b: usize,
-    c: usize,
-    d: usize,
-    e: usize,
-    f: usize,
-) {
-    if !r#where.is_null() && should_print(number) {
-        // SAFETY: as the caller promises.
-        unsafe { process::print_integers(WARNING, r#where, [a, b, c, d, e, f]) };
-    }
-    exit_if(&raw const numa_exit_on_warn);
+    variadic::pass_list_to!(warn_with_list, "numa_warn")
 }
 
 #[cfg(test)]
@@ -283,19 +213,45 @@ mod tests {
 
     #[test]
     #[ignore = "run by the test below, in a process of its own"]
-    fn warns_with_integers() {
-        let (format, name) = (c"node %d of %s has %llu bytes", c"two");
+    fn warns_of_many_things() {
+        let (format, name) = (c"%d %s %llu %.2f|%d %lld %d %s|%.1f %.1f %.1f %.1f %.1f %.1f %.1f %.1f|%lld %d", c"two");
         for _ in 0..2 {
-            // SAFETY: the format fits its three arguments.
+            // SAFETY: the format fits its arguments.
             unsafe {
-                numa_warn_integers(3, format.as_ptr().cast_mut(), 7, name.as_ptr() as usize, 1 << 40, 0, 0, 0);
+                let (format, name) = (format.as_ptr(), name.as_ptr());
+                numa_warn_in_use()(
+                    3,
+                    format,
+                    7,
+                    name,
+                    1i64 << 40,
+                    0.25,
+                    -1,
+                    -1i64 << 40,
+                    9,
+                    name,
+                    1.5,
+                    2.5,
+                    3.5,
+                    4.5,
+                    5.5,
+                    6.5,
+                    7.5,
+                    8.5,
+                    i64::MIN,
+                    10,
+                );
             }
         }
     }
 
     #[test]
-    fn without_a_known_va_list_integers_and_strings_are_printed_once() {
-        assert_eq!(stderr_of("warns_with_integers"), "libnuma: Warning: node 7 of two has 1099511627776 bytes\n");
+    fn arguments_of_any_type_and_number_are_printed_once() {
+        assert_eq!(
+            stderr_of("warns_of_many_things"),
+            "libnuma: Warning: 7 two 1099511627776 0.25|-1 -1099511627776 9 two|1.5 2.5 3.5 4.5 5.5 6.5 7.5 8.5|\
+             -9223372036854775808 10\n"
+        );
     }
 
     #[test]

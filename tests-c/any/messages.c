@@ -1,4 +1,5 @@
 /* numa_error and numa_warn: what a program's users see. */
+#include <limits.h>
 #include <numa.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,6 +75,43 @@ START_TEST(numa_warn_formats_as_printf_does)
 {
     ck_assert_int_eq(run_in_child(warn_of_many_things, output, sizeof output), REACHED_THE_END);
     ck_assert_str_eq(output, "libnuma: Warning: node 3 has memory, 12.5 % of 1099511627776\n");
+}
+END_TEST
+
+/* Arguments of every type and mixture, and more of each than any machine passes in registers. */
+#define MESSAGES(PRINT) \
+    PRINT("%d %d %d %d %d %d %d %d %d %d", 1, -2, 3, -4, 5, -6, 7, -8, 9, -10); \
+    PRINT("%lld %lld %lld %lld %lld %lld %lld", 1LL << 40, -2LL << 40, 3LL, -4LL, LLONG_MAX, LLONG_MIN, 7LL); \
+    PRINT("%d %lld %d %d %lld %lld %d", 1, 2LL << 40, 3, 4, 5LL << 40, -6LL, 7); \
+    PRINT("%s %s %s %s %s %s %s %s", "one", "two", "three", "four", "five", "six", "seven", "eight"); \
+    PRINT("%g %g %g %g %g %g %g %g %g %g", 0.5, -1.5, 2.5, -3.5, 4.5, -5.5, 6.5, -7.5, 8.5, -9.5); \
+    PRINT("%d %g %s %lld %g %g %d %s", 1, 2.5, "three", 4LL << 40, 5.5, 6e300, 7, "eight"); \
+    PRINT("%g %d %d %d %g %d %g %d %d %g", 0.5, 1, 2, 3, 4.5, 5, 6.5, 7, 8, 9.5); \
+    PRINT("%d %g %d %g %d %g %d %g %d %g %d %g %d %g %d %g %d %g %d %g", 1, 0.1, 2, 0.2, 3, 0.3, 4, 0.4, 5, 0.5, 6, 0.6, \
+          7, 0.7, 8, 0.8, 9, 0.9, 10, 1.0); \
+    PRINT("%Lg %d %Lg %s %Lg", 0.5L, 1, -2.5L, "three", 4.5L); \
+    PRINT("%zu %ld %p %c %hd %u %*d %.*f", (size_t)-1, LONG_MIN, (void *)output, 'c', (short)-1, UINT_MAX, 6, 7, 2, 1.005)
+
+#define WARN(...) numa_warn(64, __VA_ARGS__)
+
+static void warn_of_everything(void)
+{
+    MESSAGES(WARN);
+    exit(REACHED_THE_END);
+}
+
+#define EXPECT(...) \
+    length += (size_t)snprintf(expected + length, sizeof expected - length, "libnuma: Warning: "); \
+    length += (size_t)snprintf(expected + length, sizeof expected - length, __VA_ARGS__); \
+    length += (size_t)snprintf(expected + length, sizeof expected - length, "\n")
+
+START_TEST(numa_warn_takes_arguments_of_any_type_and_number)
+{
+    static char expected[sizeof output];
+    size_t length = 0;
+    MESSAGES(EXPECT);
+    ck_assert_int_eq(run_in_child(warn_of_everything, output, sizeof output), REACHED_THE_END);
+    ck_assert_str_eq(output, expected);
 }
 END_TEST
 
@@ -169,6 +207,7 @@ int main(void)
         numa_error_ignores_numa_exit_on_warn,
         numa_error_leaves_errno_alone,
         numa_warn_formats_as_printf_does,
+        numa_warn_takes_arguments_of_any_type_and_number,
         numa_warn_takes_a_format_of_any_length,
         numa_warn_prints_once_per_number,
         numa_warn_leaves_errno_alone,

@@ -2,14 +2,11 @@
 //!
 //! References: exit(3), mincore(2), vfprintf(3).
 
-#[cfg(target_arch = "x86_64")]
-use core::ffi::c_void;
-use core::ffi::{CStr, c_char, c_int};
+use core::ffi::{CStr, c_char, c_int, c_void};
 
 unsafe extern "C" {
     static stderr: *mut libc::FILE;
-    /// vfprintf(3). `arguments` is a va_list, which is passed by address on the machines where this is called.
-    #[cfg(target_arch = "x86_64")]
+    /// vfprintf(3). `arguments` is a va_list as C passes it: the address of an array, or a pointer, according to the ABI.
     fn vfprintf(stream: *mut libc::FILE, format: *const c_char, arguments: *mut c_void) -> c_int;
 }
 
@@ -112,8 +109,7 @@ pub unsafe fn print_errno(prefix: *const c_char) {
 /// `text` is a string if it has one.
 #[cfg(target_arch = "x86_64")]
 unsafe fn print_string(format: &CStr, text: *const c_char) {
-    /// A va_list, as the x86-64 ABI has it. That of x32 is the same with addresses of 32 bits; there, a pointer is the lower half of the eight
-    /// bytes that an argument has in memory, and only these are read.
+    /// A va_list, as the x86-64 ABI has it.
     #[repr(C)]
     struct VaList {
         gp_offset: u32,
@@ -161,27 +157,12 @@ fn print_line(prefix: &CStr, format: &CStr, print: impl Fn(*mut libc::FILE, &CSt
 /// Prints a line of `prefix` and a printf(3) message with the arguments of a va_list.
 ///
 /// # Safety
-/// `format` is a printf(3) format string, and `arguments` the address of a va_list that fits it.
-#[cfg(target_arch = "x86_64")]
+/// `format` is a printf(3) format string, and `arguments` a va_list that fits it, as C passes it to vfprintf(3).
 pub unsafe fn print_formatted(prefix: &CStr, format: *const c_char, arguments: *mut c_void) {
     // SAFETY: as the caller promises; a format without conversions does not look at the arguments.
     unsafe {
         print_line(prefix, super::memory::string(format), |stream, format| {
             vfprintf(stream, format.as_ptr(), arguments);
-        });
-    }
-}
-
-/// Prints a line of `prefix` and a printf(3) message with arguments that are integers or pointers.
-///
-/// # Safety
-/// `format` is a printf(3) format string whose conversions fit `arguments`; surplus arguments are ignored.
-pub unsafe fn print_integers(prefix: &CStr, format: *const c_char, arguments: [usize; 6]) {
-    let [a, b, c, d, e, f] = arguments;
-    // SAFETY: as the caller promises.
-    unsafe {
-        print_line(prefix, super::memory::string(format), |stream, format| {
-            libc::fprintf(stream, format.as_ptr(), a, b, c, d, e, f);
         });
     }
 }
