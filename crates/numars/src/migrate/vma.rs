@@ -287,7 +287,9 @@ impl Mappings {
             bits = bits.max(page_size.trailing_zeros());
         }
         let is_inside = |start: usize, size: usize| mapping.start <= start && size <= mapping.end.saturating_sub(start);
-        let is_guess = mapping.has_huge_pages && PMD_SIZE > 1 << bits && is_inside(address & !(PMD_SIZE - 1), PMD_SIZE);
+        let is_guess = mapping.has_huge_pages
+            && PMD_SIZE > 1 << bits
+            && is_inside(address & !(PMD_SIZE.wrapping_sub(1)), PMD_SIZE);
         if is_guess {
             bits = PMD_SIZE.trailing_zeros();
         }

@@ -15,12 +15,21 @@ use core::ffi::{c_int, c_long, c_uint, c_ulong, c_void};
 use core::ptr::null_mut;
 use once_cell::race::OnceRef;
 
+/// The numbers of the system calls.
+mod numbers {
+    pub use libc::*;
+    /// The libc crate does not have it for this architecture.
+    #[cfg(target_arch = "arm")]
+    #[allow(non_upper_case_globals, reason = "named as in the libc crate")]
+    pub const SYS_migrate_pages: c_long = 400;
+}
+
 /// Makes a system call through syscall(2), which turns an error into -1 and errno.
 macro_rules! system_call {
     ($number:ident $(, $argument:expr)*) => {
         // SAFETY: the kernel checks the arguments of these calls itself. Those that may make it write to memory are made by unsafe
         // functions, or with memory that the caller lent for that.
-        unsafe { libc::syscall(libc::$number $(, $argument)*) }
+        unsafe { libc::syscall(numbers::$number $(, $argument)*) }
     };
 }
 
