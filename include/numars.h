@@ -330,8 +330,8 @@ struct numars_move_options {
   const volatile int *cancel;
   /**
    * bytes that are moved per second at most, on average from the start to the beginning of any
-   * call of the kernel; 0: unlimited. A huge page of a list counts with 2 MiB on x86-64 since Linux 6.7; elsewhere, the
-   * sizes of pages of a list are estimated as for the callback
+   * call of the kernel; 0: unlimited. A huge page of a list counts with its size; before Linux
+   * 6.7, and in 32-bit programs, the sizes of pages of a list are estimated as for the callback
    */
   uint64_t max_bytes_per_second;
   /**

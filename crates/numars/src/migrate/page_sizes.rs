@@ -4,24 +4,24 @@
 
 use super::ops::MovePagesOps;
 use super::page_state::block;
-use super::vma::PMD_SIZE;
 use crate::sys::errno;
 use crate::sys::files::File;
+use crate::topology;
 
-/// Writes the number of base pages of each page into `sizes`. Pages of hugetlb memory larger than 2 MiB count as several of 2 MiB. Returns
-/// false if the kernel does not show sizes: before Linux 6.7, and except on x86-64.
+/// Writes the number of base pages of each page into `sizes`. A page of hugetlb memory counts as a transparent huge page, a larger one as
+/// several of them. Returns false if the kernel does not show sizes: before Linux 6.7, and to 32-bit programs.
 pub fn page_sizes(pagemap: &File, pages: &[usize], page_bits: u32, sizes: &mut [u32]) -> bool {
     /// Upper bound for the base pages of one system call.
     const BLOCK: usize = 512;
     sizes.fill(1);
-    let huge_size = (PMD_SIZE >> page_bits) as u32;
+    let huge_size = (topology::pmd_size() >> page_bits) as u32;
     let mut done = 0;
     while let Some(rest @ [_, ..]) = pages.get(done..) {
         let (first, last) = block(rest, page_bits, BLOCK);
-        // A block has parts of two huge pages at most.
-        let mut regions = [0; 3 * 2];
+        // A block has parts of three transparent huge pages at most.
+        let mut regions = [0; 3 * 3];
         let count = match pagemap.scan(first << page_bits, (last + 1) << page_bits, &mut regions, 0, true) {
-            _ if PMD_SIZE == 0 => return false,
+            _ if huge_size == 0 => return false,
             Ok((count, _)) => count,
             // The addresses are above TASK_SIZE.
             Err(errno::EFAULT) => 0,

@@ -7,9 +7,10 @@ use super::ops::PresentPages;
 use super::page_state::{PageState, is_empty};
 use super::process::{MAX_SEARCHES, ProcHandle};
 use super::tagged::untagged;
-use super::vma::{PMD_SIZE, VmaReader};
-use crate::sys::files::File;
+use super::vma::{HAS_SMALL_HUGETLB, VmaReader};
+use crate::sys::files::{File, MappedAs};
 use crate::sys::{errno, process};
+use crate::topology;
 
 /// A bit in the address of an entry that stands for all base pages of a huge page. It is zero in the addresses of base pages.
 pub const HUGE: usize = 1;
@@ -30,6 +31,12 @@ pub struct PageWalk {
     next: usize,
     end: usize,
     page_bits: u32,
+    /// The size of a huge page that is an entry; 0: every base page is one, because the size is not known.
+    huge_size: usize,
+    /// The mapping that was looked up last.
+    mapping: MappedAs,
+    /// Whether every mapping that had to be looked up was found.
+    knows_mappings: bool,
     pagemap: Option<File>,
     /// Whether PAGEMAP_SCAN works (since Linux 6.7).
     can_scan: bool,
@@ -105,6 +112,9 @@ impl PageWalk {
             next,
             end: if length == 0 { next } else { end },
             page_bits,
+            huge_size: topology::pmd_size(),
+            mapping: MappedAs::default(),
+            knows_mappings: true,
             pagemap,
             can_scan: true,
             scan_limit: usize::MAX,
@@ -130,7 +140,26 @@ impl PageWalk {
 
     /// Returns the end of the huge page at `address`.
     fn end_of_huge(&self, address: usize) -> usize {
-        (address | PMD_SIZE.wrapping_sub(1)).saturating_add(1)
+        (address | self.huge_size.wrapping_sub(1)).saturating_add(1)
+    }
+
+    /// Returns whether the huge page at an address is an entry: a transparent one, or one of hugetlb memory that is at least as large.
+    /// PAGEMAP_SCAN does not distinguish these from smaller pages of hugetlb memory, so that the mapping is looked up (since Linux 6.11).
+    fn is_entry(&mut self, address: usize) -> bool {
+        if !HAS_SMALL_HUGETLB || self.huge_size == 0 {
+            return self.huge_size > 0;
+        }
+        if !(self.mapping.start..self.mapping.end).contains(&address) {
+            match self.vmas.file.as_ref().and_then(|maps| maps.mapping_at(address)) {
+                Some(mapping) => self.mapping = mapping,
+                None => {
+                    self.knows_mappings = false;
+                    return false;
+                }
+            }
+        }
+        let page_size = self.mapping.page_size;
+        page_size >> self.page_bits <= 1 || page_size >= self.huge_size
     }
 
     /// Calls `each` with the index of every entry that stands for a huge page which `scan` does not list as one, or for which it fails.
@@ -191,7 +220,7 @@ impl PageWalk {
                 debug_assert!(false, "the kernel listed more regions than fit");
                 break;
             };
-            let huge = PMD_SIZE != 0 && categories & File::HUGE != 0;
+            let huge = categories & File::HUGE != 0;
             let (excluded_from, excluded_to) = self.excluded;
             let is_excluded = start < excluded_to && excluded_from < region_end;
             let mut page = start.max(self.next);
@@ -200,7 +229,9 @@ impl PageWalk {
                     page = page.saturating_add(1 << self.page_bits);
                     continue;
                 }
-                let huge = huge && (!is_excluded || page >= excluded_to || self.end_of_huge(page) <= excluded_from);
+                let huge = huge
+                    && self.is_entry(page)
+                    && (!is_excluded || page >= excluded_to || self.end_of_huge(page) <= excluded_from);
                 let entry = if huge { page | HUGE } else { page };
                 let after = base_pages_left.checked_sub(self.base_pages(entry));
                 *base_pages_left = after.unwrap_or(0);
@@ -302,8 +333,9 @@ impl PageWalk {
 }
 
 impl PresentPages for PageWalk {
-    /// Fills `pages`. Returns 0 after skipping much memory without pages. `base_pages_left` is at least that of a huge page.
-    fn fill(&mut self, pages: &mut [usize], mut base_pages_left: usize, scratch: &mut [usize]) -> usize {
+    /// Fills `pages`. Returns 0 after skipping much memory without pages. There is always room for a huge page.
+    fn fill(&mut self, pages: &mut [usize], base_pages_left: usize, scratch: &mut [usize]) -> usize {
+        let mut base_pages_left = base_pages_left.max(self.huge_size >> self.page_bits);
         let mut listed = 0;
         for _ in 0..MAX_SCANS {
             let before = listed;
@@ -363,11 +395,11 @@ impl PresentPages for PageWalk {
     }
 
     fn shows_huge_pages(&self) -> bool {
-        self.can_scan && PMD_SIZE != 0
+        self.can_scan && self.huge_size > 0 && self.knows_mappings
     }
 
     fn order(&self, entry: usize) -> u32 {
-        if entry & HUGE == 0 { 0 } else { PMD_SIZE.trailing_zeros().saturating_sub(self.page_bits) }
+        if entry & HUGE == 0 { 0 } else { self.huge_size.trailing_zeros().saturating_sub(self.page_bits) }
     }
 
     /// Calls `each` with the index of every split entry. If pagemap cannot be scanned, every huge page counts as split. `entries` are in

@@ -12,7 +12,7 @@ use crate::sys::errno;
 use crate::sys::memory::{Arena, Scratch};
 use crate::sys::move_request::MoveRequest;
 
-/// Entries of the batch for the base pages of a huge page that was split.
+/// Entries of a batch for base pages of a huge page that was split.
 const SPLIT_ENTRIES: usize = 512;
 
 /// Regions of huge pages that one PAGEMAP_SCAN call lists when split pages are looked for.
@@ -175,11 +175,17 @@ impl<K: MovePagesOps> Mover<'_, K> {
             if let EntryState::Split(counted) = batch.states.get(entry) {
                 let (page, target) = (get_or_default(batch.pages, entry), batch.targets.get(entry));
                 let old_node = get_or_default(batch.old_node, entry);
-                let base_pages = &mut Batch::carve(&mut Arena::over(scratch), SPLIT_ENTRIES);
-                base_pages.truncate(walk.base_pages(page));
-                base_pages.has_sizes = true;
-                self.fill_base_pages(walk.address(page), base_pages.pages);
-                self.move_base_pages(base_pages, old_node, target, counted, targets);
+                let (mut first, mut left) = (walk.address(page), walk.base_pages(page));
+                while left > 0 {
+                    let count = left.min(SPLIT_ENTRIES);
+                    let base_pages = &mut Batch::carve(&mut Arena::over(scratch), SPLIT_ENTRIES);
+                    base_pages.truncate(count);
+                    base_pages.has_sizes = true;
+                    self.fill_base_pages(first, base_pages.pages);
+                    self.move_base_pages(base_pages, old_node, target, counted, targets);
+                    first = first.wrapping_add(count << self.page_bits);
+                    left -= count;
+                }
             }
         }
     }

@@ -484,6 +484,15 @@ proptest! {
 }
 
 #[test]
+fn all_base_pages_of_a_split_huge_page_are_moved_however_many_it_has() {
+    let mut machine = machine_with(&[0]);
+    (machine.page_of, machine.has_huge_pages, machine.free_pages) = (vec![0; 2000], true, [UNLIMITED, 1700, 0, 0]);
+    let outcome = run_range::<16>(&machine, 1, 3, None);
+    assert_eq!((outcome.error, outcome.unmoved), (errno::ENOMEM, 300));
+    assert_eq!(outcome.stats.all()[..3], [2000, 1700, 0]);
+}
+
+#[test]
 fn a_split_huge_page_whose_first_base_page_is_the_zero_page_is_not_unmapped() {
     let mut machine = machine_with(&[0]);
     machine.pages[0].starts_with_zeros = true;

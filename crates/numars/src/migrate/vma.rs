@@ -1,9 +1,10 @@
 //! The mappings of a process, from /proc/PID/maps.
 
-use crate::sys::files::File;
+use crate::sys::files::{File, MappedAs};
+use crate::topology;
 
-/// The size of a transparent huge page on architectures whose pagemap shows huge pages; 0: every base page is an entry.
-pub(super) const PMD_SIZE: usize = if cfg!(target_arch = "x86_64") { 2 << 20 } else { 0 };
+/// Whether a page of hugetlb memory may be smaller than a transparent huge page: several entries of a page table can map one.
+pub(super) const HAS_SMALL_HUGETLB: bool = cfg!(any(target_arch = "aarch64", target_arch = "riscv64", test));
 
 /// Reads the mappings of a process from /proc/PID/maps. If it cannot be read, the whole address space counts as one mapping.
 pub(super) struct VmaReader {
@@ -227,6 +228,8 @@ pub struct PageExtent {
 pub struct Mappings {
     reader: Option<VmaReader>,
     with_sizes: bool,
+    /// The size of a transparent huge page; 0: not known, or not needed.
+    huge_size: usize,
     /// The mapping that was found last.
     current: Mapping,
 }
@@ -235,7 +238,8 @@ impl Mappings {
     /// Returns the mappings of a file /proc/PID/maps, or `with_sizes` /proc/PID/smaps.
     pub fn new(maps: Option<File>, with_sizes: bool) -> Self {
         let reader = maps.map(|maps| VmaReader::new(Some(maps)));
-        Mappings { reader, with_sizes, current: Mapping::default() }
+        let huge_size = if with_sizes { topology::pmd_size() } else { 0 };
+        Mappings { reader, with_sizes, huge_size, current: Mapping::default() }
     }
 
     /// Returns mappings that are not known. All memory counts as anonymous.
@@ -278,20 +282,22 @@ impl Mappings {
         let mapping = self.find(address);
         let mut bits = page_bits + order;
         let mut page_size = mapping.page_size;
-        if page_size == 0 && order > 0 {
+        if page_size == 0 && (order > 0 || HAS_SMALL_HUGETLB) {
             let maps = self.reader.as_ref().and_then(|reader| reader.file.as_ref());
-            page_size = maps.and_then(|maps| maps.page_size_of_mapping(address)).unwrap_or(1);
+            page_size =
+                maps.and_then(|maps| maps.mapping_at(address)).map_or(1, |MappedAs { page_size, .. }| page_size);
             self.current.page_size = page_size;
         }
         if page_size.is_power_of_two() {
             bits = bits.max(page_size.trailing_zeros());
         }
         let is_inside = |start: usize, size: usize| mapping.start <= start && size <= mapping.end.saturating_sub(start);
+        let huge_size = self.huge_size;
         let is_guess = mapping.has_huge_pages
-            && PMD_SIZE > 1 << bits
-            && is_inside(address & !(PMD_SIZE.wrapping_sub(1)), PMD_SIZE);
+            && huge_size > 1 << bits
+            && is_inside(address & !huge_size.wrapping_sub(1), huge_size);
         if is_guess {
-            bits = PMD_SIZE.trailing_zeros();
+            bits = huge_size.trailing_zeros();
         }
         let start = address >> bits << bits;
         // As get_vma_policy() of the kernel: the offset of the mapping and that in the mapping, each in whole pages of this size.
@@ -384,10 +390,10 @@ VmFlags: rd wr ht
 
     #[test]
     #[cfg_attr(miri, ignore)]
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(target_pointer_width = "64")]
     fn without_pagemap_scan_the_sizes_of_pages_are_those_of_their_mappings() {
         let file = MemoryFile::holding(SMAPS.as_bytes());
-        let mut mappings = Mappings::new(File::open(&file.path()), true);
+        let mut mappings = Mappings { huge_size: 2 << 20, ..Mappings::new(File::open(&file.path()), true) };
         let mut page = |address, order| {
             let page = mappings.page_at(address, order, 12);
             (page.start, page.base_pages)

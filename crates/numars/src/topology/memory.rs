@@ -47,20 +47,42 @@ impl NodeMemory {
     }
 }
 
-/// Returns the size of a transparent huge page in bytes, of the running system. Errno is left untouched.
+/// Returns the size of a transparent huge page in bytes, of the running system; 2 MiB if it is not known. Errno is left untouched.
 ///
 /// ```
 /// assert!(numars::topology::huge_page_size().is_power_of_two());
 /// ```
 pub fn huge_page_size() -> usize {
-    static SIZE: OnceNonZeroUsize = OnceNonZeroUsize::new();
-    // Without the file: a table of 64-bit entries that fills a page maps so much.
-    let usual = NonZeroUsize::new(page_size() / 8 * page_size()).unwrap_or(NonZeroUsize::MIN);
-    SIZE.get_or_init(|| {
+    match pmd_size() {
+        0 => 2 << 20,
+        size => size,
+    }
+}
+
+/// Returns how many bytes of memory an entry of a page middle directory maps: a transparent huge page, or a page of hugetlb memory. 0 if that
+/// is not known.
+pub(crate) fn pmd_size() -> usize {
+    size_by_architecture(page_size()).unwrap_or_else(|| {
+        static SIZE: OnceNonZeroUsize = OnceNonZeroUsize::new();
+        const UNKNOWN: NonZeroUsize = NonZeroUsize::MIN;
         let file = Root::RUNNING.path(b"/sys/kernel/mm/transparent_hugepage/hpage_pmd_size");
-        errno::preserve_errno(|| read_size(&file)).unwrap_or(usual)
+        let read = || errno::preserve_errno(|| read_size(&file)).unwrap_or(UNKNOWN);
+        // 0 for UNKNOWN.
+        SIZE.get_or_init(read).get() & !1
     })
-    .get()
+}
+
+/// Returns the result of [`pmd_size`] where the size of a base page determines it, so that no file has to be read. On powerpc64 it depends on
+/// the MMU, on 32-bit machines on the page tables, which may be those of a 64-bit kernel.
+fn size_by_architecture(page_size: usize) -> Option<usize> {
+    if cfg!(target_arch = "s390x") {
+        Some(1 << 20)
+    } else if cfg!(target_arch = "powerpc64") || usize::BITS < 64 {
+        None
+    } else {
+        // A table of entries of eight bytes fills a page.
+        Some(page_size / 8 * page_size)
+    }
 }
 
 /// Reads a file that has a size, a power of two of at least a page.
@@ -80,6 +102,23 @@ mod tests {
             MemoryFile::holding(b"Node 0 MemTotal: 99999999999999999999 kB\nNode 0 MemFree: 18014398509481984 kB\n");
         let memory = NodeMemory::parse(&meminfo.path()).unwrap();
         assert_eq!((memory.total, memory.free), (u64::MAX, u64::MAX));
+    }
+
+    #[test]
+    fn a_pmd_maps_as_much_as_the_kernel_says() {
+        let file = Root::RUNNING.path(b"/sys/kernel/mm/transparent_hugepage/hpage_pmd_size");
+        if let Some(size) = read_size(&file) {
+            assert_eq!((pmd_size(), huge_page_size()), (size.get(), size.get()));
+        }
+        if cfg!(any(
+            target_arch = "x86_64",
+            target_arch = "aarch64",
+            target_arch = "riscv64",
+            target_arch = "loongarch64"
+        )) {
+            let sizes = [4, 16, 64].map(|kibibytes| size_by_architecture(kibibytes << 10));
+            assert_eq!(sizes, [Some(2 << 20), Some(32 << 20), Some(512 << 20)]);
+        }
     }
 
     #[test]

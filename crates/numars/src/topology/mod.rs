@@ -49,6 +49,7 @@ pub use current::{cached, catch_up, configured_cpus, node_of_current_cpu, update
 pub use current_distances::distance;
 pub use devices::{DeviceError, DeviceKind, DeviceLookup};
 pub use kinds::NodeKind;
+pub(crate) use memory::pmd_size;
 pub use memory::{NodeMemory, huge_page_size};
 pub use named_nodes::{NodesLookup, nodes_by_name};
 pub use parse::Field;

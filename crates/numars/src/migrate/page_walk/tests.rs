@@ -192,6 +192,17 @@ struct FakeScan {
 
 const PAGE: usize = 4096;
 
+/// The size of the huge pages of [`walk_of`].
+const PMD_SIZE: usize = 512 * PAGE;
+
+/// Returns a walk without files of a range whose huge pages are entries, whatever the machine's are.
+fn walk_of(start: usize, length: usize) -> PageWalk {
+    let mut walk = PageWalk::of(None, None, start, length, PAGE.trailing_zeros()).unwrap();
+    walk.huge_size = PMD_SIZE;
+    walk.mapping = MappedAs { start: 0, end: usize::MAX, page_size: PAGE };
+    walk
+}
+
 impl FakeScan {
     fn scan(&self, start: usize, end: usize, regions: &mut [usize]) -> Result<(usize, usize), i32> {
         self.calls.set(self.calls.get() + 1);
@@ -270,9 +281,6 @@ proptest::proptest! {
 
 #[test]
 fn pages_of_one_batch_have_at_most_the_base_pages_that_are_left() {
-    if PMD_SIZE == 0 {
-        return;
-    }
     const BASE_PAGES: usize = PMD_SIZE / PAGE;
     // Three huge pages, then base pages of the same size.
     let scan = |start: usize, end: usize, regions: &mut [usize]| {
@@ -284,7 +292,7 @@ fn pages_of_one_batch_have_at_most_the_base_pages_that_are_left() {
         Ok((parts.len(), end))
     };
     for limit in [BASE_PAGES, BASE_PAGES + 1, 2 * BASE_PAGES, 3 * BASE_PAGES - 1, 9 * BASE_PAGES] {
-        let mut walk = PageWalk::of(None, None, 0, 4 * PMD_SIZE, PAGE.trailing_zeros()).unwrap();
+        let mut walk = walk_of(0, 4 * PMD_SIZE);
         let (mut pages, mut scratch, mut sum) = ([0; 2000], [0; 15], 0);
         while !walk.is_done() {
             let mut pages_left = limit;
@@ -302,9 +310,6 @@ fn pages_of_one_batch_have_at_most_the_base_pages_that_are_left() {
 
 #[test]
 fn a_scan_that_ends_within_a_huge_page_lists_the_page_once() {
-    if PMD_SIZE == 0 {
-        return;
-    }
     let end = 3 * PMD_SIZE;
     for max_pages in [1, 511, 512, 513, 1000] {
         let scan = |start: usize, end: usize, regions: &mut [usize]| {
@@ -312,7 +317,7 @@ fn a_scan_that_ends_within_a_huge_page_lists_the_page_once() {
             regions[..3].copy_from_slice(&[start, limit, File::HUGE]);
             Ok((1, limit))
         };
-        let mut walk = PageWalk::of(None, None, 0, end - PAGE, PAGE.trailing_zeros()).unwrap();
+        let mut walk = walk_of(0, end - PAGE);
         let (mut pages, mut scratch, mut all) = ([0; 9], [0; 15], Vec::new());
         while !walk.is_done() {
             let count = walk.fill_pagemap_scan(&mut pages, &mut { usize::MAX }, &mut scratch, &scan).unwrap();
@@ -474,20 +479,41 @@ fn pages_at_excluded_addresses_are_not_listed() {
 
 #[test]
 fn a_huge_page_with_an_excluded_part_is_listed_by_base_pages() {
-    if PMD_SIZE == 0 {
-        return;
-    }
     let scan = |_: usize, end: usize, regions: &mut [usize]| {
         regions[..3].copy_from_slice(&[0, 3 * PMD_SIZE, File::HUGE]);
         Ok((1, end))
     };
-    let mut walk = PageWalk::of(None, None, 0, 3 * PMD_SIZE, 12).unwrap();
+    let mut walk = walk_of(0, 3 * PMD_SIZE);
     walk.excluded = (PMD_SIZE + PAGE, 2 * PMD_SIZE - PAGE);
     let mut pages = [0; 9];
     assert_eq!(walk.fill_pagemap_scan(&mut pages, &mut { usize::MAX }, &mut [0; 9], &scan), Some(4));
     assert_eq!(pages[..4], [HUGE, PMD_SIZE, (2 * PMD_SIZE - PAGE) | HUGE, (2 * PMD_SIZE) | HUGE]);
     let weights = pages[..4].iter().map(|&entry| walk.base_pages(entry));
     assert_eq!(weights.collect::<Vec<_>>(), [PMD_SIZE / PAGE, 1, 1, PMD_SIZE / PAGE]);
+}
+
+#[test]
+fn pages_of_hugetlb_memory_that_may_be_smaller_than_a_huge_page_are_listed_by_base_pages() {
+    let scan = |start: usize, end: usize, regions: &mut [usize]| {
+        regions[..3].copy_from_slice(&[start, end, File::HUGE]);
+        Ok((1, end))
+    };
+    let entries = |page_size, mapped_to| {
+        let mut walk = walk_of(0, 2 * PMD_SIZE);
+        walk.mapping = MappedAs { start: 0, end: mapped_to, page_size };
+        let mut pages = [0; 2000];
+        let count = walk.fill_pagemap_scan(&mut pages, &mut { usize::MAX }, &mut [0; 9], &scan).unwrap();
+        assert_eq!(walk.shows_huge_pages(), mapped_to == usize::MAX);
+        pages[..count].to_vec()
+    };
+    let huge = [HUGE, PMD_SIZE | HUGE];
+    let base_pages = |from: usize| (from..2 * PMD_SIZE).step_by(PAGE);
+    for page_size in [PAGE, PMD_SIZE, 16 * PMD_SIZE] {
+        assert_eq!(entries(page_size, usize::MAX), huge);
+        // The mapping after the first huge page is not known.
+        assert_eq!(entries(page_size, PMD_SIZE), [HUGE].into_iter().chain(base_pages(PMD_SIZE)).collect::<Vec<_>>());
+    }
+    assert_eq!(entries(16 * PAGE, usize::MAX), base_pages(0).collect::<Vec<_>>());
 }
 
 #[test]
@@ -568,46 +594,44 @@ proptest::proptest! {
         tagged in proptest::collection::vec(proptest::bool::ANY, 40),
         offset in 0usize..512, capacity in 1usize..5, fails_after in 0usize..9
     ) {
-        if PMD_SIZE > 0 {
-            let is_whole = |index: usize| whole.get(index) == Some(&true);
-            let calls = std::cell::Cell::new(0);
-            let given_up = std::cell::Cell::new(usize::MAX);
-            let scan = |start: usize, end: usize, regions: &mut [usize]| {
-                calls.set(calls.get() + 1);
-                if calls.get() > fails_after {
-                    given_up.set(start);
-                    return Err(libc::ENOMEM);
+        let is_whole = |index: usize| whole.get(index) == Some(&true);
+        let calls = std::cell::Cell::new(0);
+        let given_up = std::cell::Cell::new(usize::MAX);
+        let scan = |start: usize, end: usize, regions: &mut [usize]| {
+            calls.set(calls.get() + 1);
+            if calls.get() > fails_after {
+                given_up.set(start);
+                return Err(libc::ENOMEM);
+            }
+            let mut listed_pages = 0;
+            for index in (start / PMD_SIZE..end / PMD_SIZE).filter(|&index| is_whole(index)) {
+                let page = index * PMD_SIZE;
+                if listed_pages > 0 && regions[3 * listed_pages - 2] == page {
+                    regions[3 * listed_pages - 2] += PMD_SIZE;
+                } else if listed_pages == regions.len() / 3 {
+                    return Ok((listed_pages, page));
+                } else {
+                    regions[3 * listed_pages..3 * listed_pages + 3].copy_from_slice(&[page.max(start), page + PMD_SIZE, File::HUGE]);
+                    listed_pages += 1;
                 }
-                let mut listed_pages = 0;
-                for index in (start / PMD_SIZE.max(1)..end / PMD_SIZE.max(1)).filter(|&index| is_whole(index)) {
-                    let page = index * PMD_SIZE;
-                    if listed_pages > 0 && regions[3 * listed_pages - 2] == page {
-                        regions[3 * listed_pages - 2] += PMD_SIZE;
-                    } else if listed_pages == regions.len() / 3 {
-                        return Ok((listed_pages, page));
-                    } else {
-                        regions[3 * listed_pages..3 * listed_pages + 3].copy_from_slice(&[page.max(start), page + PMD_SIZE, File::HUGE]);
-                        listed_pages += 1;
-                    }
-                }
-                Ok((listed_pages, end))
-            };
-            let start = offset * PAGE;
-            let walk = PageWalk::of(None, None, start, whole.len() * PMD_SIZE - start, 12).unwrap();
-            let tag = |index: usize| if tagged[index] { HUGE } else { 0 };
-            let entries: Vec<usize> = (0..whole.len()).map(|index| (index * PMD_SIZE).max(start) | tag(index)).collect();
-            let mut listed_pages = Vec::new();
-            walk.for_each_split(&entries, &mut vec![0; 3 * capacity], &scan, &mut |index| listed_pages.push(index));
-            let is_split = |&index: &usize| tagged[index] && (!is_whole(index) || entries[index] & !HUGE >= given_up.get());
-            proptest::prop_assert_eq!(listed_pages, (0..entries.len()).filter(is_split).collect::<Vec<_>>());
-            proptest::prop_assert!(calls.get() > 0 || tagged[..whole.len()].iter().all(|tagged| !tagged));
-        }
+            }
+            Ok((listed_pages, end))
+        };
+        let start = offset * PAGE;
+        let walk = walk_of(start, whole.len() * PMD_SIZE - start);
+        let tag = |index: usize| if tagged[index] { HUGE } else { 0 };
+        let entries: Vec<usize> = (0..whole.len()).map(|index| (index * PMD_SIZE).max(start) | tag(index)).collect();
+        let mut listed_pages = Vec::new();
+        walk.for_each_split(&entries, &mut vec![0; 3 * capacity], &scan, &mut |index| listed_pages.push(index));
+        let is_split = |&index: &usize| tagged[index] && (!is_whole(index) || entries[index] & !HUGE >= given_up.get());
+        proptest::prop_assert_eq!(listed_pages, (0..entries.len()).filter(is_split).collect::<Vec<_>>());
+        proptest::prop_assert!(calls.get() > 0 || tagged[..whole.len()].iter().all(|tagged| !tagged));
     }
 }
 
 #[test]
 fn without_pagemap_every_huge_page_counts_as_split() {
-    let mut walk = PageWalk::of(None, None, 0, 1 << 30, 12).unwrap();
+    let mut walk = walk_of(0, 1 << 30);
     let mut listed_pages = Vec::new();
     walk.find_split(&[0, PMD_SIZE | HUGE, 2 * PMD_SIZE, (3 * PMD_SIZE) | HUGE], &mut [0; 9], &mut |index| {
         listed_pages.push(index)
@@ -619,29 +643,29 @@ fn without_pagemap_every_huge_page_counts_as_split() {
 #[test]
 #[cfg_attr(miri, ignore)]
 fn a_huge_page_of_this_process_is_split_when_a_part_of_it_is_unmapped() {
-    let bits = page_size().trailing_zeros();
-    let start = map(4 * PMD_SIZE.max(1 << 21)) as usize;
-    let first = start.next_multiple_of(PMD_SIZE.max(1 << 21));
+    let (bits, pmd_size) = (page_size().trailing_zeros(), crate::topology::huge_page_size());
+    let start = map(4 * pmd_size) as usize;
+    let first = start.next_multiple_of(pmd_size);
     // SAFETY: mapped above.
     unsafe {
-        libc::madvise(first as *mut _, 2 * PMD_SIZE, libc::MADV_HUGEPAGE);
-        prefault(first as *mut _, 2 * PMD_SIZE);
+        libc::madvise(first as *mut _, 2 * pmd_size, libc::MADV_HUGEPAGE);
+        prefault(first as *mut _, 2 * pmd_size);
     }
-    let mut walk = PageWalk::new(&ProcHandle::Current, first, 2 * PMD_SIZE, bits, (0, 0)).unwrap();
+    let mut walk = PageWalk::new(&ProcHandle::Current, first, 2 * pmd_size, bits, (0, 0)).unwrap();
     let (mut pages, mut scratch) = (vec![0; 2000], [0; 60]);
     let count = walk.fill(&mut pages, usize::MAX, &mut scratch);
     // Skips kernels without free huge pages or without PAGEMAP_SCAN.
-    if pages[..count] == [first | HUGE, (first + PMD_SIZE) | HUGE] {
+    if pages[..count] == [first | HUGE, (first + pmd_size) | HUGE] {
         let mut split = Vec::new();
         walk.find_split(&pages[..count], &mut scratch, &mut |index| split.push(index));
         assert_eq!(split, []);
         // SAFETY: mapped above.
-        unsafe { libc::madvise((first + PMD_SIZE + (9 << 12)) as *mut _, 1 << 12, libc::MADV_DONTNEED) };
+        unsafe { libc::madvise((first + pmd_size + 9 * page_size()) as *mut _, page_size(), libc::MADV_DONTNEED) };
         walk.find_split(&pages[..count], &mut scratch, &mut |index| split.push(index));
         assert_eq!(split, [1]);
     }
     // SAFETY: mapped above.
-    unsafe { unmap(start as *mut _, 4 * PMD_SIZE.max(1 << 21)) };
+    unsafe { unmap(start as *mut _, 4 * pmd_size) };
 }
 
 #[test]
@@ -702,10 +726,7 @@ fn a_walk_continues_after_kernel_mappings_were_looked_up() {
 
 #[test]
 fn an_entry_of_a_huge_page_stands_for_its_base_pages_in_the_range() {
-    if PMD_SIZE == 0 {
-        return;
-    }
-    let walk = PageWalk::new(&ProcHandle::Current, 5 << 12, 3 * PMD_SIZE, 12, (0, 0)).unwrap();
+    let walk = walk_of(5 << 12, 3 * PMD_SIZE);
     assert_eq!(walk.base_pages((5 << 12) | HUGE), PMD_SIZE / 4096 - 5);
     assert_eq!(walk.base_pages(PMD_SIZE | HUGE), PMD_SIZE / 4096);
     assert_eq!(walk.base_pages((3 * PMD_SIZE) | HUGE), 5);

@@ -5,6 +5,7 @@ mod path;
 mod root_files;
 mod status;
 
+pub use pagemap::MappedAs;
 pub use path::{FixedPath, strip_prefix, strip_prefix_cstr, without_leading_blanks};
 pub use status::{Status, block_device};
 

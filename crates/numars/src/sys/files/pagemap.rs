@@ -4,6 +4,17 @@ use super::File;
 use crate::sys::errno::{self, preserve_errno};
 use core::ffi::c_int;
 
+/// A mapping of a process.
+#[derive(Clone, Copy, Default)]
+pub struct MappedAs {
+    /// Its first address.
+    pub start: usize,
+    /// The first address after it.
+    pub end: usize,
+    /// The size of its pages if it is hugetlb memory, otherwise that of base pages.
+    pub page_size: usize,
+}
+
 impl File {
     /// The values that [`File::read_words`] needs for each word.
     pub const WORD: usize = (u64::BITS / usize::BITS) as usize;
@@ -107,10 +118,10 @@ impl File {
         Ok((count, scan.walk_end as usize))
     }
 
-    /// Returns the size of the pages of the mapping at an address, of a file /proc/PID/maps.
+    /// Returns the mapping at an address, of a file /proc/PID/maps.
     ///
     /// References: ioctl PROCMAP_QUERY of /proc/PID/maps, since Linux 6.11.
-    pub fn page_size_of_mapping(&self, address: usize) -> Option<usize> {
+    pub fn mapping_at(&self, address: usize) -> Option<MappedAs> {
         const PROCMAP_QUERY: libc::c_ulong = 0xc068_6611;
         /// The structure of <linux/fs.h>.
         #[repr(C)]
@@ -142,6 +153,10 @@ impl File {
         // SAFETY: the structure is the kernel's, and asks for no name, so that nothing else is written.
         let queried =
             preserve_errno(|| unsafe { libc::syscall(libc::SYS_ioctl, self.0, PROCMAP_QUERY, &raw mut query) });
-        (queried == 0).then_some(query.vma_page_size as usize)
+        (queried == 0).then_some(MappedAs {
+            start: query.vma_start as usize,
+            end: query.vma_end as usize,
+            page_size: query.vma_page_size as usize,
+        })
     }
 }
