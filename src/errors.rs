@@ -144,7 +144,8 @@ macro_rules! arguments {
     };
 }
 
-arguments!(c_int, i64, *const u8);
+// isize is C's long.
+arguments!(c_int, isize, *const u8);
 
 /// Calls numa_warn() with a format and one argument.
 ///

@@ -70,6 +70,11 @@ unsafe fn parse(
     }
 }
 
+/// Returns a number as C's long, as strtol(3) does: the nearest one if it does not fit.
+fn long(number: i64) -> isize {
+    number.clamp(isize::MIN as i64, isize::MAX as i64) as isize
+}
+
 /// Allocates the set of nodes that `list` names.
 ///
 /// # Safety
@@ -84,10 +89,10 @@ unsafe fn parse_nodes(list: *const c_char, attempt: ParseOnce) -> *mut bitmask {
             }
             ListError::Missing(rest) => warn_with(Warning::NODE_LIST, c"missing node argument %s\n", rest.as_ptr()),
             ListError::OutOfRange { number, .. } => {
-                warn_with(Warning::NODE_LIST, c"node argument %ld is out of range\n", number)
+                warn_with(Warning::NODE_LIST, c"node argument %ld is out of range\n", long(number))
             }
             ListError::EndOutOfRange { number, .. } => {
-                warn_with(Warning::NODE_LIST, c"node argument %ld out of range\n", number)
+                warn_with(Warning::NODE_LIST, c"node argument %ld out of range\n", long(number))
             }
             ListError::Device(error, name) => {
                 let (warning, format) = device_warning(error);
