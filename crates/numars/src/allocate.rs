@@ -428,7 +428,7 @@ mod tests {
             (1, AllocNodes::Node(usize::MAX), EINVAL),
             (1, AllocNodes::Interleaved(Bits::EMPTY), EINVAL),
             (usize::MAX, AllocNodes::Node(0), ENOMEM),
-            (usize::MAX / 2, AllocNodes::Local, ENOMEM),
+            (usize::MAX / 2 + 1, AllocNodes::Local, ENOMEM),
         ] {
             assert_eq!(allocate(size, placement, NONE).err(), Some(Errno(error)), "{size}");
         }

@@ -107,6 +107,11 @@ pub struct Scratch {
 impl Scratch {
     /// Maps `bytes` bytes. `None`, with errno, if there is no memory.
     pub fn new(bytes: usize) -> Option<Self> {
+        if isize::try_from(bytes).is_err() {
+            // No slice may be longer. A 64-bit kernel has more memory than that for a 32-bit program.
+            errno::set(libc::ENOMEM);
+            return None;
+        }
         let start = map(bytes);
         // No value for NULL, not even for a moment: dropping it would unmap the lowest addresses.
         if start.is_null() { None } else { Some(Scratch { start, bytes }) }
@@ -349,7 +354,7 @@ pub unsafe fn prefault(start: *mut c_void, size: usize) {
     let mut offset = 0;
     while offset < size {
         // SAFETY: inside the memory; an atomic byte needs no alignment.
-        let byte = unsafe { AtomicU8::from_ptr(start.cast::<u8>().add(offset)) };
+        let byte = unsafe { AtomicU8::from_ptr(start.cast::<u8>().wrapping_add(offset)) };
         let value = byte.load(Ordering::Relaxed);
         // If it fails, another thread has written, and the page is allocated.
         let _ = byte.compare_exchange(value, value, Ordering::Relaxed, Ordering::Relaxed);
@@ -397,7 +402,9 @@ mod tests {
     #[test]
     fn without_memory_there_is_no_scratch_and_nothing_is_unmapped() {
         errno::set(0);
-        assert!(Scratch::new(usize::MAX / 2).is_none());
+        // A 32-bit program on a 64-bit kernel may have that much.
+        let too_much = usize::MAX / 2 + usize::from(usize::BITS < 64);
+        assert!(Scratch::new(too_much).is_none());
         // munmap(2) would have failed for this length.
         assert_eq!(errno::get(), libc::ENOMEM);
         assert!(Scratch::new(0).is_none());
