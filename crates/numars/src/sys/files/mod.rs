@@ -57,7 +57,7 @@ impl File {
         let folder = descriptor_of(folder);
         // SAFETY: `path` is a NUL-terminated string.
         File::from_result(|| unsafe {
-            libc::syscall(libc::SYS_openat, folder, path.as_ptr(), flags | libc::O_CLOEXEC, MODE)
+            libc::syscall(libc::SYS_openat, folder, path.as_ptr(), flags | libc::O_CLOEXEC | libc::O_LARGEFILE, MODE)
         })
     }
 

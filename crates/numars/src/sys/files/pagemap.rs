@@ -20,7 +20,7 @@ impl File {
     pub const WORD: usize = (u64::BITS / usize::BITS) as usize;
 
     /// Reads words of 64 bits, from the one with the number `first` on, into the first values of `to`. Returns how many, or `None` if the
-    /// file can't be read. If values have 32 bits, they are the upper halves of the words.
+    /// file can't be read. If values have 32 bits, they are the upper halves of the words, and those after them are cleared.
     pub fn read_words(&self, first: usize, to: &mut [usize]) -> Option<usize> {
         const SIZE: usize = size_of::<u64>();
         let bytes = to.len() / File::WORD * SIZE;
@@ -44,6 +44,7 @@ impl File {
                     *to = upper;
                 }
             }
+            to.get_mut(count..count * File::WORD).unwrap_or_default().fill(0);
         }
         Some(count)
     }
