@@ -6,12 +6,13 @@ use super::meter::Meter;
 use super::ops::MovePagesOps;
 use super::request::read_pages;
 use super::status::STATUS_UNSET;
+use super::target::max_query;
 use crate::sys::errno::{self, Errno};
 use crate::sys::kernel::{self, Checked};
 use crate::sys::move_request::MoveRequest;
 
 /// Upper bound for the entries of a request on the fast path.
-const FAST_PATH_MAX: usize = if usize::BITS == 64 { 64 } else { 16 };
+const FAST_PATH_MAX: usize = if max_query() < 64 { max_query() } else { 64 };
 
 /// Upper bound for the entries of a request whose statuses are read where the kernel wrote them, instead of being copied.
 const DIRECT_STATUS_MAX: usize = 16;

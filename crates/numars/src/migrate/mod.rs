@@ -79,7 +79,7 @@ use mover::Mover;
 use node_map::NodeMap;
 use ops::MovePagesOps;
 use placement::PlacementTargets;
-use target::TargetPid;
+use target::{TargetPid, max_query};
 use targets::PageTargets;
 use tier_targets::TierTargets;
 
@@ -131,8 +131,7 @@ impl MoveReport {
 /// }
 /// ```
 pub fn move_pages(pid: i32, request: MoveRequest, flags: i32) -> (Result<usize, Errno>, Option<MoveStats>) {
-    // A 64-bit kernel before 6.16 writes wrong statuses after the 16th entry for a 32-bit program.
-    let is_single_query = request.is_query() && (usize::BITS == 64 || request.count() <= 16);
+    let is_single_query = request.is_query() && request.count() <= max_query();
     errno::preserve_errno(|| {
         if request.count() == 0 {
             return (move_pages_raw(pid, request, flags), None);
@@ -161,9 +160,18 @@ pub fn move_pages(pid: i32, request: MoveRequest, flags: i32) -> (Result<usize, 
         match mover.move_list(request) {
             Ok(()) => (mover.result(mover.stuck()), Some(mover.stats())),
             // There is no scratch memory, or the arrays cannot be copied.
-            Err(_) => (move_pages_raw(pid, request, flags), None),
+            Err(_) => (submit_in_parts(pid, request, flags), None),
         }
     })
+}
+
+/// Submits a request unmodified, a query in as many calls as it needs.
+fn submit_in_parts(pid: i32, mut request: MoveRequest, flags: i32) -> Result<usize, Errno> {
+    while request.is_query() && request.count() > max_query() {
+        move_pages_raw(pid, request.truncate(max_query()), flags)?;
+        request = request.skip(max_query());
+    }
+    move_pages_raw(pid, request, flags)
 }
 
 /// Submits a request to move_pages(2) unmodified. Returns the number of pages that could not be moved.

@@ -15,6 +15,13 @@ use crate::topology;
 /// A bit in the address of an entry that stands for all base pages of a huge page. It is zero in the addresses of base pages.
 pub const HUGE: usize = 1;
 
+/// The end of the addresses that a process can have, or a higher one without tag bits, which PAGEMAP_SCAN would ignore.
+const MAX_END: usize = match () {
+    _ if cfg!(target_arch = "aarch64") => 1u64 << 52,
+    _ if cfg!(any(target_arch = "x86_64", target_arch = "riscv64")) => 1u64 << 56,
+    _ => usize::MAX as u64,
+} as usize;
+
 /// Upper bound for the bytes of a range of which every page is queried because the mappings are unknown: 64 GiB take some seconds.
 const MAX_UNMAPPED_SCAN: u64 = 1 << 36;
 
@@ -117,7 +124,7 @@ impl PageWalk {
             knows_mappings: true,
             pagemap,
             can_scan: true,
-            scan_limit: usize::MAX,
+            scan_limit: MAX_END,
             can_end: false,
             is_current: false,
             excluded: (0, 0),
@@ -259,8 +266,9 @@ impl PageWalk {
         while high - low > page_size {
             let middle = (low + (high - low) / 2) & !(page_size - 1);
             match scan(middle - page_size, middle, scratch) {
-                Ok(_) => low = middle,
-                Err(errno::EFAULT) => high = middle,
+                Ok((_, walked_to)) if walked_to >= middle => low = middle,
+                // The kernel has ignored a part of the address as a tag.
+                Ok(_) | Err(errno::EFAULT) => high = middle,
                 Err(_) => return None,
             }
         }

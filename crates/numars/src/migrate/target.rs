@@ -5,6 +5,7 @@ use super::page_sizes;
 use super::page_state::{self, PageState};
 use super::page_walk::PageWalk;
 use super::process::ProcHandle;
+use super::tagged::untagged;
 use super::vma::{Mappings, VmaReader};
 use crate::bitmask::Bits;
 use crate::mempolicy::Mode;
@@ -14,6 +15,11 @@ use crate::sys::move_request::MoveRequest;
 use crate::sys::uaccess;
 use crate::sys::{errno, kernel, memory};
 use core::sync::atomic::AtomicI32;
+
+/// Returns the upper bound for the entries of a query. A 64-bit kernel before 6.16 writes wrong statuses after the 16th for a 32-bit program.
+pub(super) const fn max_query() -> usize {
+    if usize::BITS < 64 { 16 } else { usize::MAX }
+}
 
 /// A process, by its PID (0: the calling one).
 pub struct TargetPid {
@@ -93,15 +99,10 @@ impl MovePagesOps for TargetPid {
     type Walk = PageWalk;
 
     fn query_nodes(&self, pages: &[usize], nodes: &mut [i32], flags: i32) -> Result<(), i32> {
-        // A 64-bit kernel before 6.16 writes wrong statuses after the 16th entry for a 32-bit program.
-        let chunk = if usize::BITS == 32 { 16 } else { usize::MAX };
         let pid = self.pid()?;
-        for_each_chunk(
-            pages,
-            nodes,
-            || chunk,
-            |pages, status| self.call(pid, MoveRequest::query(pages, status), flags).map(|_| ()),
-        )
+        for_each_chunk(pages, nodes, max_query, |pages, status| {
+            self.call(pid, MoveRequest::query(pages, status), flags).map(|_| ())
+        })
     }
 
     fn move_pages(&self, pages: &[usize], nodes: &[i32], status: &[AtomicI32], flags: i32) -> Result<usize, i32> {
@@ -149,6 +150,7 @@ impl MovePagesOps for TargetPid {
         if !self.is_current() {
             return Err(errno::EINVAL);
         }
+        let start = untagged(start, &self.handle)?;
         let first = start & !(memory::page_size() - 1);
         let end = start.saturating_add(length);
         let mut vmas = VmaReader::new(self.handle.open_file(b"maps"));

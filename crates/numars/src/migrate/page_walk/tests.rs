@@ -2,7 +2,9 @@
 
 use super::super::page_state::{lookup_pages, page_states};
 use super::super::process::read_field;
-use super::super::tagged::{untag_mask, without_top_byte};
+use super::super::tagged::untag_mask;
+#[cfg(target_pointer_width = "64")]
+use super::super::tagged::without_top_byte;
 use super::*;
 use crate::sys::errno;
 use crate::sys::files::{File, FixedPath};
@@ -77,8 +79,8 @@ fn file_that_fails_after(text: &str) -> File {
     let offset = start as usize + page - text.len();
     let file = File::open(&crate::sys::files::FixedPath::new(b"/proc/self/mem")).unwrap();
     // SAFETY: numbers only.
-    let at = unsafe { libc::lseek(file.descriptor() as i32, offset as libc::off_t, libc::SEEK_SET) };
-    assert_eq!(at, offset as libc::off_t);
+    let at = unsafe { libc::lseek64(file.descriptor() as i32, offset as i64, libc::SEEK_SET) };
+    assert_eq!(at, offset as i64);
     file
 }
 
@@ -223,6 +225,7 @@ impl FakeScan {
     /// Returns the pages of a range that the scan lists; `None` if the walk gives it up.
     fn listed(&self, start: usize, length: usize, capacity: usize) -> Option<Vec<usize>> {
         let mut walk = PageWalk::of(None, None, start, length, PAGE.trailing_zeros()).unwrap();
+        walk.scan_limit = usize::MAX;
         let (mut pages, mut scratch, mut all) = (vec![0; capacity], vec![0; 3 * 7], Vec::new());
         while !walk.is_done() {
             let count =
@@ -238,7 +241,11 @@ impl FakeScan {
 #[test]
 fn pages_up_to_the_end_of_the_address_space_are_listed_wherever_that_is() {
     let last = usize::MAX - (PAGE - 1);
-    for limit in [PAGE, 9 * PAGE, 1 << 31, usize::MAX / 2 - (PAGE - 1), usize::MAX / 2 + 1, last - PAGE, last] {
+    let mut limits = vec![PAGE, 9 * PAGE, 1 << 31, usize::MAX / 2 - (PAGE - 1), usize::MAX / 2 + 1, last - PAGE, last];
+    // Address spaces of 32 to 63 bits, some of them without their last page.
+    let bits = (32..63).filter(|&bits| bits < usize::BITS);
+    limits.extend(bits.flat_map(|bits| [(1usize << bits) - PAGE, 1 << bits]));
+    for limit in limits {
         let mut present = vec![0, (limit / 2) & !(PAGE - 1), limit - PAGE];
         present.dedup();
         let machine = FakeScan { limit, present: present.clone(), calls: 0.into() };
@@ -246,6 +253,31 @@ fn pages_up_to_the_end_of_the_address_space_are_listed_wherever_that_is() {
         assert!(machine.calls.get() < 2 * usize::BITS as usize, "{limit:#x}: {:?} calls", machine.calls);
         // There are no pages above.
         assert_eq!(machine.listed(limit, last - limit, 5), Some(vec![]));
+    }
+}
+
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn addresses_with_a_tag_are_not_taken_for_the_end_of_the_address_space() {
+    // As on arm64: the top byte is ignored, and addresses are sign-extended from bit 55.
+    let untagged = |address: usize| ((address << 8) as isize >> 8) as usize;
+    for bits in [39, 47, 48, 52] {
+        let limit = 1 << bits;
+        let machine = FakeScan { limit, present: vec![PAGE, limit - PAGE], calls: 0.into() };
+        let scan = |start: usize, end: usize, regions: &mut [usize]| {
+            let (start, end) = (untagged(start), untagged(end));
+            if start > end { Err(errno::EFAULT) } else { machine.scan(start, end, regions) }
+        };
+        for scan_limit in [usize::MAX, 1 << 52] {
+            let mut walk = PageWalk::of(None, None, 0, usize::MAX - (PAGE - 1), PAGE.trailing_zeros()).unwrap();
+            walk.scan_limit = scan_limit;
+            let (mut pages, mut scratch, mut all) = ([0; 9], [0; 3 * 7], Vec::new());
+            while !walk.is_done() {
+                let count = walk.fill_pagemap_scan(&mut pages, &mut { usize::MAX }, &mut scratch, &scan).unwrap();
+                all.extend_from_slice(&pages[..count]);
+            }
+            assert_eq!((walk.scan_limit, all), (limit.min(scan_limit), machine.present.clone()), "{bits}");
+        }
     }
 }
 
@@ -365,10 +397,8 @@ fn a_scan_that_makes_no_progress_is_given_up() {
 }
 
 #[test]
+#[cfg(target_pointer_width = "64")]
 fn tags_that_the_kernel_ignores_are_removed() {
-    if usize::BITS < 64 {
-        return;
-    }
     let tagged = (0xab_u64 << 56 | 0x7fff_1234_5000) as usize;
     assert_eq!(without_top_byte(tagged), 0x7fff_1234_5000);
     assert_eq!(without_top_byte(0x7fff_1234_5000), 0x7fff_1234_5000);
