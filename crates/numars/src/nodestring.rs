@@ -596,7 +596,8 @@ mod tests {
         assert_eq!(bitmap("f\n", 70), Some(vec![0, 1, 2, 3]));
         assert_eq!(bitmap("00000001,00000003\n", 70), Some(vec![0, 1, 32]));
         assert_eq!(bitmap("00000000,80000000\n", 32), Some(vec![31]));
-        assert_eq!(bitmap("00000001,00000001\n", 32), Some(vec![0]));
+        // The second group is within the last word of the set, or beyond it.
+        assert_eq!(bitmap("00000001,00000001\n", 32), if WORD_BITS == 64 { Some(vec![0]) } else { None });
         assert_eq!(bitmap("00000001,00000000,00000000\n", 64), None);
         assert_eq!(bitmap("1\nand more", 70), Some(vec![0]));
         assert_eq!(bitmap("\n", 70), Some(vec![]));

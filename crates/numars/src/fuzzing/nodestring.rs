@@ -2,13 +2,13 @@
 
 use crate::bitmask::{Bits, BitsMut, WORD_BITS, Word};
 use crate::nodestring::{NamedNodes, ParseContext, ParseError, ParsedDevice, invert, parse, parse_bitmap};
-use crate::sys::testing::strtol;
+use crate::sys::testing::strtoll;
 use crate::topology::fuzzing::pci_address;
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::ffi::CString;
 
-const WORDS: usize = 3;
+const WORDS: usize = 140usize.div_ceil(WORD_BITS);
 
 /// Why the lookup of a device fails.
 #[derive(Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ fn device(text: &[u8]) -> ParsedDevice<'_, NoSuchHost> {
     Some((name, node.map(NamedNodes::One).ok_or(NoSuchHost)))
 }
 
-/// Returns what `text` names, parsed with strtol(3) as libnuma does.
+/// Returns what `text` names, parsed with strtoll(3), as libnuma does with strtol(3).
 fn expected<'a>(
     text: &'a CString,
     may: &[usize],
@@ -71,7 +71,7 @@ fn expected<'a>(
 ) -> Result<BTreeSet<usize>, ParseError<'a, NoSuchHost>> {
     let bytes = text.as_bytes();
     let number = |rest: &'a [u8]| {
-        let (number, length) = strtol(&text.as_c_str()[bytes.len() - rest.len()..]);
+        let (number, length) = strtoll(&text.as_c_str()[bytes.len() - rest.len()..]);
         // The smallest has no positive counterpart.
         (length > 0).then(|| (number.max(-i64::MAX), &rest[length..]))
     };

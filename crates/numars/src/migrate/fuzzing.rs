@@ -203,7 +203,7 @@ pub fn page_walk(data: &[u8]) {
 fn random_process(choices: &mut Unstructured) -> Result<()> {
     const PAGE_BITS: u32 = PAGE.trailing_zeros();
     let (start, length) = (choices.int_in_range(0..=64 * PAGE)?, choices.int_in_range(0..=80 * PAGE)?);
-    let (free_pages, scratch_size) = (choices.int_in_range(1..=20)?, choices.int_in_range(1..=20)?);
+    let (free_pages, scratch_size) = (choices.int_in_range(1..=20)?, choices.int_in_range(File::WORD..=20)?);
     let present: Option<Vec<bool>> = choices.arbitrary()?;
     let vmas = if choices.arbitrary()? { None } else { Some(ascending_vmas(choices)?) };
     let maps = match &vmas {

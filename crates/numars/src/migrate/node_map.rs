@@ -142,17 +142,18 @@ mod tests {
     #[test]
     fn masks_of_one_length_are_passed_unchanged() {
         let (from, to) = (mask(&[1, 2]), mask(&[4, 8]));
-        assert!(matches!(masks(Bits::new(&from, 100), Bits::new(&to, 100)), Masks::SameLength(100)));
+        const LENGTH: usize = WORD_BITS + 20;
+        assert!(matches!(masks(Bits::new(&from, LENGTH), Bits::new(&to, LENGTH)), Masks::SameLength(LENGTH)));
     }
 
     #[test]
     fn a_shorter_mask_is_filled_with_zeros() {
         // The second word is not part of the shorter mask and must not reach the kernel.
         let (from, to) = (mask(&[1, Word::MAX]), mask(&[0, 4]));
-        let (from, to) = (Bits::new(&from, 64), Bits::new(&to, 128));
+        let (from, to) = (Bits::new(&from, WORD_BITS), Bits::new(&to, 2 * WORD_BITS));
         assert!(matches!(masks(from, to), Masks::Padded));
-        assert!(Bits::new(&padded(from), PADDED_BITS).equals(Bits::new(&mask(&[1]), 64)));
-        assert!(Bits::new(&padded(to), PADDED_BITS).equals(Bits::new(&mask(&[0, 4]), 128)));
+        assert!(Bits::new(&padded(from), PADDED_BITS).equals(Bits::new(&mask(&[1]), WORD_BITS)));
+        assert!(Bits::new(&padded(to), PADDED_BITS).equals(Bits::new(&mask(&[0, 4]), 2 * WORD_BITS)));
     }
 
     #[test]

@@ -569,7 +569,9 @@ fn a_hugetlb_page_whose_entry_is_empty_may_be_in_flight() {
 #[test]
 fn addresses_at_any_distance_get_different_slots() {
     // Distances that a multiplicative hash maps to neighbouring slots.
-    for stride in [1usize, 0x1000, 1 << 20, 0x9e37_79b9, 0x61c8_8647, 6_765, 10_946, 17_711, 0x3d_0956, 1 << 35] {
+    for stride in
+        [1usize, 0x1000, 1 << 20, 0x9e37_79b9, 0x61c8_8647, 6_765, 10_946, 17_711, 0x3d_0956, 1 << (usize::BITS - 29)]
+    {
         let count = if cfg!(miri) { 64 } else { 20_000 };
         let machine = machine_with(&[0]);
         let addresses: Vec<usize> =
@@ -582,7 +584,9 @@ fn addresses_at_any_distance_get_different_slots() {
         distinct.sort_unstable();
         distinct.dedup();
         let plan = plan::plan(batch, 12);
-        assert_eq!((plan.pending, plan.needs_recheck), (count, false), "{stride:#x} {}", machine.pages.len());
+        // With 32 bits, some addresses are the same.
+        let count = (distinct.len(), distinct.len() < count);
+        assert_eq!((plan.pending, plan.needs_recheck), count, "{stride:#x} {}", machine.pages.len());
     }
 }
 
@@ -667,6 +671,10 @@ fn a_program_executed_during_a_move_is_detected() {
         let (error, ranges) = (mover.error(), mover.kernel.walks.load(Relaxed));
         child.kill().unwrap();
         child.wait().unwrap();
+        if usize::BITS < 64 && error == errno::EOVERFLOW {
+            // The shell is a 64-bit program.
+            return;
+        }
         assert_eq!((error, ranges), if follow_exec { (0, 2) } else { (errno::ESRCH, 1) });
         // At least the pages of the stack and the program.
         assert!(!follow_exec || mover.stats().in_place() > 3);

@@ -229,7 +229,7 @@ pub struct Mappings {
     reader: Option<VmaReader>,
     with_sizes: bool,
     /// The size of a transparent huge page; 0: not known, or not needed.
-    huge_size: usize,
+    pub(super) huge_size: usize,
     /// The mapping that was found last.
     current: Mapping,
 }
@@ -314,8 +314,10 @@ impl Mappings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(target_pointer_width = "64")]
     use crate::sys::testing::MemoryFile;
 
+    #[cfg(target_pointer_width = "64")]
     const MAPS: &str = "\
 55d0c0010000-55d0c0013000 r-xp 00005000 fd:01 1234                       /usr/bin/program
 55d0c0020000-55d0c0030000 rw-p 00000000 00:00 0                          [heap]
@@ -323,6 +325,7 @@ mod tests {
 7f0001000000-7f0001010000 rw-p 00000000 00:00 0 
 ";
 
+    #[cfg(target_pointer_width = "64")]
     fn mappings() -> (MemoryFile, Mappings) {
         let file = MemoryFile::holding(MAPS.as_bytes());
         let maps = File::open(&file.path());
@@ -372,6 +375,7 @@ mod tests {
         );
     }
 
+    #[cfg(target_pointer_width = "64")]
     const SMAPS: &str = "\
 7f0000300000-7f0000a00000 rw-p 00000000 00:00 0 
 Size:               7168 kB

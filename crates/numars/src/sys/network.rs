@@ -180,15 +180,16 @@ mod tests {
     fn a_reply_that_ends_early_names_no_network_device() {
         let mut reply = [0u8; HEADERS + 16];
         reply[4..6].copy_from_slice(&libc::RTM_NEWROUTE.to_ne_bytes());
-        reply[HEADERS] = 5;
-        reply[HEADERS + 8] = 8;
-        reply[HEADERS + 10] = RTA_OIF as u8;
-        reply[HEADERS + 12] = 7;
+        let mut set = |offset, value: u16| reply[HEADERS + offset..][..2].copy_from_slice(&value.to_ne_bytes());
+        set(0, 5);
+        set(8, 8);
+        set(10, RTA_OIF);
+        reply[HEADERS + 12..].copy_from_slice(&7u32.to_ne_bytes());
         assert_eq!(output_interface(&reply), Some(7));
         for length in 0..reply.len() {
             assert_eq!(output_interface(&reply[..length]), None, "{length}");
         }
-        reply[4] += 1;
+        reply[4] ^= 1;
         assert_eq!(output_interface(&reply), None);
     }
 }

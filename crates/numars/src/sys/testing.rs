@@ -1,7 +1,7 @@
 //! Helpers of unit tests and fuzz targets; not part of the library.
 
 use super::files::FixedPath;
-use core::ffi::{CStr, c_int, c_long};
+use core::ffi::{CStr, c_int};
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsRawFd, FromRawFd};
@@ -30,10 +30,10 @@ impl MemoryFile {
     }
 }
 
-/// Parses a number by strtol(3) with base 0. Returns it, and how many bytes were read.
-pub fn strtol(text: &CStr) -> (c_long, usize) {
+/// Parses a number by strtoll(3) with base 0. Returns it, and how many bytes were read.
+pub fn strtoll(text: &CStr) -> (i64, usize) {
     let mut end = core::ptr::null_mut();
     // SAFETY: `text` is a string, and `end` writable.
-    let number = super::errno::preserve_errno(|| unsafe { libc::strtol(text.as_ptr(), &raw mut end, 0 as c_int) });
+    let number = super::errno::preserve_errno(|| unsafe { libc::strtoll(text.as_ptr(), &raw mut end, 0 as c_int) });
     (number, end as usize - text.as_ptr() as usize)
 }

@@ -252,7 +252,7 @@ mod tests {
         for _ in 0..2 {
             let nodes = NodeSet::new();
             assert!(query_nodemask_with(&flag, nodes.bits(), kernel));
-            assert!(nodes.bits().as_bits().iter().eq([64]));
+            assert!(nodes.bits().as_bits().iter().eq([WORD_BITS]));
         }
         assert_eq!((queries.get(), errno::get()), (3, errno::EBUSY), "it is known from then on");
         let nodes = NodeSet::new();

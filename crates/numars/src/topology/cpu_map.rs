@@ -212,13 +212,14 @@ mod tests {
 
     #[test]
     fn a_cpu_that_several_nodes_have_is_in_the_set_of_each_and_belongs_to_the_first() {
-        let (mut rows, mut node_of_cpu) = ([0; 4], [NO_NODE; 70]);
+        const ROW_WORDS: usize = 70usize.div_ceil(WORD_BITS);
+        let (mut rows, mut node_of_cpu) = ([0; 2 * ROW_WORDS], [NO_NODE; 70]);
         let cells = Cell::from_mut(&mut rows[..]).as_slice_of_cells();
         let previous = Previous { existing: &only_zero(), cpu_map: &CpuMap::UNKNOWN };
         let mut builder = CpuMapBuilder {
             root: Root::RUNNING,
             rows: cells,
-            row_words: 2,
+            row_words: ROW_WORDS,
             node_of_cpu: &mut node_of_cpu,
             previous: &previous,
         };
@@ -226,7 +227,7 @@ mod tests {
         assert!(builder.record_cpus(1, 8, (64, 1000)));
         assert!(!builder.record_cpus(1, 8, (70, u64::MAX)), "there is no room");
         assert!(!builder.record_cpus(1, 8, (5, 4)));
-        let map = CpuMap { is_complete: true, node_of_cpu: &node_of_cpu, rows: &rows, row_words: 2 };
+        let map = CpuMap { is_complete: true, node_of_cpu: &node_of_cpu, rows: &rows, row_words: ROW_WORDS };
         let mut existing = [0; MAX_NUMNODES / WORD_BITS];
         let nodes = NodeSet::new();
         [3, 8].iter().for_each(|&node| nodes.bits().set(node));
