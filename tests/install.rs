@@ -599,6 +599,28 @@ fn plain_cargo_build_refuses_several_codegen_units_with_the_reason() {
     }
 }
 
+#[test]
+fn plain_cargo_build_links_with_lld_where_rustc_does_not_and_names_it_if_it_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let compiler = folder.path().join("cc");
+    // A compiler that does not find lld.
+    fs::write(&compiler, "#!/bin/sh\ncase \" $* \" in *' -fuse-ld=lld '*) exit 1 ;; esac\nexec cc \"$@\"\n").unwrap();
+    fs::set_permissions(&compiler, fs::Permissions::from_mode(0o755)).unwrap();
+    let build = |flags: &str| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo
+            .current_dir(root())
+            .args(["build", "--release", "--locked", "--target-dir"])
+            .arg(folder.path().join("target"));
+        cargo.env("RUSTFLAGS", format!("-Clinker-features=-lld {flags}")).output().unwrap()
+    };
+    let output = build(&format!("-Clinker={}", compiler.display()));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("lld") && said.contains("use make"), "{said}");
+    assert!(build("").status.success());
+    assert_eq!(exports(&folder.path().join("target/release/libnumars.so")), expected_exports());
+}
+
 // --- Debian packages: `make deb-test` tests those that are built ---
 
 #[test]
