@@ -81,7 +81,7 @@ END_TEST
 /* Arguments of every type and mixture, and more of each than any machine passes in registers. */
 #define MESSAGES(PRINT) \
     PRINT("%d %d %d %d %d %d %d %d %d %d", 1, -2, 3, -4, 5, -6, 7, -8, 9, -10); \
-    PRINT("%lld %lld %lld %lld %lld %lld %lld", 1LL << 40, -2LL << 40, 3LL, -4LL, LLONG_MAX, LLONG_MIN, 7LL); \
+    PRINT("%lld %lld %lld %lld %lld %lld %lld", 1LL << 40, -2LL * (1LL << 40), 3LL, -4LL, LLONG_MAX, LLONG_MIN, 7LL); \
     PRINT("%d %lld %d %d %lld %lld %d", 1, 2LL << 40, 3, 4, 5LL << 40, -6LL, 7); \
     PRINT("%s %s %s %s %s %s %s %s", "one", "two", "three", "four", "five", "six", "seven", "eight"); \
     PRINT("%g %g %g %g %g %g %g %g %g %g", 0.5, -1.5, 2.5, -3.5, 4.5, -5.5, 6.5, -7.5, 8.5, -9.5); \

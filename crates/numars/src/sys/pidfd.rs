@@ -29,15 +29,14 @@ impl PidFd {
 
     /// Returns true if the process is known to have ended.
     pub fn has_ended(&self) -> bool {
-        /// A timespec of any size, all zero: don't wait.
-        static NO_TIME: [u64; 2] = [0; 2];
+        // A timespec of any size, all zero: don't wait. The call writes to it, and QEMU fails if it cannot.
+        let mut no_time = [0u64; 2];
         let mut poll = libc::pollfd { fd: self.0.descriptor() as c_int, events: libc::POLLIN, revents: 0 };
         let count: usize = 1;
         preserve_errno(|| {
             // SAFETY: one structure, and as much time as the kernel reads; no signal mask.
-            let ready = unsafe {
-                libc::syscall(libc::SYS_ppoll, &raw mut poll, count, &raw const NO_TIME, null::<u8>(), 0usize)
-            };
+            let ready =
+                unsafe { libc::syscall(libc::SYS_ppoll, &raw mut poll, count, &raw mut no_time, null::<u8>(), 0usize) };
             ready == 1 && poll.revents & (libc::POLLIN | libc::POLLHUP) != 0
         })
     }
