@@ -574,8 +574,9 @@ START_TEST(resizing_invalid_memory_or_to_an_invalid_size_fails)
     FAILS(numa_realloc(NULL, page, 2 * page), 0, EFAULT);
     FAILS(numa_realloc(memory + 1, page, 2 * page), 0, EINVAL);
     FAILS(numa_realloc(memory, page, 0), 0, EINVAL);
-    FAILS(numa_realloc(memory, page, SIZE_MAX), 0, EINVAL);
-    FAILS(numa_realloc(memory, page, SIZE_MAX - 4094), 0, EINVAL);
+    /* musl fails before the kernel does. */
+    RETURNS(numa_realloc(memory, page, SIZE_MAX) == NULL && (errno == ENOMEM || errno == EINVAL) && (errno = UNTOUCHED_ERRNO), 1);
+    RETURNS(numa_realloc(memory, page, SIZE_MAX - 4094) == NULL && (errno == ENOMEM || errno == EINVAL) && (errno = UNTOUCHED_ERRNO), 1);
     RETURNS(numa_realloc(memory, page, (size_t)1 << 62) == NULL && (errno == ENOMEM || errno == EINVAL) && (errno = UNTOUCHED_ERRNO), 1);
     RETURNS(numa_realloc(memory, page, SIZE_MAX - 4095) == NULL && (errno == ENOMEM || errno == EINVAL) && (errno = UNTOUCHED_ERRNO), 1);
 }
@@ -816,9 +817,11 @@ START_TEST(messages_may_be_NULL_or_a_mebibyte_long_with_any_number)
 {
     char *const text = long_string("", "x", MANY_BYTES);
     static char *error, *warned;
-    require(asprintf(&error, "%s: Unknown error 4000\n", text) > 0);
+    /* "Unknown error 4000" of glibc, "No error information" of musl. */
+    const char *const unknown = strerror(UNTOUCHED_ERRNO);
+    require(asprintf(&error, "%s: %s\n", text, unknown) > 0);
     require(asprintf(&warned, "libnuma: Warning: %s\n", text) > 0);
-    CHECK_CALL((numa_error(NULL), 0), 0, UNTOUCHED_ERRNO, "Unknown error 4000\n");
+    CHECK_CALL((numa_error(NULL), 0), 0, UNTOUCHED_ERRNO, error + MANY_BYTES + 2);
     CHECK_CALL((numa_error(text), 0), 0, UNTOUCHED_ERRNO, error);
     RETURNS((numa_warn(1, NULL), 0), 0);
     RETURNS((numa_warn(INT_MIN, NULL), 0), 0);
@@ -1270,6 +1273,9 @@ END_TEST
 
 /* --- the older forms --- */
 
+/* musl ignores the versions of symbols: there no program reaches them. */
+#ifdef __GLIBC__
+
 typedef void any_function(void);
 
 /* The symbol version that programs built with libnuma's first version use; if the library is linked statically, the function under its own
@@ -1345,6 +1351,8 @@ START_TEST(the_older_versions_reject_the_same)
 }
 END_TEST
 
+#endif
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -1387,7 +1395,9 @@ int main(void)
         statuses_that_no_call_returns_are_unknown,
         the_system_calls_reject_what_the_kernel_rejects,
         an_invalid_home_node_fails,
+#ifdef __GLIBC__
         the_older_versions_reject_the_same,
+#endif
         NULL };
     return run_tests("bad_input", tests);
 }

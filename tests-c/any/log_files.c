@@ -873,6 +873,10 @@ START_TEST(root_starts_no_log_in_an_empty_file_mounted_in_a_world_writable_direc
 }
 END_TEST
 
+#ifndef RENAME_EXCHANGE /* musl before 1.2.6 */
+#define RENAME_EXCHANGE 2
+#endif
+
 /* Keeps exchanging two names until it is stopped. */
 static _Noreturn void exchange_for_ever(const char *one, const char *other)
 {

@@ -1,4 +1,5 @@
 /* Memory allocation fails, in malloc or in the kernel, at the first call or at any later one; and stacks of 16 KiB. */
+#include <dlfcn.h>
 #include <limits.h>
 #include <numa.h>
 #include <pthread.h>
@@ -33,8 +34,39 @@ static bool is_to_fail(void)
     return true;
 }
 
-/* Replaces libc's, for the library as for the rest of the program. */
+#ifdef __GLIBC__
 extern void *__libc_malloc(size_t size), *__libc_calloc(size_t count, size_t size), *__libc_realloc(void *memory, size_t size);
+#else
+/* musl has no other names for them. */
+static void find_next(const char *name, void *function)
+{
+    void *const symbol = dlsym(RTLD_NEXT, name);
+    memcpy(function, &symbol, sizeof symbol);
+}
+
+static void *__libc_malloc(size_t size)
+{
+    void *(*next)(size_t);
+    find_next("malloc", &next);
+    return next(size);
+}
+
+static void *__libc_calloc(size_t count, size_t size)
+{
+    void *(*next)(size_t, size_t);
+    find_next("calloc", &next);
+    return next(count, size);
+}
+
+static void *__libc_realloc(void *memory, size_t size)
+{
+    void *(*next)(void *, size_t);
+    find_next("realloc", &next);
+    return next(memory, size);
+}
+#endif
+
+/* Replaces libc's, for the library as for the rest of the program. */
 
 void *malloc(size_t size)
 {

@@ -17,6 +17,7 @@
 /* The highest numbers of nodes and CPUs that a kernel can have. */
 enum { NODE_BITS = 1024, CPU_BITS = 8192, WORD_BITS = 8 * sizeof(unsigned long) };
 
+#ifdef __GLIBC__
 /* The symbol versions of libnuma's first version, which no header declares. */
 #define OLDER(name) __asm__(".symver older_" #name ", " #name "@libnuma_1.1")
 OLDER(numa_alloc_interleaved_subset);
@@ -47,6 +48,28 @@ extern int older_numa_sched_setaffinity(pid_t pid, unsigned int length, const un
 extern void older_numa_set_interleave_mask(const nodemask_t *nodes);
 extern void older_numa_set_membind(const nodemask_t *nodes);
 extern void older_numa_tonodemask_memory(void *start, size_t size, const nodemask_t *nodes);
+#else
+/* musl ignores the versions of symbols. What numa.h has for the source of such programs is called instead. */
+#define older_numa_alloc_interleaved_subset numa_alloc_interleaved_subset_compat
+#define older_numa_bind numa_bind_compat
+#define older_numa_get_interleave_mask numa_get_interleave_mask_compat
+#define older_numa_get_membind numa_get_membind_compat
+#define older_numa_get_run_node_mask numa_get_run_node_mask_compat
+#define older_numa_interleave_memory numa_interleave_memory_compat
+#define older_numa_node_to_cpus numa_node_to_cpus_compat
+#define older_numa_run_on_node_mask numa_run_on_node_mask_compat
+#define older_numa_sched_getaffinity numa_sched_getaffinity_compat
+#define older_numa_sched_setaffinity numa_sched_setaffinity_compat
+#define older_numa_set_interleave_mask numa_set_interleave_mask_compat
+#define older_numa_set_membind numa_set_membind_compat
+#define older_numa_tonodemask_memory numa_tonodemask_memory_compat
+
+static int older_numa_parse_bitmap(char *line, unsigned long *mask, int cpus)
+{
+    struct bitmask set = { .size = (unsigned long)cpus, .maskp = mask };
+    return numa_parse_bitmap(line, &set);
+}
+#endif
 
 /* The state of a check: what is expected, what was violated, and the current call. */
 struct check {
