@@ -2,8 +2,10 @@
 
 PREFIX ?= /usr/local
 # Debian's libraries are in a folder named after the machine. The build notes its name: whoever installs may have no compiler.
-MULTIARCH = $(or $(shell cat $(BUILD)/built 2>/dev/null || $(CC) -print-multiarch 2>/dev/null),\
+MULTIARCH = $(or $(shell cat $(BUILD)/built 2>/dev/null || $(PRINT_MULTIARCH)),\
 	$(error set LIBDIR: $(CC) does not name the folder below /usr/lib for libraries of this machine))
+# musl-gcc names the folder of the compiler that it calls.
+PRINT_MULTIARCH = $(CC) -print-multiarch 2>/dev/null$(if $(FOR_MUSL), | sed 's/-gnu/-musl/')
 LIBDIR ?= $(PREFIX)/lib$(if $(filter /usr,$(PREFIX)),$(if $(wildcard /etc/debian_version),/$(MULTIARCH)))
 INCLUDEDIR ?= $(PREFIX)/include
 BINDIR ?= $(PREFIX)/bin
@@ -36,11 +38,14 @@ SOVERSION := 1.0.0
 
 BUILD := target/c
 $(if $(word 2,$(BUILD)),$(error BUILD is "$(BUILD)": make knows no targets with blanks in their names))
-# The target that cargo compiles for, by default this machine. It is always passed, so that the folder of the results does not depend
-# on cargo's settings, and so that flags for the library do not reach build scripts.
+# The target that cargo compiles for, by default this machine with the C library of the C compiler: CC=musl-gcc is enough for musl. It is
+# always passed, so that the folder of the results does not depend on cargo's settings, and so that flags for the library do not reach
+# build scripts.
 TARGET ?= $(CARGO_BUILD_TARGET)
 RUST_HOST = $(shell $(RUSTC) -vV | sed -n 's/^host: //p')
-COMPILE_FOR = $(or $(TARGET),$(RUST_HOST))
+FOR_MUSL = $(shell $(CC) -E -dM -include features.h -x c /dev/null 2>/dev/null | \
+	awk '$$2 == "_FEATURES_H" { read = 1 } $$2 == "__GLIBC__" { glibc = 1 } END { if (read && !glibc) print "yes" }')
+COMPILE_FOR = $(or $(TARGET),$(if $(FOR_MUSL),$(subst -gnu,-musl,$(RUST_HOST)),$(RUST_HOST)))
 
 # $(call quote,TEXT): TEXT as one word for the shell.
 quote = '$(subst ','\'',$(1))'
@@ -57,7 +62,7 @@ endif
 
 # Notes the machine that it was built for, for `make install`.
 all: $(BUILD)/libnumars.so.$(SOVERSION) $(BUILD)/libnuma.so.$(SOVERSION) $(BUILD)/libnumars.a
-	@$(CC) -print-multiarch >$(BUILD)/built 2>/dev/null || touch $(BUILD)/built
+	@{ $(PRINT_MULTIARCH); } >$(BUILD)/built || touch $(BUILD)/built
 
 define HELP
 Build
@@ -154,6 +159,7 @@ KEEP_OPEN = $(shell $(CC) $(LDFLAGS) -Wl,--version 2>/dev/null | grep -q mold ||
 $(BUILD)/lib%.so.$(SOVERSION): $(BUILD)/shared.o
 	$(CC) $(CFLAGS) -shared -nostartfiles -o $@ $< -Wl,-soname,lib$*.so.1 -Wl,--version-script=$(LINK)/libnumars.map -Wl,--gc-sections \
 		$(KEEP_OPEN) -Wl,-z,relro -Wl,-z,now -Wl,-z,defs -Wl,-O1 $(SEPARATE_CODE) $(LDFLAGS) $(OR_NAME_SETTINGS)
+	@sh bin/check-libc.sh $(call quote,$(READELF)) $@ $(COMPILE_FOR) $(OR_NAME_SETTINGS)
 	@ln -sf lib$*.so.$(SOVERSION) $(BUILD)/lib$*.so.1
 	@ln -sf lib$*.so.1 $(BUILD)/lib$*.so
 

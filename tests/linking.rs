@@ -226,8 +226,8 @@ fn sections_and_segments(library: &Path) -> (Vec<Part>, Vec<Part>) {
     (parts, segments.collect())
 }
 
-/// Links both flavours of the library with a linker, from the objects that make built already.
-fn link_with(linker: &str, folder: &Path) -> [PathBuf; 2] {
+/// Returns the command that links both flavours of the library into `folder`, from the objects that make built already, and these.
+fn make_that_links(folder: &Path, settings: &[&str]) -> (Command, [PathBuf; 2]) {
     stage();
     for name in ["rust.a", "all.o", "shared.o"] {
         std::fs::copy(root().join("target/c").join(name), folder.join(name)).unwrap();
@@ -235,9 +235,52 @@ fn link_with(linker: &str, folder: &Path) -> [PathBuf; 2] {
     let libraries = ["libnumars.so.1.0.0", "libnuma.so.1.0.0"].map(|name| folder.join(name));
     let mut make = Command::new("make");
     make.current_dir(root()).args(["--silent", "--old-file=cargo", &format!("--old-file={}/rust.a", folder.display())]);
-    make.args([format!("BUILD={}", folder.display()), format!("LDFLAGS=-fuse-ld={linker}")]).args(&libraries);
+    make.arg(format!("BUILD={}", folder.display())).args(settings).args(&libraries);
+    (make, libraries)
+}
+
+/// Links both flavours of the library with a linker.
+fn link_with(linker: &str, folder: &Path) -> [PathBuf; 2] {
+    let (mut make, libraries) = make_that_links(folder, &[&format!("LDFLAGS=-fuse-ld={linker}")]);
     run(&mut make);
     libraries
+}
+
+#[test]
+fn a_library_that_contains_a_c_library_or_is_linked_with_that_of_another_target_is_refused() {
+    const CONTAINED: &str = "contains a C library";
+    let target = |libc| format!("TARGET={}-unknown-linux-{libc}", std::env::consts::ARCH);
+    let (glibc, musl) = (target("gnu"), target("musl"));
+    let all_static = "LDFLAGS=-Wl,-Bstatic";
+    for (settings, reason) in [
+        (&["CC=musl-gcc", &glibc, all_static][..], CONTAINED),
+        (&["CC=musl-gcc", &musl, all_static], CONTAINED),
+        // It needs a libc, and its malloc is that of another.
+        (&["CC=musl-gcc", &musl, "LDFLAGS=-Wl,-Bstatic,-lc,-Bdynamic"], CONTAINED),
+        (&["CC=musl-gcc", &glibc], "compiled for glibc"),
+        (&["CC=gcc", &musl], "compiled for musl"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut make, libraries) = make_that_links(folder.path(), settings);
+        let output = make.output().unwrap();
+        let messages = String::from_utf8_lossy(&output.stderr);
+        let about_it: Vec<&str> = messages.lines().filter(|line| line.contains(reason)).collect();
+        assert!(!output.status.success() && about_it.len() == 1, "{settings:?}: {messages}");
+        assert!(libraries.iter().all(|library| !library.exists()), "{settings:?}");
+    }
+}
+
+#[test]
+fn a_c_compiler_for_musl_selects_the_target_and_the_folder_of_libraries() {
+    let empty = tempfile::tempdir().unwrap();
+    for (compiler, libc) in [("musl-gcc", "musl"), ("gcc", "gnu"), ("clang", "gnu")] {
+        let mut make = Command::new("make");
+        make.current_dir(root()).args(["--dry-run", "all", "install", "PREFIX=/usr", &format!("CC={compiler}")]);
+        let commands = run(make.arg(format!("BUILD={}", empty.path().display())));
+        let target = format!("--target {}-unknown-linux-{libc}", std::env::consts::ARCH);
+        let folder = format!("LIBDIR='/usr/lib/{}-linux-{libc}'", std::env::consts::ARCH);
+        assert!(commands.contains(&target) && commands.contains(&folder), "{compiler}: {commands}");
+    }
 }
 
 #[test]
