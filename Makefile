@@ -81,6 +81,7 @@ Test (the last line is: N passed, N failed)
   host-test, vm-test          C tests on this machine; in the guest (KERNELS, FILTER)
   debug-test, debug-vm-test   the same with debug assertions (KERNEL)
   sanitize, sanitize-vm       the same with AddressSanitizer (KERNEL)
+  musl-test                   a library for musl: C tests, linked, static and preloaded programs (CC)
   memcheck, races, miri       valgrind; ThreadSanitizer (TEST_SECONDS); unit tests under Miri
   fuzz, fuzz-seeds            fuzz (FUZZ_TARGETS, FUZZ_SECONDS); keep the inputs that reach more
   deb-test, readme-test       the packages; the commands of README.md (both in a clean Debian tree)
@@ -191,7 +192,7 @@ stage: usable-stage all
 # --- tests and tools: the procedures are in scripts/, where each file says what it does and with which variables --------
 
 .PHONY: bench c-tests check cross deb deb-test debug-library debug-test debug-vm-test demo everywhere-test fuzz fuzz-build fuzz-seeds host-test \
-	memcheck miri programs races readme-test sanitize sanitize-vm sanitized test test-long vm vm-test
+	memcheck miri musl-test programs races readme-test sanitize sanitize-vm sanitized test test-long vm vm-test
 
 vm: rust
 	@$(CARGO) build --quiet $(TEST_WORKSPACE) --release --package numars-vm
@@ -199,7 +200,7 @@ vm: rust
 c-tests: stage
 	@$(MAKE) --no-print-directory -j2 -f tests-c/Makefile
 
-check test test-long demo deb readme-test miri:
+check test test-long demo deb musl-test readme-test miri:
 	@scripts/$@.sh
 cross: vm
 	@scripts/$@.sh
