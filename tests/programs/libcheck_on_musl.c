@@ -1,8 +1,10 @@
-/* What Debian's archive of libcheck needs of glibc and musl does not have. scripts/musl-test.sh links it with programs for musl. */
+/* What Debian's archives of libcheck and, on arm64, libgcc need of glibc and musl does not have. scripts/musl-test.sh links it with programs
+ * for musl. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 
 /* --- with the size of the buffer and a flag, as -D_FORTIFY_SOURCE calls them --- */
 
@@ -44,6 +46,14 @@ _Noreturn void __longjmp_chk(jmp_buf environment, int value)
 unsigned long __isoc23_strtoul(const char *text, char **end, int base)
 {
     return strtoul(text, end, base);
+}
+
+/* --- of libgcc --- */
+
+/* A static musl has it. */
+__attribute__((weak)) unsigned long __getauxval(unsigned long type)
+{
+    return getauxval(type);
 }
 
 /* --- pthread_cleanup_push(3), for threads that are cancelled; no test cancels one within libcheck --- */
