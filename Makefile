@@ -78,10 +78,9 @@ Test (the last line is: N passed, N failed)
   check                       in two minutes: no root, no network, no guest
   test, test-long             every check (VM=no: without the guest); all of it on every kernel
   stage, c-tests, vm          what tests use: the installed library, C programs, the guest
-  host-test, vm-test          C tests on this machine; in the guest (KERNELS, FILTER)
+  host-test, musl-test, vm-test  C tests here; on musl (CC); in the guest (KERNELS, FILTER)
   debug-test, debug-vm-test   the same with debug assertions (KERNEL)
   sanitize, sanitize-vm       the same with AddressSanitizer (KERNEL)
-  musl-test                   a library for musl: C tests, linked, static and preloaded programs (CC)
   memcheck, races, miri       valgrind; ThreadSanitizer (TEST_SECONDS); unit tests under Miri
   fuzz, fuzz-seeds            fuzz (FUZZ_TARGETS, FUZZ_SECONDS); keep the inputs that reach more
   deb-test, readme-test       the packages; the commands of README.md (both in a clean Debian tree)
