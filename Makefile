@@ -73,7 +73,7 @@ Install (PREFIX=/usr/local, LIBDIR, INCLUDEDIR, BINDIR, MANDIR, DESTDIR)
   install, uninstall          what was built, next to libnuma
   install-dropin, uninstall-dropin    the same, and in place of libnuma
   deb                         Debian packages, into target/deb
-  cross                       library, C tests and packages for other machines (ARCH)
+  cross                       libraries, C tests and packages for other machines (ARCH)
 Test (the last line is: N passed, N failed)
   check                       in two minutes: no root, no network, no guest
   test, test-long             every check (VM=no: without the guest); all of it on every kernel
@@ -85,6 +85,7 @@ Test (the last line is: N passed, N failed)
   fuzz, fuzz-seeds            fuzz (FUZZ_TARGETS, FUZZ_SECONDS); keep the inputs that reach more
   deb-test, readme-test       the packages; the commands of README.md (both in a clean Debian tree)
   everywhere-test             the library preloaded into every program of a Debian tree (CASES)
+  cross-check, cross-test     compile for other machines; run tests on them, emulated (ARCH, TESTS)
 More
   demo                        move pages between nodes and draw where they are
   bench                       compare with libnuma, measure moves (KERNEL, BENCH=--help)
@@ -110,11 +111,14 @@ OR_NAME_SETTINGS = || sh bin/name-settings.sh
 # tables shorter by more than the code gets longer; RUSTFLAGS, if it is set, replaces what --config says. C programs cannot unwind Rust
 # code, so panic is abort whatever the profile says, and only link-time optimization of both crates removes what could panic.
 FRAME_POINTERS := -Cforce-frame-pointers=yes
+# 32-bit ARM's unwind tables name functions of libgcc_s, which the library would then need.
+NO_UNWIND_TABLES = $(if $(filter arm%,$(COMPILE_FOR)),-Cforce-unwind-tables=no)
+CODE_FLAGS = $(FRAME_POINTERS) $(NO_UNWIND_TABLES)
 CARGO_BUILT = $(BUILD)/cargo/$(COMPILE_FOR)/release/libnumars.a
 cargo: rust
-	$(if $(RUSTFLAGS),RUSTFLAGS=$(call quote,$(RUSTFLAGS) $(FRAME_POINTERS)) )$(CARGO) rustc --quiet --locked --release --package libnumars --lib \
+	$(if $(RUSTFLAGS),RUSTFLAGS=$(call quote,$(RUSTFLAGS) $(CODE_FLAGS)) )$(CARGO) rustc --quiet --locked --release --package libnumars --lib \
 		--crate-type staticlib --no-default-features --config 'profile.release.panic="abort"' --config 'profile.release.lto="fat"' \
-		--config 'build.rustflags=["$(FRAME_POINTERS)"]' --target-dir $(BUILD)/cargo --target $(COMPILE_FOR) $(OR_NAME_SETTINGS)
+		--config 'build.rustflags="$(strip $(CODE_FLAGS))"' --target-dir $(BUILD)/cargo --target $(COMPILE_FOR) $(OR_NAME_SETTINGS)
 $(BUILD)/rust.a: cargo
 	@built=$(CARGO_BUILT); cmp -s $$built $@ || cp $$built $@
 
@@ -190,7 +194,7 @@ stage: usable-stage all
 
 # --- tests and tools: the procedures are in scripts/, where each file says what it does and with which variables --------
 
-.PHONY: bench c-tests check cross deb deb-test debug-library debug-test debug-vm-test demo everywhere-test fuzz fuzz-build fuzz-seeds host-test \
+.PHONY: bench c-tests check cross cross-check cross-test deb deb-test debug-library debug-test debug-vm-test demo everywhere-test fuzz fuzz-build fuzz-seeds host-test \
 	memcheck miri musl-test programs races readme-test sanitize sanitize-vm sanitized test test-long vm vm-test
 
 vm: rust
@@ -201,7 +205,7 @@ c-tests: stage
 
 check test test-long demo deb musl-test readme-test miri:
 	@scripts/$@.sh
-cross: vm
+cross cross-check cross-test: vm
 	@scripts/$@.sh
 deb-test: deb
 	@scripts/$@.sh

@@ -280,10 +280,10 @@ macro_rules! pass_list_to {
     ($function:ident, $this:literal) => {
         core::arch::naked_asm!(
             ".fnstart",
-            ".save {{r2, r3}}",
+            // Any other directive would name a function of libgcc_s, which the library would need.
+            ".cantunwind",
             "push {{r2, r3}}",
-            ".save {{r4, lr}}", // r4 aligns the stack
-            "push {{r4, lr}}",
+            "push {{r4, lr}}", // r4 aligns the stack
             "add r2, sp, #8",
             "bl {function}",
             "pop {{r4, lr}}",

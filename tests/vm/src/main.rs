@@ -77,9 +77,9 @@ enum Action {
         /// Run only this shape, with DIR/any/* too
         #[arg(long = "shape", value_name = "SHAPE", value_parser = shape)]
         shapes: Vec<&'static Shape>,
-        /// Run only programs whose SUBDIRECTORY/NAME contains this
-        #[arg(long, value_name = "SUBSTRING", default_value = "", hide_default_value = true)]
-        filter: String,
+        /// Run only programs whose SUBDIRECTORY/NAME contains one of these
+        #[arg(long = "filter", value_name = "SUBSTRING")]
+        filters: Vec<String>,
         /// Skip programs with this in SUBDIRECTORY/NAME on this kernel (KERNEL:SUBSTRING)
         #[arg(long, value_name = "KERNEL:SUBSTRING")]
         skip: Vec<String>,
@@ -112,7 +112,11 @@ enum Action {
     },
     /// Fetch compilers and the C library for another architecture (--arch), and print commands for sh(1) that set the variables that make
     /// needs
-    Toolchain,
+    Toolchain {
+        /// Only what compiles Rust
+        #[arg(long)]
+        rust_only: bool,
+    },
     /// List the machines that a guest can have
     Shapes,
 }
@@ -157,8 +161,8 @@ fn perform(cli: Cli) -> Result<ExitCode> {
             };
             return run(&guest);
         }
-        Action::Test { kernels, shapes, filter, skip, host, jobs, options, timeout, directory } => {
-            let suite = Suite { directory, filter, skip, limit: Duration::from_secs(timeout) };
+        Action::Test { kernels, shapes, filters, skip, host, jobs, options, timeout, directory } => {
+            let suite = Suite { directory, filters, skip, limit: Duration::from_secs(timeout) };
             let tally = if host {
                 suite.on_host()?
             } else {
@@ -173,7 +177,8 @@ fn perform(cli: Cli) -> Result<ExitCode> {
         Action::Packages { suite, packages } => {
             println!("{}", cache()?.packages(&suite, &packages)?.display());
         }
-        Action::Toolchain => print!("{}", cache()?.toolchain()?),
+        Action::Toolchain { rust_only: true } => print!("{}", cache()?.rust_settings()?),
+        Action::Toolchain { .. } => print!("{}", cache()?.toolchain()?),
         Action::Shapes => {
             let machine = cli.architecture.unwrap_or(architectures::host()?).machine()?;
             for shape in SHAPES.iter().filter(|shape| shape.fits(machine)) {

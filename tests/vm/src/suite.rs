@@ -24,7 +24,8 @@ const ANY: &str = "any";
 
 pub struct Suite {
     pub directory: PathBuf,
-    pub filter: String,
+    /// Only programs with one of these in their names run, if there are any.
+    pub filters: Vec<String>,
     /// `KERNEL:SUBSTRING`: skips programs with this in their names on this kernel.
     pub skip: Vec<String>,
     pub limit: Duration,
@@ -143,12 +144,14 @@ impl Suite {
 
     fn programs(&self, subdirectory: &str, kernel: &str) -> Result<Vec<Job>> {
         let mut jobs = Vec::new();
+        let is_selected =
+            |name: &str| self.filters.is_empty() || self.filters.iter().any(|filter| name.contains(filter.as_str()));
         for program in self.entries(subdirectory)? {
             let mode = fs::metadata(&program)?.permissions().mode();
             let name = format!("{subdirectory}/{}", name(&program));
             let skipped = self.skip.iter().filter_map(|skip| skip.split_once(':'));
             let skipped = skipped.into_iter().any(|(on, part)| on == kernel && name.contains(part));
-            if program.is_file() && mode & 0o111 != 0 && name.contains(&self.filter) && !skipped {
+            if program.is_file() && mode & 0o111 != 0 && is_selected(&name) && !skipped {
                 jobs.push(Job { program, args: Vec::new() });
             }
         }

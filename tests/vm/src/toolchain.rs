@@ -28,54 +28,69 @@ const LIBRARIES: &[&str] = &["check", "libsubunit-dev", "libnuma1", "libnuma-dev
 impl Cache {
     /// Fetches compilers and the C library for the target. Returns commands for the shell that set the variables by which make finds them.
     pub fn toolchain(&self) -> Result<String> {
-        let (tools, sysroot) = (self.tools()?, self.sysroot()?);
-        let target = self.target;
+        let sysroot = self.sysroot()?;
+        let (target, bin) = (self.target, self.toolchain_folder()?);
         let name = target.compiler_target;
-        let bin = self.directory.join(format!("toolchain-{}", target.name));
-        fs::create_dir_all(&bin)?;
-        let version = fs::read_to_string(tools.join(LLVM_VERSION))?;
-        let script = |program: &str, arguments: &str| {
-            format!(
-                "#!/bin/sh\ntools={tools}/usr\n\
-                 LD_LIBRARY_PATH=$tools/lib/{triplet}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}\n\
-                 export LD_LIBRARY_PATH\nexec \"$tools/bin/{program}\"{arguments} \"$@\"\n",
-                tools = quoted(&tools.to_string_lossy()),
-                triplet = self.host.triplet
-            )
-        };
-        let llvm = |program: &str| script(&format!("{program}{version}"), "");
-        let clang = script(
-            &format!("clang{version}"),
-            &format!(
-                " --target={name} --sysroot={} --ld-path={} -Wno-unused-command-line-argument",
-                quoted(&sysroot.to_string_lossy()),
-                quoted(&bin.join("ld.lld").to_string_lossy())
-            ),
+        let llvm = |program: &str| self.llvm_program(program);
+        let linker = bin.join("ld.lld");
+        write_script(&linker, &self.script(&llvm("ld.lld")?, "")?)?;
+        let options = format!(
+            " --target={name} --sysroot={} --ld-path={} -Wno-unused-command-line-argument",
+            quoted(&sysroot.to_string_lossy()),
+            quoted(&linker.to_string_lossy())
         );
-        write_script(&bin.join("rustc"), &script("rustc", ""))?;
-        write_script(&bin.join("ld.lld"), &llvm("ld.lld"))?;
-        write_script(&bin.join(format!("{name}-gcc")), &clang)?;
+        let mut tools = vec![("gcc", self.script(&llvm("clang")?, &options)?)];
         for (tool, of_llvm) in TOOLS {
-            write_script(&bin.join(format!("{name}-{tool}")), &llvm(of_llvm))?;
+            tools.push((tool, self.script(&llvm(of_llvm)?, "")?));
         }
-        let mut settings = String::new();
-        let mut set = |name: &str, value: &str| writeln!(settings, "{name}={}; export {name}", quoted(value));
-        let tool = |tool: &str| bin.join(format!("{name}-{tool}")).display().to_string();
-        set("RUSTC", &bin.join("rustc").display().to_string())?;
-        // Debian's compiler has the source of core, for every target.
-        set("RUSTC_BOOTSTRAP", "1")?;
-        set("CARGO_UNSTABLE_BUILD_STD", "core")?;
-        set("TARGET", target.rust_target)?;
-        for (variable, name) in
-            [("CC", "gcc"), ("AR", "ar"), ("OBJCOPY", "objcopy"), ("OBJDUMP", "objdump"), ("READELF", "readelf")]
-        {
-            set(variable, &tool(name))?;
+        let mut settings = self.rust_settings()?;
+        for (tool, text) in tools {
+            let path = bin.join(format!("{name}-{tool}"));
+            write_script(&path, &text)?;
+            let variable = if tool == "gcc" { "CC".into() } else { tool.to_uppercase() };
+            set(&mut settings, &variable, &path.to_string_lossy())?;
         }
-        set("SYSROOT", &sysroot.display().to_string())?;
+        set(&mut settings, "SYSROOT", &sysroot.to_string_lossy())?;
         let pkg_config = ["share/pkgconfig", &format!("lib/{}/pkgconfig", target.triplet), "lib/pkgconfig"]
             .map(|folder| sysroot.join("usr").join(folder).display().to_string());
-        set("PKG_CONFIG_LIBDIR", &pkg_config.join(":"))?;
+        set(&mut settings, "PKG_CONFIG_LIBDIR", &pkg_config.join(":"))?;
         Ok(settings)
+    }
+
+    /// Fetches the Rust compiler. Returns commands for the shell that set the variables by which cargo and make use it for the target.
+    pub fn rust_settings(&self) -> Result<String> {
+        let rustc = self.toolchain_folder()?.join("rustc");
+        write_script(&rustc, &self.script("rustc", "")?)?;
+        let mut settings = String::new();
+        set(&mut settings, "RUSTC", &rustc.to_string_lossy())?;
+        // Debian's compiler has the source of core, for every target.
+        set(&mut settings, "RUSTC_BOOTSTRAP", "1")?;
+        set(&mut settings, "CARGO_UNSTABLE_BUILD_STD", "core")?;
+        set(&mut settings, "TARGET", self.target.rust_target)?;
+        Ok(settings)
+    }
+
+    /// Returns the directory of scripts for the target, which exists.
+    fn toolchain_folder(&self) -> Result<PathBuf> {
+        let folder = self.directory.join(format!("toolchain-{}", self.target.name));
+        fs::create_dir_all(&folder)?;
+        Ok(folder)
+    }
+
+    /// Returns the name of one of LLVM's programs, which ends with its version.
+    fn llvm_program(&self, program: &str) -> Result<String> {
+        Ok(program.to_string() + &fs::read_to_string(self.tools()?.join(LLVM_VERSION))?)
+    }
+
+    /// Returns a shell script that runs one of the fetched programs with its libraries.
+    fn script(&self, program: &str, arguments: &str) -> Result<String> {
+        Ok(format!(
+            "#!/bin/sh\ntools={tools}/usr\n\
+             LD_LIBRARY_PATH=$tools/lib/{triplet}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}\n\
+             export LD_LIBRARY_PATH\nexec \"$tools/bin/{program}\"{arguments} \"$@\"\n",
+            tools = quoted(&self.tools()?.to_string_lossy()),
+            triplet = self.host.triplet
+        ))
     }
 
     /// Returns the directory of rustc with the source of core, clang, lld and LLVM's tools.
@@ -143,6 +158,11 @@ const TOOLS_NAME: &str = "compilers";
 
 /// The file in it with what the names of LLVM's programs end with.
 const LLVM_VERSION: &str = "llvm-version";
+
+/// Adds a command for the shell that sets a variable.
+fn set(settings: &mut String, name: &str, value: &str) -> Result<()> {
+    Ok(writeln!(settings, "{name}={}; export {name}", quoted(value))?)
+}
 
 /// Writes a script that can be executed, unless it is there already: another process may be running it.
 fn write_script(path: &Path, text: &str) -> Result<()> {

@@ -1,0 +1,86 @@
+#!/bin/sh
+# Runs the C tests of other architectures on their emulated machines, and compares numars with their libnuma. It builds what it needs. The last
+# line is `N passed, N failed`.
+#   ARCH      architectures (arm64 i386 s390x)
+#   TESTS     core: what `make test` runs; all: every test that the machine can run, and parity with libnuma (core)
+# Example: make cross-test ARCH=riscv64 TESTS=all
+#
+# Functions are called through `check`, which shellcheck does not see:
+# shellcheck disable=SC2317
+set -u
+cd "$(dirname "$0")/.." || exit
+# shellcheck source=scripts/counting.sh
+. scripts/counting.sh
+architectures=${ARCH:-arm64 i386 s390x}
+tests=${TESTS:-core}
+
+# Moving, policy and topology; how numars moves compared with the kernel.
+moving="four-nodes/compared_with_kernel four-nodes/migrate_pages four-nodes/numa_move_pages four-nodes/numars_count_pages
+    four-nodes/numars_move_pages four-nodes/numars_move_range four-nodes/page_status four-nodes/policy"
+# Sets, strings and messages, which need no NUMA.
+sets="any/bitmask any/messages any/numars_parse any/own_messages any/status_string"
+
+build() { # architecture
+    ARCH=$1 PACKAGES=no scripts/cross.sh
+}
+
+# guest ARCHITECTURE KERNEL OPTIONS…
+guest() {
+    architecture=$1 kernel=$2
+    shift 2
+    out=target/cross/$architecture
+    target/release/vm test --arch "$architecture" --kernel "$kernel" --jobs 2 --timeout 1200 --env "CK_TIMEOUT_MULTIPLIER=${CK_TIMEOUT_MULTIPLIER:-6}" \
+        --libraries "$out/stage/lib" "$@" "$out/tests-c"
+}
+
+# kernels ARCHITECTURE: those of its machine that are tested.
+kernels() {
+    case $1:$tests in
+    arm64:all) echo 6.12 6.12-16k ;;
+    ppc64el:*) echo newest-64k ;;
+    s390x:*) echo newest ;;
+    *) echo 6.12 ;;
+    esac
+}
+
+run_tests() { # architecture kernel
+    set -- "$1" "$2"
+    [ "$1" != s390x ] || set -- "$@" --shape one-node
+    if [ "$tests" = core ]; then
+        case $1 in
+        arm64 | armhf) programs="$moving $sets" ;;
+        i386) programs="four-nodes/numa_move_pages.c four-nodes/page_status $sets" ;;
+        *) programs=$sets ;;
+        esac
+        for program in $programs; do set -- "$@" --filter "$program"; done
+    elif [ "$1" = s390x ]; then
+        for program in $sets; do set -- "$@" --filter "$program"; done
+    fi
+    guest "$@"
+}
+
+parity() { # architecture
+    (
+        eval "$(target/release/vm toolchain --arch "$1")"
+        # The compiler of the tests is this machine's.
+        unset RUSTC RUSTC_BOOTSTRAP CARGO_UNSTABLE_BUILD_STD TARGET AR
+        # These machines have no ten nodes, and riscv64's no node without CPUs.
+        set -- "$1" --skip thoroughly
+        [ "$1" != riscv64 ] || set -- "$@" --skip gaps --skip memory_only --skip before_main
+        name=$1
+        shift
+        NUMARS_TEST_ARCH=$name "$cargo" test --locked --no-fail-fast --manifest-path tests/Cargo.toml --package numars-tests --test parity -- --ignored "$@"
+    )
+}
+
+for architecture in $architectures; do
+    check "the library and the C tests for $architecture" build "$architecture" || continue
+    for kernel in $(kernels "$architecture"); do
+        suite "C tests on $architecture, Linux $kernel" run_tests "$architecture" "$kernel"
+    done
+    case $architecture:$tests in
+    *:core | s390x:* | ppc64el:* | loong64:*) ;;
+    *) check "parity with libnuma on $architecture" parity "$architecture" ;;
+    esac
+done
+finish
