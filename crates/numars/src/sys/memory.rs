@@ -107,7 +107,7 @@ pub struct Scratch {
 impl Scratch {
     /// Maps `bytes` bytes. `None`, with errno, if there is no memory.
     pub fn new(bytes: usize) -> Option<Self> {
-        if isize::try_from(bytes).is_err() {
+        if usize::BITS < 64 && isize::try_from(bytes).is_err() {
             // No slice may be longer. A 64-bit kernel has more memory than that for a 32-bit program.
             errno::set(libc::ENOMEM);
             return None;
