@@ -31,6 +31,11 @@ draws_the_map() {
     [ "$demo" = 0 ] && [ "$(grep -c '768 of 1024 pages moved, 0 stayed behind' target/demo.out)" = 2 ]
 }
 
+# The fetched compiler has the source of core, and so every target.
+on_musl() (
+    eval "$(target/release/vm toolchain --arch musl-amd64 --rust-only)" && make --no-print-directory musl-test
+)
+
 # Nothing below works without.
 make --no-print-directory rust || exit
 check "packages" scripts/setup.sh test
@@ -57,6 +62,8 @@ rust_tests "headers, symbols, linking, machines" --package numars-tests
 check "the C tests compile" make --no-print-directory c-tests
 suite "C tests on this machine" make --no-print-directory host-test
 suite "C tests on a library with debug assertions" make --no-print-directory debug-test
+suite "other architectures" make --no-print-directory cross-check
+suite "musl" on_musl
 if [ -n "${TEST_SECONDS:-}" ]; then
     check "no data race" make --no-print-directory races
     suite "memcheck" make --no-print-directory memcheck
@@ -75,6 +82,10 @@ else
     if [ -n "${TEST_SECONDS:-}" ]; then
         suite "AddressSanitizer in the guest" make --no-print-directory sanitize-vm
         suite "debug assertions in the guest" make --no-print-directory debug-vm-test
+        suite "other architectures, emulated" make --no-print-directory cross-test ARCH="arm64 riscv64 ppc64el s390x i386 armhf" TESTS=all
+        check "packages for other architectures" make --no-print-directory cross
+    else
+        suite "other architectures, emulated" make --no-print-directory cross-test
     fi
     suite "C tests in the guest" make --no-print-directory vm-test KERNELS="$kernels"
     check "the demo" draws_the_map

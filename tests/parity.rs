@@ -226,7 +226,7 @@ impl Shape {
     /// The guest with the programs and the three libraries, all on the same C library, the newest.
     fn guest(&self) -> Command {
         let mut guest = vm_for_guests();
-        guest.args(["run", "--shape", self.name, "--c-library", NEWEST.suite]);
+        guest.args(["run", "--shape", self.name, "--c-library", NEWEST.suite, "--timeout", "1800"]);
         let mut add = |file: &Path, place: &str| {
             guest.arg("--add").arg(format!("{}:{place}", file.display()));
         };
