@@ -3,7 +3,6 @@
 #include <limits.h>
 #include <numa.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
@@ -12,19 +11,7 @@
 
 #include "environment.h"
 #include "harness.h"
-
-/* The library calls these instead of libc's. */
-static int last_warning;
-static char last_text[256];
-
-void numa_warn(int number, char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    last_warning = number;
-    vsnprintf(last_text, sizeof last_text, format, arguments);
-    va_end(arguments);
-}
+#include "recorded_warnings.h"
 
 static void write_text(const char *path, const char *text)
 {
@@ -32,27 +19,13 @@ static void write_text(const char *path, const char *text)
     require(file >= 0 && write(file, text, strlen(text)) == (ssize_t)strlen(text) && close(file) == 0);
 }
 
-/* Returns the nodes that a list names, one bit each; the list must be accepted without a warning and with errno left alone. */
+/* Returns the nodes that an accepted list names, one bit each. */
 static unsigned long nodes(const char *list)
 {
-    last_warning = -1;
-    errno = UNTOUCHED_ERRNO;
-    struct bitmask *set = numa_parse_nodestring(list);
-    expect(set != NULL && last_warning == -1 && errno == UNTOUCHED_ERRNO, "%s: set %p, warning %d (%s), errno %d", list,
-           (void *)set, last_warning, last_text, errno);
+    struct bitmask *set = accepted(list, numa_parse_nodestring);
     const unsigned long named_nodes = set->maskp[0];
     numa_bitmask_free(set);
     return named_nodes;
-}
-
-static void assert_refused(const char *list, int warning, const char *text)
-{
-    last_warning = -1;
-    errno = UNTOUCHED_ERRNO;
-    struct bitmask *set = numa_parse_nodestring(list);
-    expect(set == NULL && last_warning == warning && errno == UNTOUCHED_ERRNO, "%s: set %p, warning %d (%s), errno %d", list,
-           (void *)set, last_warning, last_text, errno);
-    ck_assert_str_eq(last_text, text);
 }
 
 /* The guest's disk is an NVMe device on the PCI bus. Its firmware does not report a node, so the test sets one. */

@@ -1,50 +1,21 @@
 /* Lists of nodes may end with the name of a tier or of a kind of nodes. */
 #include <numars.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "environment.h"
 #include "harness.h"
 #include "nodes.h"
-#include "pages.h"
+#include "recorded_warnings.h"
 
 enum { MEMORY_ONLY = 2 };
-
-/* The library calls this instead of its own. */
-static int last_warning;
-static char last_text[256];
-
-void numa_warn(int number, char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    last_warning = number;
-    vsnprintf(last_text, sizeof last_text, format, arguments);
-    va_end(arguments);
-}
 
 static void assert_names(const char *list, unsigned long expected)
 {
     struct bitmask *(*const parsers[])(const char *) = { numa_parse_nodestring, numa_parse_nodestring_all };
     for (int i = 0; i < 2; i++) {
-        last_warning = -1;
-        errno = UNTOUCHED_ERRNO;
-        struct bitmask *set = parsers[i](list);
-        expect(set != NULL && last_warning == -1 && errno == UNTOUCHED_ERRNO, "%s: set %p, warning %d (%s), errno %d", list,
-               (void *)set, last_warning, last_text, errno);
-        const unsigned long named = members(set);
+        const unsigned long named = members(accepted(list, parsers[i]));
         expect(named == expected, "%s: nodes %#lx, expected %#lx", list, named, expected);
     }
-}
-
-static void assert_refused(const char *list, int warning, const char *text)
-{
-    last_warning = -1;
-    errno = UNTOUCHED_ERRNO;
-    struct bitmask *set = numa_parse_nodestring(list);
-    expect(set == NULL && last_warning == warning && errno == UNTOUCHED_ERRNO, "%s: set %p, warning %d (%s), errno %d", list,
-           (void *)set, last_warning, last_text, errno);
-    ck_assert_str_eq(last_text, text);
 }
 
 START_TEST(kinds_of_nodes_are_named)
