@@ -37,7 +37,8 @@ fn copies_of_the_library_in_one_process_do_not_interfere() {
 fn library_that_calls_at_odd_times(folder: &Path, flags: &[String]) -> PathBuf {
     let library = folder.join("libodd.so");
     let sources =
-        ["tests/programs/at_odd_times.c", "tests-c/support/all_functions.c"].map(|source| root().join(source));
+        ["tests/programs/at_odd_times.c", "tests-c/support/all_functions.c", "tests-c/support/system_calls.c"]
+            .map(|source| root().join(source));
     run(Command::new("gcc")
         .args(["-std=gnu11", "-D_GNU_SOURCE", "-O1", "-fPIC", "-shared", "-o"])
         .arg(&library)

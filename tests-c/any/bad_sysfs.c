@@ -133,8 +133,7 @@ static enum files files_after(enum corruption corruption)
 /* Calls every function with all files below these directories corrupted, once for each kind of corruption. */
 static void corrupt_in_all_ways(bool sys, bool proc)
 {
-    if (!can_unshare_mounts())
-        return;
+    require_private_mounts();
     for (enum corruption corruption = MISSING; corruption < CORRUPTIONS; corruption++) {
         struct expectations environment = { 0 };
         struct replacement replacements[3], *next = replacements;

@@ -10,6 +10,7 @@
 
 #include "environment.h"
 #include "harness.h"
+#include "pages.h"
 
 START_TEST(a_null_set_reads_as_empty)
 {
@@ -134,16 +135,17 @@ START_TEST(a_set_that_exceeds_the_memory_is_enomem)
 }
 END_TEST
 
-/* 70 bits in two words. The remaining 58 bits of the second word are not part of the set; each test sets them as it likes. */
+/* 70 bits, of which the last 6 are in a word of their own. Its remaining bits are not part of the set; each test sets them as it likes. */
+enum { LAST_WORD = 70 / MASK_BITS };
 struct stray {
-    unsigned long words[2];
+    unsigned long words[LAST_WORD + 1];
     struct bitmask set;
 };
 
 static void make_stray(struct stray *stray, unsigned long last_word)
 {
-    stray->words[0] = 0;
-    stray->words[1] = last_word;
+    memset(stray->words, 0, sizeof stray->words);
+    stray->words[LAST_WORD] = last_word;
     stray->set = (struct bitmask){ .size = 70, .maskp = stray->words };
 }
 
@@ -156,15 +158,15 @@ START_TEST(bits_after_the_last_are_not_written)
 
     make_stray(&stray, 0);
     copy_bitmask_to_bitmask(full, &stray.set);
-    ck_assert_uint_eq(stray.words[1], 0x3f);
+    ck_assert_uint_eq(stray.words[LAST_WORD], 0x3f);
 
     make_stray(&stray, ~0UL);
     numa_bitmask_clearall(&stray.set);
-    ck_assert_uint_eq(stray.words[1], ~0x3fUL);
+    ck_assert_uint_eq(stray.words[LAST_WORD], ~0x3fUL);
     numa_bitmask_setall(&stray.set);
-    ck_assert_uint_eq(stray.words[1], ~0UL);
+    ck_assert_uint_eq(stray.words[LAST_WORD], ~0UL);
     copy_nodemask_to_bitmask(&mask, &stray.set);
-    ck_assert_uint_eq(stray.words[1], ~0x3fUL);
+    ck_assert_uint_eq(stray.words[LAST_WORD], ~0x3fUL);
     numa_bitmask_free(full);
 }
 END_TEST
@@ -184,7 +186,7 @@ START_TEST(bits_after_the_last_are_not_read)
     copy_bitmask_to_bitmask(&stray.set, copy);
     ck_assert_uint_eq(numa_bitmask_weight(copy), 0);
     copy_bitmask_to_nodemask(&stray.set, &mask);
-    ck_assert_uint_eq(mask.n[1], 0);
+    ck_assert_uint_eq(mask.n[LAST_WORD], 0);
     numa_bitmask_free(copy);
     numa_bitmask_free(same);
 }
@@ -194,9 +196,9 @@ START_TEST(bits_after_the_last_are_no_cpus_to_run_on)
 {
     const int cpu = sched_getcpu();
     unsigned long words[2] = { 0, 0 };
-    struct bitmask set = { .size = (unsigned)cpu % 64 + 1, .maskp = words }, *affinity = numa_allocate_cpumask();
+    struct bitmask set = { .size = (unsigned)cpu % MASK_BITS + 1, .maskp = words }, *affinity = numa_allocate_cpumask();
     /* A set whose last bit is this CPU; all bits that follow it in the same word are set too. */
-    require(cpu < 64);
+    require(cpu < (int)MASK_BITS);
     words[0] = ~0UL << cpu;
     assert_returns(numa_sched_setaffinity(0, &set), 0);
     ck_assert_int_gt(numa_sched_getaffinity(0, affinity), 0);
@@ -208,6 +210,7 @@ END_TEST
 
 START_TEST(numa_preferred_without_a_policy_is_0_and_numa_preferred_err_reports_none)
 {
+    require_numa_system_calls();
     const int changes_of_policy[] = { MPOL_DEFAULT, MPOL_LOCAL };
     for (size_t change = 0; change < 2; change++) {
         require(set_mempolicy(changes_of_policy[change], NULL, 0) == 0);

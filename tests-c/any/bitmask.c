@@ -100,29 +100,31 @@ END_TEST
 START_TEST(setall_of_a_new_set_leaves_the_rest_of_the_last_word_alone)
 {
     struct bitmask *set = alloc_full(70);
-    ck_assert_uint_eq(set->maskp[0], ULONG_MAX);
-    ck_assert_uint_eq(set->maskp[1], 0x3f);
+    for (size_t word = 0; word < 70 / WORD_BITS; word++)
+        ck_assert_uint_eq(set->maskp[word], ULONG_MAX);
+    ck_assert_uint_eq(set->maskp[70 / WORD_BITS], 0x3f);
     numa_bitmask_free(set);
 }
 END_TEST
 
 /* A set that the program made itself, inside memory that reveals writes beyond it. */
+enum { WORDS = 256 / WORD_BITS };
 struct guarded {
-    unsigned long words[6];
+    unsigned long words[WORDS + 2];
     struct bitmask set;
 };
 
 static void guard(struct guarded *guarded, unsigned long size)
 {
     memset(guarded->words, 0, sizeof guarded->words);
-    guarded->words[0] = guarded->words[5] = ULONG_MAX / 3;
+    guarded->words[0] = guarded->words[WORDS + 1] = ULONG_MAX / 3;
     guarded->set = (struct bitmask){ .size = size, .maskp = guarded->words + 1 };
 }
 
 static void assert_guards_stand(const struct guarded *guarded)
 {
     ck_assert_uint_eq(guarded->words[0], ULONG_MAX / 3);
-    ck_assert_uint_eq(guarded->words[5], ULONG_MAX / 3);
+    ck_assert_uint_eq(guarded->words[WORDS + 1], ULONG_MAX / 3);
 }
 
 static const unsigned int OUT_OF_RANGE[] = { 256, 257, 319, 320, 1000, INT_MAX, UINT_MAX };
@@ -155,7 +157,7 @@ START_TEST(bits_beyond_the_size_are_out_of_range_even_within_the_last_word)
     struct bitmask *set = alloc(70);
     for (unsigned int bit = 70; bit < 128; bit++)
         numa_bitmask_setbit(set, bit);
-    ck_assert_uint_eq(set->maskp[1], 0);
+    ck_assert_uint_eq(set->maskp[70 / WORD_BITS], 0);
     numa_bitmask_free(set);
 }
 END_TEST
@@ -276,9 +278,10 @@ START_TEST(a_nodemask_is_filled_with_0)
     memset(&mask, 0xff, sizeof mask);
     struct bitmask *small = alloc_full(70);
     copy_bitmask_to_nodemask(small, &mask);
-    ck_assert_uint_eq(mask.n[0], ULONG_MAX);
-    ck_assert_uint_eq(mask.n[1], 0x3f);
-    for (size_t word = 2; word < sizeof mask.n / sizeof *mask.n; word++)
+    for (size_t word = 0; word < 70 / WORD_BITS; word++)
+        ck_assert_uint_eq(mask.n[word], ULONG_MAX);
+    ck_assert_uint_eq(mask.n[70 / WORD_BITS], 0x3f);
+    for (size_t word = 70 / WORD_BITS + 1; word < sizeof mask.n / sizeof *mask.n; word++)
         ck_assert_uint_eq(mask.n[word], 0);
     numa_bitmask_free(small);
 }

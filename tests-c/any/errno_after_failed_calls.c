@@ -17,6 +17,7 @@
 #include "fault_injection.h"
 #include "harness.h"
 #include "pages.h"
+#include "system_calls.h"
 
 #ifndef SYS_set_mempolicy_home_node
 #define SYS_set_mempolicy_home_node 450
@@ -115,8 +116,8 @@ static const struct numars_placement *placed(int mode, unsigned int flags)
     return &placement;
 }
 
-#define SIZE ((size_t)COUNT * 4096)
-#define WHOLE ((size_t)0x7ffffffff000)
+#define SIZE (COUNT * page_size())
+#define WHOLE end_of_addresses()
 #define PACK placed(NUMARS_PLACE_PACK, 0)
 #define INTERLEAVE placed(NUMARS_PLACE_INTERLEAVE, 0)
 #define BALANCE placed(NUMARS_PLACE_BALANCE, NUMARS_PLACE_SET_POLICY)
@@ -238,7 +239,7 @@ static const char *const texts[] = { CALLS };
 static const int watched[] = {
     SYS_get_mempolicy, SYS_set_mempolicy, SYS_mbind, SYS_move_pages, SYS_migrate_pages, SYS_set_mempolicy_home_node,
     SYS_sched_getaffinity, SYS_sched_setaffinity, SYS_openat, SYS_read, SYS_pread64, SYS_lseek, SYS_write, SYS_ioctl, SYS_statx,
-    SYS_newfstatat, SYS_faccessat, SYS_getdents64, SYS_getcpu, SYS_pidfd_open, SYS_ppoll, SYS_mmap, SYS_mremap, SYS_madvise,
+    SYS_FSTATAT, SYS_faccessat, SYS_getdents64, SYS_getcpu, SYS_pidfd_open, SYS_ppoll, SYS_MMAP, SYS_mremap, SYS_madvise,
     SYS_process_vm_readv, SYS_process_vm_writev, SYS_pipe2, SYS_socket, SYS_sendto, SYS_recvfrom,
 };
 
@@ -305,7 +306,7 @@ static void fail_each_system_call(const char *start, const struct denied_call *d
     const int errors[] = { ENOMEM, EINVAL, EPERM, ENOSYS };
     memory = pages_on_node(COUNT, 0);
     for (int page = 0; page < COUNT; page++)
-        pages[page] = memory + (size_t)page * 4096;
+        pages[page] = memory + (size_t)page * page_size();
     node_0 = numa_parse_nodestring_all("0");
     cpus = numa_allocate_cpumask();
     all_cpus = numa_allocate_cpumask();

@@ -178,6 +178,9 @@ static long kernels_migrate_pages(int pid, unsigned long maxnode, const unsigned
     return syscall(SYS_migrate_pages, (long)pid, maxnode, from, to);
 }
 
+/* The bit of a node that no machine of the tests has: of node 40, or of node 20 in words of 32 bits. */
+#define FAR_NODE (1UL << (sizeof(long) * 5))
+
 static const struct migrate_case {
     int pid;
     unsigned long maxnode;
@@ -188,7 +191,7 @@ static const struct migrate_case {
     { 0, 64, GOOD, GOOD, 1, 2 },
     { 0, 64, GOOD, GOOD, 0, 1 },
     { 0, 64, GOOD, GOOD, 1, 0 },
-    { 0, 64, GOOD, GOOD, 1, 1UL << 40 },
+    { 0, 64, GOOD, GOOD, 1, FAR_NODE },
     { 0, 256, GOOD, GOOD, 1, 1 },
     { 0, 2, GOOD, GOOD, 1, 1 },
     { 0, 1, GOOD, GOOD, 1, 1 },
@@ -290,7 +293,7 @@ static const struct mbind_case {
     { 0, 4096, MPOL_BIND, GOOD, 1, 0, 0 },
     { 0, 4096, MPOL_BIND, GOOD, 1, 1, 0 },
     { 0, 4096, MPOL_BIND, GOOD, 1, ULONG_MAX, 0 },
-    { 0, 4096, MPOL_BIND, GOOD, 1UL << 40, 64, 0 },
+    { 0, 4096, MPOL_BIND, GOOD, FAR_NODE, 64, 0 },
     { 0, 4096, 99, GOOD, 1, 64, 0 },
     { 0, 4096, -1, GOOD, 1, 64, 0 },
     { 0, 4096, MPOL_BIND | 1 << 15, GOOD, 1, 64, 0 },
@@ -301,7 +304,7 @@ static const struct mbind_case {
     { 0, 0, MPOL_BIND, GOOD, 1, 64, 0 },
     { 0, 1, MPOL_BIND, GOOD, 1, 64, 0 },
     { 0, ULONG_MAX, MPOL_BIND, GOOD, 1, 64, 0 },
-    { 0, 1UL << 45, MPOL_BIND, GOOD, 1, 64, 0 },
+    { 0, SIZE_MAX / (sizeof(size_t) > 4 ? 1 << 19 : 2) + 1, MPOL_BIND, GOOD, 1, 64, 0 },
     { 1, 4096, MPOL_BIND, GOOD, 1, 64, 0 },
 };
 
@@ -354,7 +357,7 @@ static const struct set_case {
     { MPOL_BIND, BAD, 0, 64 },
     { MPOL_BIND, GOOD, 1, 256 },
     { MPOL_BIND, GOOD, 1, ULONG_MAX },
-    { MPOL_BIND, GOOD, 1UL << 40, 64 },
+    { MPOL_BIND, GOOD, FAR_NODE, 64 },
     { MPOL_PREFERRED, GOOD, 1, 64 },
     { MPOL_PREFERRED, NONE, 0, 0 },
     { MPOL_PREFERRED_MANY, GOOD, 3, 64 },

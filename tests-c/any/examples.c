@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "harness.h"
+#include "machine.h"
 
 /* Returns what an example prints on standard output and standard error. */
 static const char *printed_by(int (*example)(int, char **), const char *first, const char *second, int *status)
@@ -25,6 +26,7 @@ static const char *printed_by(int (*example)(int, char **), const char *first, c
 
 START_TEST(memory_is_allocated_on_a_node_and_counted)
 {
+    require_numa_system_calls();
     char expected[256];
     const unsigned long pages = (4UL << 20) / (unsigned long)numa_pagesize();
     int status;
@@ -38,6 +40,7 @@ END_TEST
 
 START_TEST(memory_on_a_node_that_does_not_exist_is_an_error)
 {
+    require_numa_system_calls();
     int status;
     ck_assert_str_eq(printed_by(alloc_with_errors, "1000", "4", &status),
                      "preferred: Invalid argument\npreferred and populated: Invalid argument\nstrict: Invalid argument\n");

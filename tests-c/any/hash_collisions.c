@@ -15,7 +15,7 @@
 /* As many entries as the library processes in one batch; nothing is mapped at any of the addresses. */
 enum { COUNT = 65536, MAX_TIMES_AS_LONG = 40 };
 
-/* The highest user address, in pages. */
+/* The highest user address of x86-64, in pages of 4 KiB, and where pages are larger, the one up to which these are as many. */
 static const uint64_t PAGE_LIMIT = (uint64_t)1 << 35;
 
 /* Far above the mappings at the bottom of a small program, far below its stack. */
@@ -44,6 +44,8 @@ static double seconds_of_move(void)
 
 static void make_arrays(void)
 {
+    if (end_of_addresses() / page_size() / 4 < FIRST_PAGE)
+        skip_test("there are too few addresses");
     pages = calloc(COUNT, sizeof *pages);
     nodes = calloc(COUNT, sizeof *nodes);
     status = calloc(COUNT, sizeof *status);
@@ -136,6 +138,7 @@ END_TEST
 
 int main(void)
 {
+    skip_without_numa_system_calls();
     return run_tests("hash_collisions", (const TTest *[]){
         strides_that_multiplicative_hashing_maps_to_nearby_buckets_cost_little_more_than_others,
         strides_of_powers_of_two_cost_little_more_than_others,

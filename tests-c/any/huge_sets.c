@@ -5,6 +5,7 @@
 #include <numars.h>
 
 #include "harness.h"
+#include "machine.h"
 #include "isolated_calls.h"
 
 #define BITS (1UL << 31)
@@ -50,6 +51,7 @@ END_TEST
 
 START_TEST(running_on_a_node_beyond_the_last_one_fails)
 {
+    require_numa_system_calls();
     struct bitmask first = set_at_end_of_mapping(BITS, 0), last = set_at_end_of_mapping(BITS, LAST);
     RETURNS(numa_run_on_node_mask(&first), 0);
     CHECK_CALL(numa_run_on_node_mask_all(&last), -1, EINVAL, NOT_ALLOWED AFFINITY_FAILED);
@@ -60,6 +62,7 @@ END_TEST
 
 START_TEST(pages_do_not_move_to_a_node_beyond_the_last_one)
 {
+    require_numa_system_calls();
     struct bitmask node_0 = set_at_end_of_mapping(70, 0), first = set_at_end_of_mapping(BITS, 0), last = set_at_end_of_mapping(BITS, LAST);
     RETURNS(numa_migrate_pages(0, &node_0, &first), 0);
     FAILS(numa_migrate_pages(0, &node_0, &last), -1, EINVAL);
@@ -75,6 +78,7 @@ END_TEST
 /* Each of many nodes searches for its position among nodes near the end of the set. */
 START_TEST(many_nodes_are_paired_quickly)
 {
+    require_numa_system_calls();
     struct bitmask many = set_at_end_of_mapping(1UL << 20, -1), last = set_at_end_of_mapping(BITS, LAST);
     struct bitmask all = set_at_end_of_mapping(BITS, -1), node_0 = set_at_end_of_mapping(70, 0);
     numa_bitmask_setall(&many);

@@ -15,6 +15,7 @@
 
 #include "fault_injection.h"
 #include "harness.h"
+#include "machine.h"
 #include "private_mounts.h"
 
 /* --- the ways to lose files --- */
@@ -246,6 +247,7 @@ END_TEST
 /* As with libnuma, distances are read when the first one is asked for. */
 START_TEST(after_a_call_for_one_distance_all_are_known)
 {
+    require_numa_system_calls();
     long *distances = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     require(distances != MAP_FAILED);
     const int last = numa_max_node();
@@ -296,6 +298,7 @@ END_TEST
 
 START_TEST(a_size_that_cannot_be_read_fails_with_the_errno_of_opening_its_file)
 {
+    require_numa_system_calls();
     struct rlimit before;
     long long free_bytes = 1;
     require(getrlimit(RLIMIT_NOFILE, &before) == 0);
@@ -314,9 +317,9 @@ END_TEST
 /* What the first reading did not find is not searched for again, because the kernel shows nothing new. */
 START_TEST(without_sys_from_the_start_only_the_first_call_looks_for_files)
 {
+    require_numa_system_calls();
     const int watched[] = { SYS_openat };
-    if (!can_unshare_mounts())
-        return;
+    require_private_mounts();
     unshare_mounts();
     mount_empty_over("/sys");
     require(numa_available() == 0);
@@ -371,6 +374,7 @@ static void call_numa_available(void)
 /* SIGSTKSZ was 8 KiB for decades, of which the kernel takes more than 3 KiB for the registers of a large processor. */
 START_TEST(the_first_call_takes_less_than_5_kib_of_stack)
 {
+    require_numa_system_calls();
     const size_t without = stack_of_handler(call_nothing);
     ck_assert_uint_lt(stack_of_handler(call_numa_available) - without, 5 * 1024);
 }

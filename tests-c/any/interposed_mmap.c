@@ -7,13 +7,14 @@
 
 #include "harness.h"
 #include "pages.h"
+#include "system_calls.h"
 
 static int maps, unmaps, remaps;
 
 void *mmap(void *start, size_t length, int protection, int flags, int file, off_t offset)
 {
     maps++;
-    return (void *)syscall(SYS_mmap, start, length, protection, flags, file, offset);
+    return mmap_of_kernel(start, length, protection, flags, file, offset);
 }
 
 int munmap(void *start, size_t length)

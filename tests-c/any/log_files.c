@@ -345,12 +345,10 @@ static void fill(int descriptor)
     set_flags(descriptor, 0);
 }
 
-static bool is_root(void)
+static void require_root(void)
 {
-    if (geteuid() == 0)
-        return true;
-    puts("# skipped: not root");
-    return false;
+    if (geteuid() != 0)
+        skip_test("not root");
 }
 
 /* --- FIFOs and pipes --- */
@@ -422,8 +420,7 @@ END_TEST
 
 START_TEST(a_full_pipe_of_another_user_does_not_block)
 {
-    if (!is_root())
-        return;
+    require_root();
     assert_a_pipe_has_the_lines(WITHOUT_RIGHTS);
     assert_a_full_pipe_does_not_block(WITHOUT_RIGHTS);
     assert_a_pipe_without_a_reader_ends_nothing(WITHOUT_RIGHTS);
@@ -432,8 +429,7 @@ END_TEST
 
 START_TEST(a_full_pipe_does_not_block_without_proc)
 {
-    if (!can_unshare_mounts())
-        return;
+    require_private_mounts();
     assert_a_pipe_has_the_lines(WITHOUT_PROC);
     assert_a_full_pipe_does_not_block(WITHOUT_PROC);
     assert_a_pipe_without_a_reader_ends_nothing(WITHOUT_PROC);
@@ -625,8 +621,7 @@ END_TEST
 
 START_TEST(a_stopped_terminal_of_another_user_does_not_block)
 {
-    if (!is_root())
-        return;
+    require_root();
     assert_a_terminal_has_the_lines(WITHOUT_RIGHTS);
 }
 END_TEST
@@ -683,7 +678,13 @@ START_TEST(standard_error_is_identified_by_any_system_call_that_can_identify_it)
 {
     write_file(in_directory("standard-error"), "");
     run(WITHOUT_STATX, "1", open(in_directory("standard-error"), O_WRONLY | O_APPEND | O_CLOEXEC));
-    ck_assert_int_eq(lines(contents(in_directory("standard-error"))), 2 * CALLS);
+#if defined __x86_64__ || defined __aarch64__
+    const int calls_without_statx = CALLS;
+#else
+    /* The library calls statx(2) only. */
+    const int calls_without_statx = 0;
+#endif
+    ck_assert_int_eq(lines(contents(in_directory("standard-error"))), CALLS + calls_without_statx);
     remove_directory();
 }
 END_TEST
@@ -751,8 +752,7 @@ static int lines_of_kernel(int kernel_log)
 
 START_TEST(a_device_that_is_not_a_terminal_is_not_written_to)
 {
-    if (!is_root())
-        return;
+    require_root();
     const int kernel_log = open("/dev/kmsg", O_RDWR | O_NONBLOCK | O_CLOEXEC);
     require(kernel_log >= 0);
     lines_of_kernel(kernel_log);
@@ -768,8 +768,7 @@ START_TEST(the_pseudoterminal_multiplexer_is_not_opened)
     const char *name;
     int status;
     const int other_end = make_terminal(&name);
-    if (!is_root())
-        return;
+    require_root();
     /* Whatever is opened is checked with isatty(3). */
     require(waitpid(start(WITHOUT_IOCTL, name, STDERR_FILENO), &status, 0) > 0);
     ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
@@ -827,8 +826,7 @@ END_TEST
 
 START_TEST(root_writes_to_no_file_of_another_user_and_creates_none_where_only_root_may)
 {
-    if (!is_root())
-        return;
+    require_root();
     write_file(in_directory("file"), "");
     require(chown(in_directory("file"), 65534, 65534) == 0 && mkfifo(in_directory("fifo"), 0600) == 0 && chown(in_directory("fifo"), 65534, 65534) == 0);
     const int reader = open(in_directory("fifo"), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -857,8 +855,9 @@ END_TEST
 
 START_TEST(root_starts_no_log_in_an_empty_file_mounted_in_a_world_writable_directory)
 {
-    if (!is_root() || kernel_before(5, 8))
-        return;
+    require_root();
+    if (kernel_before(5, 8))
+        skip_test("this kernel is too old");
     unshare_mounts();
     require(mkdir(in_directory("private"), 0755) == 0);
     write_file(in_directory("private/file"), "");
@@ -886,8 +885,7 @@ static _Noreturn void exchange_for_ever(const char *one, const char *other)
 
 START_TEST(root_creates_none_there_while_a_link_to_the_directory_changes)
 {
-    if (!is_root())
-        return;
+    require_root();
     require(mkdir(in_directory("private"), 0755) == 0 && mkdir(in_directory("shared"), 0755) == 0 && chmod(in_directory("shared"), 01777) == 0);
     require(symlink("private", in_directory("link")) == 0 && symlink("shared", in_directory("other-link")) == 0);
     const pid_t exchanging = fork();
@@ -908,6 +906,7 @@ int main(int count, char **arguments)
     for (size_t program = 0; count == 2 && program < sizeof programs / sizeof *programs; program++)
         if (strcmp(arguments[1], programs[program].argument) == 0)
             return programs[program].run();
+    skip_without_numa_system_calls();
     return run_tests("files of the log", (const TTest *[]){
         a_fifo_without_a_reader_does_not_block,
         a_fifo_with_a_reader_receives_the_lines,

@@ -589,8 +589,7 @@ static void read_machine(void)
 
 static void assert_consistent_without_and_with_each_after(enum source source)
 {
-    if (!can_unshare_mounts())
-        return;
+    require_private_mounts();
     read_machine();
     for (enum source other = source; other < SOURCES; other++)
         assert_consistent_without(source, other);
@@ -626,8 +625,7 @@ TEST_WITHOUT(OPENAT_AFTER_LOADING, results_are_consistent_if_no_file_can_be_open
 
 START_TEST(the_node_that_a_thread_runs_on_exists_also_without_sys)
 {
-    if (!can_unshare_mounts())
-        return;
+    require_private_mounts();
     read_machine();
     if (!enter_own_cpuset())
         return;
@@ -643,6 +641,7 @@ END_TEST
 int main(int argument_count, char **arguments)
 {
     make_calls_if_reexecuted(argument_count, arguments);
+    skip_without_numa_system_calls();
     return run_tests("missing_sources", (const TTest *[]){
         results_are_consistent_without_the_list_of_nodes,
         results_are_consistent_without_the_list_of_nodes_with_memory,

@@ -133,6 +133,7 @@ static char *touched_pages(void)
 
 START_TEST(structs_of_programs_of_every_release_are_accepted)
 {
+    require_numa_system_calls();
     char *pages = touched_pages();
     const struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
     const struct numars_move_stats empty = NUMARS_MOVE_STATS_INIT;
@@ -199,6 +200,7 @@ enum { PLACE_CALL_COUNT = sizeof PLACE_CALLS / sizeof PLACE_CALLS[0] };
 
 START_TEST(placements_of_programs_of_every_release_are_accepted)
 {
+    require_numa_system_calls();
     char *pages = touched_pages();
     for (size_t size = FIRST_PLACEMENT_SIZE; size <= LARGEST_SIZE; size++)
         for (int call = 0; call < PLACE_CALL_COUNT; call++) {

@@ -9,6 +9,7 @@
 
 #include "fault_injection.h"
 #include "harness.h"
+#include "machine.h"
 #include "private_mounts.h"
 
 static struct rlimit before;
@@ -38,6 +39,7 @@ static int last_of(const char *path)
 
 START_TEST(nodes_and_cpus_are_those_of_the_machine)
 {
+    require_numa_system_calls();
     const int highest = last_of("/sys/devices/system/node/online");
     assert_returns(numa_max_node(), highest);
     ck_assert_int_eq(numa_bitmask_isbitset(numa_nodes_ptr, (unsigned)highest), 1);
@@ -104,8 +106,7 @@ END_TEST
 START_TEST(sizes_of_sets_are_those_of_a_kernel_that_supports_fewer_nodes)
 {
     static const char STATUS[] = "/dev/shm/status";
-    if (!can_unshare_mounts())
-        return;
+    require_private_mounts();
     unshare_mounts();
     mount_empty_over("/dev/shm");
     FILE *file = fopen(STATUS, "w");

@@ -188,8 +188,8 @@ static void link_to_endless_device(const char *path)
 /* Too large to be read before the program is ended. */
 static void make_endless_file(const char *path)
 {
-    const int file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-    require(file >= 0 && ftruncate(file, (off_t)1 << 40) == 0 && close(file) == 0);
+    const int file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_LARGEFILE, 0644);
+    require(file >= 0 && ftruncate64(file, (off64_t)1 << 40) == 0 && close(file) == 0);
 }
 
 static void make_link_to_itself(const char *path)
@@ -261,8 +261,7 @@ START_TEST(a_fifo_instead_of_a_file_of_the_kernel_does_not_block)
                                          "/sys/devices/system/node/node0/cpulist", "/sys/devices/system/node/node0/meminfo",
                                          "/sys/devices/system/node/node0/distance" };
     /* Not cpu/possible, which sysconf(3) reads. */
-    if (!can_unshare_mounts())
-        return;
+    require_private_mounts();
     unshare_mounts();
     mount_empty_over("/dev/shm");
     make_fifo(FIFO);
@@ -295,10 +294,8 @@ END_TEST
 
 START_TEST(a_root_of_another_user_is_ignored)
 {
-    if (geteuid() != 0) {
-        puts("# skipped: not root");
-        return;
-    }
+    if (geteuid() != 0)
+        skip_test("not root");
     const char *root = make_machine(), *system_folder = path_in(root, "sys/devices/system");
     require(chown(root, 65534, 65534) == 0);
     ck_assert_int_eq(ask(root), REAL_MACHINE);
@@ -352,10 +349,8 @@ static int ask_again(void)
 
 START_TEST(a_root_that_becomes_another_users_is_ignored_from_then_on)
 {
-    if (geteuid() != 0) {
-        puts("# skipped: not root");
-        return;
-    }
+    if (geteuid() != 0)
+        skip_test("not root");
     char others[64];
     strcpy(others, make_machine());
     write_source(path_in(others, "sys/devices/system/node/node0/meminfo"), "Node 0 MemTotal: 200 kB\nNode 0 MemFree: 50 kB\n");

@@ -17,6 +17,7 @@
 #include "fault_injection.h"
 #include "harness.h"
 #include "pages.h"
+#include "system_calls.h"
 
 /* Allocating calls until one fails; negative: none fails. If `failing_on`, all later ones fail too. */
 static atomic_long calls_until_failure = -1;
@@ -89,7 +90,7 @@ void *mmap(void *start, size_t length, int protection, int flags, int file, off_
 {
     if (mapping_fails && is_to_fail())
         return MAP_FAILED;
-    return (void *)syscall(SYS_mmap, start, length, protection, flags, file, offset);
+    return mmap_of_kernel(start, length, protection, flags, file, offset);
 }
 
 static const struct expectations memory_shortage = { .memory_is_short = true };
@@ -151,7 +152,7 @@ END_TEST
 static void deny_mappings(const void *argument)
 {
     (void)argument;
-    const struct denied_call denied_calls[] = { { SYS_mmap, ENOMEM }, { SYS_mremap, ENOMEM }, { SYS_brk, ENOMEM } };
+    const struct denied_call denied_calls[] = { { SYS_MMAP, ENOMEM }, { SYS_mremap, ENOMEM }, { SYS_brk, ENOMEM } };
     deny_syscalls(denied_calls, sizeof denied_calls / sizeof *denied_calls);
 }
 

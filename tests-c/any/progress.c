@@ -9,8 +9,13 @@
 #include "move_stats.h"
 #include "pages.h"
 
-/* The most that may be processed between two calls of the callback, in base pages of 4 KiB: 64 MiB. */
-enum { PER_CALL = 16384, COUNT = 40000 };
+/* 156 MiB: more than may be processed between two calls of the callback. */
+enum { MAX_COUNT = 40000 };
+
+static size_t count(void)
+{
+    return pages_within(MAX_COUNT, MAX_COUNT * 4096);
+}
 
 struct listener {
     size_t calls, cancel_at;
@@ -32,41 +37,41 @@ static int record_progress(const struct numars_move_stats *so_far, void *argumen
 }
 
 static char *memory;
-static void *pages[COUNT];
-static int nodes[COUNT], status[COUNT];
+static void *pages[MAX_COUNT];
+static int nodes[MAX_COUNT], status[MAX_COUNT];
 static struct bitmask *node_0;
 
 /* All pages of one mapping, each on node 0. */
 static void make_pages(void)
 {
-    memory = pages_on_node(COUNT, 0);
+    memory = pages_on_node(count(), 0);
     node_0 = numa_parse_nodestring_all("0");
     require(node_0 != NULL);
-    for (size_t page = 0; page < COUNT; page++)
+    for (size_t page = 0; page < count(); page++)
         pages[page] = memory + page * page_size();
 }
 
 static long move_list(const struct numars_move_options *options, struct numars_move_stats *stats)
 {
-    return numars_move_pages(0, COUNT, pages, nodes, status, options, stats);
+    return numars_move_pages(0, count(), pages, nodes, status, options, stats);
 }
 
 static long query_list(const struct numars_move_options *options, struct numars_move_stats *stats)
 {
-    return numars_move_pages(0, COUNT, pages, NULL, status, options, stats);
+    return numars_move_pages(0, count(), pages, NULL, status, options, stats);
 }
 
 /* Each page four times, from the last page to the first. */
 static long move_duplicates(const struct numars_move_options *options, struct numars_move_stats *stats)
 {
-    for (size_t page = 0; page < COUNT; page++)
-        pages[page] = memory + (COUNT - 1 - page / 4) * page_size();
+    for (size_t page = 0; page < count(); page++)
+        pages[page] = memory + (count() - 1 - page / 4) * page_size();
     return move_list(options, stats);
 }
 
 static long move_range(const struct numars_move_options *options, struct numars_move_stats *stats)
 {
-    return numars_move_range(0, memory, COUNT * page_size(), 0, options, stats);
+    return numars_move_range(0, memory, count() * page_size(), 0, options, stats);
 }
 
 static long move_process(const struct numars_move_options *options, struct numars_move_stats *stats)
@@ -79,7 +84,7 @@ static long place(int mode, const struct numars_move_options *options, struct nu
     struct numars_placement placement = NUMARS_PLACEMENT_INIT;
     placement.mode = mode;
     placement.nodes = node_0;
-    return numars_place_range(0, memory, COUNT * page_size(), &placement, options, stats);
+    return numars_place_range(0, memory, count() * page_size(), &placement, options, stats);
 }
 
 static long pack(const struct numars_move_options *options, struct numars_move_stats *stats)
@@ -119,40 +124,38 @@ START_TEST(progress_is_reported_at_least_every_64_MiB_even_if_no_page_has_to_mov
         const struct numars_move_options options = recording_options(&listener);
         struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         assert_returns(moves[move](&options, &stats), 0);
-        ck_assert_uint_ge(stats.requested, COUNT);
+        ck_assert_uint_ge(stats.requested, count());
         ck_assert_uint_eq(stats.moved, 0);
-        ck_assert_uint_ge(listener.calls, COUNT / PER_CALL + 1);
-        ck_assert_uint_le(listener.longest_step, PER_CALL);
+        ck_assert_uint_ge(listener.calls, count() / pages_between_reports() + 1);
+        ck_assert_uint_le(listener.longest_step, pages_between_reports());
         assert_same_stats(listener.last, stats);
     }
 }
 END_TEST
 
-/* Maps `count` consecutive transparent huge pages, with base pages instead where the machine has no more of them; returns NULL if it has
+/* Maps `number` consecutive transparent huge pages, with base pages instead where the machine has no more of them; returns NULL if it has
  * none at all. */
-static char *make_huge_pages(size_t count)
+static char *make_huge_pages(size_t number)
 {
-    const size_t size = count * HUGE_PAGE;
-    char *start = mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    const size_t size = number * huge_page_size();
+    char *start = mmap(NULL, size + huge_page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     require(start != MAP_FAILED);
-    start += (HUGE_PAGE - (uintptr_t)start % HUGE_PAGE) % HUGE_PAGE;
+    start = align_to_huge_page(start);
     if (madvise(start, size, MADV_HUGEPAGE) != 0)
         return NULL;
-    for (size_t page = 0; page < count; page++)
-        start[page * HUGE_PAGE] = 1;
+    for (size_t page = 0; page < number; page++)
+        start[page * huge_page_size()] = 1;
     return start;
 }
 
 /* Without a limit, 80 huge pages would be 160 MiB in one call. */
 START_TEST(huge_pages_count_by_their_size_between_two_reports_of_progress)
 {
-    enum { HUGE_PAGES = 80 };
-    memory = make_huge_pages(HUGE_PAGES);
-    if (memory == NULL || !is_transparent_huge_page(memory)) {
-        fprintf(stderr, "not tested: there are no transparent huge pages\n");
-        return;
-    }
-    const size_t length = HUGE_PAGES * (size_t)HUGE_PAGE;
+    require_transparent_huge_pages();
+    const size_t huge_pages = huge_pages_within(80, 160 << 20, 3), length = huge_pages * huge_page_size();
+    memory = make_huge_pages(huge_pages);
+    if (memory == NULL || !is_transparent_huge_page(memory))
+        skip_test("there are no transparent huge pages");
     /* On a machine with a single node, none moves. */
     const int last_node = numa_max_node();
     for (int move = 0; move < 3; move++) {
@@ -163,7 +166,7 @@ START_TEST(huge_pages_count_by_their_size_between_two_reports_of_progress)
         const int target = move == 1 ? last_node : 0;
         ck_assert_int_ge(numars_move_range(0, memory, length, target, &options, &stats), 0);
         ck_assert_uint_ge(stats.requested, length / page_size());
-        ck_assert_uint_le(listener.longest_step, PER_CALL);
+        ck_assert_uint_le(listener.longest_step, pages_between_reports());
     }
 }
 END_TEST
@@ -186,6 +189,7 @@ END_TEST
 
 int main(void)
 {
+    skip_without_numa_system_calls();
     return run_tests("progress", (const TTest *[]){
         progress_is_reported_at_least_every_64_MiB_even_if_no_page_has_to_move,
         huge_pages_count_by_their_size_between_two_reports_of_progress,

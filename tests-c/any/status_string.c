@@ -50,6 +50,7 @@ END_TEST
 /* What the kernel reports about a page is what the text says. */
 START_TEST(the_statuses_of_the_kernel_have_texts)
 {
+    require_numa_system_calls();
     char *page = map_pages(2);
     *page = 1;
     ck_assert_str_eq(numars_status_string(node_of(page)), "on node");

@@ -111,6 +111,7 @@ START_TEST(a_child_does_not_wait_for_a_thread_of_the_parent)
 {
     enum { CHILDREN = 200, SECONDS = 5 };
     static struct crowd crowd;
+    require_numa_system_calls();
     start_crowd(&crowd);
     const time_t end = time(NULL) + SECONDS;
     for (int child = 0; child < CHILDREN && time(NULL) < end; child++) {
@@ -139,8 +140,7 @@ static int tell_policy(void)
 
 START_TEST(a_child_of_vfork_sets_its_policy_and_executes_another_program)
 {
-    if (numa_available() < 0)
-        return;
+    require_numa_system_calls();
     unsigned long words[16] = { 1 };
     struct bitmask first = { .size = 8 * sizeof words, .maskp = words };
     for (int time = 0; time < 5; time++) {

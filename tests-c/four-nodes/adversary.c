@@ -30,7 +30,7 @@
 #include "pages.h"
 #include "random.h"
 
-enum { USUAL_SECONDS = 12, TESTS = 4, BASE_PAGES = HUGE_PAGE / 4096, FULL = 3, SPARE = 2, MAX_PINS = 4 };
+enum { USUAL_SECONDS = 12, TESTS = 4, FULL = 3, SPARE = 2, MAX_PINS = 4 };
 
 /* What a test uses. */
 enum ingredients { ALONE = 0, OTHERS = 1, FULL_NODES = 2, WHOLE_PROCESS = 4 };
@@ -69,7 +69,13 @@ struct area {
     size_t count;
 };
 
-enum { MAX_AREAS = 24, ARENA_PAGES = 16 * BASE_PAGES };
+enum { MAX_AREAS = 24, MAX_ARENA_PAGES = 16 * 512 };
+
+/* How many pages the arena has: 16 huge pages, or less if these are large. */
+static size_t arena_pages(void)
+{
+    return pages_within(huge_pages_within(16, 128 << 20, 4) * pages_per_huge_page(), (size_t)MAX_ARENA_PAGES * page_size());
+}
 
 static struct area areas[MAX_AREAS];
 static size_t area_count;
@@ -79,7 +85,7 @@ static char *arena;
 static struct {
     enum owner owner;
     enum kind kind;
-} page_kinds[ARENA_PAGES];
+} page_kinds[MAX_ARENA_PAGES];
 
 static size_t page_number(const void *address)
 {
@@ -112,7 +118,7 @@ static bool has_contents(const char *start, size_t count)
 static void add_area(enum kind kind, enum owner owner, size_t first_page, size_t count)
 {
     struct area *area = &areas[area_count++];
-    require(area_count <= MAX_AREAS && first_page + count <= ARENA_PAGES);
+    require(area_count <= MAX_AREAS && first_page + count <= arena_pages());
     *area = (struct area){ .kind = kind, .owner = owner, .start = arena + first_page * page_size(), .count = count };
     int flags = MAP_FIXED, file = -1;
     const size_t size = count * page_size();
@@ -142,14 +148,15 @@ static void add_area(enum kind kind, enum owner owner, size_t first_page, size_t
 
 static void make_memory(enum ingredients ingredients)
 {
-    char *start = mmap(NULL, (ARENA_PAGES + BASE_PAGES) * page_size(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    const size_t size = arena_pages() * page_size() + huge_page_size();
+    char *start = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     require(start != MAP_FAILED);
-    arena = start + (HUGE_PAGE - (uintptr_t)start % HUGE_PAGE) % HUGE_PAGE;
+    arena = align_to_huge_page(start);
     size_t next = 0;
     bool hugetlb = true;
     for (int node = 0; node < NODES - 1; node++)
         hugetlb &= set_nr_huge_pages(node, 3) >= 3;
-    while (next < ARENA_PAGES && area_count < MAX_AREAS) {
+    while (next < arena_pages() && area_count < MAX_AREAS) {
         enum kind kind = below(KINDS);
         enum owner owner = ingredients & OTHERS ? MINE + below(3) : MINE;
         if (kind == HUGETLB && (!hugetlb || owner == FREED_BY_OTHERS))
@@ -157,12 +164,15 @@ static void make_memory(enum ingredients ingredients)
         /* One of hugetlbfs is enough. */
         if (kind == HUGETLB)
             hugetlb = false;
-        size_t count = 1 + below(one_in(3) ? 900 : 100);
+        size_t count = 1 + below(one_in(3) && arena_pages() >= 8 * 900 ? 900 : 100);
+        if (kind == IN_FILE)
+            count = pages_within(count, 4 << 20);
         if (kind == HUGE_MADE || kind == HUGETLB) {
-            next = (next + BASE_PAGES - 1) / BASE_PAGES * BASE_PAGES;
-            count = kind == HUGETLB ? BASE_PAGES : BASE_PAGES * (1 + below(2)) - (one_in(3) ? below(100) : 0);
+            const unsigned of_huge_page = (unsigned)pages_per_huge_page(), few = of_huge_page < 100 ? of_huge_page : 100;
+            next = (next + of_huge_page - 1) / of_huge_page * of_huge_page;
+            count = kind == HUGETLB ? of_huge_page : of_huge_page * (1 + below(2)) - (one_in(3) ? below(few) : 0);
         }
-        if (next + count > ARENA_PAGES)
+        if (next + count > arena_pages())
             break;
         add_area(kind, owner, next, count);
         next += count + (one_in(3) ? 0 : below(30));
@@ -177,7 +187,7 @@ static void query_pages(void **pages, size_t count, int *actual_nodes)
     require(syscall(SYS_move_pages, 0L, count, pages, NULL, actual_nodes, 0L) == 0);
     for (size_t entry = 0; entry < count; entry++) {
         const size_t number = page_number(pages[entry]);
-        const bool in_arena = (char *)pages[entry] >= arena && number < ARENA_PAGES;
+        const bool in_arena = (char *)pages[entry] >= arena && number < arena_pages();
         for (int attempt = 0; attempt < 100 && actual_nodes[entry] < 0 && in_arena && page_kinds[number].owner == MINE; attempt++) {
             usleep(attempt * 100);
             require(syscall(SYS_move_pages, 0L, 1L, &pages[entry], NULL, &actual_nodes[entry], 0L) == 0);
@@ -190,7 +200,11 @@ static void query_pages(void **pages, size_t count, int *actual_nodes)
 /* --- interference --- */
 
 /* Held by the interfering threads while they act, and by the checking thread while none of them may. */
+#ifdef __GLIBC__
 static pthread_rwlock_t interference = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
+#else
+static pthread_rwlock_t interference = PTHREAD_RWLOCK_INITIALIZER;
+#endif
 static atomic_bool enough;
 
 /* Calls `act` repeatedly, with pauses. */
@@ -388,7 +402,7 @@ enum knowledge { KNOWN, PRESENT, UNKNOWN };
 static enum knowledge knowledge_of(const void *address)
 {
     const size_t number = page_number(address);
-    if ((const char *)address < arena || number >= ARENA_PAGES || page_kinds[number].owner == NOTHING)
+    if ((const char *)address < arena || number >= arena_pages() || page_kinds[number].owner == NOTHING)
         return KNOWN;
     /* The kernel may drop pages of files at any time, and write them to the disk. */
     if (page_kinds[number].kind == IN_FILE)
@@ -519,14 +533,14 @@ static void check_sums(long returned, int error, const struct numars_move_stats 
 /* From one page of the arena to another one, whatever is in between. */
 static void check_range(void)
 {
-    static void *pages[ARENA_PAGES];
-    static int actual_nodes[ARENA_PAGES];
+    static void *pages[MAX_ARENA_PAGES];
+    static int actual_nodes[MAX_ARENA_PAGES];
     size_t count;
     const struct area *area = random_area(MINE + below(3));
     char *start = area != NULL ? random_part(area, &count) : arena;
     if (area == NULL || one_in(4)) {
-        start = arena + below(ARENA_PAGES) * page_size();
-        count = 1 + below((unsigned)(ARENA_PAGES - page_number(start)));
+        start = arena + below(arena_pages()) * page_size();
+        count = 1 + below((unsigned)(arena_pages() - page_number(start)));
     }
     struct progress progress;
     struct numars_move_options options = random_options(&progress);
@@ -549,10 +563,10 @@ static void check_range(void)
 
 static void check_count(void)
 {
-    static void *pages[ARENA_PAGES];
-    static int actual_nodes[ARENA_PAGES];
-    char *start = arena + below(ARENA_PAGES) * page_size();
-    const size_t count = 1 + below((unsigned)(ARENA_PAGES - page_number(start)));
+    static void *pages[MAX_ARENA_PAGES];
+    static int actual_nodes[MAX_ARENA_PAGES];
+    char *start = arena + below(arena_pages()) * page_size();
+    const size_t count = 1 + below((unsigned)(arena_pages() - page_number(start)));
     unsigned long per_node[NODES];
     describe("numars_count_pages of pages %zu to %zu%s", page_number(start), page_number(start) + count, quiet ? ", quiet" : "");
     errno = UNTOUCHED_ERRNO;
@@ -583,7 +597,7 @@ static int random_target(const void *page)
 {
     const enum kind kind = page_kinds[page_number(page)].kind;
     const bool is_huge = kind == HUGE_MADE || kind == HUGETLB;
-    return is_huge && !one_in(100) ? (int)((uintptr_t)page / HUGE_PAGE % NODES) : (int)below(NODES);
+    return is_huge && !one_in(100) ? (int)((uintptr_t)page / huge_page_size() % NODES) : (int)below(NODES);
 }
 
 /* Entries of several areas, of gaps and of addresses elsewhere, some of them repeated. */
@@ -602,7 +616,7 @@ static void fill_list(struct page_list *list)
             const unsigned entry = below((unsigned)list->count);
             page_list_add(list, list->pages[entry], one_in(2) ? list->nodes[entry] : random_target(list->pages[entry]));
         } else if (one_in(200)) {
-            page_list_add(list, arena + below(ARENA_PAGES) * page_size(), target);
+            page_list_add(list, arena + below(arena_pages()) * page_size(), target);
         } else {
             if (page >= area->count || one_in(in_order ? 500 : 4)) {
                 area = &areas[below((unsigned)area_count)];
@@ -618,7 +632,7 @@ static void check_list(void)
 {
     enum { MAX_COUNT = 4000 };
     static struct page_list list;
-    static int actual_nodes[MAX_COUNT], last_target[ARENA_PAGES];
+    static int actual_nodes[MAX_COUNT], last_target[MAX_ARENA_PAGES];
     if (list.capacity == 0)
         list = page_list_with_capacity(MAX_COUNT);
     fill_list(&list);
@@ -689,9 +703,9 @@ static struct bitmask *node_set(unsigned members)
 /* All memory of this process; only the arena is checked. */
 static void check_process(void)
 {
-    static void *pages[ARENA_PAGES];
-    static int before[ARENA_PAGES], after[ARENA_PAGES];
-    for (size_t page = 0; page < ARENA_PAGES; page++)
+    static void *pages[MAX_ARENA_PAGES];
+    static int before[MAX_ARENA_PAGES], after[MAX_ARENA_PAGES];
+    for (size_t page = 0; page < arena_pages(); page++)
         pages[page] = arena + page * page_size();
     const unsigned from = 1 + below(15), to = 1 << below(NODES);
     struct bitmask *from_set = node_set(from), *to_set = node_set(to);
@@ -700,17 +714,17 @@ static void check_process(void)
     struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     describe("numars_move_process from nodes %#x to %#x, flags %d, %u threads, %u retries, cancelled by call %u%s", from, to, options.flags,
              options.threads, options.retries, options.progress != NULL ? progress.cancel_at : 0, quiet ? ", quiet" : "");
-    query_pages(pages, ARENA_PAGES, before);
+    query_pages(pages, arena_pages(), before);
     errno = UNTOUCHED_ERRNO;
     const long returned = numars_move_process(0, from_set, to_set, &options, &stats);
     const int error = errno;
-    query_pages(pages, ARENA_PAGES, after);
+    query_pages(pages, arena_pages(), after);
     numa_bitmask_free(from_set);
     numa_bitmask_free(to_set);
     char buffer[TEXT];
     const char *text = stats_text(&stats, buffer);
     size_t stayed = 0, arrived = 0;
-    for (size_t page = 0; page < ARENA_PAGES; page++) {
+    for (size_t page = 0; page < arena_pages(); page++) {
         if (knowledge_of(pages[page]) != KNOWN || before[page] < 0)
             continue;
         const bool should_go = from >> before[page] & 1 && !(to >> before[page] & 1);
@@ -834,7 +848,7 @@ static void play(enum ingredients of_test)
         release_full_node(&full);
     write_setting("/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs", "10000");
     fprintf(stderr, "%lu rounds\n", rounds);
-    require(munmap(arena, ARENA_PAGES * page_size()) == 0);
+    require(munmap(arena, arena_pages() * page_size()) == 0);
 }
 
 START_TEST(results_are_true_without_interference)

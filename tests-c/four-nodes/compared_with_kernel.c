@@ -26,20 +26,20 @@
 #include "pages.h"
 #include "random.h"
 
-enum { MAX_MAPPINGS = 6, MAX_PAGES_OF_A_MAPPING = 96, MAX_ENTRIES = 600, BASE_PAGES = HUGE_PAGE / 4096, MAX_PINS = 3 };
+enum { MAX_MAPPINGS = 6, MAX_PAGES_OF_A_MAPPING = 96, MAX_ENTRIES = 600, MAX_PINS = 3 };
 
 /* What the memory and the request of a round consist of, besides private memory. */
 enum ingredients { ONLY_PRIVATE = 0, SHARED_MEMORY = 1, FILES = 2, HUGE_PAGES = 4, CHILD = 8, PINS = 16, BAD_NODES = 32 };
 
-enum kind { PRIVATE, SHARED, MEMFD, FILE_ON_DISK, HUGE };
+enum kind { PRIVATE, SHARED, MEMFD, FILE_ON_DISK, IN_HUGE_PAGES };
 
 /* One mapping of a layout, which both copies have. */
 struct mapping {
     enum kind kind;
     unsigned pages;
     bool shared_with_child;
-    /* The initial node of each page, or one of these. */
-    signed char initial_nodes[BASE_PAGES];
+    /* The initial node of each page, or one of these; of a huge page, that of the first stands for all. */
+    signed char initial_nodes[MAX_PAGES_OF_A_MAPPING];
 };
 enum { UNTOUCHED = -1, INACCESSIBLE = -2, ONLY_READ = -3 };
 
@@ -100,9 +100,9 @@ static struct layout random_layout(enum ingredients ingredients)
         layout.mappings[1].kind = FILE_ON_DISK;
     if ((ingredients & HUGE_PAGES)) {
         struct mapping *mapping = &layout.mappings[0];
-        mapping->kind = HUGE;
-        mapping->pages = BASE_PAGES;
-        memset(mapping->initial_nodes, (int)below(4), BASE_PAGES);
+        mapping->kind = IN_HUGE_PAGES;
+        mapping->pages = pages_per_huge_page();
+        mapping->initial_nodes[0] = (signed char)below(4);
     }
     if (ingredients & PINS)
         for (; layout.pin_count < MAX_PINS && !one_in(3); layout.pin_count++) {
@@ -162,7 +162,7 @@ static void *map_fresh(const struct mapping *mapping, int disk_file, bool withou
         return map_pages(mapping->pages);
     case SHARED:
         return map_shared_pages(mapping->pages);
-    case HUGE:
+    case IN_HUGE_PAGES:
         return NULL;
     case MEMFD:
         file = memfd_create("twin", MFD_CLOEXEC);
@@ -208,7 +208,7 @@ static struct copy make_copy(const struct layout *layout, int disk_file, bool wi
     struct copy copy;
     for (unsigned m = 0; m < layout->count; m++) {
         const struct mapping *mapping = &layout->mappings[m];
-        if (mapping->kind == HUGE) {
+        if (mapping->kind == IN_HUGE_PAGES) {
             copy.starts[m] = transparent_huge_page(mapping->initial_nodes[0]);
         } else {
             copy.starts[m] = map_fresh(mapping, disk_file, without_readahead);
@@ -288,7 +288,7 @@ static uint64_t word_at(int file, uint64_t index)
 static uint64_t position_in_folio(int pagemap, int kpageflags, const char *page)
 {
     const uint64_t entry = word_at(pagemap, (uintptr_t)page / page_size());
-    const uint64_t present = 1UL << 63, pfn = entry & ((1UL << 55) - 1), head_or_tail = 3UL << 15;
+    const uint64_t present = UINT64_C(1) << 63, pfn = entry & ((UINT64_C(1) << 55) - 1), head_or_tail = 3 << 15;
     return entry & present ? word_at(kpageflags, pfn) & head_or_tail : 0;
 }
 
@@ -316,12 +316,12 @@ static bool are_alike(const struct layout *layout, const struct copy copies[2], 
 /* Returns how many pages are on the target that they are last named with. A huge page counts as one. */
 static unsigned on_last_target(const struct layout *layout, const struct plan *plan, const int *actual_nodes)
 {
-    static bool seen[MAX_MAPPINGS][BASE_PAGES];
+    static bool seen[MAX_MAPPINGS][MAX_PAGES_OF_A_MAPPING];
     unsigned matches = 0;
     memset(seen, 0, sizeof seen);
     for (unsigned i = plan->count; i-- > 0;) {
         const struct entry *entry = &plan->entries[i];
-        const unsigned page = layout->mappings[entry->mapping].kind == HUGE ? 0 : entry->page;
+        const unsigned page = layout->mappings[entry->mapping].kind == IN_HUGE_PAGES ? 0 : entry->page;
         if (entry->elsewhere != NULL || seen[entry->mapping][page])
             continue;
         seen[entry->mapping][page] = true;
@@ -407,7 +407,7 @@ static void play_round(enum ingredients ingredients)
         for (int t = 0; t < 2; t++) {
             requests[t] = page_list_with_capacity(MAX_ENTRIES);
             actual_nodes[t] = page_list_with_capacity(MAX_ENTRIES);
-            locations[t] = page_list_with_capacity(MAX_MAPPINGS * BASE_PAGES);
+            locations[t] = page_list_with_capacity(MAX_MAPPINGS * pages_per_huge_page());
         }
 
     seed_random(seed);

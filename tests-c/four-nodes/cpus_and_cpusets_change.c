@@ -202,7 +202,7 @@ static bool wait_for_close(struct suspended_thread *suspended, struct seccomp_no
         if (suspended->listener < 0 || poll(&ready, 1, 10) <= 0 || !(ready.revents & POLLIN))
             continue;
         memset(notification, 0, sizeof *notification);
-        require(ioctl(suspended->listener, SECCOMP_IOCTL_NOTIF_RECV, notification) == 0);
+        require(ioctl(suspended->listener, (int)SECCOMP_IOCTL_NOTIF_RECV, notification) == 0);
         return true;
     }
     return false;
@@ -211,7 +211,7 @@ static bool wait_for_close(struct suspended_thread *suspended, struct seccomp_no
 static void continue_close(const struct suspended_thread *suspended, const struct seccomp_notif *notification)
 {
     struct seccomp_notif_resp response = { .id = notification->id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
-    require(ioctl(suspended->listener, SECCOMP_IOCTL_NOTIF_SEND, &response) == 0);
+    require(ioctl(suspended->listener, (int)SECCOMP_IOCTL_NOTIF_SEND, &response) == 0);
 }
 
 /* Returns true if the thread is about to close the list. */

@@ -19,7 +19,7 @@ static struct bitmask *none(void)
 static void assert_policy(int mode, unsigned long nodes)
 {
     int found_mode = -1;
-    unsigned long found_nodes[1024 / 64] = { 0 };
+    unsigned long found_nodes[1024 / MASK_BITS] = { 0 };
     require(get_mempolicy(&found_mode, found_nodes, 1025, NULL, 0) == 0);
     ck_assert_int_eq(found_mode, mode);
     ck_assert_uint_eq(found_nodes[0], nodes);

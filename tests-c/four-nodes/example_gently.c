@@ -39,7 +39,7 @@ START_TEST(the_example_moves_its_own_memory)
     int status;
     require(numa_run_on_node(0) == 0);
     /* It has 64 MiB, and its stack and data. */
-    ck_assert_uint_ge(moved(printed_by("2", NULL, &status)), 16384);
+    ck_assert_uint_ge(moved(printed_by("2", NULL, &status)), ((size_t)64 << 20) / page_size());
     ck_assert_int_eq(status, EXIT_SUCCESS);
 }
 END_TEST
@@ -61,7 +61,7 @@ START_TEST(an_interrupt_ends_the_example_early)
 {
     int status;
     char pid[16];
-    const size_t count = 40000;
+    const size_t count = pages_within(40000, 160 << 20);
     const struct child_process child = start_child(count, 0, NULL);
     snprintf(pid, sizeof pid, "%d", (int)child.pid);
     /* As Ctrl-C does. At 256 MiB per second, the move would take more than half a second. */

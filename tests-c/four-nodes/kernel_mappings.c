@@ -14,12 +14,11 @@
 
 enum { COUNT = 40 };
 
-static const size_t WHOLE_ADDRESS_SPACE = 0x7ffffffff000;
-
 static uintptr_t vdso(void)
 {
     const uintptr_t start = getauxval(AT_SYSINFO_EHDR);
-    require(start != 0);
+    if (start == 0)
+        skip_test("programs have no vdso");
     return start;
 }
 
@@ -77,11 +76,11 @@ START_TEST(the_own_process_moves_completely_by_its_whole_address_space)
     const struct numars_move_options options = move_all();
     struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     /* No other process uses the program's own files meanwhile. */
-    assert_returns(numars_move_range(0, NULL, WHOLE_ADDRESS_SPACE, to, &options, &stats), 0);
+    assert_returns(numars_move_range(0, NULL, end_of_addresses(), to, &options, &stats), 0);
     assert_stats_add_up(stats);
     ck_assert_uint_eq(stats.shared + stats.busy + stats.no_memory + stats.failed, 0);
     ck_assert_uint_eq(count_on_node(pages, COUNT, to), COUNT);
-    assert_returns(numars_move_range(0, NULL, WHOLE_ADDRESS_SPACE, to, &options, &stats), 0);
+    assert_returns(numars_move_range(0, NULL, end_of_addresses(), to, &options, &stats), 0);
     assert_stats_add_up(stats);
     ck_assert_uint_eq(stats.shared + stats.busy + stats.no_memory + stats.failed, 0);
 }
@@ -93,7 +92,7 @@ START_TEST(pinned_pages_of_the_program_count_nevertheless)
     pin_in_pipe(pages);
     const struct numars_move_options options = move_all();
     struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
-    assert_returns(numars_move_range(0, NULL, WHOLE_ADDRESS_SPACE, target(), &options, &stats), 1);
+    assert_returns(numars_move_range(0, NULL, end_of_addresses(), target(), &options, &stats), 1);
     /* For pinned pages, Linux 5.10 only reports that it cannot move them. */
     ck_assert_uint_eq(stats.busy + stats.failed, 1);
     ck_assert_uint_eq(count_on_node(pages, COUNT, target()), COUNT - 1);

@@ -20,8 +20,13 @@ enum { SECONDS = 2, AREAS = 9, AREA_PAGES = 256, PAGES = AREAS * AREA_PAGES };
 
 #define SIZES "/sys/kernel/mm/transparent_hugepage/hugepages-%zukB/enabled"
 
-static const size_t KILOBYTES[] = { 16, 32, 64, 128, 256, 512, 1024 };
-enum { SIZE_COUNT = sizeof KILOBYTES / sizeof *KILOBYTES };
+/* Folios of 4 to 256 base pages: 16 KiB to 1 MiB if these have 4 KiB. */
+enum { SIZE_COUNT = 7 };
+
+static size_t kilobytes(size_t size)
+{
+    return (page_size() / 1024) << (2 + size);
+}
 
 static bool allow_size(size_t kilobytes, bool allow)
 {
@@ -33,12 +38,15 @@ static bool allow_size(size_t kilobytes, bool allow)
 static void allow_no_size(void)
 {
     for (size_t i = 0; i < SIZE_COUNT; i++)
-        allow_size(KILOBYTES[i], false);
+        if (kilobytes(i) < huge_page_size() / 1024)
+            allow_size(kilobytes(i), false);
 }
 
 static bool allow_huge_pages(const char *when)
 {
-    return write_to_file("/sys/kernel/mm/transparent_hugepage/hugepages-2048kB/enabled", when);
+    char path[128];
+    snprintf(path, sizeof path, SIZES, huge_page_size() / 1024);
+    return write_to_file(path, when);
 }
 
 /* Returns how many pages belong to folios of more than one page. */
@@ -66,18 +74,19 @@ static size_t pages_in_large_folios(const char *start, size_t count)
 /* Maps base pages and folios of each size, next to each other; returns NULL if the kernel only has base pages and huge pages. */
 static char *pages_of_all_sizes(void)
 {
-    char *memory = mmap(NULL, PAGES * page_size() + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    require_transparent_huge_pages();
+    char *memory = mmap(NULL, PAGES * page_size() + huge_page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     require(memory != MAP_FAILED);
-    char *start = (char *)(((uintptr_t)memory + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
+    char *start = align_to_huge_page(memory);
     require(madvise(start, PAGES * page_size(), MADV_HUGEPAGE) == 0);
-    if (!allow_size(KILOBYTES[0], true))
+    if (!allow_size(kilobytes(0), true))
         return NULL;
     require(allow_huge_pages("never"));
     for (size_t area = 0; area < AREAS; area++) {
         allow_no_size();
         /* The last ones are base pages only. */
-        if (area < SIZE_COUNT)
-            require(allow_size(KILOBYTES[area], true));
+        if (area < SIZE_COUNT && kilobytes(area) < huge_page_size() / 1024)
+            require(allow_size(kilobytes(area), true));
         touch_pages(start + area * AREA_PAGES * page_size(), AREA_PAGES, 0);
     }
     allow_no_size();
@@ -171,20 +180,23 @@ END_TEST
 
 /* Files. */
 
-enum { FILE_PAGES = 1024 };
+static size_t file_pages(void)
+{
+    return pages_within(1024, 16 << 20);
+}
 
 static char *pages_of_file(const char *folder, size_t at_once)
 {
-    char *contents = pages_on_node(FILE_PAGES, 0);
-    const int file = file_in(folder, FILE_PAGES);
+    char *contents = pages_on_node(file_pages(), 0);
+    const int file = file_in(folder, file_pages());
     const unsigned long node_0 = 1;
     require(set_mempolicy(MPOL_BIND, &node_0, 8 * sizeof node_0) == 0);
-    for (size_t page = 0; page < FILE_PAGES; page += at_once)
+    for (size_t page = 0; page < file_pages(); page += at_once)
         require(pwrite(file, contents + page * page_size(), at_once * page_size(), (off_t)(page * page_size()))
                 == (ssize_t)(at_once * page_size()));
     require(set_mempolicy(MPOL_DEFAULT, NULL, 0) == 0);
-    char *start = mmap(NULL, FILE_PAGES * page_size(), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-    require(start != MAP_FAILED && pages_keep_contents(start, FILE_PAGES));
+    char *start = mmap(NULL, file_pages() * page_size(), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    require(start != MAP_FAILED && pages_keep_contents(start, file_pages()));
     return start;
 }
 
@@ -193,10 +205,10 @@ static void move_files_in(const char *folder, bool has_large_folios)
     size_t in_large_folios = 0;
     for (size_t at_once = 4; at_once <= 256; at_once *= 64) {
         char *start = pages_of_file(folder, at_once);
-        in_large_folios += pages_in_large_folios(start, FILE_PAGES);
-        move_parts_of_folios(start, FILE_PAGES);
-        ck_assert(pages_keep_contents(start, FILE_PAGES));
-        require(munmap(start, FILE_PAGES * page_size()) == 0);
+        in_large_folios += pages_in_large_folios(start, file_pages());
+        move_parts_of_folios(start, file_pages());
+        ck_assert(pages_keep_contents(start, file_pages()));
+        require(munmap(start, file_pages() * page_size()) == 0);
     }
     if (has_large_folios)
         ck_assert_uint_gt(in_large_folios, 0);

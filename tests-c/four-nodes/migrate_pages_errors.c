@@ -64,6 +64,8 @@ END_TEST
 
 START_TEST(an_old_node_that_does_not_exist_is_no_error)
 {
+    if (kernel_node_bits() <= 9)
+        skip_test("this kernel can have %d nodes", kernel_node_bits());
     assert_returns(migrate(0, mask(9), mask(1)), 0);
 }
 END_TEST

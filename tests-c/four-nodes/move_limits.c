@@ -18,8 +18,14 @@
 #include "page_list.h"
 #include "pages.h"
 
-enum { COUNT = 4096, LIST, RANGE, PROCESS };
+enum { LIST, RANGE, PROCESS };
 static const int KINDS[] = { LIST, RANGE, PROCESS };
+
+/* How many pages move: 16 MiB. */
+static size_t count(void)
+{
+    return ((size_t)16 << 20) / page_size();
+}
 
 /* Pages on node 0, of the process itself or of a child. */
 struct memory {
@@ -96,11 +102,11 @@ START_TEST(smaller_pauses_take_more_calls_and_everything_is_moved)
 {
     for (int other = 0; other < 2; other++)
         for (size_t kind = 0; kind < sizeof KINDS / sizeof KINDS[0]; kind++) {
-            struct memory memory = memory_of(other, COUNT);
+            struct memory memory = memory_of(other, count());
             struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
             struct numars_move_stats unbounded = NUMARS_MOVE_STATS_INIT, bounded = NUMARS_MOVE_STATS_INIT;
             assert_moved(KINDS[kind], &memory, 1, &options, &unbounded);
-            assert_returns(numars_move_range(memory.pid, memory.pages, COUNT * page_size(), 0, NULL, NULL), 0);
+            assert_returns(numars_move_range(memory.pid, memory.pages, count() * page_size(), 0, NULL, NULL), 0);
             options.max_pause_us = 1000;
             assert_moved(KINDS[kind], &memory, 2, &options, &bounded);
             expect(bounded.kernel_calls >= unbounded.kernel_calls + 10, "%lu calls with a bound, %lu without", bounded.kernel_calls,
@@ -116,7 +122,7 @@ START_TEST(a_bounded_rate_is_not_exceeded)
     for (int other = 0; other < 2; other++)
         for (size_t kind = 0; kind < sizeof KINDS / sizeof KINDS[0]; kind++)
             for (unsigned threads = 1; threads <= 2; threads++) {
-                struct memory memory = memory_of(other, COUNT / 2);
+                struct memory memory = memory_of(other, count() / 2);
                 struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
                 struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
                 options.max_bytes_per_second = rate;
@@ -131,15 +137,25 @@ START_TEST(a_bounded_rate_is_not_exceeded)
 }
 END_TEST
 
-enum { SCATTERED = 128, GAP = 513, HUGE_PAGES = 4 };
+enum { SCATTERED = 128 };
+
+static size_t gap(void)
+{
+    return pages_per_huge_page() + 1;
+}
+
+static size_t huge_count(void)
+{
+    return huge_pages_within(4, 128 << 20, 2);
+}
 
 /* Pages that are more than a huge page apart. */
 static char *scattered_pages(const void *unused)
 {
     (void)unused;
-    char *start = map_pages(SCATTERED * GAP);
+    char *start = map_pages(SCATTERED * gap());
     for (size_t page = 0; page < SCATTERED; page++)
-        touch_pages(start + page * GAP * page_size(), 1, 0);
+        touch_pages(start + page * gap() * page_size(), 1, 0);
     return start;
 }
 
@@ -147,12 +163,12 @@ static char *scattered_pages(const void *unused)
 static char *huge_pages(const void *unused)
 {
     (void)unused;
-    char *start = map_pages((HUGE_PAGES + 1) * HUGE_PAGE / page_size());
-    start += HUGE_PAGE - (uintptr_t)start % HUGE_PAGE;
-    require(madvise(start, HUGE_PAGES * HUGE_PAGE, MADV_HUGEPAGE) == 0);
-    touch_pages(start, HUGE_PAGES * HUGE_PAGE / page_size(), 0);
-    for (size_t page = 0; page < HUGE_PAGES; page++)
-        require(is_transparent_huge_page(start + page * HUGE_PAGE));
+    require_transparent_huge_pages();
+    char *start = align_to_huge_page(map_pages((huge_count() + 1) * pages_per_huge_page()));
+    require(madvise(start, huge_count() * huge_page_size(), MADV_HUGEPAGE) == 0);
+    touch_pages(start, huge_count() * pages_per_huge_page(), 0);
+    for (size_t page = 0; page < huge_count(); page++)
+        require(is_transparent_huge_page(start + page * huge_page_size()));
     return start;
 }
 
@@ -185,13 +201,13 @@ START_TEST(pages_of_a_list_count_with_their_size_for_the_rate)
         struct child_process child = { 0 };
         char *start = other ? (child = start_child_with(scattered_pages, NULL)).pages : scattered_pages(NULL);
         const size_t bytes = SCATTERED * page_size();
-        assert_takes_half_a_second(child.pid, start, GAP * page_size(), SCATTERED, bytes, bytes / 10);
+        assert_takes_half_a_second(child.pid, start, gap() * page_size(), SCATTERED, bytes, bytes / 10);
         if (other)
             end_child(child);
         start = other ? (child = start_child_with(huge_pages, NULL)).pages : huge_pages(NULL);
-        const size_t huge_bytes = HUGE_PAGES * HUGE_PAGE;
-        assert_takes_half_a_second(child.pid, start, HUGE_PAGE, HUGE_PAGES, huge_bytes, HUGE_PAGE);
-        assert_takes_half_a_second(child.pid, start, page_size(), huge_bytes / page_size(), huge_bytes, HUGE_PAGE);
+        const size_t huge_bytes = huge_count() * huge_page_size();
+        assert_takes_half_a_second(child.pid, start, huge_page_size(), huge_count(), huge_bytes, huge_page_size());
+        assert_takes_half_a_second(child.pid, start, page_size(), huge_bytes / page_size(), huge_bytes, huge_page_size());
         if (other)
             end_child(child);
     }
@@ -202,12 +218,12 @@ START_TEST(a_move_whose_time_is_up_fails_with_ETIMEDOUT_and_true_statistics)
 {
     for (int other = 0; other < 2; other++)
         for (size_t kind = 0; kind < sizeof KINDS / sizeof KINDS[0]; kind++) {
-            struct memory memory = memory_of(other, COUNT);
+            struct memory memory = memory_of(other, count());
             unsigned long per_node[NODES] = { 9, 9, 9, 9 };
             struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
             struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
             /* The rate makes sure that the time is too short. */
-            options.max_bytes_per_second = COUNT * page_size() / 4;
+            options.max_bytes_per_second = count() * page_size() / 4;
             options.timeout_ms = 300;
             options.moved_per_node = per_node;
             options.n_nodes = NODES;
@@ -248,13 +264,13 @@ START_TEST(a_flag_cancels_a_move_with_true_statistics)
     for (int how = 0; how < 3; how++)
         for (int other = 0; other < 2; other++)
             for (size_t kind = 0; kind < sizeof KINDS / sizeof KINDS[0]; kind++) {
-                struct memory memory = memory_of(other, COUNT);
+                struct memory memory = memory_of(other, count());
                 struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
                 struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
                 pthread_t thread;
                 cancelled = how == 2;
                 options.cancel = &cancelled;
-                options.max_bytes_per_second = COUNT * page_size() / 4;
+                options.max_bytes_per_second = count() * page_size() / 4;
                 if (how == 0)
                     require(pthread_create(&thread, NULL, cancel_after_a_while, NULL) == 0);
                 else if (how == 1)

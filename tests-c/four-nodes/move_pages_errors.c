@@ -206,15 +206,19 @@ START_TEST(no_such_node_is_enodev_even_for_an_absent_page)
 END_TEST
 
 /* Since Linux 2.6.29 no count is too large: the call continues to the end of the arrays. */
+static const unsigned long COUNTS[] = { 1UL << 20, INT_MAX, INT_MAX + 1UL,
+#if ULONG_MAX > UINT_MAX
+                                        1UL << 32, 1UL << 60,
+#endif
+                                        ULONG_MAX / 8, ULONG_MAX };
+
 START_TEST(no_count_is_e2big)
 {
-    const unsigned long counts[] = { 1UL << 20, (unsigned long)INT_MAX, 1UL << 32, 1UL << 60, ULONG_MAX / 8,
-                                     ULONG_MAX };
-    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+    for (size_t i = 0; i < sizeof COUNTS / sizeof *COUNTS; i++) {
         struct request request = four_pages();
         void **pages = array_at_end_of_mapping(4, sizeof *pages);
         memcpy(pages, request.pages, 4 * sizeof *pages);
-        assert_fails(move_pages(0, counts[i], pages, request.nodes, request.status, MPOL_MF_MOVE), EFAULT);
+        assert_fails(move_pages(0, COUNTS[i], pages, request.nodes, request.status, MPOL_MF_MOVE), EFAULT);
         assert_stopped_after(&request, 4);
     }
 }
@@ -222,13 +226,11 @@ END_TEST
 
 START_TEST(no_count_of_a_query_is_e2big)
 {
-    const unsigned long counts[] = { 1UL << 20, (unsigned long)INT_MAX, 1UL << 32, 1UL << 60, ULONG_MAX / 8,
-                                     ULONG_MAX };
     struct request request = four_pages();
     void **pages = array_at_end_of_mapping(4, sizeof *pages);
     memcpy(pages, request.pages, 4 * sizeof *pages);
-    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
-        assert_fails(move_pages(0, counts[i], pages, NULL, request.status, 0), EFAULT);
+    for (size_t i = 0; i < sizeof COUNTS / sizeof *COUNTS; i++)
+        assert_fails(move_pages(0, COUNTS[i], pages, NULL, request.status, 0), EFAULT);
 }
 END_TEST
 

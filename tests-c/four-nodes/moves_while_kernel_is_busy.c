@@ -75,8 +75,8 @@ static char *sparse_pages(size_t count, int node)
 
 START_TEST(a_range_in_which_every_second_page_is_present_is_counted_once)
 {
-    enum { MANY = 20000 };
-    for (size_t count = 500; count <= MANY; count *= 2) {
+    const size_t many = pages_within(20000, 80 << 20);
+    for (size_t count = 500; count <= many; count *= 2) {
         char *pages = sparse_pages(count, 0);
         verified_count(0, pages, 2 * count);
         ck_assert_int_eq(verified_move_range(0, pages, 2 * count, 1, NULL, NO_INTERFERENCE).returned, 0);
@@ -244,8 +244,8 @@ END_TEST
 static void collapse_and_split(void *argument)
 {
     const struct area *area = argument;
-    for (size_t offset = 0; offset < area->count * page_size(); offset += HUGE_PAGE) {
-        madvise(area->start + offset, HUGE_PAGE, MADV_COLLAPSE);
+    for (size_t offset = 0; offset < area->count * page_size(); offset += huge_page_size()) {
+        madvise(area->start + offset, huge_page_size(), MADV_COLLAPSE);
         /* Makes the kernel map its base pages individually. */
         require(mprotect(area->start + offset, page_size(), PROT_READ) == 0);
         require(mprotect(area->start + offset, page_size(), PROT_READ | PROT_WRITE) == 0);
@@ -254,19 +254,20 @@ static void collapse_and_split(void *argument)
 
 START_TEST(huge_pages_may_be_collapsed_and_split_meanwhile)
 {
-    enum { HUGE_PAGES = 4, COUNT = HUGE_PAGES * HUGE_PAGE / 4096 };
-    char *memory = mmap(NULL, (HUGE_PAGES + 1) * HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    require_transparent_huge_pages();
+    const size_t huge_pages = huge_pages_within(4, 64 << 20, 1), count = huge_pages * pages_per_huge_page();
+    char *memory = mmap(NULL, (huge_pages + 1) * huge_page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     require(memory != MAP_FAILED);
-    char *pages = (char *)(((uintptr_t)memory + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
-    touch_pages(pages, COUNT, 0);
-    struct area area = { .start = pages, .count = COUNT };
+    char *pages = align_to_huge_page(memory);
+    touch_pages(pages, count, 0);
+    struct area area = { .start = pages, .count = count };
     start_activity(collapse_and_split, &area, -1);
-    move_back_and_forth(pages, COUNT, (const int[2]){ 1, 0 }, ANY_INTERFERENCE);
+    move_back_and_forth(pages, count, (const int[2]){ 1, 0 }, ANY_INTERFERENCE);
     end_activities();
     /* Without activity, everything is exact. */
-    verified_move_range(0, pages, COUNT, 2, NULL, NO_INTERFERENCE);
-    verified_count(0, pages, COUNT);
-    ck_assert(pages_keep_contents(pages, COUNT));
+    verified_move_range(0, pages, count, 2, NULL, NO_INTERFERENCE);
+    verified_count(0, pages, count);
+    ck_assert(pages_keep_contents(pages, count));
 }
 END_TEST
 

@@ -13,13 +13,13 @@
 #include "page_list.h"
 #include "pages.h"
 
-enum { COUNT = 300, KTHREADD = 2, BASE_PAGES = HUGE_PAGE / 4096 };
+enum { COUNT = 300, KTHREADD = 2 };
 
 /* A pseudorandom sequence that is the same in each run. */
-static unsigned long next_random(unsigned long *state)
+static unsigned long next_random(uint64_t *state)
 {
-    *state = *state * 6364136223846793005UL + 1442695040888963407UL;
-    return *state >> 33;
+    *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (unsigned long)(*state >> 33);
 }
 
 /* After an error: the first `arrived` pages are on their targets and their statuses say so. Later ones may be anywhere, but the statuses
@@ -53,7 +53,7 @@ END_TEST
 START_TEST(targets_in_random_order_are_reached)
 {
     enum { MANY = 3000 };
-    unsigned long state = 1;
+    uint64_t state = 1;
     char *pages = pages_on_node(MANY, 0);
     struct page_list list = page_list_of_range(pages, MANY, 0);
     for (size_t entry = 0; entry < MANY; entry++) {
@@ -205,11 +205,11 @@ END_TEST
 START_TEST(all_base_pages_of_a_huge_page_have_its_node_as_status)
 {
     char *huge = transparent_huge_page(0);
-    struct page_list list = page_list_of_range(huge, BASE_PAGES, 1);
+    struct page_list list = page_list_of_range(huge, pages_per_huge_page(), 1);
     assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
     assert_all_on_target(0, &list);
     ck_assert(is_transparent_huge_page(huge));
-    ck_assert(pages_keep_contents(huge, BASE_PAGES));
+    ck_assert(pages_keep_contents(huge, pages_per_huge_page()));
 }
 END_TEST
 
@@ -224,7 +224,7 @@ START_TEST(moving_some_base_pages_of_a_huge_page_moves_all_of_it)
     page_list_add(&list, huge + 511 * page_size(), 1);
     assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
     assert_all_on_target(0, &list);
-    ck_assert_uint_eq(count_on_node(huge, BASE_PAGES, 1), BASE_PAGES);
+    ck_assert_uint_eq(count_on_node(huge, pages_per_huge_page(), 1), pages_per_huge_page());
     ck_assert(is_transparent_huge_page(huge));
 }
 END_TEST
@@ -233,7 +233,7 @@ START_TEST(a_huge_page_with_several_targets_ends_where_the_system_call_leaves_it
 {
     enum { ENTRIES = 4, ROUNDS = 20 };
     char *theirs = transparent_huge_page(0), *ours = transparent_huge_page(0);
-    unsigned long state = 7;
+    uint64_t state = 7;
     for (int round = 0; round < ROUNDS; round++) {
         struct page_list bare = page_list_with_capacity(ENTRIES), list = page_list_with_capacity(ENTRIES);
         char order[128] = "";
@@ -260,10 +260,10 @@ END_TEST
 START_TEST(all_base_pages_of_a_hugetlb_page_have_its_node_as_status)
 {
     char *huge = hugetlb_page_for_node_1();
-    struct page_list list = page_list_of_range(huge, BASE_PAGES, 1);
+    struct page_list list = page_list_of_range(huge, pages_per_huge_page(), 1);
     assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
     assert_all_on_target(0, &list);
-    ck_assert(pages_keep_contents(huge, BASE_PAGES));
+    ck_assert(pages_keep_contents(huge, pages_per_huge_page()));
 }
 END_TEST
 
@@ -519,8 +519,8 @@ enum { BAD_POINTERS = 8 };
 static void *bad_pointer(size_t which)
 {
     void *const pointers[BAD_POINTERS] = {
-        NULL, (void *)8, unmapped_address(), (void *)0x7ffffffff000, (void *)0x7fffffffeff8,
-        (void *)0x8000000000000000, (void *)(UINTPTR_MAX - 4095), (void *)(UINTPTR_MAX - 7),
+        NULL, (void *)8, unmapped_address(), (void *)end_of_addresses(), (void *)(end_of_addresses() - 8),
+        (void *)(UINTPTR_MAX / 2 + 1), (void *)(UINTPTR_MAX - page_size() + 1), (void *)(UINTPTR_MAX - 7),
     };
     return pointers[which];
 }
@@ -652,16 +652,19 @@ END_TEST
 
 START_TEST(every_count_is_read_correctly)
 {
-    const unsigned long counts[] = { 1UL << 20, INT_MAX, INT_MAX + 1UL, UINT_MAX, 1UL << 32, (1UL << 32) + 4, 1UL << 60,
-                                     ULONG_MAX / 8, ULONG_MAX / 8 + 1, ULONG_MAX / 4 + 2, 1UL << 63, ULONG_MAX };
+    const uint64_t one = 1, counts[] = { 1 << 20, INT_MAX, INT_MAX + one, UINT_MAX, one << 32, (one << 32) + 4, one << 60,
+                                         ULONG_MAX / 8, ULONG_MAX / 8 + 1, ULONG_MAX / 4 + 2, ULONG_MAX / 2 + 1, ULONG_MAX };
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        const unsigned long count = (unsigned long)counts[i];
+        if (count != counts[i])
+            continue;
         struct page_list list = page_list_interleaved(pages_on_node(40, 0), 40);
         void **pages = array_at_end_of_mapping(40, sizeof *pages);
         memcpy(pages, list.pages, 40 * sizeof *pages);
-        assert_fails(numa_move_pages(0, counts[i], pages, list.nodes, list.status, MPOL_MF_MOVE), EFAULT);
+        assert_fails(numa_move_pages(0, count, pages, list.nodes, list.status, MPOL_MF_MOVE), EFAULT);
         assert_true_statuses_up_to(&list, 40);
         ck_assert_uint_eq(page_list_on_target(0, &list), 40);
-        assert_fails(numa_move_pages(0, counts[i], pages, NULL, list.status, 0), EFAULT);
+        assert_fails(numa_move_pages(0, count, pages, NULL, list.status, 0), EFAULT);
     }
 }
 END_TEST

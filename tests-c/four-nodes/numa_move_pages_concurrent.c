@@ -17,7 +17,7 @@
 #include "page_list.h"
 #include "pages.h"
 
-enum { COUNT = 300, BASE_PAGES = HUGE_PAGE / 4096 };
+enum { COUNT = 300 };
 
 static void sleep_ms(long milliseconds)
 {
@@ -29,8 +29,8 @@ static void sleep_ms(long milliseconds)
 
 START_TEST(many_pages_to_three_nodes_all_arrive)
 {
-    enum { MANY = 70000 };
-    struct page_list list = page_list_interleaved(pages_on_node(MANY, 0), MANY);
+    const size_t many = pages_within(70000, 280 << 20);
+    struct page_list list = page_list_interleaved(pages_on_node(many, 0), many);
     assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
     assert_all_on_target(0, &list);
 }
@@ -38,21 +38,22 @@ END_TEST
 
 START_TEST(pages_named_again_far_later_end_on_the_last_target)
 {
-    enum { PAGES = 14000, TIMES = 5 };
-    char *pages = pages_on_node(PAGES, 0);
-    struct page_list list = page_list_with_capacity(TIMES * PAGES);
+    enum { TIMES = 5 };
+    const size_t count = pages_within(14000, 64 << 20);
+    char *pages = pages_on_node(count, 0);
+    struct page_list list = page_list_with_capacity(TIMES * count);
     const int targets[TIMES] = { 1, 2, 3, 2, 1 };
     for (size_t time = 0; time < TIMES; time++)
-        page_list_add_range(&list, pages, PAGES, targets[time]);
+        page_list_add_range(&list, pages, count, targets[time]);
     /* And some that are named last with their initial node. */
     for (size_t entry = list.count - 100; entry < list.count; entry++)
         list.nodes[entry] = 0;
     assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
-    ck_assert_uint_eq(count_on_node(pages, PAGES, 1), PAGES - 100);
-    ck_assert_uint_eq(count_on_node(pages, PAGES, 0), 100);
+    ck_assert_uint_eq(count_on_node(pages, count, 1), count - 100);
+    ck_assert_uint_eq(count_on_node(pages, count, 0), 100);
     assert_true_statuses(0, &list);
     ck_assert_uint_eq(page_list_with_status(&list, 1) + page_list_with_status(&list, 0), list.count);
-    ck_assert(pages_keep_contents(pages, PAGES));
+    ck_assert(pages_keep_contents(pages, count));
 }
 END_TEST
 
@@ -79,16 +80,16 @@ static char output[1024];
 
 static int report_which(void)
 {
-    int *status = calloc(BASE_PAGES, sizeof *status), *nodes = calloc(BASE_PAGES, sizeof *nodes);
-    void **pages = calloc(BASE_PAGES, sizeof *pages);
-    char *start = aligned_alloc(HUGE_PAGE, HUGE_PAGE);
-    if (start == NULL || madvise(start, HUGE_PAGE, MADV_HUGEPAGE) != 0)
+    int *status = calloc(pages_per_huge_page(), sizeof *status), *nodes = calloc(pages_per_huge_page(), sizeof *nodes);
+    void **pages = calloc(pages_per_huge_page(), sizeof *pages);
+    char *start = aligned_alloc(huge_page_size(), huge_page_size());
+    if (start == NULL || madvise(start, huge_page_size(), MADV_HUGEPAGE) != 0)
         return AS_NEITHER;
-    memset(start, 1, HUGE_PAGE);
-    for (size_t page = 0; page < BASE_PAGES; page++)
+    memset(start, 1, huge_page_size());
+    for (size_t page = 0; page < pages_per_huge_page(); page++)
         pages[page] = start + page * page_size();
     require(move_pages(0, 1, pages, NULL, status, 0) == 0);
-    for (size_t page = 0; page < BASE_PAGES; page++)
+    for (size_t page = 0; page < pages_per_huge_page(); page++)
         nodes[page] = (status[0] + 1) % 4;
     /* Changing it after the first call has no effect: it is read once. */
     void *const first[] = { pages[0], pages[1] };
@@ -96,7 +97,7 @@ static int report_which(void)
     if (numa_move_pages(0, 2, (void **)first, stay, status, MPOL_MF_MOVE) != 0)
         return AS_NEITHER;
     setenv("NUMARS_MOVE", getenv("NUMARS_MOVE") == NULL ? "kernel" : "other", 1);
-    if (numa_move_pages(0, BASE_PAGES, pages, nodes, status, MPOL_MF_MOVE) != 0 || status[2] != nodes[2])
+    if (numa_move_pages(0, pages_per_huge_page(), pages, nodes, status, MPOL_MF_MOVE) != 0 || status[2] != nodes[2])
         return AS_NEITHER;
     return status[1] == -EBUSY ? AS_THE_SYSTEM_CALL : status[1] == nodes[1] ? AS_THE_MOVER : AS_NEITHER;
 }
@@ -166,10 +167,10 @@ START_TEST(four_megabytes_of_scratch_memory_suffice_for_any_count)
     char *pages = pages_on_node(16, 0);
     char *huge = transparent_huge_page(0);
     struct page_list list = page_list_with_capacity(ENTRIES);
-    while (list.count < ENTRIES - BASE_PAGES)
+    while (list.count < ENTRIES - pages_per_huge_page())
         page_list_add(&list, pages + list.count % 16 * page_size(), 1);
     /* Reveals whether the mover or the system call moved them. */
-    page_list_add_range(&list, huge, BASE_PAGES, 2);
+    page_list_add_range(&list, huge, pages_per_huge_page(), 2);
 
     FILE *statm = fopen("/proc/self/statm", "r");
     size_t mapped;
@@ -324,21 +325,22 @@ END_TEST
 START_TEST(a_move_to_a_full_node_moves_what_fits_and_reports_the_rest)
 {
     /* Three quarters to the full node, one quarter to another. */
-    enum { PAGES = 40000, FULL = 2, OTHER = 1 };
-    char *pages = pages_on_node(PAGES, 0);
-    struct page_list list = page_list_of_range(pages, PAGES, FULL);
-    for (size_t page = 0; page < PAGES; page += 4)
+    enum { FULL = 2, OTHER = 1 };
+    const size_t count = pages_within(40000, 160 << 20);
+    char *pages = pages_on_node(count, 0);
+    struct page_list list = page_list_of_range(pages, count, FULL);
+    for (size_t page = 0; page < count; page += 4)
         list.nodes[page] = OTHER;
     fill_node(FULL);
     assert_fails(page_list_move(&list, MPOL_MF_MOVE), ENOMEM);
     assert_true_statuses(0, &list);
     const size_t moved = page_list_with_status(&list, FULL);
     ck_assert_uint_gt(moved, 0);
-    ck_assert_uint_lt(moved, PAGES - PAGES / 4);
-    ck_assert_uint_eq(page_list_with_status(&list, OTHER), PAGES / 4);
-    ck_assert_uint_eq(page_list_with_status(&list, -ENOMEM), PAGES - PAGES / 4 - moved);
+    ck_assert_uint_lt(moved, count - count / 4);
+    ck_assert_uint_eq(page_list_with_status(&list, OTHER), count / 4);
+    ck_assert_uint_eq(page_list_with_status(&list, -ENOMEM), count - count / 4 - moved);
     empty_node(FULL);
-    ck_assert(pages_keep_contents(pages, PAGES));
+    ck_assert(pages_keep_contents(pages, count));
 
     /* Once there is free memory again, the rest follows. */
     assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
@@ -348,15 +350,16 @@ END_TEST
 
 START_TEST(a_pinned_page_and_a_full_node_are_enomem)
 {
-    enum { PAGES = 30000, FULL = 2 };
-    char *pages = pages_on_node(PAGES, 0);
+    enum { FULL = 2 };
+    const size_t count = pages_within(30000, 160 << 20);
+    char *pages = pages_on_node(count, 0);
     pin_in_pipe(pages);
-    struct page_list list = page_list_of_range(pages, PAGES, FULL);
+    struct page_list list = page_list_of_range(pages, count, FULL);
     fill_node(FULL);
     assert_fails(page_list_move(&list, MPOL_MF_MOVE), ENOMEM);
     assert_true_statuses(0, &list);
     ck_assert_uint_eq(page_list_with_status(&list, -EBUSY) + page_list_with_status(&list, -ENOMEM) + page_list_with_status(&list, FULL),
-                      PAGES);
+                      count);
     empty_node(FULL);
 }
 END_TEST

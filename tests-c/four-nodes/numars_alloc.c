@@ -18,8 +18,8 @@ enum {
     NO_FALLBACK = NUMARS_ALLOC_NO_FALLBACK,
     POPULATE = NUMARS_ALLOC_POPULATE,
     STRICT = NUMARS_ALLOC_STRICT,
-    HUGE = NUMARS_ALLOC_HUGE_PAGES,
-    ALL_FLAGS = NO_FALLBACK | POPULATE | STRICT | HUGE,
+    IN_HUGE_PAGES = NUMARS_ALLOC_HUGE_PAGES,
+    ALL_FLAGS = NO_FALLBACK | POPULATE | STRICT | IN_HUGE_PAGES,
     COUNT = 12,
     NO_NODE = 5,
 };
@@ -36,7 +36,7 @@ static size_t bytes(size_t pages)
 static void assert_policy_of(void *memory, int mode, unsigned long nodes)
 {
     int found_mode = -1;
-    unsigned long found_nodes[1024 / 64] = { 0 };
+    unsigned long found_nodes[1024 / MASK_BITS] = { 0 };
     require(get_mempolicy(&found_mode, found_nodes, 1025, memory, MPOL_F_ADDR) == 0);
     ck_assert_int_eq(found_mode, mode);
     ck_assert_uint_eq(found_nodes[0], nodes);
@@ -121,8 +121,8 @@ START_TEST(every_combination_of_flags_on_a_node_has_its_policy_and_its_pages)
         char *memory = ALLOCATED(numars_alloc_onnode(bytes(COUNT), 2, flags));
         assert_policy_of(memory, flags & NO_FALLBACK ? MPOL_BIND : MPOL_PREFERRED, 1UL << 2);
         ck_assert_int_eq(present(memory, COUNT), flags & (POPULATE | STRICT) ? COUNT : 0);
-        if (flags & HUGE)
-            ck_assert_uint_eq((uintptr_t)memory % HUGE_PAGE, 0);
+        if (flags & IN_HUGE_PAGES)
+            ck_assert_uint_eq((uintptr_t)memory % huge_page_size(), 0);
         ck_assert(is_zero(memory, bytes(COUNT)));
         touch(memory, COUNT);
         ck_assert_uint_eq(count_on_node(memory, COUNT, 2), COUNT);
@@ -208,26 +208,25 @@ END_TEST
 
 START_TEST(huge_pages_are_used_where_the_kernel_has_them)
 {
-    enum { PAGES = 3 * HUGE_PAGE / 4096 };
-    require(page_size() == 4096);
-    for (unsigned flags = HUGE; flags <= ALL_FLAGS; flags++) {
-        char *memory = ALLOCATED(numars_alloc_onnode(bytes(PAGES), 3, flags));
-        ck_assert_uint_eq((uintptr_t)memory % HUGE_PAGE, 0);
-        touch(memory, PAGES);
+    const size_t pages = huge_pages_within(3, 96 << 20, 1) * pages_per_huge_page();
+    for (unsigned flags = IN_HUGE_PAGES; flags <= ALL_FLAGS; flags++) {
+        char *memory = ALLOCATED(numars_alloc_onnode(bytes(pages), 3, flags));
+        ck_assert_uint_eq((uintptr_t)memory % huge_page_size(), 0);
+        touch(memory, pages);
         ck_assert(is_transparent_huge_page(memory));
-        ck_assert_uint_eq(count_on_node(memory, PAGES, 3), PAGES);
-        release(memory, PAGES);
+        ck_assert_uint_eq(count_on_node(memory, pages, 3), pages);
+        release(memory, pages);
     }
 }
 END_TEST
 
 START_TEST(a_mebibyte_of_pages_and_more_is_checked_in_batches)
 {
-    enum { PAGES = 9000 };
-    char *memory = ALLOCATED(numars_alloc_onnode(bytes(PAGES), 3, STRICT | NO_FALLBACK));
-    ck_assert_int_eq(present(memory, PAGES), PAGES);
-    ck_assert_uint_eq(count_on_node(memory, PAGES, 3), PAGES);
-    release(memory, PAGES);
+    const size_t count = pages_within(9000, 160 << 20);
+    char *memory = ALLOCATED(numars_alloc_onnode(bytes(count), 3, STRICT | NO_FALLBACK));
+    ck_assert_int_eq(present(memory, count), count);
+    ck_assert_uint_eq(count_on_node(memory, count, 3), count);
+    release(memory, count);
 }
 END_TEST
 
@@ -286,7 +285,7 @@ START_TEST(what_fits_into_an_almost_full_node_is_there)
     struct full_node full = fill_node_completely(FULL, SPARE);
     set_free_pages(&full, FREE);
     for (unsigned flags = STRICT; flags <= ALL_FLAGS; flags++) {
-        if (!(flags & STRICT) || flags & HUGE)
+        if (!(flags & STRICT) || flags & IN_HUGE_PAGES)
             continue;
         char *memory = ALLOCATED(numars_alloc_onnode(bytes(FEW), FULL, flags));
         ck_assert_uint_eq(count_on_node(memory, FEW, FULL), FEW);
@@ -357,7 +356,7 @@ END_TEST
 
 START_TEST(what_no_memory_can_hold_is_enomem)
 {
-    static const size_t sizes[] = { SIZE_MAX, SIZE_MAX - 4096, SIZE_MAX / 2, (size_t)1 << 60 };
+    static const size_t sizes[] = { SIZE_MAX, SIZE_MAX - 4096, SIZE_MAX / 2, (SIZE_MAX / 16 + 1) * (sizeof(size_t) > 4 ? 1 : 15) };
     for (unsigned flags = 0; flags <= ALL_FLAGS; flags++)
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
             NOT_ALLOCATED(numars_alloc_onnode(sizes[i], 0, flags), ENOMEM);
@@ -390,7 +389,7 @@ START_TEST(without_move_pages_only_calls_that_check_pages_fail)
 {
     deny_system_call(SYS_move_pages, EPERM);
     release(ALLOCATED(numars_alloc_onnode(bytes(COUNT), 1, NO_FALLBACK)), COUNT);
-    release(ALLOCATED(numars_alloc_onnode(bytes(COUNT), 1, POPULATE | HUGE)), COUNT);
+    release(ALLOCATED(numars_alloc_onnode(bytes(COUNT), 1, POPULATE | IN_HUGE_PAGES)), COUNT);
     NOT_ALLOCATED(numars_alloc_onnode(bytes(COUNT), 1, STRICT), EPERM);
     NOT_ALLOCATED(numars_alloc_onnode(bytes(COUNT), 1, NO_FALLBACK | POPULATE), EPERM);
     NOT_ALLOCATED(numars_alloc_interleaved(bytes(COUNT), only(1), STRICT), EPERM);
@@ -410,7 +409,7 @@ END_TEST
 START_TEST(without_madvise_pages_are_touched)
 {
     deny_system_call(SYS_madvise, EPERM);
-    char *memory = ALLOCATED(numars_alloc_onnode(bytes(COUNT), 1, STRICT | HUGE));
+    char *memory = ALLOCATED(numars_alloc_onnode(bytes(COUNT), 1, STRICT | IN_HUGE_PAGES));
     ck_assert_int_eq(present(memory, COUNT), COUNT);
     ck_assert_uint_eq(count_on_node(memory, COUNT, 1), COUNT);
     release(memory, COUNT);

@@ -21,7 +21,7 @@
 #include "page_list.h"
 #include "pages.h"
 
-enum { COUNT = 300, MANY = 3000, BASE_PAGES = HUGE_PAGE / 4096 };
+enum { COUNT = 300, MANY = 3000 };
 
 static long move(struct page_list *list, const struct numars_move_options *options, struct numars_move_stats *stats)
 {
@@ -101,32 +101,33 @@ END_TEST
 START_TEST(entries_are_counted_and_not_pages)
 {
     char *page = pages_on_node(1, 0), *huge = transparent_huge_page(0);
-    struct page_list list = page_list_with_capacity(10 + BASE_PAGES);
+    struct page_list list = page_list_with_capacity(10 + pages_per_huge_page());
     for (int entry = 0; entry < 10; entry++)
         page_list_add(&list, page, 1);
-    page_list_add_range(&list, huge, BASE_PAGES, 2);
+    page_list_add_range(&list, huge, pages_per_huge_page(), 2);
     struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     assert_returns(move(&list, NULL, &stats), 0);
     assert_all_on_target(0, &list);
-    assert_stats(stats, .requested = 10 + BASE_PAGES, .moved = 10 + BASE_PAGES);
+    assert_stats(stats, .requested = 10 + pages_per_huge_page(), .moved = 10 + pages_per_huge_page());
 }
 END_TEST
 
 START_TEST(a_full_target_is_enomem_with_true_statuses_and_statistics)
 {
-    enum { PAGES = 40000, FULL = 2, OTHER = 1 };
-    struct page_list list = page_list_of_range(pages_on_node(PAGES, 0), PAGES, FULL);
-    for (size_t page = 0; page < PAGES; page += 4)
+    enum { FULL = 2, OTHER = 1 };
+    const size_t count = pages_within(40000, 160 << 20);
+    struct page_list list = page_list_of_range(pages_on_node(count, 0), count, FULL);
+    for (size_t page = 0; page < count; page += 4)
         list.nodes[page] = OTHER;
     struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     fill_node(FULL);
     assert_fails(move(&list, NULL, &stats), ENOMEM);
     assert_true_statuses(0, &list);
     const size_t moved = page_list_with_status(&list, FULL), stayed = page_list_with_status(&list, -ENOMEM);
-    ck_assert_uint_eq(page_list_with_status(&list, OTHER), PAGES / 4);
+    ck_assert_uint_eq(page_list_with_status(&list, OTHER), count / 4);
     ck_assert_uint_gt(moved, 0);
     ck_assert_uint_gt(stayed, 0);
-    assert_stats(stats, .requested = PAGES, .moved = moved + PAGES / 4, .no_memory = stayed);
+    assert_stats(stats, .requested = count, .moved = moved + count / 4, .no_memory = stayed);
     empty_node(FULL);
 }
 END_TEST
@@ -338,9 +339,6 @@ static struct numars_move_options recording_options(struct listener *listener)
     return options;
 }
 
-/* 64 MiB. */
-enum { LONGEST_STEP = 16384 };
-
 static void assert_progress(const struct listener *listener, const struct numars_move_stats *stats)
 {
     ck_assert(!listener->other_thread);
@@ -350,21 +348,21 @@ static void assert_progress(const struct listener *listener, const struct numars
 
 START_TEST(progress_is_reported_repeatedly_and_at_the_end)
 {
-    enum { PAGES = 24000 };
+    const size_t count = pages_within(24000, 160 << 20);
     for (unsigned threads = 1; threads <= 2; threads++) {
-        char *pages = pages_on_node(PAGES, 0);
-        struct page_list list = page_list_interleaved(pages, PAGES);
+        char *pages = pages_on_node(count, 0);
+        struct page_list list = page_list_interleaved(pages, count);
         struct listener listener = { .calls = 0 };
         struct numars_move_options options = recording_options(&listener);
         struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         options.threads = threads;
         assert_returns(move(&list, &options, &stats), 0);
         assert_all_on_target(0, &list);
-        assert_stats(stats, .requested = PAGES, .moved = PAGES);
+        assert_stats(stats, .requested = count, .moved = count);
         assert_progress(&listener, &stats);
-        ck_assert_uint_ge(listener.calls, PAGES / LONGEST_STEP + 1);
-        ck_assert_uint_le(listener.longest_step, LONGEST_STEP);
-        require(munmap(pages, PAGES * page_size()) == 0);
+        ck_assert_uint_ge(listener.calls, count / pages_between_reports() + 1);
+        ck_assert_uint_le(listener.longest_step, pages_between_reports());
+        require(munmap(pages, count * page_size()) == 0);
     }
 }
 END_TEST
@@ -385,10 +383,10 @@ END_TEST
 
 START_TEST(a_nonzero_return_value_cancels_the_move_and_all_results_are_true)
 {
-    enum { PAGES = 12000 };
+    const size_t count = pages_within(12000, 160 << 20);
     for (unsigned threads = 1; threads <= 2; threads++) {
-        char *pages = pages_on_node(PAGES, 0);
-        struct page_list list = page_list_interleaved(pages, PAGES);
+        char *pages = pages_on_node(count, 0);
+        struct page_list list = page_list_interleaved(pages, count);
         struct listener listener = { .stop_at = 2 };
         struct numars_move_options options = recording_options(&listener);
         struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
@@ -396,15 +394,15 @@ START_TEST(a_nonzero_return_value_cancels_the_move_and_all_results_are_true)
         assert_fails(move(&list, &options, &stats), ECANCELED);
         const size_t moved = page_list_on_target(0, &list);
         ck_assert_uint_gt(moved, 0);
-        ck_assert_uint_lt(moved, PAGES);
+        ck_assert_uint_lt(moved, count);
         ck_assert_uint_eq(stats.moved, moved);
         assert_true_statuses(0, &list);
         ck_assert_uint_eq(stats.in_place + stats.absent + stats.unmapped + stats.shared + stats.busy + stats.no_memory
                               + stats.failed, 0);
-        ck_assert_uint_eq(page_list_with_status(&list, 0), PAGES - moved);
+        ck_assert_uint_eq(page_list_with_status(&list, 0), count - moved);
         ck_assert(!listener.other_thread);
-        ck_assert(pages_keep_contents(pages, PAGES));
-        require(munmap(pages, PAGES * page_size()) == 0);
+        ck_assert(pages_keep_contents(pages, count));
+        require(munmap(pages, count * page_size()) == 0);
     }
 }
 END_TEST
@@ -420,7 +418,7 @@ static int narrow_cpuset(const struct numars_move_stats *so_far, void *argument)
 
 START_TEST(a_cpuset_that_loses_the_target_half_way_is_eacces_or_enomem)
 {
-    enum { PAGES = 16000 };
+    const size_t count = pages_within(16000, 160 << 20);
     char path[128];
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
     struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
@@ -428,19 +426,19 @@ START_TEST(a_cpuset_that_loses_the_target_half_way_is_eacces_or_enomem)
     snprintf(path, sizeof path, "/sys/fs/cgroup/numars-test-%ld/cpuset.mems", (long)getpid());
     int file = open(path, O_WRONLY | O_CLOEXEC);
     require(file >= 0);
-    char *pages = pages_on_node(PAGES, 0);
-    struct page_list list = page_list_of_range(pages, PAGES, 2);
+    char *pages = pages_on_node(count, 0);
+    struct page_list list = page_list_of_range(pages, count, 2);
     options.progress = narrow_cpuset;
     options.progress_arg = &file;
     errno = UNTOUCHED_ERRNO;
     const long returned = move(&list, &options, &stats);
     expect(returned == -1 && (errno == EACCES || errno == ENOMEM), "returned %ld, errno %d", returned, errno);
-    ck_assert_uint_eq(stats.requested, PAGES);
+    ck_assert_uint_eq(stats.requested, count);
     ck_assert_uint_gt(stats.moved, 0);
-    ck_assert_uint_lt(stats.moved, PAGES);
+    ck_assert_uint_lt(stats.moved, count);
     close(file);
     leave_cpuset();
-    ck_assert(pages_keep_contents(pages, PAGES));
+    ck_assert(pages_keep_contents(pages, count));
 }
 END_TEST
 
@@ -455,7 +453,7 @@ START_TEST(any_number_of_threads_gives_the_same_nodes_and_statistics)
         struct page_list list = page_list_with_capacity(2 * MANY);
         for (size_t page = 0; page < MANY; page++)
             page_list_add(&list, pages + page * page_size(), (int)(page % 4));
-        page_list_add_range(&list, huge, BASE_PAGES, 3);
+        page_list_add_range(&list, huge, pages_per_huge_page(), 3);
         /* Some pages are named again: such a page ends up where it is named last, so an earlier entry with another target misses it. */
         size_t elsewhere = 0;
         for (size_t page = 0; page < MANY; page += 100) {
@@ -478,7 +476,7 @@ START_TEST(any_number_of_threads_gives_the_same_nodes_and_statistics)
         ck_assert(pages_keep_contents(pages, MANY));
         unpin_from_pipe(pinned);
         require(munmap(pages, MANY * page_size()) == 0);
-        require(munmap(huge, HUGE_PAGE) == 0);
+        require(munmap(huge, huge_page_size()) == 0);
     }
 }
 END_TEST

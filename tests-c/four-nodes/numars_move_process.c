@@ -14,7 +14,13 @@
 #include "nodes.h"
 #include "pages.h"
 
-enum { COUNT = 40, MANY = 30000, BASE_PAGES = HUGE_PAGE / 4096 };
+enum { COUNT = 40 };
+
+/* More pages than fill_node() leaves free. */
+static size_t many(void)
+{
+    return pages_within(30000, 118 << 20);
+}
 
 static long move_process(pid_t pid, unsigned long from, unsigned long to, const struct numars_move_options *options,
                          struct numars_move_stats *stats)
@@ -72,10 +78,10 @@ START_TEST(pid_zero_is_the_calling_process)
     const long returned = move_process(0, mask(3), mask(2), NULL, &stats);
     ck_assert_int_eq(returned, (long)(stats.shared + stats.busy + stats.failed));
     ck_assert_uint_eq(count_on_node(pages, COUNT, 2), COUNT);
-    ck_assert_uint_eq(count_on_node(huge, BASE_PAGES, 2), BASE_PAGES);
+    ck_assert_uint_eq(count_on_node(huge, pages_per_huge_page(), 2), pages_per_huge_page());
     ck_assert(is_transparent_huge_page(huge));
-    ck_assert(pages_keep_contents(pages, COUNT) && pages_keep_contents(huge, BASE_PAGES));
-    ck_assert_uint_ge(stats.moved, COUNT + BASE_PAGES);
+    ck_assert(pages_keep_contents(pages, COUNT) && pages_keep_contents(huge, pages_per_huge_page()));
+    ck_assert_uint_ge(stats.moved, COUNT + pages_per_huge_page());
     assert_stats_add_up(stats);
 }
 END_TEST
@@ -161,10 +167,10 @@ START_TEST(huge_pages_shared_pages_and_pinned_pages_are_counted_separately)
     ck_assert_uint_ge(stats.shared, COUNT);
     ck_assert_uint_eq(stats.busy, 2);
     ck_assert_uint_eq(stats.retried, 2 * 3);
-    ck_assert_uint_ge(stats.moved, BASE_PAGES);
+    ck_assert_uint_ge(stats.moved, pages_per_huge_page());
     assert_stats_add_up(stats);
     ck_assert_uint_eq(count_on_node(shared, COUNT, 3), COUNT);
-    ck_assert_uint_eq(count_on_node(huge, BASE_PAGES, 1), BASE_PAGES);
+    ck_assert_uint_eq(count_on_node(huge, pages_per_huge_page(), 1), pages_per_huge_page());
 
     options = move_all();
     ck_assert_int_ge(move_process(0, mask(3), mask(1), &options, &stats), 2);
@@ -205,7 +211,8 @@ END_TEST
 START_TEST(old_nodes_that_do_not_exist_have_nothing_to_move)
 {
     char *pages = pages_on_node(COUNT, 0);
-    assert_returns(migrate(0, mask(7), mask(1)), 0);
+    if (kernel_node_bits() > 7)
+        assert_returns(migrate(0, mask(7), mask(1)), 0);
     assert_returns(move_process(0, mask(7), mask(1), NULL, NULL), 0);
     ck_assert_uint_eq(count_on_node(pages, COUNT, 0), COUNT);
 }
@@ -255,16 +262,16 @@ END_TEST
 START_TEST(a_full_node_is_enomem_with_true_statistics)
 {
     enum { FULL = 2 };
-    struct child_process child = start_child(MANY, 0, NULL);
+    struct child_process child = start_child(many(), 0, NULL);
     struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     fill_node(FULL);
     assert_fails(move_process(child.pid, mask(0), mask(FULL), NULL, &stats), ENOMEM);
-    const size_t moved = count_of_process(child, MANY, FULL);
+    const size_t moved = count_of_process(child, many(), FULL);
     empty_node(FULL);
     ck_assert_uint_gt(moved, 0);
-    ck_assert_uint_lt(moved, MANY);
+    ck_assert_uint_lt(moved, many());
     ck_assert_uint_ge(stats.moved, moved);
-    ck_assert_uint_ge(stats.no_memory, MANY - moved);
+    ck_assert_uint_ge(stats.no_memory, many() - moved);
     assert_stats_add_up(stats);
     end_child(child);
 }
@@ -305,12 +312,12 @@ static struct numars_move_options recording_options(struct listener *listener)
 
 START_TEST(progress_is_reported_repeatedly_and_at_the_end)
 {
-    struct child_process child = start_child(MANY, 3, NULL);
+    struct child_process child = start_child(many(), 3, NULL);
     struct listener listener = { .calls = 0 };
     const struct numars_move_options options = recording_options(&listener);
     struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     ck_assert_int_ge(move_process(child.pid, mask(3), mask(1), &options, &stats), 0);
-    ck_assert_uint_eq(count_of_process(child, MANY, 1), MANY);
+    ck_assert_uint_eq(count_of_process(child, many(), 1), many());
     ck_assert_uint_ge(listener.calls, 3);
     ck_assert(!listener.went_back);
     assert_same_stats(listener.last, stats);
@@ -320,7 +327,7 @@ END_TEST
 
 START_TEST(a_nonzero_return_value_cancels_the_move)
 {
-    struct child_process child = start_child(MANY, 3, NULL);
+    struct child_process child = start_child(many(), 3, NULL);
     struct listener listener = { .stop = true };
     const struct numars_move_options options = recording_options(&listener);
     struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
@@ -330,8 +337,8 @@ START_TEST(a_nonzero_return_value_cancels_the_move)
     (void)count_process_pages(child.pid, after);
     ck_assert_uint_gt(stats.moved, 0);
     ck_assert_uint_eq(stats.moved, before[3] - after[3]);
-    ck_assert_uint_gt(count_of_process(child, MANY, 3), 0);
-    ck_assert(child_keeps_contents(child, MANY));
+    ck_assert_uint_gt(count_of_process(child, many(), 3), 0);
+    ck_assert(child_keeps_contents(child, many()));
     end_child(child);
 }
 END_TEST
@@ -340,7 +347,7 @@ END_TEST
 
 START_TEST(a_process_that_ends_half_way_yields_the_statistics_until_then)
 {
-    struct child_process child = start_child(MANY, 3, NULL);
+    struct child_process child = start_child(many(), 3, NULL);
     struct listener listener = { .end = child.pid };
     const struct numars_move_options options = recording_options(&listener);
     struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
@@ -348,7 +355,7 @@ START_TEST(a_process_that_ends_half_way_yields_the_statistics_until_then)
     expect(returned >= 0 && errno == UNTOUCHED_ERRNO, "returned %ld, errno %d (%s)", returned, errno, strerror(errno));
     ck_assert_int_eq(listener.end, 0);
     ck_assert_uint_gt(stats.moved, 0);
-    ck_assert_uint_lt(stats.moved, MANY);
+    ck_assert_uint_lt(stats.moved, many());
 }
 END_TEST
 
@@ -372,7 +379,7 @@ START_TEST(a_process_that_ends_at_any_time_is_esrch_only_if_nothing_was_moved)
     const struct sigaction ignore = { .sa_handler = SIG_DFL, .sa_flags = SA_NOCLDWAIT };
     require(sigaction(SIGCHLD, &ignore, NULL) == 0);
     for (long delay = 0; delay <= 64; delay = delay * 2 + 1) {
-        struct child_process child = start_child(MANY / 3, 3, NULL);
+        struct child_process child = start_child(many() / 3, 3, NULL);
         kill_later(child.pid, delay);
         struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         const long returned = move_process(child.pid, mask(3), mask(1), NULL, &stats);
@@ -442,18 +449,21 @@ START_TEST(a_process_that_maps_unmaps_and_forks_meanwhile_is_moved)
 }
 END_TEST
 
-/* A page that is mapped at two addresses, so far apart that it is encountered twice. */
-enum { BETWEEN = 70000 };
+/* A page that is mapped at two addresses, with so many pages between them that it is encountered twice. */
+static size_t pages_between(void)
+{
+    return pages_within(70000, 280 << 20);
+}
 
 static char *page_at_both_ends(void)
 {
     const int file = file_in("/dev/shm", 1);
-    char *start = map_pages(BETWEEN + 2), *second_mapping = start + (BETWEEN + 1) * page_size();
+    char *start = map_pages(pages_between() + 2), *second_mapping = start + (pages_between() + 1) * page_size();
     require(mmap(start, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, 0) == start);
     require(mmap(second_mapping, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, 0) == second_mapping);
     touch_pages(start, 1, 0);
     require(*(volatile char *)second_mapping == *start);
-    touch_pages(start + page_size(), BETWEEN, 3);
+    touch_pages(start + page_size(), pages_between(), 3);
     return start;
 }
 

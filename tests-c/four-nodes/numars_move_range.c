@@ -10,11 +10,9 @@
 #include "move_stats.h"
 #include "pages.h"
 
-enum { COUNT = 100, BASE_PAGES = HUGE_PAGE / 4096 };
+enum { COUNT = 100 };
 
 /* The end of the user address space, without its last page. */
-static const size_t WHOLE_ADDRESS_SPACE = 0x7ffffffff000;
-
 START_TEST(all_pages_of_the_range_move)
 {
     char *pages = pages_on_node(COUNT, 0);
@@ -110,13 +108,13 @@ START_TEST(a_huge_page_moves_as_a_whole_and_counts_as_base_pages)
 {
     char *huge = transparent_huge_page(0);
     struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
-    assert_returns(numars_move_range(0, huge, HUGE_PAGE, 1, NULL, &stats), 0);
-    ck_assert_uint_eq(count_on_node(huge, BASE_PAGES, 1), BASE_PAGES);
+    assert_returns(numars_move_range(0, huge, huge_page_size(), 1, NULL, &stats), 0);
+    ck_assert_uint_eq(count_on_node(huge, pages_per_huge_page(), 1), pages_per_huge_page());
     ck_assert(is_transparent_huge_page(huge));
-    ck_assert(pages_keep_contents(huge, BASE_PAGES));
-    assert_stats(stats, .requested = BASE_PAGES, .moved = BASE_PAGES);
-    assert_returns(numars_move_range(0, huge, HUGE_PAGE, 1, NULL, &stats), 0);
-    assert_stats(stats, .requested = BASE_PAGES, .in_place = BASE_PAGES);
+    ck_assert(pages_keep_contents(huge, pages_per_huge_page()));
+    assert_stats(stats, .requested = pages_per_huge_page(), .moved = pages_per_huge_page());
+    assert_returns(numars_move_range(0, huge, huge_page_size(), 1, NULL, &stats), 0);
+    assert_stats(stats, .requested = pages_per_huge_page(), .in_place = pages_per_huge_page());
 }
 END_TEST
 
@@ -125,20 +123,20 @@ START_TEST(moving_a_part_of_a_huge_page_moves_all_of_it)
     char *huge = transparent_huge_page(0);
     struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     assert_returns(numars_move_range(0, huge + 100 * page_size() + 1, 1, 1, NULL, &stats), 0);
-    ck_assert_uint_eq(count_on_node(huge, BASE_PAGES, 1), BASE_PAGES);
+    ck_assert_uint_eq(count_on_node(huge, pages_per_huge_page(), 1), pages_per_huge_page());
     ck_assert(is_transparent_huge_page(huge));
     assert_stats_add_up(stats);
     ck_assert_uint_ge(stats.moved, 1);
-    ck_assert_uint_le(stats.moved, BASE_PAGES);
+    ck_assert_uint_le(stats.moved, pages_per_huge_page());
 }
 END_TEST
 
 START_TEST(base_pages_that_remain_of_a_partly_unmapped_huge_page_move)
 {
     char *huge = transparent_huge_page(0);
-    require(munmap(huge, HUGE_PAGE / 2) == 0);
-    assert_returns(numars_move_range(0, huge, HUGE_PAGE, 1, NULL, NULL), 0);
-    ck_assert_uint_eq(count_on_node(huge + HUGE_PAGE / 2, BASE_PAGES / 2, 1), BASE_PAGES / 2);
+    require(munmap(huge, huge_page_size() / 2) == 0);
+    assert_returns(numars_move_range(0, huge, huge_page_size(), 1, NULL, NULL), 0);
+    ck_assert_uint_eq(count_on_node(huge + huge_page_size() / 2, pages_per_huge_page() / 2, 1), pages_per_huge_page() / 2);
 }
 END_TEST
 
@@ -146,10 +144,10 @@ START_TEST(a_hugetlb_page_moves_and_counts_as_base_pages)
 {
     char *huge = hugetlb_page_for_node_1();
     struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
-    assert_returns(numars_move_range(0, huge, HUGE_PAGE, 1, NULL, &stats), 0);
-    ck_assert_uint_eq(count_on_node(huge, BASE_PAGES, 1), BASE_PAGES);
-    ck_assert(pages_keep_contents(huge, BASE_PAGES));
-    assert_stats(stats, .requested = BASE_PAGES, .moved = BASE_PAGES);
+    assert_returns(numars_move_range(0, huge, huge_page_size(), 1, NULL, &stats), 0);
+    ck_assert_uint_eq(count_on_node(huge, pages_per_huge_page(), 1), pages_per_huge_page());
+    ck_assert(pages_keep_contents(huge, pages_per_huge_page()));
+    assert_stats(stats, .requested = pages_per_huge_page(), .moved = pages_per_huge_page());
 }
 END_TEST
 
@@ -189,32 +187,33 @@ END_TEST
 
 START_TEST(a_full_node_is_enomem_with_true_statistics)
 {
-    enum { PAGES = 40000, FULL = 2 };
-    char *pages = pages_on_node(PAGES, 0);
+    enum { FULL = 2 };
+    const size_t count = pages_within(40000, 160 << 20);
+    char *pages = pages_on_node(count, 0);
     struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     fill_node(FULL);
-    assert_fails(numars_move_range(0, pages, PAGES * page_size(), FULL, NULL, &stats), ENOMEM);
-    const size_t moved = count_on_node(pages, PAGES, FULL);
+    assert_fails(numars_move_range(0, pages, count * page_size(), FULL, NULL, &stats), ENOMEM);
+    const size_t moved = count_on_node(pages, count, FULL);
     empty_node(FULL);
     ck_assert_uint_gt(moved, 0);
-    ck_assert_uint_lt(moved, PAGES);
-    assert_stats(stats, .requested = PAGES, .moved = moved, .no_memory = PAGES - moved);
+    ck_assert_uint_lt(moved, count);
+    assert_stats(stats, .requested = count, .moved = moved, .no_memory = count - moved);
 }
 END_TEST
 
 START_TEST(many_pages_move_with_one_thread_and_with_two)
 {
-    enum { MANY = 70001 };
-    char *pages = pages_on_node(MANY, 0);
+    const size_t many = pages_within(70001, 280 << 20);
+    char *pages = pages_on_node(many, 0);
     for (unsigned threads = 1; threads <= 2; threads++) {
         struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
         struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         options.threads = threads;
-        assert_returns(numars_move_range(0, pages, MANY * page_size(), (int)threads, &options, &stats), 0);
-        assert_stats(stats, .requested = MANY, .moved = MANY);
-        ck_assert_uint_eq(count_on_node(pages, MANY, (int)threads), MANY);
+        assert_returns(numars_move_range(0, pages, many * page_size(), (int)threads, &options, &stats), 0);
+        assert_stats(stats, .requested = many, .moved = many);
+        ck_assert_uint_eq(count_on_node(pages, many, (int)threads), many);
     }
-    ck_assert(pages_keep_contents(pages, MANY));
+    ck_assert(pages_keep_contents(pages, many));
 }
 END_TEST
 
@@ -234,7 +233,7 @@ END_TEST
 START_TEST(terabytes_that_were_never_touched_cost_nearly_nothing)
 {
     /* Before Linux 6.7 the kernel does not skip absent pages itself, so the library has to search for present ones. */
-    const size_t giga = 1UL << 30, length = (kernel_before(6, 7) ? 64 : 1024) * giga;
+    const size_t giga = 1UL << 30, length = (sizeof(size_t) == 4 ? 1 : kernel_before(6, 7) ? 64 : 1024) * giga;
     char *start = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     require(start != MAP_FAILED && madvise(start, length, MADV_NOHUGEPAGE) == 0);
     const size_t offsets[] = { 0, length / 3, length / 2, length - COUNT * page_size() };
@@ -256,12 +255,12 @@ END_TEST
 
 START_TEST(the_whole_address_space_of_the_own_process_moves)
 {
-    char *pages = pages_on_node(COUNT, 0), *huge = transparent_huge_page(1), stack[3 * 4096];
+    char *pages = pages_on_node(COUNT, 0), *huge = transparent_huge_page(1), stack[3 * page_size()];
     memset(stack, 's', sizeof stack);
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
     struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     errno = UNTOUCHED_ERRNO;
-    const long stayed = numars_move_range(0, NULL, WHOLE_ADDRESS_SPACE, 3, &options, &stats);
+    const long stayed = numars_move_range(0, NULL, end_of_addresses(), 3, &options, &stats);
     ck_assert_int_eq(errno, UNTOUCHED_ERRNO);
     /* Code that other processes run too stays. */
     ck_assert_int_ge(stayed, 0);
@@ -269,10 +268,10 @@ START_TEST(the_whole_address_space_of_the_own_process_moves)
     ck_assert_uint_eq(stats.no_memory, 0);
     assert_stats_add_up(stats);
     ck_assert_uint_eq(count_on_node(pages, COUNT, 3), COUNT);
-    ck_assert_uint_eq(count_on_node(huge, BASE_PAGES, 3), BASE_PAGES);
+    ck_assert_uint_eq(count_on_node(huge, pages_per_huge_page(), 3), pages_per_huge_page());
     ck_assert_int_eq(node_of(stack + sizeof stack / 2), 3);
-    ck_assert(pages_keep_contents(pages, COUNT) && pages_keep_contents(huge, BASE_PAGES));
-    ck_assert_uint_ge(stats.moved, COUNT + BASE_PAGES);
+    ck_assert(pages_keep_contents(pages, COUNT) && pages_keep_contents(huge, pages_per_huge_page()));
+    ck_assert_uint_ge(stats.moved, COUNT + pages_per_huge_page());
 }
 END_TEST
 
@@ -287,7 +286,7 @@ START_TEST(the_whole_address_space_of_another_process_moves)
     options.flags = MPOL_MF_MOVE_ALL;
     const size_t all = count_process_pages(child.pid, before);
     errno = UNTOUCHED_ERRNO;
-    const long stayed = numars_move_range(child.pid, NULL, WHOLE_ADDRESS_SPACE, 3, &options, &stats);
+    const long stayed = numars_move_range(child.pid, NULL, end_of_addresses(), 3, &options, &stats);
     ck_assert_int_eq(errno, UNTOUCHED_ERRNO);
     ck_assert_uint_eq(count_process_pages(child.pid, after), all);
     /* Pages of the kernel's own mappings do not move (Linux 7), and do not count. */
@@ -361,15 +360,15 @@ static int record_progress(const struct numars_move_stats *so_far, void *argumen
     struct listener *listener = argument;
     listener->calls++;
     listener->wrong |= !pthread_equal(pthread_self(), listener->caller) || so_far->moved < listener->last.moved
-        || so_far->requested < listener->last.requested || so_far->moved - listener->last.moved > 16384;
+        || so_far->requested < listener->last.requested || so_far->moved - listener->last.moved > pages_between_reports();
     listener->last = *so_far;
     return listener->calls == listener->stop_at;
 }
 
 START_TEST(progress_is_reported_at_least_every_64_MiB)
 {
-    enum { MANY = 20000 };
-    char *pages = pages_on_node(MANY, 0);
+    const size_t many = pages_within(20000, 160 << 20);
+    char *pages = pages_on_node(many, 0);
     for (unsigned threads = 1; threads <= 2; threads++) {
         struct listener listener = { .caller = pthread_self() };
         struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
@@ -377,10 +376,10 @@ START_TEST(progress_is_reported_at_least_every_64_MiB)
         options.threads = threads;
         options.progress = record_progress;
         options.progress_arg = &listener;
-        assert_returns(numars_move_range(0, pages, MANY * page_size(), (int)threads, &options, &stats), 0);
-        assert_stats(stats, .requested = MANY, .moved = MANY);
+        assert_returns(numars_move_range(0, pages, many * page_size(), (int)threads, &options, &stats), 0);
+        assert_stats(stats, .requested = many, .moved = many);
         assert_same_stats(listener.last, stats);
-        ck_assert_uint_ge(listener.calls, MANY / 16384 + 1);
+        ck_assert_uint_ge(listener.calls, many / pages_between_reports() + 1);
         ck_assert(!listener.wrong);
     }
 }
@@ -388,8 +387,8 @@ END_TEST
 
 START_TEST(a_nonzero_return_value_cancels_the_move)
 {
-    enum { MANY = 20000 };
-    char *pages = pages_on_node(MANY, 0);
+    const size_t many = pages_within(20000, 160 << 20);
+    char *pages = pages_on_node(many, 0);
     for (unsigned threads = 1; threads <= 2; threads++) {
         struct listener listener = { .caller = pthread_self(), .stop_at = 2 };
         struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
@@ -398,14 +397,14 @@ START_TEST(a_nonzero_return_value_cancels_the_move)
         options.progress = record_progress;
         options.progress_arg = &listener;
         const int node = (int)threads;
-        assert_fails(numars_move_range(0, pages, MANY * page_size(), node, &options, &stats), ECANCELED);
-        const size_t moved = count_on_node(pages, MANY, node);
+        assert_fails(numars_move_range(0, pages, many * page_size(), node, &options, &stats), ECANCELED);
+        const size_t moved = count_on_node(pages, many, node);
         ck_assert_uint_gt(moved, 0);
-        ck_assert_uint_lt(moved, MANY);
+        ck_assert_uint_lt(moved, many);
         ck_assert_uint_eq(stats.moved, moved);
         ck_assert_uint_eq(stats.in_place + stats.shared + stats.busy + stats.no_memory + stats.failed, 0);
     }
-    ck_assert(pages_keep_contents(pages, MANY));
+    ck_assert(pages_keep_contents(pages, many));
 }
 END_TEST
 

@@ -18,7 +18,7 @@
 #include "page_counts.h"
 #include "pages.h"
 
-enum { COUNT = 1000, BASE_PAGES = HUGE_PAGE / 4096 };
+enum { COUNT = 1000 };
 
 static struct numars_placement placement_on(int mode, unsigned long nodes)
 {
@@ -165,24 +165,25 @@ END_TEST
 
 START_TEST(huge_pages_are_interleaved_as_wholes_and_later_ones_follow)
 {
-    enum { HUGE_PAGES = 8 };
+    const size_t count = huge_pages_within(8, 256 << 20, 3);
     struct numars_placement placement = placement_on(NUMARS_PLACE_INTERLEAVE, 0x7);
     placement.flags = NUMARS_PLACE_SET_POLICY;
-    char *pages = transparent_huge_pages(HUGE_PAGES, 3);
+    char *pages = transparent_huge_pages(count, 3);
     struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
-    assert_returns(numars_place_range(0, pages, HUGE_PAGES * HUGE_PAGE, &placement, NULL, &stats), 0);
-    assert_stats(stats, .requested = HUGE_PAGES * BASE_PAGES, .moved = HUGE_PAGES * BASE_PAGES);
-    int on_node[HUGE_PAGES];
-    for (size_t page = 0; page < HUGE_PAGES; page++) {
-        on_node[page] = node_of(pages + page * HUGE_PAGE);
+    assert_returns(numars_place_range(0, pages, count * huge_page_size(), &placement, NULL, &stats), 0);
+    assert_stats(stats, .requested = count * pages_per_huge_page(), .moved = count * pages_per_huge_page());
+    int on_node[8];
+    for (size_t page = 0; page < count; page++) {
+        on_node[page] = node_of(pages + page * huge_page_size());
         ck_assert(page == 0 || on_node[page] == (on_node[page - 1] + 1) % 3);
-        ck_assert_uint_eq(count_pages_raw(0, pages + page * HUGE_PAGE, BASE_PAGES).on_node[on_node[page]], BASE_PAGES);
+        const struct page_counts counts = count_pages_raw(0, pages + page * huge_page_size(), pages_per_huge_page());
+        ck_assert_uint_eq(counts.on_node[on_node[page]], pages_per_huge_page());
     }
     /* The kernel allocates them at the same places. */
-    require(madvise(pages, HUGE_PAGES * HUGE_PAGE, MADV_DONTNEED) == 0);
-    for (size_t page = 0; page < HUGE_PAGES; page++) {
-        pages[page * HUGE_PAGE] = 1;
-        const int node = node_of(pages + page * HUGE_PAGE);
+    require(madvise(pages, count * huge_page_size(), MADV_DONTNEED) == 0);
+    for (size_t page = 0; page < count; page++) {
+        pages[page * huge_page_size()] = 1;
+        const int node = node_of(pages + page * huge_page_size());
         expect(node == on_node[page], "huge page %zu was placed on node %d and is allocated on node %d", page, on_node[page], node);
     }
 }
@@ -190,20 +191,20 @@ END_TEST
 
 START_TEST(hugetlb_pages_are_interleaved_as_wholes)
 {
-    enum { HUGETLB_PAGES = 4 };
+    const size_t count = huge_pages_within(4, 64 << 20, 2);
     for (int node = 0; node < NODES; node++)
-        require(set_nr_huge_pages(node, HUGETLB_PAGES) == HUGETLB_PAGES);
-    char *pages = mmap(NULL, HUGETLB_PAGES * HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+        require(set_nr_huge_pages(node, (long)count) == (long)count);
+    char *pages = mmap(NULL, count * huge_page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
     require(pages != MAP_FAILED);
-    touch_pages(pages, HUGETLB_PAGES * BASE_PAGES, 0);
+    touch_pages(pages, count * pages_per_huge_page(), 0);
     struct numars_placement placement = placement_on(NUMARS_PLACE_INTERLEAVE, 0xc);
     struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
-    assert_returns(numars_place_range(0, pages, HUGETLB_PAGES * HUGE_PAGE, &placement, NULL, &stats), 0);
-    assert_stats(stats, .requested = HUGETLB_PAGES * BASE_PAGES, .moved = HUGETLB_PAGES * BASE_PAGES);
+    assert_returns(numars_place_range(0, pages, count * huge_page_size(), &placement, NULL, &stats), 0);
+    assert_stats(stats, .requested = count * pages_per_huge_page(), .moved = count * pages_per_huge_page());
     /* They count as pages of a file that begins where the mapping does. */
-    for (size_t page = 0; page < HUGETLB_PAGES; page++)
-        ck_assert_int_eq(node_of(pages + page * HUGE_PAGE), 2 + (int)(page % 2));
-    require(munmap(pages, HUGETLB_PAGES * HUGE_PAGE) == 0);
+    for (size_t page = 0; page < count; page++)
+        ck_assert_int_eq(node_of(pages + page * huge_page_size()), 2 + (int)(page % 2));
+    require(munmap(pages, count * huge_page_size()) == 0);
     for (int node = 0; node < NODES; node++)
         set_nr_huge_pages(node, 0);
 }
@@ -290,19 +291,19 @@ END_TEST
 
 START_TEST(huge_pages_that_do_not_fit_are_packed_on_the_next_node)
 {
-    enum { HUGE_PAGES = 6 };
-    char *pages = transparent_huge_pages(HUGE_PAGES, 0);
+    const size_t count = huge_pages_within(6, 256 << 20, 3);
+    char *pages = transparent_huge_pages(count, 0);
     struct full_node full = fill_node_completely(1, 3);
     struct numars_placement placement = placement_on(NUMARS_PLACE_PACK, 0x6);
     struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     set_free_pages(&full, 700);
-    assert_returns(numars_place_range(0, pages, HUGE_PAGES * HUGE_PAGE, &placement, NULL, &stats), 0);
+    assert_returns(numars_place_range(0, pages, count * huge_page_size(), &placement, NULL, &stats), 0);
     assert_stats_add_up(stats);
-    const struct page_counts counts = count_pages_raw(0, pages, HUGE_PAGES * BASE_PAGES);
-    expect(stats.moved == HUGE_PAGES * BASE_PAGES && counts.on_node[1] + counts.on_node[2] == HUGE_PAGES * BASE_PAGES,
+    const struct page_counts counts = count_pages_raw(0, pages, count * pages_per_huge_page());
+    expect(stats.moved == count * pages_per_huge_page() && counts.on_node[1] + counts.on_node[2] == count * pages_per_huge_page(),
            "moved %lu: %zu to node 1, %zu to node 2", stats.moved, counts.on_node[1], counts.on_node[2]);
     release_full_node(&full);
-    ck_assert(pages_keep_contents(pages, HUGE_PAGES * BASE_PAGES));
+    ck_assert(pages_keep_contents(pages, count * pages_per_huge_page()));
 }
 END_TEST
 
@@ -335,15 +336,16 @@ END_TEST
 
 START_TEST(huge_pages_are_balanced_as_wholes)
 {
-    enum { HUGE_PAGES = 9 };
-    char *pages = transparent_huge_pages(HUGE_PAGES, 0);
+    const size_t count = huge_pages_within(9, 256 << 20, 3) / 3 * 3;
+    char *pages = transparent_huge_pages(count, 0);
     struct numars_placement placement = placement_on(NUMARS_PLACE_BALANCE, 0x7);
     struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
-    assert_returns(numars_place_range(0, pages, HUGE_PAGES * HUGE_PAGE, &placement, NULL, &stats), 0);
-    assert_stats(stats, .requested = HUGE_PAGES * BASE_PAGES, .moved = 6 * BASE_PAGES, .in_place = 3 * BASE_PAGES);
-    const struct page_counts counts = count_pages_raw(0, pages, HUGE_PAGES * BASE_PAGES);
+    assert_returns(numars_place_range(0, pages, count * huge_page_size(), &placement, NULL, &stats), 0);
+    const size_t third = count / 3 * pages_per_huge_page();
+    assert_stats(stats, .requested = 3 * third, .moved = 2 * third, .in_place = third);
+    const struct page_counts counts = count_pages_raw(0, pages, 3 * third);
     for (int node = 0; node < 3; node++)
-        ck_assert_uint_eq(counts.on_node[node], 3 * BASE_PAGES);
+        ck_assert_uint_eq(counts.on_node[node], third);
 }
 END_TEST
 

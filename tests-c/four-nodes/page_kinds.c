@@ -19,6 +19,10 @@
 #include "harness.h"
 #include "pages.h"
 
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
+
 enum { COUNT = 8 };
 
 /* Moves all of them from node 0 to node 1, and checks their contents. */
@@ -134,9 +138,9 @@ START_TEST(dirty_pages_of_a_journalled_ext4_file_move)
     /* Its data goes through the journal, which other code of the file system handles than for an ordinary file. */
     const int file = file_in("/mnt/ext4", COUNT);
     int flags = 0;
-    require(ioctl(file, FS_IOC_GETFLAGS, &flags) == 0);
+    require(ioctl(file, (int)FS_IOC_GETFLAGS, &flags) == 0);
     flags |= FS_JOURNAL_DATA_FL;
-    require(ioctl(file, FS_IOC_SETFLAGS, &flags) == 0);
+    require(ioctl(file, (int)FS_IOC_SETFLAGS, &flags) == 0);
     char *pages = map_file_pages(file, COUNT);
     touch_pages(pages, COUNT, 0);
     assert_pages_move(pages, COUNT);
@@ -244,9 +248,9 @@ END_TEST
 
 START_TEST(moving_one_base_page_moves_its_whole_huge_page)
 {
-    const size_t count = HUGE_PAGE / page_size();
+    const size_t count = pages_per_huge_page();
     char *huge = transparent_huge_page(0);
-    ck_assert_int_eq(move_one(huge + 100 * page_size(), 1, MPOL_MF_MOVE), 1);
+    ck_assert_int_eq(move_one(huge + pages_per_huge_page() / 5 * page_size(), 1, MPOL_MF_MOVE), 1);
     ck_assert_uint_eq(count_on_node(huge, count, 1), count);
     ck_assert(is_transparent_huge_page(huge));
     ck_assert(pages_keep_contents(huge, count));
@@ -255,7 +259,7 @@ END_TEST
 
 START_TEST(of_all_base_pages_of_a_huge_page_only_the_second_is_ebusy)
 {
-    const size_t count = HUGE_PAGE / page_size();
+    const size_t count = pages_per_huge_page();
     char *huge = transparent_huge_page(0);
     struct request request = request_move(huge, count, 1);
     assert_returns(perform(&request, MPOL_MF_MOVE), 0);
@@ -272,7 +276,7 @@ END_TEST
 START_TEST(a_huge_page_shared_with_another_process_is_eacces)
 {
     char *huge = transparent_huge_page(0);
-    struct child_process child = share_with_child(huge, HUGE_PAGE / page_size());
+    struct child_process child = share_with_child(huge, pages_per_huge_page());
     ck_assert_int_eq(move_one(huge, 1, MPOL_MF_MOVE), -EACCES);
     ck_assert_int_eq(move_one(huge, 1, MPOL_MF_MOVE_ALL), 1);
     ck_assert(is_transparent_huge_page(huge));
@@ -282,9 +286,10 @@ END_TEST
 
 START_TEST(a_huge_range_only_read_is_the_huge_zero_page_and_efault)
 {
-    char *start = mmap(NULL, 2 * HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    require(start != MAP_FAILED && madvise(start, 2 * HUGE_PAGE, MADV_HUGEPAGE) == 0);
-    char *aligned = start + (HUGE_PAGE - (uintptr_t)start % HUGE_PAGE) % HUGE_PAGE;
+    require_transparent_huge_pages();
+    char *start = mmap(NULL, 2 * huge_page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    require(start != MAP_FAILED && madvise(start, 2 * huge_page_size(), MADV_HUGEPAGE) == 0);
+    char *aligned = align_to_huge_page(start);
     ck_assert_int_eq(*(volatile char *)aligned, 0);
     ck_assert_int_eq(node_of(aligned + page_size()), -EFAULT);
     ck_assert_int_eq(move_one(aligned + page_size(), 1, MPOL_MF_MOVE), -EFAULT);
@@ -293,7 +298,7 @@ END_TEST
 
 START_TEST(a_hugetlb_page_moves)
 {
-    const size_t count = HUGE_PAGE / page_size();
+    const size_t count = pages_per_huge_page();
     char *huge = hugetlb_page_for_node_1();
     ck_assert_int_eq(move_one(huge, 1, MPOL_MF_MOVE), 1);
     ck_assert_uint_eq(count_on_node(huge, count, 1), count);

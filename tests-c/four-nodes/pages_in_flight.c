@@ -18,7 +18,12 @@
 #include "page_list.h"
 #include "pages.h"
 
-enum { PAGES = 3000, HUGE_PAGES = 8, BASE_PAGES = HUGE_PAGE / 4096 };
+enum { PAGES = 3000 };
+
+static size_t huge_count(void)
+{
+    return huge_pages_within(8, 64 << 20, 2);
+}
 
 /* Replaces the system call by which pages are moved and queried. `hidden` times, a query returns -ENOENT for each present page of a range,
  * as if all were in flight. */
@@ -237,69 +242,68 @@ END_TEST
 
 START_TEST(huge_pages_in_flight_are_in_every_range_and_count)
 {
-    char *pages = transparent_huge_pages(HUGE_PAGES, 0);
-    struct mover *mover = start_mover(pages, HUGE_PAGES * BASE_PAGES, BASE_PAGES);
-    call_ranges(pages, HUGE_PAGES * BASE_PAGES, false);
+    char *pages = transparent_huge_pages(huge_count(), 0);
+    struct mover *mover = start_mover(pages, huge_count() * pages_per_huge_page(), pages_per_huge_page());
+    call_ranges(pages, huge_count() * pages_per_huge_page(), false);
     stop_mover(mover);
-    ck_assert(pages_keep_contents(pages, HUGE_PAGES * BASE_PAGES));
+    ck_assert(pages_keep_contents(pages, huge_count() * pages_per_huge_page()));
 }
 END_TEST
 
 START_TEST(huge_pages_in_flight_are_not_absent_in_lists)
 {
-    char *pages = transparent_huge_pages(HUGE_PAGES, 0);
-    struct mover *mover = start_mover(pages, HUGE_PAGES * BASE_PAGES, BASE_PAGES);
-    call_lists(pages, HUGE_PAGES * BASE_PAGES, BASE_PAGES, PAGES, false);
+    char *pages = transparent_huge_pages(huge_count(), 0);
+    struct mover *mover = start_mover(pages, huge_count() * pages_per_huge_page(), pages_per_huge_page());
+    call_lists(pages, huge_count() * pages_per_huge_page(), pages_per_huge_page(), PAGES, false);
     stop_mover(mover);
-    ck_assert(pages_keep_contents(pages, HUGE_PAGES * BASE_PAGES));
+    ck_assert(pages_keep_contents(pages, huge_count() * pages_per_huge_page()));
 }
 END_TEST
 
 /* Before Linux 6.7, a hugetlb page in flight cannot be distinguished from an absent one: a query returns -ENOENT, and pagemap is empty. */
-static bool hugetlb_pages_in_flight_can_be_seen(void)
+static void require_hugetlb_pages_in_flight_to_be_seen(void)
 {
-    if (!kernel_before(6, 7))
-        return true;
-    fprintf(stderr, "not tested: this kernel does not show hugetlb pages that are on their way\n");
-    return false;
+    if (kernel_before(6, 7))
+        skip_test("this kernel does not show hugetlb pages that are on their way");
 }
 
 /* Some pages of hugetlbfs, and as many reserved on each node. */
-enum { HUGETLB_PAGES = 4, HUGETLB_SIZE = HUGETLB_PAGES * HUGE_PAGE };
+static size_t hugetlb_count(void)
+{
+    return huge_pages_within(4, 64 << 20, 1);
+}
 
 static char *hugetlb_pages(void)
 {
     for (int node = 0; node < NODES; node++)
-        require(set_nr_huge_pages(node, 2 * HUGETLB_PAGES) == 2 * HUGETLB_PAGES);
-    char *pages = mmap(NULL, HUGETLB_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+        require(set_nr_huge_pages(node, 2 * (long)hugetlb_count()) == 2 * (long)hugetlb_count());
+    char *pages = mmap(NULL, hugetlb_count() * huge_page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
     require(pages != MAP_FAILED);
-    touch_pages(pages, HUGETLB_PAGES * BASE_PAGES, 0);
+    touch_pages(pages, hugetlb_count() * pages_per_huge_page(), 0);
     return pages;
 }
 
 START_TEST(hugetlb_pages_in_flight_are_in_every_range_and_count)
 {
-    if (!hugetlb_pages_in_flight_can_be_seen())
-        return;
+    require_hugetlb_pages_in_flight_to_be_seen();
     char *pages = hugetlb_pages();
-    struct mover *mover = start_mover(pages, HUGETLB_PAGES * BASE_PAGES, BASE_PAGES);
-    call_ranges(pages, HUGETLB_PAGES * BASE_PAGES, true);
+    struct mover *mover = start_mover(pages, hugetlb_count() * pages_per_huge_page(), pages_per_huge_page());
+    call_ranges(pages, hugetlb_count() * pages_per_huge_page(), true);
     stop_mover(mover);
-    ck_assert(pages_keep_contents(pages, HUGETLB_PAGES * BASE_PAGES));
-    require(munmap(pages, HUGETLB_SIZE) == 0);
+    ck_assert(pages_keep_contents(pages, hugetlb_count() * pages_per_huge_page()));
+    require(munmap(pages, hugetlb_count() * huge_page_size()) == 0);
 }
 END_TEST
 
 START_TEST(hugetlb_pages_in_flight_are_not_absent_in_lists)
 {
-    if (!hugetlb_pages_in_flight_can_be_seen())
-        return;
+    require_hugetlb_pages_in_flight_to_be_seen();
     char *pages = hugetlb_pages();
-    struct mover *mover = start_mover(pages, HUGETLB_PAGES * BASE_PAGES, BASE_PAGES);
-    call_lists(pages, HUGETLB_PAGES * BASE_PAGES, BASE_PAGES, PAGES, true);
+    struct mover *mover = start_mover(pages, hugetlb_count() * pages_per_huge_page(), pages_per_huge_page());
+    call_lists(pages, hugetlb_count() * pages_per_huge_page(), pages_per_huge_page(), PAGES, true);
     stop_mover(mover);
-    ck_assert(pages_keep_contents(pages, HUGETLB_PAGES * BASE_PAGES));
-    require(munmap(pages, HUGETLB_SIZE) == 0);
+    ck_assert(pages_keep_contents(pages, hugetlb_count() * pages_per_huge_page()));
+    require(munmap(pages, hugetlb_count() * huge_page_size()) == 0);
 }
 END_TEST
 
@@ -355,9 +359,9 @@ END_TEST
 
 START_TEST(huge_pages_that_some_queries_do_not_find_are_queried_again)
 {
-    char *pages = transparent_huge_pages(HUGE_PAGES, 0);
-    assert_all_found(pages, HUGE_PAGES * BASE_PAGES, BASE_PAGES);
-    ck_assert(pages_keep_contents(pages, HUGE_PAGES * BASE_PAGES));
+    char *pages = transparent_huge_pages(huge_count(), 0);
+    assert_all_found(pages, huge_count() * pages_per_huge_page(), pages_per_huge_page());
+    ck_assert(pages_keep_contents(pages, huge_count() * pages_per_huge_page()));
 }
 END_TEST
 

@@ -88,15 +88,16 @@ END_TEST
 
 START_TEST(mbind_succeeds_and_leaves_pages_where_they_are_if_a_node_is_full)
 {
-    enum { COUNT = 4000, FREE = 200 };
-    char *pages = pages_on_node(COUNT, 0);
+    enum { FREE = 200 };
+    const size_t count = pages_within(4000, 160 << 20);
+    char *pages = pages_on_node(count, 0);
     struct full_node full = fill_node_completely(1, 3);
     set_free_pages(&full, FREE);
     const unsigned long node_1 = 1 << 1;
-    const long returned = mbind(pages, COUNT * page_size(), MPOL_BIND, &node_1, MASK_BITS, MPOL_MF_MOVE);
-    const size_t stayed = count_on_node(pages, COUNT, 0);
+    const long returned = mbind(pages, count * page_size(), MPOL_BIND, &node_1, MASK_BITS, MPOL_MF_MOVE);
+    const size_t stayed = count_on_node(pages, count, 0);
     release_full_node(&full);
-    expect(returned == 0 && stayed > COUNT / 2, "mbind returned %ld, and %zu pages stayed", returned, stayed);
+    expect(returned == 0 && stayed > count / 2, "mbind returned %ld, and %zu pages stayed", returned, stayed);
 }
 END_TEST
 
@@ -104,23 +105,24 @@ END_TEST
 
 START_TEST(if_one_node_is_full_pages_of_the_others_have_moved)
 {
-    enum { COUNT = 6000, FREE = 200 };
+    enum { FREE = 200 };
+    const size_t count = pages_within(6000, 160 << 20) / 3 * 3;
     static const int MODES[] = { NUMARS_PLACE_INTERLEAVE, NUMARS_PLACE_BALANCE };
     for (size_t mode = 0; mode < sizeof MODES / sizeof *MODES; mode++) {
-        char *pages = pages_on_node(COUNT, 0);
+        char *pages = pages_on_node(count, 0);
         struct full_node full = fill_node_completely(1, 3);
         set_free_pages(&full, FREE);
         struct numars_placement placement = placement_on(MODES[mode], 0x7);
         struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
-        assert_fails(numars_place_range(0, pages, COUNT * page_size(), &placement, NULL, &stats), ENOMEM);
+        assert_fails(numars_place_range(0, pages, count * page_size(), &placement, NULL, &stats), ENOMEM);
         assert_stats_add_up(stats);
-        const struct page_counts counts = count_pages_raw(0, pages, COUNT);
+        const struct page_counts counts = count_pages_raw(0, pages, count);
         release_full_node(&full);
-        expect(stats.no_memory > 0 && counts.on_node[2] == COUNT / 3 && stats.moved == counts.on_node[1] + counts.on_node[2],
+        expect(stats.no_memory > 0 && counts.on_node[2] == count / 3 && stats.moved == counts.on_node[1] + counts.on_node[2],
                "mode %d: %zu, %zu and %zu pages on nodes 0 to 2, %lu moved, %lu without memory", MODES[mode], counts.on_node[0], counts.on_node[1],
                counts.on_node[2], stats.moved, stats.no_memory);
-        ck_assert(pages_keep_contents(pages, COUNT));
-        require(munmap(pages, COUNT * page_size()) == 0);
+        ck_assert(pages_keep_contents(pages, count));
+        require(munmap(pages, count * page_size()) == 0);
     }
 }
 END_TEST
@@ -174,27 +176,30 @@ END_TEST
 
 START_TEST(before_Linux_6_7_all_memory_of_a_mapping_with_huge_pages_is_placed_in_units_of_2_MiB)
 {
-    enum { BASE_PAGES = HUGE_PAGE / 4096 };
-    char *mapped = mmap(NULL, 5 * HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    require_transparent_huge_pages();
+    const size_t base_pages = pages_per_huge_page();
+    char *mapped = mmap(NULL, 5 * huge_page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     require(mapped != MAP_FAILED);
-    char *huge = mapped + HUGE_PAGE - (uintptr_t)mapped % HUGE_PAGE, *base = huge + HUGE_PAGE;
+    char *huge = mapped + huge_page_size() - (uintptr_t)mapped % huge_page_size(), *base = huge + huge_page_size();
     /* The kernel makes no huge page of base pages if some of them are absent. */
     static const char KHUGEPAGED[] = "/sys/kernel/mm/transparent_hugepage/khugepaged/max_ptes_none";
+    char usual[32];
+    snprintf(usual, sizeof usual, "%zu", base_pages - 1);
     require(write_to_file(KHUGEPAGED, "0"));
-    require(madvise(mapped, 5 * HUGE_PAGE, MADV_NOHUGEPAGE) == 0);
-    touch_pages(base, BASE_PAGES - 2, 0);
-    require(madvise(mapped, 5 * HUGE_PAGE, MADV_HUGEPAGE) == 0);
+    require(madvise(mapped, 5 * huge_page_size(), MADV_NOHUGEPAGE) == 0);
+    touch_pages(base, base_pages - 2, 0);
+    require(madvise(mapped, 5 * huge_page_size(), MADV_HUGEPAGE) == 0);
     huge[0] = 1;
     require(is_transparent_huge_page(huge));
     struct numars_placement placement = placement_on(NUMARS_PLACE_INTERLEAVE, 0xc);
-    const long returned = numars_place_range(0, huge, 2 * HUGE_PAGE, &placement, NULL, NULL);
-    const struct page_counts counts = count_pages_raw(0, base, BASE_PAGES - 2), of_huge = count_pages_raw(0, huge, BASE_PAGES);
-    require(write_to_file(KHUGEPAGED, "511"));
+    const long returned = numars_place_range(0, huge, 2 * huge_page_size(), &placement, NULL, NULL);
+    const struct page_counts counts = count_pages_raw(0, base, base_pages - 2), of_huge = count_pages_raw(0, huge, base_pages);
+    require(write_to_file(KHUGEPAGED, usual));
     ck_assert_int_eq(returned, 0);
-    ck_assert(of_huge.on_node[2] == BASE_PAGES || of_huge.on_node[3] == BASE_PAGES);
+    ck_assert(of_huge.on_node[2] == base_pages || of_huge.on_node[3] == base_pages);
     /* The next unit is on the other node. */
-    const size_t whole = of_huge.on_node[2] == 0 ? BASE_PAGES - 2 : 0, expected = kernel_before(6, 7) ? whole : BASE_PAGES / 2 - 1;
-    expect(counts.on_node[2] == expected && counts.on_node[3] == BASE_PAGES - 2 - expected, "%zu base pages on node 2, %zu on node 3",
+    const size_t whole = of_huge.on_node[2] == 0 ? base_pages - 2 : 0, expected = kernel_before(6, 7) ? whole : base_pages / 2 - 1;
+    expect(counts.on_node[2] == expected && counts.on_node[3] == base_pages - 2 - expected, "%zu base pages on node 2, %zu on node 3",
            counts.on_node[2], counts.on_node[3]);
 }
 END_TEST

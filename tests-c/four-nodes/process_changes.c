@@ -23,9 +23,13 @@
 #include "page_list.h"
 #include "pages.h"
 
-enum { COUNT = 40, MANY = 20000, FROM = 3, TO = 1, THEN = 2 };
+enum { COUNT = 40, FROM = 3, TO = 1, THEN = 2 };
 
-static const size_t WHOLE_ADDRESS_SPACE = 0x7ffffffff000;
+/* Pages whose move takes a while. */
+static size_t many(void)
+{
+    return pages_within(20000, 80 << 20);
+}
 
 static long move_process(pid_t pid, int from, int to, const struct numars_move_options *options, struct numars_move_stats *stats)
 {
@@ -41,7 +45,7 @@ static void make_all_calls(const char *where, pid_t pid, pid_t observer, char *p
 
     long returned = numars_count_pages(pid, pages, COUNT * page_size(), per_node, NODES);
     expect(returned == COUNT && per_node[FROM] == COUNT, "%s: counted %ld of %d pages (errno %d)", where, returned, COUNT, errno);
-    returned = numars_count_pages(pid, NULL, WHOLE_ADDRESS_SPACE, per_node, NODES);
+    returned = numars_count_pages(pid, NULL, end_of_addresses(), per_node, NODES);
     expect(returned > COUNT, "%s: counted %ld pages of all addresses (errno %d)", where, returned, errno);
 
     returned = numars_move_range(pid, pages, COUNT * page_size(), TO, NULL, &stats);
@@ -244,20 +248,20 @@ static void end_main_thread(struct interruption *interruption)
 
 START_TEST(a_move_continues_when_the_main_thread_ends_half_way)
 {
-    char *pages = map_pages(MANY);
+    char *pages = map_pages(many());
     for (int whole = 0; whole <= 1; whole++) {
-        struct interruption interruption = { .action = end_main_thread, .pid = start_target(pages, MANY, end_this_thread) };
+        struct interruption interruption = { .action = end_main_thread, .pid = start_target(pages, many(), end_this_thread) };
         const struct numars_move_options options = interrupted_by(&interruption, MPOL_MF_MOVE_ALL);
         struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         if (whole)
             ck_assert_int_ge(move_process(interruption.pid, FROM, TO, &options, &stats), 0);
         else
-            assert_returns(numars_move_range(interruption.pid, pages, MANY * page_size(), TO, &options, &stats), 0);
+            assert_returns(numars_move_range(interruption.pid, pages, many() * page_size(), TO, &options, &stats), 0);
         ck_assert(interruption.done);
-        ck_assert_uint_ge(stats.moved, MANY);
+        ck_assert_uint_ge(stats.moved, many());
         unsigned long per_node[NODES];
-        ck_assert_int_eq(numars_count_pages(interruption.pid, pages, MANY * page_size(), per_node, NODES), MANY);
-        ck_assert_uint_eq(per_node[TO], MANY);
+        ck_assert_int_eq(numars_count_pages(interruption.pid, pages, many() * page_size(), per_node, NODES), many());
+        ck_assert_uint_eq(per_node[TO], many());
         kill_and_wait(interruption.pid);
     }
 }
@@ -322,24 +326,24 @@ END_TEST
 
 START_TEST(pages_of_a_process_that_ends_half_way_are_not_counted_as_having_stayed)
 {
-    char *pages = map_pages(MANY);
-    struct page_list list = page_list_of_range(pages, MANY, TO);
+    char *pages = map_pages(many());
+    struct page_list list = page_list_of_range(pages, many(), TO);
     enum { LIST, RANGE, PROCESS };
     for (int call = LIST; call <= PROCESS; call++) {
-        struct interruption interruption = { .action = kill_without_waiting, .pid = start_target(pages, MANY, end_this_thread) };
+        struct interruption interruption = { .action = kill_without_waiting, .pid = start_target(pages, many(), end_this_thread) };
         const struct numars_move_options options = interrupted_by(&interruption, MPOL_MF_MOVE_ALL);
         struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         if (call == LIST) {
-            assert_fails(numars_move_pages(interruption.pid, MANY, list.pages, list.nodes, list.status, &options, &stats), ESRCH);
+            assert_fails(numars_move_pages(interruption.pid, many(), list.pages, list.nodes, list.status, &options, &stats), ESRCH);
         } else if (call == RANGE) {
-            assert_fails(numars_move_range(interruption.pid, pages, MANY * page_size(), TO, &options, &stats), ESRCH);
+            assert_fails(numars_move_range(interruption.pid, pages, many() * page_size(), TO, &options, &stats), ESRCH);
         } else {
             const long returned = move_process(interruption.pid, FROM, TO, &options, &stats);
             expect(returned == 0 && errno == UNTOUCHED_ERRNO, "returned %ld, errno %d", returned, errno);
         }
         ck_assert(interruption.done);
         ck_assert_uint_gt(stats.moved, 0);
-        ck_assert_uint_lt(stats.moved, MANY);
+        ck_assert_uint_lt(stats.moved, many());
         ck_assert_uint_eq(stats.shared + stats.busy + stats.no_memory + stats.failed, 0);
         require(waitpid(interruption.pid, NULL, 0) == interruption.pid);
     }
@@ -361,7 +365,7 @@ static void run_another_program(int signal)
 static _Noreturn void run_as_another_program(const char *end)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    char *const pages = pages_on_node(MANY, FROM);
+    char *const pages = pages_on_node(many(), FROM);
     require(write(atoi(end), &pages, sizeof pages) == sizeof pages);
     for (;;)
         pause();
@@ -383,14 +387,14 @@ static void *wait_without_main_thread(void *main_thread)
 static pid_t start_target_that_runs_another_program(char *pages, bool without_main_thread)
 {
     if (!without_main_thread)
-        return start_target(pages, MANY, run_another_program);
+        return start_target(pages, many(), run_another_program);
     of_target = make_readiness();
     const pid_t pid = fork();
     require(pid >= 0);
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         require(signal(SIGUSR1, run_another_program) != SIG_ERR);
-        touch_pages(pages, MANY, FROM);
+        touch_pages(pages, many(), FROM);
         continue_without_main_thread(wait_without_main_thread);
     }
     wait_until_ready(of_target);
@@ -399,7 +403,7 @@ static pid_t start_target_that_runs_another_program(char *pages, bool without_ma
 
 START_TEST(a_process_that_executes_a_program_half_way_keeps_no_more_pages_than_are_returned)
 {
-    char *pages = map_pages(MANY);
+    char *pages = map_pages(many());
     for (int without_main_thread = 0; without_main_thread <= 1; without_main_thread++) {
         require(pipe(ready_ends) == 0);
         snprintf(ready_end, sizeof ready_end, "%d", ready_ends[1]);
@@ -411,7 +415,7 @@ START_TEST(a_process_that_executes_a_program_half_way_keeps_no_more_pages_than_a
         struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         const long returned = move_process(pid, FROM, TO, &options, &stats);
         ck_assert(interruption.done);
-        const struct page_list list = page_list_of_range(new_pages, MANY, FROM);
+        const struct page_list list = page_list_of_range(new_pages, many(), FROM);
         const size_t stayed = page_list_on_target(pid, &list);
         expect(returned >= (long)stayed && errno == UNTOUCHED_ERRNO, "returned %ld, errno %d, but %zu pages are on the old node", returned,
                errno, stayed);

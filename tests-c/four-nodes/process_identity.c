@@ -27,9 +27,13 @@
 #include "pages.h"
 #include "private_mounts.h"
 
-enum { COUNT = 40, MANY = 20000 };
+enum { COUNT = 40 };
 
-static const size_t WHOLE_ADDRESS_SPACE = 0x7ffffffff000;
+/* Pages whose move takes a while. */
+static size_t many(void)
+{
+    return pages_within(20000, 80 << 20);
+}
 
 /* A fork whose PID in the children's PID namespace is `number`, which must be free; 0: any. */
 static pid_t fork_with_pid(pid_t number)
@@ -97,7 +101,7 @@ static struct results make_calls(pid_t pid, char *pages)
     results.counted = numars_count_pages(pid, pages, COUNT * page_size(), per_node, NODES);
     results.moved_range = numars_move_range(pid, pages, COUNT * page_size(), 1, NULL, NULL);
     results.on_node_1 = count_of_process(pid, pages, COUNT, 1);
-    results.counted_whole = numars_count_pages(pid, NULL, WHOLE_ADDRESS_SPACE, per_node, NODES);
+    results.counted_whole = numars_count_pages(pid, NULL, end_of_addresses(), per_node, NODES);
     results.whole_errno = errno;
     results.moved_process = move_process(pid, 1, 2, NULL, NULL);
     results.process_errno = errno;
@@ -446,9 +450,9 @@ END_TEST
 
 START_TEST(a_process_that_ends_half_way_and_was_not_waited_for_is_esrch_or_yields_what_was_moved)
 {
-    char *pages = map_pages(MANY);
+    char *pages = map_pages(many());
     for (int whole = 0; whole <= 1; whole++) {
-        struct interruption interruption = { .action = kill_without_waiting, .pid = start_target(0, pages, MANY, 3) };
+        struct interruption interruption = { .action = kill_without_waiting, .pid = start_target(0, pages, many(), 3) };
         const struct numars_move_options options = interrupted_by(&interruption, MPOL_MF_MOVE);
         struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         if (whole) {
@@ -456,11 +460,11 @@ START_TEST(a_process_that_ends_half_way_and_was_not_waited_for_is_esrch_or_yield
             const long returned = move_process(interruption.pid, 3, 1, &options, &stats);
             expect(returned >= 0 && errno == UNTOUCHED_ERRNO, "returned %ld, errno %d", returned, errno);
         } else {
-            assert_fails(numars_move_range(interruption.pid, pages, MANY * page_size(), 1, &options, &stats), ESRCH);
+            assert_fails(numars_move_range(interruption.pid, pages, many() * page_size(), 1, &options, &stats), ESRCH);
         }
         ck_assert(interruption.done);
         ck_assert_uint_gt(stats.moved, 0);
-        ck_assert_uint_lt(stats.moved, MANY);
+        ck_assert_uint_lt(stats.moved, many());
         require(waitpid(interruption.pid, NULL, 0) == interruption.pid);
     }
 }
@@ -470,27 +474,27 @@ END_TEST
 static void let_another_have_the_pid(struct interruption *interruption)
 {
     kill_and_wait(interruption->pid);
-    require(start_target(interruption->pid, interruption->pages, MANY, 3) == interruption->pid);
+    require(start_target(interruption->pid, interruption->pages, many(), 3) == interruption->pid);
 }
 
 static void move_while_the_pid_is_reused(int pidfd_errno)
 {
-    char *pages = map_pages(MANY);
+    char *pages = map_pages(many());
     if (pidfd_errno != 0)
         deny_pidfds(pidfd_errno);
     for (int whole = 0; whole <= 1; whole++) {
         struct interruption interruption = {
-            .action = let_another_have_the_pid, .pid = start_target(0, pages, MANY, 3), .pages = pages
+            .action = let_another_have_the_pid, .pid = start_target(0, pages, many(), 3), .pages = pages
         };
         const struct numars_move_options options = interrupted_by(&interruption, MPOL_MF_MOVE);
         struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         if (whole)
             ck_assert_int_ge(move_process(interruption.pid, 3, 1, &options, &stats), 0);
         else
-            assert_fails(numars_move_range(interruption.pid, pages, MANY * page_size(), 1, &options, &stats), ESRCH);
+            assert_fails(numars_move_range(interruption.pid, pages, many() * page_size(), 1, &options, &stats), ESRCH);
         ck_assert(interruption.done);
-        ck_assert_uint_lt(stats.moved, MANY);
-        ck_assert_uint_eq(count_of_process(interruption.pid, pages, MANY, 3), MANY);
+        ck_assert_uint_lt(stats.moved, many());
+        ck_assert_uint_eq(count_of_process(interruption.pid, pages, many(), 3), many());
         kill_and_wait(interruption.pid);
     }
 }
@@ -511,14 +515,14 @@ START_TEST(a_process_that_reuses_a_pid_is_left_alone_without_proc)
 {
     unshare_mounts();
     mount_empty_over("/proc");
-    char *pages = map_pages(MANY);
+    char *pages = map_pages(many());
     struct interruption interruption = {
-        .action = let_another_have_the_pid, .pid = start_target(0, pages, MANY, 3), .pages = pages
+        .action = let_another_have_the_pid, .pid = start_target(0, pages, many(), 3), .pages = pages
     };
     const struct numars_move_options options = interrupted_by(&interruption, MPOL_MF_MOVE);
-    assert_fails(numars_move_range(interruption.pid, pages, MANY * page_size(), 1, &options, NULL), ESRCH);
+    assert_fails(numars_move_range(interruption.pid, pages, many() * page_size(), 1, &options, NULL), ESRCH);
     ck_assert(interruption.done);
-    ck_assert_uint_eq(count_of_process(interruption.pid, pages, MANY, 3), MANY);
+    ck_assert_uint_eq(count_of_process(interruption.pid, pages, many(), 3), many());
     kill_and_wait(interruption.pid);
 }
 END_TEST
@@ -547,15 +551,15 @@ static void wait_until_it_runs_another_program(struct interruption *interruption
 START_TEST(a_process_that_executes_a_program_half_way_is_esrch)
 {
     require(signal(SIGUSR1, run_another_program) != SIG_ERR);
-    char *pages = map_pages(MANY);
+    char *pages = map_pages(many());
     struct interruption interruption = {
-        .action = wait_until_it_runs_another_program, .pid = start_target(0, pages, MANY, 3), .pages = pages
+        .action = wait_until_it_runs_another_program, .pid = start_target(0, pages, many(), 3), .pages = pages
     };
     const struct numars_move_options options = interrupted_by(&interruption, MPOL_MF_MOVE);
     struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
-    assert_fails(numars_move_range(interruption.pid, pages, MANY * page_size(), 1, &options, &stats), ESRCH);
+    assert_fails(numars_move_range(interruption.pid, pages, many() * page_size(), 1, &options, &stats), ESRCH);
     ck_assert(interruption.done);
-    ck_assert_uint_lt(stats.moved, MANY);
+    ck_assert_uint_lt(stats.moved, many());
     kill_and_wait(interruption.pid);
 }
 END_TEST

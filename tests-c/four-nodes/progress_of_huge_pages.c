@@ -16,16 +16,17 @@
 #include "page_list.h"
 #include "pages.h"
 
-enum { BASE_PAGES = HUGE_PAGE / 4096, HUGE_PAGES = 80, MAX_BYTES = 64 << 20 };
+enum { MAX_HUGE_PAGES = 80, MAX_BYTES = 64 << 20 };
 
 /* Replaces the system call by which pages move: counts the bytes of the huge pages, each once, that are submitted since the last call of
  * the callback. They are between `huge` and `huge_end`. If `at_once` is set, the move is only simulated, so that it takes no time, as on a
  * machine that is much faster than an emulated one: the reported node of each page is recorded. */
 static char *huge, *huge_end;
+static size_t huge_pages;
 static atomic_size_t bytes_since_callback, max_bytes;
-static atomic_bool was_handed[HUGE_PAGES];
+static atomic_bool was_handed[MAX_HUGE_PAGES];
 static bool at_once;
-static atomic_int said_to_be_on[HUGE_PAGES];
+static atomic_int said_to_be_on[MAX_HUGE_PAGES];
 
 static bool is_huge(const char *page)
 {
@@ -34,7 +35,7 @@ static bool is_huge(const char *page)
 
 static size_t number_of(const char *page)
 {
-    return (size_t)(page - huge) / HUGE_PAGE;
+    return (size_t)(page - huge) / huge_page_size();
 }
 
 static void count_bytes(unsigned long count, void **pages)
@@ -42,7 +43,7 @@ static void count_bytes(unsigned long count, void **pages)
     size_t bytes = 0;
     for (unsigned long entry = 0; entry < count; entry++)
         if (is_huge(pages[entry]) && !atomic_exchange(&was_handed[number_of(pages[entry])], true))
-            bytes += HUGE_PAGE;
+            bytes += huge_page_size();
     const size_t so_far = atomic_fetch_add(&bytes_since_callback, bytes) + bytes;
     for (size_t max = max_bytes; so_far > max && !atomic_compare_exchange_weak(&max_bytes, &max, so_far);)
         continue;
@@ -51,7 +52,7 @@ static void count_bytes(unsigned long count, void **pages)
 static void count_from_here_on(void)
 {
     bytes_since_callback = 0;
-    for (size_t page = 0; page < HUGE_PAGES; page++)
+    for (size_t page = 0; page < huge_pages; page++)
         was_handed[page] = false;
 }
 
@@ -121,8 +122,10 @@ static void assert_right(const struct listener *listener, const struct numars_mo
 
 static void make_huge_pages(void)
 {
-    huge = transparent_huge_pages(HUGE_PAGES, 0);
-    huge_end = huge + HUGE_PAGES * (size_t)HUGE_PAGE;
+    /* More than MAX_BYTES. */
+    huge_pages = huge_pages_within(MAX_HUGE_PAGES, 160 << 20, MAX_BYTES / huge_page_size() + 2);
+    huge = transparent_huge_pages(huge_pages, 0);
+    huge_end = huge + huge_pages * huge_page_size();
 }
 
 /* A list of one address in each huge page, at several offsets, or the range of all of them. */
@@ -130,9 +133,9 @@ static long move_huge_pages(bool as_list, int node, const struct numars_move_opt
 {
     if (!as_list)
         return numars_move_range(0, huge, (size_t)(huge_end - huge), node, options, stats);
-    struct page_list list = page_list_with_capacity(HUGE_PAGES);
-    for (size_t page = 0; page < HUGE_PAGES; page++)
-        page_list_add(&list, huge + page * HUGE_PAGE + page % 3 * page_size(), node);
+    struct page_list list = page_list_with_capacity(huge_pages);
+    for (size_t page = 0; page < huge_pages; page++)
+        page_list_add(&list, huge + page * huge_page_size() + page % 3 * page_size(), node);
     return numars_move_pages(0, list.count, list.pages, list.nodes, list.status, options, stats);
 }
 
@@ -149,9 +152,9 @@ START_TEST(at_most_64_MiB_of_huge_pages_are_submitted_between_two_reports)
         assert_returns(move_huge_pages(as_list, node, &options, &stats), 0);
         expect(max_bytes <= MAX_BYTES, "%s: %zu MiB were submitted to the kernel between two calls of the callback", what, max_bytes >> 20);
         assert_right(&listener, &stats, what);
-        ck_assert_uint_eq(count_pages_raw(0, huge, HUGE_PAGES * BASE_PAGES).on_node[node], HUGE_PAGES * BASE_PAGES);
+        ck_assert_uint_eq(count_pages_raw(0, huge, huge_pages * pages_per_huge_page()).on_node[node], huge_pages * pages_per_huge_page());
     }
-    ck_assert(pages_keep_contents(huge, HUGE_PAGES * BASE_PAGES));
+    ck_assert(pages_keep_contents(huge, huge_pages * pages_per_huge_page()));
 }
 END_TEST
 
@@ -166,7 +169,7 @@ START_TEST(at_most_64_MiB_of_huge_pages_are_submitted_between_two_reports_howeve
                 const struct numars_move_options options = listened_to_by(&listener, threads);
                 struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
                 char what[64];
-                for (size_t page = 0; page < HUGE_PAGES; page++)
+                for (size_t page = 0; page < huge_pages; page++)
                     said_to_be_on[page] = 0;
                 snprintf(what, sizeof what, "%s, %u threads, cancelled by call %zu", as_list ? "list" : "range", threads, cancel_at);
                 if (cancel_at == 0)
@@ -190,39 +193,39 @@ START_TEST(cancelling_takes_effect_before_64_MiB_more_of_huge_pages)
         const int node = 1 + as_list;
         const char *what = as_list ? "list" : "range";
         assert_fails(move_huge_pages(as_list, node, &options, &stats), ECANCELED);
-        const size_t moved = count_pages_raw(0, huge, HUGE_PAGES * BASE_PAGES).on_node[node];
+        const size_t moved = count_pages_raw(0, huge, huge_pages * pages_per_huge_page()).on_node[node];
         expect(moved * page_size() <= MAX_BYTES && max_bytes <= MAX_BYTES,
                "%s: cancelled by the first call, %zu MiB have moved, %zu MiB were submitted to the kernel between two calls", what,
                moved * page_size() >> 20, max_bytes >> 20);
-        ck_assert_uint_eq(stats.moved, as_list ? moved / BASE_PAGES : moved);
+        ck_assert_uint_eq(stats.moved, as_list ? moved / pages_per_huge_page() : moved);
         expect(listener.wrong == 0, "%s", listener.text);
     }
-    ck_assert(pages_keep_contents(huge, HUGE_PAGES * BASE_PAGES));
+    ck_assert(pages_keep_contents(huge, huge_pages * pages_per_huge_page()));
 }
 END_TEST
 
 START_TEST(reported_statistics_never_decrease_when_pinned_pages_are_retried)
 {
-    enum { PAGES = 6000 };
+    const size_t count = pages_within(6000, 96 << 20);
     for (int as_list = 0; as_list < 2; as_list++)
         for (unsigned threads = 1; threads <= 2; threads++) {
-            char *pages = pages_on_node(PAGES, 0), what[64];
+            char *pages = pages_on_node(count, 0), what[64];
             int pipes[3];
             for (size_t pin = 0; pin < 3; pin++)
-                pipes[pin] = pin_in_pipe(pages + (pin * 2500 + 300) * page_size());
-            struct page_list list = page_list_of_range(pages, PAGES, 1);
+                pipes[pin] = pin_in_pipe(pages + (pin * 2 * count / 5 + count / 20) * page_size());
+            struct page_list list = page_list_of_range(pages, count, 1);
             struct listener listener = { .calls = 0 };
             const struct numars_move_options options = listened_to_by(&listener, threads);
             struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
             snprintf(what, sizeof what, "%s, %u threads", as_list ? "list" : "range", threads);
-            assert_returns(as_list ? numars_move_pages(0, PAGES, list.pages, list.nodes, list.status, &options, &stats)
-                                   : numars_move_range(0, pages, PAGES * page_size(), 1, &options, &stats), 3);
-            assert_stats(stats, .requested = PAGES, .moved = PAGES - 3, .busy = kernel_counts_pinned_pages() ? 3 : 0,
+            assert_returns(as_list ? numars_move_pages(0, count, list.pages, list.nodes, list.status, &options, &stats)
+                                   : numars_move_range(0, pages, count * page_size(), 1, &options, &stats), 3);
+            assert_stats(stats, .requested = count, .moved = count - 3, .busy = kernel_counts_pinned_pages() ? 3 : 0,
                          .failed = kernel_counts_pinned_pages() ? 0 : 3, .retried = stats.retried);
             assert_right(&listener, &stats, what);
             for (size_t pin = 0; pin < 3; pin++)
                 unpin_from_pipe(pipes[pin]);
-            require(munmap(pages, PAGES * page_size()) == 0);
+            require(munmap(pages, count * page_size()) == 0);
         }
 }
 END_TEST
@@ -230,13 +233,13 @@ END_TEST
 /* All base pages of some huge pages, each with another target than the one before. */
 START_TEST(sums_are_consistent_when_parts_of_huge_pages_have_several_targets)
 {
-    enum { FEW_HUGE_PAGES = 3, COUNT = FEW_HUGE_PAGES * BASE_PAGES };
+    const size_t few_huge_pages = huge_pages_within(3, 96 << 20, 1), count = few_huge_pages * pages_per_huge_page();
     for (unsigned threads = 1; threads <= 2; threads++)
         for (int targets = 2; targets <= 4; targets++) {
-            char *pages = transparent_huge_pages(FEW_HUGE_PAGES, 0), what[64];
-            struct page_list list = page_list_with_capacity(COUNT);
+            char *pages = transparent_huge_pages(few_huge_pages, 0), what[64];
+            struct page_list list = page_list_with_capacity(count);
             /* Not all base pages: each huge page is moved repeatedly, which takes long on an emulated machine. */
-            for (size_t page = 0; page < COUNT; page += 32)
+            for (size_t page = 0; page < count; page += 32)
                 page_list_add(&list, pages + page * page_size(), (int)(page / 32) % targets);
             struct listener listener = { .calls = 0 };
             const struct numars_move_options options = listened_to_by(&listener, threads);
@@ -251,8 +254,8 @@ START_TEST(sums_are_consistent_when_parts_of_huge_pages_have_several_targets)
             ck_assert_uint_eq(stats.requested, list.count);
             ck_assert_uint_eq(stats.moved + stats.in_place, page_list_on_target(0, &list));
             assert_right(&listener, &stats, what);
-            ck_assert(pages_keep_contents(pages, COUNT));
-            require(munmap(pages, FEW_HUGE_PAGES * HUGE_PAGE) == 0);
+            ck_assert(pages_keep_contents(pages, count));
+            require(munmap(pages, few_huge_pages * huge_page_size()) == 0);
         }
 }
 END_TEST

@@ -102,7 +102,7 @@ START_TEST(base_pages_of_one_huge_page_with_two_targets_far_apart_are_not_both_o
         assert_returns(move_list(&list, &stats), 1);
         ck_assert_int_eq(node_of(huge), 2);
         assert_consistent(&list, 1, UNTOUCHED_ERRNO, &stats);
-        ck_assert(pages_keep_contents(huge, MAX_PAGES));
+        ck_assert(pages_keep_contents(huge, pages_per_huge_page()));
     }
 }
 END_TEST
@@ -122,24 +122,31 @@ START_TEST(a_huge_page_that_later_entries_move_back_is_on_the_target_of_its_firs
 }
 END_TEST
 
+/* The offset of a base page of a huge page, which may have few. */
+static size_t part_of_huge_page(size_t page)
+{
+    return page % pages_per_huge_page() * page_size();
+}
+
 START_TEST(many_huge_pages_whose_parts_are_named_far_apart_have_true_statuses_and_sums)
 {
     enum { HUGE_PAGES = 12 };
+    huge_pages_within(HUGE_PAGES, 384 << 20, HUGE_PAGES);
     char *untouched = map_pages(FAR), *huge[HUGE_PAGES];
     struct page_list list = page_list_with_capacity(FAR + 3 * HUGE_PAGES);
     for (size_t i = 0; i < HUGE_PAGES; i++)
         huge[i] = transparent_huge_page((int)(i % 4));
     for (size_t i = 0; i < HUGE_PAGES; i++)
-        page_list_add(&list, huge[i] + i * page_size(), (int)(i % 3));
+        page_list_add(&list, huge[i] + part_of_huge_page(i), (int)(i % 3));
     add_absent(&list, untouched, FAR);
     for (size_t i = HUGE_PAGES; i-- > 0;) {
-        page_list_add(&list, huge[i] + (i + 20) * page_size(), (int)(i / 3 % 4));
+        page_list_add(&list, huge[i] + part_of_huge_page(i + 20), (int)(i / 3 % 4));
         if (i % 4 == 0)
-            page_list_add(&list, huge[i] + 40 * page_size(), (int)(i % 3));
+            page_list_add(&list, huge[i] + part_of_huge_page(40), (int)(i % 3));
     }
     move_and_check(&list);
     for (size_t i = 0; i < HUGE_PAGES; i++)
-        ck_assert(pages_keep_contents(huge[i], MAX_PAGES));
+        ck_assert(pages_keep_contents(huge[i], pages_per_huge_page()));
 }
 END_TEST
 

@@ -15,7 +15,7 @@
 #include "page_list.h"
 #include "pages.h"
 
-enum { SOURCE = 0, FULL = 2, SPARE = 3, BASE_PAGES = HUGE_PAGE / 4096, HUGE_PAGES = 3, ALL = HUGE_PAGES * BASE_PAGES };
+enum { SOURCE = 0, FULL = 2, SPARE = 3, HUGE_PAGES = 3 };
 
 /* About 515: every base page of a split huge page has room, except for one that becomes the zero page. */
 static const size_t FREE_PAGES[] = { 0, 1, 200, 515, 700, 1000, 1300 };
@@ -41,20 +41,26 @@ long move_pages(int pid, unsigned long count, void **pages, const int *nodes, in
     return returned;
 }
 
+/* How many base pages the huge pages have. */
+static size_t base_pages(void)
+{
+    return HUGE_PAGES * pages_per_huge_page();
+}
+
 /* Maps three huge pages; if requested, the first base page of each contains only zeros. */
 static char *huge_pages(bool with_zeros)
 {
     char *start = transparent_huge_pages(HUGE_PAGES, SOURCE);
     for (size_t huge = 0; with_zeros && huge < HUGE_PAGES; huge++)
-        memset(start + huge * HUGE_PAGE, 0, page_size());
+        memset(start + huge * huge_page_size(), 0, page_size());
     return start;
 }
 
 static void assert_contents(char *start, bool with_zeros)
 {
     char *expected = huge_pages(with_zeros);
-    ck_assert(memcmp(start, expected, HUGE_PAGES * HUGE_PAGE) == 0);
-    require(munmap(expected, HUGE_PAGES * HUGE_PAGE) == 0);
+    ck_assert(memcmp(start, expected, HUGE_PAGES * huge_page_size()) == 0);
+    require(munmap(expected, HUGE_PAGES * huge_page_size()) == 0);
 }
 
 static void move_range_to_full_node(bool with_zeros)
@@ -66,11 +72,11 @@ static void move_range_to_full_node(bool with_zeros)
         snprintf(what, sizeof what, "room for %zu pages", FREE_PAGES[i]);
         set_free_pages(&full, FREE_PAGES[i]);
         char *start = huge_pages(with_zeros);
-        const struct range_move move = move_range(start, ALL, FULL, NULL);
+        const struct range_move move = move_range(start, base_pages(), FULL, NULL);
         assert_move_to_full_node(&move, what);
         assert_contents(start, with_zeros);
-        partly_moved += count_pages_raw(0, start, ALL).on_node[FULL] % BASE_PAGES != 0;
-        require(munmap(start, HUGE_PAGES * HUGE_PAGE) == 0);
+        partly_moved += count_pages_raw(0, start, base_pages()).on_node[FULL] % pages_per_huge_page() != 0;
+        require(munmap(start, HUGE_PAGES * huge_page_size()) == 0);
     }
     release_full_node(&full);
     /* Linux 6.1 may move all huge pages that fit as a whole. */
@@ -102,12 +108,12 @@ START_TEST(huge_pages_for_which_memory_is_freed_between_two_attempts_are_counted
             set_free_pages(&full, SOME_FREE_PAGES[i]);
             char *start = huge_pages(false);
             node_to_release = &full;
-            const struct range_move move = move_range(start, ALL, FULL, &options);
+            const struct range_move move = move_range(start, base_pages(), FULL, &options);
             if (atomic_exchange(&node_to_release, NULL) != NULL)
                 release_full_node(&full);
             assert_move_to_full_node(&move, what);
             assert_contents(start, false);
-            require(munmap(start, HUGE_PAGES * HUGE_PAGE) == 0);
+            require(munmap(start, HUGE_PAGES * huge_page_size()) == 0);
         }
 }
 END_TEST
@@ -134,10 +140,10 @@ START_TEST(huge_pages_for_which_a_callback_frees_memory_are_counted_page_by_page
         options.progress_arg = &still_full;
         set_free_pages(&full, SOME_FREE_PAGES[i]);
         char *start = huge_pages(false);
-        const struct range_move move = move_range(start, ALL, FULL, &options);
+        const struct range_move move = move_range(start, base_pages(), FULL, &options);
         assert_move_to_full_node(&move, what);
         assert_contents(start, false);
-        require(munmap(start, HUGE_PAGES * HUGE_PAGE) == 0);
+        require(munmap(start, HUGE_PAGES * huge_page_size()) == 0);
         if (still_full != NULL)
             release_full_node(&full);
     }
@@ -173,8 +179,8 @@ static void move_list_to_full_node(size_t step)
         for (int i = 0; i < FREE_PAGES_COUNT; i++) {
             set_free_pages(&full, FREE_PAGES[i]);
             char *start = huge_pages(with_zeros);
-            struct page_list list = page_list_with_capacity(ALL);
-            for (size_t page = 0; page < ALL; page += step)
+            struct page_list list = page_list_with_capacity(base_pages());
+            for (size_t page = 0; page < base_pages(); page += step)
                 page_list_add(&list, start + page * page_size(), FULL);
             struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
             errno = UNTOUCHED_ERRNO;
@@ -194,7 +200,7 @@ static void move_list_to_full_node(size_t step)
             expect(stayed == 0 ? returned == 0 : returned == -1 && error == ENOMEM,
                    "room for %zu: returned %ld, errno %d, but %zu pages stayed", FREE_PAGES[i], returned, error, stayed);
             assert_contents(start, with_zeros);
-            require(munmap(start, HUGE_PAGES * HUGE_PAGE) == 0);
+            require(munmap(start, HUGE_PAGES * huge_page_size()) == 0);
         }
     release_full_node(&full);
 }
@@ -207,7 +213,7 @@ END_TEST
 
 START_TEST(a_list_of_one_address_in_each_huge_page_to_a_full_node_has_true_statuses_and_sums)
 {
-    move_list_to_full_node(BASE_PAGES);
+    move_list_to_full_node(pages_per_huge_page());
 }
 END_TEST
 
@@ -245,7 +251,7 @@ START_TEST(a_process_with_huge_pages_to_a_full_node_is_counted_page_by_page)
             expect(stats.no_memory > 0 ? returned == -1 && error == ENOMEM : returned == (long)stayed,
                    "room for %zu: returned %ld, errno %d; %zu pages stayed", FREE_PAGES[i], returned, error, after[SOURCE]);
             /* Huge pages of private memory are not shared: those that stayed found no free memory. */
-            const struct page_counts counts = count_pages_raw(child.pid, child.pages, ALL);
+            const struct page_counts counts = count_pages_raw(child.pid, child.pages, base_pages());
             expect(counts.on_node[SOURCE] == 0 || returned == -1, "room for %zu: returned %ld, and %zu base pages of huge pages stayed",
                    FREE_PAGES[i], returned, counts.on_node[SOURCE]);
             end_child(child);

@@ -16,7 +16,19 @@
 #include "pages.h"
 #include "verified_moves.h"
 
-enum { PAGES = 2000, SWAP_PAGES = 7000, SECONDS = 3 };
+enum { SECONDS = 3 };
+
+/* How many pages move, of which the swap file takes half. */
+static size_t pages_to_move(void)
+{
+    return pages_within(2000, 8 << 20);
+}
+
+/* How many pages the swap file has, which must fit on the disk. */
+static size_t swap_pages(void)
+{
+    return pages_within(7000, 28 << 20);
+}
 
 #ifndef MADV_PAGEOUT
 #define MADV_PAGEOUT 21
@@ -35,12 +47,12 @@ static void end_swap(void)
 static void begin_swap(void)
 {
     enum { SIGNATURE = 10, HEADER = 1024 };
-    const uint32_t header[3] = { 1, SWAP_PAGES - 1, 0 };
+    const uint32_t header[3] = { 1, swap_pages() - 1, 0 };
     char *page = calloc(1, page_size());
     end_swap();
     const int file = open(SWAP, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     require(page != NULL && file >= 0);
-    for (size_t number = 0; number < SWAP_PAGES; number++)
+    for (size_t number = 0; number < swap_pages(); number++)
         require(write(file, page, page_size()) == (ssize_t)page_size());
     memcpy(page + HEADER, header, sizeof header);
     memcpy(page + page_size() - SIGNATURE, "SWAPSPACE2", SIGNATURE);
@@ -63,26 +75,26 @@ static size_t swap_half(char *pages, size_t count)
 
 static void move_half_swapped_pages(char *pages)
 {
-    require(swap_half(pages, PAGES) > PAGES / 4);
-    verified_count(0, pages, PAGES);
-    ck_assert_int_eq(verified_move_range(0, pages, PAGES, 1, NULL, NO_INTERFERENCE).returned, 0);
-    struct page_list list = page_list_of_range(pages, PAGES, 2);
+    require(swap_half(pages, pages_to_move()) > pages_to_move() / 4);
+    verified_count(0, pages, pages_to_move());
+    ck_assert_int_eq(verified_move_range(0, pages, pages_to_move(), 1, NULL, NO_INTERFERENCE).returned, 0);
+    struct page_list list = page_list_of_range(pages, pages_to_move(), 2);
     const struct move_result by_list = verified_move_list(0, &list, NULL, NO_INTERFERENCE);
     ck_assert_int_eq(by_list.returned, 0);
     ck_assert_uint_eq(by_list.stats.absent, by_list.nowhere);
-    ck_assert_uint_gt(by_list.nowhere, PAGES / 4);
-    struct page_list other = page_list_interleaved(pages, PAGES);
+    ck_assert_uint_gt(by_list.nowhere, pages_to_move() / 4);
+    struct page_list other = page_list_interleaved(pages, pages_to_move());
     ck_assert_int_eq(verified_numa_move(0, &other, MPOL_MF_MOVE, NO_INTERFERENCE).returned, 0);
-    ck_assert(pages_keep_contents(pages, PAGES));
+    ck_assert(pages_keep_contents(pages, pages_to_move()));
     /* They are present again, on some node. */
-    ck_assert_int_eq(verified_move_range(0, pages, PAGES, 3, NULL, NO_INTERFERENCE).returned, 0);
-    ck_assert_uint_eq(count_on_node(pages, PAGES, 3), PAGES);
+    ck_assert_int_eq(verified_move_range(0, pages, pages_to_move(), 3, NULL, NO_INTERFERENCE).returned, 0);
+    ck_assert_uint_eq(count_on_node(pages, pages_to_move(), 3), pages_to_move());
 }
 
 START_TEST(pages_that_are_swapped_out_are_absent_and_the_others_move)
 {
     begin_swap();
-    move_half_swapped_pages(pages_on_node(PAGES, 0));
+    move_half_swapped_pages(pages_on_node(pages_to_move(), 0));
     end_swap();
 }
 END_TEST
@@ -90,8 +102,8 @@ END_TEST
 START_TEST(shared_pages_that_are_swapped_out_are_absent_and_the_others_move)
 {
     begin_swap();
-    char *pages = map_shared_pages(PAGES);
-    touch_pages(pages, PAGES, 0);
+    char *pages = map_shared_pages(pages_to_move());
+    touch_pages(pages, pages_to_move(), 0);
     move_half_swapped_pages(pages);
     end_swap();
 }
@@ -100,16 +112,16 @@ END_TEST
 /* A page in flight looks much the same in the page tables, and is queried repeatedly until it has arrived. */
 static void look_for_swapped_pages(void)
 {
-    enum { MANY = 5000 };
-    char *pages = pages_on_node(MANY, 0);
-    require(madvise(pages, MANY * page_size(), MADV_PAGEOUT) == 0);
-    struct page_list list = page_list_of_range(pages, MANY, 1);
+    const size_t many = pages_within(5000, 20 << 20);
+    char *pages = pages_on_node(many, 0);
+    require(madvise(pages, many * page_size(), MADV_PAGEOUT) == 0);
+    struct page_list list = page_list_of_range(pages, many, 1);
     const struct move_result by_list = verified_move_list(0, &list, NULL, NO_INTERFERENCE);
-    const struct move_result by_range = verified_move_range(0, pages, MANY, 1, NULL, NO_INTERFERENCE);
-    ck_assert_uint_gt(by_list.nowhere, MANY / 2);
-    ck_assert_uint_lt(by_list.stats.kernel_calls, MANY);
-    ck_assert_uint_lt(by_range.stats.kernel_calls, MANY);
-    ck_assert(pages_keep_contents(pages, MANY));
+    const struct move_result by_range = verified_move_range(0, pages, many, 1, NULL, NO_INTERFERENCE);
+    ck_assert_uint_gt(by_list.nowhere, many / 2);
+    ck_assert_uint_lt(by_list.stats.kernel_calls, many);
+    ck_assert_uint_lt(by_range.stats.kernel_calls, many);
+    ck_assert(pages_keep_contents(pages, many));
 }
 
 START_TEST(pages_that_are_swapped_out_are_not_waited_for)
@@ -168,8 +180,8 @@ START_TEST(pages_may_be_swapped_out_and_in_meanwhile)
     if (kernel_before(6, 2))
         return;
     begin_swap();
-    char *pages = pages_on_node(PAGES, 0);
-    struct area areas[] = { { pages, PAGES, 1 }, { pages, PAGES, 2 }, { pages, PAGES, 3 } };
+    char *pages = pages_on_node(pages_to_move(), 0);
+    struct area areas[] = { { pages, pages_to_move(), 1 }, { pages, pages_to_move(), 2 }, { pages, pages_to_move(), 3 } };
     const unsigned long swapped_before = vmstat("pswpout");
     start_activity(swap_out_a_part, &areas[0], 1);
     start_activity(touch_a_part, &areas[1], 2);
@@ -177,10 +189,10 @@ START_TEST(pages_may_be_swapped_out_and_in_meanwhile)
     const double end = test_deadline(SECONDS);
     for (unsigned int moves = 0; moves < 6 || seconds_now() < end; moves++) {
         const int node = (int)(moves % 4);
-        struct page_list list = page_list_of_range(pages, PAGES, node);
+        struct page_list list = page_list_of_range(pages, pages_to_move(), node);
         struct move_result result = { .returned = 0 };
         if (moves % 3 == 0)
-            result = verified_move_range(0, pages, PAGES, node, NULL, ANY_INTERFERENCE);
+            result = verified_move_range(0, pages, pages_to_move(), node, NULL, ANY_INTERFERENCE);
         else if (moves % 3 == 1)
             result = verified_move_list(0, &list, NULL, ANY_INTERFERENCE);
         else
@@ -190,8 +202,8 @@ START_TEST(pages_may_be_swapped_out_and_in_meanwhile)
     }
     end_activities();
     ck_assert_uint_gt(vmstat("pswpout"), swapped_before);
-    verified_move_range(0, pages, PAGES, 1, NULL, NO_INTERFERENCE);
-    ck_assert(pages_keep_contents(pages, PAGES));
+    verified_move_range(0, pages, pages_to_move(), 1, NULL, NO_INTERFERENCE);
+    ck_assert(pages_keep_contents(pages, pages_to_move()));
     end_swap();
 }
 END_TEST
@@ -260,27 +272,27 @@ static void reclaim_in_group(size_t bytes)
 static void move_pages_of_limited_process(bool swaps)
 {
     make_group();
-    const struct child_process child = start_child(PAGES, 0, enter_group);
+    const struct child_process child = start_child(pages_to_move(), 0, enter_group);
     if (swaps)
-        reclaim_in_group(PAGES / 2 * page_size());
+        reclaim_in_group(pages_to_move() / 2 * page_size());
     else
         set_bytes_in_group("memory.swap.max", 0);
     /* Not a single page more. */
     set_bytes_in_group("memory.max", bytes_in_group("memory.current"));
-    const struct move_result there = verified_move_range(child.pid, child.pages, PAGES, 1, NULL, NO_INTERFERENCE);
+    const struct move_result there = verified_move_range(child.pid, child.pages, pages_to_move(), 1, NULL, NO_INTERFERENCE);
     ck_assert_int_eq(there.returned, 0);
     ck_assert_uint_eq(there.nowhere > 0, swaps);
-    struct page_list list = page_list_of_range(child.pages, PAGES, 2);
+    struct page_list list = page_list_of_range(child.pages, pages_to_move(), 2);
     ck_assert_int_eq(verified_move_list(child.pid, &list, NULL, NO_INTERFERENCE).returned, 0);
     struct bitmask *from = numa_parse_nodestring("2"), *to = numa_parse_nodestring("3");
     struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     ck_assert_int_ge(numars_move_process(child.pid, from, to, NULL, &stats), 0);
-    verified_count(child.pid, child.pages, PAGES);
-    int *actual_nodes = query_range(child.pid, child.pages, PAGES);
-    for (size_t page = 0; page < PAGES; page++)
+    verified_count(child.pid, child.pages, pages_to_move());
+    int *actual_nodes = query_range(child.pid, child.pages, pages_to_move());
+    for (size_t page = 0; page < pages_to_move(); page++)
         ck_assert(actual_nodes[page] == 3 || (swaps && (actual_nodes[page] == -ENOENT || actual_nodes[page] == -EFAULT)));
     set_in_group("memory.max", "max");
-    ck_assert(child_keeps_contents(child, PAGES));
+    ck_assert(child_keeps_contents(child, pages_to_move()));
     end_child(child);
     remove_group();
 }
@@ -301,20 +313,21 @@ END_TEST
 
 START_TEST(a_caller_whose_group_has_eight_free_megabytes_moves_any_number_of_pages)
 {
-    enum { MANY = 66000, ROOM = 8 * 1024 * 1024 };
+    enum { ROOM = 8 * 1024 * 1024 };
+    const size_t many = pages_within(66000, 260 << 20);
     /* The pages and the arrays are charged to the previous group. */
-    char *pages = pages_on_node(MANY, 0);
-    struct page_list list = page_list_of_range(pages, MANY, 2);
+    char *pages = pages_on_node(many, 0);
+    struct page_list list = page_list_of_range(pages, many, 2);
     make_group();
     set_bytes_in_group("memory.swap.max", 0);
     enter_group();
     set_bytes_in_group("memory.max", bytes_in_group("memory.current") + ROOM);
     errno = UNTOUCHED_ERRNO;
     struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
-    assert_returns(numars_move_range(0, pages, MANY * page_size(), 1, NULL, &stats), 0);
-    ck_assert_uint_eq(stats.moved, MANY);
-    assert_returns(numars_move_pages(0, MANY, list.pages, list.nodes, list.status, NULL, &stats), 0);
-    ck_assert_uint_eq(stats.moved, MANY);
+    assert_returns(numars_move_range(0, pages, many * page_size(), 1, NULL, &stats), 0);
+    ck_assert_uint_eq(stats.moved, many);
+    assert_returns(numars_move_pages(0, many, list.pages, list.nodes, list.status, NULL, &stats), 0);
+    ck_assert_uint_eq(stats.moved, many);
     ck_assert_uint_eq(count_on_node(pages, MAX_PAGES, 2), MAX_PAGES);
     set_in_group("memory.max", "max");
     require(write_to_file("/sys/fs/cgroup/cgroup.procs", "0"));

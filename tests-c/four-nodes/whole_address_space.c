@@ -40,7 +40,7 @@ START_TEST(a_range_may_end_with_the_address_space_and_no_later)
 {
     char *pages = pages_on_node(COUNT, 0);
     const uintptr_t start = (uintptr_t)pages;
-    /* Up to the last byte, and up to what would be 2^64. */
+    /* Up to the last byte, and up to what would be 2^64, or 2^32. */
     ck_assert_int_ge(numars_move_range(0, pages, UINTPTR_MAX - start, 1, NULL, NULL), 0);
     ck_assert_uint_eq(count_on_node(pages, COUNT, 1), COUNT);
     ck_assert_int_ge(numars_move_range(0, pages, UINTPTR_MAX - start + 1, 2, NULL, NULL), 0);

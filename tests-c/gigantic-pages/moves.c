@@ -1,4 +1,4 @@
-/* Two nodes, each with one hugetlb page of 1 GiB, of which one is in use: one entry moves 262,144 base pages. */
+/* Two nodes, each with one hugetlb page of 1 GiB, of which one is in use: one entry moves all its base pages, 262,144 of 4 KiB. */
 #include <numaif.h>
 #include <numars.h>
 #include <sys/mman.h>
@@ -12,7 +12,12 @@
 #define MAP_HUGE_1GB (30 << 26)
 #endif
 
-enum { GIGANTIC = 1 << 30, BASE_PAGES = GIGANTIC / 4096, PARTS = GIGANTIC / HUGE_PAGE };
+enum { GIGANTIC = 1 << 30, PART = 2 << 20, PARTS = GIGANTIC / PART };
+
+static size_t base_pages(void)
+{
+    return GIGANTIC / page_size();
+}
 
 static char *gigantic_page(int node)
 {
@@ -21,7 +26,7 @@ static char *gigantic_page(int node)
     require(start != MAP_FAILED);
     require(set_mempolicy(MPOL_BIND, &only_node, 8 * sizeof only_node) == 0);
     for (size_t part = 0; part < PARTS; part++)
-        memset(start + part * HUGE_PAGE, (int)(part % 251) + 1, page_size());
+        memset(start + part * PART, (int)(part % 251) + 1, page_size());
     require(set_mempolicy(MPOL_DEFAULT, NULL, 0) == 0);
     require(node_of(start) == node);
     return start;
@@ -31,16 +36,16 @@ static void assert_contents(const char *start)
 {
     for (size_t part = 0; part < PARTS; part++)
         for (size_t byte = 0; byte < page_size(); byte++)
-            expect(start[part * HUGE_PAGE + byte] == (char)(part % 251 + 1), "byte %zu of part %zu is %d", byte, part,
-                   start[part * HUGE_PAGE + byte]);
+            expect(start[part * PART + byte] == (char)(part % 251 + 1), "byte %zu of part %zu is %d", byte, part,
+                   start[part * PART + byte]);
 }
 
-/* An address in each huge page that it could be divided into. */
+/* An address in each of its parts of 2 MiB. */
 static struct page_list list_of_parts(char *start, int node)
 {
     struct page_list list = page_list_with_capacity(PARTS);
     for (size_t part = 0; part < PARTS; part++)
-        page_list_add(&list, start + part * HUGE_PAGE, node);
+        page_list_add(&list, start + part * PART, node);
     return list;
 }
 
@@ -58,14 +63,14 @@ static int count_reports(const struct numars_move_stats *so_far, void *unused)
 START_TEST(a_range_is_counted_and_moved_as_a_whole_and_its_parts_have_its_node_as_status)
 {
     char *start = gigantic_page(0);
-    verified_count(0, start, BASE_PAGES);
+    verified_count(0, start, base_pages());
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
     options.threads = 2;
     options.progress = count_reports;
-    const struct move_result there = verified_move_range(0, start, BASE_PAGES, 1, &options, ANY_INTERFERENCE);
+    const struct move_result there = verified_move_range(0, start, base_pages(), 1, &options, ANY_INTERFERENCE);
     ck_assert_int_eq(there.returned, 0);
-    ck_assert_uint_eq(there.on_target, BASE_PAGES);
-    ck_assert_uint_eq(there.stats.moved + there.stats.in_place, BASE_PAGES);
+    ck_assert_uint_eq(there.on_target, base_pages());
+    ck_assert_uint_eq(there.stats.moved + there.stats.in_place, base_pages());
     ck_assert_uint_gt(there.stats.moved, 0);
     ck_assert_uint_gt(reports, 0);
     assert_contents(start);
@@ -81,7 +86,7 @@ START_TEST(a_list_of_its_parts_moves_it_as_a_whole)
     char *start = gigantic_page(0);
     struct page_list list = list_of_parts(start, 1);
     ck_assert_int_eq(verified_move_list(0, &list, NULL, NO_INTERFERENCE).returned, 0);
-    verified_count(0, start, BASE_PAGES);
+    verified_count(0, start, base_pages());
     assert_contents(start);
 }
 END_TEST
@@ -90,13 +95,13 @@ START_TEST(a_node_whose_only_gigantic_page_is_in_use_is_full)
 {
     char *start = gigantic_page(0);
     gigantic_page(1);
-    const struct move_result range = verified_move_range(0, start, BASE_PAGES, 1, NULL, NO_INTERFERENCE);
+    const struct move_result range = verified_move_range(0, start, base_pages(), 1, NULL, NO_INTERFERENCE);
     ck_assert_int_eq(range.returned, -1);
     ck_assert_int_eq(range.error, ENOMEM);
-    ck_assert_uint_eq(range.stats.requested, BASE_PAGES);
+    ck_assert_uint_eq(range.stats.requested, base_pages());
     /* The kernel reports some of its parts as -EBUSY, since the page is in the same request already. On Linux 6.1, all but its first base
      * page are -EACCES, as if it were shared. */
-    ck_assert_uint_eq(range.stats.no_memory + range.stats.busy + range.stats.shared, BASE_PAGES);
+    ck_assert_uint_eq(range.stats.no_memory + range.stats.busy + range.stats.shared, base_pages());
     ck_assert_uint_gt(range.stats.no_memory, 0);
     struct page_list list = list_of_parts(start, 1);
     const struct move_result result = verified_move_list(0, &list, NULL, NO_INTERFERENCE);
@@ -119,11 +124,11 @@ START_TEST(a_placement_moves_it_once_and_as_a_whole)
         placement.mode = MODES[mode];
         placement.nodes = set_of(3);
         assert_returns(numars_place_range(0, start, GIGANTIC, &placement, NULL, &stats), 0);
-        ck_assert_uint_eq(stats.moved + stats.in_place, BASE_PAGES);
+        ck_assert_uint_eq(stats.moved + stats.in_place, base_pages());
         expect(stats.kernel_calls < 40, "%lu calls", stats.kernel_calls);
-        ck_assert(mode == 0 || stats.in_place == BASE_PAGES);
+        ck_assert(mode == 0 || stats.in_place == base_pages());
         for (size_t part = 0; part < PARTS; part++)
-            ck_assert_int_eq(node_of(start + part * HUGE_PAGE), 0);
+            ck_assert_int_eq(node_of(start + part * PART), 0);
     }
     assert_contents(start);
 }

@@ -47,18 +47,18 @@ END_TEST
 
 START_TEST(each_call_of_numars_reports_moves_there_and_back_correctly)
 {
-    enum { MANY = 5000 };
-    char *pages = pages_on_node(MANY, 0), *huge = transparent_huge_page(1);
+    const size_t many = pages_within(5000, 100 << 20);
+    char *pages = pages_on_node(many, 0), *huge = transparent_huge_page(1);
     for (unsigned int threads = 1; threads <= 4; threads += 3) {
         struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
         options.threads = threads;
-        ck_assert_int_eq(verified_move_range(0, pages, MANY, MEMORY_ONLY, &options, NO_INTERFERENCE).returned, 0);
-        verified_count(0, pages, MANY);
-        struct page_list list = page_list_with_capacity(MANY);
-        for (size_t page = 0; page < MANY; page++)
+        ck_assert_int_eq(verified_move_range(0, pages, many, MEMORY_ONLY, &options, NO_INTERFERENCE).returned, 0);
+        verified_count(0, pages, many);
+        struct page_list list = page_list_with_capacity(many);
+        for (size_t page = 0; page < many; page++)
             page_list_add(&list, pages + page * page_size(), (int)(page % 3));
         ck_assert_int_eq(verified_move_list(0, &list, &options, NO_INTERFERENCE).returned, 0);
-        ck_assert_int_eq(verified_move_range(0, huge, HUGE_PAGE / page_size(), MEMORY_ONLY, &options, NO_INTERFERENCE).returned, 0);
+        ck_assert_int_eq(verified_move_range(0, huge, pages_per_huge_page(), MEMORY_ONLY, &options, NO_INTERFERENCE).returned, 0);
         struct bitmask *from = set_of(mask(MEMORY_ONLY)), *to = set_of(mask(1));
         ck_assert_int_ge(numars_move_process(0, from, to, &options, NULL), 0);
         ck_assert_uint_eq(count_on_node(pages, MAX_PAGES, MEMORY_ONLY), 0);
@@ -67,7 +67,7 @@ START_TEST(each_call_of_numars_reports_moves_there_and_back_correctly)
         numa_bitmask_free(to);
         page_list_unmap(&list);
     }
-    ck_assert(pages_keep_contents(pages, MANY) && pages_keep_contents(huge, HUGE_PAGE / page_size()));
+    ck_assert(pages_keep_contents(pages, many) && pages_keep_contents(huge, pages_per_huge_page()));
 }
 END_TEST
 

@@ -16,7 +16,16 @@
 
 /* The node whose memory can be taken offline, all of it, in blocks. */
 enum { NODE = 2, BLOCKS = 4, PAGES = 200 };
-static const long long BLOCK = 128LL * 1024 * 1024;
+
+/* Returns the size of a block of memory that can go offline. */
+static long long block(void)
+{
+    long long bytes = 0;
+    FILE *file = fopen("/sys/devices/system/memory/block_size_bytes", "r");
+    require(file != NULL && fscanf(file, "%llx", (unsigned long long *)&bytes) == 1);
+    fclose(file);
+    return bytes;
+}
 
 static void assert_memory_is(long long bytes)
 {
@@ -29,12 +38,12 @@ static void assert_memory_is(long long bytes)
 
 START_TEST(memory_that_goes_offline_and_online_is_seen_at_once)
 {
-    assert_memory_is(BLOCKS * BLOCK);
+    assert_memory_is(BLOCKS * block());
     ck_assert_int_eq(set_memory_online(NODE, 1, false), 1);
-    assert_memory_is((BLOCKS - 1) * BLOCK);
+    assert_memory_is((BLOCKS - 1) * block());
     ck_assert_int_eq(numa_num_configured_nodes(), 3);
     ck_assert_int_eq(set_memory_online(NODE, ALL_BLOCKS, true), 1);
-    assert_memory_is(BLOCKS * BLOCK);
+    assert_memory_is(BLOCKS * block());
 }
 END_TEST
 
@@ -100,7 +109,7 @@ START_TEST(a_node_whose_memory_is_offline_has_none_and_no_page_can_be_placed_the
         ck_assert_str_eq(output, "");
 
         ck_assert_int_eq(set_memory_online(NODE, ALL_BLOCKS, true), BLOCKS);
-        assert_memory_is(BLOCKS * BLOCK);
+        assert_memory_is(BLOCKS * block());
         ck_assert_int_eq(numa_num_configured_nodes(), 2);
         numa_node_to_cpu_update();
         ck_assert_int_eq(numa_num_configured_nodes(), 3);

@@ -2,6 +2,8 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "harness.h"
 
@@ -39,7 +41,7 @@ START_TEST(a_thread_runs_on_the_first_of_the_nodes_that_have_its_cpu)
         cpu_set_t set;
         CPU_ZERO(&set);
         CPU_SET(cpu, &set);
-        require(sched_setaffinity(0, sizeof set, &set) == 0 && getcpu(&running_on, &node) == 0);
+        require(sched_setaffinity(0, sizeof set, &set) == 0 && syscall(SYS_getcpu, &running_on, &node, NULL) == 0);
         ck_assert_uint_eq(running_on, cpu);
         ck_assert_uint_eq(node, cpu < 2 ? 0 : 2);
     }

@@ -48,6 +48,10 @@ struct violations {
     struct violation kept[KEPT_VIOLATIONS];
 };
 
+/* Returns the same, for a kernel without NUMA: all its system calls are denied, and there are no files about nodes. The functions below do
+ * this themselves; it is for programs that will find system calls denied. */
+struct expectations of_this_kernel(const struct expectations *environment);
+
 /* Calls every function, and adds violations. Restores the calling thread's memory policy (to the default if the kernel does not return it)
  * and affinity; resets numa_set_strict and numa_set_bind_policy to their initial values. */
 void call_all_functions(const struct expectations *environment, struct violations *violations);

@@ -3,9 +3,11 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <numa.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -291,7 +293,7 @@ void bring_all_online(void)
 
 static void huge_pages_path(char path[static 128], int node)
 {
-    snprintf(path, 128, "/sys/devices/system/node/node%d/hugepages/hugepages-2048kB/nr_hugepages", node);
+    snprintf(path, 128, NODES_FOLDER "/node%d/hugepages/hugepages-%zukB/nr_hugepages", node, huge_page_size() / 1024);
 }
 
 /* -1 if the node does not exist or has no huge pages. */
@@ -299,6 +301,8 @@ static long nr_huge_pages(int node)
 {
     char path[128];
     long count = -1;
+    if (!has_huge_pages())
+        return -1;
     huge_pages_path(path, node);
     FILE *file = fopen(path, "r");
     if (file == NULL)
@@ -317,18 +321,47 @@ long set_nr_huge_pages(int node, long count)
     return write_to_file(path, text) ? nr_huge_pages(node) : -1;
 }
 
-enum { MORE_HUGE_PAGES_THAN_THERE_ARE = 100000, HUGE_PAGES_LEFT_FREE = 16 };
+enum { MORE_HUGE_PAGES_THAN_THERE_ARE = 100000, MIN_FILLED_BYTES = 200 << 20, LEFT_FREE_BYTES = 32 << 20 };
+
+/* Base pages that fill what large huge pages leave free. */
+static struct {
+    char *start;
+    size_t count;
+} fillers[MAX_NODES];
+
+static size_t free_bytes_of_node(int node)
+{
+    long long bytes = 0;
+    require(numa_node_size64(node, &bytes) > 0 && bytes >= 0);
+    return (size_t)bytes;
+}
 
 void fill_node(int node)
 {
     const long all = set_nr_huge_pages(node, MORE_HUGE_PAGES_THAN_THERE_ARE);
-    require(all > 100);
-    require(set_nr_huge_pages(node, all - HUGE_PAGES_LEFT_FREE) == all - HUGE_PAGES_LEFT_FREE);
+    if (all < 0)
+        skip_test("the kernel has no hugetlb pages of the size of transparent ones");
+    const long left_free = (long)(LEFT_FREE_BYTES / huge_page_size());
+    require(all > left_free);
+    require(set_nr_huge_pages(node, all - left_free) == all - left_free);
+    if (huge_page_size() <= 2 << 20) {
+        require((size_t)all * huge_page_size() > MIN_FILLED_BYTES);
+        return;
+    }
+    /* Fewer fit, the larger they are. */
+    const size_t free = free_bytes_of_node(node);
+    if (free > 2 * LEFT_FREE_BYTES) {
+        fillers[node].count = (free - LEFT_FREE_BYTES) / page_size();
+        fillers[node].start = pages_on_node(fillers[node].count, node);
+    }
 }
 
 void empty_node(int node)
 {
     set_nr_huge_pages(node, 0);
+    if (fillers[node].start != NULL)
+        require(munmap(fillers[node].start, fillers[node].count * page_size()) == 0);
+    fillers[node].start = NULL;
 }
 
 /* The smallest fraction of a node's memory; its value is recognized when the setting is restored. */

@@ -71,11 +71,11 @@ int set_memory_online(int node, int max_blocks, bool online);
 /* For the end of main: brings all CPUs and memory online that a failed test may have left offline. */
 void bring_all_online(void);
 
-/* Sets the number of hugetlb pages of 2 MiB on a node; the kernel may allocate fewer. Returns how many there are now, or -1 if there are
- * none of that size. */
+/* Sets the number of hugetlb pages of huge_page_size() on a node; the kernel may allocate fewer. Returns how many there are now, or -1 if
+ * there are none of that size. */
 long set_nr_huge_pages(int node, long count);
 
-/* Fills a node except for some thousand pages: turns all memory that it can into hugetlb pages, which are not used, and frees some of
+/* Fills a node except for some 32 MiB: turns all memory that it can into hugetlb pages, which are not used, and frees some of
  * them. */
 void fill_node(int node);
 void empty_node(int node);

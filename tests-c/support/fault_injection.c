@@ -100,7 +100,7 @@ static void run_all_functions(const char *where, const struct expectations *envi
     const struct descriptors descriptors = open_descriptors();
     struct report *report = map_report(descriptors.report);
     int status;
-    report->environment = *environment;
+    report->environment = of_this_kernel(environment);
 
     const pid_t pid = fork();
     require(pid >= 0);
@@ -167,14 +167,14 @@ static void *supervise(void *argument)
         sched_yield();
     for (;;) {
         struct seccomp_notif notification = { .id = 0 };
-        if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &notification) != 0)
+        if (ioctl(listener, (int)SECCOMP_IOCTL_NOTIF_RECV, &notification) != 0)
             continue;
         struct seccomp_notif_resp response = { .id = notification.id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
         if (notification.data.nr == failing_call && ++calls_made >= failing_from && calls_made - failing_from < failing_count) {
             response.flags = 0;
             response.error = -failing_error;
         }
-        ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
+        ioctl(listener, (int)SECCOMP_IOCTL_NOTIF_SEND, &response);
     }
     return NULL;
 }

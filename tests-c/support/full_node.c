@@ -1,5 +1,6 @@
 #include "full_node.h"
 
+#include <numa.h>
 #include <numaif.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -9,8 +10,8 @@
 #include "harness.h"
 #include "pages.h"
 
-/* More than fill_node() leaves free: 16 huge pages, and the kernel's reserves. */
-enum { FILLER_PAGES = 16 * 512 + 8192, AT_ONCE = 64 };
+/* More than fill_node() leaves free: 32 MiB in huge pages, and the kernel's reserves. */
+enum { MIN_FILLER_BYTES = 64 << 20, RESERVE_BYTES = 24 << 20, AT_ONCE = 64 };
 
 /* Moves up to `max` filler pages from one node to another. Returns how many arrived. */
 static size_t move_filler(const struct full_node *full, int from, int to, size_t max)
@@ -42,12 +43,17 @@ static size_t move_filler(const struct full_node *full, int from, int to, size_t
 
 struct full_node fill_node_completely(int node, int spare)
 {
-    struct full_node full = { .node = node, .spare = spare, .filler_pages = FILLER_PAGES };
+    struct full_node full = { .node = node, .spare = spare, .filler_pages = MIN_FILLER_BYTES / page_size() };
+    long long free_bytes = 0;
     /* The kernel would free the page cache to make room. */
     require(write_to_file("/proc/sys/vm/drop_caches", "3"));
     limit_percpu_free_pages(true);
     fill_node(node);
-    full.filler = pages_on_node(FILLER_PAGES, spare);
+    /* Huge pages leave more free if memory is fragmented. */
+    require(numa_node_size64(node, &free_bytes) > 0);
+    if (full.filler_pages < ((size_t)free_bytes + RESERVE_BYTES) / page_size())
+        full.filler_pages = ((size_t)free_bytes + RESERVE_BYTES) / page_size();
+    full.filler = pages_on_node(full.filler_pages, spare);
     set_free_pages(&full, 0);
     return full;
 }
@@ -55,7 +61,7 @@ struct full_node fill_node_completely(int node, int spare)
 void set_free_pages(const struct full_node *full, size_t pages)
 {
     /* Until none moves any more: pages that another CPU has just freed become available with a delay. */
-    while (move_filler(full, full->spare, full->node, FILLER_PAGES) > 0)
+    while (move_filler(full, full->spare, full->node, full->filler_pages) > 0)
         continue;
     move_filler(full, full->node, full->spare, pages);
 }

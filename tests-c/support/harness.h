@@ -21,6 +21,13 @@
 /* Runs the tests, prints TAP on standard output, restores the environment. Returns the exit status for main: 0 if every test passed. */
 int run_tests(const char *suite, const TTest *const tests[]);
 
+/* Ends the test, which then counts as skipped, for a reason in a printf-like form: the machine or the kernel lacks what it needs. Only in
+ * the process of the test itself. */
+_Noreturn void skip_test(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* For the start of main: skips all tests of the program if the kernel has no NUMA system calls. */
+void skip_without_numa_system_calls(void);
+
 /* No call under test ever sets this errno, so finding it afterwards means that errno was left alone. */
 enum { UNTOUCHED_ERRNO = 4000 };
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "harness.h"
+#include "machine.h"
 
 static const char *text_of(struct numars_move_stats stats, char text[static 512])
 {
@@ -40,6 +41,11 @@ void assert_same_stats_at(struct numars_move_stats stats, struct numars_move_sta
 {
     char text[512], other_text[512];
     expect(have_same_counts(&stats, &other), "%s:%d: %s; %s", file, line, text_of(stats, text), text_of(other, other_text));
+}
+
+size_t pages_between_reports(void)
+{
+    return ((size_t)64 << 20) / page_size();
 }
 
 void assert_stats_add_up_at(struct numars_move_stats stats, const char *file, int line)

@@ -4,6 +4,7 @@
 
 #include <numars.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 /* assert_stats(stats, .requested = 3, .moved = 3): these values, and 0 for all other counts except kernel_calls. */
 #define assert_stats(stats, ...) \
@@ -16,6 +17,9 @@ void assert_same_stats_at(struct numars_move_stats stats, struct numars_move_sta
 
 /* Returns true if both have the same counts. */
 bool have_same_counts(const struct numars_move_stats *stats, const struct numars_move_stats *other);
+
+/* Returns how many base pages may be processed between two calls of the progress callback: 64 MiB. */
+size_t pages_between_reports(void);
 
 /* Every page that was processed has exactly one outcome. */
 #define assert_stats_add_up(stats) assert_stats_add_up_at((stats), __FILE__, __LINE__)

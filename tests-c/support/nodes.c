@@ -8,10 +8,22 @@
 #include "harness.h"
 #include "pages.h"
 
+/* Returns an empty set that has room for a node. */
+static struct bitmask *set_with_room_for(unsigned node)
+{
+    const unsigned nodes = (unsigned)numa_num_possible_nodes();
+    struct bitmask *set = numa_bitmask_alloc(node < nodes ? nodes : node + 1);
+    require(set != NULL);
+    return set;
+}
+
 struct bitmask *set_of(unsigned long nodes)
 {
-    struct bitmask *set = numa_allocate_nodemask();
-    require(set != NULL);
+    unsigned last = 0;
+    for (unsigned node = 0; node < MASK_BITS; node++)
+        if (nodes >> node & 1)
+            last = node;
+    struct bitmask *set = set_with_room_for(last);
     for (unsigned node = 0; node < MASK_BITS; node++)
         if (nodes >> node & 1)
             numa_bitmask_setbit(set, node);
@@ -33,7 +45,7 @@ long move_process_between(pid_t pid, unsigned long from, unsigned long to, const
 
 struct bitmask *only(unsigned node)
 {
-    return numa_bitmask_setbit(numa_allocate_nodemask(), node);
+    return numa_bitmask_setbit(set_with_room_for(node), node);
 }
 
 unsigned long members(struct bitmask *set)

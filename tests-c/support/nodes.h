@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* Returns a set with these nodes, of the size of numa_allocate_nodemask(). */
+/* Returns a set with these nodes: of the size of numa_allocate_nodemask(), or larger if the kernel has fewer possible nodes. */
 struct bitmask *set_of(unsigned long nodes);
 
 /* numars_move_process() with these masks; errno is that of the call. */

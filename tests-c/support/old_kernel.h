@@ -5,20 +5,28 @@
 
 #include <errno.h>
 #include <linux/filter.h>
+#include <linux/ioctl.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
 enum {
-    /* The last system call of 3.10, on x86-64 and on arm64. */
+    /* The last system call of 3.10, or nearly. */
     LAST_OLD_SYSTEM_CALL = SYS_finit_module,
     LAST_OLD_POLICY = 4,
     OLD_POLICY_FLAGS = 3 << 14,
 };
 
-/* _IOWR('f', 16, struct pm_scan_arg), which older headers lack. */
-#define PAGEMAP_SCAN_IOCTL 0xc0606610u
+/* PAGEMAP_SCAN, which older headers lack; its structure has 96 bytes. */
+#define PAGEMAP_SCAN_IOCTL ((unsigned)_IOWR('f', 16, char[96]))
+
+/* After all others come the calls that only 32-bit ARM has. */
+#ifdef __arm__
+#define ALLOW_CALLS_OF_ARM IF_GREATER(0xeffff, 1), ALLOW,
+#else
+#define ALLOW_CALLS_OF_ARM
+#endif
 
 /* The lower half of a system call's argument. */
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -46,6 +54,7 @@ static int become_old_kernel(void)
         IF_EQUAL(SYS_ioctl, 4), LOAD(ARGUMENT(1)), IF_EQUAL(PAGEMAP_SCAN_IOCTL, 1), FAIL(ENOTTY), ALLOW,
         /* The parity suite needs it, the libraries do not. */
         IF_EQUAL(SYS_memfd_create, 1), ALLOW,
+        ALLOW_CALLS_OF_ARM
         IF_GREATER(LAST_OLD_SYSTEM_CALL, 1), FAIL(ENOSYS), ALLOW,
     };
     struct sock_fprog filter = { sizeof instructions / sizeof *instructions, instructions };

@@ -63,10 +63,11 @@ void assert_move_to_full_node(const struct range_move *move, const char *what)
 
 char *transparent_huge_pages(size_t count, int node)
 {
-    const size_t size = count * HUGE_PAGE;
-    char *start = mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    require_transparent_huge_pages();
+    const size_t size = count * huge_page_size();
+    char *start = mmap(NULL, size + huge_page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     require(start != MAP_FAILED);
-    char *aligned = start + (HUGE_PAGE - (uintptr_t)start % HUGE_PAGE) % HUGE_PAGE, *end = start + size + HUGE_PAGE;
+    char *aligned = align_to_huge_page(start), *end = start + size + huge_page_size();
     require(aligned == start || munmap(start, (size_t)(aligned - start)) == 0);
     require(aligned + size == end || munmap(aligned + size, (size_t)(end - aligned - size)) == 0);
     require(madvise(aligned, size, MADV_HUGEPAGE) == 0);

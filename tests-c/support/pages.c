@@ -13,11 +13,6 @@
 #include "environment.h"
 #include "harness.h"
 
-size_t page_size(void)
-{
-    return (size_t)sysconf(_SC_PAGESIZE);
-}
-
 static char *map(size_t count, int flags, int file)
 {
     char *start = mmap(NULL, count * page_size(), PROT_READ | PROT_WRITE, flags, file, 0);
@@ -49,6 +44,7 @@ static unsigned char contents_of(size_t page)
 
 void touch_pages(char *start, size_t count, int node)
 {
+    require_numa_system_calls();
     /* A policy of the process, not of the memory, because it leaves no trace on the mapping. */
     const unsigned long only_node = 1UL << node;
     require(set_mempolicy(MPOL_BIND, &only_node, 8 * sizeof only_node) == 0);
@@ -66,8 +62,7 @@ char *pages_on_node(size_t count, int node)
 
 bool pages_keep_contents(const char *start, size_t count)
 {
-    unsigned char expected[HUGE_PAGE / 512];
-    require(page_size() <= sizeof expected);
+    unsigned char expected[page_size()];
     for (size_t page = 0; page < count; page++) {
         memset(expected, contents_of(page), page_size());
         if (memcmp(start + page * page_size(), expected, page_size()) != 0)
@@ -96,7 +91,7 @@ void *array_at_end_of_mapping(size_t count, size_t element_size)
 
 void request_add(struct request *request, void *page, int node)
 {
-    require(request->count < MAX_PAGES);
+    require(request->count < MAX_PAGES_OF_REQUEST);
     request->pages[request->count] = page;
     request->nodes[request->count] = node;
     request->status[request->count] = NOT_WRITTEN;
@@ -199,13 +194,25 @@ bool is_transparent_huge_page(const void *address)
     return is_huge;
 }
 
+char *align_to_huge_page(char *start)
+{
+    return start + (huge_page_size() - (uintptr_t)start % huge_page_size()) % huge_page_size();
+}
+
+void require_transparent_huge_pages(void)
+{
+    if (!has_transparent_huge_pages())
+        skip_test("the kernel has no transparent huge pages");
+}
+
 char *transparent_huge_page(int node)
 {
-    char *start = mmap(NULL, 2 * HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    require_transparent_huge_pages();
+    char *start = mmap(NULL, 2 * huge_page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     require(start != MAP_FAILED);
-    char *aligned = start + (HUGE_PAGE - (uintptr_t)start % HUGE_PAGE) % HUGE_PAGE;
-    require(madvise(aligned, HUGE_PAGE, MADV_HUGEPAGE) == 0);
-    touch_pages(aligned, HUGE_PAGE / page_size(), node);
+    char *aligned = align_to_huge_page(start);
+    require(madvise(aligned, huge_page_size(), MADV_HUGEPAGE) == 0);
+    touch_pages(aligned, pages_per_huge_page(), node);
     require(is_transparent_huge_page(aligned));
     return aligned;
 }
@@ -213,9 +220,9 @@ char *transparent_huge_page(int node)
 char *hugetlb_page_for_node_1(void)
 {
     require(set_nr_huge_pages(0, 1) == 1 && set_nr_huge_pages(1, 1) == 1);
-    char *huge = mmap(NULL, HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+    char *huge = mmap(NULL, huge_page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
     require(huge != MAP_FAILED);
-    touch_pages(huge, HUGE_PAGE / page_size(), 0);
+    touch_pages(huge, pages_per_huge_page(), 0);
     require(node_of(huge) == 0);
     return huge;
 }
@@ -265,7 +272,8 @@ size_t pages_of_kernel(pid_t pid)
     require(maps != NULL);
     while (fgets(line, sizeof line, maps) != NULL) {
         size_t start, end;
-        if (strstr(line, "[v") != NULL && sscanf(line, "%zx-%zx", &start, &end) == 2)
+        const bool is_of_kernel = strstr(line, "[v") != NULL || strstr(line, "[sigpage]") != NULL;
+        if (is_of_kernel && sscanf(line, "%zx-%zx", &start, &end) == 2)
             count += (end - start) / page_size();
     }
     fclose(maps);

@@ -6,12 +6,10 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-enum { HUGE_PAGE = 2 * 1024 * 1024 };
+#include "machine.h"
 
 /* Tests initialize status arrays with this: it is no node and no errno. */
 enum { NOT_WRITTEN = -9999 };
-
-size_t page_size(void);
 
 /* Map base pages, which are never merged into huge ones, without touching them. */
 char *map_pages(size_t count);
@@ -33,12 +31,13 @@ void *unmapped_address(void);
 /* An array of `count` elements that ends where the mapping ends: reading element `count` faults. */
 void *array_at_end_of_mapping(size_t count, size_t element_size);
 
-/* The three arrays of move_pages for `count` consecutive pages with one target; each status is NOT_WRITTEN. */
-enum { MAX_PAGES = 512 };
+/* The three arrays of move_pages for `count` consecutive pages with one target; each status is NOT_WRITTEN. MAX_PAGES is for tests
+ * that move some pages. */
+enum { MAX_PAGES = 512, MAX_PAGES_OF_REQUEST = 2048 };
 struct request {
-    void *pages[MAX_PAGES];
-    int nodes[MAX_PAGES];
-    int status[MAX_PAGES];
+    void *pages[MAX_PAGES_OF_REQUEST];
+    int nodes[MAX_PAGES_OF_REQUEST];
+    int status[MAX_PAGES_OF_REQUEST];
     size_t count;
 };
 struct request request_move(char *start, size_t count, int node);
@@ -81,6 +80,12 @@ enum { PROCESS_SCAN_IS_SLOW = false };
 
 /* Returns true if a transparent huge page backs this address. */
 bool is_transparent_huge_page(const void *address);
+
+/* Skips the test if the kernel has no transparent huge pages. The functions below do. */
+void require_transparent_huge_pages(void);
+
+/* Returns the first address from here on where a huge page can start. */
+char *align_to_huge_page(char *start);
 
 /* Maps a transparent huge page on this node, touched as by touch_pages(). */
 char *transparent_huge_page(int node);

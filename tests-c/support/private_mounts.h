@@ -2,11 +2,8 @@
 #ifndef PRIVATE_MOUNTS_H
 #define PRIVATE_MOUNTS_H
 
-#include <stdbool.h>
-
-/* Returns true if this process may have private mounts: as root, or through a user namespace. Otherwise prints on standard error that
- * nothing is tested. */
-bool can_unshare_mounts(void);
+/* Skips the test if this process may not have private mounts, neither as root nor through a user namespace. */
+void require_private_mounts(void);
 
 /* From here on, mounts of this process are private. */
 void unshare_mounts(void);

@@ -12,7 +12,7 @@
 #include "page_counts.h"
 #include "pages.h"
 
-enum { SLOW = 2, COUNT = 600, BASE_PAGES = HUGE_PAGE / 4096 };
+enum { SLOW = 2, COUNT = 600 };
 
 /* Kernels between these two have not been looked at. */
 static bool tiers_differ(void)
@@ -65,15 +65,15 @@ END_TEST
 
 START_TEST(huge_pages_are_demoted_as_wholes)
 {
-    enum { HUGE_PAGES = 3 };
+    const size_t huge_pages = huge_pages_within(3, 96 << 20, 1), count = huge_pages * pages_per_huge_page();
     if (!tiers_differ())
         return;
-    char *pages = transparent_huge_pages(HUGE_PAGES, 1);
+    char *pages = transparent_huge_pages(huge_pages, 1);
     struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
-    assert_returns(numars_demote_range(0, pages, HUGE_PAGES * HUGE_PAGE, NULL, &stats), 0);
-    assert_stats(stats, .requested = HUGE_PAGES * BASE_PAGES, .moved = HUGE_PAGES * BASE_PAGES);
-    ck_assert_uint_eq(count_pages_raw(0, pages, HUGE_PAGES * BASE_PAGES).on_node[SLOW], HUGE_PAGES * BASE_PAGES);
-    ck_assert(pages_keep_contents(pages, HUGE_PAGES * BASE_PAGES));
+    assert_returns(numars_demote_range(0, pages, huge_pages * huge_page_size(), NULL, &stats), 0);
+    assert_stats(stats, .requested = count, .moved = count);
+    ck_assert_uint_eq(count_pages_raw(0, pages, count).on_node[SLOW], count);
+    ck_assert(pages_keep_contents(pages, count));
 }
 END_TEST
 
@@ -96,18 +96,18 @@ END_TEST
 
 START_TEST(a_full_tier_is_ENOMEM)
 {
-    enum { MANY = 6000 };
+    const size_t many = pages_within(6000, 160 << 20);
     if (!tiers_differ())
         return;
-    char *pages = pages_on_node(MANY, 0);
+    char *pages = pages_on_node(many, 0);
     struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     struct full_node full = fill_node_completely(SLOW, 1);
-    assert_fails(numars_demote_range(0, pages, MANY * page_size(), NULL, &stats), ENOMEM);
+    assert_fails(numars_demote_range(0, pages, many * page_size(), NULL, &stats), ENOMEM);
     assert_stats_add_up(stats);
-    ck_assert_uint_eq(stats.moved, count_pages_raw(0, pages, MANY).on_node[SLOW]);
+    ck_assert_uint_eq(stats.moved, count_pages_raw(0, pages, many).on_node[SLOW]);
     ck_assert_uint_gt(stats.no_memory, 0);
     release_full_node(&full);
-    ck_assert(pages_keep_contents(pages, MANY));
+    ck_assert(pages_keep_contents(pages, many));
 }
 END_TEST
 
