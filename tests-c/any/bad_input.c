@@ -284,7 +284,7 @@ START_TEST(affinity_of_invalid_threads_or_with_invalid_sets_fails)
         if (one->content == EMPTY)
             FAILS(numa_sched_setaffinity(0, set), -1, EINVAL);
     }
-    struct bitmask here = set_at_end_of_mapping(MANY_BITS, sched_getcpu()), nowhere = set_at_end_of_mapping(MANY_BITS, (long)MANY_BITS - 1);
+    struct bitmask here = set_at_end_of_mapping(MANY_BITS, sched_getcpu()), nowhere = set_at_end_of_mapping(MANY_BITS, (long)(MANY_BITS - 1));
     RETURNS(numa_sched_setaffinity(0, &here), 0);
     FAILS(numa_sched_setaffinity(0, &nowhere), -1, EINVAL);
     FAILS(numa_sched_setaffinity(INT_MAX, &here), -1, ESRCH);
