@@ -291,11 +291,12 @@ impl Cache {
         Ok(files.into_iter().filter(|file| !file.ends_with(LIBNUMA)).collect())
     }
 
-    /// Returns a directory with packages of a suite and everything that they depend on.
+    /// Returns a directory with packages of a suite, for the target, and everything that they depend on.
     pub fn packages(&self, suite: &str, packages: &[String]) -> Result<PathBuf> {
-        self.keep(&format!("{suite}-{}", packages.join("+")), |work| {
+        let name = self.named(&format!("{suite}-{}", packages.join("+")), self.target.debian);
+        self.keep(&name, |work| {
             let root = work.join("root");
-            self.apt(work, suite)?.unpack_with_dependencies(packages, &root)?;
+            Apt::open(&work.join("apt"), suite, self.target.debian)?.unpack_with_dependencies(packages, &root)?;
             Ok(root)
         })
     }

@@ -44,7 +44,7 @@ impl OwnedTopology {
         let online = read_online(root);
         let is_listed = online.is_some();
         let sources = Sources { online, has_memory: read_has_memory(root), mems_allowed: allowed.into_nodes() };
-        let lists = sources.combine();
+        let lists = sources.combine(possible_nodes);
         let possible_cpus = possible_cpus_of(root).get();
         let layout = Layout::of(&lists.existing, possible_cpus.min(MAX_CPUS));
         let nodes = NodeSet::from(lists.existing);

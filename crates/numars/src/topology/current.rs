@@ -5,7 +5,7 @@
 //! What cannot be read stays as it was.
 
 use super::allowed::{
-    DEFAULT_NR_CPUS, affinity_into, mems_allowed_from_kernel, mems_allowed_from_status, possible_cpus,
+    DEFAULT_NR_CPUS, affinity_into, mems_allowed_from_kernel, mems_allowed_from_status, possible_cpus, possible_nodes,
     read_configured_cpus,
 };
 use super::cpu_map::{Layout, Previous};
@@ -181,7 +181,7 @@ fn read_lists<'a>(_: &mut Arena<'a>) -> Reading<'a> {
     let is_short = online.is_none() && files::is_short_of_descriptors();
     // Otherwise, nodes that this task may allocate on are all that is needed.
     let has_memory = if mems_allowed.is_none() { read_has_memory(root) } else { None };
-    let topology = Topology::with_nodes(Sources { online, has_memory, mems_allowed }.combine());
+    let topology = Topology::with_nodes(Sources { online, has_memory, mems_allowed }.combine(possible_nodes()));
     let allowed_cpus = if root.is_running() { shown::add_affinity() } else { 0 };
     Reading {
         generation: AtomicUsize::new(0),
@@ -214,7 +214,8 @@ fn read() {
         shown::include(&mut nodes, &shown::NODES_RUN_ON);
         NodeSet::from(nodes)
     });
-    let lists = Sources { online: Some(online), has_memory, mems_allowed: Some(mems_allowed) }.combine();
+    let lists =
+        Sources { online: Some(online), has_memory, mems_allowed: Some(mems_allowed) }.combine(possible_nodes());
     let layout = Layout::of(&lists.existing, cpu_map_width());
     let build = snapshot::for_any_lifetime::<ReadingFamily, _>(|arena| {
         let previous = Previous { existing: &before.lists.existing, cpu_map: &before.cpu_map };

@@ -29,13 +29,19 @@ pub(super) struct Sources {
 }
 
 impl Sources {
-    /// Combines the sources: where one is missing, others take its place.
-    pub(super) fn combine(&self) -> NodeLists {
+    /// Combines the sources: where one is missing, others take its place. Nodes from `possible` on, which this kernel cannot have, are left out.
+    pub(super) fn combine(&self, possible: usize) -> NodeLists {
         let (has_memory, mems_allowed) = (self.has_memory.as_ref(), self.mems_allowed.as_ref());
         let mut existing: NodeWords = [0; MAX_NUMNODES / WORD_BITS];
         match &self.online {
             Some(online) => insert_all(&mut existing, online),
             None => has_memory.into_iter().chain(mems_allowed).for_each(|some| insert_all(&mut existing, some)),
+        }
+        for (number, word) in existing.iter_mut().enumerate() {
+            let bits = possible.saturating_sub(number * WORD_BITS);
+            if bits < WORD_BITS {
+                *word &= (1 << bits) - 1;
+            }
         }
         if is_empty(&existing) {
             existing = only_zero();
@@ -88,6 +94,19 @@ mod tests {
     }
 
     #[test]
+    fn nodes_that_the_kernel_cannot_have_do_not_exist() {
+        let combined = |possible| {
+            let sources = Sources { online: Some(nodes(&[1, 15, 16, 88])), has_memory: None, mems_allowed: None };
+            NodeSet::from(sources.combine(possible).existing)
+        };
+        for (possible, expected) in
+            [(MAX_NUMNODES, &[1, 15, 16, 88][..]), (88, &[1, 15, 16]), (64, &[1, 15, 16]), (16, &[1, 15]), (1, &[0])]
+        {
+            assert!(combined(possible).words().iter().eq(nodes(expected).words()), "{possible}");
+        }
+    }
+
+    #[test]
     fn usable_nodes_and_nodes_with_memory_exist_whichever_list_is_missing() {
         let members = |words: NodeWords| NodeSet::from(words).bits().as_bits().iter().collect::<Vec<_>>();
         let online = || Some(nodes(&[0, 1, 2, 4]));
@@ -106,7 +125,7 @@ mod tests {
             (online(), Some(nodes(&[9])), Some(nodes(&[7, 4])), [&[0, 1, 2, 4], &[0, 1, 2, 4], &[4]]),
             (online(), has_memory(), Some(nodes(&[7])), [&[0, 1, 2, 4], &[0, 1, 4], &[0, 1, 4]]),
         ] {
-            let lists = Sources { online, has_memory, mems_allowed }.combine();
+            let lists = Sources { online, has_memory, mems_allowed }.combine(MAX_NUMNODES);
             assert_eq!([lists.existing, lists.with_memory, lists.allowed].map(members), expected);
         }
     }
