@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "environment.h"
@@ -214,6 +213,9 @@ START_TEST(pages_of_a_list_count_with_their_size_for_the_rate)
 }
 END_TEST
 
+/* Long enough for the first pages to move on a busy machine, and much shorter than the move. */
+enum { TIMEOUT_MS = 700 };
+
 START_TEST(a_move_whose_time_is_up_fails_with_ETIMEDOUT_and_true_statistics)
 {
     for (int other = 0; other < 2; other++)
@@ -224,12 +226,12 @@ START_TEST(a_move_whose_time_is_up_fails_with_ETIMEDOUT_and_true_statistics)
             struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
             /* The rate makes sure that the time is too short. */
             options.max_bytes_per_second = count() * page_size() / 4;
-            options.timeout_ms = 300;
+            options.timeout_ms = TIMEOUT_MS;
             options.moved_per_node = per_node;
             options.n_nodes = NODES;
             assert_fails(move_kind(KINDS[kind], &memory, 1, &options, &stats), ETIMEDOUT);
             assert_true_stats(KINDS[kind], &memory, 1, &stats);
-            ck_assert_uint_ge(stats.elapsed_ns, 300 * 1000000ULL);
+            ck_assert_uint_ge(stats.elapsed_ns, TIMEOUT_MS * 1000000ULL);
             ck_assert(stats.moved > 0 && on_node(&memory, 0) > 0);
             ck_assert(per_node[1] == stats.moved && per_node[0] == 0 && per_node[2] == 0 && per_node[3] == 0);
             /* What is left can be moved by another call. */
@@ -243,11 +245,21 @@ END_TEST
 
 static volatile int cancelled;
 
-static void *cancel_after_a_while(void *argument)
+/* Cancels a move as soon as a page of `memory` has moved. */
+struct canceller {
+    const struct memory *memory;
+    bool by_signal;
+};
+
+static void *cancel_when_a_page_has_moved(void *argument)
 {
-    (void)argument;
-    usleep(200 * 1000);
-    cancelled = 1;
+    const struct canceller *canceller = argument;
+    while (on_node(canceller->memory, 1) == 0)
+        usleep(10 * 1000);
+    if (canceller->by_signal)
+        require(kill(getpid(), SIGALRM) == 0);
+    else
+        cancelled = 1;
     return NULL;
 }
 
@@ -271,12 +283,11 @@ START_TEST(a_flag_cancels_a_move_with_true_statistics)
                 cancelled = how == 2;
                 options.cancel = &cancelled;
                 options.max_bytes_per_second = count() * page_size() / 4;
-                if (how == 0)
-                    require(pthread_create(&thread, NULL, cancel_after_a_while, NULL) == 0);
-                else if (how == 1)
-                    setitimer(ITIMER_REAL, &(struct itimerval){ .it_value = { .tv_usec = 200 * 1000 } }, NULL);
+                struct canceller canceller = { &memory, how == 1 };
+                if (how < 2)
+                    require(pthread_create(&thread, NULL, cancel_when_a_page_has_moved, &canceller) == 0);
                 assert_fails(move_kind(KINDS[kind], &memory, 1, &options, &stats), ECANCELED);
-                if (how == 0)
+                if (how < 2)
                     require(pthread_join(thread, NULL) == 0);
                 if (how == 2)
                     ck_assert(stats.requested == 0 && stats.moved == 0 && on_node(&memory, 1) == 0);
