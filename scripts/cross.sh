@@ -14,8 +14,8 @@ build() { # architecture
     eval "$settings"
     make --no-print-directory --silent stage BUILD="$out/c" STAGE="$stage"
     # As on every architecture, it needs the C library alone: not libgcc_s, for example.
-    needed=$("$READELF" --dynamic "$out/c/libnumars.so.1" | sed -n 's/.*(NEEDED).*\[\(.*\)\].*/\1/p')
-    case $(echo $needed) in
+    needed=$("$READELF" --dynamic "$out/c/libnumars.so.1" | sed -n 's/.*(NEEDED).*\[\(.*\)\].*/\1/p' | xargs)
+    case $needed in
     libc.so | libc.so.6) ;;
     *) echo "the library for $1 needs more than libc: $needed" >&2 && exit 1 ;;
     esac
