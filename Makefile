@@ -72,8 +72,7 @@ Build
 Install (PREFIX=/usr/local, LIBDIR, INCLUDEDIR, BINDIR, MANDIR, DESTDIR)
   install, uninstall          what was built, next to libnuma
   install-dropin, uninstall-dropin    the same, and in place of libnuma
-  deb                         Debian packages, into target/deb
-  cross                       libraries, C tests and packages for other machines (ARCH)
+  deb, cross                  Debian packages; all of it for other machines (ARCH)
 Test (the last line is: N passed, N failed)
   check                       in two minutes: no root, no network, no guest
   test, test-long             every check (VM=no: without the guest); all of it on every kernel

@@ -636,7 +636,7 @@ fn symbols_for_dpkg(name: &str) -> BTreeSet<String> {
     let list = fs::read_to_string(root().join("debian").join(name)).unwrap();
     list.lines()
         .filter_map(|line| line.strip_prefix(' '))
-        .map(|line| line.split_once(' ').unwrap().0.to_owned())
+        .map(|line| line.trim_start_matches("(optional)").split_once(' ').unwrap().0.to_owned())
         .collect()
 }
 
