@@ -35,9 +35,11 @@ impl Cache {
         let linker = bin.join("ld.lld");
         write_script(&linker, &self.script(&llvm("ld.lld")?, "")?)?;
         let options = format!(
-            " --target={name} --sysroot={} --ld-path={} -Wno-unused-command-line-argument",
+            " --target={name} --sysroot={} --ld-path={} -Wno-unused-command-line-argument{}",
             quoted(&sysroot.to_string_lossy()),
-            quoted(&linker.to_string_lossy())
+            quoted(&linker.to_string_lossy()),
+            // Debian's libgcc_s is for glibc.
+            if target.is_musl() { " --unwindlib=none" } else { "" }
         );
         let mut tools = vec![("gcc", self.script(&llvm("clang")?, &options)?)];
         for (tool, of_llvm) in TOOLS {
@@ -224,6 +226,10 @@ fn merge_musl(target: &Architecture, root: &Path) -> Result<()> {
             fs::rename(entry.path(), usr.join(folder).join(entry.file_name()))?;
         }
     }
+    // The compiler searches for a gcc for musl.
+    let folder = usr.join("lib/gcc").join(target.triplet.replace("musl", "gnu"));
+    let version = fs::read_dir(&folder)?.next().context("there is no libgcc")??;
+    fs::copy(version.path().join("libgcc.a"), usr.join("lib/libgcc.a"))?;
     let of_kernel = target.triplet.replace("musl", "gnu");
     symlink(Path::new(&of_kernel).join("asm"), usr.join("include/asm"))?;
     let loader = usr.join("lib").join(target.loader);
