@@ -311,7 +311,7 @@ long long numa_node_size64(int node, long long *freep);
 /**
  * Return the size of a node's memory in bytes, like numa_node_size64().
  *
- * A long of 32 bits cannot hold sizes of 2 GiB and more: their upper bits are lost.
+ * A long of 32 bits cannot hold sizes of 2 GiB and more: they are LONG_MAX.
  *
  * @param node   the node
  * @param freep  receives the free bytes, 0 on failure; may be NULL

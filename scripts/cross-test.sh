@@ -49,7 +49,7 @@ run_tests() { # architecture kernel
     if [ "$tests" = core ]; then
         case $1 in
         arm64 | armhf) programs="$moving $sets" ;;
-        i386) programs="four-nodes/numa_move_pages four-nodes/page_status four-nodes/queries_with_32_bits $sets" ;;
+        i386) programs="four-nodes/numa_move_pages four-nodes/page_status four-nodes/queries_with_32_bits gigantic-pages/sizes $sets" ;;
         *) programs=$sets ;;
         esac
         # It takes as long as all others.

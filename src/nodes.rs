@@ -194,7 +194,7 @@ pub unsafe extern "C" fn numa_node_size64(node: c_int, freep: *mut c_longlong) -
 
 /// Return the size of a node's memory in bytes, like numa_node_size64().
 ///
-/// A long of 32 bits cannot hold sizes of 2 GiB and more: their upper bits are lost.
+/// A long of 32 bits cannot hold sizes of 2 GiB and more: they are LONG_MAX.
 ///
 /// @param node   the node
 /// @param freep  receives the free bytes, 0 on failure; may be NULL
@@ -214,9 +214,14 @@ pub unsafe extern "C" fn numa_node_size(node: c_int, freep: *mut c_long) -> c_lo
     let total = unsafe { numa_node_size64(node, &mut free) };
     // SAFETY: as the caller promises.
     if let Some(place) = unsafe { freep.as_mut() } {
-        *place = free as c_long;
+        *place = long(free);
     }
-    total as c_long
+    long(total)
+}
+
+/// Returns a number as a C long: the nearest one if it does not fit.
+fn long(number: i64) -> c_long {
+    number.clamp(i64::from(c_long::MIN), i64::from(c_long::MAX)) as c_long
 }
 
 /// Return the size of a base page in bytes.
