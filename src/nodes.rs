@@ -219,9 +219,9 @@ pub unsafe extern "C" fn numa_node_size(node: c_int, freep: *mut c_long) -> c_lo
     long(total)
 }
 
-/// Returns a number as a C long: the nearest one if it does not fit.
-fn long(number: i64) -> c_long {
-    number.clamp(i64::from(c_long::MIN), i64::from(c_long::MAX)) as c_long
+/// Returns a number of bytes, or -1, as a C long: the largest one if it does not fit.
+fn long(bytes: i64) -> c_long {
+    c_long::try_from(bytes).unwrap_or(c_long::MAX)
 }
 
 /// Return the size of a base page in bytes.

@@ -29,6 +29,7 @@
 #include "page_list.h"
 #include "pages.h"
 #include "random.h"
+#include "system_calls.h"
 
 enum { USUAL_SECONDS = 12, TESTS = 4, FULL = 3, SPARE = 2, MAX_PINS = 4 };
 
@@ -184,7 +185,7 @@ static void make_memory(enum ingredients ingredients)
 /* Queries where pages are. A page that was never freed may be in flight, at least because of compaction: its query is repeated. */
 static void query_pages(void **pages, size_t count, int *actual_nodes)
 {
-    require(syscall(SYS_move_pages, 0L, count, pages, NULL, actual_nodes, 0L) == 0);
+    require(query_with_kernel(0, count, pages, actual_nodes) == 0);
     for (size_t entry = 0; entry < count; entry++) {
         const size_t number = page_number(pages[entry]);
         const bool in_arena = (char *)pages[entry] >= arena && number < arena_pages();

@@ -25,6 +25,7 @@
 #include "page_list.h"
 #include "pages.h"
 #include "random.h"
+#include "system_calls.h"
 
 enum { MAX_MAPPINGS = 6, MAX_PAGES_OF_A_MAPPING = 96, MAX_ENTRIES = 600, MAX_PINS = 3 };
 
@@ -274,7 +275,7 @@ static void fill_locations(struct page_list *list, const struct layout *layout, 
 
 static void query(struct page_list *list)
 {
-    require(move_pages(0, list->count, list->pages, NULL, list->status, 0) == 0);
+    require(query_with_kernel(0, list->count, list->pages, list->status) == 0);
 }
 
 static uint64_t word_at(int file, uint64_t index)

@@ -9,6 +9,7 @@
 #include "environment.h"
 #include "harness.h"
 #include "pages.h"
+#include "system_calls.h"
 
 /* More than fill_node() leaves free: 32 MiB in huge pages, and the kernel's reserves. */
 enum { MIN_FILLER_BYTES = 64 << 20, RESERVE_BYTES = 24 << 20, AT_ONCE = 64 };
@@ -23,7 +24,7 @@ static size_t move_filler(const struct full_node *full, int from, int to, size_t
         size_t count = 0, on_target = 0;
         for (size_t page = 0; page < AT_ONCE; page++)
             pages[page] = full->filler + (first + page) * page_size();
-        require(syscall(SYS_move_pages, 0L, (long)AT_ONCE, pages, NULL, status, 0L) == 0);
+        require(query_with_kernel(0, AT_ONCE, pages, status) == 0);
         for (size_t page = 0; page < AT_ONCE; page++)
             if (status[page] == from && count < max - arrived) {
                 pages[count] = pages[page];
@@ -32,7 +33,7 @@ static size_t move_filler(const struct full_node *full, int from, int to, size_t
         if (count == 0)
             continue;
         syscall(SYS_move_pages, 0L, (long)count, pages, nodes, status, (long)MPOL_MF_MOVE);
-        require(syscall(SYS_move_pages, 0L, (long)count, pages, NULL, status, 0L) == 0);
+        require(query_with_kernel(0, count, pages, status) == 0);
         for (size_t page = 0; page < count; page++)
             on_target += status[page] == to;
         arrived += on_target;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "harness.h"
+#include "system_calls.h"
 
 struct page_counts count_pages_raw(pid_t pid, const char *start, size_t count)
 {
@@ -18,7 +19,7 @@ struct page_counts count_pages_raw(pid_t pid, const char *start, size_t count)
         const size_t number = count - first < AT_ONCE ? count - first : AT_ONCE;
         for (size_t page = 0; page < number; page++)
             pages[page] = start + (first + page) * page_size();
-        require(syscall(SYS_move_pages, (long)pid, number, pages, NULL, status, 0L) == 0);
+        require(query_with_kernel(pid, number, (void *const *)pages, status) == 0);
         for (size_t page = 0; page < number; page++)
             if (status[page] >= 0 && status[page] < NODES)
                 counts.on_node[status[page]]++;

@@ -6,6 +6,7 @@
 
 #include "harness.h"
 #include "pages.h"
+#include "system_calls.h"
 
 static void *map_array(size_t count, size_t element_size)
 {
@@ -63,7 +64,7 @@ long page_list_move(struct page_list *list, int flags)
 int *page_list_query(pid_t pid, const struct page_list *list)
 {
     int *actual_nodes = map_array(list->count, sizeof *actual_nodes);
-    require(move_pages(pid, list->count, list->pages, NULL, actual_nodes, 0) == 0);
+    require(query_with_kernel(pid, list->count, list->pages, actual_nodes) == 0);
     return actual_nodes;
 }
 

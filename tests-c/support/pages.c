@@ -12,6 +12,7 @@
 
 #include "environment.h"
 #include "harness.h"
+#include "system_calls.h"
 
 static char *map(size_t count, int flags, int file)
 {
@@ -149,7 +150,7 @@ static size_t count_mapping_pages(pid_t pid, uintptr_t start, uintptr_t end, siz
         size_t count = 0;
         for (; count < AT_ONCE && start < end; start += page_size())
             pages[count++] = (void *)start;
-        require(move_pages(pid, count, pages, NULL, status, 0) == 0);
+        require(query_with_kernel(pid, count, pages, status) == 0);
         for (size_t page = 0; page < count; page++) {
             matches += status[page] >= 0;
             if (status[page] >= 0 && status[page] < NODES)

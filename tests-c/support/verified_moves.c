@@ -1,3 +1,4 @@
+#include "system_calls.h"
 #include "verified_moves.h"
 
 #include <numa.h>
@@ -103,7 +104,7 @@ unsigned long end_activities(void)
 
 static void query(pid_t pid, size_t count, void *const *pages, int *actual_nodes)
 {
-    require(syscall(SYS_move_pages, (long)pid, count, pages, NULL, actual_nodes, 0L) == 0);
+    require(query_with_kernel(pid, count, pages, actual_nodes) == 0);
 }
 
 int *query_range(pid_t pid, const char *start, size_t count)
