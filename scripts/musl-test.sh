@@ -4,6 +4,7 @@
 #   CC                                     a C compiler for musl (musl-gcc)
 #   RUSTC, TARGET, and others of cargo     a compiler that has the target, or can compile core for it: with RUSTC_BOOTSTRAP=1 and
 #                                          CARGO_UNSTABLE_BUILD_STD=core
+#   TEST_SECONDS                           if set, all programs are linked statically too, not only those that linking may change
 #   FILTER                                 only programs of the C tests whose path starts with it, as any/bitmask
 # Example: RUSTC_BOOTSTRAP=1 CARGO_UNSTABLE_BUILD_STD=core make musl-test
 #
@@ -23,8 +24,10 @@ mkdir -p "$out/include" "$programs/theirs"
 except=no_descriptors_at_load
 # musl has one name for malloc, so that a static program that replaces it cannot call it.
 except_static="$except out_of_memory"
-# They take long, and linking makes no difference to them.
-except_static="$except_static bad_sysfs errno_after_failed_calls fault_injection many_threads missing_sources threads_and_processes"
+# What linking makes a difference to; all of them if TEST_SECONDS is set, as in `make test-long`.
+linked_statically="any/bitmask any/errno_untouched any/initialization any/interposed_mmap any/messages any/move_structs any/numars_parse
+    any/own_malloc any/own_messages any/policy_denied any/status_string any/wrapper_calls_back"
+[ -z "${TEST_SECONDS:-}" ] || linked_statically=
 
 build() {
     make --no-print-directory CC="$compiler" BUILD=target/musl/c STAGE="$stage" stage
@@ -45,10 +48,10 @@ Libs: $out/libcheck_on_musl.o /usr/lib/$folder/libcheck.a /usr/lib/$folder/libsu
 PC
 }
 
-# c_tests OUT LIBRARY EXCEPT FLAGS: compiles the programs and runs them. The request of musl's ioctl is an int, and the kernel's are larger.
+# c_tests OUT LIBRARY EXCEPT FLAGS [PROGRAMS]: compiles the programs and runs them. The request of musl's ioctl is an int, and the kernel's are larger.
 c_tests() {
     make --no-print-directory -j2 -f tests-c/Makefile OUT="$1" STAGE="$stage" CC="$compiler" LIBRARY="$2" EXCEPT="$3" FLAGS="-Wno-overflow $4" \
-        C_TEST_LIBRARIES= TESTS="$(cd tests-c && echo any/*.c | sed 's/\.c//g')" &&
+        C_TEST_LIBRARIES= TESTS="${5:-$(cd tests-c && echo any/*.c | sed 's/\.c//g')}" &&
         LD_LIBRARY_PATH=$stage/lib target/release/vm test --host ${FILTER:+--filter "$FILTER"} "$1/tests-c"
 }
 
@@ -119,7 +122,7 @@ if ! echo '#include <check.h>' | $compiler -E -x c - >/dev/null 2>&1; then
     check "libcheck on musl" adapt_libcheck
 fi
 suite "C tests on musl" c_tests "$out" target/musl/c/libnumars.so "$except" ''
-suite "C tests on musl, linked statically" c_tests "$out/static" target/musl/c/libnumars.a "$except_static" -static
+suite "C tests on musl, linked statically" c_tests "$out/static" target/musl/c/libnumars.a "$except_static" -static "$linked_statically"
 check "a program that asks pkg-config for numars" linked_with_numars
 check "a program that asks pkg-config for numa" linked_with_numa
 check "a static program" contains_the_archive -static

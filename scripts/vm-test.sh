@@ -26,7 +26,7 @@ if [ -z "${SKIP+set}" ]; then
     for kernel in $kernels; do
         SKIP="$SKIP $kernel:gigantic-pages/"
         skip "$kernel" any bad_input errno_after_failed_calls huge_sets threads_and_processes hash_collisions bad_sysfs \
-            out_of_memory
+            out_of_memory missing_sources many_threads log_files move_structs
     done
 fi
 
