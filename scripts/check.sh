@@ -43,6 +43,8 @@ has g++ clang clang++ || without the_headers_compile_in_any_order_in_every_c_and
     the_kernels_header_may_come_before_or_after a_program_may_define_the_constants_itself "install g++ clang"
 has ld.gold mold ld.lld || without relocated_data_is_read_only_whichever_linker_links_it the_archive_links_with_every_linker \
     a_statically_linked_program_may_define_the_weak_functions_itself "install binutils mold lld"
+has musl-gcc || without a_library_that_contains_a_c_library_or_is_linked_with_that_of_another_target_is_refused \
+    a_c_compiler_for_musl_selects_the_target_and_the_folder_of_libraries "install musl-tools"
 if ! echo 'int main(void) { return 0; }' | ${CC:-cc} -x c - -o /dev/null -lnuma 2>/dev/null; then
     without a_program_built_with_libnumas_headers_runs_on_numars a_program_built_with_our_headers_runs_on_libnuma \
         programs_of_libnumas_first_version_compile_and_run_as_with_libnuma preloading_the_flavour_keeps_libnuma_out_of_the_process \
