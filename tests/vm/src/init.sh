@@ -31,6 +31,8 @@ until disk=$(findfs LABEL=numars); do usleep 10000; done
 mount -t ext4 "$disk" /mnt/ext4
 # Pages stay where a test put them.
 if [ -f /proc/sys/kernel/numa_balancing ]; then echo 0 >/proc/sys/kernel/numa_balancing; fi
+# A node is full for the same number of pages, however fragmented its memory was before: the kernel would raise the limit for some time.
+if [ -f /proc/sys/vm/watermark_boost_factor ]; then echo 0 >/proc/sys/vm/watermark_boost_factor; fi
 ip link set lo up
 
 # token, limit (seconds a program may run), piped (whether output goes through a pipe) and line (the device that leads to the host). Gone
