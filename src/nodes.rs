@@ -13,6 +13,11 @@ fn int(number: usize) -> c_int {
     c_int::try_from(number).unwrap_or(c_int::MAX)
 }
 
+/// Converts a number to C's long, of which an isize has the size: the nearest one if it does not fit, as strtol(3) does.
+pub(super) fn long(number: i64) -> isize {
+    number.clamp(isize::MIN as i64, isize::MAX as i64) as isize
+}
+
 /// Return the highest node number that the kernel supports.
 ///
 /// @return numa_num_possible_nodes() - 1
@@ -214,14 +219,9 @@ pub unsafe extern "C" fn numa_node_size(node: c_int, freep: *mut c_long) -> c_lo
     let total = unsafe { numa_node_size64(node, &mut free) };
     // SAFETY: as the caller promises.
     if let Some(place) = unsafe { freep.as_mut() } {
-        *place = long(free);
+        *place = long(free) as c_long;
     }
-    long(total)
-}
-
-/// Returns a number of bytes, or -1, as a C long: the largest one if it does not fit.
-fn long(bytes: i64) -> c_long {
-    c_long::try_from(bytes).unwrap_or(c_long::MAX)
+    long(total) as c_long
 }
 
 /// Return the size of a base page in bytes.

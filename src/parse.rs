@@ -3,6 +3,7 @@
 use super::errors::{Warning, warn_with};
 use super::globals;
 use super::mask::{allocate, bitmask, free, write};
+use super::nodes::long;
 use core::ffi::{CStr, c_char, c_int};
 use core::ptr::null_mut;
 use numars::bitmask::{BitsMut, WORD_BITS};
@@ -68,11 +69,6 @@ unsafe fn parse(
             null_mut()
         }
     }
-}
-
-/// Returns a number as C's long, as strtol(3) does: the nearest one if it does not fit.
-fn long(number: i64) -> isize {
-    number.clamp(isize::MIN as i64, isize::MAX as i64) as isize
 }
 
 /// Allocates the set of nodes that `list` names.

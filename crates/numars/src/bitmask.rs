@@ -43,6 +43,16 @@ pub struct Bits<'a> {
     length: usize,
 }
 
+/// Returns which bits of the word at `index` belong to a set of `length` bits.
+#[inline(always)]
+pub(crate) fn valid_mask(length: usize, index: usize) -> Word {
+    match length.saturating_sub(index.saturating_mul(WORD_BITS)) {
+        0 => 0,
+        bits if bits < WORD_BITS => (1 << bits) - 1,
+        _ => Word::MAX,
+    }
+}
+
 impl<'a> Bits<'a> {
     /// The empty set, of length 0.
     pub const EMPTY: Self = Bits { words: &[], length: 0 };
@@ -66,11 +76,7 @@ impl<'a> Bits<'a> {
     /// Returns which bits of the word at `index` belong to the set.
     #[inline(always)]
     fn valid_mask(self, index: usize) -> Word {
-        match self.length.saturating_sub(index.saturating_mul(WORD_BITS)) {
-            0 => 0,
-            left if left < WORD_BITS => (1 << left) - 1,
-            _ => Word::MAX,
-        }
+        valid_mask(self.length, index)
     }
 
     /// Returns the word at `index`, which is in range, with 0 for the bits beyond the set.

@@ -2,7 +2,7 @@
 
 use super::kernel_files::{node_path_in, read_list, sysfs_path};
 use super::words::{NodeWords, insert_all, is_empty, only_zero};
-use crate::bitmask::WORD_BITS;
+use crate::bitmask::{WORD_BITS, valid_mask};
 use crate::nodeset::{MAX_NUMNODES, NodeSet};
 use crate::sys::files;
 use crate::sys::root::Root;
@@ -37,12 +37,7 @@ impl Sources {
             Some(online) => insert_all(&mut existing, online),
             None => has_memory.into_iter().chain(mems_allowed).for_each(|some| insert_all(&mut existing, some)),
         }
-        for (number, word) in existing.iter_mut().enumerate() {
-            let bits = possible.saturating_sub(number * WORD_BITS);
-            if bits < WORD_BITS {
-                *word &= (1 << bits) - 1;
-            }
-        }
+        existing.iter_mut().enumerate().for_each(|(index, word)| *word &= valid_mask(possible, index));
         if is_empty(&existing) {
             existing = only_zero();
         }
