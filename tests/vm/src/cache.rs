@@ -30,7 +30,6 @@ const MODULES: &[&str] = &[
     "block",
     "crypto",
     "drivers/block/virtio_blk",
-    "drivers/char/hw_random/virtio-rng",
     "drivers/char/virtio_console",
     "drivers/net/ethernet/intel/e1000",
     "drivers/nvme",
@@ -137,7 +136,7 @@ impl Cache {
         }
         let root = self.keep(&self.named("busybox-static", debian), |work| {
             let root = work.join("root");
-            Apt::open(&work.join("apt"), PROGRAMS, debian)?.unpack("busybox-static", &root)?;
+            open_apt(work, PROGRAMS, debian)?.unpack("busybox-static", &root)?;
             Ok(root)
         })?;
         program_in(&root, "busybox").context("busybox-static contains no busybox")
@@ -204,7 +203,7 @@ impl Cache {
     /// Unpacks the kernel that `package` depends on, with its modules if `with_modules`.
     fn unpacked_kernel(&self, work: &Path, kernel: &str, package: &str, with_modules: bool) -> Result<PathBuf> {
         let suite = KERNELS.iter().find(|(name, _)| *name == kernel).map_or("sid", |(_, suite)| suite);
-        let apt = Apt::open(&work.join("apt"), suite, self.machine()?.debian)?;
+        let apt = open_apt(work, suite, self.machine()?.debian)?;
         let root = work.join("root");
         // linux-image-… is an empty package that needs linux-image-VERSION-…. Newer kernels are one step further, in
         // linux-binary-VERSION-…, their modules in linux-modules-VERSION-…, and the lists of modules in
@@ -259,7 +258,7 @@ impl Cache {
     fn unpacked(&self, package: &str, program: &str) -> Result<Program> {
         let root = self.keep(package, |work| {
             let root = work.join("root");
-            let apt = self.apt(work, PROGRAMS)?;
+            let apt = open_apt(work, PROGRAMS, self.host.debian)?;
             apt.unpack_with_dependencies(&[package], &root)?;
             Ok(root)
         })?;
@@ -271,7 +270,7 @@ impl Cache {
     pub fn reference(&self, suite: &str) -> Result<PathBuf> {
         self.keep(&self.named(&format!("libnuma-{suite}"), self.target.debian), |work| {
             let (root, libraries) = (work.join("root"), work.join("libraries"));
-            let apt = Apt::open(&work.join("apt"), suite, self.target.debian)?;
+            let apt = open_apt(work, suite, self.target.debian)?;
             apt.unpack_with_dependencies(&["libnuma1"], &root)?;
             fs::create_dir(&libraries)?;
             for name in [LIBNUMA, "libc.so.6", self.target.loader] {
@@ -296,17 +295,13 @@ impl Cache {
         let name = self.named(&format!("{suite}-{}", packages.join("+")), self.target.debian);
         self.keep(&name, |work| {
             let root = work.join("root");
-            Apt::open(&work.join("apt"), suite, self.target.debian)?.unpack_with_dependencies(packages, &root)?;
+            open_apt(work, suite, self.target.debian)?.unpack_with_dependencies(packages, &root)?;
             Ok(root)
         })
     }
 
     fn own(&self, path: PathBuf) -> Program {
         Program { path, root: None, host: self.host }
-    }
-
-    pub fn apt(&self, work: &Path, suite: &str) -> Result<Apt> {
-        Apt::open(&work.join("apt"), suite, self.host.debian)
     }
 
     /// Returns the file or directory `name` in the cache, and creates it if it is missing. It is created elsewhere and
@@ -399,6 +394,11 @@ pub fn on_path(program: &str) -> Option<PathBuf> {
         .chain(["/usr/sbin".into(), "/sbin".into()])
         .map(|directory| directory.join(program))
         .find(|path| path.is_file())
+}
+
+/// Opens a suite, with the files of apt below `work`.
+pub fn open_apt(work: &Path, suite: &str, debian: &str) -> Result<Apt> {
+    Apt::open(&work.join("apt"), suite, debian)
 }
 
 /// Returns a program in a root directory.

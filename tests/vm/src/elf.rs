@@ -45,12 +45,12 @@ pub fn libraries_in(folders: &[PathBuf], program: &Path) -> Result<Vec<Library>>
         for name in needed(&file)? {
             // The loader is named by its path, and is a library of libc too.
             let base = name.file_name().unwrap_or_default().to_owned();
-            let found = folders.iter().map(|folder| folder.join(&base)).find(|path| path.is_file());
-            let found = found.with_context(|| {
+            let library = folders.iter().map(|folder| folder.join(&base)).find(|path| path.is_file());
+            let library = library.with_context(|| {
                 format!("{}, which {} needs, is in none of {folders:?}", name.display(), file.display())
             })?;
-            if libraries.insert(name, found.clone()).is_none() {
-                pending.push(found);
+            if libraries.insert(name, library.clone()).is_none() {
+                pending.push(library);
             }
         }
     }

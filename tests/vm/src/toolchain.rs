@@ -3,7 +3,7 @@
 
 use crate::apt::{Apt, SECURITY};
 use crate::architectures::Architecture;
-use crate::cache::Cache;
+use crate::cache::{Cache, open_apt};
 use crate::guest::quoted;
 use anyhow::{Context, Result};
 use std::fmt::Write;
@@ -31,9 +31,10 @@ impl Cache {
         let sysroot = self.sysroot()?;
         let (target, bin) = (self.target, self.toolchain_folder()?);
         let name = target.compiler_target;
-        let llvm = |program: &str| self.llvm_program(program);
+        let version = fs::read_to_string(self.tools()?.join(LLVM_VERSION))?;
+        let llvm = |program: &str, arguments: &str| self.script(&format!("{program}{version}"), arguments);
         let linker = bin.join("ld.lld");
-        write_script(&linker, &self.script(&llvm("ld.lld")?, "")?)?;
+        write_script(&linker, &llvm("ld.lld", "")?)?;
         let options = format!(
             " --target={name} --sysroot={} --ld-path={} -Wno-unused-command-line-argument{}",
             quoted(&sysroot.to_string_lossy()),
@@ -41,9 +42,9 @@ impl Cache {
             // Debian's libgcc_s is for glibc.
             if target.is_musl() { " --unwindlib=none" } else { "" }
         );
-        let mut tools = vec![("gcc", self.script(&llvm("clang")?, &options)?)];
+        let mut tools = vec![("gcc", llvm("clang", &options)?)];
         for (tool, of_llvm) in TOOLS {
-            tools.push((tool, self.script(&llvm(of_llvm)?, "")?));
+            tools.push((tool, llvm(of_llvm, "")?));
         }
         let mut settings = self.rust_settings()?;
         for (tool, text) in tools {
@@ -79,11 +80,6 @@ impl Cache {
         Ok(folder)
     }
 
-    /// Returns the name of one of LLVM's programs, which ends with its version.
-    fn llvm_program(&self, program: &str) -> Result<String> {
-        Ok(program.to_string() + &fs::read_to_string(self.tools()?.join(LLVM_VERSION))?)
-    }
-
     /// Returns a shell script that runs one of the fetched programs with its libraries.
     fn script(&self, program: &str, arguments: &str) -> Result<String> {
         Ok(format!(
@@ -99,7 +95,7 @@ impl Cache {
     fn tools(&self) -> Result<PathBuf> {
         self.keep(TOOLS_NAME, |work| {
             let root = work.join("root");
-            let apt = self.apt(work, SECURITY)?;
+            let apt = open_apt(work, SECURITY, self.host.debian)?;
             let standard_library = named(&apt, "rustc-web", "libstd-rust-web-dev")?;
             let shared = named(&apt, &standard_library, "libstd-rust-web-")?;
             let llvm = named(&apt, &shared, "libllvm")?;
@@ -132,7 +128,7 @@ impl Cache {
                 fs::create_dir_all(root.join("usr").join(directory))?;
                 symlink(format!("usr/{directory}"), root.join(directory))?;
             }
-            let apt = Apt::open(&work.join("apt"), target.suite, target.debian)?;
+            let apt = open_apt(work, target.suite, target.debian)?;
             if target.is_musl() {
                 let compiler = libgcc(&apt)?;
                 apt.unpack_only(&["musl-dev", "musl", "linux-libc-dev", &compiler], &root)?;
@@ -180,8 +176,8 @@ fn write_script(path: &Path, text: &str) -> Result<()> {
 /// Returns the first dependency of a package whose name begins with `prefix`.
 fn named(apt: &Apt, package: &str, prefix: &str) -> Result<String> {
     let dependencies = apt.dependencies(package)?;
-    let found = dependencies.iter().find(|name| name.starts_with(prefix));
-    found.cloned().with_context(|| format!("{package} does not depend on {prefix}…"))
+    let first = dependencies.iter().find(|name| name.starts_with(prefix));
+    first.cloned().with_context(|| format!("{package} does not depend on {prefix}…"))
 }
 
 /// Returns the package of the compiler's own library for the suite's gcc.
