@@ -22,7 +22,7 @@ build() { # architecture
     esac
     # Debian has neither libcheck nor packages for musl; `make musl-test` has its own ways.
     case $1 in musl-*) return ;; esac
-    make --no-print-directory --silent -j2 -f tests-c/Makefile OUT="$out" STAGE="$stage" BUILD="$out/c" ${C_TESTS:+TESTS="$C_TESTS"}
+    make --no-print-directory --silent -j2 -f tests-c/Makefile OUT="$out" STAGE="$stage" BUILD="$out/c" ${C_TESTS:+C_TESTS="$C_TESTS"}
     if [ "${PACKAGES:-}" != no ]; then
         # Debian's tools find those of the architecture by their names.
         PATH=$(dirname "$CC"):$PATH DEB_HOST_ARCH=$1 OUT=$out/deb scripts/deb.sh

@@ -51,7 +51,7 @@ PC
 # c_tests OUT LIBRARY EXCEPT FLAGS [PROGRAMS]: compiles the programs and runs them. The request of musl's ioctl is an int, and the kernel's are larger.
 c_tests() {
     make --no-print-directory -j2 -f tests-c/Makefile OUT="$1" STAGE="$stage" CC="$compiler" LIBRARY="$2" EXCEPT="$3" FLAGS="-Wno-overflow $4" \
-        C_TEST_LIBRARIES= TESTS="${5:-$(cd tests-c && echo any/*.c | sed 's/\.c//g')}" &&
+        C_TEST_LIBRARIES= C_TESTS="${5:-$(cd tests-c && echo any/*.c | sed 's/\.c//g')}" &&
         LD_LIBRARY_PATH=$stage/lib target/release/vm test --host ${FILTER:+--filter "$FILTER"} "$1/tests-c"
 }
 
