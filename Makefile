@@ -150,9 +150,11 @@ $(BUILD)/libnumars.a: $(BUILD)/numars.o
 	@rm -f $@
 	$(AR) rcsD $@ $<
 
-# Read-only data gets pages of its own, which are not executable. gold has another option for that.
+# Read-only data gets pages of its own, which are not executable. gold has another option for that. Where pages may have 64 KiB, this would
+# pad the file by up to 192 KB, and the linker decides.
 KNOWN_TO_LINKER = $(shell echo 'int x;' | $(CC) -shared -x c - -o /dev/null $(1) $(LDFLAGS) 2>/dev/null && echo $(1))
-SEPARATE_CODE = $(or $(call KNOWN_TO_LINKER,-Wl$(comma)-z$(comma)separate-code),$(call KNOWN_TO_LINKER,-Wl$(comma)--rosegment))
+HAS_LARGE_PAGES = $(filter aarch64% arm% loongarch64% powerpc64%,$(COMPILE_FOR))
+SEPARATE_CODE = $(if $(HAS_LARGE_PAGES),,$(or $(call KNOWN_TO_LINKER,-Wl$(comma)-z$(comma)separate-code),$(call KNOWN_TO_LINKER,-Wl$(comma)--rosegment)))
 # Binds all symbols while linking except those that a program can interpose (symbols.tsv). mold would drop the versions of these, so
 # with mold all symbols can be interposed, and loading takes longer.
 KEEP_OPEN = $(shell $(CC) $(LDFLAGS) -Wl,--version 2>/dev/null | grep -q mold || echo -Wl,--dynamic-list=$(LINK)/open.txt)

@@ -80,7 +80,10 @@ fn main() {
     println!("cargo:rustc-cdylib-link-arg=-Wl,--version-script={}", script_path.display());
     println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libnumars.so.1");
     // Data that is only read is not executable: as in the Makefile.
-    println!("cargo:rustc-cdylib-link-arg=-Wl,-z,separate-code");
+    let architecture = env::var("CARGO_CFG_TARGET_ARCH").unwrap_or_default();
+    if !["aarch64", "arm", "loongarch64", "powerpc64"].contains(&architecture.as_str()) {
+        println!("cargo:rustc-cdylib-link-arg=-Wl,-z,separate-code");
+    }
 }
 
 /// Returns the second number of rustc's version.
