@@ -87,7 +87,7 @@ Test (the last line is: N passed, N failed)
   cross-check, cross-test     compile for other machines; run tests on them, emulated (ARCH, TESTS)
 More
   demo                        move pages between nodes and draw where they are
-  bench                       compare with libnuma, measure moves (KERNEL, BENCH=--help)
+  bench, cross-figures        compare with libnuma (KERNEL, BENCH=--help), also elsewhere (ARCH)
   programs                    run programs of Debian on libnuma and on numars, into docs/programs.md
 endef
 help:
@@ -195,7 +195,7 @@ stage: usable-stage all
 
 # --- tests and tools: the procedures are in scripts/, where each file says what it does and with which variables --------
 
-.PHONY: bench c-tests check cross cross-check cross-test deb deb-test debug-library debug-test debug-vm-test demo everywhere-test fuzz fuzz-build fuzz-seeds host-test \
+.PHONY: bench c-tests check cross cross-check cross-figures cross-test deb deb-test debug-library debug-test debug-vm-test demo everywhere-test fuzz fuzz-build fuzz-seeds host-test \
 	memcheck miri musl-test programs races readme-test sanitize sanitize-vm sanitized test test-long vm vm-test
 
 vm: rust
@@ -206,7 +206,7 @@ c-tests: stage
 
 check test test-long demo deb musl-test readme-test miri:
 	@scripts/$@.sh
-cross cross-check cross-test: vm
+cross cross-check cross-figures cross-test: vm
 	@scripts/$@.sh
 deb-test: deb
 	@scripts/$@.sh

@@ -14,7 +14,7 @@ cd "$(dirname "$0")/.." || exit
 # One compiler has all targets: cargo works on several at a time.
 compiles() {
     targets=
-    for architecture in ${ARCH:-arm64 riscv64 ppc64el s390x loong64 i386 armhf musl-amd64 musl-arm64}; do
+    for architecture in ${ARCH:-$(target/release/vm architectures)}; do
         settings=$(target/release/vm toolchain --arch "$architecture" --rust-only) || return
         eval "$settings"
         targets="$targets --target $TARGET"

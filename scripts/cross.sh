@@ -7,7 +7,6 @@
 # Example: make cross ARCH="arm64 s390x"
 set -eu
 cd "$(dirname "$0")/.."
-all="arm64 riscv64 ppc64el s390x loong64 i386 armhf musl-amd64 musl-arm64"
 
 build() { # architecture
     out=target/cross/$1 stage=$PWD/target/cross/$1/stage
@@ -29,7 +28,7 @@ build() { # architecture
     fi
 }
 
-for architecture in ${ARCH:-$all}; do
+for architecture in ${ARCH:-$(target/release/vm architectures)}; do
     echo "--- $architecture"
     (build "$architecture")
 done

@@ -14,7 +14,7 @@ mod toolchain;
 mod tree;
 
 use anyhow::{Context, Result, bail};
-use architectures::Architecture;
+use architectures::{ARCHITECTURES, Architecture};
 use cache::Cache;
 use clap::{Parser, Subcommand};
 use guest::{Event, Guest, Job, Options};
@@ -117,6 +117,8 @@ enum Action {
         #[arg(long)]
         rust_only: bool,
     },
+    /// List the architectures other than the host's that the library is built for
+    Architectures,
     /// List the machines that a guest can have
     Shapes,
 }
@@ -179,6 +181,12 @@ fn perform(cli: Cli) -> Result<ExitCode> {
         }
         Action::Toolchain { rust_only: true } => print!("{}", cache()?.rust_settings()?),
         Action::Toolchain { .. } => print!("{}", cache()?.toolchain()?),
+        Action::Architectures => {
+            let host = architectures::host()?;
+            for architecture in ARCHITECTURES.iter().filter(|architecture| architecture.name != host.name) {
+                println!("{}", architecture.name);
+            }
+        }
         Action::Shapes => {
             let machine = cli.architecture.unwrap_or(architectures::host()?).machine()?;
             for shape in SHAPES.iter().filter(|shape| shape.fits(machine)) {

@@ -54,6 +54,7 @@ impl Cache {
             set(&mut settings, &variable, &path.to_string_lossy())?;
         }
         set(&mut settings, "SYSROOT", &sysroot.to_string_lossy())?;
+        set(&mut settings, "SUITE", target.suite)?;
         let pkg_config = ["share/pkgconfig", &format!("lib/{}/pkgconfig", target.triplet), "lib/pkgconfig"]
             .map(|folder| sysroot.join("usr").join(folder).display().to_string());
         set(&mut settings, "PKG_CONFIG_LIBDIR", &pkg_config.join(":"))?;
