@@ -58,7 +58,8 @@ START_TEST(a_node_that_does_not_exist_is_eperm_without_privilege_and_einval_with
 {
     assert_fails(migrate(0, mask(0), mask(9)), EINVAL);
     drop_privileges();
-    assert_fails(migrate(0, mask(0), mask(9)), EPERM);
+    /* A kernel that cannot have the node refuses the mask. */
+    assert_fails(migrate(0, mask(0), mask(9)), kernel_node_bits() <= 9 ? EINVAL : EPERM);
 }
 END_TEST
 

@@ -325,9 +325,17 @@ START_TEST(nodes_that_cannot_be_used_are_einval)
         NOT_ALLOCATED(numars_alloc_interleaved(bytes(1), NULL, flags), EINVAL);
         NOT_ALLOCATED(numars_alloc_weighted(bytes(1), NULL, flags), EINVAL);
     }
-    /* Such nodes are ignored next to others. */
-    char *memory = ALLOCATED(numars_alloc_interleaved(bytes(COUNT), set_of(1UL << NO_NODE | 1UL << 1), STRICT));
+    /* Such nodes are ignored next to others, also those that this kernel cannot have. */
+    struct bitmask *nodes_and_others = numa_bitmask_alloc(2048);
+    numa_bitmask_setbit(nodes_and_others, 1);
+    numa_bitmask_setbit(nodes_and_others, NO_NODE);
+    numa_bitmask_setbit(nodes_and_others, 2047);
+    char *memory = ALLOCATED(numars_alloc_interleaved(bytes(COUNT), nodes_and_others, STRICT));
     ck_assert_uint_eq(count_on_node(memory, COUNT, 1), COUNT);
+    release(memory, COUNT);
+    if (!kernel_before(6, 9))
+        release(ALLOCATED(numars_alloc_weighted(bytes(COUNT), nodes_and_others, 0)), COUNT);
+    numa_bitmask_free(nodes_and_others);
 }
 END_TEST
 

@@ -131,7 +131,8 @@ pub fn allocate(size: usize, placement: AllocNodes, options: AllocOptions) -> Re
     }
     let single;
     let nodes = match placement {
-        AllocNodes::Interleaved(nodes) | AllocNodes::WeightedInterleaved(nodes) => nodes,
+        // Nodes that the kernel cannot have are ignored, as those that do not exist: mbind(2) would refuse the set.
+        AllocNodes::Interleaved(nodes) | AllocNodes::WeightedInterleaved(nodes) => nodes.limited_to(possible_nodes()),
         AllocNodes::Local if plan.first == Mode::Local => Bits::EMPTY,
         AllocNodes::Local | AllocNodes::Node(_) => {
             let node = match placement {
