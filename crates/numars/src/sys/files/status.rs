@@ -39,14 +39,18 @@ impl Status {
     }
 
     /// As [`Status::of`] before Linux 4.11, which lacks statx(2), and in sandboxes that forbid it. libc's stat() would be one more symbol to
-    /// look up while loading, and has other names in older versions; on these architectures its structure is the kernel's.
-    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    /// look up while loading, and has other names in older versions; its structure is the kernel's. LoongArch came after statx(2).
+    #[cfg(not(target_arch = "loongarch64"))]
     fn by_stat(folder: c_int, path: &CStr, flags: c_int) -> Option<Self> {
-        let (mut stat, mut status) = (MaybeUninit::<libc::stat>::zeroed(), MaybeUninit::<libc::statx>::zeroed());
+        #[cfg(target_pointer_width = "32")]
+        use libc::{SYS_fstatat64 as SYS_FSTATAT, stat64 as Stat};
+        #[cfg(target_pointer_width = "64")]
+        use libc::{SYS_newfstatat as SYS_FSTATAT, stat as Stat};
+        let (mut stat, mut status) = (MaybeUninit::<Stat>::zeroed(), MaybeUninit::<libc::statx>::zeroed());
         // SAFETY: `path` is NUL-terminated and `stat` writable, and any bits are valid for both structures.
         unsafe {
             let status = status.assume_init_mut();
-            if libc::syscall(libc::SYS_newfstatat, folder, path.as_ptr(), stat.as_mut_ptr(), flags) != 0 {
+            if libc::syscall(SYS_FSTATAT, folder, path.as_ptr(), stat.as_mut_ptr(), flags) != 0 {
                 return None;
             }
             let stat = stat.assume_init();
@@ -58,7 +62,7 @@ impl Status {
         }
     }
 
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    #[cfg(target_arch = "loongarch64")]
     fn by_stat(_: c_int, _: &CStr, _: c_int) -> Option<Self> {
         None
     }
