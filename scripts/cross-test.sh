@@ -44,7 +44,7 @@ guest() {
     architecture=$1 kernel=$2
     shift 2
     out=target/cross/$architecture
-    target/release/vm test --arch "$architecture" --kernel "$kernel" --jobs 2 --timeout 1200 --env "CK_TIMEOUT_MULTIPLIER=${CK_TIMEOUT_MULTIPLIER:-6}" \
+    target/release/vm test --arch "$architecture" --kernel "$kernel" --jobs 2 --timeout 1200 --env "CK_TIMEOUT_MULTIPLIER=${CK_TIMEOUT_MULTIPLIER:-$([ "$tests" = all ] && echo 16 || echo 6)}" \
         --libraries "$out/stage/lib" "$@" "$out/tests-c"
 }
 

@@ -911,9 +911,11 @@ static void __attribute__((noinline)) moving_lists(struct check *check)
         check->pages[page * check->page_size] = 'z';
     }
 
+    /* Kernels before 6.16 answer 32-bit programs that ask for more wrongly. */
+    const int answered = sizeof(long) == 4 ? 16 : ALL_FUNCTIONS_PAGES;
     fill_statuses(&moved);
-    EXPECT_ZERO_OR(move_pages(0, ALL_FUNCTIONS_PAGES, moved.pages, NULL, moved.status, 0), denied_errno);
-    check_statuses(check, &moved, ALL_FUNCTIONS_PAGES, -1);
+    EXPECT_ZERO_OR(move_pages(0, answered, moved.pages, NULL, moved.status, 0), denied_errno);
+    check_statuses(check, &moved, answered, -1);
     fill_statuses(&moved);
     CALL(move_pages(0, ALL_FUNCTIONS_PAGES, moved.pages, moved.nodes, moved.status, MPOL_MF_MOVE));
     if (!busy)
