@@ -331,7 +331,7 @@ struct numars_move_options {
   /**
    * bytes that are moved per second at most, on average from the start to the beginning of any
    * call of the kernel; 0: unlimited. A huge page of a list counts with its size; before Linux
-   * 6.7, and in 32-bit programs, the sizes of pages of a list are estimated as for the callback
+   * 6.7, the sizes of pages of a list are estimated as for the callback
    */
   uint64_t max_bytes_per_second;
   /**

@@ -149,6 +149,52 @@ START_TEST(parts_of_anonymous_folios_of_all_sizes_are_moved)
 }
 END_TEST
 
+/* Batches have 4,096 base pages if pauses are limited. */
+enum { SEVERAL_BATCHES = 10000, FOLIO_PAGES = 32 };
+
+/* Returns NULL if the kernel has no such folios. */
+static char *several_batches_of_folios(void)
+{
+    char *start = align_to_huge_page(map_pages(SEVERAL_BATCHES + huge_page_size() / page_size()));
+    const size_t size = FOLIO_PAGES * page_size() / 1024;
+    require(madvise(start, SEVERAL_BATCHES * page_size(), MADV_HUGEPAGE) == 0);
+    if (!allow_size(size, true))
+        return NULL;
+    require(allow_huge_pages("never"));
+    touch_pages(start, SEVERAL_BATCHES, 0);
+    allow_size(size, false);
+    allow_huge_pages("inherit");
+    ck_assert_uint_gt(pages_in_large_folios(start, SEVERAL_BATCHES), SEVERAL_BATCHES - 2 * FOLIO_PAGES);
+    return start;
+}
+
+/* The kernel moves a folio as a whole: a batch that began within one would find its part in place. */
+START_TEST(batches_end_between_folios)
+{
+    require_transparent_huge_pages();
+    struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
+    options.max_pause_us = 1000000;
+    for (size_t first = 1; first < FOLIO_PAGES; first += 15) {
+        const size_t count = SEVERAL_BATCHES - first;
+        char *start = several_batches_of_folios();
+        if (start == NULL)
+            return;
+        verified_move_range(0, start + first * page_size(), count, 1, &options, NO_INTERFERENCE);
+        ck_assert(pages_keep_contents(start, SEVERAL_BATCHES));
+        require(munmap(start, SEVERAL_BATCHES * page_size()) == 0);
+
+        start = several_batches_of_folios();
+        struct page_list list = page_list_with_capacity(count);
+        for (size_t page = first; page < SEVERAL_BATCHES; page++)
+            page_list_add(&list, start + page * page_size(), 1);
+        verified_move_list(0, &list, &options, NO_INTERFERENCE);
+        page_list_unmap(&list);
+        ck_assert(pages_keep_contents(start, SEVERAL_BATCHES));
+        require(munmap(start, SEVERAL_BATCHES * page_size()) == 0);
+    }
+}
+END_TEST
+
 START_TEST(folios_of_all_sizes_to_a_full_node_are_counted_page_by_page)
 {
     enum { FULL = 2, REPEATS = 6 };
@@ -234,6 +280,7 @@ int main(void)
 {
     const int status = run_tests("large folios", (const TTest *[]){
         parts_of_anonymous_folios_of_all_sizes_are_moved,
+        batches_end_between_folios,
         folios_of_all_sizes_to_a_full_node_are_counted_page_by_page,
         parts_of_folios_of_ext4_files_are_moved,
         parts_of_folios_of_tmpfs_files_are_moved,

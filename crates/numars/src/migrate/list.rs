@@ -5,13 +5,14 @@ use super::mover::Mover;
 use super::ops::MovePagesOps;
 use super::outcome::PageOutcome;
 use super::plan;
-use super::request::{ArraysCopy, forbidden, read_entries};
+use super::request::{ArraysCopy, forbidden, read_entries, read_pages};
 use super::status::{EntryState, STATUS_UNSET};
 use crate::bitmask::BitsMut;
 use crate::nodeset::NodeSet;
 use crate::sys::errno;
 use crate::sys::memory::Scratch;
 use crate::sys::move_request::MoveRequest;
+use crate::topology;
 use core::slice;
 
 impl<K: MovePagesOps> Mover<'_, K> {
@@ -70,6 +71,7 @@ impl<K: MovePagesOps> Mover<'_, K> {
                 self.report_progress();
                 continue;
             }
+            leave_incomplete_block(rest, batch)?;
             let invalid_target = self.first_invalid_target(batch, known_targets.bits());
             if let Some((entry, _)) = invalid_target {
                 batch.truncate(entry);
@@ -225,6 +227,22 @@ impl<K: MovePagesOps> Mover<'_, K> {
         }
         Ok(())
     }
+}
+
+/// Leaves the last entries of a batch to the next one if that would begin within the same aligned block of the size of a huge page, as in
+/// a walk of a range: both may be parts of a large folio, which the kernel moves as a whole.
+fn leave_incomplete_block(request: MoveRequest, batch: &mut Batch) -> Result<(), i32> {
+    let (huge_size, count) = (topology::pmd_size(), batch.pages.len());
+    let mut next = [0];
+    if huge_size > 0 && request.count() > count && read_pages(request.skip(count), &mut next)? == 1 {
+        let [next] = next;
+        let is_in_block = |page: &&usize| (**page ^ next) < huge_size;
+        let in_block = batch.pages.iter().rev().take_while(is_in_block).count();
+        if in_block < count {
+            batch.truncate(count - in_block);
+        }
+    }
+    Ok(())
 }
 
 /// The outcomes of the entries of earlier batches, and the nodes of their pages: two bytes for each entry.

@@ -9,7 +9,7 @@ use crate::sys::files::File;
 use crate::topology;
 
 /// Writes the number of base pages of each page into `sizes`. A page of hugetlb memory counts as a transparent huge page, a larger one as
-/// several of them. Returns false if the kernel does not show sizes: before Linux 6.7, and to 32-bit programs.
+/// several of them. Returns false if the kernel does not show sizes: before Linux 6.7.
 pub fn page_sizes(pagemap: &File, pages: &[usize], page_bits: u32, sizes: &mut [u32]) -> bool {
     /// Upper bound for the base pages of one system call.
     const BLOCK: usize = 512;
@@ -19,7 +19,7 @@ pub fn page_sizes(pagemap: &File, pages: &[usize], page_bits: u32, sizes: &mut [
     while let Some(rest @ [_, ..]) = pages.get(done..) {
         let (first, last) = block(rest, page_bits, BLOCK);
         // A block has parts of three transparent huge pages at most.
-        let mut regions = [0; 3 * 3];
+        let mut regions = [0; 3 * File::REGION];
         let count = match pagemap.scan(first << page_bits, (last + 1) << page_bits, &mut regions, 0, true) {
             _ if huge_size == 0 => return false,
             Ok((count, _)) => count,

@@ -258,6 +258,24 @@ impl PageWalk {
         Some(listed)
     }
 
+    /// Leaves the last pages of a batch to the next one if it would begin within the same aligned block of the size of a huge page: both may be
+    /// parts of a large folio, which the kernel moves as a whole, so that the next batch would find its part in place. Returns how many
+    /// entries are kept: all, if they are all in one block.
+    fn leave_incomplete_block(&mut self, listed: &[usize]) -> usize {
+        if self.huge_size == 0 || self.is_done() {
+            return listed.len();
+        }
+        let block = self.next & !(self.huge_size - 1);
+        // Without PAGEMAP_SCAN, the walk does not return to an earlier mapping.
+        let first_left = if self.can_scan { block } else { block.max(self.vma.0) };
+        let kept = listed.iter().rposition(|page| page & !HUGE < first_left).map_or(0, |last| last + 1);
+        if kept == 0 || kept == listed.len() {
+            return listed.len();
+        }
+        self.next = first_left;
+        kept
+    }
+
     /// Searches for the highest end of a range that `scan` accepts, below `too_high`, which it rejects: TASK_SIZE, which depends on the
     /// architecture, the processor and the kernel.
     fn find_scan_limit(&self, too_high: usize, scratch: &mut [usize], scan: &Scan) -> Option<usize> {
@@ -379,7 +397,7 @@ impl PresentPages for PageWalk {
                 break;
             }
         }
-        listed
+        self.leave_incomplete_block(pages.get(..listed).unwrap_or_default())
     }
 
     /// Returns whether all pages are listed, or the others cannot be because of [`PageWalk::read_error`].

@@ -9,6 +9,7 @@ use super::status::EntryState;
 use super::targets::{PageInfo, PageTargets};
 use super::vma::Mappings;
 use crate::sys::errno;
+use crate::sys::files::File;
 use crate::sys::memory::{Arena, Scratch};
 use crate::sys::move_request::MoveRequest;
 
@@ -194,7 +195,7 @@ impl<K: MovePagesOps> Mover<'_, K> {
     /// if it is moved or in place, until their base pages are located.
     pub(super) fn mark_split(&mut self, batch: &mut Batch, walk: &mut K::Walk) {
         let pages = core::mem::take(&mut batch.pages);
-        walk.find_split(pages, &mut [0; 3 * REGIONS], &mut |entry| {
+        walk.find_split(pages, &mut [0; REGIONS * File::REGION], &mut |entry| {
             if matches!(batch.states.get(entry), EntryState::Split(_)) {
                 return;
             }

@@ -698,6 +698,40 @@ fn a_huge_page_of_this_process_is_split_when_a_part_of_it_is_unmapped() {
     unsafe { unmap(start as *mut _, 4 * pmd_size) };
 }
 
+/// Parts of a folio are in one batch if possible, because the kernel moves all of it at once.
+#[test]
+#[cfg_attr(miri, ignore)]
+fn batches_end_between_blocks_of_the_size_of_a_huge_page() {
+    const CAPACITY: usize = 700;
+    let (page, pmd_size) = (page_size(), crate::topology::pmd_size());
+    if pmd_size == 0 || pmd_size / page > 512 {
+        return;
+    }
+    let length = 4 * pmd_size;
+    let start = map(length) as usize;
+    // SAFETY: mapped above.
+    unsafe {
+        libc::madvise(start as *mut _, length, libc::MADV_NOHUGEPAGE);
+        prefault(start as *mut _, length);
+    }
+    for can_scan in [true, false] {
+        let bits = page.trailing_zeros();
+        let mut walk = PageWalk::new(&ProcHandle::Current, start, length, bits, (0, 0)).unwrap();
+        walk.can_scan = can_scan;
+        let (mut pages, mut scratch, mut last, mut count) = (vec![0; CAPACITY], vec![0; 2 * CAPACITY], 0, 0);
+        while !walk.is_done() {
+            let listed = walk.fill(&mut pages, usize::MAX, &mut scratch);
+            let listed = &pages[..listed];
+            assert!(count == 0 || listed[0] / pmd_size != last / pmd_size, "{can_scan}: {last:#x}, {:#x}", listed[0]);
+            last = listed[listed.len() - 1];
+            count += listed.len();
+        }
+        assert_eq!(count, length / page);
+    }
+    // SAFETY: mapped above.
+    unsafe { unmap(start as *mut _, length) };
+}
+
 #[test]
 fn mappings_made_by_the_kernel_are_recognised_by_name() {
     let maps = MemoryFile::holding(

@@ -55,9 +55,12 @@ impl File {
     /// The categories of a page that is present or swapped: PAGE_IS_PRESENT, PAGE_IS_SWAPPED. A page that is being moved appears as swapped.
     pub const PRESENT_OR_SWAPPED: usize = 1 << 3 | 1 << 4;
 
+    /// The values that [`File::scan`] needs for each region.
+    pub const REGION: usize = 3 * File::WORD;
+
     /// Finds regions of pages: three values of `regions` for each, its start, its end and its categories. The zero page is not listed. Returns
-    /// how many there are and up to which address the kernel has looked. It stops after `max_pages` base pages (0: no limit), which may end a
-    /// region within a huge page.
+    /// how many there are, at most one for each [`File::REGION`] values, and up to which address the kernel has looked. It stops after
+    /// `max_pages` base pages (0: no limit), which may end a region within a huge page.
     ///
     /// If `only_huge`, finds huge pages and the empty page table entries of hugetlb memory, and their categories [`File::HUGE`] and
     /// [`File::PRESENT_OR_SWAPPED`]. Otherwise finds pages that are present or swapped, and whether they have the category [`File::HUGE`].
@@ -93,9 +96,6 @@ impl File {
             category_anyof_mask: u64,
             return_mask: u64,
         }
-        if usize::BITS != 64 {
-            return Err(libc::ENOTTY);
-        }
         let (huge, present_or_swapped) = (Self::HUGE as u64, Self::PRESENT_OR_SWAPPED as u64);
         let mut scan = pm_scan_arg {
             size: size_of::<pm_scan_arg>() as u64,
@@ -104,7 +104,7 @@ impl File {
             end: end as u64,
             walk_end: 0,
             vec: regions.as_mut_ptr() as u64,
-            vec_len: (regions.len() / 3) as u64,
+            vec_len: (regions.len() / File::REGION) as u64,
             max_pages: max_pages as u64,
             category_inverted: PAGE_IS_PFNZERO,
             category_mask: PAGE_IS_PFNZERO | if only_huge { huge } else { 0 },
@@ -116,7 +116,18 @@ impl File {
             usize::try_from(libc::syscall(libc::SYS_ioctl, self.0, PAGEMAP_SCAN, &raw mut scan))
                 .map_err(|_| errno::get())
         })?;
-        Ok((count, scan.walk_end as usize))
+        if File::WORD > 1 {
+            // The halves of words of 64 bits. What is above the addresses that this program can have ends with these.
+            const LOWER: usize = if cfg!(target_endian = "little") { 0 } else { 1 };
+            for word in 0..3 * count {
+                let half = |half| regions.get(word * File::WORD + half).copied().unwrap_or(0);
+                let (lower, upper) = (half(LOWER), half(1 - LOWER));
+                if let Some(to) = regions.get_mut(word) {
+                    *to = if upper == 0 { lower } else { usize::MAX };
+                }
+            }
+        }
+        Ok((count, usize::try_from(scan.walk_end).unwrap_or(usize::MAX)))
     }
 
     /// Returns the mapping at an address, of a file /proc/PID/maps.
