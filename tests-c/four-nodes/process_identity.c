@@ -129,6 +129,11 @@ static void assert_all_worked(const char *where, struct results results)
 /* /proc does not show it: calls that do not need /proc work, and the others fail. */
 static void assert_whole_process_failed(const char *where, struct results results)
 {
+    if (sizeof(long) == 4) {
+        /* Every page of such an address space can be queried. */
+        assert_all_worked(where, results);
+        return;
+    }
     assert_short_range_worked(where, results);
     expect(results.counted_whole == -1 && results.whole_errno == ENOENT, "%s: counting the whole process returned %ld, errno %d", where,
            results.counted_whole, results.whole_errno);

@@ -170,6 +170,9 @@ size_t count_process_pages(pid_t pid, size_t on_node[NODES])
     require(maps != NULL);
     while (fgets(line, sizeof line, maps) != NULL) {
         uintptr_t start, end;
+        /* The kernel's own page, on the node where its image was loaded. */
+        if (strstr(line, "[vdso]") != NULL)
+            continue;
         if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &start, &end) == 2)
             matches += count_mapping_pages(pid, start, end, on_node);
     }
