@@ -98,7 +98,7 @@ START_TEST(a_process_moves_from_one_board_to_the_other)
     char *pages[4];
     for (int node = 0; node < 4; node++)
         pages[node] = pages_on_node(COUNT, node);
-    assert_returns(numa_migrate_pages(0, set_of(0x0f), set_of(0xf0)), 0);
+    assert_migrates(numa_migrate_pages(0, set_of(0x0f), set_of(0xf0)));
     for (int node = 0; node < 4; node++) {
         ck_assert_uint_eq(count_on_node(pages[node], COUNT, node + 4), COUNT);
         ck_assert(pages_keep_contents(pages[node], COUNT));

@@ -490,7 +490,7 @@ struct watcher {
 };
 
 /* Returns true if all signals are blocked that can be, except the two that libc reserves for itself. */
-static bool blocks_signals(unsigned long blocked)
+static bool blocks_signals(unsigned long long blocked)
 {
     for (int signal = 1; signal <= 64; signal++)
         if (signal != SIGKILL && signal != SIGSTOP && signal != 32 && signal != 33 && !(blocked >> (signal - 1) & 1))
@@ -512,13 +512,13 @@ static void inspect_threads(struct watcher *watcher)
         FILE *status = fopen(path, "r");
         if (status == NULL)
             continue;
-        unsigned long blocked;
+        unsigned long long blocked;
         bool ending = false;
         while (fgets(line, sizeof line, status) != NULL) {
             /* A thread that ends during this reads as having no signals, in a process without threads. */
             ending |= strncmp(line, "State:\tZ", 8) == 0 || strncmp(line, "State:\tX", 8) == 0
                    || strcmp(line, "Threads:\t0\n") == 0;
-            if (sscanf(line, "SigBlk: %lx", &blocked) == 1 && !ending)
+            if (sscanf(line, "SigBlk: %llx", &blocked) == 1 && !ending)
                 watcher->takes_signals |= !blocks_signals(blocked);
         }
         fclose(status);

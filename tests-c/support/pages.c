@@ -160,6 +160,31 @@ static size_t count_mapping_pages(pid_t pid, uintptr_t start, uintptr_t end, siz
     return matches;
 }
 
+/* A line of /proc/PID/maps. */
+static bool is_of_kernel(const char *mapping)
+{
+    static const char *const NAMES[] = { "[vdso]", "[sigpage]", "[vectors]" };
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
+        if (strstr(mapping, NAMES[i]) != NULL)
+            return true;
+    return false;
+}
+
+size_t count_kernel_pages(void)
+{
+    char line[512];
+    size_t pages = 0;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    require(maps != NULL);
+    while (fgets(line, sizeof line, maps) != NULL) {
+        uintptr_t start, end;
+        if (is_of_kernel(line) && sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &start, &end) == 2)
+            pages += (end - start) / page_size();
+    }
+    fclose(maps);
+    return pages;
+}
+
 size_t count_process_pages(pid_t pid, size_t on_node[NODES])
 {
     char path[64], line[512];
@@ -170,10 +195,7 @@ size_t count_process_pages(pid_t pid, size_t on_node[NODES])
     require(maps != NULL);
     while (fgets(line, sizeof line, maps) != NULL) {
         uintptr_t start, end;
-        /* The kernel's own page, on the node where its image was loaded. */
-        if (strstr(line, "[vdso]") != NULL)
-            continue;
-        if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &start, &end) == 2)
+        if (!is_of_kernel(line) && sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &start, &end) == 2)
             matches += count_mapping_pages(pid, start, end, on_node);
     }
     fclose(maps);

@@ -63,8 +63,22 @@ long migrate(pid_t pid, unsigned long from, unsigned long to);
 /* Returns how many of these pages are on the node. */
 size_t count_on_node(const char *start, size_t count, int node);
 
-/* Queries every page of every mapping of a process: how many base pages are on each of nodes 0 to 3. Returns how many there are in all. The
- * process must be idle, and have no large mappings. */
+/* Returns the pages of this process that belong to the kernel and never move: the vdso and others, which may be on any node. On some
+ * architectures, migrate_pages(2) counts them as pages that could not be moved. */
+size_t count_kernel_pages(void);
+
+/* Asserts that a call of migrate_pages(2) for this process succeeds and moves all other pages. */
+#define assert_migrates(call)                                                                                              \
+    do {                                                                                                                   \
+        errno = UNTOUCHED_ERRNO;                                                                                           \
+        const long stayed_ = (call);                                                                                       \
+        const int errno_ = errno;                                                                                          \
+        expect(stayed_ >= 0 && (size_t)stayed_ <= count_kernel_pages() && errno_ == UNTOUCHED_ERRNO,                       \
+               "%s: returned %ld, errno %d", #call, stayed_, errno_);                                                      \
+    } while (0)
+
+/* Queries every page of every mapping of a process: how many base pages are on each of nodes 0 to 3. Returns how many there are in all,
+ * without those of the kernel. The process must be idle, and have no large mappings. */
 enum { NODES = 4 };
 size_t count_process_pages(pid_t pid, size_t on_node[NODES]);
 
