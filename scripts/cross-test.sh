@@ -2,7 +2,8 @@
 # Runs the C tests of other architectures on their emulated machines, and compares numars with their libnuma. It builds what it needs. The last
 # line is `N passed, N failed`.
 #   ARCH      architectures (arm64 i386 s390x)
-#   TESTS     core: what `make test` runs; all: every test that the machine can run, and parity with libnuma (core)
+#   TESTS     core: what `make test` runs; all: what `make test-long` runs, which is every C test and parity with libnuma, on armhf and ppc64el the
+#             tests of moving, policy and topology, and on s390x those that need no NUMA (core)
 # Example: make cross-test ARCH=riscv64 TESTS=all
 #
 # Functions are called through `check`, which shellcheck does not see:
@@ -24,8 +25,9 @@ sets="any/bitmask any/messages any/numars_parse any/own_messages any/status_stri
 programs() {
     case $1:$tests in
     s390x:all) echo "$sets" ;;
+    armhf:* | ppc64el:all) echo "$moving $sets" ;;
     *:all) ;;
-    arm64:* | armhf:*) echo "$moving $sets" ;;
+    arm64:*) echo "$moving $sets" ;;
     i386:*) echo "four-nodes/numa_move_pages four-nodes/page_status four-nodes/queries_with_32_bits gigantic-pages/sizes $sets" ;;
     *) echo "$sets" ;;
     esac

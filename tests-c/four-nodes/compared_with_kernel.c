@@ -408,7 +408,7 @@ static void play_round(enum ingredients ingredients)
         for (int t = 0; t < 2; t++) {
             requests[t] = page_list_with_capacity(MAX_ENTRIES);
             actual_nodes[t] = page_list_with_capacity(MAX_ENTRIES);
-            locations[t] = page_list_with_capacity(MAX_MAPPINGS * pages_per_huge_page());
+            locations[t] = page_list_with_capacity(MAX_MAPPINGS * (pages_per_huge_page() + MAX_PAGES_OF_A_MAPPING));
         }
 
     seed_random(seed);

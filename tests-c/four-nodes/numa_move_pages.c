@@ -218,10 +218,10 @@ START_TEST(moving_some_base_pages_of_a_huge_page_moves_all_of_it)
     char *huge = transparent_huge_page(0), *others = pages_on_node(4, 0);
     struct page_list list = page_list_with_capacity(7);
     page_list_add_range(&list, others, 2, 3);
-    page_list_add(&list, huge + 100 * page_size(), 1);
+    page_list_add(&list, huge + pages_per_huge_page() / 5 * page_size(), 1);
     page_list_add(&list, huge + 7 * page_size() + 5, 1);
     page_list_add_range(&list, others + 2 * page_size(), 2, 2);
-    page_list_add(&list, huge + 511 * page_size(), 1);
+    page_list_add(&list, huge + (pages_per_huge_page() - 1) * page_size(), 1);
     assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
     assert_all_on_target(0, &list);
     ck_assert_uint_eq(count_on_node(huge, pages_per_huge_page(), 1), pages_per_huge_page());
@@ -238,7 +238,7 @@ START_TEST(a_huge_page_with_several_targets_ends_where_the_system_call_leaves_it
         struct page_list bare = page_list_with_capacity(ENTRIES), list = page_list_with_capacity(ENTRIES);
         char order[128] = "";
         for (size_t entry = 0; entry < ENTRIES; entry++) {
-            const size_t offset = next_random(&state) % 4 * 100 * page_size();
+            const size_t offset = next_random(&state) % 4 * (pages_per_huge_page() / 4) * page_size();
             const int node = (int)(next_random(&state) % 4);
             page_list_add(&bare, theirs + offset, node);
             page_list_add(&list, ours + offset, node);

@@ -122,7 +122,7 @@ START_TEST(moving_a_part_of_a_huge_page_moves_all_of_it)
 {
     char *huge = transparent_huge_page(0);
     struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
-    assert_returns(numars_move_range(0, huge + 100 * page_size() + 1, 1, 1, NULL, &stats), 0);
+    assert_returns(numars_move_range(0, huge + pages_per_huge_page() / 5 * page_size() + 1, 1, 1, NULL, &stats), 0);
     ck_assert_uint_eq(count_on_node(huge, pages_per_huge_page(), 1), pages_per_huge_page());
     ck_assert(is_transparent_huge_page(huge));
     assert_stats_add_up(stats);

@@ -103,7 +103,7 @@ START_TEST(pages_are_interleaved_by_address_with_and_without_weights)
             assert_returns(place(&memory, COUNT, &placement, &stats), 0);
             assert_stats(stats, .requested = COUNT, .moved = COUNT);
             for (size_t page = 0; page < COUNT; page++) {
-                const size_t index = ((uintptr_t)memory.pages >> 12) + page;
+                const size_t index = (uintptr_t)memory.pages / page_size() + page;
                 const int expected = turn(index, NODES_USED, weighted ? WEIGHTS : NULL, 3), node = node_at(&memory, page);
                 expect(node == expected, "page %zu is on node %d instead of %d", page, node, expected);
             }

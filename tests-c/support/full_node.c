@@ -4,6 +4,7 @@
 #include <numaif.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "environment.h"
@@ -55,6 +56,10 @@ struct full_node fill_node_completely(int node, int spare)
     if (full.filler_pages < ((size_t)free_bytes + RESERVE_BYTES) / page_size())
         full.filler_pages = ((size_t)free_bytes + RESERVE_BYTES) / page_size();
     full.filler = pages_on_node(full.filler_pages, spare);
+    set_free_pages(&full, 0);
+    /* What a process that ended has just freed becomes available with a delay. */
+    const struct timespec a_while = { .tv_nsec = 50000000 };
+    require(nanosleep(&a_while, NULL) == 0);
     set_free_pages(&full, 0);
     return full;
 }
