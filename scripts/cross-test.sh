@@ -83,11 +83,38 @@ parity() { # architecture
     )
 }
 
+# run_with FOLDER PROGRAM ARCHITECTURE: prints what a program prints with the libraries of a folder.
+run_with() {
+    shape=four-nodes
+    [ "$3" != s390x ] || shape=one-node
+    target/release/vm run --arch "$3" --kernel "$(kernels "$3" | cut -d ' ' -f 1)" --shape "$shape" --libraries "$1" -- "$2"
+}
+
+# A program linked with Debian's libnuma runs on numars, and the other way round. Its last line names the library.
+exchange() { # architecture
+    (
+        eval "$(target/release/vm toolchain --arch "$1")"
+        out=target/cross/$1 ours=target/cross/$1/stage/lib/numars theirs=$(dirname "$(find "$SYSROOT/usr/lib" -name libnuma.so.1)")
+        "$CC" -o "$out/linked-with-libnuma" tests/programs/either_library.c -lnuma || return
+        "$CC" -o "$out/linked-with-numars" tests/programs/either_library.c -L "$ours" -lnuma || return
+        run_with "$theirs" "$out/linked-with-libnuma" "$1" >"$out/expected.out" || return
+        for linked in libnuma numars; do
+            for library in libnuma numars; do
+                folder=$theirs
+                [ "$library" = libnuma ] || folder=$ours
+                run_with "$folder" "$out/linked-with-$linked" "$1" >"$out/printed.out" || return
+                sed "\$s/.*/$library/" "$out/expected.out" | diff - "$out/printed.out" || return
+            done
+        done
+    )
+}
+
 for architecture in $architectures; do
     check "the library and the C tests for $architecture" build "$architecture" || continue
     for kernel in $(kernels "$architecture"); do
         suite "C tests on $architecture, Linux $kernel" run_tests "$architecture" "$kernel"
     done
+    [ "$tests" = core ] || check "programs linked with libnuma or numars run on either, on $architecture" exchange "$architecture"
     case $architecture:$tests in
     *:core | s390x:* | ppc64el:* | loong64:*) ;;
     *) check "parity with libnuma on $architecture" parity "$architecture" ;;
