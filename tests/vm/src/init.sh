@@ -33,6 +33,8 @@ mount -t ext4 "$disk" /mnt/ext4
 if [ -f /proc/sys/kernel/numa_balancing ]; then echo 0 >/proc/sys/kernel/numa_balancing; fi
 # A node is full for the same number of pages, however fragmented its memory was before: the kernel would raise the limit for some time.
 if [ -f /proc/sys/vm/watermark_boost_factor ]; then echo 0 >/proc/sys/vm/watermark_boost_factor; fi
+# The reserve grows with the size of huge pages: with 32 MiB, to more than the tests leave free on full nodes.
+if [ "$(cat /proc/sys/vm/min_free_kbytes)" -gt 70000 ]; then echo 70000 >/proc/sys/vm/min_free_kbytes; fi
 ip link set lo up
 
 # token, limit (seconds a program may run), piped (whether output goes through a pipe) and line (the device that leads to the host). Gone
