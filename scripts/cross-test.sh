@@ -27,7 +27,7 @@ programs() {
     s390x:all) echo "$sets" ;;
     armhf:* | ppc64el:all) echo "$moving $sets" ;;
     *:all) ;;
-    arm64:*) echo "$moving $sets" ;;
+    arm64:*) echo "$moving four-nodes/other_machines $sets" ;;
     i386:*) echo "four-nodes/numa_move_pages four-nodes/page_status four-nodes/queries_with_32_bits gigantic-pages/sizes $sets" ;;
     *) echo "$sets" ;;
     esac
