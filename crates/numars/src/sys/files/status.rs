@@ -43,14 +43,14 @@ impl Status {
     #[cfg(not(target_arch = "loongarch64"))]
     fn by_stat(folder: c_int, path: &CStr, flags: c_int) -> Option<Self> {
         #[cfg(target_pointer_width = "32")]
-        use libc::{SYS_fstatat64 as SYS_FSTATAT, stat64 as Stat};
+        use libc::{SYS_fstatat64 as CALL, stat64 as Stat};
         #[cfg(target_pointer_width = "64")]
-        use libc::{SYS_newfstatat as SYS_FSTATAT, stat as Stat};
+        use libc::{SYS_newfstatat as CALL, stat as Stat};
         let (mut stat, mut status) = (MaybeUninit::<Stat>::zeroed(), MaybeUninit::<libc::statx>::zeroed());
         // SAFETY: `path` is NUL-terminated and `stat` writable, and any bits are valid for both structures.
         unsafe {
             let status = status.assume_init_mut();
-            if libc::syscall(SYS_FSTATAT, folder, path.as_ptr(), stat.as_mut_ptr(), flags) != 0 {
+            if libc::syscall(CALL, folder, path.as_ptr(), stat.as_mut_ptr(), flags) != 0 {
                 return None;
             }
             let stat = stat.assume_init();
