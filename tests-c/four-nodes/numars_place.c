@@ -266,7 +266,7 @@ END_TEST
 
 START_TEST(when_a_node_is_full_the_next_one_is_packed_and_only_when_all_are_it_is_ENOMEM)
 {
-    enum { MANY = 4000, FREE = 200 };
+    enum { MANY = 4000, FREE = 1000 };
     char *pages = pages_on_node(MANY, 0);
     struct full_node full = fill_node_completely(1, 3);
     set_free_pages(&full, FREE);

@@ -88,7 +88,7 @@ END_TEST
 
 START_TEST(mbind_succeeds_and_leaves_pages_where_they_are_if_a_node_is_full)
 {
-    enum { FREE = 200 };
+    enum { FREE = 1000 };
     const size_t count = pages_within(4000, 160 << 20);
     char *pages = pages_on_node(count, 0);
     struct full_node full = fill_node_completely(1, 3);
@@ -105,7 +105,7 @@ END_TEST
 
 START_TEST(if_one_node_is_full_pages_of_the_others_have_moved)
 {
-    enum { FREE = 200 };
+    enum { FREE = 1000 };
     const size_t count = pages_within(6000, 160 << 20) / 3 * 3;
     static const int MODES[] = { NUMARS_PLACE_INTERLEAVE, NUMARS_PLACE_BALANCE };
     for (size_t mode = 0; mode < sizeof MODES / sizeof *MODES; mode++) {

@@ -14,7 +14,7 @@ struct full_node {
 /* Fills `node`. `spare` is another node, to which pages are moved to free memory. */
 struct full_node fill_node_completely(int node, int spare);
 
-/* Leaves about `pages` base pages free. May be called repeatedly, in any state. */
+/* Leaves about `pages` base pages free, of which a CPU that frees them may keep some 250 for itself. May be called repeatedly, in any state. */
 void set_free_pages(const struct full_node *full, size_t pages);
 
 /* Frees all memory: the node then has more free memory than before. */
