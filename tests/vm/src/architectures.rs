@@ -265,6 +265,12 @@ pub const ARCHITECTURES: &[Architecture] = &[
     },
 ];
 
+/// Returns the suffix of a kernel with larger pages than the architecture's usual ones, and how many times the usual memory its guests
+/// need.
+pub fn larger_pages(kernel: &str) -> Option<(&'static str, u32)> {
+    [("-16k", 2), ("-64k", 4)].into_iter().find(|(suffix, _)| kernel.ends_with(suffix))
+}
+
 /// Returns the architecture of this name.
 pub fn find(name: &str) -> Result<&'static Architecture> {
     ARCHITECTURES.iter().find(|architecture| architecture.name == name).with_context(|| {

@@ -40,9 +40,6 @@ const MODULES: &[&str] = &[
     "lib",
 ];
 
-/// Suffixes of kernels with larger pages than the architecture's usual ones.
-const PAGE_SIZES: &[&str] = &["-16k", "-64k"];
-
 const LIBNUMA: &str = "libnuma.so.1";
 
 /// The Debian suite that programs are taken from.
@@ -176,7 +173,7 @@ impl Cache {
                 .context("the kernel package contains no vmlinuz")
         };
         let machine = self.machine()?;
-        let suffix = PAGE_SIZES.iter().find(|suffix| kernel.ends_with(**suffix)).copied().unwrap_or_default();
+        let suffix = architectures::larger_pages(kernel).map_or("", |(suffix, _)| suffix);
         let version = kernel.trim_end_matches(suffix);
         let name = self.named(kernel, machine.debian);
         match machine.cloud_kernel.filter(|_| flavour == Flavour::Cloud && suffix.is_empty()) {

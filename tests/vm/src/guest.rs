@@ -1,5 +1,6 @@
 //! Boots one guest and monitors it until it ends.
 
+use crate::architectures;
 use crate::cache::{Cache, Parts};
 use crate::elf;
 use crate::frames::{Frame, Frames};
@@ -389,11 +390,7 @@ impl Drop for Qemu {
 
 /// Returns how many times the usual memory a guest needs whose kernel has larger pages.
 fn memory_scale(kernel: &str) -> u32 {
-    match kernel {
-        _ if kernel.ends_with("-64k") => 4,
-        _ if kernel.ends_with("-16k") => 2,
-        _ => 1,
-    }
+    architectures::larger_pages(kernel).map_or(1, |(_, scale)| scale)
 }
 
 /// Programs of the same name may come from different directories.

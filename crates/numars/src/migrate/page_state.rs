@@ -43,7 +43,7 @@ pub fn page_states(handle: &ProcHandle, pages: &[usize], page_bits: u32, states:
 #[inline(never)]
 pub(super) fn open_pagemap(handle: &ProcHandle) -> Option<File> {
     let has_memory = |pagemap: &File| handle.is_current() || !is_empty(pagemap);
-    let of_thread = || File::open(handle.living_thread()?.text(b"pagemap")).filter(has_memory);
+    let of_thread = || handle.open_file_of_living_thread(b"pagemap").filter(has_memory);
     handle.open_file(b"pagemap").filter(has_memory).or_else(of_thread)
 }
 

@@ -77,6 +77,11 @@ impl ProcHandle {
         is_alive.then_some(thread)
     }
 
+    /// Opens a file in the directory of a thread that has not ended.
+    pub fn open_file_of_living_thread(&self, name: &[u8]) -> Option<File> {
+        File::open(self.living_thread()?.text(name))
+    }
+
     /// Returns the PID or TID to use for move_pages(2) after a call with `pid` failed with EINVAL: 0 for the calling process, otherwise the TID of
     /// a living thread, which may end at any time. It is `pid` if that was not the cause of the error. Returns ESRCH if the process is a
     /// zombie, EINVAL if it has no living thread.
@@ -91,7 +96,7 @@ impl ProcHandle {
         // NSpid lists the PIDs from the PID namespace of /proc inwards (since Linux 4.1).
         let skipped = own_namespaces().map_or(usize::MAX, |levels| levels.saturating_sub(1));
         let tid = || {
-            let status = File::open(self.living_thread()?.text(b"status"))?;
+            let status = self.open_file_of_living_thread(b"status")?;
             // The file says 0 if the thread has ended meanwhile; that would be the calling process.
             number_of(&status, b"NSpid:", skipped).filter(|&tid| tid > 0)
         };
@@ -317,7 +322,7 @@ mod tests {
             std::thread::yield_now();
         }
         assert!(!handle.has_ended());
-        let status = || File::open(handle.living_thread().unwrap().text(b"status")).unwrap();
+        let status = || handle.open_file_of_living_thread(b"status").unwrap();
         let tid = handle.pid_for_calls(pid).unwrap();
         assert_ne!(tid, pid);
         assert_eq!((number_of(&status(), b"Tgid:", 0), number_of(&status(), b"Pid:", 0)), (Some(pid), Some(tid)));

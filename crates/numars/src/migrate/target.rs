@@ -10,7 +10,6 @@ use super::vma::{Mappings, VmaReader};
 use crate::bitmask::Bits;
 use crate::mempolicy::Mode;
 use crate::sys::errno::Errno;
-use crate::sys::files::File;
 use crate::sys::move_request::MoveRequest;
 use crate::sys::uaccess;
 use crate::sys::{errno, kernel, memory};
@@ -140,8 +139,7 @@ impl MovePagesOps for TargetPid {
             return mappings;
         }
         // The first thread has ended.
-        let of_thread = || File::open(self.handle.living_thread()?.text(name));
-        Mappings::new(of_thread(), with_sizes)
+        Mappings::new(self.handle.open_file_of_living_thread(name), with_sizes)
     }
 
     // Not inlined: callers have little stack.
