@@ -50,7 +50,7 @@ static size_t count_of_process(struct child_process child, size_t count, int nod
 static void assert_is_what_is_on(long returned, pid_t pid, int node)
 {
     size_t on_node[NODES];
-    (void)count_process_pages(pid, on_node);
+    (void)count_movable_pages(pid, on_node);
     expect(returned == (long)on_node[node], "returned %ld (errno %d), but %zu pages are on node %d", returned, errno,
            on_node[node], node);
 }
@@ -135,9 +135,9 @@ START_TEST(statistics_are_of_pages_that_were_on_old_nodes)
         const struct numars_move_options options = move_all();
         struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         size_t before[NODES], after[NODES], on_old = 0, stayed = 0;
-        const size_t all = count_process_pages(child.pid, before);
+        const size_t all = count_movable_pages(child.pid, before);
         const long returned = move_process(child.pid, shapes[i].from, shapes[i].to, &options, &stats);
-        ck_assert_uint_eq(count_process_pages(child.pid, after), all);
+        ck_assert_uint_eq(count_movable_pages(child.pid, after), all);
         for (int node = 0; node < NODES; node++)
             if (shapes[i].from >> node & 1) {
                 on_old += before[node];
@@ -332,9 +332,9 @@ START_TEST(a_nonzero_return_value_cancels_the_move)
     const struct numars_move_options options = recording_options(&listener);
     struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     size_t before[NODES], after[NODES];
-    (void)count_process_pages(child.pid, before);
+    (void)count_movable_pages(child.pid, before);
     assert_fails(move_process(child.pid, mask(3), mask(1), &options, &stats), ECANCELED);
-    (void)count_process_pages(child.pid, after);
+    (void)count_movable_pages(child.pid, after);
     ck_assert_uint_gt(stats.moved, 0);
     ck_assert_uint_eq(stats.moved, before[3] - after[3]);
     ck_assert_uint_gt(count_of_process(child, many(), 3), 0);

