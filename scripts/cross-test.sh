@@ -14,6 +14,7 @@ cd "$(dirname "$0")/.." || exit
 . scripts/counting.sh
 architectures=${ARCH:-arm64 i386 s390x}
 tests=${TESTS:-core}
+if [ "$tests" = all ]; then slower=16; else slower=6; fi
 
 # Moving, policy and topology; how numars moves compared with the kernel.
 moving="four-nodes/compared_with_kernel four-nodes/migrate_pages four-nodes/numa_move_pages four-nodes/numars_count_pages
@@ -46,7 +47,7 @@ guest() {
     architecture=$1 kernel=$2
     shift 2
     out=target/cross/$architecture
-    target/release/vm test --arch "$architecture" --kernel "$kernel" --jobs 2 --timeout 1200 --env "CK_TIMEOUT_MULTIPLIER=${CK_TIMEOUT_MULTIPLIER:-$([ "$tests" = all ] && echo 16 || echo 6)}" \
+    target/release/vm test --arch "$architecture" --kernel "$kernel" --jobs 2 --timeout 1200 --env "CK_TIMEOUT_MULTIPLIER=${CK_TIMEOUT_MULTIPLIER:-$slower}" \
         --libraries "$out/stage/lib" "$@" "$out/tests-c"
 }
 

@@ -1,6 +1,5 @@
 /* What the machines of other architectures have: hugetlb pages that are smaller than transparent huge pages (arm64, riscv64), and addresses with tags
  * (arm64). */
-#include <fcntl.h>
 #include <numa.h>
 #include <numars.h>
 #include <stdint.h>

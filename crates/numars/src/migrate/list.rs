@@ -232,10 +232,9 @@ impl<K: MovePagesOps> Mover<'_, K> {
 /// Leaves the last entries of a batch to the next one if that would begin within the same aligned block of the size of a huge page, as in
 /// a walk of a range: both may be parts of a large folio, which the kernel moves as a whole.
 fn leave_incomplete_block(request: MoveRequest, batch: &mut Batch) -> Result<(), i32> {
-    let (huge_size, count) = (topology::pmd_size(), batch.pages.len());
-    let mut next = [0];
-    if huge_size > 0 && request.count() > count && read_pages(request.skip(count), &mut next)? == 1 {
-        let [next] = next;
+    let (mut next, count) = ([0], batch.pages.len());
+    if request.count() > count && read_pages(request.skip(count), &mut next)? == 1 {
+        let ([next], huge_size) = (next, topology::pmd_size());
         let is_in_block = |page: &&usize| (**page ^ next) < huge_size;
         let in_block = batch.pages.iter().rev().take_while(is_in_block).count();
         if in_block < count {
