@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <numa.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -321,7 +322,30 @@ long set_nr_huge_pages(int node, long count)
     return write_to_file(path, text) ? nr_huge_pages(node) : -1;
 }
 
-enum { MORE_HUGE_PAGES_THAN_THERE_ARE = 100000, MIN_FILLED_BYTES = 200 << 20, LEFT_FREE_BYTES = 32 << 20 };
+/* The smallest fraction of a node's memory; its value is recognized when the setting is restored. */
+enum { LIMITING_FRACTION = 1234567 };
+static const char HIGH_FRACTION_FILE[] = "/proc/sys/vm/percpu_pagelist_high_fraction";
+
+/* Limits the free pages in each CPU's lists, which other CPUs cannot allocate (Linux 5.14), or removes the limit. */
+static void limit_percpu_free_pages(bool limit)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%d", limit ? LIMITING_FRACTION : 0);
+    write_to_file(HIGH_FRACTION_FILE, text);
+}
+
+static bool percpu_free_pages_are_limited(void)
+{
+    int fraction = 0;
+    FILE *file = fopen(HIGH_FRACTION_FILE, "r");
+    if (file == NULL)
+        return false;
+    const bool known = fscanf(file, "%d", &fraction) == 1;
+    fclose(file);
+    return known && fraction == LIMITING_FRACTION;
+}
+
+enum { MORE_HUGE_PAGES_THAN_THERE_ARE = 100000, MIN_FILLED_BYTES = 200 << 20, LEFT_FREE_BYTES = 32 << 20, FREED_ON_EACH_CPU = 8 << 20 };
 
 /* Base pages that fill what large huge pages leave free. */
 static struct {
@@ -336,6 +360,24 @@ static size_t free_bytes_of_node(int node)
     return (size_t)bytes;
 }
 
+/* On each CPU, frees more pages of the node than its list may keep now: with them it returns what it kept before the limit. */
+static void shrink_percpu_lists(int node)
+{
+    cpu_set_t allowed, one;
+    limit_percpu_free_pages(true);
+    require(sched_getaffinity(0, sizeof allowed, &allowed) == 0);
+    for (int cpu = 0; cpu < MAX_CPUS; cpu++) {
+        if (!CPU_ISSET(cpu, &allowed))
+            continue;
+        CPU_ZERO(&one);
+        CPU_SET(cpu, &one);
+        require(sched_setaffinity(0, sizeof one, &one) == 0);
+        const size_t count = FREED_ON_EACH_CPU / page_size();
+        require(munmap(pages_on_node(count, node), count * page_size()) == 0);
+    }
+    require(sched_setaffinity(0, sizeof allowed, &allowed) == 0);
+}
+
 void fill_node(int node)
 {
     const long all = set_nr_huge_pages(node, MORE_HUGE_PAGES_THAN_THERE_ARE);
@@ -344,6 +386,7 @@ void fill_node(int node)
     const long left_free = (long)(LEFT_FREE_BYTES / huge_page_size());
     require(all > left_free);
     require(set_nr_huge_pages(node, all - left_free) == all - left_free);
+    shrink_percpu_lists(node);
     if (huge_page_size() <= 2 << 20) {
         require((size_t)all * huge_page_size() > MIN_FILLED_BYTES);
         return;
@@ -362,28 +405,7 @@ void empty_node(int node)
     if (fillers[node].start != NULL)
         require(munmap(fillers[node].start, fillers[node].count * page_size()) == 0);
     fillers[node].start = NULL;
-}
-
-/* The smallest fraction of a node's memory; its value is recognized when the setting is restored. */
-enum { LIMITING_FRACTION = 1234567 };
-static const char HIGH_FRACTION_FILE[] = "/proc/sys/vm/percpu_pagelist_high_fraction";
-
-void limit_percpu_free_pages(bool limit)
-{
-    char text[32];
-    snprintf(text, sizeof text, "%d", limit ? LIMITING_FRACTION : 0);
-    write_to_file(HIGH_FRACTION_FILE, text);
-}
-
-static bool percpu_free_pages_are_limited(void)
-{
-    int fraction = 0;
-    FILE *file = fopen(HIGH_FRACTION_FILE, "r");
-    if (file == NULL)
-        return false;
-    const bool known = fscanf(file, "%d", &fraction) == 1;
-    fclose(file);
-    return known && fraction == LIMITING_FRACTION;
+    limit_percpu_free_pages(false);
 }
 
 int run_in_child(void (*action)(void), char *standard_error, size_t size)

@@ -76,12 +76,9 @@ void bring_all_online(void);
 long set_nr_huge_pages(int node, long count);
 
 /* Fills a node except for some 32 MiB: turns all memory that it can into hugetlb pages, which are not used, and frees some of
- * them. */
+ * them. Free pages in a CPU's list, which other CPUs cannot allocate, are few (from Linux 5.14). */
 void fill_node(int node);
 void empty_node(int node);
-
-/* Limits the free pages in each CPU's lists, which other CPUs cannot allocate (Linux 5.14), or removes the limit. */
-void limit_percpu_free_pages(bool limit);
 
 /* Calls `action` in a child process and captures its standard error. Returns its exit status, or minus the signal that ended it. */
 int run_in_child(void (*action)(void), char *standard_error, size_t size);

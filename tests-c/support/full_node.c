@@ -49,7 +49,6 @@ struct full_node fill_node_completely(int node, int spare)
     long long free_bytes = 0;
     /* The kernel would free the page cache to make room. */
     require(write_to_file("/proc/sys/vm/drop_caches", "3"));
-    limit_percpu_free_pages(true);
     fill_node(node);
     /* Huge pages leave more free if memory is fragmented. */
     require(numa_node_size64(node, &free_bytes) > 0);
@@ -77,5 +76,4 @@ void release_full_node(struct full_node *full)
     require(munmap(full->filler, full->filler_pages * page_size()) == 0);
     full->filler = NULL;
     empty_node(full->node);
-    limit_percpu_free_pages(false);
 }
