@@ -5,6 +5,8 @@
 # Example: make cross-figures ARCH=arm64
 set -eu
 cd "$(dirname "$0")/.."
+# shellcheck source=scripts/emulated.sh
+. scripts/emulated.sh
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
@@ -40,8 +42,8 @@ figures() { # architecture
     echo "$1: $(stat -c %s "$folder/libnuma.so.1") bytes"
     libraries=$(echo "$tools"/usr/lib/*-linux-gnu*)
     theirs=$(readlink -f "$SYSROOT/usr/lib/$(basename "$libraries")/libnuma.so.1")
-    set -- --arch "$1" --libraries "$libraries" --add "$folder/figures.sh:/figures/figures.sh" --add "$folder/empty:/figures/empty" \
-        --add "$folder/libnuma.so.1:/figures/numars/libnuma.so.1" --add "$theirs:/figures/libnuma/libnuma.so.1" \
+    set -- --arch "$1" --kernel "$(kernel_of "$1")" --shape "$(shape_of "$1")" --libraries "$libraries" \
+        --add "$folder/figures.sh:/figures/figures.sh" --add "$folder/empty:/figures/empty" --add "$folder/libnuma.so.1:/figures/numars/libnuma.so.1" --add "$theirs:/figures/libnuma/libnuma.so.1" \
         --add "$tools/usr/bin/strace:/usr/bin/strace"
     if [ -x "$tools/usr/bin/valgrind.bin" ]; then
         set -- "$@" --add "$tools/usr/bin/valgrind.bin:/usr/bin/valgrind"
@@ -50,10 +52,6 @@ figures() { # architecture
             set -- "$@" --add "$file:/usr/libexec/valgrind/$(basename "$file")"
         done
     fi
-    case $2 in
-    s390x) set -- "$@" --kernel newest --shape one-node ;;
-    ppc64el) set -- "$@" --kernel newest-64k ;;
-    esac
     # The guest gets the libraries of the program that it runs: strace runs the script.
     target/release/vm run "$@" -- "$tools/usr/bin/strace" -o /dev/null -e trace=none /figures/figures.sh
 }

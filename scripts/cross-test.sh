@@ -12,6 +12,8 @@ set -u
 cd "$(dirname "$0")/.." || exit
 # shellcheck source=scripts/counting.sh
 . scripts/counting.sh
+# shellcheck source=scripts/emulated.sh
+. scripts/emulated.sh
 architectures=${ARCH:-arm64 i386 s390x}
 tests=${TESTS:-core}
 if [ "$tests" = all ]; then slower=16; else slower=6; fi
@@ -53,17 +55,13 @@ guest() {
 
 # kernels ARCHITECTURE: those of its machine that are tested.
 kernels() {
-    case $1:$tests in
-    arm64:all) echo 6.12 6.12-16k ;;
-    ppc64el:*) echo newest-64k ;;
-    s390x:*) echo newest ;;
-    *) echo 6.12 ;;
-    esac
+    kernel_of "$1"
+    [ "$1:$tests" != arm64:all ] || echo 6.12-16k
 }
 
 run_tests() { # architecture kernel
     set -- "$1" "$2"
-    [ "$1" != s390x ] || set -- "$@" --shape one-node
+    [ "$(shape_of "$1")" = four-nodes ] || set -- "$@" --shape "$(shape_of "$1")"
     for program in $(programs "$1"); do set -- "$@" --filter "$program"; done
     # It takes as long as all others.
     [ "$tests" = all ] || set -- "$@" --skip "$2:numa_move_pages_concurrent"
@@ -86,9 +84,7 @@ parity() { # architecture
 
 # run_with FOLDER PROGRAM ARCHITECTURE: prints what a program prints with the libraries of a folder.
 run_with() {
-    shape=four-nodes
-    [ "$3" != s390x ] || shape=one-node
-    target/release/vm run --arch "$3" --kernel "$(kernels "$3" | cut -d ' ' -f 1)" --shape "$shape" --libraries "$1" -- "$2"
+    target/release/vm run --arch "$3" --kernel "$(kernel_of "$3")" --shape "$(shape_of "$3")" --libraries "$1" -- "$2"
 }
 
 # A program linked with Debian's libnuma runs on numars, and the other way round. Its last line names the library.

@@ -3,7 +3,6 @@
 #include <numa.h>
 #include <numars.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <sys/mman.h>
 
 #include "environment.h"
@@ -16,13 +15,9 @@ enum { SMALL_PAGES = 6 };
 /* Keeps pages of this size on nodes 0 and 1, or none. Returns whether there are as many. */
 static bool keep_pages(size_t size, int count)
 {
-    for (int node = 0; node < 2; node++) {
-        char path[128], text[16];
-        snprintf(path, sizeof path, "/sys/devices/system/node/node%d/hugepages/hugepages-%zukB/nr_hugepages", node, size / 1024);
-        snprintf(text, sizeof text, "%d", count);
-        if (!write_to_file(path, text))
+    for (int node = 0; node < 2; node++)
+        if (set_nr_huge_pages_of(size, node, count) != count)
             return false;
-    }
     return true;
 }
 

@@ -292,19 +292,17 @@ void bring_all_online(void)
     closedir(folder);
 }
 
-static void huge_pages_path(char path[static 128], int node)
+static void huge_pages_path(char path[static 128], int node, size_t size)
 {
-    snprintf(path, 128, NODES_FOLDER "/node%d/hugepages/hugepages-%zukB/nr_hugepages", node, huge_page_size() / 1024);
+    snprintf(path, 128, NODES_FOLDER "/node%d/hugepages/hugepages-%zukB/nr_hugepages", node, size / 1024);
 }
 
-/* -1 if the node does not exist or has no huge pages. */
-static long nr_huge_pages(int node)
+/* -1 if the node does not exist or has no huge pages of the size. */
+static long nr_huge_pages(int node, size_t size)
 {
     char path[128];
     long count = -1;
-    if (!has_huge_pages())
-        return -1;
-    huge_pages_path(path, node);
+    huge_pages_path(path, node, size);
     FILE *file = fopen(path, "r");
     if (file == NULL)
         return -1;
@@ -314,12 +312,17 @@ static long nr_huge_pages(int node)
     return count;
 }
 
-long set_nr_huge_pages(int node, long count)
+long set_nr_huge_pages_of(size_t size, int node, long count)
 {
     char path[128], text[32];
-    huge_pages_path(path, node);
+    huge_pages_path(path, node, size);
     snprintf(text, sizeof text, "%ld", count);
-    return write_to_file(path, text) ? nr_huge_pages(node) : -1;
+    return write_to_file(path, text) ? nr_huge_pages(node, size) : -1;
+}
+
+long set_nr_huge_pages(int node, long count)
+{
+    return has_huge_pages() ? set_nr_huge_pages_of(huge_page_size(), node, count) : -1;
 }
 
 /* The smallest fraction of a node's memory; its value is recognized when the setting is restored. */
@@ -441,8 +444,8 @@ void reexec(const char *argument)
 
 void save_environment(void)
 {
-    for (int node = 0; node < MAX_NODES; node++)
-        huge_pages_before[node] = nr_huge_pages(node);
+    for (int node = 0; node < MAX_NODES && has_huge_pages(); node++)
+        huge_pages_before[node] = nr_huge_pages(node, huge_page_size());
 }
 
 void restore_environment(void)
@@ -450,7 +453,7 @@ void restore_environment(void)
     remove_stale_cpusets();
     if (percpu_free_pages_are_limited())
         limit_percpu_free_pages(false);
-    for (int node = 0; node < MAX_NODES; node++)
-        if (nr_huge_pages(node) != huge_pages_before[node])
+    for (int node = 0; node < MAX_NODES && has_huge_pages(); node++)
+        if (nr_huge_pages(node, huge_page_size()) != huge_pages_before[node])
             set_nr_huge_pages(node, huge_pages_before[node]);
 }

@@ -75,6 +75,9 @@ void bring_all_online(void);
  * there are none of that size. */
 long set_nr_huge_pages(int node, long count);
 
+/* The same for hugetlb pages of another size in bytes. */
+long set_nr_huge_pages_of(size_t size, int node, long count);
+
 /* Fills a node except for some 32 MiB: turns all memory that it can into hugetlb pages, which are not used, and frees some of
  * them. Free pages in a CPU's list, which other CPUs cannot allocate, are few (from Linux 5.14). */
 void fill_node(int node);
