@@ -10,9 +10,9 @@ use core::ffi::c_int;
 use numars::affinity;
 use numars::bitmask::{Bits, Word};
 use numars::error::SyscallError;
-use numars::nodeset::{CpuSet, NodeSet};
+use numars::nodeset::{CpuMask, NodeMask};
 use numars::sys::errno;
-use numars::topology::{self, Topology};
+use numars::topology::{self, KernelTopology};
 
 /// Run the calling thread on the CPUs of one node only.
 ///
@@ -26,7 +26,7 @@ use numars::topology::{self, Topology};
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_run_on_node(node: c_int) -> c_int {
     let result = match usize::try_from(node) {
-        Ok(node) if node_exists(node) => status(affinity::run_on_nodes(NodeSet::single(node).bits().as_bits())),
+        Ok(node) if node_exists(node) => status(affinity::run_on_nodes(NodeMask::single(node).bits().as_bits())),
         Ok(node) if node < topology::possible_nodes() => {
             warn(Warning::NO_CPUS_FILE, c"Cannot read node cpumask from sysfs");
             errno::set(errno::ERANGE);
@@ -42,12 +42,12 @@ pub extern "C" fn numa_run_on_node(node: c_int) -> c_int {
 }
 
 /// Restricts the calling thread to the CPUs of those nodes of `wanted` that `usable` returns too; warns of the others, and reports a failure.
-fn run_on_nodes(wanted: Bits, usable: fn() -> NodeSet) -> Result<(), SyscallError> {
+fn run_on_nodes(wanted: Bits, usable: fn() -> NodeMask) -> Result<(), SyscallError> {
     let mut allowed = usable();
     if wanted.iter().any(|node| !allowed.bits().as_bits().contains(node)) && globals::catch_up() {
         allowed = usable();
     }
-    let nodes = NodeSet::new();
+    let nodes = NodeMask::new();
     for node in wanted.iter() {
         if allowed.bits().as_bits().contains(node) {
             nodes.bits().set(node);
@@ -133,21 +133,21 @@ pub extern "C" fn numa_get_run_node_mask() -> *mut bitmask {
 }
 
 /// Returns the nodes on whose CPUs the calling thread may run.
-pub(super) fn nodes_run_on() -> NodeSet {
-    let (nodes, cpus) = (NodeSet::new(), CpuSet::new());
+pub(super) fn nodes_run_on() -> NodeMask {
+    let (nodes, cpus) = (NodeMask::new(), CpuMask::new());
     topology::affinity_into(&cpus);
     // There is room in the set for more CPUs than the kernel has.
     let cpus = Bits::new(cpus.words(), topology::possible_cpus());
-    let mut machine = Topology::current();
+    let mut machine = KernelTopology::current();
     if cpus.iter().any(|cpu| machine.node_of_cpu(cpu).is_none()) && globals::catch_up() {
-        machine = Topology::current();
+        machine = KernelTopology::current();
     }
     cpus.iter().filter_map(|cpu| machine.node_of_cpu(cpu)).for_each(|node| nodes.bits().set(node));
     nodes
 }
 
 /// Makes a set of `nodes`, as large as libnuma makes it unless a node would not fit.
-pub(super) fn run_node_mask(nodes: NodeSet) -> *mut bitmask {
+pub(super) fn run_node_mask(nodes: NodeMask) -> *mut bitmask {
     let nodes = nodes.bits().as_bits();
     let cpus = topology::possible_cpus();
     let size = if nodes.highest() >= Some(cpus) { topology::possible_nodes() } else { cpus };
@@ -204,7 +204,7 @@ pub unsafe extern "C" fn numa_sched_getaffinity(pid: c_int, mask: *mut bitmask) 
 /// during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_sched_setaffinity(pid: c_int, mask: *mut bitmask) -> c_int {
-    let cpus = CpuSet::new();
+    let cpus = CpuMask::new();
     // Of the last word, only what belongs to the set. SAFETY: as the caller promises.
     cpus.bits().copy_from(unsafe { read(mask) });
     trace_call!(

@@ -7,10 +7,10 @@ use core::ffi::c_ulong;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering, Ordering::AcqRel, Ordering::Acquire};
 use numars::bitmask::{BitsMut, WORD_BITS};
-use numars::nodeset::{CpuSet, FixedBitmask, MAX_CPUS, MAX_NUMNODES, NodeSet};
+use numars::nodeset::{CpuMask, FixedBitmask, MAX_CPUS, MAX_NUMNODES, NodeMask};
 use numars::sys::root::Root;
 use numars::sys::{errno, kernel};
-use numars::topology::{self, Topology};
+use numars::topology::{self, KernelTopology};
 
 /// Defines an exported set, and its words separately, so that they are in .bss. The words are stored with relaxed atomics, because
 /// programs may read them at any time.
@@ -67,27 +67,27 @@ pub static mut numa_all_nodes: nodemask_t = nodemask_t { n: [0; NODEMASK_WORDS] 
 pub static mut numa_no_nodes: nodemask_t = nodemask_t { n: [0; NODEMASK_WORDS] };
 
 /// The topology whose sets were exported last.
-static EXPORTED: AtomicPtr<Topology> = AtomicPtr::new(null_mut());
+static EXPORTED: AtomicPtr<KernelTopology> = AtomicPtr::new(null_mut());
 
 /// The CPUs that were exported last.
 static EXPORTED_CPUS: [AtomicUsize; MAX_CPUS / WORD_BITS] = [const { AtomicUsize::new(0) }; MAX_CPUS / WORD_BITS];
 
 /// The topology as of the last call.
-static CURRENT: AtomicPtr<Topology> = AtomicPtr::new(null_mut());
+static CURRENT: AtomicPtr<KernelTopology> = AtomicPtr::new(null_mut());
 
 /// Returns the current topology. The first call reads everything that later ones need; the exported sets are updated if the topology has
 /// changed.
 #[inline(always)]
-pub(super) fn topology() -> &'static Topology<'static> {
+pub(super) fn topology() -> &'static KernelTopology<'static> {
     let topology = topology::cached();
     if core::ptr::eq(CURRENT.load(Ordering::Acquire), topology) { topology } else { update_exported() }
 }
 
 #[cold]
 #[inline(never)]
-fn update_exported() -> &'static Topology<'static> {
+fn update_exported() -> &'static KernelTopology<'static> {
     if CURRENT.load(Ordering::Relaxed).is_null() {
-        errno::preserve_errno(Topology::current);
+        errno::preserve_errno(KernelTopology::current);
     }
     let topology = export();
     CURRENT.store(core::ptr::from_ref(topology).cast_mut(), Ordering::Release);
@@ -100,11 +100,11 @@ fn update_exported() -> &'static Topology<'static> {
 /// The first call, which is the loader's, also reads the environment, while no other thread can change it.
 #[cold]
 #[inline(never)]
-fn export() -> &'static Topology<'static> {
+fn export() -> &'static KernelTopology<'static> {
     errno::preserve_errno(|| {
         let mut last = EXPORTED.load(Ordering::Acquire);
         // SAFETY: NULL or the address of a topology, which is never freed.
-        let mut from: Option<&Topology> = unsafe { last.as_ref() };
+        let mut from: Option<&KernelTopology> = unsafe { last.as_ref() };
         if from.is_none() {
             trace::init();
             if trace::is_on() {
@@ -116,7 +116,7 @@ fn export() -> &'static Topology<'static> {
         store_sizes();
         loop {
             // Below another root, only the files of its nodes say which CPUs it has.
-            let to = if Root::of_process().is_running() { topology::cached() } else { Topology::current() };
+            let to = if Root::of_process().is_running() { topology::cached() } else { KernelTopology::current() };
             store_changes(from, to);
             match EXPORTED.compare_exchange(last, core::ptr::from_ref(to).cast_mut(), AcqRel, Acquire) {
                 Ok(_) if core::ptr::eq(to, topology::cached()) => break to,
@@ -147,9 +147,9 @@ fn store_sizes() {
 }
 
 /// Adds to the exported sets what `to` has and `from` lacks, and removes what `from` has and `to` lacks.
-fn store_changes(from: Option<&Topology>, to: &Topology) {
-    change(&ALL_NODES_WORDS, &from.map_or_else(NodeSet::new, Topology::allowed_nodes), &to.allowed_nodes());
-    let (last_nodes, nodes) = (from.map_or_else(NodeSet::new, Topology::nodes), to.nodes());
+fn store_changes(from: Option<&KernelTopology>, to: &KernelTopology) {
+    change(&ALL_NODES_WORDS, &from.map_or_else(NodeMask::new, KernelTopology::allowed_nodes), &to.allowed_nodes());
+    let (last_nodes, nodes) = (from.map_or_else(NodeMask::new, KernelTopology::nodes), to.nodes());
     change(&NODES_WORDS, &last_nodes, &nodes);
     // SAFETY: the exported nodemask_t, accessed by its symbol because a copy relocation may have moved it into the program.
     let first_version = unsafe { &*(&raw const numa_all_nodes.n).cast::<[AtomicUsize; NODEMASK_WORDS]>() };
@@ -160,7 +160,7 @@ fn store_changes(from: Option<&Topology>, to: &Topology) {
     }
 }
 
-fn change(words: &[AtomicUsize], from: &NodeSet, to: &NodeSet) {
+fn change(words: &[AtomicUsize], from: &NodeMask, to: &NodeMask) {
     for ((word, from), to) in words.iter().zip(from.words()).zip(to.words()) {
         let (from, to) = (from.get(), to.get());
         if from != to {
@@ -208,8 +208,8 @@ unsafe fn copy(mask: *const bitmask, own: *const bitmask, own_words: &[AtomicUsi
 }
 
 /// Returns the nodes on which the program may allocate memory, as numa_all_nodes_ptr has them.
-pub(super) fn all_nodes() -> NodeSet {
-    let nodes = NodeSet::new();
+pub(super) fn all_nodes() -> NodeMask {
+    let nodes = NodeMask::new();
     read_all_nodes(nodes.bits());
     nodes
 }
@@ -224,9 +224,9 @@ pub(super) fn read_all_nodes(nodes: BitsMut) {
 
 /// Returns the nodes that exist, as numa_nodes_ptr has them.
 #[inline(never)]
-pub(super) fn nodes() -> NodeSet {
+pub(super) fn nodes() -> NodeMask {
     topology();
-    let nodes = NodeSet::new();
+    let nodes = NodeMask::new();
     // SAFETY: one of the exported pointers.
     unsafe { copy(read_global(&raw const numa_nodes_ptr), &raw const NODES, &NODES_WORDS, nodes.bits()) };
     nodes
@@ -254,12 +254,12 @@ pub(super) fn may_allocate_on_all_nodes() -> bool {
 
 /// Returns the nodes that the program may name: those of [`all_nodes`]; those with CPUs that it may run on, because a cpuset restricts
 /// memory and CPUs separately; and those without memory and CPUs, such as one whose memory is offline.
-pub(super) fn usable_nodes() -> NodeSet {
+pub(super) fn usable_nodes() -> NodeMask {
     let usable = all_nodes();
     if !may_allocate_on_all_nodes() {
-        let (nodes, cpus) = (nodes(), CpuSet::new());
+        let (nodes, cpus) = (nodes(), CpuMask::new());
         read_all_cpus(&cpus);
-        Topology::current().add_usable_nodes(nodes.bits().as_bits(), cpus.bits().as_bits(), usable.bits());
+        KernelTopology::current().add_usable_nodes(nodes.bits().as_bits(), cpus.bits().as_bits(), usable.bits());
     }
     usable
 }

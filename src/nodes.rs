@@ -6,7 +6,7 @@ use super::mask::{allocate, bitmask, free, write};
 use core::ffi::{c_int, c_long, c_longlong};
 use numars::error::{Syscall, SyscallError};
 use numars::sys::{errno, kernel, memory};
-use numars::topology::{self, Topology, for_each_bit};
+use numars::topology::{self, KernelTopology, for_each_bit};
 
 /// Converts a count or number to C's int.
 fn int(number: usize) -> c_int {
@@ -286,10 +286,10 @@ pub unsafe extern "C" fn numa_node_to_cpus(node: c_int, mask: *mut bitmask) -> c
         errno::set(errno::ERANGE);
         return -1;
     };
-    let mut topology = Topology::current();
+    let mut topology = KernelTopology::current();
     let is_on_unknown_cpu = || kernel::current_cpu().is_some_and(|cpu| topology.node_of_cpu(cpu).is_none());
     if is_on_unknown_cpu() && globals::catch_up() {
-        topology = Topology::current();
+        topology = KernelTopology::current();
     }
     let (mut any, mut fit) = (false, true);
     for_each_bit(topology.cpu_words_of_node(node), |cpu| {
@@ -333,9 +333,9 @@ pub extern "C" fn numa_node_to_cpu_update() {
 pub extern "C" fn numa_node_of_cpu(cpu: c_int) -> c_int {
     let lookup = |cpu: usize| {
         let may_appear = || cpu < topology::possible_cpus() && globals::catch_up();
-        let node = Topology::current()
+        let node = KernelTopology::current()
             .node_of_cpu(cpu)
-            .or_else(|| if may_appear() { Topology::current().node_of_cpu(cpu) } else { None });
+            .or_else(|| if may_appear() { KernelTopology::current().node_of_cpu(cpu) } else { None });
         node.or_else(|| topology::node_of_current_cpu(cpu))
     };
     match usize::try_from(cpu).ok().and_then(lookup) {

@@ -6,9 +6,9 @@ use crate::trace::trace_call;
 use core::ffi::{c_int, c_uint};
 use core::slice;
 use numars::bitmask::BitsMut;
-use numars::nodeset::NodeSet;
+use numars::nodeset::NodeMask;
 use numars::sys::errno;
-use numars::topology::{self, Attribute, Topology};
+use numars::topology::{self, Attribute, KernelTopology};
 
 /// Attributes of the memory of a node, for numars_node_attribute() and numars_best_nodes().
 #[repr(C)]
@@ -77,7 +77,7 @@ fn attribute_of(attribute: c_int) -> Result<Attribute, c_int> {
 
 /// Writes nodes to a set of C. Returns 0, or ERANGE if it is too small. The set is changed on success only.
 #[inline(never)]
-fn write_nodes(nodes: Result<NodeSet, c_int>, to: BitsMut) -> Result<c_int, c_int> {
+fn write_nodes(nodes: Result<NodeMask, c_int>, to: BitsMut) -> Result<c_int, c_int> {
     let nodes = nodes?;
     if nodes.bits().as_bits().highest().is_some_and(|highest| highest >= to.as_bits().length()) {
         return Err(errno::ERANGE);
@@ -118,7 +118,7 @@ pub unsafe extern "C" fn numars_node_attribute(
     let read = || {
         // Before the topology is used: it may be read again for a node that it lacks.
         let (attribute, node, initiator) = (attribute_of(attribute)?, existing(node)?, initiator_of(initiator)?);
-        Topology::current().attribute(node, initiator, attribute)
+        KernelTopology::current().attribute(node, initiator, attribute)
     };
     value_or_errno(read().map(|read| {
         // SAFETY: as the caller promises.
@@ -155,7 +155,7 @@ pub unsafe extern "C" fn numars_best_nodes(initiator: c_int, attribute: c_int, n
     let nodes = unsafe { write(nodes) };
     let read = || {
         let (attribute, initiator) = (attribute_of(attribute)?, initiator_of(initiator)?);
-        Topology::current().best_nodes(initiator, attribute)
+        KernelTopology::current().best_nodes(initiator, attribute)
     };
     value_or_errno(write_nodes(read(), nodes))
 }
@@ -174,7 +174,7 @@ pub unsafe extern "C" fn numars_best_nodes(initiator: c_int, attribute: c_int, n
 /// Describes the machine: the same for all processes. Thread-safe. Async-signal-safe.
 #[unsafe(no_mangle)]
 pub extern "C" fn numars_node_tier(node: c_int) -> c_int {
-    let tier = existing(node).and_then(|node| Topology::current().tier_of_node(node));
+    let tier = existing(node).and_then(|node| KernelTopology::current().tier_of_node(node));
     value_or_errno(tier.map(|tier| tier as c_int))
 }
 
@@ -198,7 +198,7 @@ pub unsafe extern "C" fn numars_tier_nodes(tier: c_int, nodes: *mut bitmask) -> 
     // SAFETY: as the caller promises.
     let nodes = unsafe { write(nodes) };
     let tier = u32::try_from(tier).map_err(|_| errno::ENODATA);
-    value_or_errno(write_nodes(tier.and_then(|tier| Topology::current().nodes_of_tier(tier)), nodes))
+    value_or_errno(write_nodes(tier.and_then(|tier| KernelTopology::current().nodes_of_tier(tier)), nodes))
 }
 
 /// List the memory tiers that have nodes, in ascending order: the fastest first.
@@ -226,7 +226,7 @@ pub unsafe extern "C" fn numars_tiers(tiers: *mut c_int, n: c_int) -> c_int {
             // SAFETY: as the caller promises. Tiers are not negative, so that both types have the same values.
             _ => unsafe { slice::from_raw_parts_mut(tiers.cast(), room) },
         };
-        Topology::current().tiers(tiers)
+        KernelTopology::current().tiers(tiers)
     };
     value_or_errno(list().map(|count| count as c_int))
 }
@@ -244,7 +244,7 @@ pub unsafe extern "C" fn numars_tiers(tiers: *mut c_int, n: c_int) -> c_int {
 /// Describes the machine: the same for all processes. Thread-safe. Async-signal-safe.
 #[unsafe(no_mangle)]
 pub extern "C" fn numars_node_weight(node: c_int) -> c_int {
-    let weight = existing(node).and_then(|node| Topology::current().interleave_weight(node));
+    let weight = existing(node).and_then(|node| KernelTopology::current().interleave_weight(node));
     value_or_errno(weight.map(c_int::from))
 }
 
@@ -286,7 +286,7 @@ pub extern "C" fn numars_set_node_weight(node: c_int, weight: c_uint) -> c_int {
 /// Describes the machine: the same for all processes. Thread-safe. Async-signal-safe.
 #[unsafe(no_mangle)]
 pub extern "C" fn numars_node_kind(node: c_int) -> c_int {
-    let kind = existing(node).and_then(|node| Topology::current().kind_of_node(node));
+    let kind = existing(node).and_then(|node| KernelTopology::current().kind_of_node(node));
     value_or_errno(kind.map(|kind| {
         let flags = [
             (kind.has_cpus, NUMARS_NODE_HAS_CPUS),

@@ -6,7 +6,7 @@ use super::parse::{invert_cpus, invert_nodes};
 use super::sized::{Output, SizedStruct, assert_no_padding};
 use core::ffi::{CStr, c_char, c_int};
 use numars::bitmask::{Bits, BitsMut};
-use numars::nodeset::{CpuSet, NodeSet};
+use numars::nodeset::{CpuMask, NodeMask};
 use numars::nodestring::{self, ParseContext, ParseError};
 use numars::parse_failure::{Members, ParseFailure};
 use numars::radix::{DECIMAL, write_radix};
@@ -128,7 +128,7 @@ fn parse_in<'a>(
 }
 
 fn parse_nodes(list: &CStr, mask: BitsMut) -> Result<(), ParseFailure> {
-    let named = NodeSet::new();
+    let named = NodeMask::new();
     let members = Members {
         cpus: false,
         possible: possible_nodes(),
@@ -143,10 +143,10 @@ fn parse_nodes(list: &CStr, mask: BitsMut) -> Result<(), ParseFailure> {
 }
 
 fn parse_cpus(list: &CStr, mask: BitsMut) -> Result<(), ParseFailure> {
-    let named = CpuSet::new();
+    let named = CpuMask::new();
     let members = Members { cpus: true, possible: possible_cpus(), exists: |cpu| cpu < configured_cpus() };
     finish(list, mask, named.bits(), members, |list, below, named| {
-        let cpus = CpuSet::new();
+        let cpus = CpuMask::new();
         globals::read_all_cpus(&cpus);
         let allowed = Bits::new(cpus.words(), below);
         let context = ParseContext { allowed, all: cpus.bits().as_bits(), invert: &invert_cpus };

@@ -7,7 +7,7 @@ use super::nodes::long;
 use core::ffi::{CStr, c_char, c_int};
 use core::ptr::null_mut;
 use numars::bitmask::{BitsMut, WORD_BITS};
-use numars::nodeset::{CpuSet, FixedBitmask, MAX_CPUS};
+use numars::nodeset::{CpuMask, FixedBitmask, MAX_CPUS};
 use numars::nodestring::{self, ParseContext, ParsedDevice};
 use numars::sys::memory;
 use numars::topology::{self, DeviceError, DeviceKind, NodesLookup, configured_cpus};
@@ -318,7 +318,7 @@ pub unsafe extern "C" fn numa_parse_cpustring(string: *const c_char) -> *mut bit
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_parse_cpustring_all(string: *const c_char) -> *mut bitmask {
     let attempt: ParseOnce = |list, device, set| {
-        let cpus = CpuSet::new();
+        let cpus = CpuMask::new();
         (0..configured_cpus()).for_each(|cpu| cpus.bits().set(cpu));
         let cpus = cpus.bits().as_bits();
         nodestring::parse(list, ParseContext { allowed: cpus, all: cpus, invert: &invert_cpus }, device, set)

@@ -9,7 +9,7 @@ use core::ffi::{c_int, c_ulong, c_void};
 use numars::bitmask::BitsMut;
 use numars::error::SyscallError;
 use numars::mempolicy::{self, Applied, MemRange, Mode};
-use numars::nodeset::NodeSet;
+use numars::nodeset::NodeMask;
 use numars::sys::errno;
 use numars::topology;
 
@@ -79,7 +79,7 @@ pub extern "C" fn numa_preferred_err() -> c_int {
 
 /// Returns the first node of the calling thread's policy, if that has nodes.
 fn first_node_of_policy() -> Result<Option<c_int>, SyscallError> {
-    let nodes = NodeSet::new();
+    let nodes = NodeMask::new();
     mempolicy::task_policy(nodes.bits())?;
     Ok(nodes.bits().as_bits().iter().next().map(|node| node as c_int))
 }

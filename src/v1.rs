@@ -9,7 +9,7 @@ use super::{affinity, memory, nodes, parse, policy};
 use crate::trace::{Arg, trace_call};
 use core::ffi::{c_char, c_int, c_uint, c_ulong, c_void};
 use numars::bitmask::WORD_BITS;
-use numars::nodeset::{CpuSet, MAX_CPUS};
+use numars::nodeset::{CpuMask, MAX_CPUS};
 use numars::sys::{errno, kernel};
 use numars::topology::possible_cpus;
 
@@ -126,7 +126,7 @@ older! {
     /// numa_node_to_cpus() of libnuma_1.1, which fills so many bytes, that may end within a word.
     fn numa_node_to_cpus_v1(node: c_int, buffer: *mut c_ulong, length: c_int) -> c_int {
         let length = usize::try_from(length).unwrap_or(0);
-        let cpus = CpuSet::new();
+        let cpus = CpuMask::new();
         let mut set = words(cpus.words().as_ptr().cast_mut().cast(), MAX_CPUS);
         if buffer.is_null() || length * 8 < possible_cpus() || nodes::numa_node_to_cpus(node, &mut set) < 0 {
             errno::set(errno::ERANGE);

@@ -454,9 +454,9 @@ fn a_rust_program_can_depend_on_the_crate() {
         root().join("crates/numars")
     );
     let program = r#"
-        use numars::nodeset::NodeSet;
+        use numars::nodeset::NodeMask;
         fn main() {
-            let nodes = NodeSet::single(3);
+            let nodes = NodeMask::single(3);
             println!("{:?}", nodes.bits().as_bits().iter().collect::<Vec<_>>());
         }
     "#;

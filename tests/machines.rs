@@ -1097,7 +1097,7 @@ fn rust_program(folder: &Path) -> PathBuf {
     );
     let program = r#"
         use numars::bitmask::Bits;
-        use numars::topology::Topology;
+        use numars::topology::KernelTopology;
         use std::ffi::CString;
 
         fn print_set(what: &str, set: Bits) {
@@ -1107,7 +1107,7 @@ fn rust_program(folder: &Path) -> PathBuf {
 
         fn main() {
             let root = CString::new(std::env::args().nth(1).unwrap()).unwrap();
-            let machine = Topology::from_root(&root).unwrap();
+            let machine = KernelTopology::from_root(&root).unwrap();
             let machine = machine.as_topology();
             let (nodes, cpus) = (machine.possible_nodes(), machine.possible_cpus());
             println!("possible nodes: {nodes}, highest {}", nodes - 1);

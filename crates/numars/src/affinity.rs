@@ -4,8 +4,8 @@
 //!
 //! ```
 //! use numars::affinity;
-//! use numars::nodeset::CpuSet;
-//! let cpus = CpuSet::new();
+//! use numars::nodeset::CpuMask;
+//! let cpus = CpuMask::new();
 //! affinity::get(0, cpus.bits())?;
 //! affinity::set(0, &cpus)?;
 //! # Ok::<(), numars::error::SyscallError>(())
@@ -14,17 +14,17 @@
 use crate::bitmask::{Bits, BitsMut};
 use crate::error::{Syscall, SyscallError};
 use crate::mempolicy;
-use crate::nodeset::CpuSet;
+use crate::nodeset::CpuMask;
 use crate::sys::errno::{self, Errno};
 use crate::sys::kernel;
-use crate::topology::{self, Topology};
+use crate::topology::{self, KernelTopology};
 
 /// Lets the calling thread run on all CPUs again.
 ///
 /// # Errors
 /// As for [`set`].
 pub fn run_on_all_cpus() -> Result<(), SyscallError> {
-    let all = CpuSet::new();
+    let all = CpuMask::new();
     all.bits().fill(true);
     set(0, &all)
 }
@@ -36,12 +36,12 @@ pub fn run_on_all_cpus() -> Result<(), SyscallError> {
 /// EINVAL if the thread may run on none of these CPUs; otherwise as for [`set`].
 pub fn run_on_nodes(nodes: Bits) -> Result<(), SyscallError> {
     let before = errno::get();
-    set(0, &Topology::current().cpus_of_nodes(nodes)).or_else(|error| {
+    set(0, &KernelTopology::current().cpus_of_nodes(nodes)).or_else(|error| {
         if error.errno != Errno(errno::EINVAL) || !topology::catch_up() {
             return Err(error);
         }
         errno::set(before);
-        set(0, &Topology::current().cpus_of_nodes(nodes))
+        set(0, &KernelTopology::current().cpus_of_nodes(nodes))
     })
 }
 
@@ -72,7 +72,7 @@ pub fn get(pid: i32, cpus: BitsMut) -> Result<usize, SyscallError> {
 ///
 /// # Errors
 /// EINVAL if the thread may run on none of the CPUs, ESRCH if there is no such thread, EPERM if it belongs to another user.
-pub fn set(pid: i32, cpus: &CpuSet) -> Result<(), SyscallError> {
+pub fn set(pid: i32, cpus: &CpuMask) -> Result<(), SyscallError> {
     if kernel::sched_setaffinity(pid, cpus.words()) < 0 {
         Err(SyscallError::last(Syscall::SchedSetaffinity))
     } else {

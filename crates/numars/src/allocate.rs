@@ -19,7 +19,7 @@ use crate::bitmask::Bits;
 use crate::error::SyscallError;
 use crate::mempolicy::{self, MemRange, Mode};
 use crate::migrate::{self, MoveRequest};
-use crate::nodeset::NodeSet;
+use crate::nodeset::NodeMask;
 use crate::sys::errno::{EACCES, EFAULT, EINVAL, ENODEV, ENOENT, ENOMEM, Errno};
 use crate::sys::kernel;
 use crate::sys::memory::{Scratch, page_size};
@@ -143,7 +143,7 @@ pub fn allocate(size: usize, placement: AllocNodes, options: AllocOptions) -> Re
                 // The kernel would take an empty set for local allocation.
                 return Err(Errno(EINVAL));
             }
-            single = NodeSet::single(node);
+            single = NodeMask::single(node);
             single.bits().as_bits()
         }
     };
@@ -333,7 +333,7 @@ mod tests {
         }
 
         fn settle(&mut self, nodes: &[usize]) -> Result<bool, Errno> {
-            let set = NodeSet::new();
+            let set = NodeMask::new();
             nodes.iter().for_each(|&node| set.bits().set(node));
             let range = MemRange { start: START, length: self.pages.len() * page_size() };
             settle(range, set.bits().as_bits(), &mut |pages, targets, status| self.call(pages, targets, status))
@@ -411,7 +411,7 @@ mod tests {
     #[test]
     fn memory_is_zero_and_aligned_and_invalid_requests_fail() {
         let all = AllocOptions { no_fallback: true, populate: true, strict: true, huge_pages: true };
-        let zero = NodeSet::single(0);
+        let zero = NodeMask::single(0);
         for (placement, options) in [
             (AllocNodes::Node(0), NONE),
             (AllocNodes::Node(0), all),

@@ -19,14 +19,14 @@
 //!
 //! ```
 //! use numars::migrate::{self, MoveRequest};
-//! use numars::topology::Topology;
+//! use numars::topology::KernelTopology;
 //!
 //! // The node of a page of this process.
 //! let page = [7u8; 1];
 //! let (pages, mut status) = ([page.as_ptr() as usize], [0]);
 //! let (result, _) = migrate::move_pages(0, MoveRequest::query(&pages, &mut status), 0);
 //! if result.is_ok() {
-//!     assert!(status[0] < 0 || Topology::current().has_node(status[0] as usize));
+//!     assert!(status[0] < 0 || KernelTopology::current().has_node(status[0] as usize));
 //! }
 //! ```
 //!

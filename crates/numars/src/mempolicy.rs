@@ -12,7 +12,7 @@
 
 use crate::bitmask::{Bits, BitsMut};
 use crate::error::{Syscall, SyscallError};
-use crate::nodeset::NodeSet;
+use crate::nodeset::NodeMask;
 use crate::sys::errno::{self, Errno};
 use crate::sys::kernel;
 use crate::sys::memory::page_size;
@@ -105,10 +105,10 @@ fn set_task_policy(mode: Mode, flags: i32, nodes: Bits) -> Result<(), SyscallErr
 ///
 /// ```
 /// use numars::mempolicy::{self, Mode};
-/// use numars::nodeset::NodeSet;
+/// use numars::nodeset::NodeMask;
 /// // Fails in a container that forbids policies, or whose cpuset does not include node 0.
-/// if mempolicy::bind_task(NodeSet::single(0).bits().as_bits()).is_ok() {
-///     let nodes = NodeSet::new();
+/// if mempolicy::bind_task(NodeMask::single(0).bits().as_bits()).is_ok() {
+///     let nodes = NodeMask::new();
 ///     assert!(mempolicy::task_policy(nodes.bits())?.is(Mode::Bind));
 ///     assert!(nodes.bits().as_bits().iter().eq([0]));
 ///     mempolicy::local_task()?;
@@ -160,7 +160,7 @@ pub fn prefer_node(node: Option<usize>) -> Result<(), SyscallError> {
         None => local_task(),
         // The kernel would take an empty set for local allocation.
         Some(node) if node >= possible_nodes() => Err(SyscallError::invalid(Syscall::SetMempolicy)),
-        Some(node) => set_task_policy(Mode::Preferred, 0, NodeSet::single(node).bits().as_bits()),
+        Some(node) => set_task_policy(Mode::Preferred, 0, NodeMask::single(node).bits().as_bits()),
     }
 }
 
@@ -190,7 +190,7 @@ pub fn prefer_nodes(nodes: Bits) -> Result<Applied, SyscallError> {
 /// EPERM or ENOSYS if policy cannot be used.
 #[inline(never)]
 pub fn local_task() -> Result<(), SyscallError> {
-    set_task_policy(Mode::Local, 0, NodeSet::new().bits().as_bits())
+    set_task_policy(Mode::Local, 0, NodeMask::new().bits().as_bits())
 }
 
 /// The mode of the calling thread's policy, as [`task_policy`] returns it.
@@ -262,7 +262,7 @@ pub fn bind_memory(memory: MemRange, nodes: Bits) -> Result<Applied, SyscallErro
 /// # Errors
 /// As for [`bind_memory`].
 pub fn bind_memory_to_node(memory: MemRange, node: i32) -> Result<(), SyscallError> {
-    let nodes = usize::try_from(node).map_or_else(|_| NodeSet::new(), NodeSet::single);
+    let nodes = usize::try_from(node).map_or_else(|_| NodeMask::new(), NodeMask::single);
     bind_memory(memory, nodes.bits().as_bits()).map(|_| ())
 }
 
@@ -340,7 +340,7 @@ mod tests {
         std::thread::scope(|scope| {
             let thread = scope.spawn(|| {
                 change().unwrap();
-                let nodes = NodeSet::new();
+                let nodes = NodeMask::new();
                 let mode = task_policy(nodes.bits()).unwrap();
                 (mode.0, nodes.bits().as_bits().iter().collect())
             });
@@ -350,10 +350,10 @@ mod tests {
 
     #[test]
     fn each_call_asks_for_its_policy() {
-        let zero = || NodeSet::single(0);
+        let zero = || NodeMask::single(0);
         assert_eq!(after(|| bind_task(zero().bits().as_bits())), (Mode::Bind as i32, vec![0]));
         assert_eq!(after(|| interleave_task(zero().bits().as_bits())), (Mode::Interleave as i32, vec![0]));
-        assert_eq!(after(|| interleave_task(NodeSet::new().bits().as_bits())), (Mode::Default as i32, vec![]));
+        assert_eq!(after(|| interleave_task(NodeMask::new().bits().as_bits())), (Mode::Default as i32, vec![]));
         assert_eq!(after(|| prefer_node(Some(0))), (Mode::Preferred as i32, vec![0]));
         assert_eq!(after(|| prefer_node(None)), (Mode::Local as i32, vec![]));
         assert_eq!(after(local_task), (Mode::Local as i32, vec![]));
@@ -366,7 +366,7 @@ mod tests {
         for node in [possible_nodes(), usize::MAX] {
             assert!(prefer_node(Some(node)).is_err());
         }
-        assert!(bind_task(NodeSet::new().bits().as_bits()).is_err());
+        assert!(bind_task(NodeMask::new().bits().as_bits()).is_err());
     }
 
     #[test]

@@ -8,10 +8,10 @@
 //! Nothing here knows which nodes, CPUs or devices exist: the caller passes them as a [`ParseContext`].
 //!
 //! ```
-//! use numars::nodeset::NodeSet;
+//! use numars::nodeset::NodeMask;
 //! use numars::nodestring::{self, NamedNodes, ParseContext, ParseError};
 //!
-//! let (exist, parsed) = (NodeSet::new(), NodeSet::new());
+//! let (exist, parsed) = (NodeMask::new(), NodeMask::new());
 //! [0, 1, 3].iter().for_each(|&node| exist.bits().set(node));
 //! let allowed = exist.bits().as_bits();
 //! let context = ParseContext {
@@ -27,7 +27,7 @@
 //! ```
 
 use crate::bitmask::{Bits, BitsMut, WORD_BITS};
-use crate::nodeset::NodeSet;
+use crate::nodeset::NodeMask;
 use crate::text::{hex_digit, parse_hex, skip_blanks};
 use core::ops::Range;
 
@@ -114,7 +114,7 @@ pub enum NamedNodes {
     /// A single one, which must be allowed.
     One(usize),
     /// Several, of which those are named that are allowed.
-    Several(NodeSet),
+    Several(NodeMask),
 }
 
 /// A device or another name at the end of a list, looked up for [`parse`]: the name within the text and its nodes, or `None` if the text is
@@ -216,8 +216,8 @@ fn strip_byte(text: &[u8], byte: u8) -> (bool, &[u8]) {
 /// Makes `set` the set of the existing numbers that it did not contain. Numbers that do not exist and were in `set` are removed too.
 ///
 /// ```
-/// use numars::nodeset::NodeSet;
-/// let set = NodeSet::single(1);
+/// use numars::nodeset::NodeMask;
+/// let set = NodeMask::single(1);
 /// numars::nodestring::invert(set.bits(), |number| number < 4);
 /// assert!(set.bits().as_bits().iter().eq([0, 2, 3]));
 /// ```
@@ -288,8 +288,8 @@ fn strtol_prefix(text: &[u8]) -> (bool, u32, &[u8]) {
 /// they must be zero. A newline alone is the empty set. See numa_parse_bitmap in numa(3).
 ///
 /// ```
-/// use numars::nodeset::CpuSet;
-/// let cpus = CpuSet::new();
+/// use numars::nodeset::CpuMask;
+/// let cpus = CpuMask::new();
 /// assert!(numars::nodestring::parse_bitmap(b"00000001,00000003\n", cpus.bits()));
 /// assert!(cpus.bits().as_bits().iter().eq([0, 1, 32]));
 /// ```
@@ -319,8 +319,8 @@ pub fn parse_bitmap(text: &[u8], set: BitsMut) -> bool {
 /// Returns the ranges of a set, each by its first and last member, in ascending order: those of the kernel's list format, such as `0-3,8`.
 ///
 /// ```
-/// use numars::nodeset::NodeSet;
-/// let set = NodeSet::new();
+/// use numars::nodeset::NodeMask;
+/// let set = NodeMask::new();
 /// [0, 1, 2, 3, 8].iter().for_each(|&node| set.bits().set(node));
 /// assert!(numars::nodestring::ranges(set.bits().as_bits()).eq([(0, 3), (8, 8)]));
 /// ```
@@ -383,7 +383,7 @@ mod tests {
     }
 
     fn several(nodes: &[usize]) -> NamedNodes {
-        let set = NodeSet::new();
+        let set = NodeMask::new();
         nodes.iter().for_each(|&node| set.bits().set(node));
         NamedNodes::Several(set)
     }

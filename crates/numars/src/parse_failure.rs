@@ -160,13 +160,13 @@ fn of_device(error: DeviceError) -> (i32, Reason) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nodeset::NodeSet;
+    use crate::nodeset::NodeMask;
     use crate::nodestring::{self, NamedNodes, ParseContext, ParsedDevice};
     use crate::topology::DeviceKind;
 
     /// The failure of a list on a system with nodes 0, 1, 2 and 4 of 64, of which node 2 is not allowed.
     fn failure(list: &str, cpus: bool) -> Option<(i32, Range<usize>, &'static CStr)> {
-        let (allowed, named) = (NodeSet::new(), NodeSet::new());
+        let (allowed, named) = (NodeMask::new(), NodeMask::new());
         [0, 1, 4].iter().for_each(|&node| allowed.bits().set(node));
         let allowed = allowed.bits().as_bits();
         let exists = |node: usize| node < 3 || node == 4 || node == 20;

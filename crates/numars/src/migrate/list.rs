@@ -8,7 +8,7 @@ use super::plan;
 use super::request::{ArraysCopy, forbidden, read_entries, read_pages};
 use super::status::{EntryState, STATUS_UNSET};
 use crate::bitmask::BitsMut;
-use crate::nodeset::NodeSet;
+use crate::nodeset::NodeMask;
 use crate::sys::errno;
 use crate::sys::memory::Scratch;
 use crate::sys::move_request::MoveRequest;
@@ -51,7 +51,7 @@ impl<K: MovePagesOps> Mover<'_, K> {
         copy_range: (usize, usize),
     ) -> Result<(usize, bool), i32> {
         let has_several_batches = request.count() > self.entries;
-        let known_targets = NodeSet::new();
+        let known_targets = NodeMask::new();
         if request.count() == 0 {
             self.submit(request);
         }

@@ -73,7 +73,7 @@ use crate::nodeset::MAX_NUMNODES;
 use crate::sys::errno::{self, Errno};
 use crate::sys::kernel::{self, Checked};
 use crate::sys::{memory, threads};
-use crate::topology::Topology;
+use crate::topology::KernelTopology;
 use fast_path::{confirm_query, submit_and_check, try_fast_path};
 use mover::Mover;
 use node_map::NodeMap;
@@ -271,8 +271,8 @@ pub fn move_range(
 ///
 /// ```
 /// use numars::migrate::{MoveOptions, move_process};
-/// use numars::nodeset::NodeSet;
-/// let (from, to) = (NodeSet::new(), NodeSet::new());
+/// use numars::nodeset::NodeMask;
+/// let (from, to) = (NodeMask::new(), NodeMask::new());
 /// from.bits().set(0);
 /// // There are no nodes to move to.
 /// let report = move_process(0, from.bits().as_bits(), to.bits().as_bits(), MoveOptions::default(), None);
@@ -312,9 +312,9 @@ pub fn move_process(pid: i32, from: Bits, to: Bits, options: MoveOptions, progre
 ///
 /// ```
 /// use numars::migrate::{MoveOptions, Placement, PlacementMode, place_range};
-/// use numars::nodeset::NodeSet;
+/// use numars::nodeset::NodeMask;
 /// let memory = vec![1u8; 1 << 16];
-/// let nodes = NodeSet::new();
+/// let nodes = NodeMask::new();
 /// nodes.bits().set(0);
 /// let placement = Placement {
 ///     mode: PlacementMode::Interleave,
@@ -350,9 +350,9 @@ pub fn place_range(
 ///
 /// ```
 /// use numars::migrate::{MoveOptions, Placement, PlacementMode, place_process};
-/// use numars::nodeset::NodeSet;
+/// use numars::nodeset::NodeMask;
 /// // There are no nodes.
-/// let nodes = NodeSet::new();
+/// let nodes = NodeMask::new();
 /// let placement =
 ///     Placement { mode: PlacementMode::Balance, nodes: nodes.bits().as_bits(), weights: None, set_policy: false };
 /// let report = place_process(0, placement, MoveOptions::default(), None);
@@ -430,8 +430,9 @@ pub fn move_to_tier(
     progress: Progress,
 ) -> MoveReport {
     run_mover(TargetPid::identify(pid), options, progress, &mut |mover| {
-        let topology = Topology::current();
-        let distance = |from: i32, to: i32| Topology::current().distance(from as usize, to as usize).unwrap_or(u8::MAX);
+        let topology = KernelTopology::current();
+        let distance =
+            |from: i32, to: i32| KernelTopology::current().distance(from as usize, to as usize).unwrap_or(u8::MAX);
         let mut scratch = mover.scratch_for_range(length, TierTargets::BYTES)?;
         let (mut memory, mut arena) = mover.carve_range(&mut scratch);
         let targets = TierTargets::new(direction, |each| topology.for_each_tier(each), distance, &mut arena)?;

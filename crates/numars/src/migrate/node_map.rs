@@ -27,8 +27,8 @@ pub const PADDED_BITS: usize = PADDED_WORDS * WORD_BITS;
 ///
 /// ```
 /// use numars::migrate::node_map::{Masks, masks};
-/// use numars::nodeset::NodeSet;
-/// let (from, to) = (NodeSet::new(), NodeSet::new());
+/// use numars::nodeset::NodeMask;
+/// let (from, to) = (NodeMask::new(), NodeMask::new());
 /// assert!(matches!(masks(from.bits().as_bits(), to.bits().as_bits()), Masks::SameLength(_)));
 /// ```
 pub fn masks(from: Bits, to: Bits) -> Masks {
@@ -46,8 +46,8 @@ pub fn masks(from: Bits, to: Bits) -> Masks {
 /// ```
 /// use numars::bitmask::Bits;
 /// use numars::migrate::node_map::{PADDED_BITS, padded};
-/// use numars::nodeset::NodeSet;
-/// let nodes = NodeSet::new();
+/// use numars::nodeset::NodeMask;
+/// let nodes = NodeMask::new();
 /// nodes.bits().set(3);
 /// assert!(Bits::new(&padded(nodes.bits().as_bits()), PADDED_BITS).contains(3));
 /// ```
@@ -61,8 +61,8 @@ pub fn padded(mask: Bits) -> Padded {
 ///
 /// ```
 /// use numars::migrate::node_map::NodeMap;
-/// use numars::nodeset::NodeSet;
-/// let (from, to) = (NodeSet::new(), NodeSet::new());
+/// use numars::nodeset::NodeMask;
+/// let (from, to) = (NodeMask::new(), NodeMask::new());
 /// [0, 1].map(|node| from.bits().set(node));
 /// [1, 2].map(|node| to.bits().set(node));
 /// let mut map = NodeMap::EMPTY;
@@ -133,7 +133,7 @@ impl NodeMap {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nodeset::NodeSet;
+    use crate::nodeset::NodeMask;
 
     fn mask(words: &[Word]) -> Vec<Cell<Word>> {
         words.iter().map(|&word| Cell::new(word)).collect()
@@ -169,7 +169,7 @@ mod tests {
     fn no_target_of_a_pass_is_emptied_in_that_pass_or_later() {
         const NODES: usize = 6;
         let set = |members: usize| {
-            let nodes = NodeSet::new();
+            let nodes = NodeMask::new();
             (0..NODES).filter(|node| members >> node & 1 == 1).for_each(|node| nodes.bits().set(node));
             nodes
         };

@@ -5,10 +5,10 @@
 use super::targets::PageInfo;
 use crate::bitmask::Bits;
 use crate::mempolicy::Mode;
-use crate::nodeset::{MAX_NUMNODES, NodeSet};
+use crate::nodeset::{MAX_NUMNODES, NodeMask};
 use crate::sys::errno;
 use crate::sys::memory::Arena;
-use crate::topology::Topology;
+use crate::topology::KernelTopology;
 
 /// How pages are distributed over the nodes of a [`Placement`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,8 +30,8 @@ pub enum PlacementMode {
 ///
 /// ```
 /// use numars::migrate::{Placement, PlacementMode};
-/// use numars::nodeset::NodeSet;
-/// let nodes = NodeSet::new();
+/// use numars::nodeset::NodeMask;
+/// let nodes = NodeMask::new();
 /// [0, 2].map(|node| nodes.bits().set(node));
 /// // Three pages on node 0 for each page on node 2.
 /// let placement = Placement {
@@ -80,7 +80,7 @@ impl Placement<'_> {
     fn weight(&self, node: usize) -> Result<u32, i32> {
         match (self.weights, self.mode) {
             (Some(weights), _) => Ok(weights.get(node).copied().unwrap_or(1).into()),
-            (None, PlacementMode::Weighted) => Topology::current().interleave_weight(node).map(u32::from),
+            (None, PlacementMode::Weighted) => KernelTopology::current().interleave_weight(node).map(u32::from),
             (None, _) => Ok(1),
         }
     }
@@ -209,7 +209,7 @@ impl<'a> PlacementTargets<'a> {
             }
         }
         // The rest, less than a page for each node, first to nodes that hold more, so that fewer pages move.
-        let (mut rest, increased) = (pages - given, NodeSet::new());
+        let (mut rest, increased) = (pages - given, NodeMask::new());
         for of_those_that_hold_more in [true, false] {
             for node in self.nodes.iter().copied().map(usize::from) {
                 if let Some(surplus) = self.surplus.get_mut(node)

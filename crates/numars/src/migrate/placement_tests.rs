@@ -5,18 +5,18 @@ use super::placement::{Placement, PlacementMode, PlacementTargets};
 use super::targets::{PageInfo, PageTargets};
 use super::tests::{machine_with, pages_strategy};
 use super::tier_targets::{TierMove, TierTargets};
-use crate::nodeset::NodeSet;
+use crate::nodeset::NodeMask;
 use crate::sys::errno;
 use crate::sys::memory::{Arena, Scratch};
 use proptest::prelude::*;
 
-fn set(members: &[usize]) -> NodeSet {
-    let nodes = NodeSet::new();
+fn set(members: &[usize]) -> NodeMask {
+    let nodes = NodeMask::new();
     members.iter().for_each(|&node| nodes.bits().set(node));
     nodes
 }
 
-fn placement<'a>(mode: PlacementMode, nodes: &'a NodeSet, weights: Option<&'a [u8]>) -> Placement<'a> {
+fn placement<'a>(mode: PlacementMode, nodes: &'a NodeMask, weights: Option<&'a [u8]>) -> Placement<'a> {
     Placement { mode, nodes: nodes.bits().as_bits(), weights, set_policy: false }
 }
 
@@ -220,7 +220,7 @@ fn a_placement_that_contradicts_itself_is_einval() {
 }
 
 /// Tiers 4 with nodes 0 and 1, 20 with nodes 2 and 3, and 93 with node 5.
-fn tiers(each: &mut dyn FnMut(u32, &NodeSet)) -> Result<(), i32> {
+fn tiers(each: &mut dyn FnMut(u32, &NodeMask)) -> Result<(), i32> {
     each(93, &set(&[5]));
     each(4, &set(&[0, 1]));
     each(20, &set(&[2, 3]));
@@ -277,14 +277,14 @@ fn the_error_of_a_tier_is_that_it_is_full_unless_all_of_it_is_forbidden() {
 fn a_machine_with_fewer_than_two_tiers_has_no_other_tier() {
     let mut words = [0usize; TierTargets::BYTES / size_of::<usize>()];
     for count in 0..2 {
-        let tiers = |each: &mut dyn FnMut(u32, &NodeSet)| {
+        let tiers = |each: &mut dyn FnMut(u32, &NodeMask)| {
             (0..count).for_each(|tier| each(tier, &set(&[0])));
             Ok(())
         };
         let targets = TierTargets::new(TierMove::Demote, tiers, distance, &mut Arena::over(&mut words));
         assert_eq!(targets.err(), Some(errno::ENODATA));
     }
-    let failing = |_: &mut dyn FnMut(u32, &NodeSet)| Err(errno::EMFILE);
+    let failing = |_: &mut dyn FnMut(u32, &NodeMask)| Err(errno::EMFILE);
     let targets = TierTargets::new(TierMove::Demote, failing, distance, &mut Arena::over(&mut words));
     assert_eq!(targets.err(), Some(errno::EMFILE));
 }
@@ -293,7 +293,7 @@ fn a_machine_with_fewer_than_two_tiers_has_no_other_tier() {
 fn pages_of_a_range_are_demoted_until_the_tier_is_full() {
     let mut machine = machine_with(&[0, 1, 2, 3, 0, 1, 0, 0]);
     machine.free_pages = [0, 0, 3, 2];
-    let two = |each: &mut dyn FnMut(u32, &NodeSet)| {
+    let two = |each: &mut dyn FnMut(u32, &NodeMask)| {
         each(1, &set(&[0, 1]));
         each(2, &set(&[2, 3]));
         Ok(())

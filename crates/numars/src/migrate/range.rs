@@ -433,7 +433,7 @@ fn exclude_kernel_mappings(
 mod tests {
     use super::super::placement::{Placement, PlacementMode, PlacementTargets};
     use super::*;
-    use crate::nodeset::NodeSet;
+    use crate::nodeset::NodeMask;
     use crate::sys::files::File;
     use crate::sys::memory::Scratch;
     use crate::sys::testing::MemoryFile;
@@ -444,7 +444,7 @@ mod tests {
         let smaps = MemoryFile::holding(
             b"40000000-40800000 rw-p 00000000 00:00 0 \nKernelPageSize: 4 kB\nAnonHugePages: 2048 kB\n",
         );
-        let set = NodeSet::new();
+        let set = NodeMask::new();
         [0, 1].iter().for_each(|&node| set.bits().set(node));
         let placement =
             Placement { mode: PlacementMode::Balance, nodes: set.bits().as_bits(), weights: None, set_policy: false };

@@ -4,7 +4,7 @@
 
 use super::targets::PageInfo;
 use crate::bitmask::BitsMut;
-use crate::nodeset::{MAX_NUMNODES, NodeSet};
+use crate::nodeset::{MAX_NUMNODES, NodeMask};
 use crate::sys::errno;
 use crate::sys::memory::Arena;
 
@@ -25,20 +25,20 @@ pub struct TierTargets<'a> {
     /// For each node of the machine the number of its tier plus 1; 0: it is in none.
     tiers: &'a mut [u32],
     /// The nodes that may not be used.
-    forbidden: NodeSet,
+    forbidden: NodeMask,
     /// The nodes that are full: for base pages and for huge pages.
-    full: [NodeSet; 2],
+    full: [NodeMask; 2],
 }
 
 impl<'a> TierTargets<'a> {
     /// The bytes of an arena that [`TierTargets::new`] needs.
     pub const BYTES: usize = MAX_NUMNODES * size_of::<u32>();
 
-    /// Returns the targets on a machine with these tiers, as [`Topology::for_each_tier`](crate::topology::Topology::for_each_tier) lists them,
+    /// Returns the targets on a machine with these tiers, as [`KernelTopology::for_each_tier`](crate::topology::KernelTopology::for_each_tier) lists them,
     /// and distances, with memory from `arena`. Fails with ENODATA if there are fewer than two tiers, or with the errno of listing them.
     pub fn new(
         direction: TierMove,
-        for_each_tier: impl Fn(&mut dyn FnMut(u32, &NodeSet)) -> Result<(), i32>,
+        for_each_tier: impl Fn(&mut dyn FnMut(u32, &NodeMask)) -> Result<(), i32>,
         distance: fn(i32, i32) -> u8,
         arena: &mut Arena<'a>,
     ) -> Result<Self, i32> {
@@ -58,8 +58,8 @@ impl<'a> TierTargets<'a> {
             direction,
             distance,
             tiers,
-            forbidden: NodeSet::new(),
-            full: [NodeSet::new(), NodeSet::new()],
+            forbidden: NodeMask::new(),
+            full: [NodeMask::new(), NodeMask::new()],
         })
     }
 

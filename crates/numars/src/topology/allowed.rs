@@ -4,7 +4,7 @@ use super::kernel_files::{insert_range, list_end, read_ranges, sysfs_path};
 use super::node_lists::non_empty;
 use super::parse::{Field, ListParser};
 use crate::bitmask::{BitsMut, WORD_BITS, Word};
-use crate::nodeset::{self, CpuSet, MAX_NUMNODES, NodeSet};
+use crate::nodeset::{self, CpuMask, MAX_NUMNODES, NodeMask};
 use crate::sys::files::{self, FixedPath};
 use crate::sys::root::Root;
 use crate::sys::{errno, kernel};
@@ -22,7 +22,7 @@ pub(super) const DEFAULT_NR_CPUS: NonZeroUsize = NonZeroUsize::new(1024).unwrap(
 pub(super) struct MemsAllowed {
     /// The length of the kernel's mask in bits; 0 if it could not be read.
     pub(super) size: usize,
-    pub(super) nodes: NodeSet,
+    pub(super) nodes: NodeMask,
 }
 
 impl MemsAllowed {
@@ -35,7 +35,7 @@ impl MemsAllowed {
     pub(super) fn parse(status: &FixedPath) -> Self {
         let mut mask = Field::new(0, b"Mems_allowed:");
         let mut list = Field::new(0, b"Mems_allowed_list:");
-        let (mut length, nodes, mut ranges) = (0usize, NodeSet::new(), ListParser::default());
+        let (mut length, nodes, mut ranges) = (0usize, NodeMask::new(), ListParser::default());
         files::read_in_chunks(status, files::MAX_STATUS_FILE, &mut |chunk| {
             // The list follows the mask.
             let rest = mask.feed(chunk, |value| length += value.len());
@@ -59,7 +59,7 @@ impl MemsAllowed {
     }
 
     /// Returns the nodes, or `None` if they could not be read.
-    pub(super) fn into_nodes(self) -> Option<NodeSet> {
+    pub(super) fn into_nodes(self) -> Option<NodeMask> {
         non_empty(self.nodes)
     }
 }
@@ -88,7 +88,7 @@ fn cache_possible_nodes(allowed: &MemsAllowed) -> NonZeroUsize {
 
 /// Returns the nodes that this task may allocate memory on, as /proc/self/status has them; `None` if it cannot be read. Caches
 /// [`possible_nodes`].
-pub(super) fn mems_allowed_from_status() -> Option<NodeSet> {
+pub(super) fn mems_allowed_from_status() -> Option<NodeMask> {
     let allowed = MemsAllowed::read(Root::of_process());
     cache_possible_nodes(&allowed);
     allowed.into_nodes()
@@ -96,8 +96,8 @@ pub(super) fn mems_allowed_from_status() -> Option<NodeSet> {
 
 /// Returns the nodes that this task may allocate memory on, as get_mempolicy(2) has them; an empty set if it fails. Errno is left
 /// untouched.
-pub(super) fn mems_allowed_from_kernel() -> NodeSet {
-    let nodes = NodeSet::new();
+pub(super) fn mems_allowed_from_kernel() -> NodeMask {
+    let nodes = NodeMask::new();
     errno::preserve_errno(|| query_nodemask(nodes.bits(), |words| kernel::allowed_nodes_uninterposed(words) == 0));
     nodes
 }
@@ -106,8 +106,8 @@ pub(super) fn mems_allowed_from_kernel() -> NodeSet {
 /// empty set. Returns false, with errno, on failure.
 ///
 /// ```
-/// use numars::{nodeset::NodeSet, topology};
-/// let nodes = NodeSet::new();
+/// use numars::{nodeset::NodeMask, topology};
+/// let nodes = NodeMask::new();
 /// if topology::mems_allowed_into(nodes.bits()) {
 ///     assert!(!nodes.bits().as_bits().is_empty());
 /// }
@@ -143,7 +143,7 @@ fn query_nodemask_with(needs_full_mask: &AtomicBool, set: BitsMut, query: impl F
         needs_full_mask.store(true, Ordering::Relaxed);
         errno::set(before);
     }
-    let room = NodeSet::new();
+    let room = NodeMask::new();
     let succeeded = query(room.words());
     set.copy_from(room.bits().as_bits());
     succeeded
@@ -157,7 +157,7 @@ static POSSIBLE_CPUS: OnceNonZeroUsize = OnceNonZeroUsize::new();
 /// assert!(numars::topology::possible_cpus() >= numars::topology::count_allowed_cpus());
 /// ```
 pub fn possible_cpus() -> usize {
-    POSSIBLE_CPUS.get_or_init(|| query_affinity(&CpuSet::new())).get()
+    POSSIBLE_CPUS.get_or_init(|| query_affinity(&CpuMask::new())).get()
 }
 
 /// Returns the CPUs that the calling thread may run on. Caches [`possible_cpus`].
@@ -165,8 +165,8 @@ pub fn possible_cpus() -> usize {
 /// ```
 /// assert!(!numars::topology::allowed_cpus().bits().as_bits().is_empty());
 /// ```
-pub fn allowed_cpus() -> CpuSet {
-    let cpus = CpuSet::new();
+pub fn allowed_cpus() -> CpuMask {
+    let cpus = CpuMask::new();
     affinity_into(&cpus);
     cpus
 }
@@ -175,10 +175,10 @@ pub fn allowed_cpus() -> CpuSet {
 /// sched_getaffinity(2).
 ///
 /// ```
-/// let cpus = numars::nodeset::CpuSet::new();
+/// let cpus = numars::nodeset::CpuMask::new();
 /// numars::topology::affinity_into(&cpus);
 /// ```
-pub fn affinity_into(cpus: &CpuSet) {
+pub fn affinity_into(cpus: &CpuMask) {
     let size = query_affinity(cpus);
     POSSIBLE_CPUS.get_or_init(|| size);
 }
@@ -187,13 +187,13 @@ pub fn affinity_into(cpus: &CpuSet) {
 // Not inlined, because the set takes stack.
 #[inline(never)]
 pub fn count_allowed_cpus() -> usize {
-    let cpus = CpuSet::new();
+    let cpus = CpuMask::new();
     affinity_into(&cpus);
     cpus.bits().as_bits().weight()
 }
 
 /// Calls sched_getaffinity(2) for the calling thread, and returns the size of the kernel's cpumask_t in bits.
-fn query_affinity(cpus: &CpuSet) -> NonZeroUsize {
+fn query_affinity(cpus: &CpuMask) -> NonZeroUsize {
     let filled = errno::preserve_errno(|| kernel::sched_getaffinity(0, cpus.words()));
     let root = Root::of_process();
     if root.is_running() {
@@ -250,12 +250,12 @@ mod tests {
         let flag = AtomicBool::new(false);
         errno::set(errno::EBUSY);
         for _ in 0..2 {
-            let nodes = NodeSet::new();
+            let nodes = NodeMask::new();
             assert!(query_nodemask_with(&flag, nodes.bits(), kernel));
             assert!(nodes.bits().as_bits().iter().eq([WORD_BITS]));
         }
         assert_eq!((queries.get(), errno::get()), (3, errno::EBUSY), "it is known from then on");
-        let nodes = NodeSet::new();
+        let nodes = NodeMask::new();
         let small = BitsMut::new(nodes.words(), 16);
         assert!(query_nodemask_with(&flag, small, |words| {
             words[0].set(1 << 20 | 1 << 3);

@@ -1,14 +1,14 @@
 //! The attributes of a node's memory: how large and how fast it is, as the kernel's files state it.
 
-use super::Topology;
+use super::KernelTopology;
 use super::kernel_files::{is_there, node_path, number_after, open, read_number};
-use crate::nodeset::NodeSet;
+use crate::nodeset::NodeMask;
 use crate::sys::errno;
 use crate::sys::files::FixedPath;
 use crate::sys::root::Root;
 use core::ffi::c_int;
 
-/// An attribute of the memory of a node. See [`Topology::attribute`].
+/// An attribute of the memory of a node. See [`KernelTopology::attribute`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Attribute {
     /// All memory of the node, in bytes.
@@ -43,7 +43,7 @@ impl Attribute {
     }
 }
 
-impl Topology<'_> {
+impl KernelTopology<'_> {
     /// Reads an attribute of the memory of `node`. Bandwidth and latency are those that the kernel lists for an initiator, a node whose
     /// CPUs or devices access the memory; the other attributes do not depend on it.
     ///
@@ -55,8 +55,8 @@ impl Topology<'_> {
     ///
     /// ```
     /// use numars::sys::errno::{ENODATA, ENODEV};
-    /// use numars::topology::{Attribute, Topology};
-    /// let topology = Topology::current();
+    /// use numars::topology::{Attribute, KernelTopology};
+    /// let topology = KernelTopology::current();
     /// match topology.attribute(topology.max_node(), None, Attribute::ReadLatency) {
     ///     Ok(nanoseconds) => println!("reads take {nanoseconds} ns from the nearest CPUs"),
     ///     Err(error) => assert_eq!(error, ENODATA, "most firmware does not state it"),
@@ -102,16 +102,16 @@ impl Topology<'_> {
     /// open(2), such as EMFILE.
     ///
     /// ```
-    /// use numars::topology::{Attribute, Topology};
-    /// let topology = Topology::current();
+    /// use numars::topology::{Attribute, KernelTopology};
+    /// let topology = KernelTopology::current();
     /// let largest = topology.best_nodes(None, Attribute::Capacity).unwrap();
     /// assert!(!largest.bits().as_bits().is_empty());
     /// ```
-    pub fn best_nodes(&self, initiator: Option<usize>, attribute: Attribute) -> Result<NodeSet, c_int> {
+    pub fn best_nodes(&self, initiator: Option<usize>, attribute: Attribute) -> Result<NodeMask, c_int> {
         if initiator.is_some_and(|initiator| !self.has_node(initiator)) {
             return Err(errno::ENODEV);
         }
-        let (nodes, best, mut best_value) = (self.nodes(), NodeSet::new(), None);
+        let (nodes, best, mut best_value) = (self.nodes(), NodeMask::new(), None);
         for node in nodes.bits().as_bits().iter() {
             if let Some(initiator) = initiator
                 && !is_listed(self.root(), node, initiator)?

@@ -3,7 +3,7 @@
 use super::kernel_files::{node_path_in, read_cpumap, read_ranges, sysfs_path};
 use super::words::{NodeWords, contains, for_each_bit, only_zero, same, weight};
 use crate::bitmask::{BitsMut, WORD_BITS, Word};
-use crate::nodeset::{CpuSet, MAX_NUMNODES};
+use crate::nodeset::{CpuMask, MAX_NUMNODES};
 use crate::sys::files::{self, File, FixedPath};
 use crate::sys::memory::Arena;
 use crate::sys::root::Root;
@@ -53,8 +53,8 @@ impl<'a> CpuMap<'a> {
     }
 
     /// Returns the CPUs that at least one node has.
-    pub(super) fn all_cpus(&self) -> CpuSet {
-        let cpus = CpuSet::new();
+    pub(super) fn all_cpus(&self) -> CpuMask {
+        let cpus = CpuMask::new();
         for row in self.rows() {
             cpus.words().iter().zip(row).for_each(|(word, row)| word.set(word.get() | row));
         }
@@ -208,7 +208,7 @@ impl CpuMapBuilder<'_> {
 mod tests {
     use super::super::words::insert_all;
     use super::*;
-    use crate::nodeset::NodeSet;
+    use crate::nodeset::NodeMask;
 
     #[test]
     fn a_cpu_that_several_nodes_have_is_in_the_set_of_each_and_belongs_to_the_first() {
@@ -229,7 +229,7 @@ mod tests {
         assert!(!builder.record_cpus(1, 8, (5, 4)));
         let map = CpuMap { is_complete: true, node_of_cpu: &node_of_cpu, rows: &rows, row_words: ROW_WORDS };
         let mut existing = [0; MAX_NUMNODES / WORD_BITS];
-        let nodes = NodeSet::new();
+        let nodes = NodeMask::new();
         [3, 8].iter().for_each(|&node| nodes.bits().set(node));
         insert_all(&mut existing, &nodes);
         let cpus = |node| {

@@ -12,10 +12,10 @@ use super::cpu_map::{Layout, Previous};
 use super::kernel_files::{list_end, sysfs_path};
 use super::node_lists::{Sources, non_empty, read_has_memory, read_online};
 use super::shown;
-use super::value::Topology;
+use super::value::KernelTopology;
 use super::words::{for_each_bit, insert_all, same};
 use crate::bitmask::WORD_BITS;
-use crate::nodeset::{CpuSet, MAX_CPUS, NodeSet};
+use crate::nodeset::{CpuMask, MAX_CPUS, NodeMask};
 use crate::sys::memory::Arena;
 use crate::sys::root::Root;
 use crate::sys::snapshot::{self, InMemory, Snapshot};
@@ -27,7 +27,7 @@ use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 // The topology comes first, so that the address of the one is that of the other.
 #[repr(C)]
 struct Reading<'a> {
-    topology: Topology<'a>,
+    topology: KernelTopology<'a>,
     /// The number of the reading. Threads may read at the same time: the reading that began last counts.
     generation: AtomicUsize,
     /// Whether the files of single nodes were read too.
@@ -52,7 +52,7 @@ static UNKNOWN: Reading = Reading {
     generation: AtomicUsize::new(0),
     is_whole: false,
     needs_reload: AtomicBool::new(false),
-    topology: Topology::UNKNOWN,
+    topology: KernelTopology::UNKNOWN,
 };
 
 impl Reading<'_> {
@@ -107,30 +107,30 @@ fn whole_reading() -> &'static Reading<'static> {
 }
 
 /// Returns what is known of this process's machine: the lists of nodes that exist and may be allocated on, and the rest if
-/// [`Topology::current`] was called before.
+/// [`KernelTopology::current`] was called before.
 ///
 /// ```
 /// assert!(numars::topology::cached().has_node(numars::topology::cached().max_node()));
 /// ```
 #[inline(always)]
-pub fn cached() -> &'static Topology<'static> {
+pub fn cached() -> &'static KernelTopology<'static> {
     &reading().topology
 }
 
-/// See [`Topology::current`].
-pub(super) fn topology() -> &'static Topology<'static> {
+/// See [`KernelTopology::current`].
+pub(super) fn topology() -> &'static KernelTopology<'static> {
     &whole_reading().topology
 }
 
 /// Returns the topology and the number of its reading, which is higher for each later one.
-pub(super) fn topology_and_generation() -> (&'static Topology<'static>, usize) {
+pub(super) fn topology_and_generation() -> (&'static KernelTopology<'static>, usize) {
     let reading = whole_reading();
     (&reading.topology, reading.generation.load(Ordering::Relaxed))
 }
 
 /// Reads the files of all nodes again. What cannot be read stays as it was.
 ///
-/// References that [`Topology::current`] returned before stay valid and unchanged.
+/// References that [`KernelTopology::current`] returned before stay valid and unchanged.
 ///
 /// ```
 /// numars::topology::update();
@@ -138,7 +138,7 @@ pub(super) fn topology_and_generation() -> (&'static Topology<'static>, usize) {
 pub fn update() {
     reading();
     // Which nodes the kernel shows at this moment is not queried here.
-    shown::record_nodes_at_read(&NodeSet::new());
+    shown::record_nodes_at_read(&NodeMask::new());
     read();
 }
 
@@ -156,7 +156,7 @@ pub fn catch_up() -> bool {
     }
     let before = reading();
     let last = topology();
-    let (nodes, cpus) = (mems_allowed_from_kernel(), CpuSet::new());
+    let (nodes, cpus) = (mems_allowed_from_kernel(), CpuMask::new());
     affinity_into(&cpus);
     let are_new_nodes = shown::new_nodes(&nodes).zip(&last.lists.allowed).any(|(new, known)| new & !known != 0);
     let are_new_cpus = shown::new_cpus(&cpus).enumerate().any(|(index, new)| {
@@ -181,13 +181,13 @@ fn read_lists<'a>(_: &mut Arena<'a>) -> Reading<'a> {
     let is_short = online.is_none() && files::is_short_of_descriptors();
     // Otherwise, nodes that this task may allocate on are all that is needed.
     let has_memory = if mems_allowed.is_none() { read_has_memory(root) } else { None };
-    let topology = Topology::with_nodes(Sources { online, has_memory, mems_allowed }.combine(possible_nodes()));
+    let topology = KernelTopology::with_nodes(Sources { online, has_memory, mems_allowed }.combine(possible_nodes()));
     let allowed_cpus = if root.is_running() { shown::add_affinity() } else { 0 };
     Reading {
         generation: AtomicUsize::new(0),
         is_whole: false,
         needs_reload: AtomicBool::new(is_short),
-        topology: Topology { allowed_cpus, ..topology },
+        topology: KernelTopology { allowed_cpus, ..topology },
     }
 }
 
@@ -203,7 +203,7 @@ fn read() {
     }
     let mut mems_allowed = before.lists.allowed;
     shown::include(&mut mems_allowed, &shown::ALLOWED_NODES);
-    let mems_allowed = NodeSet::from(mems_allowed);
+    let mems_allowed = NodeMask::from(mems_allowed);
     let online = read_online(root);
     let is_listed = online.is_some();
     let has_memory = read_has_memory(root).or_else(|| last.is_whole.then(|| before.nodes_with_memory()));
@@ -212,7 +212,7 @@ fn read() {
         insert_all(&mut nodes, &mems_allowed);
         has_memory.iter().for_each(|has_memory| insert_all(&mut nodes, has_memory));
         shown::include(&mut nodes, &shown::NODES_RUN_ON);
-        NodeSet::from(nodes)
+        NodeMask::from(nodes)
     });
     let lists =
         Sources { online: Some(online), has_memory, mems_allowed: Some(mems_allowed) }.combine(possible_nodes());
@@ -234,7 +234,7 @@ fn read() {
             generation: AtomicUsize::new(generation),
             is_whole: true,
             needs_reload: AtomicBool::new(is_short),
-            topology: Topology { allowed_cpus, configured_cpus, cpu_map, ..Topology::with_nodes(lists) },
+            topology: KernelTopology { allowed_cpus, configured_cpus, cpu_map, ..KernelTopology::with_nodes(lists) },
         }
     });
     CURRENT.replace(layout.bytes(), build, |new: &Reading, current: Option<&'static Reading<'static>>| {
@@ -292,7 +292,7 @@ mod tests {
     fn only(node: usize) -> NodeWords {
         let mut words = NodeLists::ONLY_NODE_0.existing;
         words[0] = 0;
-        insert_all(&mut words, &NodeSet::single(node));
+        insert_all(&mut words, &NodeMask::single(node));
         words
     }
 
@@ -300,7 +300,7 @@ mod tests {
     fn a_reading_replaces_an_older_one_that_has_less_or_differs() {
         let lists = |node| NodeLists { existing: only(node), ..NodeLists::ONLY_NODE_0 };
         let reading = |generation, lists, is_whole, is_complete| {
-            let mut topology = Topology::with_nodes(lists);
+            let mut topology = KernelTopology::with_nodes(lists);
             topology.cpu_map.is_complete = is_complete;
             Reading {
                 generation: AtomicUsize::new(generation),
@@ -317,7 +317,7 @@ mod tests {
         assert!(!reading(6, lists(1), true, false).supersedes(Some(&whole)), "a reading that fails changes nothing");
         assert!(reading(6, lists(1), true, true).supersedes(Some(&whole)));
         let mut allowed = only(1);
-        insert_all(&mut allowed, &NodeSet::single(0));
+        insert_all(&mut allowed, &NodeMask::single(0));
         let widened = reading(6, NodeLists { allowed, ..lists(0) }, true, false);
         assert!(widened.supersedes(Some(&whole)), "a system call has shown more");
         assert!(!reading(7, lists(0), true, true).supersedes(Some(&whole)), "it says the same");
@@ -326,7 +326,7 @@ mod tests {
 
     #[test]
     fn the_allowed_nodes_of_the_kernels_file_and_of_its_system_call_agree() {
-        let allowed = NodeSet::new();
+        let allowed = NodeMask::new();
         assert!(super::super::mems_allowed_into(allowed.bits()));
         assert!(allowed.bits().as_bits().equals(cached().allowed_nodes().bits().as_bits()));
     }

@@ -46,8 +46,8 @@ impl CachedDistances<'_> {
 /// Returns the distance from one node to another as the firmware gives it, 10 for near; `None` if it is unknown.
 ///
 /// ```
-/// use numars::topology::{self, Topology};
-/// let node = Topology::current().max_node();
+/// use numars::topology::{self, KernelTopology};
+/// let node = KernelTopology::current().max_node();
 /// assert!([None, Some(10)].contains(&topology::distance(node, node)));
 /// ```
 pub fn distance(from: usize, to: usize) -> Option<u8> {

@@ -10,7 +10,7 @@ use crate::sys::root::Root;
 use crate::text::{is_blank, parse_hex, skip_blanks};
 use core::ffi::{CStr, c_int};
 
-/// The kind of a device whose node is looked up by [`Topology::node_of_device`](super::Topology::node_of_device).
+/// The kind of a device whose node is looked up by [`KernelTopology::node_of_device`](super::KernelTopology::node_of_device).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeviceKind {
     /// A network device.
@@ -25,8 +25,8 @@ pub enum DeviceKind {
     Dax,
 }
 
-/// Why the node of a device, or the nodes of another name, are unknown. See [`Topology::node_of_device`](super::Topology::node_of_device)
-/// and [`Topology::nodes_by_name`](super::Topology::nodes_by_name).
+/// Why the node of a device, or the nodes of another name, are unknown. See [`KernelTopology::node_of_device`](super::KernelTopology::node_of_device)
+/// and [`KernelTopology::nodes_by_name`](super::KernelTopology::nodes_by_name).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeviceError {
     /// The name contains a `/`, or is `.` or `..`.
@@ -52,7 +52,7 @@ pub enum DeviceError {
 }
 
 /// The result of looking up a device: its name, which is the text after the colon, and its node; `None` if the text is not of the form
-/// of a device. See [`Topology::node_of_device`](super::Topology::node_of_device).
+/// of a device. See [`KernelTopology::node_of_device`](super::KernelTopology::node_of_device).
 pub type DeviceLookup<'a> = Option<(&'a CStr, Result<usize, DeviceError>)>;
 
 /// Looks up a device, such as netdev:eth0, below `root`.

@@ -96,7 +96,7 @@ pub(super) fn parse_row(file: &FixedPath, columns: Bits, each: &mut dyn FnMut(us
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nodeset::NodeSet;
+    use crate::nodeset::NodeMask;
     use crate::sys::testing::MemoryFile;
 
     #[test]
@@ -107,8 +107,8 @@ mod tests {
             let fits = parse_row(&file.path(), nodes, &mut |node, distance| found.push((node, distance)));
             (fits, found)
         };
-        assert_eq!(read(NodeSet::single(5).bits().as_bits()), (false, vec![(5, 10)]));
-        let nodes = NodeSet::new();
+        assert_eq!(read(NodeMask::single(5).bits().as_bits()), (false, vec![(5, 10)]));
+        let nodes = NodeMask::new();
         [0, 1, 4, 8, 100].into_iter().for_each(|node| nodes.bits().set(node));
         let all = vec![(0, 10), (1, u8::MAX), (4, u8::MAX), (8, 20), (100, 20)];
         assert_eq!(read(nodes.bits().as_bits()), (true, all));

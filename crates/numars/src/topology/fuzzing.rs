@@ -6,7 +6,7 @@ use super::distances::parse_row;
 use super::kernel_files::{read_cpumap, read_list, read_number};
 use super::{allowed::MemsAllowed, memory::NodeMemory, parse::Field};
 use crate::bitmask::WORD_BITS;
-use crate::nodeset::{CpuSet, FixedBitmask, MAX_CPUS, MAX_NUMNODES, NodeSet};
+use crate::nodeset::{CpuMask, FixedBitmask, MAX_CPUS, MAX_NUMNODES, NodeMask};
 use crate::sys::files::FixedPath;
 use crate::sys::root::Root;
 use crate::sys::testing::MemoryFile;
@@ -48,7 +48,7 @@ pub fn kernel_files(text: &[u8]) {
 }
 
 fn list(path: &FixedPath, text: &[u8]) {
-    let (nodes, cpus) = (NodeSet::new(), CpuSet::new());
+    let (nodes, cpus) = (NodeMask::new(), CpuMask::new());
     assert!(read_list(path, nodes.bits()) && read_list(path, cpus.bits()));
     let ranges = ranges(first_line(text));
     assert_holds(&nodes, &ranges);
@@ -106,7 +106,7 @@ fn meminfo(path: &FixedPath, text: &[u8]) {
 }
 
 fn distances(path: &FixedPath, text: &[u8]) {
-    let columns = NodeSet::new();
+    let columns = NodeMask::new();
     let nodes = [0, 1, 8, 250, 1023];
     nodes.iter().for_each(|&node| columns.bits().set(node));
     let mut found = Vec::new();

@@ -2,7 +2,7 @@
 
 use super::parse::{CpumapParser, ListParser};
 use crate::bitmask::BitsMut;
-use crate::nodeset::CpuSet;
+use crate::nodeset::CpuMask;
 use crate::sys::errno;
 use crate::sys::files::{self, File, FixedPath};
 use crate::sys::root::Root;
@@ -149,7 +149,7 @@ pub(super) fn parse_decimal(digits: &[u8]) -> Option<u32> {
 /// Reads a list and returns its highest number plus one; 0 if it is empty or cannot be read.
 #[inline(never)]
 pub(super) fn list_end(file: &FixedPath) -> usize {
-    let set = CpuSet::new();
+    let set = CpuMask::new();
     read_list(file, set.bits());
     set.bits().as_bits().highest().map_or(0, |last| last + 1)
 }
@@ -157,7 +157,7 @@ pub(super) fn list_end(file: &FixedPath) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nodeset::{MAX_CPUS, MAX_NUMNODES, NodeSet};
+    use crate::nodeset::{MAX_CPUS, MAX_NUMNODES, NodeMask};
     use crate::sys::testing::MemoryFile;
 
     #[test]
@@ -175,7 +175,7 @@ mod tests {
             ("", 0..0, 0..0),
             (&long, 0..MAX_NUMNODES, 0..MAX_CPUS),
         ] {
-            let (file, node_set, cpu_set) = (MemoryFile::holding(text.as_bytes()), NodeSet::new(), CpuSet::new());
+            let (file, node_set, cpu_set) = (MemoryFile::holding(text.as_bytes()), NodeMask::new(), CpuMask::new());
             assert!(read_list(&file.path(), node_set.bits()) && read_list(&file.path(), cpu_set.bits()));
             assert!(node_set.bits().as_bits().iter().eq(nodes), "{text:?}");
             assert!(cpu_set.bits().as_bits().iter().eq(cpus), "{text:?}");
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn a_range_is_added_as_far_as_there_is_room() {
-        let nodes = NodeSet::new();
+        let nodes = NodeMask::new();
         insert_range(Some((1020, u64::MAX)), nodes.bits());
         insert_range(Some((5, 3)), nodes.bits());
         insert_range(None, nodes.bits());

@@ -1,13 +1,13 @@
 //! What kind of node a node is: with CPUs, with memory, with memory of a dax device.
 
-use super::Topology;
+use super::KernelTopology;
 use super::devices::is_dax;
 use super::words::contains;
-use crate::nodeset::NodeSet;
+use crate::nodeset::NodeMask;
 use crate::sys::errno;
 use core::ffi::c_int;
 
-/// What a node has. See [`Topology::kind_of_node`].
+/// What a node has. See [`KernelTopology::kind_of_node`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NodeKind {
     /// Whether it has CPUs that are online.
@@ -19,14 +19,14 @@ pub struct NodeKind {
     pub is_dax: bool,
 }
 
-impl Topology<'_> {
+impl KernelTopology<'_> {
     /// Returns what a node has: CPUs and memory as of this topology, and dax devices as of now.
     ///
     /// Errors are errnos: ENODEV if there is no such node; ENODATA if its CPUs could not be read; or that of open(2), such as EMFILE.
     ///
     /// ```
-    /// use numars::topology::Topology;
-    /// let topology = Topology::current();
+    /// use numars::topology::KernelTopology;
+    /// let topology = KernelTopology::current();
     /// for node in topology.nodes_with_memory().bits().as_bits().iter() {
     ///     assert!(topology.kind_of_node(node).is_ok_and(|kind| kind.has_memory));
     /// }
@@ -51,11 +51,11 @@ impl Topology<'_> {
     }
 
     /// Returns the nodes that have CPUs, or those that have memory and no CPUs; `None` if there are none, or CPUs could not be read.
-    pub(super) fn nodes_by_cpus(&self, with_cpus: bool) -> Option<NodeSet> {
+    pub(super) fn nodes_by_cpus(&self, with_cpus: bool) -> Option<NodeMask> {
         if !self.has_all_cpus() {
             return None;
         }
-        let (nodes, found) = (self.nodes(), NodeSet::new());
+        let (nodes, found) = (self.nodes(), NodeMask::new());
         for node in nodes.bits().as_bits().iter() {
             let has_cpus = self.has_cpus(node);
             if if with_cpus { has_cpus } else { !has_cpus && contains(&self.lists.with_memory, node) } {

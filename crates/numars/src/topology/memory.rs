@@ -10,7 +10,7 @@ use core::ffi::c_int;
 use core::num::NonZeroUsize;
 use once_cell::race::OnceNonZeroUsize;
 
-/// The memory of a node in bytes, as its file meminfo has it. See [`Topology::memory_of_node`](super::Topology::memory_of_node).
+/// The memory of a node in bytes, as its file meminfo has it. See [`KernelTopology::memory_of_node`](super::KernelTopology::memory_of_node).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NodeMemory {
     /// All memory that the node has (MemTotal).

@@ -1,11 +1,11 @@
 //! The nodes and CPUs of a machine: their number, distances and sizes, and which of them this task may use.
 //!
-//! A [`Topology`] is an immutable value. [`Topology::current`] returns that of this process, which is read once and again when the kernel
-//! shows a node or CPU that it lacks ([`catch_up`]) or on request ([`update`]); [`Topology::from_root`] reads that of another machine,
+//! A [`KernelTopology`] is an immutable value. [`KernelTopology::current`] returns that of this process, which is read once and again when the kernel
+//! shows a node or CPU that it lacks ([`catch_up`]) or on request ([`update`]); [`KernelTopology::from_root`] reads that of another machine,
 //! whose files of /proc and /sys are below a directory.
 //!
-//! Nodes of different memory (CXL, HBM) are told apart by [`Topology::attribute`], [`Topology::tier_of_node`],
-//! [`Topology::interleave_weight`] and [`Topology::kind_of_node`], which read files at each call.
+//! Nodes of different memory (CXL, HBM) are told apart by [`KernelTopology::attribute`], [`KernelTopology::tier_of_node`],
+//! [`KernelTopology::interleave_weight`] and [`KernelTopology::kind_of_node`], which read files at each call.
 //!
 //! The functions of this module are about this process and its machine. If the environment variable NUMARS_FSROOT names a directory with
 //! another machine's files when the first of them is called, that machine takes the place of the running one.
@@ -36,13 +36,13 @@ mod value;
 mod weights;
 mod words;
 
-use crate::nodeset::CpuSet;
+use crate::nodeset::CpuMask;
 use crate::sys::root::Root;
 pub use allowed::{
     affinity_into, allowed_cpus, count_allowed_cpus, mems_allowed_into, possible_cpus, possible_nodes, query_nodemask,
 };
 pub use attributes::Attribute;
-pub use captured::OwnedTopology;
+pub use captured::OwnedKernelTopology;
 use core::ffi::{CStr, c_int};
 use core::num::NonZeroU8;
 pub use current::{cached, catch_up, configured_cpus, node_of_current_cpu, update};
@@ -54,19 +54,19 @@ pub use memory::{NodeMemory, huge_page_size};
 pub use named_nodes::{NodesLookup, nodes_by_name};
 pub use parse::Field;
 pub use shown::task_cpus;
-pub use value::Topology;
+pub use value::KernelTopology;
 pub use weights::set_interleave_weight;
 pub use words::for_each_bit;
 
-impl Topology<'static> {
+impl KernelTopology<'static> {
     /// Returns the topology of this process's machine.
     ///
     /// The first call reads it. It stays as it is: a later call may return another one, after [`update`] or [`catch_up`], or if files
     /// could not be read at first because the process had too many open files.
     ///
     /// ```
-    /// use numars::topology::Topology;
-    /// let topology = Topology::current();
+    /// use numars::topology::KernelTopology;
+    /// let topology = KernelTopology::current();
     /// let cpu = topology.allowed_cpus().bits().as_bits().iter().next().unwrap();
     /// let node = topology.node_of_cpu(cpu).unwrap();
     /// assert!(topology.cpus_of_node(node).bits().as_bits().contains(cpu));
@@ -77,7 +77,7 @@ impl Topology<'static> {
     }
 }
 
-impl Topology<'_> {
+impl KernelTopology<'_> {
     /// Reads the topology of a machine whose files of /proc and /sys are below `directory`, such as those that hwloc's
     /// hwloc-gather-topology captures. All its CPUs count as allowed.
     ///
@@ -86,7 +86,7 @@ impl Topology<'_> {
     /// missing is made up from the rest as far as possible: a machine that lists no nodes has node 0.
     ///
     /// ```
-    /// use numars::topology::Topology;
+    /// use numars::topology::KernelTopology;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let root = std::env::temp_dir().join(format!("numars-example-{}", std::process::id()));
     /// // Two nodes with a CPU each.
@@ -99,7 +99,7 @@ impl Topology<'_> {
     /// std::fs::write(root.join("sys/devices/system/node/online"), "0-1\n")?;
     ///
     /// let directory = std::ffi::CString::new(root.to_str().unwrap())?;
-    /// let machine = Topology::from_root(&directory).map_err(std::io::Error::from_raw_os_error)?;
+    /// let machine = KernelTopology::from_root(&directory).map_err(std::io::Error::from_raw_os_error)?;
     /// let machine = machine.as_topology();
     /// assert_eq!(machine.node_of_cpu(1), Some(1));
     /// assert_eq!(machine.distance(0, 1), Some(21));
@@ -107,8 +107,8 @@ impl Topology<'_> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn from_root(directory: &CStr) -> Result<OwnedTopology, c_int> {
-        OwnedTopology::read(directory)
+    pub fn from_root(directory: &CStr) -> Result<OwnedKernelTopology, c_int> {
+        OwnedKernelTopology::read(directory)
     }
 
     /// Returns the root of the machine's files.
@@ -123,15 +123,15 @@ impl Topology<'_> {
     /// all that a node has.
     ///
     /// ```
-    /// # use numars::topology::Topology;
-    /// let topology = Topology::current();
+    /// # use numars::topology::KernelTopology;
+    /// let topology = KernelTopology::current();
     /// assert!(!topology.allowed_cpus().bits().as_bits().is_empty());
     /// ```
-    pub fn allowed_cpus(&self) -> CpuSet {
+    pub fn allowed_cpus(&self) -> CpuMask {
         if self.captured.is_some() {
             return self.cpu_map.all_cpus();
         }
-        let cpus = CpuSet::new();
+        let cpus = CpuMask::new();
         cpus.words().iter().zip(task_cpus()).for_each(|(word, shown)| word.set(shown));
         cpus
     }
@@ -139,8 +139,8 @@ impl Topology<'_> {
     /// Returns the number of CPUs that the machine has, online or not, as numa_num_configured_cpus() of numa(3).
     ///
     /// ```
-    /// # use numars::topology::Topology;
-    /// let topology = Topology::current();
+    /// # use numars::topology::KernelTopology;
+    /// let topology = KernelTopology::current();
     /// assert!(topology.configured_cpus() >= topology.count_allowed_cpus());
     /// ```
     pub fn configured_cpus(&self) -> usize {
@@ -154,8 +154,8 @@ impl Topology<'_> {
     /// Returns the size of the kernel's node mask in bits: see [`possible_nodes`].
     ///
     /// ```
-    /// # use numars::topology::Topology;
-    /// let topology = Topology::current();
+    /// # use numars::topology::KernelTopology;
+    /// let topology = KernelTopology::current();
     /// assert!(topology.possible_nodes() > topology.max_node());
     /// ```
     pub fn possible_nodes(&self) -> usize {
@@ -165,8 +165,8 @@ impl Topology<'_> {
     /// Returns the size of the kernel's CPU mask in bits: see [`possible_cpus`].
     ///
     /// ```
-    /// # use numars::topology::Topology;
-    /// let topology = Topology::current();
+    /// # use numars::topology::KernelTopology;
+    /// let topology = KernelTopology::current();
     /// assert!(topology.possible_cpus() >= topology.count_allowed_cpus());
     /// ```
     pub fn possible_cpus(&self) -> usize {
@@ -176,8 +176,8 @@ impl Topology<'_> {
     /// Returns the distance from one node to another as the firmware gives it, 10 for near; `None` if it is unknown.
     ///
     /// ```
-    /// # use numars::topology::Topology;
-    /// let topology = Topology::current();
+    /// # use numars::topology::KernelTopology;
+    /// let topology = KernelTopology::current();
     /// let node = topology.max_node();
     /// assert!([None, Some(10)].contains(&topology.distance(node, node)));
     /// ```
@@ -191,8 +191,8 @@ impl Topology<'_> {
     /// Reads the memory of a node. Errors are errnos: ENOENT if there is no such node, or that of open(2).
     ///
     /// ```
-    /// use numars::topology::Topology;
-    /// let topology = Topology::current();
+    /// use numars::topology::KernelTopology;
+    /// let topology = KernelTopology::current();
     /// if let Ok(memory) = topology.memory_of_node(topology.max_node()) {
     ///     assert!(memory.free <= memory.total);
     /// }
@@ -205,8 +205,8 @@ impl Topology<'_> {
     /// `pci:0000:00:1f.2`, `ip:192.0.2.1`; also `drm:card0`, and `dax:dax0.0` for the node of the memory of a dax device. Returns `None` if `device` does not begin with one of these words.
     ///
     /// ```
-    /// use numars::topology::{DeviceError, DeviceKind, Topology};
-    /// let topology = Topology::current();
+    /// use numars::topology::{DeviceError, DeviceKind, KernelTopology};
+    /// let topology = KernelTopology::current();
     /// assert!(topology.node_of_device(c"0-3").is_none());
     /// let (name, node) = topology.node_of_device(c"netdev:none").unwrap();
     /// assert_eq!((name, node), (c"none", Err(DeviceError::NoNode(DeviceKind::Network))));
@@ -225,7 +225,7 @@ pub fn memory_of_node(node: usize) -> Result<NodeMemory, c_int> {
     NodeMemory::read(Root::of_process(), node)
 }
 
-/// Looks up the node of a device of this process's machine: see [`Topology::node_of_device`].
+/// Looks up the node of a device of this process's machine: see [`KernelTopology::node_of_device`].
 ///
 /// ```
 /// assert!(numars::topology::node_of_device(c"all").is_none());

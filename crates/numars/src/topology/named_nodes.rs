@@ -1,6 +1,6 @@
 //! Names of nodes in lists: devices, memory tiers and kinds of nodes.
 
-use super::Topology;
+use super::KernelTopology;
 use super::devices::DeviceError;
 use super::kernel_files::parse_decimal;
 use crate::nodestring::NamedNodes;
@@ -8,11 +8,11 @@ use crate::sys::files::{strip_prefix, strip_prefix_cstr};
 use core::ffi::CStr;
 
 /// The result of looking up a name of nodes: the part of it that a message shows, and the nodes; `None` if the text is not of the form of a
-/// name. See [`Topology::nodes_by_name`].
+/// name. See [`KernelTopology::nodes_by_name`].
 pub type NodesLookup<'a> = Option<(&'a CStr, Result<NamedNodes, DeviceError>)>;
 
-impl Topology<'_> {
-    /// Looks up the nodes of a name that a list of nodes may end with: a device, as for [`Topology::node_of_device`], or one of these:
+impl KernelTopology<'_> {
+    /// Looks up the nodes of a name that a list of nodes may end with: a device, as for [`KernelTopology::node_of_device`], or one of these:
     ///
     /// | name | nodes |
     /// |---|---|
@@ -25,8 +25,8 @@ impl Topology<'_> {
     ///
     /// ```
     /// use numars::nodestring::NamedNodes;
-    /// use numars::topology::{DeviceError, Topology};
-    /// let topology = Topology::current();
+    /// use numars::topology::{DeviceError, KernelTopology};
+    /// let topology = KernelTopology::current();
     /// match topology.nodes_by_name(c"fastest") {
     ///     Some((_, Ok(NamedNodes::Several(nodes)))) => assert!(!nodes.bits().as_bits().is_empty()),
     ///     Some((name, Err(error))) => assert_eq!((name, error), (c"fastest", DeviceError::NoTier)),
@@ -54,11 +54,11 @@ impl Topology<'_> {
     }
 }
 
-/// Looks up the nodes of a name of this process's machine: see [`Topology::nodes_by_name`].
+/// Looks up the nodes of a name of this process's machine: see [`KernelTopology::nodes_by_name`].
 ///
 /// ```
 /// assert!(numars::topology::nodes_by_name(c"all").is_none());
 /// ```
 pub fn nodes_by_name(name: &CStr) -> NodesLookup<'_> {
-    Topology::current().nodes_by_name(name)
+    KernelTopology::current().nodes_by_name(name)
 }

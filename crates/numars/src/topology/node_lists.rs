@@ -3,7 +3,7 @@
 use super::kernel_files::{node_path_in, read_list, sysfs_path};
 use super::words::{NodeWords, insert_all, is_empty, only_zero};
 use crate::bitmask::{WORD_BITS, valid_mask};
-use crate::nodeset::{MAX_NUMNODES, NodeSet};
+use crate::nodeset::{MAX_NUMNODES, NodeMask};
 use crate::sys::files;
 use crate::sys::root::Root;
 
@@ -23,9 +23,9 @@ impl NodeLists {
 
 /// The lists of nodes as their sources have them; `None` for a source that cannot be read.
 pub(super) struct Sources {
-    pub(super) online: Option<NodeSet>,
-    pub(super) has_memory: Option<NodeSet>,
-    pub(super) mems_allowed: Option<NodeSet>,
+    pub(super) online: Option<NodeMask>,
+    pub(super) has_memory: Option<NodeMask>,
+    pub(super) mems_allowed: Option<NodeMask>,
 }
 
 impl Sources {
@@ -48,20 +48,20 @@ impl Sources {
 }
 
 /// Returns the intersection of two sets, unless it is empty.
-fn intersection(words: &NodeWords, others: Option<&NodeSet>) -> Option<NodeWords> {
+fn intersection(words: &NodeWords, others: Option<&NodeMask>) -> Option<NodeWords> {
     let mut common = *words;
     common.iter_mut().zip(others?.words()).for_each(|(word, other)| *word &= other.get());
     (!is_empty(&common)).then_some(common)
 }
 
 /// Returns a set, or `None` if it is empty.
-pub(super) fn non_empty(nodes: NodeSet) -> Option<NodeSet> {
+pub(super) fn non_empty(nodes: NodeMask) -> Option<NodeMask> {
     (!nodes.bits().as_bits().is_empty()).then_some(nodes)
 }
 
 /// Reads the list of nodes that exist. Returns `None` if it cannot be read.
-pub(super) fn read_online(root: Root) -> Option<NodeSet> {
-    let nodes = NodeSet::new();
+pub(super) fn read_online(root: Root) -> Option<NodeMask> {
+    let nodes = NodeMask::new();
     // Kernels before 2.6.24 have no list, but a directory for each node.
     read_list(&sysfs_path(root, b"node/online"), nodes.bits());
     if nodes.bits().as_bits().is_empty() && files::exists(&sysfs_path(root, b"node")) {
@@ -72,8 +72,8 @@ pub(super) fn read_online(root: Root) -> Option<NodeSet> {
 }
 
 /// Reads the list of nodes that have memory. Returns `None` if it cannot be read.
-pub(super) fn read_has_memory(root: Root) -> Option<NodeSet> {
-    let nodes = NodeSet::new();
+pub(super) fn read_has_memory(root: Root) -> Option<NodeMask> {
+    let nodes = NodeMask::new();
     read_list(&sysfs_path(root, b"node/has_memory"), nodes.bits());
     non_empty(nodes)
 }
@@ -82,8 +82,8 @@ pub(super) fn read_has_memory(root: Root) -> Option<NodeSet> {
 mod tests {
     use super::*;
 
-    fn nodes(members: &[usize]) -> NodeSet {
-        let nodes = NodeSet::new();
+    fn nodes(members: &[usize]) -> NodeMask {
+        let nodes = NodeMask::new();
         members.iter().for_each(|&node| nodes.bits().set(node));
         nodes
     }
@@ -92,7 +92,7 @@ mod tests {
     fn nodes_that_the_kernel_cannot_have_do_not_exist() {
         let combined = |possible| {
             let sources = Sources { online: Some(nodes(&[1, 15, 16, 88])), has_memory: None, mems_allowed: None };
-            NodeSet::from(sources.combine(possible).existing)
+            NodeMask::from(sources.combine(possible).existing)
         };
         for (possible, expected) in
             [(MAX_NUMNODES, &[1, 15, 16, 88][..]), (88, &[1, 15, 16]), (64, &[1, 15, 16]), (16, &[1, 15]), (1, &[0])]
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn usable_nodes_and_nodes_with_memory_exist_whichever_list_is_missing() {
-        let members = |words: NodeWords| NodeSet::from(words).bits().as_bits().iter().collect::<Vec<_>>();
+        let members = |words: NodeWords| NodeMask::from(words).bits().as_bits().iter().collect::<Vec<_>>();
         let online = || Some(nodes(&[0, 1, 2, 4]));
         let has_memory = || Some(nodes(&[0, 1, 4]));
         let mems_allowed = || Some(nodes(&[1, 4]));

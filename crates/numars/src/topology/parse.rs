@@ -1,6 +1,6 @@
 //! Parsers of the files of /proc and /sys. They take a file byte by byte or piece by piece, so that no buffer has to hold all of it.
 
-use crate::nodeset::CpuSet;
+use crate::nodeset::CpuMask;
 use crate::sys::memory;
 use crate::text::hex_digit;
 
@@ -180,12 +180,12 @@ impl NumberParser {
 pub(super) struct CpumapParser {
     bits: usize,
     /// The members counted from the highest bit, since the size of the map is only known at its end.
-    from_highest: CpuSet,
+    from_highest: CpuMask,
 }
 
 impl CpumapParser {
     pub(super) fn new() -> Self {
-        CpumapParser { bits: 0, from_highest: CpuSet::new() }
+        CpumapParser { bits: 0, from_highest: CpuMask::new() }
     }
 
     /// Takes the next byte. Returns false for a newline.

@@ -6,7 +6,7 @@
 use super::allowed::{affinity_into, possible_cpus};
 use super::words::{NodeWords, count_ones};
 use crate::bitmask::{WORD_BITS, Word};
-use crate::nodeset::{CpuSet, MAX_CPUS, MAX_NUMNODES, NodeSet};
+use crate::nodeset::{CpuMask, MAX_CPUS, MAX_NUMNODES, NodeMask};
 use core::cell::Cell;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
@@ -43,7 +43,7 @@ pub(super) fn add_task_cpus(words: impl Iterator<Item = Word>) -> usize {
 /// then.
 #[inline(never)]
 pub(super) fn add_affinity() -> usize {
-    let cpus = CpuSet::new();
+    let cpus = CpuMask::new();
     affinity_into(&cpus);
     add_task_cpus(cpus.words().iter().map(Cell::get))
 }
@@ -51,7 +51,7 @@ pub(super) fn add_affinity() -> usize {
 /// Returns the words of the set of the CPUs that this task may run on, as many as the kernel's mask has.
 ///
 /// ```
-/// # numars::topology::Topology::current();
+/// # numars::topology::KernelTopology::current();
 /// assert!(numars::topology::task_cpus().any(|word| word != 0));
 /// ```
 pub fn task_cpus() -> impl Iterator<Item = Word> {
@@ -79,13 +79,13 @@ pub(super) fn include(words: &mut NodeWords, set: &SharedNodes) {
 }
 
 /// Records that the kernel has shown `nodes` to be usable, and that the files are about to be read.
-pub(super) fn add_allowed_nodes(nodes: &NodeSet) {
+pub(super) fn add_allowed_nodes(nodes: &NodeMask) {
     insert_all(&ALLOWED_NODES, nodes.words().iter().map(Cell::get));
     record_nodes_at_read(nodes);
 }
 
 /// Records which nodes the kernel shows as the files are read.
-pub(super) fn record_nodes_at_read(nodes: &NodeSet) {
+pub(super) fn record_nodes_at_read(nodes: &NodeMask) {
     store(&NODES_AT_LAST_READ, nodes.words());
 }
 
@@ -93,7 +93,7 @@ pub(super) fn record_nodes_at_read(nodes: &NodeSet) {
 // Not inlined, because the set takes stack.
 #[inline(never)]
 pub(super) fn record_cpus_at_read() {
-    let cpus = CpuSet::new();
+    let cpus = CpuMask::new();
     affinity_into(&cpus);
     store(&CPUS_AT_LAST_READ, cpus.words());
 }
@@ -103,12 +103,12 @@ fn store(set: &[AtomicUsize], shown: &[Cell<Word>]) {
 }
 
 /// Returns the words of `nodes` without those that the kernel showed when the files were read last.
-pub(super) fn new_nodes(nodes: &NodeSet) -> impl Iterator<Item = Word> {
+pub(super) fn new_nodes(nodes: &NodeMask) -> impl Iterator<Item = Word> {
     without(nodes.words(), &NODES_AT_LAST_READ)
 }
 
 /// Returns the words of `cpus` without those that the kernel showed when the files were read last.
-pub(super) fn new_cpus(cpus: &CpuSet) -> impl Iterator<Item = Word> {
+pub(super) fn new_cpus(cpus: &CpuMask) -> impl Iterator<Item = Word> {
     without(cpus.words(), &CPUS_AT_LAST_READ)
 }
 

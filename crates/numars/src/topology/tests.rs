@@ -4,7 +4,7 @@ mod unlike_nodes;
 
 use super::*;
 use crate::bitmask::Bits;
-use crate::nodeset::{MAX_CPUS, NodeSet};
+use crate::nodeset::{MAX_CPUS, NodeMask};
 use crate::sys::errno;
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
@@ -54,8 +54,8 @@ impl Fixture {
         std::fs::write(file, contents).unwrap();
     }
 
-    fn read(&self) -> OwnedTopology {
-        Topology::from_root(&CString::new(self.0.as_os_str().as_bytes()).unwrap()).unwrap()
+    fn read(&self) -> OwnedKernelTopology {
+        KernelTopology::from_root(&CString::new(self.0.as_os_str().as_bytes()).unwrap()).unwrap()
     }
 }
 
@@ -141,7 +141,7 @@ fn nodes_that_may_only_be_run_on_and_nodes_without_anything_are_usable() {
     let machine = fixture.read();
     let machine = machine.as_topology();
     let usable = |cpus: &[usize]| {
-        let (task_cpus, usable) = (CpuSet::new(), NodeSet::new());
+        let (task_cpus, usable) = (CpuMask::new(), NodeMask::new());
         cpus.iter().for_each(|&cpu| task_cpus.bits().set(cpu));
         machine.add_usable_nodes(machine.nodes().bits().as_bits(), task_cpus.bits().as_bits(), usable.bits());
         members(usable.bits().as_bits())
@@ -180,14 +180,15 @@ fn a_machine_whose_nodes_cannot_be_read_has_no_cpus() {
 #[test]
 fn a_directory_without_a_machines_files_is_no_root() {
     let fixture = Fixture::three_nodes();
-    let open = |name: &std::path::Path| Topology::from_root(&CString::new(name.as_os_str().as_bytes()).unwrap()).err();
+    let open =
+        |name: &std::path::Path| KernelTopology::from_root(&CString::new(name.as_os_str().as_bytes()).unwrap()).err();
     assert_eq!(open(&fixture.0.join("sys")), Some(errno::ENOENT));
     assert_eq!(open(&fixture.0.join("there is no such directory")), Some(errno::ENOENT));
 }
 
 #[test]
 fn each_cpu_is_among_the_cpus_of_its_node() {
-    let machine = Topology::current();
+    let machine = KernelTopology::current();
     for cpu in allowed_cpus().bits().as_bits().iter() {
         let node = machine.node_of_cpu(cpu).unwrap();
         assert!(machine.cpus_of_node(node).bits().as_bits().contains(cpu));
@@ -198,7 +199,7 @@ fn each_cpu_is_among_the_cpus_of_its_node() {
 
 #[test]
 fn a_node_has_at_least_the_memory_that_is_free() {
-    let machine = Topology::current();
+    let machine = KernelTopology::current();
     for node in machine.nodes_with_memory().bits().as_bits().iter() {
         let memory = machine.memory_of_node(node).unwrap();
         assert!(memory.total > 0 && memory.free <= memory.total);
@@ -208,7 +209,7 @@ fn a_node_has_at_least_the_memory_that_is_free() {
 
 #[test]
 fn the_running_machine_below_a_root_is_the_same() {
-    let (current, below_root) = (Topology::current(), Topology::from_root(c"/").unwrap());
+    let (current, below_root) = (KernelTopology::current(), KernelTopology::from_root(c"/").unwrap());
     let below_root = below_root.as_topology();
     assert!(current.nodes().bits().as_bits().equals(below_root.nodes().bits().as_bits()));
     for node in current.nodes().bits().as_bits().iter() {

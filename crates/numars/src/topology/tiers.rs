@@ -1,8 +1,8 @@
 //! Memory tiers: groups of nodes whose memory is about equally fast, as the kernel forms them.
 
-use super::Topology;
+use super::KernelTopology;
 use super::kernel_files::{error_of_reading, number_after, open, read_list};
-use crate::nodeset::NodeSet;
+use crate::nodeset::NodeMask;
 use crate::sys::errno;
 use crate::sys::files::FixedPath;
 use crate::sys::root::Root;
@@ -11,20 +11,20 @@ use core::ffi::c_int;
 const TIERS: &[u8] = b"/sys/devices/virtual/memory_tiering";
 const TIER: &[u8] = b"memory_tier";
 
-impl Topology<'_> {
+impl KernelTopology<'_> {
     /// Calls `each` with the number and the nodes of every memory tier that has nodes, in any order. A tier with a smaller number is
     /// faster. Nodes without memory are in none.
     ///
     /// Errors are errnos: ENODATA if the kernel lists no tiers, as before Linux 6.1; or that of open(2), such as EMFILE.
     ///
     /// ```
-    /// use numars::topology::Topology;
-    /// let result = Topology::current().for_each_tier(&mut |tier, nodes| {
+    /// use numars::topology::KernelTopology;
+    /// let result = KernelTopology::current().for_each_tier(&mut |tier, nodes| {
     ///     println!("tier {tier} has {} nodes", nodes.bits().as_bits().weight());
     /// });
     /// assert!(result.is_ok() || result == Err(numars::sys::errno::ENODATA));
     /// ```
-    pub fn for_each_tier(&self, each: &mut dyn FnMut(u32, &NodeSet)) -> Result<(), c_int> {
+    pub fn for_each_tier(&self, each: &mut dyn FnMut(u32, &NodeMask)) -> Result<(), c_int> {
         let root = self.root();
         let mut result = Err(errno::ENODATA);
         open(&root.path(TIERS))?.for_each_name(&mut |name| {
@@ -46,11 +46,11 @@ impl Topology<'_> {
     }
 
     /// Writes the numbers of the memory tiers to `tiers`, in ascending order and as far as they fit. Returns how many there are. Errors are
-    /// those of [`Topology::for_each_tier`].
+    /// those of [`KernelTopology::for_each_tier`].
     ///
     /// ```
-    /// use numars::topology::Topology;
-    /// let topology = Topology::current();
+    /// use numars::topology::KernelTopology;
+    /// let topology = KernelTopology::current();
     /// let mut tiers = [0; 8];
     /// if let Ok(count @ 1..=8) = topology.tiers(&mut tiers) {
     ///     let slowest = topology.nodes_of_tier(tiers[count - 1]).unwrap();
@@ -75,8 +75,8 @@ impl Topology<'_> {
     ///
     /// ```
     /// use numars::sys::errno::ENODEV;
-    /// use numars::topology::Topology;
-    /// let topology = Topology::current();
+    /// use numars::topology::KernelTopology;
+    /// let topology = KernelTopology::current();
     /// if let Ok(tier) = topology.tier_of_node(topology.max_node()) {
     ///     assert!(topology.nodes_of_tier(tier).unwrap().bits().as_bits().contains(topology.max_node()));
     /// }
@@ -99,16 +99,16 @@ impl Topology<'_> {
     ///
     /// ```
     /// use numars::sys::errno::ENODATA;
-    /// use numars::topology::Topology;
-    /// assert_eq!(Topology::current().nodes_of_tier(1 << 30).err(), Some(ENODATA));
+    /// use numars::topology::KernelTopology;
+    /// assert_eq!(KernelTopology::current().nodes_of_tier(1 << 30).err(), Some(ENODATA));
     /// ```
-    pub fn nodes_of_tier(&self, tier: u32) -> Result<NodeSet, c_int> {
+    pub fn nodes_of_tier(&self, tier: u32) -> Result<NodeMask, c_int> {
         read_tier(self.root(), tier)
     }
 
-    /// Returns the nodes of the tier with the lowest or the highest number. Errors are those of [`Topology::for_each_tier`].
-    pub(super) fn nodes_of_extreme_tier(&self, highest: bool) -> Result<NodeSet, c_int> {
-        let (extreme, mut last) = (NodeSet::new(), None);
+    /// Returns the nodes of the tier with the lowest or the highest number. Errors are those of [`KernelTopology::for_each_tier`].
+    pub(super) fn nodes_of_extreme_tier(&self, highest: bool) -> Result<NodeMask, c_int> {
+        let (extreme, mut last) = (NodeMask::new(), None);
         self.for_each_tier(&mut |tier, nodes| {
             if last.is_none_or(|last| if highest { tier > last } else { tier < last }) {
                 last = Some(tier);
@@ -121,8 +121,8 @@ impl Topology<'_> {
 
 /// Reads the nodes of a tier. Errors are errnos: ENODATA if it has none.
 #[inline(never)]
-fn read_tier(root: Root, tier: u32) -> Result<NodeSet, c_int> {
-    let (path, nodes) = (tier_path(root, tier), NodeSet::new());
+fn read_tier(root: Root, tier: u32) -> Result<NodeMask, c_int> {
+    let (path, nodes) = (tier_path(root, tier), NodeMask::new());
     if !read_list(&path, nodes.bits()) {
         return Err(error_of_reading(&path));
     }

@@ -5,22 +5,22 @@ use super::distances::Distances;
 use super::node_lists::NodeLists;
 use super::words::{contains, for_each_bit, highest, same, weight};
 use crate::bitmask::{Bits, BitsMut, Word};
-use crate::nodeset::{CpuSet, NodeSet};
+use crate::nodeset::{CpuMask, NodeMask};
 use crate::sys::root::Root;
 
 /// The nodes and CPUs of a machine, and which of them a task may use, as they were when the files of /proc and /sys were read.
 ///
-/// [`Topology::current`] returns that of this process, [`Topology::from_root`] reads another machine's.
+/// [`KernelTopology::current`] returns that of this process, [`KernelTopology::from_root`] reads another machine's.
 ///
 /// ```
-/// use numars::topology::Topology;
-/// let topology = Topology::current();
+/// use numars::topology::KernelTopology;
+/// let topology = KernelTopology::current();
 /// for node in topology.nodes().bits().as_bits().iter() {
 ///     let cpus = topology.cpus_of_node(node);
 ///     println!("node {node} has {} CPUs", cpus.bits().as_bits().weight());
 /// }
 /// ```
-pub struct Topology<'a> {
+pub struct KernelTopology<'a> {
     pub(super) lists: NodeLists,
     pub(super) max_node: usize,
     pub(super) allowed_nodes: usize,
@@ -42,9 +42,9 @@ pub(super) struct Captured<'a> {
     pub(super) distances: Distances<'a>,
 }
 
-impl Topology<'static> {
+impl KernelTopology<'static> {
     /// A topology of which nothing was read: node 0 has memory and one CPU that the task may run on.
-    pub(super) const UNKNOWN: Self = Topology {
+    pub(super) const UNKNOWN: Self = KernelTopology {
         lists: NodeLists::ONLY_NODE_0,
         max_node: 0,
         allowed_nodes: 1,
@@ -58,7 +58,7 @@ impl Topology<'static> {
     /// Returns a topology with these nodes and without CPUs.
     #[inline(always)]
     pub(super) fn with_nodes(lists: NodeLists) -> Self {
-        Topology {
+        KernelTopology {
             max_node: highest(&lists.existing),
             allowed_nodes: weight(&lists.allowed),
             nodes_with_memory: weight(&lists.with_memory),
@@ -71,23 +71,23 @@ impl Topology<'static> {
     }
 }
 
-impl Topology<'_> {
+impl KernelTopology<'_> {
     /// Returns the nodes that exist, with memory or without.
     ///
     /// ```
-    /// # use numars::topology::Topology;
-    /// let topology = Topology::current();
+    /// # use numars::topology::KernelTopology;
+    /// let topology = KernelTopology::current();
     /// assert!(topology.nodes().bits().as_bits().contains(topology.max_node()));
     /// ```
-    pub fn nodes(&self) -> NodeSet {
-        NodeSet::from(self.lists.existing)
+    pub fn nodes(&self) -> NodeMask {
+        NodeMask::from(self.lists.existing)
     }
 
     /// Returns whether a node exists.
     ///
     /// ```
-    /// # use numars::topology::Topology;
-    /// let topology = Topology::current();
+    /// # use numars::topology::KernelTopology;
+    /// let topology = KernelTopology::current();
     /// assert!(topology.has_node(topology.max_node()) && !topology.has_node(usize::MAX));
     /// ```
     pub fn has_node(&self, node: usize) -> bool {
@@ -97,8 +97,8 @@ impl Topology<'_> {
     /// Returns the highest node that exists.
     ///
     /// ```
-    /// # use numars::topology::Topology;
-    /// let topology = Topology::current();
+    /// # use numars::topology::KernelTopology;
+    /// let topology = KernelTopology::current();
     /// assert_eq!(topology.nodes().bits().as_bits().highest(), Some(topology.max_node()));
     /// ```
     #[inline]
@@ -109,19 +109,19 @@ impl Topology<'_> {
     /// Returns the nodes that have memory.
     ///
     /// ```
-    /// # use numars::topology::Topology;
-    /// let topology = Topology::current();
+    /// # use numars::topology::KernelTopology;
+    /// let topology = KernelTopology::current();
     /// assert_eq!(topology.nodes_with_memory().bits().as_bits().weight(), topology.configured_nodes());
     /// ```
-    pub fn nodes_with_memory(&self) -> NodeSet {
-        NodeSet::from(self.lists.with_memory)
+    pub fn nodes_with_memory(&self) -> NodeMask {
+        NodeMask::from(self.lists.with_memory)
     }
 
     /// Returns the number of nodes that have memory, as numa_num_configured_nodes() of numa(3).
     ///
     /// ```
-    /// # use numars::topology::Topology;
-    /// let topology = Topology::current();
+    /// # use numars::topology::KernelTopology;
+    /// let topology = KernelTopology::current();
     /// assert!(topology.configured_nodes() >= 1);
     /// ```
     #[inline]
@@ -133,19 +133,19 @@ impl Topology<'_> {
     /// machine, those that its file /proc/self/status lists, or else all with memory.
     ///
     /// ```
-    /// # use numars::topology::Topology;
-    /// let topology = Topology::current();
+    /// # use numars::topology::KernelTopology;
+    /// let topology = KernelTopology::current();
     /// assert_eq!(topology.allowed_nodes().bits().as_bits().weight(), topology.count_allowed_nodes());
     /// ```
-    pub fn allowed_nodes(&self) -> NodeSet {
-        NodeSet::from(self.lists.allowed)
+    pub fn allowed_nodes(&self) -> NodeMask {
+        NodeMask::from(self.lists.allowed)
     }
 
     /// Returns the number of nodes that the task may allocate on.
     ///
     /// ```
-    /// # use numars::topology::Topology;
-    /// let topology = Topology::current();
+    /// # use numars::topology::KernelTopology;
+    /// let topology = KernelTopology::current();
     /// assert!(topology.count_allowed_nodes() >= 1);
     /// ```
     #[inline]
@@ -157,8 +157,8 @@ impl Topology<'_> {
     /// machine, all that a node has.
     ///
     /// ```
-    /// # use numars::topology::Topology;
-    /// let topology = Topology::current();
+    /// # use numars::topology::KernelTopology;
+    /// let topology = KernelTopology::current();
     /// assert_eq!(topology.count_allowed_cpus(), topology.allowed_cpus().bits().as_bits().weight());
     /// ```
     #[inline]
@@ -169,8 +169,8 @@ impl Topology<'_> {
     /// Returns whether the CPUs of all nodes could be read.
     ///
     /// ```
-    /// # use numars::topology::Topology;
-    /// let topology = Topology::current();
+    /// # use numars::topology::KernelTopology;
+    /// let topology = KernelTopology::current();
     /// if topology.has_all_cpus() {
     ///     assert!(topology.node_of_cpu(0).is_some());
     /// }
@@ -182,8 +182,8 @@ impl Topology<'_> {
     /// Returns the node of a CPU: the first of several that have it; `None` if no node has it.
     ///
     /// ```
-    /// # use numars::topology::Topology;
-    /// let topology = Topology::current();
+    /// # use numars::topology::KernelTopology;
+    /// let topology = KernelTopology::current();
     /// let cpu = topology.allowed_cpus().bits().as_bits().iter().next().unwrap();
     /// assert!(topology.node_of_cpu(cpu).is_some());
     /// assert_eq!(topology.node_of_cpu(usize::MAX), None);
@@ -196,19 +196,19 @@ impl Topology<'_> {
     /// Returns the CPUs of a node; an empty set if there is no such node.
     ///
     /// ```
-    /// # use numars::topology::Topology;
-    /// let topology = Topology::current();
+    /// # use numars::topology::KernelTopology;
+    /// let topology = KernelTopology::current();
     /// assert!(topology.cpus_of_node(usize::MAX).bits().as_bits().is_empty());
     /// ```
-    pub fn cpus_of_node(&self, node: usize) -> CpuSet {
-        self.cpus_of_nodes(NodeSet::single(node).bits().as_bits())
+    pub fn cpus_of_node(&self, node: usize) -> CpuMask {
+        self.cpus_of_nodes(NodeMask::single(node).bits().as_bits())
     }
 
     /// Returns the words of the set of the CPUs of a node; an empty slice if there is no such node. [`for_each_bit`] iterates over them.
     ///
     /// ```
-    /// # use numars::topology::Topology;
-    /// let topology = Topology::current();
+    /// # use numars::topology::KernelTopology;
+    /// let topology = KernelTopology::current();
     /// numars::topology::for_each_bit(topology.cpu_words_of_node(0), |cpu| println!("CPU {cpu}"));
     /// ```
     pub fn cpu_words_of_node(&self, node: usize) -> &[Word] {
@@ -218,13 +218,13 @@ impl Topology<'_> {
     /// Returns the CPUs of `nodes`.
     ///
     /// ```
-    /// # use numars::topology::Topology;
-    /// let topology = Topology::current();
+    /// # use numars::topology::KernelTopology;
+    /// let topology = KernelTopology::current();
     /// let cpus = topology.cpus_of_nodes(topology.nodes().bits().as_bits());
     /// assert!(!cpus.bits().as_bits().is_empty());
     /// ```
-    pub fn cpus_of_nodes(&self, nodes: Bits) -> CpuSet {
-        let cpus = CpuSet::new();
+    pub fn cpus_of_nodes(&self, nodes: Bits) -> CpuMask {
+        let cpus = CpuMask::new();
         self.add_cpus_of_nodes(nodes, cpus.bits());
         cpus
     }
@@ -232,9 +232,9 @@ impl Topology<'_> {
     /// Adds the CPUs of `nodes` to `cpus`.
     ///
     /// ```
-    /// # use numars::topology::Topology;
-    /// let topology = Topology::current();
-    /// let cpus = numars::nodeset::CpuSet::new();
+    /// # use numars::topology::KernelTopology;
+    /// let topology = KernelTopology::current();
+    /// let cpus = numars::nodeset::CpuMask::new();
     /// topology.add_cpus_of_nodes(topology.allowed_nodes().bits().as_bits(), cpus.bits());
     /// ```
     pub fn add_cpus_of_nodes(&self, nodes: Bits, cpus: BitsMut) {
@@ -247,8 +247,8 @@ impl Topology<'_> {
     /// CPUs. Of the nodes that it may allocate on, the program itself says which may be named.
     ///
     /// ```
-    /// # use numars::topology::Topology;
-    /// let topology = Topology::current();
+    /// # use numars::topology::KernelTopology;
+    /// let topology = KernelTopology::current();
     /// let (usable, cpus) = (topology.allowed_nodes(), topology.allowed_cpus());
     /// topology.add_usable_nodes(topology.nodes().bits().as_bits(), cpus.bits().as_bits(), usable.bits());
     /// ```
@@ -266,7 +266,7 @@ impl Topology<'_> {
     }
 
     /// Returns whether both have the same contents, whenever they were read.
-    pub(super) fn is_same_as(&self, other: &Topology) -> bool {
+    pub(super) fn is_same_as(&self, other: &KernelTopology) -> bool {
         same(&self.lists.existing, &other.lists.existing)
             && same(&self.lists.with_memory, &other.lists.with_memory)
             && same(&self.lists.allowed, &other.lists.allowed)

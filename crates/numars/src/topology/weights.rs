@@ -1,6 +1,6 @@
 //! The weights of nodes for weighted interleaving (MPOL_WEIGHTED_INTERLEAVE, Linux 6.9).
 
-use super::Topology;
+use super::KernelTopology;
 use super::kernel_files::read_number;
 use crate::radix::{DECIMAL, write_radix};
 use crate::sys::errno;
@@ -8,7 +8,7 @@ use crate::sys::files::{self, FixedPath};
 use crate::sys::root::Root;
 use core::ffi::c_int;
 
-impl Topology<'_> {
+impl KernelTopology<'_> {
     /// Returns the weight of a node: how many pages in a row weighted interleaving allocates on it, 1 to 255.
     ///
     /// Errors are errnos: ENODEV if there is no such node; ENODATA if the kernel has no weight for it, as before Linux 6.9; or that of
@@ -16,8 +16,8 @@ impl Topology<'_> {
     ///
     /// ```
     /// use numars::sys::errno::{ENODATA, ENODEV};
-    /// use numars::topology::Topology;
-    /// let topology = Topology::current();
+    /// use numars::topology::KernelTopology;
+    /// let topology = KernelTopology::current();
     /// match topology.interleave_weight(topology.max_node()) {
     ///     Ok(weight) => assert!(weight >= 1),
     ///     Err(error) => assert_eq!(error, ENODATA),
@@ -45,7 +45,7 @@ impl Topology<'_> {
 /// numars::topology::set_interleave_weight(2, 1).unwrap();
 /// ```
 pub fn set_interleave_weight(node: usize, weight: u8) -> Result<(), c_int> {
-    if !Topology::current().has_node(node) {
+    if !KernelTopology::current().has_node(node) {
         return Err(errno::ENODEV);
     }
     // The kernel takes 0 for a request to restore its own weight, or refuses it, depending on its version.

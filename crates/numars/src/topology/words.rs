@@ -1,7 +1,7 @@
 //! Bit sets as plain words, as immutable values have them.
 
 use crate::bitmask::{WORD_BITS, Word};
-use crate::nodeset::{MAX_NUMNODES, NodeSet};
+use crate::nodeset::{MAX_NUMNODES, NodeMask};
 
 /// The words of a set of nodes.
 pub(super) type NodeWords = [Word; MAX_NUMNODES / WORD_BITS];
@@ -58,7 +58,7 @@ pub(super) fn is_empty(words: &NodeWords) -> bool {
 }
 
 /// Adds the members of a set.
-pub(super) fn insert_all(words: &mut NodeWords, others: &NodeSet) {
+pub(super) fn insert_all(words: &mut NodeWords, others: &NodeMask) {
     words.iter_mut().zip(others.words()).for_each(|(word, other)| *word |= other.get());
 }
 

@@ -3,7 +3,9 @@
 use super::{Fixture, members};
 use crate::nodestring::NamedNodes;
 use crate::sys::errno::{EINVAL, ENODATA, ENODEV};
-use crate::topology::{Attribute, DeviceError, DeviceKind, NodeKind, OwnedTopology, Topology, set_interleave_weight};
+use crate::topology::{
+    Attribute, DeviceError, DeviceKind, KernelTopology, NodeKind, OwnedKernelTopology, set_interleave_weight,
+};
 use std::ffi::CString;
 
 /// Nodes 0 and 1 with CPUs and node 2 without, nearer to node 1, as the kernel describes them if the firmware has an HMAT. Node 3 has
@@ -58,7 +60,7 @@ const ALL: [Attribute; 7] = [
 ];
 
 /// Returns what `list` names: nodes, or why not.
-fn named(machine: &OwnedTopology, name: &str) -> Option<Result<Vec<usize>, DeviceError>> {
+fn named(machine: &OwnedKernelTopology, name: &str) -> Option<Result<Vec<usize>, DeviceError>> {
     let name = CString::new(name).unwrap();
     let (_, nodes) = machine.as_topology().nodes_by_name(&name)?;
     Some(nodes.map(|nodes| match nodes {
@@ -266,7 +268,7 @@ fn weights_are_those_of_the_files_if_they_are_1_to_255() {
 #[test]
 fn a_weight_is_not_set_for_a_node_that_does_not_exist_or_to_0() {
     assert_eq!(set_interleave_weight(usize::MAX, 1), Err(ENODEV));
-    assert_eq!(set_interleave_weight(Topology::current().max_node(), 0), Err(EINVAL));
+    assert_eq!(set_interleave_weight(KernelTopology::current().max_node(), 0), Err(EINVAL));
 }
 
 #[test]
