@@ -49,6 +49,17 @@ extern crate std;
 #[doc = include_str!("../../../README.md")]
 pub struct Readme;
 
+mod cpu;
+mod list_format;
+mod node;
+mod page_status;
+
+pub use cpu::{Cpu, CpuSet, CpuSetIter};
+pub use list_format::ParseListError;
+pub use node::{Node, NodeSet, NodeSetIter};
+pub use page_status::PageStatus;
+pub use sys::errno::Errno;
+
 pub mod affinity;
 pub mod allocate;
 pub mod bitmask;

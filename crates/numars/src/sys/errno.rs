@@ -20,6 +20,15 @@ impl Errno {
         Errno(get())
     }
 
+    /// Returns the number of the error.
+    ///
+    /// ```
+    /// assert_eq!(numars::Errno::EPERM.raw(), 1);
+    /// ```
+    pub const fn raw(self) -> c_int {
+        self.0
+    }
+
     /// Returns the name of an error that the calls of this crate are documented to return.
     ///
     /// ```
@@ -37,6 +46,13 @@ macro_rules! named_errors {
     ($first:ident $($name:ident)*) => {
         const NAMED: &[c_int] = &[$first, $($name),*];
         const NAMES: &str = concat!(stringify!($first), $(",", stringify!($name)),*);
+
+        /// The errors that have names.
+        #[allow(missing_docs, reason = "errno(3) says what they mean")]
+        impl Errno {
+            pub const $first: Errno = Errno(libc::$first);
+            $(pub const $name: Errno = Errno(libc::$name);)*
+        }
     };
 }
 

@@ -236,6 +236,43 @@ impl Drop for Scratch {
     }
 }
 
+/// Words of zeros, in memory that is mapped for them; without words, none is.
+#[derive(Default)]
+pub struct Words(Option<Scratch>);
+
+// SAFETY: the memory belongs to this value, and only a unique reference to it can change a word.
+unsafe impl Send for Words {}
+// SAFETY: as above.
+unsafe impl Sync for Words {}
+
+impl Words {
+    /// No words.
+    pub const EMPTY: Words = Words(None);
+
+    /// Maps memory for `count` words, more than 0.
+    ///
+    /// # Errors
+    /// ENOMEM. Errno is left untouched.
+    pub fn new(count: usize) -> Result<Self, Errno> {
+        let memory = errno::preserve_errno(|| Scratch::new(count.saturating_mul(size_of::<usize>())));
+        memory.map(|memory| Words(Some(memory))).ok_or(Errno(libc::ENOMEM))
+    }
+
+    /// Returns the words.
+    pub fn as_slice(&self) -> &[usize] {
+        let Some(memory) = &self.0 else { return &[] };
+        // SAFETY: mapped for so many words, of zeros, and aligned to pages.
+        unsafe { core::slice::from_raw_parts(memory.start.cast(), memory.bytes / size_of::<usize>()) }
+    }
+
+    /// Returns the words, to change them.
+    pub fn as_mut_slice(&mut self) -> &mut [usize] {
+        let Some(memory) = &mut self.0 else { return &mut [] };
+        // SAFETY: as in `as_slice`, and nothing else borrows them.
+        unsafe { core::slice::from_raw_parts_mut(memory.start.cast(), memory.bytes / size_of::<usize>()) }
+    }
+}
+
 /// Memory from which slices and values are allocated one after the other.
 ///
 /// ```
