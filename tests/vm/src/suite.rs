@@ -105,7 +105,7 @@ impl Suite {
     }
 
     /// Returns the shapes that have programs, with these. Programs in any/ run in the default shape, or in all that
-    /// were requested by name; in guests of their own, so that more of them can run at the same time.
+    /// were requested by name. Each guest gets few of them, so that more can run at the same time.
     fn plan(
         &self,
         asked: &[&'static Shape],
@@ -133,10 +133,7 @@ impl Suite {
             let anywhere = named || shape.name == shapes::DEFAULT;
             let groups = [Some(shape.name), anywhere.then_some(ANY)];
             for folder in groups.into_iter().flatten() {
-                let programs = self.programs(folder, kernel)?;
-                if !programs.is_empty() {
-                    plan.push((shape, programs));
-                }
+                plan.extend(parts(self.programs(folder, kernel)?).into_iter().map(|part| (shape, part)));
             }
         }
         Ok(plan)
@@ -169,6 +166,18 @@ impl Suite {
         paths.sort();
         Ok(paths)
     }
+}
+
+/// Distributes programs over as few guests as take them all, evenly.
+fn parts(programs: Vec<Job>) -> Vec<Vec<Job>> {
+    /// Starting a guest takes as long as a short program.
+    const MAX_PROGRAMS: usize = 18;
+    let mut parts: Vec<_> = (0..programs.len().div_ceil(MAX_PROGRAMS)).map(|_| Vec::new()).collect();
+    let count = parts.len();
+    for (index, program) in programs.into_iter().enumerate() {
+        parts[index % count].push(program);
+    }
+    parts
 }
 
 impl Tally {
@@ -324,4 +333,21 @@ fn read_from_start(file: &mut File) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_programs_are_distributed_over_several_guests() {
+        let jobs = |count| {
+            (0..count).map(|number| Job { program: PathBuf::from(number.to_string()), args: Vec::new() }).collect()
+        };
+        let counts = |count| parts(jobs(count)).iter().map(Vec::len).collect::<Vec<_>>();
+        assert!(counts(0).is_empty());
+        assert_eq!(counts(18), [18]);
+        assert_eq!(counts(19), [10, 9]);
+        assert_eq!(counts(50), [17, 17, 16]);
+    }
 }
