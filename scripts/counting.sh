@@ -5,19 +5,27 @@
 
 cargo=${CARGO:-cargo}
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+trap 'rm -f "$log" "$log".*' EXIT
+: >"$log.failures"
 passed=0 failed=0 skipped=''
 
 count() { # passed failed
     passed=$((passed + $1)) failed=$((failed + $2))
 }
 
-# Runs a command, shows what it prints and keeps it in the log.
+# Runs a command, shows what it prints and how long it took, and keeps its output in the log.
 run() {
+    start=$(date +%s)
     { "$@" 2>&1; echo $? >"$log.status"; } | tee "$log"
     status=$(cat "$log.status")
-    rm -f "$log.status"
+    echo "    ($(($(date +%s) - start)) s)"
+    grep '^FAIL \|^FAILED: \|^test .* \.\.\. FAILED$' "$log" >>"$log.failures"
     return "$status"
+}
+
+# fail WHAT: notes what failed, for the end of the output.
+fail() {
+    echo "FAILED: $1" | tee -a "$log.failures"
 }
 
 # check WHAT COMMAND…: one check, judged by the command's exit status.
@@ -25,14 +33,14 @@ check() {
     what=$1
     shift
     echo "--- $what"
-    if run "$@"; then count 1 0; else count 0 1 && echo "FAILED: $what"; fi
+    if run "$@"; then count 1 0; else count 0 1 && fail "$what"; fi
 }
 
 # Adds the counts that a log reports. A command that failed without a failed test counts as a failure, and so does one that ran no test
 # unless it prints why.
 tally() { # what status passed failed
     count "$3" "$4"
-    [ "$2" = 0 ] && { [ "$3" != 0 ] || grep -q '^skipped: ' "$log"; } || [ "$4" != 0 ] || { count 0 1 && echo "FAILED: $1"; }
+    [ "$2" = 0 ] && { [ "$3" != 0 ] || grep -q '^skipped: ' "$log"; } || [ "$4" != 0 ] || { count 0 1 && fail "$1"; }
 }
 
 workspace=
@@ -66,6 +74,8 @@ skip() {
 
 finish() {
     printf %s "$skipped"
+    # Also those that scrolled away.
+    sort -u "$log.failures"
     echo "$passed passed, $failed failed"
     [ "$failed" = 0 ]
     exit
