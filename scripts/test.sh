@@ -84,6 +84,7 @@ else
         suite "debug assertions in the guest" make --no-print-directory debug-vm-test
         suite "other architectures, emulated" make --no-print-directory cross-test ARCH="arm64 riscv64 ppc64el s390x i386 armhf" TESTS=all
         check "packages for other architectures" make --no-print-directory cross
+        check "the oldest Rust" make --no-print-directory msrv
     else
         suite "other architectures, emulated" make --no-print-directory cross-test
     fi

@@ -121,9 +121,11 @@ impl<'a> Bits<'a> {
         // Not every processor counts bits in one instruction, so three words are counted at a time: first in groups of four bits, whose sums
         // are at most twelve, and then in bytes.
         const BYTES: Word = Word::MAX / 0xff;
-        let (threes, rest) = self.full_words().as_chunks::<3>();
+        let threes = self.full_words().chunks_exact(3);
         let mut weight = self.word_or_zero(self.full_words().len()).count_ones() as usize;
-        for [one, two, three] in threes {
+        let rest = threes.remainder();
+        for three_words in threes {
+            let [one, two, three] = three_words else { continue };
             let groups = nibble_counts(one.get()) + nibble_counts(two.get()) + nibble_counts(three.get());
             let bytes = (groups & (BYTES * 0xf)) + (groups >> 4 & (BYTES * 0xf));
             weight += bytes.wrapping_mul(BYTES) >> (WORD_BITS - 8);
@@ -241,9 +243,7 @@ impl<'a> BitsMut<'a> {
     /// Replaces the word of `bit`, if that belongs to the set, by what `change` returns for the word and the bit in it.
     #[inline(always)]
     fn change(self, bit: usize, change: impl FnOnce(Word, Word) -> Word) {
-        if let Some(cell) = self.0.words.get(bit / WORD_BITS)
-            && bit < self.0.length
-        {
+        if let Some(cell) = self.0.words.get(bit / WORD_BITS).filter(|_| bit < self.0.length) {
             cell.set(change(cell.get(), 1 << (bit % WORD_BITS)));
         }
     }

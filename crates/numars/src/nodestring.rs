@@ -197,12 +197,12 @@ fn insert_named(nodes: NamedNodes, allowed: Bits, set: BitsMut) -> Result<(), us
 /// of the list. Long lists have thousands of such elements; [`parse`] handles the others.
 fn parse_decimal_prefix<'a>(list: &'a [u8], allowed: Bits, set: BitsMut) -> &'a [u8] {
     let mut rest = list;
-    while let Some((number, [b',', after @ ..])) = short_decimal(rest)
-        && set.insert_if_in(allowed, number)
-    {
-        rest = after;
+    loop {
+        match short_decimal(rest) {
+            Some((number, [b',', after @ ..])) if set.insert_if_in(allowed, number) => rest = after,
+            _ => return rest,
+        }
     }
-    rest
 }
 
 /// Returns whether `text` begins with `byte`, and the text without it.
@@ -259,9 +259,10 @@ fn strtol(text: &[u8]) -> Option<(i64, &[u8])> {
     }
     let (negative, base, digits) = strtol_prefix(text);
     let (mut number, mut rest) = (0i64, digits);
-    while let Some((&byte, after)) = rest.split_first()
-        && let Some(value) = hex_digit(byte).filter(|&value| value < base)
-    {
+    while let Some((value, after)) = rest.split_first().and_then(|(&byte, after)| Some((hex_digit(byte)?, after))) {
+        if value >= base {
+            break;
+        }
         number = number.saturating_mul(i64::from(base)).saturating_add(i64::from(value));
         rest = after;
     }

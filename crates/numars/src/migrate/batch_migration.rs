@@ -83,9 +83,7 @@ impl<K: MovePagesOps> Mover<'_, K> {
                 pending = plan::drop_full_targets(batch, pending);
             }
             any_in_flight |= any_unmovable && self.is_any_in_flight(batch, pending);
-            if pending > 0
-                && let Some(walk) = &mut walk
-            {
+            if let (1.., Some(walk)) = (pending, &mut walk) {
                 self.mark_split(batch, walk);
                 pending = plan::drop_split(batch, pending);
             }

@@ -90,9 +90,7 @@ impl<K: MovePagesOps> Mover<'_, K> {
                 break;
             }
             done += batch.states.len();
-            if let Some((_, error)) = invalid_target
-                && !self.is_stopped()
-            {
+            if let (Some((_, error)), false) = (invalid_target, self.is_stopped()) {
                 self.record_error(error);
                 break;
             }

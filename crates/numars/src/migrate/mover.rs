@@ -184,9 +184,8 @@ impl<'a, K: MovePagesOps> Mover<'a, K> {
 
     /// Changes the count of moved pages of a target node.
     fn count_on_target(&self, outcome: Option<PageOutcome>, target: Option<i32>, change: impl FnOnce(usize) -> usize) {
-        if outcome == Some(PageOutcome::Moved)
-            && let Some(count) = target.and_then(|node| self.options.moved_per_node.get(usize::try_from(node).ok()?))
-        {
+        let node = target.filter(|_| outcome == Some(PageOutcome::Moved));
+        if let Some(count) = node.and_then(|node| self.options.moved_per_node.get(usize::try_from(node).ok()?)) {
             count.set(change(count.get()));
         }
     }
@@ -309,9 +308,7 @@ impl<'a, K: MovePagesOps> Mover<'a, K> {
     #[inline(never)]
     pub(super) fn report_progress(&mut self) {
         let stats = self.stats();
-        if let Some(progress) = &mut self.progress
-            && !progress(&stats)
-        {
+        if self.progress.as_mut().is_some_and(|progress| !progress(&stats)) {
             self.stop_with(errno::ECANCELED);
         }
     }

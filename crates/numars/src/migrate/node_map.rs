@@ -91,7 +91,7 @@ impl NodeMap {
             });
             let stays = to.contains(node) && !same_number;
             debug_assert!(node < self.targets.len());
-            if !stays && let (Some(entry), Some(target)) = (self.targets.get_mut(node), target) {
+            if let (false, Some(entry), Some(target)) = (stays, self.targets.get_mut(node), target) {
                 *entry = u16::try_from(target + 1).unwrap_or(u16::MAX);
             }
         }

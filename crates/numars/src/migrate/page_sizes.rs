@@ -27,10 +27,10 @@ pub fn page_sizes(pagemap: &File, pages: &[usize], page_bits: u32, sizes: &mut [
             Err(errno::EFAULT) => 0,
             Err(_) => return false,
         };
-        let regions = regions.as_chunks::<3>().0.iter().take(count);
+        let regions = regions.chunks_exact(3).filter_map(|region| <[usize; 3]>::try_from(region).ok()).take(count);
         let in_block = rest.iter().take_while(|page| (first..=last).contains(&(*page >> page_bits)));
         for (page, size) in in_block.clone().zip(sizes.iter_mut().skip(done)) {
-            if regions.clone().any(|&[start, end, _]| (start..end).contains(page)) {
+            if regions.clone().any(|[start, end, _]| (start..end).contains(page)) {
                 *size = huge_size;
             }
         }

@@ -116,22 +116,20 @@ pub(super) fn lookup_pages(
         }
         let count = in_block.clone().count();
         let block = states.get_mut(done..done + count).unwrap_or_default();
-        if can_scan
-            && block.contains(&PageState::Nothing)
-            && let Some(pagemap) = pagemap
-        {
+        if let Some(pagemap) = pagemap.filter(|_| can_scan && block.contains(&PageState::Nothing)) {
             // For a hugetlb page in flight, the word is empty. A page has at least 16 base pages.
             let mut regions = [0; 3 * (BLOCK / 16 + 1)];
             match pagemap.scan(first << page_bits, (last + 1) << page_bits, &mut regions, 0, true) {
                 Ok((count, _)) => {
-                    let regions = regions.as_chunks::<3>().0.iter().take(count);
+                    let regions =
+                        regions.chunks_exact(3).filter_map(|region| <[usize; 3]>::try_from(region).ok()).take(count);
                     for (state, index) in
                         block.iter_mut().zip(in_block).filter(|(state, _)| **state == PageState::Nothing)
                     {
                         let page = (first + index) << page_bits;
-                        *state = match regions.clone().find(|&&[start, end, _]| (start..end).contains(&page)) {
+                        *state = match regions.clone().find(|&[start, end, _]| (start..end).contains(&page)) {
                             None => PageState::Nothing,
-                            Some(&[_, _, categories]) if categories & File::PRESENT_OR_SWAPPED == 0 => {
+                            Some([_, _, categories]) if categories & File::PRESENT_OR_SWAPPED == 0 => {
                                 PageState::EmptyHugetlb
                             }
                             Some(_) => PageState::InFlight,

@@ -345,10 +345,7 @@ impl PageWalk {
             };
             let page = start + (index << self.page_bits);
             let excluded = (self.excluded.0..self.excluded.1).contains(&page);
-            if is_present
-                && !excluded
-                && let Some(slot) = pages.get_mut(listed)
-            {
+            if let (true, Some(slot)) = (is_present && !excluded, pages.get_mut(listed)) {
                 *slot = page;
                 listed += 1;
             }

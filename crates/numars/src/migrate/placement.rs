@@ -212,11 +212,9 @@ impl<'a> PlacementTargets<'a> {
         let (mut rest, increased) = (pages - given, NodeMask::new());
         for of_those_that_hold_more in [true, false] {
             for node in self.nodes.iter().copied().map(usize::from) {
-                if let Some(surplus) = self.surplus.get_mut(node)
-                    && rest > 0
-                    && (*surplus as isize > 0 || !of_those_that_hold_more)
-                    && !increased.bits().as_bits().contains(node)
-                {
+                let surplus =
+                    self.surplus.get_mut(node).filter(|surplus| **surplus as isize > 0 || !of_those_that_hold_more);
+                if let (Some(surplus), 1.., false) = (surplus, rest, increased.bits().as_bits().contains(node)) {
                     *surplus = surplus.wrapping_sub(1);
                     increased.bits().set(node);
                     rest -= 1;

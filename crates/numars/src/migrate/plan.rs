@@ -36,9 +36,7 @@ pub fn is_valid_target(target: Option<i32>) -> bool {
 pub fn collect_new_targets(batch: &mut Batch, known: BitsMut) -> usize {
     let mut count = 0;
     for target in batch.targets.iter().take_while(|&target| is_valid_target(target)).flatten() {
-        if let Ok(node) = usize::try_from(target)
-            && !known.as_bits().contains(node)
-        {
+        if let Some(node) = usize::try_from(target).ok().filter(|&node| !known.as_bits().contains(node)) {
             known.set(node);
             set_checked(batch.submit_targets, count, target);
             set_checked(batch.submit_pages, count, NO_PAGE);
@@ -78,9 +76,7 @@ pub fn plan(batch: &mut Batch, page_bits: u32) -> Plan {
     }
     plan.pending = next as usize;
     for (entry, (node, target)) in (0..).zip(batch.states.nodes().zip(batch.targets.iter())) {
-        if let Some(target) = needs_move(node, target)
-            && let Some(next) = bucket(target, &mut buckets)
-        {
+        if let Some(next) = needs_move(node, target).and_then(|target| bucket(target, &mut buckets)) {
             set_checked(batch.order, *next as usize, entry);
             *next += 1;
         }

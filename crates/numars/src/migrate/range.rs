@@ -383,9 +383,9 @@ impl RangeTargets<'_, '_> {
     fn redirect(&mut self, batch: &mut Batch) -> bool {
         let mut any = false;
         for entry in 0..batch.pages.len() {
-            if let (EntryState::Failed(errno::ENOMEM), Some(full)) = (batch.states.get(entry), batch.targets.get(entry))
-                && let Some(target) = self.targets.target_if_full(page_info(batch, entry), full)
-            {
+            let full =
+                batch.targets.get(entry).filter(|_| batch.states.get(entry) == EntryState::Failed(errno::ENOMEM));
+            if let Some(target) = full.and_then(|full| self.targets.target_if_full(page_info(batch, entry), full)) {
                 batch.targets.set(entry, Some(target));
                 batch.states.set_status(entry, get_or_default(batch.old_node, entry));
                 any = true;
@@ -397,9 +397,8 @@ impl RangeTargets<'_, '_> {
     /// Notes which pages of a batch have not moved.
     fn note_unmoved(&mut self, batch: &Batch) {
         for entry in 0..batch.pages.len() {
-            if let Some(target) = batch.targets.get(entry)
-                && plan::outcome(batch, entry, true).is_none_or(PageOutcome::is_unmoved)
-            {
+            let is_unmoved = plan::outcome(batch, entry, true).is_none_or(PageOutcome::is_unmoved);
+            if let (Some(target), true) = (batch.targets.get(entry), is_unmoved) {
                 let page = page_info(batch, entry);
                 self.targets.stays(page.node, Some(target), page.base_pages);
             }

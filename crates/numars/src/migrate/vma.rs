@@ -32,10 +32,9 @@ impl VmaReader {
     /// Attaches a file that can be read and is not empty. Reads its beginning to find out.
     #[inline(never)]
     pub(super) fn attach(&mut self, maps: Option<File>) {
-        if let Some(maps) = maps
-            && let Ok(length @ 1..) = maps.read(&mut self.text)
-        {
-            // An empty file is that of a process that has just ended.
+        let Some(maps) = maps else { return };
+        // An empty file is that of a process that has just ended.
+        if let Ok(length @ 1..) = maps.read(&mut self.text) {
             (self.file, self.length) = (Some(maps), length);
         }
     }

@@ -16,7 +16,7 @@ pub const fn bit(signal: c_int) -> usize {
 
 /// Returns the set of the signals with these bits.
 fn set(bits: usize) -> SignalSet {
-    let mut set = [0; _];
+    let mut set: SignalSet = [0; SIGNALS / usize::BITS as usize];
     set[0] = bits;
     set
 }
@@ -26,7 +26,7 @@ fn set(bits: usize) -> SignalSet {
 pub fn all_but_those_of_libc() -> SignalSet {
     const FIRST: usize = 32;
     const LAST: usize = if cfg!(target_env = "gnu") { 33 } else { 34 };
-    let mut all = [usize::MAX; _];
+    let mut all: SignalSet = [usize::MAX; SIGNALS / usize::BITS as usize];
     for signal in FIRST..=LAST {
         let bit = signal - 1;
         let word: Option<&mut usize> = all.get_mut(bit / usize::BITS as usize);

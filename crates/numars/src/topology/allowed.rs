@@ -130,10 +130,8 @@ pub fn query_nodemask(set: BitsMut, query: impl Fn(&[Cell<Word>]) -> bool) -> bo
 #[inline(always)]
 fn query_nodemask_with(needs_full_mask: &AtomicBool, set: BitsMut, query: impl Fn(&[Cell<Word>]) -> bool) -> bool {
     let before = errno::get();
-    if set.as_bits().length() >= WORD_BITS
-        && !needs_full_mask.load(Ordering::Relaxed)
-        && let Some(word) = set.as_bits().storage().get(..1)
-    {
+    let may_suffice = set.as_bits().length() >= WORD_BITS && !needs_full_mask.load(Ordering::Relaxed);
+    if let Some(word) = set.as_bits().storage().get(..1).filter(|_| may_suffice) {
         if query(word) {
             return true;
         }

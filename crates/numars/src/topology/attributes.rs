@@ -82,9 +82,7 @@ impl KernelTopology<'_> {
             Attribute::WriteLatency => b"write_latency",
         };
         for mut path in initiators(self.root(), node) {
-            if let Some(initiator) = initiator
-                && !lists(&path, initiator)?
-            {
+            if !initiator.map_or(Ok(true), |initiator| lists(&path, initiator))? {
                 continue;
             }
             match read_number(path.text(file)) {
@@ -113,9 +111,7 @@ impl KernelTopology<'_> {
         }
         let (nodes, best, mut best_value) = (self.nodes(), NodeMask::new(), None);
         for node in nodes.bits().as_bits().iter() {
-            if let Some(initiator) = initiator
-                && !is_listed(self.root(), node, initiator)?
-            {
+            if !initiator.map_or(Ok(true), |initiator| is_listed(self.root(), node, initiator))? {
                 continue;
             }
             let value = match self.attribute(node, initiator, attribute) {

@@ -255,10 +255,9 @@ fn for_each_part(directory: &FixedPath, prefix: &[u8], numbered: bool, class: &[
     let root = directory.root();
     let Some(directory) = File::open_of_machine(directory) else { return };
     directory.for_each_name(&mut |name| {
-        if let Some(rest) = strip_prefix(prefix, name)
-            && !is_directory_itself(rest)
-            && !(numbered && rest.iter().any(|byte| !byte.is_ascii_digit()))
-        {
+        let is_fitting =
+            |rest: &&[u8]| !is_directory_itself(rest) && (!numbered || rest.iter().all(u8::is_ascii_digit));
+        if let Some(rest) = strip_prefix(prefix, name).filter(is_fitting) {
             each(&class_entry(root, class, rest));
         }
         true
