@@ -9,7 +9,8 @@ root=$(target/release/vm packages "$suite" rustc libstd-rust-dev)
 folder=$root/usr/lib/x86_64-linux-gnu
 rustc=target/msrv/rustc
 mkdir -p target/msrv
-printf '#!/bin/sh\nexec "%s" --library-path "%s" "%s" --sysroot "%s" "$@"\n' "$folder/ld-linux-x86-64.so.2" "$folder" "$root/usr/bin/rustc" "$root/usr" >"$rustc"
+printf '#!/bin/sh\nexec "%s" --library-path "%s" "%s" --sysroot "%s" "$@"\n' \
+    "$folder/ld-linux-x86-64.so.2" "$folder" "$root/usr/bin/rustc" "$root/usr" >"$rustc"
 chmod +x "$rustc"
 promised=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' crates/numars/Cargo.toml)
 case $("$rustc" --version) in

@@ -1,0 +1,55 @@
+//! The Rust library as a crate: its public interface is the one on record, and its package builds.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use support::{root, run};
+
+const RECORD: &str = "crates/numars/public-api.txt";
+
+fn cargo(arguments: &[&str], target: &Path) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root().join("crates/numars")).args(arguments).arg("--target-dir").arg(target);
+    command
+}
+
+/// Returns what the documentation shows, an item for each line, as cargo-public-api prints it.
+fn public_items() -> String {
+    let target = root().join("target/public-api");
+    // Only unstable options make rustdoc write JSON.
+    let mut rustdoc = cargo(&["rustdoc", "--quiet", "--locked", "--lib", "--features", "std"], &target);
+    run(rustdoc.env("RUSTC_BOOTSTRAP", "1").args(["--", "-Z", "unstable-options", "--output-format", "json"]));
+    let items = public_api::Builder::from_rustdoc_json(target.join("doc/numars.json"))
+        .omit_blanket_impls(true)
+        .omit_auto_trait_impls(true)
+        .build()
+        .expect("public-api reads what this rustdoc writes; tests/Cargo.toml names its version");
+    items.items().map(|item| format!("{item}\n")).collect()
+}
+
+#[test]
+fn the_public_interface_is_the_one_on_record() {
+    let (path, items) = (root().join(RECORD), public_items());
+    if std::env::var_os("NUMARS_WRITE_DOCS").is_some() {
+        fs::write(&path, &items).unwrap();
+    }
+    let recorded = fs::read_to_string(&path).unwrap_or_default();
+    let lines = |of: &str, other: &str| of.lines().filter(|line| !other.lines().any(|other| other == *line)).map(str::to_string).collect::<Vec<_>>();
+    assert!(
+        recorded == items,
+        "The public interface has changed. If that is intended: NUMARS_WRITE_DOCS=1 cargo test --test rust_interface\ngone: {:#?}\nnew: {:#?}",
+        lines(&recorded, &items),
+        lines(&items, &recorded)
+    );
+}
+
+#[test]
+fn the_package_for_crates_io_has_what_belongs_there_and_builds() {
+    let target = root().join("target/package-test");
+    run(&mut cargo(&["package", "--quiet", "--locked", "--allow-dirty"], &target));
+    let files = run(&mut cargo(&["package", "--quiet", "--list", "--allow-dirty"], &target));
+    for file in ["README.md", "LICENSE-APACHE", "LICENSE-MIT", "Cargo.toml", "src/lib.rs"] {
+        assert!(files.lines().any(|line| line == file), "{file} is not in the package:\n{files}");
+    }
+    assert!(!files.lines().any(|line| line.starts_with("build.rs")), "no build script");
+}
