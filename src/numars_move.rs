@@ -11,7 +11,7 @@ use core::slice;
 use core::sync::atomic::AtomicI32;
 use core::time::Duration;
 use libc::pid_t;
-use numars::migrate::{self, MoveOptions, MoveReport, MoveRequest, MoveStats, Progress};
+use numars::migrate::{self, CancelFlag, MoveOptions, MoveReport, MoveRequest, MoveStats, Progress};
 use numars::sys::errno::{self, Errno};
 use numars::sys::uaccess::{UserPtr, UserPtrMut};
 
@@ -232,7 +232,7 @@ impl numars_move_options {
             max_bytes_per_second: self.max_bytes_per_second,
             timeout: (self.timeout_ms > 0).then(|| Duration::from_millis(self.timeout_ms.into())),
             // SAFETY: as the caller promises; it is aligned.
-            cancel: (!cancel.is_null()).then(|| unsafe { AtomicI32::from_ptr(cancel) }),
+            cancel: (!cancel.is_null()).then(|| unsafe { CancelFlag::NotZero(AtomicI32::from_ptr(cancel)) }),
             moved_per_node,
         })
     }

@@ -8,7 +8,7 @@ use core::ffi::{c_int, c_long, c_uchar, c_uint, c_void};
 use core::ptr::null;
 use core::slice;
 use libc::pid_t;
-use numars::migrate::{self, MoveOptions, MoveReport, Placement, PlacementMode, Progress, TierMove};
+use numars::migrate::{self, MoveOptions, MoveReport, PlacementMode, PlacementRequest, Progress, TierMove};
 use numars::nodeset::MAX_NUMNODES;
 use numars::sys::errno::{self, Errno};
 
@@ -80,7 +80,7 @@ impl numars_placement {
     ///
     /// # Safety
     /// The pointers are NULL or valid, as long as the result is used.
-    unsafe fn checked<'a>(&self) -> Result<Placement<'a>, c_int> {
+    unsafe fn checked<'a>(&self) -> Result<PlacementRequest<'a>, c_int> {
         let mode = match self.mode {
             mode if mode == numars_place_mode::NUMARS_PLACE_PACK as c_int => PlacementMode::Pack,
             mode if mode == numars_place_mode::NUMARS_PLACE_INTERLEAVE as c_int => PlacementMode::Interleave,
@@ -95,7 +95,7 @@ impl numars_placement {
         let n_weights = self.n_weights.min(MAX_NUMNODES);
         // SAFETY: as the caller promises.
         unsafe {
-            Ok(Placement {
+            Ok(PlacementRequest {
                 mode,
                 nodes: read(self.nodes),
                 weights: (!self.weights.is_null()).then(|| slice::from_raw_parts(self.weights, n_weights)),
@@ -109,7 +109,7 @@ impl numars_placement {
 ///
 /// # Safety
 /// `placement` is NULL or valid, as long as the result is used.
-unsafe fn read_placement<'a>(placement: *const numars_placement) -> Result<Placement<'a>, c_int> {
+unsafe fn read_placement<'a>(placement: *const numars_placement) -> Result<PlacementRequest<'a>, c_int> {
     if placement.is_null() {
         return Err(errno::EINVAL);
     }

@@ -229,7 +229,7 @@ fn a_move_that_waits_because_of_its_rate_notices_that_its_time_is_up() {
 fn a_flag_of_another_thread_cancels_a_move_before_the_next_call() {
     let machine = machine_with_clock(10_000, 0, 100_000);
     let (cancel, mut reports) = (AtomicI32::new(0), 0);
-    let options = MoveOptions { cancel: Some(&cancel), ..MoveOptions::default() };
+    let options = MoveOptions { cancel: Some(CancelFlag::NotZero(&cancel)), ..MoveOptions::default() };
     // In place of another thread, the callback sets the flag, and itself lets the move continue.
     let mut progress = |_: &MoveStats| {
         reports += 1;

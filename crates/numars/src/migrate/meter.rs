@@ -34,8 +34,34 @@ pub struct Limits<'a> {
     pub max_bytes_per_second: u64,
     /// Time after which the move ends with ETIMEDOUT.
     pub timeout: Option<Duration>,
-    /// The move ends with ECANCELED as soon as this is not 0.
-    pub cancel: Option<&'a AtomicI32>,
+    /// The move ends with ECANCELED as soon as this is set.
+    pub cancel: Option<CancelFlag<'a>>,
+}
+
+/// A flag that another thread, a signal handler or the callback sets to end a move with ECANCELED.
+///
+/// ```
+/// use core::sync::atomic::{AtomicBool, AtomicI32};
+/// use numars::migrate::CancelFlag;
+/// let (flag, number) = (AtomicBool::new(true), AtomicI32::new(0));
+/// assert!(CancelFlag::Bool(&flag).is_set() && !CancelFlag::NotZero(&number).is_set());
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub enum CancelFlag<'a> {
+    /// Set if it is true.
+    Bool(&'a AtomicBool),
+    /// Set if it is not 0.
+    NotZero(&'a AtomicI32),
+}
+
+impl CancelFlag<'_> {
+    /// Returns whether the flag is set.
+    pub fn is_set(self) -> bool {
+        match self {
+            CancelFlag::Bool(flag) => flag.load(Relaxed),
+            CancelFlag::NotZero(flag) => flag.load(Relaxed) != 0,
+        }
+    }
 }
 
 /// Counts and times the move_pages(2) calls of one request. Several threads may use it.
@@ -132,7 +158,7 @@ impl<'a> Meter<'a> {
 
     /// Returns ECANCELED or ETIMEDOUT if the move has to end.
     pub fn check(&self, kernel: &impl MovePagesOps) -> Result<(), i32> {
-        if self.limits.cancel.is_some_and(|cancel| cancel.load(Relaxed) != 0) {
+        if self.limits.cancel.is_some_and(CancelFlag::is_set) {
             return Err(errno::ECANCELED);
         }
         match self.limits.timeout {

@@ -62,8 +62,9 @@ mod vma;
 mod workers;
 
 pub use crate::sys::move_request::MoveRequest;
+pub use meter::CancelFlag;
 pub use mover::{DEFAULT_RETRIES, MoveOptions, Progress};
-pub use placement::{Placement, PlacementMode};
+pub use placement::{PlacementMode, PlacementRequest};
 pub use stats::MoveStats;
 pub use status_text::status_text;
 pub use tier_targets::TierMove;
@@ -311,12 +312,12 @@ pub fn move_process(pid: i32, from: Bits, to: Bits, options: MoveOptions, progre
 /// Any thread may call this; it cannot be cancelled meanwhile. errno is preserved.
 ///
 /// ```
-/// use numars::migrate::{MoveOptions, Placement, PlacementMode, place_range};
+/// use numars::migrate::{MoveOptions, PlacementRequest, PlacementMode, place_range};
 /// use numars::nodeset::NodeMask;
 /// let memory = vec![1u8; 1 << 16];
 /// let nodes = NodeMask::new();
 /// nodes.bits().set(0);
-/// let placement = Placement {
+/// let placement = PlacementRequest {
 ///     mode: PlacementMode::Interleave,
 ///     nodes: nodes.bits().as_bits(),
 ///     weights: None,
@@ -332,7 +333,7 @@ pub fn place_range(
     pid: i32,
     start: usize,
     length: usize,
-    placement: Placement,
+    placement: PlacementRequest,
     options: MoveOptions,
     progress: Progress,
 ) -> MoveReport {
@@ -349,16 +350,16 @@ pub fn place_range(
 /// Any thread may call this; it cannot be cancelled meanwhile. errno is preserved.
 ///
 /// ```
-/// use numars::migrate::{MoveOptions, Placement, PlacementMode, place_process};
+/// use numars::migrate::{MoveOptions, PlacementRequest, PlacementMode, place_process};
 /// use numars::nodeset::NodeMask;
 /// // There are no nodes.
 /// let nodes = NodeMask::new();
 /// let placement =
-///     Placement { mode: PlacementMode::Balance, nodes: nodes.bits().as_bits(), weights: None, set_policy: false };
+///     PlacementRequest { mode: PlacementMode::Balance, nodes: nodes.bits().as_bits(), weights: None, set_policy: false };
 /// let report = place_process(0, placement, MoveOptions::default(), None);
 /// assert_eq!(report.result.unwrap_err().0, 22);
 /// ```
-pub fn place_process(pid: i32, placement: Placement, options: MoveOptions, progress: Progress) -> MoveReport {
+pub fn place_process(pid: i32, placement: PlacementRequest, options: MoveOptions, progress: Progress) -> MoveReport {
     place(pid, (0, address_space()), true, placement, options, progress)
 }
 
@@ -372,7 +373,7 @@ fn place(
     pid: i32,
     (start, length): (usize, usize),
     is_process: bool,
-    placement: Placement,
+    placement: PlacementRequest,
     options: MoveOptions,
     progress: Progress,
 ) -> MoveReport {

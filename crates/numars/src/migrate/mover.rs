@@ -2,7 +2,7 @@
 
 use super::batch;
 use super::locate::Usage;
-use super::meter::{Limits, Meter};
+use super::meter::{CancelFlag, Limits, Meter};
 use super::ops::MovePagesOps;
 use super::outcome::PageOutcome;
 use super::plan;
@@ -58,8 +58,8 @@ pub struct MoveOptions<'a> {
     pub max_bytes_per_second: u64,
     /// Time after which the move fails with ETIMEDOUT. It is checked before each call that moves pages.
     pub timeout: Option<Duration>,
-    /// The move fails with ECANCELED if this is not 0 before a call that moves pages.
-    pub cancel: Option<&'a AtomicI32>,
+    /// The move fails with ECANCELED if this is set before a call that moves pages.
+    pub cancel: Option<CancelFlag<'a>>,
     /// The move adds the pages that it moves to the element of their target node, as [`MoveStats::moved`] counts them. Nodes without an element
     /// are not counted. The elements are accurate when the move ends.
     pub moved_per_node: &'a [Cell<usize>],

@@ -10,7 +10,7 @@ use crate::sys::errno;
 use crate::sys::memory::Arena;
 use crate::topology::KernelTopology;
 
-/// How pages are distributed over the nodes of a [`Placement`].
+/// How pages are distributed over the nodes of a [`PlacementRequest`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PlacementMode {
@@ -29,12 +29,12 @@ pub enum PlacementMode {
 /// Where [`place_range`](super::place_range) and [`place_process`](super::place_process) place pages.
 ///
 /// ```
-/// use numars::migrate::{Placement, PlacementMode};
+/// use numars::migrate::{PlacementRequest, PlacementMode};
 /// use numars::nodeset::NodeMask;
 /// let nodes = NodeMask::new();
 /// [0, 2].map(|node| nodes.bits().set(node));
 /// // Three pages on node 0 for each page on node 2.
-/// let placement = Placement {
+/// let placement = PlacementRequest {
 ///     mode: PlacementMode::Weighted,
 ///     nodes: nodes.bits().as_bits(),
 ///     weights: Some(&[3, 1, 1]),
@@ -43,7 +43,7 @@ pub enum PlacementMode {
 /// assert_eq!(placement.nodes.weight(), 2);
 /// ```
 #[derive(Clone, Copy)]
-pub struct Placement<'a> {
+pub struct PlacementRequest<'a> {
     /// How the pages are distributed.
     pub mode: PlacementMode,
     /// The nodes, at least one.
@@ -57,7 +57,7 @@ pub struct Placement<'a> {
     pub set_policy: bool,
 }
 
-impl Placement<'_> {
+impl PlacementRequest<'_> {
     /// Returns EINVAL if the placement contradicts itself or cannot be carried out.
     pub(super) fn check(&self) -> Result<(), i32> {
         let takes_weights = matches!(self.mode, PlacementMode::Weighted | PlacementMode::Balance);
@@ -86,7 +86,7 @@ impl Placement<'_> {
     }
 }
 
-/// The target nodes of a [`Placement`].
+/// The target nodes of a [`PlacementRequest`].
 pub struct PlacementTargets<'a> {
     mode: PlacementMode,
     /// The nodes, in ascending order.
@@ -105,7 +105,7 @@ impl<'a> PlacementTargets<'a> {
     pub const BYTES: usize = MAX_NUMNODES * (size_of::<usize>() + size_of::<u32>() + size_of::<u16>());
 
     /// Returns the targets of a placement that was checked, with memory from `arena`; or an errno.
-    pub fn new(placement: &Placement, arena: &mut Arena<'a>) -> Result<Self, i32> {
+    pub fn new(placement: &PlacementRequest, arena: &mut Arena<'a>) -> Result<Self, i32> {
         let count = placement.nodes.iter().take_while(|&node| node < MAX_NUMNODES).count();
         let surplus = arena.alloc_slice(MAX_NUMNODES);
         let (weight_ends, nodes) = (arena.alloc_slice(count), arena.alloc_slice(count));

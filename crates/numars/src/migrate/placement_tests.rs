@@ -1,7 +1,7 @@
 //! Tests of placing pages on several nodes and of moving them to other tiers, on the kernel of `model`.
 
 use super::model::*;
-use super::placement::{Placement, PlacementMode, PlacementTargets};
+use super::placement::{PlacementMode, PlacementRequest, PlacementTargets};
 use super::targets::{PageInfo, PageTargets};
 use super::tests::{machine_with, pages_strategy};
 use super::tier_targets::{TierMove, TierTargets};
@@ -16,8 +16,8 @@ fn set(members: &[usize]) -> NodeMask {
     nodes
 }
 
-fn placement<'a>(mode: PlacementMode, nodes: &'a NodeMask, weights: Option<&'a [u8]>) -> Placement<'a> {
-    Placement { mode, nodes: nodes.bits().as_bits(), weights, set_policy: false }
+fn placement<'a>(mode: PlacementMode, nodes: &'a NodeMask, weights: Option<&'a [u8]>) -> PlacementRequest<'a> {
+    PlacementRequest { mode, nodes: nodes.bits().as_bits(), weights, set_policy: false }
 }
 
 /// Places all pages of the machine, in batches of at most 16 entries.
@@ -204,7 +204,7 @@ proptest! {
 #[test]
 fn a_placement_that_contradicts_itself_is_einval() {
     let (one, none) = (set(&[1]), set(&[]));
-    let check = |placement: Placement| placement.check();
+    let check = |placement: PlacementRequest| placement.check();
     use PlacementMode::*;
     for mode in [Pack, Interleave, Weighted, Balance] {
         let takes_weights = matches!(mode, Weighted | Balance);
@@ -214,8 +214,8 @@ fn a_placement_that_contradicts_itself_is_einval() {
         assert_eq!(check(placement(mode, &one, Some(&[1, 0]))), Err(errno::EINVAL));
         // The weight of another node does not matter.
         assert_eq!(check(placement(mode, &one, Some(&[0, 1, 0]))).is_ok(), takes_weights);
-        assert_eq!(check(Placement { set_policy: true, ..placement(mode, &one, None) }), Ok(()));
-        assert!(check(Placement { set_policy: true, ..placement(mode, &one, Some(&[1])) }).is_err());
+        assert_eq!(check(PlacementRequest { set_policy: true, ..placement(mode, &one, None) }), Ok(()));
+        assert!(check(PlacementRequest { set_policy: true, ..placement(mode, &one, Some(&[1])) }).is_err());
     }
 }
 

@@ -430,7 +430,7 @@ fn exclude_kernel_mappings(
 
 #[cfg(test)]
 mod tests {
-    use super::super::placement::{Placement, PlacementMode, PlacementTargets};
+    use super::super::placement::{PlacementMode, PlacementRequest, PlacementTargets};
     use super::*;
     use crate::nodeset::NodeMask;
     use crate::sys::files::File;
@@ -445,8 +445,12 @@ mod tests {
         );
         let set = NodeMask::new();
         [0, 1].iter().for_each(|&node| set.bits().set(node));
-        let placement =
-            Placement { mode: PlacementMode::Balance, nodes: set.bits().as_bits(), weights: None, set_policy: false };
+        let placement = PlacementRequest {
+            mode: PlacementMode::Balance,
+            nodes: set.bits().as_bits(),
+            weights: None,
+            set_policy: false,
+        };
         let mut scratch = Scratch::new(PlacementTargets::BYTES).unwrap();
         let mut targets = PageTargets::Placement(PlacementTargets::new(&placement, &mut scratch.arena()).unwrap());
         targets.start_counting();

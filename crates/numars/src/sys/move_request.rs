@@ -2,6 +2,8 @@
 
 use super::memory::Pod;
 use super::uaccess::{Forbidden, UserPtr, UserPtrMut};
+use crate::node::Node;
+use crate::page_status::PageStatus;
 use core::sync::atomic::AtomicI32;
 
 /// The pages to move, their target nodes, and the array for their statuses: the arrays of move_pages(2).
@@ -41,6 +43,22 @@ impl<'a> MoveRequest<'a> {
     /// same index of `status`. The shortest slice determines the number of entries.
     pub fn new(pages: &'a [usize], nodes: &'a [i32], status: &'a mut [i32]) -> Self {
         Self::query(pages, status).with_nodes(nodes)
+    }
+
+    /// Creates a request as [`MoveRequest::new`], from nodes and for statuses of the types that users have.
+    pub(crate) fn typed(pages: &'a [usize], nodes: &'a [Node], status: &'a mut [PageStatus]) -> Self {
+        const { assert!(size_of::<Node>() == size_of::<i32>() && align_of::<Node>() == align_of::<i32>()) };
+        // SAFETY: a Node is an i32 in a repr(transparent) structure, and the slice is only read.
+        let nodes = unsafe { core::slice::from_raw_parts(nodes.as_ptr().cast::<i32>(), nodes.len()) };
+        Self::typed_query(pages, status).with_nodes(nodes)
+    }
+
+    /// Creates a query as [`MoveRequest::query`], for statuses of the type that users have.
+    pub(crate) fn typed_query(pages: &'a [usize], status: &'a mut [PageStatus]) -> Self {
+        const { assert!(size_of::<PageStatus>() == size_of::<i32>() && align_of::<PageStatus>() == align_of::<i32>()) };
+        // SAFETY: a PageStatus is an i32 in a repr(transparent) structure, and any i32 is a valid one.
+        let status = unsafe { core::slice::from_raw_parts_mut(status.as_mut_ptr().cast::<i32>(), status.len()) };
+        Self::query(pages, status)
     }
 
     /// Creates a request whose statuses several threads may write.
