@@ -56,6 +56,7 @@ mod page_status;
 
 pub use cpu::{Cpu, CpuSet, CpuSetIter};
 pub use list_format::ParseListError;
+pub use migrate::{MoveStats, TierMove};
 pub use node::{Node, NodeSet, NodeSetIter};
 pub use page_status::PageStatus;
 pub use sys::errno::Errno;

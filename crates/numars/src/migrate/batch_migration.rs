@@ -90,7 +90,7 @@ impl<K: MovePagesOps> Mover<'_, K> {
             if round > self.options.retries || self.is_stopped() {
                 break;
             }
-            self.stats.add_retried(plan::total_base_pages(batch, pending));
+            self.tally.add_retried(plan::total_base_pages(batch, pending));
         }
         let is_displaced = plan.needs_recheck && plan.pending > 0 && self.reconcile(batch);
         // Of a range, parts of one large folio may have different targets, in whatever order they are submitted.

@@ -53,6 +53,7 @@ mod stats;
 mod status;
 mod status_text;
 mod tagged;
+mod tally;
 mod target;
 mod targets;
 #[cfg(test)]

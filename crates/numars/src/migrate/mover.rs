@@ -7,6 +7,7 @@ use super::ops::MovePagesOps;
 use super::outcome::PageOutcome;
 use super::plan;
 use super::stats::MoveStats;
+use super::tally::Tally;
 use crate::sys::errno::{self, Errno};
 use crate::sys::memory::{self, Scratch};
 use crate::sys::move_request::MoveRequest;
@@ -118,7 +119,7 @@ pub struct Mover<'a, K> {
     pub(super) kernel: K,
     pub(super) options: MoveOptions<'a>,
     pub(super) progress: Progress<'a>,
-    pub(super) stats: MoveStats,
+    pub(super) tally: Tally,
     /// The errno that ended the move; 0: none.
     pub(super) error: i32,
     pub(super) usage: Usage<'a>,
@@ -148,7 +149,7 @@ impl<'a, K: MovePagesOps> Mover<'a, K> {
             kernel,
             options,
             progress,
-            stats: MoveStats::default(),
+            tally: Tally::default(),
             error: 0,
             usage: Usage::new(meter),
             stop: AtomicBool::new(false),
@@ -160,24 +161,24 @@ impl<'a, K: MovePagesOps> Mover<'a, K> {
     /// Returns the statistics.
     #[inline(never)]
     pub fn stats(&self) -> MoveStats {
-        self.stats.with_usage(&self.usage.meter, &self.kernel)
+        self.tally.with_usage(&self.usage.meter, &self.kernel)
     }
 
     /// Counts pages as requested, and under the outcome of the entry, if it has one.
     pub(super) fn record(&mut self, outcome: Option<PageOutcome>, target: Option<i32>, pages: usize) {
-        self.stats.record(outcome, pages);
+        self.tally.record(outcome, pages);
         self.count_on_target(outcome, target, |count| count.wrapping_add(pages));
     }
 
     /// Reverts [`Mover::record`].
     pub(super) fn retract(&mut self, outcome: Option<PageOutcome>, target: Option<i32>, pages: usize) {
-        self.stats.retract(outcome, pages);
+        self.tally.retract(outcome, pages);
         self.count_on_target(outcome, target, |count| count.saturating_sub(pages));
     }
 
     /// Counts a page under the outcome `new` instead of `old`.
     pub(super) fn replace(&mut self, old: PageOutcome, new: PageOutcome, target: Option<i32>) {
-        self.stats.replace(old, new);
+        self.tally.replace(old, new);
         self.count_on_target(Some(old), target, |count| count.saturating_sub(1));
         self.count_on_target(Some(new), target, |count| count.wrapping_add(1));
     }
@@ -192,7 +193,7 @@ impl<'a, K: MovePagesOps> Mover<'a, K> {
 
     /// Returns the errno of the request: the one that ended the move, otherwise the one that follows from the outcomes; 0: none.
     pub fn error(&self) -> i32 {
-        if self.error == 0 { self.stats.error() } else { self.error }
+        if self.error == 0 { self.tally.error() } else { self.error }
     }
 
     /// Returns `count`, or the errno of the request.
@@ -205,12 +206,12 @@ impl<'a, K: MovePagesOps> Mover<'a, K> {
 
     /// Returns the number of pages that are present and not on their target nodes.
     pub fn unmoved(&self) -> usize {
-        self.stats.unmoved()
+        self.tally.unmoved()
     }
 
     /// Returns the number of pages that the kernel tried to move and could not, as move_pages(2) counts them.
     pub fn stuck(&self) -> usize {
-        self.stats.stuck()
+        self.tally.stuck()
     }
 
     /// Submits a request unmodified and records the error. Returns true on success.
@@ -247,7 +248,7 @@ impl<'a, K: MovePagesOps> Mover<'a, K> {
 
     /// Returns whether any page counts as requested.
     pub fn any_requested(&self) -> bool {
-        self.stats.requested() > 0
+        self.tally.requested() > 0
     }
 
     /// Clears the recorded error if it is `error`.

@@ -77,7 +77,7 @@ impl<K: MovePagesOps> Mover<'_, K> {
             }
             let has_executed = self.error == 0 && !self.is_stopped() && !self.kernel.has_ended() && walk.is_mm_gone();
             if has_executed && follow_exec {
-                self.stats.forget_unmoved();
+                self.tally.forget_unmoved();
                 if program < MAX_PROGRAMS {
                     continue;
                 }
@@ -264,7 +264,7 @@ impl<K: MovePagesOps> Mover<'_, K> {
         }
         if self.error == errno::ESRCH {
             // Its pages no longer exist.
-            self.stats.forget_unmoved();
+            self.tally.forget_unmoved();
         }
     }
 

@@ -7,8 +7,8 @@ use super::ops::MovePagesOps;
 use super::outcome::PageOutcome;
 use super::page_sizes;
 use super::plan;
-use super::stats::MoveStats;
 use super::status::{EntryState, SubmitStates};
+use super::tally::Tally;
 use crate::sys::{errno, threads};
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering::Relaxed};
 
@@ -71,19 +71,19 @@ impl<K: MovePagesOps> Mover<'_, K> {
             stop: &self.stop,
             error: AtomicI32::new(0),
         };
-        let stats_snapshot = if self.progress.is_some() { self.stats_snapshot(batch, is_final) } else { self.stats };
+        let tally = if self.progress.is_some() { self.tally_with(batch, is_final) } else { self.tally };
         let mut cancelled = false;
         let progress = &mut self.progress;
         let main_worker = || {
             while queue.run_next_chunk() {
                 let Some(progress) = progress else { continue };
-                let mut stats_snapshot = stats_snapshot;
+                let mut tally = tally;
                 if is_final {
                     let moved =
                         states.iter().enumerate().filter(|(_, state)| matches!(state, Some(EntryState::OnNode(_))));
-                    stats_snapshot.add_moved(moved.map(|(index, _)| base_pages_at(index)).sum());
+                    tally.add_moved(moved.map(|(index, _)| base_pages_at(index)).sum());
                 }
-                if !progress(&stats_snapshot.with_usage(queue.meter, queue.kernel)) {
+                if !progress(&tally.with_usage(queue.meter, queue.kernel)) {
                     cancelled = true;
                     queue.stop.store(true, Relaxed);
                 }
@@ -110,16 +110,16 @@ impl<K: MovePagesOps> Mover<'_, K> {
         }
     }
 
-    /// Returns the statistics while a batch is in work: its entries count as requested, and with `is_final` under those outcomes that can no
+    /// Returns the tally while a batch is in work: its entries count as requested, and with `is_final` under those outcomes that can no
     /// longer change.
-    fn stats_snapshot(&self, batch: &Batch, is_final: bool) -> MoveStats {
-        let mut stats = self.stats;
+    fn tally_with(&self, batch: &Batch, is_final: bool) -> Tally {
+        let mut tally = self.tally;
         for entry in 0..batch.pages.len() {
             let counts = |outcome: &PageOutcome| is_final && !outcome.is_unmoved();
             let outcome = plan::outcome(batch, entry, true).filter(counts);
-            stats.record(outcome, plan::base_pages(batch, entry));
+            tally.record(outcome, plan::base_pages(batch, entry));
         }
-        stats
+        tally
     }
 }
 
