@@ -51,14 +51,24 @@ pub struct Readme;
 
 mod cpu;
 mod list_format;
+mod move_error;
+mod moving;
 mod node;
+mod page_queries;
 mod page_status;
+mod placing;
+mod process_id;
 
 pub use cpu::{Cpu, CpuSet, CpuSetIter};
 pub use list_format::ParseListError;
 pub use migrate::{MoveStats, TierMove};
+pub use move_error::MoveError;
+pub use moving::Move;
 pub use node::{Node, NodeSet, NodeSetIter};
+pub use page_queries::{count_pages, node_of, nodes_of_pages};
 pub use page_status::PageStatus;
+pub use placing::Placement;
+pub use process_id::Process;
 pub use sys::errno::Errno;
 
 pub mod affinity;

@@ -155,12 +155,39 @@ fn directory(pid: i32) -> Option<File> {
     File::open_directory(FixedPath::new(b"/proc/").decimal(usize::try_from(pid).ok()?))
 }
 
+/// Opens what the kernel says about a file descriptor of the calling thread.
+fn open_fdinfo(descriptor: usize) -> Option<File> {
+    let mut name = FixedPath::new(b"fdinfo/");
+    open_own(name.decimal(descriptor).as_c_str().to_bytes())
+}
+
 /// Returns the PID of a process in the PID namespace of /proc.
 fn pid_in_proc(pidfd: &PidFd) -> Option<i32> {
-    let mut name = FixedPath::new(b"fdinfo/");
-    let file = open_own(name.decimal(pidfd.descriptor()).as_c_str().to_bytes())?;
+    let file = open_fdinfo(pidfd.descriptor())?;
     // The file says -1 or 0 if /proc does not show the process.
     number_of(&file, b"Pid:", 0).filter(|&pid| pid > 0)
+}
+
+/// Returns the PID, in the PID namespace of the caller, of the process that a descriptor of pidfd_open(2) refers to.
+///
+/// Errors are errnos: EBADF if the descriptor is not open, EINVAL if it is not that of a process, ESRCH if the process has ended or has no PID
+/// in the caller's PID namespace, ENOENT if /proc is not mounted.
+pub fn pid_of_descriptor(descriptor: i32) -> Result<i32, i32> {
+    let descriptor = usize::try_from(descriptor).map_err(|_| errno::EBADF)?;
+    let levels = own_namespaces().map_err(|_| errno::ENOENT)?;
+    let info = open_fdinfo(descriptor).ok_or(errno::EBADF)?;
+    if !read_field(&info, b"Pid:", &mut |_| {})? {
+        return Err(errno::EINVAL);
+    }
+    // As in pid_for_calls(): the first PID is that in the namespace of /proc.
+    let numbers = |name, skipped| open_fdinfo(descriptor).and_then(|info| number_of(&info, name, skipped));
+    let pid = if levels == 1 { numbers(b"Pid:", 0) } else { numbers(b"NSpid:", levels.saturating_sub(1)) };
+    let pid = pid.filter(|&pid| pid > 0).ok_or(errno::ESRCH)?;
+    // In a namespace that is not an ancestor of the process, the PID is that of another one.
+    if levels > 1 && PidFd::open(pid).ok().and_then(|pidfd| pid_in_proc(&pidfd)) != numbers(b"Pid:", 0) {
+        return Err(errno::ESRCH);
+    }
+    Ok(pid)
 }
 
 /// Returns whether /proc belongs to the PID namespace of the calling process.
@@ -288,6 +315,23 @@ mod tests {
         child.wait().unwrap();
         assert!(handle.has_ended() && handle.open_file(b"status").is_none());
         assert!(matches!(ProcHandle::find(child.id() as i32), ProcHandle::Unknown));
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore)]
+    fn a_pidfd_has_the_pid_of_its_process_until_that_has_ended() {
+        let own = std::process::id() as i32;
+        let descriptor = |pidfd: &PidFd| pid_of_descriptor(pidfd.descriptor() as i32);
+        assert_eq!(descriptor(&PidFd::open(own).unwrap()), Ok(own));
+        let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+        let pidfd = PidFd::open(child.id() as i32).unwrap();
+        assert_eq!(descriptor(&pidfd), Ok(child.id() as i32));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(descriptor(&pidfd), Err(errno::ESRCH));
+        let other = File::open(&FixedPath::new(b"/proc/self/status")).unwrap();
+        assert_eq!(pid_of_descriptor(other.descriptor() as i32), Err(errno::EINVAL));
+        assert_eq!([-1, i32::MIN, i32::MAX].map(pid_of_descriptor), [Err(errno::EBADF); 3]);
     }
 
     extern "C" fn pause_forever(_: *mut libc::c_void) -> *mut libc::c_void {

@@ -133,6 +133,12 @@ impl MoveStats {
         [requested, moved, in_place, absent, unmapped, shared, busy, no_memory, failed, retried, calls]
     }
 
+    /// Returns statistics with these numbers.
+    #[cfg(test)]
+    pub(crate) fn example(requested: usize, moved: usize, no_memory: usize) -> Self {
+        MoveStats { requested, moved, no_memory, ..MoveStats::default() }
+    }
+
     /// Returns the sum of all outcomes.
     pub(super) fn finished(&self) -> usize {
         self.moved + self.in_place + self.absent + self.unmapped + self.unmoved()

@@ -1,0 +1,190 @@
+//! Where pages are.
+
+use crate::migrate::{self, MoveRequest};
+use crate::page_status::PageStatus;
+use crate::process_id::Process;
+use crate::sys::errno::Errno;
+use core::slice;
+
+/// Writes the status of the page at each address to the same index of `statuses`, for the calling process: the node that the page is on, or why it
+/// is on none. See move_pages(2).
+///
+/// # Errors
+/// EINVAL if the slices have different lengths, EPERM if move_pages(2) is not permitted, as in some containers, ENOSYS if the kernel lacks it,
+/// ENOMEM. The statuses are [`PageStatus::UNKNOWN`] then, unless the kernel has written some of them.
+///
+/// ```
+/// use numars::{PageStatus, nodes_of_pages};
+/// let (table, page_size) = (vec![1u8; 1 << 16], 4096);
+/// let addresses: Vec<usize> = table.chunks(page_size).map(|page| page.as_ptr() as usize).collect();
+/// let mut statuses = vec![PageStatus::default(); addresses.len()];
+/// if let Err(error) = nodes_of_pages(&addresses, &mut statuses) {
+///     println!("move_pages(2): {error}");
+/// }
+/// for (address, status) in addresses.iter().zip(statuses) {
+///     println!("{address:x}: {status}");
+/// }
+/// ```
+pub fn nodes_of_pages(pages: &[usize], statuses: &mut [PageStatus]) -> Result<(), Errno> {
+    Process::CURRENT.nodes_of_pages(pages, statuses)
+}
+
+/// Returns the status of the page that the first byte of a value is on: its node, or why it has none.
+///
+/// For a vector or a string, that is of its contents only if `value` is a slice of them.
+///
+/// # Errors
+/// Those of [`nodes_of_pages`].
+///
+/// ```
+/// let table = vec![1u8; 1 << 16];
+/// match numars::node_of(&table[4096..]) {
+///     Ok(status) => println!("the second page is {status}"),
+///     Err(error) => println!("move_pages(2): {error}"),
+/// }
+/// ```
+pub fn node_of<T: ?Sized>(value: &T) -> Result<PageStatus, Errno> {
+    let mut status = PageStatus::UNKNOWN;
+    let address = (&raw const *value).cast::<u8>() as usize;
+    nodes_of_pages(&[address], slice::from_mut(&mut status)).map(|()| status)
+}
+
+/// Counts the present pages that a slice overlaps: see [`Process::count_pages`].
+///
+/// # Errors
+/// Those of [`Process::count_pages`].
+///
+/// ```
+/// let (table, mut per_node) = (vec![1u64; 1 << 16], [0; 64]);
+/// match numars::count_pages(&table, &mut per_node) {
+///     Ok(pages) => println!("{} of {pages} pages are on node 0", per_node[0]),
+///     Err(error) => println!("{error}"),
+/// }
+/// ```
+pub fn count_pages<T>(memory: &[T], per_node: &mut [usize]) -> Result<usize, Errno> {
+    Process::CURRENT.count_pages(memory.as_ptr() as usize, size_of_val(memory), per_node)
+}
+
+impl Process {
+    /// Writes the status of the page at each address to the same index of `statuses`, as [`nodes_of_pages`](crate::nodes_of_pages()) does for
+    /// the calling process.
+    ///
+    /// # Errors
+    /// Those of [`nodes_of_pages`](crate::nodes_of_pages()), ESRCH if there is no such process, EPERM if the caller may not see its memory
+    /// (ptrace(2)).
+    ///
+    /// ```
+    /// use numars::{PageStatus, Process};
+    /// let init = Process::from_pid(1)?;
+    /// let mut statuses = [PageStatus::default(); 1];
+    /// match init.nodes_of_pages(&[0x400000], &mut statuses) {
+    ///     Ok(()) => println!("{}", statuses[0]),
+    ///     Err(error) => println!("{error}"),
+    /// }
+    /// # Ok::<(), numars::Errno>(())
+    /// ```
+    pub fn nodes_of_pages(self, pages: &[usize], statuses: &mut [PageStatus]) -> Result<(), Errno> {
+        statuses.fill(PageStatus::UNKNOWN);
+        if pages.len() != statuses.len() {
+            return Err(Errno::EINVAL);
+        }
+        migrate::move_pages(self.raw(), MoveRequest::typed_query(pages, statuses), 0).0.map(|_| ())
+    }
+
+    /// Counts the present pages that overlap `length` bytes at the address `start`: sets each element of `per_node` to the number of base pages on
+    /// the node whose number is its index. Returns the number of base pages on all nodes, including those without an element. A huge page
+    /// counts with those of its base pages that the range overlaps.
+    ///
+    /// # Errors
+    /// EINVAL if the range exceeds the address space, ENOENT if it is larger than 64 GiB and /proc does not show the process, ESRCH if there is no
+    /// such process, or it ends or executes another program meanwhile, EPERM if the caller may not see its memory, ENOMEM, or the errno of a
+    /// failed read(2) of /proc/PID/maps. The counts are those up to the error.
+    ///
+    /// ```
+    /// use numars::Process;
+    /// let (table, mut per_node) = (vec![1u8; 1 << 16], [0; 64]);
+    /// match Process::CURRENT.count_pages(table.as_ptr() as usize, table.len(), &mut per_node) {
+    ///     Ok(pages) => println!("{} of {pages} pages are on node 0", per_node[0]),
+    ///     Err(error) => println!("{error}"),
+    /// }
+    /// ```
+    pub fn count_pages(self, start: usize, length: usize, per_node: &mut [usize]) -> Result<usize, Errno> {
+        per_node.fill(0);
+        migrate::count_pages(self.raw(), start, length, &mut |node, base_pages| {
+            if let Some(count) = per_node.get_mut(node) {
+                *count += base_pages;
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Errors of a sandbox that forbids move_pages(2).
+    const FORBIDDEN: [Errno; 2] = [Errno::EPERM, Errno::ENOSYS];
+
+    #[test]
+    fn slices_of_different_lengths_are_an_error_and_no_status_is_kept() {
+        let on_node_0 = PageStatus::from(crate::Node::new(0).unwrap());
+        for (pages, statuses) in [(0, 1), (1, 0), (3, 2)] {
+            let (pages, mut statuses) = (vec![0; pages], vec![on_node_0; statuses]);
+            assert_eq!(nodes_of_pages(&pages, &mut statuses), Err(Errno::EINVAL));
+            assert!(statuses.iter().all(|&status| status == PageStatus::UNKNOWN));
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore)]
+    fn a_page_that_was_written_is_on_a_node_and_address_0_is_not_mapped() {
+        let memory = vec![1u8; 1 << 20];
+        let mut statuses = [PageStatus::ABSENT; 2];
+        match nodes_of_pages(&[memory.as_ptr() as usize, 0], &mut statuses) {
+            Ok(()) => {
+                assert!(statuses[0].node().is_some(), "{statuses:?}");
+                assert_eq!(statuses[1], PageStatus::NOT_MAPPED);
+                assert_eq!(node_of(&memory[..]), Ok(statuses[0]));
+                let mut per_node = vec![9; 1024];
+                let pages = count_pages(&memory, &mut per_node).unwrap();
+                assert!(pages >= memory.len() / crate::sys::memory::page_size(), "{pages}");
+                assert_eq!(per_node.iter().sum::<usize>(), pages);
+                assert_eq!(count_pages(&memory, &mut []), Ok(pages));
+            }
+            Err(error) => assert!(FORBIDDEN.contains(&error), "{error}"),
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore)]
+    fn a_process_that_does_not_exist_is_an_error() {
+        // Above the highest PID that a kernel gives.
+        let process = Process::from_pid(i32::MAX).unwrap();
+        let errors = [FORBIDDEN[0], FORBIDDEN[1], Errno::ESRCH];
+        let mut statuses = [PageStatus::ABSENT];
+        assert!(errors.contains(&process.nodes_of_pages(&[0x1000], &mut statuses).unwrap_err()));
+        assert_eq!(statuses, [PageStatus::UNKNOWN]);
+        assert!(errors.contains(&process.count_pages(0x1000, 0x1000, &mut []).unwrap_err()));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 0 } else { 64 }))]
+        #[test]
+        fn any_address_has_a_status_and_any_range_a_count(
+            addresses in proptest::collection::vec(any::<usize>(), 0..100),
+            start in any::<usize>(),
+            length in prop_oneof![0..1_usize << 30, usize::MAX - 5000..=usize::MAX],
+        ) {
+            let mut statuses = vec![PageStatus::UNKNOWN; addresses.len()];
+            match nodes_of_pages(&addresses, &mut statuses) {
+                Ok(()) => prop_assert!(statuses.iter().all(|&status| status != PageStatus::UNKNOWN)),
+                Err(error) => prop_assert!(FORBIDDEN.contains(&error), "{}", error),
+            }
+            let mut per_node = [0; 4];
+            if let Ok(pages) = Process::CURRENT.count_pages(start, length, &mut per_node) {
+                prop_assert!(per_node.iter().sum::<usize>() <= pages);
+            }
+        }
+    }
+}
