@@ -2,11 +2,13 @@
 //! bytes and panics if the library does not do what a simple model of it does. No part of the library.
 
 mod bitmask;
+mod interface;
 mod nodestring;
 
 pub use crate::migrate::fuzzing::{move_list, page_walk};
 pub use crate::topology::fuzzing::{kernel_files, status_fields};
 pub use bitmask::bitmask;
+pub use interface::interface;
 pub use nodestring::nodestring;
 
 #[cfg(test)]
@@ -40,6 +42,8 @@ mod tests {
     // Miri knows no files in memory, and no strtol(3).
     replay! {
         bit_sets_do_what_single_bits_do: bitmask,
+        #[cfg_attr(miri, ignore)]
+        the_types_at_the_root_do_not_panic: interface,
         fields_are_found_however_a_text_is_cut: status_fields,
         #[cfg_attr(miri, ignore)]
         files_of_the_machine_are_read_as_simple_readers_read_them: kernel_files,
