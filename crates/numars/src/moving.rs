@@ -42,6 +42,18 @@ use core::time::Duration;
 ///     Err(error) => println!("{error}; {} pages had moved", error.stats().moved()),
 /// }
 /// ```
+///
+/// # Errors of a move
+/// A method that carries out a move fails with these errors and its own ones. [`MoveError`] has the statistics up to the error; pages that were
+/// moved stay where they are.
+///
+/// - EPERM: the caller may not move the pages of the process, or move_pages(2) is not permitted, as in some containers
+/// - ESRCH: there is no such process, or it has ended
+/// - EINVAL: a kernel thread has no pages
+/// - ENODEV, EACCES: a target node does not exist or has no memory, or the cpuset of the process does not allow it
+/// - ENOMEM: a target node is full ([`MoveStats::no_memory`] counts its pages; other pages are moved all the same), or there is no memory for the move
+/// - ECANCELED, ETIMEDOUT: the progress callback or the flag has cancelled the move, or its time is up
+/// - ENOSYS: the kernel cannot move pages
 #[must_use]
 pub struct Move<'a, P = fn(&MoveStats) -> ControlFlow<()>> {
     process: Process,
@@ -205,19 +217,7 @@ impl<'a, P> Move<'a, P> {
     }
 }
 
-/// Moves.
-///
-/// # Errors
-/// A move fails with these errors, and those of its method. [`MoveError`] has the statistics up to the error; pages that were moved stay where
-/// they are.
-///
-/// - EPERM: the caller may not move the pages of the process, or move_pages(2) is not permitted, as in some containers
-/// - ESRCH: there is no such process, or it has ended
-/// - EINVAL: a kernel thread has no pages
-/// - ENODEV, EACCES: a target node does not exist or has no memory, or the cpuset of the process does not allow it
-/// - ENOMEM: a target node is full ([`MoveStats::no_memory`] counts its pages, and all others were moved), or there is no memory for the move
-/// - ECANCELED, ETIMEDOUT: the progress callback or the flag has cancelled the move, or its time is up
-/// - ENOSYS: the kernel cannot move pages
+/// Methods that carry out the move.
 impl<P: FnMut(&MoveStats) -> ControlFlow<()>> Move<'_, P> {
     /// Moves the page at each address of `pages` to the node at the same index of `nodes`, and writes its status to the same index of
     /// `statuses`: the node that it is on, or why it has not moved. The statistics count entries.
@@ -225,7 +225,7 @@ impl<P: FnMut(&MoveStats) -> ControlFlow<()>> Move<'_, P> {
     /// Of several entries that name one page, the last one determines its node.
     ///
     /// # Errors
-    /// [Those of a move](#errors-1), and EINVAL if the slices have different lengths. Pages about which nothing was reported have
+    /// [Those of a move](Move#errors-of-a-move), and EINVAL if the slices have different lengths. Pages about which nothing was reported have
     /// [`PageStatus::UNKNOWN`]; after ENOMEM, all statuses are valid.
     ///
     /// ```
@@ -258,7 +258,7 @@ impl<P: FnMut(&MoveStats) -> ControlFlow<()>> Move<'_, P> {
     /// the kernel splits is moved base page by base page.
     ///
     /// # Errors
-    /// [Those of a move](#errors-1), EINVAL if the range exceeds the address space, ENOENT if it is larger than 64 GiB and /proc does not show the
+    /// [Those of a move](Move#errors-of-a-move), EINVAL if the range exceeds the address space, ENOENT if it is larger than 64 GiB and /proc does not show the
     /// process, ESRCH if the process executes another program meanwhile, or the errno of a failed read(2) of /proc/PID/maps.
     ///
     /// ```
@@ -297,7 +297,7 @@ impl<P: FnMut(&MoveStats) -> ControlFlow<()>> Move<'_, P> {
     /// program are moved too.
     ///
     /// # Errors
-    /// [Those of a move](#errors-1), EINVAL if `to` is empty, ENOENT if /proc does not show the process, EAGAIN if it keeps executing other
+    /// [Those of a move](Move#errors-of-a-move), EINVAL if `to` is empty, ENOENT if /proc does not show the process, EAGAIN if it keeps executing other
     /// programs, EOVERFLOW if a 32-bit caller cannot address all its memory, or the errno of a failed read(2) of /proc/PID/maps.
     ///
     /// ```

@@ -100,8 +100,21 @@ impl Default for Process {
 #[cfg(feature = "std")]
 impl From<&std::process::Child> for Process {
     /// Returns a child, which keeps its PID until it was waited for.
+    ///
+    /// ```
+    /// use numars::{Move, NodeSet};
+    /// let mut child = std::process::Command::new("sleep").arg("100").spawn()?;
+    /// let nodes: NodeSet = "0".parse().unwrap();
+    /// match Move::new().process(&child).process_pages(nodes, nodes) {
+    ///     Ok(stats) => println!("{stats}"),
+    ///     Err(error) => println!("{error}"),
+    /// }
+    /// child.kill()?;
+    /// child.wait()?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     fn from(child: &std::process::Child) -> Self {
-        // The number was an i32.
+        // It was an i32, so that no other process is meant.
         Process::from_pid(child.id() as i32).unwrap_or(Process { pid: i32::MAX })
     }
 }
