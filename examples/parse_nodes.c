@@ -12,10 +12,15 @@
 int main(int argc, char **argv)
 {
     struct numars_parse_error error = NUMARS_PARSE_ERROR_INIT;
-    struct bitmask *nodes = numa_allocate_nodemask();
+    struct bitmask *nodes;
 
-    if (argc != 2 || nodes == NULL) {
+    if (argc != 2) {
         fprintf(stderr, "usage: %s NODES\n", argv[0]);
+        return EXIT_FAILURE;
+    }
+    nodes = numa_allocate_nodemask();
+    if (nodes == NULL) {
+        perror(argv[0]);
         return EXIT_FAILURE;
     }
     if (numars_parse_nodes(argv[1], nodes, &error) != 0) {

@@ -78,6 +78,7 @@ START_TEST(bits_of_the_mask_beyond_the_system_are_cleared)
     numa_bitmask_setall(mask);
     assert_returns(numars_parse_cpus("", mask, NULL), 0);
     ck_assert_uint_eq(numa_bitmask_weight(mask), 0);
+    numa_bitmask_free(mask);
 }
 END_TEST
 
@@ -175,6 +176,7 @@ START_TEST(what_does_not_fit_into_the_mask_is_erange)
         assert_rejected(numars_parse_cpus, "0,all", 1, ERANGE, 0, 5, "the list names a number beyond the mask");
         assert_rejected(numars_parse_cpus, "!0", 1, ERANGE, 0, 2, "the list names a number beyond the mask");
     }
+    numa_bitmask_free(one);
 }
 END_TEST
 
@@ -207,6 +209,7 @@ START_TEST(NULL_is_einval)
         assert_fails(calls[i](NULL, NULL, NULL), EINVAL);
         ck_assert_uint_eq(error.offset + error.length, 0);
     }
+    numa_bitmask_free(mask);
 }
 END_TEST
 
@@ -226,6 +229,8 @@ START_TEST(an_error_structure_of_an_invalid_size_is_refused_and_nothing_is_parse
         assert_fails(numars_parse_cpus("bad", mask, error), sizes[i].code);
         ck_assert(numa_bitmask_equal(mask, before));
         ck_assert(error->size == sizes[i].size && error->offset == 7 && error->length == 8 && error->message == NULL);
+        numa_bitmask_free(mask);
+        numa_bitmask_free(before);
     }
 }
 END_TEST
@@ -249,6 +254,7 @@ START_TEST(a_larger_error_structure_at_any_address_is_accepted_if_the_rest_is_0)
         memory[offset + LARGER - 1] = 1;
         assert_fails(numars_parse_nodes("0", mask, (void *)(memory + offset)), E2BIG);
     }
+    numa_bitmask_free(mask);
 }
 END_TEST
 
@@ -268,23 +274,28 @@ static void assert_formatted(const struct bitmask *set, const char *text)
     }
 }
 
-static struct bitmask *set_with(const int *members)
+/* The same for a set of 1000 bits with these members, which -1 ends. */
+static void assert_members_formatted(const int *members, const char *text)
 {
     struct bitmask *set = numa_bitmask_alloc(1000);
     for (; *members >= 0; members++)
         numa_bitmask_setbit(set, (unsigned)*members);
-    return set;
+    assert_formatted(set, text);
+    numa_bitmask_free(set);
 }
 
 START_TEST(sets_are_formatted_as_the_kernel_formats_them)
 {
-    assert_formatted(set_with((int[]){ -1 }), "");
+    assert_members_formatted((int[]){ -1 }, "");
     assert_formatted(NULL, "");
     assert_formatted(&(struct bitmask){ 64, NULL }, "");
-    assert_formatted(set_with((int[]){ 0, -1 }), "0");
-    assert_formatted(set_with((int[]){ 0, 1, 2, 3, 8, -1 }), "0-3,8");
-    assert_formatted(set_with((int[]){ 1, 3, 4, 62, 63, 64, 65, 999, -1 }), "1,3-4,62-65,999");
-    assert_formatted(numa_bitmask_setall(numa_bitmask_alloc(1000)), "0-999");
+    assert_members_formatted((int[]){ 0, -1 }, "0");
+    assert_members_formatted((int[]){ 0, 1, 2, 3, 8, -1 }, "0-3,8");
+    assert_members_formatted((int[]){ 1, 3, 4, 62, 63, 64, 65, 999, -1 }, "1,3-4,62-65,999");
+
+    struct bitmask *all = numa_bitmask_setall(numa_bitmask_alloc(1000));
+    assert_formatted(all, "0-999");
+    numa_bitmask_free(all);
 }
 END_TEST
 
@@ -306,6 +317,7 @@ START_TEST(a_formatted_set_is_parsed_again)
     ck_assert_int_gt(numars_format_nodes(numa_all_nodes_ptr, list, sizeof list), 0);
     assert_returns(numars_parse_nodes(list, mask, NULL), 0);
     ck_assert(numa_bitmask_equal(mask, numa_all_nodes_ptr));
+    numa_bitmask_free(mask);
 }
 END_TEST
 
