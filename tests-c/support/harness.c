@@ -73,15 +73,11 @@ int run_tests(const char *suite_name, const TTest *const tests[])
 {
     char results[32];
     int ends[2];
-    Suite *suite = suite_create(suite_name);
-    TCase *tests_of_suite = tcase_create(suite_name);
-    tcase_set_timeout(tests_of_suite, SECONDS_PER_TEST);
-    tcase_add_checked_fixture(tests_of_suite, begin_test, NULL);
     size_t count = 0;
-    for (; tests[count] != NULL; count++)
-        tcase_add_test(tests_of_suite, tests[count]);
-    suite_add_tcase(suite, tests_of_suite);
+    while (tests[count] != NULL)
+        count++;
 
+    /* Before the suite exists: this process would leak it. */
     skipped = mmap(NULL, sizeof *skipped, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     const pid_t filter = count <= MAX_TESTS && skipped != MAP_FAILED && pipe2(ends, O_CLOEXEC) == 0 ? fork() : -1;
     if (filter < 0) {
@@ -95,6 +91,13 @@ int run_tests(const char *suite_name, const TTest *const tests[])
     close(ends[0]);
     snprintf(results, sizeof results, "/proc/self/fd/%d", ends[1]);
 
+    Suite *suite = suite_create(suite_name);
+    TCase *tests_of_suite = tcase_create(suite_name);
+    tcase_set_timeout(tests_of_suite, SECONDS_PER_TEST);
+    tcase_add_checked_fixture(tests_of_suite, begin_test, NULL);
+    for (size_t test = 0; test < count; test++)
+        tcase_add_test(tests_of_suite, tests[test]);
+    suite_add_tcase(suite, tests_of_suite);
     SRunner *runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_FORK);
     srunner_set_tap(runner, results);
