@@ -40,7 +40,7 @@ static void make_unreadable(const char *path)
         mount_empty_over("/dev/shm");
         require(mknod(SOCKET, S_IFSOCK | 0600, 0) == 0);
     }
-    require(mount(SOCKET, path, NULL, MS_BIND, NULL) == 0);
+    require(mount(SOCKET, path, "", MS_BIND, NULL) == 0);
 }
 
 static void make_cpus_unreadable(int first_node, int last_node)
