@@ -886,7 +886,7 @@ START_TEST(pages_of_a_process_do_not_move_between_invalid_sets)
 }
 END_TEST
 
-START_TEST(single_pages_do_not_move_with_arguments_that_the_kernel_rejects)
+START_TEST(single_pages_do_not_move_with_arguments_that_the_system_call_rejects)
 {
     void **page = array_at_end_of_mapping(1, sizeof *page);
     int *node = array_at_end_of_mapping(1, sizeof *node), *status = array_at_end_of_mapping(1, sizeof *status);
@@ -1422,7 +1422,7 @@ int main(void)
         memory_is_not_placed_on_an_invalid_node,
         memory_is_not_interleaved_over_an_invalid_set_or_with_unknown_flags,
         pages_of_a_process_do_not_move_between_invalid_sets,
-        single_pages_do_not_move_with_arguments_that_the_kernel_rejects,
+        single_pages_do_not_move_with_arguments_that_the_system_call_rejects,
         pages_are_not_placed_on_invalid_sets_of_nodes,
         placements_with_unknown_modes_and_flags_and_of_impossible_sizes_are_refused,
         weights_that_a_placement_does_not_take_are_refused,
