@@ -186,10 +186,10 @@ pub unsafe extern "C" fn numa_node_size64(node: c_int, freep: *mut c_longlong) -
     let bytes = |amount: u64| c_longlong::try_from(amount).unwrap_or(c_longlong::MAX);
     // SAFETY: as the caller promises.
     if let Some(free) = unsafe { freep.as_mut() } {
-        *free = memory.as_ref().map_or(0, |memory| bytes(memory.free));
+        *free = memory.as_ref().map_or(0, |memory| bytes(memory.free()));
     }
     match memory {
-        Ok(memory) => bytes(memory.total),
+        Ok(memory) => bytes(memory.total()),
         Err(error) => {
             errno::set(error);
             -1

@@ -289,9 +289,9 @@ pub extern "C" fn numars_node_kind(node: c_int) -> c_int {
     let kind = existing(node).and_then(|node| KernelTopology::current().kind_of_node(node));
     value_or_errno(kind.map(|kind| {
         let flags = [
-            (kind.has_cpus, NUMARS_NODE_HAS_CPUS),
-            (kind.has_memory, NUMARS_NODE_HAS_MEMORY),
-            (kind.is_dax, NUMARS_NODE_DAX),
+            (kind.has_cpus(), NUMARS_NODE_HAS_CPUS),
+            (kind.has_memory(), NUMARS_NODE_HAS_MEMORY),
+            (kind.is_dax(), NUMARS_NODE_DAX),
         ];
         flags.iter().filter(|(is_set, _)| *is_set).fold(0, |all, (_, flag)| all | flag)
     }))

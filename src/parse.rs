@@ -113,12 +113,13 @@ fn device_warning(error: DeviceError) -> (Warning, &'static CStr) {
         DeviceError::NoNode(DeviceKind::Drm) => (Warning::NO_NODE, c"Cannot read node mask for drm device `%s'"),
         DeviceError::NoNode(DeviceKind::Dax) => (Warning::NO_NODE, c"Cannot read node mask for dax device `%s'"),
         DeviceError::NoTier => (Warning::NO_NODE, c"Cannot find memory tier `%s'"),
-        DeviceError::NoNodes => (Warning::NO_NODE, c"Cannot find a node for `%s'"),
-        DeviceError::NoNode(DeviceKind::Pci) => (Warning::NO_NODE, c"Cannot read node mask for  device `%s'"),
+        DeviceError::NoNode(_) => (Warning::NO_NODE, c"Cannot read node mask for  device `%s'"),
         DeviceError::NodeUnknown(DeviceKind::Network) => {
             (Warning::NOWHERE, c"Kernel does not know node mask for net device `%s'")
         }
         DeviceError::NodeUnknown(_) => (Warning::NOWHERE, c"Kernel does not know node mask for device `%s'"),
+        // NoNodes, and what the lookup of a list's last element does not return.
+        _ => (Warning::NO_NODE, c"Cannot find a node for `%s'"),
     }
 }
 

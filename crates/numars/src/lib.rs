@@ -70,6 +70,7 @@ pub use page_status::PageStatus;
 pub use placing::Placement;
 pub use process_id::Process;
 pub use sys::errno::Errno;
+pub use topology::{Attribute, DeviceError, DeviceKind, NodeKind, NodeMemory};
 
 pub mod affinity;
 pub mod allocate;

@@ -144,6 +144,7 @@ impl Members {
 
 fn of_device(error: DeviceError) -> (i32, Reason) {
     match error {
+        DeviceError::NotAName => (EINVAL, Reason::NotANode),
         DeviceError::Illegal => (EINVAL, Reason::IllegalName),
         DeviceError::NoPciAddress => (EINVAL, Reason::NoPciAddress),
         DeviceError::NoFile => (ENOENT, Reason::NoFile),

@@ -8,8 +8,9 @@ use crate::sys::files::FixedPath;
 use crate::sys::root::Root;
 use core::ffi::c_int;
 
-/// An attribute of the memory of a node. See [`KernelTopology::attribute`].
+/// An attribute of the memory of a node. See [`Topology::attribute`](crate::Topology::attribute).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Attribute {
     /// All memory of the node, in bytes.
     Capacity,
@@ -31,7 +32,7 @@ impl Attribute {
     /// Returns whether `value` is better than `other`: a latency that is lower, anything else that is higher.
     ///
     /// ```
-    /// use numars::topology::Attribute;
+    /// use numars::Attribute;
     /// assert!(Attribute::ReadLatency.is_better(80, 250));
     /// assert!(Attribute::ReadBandwidth.is_better(200, 100));
     /// ```

@@ -1,5 +1,6 @@
 //! The node of a device, by the names that numactl(8) gives devices in lists of nodes.
 
+use super::device_error::{DeviceError, DeviceKind};
 use super::kernel_files::{self, read_bytes};
 use super::parse::NumberParser;
 use crate::sys::errno;
@@ -9,47 +10,6 @@ use crate::sys::network::{self, Unreachable};
 use crate::sys::root::Root;
 use crate::text::{is_blank, parse_hex, skip_blanks};
 use core::ffi::{CStr, c_int};
-
-/// The kind of a device whose node is looked up by [`KernelTopology::node_of_device`](super::KernelTopology::node_of_device).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DeviceKind {
-    /// A network device.
-    Network,
-    /// A block device.
-    Block,
-    /// A PCI device.
-    Pci,
-    /// A graphics or compute device of the kernel's direct rendering manager.
-    Drm,
-    /// A dax device: memory that programs map directly, or that the kernel onlines as a node.
-    Dax,
-}
-
-/// Why the node of a device, or the nodes of another name, are unknown. See [`KernelTopology::node_of_device`](super::KernelTopology::node_of_device)
-/// and [`KernelTopology::nodes_by_name`](super::KernelTopology::nodes_by_name).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DeviceError {
-    /// The name contains a `/`, or is `.` or `..`.
-    Illegal,
-    /// The name is not the address of a PCI device.
-    NoPciAddress,
-    /// There is no such file.
-    NoFile,
-    /// The file is on no block device that the kernel shows.
-    NoBlockDevice,
-    /// There is no such host.
-    NoHost,
-    /// There is no route to the host.
-    NoRoute,
-    /// The kernel has no such device, or no node for this kind of device.
-    NoNode(DeviceKind),
-    /// The kernel does not know the node of the device, or it consists of devices of different nodes.
-    NodeUnknown(DeviceKind),
-    /// The kernel lists no such memory tier.
-    NoTier,
-    /// There is no node of this kind, or the kernel does not say which nodes have CPUs.
-    NoNodes,
-}
 
 /// The result of looking up a device: its name, which is the text after the colon, and its node; `None` if the text is not of the form
 /// of a device. See [`KernelTopology::node_of_device`](super::KernelTopology::node_of_device).

@@ -7,16 +7,30 @@ use crate::nodeset::NodeMask;
 use crate::sys::errno;
 use core::ffi::c_int;
 
-/// What a node has. See [`KernelTopology::kind_of_node`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a node has. See [`Topology::kind_of`](crate::Topology::kind_of).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct NodeKind {
-    /// Whether it has CPUs that are online.
-    pub has_cpus: bool,
-    /// Whether it has memory.
-    pub has_memory: bool,
-    /// Whether it is the node of the memory of a dax device, as CXL memory, persistent memory and HBM are: a file target_node below
+    pub(super) has_cpus: bool,
+    pub(super) has_memory: bool,
+    pub(super) is_dax: bool,
+}
+
+impl NodeKind {
+    /// Returns whether the node has CPUs that are online.
+    pub fn has_cpus(&self) -> bool {
+        self.has_cpus
+    }
+
+    /// Returns whether the node has memory.
+    pub fn has_memory(&self) -> bool {
+        self.has_memory
+    }
+
+    /// Returns whether the node is that of the memory of a dax device, as CXL memory, persistent memory and HBM are: a file target_node below
     /// /sys/bus/dax/devices names it.
-    pub is_dax: bool,
+    pub fn is_dax(&self) -> bool {
+        self.is_dax
+    }
 }
 
 impl KernelTopology<'_> {
@@ -28,7 +42,7 @@ impl KernelTopology<'_> {
     /// use numars::topology::KernelTopology;
     /// let topology = KernelTopology::current();
     /// for node in topology.nodes_with_memory().bits().as_bits().iter() {
-    ///     assert!(topology.kind_of_node(node).is_ok_and(|kind| kind.has_memory));
+    ///     assert!(topology.kind_of_node(node).is_ok_and(|kind| kind.has_memory()));
     /// }
     /// ```
     pub fn kind_of_node(&self, node: usize) -> Result<NodeKind, c_int> {

@@ -10,16 +10,24 @@ use core::ffi::c_int;
 use core::num::NonZeroUsize;
 use once_cell::race::OnceNonZeroUsize;
 
-/// The memory of a node in bytes, as its file meminfo has it. See [`KernelTopology::memory_of_node`](super::KernelTopology::memory_of_node).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The memory of a node in bytes, as its file meminfo has it. See [`Topology::memory`](crate::Topology::memory).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct NodeMemory {
-    /// All memory that the node has (MemTotal).
-    pub total: u64,
-    /// Memory that is free at this moment (MemFree).
-    pub free: u64,
+    pub(super) total: u64,
+    pub(super) free: u64,
 }
 
 impl NodeMemory {
+    /// Returns how many bytes of memory the node has (MemTotal).
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Returns how many bytes of it were free when they were read (MemFree).
+    pub fn free(&self) -> u64 {
+        self.free
+    }
+
     /// Reads the memory of a node. Errors are errnos: ENOENT if there is no such node.
     pub(super) fn read(root: Root, node: usize) -> Result<Self, c_int> {
         let meminfo = node_path(root, node, b"meminfo");

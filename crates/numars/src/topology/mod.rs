@@ -18,6 +18,7 @@ mod captured;
 mod cpu_map;
 mod current;
 mod current_distances;
+mod device_error;
 mod devices;
 mod distances;
 #[cfg(any(test, fuzzing))]
@@ -47,7 +48,8 @@ use core::ffi::{CStr, c_int};
 use core::num::NonZeroU8;
 pub use current::{cached, catch_up, configured_cpus, node_of_current_cpu, update};
 pub use current_distances::distance;
-pub use devices::{DeviceError, DeviceKind, DeviceLookup};
+pub use device_error::{DeviceError, DeviceKind};
+pub use devices::DeviceLookup;
 pub use kinds::NodeKind;
 pub(crate) use memory::pmd_size;
 pub use memory::{NodeMemory, huge_page_size};
@@ -194,7 +196,7 @@ impl KernelTopology<'_> {
     /// use numars::topology::KernelTopology;
     /// let topology = KernelTopology::current();
     /// if let Ok(memory) = topology.memory_of_node(topology.max_node()) {
-    ///     assert!(memory.free <= memory.total);
+    ///     assert!(memory.free() <= memory.total());
     /// }
     /// ```
     pub fn memory_of_node(&self, node: usize) -> Result<NodeMemory, c_int> {

@@ -1,7 +1,7 @@
 //! Names of nodes in lists: devices, memory tiers and kinds of nodes.
 
 use super::KernelTopology;
-use super::devices::DeviceError;
+use super::device_error::DeviceError;
 use super::kernel_files::parse_decimal;
 use crate::nodestring::NamedNodes;
 use crate::sys::files::{strip_prefix, strip_prefix_cstr};
