@@ -34,7 +34,7 @@
 //!
 //! # Features
 //!
-//! - `std`: conversions of [`Errno`](sys::errno::Errno) and [`SyscallError`](error::SyscallError) to `std::io::Error`. Off by default.
+//! - `std`: conversions of [`Errno`] and [`SyscallError`](error::SyscallError) to `std::io::Error`, and `Topology::read_from_path`. Off by default.
 //! - `c-symbols`: for libnumars alone. The system calls that a program may interpose are made by the C functions of these names, which
 //!   whoever sets this feature has to define.
 #![cfg_attr(not(any(test, fuzzing)), no_std)]
@@ -70,7 +70,9 @@ pub use page_status::PageStatus;
 pub use placing::Placement;
 pub use process_id::Process;
 pub use sys::errno::Errno;
-pub use topology::{Attribute, DeviceError, DeviceKind, NodeKind, NodeMemory};
+pub use topology::{
+    Attribute, DeviceError, DeviceKind, Distance, NodeKind, NodeMemory, NodesByDistance, Tier, Tiers, Topology,
+};
 
 pub mod affinity;
 pub mod allocate;

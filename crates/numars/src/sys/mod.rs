@@ -20,8 +20,6 @@ mod fsroot;
 #[doc(hidden)]
 pub mod kernel;
 #[doc(hidden)]
-pub mod mapped;
-#[doc(hidden)]
 pub mod memory;
 pub mod move_request;
 #[doc(hidden)]
@@ -34,6 +32,8 @@ pub mod pidfd;
 pub mod process;
 #[doc(hidden)]
 pub mod root;
+#[doc(hidden)]
+pub mod shared;
 #[doc(hidden)]
 pub mod signals;
 #[doc(hidden)]

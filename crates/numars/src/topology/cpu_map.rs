@@ -3,7 +3,7 @@
 use super::kernel_files::{node_path_in, read_cpumap, read_ranges, sysfs_path};
 use super::words::{NodeWords, contains, for_each_bit, only_zero, same, weight};
 use crate::bitmask::{BitsMut, WORD_BITS, Word};
-use crate::nodeset::{CpuMask, MAX_NUMNODES};
+use crate::nodeset::MAX_NUMNODES;
 use crate::sys::files::{self, File, FixedPath};
 use crate::sys::memory::Arena;
 use crate::sys::root::Root;
@@ -52,15 +52,6 @@ impl<'a> CpuMap<'a> {
         self.rows.chunks(self.row_words.max(1))
     }
 
-    /// Returns the CPUs that at least one node has.
-    pub(super) fn all_cpus(&self) -> CpuMask {
-        let cpus = CpuMask::new();
-        for row in self.rows() {
-            cpus.words().iter().zip(row).for_each(|(word, row)| word.set(word.get() | row));
-        }
-        cpus
-    }
-
     /// Returns whether both maps have the same contents.
     pub(super) fn is_same_as(&self, other: &CpuMap) -> bool {
         self.is_complete == other.is_complete
@@ -88,6 +79,11 @@ impl Layout {
     /// Returns the size of a map of these nodes and so many CPUs.
     pub(super) fn of(existing: &NodeWords, cpus: usize) -> Self {
         Layout { cpus, row_words: cpus.div_ceil(WORD_BITS), row_count: weight(existing) }
+    }
+
+    /// Returns how many words a set of CPUs has.
+    pub(super) fn row_words(self) -> usize {
+        self.row_words
     }
 
     fn words(self) -> usize {

@@ -257,7 +257,7 @@ pub fn configured_cpus() -> usize {
 }
 
 /// Returns how many CPUs the map has room for.
-fn cpu_map_width() -> usize {
+pub(super) fn cpu_map_width() -> usize {
     let possible = possible_cpus();
     // If the kernel does not say how large its masks are, a machine can have more.
     let listed =

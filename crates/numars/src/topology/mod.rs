@@ -1,7 +1,7 @@
 //! The nodes and CPUs of a machine: their number, distances and sizes, and which of them this task may use.
 //!
 //! A [`KernelTopology`] is an immutable value. [`KernelTopology::current`] returns that of this process, which is read once and again when the kernel
-//! shows a node or CPU that it lacks ([`catch_up`]) or on request ([`update`]); [`KernelTopology::from_root`] reads that of another machine,
+//! shows a node or CPU that it lacks ([`catch_up`]) or on request ([`update`]). A [`Topology`] has one of its own, of this machine or of another
 //! whose files of /proc and /sys are below a directory.
 //!
 //! Nodes of different memory (CXL, HBM) are told apart by [`KernelTopology::attribute`], [`KernelTopology::tier_of_node`],
@@ -14,12 +14,12 @@
 
 mod allowed;
 mod attributes;
-mod captured;
 mod cpu_map;
 mod current;
 mod current_distances;
 mod device_error;
 mod devices;
+mod distance;
 mod distances;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
@@ -28,10 +28,14 @@ mod kinds;
 mod memory;
 mod named_nodes;
 mod node_lists;
+mod owned;
 mod parse;
+mod queries;
 mod shown;
+mod standalone;
 #[cfg(test)]
 mod tests;
+mod tier;
 mod tiers;
 mod value;
 mod weights;
@@ -43,19 +47,21 @@ pub use allowed::{
     affinity_into, allowed_cpus, count_allowed_cpus, mems_allowed_into, possible_cpus, possible_nodes, query_nodemask,
 };
 pub use attributes::Attribute;
-pub use captured::OwnedKernelTopology;
 use core::ffi::{CStr, c_int};
 use core::num::NonZeroU8;
 pub use current::{cached, catch_up, configured_cpus, node_of_current_cpu, update};
 pub use current_distances::distance;
 pub use device_error::{DeviceError, DeviceKind};
 pub use devices::DeviceLookup;
+pub use distance::{Distance, NodesByDistance};
 pub use kinds::NodeKind;
 pub(crate) use memory::pmd_size;
 pub use memory::{NodeMemory, huge_page_size};
 pub use named_nodes::{NodesLookup, nodes_by_name};
+pub use owned::Topology;
 pub use parse::Field;
 pub use shown::task_cpus;
+pub use tier::{Tier, Tiers};
 pub use value::KernelTopology;
 pub use weights::set_interleave_weight;
 pub use words::for_each_bit;
@@ -80,48 +86,15 @@ impl KernelTopology<'static> {
 }
 
 impl KernelTopology<'_> {
-    /// Reads the topology of a machine whose files of /proc and /sys are below `directory`, such as those that hwloc's
-    /// hwloc-gather-topology captures. All its CPUs count as allowed.
-    ///
-    /// Errors are errnos: ENOENT if there is no `sys/devices/system` below `directory`, ENOMEM if there is no memory. The directory and
-    /// each file must belong to root or to the effective user, and not be writable by everyone; other files count as missing. What is
-    /// missing is made up from the rest as far as possible: a machine that lists no nodes has node 0.
-    ///
-    /// ```
-    /// use numars::topology::KernelTopology;
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let root = std::env::temp_dir().join(format!("numars-example-{}", std::process::id()));
-    /// // Two nodes with a CPU each.
-    /// for (node, distances) in [(0, "10 21\n"), (1, "21 10\n")] {
-    ///     let directory = root.join(format!("sys/devices/system/node/node{node}"));
-    ///     std::fs::create_dir_all(&directory)?;
-    ///     std::fs::write(directory.join("cpumap"), format!("{:x}\n", 1 << node))?;
-    ///     std::fs::write(directory.join("distance"), distances)?;
-    /// }
-    /// std::fs::write(root.join("sys/devices/system/node/online"), "0-1\n")?;
-    ///
-    /// let directory = std::ffi::CString::new(root.to_str().unwrap())?;
-    /// let machine = KernelTopology::from_root(&directory).map_err(std::io::Error::from_raw_os_error)?;
-    /// let machine = machine.as_topology();
-    /// assert_eq!(machine.node_of_cpu(1), Some(1));
-    /// assert_eq!(machine.distance(0, 1), Some(21));
-    /// # std::fs::remove_dir_all(&root)?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn from_root(directory: &CStr) -> Result<OwnedKernelTopology, c_int> {
-        OwnedKernelTopology::read(directory)
-    }
-
     /// Returns the root of the machine's files.
     fn root(&self) -> Root<'_> {
-        match &self.captured {
-            Some(captured) => captured.root,
+        match &self.standalone {
+            Some(standalone) => standalone.root,
             None => Root::of_process(),
         }
     }
 
-    /// Returns the CPUs that the task may run on: as at its start, and those that a system call has shown since. Of a captured machine,
+    /// Returns the CPUs that the task may run on: as at its start, and those that a system call has shown since. Of another machine,
     /// all that a node has.
     ///
     /// ```
@@ -130,11 +103,11 @@ impl KernelTopology<'_> {
     /// assert!(!topology.allowed_cpus().bits().as_bits().is_empty());
     /// ```
     pub fn allowed_cpus(&self) -> CpuMask {
-        if self.captured.is_some() {
-            return self.cpu_map.all_cpus();
-        }
         let cpus = CpuMask::new();
-        cpus.words().iter().zip(task_cpus()).for_each(|(word, shown)| word.set(shown));
+        match &self.standalone {
+            Some(standalone) => cpus.words().iter().zip(standalone.task_cpus).for_each(|(to, &word)| to.set(word)),
+            None => cpus.words().iter().zip(task_cpus()).for_each(|(to, word)| to.set(word)),
+        }
         cpus
     }
 
@@ -146,7 +119,7 @@ impl KernelTopology<'_> {
     /// assert!(topology.configured_cpus() >= topology.count_allowed_cpus());
     /// ```
     pub fn configured_cpus(&self) -> usize {
-        match &self.captured {
+        match &self.standalone {
             Some(_) if self.configured_cpus == 0 => self.allowed_cpus,
             Some(_) => self.configured_cpus,
             None => configured_cpus(),
@@ -161,7 +134,7 @@ impl KernelTopology<'_> {
     /// assert!(topology.possible_nodes() > topology.max_node());
     /// ```
     pub fn possible_nodes(&self) -> usize {
-        self.captured.as_ref().map_or_else(possible_nodes, |captured| captured.possible_nodes)
+        self.standalone.as_ref().map_or_else(possible_nodes, |standalone| standalone.possible_nodes)
     }
 
     /// Returns the size of the kernel's CPU mask in bits: see [`possible_cpus`].
@@ -172,7 +145,7 @@ impl KernelTopology<'_> {
     /// assert!(topology.possible_cpus() >= topology.count_allowed_cpus());
     /// ```
     pub fn possible_cpus(&self) -> usize {
-        self.captured.as_ref().map_or_else(possible_cpus, |captured| captured.possible_cpus)
+        self.standalone.as_ref().map_or_else(possible_cpus, |standalone| standalone.possible_cpus)
     }
 
     /// Returns the distance from one node to another as the firmware gives it, 10 for near; `None` if it is unknown.
@@ -184,8 +157,8 @@ impl KernelTopology<'_> {
     /// assert!([None, Some(10)].contains(&topology.distance(node, node)));
     /// ```
     pub fn distance(&self, from: usize, to: usize) -> Option<u8> {
-        match &self.captured {
-            Some(captured) => captured.distances.between(from, to).map(NonZeroU8::get),
+        match &self.standalone {
+            Some(standalone) => standalone.distances.between(from, to).map(NonZeroU8::get),
             None => distance(from, to),
         }
     }
@@ -204,7 +177,8 @@ impl KernelTopology<'_> {
     }
 
     /// Looks up the node of a device, which is written as in the lists of numactl(8): `netdev:eth0`, `block:sda`, `file:/var/lib`,
-    /// `pci:0000:00:1f.2`, `ip:192.0.2.1`; also `drm:card0`, and `dax:dax0.0` for the node of the memory of a dax device. Returns `None` if `device` does not begin with one of these words.
+    /// `pci:0000:00:1f.2`, `ip:192.0.2.1`; also `drm:card0`, and `dax:dax0.0` for the node of the memory of a dax device. Returns `None` if
+    /// `device` does not begin with one of these words.
     ///
     /// ```
     /// use numars::topology::{DeviceError, DeviceKind, KernelTopology};

@@ -1,11 +1,12 @@
 //! Tests of topologies that are read from a directory with a machine's files, and of the one of this process.
 
+mod owned;
 mod unlike_nodes;
 
 use super::*;
 use crate::bitmask::Bits;
 use crate::nodeset::{MAX_CPUS, NodeMask};
-use crate::sys::errno;
+use crate::sys::errno::{self, Errno};
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -54,8 +55,8 @@ impl Fixture {
         std::fs::write(file, contents).unwrap();
     }
 
-    fn read(&self) -> OwnedKernelTopology {
-        KernelTopology::from_root(&CString::new(self.0.as_os_str().as_bytes()).unwrap()).unwrap()
+    fn read(&self) -> Topology {
+        Topology::read_from(&CString::new(self.0.as_os_str().as_bytes()).unwrap()).unwrap()
     }
 }
 
@@ -67,7 +68,7 @@ fn members(set: Bits) -> Vec<usize> {
 fn a_machine_is_read_from_its_files_below_a_directory() {
     let fixture = Fixture::three_nodes();
     let machine = fixture.read();
-    let machine = machine.as_topology();
+    let machine = machine.kernel();
     assert_eq!(members(machine.nodes().bits().as_bits()), [0, 4, 9]);
     assert_eq!(members(machine.nodes_with_memory().bits().as_bits()), [0, 4]);
     assert_eq!(members(machine.allowed_nodes().bits().as_bits()), [0, 4]);
@@ -94,7 +95,7 @@ fn a_machine_is_read_from_its_files_below_a_directory() {
 fn a_captured_machine_has_the_distances_of_its_files_and_none_of_an_incomplete_row() {
     let fixture = Fixture::three_nodes();
     let machine = fixture.read();
-    let distance = |from, to| machine.as_topology().distance(from, to);
+    let distance = |from, to| machine.kernel().distance(from, to);
     assert_eq!([distance(0, 0), distance(0, 4), distance(0, 9)], [Some(10), Some(16), Some(22)]);
     assert_eq!([distance(4, 0), distance(4, 9)], [Some(16), Some(u8::MAX)]);
     assert_eq!([distance(9, 0), distance(0, 1), distance(1, 0), distance(0, 10), distance(usize::MAX, 0)], [None; 5]);
@@ -104,7 +105,7 @@ fn a_captured_machine_has_the_distances_of_its_files_and_none_of_an_incomplete_r
 fn a_captured_machine_has_the_memory_of_its_files_at_that_moment() {
     let fixture = Fixture::three_nodes();
     let machine = fixture.read();
-    let machine = machine.as_topology();
+    let machine = machine.kernel();
     assert_eq!(machine.memory_of_node(0), Ok(NodeMemory { total: 16384, free: 4096 }));
     fixture.write("sys/devices/system/node/node0/meminfo", "Node 0 MemTotal: 16 kB\nNode 0 MemFree: 3 kB\n");
     assert_eq!(machine.memory_of_node(0), Ok(NodeMemory { total: 16384, free: 3072 }));
@@ -117,7 +118,7 @@ fn a_device_of_a_captured_machine_has_the_node_of_its_file() {
     fixture.write("sys/class/net/eth7/numa_node", "4\n");
     fixture.write("sys/class/net/eth8/numa_node", "-1\n");
     let machine = fixture.read();
-    let node = |device| machine.as_topology().node_of_device(device).unwrap();
+    let node = |device| machine.kernel().node_of_device(device).unwrap();
     assert_eq!(node(c"netdev:eth7"), (c"eth7", Ok(4)));
     assert_eq!(node(c"netdev:eth8"), (c"eth8", Err(DeviceError::NodeUnknown(DeviceKind::Network))));
     assert_eq!(node(c"netdev:lo"), (c"lo", Err(DeviceError::NoNode(DeviceKind::Network))));
@@ -128,7 +129,7 @@ fn the_file_status_of_a_captured_machine_says_which_nodes_its_task_may_use() {
     let fixture = Fixture::three_nodes();
     fixture.write("proc/self/status", "Name:\tx\nMems_allowed:\t00000000,00000010\nMems_allowed_list:\t4\n");
     let machine = fixture.read();
-    let machine = machine.as_topology();
+    let machine = machine.kernel();
     assert_eq!(members(machine.allowed_nodes().bits().as_bits()), [4]);
     assert_eq!((machine.possible_nodes(), machine.configured_nodes()), (64, 2));
 }
@@ -139,7 +140,7 @@ fn nodes_that_may_only_be_run_on_and_nodes_without_anything_are_usable() {
     fixture.write("sys/devices/system/node/online", "0,2,4,9\n");
     fixture.write("sys/devices/system/node/node2/cpumap", "00000000\n");
     let machine = fixture.read();
-    let machine = machine.as_topology();
+    let machine = machine.kernel();
     let usable = |cpus: &[usize]| {
         let (task_cpus, usable) = (CpuMask::new(), NodeMask::new());
         cpus.iter().for_each(|&cpu| task_cpus.bits().set(cpu));
@@ -153,16 +154,16 @@ fn nodes_that_may_only_be_run_on_and_nodes_without_anything_are_usable() {
 #[test]
 fn a_machine_without_numa_has_its_cpus_on_node_0() {
     let online = Fixture::with(&[("cpu/online", "0-2,5\n")]).read();
-    assert_eq!(members(online.as_topology().cpus_of_node(0).bits().as_bits()), [0, 1, 2, 5]);
-    assert_eq!(members(online.as_topology().nodes().bits().as_bits()), [0]);
+    assert_eq!(members(online.kernel().cpus_of_node(0).bits().as_bits()), [0, 1, 2, 5]);
+    assert_eq!(members(online.kernel().nodes().bits().as_bits()), [0]);
     let directories = Fixture::with(&[("cpu/cpu1/topology", ""), ("cpu/cpu3/topology", "")]).read();
-    assert_eq!(members(directories.as_topology().cpus_of_node(0).bits().as_bits()), [1, 3]);
+    assert_eq!(members(directories.kernel().cpus_of_node(0).bits().as_bits()), [1, 3]);
 }
 
 #[test]
 fn a_machine_of_an_old_kernel_has_the_nodes_that_have_a_directory() {
     let machine = Fixture::with(&[("node/node1/cpumap", "3\n"), ("node/node6/cpumap", "c\n")]).read();
-    let machine = machine.as_topology();
+    let machine = machine.kernel();
     assert_eq!(members(machine.nodes().bits().as_bits()), [1, 6]);
     assert_eq!(members(machine.nodes_with_memory().bits().as_bits()), [1, 6]);
     assert_eq!([0, 3, 4].map(|cpu| machine.node_of_cpu(cpu)), [Some(1), Some(6), None]);
@@ -172,7 +173,7 @@ fn a_machine_of_an_old_kernel_has_the_nodes_that_have_a_directory() {
 #[test]
 fn a_machine_whose_nodes_cannot_be_read_has_no_cpus() {
     let machine = Fixture::with(&[("node/online", "0-1\n"), ("node/node0/cpumap", "1\n")]).read();
-    let machine = machine.as_topology();
+    let machine = machine.kernel();
     assert!(!machine.has_all_cpus());
     assert_eq!([0, 1].map(|node| members(machine.cpus_of_node(node).bits().as_bits())), [vec![0], vec![]]);
 }
@@ -180,10 +181,9 @@ fn a_machine_whose_nodes_cannot_be_read_has_no_cpus() {
 #[test]
 fn a_directory_without_a_machines_files_is_no_root() {
     let fixture = Fixture::three_nodes();
-    let open =
-        |name: &std::path::Path| KernelTopology::from_root(&CString::new(name.as_os_str().as_bytes()).unwrap()).err();
-    assert_eq!(open(&fixture.0.join("sys")), Some(errno::ENOENT));
-    assert_eq!(open(&fixture.0.join("there is no such directory")), Some(errno::ENOENT));
+    let open = |name: &std::path::Path| Topology::read_from(&CString::new(name.as_os_str().as_bytes()).unwrap()).err();
+    assert_eq!(open(&fixture.0.join("sys")), Some(Errno::ENOENT));
+    assert_eq!(open(&fixture.0.join("there is no such directory")), Some(Errno::ENOENT));
 }
 
 #[test]
@@ -209,8 +209,8 @@ fn a_node_has_at_least_the_memory_that_is_free() {
 
 #[test]
 fn the_running_machine_below_a_root_is_the_same() {
-    let (current, below_root) = (KernelTopology::current(), KernelTopology::from_root(c"/").unwrap());
-    let below_root = below_root.as_topology();
+    let (current, below_root) = (KernelTopology::current(), Topology::read_from(c"/").unwrap());
+    let below_root = below_root.kernel();
     assert!(current.nodes().bits().as_bits().equals(below_root.nodes().bits().as_bits()));
     for node in current.nodes().bits().as_bits().iter() {
         let cpus = [current, below_root].map(|machine| members(machine.cpus_of_node(node).bits().as_bits()));

@@ -10,7 +10,7 @@ use crate::sys::root::Root;
 
 /// The nodes and CPUs of a machine, and which of them a task may use, as they were when the files of /proc and /sys were read.
 ///
-/// [`KernelTopology::current`] returns that of this process, [`KernelTopology::from_root`] reads another machine's.
+/// [`KernelTopology::current`] returns that of this process. A [`Topology`](crate::Topology) has one of its own.
 ///
 /// ```
 /// use numars::topology::KernelTopology;
@@ -30,13 +30,15 @@ pub struct KernelTopology<'a> {
     /// The number of CPUs that the machine has, online or not; 0 if that was not read.
     pub(super) configured_cpus: usize,
     pub(super) cpu_map: CpuMap<'a>,
-    /// What was read of a captured machine only. Of this process's machine, it is read on demand.
-    pub(super) captured: Option<Captured<'a>>,
+    /// What was read for a topology of its own. For the one of this process, it is read on demand.
+    pub(super) standalone: Option<Standalone<'a>>,
 }
 
-/// What is read of a captured machine beyond what is read of this process's.
-pub(super) struct Captured<'a> {
+/// What a topology of its own has beyond the one of this process.
+pub(super) struct Standalone<'a> {
     pub(super) root: Root<'a>,
+    /// The words of the set of the CPUs that the task may run on.
+    pub(super) task_cpus: &'a [Word],
     pub(super) possible_nodes: usize,
     pub(super) possible_cpus: usize,
     pub(super) distances: Distances<'a>,
@@ -52,7 +54,7 @@ impl KernelTopology<'static> {
         allowed_cpus: 1,
         configured_cpus: 0,
         cpu_map: CpuMap::UNKNOWN,
-        captured: None,
+        standalone: None,
     };
 
     /// Returns a topology with these nodes and without CPUs.
@@ -66,7 +68,7 @@ impl KernelTopology<'static> {
             allowed_cpus: 0,
             configured_cpus: 0,
             cpu_map: CpuMap::UNKNOWN,
-            captured: None,
+            standalone: None,
         }
     }
 }
@@ -129,7 +131,7 @@ impl KernelTopology<'_> {
         self.nodes_with_memory
     }
 
-    /// Returns the nodes that the task may allocate on: as at its start, and those that a system call has shown since. Of a captured
+    /// Returns the nodes that the task may allocate on: as at its start, and those that a system call has shown since. Of another
     /// machine, those that its file /proc/self/status lists, or else all with memory.
     ///
     /// ```
@@ -153,7 +155,7 @@ impl KernelTopology<'_> {
         self.allowed_nodes
     }
 
-    /// Returns the number of CPUs that the task may run on: as at its start, and those that a system call has shown since. Of a captured
+    /// Returns the number of CPUs that the task may run on: as at its start, and those that a system call has shown since. Of another
     /// machine, all that a node has.
     ///
     /// ```

@@ -30,6 +30,12 @@ pub fn for_each_bit(words: &[Word], mut each: impl FnMut(usize)) {
     }
 }
 
+/// Returns the bits that are set, in order.
+pub(super) fn members(words: &[Word]) -> impl Iterator<Item = usize> {
+    let all = words.iter().enumerate().flat_map(|(index, &word)| (0..WORD_BITS).map(move |bit| (index, word, bit)));
+    all.filter(|&(_, word, bit)| word >> bit & 1 == 1).map(|(index, _, bit)| index * WORD_BITS + bit)
+}
+
 /// Returns whether a bit is set.
 #[inline(always)]
 pub(super) fn contains(words: &[Word], bit: usize) -> bool {

@@ -217,7 +217,12 @@ pub fn exists(path: &FixedPath) -> bool {
 
 /// Returns whether no file can be opened because descriptors or memory are short, which may pass; not because it is forbidden.
 pub fn is_short_of_descriptors() -> bool {
-    matches!(error_of_opening(c"/"), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM))
+    shortage().is_some()
+}
+
+/// Returns the errno with which no file can be opened because descriptors or memory are short.
+pub fn shortage() -> Option<c_int> {
+    error_of_opening(c"/").filter(|error| matches!(*error, libc::EMFILE | libc::ENFILE | libc::ENOMEM))
 }
 
 /// Returns the errno with which the kernel refuses to open a file or directory at this moment; `None` if it does not.

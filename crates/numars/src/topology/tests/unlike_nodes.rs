@@ -3,14 +3,12 @@
 use super::{Fixture, members};
 use crate::nodestring::NamedNodes;
 use crate::sys::errno::{EINVAL, ENODATA, ENODEV};
-use crate::topology::{
-    Attribute, DeviceError, DeviceKind, KernelTopology, NodeKind, OwnedKernelTopology, set_interleave_weight,
-};
+use crate::topology::{Attribute, DeviceError, DeviceKind, KernelTopology, NodeKind, Topology, set_interleave_weight};
 use std::ffi::CString;
 
 /// Nodes 0 and 1 with CPUs and node 2 without, nearer to node 1, as the kernel describes them if the firmware has an HMAT. Node 3 has
 /// nothing.
-fn tiers() -> Fixture {
+pub(super) fn tiers() -> Fixture {
     let fixture = Fixture::with(&[
         ("node/online", "0-3\n"),
         ("node/has_memory", "0-2\n"),
@@ -60,9 +58,9 @@ const ALL: [Attribute; 7] = [
 ];
 
 /// Returns what `list` names: nodes, or why not.
-fn named(machine: &OwnedKernelTopology, name: &str) -> Option<Result<Vec<usize>, DeviceError>> {
+fn named(machine: &Topology, name: &str) -> Option<Result<Vec<usize>, DeviceError>> {
     let name = CString::new(name).unwrap();
-    let (_, nodes) = machine.as_topology().nodes_by_name(&name)?;
+    let (_, nodes) = machine.kernel().nodes_by_name(&name)?;
     Some(nodes.map(|nodes| match nodes {
         NamedNodes::One(node) => vec![node],
         NamedNodes::Several(nodes) => members(nodes.bits().as_bits()),
@@ -73,7 +71,7 @@ fn named(machine: &OwnedKernelTopology, name: &str) -> Option<Result<Vec<usize>,
 fn attributes_are_those_of_the_files() {
     let fixture = tiers();
     let machine = fixture.read();
-    let machine = machine.as_topology();
+    let machine = machine.kernel();
     let all = |node| ALL.map(|attribute| machine.attribute(node, None, attribute));
     let value = Ok::<u64, i32>;
     assert_eq!(all(2), [value(8 << 20), value(2048), value(30720), value(30721), value(250), value(251), Err(ENODATA)]);
@@ -86,7 +84,7 @@ fn attributes_are_those_of_the_files() {
 fn an_initiator_has_a_value_only_if_the_kernel_lists_it() {
     let fixture = tiers();
     let machine = fixture.read();
-    let machine = machine.as_topology();
+    let machine = machine.kernel();
     let latency = |node, initiator| machine.attribute(node, Some(initiator), Attribute::ReadLatency);
     assert_eq!([latency(2, 1), latency(1, 1), latency(0, 0)], [Ok(250), Ok(80), Ok(80)]);
     assert_eq!([latency(2, 0), latency(0, 1), latency(2, 2), latency(2, 3)], [Err(ENODATA); 4]);
@@ -102,7 +100,7 @@ fn initiators_with_cpus_come_before_others() {
     std::fs::remove_dir_all(fixture.0.join("sys/devices/system/node/node2/access0")).unwrap();
     write_access(&fixture, 2, "access0", &[3], 90000, 100);
     let machine = fixture.read();
-    let latency = |initiator| machine.as_topology().attribute(2, initiator, Attribute::ReadLatency);
+    let latency = |initiator| machine.kernel().attribute(2, initiator, Attribute::ReadLatency);
     assert_eq!([latency(None), latency(Some(1)), latency(Some(3))], [Ok(250), Ok(250), Ok(100)]);
     assert_eq!(latency(Some(0)), Err(ENODATA));
     std::fs::remove_dir_all(fixture.0.join("sys/devices/system/node/node2/access1")).unwrap();
@@ -118,7 +116,7 @@ fn a_value_without_a_listed_initiator_is_that_of_the_nearest_ones() {
         std::fs::remove_dir_all(fixture.0.join(initiator)).unwrap();
     }
     let machine = fixture.read();
-    let latency = |initiator| machine.as_topology().attribute(2, initiator, Attribute::ReadLatency);
+    let latency = |initiator| machine.kernel().attribute(2, initiator, Attribute::ReadLatency);
     assert_eq!([latency(None), latency(Some(1))], [Ok(250), Err(ENODATA)]);
 }
 
@@ -127,7 +125,7 @@ fn a_value_that_is_zero_or_malformed_is_not_known() {
     let fixture = tiers();
     let machine = fixture.read();
     let file = |class| format!("sys/devices/system/node/node2/{class}/initiators/read_latency");
-    let latency = || machine.as_topology().attribute(2, None, Attribute::ReadLatency);
+    let latency = || machine.kernel().attribute(2, None, Attribute::ReadLatency);
     fixture.write(&file("access0"), "300\n");
     for text in ["0\n", "", "\n", "-1\n", "fast\n", "99999999999999999999\n", "250 ns\n"] {
         fixture.write(&file("access1"), text);
@@ -144,7 +142,7 @@ fn a_value_that_is_zero_or_malformed_is_not_known() {
 fn a_memory_side_cache_has_the_size_of_its_largest_level() {
     let fixture = tiers();
     let machine = fixture.read();
-    let cache = || machine.as_topology().attribute(1, None, Attribute::MemorySideCache);
+    let cache = || machine.kernel().attribute(1, None, Attribute::MemorySideCache);
     let write = |name: &str, text| {
         fixture.write(&format!("sys/devices/system/node/node1/memory_side_cache/{name}"), text);
     };
@@ -166,7 +164,7 @@ fn a_memory_side_cache_has_the_size_of_its_largest_level() {
 fn the_best_nodes_are_all_of_those_with_the_best_value() {
     let fixture = tiers();
     let machine = fixture.read();
-    let machine = machine.as_topology();
+    let machine = machine.kernel();
     let best =
         |initiator, attribute| machine.best_nodes(initiator, attribute).map(|nodes| members(nodes.bits().as_bits()));
     assert_eq!(best(None, Attribute::ReadLatency), Ok(vec![0, 1]));
@@ -185,7 +183,7 @@ fn tiers_are_listed_in_ascending_order_as_far_as_there_is_room() {
     let fixture = tiers();
     fixture.write("sys/devices/virtual/memory_tiering/memory_tier0/nodelist", "3\n");
     let machine = fixture.read();
-    let machine = machine.as_topology();
+    let machine = machine.kernel();
     for room in 0..5 {
         let mut tiers = [7; 5];
         assert_eq!(machine.tiers(&mut tiers[..room]), Ok(3));
@@ -234,8 +232,8 @@ fn tiers_that_have_no_nodes_or_no_number_do_not_count() {
     }
     fixture.write("sys/devices/virtual/memory_tiering/memory_tier1/nodes", "3\n");
     let machine = fixture.read();
-    assert_eq!(machine.as_topology().tiers(&mut []), Ok(2));
-    assert_eq!(machine.as_topology().tier_of_node(3), Err(ENODATA));
+    assert_eq!(machine.kernel().tiers(&mut []), Ok(2));
+    assert_eq!(machine.kernel().tier_of_node(3), Err(ENODATA));
     assert_eq!(named(&machine, "fastest"), Some(Ok(vec![0, 1])));
 }
 
@@ -243,9 +241,9 @@ fn tiers_that_have_no_nodes_or_no_number_do_not_count() {
 fn a_machine_that_says_nothing_has_no_tiers_weights_or_nodes_by_tier() {
     let fixture = Fixture::three_nodes();
     let machine = fixture.read();
-    assert_eq!(machine.as_topology().tiers(&mut [0; 4]), Err(ENODATA));
-    assert_eq!(machine.as_topology().tier_of_node(0), Err(ENODATA));
-    assert_eq!(machine.as_topology().interleave_weight(0), Err(ENODATA));
+    assert_eq!(machine.kernel().tiers(&mut [0; 4]), Err(ENODATA));
+    assert_eq!(machine.kernel().tier_of_node(0), Err(ENODATA));
+    assert_eq!(machine.kernel().interleave_weight(0), Err(ENODATA));
     for name in ["tier:4", "fastest", "slowest"] {
         assert_eq!(named(&machine, name), Some(Err(DeviceError::NoTier)), "{name}");
     }
@@ -257,7 +255,7 @@ fn a_machine_that_says_nothing_has_no_tiers_weights_or_nodes_by_tier() {
 fn weights_are_those_of_the_files_if_they_are_1_to_255() {
     let fixture = tiers();
     let machine = fixture.read();
-    let weight = |node| machine.as_topology().interleave_weight(node);
+    let weight = |node| machine.kernel().interleave_weight(node);
     assert_eq!([0, 2, 3, 4].map(weight), [Ok(7), Ok(1), Err(ENODATA), Err(ENODEV)]);
     for (text, expected) in [("255", Ok(255)), ("0\n", Err(ENODATA)), ("256\n", Err(ENODATA)), ("", Err(ENODATA))] {
         fixture.write("sys/kernel/mm/mempolicy/weighted_interleave/node0", text);
@@ -278,7 +276,7 @@ fn kinds_are_those_of_the_files() {
     fixture.write("sys/bus/dax/devices/dax0.0/numa_node", "1\n");
     fixture.write("sys/bus/dax/devices/dax1.0/target_node", "-1\n");
     let machine = fixture.read();
-    let machine = machine.as_topology();
+    let machine = machine.kernel();
     let kind = |has_cpus, has_memory, is_dax| Ok(NodeKind { has_cpus, has_memory, is_dax });
     assert_eq!(
         [0, 1, 2, 3, 4].map(|node| machine.kind_of_node(node)),
@@ -297,9 +295,9 @@ fn kinds_are_not_known_where_cpus_are_not() {
     let fixture = tiers();
     std::fs::remove_file(fixture.0.join("sys/devices/system/node/node2/cpumap")).unwrap();
     let machine = fixture.read();
-    assert!(!machine.as_topology().has_all_cpus());
-    assert_eq!(machine.as_topology().kind_of_node(2), Err(ENODATA));
-    assert!(machine.as_topology().kind_of_node(0).is_ok_and(|kind| kind.has_cpus));
+    assert!(!machine.kernel().has_all_cpus());
+    assert_eq!(machine.kernel().kind_of_node(2), Err(ENODATA));
+    assert!(machine.kernel().kind_of_node(0).is_ok_and(|kind| kind.has_cpus));
     for name in ["cpus", "memory-only"] {
         assert_eq!(named(&machine, name), Some(Err(DeviceError::NoNodes)), "{name}");
     }
