@@ -127,10 +127,10 @@ impl Topology {
             topology
         });
         let topology = Topology(Shared::<TopologyFamily>::new(outline.bytes(), build)?);
-        if !is_whole && let Some(error) = files::shortage() {
-            return Err(Errno(error));
+        if is_whole {
+            return Ok(topology);
         }
-        Ok(topology)
+        files::shortage().map_or(Ok(topology), |error| Err(Errno(error)))
     }
 
     /// Returns the topology that libnumars works with.
