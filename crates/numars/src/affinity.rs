@@ -37,7 +37,7 @@ pub fn run_on_all_cpus() -> Result<(), SyscallError> {
 pub fn run_on_nodes(nodes: Bits) -> Result<(), SyscallError> {
     let before = errno::get();
     set(0, &KernelTopology::current().cpus_of_nodes(nodes)).or_else(|error| {
-        if error.errno != Errno(errno::EINVAL) || !topology::catch_up() {
+        if error.errno() != Errno::EINVAL || !topology::catch_up() {
             return Err(error);
         }
         errno::set(before);
@@ -58,8 +58,8 @@ pub fn bind(nodes: Bits) -> Result<(), SyscallError> {
     })
 }
 
-/// Reads with sched_getaffinity(2) the CPUs that a thread (0: the calling one) may run on into `cpus`, in whole words. Returns the size of the kernel's CPU mask in
-/// bytes.
+/// Reads with sched_getaffinity(2) the CPUs that a thread (0: the calling one) may run on into `cpus`, in whole words. Returns the size of
+/// the kernel's CPU mask in bytes.
 ///
 /// # Errors
 /// EINVAL if `cpus` is smaller than the kernel's mask, ESRCH if there is no such thread.

@@ -16,10 +16,10 @@
 //! ```
 
 use crate::bitmask::Bits;
-use crate::error::SyscallError;
-use crate::mempolicy::{self, MemRange, Mode};
+use crate::mempolicy::{self, MODE_BITS, MemRange, Mode};
 use crate::migrate::{self, MoveRequest};
 use crate::nodeset::NodeMask;
+use crate::policy::{ModeFlags, Policy};
 use crate::sys::errno::{EACCES, EFAULT, EINVAL, ENODEV, ENOENT, ENOMEM, Errno};
 use crate::sys::kernel;
 use crate::sys::memory::{Scratch, page_size};
@@ -73,17 +73,17 @@ impl Allocation {
     }
 }
 
-/// Which policies memory has, one after the other.
+/// Which policies memory has, one after the other, by the kernel's numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Plan {
     /// The policy under which pages are populated.
-    first: Mode,
+    first: i32,
     /// Whether pages are populated before the call returns.
     populate: bool,
     /// Whether populated pages must be on the nodes.
     check: bool,
     /// The policy when the call returns.
-    last: Mode,
+    last: i32,
 }
 
 impl Plan {
@@ -103,7 +103,29 @@ impl Plan {
             AllocNodes::Interleaved(_) => (Mode::Interleave, Mode::Interleave),
             AllocNodes::WeightedInterleaved(_) => (Mode::WeightedInterleave, Mode::WeightedInterleave),
         };
-        Ok(Plan { first, populate, check, last })
+        Ok(Plan { first: first as i32, populate, check, last: last as i32 })
+    }
+
+    /// Fails with EINVAL if the kernel does not say on which nodes the pages of this policy are.
+    fn for_policy(policy: &Policy, populate: bool, strict: bool) -> Result<Self, Errno> {
+        let (mode, raw) = (policy.mode(), policy.raw_mode());
+        let populate = populate || strict;
+        let (mut first, mut check) = (raw, strict);
+        match mode {
+            Mode::Default => check = false,
+            Mode::Local if strict => first = Mode::Preferred as i32,
+            Mode::Bind if populate => {
+                let prefer = if policy.nodes().len() == 1 { Mode::Preferred } else { Mode::PreferredMany };
+                // NUMA balancing is for policies that bind.
+                first = prefer as i32 | policy.flags().bits() & !mempolicy::NUMA_BALANCING;
+                check = true;
+            }
+            _ => {}
+        }
+        if check && (mode == Mode::Other || policy.flags().contains(ModeFlags::RELATIVE_NODES)) {
+            return Err(Errno::EINVAL);
+        }
+        Ok(Plan { first, populate, check, last: raw })
     }
 }
 
@@ -133,11 +155,11 @@ pub fn allocate(size: usize, placement: AllocNodes, options: AllocOptions) -> Re
     let nodes = match placement {
         // Nodes that the kernel cannot have are ignored, as those that do not exist: mbind(2) would refuse the set.
         AllocNodes::Interleaved(nodes) | AllocNodes::WeightedInterleaved(nodes) => nodes.limited_to(possible_nodes()),
-        AllocNodes::Local if plan.first == Mode::Local => Bits::EMPTY,
+        AllocNodes::Local if plan.first == Mode::Local as i32 => Bits::EMPTY,
         AllocNodes::Local | AllocNodes::Node(_) => {
             let node = match placement {
                 AllocNodes::Node(node) => node,
-                _ => kernel::getcpu().ok_or_else(Errno::last)?.1,
+                _ => current_node()?,
             };
             if node >= possible_nodes() {
                 // The kernel would take an empty set for local allocation.
@@ -147,23 +169,63 @@ pub fn allocate(size: usize, placement: AllocNodes, options: AllocOptions) -> Re
             single.bits().as_bits()
         }
     };
-    let range = MemRange { start: memory.start() as usize, length: size };
-    let set_policy = |mode| {
-        let nodes = if mode == Mode::Local { Bits::EMPTY } else { nodes };
-        mempolicy::set_policy_with_flags(range, mode, nodes, 0).map_err(|error: SyscallError| error.errno)
+    carry_out(plan, &mut memory, nodes, page_size())?;
+    Ok(Allocation(memory))
+}
+
+/// Gives fresh memory, of pages of `page_size` bytes, a policy, and populates it if requested. With `strict`, all pages are on the nodes of the
+/// policy then; for a local policy, on the node that the calling thread runs on.
+///
+/// # Errors
+/// As for [`allocate`]; EINVAL if it is not clear which nodes those are.
+pub(crate) fn place(
+    memory: &mut Scratch,
+    policy: &Policy,
+    populate: bool,
+    strict: bool,
+    page_size: usize,
+) -> Result<(), Errno> {
+    let mut plan = Plan::for_policy(policy, populate, strict)?;
+    let nodes = match policy.mode() {
+        Mode::Local if plan.check => NodeMask::single(current_node()?),
+        _ => policy.nodes().to_mask(),
     };
-    set_policy(plan.first)?;
+    if plan.check && nodes.bits().as_bits().is_empty() {
+        return Err(Errno::EINVAL);
+    }
+    const MANY: i32 = Mode::PreferredMany as i32;
+    if policy.mode() == Mode::Bind && plan.first & MODE_BITS == MANY && mempolicy::lacks_preferred_many() {
+        plan.first = plan.first & !MODE_BITS | Mode::Preferred as i32;
+    }
+    carry_out(plan, memory, nodes.bits().as_bits(), page_size)
+}
+
+fn current_node() -> Result<usize, Errno> {
+    kernel::getcpu().map(|(_, node)| node).ok_or_else(Errno::last)
+}
+
+/// Gives memory the policies of a plan.
+fn carry_out(plan: Plan, memory: &mut Scratch, nodes: Bits, page_size: usize) -> Result<(), Errno> {
+    let range = MemRange { start: memory.start() as usize, length: memory.bytes() };
+    let set_policy = |raw_mode| {
+        let nodes = if raw_mode & MODE_BITS == Mode::Local as i32 { Bits::EMPTY } else { nodes };
+        mempolicy::set_raw_policy(range, raw_mode, nodes, 0).map_err(Errno::from)
+    };
+    // Fresh memory has the default policy, also where policies are forbidden.
+    if plan.first != Mode::Default as i32 {
+        set_policy(plan.first)?;
+    }
     if plan.populate {
-        populate(&mut memory, plan.check.then_some(nodes))?;
+        populate(memory, plan.check.then_some(nodes), page_size)?;
     }
     if plan.last != plan.first {
         set_policy(plan.last)?;
     }
-    Ok(Allocation(memory))
+    Ok(())
 }
 
-/// Populates memory. Makes sure that its pages are on `nodes`, if given.
-fn populate(memory: &mut Scratch, nodes: Option<Bits>) -> Result<(), Errno> {
+/// Populates memory of such pages. Makes sure that they are on `nodes`, if given.
+fn populate(memory: &mut Scratch, nodes: Option<Bits>, page_size: usize) -> Result<(), Errno> {
     /// How often pages are populated again that the kernel has swapped out meanwhile.
     const ROUNDS: usize = 4;
     for _ in 0..ROUNDS {
@@ -176,7 +238,8 @@ fn populate(memory: &mut Scratch, nodes: Option<Bits>) -> Result<(), Errno> {
             };
             migrate::move_pages(0, request, migrate::MF_MOVE).0.map(|_| ())
         };
-        if settle(MemRange { start: memory.start() as usize, length: memory.bytes() }, nodes, &mut call)? {
+        let range = MemRange { start: memory.start() as usize, length: memory.bytes() };
+        if settle(range, page_size, nodes, &mut call)? {
             return Ok(());
         }
     }
@@ -188,13 +251,12 @@ trait MovePages: FnMut(&[usize], Option<&[i32]>, &mut [i32]) -> Result<(), Errno
 
 impl<T: FnMut(&[usize], Option<&[i32]>, &mut [i32]) -> Result<(), Errno>> MovePages for T {}
 
-/// Moves the pages of `memory` that are not on `nodes` to these. Returns whether all are there, or false if some have to be populated again.
-/// Fails with ENOMEM if pages stay elsewhere.
-fn settle(memory: MemRange, nodes: Bits, call: &mut impl MovePages) -> Result<bool, Errno> {
+/// Moves the pages of `memory`, each of `page_size` bytes, that are not on `nodes` to these. Returns whether all are there, or false if some
+/// have to be populated again. Fails with ENOMEM if pages stay elsewhere.
+fn settle(memory: MemRange, page_size: usize, nodes: Bits, call: &mut impl MovePages) -> Result<bool, Errno> {
     /// The pages of one call.
     const MAX_PAGES: usize = 4096;
     const BYTES_OF_PAGE: usize = size_of::<usize>() + 2 * size_of::<i32>();
-    let page_size = page_size();
     let count = memory.length.div_ceil(page_size).min(MAX_PAGES);
     let mut scratch = Scratch::new(count * BYTES_OF_PAGE).ok_or(Errno(ENOMEM))?;
     let mut arena = scratch.arena();
@@ -313,7 +375,12 @@ mod tests {
             ),
             (AllocNodes::WeightedInterleaved(sets), BIND_STRICT, None),
         ] {
-            let plan = plan.map(|(first, populate, check, last)| Plan { first, populate, check, last });
+            let plan = plan.map(|(first, populate, check, last)| Plan {
+                first: first as i32,
+                populate,
+                check,
+                last: last as i32,
+            });
             assert_eq!(Plan::new(&placement, options).ok(), plan, "{options:?}");
         }
     }
@@ -336,7 +403,9 @@ mod tests {
             let set = NodeMask::new();
             nodes.iter().for_each(|&node| set.bits().set(node));
             let range = MemRange { start: START, length: self.pages.len() * page_size() };
-            settle(range, set.bits().as_bits(), &mut |pages, targets, status| self.call(pages, targets, status))
+            settle(range, page_size(), set.bits().as_bits(), &mut |pages, targets, status| {
+                self.call(pages, targets, status)
+            })
         }
 
         fn call(&mut self, pages: &[usize], targets: Option<&[i32]>, status: &mut [i32]) -> Result<(), Errno> {

@@ -40,21 +40,30 @@ impl Syscall {
 /// Whenever a function returns one, the calling thread's errno has the same value.
 ///
 /// ```
-/// use numars::error::{Syscall, SyscallError};
-/// use numars::sys::errno::{EINVAL, Errno};
-/// let error = SyscallError { call: Syscall::Mbind, errno: Errno(EINVAL) };
+/// use numars::{Errno, Policy, Syscall};
+/// let error = Policy::LOCAL.set_for_range(0, usize::MAX).unwrap_err();
+/// assert_eq!((error.call(), error.errno()), (Syscall::Mbind, Errno::EINVAL));
 /// assert_eq!(error.to_string(), "mbind: EINVAL");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct SyscallError {
-    /// The call that failed.
-    pub call: Syscall,
-    /// Why it failed.
-    pub errno: Errno,
+    call: Syscall,
+    errno: Errno,
 }
 
 impl SyscallError {
+    /// Returns the call that failed.
+    pub const fn call(self) -> Syscall {
+        self.call
+    }
+
+    /// Returns why it failed.
+    pub const fn errno(self) -> Errno {
+        self.errno
+    }
+
     /// Returns the error of `call`, which has just failed and set errno(3).
+    #[doc(hidden)]
     #[cold]
     pub fn last(call: Syscall) -> Self {
         SyscallError { call, errno: Errno::last() }
@@ -64,8 +73,14 @@ impl SyscallError {
     /// EINVAL.
     #[cold]
     pub(crate) fn invalid(call: Syscall) -> Self {
-        errno::set(errno::EINVAL);
-        SyscallError { call, errno: Errno(errno::EINVAL) }
+        Self::without_call(call, Errno::EINVAL)
+    }
+
+    /// Returns the error of `call`, which failed before or after the kernel was asked. Sets errno.
+    #[cold]
+    pub(crate) fn without_call(call: Syscall, errno: Errno) -> Self {
+        errno::set(errno.0);
+        SyscallError { call, errno }
     }
 }
 
@@ -76,6 +91,13 @@ impl fmt::Display for SyscallError {
 }
 
 impl core::error::Error for SyscallError {}
+
+impl From<SyscallError> for Errno {
+    /// Returns the errno; which call failed is lost.
+    fn from(error: SyscallError) -> Self {
+        error.errno
+    }
+}
 
 #[cfg(feature = "std")]
 impl From<SyscallError> for std::io::Error {

@@ -37,19 +37,23 @@ impl ParseListError {
     fn at(position: usize, reason: Reason) -> Self {
         ParseListError { position, reason }
     }
-}
 
-impl fmt::Display for ParseListError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = match self.reason {
+    /// Returns the message without the position.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self.reason {
             Reason::NoNumber => "expected a number",
             Reason::Unexpected => "unexpected character",
             Reason::Backwards => "the range ends before it begins",
             Reason::TooLarge => "no machine has such a large number",
             Reason::BadGroup => "a group must have a size, and use at least one and at most all of its numbers",
             Reason::NoMemory => "no memory for the set",
-        };
-        write!(f, "{text} at position {}", self.position)
+        }
+    }
+}
+
+impl fmt::Display for ParseListError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at position {}", self.reason(), self.position)
     }
 }
 

@@ -22,8 +22,15 @@ use core::ffi::c_long;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use once_cell::race::OnceBool;
 
-/// A policy, by the kernel's number: see set_mempolicy(2).
+/// The mode of a memory policy: on which nodes pages are allocated. See set_mempolicy(2).
+///
+/// ```
+/// use numars::{Mode, NodeSet, Policy};
+/// assert_eq!(Policy::bind(NodeSet::EMPTY).mode(), Mode::Bind);
+/// ```
+// By the kernel's numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
 pub enum Mode {
     /// MPOL_DEFAULT: none of its own, so that the policy of the thread or the system applies.
     Default = 0,
@@ -39,6 +46,28 @@ pub enum Mode {
     PreferredMany = 5,
     /// MPOL_WEIGHTED_INTERLEAVE (Linux 6.9): the given nodes in turn, as often as their weights say.
     WeightedInterleave = 6,
+    /// A mode of a newer kernel, which this version of the crate does not name; a later version may. [`Policy::raw_mode`](crate::Policy::raw_mode)
+    /// returns its number.
+    Other = 0xff,
+}
+
+/// The bits of a policy's number that are its mode; the others are flags.
+pub(crate) const MODE_BITS: i32 = 0xff;
+
+impl Mode {
+    /// Returns the mode of a policy, which may have flags.
+    pub(crate) fn of(raw: i32) -> Mode {
+        const NAMED: [Mode; 7] = [
+            Mode::Default,
+            Mode::Preferred,
+            Mode::Bind,
+            Mode::Interleave,
+            Mode::Local,
+            Mode::PreferredMany,
+            Mode::WeightedInterleave,
+        ];
+        NAMED.into_iter().find(|&mode| mode as i32 == raw & MODE_BITS).unwrap_or(Mode::Other)
+    }
 }
 
 /// MPOL_F_NUMA_BALANCING of set_mempolicy(2): NUMA balancing may move pages between the nodes of a task's policy MPOL_BIND.
@@ -70,7 +99,7 @@ fn with_fallback(
 ) -> Result<Applied, SyscallError> {
     let before = errno::get();
     match request() {
-        Err(error) if error.errno == Errno(errno::EINVAL) && lacks() => {
+        Err(error) if error.errno() == Errno::EINVAL && lacks() => {
             errno::set(before);
             fallback().map(|()| Applied::Fallback)
         }
@@ -98,7 +127,12 @@ pub fn set_bind_fallback(fallback: bool) {
 // --- the calling thread ---
 
 fn set_task_policy(mode: Mode, flags: i32, nodes: Bits) -> Result<(), SyscallError> {
-    check(kernel::set_mempolicy(mode as i32 | flags, nodes), Syscall::SetMempolicy)
+    set_raw_task_policy(mode as i32 | flags, nodes)
+}
+
+/// Sets the calling thread's policy, by the kernel's number and flags.
+pub(crate) fn set_raw_task_policy(raw_mode: i32, nodes: Bits) -> Result<(), SyscallError> {
+    check(kernel::set_mempolicy(raw_mode, nodes), Syscall::SetMempolicy)
 }
 
 /// Restricts the calling thread's allocations to `nodes` (MPOL_BIND).
@@ -203,8 +237,18 @@ pub struct TaskMode(i32);
 /// # Errors
 /// EPERM or ENOSYS if policy cannot be used.
 pub fn task_policy(nodes: BitsMut<'_>) -> Result<TaskMode, SyscallError> {
+    query_policy(nodes, kernel::task_policy)
+}
+
+/// Reads the policy of the memory at `address` with get_mempolicy(2) (MPOL_F_ADDR), whose nodes the kernel writes into `nodes`, an empty set.
+pub(crate) fn memory_policy(address: usize, nodes: BitsMut<'_>) -> Result<TaskMode, SyscallError> {
+    query_policy(nodes, |words| kernel::memory_policy(address, words))
+}
+
+#[inline(always)]
+fn query_policy(nodes: BitsMut<'_>, query: impl Fn(&[Cell<usize>]) -> Option<i32>) -> Result<TaskMode, SyscallError> {
     let mode = Cell::new(0);
-    if !topology::query_nodemask(nodes, |words| kernel::task_policy(words).map(|own| mode.set(own)).is_some()) {
+    if !topology::query_nodemask(nodes, |words| query(words).map(|own| mode.set(own)).is_some()) {
         return Err(SyscallError::last(Syscall::GetMempolicy));
     }
     Ok(TaskMode(mode.get()))
@@ -213,8 +257,12 @@ pub fn task_policy(nodes: BitsMut<'_>) -> Result<TaskMode, SyscallError> {
 impl TaskMode {
     /// Returns whether this is `mode`, as in the example of [`bind_task`], with whatever flags the policy has.
     pub fn is(self, mode: Mode) -> bool {
-        const MODE: i32 = 0xff;
-        self.0 & MODE == mode as i32
+        self.0 & MODE_BITS == mode as i32
+    }
+
+    /// Returns the kernel's number: the mode and its flags.
+    pub(crate) fn raw(self) -> i32 {
+        self.0
     }
 }
 
@@ -230,17 +278,17 @@ pub struct MemRange {
 }
 
 fn set_memory_policy(memory: MemRange, mode: Mode, nodes: Bits) -> Result<(), SyscallError> {
-    set_policy_with_flags(memory, mode, nodes, if STRICT.load(Relaxed) { MF_STRICT } else { 0 })
+    set_raw_policy(memory, mode as i32, nodes, if STRICT.load(Relaxed) { MF_STRICT } else { 0 })
 }
 
-/// Gives memory a policy, whatever was set by [`set_strict`] and [`set_bind_fallback`].
+/// Gives memory a policy, by the kernel's number and flags, whatever was set by [`set_strict`] and [`set_bind_fallback`].
 #[inline(never)]
-pub(crate) fn set_policy_with_flags(memory: MemRange, mode: Mode, nodes: Bits, flags: u32) -> Result<(), SyscallError> {
+pub(crate) fn set_raw_policy(memory: MemRange, raw_mode: i32, nodes: Bits, flags: u32) -> Result<(), SyscallError> {
     // The kernel would round it up to 0, and have nothing to do.
     if memory.length.checked_add(page_size() - 1).is_none() {
         return Err(SyscallError::invalid(Syscall::Mbind));
     }
-    check(kernel::mbind(memory.start, memory.length, mode as i32, nodes, flags), Syscall::Mbind)
+    check(kernel::mbind(memory.start, memory.length, raw_mode, nodes, flags), Syscall::Mbind)
 }
 
 /// Restricts the pages of `memory` that are allocated from now on to `nodes` (MPOL_BIND); after [`set_bind_fallback`], only prefers these
@@ -306,17 +354,27 @@ pub fn set_home_node(memory: MemRange, node: i32, flags: i32) -> Result<(), Sysc
 //
 // Asked with ranges of no length: the kernel checks the policy, and then has nothing to do.
 
-/// Returns the errno of a request for MPOL_PREFERRED_MANY, 0 if it succeeds.
-fn preferred_many_error() -> i32 {
-    errno::preserve_errno(|| match kernel::mbind(0, 0, Mode::PreferredMany as i32, Bits::EMPTY, 0) {
+/// Returns the errno of a request for a policy, by the kernel's number and flags; 0 if it succeeds. Errno is left untouched.
+pub(crate) fn error_of_policy(raw_mode: i32) -> i32 {
+    errno::preserve_errno(|| match kernel::mbind(0, 0, raw_mode, Bits::EMPTY, 0) {
         0 => 0,
         _ => errno::get(),
     })
 }
 
+/// Returns the errno of a request for MPOL_PREFERRED_MANY, 0 if it succeeds.
+fn preferred_many_error() -> i32 {
+    error_of_policy(Mode::PreferredMany as i32)
+}
+
 /// Returns whether the kernel has MPOL_PREFERRED_MANY of set_mempolicy(2) (Linux 5.15).
 pub fn has_preferred_many() -> bool {
     preferred_many_error() == 0
+}
+
+/// Returns whether set_mempolicy(2) is not forbidden: the kernel refuses a mode that does not exist with EINVAL. Errno is left untouched.
+pub(crate) fn may_set_task_policy() -> bool {
+    errno::preserve_errno(|| kernel::set_mempolicy(-1, Bits::EMPTY) < 0 && errno::get() == errno::EINVAL)
 }
 
 /// Returns whether the kernel is older than MPOL_PREFERRED_MANY of set_mempolicy(2); called after an EINVAL that may have other reasons.

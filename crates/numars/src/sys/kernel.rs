@@ -112,12 +112,12 @@ pub unsafe fn interpose(calls: &'static Calls) {
 
 /// Returns whether this program may use NUMA policy; if not, errno says why.
 pub fn has_policy() -> bool {
-    get_mempolicy(None, &[], 0) >= 0
+    get_mempolicy(None, &[], 0, 0) >= 0
 }
 
 /// Reads the nodes on which the calling task may allocate into `nodes`: 0, or -1 with errno.
 pub fn allowed_nodes(nodes: &[Cell<usize>]) -> c_long {
-    get_mempolicy(None, nodes, MPOL_F_MEMS_ALLOWED)
+    get_mempolicy(None, nodes, 0, MPOL_F_MEMS_ALLOWED)
 }
 
 /// As [`allowed_nodes`], by the system call itself: a wrapper in the program may call the library, which would read them again.
@@ -130,21 +130,33 @@ pub fn allowed_nodes_uninterposed(nodes: &[Cell<usize>]) -> c_long {
 /// Returns the calling thread's policy, whose nodes are in `nodes` then; `None`, with errno, if the kernel refuses.
 pub fn task_policy(nodes: &[Cell<usize>]) -> Option<c_int> {
     let mut mode = 0;
-    (get_mempolicy(Some(&mut mode), nodes, 0) == 0).then_some(mode)
+    (get_mempolicy(Some(&mut mode), nodes, 0, 0) == 0).then_some(mode)
 }
 
 /// Returns the node on which the calling thread's next interleaved page is allocated; `None`, with errno, if it does not interleave.
 pub fn next_interleave_node() -> Option<c_int> {
     let mut node = 0;
-    (get_mempolicy(Some(&mut node), &[], MPOL_F_NODE) == 0).then_some(node)
+    (get_mempolicy(Some(&mut node), &[], 0, MPOL_F_NODE) == 0).then_some(node)
 }
 
-/// get_mempolicy(2) of the calling thread.
-fn get_mempolicy(mode: Option<&mut c_int>, nodes: &[Cell<usize>], flags: c_uint) -> c_long {
+/// Returns the policy of the memory at `address`, whose nodes are in `nodes` then; `None`, with errno, if the kernel refuses.
+pub fn memory_policy(address: usize, nodes: &[Cell<usize>]) -> Option<c_int> {
+    let mut mode = 0;
+    (get_mempolicy(Some(&mut mode), nodes, address, MPOL_F_ADDR) == 0).then_some(mode)
+}
+
+/// Returns the node of the page at `address`, which is allocated as for a thread that reads it; `None`, with errno, if the kernel refuses.
+pub fn node_of_address(address: usize) -> Option<c_int> {
+    let mut node = 0;
+    (get_mempolicy(Some(&mut node), &[], address, MPOL_F_NODE | MPOL_F_ADDR) == 0).then_some(node)
+}
+
+/// get_mempolicy(2) of the calling thread, or of the memory at `address`.
+fn get_mempolicy(mode: Option<&mut c_int>, nodes: &[Cell<usize>], address: usize, flags: c_uint) -> c_long {
     let mode = mode.map_or(null_mut(), core::ptr::from_mut);
     let (mask, maxnode) = mask_argument(nodes);
-    // SAFETY: `mode` is NULL or writable, and the mask is writable for its length.
-    unsafe { (calls().get_mempolicy)(mode, mask, maxnode, null_mut(), flags) }
+    // SAFETY: `mode` is NULL or writable, and the mask is writable for its length. Nothing is written to the address.
+    unsafe { (calls().get_mempolicy)(mode, mask, maxnode, address as *mut c_void, flags) }
 }
 
 /// Returns `nodes` as get_mempolicy(2) takes a mask: its address, and one more than its number of bits, because the kernel uses one bit less
@@ -227,6 +239,8 @@ impl Checked {
 
 /// get_mempolicy(2): return the node of the next interleaved page.
 const MPOL_F_NODE: c_uint = 1 << 0;
+/// get_mempolicy(2): return the policy of an address, or the node of its page.
+const MPOL_F_ADDR: c_uint = 1 << 1;
 /// get_mempolicy(2): return the nodes that the cpuset allows.
 const MPOL_F_MEMS_ALLOWED: c_uint = 1 << 2;
 

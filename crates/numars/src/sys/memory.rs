@@ -73,9 +73,16 @@ pub fn position(byte: u8, bytes: &[u8]) -> Option<usize> {
 // Not inlined: it is called from many places.
 #[inline(never)]
 pub fn map(size: usize) -> *mut c_void {
+    map_with(size, 0)
+}
+
+/// [`map`] with more flags, which do not choose an address.
+#[inline(always)]
+fn map_with(size: usize, flags: c_int) -> *mut c_void {
     const PROTECTION: c_int = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | flags;
     // SAFETY: the kernel chooses an address where nothing is mapped.
-    let start = unsafe { libc::mmap(null_mut(), size, PROTECTION, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0) };
+    let start = unsafe { libc::mmap(null_mut(), size, PROTECTION, flags, -1, 0) };
     if start == libc::MAP_FAILED { null_mut() } else { start }
 }
 
@@ -146,6 +153,21 @@ impl Scratch {
         }
     }
 
+    /// Maps memory of huge pages of `page_size` bytes, a power of two (MAP_HUGETLB): `bytes` bytes, rounded up to whole pages. `None`, with
+    /// errno, if the kernel has no such pages or not enough of them.
+    pub fn hugetlb(bytes: usize, page_size: usize) -> Option<Self> {
+        let size = bytes.checked_next_multiple_of(page_size).filter(|&size| isize::try_from(size).is_ok());
+        let Some(size) = size else {
+            errno::set(libc::ENOMEM);
+            return None;
+        };
+        const SIZE_SHIFT: u32 = 26;
+        // A size of which the kernel has no pages if it does not fit.
+        let flags = libc::MAP_HUGETLB | (page_size.trailing_zeros() << SIZE_SHIFT) as c_int;
+        let start = map_with(size, flags);
+        if start.is_null() { None } else { Some(Scratch { start, bytes: size }) }
+    }
+
     /// Returns the address of the first byte, and never unmaps the memory.
     pub fn into_raw(self) -> *mut c_void {
         let start = self.start;
@@ -154,6 +176,12 @@ impl Scratch {
     }
 
     /// Returns the memory as a slice.
+    pub fn as_slice(&self) -> &[u8] {
+        // SAFETY: mapped by `new`, which gives zeros, and nothing borrows it to change it.
+        unsafe { core::slice::from_raw_parts(self.start.cast(), self.bytes) }
+    }
+
+    /// Returns the memory as a slice, to change it.
     pub fn as_mut_slice(&mut self) -> &mut [u8] {
         // SAFETY: mapped by `new`, which gives zeros, and nothing else borrows it.
         unsafe { core::slice::from_raw_parts_mut(self.start.cast(), self.bytes) }
@@ -236,14 +264,14 @@ impl Drop for Scratch {
     }
 }
 
+// SAFETY: the memory belongs to this value.
+unsafe impl Send for Scratch {}
+// SAFETY: only a unique reference to this value can change the memory.
+unsafe impl Sync for Scratch {}
+
 /// Words of zeros, in memory that is mapped for them; without words, none is.
 #[derive(Default)]
 pub struct Words(Option<Scratch>);
-
-// SAFETY: the memory belongs to this value, and only a unique reference to it can change a word.
-unsafe impl Send for Words {}
-// SAFETY: as above.
-unsafe impl Sync for Words {}
 
 impl Words {
     /// No words.

@@ -1,0 +1,496 @@
+//! Memory policies as values: of threads and of ranges of addresses.
+//!
+//! References: numa(7), set_mempolicy(2), get_mempolicy(2), mbind(2), set_mempolicy_home_node(2).
+
+mod flags;
+mod text;
+
+pub use flags::{MbindFlags, ModeFlags};
+pub use text::ParsePolicyError;
+
+use crate::error::{Syscall, SyscallError};
+use crate::mempolicy::{self, MemRange, Mode};
+use crate::node::{Node, NodeSet};
+use crate::nodeset::NodeMask;
+use crate::sys::errno::{self, Errno};
+use crate::sys::kernel;
+use core::fmt;
+use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
+
+/// A memory policy: on which nodes the kernel allocates pages, for a thread or for a range of addresses.
+///
+/// It is written and parsed as the kernel does it in /proc/PID/numa_maps and for the mount option `mpol=` of tmpfs(5), such as `bind:0-3`.
+///
+/// Modes and flags that this version of the crate does not name are kept, so that a policy can be read and set again on any kernel.
+///
+/// ```
+/// use numars::{Mode, ModeFlags, NodeSet, Policy};
+/// let nodes: NodeSet = "0-3".parse()?;
+/// let policy = Policy::interleave(nodes).with_flags(ModeFlags::STATIC_NODES);
+/// assert_eq!((policy.mode(), policy.nodes()), (Mode::Interleave, nodes));
+/// assert_eq!(policy.to_string(), "interleave=static:0-3");
+/// # Ok::<(), numars::ParseListError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Policy {
+    /// The kernel's number of the mode, and its flags.
+    raw: i32,
+    nodes: NodeSet,
+}
+
+impl Policy {
+    /// MPOL_DEFAULT: none of its own. For memory, the policy of the thread that touches a page first applies; for a thread, that of the system,
+    /// which allocates on the node that the thread runs on.
+    pub const DEFAULT: Policy = Policy::new(Mode::Default, NodeSet::EMPTY);
+    /// MPOL_LOCAL: pages are allocated on the node of the CPU that touches them first, or on the nearest one with free memory.
+    pub const LOCAL: Policy = Policy::new(Mode::Local, NodeSet::EMPTY);
+
+    const fn new(mode: Mode, nodes: NodeSet) -> Self {
+        Policy { raw: mode as i32, nodes }
+    }
+
+    /// Returns the policy MPOL_BIND: pages are allocated on `nodes` only. When all of them are full, the kernel swaps pages out or ends a
+    /// process.
+    pub const fn bind(nodes: NodeSet) -> Self {
+        Policy::new(Mode::Bind, nodes)
+    }
+
+    /// Returns the policy MPOL_PREFERRED: pages are allocated on `node`, or, if it is full, on the nearest one that is not.
+    ///
+    /// ```
+    /// assert_eq!(numars::Policy::preferred(numars::Node::MAX).to_string(), "prefer:1023");
+    /// ```
+    pub fn preferred(node: Node) -> Self {
+        Policy::new(Mode::Preferred, node.into())
+    }
+
+    /// Returns the policy MPOL_PREFERRED_MANY (Linux 5.15): pages are allocated on `nodes`, or, if all are full, on others.
+    pub const fn preferred_many(nodes: NodeSet) -> Self {
+        Policy::new(Mode::PreferredMany, nodes)
+    }
+
+    /// Returns the policy MPOL_INTERLEAVE: pages are allocated on `nodes` in turn.
+    pub const fn interleave(nodes: NodeSet) -> Self {
+        Policy::new(Mode::Interleave, nodes)
+    }
+
+    /// Returns the policy MPOL_WEIGHTED_INTERLEAVE (Linux 6.9): pages are allocated on `nodes` in turn, as many on each as its weight says.
+    pub const fn weighted_interleave(nodes: NodeSet) -> Self {
+        Policy::new(Mode::WeightedInterleave, nodes)
+    }
+
+    /// Returns the policy with the kernel's number of a mode and its flags, as set_mempolicy(2) takes them: for modes that this version of the
+    /// crate does not name.
+    ///
+    /// ```
+    /// use numars::{Mode, NodeSet, Policy};
+    /// let policy = Policy::from_raw(200, NodeSet::EMPTY);
+    /// assert_eq!((policy.mode(), policy.raw_mode()), (Mode::Other, 200));
+    /// ```
+    pub const fn from_raw(mode: i32, nodes: NodeSet) -> Self {
+        Policy { raw: mode, nodes }
+    }
+
+    /// Returns the policy with these flags added to its mode.
+    ///
+    /// The kernel refuses STATIC_NODES together with RELATIVE_NODES, both with a policy that is local, and NUMA_BALANCING unless the policy
+    /// binds (EINVAL).
+    pub const fn with_flags(self, flags: ModeFlags) -> Self {
+        Policy { raw: self.raw | flags.bits(), nodes: self.nodes }
+    }
+
+    /// Returns the mode.
+    pub fn mode(&self) -> Mode {
+        Mode::of(self.raw)
+    }
+
+    /// Returns the nodes; none if the mode has none.
+    pub const fn nodes(&self) -> NodeSet {
+        self.nodes
+    }
+
+    /// Returns the flags of the mode.
+    ///
+    /// ```
+    /// use numars::{ModeFlags, NodeSet, Policy};
+    /// let policy = Policy::bind(NodeSet::EMPTY).with_flags(ModeFlags::NUMA_BALANCING);
+    /// assert_eq!(policy.flags(), ModeFlags::NUMA_BALANCING);
+    /// ```
+    pub const fn flags(&self) -> ModeFlags {
+        ModeFlags::of(self.raw)
+    }
+
+    /// Returns the kernel's number of the mode and its flags, as set_mempolicy(2) takes them.
+    pub const fn raw_mode(&self) -> i32 {
+        self.raw
+    }
+
+    /// Returns the policy that the kernel has reported.
+    fn read(query: impl FnOnce(&NodeMask) -> Result<mempolicy::TaskMode, SyscallError>) -> Result<Self, SyscallError> {
+        let mask = NodeMask::new();
+        let raw = query(&mask)?.raw();
+        let nodes = NodeSet::from(&mask);
+        // As kernels before 5.14 report a local policy.
+        Ok(if raw == Mode::Preferred as i32 && nodes.is_empty() { Policy::LOCAL } else { Policy { raw, nodes } })
+    }
+
+    // --- the calling thread ---
+
+    /// Returns the calling thread's policy, by get_mempolicy(2).
+    ///
+    /// # Errors
+    /// EPERM or ENOSYS if policy cannot be used.
+    ///
+    /// ```
+    /// use numars::Policy;
+    /// match Policy::of_thread() {
+    ///     Ok(policy) => println!("this thread allocates by the policy {policy}"), // such as "default"
+    ///     Err(error) => println!("no memory policy: {error}"),
+    /// }
+    /// ```
+    pub fn of_thread() -> Result<Policy, SyscallError> {
+        Policy::read(|mask| mempolicy::task_policy(mask.bits()))
+    }
+
+    /// Gives the calling thread this policy, by set_mempolicy(2), for pages that are allocated from now on. Threads and processes that it
+    /// creates inherit it.
+    ///
+    /// # Errors
+    /// EINVAL if none of the nodes has memory and is allowed, if a node cannot exist on this kernel, or if the kernel lacks the mode or a flag;
+    /// EPERM or ENOSYS if policy cannot be used.
+    ///
+    /// ```
+    /// use numars::{Node, Policy};
+    /// # std::thread::spawn(|| {
+    /// if let Err(error) = Policy::preferred(Node::new(0).unwrap()).set_for_thread() {
+    ///     eprintln!("no memory policy: {error}");
+    /// }
+    /// # }).join().unwrap();
+    /// ```
+    pub fn set_for_thread(&self) -> Result<(), SyscallError> {
+        mempolicy::set_raw_task_policy(self.raw, self.nodes.to_mask().bits().as_bits())
+    }
+
+    /// Gives the calling thread this policy until the guard is dropped, which restores the one that it has now.
+    ///
+    /// # Errors
+    /// As [`Policy::set_for_thread`].
+    ///
+    /// ```
+    /// use numars::{Node, Policy};
+    /// let before = Policy::of_thread();
+    /// if let Ok(guard) = Policy::bind(Node::new(0).unwrap().into()).scoped() {
+    ///     let table = vec![1u8; 1 << 20]; // on node 0
+    ///     assert_eq!(Some(guard.previous()), before.ok());
+    /// }
+    /// assert_eq!(Policy::of_thread(), before);
+    /// ```
+    pub fn scoped(&self) -> Result<PolicyGuard, SyscallError> {
+        let previous = Policy::of_thread()?;
+        self.set_for_thread()?;
+        Ok(PolicyGuard { previous, of_this_thread: PhantomData })
+    }
+
+    // --- memory ---
+
+    /// Returns the policy of the memory at `address`, by get_mempolicy(2): its own, or [`Policy::DEFAULT`].
+    ///
+    /// # Errors
+    /// EFAULT if nothing is mapped there; EPERM or ENOSYS if policy cannot be used.
+    ///
+    /// ```
+    /// let number = 7;
+    /// if let Ok(policy) = numars::Policy::of_address(&raw const number as usize) {
+    ///     assert_eq!(policy, numars::Policy::DEFAULT);
+    /// }
+    /// ```
+    pub fn of_address(address: usize) -> Result<Policy, SyscallError> {
+        Policy::read(|mask| mempolicy::memory_policy(address, mask.bits()))
+    }
+
+    /// Gives the pages of the `length` bytes from `start` on this policy, by mbind(2), for those that are allocated from now on.
+    ///
+    /// # Errors
+    /// EINVAL if `start` is not a multiple of the page size, or as [`Policy::set_for_thread`]; EFAULT if something in the range is not mapped;
+    /// ENOMEM; EPERM or ENOSYS if policy cannot be used.
+    ///
+    /// ```
+    /// use numars::{Mapping, Node, Policy, MapOptions};
+    /// let table = MapOptions::new().map(1 << 20)?;
+    /// let policy = Policy::interleave(Node::new(0).unwrap().into());
+    /// if policy.set_for_range(table.as_ptr() as usize, table.len()).is_ok() {
+    ///     assert_eq!(Policy::of_address(table.as_ptr() as usize), Ok(policy));
+    /// }
+    /// # Ok::<(), numars::Errno>(())
+    /// ```
+    // Safe: contents do not change.
+    pub fn set_for_range(&self, start: usize, length: usize) -> Result<(), SyscallError> {
+        self.set_for_range_with(start, length, MbindFlags::NONE)
+    }
+
+    /// As [`Policy::set_for_range`]; `flags` say what happens to pages that are allocated already.
+    ///
+    /// # Errors
+    /// As [`Policy::set_for_range`]; EIO with [`MbindFlags::STRICT`] if pages are elsewhere; EPERM with [`MbindFlags::MOVE_ALL`] without
+    /// CAP_SYS_NICE.
+    ///
+    /// ```
+    /// use numars::{MbindFlags, Node, Policy, MapOptions};
+    /// let mut table = MapOptions::new().map(1 << 20)?;
+    /// table.fill(1);
+    /// let policy = Policy::bind(Node::new(0).unwrap().into());
+    /// match policy.set_for_range_with(table.as_ptr() as usize, table.len(), MbindFlags::MOVE | MbindFlags::STRICT) {
+    ///     Ok(()) => println!("the table is on node 0"),
+    ///     Err(error) => println!("{error}"),
+    /// }
+    /// # Ok::<(), numars::Errno>(())
+    /// ```
+    pub fn set_for_range_with(&self, start: usize, length: usize, flags: MbindFlags) -> Result<(), SyscallError> {
+        mempolicy::set_raw_policy(
+            MemRange { start, length },
+            self.raw,
+            self.nodes.to_mask().bits().as_bits(),
+            flags.bits(),
+        )
+    }
+}
+
+impl Default for Policy {
+    /// Returns [`Policy::DEFAULT`].
+    fn default() -> Self {
+        Policy::DEFAULT
+    }
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Policy({self})")
+    }
+}
+
+/// Restores the policy that the thread had before [`Policy::scoped`], when it is dropped. Errno is left untouched.
+///
+/// Guards are to be dropped in reverse order of their creation. A guard cannot be sent to another thread:
+///
+/// ```compile_fail
+/// let guard = numars::Policy::LOCAL.scoped();
+/// std::thread::spawn(move || drop(guard));
+/// ```
+#[derive(Debug)]
+#[must_use = "the previous policy is restored when the guard is dropped"]
+pub struct PolicyGuard {
+    previous: Policy,
+    /// Neither Send nor Sync.
+    of_this_thread: PhantomData<*mut ()>,
+}
+
+impl PolicyGuard {
+    /// Returns the policy that will be restored.
+    pub const fn previous(&self) -> Policy {
+        self.previous
+    }
+
+    /// Restores the previous policy, as dropping the guard does, and reports a failure.
+    ///
+    /// # Errors
+    /// As [`Policy::set_for_thread`]: the nodes that the thread may use may have changed.
+    ///
+    /// ```
+    /// use numars::{Policy, SyscallError};
+    /// if let Ok(guard) = Policy::LOCAL.scoped() {
+    ///     guard.restore()?;
+    /// }
+    /// # Ok::<(), SyscallError>(())
+    /// ```
+    pub fn restore(self) -> Result<(), SyscallError> {
+        ManuallyDrop::new(self).previous.set_for_thread()
+    }
+}
+
+impl Drop for PolicyGuard {
+    fn drop(&mut self) {
+        let _ = errno::preserve_errno(|| self.previous.set_for_thread());
+    }
+}
+
+/// Returns the node of the page at `address`, by get_mempolicy(2). A page that does not exist is allocated, as for a thread that reads it.
+///
+/// # Errors
+/// EFAULT if nothing can be read there; EPERM or ENOSYS if policy cannot be used.
+///
+/// ```
+/// let table = vec![7u8; 1 << 20];
+/// match numars::node_of_address(table.as_ptr() as usize) {
+///     Ok(node) => println!("the table begins on node {node}"),
+///     Err(error) => println!("{error}"),
+/// }
+/// ```
+pub fn node_of_address(address: usize) -> Result<Node, SyscallError> {
+    let node = kernel::node_of_address(address).ok_or_else(|| SyscallError::last(Syscall::GetMempolicy))?;
+    let node = usize::try_from(node).ok().and_then(Node::new);
+    node.ok_or_else(|| SyscallError::without_call(Syscall::GetMempolicy, Errno::ERANGE))
+}
+
+/// Sets the node near which pages of the `length` bytes from `start` on are allocated, by set_mempolicy_home_node(2) (Linux 5.17): among the
+/// nodes of a policy that binds, or that prefers several nodes, the nearest to it comes first.
+///
+/// # Errors
+/// EINVAL if `start` is not a multiple of the page size, or there is no such node; ENOENT if the memory has no policy, EOPNOTSUPP if it has
+/// another one; ENOSYS on an older kernel; EPERM if policy cannot be used.
+///
+/// ```
+/// use numars::{Errno, MapOptions, Node, Policy, set_home_node};
+/// let node = Node::new(0).unwrap();
+/// let table = MapOptions::new().map(1 << 20)?;
+/// let (start, length) = (table.as_ptr() as usize, table.len());
+/// if Policy::bind(node.into()).set_for_range(start, length).is_ok()
+///     && let Err(error) = set_home_node(start, length, node)
+/// {
+///     assert!([Errno::ENOSYS, Errno::EPERM].contains(&error.errno()));
+/// }
+/// # Ok::<(), Errno>(())
+/// ```
+pub fn set_home_node(start: usize, length: usize, node: Node) -> Result<(), SyscallError> {
+    mempolicy::set_home_node(MemRange { start, length }, node.raw(), 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mapping::{MapOptions, Mapping};
+    use crate::support::Support;
+    use crate::sys::memory::page_size;
+
+    /// Runs `work` in a thread of its own.
+    fn in_a_thread(work: impl FnOnce() + Send) {
+        std::thread::scope(|scope| scope.spawn(work).join().unwrap());
+    }
+
+    /// Each kind of policy that this kernel has, for the node of the calling thread.
+    fn policies() -> Vec<Policy> {
+        let (support, nodes) = (Support::query(), Node::current().unwrap().into());
+        let mut policies = vec![];
+        if support.policy() {
+            policies = vec![Policy::LOCAL, Policy::bind(nodes), Policy::interleave(nodes), Policy::DEFAULT];
+            policies.push(Policy::preferred(nodes.first().unwrap()));
+            policies.push(Policy::bind(nodes).with_flags(ModeFlags::STATIC_NODES));
+            policies
+                .push(Policy::interleave(NodeSet::from(Node::new(0).unwrap())).with_flags(ModeFlags::RELATIVE_NODES));
+        }
+        if support.numa_balancing() {
+            policies.push(Policy::bind(nodes).with_flags(ModeFlags::NUMA_BALANCING | ModeFlags::STATIC_NODES));
+        }
+        if support.preferred_many() {
+            policies.push(Policy::preferred_many(nodes));
+        }
+        if support.weighted_interleave() {
+            policies.push(Policy::weighted_interleave(nodes));
+        }
+        policies
+    }
+
+    fn fresh_pages() -> Mapping {
+        MapOptions::new().map(4 * page_size()).unwrap()
+    }
+
+    #[test]
+    fn a_thread_has_the_policy_that_it_was_given() {
+        in_a_thread(|| {
+            for policy in policies() {
+                errno::set(7);
+                policy.set_for_thread().unwrap();
+                assert_eq!((Policy::of_thread(), errno::get()), (Ok(policy), 7));
+            }
+        });
+    }
+
+    #[test]
+    fn memory_has_the_policy_that_it_was_given_and_the_kernel_writes_it_the_same_way() {
+        for policy in policies() {
+            let pages = fresh_pages();
+            errno::set(7);
+            policy.set_for_range(pages.as_ptr() as usize, pages.len()).unwrap();
+            assert_eq!((Policy::of_address(pages.as_ptr() as usize + 1), errno::get()), (Ok(policy), 7));
+            let maps = std::fs::read_to_string("/proc/thread-self/numa_maps").unwrap();
+            let start = format!("{:08x} ", pages.as_ptr() as usize);
+            // A mapping with the default policy may be part of a larger one.
+            if let Some(line) = maps.lines().find_map(|line| line.strip_prefix(&start)) {
+                let shown = line.split(" anon=").next().unwrap().trim();
+                // Before Linux 6.10, the kernel does not show NUMA balancing.
+                let balances = policy.flags().contains(ModeFlags::NUMA_BALANCING);
+                assert!(balances || shown == policy.to_string(), "{shown}: {policy}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_guard_restores_mode_flags_and_nodes() {
+        in_a_thread(|| {
+            for before in policies() {
+                before.set_for_thread().unwrap();
+                for policy in policies() {
+                    let outer = policy.scoped().unwrap();
+                    let inner = Policy::LOCAL.scoped().unwrap();
+                    assert_eq!((outer.previous(), inner.previous()), (before, policy));
+                    errno::set(7);
+                    drop(inner);
+                    assert_eq!((Policy::of_thread(), errno::get()), (Ok(policy), 7));
+                    outer.restore().unwrap();
+                    assert_eq!(Policy::of_thread(), Ok(before));
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn a_guard_that_cannot_be_made_changes_nothing() {
+        in_a_thread(|| {
+            let before = Policy::of_thread();
+            assert!(Policy::bind(NodeSet::EMPTY).scoped().is_err());
+            assert_eq!(Policy::of_thread(), before);
+        });
+    }
+
+    #[test]
+    fn the_kernel_refuses_what_cannot_be() {
+        let pages = fresh_pages();
+        let (start, length, node) = (pages.as_ptr() as usize, pages.len(), Node::current().unwrap());
+        let bind = Policy::bind(node.into());
+        let both = bind.with_flags(ModeFlags::STATIC_NODES | ModeFlags::RELATIVE_NODES);
+        for (policy, start, length, error) in [
+            (bind, start + 1, length, Errno::EINVAL),
+            (bind, start, usize::MAX, Errno::EINVAL),
+            (bind, 0, length, Errno::EFAULT),
+            (both, start, length, Errno::EINVAL),
+            (Policy::bind(NodeSet::EMPTY), start, length, Errno::EINVAL),
+            (Policy::preferred(Node::MAX), start, length, Errno::EINVAL),
+            (Policy::interleave(Node::MAX.into()), start, length, Errno::EINVAL),
+            (Policy::LOCAL.with_flags(ModeFlags::STATIC_NODES), start, length, Errno::EINVAL),
+            (Policy::from_raw(200, node.into()), start, length, Errno::EINVAL),
+        ] {
+            let refused = policy.set_for_range(start, length).unwrap_err();
+            assert_eq!((refused.call(), refused.errno().raw()), (Syscall::Mbind, errno::get()));
+            assert!(!Support::query().policy() || refused.errno() == error, "{policy}: {refused}");
+        }
+    }
+
+    #[test]
+    fn pages_are_where_they_are_and_move_where_they_may_be() {
+        let mut pages = fresh_pages();
+        pages.fill(1);
+        let start = pages.as_ptr() as usize;
+        let Ok(node) = node_of_address(start) else { return };
+        for flags in [MbindFlags::STRICT, MbindFlags::MOVE, MbindFlags::MOVE | MbindFlags::STRICT] {
+            Policy::bind(node.into()).set_for_range_with(start, pages.len(), flags).unwrap();
+        }
+        assert_eq!(node_of_address(start + pages.len() - 1), Ok(node));
+        assert_eq!(node_of_address(1).unwrap_err().errno(), Errno::EFAULT);
+        assert_eq!(Policy::of_address(1).unwrap_err().errno(), Errno::EFAULT);
+        if Support::query().home_node() {
+            set_home_node(start, pages.len(), node).unwrap();
+            assert_eq!(set_home_node(start, pages.len(), Node::MAX).unwrap_err().errno(), Errno::EINVAL);
+        }
+        assert!(pages.iter().all(|&byte| byte == 1));
+    }
+}

@@ -1,0 +1,108 @@
+//! What the running kernel supports, and allows this process to use.
+
+use crate::mempolicy::{self, Mode, NUMA_BALANCING};
+use crate::sys::errno::preserve_errno;
+use crate::sys::kernel;
+use crate::sys::move_request::MoveRequest;
+
+/// What the running kernel supports, and allows this process to use: containers often forbid memory policy.
+///
+/// ```
+/// use numars::Support;
+/// let support = Support::query();
+/// if !support.policy() {
+///     println!("this kernel or container forbids memory policy");
+/// } else if support.weighted_interleave() {
+///     println!("pages can be interleaved by the bandwidth of the nodes");
+/// }
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Support {
+    policy: bool,
+    preferred_many: bool,
+    weighted_interleave: bool,
+    numa_balancing: bool,
+    home_node: bool,
+    move_pages: bool,
+}
+
+impl Support {
+    /// Asks the kernel, by calls without an effect: with ranges without pages, for example. Errno is left untouched.
+    pub fn query() -> Self {
+        let has_policy = |raw_mode| mempolicy::error_of_policy(raw_mode) == 0;
+        Support {
+            policy: preserve_errno(kernel::has_policy)
+                && has_policy(Mode::Default as i32)
+                && mempolicy::may_set_task_policy(),
+            preferred_many: mempolicy::has_preferred_many(),
+            weighted_interleave: has_policy(Mode::WeightedInterleave as i32),
+            numa_balancing: has_policy(Mode::Bind as i32 | NUMA_BALANCING),
+            home_node: mempolicy::has_home_node(),
+            move_pages: preserve_errno(|| kernel::move_pages(0, &MoveRequest::query(&[], &mut []), 0).is_ok()),
+        }
+    }
+
+    /// Returns whether get_mempolicy(2), set_mempolicy(2) and mbind(2) can be used.
+    pub const fn policy(&self) -> bool {
+        self.policy
+    }
+
+    /// Returns whether memory can have [`Policy::preferred_many`](crate::Policy::preferred_many) (Linux 5.15).
+    pub const fn preferred_many(&self) -> bool {
+        self.preferred_many
+    }
+
+    /// Returns whether memory can have [`Policy::weighted_interleave`](crate::Policy::weighted_interleave) (Linux 6.9).
+    pub const fn weighted_interleave(&self) -> bool {
+        self.weighted_interleave
+    }
+
+    /// Returns whether [`Policy::bind`](crate::Policy::bind) can have [`ModeFlags::NUMA_BALANCING`](crate::ModeFlags::NUMA_BALANCING)
+    /// (Linux 5.12).
+    pub const fn numa_balancing(&self) -> bool {
+        self.numa_balancing
+    }
+
+    /// Returns whether [`set_home_node`](crate::set_home_node) can be used (Linux 5.17).
+    pub const fn home_node(&self) -> bool {
+        self.home_node
+    }
+
+    /// Returns whether move_pages(2) can be used, which moves pages and says where they are.
+    pub const fn move_pages(&self) -> bool {
+        self.move_pages
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::errno;
+    use crate::{Node, Policy};
+
+    #[test]
+    fn asking_changes_neither_errno_nor_the_policy() {
+        errno::set(7);
+        let before = Policy::of_thread();
+        errno::set(7);
+        let support = Support::query();
+        assert_eq!((errno::get(), Policy::of_thread()), (7, before));
+        assert_eq!(support, Support::query());
+    }
+
+    #[test]
+    fn what_is_supported_can_be_used() {
+        std::thread::spawn(|| {
+            let (support, node) = (Support::query(), Node::current().unwrap());
+            let expected = |supported: bool, policy: Policy| {
+                assert_eq!(policy.set_for_thread().is_ok(), supported, "{policy}: {support:?}");
+            };
+            expected(support.policy(), Policy::bind(node.into()));
+            expected(support.preferred_many(), Policy::preferred_many(node.into()));
+            expected(support.weighted_interleave(), Policy::weighted_interleave(node.into()));
+            expected(support.numa_balancing(), Policy::bind(node.into()).with_flags(crate::ModeFlags::NUMA_BALANCING));
+        })
+        .join()
+        .unwrap();
+    }
+}
