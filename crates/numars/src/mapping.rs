@@ -114,6 +114,13 @@ impl MapOptions {
     pub(crate) fn page_size(&self) -> usize {
         if self.hugetlb == 0 { page_size() } else { self.hugetlb }
     }
+
+    /// Returns whether memory may be enlarged by mremap(2), and if so, whether it may be elsewhere then, where it is aligned to base pages only. New
+    /// pages get the policy of the others, but are not there yet, and only Linux 5.16 enlarges hugetlb memory.
+    #[cfg(feature = "allocator-api2")]
+    pub(crate) fn may_grow(&self) -> Option<bool> {
+        (!self.populate && !self.strict && self.hugetlb == 0).then_some(!self.huge_pages)
+    }
 }
 
 /// Memory that was mapped for this value, with a policy, and is unmapped when it is dropped. It is zero at first, and dereferences to bytes.

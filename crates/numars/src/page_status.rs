@@ -59,6 +59,20 @@ impl PageStatus {
     }
 }
 
+impl PageStatus {
+    /// Returns the status with the kernel's number.
+    #[cfg(feature = "serde")]
+    pub(crate) const fn from_raw(raw: i32) -> Self {
+        PageStatus(raw)
+    }
+
+    /// Returns the kernel's number: a node, or a negative errno.
+    #[cfg(feature = "serde")]
+    pub(crate) const fn raw(self) -> i32 {
+        self.0
+    }
+}
+
 impl Default for PageStatus {
     /// Returns [`PageStatus::UNKNOWN`].
     fn default() -> Self {

@@ -41,6 +41,14 @@ impl Errno {
     }
 }
 
+impl Errno {
+    /// Returns the error with a name that [`Errno::name`] returns.
+    #[cfg(feature = "serde")]
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        NAMED.iter().map(|&number| Errno(number)).find(|errno| errno.name() == Some(name))
+    }
+}
+
 /// Defines the errors that have names, in this order.
 macro_rules! named_errors {
     ($first:ident $($name:ident)*) => {

@@ -9,6 +9,8 @@
 //! takes the loader between 330 and 2,500 of its 46,000 instructions (callgrind of an empty program with the library preloaded, glibc 2.36, as
 //! tests/library.rs counts them). tests/raw_calls.tsv says of each call which state of libc is bypassed, and why that is safe.
 
+#[cfg(feature = "allocator-api2")]
+mod allocator;
 #[doc(hidden)]
 pub mod clock;
 #[doc(hidden)]

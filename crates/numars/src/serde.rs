@@ -1,0 +1,243 @@
+//! Serialization: nodes and CPUs as numbers, sets and policies as the kernel writes them, and errors by name in formats that people read.
+//!
+//! References: the crate serde.
+
+use crate::cpu::{Cpu, CpuSet};
+use crate::node::{Node, NodeSet};
+use crate::page_status::PageStatus;
+use crate::policy::Policy;
+use crate::sys::errno::Errno;
+use core::fmt::{self, Display};
+use core::marker::PhantomData;
+use core::str::FromStr;
+use serde_core::de::{Deserialize, Deserializer, Error, Visitor};
+use serde_core::ser::{Serialize, Serializer};
+
+/// Implements a type as its number.
+macro_rules! as_number {
+    ($type:ident) => {
+        /// As a number.
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_u32(self.number() as u32)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let number = u32::deserialize(deserializer)?;
+                let value = usize::try_from(number).ok().and_then($type::new);
+                value.ok_or_else(|| Error::custom(format_args!("{number} is above {}", $type::MAX)))
+            }
+        }
+    };
+}
+
+as_number!(Node);
+as_number!(Cpu);
+
+/// Parses a type from a string.
+struct Text<T>(PhantomData<T>, &'static str);
+
+impl<T: FromStr<Err: Display>> Visitor<'_> for Text<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.1)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
+    }
+}
+
+/// Implements a type as its string.
+macro_rules! as_text {
+    ($type:ident, $expected:literal) => {
+        #[doc = concat!("As ", $expected, ".")]
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_str(Text(PhantomData, $expected))
+            }
+        }
+    };
+}
+
+as_text!(NodeSet, "a list of nodes such as \"0-3,8\"");
+as_text!(CpuSet, "a list of CPUs such as \"0-3,8\"");
+as_text!(Policy, "a memory policy such as \"interleave:0-3\"");
+
+/// What a status and an errno are in formats that people read.
+trait Named: Sized {
+    const EXPECTED: &'static str;
+
+    fn from_number(number: i32) -> Self;
+
+    fn from_name(name: &str) -> Option<Self>;
+}
+
+/// Parses a type from its number or its name.
+struct NumberOrName<T>(PhantomData<T>);
+
+impl<T: Named> Visitor<'_> for NumberOrName<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(T::EXPECTED)
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<T, E> {
+        let in_range = i32::try_from(number).map(T::from_number);
+        in_range.map_err(|_| E::custom(format_args!("expected {}", T::EXPECTED)))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<T, E> {
+        self.visit_i64(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<T, E> {
+        T::from_name(name).ok_or_else(|| E::custom(format_args!("expected {}", T::EXPECTED)))
+    }
+}
+
+fn number_or_name<'de, T: Named, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    if deserializer.is_human_readable() {
+        deserializer.deserialize_any(NumberOrName(PhantomData))
+    } else {
+        i32::deserialize(deserializer).map(T::from_number)
+    }
+}
+
+impl Named for Errno {
+    const EXPECTED: &'static str = "an errno such as \"EINVAL\" or 22";
+
+    fn from_number(number: i32) -> Self {
+        Errno(number)
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        Errno::from_name(name)
+    }
+}
+
+/// As a name such as "EINVAL" in formats that people read; as a number in others, or if it has no name. Numbers of errors differ between
+/// architectures.
+impl Serialize for Errno {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.name() {
+            Some(name) if serializer.is_human_readable() => serializer.serialize_str(name),
+            _ => serializer.serialize_i32(self.raw()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Errno {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        number_or_name(deserializer)
+    }
+}
+
+/// The name of [`PageStatus::UNKNOWN`].
+const UNKNOWN: &str = "unknown";
+
+impl Named for PageStatus {
+    const EXPECTED: &'static str = "a node, or an errno such as \"EBUSY\" or -16, or \"unknown\"";
+
+    fn from_number(number: i32) -> Self {
+        PageStatus::from_raw(number)
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        if name == UNKNOWN {
+            return Some(PageStatus::UNKNOWN);
+        }
+        Errno::from_name(name).map(|errno| PageStatus::from_raw(-errno.raw()))
+    }
+}
+
+/// As the number of a node; or, in formats that people read, as the name of an error such as "EBUSY" or as "unknown", in others as a negative
+/// number.
+impl Serialize for PageStatus {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.error().and_then(Errno::name) {
+            Some(name) if serializer.is_human_readable() => serializer.serialize_str(name),
+            None if serializer.is_human_readable() && *self == PageStatus::UNKNOWN => serializer.serialize_str(UNKNOWN),
+            _ => serializer.serialize_i32(self.raw()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for PageStatus {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        number_or_name(deserializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_test::{Configure, Token, assert_de_tokens, assert_de_tokens_error, assert_tokens};
+
+    fn nodes(list: &str) -> NodeSet {
+        list.parse().unwrap()
+    }
+
+    #[test]
+    fn nodes_and_cpus_are_numbers() {
+        assert_tokens(&Node::MAX, &[Token::U32(1023)]);
+        assert_tokens(&Cpu::MAX, &[Token::U32(16383)]);
+        // As formats without types of numbers have them.
+        assert_de_tokens(&Node::MAX, &[Token::I64(1023)]);
+        assert_de_tokens_error::<Node>(&[Token::U64(1024)], "1024 is above 1023");
+        assert_de_tokens_error::<Cpu>(&[Token::U32(16384)], "16384 is above 16383");
+        assert_de_tokens_error::<Node>(&[Token::Str("0")], "invalid type: string \"0\", expected u32");
+    }
+
+    #[test]
+    fn sets_and_policies_are_strings() {
+        assert_tokens(&nodes("0-3,8"), &[Token::Str("0-3,8")]);
+        assert_tokens(&NodeSet::EMPTY, &[Token::Str("")]);
+        assert_tokens(&"0-3,5000".parse::<CpuSet>().unwrap(), &[Token::Str("0-3,5000")]);
+        assert_tokens(&Policy::preferred_many(nodes("0-1")), &[Token::Str("prefer (many):0-1")]);
+        assert_de_tokens(&nodes("1"), &[Token::BorrowedStr("1")]);
+        assert_de_tokens_error::<NodeSet>(&[Token::Str("0-x")], "expected a number at position 2");
+        assert_de_tokens_error::<Policy>(&[Token::Str("bound")], "unknown mode at position 0");
+        let message = "invalid type: integer `3`, expected a list of CPUs such as \"0-3,8\"";
+        assert_de_tokens_error::<CpuSet>(&[Token::U32(3)], message);
+    }
+
+    #[test]
+    fn errors_have_names_in_formats_that_people_read_and_numbers_in_others() {
+        for (errno, token) in [(Errno::EOPNOTSUPP, Token::Str("EOPNOTSUPP")), (Errno(4711), Token::I32(4711))] {
+            assert_tokens(&errno.readable(), &[token]);
+            assert_tokens(&errno.compact(), &[Token::I32(errno.raw())]);
+        }
+        for (status, token) in [
+            (PageStatus::from(Node::MAX), Token::I32(1023)),
+            (PageStatus::BUSY, Token::Str("EBUSY")),
+            (PageStatus::from_raw(-4000), Token::I32(-4000)),
+            (PageStatus::UNKNOWN, Token::Str("unknown")),
+        ] {
+            assert_tokens(&status.readable(), &[token]);
+            assert_tokens(&status.compact(), &[Token::I32(status.raw())]);
+        }
+        assert_de_tokens(&PageStatus::BUSY.readable(), &[Token::I64((-Errno::EBUSY.raw()).into())]);
+        assert_de_tokens(&PageStatus::from(Node::MAX).readable(), &[Token::U64(1023)]);
+    }
+
+    #[test]
+    fn what_is_no_error_is_refused() {
+        for token in [Token::Str("EWHAT"), Token::U64(u64::MAX), Token::I64(i64::MIN)] {
+            let message = format!("expected {}", <Errno as Named>::EXPECTED);
+            assert_de_tokens_error::<serde_test::Readable<Errno>>(&[token], &message);
+            let message = format!("expected {}", <PageStatus as Named>::EXPECTED);
+            assert_de_tokens_error::<serde_test::Readable<PageStatus>>(&[token], &message);
+        }
+    }
+}
