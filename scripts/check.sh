@@ -62,7 +62,7 @@ if "$cargo" metadata --locked --format-version 1 --filter-platform "$host" --man
     rust_tests "the Rust library's unit tests" --quiet --package numars --lib
     rust_tests "the C library's unit tests" --quiet --package libnumars --lib
     workspace=.
-    rust_tests "examples of the Rust library" --quiet --doc --package numars --features std
+    rust_tests "examples of the Rust library" --quiet --doc --package numars --features std,allocator-api2,serde
     workspace=
     # shellcheck disable=SC2086 # one word for each
     rust_tests "headers, symbols, linking, machines" --quiet --package numars-tests --test headers --test docs --test library \

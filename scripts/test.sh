@@ -45,7 +45,7 @@ check "formatting: the fuzz targets" "$cargo" fmt --manifest-path fuzz/Cargo.tom
 check "clippy: the C library" lint Cargo.toml --package libnumars
 check "clippy: the C library without versions" lint Cargo.toml --package libnumars --no-default-features
 check "clippy: the Rust library" lint Cargo.toml --package numars
-check "clippy: the Rust library with std" lint Cargo.toml --package numars --features std
+check "clippy: the Rust library with its features" lint Cargo.toml --package numars --features std,allocator-api2,serde
 check "documentation of the Rust library" env RUSTDOCFLAGS="--deny warnings" "$cargo" doc --quiet --locked --no-deps --package numars
 check "clippy: the unit tests" lint tests/Cargo.toml --package numars --package libnumars --lib --profile test
 check "clippy: the tests of the built library" lint tests/Cargo.toml --package numars-tests --all-targets
@@ -54,7 +54,7 @@ check "clippy: the benchmark" lint tests/Cargo.toml --package numars-bench --all
 rust_tests "the Rust library's unit tests" --package numars --lib
 rust_tests "the C library's unit tests" --package libnumars --lib
 workspace=.
-rust_tests "examples of the Rust library" --doc --package numars --features std
+rust_tests "examples of the Rust library" --doc --package numars --features std,allocator-api2,serde
 workspace=
 rust_tests "the guest harness's unit tests" --package numars-vm
 rust_tests "the benchmark's unit tests" --package numars-bench

@@ -13,7 +13,7 @@ use crate::policy::Policy;
 /// which many small values are allocated. Any alignment is possible, except one above the size of the pages of hugetlb memory. Memory grows in place
 /// or by mremap(2), without copying, unless it is populated, strict, hugetlb memory, or aligned to more than a page and cannot grow in place.
 ///
-/// Allocation fails if the policy cannot be set, for example because a container forbids it, and most collections end the process then: see
+/// Allocation fails if the policy cannot be set, for example because a container forbids it, and many collections end the process then: see
 /// [`Support::policy`](crate::Support::policy), and functions such as `try_reserve`.
 ///
 /// ```
