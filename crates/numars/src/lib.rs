@@ -49,18 +49,31 @@ extern crate std;
 #[doc = include_str!("../../../README.md")]
 pub struct Readme;
 
+#[cfg(feature = "allocator-api2")]
+mod allocator;
 mod cpu;
 mod list_format;
+mod mapping;
 mod move_error;
 mod moving;
 mod node;
 mod page_queries;
 mod page_status;
 mod placing;
+mod policy;
 mod process_id;
+#[cfg(feature = "serde")]
+mod serde;
+mod support;
+mod thread;
 
+#[cfg(feature = "allocator-api2")]
+pub use allocator::NodeAllocator;
 pub use cpu::{Cpu, CpuSet, CpuSetIter};
+pub use error::{Syscall, SyscallError};
 pub use list_format::ParseListError;
+pub use mapping::{MapOptions, Mapping};
+pub use mempolicy::Mode;
 pub use migrate::{MoveStats, TierMove};
 pub use move_error::MoveError;
 pub use moving::Move;
@@ -68,8 +81,11 @@ pub use node::{Node, NodeSet, NodeSetIter};
 pub use page_queries::{count_pages, node_of, nodes_of_pages};
 pub use page_status::PageStatus;
 pub use placing::Placement;
+pub use policy::{MbindFlags, ModeFlags, ParsePolicyError, Policy, PolicyGuard, node_of_address, set_home_node};
 pub use process_id::Process;
+pub use support::Support;
 pub use sys::errno::Errno;
+pub use thread::{bind_thread, run_on, set_thread_cpus, set_thread_cpus_of, thread_cpus, thread_cpus_of};
 pub use topology::{
     Attribute, DeviceError, DeviceKind, Distance, NodeKind, NodeMemory, NodesByDistance, Tier, Tiers, Topology,
 };
