@@ -20,6 +20,6 @@ case $("$rustc" --version) in
     exit 1
     ;;
 esac
-for features in "" std; do
+for features in "" std,serde,allocator-api2; do
     RUSTC=$PWD/$rustc ${CARGO:-cargo} check --quiet --locked --package numars --features "$features" --target-dir target/msrv
 done

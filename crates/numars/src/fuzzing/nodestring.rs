@@ -58,7 +58,7 @@ fn list(text: &CString, may: &[usize], all: &[usize]) {
 /// A machine whose devices are named as their nodes.
 fn device(text: &[u8]) -> ParsedDevice<'_, NoSuchHost> {
     let name = text.strip_prefix(b"dev:")?;
-    let node = str::from_utf8(name).ok().and_then(|name| name.parse().ok());
+    let node = core::str::from_utf8(name).ok().and_then(|name| name.parse().ok());
     Some((name, node.map(NamedNodes::One).ok_or(NoSuchHost)))
 }
 
@@ -127,7 +127,7 @@ fn bitmap(text: &[u8], length: usize) {
 /// The bits of a bit map, however many.
 fn expected_bits(text: &[u8]) -> Option<BTreeSet<usize>> {
     let end = text.iter().position(|&byte| byte == b'\n')?;
-    let groups = str::from_utf8(&text[..end]).ok()?;
+    let groups = core::str::from_utf8(&text[..end]).ok()?;
     let mut bits = BTreeSet::new();
     if groups.is_empty() {
         return Some(bits);

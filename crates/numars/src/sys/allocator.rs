@@ -43,14 +43,11 @@ impl NodeAllocator {
     unsafe fn grow_block(&self, memory: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, Errno> {
         let (old_size, new_size) = (self.mapped_size(old.size()), self.mapped_size(new.size()));
         let (Some(old_size), Some(new_size)) = (old_size, new_size) else { return Err(Errno::ENOMEM) };
-        let is_aligned = memory.addr().get().is_multiple_of(new.align());
+        let is_aligned = memory.addr().get() % new.align() == 0;
         if old_size == new_size && is_aligned {
             return block(memory.as_ptr(), new_size);
         }
-        if let Some(may_move) = self.options().may_grow()
-            && old_size > 0
-            && is_aligned
-        {
+        if let Some(may_move) = self.options().may_grow().filter(|_| old_size > 0 && is_aligned) {
             let may_move = may_move && new.align() <= self.options().page_size();
             let remap = if may_move { remap } else { remap_in_place };
             // SAFETY: a mapping of this allocator, and the caller uses the memory by the new address only.
@@ -68,7 +65,7 @@ impl NodeAllocator {
     unsafe fn shrink_block(&self, memory: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, Errno> {
         let (old_size, new_size) = (self.mapped_size(old.size()), self.mapped_size(new.size()));
         let (Some(old_size), Some(new_size)) = (old_size, new_size) else { return Err(Errno::ENOMEM) };
-        let is_aligned = memory.addr().get().is_multiple_of(new.align());
+        let is_aligned = memory.addr().get() % new.align() == 0;
         if new_size == 0 || !is_aligned {
             // SAFETY: as the caller promises.
             return unsafe { self.copy_block(memory, old, new) };

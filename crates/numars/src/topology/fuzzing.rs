@@ -125,7 +125,8 @@ fn numa_node(path: &FixedPath, text: &[u8]) {
 }
 
 fn one_number(path: &FixedPath, text: &[u8]) {
-    let expected = str::from_utf8(first_line(text)).ok().filter(|line| line.bytes().all(|byte| byte.is_ascii_digit()));
+    let expected =
+        core::str::from_utf8(first_line(text)).ok().filter(|line| line.bytes().all(|byte| byte.is_ascii_digit()));
     assert_eq!(read_number(path).ok(), expected.and_then(|line| line.parse().ok()));
 }
 
@@ -150,7 +151,7 @@ fn numbers(text: &[u8]) -> Vec<u64> {
 }
 
 fn number(digits: &[u8]) -> Option<u64> {
-    let digits = str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
+    let digits = core::str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
     (!digits.is_empty()).then(|| digits.parse().unwrap_or(u64::MAX))
 }
 
