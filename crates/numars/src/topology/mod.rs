@@ -30,7 +30,7 @@ mod named_nodes;
 mod node_lists;
 mod owned;
 mod parse;
-mod queries;
+pub(crate) mod queries;
 mod shown;
 mod standalone;
 #[cfg(test)]

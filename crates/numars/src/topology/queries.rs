@@ -10,6 +10,24 @@ use crate::sys::errno::{ENODATA, ENODEV, ENOENT, Errno};
 use crate::{Node, NodeSet};
 use core::ffi::CStr;
 
+/// Sets the weight of a node of this machine, for all processes: how many pages in a row weighted interleaving allocates on it. Allocations
+/// from now on use it. Since Linux 6.16, the kernel stops deriving the weights of all nodes from their bandwidths.
+///
+/// # Errors
+/// ENODEV if there is no such node; EINVAL if `weight` is 0; EOPNOTSUPP if the kernel has no weight for the node, as before Linux 6.9; EROFS if
+/// NUMARS_FSROOT puts another machine in this one's place; or that of open(2) or write(2), such as EACCES.
+///
+/// ```no_run
+/// use numars::{Node, set_interleave_weight};
+/// // Five pages on node 0 for one on node 2.
+/// set_interleave_weight(Node::new(0).unwrap(), 5)?;
+/// set_interleave_weight(Node::new(2).unwrap(), 1)?;
+/// # Ok::<(), numars::Errno>(())
+/// ```
+pub fn set_interleave_weight(node: Node, weight: u8) -> Result<(), Errno> {
+    super::weights::set_interleave_weight(node.number(), weight).map_err(Errno)
+}
+
 impl Topology {
     /// Reads how much memory a node has, and how much of it is free.
     ///
