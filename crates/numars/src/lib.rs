@@ -1,42 +1,113 @@
-//! NUMA on Linux: memory policy, CPU affinity, topology, and moving pages between nodes.
+//! NUMA on Linux: find out where memory is, decide where it comes from, and move it while it is in use.
 //!
-//! The crate is no_std and needs no allocator: functions that need memory map it. Addresses of pages to move are plain numbers and safe to pass,
-//! because moving a page does not change its contents; the functions of [`sys`] that take the address of a buffer are unsafe. A call does not
-//! panic unless a callback of the caller does. libnuma's C interface (libnumars) is a thin layer above this crate.
-//!
-//! | module | what it does | see |
+//! | what | items | man page |
 //! |---|---|---|
-//! | [`topology`] | nodes, CPUs, distances, memory, tiers and devices of this machine, or of one below a directory | sysfs(5) |
-//! | [`mempolicy`] | memory policy of threads and of ranges of addresses | set_mempolicy(2), mbind(2) |
-//! | [`allocate`] | memory on given nodes, which may have to be there when the call returns | mmap(2), mbind(2) |
-//! | [`affinity`] | on which CPUs and nodes threads run | sched_setaffinity(2) |
-//! | [`migrate`] | moves pages of lists, ranges and processes, with progress and statistics | move_pages(2), migrate_pages(2) |
-//! | [`error`] | which system call failed, and why | errno(3) |
-//! | [`bitmask`], [`nodeset`] | sets of nodes and CPUs | numa(3) |
-//! | [`nodestring`] | strings such as `0-3`, `!2`, `+0`, `file:/data` and `fastest` | numa(3) |
-//! | [`parse_failure`] | where and why such a string was rejected | errno(3) |
-//! | [`sys`] | the system calls and kernel files below all that, the one home of unsafe code | |
+//! | nodes and CPUs, and sets of them | [`Node`], [`NodeSet`], [`Cpu`], [`CpuSet`] | numa(7), cpuset(7) |
+//! | what the machine is, and what of it this process may use | [`Topology`], [`Distance`], [`Tier`], [`NodeMemory`], [`Attribute`] | sysfs(5) |
+//! | on which nodes memory is allocated | [`Policy`], [`PolicyGuard`], [`set_home_node`] | set_mempolicy(2), mbind(2) |
+//! | memory on nodes | [`Mapping`], [`MapOptions`], `NodeAllocator` | mmap(2) |
+//! | on which CPUs threads run | [`run_on`], [`bind_thread`], [`set_thread_cpus`] | sched_setaffinity(2) |
+//! | where pages are | [`node_of`], [`nodes_of_pages`](nodes_of_pages()), [`count_pages`](count_pages()) | move_pages(2) |
+//! | moving pages | [`Move`], [`Placement`], [`MoveStats`], [`PageStatus`], [`Process`] | move_pages(2), migrate_pages(2) |
+//! | what this kernel, or this container, can do | [`Support`] | |
+//!
+//! Programs that know libnuma find its calls in [`from_libnuma`].
+//!
+//! # Guide
+//!
+//! **Pin a thread and its memory.** [`bind_thread`] restricts the calling thread to the CPUs of nodes, and its allocations to their memory. If either
+//! is refused, nothing has changed.
 //!
 //! ```
-//! use numars::migrate::{self, MoveRequest};
-//! use numars::topology::KernelTopology;
+//! # std::thread::spawn(|| {
+//! use numars::{Node, bind_thread};
+//! match bind_thread(Node::new(0).unwrap().into()) {
+//!     Ok(()) => println!("this thread and what it allocates are on node 0"),
+//!     Err(error) => println!("not bound: {error}"), // such as "set_mempolicy: EPERM" in a container
+//! }
+//! # }).join().unwrap();
+//! ```
 //!
-//! // The node of a page of this process.
-//! let page = [7u8; 1];
-//! let (pages, mut status) = ([page.as_ptr() as usize], [0]);
-//! let (result, _) = migrate::move_pages(0, MoveRequest::query(&pages, &mut status), 0);
-//! if result.is_ok() {
-//!     assert!(status[0] < 0 || KernelTopology::current().has_node(status[0] as usize));
+//! **Interleave a table**, so that threads of all nodes share the bandwidth of all memory: one that is mapped, or one that is there already.
+//!
+//! ```
+//! use numars::{MapOptions, Move, Placement, Policy, Topology};
+//! let nodes = Topology::read()?.allowed_nodes();
+//! let table = MapOptions::new().policy(Policy::interleave(nodes)).map(64 << 20);
+//! println!("{:?}", table.map(|table| table.len()));
+//!
+//! let existing = vec![1u64; 1 << 17];
+//! match Move::new().place_memory(&existing, &Placement::interleave(nodes)) {
+//!     Ok(stats) => println!("{stats}"),
+//!     Err(error) => println!("{error}"),
+//! }
+//! # Ok::<(), numars::Errno>(())
+//! ```
+//!
+//! **Move a running process** from one node to others, with limits that it hardly notices.
+//!
+//! ```
+//! use core::ops::ControlFlow;
+//! use core::time::Duration;
+//! use numars::{Errno, Move, NodeSet, Process};
+//! # let pid = std::process::id() as i32;
+//! let [from, to]: [NodeSet; 2] = ["0".parse()?, "0".parse()?];
+//! let moved = Move::new()
+//!     .process(Process::from_pid(pid)?)
+//!     .max_pause(Duration::from_millis(1))
+//!     .bandwidth(1 << 30)
+//!     .timeout(Duration::from_secs(60))
+//!     .on_progress(|stats| {
+//!         eprintln!("{stats}");
+//!         ControlFlow::Continue(())
+//!     })
+//!     .process_pages(from, to);
+//! match moved {
+//!     Ok(stats) => println!("{} pages did not move", stats.unmoved()),
+//!     Err(error) if error.errno() == Errno::ETIMEDOUT => println!("{} pages moved in time", error.stats().moved()),
+//!     Err(error) => println!("{error}"),
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! **Find out where memory is**: of a value, of each page, or of a range in numbers for each node.
+//!
+//! ```
+//! use numars::{count_pages, node_of};
+//! let table = vec![1u8; 1 << 20];
+//! let mut per_node = [0; 1024];
+//! match (node_of(&table[..]), count_pages(&table, &mut per_node)) {
+//!     (Ok(status), Ok(pages)) => println!("it begins {status}; {} of {pages} pages are on node 0", per_node[0]),
+//!     (Err(error), _) | (_, Err(error)) => println!("this kernel does not say: {error}"),
 //! }
 //! ```
 //!
-//! Modules that the documentation does not show are public for libnumars, and may change in any release.
+//! # What every function keeps to
+//!
+//! - **Safe.** Addresses of pages are numbers and need not be valid: moving a page, or giving memory a policy, does not change its contents.
+//! - **Errors are values**, [`Errno`] or one that has it. Nothing panics on any input (a callback of the caller may, and sets of CPUs if there is no memory for
+//!   more than 1,024, see [`CpuSet`]), nothing is printed, and errno(3) is left untouched by what succeeds.
+//! - **No allocator.** What needs memory maps it, and unmaps it.
+//! - **Threads and signal handlers.** Every function may be called by several threads at the same time.
+//! - **Containers** that forbid memory policy: [`Topology`] and sets work, policy calls fail with EPERM. [`Support::query`] asks once.
+//! - **Another machine.** If the environment variable NUMARS_FSROOT names a directory with files of /proc and /sys, [`Topology::read`] reads that
+//!   machine. Policies, moves and queries are about the running one.
 //!
 //! # Features
 //!
-//! - `std`: conversions of [`Errno`] and [`SyscallError`](error::SyscallError) to `std::io::Error`, and `Topology::read_from_path`. Off by default.
+//! All are off by default.
+//!
+//! - `std`: conversions of errors to `std::io::Error`, `Topology::read_from_path`, `Process::from_pidfd`.
+//! - `serde`: serializes sets as lists such as `"0-3,8"`, nodes and CPUs as numbers, policies as the kernel writes them.
+//! - `allocator-api2`: `NodeAllocator`, for collections of other crates.
 //! - `c-symbols`: for libnumars alone. The system calls that a program may interpose are made by the C functions of these names, which
 //!   whoever sets this feature has to define.
+//!
+//! # For the C library
+//!
+//! libnumars, libnuma's C interface, is made of the same parts. Where C needs more than this interface (sets of any length that other threads change, the
+//! strings of numactl(8), statuses in a program's own arrays), it uses these modules, which the documentation does not show, and which may change in any
+//! release: `affinity`, `allocate`, `bitmask`, `mempolicy`, `migrate`, `names`, `nodeset`, `nodestring`, `parse_failure`, `radix`, `sys`, `text`, `topology`.
 #![cfg_attr(not(any(test, fuzzing)), no_std)]
 // Tests call libc to make what they examine.
 #![cfg_attr(not(any(test, fuzzing)), deny(unsafe_code))]
@@ -46,8 +117,11 @@ extern crate std;
 
 /// Compiles and runs the Rust examples of README.md.
 #[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
+#[doc = include_str!("../README.md")]
 pub struct Readme;
+
+#[doc = include_str!("../docs/from-libnuma.md")]
+pub mod from_libnuma {}
 
 #[cfg(feature = "allocator-api2")]
 mod allocator;
@@ -86,27 +160,39 @@ pub use process_id::Process;
 pub use support::Support;
 pub use sys::errno::Errno;
 pub use thread::{bind_thread, run_on, set_thread_cpus, set_thread_cpus_of, thread_cpus, thread_cpus_of};
+pub use topology::queries::set_interleave_weight;
 pub use topology::{
     Attribute, DeviceError, DeviceKind, Distance, NodeKind, NodeMemory, NodesByDistance, Tier, Tiers, Topology,
 };
 
+#[doc(hidden)]
 pub mod affinity;
+#[doc(hidden)]
 pub mod allocate;
+#[doc(hidden)]
 pub mod bitmask;
+#[doc(hidden)]
 pub mod error;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+#[doc(hidden)]
 pub mod mempolicy;
+#[doc(hidden)]
 pub mod migrate;
 #[doc(hidden)]
 pub mod names;
+#[doc(hidden)]
 pub mod nodeset;
+#[doc(hidden)]
 pub mod nodestring;
+#[doc(hidden)]
 pub mod parse_failure;
 #[doc(hidden)]
 pub mod radix;
+#[doc(hidden)]
 #[allow(unsafe_code, reason = "the one module that calls libc and the kernel")]
 pub mod sys;
 #[doc(hidden)]
 pub mod text;
+#[doc(hidden)]
 pub mod topology;
