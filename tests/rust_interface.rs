@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use support::{root, run};
+use support::{root, run, vm};
 
 const RECORD: &str = "crates/numars/public-api.txt";
 
@@ -17,7 +17,8 @@ fn cargo(arguments: &[&str], target: &Path) -> Command {
 fn public_items() -> String {
     let target = root().join("target/public-api");
     // Only unstable options make rustdoc write JSON.
-    let mut rustdoc = cargo(&["rustdoc", "--quiet", "--locked", "--lib", "--features", "std"], &target);
+    let mut rustdoc =
+        cargo(&["rustdoc", "--quiet", "--locked", "--lib", "--features", "std,serde,allocator-api2"], &target);
     run(rustdoc.env("RUSTC_BOOTSTRAP", "1").args(["--", "-Z", "unstable-options", "--output-format", "json"]));
     let items = public_api::Builder::from_rustdoc_json(target.join("doc/numars.json"))
         .omit_blanket_impls(true)
@@ -34,7 +35,9 @@ fn the_public_interface_is_the_one_on_record() {
         fs::write(&path, &items).unwrap();
     }
     let recorded = fs::read_to_string(&path).unwrap_or_default();
-    let lines = |of: &str, other: &str| of.lines().filter(|line| !other.lines().any(|other| other == *line)).map(str::to_string).collect::<Vec<_>>();
+    let lines = |of: &str, other: &str| {
+        of.lines().filter(|line| !other.lines().any(|other| other == *line)).map(str::to_string).collect::<Vec<_>>()
+    };
     assert!(
         recorded == items,
         "The public interface has changed. If that is intended: NUMARS_WRITE_DOCS=1 cargo test --test rust_interface\ngone: {:#?}\nnew: {:#?}",
@@ -52,4 +55,38 @@ fn the_package_for_crates_io_has_what_belongs_there_and_builds() {
         assert!(files.lines().any(|line| line == file), "{file} is not in the package:\n{files}");
     }
     assert!(!files.lines().any(|line| line.starts_with("build.rs")), "no build script");
+}
+
+#[test]
+fn every_call_of_libnuma_has_a_counterpart_or_a_reason_why_not() {
+    let page = fs::read_to_string(root().join("crates/numars/docs/from-libnuma.md")).unwrap();
+    for symbol in support::symbol_table() {
+        let is_libnuma =
+            !symbol.name.starts_with("numars_") && !symbol.name.starts_with("libnuma_") && symbol.name != "NUMARS_1.0";
+        assert!(!is_libnuma || page.contains(&format!("`{}`", symbol.name)), "{} is not on the page", symbol.name);
+    }
+}
+
+#[test]
+#[ignore = "boots the four-node guest"]
+fn examples_and_ports_of_programs_run_on_four_nodes() {
+    let target = root().join("target/rust-uses");
+    run(&mut cargo(&["build", "--quiet", "--locked", "--examples", "--features", "std"], &target));
+    let mut uses = cargo(&["test", "--release", "--no-run", "--locked", "--test", "uses"], &target);
+    let built = uses.current_dir(root().join("tests/rust")).output().unwrap();
+    let messages = String::from_utf8(built.stderr).unwrap();
+    // "Executable uses/main.rs (/path/of/uses-0123)"
+    let program =
+        messages.lines().find_map(|line| line.trim().strip_prefix("Executable ")?.split_once('(')?.1.strip_suffix(')'));
+    let program = program.unwrap_or_else(|| panic!("{messages}"));
+    let mut guest = vm();
+    guest.args(["run", "--kernel", "6.12", "--shape", "four-nodes", "--env", "NUMARS_EXAMPLES=/examples"]);
+    for example in ["interleave_table", "move_process", "pin_thread", "where_is_memory"] {
+        guest
+            .arg("--add")
+            .arg(format!("{}:/examples/{example}", target.join("debug/examples").join(example).display()));
+    }
+    let output = run(guest.args(["--", program, "--ignored", "--test-threads", "1"]));
+    print!("{output}");
+    assert!(output.contains("test result: ok.") && !output.contains(" 0 passed"), "{output}");
 }
