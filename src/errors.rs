@@ -72,7 +72,7 @@ pub(super) fn call_numa_error(error: SyscallError) {
     // The loader stores the address of the function that the program calls by this name here. Volatile, so that the compiler does not
     // assume that it is the one below.
     static NUMA_ERROR: unsafe extern "C" fn(*mut c_char) = numa_error;
-    errno::set(error.errno().0);
+    errno::set(error.errno().raw());
     // SAFETY: a function of this form, given a string.
     unsafe { (&raw const NUMA_ERROR).read_volatile()(where_it_failed(error.call()).as_ptr().cast_mut()) };
 }

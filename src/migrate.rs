@@ -123,8 +123,8 @@ pub unsafe extern "C" fn numa_move_pages(
 pub(crate) fn count_or_errno(result: Result<usize, Errno>) -> c_long {
     match result {
         Ok(count) => c_long::try_from(count).unwrap_or(c_long::MAX),
-        Err(Errno(error)) => {
-            errno::set(error);
+        Err(error) => {
+            errno::set(error.raw());
             -1
         }
     }

@@ -22,7 +22,7 @@ fn options(flags: c_uint) -> Result<AllocOptions, Errno> {
         NUMARS_ALLOC_NO_FALLBACK | NUMARS_ALLOC_POPULATE | NUMARS_ALLOC_STRICT | NUMARS_ALLOC_HUGE_PAGES;
     let has = |flag| flags & flag != 0;
     if has(!ALL) {
-        return Err(Errno(errno::EINVAL));
+        return Err(Errno::EINVAL);
     }
     Ok(AllocOptions {
         no_fallback: has(NUMARS_ALLOC_NO_FALLBACK),
@@ -50,7 +50,7 @@ fn memory(size: usize, placement: AllocNodes, flags: c_uint) -> Memory {
     match options(flags).and_then(|options| allocate(size, placement, options)) {
         Ok(allocation) => Memory(allocation.into_raw()),
         Err(error) => {
-            errno::set(error.0);
+            errno::set(error.raw());
             Memory(null_mut())
         }
     }

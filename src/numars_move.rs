@@ -251,12 +251,12 @@ pub(crate) unsafe fn move_with(
     // SAFETY: as the caller promises.
     let report = unsafe {
         match Output::new(stats) {
-            Err(error) => MoveReport::failed(Errno(error)),
+            Err(error) => MoveReport::failed(Errno::from_raw(error)),
             Ok(output) => {
                 let checked =
                     sized::read(options, DEFAULT_OPTIONS).and_then(|options| Ok((options.checked()?, options)));
                 let report = match checked {
-                    Err(error) => MoveReport::failed(Errno(error)),
+                    Err(error) => MoveReport::failed(Errno::from_raw(error)),
                     Ok((move_options, options)) => {
                         let mut report = options.progress.map(|progress| {
                             move |stats: &MoveStats| progress(&stats.into(), options.progress_arg) == 0

@@ -267,7 +267,7 @@ pub extern "C" fn numars_node_weight(node: c_int) -> c_int {
 pub extern "C" fn numars_set_node_weight(node: c_int, weight: c_uint) -> c_int {
     let set = || {
         let node = existing(node)?;
-        topology::set_interleave_weight(node, u8::try_from(weight).map_err(|_| errno::EINVAL)?)
+        topology::set_weight_of_node(node, u8::try_from(weight).map_err(|_| errno::EINVAL)?)
     };
     let result = value_or_errno(set().map(|()| 0));
     trace_call!("numars_set_node_weight(node=*, weight=*)", [node, weight as usize], result)

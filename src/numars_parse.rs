@@ -77,7 +77,7 @@ unsafe fn parse(list: *const c_char, mask: *mut bitmask, error: *mut numars_pars
                 length: failure.span.len(),
                 message: failure.message().as_ptr(),
             });
-            errno::set(failure.errno.0);
+            errno::set(failure.errno.raw());
             -1
         }
     }

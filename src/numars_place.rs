@@ -156,7 +156,7 @@ pub unsafe extern "C" fn numars_place_range(
     // SAFETY: as the caller promises.
     let mut work = |options: MoveOptions, progress: Progress| match unsafe { read_placement(placement) } {
         Ok(placement) => migrate::place_range(pid, start as usize, length, placement, options, progress),
-        Err(error) => MoveReport::failed(Errno(error)),
+        Err(error) => MoveReport::failed(Errno::from_raw(error)),
     };
     // SAFETY: as the caller promises.
     let (unmoved, moved) = unsafe { move_with(options, stats, &mut work) };
@@ -198,7 +198,7 @@ pub unsafe extern "C" fn numars_place_process(
     // SAFETY: as the caller promises.
     let mut work = |options: MoveOptions, progress: Progress| match unsafe { read_placement(placement) } {
         Ok(placement) => migrate::place_process(pid, placement, options, progress),
-        Err(error) => MoveReport::failed(Errno(error)),
+        Err(error) => MoveReport::failed(Errno::from_raw(error)),
     };
     // SAFETY: as the caller promises.
     let (unmoved, moved) = unsafe { move_with(options, stats, &mut work) };

@@ -194,7 +194,7 @@ impl LineBuf {
             Some(name) => self.text(name),
             None => {
                 self.text("errno ");
-                self.number(error.0.into());
+                self.number(error.raw().into());
             }
         }
     }

@@ -65,6 +65,7 @@ impl SyscallError {
     /// Returns the error of `call`, which has just failed and set errno(3).
     #[doc(hidden)]
     #[cold]
+    #[doc(hidden)]
     pub fn last(call: Syscall) -> Self {
         SyscallError { call, errno: Errno::last() }
     }

@@ -10,7 +10,7 @@
 //! let members = Members { cpus: false, possible: 64, exists: |node| node < 2 };
 //! let error: ParseError<DeviceError> = ParseError::OutOfRange { number: 7, rest: b"7" };
 //! let failure = ParseFailure::new(&error, b"0,7", members);
-//! assert_eq!((failure.errno, failure.span.clone()), (Errno(ENODEV), 2..3));
+//! assert_eq!((failure.errno, failure.span.clone()), (Errno::ENODEV, 2..3));
 //! assert_eq!(failure.message(), c"no such node");
 //! ```
 

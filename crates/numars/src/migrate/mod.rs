@@ -106,7 +106,7 @@ impl MoveReport {
     /// ```
     /// use numars::migrate::MoveReport;
     /// use numars::sys::errno::{EINVAL, Errno};
-    /// assert_eq!(MoveReport::failed(Errno(EINVAL)).stats.requested(), 0);
+    /// assert_eq!(MoveReport::failed(Errno::EINVAL).stats.requested(), 0);
     /// ```
     pub fn failed(error: Errno) -> Self {
         MoveReport { result: Err(error), stats: MoveStats::default() }
@@ -130,7 +130,7 @@ impl MoveReport {
 /// let (pages, mut status) = ([&raw const value as usize], [0]);
 /// match move_pages(0, MoveRequest::query(&pages, &mut status), 0) {
 ///     (Ok(_), _) => println!("node {}", status[0]),
-///     (Err(error), _) => println!("no move_pages(2) here: errno {}", error.0),
+///     (Err(error), _) => println!("no move_pages(2) here: errno {}", error.raw()),
 /// }
 /// ```
 pub fn move_pages(pid: i32, request: MoveRequest, flags: i32) -> (Result<usize, Errno>, Option<MoveStats>) {
@@ -214,7 +214,7 @@ pub fn move_pages_raw(pid: i32, request: MoveRequest, flags: i32) -> Result<usiz
 /// }));
 /// match report.result {
 ///     Ok(unmoved) => assert_eq!((unmoved, report.stats.requested()), (usize::from(status[0] != 0), 1)),
-///     Err(error) => println!("errno {}", error.0),
+///     Err(error) => println!("errno {}", error.raw()),
 /// }
 /// ```
 pub fn move_list(pid: i32, request: MoveRequest, options: MoveOptions, progress: Progress) -> MoveReport {
@@ -239,7 +239,7 @@ pub fn move_list(pid: i32, request: MoveRequest, options: MoveOptions, progress:
 /// let report = move_range(0, memory.as_ptr() as usize, memory.len(), 0, options, None);
 /// match report.result {
 ///     Ok(unmoved) => println!("{} pages moved, {unmoved} not", report.stats.moved()),
-///     Err(error) => println!("errno {}", error.0),
+///     Err(error) => println!("errno {}", error.raw()),
 /// }
 /// ```
 pub fn move_range(
@@ -328,7 +328,7 @@ pub fn move_process(pid: i32, from: Bits, to: Bits, options: MoveOptions, progre
 /// let (start, length) = (memory.as_ptr() as usize, memory.len());
 /// match place_range(0, start, length, placement, MoveOptions::default(), None).result {
 ///     Ok(unmoved) => println!("{unmoved} pages are elsewhere"),
-///     Err(error) => println!("errno {}", error.0),
+///     Err(error) => println!("errno {}", error.raw()),
 /// }
 /// ```
 pub fn place_range(
@@ -421,7 +421,7 @@ fn place(
 /// let report = move_to_tier(0, start, length, TierMove::Demote, MoveOptions::default(), None);
 /// match report.result {
 ///     Ok(unmoved) => println!("{} pages are in slower memory, {unmoved} stay", report.stats.moved()),
-///     Err(error) => println!("errno {}", error.0),
+///     Err(error) => println!("errno {}", error.raw()),
 /// }
 /// ```
 pub fn move_to_tier(
@@ -469,7 +469,7 @@ pub fn move_to_tier(
 /// });
 /// match counted {
 ///     Ok(base_pages) => assert!(on_node_0 <= base_pages),
-///     Err(error) => println!("errno {}", error.0),
+///     Err(error) => println!("errno {}", error.raw()),
 /// }
 /// ```
 pub fn count_pages(pid: i32, start: usize, length: usize, each: &mut dyn FnMut(usize, usize)) -> Result<usize, Errno> {

@@ -11,13 +11,22 @@ pub use libc::{
 
 /// An error number, such as [`EINVAL`]. The calling thread's errno need not have the same value.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Errno(pub c_int);
+pub struct Errno(pub(crate) c_int);
 
 impl Errno {
     /// Returns the calling thread's errno(3).
     #[inline]
     pub fn last() -> Self {
         Errno(get())
+    }
+
+    /// Returns the error with this number.
+    ///
+    /// ```
+    /// assert_eq!(numars::Errno::from_raw(1), numars::Errno::EPERM);
+    /// ```
+    pub const fn from_raw(number: c_int) -> Self {
+        Errno(number)
     }
 
     /// Returns the number of the error.
@@ -33,8 +42,8 @@ impl Errno {
     ///
     /// ```
     /// use numars::sys::errno::{EBUSY, Errno};
-    /// assert_eq!(Errno(EBUSY).name(), Some("EBUSY"));
-    /// assert_eq!(Errno(0).name(), None);
+    /// assert_eq!(Errno::EBUSY.name(), Some("EBUSY"));
+    /// assert_eq!(Errno::from_raw(0).name(), None);
     /// ```
     pub fn name(self) -> Option<&'static str> {
         NAMED.iter().position(|&number| number == self.0).map(|index| names::nth(NAMES, index))

@@ -63,7 +63,7 @@ pub use parse::Field;
 pub use shown::task_cpus;
 pub use tier::{Tier, Tiers};
 pub use value::KernelTopology;
-pub use weights::set_interleave_weight;
+pub use weights::set_weight_of_node;
 pub use words::for_each_bit;
 
 impl KernelTopology<'static> {

@@ -25,7 +25,7 @@ use core::ffi::CStr;
 /// # Ok::<(), numars::Errno>(())
 /// ```
 pub fn set_interleave_weight(node: Node, weight: u8) -> Result<(), Errno> {
-    super::weights::set_interleave_weight(node.number(), weight).map_err(Errno)
+    super::weights::set_weight_of_node(node.number(), weight).map_err(Errno)
 }
 
 impl Topology {

@@ -41,10 +41,10 @@ impl KernelTopology<'_> {
 ///
 /// ```no_run
 /// // Five pages on node 0 for one on node 2.
-/// numars::topology::set_interleave_weight(0, 5).unwrap();
-/// numars::topology::set_interleave_weight(2, 1).unwrap();
+/// numars::topology::set_weight_of_node(0, 5).unwrap();
+/// numars::topology::set_weight_of_node(2, 1).unwrap();
 /// ```
-pub fn set_interleave_weight(node: usize, weight: u8) -> Result<(), c_int> {
+pub fn set_weight_of_node(node: usize, weight: u8) -> Result<(), c_int> {
     if !KernelTopology::current().has_node(node) {
         return Err(errno::ENODEV);
     }

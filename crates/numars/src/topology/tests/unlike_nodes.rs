@@ -3,7 +3,7 @@
 use super::{Fixture, members};
 use crate::nodestring::NamedNodes;
 use crate::sys::errno::{EINVAL, ENODATA, ENODEV};
-use crate::topology::{Attribute, DeviceError, DeviceKind, KernelTopology, NodeKind, Topology, set_interleave_weight};
+use crate::topology::{Attribute, DeviceError, DeviceKind, KernelTopology, NodeKind, Topology, set_weight_of_node};
 use std::ffi::CString;
 
 /// Nodes 0 and 1 with CPUs and node 2 without, nearer to node 1, as the kernel describes them if the firmware has an HMAT. Node 3 has
@@ -265,8 +265,8 @@ fn weights_are_those_of_the_files_if_they_are_1_to_255() {
 
 #[test]
 fn a_weight_is_not_set_for_a_node_that_does_not_exist_or_to_0() {
-    assert_eq!(set_interleave_weight(usize::MAX, 1), Err(ENODEV));
-    assert_eq!(set_interleave_weight(KernelTopology::current().max_node(), 0), Err(EINVAL));
+    assert_eq!(set_weight_of_node(usize::MAX, 1), Err(ENODEV));
+    assert_eq!(set_weight_of_node(KernelTopology::current().max_node(), 0), Err(EINVAL));
 }
 
 #[test]
