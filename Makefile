@@ -196,7 +196,7 @@ stage: usable-stage all
 # --- tests and tools: the procedures are in scripts/, where each file says what it does and with which variables --------
 
 .PHONY: bench c-tests check cross cross-check cross-figures cross-test deb deb-test debug-library debug-test debug-vm-test demo everywhere-test fuzz fuzz-build fuzz-seeds host-test \
-	memcheck miri msrv musl-test programs races readme-test sanitize sanitize-vm sanitized test test-long vm vm-test
+	memcheck miri msrv musl-test programs races readme-test sanitize sanitize-vm sanitized semver test test-long vm vm-test
 
 vm: rust
 	@$(CARGO) build --quiet $(TEST_WORKSPACE) --release --package numars-vm
@@ -204,7 +204,7 @@ vm: rust
 c-tests: stage
 	@$(MAKE) --no-print-directory -j2 -f tests-c/Makefile
 
-check test test-long demo deb musl-test readme-test miri:
+check test test-long demo deb musl-test readme-test miri semver:
 	@scripts/$@.sh
 cross cross-check cross-figures cross-test msrv: vm
 	@scripts/$@.sh

@@ -42,19 +42,24 @@ check "packages" scripts/setup.sh test
 check "formatting" "$cargo" fmt --all --check
 check "formatting: the tests and tools" "$cargo" fmt --manifest-path tests/Cargo.toml --all --check
 check "formatting: the fuzz targets" "$cargo" fmt --manifest-path fuzz/Cargo.toml --check
+check "formatting: programs that use the Rust library" "$cargo" fmt --manifest-path tests/rust/Cargo.toml --check
 check "clippy: the C library" lint Cargo.toml --package libnumars
 check "clippy: the C library without versions" lint Cargo.toml --package libnumars --no-default-features
 check "clippy: the Rust library" lint Cargo.toml --package numars
-check "clippy: the Rust library with its features" lint Cargo.toml --package numars --features std,allocator-api2,serde
-check "documentation of the Rust library" env RUSTDOCFLAGS="--deny warnings" "$cargo" doc --quiet --locked --no-deps --package numars
+check "clippy: the Rust library with its features" lint Cargo.toml --package numars --features std,allocator-api2,serde --lib --examples
+check "documentation of the Rust library" env RUSTDOCFLAGS="--deny warnings" "$cargo" doc --quiet --locked --no-deps --package numars \
+    --features std,allocator-api2,serde
 check "clippy: the unit tests" lint tests/Cargo.toml --package numars --package libnumars --lib --profile test
 check "clippy: the tests of the built library" lint tests/Cargo.toml --package numars-tests --all-targets
 check "clippy: the guest's harness" lint tests/Cargo.toml --package numars-vm --all-targets
 check "clippy: the benchmark" lint tests/Cargo.toml --package numars-bench --all-targets
+check "clippy: programs that use the Rust library" lint tests/rust/Cargo.toml --target-dir target/rust-uses --all-targets
 rust_tests "the Rust library's unit tests" --package numars --lib
 rust_tests "the C library's unit tests" --package libnumars --lib
 workspace=.
 rust_tests "examples of the Rust library" --doc --package numars --features std,allocator-api2,serde
+workspace=tests/rust
+rust_tests "the Rust example of README.md" --doc --target-dir target/rust-uses
 workspace=
 rust_tests "the guest harness's unit tests" --package numars-vm
 rust_tests "the benchmark's unit tests" --package numars-bench
@@ -77,6 +82,7 @@ if [ "${VM:-}" = no ]; then
 else
     # shellcheck disable=SC2086 # two words or none
     rust_tests "parity with libnuma in the guest" --package numars-tests --test parity -- --ignored $parity
+    rust_tests "programs that use the Rust library" --package numars-tests --test rust_interface -- --ignored
     # shellcheck disable=SC2086 # the same
     rust_tests "programs of Debian's packages" --package numars-tests --test real_programs -- --ignored --test-threads 2 $programs
     if [ -n "${TEST_SECONDS:-}" ]; then
@@ -85,6 +91,7 @@ else
         suite "other architectures, emulated" make --no-print-directory cross-test ARCH="arm64 riscv64 ppc64el s390x i386 armhf" TESTS=all
         check "packages for other architectures" make --no-print-directory cross
         check "the oldest Rust" make --no-print-directory msrv
+        check "versions of the Rust library" make --no-print-directory semver
     else
         suite "other architectures, emulated" make --no-print-directory cross-test
     fi

@@ -22,13 +22,12 @@ fn policy_of(config: &Value) -> Result<Policy, String> {
     };
     let mut flags = ModeFlags::NONE;
     for flag in config["flags"].as_array().into_iter().flatten() {
-        flags = flags
-            | match flag.as_str() {
-                Some("MPOL_F_STATIC_NODES") => ModeFlags::STATIC_NODES,
-                Some("MPOL_F_RELATIVE_NODES") => ModeFlags::RELATIVE_NODES,
-                Some("MPOL_F_NUMA_BALANCING") => ModeFlags::NUMA_BALANCING,
-                _ => return Err(format!("unknown flag {flag}")),
-            };
+        flags |= match flag.as_str() {
+            Some("MPOL_F_STATIC_NODES") => ModeFlags::STATIC_NODES,
+            Some("MPOL_F_RELATIVE_NODES") => ModeFlags::RELATIVE_NODES,
+            Some("MPOL_F_NUMA_BALANCING") => ModeFlags::NUMA_BALANCING,
+            _ => return Err(format!("unknown flag {flag}")),
+        };
     }
     Ok(policy.with_flags(flags))
 }
