@@ -80,7 +80,7 @@ Test (the last line is: N passed, N failed)
   host-test, musl-test, vm-test  C tests here; on musl (CC); in the guest (KERNELS, FILTER)
   debug-test, debug-vm-test   the same with debug assertions (KERNEL)
   sanitize, sanitize-vm       the same with AddressSanitizer (KERNEL)
-  memcheck, races, miri       valgrind; ThreadSanitizer (TEST_SECONDS); unit tests under Miri
+  memcheck, races, miri, msrv, semver    valgrind; ThreadSanitizer; Rust: Miri, oldest, versions
   fuzz, fuzz-seeds            fuzz (FUZZ_TARGETS, FUZZ_SECONDS); keep the inputs that reach more
   deb-test, readme-test       the packages; the commands of README.md (both in a clean Debian tree)
   everywhere-test             the library preloaded into every program of a Debian tree (CASES)

@@ -454,10 +454,10 @@ fn a_rust_program_can_depend_on_the_crate() {
         root().join("crates/numars")
     );
     let program = r#"
-        use numars::nodeset::NodeMask;
+        use numars::{Node, NodeSet};
         fn main() {
-            let nodes = NodeMask::single(3);
-            println!("{:?}", nodes.bits().as_bits().iter().collect::<Vec<_>>());
+            let nodes: NodeSet = [1, 2, 3, 5].into_iter().filter_map(Node::new).collect();
+            println!("{nodes:?}");
         }
     "#;
     std::fs::write(folder.path().join("Cargo.toml"), manifest).unwrap();
@@ -465,5 +465,5 @@ fn a_rust_program_can_depend_on_the_crate() {
     std::fs::create_dir(folder.path().join("src")).unwrap();
     std::fs::write(folder.path().join("src/main.rs"), program).unwrap();
     let output = run(Command::new(env!("CARGO")).current_dir(folder.path()).args(["run", "--quiet", "--offline"]));
-    assert_eq!(output, "[3]\n");
+    assert_eq!(output, "NodeSet(1-3,5)\n");
 }

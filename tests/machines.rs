@@ -1096,47 +1096,44 @@ fn rust_program(folder: &Path) -> PathBuf {
         root().join("crates/numars")
     );
     let program = r#"
-        use numars::bitmask::Bits;
-        use numars::topology::KernelTopology;
+        use numars::{Cpu, Distance, Topology};
         use std::ffi::CString;
 
-        fn print_set(what: &str, set: Bits) {
-            let members: String = set.iter().map(|member| format!(" {member}")).collect();
+        fn print_set(what: &str, set: impl Iterator<Item = usize>) {
+            let members: String = set.map(|member| format!(" {member}")).collect();
             println!("{what}:{members}");
         }
 
-        fn main() {
+        fn main() -> Result<(), numars::Errno> {
             let root = CString::new(std::env::args().nth(1).unwrap()).unwrap();
-            let machine = KernelTopology::from_root(&root).unwrap();
-            let machine = machine.as_topology();
-            let (nodes, cpus) = (machine.possible_nodes(), machine.possible_cpus());
-            println!("possible nodes: {nodes}, highest {}", nodes - 1);
+            let machine = Topology::read_from(&root)?;
+            let (possible, cpus) = (machine.possible_nodes(), machine.possible_cpus());
+            println!("possible nodes: {possible}, highest {}", possible - 1);
             println!("possible CPUs: {cpus}, room in a set: {cpus}");
             println!("configured CPUs: {}", machine.configured_cpus());
-            println!("nodes with memory: {}", machine.configured_nodes());
-            println!("highest node: {}", machine.max_node());
+            println!("nodes with memory: {}", machine.nodes_with_memory().len());
             let nodes = machine.nodes();
-            let nodes = nodes.bits().as_bits();
-            print_set("nodes", nodes);
-            print_set("usable nodes", machine.allowed_nodes().bits().as_bits());
-            print_set("usable CPUs", machine.allowed_cpus().bits().as_bits());
+            println!("highest node: {}", nodes.last().unwrap());
+            print_set("nodes", nodes.iter().map(usize::from));
+            print_set("usable nodes", machine.allowed_nodes().iter().map(usize::from));
+            print_set("usable CPUs", machine.allowed_cpus()?.iter().map(usize::from));
             assert!(machine.has_all_cpus());
-            for node in nodes.iter() {
-                let memory = machine.memory_of_node(node);
-                let (size, free) = memory.map_or((-1, 0), |memory| (memory.total as i64, memory.free));
+            for node in nodes {
+                let memory = machine.memory(node);
+                let (size, free) = memory.map_or((-1, 0), |memory| (memory.total() as i64, memory.free()));
                 println!("node {node}: {size} bytes, {free} free, numa_node_to_cpus() = 0");
-                print_set("  CPUs", machine.cpus_of_node(node).bits().as_bits());
+                print_set("  CPUs", machine.cpus_of(node)?.iter().map(usize::from));
             }
-            for cpu in 0..cpus {
+            for cpu in (0..cpus).filter_map(Cpu::new) {
                 if let Some(node) = machine.node_of_cpu(cpu) {
                     println!("CPU {cpu}: node {node}");
                 }
             }
-            for from in nodes.iter() {
-                let distance = |to| machine.distance(from, to).unwrap_or(0);
-                let distances: String = nodes.iter().map(|to| format!(" {}", distance(to))).collect();
-                println!("from {from}:{distances}");
+            for from in nodes {
+                let distances = nodes.iter().map(|to| machine.distance(from, to).map_or(0, Distance::value));
+                print_set(&format!("from {from}"), distances.map(usize::from));
             }
+            Ok(())
         }
     "#;
     fs::write(folder.join("Cargo.toml"), manifest).unwrap();
