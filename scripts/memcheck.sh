@@ -25,7 +25,7 @@ for program in "$@"; do
     name=$(basename "$program")
     rm -f "$log"/*
     valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite --trace-children=yes \
-        --vgdb=no --suppressions=tests/memcheck.supp --log-file="$log/%p" "$program" >"$log/tap" 2>&1
+        --vgdb=no --num-callers=40 --suppressions=tests/memcheck.supp --log-file="$log/%p" "$program" >"$log/tap" 2>&1
     # A system call that valgrind does not know is no error of the program's (--), and one with odd arguments only a warning.
     reports=$(cat "$log"/[0-9]* | grep '^==' | grep -v '^==[0-9]*== Warning: ' | head -n 60)
     if [ -z "$reports" ] && grep -q '^1\.\.[1-9]' "$log/tap"; then
