@@ -514,7 +514,7 @@ static void check_sums(long returned, int error, const struct numars_move_stats 
         expect_now(progress->cancel_at != 0 && progress->calls >= progress->cancel_at, "ECANCELED, but no callback cancelled: %s", text);
         return;
     }
-    expect_now(sum_of(stats) == stats->requested, "does not add up: %s", text);
+    expect_now(sum_of(stats) == stats->requested, "returned %ld, errno %d, does not add up: %s", returned, error, text);
     expect_now(stats->requested >= all - bounds->unknown - bounds->missing, "%zu pages are there: %s", all - bounds->missing, text);
     expect_now(stats->absent + stats->unmapped <= bounds->missing + bounds->unknown, "%zu are missing, %zu unknown: %s", bounds->missing,
                bounds->unknown, text);
@@ -741,7 +741,7 @@ static void check_process(void)
         expect_now(progress.cancel_at != 0 && progress.calls >= progress.cancel_at, "ECANCELED, but no callback cancelled: %s", text);
         return;
     }
-    expect_now(sum_of(&stats) == stats.requested, "does not add up: %s", text);
+    expect_now(sum_of(&stats) == stats.requested, "returned %ld, errno %d, does not add up: %s", returned, error, text);
     expect_now(stats.shared + stats.busy + stats.no_memory + stats.failed >= stayed, "%zu pages stayed: %s", stayed, text);
     if (returned == -1)
         expect_now(error == ENOMEM && stats.no_memory > 0, "errno %d: %s", error, text);

@@ -217,6 +217,42 @@ START_TEST(a_list_of_one_address_in_each_huge_page_to_a_full_node_has_true_statu
 }
 END_TEST
 
+/* Linux 5.10 gives up with EBUSY then: the pages after the huge page have not been tried. */
+START_TEST(a_pinned_huge_page_without_room_does_not_end_the_move)
+{
+    enum { AROUND = 50, ROOM = 300 };
+    struct full_node full = fill_node_completely(FULL, SPARE);
+    for (size_t step = 1; step <= pages_per_huge_page(); step += pages_per_huge_page() - 1) {
+        char *around = pages_on_node(2 * AROUND, SOURCE), *huge = transparent_huge_pages(1, SOURCE);
+        struct page_list list = page_list_with_capacity(2 * AROUND + pages_per_huge_page());
+        for (size_t page = 0; page < AROUND; page++)
+            page_list_add(&list, around + page * page_size(), FULL);
+        for (size_t page = 0; page < pages_per_huge_page(); page += step)
+            page_list_add(&list, huge + page * page_size(), FULL);
+        for (size_t page = AROUND; page < 2 * AROUND; page++)
+            page_list_add(&list, around + page * page_size(), FULL);
+        const int end = pin_in_pipe(huge);
+        set_free_pages(&full, ROOM);
+        struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
+        errno = UNTOUCHED_ERRNO;
+        const long returned = move_list(&list, &stats);
+        const int error = errno;
+        assert_true_statuses(0, &list);
+        const size_t stayed = list.count - page_list_on_target(0, &list);
+        expect(stats.requested == list.count && stats.moved == list.count - stayed && stats.busy + stats.no_memory == stayed,
+               "step %zu: requested %lu, moved %lu, busy %lu, no_memory %lu; %zu stayed", step, stats.requested, stats.moved, stats.busy,
+               stats.no_memory, stayed);
+        expect(stats.no_memory > 0 ? returned == -1 && error == ENOMEM : returned == (long)stayed && error == UNTOUCHED_ERRNO,
+               "step %zu: returned %ld, errno %d; %zu stayed, %lu without memory", step, returned, error, stayed, stats.no_memory);
+        /* Later kernels say ENOMEM, as if there were no room for base pages either. */
+        expect(!kernel_before(5, 11) || stats.moved == 2 * AROUND, "step %zu: only %lu base pages moved", step, stats.moved);
+        unpin_from_pipe(end);
+        require(munmap(huge, huge_page_size()) == 0 && munmap(around, 2 * AROUND * page_size()) == 0);
+    }
+    release_full_node(&full);
+}
+END_TEST
+
 static char *get_huge_pages(const void *argument)
 {
     return huge_pages(*(const bool *)argument);
@@ -269,6 +305,7 @@ int main(void)
         huge_pages_for_which_a_callback_frees_memory_are_counted_page_by_page,
         a_list_of_all_base_pages_of_huge_pages_to_a_full_node_has_true_statuses_and_sums,
         a_list_of_one_address_in_each_huge_page_to_a_full_node_has_true_statuses_and_sums,
+        a_pinned_huge_page_without_room_does_not_end_the_move,
         a_process_with_huge_pages_to_a_full_node_is_counted_page_by_page,
         NULL });
 }

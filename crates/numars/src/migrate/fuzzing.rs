@@ -92,6 +92,7 @@ fn random_machine(choices: &mut Unstructured) -> Result<Machine> {
         unmovable: false,
         denied_later: None,
         has_huge_pages: false,
+        reports_failed_split: false,
         freed_later: 0,
         hides_sizes: false,
         clock: FakeClock::default(),

@@ -138,7 +138,8 @@ impl<K: MovePagesOps> Mover<'_, K> {
         let outcome = match moved {
             Ok(0) if status >= 0 && request.is_query() => PageOutcome::InPlace,
             Ok(0) => EntryState::from_stored(status).outcome(STATUS_UNSET, Some(status.max(0)), false)?,
-            Ok(_) => PageOutcome::Stuck,
+            // EBUSY: before Linux 5.11, a huge page that found no room and could not be split.
+            Ok(_) | Err(errno::EBUSY) => PageOutcome::Stuck,
             Err(errno::ENOMEM) => PageOutcome::NoMemory,
             Err(error) => {
                 self.record_error(error);

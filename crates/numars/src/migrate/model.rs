@@ -61,6 +61,8 @@ pub struct Machine {
     pub denied_later: Option<i32>,
     /// Whether the addresses of one page are the base pages of a huge page, which needs as many free pages and is split if there are fewer.
     pub has_huge_pages: bool,
+    /// Whether a call fails with EBUSY at a huge page that has to be split and cannot be, as before Linux 5.11.
+    pub reports_failed_split: bool,
     /// The pages that become free on each node after the next call that moves pages.
     pub freed_later: usize,
     /// Whether the sizes of pages are unknown, as before Linux 6.7.
@@ -176,6 +178,13 @@ impl Machine {
     fn flush(&mut self, batch: &mut Vec<(usize, usize)>, target: i32, status: &mut [i32]) -> Result<usize, i32> {
         let mut failed = 0;
         for &(_, page) in &*batch {
+            let Page { pinned, .. } = self.pages[page];
+            let size = self.size(page);
+            if self.reports_failed_split && pinned > 0 && size > 1 && self.free_pages[target as usize] < size {
+                self.pages[page].pinned -= u8::from(pinned < 255);
+                batch.clear();
+                return Err(errno::EBUSY);
+            }
             let has_moved = self.pages[page].pinned == 0 && self.take_free_pages(page, target);
             match self.pages[page].pinned {
                 _ if has_moved => {}

@@ -32,6 +32,7 @@ pub fn machine_with(old_nodes: &[i32]) -> Machine {
         unmovable: false,
         denied_later: None,
         has_huge_pages: false,
+        reports_failed_split: false,
         freed_later: 0,
         hides_sizes: false,
         clock: FakeClock::default(),
@@ -77,6 +78,7 @@ fn machine_and_request() -> impl Strategy<Value = (Machine, Vec<usize>, Vec<i32>
                 unmovable: false,
                 denied_later: None,
                 has_huge_pages: false,
+                reports_failed_split: false,
                 freed_later: 0,
                 hides_sizes: false,
                 clock: FakeClock::default(),
@@ -394,8 +396,8 @@ fn machine_with_huge_pages() -> impl Strategy<Value = Machine> {
     let free_pages = || prop_oneof![2 => Just(UNLIMITED), 1 => 0usize..30];
     let pages = prop::collection::vec((page(), prop_oneof![2 => Just(1usize), 3 => 2usize..9]), 1..12);
     let more = prop_oneof![2 => Just(0usize), 1 => 1usize..20];
-    (pages, [free_pages(), free_pages(), free_pages(), free_pages()], more).prop_map(
-        |(pages, free_pages, freed_later)| {
+    (pages, [free_pages(), free_pages(), free_pages(), free_pages()], more, any::<bool>()).prop_map(
+        |(pages, free_pages, freed_later, reports_failed_split)| {
             let page_of =
                 pages.iter().enumerate().flat_map(|(page, &(_, size))| std::iter::repeat_n(page, size)).collect();
             let pages = pages.into_iter().map(|(page, _)| page).collect();
@@ -407,6 +409,7 @@ fn machine_with_huge_pages() -> impl Strategy<Value = Machine> {
                 unmovable: false,
                 denied_later: None,
                 has_huge_pages: true,
+                reports_failed_split,
                 freed_later,
                 hides_sizes: false,
                 clock: FakeClock::default(),
@@ -490,6 +493,21 @@ fn all_base_pages_of_a_split_huge_page_are_moved_however_many_it_has() {
     let outcome = run_range::<16>(&machine, 1, 3, None);
     assert_eq!((outcome.error, outcome.unmoved), (errno::ENOMEM, 300));
     assert_eq!(outcome.stats.all()[..3], [2000, 1700, 0]);
+}
+
+#[test]
+fn a_huge_page_that_cannot_be_split_is_busy_and_all_others_move() {
+    let mut machine = machine_with(&[0; 7]);
+    machine.pages[3].pinned = 255;
+    machine.page_of = [vec![0, 1, 2], vec![3; 8], vec![4, 5, 6]].concat();
+    (machine.has_huge_pages, machine.reports_failed_split, machine.free_pages) = (true, true, [UNLIMITED, 7, 0, 0]);
+    let outcome = run_range::<16>(&machine, 1, 3, None);
+    assert_eq!((outcome.error, outcome.unmoved, outcome.stuck), (0, 8, 8));
+    assert_eq!(outcome.stats.all()[..2], [14, 6]);
+    let addresses = [0, 1, 2, 3, 11, 12, 13].map(address);
+    let outcome = run(&machine, &addresses, &[1; 7], 3, None);
+    assert_eq!((outcome.error, outcome.unmoved, outcome.stuck), (0, 1, 1));
+    assert_eq!(outcome.status, [1, 1, 1, -errno::EBUSY, 1, 1, 1]);
 }
 
 #[test]

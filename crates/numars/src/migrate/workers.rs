@@ -224,9 +224,11 @@ impl<K: MovePagesOps> WorkQueue<'_, K> {
                 let is_moved = |entry: &usize| matches!(states.get(entry - at), None | Some(EntryState::OnNode(_)));
                 (at..limit).filter(is_moved).map(|entry| self.base_pages(entry)).sum()
             };
-            let state = match admitted.and_then(|()| self.meter.time_move(self.kernel, submit, moved)) {
+            let result = admitted.and_then(|()| self.meter.time_move(self.kernel, submit, moved));
+            let state = match result {
                 Ok(0) => None,
-                Ok(_) => Some(EntryState::NotMigrated),
+                // EBUSY: before Linux 5.11, at a huge page that found no room and could not be split.
+                Ok(_) | Err(errno::EBUSY) => Some(EntryState::NotMigrated),
                 Err(error @ (errno::ENOMEM | errno::ENODEV)) => Some(EntryState::Failed(error)),
                 Err(errno::EACCES) => Some(EntryState::CpusetDenied),
                 Err(error) => {
@@ -246,6 +248,12 @@ impl<K: MovePagesOps> WorkQueue<'_, K> {
                 debug_assert!(first < targets.len());
                 let run = targets.get(first..).map_or(0, plan::run_length);
                 (at, limit) = (at + first, at + first + run);
+                continue;
+            }
+            let run = end_of_run.saturating_sub(first);
+            if result == Err(errno::EBUSY) && run > 1 {
+                // The kernel did not attempt the entries after that page: submit half of the run, until it is the only one.
+                (at, limit) = (at + first, at + first + run / 2);
                 continue;
             }
             (first..end_of_run).for_each(|entry| states.set(entry, state));
