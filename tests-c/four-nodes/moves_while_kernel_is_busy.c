@@ -121,6 +121,7 @@ static void balance(const char *value)
     require(write_to_file("/proc/sys/kernel/numa_balancing", value));
 }
 
+/* The settings are in /proc/sys/kernel before Linux 5.13. */
 static void scan_often(void)
 {
     static const char *const settings[][2] = {
@@ -130,7 +131,10 @@ static void scan_often(void)
     require(mkdtemp(folder) != NULL && mount("none", folder, "debugfs", 0, NULL) == 0);
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         char path[128];
-        snprintf(path, sizeof path, "%s/sched/numa_balancing/%s", folder, settings[i][0]);
+        if (kernel_before(5, 13))
+            snprintf(path, sizeof path, "/proc/sys/kernel/numa_balancing_%s", settings[i][0]);
+        else
+            snprintf(path, sizeof path, "%s/sched/numa_balancing/%s", folder, settings[i][0]);
         require(write_to_file(path, settings[i][1]));
     }
     require(umount(folder) == 0 && rmdir(folder) == 0);
