@@ -263,6 +263,12 @@ static void reclaim_in_group(size_t bytes)
 {
     char path[sizeof group + 32], text[32];
     snprintf(path, sizeof path, "%s/memory.reclaim", group);
+    if (access(path, F_OK) != 0) {
+        /* Before Linux 5.19. */
+        set_bytes_in_group("memory.high", bytes_in_group("memory.current") - bytes);
+        set_in_group("memory.high", "max");
+        return;
+    }
     snprintf(text, sizeof text, "%zu", bytes);
     /* It fails if less could be reclaimed. */
     for (int attempt = 0; attempt < 10 && bytes_in_group("memory.swap.current") < bytes / 2; attempt++)
