@@ -59,7 +59,7 @@ rust_tests "the C library's unit tests" --package libnumars --lib
 workspace=.
 rust_tests "examples of the Rust library" --doc --package numars --features std,allocator-api2,serde
 workspace=tests/rust
-rust_tests "the Rust example of README.md" --doc --target-dir target/rust-uses
+rust_tests "programs that use the Rust library, on this machine" --release --target-dir target/rust-uses
 workspace=
 rust_tests "the guest harness's unit tests" --package numars-vm
 rust_tests "the benchmark's unit tests" --package numars-bench
@@ -82,7 +82,7 @@ if [ "${VM:-}" = no ]; then
 else
     # shellcheck disable=SC2086 # two words or none
     rust_tests "parity with libnuma in the guest" --package numars-tests --test parity -- --ignored $parity
-    rust_tests "programs that use the Rust library" --package numars-tests --test rust_interface -- --ignored
+    rust_tests "programs that use the Rust library, on four nodes" --package numars-tests --test rust_interface -- --ignored
     # shellcheck disable=SC2086 # the same
     rust_tests "programs of Debian's packages" --package numars-tests --test real_programs -- --ignored --test-threads 2 $programs
     if [ -n "${TEST_SECONDS:-}" ]; then

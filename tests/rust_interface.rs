@@ -123,7 +123,7 @@ fn examples_and_ports_of_programs_run_on_four_nodes() {
             .arg("--add")
             .arg(format!("{}:/examples/{example}", target.join("debug/examples").join(example).display()));
     }
-    let output = run(guest.args(["--", program, "--ignored", "--test-threads", "1"]));
+    let output = run(guest.args(["--", program, "--include-ignored", "--test-threads", "1"]));
     print!("{output}");
     assert!(output.contains("test result: ok.") && !output.contains(" 0 passed"), "{output}");
 }
