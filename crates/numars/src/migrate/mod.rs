@@ -279,7 +279,7 @@ pub fn move_range(
 /// from.bits().set(0);
 /// // There are no nodes to move to.
 /// let report = move_process(0, from.bits().as_bits(), to.bits().as_bits(), MoveOptions::default(), None);
-/// assert_eq!(report.result.unwrap_err().0, 22);
+/// assert_eq!(report.result.unwrap_err().raw(), 22);
 /// ```
 pub fn move_process(pid: i32, from: Bits, to: Bits, options: MoveOptions, progress: Progress) -> MoveReport {
     run_mover(TargetPid::identify(pid), options, progress, &mut |mover| {
@@ -359,7 +359,7 @@ pub fn place_range(
 /// let placement =
 ///     PlacementRequest { mode: PlacementMode::Balance, nodes: nodes.bits().as_bits(), weights: None, set_policy: false };
 /// let report = place_process(0, placement, MoveOptions::default(), None);
-/// assert_eq!(report.result.unwrap_err().0, 22);
+/// assert_eq!(report.result.unwrap_err().raw(), 22);
 /// ```
 pub fn place_process(pid: i32, placement: PlacementRequest, options: MoveOptions, progress: Progress) -> MoveReport {
     place(pid, (0, address_space()), true, placement, options, progress)
