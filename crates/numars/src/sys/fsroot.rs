@@ -7,10 +7,16 @@ use core::ffi::CStr;
 use once_cell::race::OnceRef;
 
 impl Root<'static> {
-    /// Returns the root of this process: the directory that the environment variable NUMARS_FSROOT names, if it can be used, or the
-    /// running system. The variable is read at the first call.
+    /// Returns the root of this process: for the C library the directory that the environment variable NUMARS_FSROOT names, if it can be used,
+    /// otherwise the running system. The variable is read at the first call.
+    ///
+    /// In Rust programs nothing reads the environment, because another thread may change it at the same time: std's lock does not protect
+    /// getenv(3).
     #[inline(never)]
     pub fn of_process() -> Self {
+        if !cfg!(any(test, feature = "c-symbols")) {
+            return Root::RUNNING;
+        }
         static ROOT: OnceRef<Root<'static>> = OnceRef::new();
         static RUNNING: Root<'static> = Root::RUNNING;
         *ROOT.get_or_init(|| environment::variable(c"NUMARS_FSROOT", copy_of_root).unwrap_or(&RUNNING))
