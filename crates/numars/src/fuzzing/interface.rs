@@ -1,6 +1,6 @@
 //! The types at the root of the crate, with the kernel's real move_pages(2) on the memory of this process.
 
-use crate::{Cpu, CpuSet, Errno, Move, Node, NodeSet, PageStatus, Placement, Process, TierMove};
+use crate::{Cpu, CpuSet, Errno, MapOptions, Move, Node, NodeSet, PageStatus, Placement, Policy, Process, TierMove};
 use arbitrary::{Result, Unstructured};
 use std::fmt::Display;
 use std::str::FromStr;
@@ -18,6 +18,18 @@ fn parse_and_move(choices: &mut Unstructured) -> Result<()> {
     let text: &str = choices.arbitrary()?;
     let nodes: NodeSet = parse(text).unwrap_or_default();
     let cpus: CpuSet = parse(text).unwrap_or_default();
+    let policy: Policy = text.parse().unwrap_or_default();
+    assert_eq!(policy.to_string().parse(), Ok(policy));
+    let raw: i32 = choices.arbitrary()?;
+    for policy in [policy, Policy::from_raw(raw, nodes)] {
+        // Memory of any size and policy is mapped and zero, or refused.
+        let bytes = usize::from(choices.arbitrary::<u16>()?);
+        let mapped = MapOptions::new().policy(policy).populate(raw & 1 != 0).strict(raw & 2 != 0).map(bytes);
+        assert!(
+            mapped.map_or(true, |memory| memory.len() == bytes && memory.iter().all(|&byte| byte == 0)),
+            "{policy}"
+        );
+    }
     let same_cpus = nodes.iter().filter_map(|node| Cpu::new(node.number()));
     assert!(nodes.is_empty() || same_cpus.eq(cpus.iter()), "{nodes} {cpus}");
 

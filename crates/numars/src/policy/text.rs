@@ -4,7 +4,7 @@
 
 use super::{ModeFlags, Policy};
 use crate::list_format::ParseListError;
-use crate::mempolicy::Mode;
+use crate::mempolicy::{MODE_BITS, Mode};
 use crate::node::NodeSet;
 use core::fmt;
 use core::str::FromStr;
@@ -93,7 +93,7 @@ impl FromStr for Policy {
     type Err = ParsePolicyError;
 
     /// Parses a policy as the kernel writes it: a mode, flags separated by `|` after `=`, and nodes in the kernel's list format after `:`. As for
-    /// the kernel, `prefer` without nodes is [`Policy::LOCAL`].
+    /// the kernel, `prefer` without nodes is [`Policy::LOCAL`]. What has no name is a number, as it is written: `mode 9=0x1000:0-3`.
     ///
     /// ```
     /// use numars::{NodeSet, Policy};
@@ -105,12 +105,21 @@ impl FromStr for Policy {
         let error = |position, reason| Err(ParsePolicyError { position, reason });
         let (policy, list) = text.split_once(':').map_or((text, None), |(policy, list)| (policy, Some(list)));
         let (name, names) = policy.split_once('=').map_or((policy, None), |(name, names)| (name, Some(names)));
-        let Some(&(mode, _)) = MODES.iter().find(|(_, spelled)| *spelled == name) else {
+        let number = || {
+            name.strip_prefix("mode ")
+                .and_then(|number| number.parse().ok())
+                .filter(|mode| (0..=MODE_BITS).contains(mode))
+        };
+        let spelled = MODES.iter().find(|(_, spelled)| *spelled == name).map(|&(mode, _)| mode as i32);
+        let Some(mode) = spelled.or_else(number) else {
             return error(0, Reason::Mode);
         };
         let (mut flags, mut position) = (ModeFlags::NONE, name.len() + 1);
         for name in names.into_iter().flat_map(|names| names.split('|')) {
-            let Some(&(flag, _)) = FLAGS.iter().find(|(_, spelled)| *spelled == name) else {
+            let number =
+                || u32::from_str_radix(name.strip_prefix("0x")?, 16).ok().map(|bits| ModeFlags::of(bits as i32));
+            let spelled = FLAGS.iter().find(|(_, spelled)| *spelled == name).map(|&(flag, _)| flag);
+            let Some(flag) = spelled.or_else(number).filter(|flag| !flag.is_empty()) else {
                 return error(position, Reason::Flag);
             };
             flags |= flag;
@@ -119,12 +128,14 @@ impl FromStr for Policy {
         let start = policy.len() + 1;
         let nodes = match list.map(str::parse::<NodeSet>) {
             None => NodeSet::EMPTY,
-            Some(Ok(_)) if matches!(mode, Mode::Default | Mode::Local) => return error(start, Reason::NodesOfMode),
+            Some(Ok(_)) if mode == Mode::Default as i32 || mode == Mode::Local as i32 => {
+                return error(start, Reason::NodesOfMode);
+            }
             Some(Ok(nodes)) => nodes,
             Some(Err(of_list)) => return error(start + of_list.position(), Reason::Nodes(of_list)),
         };
-        let mode = if mode == Mode::Preferred && nodes.is_empty() { Mode::Local } else { mode };
-        Ok(Policy::from_raw(mode as i32, nodes).with_flags(flags))
+        let is_local = mode == Mode::Preferred as i32 && nodes.is_empty();
+        Ok(Policy::from_raw(if is_local { Mode::Local as i32 } else { mode }, nodes).with_flags(flags))
     }
 }
 
@@ -155,18 +166,21 @@ mod tests {
     fn what_has_no_name_is_shown_as_a_number() {
         let policy = Policy::from_raw(9 | 1 << 12 | 1 << 15, "1".parse().unwrap());
         assert_eq!(format!("{policy:?}"), "Policy(mode 9=static|0x1000:1)");
+        for text in ["mode 256", "mode -1", "mode x", "bind=0x1:0", "bind=0x:0", "bind=0xfffffffff:0"] {
+            assert!(text.parse::<Policy>().is_err(), "{text:?}");
+        }
     }
 
     proptest! {
         #[test]
         fn a_policy_that_was_written_is_parsed_as_the_same(
-            mode in 0..7_i32,
-            flags in 0..8_i32,
+            mode in 0..256_i32,
+            flags in any::<i32>(),
             nodes in proptest::collection::btree_set(0..1024_usize, 1..9)
         ) {
             let nodes: NodeSet = nodes.into_iter().filter_map(crate::Node::new).collect();
             let has_nodes = !matches!(Mode::of(mode), Mode::Default | Mode::Local);
-            let policy = Policy::from_raw(mode | flags << 13, if has_nodes { nodes } else { NodeSet::EMPTY });
+            let policy = Policy::from_raw(mode | flags & !MODE_BITS, if has_nodes { nodes } else { NodeSet::EMPTY });
             prop_assert_eq!(policy.to_string().parse(), Ok(policy));
         }
 
