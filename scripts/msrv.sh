@@ -21,5 +21,5 @@ case $("$rustc" --version) in
     ;;
 esac
 for features in "" std,serde,allocator-api2; do
-    RUSTC=$PWD/$rustc ${CARGO:-cargo} check --quiet --locked --package numars --features "$features" --target-dir target/msrv
+    RUSTC=$PWD/$rustc ${CARGO:-cargo} check --quiet --locked --package numars --lib --examples --features "$features" --target-dir target/msrv
 done

@@ -23,7 +23,6 @@ fn items(hidden: bool) -> Vec<String> {
     run(rustdoc.args(hidden.then_some("--document-hidden-items")));
     let items = public_api::Builder::from_rustdoc_json(target.join("doc/numars.json"))
         .omit_blanket_impls(true)
-        .omit_auto_trait_impls(true)
         .build()
         .expect("public-api reads what this rustdoc writes; tests/Cargo.toml names its version");
     items.items().map(ToString::to_string).collect()

@@ -19,7 +19,7 @@ pub fn several_nodes() -> NodeSet {
 
 /// Returns the number of base pages of memory on each node.
 pub fn pages_on<T>(memory: &[T]) -> Vec<usize> {
-    let mut per_node = vec![0; Node::MAX.number() + 1];
+    let mut per_node = vec![0; Node::COUNT];
     count_pages(memory, &mut per_node).expect("move_pages(2)");
     per_node
 }

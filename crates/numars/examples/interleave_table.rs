@@ -2,7 +2,7 @@
 //!
 //!     cargo run --example interleave_table
 
-use numars::{MapOptions, Policy, Topology, count_pages};
+use numars::{MapOptions, Node, Policy, Topology, count_pages};
 use std::error::Error;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -10,7 +10,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let options = MapOptions::new().policy(Policy::interleave(nodes)).populate(true);
     let table = options.map(64 << 20)?;
 
-    let mut per_node = [0; 64];
+    let mut per_node = [0; Node::COUNT];
     let pages = count_pages(&table, &mut per_node)?;
     println!("{pages} pages by the policy {}", Policy::of_address(table.as_ptr() as usize)?);
     for node in nodes {

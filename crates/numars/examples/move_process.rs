@@ -61,7 +61,7 @@ fn move_process(pid: i32, from: NodeSet, to: NodeSet) -> Result<(), Box<dyn Erro
         Err(error) if error.errno() == Errno::ENOMEM => println!("from nodes {from} to {to}: full; {}", error.stats()),
         Err(error) => return Err(error.into()),
     }
-    let mut per_node = [0; 64];
+    let mut per_node = [0; Node::COUNT];
     process.count_pages(0, usize::MAX, &mut per_node)?;
     for (node, pages) in per_node.into_iter().enumerate().filter(|&(_, pages)| pages > 0) {
         println!("node {}: {pages} pages; {reports} progress reports", Node::try_from(node)?);

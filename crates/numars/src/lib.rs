@@ -15,8 +15,8 @@
 //!
 //! # Guide
 //!
-//! **Pin a thread and its memory.** [`bind_thread`] restricts the calling thread to the CPUs of nodes, and its allocations to their memory. If either
-//! is refused, nothing has changed.
+//! **Pin a thread and its memory.** [`bind_thread`] restricts the calling thread to the CPUs of nodes, and its allocations to their memory. If
+//! either is refused, nothing has changed.
 //!
 //! ```
 //! # std::thread::spawn(|| {
@@ -44,7 +44,7 @@
 //! # Ok::<(), numars::Errno>(())
 //! ```
 //!
-//! **Move a running process** from one node to others, with limits that it hardly notices.
+//! **Move a running process** from one node to others, throttled so that it barely notices.
 //!
 //! ```
 //! use core::ops::ControlFlow;
@@ -75,7 +75,7 @@
 //! ```
 //! use numars::{count_pages, node_of};
 //! let table = vec![1u8; 1 << 20];
-//! let mut per_node = [0; 1024];
+//! let mut per_node = [0; numars::Node::COUNT];
 //! match (node_of(&table[..]), count_pages(&table, &mut per_node)) {
 //!     (Ok(status), Ok(pages)) => println!("it begins {status}; {} of {pages} pages are on node 0", per_node[0]),
 //!     (Err(error), _) | (_, Err(error)) => println!("this kernel does not say: {error}"),
@@ -85,13 +85,14 @@
 //! # What every function keeps to
 //!
 //! - **Safe.** Addresses of pages are numbers and need not be valid: moving a page, or giving memory a policy, does not change its contents.
-//! - **Errors are values**, [`Errno`] or one that has it. Nothing panics on any input (a callback of the caller may, and sets of CPUs if there is no memory for
-//!   more than 1,024, see [`CpuSet`]), nothing is printed, and errno(3) is left untouched by what succeeds.
+//! - **Errors are values**, [`Errno`] or one that has it. Nothing panics on any input (a callback of the caller may, and sets of CPUs if there
+//!   is no memory for more than 1,024, see [`CpuSet`]), nothing is printed, and errno(3) is left untouched by what succeeds.
 //! - **No allocator.** What needs memory maps it, and unmaps it.
-//! - **Threads and signal handlers.** Every function may be called by several threads at the same time.
+//! - **Threads and signal handlers.** Every function may be called by several threads at the same time, and none takes a lock. Signal handlers
+//!   may call all except moves with more than one thread, which create threads.
 //! - **Containers** that forbid memory policy: [`Topology`] and sets work, policy calls fail with EPERM. [`Support::query`] asks once.
-//! - **Another machine.** If the environment variable NUMARS_FSROOT names a directory with files of /proc and /sys, [`Topology::read`] reads that
-//!   machine. Policies, moves and queries are about the running one.
+//! - **Another machine.** [`Topology::read_from`] reads the topology of a machine whose files of /proc and /sys are below a directory. No
+//!   function reads the environment.
 //!
 //! # Features
 //!
@@ -100,17 +101,22 @@
 //! - `std`: conversions of errors to `std::io::Error`, `Topology::read_from_path`, `Process::from_pidfd`.
 //! - `serde`: serializes sets as lists such as `"0-3,8"`, nodes and CPUs as numbers, policies as the kernel writes them.
 //! - `allocator-api2`: `NodeAllocator`, for collections of other crates.
-//! - `c-symbols`: for libnumars alone. The system calls that a program may interpose are made by the C functions of these names, which
+//! - `c-symbols`: used only by the C library. The system calls that a program may interpose are made by the C functions of these names, which
 //!   whoever sets this feature has to define.
 //!
 //! # For the C library
 //!
-//! libnumars, libnuma's C interface, is made of the same parts. Where C needs more than this interface (sets of any length that other threads change, the
-//! strings of numactl(8), statuses in a program's own arrays), it uses these modules, which the documentation does not show, and which may change in any
-//! release: `affinity`, `allocate`, `bitmask`, `mempolicy`, `migrate`, `names`, `nodeset`, `nodestring`, `parse_failure`, `radix`, `sys`, `text`, `topology`.
+//! libnumars, libnuma's C interface, is made of the same parts. Where C needs more than this interface (sets of any length that other threads
+//! change, the strings of numactl(8), statuses in a program's own arrays), it uses these modules, which the documentation does not show, and
+//! which may change in any release: `affinity`, `allocate`, `bitmask`, `mempolicy`, `migrate`, `names`, `nodeset`, `nodestring`,
+//! `parse_failure`, `radix`, `sys`, `text`, `topology`.
 #![cfg_attr(not(any(test, fuzzing)), no_std)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 // Tests call libc to make what they examine.
 #![cfg_attr(not(any(test, fuzzing)), deny(unsafe_code))]
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("numars is for Linux");
 
 #[cfg(all(feature = "std", not(any(test, fuzzing))))]
 extern crate std;
@@ -159,6 +165,7 @@ pub use policy::{MbindFlags, ModeFlags, ParsePolicyError, Policy, PolicyGuard, n
 pub use process_id::Process;
 pub use support::Support;
 pub use sys::errno::Errno;
+pub use sys::memory::page_size;
 pub use thread::{bind_thread, run_on, set_thread_cpus, set_thread_cpus_of, thread_cpus, thread_cpus_of};
 pub use topology::queries::set_interleave_weight;
 pub use topology::{

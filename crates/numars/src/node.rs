@@ -12,8 +12,8 @@ use core::str::FromStr;
 
 /// A NUMA node, by its number.
 ///
-/// The number is one that a Linux kernel can give to a node, 0 to 1,023; whether the machine has such a node is another question, which
-/// [`Topology::nodes`](crate::Topology::nodes) answers.
+/// The number is one that a Linux kernel can give to a node, 0 to 1,023. The machine may not have such a node: see
+/// [`Topology::nodes`](crate::Topology::nodes).
 ///
 /// ```
 /// use numars::Node;
@@ -30,6 +30,14 @@ pub struct Node(i32);
 impl Node {
     /// The node with the highest number that a kernel can have.
     pub const MAX: Node = Node(MAX_NUMNODES as i32 - 1);
+
+    /// The number of nodes that a kernel can have, 1,024: the length of an array with an element for each.
+    ///
+    /// ```
+    /// let (table, mut per_node) = (vec![1u8; 1 << 16], [0; numars::Node::COUNT]);
+    /// let _ = numars::count_pages(&table, &mut per_node);
+    /// ```
+    pub const COUNT: usize = MAX_NUMNODES;
 
     /// Returns the node with this number; `None` if no kernel can have it.
     pub const fn new(number: usize) -> Option<Node> {

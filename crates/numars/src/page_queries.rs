@@ -29,9 +29,7 @@ pub fn nodes_of_pages(pages: &[usize], statuses: &mut [PageStatus]) -> Result<()
     Process::CURRENT.nodes_of_pages(pages, statuses)
 }
 
-/// Returns the status of the page that the first byte of a value is on: its node, or why it has none.
-///
-/// For a vector or a string, that is of its contents only if `value` is a slice of them.
+/// Returns the status of the page that the first byte of a slice is on: its node, or why it has none.
 ///
 /// # Errors
 /// Those of [`nodes_of_pages`].
@@ -43,10 +41,9 @@ pub fn nodes_of_pages(pages: &[usize], statuses: &mut [PageStatus]) -> Result<()
 ///     Err(error) => println!("move_pages(2): {error}"),
 /// }
 /// ```
-pub fn node_of<T: ?Sized>(value: &T) -> Result<PageStatus, Errno> {
+pub fn node_of<T>(memory: &[T]) -> Result<PageStatus, Errno> {
     let mut status = PageStatus::UNKNOWN;
-    let address = (&raw const *value).cast::<u8>() as usize;
-    nodes_of_pages(&[address], slice::from_mut(&mut status)).map(|()| status)
+    nodes_of_pages(&[memory.as_ptr() as usize], slice::from_mut(&mut status)).map(|()| status)
 }
 
 /// Counts the present pages that a slice overlaps: see [`Process::count_pages`].

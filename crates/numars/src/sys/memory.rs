@@ -428,7 +428,13 @@ pub unsafe fn prefault(start: *mut c_void, size: usize) {
     }
 }
 
-/// Returns the size of a base page in bytes.
+/// Returns the size of a base page in bytes, as sysconf(3) does with _SC_PAGESIZE.
+///
+/// ```
+/// let table = vec![1u8; 1 << 16];
+/// let addresses: Vec<usize> = table.chunks(numars::page_size()).map(|page| page.as_ptr() as usize).collect();
+/// assert!(numars::page_size().is_power_of_two() && !addresses.is_empty());
+/// ```
 pub fn page_size() -> usize {
     static PAGE_SIZE: OnceNonZeroUsize = OnceNonZeroUsize::new();
     const DEFAULT: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
