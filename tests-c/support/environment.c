@@ -348,9 +348,9 @@ static bool percpu_free_pages_are_limited(void)
     return known && fraction == LIMITING_FRACTION;
 }
 
-enum { MORE_HUGE_PAGES_THAN_THERE_ARE = 100000, MIN_FILLED_BYTES = 200 << 20, LEFT_FREE_BYTES = 32 << 20, FREED_ON_EACH_CPU = 8 << 20 };
+enum { MORE_HUGE_PAGES_THAN_THERE_ARE = 100000, MIN_FILLED_BYTES = 200 << 20, LEFT_FREE_BYTES = 32 << 20, MAX_MORE_FREE_BYTES = 4 << 20 };
 
-/* Base pages that fill what large huge pages leave free. */
+/* Base pages that fill what huge pages leave free. */
 static struct {
     char *start;
     size_t count;
@@ -363,8 +363,8 @@ static size_t free_bytes_of_node(int node)
     return (size_t)bytes;
 }
 
-/* On each CPU, frees more pages of the node than its list may keep now: with them it returns what it kept before the limit. */
-static void shrink_percpu_lists(int node)
+/* On each CPU, frees more pages of the node than its list may keep now: with them it returns what it kept before the limit. `bytes` is free. */
+static void shrink_percpu_lists(int node, size_t bytes)
 {
     cpu_set_t allowed, one;
     limit_percpu_free_pages(true);
@@ -375,7 +375,7 @@ static void shrink_percpu_lists(int node)
         CPU_ZERO(&one);
         CPU_SET(cpu, &one);
         require(sched_setaffinity(0, sizeof one, &one) == 0);
-        const size_t count = FREED_ON_EACH_CPU / page_size();
+        const size_t count = bytes / page_size();
         require(munmap(pages_on_node(count, node), count * page_size()) == 0);
     }
     require(sched_setaffinity(0, sizeof allowed, &allowed) == 0);
@@ -383,20 +383,21 @@ static void shrink_percpu_lists(int node)
 
 void fill_node(int node)
 {
+    /* The kernel would free the page cache to make room. */
+    require(write_to_file("/proc/sys/vm/drop_caches", "3"));
+    shrink_percpu_lists(node, 8 << 20);
     const long all = set_nr_huge_pages(node, MORE_HUGE_PAGES_THAN_THERE_ARE);
     if (all < 0)
         skip_test("the kernel has no hugetlb pages of the size of transparent ones");
     const long left_free = (long)(LEFT_FREE_BYTES / huge_page_size());
     require(all > left_free);
     require(set_nr_huge_pages(node, all - left_free) == all - left_free);
-    shrink_percpu_lists(node);
-    if (huge_page_size() <= 2 << 20) {
-        require((size_t)all * huge_page_size() > MIN_FILLED_BYTES);
-        return;
-    }
-    /* Fewer fit, the larger they are. */
+    /* A CPU keeps the last huge page that it has freed. Hardly more memory is free than the kernel's reserve. */
+    shrink_percpu_lists(node, 1 << 20);
+    require((size_t)all * huge_page_size() > MIN_FILLED_BYTES || huge_page_size() > 2 << 20);
+    /* Fewer fit, the larger they are, and the more memory is fragmented. */
     const size_t free = free_bytes_of_node(node);
-    if (free > 2 * LEFT_FREE_BYTES) {
+    if (free > LEFT_FREE_BYTES + MAX_MORE_FREE_BYTES) {
         fillers[node].count = (free - LEFT_FREE_BYTES) / page_size();
         fillers[node].start = pages_on_node(fillers[node].count, node);
     }

@@ -47,8 +47,6 @@ struct full_node fill_node_completely(int node, int spare)
 {
     struct full_node full = { .node = node, .spare = spare, .filler_pages = MIN_FILLER_BYTES / page_size() };
     long long free_bytes = 0;
-    /* The kernel would free the page cache to make room. */
-    require(write_to_file("/proc/sys/vm/drop_caches", "3"));
     fill_node(node);
     /* Huge pages leave more free if memory is fragmented. */
     require(numa_node_size64(node, &free_bytes) > 0);
