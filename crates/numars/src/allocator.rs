@@ -11,7 +11,7 @@ use crate::policy::Policy;
 ///
 /// Each allocation is a mapping of its own, of whole pages, and takes a system call or several: it is for large tables, and for arenas from
 /// which many small values are allocated. Any alignment is possible, except one above the size of the pages of hugetlb memory. Memory grows in place
-/// or by mremap(2), without copying, unless it is populated, strict, hugetlb memory, or aligned to more than a page and cannot grow in place.
+/// or using mremap(2), without copying, unless it is populated, strict, hugetlb memory, or aligned to more than a page and cannot grow in place.
 ///
 /// Allocation fails if the policy cannot be set, for example because a container forbids it, and many collections end the process then: see
 /// [`Support::policy`](crate::Support::policy), and functions such as `try_reserve`.
@@ -32,6 +32,17 @@ pub struct NodeAllocator {
 
 impl NodeAllocator {
     /// Returns an allocator of memory as [`Mapping::on_node`](crate::Mapping::on_node) maps it: on `node`, or, if it is full, on others.
+    ///
+    /// ```
+    /// use allocator_api2::vec::Vec;
+    /// use numars::{Node, NodeAllocator, Policy};
+    /// let node = Node::new(0).unwrap();
+    /// assert_eq!(NodeAllocator::on_node(node), NodeAllocator::with_policy(Policy::preferred(node)));
+    /// let mut table: Vec<u64, _> = Vec::new_in(NodeAllocator::on_node(node));
+    /// if table.try_reserve(1 << 10).is_ok() {
+    ///     assert_eq!(Policy::of_address(table.as_ptr() as usize), Ok(Policy::preferred(node)));
+    /// }
+    /// ```
     pub fn on_node(node: Node) -> Self {
         Self::with_policy(Policy::preferred(node))
     }
@@ -57,7 +68,8 @@ impl NodeAllocator {
     /// use numars::{MapOptions, NodeAllocator};
     /// let huge = NodeAllocator::with_options(MapOptions::new().huge_pages(true));
     /// let mut table = Vec::new_in(huge);
-    /// table.resize(1 << 20, 7_u8);
+    /// table.resize(4 << 20, 7_u8);
+    /// assert_eq!(table.as_ptr() as usize % (1 << 20), 0); // at the start of a huge page
     /// ```
     pub const fn with_options(options: MapOptions) -> Self {
         NodeAllocator { options }

@@ -14,14 +14,13 @@ use core::str::FromStr;
 
 /// A CPU as the kernel counts them, by its number.
 ///
-/// The number is one that a CPU can have, 0 to 16,383; whether the machine has it is another question, which
-/// [`Topology::cpus`](crate::Topology::cpus) answers.
+/// The number is one that a CPU can have, 0 to 16,383. The machine may not have it: see [`Topology::cpus`](crate::Topology::cpus).
 ///
 /// ```
 /// use numars::Cpu;
 /// let cpu = Cpu::new(17).unwrap();
 /// assert_eq!((cpu.number(), cpu.to_string()), (17, "17".to_string()));
-/// assert_eq!(Cpu::new(16384), None);
+/// assert_eq!((Cpu::new(16383), Cpu::new(16384)), (Some(Cpu::MAX), None));
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cpu(u16);
@@ -40,7 +39,7 @@ impl Cpu {
         self.0 as usize
     }
 
-    /// Returns the CPU that the calling thread runs on, by getcpu(2). The thread may run elsewhere a moment later.
+    /// Returns the CPU that the calling thread runs on, using getcpu(2). The thread may run elsewhere a moment later.
     ///
     /// ```
     /// if let Some(cpu) = numars::Cpu::current() {
@@ -84,8 +83,8 @@ const INLINE_WORDS: usize = 1024 / WORD_BITS;
 
 /// A set of CPUs.
 ///
-/// CPUs below 1,024 are kept in the value itself. The first one above maps memory for all that a set can have (2 KiB, so one page). Where that may
-/// fail, [`try_insert`](CpuSet::try_insert) and [`try_clone`](CpuSet::try_clone) report it.
+/// CPUs below 1,024 are kept in the value itself. Inserting CPU 1,024 or above maps one page (2 KiB used). Where that may fail,
+/// [`try_insert`](CpuSet::try_insert) and [`try_clone`](CpuSet::try_clone) report it.
 ///
 /// It is written and parsed in the kernel's list format.
 ///
@@ -110,6 +109,11 @@ pub struct CpuSet {
 
 impl CpuSet {
     /// Returns the set without CPUs.
+    ///
+    /// ```
+    /// let cpus = numars::CpuSet::new();
+    /// assert!(cpus.is_empty() && cpus.len() == 0);
+    /// ```
     pub const fn new() -> Self {
         CpuSet { low: [0; INLINE_WORDS], high: Words::EMPTY }
     }
@@ -136,6 +140,13 @@ impl CpuSet {
     }
 
     /// Returns whether the set contains a CPU.
+    ///
+    /// ```
+    /// use numars::{Cpu, CpuSet};
+    /// let cpus: CpuSet = "0-3,2000".parse()?;
+    /// assert!(cpus.contains(Cpu::new(2000).unwrap()) && !cpus.contains(Cpu::MAX));
+    /// # Ok::<(), numars::ParseListError>(())
+    /// ```
     pub fn contains(&self, cpu: Cpu) -> bool {
         self.word(cpu.number() / WORD_BITS) >> (cpu.number() % WORD_BITS) & 1 == 1
     }
@@ -163,6 +174,12 @@ impl CpuSet {
     ///
     /// # Panics
     /// If memory for CPUs from 1,024 on cannot be mapped: see [`CpuSet::try_insert`].
+    ///
+    /// ```
+    /// use numars::{Cpu, CpuSet};
+    /// let (mut cpus, cpu) = (CpuSet::new(), Cpu::new(7).unwrap());
+    /// assert!(cpus.insert(cpu) && !cpus.insert(cpu) && cpus.contains(cpu));
+    /// ```
     pub fn insert(&mut self, cpu: Cpu) -> bool {
         or_panic(self.try_insert(cpu))
     }
@@ -187,6 +204,15 @@ impl CpuSet {
     ///
     /// # Errors
     /// ENOMEM if memory for CPUs from 1,024 on cannot be mapped.
+    ///
+    /// ```
+    /// use numars::{Cpu, CpuSet};
+    /// let cpus = CpuSet::from(Cpu::MAX);
+    /// let mut copy = cpus.try_clone()?;
+    /// assert_eq!(copy, cpus);
+    /// assert!(copy.remove(Cpu::MAX) && copy != cpus);
+    /// # Ok::<(), numars::Errno>(())
+    /// ```
     pub fn try_clone(&self) -> Result<Self, Errno> {
         let mut copy = CpuSet { low: self.low, high: Words::EMPTY };
         if self.high.as_slice().iter().any(|&word| word != 0) {
@@ -197,21 +223,46 @@ impl CpuSet {
     }
 
     /// Returns the number of CPUs.
+    ///
+    /// ```
+    /// let cpus: numars::CpuSet = "0-3,2000".parse()?;
+    /// assert_eq!(cpus.len(), 5);
+    /// # Ok::<(), numars::ParseListError>(())
+    /// ```
     pub fn len(&self) -> usize {
         self.words().map(|word| word.count_ones() as usize).sum()
     }
 
     /// Returns whether the set has no CPUs.
+    ///
+    /// ```
+    /// use numars::{Cpu, CpuSet};
+    /// assert!(CpuSet::new().is_empty() && !CpuSet::from(Cpu::MAX).is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.words().all(|word| word == 0)
     }
 
     /// Returns the CPU with the lowest number.
+    ///
+    /// ```
+    /// use numars::{Cpu, CpuSet};
+    /// let cpus: CpuSet = "3,5".parse()?;
+    /// assert_eq!((cpus.first(), CpuSet::new().first()), (Cpu::new(3), None));
+    /// # Ok::<(), numars::ParseListError>(())
+    /// ```
     pub fn first(&self) -> Option<Cpu> {
         self.iter().next()
     }
 
     /// Returns the CPU with the highest number.
+    ///
+    /// ```
+    /// use numars::{Cpu, CpuSet};
+    /// let cpus: CpuSet = "3,5".parse()?;
+    /// assert_eq!((cpus.last(), CpuSet::new().last()), (Cpu::new(5), None));
+    /// # Ok::<(), numars::ParseListError>(())
+    /// ```
     pub fn last(&self) -> Option<Cpu> {
         self.iter().next_back()
     }
@@ -229,11 +280,26 @@ impl CpuSet {
     }
 
     /// Returns whether no CPU is in `other`.
+    ///
+    /// ```
+    /// use numars::{Cpu, CpuSet};
+    /// let cpus: CpuSet = "0-3".parse()?;
+    /// assert!(cpus.is_disjoint(&Cpu::MAX.into()) && !cpus.is_disjoint(&"3-5".parse()?));
+    /// # Ok::<(), numars::ParseListError>(())
+    /// ```
     pub fn is_disjoint(&self, other: &CpuSet) -> bool {
         !self.iter().any(|cpu| other.contains(cpu))
     }
 
     /// Returns the CPUs in ascending order.
+    ///
+    /// ```
+    /// use numars::{Cpu, CpuSet};
+    /// let cpus: CpuSet = "8,0-2".parse()?;
+    /// assert!(cpus.iter().map(Cpu::number).eq([0, 1, 2, 8]));
+    /// assert!(cpus.iter().eq(&cpus));
+    /// # Ok::<(), numars::ParseListError>(())
+    /// ```
     pub fn iter(&self) -> CpuSetIter<'_> {
         CpuSetIter { cpus: self, next: 0, end: MAX_CPUS }
     }

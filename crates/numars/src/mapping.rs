@@ -34,11 +34,25 @@ pub struct MapOptions {
 
 impl MapOptions {
     /// Returns the options for memory with [`Policy::DEFAULT`], whose pages are allocated when they are first touched.
+    ///
+    /// ```
+    /// use numars::{MapOptions, Policy};
+    /// assert_eq!(MapOptions::new(), MapOptions::default().policy(Policy::DEFAULT).populate(false).huge_pages(false));
+    /// ```
     pub const fn new() -> Self {
         MapOptions { policy: Policy::DEFAULT, populate: false, strict: false, huge_pages: false, hugetlb: 0 }
     }
 
     /// Sets the policy by which pages are allocated.
+    ///
+    /// ```
+    /// use numars::{Errno, MapOptions, Node, Policy};
+    /// let policy = Policy::interleave(Node::new(0).unwrap().into());
+    /// match MapOptions::new().policy(policy).map(1 << 20) {
+    ///     Ok(table) => assert_eq!(Policy::of_address(table.as_ptr() as usize), Ok(policy)),
+    ///     Err(error) => assert!([Errno::EPERM, Errno::ENOSYS].contains(&error)),
+    /// }
+    /// ```
     pub const fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
         self
@@ -46,6 +60,17 @@ impl MapOptions {
 
     /// Sets whether all pages are allocated when the memory is mapped. If the policy binds (MPOL_BIND), they are on its nodes then, as with
     /// [`MapOptions::strict`]; the kernel's OOM killer is not started for pages that do not fit there.
+    ///
+    /// ```
+    /// use numars::{MapOptions, count_pages};
+    /// let table = MapOptions::new().populate(true).map(1 << 20)?;
+    /// // No byte was touched, and all pages are present.
+    /// if let Ok(pages) = count_pages(&table, &mut []) {
+    ///     let page_size = table.len() / pages;
+    ///     assert!(page_size.is_power_of_two() && page_size >= 4096);
+    /// }
+    /// # Ok::<(), numars::Errno>(())
+    /// ```
     pub const fn populate(mut self, populate: bool) -> Self {
         self.populate = populate;
         self
@@ -53,13 +78,29 @@ impl MapOptions {
 
     /// Sets whether all pages are allocated and on nodes of the policy when the memory is mapped; for [`Policy::LOCAL`], on the node that
     /// the calling thread runs on. For [`Policy::DEFAULT`], which names no nodes, it is the same as [`MapOptions::populate`].
+    ///
+    /// ```
+    /// use numars::{Errno, MapOptions, Node, Policy, node_of};
+    /// let node = Node::new(0).unwrap();
+    /// match MapOptions::new().policy(Policy::preferred(node)).strict(true).map(1 << 20) {
+    ///     Ok(table) => assert_eq!(node_of(&table[..])?.node(), Some(node)),
+    ///     Err(error) => assert!([Errno::ENOMEM, Errno::EPERM, Errno::ENOSYS].contains(&error)),
+    /// }
+    /// # Ok::<(), Errno>(())
+    /// ```
     pub const fn strict(mut self, strict: bool) -> Self {
         self.strict = strict;
         self
     }
 
     /// Sets whether transparent huge pages are requested (MADV_HUGEPAGE). The address is a multiple of their size then. If the kernel has none,
-    /// base pages are used.
+    /// base pages are used. Ignored for [hugetlb](MapOptions::hugetlb) memory.
+    ///
+    /// ```
+    /// let table = numars::MapOptions::new().huge_pages(true).map(4 << 20)?;
+    /// assert_eq!(table.as_ptr() as usize % (1 << 20), 0); // No machine has smaller ones.
+    /// # Ok::<(), numars::Errno>(())
+    /// ```
     pub const fn huge_pages(mut self, huge_pages: bool) -> Self {
         self.huge_pages = huge_pages;
         self
@@ -87,7 +128,18 @@ impl MapOptions {
     /// # Errors
     /// EINVAL if `bytes` is 0, if the kernel lacks the policy or pages of this size, if none of the nodes is allowed and has memory, or if pages are
     /// to be on nodes that have no number ([`ModeFlags::RELATIVE_NODES`](crate::ModeFlags::RELATIVE_NODES)); ENOMEM if there is no memory, or not
-    /// enough on the nodes; EPERM or ENOSYS if mbind(2) cannot be used, or move_pages(2), which [`MapOptions::strict`] needs.
+    /// enough on the nodes, or if `bytes` rounded up to whole pages overflows; EPERM or ENOSYS if mbind(2) cannot be used, or
+    /// move_pages(2), which [`MapOptions::strict`] needs.
+    ///
+    /// ```
+    /// use numars::{Errno, MapOptions};
+    /// let mut table = MapOptions::new().map(100)?;
+    /// assert_eq!(table[..], [0; 100]);
+    /// table[99] = 7;
+    /// assert_eq!(MapOptions::new().map(0).unwrap_err(), Errno::EINVAL);
+    /// assert_eq!(MapOptions::new().map(usize::MAX).unwrap_err(), Errno::ENOMEM);
+    /// # Ok::<(), Errno>(())
+    /// ```
     pub fn map(&self, bytes: usize) -> Result<Mapping, Errno> {
         self.map_aligned(bytes, 1).map(|memory| Mapping { memory, length: bytes })
     }
@@ -157,12 +209,28 @@ impl Mapping {
         MapOptions::new().policy(Policy::preferred(node)).map(bytes)
     }
 
-    /// Returns the address of the first byte, without borrowing the memory.
+    /// Returns the address of the first byte. The pointer does not keep `self` borrowed.
+    ///
+    /// ```
+    /// let mut table = numars::MapOptions::new().map(1 << 20)?;
+    /// let start = table.as_ptr();
+    /// table.fill(1); // `start` remains valid
+    /// assert_eq!(start, table.as_ref().as_ptr());
+    /// # Ok::<(), numars::Errno>(())
+    /// ```
     pub fn as_ptr(&self) -> *const u8 {
         self.memory.start()
     }
 
-    /// Returns the address of the first byte, to change the memory, without borrowing it.
+    /// Returns the address of the first byte, to change the memory. The pointer does not keep `self` borrowed.
+    ///
+    /// ```
+    /// let mut table = numars::MapOptions::new().map(1 << 20)?;
+    /// let start = table.as_mut_ptr();
+    /// assert_eq!(table[0], 0); // `start` does not keep the table borrowed
+    /// assert_eq!(start.cast_const(), table.as_ptr());
+    /// # Ok::<(), numars::Errno>(())
+    /// ```
     pub fn as_mut_ptr(&mut self) -> *mut u8 {
         self.memory.start()
     }

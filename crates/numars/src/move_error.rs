@@ -7,10 +7,10 @@ use core::fmt;
 /// Why a move has failed, and the statistics that it had reached. Pages that were moved stay where they are.
 ///
 /// ```
-/// use numars::{Errno, Move, NodeSet, Process};
+/// use numars::{Errno, Move, NodeSet};
 /// let nowhere = Move::new().process_pages(NodeSet::EMPTY, NodeSet::EMPTY).unwrap_err();
 /// assert_eq!((nowhere.errno(), nowhere.stats().moved()), (Errno::EINVAL, 0));
-/// println!("{nowhere}");
+/// assert_eq!(nowhere.to_string(), "EINVAL: invalid argument");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct MoveError {
@@ -42,7 +42,7 @@ impl MoveError {
             Errno::ENOMEM if self.stats.no_memory() > 0 => "a target node is full",
             Errno::ENOMEM => "no memory for the move",
             Errno::ECANCELED => "cancelled",
-            Errno::ETIMEDOUT => "the time is up",
+            Errno::ETIMEDOUT => "timed out",
             Errno::ESRCH => "no such process",
             Errno::EPERM => "not permitted",
             Errno::EACCES => "a target node is not allowed",
@@ -103,6 +103,7 @@ mod tests {
         let nothing = MoveStats::default();
         assert_eq!(MoveError::new(Errno::ENOMEM, nothing).to_string(), "ENOMEM: no memory for the move");
         assert_eq!(MoveError::new(Errno(4711), nothing).to_string(), "errno 4711");
+        assert_eq!(MoveError::new(Errno::ETIMEDOUT, nothing).to_string(), "ETIMEDOUT: timed out");
         let full = MoveError::new(Errno::ENOMEM, MoveStats::example(2000, 1000, 1000));
         assert_eq!(full.to_string(), "ENOMEM: a target node is full (1000 of 2000 pages moved)");
         assert_eq!(format!("{full:?}"), format!("MoveError({full})"));

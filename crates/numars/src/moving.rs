@@ -18,7 +18,7 @@ use core::time::Duration;
 /// A move of pages to other nodes, of the calling or another process: its options, and the methods that carry it out.
 ///
 /// Pages are moved in batches, in calls of move_pages(2). A page that does not move, because it is in use or shared, does not end a move: it
-/// counts in the statistics, as [`MoveStats::unmoved`]. The contents of pages do not change, so that no address is unsafe to pass; a thread that
+/// counts in the statistics, as [`MoveStats::unmoved`]. The contents of pages do not change, so passing any address is safe; a thread that
 /// touches a page while it moves waits.
 ///
 /// The methods that carry out a move borrow the value, which can be used for several moves one after the other. Any thread may move pages; it
@@ -52,7 +52,7 @@ use core::time::Duration;
 /// - EINVAL: a kernel thread has no pages
 /// - ENODEV, EACCES: a target node does not exist or has no memory, or the cpuset of the process does not allow it
 /// - ENOMEM: a target node is full ([`MoveStats::no_memory`] counts its pages; other pages are moved all the same), or there is no memory for the move
-/// - ECANCELED, ETIMEDOUT: the progress callback or the flag has cancelled the move, or its time is up
+/// - ECANCELED, ETIMEDOUT: the progress callback or the flag has cancelled the move, or it has timed out
 /// - ENOSYS: the kernel cannot move pages
 #[must_use]
 pub struct Move<'a, P = fn(&MoveStats) -> ControlFlow<()>> {
@@ -70,6 +70,14 @@ pub struct Move<'a, P = fn(&MoveStats) -> ControlFlow<()>> {
 
 impl<'a> Move<'a> {
     /// Returns a move of pages of the calling process by the calling thread, without limits.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use numars::Move;
+    /// // Without a callback, the type is Move<'_>.
+    /// let in_background: Move = Move::new().max_pause(Duration::from_millis(1));
+    /// println!("{in_background:?}");
+    /// ```
     pub fn new() -> Self {
         Move {
             process: Process::CURRENT,
@@ -112,22 +120,59 @@ impl<'a, P> Move<'a, P> {
 
     /// Sets the number of threads that move pages at the same time, including the calling one (1); 0: a default for this machine. Never more than
     /// the CPUs that the calling thread may run on.
+    ///
+    /// ```
+    /// use numars::{Move, Node};
+    /// let (table, node) = (vec![1u8; 1 << 20], Node::new(0).unwrap());
+    /// for threads in [0, 1, 4] {
+    ///     match Move::new().threads(threads).memory(&table, node) {
+    ///         Ok(stats) => assert!(stats.requested() > 0), // every page, by one of the threads
+    ///         Err(error) => println!("{error}"),
+    ///     }
+    /// }
+    /// ```
     pub fn threads(self, threads: usize) -> Self {
         Move { threads, ..self }
     }
 
     /// Sets how often the move of a busy page is tried again (3).
+    ///
+    /// ```
+    /// use numars::{Move, Node};
+    /// let table = vec![1u8; 1 << 16];
+    /// if let Ok(stats) = Move::new().retries(0).memory(&table, Node::new(0).unwrap()) {
+    ///     assert_eq!(stats.retried(), 0);
+    /// }
+    /// ```
     pub fn retries(self, retries: u32) -> Self {
         Move { retries, ..self }
     }
 
     /// Sets the target for the CPU time of the longest move_pages(2) call (none): a thread that touches a page while it moves waits for the
     /// call at most. The number of pages of a call adapts to the duration of previous ones, down to one page, which may be a huge page.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use numars::{Move, Node};
+    /// let table = vec![1u8; 1 << 20];
+    /// if let Ok(stats) = Move::new().max_pause(Duration::from_micros(500)).memory(&table, Node::new(0).unwrap()) {
+    ///     println!("no thread has waited for more than {:?}", stats.longest_call());
+    /// }
+    /// ```
     pub fn max_pause(self, max_pause: Duration) -> Self {
         Move { max_pause: Some(max_pause), ..self }
     }
 
     /// Sets the upper bound for the bytes moved per second, from the start of the move to the beginning of any call; 0: none.
+    ///
+    /// ```
+    /// use numars::{Move, Node};
+    /// let table = vec![1u8; 1 << 20];
+    /// // At most 1 GiB in each second.
+    /// if let Ok(stats) = Move::new().bandwidth(1 << 30).memory(&table, Node::new(0).unwrap()) {
+    ///     println!("{stats} in {:?}", stats.elapsed());
+    /// }
+    /// ```
     pub fn bandwidth(self, bytes_per_second: u64) -> Self {
         Move { bytes_per_second, ..self }
     }
@@ -161,6 +206,15 @@ impl<'a, P> Move<'a, P> {
 
     /// Sets whether pages that several processes have mapped are moved too (MPOL_MF_MOVE_ALL), which needs CAP_SYS_NICE: without it, the move
     /// fails with EPERM. By default they stay, and count as [`MoveStats::shared`].
+    ///
+    /// ```
+    /// use numars::{Move, Node};
+    /// let table = vec![1u8; 1 << 16];
+    /// match Move::new().shared_pages(true).memory(&table, Node::new(0).unwrap()) {
+    ///     Ok(stats) => println!("{stats}"),
+    ///     Err(error) => println!("{error}"), // EPERM without CAP_SYS_NICE
+    /// }
+    /// ```
     pub fn shared_pages(self, shared_pages: bool) -> Self {
         Move { shared_pages, ..self }
     }
@@ -321,7 +375,7 @@ impl<P: FnMut(&MoveStats) -> ControlFlow<()>> Move<'_, P> {
     /// # Errors
     /// Those of [`range`](Move::range), EINVAL if the placement has no nodes, or weights that it does not take or that are 0, or sets the policy
     /// of another process; ENODATA if the weights are the kernel's and it has none. With [`Placement::pack`], ENOMEM means that all nodes are
-    /// full, with the others that one is. Those of mbind(2) if the policy cannot be set; nothing has moved then.
+    /// full; otherwise, that at least one is. Those of mbind(2) if the policy cannot be set; nothing has moved then.
     ///
     /// ```
     /// use numars::{Move, NodeSet, Placement};

@@ -23,16 +23,50 @@ pub struct PageStatus(i32);
 
 impl PageStatus {
     /// The page is not present: it was never touched, or is swapped out.
+    ///
+    /// ```
+    /// use numars::{MapOptions, PageStatus, node_of};
+    /// let untouched = MapOptions::new().map(1 << 16)?;
+    /// if let Ok(status) = node_of(&untouched[..]) {
+    ///     assert_eq!(status, PageStatus::ABSENT);
+    /// }
+    /// # Ok::<(), numars::Errno>(())
+    /// ```
     pub const ABSENT: PageStatus = PageStatus(-ENOENT);
     /// Nothing is mapped there, or the zero page, or memory that cannot move.
+    ///
+    /// ```
+    /// use numars::{PageStatus, nodes_of_pages};
+    /// let mut status = [PageStatus::default()];
+    /// if nodes_of_pages(&[0], &mut status).is_ok() {
+    ///     assert_eq!(status, [PageStatus::NOT_MAPPED]);
+    /// }
+    /// ```
     pub const NOT_MAPPED: PageStatus = PageStatus(-EFAULT);
     /// Several processes have mapped the page, or the target node is not allowed.
+    ///
+    /// ```
+    /// use numars::{Errno, PageStatus};
+    /// assert_eq!(PageStatus::SHARED.error(), Some(Errno::EACCES));
+    /// ```
     pub const SHARED: PageStatus = PageStatus(-EACCES);
     /// The page is in use: under writeback, or pinned by a device or the kernel.
+    ///
+    /// ```
+    /// assert!(numars::PageStatus::BUSY.node().is_none());
+    /// ```
     pub const BUSY: PageStatus = PageStatus(-EBUSY);
     /// The target node is full.
+    ///
+    /// ```
+    /// assert_eq!(numars::PageStatus::NO_MEMORY.to_string(), "target node is full");
+    /// ```
     pub const NO_MEMORY: PageStatus = PageStatus(-ENOMEM);
     /// Nothing was reported about the page.
+    ///
+    /// ```
+    /// assert_eq!(numars::PageStatus::UNKNOWN, numars::PageStatus::default());
+    /// ```
     pub const UNKNOWN: PageStatus = PageStatus(i32::MIN);
 
     /// Returns the node that the page is on.

@@ -33,12 +33,34 @@ impl<'a> Placement<'a> {
     }
 
     /// Fills the nodes in numerical order, and continues with the next one when one is full. Pages on a node that was filled before stay.
+    ///
+    /// ```
+    /// use numars::{Errno, Move, NodeSet, Placement};
+    /// let nodes: NodeSet = "0-1".parse()?;
+    /// let placement = Placement::pack(nodes);
+    /// assert_eq!(placement.nodes(), nodes);
+    /// // It takes no weights.
+    /// let weighted = Move::new().place_memory(&[1u8; 10], &placement.weights(&[3, 1]));
+    /// assert_eq!(weighted.unwrap_err().errno(), Errno::EINVAL);
+    /// # Ok::<(), numars::ParseListError>(())
+    /// ```
     pub const fn pack(nodes: NodeSet) -> Self {
         Self::new(PlacementMode::Pack, nodes)
     }
 
     /// Distributes page by page, in numerical order of the nodes, as MPOL_INTERLEAVE allocates them: the n-th page of a file, or the page number
     /// of anonymous memory, modulo the number of nodes.
+    ///
+    /// ```
+    /// use numars::{Move, NodeSet, Placement, count_pages};
+    /// let (table, mut per_node) = (vec![1u8; 1 << 16], [0; 64]);
+    /// let placement = Placement::interleave("0".parse::<NodeSet>().unwrap());
+    /// if let Ok(stats) = Move::new().place_memory(&table, &placement) {
+    ///     let pages = count_pages(&table, &mut per_node)?;
+    ///     assert!(stats.unmoved() > 0 || per_node[0] == pages); // all pages are on the only node
+    /// }
+    /// # Ok::<(), numars::Errno>(())
+    /// ```
     pub const fn interleave(nodes: NodeSet) -> Self {
         Self::new(PlacementMode::Interleave, nodes)
     }
@@ -58,12 +80,30 @@ impl<'a> Placement<'a> {
 
     /// Moves as few pages as possible, until each node holds its share of them: an equal one, or one by the [`weights`](Placement::weights).
     /// Pages on other nodes all move.
+    ///
+    /// ```
+    /// use numars::{Move, NodeSet, Placement, count_pages};
+    /// let (table, mut per_node) = (vec![1u8; 1 << 16], [0; 64]);
+    /// let placement = Placement::balance("0".parse::<NodeSet>().unwrap());
+    /// if let Ok(stats) = Move::new().place_memory(&table, &placement) {
+    ///     let pages = count_pages(&table, &mut per_node)?;
+    ///     assert!(stats.unmoved() > 0 || per_node[0] == pages); // the share of the only node is all pages
+    /// }
+    /// # Ok::<(), numars::Errno>(())
+    /// ```
     pub const fn balance(nodes: NodeSet) -> Self {
         Self::new(PlacementMode::Balance, nodes)
     }
 
     /// Sets the weights of the nodes, by their numbers. Nodes beyond the slice have weight 1. For [`weighted`](Placement::weighted) and
-    /// [`balance`](Placement::balance): the others do not take any, which is EINVAL when pages are placed, as is a weight of 0.
+    /// [`balance`](Placement::balance). With other modes, placing fails with EINVAL, as it does with a weight of 0.
+    ///
+    /// ```
+    /// use numars::{Errno, Move, NodeSet, Placement};
+    /// let (table, nodes) = (vec![1u8; 1 << 16], "0".parse::<NodeSet>().unwrap());
+    /// let placed = Move::new().place_memory(&table, &Placement::balance(nodes).weights(&[0]));
+    /// assert_eq!(placed.unwrap_err().errno(), Errno::EINVAL);
+    /// ```
     pub const fn weights(self, weights: &'a [u8]) -> Self {
         Placement { weights: Some(weights), ..self }
     }

@@ -42,8 +42,18 @@ pub struct Policy {
 impl Policy {
     /// MPOL_DEFAULT: none of its own. For memory, the policy of the thread that touches a page first applies; for a thread, that of the system,
     /// which allocates on the node that the thread runs on.
+    ///
+    /// ```
+    /// use numars::{Mode, Policy};
+    /// assert_eq!((Policy::DEFAULT.mode(), Policy::DEFAULT.to_string()), (Mode::Default, "default".to_string()));
+    /// ```
     pub const DEFAULT: Policy = Policy::new(Mode::Default, NodeSet::EMPTY);
     /// MPOL_LOCAL: pages are allocated on the node of the CPU that touches them first, or on the nearest one with free memory.
+    ///
+    /// ```
+    /// use numars::{Mode, Policy};
+    /// assert_eq!((Policy::LOCAL.mode(), Policy::LOCAL.to_string()), (Mode::Local, "local".to_string()));
+    /// ```
     pub const LOCAL: Policy = Policy::new(Mode::Local, NodeSet::EMPTY);
 
     const fn new(mode: Mode, nodes: NodeSet) -> Self {
@@ -52,6 +62,13 @@ impl Policy {
 
     /// Returns the policy MPOL_BIND: pages are allocated on `nodes` only. When all of them are full, the kernel swaps pages out or ends a
     /// process.
+    ///
+    /// ```
+    /// use numars::{NodeSet, Policy};
+    /// let nodes: NodeSet = "0-3".parse()?;
+    /// assert_eq!(Policy::bind(nodes).to_string(), "bind:0-3");
+    /// # Ok::<(), numars::ParseListError>(())
+    /// ```
     pub const fn bind(nodes: NodeSet) -> Self {
         Policy::new(Mode::Bind, nodes)
     }
@@ -66,16 +83,37 @@ impl Policy {
     }
 
     /// Returns the policy MPOL_PREFERRED_MANY (Linux 5.15): pages are allocated on `nodes`, or, if all are full, on others.
+    ///
+    /// ```
+    /// use numars::{NodeSet, Policy};
+    /// let nodes: NodeSet = "0-3".parse()?;
+    /// assert_eq!(Policy::preferred_many(nodes).to_string(), "prefer (many):0-3");
+    /// # Ok::<(), numars::ParseListError>(())
+    /// ```
     pub const fn preferred_many(nodes: NodeSet) -> Self {
         Policy::new(Mode::PreferredMany, nodes)
     }
 
     /// Returns the policy MPOL_INTERLEAVE: pages are allocated on `nodes` in turn.
+    ///
+    /// ```
+    /// use numars::{NodeSet, Policy};
+    /// let nodes: NodeSet = "0-3".parse()?;
+    /// assert_eq!(Policy::interleave(nodes).to_string(), "interleave:0-3");
+    /// # Ok::<(), numars::ParseListError>(())
+    /// ```
     pub const fn interleave(nodes: NodeSet) -> Self {
         Policy::new(Mode::Interleave, nodes)
     }
 
     /// Returns the policy MPOL_WEIGHTED_INTERLEAVE (Linux 6.9): pages are allocated on `nodes` in turn, as many on each as its weight says.
+    ///
+    /// ```
+    /// use numars::{NodeSet, Policy};
+    /// let nodes: NodeSet = "0-3".parse()?;
+    /// assert_eq!(Policy::weighted_interleave(nodes).to_string(), "weighted interleave:0-3");
+    /// # Ok::<(), numars::ParseListError>(())
+    /// ```
     pub const fn weighted_interleave(nodes: NodeSet) -> Self {
         Policy::new(Mode::WeightedInterleave, nodes)
     }
@@ -96,6 +134,15 @@ impl Policy {
     ///
     /// The kernel refuses STATIC_NODES together with RELATIVE_NODES, both with a policy that is local, and NUMA_BALANCING unless the policy
     /// binds (EINVAL).
+    ///
+    /// ```
+    /// use numars::{ModeFlags, NodeSet, Policy};
+    /// let policy = Policy::bind("0-3".parse::<NodeSet>()?).with_flags(ModeFlags::STATIC_NODES);
+    /// assert_eq!(policy.to_string(), "bind=static:0-3");
+    /// let policy = policy.with_flags(ModeFlags::NUMA_BALANCING);
+    /// assert_eq!(policy.flags(), ModeFlags::STATIC_NODES | ModeFlags::NUMA_BALANCING);
+    /// # Ok::<(), numars::ParseListError>(())
+    /// ```
     pub const fn with_flags(self, flags: ModeFlags) -> Self {
         Policy { raw: self.raw | flags.bits(), nodes: self.nodes }
     }
@@ -137,7 +184,7 @@ impl Policy {
 
     // --- the calling thread ---
 
-    /// Returns the calling thread's policy, by get_mempolicy(2).
+    /// Returns the calling thread's policy, using get_mempolicy(2).
     ///
     /// # Errors
     /// EPERM or ENOSYS if policy cannot be used.
@@ -153,7 +200,7 @@ impl Policy {
         Policy::read(|mask| mempolicy::task_policy(mask.bits()))
     }
 
-    /// Gives the calling thread this policy, by set_mempolicy(2), for pages that are allocated from now on. Threads and processes that it
+    /// Gives the calling thread this policy, using set_mempolicy(2), for pages that are allocated from now on. Threads and processes that it
     /// creates inherit it.
     ///
     /// # Errors
@@ -163,8 +210,10 @@ impl Policy {
     /// ```
     /// use numars::{Node, Policy};
     /// # std::thread::spawn(|| {
-    /// if let Err(error) = Policy::preferred(Node::new(0).unwrap()).set_for_thread() {
-    ///     eprintln!("no memory policy: {error}");
+    /// let policy = Policy::preferred(Node::new(0).unwrap());
+    /// match policy.set_for_thread() {
+    ///     Ok(()) => assert_eq!(Policy::of_thread(), Ok(policy)),
+    ///     Err(error) => eprintln!("no memory policy: {error}"),
     /// }
     /// # }).join().unwrap();
     /// ```
@@ -194,7 +243,7 @@ impl Policy {
 
     // --- memory ---
 
-    /// Returns the policy of the memory at `address`, by get_mempolicy(2): its own, or [`Policy::DEFAULT`].
+    /// Returns the policy of the memory at `address`, using get_mempolicy(2): its own, or [`Policy::DEFAULT`].
     ///
     /// # Errors
     /// EFAULT if nothing is mapped there; EPERM or ENOSYS if policy cannot be used.
@@ -209,7 +258,7 @@ impl Policy {
         Policy::read(|mask| mempolicy::memory_policy(address, mask.bits()))
     }
 
-    /// Gives the pages of the `length` bytes from `start` on this policy, by mbind(2), for those that are allocated from now on.
+    /// Gives the pages of the `length` bytes from `start` on this policy, using mbind(2), for those that are allocated from now on.
     ///
     /// # Errors
     /// EINVAL if `start` is not a multiple of the page size, or as [`Policy::set_for_thread`]; EFAULT if something in the range is not mapped;
@@ -277,6 +326,17 @@ impl fmt::Debug for Policy {
 /// let guard = numars::Policy::LOCAL.scoped();
 /// std::thread::spawn(move || drop(guard));
 /// ```
+///
+/// ```
+/// use numars::{Node, Policy};
+/// let before = Policy::of_thread();
+/// if let Ok(guard) = Policy::LOCAL.scoped() {
+///     let inner = Policy::preferred(Node::new(0).unwrap()).scoped();
+///     drop(inner);
+///     assert_eq!(Policy::of_thread(), Ok(Policy::LOCAL));
+/// }
+/// assert_eq!(Policy::of_thread(), before);
+/// ```
 #[derive(Debug)]
 #[must_use = "the previous policy is restored when the guard is dropped"]
 pub struct PolicyGuard {
@@ -287,6 +347,17 @@ pub struct PolicyGuard {
 
 impl PolicyGuard {
     /// Returns the policy that will be restored.
+    ///
+    /// ```
+    /// use numars::{Policy, SyscallError};
+    /// if let Ok(guard) = Policy::LOCAL.scoped() {
+    ///     assert_eq!(Policy::of_thread()?, Policy::LOCAL);
+    ///     let before = guard.previous();
+    ///     drop(guard);
+    ///     assert_eq!(Policy::of_thread()?, before);
+    /// }
+    /// # Ok::<(), SyscallError>(())
+    /// ```
     pub const fn previous(&self) -> Policy {
         self.previous
     }
@@ -314,7 +385,7 @@ impl Drop for PolicyGuard {
     }
 }
 
-/// Returns the node of the page at `address`, by get_mempolicy(2). A page that does not exist is allocated, as for a thread that reads it.
+/// Returns the node of the page at `address`, using get_mempolicy(2). A page that does not exist is allocated, as for a thread that reads it.
 ///
 /// # Errors
 /// EFAULT if nothing can be read there; EPERM or ENOSYS if policy cannot be used.
@@ -332,7 +403,7 @@ pub fn node_of_address(address: usize) -> Result<Node, SyscallError> {
     node.ok_or_else(|| SyscallError::without_call(Syscall::GetMempolicy, Errno::ERANGE))
 }
 
-/// Sets the node near which pages of the `length` bytes from `start` on are allocated, by set_mempolicy_home_node(2) (Linux 5.17): among the
+/// Sets the node near which pages of the `length` bytes from `start` on are allocated, using set_mempolicy_home_node(2) (Linux 5.17): among the
 /// nodes of a policy that binds, or that prefers several nodes, the nearest to it comes first.
 ///
 /// # Errors
@@ -344,9 +415,8 @@ pub fn node_of_address(address: usize) -> Result<Node, SyscallError> {
 /// let node = Node::new(0).unwrap();
 /// let table = MapOptions::new().map(1 << 20)?;
 /// let (start, length) = (table.as_ptr() as usize, table.len());
-/// if Policy::bind(node.into()).set_for_range(start, length).is_ok()
-///     && let Err(error) = set_home_node(start, length, node)
-/// {
+/// let policy = Policy::bind(node.into());
+/// if let Err(error) = policy.set_for_range(start, length).and_then(|()| set_home_node(start, length, node)) {
 ///     assert!([Errno::ENOSYS, Errno::EPERM].contains(&error.errno()));
 /// }
 /// # Ok::<(), Errno>(())

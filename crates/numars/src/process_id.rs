@@ -12,8 +12,9 @@ use core::fmt;
 /// range or of a process opens the process when it begins, and fails with ESRCH if that one ends meanwhile: it does not continue with another
 /// one. [`nodes_of_pages`](Process::nodes_of_pages) and [`Move::pages`](crate::Move::pages) rely on the PID alone.
 ///
-/// What remains is the time before the call. The PID is certain if the process is a child that was not waited for, or if a pidfd of it does not
-/// report its end (poll(2)) after the call. [`from_pidfd`](Process::from_pidfd) reads the PID once and does not keep the descriptor.
+/// The PID can still be reused before the call starts. The PID is certain if the process is a child that was not waited for, or if a pidfd of
+/// it does not report its end (poll(2)) after the call. [`from_pidfd`](Process::from_pidfd) reads the PID once and does not keep the
+/// descriptor.
 ///
 /// ```
 /// use numars::{Errno, Process};
@@ -30,12 +31,25 @@ pub struct Process {
 
 impl Process {
     /// The calling process. In a child of fork(2), it is the child.
+    ///
+    /// ```
+    /// use numars::Process;
+    /// assert_eq!(Process::CURRENT.pid(), std::process::id() as i32);
+    /// assert_eq!(Process::default(), Process::CURRENT);
+    /// ```
     pub const CURRENT: Process = Process { pid: 0 };
 
     /// Returns the process with this PID in the PID namespace of the caller. Whether there is one is checked by the calls that get it.
     ///
     /// # Errors
     /// EINVAL if the PID is not positive.
+    ///
+    /// ```
+    /// use numars::{Errno, Process};
+    /// assert_eq!(Process::from_pid(1)?.pid(), 1);
+    /// assert_eq!([0, -1].map(Process::from_pid), [Err(Errno::EINVAL); 2]);
+    /// # Ok::<(), Errno>(())
+    /// ```
     pub const fn from_pid(pid: i32) -> Result<Process, Errno> {
         if pid > 0 { Ok(Process { pid }) } else { Err(Errno::EINVAL) }
     }
@@ -73,13 +87,23 @@ impl Process {
     /// Returns the PID.
     ///
     /// ```
-    /// assert_eq!(numars::Process::CURRENT.pid(), std::process::id() as i32);
+    /// use numars::{Errno, Process};
+    /// assert_eq!(Process::CURRENT.pid(), std::process::id() as i32);
+    /// assert_eq!(Process::from_pid(4711)?.pid(), 4711);
+    /// # Ok::<(), Errno>(())
     /// ```
     pub fn pid(self) -> i32 {
         if self.pid == 0 { process::ids().0 } else { self.pid }
     }
 
     /// Returns whether this is the calling process.
+    ///
+    /// ```
+    /// use numars::{Errno, Process};
+    /// let own = Process::from_pid(std::process::id() as i32)?;
+    /// assert!(own.is_current() && !Process::from_pid(i32::MAX)?.is_current());
+    /// # Ok::<(), Errno>(())
+    /// ```
     pub fn is_current(self) -> bool {
         self.pid == 0 || self.pid == process::ids().0
     }

@@ -28,6 +28,13 @@ pub struct Support {
 
 impl Support {
     /// Asks the kernel, by calls without an effect: with ranges without pages, for example. Errno is left untouched.
+    ///
+    /// ```
+    /// use numars::{Errno, Support};
+    /// let before = Errno::last();
+    /// assert_eq!(Support::query(), Support::query());
+    /// assert_eq!(Errno::last(), before);
+    /// ```
     pub fn query() -> Self {
         let has_policy = |raw_mode| mempolicy::error_of_policy(raw_mode) == 0;
         Support {
@@ -43,32 +50,88 @@ impl Support {
     }
 
     /// Returns whether get_mempolicy(2), set_mempolicy(2) and mbind(2) can be used.
+    ///
+    /// ```
+    /// use numars::{Policy, Support};
+    /// if Support::query().policy() {
+    ///     let guard = Policy::LOCAL.scoped()?;
+    ///     assert_eq!(Policy::of_thread()?, Policy::LOCAL);
+    ///     guard.restore()?;
+    /// }
+    /// # Ok::<(), numars::SyscallError>(())
+    /// ```
     pub const fn policy(&self) -> bool {
         self.policy
     }
 
     /// Returns whether memory can have [`Policy::preferred_many`](crate::Policy::preferred_many) (Linux 5.15).
+    ///
+    /// ```
+    /// use numars::{MapOptions, Policy, Support, Topology};
+    /// let nodes = Topology::read()?.allowed_nodes();
+    /// if Support::query().preferred_many() {
+    ///     let policy = Policy::preferred_many(nodes);
+    ///     assert!(MapOptions::new().policy(policy).map(1 << 20).is_ok());
+    /// }
+    /// # Ok::<(), numars::Errno>(())
+    /// ```
     pub const fn preferred_many(&self) -> bool {
         self.preferred_many
     }
 
     /// Returns whether memory can have [`Policy::weighted_interleave`](crate::Policy::weighted_interleave) (Linux 6.9).
+    ///
+    /// ```
+    /// use numars::{MapOptions, Policy, Support, Topology};
+    /// let nodes = Topology::read()?.allowed_nodes();
+    /// if Support::query().weighted_interleave() {
+    ///     let policy = Policy::weighted_interleave(nodes);
+    ///     assert!(MapOptions::new().policy(policy).map(1 << 20).is_ok());
+    /// }
+    /// # Ok::<(), numars::Errno>(())
+    /// ```
     pub const fn weighted_interleave(&self) -> bool {
         self.weighted_interleave
     }
 
     /// Returns whether [`Policy::bind`](crate::Policy::bind) can have [`ModeFlags::NUMA_BALANCING`](crate::ModeFlags::NUMA_BALANCING)
     /// (Linux 5.12).
+    ///
+    /// ```
+    /// use numars::{MapOptions, ModeFlags, Policy, Support, Topology};
+    /// let nodes = Topology::read()?.allowed_nodes();
+    /// if Support::query().numa_balancing() {
+    ///     let policy = Policy::bind(nodes).with_flags(ModeFlags::NUMA_BALANCING);
+    ///     assert!(MapOptions::new().policy(policy).map(1 << 20).is_ok());
+    /// }
+    /// # Ok::<(), numars::Errno>(())
+    /// ```
     pub const fn numa_balancing(&self) -> bool {
         self.numa_balancing
     }
 
     /// Returns whether [`set_home_node`](crate::set_home_node) can be used (Linux 5.17).
+    ///
+    /// ```
+    /// use numars::{MapOptions, Policy, Support, Topology, set_home_node};
+    /// let (support, nodes) = (Support::query(), Topology::read()?.allowed_nodes());
+    /// if support.policy() && support.home_node() {
+    ///     let table = MapOptions::new().policy(Policy::bind(nodes)).map(1 << 20)?;
+    ///     assert!(set_home_node(table.as_ptr() as usize, table.len(), nodes.first().unwrap()).is_ok());
+    /// }
+    /// # Ok::<(), numars::Errno>(())
+    /// ```
     pub const fn home_node(&self) -> bool {
         self.home_node
     }
 
     /// Returns whether move_pages(2) can be used, which moves pages and says where they are.
+    ///
+    /// ```
+    /// use numars::{Support, node_of};
+    /// let table = vec![1u8; 1 << 16];
+    /// assert_eq!(node_of(&table[..]).is_ok(), Support::query().move_pages());
+    /// ```
     pub const fn move_pages(&self) -> bool {
         self.move_pages
     }

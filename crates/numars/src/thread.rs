@@ -9,7 +9,7 @@ use crate::node::NodeSet;
 use crate::nodeset::CpuMask;
 use core::cell::Cell;
 
-/// Returns the CPUs that the calling thread may run on, by sched_getaffinity(2).
+/// Returns the CPUs that the calling thread may run on, using sched_getaffinity(2).
 ///
 /// # Errors
 /// ENOMEM if there is no memory for a set of more than 1,024 CPUs.
@@ -23,15 +23,18 @@ pub fn thread_cpus() -> Result<CpuSet, SyscallError> {
     thread_cpus_of(0)
 }
 
-/// Returns the CPUs that the thread with this id may run on, by sched_getaffinity(2); the id of a process is that of its first thread, and 0 is
+/// Returns the CPUs that the thread with this id may run on, using sched_getaffinity(2); the id of a process is that of its first thread, and 0 is
 /// the calling thread.
 ///
 /// # Errors
 /// ESRCH if there is no such thread; EPERM if a security module forbids it; ENOMEM as for [`thread_cpus`].
 ///
 /// ```
-/// let cpus = numars::thread_cpus_of(std::process::id() as i32)?;
-/// println!("the first thread may run on CPUs {cpus}");
+/// use numars::{Errno, thread_cpus, thread_cpus_of};
+/// assert_eq!(thread_cpus_of(0)?, thread_cpus()?);
+/// let first_thread = std::process::id() as i32;
+/// assert!(!thread_cpus_of(first_thread)?.is_empty());
+/// assert_eq!(thread_cpus_of(i32::MAX).unwrap_err().errno(), Errno::ESRCH);
 /// # Ok::<(), numars::SyscallError>(())
 /// ```
 pub fn thread_cpus_of(tid: i32) -> Result<CpuSet, SyscallError> {
@@ -41,7 +44,7 @@ pub fn thread_cpus_of(tid: i32) -> Result<CpuSet, SyscallError> {
         .map_err(|errno| SyscallError::without_call(Syscall::SchedGetaffinity, errno))
 }
 
-/// Restricts the calling thread to `cpus`, by sched_setaffinity(2). CPUs that the machine does not have are ignored. Threads and processes that it
+/// Restricts the calling thread to `cpus`, using sched_setaffinity(2). CPUs that the machine does not have are ignored. Threads and processes that it
 /// creates inherit the restriction.
 ///
 /// # Errors
@@ -65,8 +68,14 @@ pub fn set_thread_cpus(cpus: &CpuSet) -> Result<(), SyscallError> {
 /// EINVAL if the thread may run on none of the CPUs; ESRCH if there is no such thread; EPERM if it belongs to another user.
 ///
 /// ```
-/// use numars::{Errno, set_thread_cpus_of, thread_cpus};
-/// let error = set_thread_cpus_of(-1, &thread_cpus()?).unwrap_err();
+/// use numars::{Cpu, Errno, set_thread_cpus_of, thread_cpus_of};
+/// let (first_thread, cpu) = (std::process::id() as i32, Cpu::current().unwrap());
+/// let before = thread_cpus_of(first_thread)?;
+/// set_thread_cpus_of(first_thread, &cpu.into())?;
+/// assert_eq!(thread_cpus_of(first_thread)?, cpu.into());
+/// set_thread_cpus_of(first_thread, &before)?;
+///
+/// let error = set_thread_cpus_of(-1, &before).unwrap_err();
 /// assert_eq!(error.errno(), Errno::ESRCH);
 /// # Ok::<(), numars::SyscallError>(())
 /// ```
@@ -74,7 +83,10 @@ pub fn set_thread_cpus_of(tid: i32, cpus: &CpuSet) -> Result<(), SyscallError> {
     affinity::set(tid, &cpus.to_mask())
 }
 
-/// Restricts the calling thread to the CPUs of `nodes`, by sched_setaffinity(2).
+/// Restricts the calling thread to the CPUs of `nodes`, using sched_setaffinity(2).
+///
+/// The CPUs of the nodes are those that were read when the topology was first needed; they are read again if the kernel refuses them. To use CPUs
+/// that have come online since, pass [`Topology::read()?.cpus_of_nodes(&nodes)?`](crate::Topology::cpus_of_nodes) to [`set_thread_cpus`].
 ///
 /// # Errors
 /// EINVAL if the thread may run on none of these CPUs.
@@ -97,14 +109,18 @@ pub fn run_on(nodes: NodeSet) -> Result<(), SyscallError> {
 /// Restricts the calling thread to the CPUs of `nodes`, and its allocations to their memory ([`Policy::bind`](crate::Policy::bind)). If
 /// either fails, neither is changed.
 ///
+/// The CPUs of the nodes are those that were read when the topology was first needed; they are read again if the kernel refuses them. To use CPUs
+/// that have come online since, pass [`Topology::read()?.cpus_of_nodes(&nodes)?`](crate::Topology::cpus_of_nodes) to [`set_thread_cpus`].
+///
 /// # Errors
 /// EINVAL if the thread may run on none of these CPUs, or may not allocate memory on any of the nodes; EPERM or ENOSYS if policy cannot be used.
 ///
 /// ```
-/// use numars::{Errno, Node, bind_thread};
+/// use numars::{Node, Policy, bind_thread};
 /// # std::thread::spawn(|| {
-/// match bind_thread(Node::new(0).unwrap().into()) {
-///     Ok(()) => println!("from here on, this thread runs and allocates on node 0"),
+/// let node = Node::new(0).unwrap();
+/// match bind_thread(node.into()) {
+///     Ok(()) => assert_eq!(Policy::of_thread(), Ok(Policy::bind(node.into()))),
 ///     Err(error) => println!("{error}"),
 /// }
 /// # }).join().unwrap();

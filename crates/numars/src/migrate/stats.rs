@@ -16,6 +16,20 @@ use core::time::Duration;
 /// assert_eq!((stats.requested(), stats.moved(), stats.kernel_calls()), (0, 0, 0));
 /// assert_eq!(stats.to_string(), "0 of 0 pages moved");
 /// ```
+///
+/// ```
+/// use core::time::Duration;
+/// use numars::{Move, Node};
+/// let table = vec![1u8; 1 << 20];
+/// if let Ok(stats) = Move::new().memory(&table, Node::new(0).unwrap()) {
+///     let unmoved = stats.shared() + stats.busy() + stats.no_memory() + stats.failed();
+///     assert_eq!(stats.unmoved(), unmoved);
+///     let all = stats.moved() + stats.in_place() + stats.absent() + stats.unmapped() + unmoved;
+///     assert_eq!(stats.requested(), all);
+///     assert!(all > 0 && stats.kernel_calls() > 0 && stats.elapsed() > Duration::ZERO);
+///     println!("{} further attempts, longest call: {:?}", stats.retried(), stats.longest_call());
+/// }
+/// ```
 // Small enough for the error of a Result: clippy objects to 128 bytes.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct MoveStats {

@@ -8,7 +8,19 @@ use crate::nodeset::{MAX_NUMNODES, NodeMask};
 use crate::sys::errno;
 use crate::sys::memory::Arena;
 
-/// The direction of a move between memory tiers.
+/// The direction of a move between memory tiers. See [`Move::to_tier`](crate::Move::to_tier).
+///
+/// ```
+/// use numars::{Errno, Move, TierMove, Topology};
+/// let table = vec![1u8; 1 << 16];
+/// let tiers = Topology::read()?.tiers().map_or(0, |tiers| tiers.count());
+/// for direction in [TierMove::Demote, TierMove::Promote] {
+///     let moved = Move::new().memory_to_tier(&table, direction);
+///     let cannot_move = [Errno::ENODATA, Errno::EPERM, Errno::ENOSYS];
+///     assert!(tiers > 1 || moved.is_err_and(|error| cannot_move.contains(&error.errno())));
+/// }
+/// # Ok::<(), Errno>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TierMove {
     /// To the next slower tier, which has the next higher number.

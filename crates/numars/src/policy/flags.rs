@@ -69,6 +69,7 @@ macro_rules! flags {
 /// let flags = ModeFlags::STATIC_NODES | ModeFlags::NUMA_BALANCING;
 /// assert!(flags.contains(ModeFlags::STATIC_NODES) && !ModeFlags::NONE.contains(flags));
 /// assert_eq!(format!("{flags:?}"), "ModeFlags(STATIC_NODES | NUMA_BALANCING)");
+/// assert!(!flags.contains(ModeFlags::RELATIVE_NODES) && !flags.is_empty() && ModeFlags::NONE.is_empty());
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct ModeFlags(i32);
@@ -93,8 +94,11 @@ impl ModeFlags {
 ///
 /// ```
 /// use numars::MbindFlags;
-/// assert!((MbindFlags::MOVE | MbindFlags::STRICT).contains(MbindFlags::MOVE));
-/// assert!(MbindFlags::default().is_empty());
+/// let mut flags = MbindFlags::MOVE | MbindFlags::STRICT;
+/// assert!(flags.contains(MbindFlags::MOVE) && !flags.contains(MbindFlags::MOVE_ALL));
+/// flags |= MbindFlags::MOVE_ALL;
+/// assert_eq!(format!("{flags:?}"), "MbindFlags(STRICT | MOVE | MOVE_ALL)");
+/// assert!(MbindFlags::NONE.is_empty() && MbindFlags::NONE == MbindFlags::default());
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct MbindFlags(u32);

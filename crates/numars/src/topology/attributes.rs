@@ -9,6 +9,17 @@ use crate::sys::root::Root;
 use core::ffi::c_int;
 
 /// An attribute of the memory of a node. See [`Topology::attribute`](crate::Topology::attribute).
+///
+/// ```
+/// use numars::{Attribute, Topology};
+/// let topology = Topology::read()?;
+/// for node in topology.nodes_with_memory() {
+///     if let Ok(memory) = topology.memory(node) {
+///         assert_eq!(topology.attribute(node, None, Attribute::Capacity), Ok(memory.total()));
+///     }
+/// }
+/// # Ok::<(), numars::Errno>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Attribute {

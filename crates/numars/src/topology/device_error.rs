@@ -3,6 +3,14 @@
 use core::fmt;
 
 /// The kind of a device whose node is looked up by [`Topology::node_of_device`](crate::Topology::node_of_device).
+///
+/// ```
+/// use numars::{DeviceError, DeviceKind, Topology};
+/// let node = Topology::read()?.node_of_device(c"block:none");
+/// assert_eq!(node, Err(DeviceError::NoNode(DeviceKind::Block)));
+/// assert_eq!(DeviceKind::Block.to_string(), "block device");
+/// # Ok::<(), numars::Errno>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DeviceKind {

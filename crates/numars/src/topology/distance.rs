@@ -12,7 +12,9 @@ use core::num::NonZeroU8;
 /// use numars::Distance;
 /// let far = Distance::new(21).unwrap();
 /// assert!(Distance::LOCAL < far && !far.is_local());
-/// assert_eq!(far.to_string(), "21");
+/// assert_eq!((far.value(), far.to_string()), (21, "21".to_string()));
+/// assert_eq!((Distance::LOCAL.value(), Distance::new(0)), (10, None));
+/// assert!(Distance::LOCAL.is_local());
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Distance(NonZeroU8);
@@ -61,6 +63,9 @@ impl Topology {
     /// let topology = Topology::read()?;
     /// if let Some(node) = Node::current() {
     ///     assert_eq!(topology.distance(node, node).unwrap_or(Distance::LOCAL), Distance::LOCAL);
+    /// }
+    /// for absent in (0..1024).filter_map(Node::new).filter(|&node| !topology.nodes().contains(node)) {
+    ///     assert_eq!(topology.distance(absent, absent), None);
     /// }
     /// # Ok::<(), numars::Errno>(())
     /// ```

@@ -8,6 +8,19 @@ use crate::sys::errno;
 use core::ffi::c_int;
 
 /// What a node has. See [`Topology::kind_of`](crate::Topology::kind_of).
+///
+/// ```
+/// use numars::Topology;
+/// let topology = Topology::read()?;
+/// for node in topology.nodes() {
+///     if let Ok(kind) = topology.kind_of(node) {
+///         assert_eq!(kind.has_cpus(), !topology.cpus_of(node)?.is_empty());
+///         assert_eq!(kind.has_memory(), topology.nodes_with_memory().contains(node));
+///         println!("node {node}: {}", if kind.is_dax() { "memory of a dax device" } else { "other memory" });
+///     }
+/// }
+/// # Ok::<(), numars::Errno>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct NodeKind {
     pub(super) has_cpus: bool,

@@ -11,6 +11,17 @@ use core::num::NonZeroUsize;
 use once_cell::race::OnceNonZeroUsize;
 
 /// The memory of a node in bytes, as its file meminfo has it. See [`Topology::memory`](crate::Topology::memory).
+///
+/// ```
+/// use numars::Topology;
+/// let topology = Topology::read()?;
+/// for node in topology.nodes_with_memory() {
+///     if let Ok(memory) = topology.memory(node) {
+///         assert!(memory.total() > 0 && memory.free() <= memory.total());
+///     }
+/// }
+/// # Ok::<(), numars::Errno>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct NodeMemory {
     pub(super) total: u64,

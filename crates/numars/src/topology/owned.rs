@@ -15,7 +15,7 @@ use core::fmt;
 /// The nodes and CPUs of a machine, and which of them the calling thread may use, as they were when its files were read.
 ///
 /// A topology does not change: [read](Topology::read) it again to see nodes and CPUs that came online or a cpuset that was changed. It
-/// lies in memory that is mapped for it and that its clones share, so that cloning costs no more than counting the clone.
+/// lies in memory that is mapped for it and that its clones share, so that cloning only increments a reference count.
 /// What changes at any time is read at each call: [memory](Topology::memory), [tiers](Topology::tiers) and
 /// [attributes](Topology::attribute) of nodes, weights, and [devices](Topology::node_of_device).
 ///
@@ -155,6 +155,7 @@ impl Topology {
     /// ```
     /// use numars::Topology;
     /// let topology = Topology::read()?;
+    /// assert!(topology.nodes_with_memory().is_subset(&topology.nodes()));
     /// println!("nodes without memory: {}", topology.nodes() - topology.nodes_with_memory());
     /// # Ok::<(), numars::Errno>(())
     /// ```
@@ -177,7 +178,8 @@ impl Topology {
     /// Returns the CPUs that nodes have, which are those that are online.
     ///
     /// # Errors
-    /// ENOMEM if memory for CPUs from 1,024 on cannot be mapped, as for [`CpuSet::try_insert`]. So for all functions that return CPUs.
+    /// ENOMEM if memory for CPUs from 1,024 on cannot be mapped, as for [`CpuSet::try_insert`]. This applies to every
+    /// function that returns a `CpuSet`.
     ///
     /// ```
     /// use numars::Topology;
@@ -218,9 +220,10 @@ impl Topology {
     /// ```
     /// use numars::{Node, Topology};
     /// let topology = Topology::read()?;
-    /// if let Some(node) = Node::current() {
-    ///     println!("CPUs {} are on the same node as this thread", topology.cpus_of(node)?);
+    /// for node in topology.nodes() {
+    ///     assert!(topology.cpus_of(node)?.is_subset(&topology.cpus()?));
     /// }
+    /// assert!(topology.cpus_of(Node::MAX)?.is_empty());
     /// # Ok::<(), numars::Errno>(())
     /// ```
     pub fn cpus_of(&self, node: Node) -> Result<CpuSet, Errno> {

@@ -35,13 +35,16 @@ impl Topology {
     /// ENODEV if there is no such node; ENODATA if the kernel does not say it; or that of open(2), such as EMFILE.
     ///
     /// ```
-    /// use numars::Topology;
+    /// use numars::{Errno, Node, Topology};
     /// let topology = Topology::read()?;
     /// for node in topology.nodes_with_memory() {
     ///     match topology.memory(node) {
     ///         Ok(memory) => println!("node {node}: {} of {} bytes are free", memory.free(), memory.total()),
     ///         Err(error) => println!("node {node}: {error}"),
     ///     }
+    /// }
+    /// if !topology.nodes().contains(Node::MAX) {
+    ///     assert_eq!(topology.memory(Node::MAX), Err(Errno::ENODEV));
     /// }
     /// # Ok::<(), numars::Errno>(())
     /// ```
@@ -174,6 +177,7 @@ impl Topology {
     ///     Ok(nodes) => println!("the fastest memory is on nodes {nodes}"),
     ///     Err(error) => assert_eq!(error, DeviceError::NoTier),
     /// }
+    /// assert_eq!(Topology::read()?.nodes_by_name(c"0-3"), Err(DeviceError::NotAName));
     /// # Ok::<(), numars::Errno>(())
     /// ```
     pub fn nodes_by_name(&self, name: &CStr) -> Result<NodeSet, DeviceError> {

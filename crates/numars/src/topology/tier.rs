@@ -15,7 +15,11 @@ use core::iter::FusedIterator;
 /// ```
 /// use numars::Topology;
 /// match Topology::read()?.tiers() {
-///     Ok(mut tiers) => println!("the fastest memory is on nodes {}", tiers.next().unwrap().nodes()),
+///     Ok(mut tiers) => {
+///         let fastest = tiers.next().unwrap();
+///         assert!(!fastest.nodes().is_empty() && tiers.all(|tier| tier.number() > fastest.number()));
+///         println!("the fastest memory is on nodes {}", fastest.nodes());
+///     }
 ///     Err(error) => println!("this kernel has no tiers: {error}"),
 /// }
 /// # Ok::<(), numars::Errno>(())
