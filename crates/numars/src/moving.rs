@@ -51,7 +51,8 @@ use core::time::Duration;
 /// - ESRCH: there is no such process, or it has ended
 /// - EINVAL: a kernel thread has no pages
 /// - ENODEV, EACCES: a target node does not exist or has no memory, or the cpuset of the process does not allow it
-/// - ENOMEM: a target node is full ([`MoveStats::no_memory`] counts its pages; other pages are moved all the same), or there is no memory for the move
+/// - ENOMEM: a target node is full ([`MoveStats::no_memory`] counts its pages; other pages are moved all the same), or there is no memory for the
+///   move
 /// - ECANCELED, ETIMEDOUT: the progress callback or the flag has cancelled the move, or it has timed out
 /// - ENOSYS: the kernel cannot move pages
 #[must_use]
@@ -312,8 +313,8 @@ impl<P: FnMut(&MoveStats) -> ControlFlow<()>> Move<'_, P> {
     /// the kernel splits is moved base page by base page.
     ///
     /// # Errors
-    /// [Those of a move](Move#errors-of-a-move), EINVAL if the range exceeds the address space, ENOENT if it is larger than 64 GiB and /proc does not show the
-    /// process, ESRCH if the process executes another program meanwhile, or the errno of a failed read(2) of /proc/PID/maps.
+    /// [Those of a move](Move#errors-of-a-move), EINVAL if the range exceeds the address space, ENOENT if it is larger than 64 GiB and /proc does
+    /// not show the process, ESRCH if the process executes another program meanwhile, or the errno of a failed read(2) of /proc/PID/maps.
     ///
     /// ```
     /// use numars::{Move, Node};
@@ -351,8 +352,8 @@ impl<P: FnMut(&MoveStats) -> ControlFlow<()>> Move<'_, P> {
     /// program are moved too.
     ///
     /// # Errors
-    /// [Those of a move](Move#errors-of-a-move), EINVAL if `to` is empty, ENOENT if /proc does not show the process, EAGAIN if it keeps executing other
-    /// programs, EOVERFLOW if a 32-bit caller cannot address all its memory, or the errno of a failed read(2) of /proc/PID/maps.
+    /// [Those of a move](Move#errors-of-a-move), EINVAL if `to` is empty, ENOENT if /proc does not show the process, EAGAIN if it keeps executing
+    /// other programs, EOVERFLOW if a 32-bit caller cannot address all its memory, or the errno of a failed read(2) of /proc/PID/maps.
     ///
     /// ```
     /// use numars::{Move, NodeSet};

@@ -54,7 +54,7 @@ impl Node {
         self.0
     }
 
-    /// Returns the node of the CPU that the calling thread runs on, by getcpu(2). The thread may run elsewhere a moment later.
+    /// Returns the node of the CPU that the calling thread runs on, using getcpu(2). The thread may run elsewhere a moment later.
     ///
     /// ```
     /// use numars::{Node, Topology};
