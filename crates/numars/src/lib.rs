@@ -132,6 +132,7 @@ pub mod from_libnuma {}
 #[cfg(feature = "allocator-api2")]
 mod allocator;
 mod cpu;
+mod cpu_set;
 mod list_format;
 mod mapping;
 mod move_error;
@@ -149,7 +150,8 @@ mod thread;
 
 #[cfg(feature = "allocator-api2")]
 pub use allocator::NodeAllocator;
-pub use cpu::{Cpu, CpuSet, CpuSetIter};
+pub use cpu::Cpu;
+pub use cpu_set::{CpuSet, CpuSetIter};
 pub use error::{Syscall, SyscallError};
 pub use list_format::ParseListError;
 pub use mapping::{MapOptions, Mapping};

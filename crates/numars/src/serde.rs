@@ -2,7 +2,8 @@
 //!
 //! References: the crate serde.
 
-use crate::cpu::{Cpu, CpuSet};
+use crate::cpu::Cpu;
+use crate::cpu_set::CpuSet;
 use crate::node::{Node, NodeSet};
 use crate::page_status::PageStatus;
 use crate::policy::Policy;

@@ -3,7 +3,7 @@
 //! References: sched_setaffinity(2), set_mempolicy(2), cpuset(7).
 
 use crate::affinity;
-use crate::cpu::CpuSet;
+use crate::cpu_set::CpuSet;
 use crate::error::{Syscall, SyscallError};
 use crate::node::NodeSet;
 use crate::nodeset::CpuMask;
