@@ -2,8 +2,8 @@
 # Runs every check. The last line is `N passed, N failed`. As root on Debian it installs the packages that it needs.
 #   VM=no          leaves out what needs the guest
 #   KERNELS        kernels of the guest ("6.1 6.12")
-#   TEST_SECONDS   how long the programs with many threads run. If it is set, what takes minutes runs too: ThreadSanitizer, memcheck and
-#                  AddressSanitizer, the whole comparison with libnuma, all programs of docs/programs.md, the commands of README.md, the
+#   TEST_SECONDS   how long the programs with many threads run. If it is set, what takes minutes runs too: debug assertions, ThreadSanitizer,
+#                  memcheck and AddressSanitizer, the whole comparison with libnuma, all programs of docs/programs.md, the commands of README.md, the
 #                  Debian packages, and the library preloaded into every program of a Debian tree (scripts/test-long.sh)
 # Example: make test VM=no
 #
@@ -66,10 +66,10 @@ rust_tests "the benchmark's unit tests" --package numars-bench
 rust_tests "headers, symbols, linking, machines" --package numars-tests
 check "the C tests compile" make --no-print-directory c-tests
 suite "C tests on this machine" make --no-print-directory host-test
-suite "C tests on a library with debug assertions" make --no-print-directory debug-test
 suite "other architectures" make --no-print-directory cross-check
 suite "musl" on_musl
 if [ -n "${TEST_SECONDS:-}" ]; then
+    suite "C tests on a library with debug assertions" make --no-print-directory debug-test
     check "no data race" make --no-print-directory races
     suite "memcheck" make --no-print-directory memcheck
     suite "AddressSanitizer" make --no-print-directory sanitize
