@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <numa.h>
+#include <numaif.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -399,7 +400,13 @@ void fill_node(int node)
     const size_t free = free_bytes_of_node(node);
     if (free > LEFT_FREE_BYTES + MAX_MORE_FREE_BYTES) {
         fillers[node].count = (free - LEFT_FREE_BYTES) / page_size();
-        fillers[node].start = pages_on_node(fillers[node].count, node);
+        fillers[node].start = map_pages(fillers[node].count);
+        /* With MPOL_BIND, the OOM killer would run if the kernel keeps more free. */
+        const unsigned long nodes = 1UL << node;
+        require(set_mempolicy(MPOL_PREFERRED, &nodes, 8 * sizeof nodes) == 0);
+        for (size_t page = 0; page < fillers[node].count; page++)
+            fillers[node].start[page * page_size()] = 1;
+        require(set_mempolicy(MPOL_DEFAULT, NULL, 0) == 0);
     }
 }
 
