@@ -7,6 +7,7 @@ use super::ops::MovePagesOps;
 use super::outcome::PageOutcome;
 use super::page_state::PageState;
 use super::plan;
+use super::range::exclude_kernel_mappings;
 use super::status::EntryState;
 
 /// Further attempts for pages that the kernel reports with EFAULT although they are present, in addition to the retries of the caller: Linux
@@ -74,7 +75,13 @@ impl<K: MovePagesOps> Mover<'_, K> {
             let any_full = plan::apply_results(batch, &mut pending, is_located);
             // If many pages left one target node for another, a full target node may have free pages again. That is not a retry.
             let made_room = plan.needs_recheck && submitted - pending > submitted / 64;
-            let any_unmovable = plan::any_unmovable(batch, pending);
+            let mut any_unmovable = plan::any_unmovable(batch, pending);
+            if any_unmovable && let Some(walk) = &mut walk {
+                // Linux 7 has pages in [vvar] that never move.
+                exclude_kernel_mappings(batch, *walk, &|outcome| outcome == Some(PageOutcome::Unmovable));
+                pending = plan::drop_without_target(batch, pending);
+                any_unmovable = plan::any_unmovable(batch, pending);
+            }
             if !(any_full && made_room || any_unmovable && efault_retries > 0) {
                 round += 1;
             }

@@ -90,6 +90,7 @@ fn random_machine(choices: &mut Unstructured) -> Result<Machine> {
         free_pages,
         denied,
         unmovable: false,
+        is_kernel_mapping: false,
         denied_later: None,
         has_huge_pages: false,
         reports_failed_split: false,

@@ -57,6 +57,8 @@ pub struct Machine {
     pub denied: Option<i32>,
     /// Whether all pages are unmovable.
     pub unmovable: bool,
+    /// Whether all pages are in mappings that the kernel made for itself.
+    pub is_kernel_mapping: bool,
     /// The node that leaves the cpuset after the next call.
     pub denied_later: Option<i32>,
     /// Whether the addresses of one page are the base pages of a huge page, which needs as many free pages and is split if there are fewer.
@@ -446,7 +448,7 @@ impl PresentPages for ModelWalk {
     }
 
     fn is_kernel_mapping(&mut self, _: usize) -> bool {
-        false
+        self.machine.lock().unwrap().is_kernel_mapping
     }
 
     fn lacks_proc(&self) -> bool {

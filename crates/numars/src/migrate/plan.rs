@@ -222,20 +222,25 @@ pub fn apply_results(batch: &mut Batch, count: &mut usize, known: bool) -> bool 
 
 /// Keeps those of the first `count` entries of `order` whose target nodes are not full. Returns their number.
 pub fn drop_full_targets(batch: &mut Batch, count: usize) -> usize {
-    keep(batch, count, |state| state != EntryState::Failed(errno::ENOMEM))
+    keep(batch, count, |batch, entry| !batch.states.is(entry, EntryState::Failed(errno::ENOMEM)))
 }
 
 /// Keeps those of the first `count` entries of `order` that are not split huge pages. Returns their number.
 pub fn drop_split(batch: &mut Batch, count: usize) -> usize {
-    keep(batch, count, |state| !matches!(state, EntryState::Split(_)))
+    keep(batch, count, |batch, entry| !matches!(batch.states.get(entry), EntryState::Split(_)))
 }
 
-/// Keeps those of the first `count` entries of `order` whose state meets `condition`. Returns their number.
-fn keep(batch: &mut Batch, count: usize, condition: fn(EntryState) -> bool) -> usize {
+/// Keeps those of the first `count` entries of `order` that have a target node. Returns their number.
+pub fn drop_without_target(batch: &mut Batch, count: usize) -> usize {
+    keep(batch, count, |batch, entry| batch.targets.get(entry).is_some())
+}
+
+/// Keeps those of the first `count` entries of `order` that meet `condition`. Returns their number.
+fn keep(batch: &mut Batch, count: usize, condition: fn(&Batch, usize) -> bool) -> usize {
     let mut kept = 0;
     for index in 0..count {
         let entry = get_or_default(batch.order, index);
-        if condition(batch.states.get(entry as usize)) {
+        if condition(batch, entry as usize) {
             set_checked(batch.order, kept, entry);
             kept += 1;
         }

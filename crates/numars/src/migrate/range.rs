@@ -413,7 +413,7 @@ fn page_info(batch: &Batch, entry: usize) -> PageInfo {
 
 /// Removes the target nodes of entries in mappings that the kernel made for itself, whose pages never move, if `may_be_kernel_mapping`
 /// returns true for the outcome. They are not counted then.
-fn exclude_kernel_mappings(
+pub(super) fn exclude_kernel_mappings(
     batch: &mut Batch,
     walk: &mut impl PresentPages,
     may_be_kernel_mapping: &dyn Fn(Option<PageOutcome>) -> bool,

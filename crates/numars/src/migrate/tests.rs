@@ -30,6 +30,7 @@ pub fn machine_with(old_nodes: &[i32]) -> Machine {
         free_pages: [UNLIMITED; NODES as usize],
         denied: None,
         unmovable: false,
+        is_kernel_mapping: false,
         denied_later: None,
         has_huge_pages: false,
         reports_failed_split: false,
@@ -76,6 +77,7 @@ fn machine_and_request() -> impl Strategy<Value = (Machine, Vec<usize>, Vec<i32>
                 free_pages,
                 denied: None,
                 unmovable: false,
+                is_kernel_mapping: false,
                 denied_later: None,
                 has_huge_pages: false,
                 reports_failed_split: false,
@@ -205,6 +207,16 @@ fn unmovable_pages_count_as_failed_and_not_as_unmapped() {
         [outcome.stats.in_place(), outcome.stats.unmapped(), outcome.stats.failed(), outcome.stats.retried()],
         [1, 0, 2, 22]
     );
+}
+
+#[test]
+fn unmovable_pages_of_kernel_mappings_are_submitted_once_and_not_counted() {
+    let machine = Machine { unmovable: true, is_kernel_mapping: true, ..machine_with(&[0, 0, 1]) };
+    let outcome = run_range::<16>(&machine, 1, 3, None);
+    assert_eq!((outcome.error, outcome.unmoved, outcome.stats.retried()), (0, 0, 0));
+    assert_eq!(outcome.stats.all()[..3], [1, 0, 1]);
+    // A check of the target node, a query, a move, and another query.
+    assert_eq!(outcome.stats.kernel_calls(), 4);
 }
 
 #[test]
@@ -407,6 +419,7 @@ fn machine_with_huge_pages() -> impl Strategy<Value = Machine> {
                 free_pages,
                 denied: None,
                 unmovable: false,
+                is_kernel_mapping: false,
                 denied_later: None,
                 has_huge_pages: true,
                 reports_failed_split,
