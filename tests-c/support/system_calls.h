@@ -11,8 +11,8 @@
 /* Returns true if the kernel has system calls for memory policies and moves. The answer is that of the first call. Leaves errno alone. */
 bool has_numa_system_calls(void);
 
-/* Queries where pages are, with move_pages(2). Returns 0, or -1 with errno. 32-bit programs ask about so few pages at a time that every kernel
- * answers correctly. */
+/* Queries where pages are, with move_pages(2), and repeats that for pages in flight: compaction may move pages at any time. Returns 0, or -1
+ * with errno. 32-bit programs ask about so few pages at a time that every kernel answers correctly. */
 int query_with_kernel(pid_t pid, size_t count, void *const *pages, int *status);
 
 /* Whether the kernel answers longer queries correctly. */
