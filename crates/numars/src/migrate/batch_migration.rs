@@ -76,7 +76,7 @@ impl<K: MovePagesOps> Mover<'_, K> {
             // If many pages left one target node for another, a full target node may have free pages again. That is not a retry.
             let made_room = plan.needs_recheck && submitted - pending > submitted / 64;
             let mut any_unmovable = plan::any_unmovable(batch, pending);
-            if any_unmovable && let Some(walk) = &mut walk {
+            if let (true, Some(walk)) = (any_unmovable, &mut walk) {
                 // Linux 7 has pages in [vvar] that never move.
                 exclude_kernel_mappings(batch, *walk, &|outcome| outcome == Some(PageOutcome::Unmovable));
                 pending = plan::drop_without_target(batch, pending);
