@@ -21,7 +21,7 @@ skip() {
 if [ -z "${SKIP+set}" ]; then
     SKIP="6.1:shared-cpus/ 6.1:devices/"
     skip 6.1 four-nodes compared_with_kernel numa_move_pages_concurrent numars_move_ adversary arrays_of_any_memory holes large_folios \
-        move_limits moves_while_kernel_is_busy progress_of_huge_pages several_batches swap_and_memory_limits user_namespaces
+        move_limits moves_while_kernel_is_busy split_huge_pages progress_of_huge_pages several_batches swap_and_memory_limits user_namespaces
     skip 6.1 any many_threads missing_sources bad_sysfs fault_injection out_of_memory policy_denied
     for kernel in $kernels; do
         SKIP="$SKIP $kernel:gigantic-pages/"
