@@ -252,7 +252,7 @@ pub unsafe extern "C" fn numars_format_nodes(set: *const bitmask, buffer: *mut c
         length
     };
     // SAFETY: as the caller promises.
-    let mut ranges = nodestring::ranges(unsafe { read(set) });
+    let mut ranges = nodestring::ranges(unsafe { read(set) }.iter());
     let mut next = ranges.next();
     while let Some((first, last)) = next {
         write_radix(first as u64, DECIMAL, 1, &mut |digit| _ = append(digit));

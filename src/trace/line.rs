@@ -241,7 +241,7 @@ impl LineBuf {
     /// Appends a list of nodes or CPUs, as numactl(8) takes it.
     fn set(&mut self, set: Bits) {
         let mut before = "";
-        for (first, last) in nodestring::ranges(set) {
+        for (first, last) in nodestring::ranges(set.iter()) {
             if self.is_full() {
                 return;
             }

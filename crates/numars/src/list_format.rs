@@ -2,6 +2,7 @@
 //!
 //! References: "cpu lists" in Documentation/admin-guide/kernel-parameters.rst in the kernel sources, cpuset(7).
 
+use crate::nodestring;
 use core::fmt;
 
 /// Why a string is not a list of nodes or CPUs.
@@ -129,13 +130,8 @@ pub(crate) fn parse(text: &str, limit: usize, mut insert: impl FnMut(usize) -> b
 
 /// Writes ascending numbers as a list.
 pub(crate) fn write(f: &mut fmt::Formatter<'_>, numbers: impl Iterator<Item = usize>) -> fmt::Result {
-    let mut numbers = numbers.peekable();
     let mut separator = "";
-    while let Some(first) = numbers.next() {
-        let mut last = first;
-        while let Some(next) = numbers.next_if(|&number| number == last + 1) {
-            last = next;
-        }
+    for (first, last) in nodestring::ranges(numbers) {
         write!(f, "{separator}{first}")?;
         if last > first {
             write!(f, "-{last}")?;

@@ -317,24 +317,23 @@ pub fn parse_bitmap(text: &[u8], set: BitsMut) -> bool {
     true
 }
 
-/// Returns the ranges of a set, each by its first and last member, in ascending order: those of the kernel's list format, such as `0-3,8`.
+/// Returns the ranges of ascending numbers, each by its first and last one: those of the kernel's list format, such as `0-3,8`.
 ///
 /// ```
 /// use numars::nodeset::NodeMask;
 /// let set = NodeMask::new();
 /// [0, 1, 2, 3, 8].iter().for_each(|&node| set.bits().set(node));
-/// assert!(numars::nodestring::ranges(set.bits().as_bits()).eq([(0, 3), (8, 8)]));
+/// assert!(numars::nodestring::ranges(set.bits().as_bits().iter()).eq([(0, 3), (8, 8)]));
 /// ```
-pub fn ranges(set: Bits) -> impl Iterator<Item = (usize, usize)> {
-    let mut members = set.iter();
-    let mut next = members.next();
+pub fn ranges(mut numbers: impl Iterator<Item = usize>) -> impl Iterator<Item = (usize, usize)> {
+    let mut next = numbers.next();
     core::iter::from_fn(move || {
         let first = next?;
         let mut last = first;
         loop {
-            next = members.next();
+            next = numbers.next();
             match next {
-                Some(member) if member == last + 1 => last = member,
+                Some(number) if number == last + 1 => last = number,
                 _ => return Some((first, last)),
             }
         }
@@ -588,7 +587,7 @@ mod tests {
             let words = [const { Cell::new(0 as Word) }; ROOM / WORD_BITS];
             let set = BitsMut::new(&words, ROOM);
             members.iter().for_each(|&member| set.set(member));
-            assert!(ranges(set.as_bits()).eq(expected.iter().copied()), "{members:?}");
+            assert!(ranges(set.as_bits().iter()).eq(expected.iter().copied()), "{members:?}");
         }
     }
 
