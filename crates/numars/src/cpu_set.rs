@@ -361,12 +361,12 @@ impl Iterator for CpuSetIter<'_> {
     fn next(&mut self) -> Option<Cpu> {
         while self.next < self.end {
             let (start, bit) = (self.next - self.next % WORD_BITS, self.next % WORD_BITS);
-            let left = self.cpus.word(self.next / WORD_BITS) >> bit << bit;
-            if left == 0 {
+            let rest = self.cpus.word(self.next / WORD_BITS) >> bit << bit;
+            if rest == 0 {
                 self.next = start + WORD_BITS;
                 continue;
             }
-            let number = start + left.trailing_zeros() as usize;
+            let number = start + rest.trailing_zeros() as usize;
             if number >= self.end {
                 break;
             }
@@ -383,9 +383,9 @@ impl DoubleEndedIterator for CpuSetIter<'_> {
         while self.next < self.end {
             let last = self.end - 1;
             let above = WORD_BITS - 1 - last % WORD_BITS;
-            let left = self.cpus.word(last / WORD_BITS) << above >> above;
+            let rest = self.cpus.word(last / WORD_BITS) << above >> above;
             let start = last - last % WORD_BITS;
-            let Some(bit) = left.checked_ilog2() else {
+            let Some(bit) = rest.checked_ilog2() else {
                 self.end = start;
                 continue;
             };

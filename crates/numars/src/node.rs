@@ -5,6 +5,7 @@ use crate::list_format::{self, ParseListError};
 use crate::nodeset::{MAX_NUMNODES, NodeMask};
 use crate::sys::errno::{EINVAL, Errno};
 use crate::sys::kernel;
+use crate::topology::words;
 use core::fmt;
 use core::iter::FusedIterator;
 use core::ops::{BitAnd, BitAndAssign, BitOr, BitOrAssign, BitXor, BitXorAssign, Sub, SubAssign};
@@ -125,7 +126,7 @@ impl NodeSet {
         Self::EMPTY
     }
 
-    /// Returns the nodes from `first` to `last`, both included; none if `last` is before `first`.
+    /// Returns the nodes from `first` to `last` inclusive, or an empty set if `last` is before `first`.
     ///
     /// ```
     /// use numars::{Node, NodeSet};
@@ -137,7 +138,7 @@ impl NodeSet {
 
     /// Returns whether the set contains a node.
     pub fn contains(&self, node: Node) -> bool {
-        self.0.get(node.number() / WORD_BITS).is_some_and(|word| word >> (node.number() % WORD_BITS) & 1 == 1)
+        words::contains(&self.0, node.number())
     }
 
     /// Adds a node. Returns whether the set did not contain it.
@@ -172,7 +173,7 @@ impl NodeSet {
 
     /// Returns the number of nodes.
     pub fn len(&self) -> usize {
-        self.0.iter().map(|word| word.count_ones() as usize).sum()
+        words::weight(&self.0)
     }
 
     /// Returns whether the set has no nodes.

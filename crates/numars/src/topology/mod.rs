@@ -39,7 +39,7 @@ mod tier;
 mod tiers;
 mod value;
 mod weights;
-mod words;
+pub(crate) mod words;
 
 use crate::nodeset::CpuMask;
 use crate::sys::root::Root;

@@ -38,12 +38,12 @@ pub(super) fn members(words: &[Word]) -> impl Iterator<Item = usize> {
 
 /// Returns whether a bit is set.
 #[inline(always)]
-pub(super) fn contains(words: &[Word], bit: usize) -> bool {
+pub(crate) fn contains(words: &[Word], bit: usize) -> bool {
     words.get(bit / WORD_BITS).is_some_and(|word| word >> (bit % WORD_BITS) & 1 == 1)
 }
 
 /// Returns the number of bits that are set.
-pub(super) fn weight(words: &[Word]) -> usize {
+pub(crate) fn weight(words: &[Word]) -> usize {
     words.iter().map(|&word| count_ones(word)).sum()
 }
 
