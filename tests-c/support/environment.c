@@ -402,11 +402,7 @@ void fill_node(int node)
         fillers[node].count = (free - LEFT_FREE_BYTES) / page_size();
         fillers[node].start = map_pages(fillers[node].count);
         /* With MPOL_BIND, the OOM killer would run if the kernel keeps more free. */
-        const unsigned long nodes = 1UL << node;
-        require(set_mempolicy(MPOL_PREFERRED, &nodes, 8 * sizeof nodes) == 0);
-        for (size_t page = 0; page < fillers[node].count; page++)
-            fillers[node].start[page * page_size()] = 1;
-        require(set_mempolicy(MPOL_DEFAULT, NULL, 0) == 0);
+        touch_pages_by(MPOL_PREFERRED, fillers[node].start, fillers[node].count, node);
     }
 }
 

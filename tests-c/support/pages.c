@@ -43,15 +43,20 @@ static unsigned char contents_of(size_t page)
     return (unsigned char)(page % 251 + 1);
 }
 
-void touch_pages(char *start, size_t count, int node)
+void touch_pages_by(int mode, char *start, size_t count, int node)
 {
     require_numa_system_calls();
     /* A policy of the process, not of the memory, because it leaves no trace on the mapping. */
     const unsigned long only_node = 1UL << node;
-    require(set_mempolicy(MPOL_BIND, &only_node, 8 * sizeof only_node) == 0);
+    require(set_mempolicy(mode, &only_node, 8 * sizeof only_node) == 0);
     for (size_t page = 0; page < count; page++)
         memset(start + page * page_size(), contents_of(page), page_size());
     require(set_mempolicy(MPOL_DEFAULT, NULL, 0) == 0);
+}
+
+void touch_pages(char *start, size_t count, int node)
+{
+    touch_pages_by(MPOL_BIND, start, count, node);
 }
 
 char *pages_on_node(size_t count, int node)

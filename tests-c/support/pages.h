@@ -20,6 +20,9 @@ char *map_file_pages(int file, size_t count);
 /* Writes to each page so that it is allocated on this node; the contents differ from page to page. */
 void touch_pages(char *start, size_t count, int node);
 
+/* The same by another policy than MPOL_BIND. */
+void touch_pages_by(int mode, char *start, size_t count, int node);
+
 /* map_pages() followed by touch_pages(). */
 char *pages_on_node(size_t count, int node);
 
