@@ -43,7 +43,8 @@ figures() { # architecture
     libraries=$(echo "$tools"/usr/lib/*-linux-gnu*)
     theirs=$(readlink -f "$SYSROOT/usr/lib/$(basename "$libraries")/libnuma.so.1")
     set -- --arch "$1" --kernel "$(kernel_of "$1")" --shape "$(shape_of "$1")" --libraries "$libraries" \
-        --add "$folder/figures.sh:/figures/figures.sh" --add "$folder/empty:/figures/empty" --add "$folder/libnuma.so.1:/figures/numars/libnuma.so.1" --add "$theirs:/figures/libnuma/libnuma.so.1" \
+        --add "$folder/figures.sh:/figures/figures.sh" --add "$folder/empty:/figures/empty" \
+        --add "$folder/libnuma.so.1:/figures/numars/libnuma.so.1" --add "$theirs:/figures/libnuma/libnuma.so.1" \
         --add "$tools/usr/bin/strace:/usr/bin/strace"
     if [ -x "$tools/usr/bin/valgrind.bin" ]; then
         set -- "$@" --add "$tools/usr/bin/valgrind.bin:/usr/bin/valgrind"

@@ -53,9 +53,8 @@ impl MapOptions {
     ///     Err(error) => assert!([Errno::EPERM, Errno::ENOSYS].contains(&error)),
     /// }
     /// ```
-    pub const fn policy(mut self, policy: Policy) -> Self {
-        self.policy = policy;
-        self
+    pub const fn policy(self, policy: Policy) -> Self {
+        MapOptions { policy, ..self }
     }
 
     /// Sets whether all pages are allocated when the memory is mapped. If the policy binds (MPOL_BIND), they are on its nodes then, as with
@@ -71,9 +70,8 @@ impl MapOptions {
     /// }
     /// # Ok::<(), numars::Errno>(())
     /// ```
-    pub const fn populate(mut self, populate: bool) -> Self {
-        self.populate = populate;
-        self
+    pub const fn populate(self, populate: bool) -> Self {
+        MapOptions { populate, ..self }
     }
 
     /// Sets whether all pages are allocated and on nodes of the policy when the memory is mapped; for [`Policy::LOCAL`], on the node that
@@ -88,9 +86,8 @@ impl MapOptions {
     /// }
     /// # Ok::<(), Errno>(())
     /// ```
-    pub const fn strict(mut self, strict: bool) -> Self {
-        self.strict = strict;
-        self
+    pub const fn strict(self, strict: bool) -> Self {
+        MapOptions { strict, ..self }
     }
 
     /// Sets whether transparent huge pages are requested (MADV_HUGEPAGE). The address is a multiple of their size then. If the kernel has none,
@@ -101,9 +98,8 @@ impl MapOptions {
     /// assert_eq!(table.as_ptr() as usize % (1 << 20), 0); // No machine has smaller ones.
     /// # Ok::<(), numars::Errno>(())
     /// ```
-    pub const fn huge_pages(mut self, huge_pages: bool) -> Self {
-        self.huge_pages = huge_pages;
-        self
+    pub const fn huge_pages(self, huge_pages: bool) -> Self {
+        MapOptions { huge_pages, ..self }
     }
 
     /// Sets the size of the pages in bytes, such as `2 << 20`, that are taken from the pool which the administrator has reserved
@@ -118,9 +114,8 @@ impl MapOptions {
     ///     Err(error) => println!("no three pages of 2 MiB are reserved: {error}"),
     /// }
     /// ```
-    pub const fn hugetlb(mut self, page_size: usize) -> Self {
-        self.hugetlb = page_size;
-        self
+    pub const fn hugetlb(self, page_size: usize) -> Self {
+        MapOptions { hugetlb: page_size, ..self }
     }
 
     /// Maps `bytes` bytes of memory. Errno is left untouched on success.

@@ -154,7 +154,7 @@ impl Policy {
         Mode::of(self.raw)
     }
 
-    /// Returns the nodes; none if the mode has none.
+    /// Returns the nodes, or an empty set if the mode takes none.
     pub const fn nodes(&self) -> NodeSet {
         self.nodes
     }

@@ -212,7 +212,7 @@ impl Topology {
         self.kernel().standalone.as_ref().map_or(&[], |standalone| standalone.task_cpus)
     }
 
-    /// Returns the CPUs of a node; none if the node does not exist.
+    /// Returns the CPUs of a node, or an empty set if the node does not exist.
     ///
     /// # Errors
     /// As [`Topology::cpus`].
