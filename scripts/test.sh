@@ -88,7 +88,8 @@ else
     if [ -n "${TEST_SECONDS:-}" ]; then
         suite "AddressSanitizer in the guest" make --no-print-directory sanitize-vm
         suite "debug assertions in the guest" make --no-print-directory debug-vm-test
-        suite "other architectures, emulated" make --no-print-directory cross-test ARCH="arm64 riscv64 ppc64el s390x i386 armhf" TESTS=long
+        suite "other architectures, emulated" make --no-print-directory cross-test ARCH="arm64 riscv64 ppc64el s390x i386 armhf" TESTS=long \
+            CK_TIMEOUT_MULTIPLIER=
         check "packages for other architectures" make --no-print-directory cross
         check "the oldest Rust" make --no-print-directory msrv
         check "versions of the Rust library" make --no-print-directory semver
