@@ -7,12 +7,12 @@ use super::nodes::node_exists;
 use crate::trace::trace_call;
 use core::cell::Cell;
 use core::ffi::c_int;
-use numars::affinity;
-use numars::bitmask::{Bits, Word};
-use numars::error::SyscallError;
-use numars::nodeset::{CpuMask, NodeMask};
-use numars::sys::errno;
-use numars::topology::{self, KernelTopology};
+use numars::SyscallError;
+use numars::for_c::affinity;
+use numars::for_c::bitmask::{Bits, Word};
+use numars::for_c::nodeset::{CpuMask, NodeMask};
+use numars::for_c::sys::errno;
+use numars::for_c::topology::{self, KernelTopology};
 
 /// Run the calling thread on the CPUs of one node only.
 ///

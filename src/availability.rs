@@ -3,7 +3,7 @@
 use super::globals;
 use crate::trace::trace_call;
 use core::ffi::c_int;
-use numars::sys::kernel;
+use numars::for_c::sys::kernel;
 
 /// Check whether the program may use NUMA policy. May be called at any time, any number of times.
 ///

@@ -3,9 +3,9 @@
 use super::globals::is_builtin;
 use super::mask::{NUMA_NUM_NODES, allocate, bitmask, free, nodemask_t, nodemask_words, read, words, write};
 use core::ffi::{c_int, c_uint};
-use numars::bitmask::{Bits, BitsMut};
-use numars::sys::errno;
-use numars::topology;
+use numars::for_c::bitmask::{Bits, BitsMut};
+use numars::for_c::sys::errno;
+use numars::for_c::topology;
 
 /// Allocate an empty mask.
 ///

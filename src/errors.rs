@@ -2,8 +2,8 @@
 
 use core::ffi::{CStr, c_char, c_int};
 use core::sync::atomic::{AtomicU64, Ordering};
-use numars::error::{Syscall, SyscallError};
-use numars::sys::{errno, process};
+use numars::for_c::sys::{errno, process};
+use numars::{Syscall, SyscallError};
 
 mod variadic;
 

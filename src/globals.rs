@@ -6,11 +6,11 @@ use crate::trace;
 use core::ffi::c_ulong;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering, Ordering::AcqRel, Ordering::Acquire};
-use numars::bitmask::{BitsMut, WORD_BITS};
-use numars::nodeset::{CpuMask, FixedBitmask, MAX_CPUS, MAX_NUMNODES, NodeMask};
-use numars::sys::root::Root;
-use numars::sys::{errno, kernel};
-use numars::topology::{self, KernelTopology};
+use numars::for_c::bitmask::{BitsMut, WORD_BITS};
+use numars::for_c::nodeset::{CpuMask, FixedBitmask, MAX_CPUS, MAX_NUMNODES, NodeMask};
+use numars::for_c::sys::root::Root;
+use numars::for_c::sys::{errno, kernel};
+use numars::for_c::topology::{self, KernelTopology};
 
 /// Defines an exported set, and its words separately, so that they are in .bss. The words are stored with relaxed atomics, because
 /// programs may read them at any time.

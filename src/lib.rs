@@ -42,13 +42,13 @@ include!(concat!(env!("OUT_DIR"), "/symvers.rs"));
 fn unreachable_in_a_release(_panic: &core::panic::PanicInfo) -> ! {
     #[cfg(debug_assertions)]
     if let Some(place) = _panic.location() {
-        ::numars::sys::files::write_to_standard_error(b"numars: panic at ");
-        ::numars::sys::files::write_to_standard_error(place.file().as_bytes());
-        ::numars::sys::files::write_to_standard_error(b":");
-        ::numars::radix::write_radix(place.line().into(), ::numars::radix::DECIMAL, 1, &mut |digit| {
-            ::numars::sys::files::write_to_standard_error(&[digit])
+        ::numars::for_c::sys::files::write_to_standard_error(b"numars: panic at ");
+        ::numars::for_c::sys::files::write_to_standard_error(place.file().as_bytes());
+        ::numars::for_c::sys::files::write_to_standard_error(b":");
+        ::numars::for_c::radix::write_radix(place.line().into(), ::numars::for_c::radix::DECIMAL, 1, &mut |digit| {
+            ::numars::for_c::sys::files::write_to_standard_error(&[digit])
         });
-        ::numars::sys::files::write_to_standard_error(b"\n");
+        ::numars::for_c::sys::files::write_to_standard_error(b"\n");
     }
-    ::numars::sys::process::abort()
+    ::numars::for_c::sys::process::abort()
 }

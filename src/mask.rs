@@ -2,8 +2,8 @@
 
 use core::cell::Cell;
 use core::ffi::c_ulong;
-use numars::bitmask::{Bits, BitsMut, WORD_BITS, Word};
-use numars::sys::memory;
+use numars::for_c::bitmask::{Bits, BitsMut, WORD_BITS, Word};
+use numars::for_c::sys::memory;
 
 /// A node mask or CPU mask. Returned by numa_bitmask_alloc() and other functions, or made by the
 /// program.

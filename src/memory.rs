@@ -6,10 +6,10 @@ use super::mask::{bitmask, read};
 use crate::trace::{self, Arg, CallResult, PageOutcome, trace_call};
 use core::ffi::{c_int, c_void};
 use core::ptr::null_mut;
-use numars::bitmask::Bits;
-use numars::error::SyscallError;
-use numars::mempolicy::{self, MemRange};
-use numars::sys::memory;
+use numars::SyscallError;
+use numars::for_c::bitmask::Bits;
+use numars::for_c::mempolicy::{self, MemRange};
+use numars::for_c::sys::memory;
 
 /// If not 0, the numa_alloc_*() functions return NULL when the policy of the memory cannot be set,
 /// instead of memory that has the calling thread's policy.

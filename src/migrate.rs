@@ -4,11 +4,11 @@ use super::mask::{bitmask, read};
 use crate::trace::{Arg, PageOutcome, trace_call};
 use core::ffi::{CStr, c_int, c_long, c_ulong, c_void};
 use core::ptr::null;
-use numars::migrate::node_map::{self, Masks, PADDED_BITS};
-use numars::migrate::{self, MoveRequest};
-use numars::sys::errno::Errno;
-use numars::sys::uaccess::{UserPtr, UserPtrMut};
-use numars::sys::{environment, errno, files, kernel};
+use numars::Errno;
+use numars::for_c::migrate::node_map::{self, Masks, PADDED_BITS};
+use numars::for_c::migrate::{self, MoveRequest};
+use numars::for_c::sys::uaccess::{UserPtr, UserPtrMut};
+use numars::for_c::sys::{environment, errno, files, kernel};
 use once_cell::race::OnceBool;
 
 /// Move all pages of a process from some nodes to others.

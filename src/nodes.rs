@@ -4,9 +4,9 @@ use super::errors::call_numa_error;
 use super::globals;
 use super::mask::{allocate, bitmask, free, write};
 use core::ffi::{c_int, c_long, c_longlong};
-use numars::error::{Syscall, SyscallError};
-use numars::sys::{errno, kernel, memory};
-use numars::topology::{self, KernelTopology, for_each_bit};
+use numars::for_c::sys::{errno, kernel};
+use numars::for_c::topology::{self, KernelTopology, for_each_bit};
+use numars::{Syscall, SyscallError};
 
 /// Converts a count or number to C's int.
 fn int(number: usize) -> c_int {
@@ -233,7 +233,7 @@ pub unsafe extern "C" fn numa_node_size(node: c_int, freep: *mut c_long) -> c_lo
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_pagesize() -> c_int {
-    int(memory::page_size())
+    int(numars::page_size())
 }
 
 /// Return the distance from one node to another as the firmware states it: 10 from a node to

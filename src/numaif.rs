@@ -5,9 +5,9 @@
 use crate::trace::Arg::{Flags, Policy};
 use crate::trace::{self, PageOutcome, mask, trace_call};
 use core::ffi::{c_int, c_long, c_uint, c_ulong, c_void};
-use numars::sys::errno;
-use numars::sys::kernel::{self, Calls, raw};
-use numars::{mempolicy, migrate};
+use numars::for_c::sys::errno;
+use numars::for_c::sys::kernel::{self, Calls, raw};
+use numars::for_c::{mempolicy, migrate};
 
 /// Policy mode: no policy. A thread allocates on the node of the CPU that it runs on; a range of
 /// memory has the policy of the thread that touches it.
@@ -59,7 +59,7 @@ const _: () =
     assert!(MPOL_F_NUMA_BALANCING == mempolicy::NUMA_BALANCING && MPOL_MF_STRICT == mempolicy::MF_STRICT as c_int);
 const _: () = assert!(MPOL_MF_MOVE == migrate::MF_MOVE && MPOL_MF_MOVE_ALL == migrate::MF_MOVE_ALL);
 
-/// Defines the functions through which the library makes the kernel's calls while it traces: those that numars::sys::kernel calls otherwise,
+/// Defines the functions through which the library makes the kernel's calls while it traces: those that the Rust library calls otherwise,
 /// with errno marked.
 macro_rules! traced_calls {
     ($($name:ident($($argument:ident: $type:ty),*);)*) => {
@@ -76,7 +76,7 @@ macro_rules! traced_calls {
             )*
         }
 
-        /// The argument of [`numars::sys::kernel::interpose`] if NUMARS_LOG is set.
+        /// The argument of [`numars::for_c::sys::kernel::interpose`] if NUMARS_LOG is set.
         pub(crate) static TRACED_CALLS: Calls = Calls { $($name: traced::$name),* };
     };
 }

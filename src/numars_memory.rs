@@ -4,8 +4,9 @@ use super::mask::{bitmask, read};
 use crate::trace::{self, Arg, CallResult, PageOutcome, trace_call};
 use core::ffi::{c_int, c_uint, c_void};
 use core::ptr::null_mut;
-use numars::allocate::{AllocNodes, AllocOptions, allocate};
-use numars::sys::errno::{self, Errno};
+use numars::Errno;
+use numars::for_c::allocate::{AllocNodes, AllocOptions, allocate};
+use numars::for_c::sys::errno;
 
 /// Never allocate pages on other nodes (MPOL_BIND), instead of only when the node is full.
 pub const NUMARS_ALLOC_NO_FALLBACK: c_uint = 1 << 0;

@@ -11,9 +11,10 @@ use core::slice;
 use core::sync::atomic::AtomicI32;
 use core::time::Duration;
 use libc::pid_t;
-use numars::migrate::{self, CancelFlag, MoveOptions, MoveReport, MoveRequest, MoveStats, Progress};
-use numars::sys::errno::{self, Errno};
-use numars::sys::uaccess::{UserPtr, UserPtrMut};
+use numars::for_c::migrate::{self, CancelFlag, MoveOptions, MoveReport, MoveRequest, Progress};
+use numars::for_c::sys::errno;
+use numars::for_c::sys::uaccess::{UserPtr, UserPtrMut};
+use numars::{Errno, MoveStats};
 
 /// Statistics of a move, to be initialized with NUMARS_MOVE_STATS_INIT.
 ///

@@ -5,10 +5,11 @@ use super::nodes::node_exists;
 use crate::trace::trace_call;
 use core::ffi::{c_int, c_uint};
 use core::slice;
-use numars::bitmask::BitsMut;
-use numars::nodeset::NodeMask;
-use numars::sys::errno;
-use numars::topology::{self, Attribute, KernelTopology};
+use numars::Attribute;
+use numars::for_c::bitmask::BitsMut;
+use numars::for_c::nodeset::NodeMask;
+use numars::for_c::sys::errno;
+use numars::for_c::topology::{self, KernelTopology};
 
 /// Attributes of the memory of a node, for numars_node_attribute() and numars_best_nodes().
 #[repr(C)]

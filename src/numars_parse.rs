@@ -5,14 +5,15 @@ use super::mask::{bitmask, read, write};
 use super::parse::{invert_cpus, invert_nodes};
 use super::sized::{Output, SizedStruct, assert_no_padding};
 use core::ffi::{CStr, c_char, c_int};
-use numars::bitmask::{Bits, BitsMut};
-use numars::nodeset::{CpuMask, NodeMask};
-use numars::nodestring::{self, ParseContext, ParseError};
-use numars::parse_failure::{Members, ParseFailure};
-use numars::radix::{DECIMAL, write_radix};
-use numars::sys::errno;
-use numars::sys::memory;
-use numars::topology::{self, DeviceError, NodesLookup, configured_cpus, possible_cpus, possible_nodes};
+use numars::DeviceError;
+use numars::for_c::bitmask::{Bits, BitsMut};
+use numars::for_c::nodeset::{CpuMask, NodeMask};
+use numars::for_c::nodestring::{self, ParseContext, ParseError};
+use numars::for_c::parse_failure::{Members, ParseFailure};
+use numars::for_c::radix::{DECIMAL, write_radix};
+use numars::for_c::sys::errno;
+use numars::for_c::sys::memory;
+use numars::for_c::topology::{self, NodesLookup, configured_cpus, possible_cpus, possible_nodes};
 
 /// Where and why a list was rejected, to be initialized with NUMARS_PARSE_ERROR_INIT.
 #[repr(C)]

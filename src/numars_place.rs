@@ -8,9 +8,10 @@ use core::ffi::{c_int, c_long, c_uchar, c_uint, c_void};
 use core::ptr::null;
 use core::slice;
 use libc::pid_t;
-use numars::migrate::{self, MoveOptions, MoveReport, PlacementMode, PlacementRequest, Progress, TierMove};
-use numars::nodeset::MAX_NUMNODES;
-use numars::sys::errno::{self, Errno};
+use numars::for_c::migrate::{self, MoveOptions, MoveReport, PlacementMode, PlacementRequest, Progress};
+use numars::for_c::nodeset::MAX_NUMNODES;
+use numars::for_c::sys::errno;
+use numars::{Errno, MoveStats, TierMove};
 
 /// How numars_place_range() and numars_place_process() distribute pages: the mode of struct
 /// numars_placement.
@@ -297,7 +298,7 @@ unsafe fn move_to_tier(
     direction: TierMove,
     options: *const numars_move_options,
     stats: *mut numars_move_stats,
-) -> (c_long, migrate::MoveStats) {
+) -> (c_long, MoveStats) {
     let mut work = |options: MoveOptions, progress: Progress| {
         migrate::move_to_tier(pid, start as usize, length, direction, options, progress)
     };

@@ -1,7 +1,7 @@
 //! What the status of a page means, for people: part of numars.h.
 
 use core::ffi::{c_char, c_int};
-use numars::migrate;
+use numars::for_c::migrate;
 
 /// Describe the status of a page, as move_pages(2) and the calls that move or query pages store it.
 ///

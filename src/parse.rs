@@ -6,11 +6,12 @@ use super::mask::{allocate, bitmask, free, write};
 use super::nodes::long;
 use core::ffi::{CStr, c_char, c_int};
 use core::ptr::null_mut;
-use numars::bitmask::{BitsMut, WORD_BITS};
-use numars::nodeset::{CpuMask, FixedBitmask, MAX_CPUS};
-use numars::nodestring::{self, ParseContext, ParsedDevice};
-use numars::sys::memory;
-use numars::topology::{self, DeviceError, DeviceKind, NodesLookup, configured_cpus};
+use numars::for_c::bitmask::{BitsMut, WORD_BITS};
+use numars::for_c::nodeset::{CpuMask, FixedBitmask, MAX_CPUS};
+use numars::for_c::nodestring::{self, ParseContext, ParsedDevice};
+use numars::for_c::sys::memory;
+use numars::for_c::topology::{self, NodesLookup, configured_cpus};
+use numars::{DeviceError, DeviceKind};
 
 /// Why a list is rejected.
 // Not of the same name, which cbindgen would take for the other type.

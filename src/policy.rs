@@ -6,12 +6,12 @@ use super::globals;
 use super::mask::{allocate, bitmask, free, read, words, write};
 use crate::trace::trace_call;
 use core::ffi::{c_int, c_ulong, c_void};
-use numars::bitmask::BitsMut;
-use numars::error::SyscallError;
-use numars::mempolicy::{self, Applied, MemRange, Mode};
-use numars::nodeset::NodeMask;
-use numars::sys::errno;
-use numars::topology;
+use numars::for_c::bitmask::BitsMut;
+use numars::for_c::mempolicy::{self, Applied, MemRange};
+use numars::for_c::nodeset::NodeMask;
+use numars::for_c::sys::errno;
+use numars::for_c::topology;
+use numars::{Mode, SyscallError};
 
 /// Makes a set of the nodes of the calling thread's policy if that has the mode `wanted`, or any if that is `None`; otherwise, `fill` makes
 /// the set. A policy that the kernel does not tell is reported.
@@ -172,7 +172,7 @@ pub unsafe extern "C" fn numa_set_preferred_many(nodemask: *mut bitmask) {
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_get_interleave_node() -> c_int {
-    numars::sys::kernel::next_interleave_node().unwrap_or(0)
+    numars::for_c::sys::kernel::next_interleave_node().unwrap_or(0)
 }
 
 /// Return the nodes that the calling thread's allocations are interleaved over (MPOL_INTERLEAVE).

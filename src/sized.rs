@@ -16,7 +16,7 @@ use core::ffi::c_int;
 use core::marker::PhantomData;
 use core::ptr;
 use core::slice;
-use numars::sys::errno::{E2BIG, EINVAL};
+use numars::for_c::sys::errno::{E2BIG, EINVAL};
 
 /// The largest size that is accepted, as that of openat2(2).
 pub const MAX_SIZE: usize = 4096;

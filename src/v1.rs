@@ -8,10 +8,10 @@ use super::mask::{NODEMASK_WORDS, bitmask, free, nodemask_t};
 use super::{affinity, memory, nodes, parse, policy};
 use crate::trace::{Arg, trace_call};
 use core::ffi::{c_char, c_int, c_uint, c_ulong, c_void};
-use numars::bitmask::WORD_BITS;
-use numars::nodeset::{CpuMask, MAX_CPUS};
-use numars::sys::{errno, kernel};
-use numars::topology::possible_cpus;
+use numars::for_c::bitmask::WORD_BITS;
+use numars::for_c::nodeset::{CpuMask, MAX_CPUS};
+use numars::for_c::sys::{errno, kernel};
+use numars::for_c::topology::possible_cpus;
 
 /// Defines functions that are exported under their own names unless build.rs gives them versions.
 macro_rules! older {

@@ -6,15 +6,16 @@ use crate::numars_memory::{
 };
 use core::cell::Cell;
 use core::num::NonZeroU64;
-use numars::bitmask::{Bits, WORD_BITS, Word};
-use numars::mempolicy::{MF_STRICT, NUMA_BALANCING};
-use numars::migrate::{MF_MOVE, MF_MOVE_ALL, MoveStats};
-use numars::names::nth;
-use numars::nodestring;
-use numars::radix::{DECIMAL, HEXADECIMAL, write_radix};
-use numars::sys::errno::{self, Errno};
-use numars::sys::process;
-use numars::sys::uaccess::UserPtr;
+use numars::for_c::bitmask::{Bits, WORD_BITS, Word};
+use numars::for_c::mempolicy::{MF_STRICT, NUMA_BALANCING};
+use numars::for_c::migrate::{MF_MOVE, MF_MOVE_ALL};
+use numars::for_c::names::nth;
+use numars::for_c::nodestring;
+use numars::for_c::radix::{DECIMAL, HEXADECIMAL, write_radix};
+use numars::for_c::sys::errno;
+use numars::for_c::sys::process;
+use numars::for_c::sys::uaccess::UserPtr;
+use numars::{Errno, MoveStats};
 
 /// An argument or the result of a call.
 #[derive(Clone, Copy)]
@@ -375,7 +376,7 @@ mod tests {
 
     fn set(members: &[usize]) -> String {
         let words = [const { Cell::new(0) }; 16];
-        let bits = numars::bitmask::BitsMut::new(&words, 1024);
+        let bits = numars::for_c::bitmask::BitsMut::new(&words, 1024);
         members.iter().for_each(|&member| bits.set(member));
         written(Arg::Set(&bits.as_bits()))
     }
@@ -431,7 +432,7 @@ mod tests {
     #[test]
     fn statuses_are_counted_as_far_as_they_can_be_read() {
         let statuses =
-            [1, 0, -errno::ENOENT, -errno::EFAULT, -errno::EACCES, -errno::EBUSY, -errno::ENOMEM, -errno::EPERM];
+            [1, 0, -errno::ENOENT, -errno::EFAULT, -errno::EACCES, -errno::EBUSY, -errno::ENOMEM, -errno::ERANGE];
         let nodes = [1; 8];
         let count = |nodes, status| tally_statuses(8, nodes, status);
         let (nodes, status) = (nodes.as_ptr() as usize, statuses.as_ptr() as usize);

@@ -11,11 +11,10 @@ pub use sink::is_open as is_on;
 
 use core::ffi::c_long;
 use line::LineBuf;
-use numars::error::SyscallError;
-use numars::mempolicy::Applied;
-use numars::sys::environment;
-use numars::sys::errno::Errno;
-use numars::sys::files::strip_prefix;
+use numars::for_c::mempolicy::Applied;
+use numars::for_c::sys::environment;
+use numars::for_c::sys::files::strip_prefix;
+use numars::{Errno, SyscallError};
 
 /// Traces a call, and returns its result. The arguments are written in place of the stars of the text. Costs a comparison if nothing is
 /// traced.

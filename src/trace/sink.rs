@@ -5,11 +5,11 @@
 
 use core::ffi::CStr;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
-use numars::sys::errno::preserve_errno;
-use numars::sys::files::{File, FixedPath, Status, strip_prefix};
-use numars::sys::memory::Arena;
-use numars::sys::output::{self, Method};
-use numars::sys::process;
+use numars::for_c::sys::errno::preserve_errno;
+use numars::for_c::sys::files::{File, FixedPath, Status, strip_prefix};
+use numars::for_c::sys::memory::Arena;
+use numars::for_c::sys::output::{self, Method};
+use numars::for_c::sys::process;
 use once_cell::race::OnceRef;
 
 /// What every line begins with.

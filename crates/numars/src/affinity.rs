@@ -3,12 +3,12 @@
 //! References: sched_setaffinity(2), cpuset(7).
 //!
 //! ```
-//! use numars::affinity;
-//! use numars::nodeset::CpuMask;
+//! use numars::for_c::affinity;
+//! use numars::for_c::nodeset::CpuMask;
 //! let cpus = CpuMask::new();
 //! affinity::get(0, cpus.bits())?;
 //! affinity::set(0, &cpus)?;
-//! # Ok::<(), numars::error::SyscallError>(())
+//! # Ok::<(), numars::SyscallError>(())
 //! ```
 
 use crate::bitmask::{Bits, BitsMut};

@@ -7,7 +7,7 @@
 //! References: mmap(2), mbind(2), madvise(2), move_pages(2).
 //!
 //! ```
-//! use numars::allocate::{AllocOptions, AllocNodes, allocate};
+//! use numars::for_c::allocate::{AllocOptions, AllocNodes, allocate};
 //! let options = AllocOptions { strict: true, ..AllocOptions::default() };
 //! match allocate(1 << 20, AllocNodes::Node(0), options) {
 //!     Ok(mut memory) => memory.as_mut_slice().fill(1), // on node 0
@@ -137,7 +137,7 @@ impl Plan {
 /// [`AllocOptions::strict`] needs, cannot be used.
 ///
 /// ```
-/// use numars::allocate::{AllocOptions, AllocNodes, allocate};
+/// use numars::for_c::allocate::{AllocOptions, AllocNodes, allocate};
 /// let options = AllocOptions { populate: true, ..AllocOptions::default() };
 /// if let Ok(mut memory) = allocate(10_000, AllocNodes::Local, options) {
 ///     assert_eq!(memory.as_mut_slice(), [0; 10_000]);

@@ -4,7 +4,7 @@
 //! program stores in those bits does not change.
 //!
 //! ```
-//! use numars::bitmask::BitsMut;
+//! use numars::for_c::bitmask::BitsMut;
 //! use std::cell::Cell;
 //! let words = [const { Cell::new(0) }; 2];
 //! let nodes = BitsMut::new(&words, 70);
@@ -26,7 +26,7 @@ pub const WORD_BITS: usize = Word::BITS as usize;
 /// A bit set to read. It consists of cells, because C programs may let sets share words.
 ///
 /// ```
-/// use numars::bitmask::Bits;
+/// use numars::for_c::bitmask::Bits;
 /// use std::cell::Cell;
 /// let words = [Cell::new(0b1_0100), Cell::new(1)];
 /// let (set, shorter) = (Bits::new(&words, usize::MAX), Bits::new(&words, 4));
@@ -205,7 +205,7 @@ impl Iterator for SetBits<'_> {
 /// A bit set to change.
 ///
 /// ```
-/// use numars::bitmask::BitsMut;
+/// use numars::for_c::bitmask::BitsMut;
 /// use std::cell::Cell;
 /// let (one, two) = ([Cell::new(0)], [Cell::new(0)]);
 /// let (set, other) = (BitsMut::new(&one, 10), BitsMut::new(&two, 20));

@@ -63,7 +63,6 @@ impl SyscallError {
     }
 
     /// Returns the error of `call`, which has just failed and set errno(3).
-    #[doc(hidden)]
     #[cold]
     #[doc(hidden)]
     pub fn last(call: Syscall) -> Self {

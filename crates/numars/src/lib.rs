@@ -106,10 +106,9 @@
 //!
 //! # For the C library
 //!
-//! libnumars, libnuma's C interface, is made of the same parts. Where C needs more than this interface (sets of any length that other threads
-//! change, the strings of numactl(8), statuses in a program's own arrays), it uses these modules, which the documentation does not show, and
-//! which may change in any release: `affinity`, `allocate`, `bitmask`, `mempolicy`, `migrate`, `names`, `nodeset`, `nodestring`,
-//! `parse_failure`, `radix`, `sys`, `text`, `topology`.
+//! libnumars, libnuma's C interface, is made of the same parts. What C needs beyond this interface (sets of any length that other threads change,
+//! the strings of numactl(8), statuses in a program's own arrays) is listed in the source of the module `for_c`, which the documentation does not show,
+//! and which may change in any release.
 #![cfg_attr(not(any(test, fuzzing)), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // Tests call libc to make what they examine.
@@ -129,24 +128,43 @@ pub struct Readme;
 #[doc = include_str!("../docs/from-libnuma.md")]
 pub mod from_libnuma {}
 
+mod affinity;
+mod allocate;
 #[cfg(feature = "allocator-api2")]
 mod allocator;
+mod bitmask;
 mod cpu;
 mod cpu_set;
+mod error;
+#[doc(hidden)]
+pub mod for_c;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod list_format;
 mod mapping;
+mod mempolicy;
+mod migrate;
 mod move_error;
 mod moving;
+mod names;
 mod node;
+mod nodeset;
+mod nodestring;
 mod page_queries;
 mod page_status;
+mod parse_failure;
 mod placing;
 mod policy;
 mod process_id;
+mod radix;
 #[cfg(feature = "serde")]
 mod serde;
 mod support;
+#[allow(unsafe_code, reason = "the one module that calls libc and the kernel")]
+mod sys;
+mod text;
 mod thread;
+mod topology;
 
 #[cfg(feature = "allocator-api2")]
 pub use allocator::NodeAllocator;
@@ -173,35 +191,3 @@ pub use topology::queries::set_interleave_weight;
 pub use topology::{
     Attribute, DeviceError, DeviceKind, Distance, NodeKind, NodeMemory, NodesByDistance, Tier, Tiers, Topology,
 };
-
-#[doc(hidden)]
-pub mod affinity;
-#[doc(hidden)]
-pub mod allocate;
-#[doc(hidden)]
-pub mod bitmask;
-#[doc(hidden)]
-pub mod error;
-#[cfg(any(test, fuzzing))]
-pub mod fuzzing;
-#[doc(hidden)]
-pub mod mempolicy;
-#[doc(hidden)]
-pub mod migrate;
-#[doc(hidden)]
-pub mod names;
-#[doc(hidden)]
-pub mod nodeset;
-#[doc(hidden)]
-pub mod nodestring;
-#[doc(hidden)]
-pub mod parse_failure;
-#[doc(hidden)]
-pub mod radix;
-#[doc(hidden)]
-#[allow(unsafe_code, reason = "the one module that calls libc and the kernel")]
-pub mod sys;
-#[doc(hidden)]
-pub mod text;
-#[doc(hidden)]
-pub mod topology;

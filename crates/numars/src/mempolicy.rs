@@ -3,7 +3,7 @@
 //! References: numa(7), set_mempolicy(2), get_mempolicy(2), mbind(2), set_mempolicy_home_node(2).
 //!
 //! ```
-//! use numars::mempolicy;
+//! use numars::for_c::mempolicy;
 //! // Allocate on node 0 first. A kernel without NUMA, or a container, may refuse that.
 //! if let Err(error) = mempolicy::prefer_node(Some(0)) {
 //!     eprintln!("no memory policy: {error}");
@@ -138,8 +138,9 @@ pub(crate) fn set_raw_task_policy(raw_mode: i32, nodes: Bits) -> Result<(), Sysc
 /// Restricts the calling thread's allocations to `nodes` (MPOL_BIND).
 ///
 /// ```
-/// use numars::mempolicy::{self, Mode};
-/// use numars::nodeset::NodeMask;
+/// use numars::for_c::mempolicy;
+/// use numars::Mode;
+/// use numars::for_c::nodeset::NodeMask;
 /// // Fails in a container that forbids policies, or whose cpuset does not include node 0.
 /// if mempolicy::bind_task(NodeMask::single(0).bits().as_bits()).is_ok() {
 ///     let nodes = NodeMask::new();
@@ -147,7 +148,7 @@ pub(crate) fn set_raw_task_policy(raw_mode: i32, nodes: Bits) -> Result<(), Sysc
 ///     assert!(nodes.bits().as_bits().iter().eq([0]));
 ///     mempolicy::local_task()?;
 /// }
-/// # Ok::<(), numars::error::SyscallError>(())
+/// # Ok::<(), numars::SyscallError>(())
 /// ```
 ///
 /// # Errors

@@ -3,11 +3,6 @@
 use core::ffi::CStr;
 
 /// Returns the name with this index in `names`, which are separated by commas; the empty string beyond the last one.
-///
-/// ```
-/// use numars::names::nth;
-/// assert_eq!([0, 1, 2].map(|index| nth("moved,in place", index)), ["moved", "in place", ""]);
-/// ```
 #[inline(never)]
 pub fn nth(names: &'static str, index: usize) -> &'static str {
     let (mut start, mut current) = (0, 0);
@@ -23,11 +18,6 @@ pub fn nth(names: &'static str, index: usize) -> &'static str {
 }
 
 /// Returns the text with this index in `texts`, each of which ends with a NUL; the empty string beyond the last one.
-///
-/// ```
-/// use numars::names::nth_cstr;
-/// assert_eq!([0, 1, 2].map(|index| nth_cstr(b"moved\0in place\0", index)), [c"moved", c"in place", c""]);
-/// ```
 #[inline(never)]
 pub fn nth_cstr(texts: &'static [u8], index: usize) -> &'static CStr {
     let mut rest = texts;
@@ -36,4 +26,16 @@ pub fn nth_cstr(texts: &'static [u8], index: usize) -> &'static CStr {
         rest = rest.get(end..).unwrap_or_default();
     }
     CStr::from_bytes_until_nul(rest).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_beyond_the_last_are_empty() {
+        assert_eq!([0, 1, 2].map(|index| nth("moved,in place", index)), ["moved", "in place", ""]);
+        let texts = [0, 1, 2].map(|index| nth_cstr(b"moved\0in place\0", index));
+        assert_eq!(texts, [c"moved", c"in place", c""]);
+    }
 }

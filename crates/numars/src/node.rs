@@ -226,7 +226,14 @@ impl NodeSet {
         NodeSetIter { nodes: *self, next: 0, end: WORDS }
     }
 
-    /// Returns the set that libnumars works with.
+    /// Returns the nodes of a set that can be changed in place.
+    pub(crate) fn from_mask(mask: &NodeMask) -> Self {
+        let mut set = NodeSet::EMPTY;
+        set.0.iter_mut().zip(mask.words()).for_each(|(word, from)| *word = from.get());
+        set
+    }
+
+    /// Returns a set that can be changed in place.
     pub(crate) fn to_mask(self) -> NodeMask {
         NodeMask::from(self.0)
     }
@@ -235,14 +242,6 @@ impl NodeSet {
         let mut combined = self;
         combined.0.iter_mut().zip(other.0).for_each(|(word, other)| *word = combine(*word, other));
         combined
-    }
-}
-
-impl From<&NodeMask> for NodeSet {
-    fn from(mask: &NodeMask) -> Self {
-        let mut set = NodeSet::EMPTY;
-        set.0.iter_mut().zip(mask.words()).for_each(|(word, from)| *word = from.get());
-        set
     }
 }
 
@@ -445,7 +444,7 @@ mod tests {
             prop_assert_eq!((x.is_subset(&y), x.is_disjoint(&y)), (a.is_subset(&b), a.is_disjoint(&b)));
             prop_assert_eq!((x.len(), x.is_empty(), x == y), (a.len(), a.is_empty(), a == b));
             prop_assert_eq!((x.first().map(usize::from), x.last().map(usize::from)), (a.first().copied(), a.last().copied()));
-            prop_assert_eq!(NodeSet::from(&x.to_mask()), x);
+            prop_assert_eq!(NodeSet::from_mask(&x.to_mask()), x);
         }
 
         #[test]

@@ -13,7 +13,7 @@ pub const MAX_CPUS: usize = 16384;
 /// A set of nodes on the stack (128 bytes), large enough for every kernel.
 ///
 /// ```
-/// use numars::nodeset::NodeMask;
+/// use numars::for_c::nodeset::NodeMask;
 /// let nodes = NodeMask::single(3);
 /// nodes.bits().set(5);
 /// assert!(nodes.bits().as_bits().iter().eq([3, 5]));
@@ -23,7 +23,7 @@ pub type NodeMask = FixedBitmask<{ MAX_NUMNODES / WORD_BITS }>;
 /// A set of CPUs on the stack (2 KiB), large enough for every kernel.
 ///
 /// ```
-/// use numars::nodeset::{CpuMask, MAX_CPUS};
+/// use numars::for_c::nodeset::{CpuMask, MAX_CPUS};
 /// let cpus = CpuMask::new();
 /// cpus.bits().fill(true);
 /// assert_eq!(cpus.bits().as_bits().weight(), MAX_CPUS);
@@ -44,7 +44,7 @@ impl<const WORDS: usize> FixedBitmask<WORDS> {
     /// Returns an empty set.
     ///
     /// ```
-    /// assert!(numars::nodeset::NodeMask::new().bits().as_bits().is_empty());
+    /// assert!(numars::for_c::nodeset::NodeMask::new().bits().as_bits().is_empty());
     /// ```
     pub fn new() -> Self {
         FixedBitmask(Cell::new([0; WORDS]))
@@ -53,7 +53,7 @@ impl<const WORDS: usize> FixedBitmask<WORDS> {
     /// Returns the set that contains `member` only, or an empty set if `member` is beyond the set's size.
     ///
     /// ```
-    /// use numars::nodeset::{MAX_NUMNODES, NodeMask};
+    /// use numars::for_c::nodeset::{MAX_NUMNODES, NodeMask};
     /// assert!(NodeMask::single(7).bits().as_bits().contains(7));
     /// assert!(NodeMask::single(MAX_NUMNODES).bits().as_bits().is_empty());
     /// ```
@@ -66,7 +66,7 @@ impl<const WORDS: usize> FixedBitmask<WORDS> {
     /// Returns the words that hold the bits, the lowest first.
     ///
     /// ```
-    /// assert_eq!(numars::nodeset::NodeMask::single(3).words()[0].get(), 0b1000);
+    /// assert_eq!(numars::for_c::nodeset::NodeMask::single(3).words()[0].get(), 0b1000);
     /// ```
     pub fn words(&self) -> &[Cell<Word>] {
         let words: &Cell<[Word]> = &self.0;
@@ -76,7 +76,7 @@ impl<const WORDS: usize> FixedBitmask<WORDS> {
     /// Returns the set's bits, to read and to change.
     ///
     /// ```
-    /// let cpus = numars::nodeset::CpuMask::new();
+    /// let cpus = numars::for_c::nodeset::CpuMask::new();
     /// cpus.bits().set(1);
     /// assert_eq!(cpus.bits().as_bits().highest(), Some(1));
     /// ```

@@ -8,8 +8,8 @@
 //! Nothing here knows which nodes, CPUs or devices exist: the caller passes them as a [`ParseContext`].
 //!
 //! ```
-//! use numars::nodeset::NodeMask;
-//! use numars::nodestring::{self, NamedNodes, ParseContext, ParseError};
+//! use numars::for_c::nodeset::NodeMask;
+//! use numars::for_c::nodestring::{self, ParseContext, ParseError, ParsedDevice};
 //!
 //! let (exist, parsed) = (NodeMask::new(), NodeMask::new());
 //! [0, 1, 3].iter().for_each(|&node| exist.bits().set(node));
@@ -19,7 +19,7 @@
 //!     all: allowed,
 //!     invert: &|set| nodestring::invert(set, |node| allowed.contains(node)),
 //! };
-//! let no_devices = |_: &[u8]| None::<(&[u8], Result<NamedNodes, ()>)>;
+//! let no_devices = |_: &[u8]| -> ParsedDevice<()> { None };
 //! assert_eq!(nodestring::parse(b"!0,1", context, &no_devices, parsed.bits()), Ok(()));
 //! assert!(parsed.bits().as_bits().contains(3));
 //! let error = nodestring::parse(b"0-2", context, &no_devices, parsed.bits());
@@ -62,7 +62,7 @@ impl<E> ParseError<'_, E> {
     /// Returns which bytes of `list`, which was parsed, are at fault: a number, an element up to its comma, or a device, which ends the list.
     ///
     /// ```
-    /// use numars::nodestring::ParseError;
+    /// use numars::for_c::nodestring::ParseError;
     /// let error: ParseError<()> = ParseError::OutOfRange { number: 17, rest: b"17,4" };
     /// assert_eq!(error.span(b"0-3,17,4"), 4..6);
     /// ```
@@ -86,7 +86,7 @@ impl<E> ParseError<'_, E> {
     /// Returns whether the error is about a number after a `+` in `list`, which counts in [`ParseContext::all`].
     ///
     /// ```
-    /// use numars::nodestring::ParseError;
+    /// use numars::for_c::nodestring::ParseError;
     /// let error: ParseError<()> = ParseError::OutOfRange { number: 7, rest: b"7" };
     /// assert!(error.is_relative(b"0,+1,7") && !error.is_relative(b"0,7"));
     /// ```
@@ -121,7 +121,7 @@ pub enum NamedNodes {
 /// not of the form of one.
 pub type ParsedDevice<'a, E> = Option<(&'a [u8], Result<NamedNodes, E>)>;
 
-/// Adds what `list` names to the empty set `set`: see the example of the [module](self). `device` looks up the nodes of a device or another
+/// Adds what `list` names to the empty set `set`: see the example of the module. `device` looks up the nodes of a device or another
 /// name. If this returns an error, `set` contains what was named before it.
 pub fn parse<'a, E>(
     list: &'a [u8],
@@ -216,9 +216,9 @@ fn strip_byte(text: &[u8], byte: u8) -> (bool, &[u8]) {
 /// Makes `set` the set of the existing numbers that it did not contain. Numbers that do not exist and were in `set` are removed too.
 ///
 /// ```
-/// use numars::nodeset::NodeMask;
+/// use numars::for_c::nodeset::NodeMask;
 /// let set = NodeMask::single(1);
-/// numars::nodestring::invert(set.bits(), |number| number < 4);
+/// numars::for_c::nodestring::invert(set.bits(), |number| number < 4);
 /// assert!(set.bits().as_bits().iter().eq([0, 2, 3]));
 /// ```
 pub fn invert(set: BitsMut, exists: impl Fn(usize) -> bool) {
@@ -289,9 +289,9 @@ fn strtol_prefix(text: &[u8]) -> (bool, u32, &[u8]) {
 /// they must be zero. A newline alone is the empty set. See numa_parse_bitmap in numa(3).
 ///
 /// ```
-/// use numars::nodeset::CpuMask;
+/// use numars::for_c::nodeset::CpuMask;
 /// let cpus = CpuMask::new();
-/// assert!(numars::nodestring::parse_bitmap(b"00000001,00000003\n", cpus.bits()));
+/// assert!(numars::for_c::nodestring::parse_bitmap(b"00000001,00000003\n", cpus.bits()));
 /// assert!(cpus.bits().as_bits().iter().eq([0, 1, 32]));
 /// ```
 pub fn parse_bitmap(text: &[u8], set: BitsMut) -> bool {
@@ -320,10 +320,10 @@ pub fn parse_bitmap(text: &[u8], set: BitsMut) -> bool {
 /// Returns the ranges of ascending numbers, each by its first and last one: those of the kernel's list format, such as `0-3,8`.
 ///
 /// ```
-/// use numars::nodeset::NodeMask;
+/// use numars::for_c::nodeset::NodeMask;
 /// let set = NodeMask::new();
 /// [0, 1, 2, 3, 8].iter().for_each(|&node| set.bits().set(node));
-/// assert!(numars::nodestring::ranges(set.bits().as_bits().iter()).eq([(0, 3), (8, 8)]));
+/// assert!(numars::for_c::nodestring::ranges(set.bits().as_bits().iter()).eq([(0, 3), (8, 8)]));
 /// ```
 pub fn ranges(mut numbers: impl Iterator<Item = usize>) -> impl Iterator<Item = (usize, usize)> {
     let mut next = numbers.next();

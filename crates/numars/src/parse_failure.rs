@@ -1,10 +1,11 @@
 //! Says where and why a list of nodes or CPUs was rejected.
 //!
 //! ```
-//! use numars::nodestring::ParseError;
-//! use numars::parse_failure::{Members, ParseFailure};
-//! use numars::sys::errno::{ENODEV, Errno};
-//! use numars::topology::DeviceError;
+//! use numars::for_c::nodestring::ParseError;
+//! use numars::for_c::parse_failure::{Members, ParseFailure};
+//! use numars::for_c::sys::errno::ENODEV;
+//! use numars::Errno;
+//! use numars::DeviceError;
 //!
 //! // Nodes 0 and 1 exist, of 64 possible ones.
 //! let members = Members { cpus: false, possible: 64, exists: |node| node < 2 };

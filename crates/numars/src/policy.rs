@@ -179,7 +179,7 @@ impl Policy {
     fn read(query: impl FnOnce(&NodeMask) -> Result<mempolicy::TaskMode, SyscallError>) -> Result<Self, SyscallError> {
         let mask = NodeMask::new();
         let raw = query(&mask)?.raw();
-        let nodes = NodeSet::from(&mask);
+        let nodes = NodeSet::from_mask(&mask);
         // As kernels before 5.14 report a local policy.
         Ok(if raw == Mode::Preferred as i32 && nodes.is_empty() { Policy::LOCAL } else { Policy { raw, nodes } })
     }

@@ -12,7 +12,7 @@ pub const HEXADECIMAL: NonZeroU64 = NonZeroU64::new(16).unwrap();
 /// is at most 36.
 ///
 /// ```
-/// use numars::radix::{DECIMAL, HEXADECIMAL, write_radix};
+/// use numars::for_c::radix::{DECIMAL, HEXADECIMAL, write_radix};
 /// let text = |base, digits| {
 ///     let mut text = String::new();
 ///     write_radix(202, base, digits, &mut |digit| text.push(digit.into()));

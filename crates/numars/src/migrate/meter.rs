@@ -42,7 +42,7 @@ pub struct Limits<'a> {
 ///
 /// ```
 /// use core::sync::atomic::{AtomicBool, AtomicI32};
-/// use numars::migrate::CancelFlag;
+/// use numars::for_c::migrate::CancelFlag;
 /// let (flag, number) = (AtomicBool::new(true), AtomicI32::new(0));
 /// assert!(CancelFlag::Bool(&flag).is_set() && !CancelFlag::NotZero(&number).is_set());
 /// ```

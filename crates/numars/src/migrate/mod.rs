@@ -104,8 +104,9 @@ impl MoveReport {
     /// Returns the report of a call that failed before it did anything.
     ///
     /// ```
-    /// use numars::migrate::MoveReport;
-    /// use numars::sys::errno::{EINVAL, Errno};
+    /// use numars::for_c::migrate::MoveReport;
+    /// use numars::for_c::sys::errno::EINVAL;
+    /// use numars::Errno;
     /// assert_eq!(MoveReport::failed(Errno::EINVAL).stats.requested(), 0);
     /// ```
     pub fn failed(error: Errno) -> Self {
@@ -125,7 +126,7 @@ impl MoveReport {
 /// Any thread may call this at any time. errno is preserved.
 ///
 /// ```
-/// use numars::migrate::{MoveRequest, move_pages};
+/// use numars::for_c::migrate::{MoveRequest, move_pages};
 /// let value = 7;
 /// let (pages, mut status) = ([&raw const value as usize], [0]);
 /// match move_pages(0, MoveRequest::query(&pages, &mut status), 0) {
@@ -183,7 +184,7 @@ fn submit_in_parts(pid: i32, mut request: MoveRequest, flags: i32) -> Result<usi
 /// Those of move_pages(2), which are in errno too.
 ///
 /// ```
-/// use numars::migrate::{MoveRequest, move_pages_raw};
+/// use numars::for_c::migrate::{MoveRequest, move_pages_raw};
 /// // Without entries, only `pid` and `flags` are checked.
 /// assert!(move_pages_raw(0, MoveRequest::PROBE, -1).is_err());
 /// ```
@@ -204,7 +205,7 @@ pub fn move_pages_raw(pid: i32, request: MoveRequest, flags: i32) -> Result<usiz
 /// Any thread may call this; it cannot be cancelled (pthread_cancel(3)) meanwhile. errno is preserved.
 ///
 /// ```
-/// use numars::migrate::{MoveOptions, MoveRequest, move_list};
+/// use numars::for_c::migrate::{MoveOptions, MoveRequest, move_list};
 /// let value = 7;
 /// let (pages, nodes, mut status) = ([&raw const value as usize], [0], [0]);
 /// let request = MoveRequest::new(&pages, &nodes, &mut status);
@@ -233,7 +234,7 @@ pub fn move_list(pid: i32, request: MoveRequest, options: MoveOptions, progress:
 /// Any thread may call this; it cannot be cancelled meanwhile. errno is preserved.
 ///
 /// ```
-/// use numars::migrate::{MoveOptions, move_range};
+/// use numars::for_c::migrate::{MoveOptions, move_range};
 /// let memory = vec![1u8; 1 << 16];
 /// let options = MoveOptions { threads: 0, ..MoveOptions::default() };
 /// let report = move_range(0, memory.as_ptr() as usize, memory.len(), 0, options, None);
@@ -259,7 +260,7 @@ pub fn move_range(
     })
 }
 
-/// Moves the pages of a process from the nodes of `from` to the nodes of `to`, as [`NodeMap`] maps them.
+/// Moves the pages of a process from the nodes of `from` to the nodes of `to`, as `NodeMap` maps them.
 ///
 /// `pid` is the process (0: the calling one). The result counts the base pages that remain on nodes of `from` and should have moved; the
 /// statistics count base pages that were on nodes of `from`. If the process executes another program meanwhile, the pages of that program are
@@ -273,8 +274,8 @@ pub fn move_range(
 /// Any thread may call this; it cannot be cancelled meanwhile. errno is preserved.
 ///
 /// ```
-/// use numars::migrate::{MoveOptions, move_process};
-/// use numars::nodeset::NodeMask;
+/// use numars::for_c::migrate::{MoveOptions, move_process};
+/// use numars::for_c::nodeset::NodeMask;
 /// let (from, to) = (NodeMask::new(), NodeMask::new());
 /// from.bits().set(0);
 /// // There are no nodes to move to.
@@ -314,8 +315,8 @@ pub fn move_process(pid: i32, from: Bits, to: Bits, options: MoveOptions, progre
 /// Any thread may call this; it cannot be cancelled meanwhile. errno is preserved.
 ///
 /// ```
-/// use numars::migrate::{MoveOptions, PlacementRequest, PlacementMode, place_range};
-/// use numars::nodeset::NodeMask;
+/// use numars::for_c::migrate::{MoveOptions, PlacementRequest, PlacementMode, place_range};
+/// use numars::for_c::nodeset::NodeMask;
 /// let memory = vec![1u8; 1 << 16];
 /// let nodes = NodeMask::new();
 /// nodes.bits().set(0);
@@ -352,8 +353,8 @@ pub fn place_range(
 /// Any thread may call this; it cannot be cancelled meanwhile. errno is preserved.
 ///
 /// ```
-/// use numars::migrate::{MoveOptions, PlacementRequest, PlacementMode, place_process};
-/// use numars::nodeset::NodeMask;
+/// use numars::for_c::migrate::{MoveOptions, PlacementRequest, PlacementMode, place_process};
+/// use numars::for_c::nodeset::NodeMask;
 /// // There are no nodes.
 /// let nodes = NodeMask::new();
 /// let placement =
@@ -415,7 +416,8 @@ fn place(
 /// Any thread may call this; it cannot be cancelled meanwhile. errno is preserved.
 ///
 /// ```
-/// use numars::migrate::{MoveOptions, TierMove, move_to_tier};
+/// use numars::for_c::migrate::{MoveOptions, move_to_tier};
+/// use numars::TierMove;
 /// let memory = vec![1u8; 1 << 16];
 /// let (start, length) = (memory.as_ptr() as usize, memory.len());
 /// let report = move_to_tier(0, start, length, TierMove::Demote, MoveOptions::default(), None);
@@ -464,7 +466,7 @@ pub fn move_to_tier(
 /// ```
 /// let memory = vec![1u8; 1 << 16];
 /// let mut on_node_0 = 0;
-/// let counted = numars::migrate::count_pages(0, memory.as_ptr() as usize, memory.len(), &mut |node, base_pages| {
+/// let counted = numars::for_c::migrate::count_pages(0, memory.as_ptr() as usize, memory.len(), &mut |node, base_pages| {
 ///     on_node_0 += if node == 0 { base_pages } else { 0 };
 /// });
 /// match counted {

@@ -28,7 +28,7 @@ const MAX_PAUSE_PAGES: usize = 4096;
 /// The default of [`MoveOptions::retries`], which numa_move_pages(3) uses.
 ///
 /// ```
-/// use numars::migrate::{DEFAULT_RETRIES, MoveOptions};
+/// use numars::for_c::migrate::{DEFAULT_RETRIES, MoveOptions};
 /// assert_eq!(MoveOptions::default().retries, DEFAULT_RETRIES);
 /// ```
 pub const DEFAULT_RETRIES: u32 = 3;
@@ -37,7 +37,7 @@ pub const DEFAULT_RETRIES: u32 = 3;
 ///
 /// ```
 /// use core::time::Duration;
-/// use numars::migrate::MoveOptions;
+/// use numars::for_c::migrate::MoveOptions;
 /// // Four threads; no call of the kernel should take longer than a millisecond.
 /// let options = MoveOptions { threads: 4, max_pause: Some(Duration::from_millis(1)), ..MoveOptions::default() };
 /// assert!(options.timeout.is_none());
@@ -107,7 +107,8 @@ impl<'a> MoveOptions<'a> {
 /// ECANCELED, except that the result of the call at the end is ignored.
 ///
 /// ```
-/// use numars::migrate::{MoveStats, Progress};
+/// use numars::for_c::migrate::Progress;
+/// use numars::MoveStats;
 /// let mut cancel_after_1000 = |stats: &MoveStats| stats.moved() < 1000;
 /// let progress: Progress = Some(&mut cancel_after_1000);
 /// assert!(progress.unwrap()(&MoveStats::default()));

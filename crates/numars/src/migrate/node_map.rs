@@ -20,14 +20,14 @@ pub enum Masks {
 /// A mask as long as that of any kernel, which [`padded`] returns.
 pub type Padded = [Cell<Word>; PADDED_WORDS];
 
-/// The number of bits of a [`Padded`] mask, for the `maxnode` argument of migrate_pages(2).
+/// The number of bits of a `Padded` mask, for the `maxnode` argument of migrate_pages(2).
 pub const PADDED_BITS: usize = PADDED_WORDS * WORD_BITS;
 
 /// Returns how to pass `from` and `to` to migrate_pages(2).
 ///
 /// ```
-/// use numars::migrate::node_map::{Masks, masks};
-/// use numars::nodeset::NodeMask;
+/// use numars::for_c::migrate::node_map::{Masks, masks};
+/// use numars::for_c::nodeset::NodeMask;
 /// let (from, to) = (NodeMask::new(), NodeMask::new());
 /// assert!(matches!(masks(from.bits().as_bits(), to.bits().as_bits()), Masks::SameLength(_)));
 /// ```
@@ -44,9 +44,9 @@ pub fn masks(from: Bits, to: Bits) -> Masks {
 /// Returns a copy of `mask`, filled with zeros up to [`PADDED_BITS`] bits.
 ///
 /// ```
-/// use numars::bitmask::Bits;
-/// use numars::migrate::node_map::{PADDED_BITS, padded};
-/// use numars::nodeset::NodeMask;
+/// use numars::for_c::bitmask::Bits;
+/// use numars::for_c::migrate::node_map::{PADDED_BITS, padded};
+/// use numars::for_c::nodeset::NodeMask;
 /// let nodes = NodeMask::new();
 /// nodes.bits().set(3);
 /// assert!(Bits::new(&padded(nodes.bits().as_bits()), PADDED_BITS).contains(3));
@@ -58,18 +58,6 @@ pub fn padded(mask: Bits) -> Padded {
 }
 
 /// The target node for the pages of each node, and the pass over the process in which they move.
-///
-/// ```
-/// use numars::migrate::node_map::NodeMap;
-/// use numars::nodeset::NodeMask;
-/// let (from, to) = (NodeMask::new(), NodeMask::new());
-/// [0, 1].map(|node| from.bits().set(node));
-/// [1, 2].map(|node| to.bits().set(node));
-/// let mut map = NodeMap::EMPTY;
-/// map.map(from.bits().as_bits(), to.bits().as_bits());
-/// // Node 1 is emptied first, because it is the target node of node 0.
-/// assert_eq!((map.passes(), map.target_in_pass(0, 1), map.target_in_pass(1, 0)), (2, Some(2), Some(1)));
-/// ```
 pub struct NodeMap {
     /// The target node of each node plus one; 0: its pages stay.
     targets: [u16; MAX_NUMNODES],

@@ -29,8 +29,8 @@ pub enum PlacementMode {
 /// Where [`place_range`](super::place_range) and [`place_process`](super::place_process) place pages.
 ///
 /// ```
-/// use numars::migrate::{PlacementRequest, PlacementMode};
-/// use numars::nodeset::NodeMask;
+/// use numars::for_c::migrate::{PlacementRequest, PlacementMode};
+/// use numars::for_c::nodeset::NodeMask;
 /// let nodes = NodeMask::new();
 /// [0, 2].map(|node| nodes.bits().set(node));
 /// // Three pages on node 0 for each page on node 2.

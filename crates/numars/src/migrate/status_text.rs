@@ -22,8 +22,8 @@ const TEXTS: &[u8] = b"not present (never touched or swapped out)\0\
 /// the reason for a negative errno, and "unknown status" for any other number.
 ///
 /// ```
-/// use numars::migrate::status_text;
-/// use numars::sys::errno::{EBUSY, ENOENT};
+/// use numars::for_c::migrate::status_text;
+/// use numars::for_c::sys::errno::{EBUSY, ENOENT};
 /// assert_eq!(status_text(3), c"on node");
 /// assert_eq!(status_text(-ENOENT), c"not present (never touched or swapped out)");
 /// assert_eq!(status_text(-EBUSY), c"in use (under writeback, or pinned by a device or the kernel)");

@@ -41,7 +41,7 @@ impl Errno {
     /// Returns the name of an error that the calls of this crate are documented to return.
     ///
     /// ```
-    /// use numars::sys::errno::{EBUSY, Errno};
+    /// use numars::Errno;
     /// assert_eq!(Errno::EBUSY.name(), Some("EBUSY"));
     /// assert_eq!(Errno::from_raw(0).name(), None);
     /// ```
@@ -117,10 +117,10 @@ pub fn set(value: c_int) {
 /// Runs `work` and restores errno.
 ///
 /// ```
-/// use numars::sys::errno;
-/// errno::set(errno::EPERM);
+/// use numars::for_c::sys::errno;
+/// errno::set(errno::ENOENT);
 /// errno::preserve_errno(|| errno::set(errno::EINVAL));
-/// assert_eq!(errno::get(), errno::EPERM);
+/// assert_eq!(errno::get(), errno::ENOENT);
 /// ```
 #[inline]
 pub fn preserve_errno<T>(work: impl FnOnce() -> T) -> T {

@@ -264,7 +264,7 @@ pub fn sched_getaffinity(pid: c_int, mask: &[Cell<usize>]) -> c_long {
     unsafe { sched_getaffinity_bytes(pid, size_of_val(mask), mask.as_ptr().cast_mut().cast()) }
 }
 
-/// As [`sched_getaffinity`], for `length` bytes at an address from outside, which the kernel requires to be whole words.
+/// As `sched_getaffinity`, for `length` bytes at an address from outside, which the kernel requires to be whole words.
 ///
 /// # Safety
 /// The kernel may write so many bytes to `mask`; it checks whether it can.
@@ -278,7 +278,7 @@ pub fn sched_setaffinity(pid: c_int, mask: &[Cell<usize>]) -> c_long {
     unsafe { sched_setaffinity_bytes(pid, size_of_val(mask), mask.as_ptr().cast()) }
 }
 
-/// As [`sched_setaffinity`], for `length` bytes at an address from outside.
+/// As `sched_setaffinity`, for `length` bytes at an address from outside.
 ///
 /// # Safety
 /// The kernel may read so many bytes from `mask`; it checks whether it can.

@@ -305,7 +305,7 @@ impl Words {
 ///
 /// ```
 /// let mut words = [0; 4];
-/// let mut arena = numars::sys::memory::Arena::over(&mut words);
+/// let mut arena = numars::for_c::sys::memory::Arena::over(&mut words);
 /// let (numbers, bytes) = (arena.alloc_slice::<usize>(3), arena.alloc_slice::<u8>(4));
 /// assert_eq!((numbers.len(), bytes.len()), (3, 4));
 /// assert!(arena.alloc_slice::<usize>(1).is_empty(), "there is no room for it");

@@ -11,7 +11,7 @@ use core::sync::atomic::AtomicI32;
 /// An address of a page is a number and need not be valid: no contents change. A status is the node of the page, or a negative errno.
 ///
 /// ```
-/// use numars::migrate::MoveRequest;
+/// use numars::for_c::migrate::MoveRequest;
 /// let (pages, nodes, mut status) = ([0x1000, 0x2000], [0, 1], [0; 2]);
 /// let request = MoveRequest::new(&pages, &nodes, &mut status);
 /// assert_eq!(request.count(), 2);
@@ -73,7 +73,7 @@ impl<'a> MoveRequest<'a> {
     /// shorter slice determines the number of entries.
     ///
     /// ```
-    /// use numars::migrate::MoveRequest;
+    /// use numars::for_c::migrate::MoveRequest;
     /// let (pages, mut status) = ([0x1000, 0x2000], [0; 2]);
     /// assert!(MoveRequest::query(&pages, &mut status).is_query());
     /// ```
@@ -91,8 +91,8 @@ impl<'a> MoveRequest<'a> {
     /// Each array has `count` entries. The program lends those of them that the kernel can access, for `'a`.
     ///
     /// ```
-    /// use numars::migrate::{MoveRequest, move_pages};
-    /// use numars::sys::uaccess::{UserPtr, UserPtrMut};
+    /// use numars::for_c::migrate::{MoveRequest, move_pages};
+    /// use numars::for_c::sys::uaccess::{UserPtr, UserPtrMut};
     /// let (pages, mut status) = ([0x1000_usize], [0]);
     /// // SAFETY: both arrays have one entry and live until the end of the call.
     /// let request = unsafe {

@@ -78,7 +78,6 @@ pub fn find_resident(start: usize, page_bits: u32, to: &mut [usize]) -> Result<(
 }
 
 /// Ends the process with SIGABRT: abort(3).
-#[cfg(not(test))]
 pub fn abort() -> ! {
     // SAFETY: abort(3) takes no arguments.
     unsafe { libc::abort() }

@@ -25,10 +25,6 @@ extern "C" fn helper_main(argument: *mut c_void) -> *mut c_void {
 
 /// Runs `work` with cancellation of the calling thread disabled, because helper threads and the kernel access its stack meanwhile. A
 /// pthread_cancel(3) takes effect afterwards.
-///
-/// ```
-/// assert_eq!(numars::sys::threads::with_cancel_disabled(|| 7), 7);
-/// ```
 pub fn with_cancel_disabled<T>(work: impl FnOnce() -> T) -> T {
     unsafe extern "C" {
         fn pthread_setcancelstate(state: c_int, before: *mut c_int) -> c_int;
@@ -70,16 +66,6 @@ impl Drop for Helpers {
 ///
 /// The threads block all signals except those that libc uses internally. They have ended when this returns, and also if `main` panics. A
 /// `helper` that panics aborts the process. Starting and joining them preserves errno.
-///
-/// ```
-/// use std::sync::atomic::{AtomicUsize, Ordering};
-/// let runs = AtomicUsize::new(0);
-/// let run = || {
-///     runs.fetch_add(1, Ordering::Relaxed);
-/// };
-/// numars::sys::threads::run_with_helpers(2, &run, run);
-/// assert!((1..=3).contains(&runs.into_inner()));
-/// ```
 pub fn run_with_helpers(helpers: usize, helper: &(dyn Fn() + Sync), main: impl FnOnce()) {
     let argument = HelperArgument(helper);
     let mut running = Helpers { threads: [const { MaybeUninit::uninit() }; MAX_HELPERS], started: 0 };

@@ -15,7 +15,7 @@ use core::mem::size_of_val;
 /// may use it.
 ///
 /// ```
-/// use numars::sys::uaccess::UserPtr;
+/// use numars::for_c::sys::uaccess::UserPtr;
 /// let (array, mut copy) = ([1, 2, 3], [0; 3]);
 /// // SAFETY: the array lives until the end of this program.
 /// let pointer = unsafe { UserPtr::new(array.as_ptr()) };
@@ -86,7 +86,7 @@ impl<T> UserPtr<'_, T> {
 /// A pointer to an array in the program's memory, for reading and writing. See [`UserPtr`]. Only the thread that has it may use it.
 ///
 /// ```
-/// use numars::sys::uaccess::UserPtrMut;
+/// use numars::for_c::sys::uaccess::UserPtrMut;
 /// let mut array = [0; 3];
 /// // SAFETY: the array lives until the end of this program, which accesses it after the call only.
 /// let pointer = unsafe { UserPtrMut::new(array.as_mut_ptr()) };
@@ -328,11 +328,6 @@ unsafe fn copy_through_pipe(call: libc::c_long, ours: usize, theirs: usize, leng
 
 /// Takes a page fault that is due on a page of a process (0: the calling one), such as a hinting fault of automatic NUMA balancing, by reading a
 /// byte. Does nothing if the page cannot be read. Preserves errno.
-///
-/// ```
-/// let value = 7;
-/// numars::sys::uaccess::fault_in(0, &raw const value as usize);
-/// ```
 pub fn fault_in(pid: i32, page: usize) {
     let mut byte = 0u8;
     let vector = |base: usize| libc::iovec { iov_base: base as *mut libc::c_void, iov_len: 1 };

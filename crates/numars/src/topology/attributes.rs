@@ -66,8 +66,9 @@ impl KernelTopology<'_> {
     /// which means that the firmware does not state it, or does not list `initiator` for this node; or that of open(2), such as EMFILE.
     ///
     /// ```
-    /// use numars::sys::errno::{ENODATA, ENODEV};
-    /// use numars::topology::{Attribute, KernelTopology};
+    /// use numars::for_c::sys::errno::{ENODATA, ENODEV};
+    /// use numars::for_c::topology::KernelTopology;
+    /// use numars::Attribute;
     /// let topology = KernelTopology::current();
     /// match topology.attribute(topology.max_node(), None, Attribute::ReadLatency) {
     ///     Ok(nanoseconds) => println!("reads take {nanoseconds} ns from the nearest CPUs"),
@@ -112,7 +113,8 @@ impl KernelTopology<'_> {
     /// open(2), such as EMFILE.
     ///
     /// ```
-    /// use numars::topology::{Attribute, KernelTopology};
+    /// use numars::for_c::topology::KernelTopology;
+    /// use numars::Attribute;
     /// let topology = KernelTopology::current();
     /// let largest = topology.best_nodes(None, Attribute::Capacity).unwrap();
     /// assert!(!largest.bits().as_bits().is_empty());

@@ -110,7 +110,7 @@ fn whole_reading() -> &'static Reading<'static> {
 /// [`KernelTopology::current`] was called before.
 ///
 /// ```
-/// assert!(numars::topology::cached().has_node(numars::topology::cached().max_node()));
+/// assert!(numars::for_c::topology::cached().has_node(numars::for_c::topology::cached().max_node()));
 /// ```
 #[inline(always)]
 pub fn cached() -> &'static KernelTopology<'static> {
@@ -133,7 +133,7 @@ pub(super) fn topology_and_generation() -> (&'static KernelTopology<'static>, us
 /// References that [`KernelTopology::current`] returned before stay valid and unchanged.
 ///
 /// ```
-/// numars::topology::update();
+/// numars::for_c::topology::update();
 /// ```
 pub fn update() {
     reading();
@@ -147,8 +147,8 @@ pub fn update() {
 ///
 /// ```
 /// // Nothing has come online meanwhile.
-/// numars::topology::catch_up();
-/// assert!(!numars::topology::catch_up());
+/// numars::for_c::topology::catch_up();
+/// assert!(!numars::for_c::topology::catch_up());
 /// ```
 pub fn catch_up() -> bool {
     if !Root::of_process().is_running() {
@@ -243,10 +243,6 @@ fn read() {
 }
 
 /// Returns the number of CPUs that the machine has, online or not.
-///
-/// ```
-/// assert!(numars::topology::configured_cpus() >= numars::topology::count_allowed_cpus());
-/// ```
 pub fn configured_cpus() -> usize {
     let topology = topology();
     match topology.configured_cpus {
@@ -269,7 +265,7 @@ pub(super) fn cpu_map_width() -> usize {
 /// exists from then on. Errno is left untouched.
 ///
 /// ```
-/// assert_eq!(numars::topology::node_of_current_cpu(usize::MAX), None);
+/// assert_eq!(numars::for_c::topology::node_of_current_cpu(usize::MAX), None);
 /// ```
 pub fn node_of_current_cpu(cpu: usize) -> Option<usize> {
     let (current, node) = errno::preserve_errno(kernel::getcpu)?;

@@ -46,7 +46,7 @@ impl CachedDistances<'_> {
 /// Returns the distance from one node to another as the firmware gives it, 10 for near; `None` if it is unknown.
 ///
 /// ```
-/// use numars::topology::{self, KernelTopology};
+/// use numars::for_c::topology::{self, KernelTopology};
 /// let node = KernelTopology::current().max_node();
 /// assert!([None, Some(10)].contains(&topology::distance(node, node)));
 /// ```

@@ -52,7 +52,7 @@ impl KernelTopology<'_> {
     /// Errors are errnos: ENODEV if there is no such node; ENODATA if its CPUs could not be read; or that of open(2), such as EMFILE.
     ///
     /// ```
-    /// use numars::topology::KernelTopology;
+    /// use numars::for_c::topology::KernelTopology;
     /// let topology = KernelTopology::current();
     /// for node in topology.nodes_with_memory().bits().as_bits().iter() {
     ///     assert!(topology.kind_of_node(node).is_ok_and(|kind| kind.has_memory()));

@@ -67,10 +67,6 @@ impl NodeMemory {
 }
 
 /// Returns the size of a transparent huge page in bytes, of the running system; 2 MiB if it is not known. Errno is left untouched.
-///
-/// ```
-/// assert!(numars::topology::huge_page_size().is_power_of_two());
-/// ```
 pub fn huge_page_size() -> usize {
     match pmd_size() {
         0 => 2 << 20,

@@ -73,7 +73,7 @@ impl KernelTopology<'static> {
     /// could not be read at first because the process had too many open files.
     ///
     /// ```
-    /// use numars::topology::KernelTopology;
+    /// use numars::for_c::topology::KernelTopology;
     /// let topology = KernelTopology::current();
     /// let cpu = topology.allowed_cpus().bits().as_bits().iter().next().unwrap();
     /// let node = topology.node_of_cpu(cpu).unwrap();
@@ -98,7 +98,7 @@ impl KernelTopology<'_> {
     /// all that a node has.
     ///
     /// ```
-    /// # use numars::topology::KernelTopology;
+    /// # use numars::for_c::topology::KernelTopology;
     /// let topology = KernelTopology::current();
     /// assert!(!topology.allowed_cpus().bits().as_bits().is_empty());
     /// ```
@@ -114,7 +114,7 @@ impl KernelTopology<'_> {
     /// Returns the number of CPUs that the machine has, online or not, as numa_num_configured_cpus() of numa(3).
     ///
     /// ```
-    /// # use numars::topology::KernelTopology;
+    /// # use numars::for_c::topology::KernelTopology;
     /// let topology = KernelTopology::current();
     /// assert!(topology.configured_cpus() >= topology.count_allowed_cpus());
     /// ```
@@ -129,7 +129,7 @@ impl KernelTopology<'_> {
     /// Returns the size of the kernel's node mask in bits: see [`possible_nodes`].
     ///
     /// ```
-    /// # use numars::topology::KernelTopology;
+    /// # use numars::for_c::topology::KernelTopology;
     /// let topology = KernelTopology::current();
     /// assert!(topology.possible_nodes() > topology.max_node());
     /// ```
@@ -140,7 +140,7 @@ impl KernelTopology<'_> {
     /// Returns the size of the kernel's CPU mask in bits: see [`possible_cpus`].
     ///
     /// ```
-    /// # use numars::topology::KernelTopology;
+    /// # use numars::for_c::topology::KernelTopology;
     /// let topology = KernelTopology::current();
     /// assert!(topology.possible_cpus() >= topology.count_allowed_cpus());
     /// ```
@@ -151,7 +151,7 @@ impl KernelTopology<'_> {
     /// Returns the distance from one node to another as the firmware gives it, 10 for near; `None` if it is unknown.
     ///
     /// ```
-    /// # use numars::topology::KernelTopology;
+    /// # use numars::for_c::topology::KernelTopology;
     /// let topology = KernelTopology::current();
     /// let node = topology.max_node();
     /// assert!([None, Some(10)].contains(&topology.distance(node, node)));
@@ -166,7 +166,7 @@ impl KernelTopology<'_> {
     /// Reads the memory of a node. Errors are errnos: ENOENT if there is no such node, or that of open(2).
     ///
     /// ```
-    /// use numars::topology::KernelTopology;
+    /// use numars::for_c::topology::KernelTopology;
     /// let topology = KernelTopology::current();
     /// if let Ok(memory) = topology.memory_of_node(topology.max_node()) {
     ///     assert!(memory.free() <= memory.total());
@@ -181,7 +181,8 @@ impl KernelTopology<'_> {
     /// `device` does not begin with one of these words.
     ///
     /// ```
-    /// use numars::topology::{DeviceError, DeviceKind, KernelTopology};
+    /// use numars::for_c::topology::KernelTopology;
+    /// use numars::{DeviceError, DeviceKind};
     /// let topology = KernelTopology::current();
     /// assert!(topology.node_of_device(c"0-3").is_none());
     /// let (name, node) = topology.node_of_device(c"netdev:none").unwrap();
@@ -195,17 +196,8 @@ impl KernelTopology<'_> {
 /// Reads the memory of a node of this process's machine. Errors are errnos: ENOENT if there is no such node, or that of open(2).
 ///
 /// ```
-/// assert!(numars::topology::memory_of_node(usize::MAX).is_err());
+/// assert!(numars::for_c::topology::memory_of_node(usize::MAX).is_err());
 /// ```
 pub fn memory_of_node(node: usize) -> Result<NodeMemory, c_int> {
     NodeMemory::read(Root::of_process(), node)
-}
-
-/// Looks up the node of a device of this process's machine: see [`KernelTopology::node_of_device`].
-///
-/// ```
-/// assert!(numars::topology::node_of_device(c"all").is_none());
-/// ```
-pub fn node_of_device(device: &CStr) -> DeviceLookup<'_> {
-    devices::look_up(Root::of_process(), device)
 }

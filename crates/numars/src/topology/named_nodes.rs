@@ -24,13 +24,13 @@ impl KernelTopology<'_> {
     /// Returns `None` if `name` is none of these.
     ///
     /// ```
-    /// use numars::nodestring::NamedNodes;
-    /// use numars::topology::{DeviceError, KernelTopology};
+    /// use numars::for_c::topology::KernelTopology;
+    /// use numars::DeviceError;
     /// let topology = KernelTopology::current();
     /// match topology.nodes_by_name(c"fastest") {
-    ///     Some((_, Ok(NamedNodes::Several(nodes)))) => assert!(!nodes.bits().as_bits().is_empty()),
+    ///     Some((name, Ok(_))) => assert_eq!(name, c"fastest"),
     ///     Some((name, Err(error))) => assert_eq!((name, error), (c"fastest", DeviceError::NoTier)),
-    ///     _ => unreachable!(),
+    ///     None => unreachable!(),
     /// }
     /// assert!(topology.nodes_by_name(c"0-3").is_none());
     /// ```
@@ -57,7 +57,7 @@ impl KernelTopology<'_> {
 /// Looks up the nodes of a name of this process's machine: see [`KernelTopology::nodes_by_name`].
 ///
 /// ```
-/// assert!(numars::topology::nodes_by_name(c"all").is_none());
+/// assert!(numars::for_c::topology::nodes_by_name(c"all").is_none());
 /// ```
 pub fn nodes_by_name(name: &CStr) -> NodesLookup<'_> {
     KernelTopology::current().nodes_by_name(name)

@@ -147,7 +147,7 @@ impl Topology {
     /// # Ok::<(), numars::Errno>(())
     /// ```
     pub fn nodes(&self) -> NodeSet {
-        NodeSet::from(&self.kernel().nodes())
+        NodeSet::from_mask(&self.kernel().nodes())
     }
 
     /// Returns the nodes that have memory.
@@ -160,7 +160,7 @@ impl Topology {
     /// # Ok::<(), numars::Errno>(())
     /// ```
     pub fn nodes_with_memory(&self) -> NodeSet {
-        NodeSet::from(&self.kernel().nodes_with_memory())
+        NodeSet::from_mask(&self.kernel().nodes_with_memory())
     }
 
     /// Returns the nodes that the calling thread was allowed to allocate memory on: those of get_mempolicy(2) (MPOL_F_MEMS_ALLOWED) or, where
@@ -172,7 +172,7 @@ impl Topology {
     /// # Ok::<(), numars::Errno>(())
     /// ```
     pub fn allowed_nodes(&self) -> NodeSet {
-        NodeSet::from(&self.kernel().allowed_nodes())
+        NodeSet::from_mask(&self.kernel().allowed_nodes())
     }
 
     /// Returns the CPUs that nodes have, which are those that are online.

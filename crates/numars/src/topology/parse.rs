@@ -5,15 +5,6 @@ use crate::sys::memory;
 use crate::text::hex_digit;
 
 /// Finds one field in lines such as `Mems_allowed:\t00000000,0000000f` and passes on its value.
-///
-/// ```
-/// let mut field = numars::topology::Field::new(0, b"Groups:");
-/// let mut value = Vec::new();
-/// for piece in [&b"Name:\tx\nGrou"[..], b"ps:\t1 2\nNSt"] {
-///     field.feed(piece, |part| value.extend_from_slice(part));
-/// }
-/// assert!(field.done() && value == b"\t1 2");
-/// ```
 pub struct Field<'a> {
     name: &'a [u8],
     /// Words before the name in each line: 0 in /proc/self/status, 2 (`Node 0 `) in a node's meminfo.

@@ -101,7 +101,7 @@ impl Topology {
     /// ```
     pub fn best_nodes(&self, initiator: Option<Node>, attribute: Attribute) -> Result<NodeSet, Errno> {
         let nodes = self.kernel().best_nodes(initiator.map(Node::number), attribute).map_err(Errno)?;
-        Ok(NodeSet::from(&nodes))
+        Ok(NodeSet::from_mask(&nodes))
     }
 
     /// Returns what a node has: CPUs and memory as of this topology, and dax devices as of now.
@@ -183,7 +183,7 @@ impl Topology {
     pub fn nodes_by_name(&self, name: &CStr) -> Result<NodeSet, DeviceError> {
         match self.kernel().nodes_by_name(name).ok_or(DeviceError::NotAName)?.1? {
             NamedNodes::One(node) => Node::new(node).map(NodeSet::from).ok_or(DeviceError::NoNodes),
-            NamedNodes::Several(nodes) => Ok(NodeSet::from(&nodes)),
+            NamedNodes::Several(nodes) => Ok(NodeSet::from_mask(&nodes)),
         }
     }
 }

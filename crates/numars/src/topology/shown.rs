@@ -51,8 +51,8 @@ pub(super) fn add_affinity() -> usize {
 /// Returns the words of the set of the CPUs that this task may run on, as many as the kernel's mask has.
 ///
 /// ```
-/// # numars::topology::KernelTopology::current();
-/// assert!(numars::topology::task_cpus().any(|word| word != 0));
+/// # numars::for_c::topology::KernelTopology::current();
+/// assert!(numars::for_c::topology::task_cpus().any(|word| word != 0));
 /// ```
 pub fn task_cpus() -> impl Iterator<Item = Word> {
     task_cpu_words().iter().map(|word| word.load(Ordering::Relaxed))

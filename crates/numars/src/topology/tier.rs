@@ -60,7 +60,7 @@ impl Topology {
         let mut tier_of_node = Words::new(MAX_NUMNODES)?;
         let table = tier_of_node.as_mut_slice();
         let each = &mut |number: u32, nodes: &_| {
-            for node in NodeSet::from(nodes) {
+            for node in NodeSet::from_mask(nodes) {
                 table.get_mut(node.number()).into_iter().for_each(|tier| *tier = number as usize + 1);
             }
         };
@@ -90,7 +90,7 @@ impl Topology {
         }
         let mut tier = None;
         let each = &mut |number, nodes: &_| {
-            let nodes = NodeSet::from(nodes);
+            let nodes = NodeSet::from_mask(nodes);
             if nodes.contains(node) {
                 tier = Some(Tier { number, nodes });
             }

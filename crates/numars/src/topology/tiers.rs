@@ -18,11 +18,11 @@ impl KernelTopology<'_> {
     /// Errors are errnos: ENODATA if the kernel lists no tiers, as before Linux 6.1; or that of open(2), such as EMFILE.
     ///
     /// ```
-    /// use numars::topology::KernelTopology;
+    /// use numars::for_c::topology::KernelTopology;
     /// let result = KernelTopology::current().for_each_tier(&mut |tier, nodes| {
     ///     println!("tier {tier} has {} nodes", nodes.bits().as_bits().weight());
     /// });
-    /// assert!(result.is_ok() || result == Err(numars::sys::errno::ENODATA));
+    /// assert!(result.is_ok() || result == Err(numars::for_c::sys::errno::ENODATA));
     /// ```
     pub fn for_each_tier(&self, each: &mut dyn FnMut(u32, &NodeMask)) -> Result<(), c_int> {
         let root = self.root();
@@ -49,7 +49,7 @@ impl KernelTopology<'_> {
     /// those of [`KernelTopology::for_each_tier`].
     ///
     /// ```
-    /// use numars::topology::KernelTopology;
+    /// use numars::for_c::topology::KernelTopology;
     /// let topology = KernelTopology::current();
     /// let mut tiers = [0; 8];
     /// if let Ok(count @ 1..=8) = topology.tiers(&mut tiers) {
@@ -74,8 +74,8 @@ impl KernelTopology<'_> {
     /// memory or the kernel lists no tiers; or that of open(2), such as EMFILE.
     ///
     /// ```
-    /// use numars::sys::errno::ENODEV;
-    /// use numars::topology::KernelTopology;
+    /// use numars::for_c::sys::errno::ENODEV;
+    /// use numars::for_c::topology::KernelTopology;
     /// let topology = KernelTopology::current();
     /// if let Ok(tier) = topology.tier_of_node(topology.max_node()) {
     ///     assert!(topology.nodes_of_tier(tier).unwrap().bits().as_bits().contains(topology.max_node()));
@@ -98,8 +98,8 @@ impl KernelTopology<'_> {
     /// Returns the nodes of a memory tier. Errors are errnos: ENODATA if the kernel lists no such tier; or that of open(2), such as EMFILE.
     ///
     /// ```
-    /// use numars::sys::errno::ENODATA;
-    /// use numars::topology::KernelTopology;
+    /// use numars::for_c::sys::errno::ENODATA;
+    /// use numars::for_c::topology::KernelTopology;
     /// assert_eq!(KernelTopology::current().nodes_of_tier(1 << 30).err(), Some(ENODATA));
     /// ```
     pub fn nodes_of_tier(&self, tier: u32) -> Result<NodeMask, c_int> {

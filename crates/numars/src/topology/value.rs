@@ -13,7 +13,7 @@ use crate::sys::root::Root;
 /// [`KernelTopology::current`] returns that of this process. A [`Topology`](crate::Topology) has one of its own.
 ///
 /// ```
-/// use numars::topology::KernelTopology;
+/// use numars::for_c::topology::KernelTopology;
 /// let topology = KernelTopology::current();
 /// for node in topology.nodes().bits().as_bits().iter() {
 ///     let cpus = topology.cpus_of_node(node);
@@ -77,7 +77,7 @@ impl KernelTopology<'_> {
     /// Returns the nodes that exist, with memory or without.
     ///
     /// ```
-    /// # use numars::topology::KernelTopology;
+    /// # use numars::for_c::topology::KernelTopology;
     /// let topology = KernelTopology::current();
     /// assert!(topology.nodes().bits().as_bits().contains(topology.max_node()));
     /// ```
@@ -88,7 +88,7 @@ impl KernelTopology<'_> {
     /// Returns whether a node exists.
     ///
     /// ```
-    /// # use numars::topology::KernelTopology;
+    /// # use numars::for_c::topology::KernelTopology;
     /// let topology = KernelTopology::current();
     /// assert!(topology.has_node(topology.max_node()) && !topology.has_node(usize::MAX));
     /// ```
@@ -99,7 +99,7 @@ impl KernelTopology<'_> {
     /// Returns the highest node that exists.
     ///
     /// ```
-    /// # use numars::topology::KernelTopology;
+    /// # use numars::for_c::topology::KernelTopology;
     /// let topology = KernelTopology::current();
     /// assert_eq!(topology.nodes().bits().as_bits().highest(), Some(topology.max_node()));
     /// ```
@@ -111,7 +111,7 @@ impl KernelTopology<'_> {
     /// Returns the nodes that have memory.
     ///
     /// ```
-    /// # use numars::topology::KernelTopology;
+    /// # use numars::for_c::topology::KernelTopology;
     /// let topology = KernelTopology::current();
     /// assert_eq!(topology.nodes_with_memory().bits().as_bits().weight(), topology.configured_nodes());
     /// ```
@@ -122,7 +122,7 @@ impl KernelTopology<'_> {
     /// Returns the number of nodes that have memory, as numa_num_configured_nodes() of numa(3).
     ///
     /// ```
-    /// # use numars::topology::KernelTopology;
+    /// # use numars::for_c::topology::KernelTopology;
     /// let topology = KernelTopology::current();
     /// assert!(topology.configured_nodes() >= 1);
     /// ```
@@ -135,7 +135,7 @@ impl KernelTopology<'_> {
     /// machine, those that its file /proc/self/status lists, or else all with memory.
     ///
     /// ```
-    /// # use numars::topology::KernelTopology;
+    /// # use numars::for_c::topology::KernelTopology;
     /// let topology = KernelTopology::current();
     /// assert_eq!(topology.allowed_nodes().bits().as_bits().weight(), topology.count_allowed_nodes());
     /// ```
@@ -146,7 +146,7 @@ impl KernelTopology<'_> {
     /// Returns the number of nodes that the task may allocate on.
     ///
     /// ```
-    /// # use numars::topology::KernelTopology;
+    /// # use numars::for_c::topology::KernelTopology;
     /// let topology = KernelTopology::current();
     /// assert!(topology.count_allowed_nodes() >= 1);
     /// ```
@@ -159,7 +159,7 @@ impl KernelTopology<'_> {
     /// machine, all that a node has.
     ///
     /// ```
-    /// # use numars::topology::KernelTopology;
+    /// # use numars::for_c::topology::KernelTopology;
     /// let topology = KernelTopology::current();
     /// assert_eq!(topology.count_allowed_cpus(), topology.allowed_cpus().bits().as_bits().weight());
     /// ```
@@ -171,7 +171,7 @@ impl KernelTopology<'_> {
     /// Returns whether the CPUs of all nodes could be read.
     ///
     /// ```
-    /// # use numars::topology::KernelTopology;
+    /// # use numars::for_c::topology::KernelTopology;
     /// let topology = KernelTopology::current();
     /// if topology.has_all_cpus() {
     ///     assert!(topology.node_of_cpu(0).is_some());
@@ -184,7 +184,7 @@ impl KernelTopology<'_> {
     /// Returns the node of a CPU: the first of several that have it; `None` if no node has it.
     ///
     /// ```
-    /// # use numars::topology::KernelTopology;
+    /// # use numars::for_c::topology::KernelTopology;
     /// let topology = KernelTopology::current();
     /// let cpu = topology.allowed_cpus().bits().as_bits().iter().next().unwrap();
     /// assert!(topology.node_of_cpu(cpu).is_some());
@@ -198,7 +198,7 @@ impl KernelTopology<'_> {
     /// Returns the CPUs of a node; an empty set if there is no such node.
     ///
     /// ```
-    /// # use numars::topology::KernelTopology;
+    /// # use numars::for_c::topology::KernelTopology;
     /// let topology = KernelTopology::current();
     /// assert!(topology.cpus_of_node(usize::MAX).bits().as_bits().is_empty());
     /// ```
@@ -209,9 +209,9 @@ impl KernelTopology<'_> {
     /// Returns the words of the set of the CPUs of a node; an empty slice if there is no such node. [`for_each_bit`] iterates over them.
     ///
     /// ```
-    /// # use numars::topology::KernelTopology;
+    /// # use numars::for_c::topology::KernelTopology;
     /// let topology = KernelTopology::current();
-    /// numars::topology::for_each_bit(topology.cpu_words_of_node(0), |cpu| println!("CPU {cpu}"));
+    /// numars::for_c::topology::for_each_bit(topology.cpu_words_of_node(0), |cpu| println!("CPU {cpu}"));
     /// ```
     pub fn cpu_words_of_node(&self, node: usize) -> &[Word] {
         self.cpu_map.cpus_of_node(&self.lists.existing, node)
@@ -220,7 +220,7 @@ impl KernelTopology<'_> {
     /// Returns the CPUs of `nodes`.
     ///
     /// ```
-    /// # use numars::topology::KernelTopology;
+    /// # use numars::for_c::topology::KernelTopology;
     /// let topology = KernelTopology::current();
     /// let cpus = topology.cpus_of_nodes(topology.nodes().bits().as_bits());
     /// assert!(!cpus.bits().as_bits().is_empty());
@@ -234,9 +234,9 @@ impl KernelTopology<'_> {
     /// Adds the CPUs of `nodes` to `cpus`.
     ///
     /// ```
-    /// # use numars::topology::KernelTopology;
+    /// # use numars::for_c::topology::KernelTopology;
     /// let topology = KernelTopology::current();
-    /// let cpus = numars::nodeset::CpuMask::new();
+    /// let cpus = numars::for_c::nodeset::CpuMask::new();
     /// topology.add_cpus_of_nodes(topology.allowed_nodes().bits().as_bits(), cpus.bits());
     /// ```
     pub fn add_cpus_of_nodes(&self, nodes: Bits, cpus: BitsMut) {
@@ -249,7 +249,7 @@ impl KernelTopology<'_> {
     /// CPUs. Of the nodes that it may allocate on, the program itself says which may be named.
     ///
     /// ```
-    /// # use numars::topology::KernelTopology;
+    /// # use numars::for_c::topology::KernelTopology;
     /// let topology = KernelTopology::current();
     /// let (usable, cpus) = (topology.allowed_nodes(), topology.allowed_cpus());
     /// topology.add_usable_nodes(topology.nodes().bits().as_bits(), cpus.bits().as_bits(), usable.bits());

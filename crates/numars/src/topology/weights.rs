@@ -15,8 +15,8 @@ impl KernelTopology<'_> {
     /// open(2), such as EMFILE.
     ///
     /// ```
-    /// use numars::sys::errno::{ENODATA, ENODEV};
-    /// use numars::topology::KernelTopology;
+    /// use numars::for_c::sys::errno::{ENODATA, ENODEV};
+    /// use numars::for_c::topology::KernelTopology;
     /// let topology = KernelTopology::current();
     /// match topology.interleave_weight(topology.max_node()) {
     ///     Ok(weight) => assert!(weight >= 1),
@@ -41,8 +41,8 @@ impl KernelTopology<'_> {
 ///
 /// ```no_run
 /// // Five pages on node 0 for one on node 2.
-/// numars::topology::set_weight_of_node(0, 5).unwrap();
-/// numars::topology::set_weight_of_node(2, 1).unwrap();
+/// numars::for_c::topology::set_weight_of_node(0, 5).unwrap();
+/// numars::for_c::topology::set_weight_of_node(2, 1).unwrap();
 /// ```
 pub fn set_weight_of_node(node: usize, weight: u8) -> Result<(), c_int> {
     if !KernelTopology::current().has_node(node) {

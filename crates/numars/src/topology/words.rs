@@ -17,7 +17,7 @@ pub(super) const fn only_zero<const WORDS: usize>() -> [Word; WORDS] {
 ///
 /// ```
 /// let mut bits = Vec::new();
-/// numars::topology::for_each_bit(&[0b101, 1], |bit| bits.push(bit));
+/// numars::for_c::topology::for_each_bit(&[0b101, 1], |bit| bits.push(bit));
 /// assert_eq!(bits, [0, 2, usize::BITS as usize]);
 /// ```
 pub fn for_each_bit(words: &[Word], mut each: impl FnMut(usize)) {

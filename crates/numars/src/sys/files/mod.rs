@@ -189,7 +189,6 @@ impl core::ops::Deref for StandardError {
 }
 
 /// Writes to standard error, past the buffer of stdio, as far as that is possible. Errno is left untouched.
-#[cfg(debug_assertions)]
 pub fn write_to_standard_error(mut rest: &[u8]) {
     preserve_errno(|| {
         while !rest.is_empty() {

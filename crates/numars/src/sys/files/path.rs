@@ -10,7 +10,7 @@ use core::num::NonZeroU64;
 /// Returns what follows `prefix` in `text`, if it begins with that.
 ///
 /// ```
-/// use numars::sys::files::strip_prefix;
+/// use numars::for_c::sys::files::strip_prefix;
 /// assert_eq!(strip_prefix(b"pci:", b"pci:0000:00"), Some(&b"0000:00"[..]));
 /// assert_eq!(strip_prefix(b"pci:", b"ip:"), None);
 /// ```
@@ -38,7 +38,7 @@ pub fn without_leading_blanks(text: &CStr) -> &CStr {
 /// The path of a kernel file, in a buffer of fixed size. A path that does not fit or contains a NUL names no file.
 ///
 /// ```
-/// use numars::sys::files::FixedPath;
+/// use numars::for_c::sys::files::FixedPath;
 /// let mut path = FixedPath::new(b"/sys/devices/system/node/node");
 /// assert_eq!(path.decimal(3).text(b"/cpulist").as_c_str(), c"/sys/devices/system/node/node3/cpulist");
 /// ```

@@ -168,7 +168,7 @@ fn the_topology_of_this_process_has_what_its_thread_may_use() {
     assert_eq!(errno::get(), errno::EBUSY);
     let allowed = crate::nodeset::NodeMask::new();
     if mems_allowed_into(allowed.bits()) {
-        assert_eq!(machine.allowed_nodes(), NodeSet::from(&allowed));
+        assert_eq!(machine.allowed_nodes(), NodeSet::from_mask(&allowed));
     }
     assert!(machine.allowed_cpus().unwrap().to_mask().bits().as_bits().equals(allowed_cpus().bits().as_bits()));
     let below_root = Topology::read_from(c"/").unwrap();
