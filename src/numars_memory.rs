@@ -4,9 +4,10 @@ use super::mask::{bitmask, read};
 use crate::trace::{self, Arg, CallResult, PageOutcome, trace_call};
 use core::ffi::{c_int, c_uint, c_void};
 use core::ptr::null_mut;
-use numars::Errno;
-use numars::for_c::allocate::{AllocNodes, AllocOptions, allocate};
+use numars::for_c::bitmask::Bits;
 use numars::for_c::sys::errno;
+use numars::for_c::topology::possible_nodes;
+use numars::{Errno, MapOptions, Node, NodeSet, Policy};
 
 /// Never allocate pages on other nodes (MPOL_BIND), instead of only when the node is full.
 pub const NUMARS_ALLOC_NO_FALLBACK: c_uint = 1 << 0;
@@ -16,22 +17,6 @@ pub const NUMARS_ALLOC_POPULATE: c_uint = 1 << 1;
 pub const NUMARS_ALLOC_STRICT: c_uint = 1 << 2;
 /// Request transparent huge pages (MADV_HUGEPAGE), and align the memory to their size.
 pub const NUMARS_ALLOC_HUGE_PAGES: c_uint = 1 << 3;
-
-/// Returns the options for flags. EINVAL if one is unknown.
-fn options(flags: c_uint) -> Result<AllocOptions, Errno> {
-    const ALL: c_uint =
-        NUMARS_ALLOC_NO_FALLBACK | NUMARS_ALLOC_POPULATE | NUMARS_ALLOC_STRICT | NUMARS_ALLOC_HUGE_PAGES;
-    let has = |flag| flags & flag != 0;
-    if has(!ALL) {
-        return Err(Errno::EINVAL);
-    }
-    Ok(AllocOptions {
-        no_fallback: has(NUMARS_ALLOC_NO_FALLBACK),
-        populate: has(NUMARS_ALLOC_POPULATE),
-        strict: has(NUMARS_ALLOC_STRICT),
-        huge_pages: has(NUMARS_ALLOC_HUGE_PAGES),
-    })
-}
 
 /// The address of memory for the program; NULL if there is none, and errno says why.
 #[derive(Clone, Copy)]
@@ -45,16 +30,48 @@ impl CallResult for Memory {
     }
 }
 
-/// Allocates memory for the program.
+/// Allocates memory for the program. The policy is what `policy` returns, which is told whether pages may be on other nodes; EINVAL if there is
+/// none.
 #[inline(never)]
-fn memory(size: usize, placement: AllocNodes, flags: c_uint) -> Memory {
-    match options(flags).and_then(|options| allocate(size, placement, options)) {
-        Ok(allocation) => Memory(allocation.into_raw()),
+fn memory(size: usize, policy: &dyn Fn(Fallback) -> Option<Policy>, flags: c_uint) -> Memory {
+    const ALL: c_uint =
+        NUMARS_ALLOC_NO_FALLBACK | NUMARS_ALLOC_POPULATE | NUMARS_ALLOC_STRICT | NUMARS_ALLOC_HUGE_PAGES;
+    let has = |flag| flags & flag != 0;
+    let fallback = if has(NUMARS_ALLOC_NO_FALLBACK) { Fallback::Never } else { Fallback::IfFull };
+    let mapped = policy(fallback).filter(|_| !has(!ALL)).ok_or(Errno::EINVAL).and_then(|policy| {
+        let options = MapOptions::new().policy(policy).populate(has(NUMARS_ALLOC_POPULATE));
+        options.strict(has(NUMARS_ALLOC_STRICT)).huge_pages(has(NUMARS_ALLOC_HUGE_PAGES)).map(size)
+    });
+    match mapped {
+        Ok(mapping) => Memory(mapping.leak().as_mut_ptr().cast()),
         Err(error) => {
             errno::set(error.raw());
             Memory(null_mut())
         }
     }
+}
+
+/// When pages may be allocated on other nodes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fallback {
+    IfFull,
+    Never,
+}
+
+/// Returns the policy for memory on one node.
+fn on_node(node: Option<Node>, fallback: Fallback) -> Option<Policy> {
+    Some(match fallback {
+        Fallback::IfFull => Policy::preferred(node?),
+        Fallback::Never => Policy::bind(node?.into()),
+    })
+}
+
+/// Returns `policy` for nodes of a program's set, unless the kernel has none that never falls back. Nodes that the kernel cannot have are
+/// ignored, as those that do not exist: mbind(2) would refuse the set.
+fn on_nodes(policy: fn(NodeSet) -> Policy, nodes: Bits, fallback: Fallback) -> Option<Policy> {
+    let possible = possible_nodes();
+    let nodes = nodes.iter().take_while(|&node| node < possible).filter_map(Node::new).collect();
+    (fallback == Fallback::IfFull).then(|| policy(nodes))
 }
 
 /// Allocate memory on one node (MPOL_PREFERRED, or MPOL_BIND with NUMARS_ALLOC_NO_FALLBACK), or
@@ -90,12 +107,11 @@ fn memory(size: usize, placement: AllocNodes, flags: c_uint) -> Memory {
 /// memory without the policy.
 #[unsafe(no_mangle)]
 pub extern "C" fn numars_alloc_onnode(size: usize, node: c_int, flags: c_uint) -> *mut c_void {
-    // No node has the largest number.
-    let placement = AllocNodes::Node(usize::try_from(node).unwrap_or(usize::MAX));
+    let number = usize::try_from(node).ok().and_then(Node::new);
     trace_call!(
         "numars_alloc_onnode(size=*, node=*, flags=*)",
         [size, node, Arg::AllocFlags(flags)],
-        memory(size, placement, flags)
+        memory(size, &|fallback| on_node(number, fallback), flags)
     )
     .0
 }
@@ -119,12 +135,11 @@ pub extern "C" fn numars_alloc_onnode(size: usize, node: c_int, flags: c_uint) -
 /// policy.
 #[unsafe(no_mangle)]
 pub extern "C" fn numars_alloc_local(size: usize, flags: c_uint) -> *mut c_void {
-    trace_call!(
-        "numars_alloc_local(size=*, flags=*)",
-        [size, Arg::AllocFlags(flags)],
-        memory(size, AllocNodes::Local, flags)
-    )
-    .0
+    let local = |fallback| match fallback {
+        Fallback::IfFull => Some(Policy::LOCAL),
+        Fallback::Never => on_node(Node::current(), fallback),
+    };
+    trace_call!("numars_alloc_local(size=*, flags=*)", [size, Arg::AllocFlags(flags)], memory(size, &local, flags)).0
 }
 
 /// Allocate memory interleaved page by page over the given nodes (MPOL_INTERLEAVE), or fail without
@@ -157,7 +172,7 @@ pub unsafe extern "C" fn numars_alloc_interleaved(size: usize, nodes: *const bit
     trace_call!(
         "numars_alloc_interleaved(size=*, nodes=*, flags=*)",
         [size, nodes, Arg::AllocFlags(flags)],
-        memory(size, AllocNodes::Interleaved(nodes), flags)
+        memory(size, &|fallback| on_nodes(Policy::interleave, nodes, fallback), flags)
     )
     .0
 }
@@ -190,7 +205,7 @@ pub unsafe extern "C" fn numars_alloc_weighted(size: usize, nodes: *const bitmas
     trace_call!(
         "numars_alloc_weighted(size=*, nodes=*, flags=*)",
         [size, nodes, Arg::AllocFlags(flags)],
-        memory(size, AllocNodes::WeightedInterleaved(nodes), flags)
+        memory(size, &|fallback| on_nodes(Policy::weighted_interleave, nodes, fallback), flags)
     )
     .0
 }

@@ -1,77 +1,19 @@
-//! Allocates memory on given nodes, and, if requested, makes sure that its pages are there.
+//! Gives fresh memory a policy, and, if requested, makes sure that its pages are on the nodes of that.
 //!
 //! Pages are never populated under MPOL_BIND: on a node without free memory, that starts the kernel's OOM killer. They are populated under a
 //! policy that falls back to other nodes, and then queried; those that are elsewhere are moved, which fails without any further effect if
 //! there is no room.
 //!
 //! References: mmap(2), mbind(2), madvise(2), move_pages(2).
-//!
-//! ```
-//! use numars::for_c::allocate::{AllocOptions, AllocNodes, allocate};
-//! let options = AllocOptions { strict: true, ..AllocOptions::default() };
-//! match allocate(1 << 20, AllocNodes::Node(0), options) {
-//!     Ok(mut memory) => memory.as_mut_slice().fill(1), // on node 0
-//!     Err(error) => eprintln!("no memory on node 0: {error}"),
-//! }
-//! ```
 
 use crate::bitmask::Bits;
 use crate::mempolicy::{self, MODE_BITS, MemRange, Mode};
 use crate::migrate::{self, MoveRequest};
 use crate::nodeset::NodeMask;
 use crate::policy::{ModeFlags, Policy};
-use crate::sys::errno::{EACCES, EFAULT, EINVAL, ENODEV, ENOENT, ENOMEM, Errno};
+use crate::sys::errno::{EACCES, EFAULT, ENODEV, ENOENT, ENOMEM, Errno};
 use crate::sys::kernel;
-use crate::sys::memory::{Scratch, page_size};
-use crate::topology::{self, possible_nodes};
-use core::ffi::c_void;
-
-/// On which nodes [`allocate`] places pages.
-#[derive(Clone, Copy)]
-pub enum AllocNodes<'a> {
-    /// On one node (MPOL_PREFERRED, or MPOL_BIND with [`AllocOptions::no_fallback`]).
-    Node(usize),
-    /// On the node of the thread that first touches a page (MPOL_LOCAL). With [`AllocOptions::no_fallback`] or [`AllocOptions::strict`] on
-    /// the node that the calling thread runs on.
-    Local,
-    /// On these nodes in turn (MPOL_INTERLEAVE).
-    Interleaved(Bits<'a>),
-    /// On these nodes in turn, as often as their weights say (MPOL_WEIGHTED_INTERLEAVE, Linux 6.9).
-    WeightedInterleaved(Bits<'a>),
-}
-
-/// What [`allocate`] guarantees.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug)]
-pub struct AllocOptions {
-    /// Pages are never allocated on other nodes (MPOL_BIND). No policy of the kernel interleaves without falling back.
-    pub no_fallback: bool,
-    /// All pages are allocated when the call returns.
-    pub populate: bool,
-    /// All pages are allocated and on the requested nodes when the call returns.
-    pub strict: bool,
-    /// Transparent huge pages are requested (MADV_HUGEPAGE), and the address is a multiple of their size.
-    pub huge_pages: bool,
-}
-
-/// Memory that [`allocate`] returned, which is unmapped when the value is dropped.
-pub struct Allocation(Scratch);
-
-impl Allocation {
-    /// Returns the memory, which is zero at first.
-    pub fn as_mut_slice(&mut self) -> &mut [u8] {
-        self.0.as_mut_slice()
-    }
-
-    /// Returns the addresses of the memory.
-    pub fn range(&self) -> MemRange {
-        MemRange { start: self.0.start() as usize, length: self.0.bytes() }
-    }
-
-    /// Returns the address of the memory, which is then never unmapped.
-    pub fn into_raw(self) -> *mut c_void {
-        self.0.into_raw()
-    }
-}
+use crate::sys::memory::Scratch;
 
 /// Which policies memory has, one after the other, by the kernel's numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -87,27 +29,8 @@ struct Plan {
 }
 
 impl Plan {
-    /// Fails with EINVAL if the kernel has no policy of this kind.
-    fn new(placement: &AllocNodes, options: AllocOptions) -> Result<Self, Errno> {
-        let AllocOptions { no_fallback, strict, .. } = options;
-        let populate = options.populate || strict;
-        let check = strict || no_fallback && populate;
-        let (first, last) = match placement {
-            AllocNodes::Node(_) | AllocNodes::Local if no_fallback => {
-                (if populate { Mode::Preferred } else { Mode::Bind }, Mode::Bind)
-            }
-            AllocNodes::Node(_) => (Mode::Preferred, Mode::Preferred),
-            // The thread may run on another node before all pages are populated.
-            AllocNodes::Local => (if check { Mode::Preferred } else { Mode::Local }, Mode::Local),
-            _ if no_fallback => return Err(Errno(EINVAL)),
-            AllocNodes::Interleaved(_) => (Mode::Interleave, Mode::Interleave),
-            AllocNodes::WeightedInterleaved(_) => (Mode::WeightedInterleave, Mode::WeightedInterleave),
-        };
-        Ok(Plan { first: first as i32, populate, check, last: last as i32 })
-    }
-
     /// Fails with EINVAL if the kernel does not say on which nodes the pages of this policy are.
-    fn for_policy(policy: &Policy, populate: bool, strict: bool) -> Result<Self, Errno> {
+    fn new(policy: &Policy, populate: bool, strict: bool) -> Result<Self, Errno> {
         let (mode, raw) = (policy.mode(), policy.raw_mode());
         let populate = populate || strict;
         let (mut first, mut check) = (raw, strict);
@@ -129,55 +52,13 @@ impl Plan {
     }
 }
 
-/// Maps `size` bytes whose pages are placed on nodes. Errno is left untouched on success.
-///
-/// # Errors
-/// EINVAL if `size` is 0, if the kernel lacks the policy, if none of the nodes is allowed and has memory, or for [`AllocOptions::no_fallback`]
-/// with interleaving; ENOMEM if there is no memory, or not enough on the nodes; EPERM or ENOSYS if mbind(2), or move_pages(2) that
-/// [`AllocOptions::strict`] needs, cannot be used.
-///
-/// ```
-/// use numars::for_c::allocate::{AllocOptions, AllocNodes, allocate};
-/// let options = AllocOptions { populate: true, ..AllocOptions::default() };
-/// if let Ok(mut memory) = allocate(10_000, AllocNodes::Local, options) {
-///     assert_eq!(memory.as_mut_slice(), [0; 10_000]);
-/// }
-/// assert!(allocate(0, AllocNodes::Local, options).is_err());
-/// ```
-pub fn allocate(size: usize, placement: AllocNodes, options: AllocOptions) -> Result<Allocation, Errno> {
-    let plan = Plan::new(&placement, options)?;
-    let align = if options.huge_pages { topology::huge_page_size() } else { 1 };
-    let mut memory = Scratch::aligned(size, align).ok_or_else(Errno::last)?;
-    if options.huge_pages {
-        memory.advise_huge_pages();
-    }
-    let single;
-    let nodes = match placement {
-        // Nodes that the kernel cannot have are ignored, as those that do not exist: mbind(2) would refuse the set.
-        AllocNodes::Interleaved(nodes) | AllocNodes::WeightedInterleaved(nodes) => nodes.limited_to(possible_nodes()),
-        AllocNodes::Local if plan.first == Mode::Local as i32 => Bits::EMPTY,
-        AllocNodes::Local | AllocNodes::Node(_) => {
-            let node = match placement {
-                AllocNodes::Node(node) => node,
-                _ => current_node()?,
-            };
-            if node >= possible_nodes() {
-                // The kernel would take an empty set for local allocation.
-                return Err(Errno(EINVAL));
-            }
-            single = NodeMask::single(node);
-            single.bits().as_bits()
-        }
-    };
-    carry_out(plan, &mut memory, nodes, page_size())?;
-    Ok(Allocation(memory))
-}
-
 /// Gives fresh memory, of pages of `page_size` bytes, a policy, and populates it if requested. With `strict`, all pages are on the nodes of the
 /// policy then; for a local policy, on the node that the calling thread runs on.
 ///
 /// # Errors
-/// As for [`allocate`]; EINVAL if it is not clear which nodes those are.
+/// EINVAL if the kernel lacks the policy, if none of the nodes is allowed and has memory, or, with `strict`, if it is not clear which nodes those
+/// are; ENOMEM if there is not enough memory, or not on the nodes; EPERM or ENOSYS if mbind(2), or move_pages(2) that `strict` needs, cannot be
+/// used.
 pub(crate) fn place(
     memory: &mut Scratch,
     policy: &Policy,
@@ -185,7 +66,7 @@ pub(crate) fn place(
     strict: bool,
     page_size: usize,
 ) -> Result<(), Errno> {
-    let mut plan = Plan::for_policy(policy, populate, strict)?;
+    let mut plan = Plan::new(policy, populate, strict)?;
     let nodes = match policy.mode() {
         Mode::Local if plan.check => NodeMask::single(current_node()?),
         _ => policy.nodes().to_mask(),
@@ -340,48 +221,53 @@ impl Batch<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::node::{Node, NodeSet};
+    use crate::sys::memory::page_size;
     use std::collections::BTreeMap;
-
-    const NONE: AllocOptions = AllocOptions { no_fallback: false, populate: false, strict: false, huge_pages: false };
-    const BIND: AllocOptions = AllocOptions { no_fallback: true, ..NONE };
-    const POPULATE: AllocOptions = AllocOptions { populate: true, ..NONE };
-    const STRICT: AllocOptions = AllocOptions { strict: true, ..NONE };
-    const BIND_POPULATE: AllocOptions = AllocOptions { no_fallback: true, ..POPULATE };
-    const BIND_STRICT: AllocOptions = AllocOptions { no_fallback: true, ..STRICT };
 
     #[test]
     fn memory_is_never_populated_under_a_policy_that_binds() {
-        use Mode::{Bind, Interleave, Local, Preferred, WeightedInterleave};
-        let sets = Bits::EMPTY;
-        for (placement, options, plan) in [
-            (AllocNodes::Node(1), NONE, Some((Preferred, false, false, Preferred))),
-            (AllocNodes::Node(1), BIND, Some((Bind, false, false, Bind))),
-            (AllocNodes::Node(1), POPULATE, Some((Preferred, true, false, Preferred))),
-            (AllocNodes::Node(1), STRICT, Some((Preferred, true, true, Preferred))),
-            (AllocNodes::Node(1), BIND_POPULATE, Some((Preferred, true, true, Bind))),
-            (AllocNodes::Node(1), BIND_STRICT, Some((Preferred, true, true, Bind))),
-            (AllocNodes::Local, NONE, Some((Local, false, false, Local))),
-            (AllocNodes::Local, BIND, Some((Bind, false, false, Bind))),
-            (AllocNodes::Local, POPULATE, Some((Local, true, false, Local))),
-            (AllocNodes::Local, STRICT, Some((Preferred, true, true, Local))),
-            (AllocNodes::Local, BIND_STRICT, Some((Preferred, true, true, Bind))),
-            (AllocNodes::Interleaved(sets), NONE, Some((Interleave, false, false, Interleave))),
-            (AllocNodes::Interleaved(sets), STRICT, Some((Interleave, true, true, Interleave))),
-            (AllocNodes::Interleaved(sets), BIND, None),
-            (
-                AllocNodes::WeightedInterleaved(sets),
-                POPULATE,
-                Some((WeightedInterleave, true, false, WeightedInterleave)),
-            ),
-            (AllocNodes::WeightedInterleaved(sets), BIND_STRICT, None),
+        use Mode::{Bind, Default, Interleave, Local, Preferred, PreferredMany, WeightedInterleave};
+        let node = Node::new(1).unwrap();
+        let (one, two) = (NodeSet::from(node), [Node::new(0).unwrap(), node].into_iter().collect());
+        const LAZY: (bool, bool) = (false, false);
+        const POPULATE: (bool, bool) = (true, false);
+        const STRICT: (bool, bool) = (false, true);
+        for (policy, (populate, strict), first, is_populated, is_checked) in [
+            (Policy::preferred(node), LAZY, Preferred, false, false),
+            (Policy::preferred(node), POPULATE, Preferred, true, false),
+            (Policy::preferred(node), STRICT, Preferred, true, true),
+            (Policy::bind(one), LAZY, Bind, false, false),
+            (Policy::bind(one), POPULATE, Preferred, true, true),
+            (Policy::bind(one), STRICT, Preferred, true, true),
+            (Policy::bind(two), POPULATE, PreferredMany, true, true),
+            (Policy::LOCAL, LAZY, Local, false, false),
+            (Policy::LOCAL, POPULATE, Local, true, false),
+            (Policy::LOCAL, STRICT, Preferred, true, true),
+            (Policy::DEFAULT, STRICT, Default, true, false),
+            (Policy::interleave(two), LAZY, Interleave, false, false),
+            (Policy::interleave(two), STRICT, Interleave, true, true),
+            (Policy::weighted_interleave(two), POPULATE, WeightedInterleave, true, false),
         ] {
-            let plan = plan.map(|(first, populate, check, last)| Plan {
-                first: first as i32,
-                populate,
-                check,
-                last: last as i32,
-            });
-            assert_eq!(Plan::new(&placement, options).ok(), plan, "{options:?}");
+            let plan = Plan { first: first as i32, populate: is_populated, check: is_checked, last: policy.raw_mode() };
+            assert_eq!(Plan::new(&policy, populate, strict), Ok(plan), "{policy}");
+        }
+    }
+
+    #[test]
+    fn flags_that_the_first_policy_cannot_have_are_left_out() {
+        let nodes = NodeSet::from(Node::new(1).unwrap());
+        let flags = ModeFlags::STATIC_NODES | ModeFlags::NUMA_BALANCING;
+        let plan = Plan::new(&Policy::bind(nodes).with_flags(flags), true, false).unwrap();
+        assert_eq!(plan.first, Mode::Preferred as i32 | ModeFlags::STATIC_NODES.bits());
+    }
+
+    #[test]
+    fn pages_whose_nodes_have_no_number_cannot_be_checked() {
+        let relative = Policy::bind(Node::MAX.into()).with_flags(ModeFlags::RELATIVE_NODES);
+        for policy in [relative, Policy::from_raw(200, NodeSet::EMPTY)] {
+            assert_eq!(Plan::new(&policy, false, true), Err(Errno::EINVAL));
+            assert!(Plan::new(&policy, false, false).is_ok());
         }
     }
 
@@ -475,32 +361,5 @@ mod tests {
         assert!(machine.pages.values().all(|&node| node == 1));
         let mut machine = Machine::new(&vec![0; 10_000], &[(1, 9_999)]);
         assert_eq!(machine.settle(&[1]), Err(Errno(ENOMEM)));
-    }
-
-    #[test]
-    fn memory_is_zero_and_aligned_and_invalid_requests_fail() {
-        let all = AllocOptions { no_fallback: true, populate: true, strict: true, huge_pages: true };
-        let zero = NodeMask::single(0);
-        for (placement, options) in [
-            (AllocNodes::Node(0), NONE),
-            (AllocNodes::Node(0), all),
-            (AllocNodes::Local, all),
-            (AllocNodes::Interleaved(zero.bits().as_bits()), AllocOptions { no_fallback: false, ..all }),
-        ] {
-            let mut memory = allocate(3 * page_size() + 1, placement, options).unwrap();
-            assert_eq!(memory.range().length, 3 * page_size() + 1);
-            assert!(!options.huge_pages || memory.range().start.is_multiple_of(topology::huge_page_size()));
-            assert!(memory.as_mut_slice().iter().all(|&byte| byte == 0));
-        }
-        for (size, placement, error) in [
-            (0, AllocNodes::Node(0), EINVAL),
-            (1, AllocNodes::Node(possible_nodes()), EINVAL),
-            (1, AllocNodes::Node(usize::MAX), EINVAL),
-            (1, AllocNodes::Interleaved(Bits::EMPTY), EINVAL),
-            (usize::MAX, AllocNodes::Node(0), ENOMEM),
-            (usize::MAX / 2 + 1, AllocNodes::Local, ENOMEM),
-        ] {
-            assert_eq!(allocate(size, placement, NONE).err(), Some(Errno(error)), "{size}");
-        }
     }
 }

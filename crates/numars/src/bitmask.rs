@@ -79,11 +79,6 @@ impl<'a> Bits<'a> {
         valid_mask(self.length, index)
     }
 
-    /// Returns the set without the bits at and beyond `length`.
-    pub(crate) fn limited_to(self, length: usize) -> Self {
-        Bits::new(self.words, self.length.min(length))
-    }
-
     /// Returns the word at `index`, which is in range, with 0 for the bits beyond the set.
     #[inline(always)]
     fn word(self, index: usize) -> Word {

@@ -9,10 +9,6 @@ pub mod affinity {
     pub use crate::affinity::{bind, get, run_on_all_cpus, run_on_nodes, set};
 }
 
-pub mod allocate {
-    pub use crate::allocate::{AllocNodes, AllocOptions, allocate};
-}
-
 /// Sets of any length, whose words belong to the program.
 pub mod bitmask {
     pub use crate::bitmask::{Bits, BitsMut, WORD_BITS, Word};

@@ -229,6 +229,20 @@ impl Mapping {
     pub fn as_mut_ptr(&mut self) -> *mut u8 {
         self.memory.start()
     }
+
+    /// Returns the memory, which is then never unmapped.
+    ///
+    /// ```
+    /// use numars::MapOptions;
+    /// let table: &'static mut [u8] = MapOptions::new().map(1 << 20)?.leak();
+    /// let (first, second) = table.split_at_mut(1 << 19);
+    /// std::thread::spawn(|| first.fill(1)).join().unwrap();
+    /// assert_eq!(second[0], 0);
+    /// # Ok::<(), numars::Errno>(())
+    /// ```
+    pub fn leak(self) -> &'static mut [u8] {
+        self.memory.leak().get_mut(..self.length).unwrap_or_default()
+    }
 }
 
 impl Deref for Mapping {

@@ -175,6 +175,13 @@ impl Scratch {
         start
     }
 
+    /// Returns the memory as a slice, and never unmaps it.
+    pub fn leak(self) -> &'static mut [u8] {
+        let bytes = self.bytes;
+        // SAFETY: mapped by `new`, which gives zeros, and nothing else knows the address.
+        unsafe { core::slice::from_raw_parts_mut(self.into_raw().cast(), bytes) }
+    }
+
     /// Returns the memory as a slice.
     pub fn as_slice(&self) -> &[u8] {
         // SAFETY: mapped by `new`, which gives zeros, and nothing borrows it to change it.
