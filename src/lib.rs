@@ -1,9 +1,10 @@
 //! libnuma's C interface, and the calls of numars beyond it: what C programs see and nothing else.
 //!
 //! The shared library is loaded as `libnumars.so.1`, or as `libnuma.so.1` in libnuma's place. libnuma's calls are in one file per section of
-//! numa(3); `v1.rs` has the older forms, `trace` the log, `sized.rs` the rule by which structs grow. Each entry point checks its pointers,
-//! converts, calls the Rust library ([`numars`], in crates/numars) and sets errno. The comments are the source of the C headers: `numaif.rs`
-//! of `numaif.h`, the `numars_*.rs` of `numars.h`, the others except these three of `numa.h`; `numacompat1.h` is written by hand.
+//! numa(3); `mempolicy.rs` has the policies that they request, `v1.rs` the older forms, `trace` the log, `sized.rs` the rule by which structs
+//! grow. Each entry point checks its pointers, converts, calls the Rust library ([`numars`], in crates/numars) and sets errno. The comments are
+//! the source of the C headers: `numaif.rs` of `numaif.h`, the `numars_*.rs` of `numars.h`, the others except these four of `numa.h`;
+//! `numacompat1.h` is written by hand.
 #![cfg_attr(not(test), no_std)]
 
 pub mod affinity;
@@ -13,6 +14,7 @@ pub mod errors;
 pub mod globals;
 pub mod mask;
 pub mod memory;
+pub mod mempolicy;
 pub mod migrate;
 pub mod nodes;
 pub mod numaif;

@@ -3,12 +3,12 @@
 use super::errors::{call_numa_error, report_failure};
 use super::globals;
 use super::mask::{bitmask, read};
+use super::mempolicy::{self, MemRange};
 use crate::trace::{self, Arg, CallResult, PageOutcome, trace_call};
 use core::ffi::{c_int, c_void};
 use core::ptr::null_mut;
 use numars::SyscallError;
 use numars::for_c::bitmask::Bits;
-use numars::for_c::mempolicy::{self, MemRange};
 use numars::for_c::sys::memory;
 
 /// If not 0, the numa_alloc_*() functions return NULL when the policy of the memory cannot be set,

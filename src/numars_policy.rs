@@ -3,11 +3,11 @@
 use super::errors::status;
 use super::mask::{bitmask, read};
 use super::memory::range;
+use super::mempolicy::{self, Applied};
 use crate::trace::trace_call;
 use core::ffi::{c_char, c_int, c_void};
 use numars::SyscallError;
 use numars::for_c::affinity;
-use numars::for_c::mempolicy::{self, Applied};
 
 /// The version of these headers: major * 10000 + minor * 100 + patch.
 pub const NUMARS_VERSION: c_int = 100;

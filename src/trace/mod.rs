@@ -9,9 +9,9 @@ mod sink;
 pub use line::{Arg, PageOutcome, mask};
 pub use sink::is_open as is_on;
 
+use super::mempolicy::Applied;
 use core::ffi::c_long;
 use line::LineBuf;
-use numars::for_c::mempolicy::Applied;
 use numars::for_c::sys::environment;
 use numars::for_c::sys::files::strip_prefix;
 use numars::{Errno, SyscallError};

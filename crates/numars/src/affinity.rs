@@ -13,7 +13,7 @@
 
 use crate::bitmask::{Bits, BitsMut};
 use crate::error::{Syscall, SyscallError};
-use crate::mempolicy;
+use crate::mempolicy::{self, Mode};
 use crate::nodeset::CpuMask;
 use crate::sys::errno::{self, Errno};
 use crate::sys::kernel;
@@ -49,11 +49,11 @@ pub fn run_on_nodes(nodes: Bits) -> Result<(), SyscallError> {
 /// changed.
 ///
 /// # Errors
-/// As for [`run_on_nodes`] and [`mempolicy::bind_task`].
+/// As for [`run_on_nodes`] and [`mempolicy::set_task_policy`].
 pub fn bind(nodes: Bits) -> Result<(), SyscallError> {
     let before = topology::allowed_cpus();
     run_on_nodes(nodes)?;
-    mempolicy::bind_task(nodes).inspect_err(|_| {
+    mempolicy::set_task_policy(Mode::Bind as i32, nodes).inspect_err(|_| {
         let _ = errno::preserve_errno(|| set(0, &before));
     })
 }

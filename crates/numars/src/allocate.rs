@@ -90,7 +90,7 @@ fn carry_out(plan: Plan, memory: &mut Scratch, nodes: Bits, page_size: usize) ->
     let range = MemRange { start: memory.start() as usize, length: memory.bytes() };
     let set_policy = |raw_mode| {
         let nodes = if raw_mode & MODE_BITS == Mode::Local as i32 { Bits::EMPTY } else { nodes };
-        mempolicy::set_raw_policy(range, raw_mode, nodes, 0).map_err(Errno::from)
+        mempolicy::set_memory_policy(range, raw_mode, nodes, 0).map_err(Errno::from)
     };
     // Fresh memory has the default policy, also where policies are forbidden.
     if plan.first != Mode::Default as i32 {

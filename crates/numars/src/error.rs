@@ -72,7 +72,8 @@ impl SyscallError {
     /// Returns the error of `call` for arguments that the kernel is not asked about, because it would take them for others. Sets errno to
     /// EINVAL.
     #[cold]
-    pub(crate) fn invalid(call: Syscall) -> Self {
+    #[doc(hidden)]
+    pub fn invalid(call: Syscall) -> Self {
         Self::without_call(call, Errno::EINVAL)
     }
 

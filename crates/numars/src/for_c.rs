@@ -14,12 +14,11 @@ pub mod bitmask {
     pub use crate::bitmask::{Bits, BitsMut, WORD_BITS, Word};
 }
 
+/// Policies by the kernel's numbers, for sets of any length.
 pub mod mempolicy {
     pub use crate::mempolicy::{
-        Applied, MF_STRICT, MemRange, NUMA_BALANCING, bind_memory, bind_memory_to_node, bind_task, bind_task_balancing,
-        has_home_node, has_preferred_many, interleave_memory, interleave_task, lacks_preferred_many, local_memory,
-        local_task, prefer_node, prefer_nodes, require_nodes, set_bind_fallback, set_home_node, set_strict,
-        task_policy, weighted_interleave_memory, weighted_interleave_task,
+        MF_STRICT, MemRange, NUMA_BALANCING, has_home_node, has_preferred_many, lacks_preferred_many, set_home_node,
+        set_memory_policy, set_task_policy, task_policy,
     };
 }
 

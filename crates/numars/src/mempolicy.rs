@@ -1,25 +1,15 @@
-//! Memory policy: which of the kernel's policies each call requests, and what the kernel's result means.
+//! Memory policy as the kernel takes it: by the numbers of modes and flags, for sets of any length.
 //!
 //! References: numa(7), set_mempolicy(2), get_mempolicy(2), mbind(2), set_mempolicy_home_node(2).
-//!
-//! ```
-//! use numars::for_c::mempolicy;
-//! // Allocate on node 0 first. A kernel without NUMA, or a container, may refuse that.
-//! if let Err(error) = mempolicy::prefer_node(Some(0)) {
-//!     eprintln!("no memory policy: {error}");
-//! }
-//! ```
 
 use crate::bitmask::{Bits, BitsMut};
 use crate::error::{Syscall, SyscallError};
-use crate::nodeset::NodeMask;
-use crate::sys::errno::{self, Errno};
+use crate::sys::errno;
 use crate::sys::kernel;
 use crate::sys::memory::page_size;
-use crate::topology::{self, possible_nodes};
+use crate::topology;
 use core::cell::Cell;
 use core::ffi::c_long;
-use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use once_cell::race::OnceBool;
 
 /// The mode of a memory policy: on which nodes pages are allocated. See set_mempolicy(2).
@@ -81,151 +71,27 @@ fn check(result: c_long, call: Syscall) -> Result<(), SyscallError> {
     if result < 0 { Err(SyscallError::last(call)) } else { Ok(()) }
 }
 
-/// How a policy was set that older kernels lack: by [`prefer_nodes`], for example.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Applied {
-    /// The kernel has the policy that was requested.
-    AsRequested,
-    /// The kernel is older: it got the policy that comes closest.
-    Fallback,
-}
-
-/// Makes `request`, and `fallback` if the kernel `lacks` what the first needs, which it refuses with EINVAL. Errno is left untouched if
-/// either succeeds.
-fn with_fallback(
-    request: impl FnOnce() -> Result<(), SyscallError>,
-    lacks: impl FnOnce() -> bool,
-    fallback: impl FnOnce() -> Result<(), SyscallError>,
-) -> Result<Applied, SyscallError> {
-    let before = errno::get();
-    match request() {
-        Err(error) if error.errno() == Errno::EINVAL && lacks() => {
-            errno::set(before);
-            fallback().map(|()| Applied::Fallback)
-        }
-        result => result.map(|()| Applied::AsRequested),
-    }
-}
-
-/// Whether mbind(2) is called with [`MF_STRICT`].
-static STRICT: AtomicBool = AtomicBool::new(false);
-
-/// Whether memory that is bound to nodes may be on other nodes when those are full.
-static BIND_FALLBACK: AtomicBool = AtomicBool::new(false);
-
-/// Sets whether giving memory a policy fails with EIO if pages are on other nodes already (MPOL_MF_STRICT), which is not so at the start.
-/// For the whole process. See mbind(2).
-pub fn set_strict(strict: bool) {
-    STRICT.store(strict, Relaxed);
-}
-
-/// Sets whether [`bind_memory`] only prefers the nodes, which it does not at the start. For the whole process.
-pub fn set_bind_fallback(fallback: bool) {
-    BIND_FALLBACK.store(fallback, Relaxed);
-}
-
 // --- the calling thread ---
 
-fn set_task_policy(mode: Mode, flags: i32, nodes: Bits) -> Result<(), SyscallError> {
-    set_raw_task_policy(mode as i32 | flags, nodes)
-}
-
-/// Sets the calling thread's policy, by the kernel's number and flags.
-pub(crate) fn set_raw_task_policy(raw_mode: i32, nodes: Bits) -> Result<(), SyscallError> {
-    check(kernel::set_mempolicy(raw_mode, nodes), Syscall::SetMempolicy)
-}
-
-/// Restricts the calling thread's allocations to `nodes` (MPOL_BIND).
+/// Sets the calling thread's policy, by the kernel's number and flags, with set_mempolicy(2).
 ///
 /// ```
-/// use numars::for_c::mempolicy;
+/// use numars::for_c::{mempolicy, nodeset::NodeMask};
 /// use numars::Mode;
-/// use numars::for_c::nodeset::NodeMask;
+/// let zero = NodeMask::single(0);
 /// // Fails in a container that forbids policies, or whose cpuset does not include node 0.
-/// if mempolicy::bind_task(NodeMask::single(0).bits().as_bits()).is_ok() {
+/// if mempolicy::set_task_policy(Mode::Bind as i32, zero.bits().as_bits()).is_ok() {
 ///     let nodes = NodeMask::new();
 ///     assert!(mempolicy::task_policy(nodes.bits())?.is(Mode::Bind));
 ///     assert!(nodes.bits().as_bits().iter().eq([0]));
-///     mempolicy::local_task()?;
 /// }
 /// # Ok::<(), numars::SyscallError>(())
 /// ```
 ///
 /// # Errors
-/// EINVAL if none of the nodes has memory and is allowed; EPERM or ENOSYS if policy cannot be used.
-pub fn bind_task(nodes: Bits) -> Result<(), SyscallError> {
-    set_task_policy(Mode::Bind, 0, nodes)
-}
-
-/// Restricts the calling thread's allocations to `nodes`, and lets NUMA balancing move pages between them (MPOL_BIND with
-/// MPOL_F_NUMA_BALANCING); before Linux 5.12 without the latter.
-///
-/// # Errors
-/// As for [`bind_task`].
-pub fn bind_task_balancing(nodes: Bits) -> Result<Applied, SyscallError> {
-    // If the nodes are at fault, EINVAL comes again.
-    with_fallback(|| set_task_policy(Mode::Bind, NUMA_BALANCING, nodes), || true, || bind_task(nodes))
-}
-
-/// Lets the calling thread allocate on `nodes` in turn (MPOL_INTERLEAVE); without nodes, as the system does (MPOL_DEFAULT).
-///
-/// # Errors
-/// As for [`bind_task`].
-pub fn interleave_task(nodes: Bits) -> Result<(), SyscallError> {
-    let mode = if nodes.is_empty() { Mode::Default } else { Mode::Interleave };
-    set_task_policy(mode, 0, nodes)
-}
-
-/// Lets the calling thread allocate on `nodes` in turn, as often as their weights say (MPOL_WEIGHTED_INTERLEAVE); without nodes, as the
-/// system does (MPOL_DEFAULT).
-///
-/// # Errors
-/// As for [`bind_task`]; EINVAL before Linux 6.9.
-pub fn weighted_interleave_task(nodes: Bits) -> Result<(), SyscallError> {
-    let mode = if nodes.is_empty() { Mode::Default } else { Mode::WeightedInterleave };
-    set_task_policy(mode, 0, nodes)
-}
-
-/// Lets the calling thread allocate on `node` first (MPOL_PREFERRED); without a node, as [`local_task`].
-///
-/// # Errors
-/// As for [`bind_task`].
-pub fn prefer_node(node: Option<usize>) -> Result<(), SyscallError> {
-    match node {
-        None => local_task(),
-        // The kernel would take an empty set for local allocation.
-        Some(node) if node >= possible_nodes() => Err(SyscallError::invalid(Syscall::SetMempolicy)),
-        Some(node) => set_task_policy(Mode::Preferred, 0, NodeMask::single(node).bits().as_bits()),
-    }
-}
-
-/// Fails with EINVAL, as set_mempolicy(2) does for MPOL_BIND, if there are no nodes.
-pub fn require_nodes(nodes: Bits) -> Result<(), SyscallError> {
-    if nodes.is_empty() { Err(SyscallError::invalid(Syscall::SetMempolicy)) } else { Ok(()) }
-}
-
-/// Lets the calling thread allocate on `nodes` first (MPOL_PREFERRED_MANY); before Linux 5.15 on the first of them first
-/// (MPOL_PREFERRED).
-///
-/// # Errors
-/// As for [`bind_task`].
-pub fn prefer_nodes(nodes: Bits) -> Result<Applied, SyscallError> {
-    // If mbind(2) is forbidden, it does not show what the kernel lacks. But a kernel that has the mode takes a set with an allowed node.
-    let has_allowed = || nodes.iter().any(|node| topology::cached().allowed_nodes().bits().as_bits().contains(node));
-    with_fallback(
-        || set_task_policy(Mode::PreferredMany, 0, nodes),
-        || lacks_preferred_many() || !has_preferred_many() && has_allowed(),
-        || prefer_node(nodes.iter().next()),
-    )
-}
-
-/// Lets the calling thread allocate on the node that it runs on (MPOL_LOCAL of set_mempolicy(2)).
-///
-/// # Errors
-/// EPERM or ENOSYS if policy cannot be used.
-#[inline(never)]
-pub fn local_task() -> Result<(), SyscallError> {
-    set_task_policy(Mode::Local, 0, NodeMask::new().bits().as_bits())
+/// EINVAL if none of the nodes has memory and is allowed, or the kernel lacks the mode or a flag; EPERM or ENOSYS if policy cannot be used.
+pub fn set_task_policy(raw_mode: i32, nodes: Bits) -> Result<(), SyscallError> {
+    check(kernel::set_mempolicy(raw_mode, nodes), Syscall::SetMempolicy)
 }
 
 /// The mode of the calling thread's policy, as [`task_policy`] returns it.
@@ -256,7 +122,7 @@ fn query_policy(nodes: BitsMut<'_>, query: impl Fn(&[Cell<usize>]) -> Option<i32
 }
 
 impl TaskMode {
-    /// Returns whether this is `mode`, as in the example of [`bind_task`], with whatever flags the policy has.
+    /// Returns whether this is `mode`, with whatever flags the policy has.
     pub fn is(self, mode: Mode) -> bool {
         self.0 & MODE_BITS == mode as i32
     }
@@ -278,66 +144,18 @@ pub struct MemRange {
     pub length: usize,
 }
 
-fn set_memory_policy(memory: MemRange, mode: Mode, nodes: Bits) -> Result<(), SyscallError> {
-    set_raw_policy(memory, mode as i32, nodes, if STRICT.load(Relaxed) { MF_STRICT } else { 0 })
-}
-
-/// Gives memory a policy, by the kernel's number and flags, whatever was set by [`set_strict`] and [`set_bind_fallback`].
+/// Gives memory a policy, by the kernel's number and flags, with mbind(2), whose flags are 0 or [`MF_STRICT`], for example.
+///
+/// # Errors
+/// EINVAL if the range is invalid or as [`set_task_policy`]; EFAULT if nothing is mapped there; EIO with [`MF_STRICT`] if pages are on other nodes;
+/// ENOMEM; EPERM or ENOSYS if policy cannot be used.
 #[inline(never)]
-pub(crate) fn set_raw_policy(memory: MemRange, raw_mode: i32, nodes: Bits, flags: u32) -> Result<(), SyscallError> {
+pub fn set_memory_policy(memory: MemRange, raw_mode: i32, nodes: Bits, flags: u32) -> Result<(), SyscallError> {
     // The kernel would round it up to 0, and have nothing to do.
     if memory.length.checked_add(page_size() - 1).is_none() {
         return Err(SyscallError::invalid(Syscall::Mbind));
     }
     check(kernel::mbind(memory.start, memory.length, raw_mode, nodes, flags), Syscall::Mbind)
-}
-
-/// Restricts the pages of `memory` that are allocated from now on to `nodes` (MPOL_BIND); after [`set_bind_fallback`], only prefers these
-/// nodes (MPOL_PREFERRED_MANY), or before Linux 5.15 the first of them (MPOL_PREFERRED).
-///
-/// # Errors
-/// EINVAL if the range is invalid or none of the nodes has memory and is allowed; EFAULT if nothing is mapped there; EIO after [`set_strict`] if
-/// pages are on other nodes; ENOMEM; EPERM or ENOSYS if policy cannot be used.
-pub fn bind_memory(memory: MemRange, nodes: Bits) -> Result<Applied, SyscallError> {
-    let set = |mode| set_memory_policy(memory, mode, nodes);
-    if !BIND_FALLBACK.load(Relaxed) {
-        return set(Mode::Bind).map(|()| Applied::AsRequested);
-    }
-    with_fallback(|| set(Mode::PreferredMany), lacks_preferred_many, || set(Mode::Preferred))
-}
-
-/// As [`bind_memory`] for one node; the kernel refuses a node that cannot exist.
-///
-/// # Errors
-/// As for [`bind_memory`].
-pub fn bind_memory_to_node(memory: MemRange, node: i32) -> Result<(), SyscallError> {
-    let nodes = usize::try_from(node).map_or_else(|_| NodeMask::new(), NodeMask::single);
-    bind_memory(memory, nodes.bits().as_bits()).map(|_| ())
-}
-
-/// Allocates the pages of `memory` on `nodes` in turn (MPOL_INTERLEAVE), those that are allocated from now on.
-///
-/// # Errors
-/// As for [`bind_memory`].
-pub fn interleave_memory(memory: MemRange, nodes: Bits) -> Result<(), SyscallError> {
-    set_memory_policy(memory, Mode::Interleave, nodes)
-}
-
-/// Allocates the pages of `memory` on `nodes` in turn, as often as their weights say (MPOL_WEIGHTED_INTERLEAVE, Linux 6.9), those that are
-/// allocated from now on.
-///
-/// # Errors
-/// As for [`bind_memory`]; EINVAL before Linux 6.9.
-pub fn weighted_interleave_memory(memory: MemRange, nodes: Bits) -> Result<(), SyscallError> {
-    set_memory_policy(memory, Mode::WeightedInterleave, nodes)
-}
-
-/// Allocates the pages of `memory` on the node of the CPU that touches them first (MPOL_LOCAL), those that are allocated from now on.
-///
-/// # Errors
-/// As for [`bind_memory`].
-pub fn local_memory(memory: MemRange) -> Result<(), SyscallError> {
-    set_memory_policy(memory, Mode::Local, Bits::EMPTY)
 }
 
 /// Sets the node from which the policy of `memory` (MPOL_BIND or MPOL_PREFERRED_MANY) starts to look for free memory
@@ -393,40 +211,6 @@ pub fn has_home_node() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// The policy of the calling thread after `change`, in a thread of its own.
-    fn after(change: impl FnOnce() -> Result<(), SyscallError> + Send) -> (i32, Vec<usize>) {
-        std::thread::scope(|scope| {
-            let thread = scope.spawn(|| {
-                change().unwrap();
-                let nodes = NodeMask::new();
-                let mode = task_policy(nodes.bits()).unwrap();
-                (mode.0, nodes.bits().as_bits().iter().collect())
-            });
-            thread.join().unwrap()
-        })
-    }
-
-    #[test]
-    fn each_call_asks_for_its_policy() {
-        let zero = || NodeMask::single(0);
-        assert_eq!(after(|| bind_task(zero().bits().as_bits())), (Mode::Bind as i32, vec![0]));
-        assert_eq!(after(|| interleave_task(zero().bits().as_bits())), (Mode::Interleave as i32, vec![0]));
-        assert_eq!(after(|| interleave_task(NodeMask::new().bits().as_bits())), (Mode::Default as i32, vec![]));
-        assert_eq!(after(|| prefer_node(Some(0))), (Mode::Preferred as i32, vec![0]));
-        assert_eq!(after(|| prefer_node(None)), (Mode::Local as i32, vec![]));
-        assert_eq!(after(local_task), (Mode::Local as i32, vec![]));
-        let mode = if has_preferred_many() { Mode::PreferredMany } else { Mode::Preferred };
-        assert_eq!(after(|| prefer_nodes(zero().bits().as_bits()).map(|_| ())), (mode as i32, vec![0]));
-    }
-
-    #[test]
-    fn a_node_that_cannot_be_is_refused() {
-        for node in [possible_nodes(), usize::MAX] {
-            assert!(prefer_node(Some(node)).is_err());
-        }
-        assert!(bind_task(NodeMask::new().bits().as_bits()).is_err());
-    }
 
     #[test]
     fn a_mode_is_compared_without_the_flags_of_the_policy() {

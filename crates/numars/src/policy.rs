@@ -220,7 +220,7 @@ impl Policy {
     /// # }).join().unwrap();
     /// ```
     pub fn set_for_thread(&self) -> Result<(), SyscallError> {
-        mempolicy::set_raw_task_policy(self.raw, self.nodes.to_mask().bits().as_bits())
+        mempolicy::set_task_policy(self.raw, self.nodes.to_mask().bits().as_bits())
     }
 
     /// Gives the calling thread this policy until the guard is dropped, which restores the one that it has now.
@@ -298,7 +298,7 @@ impl Policy {
     /// # Ok::<(), numars::Errno>(())
     /// ```
     pub fn set_for_range_with(&self, start: usize, length: usize, flags: MbindFlags) -> Result<(), SyscallError> {
-        mempolicy::set_raw_policy(
+        mempolicy::set_memory_policy(
             MemRange { start, length },
             self.raw,
             self.nodes.to_mask().bits().as_bits(),
