@@ -1,9 +1,11 @@
 //! CPUs.
 
+use crate::list_format::{self, ParseListError};
 use crate::nodeset::MAX_CPUS;
 use crate::sys::errno::{EINVAL, Errno};
 use crate::sys::kernel;
 use core::fmt;
+use core::str::FromStr;
 
 /// A CPU as the kernel counts them, by its number.
 ///
@@ -12,7 +14,7 @@ use core::fmt;
 /// ```
 /// use numars::Cpu;
 /// let cpu = Cpu::new(17).unwrap();
-/// assert_eq!((cpu.number(), cpu.to_string()), (17, "17".to_string()));
+/// assert_eq!((cpu.number(), cpu.to_string(), "17".parse()), (17, "17".to_string(), Ok(cpu)));
 /// assert_eq!((Cpu::new(16383), Cpu::new(16384)), (Some(Cpu::MAX), None));
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,6 +58,15 @@ impl TryFrom<usize> for Cpu {
     /// Returns the CPU with this number; EINVAL if it is beyond [`Cpu::MAX`].
     fn try_from(number: usize) -> Result<Cpu, Errno> {
         Cpu::new(number).ok_or(Errno(EINVAL))
+    }
+}
+
+impl FromStr for Cpu {
+    type Err = ParseListError;
+
+    /// Parses a number, which a newline may follow.
+    fn from_str(number: &str) -> Result<Self, ParseListError> {
+        list_format::parse_number(number, MAX_CPUS).map(|number| Cpu(number as u16))
     }
 }
 

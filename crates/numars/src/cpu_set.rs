@@ -9,7 +9,7 @@ use crate::sys::memory::Words;
 use core::fmt;
 use core::hash::{Hash, Hasher};
 use core::iter::FusedIterator;
-use core::ops::{BitAnd, BitOr, BitXor, Sub};
+use core::ops::{BitAnd, BitAndAssign, BitOr, BitOrAssign, BitXor, BitXorAssign, Sub, SubAssign};
 use core::str::FromStr;
 
 /// The words of a set of up to 1,024 CPUs, which need no memory of their own.
@@ -376,6 +376,18 @@ impl Iterator for CpuSetIter<'_> {
         self.next = self.end;
         None
     }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let in_word = |index: usize| {
+            let start = index * WORD_BITS;
+            let below = Word::MAX.checked_shl((self.end - start).min(WORD_BITS) as u32).unwrap_or(0);
+            let from = Word::MAX << self.next.saturating_sub(start);
+            (self.cpus.word(index) & from & !below).count_ones() as usize
+        };
+        let words = self.next / WORD_BITS..self.end.div_ceil(WORD_BITS);
+        let count = if self.next < self.end { words.map(in_word).sum() } else { 0 };
+        (count, Some(count))
+    }
 }
 
 impl DoubleEndedIterator for CpuSetIter<'_> {
@@ -401,11 +413,12 @@ impl DoubleEndedIterator for CpuSetIter<'_> {
     }
 }
 
+impl ExactSizeIterator for CpuSetIter<'_> {}
 impl FusedIterator for CpuSetIter<'_> {}
 
-/// Implements an operator.
+/// Implements an operator and its form that assigns.
 macro_rules! operator {
-    ($trait:ident $function:ident: $combine:expr) => {
+    ($trait:ident $function:ident $assign_trait:ident $assign_function:ident: $combine:expr) => {
         impl $trait for &CpuSet {
             type Output = CpuSet;
 
@@ -413,13 +426,19 @@ macro_rules! operator {
                 self.combine(other, $combine)
             }
         }
+
+        impl $assign_trait<&CpuSet> for CpuSet {
+            fn $assign_function(&mut self, other: &CpuSet) {
+                *self = self.combine(other, $combine);
+            }
+        }
     };
 }
 
-operator!(BitOr bitor: |word, other| word | other);
-operator!(BitAnd bitand: |word, other| word & other);
-operator!(BitXor bitxor: |word, other| word ^ other);
-operator!(Sub sub: |word, other| word & !other);
+operator!(BitOr bitor BitOrAssign bitor_assign: |word, other| word | other);
+operator!(BitAnd bitand BitAndAssign bitand_assign: |word, other| word & other);
+operator!(BitXor bitxor BitXorAssign bitxor_assign: |word, other| word ^ other);
+operator!(Sub sub SubAssign sub_assign: |word, other| word & !other);
 
 impl FromStr for CpuSet {
     type Err = ParseListError;
@@ -488,6 +507,12 @@ mod tests {
             prop_assert_eq!((x.len(), x.is_empty(), x == y), (a.len(), a.is_empty(), a == b));
             prop_assert_eq!((x.first().map(usize::from), x.last().map(usize::from)), (a.first().copied(), a.last().copied()));
             prop_assert_eq!(x.to_string().parse(), Ok(x.clone()));
+            let mut z = x.clone();
+            z |= &y;
+            z -= &x;
+            z ^= &y;
+            z &= &x;
+            prop_assert_eq!(numbers(&z), &a & &b);
             prop_assert!(x.to_mask().bits().as_bits().iter().eq(a));
         }
 
@@ -496,6 +521,7 @@ mod tests {
             let cpus = set(&a);
             let (mut cpus, mut expected) = (cpus.iter(), a.iter());
             for back in ends {
+                prop_assert_eq!(cpus.len(), expected.len());
                 let (cpu, number) = if back { (cpus.next_back(), expected.next_back()) } else { (cpus.next(), expected.next()) };
                 prop_assert_eq!(cpu.map(usize::from), number.copied());
             }

@@ -5,7 +5,7 @@
 use crate::nodestring;
 use core::fmt;
 
-/// Why a string is not a list of nodes or CPUs.
+/// Why a string is not a list of nodes or CPUs, or not the number of one.
 ///
 /// ```
 /// use numars::NodeSet;
@@ -128,6 +128,18 @@ pub(crate) fn parse(text: &str, limit: usize, mut insert: impl FnMut(usize) -> b
     }
 }
 
+/// Returns the number that `text` is, which is below `limit`. A newline may follow, as in the kernel's files.
+pub(crate) fn parse_number(text: &str, limit: usize) -> Result<usize, ParseListError> {
+    let text = text.as_bytes();
+    let mut rest = Cursor { text: text.strip_suffix(b"\n").unwrap_or(text), position: 0 };
+    let (number, _) = rest.number(limit)?;
+    if rest.position == rest.text.len() {
+        Ok(number)
+    } else {
+        Err(ParseListError::at(rest.position, Reason::Unexpected))
+    }
+}
+
 /// Writes ascending numbers as a list.
 pub(crate) fn write(f: &mut fmt::Formatter<'_>, numbers: impl Iterator<Item = usize>) -> fmt::Result {
     let mut separator = "";
@@ -181,6 +193,17 @@ mod tests {
         ] {
             assert_eq!(numbers(list), Err(message.to_string()), "{list:?}");
         }
+    }
+
+    #[test]
+    fn a_single_number_is_no_list() {
+        let message = |text: &str| text.parse::<crate::Node>().unwrap_err().to_string();
+        assert_eq!(("1023".parse(), "7\n".parse()), (Ok(crate::Node::MAX), Ok(crate::Cpu::new(7).unwrap())));
+        assert_eq!(message(""), "expected a number at position 0");
+        assert_eq!(message("-1"), "expected a number at position 0");
+        assert_eq!(message("1-2"), "unexpected character at position 1");
+        assert_eq!(message("1024"), "no machine has such a large number at position 0");
+        assert_eq!("16384".parse::<crate::Cpu>().unwrap_err().to_string(), message("1024"));
     }
 
     proptest! {

@@ -20,7 +20,7 @@ use core::str::FromStr;
 /// use numars::Node;
 /// let node = Node::new(3).unwrap();
 /// assert_eq!(node.number(), 3);
-/// assert_eq!(node.to_string(), "3");
+/// assert_eq!((node.to_string(), "3".parse()), ("3".to_string(), Ok(node)));
 /// assert_eq!(Node::new(1024), None);
 /// ```
 // The kernel's type for a target node, so that a slice of nodes is the array of move_pages(2). Invariant: 0 to MAX_NUMNODES - 1.
@@ -81,6 +81,15 @@ impl TryFrom<usize> for Node {
     /// Returns the node with this number; EINVAL if no kernel can have it.
     fn try_from(number: usize) -> Result<Node, Errno> {
         Node::new(number).ok_or(Errno(EINVAL))
+    }
+}
+
+impl FromStr for Node {
+    type Err = ParseListError;
+
+    /// Parses a number, which a newline may follow.
+    fn from_str(number: &str) -> Result<Self, ParseListError> {
+        list_format::parse_number(number, MAX_NUMNODES).map(|number| Node(number as i32))
     }
 }
 

@@ -1,4 +1,6 @@
-//! Characters and digits as C's locale and the kernel have them.
+//! Text as C and the kernel have it: characters, digits and strings that end with a NUL.
+
+use core::ffi::CStr;
 
 /// Returns whether a byte is a blank as isspace(3) has it in the C locale: a vertical tab is one, unlike for
 /// [`u8::is_ascii_whitespace`].
@@ -31,9 +33,28 @@ pub fn parse_hex(digits: &[u8]) -> Option<u32> {
     digits.iter().try_fold(0, |number, &byte| Some(number << 4 | hex_digit(byte)?))
 }
 
+/// Passes a path, or a name that may begin with the kind of a device, to `each` as a C string. Returns `None` if it has a NUL, or is longer than
+/// the kernel takes.
+pub fn with_c_string<T>(text: &[u8], each: impl FnOnce(&CStr) -> T) -> Option<T> {
+    const MAX_BYTES: usize = "file:".len() + libc::PATH_MAX as usize;
+    let mut bytes = [0; MAX_BYTES];
+    // The last byte remains 0.
+    let room = bytes.get_mut(..text.len().min(MAX_BYTES - 1)).unwrap_or_default();
+    room.iter_mut().zip(text).for_each(|(to, &byte)| *to = byte);
+    let string = CStr::from_bytes_until_nul(&bytes).ok()?;
+    (string.count_bytes() == text.len()).then(|| each(string))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_without_a_nul_that_a_path_may_have_are_c_strings() {
+        let length = |text: &[u8]| with_c_string(text, CStr::count_bytes);
+        assert_eq!([length(b""), length(b"/sys"), length(&[b'x'; 4100])], [Some(0), Some(4), Some(4100)]);
+        assert_eq!([length(b"/sys\0"), length(b"\0"), length(&[b'x'; 4101]), length(&[b'x'; 9999])], [None; 4]);
+    }
 
     #[test]
     fn blanks_are_those_of_isspace() {

@@ -6,7 +6,7 @@ use core::fmt;
 ///
 /// ```
 /// use numars::{DeviceError, DeviceKind, Topology};
-/// let node = Topology::read()?.node_of_device(c"block:none");
+/// let node = Topology::read()?.node_of_device("block:none");
 /// assert_eq!(node, Err(DeviceError::NoNode(DeviceKind::Block)));
 /// assert_eq!(DeviceKind::Block.to_string(), "block device");
 /// # Ok::<(), numars::Errno>(())

@@ -3,13 +3,13 @@
 use super::standalone::Outline;
 use super::value::KernelTopology;
 use crate::list_format;
-use crate::sys::errno::{ENOENT, Errno};
+use crate::sys::errno::{EINVAL, ENAMETOOLONG, ENOENT, Errno};
 use crate::sys::files;
 use crate::sys::root::Root;
 use crate::sys::shared::{Covariant, Shared};
 use crate::sys::snapshot::{InMemory, for_any_lifetime};
+use crate::text::with_c_string;
 use crate::{Cpu, CpuSet, Node, NodeSet};
-use core::ffi::CStr;
 use core::fmt;
 
 /// The nodes and CPUs of a machine, and which of them the calling thread may use, as they were when its files were read.
@@ -46,8 +46,7 @@ impl Covariant for TopologyFamily {
 }
 
 impl Topology {
-    /// Reads the topology of this process's machine. If the environment variable NUMARS_FSROOT names a directory with another machine's
-    /// files, it is read as by [`Topology::read_from`].
+    /// Reads the topology of this process's machine.
     ///
     /// This takes two files for each node. A file that is missing or may not be read is made up for as far as possible: a machine that lists no
     /// nodes has node 0.
@@ -73,8 +72,8 @@ impl Topology {
     /// The directory and each file must belong to root or to the effective user, and not be writable by everyone; other files count as missing.
     ///
     /// # Errors
-    /// ENOENT if there is no `sys/devices/system` below `directory`, or another error of open(2); ENOMEM, EMFILE and ENFILE as for
-    /// [`Topology::read`].
+    /// ENOENT if there is no `sys/devices/system` below `directory`, or another error of open(2); ENAMETOOLONG or EINVAL if `directory` is longer than a
+    /// path may be (4,096 bytes) or has a NUL; ENOMEM, EMFILE and ENFILE as for [`Topology::read`].
     ///
     /// ```
     /// use numars::{Cpu, Node, Topology};
@@ -88,19 +87,20 @@ impl Topology {
     /// }
     /// std::fs::write(root.join("sys/devices/system/node/online"), "0-1\n")?;
     ///
-    /// let directory = std::ffi::CString::new(root.to_str().unwrap())?;
-    /// let machine = Topology::read_from(&directory)?;
+    /// let machine = Topology::read_from(root.to_str().unwrap())?;
     /// let [node0, node1] = [0, 1].map(|number| Node::new(number).unwrap());
     /// assert_eq!(machine.node_of_cpu(Cpu::new(1).unwrap()), Some(node1));
     /// assert_eq!(machine.distance(node0, node1).unwrap().value(), 21);
     /// # std::fs::remove_dir_all(&root)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn read_from(directory: &CStr) -> Result<Topology, Errno> {
-        match Root::at(directory) {
+    pub fn read_from(directory: impl AsRef<[u8]>) -> Result<Topology, Errno> {
+        let directory = directory.as_ref();
+        let read = with_c_string(directory, |directory| match Root::at(directory) {
             Some(root) => Topology::of(root),
             None => Err(Errno(files::error_of_opening(directory).unwrap_or(ENOENT))),
-        }
+        });
+        read.unwrap_or(Err(Errno(if directory.contains(&0) { EINVAL } else { ENAMETOOLONG })))
     }
 
     /// Reads the topology of a machine as [`Topology::read_from`].
@@ -115,8 +115,7 @@ impl Topology {
     #[cfg(feature = "std")]
     pub fn read_from_path(directory: impl AsRef<std::path::Path>) -> std::io::Result<Topology> {
         use std::os::unix::ffi::OsStrExt;
-        let directory = std::ffi::CString::new(directory.as_ref().as_os_str().as_bytes())?;
-        Ok(Topology::read_from(&directory)?)
+        Ok(Topology::read_from(directory.as_ref().as_os_str().as_bytes())?)
     }
 
     fn of(root: Root) -> Result<Topology, Errno> {

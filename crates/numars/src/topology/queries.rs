@@ -7,15 +7,15 @@ use super::kinds::NodeKind;
 use super::memory::NodeMemory;
 use crate::nodestring::NamedNodes;
 use crate::sys::errno::{ENODATA, ENODEV, ENOENT, Errno};
+use crate::text::with_c_string;
 use crate::{Node, NodeSet};
-use core::ffi::CStr;
 
 /// Sets the weight of a node of this machine, for all processes: how many pages in a row weighted interleaving allocates on it. Allocations
 /// from now on use it. Since Linux 6.16, the kernel stops deriving the weights of all nodes from their bandwidths.
 ///
 /// # Errors
-/// ENODEV if there is no such node; EINVAL if `weight` is 0; EOPNOTSUPP if the kernel has no weight for the node, as before Linux 6.9; EROFS if
-/// NUMARS_FSROOT puts another machine in this one's place; or that of open(2) or write(2), such as EACCES.
+/// ENODEV if there is no such node; EINVAL if `weight` is 0; EOPNOTSUPP if the kernel has no weight for the node, as before Linux 6.9; or that of
+/// open(2) or write(2), such as EACCES.
 ///
 /// ```no_run
 /// use numars::{Node, set_interleave_weight};
@@ -141,22 +141,26 @@ impl Topology {
 
     /// Looks up the node of a device, which is written as in the lists of numactl(8): `netdev:eth0`, `block:sda`, `file:/var/lib`,
     /// `pci:0000:00:1f.2`, `ip:192.0.2.1`; also `drm:card0`, and `dax:dax0.0` for the node of the memory of a dax device. The node need not
-    /// exist: that of a dax device comes online with the memory.
+    /// exist: that of a dax device comes online with the memory. `device` is text, or the bytes of a path that is not UTF-8.
     ///
     /// # Errors
-    /// [`DeviceError::NotAName`] if `device` does not begin with one of these words; others say why the node is unknown.
+    /// [`DeviceError::NotAName`] if `device` does not begin with one of these words, has a NUL, or is longer than a path may be (4,096 bytes); others
+    /// say why the node is unknown.
     ///
     /// ```
     /// use numars::{DeviceError, DeviceKind, Topology};
     /// let topology = Topology::read()?;
-    /// let node = topology.node_of_device(c"netdev:none");
+    /// let node = topology.node_of_device("netdev:none");
     /// assert_eq!(node, Err(DeviceError::NoNode(DeviceKind::Network)));
-    /// assert_eq!(topology.node_of_device(c"0-3"), Err(DeviceError::NotAName));
+    /// assert_eq!(topology.node_of_device("0-3"), Err(DeviceError::NotAName));
     /// # Ok::<(), numars::Errno>(())
     /// ```
-    pub fn node_of_device(&self, device: &CStr) -> Result<Node, DeviceError> {
-        let (_, node) = self.kernel().node_of_device(device).ok_or(DeviceError::NotAName)?;
-        Node::new(node?).ok_or(DeviceError::NoNodes)
+    pub fn node_of_device(&self, device: impl AsRef<[u8]>) -> Result<Node, DeviceError> {
+        with_c_string(device.as_ref(), |device| {
+            let (_, node) = self.kernel().node_of_device(device).ok_or(DeviceError::NotAName)?;
+            Node::new(node?).ok_or(DeviceError::NoNodes)
+        })
+        .unwrap_or(Err(DeviceError::NotAName))
     }
 
     /// Looks up the nodes of a name: a device, as for [`Topology::node_of_device`], or one of these:
@@ -169,21 +173,22 @@ impl Topology {
     /// | `memory-only` | those with memory and without CPUs |
     ///
     /// # Errors
-    /// [`DeviceError::NotAName`] if `name` is none of these; others say why the nodes are unknown.
+    /// [`DeviceError::NotAName`] if `name` is none of these; others, as for [`Topology::node_of_device`], say why the nodes are unknown.
     ///
     /// ```
     /// use numars::{DeviceError, Topology};
-    /// match Topology::read()?.nodes_by_name(c"fastest") {
+    /// match Topology::read()?.nodes_by_name("fastest") {
     ///     Ok(nodes) => println!("the fastest memory is on nodes {nodes}"),
     ///     Err(error) => assert_eq!(error, DeviceError::NoTier),
     /// }
-    /// assert_eq!(Topology::read()?.nodes_by_name(c"0-3"), Err(DeviceError::NotAName));
+    /// assert_eq!(Topology::read()?.nodes_by_name("0-3"), Err(DeviceError::NotAName));
     /// # Ok::<(), numars::Errno>(())
     /// ```
-    pub fn nodes_by_name(&self, name: &CStr) -> Result<NodeSet, DeviceError> {
-        match self.kernel().nodes_by_name(name).ok_or(DeviceError::NotAName)?.1? {
+    pub fn nodes_by_name(&self, name: impl AsRef<[u8]>) -> Result<NodeSet, DeviceError> {
+        with_c_string(name.as_ref(), |name| match self.kernel().nodes_by_name(name).ok_or(DeviceError::NotAName)?.1? {
             NamedNodes::One(node) => Node::new(node).map(NodeSet::from).ok_or(DeviceError::NoNodes),
             NamedNodes::Several(nodes) => Ok(NodeSet::from_mask(&nodes)),
-        }
+        })
+        .unwrap_or(Err(DeviceError::NotAName))
     }
 }

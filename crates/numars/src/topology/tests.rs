@@ -7,7 +7,6 @@ use super::*;
 use crate::bitmask::Bits;
 use crate::nodeset::{MAX_CPUS, NodeMask};
 use crate::sys::errno::{self, Errno};
-use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -56,7 +55,7 @@ impl Fixture {
     }
 
     fn read(&self) -> Topology {
-        Topology::read_from(&CString::new(self.0.as_os_str().as_bytes()).unwrap()).unwrap()
+        Topology::read_from(self.0.as_os_str().as_bytes()).unwrap()
     }
 }
 
@@ -181,9 +180,11 @@ fn a_machine_whose_nodes_cannot_be_read_has_no_cpus() {
 #[test]
 fn a_directory_without_a_machines_files_is_no_root() {
     let fixture = Fixture::three_nodes();
-    let open = |name: &std::path::Path| Topology::read_from(&CString::new(name.as_os_str().as_bytes()).unwrap()).err();
+    let open = |name: &std::path::Path| Topology::read_from(name.as_os_str().as_bytes()).err();
     assert_eq!(open(&fixture.0.join("sys")), Some(Errno::ENOENT));
     assert_eq!(open(&fixture.0.join("there is no such directory")), Some(Errno::ENOENT));
+    assert_eq!(Topology::read_from("/\0").err(), Some(Errno::EINVAL));
+    assert_eq!(Topology::read_from([b'/'; 5000]).err(), Some(Errno::ENAMETOOLONG));
 }
 
 #[test]
@@ -209,7 +210,7 @@ fn a_node_has_at_least_the_memory_that_is_free() {
 
 #[test]
 fn the_running_machine_below_a_root_is_the_same() {
-    let (current, below_root) = (KernelTopology::current(), Topology::read_from(c"/").unwrap());
+    let (current, below_root) = (KernelTopology::current(), Topology::read_from("/").unwrap());
     let below_root = below_root.kernel();
     assert!(current.nodes().bits().as_bits().equals(below_root.nodes().bits().as_bits()));
     for node in current.nodes().bits().as_bits().iter() {

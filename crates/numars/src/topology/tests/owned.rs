@@ -145,16 +145,17 @@ fn names_of_devices_and_nodes_are_looked_up_and_others_refused() {
     fixture.write("sys/class/net/eth7/numa_node", "1\n");
     fixture.write("sys/class/net/eth8/numa_node", "-1\n");
     let machine = fixture.read();
-    assert_eq!(machine.node_of_device(c"netdev:eth7"), Ok(node(1)));
-    assert_eq!(machine.nodes_by_name(c"netdev:eth7"), Ok(nodes("1")));
-    assert_eq!(machine.node_of_device(c"netdev:eth8"), Err(DeviceError::NodeUnknown(DeviceKind::Network)));
-    assert_eq!(machine.node_of_device(c"fastest"), Err(DeviceError::NotAName));
+    assert_eq!(machine.node_of_device("netdev:eth7"), Ok(node(1)));
+    assert_eq!(machine.nodes_by_name("netdev:eth7"), Ok(nodes("1")));
+    assert_eq!(machine.node_of_device("netdev:eth8"), Err(DeviceError::NodeUnknown(DeviceKind::Network)));
+    assert_eq!(machine.node_of_device("fastest"), Err(DeviceError::NotAName));
     for (name, expected) in [
-        (c"fastest", Ok(nodes("0-1"))),
-        (c"tier:93", Ok(nodes("2"))),
-        (c"memory-only", Ok(nodes("2"))),
-        (c"tier:5", Err(DeviceError::NoTier)),
-        (c"0-3", Err(DeviceError::NotAName)),
+        ("fastest", Ok(nodes("0-1"))),
+        ("tier:93", Ok(nodes("2"))),
+        ("memory-only", Ok(nodes("2"))),
+        ("tier:5", Err(DeviceError::NoTier)),
+        ("0-3", Err(DeviceError::NotAName)),
+        ("fastest\0", Err(DeviceError::NotAName)),
     ] {
         assert_eq!(machine.nodes_by_name(name), expected, "{name:?}");
     }
@@ -171,7 +172,7 @@ fn the_topology_of_this_process_has_what_its_thread_may_use() {
         assert_eq!(machine.allowed_nodes(), NodeSet::from_mask(&allowed));
     }
     assert!(machine.allowed_cpus().unwrap().to_mask().bits().as_bits().equals(allowed_cpus().bits().as_bits()));
-    let below_root = Topology::read_from(c"/").unwrap();
+    let below_root = Topology::read_from("/").unwrap();
     assert_eq!((machine.nodes(), machine.cpus()), (below_root.nodes(), below_root.cpus()));
     assert!(machine.allowed_cpus().unwrap().is_subset(&machine.cpus().unwrap()));
 }
