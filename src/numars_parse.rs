@@ -133,7 +133,7 @@ fn parse_nodes(list: &CStr, mask: BitsMut) -> Result<(), ParseFailure> {
     let members = Members {
         cpus: false,
         possible: possible_nodes(),
-        exists: |node| globals::nodes().bits().as_bits().contains(node),
+        exists: &|node| globals::nodes().bits().as_bits().contains(node),
     };
     finish(list, mask, named.bits(), members, |list, below, named| {
         let (allowed, all) = (globals::usable_nodes(), globals::all_nodes());
@@ -145,7 +145,7 @@ fn parse_nodes(list: &CStr, mask: BitsMut) -> Result<(), ParseFailure> {
 
 fn parse_cpus(list: &CStr, mask: BitsMut) -> Result<(), ParseFailure> {
     let named = CpuMask::new();
-    let members = Members { cpus: true, possible: possible_cpus(), exists: |cpu| cpu < configured_cpus() };
+    let members = Members { cpus: true, possible: possible_cpus(), exists: &|cpu| cpu < configured_cpus() };
     finish(list, mask, named.bits(), members, |list, below, named| {
         let cpus = CpuMask::new();
         globals::read_all_cpus(&cpus);

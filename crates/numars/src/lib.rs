@@ -189,5 +189,6 @@ pub use sys::memory::page_size;
 pub use thread::{bind_thread, run_on, set_thread_cpus, set_thread_cpus_of, thread_cpus, thread_cpus_of};
 pub use topology::queries::set_interleave_weight;
 pub use topology::{
-    Attribute, DeviceError, DeviceKind, Distance, NodeKind, NodeMemory, NodesByDistance, Tier, Tiers, Topology,
+    Attribute, DeviceError, DeviceKind, Distance, NodeKind, NodeMemory, NodesByDistance, ParseNodesError, Tier, Tiers,
+    Topology,
 };

@@ -8,7 +8,7 @@
 //! use numars::DeviceError;
 //!
 //! // Nodes 0 and 1 exist, of 64 possible ones.
-//! let members = Members { cpus: false, possible: 64, exists: |node| node < 2 };
+//! let members = Members { cpus: false, possible: 64, exists: &|node| node < 2 };
 //! let error: ParseError<DeviceError> = ParseError::OutOfRange { number: 7, rest: b"7" };
 //! let failure = ParseFailure::new(&error, b"0,7", members);
 //! assert_eq!((failure.errno, failure.span.clone()), (Errno::ENODEV, 2..3));
@@ -17,20 +17,20 @@
 
 use crate::names;
 use crate::nodestring::ParseError;
-use crate::sys::errno::{EINVAL, ENODEV, ENOENT, ERANGE, Errno};
+use crate::sys::errno::{EINVAL, ENODEV, ENOENT, ENOMEM, ERANGE, Errno};
 use crate::topology::DeviceError;
 use core::ffi::CStr;
 use core::ops::Range;
 
 /// What the numbers of a list can stand for.
 #[derive(Clone, Copy)]
-pub struct Members {
+pub struct Members<'a> {
     /// Whether the list is of CPUs, not of nodes.
     pub cpus: bool,
     /// How many nodes or CPUs the system can have.
     pub possible: usize,
     /// Returns whether there is such a node or CPU.
-    pub exists: fn(usize) -> bool,
+    pub exists: &'a dyn Fn(usize) -> bool,
 }
 
 /// Why a list was rejected.
@@ -83,6 +83,7 @@ reasons! {
     NodeUnknown = "the node of the device is unknown",
     NoTier = "no such memory tier",
     NoNodes = "there is no node of this kind",
+    NoMemory = "no memory",
 }
 
 impl ParseFailure {
@@ -112,6 +113,9 @@ impl ParseFailure {
     /// The failure for a missing set.
     pub const NO_SET: Self = ParseFailure { errno: Errno(EINVAL), span: 0..0, reason: Reason::NoSet };
 
+    /// The failure if there is no memory for the set.
+    pub const NO_MEMORY: Self = ParseFailure { errno: Errno(ENOMEM), span: 0..0, reason: Reason::NoMemory };
+
     /// Returns the failure for a list with members that the set has no room for. `error` is what a second parse reports, in which only members
     /// that fit are allowed: it tells which number does not fit. `None`: each number fits, but `all`, an index, a name or a complement does not.
     pub fn beyond_set(list: &[u8], error: Option<&ParseError<DeviceError>>) -> Self {
@@ -128,7 +132,7 @@ impl ParseFailure {
     }
 }
 
-impl Members {
+impl Members<'_> {
     /// Returns why a number is refused.
     fn refuse(&self, number: i64) -> (i32, Reason) {
         match usize::try_from(number).ok().filter(|&number| number < self.possible) {
@@ -175,7 +179,7 @@ mod tests {
         let context = ParseContext { allowed, all: allowed, invert: &|set| nodestring::invert(set, exists) };
         let device = |text| if cpus { None } else { device(text) };
         let error = nodestring::parse(list.as_bytes(), context, &device, named.bits()).err()?;
-        let members = Members { cpus, possible: 64, exists };
+        let members = Members { cpus, possible: 64, exists: &exists };
         let failure = ParseFailure::new(&error, list.as_bytes(), members);
         Some((failure.errno.0, failure.span.clone(), failure.message()))
     }

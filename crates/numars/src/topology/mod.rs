@@ -33,6 +33,7 @@ mod parse;
 pub(crate) mod queries;
 mod shown;
 mod standalone;
+mod strings;
 #[cfg(test)]
 mod tests;
 mod tier;
@@ -61,6 +62,7 @@ pub use named_nodes::{NodesLookup, nodes_by_name};
 pub use owned::Topology;
 pub use parse::Field;
 pub use shown::task_cpus;
+pub use strings::ParseNodesError;
 pub use tier::{Tier, Tiers};
 pub use value::KernelTopology;
 pub use weights::set_weight_of_node;

@@ -1,6 +1,7 @@
 //! Tests of topologies that are read from a directory with a machine's files, and of the one of this process.
 
 mod owned;
+mod strings;
 mod unlike_nodes;
 
 use super::*;
