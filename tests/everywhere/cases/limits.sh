@@ -23,10 +23,10 @@ least() { # limit command…
     echo "$high"
 }
 
-# A preloaded library may use 200 KiB of a process's address space (libnuma uses 160), and half of that for data. Python allocates
+# A preloaded library may use 240 KiB of a process's address space (numars uses 216, libnuma 160), and half of that for data. Python allocates
 # memory in steps of 1 MiB.
 little_address_space() {
-    limited -v "$(($(least -v setarch -R true) + 200))" setarch -R true
+    limited -v "$(($(least -v setarch -R true) + 240))" setarch -R true
     limited -v "$(($(least -v setarch -R python3 -c 1) + 2000))" setarch -R python3 -c 1
     limited -v 4000 sh -c 'exit 3'
     limited -v 60000 perl -e 'print "perl\n"; exit 4'
