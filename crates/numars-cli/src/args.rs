@@ -1,0 +1,54 @@
+//! The arguments of the command. Those of a subcommand are in its module.
+
+use crate::commands::{nodes, schema};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// See where memory is on NUMA machines, and move it.
+#[derive(Parser, Debug)]
+#[command(name = "numars", version, max_term_width = 100, disable_help_subcommand = true)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// How results are written.
+    #[command(flatten)]
+    pub output: OutputOptions,
+}
+
+/// How results are written.
+#[derive(Args, Debug, Clone)]
+#[command(next_help_heading = "Output")]
+pub struct OutputOptions {
+    /// Write JSON, whose schema the field `schema` names
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Use colours: auto follows NO_COLOR, CLICOLOR_FORCE and whether the output is a terminal
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_default_value = true)]
+    pub color: Color,
+    /// Draw with ASCII characters, as in a locale without UTF-8
+    #[arg(long, global = true)]
+    pub ascii: bool,
+    /// Print nothing but failures
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+/// When colours are used.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Color {
+    /// On terminals that have them.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The subcommands.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Show the nodes of the machine: their CPUs, memory, tiers, bandwidths and distances
+    Nodes(nodes::NodesArguments),
+    /// Print the JSON schema of a command's results
+    Schema(schema::SchemaArguments),
+}

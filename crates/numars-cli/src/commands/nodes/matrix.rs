@@ -1,0 +1,117 @@
+//! The distances between nodes, of many nodes too.
+
+use crate::draw::{HEADING, heat_style, styled};
+use crate::machine::Machine;
+use crate::screen::Screen;
+
+/// Nodes that have the same distances to all others, and to each other.
+struct Group {
+    /// Their positions in the machine.
+    members: Vec<usize>,
+}
+
+/// Returns the matrix of distances. Nodes with the same distances are one row and one column; columns that do not fit are below.
+pub fn draw(machine: &Machine, screen: &Screen) -> String {
+    let groups = groups(&machine.distances);
+    let names: Vec<String> = groups.iter().map(|group| name(machine, group)).collect();
+    let value = |from: usize, to: usize| distance(&machine.distances, &groups[from], &groups[to]);
+    let all = || machine.distances.iter().flatten().flatten().copied();
+    let (least, most) = (all().min().unwrap_or(10), all().max().unwrap_or(10));
+    let label = names.iter().map(String::len).max().unwrap_or(0).max("distance".len());
+    // The widest value is 10/21, of the nodes of a group to themselves and to each other.
+    let cell = (0..groups.len())
+        .flat_map(|from| (0..groups.len()).map(move |to| (from, to)))
+        .map(|(from, to)| value(from, to).0.len())
+        .chain(names.iter().map(String::len))
+        .max()
+        .unwrap_or(3);
+    let columns = (screen.width.saturating_sub(label + 1) / (cell + 1)).max(1);
+    let mut text = String::new();
+    for start in (0..groups.len()).step_by(columns) {
+        let shown = start..(start + columns).min(groups.len());
+        if start > 0 {
+            text += "\n";
+        }
+        text += &styled(format!("{:label$}", "distance"), HEADING);
+        for to in shown.clone() {
+            text += &format!(" {}", styled(format!("{:>cell$}", names[to]), HEADING));
+        }
+        text += "\n";
+        for from in 0..groups.len() {
+            text += &styled(format!("{:>label$}", names[from]), HEADING);
+            for to in shown.clone() {
+                let (shown, worst) = value(from, to);
+                let heat = worst.map_or(0.0, |worst| f64::from(worst - least) / f64::from((most - least).max(1)));
+                text += &format!(" {}", styled(format!("{shown:>cell$}"), heat_style(heat)));
+            }
+            text += "\n";
+        }
+    }
+    text
+}
+
+/// Returns groups of nodes that can stand in one row and one column, in the order of their first nodes.
+fn groups(distances: &[Vec<Option<u8>>]) -> Vec<Group> {
+    let at = |from: usize, to: usize| distances.get(from).and_then(|row| row.get(to)).copied().flatten();
+    let mut groups: Vec<Group> = Vec::new();
+    for node in 0..distances.len() {
+        let fits = |group: &&mut Group| {
+            let first = group.members[0];
+            let alike = |other: usize| {
+                group.members.contains(&other)
+                    || other == node
+                    || at(first, other) == at(node, other) && at(other, first) == at(other, node)
+            };
+            let within = group.members.get(1).map_or(at(first, node), |&second| at(first, second));
+            at(first, first) == at(node, node)
+                && group.members.iter().all(|&member| at(member, node) == within && at(node, member) == within)
+                && (0..distances.len()).all(alike)
+        };
+        match groups.iter_mut().find(fits) {
+            Some(group) => group.members.push(node),
+            None => groups.push(Group { members: vec![node] }),
+        }
+    }
+    groups
+}
+
+/// Returns the numbers of the nodes of a group as a list.
+fn name(machine: &Machine, group: &Group) -> String {
+    let nodes: numars::NodeSet =
+        group.members.iter().filter_map(|&member| numars::Node::new(machine.nodes[member].node)).collect();
+    nodes.to_string()
+}
+
+/// Returns the distance between groups as text, and its larger value. Of a group to itself: that of a node to itself, and to the others.
+fn distance(distances: &[Vec<Option<u8>>], from: &Group, to: &Group) -> (String, Option<u8>) {
+    let at = |from: usize, to: usize| distances[from].get(to).copied().flatten();
+    let shown = |value: Option<u8>| value.map_or("?".to_owned(), |value| value.to_string());
+    let value = at(from.members[0], to.members[0]);
+    match from.members.get(1) {
+        Some(&second) if from.members == to.members => {
+            let others = at(from.members[0], second);
+            (format!("{}/{}", shown(value), shown(others)), value.max(others))
+        }
+        _ => (shown(value), value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn members(distances: &[&[u8]]) -> Vec<Vec<usize>> {
+        let distances: Vec<Vec<Option<u8>>> =
+            distances.iter().map(|row| row.iter().map(|&value| Some(value)).collect()).collect();
+        groups(&distances).into_iter().map(|group| group.members).collect()
+    }
+
+    #[test]
+    fn nodes_with_the_same_distances_are_one_row() {
+        assert_eq!(members(&[&[10, 20], &[20, 10]]), [vec![0, 1]]);
+        assert_eq!(members(&[&[10, 20, 40], &[20, 10, 40], &[40, 40, 10]]), [vec![0, 1], vec![2]]);
+        assert_eq!(members(&[&[10, 20, 30], &[20, 10, 40], &[30, 40, 10]]), [vec![0], vec![1], vec![2]]);
+        // Not if one way is longer than the other.
+        assert_eq!(members(&[&[10, 20], &[21, 10]]), [vec![0], vec![1]]);
+    }
+}

@@ -1,0 +1,31 @@
+//! The command `numars`: see where memory is on NUMA machines, and move it.
+//!
+//! Each subcommand is a module of [`commands`]: its arguments, what it finds out as a value that is serialized with `--json`, and how that
+//! value is drawn. `screen` knows what the output can show, `draw` has the parts that several commands draw, and `failure` how a command fails.
+
+mod args;
+mod commands;
+mod draw;
+mod failure;
+mod json;
+mod machine;
+mod screen;
+mod units;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = args::Arguments::parse();
+    let screen = screen::Screen::of_stdout(&arguments.output);
+    match commands::run(&arguments, &screen) {
+        Ok(status) => status.into(),
+        Err(failure) => {
+            // A reader that has seen enough, such as head(1), is no failure.
+            if !failure.is_broken_pipe() {
+                anstream::eprintln!("{failure}");
+            }
+            failure.status().into()
+        }
+    }
+}
