@@ -47,10 +47,10 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
     let (prefix, base) = match unit.trim().to_ascii_lowercase().as_str() {
         "" | "b" => (0, 1024_f64),
         unit => {
-            let power = "kmgtpe".find(&unit[..1]).map(|index| index as i32 + 1);
-            match (power, &unit[1..]) {
-                (Some(power), "" | "ib") => (power, 1024.0),
-                (Some(power), "b") => (power, 1000.0),
+            let power = unit.chars().next().and_then(|prefix| "kmgtpe".find(prefix)).map(|index| index as i32 + 1);
+            match (power, unit.get(1..)) {
+                (Some(power), Some("" | "ib")) => (power, 1024.0),
+                (Some(power), Some("b")) => (power, 1000.0),
                 _ => return Err(format!("\"{text}\" has no unit of bytes, such as M, MiB or MB")),
             }
         }
