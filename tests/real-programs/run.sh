@@ -36,14 +36,13 @@ show_placement() {
     end
 }
 
-# threads COUNT COMMAND…: prints how many threads of a program may use which CPUs and nodes, once there are COUNT threads.
+# threads COUNT COMMAND…: prints how many threads of a program may use which CPUs and nodes, once there are COUNT threads and nothing has
+# changed for a second: threads are pinned once they run, and some programs start others first, which end.
 threads() {
     count=$1
     shift
     begin "$@"
-    until_it has_threads
-    # They are pinned once they run.
-    sleep 1
+    until_it has_settled
     allowed
     end
 }
@@ -66,6 +65,12 @@ has_memory() {
 
 has_threads() {
     [ "$(ls /proc/$pid/task 2>/dev/null | wc -l)" -ge "$count" ]
+}
+
+has_settled() {
+    before=$(allowed 2>/dev/null)
+    sleep 1
+    has_threads && [ "$(allowed 2>/dev/null)" = "$before" ]
 }
 
 allowed() {
