@@ -1,6 +1,6 @@
 //! The arguments of the command. Those of a subcommand are in its module.
 
-use crate::commands::{nodes, schema};
+use crate::commands::{generate, nodes, schema};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// See where memory is on NUMA machines, and move it.
@@ -22,8 +22,15 @@ pub struct OutputOptions {
     /// Write JSON, whose schema the field `schema` names
     #[arg(long, global = true)]
     pub json: bool,
-    /// Use colours: auto follows NO_COLOR, CLICOLOR_FORCE and whether the output is a terminal
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_default_value = true)]
+    /// Use colours: always, never, or auto, which follows NO_COLOR, CLICOLOR_FORCE and whether the output is a terminal
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
     pub color: Color,
     /// Draw with ASCII characters, as in a locale without UTF-8
     #[arg(long, global = true)]
@@ -51,4 +58,7 @@ pub enum Command {
     Nodes(nodes::NodesArguments),
     /// Print the JSON schema of a command's results
     Schema(schema::SchemaArguments),
+    /// Write the manual pages, completions and schemas that are kept with the sources
+    #[command(hide = true)]
+    Generate(generate::GenerateArguments),
 }

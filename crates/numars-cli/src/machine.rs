@@ -103,7 +103,7 @@ impl Machine {
         Ok(Machine {
             root: root.map(|root| root.display().to_string()),
             distances: nodes.iter().map(|&from| distances(&topology, from, &nodes)).collect(),
-            nodes: nodes.into_iter().map(|node| MachineNode::read(&topology, node)).collect(),
+            nodes: nodes.into_iter().map(|node| MachineNode::read(&topology, root, node)).collect(),
         })
     }
 
@@ -118,7 +118,7 @@ fn distances(topology: &Topology, from: Node, to: &[Node]) -> Vec<Option<u8>> {
 }
 
 impl MachineNode {
-    fn read(topology: &Topology, node: Node) -> Self {
+    fn read(topology: &Topology, root: Option<&Path>, node: Node) -> Self {
         let cpus = topology.cpus_of(node).unwrap_or_else(|_| CpuSet::new());
         let memory = topology.memory(node).ok();
         let attribute = |attribute| topology.attribute(node, None, attribute).ok();
@@ -132,7 +132,7 @@ impl MachineNode {
             memory_bytes: memory.map(|memory| memory.total()),
             free_bytes: memory.map(|memory| memory.free()),
             tier: topology.tier_of(node).ok().map(|tier| tier.number()),
-            initiators: initiators(topology, node).map(|nodes| nodes.to_string()),
+            initiators: initiators(root, node).map(|nodes| nodes.to_string()),
             read_bandwidth: bandwidth(Attribute::ReadBandwidth),
             write_bandwidth: bandwidth(Attribute::WriteBandwidth),
             read_latency_ns: attribute(Attribute::ReadLatency),
@@ -143,14 +143,15 @@ impl MachineNode {
     }
 }
 
-/// Returns the nodes whose CPUs the attributes of a node are for.
-fn initiators(topology: &Topology, node: Node) -> Option<NodeSet> {
-    let is_initiator = |&from: &Node| {
-        topology.attribute(node, Some(from), Attribute::ReadLatency).is_ok()
-            || topology.attribute(node, Some(from), Attribute::ReadBandwidth).is_ok()
-    };
-    let initiators: NodeSet = topology.nodes().into_iter().filter(is_initiator).collect();
-    (!initiators.is_empty()).then_some(initiators)
+/// Returns the nodes whose CPUs the attributes of a node are for, as the kernel links them.
+fn initiators(root: Option<&Path>, node: Node) -> Option<NodeSet> {
+    // Class 1 is that of CPUs; class 0 may be that of other devices.
+    ["access1", "access0"].into_iter().find_map(|class| {
+        let folder = format!("sys/devices/system/node/node{node}/{class}/initiators");
+        let names = std::fs::read_dir(root.unwrap_or(Path::new("/")).join(folder)).ok()?;
+        let nodes = names.filter_map(|name| name.ok()?.file_name().to_str()?.strip_prefix("node")?.parse().ok());
+        Some(nodes.collect::<NodeSet>()).filter(|nodes| !nodes.is_empty())
+    })
 }
 
 fn kind_of(topology: &Topology, node: Node, has_no_cpus: bool) -> NodeKind {

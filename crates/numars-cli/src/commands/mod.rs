@@ -1,5 +1,6 @@
 //! The subcommands.
 
+pub mod generate;
 pub mod nodes;
 pub mod schema;
 
@@ -12,5 +13,6 @@ pub fn run(arguments: &Arguments, screen: &Screen) -> Result<Status> {
     match &arguments.command {
         Command::Nodes(arguments) => nodes::run(arguments, screen),
         Command::Schema(arguments) => schema::run(arguments),
+        Command::Generate(arguments) => generate::run(arguments),
     }
 }

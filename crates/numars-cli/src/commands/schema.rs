@@ -14,7 +14,7 @@ pub struct SchemaArguments {
 }
 
 /// Returns the name and the schema of each report.
-fn schemas() -> Vec<(&'static str, serde_json::Value)> {
+pub fn schemas() -> Vec<(&'static str, serde_json::Value)> {
     fn of<T: Report>() -> (&'static str, serde_json::Value) {
         (T::SCHEMA, json::schema::<T>())
     }

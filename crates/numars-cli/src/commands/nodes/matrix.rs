@@ -53,17 +53,19 @@ pub fn draw(machine: &Machine, screen: &Screen) -> String {
 /// Returns groups of nodes that can stand in one row and one column, in the order of their first nodes.
 fn groups(distances: &[Vec<Option<u8>>]) -> Vec<Group> {
     let at = |from: usize, to: usize| distances.get(from).and_then(|row| row.get(to)).copied().flatten();
+    let sums = Sums::new(distances);
     let mut groups: Vec<Group> = Vec::new();
     for node in 0..distances.len() {
         let fits = |group: &&mut Group| {
             let first = group.members[0];
             let alike = |other: usize| {
-                group.members.contains(&other)
-                    || other == node
+                other == node
+                    || other == first
                     || at(first, other) == at(node, other) && at(other, first) == at(other, node)
             };
             let within = group.members.get(1).map_or(at(first, node), |&second| at(first, second));
-            at(first, first) == at(node, node)
+            sums.may_be_alike(first, node, at)
+                && at(first, first) == at(node, node)
                 && group.members.iter().all(|&member| at(member, node) == within && at(node, member) == within)
                 && (0..distances.len()).all(alike)
         };
@@ -73,6 +75,41 @@ fn groups(distances: &[Vec<Option<u8>>]) -> Vec<Group> {
         }
     }
     groups
+}
+
+/// A sum over each row and each column: nodes whose sums differ need no comparison of all their distances.
+struct Sums {
+    rows: Vec<u64>,
+    columns: Vec<u64>,
+}
+
+impl Sums {
+    fn new(distances: &[Vec<Option<u8>>]) -> Self {
+        let (mut rows, mut columns) = (vec![0_u64; distances.len()], vec![0_u64; distances.len()]);
+        for (from, row) in distances.iter().enumerate() {
+            for (to, &distance) in row.iter().enumerate().take(distances.len()) {
+                rows[from] = rows[from].wrapping_add(term(to, distance));
+                columns[to] = columns[to].wrapping_add(term(from, distance));
+            }
+        }
+        Sums { rows, columns }
+    }
+
+    /// Returns whether the sums of two nodes, without their distances to themselves and to each other, are equal.
+    fn may_be_alike(&self, a: usize, b: usize, at: impl Fn(usize, usize) -> Option<u8>) -> bool {
+        let row = |node: usize| self.rows[node].wrapping_sub(term(a, at(node, a))).wrapping_sub(term(b, at(node, b)));
+        let column =
+            |node: usize| self.columns[node].wrapping_sub(term(a, at(a, node))).wrapping_sub(term(b, at(b, node)));
+        row(a) == row(b) && column(a) == column(b)
+    }
+}
+
+/// Mixes the number of a node and a distance.
+fn term(node: usize, distance: Option<u8>) -> u64 {
+    let mut bits = (node as u64) << 16 | distance.map_or(0x100, u64::from);
+    bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9).wrapping_add(0x9e37_79b9_7f4a_7c15);
+    bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ bits >> 31
 }
 
 /// Returns the numbers of the nodes of a group as a list.

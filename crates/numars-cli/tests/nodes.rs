@@ -1,0 +1,80 @@
+//! `numars nodes` on captured machines and on this one.
+
+mod support;
+
+use std::fs;
+use support::{Machine, json, numars, stdout};
+
+#[test]
+fn nodes_with_the_same_distances_are_one_row_of_the_matrix() {
+    let machine = Machine::new(&[("0-1", "10 20 80"), ("2-3", "20 10 80"), ("", "80 80 10")]);
+    let text = stdout(&mut numars(&["nodes", "--root", machine.root()]));
+    assert!(text.starts_with("3 nodes, 4 CPUs, 3.00 GiB of memory\n"), "{text}");
+    let matrix: Vec<&str> = text.lines().skip_while(|line| !line.starts_with("distance")).collect();
+    assert_eq!(matrix, ["distance   0-1     2", "     0-1 10/20    80", "       2    80    10"]);
+}
+
+#[test]
+fn a_machine_with_a_thousand_nodes_fits_into_80_columns() {
+    let distances: Vec<String> = (0..1024)
+        .map(|from| {
+            (0..1024)
+                .map(|to| {
+                    if from == to {
+                        "10"
+                    } else if from / 8 == to / 8 {
+                        "12"
+                    } else {
+                        "30"
+                    }
+                    .to_owned()
+                        + " "
+                })
+                .collect()
+        })
+        .collect();
+    let nodes: Vec<(String, &str)> =
+        distances.iter().enumerate().map(|(node, row)| (node.to_string(), row.as_str())).collect();
+    let nodes: Vec<(&str, &str)> = nodes.iter().map(|(cpus, row)| (cpus.as_str(), *row)).collect();
+    let machine = Machine::new(&nodes);
+    for ascii in [&["--ascii"][..], &[]] {
+        let text = stdout(numars(&[&["nodes", "--root", machine.root()], ascii].concat()).env("COLUMNS", "80"));
+        let too_long: Vec<&str> = text.lines().filter(|line| line.chars().count() > 80).collect();
+        assert!(too_long.is_empty(), "{too_long:?}");
+        assert!(ascii.is_empty() || text.is_ascii());
+        // 128 groups of eight nodes, in blocks of columns.
+        assert!(text.lines().any(|line| line.trim_start().starts_with("0-7     10/12        30")), "{text}");
+    }
+}
+
+#[test]
+fn json_has_the_schema_that_it_names() {
+    let machine = Machine::new(&[("0-1", "10 20"), ("2-3", "20 10")]);
+    for arguments in [&["nodes"][..], &["nodes", "--root", machine.root()]] {
+        let report = json(numars(arguments).arg("--json"));
+        assert_eq!(report["schema"], "numars.nodes/1");
+        let cpus = report["nodes"][0]["cpu_count"].as_u64().unwrap();
+        assert!(cpus > 0, "{report}");
+    }
+}
+
+#[test]
+fn a_picture_has_a_box_for_each_node_and_a_field_for_each_distance() {
+    let machine = Machine::new(&[("0-1", "10 20"), ("2-3", "20 10")]);
+    let file = machine.folder.path().join("machine.svg");
+    stdout(&mut numars(&["nodes", "--quiet", "--root", machine.root(), "--svg", file.to_str().unwrap()]));
+    let picture = fs::read_to_string(file).unwrap();
+    assert!(picture.contains("node 1") && picture.contains("from node 0 to node 1: 20"), "{picture}");
+}
+
+#[test]
+fn what_cannot_be_read_is_one_line_with_a_hint() {
+    let output = numars(&["nodes", "--root", "/there/is/no/such/directory"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(message.lines().count(), 1);
+    assert!(
+        message.starts_with("numars: cannot read a machine from /there/is") && message.contains("(it needs"),
+        "{message}"
+    );
+}
