@@ -71,9 +71,9 @@ pub struct numars_move_stats {
 /// move, and once at the end. Huge pages count with their size; an entry of numars_move_pages() is
 /// assumed to be a huge page of 512 base pages (2 MiB if these have 4 KiB) unless the next entry
 /// names a higher address that is nearer. The number of pages that one call of the kernel moves
-/// adapts to the duration of previous calls, so that it takes at most about 40 ms, and the callback
-/// is called about every 100 ms, unless a single page takes longer. Helper threads move as much
-/// each meanwhile.
+/// adapts to the CPU time of previous calls, so that it takes at most about 40 ms, and the callback
+/// is called about every 100 ms, unless a single page takes longer or the CPUs are busy; also while
+/// the move waits because of max_bytes_per_second. Helper threads move as much each meanwhile.
 ///
 /// so_far holds the statistics so far, arg is progress_arg of the options. No count becomes smaller
 /// from call to call, with two exceptions: parts of a request undo each other (entries that name

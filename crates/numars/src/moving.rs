@@ -48,7 +48,8 @@ use core::time::Duration;
 /// moved stay where they are.
 ///
 /// - EPERM: the caller may not move the pages of the process, or move_pages(2) is not permitted, as in some containers
-/// - ESRCH: there is no such process, or it has ended
+/// - ESRCH: there is no such process, or it has ended (of a process that ends while all its pages move, see
+///   [`process_pages`](Move::process_pages))
 /// - EINVAL: a kernel thread has no pages
 /// - ENODEV, EACCES: a target node does not exist or has no memory, or the cpuset of the process does not allow it
 /// - ENOMEM: a target node is full ([`MoveStats::no_memory`] counts its pages; other pages are moved all the same), or there is no memory for the
@@ -238,8 +239,11 @@ impl<'a, P> Move<'a, P> {
 
     /// Sets a callback that receives the statistics so far. If it returns `ControlFlow::Break`, the move ends with ECANCELED.
     ///
-    /// The calling thread calls it, at least every 64 MiB of pages and about every 100 ms, and once at the end, when its result is ignored. It may
-    /// call everything in this crate, and other moves.
+    /// The calling thread calls it, at least every 64 MiB of pages and about every 100 ms, also while the move waits because of its
+    /// [bandwidth](Move::bandwidth), and once at the end, when its result is ignored. It may call everything in this crate, and other moves.
+    ///
+    /// Pages of a range or a process are located while the move goes on, so that [`MoveStats::requested`] grows and may equal
+    /// [`MoveStats::moved`] before the end. For a share of the whole, count the pages before ([`Process::count_pages`]).
     ///
     /// ```
     /// use core::ops::ControlFlow;
@@ -349,7 +353,8 @@ impl<P: FnMut(&MoveStats) -> ControlFlow<()>> Move<'_, P> {
     /// of `to`, whose nodes are repeated if they are fewer. If the numbers of nodes differ, pages on nodes in both sets stay.
     ///
     /// The statistics count base pages that were on nodes of `from`. If the process executes another program meanwhile, the pages of that
-    /// program are moved too.
+    /// program are moved too. If it ends meanwhile, nothing is left to move: the call succeeds, and the pages that had not moved count as
+    /// absent. It fails with ESRCH if none was looked at before.
     ///
     /// # Errors
     /// [Those of a move](Move#errors-of-a-move), EINVAL if `to` is empty, ENOENT if /proc does not show the process, EAGAIN if it keeps executing
@@ -411,7 +416,7 @@ impl<P: FnMut(&MoveStats) -> ControlFlow<()>> Move<'_, P> {
     }
 
     /// Places all pages of the process on several nodes, as [`place_range`](Move::place_range). If the process executes another program
-    /// meanwhile, the pages of that program are placed. A policy is set for memory without a file, because that of a file in memory (tmpfs)
+    /// meanwhile, the pages of that program are placed; if it ends, see [`process_pages`](Move::process_pages). A policy is set for memory without a file, because that of a file in memory (tmpfs)
     /// applies to all processes that map it.
     ///
     /// # Errors

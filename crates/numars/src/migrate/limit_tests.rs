@@ -150,12 +150,12 @@ fn time_in_which_nothing_was_moved_does_not_increase_the_rate_later() {
     let kernel = Model::<1>::new(machine_with(&[0]));
     let limits = Limits { max_bytes_per_second: PAGE as u64 * 1000, ..Limits::default() };
     let (meter, stop) = (Meter::timed(&kernel, limits, false, 12), AtomicBool::new(false));
-    assert!(meter.admit(&kernel, 10, &stop).unwrap());
+    assert!(meter.admit(&kernel, 10, &stop, &mut || {}).unwrap());
     assert_eq!(kernel.now_ns(), 0);
     (0..100).for_each(|_| kernel.pause(100_000));
-    assert!(meter.admit(&kernel, 50, &stop).unwrap());
+    assert!(meter.admit(&kernel, 50, &stop, &mut || {}).unwrap());
     let before = kernel.now_ns();
-    assert!(meter.admit(&kernel, 50, &stop).unwrap());
+    assert!(meter.admit(&kernel, 50, &stop, &mut || {}).unwrap());
     assert!((49 * MS..52 * MS).contains(&(kernel.now_ns() - before)), "{}", kernel.now_ns() - before);
 }
 
@@ -164,9 +164,9 @@ fn a_thread_that_waits_because_of_the_rate_notices_that_the_move_has_ended() {
     let kernel = Model::<1>::new(machine_with(&[0]));
     let limits = Limits { max_bytes_per_second: PAGE as u64, ..Limits::default() };
     let (meter, stop) = (Meter::timed(&kernel, limits, false, 12), AtomicBool::new(false));
-    assert_eq!(meter.admit(&kernel, 1_000, &stop), Ok(true));
+    assert_eq!(meter.admit(&kernel, 1_000, &stop, &mut || {}), Ok(true));
     stop.store(true, Relaxed);
-    assert_eq!((meter.admit(&kernel, 1, &stop), kernel.now_ns()), (Ok(false), 0));
+    assert_eq!((meter.admit(&kernel, 1, &stop, &mut || {}), kernel.now_ns()), (Ok(false), 0));
 }
 
 #[test]
@@ -223,6 +223,34 @@ fn a_move_that_waits_because_of_its_rate_notices_that_its_time_is_up() {
     let outcome = run_range_with::<4_096>(&machine, 1, options, None);
     assert_eq!((outcome.error, outcome.stats.moved()), (errno::ETIMEDOUT, 3));
     assert!(outcome.stats.elapsed() < Duration::from_millis(261));
+}
+
+#[test]
+fn a_move_that_waits_because_of_its_rate_reports_and_can_be_cancelled_by_its_callback() {
+    let machine = machine_with_clock(1_000, 0, 0);
+    let options = MoveOptions { max_bytes_per_second: PAGE as u64 / 100, ..MoveOptions::default() };
+    let (mut reports, mut last) = (0, Duration::ZERO);
+    let mut progress = |stats: &MoveStats| {
+        // At least every 100 ms, and 10 ms of sleep.
+        assert!(stats.elapsed() - last <= Duration::from_millis(111), "{last:?} {stats:?}");
+        (reports, last) = (reports + 1, stats.elapsed());
+        stats.elapsed() < Duration::from_secs(1)
+    };
+    let outcome = run_range_with::<4_096>(&machine, 1, options, Some(&mut progress));
+    assert_eq!((outcome.error, outcome.stats.moved()), (errno::ECANCELED, 1));
+    assert!(outcome.stats.elapsed() < Duration::from_millis(1_120));
+    // None after the callback has returned false, but the one at the end.
+    assert!((10..=13).contains(&reports), "{reports}");
+}
+
+#[test]
+fn a_move_with_a_limit_takes_pages_by_the_thousand_though_its_calls_wait_for_other_cpus() {
+    let mut machine = machine_with_clock(20_000, 20_000, 2_000);
+    machine.clock.sleeps_of_calls = vec![200 * MS; 1000];
+    let options = MoveOptions { timeout: Some(Duration::from_secs(3600)), ..MoveOptions::default() };
+    let outcome = run_range_with::<65_536>(&machine, 1, options, None);
+    assert_eq!(outcome.stats.moved(), 20_000);
+    assert!(outcome.machine.clock.moves.len() < 10, "{:?}", outcome.machine.clock.moves);
 }
 
 #[test]

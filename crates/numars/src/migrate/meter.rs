@@ -168,8 +168,14 @@ impl<'a> Meter<'a> {
     }
 
     /// Waits until `pages` base pages may be submitted, as far as the rate is limited: until all that were submitted before do not exceed it.
-    /// Returns false if `stop` is set meanwhile, or an errno if the move has to end.
-    pub fn admit(&self, kernel: &impl MovePagesOps, pages: usize, stop: &AtomicBool) -> Result<bool, i32> {
+    /// Calls `waiting` every few milliseconds. Returns false if `stop` is set meanwhile, or an errno if the move has to end.
+    pub fn admit(
+        &self,
+        kernel: &impl MovePagesOps,
+        pages: usize,
+        stop: &AtomicBool,
+        waiting: &mut dyn FnMut(),
+    ) -> Result<bool, i32> {
         loop {
             self.check(kernel)?;
             if stop.load(Relaxed) {
@@ -182,6 +188,7 @@ impl<'a> Meter<'a> {
             let wait_ns = self.due_ns(charged).saturating_sub(elapsed_ns);
             if wait_ns > 0 {
                 kernel.pause(wait_ns.div_ceil(1000).min(MAX_SLEEP_US) as u32);
+                waiting();
                 continue;
             }
             // Time in which fewer pages were submitted than the rate allows is lost, so that it is not exceeded afterwards.
@@ -231,15 +238,15 @@ impl<'a> Meter<'a> {
             return call();
         }
         let since = |start, end: u64| usize::try_from(end.saturating_sub(start)).unwrap_or(usize::MAX);
-        let cpu_ns = || if self.limits_pauses() { kernel.cpu_ns() } else { 0 };
+        // Before it moves a page, the kernel waits until all CPUs have run a function. They may take milliseconds if they are busy, whatever the
+        // number of pages, and no thread waits for a page meanwhile. Nor do fewer pages help a thread that has to wait for its CPU.
+        let cpu_ns = || if pace.is_unlimited() { 0 } else { kernel.cpu_ns() };
         let (start, cpu_start) = (kernel.now_ns(), cpu_ns());
         let result = call();
         let (cpu_ns, ns) = (since(cpu_start, cpu_ns()), since(start, kernel.now_ns()));
         self.longest_call_ns.fetch_max(ns, Relaxed);
-        // Before it moves a page, the kernel waits until all CPUs have run a function. They may take milliseconds if they are busy, whatever the
-        // number of pages, and no thread waits for a page meanwhile.
         if !pace.is_unlimited() {
-            pace.record(pages(), if self.limits_pauses() { cpu_ns } else { ns });
+            pace.record(pages(), cpu_ns);
         }
         result
     }

@@ -49,7 +49,7 @@ pub struct MoveStats {
 }
 
 impl MoveStats {
-    /// Returns the number of pages that were looked at.
+    /// Returns the number of pages that were looked at; in a progress callback, so far.
     pub fn requested(&self) -> usize {
         self.requested
     }

@@ -18,6 +18,12 @@ const MIN_CHUNK_PAGES: usize = 512;
 /// Upper bound for the base pages that an entry of a list is assumed to have if this is not known: those of a huge page.
 const MAX_ENTRY_PAGES: usize = 512;
 
+/// The longest time between two progress reports while a move waits, in nanoseconds.
+const REPORT_INTERVAL_NS: u64 = 100_000_000;
+
+/// The sleep between two checks whether helper threads have finished, in microseconds.
+const HELPERS_CHECK_US: u32 = 1000;
+
 impl<K: MovePagesOps> Mover<'_, K> {
     /// Returns the number of threads to start for the first `count` entries of `order`, in addition to the calling one.
     pub(super) fn helpers(&self, batch: &Batch, count: usize) -> usize {
@@ -65,31 +71,46 @@ impl<K: MovePagesOps> Mover<'_, K> {
                 false => None,
             },
             next: AtomicUsize::new(0),
+            in_work: AtomicUsize::new(0),
             entries,
             max_chunk,
             meter: &self.usage.meter,
             stop: &self.stop,
             error: AtomicI32::new(0),
         };
-        let tally = if self.progress.is_some() { self.tally_with(batch, is_final) } else { self.tally };
-        let mut cancelled = false;
+        let reports = self.progress.is_some();
+        let tally = if reports { self.tally_with(batch, is_final) } else { self.tally };
+        let (mut cancelled, mut last_report_ns) = (false, if reports { self.kernel.now_ns() } else { 0 });
         let progress = &mut self.progress;
-        let main_worker = || {
-            while queue.run_next_chunk() {
-                let Some(progress) = progress else { continue };
-                let mut tally = tally;
-                if is_final {
-                    let moved =
-                        states.iter().enumerate().filter(|(_, state)| matches!(state, Some(EntryState::OnNode(_))));
-                    tally.add_moved(moved.map(|(index, _)| base_pages_at(index)).sum());
-                }
-                if !progress(&tally.with_usage(queue.meter, queue.kernel)) {
-                    cancelled = true;
-                    queue.stop.store(true, Relaxed);
-                }
+        // Reports if `interval_ns` nanoseconds have passed since the last report.
+        let mut report = |interval_ns: u64| {
+            let Some(progress) = progress else { return };
+            let now_ns = queue.kernel.now_ns();
+            if cancelled || now_ns.saturating_sub(last_report_ns) < interval_ns {
+                return;
+            }
+            last_report_ns = now_ns;
+            let mut tally = tally;
+            if is_final {
+                let moved = states.iter().enumerate().filter(|(_, state)| matches!(state, Some(EntryState::OnNode(_))));
+                tally.add_moved(moved.map(|(index, _)| base_pages_at(index)).sum());
+            }
+            if !progress(&tally.with_usage(queue.meter, queue.kernel)) {
+                cancelled = true;
+                queue.stop.store(true, Relaxed);
             }
         };
-        threads::run_with_helpers(helpers, &|| while queue.run_next_chunk() {}, main_worker);
+        let main_worker = || {
+            while queue.run_next_chunk(&mut || report(REPORT_INTERVAL_NS)) {
+                report(0);
+            }
+            // Helpers may still wait, as long as the rate demands.
+            while reports && queue.in_work.load(Relaxed) > 0 && !queue.stop.load(Relaxed) {
+                queue.kernel.pause(HELPERS_CHECK_US);
+                report(REPORT_INTERVAL_NS);
+            }
+        };
+        threads::run_with_helpers(helpers, &|| while queue.run_next_chunk(&mut || {}) {}, main_worker);
         match queue.error.load(Relaxed) {
             0 if cancelled => self.error = errno::ECANCELED,
             0 => {}
@@ -135,6 +156,8 @@ struct WorkQueue<'a, K> {
     entry_base_pages: Option<&'a (dyn Fn(usize) -> usize + Sync)>,
     /// The first entry that no thread has taken.
     next: AtomicUsize,
+    /// The number of threads that move a chunk.
+    in_work: AtomicUsize,
     /// The entries of a chunk if its base pages are unlimited.
     entries: usize,
     /// Upper bound for the base pages of a chunk; `usize::MAX`: chunks have `entries` entries.
@@ -146,21 +169,30 @@ struct WorkQueue<'a, K> {
 }
 
 impl<K: MovePagesOps> WorkQueue<'_, K> {
-    /// Moves the next chunk. Returns false if there is none.
-    fn run_next_chunk(&self) -> bool {
+    /// Moves the next chunk, and calls `waiting` while that has to wait. Returns false if there is none.
+    fn run_next_chunk(&self, waiting: &mut dyn FnMut()) -> bool {
+        self.in_work.fetch_add(1, Relaxed);
+        let chunk = self.take_chunk();
+        if let Some((start, end)) = chunk {
+            self.move_chunk(start, end, waiting);
+        }
+        self.in_work.fetch_sub(1, Relaxed);
+        chunk.is_some()
+    }
+
+    /// Takes the next chunk from the queue: its first entry, and the one after its last.
+    fn take_chunk(&self) -> Option<(usize, usize)> {
         let mut start = self.next.load(Relaxed);
-        let end = loop {
+        loop {
             if start >= self.pages.len() || self.stop.load(Relaxed) {
-                return false;
+                return None;
             }
             let end = self.end_of_chunk(start);
             match self.next.compare_exchange(start, end, Relaxed, Relaxed) {
-                Ok(_) => break end,
+                Ok(_) => return Some((start, end)),
                 Err(next) => start = next,
             }
-        };
-        self.move_chunk(start, end);
-        true
+        }
     }
 
     /// Returns the end of the chunk that begins at `start`.
@@ -198,8 +230,8 @@ impl<K: MovePagesOps> WorkQueue<'_, K> {
         }
     }
 
-    /// Moves a chunk, and continues after each run of entries at which the kernel gives up.
-    fn move_chunk(&self, start: usize, end: usize) {
+    /// Moves a chunk, and continues after each run of entries at which the kernel gives up. Calls `waiting` while it has to wait.
+    fn move_chunk(&self, start: usize, end: usize, waiting: &mut dyn FnMut()) {
         let (mut at, mut limit, mut charged_to) = (start, end, start);
         while at < end && !self.stop.load(Relaxed) {
             let (Some(pages), Some(targets), Some(states)) =
@@ -213,7 +245,7 @@ impl<K: MovePagesOps> WorkQueue<'_, K> {
             charged_to = charged_to.max(limit);
             let is_paced = self.meter.is_paced();
             let base_pages = if is_paced { uncharged.map(|entry| self.base_pages(entry)).sum() } else { 0 };
-            let admitted = match self.meter.admit(self.kernel, base_pages, self.stop) {
+            let admitted = match self.meter.admit(self.kernel, base_pages, self.stop, waiting) {
                 Ok(true) => Ok(()),
                 Ok(false) => return,
                 Err(error) => Err(error),
