@@ -345,6 +345,8 @@ START_TEST(pages_of_a_process_that_ends_half_way_are_not_counted_as_having_staye
         ck_assert_uint_gt(stats.moved, 0);
         ck_assert_uint_lt(stats.moved, many());
         ck_assert_uint_eq(stats.shared + stats.busy + stats.no_memory + stats.failed, 0);
+        /* The others are absent. */
+        ck_assert_uint_eq(stats.moved + stats.in_place + stats.absent + stats.unmapped, stats.requested);
         require(waitpid(interruption.pid, NULL, 0) == interruption.pid);
     }
 }

@@ -9,8 +9,9 @@ use core::fmt;
 ///
 /// # Reuse of PIDs
 /// A process keeps its PID until its parent has waited for it; afterwards, a new process may get it. A call that moves or counts the pages of a
-/// range or of a process opens the process when it begins, and fails with ESRCH if that one ends meanwhile: it does not continue with another
-/// one. [`nodes_of_pages`](Process::nodes_of_pages) and [`Move::pages`](crate::Move::pages) rely on the PID alone.
+/// range or of a process opens the process when it begins, and ends if that one ends meanwhile (ESRCH, but see
+/// [`process_pages`](crate::Move::process_pages)): it does not continue with another one. [`nodes_of_pages`](Process::nodes_of_pages) and
+/// [`Move::pages`](crate::Move::pages) rely on the PID alone.
 ///
 /// The PID can still be reused before the call starts. The PID is certain if the process is a child that was not waited for, or if a pidfd of
 /// it does not report its end (poll(2)) after the call. [`from_pidfd`](Process::from_pidfd) reads the PID once and does not keep the

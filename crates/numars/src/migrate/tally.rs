@@ -54,13 +54,13 @@ impl Tally {
         self.retried += pages;
     }
 
-    /// Counts all unmoved pages as absent, because their process has ended or executed another program.
+    /// Counts all unmoved pages, and those whose outcome is not known, as absent, because their process has ended or executed another program.
     pub fn forget_unmoved(&mut self) {
-        let unmoved = self.unmoved();
         for outcome in PageOutcome::ALL.into_iter().filter(|outcome| outcome.is_unmoved()) {
             self.change(outcome, |_| 0);
         }
-        self.change(PageOutcome::Absent, |count| count + unmoved);
+        let rest = self.requested.saturating_sub(self.outcomes.iter().sum());
+        self.change(PageOutcome::Absent, |count| count + rest);
     }
 
     /// Returns the statistics of a request: the tally, and the calls and the time so far.
@@ -144,7 +144,8 @@ mod tests {
         assert_eq!((tally.unmoved(), tally.stuck(), tally.error()), (0, 0, 0));
         tally.retract(Some(PageOutcome::Unmapped), 1);
         tally.add_retried(4);
-        assert_eq!(stats(&tally).all(), [16, 3, 1, 7, 0, 0, 0, 0, 0, 4, 0]);
-        assert_eq!(stats(&tally).finished(), 11);
+        // Those without an outcome are absent, too.
+        assert_eq!(stats(&tally).all(), [16, 3, 1, 12, 0, 0, 0, 0, 0, 4, 0]);
+        assert_eq!(stats(&tally).finished(), 16);
     }
 }
