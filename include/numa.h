@@ -744,7 +744,7 @@ int numa_has_home_node(void);
  *
  * @param start      the first byte, at the start of a page; the range has the policy MPOL_BIND or
  *                   MPOL_PREFERRED_MANY
- * @param len        bytes, rounded up to whole pages
+ * @param len        bytes, rounded up to whole pages; EINVAL if that is impossible
  * @param home_node  the node
  * @param flags      0
  * @return 0, or -1 with errno as set_mempolicy_home_node(), reported by numa_error() too

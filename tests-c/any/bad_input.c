@@ -1296,6 +1296,7 @@ START_TEST(an_invalid_home_node_fails)
         FAILS(set_mempolicy_home_node(memory, SIZE_MAX - page_size() + 1, 0, 0), -1, EINVAL);
     RETURNS(set_mempolicy_home_node(NULL, 0, 0, 0), 0);
     CHECK_CALL(numa_set_mempolicy_home_node(memory + 1, 1, 0, 0), -1, EINVAL, error_message("set_mempolicy_home_node", EINVAL));
+    CHECK_CALL(numa_set_mempolicy_home_node(memory, SIZE_MAX, 0, 0), -1, EINVAL, error_message("set_mempolicy_home_node", EINVAL));
     RETURNS(numa_set_mempolicy_home_node(NULL, 0, 0, 0), 0);
 }
 END_TEST

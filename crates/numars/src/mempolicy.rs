@@ -144,6 +144,16 @@ pub struct MemRange {
     pub length: usize,
 }
 
+impl MemRange {
+    /// Returns the error of `call` if the length cannot be rounded up to whole pages: the kernel would round it up to 0, and have nothing to do.
+    fn check(self, call: Syscall) -> Result<(), SyscallError> {
+        match self.length.checked_add(page_size() - 1) {
+            Some(_) => Ok(()),
+            None => Err(SyscallError::invalid(call)),
+        }
+    }
+}
+
 /// Gives memory a policy, by the kernel's number and flags, with mbind(2), whose flags are 0 or [`MF_STRICT`], for example.
 ///
 /// # Errors
@@ -151,10 +161,7 @@ pub struct MemRange {
 /// ENOMEM; EPERM or ENOSYS if policy cannot be used.
 #[inline(never)]
 pub fn set_memory_policy(memory: MemRange, raw_mode: i32, nodes: Bits, flags: u32) -> Result<(), SyscallError> {
-    // The kernel would round it up to 0, and have nothing to do.
-    if memory.length.checked_add(page_size() - 1).is_none() {
-        return Err(SyscallError::invalid(Syscall::Mbind));
-    }
+    memory.check(Syscall::Mbind)?;
     check(kernel::mbind(memory.start, memory.length, raw_mode, nodes, flags), Syscall::Mbind)
 }
 
@@ -165,6 +172,7 @@ pub fn set_memory_policy(memory: MemRange, raw_mode: i32, nodes: Bits, flags: u3
 /// EINVAL if the range is invalid or there is no such node, ENOENT if the memory has no policy, EOPNOTSUPP if it has another one, ENOSYS on an
 /// older kernel.
 pub fn set_home_node(memory: MemRange, node: i32, flags: i32) -> Result<(), SyscallError> {
+    memory.check(Syscall::SetMempolicyHomeNode)?;
     let result = kernel::set_mempolicy_home_node(memory.start, memory.length, node, flags);
     check(result.into(), Syscall::SetMempolicyHomeNode)
 }

@@ -263,7 +263,7 @@ impl Policy {
     /// Gives the pages of the `length` bytes from `start` on this policy, using mbind(2), for those that are allocated from now on.
     ///
     /// # Errors
-    /// EINVAL if `start` is not a multiple of the page size, or as [`Policy::set_for_thread`]; EFAULT if something in the range is not mapped;
+    /// EINVAL if `start` is not a multiple of the page size, `length` cannot be rounded up to whole pages, or as [`Policy::set_for_thread`]; EFAULT if something in the range is not mapped;
     /// ENOMEM; EPERM or ENOSYS if policy cannot be used.
     ///
     /// ```
@@ -409,7 +409,7 @@ pub fn node_of_address(address: usize) -> Result<Node, SyscallError> {
 /// nodes of a policy that binds, or that prefers several nodes, the nearest to it comes first.
 ///
 /// # Errors
-/// EINVAL if `start` is not a multiple of the page size, or there is no such node; ENOENT if the memory has no policy, EOPNOTSUPP if it has
+/// EINVAL if `start` is not a multiple of the page size, `length` cannot be rounded up to whole pages, or there is no such node; ENOENT if the memory has no policy, EOPNOTSUPP if it has
 /// another one; ENOSYS on an older kernel; EPERM if policy cannot be used.
 ///
 /// ```

@@ -116,6 +116,19 @@ fn the_kernel_refuses_what_cannot_be() {
 }
 
 #[test]
+fn a_length_that_cannot_be_rounded_up_to_whole_pages_is_refused() {
+    let (page, node) = (page_size(), Node::current().unwrap());
+    let too_long = usize::MAX - page + 2;
+    for length in [usize::MAX, too_long] {
+        errno::set(7);
+        let refused = set_home_node(0, length, node).unwrap_err();
+        assert_eq!((refused.call(), refused.errno()), (Syscall::SetMempolicyHomeNode, Errno::EINVAL), "{length:#x}");
+        assert_eq!(errno::get(), errno::EINVAL);
+        assert_eq!(Policy::LOCAL.set_for_range(0, length).unwrap_err().errno(), Errno::EINVAL, "{length:#x}");
+    }
+}
+
+#[test]
 fn pages_are_where_they_are_and_move_where_they_may_be() {
     let mut pages = fresh_pages();
     pages.fill(1);
