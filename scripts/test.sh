@@ -49,6 +49,8 @@ check "clippy: the Rust library" lint Cargo.toml --package numars
 check "clippy: the Rust library with its features" lint Cargo.toml --package numars --features std,allocator-api2,serde --lib --examples
 check "documentation of the Rust library" env RUSTDOCFLAGS="--deny warnings" "$cargo" doc --quiet --locked --no-deps --package numars \
     --features std,allocator-api2,serde
+check "documentation of the Rust library without features" env RUSTDOCFLAGS="--deny warnings" "$cargo" doc --quiet --locked --no-deps \
+    --package numars
 check "clippy: the unit tests" lint tests/Cargo.toml --package numars --package libnumars --lib --profile test
 check "clippy: the tests of the built library" lint tests/Cargo.toml --package numars-tests --all-targets
 check "clippy: the guest's harness" lint tests/Cargo.toml --package numars-vm --all-targets

@@ -14,8 +14,8 @@ use core::fmt;
 /// [`Move::pages`](crate::Move::pages) rely on the PID alone.
 ///
 /// The PID can still be reused before the call starts. The PID is certain if the process is a child that was not waited for, or if a pidfd of
-/// it does not report its end (poll(2)) after the call. [`from_pidfd`](Process::from_pidfd) reads the PID once and does not keep the
-/// descriptor.
+/// it does not report its end (poll(2)) after the call. `Process::from_pidfd` and [`from_raw_pidfd`](Process::from_raw_pidfd) read the PID
+/// once and do not keep the descriptor.
 ///
 /// ```
 /// use numars::{Errno, Process};
@@ -58,7 +58,7 @@ impl Process {
     /// Returns the process that a descriptor of pidfd_open(2) or clone(2) refers to. See [reuse of PIDs](Process#reuse-of-pids).
     ///
     /// # Errors
-    /// ESRCH if the process has ended or is not in the PID namespace of the caller, EINVAL if the descriptor is not a pidfd, ENOENT if /proc is
+    /// ESRCH if the process was waited for after its end, or is not in the PID namespace of the caller, EINVAL if the descriptor is not a pidfd, ENOENT if /proc is
     /// not mounted, EBADF if /proc does not show the descriptor.
     ///
     /// ```
@@ -75,7 +75,8 @@ impl Process {
     /// Returns the process that a descriptor of pidfd_open(2) refers to, by the number of the descriptor, which is read, not kept or closed.
     ///
     /// # Errors
-    /// Those of [`from_pidfd`](Process::from_pidfd), and EBADF if the descriptor is not open.
+    /// ESRCH if the process was waited for after its end, or is not in the PID namespace of the caller; EINVAL if the descriptor is not a pidfd;
+    /// ENOENT if /proc is not mounted; EBADF if the descriptor is not open, or /proc does not show it.
     ///
     /// ```
     /// use numars::{Errno, Process};
