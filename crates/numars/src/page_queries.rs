@@ -3,7 +3,8 @@
 use crate::migrate::{self, MoveRequest};
 use crate::page_status::PageStatus;
 use crate::process_id::Process;
-use crate::sys::errno::Errno;
+use crate::sys::errno::{Errno, preserve_errno};
+use crate::sys::pidfd::PidFd;
 use core::slice;
 
 /// Writes the status of the page at each address to the same index of `statuses`, for the calling process: the node that the page is on, or why it
@@ -67,8 +68,8 @@ impl Process {
     /// the calling process.
     ///
     /// # Errors
-    /// Those of [`nodes_of_pages`](crate::nodes_of_pages()), ESRCH if there is no such process, EPERM if the caller may not see its memory
-    /// (ptrace(2)).
+    /// Those of [`nodes_of_pages`](crate::nodes_of_pages()), ESRCH if there is no such process or it has ended, EINVAL if it is a kernel thread,
+    /// EPERM if the caller may not see its memory (ptrace(2)). Before Linux 5.3, EINVAL also for a process that has ended and was not waited for.
     ///
     /// ```
     /// use numars::{PageStatus, Process};
@@ -85,7 +86,15 @@ impl Process {
         if pages.len() != statuses.len() {
             return Err(Errno::EINVAL);
         }
-        migrate::move_pages(self.raw(), MoveRequest::typed_query(pages, statuses), 0).0.map(|_| ())
+        let queried = migrate::move_pages(self.raw(), MoveRequest::typed_query(pages, statuses), 0).0;
+        queried.map(|_| ()).map_err(|error| self.error_of_query(error))
+    }
+
+    /// Returns the error of a query: ESRCH for EINVAL if the process has ended and was not waited for.
+    #[cold]
+    fn error_of_query(self, error: Errno) -> Errno {
+        let has_ended = || preserve_errno(|| PidFd::open(self.pid()).is_ok_and(|pidfd| pidfd.has_ended()));
+        if error == Errno::EINVAL && has_ended() { Errno::ESRCH } else { error }
     }
 
     /// Counts the present pages that overlap `length` bytes at the address `start`: sets each element of `per_node` to the number of base pages on
@@ -94,7 +103,7 @@ impl Process {
     ///
     /// # Errors
     /// EINVAL if the range exceeds the address space, ENOENT if it is larger than 64 GiB and /proc does not show the process, ESRCH if there is no
-    /// such process, or it ends or executes another program meanwhile, EPERM if the caller may not see its memory, ENOMEM, or the errno of a
+    /// such process, it has ended, or it ends or executes another program meanwhile, EINVAL if it is a kernel thread, EPERM if the caller may not see its memory, ENOMEM, or the errno of a
     /// failed read(2) of /proc/PID/maps. The counts are those up to the error.
     ///
     /// ```
@@ -163,6 +172,41 @@ mod tests {
         assert!(errors.contains(&process.nodes_of_pages(&[0x1000], &mut statuses).unwrap_err()));
         assert_eq!(statuses, [PageStatus::UNKNOWN]);
         assert!(errors.contains(&process.count_pages(0x1000, 0x1000, &mut []).unwrap_err()));
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore)]
+    fn a_process_that_has_ended_is_esrch_whether_or_not_it_was_waited_for() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let process = Process::from_pid(child.id() as i32).unwrap();
+        let pidfd = PidFd::open(process.pid()).unwrap();
+        while !pidfd.has_ended() {
+            std::thread::yield_now();
+        }
+        let expected = [FORBIDDEN[0], FORBIDDEN[1], Errno::ESRCH];
+        let refused = |error: Errno| assert!(expected.contains(&error), "{error}");
+        for _ in 0..2 {
+            let mut statuses = [PageStatus::ABSENT; 2];
+            refused(process.nodes_of_pages(&[0x1000, 0x2000], &mut statuses).unwrap_err());
+            refused(process.nodes_of_pages(&[], &mut []).unwrap_err());
+            refused(process.count_pages(0x1000, 0x1000, &mut []).unwrap_err());
+            // The PID is known until the process was waited for.
+            child.wait().unwrap();
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore)]
+    fn a_pidfd_has_a_process_until_that_was_waited_for() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pidfd = PidFd::open(child.id() as i32).unwrap();
+        while !pidfd.has_ended() {
+            std::thread::yield_now();
+        }
+        let of_descriptor = || Process::from_raw_pidfd(pidfd.descriptor() as i32);
+        assert_eq!(of_descriptor(), Process::from_pid(child.id() as i32));
+        child.wait().unwrap();
+        assert_eq!(of_descriptor(), Err(Errno::ESRCH));
     }
 
     proptest! {
