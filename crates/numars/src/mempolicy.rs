@@ -60,7 +60,8 @@ impl Mode {
     }
 }
 
-/// MPOL_F_NUMA_BALANCING of set_mempolicy(2): NUMA balancing may move pages between the nodes of a task's policy MPOL_BIND.
+/// MPOL_F_NUMA_BALANCING of set_mempolicy(2): NUMA balancing may move pages between the nodes of a policy MPOL_BIND or, on newer kernels
+/// (6.12, not yet 6.1), MPOL_PREFERRED_MANY.
 pub const NUMA_BALANCING: i32 = 1 << 13;
 
 /// MPOL_MF_STRICT: mbind(2) fails with EIO if pages are on other nodes already.

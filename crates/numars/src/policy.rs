@@ -135,7 +135,7 @@ impl Policy {
     /// Returns the policy with these flags added to its mode.
     ///
     /// The kernel refuses STATIC_NODES together with RELATIVE_NODES, both with a policy that is local, and NUMA_BALANCING unless the policy
-    /// binds (EINVAL).
+    /// is [`bind`](Policy::bind) or, on newer kernels (6.12, not yet 6.1), [`preferred_many`](Policy::preferred_many) (EINVAL).
     ///
     /// ```
     /// use numars::{ModeFlags, NodeSet, Policy};

@@ -95,7 +95,7 @@ impl Support {
     }
 
     /// Returns whether [`Policy::bind`](crate::Policy::bind) can have [`ModeFlags::NUMA_BALANCING`](crate::ModeFlags::NUMA_BALANCING)
-    /// (Linux 5.12).
+    /// (Linux 5.12). Whether [`Policy::preferred_many`](crate::Policy::preferred_many) can have it too, as on Linux 6.12, is not said.
     ///
     /// ```
     /// use numars::{MapOptions, ModeFlags, Policy, Support, Topology};

@@ -79,7 +79,8 @@ flags!(ModeFlags: i32 {
     STATIC_NODES = 1 << 15;
     /// MPOL_F_RELATIVE_NODES: the nodes are positions among those that the thread's cpuset allows.
     RELATIVE_NODES = 1 << 14;
-    /// MPOL_F_NUMA_BALANCING (Linux 5.12): the kernel may move pages between the nodes of a policy that binds.
+    /// MPOL_F_NUMA_BALANCING (Linux 5.12): the kernel may move pages between the nodes of [`Policy::bind`](crate::Policy::bind) or, on newer
+    /// kernels (6.12, not yet 6.1), of [`Policy::preferred_many`](crate::Policy::preferred_many).
     NUMA_BALANCING = mempolicy::NUMA_BALANCING;
 });
 
