@@ -44,6 +44,9 @@
 //! # Ok::<(), numars::Errno>(())
 //! ```
 //!
+//! Such a move does not change the policy of the memory, by which pages are allocated later: [`Placement::set_policy`] and
+//! [`Policy::set_for_range`] do.
+//!
 //! **Move a running process** from one node to others, throttled so that it barely notices.
 //!
 //! ```

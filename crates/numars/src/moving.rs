@@ -21,6 +21,10 @@ use core::time::Duration;
 /// counts in the statistics, as [`MoveStats::unmoved`]. The contents of pages do not change, so passing any address is safe; a thread that
 /// touches a page while it moves waits.
 ///
+/// A move does not change the policy of the memory: pages that are allocated there later, or are swapped in again, are placed by the policy
+/// that the memory or the thread has, and automatic NUMA balancing may move pages back. [`Policy::set_for_range`](crate::Policy::set_for_range)
+/// and [`Placement::set_policy`] change the policy too.
+///
 /// The methods that carry out a move borrow the value, which can be used for several moves one after the other. Any thread may move pages; it
 /// cannot be cancelled (pthread_cancel(3)) meanwhile. errno is left untouched.
 ///
@@ -381,7 +385,8 @@ impl<P: FnMut(&MoveStats) -> ControlFlow<()>> Move<'_, P> {
     /// # Errors
     /// Those of [`range`](Move::range), EINVAL if the placement has no nodes, or weights that it does not take or that are 0, or sets the policy
     /// of another process; ENODATA if the weights are the kernel's and it has none. With [`Placement::pack`], ENOMEM means that all nodes are
-    /// full; otherwise, that at least one is. Those of mbind(2) if the policy cannot be set; nothing has moved then.
+    /// full; otherwise, that at least one is. Those of mbind(2) if the policy cannot be set; nothing has moved then. Parts of the range where
+    /// nothing is mapped get no policy, which is not an error.
     ///
     /// ```
     /// use numars::{Move, NodeSet, Placement};
