@@ -90,9 +90,11 @@
 //! - **Safe.** Addresses of pages are numbers and need not be valid: moving a page, or giving memory a policy, does not change its contents.
 //! - **Errors are values**, [`Errno`] or one that has it. Nothing panics on any input (a callback of the caller may, and sets of CPUs if there
 //!   is no memory for more than 1,024, see [`CpuSet`]), nothing is printed, and errno(3) is left untouched by what succeeds.
-//! - **No allocator.** What needs memory maps it, and unmaps it.
-//! - **Threads and signal handlers.** Every function may be called by several threads at the same time, and none takes a lock. Signal handlers
-//!   may call all except moves with more than one thread, which create threads.
+//! - **No allocator.** What needs memory maps it, and unmaps it. An exception is the name of a host, such as `ip:example.org`, which
+//!   [`Topology::node_of_device`], [`Topology::nodes_by_name`] and [`Topology::parse_nodes`] pass to getaddrinfo(3): that allocates, takes locks,
+//!   and may ask a name server, for seconds.
+//! - **Threads and signal handlers.** Every function may be called by several threads at the same time, and none takes a lock, except for names
+//!   that begin with `ip:`. Signal handlers may call all except these, and moves with more than one thread, which create threads.
 //! - **Containers** that forbid memory policy: [`Topology`] and sets work, policy calls fail with EPERM. [`Support::query`] asks once.
 //! - **Another machine.** [`Topology::read_from`] reads the topology of a machine whose files of /proc and /sys are below a directory. No
 //!   function reads the environment.

@@ -143,6 +143,8 @@ impl Topology {
     /// `pci:0000:00:1f.2`, `ip:192.0.2.1`; also `drm:card0`, and `dax:dax0.0` for the node of the memory of a dax device. The node need not
     /// exist: that of a dax device comes online with the memory. `device` is text, or the bytes of a path that is not UTF-8.
     ///
+    /// `ip:` calls getaddrinfo(3), which allocates memory, takes locks, and may ask a name server, for seconds: do not use it in a signal handler.
+    ///
     /// # Errors
     /// [`DeviceError::NotAName`] if `device` does not begin with one of these words, has a NUL, or is longer than a path may be (4,096 bytes); others
     /// say why the node is unknown.
