@@ -30,7 +30,8 @@ pub fn nodes_of_pages(pages: &[usize], statuses: &mut [PageStatus]) -> Result<()
     Process::CURRENT.nodes_of_pages(pages, statuses)
 }
 
-/// Returns the status of the page that the first byte of a slice is on: its node, or why it has none.
+/// Returns the status of the page that the first byte of a slice is on: its node, or why it has none. For an empty slice, it is that of the
+/// page at its address, which need not be mapped.
 ///
 /// # Errors
 /// Those of [`nodes_of_pages`].
