@@ -23,7 +23,7 @@ const INLINE_WORDS: usize = 1024 / WORD_BITS;
 /// It is written and parsed in the kernel's list format.
 ///
 /// # Panics
-/// `clone()`, `collect()`, `extend()` and the operators panic if memory for CPUs from 1,024 on cannot be mapped, as the collections of alloc
+/// `insert()`, `clone()`, `collect()`, `extend()` and the operators panic if memory for CPUs from 1,024 on cannot be mapped, as the collections of alloc
 /// do.
 ///
 /// ```

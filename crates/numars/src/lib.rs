@@ -88,8 +88,8 @@
 //! # What every function keeps to
 //!
 //! - **Safe.** Addresses of pages are numbers and need not be valid: moving a page, or giving memory a policy, does not change its contents.
-//! - **Errors are values**, [`Errno`] or one that has it. Nothing panics on any input (a callback of the caller may, and sets of CPUs if there
-//!   is no memory for more than 1,024, see [`CpuSet`]), nothing is printed, and errno(3) is left untouched by what succeeds.
+//! - **Errors are values**, [`Errno`] or one that has it. Nothing panics on any input (a callback of the caller may, and the operators and some
+//!   other methods of [`CpuSet`] do if memory for CPUs from 1,024 on cannot be mapped, see there), nothing is printed, and errno(3) is left untouched by what succeeds.
 //! - **No allocator.** What needs memory maps it, and unmaps it. An exception is the name of a host, such as `ip:example.org`, which
 //!   [`Topology::node_of_device`], [`Topology::nodes_by_name`] and [`Topology::parse_nodes`] pass to getaddrinfo(3): that allocates, takes locks,
 //!   and may ask a name server, for seconds.
