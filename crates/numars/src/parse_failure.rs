@@ -17,7 +17,7 @@
 
 use crate::names;
 use crate::nodestring::ParseError;
-use crate::sys::errno::{EINVAL, ENODEV, ENOENT, ENOMEM, ERANGE, Errno};
+use crate::sys::errno::{EINVAL, ENODEV, ENOENT, ENOMEM, EOPNOTSUPP, ERANGE, Errno};
 use crate::topology::DeviceError;
 use core::ffi::CStr;
 use core::ops::Range;
@@ -37,7 +37,7 @@ pub struct Members<'a> {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ParseFailure {
     /// EINVAL: the syntax; ERANGE: a number that is too large for the system or the set; ENODEV: a node or CPU that does not exist or is not
-    /// allowed; ENOENT: an unknown device.
+    /// allowed; ENOENT: an unknown device; EOPNOTSUPP: a file or a host of another machine.
     pub errno: Errno,
     /// Which bytes of the list are at fault.
     pub span: Range<usize>,
@@ -82,6 +82,7 @@ reasons! {
     NoDevice = "no such device, or no node for this kind of device",
     NodeUnknown = "the node of the device is unknown",
     NoTier = "no such memory tier",
+    OtherMachine = "files and hosts are looked up only for this machine",
     NoNodes = "there is no node of this kind",
     NoMemory = "no memory",
 }
@@ -159,6 +160,7 @@ fn of_device(error: DeviceError) -> (i32, Reason) {
         DeviceError::NoNode(_) => (ENOENT, Reason::NoDevice),
         DeviceError::NodeUnknown(_) => (ENODEV, Reason::NodeUnknown),
         DeviceError::NoTier => (ENOENT, Reason::NoTier),
+        DeviceError::OtherMachine => (EOPNOTSUPP, Reason::OtherMachine),
         DeviceError::NoNodes => (ENODEV, Reason::NoNodes),
     }
 }
@@ -196,6 +198,7 @@ mod tests {
             b"none" => DeviceError::NoNode(DeviceKind::Network),
             b"unknown" => DeviceError::NodeUnknown(DeviceKind::Block),
             b"tier" => DeviceError::NoTier,
+            b"other" => DeviceError::OtherMachine,
             b"kind" => DeviceError::NoNodes,
             _ => return Some((name, Ok(NamedNodes::One(2)))),
         };
@@ -228,6 +231,7 @@ mod tests {
             ("0,dev:none", ENOENT, 6..10, c"no such device, or no node for this kind of device"),
             ("dev:unknown", ENODEV, 4..11, c"the node of the device is unknown"),
             ("dev:tier", ENOENT, 4..8, c"no such memory tier"),
+            ("dev:other", EOPNOTSUPP, 4..9, c"files and hosts are looked up only for this machine"),
             ("dev:kind", ENODEV, 4..8, c"there is no node of this kind"),
         ] {
             assert_eq!(failure(list, false), Some((errno, span, message)), "{list}");

@@ -57,6 +57,9 @@ pub enum DeviceError {
     NodeUnknown(DeviceKind),
     /// The kernel lists no such memory tier.
     NoTier,
+    /// Files (`file:`) and routes to hosts (`ip:`) are those of this machine, and the topology is that of
+    /// [another one](crate::Topology::read_from).
+    OtherMachine,
     /// There is no node of this kind, or the kernel does not say which nodes have CPUs.
     NoNodes,
 }
@@ -86,6 +89,7 @@ impl fmt::Display for DeviceError {
             DeviceError::NoHost => "there is no such host",
             DeviceError::NoRoute => "there is no route to the host",
             DeviceError::NoTier => "the kernel lists no such memory tier",
+            DeviceError::OtherMachine => "files and hosts are looked up only for this machine",
             DeviceError::NoNodes => "there is no node of this kind",
         })
     }

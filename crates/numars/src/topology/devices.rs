@@ -15,8 +15,13 @@ use core::ffi::{CStr, c_int};
 /// of a device. See [`KernelTopology::node_of_device`](super::KernelTopology::node_of_device).
 pub type DeviceLookup<'a> = Option<(&'a CStr, Result<usize, DeviceError>)>;
 
-/// Looks up a device, such as netdev:eth0, below `root`.
-pub(super) fn look_up<'a>(root: Root, device: &'a CStr) -> DeviceLookup<'a> {
+/// Looks up a device, such as netdev:eth0, below `root`. Unless `is_own_machine`, files and hosts are not: the kernel that is asked about them is the
+/// running one.
+pub(super) fn look_up<'a>(root: Root, is_own_machine: bool, device: &'a CStr) -> DeviceLookup<'a> {
+    let on_this_machine = |look_up: fn(Root, &CStr) -> Result<usize, DeviceError>, name| match is_own_machine {
+        true => look_up(root, name),
+        false => Err(DeviceError::OtherMachine),
+    };
     // As libnuma does, blanks before these two names are skipped: a shell often leaves one there, as in
     // netdev:$(ip link | cut -d: -f2).
     for (prefix, class_name, kind) in
@@ -34,10 +39,10 @@ pub(super) fn look_up<'a>(root: Root, device: &'a CStr) -> DeviceLookup<'a> {
         return Some((name, dax(root, name.to_bytes())));
     }
     if let Some(path) = strip_prefix_cstr(b"file:", device) {
-        return Some((path, file(root, path)));
+        return Some((path, on_this_machine(file, path)));
     }
     if let Some(name) = strip_prefix_cstr(b"ip:", device) {
-        return Some((name, host(root, name)));
+        return Some((name, on_this_machine(host, name)));
     }
     let address = strip_prefix_cstr(b"pci:", device)?;
     Some((address, pci(root, address.to_bytes())))
@@ -303,9 +308,9 @@ mod tests {
     #[test]
     fn other_text_is_distinguished_from_devices_that_do_not_exist() {
         for text in [c"", c"0", c"all", c"netdev", c"net:lo", c" netdev:lo"] {
-            assert_eq!(look_up(Root::RUNNING, text), None);
+            assert_eq!(look_up(Root::RUNNING, true, text), None);
         }
-        let unknown = |text| look_up(Root::RUNNING, text).map(|(_, node)| node);
+        let unknown = |text| look_up(Root::RUNNING, true, text).map(|(_, node)| node);
         assert_eq!(
             unknown(c"netdev:a name too long for a network device"),
             Some(Err(DeviceError::NoNode(DeviceKind::Network)))
@@ -335,14 +340,14 @@ mod tests {
             (c"ip: ::", c" ::"),
             (c"pci: 0:2", c" 0:2"),
         ] {
-            assert_eq!(look_up(Root::RUNNING, text).unwrap().0, name);
+            assert_eq!(look_up(Root::RUNNING, true, text).unwrap().0, name);
         }
     }
 
     #[test]
     fn the_loopback_device_has_no_node() {
         for text in [c"netdev:lo", c"ip:127.0.0.1"] {
-            let (name, node) = look_up(Root::RUNNING, text).unwrap();
+            let (name, node) = look_up(Root::RUNNING, true, text).unwrap();
             assert!(!name.is_empty());
             assert_eq!(node, Err(DeviceError::NoNode(DeviceKind::Network)));
         }

@@ -191,7 +191,9 @@ impl KernelTopology<'_> {
     /// assert_eq!((name, node), (c"none", Err(DeviceError::NoNode(DeviceKind::Network))));
     /// ```
     pub fn node_of_device<'d>(&self, device: &'d CStr) -> DeviceLookup<'d> {
-        devices::look_up(self.root(), device)
+        // The C library takes the files below NUMARS_FSROOT for those of this machine.
+        let is_own_machine = self.standalone.is_none() || self.root().is_running();
+        devices::look_up(self.root(), is_own_machine, device)
     }
 }
 

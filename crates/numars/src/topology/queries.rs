@@ -146,8 +146,9 @@ impl Topology {
     /// `ip:` calls getaddrinfo(3), which allocates memory, takes locks, and may ask a name server, for seconds: do not use it in a signal handler.
     ///
     /// # Errors
-    /// [`DeviceError::NotAName`] if `device` does not begin with one of these words, has a NUL, or is longer than a path may be (4,096 bytes); others
-    /// say why the node is unknown.
+    /// [`DeviceError::NotAName`] if `device` does not begin with one of these words, has a NUL, or is longer than a path may be (4,096 bytes);
+    /// [`DeviceError::OtherMachine`] for `file:` and `ip:` if the topology was [read from files](Topology::read_from) of another machine; others say
+    /// why the node is unknown.
     ///
     /// ```
     /// use numars::{DeviceError, DeviceKind, Topology};

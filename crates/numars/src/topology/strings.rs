@@ -27,7 +27,8 @@ pub struct ParseNodesError(ParseFailure);
 
 impl ParseNodesError {
     /// Returns the kind of the failure: EINVAL for the syntax, ERANGE for a number that no node or CPU of this system can have, ENODEV for a node or
-    /// CPU that does not exist or may not be used, ENOENT for an unknown device or memory tier, ENOMEM for no memory.
+    /// CPU that does not exist or may not be used, ENOENT for an unknown device or memory tier, EOPNOTSUPP for a file or a host if the topology is that
+    /// of another machine, ENOMEM for no memory.
     pub fn errno(&self) -> Errno {
         self.0.errno
     }

@@ -65,6 +65,18 @@ fn members(set: Bits) -> Vec<usize> {
 }
 
 #[test]
+fn files_and_hosts_of_another_machine_are_not_looked_up_on_this_one() {
+    let machine = Fixture::three_nodes().read();
+    for name in ["file:/", "file:/there/is/no/such/file", "ip:127.0.0.1", "ip:"] {
+        assert_eq!(machine.node_of_device(name), Err(DeviceError::OtherMachine), "{name}");
+        assert_eq!(machine.nodes_by_name(name), Err(DeviceError::OtherMachine), "{name}");
+        assert_eq!(machine.parse_nodes(name).unwrap_err().errno(), Errno::EOPNOTSUPP, "{name}");
+        assert_ne!(Topology::read().unwrap().node_of_device(name), Err(DeviceError::OtherMachine), "{name}");
+    }
+    assert_eq!(machine.node_of_device("netdev:none"), Err(DeviceError::NoNode(DeviceKind::Network)));
+}
+
+#[test]
 fn a_machine_is_read_from_its_files_below_a_directory() {
     let fixture = Fixture::three_nodes();
     let machine = fixture.read();
