@@ -22,7 +22,7 @@ use core::mem::ManuallyDrop;
 
 /// A memory policy: on which nodes the kernel allocates pages, for a thread or for a range of addresses.
 ///
-/// It is written and parsed as the kernel does it in /proc/PID/numa_maps and for the mount option `mpol=` of tmpfs(5), such as `bind:0-3`.
+/// It is written and parsed as the kernel writes it in /proc/PID/numa_maps, such as `bind:0-3`.
 ///
 /// Modes and flags that this version of the crate does not name are kept, so that a policy can be read and set again on any kernel.
 ///
@@ -58,7 +58,15 @@ impl Policy {
     /// ```
     pub const LOCAL: Policy = Policy::new(Mode::Local, NodeSet::EMPTY);
 
-    const fn new(mode: Mode, nodes: NodeSet) -> Self {
+    /// Returns the policy with a mode and nodes, which are empty for [`Mode::Default`] and [`Mode::Local`]. Whether they match is checked by the
+    /// kernel when the policy is set (EINVAL). For [`Mode::Other`], see [`Policy::from_raw`].
+    ///
+    /// ```
+    /// use numars::{Mode, NodeSet, Policy};
+    /// let (mode, nodes): (Mode, NodeSet) = ("MPOL_INTERLEAVE".parse().unwrap(), "0-3".parse().unwrap());
+    /// assert_eq!(Policy::new(mode, nodes), Policy::interleave(nodes));
+    /// ```
+    pub const fn new(mode: Mode, nodes: NodeSet) -> Self {
         Policy { raw: mode as i32, nodes }
     }
 

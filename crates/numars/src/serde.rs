@@ -12,7 +12,7 @@ use core::fmt::{self, Display};
 use core::marker::PhantomData;
 use core::str::FromStr;
 use serde_core::de::{Deserialize, Deserializer, Error, Visitor};
-use serde_core::ser::{Serialize, Serializer};
+use serde_core::ser::{Error as _, Serialize, Serializer};
 
 /// Implements a type as its number.
 macro_rules! as_number {
@@ -72,7 +72,25 @@ macro_rules! as_text {
 
 as_text!(NodeSet, "a list of nodes such as \"0-3,8\"");
 as_text!(CpuSet, "a list of CPUs such as \"0-3,8\"");
-as_text!(Policy, "a memory policy such as \"interleave:0-3\"");
+/// What a policy is.
+const POLICY: &str = "a memory policy such as \"interleave:0-3\"";
+
+/// As a memory policy such as "interleave:0-3". It is an error if the policy cannot be set, because its mode needs nodes and it has none, or the
+/// opposite.
+impl Serialize for Policy {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.is_parsed_back() {
+            true => serializer.collect_str(self),
+            false => Err(S::Error::custom(format_args!("the nodes do not match the mode of the policy {self}"))),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Policy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Text(PhantomData, POLICY))
+    }
+}
 
 /// What a status and an errno are in formats that people read.
 trait Named: Sized {
@@ -211,6 +229,21 @@ mod tests {
         assert_de_tokens_error::<Policy>(&[Token::Str("bound")], "unknown mode at position 0");
         let message = "invalid type: integer `3`, expected a list of CPUs such as \"0-3,8\"";
         assert_de_tokens_error::<CpuSet>(&[Token::U32(3)], message);
+    }
+
+    #[test]
+    fn a_policy_that_would_not_be_read_again_is_not_written() {
+        for (policy, text) in [
+            (Policy::from_raw(0, nodes("0-1")), "default:0-1"),
+            (Policy::from_raw(4, nodes("1")), "local:1"),
+            (Policy::bind(NodeSet::EMPTY), "bind"),
+            (Policy::from_raw(1, NodeSet::EMPTY), "prefer"),
+        ] {
+            let message = format!("the nodes do not match the mode of the policy {text}");
+            serde_test::assert_ser_tokens_error(&policy, &[], &message);
+            assert!(text.parse::<Policy>().is_err(), "{text}");
+        }
+        assert_tokens(&Policy::from_raw(9, NodeSet::EMPTY), &[Token::Str("mode 9")]);
     }
 
     #[test]
