@@ -9,27 +9,15 @@ use std::process::Command;
 /// Returns the policy of such an object, or what is wrong with it.
 fn policy_of(config: &Value) -> Result<Policy, String> {
     let text = |name: &str| config[name].as_str().unwrap_or_default();
+    let mode: Mode = text("mode").parse().map_err(|error| format!("mode {:?}: {error}", text("mode")))?;
     let nodes: NodeSet = text("nodes").parse().map_err(|error| format!("nodes {:?}: {error}", text("nodes")))?;
-    let policy = match text("mode") {
-        "MPOL_DEFAULT" => Policy::DEFAULT,
-        "MPOL_LOCAL" => Policy::LOCAL,
-        "MPOL_BIND" => Policy::bind(nodes),
-        "MPOL_PREFERRED" => Policy::preferred(nodes.first().ok_or("MPOL_PREFERRED needs a node")?),
-        "MPOL_PREFERRED_MANY" => Policy::preferred_many(nodes),
-        "MPOL_INTERLEAVE" => Policy::interleave(nodes),
-        "MPOL_WEIGHTED_INTERLEAVE" => Policy::weighted_interleave(nodes),
-        other => return Err(format!("unknown mode {other:?}")),
-    };
-    let mut flags = ModeFlags::NONE;
+    let mut policy = Policy::new(mode, nodes);
     for flag in config["flags"].as_array().into_iter().flatten() {
-        flags |= match flag.as_str() {
-            Some("MPOL_F_STATIC_NODES") => ModeFlags::STATIC_NODES,
-            Some("MPOL_F_RELATIVE_NODES") => ModeFlags::RELATIVE_NODES,
-            Some("MPOL_F_NUMA_BALANCING") => ModeFlags::NUMA_BALANCING,
-            _ => return Err(format!("unknown flag {flag}")),
-        };
+        let flags: ModeFlags =
+            flag.as_str().unwrap_or_default().parse().map_err(|error| format!("flag {flag}: {error}"))?;
+        policy = policy.with_flags(flags);
     }
-    Ok(policy.with_flags(flags))
+    Ok(policy)
 }
 
 /// Runs a program under a policy. The policy of this thread is the same as before.
@@ -70,12 +58,16 @@ fn a_configuration_that_cannot_be_carried_out_is_an_error_before_the_container_s
         policy_of(&json!({ "mode": "MPOL_BIND", "nodes": "0-x" })),
         Err("nodes \"0-x\": expected a number at position 2".into())
     );
-    assert_eq!(policy_of(&json!({ "mode": "bind", "nodes": "0" })), Err("unknown mode \"bind\"".into()));
-    assert_eq!(policy_of(&json!({ "mode": "MPOL_PREFERRED" })), Err("MPOL_PREFERRED needs a node".into()));
+    assert_eq!(
+        policy_of(&json!({ "mode": "MPOL_ANY", "nodes": "0" })),
+        Err("mode \"MPOL_ANY\": unknown mode at position 0".into())
+    );
     assert!(policy_of(&json!({ "mode": "MPOL_LOCAL", "flags": ["MPOL_F_NONE"] })).is_err());
     let topology = Topology::read().unwrap();
     let missing = NodeSet::range(numars::Node::new(0).unwrap(), numars::Node::MAX) - topology.nodes();
-    let policy = policy_of(&json!({ "mode": "MPOL_BIND", "nodes": missing.to_string() })).unwrap();
-    assert_eq!(policy.mode(), Mode::Bind);
-    assert_eq!(run_with(policy, &mut Command::new("true")), Err(Errno::EINVAL));
+    for nodes in [missing.to_string(), String::new()] {
+        let policy = policy_of(&json!({ "mode": "MPOL_BIND", "nodes": nodes })).unwrap();
+        assert_eq!(policy.mode(), Mode::Bind);
+        assert_eq!(run_with(policy, &mut Command::new("true")), Err(Errno::EINVAL));
+    }
 }
