@@ -81,7 +81,7 @@ pub mod sys {
     }
 
     pub mod kernel {
-        #[cfg(feature = "c-symbols")]
+        #[cfg(feature = "__c-symbols")]
         pub use crate::sys::kernel::DEFAULT;
         pub use crate::sys::kernel::{
             Calls, current_cpu, has_policy, interpose, migrate_pages, next_interleave_node, sched_getaffinity_bytes,

@@ -106,8 +106,8 @@
 //! - `std`: conversions of errors to `std::io::Error`, `Topology::read_from_path`, `Process::from_pidfd`.
 //! - `serde`: serializes sets as lists such as `"0-3,8"`, nodes and CPUs as numbers, policies as the kernel writes them.
 //! - `allocator-api2`: `NodeAllocator`, for collections of other crates.
-//! - `c-symbols`: used only by the C library. The system calls that a program may interpose are made by the C functions of these names, which
-//!   whoever sets this feature has to define.
+//! - `__c-symbols`: private to the C library. The system calls that a program may interpose are made by the C functions of these names, which
+//!   whoever sets this feature has to define: name features one by one, because with `--all-features` nothing links.
 //!
 //! # For the C library
 //!

@@ -14,7 +14,7 @@ impl Root<'static> {
     /// getenv(3).
     #[inline(never)]
     pub fn of_process() -> Self {
-        if !cfg!(any(test, feature = "c-symbols")) {
+        if !cfg!(any(test, feature = "__c-symbols")) {
             return Root::RUNNING;
         }
         static ROOT: OnceRef<Root<'static>> = OnceRef::new();

@@ -59,10 +59,10 @@ macro_rules! interposable_calls {
         }
 
         /// What is called unless [`interpose`] says otherwise: the system calls themselves.
-        #[cfg(not(feature = "c-symbols"))]
+        #[cfg(not(feature = "__c-symbols"))]
         static DEFAULT: Calls = Calls { $($name: raw::$name),* };
 
-        #[cfg(feature = "c-symbols")]
+        #[cfg(feature = "__c-symbols")]
         mod exported {
             use super::*;
             unsafe extern "C" {
@@ -72,7 +72,7 @@ macro_rules! interposable_calls {
 
         /// The symbols of these names, wherever the linker and the loader find them first: in the program, in a preloaded library, or in the
         /// C library above. Their addresses are filled in before any constructor runs.
-        #[cfg(feature = "c-symbols")]
+        #[cfg(feature = "__c-symbols")]
         pub static DEFAULT: Calls = Calls { $($name: exported::$name),* };
     };
 }
