@@ -53,10 +53,10 @@
 //! use core::ops::ControlFlow;
 //! use core::time::Duration;
 //! use numars::{Errno, Move, NodeSet, Process};
-//! # let pid = std::process::id() as i32;
+//! # let pid = std::process::id();
 //! let [from, to]: [NodeSet; 2] = ["0".parse()?, "0".parse()?];
 //! let moved = Move::new()
-//!     .process(Process::from_pid(pid)?)
+//!     .process(Process::try_from(pid)?)
 //!     .max_pause(Duration::from_millis(1))
 //!     .bandwidth(1 << 30)
 //!     .timeout(Duration::from_secs(60))

@@ -179,7 +179,7 @@ mod tests {
     #[cfg_attr(miri, ignore)]
     fn a_process_that_has_ended_is_esrch_whether_or_not_it_was_waited_for() {
         let mut child = std::process::Command::new("true").spawn().unwrap();
-        let process = Process::from_pid(child.id() as i32).unwrap();
+        let process = Process::try_from(child.id()).unwrap();
         let pidfd = PidFd::open(process.pid()).unwrap();
         while !pidfd.has_ended() {
             std::thread::yield_now();
@@ -205,7 +205,7 @@ mod tests {
             std::thread::yield_now();
         }
         let of_descriptor = || Process::from_raw_pidfd(pidfd.descriptor() as i32);
-        assert_eq!(of_descriptor(), Process::from_pid(child.id() as i32));
+        assert_eq!(of_descriptor(), Process::try_from(child.id()));
         child.wait().unwrap();
         assert_eq!(of_descriptor(), Err(Errno::ESRCH));
     }

@@ -19,7 +19,7 @@ use core::fmt;
 ///
 /// ```
 /// use numars::{Errno, Process};
-/// let process = Process::from_pid(std::process::id() as i32)?;
+/// let process = Process::try_from(std::process::id())?;
 /// assert!(process.is_current() && Process::CURRENT.is_current());
 /// assert_eq!(Process::from_pid(0), Err(Errno::EINVAL));
 /// # Ok::<(), Errno>(())
@@ -41,6 +41,7 @@ impl Process {
     pub const CURRENT: Process = Process { pid: 0 };
 
     /// Returns the process with this PID in the PID namespace of the caller. Whether there is one is checked by the calls that get it.
+    /// PIDs of std are `u32`: use `Process::try_from` for them.
     ///
     /// # Errors
     /// EINVAL if the PID is not positive.
@@ -102,7 +103,7 @@ impl Process {
     ///
     /// ```
     /// use numars::{Errno, Process};
-    /// let own = Process::from_pid(std::process::id() as i32)?;
+    /// let own = Process::try_from(std::process::id())?;
     /// assert!(own.is_current() && !Process::from_pid(i32::MAX)?.is_current());
     /// # Ok::<(), Errno>(())
     /// ```
@@ -113,6 +114,25 @@ impl Process {
     /// Returns the PID as the kernel takes it; 0: the calling process.
     pub(crate) fn raw(self) -> i32 {
         self.pid
+    }
+}
+
+impl TryFrom<u32> for Process {
+    type Error = Errno;
+
+    /// Returns the process with this PID, as [`std::process::id`](https://doc.rust-lang.org/std/process/fn.id.html) has it.
+    ///
+    /// # Errors
+    /// EINVAL if the PID is 0 or larger than a PID can be.
+    ///
+    /// ```
+    /// use numars::{Errno, Process};
+    /// assert!(Process::try_from(std::process::id())?.is_current());
+    /// assert_eq!([0, u32::MAX].map(Process::try_from), [Err(Errno::EINVAL); 2]);
+    /// # Ok::<(), Errno>(())
+    /// ```
+    fn try_from(pid: u32) -> Result<Process, Errno> {
+        i32::try_from(pid).map_err(|_| Errno::EINVAL).and_then(Process::from_pid)
     }
 }
 
@@ -141,7 +161,7 @@ impl From<&std::process::Child> for Process {
     /// ```
     fn from(child: &std::process::Child) -> Self {
         // It was an i32, so that no other process is meant.
-        Process::from_pid(child.id() as i32).unwrap_or(Process { pid: i32::MAX })
+        Process::try_from(child.id()).unwrap_or(Process { pid: i32::MAX })
     }
 }
 
@@ -161,6 +181,8 @@ mod tests {
     #[test]
     fn a_process_has_a_positive_pid() {
         assert_eq!([0, -1, i32::MIN].map(Process::from_pid), [Err(Errno::EINVAL); 3]);
+        assert_eq!([0, 1 << 31, u32::MAX].map(Process::try_from), [Err(Errno::EINVAL); 3]);
+        assert_eq!(Process::try_from(4711_u32), Process::from_pid(4711));
         let other = Process::from_pid(i32::MAX).unwrap();
         assert_eq!((other.pid(), other.is_current(), other.raw()), (i32::MAX, false, i32::MAX));
         assert_eq!(Process::default(), Process::CURRENT);
