@@ -125,6 +125,25 @@ impl Process {
     }
 }
 
+impl Process {
+    /// Counts all present pages of the process, as [`count_pages`](Process::count_pages) with the range of all addresses.
+    ///
+    /// # Errors
+    /// Those of [`count_pages`](Process::count_pages).
+    ///
+    /// ```
+    /// use numars::{Node, Process};
+    /// let mut per_node = [0; Node::COUNT];
+    /// match Process::CURRENT.count_all(&mut per_node) {
+    ///     Ok(pages) => println!("{} of {pages} pages are on node 0", per_node[0]),
+    ///     Err(error) => println!("{error}"),
+    /// }
+    /// ```
+    pub fn count_all(self, per_node: &mut [usize]) -> Result<usize, Errno> {
+        self.count_pages(0, usize::MAX, per_node)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,6 +177,8 @@ mod tests {
                 assert!(pages >= memory.len() / crate::sys::memory::page_size(), "{pages}");
                 assert_eq!(per_node.iter().sum::<usize>(), pages);
                 assert_eq!(count_pages(&memory, &mut []), Ok(pages));
+                let all = Process::CURRENT.count_all(&mut per_node).unwrap();
+                assert!(all > pages && per_node.iter().sum::<usize>() == all, "{all} {pages}");
             }
             Err(error) => assert!(FORBIDDEN.contains(&error), "{error}"),
         }
