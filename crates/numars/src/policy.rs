@@ -16,6 +16,7 @@ use crate::node::{Node, NodeSet};
 use crate::nodeset::NodeMask;
 use crate::sys::errno::{self, Errno};
 use crate::sys::kernel;
+use crate::sys::memory::page_size;
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
@@ -312,6 +313,51 @@ impl Policy {
             self.nodes.to_mask().bits().as_bits(),
             flags.bits(),
         )
+    }
+}
+
+/// Memory by slices.
+impl Policy {
+    /// Gives the pages that a slice overlaps this policy, as [`Policy::set_for_range`]: whole pages, also the first and the last one, which may have
+    /// other data, too. Of an empty slice, that is none.
+    ///
+    /// # Errors
+    /// As [`Policy::set_for_range`].
+    ///
+    /// ```
+    /// use numars::{Node, Policy};
+    /// let table = vec![1u64; 1 << 17];
+    /// let policy = Policy::bind(Node::new(0).unwrap().into());
+    /// match policy.set_for_memory(&table) {
+    ///     Ok(()) => assert_eq!(Policy::of_address(&raw const table[0] as usize), Ok(policy)),
+    ///     Err(error) => println!("{error}"),
+    /// }
+    /// # let _ = Policy::DEFAULT.set_for_memory(&table);
+    /// ```
+    pub fn set_for_memory<T>(&self, memory: &[T]) -> Result<(), SyscallError> {
+        self.set_for_memory_with(memory, MbindFlags::NONE)
+    }
+
+    /// As [`Policy::set_for_memory`]; `flags` say what happens to pages that are allocated already.
+    ///
+    /// # Errors
+    /// As [`Policy::set_for_range_with`].
+    ///
+    /// ```
+    /// use numars::{MbindFlags, Node, Policy};
+    /// let table = vec![1u64; 1 << 17];
+    /// let policy = Policy::bind(Node::new(0).unwrap().into());
+    /// if let Err(error) = policy.set_for_memory_with(&table, MbindFlags::MOVE) {
+    ///     println!("{error}");
+    /// }
+    /// # let _ = Policy::DEFAULT.set_for_memory(&table);
+    /// ```
+    pub fn set_for_memory_with<T>(&self, memory: &[T], flags: MbindFlags) -> Result<(), SyscallError> {
+        let (address, bytes) = (memory.as_ptr() as usize, size_of_val(memory));
+        let offset = address % page_size();
+        // The kernel rounds the length up. The address of an empty slice need not be mapped.
+        let length = if bytes == 0 { 0 } else { offset + bytes };
+        self.set_for_range_with(address - offset, length, flags)
     }
 }
 

@@ -1,7 +1,6 @@
 use super::*;
 use crate::mapping::{MapOptions, Mapping};
 use crate::support::Support;
-use crate::sys::memory::page_size;
 
 /// Runs `work` in a thread of its own.
 fn in_a_thread(work: impl FnOnce() + Send) {
@@ -62,6 +61,23 @@ fn memory_has_the_policy_that_it_was_given_and_the_kernel_writes_it_the_same_way
             assert!(balances || shown == policy.to_string(), "{shown}: {policy}");
         }
     }
+}
+
+#[test]
+fn the_policy_of_a_slice_is_that_of_all_pages_that_it_overlaps_and_of_no_others() {
+    let (pages, page) = (fresh_pages(), page_size());
+    let bind = Policy::bind(Node::current().unwrap().into());
+    let of_pages = || [0, 1, 2, 3].map(|index| Policy::of_address(pages.as_ptr() as usize + index * page).unwrap());
+    if bind.set_for_memory::<u64>(&[]).is_err() {
+        return; // no memory policy
+    }
+    bind.set_for_memory(&pages[page..page]).unwrap();
+    bind.set_for_memory_with(&[(); 9], MbindFlags::STRICT).unwrap();
+    assert_eq!(of_pages(), [Policy::DEFAULT; 4]);
+    bind.set_for_memory(&pages[2 * page - 1..2 * page + 1]).unwrap();
+    assert_eq!(of_pages(), [Policy::DEFAULT, bind, bind, Policy::DEFAULT]);
+    Policy::DEFAULT.set_for_memory(&pages[page + 7..page + 8]).unwrap();
+    assert_eq!(of_pages(), [Policy::DEFAULT, Policy::DEFAULT, bind, Policy::DEFAULT]);
 }
 
 #[test]
