@@ -1,6 +1,6 @@
 //! The error of a system call that the kernel refused.
 
-use crate::sys::errno::{self, Errno};
+use crate::sys::errno::{self, Errno, Name};
 use core::fmt;
 
 /// A system call whose failure a [`SyscallError`] reports.
@@ -87,7 +87,7 @@ impl SyscallError {
 
 impl fmt::Display for SyscallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.call.name(), self.errno)
+        write!(f, "{}: {}", self.call.name(), Name(self.errno))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Why a move has failed, and how far it was.
 
 use crate::migrate::MoveStats;
-use crate::sys::errno::Errno;
+use crate::sys::errno::{Errno, Name};
 use core::fmt;
 
 /// Why a move has failed, and the statistics that it had reached. Pages that were moved stay where they are.
@@ -60,7 +60,7 @@ impl MoveError {
 impl fmt::Display for MoveError {
     /// Writes a line such as "ENOMEM: a target node is full (1000 of 2000 pages moved)".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.errno.fmt(f)?;
+        Name(self.errno).fmt(f)?;
         if let Some(reason) = self.reason() {
             write!(f, ": {reason}")?;
         }

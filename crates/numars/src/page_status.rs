@@ -2,7 +2,7 @@
 
 use crate::migrate::status_text;
 use crate::node::Node;
-use crate::sys::errno::{EACCES, EBUSY, EFAULT, ENOENT, ENOMEM, Errno};
+use crate::sys::errno::{EACCES, EBUSY, EFAULT, ENOENT, ENOMEM, Errno, Name};
 use core::fmt;
 
 /// The status of a page, as move_pages(2) reports it: the node that the page is on, or an error.
@@ -132,7 +132,7 @@ impl fmt::Debug for PageStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.node(), self.error()) {
             (Some(node), _) => write!(f, "PageStatus({node:?})"),
-            (None, Some(error)) => write!(f, "PageStatus({error})"),
+            (None, Some(error)) => write!(f, "PageStatus({})", Name(error)),
             (None, None) => f.write_str("PageStatus(UNKNOWN)"),
         }
     }

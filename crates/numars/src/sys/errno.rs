@@ -10,6 +10,12 @@ pub use libc::{
 };
 
 /// An error number, such as [`EINVAL`]. The calling thread's errno need not have the same value.
+///
+/// ```
+/// use numars::Errno;
+/// assert_eq!(Errno::EPERM.to_string(), "EPERM: operation not permitted");
+/// assert_eq!(format!("{:?}", Errno::EPERM), "Errno(EPERM)");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Errno(pub(crate) c_int);
 
@@ -58,11 +64,12 @@ impl Errno {
     }
 }
 
-/// Defines the errors that have names, in this order.
+/// Defines the errors that have names, with their texts, in this order.
 macro_rules! named_errors {
-    ($first:ident $($name:ident)*) => {
+    ($first:ident = $first_text:literal, $($name:ident = $text:literal,)*) => {
         const NAMED: &[c_int] = &[$first, $($name),*];
         const NAMES: &str = concat!(stringify!($first), $(",", stringify!($name)),*);
+        const TEXTS: &str = concat!($first_text, $(",", $text),*);
 
         /// The errors that have names.
         #[allow(missing_docs, reason = "errno(3) says what they mean")]
@@ -74,15 +81,53 @@ macro_rules! named_errors {
 }
 
 named_errors! {
-    E2BIG EACCES EAGAIN EBADF EBUSY ECANCELED EFAULT EINVAL EIO ELOOP EMFILE ENAMETOOLONG ENFILE ENODATA ENODEV ENOENT ENOMEM ENOSYS
-    ENOTDIR EOPNOTSUPP EOVERFLOW EPERM ERANGE EROFS ESRCH ETIMEDOUT
+    E2BIG = "argument list too long",
+    EACCES = "permission denied",
+    EAGAIN = "resource temporarily unavailable",
+    EBADF = "bad file descriptor",
+    EBUSY = "device or resource busy",
+    ECANCELED = "operation cancelled",
+    EFAULT = "bad address",
+    EINVAL = "invalid argument",
+    EIO = "input/output error",
+    ELOOP = "too many levels of symbolic links",
+    EMFILE = "too many open files",
+    ENAMETOOLONG = "file name too long",
+    ENFILE = "too many open files in system",
+    ENODATA = "no data available",
+    ENODEV = "no such device",
+    ENOENT = "no such file or directory",
+    ENOMEM = "cannot allocate memory",
+    ENOSYS = "function not implemented",
+    ENOTDIR = "not a directory",
+    EOPNOTSUPP = "operation not supported",
+    EOVERFLOW = "value too large for defined data type",
+    EPERM = "operation not permitted",
+    ERANGE = "numerical result out of range",
+    EROFS = "read-only file system",
+    ESRCH = "no such process",
+    ETIMEDOUT = "timed out",
 }
 
 impl fmt::Display for Errno {
+    /// Writes the name and what it means, such as "EPERM: operation not permitted"; "errno 4711" for an error without a name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.name() {
+        Name(*self).fmt(f)?;
+        match NAMED.iter().position(|&number| number == self.0) {
+            Some(index) => write!(f, ": {}", names::nth(TEXTS, index)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Writes an error by its name alone, or as "errno 4711" if it has none.
+pub(crate) struct Name(pub Errno);
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.name() {
             Some(name) => f.write_str(name),
-            None => write!(f, "errno {}", self.0),
+            None => write!(f, "errno {}", self.0.0),
         }
     }
 }
@@ -98,7 +143,7 @@ impl From<Errno> for std::io::Error {
 
 impl fmt::Debug for Errno {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Errno({self})")
+        write!(f, "Errno({})", Name(*self))
     }
 }
 
@@ -128,4 +173,22 @@ pub fn preserve_errno<T>(work: impl FnOnce() -> T) -> T {
     let result = work();
     set(before);
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_shown_by_its_name_and_what_it_means() {
+        for &number in NAMED {
+            let (errno, shown) = (Errno(number), Errno(number).to_string());
+            let (name, text) = shown.split_once(": ").unwrap();
+            assert_eq!((Some(name), format!("{errno:?}")), (errno.name(), format!("Errno({name})")));
+            assert!(!text.is_empty() && !text.contains(','), "{shown}");
+        }
+        assert_eq!(Errno(4711).to_string(), "errno 4711");
+        assert_eq!(Errno::EPERM.to_string(), "EPERM: operation not permitted");
+        assert_eq!(Errno::ETIMEDOUT.to_string(), "ETIMEDOUT: timed out");
+    }
 }
