@@ -104,7 +104,8 @@
 //! All are off by default.
 //!
 //! - `std`: conversions of errors to `std::io::Error`, `Topology::read_from_path`, `Process::from_pidfd`.
-//! - `serde`: serializes sets as lists such as `"0-3,8"`, nodes and CPUs as numbers, policies as the kernel writes them.
+//! - `serde`: serializes sets as lists such as `"0-3,8"`, nodes, CPUs and distances as numbers, policies as the kernel writes them, and writes
+//!   [`MoveStats`], [`NodeMemory`] and [`Tier`] as structures.
 //! - `allocator-api2`: `NodeAllocator`, for collections of other crates.
 //! - `__c-symbols`: private to the C library. The system calls that a program may interpose are made by the C functions of these names, which
 //!   whoever sets this feature has to define: name features one by one, because with `--all-features` nothing links.

@@ -1,18 +1,22 @@
-//! Serialization: nodes and CPUs as numbers, sets and policies as the kernel writes them, and errors by name in formats that people read.
+//! Serialization: nodes, CPUs and distances as numbers, sets and policies as the kernel writes them, errors by name in formats that people read, and
+//! statistics, tiers and memory as structures.
 //!
 //! References: the crate serde.
 
 use crate::cpu::Cpu;
 use crate::cpu_set::CpuSet;
+use crate::migrate::MoveStats;
 use crate::node::{Node, NodeSet};
 use crate::page_status::PageStatus;
 use crate::policy::Policy;
 use crate::sys::errno::Errno;
+use crate::topology::{Distance, NodeMemory, Tier};
 use core::fmt::{self, Display};
 use core::marker::PhantomData;
 use core::str::FromStr;
+use core::time::Duration;
 use serde_core::de::{Deserialize, Deserializer, Error, Visitor};
-use serde_core::ser::{Error as _, Serialize, Serializer};
+use serde_core::ser::{Error as _, Serialize, SerializeStruct, Serializer};
 
 /// Implements a type as its number.
 macro_rules! as_number {
@@ -90,6 +94,79 @@ impl<'de> Deserialize<'de> for Policy {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_str(Text(PhantomData, POLICY))
     }
+}
+
+/// As a number from 1 to 255.
+impl Serialize for Distance {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u8(self.value())
+    }
+}
+
+impl<'de> Deserialize<'de> for Distance {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = u8::deserialize(deserializer)?;
+        Distance::new(value).ok_or_else(|| Error::custom("a distance is not 0"))
+    }
+}
+
+/// Implements serialization as a structure, whose fields have these names and values.
+macro_rules! as_structure {
+    ($type:ident, $(#[$meta:meta])* { $($field:literal: $value:expr,)* }) => {
+        $(#[$meta])*
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let mut structure = serializer.serialize_struct(stringify!($type), [$($field),*].len())?;
+                $({
+                    let value: fn(&$type) -> _ = $value;
+                    structure.serialize_field($field, &value(self))?;
+                })*
+                structure.end()
+            }
+        }
+    };
+}
+
+as_structure!(Tier,
+    /// As a structure with the tier's `number` and `nodes`.
+    {
+        "number": |tier| tier.number(),
+        "nodes": |tier| tier.nodes(),
+    }
+);
+
+as_structure!(NodeMemory,
+    /// As a structure with `total` and `free` in bytes.
+    {
+        "total": |memory| memory.total(),
+        "free": |memory| memory.free(),
+    }
+);
+
+as_structure!(MoveStats,
+    /// As a structure of numbers, which are named as the methods; those of times end with `_ns`, and are in nanoseconds. A later version may add
+    /// others.
+    {
+        "requested": |stats| stats.requested(),
+        "moved": |stats| stats.moved(),
+        "in_place": |stats| stats.in_place(),
+        "absent": |stats| stats.absent(),
+        "unmapped": |stats| stats.unmapped(),
+        "shared": |stats| stats.shared(),
+        "busy": |stats| stats.busy(),
+        "no_memory": |stats| stats.no_memory(),
+        "failed": |stats| stats.failed(),
+        "unmoved": |stats| stats.unmoved(),
+        "retried": |stats| stats.retried(),
+        "kernel_calls": |stats| stats.kernel_calls(),
+        "elapsed_ns": |stats| nanoseconds(stats.elapsed()),
+        "longest_call_ns": |stats| nanoseconds(stats.longest_call()),
+    }
+);
+
+/// Formats without 128-bit numbers have room for 584 years.
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// What a status and an errno are in formats that people read.
@@ -201,7 +278,7 @@ impl<'de> Deserialize<'de> for PageStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_test::{Configure, Token, assert_de_tokens, assert_de_tokens_error, assert_tokens};
+    use serde_test::{Configure, Token, assert_de_tokens, assert_de_tokens_error, assert_ser_tokens, assert_tokens};
 
     fn nodes(list: &str) -> NodeSet {
         list.parse().unwrap()
@@ -229,6 +306,51 @@ mod tests {
         assert_de_tokens_error::<Policy>(&[Token::Str("bound")], "unknown mode at position 0");
         let message = "invalid type: integer `3`, expected a list of CPUs such as \"0-3,8\"";
         assert_de_tokens_error::<CpuSet>(&[Token::U32(3)], message);
+    }
+
+    #[test]
+    fn distances_are_numbers_and_0_is_none() {
+        assert_tokens(&Distance::LOCAL, &[Token::U8(10)]);
+        assert_de_tokens(&Distance::new(255).unwrap(), &[Token::U64(255)]);
+        assert_de_tokens_error::<Distance>(&[Token::U8(0)], "a distance is not 0");
+    }
+
+    #[test]
+    fn statistics_memory_and_tiers_are_structures() {
+        let stats = MoveStats::example(9, 5, 4);
+        let tokens = [
+            ("requested", 9),
+            ("moved", 5),
+            ("in_place", 0),
+            ("absent", 0),
+            ("unmapped", 0),
+            ("shared", 0),
+            ("busy", 0),
+            ("no_memory", 4),
+            ("failed", 0),
+            ("unmoved", 4),
+            ("retried", 0),
+            ("kernel_calls", 0),
+            ("elapsed_ns", 0),
+            ("longest_call_ns", 0),
+        ];
+        let fields = tokens.into_iter().flat_map(|(name, value)| [Token::Str(name), Token::U64(value)]);
+        let structure = [Token::Struct { name: "MoveStats", len: 14 }].into_iter().chain(fields);
+        assert_ser_tokens(&stats, &structure.chain([Token::StructEnd]).collect::<Vec<_>>());
+
+        let topology = crate::Topology::read().unwrap();
+        let node = topology.nodes_with_memory().first().unwrap();
+        if let Ok(memory) = topology.memory(node) {
+            let name = Token::Struct { name: "NodeMemory", len: 2 };
+            let (total, free) = (Token::U64(memory.total()), Token::U64(memory.free()));
+            assert_ser_tokens(&memory, &[name, Token::Str("total"), total, Token::Str("free"), free, Token::StructEnd]);
+        }
+        if let Ok(tier) = topology.tier_of(node) {
+            let list: &'static str = tier.nodes().to_string().leak();
+            let (name, number) = (Token::Struct { name: "Tier", len: 2 }, Token::U32(tier.number()));
+            let nodes = [Token::Str("nodes"), Token::Str(list), Token::StructEnd];
+            assert_ser_tokens(&tier, &[&[name, Token::Str("number"), number][..], &nodes].concat());
+        }
     }
 
     #[test]
