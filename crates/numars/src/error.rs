@@ -23,6 +23,10 @@ pub enum Syscall {
 
 impl Syscall {
     /// Returns the name of the call, as its manual page has it, such as "mbind" for mbind(2).
+    ///
+    /// ```
+    /// assert_eq!(numars::Syscall::SetMempolicyHomeNode.name(), "set_mempolicy_home_node");
+    /// ```
     pub const fn name(self) -> &'static str {
         match self {
             Syscall::GetMempolicy => "get_mempolicy",

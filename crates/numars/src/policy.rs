@@ -180,6 +180,13 @@ impl Policy {
     }
 
     /// Returns the kernel's number of the mode and its flags, as set_mempolicy(2) takes them.
+    ///
+    /// ```
+    /// use numars::{ModeFlags, Node, Policy};
+    /// let policy = Policy::bind(Node::MAX.into()).with_flags(ModeFlags::STATIC_NODES);
+    /// assert_eq!(policy.raw_mode(), 2 | 1 << 15); // MPOL_BIND | MPOL_F_STATIC_NODES
+    /// assert_eq!(Policy::from_raw(policy.raw_mode(), policy.nodes()), policy);
+    /// ```
     pub const fn raw_mode(&self) -> i32 {
         self.raw
     }
