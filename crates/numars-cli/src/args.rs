@@ -1,6 +1,6 @@
 //! The arguments of the command. Those of a subcommand are in its module.
 
-use crate::commands::{generate, nodes, schema};
+use crate::commands::{check, doctor, generate, map, measure, move_pages, nodes, ps, run, schema, top};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// See where memory is on NUMA machines, and move it.
@@ -56,6 +56,22 @@ pub enum Color {
 pub enum Command {
     /// Show the nodes of the machine: their CPUs, memory, tiers, bandwidths and distances
     Nodes(nodes::NodesArguments),
+    /// Show where the memory of processes is
+    Ps(ps::PsArguments),
+    /// Show the memory of a process, mapping by mapping, and on which nodes it is
+    Map(map::MapArguments),
+    /// Move the pages of running processes to other nodes
+    Move(move_pages::MoveArguments),
+    /// Run a program with a memory policy, on CPUs, or on numars instead of libnuma
+    Run(Box<run::RunArguments>),
+    /// Show which symbols of libnuma a program needs, and whether numars has them
+    Check(check::CheckArguments),
+    /// Check what works here, what does not, and what to do about it
+    Doctor(doctor::DoctorArguments),
+    /// Measure bandwidths and latencies between the nodes
+    Measure(measure::MeasureArguments),
+    /// Watch processes and nodes, and move processes
+    Top(top::TopArguments),
     /// Print the JSON schema of a command's results
     Schema(schema::SchemaArguments),
     /// Write the manual pages, completions and schemas that are kept with the sources

@@ -16,6 +16,12 @@ pub enum Status {
     Usage = 2,
     /// The system refused something, or something does not exist.
     Failed = 3,
+    /// `numars run` has refused to start the program; env(1) uses the same three numbers.
+    NotRun = 125,
+    /// The program of `numars run` cannot be executed.
+    NotExecutable = 126,
+    /// The program of `numars run` does not exist.
+    NotFound = 127,
     /// A signal, such as that of Ctrl-C, ended the work.
     Interrupted = 130,
 }
@@ -52,6 +58,16 @@ impl Failure {
     /// Returns the failure with a hint, which says what to do.
     pub fn hint(self, hint: impl Into<String>) -> Self {
         Failure { hint: Some(hint.into()), ..self }
+    }
+
+    /// Returns the failure with another exit status.
+    pub fn with_status(self, status: Status) -> Self {
+        Failure { status, ..self }
+    }
+
+    /// Returns the message without the hint.
+    pub fn message(&self) -> &str {
+        &self.message
     }
 
     /// Returns the exit status.

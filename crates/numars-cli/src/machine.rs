@@ -106,11 +106,6 @@ impl Machine {
             nodes: nodes.into_iter().map(|node| MachineNode::read(&topology, root, node)).collect(),
         })
     }
-
-    /// Returns the position of a node in `nodes`.
-    pub fn position(&self, node: usize) -> Option<usize> {
-        self.nodes.iter().position(|other| other.node == node)
-    }
 }
 
 fn distances(topology: &Topology, from: Node, to: &[Node]) -> Vec<Option<u8>> {

@@ -9,22 +9,33 @@ mod draw;
 mod failure;
 mod json;
 mod machine;
+mod mappings;
+mod node_pages;
+mod nodes_argument;
+mod process;
 mod screen;
+mod target;
 mod units;
 
 use clap::Parser;
+use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if let Some(status) = commands::run::script::run_by_name() {
+        return status;
+    }
     let arguments = args::Arguments::parse();
     let screen = screen::Screen::of_stdout(&arguments.output);
     match commands::run(&arguments, &screen) {
         Ok(status) => status.into(),
         Err(failure) => {
             // A reader that has seen enough, such as head(1), is no failure.
-            if !failure.is_broken_pipe() {
-                anstream::eprintln!("{failure}");
+            if failure.is_broken_pipe() {
+                return failure::Status::Done.into();
             }
+            // Nobody may be there to read it.
+            let _ = writeln!(anstream::stderr(), "{failure}");
             failure.status().into()
         }
     }

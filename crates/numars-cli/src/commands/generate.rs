@@ -49,7 +49,8 @@ fn write(file: &Path, contents: &[u8]) -> Result<()> {
 fn write_manual_pages(command: &clap::Command, folder: &Path) -> Result<()> {
     let subcommands: Vec<&clap::Command> = command.get_subcommands().filter(|command| !command.is_hide_set()).collect();
     write(&folder.join("numars.1"), &manual_page(command, &subcommands, None)?)?;
-    for subcommand in &subcommands {
+    // The page of numars-run(1), the script that `numars run` does the work of, is written by hand.
+    for subcommand in subcommands.iter().filter(|subcommand| subcommand.get_name() != "run") {
         let page = manual_page(command, &subcommands, Some(subcommand))?;
         write(&folder.join(format!("numars-{}.1", subcommand.get_name())), &page)?;
     }

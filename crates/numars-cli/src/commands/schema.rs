@@ -1,6 +1,6 @@
 //! `numars schema`: the JSON schemas of the other commands.
 
-use crate::commands::nodes;
+use crate::commands::{check, doctor, map, measure, move_pages, nodes, ps, run as running, top};
 use crate::failure::{Failure, Result, Status};
 use crate::json::{self, Report};
 use clap::Args;
@@ -18,7 +18,17 @@ pub fn schemas() -> Vec<(&'static str, serde_json::Value)> {
     fn of<T: Report>() -> (&'static str, serde_json::Value) {
         (T::SCHEMA, json::schema::<T>())
     }
-    vec![of::<nodes::NodesReport>()]
+    vec![
+        of::<nodes::NodesReport>(),
+        of::<ps::PsReport>(),
+        of::<map::MapReport>(),
+        of::<move_pages::MoveReport>(),
+        of::<running::RunReport>(),
+        of::<check::CheckReport>(),
+        of::<doctor::DoctorReport>(),
+        of::<measure::MeasureReport>(),
+        of::<top::TopReport>(),
+    ]
 }
 
 /// Prints a schema, or the names of all.

@@ -37,8 +37,8 @@ pub fn draw(machine: &Machine, screen: &Screen) -> String {
             text += &format!(" {}", styled(format!("{:>cell$}", names[to]), HEADING));
         }
         text += "\n";
-        for from in 0..groups.len() {
-            text += &styled(format!("{:>label$}", names[from]), HEADING);
+        for (from, name) in names.iter().enumerate() {
+            text += &styled(format!("{name:>label$}"), HEADING);
             for to in shown.clone() {
                 let (shown, worst) = value(from, to);
                 let heat = worst.map_or(0.0, |worst| f64::from(worst - least) / f64::from((most - least).max(1)));

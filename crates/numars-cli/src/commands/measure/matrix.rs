@@ -1,0 +1,214 @@
+//! The matrices of measurements, of many nodes too.
+
+use super::runner::Measurement;
+use super::trust::MAX_SPREAD;
+use super::{MeasureReport, Pair};
+use crate::draw::{FAINT, HEADING, heat_style, styled};
+use crate::screen::Screen;
+use std::collections::BTreeMap;
+
+/// Returns one of the measurements of a pair, in the unit that is shown.
+pub type Get = fn(&Pair) -> Measurement;
+
+/// The matrices: title, unit, measurement, and whether lower is better.
+pub const KINDS: [(&str, &str, Get, bool); 3] = [
+    ("Latency", "ns", |pair| pair.latency_ns, true),
+    ("Reading", "GB/s", |pair| gigabytes(pair.read_bandwidth), false),
+    ("Writing", "GB/s", |pair| gigabytes(pair.write_bandwidth), false),
+];
+
+fn gigabytes(measurement: Measurement) -> Measurement {
+    Measurement {
+        median: measurement.median / 1e9,
+        least: measurement.least / 1e9,
+        most: measurement.most / 1e9,
+        ..measurement
+    }
+}
+
+/// Measurements between nodes, as a table.
+pub struct Matrix {
+    /// The nodes of the CPUs.
+    pub from: Vec<usize>,
+    /// The nodes of the memory.
+    pub to: Vec<usize>,
+    values: BTreeMap<(usize, usize), Measurement>,
+    best: f64,
+    worst: f64,
+    lower_is_better: bool,
+}
+
+impl Matrix {
+    /// Returns the matrix of a measurement.
+    pub fn new(report: &MeasureReport, measurement: Get, lower_is_better: bool) -> Matrix {
+        let sorted = |node: fn(&Pair) -> usize| {
+            let mut nodes: Vec<usize> = report.pairs.iter().map(node).collect();
+            nodes.sort_unstable();
+            nodes.dedup();
+            nodes
+        };
+        let values: BTreeMap<_, _> =
+            report.pairs.iter().map(|pair| ((pair.from, pair.to), measurement(pair))).collect();
+        let medians = || values.values().map(|measurement| measurement.median).filter(|median| *median > 0.0);
+        let (least, most) = (medians().fold(f64::INFINITY, f64::min), medians().fold(0.0, f64::max));
+        let (best, worst) = if lower_is_better { (least, most) } else { (most, least) };
+        Matrix { from: sorted(|pair| pair.from), to: sorted(|pair| pair.to), values, best, worst, lower_is_better }
+    }
+
+    /// Returns a measurement.
+    pub fn get(&self, from: usize, to: usize) -> Option<&Measurement> {
+        self.values.get(&(from, to))
+    }
+
+    /// Returns how much worse than the best a value is: 0 is the best, 1 the worst. What differs by less than half is not made to look bad.
+    pub fn heat(&self, value: f64) -> f64 {
+        let ratio = |value: f64| if self.lower_is_better { value / self.best } else { self.best / value };
+        let heat = (ratio(value) - 1.0) / (ratio(self.worst) - 1.0).max(0.5);
+        if heat.is_finite() { heat.clamp(0.0, 1.0) } else { 1.0 }
+    }
+}
+
+/// Returns a value with three digits.
+pub fn number(value: f64) -> String {
+    let decimals = match value {
+        value if value < 9.995 => 2,
+        value if value < 99.95 => 1,
+        _ => 0,
+    };
+    format!("{value:.decimals$}")
+}
+
+/// Draws a matrix. Columns that do not fit are below; if there are any, what each distance costs is above.
+pub fn draw(report: &MeasureReport, measurement: Get, lower_is_better: bool, screen: &Screen) -> String {
+    let matrix = Matrix::new(report, measurement, lower_is_better);
+    let shown = |from, to| -> String {
+        matrix.get(from, to).map_or("-".to_owned(), |measurement| {
+            number(measurement.median) + if measurement.spread > MAX_SPREAD { "~" } else { " " }
+        })
+    };
+    let label = matrix.from.iter().map(|node| node.to_string().len()).max().unwrap_or(0).max("from\\to".len());
+    let cells = || matrix.from.iter().flat_map(|&from| matrix.to.iter().map(move |&to| (from, to)));
+    let cell = cells().map(|(from, to)| shown(from, to).len()).max().unwrap_or(3).max(5);
+    let columns = (screen.width.saturating_sub(label) / (cell + 1)).max(1);
+    let mut text = String::new();
+    if columns < matrix.to.len() {
+        text += &by_distance(report, measurement);
+    }
+    for (block, nodes) in matrix.to.chunks(columns).enumerate() {
+        if block > 0 {
+            text += "\n";
+        }
+        let heading: String = nodes.iter().map(|to| format!(" {:>1$} ", to, cell - 1)).collect();
+        text += &styled(format!("{:>label$}{}", "from\\to", heading.trim_end()), HEADING);
+        text += "\n";
+        for &from in &matrix.from {
+            text += &styled(format!("{from:>label$}"), HEADING);
+            for &to in nodes {
+                let value = format!("{:>cell$}", shown(from, to));
+                let heat = matrix.get(from, to).map(|measurement| matrix.heat(measurement.median));
+                let value = heat.map_or(value.clone(), |heat| styled(value, heat_style(heat)));
+                text += &format!(" {value}");
+            }
+            text += "\n";
+        }
+    }
+    let has_wide = matrix.values.values().any(|measurement| measurement.spread > MAX_SPREAD);
+    if has_wide {
+        text += &(styled("~ the runs differ by more than 10 %", FAINT) + "\n");
+    }
+    // Blanks at the ends of lines that no colour makes visible.
+    if screen.color { text } else { text.lines().map(|line| trim_styled(line) + "\n").collect() }
+}
+
+/// Removes styles and blanks at the end of a line.
+fn trim_styled(line: &str) -> String {
+    anstream::adapter::strip_str(line).to_string().trim_end().to_owned()
+}
+
+/// Returns a line for each distance: the median of the pairs, and from where to where they go.
+fn by_distance(report: &MeasureReport, measurement: Get) -> String {
+    let mut values: BTreeMap<u8, Vec<f64>> = BTreeMap::new();
+    for pair in &report.pairs {
+        if let Some(distance) = pair.distance {
+            values.entry(distance).or_default().push(measurement(pair).median);
+        }
+    }
+    let mut text = String::new();
+    for (distance, mut values) in values {
+        values.sort_by(f64::total_cmp);
+        let (Some(least), Some(median), Some(most)) = (values.first(), values.get(values.len() / 2), values.last())
+        else {
+            continue;
+        };
+        let pairs = values.len();
+        let (least, median, most) = (number(*least), number(*median), number(*most));
+        text += &format!("at distance {distance:>3}: {median:>5} ({least} to {most}, {pairs} pairs)\n");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns a report of so many nodes: 80 ns and 100 GB/s to itself, 140 ns and 40 GB/s to others.
+    fn report(nodes: usize, spread: f64) -> MeasureReport {
+        let measurement = |median: f64| Measurement { median, least: median, most: median, spread, lost: 0.0 };
+        let pair = |from: usize, to: usize| Pair {
+            from,
+            to,
+            distance: Some(if from == to { 10 } else { 20 }),
+            threads: 4,
+            latency_ns: measurement(if from == to { 80.0 } else { 140.0 }),
+            read_bandwidth: measurement(if from == to { 100e9 } else { 40e9 }),
+            write_bandwidth: measurement(50e9),
+            firmware: None,
+        };
+        let pairs = (0..nodes).flat_map(|to| (0..nodes).map(move |from| pair(from, to))).collect();
+        MeasureReport { size_bytes: 1 << 28, runs: 5, run_ms: 100, warnings: vec![], skipped: vec![], pairs }
+    }
+
+    fn screen() -> Screen {
+        Screen { width: 80, color: false, unicode: false, is_terminal: false, json: false, quiet: false }
+    }
+
+    #[test]
+    fn a_matrix_has_rows_for_cpus_and_columns_for_memory() {
+        let (_, _, latency, lower) = KINDS[0];
+        assert_eq!(
+            draw(&report(2, 0.0), latency, lower, &screen()),
+            "from\\to    0     1\n      0 80.0   140\n      1  140  80.0\n"
+        );
+        let (_, _, read, lower) = KINDS[1];
+        let text = draw(&report(2, 0.2), read, lower, &screen());
+        assert!(text.contains(" 100~ 40.0~\n") && text.contains("~ the runs differ"), "{text}");
+    }
+
+    #[test]
+    fn matrices_of_many_nodes_fit_the_screen_and_are_summarized() {
+        for nodes in [16, 64] {
+            let report = report(nodes, 0.0);
+            for (_, _, measurement, lower) in KINDS {
+                let text = draw(&report, measurement, lower, &screen());
+                assert!(text.lines().all(|line| line.len() <= 80), "{text}");
+                assert!(text.starts_with("at distance  10:"), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn heat_is_relative_to_the_best() {
+        let latency = Matrix::new(&report(2, 0.0), KINDS[0].2, true);
+        assert_eq!((latency.heat(80.0), latency.heat(140.0)), (0.0, 1.0));
+        let read = Matrix::new(&report(2, 0.0), KINDS[1].2, false);
+        assert_eq!((read.heat(100.0), read.heat(40.0), read.heat(0.0)), (0.0, 1.0, 1.0));
+        // All the same is not bad.
+        let write = Matrix::new(&report(2, 0.0), KINDS[2].2, false);
+        assert!(write.heat(50.0) == 0.0 && write.heat(48.0) < 0.1);
+    }
+
+    #[test]
+    fn numbers_have_three_digits() {
+        assert_eq!([0.5, 9.999, 12.345, 140.4, 1234.0].map(number), ["0.50", "10.0", "12.3", "140", "1234"]);
+    }
+}
