@@ -67,6 +67,7 @@ all: $(BUILD)/libnumars.so.$(SOVERSION) $(BUILD)/libnuma.so.$(SOVERSION) $(BUILD
 define HELP
 Build
   all                         the libraries, into target/c (default)
+  cli, static-cli             the command numars, into target/cli/release; as one static file
   headers, docs               regenerate include/*.h; generated pages of docs/, debian/*.symbols
   clean                       remove target/
 Install (PREFIX=/usr/local, LIBDIR, INCLUDEDIR, BINDIR, MANDIR, DESTDIR)
@@ -78,8 +79,7 @@ Test (the last line is: N passed, N failed)
   test, test-long             every check (VM=no: without the guest); all of it on every kernel
   stage, c-tests, vm          what tests use: the installed library, C programs, the guest
   host-test, musl-test, vm-test  C tests here; on musl (CC); in the guest (KERNELS, FILTER)
-  debug-test, debug-vm-test   the same with debug assertions (KERNEL)
-  sanitize, sanitize-vm       the same with AddressSanitizer (KERNEL)
+  debug-test, debug-vm-test, sanitize, sanitize-vm  debug assertions; AddressSanitizer (KERNEL)
   memcheck, races, miri, msrv, semver    valgrind; ThreadSanitizer; Rust: Miri, oldest, versions
   fuzz, fuzz-seeds            fuzz (FUZZ_TARGETS, FUZZ_SECONDS); keep the inputs that reach more
   deb-test, readme-test       the packages; the commands of README.md (both in a clean Debian tree)
@@ -177,6 +177,10 @@ headers: rust
 docs: rust
 	NUMARS_WRITE_DOCS=1 RUST_TEST_THREADS=1 $(CARGO) test --quiet $(TEST_WORKSPACE) --test docs
 
+# The command numars, a program of its own: target/cli/release/numars.
+cli: rust
+	$(CARGO) build --quiet --locked --release --manifest-path crates/numars-cli/Cargo.toml --target-dir target/cli
+
 # --- install ---------------------------------------------------------------------------------------------------------
 
 INSTALL_SETTINGS = $(foreach name,DESTDIR $(FOLDERS) BUILD INSTALL LDCONFIG VERSION LIBNUMA_VERSION SOVERSION,$(name)=$(call quote,$($(name))))
@@ -195,8 +199,8 @@ stage: usable-stage all
 
 # --- tests and tools: the procedures are in scripts/, where each file says what it does and with which variables --------
 
-.PHONY: bench c-tests check cross cross-check cross-figures cross-test deb deb-test debug-library debug-test debug-vm-test demo everywhere-test fuzz fuzz-build fuzz-seeds host-test \
-	memcheck miri msrv musl-test programs races readme-test sanitize sanitize-vm sanitized semver test test-long vm vm-test
+.PHONY: bench c-tests check cross cross-check cross-figures cross-test cli deb deb-test debug-library debug-test debug-vm-test demo everywhere-test fuzz fuzz-build fuzz-seeds host-test \
+	memcheck miri msrv musl-test programs races readme-test sanitize sanitize-vm sanitized semver static-cli test test-long vm vm-test
 
 vm: rust
 	@$(CARGO) build --quiet $(TEST_WORKSPACE) --release --package numars-vm
@@ -206,7 +210,7 @@ c-tests: stage
 
 check test test-long demo deb musl-test readme-test miri semver:
 	@scripts/$@.sh
-cross cross-check cross-figures cross-test msrv: vm
+cross cross-check cross-figures cross-test msrv static-cli: vm
 	@scripts/$@.sh
 deb-test: deb
 	@scripts/$@.sh

@@ -13,7 +13,8 @@
 set -eu
 
 headers=$(cd include && echo *.h)
-manuals=$(cd docs/man && echo *.[1-8])
+# Those of the command numars come with it.
+manuals=$(cd docs/man && echo numars-run.1 *.[2-8])
 # Functions that are described in the manual page of another one: the function, and the page.
 manual_links="numars_move_range:numars_move_pages numars_move_process:numars_move_pages numars_count_pages:numars_move_pages
     numars_alloc_onnode:numars_alloc numars_alloc_local:numars_alloc numars_alloc_interleaved:numars_alloc numars_alloc_weighted:numars_alloc

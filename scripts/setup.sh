@@ -18,6 +18,8 @@ test)
     packages="$packages musl-tools libcap2-bin"
     # Build systems of projects that use the library; a checker for manual pages.
     packages="$packages cmake meson autoconf automake mandoc"
+    # In which numars top is driven as by a person.
+    packages="$packages tmux"
     ;;
 deb | deb-test)
     packages="$packages dpkg-dev debhelper"

@@ -42,6 +42,7 @@ check "packages" scripts/setup.sh test
 check "formatting" "$cargo" fmt --all --check
 check "formatting: the tests and tools" "$cargo" fmt --manifest-path tests/Cargo.toml --all --check
 check "formatting: the fuzz targets" "$cargo" fmt --manifest-path fuzz/Cargo.toml --check
+check "formatting: the command" "$cargo" fmt --manifest-path crates/numars-cli/Cargo.toml --check
 check "formatting: programs that use the Rust library" "$cargo" fmt --manifest-path tests/rust/Cargo.toml --check
 check "clippy: the C library" lint Cargo.toml --package libnumars
 check "clippy: the C library without versions" lint Cargo.toml --package libnumars --no-default-features
@@ -62,6 +63,8 @@ workspace=.
 rust_tests "examples of the Rust library" --doc --package numars --features std,allocator-api2,serde
 workspace=tests/rust
 rust_tests "programs that use the Rust library, on this machine" --release --target-dir target/rust-uses
+workspace=crates/numars-cli
+rust_tests "the command" --target-dir target/cli
 workspace=
 rust_tests "the guest harness's unit tests" --package numars-vm
 rust_tests "the benchmark's unit tests" --package numars-bench
@@ -72,6 +75,8 @@ suite "other architectures" make --no-print-directory cross-check
 suite "musl" on_musl
 if [ -n "${TEST_SECONDS:-}" ]; then
     suite "C tests on a library with debug assertions" make --no-print-directory debug-test
+    check "clippy: the command" lint crates/numars-cli/Cargo.toml --target-dir target/cli --all-targets
+    check "the command as one static file" make --no-print-directory static-cli
     check "no data race" make --no-print-directory races
     suite "memcheck" make --no-print-directory memcheck
     suite "AddressSanitizer" make --no-print-directory sanitize
