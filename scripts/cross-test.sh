@@ -75,6 +75,8 @@ run_tests() { # architecture kernel
 parity() { # architecture
     (
         eval "$(target/release/vm toolchain --arch "$1")"
+        # With this libnuma alone: Debian 12 has fewer architectures.
+        unset TEST_SECONDS
         # The compiler of the tests is this machine's.
         unset RUSTC RUSTC_BOOTSTRAP CARGO_UNSTABLE_BUILD_STD TARGET AR
         # These machines have no ten nodes, and riscv64's no node without CPUs.
