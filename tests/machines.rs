@@ -1097,7 +1097,6 @@ fn rust_program(folder: &Path) -> PathBuf {
     );
     let program = r#"
         use numars::{Cpu, Distance, Topology};
-        use std::ffi::CString;
 
         fn print_set(what: &str, set: impl Iterator<Item = usize>) {
             let members: String = set.map(|member| format!(" {member}")).collect();
@@ -1105,8 +1104,7 @@ fn rust_program(folder: &Path) -> PathBuf {
         }
 
         fn main() -> Result<(), numars::Errno> {
-            let root = CString::new(std::env::args().nth(1).unwrap()).unwrap();
-            let machine = Topology::read_from(&root)?;
+            let machine = Topology::read_from(std::env::args().nth(1).unwrap())?;
             let (possible, cpus) = (machine.possible_nodes(), machine.possible_cpus());
             println!("possible nodes: {possible}, highest {}", possible - 1);
             println!("possible CPUs: {cpus}, room in a set: {cpus}");
