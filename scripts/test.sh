@@ -74,6 +74,7 @@ suite "C tests on this machine" make --no-print-directory host-test
 suite "other architectures" make --no-print-directory cross-check
 suite "musl" on_musl
 if [ -n "${TEST_SECONDS:-}" ]; then
+    rust_tests "settings of the compiler" --package numars-tests --test install -- --ignored
     suite "C tests on a library with debug assertions" make --no-print-directory debug-test
     check "clippy: the command" lint crates/numars-cli/Cargo.toml --target-dir target/cli --all-targets
     check "the command as one static file" make --no-print-directory static-cli

@@ -525,6 +525,7 @@ fn a_rust_that_is_missing_or_too_old_gives_one_line_that_names_the_version() {
 }
 
 #[test]
+#[ignore = "builds the library a dozen times: make test-long"]
 fn settings_of_the_compiler_build_the_same_interface_or_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let build = format!("BUILD={}", folder.path().display());
