@@ -505,7 +505,7 @@ impl<P: FnMut(&MoveStats) -> ControlFlow<()>> Move<'_, P> {
                 debug_assert_eq!(unmoved, report.stats.unmoved());
                 Ok(report.stats)
             }
-            Err(errno) => Err(MoveError::new(errno, report.stats)),
+            Err(errno) => Err(MoveError::new(self.process.error_of_call(errno), report.stats)),
         }
     }
 }

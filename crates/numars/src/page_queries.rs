@@ -88,12 +88,12 @@ impl Process {
             return Err(Errno::EINVAL);
         }
         let queried = migrate::move_pages(self.raw(), MoveRequest::typed_query(pages, statuses), 0).0;
-        queried.map(|_| ()).map_err(|error| self.error_of_query(error))
+        queried.map(|_| ()).map_err(|error| self.error_of_call(error))
     }
 
-    /// Returns the error of a query: ESRCH for EINVAL if the process has ended and was not waited for.
+    /// Returns the error of a call about pages of the process: ESRCH for EINVAL if it has ended and was not waited for.
     #[cold]
-    fn error_of_query(self, error: Errno) -> Errno {
+    pub(crate) fn error_of_call(self, error: Errno) -> Errno {
         let has_ended = || preserve_errno(|| PidFd::open(self.pid()).is_ok_and(|pidfd| pidfd.has_ended()));
         if error == Errno::EINVAL && has_ended() { Errno::ESRCH } else { error }
     }
@@ -147,6 +147,8 @@ impl Process {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::moving::Move;
+    use crate::node::Node;
     use proptest::prelude::*;
 
     /// Errors of a sandbox that forbids move_pages(2).
@@ -212,6 +214,9 @@ mod tests {
             refused(process.nodes_of_pages(&[0x1000, 0x2000], &mut statuses).unwrap_err());
             refused(process.nodes_of_pages(&[], &mut []).unwrap_err());
             refused(process.count_pages(0x1000, 0x1000, &mut []).unwrap_err());
+            let node = Node::new(0).unwrap();
+            let moved = Move::new().process(process).pages(&[0x1000, 0x2000], &[node, node], &mut statuses);
+            refused(moved.unwrap_err().errno());
             // The PID is known until the process was waited for.
             child.wait().unwrap();
         }
