@@ -34,7 +34,7 @@ fn main() -> ExitCode {
             if failure.is_broken_pipe() {
                 return failure::Status::Done.into();
             }
-            // Nobody may be there to read it.
+            // Standard error may be closed.
             let _ = writeln!(anstream::stderr(), "{failure}");
             failure.status().into()
         }

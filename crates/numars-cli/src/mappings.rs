@@ -52,7 +52,7 @@ pub fn parse(maps: &str) -> Vec<Mapping> {
     maps.lines().filter_map(Mapping::parse).filter(|mapping| mapping.name != "[vsyscall]").collect()
 }
 
-/// Reads the mappings of a process. There are none if it is a kernel thread or a zombie.
+/// Reads the mappings of a process. Kernel threads and zombies have no mappings.
 pub fn read(pid: i32) -> io::Result<Vec<Mapping>> {
     Ok(parse(&read_file(pid, "maps")?))
 }

@@ -143,7 +143,7 @@ fn find_pid(pid: Pid) -> Result<Pid> {
 
 fn find_name(name: &str) -> Result<Vec<Pid>> {
     let own = std::process::id();
-    let (mut found, mut similar, mut kernel_threads) = (Vec::new(), Vec::new(), 0_usize);
+    let (mut pids, mut similar, mut kernel_threads) = (Vec::new(), Vec::new(), 0_usize);
     for pid in all()?.into_iter().filter(|&pid| u32::try_from(pid) != Ok(own)) {
         let Ok(status) = ProcessStatus::read(pid) else { continue };
         if !status.is_named(name) {
@@ -153,13 +153,13 @@ fn find_name(name: &str) -> Result<Vec<Pid>> {
         } else if status.is_kernel_thread {
             kernel_threads += 1;
         } else if !status.is_zombie {
-            found.push(pid);
+            pids.push(pid);
         }
     }
     similar.sort();
     similar.dedup();
-    match (found.is_empty(), kernel_threads) {
-        (false, _) => Ok(found),
+    match (pids.is_empty(), kernel_threads) {
+        (false, _) => Ok(pids),
         (true, 1..) => Err(Failure::new(format!("{name} is a kernel thread, which has no memory of its own"))),
         (true, 0) if similar.is_empty() => Err(Failure::new(format!("no process is named {name}"))
             .hint("numars ps --all lists them; mounted with hidepid, /proc hides those of other users")),

@@ -108,7 +108,7 @@ fn ascii_output_has_no_other_characters() {
 fn watching_ends_with_the_process() {
     let mut sleep = Command::new("sleep").arg("1").spawn().unwrap();
     let pid = sleep.id().to_string();
-    // The process is a zombie if nobody waits for it.
+    // Until its parent waits for it, the process is a zombie.
     let waiter = std::thread::spawn(move || sleep.wait().unwrap());
     let output = numars(&["map", &pid, "--watch", "0.1", "--json"]);
     waiter.join().unwrap();

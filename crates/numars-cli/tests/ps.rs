@@ -66,7 +66,7 @@ fn is_root() -> bool {
     std::fs::metadata("/proc/self").unwrap().uid() == 0
 }
 
-/// Runs numars as the user nobody, from a directory that nobody may enter.
+/// Runs numars as the user `nobody`, from a directory that this user may enter.
 fn numars_as_nobody(arguments: &[&str]) -> Output {
     let copy: PathBuf = std::env::temp_dir().join(format!("numars-ps-test-{}-{}", own_pid(), arguments.len()));
     // Not written by this process: another test could fork meanwhile, and keep the file open for writing.
@@ -81,8 +81,8 @@ fn memory_is_shown_on_the_nodes_where_it_is() {
     const MIB: u64 = 1 << 20;
     let bytes_on = |report: &Value, node: Node| {
         let nodes = report["processes"][0]["nodes"].as_array().unwrap();
-        let found = nodes.iter().find(|entry| entry["node"] == node.number());
-        found.map_or(0, |entry| entry["anonymous_bytes"].as_u64().unwrap())
+        let entry = nodes.iter().find(|entry| entry["node"] == node.number());
+        entry.map_or(0, |entry| entry["anonymous_bytes"].as_u64().unwrap())
     };
     let nodes = Topology::read().unwrap().nodes_with_memory();
     let sizes: Vec<(Node, u64)> = nodes.iter().zip([8, 16, 24, 32].map(|mib| mib * MIB)).collect();

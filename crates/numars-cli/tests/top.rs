@@ -34,7 +34,7 @@ struct Terminal {
 }
 
 impl Terminal {
-    /// Starts it; None if tmux is not installed.
+    /// Starts the terminal. Returns `None` if tmux is not installed.
     fn start(environment: &[(&str, &str)]) -> Option<Terminal> {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);

@@ -128,7 +128,7 @@ impl Report for CheckReport {
 /// Checks a program or a library.
 pub fn run(arguments: &CheckArguments, screen: &Screen) -> Result<Status> {
     let (file, is_library) = find(&arguments.file)?;
-    let found = match is_library {
+    let interpreter = match is_library {
         true => Interpreter { file, is_of_script: false, unclear: None },
         false => program::interpreter(&file),
     };
@@ -137,7 +137,7 @@ pub fn run(arguments: &CheckArguments, screen: &Screen) -> Result<Status> {
         (Err(refusal), Some(_)) => return Err(Failure::new(refusal.message)),
         (Err(_), None) => None,
     };
-    let report = check(&arguments.file, &found, library.as_ref())?;
+    let report = check(&arguments.file, &interpreter, library.as_ref())?;
     if screen.json {
         json::print(&report)?;
     } else if !screen.quiet {
@@ -161,15 +161,15 @@ fn variable(name: &str) -> String {
     std::env::var_os(name).unwrap_or_default().to_string_lossy().into_owned()
 }
 
-fn check(given: &Path, found: &Interpreter, library: Option<&Library>) -> Result<CheckReport> {
-    let shown = found.file.display();
-    let elf = Elf::read(&found.file).map_err(|error| match error.kind() {
+fn check(given: &Path, interpreter: &Interpreter, library: Option<&Library>) -> Result<CheckReport> {
+    let shown = interpreter.file.display();
+    let elf = Elf::read(&interpreter.file).map_err(|error| match error.kind() {
         std::io::ErrorKind::InvalidData => Failure::new(format!("{shown}: is not an ELF file"))
             .hint("numars check takes programs, scripts and shared libraries"),
         _ => Failure::new(format!("{shown}: {}", Failure::from(error).message())),
     })?;
     let is_library = elf.loader.is_none() && elf.is_dynamic;
-    let linkage = match (&found.unclear, &elf.loader) {
+    let linkage = match (&interpreter.unclear, &elf.loader) {
         (Some(_), _) => Linkage::Unknown,
         (None, Some(_)) => Linkage::Dynamic,
         (None, None) if is_library => Linkage::Library,
@@ -177,7 +177,7 @@ fn check(given: &Path, found: &Interpreter, library: Option<&Library>) -> Result
     };
     let mut report = CheckReport {
         file: shown.to_string(),
-        script: found.is_of_script.then(|| given.display().to_string()),
+        script: interpreter.is_of_script.then(|| given.display().to_string()),
         linkage,
         complete: true,
         linked: false,
@@ -191,7 +191,7 @@ fn check(given: &Path, found: &Interpreter, library: Option<&Library>) -> Result
     };
     match linkage {
         Linkage::Unknown => {
-            let line = found.unclear.as_deref().unwrap_or_default();
+            let line = interpreter.unclear.as_deref().unwrap_or_default();
             report.unknown.push(format!("the program that env starts ({line})"));
         }
         Linkage::Static => {
@@ -203,7 +203,7 @@ fn check(given: &Path, found: &Interpreter, library: Option<&Library>) -> Result
             report.refusal =
                 Some(format!("it is linked statically, so it contains its own libnuma, if any{contained}"));
         }
-        Linkage::Dynamic | Linkage::Library => compare(&mut report, found, elf, library),
+        Linkage::Dynamic | Linkage::Library => compare(&mut report, interpreter, elf, library),
     }
     let lacks = report.symbols.iter().any(|symbol| !symbol.numars && !symbol.optional)
         || report.versions.iter().any(|version| !version.numars);
@@ -212,12 +212,12 @@ fn check(given: &Path, found: &Interpreter, library: Option<&Library>) -> Result
 }
 
 /// Compares what a program that is linked dynamically needs with what there is.
-fn compare(report: &mut CheckReport, found: &Interpreter, elf: Elf, library: Option<&Library>) {
+fn compare(report: &mut CheckReport, interpreter: &Interpreter, elf: Elf, library: Option<&Library>) {
     let system = System::read(elf.machine);
     let machine = elf.machine;
     let is_program = elf.loader.is_some();
     let path_now = variable("LD_LIBRARY_PATH");
-    let program = Program::read(&found.file, elf, &system, &path_now, &variable("LD_PRELOAD"));
+    let program = Program::read(&interpreter.file, elf, &system, &path_now, &variable("LD_PRELOAD"));
     report.linked = program.is_linked();
     let numars = match library.and_then(|library| Elf::read(&library.file).ok()) {
         Some(elf) if elf.machine == machine => Defined::by(&elf),
@@ -257,7 +257,7 @@ fn compare(report: &mut CheckReport, found: &Interpreter, elf: Elf, library: Opt
     if is_program {
         report.refusal = match library {
             Some(library) => {
-                environment::must_be_preloadable(&found.file, library).err().map(|refusal| refusal.message)
+                environment::must_be_preloadable(&interpreter.file, library).err().map(|refusal| refusal.message)
             }
             None => Some("numars is not installed; --library names its file".into()),
         };
@@ -283,9 +283,9 @@ pub fn opened_on_numars(name: &str, system: &System, program: &Program, library:
         return Some(library.file.clone());
     }
     let path = environment::library_path(library);
-    let found = system.find(name, &program.paths, &path.to_string_lossy())?;
-    let is_same = std::fs::canonicalize(&found).ok() == std::fs::canonicalize(&library.file).ok();
-    Some(if is_same { library.file.clone() } else { found })
+    let file = system.find(name, &program.paths, &path.to_string_lossy())?;
+    let is_same = std::fs::canonicalize(&file).ok() == std::fs::canonicalize(&library.file).ok();
+    Some(if is_same { library.file.clone() } else { file })
 }
 
 fn print(report: &CheckReport, screen: &Screen) -> Result<()> {
@@ -324,15 +324,15 @@ fn print(report: &CheckReport, screen: &Screen) -> Result<()> {
         writeln!(output, "{}", styled(format!("unknown: {unknown}"), WARNING))?;
     }
     if !report.dlopen.is_empty() {
-        let found = |file: &Option<String>| file.clone().unwrap_or_else(|| "nothing".into());
+        let or_nothing = |file: &Option<String>| file.clone().unwrap_or_else(|| "nothing".into());
         writeln!(output, "\nWith dlopen(3) it would find")?;
         for opened in &report.dlopen {
-            writeln!(output, "  {:<17} {}", opened.name, found(&opened.now))?;
+            writeln!(output, "  {:<17} {}", opened.name, or_nothing(&opened.now))?;
         }
         if report.dlopen.iter().any(|opened| opened.substituted.is_some()) {
             writeln!(output, "and with numars run --libnuma")?;
             for opened in &report.dlopen {
-                writeln!(output, "  {:<17} {}", opened.name, found(&opened.substituted))?;
+                writeln!(output, "  {:<17} {}", opened.name, or_nothing(&opened.substituted))?;
             }
         }
     }
@@ -374,15 +374,17 @@ mod tests {
     #[test]
     fn this_program_needs_nothing_of_libnuma() {
         let this = std::env::current_exe().unwrap();
-        let found = Interpreter { file: this.clone(), is_of_script: false, unclear: None };
-        let report = check(&this, &found, None).unwrap();
+        let interpreter = Interpreter { file: this.clone(), is_of_script: false, unclear: None };
+        let report = check(&this, &interpreter, None).unwrap();
         assert!(report.complete && !report.linked && report.symbols.is_empty() && report.linkage == Linkage::Dynamic);
         assert!(summary(&report).contains("not linked with libnuma"));
     }
 
     #[test]
     fn a_file_that_is_no_elf_file_is_refused() {
-        let found = Interpreter { file: "/etc/passwd".into(), is_of_script: false, unclear: None };
-        assert!(check(Path::new("/etc/passwd"), &found, None).unwrap_err().to_string().contains("not an ELF file"));
+        let interpreter = Interpreter { file: "/etc/passwd".into(), is_of_script: false, unclear: None };
+        assert!(
+            check(Path::new("/etc/passwd"), &interpreter, None).unwrap_err().to_string().contains("not an ELF file")
+        );
     }
 }

@@ -267,10 +267,10 @@ fn memory_nodes(topology: &Topology, list: Option<&str>) -> Result<NodeSet> {
             Ok(allowed)
         };
     };
-    let wanted = topology.parse_nodes_all(list).map_err(|error| bad_list(list, &error))?;
-    let denied = wanted - allowed;
+    let named = topology.parse_nodes_all(list).map_err(|error| bad_list(list, &error))?;
+    let denied = named - allowed;
     if denied.is_empty() {
-        Ok(wanted)
+        Ok(named)
     } else {
         Err(Failure::new(format!("memory of node {denied} cannot be used: there is none, or the cpuset forbids it"))
             .hint(format!("memory of {allowed} can be used")))
@@ -280,11 +280,11 @@ fn memory_nodes(topology: &Topology, list: Option<&str>) -> Result<NodeSet> {
 /// Returns the nodes from whose CPUs is measured.
 fn cpu_nodes(topology: &Topology, list: Option<&str>) -> Result<Vec<CpuNode>> {
     let allowed = topology.allowed_cpus().context("cannot find out which CPUs may be used")?;
-    let wanted = match list {
+    let selected = match list {
         Some(list) => topology.parse_nodes_all(list).map_err(|error| bad_list(list, &error))?,
         None => topology.nodes(),
     };
-    let mut nodes: Vec<CpuNode> = wanted
+    let mut nodes: Vec<CpuNode> = selected
         .into_iter()
         .map(|node| {
             let cpus = topology.cpus_of(node).unwrap_or_default();
@@ -298,7 +298,9 @@ fn cpu_nodes(topology: &Topology, list: Option<&str>) -> Result<Vec<CpuNode>> {
         nodes.extend((!cpus.is_empty()).then(|| CpuNode { node, cpus: cpus.iter().collect() }));
     }
     if nodes.is_empty() {
-        return Err(Failure::new(format!("no CPU of nodes {wanted} may be used")).hint("numars nodes shows their CPUs"));
+        return Err(
+            Failure::new(format!("no CPU of nodes {selected} may be used")).hint("numars nodes shows their CPUs")
+        );
     }
     Ok(nodes)
 }
@@ -317,8 +319,8 @@ fn default_size(files: &Files, cpu_nodes: &[CpuNode], quick: bool) -> u64 {
 
 /// Maps memory on a node, all of it. Returns why the node is skipped if there is not enough.
 fn allocate(files: &Files, topology: &Topology, node: Node, size: u64) -> Result<std::result::Result<Mapping, String>> {
-    let left = Cgroup::of(files, "self", "memory").and_then(|cgroup| cgroup.memory_left(files));
-    let available = available(files, topology, node).into_iter().chain(left).min();
+    let remaining = Cgroup::of(files, "self", "memory").and_then(|cgroup| cgroup.memory_left(files));
+    let available = available(files, topology, node).into_iter().chain(remaining).min();
     let needed = size.saturating_add(size / 16).saturating_add(RESERVE);
     if available.is_some_and(|available| available < needed) {
         return Ok(Err(format!("less than {} of memory is available", units::bytes(needed))));
@@ -424,7 +426,7 @@ fn firmware_table(report: &MeasureReport, screen: &Screen) -> String {
     let mut shown = table(screen, &header, &[0, 1, 2, 3, 4, 5, 6, 7]);
     let mut any = false;
     let rate = |rate: f64| format!("{:.1} GB/s", rate / 1e9);
-    let known =
+    let or_unknown =
         |value: Option<u64>, show: &dyn Fn(f64) -> String| value.map_or("-".to_owned(), |value| show(value as f64));
     let latency = |value: f64| format!("{value:.0} ns");
     for pair in &report.pairs {
@@ -436,11 +438,11 @@ fn firmware_table(report: &MeasureReport, screen: &Screen) -> String {
             pair.from.to_string(),
             pair.to.to_string(),
             latency(pair.latency_ns.median),
-            known(firmware.read_latency_ns, &latency),
+            or_unknown(firmware.read_latency_ns, &latency),
             rate(pair.read_bandwidth.median),
-            known(firmware.read_bandwidth, &rate),
+            or_unknown(firmware.read_bandwidth, &rate),
             rate(pair.write_bandwidth.median),
-            known(firmware.write_bandwidth, &rate),
+            or_unknown(firmware.write_bandwidth, &rate),
         ]);
     }
     if any {

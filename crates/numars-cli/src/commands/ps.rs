@@ -171,7 +171,7 @@ fn named(names: &[String]) -> Result<(Vec<process::Pid>, Vec<Failure>)> {
     let (mut pids, mut problems) = (Vec::new(), Vec::new());
     for name in names {
         match find(name) {
-            Ok(found) => pids.extend(found),
+            Ok(of_name) => pids.extend(of_name),
             Err(problem) => problems.push(problem),
         }
     }
@@ -232,7 +232,7 @@ fn print(report: &PsReport, arguments: &PsArguments, left_out: usize, screen: &S
     Ok(())
 }
 
-/// Returns the number of lines of the terminal; None if the output is none.
+/// Returns the number of lines of the terminal, or `None` if the output is not a terminal.
 fn height(screen: &Screen) -> Option<usize> {
     let height = || terminal_size::terminal_size_of(std::io::stdout()).map(|(_, height)| usize::from(height.0));
     screen.is_terminal.then(height).flatten().filter(|&height| height > 0)

@@ -141,10 +141,10 @@ pub fn run(arguments: &RunArguments, screen: &Screen) -> Result<Status> {
 /// Finds the program, and returns the variables that are set for it.
 fn prepare(arguments: &RunArguments, name: &OsString) -> Result<Vec<(OsString, OsString)>> {
     let mut variables = Vec::new();
-    let found = program::find(name)?;
+    let file = program::find(name)?;
     if arguments.libnuma {
         let library = Library::find(arguments.library.as_deref())?;
-        let real = program::interpreter(&found);
+        let real = program::interpreter(&file);
         environment::must_be_preloadable(&real.file, &library)?;
         variables.extend(environment::substitute(&library));
     }

@@ -168,11 +168,11 @@ mod tests {
 
     #[test]
     fn nonsense_is_skipped_and_sums_saturate() {
-        let most = u64::MAX;
+        let max = u64::MAX;
         let memory = parsed(&format!(
-            "x\n1 y N=1 Nx=2 N0=-1 =3 = anon=9 kernelpagesize_kB={most} N5={most} N6={most}\n1 y anon={most} N5=1\n"
+            "x\n1 y N=1 Nx=2 N0=-1 =3 = anon=9 kernelpagesize_kB={max} N5={max} N6={max}\n1 y anon={max} N5=1\n"
         ));
-        assert_eq!(memory.parts().total(), most);
+        assert_eq!(memory.parts().total(), max);
         assert!(parse(&b"1 default file=\xff\xfe N0=1\n"[..]).is_ok());
     }
 

@@ -99,15 +99,15 @@ impl Program {
         }
         let before = queue.len();
         // libnuma is replaced. musl's libc.so is its loader.
-        let mut known: HashSet<String> = [SONAME, "libc.so"].map(str::to_owned).into();
+        let mut seen: HashSet<String> = [SONAME, "libc.so"].map(str::to_owned).into();
         while let Some((file, elf, rpaths, folder_of_file)) = queue.pop_front() {
             let paths = system.paths(&elf, &folder_of_file, &rpaths);
             for name in &elf.needed {
-                if !known.insert(name.clone()) {
+                if !seen.insert(name.clone()) {
                     continue;
                 }
-                let found = system.find(name, &paths, library_path);
-                match found.and_then(|path| Some((Elf::read(&path).ok()?, path))) {
+                let path_of_library = system.find(name, &paths, library_path);
+                match path_of_library.and_then(|path| Some((Elf::read(&path).ok()?, path))) {
                     Some((elf, path)) => {
                         let folder = folder(&path);
                         queue.push_back((path, elf, paths.rpaths.clone(), folder));
@@ -145,7 +145,7 @@ impl Program {
             })
         };
         let defined: HashSet<&str> = symbols().filter(defines).map(|(_, symbol)| symbol.name.as_str()).collect();
-        let wanted: HashSet<&str> = self.wanted_versions().into_keys().collect();
+        let versions: HashSet<&str> = self.wanted_versions().into_keys().collect();
         let mut seen = BTreeSet::new();
         let mut needs = Vec::new();
         for (loaded, symbol) in symbols().filter(|(_, symbol)| symbol.role != Role::Defines) {
@@ -154,7 +154,7 @@ impl Program {
             }
             let is_of_libnuma = match symbol.version.is_empty() {
                 true => !defined.contains(symbol.name.as_str()),
-                false => wanted.contains(symbol.version.as_str()),
+                false => versions.contains(symbol.version.as_str()),
             };
             needs.push(Need {
                 symbol: symbol.clone(),
@@ -167,13 +167,13 @@ impl Program {
 
     /// Returns the versions of libnuma that the files need, each with the first file.
     pub fn wanted_versions(&self) -> BTreeMap<&str, &Path> {
-        let mut wanted = BTreeMap::new();
+        let mut versions = BTreeMap::new();
         for loaded in &self.files {
             for version in &loaded.elf.versions {
-                wanted.entry(version.as_str()).or_insert(loaded.file.as_path());
+                versions.entry(version.as_str()).or_insert(loaded.file.as_path());
             }
         }
-        wanted
+        versions
     }
 }
 

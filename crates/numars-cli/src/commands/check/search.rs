@@ -123,16 +123,16 @@ fn parse_cache(cache: &[u8]) -> Option<Vec<(String, PathBuf)>> {
         usize::try_from(u32::from_ne_bytes(bytes.try_into().ok()?)).ok()
     };
     let text = |offset: usize| cache.get(offset..)?.split(|&byte| byte == 0).next();
-    let mut found = Vec::new();
+    let mut entries = Vec::new();
     for index in 0..number(MAGIC.len())? {
         let entry = index.checked_mul(ENTRY)?.checked_add(HEADER)?;
         let (name, path) = (text(number(entry.checked_add(4)?)?)?, text(number(entry.checked_add(8)?)?)?);
         let hwcap = cache.get(entry.checked_add(16)?..entry.checked_add(24)?)?;
         if hwcap.iter().all(|&byte| byte == 0) {
-            found.push((String::from_utf8_lossy(name).into_owned(), PathBuf::from(OsStr::from_bytes(path))));
+            entries.push((String::from_utf8_lossy(name).into_owned(), PathBuf::from(OsStr::from_bytes(path))));
         }
     }
-    Some(found)
+    Some(entries)
 }
 
 #[cfg(test)]

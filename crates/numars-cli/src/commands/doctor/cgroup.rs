@@ -54,7 +54,7 @@ impl Cgroup {
         } else {
             ("memory.max", "memory.current", "inactive_file")
         };
-        let left = |directory: &PathBuf| {
+        let remaining = |directory: &PathBuf| {
             // Version 1 has a limit beyond any machine's memory, version 2 the word max.
             let limit = files.number(directory.join(limit)).filter(|limit| *limit < 1 << 56)?;
             let statistics = files.read(directory.join("memory.stat")).unwrap_or_default().replace(' ', ": ");
@@ -62,7 +62,7 @@ impl Cgroup {
             let usage = files.number(directory.join(usage)).unwrap_or(0);
             Some(limit.saturating_sub(usage.saturating_sub(reclaimable)))
         };
-        self.directories.iter().filter_map(left).min()
+        self.directories.iter().filter_map(remaining).min()
     }
 }
 
@@ -106,14 +106,14 @@ mod tests {
             ("sys/fs/cgroup/a/b/memory.max", "max\n"),
             ("sys/fs/cgroup/a/b/memory.current", "100\n"),
         ]);
-        let left = || Cgroup::of(&fixture.files, "self", "memory").unwrap().memory_left(&fixture.files);
-        assert_eq!(left(), None);
+        let remaining = || Cgroup::of(&fixture.files, "self", "memory").unwrap().memory_left(&fixture.files);
+        assert_eq!(remaining(), None);
         fixture.add(&[
             ("sys/fs/cgroup/a/memory.max", "1000\n"),
             ("sys/fs/cgroup/a/memory.current", "700\n"),
             ("sys/fs/cgroup/a/memory.stat", "anon 400\nfile 300\ninactive_file 200\n"),
         ]);
-        assert_eq!(left(), Some(500));
+        assert_eq!(remaining(), Some(500));
     }
 
     #[test]

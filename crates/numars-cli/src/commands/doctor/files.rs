@@ -52,7 +52,7 @@ impl Files {
         self.read(name).ok()?.parse().ok()
     }
 
-    /// Returns the names in a directory in ascending order; none if it cannot be read.
+    /// Returns the names in a directory in ascending order, or an empty list if it cannot be read.
     pub fn list(&self, name: impl AsRef<Path>) -> Vec<String> {
         let entries = std::fs::read_dir(self.path(name)).into_iter().flatten().flatten();
         let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();

@@ -11,8 +11,8 @@ pub fn hypervisor(files: &Files) -> Option<String> {
     let (vendor, product) = (dmi("sys_vendor"), dmi("product_name"));
     const NAMES: [&str; 9] =
         ["QEMU", "KVM", "VMware", "VirtualBox", "Bochs", "BHYVE", "Parallels", "OpenStack", "Apple Virtualization"];
-    let known = NAMES.into_iter().find(|name| vendor.contains(name) || product.contains(name));
-    if let Some(name) = known {
+    let hypervisor = NAMES.into_iter().find(|name| vendor.contains(name) || product.contains(name));
+    if let Some(name) = hypervisor {
         return Some(name.to_owned());
     }
     if vendor.contains("Microsoft") && product.contains("Virtual Machine") {

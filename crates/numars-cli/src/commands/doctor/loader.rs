@@ -80,8 +80,8 @@ fn is_for_this_architecture(content: &[u8]) -> bool {
     own.map_or(content.starts_with(b"\x7fELF"), |own| significant(&own) == significant(content))
 }
 
-fn contains(content: &[u8], wanted: &[u8]) -> bool {
-    content.windows(wanted.len()).any(|window| window == wanted)
+fn contains(content: &[u8], part: &[u8]) -> bool {
+    content.windows(part.len()).any(|window| window == part)
 }
 
 #[cfg(test)]

@@ -134,8 +134,8 @@ fn tiers(topology: &Topology, with_memory: NodeSet) -> Check {
 
 fn rates(topology: &Topology, with_memory: NodeSet) -> Check {
     const NAME: &str = "bandwidths";
-    let known = |node: &Node| topology.attribute(*node, None, Attribute::ReadBandwidth).is_ok();
-    let without: NodeSet = with_memory.into_iter().filter(|node| !known(node)).collect();
+    let has_bandwidth = |node: &Node| topology.attribute(*node, None, Attribute::ReadBandwidth).is_ok();
+    let without: NodeSet = with_memory.into_iter().filter(|node| !has_bandwidth(node)).collect();
     if without.is_empty() {
         Check::ok(NAME, "the firmware gives bandwidths and latencies (HMAT)")
     } else if without == with_memory {

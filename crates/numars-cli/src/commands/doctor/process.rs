@@ -123,7 +123,7 @@ fn user(system: &System, status: &str) -> Check {
     }
 }
 
-/// Reports a process that nobody but root may inspect, whose files belong to root: one that has changed its user, or hides its memory.
+/// Reports a process that only root may inspect: its files in /proc belong to root, because it has changed its user or is not dumpable.
 fn dumpable(status: &str, access: &Access) -> Option<Check> {
     let user = effective_user(status)?;
     (user != 0 && access.owner == Some(0)).then(|| {

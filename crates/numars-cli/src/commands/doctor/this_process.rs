@@ -70,8 +70,8 @@ pub fn cgroup(files: &Files, process: &str) -> Check {
 
 /// Reports a limit of the memory that the cgroup may use.
 fn memory_limit(files: &Files) -> Option<Check> {
-    let left = Cgroup::of(files, "self", "memory")?.memory_left(files)?;
-    let text = format!("the cgroup may use {} more, on all nodes together", units::bytes(left));
+    let remaining = Cgroup::of(files, "self", "memory")?.memory_left(files)?;
+    let text = format!("the cgroup may use {} more, on all nodes together", units::bytes(remaining));
     Some(Check::note("memory_limit", text))
 }
 

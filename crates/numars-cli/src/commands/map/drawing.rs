@@ -83,14 +83,15 @@ struct Layout<'a> {
 
 impl<'a> Layout<'a> {
     fn new(report: &MapReport, arguments: &MapArguments, screen: &'a Screen) -> Self {
-        let widest = |text: fn(&MappingReport) -> usize, least: usize, most: usize| {
-            report.mappings.iter().map(text).max().unwrap_or(0).clamp(least, most)
+        let widest = |text: fn(&MappingReport) -> usize, least: usize, limit: usize| {
+            report.mappings.iter().map(text).max().unwrap_or(0).clamp(least, limit)
         };
         // With all columns, a narrow screen has no room for more.
-        let most = if screen.width < 100 && arguments.policy && arguments.huge_pages { 8 } else { 16 };
-        let policy = arguments.policy.then(|| widest(|mapping| mapping.policy.as_deref().map_or(0, str::len), 6, most));
+        let limit = if screen.width < 100 && arguments.policy && arguments.huge_pages { 8 } else { 16 };
+        let policy =
+            arguments.policy.then(|| widest(|mapping| mapping.policy.as_deref().map_or(0, str::len), 6, limit));
         let ambiguous = report.nodes.iter().any(|on| on.node >= 10);
-        let nodes = ambiguous.then(|| widest(|mapping| node_list(mapping).len(), 5, most));
+        let nodes = ambiguous.then(|| widest(|mapping| node_list(mapping).len(), 5, limit));
         let others = ADDRESS
             + 10
             + 10
@@ -183,14 +184,14 @@ fn keep_end(text: &str, width: usize, screen: &Screen) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
-    let mut left = width.saturating_sub(1);
+    let mut room = width.saturating_sub(1);
     let mut kept = 0;
     for character in text.chars().rev() {
         let cells = character.width().unwrap_or(0);
-        if cells > left {
+        if cells > room {
             break;
         }
-        left -= cells;
+        room -= cells;
         kept += character.len_utf8();
     }
     let end = text.get(text.len().saturating_sub(kept)..).unwrap_or_default();

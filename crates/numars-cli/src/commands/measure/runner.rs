@@ -34,7 +34,7 @@ pub struct Measurement {
 }
 
 impl Measurement {
-    /// Evaluates runs: what each measured, and the share of its time that it lost. None if there are none.
+    /// Evaluates runs, each of which has its result and the share of its time that was lost. Returns `None` if there are no runs.
     fn of(runs: &[(f64, f64)]) -> Option<Measurement> {
         let mut values: Vec<f64> = runs.iter().map(|(value, _)| *value).collect();
         values.sort_by(f64::total_cmp);

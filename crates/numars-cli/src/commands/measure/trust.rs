@@ -126,7 +126,7 @@ pub fn share_of_huge_pages(files: &Files, start: usize, length: usize) -> Option
     huge_bytes(&files.read("proc/self/smaps").ok()?, start, length).map(|bytes| bytes as f64 / length.max(1) as f64)
 }
 
-/// Returns the bytes of huge pages in the mappings that a range overlaps. None if there are no such mappings.
+/// Returns the bytes of huge pages in the mappings that a range overlaps, or `None` if it overlaps no mapping.
 fn huge_bytes(smaps: &str, start: usize, length: usize) -> Option<u64> {
     let end = start.saturating_add(length);
     let mut overlaps = false;
@@ -180,8 +180,8 @@ pub fn warnings_of_results(pairs: &[Pair]) -> Vec<Warning> {
     let all = measurements(pairs).count();
     let wide = measurements(pairs).filter(|measurement| measurement.spread > MAX_SPREAD).count();
     if wide > 0 {
-        let most = largest_spread(pairs) * 100.0;
-        let text = format!("the runs of {wide} of {all} results differ by more than 10 %, up to {most:.0} %");
+        let largest = largest_spread(pairs) * 100.0;
+        let text = format!("the runs of {wide} of {all} results differ by more than 10 %, up to {largest:.0} %");
         warnings.push(warning(WarningKind::Spread, text));
     }
     let lost = measurements(pairs).map(|measurement| measurement.lost).fold(0.0, f64::max);

@@ -89,7 +89,9 @@ impl Plan {
         let mut after = vec![0u64; to.len()];
         let mut moves = 0u64;
         match (method, interleaved) {
-            (Method::Interleave | Method::Weighted, Some(known)) => (moves, after) = (known.moves, known.after),
+            (Method::Interleave | Method::Weighted, Some(interleaved)) => {
+                (moves, after) = (interleaved.moves, interleaved.after)
+            }
             (Method::From(from), _) => {
                 for (slot, node) in after.iter_mut().zip(to) {
                     *slot = now.on(node.number());
@@ -250,8 +252,9 @@ mod tests {
     fn interleaving_moves_all_but_those_that_are_there_by_chance() {
         assert_eq!(plan(Method::Interleave, "0-3", &[&[100]], 1000), (75, vec![25; 4], Some(true), true));
         assert_eq!(plan(Method::Weighted, "0-1", &[&[100, 100]], 1000), (100, vec![150, 50], Some(true), true));
-        let known = Interleaved { moves: 7, after: vec![60, 40] };
-        let plan = Plan::compute(Method::Interleave, set("0-1"), &[counts(&[100])], &|_| 1, &|_| None, Some(known));
+        let interleaved = Interleaved { moves: 7, after: vec![60, 40] };
+        let plan =
+            Plan::compute(Method::Interleave, set("0-1"), &[counts(&[100])], &|_| 1, &|_| None, Some(interleaved));
         assert_eq!((plan.bytes_to_move, plan.targets[1].bytes_after, plan.fits), (bytes(7), bytes(40), None));
     }
 

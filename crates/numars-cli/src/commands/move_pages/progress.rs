@@ -91,9 +91,9 @@ fn text(done: u64, moved: u64, total: u64, elapsed: Duration) -> String {
     }
     text += &format!(", {}", units::rate(bytes(moved) as f64 / seconds));
     if done < total {
-        let left = seconds * (total - done) as f64 / done as f64;
-        let left = Duration::try_from_secs_f64(left.ceil()).unwrap_or(Duration::MAX);
-        text += &format!(", {} left", units::duration(left));
+        let remaining = seconds * (total - done) as f64 / done as f64;
+        let remaining = Duration::try_from_secs_f64(remaining.ceil()).unwrap_or(Duration::MAX);
+        text += &format!(", {} left", units::duration(remaining));
     }
     text
 }

@@ -16,7 +16,7 @@ pub fn draw(machine: &Machine, screen: &Screen) -> String {
     let names: Vec<String> = groups.iter().map(|group| name(machine, group)).collect();
     let value = |from: usize, to: usize| distance(&machine.distances, &groups[from], &groups[to]);
     let all = || machine.distances.iter().flatten().flatten().copied();
-    let (least, most) = (all().min().unwrap_or(10), all().max().unwrap_or(10));
+    let (smallest, largest) = (all().min().unwrap_or(10), all().max().unwrap_or(10));
     let label = names.iter().map(String::len).max().unwrap_or(0).max("distance".len());
     // The widest value is 10/21, of the nodes of a group to themselves and to each other.
     let cell = (0..groups.len())
@@ -41,7 +41,8 @@ pub fn draw(machine: &Machine, screen: &Screen) -> String {
             text += &styled(format!("{name:>label$}"), HEADING);
             for to in shown.clone() {
                 let (shown, worst) = value(from, to);
-                let heat = worst.map_or(0.0, |worst| f64::from(worst - least) / f64::from((most - least).max(1)));
+                let heat =
+                    worst.map_or(0.0, |worst| f64::from(worst - smallest) / f64::from((largest - smallest).max(1)));
                 text += &format!(" {}", styled(format!("{shown:>cell$}"), heat_style(heat)));
             }
             text += "\n";

@@ -81,7 +81,7 @@ fn shorten(text: &str, length: usize) -> String {
 
 fn matrix(machine: &Machine, left: f64, top: f64, cell: f64) -> Group {
     let all = || machine.distances.iter().flatten().flatten().copied();
-    let (least, most) = (all().min().unwrap_or(10), all().max().unwrap_or(10));
+    let (smallest, largest) = (all().min().unwrap_or(10), all().max().unwrap_or(10));
     let mut group = Group::new().set("font-size", (cell * 0.42).clamp(1.5, 12.0)).set("text-anchor", "middle");
     let center = |index: usize, start: f64| start + (index as f64 + 1.5) * cell;
     for (index, node) in machine.nodes.iter().enumerate() {
@@ -93,7 +93,8 @@ fn matrix(machine: &Machine, left: f64, top: f64, cell: f64) -> Group {
     }
     for (from, row) in machine.distances.iter().enumerate() {
         for (to, &distance) in row.iter().enumerate() {
-            let heat = distance.map_or(0.0, |distance| f64::from(distance - least) / f64::from((most - least).max(1)));
+            let heat = distance
+                .map_or(0.0, |distance| f64::from(distance - smallest) / f64::from((largest - smallest).max(1)));
             let label = distance.map_or("?".to_owned(), |distance| distance.to_string());
             group = group
                 .add(

@@ -71,10 +71,10 @@ fn nodes_table(row: &ProcessRow, screen: &Screen) -> String {
         cells.push(if threads == 0 { "-".into() } else { threads.to_string() });
         cells
     };
-    let known = row.nodes.is_some();
+    let has_nodes = row.nodes.is_some();
     for (node, (memory, threads)) in &nodes {
         let mut cells = cells(node.to_string(), memory, *threads);
-        if known {
+        if has_nodes {
             let fraction = if all == 0 { 0.0 } else { memory.total_bytes as f64 / all as f64 };
             cells.push(draw::fill_bar(screen, fraction, 10, draw::GOOD));
         } else {

@@ -121,7 +121,7 @@ impl<'a> RowReader<'a> {
         RowReader { topology, users: HashMap::new() }
     }
 
-    /// Returns what is known about a process; None if it has ended, also while it was read.
+    /// Returns the row of a process, or `None` if the process has ended or ends while its files are read.
     pub fn read(&mut self, status: ProcessStatus) -> Option<ProcessRow> {
         let memory = numa_maps::read(status.pid);
         self.row(status, memory)
@@ -251,8 +251,8 @@ impl Total {
 
 /// Returns the memory on a node, of nodes in ascending order.
 fn on_node(nodes: &[NodeBytes], node: usize) -> u64 {
-    let found = nodes.binary_search_by_key(&node, |bytes| bytes.node).ok();
-    found.and_then(|index| nodes.get(index)).map_or(0, |bytes| bytes.memory.total_bytes)
+    let position = nodes.binary_search_by_key(&node, |bytes| bytes.node).ok();
+    position.and_then(|index| nodes.get(index)).map_or(0, |bytes| bytes.memory.total_bytes)
 }
 
 #[cfg(test)]

@@ -100,10 +100,10 @@ pub fn columns(
             chosen.push(column);
         }
     }
-    let count = |room: usize, wanted: usize| {
+    let count = |room: usize, limit: usize| {
         // A column and the blank before it have at least three cells.
-        let most = wanted.min(nodes.len()).min(room / 3);
-        (0..=most).rev().find(|&count| used(&all.node_columns(&nodes, count, sort)) <= room).unwrap_or(0)
+        let max = limit.min(nodes.len()).min(room / 3);
+        (0..=max).rev().find(|&count| used(&all.node_columns(&nodes, count, sort)) <= room).unwrap_or(0)
     };
     let room = width.saturating_sub(used(&chosen) + 1);
     let first = count(room, FIRST_NODES);
@@ -334,8 +334,8 @@ mod tests {
         let text = plain(&rows, SortKey::Memory, 80);
         let heading: Vec<&str> = text.lines().next().unwrap().split_whitespace().collect();
         assert!(heading.starts_with(&["PID"]), "{text}");
-        for wanted in ["name", "memory", "N0", "N1", "N2", "N3", "local", "on", "policy"] {
-            assert!(heading.contains(&wanted), "{wanted}: {text}");
+        for column in ["name", "memory", "N0", "N1", "N2", "N3", "local", "on", "policy"] {
+            assert!(heading.contains(&column), "{column}: {text}");
         }
         assert!(text.lines().last().unwrap().contains(" 2 processes"), "{text}");
     }

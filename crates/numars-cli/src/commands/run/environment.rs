@@ -66,9 +66,9 @@ fn installed() -> PathBuf {
 /// Returns the directories of numars below a prefix, with that of Debian for this architecture.
 fn folders(prefix: &Path) -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = FOLDERS.iter().map(|folder| prefix.join(folder).join("numars")).collect();
-    let wanted = format!("{}-linux-", std::env::consts::ARCH);
+    let name = format!("{}-linux-", std::env::consts::ARCH);
     let entries = std::fs::read_dir(prefix.join("lib")).into_iter().flatten().flatten();
-    let of_debian = entries.filter(|entry| entry.file_name().as_bytes().starts_with(wanted.as_bytes()));
+    let of_debian = entries.filter(|entry| entry.file_name().as_bytes().starts_with(name.as_bytes()));
     folders.extend(of_debian.map(|entry| entry.path().join("numars")));
     folders
 }

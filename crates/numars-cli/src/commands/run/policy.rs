@@ -46,8 +46,8 @@ struct Lists<'a> {
 
 impl Lists<'_> {
     fn nodes(&self, list: &str) -> Result<NodeSet> {
-        let found = if self.all { self.topology.parse_nodes_all(list) } else { self.topology.parse_nodes(list) };
-        found.map_err(|error| {
+        let parsed = if self.all { self.topology.parse_nodes_all(list) } else { self.topology.parse_nodes(list) };
+        parsed.map_err(|error| {
             // Of another cpuset, this list would be right.
             let Ok(nodes) = self.topology.parse_nodes_all(list) else { return bad_list(list, &error) };
             self.forbidden(nodes).unwrap_or_else(|| {

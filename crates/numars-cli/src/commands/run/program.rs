@@ -182,16 +182,19 @@ mod tests {
     fn a_script_is_run_by_its_interpreter_or_by_what_env_starts() {
         let interpreter_of = |line: &str| interpreter(&script(line));
         for line in ["#!/bin/sh", "#! /bin/sh -e", "#!/usr/bin/env /bin/sh", "#!/usr/bin/env -S A=1 /bin/sh -e"] {
-            let found = interpreter_of(line);
+            let interpreter = interpreter_of(line);
             assert!(
-                found.file == Path::new("/bin/sh") && found.unclear.is_none() && found.is_of_script,
-                "{line} {found:?}"
+                interpreter.file == Path::new("/bin/sh") && interpreter.unclear.is_none() && interpreter.is_of_script,
+                "{line} {interpreter:?}"
             );
         }
         for line in ["-i sh", "A=1 sh", "", "sh\r", "-S -i sh", "-S LD_PRELOAD= sh", "-S 'sh'", "-S", "no-such-program"]
         {
-            let found = interpreter_of(&format!("#!/usr/bin/env {line}"));
-            assert!(found.unclear.is_some() && found.file == Path::new("/usr/bin/env"), "{line} {found:?}");
+            let interpreter = interpreter_of(&format!("#!/usr/bin/env {line}"));
+            assert!(
+                interpreter.unclear.is_some() && interpreter.file == Path::new("/usr/bin/env"),
+                "{line} {interpreter:?}"
+            );
         }
         let plain = script("no script");
         assert_eq!(interpreter(&plain), Interpreter { file: plain.to_path_buf(), is_of_script: false, unclear: None });

@@ -52,9 +52,9 @@ fn run(arguments: &[OsString]) -> Result<Status, Refusal> {
         [] => Err(Refusal::cannot(USAGE)),
         [option, ..] if option.is_empty() || option.as_bytes().starts_with(b"-") => Err(Refusal::cannot(USAGE)),
         [name, rest @ ..] => {
-            let found = program::find(name)?;
+            let file = program::find(name)?;
             let library = Library::find(None)?;
-            environment::must_be_preloadable(&program::interpreter(&found).file, &library)?;
+            environment::must_be_preloadable(&program::interpreter(&file).file, &library)?;
             let error = Command::new(name).args(rest).envs(environment::substitute(&library)).exec();
             Err(Refusal::of_exec(name, &error))
         }
@@ -68,8 +68,8 @@ fn print(text: &str, status: Status) -> Result<Status, Refusal> {
 }
 
 fn check(name: &OsStr) -> Result<Status, Refusal> {
-    let found = program::find(name)?;
-    let Interpreter { file, unclear, .. } = program::interpreter(&found);
+    let path = program::find(name)?;
+    let Interpreter { file, unclear, .. } = program::interpreter(&path);
     let library = Library::find(None)?;
     environment::must_be_preloadable(&file, &library)?;
     if let Some(line) = unclear {
@@ -90,12 +90,12 @@ fn check(name: &OsStr) -> Result<Status, Refusal> {
     let (mut text, status) = describe(&file, &program, &numars);
     text += "With dlopen(3) it would find:\n";
     for name in NAMES {
-        let found = match opened_on_numars(name, &system, &program, &library) {
+        let library_now = match opened_on_numars(name, &system, &program, &library) {
             None => "nothing".to_owned(),
-            Some(found) if found == library.file => found.display().to_string(),
-            Some(found) => format!("{} (not numars)", found.display()),
+            Some(library_now) if library_now == library.file => library_now.display().to_string(),
+            Some(library_now) => format!("{} (not numars)", library_now.display()),
         };
-        let _ = writeln!(text, "  {name:<17} {found}");
+        let _ = writeln!(text, "  {name:<17} {library_now}");
     }
     print(&text, status)
 }

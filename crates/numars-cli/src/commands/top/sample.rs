@@ -56,14 +56,14 @@ pub struct Sampler<'a> {
     reader: RowReader<'a>,
     before: Counters,
     /// What was read last, and when; of processes that were not read yet, when they were first seen.
-    known: HashMap<ProcessKey, (Instant, ProcessRow)>,
+    rows: HashMap<ProcessKey, (Instant, ProcessRow)>,
 }
 
 impl<'a> Sampler<'a> {
     /// Begins to count.
     pub fn new(topology: &'a Topology) -> Self {
-        let (reader, known) = (RowReader::new(topology), HashMap::new());
-        Sampler { topology, reader, before: Counters::read(topology), known }
+        let (reader, rows) = (RowReader::new(topology), HashMap::new());
+        Sampler { topology, reader, before: Counters::read(topology), rows }
     }
 
     /// Returns a report on the time since the last one, with the processes in any order. With a `budget`, the memory of processes is read for
@@ -100,15 +100,15 @@ impl<'a> Sampler<'a> {
         // Those that have waited longest come first: new ones do not keep others from being read. Of these, the largest.
         let now = Instant::now();
         statuses.sort_by_key(|status| {
-            let last = self.known.get(&(status.pid, status.start_time)).map_or(now, |(time, _)| *time);
+            let last = self.rows.get(&(status.pid, status.start_time)).map_or(now, |(time, _)| *time);
             (last, std::cmp::Reverse(status.resident.total()))
         });
-        let mut known = HashMap::new();
+        let mut rows = HashMap::new();
         for (index, status) in statuses.into_iter().enumerate() {
             let key = (status.pid, status.start_time);
             // The first one always: otherwise, nothing would ever be read on a slow machine.
             let may_read = index == 0 || budget.is_none_or(|budget| now.elapsed() < budget);
-            let (time, row) = match (may_read, self.known.remove(&key)) {
+            let (time, row) = match (may_read, self.rows.remove(&key)) {
                 (true, _) => (Instant::now(), self.reader.read(status)),
                 (false, Some((time, row))) => (time, Some(row)),
                 (false, None) => {
@@ -117,11 +117,11 @@ impl<'a> Sampler<'a> {
                 }
             };
             if let Some(row) = row {
-                known.insert(key, (time, row));
+                rows.insert(key, (time, row));
             }
         }
-        self.known = known;
-        Ok(self.known.values().map(|(_, row)| row.clone()).collect())
+        self.rows = rows;
+        Ok(self.rows.values().map(|(_, row)| row.clone()).collect())
     }
 }
 
@@ -159,10 +159,10 @@ mod tests {
         assert!(own(report).nodes.is_some());
         let key = own(sampler.sample(&filter, None).unwrap());
         let key = (key.pid, key.start_time);
-        let time = |sampler: &Sampler| sampler.known[&key].0;
+        let time = |sampler: &Sampler| sampler.rows[&key].0;
         let before = time(&sampler);
         // Each time, the process that was read the longest time ago is read.
-        let rounds = sampler.known.len() * 3 + 100;
+        let rounds = sampler.rows.len() * 3 + 100;
         let was_read = (0..rounds).any(|_| {
             assert!(own(sampler.sample(&filter, Some(Duration::ZERO)).unwrap()).nodes.is_some());
             time(&sampler) > before

@@ -233,7 +233,7 @@ struct Canvas<'a> {
 }
 
 impl Canvas<'_> {
-    /// Writes a line, as far as there is room.
+    /// Writes a line, cut at the edge of the area.
     fn put(&mut self, x: usize, y: usize, line: &Line) {
         let (Ok(mut x), Ok(y)) = (u16::try_from(x), u16::try_from(y)) else { return };
         if y >= self.area.height {
