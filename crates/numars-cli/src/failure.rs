@@ -1,5 +1,6 @@
 //! How a command ends: its exit status, and what it prints if it fails.
 
+use crate::text::printable;
 use numars::{Errno, MoveError, ParseNodesError, SyscallError};
 use std::fmt;
 use std::io::ErrorKind;
@@ -85,7 +86,6 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Names of processes and files may have control characters.
-        let printable = |text: &str| text.replace(char::is_control, "?");
         write!(f, "numars: {}", printable(&self.message))?;
         match &self.hint {
             Some(hint) => write!(f, " ({})", printable(hint)),

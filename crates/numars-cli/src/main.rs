@@ -12,9 +12,11 @@ mod machine;
 mod mappings;
 mod node_pages;
 mod nodes_argument;
+mod picture;
 mod process;
 mod screen;
 mod target;
+mod text;
 mod units;
 
 use clap::Parser;

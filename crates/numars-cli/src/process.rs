@@ -6,6 +6,7 @@
 pub mod numa_maps;
 
 use crate::failure::{Context, Failure, Result};
+use crate::text::field;
 use numars::{Cpu, Node, NodeSet, Topology};
 use std::collections::BTreeMap;
 use std::io;
@@ -23,7 +24,7 @@ const LONGEST_COMM: usize = 15;
 pub struct ProcessStatus {
     /// The PID of the process, also if the status was read by the TID of another of its threads.
     pub pid: Pid,
-    /// Its name: that of the kernel, or that of argv\[0\] if the kernel has cut it. May have any characters: see [`printable`].
+    /// Its name: that of the kernel, or that of argv\[0\] if the kernel has cut it. May have any characters: see [`printable`](crate::text::printable).
     pub name: String,
     /// Its arguments, separated by blanks. Empty for kernel threads.
     pub command: String,
@@ -112,11 +113,6 @@ pub fn find_one(text: &str) -> Result<Pid> {
     }
 }
 
-/// Returns `text` with question marks for control characters, which would do something to a terminal.
-pub fn printable(text: &str) -> String {
-    text.replace(char::is_control, "?")
-}
-
 fn parse_pid(text: &str) -> Option<Pid> {
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|&pid| pid > 0 && is_number)
@@ -188,9 +184,7 @@ impl ProcessStatus {
 
     fn parse(status: &[u8], stat: &[u8], arguments: &[u8]) -> Option<ProcessStatus> {
         let status = String::from_utf8_lossy(status);
-        let field = |name: &str| {
-            status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim).unwrap_or("")
-        };
+        let field = |name: &str| field(&status, name).unwrap_or("");
         let number = |name: &str| field(name).split_whitespace().next().and_then(|number| number.parse::<u64>().ok());
         let bytes = |name: &str| number(name).unwrap_or(0).saturating_mul(1024);
         // PID (NAME) STATE …, where the name may have parentheses and blanks.
@@ -276,6 +270,17 @@ pub fn local_nodes(on: impl Iterator<Item = usize>, topology: &Topology) -> Node
         topology.nodes_by_distance(node).find(|&other| with_memory.contains(other))
     };
     on.filter_map(|node| Node::new(node).and_then(nearest)).collect()
+}
+
+/// CAP_SYS_PTRACE of capabilities(7), as linux/capability.h numbers it.
+pub const CAP_SYS_PTRACE: u32 = 19;
+/// CAP_SYS_NICE.
+pub const CAP_SYS_NICE: u32 = 23;
+
+/// Returns whether a process has a capability, by its /proc/PID/status. `None`: the file does not say.
+pub fn has_capability(status: &str, capability: u32) -> Option<bool> {
+    let effective = u64::from_str_radix(field(status, "CapEff")?, 16).ok()?;
+    Some(effective >> capability & 1 == 1)
 }
 
 /// Returns the name of a user, or the number if it has none.

@@ -3,6 +3,7 @@
 use crate::failure::{Failure, Result, reason};
 use crate::nodes_argument::named;
 use crate::process;
+use crate::text::field;
 use numars::{Errno, NodeSet, PageStatus, Process};
 use std::fmt;
 
@@ -121,8 +122,10 @@ impl Target {
         }
         let is_own = !self.users.is_empty() && self.users.iter().take(3).all(|&user| user == caller.user);
         if !is_own && !caller.has_sys_ptrace {
-            let owner =
-                self.users.first().map_or("another user".to_owned(), |&user| format!("user {}", user_name(user)));
+            let owner = self
+                .users
+                .first()
+                .map_or("another user".to_owned(), |&user| format!("user {}", process::user_name(user)));
             return failure(format!("it belongs to {owner}"))
                 .hint("run numars as that user or as root, or with the capability CAP_SYS_PTRACE");
         }
@@ -171,41 +174,18 @@ impl Caller {
     }
 
     fn parse(status: &str) -> Caller {
-        // capabilities(7), linux/capability.h.
-        const CAP_SYS_PTRACE: u32 = 19;
-        const CAP_SYS_NICE: u32 = 23;
-        let capabilities = field(status, "CapEff").and_then(|mask| u64::from_str_radix(mask, 16).ok()).unwrap_or(0);
-        let has = |capability: u32| capabilities >> capability & 1 == 1;
+        let has = |capability| process::has_capability(status, capability).unwrap_or(false);
         Caller {
             user: numbers(field(status, "Uid")).get(1).copied().unwrap_or(u32::MAX),
-            has_sys_nice: has(CAP_SYS_NICE),
-            has_sys_ptrace: has(CAP_SYS_PTRACE),
+            has_sys_nice: has(process::CAP_SYS_NICE),
+            has_sys_ptrace: has(process::CAP_SYS_PTRACE),
             is_sandboxed: false,
         }
     }
 }
 
-/// Returns the value of a line `NAME:<tab>VALUE` of /proc/PID/status.
-fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
-    status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
-}
-
 fn numbers(text: Option<&str>) -> Vec<u32> {
     text.unwrap_or_default().split_whitespace().filter_map(|word| word.parse().ok()).collect()
-}
-
-/// Returns the name of a user, or the number if /etc/passwd does not have it.
-fn user_name(user: u32) -> String {
-    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    name_in_passwd(&passwd, user).map_or_else(|| user.to_string(), str::to_owned)
-}
-
-fn name_in_passwd(passwd: &str, user: u32) -> Option<&str> {
-    passwd.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)?.parse() == Ok(user)).then_some(name)
-    })
 }
 
 #[cfg(test)]
@@ -264,13 +244,6 @@ mod tests {
         assert!(explain(STATUS, other, Errno::EIO).contains("cannot move pages of process 17 (postgres: a): "));
         let cpuset = Target::parse(17, STATUS).explain_cpuset("3".parse().unwrap()).to_string();
         assert!(cpuset.contains("to node 3: its cpuset allows only memory of nodes 0-1"), "{cpuset}");
-    }
-
-    #[test]
-    fn users_have_the_names_of_passwd() {
-        let passwd = "root:x:0:0:root:/root:/bin/sh\nbroken\nwww:x:33:33::/:\n";
-        assert_eq!(name_in_passwd(passwd, 33), Some("www"));
-        assert_eq!((name_in_passwd(passwd, 1), name_in_passwd("", 0)), (None, None));
     }
 
     #[test]

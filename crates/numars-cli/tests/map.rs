@@ -1,6 +1,9 @@
 //! `numars map`, run on this process and on others.
 
+mod support;
+
 use std::process::{Command, Output};
+use support::{is_forbidden, text};
 
 fn numars(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_numars"))
@@ -10,15 +13,6 @@ fn numars(arguments: &[&str]) -> Output {
         .env_remove("NO_COLOR")
         .output()
         .expect("the binary that cargo has built")
-}
-
-fn text(output: &[u8]) -> String {
-    String::from_utf8(output.to_vec()).unwrap()
-}
-
-/// Whether move_pages(2) is forbidden here, as in some containers.
-fn is_forbidden(output: &Output) -> bool {
-    text(&output.stderr).contains("forbids move_pages(2)") || text(&output.stderr).contains("no move_pages(2)")
 }
 
 fn own_pid() -> String {

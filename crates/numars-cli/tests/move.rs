@@ -1,9 +1,12 @@
 //! `numars move`. What needs several nodes does nothing on a machine with one: run this in a guest, with the binary at the same path.
 
+mod support;
+
 use numars::{Node, NodeSet, Topology};
 use std::io::{Read, Write};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
+use support::{is_forbidden, text};
 
 /// The environment variable that turns this program into one that holds memory.
 const HOLDER: &str = "NUMARS_TEST_HOLDS";
@@ -15,14 +18,6 @@ fn numars(arguments: &[&str]) -> Output {
         .env("LC_ALL", "C.UTF-8")
         .output()
         .expect("the binary that cargo has built")
-}
-
-fn text(output: &[u8]) -> String {
-    String::from_utf8(output.to_vec()).unwrap()
-}
-
-fn is_forbidden(output: &Output) -> bool {
-    text(&output.stderr).contains("forbids move_pages(2)") || text(&output.stderr).contains("no move_pages(2)")
 }
 
 fn json(output: &Output) -> serde_json::Value {

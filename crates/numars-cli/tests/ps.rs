@@ -1,10 +1,13 @@
 //! `numars ps`, as a person or a program runs it. On a machine with several nodes, memory is put on each.
 
+mod support;
+
 use numars::{MapOptions, Mapping, Node, Policy, Topology};
 use serde_json::Value;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use support::assert_matches_schema;
 
 fn numars(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_numars"));
@@ -22,15 +25,6 @@ fn json(arguments: &[&str]) -> Value {
     let report = serde_json::from_str(&text(&arguments)).unwrap();
     assert_matches_schema(&report);
     report
-}
-
-/// Checks a report against the schema that it names.
-fn assert_matches_schema(report: &Value) {
-    let name = report["schema"].as_str().unwrap().trim_start_matches("numars.").split('/').next().unwrap();
-    let schema: Value = serde_json::from_str(&text(&["schema", name])).unwrap();
-    let validator = jsonschema::validator_for(&schema).unwrap();
-    let errors: Vec<String> = validator.iter_errors(report).map(|error| error.to_string()).collect();
-    assert!(errors.is_empty(), "{errors:?}");
 }
 
 fn stderr(output: &Output) -> String {

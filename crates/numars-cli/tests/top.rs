@@ -1,10 +1,13 @@
 //! `numars top`, as a person drives it: in a terminal of tmux(1), whose keys and screen these tests use. Without tmux, those are skipped.
 
+mod support;
+
 use numars::{MapOptions, Node, Policy, Topology};
 use serde_json::Value;
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+use support::assert_matches_schema;
 
 const NUMARS: &str = env!("CARGO_BIN_EXE_numars");
 
@@ -17,15 +20,6 @@ fn text(arguments: &[&str]) -> String {
     let output = numars(arguments);
     assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
     String::from_utf8(output.stdout).unwrap()
-}
-
-/// Checks a report against the schema that it names.
-fn assert_matches_schema(report: &Value) {
-    let name = report["schema"].as_str().unwrap().trim_start_matches("numars.").split('/').next().unwrap();
-    let schema: Value = serde_json::from_str(&text(&["schema", name])).unwrap();
-    let validator = jsonschema::validator_for(&schema).unwrap();
-    let errors: Vec<String> = validator.iter_errors(report).map(|error| error.to_string()).collect();
-    assert!(errors.is_empty(), "{errors:?}");
 }
 
 /// A shell in a terminal of its own.

@@ -16,10 +16,11 @@ use crate::draw::{self, FAINT, HEADING, styled};
 use crate::failure::{Failure, Result, Status};
 use crate::json::{self, Report};
 use crate::screen::Screen;
+use crate::text::printable;
 use anstyle::Style;
 use clap::Args;
 use files::Files;
-use numars::{NodeSet, Topology};
+use numars::Topology;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::fmt::Write;
@@ -136,7 +137,7 @@ impl Mark {
 impl Check {
     fn new(mark: Mark, name: &'static str, message: impl Into<String>) -> Check {
         // Names of processes and cgroups may have control characters.
-        let message = message.into().replace(char::is_control, "?");
+        let message = printable(&message.into());
         Check { group: Group::Calls, name, mark, message, remedy: None }
     }
 
@@ -162,13 +163,8 @@ impl Check {
 
     /// Adds what to do about it.
     pub fn remedy(self, remedy: impl Into<String>) -> Check {
-        Check { remedy: Some(remedy.into().replace(char::is_control, "?")), ..self }
+        Check { remedy: Some(printable(&remedy.into())), ..self }
     }
-}
-
-/// Returns nodes as `node 1` or `nodes 0,2-3`.
-fn named(nodes: NodeSet) -> String {
-    format!("{} {nodes}", if nodes.len() == 1 { "node" } else { "nodes" })
 }
 
 /// What the checks examine.

@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 use tempfile::TempDir;
 
 /// Returns the command with these arguments, without colours and in a locale with UTF-8.
@@ -23,14 +23,29 @@ pub fn stdout(command: &mut Command) -> String {
 
 /// Runs a command that must succeed and write JSON, and returns that after it was checked against the schema that it names.
 pub fn json(command: &mut Command) -> serde_json::Value {
-    let report: serde_json::Value = serde_json::from_str(&stdout(command)).unwrap();
+    let report = serde_json::from_str(&stdout(command)).unwrap();
+    assert_matches_schema(&report);
+    report
+}
+
+/// Checks a report against the schema that it names.
+pub fn assert_matches_schema(report: &serde_json::Value) {
     let name = report["schema"].as_str().unwrap().replace('/', "-");
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../docs/schema/{name}.json"));
     let schema = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
     let errors: Vec<String> =
-        jsonschema::validator_for(&schema).unwrap().iter_errors(&report).map(|error| error.to_string()).collect();
+        jsonschema::validator_for(&schema).unwrap().iter_errors(report).map(|error| error.to_string()).collect();
     assert!(errors.is_empty(), "{errors:?}");
-    report
+}
+
+/// Returns what a program has printed.
+pub fn text(output: &[u8]) -> String {
+    String::from_utf8(output.to_vec()).unwrap()
+}
+
+/// Returns whether a command has failed because move_pages(2) is forbidden here, as in some containers.
+pub fn is_forbidden(output: &Output) -> bool {
+    text(&output.stderr).contains("forbids move_pages(2)") || text(&output.stderr).contains("no move_pages(2)")
 }
 
 /// A directory with the files of a machine.

@@ -1,6 +1,7 @@
 //! The cgroup of a process, of version 1 or 2, and what it limits.
 
-use super::files::{Files, field};
+use super::files::Files;
+use crate::text::field;
 use std::path::{Path, PathBuf};
 
 /// The cgroup of a process in the hierarchy that has a controller.

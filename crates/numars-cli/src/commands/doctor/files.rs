@@ -1,5 +1,6 @@
 //! Files of /proc and /sys: those of this machine, or, in tests, of one that is below a directory.
 
+use crate::text::field;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -71,11 +72,6 @@ impl Files {
         let (_, rest) = text.split_once('[')?;
         rest.split_once(']').map(|(selected, _)| selected.to_owned())
     }
-}
-
-/// Returns the value of the line `key: value`.
-pub fn field<'a>(text: &'a str, key: &str) -> Option<&'a str> {
-    text.lines().find_map(|line| line.strip_prefix(key)?.trim_start().strip_prefix(':')).map(str::trim)
 }
 
 /// Returns the bytes of a line such as `MemTotal:  24684096 kB`.

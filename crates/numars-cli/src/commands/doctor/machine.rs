@@ -1,6 +1,7 @@
 //! Nodes, their memory, and what the firmware says about them.
 
-use super::{Check, System, named};
+use super::{Check, System};
+use crate::nodes_argument::named;
 use crate::units;
 use numars::{Attribute, Node, NodeSet, Topology};
 

@@ -2,10 +2,8 @@
 
 use super::files::Files;
 use super::{Check, System};
+use crate::process::{self, CAP_SYS_NICE, CAP_SYS_PTRACE};
 use numars::Errno;
-
-const CAP_SYS_PTRACE: u32 = 19;
-const CAP_SYS_NICE: u32 = 23;
 
 /// Returns the checks of permissions.
 pub fn checks(system: &System) -> Vec<Check> {
@@ -18,8 +16,7 @@ pub fn checks(system: &System) -> Vec<Check> {
 
 /// Returns whether this process has a capability. None: unknown.
 pub fn has_capability(files: &Files, capability: u32) -> Option<bool> {
-    let effective = files.field("proc/self/status", "CapEff")?;
-    u64::from_str_radix(&effective, 16).ok().map(|effective| effective >> capability & 1 == 1)
+    process::has_capability(&files.read("proc/self/status").ok()?, capability)
 }
 
 /// Returns whether this process may see and move processes of other users. None: unknown.

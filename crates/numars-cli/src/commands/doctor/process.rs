@@ -1,9 +1,10 @@
 //! Whether a process can be moved and inspected.
 
-use super::files::field;
 use super::raw::{self, Outcome};
-use super::{Check, System, named, permissions, this_process};
+use super::{Check, System, permissions, this_process};
 use crate::failure::reason;
+use crate::nodes_argument::named;
+use crate::text::field;
 use numars::{CpuSet, Errno, NodeSet};
 use std::os::unix::fs::MetadataExt;
 

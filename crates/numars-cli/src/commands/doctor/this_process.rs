@@ -2,7 +2,8 @@
 
 use super::cgroup::Cgroup;
 use super::files::Files;
-use super::{Check, System, loader, named};
+use super::{Check, System, loader};
+use crate::nodes_argument::named;
 use crate::units;
 use numars::{CpuSet, Mode, Policy};
 

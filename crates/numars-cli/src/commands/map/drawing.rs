@@ -4,6 +4,7 @@ use super::{MapArguments, MapReport, MappingReport, PageMap};
 use crate::draw::{FAINT, HEADING, node_digit, node_style, styled};
 use crate::node_pages;
 use crate::screen::Screen;
+use crate::text::{self, printable};
 use crate::units;
 use std::fmt::Write;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -117,10 +118,10 @@ impl<'a> Layout<'a> {
             format!("{address:>12}  {size:>8}  {present:>8}  {}{}", bar.0, " ".repeat(self.bar.saturating_sub(bar.1)));
         let [nodes, policy, huge] = others;
         if let Some(width) = self.nodes {
-            let _ = write!(line, "  {:<width$}", shorten(nodes, width, self.screen));
+            let _ = write!(line, "  {:<width$}", text::cut(nodes, width, self.screen));
         }
         if let Some(width) = self.policy {
-            let _ = write!(line, "  {:<width$}", shorten(policy, width, self.screen));
+            let _ = write!(line, "  {:<width$}", text::cut(policy, width, self.screen));
         }
         if self.huge {
             let _ = write!(line, "  {huge:>8}");
@@ -164,19 +165,6 @@ impl<'a> Layout<'a> {
 fn node_list(mapping: &MappingReport) -> String {
     let nodes = mapping.nodes.iter().filter_map(|on| numars::Node::new(on.node));
     nodes.collect::<numars::NodeSet>().to_string()
-}
-
-fn printable(name: &str) -> String {
-    name.replace(char::is_control, "?")
-}
-
-/// Returns the beginning of a text that is wider than `width`.
-fn shorten(text: &str, width: usize, screen: &Screen) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    let ellipsis = screen.or_ascii("…", "~");
-    text.chars().take(width.saturating_sub(1)).collect::<String>() + ellipsis
 }
 
 /// Returns the end of a text that is wider than `width`.
@@ -319,7 +307,7 @@ mod tests {
     fn names_keep_their_ends_and_texts_are_cut_to_the_height() {
         let ascii = screen(80, false);
         assert_eq!(keep_end("/usr/lib/libc.so.6", 9, &ascii), "~ibc.so.6");
-        assert_eq!((keep_end("a", 9, &ascii), shorten("abcdef", 4, &ascii)), ("a".into(), "abc~".into()));
+        assert_eq!((keep_end("a", 9, &ascii), text::cut("abcdef", 4, &ascii)), ("a".into(), "abc~".into()));
         assert_eq!(plain(&cut("a\nb\nc\nd\n", 3)), "a\nb\n2 more lines\n");
         assert_eq!(cut("a\nb\n", 2), "a\nb\n");
         assert_eq!([30, 79, 80, 1000].map(|width| columns(&screen(width, true))), [16, 64, 64, 128]);

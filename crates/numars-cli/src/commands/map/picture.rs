@@ -2,9 +2,10 @@
 
 use super::{MapReport, MappingReport};
 use crate::draw::node_rgb;
+use crate::picture::{page, rectangle, text};
 use crate::units;
 use svg::Document;
-use svg::node::element::{Group, Rectangle, Text, Title};
+use svg::node::element::{Group, Title};
 
 const MARGIN: f64 = 16.0;
 const WIDTH: f64 = 800.0;
@@ -18,16 +19,9 @@ pub fn draw(report: &MapReport) -> Document {
     let present = || report.mappings.iter().filter(|mapping| mapping.present_bytes > 0);
     let top = MARGIN + 3.0 * LINE;
     let height = top + present().map(height_of).sum::<f64>() + MARGIN;
-    let mut document = Document::new()
-        .set("viewBox", (0.0, 0.0, WIDTH + 2.0 * MARGIN, height))
-        .set("width", WIDTH + 2.0 * MARGIN)
-        .set("height", height)
-        .set("font-family", "sans-serif")
-        .set("font-size", 12)
-        .add(Rectangle::new().set("width", "100%").set("height", "100%").set("fill", "#ffffff"))
+    let mut document = page(WIDTH + 2.0 * MARGIN, height)
         .add(
-            label(format!("process {} ({})", report.pid, report.name), MARGIN, MARGIN + LINE)
-                .set("font-weight", "bold"),
+            text(format!("process {} ({})", report.pid, report.name), MARGIN, MARGIN + LINE).set("font-weight", "bold"),
         )
         .add(legend(report, MARGIN + 2.0 * LINE));
     let mut y = top;
@@ -38,21 +32,12 @@ pub fn draw(report: &MapReport) -> Document {
     document
 }
 
-fn label(content: String, x: f64, y: f64) -> Text {
-    // XML has no control characters.
-    Text::new(content.replace(char::is_control, "?")).set("x", x).set("y", y).set("fill", "#222222")
-}
-
-fn rectangle(x: f64, y: f64, width: f64, height: f64, fill: &'static str) -> Rectangle {
-    Rectangle::new().set("x", x).set("y", y).set("width", width).set("height", height).set("fill", fill)
-}
-
 fn legend(report: &MapReport, y: f64) -> Group {
     let mut group = Group::new();
     // As many as fit.
     for (index, on) in report.nodes.iter().take(5).enumerate() {
         let x = MARGIN + index as f64 * WIDTH / 5.0;
-        group = group.add(rectangle(x, y - 10.0, 12.0, 12.0, node_rgb(on.node))).add(label(
+        group = group.add(rectangle(x, y - 10.0, 12.0, 12.0, node_rgb(on.node))).add(text(
             format!("node {}: {}", on.node, units::bytes(on.bytes)),
             x + 17.0,
             y,
@@ -78,7 +63,7 @@ fn draw_mapping(mapping: &MappingReport, page_size: usize, y: f64) -> Group {
         units::bytes(mapping.present_bytes),
         units::bytes(mapping.bytes)
     );
-    let mut group = Group::new().add(label(title, MARGIN, y + 12.0));
+    let mut group = Group::new().add(text(title, MARGIN, y + 12.0));
     let (mut x, total) = (MARGIN, mapping.present_bytes.max(1) as f64);
     for on in &mapping.nodes {
         let width = WIDTH * on.bytes as f64 / total;

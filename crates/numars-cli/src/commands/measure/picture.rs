@@ -3,8 +3,9 @@
 use super::MeasureReport;
 use super::matrix::{KINDS, Matrix, number};
 use crate::draw::heat_rgb;
+use crate::picture::{page, rectangle, text};
 use svg::Document;
-use svg::node::element::{Group, Rectangle, Text, Title};
+use svg::node::element::{Group, Title};
 
 const MARGIN: f64 = 16.0;
 const GAP: f64 = 28.0;
@@ -21,13 +22,7 @@ pub fn draw(report: &MeasureReport) -> Document {
     let panel = (cell * columns as f64).max(150.0);
     let width = 2.0 * MARGIN + panel * matrices.len() as f64 + GAP * (matrices.len() - 1) as f64;
     let height = 2.0 * MARGIN + TITLE + cell * rows as f64 + 20.0 * (1 + report.warnings.len()) as f64;
-    let mut document = Document::new()
-        .set("viewBox", (0.0, 0.0, width, height))
-        .set("width", width)
-        .set("height", height)
-        .set("font-family", "sans-serif")
-        .set("font-size", 12)
-        .add(Rectangle::new().set("width", "100%").set("height", "100%").set("fill", "#ffffff"));
+    let mut document = page(width, height);
     for (index, (title, unit, matrix)) in matrices.iter().enumerate() {
         let left = MARGIN + index as f64 * (panel + GAP);
         let heading = text(format!("{title} [{unit}]"), left, MARGIN + 12.0).set("font-weight", "bold");
@@ -40,10 +35,6 @@ pub fn draw(report: &MeasureReport) -> Document {
         document = document.add(text(format!("warning: {}", warning.message), MARGIN, y).set("fill", "#a3262a"));
     }
     document
-}
-
-fn text(content: impl Into<String>, x: f64, y: f64) -> Text {
-    Text::new(content.into()).set("x", x).set("y", y).set("fill", "#222222")
 }
 
 fn heat_map(matrix: &Matrix, unit: &str, left: f64, top: f64, cell: f64) -> Group {
@@ -62,13 +53,8 @@ fn heat_map(matrix: &Matrix, unit: &str, left: f64, top: f64, cell: f64) -> Grou
             let shown = number(measurement.median);
             let range = format!("{} to {}", number(measurement.least), number(measurement.most));
             let title = Title::new(format!("from node {from} to node {to}: {shown} {unit} ({range})"));
-            let tile = Rectangle::new()
-                .set("x", left + (column + 1) as f64 * cell)
-                .set("y", y)
-                .set("width", cell - 1.0)
-                .set("height", cell - 1.0)
-                .set("fill", heat_rgb(matrix.heat(measurement.median)))
-                .add(title);
+            let (x, color) = (left + (column + 1) as f64 * cell, heat_rgb(matrix.heat(measurement.median)));
+            let tile = rectangle(x, y, cell - 1.0, cell - 1.0, color).add(title);
             group = group.add(tile).add(text(shown, center(column, left), y + cell * 0.6).set("fill", "#ffffff"));
         }
     }

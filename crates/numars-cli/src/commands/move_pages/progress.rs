@@ -2,6 +2,7 @@
 
 use crate::node_pages::bytes;
 use crate::screen::Screen;
+use crate::text::printable;
 use crate::units;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
@@ -28,7 +29,7 @@ enum Display {
 impl Progress {
     /// Returns the progress of the move of `total` pages.
     pub fn new(title: String, total: u64, screen: &Screen) -> Progress {
-        let title = title.replace(char::is_control, "?");
+        let title = printable(&title);
         let started = Instant::now();
         let display = if screen.quiet {
             Display::Nothing

@@ -8,6 +8,7 @@ use crate::failure::Result;
 use crate::node_pages::{self, NodePages, bytes};
 use crate::nodes_argument::named;
 use crate::screen::Screen;
+use crate::text::printable;
 use crate::units;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -76,7 +77,7 @@ pub fn print(report: &ProcessReport, job: &Job, screen: &Screen) -> Result<()> {
 }
 
 fn title(report: &ProcessReport) -> String {
-    let name = report.name.as_deref().unwrap_or("?").replace(char::is_control, "?");
+    let name = printable(report.name.as_deref().unwrap_or("?"));
     format!("process {} ({name})", report.pid)
 }
 

@@ -2,9 +2,10 @@
 
 use crate::draw::{heat_rgb, node_rgb};
 use crate::machine::Machine;
+use crate::picture::{page, rectangle, text};
 use crate::units;
 use svg::Document;
-use svg::node::element::{Group, Rectangle, Text, Title};
+use svg::node::element::{Group, Title};
 
 const BOX_WIDTH: f64 = 150.0;
 const BOX_HEIGHT: f64 = 74.0;
@@ -22,23 +23,13 @@ pub fn draw(machine: &Machine) -> Document {
     let matrix_side = cell * (machine.nodes.len() + 1) as f64;
     let width = 2.0 * MARGIN + boxes_width.max(matrix_side);
     let height = matrix_top + matrix_side + MARGIN;
-    let mut document = Document::new()
-        .set("viewBox", (0.0, 0.0, width, height))
-        .set("width", width)
-        .set("height", height)
-        .set("font-family", "sans-serif")
-        .set("font-size", 12)
-        .add(Rectangle::new().set("width", "100%").set("height", "100%").set("fill", "#ffffff"));
+    let mut document = page(width, height);
     for (index, node) in machine.nodes.iter().enumerate() {
         let x = MARGIN + (index % BOXES_IN_A_ROW) as f64 * (BOX_WIDTH + GAP);
         let y = MARGIN + (index / BOXES_IN_A_ROW) as f64 * (BOX_HEIGHT + GAP);
         document = document.add(node_box(node, x, y));
     }
     document.add(matrix(machine, MARGIN, matrix_top, cell))
-}
-
-fn text(content: String, x: f64, y: f64) -> Text {
-    Text::new(content).set("x", x).set("y", y).set("fill", "#222222")
 }
 
 fn node_box(node: &crate::machine::MachineNode, x: f64, y: f64) -> Group {
@@ -50,13 +41,8 @@ fn node_box(node: &crate::machine::MachineNode, x: f64, y: f64) -> Group {
     let cpus = if node.cpus.is_empty() { "no CPUs".to_owned() } else { format!("CPUs {}", shorten(&node.cpus, 20)) };
     Group::new()
         .add(
-            Rectangle::new()
-                .set("x", x)
-                .set("y", y)
-                .set("width", BOX_WIDTH)
-                .set("height", BOX_HEIGHT)
+            rectangle(x, y, BOX_WIDTH, BOX_HEIGHT, "#f5f5f5")
                 .set("rx", 5)
-                .set("fill", "#f5f5f5")
                 .set("stroke", node_rgb(node.node))
                 .set("stroke-width", 2),
         )
@@ -67,12 +53,8 @@ fn node_box(node: &crate::machine::MachineNode, x: f64, y: f64) -> Group {
             x + 8.0,
             y + 50.0,
         ))
-        .add(bar(x + 8.0, y + 58.0, BOX_WIDTH - 16.0, "#dddddd"))
-        .add(bar(x + 8.0, y + 58.0, (BOX_WIDTH - 16.0) * share, node_rgb(node.node)))
-}
-
-fn bar(x: f64, y: f64, width: f64, color: &str) -> Rectangle {
-    Rectangle::new().set("x", x).set("y", y).set("width", width).set("height", 8).set("fill", color)
+        .add(rectangle(x + 8.0, y + 58.0, BOX_WIDTH - 16.0, 8.0, "#dddddd"))
+        .add(rectangle(x + 8.0, y + 58.0, (BOX_WIDTH - 16.0) * share, 8.0, node_rgb(node.node)))
 }
 
 fn shorten(text: &str, length: usize) -> String {
@@ -98,16 +80,17 @@ fn matrix(machine: &Machine, left: f64, top: f64, cell: f64) -> Group {
             let label = distance.map_or("?".to_owned(), |distance| distance.to_string());
             group = group
                 .add(
-                    Rectangle::new()
-                        .set("x", left + (to + 1) as f64 * cell)
-                        .set("y", top + (from + 1) as f64 * cell)
-                        .set("width", cell - 1.0)
-                        .set("height", cell - 1.0)
-                        .set("fill", heat_rgb(heat))
-                        .add(Title::new(format!(
-                            "from node {} to node {}: {label}",
-                            machine.nodes[from].node, machine.nodes[to].node
-                        ))),
+                    rectangle(
+                        left + (to + 1) as f64 * cell,
+                        top + (from + 1) as f64 * cell,
+                        cell - 1.0,
+                        cell - 1.0,
+                        heat_rgb(heat),
+                    )
+                    .add(Title::new(format!(
+                        "from node {} to node {}: {label}",
+                        machine.nodes[from].node, machine.nodes[to].node
+                    ))),
                 )
                 .add(text(label, center(to, left), center(from, top) + cell * 0.15).set("fill", "#ffffff"));
         }

@@ -3,14 +3,14 @@
 use super::row::{MemoryBytes, ProcessRow};
 use super::table::{local_style, percent, size};
 use crate::draw::{self, FAINT, HEADING, styled, table, table_text};
-use crate::process::printable;
 use crate::screen::Screen;
+use crate::text::printable;
 use crate::units;
 use std::collections::BTreeMap;
 
 /// Returns what is known about a process as text.
 pub fn text(row: &ProcessRow, screen: &Screen) -> String {
-    let name = super::table::cut(&row.name, 40, screen);
+    let name = crate::text::cut(&row.name, 40, screen);
     let mut text = format!(
         "{} {}\n",
         styled(format!("{} {name}", row.pid), HEADING),
@@ -24,7 +24,7 @@ pub fn text(row: &ProcessRow, screen: &Screen) -> String {
             FAINT
         )
     );
-    let cut = |text: &str| super::table::cut(text, screen.width.saturating_sub(11), screen);
+    let cut = |text: &str| crate::text::cut(text, screen.width.saturating_sub(11), screen);
     let mut line = |name: &str, value: String| text += &format!("{name:10} {value}\n");
     line("command", cut(&row.command));
     let local = match (row.local_fraction, row.thread_nodes.len()) {

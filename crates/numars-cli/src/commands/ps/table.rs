@@ -3,11 +3,11 @@
 use super::row::{MemoryBytes, ProcessRow, Total};
 use super::sort::SortKey;
 use crate::draw::{BAD, FAINT, GOOD, HEADING, WARNING, styled};
-use crate::process::printable;
 use crate::screen::Screen;
+use crate::text::cut;
 use crate::units;
 use anstyle::Style;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
 /// The nodes that have a column before other columns are considered.
 const FIRST_NODES: usize = 4;
@@ -37,27 +37,6 @@ impl Column {
 /// A size with three digits and a letter: `1.20G`; 0 is `-`.
 pub fn size(bytes: u64) -> String {
     if bytes == 0 { "-".into() } else { units::bytes(bytes).replace(" B", "B").replace("iB", "").replace(' ', "") }
-}
-
-/// Returns `text` without control characters, cut to `width` cells.
-pub fn cut(text: &str, width: usize, screen: &Screen) -> String {
-    let mut text = printable(text);
-    if !screen.unicode {
-        text = text.replace(|character: char| !character.is_ascii(), "?");
-    }
-    if text.width() <= width {
-        return text;
-    }
-    let mark = screen.or_ascii('…', '~');
-    let mut cut = String::new();
-    for character in text.chars() {
-        if cut.width() + character.width().unwrap_or(0) + 1 > width {
-            break;
-        }
-        cut.push(character);
-    }
-    cut.push(mark);
-    cut
 }
 
 /// Returns a share in percent.
@@ -297,14 +276,6 @@ mod tests {
     fn sizes_are_short() {
         let sizes = [0, 5, 1023, 4096, 10 << 20, 999 << 20, 8 << 30, u64::MAX].map(size);
         assert_eq!(sizes, ["-", "5B", "1.00K", "4.00K", "10.0M", "999M", "8.00G", "16.0E"]);
-    }
-
-    #[test]
-    fn names_are_cut_and_have_no_control_characters() {
-        assert_eq!(cut("a\x1b[31mb", 20, &screen(true)), "a?[31mb");
-        assert_eq!(cut("abcdef", 4, &screen(false)), "abc~");
-        assert_eq!(cut("日本語日本語", 5, &screen(true)), "日本…");
-        assert_eq!(cut("aé", 5, &screen(false)), "a?");
     }
 
     #[test]

@@ -88,7 +88,7 @@ impl Mover {
         let text = format!(
             "{} ({}) to {}: {}, {}{ending}",
             self.key.0,
-            crate::process::printable(&self.name),
+            crate::text::printable(&self.name),
             self.to,
             units::bytes(moved),
             units::rate(rate)
@@ -105,7 +105,7 @@ impl Mover {
             Ok(stats) => (stats, None),
             Err(error) => (*error.stats(), Some(error.errno())),
         };
-        let (pid, name) = (self.key.0, crate::process::printable(&self.name));
+        let (pid, name) = (self.key.0, crate::text::printable(&self.name));
         let moved = format!("{} of {pid} ({name}) moved to {}", units::bytes(bytes(&stats)), self.to);
         let mut message = match failure {
             None => moved,

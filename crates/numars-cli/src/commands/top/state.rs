@@ -5,7 +5,7 @@ use super::sample::{ProcessKey, TopReport};
 use crate::commands::ps::row::ProcessRow;
 use crate::commands::ps::sort::SortKey;
 use crate::failure::bad_list;
-use crate::process::printable;
+use crate::text::printable;
 use numars::{NodeSet, Topology};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use std::collections::HashMap;

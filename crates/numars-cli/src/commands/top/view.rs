@@ -89,7 +89,7 @@ impl View<'_> {
             units::duration(self.interval)
         );
         if !app.name.is_empty() {
-            title += &format!("  names with {}", table::cut(&app.name, 20, self.screen));
+            title += &format!("  names with {}", crate::text::cut(&app.name, 20, self.screen));
         }
         let paused = if app.paused { "  paused" } else { "" };
         vec![("numars top".into(), HEADING), (title, Style::new()), (paused.into(), WARNING)]
@@ -177,14 +177,14 @@ impl View<'_> {
     /// Returns the line for what is typed, moved or said.
     fn status(&self, app: &App, width: usize) -> Line {
         if let Some(prompt) = &app.prompt {
-            let question = table::cut(&prompt.kind.question(), width / 2 + 10, self.screen);
-            let text = table::cut(&prompt.text, usize::MAX, self.screen);
+            let question = crate::text::cut(&prompt.kind.question(), width / 2 + 10, self.screen);
+            let text = crate::text::cut(&prompt.text, usize::MAX, self.screen);
             // The end of it is what is being typed.
             let room = width.saturating_sub(question.len() + 2);
             let text: String = text.chars().skip(text.chars().count().saturating_sub(room)).collect();
             return vec![(question + " ", HEADING), (text, Style::new()), ("_".into(), HEADING)];
         }
-        let cut = |text: &str, width| table::cut(text, width, self.screen);
+        let cut = |text: &str, width| crate::text::cut(text, width, self.screen);
         match &app.mover {
             Some(mover) if app.message.is_empty() => {
                 let (fraction, text) = mover.progress();
