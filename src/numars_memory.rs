@@ -30,15 +30,13 @@ impl CallResult for Memory {
     }
 }
 
-/// Allocates memory for the program. The policy is what `policy` returns, which is told whether pages may be on other nodes; EINVAL if there is
-/// none.
+/// Allocates memory for the program. EINVAL if there is no policy, or a flag is unknown.
 #[inline(never)]
-fn memory(size: usize, policy: &dyn Fn(Fallback) -> Option<Policy>, flags: c_uint) -> Memory {
+fn memory(size: usize, policy: Option<Policy>, flags: c_uint) -> Memory {
     const ALL: c_uint =
         NUMARS_ALLOC_NO_FALLBACK | NUMARS_ALLOC_POPULATE | NUMARS_ALLOC_STRICT | NUMARS_ALLOC_HUGE_PAGES;
     let has = |flag| flags & flag != 0;
-    let fallback = if has(NUMARS_ALLOC_NO_FALLBACK) { Fallback::Never } else { Fallback::IfFull };
-    let mapped = policy(fallback).filter(|_| !has(!ALL)).ok_or(Errno::EINVAL).and_then(|policy| {
+    let mapped = policy.filter(|_| !has(!ALL)).ok_or(Errno::EINVAL).and_then(|policy| {
         let options = MapOptions::new().policy(policy).populate(has(NUMARS_ALLOC_POPULATE));
         options.strict(has(NUMARS_ALLOC_STRICT)).huge_pages(has(NUMARS_ALLOC_HUGE_PAGES)).map(size)
     });
@@ -51,27 +49,22 @@ fn memory(size: usize, policy: &dyn Fn(Fallback) -> Option<Policy>, flags: c_uin
     }
 }
 
-/// When pages may be allocated on other nodes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Fallback {
-    IfFull,
-    Never,
+/// Returns whether pages may be allocated on other nodes if the node is full.
+fn may_fall_back(flags: c_uint) -> bool {
+    flags & NUMARS_ALLOC_NO_FALLBACK == 0
 }
 
 /// Returns the policy for memory on one node.
-fn on_node(node: Option<Node>, fallback: Fallback) -> Option<Policy> {
-    Some(match fallback {
-        Fallback::IfFull => Policy::preferred(node?),
-        Fallback::Never => Policy::bind(node?.into()),
-    })
+fn on_node(node: Option<Node>, flags: c_uint) -> Option<Policy> {
+    node.map(|node| if may_fall_back(flags) { Policy::preferred(node) } else { Policy::bind(node.into()) })
 }
 
 /// Returns `policy` for nodes of a program's set, unless the kernel has none that never falls back. Nodes that the kernel cannot have are
 /// ignored, as those that do not exist: mbind(2) would refuse the set.
-fn on_nodes(policy: fn(NodeSet) -> Policy, nodes: Bits, fallback: Fallback) -> Option<Policy> {
+fn on_nodes(policy: fn(NodeSet) -> Policy, nodes: Bits, flags: c_uint) -> Option<Policy> {
     let possible = possible_nodes();
     let nodes = nodes.iter().take_while(|&node| node < possible).filter_map(Node::new).collect();
-    (fallback == Fallback::IfFull).then(|| policy(nodes))
+    may_fall_back(flags).then(|| policy(nodes))
 }
 
 /// Allocate memory on one node (MPOL_PREFERRED, or MPOL_BIND with NUMARS_ALLOC_NO_FALLBACK), or
@@ -111,7 +104,7 @@ pub extern "C" fn numars_alloc_onnode(size: usize, node: c_int, flags: c_uint) -
     trace_call!(
         "numars_alloc_onnode(size=*, node=*, flags=*)",
         [size, node, Arg::AllocFlags(flags)],
-        memory(size, &|fallback| on_node(number, fallback), flags)
+        memory(size, on_node(number, flags), flags)
     )
     .0
 }
@@ -135,11 +128,8 @@ pub extern "C" fn numars_alloc_onnode(size: usize, node: c_int, flags: c_uint) -
 /// policy.
 #[unsafe(no_mangle)]
 pub extern "C" fn numars_alloc_local(size: usize, flags: c_uint) -> *mut c_void {
-    let local = |fallback| match fallback {
-        Fallback::IfFull => Some(Policy::LOCAL),
-        Fallback::Never => on_node(Node::current(), fallback),
-    };
-    trace_call!("numars_alloc_local(size=*, flags=*)", [size, Arg::AllocFlags(flags)], memory(size, &local, flags)).0
+    let policy = if may_fall_back(flags) { Some(Policy::LOCAL) } else { on_node(Node::current(), flags) };
+    trace_call!("numars_alloc_local(size=*, flags=*)", [size, Arg::AllocFlags(flags)], memory(size, policy, flags)).0
 }
 
 /// Allocate memory interleaved page by page over the given nodes (MPOL_INTERLEAVE), or fail without
@@ -172,7 +162,7 @@ pub unsafe extern "C" fn numars_alloc_interleaved(size: usize, nodes: *const bit
     trace_call!(
         "numars_alloc_interleaved(size=*, nodes=*, flags=*)",
         [size, nodes, Arg::AllocFlags(flags)],
-        memory(size, &|fallback| on_nodes(Policy::interleave, nodes, fallback), flags)
+        memory(size, on_nodes(Policy::interleave, nodes, flags), flags)
     )
     .0
 }
@@ -205,7 +195,7 @@ pub unsafe extern "C" fn numars_alloc_weighted(size: usize, nodes: *const bitmas
     trace_call!(
         "numars_alloc_weighted(size=*, nodes=*, flags=*)",
         [size, nodes, Arg::AllocFlags(flags)],
-        memory(size, &|fallback| on_nodes(Policy::weighted_interleave, nodes, fallback), flags)
+        memory(size, on_nodes(Policy::weighted_interleave, nodes, flags), flags)
     )
     .0
 }
