@@ -19,7 +19,7 @@ case $1 in
 build) ;;
 host)
     shift
-    exec target/release/vm test --host "$@" target/tests-c
+    exec target/release/vm test --host --jobs 2 "$@" target/tests-c
     ;;
 guest)
     shift

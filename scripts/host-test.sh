@@ -4,4 +4,4 @@
 # Example: make host-test FILTER=any/bitmask
 set -eu
 cd "$(dirname "$0")/.."
-LD_LIBRARY_PATH=$PWD/target/stage/lib exec target/release/vm test --host ${FILTER:+--filter "$FILTER"} target/tests-c
+LD_LIBRARY_PATH=$PWD/target/stage/lib exec target/release/vm test --host --jobs 2 ${FILTER:+--filter "$FILTER"} target/tests-c

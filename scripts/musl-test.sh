@@ -52,7 +52,7 @@ PC
 c_tests() {
     make --no-print-directory -j2 -f tests-c/Makefile OUT="$1" STAGE="$stage" CC="$compiler" LIBRARY="$2" EXCEPT="$3" FLAGS="-Wno-overflow $4" \
         C_TEST_LIBRARIES= C_TESTS="${5:-$(cd tests-c && echo any/*.c | sed 's/\.c//g')}" &&
-        LD_LIBRARY_PATH=$stage/lib target/release/vm test --host ${FILTER:+--filter "$FILTER"} "$1/tests-c"
+        LD_LIBRARY_PATH=$stage/lib target/release/vm test --host --jobs 2 ${FILTER:+--filter "$FILTER"} "$1/tests-c"
 }
 
 # compile NAME FLAGS…: the program on_any_libc.

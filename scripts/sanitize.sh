@@ -26,7 +26,7 @@ case $1 in
 build) ;;
 host)
     shift
-    LD_LIBRARY_PATH=$out ASAN_OPTIONS=$options exec target/release/vm test --host --timeout 300 "$@" $out/tests-c
+    LD_LIBRARY_PATH=$out ASAN_OPTIONS=$options exec target/release/vm test --host --jobs 2 --timeout 300 "$@" $out/tests-c
     ;;
 guest)
     # These leave their sets allocated: only bad accesses count. The programs are so large that no GiB of a node is left in one piece.

@@ -86,7 +86,7 @@ enum Action {
         /// Run DIR/any/* on the host, without a guest
         #[arg(long, conflicts_with_all = ["kernels", "shapes"])]
         host: bool,
-        /// The number of guests that run at the same time
+        /// The number of guests, or of programs on the host, that run at the same time
         #[arg(long, default_value_t = 1)]
         jobs: usize,
         #[command(flatten)]
@@ -166,7 +166,7 @@ fn perform(cli: Cli) -> Result<ExitCode> {
         Action::Test { kernels, shapes, filters, skip, host, jobs, options, timeout, directory } => {
             let suite = Suite { directory, filters, skip, limit: Duration::from_secs(timeout) };
             let tally = if host {
-                suite.on_host()?
+                suite.on_host(jobs)?
             } else {
                 let cache = cache()?;
                 suite.in_guests(&cache, &kernels, &shapes, &options, jobs)?

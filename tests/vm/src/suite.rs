@@ -74,33 +74,18 @@ impl Suite {
         // Those with the most programs first, so that no guest runs alone for long at the end.
         guests.sort_by_key(|guest| Reverse(guest.jobs.len()));
         let tally = Tally::default();
-        let next = AtomicUsize::new(0);
-        thread::scope(|scope| {
-            let workers: Vec<_> = (0..jobs.max(1))
-                .map(|_| {
-                    scope.spawn(|| -> Result<()> {
-                        while let Some(guest) = guests.get(next.fetch_add(1, Ordering::Relaxed)) {
-                            tally.guest(guest)?;
-                        }
-                        Ok(())
-                    })
-                })
-                .collect();
-            for worker in workers {
-                worker.join().expect("a worker does not panic")?;
-            }
-            anyhow::Ok(())
-        })?;
+        each_of(&guests, jobs, |guest| tally.guest(guest))?;
         Ok(tally)
     }
 
-    /// Runs the programs that need no special machine on this one.
-    pub fn on_host(&self) -> Result<Tally> {
+    /// Runs the programs that need no special machine on this one, `jobs` at a time.
+    pub fn on_host(&self, jobs: usize) -> Result<Tally> {
         let tally = Tally::default();
-        for job in self.programs(ANY, "")? {
+        each_of(&self.programs(ANY, "")?, jobs, |job| {
             let (output, ending) = run_here(&job.program, self.limit)?;
-            tally.program("host", &job, &output, &ending);
-        }
+            tally.program("host", job, &output, &ending);
+            Ok(())
+        })?;
         Ok(tally)
     }
 
@@ -166,6 +151,21 @@ impl Suite {
         paths.sort();
         Ok(paths)
     }
+}
+
+/// Calls `work` for each item, in order, for up to `jobs` at a time. After an error, no further item begins.
+fn each_of<T: Sync>(items: &[T], jobs: usize, work: impl Fn(&T) -> Result<()> + Sync) -> Result<()> {
+    let next = AtomicUsize::new(0);
+    let worker = || {
+        while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+            work(item).inspect_err(|_| next.store(items.len(), Ordering::Relaxed))?;
+        }
+        anyhow::Ok(())
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..jobs.max(1)).map(|_| scope.spawn(worker)).collect();
+        workers.into_iter().try_for_each(|worker| worker.join().expect("a worker does not panic"))
+    })
 }
 
 /// Distributes programs over as few guests as take them all, evenly.
@@ -338,6 +338,24 @@ fn read_from_start(file: &mut File) -> Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_item_is_worked_on_once_and_an_error_ends_the_work() {
+        for jobs in 0..4 {
+            let seen = Mutex::new(Vec::new());
+            let see = |&item: &usize| {
+                seen.lock().unwrap().push(item);
+                ensure!(item < 100, "too large");
+                Ok(())
+            };
+            each_of(&Vec::from_iter(0..50), jobs, see).unwrap();
+            seen.lock().unwrap().sort_unstable();
+            assert_eq!(*seen.lock().unwrap(), Vec::from_iter(0..50));
+            seen.lock().unwrap().clear();
+            assert!(each_of(&Vec::from_iter(100..150), jobs, see).is_err());
+            assert!(seen.lock().unwrap().len() <= jobs.max(1));
+        }
+    }
 
     #[test]
     fn many_programs_are_distributed_over_several_guests() {
