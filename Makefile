@@ -9,9 +9,10 @@ PRINT_MULTIARCH = $(CC) -print-multiarch 2>/dev/null$(if $(FOR_MUSL), | sed 's/-
 LIBDIR ?= $(PREFIX)/lib$(if $(filter /usr,$(PREFIX)),$(if $(wildcard /etc/debian_version),/$(MULTIARCH)))
 INCLUDEDIR ?= $(PREFIX)/include
 BINDIR ?= $(PREFIX)/bin
-MANDIR ?= $(PREFIX)/share/man
+DATADIR ?= $(PREFIX)/share
+MANDIR ?= $(DATADIR)/man
 DESTDIR ?=
-FOLDERS := PREFIX LIBDIR INCLUDEDIR BINDIR MANDIR
+FOLDERS := PREFIX LIBDIR INCLUDEDIR BINDIR DATADIR MANDIR
 
 define newline
 
@@ -31,6 +32,11 @@ INSTALL ?= install
 LDCONFIG ?= ldconfig
 
 VERSION := $(shell sed -n '/^version = /{s/.*"\(.*\)"/\1/p;q}' Cargo.toml)
+# Whether the command numars is built and installed: yes; no, which installs the script numars-run in its place; or dev, compiled in less time,
+# as the tests and the demo use it.
+CLI ?= yes
+$(if $(filter-out yes no dev,$(or $(CLI),empty)),$(error CLI is "$(CLI)": it can be yes, no or dev))
+
 # The libnuma whose interface this is.
 LIBNUMA_VERSION := 2.0.19
 # The version in the names of the files, as libnumars.so.1.0.0.
@@ -53,24 +59,26 @@ comma := ,
 
 # Sources without tests and tools have only what building and installing need.
 ifeq ($(wildcard scripts/setup.sh),)
-OF_ALL_SOURCES := $(filter-out all cargo clean help install% rust stage uninstall% usable-stage target/% /%,$(MAKECMDGOALS))
+OF_ALL_SOURCES := $(filter-out all cargo clean cli help install% libraries rust stage uninstall% usable-stage target/% /%,$(MAKECMDGOALS))
 $(if $(OF_ALL_SOURCES),$(error make $(firstword $(OF_ALL_SOURCES)) needs all sources, as in a clone of the repository))
 endif
 
 .DELETE_ON_ERROR:
-.PHONY: all help clean headers docs rust cargo install install-dropin uninstall uninstall-dropin stage usable-stage
+.PHONY: all libraries help clean headers docs rust cargo cli install install-dropin uninstall uninstall-dropin stage usable-stage
 
-# Notes the machine that it was built for, for `make install`.
-all: $(BUILD)/libnumars.so.$(SOVERSION) $(BUILD)/libnuma.so.$(SOVERSION) $(BUILD)/libnumars.a
+all: libraries $(if $(filter-out no,$(CLI)),cli)
+
+# Notes the machine that they were built for, for `make install`.
+libraries: $(BUILD)/libnumars.so.$(SOVERSION) $(BUILD)/libnuma.so.$(SOVERSION) $(BUILD)/libnumars.a
 	@{ $(PRINT_MULTIARCH); } >$(BUILD)/built || touch $(BUILD)/built
 
 define HELP
 Build
-  all                         the libraries, into target/c (default)
-  cli, static-cli             the command numars, into target/cli/release; as one static file
+  all                         the libraries and the command (default); CLI=no: without the command
+  libraries, cli, static-cli  into target/c; into target/cli/release; the command as one static file
   headers, docs               regenerate include/*.h; generated pages of docs/, debian/*.symbols
   clean                       remove target/
-Install (PREFIX=/usr/local, LIBDIR, INCLUDEDIR, BINDIR, MANDIR, DESTDIR)
+Install (PREFIX=/usr/local, LIBDIR, INCLUDEDIR, BINDIR, DATADIR, MANDIR, DESTDIR, CLI)
   install, uninstall          what was built, next to libnuma
   install-dropin, uninstall-dropin    the same, and in place of libnuma
   deb, cross                  Debian packages; all of it for other machines (ARCH)
@@ -177,29 +185,34 @@ headers: rust
 docs: rust
 	NUMARS_WRITE_DOCS=1 RUST_TEST_THREADS=1 $(CARGO) test --quiet $(TEST_WORKSPACE) --test docs
 
-# The command numars, a program of its own: target/cli/release/numars.
+# The command numars, a program of its own, which knows where the library will be. Compiled for another machine, it is in that machine's folder.
+CLI_FOR = $(or $(TARGET),$(if $(FOR_MUSL),$(COMPILE_FOR)))
+CLI_FOLDER = target/cli/$(if $(CLI_FOR),$(CLI_FOR)/)$(if $(filter dev,$(CLI)),debug,release)
 cli: rust
-	$(CARGO) build --quiet --locked --release --manifest-path crates/numars-cli/Cargo.toml --target-dir target/cli
+	$(if $(filter dev,$(CLI)),,NUMARS_LIBDIR=$(call quote,$(LIBDIR)) )$(CARGO) build --quiet --locked $(if $(filter dev,$(CLI)),,--release) \
+		--manifest-path crates/numars-cli/Cargo.toml --target-dir target/cli $(if $(CLI_FOR),--target $(CLI_FOR))
+	@printf '%s\n' $(if $(filter dev,$(CLI)),any,$(call quote,$(LIBDIR))) >$(CLI_FOLDER)/built-for
 
 # --- install ---------------------------------------------------------------------------------------------------------
 
-INSTALL_SETTINGS = $(foreach name,DESTDIR $(FOLDERS) BUILD INSTALL LDCONFIG VERSION LIBNUMA_VERSION SOVERSION,$(name)=$(call quote,$($(name))))
+INSTALL_SETTINGS = $(foreach name,DESTDIR $(FOLDERS) BUILD CLI CLI_FOLDER INSTALL LDCONFIG VERSION LIBNUMA_VERSION SOVERSION,$(name)=$(call quote,$($(name))))
 install install-dropin uninstall uninstall-dropin:
 	$(INSTALL_SETTINGS) sh bin/install.sh $@
 # Of `make all install`, also with -j.
 install install-dropin: $(filter all,$(MAKECMDGOALS))
 
-# The installed library as the tests and the demo use it.
+# The installed library as the tests and the demo use it, without the command.
 STAGE := $(CURDIR)/target/stage
 usable-stage:
 	@sh bin/check-folders.sh 'The folder for make demo and the tests' $(call quote,$(STAGE))
-stage: usable-stage all
-	@$(MAKE) --no-print-directory install DESTDIR= LDCONFIG= PREFIX=$(call quote,$(STAGE)) LIBDIR=$(call quote,$(STAGE)/lib) \
-		INCLUDEDIR=$(call quote,$(STAGE)/include) BINDIR=$(call quote,$(STAGE)/bin) MANDIR=$(call quote,$(STAGE)/share/man)
+stage: usable-stage libraries
+	@$(MAKE) --no-print-directory install CLI=no DESTDIR= LDCONFIG= PREFIX=$(call quote,$(STAGE)) LIBDIR=$(call quote,$(STAGE)/lib) \
+		INCLUDEDIR=$(call quote,$(STAGE)/include) BINDIR=$(call quote,$(STAGE)/bin) DATADIR=$(call quote,$(STAGE)/share) \
+		MANDIR=$(call quote,$(STAGE)/share/man)
 
 # --- tests and tools: the procedures are in scripts/, where each file says what it does and with which variables --------
 
-.PHONY: bench c-tests check cross cross-check cross-figures cross-test cli deb deb-test debug-library debug-test debug-vm-test demo everywhere-test fuzz fuzz-build fuzz-seeds host-test \
+.PHONY: bench c-tests check cross cross-check cross-figures cross-test deb deb-test debug-library debug-test debug-vm-test demo everywhere-test fuzz fuzz-build fuzz-seeds host-test \
 	memcheck miri msrv musl-test programs races readme-test sanitize sanitize-vm sanitized semver static-cli test test-long vm vm-test
 
 vm: rust

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Installs the files that make built, or removes them. `make install` and its variants run it, with these variables:
-#   PREFIX LIBDIR INCLUDEDIR BINDIR MANDIR    where to install
+#   PREFIX LIBDIR INCLUDEDIR BINDIR DATADIR MANDIR    where to install
 #   DESTDIR          prepended to each of them, for packages; it can have any name
 #   BUILD            the folder of the built libraries
+#   CLI CLI_FOLDER   no: without the command; the folder of the built command
 #   INSTALL LDCONFIG commands; if LDCONFIG is empty, ldconfig does not run
 #   VERSION LIBNUMA_VERSION SOVERSION
 # Usage: install.sh install|install-dropin|uninstall|uninstall-dropin
@@ -13,8 +14,11 @@
 set -eu
 
 headers=$(cd include && echo *.h)
-# Those of the command numars come with it.
-manuals=$(cd docs/man && echo numars-run.1 *.[2-8])
+manuals=$(cd docs/man && echo *.[2-8])
+# Of the command: the file, and where shells look for it below DATADIR.
+command_manuals=$(cd docs/man && echo *.1)
+completions="numars.bash:bash-completion/completions/numars _numars:zsh/site-functions/_numars
+    numars.fish:fish/vendor_completions.d/numars.fish"
 # Functions that are described in the manual page of another one: the function, and the page.
 manual_links="numars_move_range:numars_move_pages numars_move_process:numars_move_pages numars_count_pages:numars_move_pages
     numars_alloc_onnode:numars_alloc numars_alloc_local:numars_alloc numars_alloc_interleaved:numars_alloc numars_alloc_weighted:numars_alloc
@@ -29,14 +33,29 @@ refuse() {
     exit 1
 }
 
-require_build() {
-    advice="Run make first, as a user with Rust installed; make install only copies files."
-    [ -e "$BUILD/built" ] || refuse "Nothing is built yet. $advice"
-    sources="Cargo.toml Cargo.lock Makefile symbols.tsv src"
-    [ ! -e crates ] || sources="$sources crates"
-    # shellcheck disable=SC2086 # one word for each
-    newer=$(find $sources -type f -newer "$BUILD/built" | head -n 1)
+advice="Run make first, as a user with Rust installed; make install only copies files."
+
+# Exits if one of these sources is newer than the file, which was written when they had been built.
+require_newer() { # file source…
+    built=$1
+    shift
+    newer=$(find "$@" -type f -newer "$built" | head -n 1)
     [ -z "$newer" ] || refuse "$newer is newer than what was built. $advice"
+}
+
+require_build() {
+    [ -e "$BUILD/built" ] || refuse "Nothing is built yet. $advice"
+    require_newer "$BUILD/built" Cargo.toml Cargo.lock Makefile symbols.tsv src crates/numars
+    [ "$CLI" != no ] || return 0
+    [ -e "$CLI_FOLDER/built-for" ] || refuse "The command numars is not built yet; CLI=no leaves it out. $advice"
+    require_newer "$CLI_FOLDER/built-for" crates/numars crates/numars-cli/src crates/numars-cli/Cargo.toml crates/numars-cli/Cargo.lock
+    # It searches for the library below the folder that has its own, and where the build says.
+    case $LIBDIR in
+    "${BINDIR%/*}"/lib | "${BINDIR%/*}"/lib64 | "${BINDIR%/*}"/lib/*-linux-*) return ;;
+    esac
+    read -r built_for <"$CLI_FOLDER/built-for"
+    [ "$built_for" = "$LIBDIR" ] ||
+        refuse "The command numars was not built for this LIBDIR and would not find the library. Run make LIBDIR=$LIBDIR first."
 }
 
 # Files that another libnuma may have in the folders that install-dropin uses.
@@ -79,8 +98,7 @@ install_filled_in() { # mode template path sed-options…
 by_prefix="/dir=/s|=$PREFIX/|=\${prefix}/|"
 
 install_files() {
-    for folder in "$LIBDIR/pkgconfig" "$LIBDIR/numars/pkgconfig" "$INCLUDEDIR/numars" "$BINDIR" \
-        "$MANDIR/man1" "$MANDIR/man3" "$MANDIR/man7"; do
+    for folder in "$LIBDIR/pkgconfig" "$LIBDIR/numars/pkgconfig" "$INCLUDEDIR/numars" "$BINDIR" "$MANDIR/man1" "$MANDIR/man3" "$MANDIR/man7"; do
         $INSTALL -d "$DESTDIR$folder"
     done
     install_library libnumars "$LIBDIR"
@@ -90,7 +108,7 @@ install_files() {
     install_filled_in 644 pkgconfig/numars.pc.in "$LIBDIR/pkgconfig/numars.pc" -e "$by_prefix"
     install_filled_in 644 pkgconfig/numa.pc.in "$LIBDIR/numars/pkgconfig/numa.pc" -e "$by_prefix"
     for name in $headers; do $INSTALL -m 644 "include/$name" "$DESTDIR$INCLUDEDIR/numars"; done
-    install_filled_in 755 bin/numars-run.in "$BINDIR/numars-run"
+    if [ "$CLI" = no ]; then install_script; else install_command; fi
     for name in $manuals; do $INSTALL -m 644 "docs/man/$name" "$DESTDIR$MANDIR/man${name##*.}"; done
     for name in $manual_links; do
         path=$DESTDIR$MANDIR/man3/${name%:*}.3
@@ -98,6 +116,23 @@ install_files() {
         echo ".so man3/${name#*:}.3" >"$path"
         chmod 644 "$path"
     done
+}
+
+# numars-run is the command under another name.
+install_command() {
+    $INSTALL -m 755 "$CLI_FOLDER/numars" "$DESTDIR$BINDIR/numars"
+    ln -sf numars "$DESTDIR$BINDIR/numars-run"
+    for name in $command_manuals; do $INSTALL -m 644 "docs/man/$name" "$DESTDIR$MANDIR/man1/$name"; done
+    for name in $completions; do
+        path=$DESTDIR$DATADIR/${name#*:}
+        $INSTALL -d "${path%/*}"
+        $INSTALL -m 644 "crates/numars-cli/completions/${name%:*}" "$path"
+    done
+}
+
+install_script() {
+    install_filled_in 755 bin/numars-run.in "$BINDIR/numars-run"
+    $INSTALL -m 644 bin/numars-run.1 "$DESTDIR$MANDIR/man1/numars-run.1"
 }
 
 install_as_libnuma() {
@@ -114,10 +149,12 @@ install_as_libnuma() {
 # The files of install_files. Other packages may have files in the same folders.
 installed_files() {
     for name in so so.1 "so.$SOVERSION" a; do echo "$LIBDIR/libnumars.$name" "$LIBDIR/numars/libnuma.$name"; done
-    echo "$LIBDIR/pkgconfig/numars.pc" "$LIBDIR/numars/pkgconfig/numa.pc" "$BINDIR/numars-run"
+    echo "$LIBDIR/pkgconfig/numars.pc" "$LIBDIR/numars/pkgconfig/numa.pc" "$BINDIR/numars" "$BINDIR/numars-run"
     for name in $headers; do echo "$INCLUDEDIR/numars/$name"; done
     for name in $manuals; do echo "$MANDIR/man${name##*.}/$name"; done
     for name in $manual_links; do echo "$MANDIR/man3/${name%:*}.3"; done
+    for name in $command_manuals; do echo "$MANDIR/man1/$name"; done
+    for name in $completions; do echo "$DATADIR/${name#*:}"; done
 }
 
 uninstall_files() {
@@ -132,7 +169,8 @@ uninstall_files() {
 # --- both ---
 
 # The folders are written into scripts and .pc files.
-sh bin/check-folders.sh PREFIX "$PREFIX" LIBDIR "$LIBDIR" INCLUDEDIR "$INCLUDEDIR" BINDIR "$BINDIR" MANDIR "$MANDIR" || exit
+sh bin/check-folders.sh PREFIX "$PREFIX" LIBDIR "$LIBDIR" INCLUDEDIR "$INCLUDEDIR" BINDIR "$BINDIR" DATADIR "$DATADIR" MANDIR "$MANDIR" ||
+    exit
 library=
 case $1 in
 install)

@@ -34,10 +34,24 @@ fn files(folder: &Path) -> BTreeSet<String> {
 
 /// Returns the files that tests/installed.txt lists; a section of its own lists what only install-dropin installs.
 fn listed(dropin: bool) -> BTreeSet<String> {
+    let sections =
+        if dropin { &["", "without the command", "install-dropin"][..] } else { &["", "without the command"] };
+    listed_in(sections)
+}
+
+/// Returns the files of these sections of tests/installed.txt; the first has no name.
+fn listed_in(sections: &[&str]) -> BTreeSet<String> {
     let list = fs::read_to_string(root().join("tests/installed.txt")).unwrap();
-    let (usual, more) = list.split_once("\n# install-dropin\n").unwrap();
-    let lines = usual.lines().chain(if dropin { more.lines() } else { "".lines() });
-    lines.filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+    let mut section = "";
+    let mut files = BTreeSet::new();
+    for line in list.lines().skip(1) {
+        match line.strip_prefix("# ") {
+            Some(name) => section = name,
+            None if sections.contains(&section) => drop(files.insert(line.to_owned())),
+            None => (),
+        }
+    }
+    files
 }
 
 const SETTINGS: [&str; 2] = ["PREFIX=/opt/numars", "LIBDIR=/opt/numars/lib/machine"];
@@ -51,6 +65,82 @@ fn an_installed_tree_has_the_files_of_the_list_and_uninstall_leaves_none() {
         make_into(make_well, folder.path(), &target.replace("install", "uninstall"), &SETTINGS);
         assert_eq!(files(folder.path()), BTreeSet::new(), "make un{target}");
     }
+}
+
+#[test]
+fn the_command_is_installed_with_its_manual_pages_and_completions_and_removed() {
+    let destination = tempfile::tempdir().unwrap();
+    make_well(&["cli", "CLI=dev"]);
+    let settings =
+        |prefix| [format!("PREFIX={prefix}"), format!("LIBDIR={prefix}/lib/machine-linux-gnu"), "CLI=dev".into()];
+    let install = |target: &str, settings: &[String]| {
+        let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+        make_into(make_well, destination.path(), target, &settings)
+    };
+    install("install", &settings("/opt/numars"));
+    let found: BTreeSet<String> =
+        files(destination.path()).iter().map(|name| name.replace("machine-linux-gnu", "machine")).collect();
+    assert_eq!(found, listed_in(&["", "with the command"]));
+    // Without the setting too, as by those who do not remember how it was installed.
+    let mut without = settings("/opt/numars");
+    without[2] = "CLI=no".into();
+    install("uninstall", &without);
+    assert_eq!(files(destination.path()), BTreeSet::new());
+
+    let machine = run(Command::new("gcc").arg("-print-multiarch"));
+    let prefix = destination.path().join("prefix");
+    let prefix = prefix.to_str().unwrap();
+    let lib = format!("LIBDIR={prefix}/lib/{}", machine.trim());
+    make_well(&["install", "CLI=dev", "DESTDIR=", "LDCONFIG=", &format!("PREFIX={prefix}"), &lib]);
+    let says = run(Command::new(format!("{prefix}/bin/numars-run")).args(["printenv", "LD_PRELOAD"]));
+    assert_eq!(says, format!("{prefix}/lib/{}/numars/libnuma.so.1\n", machine.trim()));
+    let completions = run(Command::new("bash").args([
+        "-c",
+        "source \"$0\"/share/bash-completion/completions/numars; complete -p numars",
+        prefix,
+    ]));
+    assert!(completions.contains("-F _numars numars"), "{completions}");
+}
+
+#[test]
+fn the_command_is_not_installed_if_it_was_not_built_or_would_not_find_the_library() {
+    let (tree, destination) = (exported_tree(true), tempfile::tempdir().unwrap());
+    let destination_setting = format!("DESTDIR={}", destination.path().display());
+    let refusal = |settings: &[&str]| {
+        let mut make = make_in(tree.path(), &["install", "CLI=yes", &destination_setting]);
+        let said = errors(&make.args(settings).output().unwrap());
+        assert!(said.len() == 1 && files(destination.path()).is_empty(), "{said:?}");
+        said[0].clone()
+    };
+    assert!(refusal(&[]).starts_with("The command numars is not built yet; CLI=no leaves it out. Run make first"));
+    // As make leaves it, built for another folder.
+    let folder = tree.path().join("target/cli/release");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("numars"), "").unwrap();
+    fs::write(folder.join("built-for"), "/usr/local/lib\n").unwrap();
+    let said = refusal(&["LIBDIR=/opt/elsewhere"]);
+    assert!(said.contains("would not find the library. Run make LIBDIR=/opt/elsewhere first."), "{said}");
+    for settings in [
+        ["PREFIX=/usr/local", "LIBDIR=/usr/local/lib"],
+        ["PREFIX=/opt/x", "LIBDIR=/opt/x/lib64"],
+        ["PREFIX=/opt/x", "LIBDIR=/usr/local/lib"],
+    ] {
+        run(make_in(tree.path(), &["install", "CLI=yes", "LDCONFIG=", &destination_setting]).args(settings));
+    }
+    fs::write(tree.path().join("crates/numars-cli/src/main.rs"), "").unwrap();
+    let output = make_in(tree.path(), &["install", "CLI=yes", &destination_setting]).output().unwrap();
+    let said = errors(&output);
+    assert!(
+        said.len() == 1 && said[0].starts_with("crates/numars-cli/src/main.rs is newer than what was built"),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn other_values_of_cli_are_refused() {
+    let output = make_in(root(), &["--dry-run", "all", "CLI=YES"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("CLI is \"YES\": it can be yes, no or dev"), "{said}");
 }
 
 #[test]
@@ -97,10 +187,10 @@ fn version_of_the_crate() -> String {
     manifest.lines().find_map(|line| line.strip_prefix("version = ")).unwrap().trim_matches('"').to_owned()
 }
 
-/// Runs make in a directory, without what an outer make passes down.
+/// Runs make in a directory, without what an outer make passes down, and without the command unless an argument says CLI=….
 fn make_in(folder: &Path, arguments: &[&str]) -> Command {
     let mut make = Command::new("make");
-    make.current_dir(folder).env_remove("MAKEFLAGS").env_remove("MAKELEVEL").args(arguments);
+    make.current_dir(folder).env("CLI", "no").env_remove("MAKEFLAGS").env_remove("MAKELEVEL").args(arguments);
     make
 }
 
@@ -192,7 +282,7 @@ fn installing_what_is_missing_or_outdated_is_an_error_of_one_line() {
 fn installed_files_are_readable_for_all_whatever_the_umask_is() {
     let (tree, destination) = (exported_tree(true), tempfile::tempdir().unwrap());
     let mut make = Command::new("sh");
-    make.current_dir(&tree).env("DESTDIR", destination.path().join("tree")).env_remove("MAKEFLAGS");
+    make.current_dir(&tree).env("DESTDIR", destination.path().join("tree")).env("CLI", "no").env_remove("MAKEFLAGS");
     run(make.args(["-c", "umask 077; make install-dropin"]).args(SETTINGS));
     for (path, (_, mode, ..)) in state(destination.path()) {
         let expected = match mode & 0o170_000 {
@@ -231,7 +321,7 @@ fn an_unusable_directory_is_rejected_in_one_line() {
     let destination = tempfile::tempdir().unwrap();
     let refused =
         ["", "relative", "./here", "/a b", "/a:b", "/a&b", "/a|b", "/it's", "/a\"b", "/a\\b", "/a;b", "/a,b", "/a}b"];
-    let names = ["LIBDIR", "INCLUDEDIR", "BINDIR", "MANDIR"].map(|name| (name, "/a:b"));
+    let names = ["LIBDIR", "INCLUDEDIR", "BINDIR", "DATADIR", "MANDIR"].map(|name| (name, "/a:b"));
     for (name, folder) in refused.map(|folder| ("PREFIX", folder)).into_iter().chain(names) {
         for target in ["install", "install-dropin", "uninstall", "uninstall-dropin"] {
             let said = errors(&make_into(make, destination.path(), target, &[&format!("{name}={folder}")]));
@@ -250,7 +340,7 @@ fn an_unusable_directory_is_rejected_in_one_line() {
 
 #[test]
 fn directories_in_the_environment_only_affect_make_install() {
-    let names = ["PREFIX", "LIBDIR", "INCLUDEDIR", "BINDIR", "MANDIR", "DESTDIR"];
+    let names = ["PREFIX", "LIBDIR", "INCLUDEDIR", "BINDIR", "DATADIR", "MANDIR", "DESTDIR"];
     let commands = |arguments: &[&str]| {
         let mut make = make_in(root(), &[&["--dry-run"], arguments].concat());
         run(make.envs(names.map(|name| (name, "/of/the/environment"))))
@@ -413,7 +503,7 @@ fn if_the_multiarch_directory_is_not_known_make_asks_for_libdir() {
 
 #[test]
 fn a_path_of_two_lines_is_rejected() {
-    for name in ["PREFIX", "LIBDIR", "INCLUDEDIR", "BINDIR", "MANDIR", "DESTDIR"] {
+    for name in ["PREFIX", "LIBDIR", "INCLUDEDIR", "BINDIR", "DATADIR", "MANDIR", "DESTDIR"] {
         let output = make_in(root(), &["--dry-run", "uninstall", &format!("{name}=/a\nb")]).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success() && said.contains(&format!("{name} has a line break")), "{said}");

@@ -23,12 +23,12 @@ fn well(command: &str, output: &Output) -> String {
     out.into_owned()
 }
 
-/// Runs make in the repository, which may fail. Tests run in parallel, and files that make generates for one directory
-/// do not fit another.
+/// Runs make in the repository, which may fail, without the command numars unless an argument says CLI=…. Tests run in parallel, and files
+/// that make generates for one directory do not fit another.
 pub fn make(arguments: &[&str]) -> Output {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _until_it_ends = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    Command::new("make").current_dir(root()).args(arguments).output().unwrap()
+    Command::new("make").current_dir(root()).env("CLI", "no").args(arguments).output().unwrap()
 }
 
 /// The same if it must succeed.
@@ -47,6 +47,17 @@ pub fn stage() -> &'static Stage {
     STAGE.get_or_init(|| {
         let prefix = root().join("target/stage");
         make_well(&["stage", "DESTDIR="]);
+        Stage { prefix }
+    })
+}
+
+/// Builds and installs the library with the command numars, once per test program.
+pub fn stage_with_command() -> &'static Stage {
+    static STAGE: OnceLock<Stage> = OnceLock::new();
+    STAGE.get_or_init(|| {
+        let prefix = root().join("target/stage-with-command");
+        make_well(&["libraries", "cli", "CLI=dev"]);
+        make_well(&["install", "CLI=dev", "DESTDIR=", "LDCONFIG=", &format!("PREFIX={}", prefix.display())]);
         Stage { prefix }
     })
 }

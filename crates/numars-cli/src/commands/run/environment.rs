@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// Where numars is below a prefix, if the build does not say so.
+/// Where libraries are below a prefix.
 const FOLDERS: [&str; 2] = ["lib", "lib64"];
 
 /// The file that is numars under the name of libnuma.
@@ -49,24 +49,28 @@ impl Library {
     }
 }
 
-/// Returns where numars is installed: where the build says, beside this command, or in the usual directories.
+/// Returns where numars is installed: below the folder that this command is installed in, where the build says, or in the usual directories.
 fn installed() -> PathBuf {
+    let command = std::env::current_exe().unwrap_or_default();
+    let prefix = command.parent().and_then(Path::parent);
     let of_build = option_env!("NUMARS_LIBDIR").map(|folder| Path::new(folder).join("numars"));
-    let beside = std::env::current_exe().ok();
-    let beside = beside.as_deref().and_then(Path::parent).and_then(Path::parent);
-    let prefixes = beside.into_iter().chain([Path::new("/usr/local"), Path::new("/usr")]);
-    let candidates: Vec<PathBuf> = of_build.into_iter().chain(prefixes.flat_map(folders)).collect();
-    let files = || candidates.iter().map(|folder| folder.join("libnuma.so.1"));
-    files()
-        .find(|file| file.is_file())
-        .or_else(|| files().next())
-        .unwrap_or_else(|| "/usr/lib/numars/libnuma.so.1".into())
+    let usual = ["/usr/local", "/usr"].map(Path::new);
+    let folders = prefix.into_iter().flat_map(folders).chain(of_build).chain(usual.into_iter().flat_map(folders));
+    let mut files = folders.map(|folder| folder.join("libnuma.so.1"));
+    files.find(|file| file.is_file()).unwrap_or_else(|| "/usr/lib/numars/libnuma.so.1".into())
 }
 
-/// Returns the directories of numars below a prefix, with that of Debian for this architecture.
+/// What Debian's names of architectures begin with, as in lib/i386-linux-gnu.
+const ARCHITECTURE: &str = match () {
+    () if cfg!(target_arch = "x86") => "i386",
+    () if cfg!(all(target_arch = "powerpc64", target_endian = "little")) => "powerpc64le",
+    () => std::env::consts::ARCH,
+};
+
+/// Returns the directories of numars below a prefix, with those of Debian for this architecture.
 fn folders(prefix: &Path) -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = FOLDERS.iter().map(|folder| prefix.join(folder).join("numars")).collect();
-    let name = format!("{}-linux-", std::env::consts::ARCH);
+    let name = format!("{ARCHITECTURE}-linux-");
     let entries = std::fs::read_dir(prefix.join("lib")).into_iter().flatten().flatten();
     let of_debian = entries.filter(|entry| entry.file_name().as_bytes().starts_with(name.as_bytes()));
     folders.extend(of_debian.map(|entry| entry.path().join("numars")));
