@@ -3,7 +3,7 @@
  *     cc -o page_map page_map.c $(pkg-config --cflags --libs numars)
  *     ./page_map
  *
- * `make demo` builds and runs it, in a guest with four nodes if the machine has only one. */
+ * tests-c/four-nodes/example_page_map.c runs it in a guest with four nodes. */
 
 #include <errno.h>
 #include <numa.h>

@@ -1,25 +1,30 @@
 #!/bin/sh
-# Moves pages between nodes and draws where they are: builds examples/page_map.c and runs it. Pages only move between nodes: on a
-# machine with one node, it runs in a guest with four.
+# Shows the nodes, and moves the memory of a program between them, with a map of its pages after each step (scripts/demo-steps.sh). Pages only
+# move between nodes: on a machine with one node, it runs in a guest with four.
 # Example: make demo
 set -eu
 cd "$(dirname "$0")/.."
 scripts/setup.sh demo
-mkdir -p target
-make --no-print-directory stage >target/demo.log 2>&1 || { cat target/demo.log && exit 1; }
-# shellcheck disable=SC2046 # one word for each flag
-${CC:-cc} -O2 -o target/page_map examples/page_map.c \
-    $(PKG_CONFIG_PATH=$PWD/target/stage/lib/pkgconfig "${PKG_CONFIG:-pkg-config}" --cflags --libs numars)
+folder=$PWD/target/demo
+mkdir -p "$folder"
+echo "Building the command numars, which takes a minute or two the first time …" >&2
+make --no-print-directory cli CLI=dev >"$folder/log" 2>&1 || { cat "$folder/log" && exit 1; }
+${CC:-cc} -O2 -o "$folder/hold_memory" examples/hold_memory.c
 
-export LD_LIBRARY_PATH="$PWD/target/stage/lib"
+on_this_machine() {
+    PATH=$PWD/target/cli/debug:$folder:$PATH exec sh scripts/demo-steps.sh
+}
+
 if grep -qs '[-,]' /sys/devices/system/node/has_memory; then
-    exec target/page_map
+    on_this_machine
 fi
-# Not with the library that was just built: cargo is not part of the demo.
-if env -u LD_LIBRARY_PATH make --no-print-directory vm && target/release/vm fetch --kernel 6.12; then
+if make --no-print-directory vm && target/release/vm fetch --kernel 6.12; then
     echo "This machine has one NUMA node, so here is a guest that has four."
     if [ -t 1 ]; then set -- --env CLICOLOR_FORCE=1; fi
-    exec target/release/vm run --kernel 6.12 --shape four-nodes "$@" -- target/page_map
+    numars=target/cli/debug/numars
+    # It is also the program that the guest runs, because the libraries of that are copied.
+    exec target/release/vm run --kernel 6.12 --shape four-nodes "$@" --add $numars:/usr/bin/numars \
+        --add "$folder/hold_memory:/usr/bin/hold_memory" --add scripts/demo-steps.sh:/demo-steps.sh -- $numars run -- sh /demo-steps.sh
 fi
 echo "This machine has one NUMA node, and a guest with four is not available (see above)."
-exec target/page_map
+on_this_machine
