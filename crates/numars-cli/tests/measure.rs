@@ -23,8 +23,8 @@ fn every_pair_of_nodes_has_measurements() {
         assert_eq!(pair["threads"], 2);
         for name in ["latency_ns", "read_bandwidth", "write_bandwidth"] {
             let measurement = |field: &str| pair[name][field].as_f64().unwrap();
-            let (least, median, most) = (measurement("least"), measurement("median"), measurement("most"));
-            assert!(0.0 < least && least <= median && median <= most, "{pair}");
+            let (minimum, median, maximum) = (measurement("minimum"), measurement("median"), measurement("maximum"));
+            assert!(0.0 < minimum && minimum <= median && median <= maximum, "{pair}");
             assert!((0.0..=1.0).contains(&measurement("lost")), "{pair}");
         }
         // No memory answers in a picosecond or takes a second.

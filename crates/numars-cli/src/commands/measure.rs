@@ -380,8 +380,8 @@ fn draw(report: &MeasureReport, screen: &Screen) -> String {
     let plural = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
     let threads = report.pairs.iter().map(|pair| pair.threads);
     let threads = match (threads.clone().min().unwrap_or(0), threads.max().unwrap_or(0)) {
-        (least, most) if least == most => plural(most, "thread"),
-        (least, most) => format!("{least} to {most} threads"),
+        (minimum, maximum) if minimum == maximum => plural(maximum, "thread"),
+        (minimum, maximum) => format!("{minimum} to {maximum} threads"),
     };
     let notes = [
         format!(

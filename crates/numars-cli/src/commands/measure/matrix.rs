@@ -3,7 +3,8 @@
 use super::runner::Measurement;
 use super::trust::MAX_SPREAD;
 use super::{MeasureReport, Pair};
-use crate::draw::{FAINT, HEADING, heat_style, styled};
+use crate::draw::{FAINT, styled};
+use crate::grid::{Field, Grid};
 use crate::screen::Screen;
 use std::collections::BTreeMap;
 
@@ -20,8 +21,8 @@ pub const KINDS: [(&str, &str, Get, bool); 3] = [
 fn gigabytes(measurement: Measurement) -> Measurement {
     Measurement {
         median: measurement.median / 1e9,
-        least: measurement.least / 1e9,
-        most: measurement.most / 1e9,
+        minimum: measurement.minimum / 1e9,
+        maximum: measurement.maximum / 1e9,
         ..measurement
     }
 }
@@ -50,8 +51,8 @@ impl Matrix {
         let values: BTreeMap<_, _> =
             report.pairs.iter().map(|pair| ((pair.from, pair.to), measurement(pair))).collect();
         let medians = || values.values().map(|measurement| measurement.median).filter(|median| *median > 0.0);
-        let (least, most) = (medians().fold(f64::INFINITY, f64::min), medians().fold(0.0, f64::max));
-        let (best, worst) = if lower_is_better { (least, most) } else { (most, least) };
+        let (minimum, maximum) = (medians().fold(f64::INFINITY, f64::min), medians().fold(0.0, f64::max));
+        let (best, worst) = if lower_is_better { (minimum, maximum) } else { (maximum, minimum) };
         Matrix { from: sorted(|pair| pair.from), to: sorted(|pair| pair.to), values, best, worst, lower_is_better }
     }
 
@@ -81,48 +82,27 @@ pub fn number(value: f64) -> String {
 /// Draws a matrix. Columns that do not fit are below; if there are any, what each distance costs is above.
 pub fn draw(report: &MeasureReport, measurement: Get, lower_is_better: bool, screen: &Screen) -> String {
     let matrix = Matrix::new(report, measurement, lower_is_better);
-    let shown = |from, to| -> String {
-        matrix.get(from, to).map_or("-".to_owned(), |measurement| {
-            number(measurement.median) + if measurement.spread > MAX_SPREAD { "~" } else { " " }
-        })
+    let field = |from, to| match matrix.get(from, to) {
+        Some(measurement) => Field {
+            text: number(measurement.median) + if measurement.spread > MAX_SPREAD { "~" } else { " " },
+            heat: Some(matrix.heat(measurement.median)),
+        },
+        None => Field { text: "- ".into(), heat: None },
     };
-    let label = matrix.from.iter().map(|node| node.to_string().len()).max().unwrap_or(0).max("from\\to".len());
-    let cells = || matrix.from.iter().flat_map(|&from| matrix.to.iter().map(move |&to| (from, to)));
-    let cell = cells().map(|(from, to)| shown(from, to).len()).max().unwrap_or(3).max(5);
-    let columns = (screen.width.saturating_sub(label) / (cell + 1)).max(1);
+    let row = |&from: &usize| (from.to_string(), matrix.to.iter().map(|&to| field(from, to)).collect());
+    let columns = matrix.to.iter().map(usize::to_string).collect();
+    let rows = matrix.from.iter().map(row).collect();
+    let grid = Grid { corner: "from\\to", columns, marks: 1, rows };
     let mut text = String::new();
-    if columns < matrix.to.len() {
+    if grid.fitting(screen) < matrix.to.len() {
         text += &by_distance(report, measurement);
     }
-    for (block, nodes) in matrix.to.chunks(columns).enumerate() {
-        if block > 0 {
-            text += "\n";
-        }
-        let heading: String = nodes.iter().map(|to| format!(" {:>1$} ", to, cell - 1)).collect();
-        text += &styled(format!("{:>label$}{}", "from\\to", heading.trim_end()), HEADING);
-        text += "\n";
-        for &from in &matrix.from {
-            text += &styled(format!("{from:>label$}"), HEADING);
-            for &to in nodes {
-                let value = format!("{:>cell$}", shown(from, to));
-                let heat = matrix.get(from, to).map(|measurement| matrix.heat(measurement.median));
-                let value = heat.map_or(value.clone(), |heat| styled(value, heat_style(heat)));
-                text += &format!(" {value}");
-            }
-            text += "\n";
-        }
-    }
+    text += &grid.text(screen);
     let has_wide = matrix.values.values().any(|measurement| measurement.spread > MAX_SPREAD);
     if has_wide {
         text += &(styled("~ the runs differ by more than 10 %", FAINT) + "\n");
     }
-    // Blanks at the ends of lines that no colour makes visible.
-    if screen.color { text } else { text.lines().map(|line| trim_styled(line) + "\n").collect() }
-}
-
-/// Removes styles and blanks at the end of a line.
-fn trim_styled(line: &str) -> String {
-    anstream::adapter::strip_str(line).to_string().trim_end().to_owned()
+    text
 }
 
 /// Returns a line for each distance: the median of the pairs, and from where to where they go.
@@ -136,13 +116,14 @@ fn by_distance(report: &MeasureReport, measurement: Get) -> String {
     let mut text = String::new();
     for (distance, mut values) in values {
         values.sort_by(f64::total_cmp);
-        let (Some(least), Some(median), Some(most)) = (values.first(), values.get(values.len() / 2), values.last())
+        let (Some(minimum), Some(median), Some(maximum)) =
+            (values.first(), values.get(values.len() / 2), values.last())
         else {
             continue;
         };
         let pairs = values.len();
-        let (least, median, most) = (number(*least), number(*median), number(*most));
-        text += &format!("at distance {distance:>3}: {median:>5} ({least} to {most}, {pairs} pairs)\n");
+        let (minimum, median, maximum) = (number(*minimum), number(*median), number(*maximum));
+        text += &format!("at distance {distance:>3}: {median:>5} ({minimum} to {maximum}, {pairs} pairs)\n");
     }
     text
 }
@@ -153,7 +134,7 @@ mod tests {
 
     /// Returns a report of so many nodes: 80 ns and 100 GB/s to itself, 140 ns and 40 GB/s to others.
     fn report(nodes: usize, spread: f64) -> MeasureReport {
-        let measurement = |median: f64| Measurement { median, least: median, most: median, spread, lost: 0.0 };
+        let measurement = |median: f64| Measurement { median, minimum: median, maximum: median, spread, lost: 0.0 };
         let pair = |from: usize, to: usize| Pair {
             from,
             to,

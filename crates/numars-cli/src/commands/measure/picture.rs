@@ -51,7 +51,7 @@ fn heat_map(matrix: &Matrix, unit: &str, left: f64, top: f64, cell: f64) -> Grou
                 continue;
             };
             let shown = number(measurement.median);
-            let range = format!("{} to {}", number(measurement.least), number(measurement.most));
+            let range = format!("{} to {}", number(measurement.minimum), number(measurement.maximum));
             let title = Title::new(format!("from node {from} to node {to}: {shown} {unit} ({range})"));
             let (x, color) = (left + (column + 1) as f64 * cell, heat_rgb(matrix.heat(measurement.median)));
             let tile = rectangle(x, y, cell - 1.0, cell - 1.0, color).add(title);

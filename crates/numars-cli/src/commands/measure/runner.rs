@@ -23,11 +23,11 @@ pub struct Plan {
 pub struct Measurement {
     /// The median of the runs.
     pub median: f64,
-    /// The least of the runs.
-    pub least: f64,
-    /// The most of the runs.
-    pub most: f64,
-    /// The difference between most and least, divided by the median.
+    /// The minimum of the runs.
+    pub minimum: f64,
+    /// The maximum of the runs.
+    pub maximum: f64,
+    /// The difference between maximum and minimum, divided by the median.
     pub spread: f64,
     /// The share of the time in which the threads were interrupted, between 0 and 1. The other values do not have it.
     pub lost: f64,
@@ -38,13 +38,13 @@ impl Measurement {
     fn of(runs: &[(f64, f64)]) -> Option<Measurement> {
         let mut values: Vec<f64> = runs.iter().map(|(value, _)| *value).collect();
         values.sort_by(f64::total_cmp);
-        let (least, most) = (*values.first()?, *values.last()?);
+        let (minimum, maximum) = (*values.first()?, *values.last()?);
         let upper = *values.get(values.len() / 2)?;
         let lower = *values.get((values.len() - 1) / 2)?;
         let median = (lower + upper) / 2.0;
-        let spread = if median > 0.0 { (most - least) / median } else { 0.0 };
+        let spread = if median > 0.0 { (maximum - minimum) / median } else { 0.0 };
         let lost = runs.iter().map(|(_, lost)| lost).sum::<f64>() / runs.len() as f64;
-        Some(Measurement { median, least, most, spread, lost })
+        Some(Measurement { median, minimum, maximum, spread, lost })
     }
 
     fn or_failure(runs: &[(f64, f64)]) -> Result<Measurement> {
@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn a_measurement_has_the_median_and_the_spread_of_its_runs() {
         let measurement = Measurement::of(&[(90.0, 0.0), (120.0, 0.2), (100.0, 0.1)]).unwrap();
-        assert_eq!((measurement.median, measurement.least, measurement.most), (100.0, 90.0, 120.0));
+        assert_eq!((measurement.median, measurement.minimum, measurement.maximum), (100.0, 90.0, 120.0));
         assert!((measurement.spread - 0.3).abs() < 1e-9 && (measurement.lost - 0.1).abs() < 1e-9);
         assert_eq!(Measurement::of(&[(1.0, 0.0), (3.0, 0.0)]).unwrap().median, 2.0);
         assert_eq!(Measurement::of(&[]), None);

@@ -154,10 +154,10 @@ pub fn warning_of_huge_pages(shares: &[Option<f64>]) -> Option<Warning> {
         let text = "whether the memory is in huge pages is not known: latencies may have the time of TLB misses";
         return Some(warning(WarningKind::NoHugePages, text));
     }
-    let least = shares.iter().flatten().copied().fold(1.0, f64::min);
-    (least < 0.9).then(|| {
+    let smallest = shares.iter().flatten().copied().fold(1.0, f64::min);
+    (smallest < 0.9).then(|| {
         let text =
-            format!("{:.0} % of the memory is in huge pages: latencies have the time of TLB misses", least * 100.0);
+            format!("{:.0} % of the memory is in huge pages: latencies have the time of TLB misses", smallest * 100.0);
         warning(WarningKind::NoHugePages, text)
     })
 }
@@ -276,7 +276,7 @@ mod tests {
 
     #[test]
     fn results_that_differ_or_lost_time_are_not_trusted() {
-        let measurement = |spread, lost| Measurement { median: 1.0, least: 1.0, most: 1.0, spread, lost };
+        let measurement = |spread, lost| Measurement { median: 1.0, minimum: 1.0, maximum: 1.0, spread, lost };
         let pair = |spread, lost| Pair {
             from: 0,
             to: 0,

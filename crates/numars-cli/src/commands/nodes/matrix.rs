@@ -1,6 +1,6 @@
 //! The distances between nodes, of many nodes too.
 
-use crate::draw::{HEADING, heat_style, styled};
+use crate::grid::{Field, Grid};
 use crate::machine::Machine;
 use crate::screen::Screen;
 
@@ -17,38 +17,17 @@ pub fn draw(machine: &Machine, screen: &Screen) -> String {
     let value = |from: usize, to: usize| distance(&machine.distances, &groups[from], &groups[to]);
     let all = || machine.distances.iter().flatten().flatten().copied();
     let (smallest, largest) = (all().min().unwrap_or(10), all().max().unwrap_or(10));
-    let label = names.iter().map(String::len).max().unwrap_or(0).max("distance".len());
-    // The widest value is 10/21, of the nodes of a group to themselves and to each other.
-    let cell = (0..groups.len())
-        .flat_map(|from| (0..groups.len()).map(move |to| (from, to)))
-        .map(|(from, to)| value(from, to).0.len())
-        .chain(names.iter().map(String::len))
-        .max()
-        .unwrap_or(3);
-    let columns = (screen.width.saturating_sub(label + 1) / (cell + 1)).max(1);
-    let mut text = String::new();
-    for start in (0..groups.len()).step_by(columns) {
-        let shown = start..(start + columns).min(groups.len());
-        if start > 0 {
-            text += "\n";
-        }
-        text += &styled(format!("{:label$}", "distance"), HEADING);
-        for to in shown.clone() {
-            text += &format!(" {}", styled(format!("{:>cell$}", names[to]), HEADING));
-        }
-        text += "\n";
-        for (from, name) in names.iter().enumerate() {
-            text += &styled(format!("{name:>label$}"), HEADING);
-            for to in shown.clone() {
-                let (shown, worst) = value(from, to);
-                let heat =
-                    worst.map_or(0.0, |worst| f64::from(worst - smallest) / f64::from((largest - smallest).max(1)));
-                text += &format!(" {}", styled(format!("{shown:>cell$}"), heat_style(heat)));
-            }
-            text += "\n";
-        }
-    }
-    text
+    let heat = |value: u8| f64::from(value - smallest) / f64::from((largest - smallest).max(1));
+    let row = |(from, name): (usize, &String)| {
+        let fields = (0..groups.len()).map(|to| {
+            // 10/21 of the nodes of a group to themselves and to each other.
+            let (text, larger) = value(from, to);
+            Field { text, heat: larger.map(heat) }
+        });
+        (name.clone(), fields.collect())
+    };
+    let rows = names.iter().enumerate().map(row).collect();
+    Grid { corner: "distance", columns: names, marks: 0, rows }.text(screen)
 }
 
 /// Returns groups of nodes that can stand in one row and one column, in the order of their first nodes.
