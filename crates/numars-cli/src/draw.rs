@@ -3,6 +3,7 @@
 use crate::screen::Screen;
 use anstyle::{Ansi256Color, Color, Style};
 use comfy_table::{CellAlignment, ContentArrangement, Table};
+use unicode_width::UnicodeWidthStr;
 
 /// The style of headings.
 pub const HEADING: Style = Style::new().bold();
@@ -137,7 +138,8 @@ pub fn table(screen: &Screen, header: &[&str], right: &[usize]) -> Table {
     let mut table = Table::new();
     table.load_preset(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_width(u16::try_from(screen.width).unwrap_or(u16::MAX)).force_no_tty();
-    table.set_header(header.iter().map(|name| styled(name, HEADING)));
+    // An empty name in a style would be more than blanks at the end of the line.
+    table.set_header(header.iter().map(|name| if name.is_empty() { String::new() } else { styled(name, HEADING) }));
     for &column in right {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
@@ -154,9 +156,43 @@ pub fn table_text(table: &Table) -> String {
     table.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
 }
 
+/// Returns the width of the widest line of a table.
+pub fn table_width(table: &Table) -> usize {
+    let width = |line: &str| anstream::adapter::strip_str(line.trim_end()).to_string().width();
+    table_text(table).lines().map(width).max().unwrap_or(0)
+}
+
+/// Folds a list such as `0-3,8,10` into lines of at most `width` characters, after commas. A range that is longer has a line of its own.
+pub fn fold_list(list: &str, width: usize) -> String {
+    let mut lines = vec![String::new()];
+    for item in list.split_inclusive(',') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() || line.len() + item.len() <= width => line.push_str(item),
+            _ => lines.push(item.into()),
+        }
+    }
+    lines.join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_column_without_a_name_leaves_no_blanks_at_the_end_of_the_heading() {
+        let screen = Screen { width: 80, color: true, unicode: false, is_terminal: false, json: false, quiet: false };
+        let mut table = table(&screen, &["node", ""], &[]);
+        table.add_row(["0", "####"]);
+        let heading = anstream::adapter::strip_str(table_text(&table).lines().next().unwrap()).to_string();
+        assert_eq!((heading.as_str(), table_width(&table)), ("node", 10));
+    }
+
+    #[test]
+    fn lists_are_folded_after_commas() {
+        assert_eq!(fold_list("0,4,8,12", 5), "0,4,\n8,12");
+        assert_eq!(fold_list("100-200,3", 4), "100-200,\n3");
+        assert_eq!([fold_list("0-3", 80), fold_list("", 8)], ["0-3", ""]);
+    }
 
     #[test]
     fn cells_are_shared_in_proportion_and_none_is_lost() {

@@ -2,6 +2,16 @@
 
 use std::time::Duration;
 
+/// Returns a value with three digits.
+pub fn number(value: f64) -> String {
+    let decimals = match value {
+        value if value < 9.995 => 2,
+        value if value < 99.95 => 1,
+        _ => 0,
+    };
+    format!("{value:.decimals$}")
+}
+
 /// Returns bytes with three digits and a binary unit: `7.87 GiB`.
 pub fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
@@ -11,13 +21,8 @@ pub fn bytes(bytes: u64) -> String {
         value /= 1024.0;
         unit += 1;
     }
-    let decimals = match value {
-        _ if unit == 0 => 0,
-        value if value < 9.995 => 2,
-        value if value < 99.95 => 1,
-        _ => 0,
-    };
-    format!("{value:.decimals$} {}", UNITS[unit])
+    let value = if unit == 0 { value.to_string() } else { number(value) };
+    format!("{value} {}", UNITS[unit])
 }
 
 /// Returns a rate: `1.20 GiB/s`.
@@ -84,6 +89,11 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_have_three_digits() {
+        assert_eq!([0.5, 9.999, 12.345, 140.4, 1234.0].map(number), ["0.50", "10.0", "12.3", "140", "1234"]);
+    }
 
     #[test]
     fn sizes_have_three_digits() {

@@ -78,3 +78,44 @@ fn what_cannot_be_read_is_one_line_with_a_hint() {
         "{message}"
     );
 }
+
+#[test]
+fn values_stay_whole_at_80_columns_and_the_rates_of_the_firmware_have_a_table_of_their_own() {
+    let machine =
+        Machine::new(&[("0-1", "10 20 40"), ("2,4,6,8,10,12,14,16,18,20,22,24,26", "20 10 30"), ("", "40 30 10")]);
+    for (node, from, rate, latency) in [(0, 0, 204800, 80), (1, 1, 204800, 80), (2, 1, 30720, 250)] {
+        let folder = format!("node/node{node}/access1/initiators");
+        for (name, value) in [
+            ("read_bandwidth", rate),
+            ("write_bandwidth", rate),
+            ("read_latency", latency),
+            ("write_latency", latency),
+            (&format!("node{from}"), 0),
+        ] {
+            machine.write(&format!("{folder}/{name}"), &format!("{value}\n"));
+        }
+    }
+    machine.write("../virtual/memory_tiering/memory_tier4/nodelist", "0-1\n");
+    machine.write("../virtual/memory_tiering/memory_tier93/nodelist", "2\n");
+    let text = |columns: &str| stdout(numars(&["nodes", "--ascii", "--root", machine.root()]).env("COLUMNS", columns));
+    let wide = text("120");
+    assert!(wide.contains("tier  from       read      write  latency\n"), "{wide}");
+    assert!(wide.contains("205 GB/s   205 GB/s    80 ns\n"), "{wide}");
+    let narrow = text("80");
+    let expected = "\
+node  CPUs                       memory     free  used        kind         tier
+   0  0-1                      1.00 GiB  512 MiB  #####.....                  4
+   1  2,4,6,8,10,12,14,16,18,  1.00 GiB  512 MiB  #####.....                  4
+      20,22,24,26
+   2  -                        1.00 GiB  512 MiB  #####.....  memory only    93
+
+node  from       read      write  latency
+   0  0      205 GB/s   205 GB/s    80 ns
+   1  1      205 GB/s   205 GB/s    80 ns
+   2  1     30.7 GB/s  30.7 GB/s   250 ns
+";
+    assert!(narrow.contains(expected), "{narrow}");
+    let smallest = text("50");
+    assert!(smallest.lines().all(|line| line.len() <= 50 && !line.ends_with(' ')), "{smallest}");
+    assert!(smallest.contains("no room for: used\n"), "{smallest}");
+}

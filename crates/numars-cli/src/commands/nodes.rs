@@ -2,11 +2,12 @@
 
 mod matrix;
 mod picture;
+mod table;
 
-use crate::draw::{self, FAINT, HEADING, styled, table, table_text};
+use crate::draw::{FAINT, HEADING, styled};
 use crate::failure::{Context, Result, Status};
 use crate::json::{self, Report};
-use crate::machine::{Machine, MachineNode};
+use crate::machine::Machine;
 use crate::screen::Screen;
 use crate::units;
 use clap::Args;
@@ -65,7 +66,7 @@ fn print(machine: &Machine, screen: &Screen) -> Result<()> {
         plural(cpus, "CPU"),
         units::bytes(memory)
     )?;
-    write!(output, "\n{}", nodes_table(machine, screen))?;
+    write!(output, "\n{}", table::draw(machine, screen))?;
     for note in notes(machine) {
         writeln!(output, "{}", styled(note, FAINT))?;
     }
@@ -73,69 +74,6 @@ fn print(machine: &Machine, screen: &Screen) -> Result<()> {
         write!(output, "\n{}", matrix::draw(machine, screen))?;
     }
     Ok(())
-}
-
-fn nodes_table(machine: &Machine, screen: &Screen) -> String {
-    let any = |has: fn(&MachineNode) -> bool| machine.nodes.iter().any(has);
-    let has_kinds = any(|node| !node.kind.short().is_empty());
-    let has_tiers = any(|node| node.tier.is_some());
-    let has_rates = any(|node| node.read_bandwidth.is_some());
-    let has_latencies = any(|node| node.read_latency_ns.is_some());
-    let has_weights = any(|node| node.interleave_weight.is_some_and(|weight| weight != 1));
-    let mut header = vec!["node", "CPUs", "memory", "free", "used"];
-    for (shown, name) in [
-        (has_kinds, "kind"),
-        (has_tiers, "tier"),
-        (has_rates, "read/write"),
-        (has_latencies, "latency"),
-        (has_weights, "weight"),
-    ] {
-        if shown {
-            header.push(name);
-        }
-    }
-    let mut table = table(screen, &header, &[0, 2, 3]);
-    let unknown = "?".to_owned();
-    for node in &machine.nodes {
-        let used = match (node.memory_bytes, node.free_bytes) {
-            (Some(0), _) => String::new(),
-            (Some(total), Some(free)) => {
-                let fraction = total.saturating_sub(free) as f64 / total as f64;
-                let style = if fraction > 0.97 { draw::WARNING } else { draw::GOOD };
-                draw::fill_bar(screen, fraction, 10, style)
-            }
-            _ => unknown.clone(),
-        };
-        let size = |bytes: Option<u64>| bytes.map_or(unknown.clone(), units::bytes);
-        let allowed = if node.allowed || node.memory_bytes == Some(0) { "" } else { "*" };
-        let mut row = vec![
-            format!("{}{allowed}", node.node),
-            if node.cpus.is_empty() { "-".into() } else { node.cpus.clone() },
-            size(node.memory_bytes),
-            size(node.free_bytes),
-            used,
-        ];
-        if has_kinds {
-            row.push(node.kind.short().into());
-        }
-        if has_tiers {
-            row.push(node.tier.map_or("-".into(), |tier| tier.to_string()));
-        }
-        if has_rates {
-            let rate =
-                |bandwidth: Option<u64>| bandwidth.map_or("-".into(), |rate| format!("{:.1}", rate as f64 / 1e9));
-            let from = node.initiators.as_ref().map_or(String::new(), |nodes| format!(" from {nodes}"));
-            row.push(format!("{}/{} GB/s{from}", rate(node.read_bandwidth), rate(node.write_bandwidth)));
-        }
-        if has_latencies {
-            row.push(node.read_latency_ns.map_or("-".into(), |latency| format!("{latency} ns")));
-        }
-        if has_weights {
-            row.push(node.interleave_weight.map_or("-".into(), |weight| weight.to_string()));
-        }
-        table.add_row(row);
-    }
-    table_text(&table)
 }
 
 /// Returns what the table does not say, or not so that everyone understands it.

@@ -6,6 +6,7 @@ use super::{MeasureReport, Pair};
 use crate::draw::{FAINT, styled};
 use crate::grid::{Field, Grid};
 use crate::screen::Screen;
+use crate::units::number;
 use std::collections::BTreeMap;
 
 /// Returns one of the measurements of a pair, in the unit that is shown.
@@ -67,16 +68,6 @@ impl Matrix {
         let heat = (ratio(value) - 1.0) / (ratio(self.worst) - 1.0).max(0.5);
         if heat.is_finite() { heat.clamp(0.0, 1.0) } else { 1.0 }
     }
-}
-
-/// Returns a value with three digits.
-pub fn number(value: f64) -> String {
-    let decimals = match value {
-        value if value < 9.995 => 2,
-        value if value < 99.95 => 1,
-        _ => 0,
-    };
-    format!("{value:.decimals$}")
 }
 
 /// Draws a matrix. Columns that do not fit are below; if there are any, what each distance costs is above.
@@ -186,10 +177,5 @@ mod tests {
         // All the same is not bad.
         let write = Matrix::new(&report(2, 0.0), KINDS[2].2, false);
         assert!(write.heat(50.0) == 0.0 && write.heat(48.0) < 0.1);
-    }
-
-    #[test]
-    fn numbers_have_three_digits() {
-        assert_eq!([0.5, 9.999, 12.345, 140.4, 1234.0].map(number), ["0.50", "10.0", "12.3", "140", "1234"]);
     }
 }

@@ -1,9 +1,10 @@
 //! The matrices as an SVG picture: heat maps next to each other.
 
 use super::MeasureReport;
-use super::matrix::{KINDS, Matrix, number};
+use super::matrix::{KINDS, Matrix};
 use crate::draw::heat_rgb;
 use crate::picture::{page, rectangle, text};
+use crate::units::number;
 use svg::Document;
 use svg::node::element::{Group, Title};
 
