@@ -28,14 +28,16 @@ pub struct ProcessStatus {
     pub name: String,
     /// Its arguments, separated by blanks. Empty for kernel threads.
     pub command: String,
-    /// The effective user ID.
-    pub uid: u32,
+    /// Its user IDs: real, effective, saved, and that for files.
+    pub users: Vec<u32>,
     /// The number of its threads.
     pub threads: usize,
     /// Whether it is a kernel thread, which has no memory of its own.
     pub is_kernel_thread: bool,
     /// Whether it has ended, and its parent has not waited for it.
     pub is_zombie: bool,
+    /// Whether it has memory: not kernel threads, and not processes that end or have ended.
+    pub has_memory: bool,
     /// When it started, in clock ticks since the boot: with the PID, identifies the process.
     pub start_time: u64,
     /// Its memory.
@@ -182,7 +184,8 @@ impl ProcessStatus {
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("/proc/{pid}/status is not understood")))
     }
 
-    fn parse(status: &[u8], stat: &[u8], arguments: &[u8]) -> Option<ProcessStatus> {
+    /// Parses the three files. Returns `None` if they are not what the kernel writes.
+    pub fn parse(status: &[u8], stat: &[u8], arguments: &[u8]) -> Option<ProcessStatus> {
         let status = String::from_utf8_lossy(status);
         let field = |name: &str| field(&status, name).unwrap_or("");
         let number = |name: &str| field(name).split_whitespace().next().and_then(|number| number.parse::<u64>().ok());
@@ -200,10 +203,11 @@ impl ProcessStatus {
             pid: number("Tgid").and_then(|pid| Pid::try_from(pid).ok())?,
             name: full_name(&comm, &program_name(arguments)),
             command,
-            uid: field("Uid").split_whitespace().nth(1).and_then(|uid| uid.parse().ok())?,
+            users: users(&status),
             threads: number("Threads").and_then(|threads| usize::try_from(threads).ok()).unwrap_or(1),
             is_kernel_thread: stat_number(9)? & KERNEL_THREAD != 0,
             is_zombie: matches!(rest.first(), Some(&("Z" | "X"))),
+            has_memory: status.lines().any(|line| line.starts_with("VmSize:")),
             start_time: stat_number(22)?,
             resident: MemoryParts {
                 anonymous: bytes("RssAnon"),
@@ -213,6 +217,11 @@ impl ProcessStatus {
             },
             allowed_nodes: field("Mems_allowed_list").to_owned(),
         })
+    }
+
+    /// Returns the effective user ID.
+    pub fn uid(&self) -> u32 {
+        self.users.get(1).copied().unwrap_or(u32::MAX)
     }
 
     /// Returns whether a process has this name.
@@ -283,6 +292,11 @@ pub fn has_capability(status: &str, capability: u32) -> Option<bool> {
     Some(effective >> capability & 1 == 1)
 }
 
+/// Returns the user IDs in /proc/PID/status: real, effective, saved, and that for files.
+pub fn users(status: &str) -> Vec<u32> {
+    field(status, "Uid").unwrap_or_default().split_whitespace().filter_map(|uid| uid.parse().ok()).collect()
+}
+
 /// Returns the name of a user, or the number if it has none.
 pub fn user_name(uid: u32) -> String {
     uzers::get_user_by_uid(uid).map_or_else(|| uid.to_string(), |user| user.name().to_string_lossy().into_owned())
@@ -299,7 +313,7 @@ pub fn user_id(text: &str) -> Result<u32> {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
 
     const STATUS: &str = "Name:\tx\nState:\tS (sleeping)\nTgid:\t17\nPid:\t18\nUid:\t1\t1000\t1\t1\nRssAnon:\t     112 kB\n\
@@ -307,6 +321,12 @@ mod tests {
                           Mems_allowed:\t1\nMems_allowed_list:\t0-1,3\n";
     const AFTER_NAME: &str =
         "S 1 1 1 0 -1 4194560 1 1 1 1 1 1 1 1 20 0 1 0 4711 1 1 1 1 1 1 1 1 1 0 0 0 0 0 0 17 6 0 0";
+
+    /// Returns what is read about a process with this text in /proc/PID/status after its name, and with or without PF_KTHREAD.
+    pub fn status(text: &str, flags: u64) -> ProcessStatus {
+        let stat = format!("17 (a: b) S 1 1 1 0 -1 {flags} {}", "1 ".repeat(40));
+        ProcessStatus::parse(format!("Name:\ta: b\nTgid:\t17\n{text}").as_bytes(), stat.as_bytes(), b"").unwrap()
+    }
 
     fn parse(comm: &str, arguments: &str) -> ProcessStatus {
         let stat = format!("18 ({comm}) {AFTER_NAME}");
@@ -316,7 +336,7 @@ mod tests {
     #[test]
     fn a_status_has_what_the_files_say() {
         let status = parse("a) (b", "/bin/a\0-x\0");
-        assert_eq!((status.pid, status.uid, status.threads, status.start_time), (17, 1000, 3, 4711));
+        assert_eq!((status.pid, status.uid(), status.threads, status.start_time), (17, 1000, 3, 4711));
         assert_eq!((status.name.as_str(), status.command.as_str()), ("a) (b", "/bin/a -x"));
         let parts = MemoryParts { anonymous: 112 << 10, file: 1596 << 10, shared: 4096, huge: 2 << 20 };
         assert_eq!((status.resident, status.allowed_nodes.as_str()), (parts, "0-1,3"));

@@ -2,8 +2,7 @@
 
 use crate::failure::{Failure, Result, reason};
 use crate::nodes_argument::named;
-use crate::process;
-use crate::text::field;
+use crate::process::{self, ProcessStatus};
 use numars::{Errno, NodeSet, PageStatus, Process};
 use std::fmt;
 
@@ -29,81 +28,75 @@ fn by_pid(pid: i32) -> Result<Process> {
 }
 
 /// What /proc says about a process.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// Its PID.
     pub pid: i32,
-    /// The name of its first thread. `None`: there is no such process, or /proc does not show it.
-    pub name: Option<String>,
-    /// Whether it is ending, or has ended and its parent has not waited for it: it has no memory.
-    is_zombie: bool,
-    /// Whether it is a kernel thread.
-    is_kernel_thread: bool,
-    /// Its real, effective and saved user.
-    users: Vec<u32>,
-    /// The nodes that its cpuset allows.
-    allowed: Option<NodeSet>,
+    /// `None`: there is no such process, or /proc does not show it.
+    status: Option<ProcessStatus>,
 }
 
 /// The process as messages name it: `process 17 (bash)`.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "process {}", self.pid)?;
-        self.name.as_ref().map_or(Ok(()), |name| write!(f, " ({name})"))
+        self.status.as_ref().map_or(Ok(()), |status| write!(f, " ({})", status.name))
     }
 }
 
 impl Target {
     /// Reads what /proc says about a process.
     pub fn read(process: Process) -> Target {
-        let status = std::fs::read(format!("/proc/{}/status", process.pid())).unwrap_or_default();
-        Target::parse(process.pid(), &String::from_utf8_lossy(&status))
+        Target { pid: process.pid(), status: ProcessStatus::read(process.pid()).ok() }
     }
 
-    /// Parses /proc/PID/status, which is empty if there is no such process.
-    fn parse(pid: i32, status: &str) -> Target {
-        let has_memory = status.is_empty() || field(status, "VmSize").is_some();
-        // Since Linux 6.10, the file says whether it is one; before, those are children of kthreadd, or it itself.
-        let is_kernel_thread = match field(status, "Kthread") {
-            Some(value) => value == "1",
-            None => !has_memory && (pid == 2 || field(status, "PPid") == Some("2")),
-        };
-        Target {
-            pid,
-            name: field(status, "Name").map(str::to_owned),
-            is_zombie: !has_memory && !is_kernel_thread,
-            is_kernel_thread,
-            users: numbers(field(status, "Uid")),
-            allowed: field(status, "Mems_allowed_list").and_then(|list| list.parse().ok()),
-        }
+    /// Returns its name. `None`: there is no such process, or /proc does not show it.
+    pub fn name(&self) -> Option<&str> {
+        self.status.as_ref().map(|status| status.name.as_str())
+    }
+
+    /// Returns whether it is ending, or has ended and its parent has not waited for it: it has no memory.
+    fn has_ended(&self) -> bool {
+        self.status.as_ref().is_some_and(|status| !status.has_memory && !status.is_kernel_thread)
+    }
+
+    fn is_kernel_thread(&self) -> bool {
+        self.status.as_ref().is_some_and(|status| status.is_kernel_thread)
+    }
+
+    /// Returns the nodes that its cpuset allows, if they are known.
+    fn allowed(&self) -> Option<NodeSet> {
+        self.status.as_ref()?.allowed_nodes.parse().ok().filter(|nodes: &NodeSet| !nodes.is_empty())
     }
 
     /// Returns the nodes whose memory its cpuset does not allow.
     pub fn forbidden(&self, nodes: NodeSet) -> NodeSet {
-        self.allowed.map_or(NodeSet::EMPTY, |allowed| nodes - allowed)
+        self.allowed().map_or(NodeSet::EMPTY, |allowed| nodes - allowed)
     }
 
     /// Fails if there is no such process or if it has no memory.
     pub fn check(&self) -> Result<()> {
-        match (self.name.is_some(), self.is_zombie, self.is_kernel_thread) {
-            (false, ..) | (_, true, _) => Err(self.explain(Errno::ESRCH, &Caller::read(), "look at")),
-            (.., true) => Err(self.explain(Errno::EINVAL, &Caller::read(), "look at")),
-            _ => Ok(()),
+        if self.status.is_none() || self.has_ended() {
+            return Err(self.explain(Errno::ESRCH, &Caller::read(), "look at"));
         }
+        if self.is_kernel_thread() {
+            return Err(self.explain(Errno::EINVAL, &Caller::read(), "look at"));
+        }
+        Ok(())
     }
 
     /// Returns the failure for an errno with which the kernel refuses to `act` on pages of the process: "cannot ACT …: the cause".
     pub fn explain(&self, errno: Errno, caller: &Caller, act: &str) -> Failure {
         match errno {
-            Errno::ESRCH | Errno::ENOENT if self.name.is_none() => {
+            Errno::ESRCH | Errno::ENOENT if self.status.is_none() => {
                 Failure::new(format!("there is no process {}", self.pid))
                     .hint("it may have ended; ps lists the processes, those of this PID namespace")
             }
-            Errno::ESRCH if self.is_zombie => Failure::new(format!("{self} has ended and has no memory"))
+            Errno::ESRCH if self.has_ended() => Failure::new(format!("{self} has ended and has no memory"))
                 .hint("it is a zombie until its parent waits for it"),
             Errno::ESRCH | Errno::ENOENT => Failure::new(format!("{self} has ended, or executes another program"))
                 .hint("if it still runs, the same command moves the pages of its new program"),
-            Errno::EINVAL if self.is_kernel_thread => {
+            Errno::EINVAL if self.is_kernel_thread() => {
                 Failure::new(format!("{self} is a kernel thread, which has no pages"))
                     .hint("memory of the kernel does not move; name a process of a program")
             }
@@ -120,12 +113,11 @@ impl Target {
             return failure("this sandbox or container forbids move_pages(2)".into())
                 .hint("allow it in the seccomp profile; Docker and Podman do with --cap-add SYS_NICE");
         }
-        let is_own = !self.users.is_empty() && self.users.iter().take(3).all(|&user| user == caller.user);
+        let users = self.status.as_ref().map_or(&[][..], |status| &status.users);
+        let is_own = !users.is_empty() && users.iter().take(3).all(|&user| user == caller.user);
         if !is_own && !caller.has_sys_ptrace {
-            let owner = self
-                .users
-                .first()
-                .map_or("another user".to_owned(), |&user| format!("user {}", process::user_name(user)));
+            let owner =
+                users.first().map_or("another user".to_owned(), |&user| format!("user {}", process::user_name(user)));
             return failure(format!("it belongs to {owner}"))
                 .hint("run numars as that user or as root, or with the capability CAP_SYS_PTRACE");
         }
@@ -140,7 +132,7 @@ impl Target {
 
     /// Returns the failure for target nodes that the cpuset of the process does not allow.
     pub fn explain_cpuset(&self, forbidden: NodeSet) -> Failure {
-        let allowed = self.allowed.map_or("others".to_owned(), named);
+        let allowed = self.allowed().map_or("others".to_owned(), named);
         let cpuset = std::fs::read_to_string(format!("/proc/{}/cpuset", self.pid)).unwrap_or_default();
         let place = match cpuset.trim() {
             "" => "its cpuset".to_owned(),
@@ -176,7 +168,7 @@ impl Caller {
     fn parse(status: &str) -> Caller {
         let has = |capability| process::has_capability(status, capability).unwrap_or(false);
         Caller {
-            user: numbers(field(status, "Uid")).get(1).copied().unwrap_or(u32::MAX),
+            user: process::users(status).get(1).copied().unwrap_or(u32::MAX),
             has_sys_nice: has(process::CAP_SYS_NICE),
             has_sys_ptrace: has(process::CAP_SYS_PTRACE),
             is_sandboxed: false,
@@ -184,65 +176,65 @@ impl Caller {
     }
 }
 
-fn numbers(text: Option<&str>) -> Vec<u32> {
-    text.unwrap_or_default().split_whitespace().filter_map(|word| word.parse().ok()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const STATUS: &str = "Name:\tpostgres: a\nUmask:\t0022\nState:\tS (sleeping)\nPid:\t17\nUid:\t70\t70\t70\t70\nGid:\t70\t70\t70\t70\n\
-        VmSize:\t  100 kB\nCapEff:\t0000000000800000\nMems_allowed:\t3\nMems_allowed_list:\t0-1\n";
+    const PF_KTHREAD: u64 = 0x0020_0000;
+    const STATUS: &str =
+        "Uid:\t70\t70\t70\t70\nVmSize:\t  100 kB\nCapEff:\t0000000000800000\nMems_allowed_list:\t0-1\n";
 
-    fn explain(status: &str, caller: Caller, errno: Errno) -> String {
-        Target::parse(17, status).explain(errno, &caller, "move").to_string()
+    /// Returns a process without memory if `status` has no VmSize.
+    fn target(status: &str, flags: u64) -> Target {
+        Target { pid: 17, status: Some(process::tests::status(status, flags)) }
+    }
+
+    const NO_PROCESS: Target = Target { pid: 17, status: None };
+
+    fn explain(target: &Target, caller: &Caller, errno: Errno) -> String {
+        target.explain(errno, caller, "move").to_string()
     }
 
     #[test]
-    fn the_status_of_a_process_is_parsed() {
-        let target = Target::parse(17, STATUS);
-        assert_eq!(target.to_string(), "process 17 (postgres: a)");
-        assert_eq!((target.is_zombie, target.is_kernel_thread, target.users.len()), (false, false, 4));
-        assert_eq!(target.forbidden("1-3".parse().unwrap()).to_string(), "2-3");
-        assert!(target.check().is_ok());
+    fn a_process_without_memory_has_ended_or_is_a_kernel_thread() {
+        let running = target(STATUS, 0);
+        assert_eq!(running.to_string(), "process 17 (a: b)");
+        assert_eq!((running.has_ended(), running.is_kernel_thread(), running.name()), (false, false, Some("a: b")));
+        assert_eq!(running.forbidden("1-3".parse().unwrap()).to_string(), "2-3");
+        assert!(running.check().is_ok());
+        let without = |flags| target("Uid:\t0\t0\t0\t0\n", flags);
+        assert!(without(0).has_ended() && without(0).check().is_err());
+        assert!(without(PF_KTHREAD).is_kernel_thread() && !without(PF_KTHREAD).has_ended());
+        assert!(without(PF_KTHREAD).check().is_err() && NO_PROCESS.check().is_err());
+        assert_eq!(without(0).forbidden("0-3".parse().unwrap()), NodeSet::EMPTY);
         let caller = Caller::parse(STATUS);
         assert_eq!((caller.user, caller.has_sys_nice, caller.has_sys_ptrace), (70, true, false));
-        for (status, is_kernel_thread, is_zombie) in [
-            ("Name:\ta\nState:\tS\nPPid:\t2\n", true, false),
-            ("Name:\ta\nState:\tR\nKthread:\t1\nPPid:\t1\n", true, false),
-            ("Name:\ta\nState:\tZ\nKthread:\t0\nPPid:\t2\n", false, true),
-            // It is ending.
-            ("Name:\ta\nState:\tR\nPPid:\t17\n", false, true),
-        ] {
-            let target = Target::parse(17, status);
-            assert_eq!((target.is_kernel_thread, target.is_zombie), (is_kernel_thread, is_zombie), "{status}");
-        }
-        assert_eq!(Target::parse(18, ""), Target { pid: 18, ..Target::default() });
     }
 
     #[test]
     fn each_refusal_names_its_cause() {
+        let (running, ended) = (target(STATUS, 0), target("Uid:\t0\t0\t0\t0\n", 0));
         let other = Caller { user: 65534, ..Caller::default() };
-        assert!(explain("", other.clone(), Errno::ESRCH).contains("there is no process 17 ("));
-        assert!(
-            explain("Name:\ta\nState:\tZ (zombie)\n", other.clone(), Errno::ESRCH)
-                .contains("has ended and has no memory")
-        );
-        assert!(
-            explain("Name:\ta\nState:\tS\nKthread:\t1\n", other.clone(), Errno::EINVAL).contains("is a kernel thread")
-        );
-        assert!(explain(STATUS, other.clone(), Errno::ESRCH).contains("executes another program"));
-        assert!(explain(STATUS, other.clone(), Errno::EPERM).contains("it belongs to user"));
         let own = Caller { user: 70, ..Caller::default() };
-        assert!(explain(STATUS, own.clone(), Errno::EPERM).contains("is not dumpable"));
         let tracer = Caller { has_sys_ptrace: true, ..other.clone() };
-        assert!(explain(STATUS, tracer, Errno::EPERM).contains("SELinux"));
-        let sandboxed = Caller { is_sandboxed: true, ..own };
-        assert!(explain(STATUS, sandboxed, Errno::EPERM).contains("--cap-add SYS_NICE"));
-        assert!(explain(STATUS, other.clone(), Errno::ENOSYS).contains("CONFIG_NUMA"));
-        assert!(explain(STATUS, other, Errno::EIO).contains("cannot move pages of process 17 (postgres: a): "));
-        let cpuset = Target::parse(17, STATUS).explain_cpuset("3".parse().unwrap()).to_string();
+        let sandboxed = Caller { is_sandboxed: true, ..own.clone() };
+        let kernel_thread = target("", PF_KTHREAD);
+        for (target, caller, errno, cause) in [
+            (&NO_PROCESS, &other, Errno::ESRCH, "there is no process 17 ("),
+            (&ended, &other, Errno::ESRCH, "has ended and has no memory"),
+            (&kernel_thread, &other, Errno::EINVAL, "is a kernel thread"),
+            (&running, &other, Errno::ESRCH, "executes another program"),
+            (&running, &other, Errno::EPERM, "it belongs to user"),
+            (&running, &own, Errno::EPERM, "is not dumpable"),
+            (&running, &tracer, Errno::EPERM, "SELinux"),
+            (&running, &sandboxed, Errno::EPERM, "--cap-add SYS_NICE"),
+            (&running, &other, Errno::ENOSYS, "CONFIG_NUMA"),
+            (&running, &other, Errno::EIO, "cannot move pages of process 17 (a: b): "),
+        ] {
+            let message = explain(target, caller, errno);
+            assert!(message.contains(cause), "{cause}: {message}");
+        }
+        let cpuset = running.explain_cpuset("3".parse().unwrap()).to_string();
         assert!(cpuset.contains("to node 3: its cpuset allows only memory of nodes 0-1"), "{cpuset}");
     }
 

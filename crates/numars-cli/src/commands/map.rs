@@ -199,7 +199,7 @@ fn read(process: Process, arguments: &MapArguments, screen: &Screen) -> Result<M
     }
     Ok(MapReport {
         pid: process.pid(),
-        name: target.name.unwrap_or_default(),
+        name: target.name().unwrap_or_default().to_owned(),
         page_size: numars::page_size(),
         nodes: sum.list(),
         mappings: reports,

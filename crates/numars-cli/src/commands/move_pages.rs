@@ -272,7 +272,7 @@ impl<'a> Job<'a> {
         let target = Target::read(process);
         let mut report = ProcessReport {
             pid: process.pid(),
-            name: target.name.clone(),
+            name: target.name().map(str::to_owned),
             ending: Ending::Failed,
             error: None,
             page_size: numars::page_size(),

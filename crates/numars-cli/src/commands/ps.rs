@@ -98,7 +98,7 @@ impl Filter {
         !status.is_kernel_thread
             && status.resident.total().saturating_add(INACCURACY) >= self.min_size
             && !status.is_zombie
-            && self.uid.is_none_or(|uid| status.uid == uid)
+            && self.uid.is_none_or(|uid| status.uid() == uid)
             && self.name.as_ref().is_none_or(|name| status.name.contains(name))
     }
 

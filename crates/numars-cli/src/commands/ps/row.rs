@@ -133,7 +133,7 @@ impl<'a> RowReader<'a> {
             Err(error) if process::has_ended(&error) => return None,
             threads => threads.unwrap_or_default(),
         };
-        let user = self.users.entry(status.uid).or_insert_with(|| process::user_name(status.uid)).clone();
+        let user = self.users.entry(status.uid()).or_insert_with(|| process::user_name(status.uid())).clone();
         build(status, user, &threads, memory, self.topology)
     }
 }
@@ -164,12 +164,13 @@ fn build(
         bytes as f64 / parts.total() as f64
     });
     let policies = memory.as_ref().map(ProcessMemory::policies_by_size).unwrap_or_default();
+    let uid = status.uid();
     Some(ProcessRow {
         pid: status.pid,
         name: status.name,
+        uid,
         command: status.command,
         user,
-        uid: status.uid,
         start_time: status.start_time,
         threads: status.threads,
         thread_nodes: threads.iter().map(|(&node, &threads)| NodeThreads { node, threads }).collect(),
