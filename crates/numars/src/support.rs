@@ -1,6 +1,7 @@
 //! What the running kernel supports, and allows this process to use.
 
 use crate::mempolicy::{self, Mode, NUMA_BALANCING};
+use crate::migrate;
 use crate::sys::errno::preserve_errno;
 use crate::sys::kernel;
 use crate::sys::move_request::MoveRequest;
@@ -24,6 +25,8 @@ pub struct Support {
     numa_balancing: bool,
     home_node: bool,
     move_pages: bool,
+    migrate_pages: bool,
+    pagemap_scan: bool,
 }
 
 impl Support {
@@ -46,6 +49,8 @@ impl Support {
             numa_balancing: has_policy(Mode::Bind as i32 | NUMA_BALANCING),
             home_node: mempolicy::has_home_node(),
             move_pages: preserve_errno(|| kernel::move_pages(0, &MoveRequest::query(&[], &mut []), 0).is_ok()),
+            migrate_pages: preserve_errno(kernel::may_migrate_pages),
+            pagemap_scan: migrate::has_pagemap_scan(),
         }
     }
 
@@ -135,6 +140,33 @@ impl Support {
     pub const fn move_pages(&self) -> bool {
         self.move_pages
     }
+
+    /// Returns whether migrate_pages(2) can be used, as migratepages(8) does. [`Move::process_pages`](crate::Move::process_pages), which does the
+    /// same, needs only [`move_pages`](Support::move_pages).
+    ///
+    /// ```
+    /// use numars::Support;
+    /// let support = Support::query();
+    /// if support.move_pages() && !support.migrate_pages() {
+    ///     println!("migratepages(8) is forbidden here, but pages can be moved");
+    /// }
+    /// ```
+    pub const fn migrate_pages(&self) -> bool {
+        self.migrate_pages
+    }
+
+    /// Returns whether the ioctl PAGEMAP_SCAN of /proc/PID/pagemap can be used (Linux 6.7), which finds present pages fast. Without it, moves of
+    /// ranges and [`count_pages`](crate::count_pages) read the file, or query each page.
+    ///
+    /// ```
+    /// use numars::Support;
+    /// if !Support::query().pagemap_scan() {
+    ///     println!("sparse memory takes longer to look through");
+    /// }
+    /// ```
+    pub const fn pagemap_scan(&self) -> bool {
+        self.pagemap_scan
+    }
 }
 
 #[cfg(test)]
@@ -151,6 +183,21 @@ mod tests {
         let support = Support::query();
         assert_eq!((errno::get(), Policy::of_thread()), (7, before));
         assert_eq!(support, Support::query());
+    }
+
+    #[test]
+    fn pages_can_be_migrated_and_scanned_only_if_the_kernel_has_the_calls() {
+        let support = Support::query();
+        let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+        let mut numbers = release.split('.').map_while(|number| number.parse::<u32>().ok());
+        let version = (numbers.next().unwrap(), numbers.next().unwrap());
+        assert!(!support.pagemap_scan() || version >= (6, 7), "{release}");
+        let nodes: [libc::c_ulong; 1] = [0];
+        // SAFETY: sets of one word.
+        let migrated =
+            unsafe { kernel::migrate_pages(0, libc::c_ulong::BITS as usize - 1, nodes.as_ptr(), nodes.as_ptr()) };
+        let is_refused = migrated < 0 && [libc::EPERM, libc::ENOSYS].contains(&errno::get());
+        assert_eq!(support.migrate_pages(), !is_refused);
     }
 
     #[test]

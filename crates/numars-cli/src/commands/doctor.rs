@@ -9,7 +9,6 @@ mod loader;
 mod machine;
 mod permissions;
 mod process;
-mod raw;
 mod this_process;
 
 use crate::draw::{self, FAINT, HEADING, styled};

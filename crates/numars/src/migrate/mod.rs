@@ -66,7 +66,7 @@ pub use crate::sys::move_request::MoveRequest;
 pub use meter::CancelFlag;
 pub use mover::{DEFAULT_RETRIES, MoveOptions, Progress};
 pub use placement::{PlacementMode, PlacementRequest};
-pub(crate) use process::pid_of_descriptor;
+pub(crate) use process::{has_pagemap_scan, pid_of_descriptor};
 pub use stats::MoveStats;
 pub use status_text::status_text;
 pub use tier_targets::TierMove;

@@ -134,6 +134,11 @@ fn open_own(name: &[u8]) -> Option<File> {
     })
 }
 
+/// Returns whether the ioctl PAGEMAP_SCAN works, by scanning no address.
+pub fn has_pagemap_scan() -> bool {
+    open_own(b"pagemap").is_some_and(|file| file.scan(0, 0, &mut [0; File::REGION], 0, false).is_ok())
+}
+
 /// Returns whether the thread with this directory has an address space.
 fn has_memory(mut thread: FixedPath) -> bool {
     File::open(thread.text(b"maps")).is_some_and(|maps| matches!(maps.read(&mut [0]), Ok(1)))

@@ -12,7 +12,7 @@ use super::move_request::MoveRequest;
 use crate::bitmask::Bits;
 use core::cell::Cell;
 use core::ffi::{c_int, c_long, c_uint, c_ulong, c_void};
-use core::ptr::null_mut;
+use core::ptr::{null, null_mut};
 use once_cell::race::OnceRef;
 
 /// The numbers of the system calls.
@@ -196,6 +196,13 @@ pub fn set_mempolicy_home_node(start: usize, len: usize, home_node: c_int, flags
 pub unsafe fn migrate_pages(pid: c_int, bits: usize, from: *const c_ulong, to: *const c_ulong) -> c_long {
     // SAFETY: the masks are read only, and pages that move keep their contents.
     unsafe { (calls().migrate_pages)(pid, bits as c_ulong + 1, from, to) }
+}
+
+/// Returns whether migrate_pages(2) is permitted: the kernel refuses to migrate from no nodes to no nodes only after that. Errno changes.
+pub fn may_migrate_pages() -> bool {
+    // SAFETY: masks of no bits are not read.
+    let unmoved = unsafe { migrate_pages(0, 0, null(), null()) };
+    unmoved >= 0 || errno::get() == errno::EINVAL
 }
 
 /// move_pages(2): returns the number of pages that could not be moved, or the errno.

@@ -1,9 +1,11 @@
 //! Which system calls work: each is made so that nothing changes.
 
-use super::raw::{self, Outcome};
 use super::{Check, System};
 use crate::failure::reason;
-use numars::{Errno, MapOptions, Move, Policy, Support, SyscallError, node_of};
+use numars::{Errno, MapOptions, Move, Policy, Process, Support, SyscallError, node_of};
+
+/// Whether something works.
+pub type Outcome = Result<(), Errno>;
 
 /// What happened to the calls.
 #[derive(Clone, Debug)]
@@ -20,12 +22,14 @@ pub struct Calls {
     pub move_pages: Outcome,
     /// move_pages(2) with MPOL_MF_MOVE_ALL.
     pub move_shared: Outcome,
-    /// migrate_pages(2).
-    pub migrate_pages: Outcome,
+    /// Whether migrate_pages(2) is permitted.
+    pub migrate_pages: bool,
     /// sched_setaffinity(2).
     pub affinity: Outcome,
-    /// The ioctl PAGEMAP_SCAN.
-    pub pagemap_scan: Outcome,
+    /// Whether /proc/self/pagemap can be opened.
+    pub pagemap: Outcome,
+    /// Whether it has the ioctl PAGEMAP_SCAN.
+    pub pagemap_scan: bool,
     /// Whether policies can have MPOL_PREFERRED_MANY.
     pub preferred_many: bool,
     /// Whether policies can have MPOL_WEIGHTED_INTERLEAVE.
@@ -49,9 +53,10 @@ impl Calls {
             home_node: outcome,
             move_pages: outcome,
             move_shared: outcome,
-            migrate_pages: outcome,
+            migrate_pages: outcome.is_ok(),
             affinity: outcome,
-            pagemap_scan: outcome,
+            pagemap: outcome,
+            pagemap_scan: outcome.is_ok(),
             preferred_many: outcome.is_ok(),
             weighted_interleave: outcome.is_ok(),
             bind_with_balancing: outcome.is_ok(),
@@ -74,10 +79,11 @@ impl Calls {
             }),
             home_node: on_page(probe_home_node),
             move_pages: on_page(probe_move),
-            move_shared: raw::move_no_pages(0, true),
-            migrate_pages: raw::migrate_from_no_nodes(0),
+            move_shared: move_no_pages(Process::CURRENT, true),
+            migrate_pages: support.migrate_pages(),
             affinity: numars::thread_cpus().and_then(|cpus| numars::set_thread_cpus(&cpus)).map_err(errno),
-            pagemap_scan: raw::scan_no_pages(),
+            pagemap: open("/proc/self/pagemap"),
+            pagemap_scan: support.pagemap_scan(),
             preferred_many: support.preferred_many(),
             weighted_interleave: support.weighted_interleave(),
             bind_with_balancing: support.numa_balancing(),
@@ -86,8 +92,20 @@ impl Calls {
 
     /// Returns whether a call that works on every kernel with NUMA does not.
     pub fn any_refused(&self, errno: Errno) -> bool {
-        [self.get_mempolicy, self.set_mempolicy, self.mbind, self.move_pages, self.migrate_pages].contains(&Err(errno))
+        [self.get_mempolicy, self.set_mempolicy, self.mbind, self.move_pages].contains(&Err(errno))
     }
+}
+
+/// Asks whether pages of a process can be moved, by moving none; `shared`: pages that several processes map.
+pub fn move_no_pages(process: Process, shared: bool) -> Outcome {
+    let moved = Move::new().process(process).shared_pages(shared).pages(&[], &[], &mut []);
+    moved.map(drop).map_err(|error| error.errno())
+}
+
+/// Opens a file, and closes it.
+pub fn open(name: &str) -> Outcome {
+    let opened = std::fs::File::open(name).map(drop);
+    opened.map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
 }
 
 /// Gives a page the home node that it is on. The kernel looks at the range first: only one that binds can have a home node.
@@ -132,6 +150,17 @@ fn basic(name: &'static str, what: &str, outcome: Outcome) -> Check {
     }
 }
 
+/// Returns the check of migrate_pages(2), which a kernel that has move_pages(2) has, too.
+fn migrate_pages(calls: &Calls) -> Check {
+    const NAME: &str = "migrate_pages";
+    match calls.move_pages {
+        _ if calls.migrate_pages => Check::ok(NAME, "processes can be migrated"),
+        Err(errno @ (Errno::EPERM | Errno::ENOSYS)) => basic(NAME, "", Err(errno)),
+        _ => Check::problem(NAME, "refused, although move_pages(2) works: a filter of system calls forbids it")
+            .remedy("allow it in the seccomp profile of the container (--security-opt seccomp=FILE)"),
+    }
+}
+
 /// Returns the check of what came later.
 fn later(name: &'static str, what: &str, works: bool, since: &str) -> Check {
     if works {
@@ -154,7 +183,7 @@ pub fn checks(system: &System) -> Vec<Check> {
             outcome => Check { name: "home_node", ..basic("set_mempolicy_home_node", "", outcome) },
         },
         basic("move_pages", "pages can be moved and located", calls.move_pages),
-        basic("migrate_pages", "processes can be migrated", calls.migrate_pages),
+        migrate_pages(calls),
         basic("sched_setaffinity", "threads can be bound to CPUs", calls.affinity),
     ];
     // Without mbind(2), what it supports is not known.
@@ -166,13 +195,13 @@ pub fn checks(system: &System) -> Vec<Check> {
             later("bind_balancing", "bound memory can be balanced", calls.bind_with_balancing, "5.12"),
         ]);
     }
-    checks.push(match calls.pagemap_scan {
-        Ok(()) => Check::ok("PAGEMAP_SCAN", "present pages are found fast"),
+    checks.push(match calls.pagemap {
+        _ if calls.pagemap_scan => Check::ok("PAGEMAP_SCAN", "present pages are found fast"),
         Err(Errno::ENOENT | Errno::ENOTDIR) => Check::unknown("PAGEMAP_SCAN", "/proc/self/pagemap is missing"),
         Err(Errno::EPERM | Errno::EACCES) => {
             Check::note("PAGEMAP_SCAN", "forbidden: /proc/self/pagemap is read instead")
         }
-        Err(_) => later("PAGEMAP_SCAN", "", false, "6.7"),
+        _ => later("PAGEMAP_SCAN", "", false, "6.7"),
     });
     checks
 }
@@ -204,13 +233,20 @@ mod tests {
     fn what_an_old_kernel_lacks_is_a_note() {
         let mut calls = Calls::all(Ok(()));
         calls.home_node = Err(Errno::ENOSYS);
-        calls.pagemap_scan = Err(Errno::from_raw(libc::ENOTTY));
+        calls.pagemap_scan = false;
         calls.weighted_interleave = false;
         let marks = marks(calls);
         for name in ["home_node", "PAGEMAP_SCAN", "weighted_interleave"] {
             assert!(marks.contains(&(name, Mark::Note)), "{name} {marks:?}");
         }
         assert!(marks.iter().all(|(_, mark)| *mark != Mark::Problem));
+    }
+
+    #[test]
+    fn a_filter_that_forbids_only_migrate_pages_is_named() {
+        let calls = Calls { migrate_pages: false, ..Calls::all(Ok(())) };
+        assert!(migrate_pages(&calls).message.contains("a filter of system calls forbids it"));
+        assert!(marks(calls).contains(&("migrate_pages", Mark::Problem)));
     }
 
     #[test]

@@ -57,7 +57,7 @@ fn version(system: &System) -> Check {
         "MPOL_PREFERRED_MANY" => calls.preferred_many,
         "home nodes" => calls.home_node.is_ok(),
         "memory tiers" => has_tiers,
-        "PAGEMAP_SCAN" => calls.pagemap_scan.is_ok(),
+        "PAGEMAP_SCAN" => calls.pagemap_scan,
         "weighted interleave" => calls.weighted_interleave,
         _ => false,
     };
@@ -240,7 +240,7 @@ mod tests {
         );
         assert!(!missing.message.contains("home nodes"));
         // A distribution has added it.
-        system.calls.pagemap_scan = Ok(());
+        system.calls.pagemap_scan = true;
         assert!(!version(&system).message.contains("PAGEMAP_SCAN"));
         fixture.add(&[("proc/sys/kernel/osrelease", "7.2.0\n")]);
         assert_eq!(version(&system).mark, Mark::Ok);

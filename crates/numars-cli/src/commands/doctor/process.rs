@@ -1,11 +1,12 @@
 //! Whether a process can be moved and inspected.
 
-use super::raw::{self, Outcome};
+use super::calls::{Outcome, move_no_pages, open};
 use super::{Check, System, permissions, this_process};
 use crate::failure::reason;
 use crate::nodes_argument::named;
+use crate::process::users;
 use crate::text::field;
-use numars::{CpuSet, Errno, NodeSet};
+use numars::{CpuSet, Errno, NodeSet, Process};
 use std::os::unix::fs::MetadataExt;
 
 /// What this process may do to another.
@@ -15,8 +16,6 @@ pub struct Access {
     pub move_pages: Outcome,
     /// move_pages(2) of pages that other processes map, too.
     pub move_shared: Outcome,
-    /// migrate_pages(2).
-    pub migrate_pages: Outcome,
     /// Opening its files in /proc: those that say where its memory is.
     pub maps: Outcome,
     /// The users to whom these files belong, and who this process is.
@@ -26,17 +25,13 @@ pub struct Access {
 impl Access {
     /// Asks the kernel, by calls that change nothing.
     pub fn probe(pid: i32) -> Access {
-        let open = |name: &str| {
-            std::fs::File::open(format!("/proc/{pid}/{name}"))
-                .map(drop)
-                .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))
-        };
+        let file = |name: &str| open(&format!("/proc/{pid}/{name}"));
+        let move_pages = |shared| Process::from_pid(pid).and_then(|process| move_no_pages(process, shared));
         Access {
-            move_pages: raw::move_no_pages(pid, false),
-            move_shared: raw::move_no_pages(pid, true),
-            migrate_pages: raw::migrate_from_no_nodes(pid),
+            move_pages: move_pages(false),
+            move_shared: move_pages(true),
             // The kernel examines the permission when they are opened.
-            maps: open("pagemap").and_then(|()| open("numa_maps")).and_then(|()| open("smaps")),
+            maps: file("pagemap").and_then(|()| file("numa_maps")).and_then(|()| file("smaps")),
             owner: std::fs::metadata(format!("/proc/{pid}/status")).ok().map(|data| data.uid()),
         }
     }
@@ -68,14 +63,14 @@ pub fn checks(system: &System, pid: i32, access: &Access) -> Vec<Check> {
         "run as its user or as root, or give the program CAP_SYS_PTRACE"
     };
     checks.extend(dumpable);
-    for (name, what, outcome, own) in [
-        ("move_pages", "its pages can be moved and located", access.move_pages, system.calls.move_pages),
-        ("migrate_pages", "it can be migrated", access.migrate_pages, system.calls.migrate_pages),
+    // The kernel has the same rules for both.
+    for (name, what, is_possible) in [
+        ("move_pages", "its pages can be moved and located", system.calls.move_pages.is_ok()),
+        ("migrate_pages", "it can be migrated", system.calls.migrate_pages),
     ] {
-        checks.push(if own.is_err() {
-            Check::unknown(name, "the call is refused for any process: see above")
-        } else {
-            refusable(name, what, outcome, remedy)
+        checks.push(match is_possible {
+            true => refusable(name, what, access.move_pages, remedy),
+            false => Check::unknown(name, "the call is refused for any process: see above"),
         });
     }
     checks.push(refusable("page_maps", "pagemap, numa_maps and smaps can be read", access.maps, remedy));
@@ -102,9 +97,9 @@ fn refusable(name: &'static str, what: &str, outcome: Outcome, remedy: &str) -> 
     }
 }
 
-/// Returns the effective user of a process, which the fields of its status have in second place.
+/// Returns the effective user of a process.
 fn effective_user(status: &str) -> Option<u32> {
-    field(status, "Uid")?.split_whitespace().nth(1)?.parse().ok()
+    users(status).get(1).copied()
 }
 
 fn user(system: &System, status: &str) -> Check {
@@ -162,7 +157,7 @@ mod tests {
     use super::*;
 
     fn access(outcome: Outcome) -> Access {
-        Access { move_pages: outcome, move_shared: outcome, migrate_pages: outcome, maps: outcome, owner: Some(33) }
+        Access { move_pages: outcome, move_shared: outcome, maps: outcome, owner: Some(33) }
     }
 
     fn all(status: &str, access: &Access) -> Vec<Check> {
