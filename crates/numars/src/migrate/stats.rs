@@ -1,6 +1,8 @@
 //! The statistics of a move, as its caller gets them.
 
 use core::fmt;
+use core::iter::Sum;
+use core::ops::{Add, AddAssign};
 use core::time::Duration;
 
 /// The statistics of a move.
@@ -120,6 +122,91 @@ impl MoveStats {
     }
 }
 
+/// Adds the statistics of one move after the other: the numbers and the times are added; the longest call is the longer one. A sum that is too
+/// large is the largest number.
+///
+/// ```
+/// use numars::{Move, MoveStats, Node};
+/// let (table, index) = (vec![1u8; 1 << 16], vec![1u8; 1 << 14]);
+/// let node = Node::new(0).unwrap();
+/// let mut all = MoveStats::default();
+/// for memory in [&table, &index] {
+///     match Move::new().memory(memory, node) {
+///         Ok(stats) => all += stats,
+///         Err(error) => all += *error.stats(),
+///     }
+/// }
+/// println!("{all}, longest call: {:?}", all.longest_call());
+/// ```
+impl AddAssign for MoveStats {
+    fn add_assign(&mut self, other: MoveStats) {
+        // All are named: the compiler refuses a field that is forgotten.
+        let MoveStats {
+            requested,
+            moved,
+            in_place,
+            absent,
+            unmapped,
+            shared,
+            busy,
+            no_memory,
+            failed,
+            retried,
+            kernel_calls,
+            elapsed_ns,
+            longest_call_ns,
+        } = other;
+        for (sum, more) in [
+            (&mut self.requested, requested),
+            (&mut self.moved, moved),
+            (&mut self.in_place, in_place),
+            (&mut self.absent, absent),
+            (&mut self.unmapped, unmapped),
+            (&mut self.shared, shared),
+            (&mut self.busy, busy),
+            (&mut self.no_memory, no_memory),
+            (&mut self.failed, failed),
+            (&mut self.retried, retried),
+            (&mut self.kernel_calls, kernel_calls),
+        ] {
+            *sum = sum.saturating_add(more);
+        }
+        self.elapsed_ns = self.elapsed_ns.saturating_add(elapsed_ns);
+        self.longest_call_ns = self.longest_call_ns.max(longest_call_ns);
+    }
+}
+
+/// As [`+=`](MoveStats#impl-AddAssign-for-MoveStats).
+///
+/// ```
+/// use numars::MoveStats;
+/// assert_eq!(MoveStats::default() + MoveStats::default(), MoveStats::default());
+/// ```
+impl Add for MoveStats {
+    type Output = MoveStats;
+
+    fn add(mut self, other: MoveStats) -> MoveStats {
+        self += other;
+        self
+    }
+}
+
+/// The statistics of several moves, added.
+///
+/// ```
+/// use numars::{Move, MoveStats, Node};
+/// let tables = [vec![1u8; 1 << 16], vec![1u8; 1 << 14]];
+/// let node = Node::new(0).unwrap();
+/// if let Ok(all) = tables.iter().map(|table| Move::new().memory(table, node)).sum::<Result<MoveStats, _>>() {
+///     println!("{all}");
+/// }
+/// ```
+impl Sum for MoveStats {
+    fn sum<I: Iterator<Item = MoveStats>>(all: I) -> MoveStats {
+        all.fold(MoveStats::default(), Add::add)
+    }
+}
+
 impl fmt::Display for MoveStats {
     /// Writes a line such as "1000 of 1502 pages moved, 500 in place, 2 busy". Outcomes without pages are not mentioned.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -162,6 +249,18 @@ impl MoveStats {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn statistics_of_moves_are_added_and_the_longest_call_is_that_of_all() {
+        let one = MoveStats { requested: 3, moved: 2, busy: 1, kernel_calls: 4, elapsed_ns: 5, ..MoveStats::default() };
+        let [one, other] = [6, 9].map(|longest_call_ns| MoveStats { longest_call_ns, ..one });
+        let sum = one + other;
+        assert_eq!(sum.all(), one.all().map(|number| 2 * number));
+        assert_eq!((sum.elapsed(), sum.longest_call()), (Duration::from_nanos(10), Duration::from_nanos(9)));
+        assert_eq!([one, other].into_iter().sum::<MoveStats>(), sum);
+        let largest = MoveStats { requested: usize::MAX, elapsed_ns: u64::MAX, ..one };
+        assert_eq!(((largest + one).requested, (largest + one).elapsed_ns), (usize::MAX, u64::MAX));
+    }
 
     #[test]
     fn statistics_are_a_line_that_mentions_the_outcomes_that_occurred() {

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::ops::{ControlFlow, Range};
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// The bytes whose pages are looked at together where only pages of some nodes move.
 const WINDOW: usize = 32 << 20;
@@ -38,22 +38,6 @@ pub struct Outcomes {
 }
 
 impl Outcomes {
-    /// Returns these outcomes and those of a further move.
-    fn plus(&self, stats: &MoveStats) -> Outcomes {
-        let add = |sum: u64, more: usize| sum.saturating_add(more as u64);
-        Outcomes {
-            requested: add(self.requested, stats.requested()),
-            moved: add(self.moved, stats.moved()),
-            in_place: add(self.in_place, stats.in_place()),
-            absent: add(self.absent, stats.absent()),
-            unmapped: add(self.unmapped, stats.unmapped()),
-            shared: add(self.shared, stats.shared()),
-            busy: add(self.busy, stats.busy()),
-            no_memory: add(self.no_memory, stats.no_memory()),
-            failed: add(self.failed, stats.failed()),
-        }
-    }
-
     /// Returns the number of pages that are not on their target nodes.
     pub fn unmoved(&self) -> u64 {
         [self.shared, self.busy, self.no_memory, self.failed].into_iter().fold(0, u64::saturating_add)
@@ -62,6 +46,22 @@ impl Outcomes {
     /// Returns the number of pages whose outcome is known.
     pub fn finished(&self) -> u64 {
         [self.moved, self.in_place, self.absent, self.unmapped, self.unmoved()].into_iter().fold(0, u64::saturating_add)
+    }
+}
+
+impl From<&MoveStats> for Outcomes {
+    fn from(stats: &MoveStats) -> Outcomes {
+        Outcomes {
+            requested: stats.requested() as u64,
+            moved: stats.moved() as u64,
+            in_place: stats.in_place() as u64,
+            absent: stats.absent() as u64,
+            unmapped: stats.unmapped() as u64,
+            shared: stats.shared() as u64,
+            busy: stats.busy() as u64,
+            no_memory: stats.no_memory() as u64,
+            failed: stats.failed() as u64,
+        }
     }
 }
 
@@ -80,11 +80,8 @@ pub struct Work<'a> {
     process: Process,
     progress: Progress,
     started: Instant,
-    outcomes: Outcomes,
+    stats: MoveStats,
     moved_to: PageCounts,
-    longest_call: Duration,
-    kernel_calls: u64,
-    retried: u64,
 }
 
 impl<'a> Work<'a> {
@@ -95,11 +92,8 @@ impl<'a> Work<'a> {
             process,
             progress,
             started: Instant::now(),
-            outcomes: Outcomes::default(),
+            stats: MoveStats::default(),
             moved_to: PageCounts::new(),
-            longest_call: Duration::ZERO,
-            kernel_calls: 0,
-            retried: 0,
         }
     }
 
@@ -166,7 +160,7 @@ impl<'a> Work<'a> {
     /// Carries out a part of the move.
     fn step(&mut self, request: Request) -> Result<(), Errno> {
         let limits = &self.job.arguments.limits;
-        let (before, progress) = (self.outcomes, &mut self.progress);
+        let (before, progress) = (self.stats, &mut self.progress);
         let mut mover = Move::new()
             .process(self.process)
             .shared_pages(self.job.arguments.shared_pages)
@@ -176,7 +170,7 @@ impl<'a> Work<'a> {
             .moved_per_node(self.moved_to.as_mut_slice())
             .bandwidth(limits.bandwidth.unwrap_or(0))
             .on_progress(|stats| {
-                let now = before.plus(stats);
+                let now = Outcomes::from(&(before + *stats));
                 progress.update(now.finished(), now.moved);
                 ControlFlow::Continue(())
             });
@@ -199,11 +193,7 @@ impl<'a> Work<'a> {
             Request::PlaceRange(start, length) => mover.place_range(start, length, &placement),
             Request::Range(start, length, node) => mover.range(start, length, node),
         };
-        let stats = *result.as_ref().unwrap_or_else(MoveError::stats);
-        self.outcomes = before.plus(&stats);
-        self.longest_call = self.longest_call.max(stats.longest_call());
-        self.kernel_calls = self.kernel_calls.saturating_add(stats.kernel_calls() as u64);
-        self.retried = self.retried.saturating_add(stats.retried() as u64);
+        self.stats += *result.as_ref().unwrap_or_else(MoveError::stats);
         result.map(|_| ()).map_err(|error| error.errno())
     }
 
@@ -211,17 +201,18 @@ impl<'a> Work<'a> {
     pub fn finish(mut self) -> Moved {
         self.progress.finish();
         let seconds = self.started.elapsed().as_secs_f64();
-        let moved = bytes(self.outcomes.moved);
+        let pages = Outcomes::from(&self.stats);
+        let moved = bytes(pages.moved);
         Moved {
-            pages: self.outcomes,
+            pages,
             bytes: moved,
             to: self.moved_to.list(),
             stayed: Vec::new(),
             seconds,
             bytes_per_second: if seconds > 0.0 { moved as f64 / seconds } else { 0.0 },
-            longest_pause_seconds: self.longest_call.as_secs_f64(),
-            kernel_calls: self.kernel_calls,
-            retried: self.retried,
+            longest_pause_seconds: self.stats.longest_call().as_secs_f64(),
+            kernel_calls: self.stats.kernel_calls() as u64,
+            retried: self.stats.retried() as u64,
         }
     }
 }
@@ -273,7 +264,7 @@ mod tests {
     #[test]
     fn outcomes_add_up() {
         let outcomes = Outcomes { requested: 10, moved: 4, shared: 1, busy: u64::MAX, ..Outcomes::default() };
-        assert_eq!(outcomes.plus(&MoveStats::default()), outcomes);
+        assert_eq!(Outcomes::from(&MoveStats::default()), Outcomes::default());
         assert_eq!((outcomes.unmoved(), outcomes.finished()), (u64::MAX, u64::MAX));
     }
 }
