@@ -120,7 +120,7 @@ complete -c numars -n "__fish_numars_using_subcommand run" -l color -d 'Use colo
 always\t'Always'
 never\t'Never'"
 complete -c numars -n "__fish_numars_using_subcommand run" -s l -l localalloc -d 'Allocate on the node of the CPU that allocates (MPOL_LOCAL)'
-complete -c numars -n "__fish_numars_using_subcommand run" -s b -l balancing -d 'Let the kernel move pages between the nodes of --membind or --preferred-many (MPOL_F_NUMA_BALANCING)'
+complete -c numars -n "__fish_numars_using_subcommand run" -s b -l balancing -d 'Let the kernel move pages between the nodes of --membind or --preferred-many (MPOL_F_NUMA_BALANCING); ignored with other policies'
 complete -c numars -n "__fish_numars_using_subcommand run" -s a -l all -d 'Lists may name all CPUs and nodes of the machine, not only those that this process may use now'
 complete -c numars -n "__fish_numars_using_subcommand run" -l libnuma -d 'Substitute numars for libnuma, also if the program opens it with dlopen(3)'
 complete -c numars -n "__fish_numars_using_subcommand run" -l show -d 'Show the policy and the CPUs that a program would have, and run none'

@@ -96,9 +96,7 @@ fn what_cannot_be_is_refused_with_the_reason() {
     assert_refuses(&["--home-node=0", "true"], 2, "a range of memory");
     assert_refuses(&["--cpunodebind=same", "true"], 2, "another option");
     assert_refuses(&["--json", "true"], 2, "--show");
-    for conflicting in
-        [&["-m", "0", "-i", "0"][..], &["-l", "-p", "0"], &["-b", "-i", "0"], &["-b"], &["--library=x"], &[]]
-    {
+    for conflicting in [&["-m", "0", "-i", "0"][..], &["-l", "-p", "0"], &["--library=x"], &[]] {
         let (out, _, status) = run(numars(conflicting).args(if conflicting.is_empty() { &[][..] } else { &["true"] }));
         assert_eq!((out.as_str(), status), ("", Some(2)), "{conflicting:?}");
     }
@@ -146,4 +144,37 @@ fn under_the_name_numars_run_the_arguments_are_those_of_that_script() {
     assert_eq!((err.as_str(), status), ("numars-run: no-such-program: not found in PATH\n", Some(127)));
     let (_, err, status) = named(&["true"]);
     assert!(err.contains("is numars installed?") && status == Some(125), "{err}");
+}
+
+#[test]
+fn an_ignored_sigpipe_stays_ignored_and_the_default_stays_the_default() {
+    // Bit 12 of the signals that are ignored is SIGPIPE, the signal 13.
+    let is_ignored = |trap: &str| {
+        let numars = env!("CARGO_BIN_EXE_numars");
+        let script = format!("{trap}{numars} run grep SigIgn /proc/self/status");
+        // The one that runs the tests ignores it; std gives the shell the default.
+        let (out, err, _) = run(Command::new("sh").args(["-c", &script]));
+        let signals = out.split_whitespace().nth(1).unwrap_or_else(|| panic!("{err}"));
+        u64::from_str_radix(signals, 16).unwrap() >> 12 & 1 == 1
+    };
+    assert!(is_ignored("trap '' PIPE; "));
+    assert!(!is_ignored(""));
+}
+
+#[test]
+fn balancing_without_a_policy_that_binds_is_ignored_as_numactl_does() {
+    let policy = |arguments: &[&str]| run(&mut numars(&[arguments, &["--show"]].concat())).0;
+    assert_eq!(policy(&["-b"]), policy(&[]));
+    if has_policy() {
+        assert_eq!(policy(&["-b", "-l"]), policy(&["-l"]));
+        assert_eq!(policy(&["-b", "-i", "all"]), policy(&["-i", "all"]));
+    }
+}
+
+#[test]
+fn same_stands_for_the_nodes_of_cpunodebind_although_physcpubind_overrides_them() {
+    if has_policy() {
+        let (out, err, _) = run(&mut numars(&["-N", "+0", "-C", "+0", "-m", "same", "--show"]));
+        assert!(out.contains("bind:"), "{out}{err}");
+    }
 }

@@ -1,9 +1,11 @@
 //! `numars run`: runs a program with a memory policy and on CPUs, and on numars instead of libnuma.
 
+mod cpu_binding;
 pub mod environment;
 mod policy;
 pub mod program;
 pub mod script;
+mod sigpipe;
 
 use crate::failure::{Failure, Result, Status};
 use crate::json::{self, Report};
@@ -15,13 +17,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::ffi::OsString;
 use std::io::{ErrorKind, Write};
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
 
 /// The arguments of `numars run`. The options of numactl(8) have the same names.
 #[derive(Args, Debug, Default)]
-#[command(group = ArgGroup::new("policy"), group = ArgGroup::new("nodes-that-can-balance").multiple(true))]
+#[command(group = ArgGroup::new("policy"))]
 #[command(
     override_usage = "numars run [OPTIONS] [--] PROGRAM [ARGUMENT]...",
     after_help = "NODES is a list such as 0-3,8 or all or !0, or a name such as fastest, tier:4, dax:dax0.0, drm:card0 or netdev:eth0; \
@@ -32,7 +33,7 @@ use std::process::Command;
 pub struct RunArguments {
     /// Allocate only on these nodes (MPOL_BIND)
     #[arg(short = 'm', long, value_name = "NODES", help_heading = "Memory")]
-    #[arg(groups = ["policy", "nodes-that-can-balance"], allow_hyphen_values = true)]
+    #[arg(group = "policy", allow_hyphen_values = true)]
     membind: Option<String>,
     /// Allocate on these nodes in turn (MPOL_INTERLEAVE)
     #[arg(short, long, value_name = "NODES", help_heading = "Memory", group = "policy", allow_hyphen_values = true)]
@@ -45,25 +46,20 @@ pub struct RunArguments {
     preferred: Option<String>,
     /// Allocate on the nearest of these nodes as long as they have memory (MPOL_PREFERRED_MANY)
     #[arg(short = 'P', long, value_name = "NODES", help_heading = "Memory")]
-    #[arg(groups = ["policy", "nodes-that-can-balance"], allow_hyphen_values = true)]
+    #[arg(group = "policy", allow_hyphen_values = true)]
     preferred_many: Option<String>,
     /// Allocate on the node of the CPU that allocates (MPOL_LOCAL)
     #[arg(short, long, help_heading = "Memory", group = "policy")]
     localalloc: bool,
-    /// Let the kernel move pages between the nodes of --membind or --preferred-many (MPOL_F_NUMA_BALANCING)
-    #[arg(short, long, help_heading = "Memory", requires = "nodes-that-can-balance")]
+    /// Let the kernel move pages between the nodes of --membind or --preferred-many (MPOL_F_NUMA_BALANCING); ignored with other policies
+    #[arg(short, long, help_heading = "Memory")]
     balancing: bool,
     /// A home node is one of a range of memory
     #[arg(long, value_name = "NODE", hide = true)]
     home_node: Option<String>,
-    /// Run on the CPUs of these nodes
-    #[arg(short = 'N', long, value_name = "NODES", help_heading = "CPUs", allow_hyphen_values = true)]
-    #[arg(overrides_with_all = ["cpunodebind", "physcpubind"])]
-    cpunodebind: Option<String>,
-    /// Run on these CPUs; of --cpunodebind and --physcpubind, the last one counts
-    #[arg(short = 'C', long, value_name = "CPUS", help_heading = "CPUs", allow_hyphen_values = true)]
-    #[arg(overrides_with_all = ["cpunodebind", "physcpubind"])]
-    physcpubind: Option<String>,
+    /// Which CPUs the program may run on.
+    #[command(flatten)]
+    cpu_binding: cpu_binding::CpuBinding,
     /// Lists may name all CPUs and nodes of the machine, not only those that this process may use now
     #[arg(short, long, help_heading = "CPUs")]
     all: bool,
@@ -133,7 +129,7 @@ pub fn run(arguments: &RunArguments, screen: &Screen) -> Result<Status> {
     };
     let mut command = Command::new(name);
     command.args(rest).envs(variables);
-    let error = command.exec();
+    let error = sigpipe::exec(&mut command);
     let failed = program::Refusal::of_exec(name, &error);
     Err(failed.into())
 }

@@ -3,7 +3,7 @@
 use super::RunArguments;
 use super::program::Refusal;
 use crate::failure::{Failure, Result, bad_list, reason};
-use numars::{CpuSet, Errno, ModeFlags, NodeSet, Policy, Support, SyscallError, Topology};
+use numars::{CpuSet, Errno, Mode, ModeFlags, NodeSet, Policy, Support, SyscallError, Topology};
 
 /// Applies the options to the calling thread: CPUs, then the policy.
 pub fn apply(arguments: &RunArguments) -> Result<()> {
@@ -27,7 +27,7 @@ pub fn apply(arguments: &RunArguments) -> Result<()> {
         _ => {}
     }
     match policy {
-        Some(policy) => set_policy(&policy),
+        Some(policy) => set_policy(&without_refused_balancing(policy)),
         None => Ok(()),
     }
 }
@@ -135,7 +135,7 @@ fn requested_policy(arguments: &RunArguments, machine: &Lists<'_>) -> Result<Opt
     // Before nodes are found wanting: without policy calls, none would do.
     policy_is_possible(arguments)?;
     let Some(named) = named else { return Ok(Some(Policy::LOCAL)) };
-    let named = list(named, arguments.cpunodebind.as_deref())?;
+    let named = list(named, arguments.cpu_binding.nodes.as_deref())?;
     let nodes = machine.nodes_with_memory(named)?;
     let flags = if arguments.balancing { ModeFlags::NUMA_BALANCING } else { ModeFlags::NONE };
     let policy = if arguments.membind.is_some() {
@@ -175,7 +175,7 @@ fn policy_is_possible(arguments: &RunArguments) -> Result<()> {
     if arguments.weighted_interleave.is_some() && !support.weighted_interleave() {
         return too_old("--weighted-interleave", "6.9", "--interleave");
     }
-    if arguments.balancing && !support.numa_balancing() {
+    if arguments.balancing && arguments.membind.is_some() && !support.numa_balancing() {
         return too_old("--balancing", "5.12", "the same without --balancing");
     }
     Ok(())
@@ -198,6 +198,17 @@ fn kernel_release() -> String {
         .map_or_else(|_| "Linux".into(), |release| format!("Linux {}", release.trim()))
 }
 
+/// Returns the policy without balancing if the kernel can balance only bound memory: numactl ignores the option then.
+fn without_refused_balancing(policy: Policy) -> Policy {
+    if policy.mode() != Mode::PreferredMany || !policy.flags().contains(ModeFlags::NUMA_BALANCING) {
+        return policy;
+    }
+    // The policy of a thread that ends at once.
+    let outcome = std::thread::spawn(move || policy.set_for_thread()).join();
+    let is_refused = outcome.is_ok_and(|outcome| outcome.is_err_and(|error| error.errno() == Errno::EINVAL));
+    if is_refused { Policy::preferred_many(policy.nodes()) } else { policy }
+}
+
 fn set_policy(policy: &Policy) -> Result<()> {
     policy.set_for_thread().map_err(|error| match error.errno() {
         Errno::EPERM | Errno::ENOSYS => no_policy(error.errno()),
@@ -218,14 +229,14 @@ fn what_failed(error: &SyscallError) -> String {
 }
 
 fn requested_cpus(arguments: &RunArguments, machine: &Lists<'_>) -> Result<Option<CpuSet>> {
-    if let Some(named) = &arguments.physcpubind {
+    if let Some(named) = &arguments.cpu_binding.cpus {
         let cpus = machine.topology.parse_cpus(named).map_err(|error| bad_cpus(named, &error, machine))?;
         if cpus.is_empty() {
             return Err(Failure::usage(format!("\"{named}\" names no CPU")));
         }
         return Ok(Some(cpus));
     }
-    let Some(named) = &arguments.cpunodebind else { return Ok(None) };
+    let Some(named) = &arguments.cpu_binding.nodes else { return Ok(None) };
     let named = list(named, policy_list(arguments))?;
     let nodes = machine.nodes(named)?;
     let cpus =
