@@ -1,7 +1,7 @@
 //! `numars move`: moves the pages of running processes.
 
 mod interleave;
-mod plan;
+pub mod plan;
 mod progress;
 mod summary;
 mod work;
@@ -248,8 +248,9 @@ impl<'a> Job<'a> {
             Some(from) => Method::From(nodes_argument::parse(&topology, from)?),
             None if placement.interleave => Method::Interleave,
             None if placement.weighted => Method::Weighted,
-            None if placement.pack || (to.len() == 1 && !placement.balance) => Method::Pack,
-            None => Method::Balance,
+            None if placement.pack => Method::Pack,
+            None if placement.balance => Method::Balance,
+            None => Method::for_nodes(to),
         };
         if method == Method::Weighted && to.iter().any(|node| topology.interleave_weight(node).is_err()) {
             return Err(Failure::new("this kernel has no weights for nodes, which came with Linux 6.9")

@@ -3,7 +3,7 @@
 use super::interleave::Interleaved;
 use crate::mappings::read_file;
 use crate::node_pages::{PageCounts, bytes};
-use numars::{Node, NodeSet};
+use numars::{Node, NodeSet, Placement};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -20,6 +20,23 @@ pub enum Method {
     Weighted,
     /// As few as possible, until all nodes have the same number.
     Balance,
+}
+
+impl Method {
+    /// Returns the method if none is given: to the only node, or balanced over several.
+    pub fn for_nodes(to: NodeSet) -> Method {
+        if to.len() == 1 { Method::Pack } else { Method::Balance }
+    }
+
+    /// Returns how the library distributes pages to the target nodes; for [`Method::From`], it is asked for each node.
+    pub fn placement(self, to: NodeSet) -> Placement<'static> {
+        match self {
+            Method::Interleave => Placement::interleave(to),
+            Method::Weighted => Placement::weighted(to),
+            Method::Balance => Placement::balance(to),
+            Method::Pack | Method::From(_) => Placement::pack(to),
+        }
+    }
 }
 
 /// What would move.

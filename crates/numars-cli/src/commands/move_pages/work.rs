@@ -4,7 +4,7 @@ use super::plan::{self, Method};
 use super::progress::Progress;
 use super::{Job, Moved};
 use crate::node_pages::{PageCounts, bytes};
-use numars::{Errno, Move, MoveError, MoveStats, Node, NodeSet, PageStatus, Placement, Process};
+use numars::{Errno, Move, MoveError, MoveStats, Node, NodeSet, PageStatus, Process};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::ops::{ControlFlow, Range};
@@ -181,12 +181,7 @@ impl<'a> Work<'a> {
             mover = mover.timeout(timeout.saturating_sub(self.started.elapsed()));
         }
         let to = self.job.to;
-        let placement = match self.job.method {
-            Method::Interleave => Placement::interleave(to),
-            Method::Weighted => Placement::weighted(to),
-            Method::Balance => Placement::balance(to),
-            Method::Pack | Method::From(_) => Placement::pack(to),
-        };
+        let placement = self.job.method.placement(to);
         let result = match request {
             Request::PlaceProcess => mover.place_process(&placement),
             Request::ProcessPages(from) => mover.process_pages(from, to),

@@ -1,8 +1,9 @@
 //! Moves the memory of a process in a thread.
 
 use super::sample::ProcessKey;
-use crate::failure::reason;
+use crate::commands::move_pages::plan::Method;
 use crate::process::ProcessStatus;
+use crate::target::{Caller, Target};
 use crate::units;
 use numars::{Errno, Move, MoveError, MoveStats, NodeSet, Process};
 use std::ops::ControlFlow;
@@ -22,8 +23,9 @@ pub struct Mover {
     pub name: String,
     /// Where its memory goes.
     pub to: NodeSet,
-    /// The number of pages to move, as it was known at the start.
+    /// The number of pages to look at, as it was at the start.
     pub pages: u64,
+    target: Target,
     cancel: Arc<AtomicBool>,
     stats: Arc<Mutex<MoveStats>>,
     thread: JoinHandle<Result<MoveStats, MoveError>>,
@@ -40,15 +42,20 @@ pub struct Moved {
 }
 
 impl Mover {
-    /// Starts to move `pages` pages of a process from some nodes to others.
+    /// Starts to move the `pages` pages of a process to nodes, as `numars move --to` does: to the only node, or balanced over several.
     ///
-    /// Fails if the process has ended, or if there is no thread for it.
-    pub fn start(key: ProcessKey, name: &str, from: NodeSet, to: NodeSet, pages: u64) -> Result<Mover, String> {
+    /// Fails if the process has ended, if its cpuset forbids a node, or if there is no thread for the move.
+    pub fn start(key: ProcessKey, name: &str, to: NodeSet, pages: u64) -> Result<Mover, String> {
         let status = ProcessStatus::read(key.0).ok();
         let process = status.filter(|status| status.start_time == key.1 && !status.is_zombie);
         let Some(process) = process.and_then(|status| Process::from_pid(status.pid).ok()) else {
             return Err(format!("{} ({name}) has ended", key.0));
         };
+        let target = Target::read(process);
+        let forbidden = target.forbidden(to);
+        if !forbidden.is_empty() {
+            return Err(target.explain_cpuset(forbidden).message().to_owned());
+        }
         let (cancel, stats) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(MoveStats::default())));
         let (is_cancelled, progress) = (Arc::clone(&cancel), Arc::clone(&stats));
         let work = move || {
@@ -60,10 +67,10 @@ impl Mover {
                     *progress.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = *stats;
                     ControlFlow::Continue(())
                 })
-                .process_pages(from, to)
+                .place_process(&Method::for_nodes(to).placement(to))
         };
         let thread = std::thread::Builder::new().name("move".into()).spawn(work).map_err(|error| error.to_string())?;
-        Ok(Mover { key, name: name.into(), to, pages, cancel, stats, thread })
+        Ok(Mover { key, name: name.into(), to, pages, target, cancel, stats, thread })
     }
 
     /// Ends the move soon.
@@ -79,7 +86,8 @@ impl Mover {
     /// Returns the share of pages that are done, from 0 to 1, and what is happening, for people.
     pub fn progress(&self) -> (f64, String) {
         let stats = *self.stats.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let done = stats.moved().saturating_add(stats.unmoved()) as u64;
+        let there = stats.in_place().saturating_add(stats.absent()).saturating_add(stats.unmapped());
+        let done = stats.moved().saturating_add(stats.unmoved()).saturating_add(there) as u64;
         let fraction = if self.pages == 0 { 1.0 } else { (done as f64 / self.pages as f64).min(1.0) };
         let moved = bytes(&stats);
         let seconds = stats.elapsed().as_secs_f64();
@@ -110,10 +118,10 @@ impl Mover {
         let mut message = match failure {
             None => moved,
             Some(Errno::ECANCELED) => format!("cancelled: {moved}"),
-            Some(Errno::EPERM) if stats.moved() == 0 => {
-                format!("cannot move {pid} ({name}): {} (needs root or ptrace permission)", reason(Errno::EPERM))
+            Some(errno) => {
+                let why = self.target.explain(errno, &Caller::read(), "move");
+                if stats.moved() == 0 { why.message().to_owned() } else { format!("{moved}, then: {}", why.message()) }
             }
-            Some(errno) => format!("{moved}, then: {}", reason(errno)),
         };
         let stayed = [
             (stats.shared(), "shared with other processes"),
@@ -142,7 +150,7 @@ mod tests {
     fn a_process_that_has_ended_is_not_moved_nor_the_next_with_its_pid() {
         let own = ProcessStatus::read(std::process::id() as i32).unwrap();
         let node: NodeSet = "0".parse().unwrap();
-        let start = |key| Mover::start(key, "a\nb", node, node, 0);
+        let start = |key| Mover::start(key, "a\nb", node, 0);
         assert!(start((own.pid, own.start_time + 1)).is_err_and(|message| message.contains("has ended")));
         assert!(start((i32::MAX, 1)).is_err());
     }
@@ -151,7 +159,7 @@ mod tests {
     fn the_end_of_a_move_is_told_in_one_line() {
         let own = ProcessStatus::read(std::process::id() as i32).unwrap();
         let node: NodeSet = "0".parse().unwrap();
-        let mover = Mover::start((own.pid, own.start_time), "a\nb", node, node, 10).unwrap();
+        let mover = Mover::start((own.pid, own.start_time), "a\nb", node, 10).unwrap();
         mover.cancel();
         assert!(mover.progress().1.contains("ending"));
         let moved = mover.finish().unwrap();

@@ -20,7 +20,7 @@ const KEYS: &str = "q quit  up/down select  m move  s sort  r reverse  / filter 
 
 const HELP: &[&str] = &[
     "up, down, page up, page down, home, end   select a process",
-    "m          move the selected process to other nodes; Esc cancels",
+    "m          move the selected process to nodes, as numars move --to; Esc cancels",
     "s          sort by a column or a node, which is typed",
     "<  >       sort by the previous, the next column",
     "r          sort the other way round",
