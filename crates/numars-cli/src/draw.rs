@@ -133,6 +133,11 @@ pub fn heat_rgb(fraction: f64) -> &'static str {
     RAMP[(fraction.clamp(0.0, 1.0) * (RAMP.len() - 1) as f64).round() as usize]
 }
 
+/// Returns the colour of text on [`heat_rgb`].
+pub fn heat_text_rgb(fraction: f64) -> &'static str {
+    if (0.09..0.75).contains(&fraction) { "#111111" } else { "#ffffff" }
+}
+
 /// Returns a table without lines, whose columns beyond the first are aligned to the right if `right` says so.
 pub fn table(screen: &Screen, header: &[&str], right: &[usize]) -> Table {
     let mut table = Table::new();

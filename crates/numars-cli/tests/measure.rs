@@ -55,7 +55,7 @@ fn the_picture_is_written() {
     assert!(output.status.success() && output.stdout.is_empty());
     let picture = std::fs::read_to_string(&file).unwrap();
     std::fs::remove_file(&file).unwrap();
-    assert!(picture.starts_with("<svg") && picture.contains("Latency [ns]"));
+    assert!(picture.starts_with("<svg") && picture.contains("Latency, ns"));
 }
 
 #[test]

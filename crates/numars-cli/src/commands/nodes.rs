@@ -9,7 +9,6 @@ use crate::failure::{Context, Result, Status};
 use crate::json::{self, Report};
 use crate::machine::Machine;
 use crate::screen::Screen;
-use crate::units;
 use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -56,22 +55,15 @@ pub fn run(arguments: &NodesArguments, screen: &Screen) -> Result<Status> {
 fn print(machine: &Machine, screen: &Screen) -> Result<()> {
     use std::io::Write;
     let mut output = anstream::stdout().lock();
-    let cpus: usize = machine.nodes.iter().map(|node| node.cpu_count).sum();
-    let memory: u64 = machine.nodes.iter().filter_map(|node| node.memory_bytes).sum();
-    let plural = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
-    writeln!(
-        output,
-        "{}, {}, {} of memory",
-        styled(plural(machine.nodes.len(), "node"), HEADING),
-        plural(cpus, "CPU"),
-        units::bytes(memory)
-    )?;
+    let summary = matrix::summary(machine);
+    let (nodes, rest) = summary.split_once(',').unwrap_or((&summary, ""));
+    writeln!(output, "{},{rest}", styled(nodes, HEADING))?;
     write!(output, "\n{}", table::draw(machine, screen))?;
     for note in notes(machine) {
         writeln!(output, "{}", styled(note, FAINT))?;
     }
     if machine.nodes.len() > 1 {
-        write!(output, "\n{}", matrix::draw(machine, screen))?;
+        write!(output, "\n{}", matrix::grid(machine, true).text(screen))?;
     }
     Ok(())
 }

@@ -62,6 +62,13 @@ impl Matrix {
         self.values.get(&(from, to))
     }
 
+    /// Returns the values that have the first and the last colour.
+    pub fn ends(&self) -> (f64, f64) {
+        let worst =
+            if self.lower_is_better { self.worst.max(self.best * 1.5) } else { self.worst.min(self.best / 1.5) };
+        (self.best, worst)
+    }
+
     /// Returns how much worse than the best a value is: 0 is the best, 1 the worst. What differs by less than half is not made to look bad.
     pub fn heat(&self, value: f64) -> f64 {
         let ratio = |value: f64| if self.lower_is_better { value / self.best } else { self.best / value };

@@ -2,7 +2,7 @@
 
 use crate::grid::{Field, Grid};
 use crate::machine::Machine;
-use crate::screen::Screen;
+use crate::units;
 
 /// Nodes that have the same distances to all others, and to each other.
 struct Group {
@@ -10,9 +10,20 @@ struct Group {
     members: Vec<usize>,
 }
 
-/// Returns the matrix of distances. Nodes with the same distances are one row and one column; columns that do not fit are below.
-pub fn draw(machine: &Machine, screen: &Screen) -> String {
-    let groups = groups(&machine.distances);
+/// Returns a line that says how large the machine is.
+pub fn summary(machine: &Machine) -> String {
+    let cpus: usize = machine.nodes.iter().map(|node| node.cpu_count).sum();
+    let memory = machine.nodes.iter().filter_map(|node| node.memory_bytes).fold(0, u64::saturating_add);
+    let plural = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
+    format!("{}, {}, {} of memory", plural(machine.nodes.len(), "node"), plural(cpus, "CPU"), units::bytes(memory))
+}
+
+/// Returns the matrix of distances. If it is `folded`, nodes with the same distances are one row and one column.
+pub fn grid(machine: &Machine, folded: bool) -> Grid {
+    let groups = match folded {
+        true => groups(&machine.distances),
+        false => (0..machine.distances.len()).map(|node| Group { members: vec![node] }).collect(),
+    };
     let names: Vec<String> = groups.iter().map(|group| name(machine, group)).collect();
     let value = |from: usize, to: usize| distance(&machine.distances, &groups[from], &groups[to]);
     let all = || machine.distances.iter().flatten().flatten().copied();
@@ -27,7 +38,7 @@ pub fn draw(machine: &Machine, screen: &Screen) -> String {
         (name.clone(), fields.collect())
     };
     let rows = names.iter().enumerate().map(row).collect();
-    Grid { corner: "distance", columns: names, marks: 0, rows }.text(screen)
+    Grid { corner: "distance", columns: names, marks: 0, rows }
 }
 
 /// Returns groups of nodes that can stand in one row and one column, in the order of their first nodes.
