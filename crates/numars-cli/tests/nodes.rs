@@ -119,3 +119,18 @@ node  from       read      write  latency
     assert!(smallest.lines().all(|line| line.len() <= 50 && !line.ends_with(' ')), "{smallest}");
     assert!(smallest.contains("no room for: used\n"), "{smallest}");
 }
+
+#[test]
+fn a_kernel_that_makes_no_tiers_of_what_the_firmware_says_is_not_mistaken_for_a_firmware_that_says_nothing() {
+    let machine = Machine::new(&[("0-1", "10 30"), ("", "30 10")]);
+    machine.write("../virtual/memory_tiering/memory_tier4/nodelist", "0-1\n");
+    let text = |columns: &str| stdout(numars(&["nodes", "--root", machine.root()]).env("COLUMNS", columns));
+    assert!(text("120").contains("in one tier: the firmware says nothing about differences"), "{}", text("120"));
+    for node in 0..2 {
+        machine.write(&format!("node/node{node}/access1/initiators/node0"), "");
+        machine.write(&format!("node/node{node}/access1/initiators/read_bandwidth"), "1000\n");
+    }
+    assert!(text("120").contains("in one tier: the kernel does not use what the firmware says"), "{}", text("120"));
+    let narrow = text("60");
+    assert!(narrow.lines().all(|line| line.chars().count() <= 60), "{narrow}");
+}

@@ -60,7 +60,9 @@ fn print(machine: &Machine, screen: &Screen) -> Result<()> {
     writeln!(output, "{},{rest}", styled(nodes, HEADING))?;
     write!(output, "\n{}", table::draw(machine, screen))?;
     for note in notes(machine) {
-        writeln!(output, "{}", styled(note, FAINT))?;
+        for line in textwrap::wrap(&note, screen.width) {
+            writeln!(output, "{}", styled(line, FAINT))?;
+        }
     }
     if machine.nodes.len() > 1 {
         write!(output, "\n{}", matrix::grid(machine, true).text(screen))?;
@@ -78,10 +80,15 @@ fn notes(machine: &Machine) -> Vec<String> {
     let mut tiers: Vec<_> = with_memory().filter_map(|node| node.tier).collect();
     tiers.dedup();
     let has_memory_only = with_memory().any(|node| node.cpu_count == 0);
+    let has_rates = with_memory().any(|node| node.read_bandwidth.is_some());
     if has_memory_only && tiers.len() == 1 {
-        notes.push("all memory is in one tier: the firmware says nothing about differences (no HMAT or CDAT)".into());
+        let why = match has_rates {
+            true => "the kernel does not use what the firmware says (Linux 6.12 does)",
+            false => "the firmware says nothing about differences (no HMAT or CDAT)",
+        };
+        notes.push(format!("all memory is in one tier: {why}"));
     }
-    if has_memory_only && with_memory().all(|node| node.read_bandwidth.is_none()) {
+    if has_memory_only && !has_rates {
         notes.push("the firmware gives no bandwidths and latencies (no HMAT); numars measure measures them".into());
     }
     notes

@@ -58,7 +58,7 @@ pub struct Selection {
     #[arg(short, long, value_name = "USER")]
     pub user: Option<String>,
     /// Only processes with memory on these nodes
-    #[arg(long, value_name = "NODES")]
+    #[arg(long, alias = "nodes", value_name = "NODES")]
     pub node: Option<String>,
     /// Only processes with at least this much memory, such as 100M; with --node, on these nodes
     #[arg(short, long, value_name = "SIZE", value_parser = units::parse_bytes)]

@@ -47,7 +47,7 @@ pub fn stayed(
         .map(|&(node, free, total)| format!("node {node} has {} free of {}", units::bytes(free), units::bytes(total)))
         .collect();
     let no_memory = format!("no room on the target: {}; choose other nodes, or --pack several", rooms.join(", "));
-    let failed = "the kernel does not say why; try again";
+    let failed = "the kernel does not say why; try again (its own pages, such as [vdso], never move)";
     let reasons = [
         ("shared", outcomes.shared, shared),
         ("busy", outcomes.busy, busy),
