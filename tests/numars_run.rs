@@ -67,6 +67,19 @@ fn folder() -> TempDir {
 }
 
 #[test]
+fn a_program_inherits_closed_streams_and_ignored_signals() {
+    let numars_run = stage().prefix.join("bin/numars-run");
+    let script = format!(
+        "trap '' PIPE; {} sh -c '[ -e /proc/$$/fd/0 ] && echo open || echo closed; grep SigIgn /proc/self/status' <&-",
+        numars_run.display()
+    );
+    let out = run(Command::new("sh").args(["-c", &script]));
+    let ignored = out.strip_prefix("closed\nSigIgn:\t").unwrap_or_else(|| panic!("{out}")).trim();
+    // Bit 12 is SIGPIPE, the signal 13.
+    assert_eq!(u64::from_str_radix(ignored, 16).unwrap() >> 12 & 1, 1, "{out}");
+}
+
+#[test]
 fn a_program_runs_on_numars_with_its_arguments_and_exit_status() {
     let folder = folder();
     let program = program(folder.path());

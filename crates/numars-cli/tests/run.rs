@@ -162,6 +162,16 @@ fn an_ignored_sigpipe_stays_ignored_and_the_default_stays_the_default() {
 }
 
 #[test]
+fn a_closed_stream_stays_closed() {
+    let numars = env!("CARGO_BIN_EXE_numars");
+    for (redirection, expected) in [("<&-", "closed\n"), ("</dev/null", "open\n")] {
+        let script = format!("{numars} run sh -c '[ -e /proc/$$/fd/0 ] && echo open || echo closed' {redirection}");
+        let (out, err, _) = run(Command::new("sh").args(["-c", &script]));
+        assert_eq!((out.as_str(), err.as_str()), (expected, ""), "{redirection}");
+    }
+}
+
+#[test]
 fn balancing_without_a_policy_that_binds_is_ignored_as_numactl_does() {
     let policy = |arguments: &[&str]| run(&mut numars(&[arguments, &["--show"]].concat())).0;
     assert_eq!(policy(&["-b"]), policy(&[]));

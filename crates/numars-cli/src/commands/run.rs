@@ -2,10 +2,10 @@
 
 mod cpu_binding;
 pub mod environment;
+mod inherited;
 mod policy;
 pub mod program;
 pub mod script;
-mod sigpipe;
 
 use crate::failure::{Failure, Result, Status};
 use crate::json::{self, Report};
@@ -129,7 +129,7 @@ pub fn run(arguments: &RunArguments, screen: &Screen) -> Result<Status> {
     };
     let mut command = Command::new(name);
     command.args(rest).envs(variables);
-    let error = sigpipe::exec(&mut command);
+    let error = inherited::exec(&mut command);
     let failed = program::Refusal::of_exec(name, &error);
     Err(failed.into())
 }

@@ -1,6 +1,7 @@
 //! `numars-run`: this command under the name of the shell script that it replaces, with the script's arguments, messages and exit statuses.
 
 use super::environment::{self, Library};
+use super::inherited;
 use super::program::{self, Interpreter, Refusal};
 use crate::commands::check::binding::{Defined, Program};
 use crate::commands::check::elf::Elf;
@@ -11,7 +12,6 @@ use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
@@ -55,7 +55,7 @@ fn run(arguments: &[OsString]) -> Result<Status, Refusal> {
             let file = program::find(name)?;
             let library = Library::find(None)?;
             environment::must_be_preloadable(&program::interpreter(&file).file, &library)?;
-            let error = Command::new(name).args(rest).envs(environment::substitute(&library)).exec();
+            let error = inherited::exec(Command::new(name).args(rest).envs(environment::substitute(&library)));
             Err(Refusal::of_exec(name, &error))
         }
     }
