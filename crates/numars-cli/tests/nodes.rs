@@ -48,6 +48,17 @@ fn a_machine_with_a_thousand_nodes_fits_into_80_columns() {
 }
 
 #[test]
+fn notes_about_the_machine_fit_into_the_terminal() {
+    let machine = Machine::new(&[("0-1", "10 20"), ("", "20 10")]);
+    for columns in [40, 80] {
+        let text = stdout(numars(&["nodes", "--root", machine.root()]).env("COLUMNS", columns.to_string()));
+        let words: Vec<&str> = text.split_whitespace().collect();
+        assert!(words.join(" ").contains("the firmware gives no bandwidths and latencies"), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= columns), "{text}");
+    }
+}
+
+#[test]
 fn json_has_the_schema_that_it_names() {
     let machine = Machine::new(&[("0-1", "10 20"), ("2-3", "20 10")]);
     for arguments in [&["nodes"][..], &["nodes", "--root", machine.root()]] {

@@ -59,10 +59,9 @@ fn print(machine: &Machine, screen: &Screen) -> Result<()> {
     let (nodes, rest) = summary.split_once(',').unwrap_or((&summary, ""));
     writeln!(output, "{},{rest}", styled(nodes, HEADING))?;
     write!(output, "\n{}", table::draw(machine, screen))?;
-    for note in notes(machine) {
-        for line in textwrap::wrap(&note, screen.width) {
-            writeln!(output, "{}", styled(line, FAINT))?;
-        }
+    let options = textwrap::Options::new(screen.width).word_splitter(textwrap::WordSplitter::NoHyphenation);
+    for line in notes(machine).iter().flat_map(|note| textwrap::wrap(note, &options)) {
+        writeln!(output, "{}", styled(line, FAINT))?;
     }
     if machine.nodes.len() > 1 {
         write!(output, "\n{}", matrix::grid(machine, true).text(screen))?;
