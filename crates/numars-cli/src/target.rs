@@ -110,8 +110,9 @@ impl Target {
     fn explain_permission(&self, errno: Errno, caller: &Caller, act: &str) -> Failure {
         let failure = |cause: String| Failure::new(format!("cannot {act} pages of {self}: {cause}"));
         if caller.is_sandboxed {
-            return failure("this sandbox or container forbids move_pages(2)".into())
-                .hint("allow it in the seccomp profile; Docker and Podman do with --cap-add SYS_NICE");
+            return failure("this sandbox or container forbids move_pages(2)".into()).hint(
+                "allow it in the seccomp profile of the container: --security-opt seccomp=FILE, for Docker and Podman",
+            );
         }
         let users = self.status.as_ref().map_or(&[][..], |status| &status.users);
         let is_own = !users.is_empty() && users.iter().take(3).all(|&user| user == caller.user);
@@ -227,7 +228,7 @@ mod tests {
             (&running, &other, Errno::EPERM, "it belongs to user"),
             (&running, &own, Errno::EPERM, "is not dumpable"),
             (&running, &tracer, Errno::EPERM, "SELinux"),
-            (&running, &sandboxed, Errno::EPERM, "--cap-add SYS_NICE"),
+            (&running, &sandboxed, Errno::EPERM, "seccomp=FILE"),
             (&running, &other, Errno::ENOSYS, "CONFIG_NUMA"),
             (&running, &other, Errno::EIO, "cannot move pages of process 17 (a: b): "),
         ] {

@@ -305,7 +305,7 @@ impl<'a> Job<'a> {
         }
         let ranges = self.ranges(process, target, &caller)?;
         let counts =
-            self.count(process, &ranges).map_err(|errno| Target::read(process).explain(errno, &caller, "show"))?;
+            self.count(process, &ranges).map_err(|errno| Target::read(process).explain(errno, &caller, "move"))?;
         let mut before = PageCounts::new();
         counts.iter().for_each(|counts| before.add(counts));
         report.before = before.list();
@@ -317,7 +317,7 @@ impl<'a> Job<'a> {
                 Method::Interleave | Method::Weighted => {
                     let (whole, selected) = self.mappings(process, target, &caller)?;
                     interleave::compute(process, &whole, &selected, self.to, &weight_of, before.total())
-                        .map_err(|errno| Target::read(process).explain(errno, &caller, "show"))?
+                        .map_err(|errno| Target::read(process).explain(errno, &caller, "move"))?
                 }
                 _ => None,
             };
@@ -375,7 +375,7 @@ impl<'a> Job<'a> {
     fn mappings(&self, process: Process, target: &Target, caller: &Caller) -> Result<(Vec<Mapping>, Vec<Mapping>)> {
         let all = mappings::read(process.pid()).map_err(|error| {
             let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
-            target.explain(errno, caller, "show")
+            target.explain(errno, caller, "move")
         })?;
         let selected = self.arguments.selection.select(&all)?;
         Ok((all, selected))
