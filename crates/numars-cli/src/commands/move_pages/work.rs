@@ -14,6 +14,10 @@ use std::time::Instant;
 /// The bytes whose pages are looked at together where only pages of some nodes move.
 const WINDOW: usize = 32 << 20;
 
+/// Runs of pages with the same target that are shorter are moved in one list: each request costs the kernel some milliseconds on a large
+/// machine, however small it is. A run of this size may have a huge page, of which a list would have each base page.
+const SHORT_RUN: usize = 256 << 10;
+
 /// Numbers of base pages by outcome.
 #[derive(Serialize, JsonSchema, Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Outcomes {
@@ -66,12 +70,14 @@ impl From<&MoveStats> for Outcomes {
 }
 
 /// A part of a move that is one call of the library.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Request {
     PlaceProcess,
     ProcessPages(NodeSet),
     PlaceRange(usize, usize),
     Range(usize, usize, Node),
+    /// Pages, and the target of each.
+    Pages(Vec<usize>, Vec<Node>),
 }
 
 /// The move of a process.
@@ -125,8 +131,8 @@ impl<'a> Work<'a> {
         let (mut result, mut start) = (Ok(()), range.start);
         while start < range.end {
             let end = start.saturating_add(WINDOW).min(range.end);
-            for (run, target) in self.runs(start..end, from)? {
-                match self.step(Request::Range(run.start, run.len(), target)) {
+            for request in self.requests(start..end, from)? {
+                match self.step(request) {
                     Err(Errno::ENOMEM) => result = Err(Errno::ENOMEM),
                     other => other?,
                 }
@@ -139,8 +145,8 @@ impl<'a> Work<'a> {
         result
     }
 
-    /// Returns the parts of a window whose pages move, and to which node.
-    fn runs(&self, window: Range<usize>, from: NodeSet) -> Result<Vec<(Range<usize>, Node)>, Errno> {
+    /// Returns the requests that move the pages of a window.
+    fn requests(&self, window: Range<usize>, from: NodeSet) -> Result<Vec<Request>, Errno> {
         let target = |node: Node| plan::target_of(from, self.job.to, node).filter(|&target| target != node);
         let counts = PageCounts::of_range(self.process, window.start, window.len())?;
         let nodes: Vec<Node> = counts.iter().filter_map(|(node, _)| Node::new(node)).collect();
@@ -148,13 +154,22 @@ impl<'a> Work<'a> {
             return Ok(Vec::new());
         }
         if let [node] = nodes[..] {
-            return Ok(target(node).map(|target| (window, target)).into_iter().collect());
+            return Ok(target(node)
+                .map(|target| Request::Range(window.start, window.len(), target))
+                .into_iter()
+                .collect());
         }
         let page_size = numars::page_size().max(1);
         let addresses: Vec<usize> = window.clone().step_by(page_size).collect();
         let mut statuses = vec![PageStatus::UNKNOWN; addresses.len()];
         self.process.nodes_of_pages(&addresses, &mut statuses)?;
-        Ok(group(&addresses, &statuses, page_size, &target))
+        let (short, long): (Vec<_>, Vec<_>) =
+            group(&addresses, &statuses, page_size, &target).into_iter().partition(|(run, _)| run.len() < SHORT_RUN);
+        let mut requests: Vec<Request> =
+            long.into_iter().map(|(run, node)| Request::Range(run.start, run.len(), node)).collect();
+        let (pages, nodes) = present_pages(&short, &addresses, &statuses);
+        requests.extend((!pages.is_empty()).then_some(Request::Pages(pages, nodes)));
+        Ok(requests)
     }
 
     /// Carries out a part of the move.
@@ -187,6 +202,7 @@ impl<'a> Work<'a> {
             Request::ProcessPages(from) => mover.process_pages(from, to),
             Request::PlaceRange(start, length) => mover.place_range(start, length, &placement),
             Request::Range(start, length, node) => mover.range(start, length, node),
+            Request::Pages(pages, nodes) => mover.pages(&pages, &nodes, &mut vec![PageStatus::UNKNOWN; pages.len()]),
         };
         self.stats += *result.as_ref().unwrap_or_else(MoveError::stats);
         result.map(|_| ()).map_err(|error| error.errno())
@@ -210,6 +226,26 @@ impl<'a> Work<'a> {
             retried: self.stats.retried() as u64,
         }
     }
+}
+
+/// Returns the pages of runs that are present, and the target of each.
+fn present_pages(
+    runs: &[(Range<usize>, Node)],
+    addresses: &[usize],
+    statuses: &[PageStatus],
+) -> (Vec<usize>, Vec<Node>) {
+    let mut pages = addresses.iter().zip(statuses).peekable();
+    let mut present = (Vec::new(), Vec::new());
+    for (run, node) in runs {
+        while pages.next_if(|&(&address, _)| address < run.start).is_some() {}
+        while let Some((&address, status)) = pages.next_if(|&(&address, _)| address < run.end) {
+            if status.node().is_some() {
+                present.0.push(address);
+                present.1.push(*node);
+            }
+        }
+    }
+    present
 }
 
 /// Returns the parts of a list of pages whose targets are the same. Absent pages between two pages with the same target do not part them.
@@ -254,6 +290,18 @@ mod tests {
         let swap = |from: Node| Some(node(3 - from.number()));
         assert_eq!(group(&addresses, &statuses, 4096, &swap).len(), 3);
         assert_eq!(group(&[], &[], 4096, &swap), []);
+    }
+
+    #[test]
+    fn a_list_has_the_present_pages_of_runs_with_their_targets() {
+        let node = |number| Node::new(number).unwrap();
+        let on_0 = PageStatus::from(node(0));
+        let statuses = [on_0, PageStatus::ABSENT, on_0, on_0, on_0, PageStatus::ABSENT];
+        let addresses: Vec<usize> = (0..6).map(|page| page * 4096).collect();
+        let runs = [(0..3 * 4096, node(2)), (4 * 4096..5 * 4096, node(3))];
+        let expected = (vec![0, 2 * 4096, 4 * 4096], vec![node(2), node(2), node(3)]);
+        assert_eq!(present_pages(&runs, &addresses, &statuses), expected);
+        assert_eq!(present_pages(&[], &addresses, &statuses), (vec![], vec![]));
     }
 
     #[test]
