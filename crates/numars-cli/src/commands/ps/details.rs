@@ -3,6 +3,7 @@
 use super::row::{MemoryBytes, ProcessRow};
 use super::table::{local_style, percent, size};
 use crate::draw::{self, FAINT, HEADING, styled, table, table_text};
+use crate::nodes_argument::named;
 use crate::screen::Screen;
 use crate::text::printable;
 use crate::units;
@@ -45,7 +46,8 @@ pub fn text(row: &ProcessRow, screen: &Screen) -> String {
         line("policy", cut(&policies.join(", ")));
     }
     if let Some(nodes) = &row.allowed_nodes {
-        line("may use", cut(&format!("memory of nodes {nodes}")));
+        let nodes = nodes.parse().map_or_else(|_| nodes.clone(), named);
+        line("may use", cut(&format!("memory of {nodes}")));
     }
     if let Some(why) = &row.unreadable {
         line("nodes", cut(&format!("unknown: {why}")));
@@ -106,6 +108,13 @@ mod tests {
         assert!(text.contains("\n    3   3.00M      3.00M     -       -     -        -  ########..\n"), "{text}");
         assert!(text.lines().last().unwrap().starts_with("total   4.00M"), "{text}");
         assert!(text.lines().all(|line| line.len() <= 80));
+    }
+
+    #[test]
+    fn the_allowed_nodes_are_named() {
+        let of = |nodes: &str| plain(&ProcessRow { allowed_nodes: Some(nodes.into()), ..sample(17, "a", None) });
+        assert!(of("0").contains("\nmay use    memory of node 0\n"), "{}", of("0"));
+        assert!(of("0-1,3").contains("\nmay use    memory of nodes 0-1,3\n"), "{}", of("0-1,3"));
     }
 
     #[test]
