@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write as _};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use support::{LinkedProgram, root};
+use support::{LinkedProgram, archives, root, unpack};
 use tempfile::TempDir;
 
 /// Answers queries about the machine, one per line. The reply ends with a line that consists of a dot.
@@ -364,60 +364,6 @@ fn read_machine(root: &Path) -> Machine {
 }
 
 // --- captured machines ---
-
-/// The archives of captured machines, if they are available.
-fn archives() -> Vec<PathBuf> {
-    let named = std::env::var_os("NUMARS_TOPOLOGIES").map(PathBuf::from);
-    let folder = named.unwrap_or_else(|| root().join("../shared/topologies"));
-    if !folder.is_dir() {
-        println!("There are no captured machines at {}; NUMARS_TOPOLOGIES may name another folder.", folder.display());
-        return Vec::new();
-    }
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut archives: Vec<_> = entries.filter(|path| path.to_str().unwrap().ends_with(".tar.bz2")).collect();
-    archives.sort();
-    assert!(!archives.is_empty());
-    archives
-}
-
-/// Returns true for those of a captured machine's files that are about nodes: there are thousands of others.
-fn is_of_interest(path: &Path, is_file: bool) -> bool {
-    let names: Vec<_> = path.iter().skip(1).map(|name| name.to_str().unwrap()).collect();
-    let numbered = |name: &str, what: &str| {
-        name.strip_prefix(what)
-            .is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()) && !number.is_empty())
-    };
-    names.first() == Some(&"sys")
-        && !names.iter().any(|name| numbered(name, "cpu") || numbered(name, "memory"))
-        && (!is_file || names.starts_with(&["sys", "devices", "system"]) || names.ends_with(&["numa_node"]))
-}
-
-/// Unpacks a captured machine, and returns the root of its files.
-fn unpack(archive: &Path, folder: &Path) -> PathBuf {
-    let mut name = PathBuf::new();
-    let mut files = tar::Archive::new(bzip2::read::BzDecoder::new(fs::File::open(archive).unwrap()));
-    for file in files.entries().unwrap() {
-        let mut file = file.unwrap();
-        let path = file.path().unwrap().into_owned();
-        name = path.iter().next().unwrap().into();
-        let kind = file.header().entry_type();
-        if !is_of_interest(&path, kind.is_file()) {
-            continue;
-        }
-        // Ignores owners and permissions in the archive: this process need not be root, and must be able to remove the
-        // files.
-        let place = folder.join(&path);
-        fs::create_dir_all(place.parent().unwrap()).unwrap();
-        if kind.is_dir() {
-            fs::create_dir_all(place).unwrap();
-        } else if kind.is_symlink() {
-            symlink(file.link_name().unwrap().unwrap(), place).unwrap();
-        } else {
-            std::io::copy(&mut file, &mut fs::File::create(place).unwrap()).unwrap();
-        }
-    }
-    folder.join(name)
-}
 
 /// Calls `with` with the root of each captured machine.
 fn for_each_captured(with: impl Fn(&Path)) {

@@ -10,12 +10,9 @@ use std::env;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::{Mutex, PoisonError};
-use support::{root, run, stage, vm};
+use support::{Packages, root, run, stage, vm};
 
-/// The Debian suite with the newest libnuma that is available for the guest.
-const SUITE: &str = "trixie";
 const SHAPE: &str = "four-nodes";
 
 const LIBNUMA: &str = "libnuma";
@@ -76,9 +73,7 @@ impl Script {
 
     /// The packages and all of their dependencies, unpacked.
     fn packages(&self) -> Packages {
-        let mut fetch = vm();
-        let root = run(fetch.args(["packages", SUITE]).args(&self.packages));
-        Packages { root: fs::canonicalize(root.trim_end()).unwrap() }
+        Packages::fetch(&self.packages)
     }
 
     /// Returns what the script prints in a guest with the programs, and only those parts of the packages that they
@@ -106,10 +101,7 @@ impl Script {
             let elf = |path: &PathBuf| path.is_file() && fs::read(path).is_ok_and(|data| data.starts_with(b"\x7fELF"));
             libraries.extend(all_files(&path).into_iter().filter(elf).flat_map(|file| packages.libraries(&file)));
         }
-        // By the name that the loader looks for, which may be a link here.
-        for library in libraries {
-            add(&library, &format!("/{}", library.strip_prefix(&packages.root).unwrap().display()));
-        }
+        packages.add_libraries(&mut guest, &libraries);
         guest.arg("--").arg(folder().join("run.sh"));
         let paths: Vec<_> = names.iter().map(|name| format!("/usr/bin/{name}")).collect();
         run(guest.args([&paths.join(" "), &format!("/real-programs/{script}")]))
@@ -125,52 +117,6 @@ fn all_files(path: &Path) -> Vec<PathBuf> {
         return vec![path.to_owned()];
     }
     fs::read_dir(path).unwrap().flat_map(|entry| all_files(&entry.unwrap().path())).collect()
-}
-
-/// Unpacked packages.
-struct Packages {
-    root: PathBuf,
-}
-
-impl Packages {
-    fn program(&self, name: &str) -> PathBuf {
-        let places = ["usr/bin", "usr/sbin", "bin", "sbin", ""];
-        let mut files = places.iter().map(|place| self.root.join(place).join(name));
-        files.find(|file| file.is_file()).unwrap_or_else(|| panic!("the packages have no {name}"))
-    }
-
-    fn library_folder(&self) -> PathBuf {
-        let mut folders = fs::read_dir(self.root.join("usr/lib")).unwrap().map(|entry| entry.unwrap().path());
-        folders.find(|folder| folder.join("libc.so.6").exists()).expect("the packages have no libc.so.6")
-    }
-
-    fn loader(&self) -> PathBuf {
-        let mut files = fs::read_dir(self.library_folder()).unwrap().map(|entry| entry.unwrap().path());
-        let is_loader = |file: &PathBuf| file.file_name().unwrap().to_str().unwrap().starts_with("ld-linux");
-        files.find(is_loader).expect("the packages have no loader")
-    }
-
-    /// Returns the libraries that a program or a library needs, recursively, as the loader finds them: among the
-    /// packages' own, some of which are in directories that only the programs know.
-    fn libraries(&self, program: &Path) -> Vec<PathBuf> {
-        let main = self.library_folder();
-        let inner = fs::read_dir(&main).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
-        let folders = [main.clone()].into_iter().chain(inner);
-        let mut loader = Command::new(self.loader());
-        loader.arg("--library-path").arg(env::join_paths(folders).unwrap()).arg("--list").arg(program);
-        // For a static program, the loader reports that and fails.
-        let listing = loader.output().unwrap();
-        let listing = String::from_utf8(listing.stdout).unwrap();
-        let files = listing.lines().filter_map(|line| line.split_once(" => ")?.1.split(' ').next());
-        files.filter(|file| file.starts_with('/')).map(PathBuf::from).collect()
-    }
-
-    /// Returns the version of a package.
-    fn version(&self, package: &str) -> String {
-        let versions = fs::read_to_string(self.root.join("versions")).unwrap();
-        let mut lines = versions.lines().filter_map(|line| line.split_once(' '));
-        lines.find(|(name, _)| *name == package).unwrap_or_else(|| panic!("there is no {package}")).1.to_owned()
-    }
 }
 
 /// What was observed on one library.
@@ -338,10 +284,7 @@ fn numactl_accepts_names_of_nodes() {
     let numactl = packages.program("numactl");
     let mut guest = vm();
     guest.args(["run", "--shape", "tiers", "--kernel", "6.12", "--env", &format!("LD_PRELOAD={NUMARS}")]);
-    for library in packages.libraries(&numactl) {
-        let place = library.strip_prefix(&packages.root).unwrap().display();
-        guest.arg("--add").arg(format!("{}:/{place}", library.display()));
-    }
+    packages.add_libraries(&mut guest, &packages.libraries(&numactl));
     for (file, place) in [(numactl, "/usr/bin/numactl"), (stage().flavour().join("libnuma.so.1"), NUMARS)] {
         guest.arg("--add").arg(format!("{}:{place}", file.display()));
     }

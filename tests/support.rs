@@ -1,6 +1,7 @@
 //! Shared by the tests of the built library.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -102,6 +103,125 @@ pub fn vm() -> Command {
         make_well(&["vm"]);
     });
     Command::new(root().join("target/release/vm"))
+}
+
+/// Unpacked Debian packages with everything that they depend on.
+pub struct Packages {
+    /// The directory that they are unpacked in.
+    pub root: PathBuf,
+}
+
+impl Packages {
+    /// The Debian suite with the newest libnuma that is available for the guest.
+    const SUITE: &str = "trixie";
+
+    /// Fetches packages, or uses those that were fetched before.
+    pub fn fetch(names: &[impl AsRef<OsStr>]) -> Packages {
+        let root = run(vm().args(["packages", Packages::SUITE]).args(names));
+        Packages { root: std::fs::canonicalize(root.trim_end()).unwrap() }
+    }
+
+    /// Adds libraries of the packages to a guest, by the names that the loader looks for, which may be links here.
+    pub fn add_libraries(&self, guest: &mut Command, libraries: &BTreeSet<PathBuf>) {
+        for library in libraries {
+            let place = library.strip_prefix(&self.root).unwrap();
+            guest.arg("--add").arg(format!("{}:/{}", library.display(), place.display()));
+        }
+    }
+
+    /// Returns the path of a program, which is named by its file name or by its path in the package.
+    pub fn program(&self, name: &str) -> PathBuf {
+        let places = ["usr/bin", "usr/sbin", "bin", "sbin", ""];
+        let mut files = places.iter().map(|place| self.root.join(place).join(name));
+        files.find(|file| file.is_file()).unwrap_or_else(|| panic!("the packages have no {name}"))
+    }
+
+    fn library_folder(&self) -> PathBuf {
+        let mut folders = std::fs::read_dir(self.root.join("usr/lib")).unwrap().map(|entry| entry.unwrap().path());
+        folders.find(|folder| folder.join("libc.so.6").exists()).expect("the packages have no libc.so.6")
+    }
+
+    fn loader(&self) -> PathBuf {
+        let mut files = std::fs::read_dir(self.library_folder()).unwrap().map(|entry| entry.unwrap().path());
+        let is_loader = |file: &PathBuf| file.file_name().unwrap().to_str().unwrap().starts_with("ld-linux");
+        files.find(is_loader).expect("the packages have no loader")
+    }
+
+    /// Returns the libraries that a program or a library needs, recursively, as the loader finds them: among the
+    /// packages' own, some of which are in directories that only the programs know.
+    pub fn libraries(&self, program: &Path) -> BTreeSet<PathBuf> {
+        let main = self.library_folder();
+        let inner = std::fs::read_dir(&main).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+        let folders = [main.clone()].into_iter().chain(inner);
+        let mut loader = Command::new(self.loader());
+        loader.arg("--library-path").arg(std::env::join_paths(folders).unwrap()).arg("--list").arg(program);
+        // For a static program, the loader reports that and fails.
+        let listing = loader.output().unwrap();
+        let listing = String::from_utf8(listing.stdout).unwrap();
+        let files = listing.lines().filter_map(|line| line.split_once(" => ")?.1.split(' ').next());
+        files.filter(|file| file.starts_with('/')).map(PathBuf::from).collect()
+    }
+
+    /// Returns the version of a package.
+    pub fn version(&self, package: &str) -> String {
+        let versions = std::fs::read_to_string(self.root.join("versions")).unwrap();
+        let mut lines = versions.lines().filter_map(|line| line.split_once(' '));
+        lines.find(|(name, _)| *name == package).unwrap_or_else(|| panic!("there is no {package}")).1.to_owned()
+    }
+}
+
+/// The archives of captured machines, if they are available.
+pub fn archives() -> Vec<PathBuf> {
+    let named = std::env::var_os("NUMARS_TOPOLOGIES").map(PathBuf::from);
+    let folder = named.unwrap_or_else(|| root().join("../shared/topologies"));
+    if !folder.is_dir() {
+        println!("There are no captured machines at {}; NUMARS_TOPOLOGIES may name another folder.", folder.display());
+        return Vec::new();
+    }
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut archives: Vec<_> = entries.filter(|path| path.to_str().unwrap().ends_with(".tar.bz2")).collect();
+    archives.sort();
+    assert!(!archives.is_empty());
+    archives
+}
+
+/// Returns true for those of a captured machine's files that are about nodes: there are thousands of others.
+fn is_of_interest(path: &Path, is_file: bool) -> bool {
+    let names: Vec<_> = path.iter().skip(1).map(|name| name.to_str().unwrap()).collect();
+    let numbered = |name: &str, what: &str| {
+        name.strip_prefix(what)
+            .is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()) && !number.is_empty())
+    };
+    names.first() == Some(&"sys")
+        && !names.iter().any(|name| numbered(name, "cpu") || numbered(name, "memory"))
+        && (!is_file || names.starts_with(&["sys", "devices", "system"]) || names.ends_with(&["numa_node"]))
+}
+
+/// Unpacks a captured machine, and returns the root of its files.
+pub fn unpack(archive: &Path, folder: &Path) -> PathBuf {
+    let mut name = PathBuf::new();
+    let mut files = tar::Archive::new(bzip2::read::BzDecoder::new(std::fs::File::open(archive).unwrap()));
+    for file in files.entries().unwrap() {
+        let mut file = file.unwrap();
+        let path = file.path().unwrap().into_owned();
+        name = path.iter().next().unwrap().into();
+        let kind = file.header().entry_type();
+        if !is_of_interest(&path, kind.is_file()) {
+            continue;
+        }
+        // Ignores owners and permissions in the archive: this process need not be root, and must be able to remove the
+        // files.
+        let place = folder.join(&path);
+        std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+        if kind.is_dir() {
+            std::fs::create_dir_all(place).unwrap();
+        } else if kind.is_symlink() {
+            std::os::unix::fs::symlink(file.link_name().unwrap().unwrap(), place).unwrap();
+        } else {
+            std::io::copy(&mut file, &mut std::fs::File::create(place).unwrap()).unwrap();
+        }
+    }
+    folder.join(name)
 }
 
 /// Writes `program` as C, compiles it with `flags` and returns the executable's path in `folder`.
