@@ -15,8 +15,8 @@ cd "$(dirname "$0")/.." || exit
 
 . scripts/counting.sh
 kernels=${KERNELS:-6.1 6.12}
-parity='--skip thoroughly' programs='--exact numactl numactl_accepts_names_of_nodes'
-[ -z "${TEST_SECONDS:-}" ] || parity='' programs=''
+parity='--skip thoroughly' programs='--exact numactl numactl_accepts_names_of_nodes' command='--skip databases'
+[ -z "${TEST_SECONDS:-}" ] || parity='' programs='' command=''
 lint() { # manifest arguments…
     manifest=$1
     shift
@@ -99,7 +99,8 @@ else
     rust_tests "programs that use the Rust library, on four nodes" --package numars-tests --test rust_interface -- --ignored
     # shellcheck disable=SC2086 # the same
     rust_tests "programs of Debian's packages" --package numars-tests --test real_programs -- --ignored --test-threads 2 $programs
-    rust_tests "the command in guests" --package numars-tests --test command -- --ignored --test-threads 2
+    # shellcheck disable=SC2086 # the same
+    rust_tests "the command in guests" --package numars-tests --test command -- --ignored --test-threads 2 $command
     if [ -n "${TEST_SECONDS:-}" ]; then
         suite "AddressSanitizer in the guest" make --no-print-directory sanitize-vm
         suite "debug assertions in the guest" make --no-print-directory debug-vm-test

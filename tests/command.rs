@@ -5,7 +5,7 @@
 //! Those that boot a guest only run on request: `cd tests && cargo test --test command -- --ignored`.
 //!
 //! Expected output is in `snapshots`. After a change that is intended: `INSTA_UPDATE=always cargo test --test command --
-//! --include-ignored`.
+//! --include-ignored --skip databases`.
 
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -566,4 +566,101 @@ fn a_thousand_nodes_are_shown_as_before() {
         writeln!(parts, "{} lines\n", lines.len()).unwrap();
     }
     exact_snapshot("a-thousand-nodes", &parts);
+}
+
+/// `numars move` on a database while a client writes: `make test-long`.
+mod databases {
+    use super::*;
+
+    /// How long the database is moved to and fro, in seconds.
+    const SECONDS: u32 = 20;
+
+    /// Moves processes to and fro while rows are inserted, and checks the rows. `start` defines the shell functions
+    /// `begin`, which starts the server and returns when it accepts connections, and `client`, which executes statements
+    /// from standard input and prints results without decoration; `target` names the processes.
+    fn move_to_and_fro(mut guest: Guest, start: &str, target: &str) {
+        guest.line(
+            r#"until_ready() { # line of the log
+                server=$!
+                until grep -q "$1" /tmp/log; do
+                    kill -0 $server || { cat /tmp/log; exit 1; }
+                    usleep 100000
+                done
+            }"#,
+        );
+        guest.line(start).line("begin").line("start=$(date +%s)");
+        guest.line(
+            r#"echo 'create table moved (id integer primary key, text varchar(600) not null);' | client
+            write_rows() {
+                id=0
+                while ! [ -e /tmp/stop ]; do
+                    id=$((id + 1))
+                    echo "insert into moved values ($id, repeat(md5('$id'), 16));"
+                done
+                echo $id >/tmp/written
+            }
+            write_rows | client >/tmp/client 2>&1 &
+            writer=$!
+            until [ "$(echo 'select count(*) from moved;' | client)" -gt 20 ]; do usleep 100000; done"#,
+        );
+        guest.line(&format!(
+            r#"round=0
+            while [ $(($(date +%s) - start)) -lt {SECONDS} ] || [ $round -lt 4 ]; do
+                for to in 3 '0-3 --interleave' 1 0; do
+                    round=$((round + 1))
+                    seen "round $round" numars move {target} --to $to
+                done
+            done
+            touch /tmp/stop
+            wait $writer
+            seen client cat /tmp/client
+            seen written cat /tmp/written"#
+        ));
+        for (name, statement) in [
+            ("rows", "select count(*) from moved;"),
+            ("last", "select max(id) from moved;"),
+            ("wrong", "select count(*) from moved where text <> repeat(md5(concat(id)), 16);"),
+        ] {
+            guest.line(&format!(
+                "echo '{statement}' >/tmp/statement; query() {{ client </tmp/statement; }}; seen {name} query"
+            ));
+        }
+        guest.line("kill -9 $(pidof mariadbd)");
+        let run = guest.run();
+        let number = |name: &str| -> u64 {
+            let seen = run.of(name);
+            seen.out.trim().parse().unwrap_or_else(|_| panic!("{name}: {seen:?}"))
+        };
+        assert_eq!((number("rows"), number("last"), number("wrong")), (number("written"), number("written"), 0));
+        assert_eq!(run.of("client").out, "");
+        let rounds: Vec<&Seen> =
+            run.0.iter().filter(|(name, _)| name.starts_with("round ")).map(|(_, seen)| seen).collect();
+        println!("{} rows were written during {} moves, of which one: {}", number("rows"), rounds.len(), rounds[0].out);
+        for seen in rounds {
+            assert!(seen.status <= 1 && seen.out.contains("\nmoved "), "{seen:?}");
+            assert!(!seen.out.contains("\nmoved           0 B"), "{seen:?}");
+        }
+        assert!(number("rows") > 100);
+    }
+
+    #[test]
+    #[ignore = "boots a guest"]
+    fn mariadb_keeps_all_rows_while_it_moves() {
+        let packages = Packages::fetch(&["mariadb-server-core", "mariadb-client-core"]);
+        let others = ["usr/share/mariadb/english", "usr/share/mariadb/charsets"];
+        let guest = Guest::new("four-nodes", &packages, &["usr/sbin/mariadbd", "usr/bin/mariadb"], &others);
+        let start = r#"
+            server() {
+                /usr/sbin/mariadbd --no-defaults --user=root --datadir=/tmp/data --innodb-buffer-pool-size=32M --innodb-log-file-size=4M \
+                    --skip-networking --socket=/tmp/socket --skip-grant-tables "$@"
+            }
+            client() { mariadb --no-defaults --socket=/tmp/socket --skip-column-names --batch moves; }
+            begin() {
+                mkdir /tmp/data
+                echo 'create database moves;' | server --bootstrap >/tmp/log 2>&1
+                server >>/tmp/log 2>&1 </dev/null &
+                until_ready 'ready for connections'
+            }"#;
+        move_to_and_fro(guest, start, "mariadbd");
+    }
 }
