@@ -1,7 +1,15 @@
-//! A matrix between nodes as text: in blocks of columns that fit the screen, one below the other.
+//! A matrix between nodes as text: in blocks of columns that fit the screen, one below the other; or, if these would be many, as a map with a
+//! character for each field.
 
-use crate::draw::{HEADING, heat_style, styled};
+use crate::draw::{FAINT, HEADING, heat_style, styled};
 use crate::screen::Screen;
+use std::collections::BTreeMap;
+
+/// The number of blocks above which a map is drawn.
+const MAX_BLOCKS: usize = 2;
+
+/// What stands for the values of a map, from the best to the worst.
+const SYMBOLS: &str = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 /// A matrix whose rows and columns have names.
 pub struct Grid {
@@ -31,6 +39,11 @@ impl Grid {
 
     /// Returns the text.
     pub fn text(&self, screen: &Screen) -> String {
+        let symbols = if self.columns.len() > MAX_BLOCKS * self.fitting(screen) { self.symbols() } else { None };
+        symbols.map_or_else(|| self.blocks(screen), |symbols| self.map(&symbols, screen))
+    }
+
+    fn blocks(&self, screen: &Screen) -> String {
         let (label, cell, fitting) = (self.label(), self.cell(), self.fitting(screen));
         let (name_width, marks) = (cell.saturating_sub(self.marks), self.marks);
         let heading = |text: String| if screen.color { styled(text, HEADING) } else { text };
@@ -45,6 +58,42 @@ impl Grid {
                 let fields = fields.iter().skip(block * fitting).take(fitting);
                 let values: String = fields.map(|field| format!(" {}", field.draw(cell, screen))).collect();
                 text += &format!("{}{}\n", heading(format!("{name:>label$}")), values.trim_end());
+            }
+        }
+        text
+    }
+
+    /// Returns a symbol for each value, unless there are more values than symbols.
+    fn symbols(&self) -> Option<BTreeMap<&str, char>> {
+        let heats: BTreeMap<&str, Option<f64>> =
+            self.rows.iter().flat_map(|(_, fields)| fields).map(|field| (field.text.trim(), field.heat)).collect();
+        let mut values: Vec<(&str, f64)> = heats.into_iter().map(|(text, heat)| (text, heat.unwrap_or(-1.0))).collect();
+        values.sort_by(|(_, heat), (_, other)| heat.total_cmp(other));
+        (values.len() <= SYMBOLS.len()).then(|| values.into_iter().map(|(text, _)| text).zip(SYMBOLS.chars()).collect())
+    }
+
+    /// Returns a map, whose columns are in the order of the rows, and what its characters stand for.
+    fn map(&self, symbols: &BTreeMap<&str, char>, screen: &Screen) -> String {
+        let label = self.label();
+        let fitting = screen.width.saturating_sub(label + 1).max(1);
+        let style = |text: String, style| if screen.color { styled(text, style) } else { text };
+        let mut in_order: Vec<(char, &str)> = symbols.iter().map(|(&text, &symbol)| (symbol, text)).collect();
+        in_order.sort_by_key(|&(symbol, _)| SYMBOLS.find(symbol));
+        let meanings: Vec<String> = in_order.iter().map(|(symbol, text)| format!("{symbol}: {text}")).collect();
+        let legend = format!("columns are in the order of rows; {}", meanings.join(", "));
+        let mut text = String::new();
+        for line in textwrap::wrap(&legend, screen.width) {
+            text += &(style(line.into_owned(), FAINT) + "\n");
+        }
+        for (block, columns) in self.columns.chunks(fitting).enumerate() {
+            let (Some(first), Some(last)) = (columns.first(), columns.last()) else { continue };
+            let of = if first == last { first.clone() } else { format!("{first} to {last}") };
+            text += &(style(format!("\n{:label$} {of}", self.corner), HEADING) + "\n");
+            for (name, fields) in &self.rows {
+                let fields = fields.iter().skip(block * fitting).take(fitting);
+                let symbol = |field: &Field| symbols.get(field.text.trim()).copied().unwrap_or('?').to_string();
+                let cells: String = fields.map(|field| field.coloured(symbol(field), screen)).collect();
+                text += &format!("{} {cells}\n", style(format!("{name:>label$}"), HEADING));
             }
         }
         text
@@ -66,10 +115,14 @@ impl Grid {
 impl Field {
     /// Returns the field in its colour, which shows blanks at the end of a line, too.
     fn draw(&self, width: usize, screen: &Screen) -> String {
-        let value = format!("{:>width$}", self.text);
+        self.coloured(format!("{:>width$}", self.text), screen)
+    }
+
+    /// Returns a text in the colour of the field.
+    fn coloured(&self, text: String, screen: &Screen) -> String {
         match self.heat {
-            Some(heat) if screen.color => styled(value, heat_style(heat)),
-            _ => value,
+            Some(heat) if screen.color => styled(text, heat_style(heat)),
+            _ => text,
         }
     }
 }
@@ -95,6 +148,34 @@ mod tests {
         assert_eq!(plain(&grid, 15, false), "a\\b  0   1   2\n  7 10  20~ 30\n");
         assert_eq!(plain(&grid, 15, true), "a\\b  0   1   2\n  7 10  20~ 30 \n");
         assert_eq!(plain(&grid, 14, false), "a\\b  0   1\n  7 10  20~\n\na\\b  2\n  7 30\n");
-        assert_eq!(plain(&grid, 1, false).lines().count(), 8);
+    }
+
+    #[test]
+    fn a_matrix_of_many_blocks_is_a_map_with_a_character_for_each_value() {
+        let field = |from: u32, to: u32| {
+            let distance = if from == to { 10 } else { 20 + from.abs_diff(to) / 4 * 10 };
+            Field { text: distance.to_string(), heat: Some(f64::from(distance) / 100.0) }
+        };
+        let names = || (0..9).map(|node: u32| node.to_string());
+        let rows = (0..9).map(|from| (from.to_string(), (0..9).map(|to| field(from, to)).collect()));
+        let grid = Grid { corner: "from", columns: names().collect(), marks: 0, rows: rows.collect() };
+        let text = plain(&grid, 16, false);
+        let legend = "columns are in\nthe order of\nrows; 0: 10, 1:\n20, 2: 30, 3: 40\n\n";
+        let map = text.strip_prefix(legend).unwrap_or_else(|| panic!("{text}"));
+        let lines: Vec<&str> = map.lines().collect();
+        assert_eq!(lines[..3], ["from 0 to 8", "   0 011122223", "   1 101112222"]);
+        assert_eq!((lines[9], lines.len()), ("   8 322221110", 10));
+        // Below each other, if they do not fit.
+        let narrow = plain(&grid, 10, false);
+        assert!(
+            narrow.contains("\nfrom 0 to 4\n   0 01112\n") && narrow.contains("\nfrom 5 to 8\n   0 2223\n"),
+            "{narrow}"
+        );
+        // Values that are all different have no symbols.
+        let field = |value: u32| Field { text: value.to_string(), heat: None };
+        let rows = vec![("0".to_owned(), (100..200).map(field).collect())];
+        let grid =
+            Grid { corner: "from", columns: (0..100).map(|node: u32| node.to_string()).collect(), marks: 0, rows };
+        assert!(plain(&grid, 40, false).contains(" 199"));
     }
 }
