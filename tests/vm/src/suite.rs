@@ -52,8 +52,10 @@ impl Suite {
         jobs: usize,
     ) -> Result<Tally> {
         let mut guests: Vec<Guest> = Vec::new();
-        let plans: Vec<_> =
-            kernels.iter().map(|kernel| self.plan(shapes, kernel, cache.target.machine()?)).collect::<Result<_>>()?;
+        let plans: Vec<_> = kernels
+            .iter()
+            .map(|kernel| self.plan(shapes, kernel, cache.target.machine()?, jobs))
+            .collect::<Result<_>>()?;
         for (kernel, plan) in kernels.iter().zip(&plans) {
             for (shape, programs) in plan {
                 // Before any guest starts, because fetching takes long, and two guests would fetch the same.
@@ -96,6 +98,7 @@ impl Suite {
         asked: &[&'static Shape],
         kernel: &str,
         machine: &Machine,
+        jobs: usize,
     ) -> Result<Vec<(&'static Shape, Vec<Job>)>> {
         for entry in self.entries("")? {
             let name = entry.file_name().unwrap_or_default().to_string_lossy();
@@ -118,7 +121,7 @@ impl Suite {
             let anywhere = named || shape.name == shapes::DEFAULT;
             let groups = [Some(shape.name), anywhere.then_some(ANY)];
             for folder in groups.into_iter().flatten() {
-                plan.extend(parts(self.programs(folder, kernel)?).into_iter().map(|part| (shape, part)));
+                plan.extend(parts(self.programs(folder, kernel)?, jobs).into_iter().map(|part| (shape, part)));
             }
         }
         Ok(plan)
@@ -168,12 +171,13 @@ fn each_of<T: Sync>(items: &[T], jobs: usize, work: impl Fn(&T) -> Result<()> + 
     })
 }
 
-/// Distributes programs over as few guests as take them all, evenly.
-fn parts(programs: Vec<Job>) -> Vec<Vec<Job>> {
+/// Distributes programs evenly over as few guests as take them all, or over as many as run at the same time, if there are enough programs.
+fn parts(programs: Vec<Job>, jobs: usize) -> Vec<Vec<Job>> {
     /// Starting a guest takes as long as a short program.
     const MAX_PROGRAMS: usize = 18;
-    let mut parts: Vec<_> = (0..programs.len().div_ceil(MAX_PROGRAMS)).map(|_| Vec::new()).collect();
-    let count = parts.len();
+    const MIN_PROGRAMS: usize = 5;
+    let count = programs.len().div_ceil(MAX_PROGRAMS).max(jobs.min(programs.len() / MIN_PROGRAMS));
+    let mut parts: Vec<_> = (0..count).map(|_| Vec::new()).collect();
     for (index, program) in programs.into_iter().enumerate() {
         parts[index % count].push(program);
     }
@@ -362,10 +366,14 @@ mod tests {
         let jobs = |count| {
             (0..count).map(|number| Job { program: PathBuf::from(number.to_string()), args: Vec::new() }).collect()
         };
-        let counts = |count| parts(jobs(count)).iter().map(Vec::len).collect::<Vec<_>>();
-        assert!(counts(0).is_empty());
-        assert_eq!(counts(18), [18]);
-        assert_eq!(counts(19), [10, 9]);
-        assert_eq!(counts(50), [17, 17, 16]);
+        let counts = |count, at_once| parts(jobs(count), at_once).iter().map(Vec::len).collect::<Vec<_>>();
+        assert!(counts(0, 1).is_empty() && counts(0, 2).is_empty());
+        assert_eq!(counts(18, 1), [18]);
+        assert_eq!(counts(19, 1), [10, 9]);
+        assert_eq!(counts(50, 2), [17, 17, 16]);
+        // Two guests at a time are not one for long.
+        assert_eq!(counts(11, 2), [6, 5]);
+        assert_eq!(counts(9, 2), [9]);
+        assert_eq!(counts(12, 8), [6, 6]);
     }
 }
