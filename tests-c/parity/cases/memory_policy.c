@@ -94,6 +94,13 @@ static void home_node(void)
             if (set != NULL)
                 INTEGER(set(fresh_pages(2), size, first_allowed_node(), flags));
         }
+    CASE("numa_set_mempolicy_home_node/SIZE_MAX") {
+        setter *set = (setter *)newer("numa_set_mempolicy_home_node");
+        void *memory = fresh_pages(2);
+        numa_tonodemask_memory(memory, size, numa_all_nodes_ptr);
+        if (set != NULL)
+            INTEGER(set(memory, SIZE_MAX, first_allowed_node(), 0));
+    }
 }
 
 void memory_cases(void)
