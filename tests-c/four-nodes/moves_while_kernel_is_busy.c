@@ -197,6 +197,8 @@ static void move_back(char *pages, size_t count)
 
 START_TEST(pages_that_numa_balancing_marks_and_moves_never_cause_false_success)
 {
+    if (PROCESS_SCAN_IS_SLOW)
+        skip_test("NUMA balancing scans AddressSanitizer's terabytes first");
     /* Between areas that cannot be merged with it. */
     char *memory = map_pages(PAGES + 2), *pages = memory + page_size();
     require(mprotect(memory, page_size(), PROT_NONE) == 0);
