@@ -40,9 +40,15 @@ END
 "$CC" -O1 -c "$folder/unwind.c" -o "$folder/unwind.o"
 rm -f "$folder/libunwind.a"
 "$AR" rc "$folder/libunwind.a" "$folder/unwind.o"
+# clang would link with start files of libgcc, which run constructors of C++, too. Those of musl are enough.
+start=
+if [ "$architecture" != amd64 ]; then
+    start=-Clink-arg=-nostartfiles
+    for name in crt1.o crti.o crtn.o; do start="$start -Clink-arg=$(find "$SYSROOT" -name $name | head -n 1)"; done
+fi
 # A panic ends the command anyway. Without unwinding, it needs no library for it. musl-gcc does not link position-independent static programs.
 CARGO_TARGET_DIR="$folder/build" CARGO_PROFILE_RELEASE_PANIC=abort CARGO_PROFILE_RELEASE_STRIP=symbols \
-    RUSTFLAGS="-Clinker=$CC -Clink-self-contained=no -Crelocation-model=static -Lnative=$folder" \
+    RUSTFLAGS="-Clinker=$CC -Clink-self-contained=no -Crelocation-model=static -Lnative=$folder $start" \
     cargo build --quiet --release --locked --manifest-path crates/numars-cli/Cargo.toml --target "$TARGET" \
     -Zbuild-std=std,panic_abort -Zbuild-std-features=
 

@@ -39,6 +39,15 @@ on_musl() (
     eval "$(target/release/vm toolchain --arch musl-amd64 --rust-only)" && make --no-print-directory musl-test
 )
 
+# The static command of another architecture shows nodes and moves memory, all of which is shared with other processes or moves.
+static_on_arm64() {
+    make --no-print-directory static-cli ARCH=arm64 || return
+    for command in nodes "move 1 --to 2 --shared-pages"; do
+        # shellcheck disable=SC2086 # words
+        target/release/vm run --arch arm64 --kernel 6.12 --shape four-nodes -- target/cli-static/arm64/numars $command || return
+    done
+}
+
 # Nothing below works without.
 make --no-print-directory rust || exit
 check "packages" scripts/setup.sh test
@@ -84,6 +93,7 @@ if [ -n "${TEST_SECONDS:-}" ]; then
     suite "C tests on a library with debug assertions" make --no-print-directory debug-test
     check "clippy: the command" lint crates/numars-cli/Cargo.toml --target-dir target/cli --all-targets
     check "the command as one static file" make --no-print-directory static-cli
+    [ "${VM:-}" = no ] || check "the command as one static file for arm64" static_on_arm64
     check "no data race" make --no-print-directory races
     suite "memcheck" make --no-print-directory memcheck
     suite "AddressSanitizer" make --no-print-directory sanitize
