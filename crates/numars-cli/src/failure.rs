@@ -3,7 +3,7 @@
 use crate::text::printable;
 use numars::{Errno, MoveError, ParseNodesError, SyscallError};
 use std::fmt;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 /// The exit status of a command. The manual page documents them.
@@ -105,6 +105,11 @@ impl From<serde_json::Error> for Failure {
     fn from(error: serde_json::Error) -> Self {
         std::io::Error::from(error).into()
     }
+}
+
+/// Prints a line on standard error, which may be closed or full.
+pub fn print_error(line: impl fmt::Display) {
+    let _ = writeln!(anstream::stderr(), "{line}");
 }
 
 /// Says what an errno means: the text of strerror(3) with the errno's name.

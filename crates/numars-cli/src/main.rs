@@ -21,7 +21,6 @@ mod text;
 mod units;
 
 use clap::Parser;
-use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -37,8 +36,7 @@ fn main() -> ExitCode {
             if failure.is_broken_pipe() {
                 return failure::Status::Done.into();
             }
-            // Standard error may be closed.
-            let _ = writeln!(anstream::stderr(), "{failure}");
+            failure::print_error(&failure);
             failure.status().into()
         }
     }

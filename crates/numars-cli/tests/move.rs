@@ -77,6 +77,40 @@ fn a_process_holds_memory_if_asked_to() {
 }
 
 #[test]
+fn all_processes_are_moved_though_nothing_reads_what_is_printed() {
+    let holder = Holder::start(1, nodes()[0]);
+    let run = |processes: &[&str], output: Stdio| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_numars"));
+        command.arg("move").args(processes).args(["--to", "all"]).stdout(output).stderr(Stdio::piped());
+        command.output().unwrap()
+    };
+    if is_forbidden(&run(&[&holder.pid()], Stdio::null())) {
+        return;
+    }
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap().into();
+    let closed = || std::io::pipe().unwrap().1.into();
+    assert_eq!(run(&[&holder.pid()], closed()).status.code(), Some(0));
+    // The second one does not exist.
+    for (output, messages) in [(closed(), 1), (full(), 2)] {
+        let output = run(&[&holder.pid(), "2147483647"], output);
+        assert_eq!((output.status.code(), text(&output.stderr).lines().count()), (Some(3), messages), "{output:?}");
+        assert!(text(&output.stderr).starts_with("numars: there is no process 2147483647"), "{output:?}");
+    }
+}
+
+#[test]
+fn a_failure_has_its_exit_status_though_standard_error_is_full() {
+    for command in
+        [["move", "--to", "all", "2147483647"], ["ps", "--", "2147483647", "1"], ["nodes", "--root", "/none", "-q"]]
+    {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let status =
+            Command::new(env!("CARGO_BIN_EXE_numars")).args(command).stdout(Stdio::null()).stderr(full).status();
+        assert_eq!(status.unwrap().code(), Some(3), "{command:?}");
+    }
+}
+
+#[test]
 fn what_is_refused_is_one_line_with_its_cause() {
     let own = std::process::id().to_string();
     let node = nodes()[0].to_string();

@@ -5,7 +5,7 @@ pub mod details;
 mod drawing;
 mod picture;
 
-use crate::failure::{Context, Failure, Result, Status};
+use crate::failure::{Context, Failure, Result, Status, print_error};
 use crate::json::{self, Report};
 use crate::mappings::{self, Mapping, Selection};
 use crate::node_pages::{NodePages, PageCounts};
@@ -114,7 +114,7 @@ pub fn run(arguments: &MapArguments, screen: &Screen) -> Result<Status> {
             // What is watched may end.
             Err(failure) if shown && !failure.is_broken_pipe() && Target::read(process).check().is_err() => {
                 if !screen.quiet {
-                    anstream::eprintln!("numars: {}", ended(process));
+                    print_error(format_args!("numars: {}", ended(process)));
                 }
                 return Ok(Status::Done);
             }

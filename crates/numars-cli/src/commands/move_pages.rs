@@ -6,7 +6,7 @@ mod progress;
 mod summary;
 mod work;
 
-use crate::failure::{Failure, Result, Status};
+use crate::failure::{Failure, Result, Status, print_error};
 use crate::json::{self, Report};
 use crate::machine::read_topology;
 use crate::mappings::{self, Mapping, Selection};
@@ -205,23 +205,28 @@ pub fn run(arguments: &MoveArguments, screen: &Screen) -> Result<Status> {
         processes.extend(target::find(argument)?);
     }
     let mut report = MoveReport { to: job.to.to_string(), dry_run: arguments.dry_run, processes: Vec::new() };
+    let mut printed = Ok(());
     for process in processes {
         if job.cancel.load(Ordering::Relaxed) {
             break;
         }
         let (of_process, failure) = job.run(process, screen);
         if !screen.json && !screen.quiet {
-            summary::print(&of_process, &job, screen)?;
+            // The other processes move though the output is closed or full.
+            printed = printed.and(summary::print(&of_process, &job, screen));
         }
         if let Some(failure) = failure {
-            anstream::eprintln!("{failure}");
+            print_error(failure);
         }
         report.processes.push(of_process);
     }
     if screen.json {
-        json::print(&report)?;
+        printed = json::print(&report);
     }
-    Ok(status_of(&report.processes, job.cancel.load(Ordering::Relaxed)))
+    match printed {
+        Err(failure) if !failure.is_broken_pipe() => Err(failure),
+        _ => Ok(status_of(&report.processes, job.cancel.load(Ordering::Relaxed))),
+    }
 }
 
 /// Returns the exit status: that of the worst ending.

@@ -6,7 +6,7 @@ pub mod sort;
 pub mod table;
 
 use crate::draw::{FAINT, styled};
-use crate::failure::{Failure, Result, Status, bad_list};
+use crate::failure::{Failure, Result, Status, bad_list, print_error};
 use crate::json::{self, Report};
 use crate::machine::read_topology;
 use crate::process::{self, ProcessStatus, find};
@@ -148,7 +148,7 @@ pub fn run(arguments: &PsArguments, screen: &Screen) -> Result<Status> {
     arguments.selection.sort.sort(&mut rows, arguments.selection.reverse);
     let total = Total::of(&rows);
     for problem in &problems {
-        anstream::eprintln!("{problem}");
+        print_error(problem);
     }
     let problems = problems.iter().map(ToString::to_string).collect();
     let report = PsReport { processes: rows, total, problems };

@@ -1,5 +1,6 @@
 //! How far a move is: a bar on a terminal, lines elsewhere, both on standard error.
 
+use crate::failure::print_error;
 use crate::node_pages::bytes;
 use crate::screen::Screen;
 use crate::text::printable;
@@ -62,7 +63,7 @@ impl Progress {
                 let now = Instant::now();
                 if now >= *next {
                     *next = now + LINE_INTERVAL;
-                    anstream::eprintln!("{}: {}", self.title, text());
+                    print_error(format_args!("{}: {}", self.title, text()));
                 }
             }
             Display::Nothing => {}
