@@ -131,10 +131,11 @@ fn find_pid(pid: Pid) -> Result<Pid> {
     };
     let name = || format!("{pid} ({})", status.name);
     if status.is_kernel_thread {
-        return Err(Failure::new(format!("{} is a kernel thread, which has no memory of its own", name())));
+        return Err(kernel_thread(&name()));
     }
     if status.is_zombie {
-        return Err(Failure::new(format!("{} has ended; its parent has not waited for it", name())));
+        return Err(Failure::new(format!("{} has ended and has no memory", name()))
+            .hint("it is a zombie until its parent waits for it"));
     }
     Ok(status.pid)
 }
@@ -158,12 +159,17 @@ fn find_name(name: &str) -> Result<Vec<Pid>> {
     similar.dedup();
     match (pids.is_empty(), kernel_threads) {
         (false, _) => Ok(pids),
-        (true, 1..) => Err(Failure::new(format!("{name} is a kernel thread, which has no memory of its own"))),
-        (true, 0) if similar.is_empty() => Err(Failure::new(format!("no process is named {name}"))
+        (true, 1..) => Err(kernel_thread(name)),
+        (true, 0) if similar.is_empty() => Err(Failure::new(format!("no process is named \"{name}\""))
             .hint("numars ps --all lists them; mounted with hidepid, /proc hides those of other users")),
-        (true, 0) => Err(Failure::new(format!("no process is named {name}"))
+        (true, 0) => Err(Failure::new(format!("no process is named \"{name}\""))
             .hint(format!("similar names: {}", few(similar.into_iter())))),
     }
+}
+
+fn kernel_thread(name: &str) -> Failure {
+    Failure::new(format!("{name} is a kernel thread, which has no memory of its own"))
+        .hint("name a process of a program; numars ps --all lists them")
 }
 
 /// Returns the first few of several texts.
@@ -380,7 +386,7 @@ pub mod tests {
     #[test]
     fn a_name_that_no_process_has_is_a_failure_with_a_hint() {
         let failure = find("no-such-process").unwrap_err().to_string();
-        assert!(failure.starts_with("numars: no process is named no-such-process (numars ps --all"), "{failure}");
+        assert!(failure.starts_with("numars: no process is named \"no-such-process\" (numars ps --all"), "{failure}");
         let failure = find("2147483647").unwrap_err().to_string();
         assert!(failure.starts_with("numars: no process has the PID 2147483647 ("), "{failure}");
     }

@@ -166,7 +166,7 @@ fn what_is_wrong_is_one_line_with_a_hint() {
         assert!(error.starts_with("numars: ") && error.ends_with(")\n") && error.lines().count() == 1, "{error}");
         error
     };
-    assert!(failure(&["ps", "no-such-name"], 3).contains("no process is named no-such-name"));
+    assert!(failure(&["ps", "no-such-name"], 3).contains("no process is named \"no-such-name\""));
     assert!(failure(&["ps", "2147483647"], 3).contains("no process has the PID 2147483647"));
     assert!(failure(&["ps", "--node", "4711"], 2).contains("4711"));
     assert_eq!(numars(&["ps", "--user", "no such user"]).status.code(), Some(2));
@@ -178,7 +178,7 @@ fn what_is_found_is_shown_although_something_else_is_not() {
     let sleeper = Sleeper::start();
     let output = numars(&["ps", &sleeper.pid(), "no-such-name"]);
     assert_eq!(output.status.code(), Some(0));
-    assert!(stderr(&output).starts_with("numars: no process is named no-such-name"));
+    assert!(stderr(&output).starts_with("numars: no process is named \"no-such-name\""));
     assert!(String::from_utf8(output.stdout).unwrap().starts_with(&sleeper.pid()));
 }
 

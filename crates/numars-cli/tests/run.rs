@@ -49,6 +49,14 @@ fn options_after_the_program_are_the_programs() {
 }
 
 #[test]
+fn the_hint_names_a_single_node_in_the_singular() {
+    if has_policy() {
+        let (_, err, _) = run(&mut numars(&["--membind", "", "true"]));
+        assert!(err.contains("(memory of node") && !err.contains("nodes 0 can"), "{err}");
+    }
+}
+
+#[test]
 fn a_program_that_cannot_be_run_has_the_statuses_of_env() {
     assert_refuses(&["/no such program"], 127, "no such file");
     assert_refuses(&["no-such-program"], 127, "not found in PATH");

@@ -11,6 +11,7 @@ use crate::commands::doctor::files::Files;
 use crate::draw::{FAINT, HEADING, WARNING, styled, table, table_text};
 use crate::failure::{Context, Failure, Result, Status, bad_list, reason};
 use crate::json::{self, Report};
+use crate::nodes_argument::named;
 use crate::screen::Screen;
 use crate::units;
 use clap::Args;
@@ -299,7 +300,7 @@ fn cpu_nodes(topology: &Topology, list: Option<&str>) -> Result<Vec<CpuNode>> {
     }
     if nodes.is_empty() {
         return Err(
-            Failure::new(format!("no CPU of nodes {selected} may be used")).hint("numars nodes shows their CPUs")
+            Failure::new(format!("no CPU of {} may be used", named(selected))).hint("numars nodes shows their CPUs")
         );
     }
     Ok(nodes)

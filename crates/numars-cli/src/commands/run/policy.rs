@@ -3,6 +3,7 @@
 use super::RunArguments;
 use super::program::Refusal;
 use crate::failure::{Failure, Result, bad_list, reason};
+use crate::nodes_argument::named;
 use numars::{CpuSet, Errno, Mode, ModeFlags, NodeSet, Policy, Support, SyscallError, Topology};
 
 /// Applies the options to the calling thread: CPUs, then the policy.
@@ -80,7 +81,7 @@ impl Lists<'_> {
 
     /// Returns the hint that names the nodes whose memory can be used.
     fn usable(&self) -> String {
-        format!("memory of nodes {} can be used", self.topology.allowed_nodes())
+        format!("memory of {} can be used", named(self.topology.allowed_nodes()))
     }
 
     /// Returns the failure for nodes whose memory the cpuset forbids, if any are.
