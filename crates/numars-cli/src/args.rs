@@ -1,7 +1,9 @@
 //! The arguments of the command. Those of a subcommand are in its module.
 
 use crate::commands::{check, doctor, generate, map, measure, move_pages, nodes, ps, run, schema, top};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use crate::failure::Failure;
+use clap::error::ErrorKind;
+use clap::{Args, Error, Parser, Subcommand, ValueEnum};
 
 /// See where memory is on NUMA machines, and move it.
 #[derive(Parser, Debug)]
@@ -77,4 +79,54 @@ pub enum Command {
     /// Write the manual pages, completions and schemas that are kept with the sources
     #[command(hide = true)]
     Generate(generate::GenerateArguments),
+}
+
+/// Returns the failure for arguments that clap refuses, as one line. `None`: it is the help or the version.
+pub fn failure(error: &Error) -> Option<Failure> {
+    if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return None;
+    }
+    // A paragraph that says what is wrong, tips, the usage, and where help is.
+    let text = error.render().to_string();
+    let mut paragraphs = text.split("\n\n").map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "));
+    let message = paragraphs.next().unwrap_or_default();
+    let (tips, others): (Vec<String>, Vec<String>) = paragraphs.partition(|paragraph| paragraph.starts_with("tip: "));
+    let usage = others.iter().find_map(|paragraph| paragraph.strip_prefix("Usage: "));
+    let hint = match (tips.first().and_then(|tip| tip.strip_prefix("tip: ")), usage) {
+        (Some(tip), _) => tip.to_owned(),
+        (None, Some(usage)) => format!("usage: {usage}; --help explains it"),
+        (None, None) => "--help explains it".into(),
+    };
+    Some(Failure::usage(message.strip_prefix("error: ").unwrap_or(&message)).hint(hint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrong_arguments_are_one_line_with_a_hint() {
+        let line = |arguments: &str| {
+            let error = Arguments::try_parse_from(["numars"].into_iter().chain(arguments.split(' '))).unwrap_err();
+            failure(&error).map(|failure| failure.to_string())
+        };
+        for (arguments, expected) in [
+            ("nodes --rot /", "numars: unexpected argument '--rot' found (a similar argument exists: '--root')"),
+            ("map -1", "numars: unexpected argument '-1' found (to pass '-1' as a value, use '-- -1')"),
+            (
+                "move 1",
+                "numars: the following required arguments were not provided: --to <NODES> \
+                 (usage: numars move --to <NODES> <PID|NAME>...; --help explains it)",
+            ),
+            (
+                "nodes --color red",
+                "numars: invalid value 'red' for '--color <WHEN>' [possible values: auto, always, never] (--help explains it)",
+            ),
+            ("doctor x", "numars: invalid value 'x' for '[PID]': invalid digit found in string (--help explains it)"),
+        ] {
+            assert_eq!(line(arguments).as_deref(), Some(expected), "{arguments}");
+        }
+        assert_eq!([line("--help"), line("--version")], [None, None]);
+        assert!(Arguments::try_parse_from(["numars"]).is_err_and(|error| failure(&error).is_none()));
+    }
 }

@@ -27,17 +27,24 @@ fn main() -> ExitCode {
     if let Some(status) = commands::run::script::run_by_name() {
         return status;
     }
-    let arguments = args::Arguments::parse();
+    let arguments = match args::Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => match args::failure(&error) {
+            Some(failure) => return fail(&failure),
+            // Help, and the version.
+            None => error.exit(),
+        },
+    };
     let screen = screen::Screen::of_stdout(&arguments.output);
     match commands::run(&arguments, &screen) {
         Ok(status) => status.into(),
-        Err(failure) => {
-            // A reader that has seen enough, such as head(1), is no failure.
-            if failure.is_broken_pipe() {
-                return failure::Status::Done.into();
-            }
-            failure::print_error(&failure);
-            failure.status().into()
-        }
+        // A reader that has seen enough, such as head(1), is no failure.
+        Err(failure) if failure.is_broken_pipe() => failure::Status::Done.into(),
+        Err(failure) => fail(&failure),
     }
+}
+
+fn fail(failure: &failure::Failure) -> ExitCode {
+    failure::print_error(failure);
+    failure.status().into()
 }
