@@ -10,6 +10,7 @@ use crate::text::field;
 use numars::{Cpu, Node, NodeSet, Topology};
 use std::collections::BTreeMap;
 use std::io;
+use std::path::Path;
 
 /// A PID in the PID namespace of this process.
 pub type Pid = i32;
@@ -80,6 +81,20 @@ pub fn has_ended(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(ESRCH)
 }
 
+/// Fails if the directory is no /proc of this process: nothing can be said about processes then.
+fn require_proc(folder: &Path) -> Result<()> {
+    match folder.join("self/status").symlink_metadata() {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Failure::new(format!("there are no processes in {}", folder.display()))
+            .hint("it may not be mounted; as root: mount -t proc proc /proc")),
+    }
+}
+
+/// Fails if /proc is not mounted.
+pub fn require_mounted_proc() -> Result<()> {
+    require_proc(Path::new("/proc"))
+}
+
 /// Returns the PIDs of all processes, in ascending order, including kernel threads and zombies.
 ///
 /// Fails if /proc cannot be read.
@@ -97,6 +112,7 @@ pub fn all() -> Result<Vec<Pid>> {
 /// Fails if there is none, if it has ended, or if it is a kernel thread: the result has at least one process with memory, unless that ends
 /// meanwhile.
 pub fn find(text: &str) -> Result<Vec<Pid>> {
+    require_mounted_proc()?;
     match parse_pid(text) {
         Some(pid) => Ok(vec![find_pid(pid)?]),
         None => find_name(text),
@@ -337,6 +353,14 @@ pub mod tests {
     fn parse(comm: &str, arguments: &str) -> ProcessStatus {
         let stat = format!("18 ({comm}) {AFTER_NAME}");
         ProcessStatus::parse(STATUS.as_bytes(), stat.as_bytes(), arguments.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn without_proc_no_process_is_said_to_have_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let failure = require_proc(folder.path()).unwrap_err().to_string();
+        assert!(failure.contains("there are no processes in /") && failure.contains("mount -t proc"), "{failure}");
+        assert!(require_mounted_proc().is_ok());
     }
 
     #[test]

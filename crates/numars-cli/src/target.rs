@@ -23,6 +23,7 @@ pub fn find_one(argument: &str) -> Result<Process> {
 }
 
 fn by_pid(pid: i32) -> Result<Process> {
+    process::require_mounted_proc()?;
     Process::from_pid(pid)
         .map_err(|_| Failure::usage(format!("{pid} is not a PID")).hint("PIDs of processes are positive"))
 }

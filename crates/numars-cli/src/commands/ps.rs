@@ -166,6 +166,7 @@ pub fn run(arguments: &PsArguments, screen: &Screen) -> Result<Status> {
 /// Fails if none of them is found.
 fn named(names: &[String]) -> Result<(Vec<process::Pid>, Vec<Failure>)> {
     if names.is_empty() {
+        process::require_mounted_proc()?;
         return Ok((process::all()?, Vec::new()));
     }
     let (mut pids, mut problems) = (Vec::new(), Vec::new());
