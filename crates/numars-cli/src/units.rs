@@ -66,7 +66,11 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
 
 /// Parses bytes per second: a size, and `/s` after it if one likes.
 pub fn parse_rate(text: &str) -> Result<u64, String> {
-    parse_bytes(text.strip_suffix("/s").unwrap_or(text))
+    match parse_bytes(text.strip_suffix("/s").unwrap_or(text))? {
+        // For the library, that is no limit.
+        0 => Err(format!("\"{text}\" is less than 1 byte per second")),
+        rate => Ok(rate),
+    }
 }
 
 /// Parses a duration: `500us`, `5ms`, `30s`, `2min`, `1h`; seconds if there is no unit.
@@ -106,6 +110,7 @@ mod tests {
         let sizes = ["4096", "1K", "1KiB", "1kB", "1.5G", "2 MB"].map(|text| parse_bytes(text).unwrap());
         assert_eq!(sizes, [4096, 1024, 1024, 1000, 3 << 29, 2_000_000]);
         assert_eq!(parse_rate("1GB/s"), Ok(1_000_000_000));
+        assert!(["0", "0GB/s", "0.9"].iter().all(|rate| parse_rate(rate).is_err()));
         for wrong in ["", "x", "1X", "1KiX", "1.2.3", "-1", "99999999999G", "1é"] {
             assert!(parse_bytes(wrong).is_err(), "{wrong}");
         }
