@@ -107,6 +107,14 @@ impl From<serde_json::Error> for Failure {
     }
 }
 
+/// Returns success if nothing reads the output any more: for commands whose exit status says more than that.
+pub fn unless_unread(result: Result<()>) -> Result<()> {
+    match result {
+        Err(failure) if failure.is_broken_pipe() => Ok(()),
+        result => result,
+    }
+}
+
 /// Prints a line on standard error, which may be closed or full.
 pub fn print_error(line: impl fmt::Display) {
     let _ = writeln!(anstream::stderr(), "{line}");

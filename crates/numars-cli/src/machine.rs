@@ -1,6 +1,6 @@
 //! The machine as the kernel and the firmware describe it.
 
-use crate::failure::{Context, Result};
+use crate::failure::{Context, Failure, Result};
 use numars::{Attribute, CpuSet, Node, NodeSet, Topology};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -82,6 +82,14 @@ impl NodeKind {
     }
 }
 
+/// Says why all memory of a machine with memory-only nodes is in one tier; `has_rates`: whether the firmware gives bandwidths.
+pub fn why_one_tier(has_rates: bool) -> &'static str {
+    match has_rates {
+        true => "the kernel does not use what the firmware says (Linux 6.12 does)",
+        false => "the firmware says nothing about differences (no HMAT or CDAT)",
+    }
+}
+
 /// Reads the topology of this machine, or of one whose files are below `root`.
 pub fn read_topology(root: Option<&Path>) -> Result<Topology> {
     match root {
@@ -99,12 +107,25 @@ impl Machine {
     /// Reads a machine: see [`read_topology`].
     pub fn read(root: Option<&Path>) -> Result<Machine> {
         let topology = read_topology(root)?;
+        if root.is_none() {
+            require_sys()?;
+        }
         let nodes: Vec<Node> = topology.nodes().into_iter().collect();
         Ok(Machine {
             root: root.map(|root| root.display().to_string()),
             distances: nodes.iter().map(|&from| distances(&topology, from, &nodes)).collect(),
             nodes: nodes.into_iter().map(|node| MachineNode::read(&topology, root, node)).collect(),
         })
+    }
+}
+
+/// Fails if /sys is not mounted: the library takes such a machine for one node of which nothing is told.
+fn require_sys() -> Result<()> {
+    const FOLDER: &str = "/sys/devices/system";
+    match Path::new(FOLDER).is_dir() {
+        true => Ok(()),
+        false => Err(Failure::new(format!("there is no {FOLDER}"))
+            .hint("/sys may not be mounted; as root: mount -t sysfs sysfs /sys")),
     }
 }
 

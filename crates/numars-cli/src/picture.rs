@@ -1,7 +1,9 @@
 //! What the SVG pictures of several commands are made of.
 
 use crate::draw::heat_rgb;
+use crate::failure::{Context, Result};
 use crate::text::printable;
+use std::path::Path;
 use svg::Document;
 use svg::node::element::{Group, Rectangle, Text};
 
@@ -17,6 +19,13 @@ pub fn page(width: f64, height: f64) -> Document {
         .set("font-family", "sans-serif")
         .set("font-size", 12)
         .add(rectangle(0.5, 0.5, width - 1.0, height - 1.0, "#ffffff").set("rx", 6).set("stroke", "#cccccc"))
+}
+
+/// Writes a picture to a file.
+pub fn write(picture: &Document, file: &Path) -> Result<()> {
+    std::fs::write(file, format!("{picture}\n"))
+        .context(format!("cannot write {}", file.display()))
+        .map_err(|failure| failure.hint("--svg needs a file in a directory that exists and that you may write to"))
 }
 
 /// Returns a heading.

@@ -330,7 +330,10 @@ pub fn user_name(uid: u32) -> String {
 pub fn user_id(text: &str) -> Result<u32> {
     match uzers::get_user_by_name(text) {
         Some(user) => Ok(user.uid()),
-        None => text.parse().map_err(|_| Failure::usage(format!("no user is named {text}"))),
+        None => text.parse().map_err(|_| {
+            Failure::usage(format!("no user is named {text:?}"))
+                .hint("getent passwd lists users; a number is a user ID")
+        }),
     }
 }
 

@@ -128,3 +128,16 @@ fn files_that_cannot_be_checked_are_refused() {
     }
     assert_eq!(check(&["--library=/no such library", "true"], folder.path()).2, Some(3));
 }
+
+#[test]
+fn the_exit_status_does_not_depend_on_whether_the_output_is_read() {
+    let numars = env!("CARGO_BIN_EXE_numars");
+    for command in ["check /bin/sh", "doctor"] {
+        let status = |redirection: &str| {
+            let script = format!("{{ {numars} {command}; echo $? >&2; }} {redirection}");
+            let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+            String::from_utf8(output.stderr).unwrap()
+        };
+        assert_eq!(status("| true"), status(">/dev/null"), "{command}");
+    }
+}

@@ -3,6 +3,7 @@
 mod support;
 
 use std::fs;
+use std::process::Command;
 use support::{Machine, json, numars, stdout};
 
 #[test]
@@ -145,4 +146,30 @@ fn a_kernel_that_makes_no_tiers_of_what_the_firmware_says_is_not_mistaken_for_a_
     assert!(text("120").contains("in one tier: the kernel does not use what the firmware says"), "{}", text("120"));
     let narrow = text("60");
     assert!(narrow.lines().all(|line| line.chars().count() <= 60), "{narrow}");
+}
+
+#[test]
+fn without_sys_nothing_is_said_about_nodes() {
+    let without_sys = |command: &str| {
+        let script = format!("umount -l /sys && {command}");
+        Command::new("unshare").args(["--mount", "sh", "-c", &script]).output().unwrap()
+    };
+    if !without_sys("true").status.success() {
+        return; // Only root may, and not in every container.
+    }
+    let output = without_sys(&format!("{} nodes", env!("CARGO_BIN_EXE_numars")));
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(message.starts_with("numars: there is no /sys/devices/system (/sys may not be mounted"), "{message}");
+    assert_eq!((output.status.code(), output.stdout.len(), message.lines().count()), (Some(3), 0, 1));
+}
+
+#[test]
+fn a_picture_that_cannot_be_written_is_a_failure_with_a_hint() {
+    let output = numars(&["nodes", "--svg", "/nowhere/at/all.svg"]).output().unwrap();
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        message.starts_with("numars: cannot write /nowhere/at/all.svg: ") && message.contains(" (--svg needs"),
+        "{message}"
+    );
+    assert_eq!(output.status.code(), Some(3));
 }

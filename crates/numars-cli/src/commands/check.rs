@@ -5,9 +5,9 @@ pub mod elf;
 pub mod search;
 
 use crate::commands::run::environment::{self, Library};
-use crate::commands::run::program::{self, Interpreter, Refusal};
+use crate::commands::run::program::{self, Interpreter};
 use crate::draw::{BAD, FAINT, HEADING, WARNING, styled, table, table_text};
-use crate::failure::{Failure, Result, Status};
+use crate::failure::{Failure, Result, Status, unless_unread};
 use crate::json::{self, Report};
 use crate::screen::Screen;
 use binding::{Defined, Program};
@@ -139,9 +139,9 @@ pub fn run(arguments: &CheckArguments, screen: &Screen) -> Result<Status> {
     };
     let report = check(&arguments.file, &interpreter, library.as_ref())?;
     if screen.json {
-        json::print(&report)?;
+        unless_unread(json::print(&report))?;
     } else if !screen.quiet {
-        print(&report, screen)?;
+        unless_unread(print(&report, screen))?;
     }
     Ok(if report.complete { Status::Done } else { Status::Incomplete })
 }
@@ -152,7 +152,7 @@ fn find(given: &Path) -> Result<(PathBuf, bool)> {
         Ok(file) => Ok((file, false)),
         // A library is usually not executable, and not in PATH.
         Err(_) if given.is_file() => Ok((given.to_owned(), true)),
-        Err(Refusal { message, .. }) => Err(Failure::new(message)),
+        Err(refusal) => Err(Failure::from(refusal).with_status(Status::Failed)),
     }
 }
 

@@ -12,7 +12,7 @@ mod process;
 mod this_process;
 
 use crate::draw::{self, FAINT, HEADING, styled};
-use crate::failure::{Failure, Result, Status};
+use crate::failure::{Failure, Result, Status, unless_unread};
 use crate::json::{self, Report};
 use crate::screen::Screen;
 use crate::text::printable;
@@ -191,10 +191,10 @@ pub fn run(arguments: &DoctorArguments, screen: &Screen) -> Result<Status> {
     }
     let report = examine(&system, arguments.pid);
     if screen.json {
-        json::print(&report)?;
+        unless_unread(json::print(&report))?;
     } else if !screen.quiet {
         use std::io::Write;
-        write!(anstream::stdout().lock(), "{}", draw(&report, screen))?;
+        unless_unread(write!(anstream::stdout().lock(), "{}", draw(&report, screen)).map_err(Failure::from))?;
     }
     Ok(if report.problems == 0 { Status::Done } else { Status::Incomplete })
 }

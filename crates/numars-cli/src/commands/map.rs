@@ -5,7 +5,7 @@ pub mod details;
 mod drawing;
 mod picture;
 
-use crate::failure::{Context, Failure, Result, Status, print_error};
+use crate::failure::{Failure, Result, Status, print_error};
 use crate::json::{self, Report};
 use crate::mappings::{self, Mapping, Selection};
 use crate::node_pages::{NodePages, PageCounts};
@@ -135,8 +135,7 @@ fn ended(process: Process) -> String {
 fn show(process: Process, arguments: &MapArguments, screen: &Screen) -> Result<()> {
     let report = read(process, arguments, screen)?;
     if let Some(file) = &arguments.svg {
-        let picture = picture::draw(&report).to_string();
-        std::fs::write(file, picture + "\n").context(format!("cannot write {}", file.display()))?;
+        crate::picture::write(&picture::draw(&report), file)?;
     }
     match (screen.json, arguments.watch.is_some()) {
         (true, false) => return json::print(&report),

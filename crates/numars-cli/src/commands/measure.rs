@@ -200,8 +200,7 @@ pub fn run(arguments: &MeasureArguments, screen: &Screen) -> Result<Status> {
         pairs,
     };
     if let Some(file) = &arguments.svg {
-        let picture = picture::draw(&report).to_string();
-        std::fs::write(file, picture + "\n").context(format!("cannot write {}", file.display()))?;
+        crate::picture::write(&picture::draw(&report), file)?;
     }
     if screen.json {
         json::print(&report)?;

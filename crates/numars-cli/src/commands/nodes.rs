@@ -5,7 +5,7 @@ mod picture;
 mod table;
 
 use crate::draw::{FAINT, HEADING, styled};
-use crate::failure::{Context, Result, Status};
+use crate::failure::{Result, Status};
 use crate::json::{self, Report};
 use crate::machine::Machine;
 use crate::screen::Screen;
@@ -41,8 +41,7 @@ impl Report for NodesReport {
 pub fn run(arguments: &NodesArguments, screen: &Screen) -> Result<Status> {
     let machine = Machine::read(arguments.root.as_deref())?;
     if let Some(file) = &arguments.svg {
-        let picture = picture::draw(&machine).to_string();
-        std::fs::write(file, picture + "\n").context(format!("cannot write {}", file.display()))?;
+        crate::picture::write(&picture::draw(&machine), file)?;
     }
     if screen.json {
         json::print(&NodesReport { machine })?;
@@ -81,11 +80,7 @@ fn notes(machine: &Machine) -> Vec<String> {
     let has_memory_only = with_memory().any(|node| node.cpu_count == 0);
     let has_rates = with_memory().any(|node| node.read_bandwidth.is_some());
     if has_memory_only && tiers.len() == 1 {
-        let why = match has_rates {
-            true => "the kernel does not use what the firmware says (Linux 6.12 does)",
-            false => "the firmware says nothing about differences (no HMAT or CDAT)",
-        };
-        notes.push(format!("all memory is in one tier: {why}"));
+        notes.push(format!("all memory is in one tier: {}", crate::machine::why_one_tier(has_rates)));
     }
     if has_memory_only && !has_rates {
         notes.push("the firmware gives no bandwidths and latencies (no HMAT); numars measure measures them".into());

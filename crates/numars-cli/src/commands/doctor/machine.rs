@@ -122,11 +122,16 @@ fn tiers(topology: &Topology, with_memory: NodeSet) -> Check {
     };
     let lists: Vec<String> = tiers.map(|tier| tier.nodes().to_string()).collect();
     let has_memory_only = with_memory.into_iter().any(|node| !has_cpus(topology, node));
+    let has_rates =
+        with_memory.into_iter().any(|node| topology.attribute(node, None, Attribute::ReadBandwidth).is_ok());
     match lists.len() {
         0 => Check::unknown(NAME, "the kernel lists none"),
         1 if has_memory_only => Check::note(
             NAME,
-            "all memory is in one tier, so nothing is demoted or promoted: the firmware has no HMAT or CDAT",
+            format!(
+                "all memory is in one tier, so nothing is demoted or promoted: {}",
+                crate::machine::why_one_tier(has_rates)
+            ),
         ),
         1 => Check::ok(NAME, "all memory is in one tier"),
         count => Check::ok(NAME, format!("{count}, from fast to slow: nodes {}", lists.join(", then "))),

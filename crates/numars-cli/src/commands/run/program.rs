@@ -36,7 +36,12 @@ impl Refusal {
 
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Failure {
-        Failure::new(refusal.message).with_status(refusal.status)
+        let failure = Failure::new(refusal.message).with_status(refusal.status);
+        match refusal.status {
+            Status::NotFound => failure.hint("give the name of a program in PATH, or its path"),
+            Status::NotExecutable => failure.hint("ls -l shows what it is; chmod +x lets a program be executed"),
+            _ => failure,
+        }
     }
 }
 
@@ -67,7 +72,7 @@ pub fn find(name: &OsStr) -> Result<PathBuf, Refusal> {
     } else {
         let missing = || Refusal::not_found(format!("{shown}: not found in PATH"));
         if name.is_empty() {
-            return Err(missing());
+            return Err(Refusal::not_found("the name of the program is empty"));
         }
         search_path(name).ok_or_else(missing)?
     };
