@@ -227,7 +227,7 @@ cross cross-check cross-figures cross-test msrv static-cli: vm
 	@scripts/$@.sh
 deb-test: deb
 	@scripts/$@.sh
-everywhere-test: all
+everywhere-test: libraries
 	@scripts/$@.sh $(CASES)
 host-test vm-test memcheck: c-tests vm
 	@scripts/$@.sh

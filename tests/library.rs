@@ -74,6 +74,7 @@ fn make_builds_the_same_library_with_every_linker() {
         let build = format!("BUILD={}", folder.path().display());
         let flags = format!("LDFLAGS=-fuse-ld={linker}");
         let mut make = Command::new("make");
+        make.env("CLI", "no");
         if cfg!(target_arch = "x86_64") {
             // As with a distribution's rustc, which links with the system's linker.
             make.env("RUSTFLAGS", "-Clinker-features=-lld");
