@@ -64,7 +64,7 @@ pub enum NodeKind {
     DaxMemory,
     /// Other memory without CPUs.
     MemoryOnly,
-    /// Neither: memory that is offline, or a device.
+    /// Neither CPUs nor memory: memory that is offline, or a device.
     Empty,
 }
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 pub struct Mapping {
     /// The address of its first byte.
     pub start: usize,
-    /// The address behind its last byte.
+    /// The address after its last byte.
     pub end: usize,
     /// Its permissions, such as `rw-p`.
     pub permissions: String,

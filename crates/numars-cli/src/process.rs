@@ -25,7 +25,8 @@ const LONGEST_COMM: usize = 15;
 pub struct ProcessStatus {
     /// The PID of the process, also if the status was read by the TID of another of its threads.
     pub pid: Pid,
-    /// Its name: that of the kernel, or that of argv\[0\] if the kernel has cut it. May have any characters: see [`printable`](crate::text::printable).
+    /// Its name: that of the kernel, or that of argv\[0\] if the kernel has cut it. May have any characters: see
+    /// [`printable`](crate::text::printable).
     pub name: String,
     /// Its arguments, separated by blanks. Empty for kernel threads.
     pub command: String,
@@ -127,7 +128,7 @@ pub fn find_one(text: &str) -> Result<Pid> {
     match pids.as_slice() {
         [pid] => Ok(*pid),
         _ => Err(Failure::usage(format!("{} processes are named {text}", pids.len()))
-            .hint(format!("give one of their PIDs: {}", few(pids.iter().map(|pid| pid.to_string()))))),
+            .hint(format!("give one of their PIDs: {}", first(pids.iter().map(|pid| pid.to_string()))))),
     }
 }
 
@@ -179,7 +180,7 @@ fn find_name(name: &str) -> Result<Vec<Pid>> {
         (true, 0) if similar.is_empty() => Err(Failure::new(format!("no process is named \"{name}\""))
             .hint("numars ps --all lists them; mounted with hidepid, /proc hides those of other users")),
         (true, 0) => Err(Failure::new(format!("no process is named \"{name}\""))
-            .hint(format!("similar names: {}", few(similar.into_iter())))),
+            .hint(format!("similar names: {}", first(similar.into_iter())))),
     }
 }
 
@@ -188,11 +189,11 @@ fn kernel_thread(name: &str) -> Failure {
         .hint("name a process of a program; numars ps --all lists them")
 }
 
-/// Returns the first few of several texts.
-fn few(mut texts: impl Iterator<Item = String>) -> String {
-    let first: Vec<String> = texts.by_ref().take(8).collect();
+/// Returns the first of several texts.
+fn first(mut texts: impl Iterator<Item = String>) -> String {
+    let shown: Vec<String> = texts.by_ref().take(8).collect();
     let more = if texts.next().is_some() { ", ..." } else { "" };
-    first.join(", ") + more
+    shown.join(", ") + more
 }
 
 impl ProcessStatus {

@@ -90,6 +90,21 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(value * scale).map_err(|_| format!("\"{text}\" is too long"))
 }
 
+/// Parses a duration that limits something: 0 would be no limit.
+pub fn parse_time_limit(text: &str) -> Result<Duration, String> {
+    at_least(text, Duration::from_nanos(1), "no time")
+}
+
+/// Parses how often something is shown: not too often, as the machine has other work to do.
+pub fn parse_interval(text: &str) -> Result<Duration, String> {
+    at_least(text, Duration::from_millis(100), "shorter than the shortest interval, 100ms")
+}
+
+fn at_least(text: &str, minimum: Duration, less: &str) -> Result<Duration, String> {
+    let duration = parse_duration(text)?;
+    if duration < minimum { Err(format!("\"{text}\" is {less}")) } else { Ok(duration) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,5 +141,17 @@ mod tests {
         let written = [0, 1_500, 1_500_000, 1_500_000_000, 90_000_000_000, 185_000_000_000, 7_320_000_000_000]
             .map(|nanoseconds| duration(Duration::from_nanos(nanoseconds)));
         assert_eq!(written, ["0 ns", "1.5 µs", "1.5 ms", "1.5 s", "90 s", "3 min 5 s", "2 h 2 min"]);
+    }
+
+    #[test]
+    fn an_interval_is_not_too_short() {
+        assert_eq!(parse_interval("1"), Ok(Duration::from_secs(1)));
+        assert!(parse_interval("0").is_err() && parse_interval("99ms").is_err() && parse_interval("x").is_err());
+    }
+
+    #[test]
+    fn a_limit_is_not_0() {
+        assert_eq!(parse_time_limit("5ms"), Ok(Duration::from_millis(5)));
+        assert!(parse_time_limit("0").unwrap_err().contains("no time") && parse_time_limit("x").is_err());
     }
 }

@@ -84,12 +84,15 @@ fn all_processes_are_moved_though_nothing_reads_what_is_printed() {
         command.arg("move").args(processes).args(["--to", "all"]).stdout(output).stderr(Stdio::piped());
         command.output().unwrap()
     };
-    if is_forbidden(&run(&[&holder.pid()], Stdio::null())) {
+    let read = run(&[&holder.pid()], Stdio::null());
+    if is_forbidden(&read) {
         return;
     }
     let full = || std::fs::File::options().write(true).open("/dev/full").unwrap().into();
     let closed = || std::io::pipe().unwrap().1.into();
-    assert_eq!(run(&[&holder.pid()], closed()).status.code(), Some(0));
+    // Pages that are shared with other processes may stay.
+    assert!(matches!(read.status.code(), Some(0 | 1)), "{read:?}");
+    assert_eq!(run(&[&holder.pid()], closed()).status.code(), read.status.code());
     // The second one does not exist.
     for (output, messages) in [(closed(), 1), (full(), 2)] {
         let output = run(&[&holder.pid(), "2147483647"], output);
@@ -100,9 +103,9 @@ fn all_processes_are_moved_though_nothing_reads_what_is_printed() {
 
 #[test]
 fn a_failure_has_its_exit_status_though_standard_error_is_full() {
-    for command in
-        [["move", "--to", "all", "2147483647"], ["ps", "--", "2147483647", "1"], ["nodes", "--root", "/none", "-q"]]
-    {
+    let failures: [&[&str]; 3] =
+        [&["move", "--to", "all", "2147483647"], &["ps", "2147483647"], &["nodes", "--root", "/none"]];
+    for command in failures {
         let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
         let status =
             Command::new(env!("CARGO_BIN_EXE_numars")).args(command).stdout(Stdio::null()).stderr(full).status();
@@ -216,7 +219,7 @@ fn a_signal_stops_a_move_which_reports_what_has_moved() {
         return;
     }
     let holder = Holder::start(64, nodes[0]);
-    for signal in ["-INT", "-TERM"] {
+    for signal in ["-INT", "-TERM", "-HUP"] {
         let child = Command::new(env!("CARGO_BIN_EXE_numars"))
             .args(["move", &holder.pid(), "--to", &nodes[1].to_string(), "--bandwidth", "4M", "--json"])
             .stdout(Stdio::piped())

@@ -41,7 +41,7 @@ pub struct MapArguments {
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
     /// Show it again and again, every 2 seconds or as often as this, until the process ends
-    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "2", value_parser = crate::units::parse_duration)]
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "2", value_parser = crate::units::parse_interval)]
     watch: Option<Duration>,
     /// The mappings that are shown.
     #[command(flatten)]
@@ -68,7 +68,7 @@ pub struct MapReport {
 pub struct MappingReport {
     /// The address of its first byte, in hexadecimal.
     pub start: String,
-    /// The address behind its last byte, in hexadecimal.
+    /// The address after its last byte, in hexadecimal.
     pub end: String,
     /// Its size in bytes.
     pub bytes: u64,

@@ -14,7 +14,7 @@ use crate::node_pages::{NodePages, PageCounts};
 use crate::nodes_argument;
 use crate::screen::Screen;
 use crate::target::{self, Caller, Target};
-use crate::units::{parse_duration, parse_rate};
+use crate::units::{parse_rate, parse_time_limit};
 use clap::Args;
 use numars::{Errno, NodeSet, Process, Topology};
 use plan::{Method, Plan};
@@ -92,13 +92,13 @@ struct Limits {
     #[arg(long, value_name = "N", default_value_t = 1)]
     threads: usize,
     /// Keep each call of the kernel, for which a thread that needs a page may wait, about as short as this, such as 5ms
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = parse_time_limit)]
     max_pause: Option<Duration>,
     /// Move at most so many bytes per second, such as 1GB/s
     #[arg(long, value_name = "RATE", value_parser = parse_rate)]
     bandwidth: Option<u64>,
     /// Stop after this time, such as 30s
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = parse_time_limit)]
     timeout: Option<Duration>,
     /// How often a busy page is tried again
     #[arg(long, value_name = "N", default_value_t = 3)]
@@ -202,7 +202,12 @@ pub fn run(arguments: &MoveArguments, screen: &Screen) -> Result<Status> {
     let job = Job::new(arguments)?;
     let mut processes = Vec::new();
     for argument in &arguments.processes {
-        processes.extend(target::find(argument)?);
+        // One that is named twice moves once.
+        for process in target::find(argument)? {
+            if !processes.contains(&process) {
+                processes.push(process);
+            }
+        }
     }
     let mut report = MoveReport { to: job.to.to_string(), dry_run: arguments.dry_run, processes: Vec::new() };
     let mut printed = Ok(());
@@ -264,7 +269,7 @@ impl<'a> Job<'a> {
         let cancel = Arc::new(AtomicBool::new(false));
         // A dry run moves nothing that should be reported.
         if !arguments.dry_run {
-            for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+            for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
                 // The second one ends the program at once.
                 signal_hook::flag::register_conditional_default(signal, Arc::clone(&cancel))?;
                 signal_hook::flag::register(signal, Arc::clone(&cancel))?;

@@ -23,14 +23,11 @@ use std::io::Write;
 use std::time::Duration;
 use view::View;
 
-/// The shortest interval: the machine has other work to do.
-const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
-
 /// The arguments of `numars top`.
 #[derive(Args, Debug)]
 pub struct TopArguments {
     /// The time between reports, such as 500ms or 5s
-    #[arg(short, long, value_name = "TIME", default_value = "2s", value_parser = parse_interval)]
+    #[arg(short, long, value_name = "TIME", default_value = "2s", value_parser = units::parse_interval)]
     interval: Duration,
     /// End after this number of reports
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -41,13 +38,6 @@ pub struct TopArguments {
     /// What to select and how to sort it.
     #[command(flatten)]
     selection: Selection,
-}
-
-fn parse_interval(text: &str) -> std::result::Result<Duration, String> {
-    units::parse_duration(text).and_then(|interval| {
-        let fits = interval >= SHORTEST_INTERVAL;
-        fits.then_some(interval).ok_or_else(|| "the shortest interval is 100ms".into())
-    })
 }
 
 /// Shows processes and nodes.
@@ -88,15 +78,4 @@ fn print_frame(report: TopReport, arguments: &TopArguments, screen: &Screen) -> 
     View { screen, interval: arguments.interval, live: false }.draw(&mut app, area, &mut buffer);
     write!(std::io::stdout().lock(), "{}", view::text(&buffer))?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_interval_is_not_too_short() {
-        assert_eq!(parse_interval("1"), Ok(Duration::from_secs(1)));
-        assert!(parse_interval("0").is_err() && parse_interval("99ms").is_err() && parse_interval("x").is_err());
-    }
 }

@@ -117,7 +117,7 @@ mod tests {
         let bytes = cache(&[("libnuma.so.1", "/usr/lib/a/libnuma.so.1"), ("libm.so.6", "/m"), ("libnuma.so.1", "/b")]);
         let expected = [PathBuf::from("/usr/lib/a/libnuma.so.1"), PathBuf::from("/b")];
         assert_eq!(cached_paths(&bytes, LIBRARY), expected);
-        // Behind a cache in the old format.
+        // After a cache in the old format.
         assert_eq!(cached_paths(&[b"ld.so-1.7.0\0\0\0\0\0", &bytes[..]].concat(), LIBRARY), expected);
         // Nothing panics on one that is cut or wrong.
         for length in 0..bytes.len() {

@@ -111,7 +111,7 @@ fn distances(topology: &Topology) -> Check {
     } else if same {
         Check::note(NAME, "all are 10, as if all memory were local: the firmware has none (no SLIT)")
     } else {
-        Check::ok(NAME, "known")
+        Check::ok(NAME, "the firmware gives them (SLIT)")
     }
 }
 

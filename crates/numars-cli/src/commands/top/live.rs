@@ -149,7 +149,7 @@ fn work(
             Ok(report) => {
                 app.update(report?);
                 count += 1;
-                if arguments.count.is_some_and(|most| count > most) {
+                if arguments.count.is_some_and(|maximum| count > maximum) {
                     return Ok(Status::Done);
                 }
             }
