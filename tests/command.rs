@@ -70,6 +70,11 @@ fn helpers() -> &'static Path {
     folder.path()
 }
 
+/// The packages of the programs that the guests need.
+fn packages() -> Packages {
+    Packages::fetch(&["numactl", "util-linux"])
+}
+
 /// What a program has printed, and its exit status.
 #[derive(Default, Debug)]
 struct Seen {
@@ -88,7 +93,8 @@ impl Seen {
             return;
         }
         // A move that takes long says how far it is.
-        if !err.is_empty() && !(err.starts_with("process ") && *status <= 1) {
+        let is_failure = !err.is_empty() && (*status > 1 || !err.starts_with("process "));
+        if is_failure {
             assert!(err.starts_with("numars: ") && err.ends_with(")\n"), "{command}: {err}");
             assert_eq!((err.lines().count(), out.as_str()), (1, ""), "{command}: {err}");
             assert!([2, 3, 125].contains(status), "{command}: {status}");
@@ -316,7 +322,7 @@ const OF_THE_PROCESS: &[&str] = &["numars ps $pid", "numars map $pid --policy"];
 
 /// Checks every command in a guest of this shape, in which a process has this memory, and moves it with these options.
 fn check(shape: &str, held: &str, moves: &[&str], more: impl Fn(&mut Guest), then: impl Fn(&Run)) {
-    let packages = Packages::fetch(&["numactl", "util-linux"]);
+    let packages = packages();
     let mut guest = Guest::new(shape, &packages, &["usr/bin/numactl", "usr/bin/numastat"], &[]);
     for command in OF_THE_MACHINE {
         guest.see(command);
@@ -473,6 +479,40 @@ fn on_a_machine_with_a_node_without_memory() {
 #[ignore = "boots a guest"]
 fn on_one_node() {
     check("one-node", "0:8", &["--to 0", "--to 1"], |_| {}, |_| {});
+}
+
+/// What the tests of crates/numars-cli leave out on a machine with one node: moves, their progress on a terminal, and signals that end them.
+#[test]
+#[ignore = "boots a guest"]
+fn the_commands_own_tests_pass_on_four_nodes() {
+    const TESTS: [&str; 3] = ["map", "move", "ps"];
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(root().join("crates/numars-cli")).args(["test", "--locked", "--no-run", "--message-format=json"]);
+    cargo.arg("--target-dir").arg(root().join("target/cli")).args(TESTS.map(|name| format!("--test={name}")));
+    let messages = run(&mut cargo);
+    let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let executables: BTreeMap<String, String> = messages
+        .filter(|message| message["profile"]["test"] == true)
+        .filter_map(|message| {
+            Some((message["target"]["name"].as_str()?.to_owned(), message["executable"].as_str()?.to_owned()))
+        })
+        .collect();
+
+    let mut guest = Guest::new("four-nodes", &packages(), &[], &[]);
+    // They start the command, and read schemas, by paths of the build, which lead through the directory of the sources.
+    guest.line(&format!("mkdir -p {}/crates/numars-cli", root().display()));
+    for file in [numars(), root().join("docs/schema")] {
+        guest.command.arg("--add").arg(format!("{0}:{0}", file.display()));
+    }
+    for name in TESTS {
+        guest.command.arg("--add").arg(format!("{}:/tests/{name}", executables[name]));
+        guest.see(&format!("/tests/{name} --test-threads=2"));
+    }
+    let run = guest.run();
+    for name in TESTS {
+        let Seen { out, err, status } = run.of(&format!("/tests/{name} --test-threads=2"));
+        assert!(*status == 0 && out.contains("test result: ok. "), "{out}{err}");
+    }
 }
 
 // --- captured machines ---
