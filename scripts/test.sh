@@ -15,7 +15,7 @@ cd "$(dirname "$0")/.." || exit
 
 . scripts/counting.sh
 kernels=${KERNELS:-6.1 6.12}
-parity='--skip thoroughly --skip an_old_kernel' programs='--exact numactl numactl_accepts_names_of_nodes' command='--skip databases'
+parity='--skip thoroughly --skip an_old_kernel --skip on_pain_of_death' programs='--exact numactl numactl_accepts_names_of_nodes' command='--skip databases'
 [ -z "${TEST_SECONDS:-}" ] || parity='' programs='' command=''
 lint() { # manifest arguments…
     manifest=$1

@@ -27,7 +27,7 @@ if [ -z "${SKIP+set}" ]; then
     skip 6.1 removable-memory moves_while_memory_goes
     skip 6.1 any many_threads missing_sources bad_sysfs fault_injection out_of_memory policy_denied progress
     skip 6.12 four-nodes large_folios moves_while_kernel_is_busy split_huge_pages swap_and_memory_limits progress_of_huge_pages \
-        several_batches move_limits example_gently
+        several_batches move_limits example_gently numa_move_pages_concurrent pages_in_flight
     for kernel in $kernels; do
         SKIP="$SKIP $kernel:gigantic-pages/"
         skip "$kernel" any bad_input errno_after_failed_calls huge_sets threads_and_processes hash_collisions bad_sysfs \
