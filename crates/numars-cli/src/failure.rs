@@ -71,6 +71,16 @@ impl Failure {
         &self.message
     }
 
+    /// Returns the message, with the hint in parentheses: what is printed after the name of the command.
+    pub fn explanation(&self) -> String {
+        // Names of processes and files may have control characters.
+        let message = printable(&self.message);
+        match &self.hint {
+            Some(hint) => format!("{message} ({})", printable(hint)),
+            None => message,
+        }
+    }
+
     /// Returns the exit status.
     pub fn status(&self) -> Status {
         self.status
@@ -85,12 +95,7 @@ impl Failure {
 /// The one line that is printed, with the hint in parentheses.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Names of processes and files may have control characters.
-        write!(f, "numars: {}", printable(&self.message))?;
-        match &self.hint {
-            Some(hint) => write!(f, " ({})", printable(hint)),
-            None => Ok(()),
-        }
+        write!(f, "numars: {}", self.explanation())
     }
 }
 

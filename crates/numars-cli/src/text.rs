@@ -29,6 +29,11 @@ pub fn cut(text: &str, width: usize, screen: &Screen) -> String {
     cut
 }
 
+/// Returns a number with what it counts: `1 node`, `2 nodes`.
+pub fn counted(count: usize, one: &str) -> String {
+    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
+}
+
 /// Returns the value of the line `name: value`.
 pub fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.lines().find_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix(':')).map(str::trim)

@@ -15,7 +15,7 @@ use crate::draw::{self, FAINT, HEADING, styled};
 use crate::failure::{Failure, Result, Status, unless_unread};
 use crate::json::{self, Report};
 use crate::screen::Screen;
-use crate::text::printable;
+use crate::text::{counted, printable};
 use anstyle::Style;
 use clap::Args;
 use files::Files;
@@ -262,12 +262,11 @@ fn draw(report: &DoctorReport, screen: &Screen) -> String {
             }
         }
     }
-    let plural = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
     let problems = match report.problems {
         0 => styled("no problems", draw::GOOD),
-        count => styled(plural(count, "problem"), draw::BAD.bold()),
+        count => styled(counted(count, "problem"), draw::BAD.bold()),
     };
-    let _ = writeln!(text, "\n{problems}, {}, {} unknown", plural(report.notes, "note"), report.unknown);
+    let _ = writeln!(text, "\n{problems}, {}, {} unknown", counted(report.notes, "note"), report.unknown);
     text
 }
 

@@ -13,6 +13,7 @@ use crate::failure::{Context, Failure, Result, Status, bad_list, reason};
 use crate::json::{self, Report};
 use crate::nodes_argument::named;
 use crate::screen::Screen;
+use crate::text::counted;
 use crate::units;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
@@ -377,16 +378,15 @@ fn draw(report: &MeasureReport, screen: &Screen) -> String {
         text += &matrix::draw(report, measurement, lower_is_better, screen);
     }
     text += &format!("\n{}", firmware_table(report, screen));
-    let plural = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
     let threads = report.pairs.iter().map(|pair| pair.threads);
     let threads = match (threads.clone().min().unwrap_or(0), threads.max().unwrap_or(0)) {
-        (minimum, maximum) if minimum == maximum => plural(maximum, "thread"),
+        (minimum, maximum) if minimum == maximum => counted(maximum, "thread"),
         (minimum, maximum) => format!("{minimum} to {maximum} threads"),
     };
     let notes = [
         format!(
             "medians of {}, which differ by up to {:.0} %",
-            plural(report.runs as usize, "run"),
+            counted(report.runs as usize, "run"),
             trust::largest_spread(&report.pairs) * 100.0
         ),
         format!("{} of memory on each node; bandwidths with {threads}", units::bytes(report.size_bytes)),

@@ -295,7 +295,7 @@ impl<'a> Job<'a> {
         let failure = self.fill(&mut report, process, &target, screen).err();
         if let Some(failure) = &failure {
             report.ending = Ending::Failed;
-            report.error = Some(failure.to_string().trim_start_matches("numars: ").to_owned());
+            report.error = Some(failure.explanation());
         }
         (report, failure)
     }

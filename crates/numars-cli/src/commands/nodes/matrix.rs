@@ -2,6 +2,7 @@
 
 use crate::grid::{Field, Grid};
 use crate::machine::Machine;
+use crate::text::counted;
 use crate::units;
 
 /// Nodes that have the same distances to all others, and to each other.
@@ -14,8 +15,7 @@ struct Group {
 pub fn summary(machine: &Machine) -> String {
     let cpus: usize = machine.nodes.iter().map(|node| node.cpu_count).sum();
     let memory = machine.nodes.iter().filter_map(|node| node.memory_bytes).fold(0, u64::saturating_add);
-    let plural = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
-    format!("{}, {}, {} of memory", plural(machine.nodes.len(), "node"), plural(cpus, "CPU"), units::bytes(memory))
+    format!("{}, {}, {} of memory", counted(machine.nodes.len(), "node"), counted(cpus, "CPU"), units::bytes(memory))
 }
 
 /// Returns the matrix of distances. If it is `folded`, nodes with the same distances are one row and one column.

@@ -4,7 +4,6 @@ use super::mover::Mover;
 use super::sample::{ProcessKey, TopReport};
 use crate::commands::ps::row::ProcessRow;
 use crate::commands::ps::sort::SortKey;
-use crate::failure::Failure;
 use crate::nodes_argument::parse_targets;
 use crate::text::printable;
 use numars::{NodeSet, Topology};
@@ -261,8 +260,7 @@ impl App {
     }
 
     fn start_move(&mut self, process: ProcessKey, name: &str, list: &str, topology: &Topology) -> Result<(), String> {
-        let failed = |failure: Failure| failure.to_string().trim_start_matches("numars: ").to_owned();
-        let to = parse_targets(topology, list).map_err(failed)?;
+        let to = parse_targets(topology, list).map_err(|failure| failure.explanation())?;
         let row = self.rows.iter().find(|row| key(row) == process);
         let bytes = row.map_or(0, |row| bytes_on(row, topology.nodes_with_memory()));
         self.mover = Some(Mover::start(process, name, to, bytes / numars::page_size().max(1) as u64)?);
