@@ -39,7 +39,7 @@ on_musl() (
     eval "$(target/release/vm toolchain --arch musl-amd64 --rust-only)" && make --no-print-directory musl-test
 )
 
-# The static command of another architecture shows nodes and moves memory, all of which is shared with other processes or moves.
+# The static command for arm64 shows the nodes of its guest, and moves all memory of init, with the pages that init shares.
 static_on_arm64() {
     make --no-print-directory static-cli ARCH=arm64 || return
     for command in nodes "move 1 --to 2 --shared-pages"; do

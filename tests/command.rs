@@ -20,7 +20,7 @@ use support::{Packages, archives, compile_c, root, run, unpack, vm};
 /// The kernel of the guests.
 const KERNEL: &str = "6.12";
 
-/// The user `nobody`.
+/// A user without privileges.
 const USER: &str = "65534";
 
 /// The range of addresses in which tests/programs/holds_memory.c has memory.
@@ -223,7 +223,7 @@ impl Run {
         for command in commands {
             let Seen { out, err, status } = self.of(command);
             let err = if *status <= 1 { "" } else { err };
-            // The nodes of a process's libraries are those where somebody first read their files.
+            // Pages of a library are on the node of the process that first read its file.
             let out = if command.contains("numars ps") { out.split("\n node ").next().unwrap() } else { out };
             writeln!(transcript, "$ {command}\n{out}{err}[status {status}]\n").unwrap();
         }

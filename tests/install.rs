@@ -78,9 +78,9 @@ fn the_command_is_installed_with_its_manual_pages_and_completions_and_removed() 
         make_into(make_well, destination.path(), target, &settings)
     };
     install("install", &settings("/opt/numars"));
-    let found: BTreeSet<String> =
+    let installed: BTreeSet<String> =
         files(destination.path()).iter().map(|name| name.replace("machine-linux-gnu", "machine")).collect();
-    assert_eq!(found, listed_in(&["", "with the command"]));
+    assert_eq!(installed, listed_in(&["", "with the command"]));
     // Without the setting too, as by those who do not remember how it was installed.
     let mut without = settings("/opt/numars");
     without[2] = "CLI=no".into();

@@ -67,7 +67,7 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
 /// Parses bytes per second: a size, and `/s` after it if one likes.
 pub fn parse_rate(text: &str) -> Result<u64, String> {
     match parse_bytes(text.strip_suffix("/s").unwrap_or(text))? {
-        // For the library, that is no limit.
+        // The library takes 0 for no limit.
         0 => Err(format!("\"{text}\" is less than 1 byte per second")),
         rate => Ok(rate),
     }
@@ -90,7 +90,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(value * scale).map_err(|_| format!("\"{text}\" is too long"))
 }
 
-/// Parses a duration that limits something: 0 would be no limit.
+/// Parses a time limit, which is not 0: the library takes that for no limit.
 pub fn parse_time_limit(text: &str) -> Result<Duration, String> {
     at_least(text, Duration::from_nanos(1), "no time")
 }

@@ -60,7 +60,7 @@ fn is_root() -> bool {
     std::fs::metadata("/proc/self").unwrap().uid() == 0
 }
 
-/// Runs numars as the user `nobody`, from a directory that this user may enter.
+/// Runs numars without privileges, as user 65534, in a directory that every user may enter.
 fn numars_as_nobody(arguments: &[&str]) -> Output {
     let copy: PathBuf = std::env::temp_dir().join(format!("numars-ps-test-{}-{}", own_pid(), arguments.len()));
     // Not written by this process: another test could fork meanwhile, and keep the file open for writing.

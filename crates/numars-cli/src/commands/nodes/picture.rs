@@ -50,7 +50,7 @@ pub fn draw(machine: &Machine) -> Document {
 }
 
 fn node_box(node: &MachineNode, x: f64, y: f64, height: f64) -> Group {
-    let left = x + PADDING;
+    let text_x = x + PADDING;
     let line = |number: usize| y + 4.0 + LINE * number as f64;
     let mut group = Group::new()
         .set("id", format!("node{}", node.node))
@@ -60,22 +60,22 @@ fn node_box(node: &MachineNode, x: f64, y: f64, height: f64) -> Group {
                 .set("stroke", node_rgb(node.node))
                 .set("stroke-width", 2),
         )
-        .add(text(format!("node {}", node.node), left, line(1)).set("font-weight", "bold"))
-        .add(text(cpus(node), left, line(2)).add(Title::new(format!("CPUs {}", node.cpus))))
-        .add(text(memory(node), left, line(3)));
+        .add(text(format!("node {}", node.node), text_x, line(1)).set("font-weight", "bold"))
+        .add(text(cpus(node), text_x, line(2)).add(Title::new(format!("CPUs {}", node.cpus))))
+        .add(text(memory(node), text_x, line(3)));
     if let Some(tier) = node.tier {
         let right = x + BOX_WIDTH - PADDING;
         group = group.add(text(format!("tier {tier}"), right, line(1)).set("text-anchor", "end"));
     }
     if let Some(rates) = rates(node) {
-        group = group.add(text(rates, left, line(4)));
+        group = group.add(text(rates, text_x, line(4)));
     }
     let total = node.memory_bytes.unwrap_or(0);
     if total > 0 {
         let used = total.saturating_sub(node.free_bytes.unwrap_or(0));
         let (bar, width) = (y + height - 14.0, BOX_WIDTH - 2.0 * PADDING);
-        group = group.add(rectangle(left, bar, width, 6.0, "#d9d9d9")).add(rectangle(
-            left,
+        group = group.add(rectangle(text_x, bar, width, 6.0, "#d9d9d9")).add(rectangle(
+            text_x,
             bar,
             width * used as f64 / total as f64,
             6.0,
