@@ -11,15 +11,10 @@
 /* Returns what the example prints on standard output. */
 static const char *printed_for(const char *mode, int *status)
 {
-    static char text[1 << 16];
     char *arguments[] = { "place_memory", (char *)mode, NULL };
-    FILE *const file = tmpfile();
-    require(file != NULL);
-    require(fflush(stdout) == 0 && dup2(fileno(file), STDOUT_FILENO) == STDOUT_FILENO);
+    keep_output();
     *status = place_memory(2, arguments);
-    require(fflush(stdout) == 0 && fseek(file, 0, SEEK_SET) == 0);
-    text[fread(text, 1, sizeof text - 1, file)] = '\0';
-    return text;
+    return kept_output();
 }
 
 START_TEST(the_example_gives_each_node_an_equal_number_of_pages)

@@ -14,14 +14,10 @@
 /* Returns what the example prints on standard output. */
 static const char *printed_by(const char *node, const char *pid, int *status)
 {
-    static char text[4096];
     char *arguments[] = { "move_gently", (char *)node, (char *)pid, NULL };
-    require(freopen("/tmp/printed", "w+", stdout) != NULL);
+    keep_output();
     *status = move_gently(pid == NULL ? 2 : 3, arguments);
-    require(fflush(stdout) == 0);
-    rewind(stdout);
-    text[fread(text, 1, sizeof text - 1, stdout)] = '\0';
-    return text;
+    return kept_output();
 }
 
 /* Returns the number of pages that the text says have moved. */

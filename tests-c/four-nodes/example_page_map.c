@@ -7,12 +7,9 @@
 
 START_TEST(the_example_spreads_its_pages_and_gathers_them)
 {
-    static char text[1 << 16];
-    require(freopen("/tmp/printed", "w+", stdout) != NULL);
+    keep_output();
     ck_assert_int_eq(page_map(), EXIT_SUCCESS);
-    require(fflush(stdout) == 0);
-    rewind(stdout);
-    text[fread(text, 1, sizeof text - 1, stdout)] = '\0';
+    const char *text = kept_output();
     /* A quarter of the pages is on its node already; then the last node has its quarter. */
     const char *spread = strstr(text, "Spread over all nodes: 768 of 1024 pages moved, 0 stayed behind");
     const char *gathered = strstr(text, "Gathered on the last node: 768 of 1024 pages moved, 0 stayed behind");

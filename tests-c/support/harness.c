@@ -113,3 +113,22 @@ int run_tests(const char *suite_name, const TTest *const tests[])
     waitpid(filter, NULL, 0);
     return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
+
+static FILE *kept;
+
+void keep_output(void)
+{
+    require((kept = tmpfile()) != NULL);
+    require(fflush(stdout) == 0 && dup2(fileno(kept), STDOUT_FILENO) == STDOUT_FILENO);
+}
+
+const char *kept_output(void)
+{
+    static char *text;
+    long length;
+    require(fflush(stdout) == 0 && fseek(kept, 0, SEEK_END) == 0 && (length = ftell(kept)) >= 0 && fseek(kept, 0, SEEK_SET) == 0);
+    free(text);
+    require((text = calloc((size_t)length + 1, 1)) != NULL);
+    require(fread(text, 1, (size_t)length, kept) == (size_t)length);
+    return text;
+}

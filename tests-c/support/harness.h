@@ -28,6 +28,11 @@ _Noreturn void skip_test(const char *format, ...) __attribute__((format(printf, 
 /* For the start of main: skips all tests of the program if the kernel has no NUMA system calls. */
 void skip_without_numa_system_calls(void);
 
+/* From now on, what is written to standard output is kept in a file without a name. */
+void keep_output(void);
+/* Returns what was written since then. It is valid until the next call. */
+const char *kept_output(void);
+
 /* No call under test ever sets this errno, so finding it afterwards means that errno was left alone. */
 enum { UNTOUCHED_ERRNO = 4000 };
 
