@@ -48,7 +48,7 @@ require_build() {
     require_newer "$BUILD/built" Cargo.toml Cargo.lock Makefile symbols.tsv src crates/numars
     [ "$CLI" != no ] || return 0
     [ -e "$CLI_FOLDER/built-for" ] || refuse "The command numars is not built yet; CLI=no leaves it out. $advice"
-    require_newer "$CLI_FOLDER/built-for" crates/numars crates/numars-cli/src crates/numars-cli/Cargo.toml crates/numars-cli/Cargo.lock
+    require_newer "$CLI_FOLDER/built-for" crates/numars crates/numars-cli/src crates/numars-cli/Cargo.toml crates/Cargo.toml crates/Cargo.lock
     # It searches for the library below the folder that has its own, and where the build says.
     case $LIBDIR in
     "${BINDIR%/*}"/lib | "${BINDIR%/*}"/lib64 | "${BINDIR%/*}"/lib/*-linux-*) return ;;
