@@ -48,6 +48,22 @@ build() { # architecture
     ARCH=$1 PACKAGES=no C_TESTS=$selected scripts/cross.sh
 }
 
+# Builds for all architectures at once, since much of a build takes one processor; compilers are fetched one after the other.
+build_all() {
+    for architecture in $architectures; do
+        target/release/vm toolchain --arch "$architecture" >/dev/null || return
+    done
+    for architecture in $architectures; do
+        { build "$architecture" 2>&1; echo $? >"$log.built.$architecture"; } >"$log.build.$architecture" &
+    done
+    wait
+}
+
+built() { # architecture
+    cat "$log.build.$1"
+    return "$(cat "$log.built.$1")"
+}
+
 # guest ARCHITECTURE KERNEL OPTIONS…
 guest() {
     architecture=$1 kernel=$2
@@ -112,8 +128,9 @@ exchange() { # architecture
     )
 }
 
+check "the libraries and the C tests" build_all
 for architecture in $architectures; do
-    check "the library and the C tests for $architecture" build "$architecture" || continue
+    check "the library and the C tests for $architecture" built "$architecture" || continue
     for kernel in $(kernels "$architecture"); do
         suite "C tests on $architecture, Linux $kernel" run_tests "$architecture" "$kernel"
     done
