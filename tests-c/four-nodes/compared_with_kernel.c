@@ -470,7 +470,7 @@ static void play(unsigned long rounds, enum ingredients ingredients)
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     const unsigned long first = ((unsigned long)now.tv_sec * 1000003 + (unsigned long)now.tv_nsec) % 1000000000 + 1;
-    rounds = number_from_environment("ROUNDS", getenv("TEST_SECONDS") == NULL ? rounds : 6 * rounds);
+    rounds = number_from_environment("ROUNDS", getenv("TEST_SECONDS") == NULL ? rounds : 10 * rounds);
     fprintf(stderr, "%lu rounds, SEED=%lu to %lu\n", rounds, first, first + rounds - 1);
     for (unsigned long round = 0; round < rounds; round++) {
         seed = first + round;
@@ -480,37 +480,37 @@ static void play(unsigned long rounds, enum ingredients ingredients)
 
 START_TEST(with_private_memory)
 {
-    play(500, ONLY_PRIVATE);
+    play(300, ONLY_PRIVATE);
 }
 END_TEST
 
 START_TEST(with_shared_memory_and_pages_that_another_process_maps_too)
 {
-    play(175, SHARED_MEMORY | CHILD);
+    play(100, SHARED_MEMORY | CHILD);
 }
 END_TEST
 
 START_TEST(with_huge_pages)
 {
-    play(10, HUGE_PAGES | SHARED_MEMORY);
+    play(6, HUGE_PAGES | SHARED_MEMORY);
 }
 END_TEST
 
 START_TEST(with_huge_pages_that_another_process_maps_too)
 {
-    play(7, HUGE_PAGES | CHILD);
+    play(4, HUGE_PAGES | CHILD);
 }
 END_TEST
 
 START_TEST(with_pages_that_are_pinned)
 {
-    play(125, PINS | SHARED_MEMORY);
+    play(75, PINS | SHARED_MEMORY);
 }
 END_TEST
 
 START_TEST(with_nodes_that_do_not_exist)
 {
-    play(75, BAD_NODES | SHARED_MEMORY);
+    play(45, BAD_NODES | SHARED_MEMORY);
 }
 END_TEST
 
@@ -524,7 +524,7 @@ START_TEST(with_pages_of_files)
     require(fprintf(period, "0") > 0 && fflush(period) == 0);
     for (int t = 0; t < 2; t++)
         disk_files[t] = file_in("/mnt/ext4", 1);
-    play(125, FILES | SHARED_MEMORY);
+    play(75, FILES | SHARED_MEMORY);
     rewind(period);
     require(fprintf(period, "%d", before) > 0 && fclose(period) == 0);
 }
