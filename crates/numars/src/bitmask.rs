@@ -295,13 +295,31 @@ impl<'a> BitsMut<'a> {
     /// Copies `from`: bits beyond the end of this set are left out, bits beyond the end of `from` become 0.
     pub fn copy_from(self, from: Bits) {
         let (to, from_words) = (self.0.full_words(), from.full_words());
-        for (to, from) in to.iter().zip(from_words) {
-            to.set(from.get());
-        }
+        copy_words(to, from_words);
         for index in to.len().min(from_words.len())..self.0.words().len() {
             self.update(index, |_| from.word_or_zero(index));
         }
     }
+}
+
+/// Copies words, as far as both slices reach.
+fn copy_words(to: &[Cell<Word>], from: &[Cell<Word>]) {
+    // The library is compiled for size: the compiler makes few instructions of a block, and a loop of the words.
+    const BLOCK: usize = 4;
+    let count = to.len().min(from.len());
+    let (to, from) = (to.get(..count).unwrap_or_default(), from.get(..count).unwrap_or_default());
+    let (to_blocks, from_blocks) = (to.chunks_exact(BLOCK), from.chunks_exact(BLOCK));
+    let rest = to_blocks.remainder().iter().zip(from_blocks.remainder());
+    for (to, from) in to_blocks.zip(from_blocks) {
+        if let ([a, b, c, d], [from_a, from_b, from_c, from_d]) = (to, from) {
+            let words = (from_a.get(), from_b.get(), from_c.get(), from_d.get());
+            a.set(words.0);
+            b.set(words.1);
+            c.set(words.2);
+            d.set(words.3);
+        }
+    }
+    rest.for_each(|(to, from)| to.set(from.get()));
 }
 
 #[cfg(test)]
