@@ -508,6 +508,8 @@ int numa_preferred_err(void);
 /**
  * Check whether the kernel supports MPOL_PREFERRED_MANY (Linux 5.15).
  *
+ * The kernel is asked until it has answered once; later calls make no system call.
+ *
  * @return 1 if it does, 0 if not or if mbind(2) is forbidden
  *
  * Thread-safe. Async-signal-safe.

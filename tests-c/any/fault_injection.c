@@ -8,8 +8,10 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "environment.h"
 #include "fault_injection.h"
 #include "harness.h"
+#include "machine.h"
 
 static void allow_no_descriptors(const void *argument)
 {
@@ -129,6 +131,27 @@ START_TEST(signals_may_interrupt_every_system_call)
 }
 END_TEST
 
+START_TEST(the_kernel_is_asked_for_MPOL_PREFERRED_MANY_until_it_has_answered)
+{
+    const int mbind_only[] = { SYS_mbind };
+    require_numa_system_calls();
+    supervise_syscalls(mbind_only, 1);
+    /* As in a container that forbids it. */
+    fail_syscalls(SYS_mbind, 1, UINT_MAX, EPERM);
+    for (unsigned int time = 1; time <= 2; time++) {
+        assert_returns(numa_has_preferred_many(), 0);
+        ck_assert_uint_eq(syscalls_made(), time);
+    }
+    fail_syscalls(SYS_mbind, UINT_MAX, 0, 0);
+    const int has_it = numa_has_preferred_many();
+    ck_assert_int_eq(has_it, !kernel_before(5, 15));
+    ck_assert_uint_eq(syscalls_made(), 1);
+    fail_syscalls(SYS_mbind, 1, UINT_MAX, EPERM);
+    assert_returns(numa_has_preferred_many(), has_it);
+    ck_assert_uint_eq(syscalls_made(), 0);
+}
+END_TEST
+
 int main(int count, char **arguments)
 {
     continue_after_reexec(count, arguments);
@@ -139,5 +162,6 @@ int main(int count, char **arguments)
         an_update_that_cannot_read_any_file_changes_nothing,
         a_sandbox_that_denies_opening_files_is_asked_only_once,
         signals_may_interrupt_every_system_call,
+        the_kernel_is_asked_for_MPOL_PREFERRED_MANY_until_it_has_answered,
         NULL });
 }

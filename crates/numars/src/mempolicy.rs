@@ -190,14 +190,20 @@ pub(crate) fn error_of_policy(raw_mode: i32) -> i32 {
     })
 }
 
-/// Returns the errno of a request for MPOL_PREFERRED_MANY, 0 if it succeeds.
-fn preferred_many_error() -> i32 {
-    error_of_policy(Mode::PreferredMany as i32)
+/// Returns whether the kernel has MPOL_PREFERRED_MANY of set_mempolicy(2) (Linux 5.15); an error if it does not say, as in a container that
+/// forbids mbind(2). It is asked until it has said so once.
+fn find_preferred_many() -> Result<bool, i32> {
+    static IS_THERE: OnceBool = OnceBool::new();
+    IS_THERE.get_or_try_init(|| match error_of_policy(Mode::PreferredMany as i32) {
+        0 => Ok(true),
+        errno::EINVAL => Ok(false),
+        error => Err(error),
+    })
 }
 
-/// Returns whether the kernel has MPOL_PREFERRED_MANY of set_mempolicy(2) (Linux 5.15).
+/// Returns whether the kernel has MPOL_PREFERRED_MANY and has not forbidden it so far.
 pub fn has_preferred_many() -> bool {
-    preferred_many_error() == 0
+    find_preferred_many() == Ok(true)
 }
 
 /// Returns whether set_mempolicy(2) is not forbidden: the kernel refuses a mode that does not exist with EINVAL. Errno is left untouched.
@@ -205,10 +211,9 @@ pub(crate) fn may_set_task_policy() -> bool {
     errno::preserve_errno(|| kernel::set_mempolicy(-1, Bits::EMPTY) < 0 && errno::get() == errno::EINVAL)
 }
 
-/// Returns whether the kernel is older than MPOL_PREFERRED_MANY of set_mempolicy(2); called after an EINVAL that may have other reasons.
+/// Returns whether the kernel is older than MPOL_PREFERRED_MANY; called after an EINVAL that may have other reasons.
 pub fn lacks_preferred_many() -> bool {
-    static LACKS: OnceBool = OnceBool::new();
-    LACKS.get_or_init(|| preferred_many_error() == errno::EINVAL)
+    find_preferred_many() == Ok(false)
 }
 
 /// Returns whether the kernel has set_mempolicy_home_node(2) (Linux 5.17).

@@ -44,7 +44,7 @@ impl Support {
             policy: preserve_errno(kernel::has_policy)
                 && has_policy(Mode::Default as i32)
                 && mempolicy::may_set_task_policy(),
-            preferred_many: mempolicy::has_preferred_many(),
+            preferred_many: has_policy(Mode::PreferredMany as i32),
             weighted_interleave: has_policy(Mode::WeightedInterleave as i32),
             numa_balancing: has_policy(Mode::Bind as i32 | NUMA_BALANCING),
             home_node: mempolicy::has_home_node(),
