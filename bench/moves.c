@@ -337,10 +337,15 @@ static void take_samples(const struct row *row, const struct side *sides, size_t
 #define QUERIES { { "bare", bare_query, one_target }, { "ours", our_query, one_target } }
 
 static const struct row ROWS[] = {
+    { "one-target-none", 16384, 0, 15, 1, BARE_AND_OURS(one_target) },
+    { "one-target-one", 16384, 1, 7, 1, BARE_AND_OURS(one_target) },
+    { "hundred-pages", 100, 0, 101, 2, BARE_AND_OURS(one_target) },
     { "interleaved-none", 16384, 0, 15, 1, BARE_AND_OURS(interleaved) },
     { "interleaved-one", 16384, 1, 7, 1, BARE_AND_OURS(interleaved) },
-    { "random-half-home", 16384, 1, 15, 1, BARE_AND_OURS(random_half_home) },
-    { "every-second-home", 16384, 1, 7, 1, BARE_AND_OURS(every_second_home) },
+    { "random-half-home-none", 16384, 0, 15, 1, BARE_AND_OURS(random_half_home) },
+    { "random-half-home-one", 16384, 1, 15, 1, BARE_AND_OURS(random_half_home) },
+    { "every-second-home-none", 16384, 0, 15, 1, BARE_AND_OURS(every_second_home) },
+    { "every-second-home-one", 16384, 1, 7, 1, BARE_AND_OURS(every_second_home) },
     { "grouped", 16384, 0, 15, 1, BARE_AND_OURS(grouped) },
     { "by-hand", 16384, 1, 15, 1, { { "bare", bare, grouped }, { "ours", ours, interleaved } } },
     { "range", 16384, 0, 15, 1, { { "one thread", range_by_one, one_target }, { "two threads", range_by_two, one_target } } },

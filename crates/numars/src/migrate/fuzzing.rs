@@ -6,6 +6,7 @@ use super::*;
 use super::fast_path::try_fast_path;
 use super::ops::PresentPages;
 use super::page_walk::PageWalk;
+use super::pass_through::pass_through;
 use crate::sys::errno;
 use crate::sys::files::File;
 use crate::sys::testing::MemoryFile;
@@ -112,7 +113,11 @@ fn fast_path_or_list(machine: &Machine, addresses: &[usize], nodes: &[i32]) {
             assert_last_entry_wins(machine, addresses, nodes, &after);
         }
         None => {
+            let done = pass_through(&model, request(addresses, nodes, &mut status), 0);
             let machine = model.into_machine();
+            assert!(addresses[..done].iter().zip(nodes).all(|(&address, &node)| machine.node_of(address) == node));
+            assert!(status[..done] == nodes[..done] && status[done..].iter().all(|&status| status == NOT_WRITTEN));
+            let (addresses, nodes) = (&addresses[done..], &nodes[done..]);
             assert_outcome(
                 &machine,
                 addresses,

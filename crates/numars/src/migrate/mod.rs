@@ -1,7 +1,8 @@
 //! Page migration: moves the pages of a list, of an address range or of a whole process to other nodes.
 //!
 //! [`move_pages`] implements numa_move_pages(3). A query, and a request of at most 64 entries (32-bit: 16) whose statuses are final, are one call of
-//! move_pages(2) and at most a few requeries (`fast_path`). Every other request, and each call of [`move_list`], [`move_range`] and
+//! move_pages(2) and at most a few requeries (`fast_path`). A longer request whose pages all go to one node, and do not seem to be there, is passed
+//! to the kernel as it is, up to pages that stay (`pass_through`). Every other request, and each call of [`move_list`], [`move_range`] and
 //! [`move_process`], goes to the mover (`mover`), which works in batches of bounded memory:
 //!
 //! 1. `list` copies the next entries of a request into a batch (`request`, `batch`); `range` fills a batch with the present pages of an
@@ -42,6 +43,7 @@ mod outcome;
 mod page_sizes;
 mod page_state;
 mod page_walk;
+mod pass_through;
 mod placement;
 #[cfg(test)]
 mod placement_tests;
@@ -81,6 +83,7 @@ use fast_path::{confirm_query, submit_and_check, try_fast_path};
 use mover::Mover;
 use node_map::NodeMap;
 use ops::MovePagesOps;
+use pass_through::pass_through;
 use placement::PlacementTargets;
 use target::{TargetPid, max_query};
 use targets::PageTargets;
@@ -117,8 +120,8 @@ impl MoveReport {
 /// Moves the pages of a list to their target nodes, or queries the nodes they are on, as numa_move_pages(3) does.
 ///
 /// `pid` is the process (0: the calling one), `flags` is [`MF_MOVE`] (also if 0) or [`MF_MOVE_ALL`]; a query may pass 0. Returns the
-/// number of pages that the kernel tried to move and could not, and the statistics if the mover processed the request: `None` if it was empty,
-/// done on the fast path, or passed to the kernel unmodified.
+/// number of pages that the kernel tried to move and could not, and the statistics if the mover processed the whole request: `None` if it was
+/// empty, done on the fast path, or passed to the kernel unmodified, or a part of it.
 ///
 /// # Errors
 /// Those of move_pages(2). After ENOMEM (a target node is full) the statuses are valid all the same.
@@ -160,11 +163,16 @@ pub fn move_pages(pid: i32, request: MoveRequest, flags: i32) -> (Result<usize, 
         if let Some(result) = try_fast_path(&process, request, flags) {
             return (result.map(|()| 0).map_err(Errno), None);
         }
+        let done = pass_through(&process, request, flags);
+        if done == request.count() {
+            return (Ok(0), None);
+        }
+        let rest = request.skip(done);
         let mut mover = Mover::untimed(process, flags, DEFAULT_RETRIES);
-        match mover.move_list(request) {
-            Ok(()) => (mover.result(mover.stuck()), Some(mover.stats())),
+        match mover.move_list(rest) {
+            Ok(()) => (mover.result(mover.stuck()), (done == 0).then(|| mover.stats())),
             // There is no scratch memory, or the arrays cannot be copied.
-            Err(_) => (submit_in_parts(pid, request, flags), None),
+            Err(_) => (submit_in_parts(pid, rest, flags), None),
         }
     })
 }
