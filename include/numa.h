@@ -1296,7 +1296,8 @@ int numa_migrate_pages(int pid, struct bitmask *from, struct bitmask *to);
 /**
  * Move single pages of a process to nodes, or query the nodes they are on.
  *
- * A short request is first submitted as it is. For all others, the kernel is first queried for the
+ * A short request is first submitted as it is, and so is a long one if its targets come in long
+ * runs and a sample of its pages is elsewhere. For all others, the kernel is first queried for the
  * nodes of the pages, and those that have to move are moved in batches, one for each target; busy
  * pages are retried, and unmovable pages do not end the call. The status of every page is correct
  * in the end, also if the call fails with ENOMEM. With NUMARS_MOVE=kernel in the environment, this

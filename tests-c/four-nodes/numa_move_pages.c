@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "environment.h"
+#include "fault_injection.h"
 #include "harness.h"
 #include "page_list.h"
 #include "pages.h"
@@ -68,6 +70,22 @@ START_TEST(targets_in_random_order_are_reached)
     assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
     assert_all_on_target(0, &list);
     ck_assert(pages_keep_contents(pages, MANY));
+}
+END_TEST
+
+START_TEST(pages_for_one_node_are_moved_by_one_call_after_a_short_query)
+{
+    const int move_pages_only[] = { SYS_move_pages };
+    const size_t lengths[] = { 100, 3000 };
+    supervise_syscalls(move_pages_only, 1);
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        char *pages = pages_on_node(lengths[i], 0);
+        struct page_list list = page_list_of_range(pages, lengths[i], 1);
+        fail_syscalls(SYS_move_pages, UINT_MAX, 0, 0);
+        assert_returns(page_list_move(&list, MPOL_MF_MOVE), 0);
+        ck_assert_uint_eq(syscalls_made(), 2);
+        assert_all_on_target(0, &list);
+    }
 }
 END_TEST
 
@@ -725,6 +743,7 @@ int main(void)
     return run_tests("numa_move_pages", (const TTest *[]){
         interleaved_targets_are_reached,
         targets_in_random_order_are_reached,
+        pages_for_one_node_are_moved_by_one_call_after_a_short_query,
         pages_already_on_their_target_have_its_node_as_status,
         requests_of_every_small_size_are_completed,
         a_pointer_into_a_page_names_that_page,
