@@ -136,6 +136,22 @@ impl<K: MovePagesOps> Mover<'_, K> {
         self.locate(batch.pages, batch.current_node, true).is_ok() && plan::reconcile(batch)
     }
 
+    /// Records the outcome of each entry of a batch of a range in the statistics.
+    pub(super) fn record_outcomes(&mut self, batch: &Batch) {
+        let stopped = self.is_stopped();
+        // Neighbours mostly have the same outcome, and are recorded together.
+        let (mut run, mut pages) = ((None, None), 0);
+        for entry in 0..batch.pages.len() {
+            let next = (plan::outcome(batch, entry, stopped), batch.targets.get(entry));
+            if next != run {
+                self.record(run.0, run.1, pages);
+                (run, pages) = (next, 0);
+            }
+            pages += plan::base_pages(batch, entry);
+        }
+        self.record(run.0, run.1, pages);
+    }
+
     /// Records the outcome of each entry in the statistics, calls `record` with its index, outcome and node, and replaces its state by the
     /// final status.
     pub(super) fn finalize_statuses(

@@ -189,8 +189,12 @@ pub fn apply_results(batch: &mut Batch, count: &mut usize, known: bool) -> bool 
     let (mut kept, mut full) = (0, false);
     for index in 0..*count {
         let entry = get_or_default(batch.order, index);
-        let result = batch.submit_states.get(index);
         let target = get_or_default(batch.submit_targets, index);
+        if !known && batch.submit_states.is_on(index, target) {
+            batch.states.set_status(entry as usize, target);
+            continue;
+        }
+        let result = batch.submit_states.get(index);
         let current = EntryState::from_stored(get_or_default(batch.current_node, index));
         let is_gone = known && !matches!(current, EntryState::OnNode(_));
         let state = match result {
@@ -356,8 +360,13 @@ pub fn copy_to_duplicates(batch: &mut Batch) {
 
 /// Returns the outcome of an entry; `None` if it was not submitted because the move was cancelled.
 pub fn outcome(batch: &Batch, entry: usize, cancelled: bool) -> Option<PageOutcome> {
-    let old_node = get_or_default(batch.old_node, entry);
-    batch.states.get(entry).outcome(old_node, batch.targets.get(entry), cancelled)
+    let (old_node, target) = (get_or_default(batch.old_node, entry), batch.targets.get(entry));
+    match batch.states.node(entry) {
+        // Most pages: the same outcome as below, in few instructions.
+        Some(node) if Some(node) == target && node != old_node => Some(PageOutcome::Moved),
+        Some(node) if Some(node) == target || target.is_none() => Some(PageOutcome::InPlace),
+        _ => batch.states.get(entry).outcome(old_node, target, cancelled),
+    }
 }
 
 /// Returns whether a page in this state has not moved.

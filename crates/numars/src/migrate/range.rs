@@ -69,7 +69,7 @@ impl<K: MovePagesOps> Mover<'_, K> {
                 if self.is_stopped() || self.error != 0 {
                     break;
                 }
-                targets.pass = pass;
+                (targets.pass, targets.last) = (pass, None);
                 self.move_pass(&mut walk, memory, &mut targets);
                 if self.is_stopped() || self.error != 0 || walk.is_mm_gone() {
                     break;
@@ -142,7 +142,7 @@ impl<K: MovePagesOps> Mover<'_, K> {
                     let scratch = arena.alloc_slice(SPLIT_ENTRIES * batch::BYTES_PER_ENTRY / size_of::<usize>());
                     self.move_split_pages(batch, scratch, walk, targets);
                 } else {
-                    self.finalize_statuses(batch, &mut |_, _, _| ());
+                    self.record_outcomes(batch);
                 }
             }
             self.report_progress();
@@ -171,7 +171,7 @@ impl<K: MovePagesOps> Mover<'_, K> {
         targets: &mut RangeTargets,
     ) {
         self.mark_split(batch, walk);
-        self.finalize_statuses(batch, &mut |_, _, _| ());
+        self.record_outcomes(batch);
         for entry in 0..batch.pages.len() {
             if let EntryState::Split(counted) = batch.states.get(entry) {
                 let (page, target) = (get_or_default(batch.pages, entry), batch.targets.get(entry));
@@ -247,7 +247,7 @@ impl<K: MovePagesOps> Mover<'_, K> {
             set_checked(batch.base_pages, entry, u32::from(has_target || base_page_target.is_some()));
         }
         self.migrate_to(batch, targets, None);
-        self.finalize_statuses(batch, &mut |_, _, _| ());
+        self.record_outcomes(batch);
         self.report_progress();
     }
 
@@ -350,7 +350,13 @@ impl RangeTargets<'_, '_> {
     /// Returns the target node for the page at an address. All parts of one page get the same one.
     fn target(&mut self, address: usize, order: u32, node: i32, base_pages: usize) -> Option<i32> {
         if !self.targets.needs_mappings() {
-            return self.targets.target(self.pass, PageInfo { node, index: 0, base_pages });
+            // It depends on the node alone, which is mostly that of the last page.
+            if let Some((.., target)) = self.last.filter(|&(_, last_node, _)| last_node == node) {
+                return target;
+            }
+            let target = self.targets.target(self.pass, PageInfo { node, index: 0, base_pages });
+            self.last = Some((address, node, target));
+            return target;
         }
         let page = self.mappings.page_at(address, order, self.page_bits);
         let target = match self.last {
@@ -396,6 +402,9 @@ impl RangeTargets<'_, '_> {
 
     /// Notes which pages of a batch have not moved.
     fn note_unmoved(&mut self, batch: &Batch) {
+        if !self.targets.notes_stays() {
+            return;
+        }
         for entry in 0..batch.pages.len() {
             let is_unmoved = plan::outcome(batch, entry, true).is_none_or(PageOutcome::is_unmoved);
             if let (Some(target), true) = (batch.targets.get(entry), is_unmoved) {

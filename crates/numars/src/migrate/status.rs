@@ -231,6 +231,12 @@ impl<'a> SubmitStates<'a> {
         state_of(self.0.get(entry)?)
     }
 
+    /// Returns whether the kernel has written this node as the status of an entry.
+    #[inline]
+    pub fn is_on(self, entry: usize, node: i32) -> bool {
+        node >= 0 && self.0.get(entry).is_some_and(|status| status.load(Relaxed) == node)
+    }
+
     /// Returns the states in the order of the entries.
     pub fn iter(self) -> impl Iterator<Item = Option<EntryState>> + Clone + 'a {
         self.0.iter().map(state_of)

@@ -86,6 +86,11 @@ impl PageTargets<'_> {
         }
     }
 
+    /// Returns whether [`PageTargets::stays`] has any effect.
+    pub fn notes_stays(&self) -> bool {
+        matches!(self, PageTargets::Placement(_))
+    }
+
     /// Notes that pages stay on their node, which have a target node.
     pub fn stays(&mut self, node: i32, target: Option<i32>, base_pages: usize) {
         if let (PageTargets::Placement(targets), Some(target)) = (self, target) {
