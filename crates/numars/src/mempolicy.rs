@@ -194,11 +194,16 @@ pub(crate) fn error_of_policy(raw_mode: i32) -> i32 {
 /// forbids mbind(2). It is asked until it has said so once.
 fn find_preferred_many() -> Result<bool, i32> {
     static IS_THERE: OnceBool = OnceBool::new();
-    IS_THERE.get_or_try_init(|| match error_of_policy(Mode::PreferredMany as i32) {
-        0 => Ok(true),
-        errno::EINVAL => Ok(false),
-        error => Err(error),
-    })
+    if let Some(is_there) = IS_THERE.get() {
+        return Ok(is_there);
+    }
+    let is_there = match error_of_policy(Mode::PreferredMany as i32) {
+        0 => true,
+        errno::EINVAL => false,
+        error => return Err(error),
+    };
+    let _ = IS_THERE.set(is_there);
+    Ok(is_there)
 }
 
 /// Returns whether the kernel has MPOL_PREFERRED_MANY and has not forbidden it so far.

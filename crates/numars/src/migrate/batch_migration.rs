@@ -136,7 +136,8 @@ impl<K: MovePagesOps> Mover<'_, K> {
         self.locate(batch.pages, batch.current_node, true).is_ok() && plan::reconcile(batch)
     }
 
-    /// Records the outcome of each entry of a batch of a range in the statistics.
+    /// Records the outcome of each entry in the statistics.
+    #[inline(never)]
     pub(super) fn record_outcomes(&mut self, batch: &Batch) {
         let stopped = self.is_stopped();
         // Neighbours mostly have the same outcome, and are recorded together.
@@ -159,10 +160,10 @@ impl<K: MovePagesOps> Mover<'_, K> {
         batch: &mut Batch,
         record: &mut dyn FnMut(usize, Option<PageOutcome>, i32),
     ) {
+        self.record_outcomes(batch);
         let stopped = self.is_stopped();
         for entry in 0..batch.pages.len() {
             let outcome = plan::outcome(batch, entry, stopped);
-            self.record(outcome, batch.targets.get(entry), plan::base_pages(batch, entry));
             let state = batch.states.get(entry);
             // In any other state the page is on its old node.
             let node = if let EntryState::OnNode(node) = state { node } else { get_or_default(batch.old_node, entry) };

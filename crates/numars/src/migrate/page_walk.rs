@@ -5,7 +5,7 @@
 
 use super::ops::PresentPages;
 use super::page_state::{PageState, is_empty};
-use super::process::{MAX_SEARCHES, ProcHandle};
+use super::process::ProcHandle;
 use super::tagged::untagged;
 use super::vma::{HAS_SMALL_HUGETLB, VmaReader};
 use crate::sys::files::{File, MappedAs};
@@ -91,14 +91,11 @@ impl PageWalk {
         let mut walk = PageWalk::of(pagemap, maps, untagged, length, page_bits)?;
         if walk.vmas.file.is_none() {
             // The first thread has ended. Use the files of another one, which may end as well.
-            for _ in 0..MAX_SEARCHES {
-                let Some(mut thread) = handle.living_thread() else { continue };
+            handle.with_living_thread(&mut |mut thread| {
                 walk.vmas.attach(File::open(thread.clone().text(b"maps")));
                 walk.pagemap = File::open(thread.text(b"pagemap"));
-                if walk.vmas.file.is_some() && walk.pagemap.is_some() {
-                    break;
-                }
-            }
+                walk.vmas.file.is_some() && walk.pagemap.is_some()
+            });
         }
         walk.error = error;
         walk.is_current = handle.is_current();

@@ -73,16 +73,11 @@ fn submit(kernel: &impl MovePagesOps, block: MoveRequest, flags: i32, sample: &S
 /// Returns whether pages whose statuses are these nodes are on their target nodes: a later run may have moved them, as parts of a large folio or
 /// because they are named twice.
 fn are_on_targets(kernel: &impl MovePagesOps, block: MoveRequest, flags: i32, status: &[i32]) -> bool {
-    let mut done = 0;
-    read_chunks(block, &mut |pages, targets| {
+    read_chunks(block, &mut |first, pages, targets| {
         let mut current = [0; CHUNK];
-        let (Some(current), Some(status)) = (current.get_mut(..pages.len()), status.get(done..done + pages.len()))
-        else {
-            return false;
-        };
-        done += pages.len();
-        let is_queried = kernel.query_nodes(pages, current, flags).is_ok();
-        is_queried && targets.iter().zip(current.iter().zip(status)).all(|(target, nodes)| nodes == (target, target))
+        let (Some(current), Some(status)) = (current.get_mut(..pages.len()), status.get(first..)) else { return false };
+        kernel.query_nodes(pages, current, flags).is_ok()
+            && targets.iter().zip(current.iter().zip(status)).all(|(target, nodes)| nodes == (target, target))
     })
 }
 
@@ -99,19 +94,18 @@ impl Sample {
     /// unmapped.
     fn read(block: MoveRequest, own_memory: (usize, usize)) -> Option<Self> {
         let mut sample = Sample { pages: [0; SAMPLES], targets: [0; SAMPLES], runs: 0 };
-        let (mut done, mut last) = (0, None);
-        let is_complete = read_chunks(block, &mut |pages, targets| {
+        let mut last = None;
+        let is_complete = read_chunks(block, &mut |first, pages, targets| {
             for &target in targets {
                 sample.runs += usize::from(last.replace(target) != Some(target));
             }
             for (number, (page, target)) in sample.pages.iter_mut().zip(&mut sample.targets).enumerate() {
                 let entry = number / GROUP * (block.count() / GROUPS) + number % GROUP;
-                let entry = entry.min(block.count() - 1).wrapping_sub(done);
+                let entry = entry.min(block.count() - 1).wrapping_sub(first);
                 if let (Some(&own_page), Some(&own_target)) = (pages.get(entry), targets.get(entry)) {
                     (*page, *target) = (own_page, own_target);
                 }
             }
-            done += pages.len();
             let is_own = |page: &usize| (own_memory.0..own_memory.1).contains(page);
             sample.runs <= (block.count() / MIN_RUN).max(1) && !pages.iter().any(is_own)
         });
@@ -119,9 +113,11 @@ impl Sample {
     }
 }
 
-/// Calls `each` with the pages and target nodes of the entries of a block, some at a time, until it returns false. Returns false then, and if
-/// entries cannot be read.
-fn read_chunks(block: MoveRequest, each: &mut dyn FnMut(&[usize], &[i32]) -> bool) -> bool {
+/// Receives some entries: the index of the first one, the pages, and their target nodes. Returns false if the others are not needed.
+type EachChunk<'a> = dyn FnMut(usize, &[usize], &[i32]) -> bool + 'a;
+
+/// Calls `each` with all entries of a block, until it returns false. Returns false then, and if entries cannot be read.
+fn read_chunks(block: MoveRequest, each: &mut EachChunk) -> bool {
     let mut done = 0;
     while done < block.count() {
         let (mut pages, mut targets) = ([0; CHUNK], [0; CHUNK]);
@@ -129,7 +125,7 @@ fn read_chunks(block: MoveRequest, each: &mut dyn FnMut(&[usize], &[i32]) -> boo
         let count = rest.count().min(CHUNK);
         let (Some(pages), Some(targets)) = (pages.get_mut(..count), targets.get_mut(..count)) else { return false };
         let is_read = read_pages(rest, pages) == Ok(count) && rest.read_nodes(targets) == Ok(count);
-        if !is_read || !each(pages, targets) {
+        if !is_read || !each(done, pages, targets) {
             return false;
         }
         done += count;

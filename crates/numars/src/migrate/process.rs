@@ -18,8 +18,8 @@ const MAX_READS: usize = 1024;
 /// Upper bound for the number of threads that are checked in a process whose first thread has ended.
 const MAX_THREADS: usize = 64;
 
-/// Upper bound for the number of searches for a living thread.
-pub const MAX_SEARCHES: usize = 16;
+/// Upper bound for the number of searches for a living thread, while threads start and end.
+const MAX_SEARCHES: usize = 256;
 
 /// A process that is identified by its directory in /proc, by a pidfd, or both.
 pub enum ProcHandle {
@@ -60,26 +60,46 @@ impl ProcHandle {
         }
     }
 
-    /// Returns the directory of a thread that has not ended. If the first thread of a process has ended, maps and pagemap in the directory of
-    /// the process are empty.
+    /// Calls `work` with the directory of a thread that has not ended, until it returns true: threads may end and start meanwhile. If the first
+    /// thread of a process has ended, maps and pagemap in the directory of the process are empty.
     #[inline(never)]
-    pub fn living_thread(&self) -> Option<FixedPath<'_>> {
+    pub fn with_living_thread(&self, work: &mut dyn FnMut(FixedPath<'_>) -> bool) {
+        let mut listed = None;
+        for _ in 0..MAX_SEARCHES {
+            let Some((thread, last)) = self.search_threads() else { return };
+            let has_changed = listed.replace(last) != Some(last);
+            match thread.map(&mut *work) {
+                Some(true) => return,
+                None if !has_changed => return,
+                _ => {}
+            }
+        }
+    }
+
+    /// Returns the directory of a thread that has not ended, and the last thread that was listed.
+    fn search_threads(&self) -> Option<(Option<FixedPath<'_>>, usize)> {
         let ProcHandle::Visible(directory, _) = self else { return None };
         let mut thread = FixedPath::inside(directory);
-        let (mut is_alive, mut threads) = (false, 0);
+        let (mut is_alive, mut threads, mut last) = (false, 0, 0);
         File::open(thread.clone().text(b"task"))?.for_each_name(&mut |name| {
             thread = FixedPath::inside(directory);
             thread.text(b"task/").text(name).text(b"/");
             is_alive = name.first() != Some(&b'.') && has_memory(thread.clone());
             threads += 1;
+            last = name.iter().fold(0, |tid: usize, &digit| (tid << 4).wrapping_add(digit.into()));
             !is_alive && threads < MAX_THREADS
         });
-        is_alive.then_some(thread)
+        Some((is_alive.then_some(thread), last))
     }
 
     /// Opens a file in the directory of a thread that has not ended.
     pub fn open_file_of_living_thread(&self, name: &[u8]) -> Option<File> {
-        File::open(self.living_thread()?.text(name))
+        let mut file = None;
+        self.with_living_thread(&mut |mut thread| {
+            file = File::open(thread.text(name));
+            file.is_some()
+        });
+        file
     }
 
     /// Returns the PID or TID to use for move_pages(2) after a call with `pid` failed with EINVAL: 0 for the calling process, otherwise the TID of
@@ -95,13 +115,14 @@ impl ProcHandle {
         }
         // NSpid lists the PIDs from the PID namespace of /proc inwards (since Linux 4.1).
         let skipped = own_namespaces().map_or(usize::MAX, |levels| levels.saturating_sub(1));
-        let tid = || {
-            let status = self.open_file_of_living_thread(b"status")?;
+        let mut tid = None;
+        self.with_living_thread(&mut |mut thread| {
+            let status = File::open(thread.text(b"status"));
             // The file says 0 if the thread has ended meanwhile; that would be the calling process.
-            number_of(&status, b"NSpid:", skipped).filter(|&tid| tid > 0)
-        };
-        // Threads may end and start during the search.
-        (0..MAX_SEARCHES).find_map(|_| tid()).ok_or(errno::EINVAL)
+            tid = status.and_then(|status| number_of(&status, b"NSpid:", skipped)).filter(|&tid| tid > 0);
+            tid.is_some()
+        });
+        tid.ok_or(errno::EINVAL)
     }
 
     /// Returns whether the process is known to have ended, even if it is a zombie. Its PID may be that of another process then.
@@ -302,11 +323,12 @@ mod tests {
         let handle = ProcHandle::find(child.id() as i32);
         assert!(matches!(handle, ProcHandle::Visible(..)) && !handle.has_ended());
         assert_eq!(tgid(&handle), Some(child.id() as i32));
-        let thread = handle.living_thread();
+        let is_alive = |handle: &ProcHandle| handle.open_file_of_living_thread(b"status").is_some();
+        let was_alive = is_alive(&handle);
         let pid = handle.pid_for_calls(child.id() as i32);
         child.kill().unwrap();
         assert_eq!(pid, Ok(child.id() as i32));
-        assert!(thread.is_some());
+        assert!(was_alive);
         // SAFETY: `information` can be written, and all zeros is a valid value.
         unsafe {
             let mut information = std::mem::zeroed::<libc::siginfo_t>();
@@ -314,7 +336,7 @@ mod tests {
             assert_eq!(libc::waitid(libc::P_PID, child.id(), &raw mut information, options), 0);
         }
         for handle in [&handle, &ProcHandle::find(child.id() as i32)] {
-            assert!(handle.has_ended() && handle.living_thread().is_none());
+            assert!(handle.has_ended() && !is_alive(handle));
             assert_eq!(handle.pid_for_calls(child.id() as i32), Err(errno::ESRCH));
         }
         child.wait().unwrap();
@@ -395,6 +417,27 @@ mod tests {
         }
         assert!(walk.is_mm_gone() && handle.has_ended());
         assert_eq!(handle.pid_for_calls(pid), Err(errno::ESRCH));
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore)]
+    fn threads_are_searched_again_when_one_has_ended_meanwhile() {
+        let folder = std::env::temp_dir().join(format!("numars-threads-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("task/7")).unwrap();
+        let directory = File::open_directory(&FixedPath::new(folder.to_str().unwrap().as_bytes())).unwrap();
+        let handle = ProcHandle::Visible(directory, None);
+        let searches_until = |last| {
+            let mut searches = 0;
+            handle.with_living_thread(&mut |_| {
+                searches += 1;
+                searches == last
+            });
+            searches
+        };
+        assert_eq!(searches_until(1), 0, "no thread has memory");
+        std::fs::write(folder.join("task/7/maps"), "a").unwrap();
+        assert_eq!([searches_until(100), searches_until(0)], [100, MAX_SEARCHES]);
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]
