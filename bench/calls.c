@@ -1,44 +1,13 @@
-/* Times calls of libnuma's interface, and the bare system calls that some of them consist of.
- *
- * Compiled once, against libnuma only: the loader selects the library that it runs on. Prints a line `name<TAB>nanoseconds` for each
- * sample, the mean of a batch of calls. Times are CPU times of this thread, so that they exclude other
- * processes. numars-bench evaluates them.
- *
- * With -m it only makes the calls, between functions at which callgrind splits its counts, and writes that strace shows. */
-#include <errno.h>
+/* Times calls of libnuma's interface, and the bare system calls that some of them consist of. rows.h says what it prints. */
+#include "rows.h"
 #include <fcntl.h>
 #include <numa.h>
 #include <numaif.h>
 #include <sched.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
 enum { BITS = 8192, MANY_CPUS = 8192, PAGE = 4096 };
-
-/* Whether the call succeeded. */
-typedef bool call(void);
-
-struct row {
-    const char *name;
-    call *call;
-    /* The same with bare system calls; measured alternately with it. */
-    call *bare;
-    /* Only on a machine with this many CPUs. */
-    int cpus;
-};
-
-static _Noreturn void give_up(const char *what)
-{
-    fprintf(stderr, "calls: %s\n", what);
-    exit(EXIT_FAILURE);
-}
 
 /* --- arguments of the calls, created by prepare() --- */
 
@@ -48,7 +17,7 @@ static unsigned long node_words, cpu_words;
 static unsigned long *words, *all_nodes, *first_node;
 static char *node_list, *cpu_list, *every_second_cpu;
 
-static void prepare(void)
+static int prepare(void)
 {
     if (numa_available() < 0)
         give_up("the kernel has no memory policy");
@@ -80,6 +49,7 @@ static void prepare(void)
     char *end = every_second_cpu + sprintf(every_second_cpu, "0");
     for (int cpu = 2; cpu <= last_cpu; cpu += 2)
         end += sprintf(end, ",%d", cpu);
+    return last_cpu + 1;
 }
 
 /* --- bitmasks --- */
@@ -250,114 +220,26 @@ static bool nothing(void)
 }
 
 static const struct row ROWS[] = {
-    { "nothing", nothing, NULL, 0 },
-    { "numa_bitmask_weight", weight, NULL, 0 },
-    { "numa_bitmask_setall", setall, NULL, 0 },
-    { "numa_bitmask_clearall", clearall, NULL, 0 },
-    { "numa_bitmask_equal", equal, NULL, 0 },
-    { "numa_node_of_cpu", node_of_cpu, NULL, 0 },
-    { "numa_node_to_cpus", node_to_cpus, NULL, 0 },
-    { "numa_distance", distance, NULL, 0 },
-    { "numa_node_size64", node_size, bare_meminfo, 0 },
-    { "numa_parse_nodestring", parse_nodes, NULL, 0 },
-    { "numa_parse_cpustring", parse_cpus, NULL, 0 },
-    { "numa_parse_cpustring, every second", parse_every_second_cpu, NULL, MANY_CPUS },
-    { "numa_preferred", preferred, bare_policy, 0 },
-    { "numa_get_mems_allowed", mems_allowed, bare_mems_allowed, 0 },
-    { "numa_get_membind", membind, bare_policy, 0 },
-    { "numa_get_run_node_mask", run_node_mask, bare_affinity, 0 },
-    { "numa_alloc_onnode", alloc_onnode, bare_onnode, 0 },
-    { "numa_alloc_local", alloc_local, bare_local, 0 },
-    { "numa_alloc_interleaved", alloc_interleaved, bare_interleaved, 0 },
+    { .name = "nothing", .call = nothing },
+    { .name = "numa_bitmask_weight", .call = weight },
+    { .name = "numa_bitmask_setall", .call = setall },
+    { .name = "numa_bitmask_clearall", .call = clearall },
+    { .name = "numa_bitmask_equal", .call = equal },
+    { .name = "numa_node_of_cpu", .call = node_of_cpu },
+    { .name = "numa_node_to_cpus", .call = node_to_cpus },
+    { .name = "numa_distance", .call = distance },
+    { .name = "numa_node_size64", .call = node_size, .bare = bare_meminfo },
+    { .name = "numa_parse_nodestring", .call = parse_nodes },
+    { .name = "numa_parse_cpustring", .call = parse_cpus },
+    { .name = "numa_parse_cpustring, every second", .call = parse_every_second_cpu, .cpus = MANY_CPUS },
+    { .name = "numa_preferred", .call = preferred, .bare = bare_policy },
+    { .name = "numa_get_mems_allowed", .call = mems_allowed, .bare = bare_mems_allowed },
+    { .name = "numa_get_membind", .call = membind, .bare = bare_policy },
+    { .name = "numa_get_run_node_mask", .call = run_node_mask, .bare = bare_affinity },
+    { .name = "numa_alloc_onnode", .call = alloc_onnode, .bare = bare_onnode },
+    { .name = "numa_alloc_local", .call = alloc_local, .bare = bare_local },
+    { .name = "numa_alloc_interleaved", .call = alloc_interleaved, .bare = bare_interleaved },
 };
-
-/* --- measuring --- */
-
-static uint64_t processor_time(clockid_t clock)
-{
-    struct timespec time;
-    clock_gettime(clock, &time);
-    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
-
-static void repeat(const char *name, call *call, unsigned long times)
-{
-    /* Only the last call is checked; if another one failed, the last one would fail too. */
-    bool good = true;
-    for (unsigned long i = 0; i < times; i++)
-        good = call();
-    if (!good) {
-        fprintf(stderr, "calls: %s: %s\n", name, strerror(errno));
-        exit(EXIT_FAILURE);
-    }
-}
-
-static uint64_t time_of(const char *name, call *call, unsigned long times)
-{
-    const uint64_t start = processor_time(CLOCK_THREAD_CPUTIME_ID);
-    repeat(name, call, times);
-    return processor_time(CLOCK_THREAD_CPUTIME_ID) - start;
-}
-
-/* The number of calls that take half a millisecond or more: short enough for most samples not to be interrupted. */
-static unsigned long calibrated(const char *name, call *call)
-{
-    unsigned long times = 1;
-    while (times < 1UL << 24 && time_of(name, call, times) < 500000)
-        times *= 2;
-    return times;
-}
-
-static void sample(const char *name, const char *kind, call *call, unsigned long times)
-{
-    printf("%s%s\t%.3f\n", name, kind, (double)time_of(name, call, times) / (double)times);
-}
-
-static void measure(const struct row *row, int samples, bool quick)
-{
-    repeat(row->name, row->call, 2);
-    const unsigned long times = quick ? 1 : calibrated(row->name, row->call);
-    for (int i = 0; i < samples; i++) {
-        sample(row->name, "", row->call, times);
-        if (row->bare != NULL)
-            sample(row->name, " (bare)", row->bare, times);
-    }
-}
-
-/* Callgrind dumps and resets its counts wherever this is called. */
-__attribute__((noinline)) static void cut(void)
-{
-    __asm__ volatile("");
-}
-
-/* One system call, unlike with stdio. */
-static void say(const char *word, const char *name)
-{
-    char line[128];
-    const int length = snprintf(line, sizeof line, "%s %s\n", word, name);
-    if (write(STDOUT_FILENO, line, (size_t)length) != length)
-        give_up("nobody listens");
-}
-
-static void begin(const char *name)
-{
-    say("begin", name);
-    cut();
-}
-
-static void end(const char *name)
-{
-    cut();
-    say("end", name);
-}
-
-static void mark(const struct row *row, unsigned long times)
-{
-    repeat(row->name, row->call, 2);
-    begin(row->name);
-    repeat(row->name, row->call, times);
-    end(row->name);
-}
 
 /* What a program does first if it is started to run on the nodes of some CPUs. */
 static void use_first(void)
@@ -373,44 +255,5 @@ static void use_first(void)
 
 int main(int argc, char **argv)
 {
-    bool quick = false, first = false;
-    unsigned long marked = 0;
-    const char *only = "";
-    for (int option; (option = getopt(argc, argv, "qfm:r:")) != -1;) {
-        switch (option) {
-        case 'q':
-            quick = true;
-            break;
-        case 'f':
-            first = true;
-            break;
-        case 'm':
-            marked = strtoul(optarg, NULL, 10);
-            break;
-        case 'r':
-            only = optarg;
-            break;
-        default:
-            fputs("usage: calls [-q] [-f] [-m TIMES] [-r ROW]\n"
-                  "  -q  quick: one sample of one call of each\n"
-                  "  -f  only the first use of the library\n"
-                  "  -m  so many calls between marks, without times\n"
-                  "  -r  only rows whose name begins so\n", stderr);
-            return EXIT_FAILURE;
-        }
-    }
-    if (first) {
-        use_first();
-        return EXIT_SUCCESS;
-    }
-    prepare();
-    for (const struct row *row = ROWS; row < ROWS + sizeof ROWS / sizeof *ROWS; row++) {
-        if (strncmp(row->name, only, strlen(only)) != 0 || row->cpus > last_cpu + 1)
-            continue;
-        if (marked > 0)
-            mark(row, marked);
-        else
-            measure(row, quick ? 1 : 3, quick);
-    }
-    return EXIT_SUCCESS;
+    return run(argc, argv, &(const struct program){ "calls", ROWS, sizeof ROWS / sizeof *ROWS, prepare, use_first });
 }
