@@ -51,7 +51,8 @@ pub fn instructions_of_rows(run: &Instructions) -> Result<Vec<(&str, u64)>> {
 
 /// Calls `run` with a command that runs a program under strace. Returns its result, and one line of strace for each system call.
 pub fn system_calls<T>(trace: &Path, run: impl FnOnce(&mut Command) -> Result<T>) -> Result<(T, Vec<String>)> {
-    let outcome = run(Command::new("strace").arg("-o").arg(trace))?;
+    // Strings are shown up to this length: that of a row's name.
+    let outcome = run(Command::new("strace").args(["-s", "200", "-o"]).arg(trace))?;
     Ok((outcome, fs::read_to_string(trace)?.lines().map(str::to_owned).collect()))
 }
 
