@@ -19,7 +19,7 @@ for name in moves pauses; do
         $(PKG_CONFIG_PATH=$PWD/target/stage/lib/pkgconfig "${PKG_CONFIG:-pkg-config}" --cflags --libs numars)
 done
 # With libnuma's headers and library: the loader decides on which library it runs.
-compile -o target/bench/calls bench/calls.c -lnuma
+for name in calls every_call; do compile -o target/bench/$name bench/$name.c -lnuma; done
 for name in empty on_machine; do compile -o target/bench/$name bench/$name.c; done
 compile -shared -fPIC -o target/bench/affinity.so bench/affinity.c
 

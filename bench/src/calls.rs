@@ -1,6 +1,7 @@
 //! Calls of libnuma's interface: `calls.c` runs alternately on libnuma and numars, on the host and in the guest, and callgrind and strace
 //! count its instructions and system calls.
 
+use crate::every_call::EveryCall;
 use crate::report::result;
 use crate::samples::{Ratio, Side};
 use anyhow::{Context, Result, bail};
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 pub const CALLS: &str = "target/bench/calls";
+const EVERY_CALL: &str = "target/bench/every_call";
 /// The last output of callgrind and strace.
 pub const CALLGRIND: &str = "target/bench/callgrind";
 pub const TRACE: &str = "target/bench/trace";
@@ -141,14 +143,24 @@ pub fn installed_version() -> Result<String> {
 
 /// A directory with a subdirectory for each library, as `in_turn.sh` expects.
 pub fn libraries() -> Result<PathBuf> {
-    let folder = PathBuf::from("target/bench/libraries");
-    for (name, file) in [(LIBNUMA, installed()?), (NUMARS, fs::canonicalize(NUMARS_FILE)?)] {
+    libraries_in(Path::new("target/bench/libraries"), &installed()?)
+}
+
+/// Creates such a directory for numars and this libnuma.
+fn libraries_in(folder: &Path, libnuma: &Path) -> Result<PathBuf> {
+    for (name, file) in [(LIBNUMA, libnuma), (NUMARS, &fs::canonicalize(NUMARS_FILE)?)] {
         let place = folder.join(name).join("libnuma.so.1");
         fs::create_dir_all(place.parent().context("a file has a folder")?)?;
         let _ = fs::remove_file(&place);
         std::os::unix::fs::symlink(file, place)?;
     }
     Ok(fs::canonicalize(folder)?)
+}
+
+/// The directory of the newest libnuma, which has the C library that it needs.
+fn newest() -> Result<PathBuf> {
+    let (_, suite) = NEWEST;
+    Ok(output(Command::new(VM).args(["reference", suite]))?.trim_end().into())
 }
 
 /// How many measurements to make.
@@ -165,25 +177,24 @@ impl Effort {
 }
 
 /// The times on this machine.
-pub fn on_host(effort: Effort) -> Result<Times> {
+pub fn on_host(program: &str, effort: Effort) -> Result<Times> {
     let mut command = Command::new(IN_TURN);
-    command.arg(effort.rounds.to_string()).arg(libraries()?).arg(CALLS).args(effort.arguments());
+    command.arg(effort.rounds.to_string()).arg(libraries()?).arg(program).args(effort.arguments());
     Times::read(&output(&mut command)?)
 }
 
 /// The times in the four-node guest, whose C library is that of the newest libnuma.
-pub fn in_guest(kernel: &str, effort: Effort) -> Result<Times> {
+pub fn in_guest(program: &str, kernel: &str, effort: Effort) -> Result<Times> {
     let (_, suite) = NEWEST;
-    let reference = PathBuf::from(output(Command::new(VM).args(["reference", suite]))?.trim_end());
     let mut command = Command::new(VM);
     command.args(["run", "--shape", "four-nodes", "--kernel", kernel, "--c-library", suite]);
     let mut add = |file: &Path, place: &str| {
         command.arg("--add").arg(format!("{}:{place}", file.display()));
     };
-    add(Path::new(CALLS), "/bench/calls");
-    add(&reference.join("libnuma.so.1"), &format!("/bench/libraries/{LIBNUMA}/libnuma.so.1"));
+    add(Path::new(program), "/bench/program");
+    add(&newest()?.join("libnuma.so.1"), &format!("/bench/libraries/{LIBNUMA}/libnuma.so.1"));
     add(&fs::canonicalize(NUMARS_FILE)?, &format!("/bench/libraries/{NUMARS}/libnuma.so.1"));
-    command.args(["--", IN_TURN, &effort.rounds.to_string(), "/bench/libraries", "/bench/calls"]);
+    command.args(["--", IN_TURN, &effort.rounds.to_string(), "/bench/libraries", "/bench/program"]);
     Times::read(&output(command.args(effort.arguments()))?)
 }
 
@@ -197,30 +208,75 @@ pub struct Cost {
 /// By row.
 pub type Costs = HashMap<String, Cost>;
 
-/// The cost of one call of each row on this machine, with libnuma and with numars.
+/// The cost of one call of each row of `calls.c` on this machine, with libnuma and with numars.
 pub fn cost_of_both(effort: Effort) -> Result<[Costs; 2]> {
-    let folder = libraries()?;
-    Ok([costs(&folder.join(LIBNUMA), effort)?, costs(&folder.join(NUMARS), effort)?])
+    costs_in(&libraries()?, CALLS, None, effort)
 }
 
-/// The same with the library in a directory.
-fn costs(folder: &Path, effort: Effort) -> Result<Costs> {
-    let times = if effort.quick { 1 } else { 10 };
-    let marked = |command: &mut Command| {
-        output(command.env("LD_LIBRARY_PATH", folder).arg(CALLS).args(["-m", &times.to_string()]))
-    };
-    let run = instructions(Path::new(CALLGRIND), |valgrind| marked(valgrind))?;
-    let (_, trace) = system_calls(Path::new(TRACE), |strace| marked(strace))?;
-    let calls = system_calls_of_rows(&trace);
-    let mut costs = HashMap::new();
-    let mut of_nothing = None;
-    for (row, count) in instructions_of_rows(&run)? {
-        // The first row is the loop alone.
-        let instructions = (count as f64 - *of_nothing.get_or_insert(count) as f64) / f64::from(times);
-        let system_calls = calls.get(row).context("strace did not see all")?.len() as f64 / f64::from(times);
-        costs.insert(row.to_owned(), Cost { instructions, system_calls });
+/// Every function beside the installed libnuma's, on this machine.
+pub fn every_call_on_host(effort: Effort) -> Result<EveryCall> {
+    let costs = costs_in(&libraries()?, EVERY_CALL, None, effort)?;
+    Ok(EveryCall { times: on_host(EVERY_CALL, effort)?, costs })
+}
+
+/// Every function beside the newest libnuma's: times in the guest, and costs on this machine, with the C library that it needs.
+pub fn every_call_in_guest(kernel: &str, effort: Effort) -> Result<EveryCall> {
+    let newest = newest()?;
+    let libraries = libraries_in(Path::new("target/bench/newest"), &newest.join("libnuma.so.1"))?;
+    let costs = costs_in(&libraries, EVERY_CALL, Some(&newest), effort)?;
+    Ok(EveryCall { times: in_guest(EVERY_CALL, kernel, effort)?, costs })
+}
+
+/// The costs with each of the libraries in a directory.
+fn costs_in(libraries: &Path, program: &str, c_library: Option<&Path>, effort: Effort) -> Result<[Costs; 2]> {
+    let [libnuma, numars] =
+        BOTH.map(|library| Start { library: libraries.join(library), c_library, program }.costs(effort));
+    Ok([libnuma?, numars?])
+}
+
+/// How a program is started on a library.
+struct Start<'a> {
+    /// The directory of the library.
+    library: PathBuf,
+    /// The directory of another C library than this machine's.
+    c_library: Option<&'a Path>,
+    program: &'a str,
+}
+
+impl Start<'_> {
+    /// Appends the program to a command.
+    fn append_to<'a>(&self, command: &'a mut Command) -> Result<&'a mut Command> {
+        let Some(c_library) = self.c_library else {
+            return Ok(command.env("LD_LIBRARY_PATH", &self.library).arg(self.program));
+        };
+        let path = format!("{}:{}", self.library.display(), c_library.display());
+        Ok(command.arg(loader(c_library)?).args(["--library-path", &path, self.program]))
     }
-    Ok(costs)
+
+    /// The cost of each row.
+    fn costs(&self, effort: Effort) -> Result<Costs> {
+        let times = if effort.quick { 1 } else { 10 };
+        let marked = |command: &mut Command| output(self.append_to(command)?.args(["-m", &times.to_string()]));
+        let run = instructions(Path::new(CALLGRIND), |valgrind| marked(valgrind))?;
+        let (_, trace) = system_calls(Path::new(TRACE), |strace| marked(strace))?;
+        let calls = system_calls_of_rows(&trace);
+        let mut costs = HashMap::new();
+        let mut of_nothing = None;
+        for (row, count) in instructions_of_rows(&run)? {
+            // The first row is the loop alone.
+            let instructions = (count as f64 - *of_nothing.get_or_insert(count) as f64) / f64::from(times);
+            let system_calls = calls.get(row).context("strace did not see all")?.len() as f64 / f64::from(times);
+            costs.insert(row.to_owned(), Cost { instructions, system_calls });
+        }
+        Ok(costs)
+    }
+}
+
+/// The dynamic loader in the directory of a C library: `ld-linux-x86-64.so.2` on x86-64.
+fn loader(c_library: &Path) -> Result<PathBuf> {
+    let files = fs::read_dir(c_library)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    let is_loader = |file: &PathBuf| file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("ld"));
+    files.into_iter().find(is_loader).with_context(|| format!("no loader in {}", c_library.display()))
 }
 
 /// Whether a target was met; empty if there is none.
@@ -230,7 +286,7 @@ pub fn verdict(target: Option<f64>, reached: f64) -> &'static str {
 
 /// Fails if a program of `make bench` is missing.
 pub fn check_built() -> Result<()> {
-    for file in [CALLS, NUMARS_FILE] {
+    for file in [CALLS, EVERY_CALL, NUMARS_FILE] {
         if !Path::new(file).exists() {
             bail!("there is no {file}: run `make bench`");
         }

@@ -3,6 +3,7 @@
 mod calls;
 mod calls_report;
 mod chart;
+mod every_call;
 mod loading;
 mod machine;
 mod moves;
@@ -133,9 +134,13 @@ fn measure_calls(cli: &Cli) -> Result<CallsReport> {
     let loading = loading::measure()?;
     announce("calls on this machine");
     let costs = calls::cost_of_both(effort)?;
-    let on_host = calls::on_host(effort)?;
+    let on_host = calls::on_host(calls::CALLS, effort)?;
     announce("calls in the guest");
-    let in_guest = calls::in_guest(&cli.kernel, effort)?;
+    let in_guest = calls::in_guest(calls::CALLS, &cli.kernel, effort)?;
+    announce("every call on this machine");
+    let every_on_host = calls::every_call_on_host(effort)?;
+    announce("every call in the guest");
+    let every_in_guest = calls::every_call_in_guest(&cli.kernel, effort)?;
     announce("machines that are made up");
     let shapes = |all: &'static [Shape]| if cli.quick { &all[..1] } else { all };
     let with_nodes = machine::growth(shapes(&machine::MORE_NODES), effort)?;
@@ -143,7 +148,19 @@ fn measure_calls(cli: &Cli) -> Result<CallsReport> {
     let many = if cli.quick { machine::MORE_NODES[0] } else { machine::MANY_CPUS };
     let many = machine::ManyCpus::measure(many, effort)?;
     let version = calls::installed_version()?;
-    Ok(CallsReport { host, version, loading, costs, on_host, in_guest, with_nodes, with_cpus, many })
+    Ok(CallsReport {
+        host,
+        version,
+        loading,
+        costs,
+        on_host,
+        in_guest,
+        every_on_host,
+        every_in_guest,
+        with_nodes,
+        with_cpus,
+        many,
+    })
 }
 
 /// Runs the program that measures moves.
