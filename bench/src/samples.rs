@@ -2,7 +2,6 @@
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
-use std::time::Duration;
 
 #[derive(Deserialize, Debug, Default)]
 pub struct Machine {
@@ -147,8 +146,7 @@ pub fn quantile(values: &[f64], part: f64) -> f64 {
 
 /// Formats a time with three significant digits in a suitable unit.
 pub fn readable(seconds: f64) -> String {
-    let nanoseconds = Duration::from_secs_f64(seconds).as_nanos() as f64;
-    let (value, unit) = match nanoseconds {
+    let (value, unit) = match seconds * 1e9 {
         n if n < 1e3 => (n, "ns"),
         n if n < 1e6 => (n / 1e3, "us"),
         n if n < 1e9 => (n / 1e6, "ms"),
@@ -248,6 +246,7 @@ pub mod tests {
 
     #[test]
     fn a_time_is_printed_with_three_digits_and_a_unit() {
+        assert_eq!(readable(0.000_000_001_35), "1.35 ns");
         assert_eq!(readable(0.000_000_25), "250 ns");
         assert_eq!(readable(0.000_012_34), "12.3 us");
         assert_eq!(readable(0.522), "522 ms");
