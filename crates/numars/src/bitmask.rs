@@ -296,8 +296,12 @@ impl<'a> BitsMut<'a> {
     pub fn copy_from(self, from: Bits) {
         let (to, from_words) = (self.0.full_words(), from.full_words());
         copy_words(to, from_words);
-        for index in to.len().min(from_words.len())..self.0.words().len() {
-            self.update(index, |_| from.word_or_zero(index));
+        if let Some((next, rest)) = to.get(from_words.len()..).and_then(<[_]>::split_first) {
+            next.set(from.word_or_zero(from_words.len()));
+            rest.iter().for_each(|word| word.set(0));
+        }
+        if self.0.length % WORD_BITS != 0 {
+            self.update(to.len(), |_| from.word_or_zero(to.len()));
         }
     }
 }

@@ -42,10 +42,10 @@ pub fn pass_through<K: MovePagesOps>(kernel: &K, request: MoveRequest, flags: i3
         let (Some(status), Some(sample)) = (status.get_mut(..block.count()), Sample::read(block, own_memory)) else {
             break;
         };
+        let first = sample.targets[0];
         // Of several blocks with several targets, a later one may move pages of an earlier one.
-        let is_only_target =
-            sample.runs == 1 && sample.targets.first() == Some(target.get_or_insert(sample.targets[0]));
-        if entries < request.count() && !is_only_target || !submit(kernel, block, flags, &sample, status) {
+        let has_one_target = sample.runs == 1 && *target.get_or_insert(first) == first;
+        if !(has_one_target || entries == request.count()) || !submit(kernel, block, flags, &sample, status) {
             break;
         }
         done += block.count();
