@@ -96,6 +96,7 @@ fn random_machine(choices: &mut Unstructured) -> Result<Machine> {
         has_huge_pages: false,
         reports_failed_split: false,
         freed_later: 0,
+        loses_heads: false,
         hides_sizes: false,
         clock: FakeClock::default(),
     })

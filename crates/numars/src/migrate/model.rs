@@ -67,6 +67,8 @@ pub struct Machine {
     pub reports_failed_split: bool,
     /// The pages that become free on each node after the next call that moves pages.
     pub freed_later: usize,
+    /// Whether the next query finds every huge page split, and its first base page given back.
+    pub loses_heads: bool,
     /// Whether the sizes of pages are unknown, as before Linux 6.7.
     pub hides_sizes: bool,
     pub clock: FakeClock,
@@ -112,6 +114,14 @@ impl Machine {
     }
 
     fn query(&mut self, pages: &[usize]) -> Vec<i32> {
+        if std::mem::take(&mut self.loses_heads) {
+            for page in 0..self.pages.len() {
+                if self.size(page) > 1 {
+                    self.pages[page].starts_with_zeros = true;
+                    self.split(page);
+                }
+            }
+        }
         let query = |&address: &usize| {
             let page = self.page(address);
             self.pages[page].query()

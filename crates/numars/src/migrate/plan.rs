@@ -361,10 +361,12 @@ pub fn copy_to_duplicates(batch: &mut Batch) {
 /// Returns the outcome of an entry; `None` if it was not submitted because the move was cancelled.
 pub fn outcome(batch: &Batch, entry: usize, cancelled: bool) -> Option<PageOutcome> {
     let (old_node, target) = (get_or_default(batch.old_node, entry), batch.targets.get(entry));
-    match batch.states.node(entry) {
+    match (batch.states.node(entry), target) {
         // Most pages: the same outcome as below, in few instructions.
-        Some(node) if Some(node) == target && node != old_node => Some(PageOutcome::Moved),
-        Some(node) if Some(node) == target || target.is_none() => Some(PageOutcome::InPlace),
+        (Some(_), None) => Some(PageOutcome::InPlace),
+        (Some(node), Some(target)) if node == target => {
+            Some(if node == old_node { PageOutcome::InPlace } else { PageOutcome::Moved })
+        }
         _ => batch.states.get(entry).outcome(old_node, target, cancelled),
     }
 }

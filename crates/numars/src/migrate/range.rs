@@ -240,7 +240,7 @@ impl<K: MovePagesOps> Mover<'_, K> {
             let page = get_or_default(batch.pages, entry);
             let base_page_target = if has_same_target { target } else { targets.target(page, 0, node, 1) };
             batch.targets.set(entry, base_page_target);
-            if base_page_target == Some(node) {
+            if base_page_target == Some(node) && old_node >= 0 {
                 // It was on the huge page's node before, whoever moved it.
                 set_checked(batch.old_node, entry, old_node);
             }

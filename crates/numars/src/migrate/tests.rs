@@ -35,6 +35,7 @@ pub fn machine_with(old_nodes: &[i32]) -> Machine {
         has_huge_pages: false,
         reports_failed_split: false,
         freed_later: 0,
+        loses_heads: false,
         hides_sizes: false,
         clock: FakeClock::default(),
     }
@@ -82,6 +83,7 @@ fn machine_and_request() -> impl Strategy<Value = (Machine, Vec<usize>, Vec<i32>
                 has_huge_pages: false,
                 reports_failed_split: false,
                 freed_later: 0,
+                loses_heads: false,
                 hides_sizes: false,
                 clock: FakeClock::default(),
                 page_of,
@@ -424,6 +426,7 @@ fn machine_with_huge_pages() -> impl Strategy<Value = Machine> {
                 has_huge_pages: true,
                 reports_failed_split,
                 freed_later,
+                loses_heads: false,
                 hides_sizes: false,
                 clock: FakeClock::default(),
             }
@@ -521,6 +524,17 @@ fn a_huge_page_that_cannot_be_split_is_busy_and_all_others_move() {
     let outcome = run(&machine, &addresses, &[1; 7], 3, None);
     assert_eq!((outcome.error, outcome.unmoved, outcome.stuck), (0, 1, 1));
     assert_eq!(outcome.status, [1, 1, 1, -errno::EBUSY, 1, 1, 1]);
+}
+
+#[test]
+fn base_pages_of_a_huge_page_that_has_lost_its_first_one_are_in_place_if_they_were() {
+    for (node, moved) in [(1, 0), (0, 3)] {
+        let mut machine = machine_with(&[node, 0]);
+        (machine.page_of, machine.has_huge_pages, machine.loses_heads) = (vec![0, 0, 0, 0, 1], true, true);
+        let outcome = run_range::<16>(&machine, 1, 3, None);
+        assert_eq!((outcome.stats.moved(), outcome.stats.in_place()), (moved + 1, 3 - moved));
+        assert_eq!((outcome.error, outcome.unmoved), (0, 0));
+    }
 }
 
 #[test]
