@@ -90,7 +90,7 @@ Test (the last line is: N passed, N failed)
   debug-test, debug-vm-test, sanitize, sanitize-vm  debug assertions; AddressSanitizer (KERNEL)
   memcheck, races, miri, msrv, semver    valgrind; ThreadSanitizer; Rust: Miri, oldest, versions
   fuzz, fuzz-seeds            fuzz (FUZZ_TARGETS, FUZZ_SECONDS); keep the inputs that reach more
-  deb-test, readme-test       the packages; the commands of README.md (both in a clean Debian tree)
+  deb-test, readme-test, soak  packages; README.md; a database moved without a break (SOAK_SECONDS)
   everywhere-test             the library preloaded into every program of a Debian tree (CASES)
   cross-check, cross-test     compile for other machines; run tests on them, emulated (ARCH, TESTS)
 More
@@ -213,7 +213,7 @@ stage: usable-stage libraries
 # --- tests and tools: the procedures are in scripts/, where each file says what it does and with which variables --------
 
 .PHONY: bench c-tests check cross cross-check cross-figures cross-test deb deb-test debug-library debug-test debug-vm-test demo everywhere-test fuzz fuzz-build fuzz-seeds host-test \
-	memcheck miri msrv musl-test programs races readme-test sanitize sanitize-vm sanitized semver static-cli test test-long vm vm-test
+	memcheck miri msrv musl-test programs races readme-test sanitize sanitize-vm sanitized semver soak static-cli test test-long vm vm-test
 
 vm: rust
 	@$(CARGO) build --quiet $(TEST_WORKSPACE) --release --package numars-vm
@@ -238,6 +238,8 @@ debug-test: c-tests vm
 debug-vm-test: c-tests vm
 	@scripts/debug-test.sh guest
 races: stage
+	@scripts/$@.sh
+soak: stage vm
 	@scripts/$@.sh
 sanitized: stage vm
 	@scripts/sanitize.sh build

@@ -112,6 +112,7 @@ else
     # shellcheck disable=SC2086 # the same
     rust_tests "the command in guests" --package numars-tests --test command -- --ignored --test-threads 2 $command
     if [ -n "${TEST_SECONDS:-}" ]; then
+        check "moved without a break" env SOAK_SECONDS="$TEST_SECONDS" make --no-print-directory soak
         suite "AddressSanitizer in the guest" make --no-print-directory sanitize-vm
         suite "debug assertions in the guest" make --no-print-directory debug-vm-test
         suite "other architectures, emulated" make --no-print-directory cross-test ARCH="arm64 riscv64 ppc64el s390x i386 armhf" TESTS=long \
