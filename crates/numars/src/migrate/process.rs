@@ -18,8 +18,9 @@ const MAX_READS: usize = 1024;
 /// Upper bound for the number of threads that are checked in a process whose first thread has ended.
 const MAX_THREADS: usize = 64;
 
-/// Upper bound for the number of searches for a living thread, while threads start and end.
-const MAX_SEARCHES: usize = 256;
+/// Upper bound for the number of searches for a living thread. A list of threads may lack living ones, because the kernel ends it at a thread that
+/// ends meanwhile.
+const MAX_SEARCHES: usize = 100;
 
 /// A process that is identified by its directory in /proc, by a pidfd, or both.
 pub enum ProcHandle {
@@ -64,32 +65,26 @@ impl ProcHandle {
     /// thread of a process has ended, maps and pagemap in the directory of the process are empty.
     #[inline(never)]
     pub fn with_living_thread(&self, work: &mut dyn FnMut(FixedPath<'_>) -> bool) {
-        let mut listed = None;
         for _ in 0..MAX_SEARCHES {
-            let Some((thread, last)) = self.search_threads() else { return };
-            let has_changed = listed.replace(last) != Some(last);
-            match thread.map(&mut *work) {
-                Some(true) => return,
-                None if !has_changed => return,
-                _ => {}
+            if self.living_thread().is_some_and(&mut *work) {
+                break;
             }
         }
     }
 
-    /// Returns the directory of a thread that has not ended, and the last thread that was listed.
-    fn search_threads(&self) -> Option<(Option<FixedPath<'_>>, usize)> {
+    /// Returns the directory of a thread that has not ended.
+    fn living_thread(&self) -> Option<FixedPath<'_>> {
         let ProcHandle::Visible(directory, _) = self else { return None };
         let mut thread = FixedPath::inside(directory);
-        let (mut is_alive, mut threads, mut last) = (false, 0, 0);
+        let (mut is_alive, mut threads) = (false, 0);
         File::open(thread.clone().text(b"task"))?.for_each_name(&mut |name| {
             thread = FixedPath::inside(directory);
             thread.text(b"task/").text(name).text(b"/");
             is_alive = name.first() != Some(&b'.') && has_memory(thread.clone());
             threads += 1;
-            last = name.iter().fold(0, |tid: usize, &digit| (tid << 4).wrapping_add(digit.into()));
             !is_alive && threads < MAX_THREADS
         });
-        Some((is_alive.then_some(thread), last))
+        is_alive.then_some(thread)
     }
 
     /// Opens a file in the directory of a thread that has not ended.
