@@ -1,7 +1,6 @@
 /* Times calls of libnuma's interface, and the bare system calls that some of them consist of. rows.h says what it prints. */
 #include "rows.h"
 #include <fcntl.h>
-#include <numa.h>
 #include <numaif.h>
 #include <sched.h>
 #include <sys/mman.h>
@@ -118,13 +117,6 @@ static bool bare_policy(void)
     return syscall(SYS_get_mempolicy, &mode, words, node_words * 64 + 1, NULL, 0) == 0;
 }
 
-static bool given_back(struct bitmask *set)
-{
-    const bool made = set != NULL;
-    numa_bitmask_free(set);
-    return made;
-}
-
 static bool mems_allowed(void)
 {
     return given_back(numa_get_mems_allowed());
@@ -212,11 +204,6 @@ static bool parse_cpus(void)
 static bool parse_every_second_cpu(void)
 {
     return given_back(numa_parse_cpustring(every_second_cpu));
-}
-
-static bool nothing(void)
-{
-    return true;
 }
 
 static const struct row ROWS[] = {

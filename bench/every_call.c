@@ -3,7 +3,6 @@
  * A row is named after its function, and after a comma, its case. bench/src/every_call.rs lists the rows and judges them. */
 #include "rows.h"
 #include <dlfcn.h>
-#include <numa.h>
 #include <numaif.h>
 #include <sched.h>
 #include <sys/mman.h>
@@ -177,7 +176,6 @@ static bool home_node_exists(void)
     return set_home_node != NULL && syscall(SYS_mbind, range, RANGE, MPOL_BIND, first_node, length, 0) == 0;
 }
 
-
 /* The policy and the CPUs of the start. */
 static void restore(void)
 {
@@ -224,13 +222,6 @@ static void be_lenient(void)
 static bool ended(long result)
 {
     return result == 0 || errno == ENOSYS;
-}
-
-static bool given_back(struct bitmask *set)
-{
-    const bool made = set != NULL;
-    numa_bitmask_free(set);
-    return made;
 }
 
 static bool copied(int from, int to)
@@ -395,8 +386,6 @@ CHECK(migrate, ended(numa_migrate_pages(0, nodes, nodes)))
 CHECK(move_one, numa_move_pages(0, 1, pages, homes, status, MPOL_MF_MOVE) == 0)
 CHECK(move_range, numa_move_pages(0, PAGES, pages, homes, status, MPOL_MF_MOVE) == 0)
 CHECK(query_one, numa_move_pages(0, 1, pages, NULL, status, 0) == 0)
-
-CHECK(nothing, true)
 
 static const struct row ROWS[] = {
     /* The cost of the loop. */

@@ -9,6 +9,7 @@
 #define ROWS_H
 
 #include <errno.h>
+#include <numa.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -42,6 +43,19 @@ struct program {
     /* What option -f does, or NULL. */
     void (*use_first)(void);
 };
+
+/* The cost of the loop. */
+static bool nothing(void)
+{
+    return true;
+}
+
+static bool given_back(struct bitmask *set)
+{
+    const bool made = set != NULL;
+    numa_bitmask_free(set);
+    return made;
+}
 
 /* That of main(). */
 static const struct program *program;
