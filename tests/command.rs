@@ -15,7 +15,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
-use support::{Packages, archives, compile_c, root, run, unpack, vm};
+use support::{Packages, archives, compile_file, root, run, unpack, vm};
 
 /// The kernel of the guests.
 const KERNEL: &str = "6.12";
@@ -61,9 +61,7 @@ fn helpers() -> &'static Path {
     let folder = FOLDER.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
         for name in ["holds_memory", "restricted"] {
-            let source = root().join("tests/programs").join(format!("{name}.c"));
-            let program = compile_c(folder.path(), "", &[source.display().to_string()]);
-            fs::rename(program, folder.path().join(name)).unwrap();
+            compile_file(folder.path(), &format!("tests/programs/{name}"), &[]);
         }
         folder
     });

@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-use support::{Packages, compile_c, root, run, stage, vm};
+use support::{Packages, compile_file, root, run, stage, vm};
 
 /// How long without SOAK_SECONDS.
 const SECONDS: u32 = 600;
@@ -23,14 +22,6 @@ fn numbers(report: &str) -> HashMap<String, u64> {
     numbers
 }
 
-fn compiled(folder: &Path, name: &str, flags: &[String]) -> PathBuf {
-    let source = root().join(format!("tests/soak/{name}.c"));
-    let program = compile_c(folder, "", &[&[source.display().to_string()], flags].concat());
-    let place = folder.join(name);
-    fs::rename(program, &place).unwrap();
-    place
-}
-
 #[test]
 #[ignore = "runs for SOAK_SECONDS in a guest"]
 fn a_database_and_a_changing_program_survive_being_moved_without_a_break() {
@@ -40,7 +31,10 @@ fn a_database_and_a_changing_program_survive_being_moved_without_a_break() {
     // The archive: only the C library is needed in the guest.
     let numars =
         [format!("-I{}", stage().include().display()), stage().lib().join("libnumars.a").display().to_string()];
-    let programs = [compiled(folder.path(), "churn", &[]), compiled(folder.path(), "mover", &numars)];
+    let programs = [
+        compile_file(folder.path(), "tests/soak/churn", &[]),
+        compile_file(folder.path(), "tests/soak/mover", &numars),
+    ];
     let of_packages = ["usr/sbin/mariadbd", "usr/bin/mariadb"];
 
     let mut guest = vm();

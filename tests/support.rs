@@ -235,6 +235,15 @@ pub fn compile_c(folder: &Path, program: &str, flags: &[String]) -> PathBuf {
     executable
 }
 
+/// As [`compile_c`], a source file of this project, by its path there without `.c`; the executable has its file name.
+pub fn compile_file(folder: &Path, source: &str, flags: &[String]) -> PathBuf {
+    let source = root().join(source);
+    let file = source.with_extension("c").display().to_string();
+    let executable = folder.join(source.file_name().unwrap());
+    std::fs::rename(compile_c(folder, "", &[&[file], flags].concat()), &executable).unwrap();
+    executable
+}
+
 /// A C program that is linked with numars and compiled when it is first needed. It finds the library by itself, because
 /// the loader ignores LD_LIBRARY_PATH if it runs with privileges.
 pub struct LinkedProgram {

@@ -94,6 +94,6 @@ echo "select concat('table rows=', count(*), ' wrong=', coalesce(sum(sum <> crc3
 kill $server_pid
 wait $server_pid
 echo "server status=$?"
-echo "kernel complaints=$(dmesg | grep -cE 'BUG|WARNING|Oops|general protection|soft lockup')"
-dmesg | grep -E 'BUG|WARNING|Oops|general protection|soft lockup'
-exit 0
+dmesg | grep -E 'BUG|WARNING|Oops|general protection|soft lockup' >/tmp/complaints
+echo "kernel complaints=$(wc -l </tmp/complaints)"
+cat /tmp/complaints
