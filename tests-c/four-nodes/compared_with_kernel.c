@@ -5,7 +5,7 @@
  * numa_move_pages must have moved at least as many pages to their targets. Every status must be true.
  *
  * SEED=n repeats one round, as named in a failure message; ROUNDS=n makes n rounds of each kind. In a long run, for which TEST_SECONDS is
- * set, there are six times as many; raise CK_TIMEOUT_MULTIPLIER too, since a test is limited to one minute. */
+ * set, there are fifteen times as many; raise CK_TIMEOUT_MULTIPLIER too, since a test is limited to one minute. */
 #include <fcntl.h>
 #include <numa.h>
 #include <numaif.h>
@@ -470,7 +470,7 @@ static void play(unsigned long rounds, enum ingredients ingredients)
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     const unsigned long first = ((unsigned long)now.tv_sec * 1000003 + (unsigned long)now.tv_nsec) % 1000000000 + 1;
-    rounds = number_from_environment("ROUNDS", getenv("TEST_SECONDS") == NULL ? rounds : 10 * rounds);
+    rounds = number_from_environment("ROUNDS", getenv("TEST_SECONDS") == NULL ? rounds : 15 * rounds);
     fprintf(stderr, "%lu rounds, SEED=%lu to %lu\n", rounds, first, first + rounds - 1);
     for (unsigned long round = 0; round < rounds; round++) {
         seed = first + round;
@@ -480,13 +480,13 @@ static void play(unsigned long rounds, enum ingredients ingredients)
 
 START_TEST(with_private_memory)
 {
-    play(300, ONLY_PRIVATE);
+    play(200, ONLY_PRIVATE);
 }
 END_TEST
 
 START_TEST(with_shared_memory_and_pages_that_another_process_maps_too)
 {
-    play(100, SHARED_MEMORY | CHILD);
+    play(66, SHARED_MEMORY | CHILD);
 }
 END_TEST
 
@@ -504,13 +504,13 @@ END_TEST
 
 START_TEST(with_pages_that_are_pinned)
 {
-    play(75, PINS | SHARED_MEMORY);
+    play(50, PINS | SHARED_MEMORY);
 }
 END_TEST
 
 START_TEST(with_nodes_that_do_not_exist)
 {
-    play(45, BAD_NODES | SHARED_MEMORY);
+    play(30, BAD_NODES | SHARED_MEMORY);
 }
 END_TEST
 
@@ -524,7 +524,7 @@ START_TEST(with_pages_of_files)
     require(fprintf(period, "0") > 0 && fflush(period) == 0);
     for (int t = 0; t < 2; t++)
         disk_files[t] = file_in("/mnt/ext4", 1);
-    play(75, FILES | SHARED_MEMORY);
+    play(50, FILES | SHARED_MEMORY);
     rewind(period);
     require(fprintf(period, "%d", before) > 0 && fclose(period) == 0);
 }

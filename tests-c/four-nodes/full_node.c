@@ -12,7 +12,7 @@ enum { FULL = 2 };
 /* Far more pages than fill_node() leaves free. */
 static size_t many(void)
 {
-    return pages_within(40000, 160 << 20);
+    return pages_within(20000, 80 << 20);
 }
 
 START_TEST(move_pages_to_a_full_node_is_enomem_and_writes_no_status)

@@ -115,7 +115,7 @@ END_TEST
 START_TEST(a_full_target_is_enomem_with_true_statuses_and_statistics)
 {
     enum { FULL = 2, OTHER = 1 };
-    const size_t count = pages_within(40000, 160 << 20);
+    const size_t count = pages_within(20000, 80 << 20);
     struct page_list list = page_list_of_range(pages_on_node(count, 0), count, FULL);
     for (size_t page = 0; page < count; page += 4)
         list.nodes[page] = OTHER;

@@ -13,13 +13,14 @@
 #include "move_stats.h"
 #include "nodes.h"
 #include "pages.h"
+#include "system_calls.h"
 
 enum { COUNT = 40 };
 
 /* More pages than fill_node() leaves free. */
 static size_t many(void)
 {
-    return pages_within(30000, 118 << 20);
+    return pages_within(20000, 80 << 20);
 }
 
 static long move_process(pid_t pid, unsigned long from, unsigned long to, const struct numars_move_options *options,
@@ -100,6 +101,14 @@ static void move_back_to_start(struct child_process child)
     require(move_pages(child.pid, LAYOUT, pages, targets, status, MPOL_MF_MOVE) == 0);
 }
 
+static void nodes_of_layout(struct child_process child, int *nodes)
+{
+    void *pages[LAYOUT];
+    for (size_t page = 0; page < LAYOUT; page++)
+        pages[page] = child.pages + page * page_size();
+    require(query_with_kernel(child.pid, LAYOUT, pages, nodes) == 0);
+}
+
 START_TEST(each_pair_of_masks_moves_pages_where_migrate_pages_moves_them)
 {
     struct child_process theirs = start_child(LAYOUT, 0, NULL), ours = start_child(LAYOUT, 0, NULL);
@@ -110,12 +119,12 @@ START_TEST(each_pair_of_masks_moves_pages_where_migrate_pages_moves_them)
             require(migrate(theirs.pid, from, to) >= 0);
             const long returned = move_process(ours.pid, from, to, NULL, NULL);
             expect(returned >= 0, "from %#lx to %#lx: returned %ld, errno %d", from, to, returned, errno);
-            for (size_t page = 0; page < LAYOUT; page++) {
-                const int actual_node = node_of_pid(ours.pid, ours.pages + page * page_size());
-                const int expected = node_of_pid(theirs.pid, theirs.pages + page * page_size());
-                expect(actual_node == expected, "from %#lx to %#lx: a page of node %zu went to %d, with migrate_pages to %d", from, to,
-                       page / PER_NODE, actual_node, expected);
-            }
+            int actual[LAYOUT], expected[LAYOUT];
+            nodes_of_layout(ours, actual);
+            nodes_of_layout(theirs, expected);
+            for (size_t page = 0; page < LAYOUT; page++)
+                expect(actual[page] == expected[page], "from %#lx to %#lx: a page of node %zu went to %d, with migrate_pages to %d", from, to,
+                       page / PER_NODE, actual[page], expected[page]);
         }
     ck_assert(child_keeps_contents(ours, LAYOUT));
     end_child(theirs);

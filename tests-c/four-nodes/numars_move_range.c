@@ -188,7 +188,7 @@ END_TEST
 START_TEST(a_full_node_is_enomem_with_true_statistics)
 {
     enum { FULL = 2 };
-    const size_t count = pages_within(40000, 160 << 20);
+    const size_t count = pages_within(20000, 80 << 20);
     char *pages = pages_on_node(count, 0);
     struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     fill_node(FULL);
@@ -203,7 +203,7 @@ END_TEST
 
 START_TEST(many_pages_move_with_one_thread_and_with_two)
 {
-    const size_t many = pages_within(70001, 280 << 20);
+    const size_t many = pages_within(35001, 140 << 20);
     char *pages = pages_on_node(many, 0);
     for (unsigned threads = 1; threads <= 2; threads++) {
         struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;

@@ -289,7 +289,7 @@ static void *start_successor(void *nothing)
 
 START_TEST(a_process_whose_threads_start_and_end_moves)
 {
-    enum { TIMES = 60 };
+    const int times = getenv("TEST_SECONDS") == NULL ? 25 : 60;
     char *pages = map_pages(MAX_PAGES);
     const struct readiness readiness = make_readiness();
     const pid_t pid = fork();
@@ -304,7 +304,7 @@ START_TEST(a_process_whose_threads_start_and_end_moves)
     }
     wait_until_ready(readiness);
     wait_until_maps_differ(pid, NULL);
-    for (int time = 0; time < TIMES; time++) {
+    for (int time = 0; time < times; time++) {
         struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
         const int node = time % NODES;
         const long stayed = numars_move_range(pid, pages, MAX_PAGES * page_size(), node, NULL, &stats);
