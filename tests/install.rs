@@ -656,9 +656,17 @@ fn settings_of_the_compiler_build_the_same_interface_or_are_named() {
     }
 }
 
+/// A folder for `BUILD`, with what cargo compiled for the library under test: cargo need not compile it again.
+fn compiled() -> TempDir {
+    stage();
+    let folder = tempfile::tempdir().unwrap();
+    run(Command::new("cp").args(["--archive", "target/c/cargo"]).current_dir(root()).arg(folder.path()));
+    folder
+}
+
 #[test]
 fn every_linker_makes_the_same_interface_and_an_archive_that_links() {
-    let (folder, project) = (tempfile::tempdir().unwrap(), project(&[]));
+    let (folder, project) = (compiled(), project(&[]));
     let build = format!("BUILD={}", folder.path().display());
     for compiler in ["gcc", "gcc -fuse-ld=lld", "clang -fuse-ld=lld", "gcc -fuse-ld=gold", "gcc -fuse-ld=mold"] {
         // Nothing else needs linking: cargo's output is kept.
@@ -678,7 +686,7 @@ fn every_linker_makes_the_same_interface_and_an_archive_that_links() {
 
 #[test]
 fn a_check_that_cannot_be_made_fails_the_build() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = compiled();
     let build = format!("BUILD={}", folder.path().display());
     let output = make_in(root(), &["--silent", &build, "READELF=/nowhere/readelf"]).output().unwrap();
     assert!(errors(&output).iter().any(|line| line.contains("/nowhere/readelf")), "{output:?}");
