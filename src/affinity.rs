@@ -4,7 +4,7 @@ use super::errors::{Warning, report_failure, status, warn, warn_with};
 use super::globals;
 use super::mask::{allocated, bitmask, read, write};
 use super::nodes::node_exists;
-use crate::trace::trace_call;
+use crate::trace::call;
 use core::cell::Cell;
 use core::ffi::c_int;
 use numars::SyscallError;
@@ -38,7 +38,7 @@ pub extern "C" fn numa_run_on_node(node: c_int) -> c_int {
             -1
         }
     };
-    trace_call!("numa_run_on_node(node=*)", [node], result)
+    call!(numa_run_on_node(node = int(node))).returns(result)
 }
 
 /// Restricts the calling thread to the CPUs of those nodes of `wanted` that `usable` returns too; warns of the others, and reports a failure.
@@ -85,7 +85,7 @@ pub(super) fn run_on_usable_nodes(wanted: Bits) -> Result<(), SyscallError> {
 pub unsafe extern "C" fn numa_run_on_node_mask(mask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(mask) };
-    status(trace_call!("numa_run_on_node_mask(mask=*)", [nodes], run_on_usable_nodes(nodes)))
+    call!(numa_run_on_node_mask(mask = set(&nodes))).status(run_on_usable_nodes(nodes))
 }
 
 /// Run the calling thread on the CPUs of the given nodes only, without regard to the cpuset.
@@ -109,7 +109,7 @@ pub unsafe extern "C" fn numa_run_on_node_mask(mask: *mut bitmask) -> c_int {
 pub unsafe extern "C" fn numa_run_on_node_mask_all(mask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(mask) };
-    status(trace_call!("numa_run_on_node_mask_all(mask=*)", [nodes], run_on_nodes(nodes, globals::nodes)))
+    call!(numa_run_on_node_mask_all(mask = set(&nodes))).status(run_on_nodes(nodes, globals::nodes))
 }
 
 /// Return the nodes on whose CPUs the calling thread may run.
@@ -165,7 +165,7 @@ pub(super) unsafe fn run_on_existing_nodes(mask: *const bitmask) -> c_int {
         warn(Warning::NO_CPUS_FILE, c"Cannot read node cpumask from sysfs");
         errno::set(errno::ERANGE);
     }
-    status(trace_call!("numa_run_on_node_mask(mask=*)", [nodes], affinity::run_on_nodes(nodes)))
+    call!(numa_run_on_node_mask(mask = set(&nodes))).status(affinity::run_on_nodes(nodes))
 }
 
 /// Retrieve the CPU affinity of a thread.
@@ -207,9 +207,6 @@ pub unsafe extern "C" fn numa_sched_setaffinity(pid: c_int, mask: *mut bitmask) 
     let cpus = CpuMask::new();
     // Of the last word, only what belongs to the set. SAFETY: as the caller promises.
     cpus.bits().copy_from(unsafe { read(mask) });
-    trace_call!(
-        "numa_sched_setaffinity(pid=*, mask=*)",
-        [pid, cpus.bits().as_bits()],
-        status(affinity::set(pid, &cpus))
-    )
+    let set = cpus.bits().as_bits();
+    call!(numa_sched_setaffinity(pid = int(pid), mask = set(&set))).status(affinity::set(pid, &cpus))
 }

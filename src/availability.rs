@@ -1,7 +1,7 @@
 //! numa_available().
 
 use super::globals;
-use crate::trace::trace_call;
+use crate::trace::call;
 use core::ffi::c_int;
 use numars::for_c::sys::kernel;
 
@@ -20,5 +20,5 @@ use numars::for_c::sys::kernel;
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_available() -> c_int {
     globals::topology();
-    trace_call!("numa_available()", [], if kernel::has_policy() { 0 } else { -1 })
+    call!(numa_available()).returns(if kernel::has_policy() { 0 } else { -1 })
 }

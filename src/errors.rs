@@ -1,5 +1,7 @@
 //! numa_error() and numa_warn(), which report errors and warnings, and which a program may replace by functions of its own.
 
+use super::mempolicy::Applied;
+use crate::trace::{self, Call};
 use core::ffi::{CStr, c_char, c_int};
 use core::sync::atomic::{AtomicU64, Ordering};
 use numars::for_c::sys::{errno, process};
@@ -89,6 +91,43 @@ pub(super) fn report_failure(result: Result<(), SyscallError>) {
 /// Returns what C gets for `result`: 0, or -1, and errno is set already.
 pub(super) fn status(result: Result<(), SyscallError>) -> c_int {
     if result.is_err() { -1 } else { 0 }
+}
+
+impl Call<'_> {
+    /// Traces a call, and returns its result as C's.
+    #[inline(always)]
+    pub(super) fn status(self, result: Result<(), SyscallError>) -> c_int {
+        self.returns(status(result))
+    }
+
+    /// Traces a call, and returns its result as C's: 1 for the fallback on an older kernel.
+    #[inline(always)]
+    pub(super) fn applied(self, result: Result<Applied, SyscallError>) -> c_int {
+        self.returns(match result {
+            Ok(Applied::AsRequested) => 0,
+            Ok(Applied::Fallback) => 1,
+            Err(_) => -1,
+        })
+    }
+
+    /// Traces a call that returns nothing: its failure is reported to the program.
+    // In one place: it is called from everywhere.
+    #[inline(never)]
+    pub(super) fn reports(self, result: Result<(), SyscallError>) {
+        if trace::is_on() {
+            return self.traces_and_reports(result);
+        }
+        if let Err(error) = result {
+            call_numa_error(error);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn traces_and_reports(self, result: Result<(), SyscallError>) {
+        self.returns(status(result));
+        report_failure(result);
+    }
 }
 
 /// The type of numa_warn().

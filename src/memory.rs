@@ -4,7 +4,7 @@ use super::errors::{call_numa_error, report_failure};
 use super::globals;
 use super::mask::{bitmask, read};
 use super::mempolicy::{self, MemRange};
-use crate::trace::{self, Arg, CallResult, PageOutcome, trace_call};
+use crate::trace::{self, Call, call};
 use core::ffi::{c_int, c_void};
 use core::ptr::null_mut;
 use numars::SyscallError;
@@ -47,29 +47,33 @@ impl Allocation {
     fn on_all_nodes(size: usize, spread: fn(MemRange, Bits) -> Result<(), SyscallError>) -> Self {
         Allocation::new(size, |memory| spread(memory, globals::all_nodes().bits().as_bits()))
     }
+}
 
-    /// Returns the memory, for the program. A policy that could not be given is reported, and the memory is kept unless
+impl Call<'_> {
+    /// Traces a call, and returns the memory, for the program. A policy that could not be given is reported, and the memory is kept unless
     /// numa_fail_alloc_on_error is set.
-    fn finish(self) -> *mut c_void {
-        if let Err(error) = self.policy {
+    #[inline(always)]
+    fn allocation(self, allocation: Allocation) -> *mut c_void {
+        if trace::is_on() || allocation.policy.is_err() {
+            return self.traced_or_failed(&allocation);
+        }
+        allocation.start
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn traced_or_failed(self, &Allocation { start, size, policy }: &Allocation) -> *mut c_void {
+        self.returns_memory(start, start.is_null() || policy.is_err());
+        if let Err(error) = policy {
             call_numa_error(error);
             // SAFETY: the flag is the static above. Volatile, since the program writes to it.
             if unsafe { (&raw const numa_fail_alloc_on_error).read_volatile() } != 0 {
                 // SAFETY: mapped by `new`, and no other code has it.
-                unsafe { memory::unmap(self.start, self.size) };
+                unsafe { memory::unmap(start, size) };
                 return null_mut();
             }
         }
-        self.start
-    }
-}
-
-impl CallResult for Allocation {
-    #[cold]
-    #[inline(never)]
-    fn emit(self, text: &str, arguments: &[Arg]) {
-        let failed = self.start.is_null() || self.policy.is_err();
-        trace::write_call(text, arguments, Arg::from(&self.start), failed, PageOutcome::None);
+        start
     }
 }
 
@@ -90,12 +94,8 @@ impl CallResult for Allocation {
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_alloc_onnode(size: usize, node: c_int) -> *mut c_void {
-    trace_call!(
-        "numa_alloc_onnode(size=*, node=*)",
-        [size, node],
-        Allocation::new(size, |memory| mempolicy::bind_memory_to_node(memory, node))
-    )
-    .finish()
+    call!(numa_alloc_onnode(size = size(size), node = int(node)))
+        .allocation(Allocation::new(size, |memory| mempolicy::bind_memory_to_node(memory, node)))
 }
 
 /// Allocate memory on the node of the CPU that touches it first (MPOL_LOCAL).
@@ -111,7 +111,7 @@ pub extern "C" fn numa_alloc_onnode(size: usize, node: c_int) -> *mut c_void {
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_alloc_local(size: usize) -> *mut c_void {
-    trace_call!("numa_alloc_local(size=*)", [size], Allocation::new(size, mempolicy::local_memory)).finish()
+    call!(numa_alloc_local(size = size(size))).allocation(Allocation::new(size, mempolicy::local_memory))
 }
 
 /// Allocate memory interleaved page by page over all nodes (MPOL_INTERLEAVE).
@@ -127,8 +127,8 @@ pub extern "C" fn numa_alloc_local(size: usize) -> *mut c_void {
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_alloc_interleaved(size: usize) -> *mut c_void {
-    trace_call!("numa_alloc_interleaved(size=*)", [size], Allocation::on_all_nodes(size, mempolicy::interleave_memory))
-        .finish()
+    call!(numa_alloc_interleaved(size = size(size)))
+        .allocation(Allocation::on_all_nodes(size, mempolicy::interleave_memory))
 }
 
 /// Allocate memory interleaved page by page over the given nodes (MPOL_INTERLEAVE).
@@ -151,12 +151,8 @@ pub extern "C" fn numa_alloc_interleaved(size: usize) -> *mut c_void {
 pub unsafe extern "C" fn numa_alloc_interleaved_subset(size: usize, nodemask: *mut bitmask) -> *mut c_void {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    trace_call!(
-        "numa_alloc_interleaved_subset(size=*, nodemask=*)",
-        [size, nodes],
-        Allocation::new(size, |memory| mempolicy::interleave_memory(memory, nodes))
-    )
-    .finish()
+    call!(numa_alloc_interleaved_subset(size = size(size), nodemask = set(&nodes)))
+        .allocation(Allocation::new(size, |memory| mempolicy::interleave_memory(memory, nodes)))
 }
 
 /// Allocate memory interleaved by weight over all nodes (MPOL_WEIGHTED_INTERLEAVE, Linux 6.9).
@@ -174,12 +170,8 @@ pub unsafe extern "C" fn numa_alloc_interleaved_subset(size: usize, nodemask: *m
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_alloc_weighted_interleaved(size: usize) -> *mut c_void {
-    trace_call!(
-        "numa_alloc_weighted_interleaved(size=*)",
-        [size],
-        Allocation::on_all_nodes(size, mempolicy::weighted_interleave_memory)
-    )
-    .finish()
+    call!(numa_alloc_weighted_interleaved(size = size(size)))
+        .allocation(Allocation::on_all_nodes(size, mempolicy::weighted_interleave_memory))
 }
 
 /// Allocate memory interleaved by weight over the given nodes (MPOL_WEIGHTED_INTERLEAVE, Linux
@@ -204,12 +196,8 @@ pub extern "C" fn numa_alloc_weighted_interleaved(size: usize) -> *mut c_void {
 pub unsafe extern "C" fn numa_alloc_weighted_interleaved_subset(size: usize, nodemask: *mut bitmask) -> *mut c_void {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    trace_call!(
-        "numa_alloc_weighted_interleaved_subset(size=*, nodemask=*)",
-        [size, nodes],
-        Allocation::new(size, |memory| mempolicy::weighted_interleave_memory(memory, nodes))
-    )
-    .finish()
+    call!(numa_alloc_weighted_interleaved_subset(size = size(size), nodemask = set(&nodes)))
+        .allocation(Allocation::new(size, |memory| mempolicy::weighted_interleave_memory(memory, nodes)))
 }
 
 /// Allocate memory by the calling thread's policy, and touch each page at once.
@@ -226,7 +214,7 @@ pub extern "C" fn numa_alloc(size: usize) -> *mut c_void {
     let allocation = Allocation::new(size, |_| Ok(()));
     // SAFETY: NULL, or mapped above, and no other code has it.
     unsafe { memory::prefault(allocation.start, size) };
-    trace_call!("numa_alloc(size=*)", [size], allocation).finish()
+    call!(numa_alloc(size = size(size))).allocation(allocation)
 }
 
 /// Change the size of memory, which may move to another address.
@@ -293,11 +281,8 @@ pub unsafe extern "C" fn numa_free(mem: *mut c_void, size: usize) {
 pub unsafe extern "C" fn numa_interleave_memory(mem: *mut c_void, size: usize, mask: *mut bitmask) {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(mask) };
-    report_failure(trace_call!(
-        "numa_interleave_memory(mem=*, size=*, mask=*)",
-        [mem, size, nodes],
-        mempolicy::interleave_memory(range(mem, size), nodes)
-    ));
+    call!(numa_interleave_memory(mem = address(mem), size = size(size), mask = set(&nodes)))
+        .reports(mempolicy::interleave_memory(range(mem, size), nodes));
 }
 
 /// Interleave a range of memory by weight over the given nodes (MPOL_WEIGHTED_INTERLEAVE, Linux
@@ -323,11 +308,8 @@ pub unsafe extern "C" fn numa_interleave_memory(mem: *mut c_void, size: usize, m
 pub unsafe extern "C" fn numa_weighted_interleave_memory(mem: *mut c_void, size: usize, mask: *mut bitmask) {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(mask) };
-    report_failure(trace_call!(
-        "numa_weighted_interleave_memory(mem=*, size=*, mask=*)",
-        [mem, size, nodes],
-        mempolicy::weighted_interleave_memory(range(mem, size), nodes)
-    ));
+    call!(numa_weighted_interleave_memory(mem = address(mem), size = size(size), mask = set(&nodes)))
+        .reports(mempolicy::weighted_interleave_memory(range(mem, size), nodes));
 }
 
 /// Bind a range of memory to one node (MPOL_BIND).
@@ -348,11 +330,8 @@ pub unsafe extern "C" fn numa_weighted_interleave_memory(mem: *mut c_void, size:
 /// No condition: the kernel checks the range, and the contents of the memory do not change.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_tonode_memory(start: *mut c_void, size: usize, node: c_int) {
-    report_failure(trace_call!(
-        "numa_tonode_memory(start=*, size=*, node=*)",
-        [start, size, node],
-        mempolicy::bind_memory_to_node(range(start, size), node)
-    ));
+    call!(numa_tonode_memory(start = address(start), size = size(size), node = int(node)))
+        .reports(mempolicy::bind_memory_to_node(range(start, size), node));
 }
 
 /// Bind a range of memory to the given nodes (MPOL_BIND).
@@ -376,11 +355,8 @@ pub unsafe extern "C" fn numa_tonode_memory(start: *mut c_void, size: usize, nod
 pub unsafe extern "C" fn numa_tonodemask_memory(mem: *mut c_void, size: usize, mask: *mut bitmask) {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(mask) };
-    let applied = trace_call!(
-        "numa_tonodemask_memory(mem=*, size=*, mask=*)",
-        [mem, size, nodes],
-        mempolicy::bind_memory(range(mem, size), nodes)
-    );
+    let applied = mempolicy::bind_memory(range(mem, size), nodes);
+    call!(numa_tonodemask_memory(mem = address(mem), size = size(size), mask = set(&nodes))).applied(applied);
     report_failure(applied.map(|_| ()));
 }
 
@@ -401,11 +377,8 @@ pub unsafe extern "C" fn numa_tonodemask_memory(mem: *mut c_void, size: usize, m
 /// No condition: the kernel checks the range, and the contents of the memory do not change.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_setlocal_memory(start: *mut c_void, size: usize) {
-    report_failure(trace_call!(
-        "numa_setlocal_memory(start=*, size=*)",
-        [start, size],
-        mempolicy::local_memory(range(start, size))
-    ));
+    call!(numa_setlocal_memory(start = address(start), size = size(size)))
+        .reports(mempolicy::local_memory(range(start, size)));
 }
 
 /// Touch each page of a range of memory, so that all of it is allocated now, by its policy.

@@ -1,7 +1,7 @@
 //! Moving pages, the calls of numa(3).
 
 use super::mask::{bitmask, read};
-use crate::trace::{Arg, PageOutcome, trace_call};
+use crate::trace::{PageOutcome, call};
 use core::ffi::{CStr, c_int, c_long, c_ulong, c_void};
 use core::ptr::null;
 use numars::Errno;
@@ -48,7 +48,8 @@ pub unsafe extern "C" fn numa_migrate_pages(pid: c_int, from: *mut bitmask, to: 
             -1
         }
     };
-    let unmoved = trace_call!("numa_migrate_pages(pid=*, from=*, to=*)", [pid, from_bits, to_bits], unmoved);
+    call!(numa_migrate_pages(pid = int(pid), from = set(&from_bits), to = set(&to_bits)))
+        .returns_pages(unmoved, PageOutcome::None);
     c_int::try_from(unmoved).unwrap_or(c_int::MAX)
 }
 
@@ -112,11 +113,15 @@ pub unsafe extern "C" fn numa_move_pages(
     let unmoved = count_or_errno(result);
     let arrays = PageOutcome::Arrays { count: count as usize, nodes: nodes as usize, status: status as usize };
     let moves = stats.as_ref().map_or(arrays, PageOutcome::Stats);
-    let (unmoved, _) = trace_call!(
-        "numa_move_pages(pid=*, count=*, pages=*, nodes=*, status=*, flags=*)",
-        [pid, count as usize, pages, nodes.cast_mut(), status, Arg::Flags(flags as u32)],
-        (unmoved, moves)
-    );
+    call!(numa_move_pages(
+        pid = int(pid),
+        count = size(count as usize),
+        pages = address(pages.cast()),
+        nodes = address(nodes.cast()),
+        status = address(status.cast()),
+        flags = flags(flags as u32)
+    ))
+    .returns_pages(unmoved, moves);
     c_int::try_from(unmoved).unwrap_or(c_int::MAX)
 }
 

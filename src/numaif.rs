@@ -2,8 +2,7 @@
 //!
 //! These functions only make the system calls: arguments, results and errno are the kernel's.
 
-use crate::trace::Arg::{Flags, Policy};
-use crate::trace::{self, PageOutcome, mask, trace_call};
+use crate::trace::{self, Call, Mask, PageOutcome, call};
 use core::ffi::{c_int, c_long, c_uint, c_ulong, c_void};
 use numars::for_c::sys::errno;
 use numars::for_c::sys::kernel::{self, Calls, raw};
@@ -114,10 +113,10 @@ fn is_called_by_library() -> bool {
 
 /// Makes a system call and traces it, unless the library is the caller, which traces the function that the program called.
 macro_rules! trace_kernel_call {
-    ($text:literal, [$($argument:expr),*], $call:expr, $pages:expr) => {{
+    ($name:ident$arguments:tt, $call:expr, $pages:expr) => {{
         if trace::is_on() && !is_called_by_library() {
             // SAFETY: as the caller of the exported function promises.
-            return call_traced(&|| unsafe { $call }, $text, &[$(trace::Arg::from(&$argument)),*], $pages);
+            return call_traced(&move || unsafe { $call }, call!($name$arguments), $pages);
         }
         // SAFETY: as above.
         unsafe { $call }
@@ -126,9 +125,10 @@ macro_rules! trace_kernel_call {
 
 /// Makes a system call and traces it.
 #[cold]
-fn call_traced(call: &dyn Fn() -> c_long, text: &str, arguments: &[trace::Arg], pages: PageOutcome) -> c_long {
-    let result = call();
-    trace::CallResult::emit((result, pages), text, arguments);
+#[inline(never)]
+fn call_traced(make: &dyn Fn() -> c_long, call: Call, pages: PageOutcome) -> c_long {
+    let result = make();
+    call.returns_pages(result, pages);
     result
 }
 
@@ -161,8 +161,13 @@ pub unsafe extern "C" fn get_mempolicy(
     flags: c_uint,
 ) -> c_long {
     trace_kernel_call!(
-        "get_mempolicy(mode=*, nmask=*, maxnode=*, addr=*, flags=*)",
-        [mode, nmask, maxnode as usize, addr, flags as c_int],
+        get_mempolicy(
+            mode = address(mode.cast()),
+            nmask = address(nmask.cast()),
+            maxnode = size(maxnode as usize),
+            addr = address(addr),
+            flags = int(flags as c_int)
+        ),
         raw::get_mempolicy(mode, nmask, maxnode, addr, flags),
         PageOutcome::None
     )
@@ -201,8 +206,14 @@ pub unsafe extern "C" fn mbind(
     flags: c_uint,
 ) -> c_long {
     trace_kernel_call!(
-        "mbind(start=*, len=*, mode=*, nmask=*, maxnode=*, flags=*)",
-        [start, len as usize, Policy(mode), mask(nmask as usize, maxnode as usize), maxnode as usize, Flags(flags)],
+        mbind(
+            start = address(start),
+            len = size(len as usize),
+            mode = policy(mode),
+            nmask = mask(&Mask::of_kernel(nmask, maxnode)),
+            maxnode = size(maxnode as usize),
+            flags = flags(flags)
+        ),
         raw::mbind(start, len, mode, nmask, maxnode, flags),
         PageOutcome::None
     )
@@ -230,8 +241,11 @@ pub unsafe extern "C" fn mbind(
 #[inline(never)]
 pub unsafe extern "C" fn set_mempolicy(mode: c_int, nmask: *const c_ulong, maxnode: c_ulong) -> c_long {
     trace_kernel_call!(
-        "set_mempolicy(mode=*, nmask=*, maxnode=*)",
-        [Policy(mode), mask(nmask as usize, maxnode as usize), maxnode as usize],
+        set_mempolicy(
+            mode = policy(mode),
+            nmask = mask(&Mask::of_kernel(nmask, maxnode)),
+            maxnode = size(maxnode as usize)
+        ),
         raw::set_mempolicy(mode, nmask, maxnode),
         PageOutcome::None
     )
@@ -267,8 +281,12 @@ pub unsafe extern "C" fn migrate_pages(
     tomask: *const c_ulong,
 ) -> c_long {
     trace_kernel_call!(
-        "migrate_pages(pid=*, maxnode=*, frommask=*, tomask=*)",
-        [pid, maxnode as usize, mask(frommask as usize, maxnode as usize), mask(tomask as usize, maxnode as usize)],
+        migrate_pages(
+            pid = int(pid),
+            maxnode = size(maxnode as usize),
+            frommask = mask(&Mask::of_kernel(frommask, maxnode)),
+            tomask = mask(&Mask::of_kernel(tomask, maxnode))
+        ),
         raw::migrate_pages(pid, maxnode, frommask, tomask),
         PageOutcome::None
     )
@@ -313,8 +331,14 @@ pub unsafe extern "C" fn move_pages(
     flags: c_int,
 ) -> c_long {
     trace_kernel_call!(
-        "move_pages(pid=*, count=*, pages=*, nodes=*, status=*, flags=*)",
-        [pid, count as usize, pages, nodes.cast_mut(), status, Flags(flags as u32)],
+        move_pages(
+            pid = int(pid),
+            count = size(count as usize),
+            pages = address(pages.cast()),
+            nodes = address(nodes.cast()),
+            status = address(status.cast()),
+            flags = flags(flags as u32)
+        ),
         raw::move_pages(pid, count, pages, nodes, status, flags),
         PageOutcome::Arrays { count: count as usize, nodes: nodes as usize, status: status as usize }
     )
@@ -344,9 +368,11 @@ pub unsafe extern "C" fn set_mempolicy_home_node(
     home_node: c_int,
     flags: c_int,
 ) -> c_int {
-    trace_call!(
-        "set_mempolicy_home_node(start=*, len=*, home_node=*, flags=*)",
-        [start, len as usize, home_node, flags],
-        kernel::set_mempolicy_home_node(start as usize, len as usize, home_node, flags)
-    )
+    call!(set_mempolicy_home_node(
+        start = address(start),
+        len = size(len as usize),
+        home_node = int(home_node),
+        flags = int(flags)
+    ))
+    .returns(kernel::set_mempolicy_home_node(start as usize, len as usize, home_node, flags))
 }

@@ -1,7 +1,7 @@
 //! Memory on given nodes, with errors instead of messages: part of numars.h.
 
 use super::mask::{bitmask, read};
-use crate::trace::{self, Arg, CallResult, PageOutcome, trace_call};
+use crate::trace::{Call, call};
 use core::ffi::{c_int, c_uint, c_void};
 use core::ptr::null_mut;
 use numars::for_c::bitmask::Bits;
@@ -18,21 +18,9 @@ pub const NUMARS_ALLOC_STRICT: c_uint = 1 << 2;
 /// Request transparent huge pages (MADV_HUGEPAGE), and align the memory to their size.
 pub const NUMARS_ALLOC_HUGE_PAGES: c_uint = 1 << 3;
 
-/// The address of memory for the program; NULL if there is none, and errno says why.
-#[derive(Clone, Copy)]
-struct Memory(*mut c_void);
-
-impl CallResult for Memory {
-    #[cold]
-    #[inline(never)]
-    fn emit(self, text: &str, arguments: &[Arg]) {
-        trace::write_call(text, arguments, Arg::from(&self.0), self.0.is_null(), PageOutcome::None);
-    }
-}
-
 /// Allocates memory for the program. EINVAL if there is no policy, or a flag is unknown.
 #[inline(never)]
-fn memory(size: usize, policy: Option<Policy>, flags: c_uint) -> Memory {
+fn memory(call: Call, size: usize, policy: Option<Policy>, flags: c_uint) -> *mut c_void {
     const ALL: c_uint =
         NUMARS_ALLOC_NO_FALLBACK | NUMARS_ALLOC_POPULATE | NUMARS_ALLOC_STRICT | NUMARS_ALLOC_HUGE_PAGES;
     let has = |flag| flags & flag != 0;
@@ -40,13 +28,15 @@ fn memory(size: usize, policy: Option<Policy>, flags: c_uint) -> Memory {
         let options = MapOptions::new().policy(policy).populate(has(NUMARS_ALLOC_POPULATE));
         options.strict(has(NUMARS_ALLOC_STRICT)).huge_pages(has(NUMARS_ALLOC_HUGE_PAGES)).map(size)
     });
-    match mapped {
-        Ok(mapping) => Memory(mapping.leak().as_mut_ptr().cast()),
+    let start = match mapped {
+        Ok(mapping) => mapping.leak().as_mut_ptr().cast(),
         Err(error) => {
             errno::set(error.raw());
-            Memory(null_mut())
+            null_mut()
         }
-    }
+    };
+    call.returns_memory(start, start.is_null());
+    start
 }
 
 /// Returns whether pages may be allocated on other nodes if the node is full.
@@ -101,12 +91,12 @@ fn on_nodes(policy: fn(NodeSet) -> Policy, nodes: Bits, flags: c_uint) -> Option
 #[unsafe(no_mangle)]
 pub extern "C" fn numars_alloc_onnode(size: usize, node: c_int, flags: c_uint) -> *mut c_void {
     let number = usize::try_from(node).ok().and_then(Node::new);
-    trace_call!(
-        "numars_alloc_onnode(size=*, node=*, flags=*)",
-        [size, node, Arg::AllocFlags(flags)],
-        memory(size, on_node(number, flags), flags)
+    memory(
+        call!(numars_alloc_onnode(size = size(size), node = int(node), flags = alloc_flags(flags))),
+        size,
+        on_node(number, flags),
+        flags,
     )
-    .0
 }
 
 /// Allocate memory on the node of the thread that first touches each page (MPOL_LOCAL), or fail
@@ -129,7 +119,7 @@ pub extern "C" fn numars_alloc_onnode(size: usize, node: c_int, flags: c_uint) -
 #[unsafe(no_mangle)]
 pub extern "C" fn numars_alloc_local(size: usize, flags: c_uint) -> *mut c_void {
     let policy = if may_fall_back(flags) { Some(Policy::LOCAL) } else { on_node(Node::current(), flags) };
-    trace_call!("numars_alloc_local(size=*, flags=*)", [size, Arg::AllocFlags(flags)], memory(size, policy, flags)).0
+    memory(call!(numars_alloc_local(size = size(size), flags = alloc_flags(flags))), size, policy, flags)
 }
 
 /// Allocate memory interleaved page by page over the given nodes (MPOL_INTERLEAVE), or fail without
@@ -159,12 +149,12 @@ pub extern "C" fn numars_alloc_local(size: usize, flags: c_uint) -> *mut c_void 
 pub unsafe extern "C" fn numars_alloc_interleaved(size: usize, nodes: *const bitmask, flags: c_uint) -> *mut c_void {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodes) };
-    trace_call!(
-        "numars_alloc_interleaved(size=*, nodes=*, flags=*)",
-        [size, nodes, Arg::AllocFlags(flags)],
-        memory(size, on_nodes(Policy::interleave, nodes, flags), flags)
+    memory(
+        call!(numars_alloc_interleaved(size = size(size), nodes = set(&nodes), flags = alloc_flags(flags))),
+        size,
+        on_nodes(Policy::interleave, nodes, flags),
+        flags,
     )
-    .0
 }
 
 /// Allocate memory interleaved by weight over the given nodes (MPOL_WEIGHTED_INTERLEAVE, Linux
@@ -192,10 +182,10 @@ pub unsafe extern "C" fn numars_alloc_interleaved(size: usize, nodes: *const bit
 pub unsafe extern "C" fn numars_alloc_weighted(size: usize, nodes: *const bitmask, flags: c_uint) -> *mut c_void {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodes) };
-    trace_call!(
-        "numars_alloc_weighted(size=*, nodes=*, flags=*)",
-        [size, nodes, Arg::AllocFlags(flags)],
-        memory(size, on_nodes(Policy::weighted_interleave, nodes, flags), flags)
+    memory(
+        call!(numars_alloc_weighted(size = size(size), nodes = set(&nodes), flags = alloc_flags(flags))),
+        size,
+        on_nodes(Policy::weighted_interleave, nodes, flags),
+        flags,
     )
-    .0
 }

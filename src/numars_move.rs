@@ -3,7 +3,7 @@
 use crate::mask::{bitmask, read};
 use crate::migrate::count_or_errno;
 use crate::sized::{self, Output, SizedStruct, assert_no_padding};
-use crate::trace::{PageOutcome, trace_call};
+use crate::trace::{Call, PageOutcome, call};
 use core::cell::Cell;
 use core::ffi::{c_int, c_long, c_uint, c_ulong, c_void};
 use core::ptr::{null, null_mut};
@@ -245,10 +245,11 @@ impl numars_move_options {
 /// `options` and `stats` are NULL or valid.
 #[inline(never)]
 pub(crate) unsafe fn move_with(
+    call: Call,
     options: *const numars_move_options,
     stats: *mut numars_move_stats,
     work: &mut dyn FnMut(MoveOptions, Progress) -> MoveReport,
-) -> (c_long, MoveStats) {
+) -> c_long {
     // SAFETY: as the caller promises.
     let report = unsafe {
         match Output::new(stats) {
@@ -270,7 +271,9 @@ pub(crate) unsafe fn move_with(
             }
         }
     };
-    (count_or_errno(report.result), report.stats)
+    let unmoved = count_or_errno(report.result);
+    call.returns_pages(unmoved, PageOutcome::Stats(&report.stats));
+    unmoved
 }
 
 /// Move single pages of a process to nodes, or query the nodes they are on, with statistics.
@@ -326,14 +329,17 @@ pub unsafe extern "C" fn numars_move_pages(
         MoveRequest::from_arrays(count as usize, pages, nodes, status).with_direct_access()
     };
     let mut work = |options: MoveOptions, progress: Progress| migrate::move_list(pid, request, options, progress);
+    call!(let call = numars_move_pages(
+        pid = int(pid),
+        count = size(count as usize),
+        pages = address(pages.cast()),
+        nodes = address(nodes.cast()),
+        status = address(status.cast()),
+        options = address(options.cast()),
+        stats = address(stats.cast())
+    ));
     // SAFETY: as the caller promises.
-    let (unmoved, moved) = unsafe { move_with(options, stats, &mut work) };
-    trace_call!(
-        "numars_move_pages(pid=*, count=*, pages=*, nodes=*, status=*, options=*, stats=*)",
-        [pid, count as usize, pages.cast_mut(), nodes.cast_mut(), status, options.cast_mut(), stats],
-        (unmoved, PageOutcome::Stats(&moved))
-    )
-    .0
+    unsafe { move_with(call, options, stats, &mut work) }
 }
 
 /// Move the pages of a range of memory to one node.
@@ -369,17 +375,19 @@ pub unsafe extern "C" fn numars_move_range(
     options: *const numars_move_options,
     stats: *mut numars_move_stats,
 ) -> c_long {
-    let mut work = |options: MoveOptions, progress: Progress| {
+    let mut work = move |options: MoveOptions, progress: Progress| {
         migrate::move_range(pid, start as usize, length, node, options, progress)
     };
+    call!(let call = numars_move_range(
+        pid = int(pid),
+        start = address(start),
+        length = size(length),
+        node = int(node),
+        options = address(options.cast()),
+        stats = address(stats.cast())
+    ));
     // SAFETY: as the caller promises.
-    let (unmoved, moved) = unsafe { move_with(options, stats, &mut work) };
-    trace_call!(
-        "numars_move_range(pid=*, start=*, length=*, node=*, options=*, stats=*)",
-        [pid, start, length, node, options.cast_mut(), stats],
-        (unmoved, PageOutcome::Stats(&moved))
-    )
-    .0
+    unsafe { move_with(call, options, stats, &mut work) }
 }
 
 /// Move the pages of a process from some nodes to others, like migrate_pages(2), with progress and
@@ -424,14 +432,15 @@ pub unsafe extern "C" fn numars_move_process(
     // SAFETY: as the caller promises.
     let (from, to) = unsafe { (read(from), read(to)) };
     let mut work = |options: MoveOptions, progress: Progress| migrate::move_process(pid, from, to, options, progress);
+    call!(let call = numars_move_process(
+        pid = int(pid),
+        from = set(&from),
+        to = set(&to),
+        options = address(options.cast()),
+        stats = address(stats.cast())
+    ));
     // SAFETY: as the caller promises.
-    let (unmoved, moved) = unsafe { move_with(options, stats, &mut work) };
-    trace_call!(
-        "numars_move_process(pid=*, from=*, to=*, options=*, stats=*)",
-        [pid, from, to, options.cast_mut(), stats],
-        (unmoved, PageOutcome::Stats(&moved))
-    )
-    .0
+    unsafe { move_with(call, options, stats, &mut work) }
 }
 
 /// Count the base pages of a range of memory by the node they are on.

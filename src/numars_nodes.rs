@@ -2,7 +2,7 @@
 
 use super::mask::{bitmask, write};
 use super::nodes::node_exists;
-use crate::trace::trace_call;
+use crate::trace::call;
 use core::ffi::{c_int, c_uint};
 use core::slice;
 use numars::Attribute;
@@ -271,7 +271,7 @@ pub extern "C" fn numars_set_node_weight(node: c_int, weight: c_uint) -> c_int {
         topology::set_weight_of_node(node, u8::try_from(weight).map_err(|_| errno::EINVAL)?)
     };
     let result = value_or_errno(set().map(|()| 0));
-    trace_call!("numars_set_node_weight(node=*, weight=*)", [node, weight as usize], result)
+    call!(numars_set_node_weight(node = int(node), weight = size(weight as usize))).returns(result)
 }
 
 /// Return what a node has: CPUs, memory, memory of a dax device.

@@ -3,7 +3,7 @@
 use crate::mask::{bitmask, read};
 use crate::numars_move::{move_with, numars_move_options, numars_move_stats};
 use crate::sized::{self, SizedStruct, assert_no_padding};
-use crate::trace::{PageOutcome, trace_call};
+use crate::trace::{Call, call};
 use core::ffi::{c_int, c_long, c_uchar, c_uint, c_void};
 use core::ptr::null;
 use core::slice;
@@ -11,7 +11,7 @@ use libc::pid_t;
 use numars::for_c::migrate::{self, MoveOptions, MoveReport, PlacementMode, PlacementRequest, Progress};
 use numars::for_c::nodeset::MAX_NUMNODES;
 use numars::for_c::sys::errno;
-use numars::{Errno, MoveStats, TierMove};
+use numars::{Errno, TierMove};
 
 /// How numars_place_range() and numars_place_process() distribute pages: the mode of struct
 /// numars_placement.
@@ -155,18 +155,20 @@ pub unsafe extern "C" fn numars_place_range(
     stats: *mut numars_move_stats,
 ) -> c_long {
     // SAFETY: as the caller promises.
-    let mut work = |options: MoveOptions, progress: Progress| match unsafe { read_placement(placement) } {
+    let mut work = move |options: MoveOptions, progress: Progress| match unsafe { read_placement(placement) } {
         Ok(placement) => migrate::place_range(pid, start as usize, length, placement, options, progress),
         Err(error) => MoveReport::failed(Errno::from_raw(error)),
     };
+    call!(let call = numars_place_range(
+        pid = int(pid),
+        start = address(start),
+        length = size(length),
+        placement = address(placement.cast()),
+        options = address(options.cast()),
+        stats = address(stats.cast())
+    ));
     // SAFETY: as the caller promises.
-    let (unmoved, moved) = unsafe { move_with(options, stats, &mut work) };
-    trace_call!(
-        "numars_place_range(pid=*, start=*, length=*, placement=*, options=*, stats=*)",
-        [pid, start, length, placement.cast_mut(), options.cast_mut(), stats],
-        (unmoved, PageOutcome::Stats(&moved))
-    )
-    .0
+    unsafe { move_with(call, options, stats, &mut work) }
 }
 
 /// Place the pages of a process on several nodes.
@@ -197,18 +199,18 @@ pub unsafe extern "C" fn numars_place_process(
     stats: *mut numars_move_stats,
 ) -> c_long {
     // SAFETY: as the caller promises.
-    let mut work = |options: MoveOptions, progress: Progress| match unsafe { read_placement(placement) } {
+    let mut work = move |options: MoveOptions, progress: Progress| match unsafe { read_placement(placement) } {
         Ok(placement) => migrate::place_process(pid, placement, options, progress),
         Err(error) => MoveReport::failed(Errno::from_raw(error)),
     };
+    call!(let call = numars_place_process(
+        pid = int(pid),
+        placement = address(placement.cast()),
+        options = address(options.cast()),
+        stats = address(stats.cast())
+    ));
     // SAFETY: as the caller promises.
-    let (unmoved, moved) = unsafe { move_with(options, stats, &mut work) };
-    trace_call!(
-        "numars_place_process(pid=*, placement=*, options=*, stats=*)",
-        [pid, placement.cast_mut(), options.cast_mut(), stats],
-        (unmoved, PageOutcome::Stats(&moved))
-    )
-    .0
+    unsafe { move_with(call, options, stats, &mut work) }
 }
 
 /// Move the pages of a range of memory to the next slower memory tier.
@@ -242,14 +244,15 @@ pub unsafe extern "C" fn numars_demote_range(
     options: *const numars_move_options,
     stats: *mut numars_move_stats,
 ) -> c_long {
+    call!(let call = numars_demote_range(
+        pid = int(pid),
+        start = address(start),
+        length = size(length),
+        options = address(options.cast()),
+        stats = address(stats.cast())
+    ));
     // SAFETY: as the caller promises.
-    let (unmoved, moved) = unsafe { move_to_tier(pid, start, length, TierMove::Demote, options, stats) };
-    trace_call!(
-        "numars_demote_range(pid=*, start=*, length=*, options=*, stats=*)",
-        [pid, start, length, options.cast_mut(), stats],
-        (unmoved, PageOutcome::Stats(&moved))
-    )
-    .0
+    unsafe { move_to_tier(call, pid, start, length, TierMove::Demote, options, stats) }
 }
 
 /// Move the pages of a range of memory to the next faster memory tier.
@@ -277,14 +280,15 @@ pub unsafe extern "C" fn numars_promote_range(
     options: *const numars_move_options,
     stats: *mut numars_move_stats,
 ) -> c_long {
+    call!(let call = numars_promote_range(
+        pid = int(pid),
+        start = address(start),
+        length = size(length),
+        options = address(options.cast()),
+        stats = address(stats.cast())
+    ));
     // SAFETY: as the caller promises.
-    let (unmoved, moved) = unsafe { move_to_tier(pid, start, length, TierMove::Promote, options, stats) };
-    trace_call!(
-        "numars_promote_range(pid=*, start=*, length=*, options=*, stats=*)",
-        [pid, start, length, options.cast_mut(), stats],
-        (unmoved, PageOutcome::Stats(&moved))
-    )
-    .0
+    unsafe { move_to_tier(call, pid, start, length, TierMove::Promote, options, stats) }
 }
 
 /// Moves the pages of a range to another tier.
@@ -292,16 +296,17 @@ pub unsafe extern "C" fn numars_promote_range(
 /// # Safety
 /// As [`move_with`].
 unsafe fn move_to_tier(
+    call: Call,
     pid: pid_t,
     start: *mut c_void,
     length: usize,
     direction: TierMove,
     options: *const numars_move_options,
     stats: *mut numars_move_stats,
-) -> (c_long, MoveStats) {
-    let mut work = |options: MoveOptions, progress: Progress| {
+) -> c_long {
+    let mut work = move |options: MoveOptions, progress: Progress| {
         migrate::move_to_tier(pid, start as usize, length, direction, options, progress)
     };
     // SAFETY: as the caller promises.
-    unsafe { move_with(options, stats, &mut work) }
+    unsafe { move_with(call, options, stats, &mut work) }
 }

@@ -1,12 +1,10 @@
 //! Policies and affinity that libnuma lacks, and variants of its calls that return errors: part of numars.h.
 
-use super::errors::status;
 use super::mask::{bitmask, read};
 use super::memory::range;
-use super::mempolicy::{self, Applied};
-use crate::trace::trace_call;
+use super::mempolicy;
+use crate::trace::call;
 use core::ffi::{c_char, c_int, c_void};
-use numars::SyscallError;
 use numars::for_c::affinity;
 
 /// The version of these headers: major * 10000 + minor * 100 + patch.
@@ -33,15 +31,6 @@ pub extern "C" fn numars_version_number() -> c_int {
     NUMARS_VERSION
 }
 
-/// Returns what C gets for `result`: 0; 1 for the fallback on an older kernel; or -1, and errno is set already.
-fn applied(result: Result<Applied, SyscallError>) -> c_int {
-    match result {
-        Ok(Applied::AsRequested) => 0,
-        Ok(Applied::Fallback) => 1,
-        Err(_) => -1,
-    }
-}
-
 /// Restrict the calling thread to the CPUs (sched_setaffinity(2)) and the memory (MPOL_BIND) of the
 /// given nodes, or fail without changing anything.
 ///
@@ -62,7 +51,7 @@ fn applied(result: Result<Applied, SyscallError>) -> c_int {
 pub unsafe extern "C" fn numars_bind(nodes: *const bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodes) };
-    status(trace_call!("numars_bind(nodes=*)", [nodes], affinity::bind(nodes)))
+    call!(numars_bind(nodes = set(&nodes))).status(affinity::bind(nodes))
 }
 
 /// Restrict the calling thread's allocations to the given nodes (MPOL_BIND).
@@ -82,7 +71,7 @@ pub unsafe extern "C" fn numars_bind(nodes: *const bitmask) -> c_int {
 pub unsafe extern "C" fn numars_set_membind(nodemask: *const bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    status(trace_call!("numars_set_membind(nodemask=*)", [nodes], mempolicy::bind_task(nodes)))
+    call!(numars_set_membind(nodemask = set(&nodes))).status(mempolicy::bind_task(nodes))
 }
 
 /// Restrict the calling thread's allocations to the given nodes, and let NUMA balancing move pages
@@ -103,7 +92,7 @@ pub unsafe extern "C" fn numars_set_membind(nodemask: *const bitmask) -> c_int {
 pub unsafe extern "C" fn numars_set_membind_balancing(nodemask: *const bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    applied(trace_call!("numars_set_membind_balancing(nodemask=*)", [nodes], mempolicy::bind_task_balancing(nodes)))
+    call!(numars_set_membind_balancing(nodemask = set(&nodes))).applied(mempolicy::bind_task_balancing(nodes))
 }
 
 /// Interleave the calling thread's allocations page by page over the given nodes (MPOL_INTERLEAVE).
@@ -123,7 +112,7 @@ pub unsafe extern "C" fn numars_set_membind_balancing(nodemask: *const bitmask) 
 pub unsafe extern "C" fn numars_set_interleave_mask(nodemask: *const bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    status(trace_call!("numars_set_interleave_mask(nodemask=*)", [nodes], mempolicy::interleave_task(nodes)))
+    call!(numars_set_interleave_mask(nodemask = set(&nodes))).status(mempolicy::interleave_task(nodes))
 }
 
 /// Interleave the calling thread's allocations by weight (MPOL_WEIGHTED_INTERLEAVE, Linux 6.9).
@@ -143,11 +132,8 @@ pub unsafe extern "C" fn numars_set_interleave_mask(nodemask: *const bitmask) ->
 pub unsafe extern "C" fn numars_set_weighted_interleave_mask(nodemask: *const bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    status(trace_call!(
-        "numars_set_weighted_interleave_mask(nodemask=*)",
-        [nodes],
-        mempolicy::weighted_interleave_task(nodes)
-    ))
+    call!(numars_set_weighted_interleave_mask(nodemask = set(&nodes)))
+        .status(mempolicy::weighted_interleave_task(nodes))
 }
 
 /// Prefer one node for the calling thread's allocations (MPOL_PREFERRED).
@@ -161,7 +147,7 @@ pub unsafe extern "C" fn numars_set_weighted_interleave_mask(nodemask: *const bi
 /// Like numa_set_preferred(), but prints nothing and never ends the program.
 #[unsafe(no_mangle)]
 pub extern "C" fn numars_set_preferred(node: c_int) -> c_int {
-    status(trace_call!("numars_set_preferred(node=*)", [node], mempolicy::prefer_node(usize::try_from(node).ok())))
+    call!(numars_set_preferred(node = int(node))).status(mempolicy::prefer_node(usize::try_from(node).ok()))
 }
 
 /// Prefer several nodes for the calling thread's allocations (MPOL_PREFERRED_MANY, Linux 5.15).
@@ -182,7 +168,7 @@ pub unsafe extern "C" fn numars_set_preferred_many(nodemask: *const bitmask) -> 
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
     let outcome = mempolicy::require_nodes(nodes).and_then(|()| mempolicy::prefer_nodes(nodes));
-    applied(trace_call!("numars_set_preferred_many(nodemask=*)", [nodes], outcome))
+    call!(numars_set_preferred_many(nodemask = set(&nodes))).applied(outcome)
 }
 
 /// Allocate the calling thread's pages on the node of the CPU that it runs on (MPOL_LOCAL).
@@ -195,7 +181,7 @@ pub unsafe extern "C" fn numars_set_preferred_many(nodemask: *const bitmask) -> 
 /// Like numa_set_localalloc(), but prints nothing and never ends the program.
 #[unsafe(no_mangle)]
 pub extern "C" fn numars_set_localalloc() -> c_int {
-    status(trace_call!("numars_set_localalloc()", [], mempolicy::local_task()))
+    call!(numars_set_localalloc()).status(mempolicy::local_task())
 }
 
 /// Interleave a range of memory page by page over the given nodes (MPOL_INTERLEAVE).
@@ -222,11 +208,8 @@ pub extern "C" fn numars_set_localalloc() -> c_int {
 pub unsafe extern "C" fn numars_interleave_memory(start: *mut c_void, size: usize, nodemask: *const bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    status(trace_call!(
-        "numars_interleave_memory(start=*, size=*, nodemask=*)",
-        [start, size, nodes],
-        mempolicy::interleave_memory(range(start, size), nodes)
-    ))
+    call!(numars_interleave_memory(start = address(start), size = size(size), nodemask = set(&nodes)))
+        .status(mempolicy::interleave_memory(range(start, size), nodes))
 }
 
 /// Interleave a range of memory by weight over the given nodes (MPOL_WEIGHTED_INTERLEAVE, Linux
@@ -257,11 +240,8 @@ pub unsafe extern "C" fn numars_weighted_interleave_memory(
 ) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    status(trace_call!(
-        "numars_weighted_interleave_memory(start=*, size=*, nodemask=*)",
-        [start, size, nodes],
-        mempolicy::weighted_interleave_memory(range(start, size), nodes)
-    ))
+    call!(numars_weighted_interleave_memory(start = address(start), size = size(size), nodemask = set(&nodes)))
+        .status(mempolicy::weighted_interleave_memory(range(start, size), nodes))
 }
 
 /// Bind a range of memory to one node (MPOL_BIND).
@@ -285,11 +265,8 @@ pub unsafe extern "C" fn numars_weighted_interleave_memory(
 /// No condition: the kernel checks the range, and the contents of the memory do not change.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numars_tonode_memory(start: *mut c_void, size: usize, node: c_int) -> c_int {
-    status(trace_call!(
-        "numars_tonode_memory(start=*, size=*, node=*)",
-        [start, size, node],
-        mempolicy::bind_memory_to_node(range(start, size), node)
-    ))
+    call!(numars_tonode_memory(start = address(start), size = size(size), node = int(node)))
+        .status(mempolicy::bind_memory_to_node(range(start, size), node))
 }
 
 /// Bind a range of memory to the given nodes (MPOL_BIND).
@@ -316,11 +293,8 @@ pub unsafe extern "C" fn numars_tonode_memory(start: *mut c_void, size: usize, n
 pub unsafe extern "C" fn numars_tonodemask_memory(start: *mut c_void, size: usize, nodemask: *const bitmask) -> c_int {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    applied(trace_call!(
-        "numars_tonodemask_memory(start=*, size=*, nodemask=*)",
-        [start, size, nodes],
-        mempolicy::bind_memory(range(start, size), nodes)
-    ))
+    call!(numars_tonodemask_memory(start = address(start), size = size(size), nodemask = set(&nodes)))
+        .applied(mempolicy::bind_memory(range(start, size), nodes))
 }
 
 /// Allocate each page of a range of memory on the node of the CPU that touches it first
@@ -342,9 +316,6 @@ pub unsafe extern "C" fn numars_tonodemask_memory(start: *mut c_void, size: usiz
 /// No condition: the kernel checks the range, and the contents of the memory do not change.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numars_setlocal_memory(start: *mut c_void, size: usize) -> c_int {
-    status(trace_call!(
-        "numars_setlocal_memory(start=*, size=*)",
-        [start, size],
-        mempolicy::local_memory(range(start, size))
-    ))
+    call!(numars_setlocal_memory(start = address(start), size = size(size)))
+        .status(mempolicy::local_memory(range(start, size)))
 }

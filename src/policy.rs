@@ -5,7 +5,7 @@ use super::errors::{Warning, call_numa_error, report_failure, status, warn};
 use super::globals;
 use super::mask::{allocate, bitmask, free, read, words, write};
 use super::mempolicy::{self, Applied, MemRange};
-use crate::trace::trace_call;
+use crate::trace::call;
 use core::ffi::{c_int, c_ulong, c_void};
 use numars::for_c::bitmask::BitsMut;
 use numars::for_c::nodeset::NodeMask;
@@ -123,11 +123,7 @@ pub extern "C" fn numa_preferred_many() -> *mut bitmask {
 /// Follows numa(3). A failure is reported by numa_error(); numars_set_preferred() returns it.
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_set_preferred(node: c_int) {
-    report_failure(trace_call!(
-        "numa_set_preferred(node=*)",
-        [node],
-        mempolicy::prefer_node(usize::try_from(node).ok())
-    ));
+    call!(numa_set_preferred(node = int(node))).reports(mempolicy::prefer_node(usize::try_from(node).ok()));
 }
 
 /// Prefer several nodes for the calling thread's allocations (MPOL_PREFERRED_MANY, Linux 5.15).
@@ -151,7 +147,8 @@ pub extern "C" fn numa_set_preferred(node: c_int) {
 pub unsafe extern "C" fn numa_set_preferred_many(nodemask: *mut bitmask) {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    let applied = trace_call!("numa_set_preferred_many(nodemask=*)", [nodes], mempolicy::prefer_nodes(nodes));
+    let applied = mempolicy::prefer_nodes(nodes);
+    call!(numa_set_preferred_many(nodemask = set(&nodes))).applied(applied);
     let falls_back = match applied {
         Ok(applied) => applied == Applied::Fallback,
         Err(_) => mempolicy::lacks_preferred_many(),
@@ -208,7 +205,7 @@ pub extern "C" fn numa_get_interleave_mask() -> *mut bitmask {
 pub unsafe extern "C" fn numa_set_interleave_mask(nodemask: *mut bitmask) {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    report_failure(trace_call!("numa_set_interleave_mask(nodemask=*)", [nodes], mempolicy::interleave_task(nodes)));
+    call!(numa_set_interleave_mask(nodemask = set(&nodes))).reports(mempolicy::interleave_task(nodes));
 }
 
 /// Return the nodes that the calling thread's allocations are interleaved over by weight
@@ -245,11 +242,8 @@ pub extern "C" fn numa_get_weighted_interleave_mask() -> *mut bitmask {
 pub unsafe extern "C" fn numa_set_weighted_interleave_mask(nodemask: *mut bitmask) {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    report_failure(trace_call!(
-        "numa_set_weighted_interleave_mask(nodemask=*)",
-        [nodes],
-        mempolicy::weighted_interleave_task(nodes)
-    ));
+    call!(numa_set_weighted_interleave_mask(nodemask = set(&nodes)))
+        .reports(mempolicy::weighted_interleave_task(nodes));
 }
 
 /// Restrict the calling thread to the CPUs and the memory of the given nodes (MPOL_BIND).
@@ -274,7 +268,7 @@ pub unsafe extern "C" fn numa_bind(nodes: *mut bitmask) {
     let nodes = unsafe { read(nodes) };
     let ran = run_on_usable_nodes(nodes);
     let bound = mempolicy::bind_task(nodes);
-    let _ = trace_call!("numa_bind(nodes=*)", [nodes], ran.and(bound));
+    call!(numa_bind(nodes = set(&nodes))).status(ran.and(bound));
     report_failure(bound);
 }
 
@@ -288,7 +282,7 @@ pub unsafe extern "C" fn numa_bind(nodes: *mut bitmask) {
 /// Follows numa(3). A failure is reported by numa_error(); numars_set_localalloc() returns it.
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_set_localalloc() {
-    report_failure(trace_call!("numa_set_localalloc()", [], mempolicy::local_task()));
+    call!(numa_set_localalloc()).reports(mempolicy::local_task());
 }
 
 /// Restrict the calling thread's allocations to the given nodes (MPOL_BIND).
@@ -309,7 +303,7 @@ pub extern "C" fn numa_set_localalloc() {
 pub unsafe extern "C" fn numa_set_membind(nodemask: *mut bitmask) {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    report_failure(trace_call!("numa_set_membind(nodemask=*)", [nodes], mempolicy::bind_task(nodes)));
+    call!(numa_set_membind(nodemask = set(&nodes))).reports(mempolicy::bind_task(nodes));
 }
 
 /// Restrict the calling thread's allocations to the given nodes, and let NUMA balancing move pages
@@ -332,7 +326,8 @@ pub unsafe extern "C" fn numa_set_membind(nodemask: *mut bitmask) {
 pub unsafe extern "C" fn numa_set_membind_balancing(nodemask: *mut bitmask) {
     // SAFETY: as the caller promises.
     let nodes = unsafe { read(nodemask) };
-    let applied = trace_call!("numa_set_membind_balancing(nodemask=*)", [nodes], mempolicy::bind_task_balancing(nodes));
+    let applied = mempolicy::bind_task_balancing(nodes);
+    call!(numa_set_membind_balancing(nodemask = set(&nodes))).applied(applied);
     report_failure(applied.map(|_| ()));
 }
 
@@ -367,7 +362,7 @@ pub extern "C" fn numa_get_membind() -> *mut bitmask {
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_set_bind_policy(strict: c_int) {
     mempolicy::set_bind_fallback(strict == 0);
-    trace_call!("numa_set_bind_policy(strict=*)", [strict], 0);
+    call!(numa_set_bind_policy(strict = int(strict))).returns(0);
 }
 
 /// Set whether giving memory a policy fails if pages are already on other nodes (MPOL_MF_STRICT).
@@ -383,7 +378,7 @@ pub extern "C" fn numa_set_bind_policy(strict: c_int) {
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_set_strict(flag: c_int) {
     mempolicy::set_strict(flag != 0);
-    trace_call!("numa_set_strict(flag=*)", [flag], 0);
+    call!(numa_set_strict(flag = int(flag))).returns(0);
 }
 
 /// Check whether the kernel supports set_mempolicy_home_node(2) (Linux 5.17).
@@ -417,11 +412,13 @@ pub unsafe extern "C" fn numa_set_mempolicy_home_node(
     flags: c_int,
 ) -> c_int {
     let memory = MemRange { start: start as usize, length: len as usize };
-    let result = trace_call!(
-        "numa_set_mempolicy_home_node(start=*, len=*, home_node=*, flags=*)",
-        [start, len as usize, home_node, flags],
-        mempolicy::set_home_node(memory, home_node, flags)
-    );
-    report_failure(result);
+    let result = mempolicy::set_home_node(memory, home_node, flags);
+    call!(numa_set_mempolicy_home_node(
+        start = address(start),
+        len = size(len as usize),
+        home_node = int(home_node),
+        flags = int(flags)
+    ))
+    .reports(result);
     status(result)
 }

@@ -6,7 +6,7 @@
 use super::bitmask::copy_bitmask_to_nodemask;
 use super::mask::{NODEMASK_WORDS, bitmask, free, nodemask_t};
 use super::{affinity, memory, nodes, parse, policy};
-use crate::trace::{Arg, trace_call};
+use crate::trace::{Mask, call};
 use core::ffi::{c_char, c_int, c_uint, c_ulong, c_void};
 use numars::for_c::bitmask::WORD_BITS;
 use numars::for_c::nodeset::{CpuMask, MAX_CPUS};
@@ -114,13 +114,10 @@ older! {
 
     /// numa_sched_setaffinity() of libnuma_1.1: the kernel's call, with a length in bytes.
     fn numa_sched_setaffinity_v1(pid: c_int, length: c_uint, mask: *const c_ulong) -> c_int {
-        let cpus = Arg::Mask(length.saturating_mul(8), mask as usize);
         let length = length as usize;
-        trace_call!(
-            "numa_sched_setaffinity(pid=*, len=*, mask=*)",
-            [pid, length, cpus],
-            kernel::sched_setaffinity_bytes(pid, length, mask.cast()) as c_int
-        )
+        let cpus = Mask::new(mask, length.saturating_mul(8));
+        let result = kernel::sched_setaffinity_bytes(pid, length, mask.cast()) as c_int;
+        call!(numa_sched_setaffinity(pid = int(pid), len = size(length), mask = mask(&cpus))).returns(result)
     }
 
     /// numa_node_to_cpus() of libnuma_1.1, which fills so many bytes, that may end within a word.

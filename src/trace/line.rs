@@ -5,7 +5,10 @@ use crate::numars_memory::{
     NUMARS_ALLOC_HUGE_PAGES, NUMARS_ALLOC_NO_FALLBACK, NUMARS_ALLOC_POPULATE, NUMARS_ALLOC_STRICT,
 };
 use core::cell::Cell;
+use core::ffi::{c_ulong, c_void};
+use core::marker::PhantomData;
 use core::num::NonZeroU64;
+use core::ptr;
 use numars::for_c::bitmask::{Bits, WORD_BITS, Word};
 use numars::for_c::mempolicy::{MF_STRICT, NUMA_BALANCING};
 use numars::for_c::migrate::{MF_MOVE, MF_MOVE_ALL};
@@ -17,56 +20,60 @@ use numars::for_c::sys::process;
 use numars::for_c::sys::uaccess::UserPtr;
 use numars::{Errno, MoveStats};
 
-/// An argument or the result of a call.
+/// An argument of a call: a word, of a kind that the text of the call says.
 #[derive(Clone, Copy)]
-pub enum Arg<'a> {
-    Number(i64),
-    Address(usize),
-    Set(&'a Bits<'a>),
-    /// A set of so many bits at an address that was not looked at yet.
-    Mask(u32, usize),
+#[repr(transparent)]
+pub struct Argument<'a>(usize, PhantomData<&'a ()>);
+
+/// A set of bits at an address that was not looked at yet, as the kernel is given it.
+pub struct Mask {
+    address: usize,
+    bits: usize,
+}
+
+impl Mask {
+    /// Returns a mask of which the kernel is told one more than the number of its bits.
+    pub fn of_kernel(address: *const c_ulong, maxnode: c_ulong) -> Self {
+        Mask::new(address, (maxnode as usize).saturating_sub(1))
+    }
+
+    /// Returns a mask of so many bits.
+    pub fn new(address: *const c_ulong, bits: usize) -> Self {
+        Mask { address: address as usize, bits }
+    }
+}
+
+/// Defines the kinds of arguments, each with its letter in the text of a call, and what makes one of a value.
+macro_rules! kinds {
+    ($($(#[$comment:meta])* $kind:ident $letter:tt $byte:ident = |$value:ident: $type:ty| $word:expr;)*) => {
+        impl<'a> Argument<'a> {
+            $($(#[$comment])* #[inline(always)] pub fn $kind($value: $type) -> Self { Argument($word, PhantomData) })*
+        }
+
+        $(const $byte: u8 = $letter.as_bytes()[0];)*
+
+        /// The letter of a kind of arguments.
+        macro_rules! letter {
+            $(($kind) => { $letter };)*
+        }
+        pub(crate) use letter;
+    };
+}
+
+kinds! {
+    /// A number that may be negative.
+    int "d" INT = |number: i32| number as u32 as usize;
+    /// A number of bytes or entries.
+    size "u" SIZE = |number: usize| number;
+    address "p" ADDRESS = |address: *const c_void| address as usize;
+    set "s" SET = |set: &'a Bits<'a>| ptr::from_ref(set) as usize;
+    mask "k" MASK = |mask: &'a Mask| ptr::from_ref(mask) as usize;
     /// A policy with its flags.
-    Policy(i32),
+    policy "m" POLICY = |policy: i32| policy as u32 as usize;
     /// MPOL_MF_STRICT and the other flags of mbind() and move_pages().
-    Flags(u32),
+    flags "f" FLAGS = |flags: u32| flags as usize;
     /// NUMARS_ALLOC_POPULATE and the other flags of the allocators of numars.h.
-    AllocFlags(u32),
-}
-
-/// Returns a set as the kernel is given it: its address, and one more than its number of bits.
-#[cold]
-pub fn mask(address: usize, maxnode: usize) -> Arg<'static> {
-    Arg::Mask(maxnode.saturating_sub(1).try_into().unwrap_or(u32::MAX), address)
-}
-
-impl From<&i32> for Arg<'_> {
-    fn from(&number: &i32) -> Self {
-        Arg::Number(number.into())
-    }
-}
-
-impl From<&usize> for Arg<'_> {
-    fn from(&number: &usize) -> Self {
-        Arg::Number(number as i64)
-    }
-}
-
-impl<T> From<&*mut T> for Arg<'_> {
-    fn from(&address: &*mut T) -> Self {
-        Arg::Address(address as usize)
-    }
-}
-
-impl<'a> From<&'a Bits<'a>> for Arg<'a> {
-    fn from(set: &'a Bits<'a>) -> Self {
-        Arg::Set(set)
-    }
-}
-
-impl<'a> From<&Arg<'a>> for Arg<'a> {
-    fn from(&argument: &Arg<'a>) -> Self {
-        argument
-    }
+    alloc_flags "a" ALLOC = |flags: u32| flags as usize;
 }
 
 /// What a call did to pages.
@@ -180,7 +187,7 @@ impl LineBuf {
         self.digits(number.unsigned_abs(), DECIMAL);
     }
 
-    fn address(&mut self, address: usize) {
+    pub(super) fn address(&mut self, address: usize) {
         if address == 0 {
             self.text("NULL");
         } else {
@@ -200,25 +207,53 @@ impl LineBuf {
         }
     }
 
-    /// Appends an argument.
-    pub(super) fn arg(&mut self, arg: Arg) {
-        match arg {
-            Arg::Number(number) => self.number(number),
-            Arg::Address(address) => self.address(address),
-            Arg::Set(&set) => self.set(set),
-            Arg::Mask(bits, address) => self.mask(address, bits as usize),
-            Arg::Policy(policy) => {
-                let mode = policy & !POLICY_FLAGS.iter().fold(0, |all, &flag| all | flag as i32);
-                match usize::try_from(mode).map_or("", |mode| nth(POLICIES, mode)) {
-                    "" => self.number(mode.into()),
-                    name => self.text(name),
+    /// Appends a call with its arguments.
+    ///
+    /// # Safety
+    /// As of [`super::Call::new`].
+    pub(super) unsafe fn call(&mut self, mut text: *const u8, mut arguments: *const Argument) {
+        // SAFETY: the text ends with a NUL, and as many arguments as it has equals signs are there, each of the kind whose letter follows.
+        unsafe {
+            while *text != 0 {
+                self.byte(*text);
+                if *text == b'=' {
+                    text = text.add(1);
+                    self.argument(*text, *arguments);
+                    arguments = arguments.add(1);
                 }
-                self.flags((policy & !mode) as u32, &POLICY_FLAGS, POLICY_FLAG_NAMES, "|");
+                text = text.add(1);
             }
-            Arg::Flags(0) | Arg::AllocFlags(0) => self.text("0"),
-            Arg::Flags(flags) => self.flags(flags, &MEMORY_FLAGS, MEMORY_FLAG_NAMES, ""),
-            Arg::AllocFlags(flags) => self.flags(flags, &ALLOC_FLAGS, ALLOC_FLAG_NAMES, ""),
         }
+    }
+
+    /// Appends an argument of a kind.
+    ///
+    /// # Safety
+    /// It is of that kind.
+    unsafe fn argument(&mut self, kind: u8, Argument(word, _): Argument) {
+        match kind {
+            INT => self.number((word as i32).into()),
+            SIZE => self.number(word as i64),
+            ADDRESS => self.address(word),
+            // SAFETY: made of a reference that lives as long as the argument.
+            SET => self.set(unsafe { *(word as *const Bits) }),
+            // SAFETY: as above.
+            MASK => self.mask(unsafe { &*(word as *const Mask) }),
+            POLICY => self.policy(word as i32),
+            FLAGS | ALLOC if word == 0 => self.text("0"),
+            FLAGS => self.flags(word as u32, &MEMORY_FLAGS, MEMORY_FLAG_NAMES, ""),
+            ALLOC => self.flags(word as u32, &ALLOC_FLAGS, ALLOC_FLAG_NAMES, ""),
+            _ => debug_assert!(false, "no kind has the letter {kind}"),
+        }
+    }
+
+    fn policy(&mut self, policy: i32) {
+        let mode = policy & !POLICY_FLAGS.iter().fold(0, |all, &flag| all | flag as i32);
+        match usize::try_from(mode).map_or("", |mode| nth(POLICIES, mode)) {
+            "" => self.number(mode.into()),
+            name => self.text(name),
+        }
+        self.flags((policy & !mode) as u32, &POLICY_FLAGS, POLICY_FLAG_NAMES, "|");
     }
 
     /// Appends the names of flags, with `before` before the first; those without a name as a number.
@@ -260,7 +295,7 @@ impl LineBuf {
     }
 
     /// Appends a set that the program has, or its address if it cannot be read.
-    fn mask(&mut self, address: usize, bits: usize) {
+    fn mask(&mut self, &Mask { address, bits }: &Mask) {
         const WORDS: usize = 16;
         let mut words: [Word; WORDS] = [0; WORDS];
         let used = bits.div_ceil(WORD_BITS).min(WORDS);
@@ -364,30 +399,35 @@ fn tally_statuses(count: usize, nodes: usize, status: usize) -> [usize; 9] {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Call, call};
     use super::*;
 
-    /// Returns how a line has an argument.
-    fn written(arg: Arg) -> String {
+    /// Returns how a line has the argument of a call.
+    fn written(Call { text, arguments }: Call) -> String {
         let mut line = LineBuf::new();
-        line.arg(arg);
-        let text = str::from_utf8(line.end()).unwrap();
-        text.strip_suffix('\n').unwrap().to_owned()
+        // SAFETY: a call has what it takes.
+        unsafe { line.call(text, arguments) };
+        let text = str::from_utf8(line.end()).unwrap().strip_prefix("f(x=").unwrap();
+        text.strip_suffix(")\n").or(text.strip_suffix('\n')).unwrap().to_owned()
     }
 
     fn set(members: &[usize]) -> String {
         let words = [const { Cell::new(0) }; 16];
         let bits = numars::for_c::bitmask::BitsMut::new(&words, 1024);
         members.iter().for_each(|&member| bits.set(member));
-        written(Arg::Set(&bits.as_bits()))
+        written(call!(f(x = set(&bits.as_bits()))))
     }
 
     #[test]
     fn numbers_and_addresses_are_written_as_in_c() {
-        for number in [0, 7, -7, 10, i64::MAX, i64::MIN] {
-            assert_eq!(written(Arg::Number(number)), number.to_string());
+        for number in [0, 7, -7, 10, i32::MAX, i32::MIN] {
+            assert_eq!(written(call!(f(x = int(number)))), number.to_string());
         }
-        assert_eq!(written(Arg::Address(0)), "NULL");
-        assert_eq!(written(Arg::Address(0x7fff_0000_1a0b)), "0x7fff00001a0b");
+        for number in [0, 7, isize::MAX as usize] {
+            assert_eq!(written(call!(f(x = size(number)))), number.to_string());
+        }
+        assert_eq!(written(call!(f(x = address(ptr::null())))), "NULL");
+        assert_eq!(written(call!(f(x = address(0x7fff_0000_1a0b as *const c_void)))), "0x7fff00001a0b");
     }
 
     #[test]
@@ -401,32 +441,33 @@ mod tests {
     fn masks_that_cannot_be_read_are_addresses() {
         let words = [0b1011usize, 1];
         let address = words.as_ptr() as usize;
-        assert_eq!(written(mask(address, 5)), "0-1,3");
-        assert_eq!(written(mask(address, 129)), "0-1,3,64");
-        assert_eq!(written(mask(0, 65)), "NULL");
-        assert_eq!(written(mask(16, 65)), "0x10");
-        assert_eq!(written(mask(16, 0)), "0x10");
+        let mask = |address: usize, maxnode| Mask::of_kernel(address as *const c_ulong, maxnode);
+        assert_eq!(written(call!(f(x = mask(&mask(address, 5))))), "0-1,3");
+        assert_eq!(written(call!(f(x = mask(&mask(address, 129))))), "0-1,3,64");
+        assert_eq!(written(call!(f(x = mask(&mask(0, 65))))), "NULL");
+        assert_eq!(written(call!(f(x = mask(&mask(16, 65))))), "0x10");
+        assert_eq!(written(call!(f(x = mask(&mask(16, 0))))), "0x10");
     }
 
     #[test]
     fn policies_and_flags_have_their_names() {
-        assert_eq!(written(Arg::Policy(0)), "MPOL_DEFAULT");
+        assert_eq!(written(call!(f(x = policy(0)))), "MPOL_DEFAULT");
         assert_eq!(
-            written(Arg::Policy(6 | 1 << 15 | 1 << 13)),
+            written(call!(f(x = policy(6 | 1 << 15 | 1 << 13)))),
             "MPOL_WEIGHTED_INTERLEAVE|MPOL_F_NUMA_BALANCING|MPOL_F_STATIC_NODES"
         );
-        assert_eq!(written(Arg::Policy(7)), "7");
-        assert_eq!(written(Arg::Policy(!(7 << 13))), "-57345");
-        assert_eq!(written(Arg::Flags(0)), "0");
-        assert_eq!(written(Arg::Flags(6)), "MPOL_MF_MOVE|MPOL_MF_MOVE_ALL");
-        assert_eq!(written(Arg::Flags(0x11)), "MPOL_MF_STRICT|0x10");
+        assert_eq!(written(call!(f(x = policy(7)))), "7");
+        assert_eq!(written(call!(f(x = policy(!(7 << 13))))), "-57345");
+        assert_eq!(written(call!(f(x = flags(0)))), "0");
+        assert_eq!(written(call!(f(x = flags(6)))), "MPOL_MF_MOVE|MPOL_MF_MOVE_ALL");
+        assert_eq!(written(call!(f(x = flags(0x11)))), "MPOL_MF_STRICT|0x10");
     }
 
     #[test]
     fn a_line_that_gets_too_long_is_cut() {
         let all: Vec<usize> = (0..1024).step_by(2).collect();
         let text = set(&all);
-        assert!(text.starts_with("0,2,4,") && text.ends_with('…') && text.len() == 1023, "{text}");
+        assert!(text.starts_with("0,2,4,") && text.ends_with('…') && text.len() == 1019, "{text}");
     }
 
     #[test]

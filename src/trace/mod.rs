@@ -6,28 +6,124 @@
 mod line;
 mod sink;
 
-pub use line::{Arg, PageOutcome, mask};
+pub(crate) use line::letter;
+pub use line::{Argument, Mask, PageOutcome};
 pub use sink::is_open as is_on;
 
-use super::mempolicy::Applied;
-use core::ffi::c_long;
+use core::ffi::{c_int, c_long, c_void};
 use line::LineBuf;
+use numars::Errno;
 use numars::for_c::sys::environment;
 use numars::for_c::sys::files::strip_prefix;
-use numars::{Errno, SyscallError};
 
-/// Traces a call, and returns its result. The arguments are written in place of the stars of the text. Costs a comparison if nothing is
-/// traced.
-macro_rules! trace_call {
-    ($text:literal, [$($argument:expr),*], $result:expr) => {{
-        let result = $result;
-        if $crate::trace::is_on() {
-            $crate::trace::CallResult::emit(result, $text, &[$($crate::trace::Arg::from(&$argument)),*]);
-        }
-        result
-    }};
+/// A call with its arguments, to be traced. It is made before the work of the call begins, as the arguments are in registers then, and
+/// passed on in two of them.
+#[derive(Clone, Copy)]
+pub struct Call<'a> {
+    text: *const u8,
+    arguments: *const Argument<'a>,
 }
-pub(crate) use trace_call;
+
+impl<'a> Call<'a> {
+    /// # Safety
+    /// The text ends with a NUL. It has a letter of [`LineBuf::argument`] after each equals sign, and there are as many arguments, of those
+    /// kinds.
+    #[inline(always)]
+    pub const unsafe fn new(text: &'static str, arguments: &'a [Argument<'a>]) -> Self {
+        Call { text: text.as_ptr(), arguments: arguments.as_ptr() }
+    }
+
+    /// Traces a call that returns a number, and returns it. If it is negative, errno says why.
+    #[inline(always)]
+    pub fn returns(self, result: c_int) -> c_int {
+        if is_on() { self.traced(result) } else { result }
+    }
+
+    // Not inlined: it is called from many places, which are shorter if they need not keep the result.
+    #[cold]
+    #[inline(never)]
+    fn traced(self, result: c_int) -> c_int {
+        self.write(Outcome::Number(result.into()), result < 0, PageOutcome::None);
+        result
+    }
+
+    /// Traces a call that returns a number and did something to pages.
+    pub fn returns_pages(self, result: c_long, pages: PageOutcome) {
+        if is_on() {
+            #[allow(clippy::unnecessary_cast, reason = "not where a long has 32 bits")]
+            self.write(Outcome::Number(result as i64), result < 0, pages);
+        }
+    }
+
+    /// Traces a call that returns memory.
+    pub fn returns_memory(self, address: *mut c_void, failed: bool) {
+        if is_on() {
+            self.write(Outcome::Memory(address as usize), failed, PageOutcome::None);
+        }
+    }
+
+    /// Writes the line of the call. Errno is left untouched: nothing that is called here changes it.
+    #[cold]
+    #[inline(never)]
+    fn write(self, outcome: Outcome, failed: bool, pages: PageOutcome) {
+        let error = Errno::last();
+        if !write_lost() {
+            return;
+        }
+        let mut line = LineBuf::begin();
+        // SAFETY: as the caller of `new` promises.
+        unsafe { line.call(self.text, self.arguments) };
+        line.text(" = ");
+        match outcome {
+            Outcome::Number(number) => line.number(number),
+            Outcome::Memory(address) => line.address(address),
+        }
+        if failed {
+            line.text(" ");
+            line.error(error);
+        }
+        line.pages(pages, failed);
+        sink::append(line.end(), 1);
+    }
+}
+
+/// The result of a call.
+enum Outcome {
+    Number(i64),
+    Memory(usize),
+}
+
+/// Makes a [`Call`] of the name of a function and its arguments, each of a kind of [`Argument`]. It lasts as long as the statement, or with
+/// `let` as its name.
+macro_rules! call {
+    (let $call:ident = $name:ident($($argument:ident = $kind:ident($value:expr)),*)) => {
+        let arguments = [$($crate::trace::Argument::$kind($value)),*];
+        // SAFETY: the text was made of these arguments.
+        let $call = unsafe { $crate::trace::Call::new($crate::trace::text!($name($($argument = $kind),*)), &arguments) };
+    };
+    ($name:ident($($argument:ident = $kind:ident($value:expr)),*)) => {
+        // A match, since what it looks at lives until the end of the statement.
+        match &[$($crate::trace::Argument::$kind($value)),*] {
+            // SAFETY: the text was made of these arguments.
+            arguments => unsafe { $crate::trace::Call::new($crate::trace::text!($name($($argument = $kind),*)), arguments) },
+        }
+    };
+}
+pub(crate) use call;
+
+/// The text of a [`Call`].
+macro_rules! text {
+    ($name:ident()) => {
+        concat!(stringify!($name), "()\0")
+    };
+    ($name:ident($first:ident = $kind:ident $(, $next:ident = $next_kind:ident)*)) => {
+        concat!(
+            stringify!($name), "(", stringify!($first), "=", $crate::trace::letter!($kind),
+            $(", ", stringify!($next), "=", $crate::trace::letter!($next_kind),)* ")\0"
+        )
+    };
+}
+pub(crate) use text;
 
 /// Reads NUMARS_LOG. Before, nothing is traced.
 pub fn init() {
@@ -39,79 +135,6 @@ pub fn init() {
         }
         Some(())
     });
-}
-
-/// The result of a call. If the call failed, errno says why.
-pub trait CallResult {
-    /// Writes the line of the call.
-    fn emit(self, text: &str, arguments: &[Arg]);
-}
-
-impl CallResult for i64 {
-    #[cold]
-    #[inline(never)]
-    fn emit(self, text: &str, arguments: &[Arg]) {
-        write_call(text, arguments, Arg::Number(self), self < 0, PageOutcome::None);
-    }
-}
-
-impl CallResult for i32 {
-    fn emit(self, text: &str, arguments: &[Arg]) {
-        i64::from(self).emit(text, arguments);
-    }
-}
-
-impl CallResult for Result<(), SyscallError> {
-    #[cold]
-    #[inline(never)]
-    fn emit(self, text: &str, arguments: &[Arg]) {
-        (if self.is_ok() { 0i64 } else { -1 }).emit(text, arguments);
-    }
-}
-
-/// 0; 1 for the fallback on an older kernel; -1 for a failure.
-impl CallResult for Result<Applied, SyscallError> {
-    #[cold]
-    #[inline(never)]
-    fn emit(self, text: &str, arguments: &[Arg]) {
-        self.map_or(-1, |applied| i64::from(applied == Applied::Fallback)).emit(text, arguments);
-    }
-}
-
-/// A number, and what the call did to pages.
-impl CallResult for (c_long, PageOutcome<'_>) {
-    #[cold]
-    #[inline(never)]
-    fn emit(self, text: &str, arguments: &[Arg]) {
-        let (result, pages) = self;
-        #[allow(clippy::unnecessary_cast, reason = "not where a long has 32 bits")]
-        write_call(text, arguments, Arg::Number(result as i64), result < 0, pages);
-    }
-}
-
-/// Writes the line of a call. Errno is left untouched: nothing that is called here changes it.
-#[inline(never)]
-pub fn write_call(text: &str, arguments: &[Arg], result: Arg, failed: bool, pages: PageOutcome) {
-    let error = Errno::last();
-    if !write_lost() {
-        return;
-    }
-    let mut line = LineBuf::begin();
-    let mut arguments = arguments.iter();
-    for byte in text.bytes() {
-        match byte {
-            b'*' => arguments.next().into_iter().for_each(|&argument| line.arg(argument)),
-            _ => line.byte(byte),
-        }
-    }
-    line.text(" = ");
-    line.arg(result);
-    if failed {
-        line.text(" ");
-        line.error(error);
-    }
-    line.pages(pages, failed);
-    sink::append(line.end(), 1);
 }
 
 /// Writes how many lines were lost, if any were. Returns false if that cannot be written either, and so the line that was to follow is lost.
