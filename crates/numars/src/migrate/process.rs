@@ -229,7 +229,7 @@ pub fn read_field(file: &File, name: &[u8], each: &mut dyn FnMut(&[u8])) -> Resu
     let mut chunk = [0; 1024];
     for _ in 0..MAX_READS {
         let length = file.read(&mut chunk)?;
-        field.feed(chunk.get(..length).unwrap_or_default(), &mut *each);
+        each(field.feed(chunk.get(..length).unwrap_or_default()).0);
         if length == 0 || field.done() {
             break;
         }

@@ -38,8 +38,9 @@ impl MemsAllowed {
         let (mut length, nodes, mut ranges) = (0usize, NodeMask::new(), ListParser::default());
         files::read_in_chunks(status, files::MAX_STATUS_FILE, &mut |chunk| {
             // The list follows the mask.
-            let rest = mask.feed(chunk, |value| length += value.len());
-            list.feed(rest, |value| value.iter().for_each(|&byte| insert_range(ranges.byte(byte), nodes.bits())));
+            let (value, rest) = mask.feed(chunk);
+            length += value.len();
+            list.feed(rest).0.iter().for_each(|&byte| insert_range(ranges.byte(byte), nodes.bits()));
             !list.done()
         });
         insert_range(ranges.end(), nodes.bits());

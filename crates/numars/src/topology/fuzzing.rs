@@ -26,7 +26,7 @@ fn cut_text(choices: &mut Unstructured) -> Result<()> {
     let (mut field, mut value, mut rest) = (Field::new(skip_words, name), Vec::new(), text);
     while !rest.is_empty() {
         let (piece, after) = rest.split_at(usize::from(*sizes.next().unwrap()).clamp(1, rest.len()));
-        field.feed(piece, |part| value.extend_from_slice(part));
+        value.extend_from_slice(field.feed(piece).0);
         rest = after;
     }
     let (expected, done) = value_of(text, skip_words, name).unwrap_or_default();

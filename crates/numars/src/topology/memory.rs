@@ -54,9 +54,8 @@ impl NodeMemory {
         let mut parsers = fields.map(|name| (Field::new(2, name), NumberParser::default(), None));
         let complete = files::read_in_chunks(meminfo, files::MAX_SYSFS_FILE, &mut |chunk| {
             for (field, number, kibibytes) in &mut parsers {
-                field.feed(chunk, |value| {
-                    *kibibytes = value.iter().fold(*kibibytes, |found, &byte| found.or(number.byte(byte)));
-                });
+                let (value, _) = field.feed(chunk);
+                *kibibytes = value.iter().fold(*kibibytes, |found, &byte| found.or(number.byte(byte)));
             }
             // They are the first of some thirty lines.
             parsers.iter().any(|(field, ..)| !field.done())

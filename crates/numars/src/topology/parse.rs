@@ -35,10 +35,10 @@ impl<'a> Field<'a> {
         if self.skip_words == 0 { FieldState::Name(0) } else { FieldState::SkipWords(self.skip_words) }
     }
 
-    /// Takes the next piece of the file and passes the part of it that belongs to the field's value to `each`. Returns the rest of the
-    /// piece after the field's line.
-    pub fn feed<'b>(&mut self, piece: &'b [u8], mut each: impl FnMut(&[u8])) -> &'b [u8] {
-        let mut rest = piece;
+    /// Takes the next piece of the file. Returns the part of it that belongs to the field's value, and the rest of the piece after the
+    /// field's line.
+    pub fn feed<'b>(&mut self, piece: &'b [u8]) -> (&'b [u8], &'b [u8]) {
+        let (mut value, mut rest): (&[u8], &[u8]) = (&[], piece);
         loop {
             // Most of a file is other lines, and most of a line is its value: both are skipped quickly.
             match self.state {
@@ -46,15 +46,14 @@ impl<'a> Field<'a> {
                 FieldState::Value => {
                     let line_end = memory::position(b'\n', rest).unwrap_or(rest.len());
                     let (line, after) = rest.split_at_checked(line_end).unwrap_or_default();
-                    each(line);
-                    rest = after;
+                    (value, rest) = (line, after);
                 }
                 _ => {}
             }
-            let Some((&byte, after)) = rest.split_first() else { return rest };
+            let Some((&byte, after)) = rest.split_first() else { return (value, rest) };
             self.state =
                 match (self.state, byte) {
-                    (FieldState::Done, _) => return rest,
+                    (FieldState::Done, _) => return (value, rest),
                     (FieldState::Value, _) => FieldState::Done,
                     (_, b'\n') => self.line_start(),
                     (FieldState::SkipWords(1), b' ') => FieldState::Name(0),
@@ -213,7 +212,7 @@ mod tests {
         let mut bytes = Vec::new();
         // However the text is cut.
         for piece in text.chunks(text.len() % 7 + 1) {
-            field.feed(piece, |value| bytes.extend_from_slice(value));
+            bytes.extend_from_slice(field.feed(piece).0);
         }
         field.done().then(|| String::from_utf8(bytes).unwrap())
     }
@@ -244,9 +243,9 @@ mod tests {
     #[test]
     fn the_rest_after_a_field_is_returned() {
         let mut field = Field::new(0, b"Groups:");
-        assert_eq!(field.feed(b"Name:\tx\nGroups:\t1 ", |_| ()), b"");
-        assert_eq!(field.feed(b"2\nThreads:\t1\n", |_| ()), b"Threads:\t1\n");
-        assert_eq!(field.feed(b"more", |_| ()), b"more");
+        assert_eq!(field.feed(b"Name:\tx\nGroups:\t1 "), (&b"\t1 "[..], &b""[..]));
+        assert_eq!(field.feed(b"2\nThreads:\t1\n"), (&b"2"[..], &b"Threads:\t1\n"[..]));
+        assert_eq!(field.feed(b"more"), (&b""[..], &b"more"[..]));
     }
 
     #[test]
