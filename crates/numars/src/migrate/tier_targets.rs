@@ -3,7 +3,7 @@
 //! References: Documentation/ABI/testing/sysfs-kernel-mm-memory-tiers in the kernel sources.
 
 use super::targets::PageInfo;
-use crate::bitmask::BitsMut;
+use crate::bitmask::{Bits, BitsMut};
 use crate::nodeset::{MAX_NUMNODES, NodeMask};
 use crate::sys::errno;
 use crate::sys::memory::Arena;
@@ -101,26 +101,25 @@ impl<'a> TierTargets<'a> {
         }
     }
 
-    /// Returns the nearest node of a tier among those that meet a condition.
-    fn nearest(&self, page: PageInfo, tier: u32, may_be: impl Fn(usize) -> bool) -> Option<i32> {
+    /// Returns the nearest node of a tier that is in none of the sets.
+    fn nearest(&self, page: PageInfo, tier: u32, excluded: &[Bits]) -> Option<i32> {
         let of_tier = (0i32..).zip(self.tiers.iter()).filter(|&(_, &other)| other == tier).map(|(node, _)| node);
-        of_tier.filter(|&node| may_be(node as usize)).min_by_key(|&node| (self.distance)(page.node, node))
+        let may_be = |node: &i32| !excluded.iter().any(|set| set.contains(*node as usize));
+        of_tier.filter(may_be).min_by_key(|&node| (self.distance)(page.node, node))
     }
 
     /// Returns the nearest node of a tier that may be used and has room.
     fn nearest_free(&self, page: PageInfo, tier: u32) -> Option<i32> {
-        let (forbidden, full) = (self.forbidden.bits().as_bits(), self.full(page).as_bits());
-        self.nearest(page, tier, |node| !forbidden.contains(node) && !full.contains(node))
+        self.nearest(page, tier, &[self.forbidden.bits().as_bits(), self.full(page).as_bits()])
     }
 
     /// Returns the target node for a page.
     pub fn target(&self, page: PageInfo) -> Option<i32> {
         let Some(tier) = self.next_tier(page.node) else { return Some(page.node) };
         // If no node is left, the kernel says why: it is full, or forbidden.
-        let is_allowed = |node| !self.forbidden.bits().as_bits().contains(node);
         self.nearest_free(page, tier)
-            .or_else(|| self.nearest(page, tier, is_allowed))
-            .or_else(|| self.nearest(page, tier, |_| true))
+            .or_else(|| self.nearest(page, tier, &[self.forbidden.bits().as_bits()]))
+            .or_else(|| self.nearest(page, tier, &[]))
     }
 
     /// Returns another node of the tier if `full` is; `None` if there is none.
