@@ -237,18 +237,38 @@ impl<'a> Meter<'a> {
         if self.started_ns.is_none() {
             return call();
         }
-        let since = |start, end: u64| usize::try_from(end.saturating_sub(start)).unwrap_or(usize::MAX);
-        // Before it moves a page, the kernel waits until all CPUs have run a function. They may take milliseconds if they are busy, whatever the
-        // number of pages, and no thread waits for a page meanwhile. Nor do fewer pages help a thread that has to wait for its CPU.
-        let cpu_ns = || if pace.is_unlimited() { 0 } else { kernel.cpu_ns() };
-        let (start, cpu_start) = (kernel.now_ns(), cpu_ns());
+        let start = Times::now(kernel, pace);
         let result = call();
-        let (cpu_ns, ns) = (since(cpu_start, cpu_ns()), since(start, kernel.now_ns()));
-        self.longest_call_ns.fetch_max(ns, Relaxed);
+        let cpu_ns = self.record_call(kernel, pace, start);
         if !pace.is_unlimited() {
             pace.record(pages(), cpu_ns);
         }
         result
+    }
+
+    /// Takes note of the duration of a call that has just ended. Returns the time for which it ran, as far as `pace` needs that.
+    #[inline(never)]
+    fn record_call(&self, kernel: &impl MovePagesOps, pace: &Pace, start: Times) -> usize {
+        let since = |start, end: u64| usize::try_from(end.saturating_sub(start)).unwrap_or(usize::MAX);
+        let end = Times::now(kernel, pace);
+        self.longest_call_ns.fetch_max(since(start.ns, end.ns), Relaxed);
+        since(start.cpu_ns, end.cpu_ns)
+    }
+}
+
+/// The times at the start or the end of a call.
+struct Times {
+    ns: u64,
+    /// That of the calling thread; 0 if the pace is unlimited.
+    ///
+    /// Before it moves a page, the kernel waits until all CPUs have run a function. They may take milliseconds if they are busy, whatever the
+    /// number of pages, and no thread waits for a page meanwhile. Nor do fewer pages help a thread that has to wait for its CPU.
+    cpu_ns: u64,
+}
+
+impl Times {
+    fn now(kernel: &impl MovePagesOps, pace: &Pace) -> Self {
+        Times { ns: kernel.now_ns(), cpu_ns: if pace.is_unlimited() { 0 } else { kernel.cpu_ns() } }
     }
 }
 
