@@ -138,7 +138,30 @@ impl<K: MovePagesOps> Mover<'_, K> {
 
     /// Records the outcome of each entry in the statistics.
     #[inline(never)]
-    pub(super) fn record_outcomes(&mut self, batch: &Batch) {
+    pub(super) fn record_outcomes(&mut self, batch: &mut Batch) {
+        self.record_each(batch, |_, _, _| ());
+    }
+
+    /// Records the outcome of each entry in the statistics, calls `record` with its index, outcome and node, and replaces its state by the
+    /// final status.
+    pub(super) fn finalize_statuses(
+        &mut self,
+        batch: &mut Batch,
+        record: &mut dyn FnMut(usize, Option<PageOutcome>, i32),
+    ) {
+        self.record_each(batch, |batch, entry, outcome| {
+            // In any other state the page is on its old node.
+            let node = batch.states.node(entry).unwrap_or_else(|| get_or_default(batch.old_node, entry));
+            record(entry, outcome, node);
+            if let Some(outcome) = outcome {
+                batch.states.finalize(entry, outcome);
+            }
+        });
+    }
+
+    /// Records the outcome of each entry in the statistics, and calls `each` with its index and outcome, which it may use for the last time.
+    #[inline(always)]
+    fn record_each(&mut self, batch: &mut Batch, mut each: impl FnMut(&mut Batch, usize, Option<PageOutcome>)) {
         let stopped = self.is_stopped();
         // Neighbours mostly have the same outcome, and are recorded together.
         let (mut run, mut pages) = ((None, None), 0);
@@ -149,28 +172,8 @@ impl<K: MovePagesOps> Mover<'_, K> {
                 (run, pages) = (next, 0);
             }
             pages += plan::base_pages(batch, entry);
+            each(batch, entry, next.0);
         }
         self.record(run.0, run.1, pages);
-    }
-
-    /// Records the outcome of each entry in the statistics, calls `record` with its index, outcome and node, and replaces its state by the
-    /// final status.
-    pub(super) fn finalize_statuses(
-        &mut self,
-        batch: &mut Batch,
-        record: &mut dyn FnMut(usize, Option<PageOutcome>, i32),
-    ) {
-        self.record_outcomes(batch);
-        let stopped = self.is_stopped();
-        for entry in 0..batch.pages.len() {
-            let outcome = plan::outcome(batch, entry, stopped);
-            let state = batch.states.get(entry);
-            // In any other state the page is on its old node.
-            let node = if let EntryState::OnNode(node) = state { node } else { get_or_default(batch.old_node, entry) };
-            record(entry, outcome, node);
-            if let Some(outcome) = outcome {
-                batch.states.finalize(entry, outcome);
-            }
-        }
     }
 }
