@@ -117,6 +117,7 @@ impl<'a> FixedPath<'a> {
         self.number(number as usize, HEXADECIMAL, digits)
     }
 
+    #[inline(never)]
     fn number(&mut self, number: usize, base: NonZeroU64, digits: usize) -> &mut Self {
         write_radix(number as u64, base, digits, &mut |digit| self.byte(digit));
         self
