@@ -1,7 +1,9 @@
 //! The calls that work on sets.
 
 use super::globals::is_builtin;
-use super::mask::{NUMA_NUM_NODES, allocate, bitmask, free, nodemask_t, nodemask_words, read, words, write};
+use super::mask::{
+    NUMA_NUM_NODES, allocate, bitmask, free, nodemask_t, nodemask_words, read, read_inline, write, write_inline,
+};
 use core::ffi::{c_int, c_uint};
 use numars::for_c::bitmask::{Bits, BitsMut};
 use numars::for_c::sys::errno;
@@ -85,7 +87,7 @@ pub extern "C" fn numa_allocate_cpumask() -> *mut bitmask {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_bitmask_isbitset(bmp: *const bitmask, n: c_uint) -> c_int {
     // SAFETY: as the caller promises.
-    c_int::from(unsafe { read(bmp) }.contains(n as usize))
+    c_int::from(unsafe { read_inline(bmp) }.contains(n as usize))
 }
 
 /// Set all bits of a mask.
@@ -142,8 +144,7 @@ pub unsafe extern "C" fn numa_bitmask_clearall(bmp: *mut bitmask) -> *mut bitmas
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_bitmask_setbit(bmp: *mut bitmask, n: c_uint) -> *mut bitmask {
     // SAFETY: as the caller promises.
-    let (words, size) = unsafe { words(bmp) };
-    BitsMut::new(words, size).set(n as usize);
+    unsafe { write_inline(bmp) }.set(n as usize);
     bmp
 }
 
@@ -163,8 +164,7 @@ pub unsafe extern "C" fn numa_bitmask_setbit(bmp: *mut bitmask, n: c_uint) -> *m
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_bitmask_clearbit(bmp: *mut bitmask, n: c_uint) -> *mut bitmask {
     // SAFETY: as the caller promises.
-    let (words, size) = unsafe { words(bmp) };
-    BitsMut::new(words, size).clear(n as usize);
+    unsafe { write_inline(bmp) }.clear(n as usize);
     bmp
 }
 
@@ -183,7 +183,7 @@ pub unsafe extern "C" fn numa_bitmask_clearbit(bmp: *mut bitmask, n: c_uint) -> 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_bitmask_nbytes(bmp: *mut bitmask) -> c_uint {
     // SAFETY: as the caller promises.
-    let (words, _) = unsafe { words(bmp) };
+    let words = unsafe { read_inline(bmp) }.storage();
     c_uint::try_from(size_of_val(words)).unwrap_or(c_uint::MAX)
 }
 
@@ -281,5 +281,5 @@ pub unsafe extern "C" fn copy_bitmask_to_nodemask(bmp: *mut bitmask, nodemask: *
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn copy_bitmask_to_bitmask(bmpfrom: *mut bitmask, bmpto: *mut bitmask) {
     // SAFETY: as the caller promises.
-    unsafe { write(bmpto).copy_from(read(bmpfrom)) };
+    unsafe { write_inline(bmpto).copy_from_inline(read_inline(bmpfrom)) };
 }

@@ -37,20 +37,17 @@ pub(super) const NODEMASK_WORDS: usize = NUMA_NUM_NODES / WORD_BITS;
 // A word of a set is C's unsigned long.
 const _: () = assert!(size_of::<Word>() == size_of::<c_ulong>());
 
-/// Returns the words and the length of a set. If `mask` or its maskp is NULL, there are no words and the length is 0.
+/// Returns the words and the length of a set; `None` if `mask` or its maskp is NULL.
 ///
 /// # Safety
 /// `mask` is NULL or points to a `struct bitmask` whose maskp is NULL or has room for size bits.
 #[inline(always)]
-pub(super) unsafe fn words<'a>(mask: *const bitmask) -> (&'a [Cell<Word>], usize) {
+unsafe fn words<'a>(mask: *const bitmask) -> Option<(&'a [Cell<Word>], usize)> {
     // SAFETY: as the caller promises; cells, since C programs let masks share their words.
     unsafe {
-        let Some(mask) = mask.as_ref() else { return (&[], 0) };
-        if mask.maskp.is_null() {
-            return (&[], 0);
-        }
+        let mask = mask.as_ref().filter(|mask| !mask.maskp.is_null())?;
         let size = mask.size as usize;
-        (core::slice::from_raw_parts(mask.maskp.cast(), size.div_ceil(WORD_BITS)), size)
+        Some((core::slice::from_raw_parts(mask.maskp.cast(), size.div_ceil(WORD_BITS)), size))
     }
 }
 
@@ -58,11 +55,21 @@ pub(super) unsafe fn words<'a>(mask: *const bitmask) -> (&'a [Cell<Word>], usize
 ///
 /// # Safety
 /// As for [`words`].
+// In one place: it is called from everywhere.
 #[inline(never)]
 pub(super) unsafe fn read<'a>(mask: *const bitmask) -> Bits<'a> {
     // SAFETY: as the caller promises.
-    let (words, size) = unsafe { words(mask) };
-    Bits::new(words, size)
+    unsafe { read_inline(mask) }
+}
+
+/// [`read`], for a function that does little else.
+///
+/// # Safety
+/// As for [`words`].
+#[inline(always)]
+pub(super) unsafe fn read_inline<'a>(mask: *const bitmask) -> Bits<'a> {
+    // SAFETY: as the caller promises.
+    unsafe { words(mask) }.map_or(Bits::EMPTY, |(words, size)| Bits::new(words, size))
 }
 
 /// Returns the set to write, as [`read`].
@@ -72,8 +79,17 @@ pub(super) unsafe fn read<'a>(mask: *const bitmask) -> Bits<'a> {
 #[inline(never)]
 pub(super) unsafe fn write<'a>(mask: *const bitmask) -> BitsMut<'a> {
     // SAFETY: as the caller promises.
-    let (words, size) = unsafe { words(mask) };
-    BitsMut::new(words, size)
+    unsafe { write_inline(mask) }
+}
+
+/// [`write`], for a function that does little else.
+///
+/// # Safety
+/// As for [`write`].
+#[inline(always)]
+pub(super) unsafe fn write_inline<'a>(mask: *const bitmask) -> BitsMut<'a> {
+    // SAFETY: as the caller promises.
+    unsafe { words(mask) }.map_or(BitsMut::new(&[], 0), |(words, size)| BitsMut::new(words, size))
 }
 
 /// Returns the words of a nodemask_t, an empty slice if `mask` is NULL.

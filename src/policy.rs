@@ -3,7 +3,7 @@
 use super::affinity::run_on_usable_nodes;
 use super::errors::{Warning, call_numa_error, report_failure, status, warn};
 use super::globals;
-use super::mask::{allocate, bitmask, free, read, words, write};
+use super::mask::{allocate, bitmask, free, read, write, write_inline};
 use super::mempolicy::{self, Applied, MemRange};
 use crate::trace::call;
 use core::ffi::{c_int, c_ulong, c_void};
@@ -23,8 +23,7 @@ fn nodes_of_policy(wanted: Option<Mode>, fill: fn(BitsMut)) -> *mut bitmask {
         return mask;
     }
     // SAFETY: a fresh set.
-    let (words, size) = unsafe { words(mask) };
-    let set = BitsMut::new(words, size);
+    let set = unsafe { write_inline(mask) };
     match mempolicy::task_policy(set) {
         Ok(mode) if wanted.is_none_or(|wanted| mode.is(wanted)) => {}
         Ok(_) => fill(set),

@@ -14,6 +14,7 @@
 //! assert!(nodes.as_bits().iter().eq([3, 69]), "70 is beyond the length");
 //! ```
 
+use crate::sys::memory::{copy_words, fill_words};
 use core::cell::Cell;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
@@ -58,9 +59,11 @@ impl<'a> Bits<'a> {
     pub const EMPTY: Self = Bits { words: &[], length: 0 };
 
     /// Returns the set of the first `length` bits of `words`, or of all bits if `words` has fewer.
+    #[inline(always)]
     pub fn new(words: &'a [Cell<Word>], length: usize) -> Self {
-        let room = words.len().saturating_mul(WORD_BITS);
-        Bits { words, length: length.min(room) }
+        // Written so that the compiler removes the comparison if the caller computed the number of words in the same way.
+        let is_within = length.div_ceil(WORD_BITS) <= words.len();
+        Bits { words, length: if is_within { length } else { words.len() * WORD_BITS } }
     }
 
     /// Returns the length in bits.
@@ -94,7 +97,7 @@ impl<'a> Bits<'a> {
 
     /// Returns the words all of whose bits belong to the set, which are handled quickly. The last word of the set may follow them.
     #[inline(always)]
-    fn full_words(self) -> &'a [Cell<Word>] {
+    pub(crate) fn full_words(self) -> &'a [Cell<Word>] {
         debug_assert!(self.length / WORD_BITS <= self.words.len());
         self.words.get(..self.length / WORD_BITS).unwrap_or_default()
     }
@@ -139,7 +142,8 @@ impl<'a> Bits<'a> {
     /// Returns whether no bit is set.
     #[inline(never)]
     pub fn is_empty(self) -> bool {
-        self.words().all(|word| word == 0)
+        let full = self.full_words();
+        full.iter().all(|word| word.get() == 0) && self.word_or_zero(full.len()) == 0
     }
 
     /// Returns the highest bit that is set.
@@ -217,6 +221,7 @@ pub struct BitsMut<'a>(Bits<'a>);
 
 impl<'a> BitsMut<'a> {
     /// Returns the set, as [`Bits::new`].
+    #[inline(always)]
     pub fn new(words: &'a [Cell<Word>], length: usize) -> Self {
         BitsMut(Bits::new(words, length))
     }
@@ -227,6 +232,7 @@ impl<'a> BitsMut<'a> {
     }
 
     /// Replaces the bits of the word at `index`, which is in range, that belong to the set by those that `change` returns.
+    #[inline(always)]
     fn update(self, index: usize, change: impl FnOnce(Word) -> Word) {
         debug_assert!(index < self.0.words.len());
         if let Some(cell) = self.0.words.get(index) {
@@ -265,11 +271,10 @@ impl<'a> BitsMut<'a> {
 
     /// Sets every bit to `value`.
     pub fn fill(self, value: bool) {
-        let word = if value { Word::MAX } else { 0 };
         let full = self.0.full_words();
-        full.iter().for_each(|cell| cell.set(word));
-        if full.len() < self.0.words().len() {
-            self.update(full.len(), |_| word);
+        fill_words(full, value);
+        if self.0.length % WORD_BITS != 0 {
+            self.update(full.len(), |_| if value { Word::MAX } else { 0 });
         }
     }
 
@@ -293,37 +298,25 @@ impl<'a> BitsMut<'a> {
     }
 
     /// Copies `from`: bits beyond the end of this set are left out, bits beyond the end of `from` become 0.
+    // In one place: it is called from everywhere.
+    #[inline(never)]
     pub fn copy_from(self, from: Bits) {
+        self.copy_from_inline(from);
+    }
+
+    /// [`BitsMut::copy_from`], for a caller that does little else.
+    #[inline(always)]
+    pub fn copy_from_inline(self, from: Bits) {
         let (to, from_words) = (self.0.full_words(), from.full_words());
         copy_words(to, from_words);
         if let Some((next, rest)) = to.get(from_words.len()..).and_then(<[_]>::split_first) {
             next.set(from.word_or_zero(from_words.len()));
-            rest.iter().for_each(|word| word.set(0));
+            fill_words(rest, false);
         }
         if self.0.length % WORD_BITS != 0 {
             self.update(to.len(), |_| from.word_or_zero(to.len()));
         }
     }
-}
-
-/// Copies words, as far as both slices reach.
-fn copy_words(to: &[Cell<Word>], from: &[Cell<Word>]) {
-    // The library is compiled for size: the compiler makes few instructions of a block, and a loop of the words.
-    const BLOCK: usize = 4;
-    let count = to.len().min(from.len());
-    let (to, from) = (to.get(..count).unwrap_or_default(), from.get(..count).unwrap_or_default());
-    let (to_blocks, from_blocks) = (to.chunks_exact(BLOCK), from.chunks_exact(BLOCK));
-    let rest = to_blocks.remainder().iter().zip(from_blocks.remainder());
-    for (to, from) in to_blocks.zip(from_blocks) {
-        if let ([a, b, c, d], [from_a, from_b, from_c, from_d]) = (to, from) {
-            let words = (from_a.get(), from_b.get(), from_c.get(), from_d.get());
-            a.set(words.0);
-            b.set(words.1);
-            c.set(words.2);
-            d.set(words.3);
-        }
-    }
-    rest.for_each(|(to, from)| to.set(from.get()));
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! References: malloc(3), mmap(2), mremap(2), sysconf(3).
 
 use super::errno::{self, Errno};
+use core::cell::Cell;
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::marker::PhantomData;
 use core::mem::forget;
@@ -67,6 +68,22 @@ pub fn position(byte: u8, bytes: &[u8]) -> Option<usize> {
     // SAFETY: reads no more than the slice.
     let first = unsafe { libc::memchr(bytes.as_ptr().cast(), c_int::from(byte), bytes.len()) };
     (!first.is_null()).then(|| first as usize - bytes.as_ptr() as usize)
+}
+
+/// Copies words with memmove(3), as far as both slices reach. They may overlap.
+#[inline(always)]
+pub fn copy_words(to: &[Cell<usize>], from: &[Cell<usize>]) {
+    let count = to.len().min(from.len());
+    // SAFETY: both have so many words, and cells may be written.
+    unsafe { core::ptr::copy(from.as_ptr().cast::<usize>(), to.as_ptr().cast_mut().cast(), count) };
+}
+
+/// Sets all bits of `words` to `value`, with memset(3).
+#[inline(always)]
+pub fn fill_words(words: &[Cell<usize>], value: bool) {
+    let byte = if value { u8::MAX } else { 0 };
+    // SAFETY: cells may be written.
+    unsafe { words.as_ptr().cast_mut().cast::<usize>().write_bytes(byte, words.len()) };
 }
 
 /// Maps `size` bytes of fresh memory with mmap(2). NULL with errno if there is none.
