@@ -2,7 +2,7 @@
 
 use super::errors::{Warning, report_failure, status, warn, warn_with};
 use super::globals;
-use super::mask::{allocated, bitmask, read, write};
+use super::mask::{allocated, bitmask, read, read_inline, write_inline};
 use super::nodes::node_exists;
 use crate::trace::call;
 use core::cell::Cell;
@@ -185,7 +185,7 @@ pub(super) unsafe fn run_on_existing_nodes(mask: *const bitmask) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_sched_getaffinity(pid: c_int, mask: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
-    affinity::get(pid, unsafe { write(mask) }).map_or(-1, |bytes| bytes as c_int)
+    affinity::get(pid, unsafe { write_inline(mask) }).map_or(-1, |bytes| bytes as c_int)
 }
 
 /// Set the CPU affinity of a thread.
@@ -204,9 +204,7 @@ pub unsafe extern "C" fn numa_sched_getaffinity(pid: c_int, mask: *mut bitmask) 
 /// during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_sched_setaffinity(pid: c_int, mask: *mut bitmask) -> c_int {
-    let cpus = CpuMask::new();
-    // Of the last word, only what belongs to the set. SAFETY: as the caller promises.
-    cpus.bits().copy_from(unsafe { read(mask) });
-    let set = cpus.bits().as_bits();
-    call!(numa_sched_setaffinity(pid = int(pid), mask = set(&set))).status(affinity::set(pid, &cpus))
+    // SAFETY: as the caller promises.
+    let cpus = unsafe { read_inline(mask) };
+    call!(numa_sched_setaffinity(pid = int(pid), mask = set(&cpus))).status(affinity::set_bits(pid, cpus))
 }

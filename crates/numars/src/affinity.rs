@@ -11,13 +11,14 @@
 //! # Ok::<(), numars::SyscallError>(())
 //! ```
 
-use crate::bitmask::{Bits, BitsMut};
+use crate::bitmask::{Bits, BitsMut, WORD_BITS, Word};
 use crate::error::{Syscall, SyscallError};
 use crate::mempolicy::{self, Mode};
 use crate::nodeset::CpuMask;
 use crate::sys::errno::{self, Errno};
 use crate::sys::kernel;
 use crate::topology::{self, KernelTopology};
+use core::cell::Cell;
 
 /// Lets the calling thread run on all CPUs again.
 ///
@@ -68,14 +69,37 @@ pub fn get(pid: i32, cpus: BitsMut) -> Result<usize, SyscallError> {
     usize::try_from(filled).map_err(|_| SyscallError::last(Syscall::SchedGetaffinity))
 }
 
+/// As [`set`], for a set of any length. CPUs beyond the end of a [`CpuMask`] are left out, which no kernel has.
+///
+/// # Errors
+/// As for [`set`].
+#[inline(always)]
+pub fn set_bits(pid: i32, cpus: Bits) -> Result<(), SyscallError> {
+    // The kernel takes a mask of any number of words. The last one must not have bits beyond the set.
+    if cpus.length() % WORD_BITS == 0 {
+        set_words(pid, cpus.full_words())
+    } else {
+        set_copy(pid, cpus.storage(), cpus.length())
+    }
+}
+
+#[inline(always)]
+fn set_words(pid: i32, words: &[Cell<Word>]) -> Result<(), SyscallError> {
+    if kernel::sched_setaffinity(pid, words) < 0 { Err(SyscallError::last(Syscall::SchedSetaffinity)) } else { Ok(()) }
+}
+
+// Not inlined, because the set takes stack.
+#[inline(never)]
+fn set_copy(pid: i32, words: &[Cell<Word>], length: usize) -> Result<(), SyscallError> {
+    let copy = CpuMask::new();
+    copy.bits().copy_from(Bits::new(words, length));
+    set(pid, &copy)
+}
+
 /// Restricts a thread (0: the calling one) to `cpus`, by sched_setaffinity(2). CPUs that the kernel does not have are ignored.
 ///
 /// # Errors
 /// EINVAL if the thread may run on none of the CPUs, ESRCH if there is no such thread, EPERM if it belongs to another user.
 pub fn set(pid: i32, cpus: &CpuMask) -> Result<(), SyscallError> {
-    if kernel::sched_setaffinity(pid, cpus.words()) < 0 {
-        Err(SyscallError::last(Syscall::SchedSetaffinity))
-    } else {
-        Ok(())
-    }
+    set_words(pid, cpus.words())
 }

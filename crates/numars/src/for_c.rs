@@ -6,7 +6,7 @@
 
 /// CPU affinity by sets of any length.
 pub mod affinity {
-    pub use crate::affinity::{bind, get, run_on_all_cpus, run_on_nodes, set};
+    pub use crate::affinity::{bind, get, run_on_all_cpus, run_on_nodes, set, set_bits};
 }
 
 /// Sets of any length, whose words belong to the program.
