@@ -111,15 +111,26 @@ impl Call<'_> {
     }
 
     /// Traces a call that returns nothing: its failure is reported to the program.
-    // In one place: it is called from everywhere.
-    #[inline(never)]
+    #[inline(always)]
     pub(super) fn reports(self, result: Result<(), SyscallError>) {
-        if trace::is_on() {
-            return self.traces_and_reports(result);
+        if trace::is_on() || result.is_err() {
+            self.traces_and_reports(result);
         }
-        if let Err(error) = result {
-            call_numa_error(error);
+    }
+
+    /// As [`Call::reports`], for a call that does less on an older kernel.
+    #[inline(always)]
+    pub(super) fn applies(self, result: Result<Applied, SyscallError>) {
+        if trace::is_on() || result.is_err() {
+            self.traces_what_applied(result);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn traces_what_applied(self, result: Result<Applied, SyscallError>) {
+        self.applied(result);
+        report_failure(result.map(|_| ()));
     }
 
     #[cold]

@@ -1,8 +1,8 @@
 //! Allocating memory on nodes, and the policy of memory.
 
-use super::errors::{call_numa_error, report_failure};
+use super::errors::call_numa_error;
 use super::globals;
-use super::mask::{bitmask, read};
+use super::mask::{bitmask, read, read_inline};
 use super::mempolicy::{self, MemRange};
 use crate::trace::{self, Call, call};
 use core::ffi::{c_int, c_void};
@@ -280,7 +280,7 @@ pub unsafe extern "C" fn numa_free(mem: *mut c_void, size: usize) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_interleave_memory(mem: *mut c_void, size: usize, mask: *mut bitmask) {
     // SAFETY: as the caller promises.
-    let nodes = unsafe { read(mask) };
+    let nodes = unsafe { read_inline(mask) };
     call!(numa_interleave_memory(mem = address(mem), size = size(size), mask = set(&nodes)))
         .reports(mempolicy::interleave_memory(range(mem, size), nodes));
 }
@@ -307,7 +307,7 @@ pub unsafe extern "C" fn numa_interleave_memory(mem: *mut c_void, size: usize, m
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_weighted_interleave_memory(mem: *mut c_void, size: usize, mask: *mut bitmask) {
     // SAFETY: as the caller promises.
-    let nodes = unsafe { read(mask) };
+    let nodes = unsafe { read_inline(mask) };
     call!(numa_weighted_interleave_memory(mem = address(mem), size = size(size), mask = set(&nodes)))
         .reports(mempolicy::weighted_interleave_memory(range(mem, size), nodes));
 }
@@ -354,10 +354,9 @@ pub unsafe extern "C" fn numa_tonode_memory(start: *mut c_void, size: usize, nod
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_tonodemask_memory(mem: *mut c_void, size: usize, mask: *mut bitmask) {
     // SAFETY: as the caller promises.
-    let nodes = unsafe { read(mask) };
-    let applied = mempolicy::bind_memory(range(mem, size), nodes);
-    call!(numa_tonodemask_memory(mem = address(mem), size = size(size), mask = set(&nodes))).applied(applied);
-    report_failure(applied.map(|_| ()));
+    let nodes = unsafe { read_inline(mask) };
+    call!(numa_tonodemask_memory(mem = address(mem), size = size(size), mask = set(&nodes)))
+        .applies(mempolicy::bind_memory(range(mem, size), nodes));
 }
 
 /// Allocate each page of a range of memory on the node of the CPU that touches it first

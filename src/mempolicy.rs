@@ -2,7 +2,7 @@
 //!
 //! References: numa(3), set_mempolicy(2), mbind(2).
 
-use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use numars::for_c::bitmask::Bits;
 use numars::for_c::mempolicy::{self, MF_STRICT, NUMA_BALANCING};
 pub use numars::for_c::mempolicy::{
@@ -24,6 +24,7 @@ pub enum Applied {
 
 /// Makes `request`, and `fallback` if the kernel `lacks` what the first needs, which it refuses with EINVAL. Errno is left untouched if
 /// either succeeds.
+#[inline(always)]
 fn with_fallback(
     request: impl FnOnce() -> Result<(), SyscallError>,
     lacks: impl FnOnce() -> bool,
@@ -31,16 +32,28 @@ fn with_fallback(
 ) -> Result<Applied, SyscallError> {
     let before = errno::get();
     match request() {
-        Err(error) if error.errno() == Errno::EINVAL && lacks() => {
-            errno::set(before);
-            fallback().map(|()| Applied::Fallback)
-        }
-        result => result.map(|()| Applied::AsRequested),
+        Ok(()) => Ok(Applied::AsRequested),
+        Err(error) => fall_back(error, before, lacks, fallback),
     }
 }
 
-/// Whether mbind(2) is called with [`MF_STRICT`].
-static STRICT: AtomicBool = AtomicBool::new(false);
+#[cold]
+#[inline(never)]
+fn fall_back(
+    error: SyscallError,
+    errno_before: i32,
+    lacks: impl FnOnce() -> bool,
+    fallback: impl FnOnce() -> Result<(), SyscallError>,
+) -> Result<Applied, SyscallError> {
+    if error.errno() != Errno::EINVAL || !lacks() {
+        return Err(error);
+    }
+    errno::set(errno_before);
+    fallback().map(|()| Applied::Fallback)
+}
+
+/// The flags that mbind(2) is called with: none, or [`MF_STRICT`].
+static STRICT: AtomicU32 = AtomicU32::new(0);
 
 /// Whether memory that is bound to nodes may be on other nodes when those are full.
 static BIND_FALLBACK: AtomicBool = AtomicBool::new(false);
@@ -48,7 +61,7 @@ static BIND_FALLBACK: AtomicBool = AtomicBool::new(false);
 /// Sets whether giving memory a policy fails with EIO if pages are on other nodes already (MPOL_MF_STRICT), which is not so at the start.
 /// For the whole process. See mbind(2).
 pub fn set_strict(strict: bool) {
-    STRICT.store(strict, Relaxed);
+    STRICT.store(if strict { MF_STRICT } else { 0 }, Relaxed);
 }
 
 /// Sets whether [`bind_memory`] only prefers the nodes, which it does not at the start. For the whole process.
@@ -58,6 +71,7 @@ pub fn set_bind_fallback(fallback: bool) {
 
 // --- the calling thread ---
 
+#[inline(always)]
 fn set_task_policy(mode: Mode, flags: i32, nodes: Bits) -> Result<(), SyscallError> {
     mempolicy::set_task_policy(mode as i32 | flags, nodes)
 }
@@ -66,6 +80,7 @@ fn set_task_policy(mode: Mode, flags: i32, nodes: Bits) -> Result<(), SyscallErr
 ///
 /// # Errors
 /// EINVAL if none of the nodes has memory and is allowed; EPERM or ENOSYS if policy cannot be used.
+#[inline(always)]
 pub fn bind_task(nodes: Bits) -> Result<(), SyscallError> {
     set_task_policy(Mode::Bind, 0, nodes)
 }
@@ -75,6 +90,7 @@ pub fn bind_task(nodes: Bits) -> Result<(), SyscallError> {
 ///
 /// # Errors
 /// As for [`bind_task`].
+#[inline(always)]
 pub fn bind_task_balancing(nodes: Bits) -> Result<Applied, SyscallError> {
     // If the nodes are at fault, EINVAL comes again.
     with_fallback(|| set_task_policy(Mode::Bind, NUMA_BALANCING, nodes), || true, || bind_task(nodes))
@@ -84,6 +100,7 @@ pub fn bind_task_balancing(nodes: Bits) -> Result<Applied, SyscallError> {
 ///
 /// # Errors
 /// As for [`bind_task`].
+#[inline(always)]
 pub fn interleave_task(nodes: Bits) -> Result<(), SyscallError> {
     let mode = if nodes.is_empty() { Mode::Default } else { Mode::Interleave };
     set_task_policy(mode, 0, nodes)
@@ -94,6 +111,7 @@ pub fn interleave_task(nodes: Bits) -> Result<(), SyscallError> {
 ///
 /// # Errors
 /// As for [`bind_task`]; EINVAL before Linux 6.9.
+#[inline(always)]
 pub fn weighted_interleave_task(nodes: Bits) -> Result<(), SyscallError> {
     let mode = if nodes.is_empty() { Mode::Default } else { Mode::WeightedInterleave };
     set_task_policy(mode, 0, nodes)
@@ -122,6 +140,7 @@ pub fn require_nodes(nodes: Bits) -> Result<(), SyscallError> {
 ///
 /// # Errors
 /// As for [`bind_task`].
+#[inline(always)]
 pub fn prefer_nodes(nodes: Bits) -> Result<Applied, SyscallError> {
     // If mbind(2) is forbidden, it does not show what the kernel lacks. But a kernel that has the mode takes a set with an allowed node.
     let has_allowed = || nodes.iter().any(|node| topology::cached().allowed_nodes().bits().as_bits().contains(node));
@@ -136,15 +155,14 @@ pub fn prefer_nodes(nodes: Bits) -> Result<Applied, SyscallError> {
 ///
 /// # Errors
 /// EPERM or ENOSYS if policy cannot be used.
-#[inline(never)]
 pub fn local_task() -> Result<(), SyscallError> {
-    set_task_policy(Mode::Local, 0, NodeMask::new().bits().as_bits())
+    set_task_policy(Mode::Local, 0, Bits::EMPTY)
 }
 
 // --- memory ---
 
 fn set_memory_policy(memory: MemRange, mode: Mode, nodes: Bits) -> Result<(), SyscallError> {
-    mempolicy::set_memory_policy(memory, mode as i32, nodes, if STRICT.load(Relaxed) { MF_STRICT } else { 0 })
+    mempolicy::set_memory_policy(memory, mode as i32, nodes, STRICT.load(Relaxed))
 }
 
 /// Restricts the pages of `memory` that are allocated from now on to `nodes` (MPOL_BIND); after [`set_bind_fallback`], only prefers these
@@ -153,11 +171,18 @@ fn set_memory_policy(memory: MemRange, mode: Mode, nodes: Bits) -> Result<(), Sy
 /// # Errors
 /// EINVAL if the range is invalid or none of the nodes has memory and is allowed; EFAULT if nothing is mapped there; EIO after [`set_strict`] if
 /// pages are on other nodes; ENOMEM; EPERM or ENOSYS if policy cannot be used.
+#[inline(always)]
 pub fn bind_memory(memory: MemRange, nodes: Bits) -> Result<Applied, SyscallError> {
-    let set = |mode| set_memory_policy(memory, mode, nodes);
-    if !BIND_FALLBACK.load(Relaxed) {
-        return set(Mode::Bind).map(|()| Applied::AsRequested);
+    if BIND_FALLBACK.load(Relaxed) {
+        return prefer_memory(memory, nodes);
     }
+    set_memory_policy(memory, Mode::Bind, nodes).map(|()| Applied::AsRequested)
+}
+
+#[cold]
+#[inline(never)]
+fn prefer_memory(memory: MemRange, nodes: Bits) -> Result<Applied, SyscallError> {
+    let set = |mode| set_memory_policy(memory, mode, nodes);
     with_fallback(|| set(Mode::PreferredMany), lacks_preferred_many, || set(Mode::Preferred))
 }
 

@@ -114,9 +114,15 @@ fn is_called_by_library() -> bool {
 /// Makes a system call and traces it, unless the library is the caller, which traces the function that the program called.
 macro_rules! trace_kernel_call {
     ($name:ident$arguments:tt, $call:expr, $pages:expr) => {{
-        if trace::is_on() && !is_called_by_library() {
-            // SAFETY: as the caller of the exported function promises.
-            return call_traced(&move || unsafe { $call }, call!($name$arguments), $pages);
+        if trace::is_on() {
+            return trace::out_of_line(move || {
+                if is_called_by_library() {
+                    // SAFETY: as the caller of the exported function promises.
+                    return unsafe { $call };
+                }
+                // SAFETY: as above.
+                call_traced(&move || unsafe { $call }, call!($name$arguments), $pages)
+            });
         }
         // SAFETY: as above.
         unsafe { $call }

@@ -3,7 +3,7 @@
 use super::affinity::run_on_usable_nodes;
 use super::errors::{Warning, call_numa_error, report_failure, status, warn};
 use super::globals;
-use super::mask::{allocate, bitmask, free, read, write, write_inline};
+use super::mask::{allocate, bitmask, free, read, read_inline, write, write_inline};
 use super::mempolicy::{self, Applied, MemRange};
 use crate::trace::call;
 use core::ffi::{c_int, c_ulong, c_void};
@@ -145,10 +145,19 @@ pub extern "C" fn numa_set_preferred(node: c_int) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_set_preferred_many(nodemask: *mut bitmask) {
     // SAFETY: as the caller promises.
-    let nodes = unsafe { read(nodemask) };
+    let nodes = unsafe { read_inline(nodemask) };
     let applied = mempolicy::prefer_nodes(nodes);
     call!(numa_set_preferred_many(nodemask = set(&nodes))).applied(applied);
-    let falls_back = match applied {
+    if applied != Ok(Applied::AsRequested) {
+        report_fallback(applied);
+    }
+}
+
+/// Warns if one node is preferred instead of several, and reports a failure.
+#[cold]
+#[inline(never)]
+fn report_fallback(preferred: Result<Applied, SyscallError>) {
+    let falls_back = match preferred {
         Ok(applied) => applied == Applied::Fallback,
         Err(_) => mempolicy::lacks_preferred_many(),
     };
@@ -156,7 +165,7 @@ pub unsafe extern "C" fn numa_set_preferred_many(nodemask: *mut bitmask) {
         let text = c"Unable to handle MANY preferred nodes. Falling back to first node\n";
         errno::preserve_errno(|| warn(Warning::ONE_PREFERRED_NODE, text));
     }
-    report_failure(applied.map(|_| ()));
+    report_failure(preferred.map(|_| ()));
 }
 
 /// Return the node of the calling thread's next interleaved page (MPOL_INTERLEAVE or
@@ -203,7 +212,7 @@ pub extern "C" fn numa_get_interleave_mask() -> *mut bitmask {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_set_interleave_mask(nodemask: *mut bitmask) {
     // SAFETY: as the caller promises.
-    let nodes = unsafe { read(nodemask) };
+    let nodes = unsafe { read_inline(nodemask) };
     call!(numa_set_interleave_mask(nodemask = set(&nodes))).reports(mempolicy::interleave_task(nodes));
 }
 
@@ -240,7 +249,7 @@ pub extern "C" fn numa_get_weighted_interleave_mask() -> *mut bitmask {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_set_weighted_interleave_mask(nodemask: *mut bitmask) {
     // SAFETY: as the caller promises.
-    let nodes = unsafe { read(nodemask) };
+    let nodes = unsafe { read_inline(nodemask) };
     call!(numa_set_weighted_interleave_mask(nodemask = set(&nodes)))
         .reports(mempolicy::weighted_interleave_task(nodes));
 }
@@ -301,7 +310,7 @@ pub extern "C" fn numa_set_localalloc() {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_set_membind(nodemask: *mut bitmask) {
     // SAFETY: as the caller promises.
-    let nodes = unsafe { read(nodemask) };
+    let nodes = unsafe { read_inline(nodemask) };
     call!(numa_set_membind(nodemask = set(&nodes))).reports(mempolicy::bind_task(nodes));
 }
 
@@ -324,10 +333,8 @@ pub unsafe extern "C" fn numa_set_membind(nodemask: *mut bitmask) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_set_membind_balancing(nodemask: *mut bitmask) {
     // SAFETY: as the caller promises.
-    let nodes = unsafe { read(nodemask) };
-    let applied = mempolicy::bind_task_balancing(nodes);
-    call!(numa_set_membind_balancing(nodemask = set(&nodes))).applied(applied);
-    report_failure(applied.map(|_| ()));
+    let nodes = unsafe { read_inline(nodemask) };
+    call!(numa_set_membind_balancing(nodemask = set(&nodes))).applies(mempolicy::bind_task_balancing(nodes));
 }
 
 /// Return the nodes that the calling thread may allocate on: those of its policy if that is

@@ -87,6 +87,13 @@ impl<'a> Call<'a> {
     }
 }
 
+/// Calls a closure that makes and traces a call, in a function of its own: its caller needs no stack and saves no registers for it.
+#[cold]
+#[inline(never)]
+pub fn out_of_line<T>(traced_call: impl FnOnce() -> T) -> T {
+    traced_call()
+}
+
 /// The result of a call.
 enum Outcome {
     Number(i64),

@@ -91,6 +91,7 @@ fn check(result: c_long, call: Syscall) -> Result<(), SyscallError> {
 ///
 /// # Errors
 /// EINVAL if none of the nodes has memory and is allowed, or the kernel lacks the mode or a flag; EPERM or ENOSYS if policy cannot be used.
+#[inline(always)]
 pub fn set_task_policy(raw_mode: i32, nodes: Bits) -> Result<(), SyscallError> {
     check(kernel::set_mempolicy(raw_mode, nodes), Syscall::SetMempolicy)
 }
@@ -162,6 +163,16 @@ impl MemRange {
 /// ENOMEM; EPERM or ENOSYS if policy cannot be used.
 #[inline(never)]
 pub fn set_memory_policy(memory: MemRange, raw_mode: i32, nodes: Bits, flags: u32) -> Result<(), SyscallError> {
+    // Shorter lengths can be rounded up, whatever the size of a page.
+    if isize::try_from(memory.length).is_err() {
+        return set_policy_of_huge_range(memory, raw_mode, nodes, flags);
+    }
+    check(kernel::mbind(memory.start, memory.length, raw_mode, nodes, flags), Syscall::Mbind)
+}
+
+#[cold]
+#[inline(never)]
+fn set_policy_of_huge_range(memory: MemRange, raw_mode: i32, nodes: Bits, flags: u32) -> Result<(), SyscallError> {
     memory.check(Syscall::Mbind)?;
     check(kernel::mbind(memory.start, memory.length, raw_mode, nodes, flags), Syscall::Mbind)
 }

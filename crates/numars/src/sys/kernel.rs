@@ -13,7 +13,7 @@ use crate::bitmask::Bits;
 use core::cell::Cell;
 use core::ffi::{c_int, c_long, c_uint, c_ulong, c_void};
 use core::ptr::{null, null_mut};
-use once_cell::race::OnceRef;
+use core::sync::atomic::{AtomicPtr, Ordering};
 
 /// The numbers of the system calls.
 mod numbers {
@@ -90,15 +90,15 @@ interposable_calls! {
         = SYS_move_pages(c_long::from(pid), count, pages, nodes, status, c_long::from(flags));
 }
 
-/// The functions that were given to [`interpose`].
-static CALLS: OnceRef<Calls> = OnceRef::new();
+/// The functions to call.
+static CALLS: AtomicPtr<Calls> = AtomicPtr::new((&raw const DEFAULT).cast_mut());
 
 /// Returns the functions to call.
+// Atomic, so the compiler does not assume that a function is the one that it sees under this name.
+#[inline(always)]
 fn calls() -> &'static Calls {
-    static DEFAULT_CALLS: &Calls = &DEFAULT;
-    // Volatile: the compiler must not assume that a function is the one that it sees under this name.
-    // SAFETY: a static.
-    CALLS.get().unwrap_or_else(|| unsafe { (&raw const DEFAULT_CALLS).read_volatile() })
+    // SAFETY: the address of a static, or what `interpose` was given.
+    unsafe { &*CALLS.load(Ordering::Acquire) }
 }
 
 /// Makes this crate call `calls` in place of the system calls, from now on and in all threads. The first call counts; later ones have no
@@ -107,7 +107,8 @@ fn calls() -> &'static Calls {
 /// # Safety
 /// Each function does what the system call of its name does: it writes to nothing but what that writes to.
 pub unsafe fn interpose(calls: &'static Calls) {
-    let _ = CALLS.set(calls);
+    let (default, calls) = ((&raw const DEFAULT).cast_mut(), core::ptr::from_ref(calls).cast_mut());
+    let _ = CALLS.compare_exchange(default, calls, Ordering::AcqRel, Ordering::Relaxed);
 }
 
 /// Returns whether this program may use NUMA policy; if not, errno says why.
