@@ -97,13 +97,18 @@ fn read_or_reload() -> &'static Reading<'static> {
 }
 
 /// Returns the current reading, with the files of single nodes.
+#[inline(always)]
 fn whole_reading() -> &'static Reading<'static> {
     let reading = reading();
-    if reading.is_whole {
-        return reading;
-    }
+    if reading.is_whole { reading } else { read_rest(reading) }
+}
+
+/// Reads the files of single nodes. Returns the current reading, `before` if that fails.
+#[cold]
+#[inline(never)]
+fn read_rest(before: &'static Reading<'static>) -> &'static Reading<'static> {
     read();
-    CURRENT.get().unwrap_or(reading)
+    CURRENT.get().unwrap_or(before)
 }
 
 /// Returns what is known of this process's machine: the lists of nodes that exist and may be allocated on, and the rest if
@@ -118,6 +123,8 @@ pub fn cached() -> &'static KernelTopology<'static> {
 }
 
 /// See [`KernelTopology::current`].
+// Not inlined: it is called from many places.
+#[inline(never)]
 pub(super) fn topology() -> &'static KernelTopology<'static> {
     &whole_reading().topology
 }
@@ -243,13 +250,17 @@ fn read() {
 }
 
 /// Returns the number of CPUs that the machine has, online or not.
+#[inline(always)]
 pub fn configured_cpus() -> usize {
-    let topology = topology();
-    match topology.configured_cpus {
-        // There was no memory for what was read, or nothing says it; but this thread runs on one.
-        0 => topology.allowed_cpus.max(usize::from(Root::of_process().is_running())),
-        cpus => cpus,
-    }
+    let topology = &whole_reading().topology;
+    if topology.configured_cpus == 0 { cpus_at_least(topology) } else { topology.configured_cpus }
+}
+
+/// Returns the number of CPUs if there was no memory for what was read, or nothing says it: this thread runs on one.
+#[cold]
+#[inline(never)]
+fn cpus_at_least(topology: &KernelTopology) -> usize {
+    topology.allowed_cpus.max(usize::from(Root::of_process().is_running()))
 }
 
 /// Returns how many CPUs the map has room for.
