@@ -7,7 +7,7 @@ use super::nodes::long;
 use core::ffi::{CStr, c_char, c_int};
 use core::ptr::null_mut;
 use numars::for_c::bitmask::{BitsMut, WORD_BITS};
-use numars::for_c::nodeset::{CpuMask, FixedBitmask, MAX_CPUS};
+use numars::for_c::nodeset::{FixedBitmask, MAX_CPUS};
 use numars::for_c::nodestring::{self, ParseContext, ParsedDevice};
 use numars::for_c::sys::memory;
 use numars::for_c::topology::{self, NodesLookup, configured_cpus};
@@ -166,6 +166,14 @@ unsafe fn parse_cpus(list: *const c_char, attempt: ParseOnce) -> *mut bitmask {
     }
 }
 
+/// The words of a set of CPUs of a small machine. Clearing a larger one takes longer than parsing a short list.
+const SMALL_WORDS: usize = 1024 / WORD_BITS;
+
+/// Returns whether such a set has room for all CPUs.
+fn is_small() -> bool {
+    topology::possible_cpus() <= SMALL_WORDS * WORD_BITS
+}
+
 /// Parse a bit map in the format of /sys/devices/system/node/node0/cpumap.
 ///
 /// @param line  groups of up to eight hexadecimal digits, the highest first, separated by commas
@@ -296,10 +304,7 @@ pub unsafe extern "C" fn numa_parse_cpustring(string: *const c_char) -> *mut bit
         let cpus = cpus.bits().as_bits();
         nodestring::parse(list, ParseContext { allowed: cpus, all: cpus, invert: &invert_cpus }, device, set)
     }
-    // Clearing a large set takes longer than parsing a short list.
-    const SMALL: usize = 1024;
-    let is_small = topology::possible_cpus() <= SMALL;
-    let attempt = if is_small { attempt::<{ SMALL / WORD_BITS }> } else { attempt::<{ MAX_CPUS / WORD_BITS }> };
+    let attempt = if is_small() { attempt::<SMALL_WORDS> } else { attempt::<{ MAX_CPUS / WORD_BITS }> };
     // SAFETY: as the caller promises.
     unsafe { parse_cpus(string, attempt) }
 }
@@ -319,12 +324,13 @@ pub unsafe extern "C" fn numa_parse_cpustring(string: *const c_char) -> *mut bit
 /// string is NULL or points to a string that no other thread changes during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_parse_cpustring_all(string: *const c_char) -> *mut bitmask {
-    let attempt: ParseOnce = |list, device, set| {
-        let cpus = CpuMask::new();
-        (0..configured_cpus()).for_each(|cpu| cpus.bits().set(cpu));
+    fn attempt<'a, const WORDS: usize>(list: &'a [u8], device: &LookUp<'a>, set: BitsMut) -> Result<(), ListError<'a>> {
+        let cpus = FixedBitmask::<WORDS>::new();
+        BitsMut::new(cpus.words(), configured_cpus()).fill(true);
         let cpus = cpus.bits().as_bits();
         nodestring::parse(list, ParseContext { allowed: cpus, all: cpus, invert: &invert_cpus }, device, set)
-    };
+    }
+    let attempt = if is_small() { attempt::<SMALL_WORDS> } else { attempt::<{ MAX_CPUS / WORD_BITS }> };
     // SAFETY: as the caller promises.
     unsafe { parse_cpus(string, attempt) }
 }

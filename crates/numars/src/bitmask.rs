@@ -91,7 +91,7 @@ impl<'a> Bits<'a> {
 
     /// As [`Bits::word`]; 0 beyond the last word.
     #[inline(always)]
-    fn word_or_zero(self, index: usize) -> Word {
+    pub(crate) fn word_or_zero(self, index: usize) -> Word {
         self.words.get(index).map_or(0, Cell::get) & self.valid_mask(index)
     }
 
@@ -267,6 +267,14 @@ impl<'a> BitsMut<'a> {
     /// Clears `bit`, if it belongs to the set.
     pub fn clear(self, bit: usize) {
         self.change(bit, |word, bit| word & !bit);
+    }
+
+    /// Sets those of the bits of `word`, which is the one at `index`, that belong to the set.
+    #[inline(always)]
+    pub(crate) fn insert_word(self, index: usize, word: Word) {
+        if let Some(cell) = self.0.words.get(index) {
+            cell.set(cell.get() | word & self.0.valid_mask(index));
+        }
     }
 
     /// Sets every bit to `value`.

@@ -26,9 +26,10 @@
 //! assert_eq!(error, Err(ParseError::EndOutOfRange { number: 2, rest: b"2" }));
 //! ```
 
-use crate::bitmask::{Bits, BitsMut, WORD_BITS};
+use crate::bitmask::{Bits, BitsMut, WORD_BITS, Word};
 use crate::nodeset::NodeMask;
-use crate::text::{hex_digit, parse_hex, skip_blanks};
+use crate::sys::memory::position;
+use crate::text::{hex_digit, skip_blanks};
 use core::ops::Range;
 
 /// Why [`parse`] rejects a list. The slices are the rest of the list, from the position of the error.
@@ -198,11 +199,55 @@ fn insert_named(nodes: NamedNodes, allowed: Bits, set: BitsMut) -> Result<(), us
 fn parse_decimal_prefix<'a>(list: &'a [u8], allowed: Bits, set: BitsMut) -> &'a [u8] {
     let mut rest = list;
     loop {
+        let after = parse_equally_long(rest, allowed, set);
+        if after.len() < rest.len() {
+            rest = after;
+            continue;
+        }
         match short_decimal(rest) {
             Some((number, [b',', after @ ..])) if set.insert_if_in(allowed, number) => rest = after,
             _ => return rest,
         }
     }
+}
+
+/// [`parse_decimal_prefix`] of numbers with as many digits as the first one, one to four, as long as eight bytes are left: they are read at once,
+/// and the position of the next number does not depend on what they are, so that the processor looks at several numbers at a time.
+fn parse_equally_long<'a>(list: &'a [u8], allowed: Bits, set: BitsMut) -> &'a [u8] {
+    const EACH: u64 = u64::MAX / 0xff;
+    let Some(first) = list.first_chunk::<8>() else { return list };
+    let digits = first.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if !(1..=4).contains(&digits) {
+        return list;
+    }
+    let comma = 8 * digits as u32;
+    // Makes digits 0 to 9 and the comma 0. What is larger sets the highest bit when this is added.
+    let expected = (EACH * u64::from(b'0')) ^ (u64::from(b'0' ^ b',') << comma);
+    let headroom = EACH * 0x76 + (9 << comma);
+    let highest_bits = (EACH * 0x80) & (u64::MAX >> (56 - comma));
+    let (mut rest, mut index, mut named, mut may) = (list, 0, 0, allowed.word_or_zero(0));
+    while let Some(bytes) = rest.first_chunk::<8>() {
+        let values = u64::from_le_bytes(*bytes) ^ expected;
+        // Of several digits, a zero at the start means that the number is octal.
+        let is_octal = values & 0xff == 0 && digits > 1;
+        if (values.wrapping_add(headroom) | values) & highest_bits != 0 || is_octal {
+            break;
+        }
+        // The first digit is in the lowest byte. Both steps add what is there to ten or a hundred times what is below.
+        let pairs = ((values as u32) << (32 - comma)).wrapping_mul(10 << 8 | 1) >> 8 & 0x00ff_00ff;
+        let number = (pairs.wrapping_mul(100 << 16 | 1) >> 16) as usize;
+        if number / WORD_BITS != index {
+            set.insert_word(index, named);
+            index = number / WORD_BITS;
+            (named, may) = (0, allowed.word_or_zero(index));
+        }
+        let bit = 1 << (number % WORD_BITS);
+        let Some(after) = rest.get(digits + 1..).filter(|_| may & bit != 0) else { break };
+        named |= bit;
+        rest = after;
+    }
+    set.insert_word(index, named);
+    rest
 }
 
 /// Returns whether `text` begins with `byte`, and the text without it.
@@ -296,22 +341,30 @@ fn strtol_prefix(text: &[u8]) -> (bool, u32, &[u8]) {
 /// ```
 pub fn parse_bitmap(text: &[u8], set: BitsMut) -> bool {
     set.fill(false);
-    let mut lines = text.split(|&byte| byte == b'\n');
-    let (Some(groups), Some(_)) = (lines.next(), lines.next()) else { return false };
-    if groups.is_empty() {
+    let Some(line) = position(b'\n', text).and_then(|end| text.get(..end)) else { return false };
+    if line.is_empty() {
         return true;
     }
-    let mut offset = 0;
-    for group in groups.rsplit(|&byte| byte == b',') {
-        let Some(bits) = parse_hex(group) else { return false };
-        for bit in 0..32 {
-            if bits >> bit & 1 == 1 {
-                if offset + bit >= set.as_bits().length().next_multiple_of(WORD_BITS) {
-                    return false;
-                }
-                set.set(offset + bit);
+    let room = set.as_bits().length().next_multiple_of(WORD_BITS);
+    let (mut offset, mut rest, mut is_first) = (0, line, false);
+    while !is_first {
+        // From the end of the group.
+        let (mut group, mut bits) = (0u32, 0u32);
+        is_first = true;
+        while let Some((&byte, before)) = rest.split_last() {
+            rest = before;
+            if byte == b',' {
+                is_first = false;
+                break;
             }
+            let Some(digit) = hex_digit(byte).filter(|_| bits < 32) else { return false };
+            group |= digit << bits;
+            bits += 4;
         }
+        if bits == 0 || group != 0 && offset >= room {
+            return false;
+        }
+        set.insert_word(offset / WORD_BITS, (group as Word) << (offset % WORD_BITS));
         offset += 32;
     }
     true
@@ -343,7 +396,6 @@ pub fn ranges(mut numbers: impl Iterator<Item = usize>) -> impl Iterator<Item = 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bitmask::Word;
     use proptest::prelude::*;
     use std::cell::Cell;
     use std::collections::BTreeSet;
@@ -497,6 +549,21 @@ mod tests {
     }
 
     #[test]
+    fn numbers_in_a_long_list_are_written_as_in_c_too() {
+        assert_eq!(named("10,011,9,1,5,0,10", &[0, 1, 5, 9, 10]), Ok(vec![0, 1, 5, 9, 10]));
+        assert_eq!(named("10,11,012,10,0x9,10", &[9, 10, 11]), Ok(vec![9, 10, 11]));
+        assert_eq!(named("0,00,01,1,5,9,0", &MAY), Ok(vec![0, 1, 5, 9]));
+        for (list, rest) in [("10,11;10,11,10", ";10,11,10"), ("10,11/,10,11,10", "/,10,11,10")] {
+            assert_eq!(named(list, &[10, 11]), Err(ParseError::Trailing(rest.as_bytes())), "{list}");
+        }
+        assert_eq!(named("10,1:,10,11,10,11", &[1, 10, 11]), Err(ParseError::Trailing(b":,10,11,10,11")));
+        assert_eq!(
+            named("1,1\u{85},10,11,10,11", &[1, 10, 11]),
+            Err(ParseError::Trailing("\u{85},10,11,10,11".as_bytes()))
+        );
+    }
+
+    #[test]
     fn a_range_that_runs_backwards_is_its_first_number() {
         assert_eq!(named("5-0", &MAY), Ok(vec![5]));
     }
@@ -611,6 +678,32 @@ mod tests {
         fn any_text_is_parsed_without_a_panic(text in "[-+!,0-9xal \t]{0,30}") {
             let _ = named(&text, &MAY);
             let _ = bitmap(&text, 70);
+        }
+
+        #[test]
+        fn a_long_list_is_its_numbers_up_to_the_first_that_is_not_allowed(
+            numbers in prop::collection::vec(prop_oneof![0usize..12, 0usize..1100, 0usize..8192, 0usize..20_000], 1..200),
+            rejected in prop::option::of(0usize..8192), length in prop_oneof![Just(8192usize), 8100usize..8192, Just(20_000)],
+        ) {
+            const WORDS: usize = 20_032 / WORD_BITS;
+            let (allowed_words, words) = ([const { Cell::new(0) }; WORDS], [const { Cell::new(0) }; WORDS]);
+            let (allowed, set) = (BitsMut::new(&allowed_words, length), BitsMut::new(&words, 20_000));
+            allowed.fill(true);
+            rejected.iter().for_each(|&number| allowed.clear(number));
+            let list = numbers.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
+            let context = ParseContext { allowed: allowed.as_bits(), all: allowed.as_bits(), invert: &|_| () };
+            let result = parse(list.as_bytes(), context, &device, set);
+            let first = numbers.iter().position(|&number| !allowed.as_bits().contains(number));
+            let parsed: BTreeSet<usize> = numbers[..first.unwrap_or(numbers.len())].iter().copied().collect();
+            prop_assert!(set.as_bits().iter().eq(parsed));
+            match first {
+                None => prop_assert_eq!(result, Ok(())),
+                Some(index) => {
+                    let start: usize = numbers[..index].iter().map(|number| number.to_string().len() + 1).sum();
+                    let (number, rest) = (numbers[index] as i64, &list.as_bytes()[start..]);
+                    prop_assert_eq!(result, Err(ParseError::OutOfRange { number, rest }));
+                }
+            }
         }
 
         #[test]

@@ -16,13 +16,10 @@ pub fn skip_blanks(text: &[u8]) -> &[u8] {
 
 /// Returns the value of a hexadecimal digit, or `None` if the byte is not one.
 pub fn hex_digit(byte: u8) -> Option<u32> {
-    // Not char::to_digit, which panics for some bases.
-    match byte {
-        b'0'..=b'9' => Some(u32::from(byte - b'0')),
-        b'a'..=b'f' => Some(u32::from(byte - b'a') + 10),
-        b'A'..=b'F' => Some(u32::from(byte - b'A') + 10),
-        _ => None,
-    }
+    // Not char::to_digit, which panics for some bases. Letters of either case differ in one bit.
+    let (digit, letter) = (byte.wrapping_sub(b'0'), (byte | 0x20).wrapping_sub(b'a'));
+    let value = if digit < 10 { digit } else { letter.saturating_add(10) };
+    (value < 16).then_some(value.into())
 }
 
 /// Parses one to eight hexadecimal digits. Returns `None` for any other text.
