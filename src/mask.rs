@@ -104,21 +104,20 @@ pub(super) unsafe fn nodemask_words<'a>(mask: *const nodemask_t) -> &'a [Cell<Wo
     unsafe { core::slice::from_raw_parts(mask.cast(), NODEMASK_WORDS) }
 }
 
-/// Allocates an empty set. NULL with errno ENOMEM if there is no memory.
+/// Allocates an empty set and its words, which follow it in the same block. NULL with errno ENOMEM if there is no memory.
 pub(super) fn allocate(bits: usize) -> *mut bitmask {
-    let mask = memory::allocate::<bitmask>();
-    let maskp = memory::allocate_zeroed::<c_ulong>(bits.div_ceil(WORD_BITS));
-    if mask.is_null() || maskp.is_null() {
-        // SAFETY: each is NULL or fresh.
-        unsafe {
-            memory::free(mask);
-            memory::free(maskp);
-        }
-        return core::ptr::null_mut();
+    const HEAD: usize = size_of::<bitmask>() / size_of::<c_ulong>();
+    let mask = memory::allocate_zeroed::<c_ulong>(bits.div_ceil(WORD_BITS) + HEAD).cast::<bitmask>();
+    if !mask.is_null() {
+        // SAFETY: fresh, with room for the structure and the words.
+        unsafe { mask.write(bitmask { size: bits as c_ulong, maskp: own_words(mask) }) };
     }
-    // SAFETY: `mask` is fresh and has room for the structure.
-    unsafe { mask.write(bitmask { size: bits as c_ulong, maskp }) };
     mask
+}
+
+/// Returns where [`allocate`] has the words of a set.
+fn own_words(mask: *mut bitmask) -> *mut c_ulong {
+    mask.wrapping_add(1).cast()
 }
 
 /// Allocates a set of `size` bits with the bits of `bits`. NULL with errno ENOMEM if there is no memory.
@@ -129,16 +128,18 @@ pub(super) fn allocated(size: usize, bits: Bits) -> *mut bitmask {
     mask
 }
 
-/// Frees a set and its words.
+/// Frees a set and its words, which may be a block of their own if a program made the set.
 ///
 /// # Safety
-/// `mask` is NULL or came from [`allocate`], and is not used any more.
+/// `mask` is NULL or came from [`allocate`] or malloc(3), as did its words in the latter case, and is not used any more.
 #[inline(always)]
 pub(super) unsafe fn free(mask: *mut bitmask) {
     // SAFETY: as the caller promises.
     unsafe {
         if let Some(set) = mask.as_ref() {
-            memory::free(set.maskp);
+            if set.maskp != own_words(mask) {
+                memory::free(set.maskp);
+            }
             memory::free(mask);
         }
     }
