@@ -1,10 +1,11 @@
 //! Moving pages, the calls of numa(3).
 
-use super::mask::{bitmask, read};
+use super::mask::{bitmask, read_inline};
 use crate::trace::{PageOutcome, call};
 use core::ffi::{CStr, c_int, c_long, c_ulong, c_void};
 use core::ptr::null;
 use numars::Errno;
+use numars::for_c::bitmask::Bits;
 use numars::for_c::migrate::node_map::{self, Masks, PADDED_BITS};
 use numars::for_c::migrate::{self, MoveRequest};
 use numars::for_c::sys::uaccess::{UserPtr, UserPtrMut};
@@ -32,14 +33,27 @@ use once_cell::race::OnceBool;
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_migrate_pages(pid: c_int, from: *mut bitmask, to: *mut bitmask) -> c_int {
     // SAFETY: as the caller promises.
-    let (from_bits, to_bits) = unsafe { (read(from), read(to)) };
-    let unmoved = match node_map::masks(from_bits, to_bits) {
+    let (from, to) = unsafe { (read_inline(from), read_inline(to)) };
+    let bits = from.length();
+    let unmoved = if bits == to.length() && bits != 0 {
+        // SAFETY: both are that long.
+        unsafe { kernel::migrate_pages(pid, bits, from.storage().as_ptr().cast(), to.storage().as_ptr().cast()) }
+    } else {
+        migrate_pages_padded(pid, from, to)
+    };
+    call!(numa_migrate_pages(pid = int(pid), from = set(&from), to = set(&to)))
+        .returns(c_int::try_from(unmoved).unwrap_or(c_int::MAX))
+}
+
+/// Calls migrate_pages(2) with masks whose lengths differ or are 0.
+#[cold]
+#[inline(never)]
+fn migrate_pages_padded(pid: c_int, from: Bits, to: Bits) -> c_long {
+    match node_map::masks(from, to) {
         // SAFETY: empty masks are not read.
-        Masks::SameLength(0) => unsafe { kernel::migrate_pages(pid, 0, null(), null()) },
-        // SAFETY: both are structures here, since a NULL has length 0.
-        Masks::SameLength(bits) => unsafe { kernel::migrate_pages(pid, bits, (*from).maskp, (*to).maskp) },
+        Masks::SameLength(_) => unsafe { kernel::migrate_pages(pid, 0, null(), null()) },
         Masks::Padded => {
-            let (from, to) = (node_map::padded(from_bits), node_map::padded(to_bits));
+            let (from, to) = (node_map::padded(from), node_map::padded(to));
             // SAFETY: both are that long.
             unsafe { kernel::migrate_pages(pid, PADDED_BITS, from.as_ptr().cast(), to.as_ptr().cast()) }
         }
@@ -47,10 +61,7 @@ pub unsafe extern "C" fn numa_migrate_pages(pid: c_int, from: *mut bitmask, to: 
             errno::set(libc::EINVAL);
             -1
         }
-    };
-    call!(numa_migrate_pages(pid = int(pid), from = set(&from_bits), to = set(&to_bits)))
-        .returns_pages(unmoved, PageOutcome::None);
-    c_int::try_from(unmoved).unwrap_or(c_int::MAX)
+    }
 }
 
 /// Returns whether NUMARS_MOVE=kernel in the environment makes numa_move_pages() the bare system call.
