@@ -4,14 +4,15 @@ use super::errors::{Warning, report_failure, status, warn, warn_with};
 use super::globals;
 use super::mask::{allocated, bitmask, read, read_inline, write_inline};
 use super::nodes::node_exists;
+use super::parse::{SMALL_WORDS, is_small};
 use crate::trace::call;
-use core::cell::Cell;
 use core::ffi::c_int;
 use numars::SyscallError;
 use numars::for_c::affinity;
-use numars::for_c::bitmask::{Bits, Word};
-use numars::for_c::nodeset::{CpuMask, NodeMask};
+use numars::for_c::bitmask::{Bits, WORD_BITS};
+use numars::for_c::nodeset::{FixedBitmask, MAX_CPUS, NodeMask};
 use numars::for_c::sys::errno;
+use numars::for_c::sys::root::Root;
 use numars::for_c::topology::{self, KernelTopology};
 
 /// Run the calling thread on the CPUs of one node only.
@@ -124,25 +125,43 @@ pub unsafe extern "C" fn numa_run_on_node_mask_all(mask: *mut bitmask) -> c_int 
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_get_run_node_mask() -> *mut bitmask {
     let (nodes, allowed) = (nodes_run_on(), globals::all_nodes());
-    let common = |(run_on, allowed): (&Cell<Word>, &Cell<Word>)| run_on.get() & allowed.get();
+    let used_words = topology::cached().max_node() / WORD_BITS + 1;
+    let words = || nodes.words().iter().zip(allowed.words()).take(used_words);
     // A program may compare it with numa_get_membind(), which never has a node without memory.
-    if nodes.words().iter().zip(allowed.words()).any(|words| common(words) != 0) {
-        nodes.words().iter().zip(allowed.words()).for_each(|words| words.0.set(common(words)));
+    if words().any(|(run_on, allowed)| run_on.get() & allowed.get() != 0) {
+        words().for_each(|(run_on, allowed)| run_on.set(run_on.get() & allowed.get()));
     }
     run_node_mask(nodes)
 }
 
 /// Returns the nodes on whose CPUs the calling thread may run.
 pub(super) fn nodes_run_on() -> NodeMask {
-    let (nodes, cpus) = (NodeMask::new(), CpuMask::new());
+    // The CPUs of another machine, which NUMARS_FSROOT names, may be fewer than the kernel has.
+    if is_small() && Root::of_process().is_running() {
+        nodes_of_affinity::<SMALL_WORDS>()
+    } else {
+        nodes_of_affinity::<{ MAX_CPUS / WORD_BITS }>()
+    }
+}
+
+/// [`nodes_run_on`] with room for so many words of CPUs.
+fn nodes_of_affinity<const WORDS: usize>() -> NodeMask {
+    let (nodes, cpus) = (NodeMask::new(), FixedBitmask::<WORDS>::new());
     topology::affinity_into(&cpus);
     // There is room in the set for more CPUs than the kernel has.
     let cpus = Bits::new(cpus.words(), topology::possible_cpus());
-    let mut machine = KernelTopology::current();
-    if cpus.iter().any(|cpu| machine.node_of_cpu(cpu).is_none()) && globals::catch_up() {
-        machine = KernelTopology::current();
+    let add_nodes = |machine: &KernelTopology| {
+        let mut all = true;
+        cpus.iter().for_each(|cpu| match machine.node_of_cpu(cpu) {
+            Some(node) => nodes.bits().set(node),
+            None => all = false,
+        });
+        all
+    };
+    if !add_nodes(KernelTopology::current()) && globals::catch_up() {
+        nodes.bits().fill(false);
+        add_nodes(KernelTopology::current());
     }
-    cpus.iter().filter_map(|cpu| machine.node_of_cpu(cpu)).for_each(|node| nodes.bits().set(node));
     nodes
 }
 
@@ -150,7 +169,8 @@ pub(super) fn nodes_run_on() -> NodeMask {
 pub(super) fn run_node_mask(nodes: NodeMask) -> *mut bitmask {
     let nodes = nodes.bits().as_bits();
     let cpus = topology::possible_cpus();
-    let size = if nodes.highest() >= Some(cpus) { topology::possible_nodes() } else { cpus };
+    let has_room = topology::cached().max_node() < cpus || nodes.highest() < Some(cpus);
+    let size = if has_room { cpus } else { topology::possible_nodes() };
     allocated(size, nodes)
 }
 

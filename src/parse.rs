@@ -166,11 +166,11 @@ unsafe fn parse_cpus(list: *const c_char, attempt: ParseOnce) -> *mut bitmask {
     }
 }
 
-/// The words of a set of CPUs of a small machine. Clearing a larger one takes longer than parsing a short list.
-const SMALL_WORDS: usize = 1024 / WORD_BITS;
+/// The words of a set of CPUs of a small machine. Clearing a larger one takes longer than what is done with it.
+pub(super) const SMALL_WORDS: usize = 1024 / WORD_BITS;
 
 /// Returns whether such a set has room for all CPUs.
-fn is_small() -> bool {
+pub(super) fn is_small() -> bool {
     topology::possible_cpus() <= SMALL_WORDS * WORD_BITS
 }
 

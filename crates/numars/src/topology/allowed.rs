@@ -4,7 +4,7 @@ use super::kernel_files::{insert_range, list_end, read_ranges, sysfs_path};
 use super::node_lists::non_empty;
 use super::parse::{Field, ListParser};
 use crate::bitmask::{BitsMut, WORD_BITS, Word};
-use crate::nodeset::{self, CpuMask, MAX_NUMNODES, NodeMask};
+use crate::nodeset::{self, CpuMask, FixedBitmask, MAX_NUMNODES, NodeMask};
 use crate::sys::files::{self, FixedPath};
 use crate::sys::root::Root;
 use crate::sys::{errno, kernel};
@@ -162,14 +162,14 @@ pub fn allowed_cpus() -> CpuMask {
     cpus
 }
 
-/// Adds the CPUs that the calling thread may run on to an empty set: `allowed_cpus` without copying 2 KiB. See
-/// sched_getaffinity(2).
+/// Adds the CPUs that the calling thread may run on to an empty set, which has room for [`possible_cpus`]: `allowed_cpus` without copying
+/// 2 KiB. See sched_getaffinity(2).
 ///
 /// ```
 /// let cpus = numars::for_c::nodeset::CpuMask::new();
 /// numars::for_c::topology::affinity_into(&cpus);
 /// ```
-pub fn affinity_into(cpus: &CpuMask) {
+pub fn affinity_into<const WORDS: usize>(cpus: &FixedBitmask<WORDS>) {
     let size = query_affinity(cpus);
     POSSIBLE_CPUS.get_or_init(|| size);
 }
@@ -184,7 +184,7 @@ pub fn count_allowed_cpus() -> usize {
 }
 
 /// Calls sched_getaffinity(2) for the calling thread, and returns the size of the kernel's cpumask_t in bits.
-fn query_affinity(cpus: &CpuMask) -> NonZeroUsize {
+fn query_affinity<const WORDS: usize>(cpus: &FixedBitmask<WORDS>) -> NonZeroUsize {
     let filled = errno::preserve_errno(|| kernel::sched_getaffinity(0, cpus.words()));
     let root = Root::of_process();
     if root.is_running() {
