@@ -6,14 +6,15 @@ use super::mask::{allocated, bitmask, read, read_inline, write_inline};
 use super::nodes::node_exists;
 use super::parse::{SMALL_WORDS, is_small};
 use crate::trace::call;
+use core::cell::Cell;
 use core::ffi::c_int;
 use numars::SyscallError;
 use numars::for_c::affinity;
-use numars::for_c::bitmask::{Bits, WORD_BITS};
+use numars::for_c::bitmask::{Bits, BitsMut, WORD_BITS, Word};
 use numars::for_c::nodeset::{FixedBitmask, MAX_CPUS, NodeMask};
 use numars::for_c::sys::errno;
 use numars::for_c::sys::root::Root;
-use numars::for_c::topology::{self, KernelTopology};
+use numars::for_c::topology::{self, KernelTopology, for_each_bit};
 
 /// Run the calling thread on the CPUs of one node only.
 ///
@@ -124,14 +125,22 @@ pub unsafe extern "C" fn numa_run_on_node_mask_all(mask: *mut bitmask) -> c_int 
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_get_run_node_mask() -> *mut bitmask {
-    let (nodes, allowed) = (nodes_run_on(), globals::all_nodes());
-    let used_words = topology::cached().max_node() / WORD_BITS + 1;
-    let words = || nodes.words().iter().zip(allowed.words()).take(used_words);
+    let nodes = nodes_run_on();
     // A program may compare it with numa_get_membind(), which never has a node without memory.
+    if !globals::may_allocate_on_all_nodes() {
+        keep_allowed(&nodes);
+    }
+    run_node_mask(nodes)
+}
+
+/// Removes nodes on which the program may not allocate, unless there are no others.
+#[inline(never)]
+fn keep_allowed(nodes: &NodeMask) {
+    let allowed = globals::all_nodes();
+    let words = || nodes.words().iter().zip(allowed.words());
     if words().any(|(run_on, allowed)| run_on.get() & allowed.get() != 0) {
         words().for_each(|(run_on, allowed)| run_on.set(run_on.get() & allowed.get()));
     }
-    run_node_mask(nodes)
 }
 
 /// Returns the nodes on whose CPUs the calling thread may run.
@@ -148,21 +157,27 @@ pub(super) fn nodes_run_on() -> NodeMask {
 fn nodes_of_affinity<const WORDS: usize>() -> NodeMask {
     let (nodes, cpus) = (NodeMask::new(), FixedBitmask::<WORDS>::new());
     topology::affinity_into(&cpus);
-    // There is room in the set for more CPUs than the kernel has.
-    let cpus = Bits::new(cpus.words(), topology::possible_cpus());
-    let add_nodes = |machine: &KernelTopology| {
-        let mut all = true;
-        cpus.iter().for_each(|cpu| match machine.node_of_cpu(cpu) {
-            Some(node) => nodes.bits().set(node),
-            None => all = false,
-        });
-        all
-    };
-    if !add_nodes(KernelTopology::current()) && globals::catch_up() {
+    // There is room in the set for more CPUs than the kernel has, whose mask is whole words.
+    let cpus = cpus.words().get(..topology::possible_cpus() / WORD_BITS).unwrap_or(cpus.words());
+    if !add_nodes_of(cpus, nodes.bits()) && globals::catch_up() {
         nodes.bits().fill(false);
-        add_nodes(KernelTopology::current());
+        add_nodes_of(cpus, nodes.bits());
     }
     nodes
+}
+
+/// Adds the nodes of CPUs. Returns whether the node of each is known.
+#[inline(never)]
+fn add_nodes_of(cpus: &[Cell<Word>], nodes: BitsMut) -> bool {
+    let machine = KernelTopology::current();
+    let mut are_known = true;
+    for (index, word) in cpus.iter().enumerate() {
+        for_each_bit(&[word.get()], |bit| match machine.node_of_cpu(index * WORD_BITS + bit) {
+            Some(node) => nodes.set(node),
+            None => are_known = false,
+        });
+    }
+    are_known
 }
 
 /// Makes a set of `nodes`, as large as libnuma makes it unless a node would not fit.

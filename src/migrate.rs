@@ -3,7 +3,6 @@
 use super::mask::{bitmask, read_inline};
 use crate::trace::{PageOutcome, call};
 use core::ffi::{CStr, c_int, c_long, c_ulong, c_void};
-use core::ptr::null;
 use numars::Errno;
 use numars::for_c::bitmask::Bits;
 use numars::for_c::migrate::node_map::{self, Masks, PADDED_BITS};
@@ -35,7 +34,7 @@ pub unsafe extern "C" fn numa_migrate_pages(pid: c_int, from: *mut bitmask, to: 
     // SAFETY: as the caller promises.
     let (from, to) = unsafe { (read_inline(from), read_inline(to)) };
     let bits = from.length();
-    let unmoved = if bits == to.length() && bits != 0 {
+    let unmoved = if bits == to.length() {
         // SAFETY: both are that long.
         unsafe { kernel::migrate_pages(pid, bits, from.storage().as_ptr().cast(), to.storage().as_ptr().cast()) }
     } else {
@@ -45,14 +44,12 @@ pub unsafe extern "C" fn numa_migrate_pages(pid: c_int, from: *mut bitmask, to: 
         .returns(c_int::try_from(unmoved).unwrap_or(c_int::MAX))
 }
 
-/// Calls migrate_pages(2) with masks whose lengths differ or are 0.
+/// Calls migrate_pages(2) with masks whose lengths differ.
 #[cold]
 #[inline(never)]
 fn migrate_pages_padded(pid: c_int, from: Bits, to: Bits) -> c_long {
     match node_map::masks(from, to) {
-        // SAFETY: empty masks are not read.
-        Masks::SameLength(_) => unsafe { kernel::migrate_pages(pid, 0, null(), null()) },
-        Masks::Padded => {
+        Masks::Padded | Masks::SameLength(_) => {
             let (from, to) = (node_map::padded(from), node_map::padded(to));
             // SAFETY: both are that long.
             unsafe { kernel::migrate_pages(pid, PADDED_BITS, from.as_ptr().cast(), to.as_ptr().cast()) }
