@@ -150,9 +150,11 @@ impl CpuMapBuilder<'_> {
     /// Reads the CPUs of all nodes. Returns whether all could be read.
     fn read(mut self, existing: &NodeWords, is_listed: bool) -> bool {
         let directory = sysfs_path(self.root, b"node/");
+        // Opening the directory first costs less than looking up its path for more nodes than these.
+        const FEW_NODES: usize = 2;
+        let open = if weight(existing) > FEW_NODES { File::open_of_machine(&directory) } else { None };
         // There may be a descriptor for a file, but not for its directory too.
-        let complete = File::open_of_machine(&directory)
-            .is_some_and(|open| self.read_nodes(existing, &FixedPath::inside_below(self.root, &open)))
+        let complete = open.is_some_and(|open| self.read_nodes(existing, &FixedPath::inside_below(self.root, &open)))
             || self.read_nodes(existing, &directory);
         // Without NUMA the kernel lists no nodes: node 0 has all CPUs.
         let is_without_numa = !is_listed && same(existing, &only_zero::<{ MAX_NUMNODES / WORD_BITS }>());

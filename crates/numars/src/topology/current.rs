@@ -21,7 +21,9 @@ use crate::sys::root::Root;
 use crate::sys::snapshot::{self, InMemory, Snapshot};
 use crate::sys::{errno, files, kernel};
 use core::cell::Cell;
+use core::num::NonZeroUsize;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use once_cell::race::OnceNonZeroUsize;
 
 /// The topology as of one reading of the files.
 // The topology comes first, so that the address of the one is that of the other.
@@ -213,7 +215,10 @@ fn read() {
     let mems_allowed = NodeMask::from(mems_allowed);
     let online = read_online(root);
     let is_listed = online.is_some();
-    let has_memory = read_has_memory(root).or_else(|| last.is_whole.then(|| before.nodes_with_memory()));
+    // Of a single node, it would make no difference.
+    let is_single = online.as_ref().is_some_and(|nodes| nodes.bits().as_bits().weight() == 1);
+    let read = if is_single { None } else { read_has_memory(root) };
+    let has_memory = read.or_else(|| last.is_whole.then(|| before.nodes_with_memory()));
     let online = online.unwrap_or_else(|| {
         let mut nodes = before.lists.existing;
         insert_all(&mut nodes, &mems_allowed);
@@ -234,7 +239,7 @@ fn read() {
             });
         }
         let allowed_cpus = shown::add_task_cpus(core::iter::empty());
-        let sources = [read_configured_cpus(root), before.configured_cpus];
+        let sources = [known_configured_cpus(root), before.configured_cpus];
         let configured_cpus = sources.into_iter().find(|&cpus| cpus != 0).unwrap_or(allowed_cpus);
         let is_short = !cpu_map.is_complete && files::is_short_of_descriptors();
         Reading {
@@ -247,6 +252,19 @@ fn read() {
     CURRENT.replace(layout.bytes(), build, |new: &Reading, current: Option<&'static Reading<'static>>| {
         new.supersedes(current)
     });
+}
+
+/// Returns how many CPUs the machine can have; 0 if it cannot be read. The kernel decides it when it starts, so that it is read once.
+fn known_configured_cpus(root: Root) -> usize {
+    static READ: OnceNonZeroUsize = OnceNonZeroUsize::new();
+    let read = || {
+        let cpus = read_configured_cpus(root);
+        if root.is_running() {
+            let _ = NonZeroUsize::new(cpus).map(|cpus| READ.set(cpus));
+        }
+        cpus
+    };
+    READ.get().map_or_else(read, NonZeroUsize::get)
 }
 
 /// Returns the number of CPUs that the machine has, online or not.
