@@ -50,7 +50,8 @@ typedef struct nodemask_t {
 
 /**
  * A node mask or CPU mask. Returned by numa_bitmask_alloc() and other functions, or made by the
- * program.
+ * program. One that was returned is a single block of memory with its bits: only
+ * numa_bitmask_free() frees it, and maskp must not be given to free(3).
  *
  * Every function takes NULL, or a mask whose maskp is NULL, for the empty mask, and ignores bits
  * that it would have to set there. Bits of the last word beyond size are neither read nor written.

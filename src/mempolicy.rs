@@ -23,34 +23,45 @@ pub enum Applied {
 }
 
 /// Makes `request`, and `fallback` if the kernel `lacks` what the first needs, which it refuses with EINVAL. Errno is left untouched if
-/// either succeeds.
+/// either succeeds. Once the kernel has made the first, which `has_it` records, there is no fallback.
 #[inline(always)]
 fn with_fallback(
-    request: impl FnOnce() -> Result<(), SyscallError>,
-    lacks: impl FnOnce() -> bool,
-    fallback: impl FnOnce() -> Result<(), SyscallError>,
+    has_it: &AtomicBool,
+    request: impl Fn() -> Result<(), SyscallError>,
+    lacks: impl Fn() -> bool,
+    fallback: impl Fn() -> Result<(), SyscallError>,
 ) -> Result<Applied, SyscallError> {
-    let before = errno::get();
-    match request() {
-        Ok(()) => Ok(Applied::AsRequested),
-        Err(error) => fall_back(error, before, lacks, fallback),
+    if has_it.load(Relaxed) {
+        return request().map(|()| Applied::AsRequested);
     }
+    request_or_fall_back(has_it, request, lacks, fallback)
 }
 
 #[cold]
 #[inline(never)]
-fn fall_back(
-    error: SyscallError,
-    errno_before: i32,
-    lacks: impl FnOnce() -> bool,
-    fallback: impl FnOnce() -> Result<(), SyscallError>,
+fn request_or_fall_back(
+    has_it: &AtomicBool,
+    request: impl Fn() -> Result<(), SyscallError>,
+    lacks: impl Fn() -> bool,
+    fallback: impl Fn() -> Result<(), SyscallError>,
 ) -> Result<Applied, SyscallError> {
-    if error.errno() != Errno::EINVAL || !lacks() {
-        return Err(error);
+    let before = errno::get();
+    match request() {
+        Ok(()) => {
+            has_it.store(true, Relaxed);
+            Ok(Applied::AsRequested)
+        }
+        Err(error) if error.errno() == Errno::EINVAL && lacks() => {
+            errno::set(before);
+            fallback().map(|()| Applied::Fallback)
+        }
+        Err(error) => Err(error),
     }
-    errno::set(errno_before);
-    fallback().map(|()| Applied::Fallback)
 }
+
+/// Whether the kernel has set a policy with MPOL_F_NUMA_BALANCING, and one of MPOL_PREFERRED_MANY.
+static HAS_BALANCING: AtomicBool = AtomicBool::new(false);
+static HAS_PREFERRED_MANY: AtomicBool = AtomicBool::new(false);
 
 /// The flags that mbind(2) is called with: none, or [`MF_STRICT`].
 static STRICT: AtomicU32 = AtomicU32::new(0);
@@ -93,7 +104,7 @@ pub fn bind_task(nodes: Bits) -> Result<(), SyscallError> {
 #[inline(always)]
 pub fn bind_task_balancing(nodes: Bits) -> Result<Applied, SyscallError> {
     // If the nodes are at fault, EINVAL comes again.
-    with_fallback(|| set_task_policy(Mode::Bind, NUMA_BALANCING, nodes), || true, || bind_task(nodes))
+    with_fallback(&HAS_BALANCING, || set_task_policy(Mode::Bind, NUMA_BALANCING, nodes), || true, || bind_task(nodes))
 }
 
 /// Lets the calling thread allocate on `nodes` in turn (MPOL_INTERLEAVE); without nodes, as the system does (MPOL_DEFAULT).
@@ -145,6 +156,7 @@ pub fn prefer_nodes(nodes: Bits) -> Result<Applied, SyscallError> {
     // If mbind(2) is forbidden, it does not show what the kernel lacks. But a kernel that has the mode takes a set with an allowed node.
     let has_allowed = || nodes.iter().any(|node| topology::cached().allowed_nodes().bits().as_bits().contains(node));
     with_fallback(
+        &HAS_PREFERRED_MANY,
         || set_task_policy(Mode::PreferredMany, 0, nodes),
         || lacks_preferred_many() || !has_preferred_many() && has_allowed(),
         || prefer_node(nodes.iter().next()),
@@ -179,11 +191,9 @@ pub fn bind_memory(memory: MemRange, nodes: Bits) -> Result<Applied, SyscallErro
     set_memory_policy(memory, Mode::Bind, nodes).map(|()| Applied::AsRequested)
 }
 
-#[cold]
-#[inline(never)]
 fn prefer_memory(memory: MemRange, nodes: Bits) -> Result<Applied, SyscallError> {
     let set = |mode| set_memory_policy(memory, mode, nodes);
-    with_fallback(|| set(Mode::PreferredMany), lacks_preferred_many, || set(Mode::Preferred))
+    with_fallback(&HAS_PREFERRED_MANY, || set(Mode::PreferredMany), lacks_preferred_many, || set(Mode::Preferred))
 }
 
 /// As [`bind_memory`] for one node; the kernel refuses a node that cannot exist.

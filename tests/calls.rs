@@ -13,31 +13,36 @@ use tempfile::TempDir;
 /// How often the program makes each call between its marks.
 const TIMES: usize = 10;
 
-/// Builds bench/calls.c, linked with libnuma.
-fn program() -> &'static Path {
-    static PROGRAM: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
-    let (_, program) = PROGRAM.get_or_init(|| {
+/// Builds bench/calls.c and bench/every_call.c, linked with libnuma. Returns the one of that name.
+fn program(name: &str) -> PathBuf {
+    static FOLDER: OnceLock<TempDir> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
-        let program = folder.path().join("calls");
-        let flags = ["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O2", "-g", "-o"];
-        run(Command::new("gcc").args(flags).arg(&program).arg(root().join("bench/calls.c")).arg("-lnuma"));
-        (folder, program)
+        for name in [CALLS, EVERY_CALL] {
+            let flags = ["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O2", "-g", "-o"];
+            let source = root().join(format!("bench/{name}.c"));
+            run(Command::new("gcc").args(flags).arg(folder.path().join(name)).arg(source).arg("-lnuma"));
+        }
+        folder
     });
-    program
+    folder.path().join(name)
 }
 
-/// Runs the program through `command`, on numars or on libnuma.
-fn marked(command: &mut Command, numars: bool) -> Result<String> {
+const CALLS: &str = "calls";
+const EVERY_CALL: &str = "every_call";
+
+/// Runs a program through `command`, on numars or on libnuma.
+fn marked(command: &mut Command, program: &Path, numars: bool) -> Result<String> {
     if numars {
         command.env("LD_LIBRARY_PATH", stage().flavour());
     }
-    output(command.arg(program()).args(["-m", &TIMES.to_string()]))
+    output(command.arg(program).args(["-m", &TIMES.to_string()]))
 }
 
-/// Returns the instructions of `TIMES` calls of each row.
-fn instructions(numars: bool) -> BTreeMap<String, u64> {
-    let folder = tempfile::tempdir().unwrap();
-    let run = counting::instructions(folder.path(), |valgrind| marked(valgrind, numars)).unwrap();
+/// Returns the instructions of `TIMES` calls of each row of a program.
+fn instructions(name: &str, numars: bool) -> BTreeMap<String, u64> {
+    let (program, folder) = (program(name), tempfile::tempdir().unwrap());
+    let run = counting::instructions(folder.path(), |valgrind| marked(valgrind, &program, numars)).unwrap();
     let rows = counting::instructions_of_rows(&run).unwrap();
     rows.into_iter().map(|(row, count)| (row.to_owned(), count)).collect()
 }
@@ -45,7 +50,8 @@ fn instructions(numars: bool) -> BTreeMap<String, u64> {
 #[test]
 fn calls_make_the_system_calls_that_they_need_and_no_others() {
     let folder = tempfile::tempdir().unwrap();
-    let (_, trace) = counting::system_calls(&folder.path().join("trace"), |strace| marked(strace, true)).unwrap();
+    let (_, trace) =
+        counting::system_calls(&folder.path().join("trace"), |strace| marked(strace, &program(CALLS), true)).unwrap();
     let found = counting::system_calls_of_rows(&trace);
     let allocation: &[&str] = &["mmap", "mbind", "munmap"];
     let expected: &[(&str, &[&str])] = &[
@@ -74,7 +80,7 @@ fn calls_make_the_system_calls_that_they_need_and_no_others() {
 
 #[test]
 fn calls_take_a_fraction_of_libnumas_instructions() {
-    let (ours, theirs) = (instructions(true), instructions(false));
+    let (ours, theirs) = (instructions(CALLS, true), instructions(CALLS, false));
     for (call, times) in [
         ("numa_bitmask_weight", 30.0),
         ("numa_bitmask_setall", 30.0),
@@ -84,16 +90,62 @@ fn calls_take_a_fraction_of_libnumas_instructions() {
         ("numa_node_to_cpus", 5.0),
         ("numa_node_size64", 5.0),
         ("numa_preferred", 50.0),
-        ("numa_get_run_node_mask", 2.0),
+        ("numa_get_run_node_mask", 5.0),
         ("numa_alloc_onnode", 1.5),
         // About as many: which instructions they are differs, and what is read from the kernel.
-        ("numa_parse_nodestring", 0.9),
-        ("numa_parse_cpustring", 0.9),
-        ("numa_get_mems_allowed", 0.9),
-        ("numa_get_membind", 0.9),
+        ("numa_parse_nodestring", 1.0),
+        ("numa_parse_cpustring", 1.0),
+        ("numa_get_mems_allowed", 1.5),
+        ("numa_get_membind", 1.1),
     ] {
         let (ours, theirs) = (ours[call] as f64, theirs[call] as f64);
         println!("{call}: {ours} instructions, libnuma {theirs}");
         assert!(ours * times <= theirs, "{call}: {ours} instructions against libnuma's {theirs}");
+    }
+}
+
+#[test]
+fn calls_that_are_little_more_than_a_system_call_execute_about_as_many_instructions_as_libnumas() {
+    let (ours, theirs) = (instructions(EVERY_CALL, true), instructions(EVERY_CALL, false));
+    for call in [
+        "get_mempolicy",
+        "mbind",
+        "migrate_pages",
+        "move_pages, query of 1 page",
+        "numa_available",
+        "numa_get_interleave_node",
+        "numa_interleave_memory",
+        "numa_migrate_pages",
+        "numa_sched_getaffinity",
+        "numa_sched_setaffinity",
+        "numa_set_interleave_mask",
+        "numa_set_localalloc",
+        "numa_set_membind",
+        "numa_set_membind_balancing",
+        "numa_set_preferred_many",
+        "numa_setlocal_memory",
+        "numa_tonodemask_memory",
+        "set_mempolicy",
+    ] {
+        // The loop of the program is the same with both.
+        let [ours, theirs] = [&ours, &theirs].map(|rows| (rows[call] as f64 - rows["nothing"] as f64) / TIMES as f64);
+        println!("{call}: {ours} instructions, libnuma {theirs}");
+        assert!(ours <= theirs * 1.1 + 20.0, "{call}: {ours} instructions against libnuma's {theirs}");
+    }
+}
+
+#[test]
+fn copies_and_lookups_execute_a_limited_number_of_instructions() {
+    let rows = instructions(EVERY_CALL, true);
+    for (call, limit) in [
+        ("copy_bitmask_to_bitmask, 64 bits", 110.0),
+        ("copy_bitmask_to_bitmask, 8,192 bits", 240.0),
+        ("copy_bitmask_to_bitmask, 64 bits to 1,024", 150.0),
+        ("numa_bitmask_isbitset, 1,024 bits", 45.0),
+        ("numa_num_configured_cpus", 35.0),
+        ("numa_parse_bitmap", 700.0),
+    ] {
+        let ours = (rows[call] as f64 - rows["nothing"] as f64) / TIMES as f64;
+        assert!(ours <= limit, "{call}: {ours} instructions");
     }
 }

@@ -76,8 +76,8 @@ pub fn get(pid: i32, cpus: BitsMut) -> Result<usize, SyscallError> {
 #[inline(always)]
 pub fn set_bits(pid: i32, cpus: Bits) -> Result<(), SyscallError> {
     // The kernel takes a mask of any number of words. The last one must not have bits beyond the set.
-    if cpus.length() % WORD_BITS == 0 {
-        set_words(pid, cpus.full_words())
+    if cpus.length() == cpus.storage().len() * WORD_BITS {
+        set_words(pid, cpus.storage())
     } else {
         set_copy(pid, cpus.storage(), cpus.length())
     }
