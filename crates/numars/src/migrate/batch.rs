@@ -23,8 +23,8 @@ pub struct Batch<'a> {
     pub submit_states: SubmitStates<'a>,
     /// The node of each page at the last requery, or a negative errno.
     pub current_node: &'a mut [i32],
-    /// A hash table of the entries by page: two slots for each entry.
-    pub dedup_table: &'a mut [u32],
+    /// Two numbers for each entry: the entries sorted by page for the plan, and then the sizes of the submitted ones.
+    pub spare: &'a mut [u32],
     /// The number of base pages that the entry counts as; 0 if it is not counted.
     pub base_pages: &'a mut [u32],
     /// Whether `base_pages` are the sizes of the pages. In a list, every entry counts as one, whatever its size.
@@ -48,7 +48,7 @@ impl Batch<'_> {
         keep_first(&mut self.submit_targets, count);
         keep_first(&mut self.current_node, count);
         keep_first(&mut self.base_pages, count);
-        keep_first(&mut self.dedup_table, count.saturating_mul(2));
+        keep_first(&mut self.spare, count.saturating_mul(2));
         debug_assert!(count <= self.submit_states.len());
         self.submit_states = self.submit_states.slice(0..count).unwrap_or(SubmitStates::over(&[]));
     }
@@ -64,7 +64,7 @@ impl Batch<'_> {
             order: arena.alloc_slice(entries),
             submit_targets: arena.alloc_slice(entries),
             current_node: arena.alloc_slice(entries),
-            dedup_table: arena.alloc_slice(2 * entries),
+            spare: arena.alloc_slice(2 * entries),
             base_pages: arena.alloc_slice(entries),
             submit_states: SubmitStates::over(arena.alloc_slice(entries)),
             has_sizes: false,

@@ -24,6 +24,7 @@
 //!
 //! References: move_pages(2), migrate_pages(2), Documentation/mm/page_migration.rst in the kernel sources.
 
+mod address_order;
 mod batch;
 mod batch_migration;
 mod fast_path;

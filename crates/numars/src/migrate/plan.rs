@@ -3,15 +3,13 @@
 //! [`plan`] skips entries whose pages are on their target nodes and groups the others by target node, because the kernel migrates consecutive
 //! entries with the same target node together. [`failed_run`] and [`apply_results`] evaluate the result of an attempt.
 
+use super::address_order::{is_ascending, sort_by_page, start_indices};
 use super::batch::{Batch, get_or_default, set_checked};
 use super::outcome::PageOutcome;
 use super::status::{EntryState, SubmitStates};
 use crate::bitmask::BitsMut;
 use crate::nodeset::MAX_NUMNODES;
 use crate::sys::errno;
-
-/// An empty slot of the hash table.
-const EMPTY_SLOT: u32 = u32::MAX;
 
 /// An address at which no process has a page: the last byte of the address space.
 pub const NO_PAGE: usize = usize::MAX;
@@ -22,7 +20,7 @@ pub struct Plan {
     /// The number of entries to submit, which are the first ones of `order`.
     pub pending: usize,
     /// Whether moving one page may move the page of another entry too: entries have different target nodes, which may be parts of one huge
-    /// page, or several entries name, or may name, one page.
+    /// page.
     pub needs_recheck: bool,
 }
 
@@ -47,13 +45,13 @@ pub fn collect_new_targets(batch: &mut Batch, known: BitsMut) -> usize {
     count
 }
 
-/// Selects the entries to submit and sorts them by target node. The states hold the nodes of the pages; entries that are not submitted get
-/// their final states.
+/// Selects the entries to submit and sorts them by target node, and by address within one. The states hold the nodes of the pages; entries that
+/// are not submitted get their final states.
 pub fn plan(batch: &mut Batch, page_bits: u32) -> Plan {
     let mut plan = Plan::default();
-    // Pages in strictly ascending order have no duplicates.
-    if !batch.pages.is_sorted_by(|first, second| first >> page_bits < second >> page_bits) {
-        plan.needs_recheck = mark_duplicates(batch, page_bits);
+    let is_ascending = is_ascending(batch.pages, page_bits);
+    if !is_ascending {
+        sort_and_mark_duplicates(batch, page_bits);
     }
     // A counting sort: first the number of entries for each target node, then the index in `order` of its next entry.
     let mut buckets = [0u32; MAX_NUMNODES];
@@ -70,14 +68,12 @@ pub fn plan(batch: &mut Batch, page_bits: u32) -> Plan {
             }
         }
     }
-    let mut next = 0;
-    for bucket in &mut buckets {
-        next += core::mem::replace(bucket, next);
-    }
-    plan.pending = next as usize;
-    for (entry, (node, target)) in (0..).zip(batch.states.nodes().zip(batch.targets.iter())) {
+    plan.pending = start_indices(&mut buckets);
+    for index in 0..batch.states.len() {
+        let entry = if is_ascending { index } else { get_or_default(batch.spare, index) as usize };
+        let (node, target) = (batch.states.node(entry), batch.targets.get(entry));
         if let Some(next) = needs_move(node, target).and_then(|target| bucket(target, &mut buckets)) {
-            set_checked(batch.order, *next as usize, entry);
+            set_checked(batch.order, *next as usize, entry as u32);
             *next += 1;
         }
     }
@@ -94,50 +90,25 @@ fn bucket(target: i32, buckets: &mut [u32; MAX_NUMNODES]) -> Option<&mut u32> {
     buckets.get_mut(usize::try_from(target).ok()?)
 }
 
-/// Marks all but the last of the entries that name one page. Returns whether there are any, or may be any.
-fn mark_duplicates(batch: &mut Batch, page_bits: u32) -> bool {
-    /// Upper bound for the slots that are checked for a page. If they are all in use, a duplicate may remain: its page is moved twice and
-    /// located again afterwards.
-    const MAX_PROBES: usize = 64;
-    let page = |entry: u32| get_or_default(batch.pages, entry as usize) >> page_bits;
-    let slots = batch.dedup_table.len();
-    batch.dedup_table.fill(EMPTY_SLOT);
-    let mut any = false;
-    for entry in (0..batch.pages.len() as u32).rev() {
-        let mut slot = (((mix(page(entry) as u64) >> 32) * slots as u64) >> 32) as usize;
-        let mut probes = 0;
-        loop {
-            match batch.dedup_table.get_mut(slot) {
-                Some(free) if *free == EMPTY_SLOT => {
-                    *free = entry;
-                    break;
+/// Writes the entries into the first half of `spare`, sorted by page, and marks all but the last of the entries that name one page.
+#[inline(never)]
+fn sort_and_mark_duplicates(batch: &mut Batch, page_bits: u32) {
+    let spare = batch.spare.get_mut(..batch.pages.len()).unwrap_or_default();
+    // Whichever of the two is sorted, `spare` is at the end.
+    let (sorted, other) = sort_by_page(batch.pages, page_bits, true, batch.order, spare);
+    let mut last = None;
+    for (&entry, to) in sorted.iter().zip(other.iter_mut()).rev() {
+        *to = entry;
+        let page = get_or_default(batch.pages, entry as usize) >> page_bits;
+        match last {
+            Some((last, last_page)) if last_page == page => {
+                if get_or_default(batch.old_node, entry as usize) >= 0 {
+                    batch.states.set(entry as usize, EntryState::SameAs(last));
                 }
-                Some(&mut last) if page(last) == page(entry) => {
-                    any = true;
-                    if get_or_default(batch.old_node, entry as usize) >= 0 {
-                        batch.states.set(entry as usize, EntryState::SameAs(last));
-                    }
-                    break;
-                }
-                _ if probes == MAX_PROBES => {
-                    any = true;
-                    break;
-                }
-                Some(_) => slot += 1,
-                None => slot = 0,
             }
-            probes += 1;
+            _ => last = Some((entry, page)),
         }
     }
-    any
-}
-
-/// Hashes a page number, so that pages at any distance from each other get different slots.
-fn mix(number: u64) -> u64 {
-    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
-    let once = (number ^ number >> 32).wrapping_mul(ODD);
-    let twice = (once ^ once >> 29).wrapping_mul(ODD);
-    twice ^ twice >> 32
 }
 
 /// Fills the submission with the pages and target nodes of the first `count` entries of `order`, and resets the submitted states.

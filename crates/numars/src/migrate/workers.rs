@@ -48,7 +48,7 @@ impl<K: MovePagesOps> Mover<'_, K> {
             debug_assert!(false, "more entries than the batch has");
             return;
         };
-        let size_at = |index: usize| get_or_default(batch.dedup_table, index) as usize;
+        let size_at = |index: usize| get_or_default(batch.spare, index) as usize;
         let base_pages_at = |index: usize| order.get(index).map_or(1, |&entry| plan::base_pages(batch, entry as usize));
         let total = plan::total_base_pages(batch, count);
         let max_chunk = self.max_base_pages();
@@ -120,12 +120,11 @@ impl<K: MovePagesOps> Mover<'_, K> {
         }
     }
 
-    /// Writes the sizes of the first `count` submitted entries of a list into the hash table, which only the plan needs. Returns false if no limit
-    /// depends on them or they are not known.
+    /// Writes the sizes of the first `count` submitted entries of a list into `spare`. Returns false if no limit depends on them or they are not known.
     fn find_sizes(&self, batch: &mut Batch, count: usize) -> bool {
         match (batch.submit_pages.get(..count), batch.submit_targets.get(..count)) {
             (Some(pages), Some(targets)) if self.usage.meter.needs_sizes() => {
-                page_sizes::sizes_of_entries(&self.kernel, pages, targets, self.page_bits, batch.dedup_table)
+                page_sizes::sizes_of_entries(&self.kernel, pages, targets, self.page_bits, batch.spare)
             }
             _ => false,
         }
