@@ -51,6 +51,7 @@ mod placement_tests;
 mod plan;
 mod process;
 mod range;
+mod regroup;
 mod request;
 mod stats;
 mod status;

@@ -1,8 +1,10 @@
-//! Long requests that the kernel handles best as they are: the targets come in a few runs, and no page seems to be on its target node.
+//! Long requests whose pages all move or are in place. If nothing is on its target node and there is one target, the kernel handles them best
+//! as they are; otherwise they are sorted (`regroup`).
 //!
-//! For such a request, the mover would query every page, and then submit the same entries in the same order.
+//! For such a request, the mover would query every page before and after, and keep more state.
 
 use super::ops::MovePagesOps;
+use super::regroup::regroup;
 use super::request::read_pages;
 use super::status::STATUS_UNSET;
 use crate::sys::memory::Scratch;
@@ -16,36 +18,36 @@ const GROUP: usize = 4;
 /// The entries that are read at a time, and the most whose statuses fit on the stack.
 const CHUNK: usize = 512;
 
-/// The entries of each run, on average, at the least. The kernel migrates the pages of a run together; the mover makes shorter runs longer.
-const MIN_RUN: usize = 64;
-
-/// Submits a request unmodified, in blocks of at most [`MovePagesOps::MAX_ENTRIES`] entries, up to the first block that is for the mover. Returns
+/// Moves the pages of a request, in blocks of at most [`MovePagesOps::MAX_ENTRIES`] entries, up to the first block that is for the mover. Returns
 /// how many entries are done: their pages are on their target nodes, and their statuses are written. The others may be submitted again.
 #[inline(never)]
 pub fn pass_through<K: MovePagesOps>(kernel: &K, request: MoveRequest, flags: i32) -> usize {
     let entries = request.count().min(K::MAX_ENTRIES);
-    let (mut on_stack, mut scratch) = ([0; CHUNK], None);
     if request.is_query() || request.overlaps() {
         return 0;
     }
-    if entries > CHUNK {
-        scratch = Scratch::new(entries * size_of::<i32>());
-    }
-    let own_memory = scratch.as_ref().map_or((0, 0), Scratch::range);
-    let status = match &mut scratch {
-        Some(scratch) => scratch.arena().alloc_slice(entries),
-        None => on_stack.get_mut(..entries).unwrap_or_default(),
-    };
     let (mut done, mut target) = (0, None);
     while done < request.count() {
         let block = request.skip(done).truncate(entries);
-        let (Some(status), Some(sample)) = (status.get_mut(..block.count()), Sample::read(block, own_memory)) else {
-            break;
-        };
+        let Some(sample) = Sample::read(block) else { break };
         let first = sample.targets[0];
         // Of several blocks with several targets, a later one may move pages of an earlier one.
-        let has_one_target = sample.runs == 1 && *target.get_or_insert(first) == first;
-        if !(has_one_target || entries == request.count()) || !submit(kernel, block, flags, &sample, status) {
+        let has_one_target = sample.has_one_target && *target.get_or_insert(first) == first;
+        if !(has_one_target || entries == request.count()) {
+            break;
+        }
+        let mut nodes = [0; SAMPLES];
+        let is_queried = kernel.query_nodes(&sample.pages, &mut nodes, flags).is_ok();
+        if !is_queried || nodes.iter().any(|&node| node < 0) {
+            break;
+        }
+        let all_move = nodes.iter().zip(&sample.targets).all(|(node, target)| node != target);
+        let is_moved = if has_one_target && all_move {
+            submit(kernel, block, flags, first)
+        } else {
+            regroup(kernel, block, flags, all_move)
+        };
+        if !is_moved {
             break;
         }
         done += block.count();
@@ -53,52 +55,42 @@ pub fn pass_through<K: MovePagesOps>(kernel: &K, request: MoveRequest, flags: i3
     done
 }
 
-/// Submits a block if no page of its sample is on its target node. Returns whether all pages are there now, and the statuses are written.
-fn submit(kernel: &impl MovePagesOps, block: MoveRequest, flags: i32, sample: &Sample, status: &mut [i32]) -> bool {
-    let mut nodes = [0; SAMPLES];
-    let is_queried = kernel.query_nodes(&sample.pages, &mut nodes, flags).is_ok();
-    if !is_queried || nodes.iter().zip(&sample.targets).any(|(node, target)| *node < 0 || node == target) {
-        return false;
+/// Submits a block whose pages have one target node unmodified. Returns whether all pages are there now, and the statuses are written.
+#[inline(never)]
+fn submit(kernel: &impl MovePagesOps, block: MoveRequest, flags: i32, target: i32) -> bool {
+    let (mut on_stack, mut scratch) = ([0; CHUNK], None);
+    if block.count() > CHUNK {
+        scratch = Scratch::new(block.count() * size_of::<i32>());
     }
+    let own_memory = scratch.as_ref().map_or((0, 0), Scratch::range);
+    let status = match &mut scratch {
+        Some(scratch) => scratch.arena().alloc_slice(block.count()),
+        None => on_stack.get_mut(..block.count()).unwrap_or_default(),
+    };
+    let is_own = |page: &usize| (own_memory.0..own_memory.1).contains(page);
     // Linux 5.10 may leave a page on its node, return success and write no status.
     status.fill(STATUS_UNSET);
-    kernel.submit(block.with_status(status), flags) == Ok(0)
-        && match sample.runs {
-            1 => status.iter().all(|status| Some(status) == sample.targets.first()),
-            _ => are_on_targets(kernel, block, flags, status),
-        }
+    status.len() == block.count()
+        // The mover reports pages of memory that was not mapped before the call as unmapped.
+        && read_chunks(block, &mut |_, pages, _| !pages.iter().any(is_own))
+        && kernel.submit(block.with_status(status), flags) == Ok(0)
+        && status.iter().all(|&status| status == target)
         && block.write_statuses(status) == Ok(status.len())
-}
-
-/// Returns whether pages whose statuses are these nodes are on their target nodes: a later run may have moved them, as parts of a large folio or
-/// because they are named twice.
-fn are_on_targets(kernel: &impl MovePagesOps, block: MoveRequest, flags: i32, status: &[i32]) -> bool {
-    read_chunks(block, &mut |first, pages, targets| {
-        let mut current = [0; CHUNK];
-        let (Some(current), Some(status)) = (current.get_mut(..pages.len()), status.get(first..)) else { return false };
-        kernel.query_nodes(pages, current, flags).is_ok()
-            && targets.iter().zip(current.iter().zip(status)).all(|(target, nodes)| nodes == (target, target))
-    })
 }
 
 /// Some entries of a block.
 struct Sample {
     pages: [usize; SAMPLES],
     targets: [i32; SAMPLES],
-    /// The number of runs of entries with the same target node in the block.
-    runs: usize,
+    /// Whether all entries of the block have the same target node.
+    has_one_target: bool,
 }
 
 impl Sample {
-    /// Reads a block. Returns `None` if its runs are too short, it cannot be read, or it names a page in `own_memory`, which the mover reports as
-    /// unmapped.
-    fn read(block: MoveRequest, own_memory: (usize, usize)) -> Option<Self> {
-        let mut sample = Sample { pages: [0; SAMPLES], targets: [0; SAMPLES], runs: 0 };
-        let mut last = None;
+    /// Reads a block. Returns `None` if it cannot be read.
+    fn read(block: MoveRequest) -> Option<Self> {
+        let mut sample = Sample { pages: [0; SAMPLES], targets: [0; SAMPLES], has_one_target: true };
         let is_complete = read_chunks(block, &mut |first, pages, targets| {
-            for &target in targets {
-                sample.runs += usize::from(last.replace(target) != Some(target));
-            }
             for (number, (page, target)) in sample.pages.iter_mut().zip(&mut sample.targets).enumerate() {
                 let entry = number / GROUP * (block.count() / GROUPS) + number % GROUP;
                 let entry = entry.min(block.count() - 1).wrapping_sub(first);
@@ -106,8 +98,8 @@ impl Sample {
                     (*page, *target) = (own_page, own_target);
                 }
             }
-            let is_own = |page: &usize| (own_memory.0..own_memory.1).contains(page);
-            sample.runs <= (block.count() / MIN_RUN).max(1) && !pages.iter().any(is_own)
+            sample.has_one_target &= targets.iter().all(|&target| target == sample.targets[0]);
+            true
         });
         is_complete.then_some(sample)
     }
@@ -163,51 +155,26 @@ mod tests {
     }
 
     #[test]
-    fn nothing_moves_if_a_page_of_the_sample_is_on_the_target_or_absent() {
-        for node in [1, -libc::ENOENT] {
-            let mut nodes = [0; 16];
-            nodes[14] = node;
-            let (done, status, machine) = passed(machine_with(&nodes), &[1; 16]);
-            assert_eq!((done, status), (0, vec![NOT_WRITTEN; 16]));
-            assert!(machine.clock.moves.is_empty());
-        }
+    fn nothing_moves_if_a_page_of_the_sample_is_absent() {
+        let mut nodes = [0; 16];
+        nodes[14] = -libc::ENOENT;
+        let (done, status, machine) = passed(machine_with(&nodes), &[1; 16]);
+        assert_eq!((done, status), (0, vec![NOT_WRITTEN; 16]));
+        assert!(machine.clock.moves.is_empty());
     }
 
     #[test]
-    fn pages_that_are_alternately_on_the_target_are_in_the_sample() {
+    fn pages_that_are_alternately_on_the_target_are_in_the_sample_and_not_submitted() {
         for period in 2..=4 {
             for count in [16, 64, 100, 512] {
                 let nodes: Vec<i32> = (0..count).map(|entry| i32::from(entry % period == period - 1)).collect();
-                let (done, _, machine) = passed(machine_with(&nodes), &vec![1; count]);
-                assert!(done == 0 && machine.clock.moves.is_empty(), "{count} entries, period {period}");
+                let (done, status, machine) =
+                    passed_in_blocks_of::<1000>(machine_with(&nodes), &vec![1; count as usize]);
+                assert_eq!((done, status), (count as usize, vec![1; count as usize]));
+                assert_eq!(machine.clock.moves[0].0, nodes.iter().filter(|&&node| node == 0).count());
+                assert_eq!(machine.clock.queries, [SAMPLES, count as usize], "{count} entries, period {period}");
             }
         }
-    }
-
-    #[test]
-    fn nothing_moves_if_the_targets_come_in_short_runs() {
-        let targets: Vec<i32> = (0..640).map(|entry| 1 + entry / 16 % 2).collect();
-        let (done, _, machine) = passed_in_blocks_of::<1000>(machine_with(&[0; 640]), &targets);
-        assert!(done == 0 && machine.clock.moves.is_empty() && machine.clock.queries.is_empty());
-    }
-
-    #[test]
-    fn long_runs_are_one_call_and_all_pages_are_queried_afterwards() {
-        let targets: Vec<i32> = (0..600).map(|entry| 1 + entry / 200).collect();
-        let (done, status, machine) = passed_in_blocks_of::<1000>(machine_with(&[0; 600]), &targets);
-        assert_eq!((done, status), (600, targets));
-        assert_eq!(machine.clock.moves.len(), 1);
-        assert_eq!(machine.clock.queries, [SAMPLES, CHUNK, 600 - CHUNK]);
-    }
-
-    #[test]
-    fn a_page_that_a_later_run_moves_again_leaves_the_request_to_the_mover() {
-        let mut machine = machine_with(&[0; 400]);
-        machine.page_of[300] = 5;
-        let targets: Vec<i32> = (0..400).map(|entry| 1 + entry / 200).collect();
-        let (done, status, machine) = passed_in_blocks_of::<1000>(machine, &targets);
-        assert_eq!((done, status), (0, vec![NOT_WRITTEN; 400]));
-        assert_eq!(machine.pages[5].node, 2);
     }
 
     #[test]
