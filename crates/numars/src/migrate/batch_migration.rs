@@ -6,7 +6,7 @@ use super::mover::Mover;
 use super::ops::MovePagesOps;
 use super::outcome::PageOutcome;
 use super::page_state::PageState;
-use super::plan;
+use super::plan::{self, Requery};
 use super::range::exclude_kernel_mappings;
 use super::status::EntryState;
 
@@ -69,8 +69,11 @@ impl<K: MovePagesOps> Mover<'_, K> {
             plan::fill_submission(batch, pending);
             attempts = attempts.saturating_add(1);
             self.submit_entries(batch, pending, self.helpers(batch, pending), !plan.needs_recheck);
-            let is_located = batch.submit_states.slice(0..pending).is_some_and(plan::needs_requery)
-                && self.locate_submitted(batch, pending);
+            let is_located = match batch.submit_states.slice(0..pending).map_or(Requery::Nothing, Requery::after) {
+                Requery::Nothing => false,
+                Requery::Shared => self.locate_shared(batch, pending),
+                Requery::All => self.locate_submitted(batch, pending),
+            };
             let submitted = pending;
             let any_full = plan::apply_results(batch, &mut pending, is_located);
             // If many pages left one target node for another, a full target node may have free pages again. That is not a retry.
@@ -129,6 +132,31 @@ impl<K: MovePagesOps> Mover<'_, K> {
             (Some(pages), Some(nodes)) => self.locate(pages, nodes, true).is_ok(),
             _ => false,
         }
+    }
+
+    /// Queries the nodes of those of the first `count` submitted entries that the kernel reports to be shared into `current_node`, and copies the
+    /// statuses of the others. Returns whether that succeeded.
+    #[inline(never)]
+    fn locate_shared(&self, batch: &mut Batch, count: usize) -> bool {
+        /// Entries that are queried with the shared ones before and after them, to save calls.
+        const MAX_GAP: usize = 64;
+        let states = batch.submit_states;
+        states.copy_to(batch.current_node);
+        let mut shared = (0..count).filter(|&index| !states.is_on_node(index)).peekable();
+        while let Some(first) = shared.next() {
+            let mut last = first;
+            while let Some(next) = shared.next_if(|next| next - last <= MAX_GAP) {
+                last = next;
+            }
+            let is_located = match (batch.submit_pages.get(first..=last), batch.current_node.get_mut(first..=last)) {
+                (Some(pages), Some(nodes)) => self.locate(pages, nodes, true).is_ok(),
+                _ => false,
+            };
+            if !is_located {
+                return false;
+            }
+        }
+        true
     }
 
     /// Queries the nodes of all entries and corrects the states. Returns whether a page has left its target node for that of another entry.

@@ -138,9 +138,29 @@ pub fn run_length(targets: &[i32]) -> usize {
     targets.iter().take_while(|&target| Some(target) == targets.first()).count()
 }
 
-/// Returns whether the submitted pages have to be queried again before [`apply_results`].
-pub fn needs_requery(states: SubmitStates) -> bool {
-    states.iter().any(is_ambiguous)
+/// Which of the submitted pages have to be queried again before [`apply_results`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Requery {
+    Nothing,
+    /// Those that the kernel reports to be shared.
+    Shared,
+    All,
+}
+
+impl Requery {
+    /// Evaluates the kernel's statuses.
+    #[inline(never)]
+    pub fn after(states: SubmitStates) -> Self {
+        let mut requery = Requery::Nothing;
+        for index in (0..states.len()).filter(|&index| !states.is_on_node(index)) {
+            match states.get(index) {
+                Some(EntryState::Failed(errno::EACCES)) => requery = Requery::Shared,
+                state if is_ambiguous(state) => return Requery::All,
+                _ => {}
+            }
+        }
+        requery
+    }
 }
 
 /// Returns whether a page has to be queried again before the state of its entry is known. The kernel reports EBUSY both for a busy page and for
@@ -161,7 +181,8 @@ pub fn apply_results(batch: &mut Batch, count: &mut usize, known: bool) -> bool 
     for index in 0..*count {
         let entry = get_or_default(batch.order, index);
         let target = get_or_default(batch.submit_targets, index);
-        if !known && batch.submit_states.is_on(index, target) {
+        let is_confirmed = !known || get_or_default(batch.current_node, index) == target;
+        if is_confirmed && batch.submit_states.is_on(index, target) {
             batch.states.set_status(entry as usize, target);
             continue;
         }

@@ -237,6 +237,17 @@ impl<'a> SubmitStates<'a> {
         node >= 0 && self.0.get(entry).is_some_and(|status| status.load(Relaxed) == node)
     }
 
+    /// Returns whether the status of an entry is a node.
+    #[inline]
+    pub fn is_on_node(self, entry: usize) -> bool {
+        self.0.get(entry).is_some_and(|status| status.load(Relaxed) >= 0)
+    }
+
+    /// Copies the statuses, as the kernel and [`SubmitStates::set`] have written them.
+    pub fn copy_to(self, to: &mut [i32]) {
+        to.iter_mut().zip(self.0).for_each(|(to, status)| *to = status.load(Relaxed));
+    }
+
     /// Returns the states in the order of the entries.
     pub fn iter(self) -> impl Iterator<Item = Option<EntryState>> + Clone + 'a {
         self.0.iter().map(state_of)

@@ -260,6 +260,24 @@ fn alternating_targets_need_four_calls() {
     assert_eq!(outcome.stats.kernel_calls(), 4);
 }
 
+#[test]
+fn after_a_move_only_shared_pages_and_those_between_them_are_queried_again() {
+    let queries = |shared: &[usize], pinned: &[usize]| {
+        let mut machine = machine_with(&[0; 300]);
+        shared.iter().for_each(|&page| machine.pages[page].shared = true);
+        pinned.iter().for_each(|&page| machine.pages[page].pinned = 1);
+        let addresses: Vec<usize> = (0..300).map(address).collect();
+        let outcome = run(&machine, &addresses, &[1; 300], 3, None);
+        outcome.assert_statuses_match(&addresses);
+        assert_eq!(outcome.stats.shared(), shared.len());
+        outcome.machine.clock.queries
+    };
+    assert_eq!(queries(&[], &[]), [300]);
+    assert_eq!(queries(&[5], &[]), [300, 1]);
+    assert_eq!(queries(&[5, 9, 200], &[]), [300, 5, 1]);
+    assert_eq!(queries(&[5], &[100])[..2], [300, 300]);
+}
+
 // Miri would take hours.
 #[test]
 #[cfg_attr(miri, ignore)]
