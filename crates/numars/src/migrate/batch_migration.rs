@@ -81,7 +81,7 @@ impl<K: MovePagesOps> Mover<'_, K> {
             let mut any_unmovable = plan::any_unmovable(batch, pending);
             if let (true, Some(walk)) = (any_unmovable, &mut walk) {
                 // Linux 7 has pages in [vvar] that never move.
-                exclude_kernel_mappings(batch, *walk, &|outcome| outcome == Some(PageOutcome::Unmovable));
+                exclude_kernel_mappings(batch, *walk, true, &|outcome| outcome == Some(PageOutcome::Unmovable));
                 pending = plan::drop_without_target(batch, pending);
                 any_unmovable = plan::any_unmovable(batch, pending);
             }
@@ -192,15 +192,19 @@ impl<K: MovePagesOps> Mover<'_, K> {
     fn record_each(&mut self, batch: &mut Batch, mut each: impl FnMut(&mut Batch, usize, Option<PageOutcome>)) {
         let stopped = self.is_stopped();
         // Neighbours mostly have the same outcome, and are recorded together.
-        let (mut run, mut pages) = ((None, None), 0);
+        let (mut run, mut pages, mut last) = ((None, None), 0, (0, 0, 0));
         for entry in 0..batch.pages.len() {
-            let next = (plan::outcome(batch, entry, stopped), batch.targets.get(entry));
-            if next != run {
-                self.record(run.0, run.1, pages);
-                (run, pages) = (next, 0);
+            let basis = plan::basis(batch, entry);
+            if entry == 0 || last != basis {
+                last = basis;
+                let next = (plan::outcome(batch, entry, stopped), batch.targets.get(entry));
+                if next != run {
+                    self.record(run.0, run.1, pages);
+                    (run, pages) = (next, 0);
+                }
             }
             pages += plan::base_pages(batch, entry);
-            each(batch, entry, next.0);
+            each(batch, entry, run.0);
         }
         self.record(run.0, run.1, pages);
     }

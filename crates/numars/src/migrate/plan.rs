@@ -350,6 +350,13 @@ pub fn copy_to_duplicates(batch: &mut Batch) {
     }
 }
 
+/// Returns what [`outcome`] depends on.
+#[inline]
+pub fn basis(batch: &Batch, entry: usize) -> (i32, i32, i32) {
+    let (targets, states) = (batch.targets.stored(), batch.states.statuses());
+    (get_or_default(batch.old_node, entry), get_or_default(targets, entry), get_or_default(states, entry))
+}
+
 /// Returns the outcome of an entry; `None` if it was not submitted because the move was cancelled.
 pub fn outcome(batch: &Batch, entry: usize, cancelled: bool) -> Option<PageOutcome> {
     let (old_node, target) = (get_or_default(batch.old_node, entry), batch.targets.get(entry));

@@ -127,13 +127,13 @@ impl<K: MovePagesOps> Mover<'_, K> {
                 }
                 if self.progress.is_some() {
                     // Otherwise a progress report would count them as requested.
-                    exclude_kernel_mappings(batch, walk, &|_| true);
+                    exclude_kernel_mappings(batch, walk, false, &|_| true);
                 }
                 let has_moved = self.migrate_to(batch, targets, Some(walk));
                 // A huge page whose first base page is absent by now may have other base pages.
                 let is_without_head = |(&page, &node): (&usize, &i32)| node < 0 && walk.base_pages(page) > 1;
                 if has_moved || batch.pages.iter().zip(batch.old_node.iter()).any(is_without_head) {
-                    exclude_kernel_mappings(batch, walk, &|outcome| {
+                    exclude_kernel_mappings(batch, walk, true, &|outcome| {
                         matches!(
                             outcome,
                             Some(PageOutcome::Busy | PageOutcome::Stuck | PageOutcome::Unmovable | PageOutcome::Shared)
@@ -389,8 +389,7 @@ impl RangeTargets<'_, '_> {
     fn redirect(&mut self, batch: &mut Batch) -> bool {
         let mut any = false;
         for entry in 0..batch.pages.len() {
-            let full =
-                batch.targets.get(entry).filter(|_| batch.states.get(entry) == EntryState::Failed(errno::ENOMEM));
+            let full = batch.targets.get(entry).filter(|_| batch.states.is(entry, EntryState::Failed(errno::ENOMEM)));
             if let Some(target) = full.and_then(|full| self.targets.target_if_full(page_info(batch, entry), full)) {
                 batch.targets.set(entry, Some(target));
                 batch.states.set_status(entry, get_or_default(batch.old_node, entry));
@@ -421,13 +420,17 @@ fn page_info(batch: &Batch, entry: usize) -> PageInfo {
 }
 
 /// Removes the target nodes of entries in mappings that the kernel made for itself, whose pages never move, if `may_be_kernel_mapping`
-/// returns true for the outcome. They are not counted then.
+/// returns true for the outcome. They are not counted then. With `have_moved`, pages that are on a node now are not checked.
 pub(super) fn exclude_kernel_mappings(
     batch: &mut Batch,
     walk: &mut impl PresentPages,
+    have_moved: bool,
     may_be_kernel_mapping: &dyn Fn(Option<PageOutcome>) -> bool,
 ) {
     for entry in 0..batch.pages.len() {
+        if have_moved && batch.states.node(entry).is_some() {
+            continue;
+        }
         if may_be_kernel_mapping(plan::outcome(batch, entry, true))
             && walk.is_kernel_mapping(get_or_default(batch.pages, entry))
         {

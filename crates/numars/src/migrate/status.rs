@@ -294,6 +294,12 @@ impl<'a> Targets<'a> {
         self.0.get(entry).copied().filter(|&node| node != Self::NONE)
     }
 
+    /// Returns the target nodes as they are stored.
+    #[inline]
+    pub fn stored(&self) -> &[i32] {
+        self.0
+    }
+
     /// Sets the target node of an entry, which is in range.
     #[inline]
     pub fn set(&mut self, entry: usize, target: Option<i32>) {
