@@ -22,6 +22,9 @@ const MAX_END: usize = match () {
     _ => usize::MAX as u64,
 } as usize;
 
+/// The bits of the addresses of a process on x86-64 with four and with five levels of page tables. The last page is not used.
+const USUAL_BITS: [u32; 2] = [47, 56];
+
 /// Upper bound for the bytes of a range of which every page is queried because the mappings are unknown: 64 GiB take some seconds.
 const MAX_UNMAPPED_SCAN: u64 = 1 << 36;
 
@@ -278,6 +281,17 @@ impl PageWalk {
     fn find_scan_limit(&self, too_high: usize, scratch: &mut [usize], scan: &Scan) -> Option<usize> {
         let page_size = 1 << self.page_bits;
         let (mut low, mut high) = (self.next, too_high);
+        // Those of most machines, found with two or four calls instead of about 40.
+        for bits in USUAL_BITS.iter().filter(|&&bits| bits < usize::BITS) {
+            let (usual, rejected) = ((1 << bits) - page_size, 1 << bits);
+            let is_accepted = |walked: Result<(usize, usize), i32>| matches!(walked, Ok((_, to)) if to >= usual);
+            if (low..high).contains(&usual)
+                && is_accepted(scan(usual - page_size, usual, scratch))
+                && scan(usual, rejected, scratch) == Err(errno::EFAULT)
+            {
+                return Some(usual);
+            }
+        }
         while high - low > page_size {
             let middle = (low + (high - low) / 2) & !(page_size - 1);
             match scan(middle - page_size, middle, scratch) {
