@@ -61,6 +61,8 @@ pub struct PageWalk {
     vmas: VmaReader,
     /// The mappings that the kernel made for itself, once they are known.
     kernel_mappings: Option<[(usize, usize); MAX_KERNEL_MAPPINGS]>,
+    /// The mapping that was looked up last for [`PresentPages::is_kernel_mapping`], and the result.
+    last_checked: (MappedAs, bool),
     /// The errno of a read(2) in /proc that failed, so that not all pages are known; 0: none.
     error: i32,
     /// The mapping that is being listed without PAGEMAP_SCAN.
@@ -130,6 +132,7 @@ impl PageWalk {
             excluded: (0, 0),
             vmas: VmaReader::new(maps),
             kernel_mappings: None,
+            last_checked: Default::default(),
             error: 0,
             vma: (0, 0),
         })
@@ -157,7 +160,7 @@ impl PageWalk {
             return self.huge_size > 0;
         }
         if !(self.mapping.start..self.mapping.end).contains(&address) {
-            match self.vmas.file.as_ref().and_then(|maps| maps.mapping_at(address)) {
+            match self.vmas.file.as_ref().and_then(|maps| maps.mapping_at(address, &mut [])) {
                 Some(mapping) => self.mapping = mapping,
                 None => {
                     self.knows_mappings = false;
@@ -366,6 +369,11 @@ impl PageWalk {
     }
 }
 
+/// Returns whether this is the name of a mapping that the kernel makes for itself, as [`VmaReader::next_kernel_mapping`] recognizes it.
+fn is_kernel_name(name: &[u8]) -> bool {
+    matches!(name, [b'[', b'v' | b'u', ..] | [b'[', b's', b'i', ..])
+}
+
 impl PresentPages for PageWalk {
     /// Fills `pages`. Returns 0 after skipping much memory without pages. There is always room for a huge page.
     fn fill(&mut self, pages: &mut [usize], base_pages_left: usize, scratch: &mut [usize]) -> usize {
@@ -450,8 +458,21 @@ impl PresentPages for PageWalk {
 
     #[inline(never)]
     fn is_kernel_mapping(&mut self, entry: usize) -> bool {
-        if self.vmas.file.is_none() {
-            return false;
+        let Some(maps) = &self.vmas.file else { return false };
+        // Without reading all mappings, which takes long if there are many.
+        let (last, is_of_kernel) = &mut self.last_checked;
+        let address = entry & !HUGE;
+        if !(last.start..last.end).contains(&address) {
+            if let Some(mapping) = maps.mapping_at(address, &mut []) {
+                // Room for the longest name, [vvar_vclock].
+                let mut name = [0; 16];
+                *is_of_kernel =
+                    !mapping.has_file && maps.mapping_at(address, &mut name).is_some() && is_kernel_name(&name);
+                *last = mapping;
+            }
+        }
+        if (last.start..last.end).contains(&address) {
+            return *is_of_kernel;
         }
         let vmas = &mut self.vmas;
         let kernel_mappings = self.kernel_mappings.get_or_insert_with(|| {

@@ -283,8 +283,9 @@ impl Mappings {
         let mut page_size = mapping.page_size;
         if page_size == 0 && (order > 0 || HAS_SMALL_HUGETLB) {
             let maps = self.reader.as_ref().and_then(|reader| reader.file.as_ref());
-            page_size =
-                maps.and_then(|maps| maps.mapping_at(address)).map_or(1, |MappedAs { page_size, .. }| page_size);
+            page_size = maps
+                .and_then(|maps| maps.mapping_at(address, &mut []))
+                .map_or(1, |MappedAs { page_size, .. }| page_size);
             self.current.page_size = page_size;
         }
         if page_size.is_power_of_two() {

@@ -201,7 +201,7 @@ const PMD_SIZE: usize = 512 * PAGE;
 fn walk_of(start: usize, length: usize) -> PageWalk {
     let mut walk = PageWalk::of(None, None, start, length, PAGE.trailing_zeros()).unwrap();
     walk.huge_size = PMD_SIZE;
-    walk.mapping = MappedAs { start: 0, end: usize::MAX, page_size: PAGE };
+    walk.mapping = MappedAs { start: 0, end: usize::MAX, page_size: PAGE, ..MappedAs::default() };
     walk
 }
 
@@ -533,7 +533,7 @@ fn pages_of_hugetlb_memory_that_may_be_smaller_than_a_huge_page_are_listed_by_ba
     };
     let entries = |page_size, mapped_to| {
         let mut walk = walk_of(0, 2 * PMD_SIZE);
-        walk.mapping = MappedAs { start: 0, end: mapped_to, page_size };
+        walk.mapping = MappedAs { start: 0, end: mapped_to, page_size, ..MappedAs::default() };
         let mut pages = [0; 2000];
         let count = walk.fill_pagemap_scan(&mut pages, &mut { usize::MAX }, &mut [0; 9], &scan).unwrap();
         assert_eq!(walk.shows_huge_pages(), mapped_to == usize::MAX);
@@ -798,4 +798,14 @@ fn an_entry_of_a_huge_page_stands_for_its_base_pages_in_the_range() {
     assert_eq!(walk.base_pages(PMD_SIZE | HUGE), PMD_SIZE / 4096);
     assert_eq!(walk.base_pages((3 * PMD_SIZE) | HUGE), 5);
     assert_eq!(walk.base_pages(PMD_SIZE), 1);
+}
+
+#[test]
+fn names_of_mappings_that_the_kernel_makes_are_recognized() {
+    for name in [&b"[vdso]\0"[..], b"[vvar]\0", b"[vvar_vclock]\0", b"[vectors]\0", b"[uprobes]\0", b"[sigpage]\0"] {
+        assert!(is_kernel_name(name), "{name:?}");
+    }
+    for name in [&b"\0"[..], b"[stack]\0", b"[heap]\0", b"[anon:vdso]\0", b"/vdso\0", b"[", b""] {
+        assert!(!is_kernel_name(name), "{name:?}");
+    }
 }

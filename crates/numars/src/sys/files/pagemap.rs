@@ -13,6 +13,8 @@ pub struct MappedAs {
     pub end: usize,
     /// The size of its pages if it is hugetlb memory, otherwise that of base pages.
     pub page_size: usize,
+    /// Whether it maps a file.
+    pub has_file: bool,
 }
 
 impl File {
@@ -130,10 +132,11 @@ impl File {
         Ok((count, usize::try_from(scan.walk_end).unwrap_or(usize::MAX)))
     }
 
-    /// Returns the mapping at an address, of a file /proc/PID/maps.
+    /// Returns the mapping at an address, of a file /proc/PID/maps, and fills `name` with its name and a NUL, if there is room for any. `None` also
+    /// if there is room for a name, but not enough.
     ///
     /// References: ioctl PROCMAP_QUERY of /proc/PID/maps, since Linux 6.11.
-    pub fn mapping_at(&self, address: usize) -> Option<MappedAs> {
+    pub fn mapping_at(&self, address: usize, name: &mut [u8]) -> Option<MappedAs> {
         const PROCMAP_QUERY: libc::c_ulong = 0xc068_6611;
         /// The structure of <linux/fs.h>.
         #[repr(C)]
@@ -160,15 +163,18 @@ impl File {
         let mut query = procmap_query {
             size: size_of::<procmap_query>() as u64,
             query_addr: address as u64,
+            vma_name_size: name.len() as u32,
+            vma_name_addr: if name.is_empty() { 0 } else { name.as_mut_ptr() as u64 },
             ..procmap_query::default()
         };
-        // SAFETY: the structure is the kernel's, and asks for no name, so that nothing else is written.
+        // SAFETY: the structure is the kernel's, and the name may be written.
         let queried =
             preserve_errno(|| unsafe { libc::syscall(libc::SYS_ioctl, self.0, PROCMAP_QUERY, &raw mut query) });
         (queried == 0).then_some(MappedAs {
             start: query.vma_start as usize,
             end: query.vma_end as usize,
             page_size: query.vma_page_size as usize,
+            has_file: query.inode != 0,
         })
     }
 }
