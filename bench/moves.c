@@ -11,8 +11,10 @@
 #include <numars.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { NODES = 4, CROWD = 3, NOT_WRITTEN = -9999 };
+enum { NODES = 4, CROWD = 3, MAX_SIDES = 5, NOT_WRITTEN = -9999 };
 
 /* Entry i requests that pages[i], which is on home[i], moves to target[i]. */
 struct request {
@@ -50,7 +52,7 @@ struct row {
     int samples;
     /* The number of calls of a sample: one, or two to move the pages back and forth. */
     int calls;
-    struct side sides[2];
+    struct side sides[MAX_SIDES];
 };
 
 static _Noreturn void give_up(const char *what)
@@ -115,6 +117,21 @@ static long range_by_two(struct request *request, const int *nodes)
     return move_range(request, nodes[0], 2);
 }
 
+static long range_by_four(struct request *request, const int *nodes)
+{
+    return move_range(request, nodes[0], 4);
+}
+
+static long range_by_eight(struct request *request, const int *nodes)
+{
+    return move_range(request, nodes[0], 8);
+}
+
+static long range_by_default(struct request *request, const int *nodes)
+{
+    return move_range(request, nodes[0], 0);
+}
+
 static bool is_query(const struct side *side)
 {
     return side->call == bare_query || side->call == our_query;
@@ -133,6 +150,12 @@ static void one_target(struct request *request)
 {
     for (size_t page = 0; page < request->count; page++)
         set_entry(request, page, page, 0, 1);
+}
+
+/* For numars_move_range(), which writes no statuses. */
+static void one_range(struct request *request)
+{
+    one_target(request);
 }
 
 static void interleaved(struct request *request)
@@ -293,7 +316,7 @@ static void take_sample(const struct row *row, const struct side *side, struct r
     /* A query must return the right nodes; after a move, the pages must be on their targets, and the statuses must say so. */
     if (is_query(side))
         nodes = request->home;
-    const bool tells = side->call != range_by_one && side->call != range_by_two;
+    const bool tells = side->layout != one_range;
     const size_t wrong = tells ? differing(request, nodes) : 0;
     if (bare(request, NULL) != 0)
         give_up("move_pages");
@@ -334,6 +357,11 @@ static void take_samples(const struct row *row, const struct side *sides, size_t
 }
 
 #define BARE_AND_OURS(layout) { { "bare", bare, layout }, { "ours", ours, layout } }
+#define THREADS                                                                                                                                    \
+    {                                                                                                                                              \
+        { "1", range_by_one, one_range }, { "2", range_by_two, one_range }, { "4", range_by_four, one_range },                                     \
+            { "8", range_by_eight, one_range }, { "0", range_by_default, one_range }                                                               \
+    }
 #define QUERIES { { "bare", bare_query, one_target }, { "ours", our_query, one_target } }
 
 static const struct row ROWS[] = {
@@ -348,7 +376,7 @@ static const struct row ROWS[] = {
     { "every-second-home-one", 16384, 1, 7, 1, BARE_AND_OURS(every_second_home) },
     { "grouped", 16384, 0, 15, 1, BARE_AND_OURS(grouped) },
     { "by-hand", 16384, 1, 15, 1, { { "bare", bare, grouped }, { "ours", ours, interleaved } } },
-    { "range", 16384, 0, 15, 1, { { "one thread", range_by_one, one_target }, { "two threads", range_by_two, one_target } } },
+    { "range", 16384, 0, 15, 1, { { "one thread", range_by_one, one_range }, { "two threads", range_by_two, one_range } } },
     { "one-page", 1, 0, 201, 10, BARE_AND_OURS(one_target) },
     { "few-pages", 16, 0, 201, 4, BARE_AND_OURS(one_target) },
     { "query", 1, 0, 401, 1000, QUERIES },
@@ -359,7 +387,175 @@ static const struct row ROWS[] = {
     { "growth", 16384, 0, 5, 1, BARE_AND_OURS(interleaved) },
     { "growth", 65536, 0, 5, 1, BARE_AND_OURS(interleaved) },
     { "growth", 262144, 0, 5, 1, BARE_AND_OURS(interleaved) },
+    { "threads-alone", 1024, 0, 5, 1, THREADS },
+    { "threads-alone", 4096, 0, 5, 1, THREADS },
+    { "threads-alone", 16384, 0, 5, 1, THREADS },
+    { "threads-alone", 65536, 0, 5, 1, THREADS },
+    { "threads-busy", 4096, 1, 5, 1, THREADS },
+    { "threads-busy", 16384, 1, 5, 1, THREADS },
     { "interleaved-three", 0, CROWD, 5, 1, BARE_AND_OURS(interleaved) },
+};
+
+/* --- moves of another process, and of one process with several threads --- */
+
+struct subject {
+    pid_t pid;
+    char *start;
+    size_t pages;
+};
+
+/* A call that acts on all memory of a process. It returns a negative number if it fails. */
+typedef long process_call(const struct subject *subject, const char *file);
+
+struct process_side {
+    const char *name;
+    process_call *call;
+    /* In /proc/PID. */
+    const char *file;
+};
+
+struct process_row {
+    const char *name;
+    size_t pages;
+    size_t mappings;
+    int samples;
+    bool huge;
+    /* Whether the pages have to be on node 1 afterwards. */
+    bool moves;
+    struct process_side sides[MAX_SIDES];
+};
+
+/* A process with pages on node 0, in mappings of equal size that the kernel cannot merge, which sleeps. */
+static struct subject start_subject(const struct process_row *row)
+{
+    int address[2];
+    struct subject subject = { .pages = row->pages };
+    if (pipe(address) != 0 || (subject.pid = fork()) < 0)
+        give_up("fork");
+    if (subject.pid == 0) {
+        const unsigned long node_0 = 1;
+        const size_t huge_page = (size_t)2 << 20, bytes = row->pages * page_size();
+        const size_t piece = row->pages / row->mappings * page_size();
+        char *start = allocate(bytes + huge_page);
+        start += -(uintptr_t)start % huge_page;
+        if (row->huge)
+            (void)madvise(start, bytes, MADV_HUGEPAGE);
+        if (set_mempolicy(MPOL_BIND, &node_0, 8 * sizeof node_0) != 0)
+            give_up("set_mempolicy");
+        memset(start, 1, bytes);
+        for (size_t at = piece; row->mappings > 1 && at + piece <= bytes; at += 2 * piece)
+            if (mprotect(start + at, piece, PROT_READ) != 0)
+                give_up("mprotect");
+        if (write(address[1], &start, sizeof start) != sizeof start)
+            give_up("write");
+        for (;;)
+            pause();
+    }
+    close(address[1]);
+    if (read(address[0], &subject.start, sizeof subject.start) != sizeof subject.start)
+        give_up("read");
+    close(address[0]);
+    return subject;
+}
+
+static struct bitmask *only(unsigned int node)
+{
+    return numa_bitmask_setbit(numa_allocate_nodemask(), node);
+}
+
+static long by_migrate_pages(const struct subject *subject, const char *file)
+{
+    (void)file;
+    return numa_migrate_pages(subject->pid, only(0), only(1));
+}
+
+static long by_move_process(const struct subject *subject, const char *file)
+{
+    (void)file;
+    return numars_move_process(subject->pid, only(0), only(1), NULL, NULL);
+}
+
+static long by_reading(const struct subject *subject, const char *file)
+{
+    static char text[1 << 16];
+    char path[64];
+    long total = 0;
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)subject->pid, file);
+    const int opened = open(path, O_RDONLY | O_CLOEXEC);
+    for (ssize_t length; (length = read(opened, text, sizeof text)) != 0; total += length)
+        if (length < 0)
+            return -1;
+    close(opened);
+    return total;
+}
+
+static long by_count_pages(const struct subject *subject, const char *file)
+{
+    unsigned long counts[NODES];
+    (void)file;
+    return numars_count_pages(subject->pid, subject->start, subject->pages * page_size(), counts, NODES);
+}
+
+/* The pages of the subject that are not on node 1. */
+static size_t stayed(const struct subject *subject)
+{
+    enum { STEP = 4096 };
+    static void *pages[STEP];
+    static int status[STEP];
+    size_t count = 0;
+    for (size_t done = 0; done < subject->pages;) {
+        size_t step = 0;
+        for (; step < STEP && done < subject->pages; step++, done++)
+            pages[step] = subject->start + done * page_size();
+        if (move_pages(subject->pid, step, pages, NULL, status, 0) != 0)
+            give_up("move_pages");
+        for (size_t i = 0; i < step; i++)
+            count += status[i] != 1;
+    }
+    return count;
+}
+
+static void measure_process(struct process_row row, bool quick)
+{
+    if (quick) {
+        row.samples = 1;
+        row.mappings = row.mappings > 16 ? row.mappings / 256 + 1 : row.mappings;
+        row.pages = row.huge ? 512 * row.mappings : row.pages / 256 + row.mappings;
+    }
+    for (int i = 0; i < row.samples; i++)
+        for (const struct process_side *side = row.sides; side < row.sides + MAX_SIDES && side->call != NULL; side++) {
+            const struct subject subject = start_subject(&row);
+            const uint64_t start = now();
+            const long result = side->call(&subject, side->file);
+            const uint64_t nanoseconds = now() - start;
+            const size_t left = row.moves ? stayed(&subject) : 0;
+            kill(subject.pid, SIGKILL);
+            waitpid(subject.pid, NULL, 0);
+            printf("{\"row\":\"%s\",\"side\":\"%s\",\"pages\":%zu,", row.name, side->name, row.pages);
+            if (result < 0 || left > 0)
+                printf("\"failed\":\"returned %ld, %zu pages stayed\"}\n", result, left);
+            else
+                printf("\"taken\":{\"nanoseconds\":%" PRIu64 ",\"scratch\":0}}\n", nanoseconds);
+            fflush(stdout);
+        }
+}
+
+#define MOVERS { { "migrate_pages", by_migrate_pages, NULL }, { "ours", by_move_process, NULL } }
+#define COUNTERS                                                                                                                                   \
+    { { "numa_maps", by_reading, "numa_maps" }, { "smaps", by_reading, "smaps" }, { "ours", by_count_pages, NULL } }
+
+static const struct process_row PROCESS_ROWS[] = {
+    { "process-8", 16384, 8, 15, false, true, MOVERS },
+    { "process-2000", 16000, 2000, 15, false, true, MOVERS },
+    { "process-huge", 16384, 8, 15, true, true, MOVERS },
+    { "mappings-1", 60000, 1, 3, false, true, MOVERS },
+    { "mappings-100", 60000, 100, 3, false, true, MOVERS },
+    { "mappings-10000", 60000, 10000, 3, false, true, MOVERS },
+    { "mappings-60000", 60000, 60000, 3, false, true, MOVERS },
+    { "count-1", 60000, 1, 5, false, false, COUNTERS },
+    { "count-100", 60000, 100, 5, false, false, COUNTERS },
+    { "count-10000", 60000, 10000, 5, false, false, COUNTERS },
+    { "count-60000", 60000, 60000, 5, false, false, COUNTERS },
 };
 
 static void measure(struct row row, size_t crowded_pages, bool quick)
@@ -377,16 +573,16 @@ static void measure(struct row row, size_t crowded_pages, bool quick)
         return;
     }
     for (int i = 0; i < row.samples; i++)
-        for (size_t side = 0; side < 2; side++)
+        for (size_t side = 0; side < MAX_SIDES && row.sides[side].call != NULL; side++)
             take_samples(&row, &row.sides[side], 1, 1);
 }
 
 int main(int argc, char **argv)
 {
     bool quick = false;
-    size_t crowded_pages = 1024;
+    size_t crowded_pages = 1024, more_pages = 0;
     const char *only = "";
-    for (int option; (option = getopt(argc, argv, "qc:r:")) != -1;) {
+    for (int option; (option = getopt(argc, argv, "qc:p:r:")) != -1;) {
         switch (option) {
         case 'q':
             quick = true;
@@ -394,13 +590,17 @@ int main(int argc, char **argv)
         case 'c':
             crowded_pages = strtoul(optarg, NULL, 10);
             break;
+        case 'p':
+            more_pages = strtoul(optarg, NULL, 10);
+            break;
         case 'r':
             only = optarg;
             break;
         default:
-            fputs("usage: moves [-q] [-c PAGES] [-r ROW]\n"
+            fputs("usage: moves [-q] [-c PAGES] [-p PAGES] [-r ROW]\n"
                   "  -q  quick: few pages, one sample of each\n"
                   "  -c  pages of the row with three other threads\n"
+                  "  -p  one more size of the rows that grow\n"
                   "  -r  only rows whose name begins so\n", stderr);
             return EXIT_FAILURE;
         }
@@ -416,5 +616,10 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++)
         if (strncmp(ROWS[i].name, only, strlen(only)) == 0)
             measure(ROWS[i], crowded_pages, quick);
+    if (more_pages > 0)
+        measure((struct row){ "growth", more_pages, 0, 1, 1, BARE_AND_OURS(interleaved) }, crowded_pages, quick);
+    for (size_t i = 0; i < sizeof PROCESS_ROWS / sizeof *PROCESS_ROWS; i++)
+        if (strncmp(PROCESS_ROWS[i].name, only, strlen(only)) == 0)
+            measure_process(PROCESS_ROWS[i], quick);
     return EXIT_SUCCESS;
 }

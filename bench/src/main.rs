@@ -57,6 +57,9 @@ struct Cli {
     /// Number of pages to move while three other threads run
     #[arg(long, value_name = "PAGES", default_value_t = 1024)]
     crowded_pages: usize,
+    /// Also measure the growth with this number of pages, such as 4000000, which needs as much memory in the guest
+    #[arg(long, value_name = "PAGES")]
+    more_pages: Option<usize>,
     /// Measure only moves whose row starts with this, and write no document
     #[arg(long, value_name = "ROW")]
     only: Option<String>,
@@ -167,6 +170,10 @@ fn measure_calls(cli: &Cli) -> Result<CallsReport> {
 fn measure_moves(cli: &Cli) -> Result<Run> {
     let crowded_pages = cli.crowded_pages.to_string();
     let mut arguments = vec!["-c", &crowded_pages];
+    let more_pages = cli.more_pages.map(|pages| pages.to_string());
+    if let Some(pages) = &more_pages {
+        arguments.extend(["-p", pages]);
+    }
     if cli.quick {
         arguments.push("-q");
     }
@@ -179,8 +186,9 @@ fn measure_moves(cli: &Cli) -> Result<Run> {
 /// Runs a measuring program in the guest, and reports progress on stderr.
 fn run_in_guest(cli: &Cli, program: &str, arguments: &[&str]) -> Result<Run> {
     // The largest request is 1 GiB on one node.
+    let memory = cli.more_pages.map_or(0, |pages| pages / 256 * 5 / 4).max(1536).to_string();
     let mut command = Command::new(VM);
-    command.args(["run", "--shape", "four-nodes", "--memory", "1536", "--timeout", "7200"]);
+    command.args(["run", "--shape", "four-nodes", "--memory", &memory, "--timeout", "7200"]);
     command.args(["--kernel", &cli.kernel, program]).args(arguments);
     let mut guest = command.stdout(Stdio::piped()).spawn().with_context(|| format!("{VM}: run `make bench`"))?;
     let stdout = guest.stdout.take().context("the guest has no output")?;

@@ -25,6 +25,7 @@ const fn comparison(
 }
 
 const BARE: (&str, &str) = ("bare", "ours");
+const MIGRATE: (&str, &str) = ("migrate_pages", "ours");
 
 pub const COMPARISONS: &[Comparison] = &[
     comparison("one-target-none", "all to one node", "none", 0.98, BARE),
@@ -40,6 +41,15 @@ pub const COMPARISONS: &[Comparison] = &[
     comparison("grouped", "already grouped, all to move", "none", 0.98, BARE),
     comparison("by-hand", "interleaved, against the same list grouped by hand", "one", 0.9, BARE),
     comparison("range", "numars_move_range, two threads against one", "none", 1.5, ("one thread", "two threads")),
+    comparison(
+        "process-8",
+        "process of 8 mappings: numars_move_process against migrate_pages(2)",
+        "none",
+        0.95,
+        MIGRATE,
+    ),
+    comparison("process-2000", "process of 2,000 mappings, likewise", "none", 0.95, MIGRATE),
+    comparison("process-huge", "process of 8 mappings with huge pages, likewise", "none", 0.95, MIGRATE),
     comparison("one-page", "one page", "none", 0.95, BARE),
     comparison("few-pages", "16 pages", "none", 0.95, BARE),
     comparison("query", "query", "none", 0.95, BARE),
@@ -93,6 +103,50 @@ pub fn growth(run: &Run) -> Vec<(usize, Result<Measured>)> {
     run.sizes(GROWTH).into_iter().map(|pages| (pages, measured(run, GROWTH, BARE, pages))).collect()
 }
 
+/// The numbers of threads that `threads` measures; 0: chosen by the library.
+pub const THREADS: [&str; 5] = ["1", "2", "4", "8", "0"];
+
+/// The times of one move with each of [`THREADS`].
+pub struct WithThreads {
+    pub pages: usize,
+    pub other_threads: &'static str,
+    pub sides: Vec<Result<Side>>,
+}
+
+pub fn threads(run: &Run) -> Vec<WithThreads> {
+    let rows = [("threads-alone", "none"), ("threads-busy", "one")];
+    let of = |(row, other_threads)| {
+        run.sizes(row).into_iter().map(move |pages| {
+            let sides = THREADS.iter().map(|side| run.side(row, side, pages)).collect();
+            WithThreads { pages, other_threads, sides }
+        })
+    };
+    rows.into_iter().flat_map(of).collect()
+}
+
+/// The rows whose names are `prefix` and a number of mappings: that number, the pages, and each of `sides`.
+fn by_mappings(run: &Run, prefix: &str, sides: &[&str]) -> Vec<(usize, usize, Vec<Result<Side>>)> {
+    let mut names: Vec<(usize, &str)> =
+        run.samples.iter().filter_map(|s| Some((s.row.strip_prefix(prefix)?.parse().ok()?, s.row.as_str()))).collect();
+    names.sort_unstable();
+    names.dedup();
+    let of = |(mappings, row): (usize, &str)| {
+        let pages = run.sizes(row)[0];
+        (mappings, pages, sides.iter().map(|side| run.side(row, side, pages)).collect())
+    };
+    names.into_iter().map(of).collect()
+}
+
+/// A process moved by migrate_pages(2) and by numars_move_process.
+pub fn mappings(run: &Run) -> Vec<(usize, usize, Vec<Result<Side>>)> {
+    by_mappings(run, "mappings-", &[MIGRATE.0, MIGRATE.1])
+}
+
+/// The pages of a process counted by reading numa_maps, by reading smaps, and by numars_count_pages.
+pub fn counts(run: &Run) -> Vec<(usize, usize, Vec<Result<Side>>)> {
+    by_mappings(run, "count-", &["numa_maps", "smaps", "ours"])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,5 +179,22 @@ mod tests {
         let lines = [(1, 10), (16, 20)].map(|(pages, time)| taken("query", "ours", pages, time));
         let bare = [(1, 10), (16, 10)].map(|(pages, time)| taken("query", "bare", pages, time));
         assert_eq!(verdicts(&[lines, bare].concat()), ["met", "missed"]);
+    }
+
+    #[test]
+    fn rows_with_mappings_are_in_the_order_of_their_numbers() {
+        let lines = ["count-100", "count-8", "mappings-1"].map(|row| taken(row, "smaps", 60, 5));
+        let run = run_of(&lines);
+        assert_eq!(counts(&run).iter().map(|row| row.0).collect::<Vec<_>>(), [8, 100]);
+        assert!(counts(&run)[0].2[1].is_ok() && counts(&run)[0].2[0].is_err());
+        assert_eq!((mappings(&run)[0].0, mappings(&run)[0].1), (1, 60));
+    }
+
+    #[test]
+    fn each_number_of_pages_is_a_row_of_threads() {
+        let run = run_of(&[taken("threads-busy", "2", 10, 5), taken("threads-alone", "1", 20, 5)]);
+        let rows: Vec<_> =
+            threads(&run).iter().map(|row| (row.pages, row.other_threads, row.sides[1].is_ok())).collect();
+        assert_eq!(rows, [(20, "none", false), (10, "one", true)]);
     }
 }

@@ -1,9 +1,9 @@
 //! The report on page moves: Markdown tables, and the chart that belongs to them.
 
 use crate::chart;
-use crate::moves::{self, CROWDED, Judged, Measured};
+use crate::moves::{self, CROWDED, Judged, Measured, WithThreads};
 use crate::report::{Host, MOVES, cells, table};
-use crate::samples::{Run, readable, three_digits};
+use crate::samples::{Run, Side, readable, three_digits};
 use anyhow::Result;
 
 /// The number of pages of a row, unless it has a small number of its own.
@@ -53,6 +53,38 @@ pub fn growth(sizes: &[(usize, Result<Measured>)]) -> String {
     table(&[vec![cells(head)], sizes.iter().map(row).collect()].concat())
 }
 
+/// The time of a side, and how many times faster it is than the first one.
+fn compared(first: &Result<Side>, side: &Result<Side>) -> String {
+    match (first, side) {
+        (Ok(first), Ok(side)) => {
+            format!("{} ({})", readable(side.median()), three_digits(first.median() / side.median()))
+        }
+        (_, Err(why)) => format!("failed: {why}"),
+        (_, Ok(side)) => readable(side.median()),
+    }
+}
+
+pub fn threads(rows: &[WithThreads]) -> String {
+    let head = ["pages", "other threads", "one thread", "two", "four", "eight", "0 (default)"];
+    let row = |row: &WithThreads| {
+        let mut cells = vec![row.pages.to_string(), row.other_threads.into()];
+        cells.extend(row.sides.iter().map(|side| compared(&row.sides[0], side)));
+        cells
+    };
+    table(&[vec![cells(head)], rows.iter().map(row).collect()].concat())
+}
+
+/// A row for each number of mappings.
+pub fn by_mappings(head: &[&str], rows: &[(usize, usize, Vec<Result<Side>>)]) -> String {
+    let row = |(mappings, pages, sides): &(usize, usize, Vec<Result<Side>>)| {
+        let mut cells = vec![mappings.to_string(), pages.to_string()];
+        cells.extend(sides.iter().map(|side| compared(&sides[0], side)));
+        cells
+    };
+    let head = head.iter().map(|&cell| cell.into()).collect();
+    table(&[vec![head], rows.iter().map(row).collect()].concat())
+}
+
 pub struct MovesReport<'a> {
     run: &'a Run,
     host: Host,
@@ -98,7 +130,21 @@ Three targets interleaved, no other threads. Scratch memory is the largest growt
 
 {growth}
 ![time against pages]({GROWTH_PICTURE})
-",
+
+### One to eight threads
+
+`numars_move_range` to one node. No more threads move pages than the machine has CPUs. In parentheses: how many times faster than one thread.
+
+{threads}
+### One to 60,000 mappings
+
+All pages of another process, which sleeps, from node 0 to node 1. In parentheses: how many times faster than migrate_pages(2).
+
+{mappings}
+The pages of each node of such a process, counted by reading its file in /proc (without parsing it), and by `numars_count_pages`. In parentheses: how
+many times faster than reading `numa_maps`.
+
+{counts}",
             nodes = machine.nodes,
             cpus = machine.cpus,
             kernel = machine.kernel,
@@ -107,6 +153,13 @@ Three targets interleaved, no other threads. Scratch memory is the largest growt
             speed = speed(&moves::judged(self.run)),
             crowded = self.crowded,
             growth = growth(&moves::growth(self.run)),
+            threads = threads(&moves::threads(self.run)),
+            mappings = by_mappings(
+                &["mappings", "pages", "migrate_pages(2)", "numars_move_process"],
+                &moves::mappings(self.run)
+            ),
+            counts =
+                by_mappings(&["mappings", "pages", "numa_maps", "smaps", "numars_count_pages"], &moves::counts(self.run)),
         )
     }
 
@@ -142,6 +195,23 @@ mod tests {
         let run = run_of(&[taken("growth", "bare", 1000, 3_000_000), taken("growth", "ours", 1000, 1_000_000)]);
         let text = growth(&moves::growth(&run));
         assert!(text.contains("| 3.00 us ") && text.contains("| 1.00 us ") && text.contains("| 4 KiB "), "{text}");
+    }
+
+    #[test]
+    fn sides_are_compared_with_the_first_one() {
+        let run = run_of(&[
+            taken("threads-alone", "1", 1000, 3_000_000),
+            taken("threads-alone", "2", 1000, 2_000_000),
+            taken("count-8", "numa_maps", 1000, 3_000_000),
+            taken("count-8", "ours", 1000, 1_000_000),
+        ]);
+        let text = threads(&moves::threads(&run));
+        assert!(text.contains("| 3.00 ms (1.00) | 2.00 ms (1.50) | failed: 4: not measured |"), "{text}");
+        let text = MovesReport::new(&run, Host::default()).text();
+        assert!(
+            text.contains("| 8        | 1000  | 3.00 ms (1.00) | failed: smaps: not measured | 1.00 ms (3.00)"),
+            "{text}"
+        );
     }
 
     #[test]
