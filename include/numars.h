@@ -298,9 +298,8 @@ struct numars_move_options {
   int flags;
   /**
    * threads that move pages at the same time, the calling one included; 0: chosen by the
-   * library, at present up to four. Never more than the CPUs that the calling thread may run on,
-   * or one for each 512 base pages that move. Helper threads block all signals but those of
-   * libc, and have ended when the call returns
+   * library. Never more than the CPUs that the calling thread may run on. Helper threads block
+   * all signals but those of libc, and have ended when the call returns
    */
   unsigned int threads;
   /**

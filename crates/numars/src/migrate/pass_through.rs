@@ -1,5 +1,5 @@
-//! Long requests whose pages all move or are in place. If nothing is on its target node and there is one target, the kernel handles them best
-//! as they are; otherwise they are sorted (`regroup`).
+//! Long requests whose pages all move or are in place. If there is one target, and no page or every page seems to be there, the kernel handles
+//! them best as they are; otherwise they are sorted (`regroup`).
 //!
 //! For such a request, the mover would query every page before and after, and keep more state.
 
@@ -41,11 +41,12 @@ pub fn pass_through<K: MovePagesOps>(kernel: &K, request: MoveRequest, flags: i3
         if !is_queried || nodes.iter().any(|&node| node < 0) {
             break;
         }
-        let all_move = nodes.iter().zip(&sample.targets).all(|(node, target)| node != target);
-        let is_moved = if has_one_target && all_move {
+        let at_home = nodes.iter().zip(&sample.targets).filter(|(node, target)| node == target).count();
+        // A page at home only delays others that move.
+        let is_moved = if has_one_target && matches!(at_home, 0 | SAMPLES) {
             submit(kernel, block, flags, first)
         } else {
-            regroup(kernel, block, flags, all_move)
+            regroup(kernel, block, flags, at_home == 0)
         };
         if !is_moved {
             break;
@@ -72,7 +73,7 @@ fn submit(kernel: &impl MovePagesOps, block: MoveRequest, flags: i32, target: i3
     status.fill(STATUS_UNSET);
     status.len() == block.count()
         // The mover reports pages of memory that was not mapped before the call as unmapped.
-        && read_chunks(block, &mut |_, pages, _| !pages.iter().any(is_own))
+        && (own_memory == (0, 0) || read_chunks(block, &mut |_, pages, _| !pages.iter().any(is_own)))
         && kernel.submit(block.with_status(status), flags) == Ok(0)
         && status.iter().all(|&status| status == target)
         && block.write_statuses(status) == Ok(status.len())
@@ -152,6 +153,16 @@ mod tests {
         assert_eq!((done, status), (40, vec![1; 40]));
         assert_eq!(machine.clock.moves.iter().map(|&(pages, _)| pages).collect::<Vec<_>>(), [16, 16, 8]);
         assert_eq!(machine.clock.queries, [SAMPLES; 3]);
+    }
+
+    #[test]
+    fn pages_that_are_all_on_their_target_are_passed_through() {
+        let mut machine = machine_with(&[1; 100]);
+        // Not in the sample.
+        machine.pages[60].node = 0;
+        let (done, status, machine) = passed_in_blocks_of::<1000>(machine, &[1; 100]);
+        assert_eq!((done, status), (100, vec![1; 100]));
+        assert_eq!(machine.clock.queries, [SAMPLES]);
     }
 
     #[test]
