@@ -125,12 +125,13 @@ pub unsafe extern "C" fn numa_run_on_node_mask_all(mask: *mut bitmask) -> c_int 
 /// Follows numa(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn numa_get_run_node_mask() -> *mut bitmask {
-    let nodes = nodes_run_on();
+    let nodes = NodeMask::new();
+    read_nodes_run_on(&nodes);
     // A program may compare it with numa_get_membind(), which never has a node without memory.
     if !globals::may_allocate_on_all_nodes() {
         keep_allowed(&nodes);
     }
-    run_node_mask(nodes)
+    run_node_mask(&nodes)
 }
 
 /// Removes nodes on which the program may not allocate, unless there are no others.
@@ -143,19 +144,19 @@ fn keep_allowed(nodes: &NodeMask) {
     }
 }
 
-/// Returns the nodes on whose CPUs the calling thread may run.
-pub(super) fn nodes_run_on() -> NodeMask {
+/// Adds the nodes on whose CPUs the calling thread may run to an empty set. Returning it would copy it.
+pub(super) fn read_nodes_run_on(nodes: &NodeMask) {
     // The CPUs of another machine, which NUMARS_FSROOT names, may be fewer than the kernel has.
     if is_small() && Root::of_process().is_running() {
-        nodes_of_affinity::<SMALL_WORDS>()
+        read_nodes_of_affinity::<SMALL_WORDS>(nodes)
     } else {
-        nodes_of_affinity::<{ MAX_CPUS / WORD_BITS }>()
+        read_nodes_of_affinity::<{ MAX_CPUS / WORD_BITS }>(nodes)
     }
 }
 
-/// [`nodes_run_on`] with room for so many words of CPUs.
-fn nodes_of_affinity<const WORDS: usize>() -> NodeMask {
-    let (nodes, cpus) = (NodeMask::new(), FixedBitmask::<WORDS>::new());
+/// [`read_nodes_run_on`] with room for so many words of CPUs.
+fn read_nodes_of_affinity<const WORDS: usize>(nodes: &NodeMask) {
+    let cpus = FixedBitmask::<WORDS>::new();
     topology::affinity_into(&cpus);
     // There is room in the set for more CPUs than the kernel has, whose mask is whole words.
     let cpus = cpus.words().get(..topology::possible_cpus() / WORD_BITS).unwrap_or(cpus.words());
@@ -163,7 +164,6 @@ fn nodes_of_affinity<const WORDS: usize>() -> NodeMask {
         nodes.bits().fill(false);
         add_nodes_of(cpus, nodes.bits());
     }
-    nodes
 }
 
 /// Adds the nodes of CPUs. Returns whether the node of each is known.
@@ -181,7 +181,7 @@ fn add_nodes_of(cpus: &[Cell<Word>], nodes: BitsMut) -> bool {
 }
 
 /// Makes a set of `nodes`, as large as libnuma makes it unless a node would not fit.
-pub(super) fn run_node_mask(nodes: NodeMask) -> *mut bitmask {
+pub(super) fn run_node_mask(nodes: &NodeMask) -> *mut bitmask {
     let nodes = nodes.bits().as_bits();
     let cpus = topology::possible_cpus();
     let has_room = topology::cached().max_node() < cpus || nodes.highest() < Some(cpus);

@@ -225,11 +225,17 @@ pub(super) fn read_all_nodes(nodes: BitsMut) {
 /// Returns the nodes that exist, as numa_nodes_ptr has them.
 #[inline(never)]
 pub(super) fn nodes() -> NodeMask {
-    topology();
     let nodes = NodeMask::new();
-    // SAFETY: one of the exported pointers.
-    unsafe { copy(read_global(&raw const numa_nodes_ptr), &raw const NODES, &NODES_WORDS, nodes.bits()) };
+    read_nodes(nodes.bits());
     nodes
+}
+
+/// Copies the nodes that exist, as numa_nodes_ptr has them, to `nodes`.
+#[inline(never)]
+pub(super) fn read_nodes(nodes: BitsMut) {
+    topology();
+    // SAFETY: one of the exported pointers.
+    unsafe { copy(read_global(&raw const numa_nodes_ptr), &raw const NODES, &NODES_WORDS, nodes) };
 }
 
 /// Copies the CPUs that the program may run on, as numa_all_cpus_ptr has them, to an empty set, which would be large to return.

@@ -7,7 +7,7 @@ use super::nodes::long;
 use core::ffi::{CStr, c_char, c_int};
 use core::ptr::null_mut;
 use numars::for_c::bitmask::{BitsMut, WORD_BITS};
-use numars::for_c::nodeset::{FixedBitmask, MAX_CPUS};
+use numars::for_c::nodeset::{FixedBitmask, MAX_CPUS, NodeMask};
 use numars::for_c::nodestring::{self, ParseContext, ParsedDevice};
 use numars::for_c::sys::memory;
 use numars::for_c::topology::{self, NodesLookup, configured_cpus};
@@ -264,7 +264,8 @@ pub unsafe extern "C" fn numa_parse_nodestring(string: *const c_char) -> *mut bi
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn numa_parse_nodestring_all(string: *const c_char) -> *mut bitmask {
     let attempt: ParseOnce = |list, device, set| {
-        let nodes = globals::nodes();
+        let nodes = NodeMask::new();
+        globals::read_nodes(nodes.bits());
         let nodes = nodes.bits().as_bits();
         nodestring::parse(
             list,

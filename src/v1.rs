@@ -9,7 +9,7 @@ use super::{affinity, memory, nodes, parse, policy};
 use crate::trace::{Mask, call};
 use core::ffi::{c_char, c_int, c_uint, c_ulong, c_void};
 use numars::for_c::bitmask::WORD_BITS;
-use numars::for_c::nodeset::{CpuMask, MAX_CPUS};
+use numars::for_c::nodeset::{CpuMask, MAX_CPUS, NodeMask};
 use numars::for_c::sys::{errno, kernel};
 use numars::for_c::topology::possible_cpus;
 
@@ -104,7 +104,9 @@ older! {
 
     /// numa_get_run_node_mask() of libnuma_1.1, of all nodes.
     fn numa_get_run_node_mask_v1() -> nodemask_t {
-        nodemask_of(affinity::run_node_mask(affinity::nodes_run_on()))
+        let nodes = NodeMask::new();
+        affinity::read_nodes_run_on(&nodes);
+        nodemask_of(affinity::run_node_mask(&nodes))
     }
 
     /// numa_sched_getaffinity() of libnuma_1.1: the kernel's call, with a length in bytes.
