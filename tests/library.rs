@@ -11,7 +11,7 @@ use support::{
 /// Limit of the stripped library's size in bytes, without the padding that separates code pages, which depends on the
 /// machine's largest page size. libnuma.so.1.0.0 of Debian 12 has 56,440 with it. docs/performance.md lists what the
 /// rest consists of: the mover, the other calls of numars.h, NUMARS_LOG, and support for machines that change.
-const MAX_BYTES: u64 = 200 * 1024;
+const MAX_BYTES: u64 = 212 * 1024;
 
 fn both_flavours() -> [PathBuf; 2] {
     [stage().lib().join("libnumars.so.1"), stage().flavour().join("libnuma.so.1")]
