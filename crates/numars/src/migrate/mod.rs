@@ -1,9 +1,10 @@
 //! Page migration: moves the pages of a list, of an address range or of a whole process to other nodes.
 //!
 //! [`move_pages`] implements numa_move_pages(3). A query, and a request of at most 64 entries (32-bit: 16) whose statuses are final, are one call of
-//! move_pages(2) and at most a few requeries (`fast_path`). A longer request whose targets come in long runs, and whose pages do not seem to be
-//! there, is passed to the kernel as it is, up to pages that stay (`pass_through`). Every other request, and each call of [`move_list`], [`move_range`] and
-//! [`move_process`], goes to the mover (`mover`), which works in batches of bounded memory:
+//! move_pages(2) and at most a few requeries (`fast_path`). A longer request is passed to the kernel as it is if it has one target node and no
+//! page, or every page, seems to be there (`pass_through`), and otherwise sorted by target node and address (`regroup`, `address_order`). A
+//! request of which a page stays or is absent, that names a page twice, or that has several target nodes and exceeds a batch, and each call of
+//! [`move_list`], [`move_range`] and [`move_process`], goes to the mover (`mover`), which works in batches of bounded memory:
 //!
 //! 1. `list` copies the next entries of a request into a batch (`request`, `batch`); `range` fills a batch with the present pages of an
 //!    address range, which `page_walk` reads from /proc/PID/pagemap.

@@ -120,7 +120,8 @@ impl<K: MovePagesOps> Mover<'_, K> {
         }
     }
 
-    /// Writes the sizes of the first `count` submitted entries of a list into `spare`. Returns false if no limit depends on them or they are not known.
+    /// Writes the sizes of the first `count` submitted entries of a list into `spare`. Returns false if no limit depends on them, or they are not
+    /// known.
     fn find_sizes(&self, batch: &mut Batch, count: usize) -> bool {
         match (batch.submit_pages.get(..count), batch.submit_targets.get(..count)) {
             (Some(pages), Some(targets)) if self.usage.meter.needs_sizes() => {
