@@ -1,5 +1,6 @@
 /* struct bitmask and the numa_bitmask_* calls, as numa(3) describes them. */
 #include <limits.h>
+#include <malloc.h>
 #include <numa.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -363,6 +364,29 @@ START_TEST(a_nodemask_is_as_large_as_the_kernels_own)
 }
 END_TEST
 
+START_TEST(a_set_and_its_words_are_one_block)
+{
+    struct bitmask *set = numa_bitmask_alloc(1000);
+    ck_assert_ptr_eq(set->maskp, (unsigned long *)(set + 1));
+    ck_assert_uint_ge(malloc_usable_size(set), sizeof *set + 1000 / 8);
+    numa_bitmask_free(set);
+}
+END_TEST
+
+START_TEST(words_that_the_program_allocated_are_freed_with_their_set)
+{
+    struct bitmask *made = malloc(sizeof *made), *given = numa_bitmask_alloc(64);
+    require(made != NULL);
+    *made = (struct bitmask){ .size = 64, .maskp = calloc(1, sizeof *made->maskp) };
+    given->maskp = calloc(1, sizeof *given->maskp);
+    require(made->maskp != NULL && given->maskp != NULL);
+    numa_bitmask_setbit(given, 63);
+    ck_assert_uint_eq(numa_bitmask_weight(given), 1);
+    numa_bitmask_free(made);
+    numa_bitmask_free(given);
+}
+END_TEST
+
 START_TEST(freeing_nothing_does_nothing)
 {
     numa_bitmask_free(NULL);
@@ -394,6 +418,8 @@ int main(void)
         a_nodemask_is_large_enough_for_every_node_the_kernel_can_have,
         a_cpumask_is_large_enough_for_every_cpu_the_kernel_can_have,
         a_nodemask_is_as_large_as_the_kernels_own,
+        a_set_and_its_words_are_one_block,
+        words_that_the_program_allocated_are_freed_with_their_set,
         freeing_nothing_does_nothing,
         NULL });
 }
