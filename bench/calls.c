@@ -11,9 +11,12 @@ enum { BITS = 8192, MANY_CPUS = 8192, PAGE = 4096 };
 /* --- arguments of the calls, created by prepare() --- */
 
 static struct bitmask *bits, *same_bits, *to_fill, *cpus;
+/* The first node that this process may use, usually 0. */
+static int home;
 static int last_cpu, last_node;
 static unsigned long node_words, cpu_words;
 static unsigned long *words, *all_nodes, *first_node;
+static char home_meminfo[64];
 static char *node_list, *cpu_list, *every_second_cpu;
 
 static int prepare(void)
@@ -36,8 +39,11 @@ static int prepare(void)
     words = calloc(node_words > cpu_words ? node_words : cpu_words, sizeof *words);
     all_nodes = calloc(node_words, sizeof *all_nodes);
     first_node = calloc(node_words, sizeof *first_node);
-    first_node[0] = 1;
-    for (int node = 0; node <= last_node; node++)
+    while (home < last_node && !numa_bitmask_isbitset(numa_all_nodes_ptr, (unsigned int)home))
+        home++;
+    first_node[home / 64] |= 1UL << home % 64;
+    sprintf(home_meminfo, "/sys/devices/system/node/node%d/meminfo", home);
+    for (int node = home; node <= last_node; node++)
         if (numa_bitmask_isbitset(numa_all_nodes_ptr, (unsigned int)node))
             all_nodes[node / 64] |= 1UL << node % 64;
     node_list = malloc(32);
@@ -87,19 +93,19 @@ static bool node_to_cpus(void)
 
 static bool distance(void)
 {
-    return numa_distance(0, last_node) >= 10;
+    return numa_distance(home, last_node) >= 10;
 }
 
 static bool node_size(void)
 {
     long long left;
-    return numa_node_size64(0, &left) > 0;
+    return numa_node_size64(home, &left) > 0;
 }
 
 static bool bare_meminfo(void)
 {
     static char text[PAGE];
-    const int file = open("/sys/devices/system/node/node0/meminfo", O_RDONLY | O_CLOEXEC);
+    const int file = open(home_meminfo, O_RDONLY | O_CLOEXEC);
     const ssize_t length = read(file, text, sizeof text);
     return close(file) == 0 && length > 0;
 }
@@ -154,7 +160,7 @@ static bool freed(void *memory)
 
 static bool alloc_onnode(void)
 {
-    return freed(numa_alloc_onnode(PAGE, 0));
+    return freed(numa_alloc_onnode(PAGE, home));
 }
 
 static bool alloc_local(void)

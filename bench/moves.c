@@ -1,8 +1,9 @@
-/* Times page moves: the bare system call and numars alternately, on a machine with four nodes.
+/* Times page moves: the bare system call and numars alternately, on a machine with two or more nodes, by default the first four.
  *
  * Prints one line of JSON about the machine, then one for each sample: the time of one call, and how much the process's mappings
  * grew during it. numars-bench evaluates them. Each sample has its own process, so that a call that crashes affects only its
  * row. */
+#include "place.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -24,7 +25,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { NODES = 4, CROWD = 3, MAX_SIDES = 5, NOT_WRITTEN = -9999 };
+enum { TARGETS = 3, CROWD = 3, MAX_ONLY = 32, MAX_SIDES = 5, NOT_WRITTEN = -9999 };
+
+/* The pages are on the first node, and move to the others. Other threads run on all CPUs but the first. */
+static struct places nodes_used = { 4, { 0, 1, 2, 3 } }, cpus_used = { 4, { 0, 1, 2, 3 } };
 
 /* Entry i requests that pages[i], which is on home[i], moves to target[i]. */
 struct request {
@@ -139,11 +143,18 @@ static bool is_query(const struct side *side)
 
 /* --- the requests --- */
 
+/* `home` and `target` are indices of nodes_used. */
 static void set_entry(struct request *request, size_t entry, size_t page, int home, int target)
 {
     request->pages[entry] = request->start + page * page_size();
-    request->home[entry] = home;
-    request->target[entry] = target;
+    request->home[entry] = nodes_used.numbers[home];
+    request->target[entry] = nodes_used.numbers[target];
+}
+
+/* The number of targets of a request that has several. */
+static int targets(void)
+{
+    return nodes_used.count - 1 < TARGETS ? nodes_used.count - 1 : TARGETS;
 }
 
 static void one_target(struct request *request)
@@ -161,15 +172,16 @@ static void one_range(struct request *request)
 static void interleaved(struct request *request)
 {
     for (size_t page = 0; page < request->count; page++)
-        set_entry(request, page, page, 0, 1 + (int)(page % 3));
+        set_entry(request, page, page, 0, 1 + (int)(page % (size_t)targets()));
 }
 
 /* The entries of `interleaved`, grouped by target. */
 static void grouped(struct request *request)
 {
+    const size_t step = (size_t)targets();
     size_t entry = 0;
-    for (size_t first = 0; first < 3; first++)
-        for (size_t page = first; page < request->count; page += 3)
+    for (size_t first = 0; first < step; first++)
+        for (size_t page = first; page < request->count; page += step)
             set_entry(request, entry++, page, 0, 1 + (int)first);
 }
 
@@ -177,7 +189,7 @@ static void random_half_home(struct request *request)
 {
     srand(1);
     for (size_t page = 0; page < request->count; page++) {
-        const int target = 1 + rand() % 3;
+        const int target = 1 + rand() % targets();
         set_entry(request, page, page, rand() % 2 ? target : 0, target);
     }
 }
@@ -203,16 +215,13 @@ static struct request new_request(size_t count, layout *layout)
     int *home_of = allocate(count * sizeof(int));
     for (size_t entry = 0; entry < count; entry++)
         home_of[(size_t)((char *)request.pages[entry] - request.start) / page_size()] = request.home[entry];
-    for (int node = 0; node < NODES; node++) {
-        const unsigned long only_node = 1UL << node;
-        if (set_mempolicy(MPOL_BIND, &only_node, 8 * sizeof only_node) != 0)
-            give_up("set_mempolicy");
+    for (int i = 0; i < nodes_used.count; i++) {
+        allocate_on(nodes_used.numbers[i]);
         for (size_t page = 0; page < count; page++)
-            if (home_of[page] == node)
+            if (home_of[page] == nodes_used.numbers[i])
                 request.start[page * page_size()] = 1;
     }
-    if (set_mempolicy(MPOL_DEFAULT, NULL, 0) != 0)
-        give_up("set_mempolicy");
+    allocate_on(-1);
     return request;
 }
 
@@ -238,7 +247,7 @@ static void *spin(void *unused)
     return unused;
 }
 
-/* Each on its own CPU, from CPU 1 on. */
+/* Each on its own CPU. */
 static void start_crowd(int threads)
 {
     pthread_barrier_init(&crowd_is_there, NULL, (unsigned int)threads + 1);
@@ -246,7 +255,7 @@ static void start_crowd(int threads)
         pthread_attr_t attributes;
         cpu_set_t cpu;
         CPU_ZERO(&cpu);
-        CPU_SET(1 + i, &cpu);
+        CPU_SET(cpus_used.numbers[1 + i], &cpu);
         pthread_attr_init(&attributes);
         errno = pthread_attr_setaffinity_np(&attributes, sizeof cpu, &cpu);
         if (errno == 0)
@@ -396,6 +405,61 @@ static const struct row ROWS[] = {
     { "interleaved-three", 0, CROWD, 5, 1, BARE_AND_OURS(interleaved) },
 };
 
+static bool has_several_targets(const struct row *row)
+{
+    layout *const layout = row->sides[0].layout;
+    return layout == interleaved || layout == grouped || layout == random_half_home;
+}
+
+/* Why a row cannot be measured here, or NULL. Requests of increasing size say something with one target, too. */
+static const char *obstacle(const struct row *row, size_t max_pages)
+{
+    if (targets() < 2 && has_several_targets(row) && strcmp(row->name, "growth") != 0)
+        return "it needs three nodes";
+    if (row->other_threads >= cpus_used.count)
+        return "it needs more CPUs";
+    return row->pages > max_pages ? "it needs more free memory" : NULL;
+}
+
+struct effort {
+    bool quick;
+    /* Of each row; 0: as the table says. */
+    int samples;
+    size_t crowded_pages, max_pages;
+};
+
+static void skip(const char *row, size_t pages, const char *why)
+{
+    printf("{\"skipped\":\"%s\",\"pages\":%zu,\"why\":\"%s\"}\n", row, pages, why);
+    fflush(stdout);
+}
+
+static void measure(struct row row, const struct effort *effort)
+{
+    if (row.pages == 0)
+        row.pages = effort->crowded_pages;
+    if (effort->quick) {
+        row.pages = row.pages >= 1024 ? row.pages / 256 : row.pages;
+        row.samples = 1;
+        row.calls = row.calls > 2 ? 2 : row.calls;
+    }
+    if (effort->samples > 0)
+        row.samples = effort->samples;
+    const char *why = obstacle(&row, effort->max_pages);
+    if (why != NULL) {
+        skip(row.name, row.pages, why);
+        return;
+    }
+    /* Calls that leave the pages where they were can alternate on the same pages, each pair within milliseconds. */
+    if (row.calls % 2 == 0) {
+        take_samples(&row, row.sides, 2, row.samples);
+        return;
+    }
+    for (int i = 0; i < row.samples; i++)
+        for (size_t side = 0; side < MAX_SIDES && row.sides[side].call != NULL; side++)
+            take_samples(&row, &row.sides[side], 1, 1);
+}
+
 /* --- moves of another process, and of one process with several threads --- */
 
 struct subject {
@@ -420,12 +484,12 @@ struct process_row {
     size_t mappings;
     int samples;
     bool huge;
-    /* Whether the pages have to be on node 1 afterwards. */
+    /* Whether the pages have to be on the second node afterwards. */
     bool moves;
     struct process_side sides[MAX_SIDES];
 };
 
-/* A process with pages on node 0, in mappings of equal size that the kernel cannot merge, which sleeps. */
+/* A process with pages on the first node, in mappings of equal size that the kernel cannot merge, which sleeps. */
 static struct subject start_subject(const struct process_row *row)
 {
     int address[2];
@@ -433,15 +497,13 @@ static struct subject start_subject(const struct process_row *row)
     if (pipe(address) != 0 || (subject.pid = fork()) < 0)
         give_up("fork");
     if (subject.pid == 0) {
-        const unsigned long node_0 = 1;
-        const size_t huge_page = (size_t)2 << 20, bytes = row->pages * page_size();
+        const size_t huge_page = row->huge ? huge_page_size() : page_size(), bytes = row->pages * page_size();
         const size_t piece = row->pages / row->mappings * page_size();
         char *start = allocate(bytes + huge_page);
         start += -(uintptr_t)start % huge_page;
         if (row->huge)
             (void)madvise(start, bytes, MADV_HUGEPAGE);
-        if (set_mempolicy(MPOL_BIND, &node_0, 8 * sizeof node_0) != 0)
-            give_up("set_mempolicy");
+        allocate_on(nodes_used.numbers[0]);
         memset(start, 1, bytes);
         for (size_t at = piece; row->mappings > 1 && at + piece <= bytes; at += 2 * piece)
             if (mprotect(start + at, piece, PROT_READ) != 0)
@@ -458,21 +520,22 @@ static struct subject start_subject(const struct process_row *row)
     return subject;
 }
 
-static struct bitmask *only(unsigned int node)
+/* The set of one of the nodes that are used. */
+static struct bitmask *mask_of(int index)
 {
-    return numa_bitmask_setbit(numa_allocate_nodemask(), node);
+    return numa_bitmask_setbit(numa_allocate_nodemask(), (unsigned int)nodes_used.numbers[index]);
 }
 
 static long by_migrate_pages(const struct subject *subject, const char *file)
 {
     (void)file;
-    return numa_migrate_pages(subject->pid, only(0), only(1));
+    return numa_migrate_pages(subject->pid, mask_of(0), mask_of(1));
 }
 
 static long by_move_process(const struct subject *subject, const char *file)
 {
     (void)file;
-    return numars_move_process(subject->pid, only(0), only(1), NULL, NULL);
+    return numars_move_process(subject->pid, mask_of(0), mask_of(1), NULL, NULL);
 }
 
 static long by_reading(const struct subject *subject, const char *file)
@@ -491,12 +554,12 @@ static long by_reading(const struct subject *subject, const char *file)
 
 static long by_count_pages(const struct subject *subject, const char *file)
 {
-    unsigned long counts[NODES];
+    static unsigned long counts[MAX_NODES];
     (void)file;
-    return numars_count_pages(subject->pid, subject->start, subject->pages * page_size(), counts, NODES);
+    return numars_count_pages(subject->pid, subject->start, subject->pages * page_size(), counts, MAX_NODES);
 }
 
-/* The pages of the subject that are not on node 1. */
+/* The pages of the subject that are not on the second node. */
 static size_t stayed(const struct subject *subject)
 {
     enum { STEP = 4096 };
@@ -510,17 +573,35 @@ static size_t stayed(const struct subject *subject)
         if (move_pages(subject->pid, step, pages, NULL, status, 0) != 0)
             give_up("move_pages");
         for (size_t i = 0; i < step; i++)
-            count += status[i] != 1;
+            count += status[i] != nodes_used.numbers[1];
     }
     return count;
 }
 
-static void measure_process(struct process_row row, bool quick)
+/* Why the row of a process cannot be measured here, or NULL. */
+static const char *process_obstacle(const struct process_row *row, size_t max_pages)
 {
-    if (quick) {
+    const size_t huge_page = row->huge ? huge_page_size() : page_size();
+    if (huge_page == 0)
+        return "transparent huge pages are off";
+    if (row->pages / row->mappings * page_size() < huge_page)
+        return "a huge page is larger than a mapping";
+    return row->pages > max_pages ? "it needs more free memory" : NULL;
+}
+
+static void measure_process(struct process_row row, const struct effort *effort)
+{
+    if (effort->quick) {
         row.samples = 1;
         row.mappings = row.mappings > 16 ? row.mappings / 256 + 1 : row.mappings;
-        row.pages = row.huge ? 512 * row.mappings : row.pages / 256 + row.mappings;
+        row.pages = row.huge ? ((size_t)16 << 20) / page_size() : row.pages / 256 + row.mappings;
+    }
+    if (effort->samples > 0)
+        row.samples = effort->samples;
+    const char *why = process_obstacle(&row, effort->max_pages);
+    if (why != NULL) {
+        skip(row.name, row.pages, why);
+        return;
     }
     for (int i = 0; i < row.samples; i++)
         for (const struct process_side *side = row.sides; side < row.sides + MAX_SIDES && side->call != NULL; side++) {
@@ -558,68 +639,95 @@ static const struct process_row PROCESS_ROWS[] = {
     { "count-60000", 60000, 60000, 5, false, false, COUNTERS },
 };
 
-static void measure(struct row row, size_t crowded_pages, bool quick)
+/* Moves a page to each node, or ends with a message: in a sandbox, these calls may be denied. */
+static void try_moves(void)
 {
-    if (row.pages == 0)
-        row.pages = crowded_pages;
-    if (quick) {
-        row.pages = row.pages > 16 ? row.pages / 256 : row.pages;
-        row.samples = 1;
-        row.calls = row.calls > 2 ? 2 : row.calls;
+    struct request request = new_request(1, one_target);
+    for (int i = 0; i < nodes_used.count; i++) {
+        const int node = nodes_used.numbers[i];
+        errno = 0;
+        if (bare(&request, &node) != 0 || (errno = -request.status[0]) > 0)
+            give_up("move_pages");
     }
-    /* Calls that leave the pages where they were can alternate on the same pages, each pair within milliseconds. */
-    if (row.calls % 2 == 0) {
-        take_samples(&row, row.sides, 2, row.samples);
-        return;
-    }
-    for (int i = 0; i < row.samples; i++)
-        for (size_t side = 0; side < MAX_SIDES && row.sides[side].call != NULL; side++)
-            take_samples(&row, &row.sides[side], 1, 1);
+}
+
+static bool is_selected(const char *name, const char *const *only_rows, size_t count)
+{
+    bool selected = count == 0;
+    for (size_t i = 0; i < count; i++)
+        selected |= strncmp(name, only_rows[i], strlen(only_rows[i])) == 0;
+    return selected;
 }
 
 int main(int argc, char **argv)
 {
-    bool quick = false;
-    size_t crowded_pages = 1024, more_pages = 0;
-    const char *only = "";
-    for (int option; (option = getopt(argc, argv, "qc:p:r:")) != -1;) {
+    struct effort effort = { .crowded_pages = 1024, .max_pages = SIZE_MAX };
+    const char *only_rows[MAX_ONLY];
+    size_t only_count = 0, more_pages = 0;
+    bool only_try = false;
+    for (int option; (option = getopt(argc, argv, "qtc:p:r:n:m:N:C:")) != -1;) {
         switch (option) {
         case 'q':
-            quick = true;
+            effort.quick = true;
+            break;
+        case 't':
+            only_try = true;
             break;
         case 'c':
-            crowded_pages = strtoul(optarg, NULL, 10);
+            effort.crowded_pages = strtoul(optarg, NULL, 10);
             break;
         case 'p':
             more_pages = strtoul(optarg, NULL, 10);
             break;
         case 'r':
-            only = optarg;
+            if (only_count < MAX_ONLY)
+                only_rows[only_count++] = optarg;
+            break;
+        case 'n':
+            effort.samples = atoi(optarg);
+            break;
+        case 'm':
+            effort.max_pages = strtoul(optarg, NULL, 10);
+            break;
+        case 'N':
+            nodes_used = read_places(optarg);
+            break;
+        case 'C':
+            cpus_used = read_places(optarg);
             break;
         default:
-            fputs("usage: moves [-q] [-c PAGES] [-p PAGES] [-r ROW]\n"
+            fputs("usage: moves [-q] [-t] [-c PAGES] [-p PAGES] [-r ROW]... [-n SAMPLES] [-m PAGES] [-N NODES] [-C CPUS]\n"
                   "  -q  quick: few pages, one sample of each\n"
+                  "  -t  only try whether pages can be moved\n"
                   "  -c  pages of the row with three other threads\n"
                   "  -p  one more size of the rows that grow\n"
-                  "  -r  only rows whose name begins so\n", stderr);
+                  "  -r  only rows whose name begins so\n"
+                  "  -n  samples of each row\n"
+                  "  -m  skip rows with more pages\n"
+                  "  -N  where the pages are, and up to three targets (0,1,2,3)\n"
+                  "  -C  CPUs: all but the first for other threads (0,1,2,3)\n", stderr);
             return EXIT_FAILURE;
         }
     }
     const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     struct utsname system;
-    if (numa_num_configured_nodes() < NODES || cpus <= CROWD || uname(&system) != 0) {
-        fprintf(stderr, "moves: this needs %d nodes and %d CPUs\n", NODES, CROWD + 1);
+    if (nodes_used.count < 2 || numa_num_configured_nodes() < nodes_used.count || cpus < cpus_used.count || uname(&system) != 0) {
+        fprintf(stderr, "moves: this needs %d nodes and %d CPUs\n", nodes_used.count < 2 ? 2 : nodes_used.count, cpus_used.count);
         return EXIT_FAILURE;
     }
-    printf("{\"kernel\":\"%s\",\"cpus\":%ld,\"nodes\":%d}\n", system.release, cpus, numa_num_configured_nodes());
+    if (only_try) {
+        try_moves();
+        return EXIT_SUCCESS;
+    }
+    printf("{\"kernel\":\"%s\",\"cpus\":%ld,\"nodes\":%d,\"page_size\":%zu}\n", system.release, cpus, numa_num_configured_nodes(), page_size());
     fflush(stdout);
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++)
-        if (strncmp(ROWS[i].name, only, strlen(only)) == 0)
-            measure(ROWS[i], crowded_pages, quick);
+        if (is_selected(ROWS[i].name, only_rows, only_count))
+            measure(ROWS[i], &effort);
     if (more_pages > 0)
-        measure((struct row){ "growth", more_pages, 0, 1, 1, BARE_AND_OURS(interleaved) }, crowded_pages, quick);
+        measure((struct row){ "growth", more_pages, 0, 1, 1, BARE_AND_OURS(interleaved) }, &effort);
     for (size_t i = 0; i < sizeof PROCESS_ROWS / sizeof *PROCESS_ROWS; i++)
-        if (strncmp(PROCESS_ROWS[i].name, only, strlen(only)) == 0)
-            measure_process(PROCESS_ROWS[i], quick);
+        if (is_selected(PROCESS_ROWS[i].name, only_rows, only_count))
+            measure_process(PROCESS_ROWS[i], &effort);
     return EXIT_SUCCESS;
 }

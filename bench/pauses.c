@@ -1,11 +1,12 @@
 /* Measures how long a process waits while its memory is moved to another node: with migrate_pages(2), and with numars_move_process() without
- * and with max_pause_us. Needs a machine with two nodes and two CPUs.
+ * and with max_pause_us. Needs a machine with two nodes and two CPUs, by default the first ones.
  *
  * The process has 256 MiB in several mappings, of base pages or of huge pages. In a loop, it maps a page, touches it and unmaps it, and then
  * touches some pages of these 256 MiB; it notes the time of both. The first needs the lock of its address space, and waits for calls of
  * the kernel that hold it; the second waits for pages that are being moved.
  *
  * Prints one line of JSON about the machine, then one for each move: its duration and these times. numars-bench evaluates them. */
+#include "place.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <numa.h>
@@ -25,9 +26,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAPPINGS = 8, TOUCHES = 16, MAX_ROUNDS = 1 << 20, HUGE_PAGE = 2 << 20, MAX_QUERY = 4096, SETTLE_US = 200 * 1000, QUIET_US = 3000 * 1000 };
+/* PREPARED_ROUNDS: so many times are written without a page fault. The others are for machines that are faster than a guest. */
+enum { MAPPINGS = 8, TOUCHES = 16, MAX_ROUNDS = 1 << 23, PREPARED_ROUNDS = 1 << 20, MAX_QUERY = 4096, SETTLE_US = 200 * 1000 };
 
-static size_t mapping_size = 32 << 20;
+static size_t mapping_size = 32 << 20, huge_page = 2 << 20;
+static useconds_t quiet_us = 3000 * 1000;
+
+/* The memory moves from the first node to the second. The first CPU is that of the program that moves it. */
+static struct places nodes_used = { 2, { 0, 1 } }, cpus_used = { 2, { 0, 1 } };
 
 /* What the process and the one that moves it share. The kernel does not move these pages, because both map them. */
 struct shared {
@@ -75,11 +81,11 @@ static void run_on_cpu(int cpu)
 
 /* --- the process that is moved --- */
 
-/* A mapping on node 0, with a gap to the next one, so that the kernel does not merge them. */
+/* A mapping on the first node, with a gap to the next one, so that the kernel does not merge them. */
 static char *fill_mapping(bool huge)
 {
-    char *start = map(mapping_size + 2 * HUGE_PAGE, MAP_PRIVATE);
-    char *aligned = (char *)(((uintptr_t)start + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
+    char *start = map(mapping_size + 2 * huge_page, MAP_PRIVATE);
+    char *aligned = (char *)(((uintptr_t)start + huge_page - 1) / huge_page * huge_page);
     if (mprotect(aligned + mapping_size, page_size(), PROT_NONE) != 0)
         give_up("mprotect");
     if (madvise(aligned, mapping_size, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE) != 0)
@@ -96,15 +102,12 @@ static uint32_t limited(uint64_t nanoseconds)
 
 static _Noreturn void be_moved(struct shared *shared, bool huge)
 {
-    const unsigned long node_0 = 1;
     /* Only while the memory is filled. */
-    if (set_mempolicy(MPOL_BIND, &node_0, 8 * sizeof node_0) != 0)
-        give_up("set_mempolicy");
+    allocate_on(nodes_used.numbers[0]);
     for (int i = 0; i < MAPPINGS; i++)
         shared->mappings[i] = fill_mapping(huge);
-    if (set_mempolicy(MPOL_DEFAULT, NULL, 0) != 0)
-        give_up("set_mempolicy");
-    run_on_cpu(1);
+    allocate_on(-1);
+    run_on_cpu(cpus_used.numbers[1]);
     atomic_store(&shared->is_ready, true);
     for (uint64_t number = 1;;) {
         const uint64_t start = now();
@@ -178,14 +181,14 @@ static const struct side SIDES[] = {
 
 static long move(const struct side *side, pid_t pid, struct numars_move_stats *stats)
 {
-    const unsigned long from = 1, to = 2;
+    struct nodes from = only(nodes_used.numbers[0]), to = only(nodes_used.numbers[1]);
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
     if (side->how == NOTHING)
-        return usleep(QUIET_US);
+        return usleep(quiet_us);
     if (side->how == MIGRATE_PAGES)
-        return migrate_pages(pid, 8 * sizeof from, &from, &to);
-    struct bitmask from_mask = { .size = 8 * sizeof from, .maskp = (unsigned long *)&from };
-    struct bitmask to_mask = { .size = 8 * sizeof to, .maskp = (unsigned long *)&to };
+        return migrate_pages(pid, MAX_NODES + 1, from.words, to.words);
+    struct bitmask from_mask = { .size = MAX_NODES, .maskp = from.words };
+    struct bitmask to_mask = { .size = MAX_NODES, .maskp = to.words };
     options.max_pause_us = side->max_pause_us;
     /* Pages of libraries that other processes map too stay, and count. */
     const long stayed = numars_move_process(pid, &from_mask, &to_mask, &options, stats);
@@ -221,7 +224,8 @@ static struct waits waits_of(const uint32_t *nanoseconds, size_t first, size_t e
 static void take_sample(const struct side *side, bool huge)
 {
     struct shared *shared = map(sizeof *shared, MAP_SHARED);
-    memset(shared, 0, sizeof *shared);
+    memset(shared->mapping, 0, PREPARED_ROUNDS * sizeof *shared->mapping);
+    memset(shared->touch, 0, PREPARED_ROUNDS * sizeof *shared->touch);
     struct numars_move_stats stats = NUMARS_MOVE_STATS_INIT;
     const pid_t pid = fork();
     if (pid < 0)
@@ -247,7 +251,7 @@ static void take_sample(const struct side *side, bool huge)
     if (end - first > MAX_ROUNDS / 2)
         give_up("more rounds than there is room for");
     const struct waits mapping = waits_of(shared->mapping, first, end), touch = waits_of(shared->touch, first, end);
-    const size_t wrong = elsewhere(pid, shared, side->how == NOTHING ? 0 : 1);
+    const size_t wrong = elsewhere(pid, shared, nodes_used.numbers[side->how == NOTHING ? 0 : 1]);
 
     printf("{\"row\":\"%s\",\"side\":\"%s\",\"pages\":%zu,", huge ? "huge pages" : "base pages", side->name, bytes / page_size());
     if (result < 0)
@@ -266,37 +270,65 @@ static void take_sample(const struct side *side, bool huge)
     munmap(shared, sizeof *shared);
 }
 
+/* Why the row with huge pages cannot be measured here, or NULL. */
+static const char *obstacle(void)
+{
+    const size_t size = huge_page_size();
+    if (size == 0)
+        return "transparent huge pages are off";
+    huge_page = size;
+    return huge_page > mapping_size ? "a huge page is larger than a mapping" : NULL;
+}
+
 int main(int argc, char **argv)
 {
     int rounds = 5;
-    for (int option; (option = getopt(argc, argv, "qn:")) != -1;) {
+    bool is_quick = false;
+    for (int option; (option = getopt(argc, argv, "qn:N:C:")) != -1;) {
         switch (option) {
         case 'q':
             rounds = 1;
-            mapping_size = 2 * HUGE_PAGE;
+            is_quick = true;
+            quiet_us = 500 * 1000;
             break;
         case 'n':
             rounds = atoi(optarg);
             break;
+        case 'N':
+            nodes_used = read_places(optarg);
+            break;
+        case 'C':
+            cpus_used = read_places(optarg);
+            break;
         default:
-            fputs("usage: pauses [-q] [-n ROUNDS]\n"
+            fputs("usage: pauses [-q] [-n ROUNDS] [-N NODES] [-C CPUS]\n"
                   "  -q  quick: little memory, one round\n"
-                  "  -n  how often each move is measured\n", stderr);
+                  "  -n  how often each move is measured\n"
+                  "  -N  the node from which the memory moves, and the one to which it moves (0,1)\n"
+                  "  -C  the CPU of the program that moves it, and that of the process (0,1)\n", stderr);
             return EXIT_FAILURE;
         }
     }
     const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     struct utsname system;
-    if (numa_num_configured_nodes() < 2 || cpus < 2 || uname(&system) != 0) {
+    if (numa_num_configured_nodes() < 2 || nodes_used.count < 2 || cpus < 2 || cpus_used.count < 2 || uname(&system) != 0) {
         fputs("pauses: this needs 2 nodes and 2 CPUs\n", stderr);
         return EXIT_FAILURE;
     }
-    printf("{\"kernel\":\"%s\",\"cpus\":%ld,\"nodes\":%d}\n", system.release, cpus, numa_num_configured_nodes());
+    printf("{\"kernel\":\"%s\",\"cpus\":%ld,\"nodes\":%d,\"page_size\":%zu}\n", system.release, cpus, numa_num_configured_nodes(), page_size());
     fflush(stdout);
-    run_on_cpu(0);
-    for (int huge = 0; huge < 2; huge++)
+    run_on_cpu(cpus_used.numbers[0]);
+    const char *why = obstacle();
+    for (int huge = 0; huge < 2; huge++) {
+        if (huge && why != NULL) {
+            printf("{\"skipped\":\"huge pages\",\"pages\":%zu,\"why\":\"%s\"}\n", MAPPINGS * mapping_size / page_size(), why);
+            break;
+        }
+        if (is_quick)
+            mapping_size = huge ? huge_page : 4 * page_size();
         for (int round = 0; round < rounds; round++)
             for (size_t side = 0; side < sizeof SIDES / sizeof *SIDES; side++)
                 take_sample(&SIDES[side], huge);
+    }
     return EXIT_SUCCESS;
 }

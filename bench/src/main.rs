@@ -19,7 +19,7 @@ use clap::{Parser, ValueEnum};
 use machine::Shape;
 use moves_report::MovesReport;
 use report::{Document, Host};
-use samples::{Outcome, Run};
+use samples::Run;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -121,7 +121,7 @@ fn perform(cli: &Cli) -> Result<()> {
 
 /// With `--quick`, failed calls are an error.
 fn check_quick(cli: &Cli, run: &Run) -> Result<()> {
-    let failed = run.samples.iter().filter(|sample| matches!(sample.outcome, Outcome::Failed(_))).count();
+    let failed = run.failed();
     ensure!(failed == 0 || !cli.quick, "{failed} of {} calls failed", run.samples.len());
     Ok(())
 }
@@ -199,5 +199,8 @@ fn run_in_guest(cli: &Cli, program: &str, arguments: &[&str]) -> Result<Run> {
         }
     }
     ensure!(guest.wait()?.success(), "{program} failed");
+    for skipped in &run.skipped {
+        eprintln!("{} with {} pages was not measured: {}", skipped.row, skipped.pages, skipped.why);
+    }
     Ok(run)
 }

@@ -1,7 +1,7 @@
 //! The report on how long a process waits while its memory is moved.
 
 use crate::report::{Host, PAUSES, cells, table};
-use crate::samples::{Outcome, Run, Waits, quantile, readable};
+use crate::samples::{Outcome, Run, Sample, Waits, quantile, readable};
 use anyhow::{Result, bail};
 
 /// The rows of `pauses.c`: the sizes of the pages.
@@ -57,7 +57,22 @@ impl<'a> Moves<'a> {
     }
 }
 
-fn waits(run: &Run) -> String {
+/// How much memory the process has.
+pub fn memory(run: &Run) -> String {
+    match run.samples.first().map_or(0, |sample| (sample.pages * run.machine.page_size) >> 10) {
+        kib if kib < 1024 => format!("{kib} KiB"),
+        kib => format!("{} MiB", kib >> 10),
+    }
+}
+
+/// How often each move was measured.
+pub fn rounds(run: &Run) -> usize {
+    let of_first_row = |sample: &&Sample| sample.row == ROWS[0] && sample.side == SIDES[0].0;
+    run.samples.iter().filter(of_first_row).count()
+}
+
+/// The table, without rows that cannot be measured on this machine.
+pub fn waits(run: &Run) -> String {
     let head =
         ["memory", "moved by", "duration", "calls", "map and unmap: 99.9 %", "longest", "touch: 99.9 %", "longest"];
     let row = |row: &'static str, (side, name): (&str, &str)| {
@@ -67,18 +82,18 @@ fn waits(run: &Run) -> String {
         };
         [cells([row, name]), measured].concat()
     };
-    let rows = ROWS.iter().flat_map(|name| SIDES.iter().map(|side| row(name, *side)));
+    let measured = ROWS.iter().filter(|row| run.skipped.iter().all(|skipped| skipped.row != **row));
+    let rows = measured.flat_map(|name| SIDES.iter().map(|side| row(name, *side)));
     table(&[vec![cells(head)], rows.collect()].concat())
 }
 
 /// The part of the document.
 pub fn text(run: &Run, host: &Host) -> String {
     let machine = &run.machine;
-    let of_first_row = |sample: &&crate::samples::Sample| sample.row == ROWS[0] && sample.side == SIDES[0].0;
     format!(
         "{PAUSES}
-A process with {mib} MiB in eight mappings on node 0 runs a loop on CPU 1, while a program on CPU 0 moves it to node 1. A round of the loop maps
-a page, touches it and unmaps it, which needs the lock of the address space, and then touches 16 random bytes of the {mib} MiB, some of whose pages
+A process with {memory} in eight mappings on node 0 runs a loop on CPU 1, while a program on CPU 0 moves it to node 1. A round of the loop maps
+a page, touches it and unmaps it, which needs the lock of the address space, and then touches 16 random bytes of the {memory}, some of whose pages
 are being moved. Both are timed. Each move was measured {rounds} times, alternately with the others. The table shows medians of these measurements,
 and in parentheses the worst one: of the time that only a thousandth of the rounds exceeds, and of the longest round.
 
@@ -88,8 +103,8 @@ and in parentheses the worst one: of the time that only a thousandth of the roun
 
 {waits}
 ",
-        mib = run.samples.first().map_or(0, |sample| (sample.pages * 4096) >> 20),
-        rounds = run.samples.iter().filter(of_first_row).count(),
+        memory = memory(run),
+        rounds = rounds(run),
         nodes = machine.nodes,
         cpus = machine.cpus,
         host_cpus = host.cpus,
@@ -127,9 +142,16 @@ mod tests {
     }
 
     #[test]
+    fn a_skipped_row_is_not_in_the_table() {
+        let skipped = r#"{"skipped":"huge pages","pages":512,"why":"transparent huge pages are off"}"#;
+        assert!(!waits(&run_of(&[skipped.into()])).contains("huge pages"));
+    }
+
+    #[test]
     fn the_text_says_how_often_was_measured() {
-        let run =
-            run_of(&[moved("nothing", 1, 1).replace("huge", "base"), moved("nothing", 1, 1).replace("huge", "base")]);
+        let machine = r#"{"kernel":"6.12.1","cpus":4,"nodes":4,"page_size":4096}"#;
+        let moved = moved("nothing", 1, 1).replace("huge", "base");
+        let run = run_of(&[machine.into(), moved.clone(), moved]);
         let text = text(&run, &Host::default());
         assert!(text.contains("256 MiB in eight") && text.contains("measured 2 times"), "{text}");
     }

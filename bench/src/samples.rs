@@ -8,6 +8,8 @@ pub struct Machine {
     pub kernel: String,
     pub cpus: usize,
     pub nodes: usize,
+    /// Bytes of a base page.
+    pub page_size: usize,
 }
 
 #[derive(Deserialize, Debug)]
@@ -43,11 +45,21 @@ pub struct Waits {
     pub calls: usize,
 }
 
+/// A row that cannot be measured on this machine.
+#[derive(Deserialize, Debug)]
+pub struct Skipped {
+    #[serde(rename = "skipped")]
+    pub row: String,
+    pub pages: usize,
+    pub why: String,
+}
+
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Line {
     Machine(Machine),
     Sample(Sample),
+    Skipped(Skipped),
 }
 
 /// The output of one run of the program.
@@ -55,6 +67,7 @@ enum Line {
 pub struct Run {
     pub machine: Machine,
     pub samples: Vec<Sample>,
+    pub skipped: Vec<Skipped>,
 }
 
 /// The calls of one side of a row, in chronological order.
@@ -77,7 +90,16 @@ impl Run {
                 self.samples.push(sample);
                 Ok(another)
             }
+            Line::Skipped(skipped) => {
+                self.skipped.push(skipped);
+                Ok(false)
+            }
         }
+    }
+
+    /// The samples whose call failed.
+    pub fn failed(&self) -> usize {
+        self.samples.iter().filter(|sample| matches!(sample.outcome, Outcome::Failed(_))).count()
     }
 
     /// The numbers of pages that a row was measured with, in ascending order.
@@ -233,8 +255,15 @@ pub mod tests {
 
     #[test]
     fn the_line_about_the_machine_is_kept() {
-        let run = run_of(&[r#"{"kernel":"6.12.1","cpus":4,"nodes":4}"#.into()]);
-        assert_eq!((run.machine.kernel.as_str(), run.machine.cpus, run.machine.nodes), ("6.12.1", 4, 4));
+        let machine = run_of(&[r#"{"kernel":"6.12.1","cpus":4,"nodes":4,"page_size":4096}"#.into()]).machine;
+        assert_eq!((machine.kernel.as_str(), machine.cpus, machine.nodes, machine.page_size), ("6.12.1", 4, 4, 4096));
+    }
+
+    #[test]
+    fn a_row_that_is_skipped_has_no_samples() {
+        let run = run_of(&[r#"{"skipped":"grouped","pages":64,"why":"it needs three nodes"}"#.into()]);
+        assert_eq!(run.skipped[0].row, "grouped");
+        assert!(run.sizes("grouped").is_empty());
     }
 
     #[test]
