@@ -96,7 +96,7 @@ Test (the last line is: N passed, N failed)
 More
   demo                        move pages between nodes and draw where they are
   bench, cross-figures        compare with libnuma (KERNEL, BENCH=--help), also elsewhere (ARCH)
-  programs                    run programs of Debian on libnuma and on numars, into docs/programs.md
+  bench-machine, programs     pack what measures a machine with real nodes; write docs/programs.md
 endef
 help:
 	@:$(info $(HELP))
@@ -212,7 +212,7 @@ stage: usable-stage libraries
 
 # --- tests and tools: the procedures are in scripts/, where each file says what it does and with which variables --------
 
-.PHONY: bench c-tests check cross cross-check cross-figures cross-test deb deb-test debug-library debug-test debug-vm-test demo everywhere-test fuzz fuzz-build fuzz-seeds host-test \
+.PHONY: bench bench-machine c-tests check cross cross-check cross-figures cross-test deb deb-test debug-library debug-test debug-vm-test demo everywhere-test fuzz fuzz-build fuzz-seeds host-test \
 	memcheck miri msrv musl-test programs races readme-test sanitize sanitize-vm sanitized semver soak static-cli test test-long vm vm-test
 
 vm: rust
@@ -255,6 +255,8 @@ fuzz-seeds:
 	@scripts/fuzz.sh seeds
 bench: stage vm
 	@scripts/$@.sh $(BENCH)
+bench-machine: stage
+	@scripts/$@.sh
 # `make test` runs numactl's alone.
 programs: stage vm
 	@NUMARS_WRITE_DOCS=1 $(CARGO) test --quiet $(TEST_WORKSPACE) --test real_programs -- --ignored --test-threads 2

@@ -57,9 +57,9 @@ fn faster(times: &Times, comparisons: &[Comparison], version: &str) -> String {
     table(&[vec![cells(head)], rows.collect()].concat())
 }
 
-/// Calls that are compared with the system calls that they need.
-fn within(times: &Times, version: &str) -> String {
-    let libnumas = format!("libnuma {version}");
+/// Calls that are compared with the system calls that they need; and with libnuma of this version, if it was measured.
+pub fn within(times: &Times, version: Option<&str>) -> String {
+    let libnumas = version.map_or(String::new(), |version| format!("libnuma {version}"));
     let head = ["call", "case", "bare", &libnumas, "numars", "numars / bare", "at most", "result"];
     let row = |comparison: &Comparison| {
         let row_or_error = || -> Result<[String; 5]> {
@@ -67,8 +67,11 @@ fn within(times: &Times, version: &str) -> String {
             let over = Ratio::of(ours, bare);
             // Less cannot be more than the target: both are turned round.
             let result = verdict(comparison.target.map(|target| 1.0 / target), 1.0 / over.median);
-            let libnumas = times.side(LIBNUMA, comparison.row)?.median();
-            Ok([readable(bare.median()), readable(libnumas), readable(ours.median()), spread(&over), result.into()])
+            let libnumas = match version {
+                Some(_) => readable(times.side(LIBNUMA, comparison.row)?.median()),
+                None => String::new(),
+            };
+            Ok([readable(bare.median()), libnumas, readable(ours.median()), spread(&over), result.into()])
         };
         let target = comparison.target.map_or(String::new(), |target| target.to_string());
         let [bare, libnumas, ours, over, result] = row_or_error().unwrap_or_else(|why| {
@@ -77,7 +80,13 @@ fn within(times: &Times, version: &str) -> String {
         vec![name(comparison.row), comparison.about.into(), bare, libnumas, ours, over, target, result]
     };
     let rows = COMPARISONS.iter().filter(|comparison| comparison.against == Against::Bare).map(row);
-    table(&[vec![cells(head)], rows.collect()].concat())
+    let mut rows = [vec![cells(head)], rows.collect()].concat();
+    if version.is_none() {
+        for row in &mut rows {
+            row.remove(3);
+        }
+    }
+    table(&rows)
 }
 
 /// The name of a row as code, without the suffix that calls.c adds to distinguish rows.
@@ -271,9 +280,9 @@ Calls on the machine of {many_nodes} nodes and {many_cpus} CPUs:
             load = host.load,
             loading = self.loading_table(),
             on_host = faster(&self.on_host, COMPARISONS, version),
-            within_host = within(&self.on_host, version),
+            within_host = within(&self.on_host, Some(version)),
             in_guest = faster(&self.in_guest, COMPARISONS, newest),
-            within_guest = within(&self.in_guest, newest),
+            within_guest = within(&self.in_guest, Some(newest)),
             costs = self.costs_table(),
             every_on_host = self.every_on_host.text(version),
             every_in_guest = self.every_in_guest.text(newest),
@@ -380,7 +389,7 @@ mod tests {
         let row = "numa_preferred";
         let bare = bare(row);
         let times = Times::read(&format!("== libnuma\n{row}\t900\n== numars\n{row}\t240\n{bare}\t200\n")).unwrap();
-        let text = within(&times, "2.0.16");
+        let text = within(&times, Some("2.0.16"));
         let expected =
             ["`numa_preferred`", "get_mempolicy", "200 ns", "900 ns", "240 ns", "1.20 (1.20 to 1.20)", "1.1", "missed"];
         assert_eq!(words(&text, 1)[1..9], expected);

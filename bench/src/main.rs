@@ -3,14 +3,19 @@
 mod calls;
 mod calls_report;
 mod chart;
+mod description;
 mod every_call;
+mod here;
 mod loading;
 mod machine;
+#[cfg(feature = "measuring")]
+mod measuring;
 mod moves;
 mod moves_report;
 mod pauses;
 mod report;
 mod samples;
+mod survey;
 
 use anyhow::{Context, Result, ensure};
 use calls::{Effort, VM};
@@ -69,10 +74,17 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
-    match perform(&Cli::parse()) {
+    #[cfg(feature = "measuring")]
+    measuring::run_if_named(std::env::args_os());
+    let (name, result) = if std::env::args_os().nth(1).is_some_and(|mode| mode == "here") {
+        ("bench-machine", here::perform(&here::Options::parse_from(std::env::args_os().skip(1))))
+    } else {
+        ("bench", perform(&Cli::parse()))
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("bench: {error:#}");
+            eprintln!("{name}: {error:#}");
             ExitCode::FAILURE
         }
     }

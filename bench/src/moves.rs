@@ -14,6 +14,13 @@ pub struct Comparison {
     pub target: f64,
 }
 
+impl Comparison {
+    /// Its name in `moves.c`.
+    pub fn row(&self) -> &'static str {
+        self.row
+    }
+}
+
 const fn comparison(
     row: &'static str,
     request: &'static str,

@@ -116,7 +116,7 @@ impl<'a> MovesReport<'a> {
 - Kernel: Linux {kernel}.
 - Pages: base pages of 4 KiB. After each sample, the node and the status of every page are checked. Long requests use new pages for
   each call; short ones move pages back and forth.
-- `target/bench/moves` is the measuring program; it also runs on a real machine with four nodes.
+- `bench/moves.c` is the measuring program; [on a real machine](#on-a-real-machine), too.
 
 Old is the bare `move_pages`, new is `numa_move_pages`, unless the request says otherwise. They alternate in one run. Times are medians of
 at least five samples; \"times faster\" is their ratio; the parentheses give the interquartile range of the ratios of consecutive samples.

@@ -99,7 +99,7 @@ and in parentheses the worst one: of the time that only a thousandth of the roun
 
 - Machine: a guest with {nodes} NUMA nodes and {cpus} CPUs, emulated in software (QEMU) on {host_cpus} real CPUs with a load average of {load} before.
   Kernel: Linux {kernel}.
-- Program: `bench/pauses.c`, which also runs on a real machine with two nodes. `make bench BENCH=--part=pauses` measures only this part.
+- Program: `bench/pauses.c`; [on a real machine](#on-a-real-machine), too. `make bench BENCH=--part=pauses` measures only this part.
 
 {waits}
 ",
