@@ -27,10 +27,10 @@
 #include <unistd.h>
 
 /* PREPARED_ROUNDS: so many times are written without a page fault. The others are for machines that are faster than a guest. */
-enum { MAPPINGS = 8, TOUCHES = 16, MAX_ROUNDS = 1 << 23, PREPARED_ROUNDS = 1 << 20, MAX_QUERY = 4096, SETTLE_US = 200 * 1000 };
+enum { MAPPINGS = 8, TOUCHES = 16, MAX_ROUNDS = 1 << 23, PREPARED_ROUNDS = 1 << 20, MAX_QUERY = 4096 };
 
 static size_t mapping_size = 32 << 20, huge_page = 2 << 20;
-static useconds_t quiet_us = 3000 * 1000;
+static useconds_t settle_us = 200 * 1000, quiet_us = 3000 * 1000;
 
 /* The memory moves from the first node to the second. The first CPU is that of the program that moves it. */
 static struct places nodes_used = { 2, { 0, 1 } }, cpus_used = { 2, { 0, 1 } };
@@ -181,7 +181,7 @@ static const struct side SIDES[] = {
 
 static long move(const struct side *side, pid_t pid, struct numars_move_stats *stats)
 {
-    struct nodes from = only(nodes_used.numbers[0]), to = only(nodes_used.numbers[1]);
+    struct nodes from = node_set(nodes_used.numbers[0]), to = node_set(nodes_used.numbers[1]);
     struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
     if (side->how == NOTHING)
         return usleep(quiet_us);
@@ -236,7 +236,7 @@ static void take_sample(const struct side *side, bool huge)
     }
     while (!atomic_load(&shared->is_ready))
         usleep(1000);
-    usleep(SETTLE_US);
+    usleep(settle_us);
     const size_t bytes = MAPPINGS * mapping_size;
     const size_t in_huge_pages = bytes_in_huge_pages(pid);
     const size_t first = atomic_load(&shared->rounds);
@@ -289,7 +289,8 @@ int main(int argc, char **argv)
         case 'q':
             rounds = 1;
             is_quick = true;
-            quiet_us = 500 * 1000;
+            settle_us = 10 * 1000;
+            quiet_us = 100 * 1000;
             break;
         case 'n':
             rounds = atoi(optarg);

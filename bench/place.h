@@ -39,7 +39,7 @@ static struct places read_places(const char *list)
     return places;
 }
 
-static struct nodes only(int node)
+static struct nodes node_set(int node)
 {
     struct nodes nodes = { 0 };
     nodes.words[(unsigned int)node / BITS_OF_WORD] = 1UL << (unsigned int)node % BITS_OF_WORD;
@@ -49,7 +49,7 @@ static struct nodes only(int node)
 /* Makes this thread allocate memory on one node only; -1: anywhere, which is the default. */
 static void allocate_on(int node)
 {
-    const struct nodes nodes = only(node < 0 ? 0 : node);
+    const struct nodes nodes = node_set(node < 0 ? 0 : node);
     if (node < 0 ? set_mempolicy(MPOL_DEFAULT, NULL, 0) != 0 : set_mempolicy(MPOL_BIND, nodes.words, MAX_NODES + 1) != 0) {
         perror("set_mempolicy");
         exit(EXIT_FAILURE);
