@@ -6,6 +6,7 @@ mod chart;
 mod description;
 mod every_call;
 mod here;
+mod kernels;
 mod loading;
 mod machine;
 #[cfg(feature = "measuring")]
@@ -32,6 +33,8 @@ use std::process::{Command, ExitCode, Stdio};
 
 const MOVES: &str = "target/bench/moves";
 const PAUSES: &str = "target/bench/pauses";
+/// MiB of the guest: the largest request is 1 GiB on one node.
+const MEMORY: usize = 1536;
 
 /// The parts that can be measured separately; the other parts of the document are kept.
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -42,6 +45,8 @@ enum Part {
     Moves,
     /// For how long a process waits while its memory is moved
     Pauses,
+    /// The main page moves on several kernels
+    Kernels,
 }
 
 /// Compares numars with libnuma, and measures page moves in the four-node guest
@@ -50,6 +55,9 @@ struct Cli {
     /// A Debian kernel (6.1, 6.12, newest) or the path of a vmlinuz
     #[arg(long, default_value = "6.12")]
     kernel: String,
+    /// The kernels that are compared with each other
+    #[arg(long, value_name = "KERNEL", value_delimiter = ',', default_value = "6.1,6.12,newest")]
+    kernels: Vec<String>,
     /// Measure only this part
     #[arg(long)]
     part: Option<Part>,
@@ -113,10 +121,19 @@ fn perform(cli: &Cli) -> Result<()> {
     }
     if measures(Part::Pauses) && cli.only.is_none() {
         let host = Host::now()?;
-        let run = run_in_guest(cli, PAUSES, if cli.quick { &["-q"] } else { &["-n", "7"] })?;
+        let run = run_in_guest(&cli.kernel, MEMORY, PAUSES, if cli.quick { &["-q"] } else { &["-n", "7"] })?;
         document.pauses = pauses::text(&run, &host);
         println!("\n{}", document.pauses);
         check_quick(cli, &run)?;
+    }
+    if measures(Part::Kernels) && cli.only.is_none() {
+        let host = Host::now()?;
+        let arguments = kernels::arguments(cli.quick);
+        let of_kernel = |kernel: &String| run_in_guest(kernel, MEMORY, MOVES, &arguments);
+        let runs = cli.kernels.iter().map(of_kernel).collect::<Result<Vec<Run>>>()?;
+        document.kernels = kernels::text(&runs, &host);
+        println!("\n{}", document.kernels);
+        runs.iter().try_for_each(|run| check_quick(cli, run))?;
     }
     if cli.quick {
         println!("These were quick: the results mean nothing.");
@@ -182,6 +199,7 @@ fn measure_calls(cli: &Cli) -> Result<CallsReport> {
 fn measure_moves(cli: &Cli) -> Result<Run> {
     let crowded_pages = cli.crowded_pages.to_string();
     let mut arguments = vec!["-c", &crowded_pages];
+    let memory = cli.more_pages.map_or(0, |pages| pages / 256 * 5 / 4).max(MEMORY);
     let more_pages = cli.more_pages.map(|pages| pages.to_string());
     if let Some(pages) = &more_pages {
         arguments.extend(["-p", pages]);
@@ -192,16 +210,15 @@ fn measure_moves(cli: &Cli) -> Result<Run> {
     if let Some(only) = &cli.only {
         arguments.extend(["-r", only]);
     }
-    run_in_guest(cli, MOVES, &arguments)
+    run_in_guest(&cli.kernel, memory, MOVES, &arguments)
 }
 
-/// Runs a measuring program in the guest, and reports progress on stderr.
-fn run_in_guest(cli: &Cli, program: &str, arguments: &[&str]) -> Result<Run> {
-    // The largest request is 1 GiB on one node.
-    let memory = cli.more_pages.map_or(0, |pages| pages / 256 * 5 / 4).max(1536).to_string();
+/// Runs a measuring program in a guest with this many MiB of memory, and reports progress on stderr.
+fn run_in_guest(kernel: &str, memory: usize, program: &str, arguments: &[&str]) -> Result<Run> {
+    let memory = memory.to_string();
     let mut command = Command::new(VM);
     command.args(["run", "--shape", "four-nodes", "--memory", &memory, "--timeout", "7200"]);
-    command.args(["--kernel", &cli.kernel, program]).args(arguments);
+    command.args(["--kernel", kernel, program]).args(arguments);
     let mut guest = command.stdout(Stdio::piped()).spawn().with_context(|| format!("{VM}: run `make bench`"))?;
     let stdout = guest.stdout.take().context("the guest has no output")?;
     let mut run = Run::default();

@@ -95,14 +95,17 @@ impl Judged {
     }
 }
 
-pub fn judged(run: &Run) -> Vec<Judged> {
-    let of = |comparison: &'static Comparison| {
-        run.sizes(comparison.row).into_iter().map(move |pages| {
-            let sides = (comparison.old, comparison.new);
-            Judged { comparison, pages, measured: measured(run, comparison.row, sides, pages) }
-        })
+/// A comparison at each size that was measured.
+pub fn judged_one(run: &Run, comparison: &'static Comparison) -> Vec<Judged> {
+    let of_size = |pages| {
+        let sides = (comparison.old, comparison.new);
+        Judged { comparison, pages, measured: measured(run, comparison.row, sides, pages) }
     };
-    COMPARISONS.iter().flat_map(of).collect()
+    run.sizes(comparison.row).into_iter().map(of_size).collect()
+}
+
+pub fn judged(run: &Run) -> Vec<Judged> {
+    COMPARISONS.iter().flat_map(|comparison| judged_one(run, comparison)).collect()
 }
 
 /// The measured sizes and their results.

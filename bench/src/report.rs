@@ -10,13 +10,15 @@ pub const FILE: &str = "performance.md";
 pub const CALLS: &str = "## Compared with libnuma\n";
 pub const MOVES: &str = "## Moving pages\n";
 pub const PAUSES: &str = "## Moving pages of a running process\n";
+pub const KERNELS: &str = "## Kernels side by side\n";
 pub const BY_HAND: &str = "## Where the time goes\n";
 
 const INTRODUCTION: &str = "# Performance
 
-`make bench` measures and writes all of this except the last section. `make bench BENCH=--part=calls` measures only the first part, in a few
-minutes, `BENCH=--part=moves` only the second, in half an hour or more, and `BENCH=--part=pauses` only the third, in ten minutes; the other parts
-are kept. `KERNEL=6.1` or `KERNEL=newest` boots another kernel in the guest.
+`make bench` measures and writes all of this except the last two sections. `make bench BENCH=--part=calls` measures only the first part, in a few
+minutes, `BENCH=--part=moves` only the second, in half an hour or more, `BENCH=--part=pauses` only the third, and `BENCH=--part=kernels` only the
+fourth, each in ten minutes; the other parts are kept. `KERNEL=6.1` or `KERNEL=newest` boots another kernel in the guest.
+`make bench-machine` measures [a real machine](#on-a-real-machine).
 
 ";
 
@@ -25,6 +27,7 @@ pub struct Document {
     pub calls: String,
     pub moves: String,
     pub pauses: String,
+    pub kernels: String,
     by_hand: String,
 }
 
@@ -38,15 +41,16 @@ impl Document {
         };
         let part = |heading: &str| {
             let Some(start) = find(heading, 0) else { return heading.to_owned() };
-            let ends = [CALLS, MOVES, PAUSES, BY_HAND].map(|other| find(other, start + heading.len()));
+            let ends = [CALLS, MOVES, PAUSES, KERNELS, BY_HAND].map(|other| find(other, start + heading.len()));
             let end = ends.into_iter().flatten().min().unwrap_or(text.len());
             text[start..end].to_owned()
         };
-        Document { calls: part(CALLS), moves: part(MOVES), pauses: part(PAUSES), by_hand: part(BY_HAND) }
+        let (calls, moves, pauses) = (part(CALLS), part(MOVES), part(PAUSES));
+        Document { calls, moves, pauses, kernels: part(KERNELS), by_hand: part(BY_HAND) }
     }
 
     pub fn text(&self) -> String {
-        let parts = [&self.calls, &self.moves, &self.pauses, &self.by_hand].map(|part| part.trim_end());
+        let parts = [&self.calls, &self.moves, &self.pauses, &self.kernels, &self.by_hand].map(|part| part.trim_end());
         format!("{INTRODUCTION}{}\n", parts.join("\n\n"))
     }
 }
@@ -114,13 +118,13 @@ mod tests {
     #[test]
     fn unmeasured_parts_and_the_handwritten_part_are_kept() {
         let before = format!(
-            "# Old\n\n{CALLS}\nfast\n\n{MOVES}\nslow\n\n### of moves\n\n{PAUSES}\nlong\n\n{BY_HAND}\n#{MOVES}\nIn the kernel.\n"
+            "# Old\n\n{CALLS}\nfast\n\n{MOVES}\nslow\n\n### of moves\n\n{PAUSES}\nlong\n\n{KERNELS}\nnew\n\n{BY_HAND}\n#{MOVES}\nIn the kernel.\n"
         );
         let mut document = Document::of(&before);
         document.calls = format!("{CALLS}\nfaster\n");
         let after = document.text();
         let rest = format!(
-            "{CALLS}\nfaster\n\n{MOVES}\nslow\n\n### of moves\n\n{PAUSES}\nlong\n\n{BY_HAND}\n#{MOVES}\nIn the kernel.\n"
+            "{CALLS}\nfaster\n\n{MOVES}\nslow\n\n### of moves\n\n{PAUSES}\nlong\n\n{KERNELS}\nnew\n\n{BY_HAND}\n#{MOVES}\nIn the kernel.\n"
         );
         assert_eq!(after, format!("{INTRODUCTION}{rest}"));
         assert_eq!(Document::of(&after).text(), after);
@@ -128,6 +132,6 @@ mod tests {
 
     #[test]
     fn a_first_document_has_the_headings_alone() {
-        assert_eq!(Document::of("").text(), format!("{INTRODUCTION}{CALLS}\n{MOVES}\n{PAUSES}\n{BY_HAND}"));
+        assert_eq!(Document::of("").text(), format!("{INTRODUCTION}{CALLS}\n{MOVES}\n{PAUSES}\n{KERNELS}\n{BY_HAND}"));
     }
 }
