@@ -239,31 +239,26 @@ static atomic_bool crowd_may_go;
 static pthread_barrier_t crowd_is_there;
 static pthread_t crowd[CROWD];
 
-static void *spin(void *unused)
+static void *spin(void *number)
 {
+    cpu_set_t cpu;
+    CPU_ZERO(&cpu);
+    CPU_SET(*(const int *)number, &cpu);
+    if (sched_setaffinity(0, sizeof cpu, &cpu) != 0)
+        give_up("sched_setaffinity");
     pthread_barrier_wait(&crowd_is_there);
     while (!atomic_load_explicit(&crowd_may_go, memory_order_relaxed))
         ;
-    return unused;
+    return NULL;
 }
 
 /* Each on its own CPU. */
 static void start_crowd(int threads)
 {
     pthread_barrier_init(&crowd_is_there, NULL, (unsigned int)threads + 1);
-    for (int i = 0; i < threads; i++) {
-        pthread_attr_t attributes;
-        cpu_set_t cpu;
-        CPU_ZERO(&cpu);
-        CPU_SET(cpus_used.numbers[1 + i], &cpu);
-        pthread_attr_init(&attributes);
-        errno = pthread_attr_setaffinity_np(&attributes, sizeof cpu, &cpu);
-        if (errno == 0)
-            errno = pthread_create(&crowd[i], &attributes, spin, NULL);
-        if (errno != 0)
+    for (int i = 0; i < threads; i++)
+        if ((errno = pthread_create(&crowd[i], NULL, spin, &cpus_used.numbers[1 + i])) != 0)
             give_up("pthread_create");
-        pthread_attr_destroy(&attributes);
-    }
     pthread_barrier_wait(&crowd_is_there);
 }
 
