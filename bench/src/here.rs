@@ -86,7 +86,7 @@ fn measure_calls(quick: bool) -> Result<(Times, String)> {
         for comparison in COMPARISONS.iter().filter(|comparison| comparison.against == Against::Bare) {
             let mut command = program("calls")?;
             command.args(["-r", comparison.row]).args(if quick { &["-q"][..] } else { &[] });
-            lines += &String::from_utf8_lossy(&command.stderr(Stdio::inherit()).output().context("calls")?.stdout);
+            lines += &String::from_utf8_lossy(&command.stderr(Stdio::null()).output().context("calls")?.stdout);
         }
     }
     Ok((Times::read(&format!("== {NUMARS}\n{lines}"))?, lines))
