@@ -96,7 +96,7 @@ Test (the last line is: N passed, N failed)
 More
   demo                        move pages between nodes and draw where they are
   bench, cross-figures        compare with libnuma (KERNEL, BENCH=--help), also elsewhere (ARCH)
-  bench-machine, programs     pack what measures a machine with real nodes; write docs/programs.md
+  bench-machine, programs     pack what measures a real machine (ARCH); write docs/programs.md
 endef
 help:
 	@:$(info $(HELP))
@@ -255,7 +255,7 @@ fuzz-seeds:
 	@scripts/fuzz.sh seeds
 bench: stage vm
 	@scripts/$@.sh $(BENCH)
-bench-machine: stage
+bench-machine: $(if $(ARCH),vm,stage)
 	@scripts/$@.sh
 # `make test` runs numactl's alone.
 programs: stage vm

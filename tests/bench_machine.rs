@@ -1,6 +1,7 @@
 //! `make bench-machine`: what it packs for real machines measures page moves on any machine with several nodes, and needs nothing else there.
 
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::OnceLock;
 use support::{make_well, root, run, vm};
 
@@ -8,7 +9,7 @@ use support::{make_well, root, run, vm};
 fn packed() -> PathBuf {
     static PACKED: OnceLock<()> = OnceLock::new();
     PACKED.get_or_init(|| make_well(&["bench-machine"]));
-    root().join(format!("target/bench-machine-{}", std::env::consts::ARCH))
+    root().join(format!("target/bench-machine-{}", run(Command::new("uname").arg("-m")).trim()))
 }
 
 /// Runs a shell script in a guest of this shape that has that directory as /bench and nothing else of ours.
