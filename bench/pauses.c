@@ -289,6 +289,7 @@ int main(int argc, char **argv)
         case 'q':
             rounds = 1;
             is_quick = true;
+            mapping_size = 2 << 20;
             settle_us = 10 * 1000;
             quiet_us = 100 * 1000;
             break;
