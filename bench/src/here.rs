@@ -235,10 +235,9 @@ fn skipped(run: &Run) -> String {
     let mut reasons: Vec<(&str, Vec<String>)> = Vec::new();
     let name = |skipped: &Skipped| {
         let comparison = moves::COMPARISONS.iter().find(|comparison| comparison.row() == skipped.row);
-        let name = comparison.map_or(skipped.row.clone(), |comparison| {
+        comparison.map_or(format!("{} with {} pages", skipped.row, skipped.pages), |comparison| {
             format!("{} (other threads: {})", comparison.request, comparison.other_threads)
-        });
-        if name == moves::GROWTH { format!("{} pages", skipped.pages) } else { name }
+        })
     };
     for skipped in &run.skipped {
         match reasons.iter_mut().find(|(why, _)| *why == skipped.why) {
@@ -294,6 +293,7 @@ Base pages of {page_size} KiB. Old is the bare `move_pages`, new is `numa_move_p
 Three targets interleaved, no other threads.
 
 {growth}
+{others}
 ## Moving pages of a running process
 
 {pauses}
@@ -306,6 +306,7 @@ Compared with the bare system calls made alternately by the same program.
         speed = moves_report::speed(&moves::judged(moves)),
         skipped = skipped(moves),
         growth = moves_report::growth(&moves::growth(moves)),
+        others = moves_report::others(moves, plan.nodes[0], plan.nodes[1]),
     )
 }
 
@@ -381,20 +382,34 @@ mod tests {
             skipped_row("interleaved-none", 16384, "it needs three nodes"),
             skipped_row("growth", 262_144, "it needs more free memory"),
             skipped_row("grouped", 16384, "it needs three nodes"),
+            skipped_row("mappings-100", 60000, "it needs more free memory"),
         ]);
         let text = skipped(&run);
         let start = "\nNot measured, because it needs three nodes: three targets interleaved (other threads: none); already grouped";
         assert!(text.starts_with(start), "{text}");
-        assert!(text.contains("because it needs more free memory: 262144 pages."), "{text}");
+        assert!(
+            text.contains(
+                "because it needs more free memory: growth with 262144 pages; mappings-100 with 60000 pages."
+            ),
+            "{text}"
+        );
     }
 
     #[test]
     fn the_tables_are_those_of_the_document_without_rows_that_were_skipped() {
-        let lines = [taken("one-target-none", "bare", 16384, 2000), taken("one-target-none", "ours", 16384, 1000)];
+        let lines = [
+            taken("one-target-none", "bare", 16384, 2000),
+            taken("one-target-none", "ours", 16384, 1000),
+            taken("threads-alone", "1", 64, 1000),
+            taken("count-100", "smaps", 6000, 1000),
+        ];
         let survey = Survey { page_size: 4096, ..Survey::default() };
         let text = tables(&survey, &plan(&[0, 1]), &measured(&lines));
         for words in [
             "| all to one node ",
+            "| 64    | none          | 1.00 us (1.00) |",
+            "from node 0 to node 1.",
+            "| 100      | 6000  |",
             "There is one target here",
             "it needs two CPUs",
             "| `numa_preferred` ",

@@ -63,7 +63,7 @@ pub const COMPARISONS: &[Comparison] = &[
 ];
 
 /// Interleaved requests of increasing size.
-pub const GROWTH: &str = "growth";
+const GROWTH: &str = "growth";
 /// Measured with fewer pages than the others, because the bare system call needs minutes here.
 pub const CROWDED: &str = "interleaved-three";
 

@@ -64,7 +64,7 @@ fn compared(first: &Result<Side>, side: &Result<Side>) -> String {
     }
 }
 
-pub fn threads(rows: &[WithThreads]) -> String {
+fn threads(rows: &[WithThreads]) -> String {
     let head = ["pages", "other threads", "one thread", "two", "four", "eight", "0 (default)"];
     let row = |row: &WithThreads| {
         let mut cells = vec![row.pages.to_string(), row.other_threads.into()];
@@ -75,7 +75,7 @@ pub fn threads(rows: &[WithThreads]) -> String {
 }
 
 /// A row for each number of mappings.
-pub fn by_mappings(head: &[&str], rows: &[(usize, usize, Vec<Result<Side>>)]) -> String {
+fn by_mappings(head: &[&str], rows: &[(usize, usize, Vec<Result<Side>>)]) -> String {
     let row = |(mappings, pages, sides): &(usize, usize, Vec<Result<Side>>)| {
         let mut cells = vec![mappings.to_string(), pages.to_string()];
         cells.extend(sides.iter().map(|side| compared(&sides[0], side)));
@@ -83,6 +83,31 @@ pub fn by_mappings(head: &[&str], rows: &[(usize, usize, Vec<Result<Side>>)]) ->
     };
     let head = head.iter().map(|&cell| cell.into()).collect();
     table(&[vec![head], rows.iter().map(row).collect()].concat())
+}
+
+/// The tables of moves by several threads, and of processes, which move between these nodes.
+pub fn others(run: &Run, from: usize, to: usize) -> String {
+    format!(
+        "### One to eight threads
+
+`numars_move_range` to one node. No more threads move pages than the machine has CPUs. In parentheses: how many times faster than one thread.
+
+{threads}
+### One to 60,000 mappings
+
+All pages of another process, which sleeps, from node {from} to node {to}. In parentheses: how many times faster than migrate_pages(2).
+
+{mappings}
+The pages of each node of such a process, counted by reading its file in /proc (without parsing it), and by `numars_count_pages`. In parentheses: how
+many times faster than reading `numa_maps`.
+
+{counts}",
+        threads = threads(&moves::threads(run)),
+        mappings =
+            by_mappings(&["mappings", "pages", "migrate_pages(2)", "numars_move_process"], &moves::mappings(run)),
+        counts =
+            by_mappings(&["mappings", "pages", "numa_maps", "smaps", "numars_count_pages"], &moves::counts(run)),
+    )
 }
 
 pub struct MovesReport<'a> {
@@ -131,20 +156,7 @@ Three targets interleaved, no other threads. Scratch memory is the largest growt
 {growth}
 ![time against pages]({GROWTH_PICTURE})
 
-### One to eight threads
-
-`numars_move_range` to one node. No more threads move pages than the machine has CPUs. In parentheses: how many times faster than one thread.
-
-{threads}
-### One to 60,000 mappings
-
-All pages of another process, which sleeps, from node 0 to node 1. In parentheses: how many times faster than migrate_pages(2).
-
-{mappings}
-The pages of each node of such a process, counted by reading its file in /proc (without parsing it), and by `numars_count_pages`. In parentheses: how
-many times faster than reading `numa_maps`.
-
-{counts}",
+{others}",
             nodes = machine.nodes,
             cpus = machine.cpus,
             kernel = machine.kernel,
@@ -153,13 +165,7 @@ many times faster than reading `numa_maps`.
             speed = speed(&moves::judged(self.run)),
             crowded = self.crowded,
             growth = growth(&moves::growth(self.run)),
-            threads = threads(&moves::threads(self.run)),
-            mappings = by_mappings(
-                &["mappings", "pages", "migrate_pages(2)", "numars_move_process"],
-                &moves::mappings(self.run)
-            ),
-            counts =
-                by_mappings(&["mappings", "pages", "numa_maps", "smaps", "numars_count_pages"], &moves::counts(self.run)),
+            others = others(self.run, 0, 1),
         )
     }
 
