@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -459,6 +460,7 @@ static void measure(struct row row, const struct effort *effort)
 
 struct subject {
     pid_t pid;
+    /* NULL: it ended. */
     char *start;
     size_t pages;
 };
@@ -492,6 +494,7 @@ static struct subject start_subject(const struct process_row *row)
     if (pipe(address) != 0 || (subject.pid = fork()) < 0)
         give_up("fork");
     if (subject.pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         const size_t huge_page = row->huge ? huge_page_size() : page_size(), bytes = row->pages * page_size();
         const size_t piece = row->pages / row->mappings * page_size();
         char *start = allocate(bytes + huge_page);
@@ -510,7 +513,7 @@ static struct subject start_subject(const struct process_row *row)
     }
     close(address[1]);
     if (read(address[0], &subject.start, sizeof subject.start) != sizeof subject.start)
-        give_up("read");
+        subject.start = NULL;
     close(address[0]);
     return subject;
 }
@@ -601,15 +604,18 @@ static void measure_process(struct process_row row, const struct effort *effort)
     for (int i = 0; i < row.samples; i++)
         for (const struct process_side *side = row.sides; side < row.sides + MAX_SIDES && side->call != NULL; side++) {
             const struct subject subject = start_subject(&row);
+            const bool ended = subject.start == NULL;
             const uint64_t start = now();
-            const long result = side->call(&subject, side->file);
+            const long result = ended ? -1 : side->call(&subject, side->file);
             const uint64_t nanoseconds = now() - start;
-            const size_t left = row.moves ? stayed(&subject) : 0;
+            const size_t elsewhere = row.moves && !ended ? stayed(&subject) : 0;
             kill(subject.pid, SIGKILL);
             waitpid(subject.pid, NULL, 0);
             printf("{\"row\":\"%s\",\"side\":\"%s\",\"pages\":%zu,", row.name, side->name, row.pages);
-            if (result < 0 || left > 0)
-                printf("\"failed\":\"returned %ld, %zu pages stayed\"}\n", result, left);
+            if (ended)
+                printf("\"failed\":\"the process could not be prepared\"}\n");
+            else if (result < 0 || elsewhere > 0)
+                printf("\"failed\":\"returned %ld, %zu pages stayed\"}\n", result, elsewhere);
             else
                 printf("\"taken\":{\"nanoseconds\":%" PRIu64 ",\"scratch\":0}}\n", nanoseconds);
             fflush(stdout);
