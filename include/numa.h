@@ -386,7 +386,7 @@ void numa_node_to_cpu_update(void);
  * A CPU that came online after the CPUs were read is found if the calling thread may run on it.
  *
  * @param cpu  the CPU
- * @return its node, the first one if several nodes have it; -1 with errno EINVAL if none has
+ * @return its node, the first one if several nodes have it; -1 with errno: EINVAL (no node has it)
  *
  * Thread-safe. Async-signal-safe.
  *
@@ -1374,22 +1374,52 @@ extern "C" {
 #define NUMARS_UNSIGNED(number) ((unsigned int)(number))
 #endif
 
-/** Free a mask returned by numa_allocate_nodemask(), like numa_bitmask_free(). */
+/**
+ * Free a mask returned by numa_allocate_nodemask(), like numa_bitmask_free().
+ *
+ * @param bmp  the mask; NULL: nothing is done
+ *
+ * Thread-safe. Not async-signal-safe: calls free(3).
+ *
+ * Follows numa(3).
+ */
 static __inline void numa_free_nodemask(struct bitmask *bmp) {
   numa_bitmask_free(bmp);
 }
 
-/** Free a mask returned by numa_allocate_cpumask(), like numa_bitmask_free(). */
+/**
+ * Free a mask returned by numa_allocate_cpumask(), like numa_bitmask_free().
+ *
+ * @param bmp  the mask; NULL: nothing is done
+ *
+ * Thread-safe. Not async-signal-safe: calls free(3).
+ *
+ * Follows numa(3).
+ */
 static __inline void numa_free_cpumask(struct bitmask *bmp) {
   numa_bitmask_free(bmp);
 }
 
-/** Clear all bits of a node mask. Thread-safe. Async-signal-safe. */
+/**
+ * Clear all bits of a node mask.
+ *
+ * @param mask  the mask
+ *
+ * Thread-safe. Async-signal-safe.
+ */
 static __inline void nodemask_zero(nodemask_t *mask) {
   memset(mask, 0, sizeof(*mask));
 }
 
-/** Compare two node masks: 1 if they are equal, 0 if not. Thread-safe. Async-signal-safe. */
+/**
+ * Compare two node masks.
+ *
+ * @param a  a mask
+ * @param b  another mask
+ * @return 1 if they are equal, 0 if not
+ *
+ * Thread-safe. Async-signal-safe.
+ */
 static __inline int nodemask_equal(const nodemask_t *a, const nodemask_t *b) {
   return memcmp(a, b, sizeof(*a)) == 0;
 }

@@ -324,7 +324,7 @@ pub extern "C" fn numa_node_to_cpu_update() {
 /// A CPU that came online after the CPUs were read is found if the calling thread may run on it.
 ///
 /// @param cpu  the CPU
-/// @return its node, the first one if several nodes have it; -1 with errno EINVAL if none has
+/// @return its node, the first one if several nodes have it; -1 with errno: EINVAL (no node has it)
 ///
 /// Thread-safe. Async-signal-safe.
 ///
