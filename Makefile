@@ -183,7 +183,7 @@ headers: rust
 	NUMARS_WRITE_HEADERS=1 $(CARGO) test --quiet $(TEST_WORKSPACE) --test headers the_headers_are_made_from_the_rust_sources
 
 docs: rust
-	NUMARS_WRITE_DOCS=1 RUST_TEST_THREADS=1 $(CARGO) test --quiet $(TEST_WORKSPACE) --test docs
+	NUMARS_WRITE_DOCS=1 RUST_TEST_THREADS=1 $(CARGO) test --quiet $(TEST_WORKSPACE) --test docs --test manual
 
 # The command numars, a program of its own, which knows where the library will be. Compiled for another machine, it is in that machine's folder.
 CLI_FOR = $(or $(TARGET),$(if $(FOR_MUSL),$(COMPILE_FOR)))

@@ -19,14 +19,14 @@ manuals=$(cd docs/man && echo *.[2-8])
 command_manuals=$(cd docs/man && echo *.1)
 completions="numars.bash:bash-completion/completions/numars _numars:zsh/site-functions/_numars
     numars.fish:fish/vendor_completions.d/numars.fish"
-# Functions that are described in the manual page of another one: the function, and the page.
-manual_links="numars_move_range:numars_move_pages numars_move_process:numars_move_pages numars_count_pages:numars_move_pages
-    numars_alloc_onnode:numars_alloc numars_alloc_local:numars_alloc numars_alloc_interleaved:numars_alloc numars_alloc_weighted:numars_alloc
-    numars_parse_cpus:numars_parse_nodes numars_format_nodes:numars_parse_nodes
-    numars_best_nodes:numars_node_attribute numars_node_tier:numars_node_attribute numars_tier_nodes:numars_node_attribute
-    numars_tiers:numars_node_attribute numars_node_weight:numars_node_attribute
-    numars_set_node_weight:numars_node_attribute numars_node_kind:numars_node_attribute
-    numars_place_process:numars_place_range numars_demote_range:numars_place_range numars_promote_range:numars_place_range"
+# The names that pages of section 3 describe besides their own, each with the page: NAME:PAGE.
+links_of() { # page…
+    for page; do
+        name=${page##*/}
+        sed -n "/^\.Nd/q; s/^\.Nm \([^ ]*\).*/\1:${name%.3}/p" "$page"
+    done | awk -F : '$1 != $2'
+}
+manual_links=$(links_of docs/man/*.3)
 
 refuse() {
     printf '%s\n' "$1" >&2
@@ -110,12 +110,15 @@ install_files() {
     for name in $headers; do $INSTALL -m 644 "include/$name" "$DESTDIR$INCLUDEDIR/numars"; done
     if [ "$CLI" = no ]; then install_script; else install_command; fi
     for name in $manuals; do $INSTALL -m 644 "docs/man/$name" "$DESTDIR$MANDIR/man${name##*.}"; done
-    for name in $manual_links; do
-        path=$DESTDIR$MANDIR/man3/${name%:*}.3
-        rm -f "$path"
-        echo ".so man3/${name#*:}.3" >"$path"
-        chmod 644 "$path"
-    done
+    for name in $manual_links; do install_manual_link "$name"; done
+}
+
+# A page that is another one: man(1) reads the first line, and the second one says whose it is.
+install_manual_link() { # NAME:PAGE
+    path=$DESTDIR$MANDIR/man3/${1%:*}.3
+    rm -f "$path"
+    printf '.so man3/%s.3\n.\\" Part of numars.\n' "${1#*:}" >"$path"
+    chmod 644 "$path"
 }
 
 # numars-run is the command under another name.

@@ -1044,35 +1044,6 @@ fn manual(name: &str) -> String {
     fs::read_to_string(root().join("docs/man").join(name)).unwrap()
 }
 
-#[test]
-fn the_manual_pages_are_valid_mdoc() {
-    for entry in fs::read_dir(root().join("docs/man")).unwrap() {
-        run(Command::new("mandoc").args(["-T", "lint", "-W", "warning"]).arg(entry.unwrap().path()));
-    }
-}
-
-#[test]
-fn every_function_of_numars_h_has_a_place_in_a_manual_page() {
-    let header = fs::read_to_string(root().join("include/numars.h")).unwrap();
-    let pages: String = fs::read_dir(root().join("docs/man"))
-        .unwrap()
-        .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap())
-        .collect();
-    let mut functions = 0;
-    for line in header.lines().filter(|line| !line.starts_with([' ', '*', '/', '#'])) {
-        let Some((before, _)) = line.split_once('(') else { continue };
-        let name = before.rsplit([' ', '*']).next().unwrap();
-        if name.starts_with("numars_") && !before.starts_with("typedef") {
-            functions += 1;
-            assert!(
-                pages.contains(&format!(".Fn {name}\n")) || pages.contains(&format!(".Fn {name} ")),
-                "{name} has no place"
-            );
-        }
-    }
-    assert!(functions > 15, "only {functions} functions were found");
-}
-
 /// Returns the comment that a declaration of a header has.
 fn comment_before(header: &str, declaration: usize) -> &str {
     let before = &header[..declaration];
