@@ -64,7 +64,8 @@ $(if $(OF_ALL_SOURCES),$(error make $(firstword $(OF_ALL_SOURCES)) needs all sou
 endif
 
 .DELETE_ON_ERROR:
-.PHONY: all libraries help clean headers docs rust cargo cli install install-dropin uninstall uninstall-dropin stage usable-stage
+.PHONY: all libraries help clean headers docs rust cargo cli install install-dropin install-dropin-dev uninstall uninstall-dropin uninstall-dropin-dev stage \
+	usable-stage
 
 all: libraries $(if $(filter-out no,$(CLI)),cli)
 
@@ -80,7 +81,7 @@ Build
   clean                       remove target/
 Install (PREFIX=/usr/local, LIBDIR, INCLUDEDIR, BINDIR, DATADIR, MANDIR, DESTDIR, CLI)
   install, uninstall          what was built, next to libnuma
-  install-dropin, uninstall-dropin    the same, and in place of libnuma
+  install-dropin, uninstall-dropin, install-dropin-dev, uninstall-dropin-dev  in libnuma's place
   deb, cross                  Debian packages; all of it for other machines (ARCH)
 Test (the last line is: N passed, N failed)
   check                       in two minutes: no root, no network, no guest
@@ -196,10 +197,10 @@ cli: rust
 # --- install ---------------------------------------------------------------------------------------------------------
 
 INSTALL_SETTINGS = $(foreach name,DESTDIR $(FOLDERS) BUILD CLI CLI_FOLDER INSTALL LDCONFIG VERSION LIBNUMA_VERSION SOVERSION,$(name)=$(call quote,$($(name))))
-install install-dropin uninstall uninstall-dropin:
+install install-dropin install-dropin-dev uninstall uninstall-dropin uninstall-dropin-dev:
 	$(INSTALL_SETTINGS) sh bin/install.sh $@
 # Of `make all install`, also with -j.
-install install-dropin: $(filter all,$(MAKECMDGOALS))
+install install-dropin install-dropin-dev: $(filter all,$(MAKECMDGOALS))
 
 # The installed library as the tests and the demo use it, without the command.
 STAGE := $(CURDIR)/target/stage

@@ -6,11 +6,12 @@
 #   CLI CLI_FOLDER   no: without the command; the folder of the built command
 #   INSTALL LDCONFIG commands; if LDCONFIG is empty, ldconfig does not run
 #   VERSION LIBNUMA_VERSION SOVERSION
-# Usage: install.sh install|install-dropin|uninstall|uninstall-dropin
+# Usage: install.sh install|install-dropin|install-dropin-dev|uninstall|uninstall-dropin|uninstall-dropin-dev
 #
 # Root may have no Rust and must not own files in the source tree, so this builds nothing and writes nothing there. Everything that
 # would conflict with libnuma is in folders of its own: the headers in include/numars, the libnuma.so.1 flavour and numa.pc in
-# lib/numars. Only install-dropin also installs these as libnuma.
+# lib/numars. Only install-dropin also installs these as libnuma, and install-dropin-dev what programs are built with, including manual
+# pages of libnuma's names.
 set -eu
 
 headers=$(cd include && echo *.h)
@@ -27,6 +28,9 @@ links_of() { # page…
     done | awk -F : '$1 != $2'
 }
 manual_links=$(links_of docs/man/*.3)
+# Those of libnuma's names.
+numa_manuals=$(cd docs/man/libnuma && echo *.3)
+numa_manual_links=$(links_of docs/man/libnuma/*.3)
 
 refuse() {
     printf '%s\n' "$1" >&2
@@ -58,20 +62,44 @@ require_build() {
         refuse "The command numars was not built for this LIBDIR and would not find the library. Run make LIBDIR=$LIBDIR first."
 }
 
-# Files that another libnuma may have in the folders that install-dropin uses.
-dropin_files() {
-    for name in libnuma.so libnuma.so.1 "libnuma.so.$SOVERSION" libnuma.a pkgconfig/numa.pc; do echo "$LIBDIR/$name"; done
+# Files that another libnuma may have in the folders that install-dropin uses, without and with what only install-dropin-dev uses.
+libnuma_files() {
+    for name in libnuma.so.1 "libnuma.so.$SOVERSION"; do echo "$LIBDIR/$name"; done
+}
+libnuma_dev_files() {
+    for name in libnuma.so libnuma.a pkgconfig/numa.pc; do echo "$LIBDIR/$name"; done
     for name in $headers; do echo "$INCLUDEDIR/$name"; done
 }
+libnuma_manuals() {
+    for name in $numa_manuals; do echo "$MANDIR/man3/$name"; done
+    for name in $numa_manual_links; do echo "$MANDIR/man3/${name%:*}.3"; done
+}
 
-# Exits if one of these files belongs to another libnuma. Each file of numars contains one of these marks.
-refuse_other_libnuma() { # advice
-    for path in $(dropin_files); do
-        path=$DESTDIR$path
-        if [ -h "$path" ] || [ -e "$path" ]; then
-            grep -qs -e numars_version -e 'Part of numars' -e "numars' numa.h" -e crates/numars "$path" ||
-                readlink "$path" | grep -qx libnumars.a || refuse "$path is another libnuma's: $1."
-        fi
+exists() { # path
+    [ -h "$1" ] || [ -e "$1" ]
+}
+
+# Each file of numars contains one of these marks, or is one of these links.
+is_ours() { # path
+    grep -qs -e numars_version -e 'Part of numars' -e "numars' numa.h" -e crates/numars "$1" ||
+        readlink "$1" | grep -qx -e libnumars.a -e numars/libnuma.so.1
+}
+
+# Exits if one of these files belongs to another libnuma.
+refuse_other_libnuma() { # advice path…
+    advice_now=$1
+    shift
+    for path; do
+        ! exists "$DESTDIR$path" || is_ours "$DESTDIR$path" || refuse "$DESTDIR$path is another libnuma's: $advice_now."
+    done
+}
+
+# Compressed, as packages have them, they would be beside ours.
+refuse_compressed_manuals() {
+    for path in $(libnuma_manuals); do
+        for end in gz bz2 xz zst; do
+            ! exists "$DESTDIR$path.$end" || refuse "$DESTDIR$path.$end is another libnuma's: $elsewhere."
+        done
     done
 }
 
@@ -139,12 +167,24 @@ install_script() {
 }
 
 install_as_libnuma() {
+    install_to_build_with_libnuma
     install_library libnuma "$LIBDIR"
+}
+
+# What programs are built with that use libnuma. The link for the linker leads to the library that `make install` installs, whatever the
+# programs run on later.
+install_to_build_with_libnuma() {
+    ln -sf numars/libnuma.so.1 "$DESTDIR$LIBDIR/libnuma.so"
     ln -sf libnumars.a "$DESTDIR$LIBDIR/libnuma.a"
     # Its files are where libnuma's would be: no folders of its own, no RUNPATH.
     install_filled_in 644 pkgconfig/numa.pc.in "$LIBDIR/pkgconfig/numa.pc" \
         -e "$by_prefix" -e '/dir=/s|/numars$||' -e 's| -Wl,-rpath,[^ ]*||' -e '/^#/d'
     for name in $headers; do $INSTALL -m 644 "include/$name" "$DESTDIR$INCLUDEDIR"; done
+}
+
+install_libnuma_manuals() {
+    for name in $numa_manuals; do $INSTALL -m 644 "docs/man/libnuma/$name" "$DESTDIR$MANDIR/man3"; done
+    for name in $numa_manual_links; do install_manual_link "$name"; done
 }
 
 # --- uninstall ---
@@ -160,9 +200,22 @@ installed_files() {
     for name in $completions; do echo "$DATADIR/${name#*:}"; done
 }
 
+# Exits if this is installed: another target removes it together with all else.
+refuse_installed() { # path target
+    ! exists "$DESTDIR$1" || ! is_ours "$DESTDIR$1" ||
+        refuse "numars is in libnuma's place: run make $2, which removes that too."
+}
+
+remove() { # path…
+    for path; do rm -f "$DESTDIR$path"; done
+}
+
+# Of manual pages, only ours: install-dropin has none.
+remove_libnuma_manuals() {
+    for path in $(libnuma_manuals); do ! is_ours "$DESTDIR$path" || remove "$path"; done
+}
+
 uninstall_files() {
-    ! readlink "$DESTDIR$LIBDIR/libnuma.a" | grep -qx libnumars.a ||
-        refuse "numars is in libnuma's place: run make uninstall-dropin, which removes that too."
     for path in $(installed_files); do rm -f "$DESTDIR$path"; done
     for folder in "$LIBDIR/numars/pkgconfig" "$LIBDIR/numars" "$INCLUDEDIR/numars"; do
         rmdir "$DESTDIR$folder" 2>/dev/null || true
@@ -174,6 +227,7 @@ uninstall_files() {
 # The folders are written into scripts and .pc files.
 sh bin/check-folders.sh PREFIX "$PREFIX" LIBDIR "$LIBDIR" INCLUDEDIR "$INCLUDEDIR" BINDIR "$BINDIR" DATADIR "$DATADIR" MANDIR "$MANDIR" ||
     exit
+elsewhere="remove that first or choose another PREFIX, LIBDIR or MANDIR"
 library=
 case $1 in
 install)
@@ -182,18 +236,45 @@ install)
     library=$LIBDIR/libnumars.so.1
     ;;
 install-dropin)
-    refuse_other_libnuma "remove that first or choose another PREFIX or LIBDIR"
+    # shellcheck disable=SC2046 # one word for each
+    refuse_other_libnuma "$elsewhere" $(libnuma_dev_files) $(libnuma_files)
     require_build
     install_files
     install_as_libnuma
     library=$LIBDIR/libnuma.so.1
     ;;
-uninstall) uninstall_files ;;
-uninstall-dropin)
-    refuse_other_libnuma "nothing is removed"
-    for path in $(dropin_files); do rm -f "$DESTDIR$path"; done
+install-dropin-dev)
+    # shellcheck disable=SC2046
+    refuse_other_libnuma "$elsewhere" $(libnuma_dev_files) $(libnuma_manuals)
+    refuse_compressed_manuals
+    require_build
+    install_files
+    install_to_build_with_libnuma
+    install_libnuma_manuals
+    library=$LIBDIR/libnumars.so.1
+    ;;
+uninstall)
+    refuse_installed "$LIBDIR/libnuma.so.1" uninstall-dropin
+    refuse_installed "$LIBDIR/libnuma.a" uninstall-dropin-dev
     uninstall_files
     ;;
-*) refuse "usage: install.sh install|install-dropin|uninstall|uninstall-dropin" ;;
+uninstall-dropin)
+    # shellcheck disable=SC2046
+    refuse_other_libnuma "nothing is removed" $(libnuma_dev_files) $(libnuma_files)
+    # shellcheck disable=SC2046
+    remove $(libnuma_dev_files) $(libnuma_files)
+    remove_libnuma_manuals
+    uninstall_files
+    ;;
+uninstall-dropin-dev)
+    refuse_installed "$LIBDIR/libnuma.so.1" uninstall-dropin
+    # shellcheck disable=SC2046
+    refuse_other_libnuma "nothing is removed" $(libnuma_dev_files)
+    # shellcheck disable=SC2046
+    remove $(libnuma_dev_files)
+    remove_libnuma_manuals
+    uninstall_files
+    ;;
+*) refuse "usage: install.sh [un]install|[un]install-dropin|[un]install-dropin-dev" ;;
 esac
 [ -z "$LDCONFIG" ] || LDCONFIG=$LDCONFIG exec sh bin/loader-cache.sh "$DESTDIR" "$library"

@@ -16,8 +16,8 @@ test)
     packages="$packages g++ clang lld mold libnuma1 libnuma-dev check libsubunit-dev strace valgrind libc6-dbg"
     # Programs that numars-run refuses: of another C library, and with capabilities.
     packages="$packages musl-tools libcap2-bin"
-    # Build systems of projects that use the library; a checker for manual pages.
-    packages="$packages cmake meson autoconf automake mandoc"
+    # Build systems of projects that use the library; a checker and a reader for manual pages.
+    packages="$packages cmake meson autoconf automake mandoc man-db"
     # In which numars top is driven as by a person.
     packages="$packages tmux"
     ;;

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use support::{expected_exports, exports, make, make_well, root, run, stage};
+use support::{compile_c, expected_exports, exports, make, make_well, root, run, stage};
 use tempfile::TempDir;
 
 /// Runs make for this directory, by `make`, or by `make_well` if it must succeed.
@@ -58,10 +58,13 @@ const SETTINGS: [&str; 2] = ["PREFIX=/opt/numars", "LIBDIR=/opt/numars/lib/machi
 
 #[test]
 fn an_installed_tree_has_the_files_of_the_list_and_uninstall_leaves_none() {
-    for (target, dropin) in [("install", false), ("install-dropin", true)] {
+    let for_builds = listed_in(&["", "without the command", "install-dropin-dev"]);
+    for (target, expected) in
+        [("install", listed(false)), ("install-dropin", listed(true)), ("install-dropin-dev", for_builds)]
+    {
         let folder = tempfile::tempdir().unwrap();
         make_into(make_well, folder.path(), target, &SETTINGS);
-        assert_eq!(files(folder.path()), listed(dropin), "make {target}");
+        assert_eq!(files(folder.path()), expected, "make {target}");
         make_into(make_well, folder.path(), &target.replace("install", "uninstall"), &SETTINGS);
         assert_eq!(files(folder.path()), BTreeSet::new(), "make un{target}");
     }
@@ -160,10 +163,71 @@ fn uninstall_removes_only_what_install_installed() {
 #[test]
 fn uninstall_does_not_remove_install_dropin_partially() {
     let folder = tempfile::tempdir().unwrap();
+    let refused = |target: &str, advice: &str| {
+        let before = files(folder.path());
+        let said = errors(&make_into(make, folder.path(), target, &SETTINGS));
+        assert!(said.len() == 1 && said[0].contains(&format!("run make {advice},")), "{target}: {said:?}");
+        assert_eq!(files(folder.path()), before, "{target}");
+    };
+    make_into(make_well, folder.path(), "install-dropin-dev", &SETTINGS);
+    refused("uninstall", "uninstall-dropin-dev");
     make_into(make_well, folder.path(), "install-dropin", &SETTINGS);
-    let said = errors(&make_into(make, folder.path(), "uninstall", &SETTINGS));
-    assert!(said.len() == 1 && said[0].contains("make uninstall-dropin"), "{said:?}");
-    assert_eq!(files(folder.path()), listed(true));
+    refused("uninstall", "uninstall-dropin");
+    refused("uninstall-dropin-dev", "uninstall-dropin");
+    make_into(make_well, folder.path(), "uninstall-dropin", &SETTINGS);
+    assert_eq!(files(folder.path()), BTreeSet::new());
+}
+
+#[test]
+fn manual_pages_of_another_libnuma_are_neither_overwritten_nor_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let pages = folder.path().join("opt/numars/share/man/man3");
+    fs::create_dir_all(&pages).unwrap();
+    // A page, a link to one, an empty page, and one that a package compressed.
+    for (name, text) in [
+        ("numa.3", ".TH NUMA 3\n"),
+        ("numa_alloc_local.3", ".so man3/numa.3\n"),
+        ("nodemask_zero.3", ""),
+        ("numa_alloc_local.3.gz", "compressed"),
+    ] {
+        fs::write(pages.join(name), text).unwrap();
+        let said = errors(&make_into(make, folder.path(), "install-dropin-dev", &SETTINGS));
+        assert!(said.len() == 1 && said[0].contains(&format!("/{name} is another libnuma's")), "{said:?}");
+        assert_eq!(files(folder.path()).len(), 1);
+        fs::remove_file(pages.join(name)).unwrap();
+    }
+    // Of another libnuma that was installed after ours.
+    make_into(make_well, folder.path(), "install-dropin-dev", &SETTINGS);
+    fs::write(pages.join("numa.3"), ".TH NUMA 3\n").unwrap();
+    make_into(make_well, folder.path(), "uninstall-dropin-dev", &SETTINGS);
+    let other = BTreeSet::from(["/opt/numars/share/man/man3/numa.3".to_owned()]);
+    assert_eq!(files(folder.path()), other);
+    // Pages are of no concern to the others, which leave them alone.
+    for target in ["install-dropin", "uninstall-dropin"] {
+        make_into(make_well, folder.path(), target, &SETTINGS);
+    }
+    assert_eq!(files(folder.path()), other);
+    assert_eq!(fs::read_to_string(pages.join("numa.3")).unwrap(), ".TH NUMA 3\n");
+}
+
+#[test]
+fn programs_are_built_with_what_install_dropin_dev_installs_and_run_on_any_libnuma() {
+    let folder = tempfile::tempdir().unwrap();
+    let prefix = folder.path().join("prefix");
+    let settings = ["DESTDIR=", "LDCONFIG=", &format!("PREFIX={}", prefix.display())];
+    stage();
+    make_well(&[&["install-dropin-dev"], settings.as_slice()].concat());
+    let program = "#include <numa.h>\nint main(void)\n{\n    return numa_bitmask_weight(numa_no_nodes_ptr) != 0;\n}\n";
+    let pkg_config = prefix.join("lib/pkgconfig");
+    let flags =
+        run(Command::new("pkg-config").env("PKG_CONFIG_LIBDIR", pkg_config).args(["--cflags", "--libs", "numa"]));
+    let flags: Vec<String> = flags.split_whitespace().map(str::to_owned).collect();
+    let program = compile_c(folder.path(), program, &flags);
+    // On Debian's, and on the one of numars.
+    run(&mut Command::new(&program));
+    let list = run(Command::new("ldd").arg(&program).env("LD_LIBRARY_PATH", prefix.join("lib/numars")));
+    assert!(list.contains("prefix/lib/numars/libnuma.so.1"), "{list}");
+    make_well(&[&["uninstall-dropin-dev"], settings.as_slice()].concat());
 }
 
 #[test]
@@ -256,7 +320,9 @@ fn installing_needs_no_rust_and_changes_nothing_in_the_tree() {
     let before = state(tree.path());
     let destination_setting = format!("DESTDIR={}", destination.path().display());
     let no_compiler = ["CARGO=false", "RUSTC=false", "CC=false", "LD=false", "AR=false", "OBJCOPY=false"];
-    for target in ["install", "uninstall", "install-dropin", "uninstall-dropin"] {
+    for target in
+        ["install", "uninstall", "install-dropin", "uninstall-dropin", "install-dropin-dev", "uninstall-dropin-dev"]
+    {
         run(make_in(tree.path(), &[target, &destination_setting]).args(SETTINGS).args(no_compiler));
     }
     assert_eq!(files(destination.path()), BTreeSet::new());
@@ -267,7 +333,7 @@ fn installing_needs_no_rust_and_changes_nothing_in_the_tree() {
 fn installing_what_is_missing_or_outdated_is_an_error_of_one_line() {
     let (tree, destination) = (exported_tree(false), tempfile::tempdir().unwrap());
     let destination_setting = format!("DESTDIR={}", destination.path().display());
-    for target in ["install", "install-dropin"] {
+    for target in ["install", "install-dropin", "install-dropin-dev"] {
         let said = errors(&make_in(tree.path(), &[target, &destination_setting]).output().unwrap());
         assert!(said.len() == 1 && said[0].contains("Run make first"), "{said:?}");
     }
@@ -283,7 +349,7 @@ fn installed_files_are_readable_for_all_whatever_the_umask_is() {
     let (tree, destination) = (exported_tree(true), tempfile::tempdir().unwrap());
     let mut make = Command::new("sh");
     make.current_dir(&tree).env("DESTDIR", destination.path().join("tree")).env("CLI", "no").env_remove("MAKEFLAGS");
-    run(make.args(["-c", "umask 077; make install-dropin"]).args(SETTINGS));
+    run(make.args(["-c", "umask 077; make install-dropin install-dropin-dev"]).args(SETTINGS));
     for (path, (_, mode, ..)) in state(destination.path()) {
         let expected = match mode & 0o170_000 {
             0o040_000 => 0o755,
@@ -383,7 +449,12 @@ fn another_libnuma_is_neither_overwritten_nor_removed() {
             fs::create_dir_all(file.parent().unwrap()).unwrap();
             make_file(&file, elsewhere.path());
             let before = state(folder.path());
-            for target in ["install-dropin", "uninstall-dropin"] {
+            let mut targets = vec!["install-dropin", "uninstall-dropin"];
+            // It stays beside what programs are built with.
+            if name != "lib/libnuma.so.1" {
+                targets.extend(["install-dropin-dev", "uninstall-dropin-dev"]);
+            }
+            for target in targets {
                 let output = make_into(make, folder.path(), target, &["PREFIX=/usr", "LIBDIR=/usr/lib"]);
                 let said = errors(&output);
                 assert!(said.len() == 1 && said[0].contains(name), "make {target}: {said:?}");

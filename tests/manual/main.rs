@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use support::{compile_c, root, stage};
+use support::{compile_c, make_well, root, run, stage};
 
 /// The pages of section 3, with libnuma's names and with those of numars.
 fn pages() -> Vec<PathBuf> {
@@ -188,15 +188,23 @@ fn the_examples_are_programs_that_run() {
 
 #[test]
 fn man_finds_the_page_of_each_symbol() {
-    // As make install-dropin-dev installs them.
-    let installed = stage().prefix.join("share/man/man3");
-    for name in page::symbols().iter().filter(|name| name.starts_with("numars_")) {
-        let text =
-            fs::read_to_string(installed.join(format!("{name}.3"))).unwrap_or_else(|error| panic!("{name}: {error}"));
-        let page = match text.lines().next().unwrap().strip_prefix(".so man3/") {
-            Some(target) => fs::read_to_string(installed.join(target)).unwrap(),
+    let folder = tempfile::tempdir().unwrap();
+    stage();
+    let settings = ["PREFIX=/opt/numars", "LIBDIR=/opt/numars/lib"];
+    make_well(
+        &[&["install-dropin-dev", &format!("DESTDIR={}", folder.path().display())], settings.as_slice()].concat(),
+    );
+    let manual = folder.path().join("opt/numars/share/man");
+    for name in page::symbols() {
+        let file = run(Command::new("man").arg("-M").arg(&manual).args(["-w", "3", &name]));
+        let text = fs::read_to_string(file.trim()).unwrap();
+        // man follows such a line.
+        let text = match text.lines().next().unwrap().strip_prefix(".so ") {
+            Some(page) => fs::read_to_string(manual.join(page)).unwrap(),
             None => text,
         };
-        assert!(page::names_of(&page).contains(&name.as_str()), "{name} is linked to a page of others");
+        assert!(page::names_of(&text).contains(&name.as_str()), "man {name} shows another page");
     }
+    let shown = run(Command::new("man").arg("-M").arg(&manual).args(["3", "numa_alloc_local"]).env("MANWIDTH", "78"));
+    assert!(shown.contains("numa_alloc_onnode,") && shown.contains("RETURN VALUES"), "{shown}");
 }
