@@ -56,7 +56,7 @@ skip_the_rest() { # reason
 
 # --- what is in the packages ---
 
-packages="libnumars1 libnumars-dev numars numars-dropin"
+packages="libnumars1 libnumars-dev numars numars-dropin numars-dropin-dev"
 
 file_of() { # package
     echo "$built/$1_${version}_$architecture.deb"
@@ -444,6 +444,25 @@ what_is_compiled_runs_on_either() {
         apt install ./numars/numars-dropin.deb
 }
 
+# Its headers, numa.pc and manual; a build that requires libnuma-dev is content with it.
+dropin_dev_replaces_libnuma_dev() {
+    apt_changes "-libnuma-dev:$architecture +numars-dropin-dev:$architecture +libnumars-dev:$architecture +libnumars1:$architecture" \
+        install ./numars/numars-dropin-dev.deb ./numars/libnumars-dev.deb ./numars/libnumars1.deb &&
+        in_tree gcc -Wall -Werror -DNUMARS -o /numars/compiled-on-numars /numars/program.c -lnuma && in_tree /numars/compiled-on-numars &&
+        in_tree ldd /numars/compiled-on-numars | grep "=> $dropin/libnuma\.so\.1 " &&
+        in_tree gcc -Wall -Werror -static -o /numars/static /numars/program.c -lnuma && in_tree /numars/static &&
+        mkdir -p "$tree/numars/package/debian" && printf 'Source: x\n\nPackage: x\nArchitecture: any\n' >"$tree/numars/package/debian/control" &&
+        in_tree sh -c "cd /numars/package && dpkg-checkbuilddeps -d 'libnuma-dev (>= 2.0.11)'" &&
+        gzip -cd "$tree/usr/share/man/man3/numa_alloc_local.3.gz" | grep -x '.Nm numa_alloc_local ,' && all_is_consistent
+}
+
+libnuma_dev_takes_its_place_back() {
+    apt_changes "-numars-dropin-dev:$architecture +libnuma-dev:$architecture" install libnuma-dev &&
+        in_tree dpkg --verify libnuma-dev >"$work/verify" && cat "$work/verify" && [ ! -s "$work/verify" ] &&
+        in_tree gcc -Wall -Werror -o /numars/compiled /numars/program.c -lnuma && in_tree /numars/compiled &&
+        apt_changes "-libnumars-dev:$architecture -libnumars1:$architecture" purge libnumars-dev libnumars1
+}
+
 # What a package that holds a program would depend on, besides libc.
 depends() { # program
     mkdir -p "$tree/numars/package/debian" && printf 'Source: x\n\nPackage: x\nArchitecture: any\n' >"$tree/numars/package/debian/control" &&
@@ -541,6 +560,8 @@ check "a compiler and libnuma-dev install where numars-dropin is" compilers_inst
 check "numars-dropin installs where libnuma-dev is" it_installs_where_compilers_stand
 check "what is compiled with libnuma-dev runs on numars, and on libnuma without it" what_is_compiled_runs_on_either
 check "what is packaged there depends on libnuma1" what_is_packaged_depends_on_libnuma
+check "numars-dropin-dev takes libnuma-dev's place" dropin_dev_replaces_libnuma_dev
+check "libnuma-dev takes its place back" libnuma_dev_takes_its_place_back
 check "numars-run --check reads numactl" check_reads_numactl
 check "packages are consistent with all of them" all_is_consistent
 finish
