@@ -109,10 +109,10 @@ else
     rust_tests "programs that use the Rust library, on four nodes" --package numars-tests --test rust_interface -- --ignored
     # shellcheck disable=SC2086 # the same
     rust_tests "programs of Debian's packages" --package numars-tests --test real_programs -- --ignored --test-threads 2 $programs
-    rust_tests "measuring page moves on real machines" --package numars-tests --test bench_machine -- --ignored --test-threads 1
     # shellcheck disable=SC2086 # the same
     rust_tests "the command in guests" --package numars-tests --test command -- --ignored --test-threads 2 $command
     if [ -n "${TEST_SECONDS:-}" ]; then
+        rust_tests "measuring page moves on real machines" --package numars-tests --test bench_machine -- --ignored --test-threads 1
         check "moved without a break" env SOAK_SECONDS="$TEST_SECONDS" make --no-print-directory soak
         suite "AddressSanitizer in the guest" make --no-print-directory sanitize-vm
         suite "debug assertions in the guest" make --no-print-directory debug-vm-test

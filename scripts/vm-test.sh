@@ -23,15 +23,17 @@ if [ -z "${SKIP+set}" ]; then
     SKIP="6.1:shared-cpus/ 6.1:devices/ 6.1:eight-nodes/ 6.1:many-nodes/ 6.1:memory-only-node/ 6.1:node-without-memory/"
     skip 6.1 four-nodes compared_with_kernel numa_move_pages_concurrent numars_move_ adversary arrays_of_any_memory holes large_folios \
         move_limits moves_while_kernel_is_busy split_huge_pages progress_of_huge_pages several_batches swap_and_memory_limits user_namespaces
-    skip 6.1 four-nodes pages_in_flight process_changes process_identity numars_alloc placement_documented full_node progress
+    skip 6.1 four-nodes pages_in_flight process_changes process_identity numars_alloc numars_place placement_documented full_node progress
     skip 6.1 removable-memory moves_while_memory_goes
-    skip 6.1 any many_threads missing_sources bad_sysfs fault_injection out_of_memory policy_denied progress
+    skip 6.1 any progress
     skip 6.12 four-nodes large_folios moves_while_kernel_is_busy split_huge_pages swap_and_memory_limits progress_of_huge_pages \
         several_batches move_limits example_gently numa_move_pages_concurrent pages_in_flight
     for kernel in $kernels; do
         SKIP="$SKIP $kernel:gigantic-pages/"
         skip "$kernel" any bad_input errno_after_failed_calls huge_sets threads_and_processes hash_collisions bad_sysfs \
             out_of_memory missing_sources many_threads log_files move_structs
+        # They need nothing of the guest, and run on this machine.
+        skip "$kernel" any bitmask fault_injection log messages numars_parse odd_machine_files own_messages policy_denied status_string
     done
 fi
 

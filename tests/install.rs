@@ -736,6 +736,7 @@ fn compiled() -> TempDir {
 }
 
 #[test]
+#[ignore = "takes long; make test-long runs it"]
 fn every_linker_makes_the_same_interface_and_an_archive_that_links() {
     let (folder, project) = (compiled(), project(&[]));
     let build = format!("BUILD={}", folder.path().display());

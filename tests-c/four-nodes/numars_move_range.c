@@ -203,7 +203,7 @@ END_TEST
 
 START_TEST(many_pages_move_with_one_thread_and_with_two)
 {
-    const size_t many = pages_within(35001, 140 << 20);
+    const size_t many = pages_within(20001, 80 << 20);
     char *pages = pages_on_node(many, 0);
     for (unsigned threads = 1; threads <= 2; threads++) {
         struct numars_move_options options = NUMARS_MOVE_OPTIONS_INIT;
