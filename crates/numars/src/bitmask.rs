@@ -272,8 +272,8 @@ impl<'a> BitsMut<'a> {
     /// Sets those of the bits of `word`, which is the one at `index`, that belong to the set.
     #[inline(always)]
     pub(crate) fn insert_word(self, index: usize, word: Word) {
-        if let Some(cell) = self.0.words.get(index) {
-            cell.set(cell.get() | word & self.0.valid_mask(index));
+        if index < self.0.words.len() {
+            self.update(index, |bits| bits | word);
         }
     }
 

@@ -69,8 +69,9 @@ impl List<'_> {
         first: &mut [u32],
         second: &mut [u32],
     ) -> bool {
-        self.nodes.fill(-1);
-        if !all_move {
+        if all_move {
+            self.nodes.fill(-1);
+        } else {
             let is_queried = kernel.query_nodes(self.pages, self.nodes, flags).is_ok();
             if !is_queried || self.nodes.iter().any(|&node| node < 0) {
                 return false;

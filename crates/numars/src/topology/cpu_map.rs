@@ -151,8 +151,8 @@ impl CpuMapBuilder<'_> {
     fn read(mut self, existing: &NodeWords, is_listed: bool) -> bool {
         let directory = sysfs_path(self.root, b"node/");
         // Opening the directory first costs less than looking up its path for more nodes than these.
-        const FEW_NODES: usize = 2;
-        let open = if weight(existing) > FEW_NODES { File::open_of_machine(&directory) } else { None };
+        const MAX_SINGLE_PATHS: usize = 2;
+        let open = if weight(existing) > MAX_SINGLE_PATHS { File::open_of_machine(&directory) } else { None };
         // There may be a descriptor for a file, but not for its directory too.
         let complete = open.is_some_and(|open| self.read_nodes(existing, &FixedPath::inside_below(self.root, &open)))
             || self.read_nodes(existing, &directory);

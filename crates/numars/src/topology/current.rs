@@ -239,7 +239,7 @@ fn read() {
             });
         }
         let allowed_cpus = shown::add_task_cpus(core::iter::empty());
-        let sources = [known_configured_cpus(root), before.configured_cpus];
+        let sources = [configured_cpus_since_boot(root), before.configured_cpus];
         let configured_cpus = sources.into_iter().find(|&cpus| cpus != 0).unwrap_or(allowed_cpus);
         let is_short = !cpu_map.is_complete && files::is_short_of_descriptors();
         Reading {
@@ -255,7 +255,7 @@ fn read() {
 }
 
 /// Returns how many CPUs the machine can have; 0 if it cannot be read. The kernel decides it when it starts, so that it is read once.
-fn known_configured_cpus(root: Root) -> usize {
+fn configured_cpus_since_boot(root: Root) -> usize {
     static READ: OnceNonZeroUsize = OnceNonZeroUsize::new();
     let read = || {
         let cpus = read_configured_cpus(root);
