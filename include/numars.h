@@ -297,9 +297,10 @@ struct numars_move_options {
    */
   int flags;
   /**
-   * threads that move pages at the same time, the calling one included; 0: chosen by the
-   * library. Never more than the CPUs that the calling thread may run on. Helper threads block
-   * all signals but those of libc, and have ended when the call returns
+   * threads that move pages at the same time, the calling one included; 0: half as many as the
+   * CPUs that the calling thread may run on, at least one and at most four. Never more than
+   * these CPUs, and fewer for requests of less than 512 base pages for each thread. Helper
+   * threads block all signals but those of libc, and have ended when the call returns
    */
   unsigned int threads;
   /**

@@ -113,9 +113,10 @@ pub struct numars_move_options {
     /// MPOL_MF_MOVE (also if 0), or MPOL_MF_MOVE_ALL to move pages that are mapped more than once
     /// too (needs CAP_SYS_NICE)
     pub flags: c_int,
-    /// threads that move pages at the same time, the calling one included; 0: chosen by the
-    /// library. Never more than the CPUs that the calling thread may run on. Helper threads block
-    /// all signals but those of libc, and have ended when the call returns
+    /// threads that move pages at the same time, the calling one included; 0: half as many as the
+    /// CPUs that the calling thread may run on, at least one and at most four. Never more than
+    /// these CPUs, and fewer for requests of less than 512 base pages for each thread. Helper
+    /// threads block all signals but those of libc, and have ended when the call returns
     pub threads: c_uint,
     /// how often busy pages are retried
     pub retries: c_uint,

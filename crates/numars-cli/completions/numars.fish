@@ -87,7 +87,7 @@ complete -c numars -n "__fish_numars_using_subcommand move" -l tier -d 'Move to 
 complete -c numars -n "__fish_numars_using_subcommand move" -l from -d 'Move only pages of these nodes, the first node\'s to the first of --to and so on, as migratepages(8)' -r
 complete -c numars -n "__fish_numars_using_subcommand move" -l mapping -d 'Only mappings of this kind or file (repeatable): heap, stack, anon (memory without a file), a path or the name of a file' -r
 complete -c numars -n "__fish_numars_using_subcommand move" -l range -d 'Only these addresses (repeatable), in hexadecimal as in /proc/PID/maps' -r
-complete -c numars -n "__fish_numars_using_subcommand move" -l threads -d 'Move with several threads; 0: a number that fits the machine' -r
+complete -c numars -n "__fish_numars_using_subcommand move" -l threads -d 'Move with several threads; 0: half as many as the usable CPUs, at most four' -r
 complete -c numars -n "__fish_numars_using_subcommand move" -l max-pause -d 'Keep each call of the kernel, for which a thread that needs a page may wait, about as short as this, such as 5ms' -r
 complete -c numars -n "__fish_numars_using_subcommand move" -l bandwidth -d 'Move at most so many bytes per second, such as 1GB/s' -r
 complete -c numars -n "__fish_numars_using_subcommand move" -l timeout -d 'Stop after this time, such as 30s' -r

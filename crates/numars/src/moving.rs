@@ -124,8 +124,9 @@ impl<'a, P> Move<'a, P> {
         Move { process: process.into(), ..self }
     }
 
-    /// Sets the number of threads that move pages at the same time, including the calling one (1); 0: a default for this machine. Never more than
-    /// the CPUs that the calling thread may run on.
+    /// Sets the number of threads that move pages at the same time, including the calling one (1); 0: half as many as the CPUs that the calling
+    /// thread may run on, at least one and at most four. Never more than these CPUs, and fewer for requests of less than 512 base pages for each
+    /// thread.
     ///
     /// ```
     /// use numars::{Move, Node};

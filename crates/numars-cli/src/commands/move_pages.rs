@@ -88,7 +88,7 @@ struct PlacementArguments {
 #[derive(Args, Debug, Clone)]
 #[command(next_help_heading = "Limits")]
 struct Limits {
-    /// Move with several threads; 0: a number that fits the machine
+    /// Move with several threads; 0: half as many as the usable CPUs, at most four
     #[arg(long, value_name = "N", default_value_t = 1)]
     threads: usize,
     /// Keep each call of the kernel, for which a thread that needs a page may wait, about as short as this, such as 5ms

@@ -343,3 +343,14 @@ fn scattered_base_pages_of_a_list_share_calls_if_pauses_are_limited() {
     let moves = mover.kernel.into_machine().clock.moves;
     assert!(moves.len() < 12 && moves.iter().all(|&(_, ns)| ns <= MS), "{moves:?}");
 }
+
+#[test]
+fn by_default_half_of_the_cpus_move_pages_and_four_at_most() {
+    let threads = |threads, cpus| MoveOptions { threads, ..MoveOptions::default() }.limited_to_cpus(cpus).threads;
+    for (cpus, expected) in [(1, 1), (2, 1), (3, 1), (4, 2), (7, 3), (8, 4), (9, 4), (1024, 4)] {
+        assert_eq!(threads(0, cpus), expected, "{cpus} CPUs");
+    }
+    for (requested, cpus, expected) in [(1, 8, 1), (3, 8, 3), (64, 8, 8), (2, 1, 1), (64, 1024, 64)] {
+        assert_eq!(threads(requested, cpus), expected, "{requested} threads on {cpus} CPUs");
+    }
+}

@@ -85,10 +85,14 @@ impl Default for MoveOptions<'_> {
 impl<'a> MoveOptions<'a> {
     /// Returns the options with the actual number of threads.
     pub(super) fn limited_to_allowed_cpus(self) -> Self {
-        // More threads do not copy memory faster.
-        const DEFAULT_THREADS: usize = 4;
-        let threads = if self.threads == 0 { DEFAULT_THREADS } else { self.threads };
-        MoveOptions { threads: threads.min(topology::count_allowed_cpus().max(1)), ..self }
+        self.limited_to_cpus(topology::count_allowed_cpus().max(1))
+    }
+
+    /// Returns the options with the number of threads for so many CPUs. By default these are half of the CPUs, so that the program whose
+    /// memory moves keeps the others, and at most four: more do not copy memory faster.
+    pub(super) fn limited_to_cpus(self, cpus: usize) -> Self {
+        let threads = if self.threads == 0 { (cpus / 2).clamp(1, 4) } else { self.threads.min(cpus) };
+        MoveOptions { threads, ..self }
     }
 
     fn limits(&self) -> Limits<'a> {
