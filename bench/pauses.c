@@ -1,7 +1,7 @@
 /* Measures how long a process waits while its memory is moved to another node: with migrate_pages(2), and with numars_move_process() without
  * and with max_pause_us. Needs a machine with two nodes and two CPUs, by default the first ones.
  *
- * The process has 256 MiB in several mappings, of base pages or of huge pages. In a loop, it maps a page, touches it and unmaps it, and then
+ * The process has 256 MiB in 8 mappings, of base pages or of huge pages, or in some 2,000 mappings of base pages. In a loop, it maps a page, touches it and unmaps it, and then
  * touches some pages of these 256 MiB; it notes the time of both. The first needs the lock of its address space, and waits for calls of
  * the kernel that hold it; the second waits for pages that are being moved.
  *
@@ -27,7 +27,7 @@
 #include <unistd.h>
 
 /* PREPARED_ROUNDS: so many times are written without a page fault. The others are for machines that are faster than a guest. */
-enum { MAPPINGS = 8, TOUCHES = 16, MAX_ROUNDS = 1 << 23, PREPARED_ROUNDS = 1 << 20, MAX_QUERY = 4096 };
+enum { MAPPINGS = 8, PARTS = 256, TOUCHES = 16, MAX_ROUNDS = 1 << 23, PREPARED_ROUNDS = 1 << 20, MAX_QUERY = 4096 };
 
 static size_t mapping_size = 32 << 20, huge_page = 2 << 20;
 static useconds_t settle_us = 200 * 1000, quiet_us = 3000 * 1000;
@@ -81,15 +81,34 @@ static void run_on_cpu(int cpu)
 
 /* --- the process that is moved --- */
 
+/* A kind of memory. */
+struct kind {
+    const char *name;
+    bool huge;
+    /* So many mappings in place of each one. */
+    size_t parts;
+};
+
+static const struct kind KINDS[] = {
+    { "base pages", false, 1 },
+    { "base pages, 2,048 mappings", false, PARTS },
+    { "huge pages", true, 1 },
+};
+
 /* A mapping on the first node, with a gap to the next one, so that the kernel does not merge them. */
-static char *fill_mapping(bool huge)
+static char *fill_mapping(const struct kind *kind)
 {
     char *start = map(mapping_size + 2 * huge_page, MAP_PRIVATE);
     char *aligned = (char *)(((uintptr_t)start + huge_page - 1) / huge_page * huge_page);
     if (mprotect(aligned + mapping_size, page_size(), PROT_NONE) != 0)
         give_up("mprotect");
-    if (madvise(aligned, mapping_size, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE) != 0)
+    if (madvise(aligned, mapping_size, kind->huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE) != 0)
         give_up("madvise");
+    /* Mappings that differ in whether a fork(2) would copy them. */
+    const size_t part = mapping_size / kind->parts;
+    for (size_t byte = part; kind->parts > 1 && byte < mapping_size; byte += 2 * part)
+        if (madvise(aligned + byte, part, MADV_DONTFORK) != 0)
+            give_up("madvise");
     for (size_t byte = 0; byte < mapping_size; byte += page_size())
         aligned[byte] = 1;
     return aligned;
@@ -100,12 +119,12 @@ static uint32_t limited(uint64_t nanoseconds)
     return nanoseconds < UINT32_MAX ? (uint32_t)nanoseconds : UINT32_MAX;
 }
 
-static _Noreturn void be_moved(struct shared *shared, bool huge)
+static _Noreturn void be_moved(struct shared *shared, const struct kind *kind)
 {
     /* Only while the memory is filled. */
     allocate_on(nodes_used.numbers[0]);
     for (int i = 0; i < MAPPINGS; i++)
-        shared->mappings[i] = fill_mapping(huge);
+        shared->mappings[i] = fill_mapping(kind);
     allocate_on(-1);
     run_on_cpu(cpus_used.numbers[1]);
     atomic_store(&shared->is_ready, true);
@@ -221,7 +240,7 @@ static struct waits waits_of(const uint32_t *nanoseconds, size_t first, size_t e
     return waits;
 }
 
-static void take_sample(const struct side *side, bool huge)
+static void take_sample(const struct side *side, const struct kind *kind)
 {
     struct shared *shared = map(sizeof *shared, MAP_SHARED);
     memset(shared->mapping, 0, PREPARED_ROUNDS * sizeof *shared->mapping);
@@ -232,7 +251,7 @@ static void take_sample(const struct side *side, bool huge)
         give_up("fork");
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        be_moved(shared, huge);
+        be_moved(shared, kind);
     }
     while (!atomic_load(&shared->is_ready))
         usleep(1000);
@@ -253,10 +272,10 @@ static void take_sample(const struct side *side, bool huge)
     const struct waits mapping = waits_of(shared->mapping, first, end), touch = waits_of(shared->touch, first, end);
     const size_t wrong = elsewhere(pid, shared, nodes_used.numbers[side->how == NOTHING ? 0 : 1]);
 
-    printf("{\"row\":\"%s\",\"side\":\"%s\",\"pages\":%zu,", huge ? "huge pages" : "base pages", side->name, bytes / page_size());
+    printf("{\"row\":\"%s\",\"side\":\"%s\",\"pages\":%zu,", kind->name, side->name, bytes / page_size());
     if (result < 0)
         printf("\"failed\":\"%s\"}\n", strerror(error));
-    else if (result > 0 || wrong > 0 || in_huge_pages != (huge ? bytes : 0))
+    else if (result > 0 || wrong > 0 || in_huge_pages != (kind->huge ? bytes : 0))
         printf("\"failed\":\"returned %ld, %zu pages elsewhere, %zu bytes in huge pages\"}\n", result, wrong, in_huge_pages);
     else
         printf("\"taken\":{\"nanoseconds\":%" PRIu64 ",\"scratch\":0,\"waits\":{\"mapping\":[%" PRIu32 ",%" PRIu32 "],\"touch\":[%" PRIu32
@@ -321,16 +340,16 @@ int main(int argc, char **argv)
     fflush(stdout);
     run_on_cpu(cpus_used.numbers[0]);
     const char *why = obstacle();
-    for (int huge = 0; huge < 2; huge++) {
-        if (huge && why != NULL) {
-            printf("{\"skipped\":\"huge pages\",\"pages\":%zu,\"why\":\"%s\"}\n", MAPPINGS * mapping_size / page_size(), why);
-            break;
+    for (const struct kind *kind = KINDS; kind < KINDS + sizeof KINDS / sizeof *KINDS; kind++) {
+        if (kind->huge && why != NULL) {
+            printf("{\"skipped\":\"%s\",\"pages\":%zu,\"why\":\"%s\"}\n", kind->name, MAPPINGS * mapping_size / page_size(), why);
+            continue;
         }
         if (is_quick)
-            mapping_size = huge ? huge_page : 4 * page_size();
+            mapping_size = kind->huge ? huge_page : (kind->parts > 4 ? kind->parts : 4) * page_size();
         for (int round = 0; round < rounds; round++)
             for (size_t side = 0; side < sizeof SIDES / sizeof *SIDES; side++)
-                take_sample(&SIDES[side], huge);
+                take_sample(&SIDES[side], kind);
     }
     return EXIT_SUCCESS;
 }

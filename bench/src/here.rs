@@ -259,8 +259,8 @@ fn tables(survey: &Survey, plan: &Plan, measured: &Measured) -> String {
     };
     let pauses = match pauses {
         Some(run) => format!(
-            "A process with {memory} in eight mappings on node {from} runs a loop on CPU {its}, while a program on CPU {ours} moves it to
-node {to}. A round maps a page, touches it and unmaps it, and then touches 16 random bytes of the {memory}. Both are timed. Each move was measured
+            "A process with {memory} on node {from}, in eight mappings unless the table says otherwise, runs a loop on CPU {its}, while a program on CPU {ours}
+moves it to node {to}. A round maps a page, touches it and unmaps it, and then touches 16 random bytes of the {memory}. Both are timed. Each move was measured
 {rounds} times, alternately with the others. The table shows medians, and in parentheses the worst measurement: of the time that only a thousandth
 of the rounds exceeds, and of the longest round.
 

@@ -121,7 +121,7 @@ fn perform(cli: &Cli) -> Result<()> {
     }
     if measures(Part::Pauses) && cli.only.is_none() {
         let host = Host::now()?;
-        let run = run_in_guest(&cli.kernel, MEMORY, PAUSES, if cli.quick { &["-q"] } else { &["-n", "7"] })?;
+        let run = run_in_guest(&cli.kernel, MEMORY, PAUSES, if cli.quick { &["-q"] } else { &["-n", "5"] })?;
         document.pauses = pauses::text(&run, &host);
         println!("\n{}", document.pauses);
         check_quick(cli, &run)?;

@@ -4,8 +4,8 @@ use crate::report::{Host, PAUSES, cells, table};
 use crate::samples::{Outcome, Run, Sample, Waits, quantile, readable};
 use anyhow::{Result, bail};
 
-/// The rows of `pauses.c`: the sizes of the pages.
-const ROWS: [&str; 2] = ["base pages", "huge pages"];
+/// The rows of `pauses.c`: the kinds of memory.
+const ROWS: [&str; 3] = ["base pages", "base pages, 2,048 mappings", "huge pages"];
 
 /// The sides of each row, and how the table names them.
 const SIDES: [(&str, &str); 5] = [
@@ -92,9 +92,9 @@ pub fn text(run: &Run, host: &Host) -> String {
     let machine = &run.machine;
     format!(
         "{PAUSES}
-A process with {memory} in eight mappings on node 0 runs a loop on CPU 1, while a program on CPU 0 moves it to node 1. A round of the loop maps
-a page, touches it and unmaps it, which needs the lock of the address space, and then touches 16 random bytes of the {memory}, some of whose pages
-are being moved. Both are timed. Each move was measured {rounds} times, alternately with the others. The table shows medians of these measurements,
+A process with {memory} on node 0, in eight mappings unless the table says otherwise, runs a loop on CPU 1, while a program on CPU 0 moves it to
+node 1. A round of the loop maps a page, touches it and unmaps it, which needs the lock of the address space, and then touches 16 random bytes of
+the {memory}, some of whose pages are being moved. Both are timed. Each move was measured {rounds} times, alternately with the others. The table shows medians of these measurements,
 and in parentheses the worst one: of the time that only a thousandth of the rounds exceeds, and of the longest round.
 
 - Machine: a guest with {nodes} NUMA nodes and {cpus} CPUs, emulated in software (QEMU) on {host_cpus} real CPUs with a load average of {load} before.
@@ -153,6 +153,6 @@ mod tests {
         let moved = moved("nothing", 1, 1).replace("huge", "base");
         let run = run_of(&[machine.into(), moved.clone(), moved]);
         let text = text(&run, &Host::default());
-        assert!(text.contains("256 MiB in eight") && text.contains("measured 2 times"), "{text}");
+        assert!(text.contains("with 256 MiB") && text.contains("measured 2 times"), "{text}");
     }
 }
