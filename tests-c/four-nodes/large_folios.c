@@ -224,6 +224,22 @@ START_TEST(folios_of_all_sizes_to_a_full_node_are_counted_page_by_page)
 }
 END_TEST
 
+/* The kernel moves a folio as a whole, however far apart its parts are mapped. */
+START_TEST(a_status_is_true_if_mremap_moved_another_part_of_the_folio_far_away)
+{
+    char *huge = transparent_huge_page(0);
+    const size_t half = pages_per_huge_page() / 2, bytes = half * page_size();
+    char *far_away = map_pages(64 * pages_per_huge_page()) + 32 * huge_page_size();
+    require(mremap(huge + bytes, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, far_away) == far_away);
+    struct page_list list = page_list_with_capacity(2 * half);
+    page_list_add_range(&list, huge, half, 1);
+    page_list_add_range(&list, far_away, half, 2);
+    ck_assert_int_ge(page_list_move(&list, MPOL_MF_MOVE), 0);
+    assert_true_statuses(0, &list);
+    page_list_unmap(&list);
+}
+END_TEST
+
 /* Files. */
 
 static size_t file_pages(void)
@@ -282,6 +298,7 @@ int main(void)
         parts_of_anonymous_folios_of_all_sizes_are_moved,
         batches_end_between_folios,
         folios_of_all_sizes_to_a_full_node_are_counted_page_by_page,
+        a_status_is_true_if_mremap_moved_another_part_of_the_folio_far_away,
         parts_of_folios_of_ext4_files_are_moved,
         parts_of_folios_of_tmpfs_files_are_moved,
         NULL });

@@ -178,8 +178,9 @@ impl List<'_> {
     /// Writes 1 into `near` for each element of `order` whose page may be a part of the same folio as one with another target node, and 0 for the
     /// others. Returns false if this is not known.
     ///
-    /// The pages of a large folio are next to each other, unless mremap(2) has moved some of them. Folios are not larger than a
-    /// transparent huge page, except those of hugetlb memory, which PAGEMAP_SCAN shows as huge.
+    /// The pages of a large folio are next to each other, unless mremap(2) has moved some of them: then the kernel reports EBUSY for each page
+    /// of it but the first, and the mover handles the list, unless that names only one page of each part (docs/moving-pages.md). Folios are
+    /// not larger than a transparent huge page, except those of hugetlb memory, which PAGEMAP_SCAN shows as huge.
     fn find_near(&self, kernel: &impl MovePagesOps, order: &[u32], near: &mut [u32]) -> bool {
         let max_folio = topology::pmd_size();
         let (mut changes, mut sizes, mut number) = ([0; 2 * MAX_CHANGES], [0; 2 * MAX_CHANGES], 0);
