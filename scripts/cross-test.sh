@@ -23,7 +23,9 @@ if [ "$tests" = core ]; then slower=6; else slower=16; fi
 
 # Moving, policy and topology; how numars moves compared with the kernel.
 moving="four-nodes/compared_with_kernel four-nodes/migrate_pages four-nodes/numa_move_pages four-nodes/numars_count_pages
-    four-nodes/numars_move_range four-nodes/numars_place four-nodes/page_status four-nodes/policy"
+    four-nodes/page_status four-nodes/policy"
+# They take as long as all of these, so that `make test` leaves them out.
+placing="four-nodes/numars_move_range four-nodes/numars_place"
 # Sets, strings and messages, which need no NUMA.
 sets="any/bitmask any/messages any/numars_parse any/own_messages any/status_string"
 
@@ -32,9 +34,10 @@ programs() {
     case $1:$tests:${2:-} in
     *:all:* | arm64:long: | arm64:long:6.12) ;;
     s390x:*) echo "$sets" ;;
-    i386:long:*) echo "$moving four-nodes/queries_with_32_bits gigantic-pages/sizes $sets" ;;
+    i386:long:*) echo "$moving $placing four-nodes/queries_with_32_bits gigantic-pages/sizes $sets" ;;
+    arm64:long:*) echo "$moving $placing four-nodes/other_machines $sets" ;;
     arm64:*) echo "$moving four-nodes/other_machines $sets" ;;
-    *:long:*) echo "$moving $sets" ;;
+    *:long:*) echo "$moving $placing $sets" ;;
     i386:*) echo "four-nodes/numa_move_pages four-nodes/page_status four-nodes/queries_with_32_bits gigantic-pages/sizes $sets" ;;
     *) echo "$sets" ;;
     esac
