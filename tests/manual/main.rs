@@ -51,6 +51,54 @@ fn the_pages_are_made_from_the_topics_and_the_headers() {
     }
 }
 
+/// The list of all pages in docs/man/README.md: those of the calls, of the commands, and of libnuma's calls.
+fn index() -> String {
+    let topics = Sources::read().topics;
+    let mut text = "# The manual\n\nMade by `make docs`; a test fails if it is out of date. `make install` installs the pages, except those with \
+                    libnuma's names,\nwhich `make install-dropin-dev` does. `man -l FILE` shows one that is not installed.\n"
+        .to_owned();
+    let mut section = |heading: &str, folder: &str, is_of_it: &dyn Fn(&str) -> bool| {
+        let files = fs::read_dir(root().join("docs/man").join(folder)).unwrap();
+        let names = files.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<String> = names.filter(|name| is_of_it(name)).collect();
+        // Overviews first, then as a reader needs them.
+        let place = |name: &str| topics.iter().position(|topic| name.strip_suffix(".3") == Some(&topic.name));
+        names.sort_by_key(|name| (place(name), !name.starts_with("numars."), name.clone()));
+        // Pages of commands have no other names.
+        let has_names = !folder.is_empty() || is_of_it("numars_alloc.3");
+        let (column, line) = if has_names { (" also about |", "---|") } else { ("", "") };
+        text += &format!("\n## {heading}\n\n| page | about |{column}\n|---|---|{line}\n");
+        for name in names {
+            let page = fs::read_to_string(root().join("docs/man").join(folder).join(&name)).unwrap();
+            let (stem, number) = name.rsplit_once('.').unwrap();
+            // clap makes pages with the macros of man(7), which have the name and the subject in one line.
+            let (described, about) = match page.split_once("\n.Nd ") {
+                Some((_, rest)) => (page::names_of(&page), rest.lines().next().unwrap()),
+                None => (vec![], page.lines().find_map(|line| line.split_once(" \\- ")).unwrap().1),
+            };
+            let described = described.into_iter().filter(|described| *described != stem);
+            let described: Vec<String> = described.map(|name| format!("`{name}`")).collect();
+            let about = about.replace("\\*(Aq", "'");
+            text += &format!("| [{stem}({number})]({folder}{name}) | {about} |");
+            text += &if has_names { format!(" {} |\n", described.join(", ")) } else { "\n".to_owned() };
+        }
+    };
+    section("Overview and commands", "", &|name| name.ends_with(".1") || name.ends_with(".7"));
+    section("Calls of numars.h", "", &|name| name.ends_with(".3"));
+    section("Calls of numa.h and numaif.h", "libnuma/", &|name| name.ends_with(".3"));
+    text
+}
+
+#[test]
+fn the_list_of_pages_is_up_to_date() {
+    let (file, made) = (root().join("docs/man/README.md"), index());
+    if std::env::var_os("NUMARS_WRITE_DOCS").is_some() {
+        fs::write(&file, &made).unwrap();
+    }
+    let is_made = fs::read_to_string(&file).unwrap_or_default() == made;
+    assert!(is_made, "docs/man/README.md is out of date: run `make docs` and check the diff");
+}
+
 /// The part of a page from a heading to the next one.
 fn section<'a>(page: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = page.split_once(&format!("\n.Sh {name}\n"))?;
@@ -129,7 +177,7 @@ fn the_pages_are_well_formed() {
         assert!(problems.is_empty(), "{problems:#?}");
     }
     let others = fs::read_dir(root().join("docs/man")).unwrap().map(|entry| entry.unwrap().path());
-    for path in others.filter(|path| path.extension().is_some_and(|section| section != "3")) {
+    for path in others.filter(|path| path.extension().is_some_and(|section| section == "1" || section == "7")) {
         let problems = objections(&path, "warning");
         assert!(problems.is_empty(), "{problems:#?}");
     }
