@@ -95,7 +95,7 @@ Test (the last line is: N passed, N failed)
   everywhere-test             the library preloaded into every program of a Debian tree (CASES)
   cross-check, cross-test     compile for other machines; run tests on them, emulated (ARCH, TESTS)
 More
-  demo                        move pages between nodes and draw where they are
+  demo, site                  draw pages that move between nodes; documents as a site, target/site
   bench, cross-figures        compare with libnuma (KERNEL, BENCH=--help), also elsewhere (ARCH)
   bench-machine, programs     pack what measures a real machine (ARCH); write docs/programs.md
 endef
@@ -214,7 +214,7 @@ stage: usable-stage libraries
 # --- tests and tools: the procedures are in scripts/, where each file says what it does and with which variables --------
 
 .PHONY: bench bench-machine c-tests check cross cross-check cross-figures cross-test deb deb-test debug-library debug-test debug-vm-test demo everywhere-test fuzz fuzz-build fuzz-seeds host-test \
-	memcheck miri msrv musl-test programs races readme-test sanitize sanitize-vm sanitized semver soak static-cli test test-long vm vm-test
+	memcheck miri msrv musl-test programs races readme-test sanitize sanitize-vm sanitized semver site soak static-cli test test-long vm vm-test
 
 vm: rust
 	@$(CARGO) build --quiet $(TEST_WORKSPACE) --release --package numars-vm
@@ -222,7 +222,7 @@ vm: rust
 c-tests: stage
 	@$(MAKE) --no-print-directory -j2 -f tests-c/Makefile
 
-check test test-long demo deb musl-test readme-test miri semver:
+check test test-long demo deb musl-test readme-test miri semver site:
 	@scripts/$@.sh
 cross cross-check cross-figures cross-test msrv static-cli: vm
 	@scripts/$@.sh

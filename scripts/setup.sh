@@ -1,7 +1,7 @@
 #!/bin/sh
-# Checks for the Debian packages that the demo or tests need. As root it installs the missing ones; otherwise it prints the command that
-# does, and fails.
-# Usage: setup.sh demo|bench|test|deb|deb-test|everywhere
+# Checks for the Debian packages that the demo, the site or tests need. As root it installs the missing ones; otherwise it prints the command
+# that does, and fails.
+# Usage: setup.sh demo|bench|test|deb|deb-test|everywhere|site
 # Example: scripts/setup.sh test
 set -eu
 
@@ -27,6 +27,7 @@ deb | deb-test)
     [ "$1" = deb ] || packages="$packages lintian debootstrap"
     ;;
 everywhere) packages="$packages debootstrap" ;;
+site) packages="$packages mandoc" ;;
 esac
 
 if ! command -v dpkg-query >/dev/null; then

@@ -68,6 +68,7 @@ check "clippy: the unit tests" lint tests/Cargo.toml --package numars --package 
 check "clippy: the tests of the built library" lint tests/Cargo.toml --package numars-tests --all-targets
 check "clippy: the guest's harness" lint tests/Cargo.toml --package numars-vm --all-targets
 check "clippy: the benchmark" lint tests/Cargo.toml --package numars-bench --all-targets
+check "clippy: the site's tool" lint tests/Cargo.toml --package numars-site --all-targets
 check "clippy: programs that use the Rust library" lint tests/rust/Cargo.toml --target-dir target/rust-uses --all-targets
 rust_tests "the Rust library's unit tests" --package numars --lib
 rust_tests "the C library's unit tests" --package libnumars --lib
@@ -80,6 +81,7 @@ rust_tests "the command" --target-dir target/cli
 workspace=
 rust_tests "the guest harness's unit tests" --package numars-vm
 rust_tests "the benchmark's unit tests" --package numars-bench
+rust_tests "the site's tool" --package numars-site
 rust_tests "headers, symbols, linking, machines" --package numars-tests
 check "the C tests compile" make --no-print-directory c-tests
 suite "C tests on this machine" make --no-print-directory host-test
@@ -97,6 +99,7 @@ if [ -n "${TEST_SECONDS:-}" ]; then
     check "no data race" make --no-print-directory races
     suite "memcheck" make --no-print-directory memcheck
     suite "AddressSanitizer" make --no-print-directory sanitize
+    check "the site" make --no-print-directory site
     suite "the commands of README.md" make --no-print-directory readme-test
     suite "Debian packages" make --no-print-directory deb-test
     suite "preloaded into everything" make --no-print-directory everywhere-test

@@ -70,10 +70,7 @@ fn paths_and_rust_tests_that_documents_name_exist() {
     let is_of_tree = |path: &&str| {
         ["crates/", "src/", "tests/", "tests-c/", "scripts/", "bin/"].iter().any(|folder| path.starts_with(folder))
     };
-    for document in fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path()) {
-        if document.extension().is_none_or(|extension| extension != "md") {
-            continue;
-        }
+    for document in documents_in(&root().join("docs")) {
         for line in fs::read_to_string(&document).unwrap().lines() {
             for (path, after) in quoted(line).into_iter().filter(|(path, _)| is_of_tree(path)) {
                 let file = root().join(path);
@@ -91,11 +88,42 @@ fn paths_and_rust_tests_that_documents_name_exist() {
     }
 }
 
+/// The documents in `folder` and below.
+fn documents_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let of = |path: PathBuf| if path.is_dir() { documents_in(&path) } else { vec![path] };
+    entries.flat_map(of).filter(|path| path.extension().is_some_and(|extension| extension == "md")).collect()
+}
+
+#[test]
+fn the_table_of_contents_lists_each_document() {
+    let folder = root().join("docs");
+    let contents = fs::read_to_string(folder.join("SUMMARY.md")).unwrap();
+    let listed: BTreeSet<PathBuf> = links(&contents).into_iter().map(|link| folder.join(link)).collect();
+    for document in documents_in(&folder) {
+        let is_listed = document.ends_with("SUMMARY.md") || listed.contains(&document);
+        assert!(is_listed, "docs/SUMMARY.md does not list {}", document.display());
+    }
+}
+
+#[test]
+fn pictures_can_be_read_on_pages_of_any_colour_and_load_nothing() {
+    for folder in ["docs/images", "docs/guide/images"] {
+        let files = fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path());
+        for file in files.filter(|file| file.extension().is_some_and(|extension| extension == "svg")) {
+            let text = fs::read_to_string(&file).unwrap();
+            let sheet = text.split("<rect").nth(1).unwrap().split('>').next().unwrap().to_lowercase();
+            let is_sheet = sheet.contains("fill=\"#ffffff\"");
+            assert!(is_sheet, "{}: the first rectangle is no white sheet: {sheet}", file.display());
+            assert!(!text.contains("href"), "{} refers to something", file.display());
+        }
+    }
+}
+
 #[test]
 fn links_in_documents_refer_to_existing_files_and_headings() {
-    let documents = fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
-    let documents = documents.chain(["README.md", "CONTRIBUTING.md", "SECURITY.md"].map(|name| root().join(name)));
-    for document in documents.filter(|path| path.extension().is_some_and(|extension| extension == "md")) {
+    let documents = documents_in(&root().join("docs")).into_iter();
+    for document in documents.chain(["README.md", "CONTRIBUTING.md", "SECURITY.md"].map(|name| root().join(name))) {
         for link in links(&fs::read_to_string(&document).unwrap()) {
             let (file, heading) = link.split_once('#').map_or((link, None), |(file, heading)| (file, Some(heading)));
             let file = document.parent().unwrap().join(file);
