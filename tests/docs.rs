@@ -107,6 +107,58 @@ fn the_table_of_contents_lists_each_document() {
 }
 
 #[test]
+fn functions_that_the_guide_names_are_declared_in_the_headers() {
+    let header = |name| fs::read_to_string(root().join("include").join(name)).unwrap();
+    let headers = ["numa.h", "numaif.h", "numars.h"].map(header).concat();
+    let mut named = BTreeSet::new();
+    for document in documents_in(&root().join("docs/guide")) {
+        let text = fs::read_to_string(&document).unwrap();
+        let calls = text.split(|letter: char| !letter.is_ascii_alphanumeric() && !"_()".contains(letter));
+        for name in calls.filter_map(|word| word.split_once('(')).map(|(name, _)| name.trim_start_matches('(')) {
+            if ["numa_", "numars_"].iter().any(|start| name.starts_with(start)) {
+                let is_page = text.contains(&format!("[{name}(3)]"));
+                let is_declared = headers.contains(&format!("{name}("));
+                assert!(is_declared || is_page, "{}: there is no {name}()", document.display());
+                named.insert(name.to_owned());
+            }
+        }
+    }
+    assert!(named.len() > 60, "only {named:?}");
+}
+
+/// The names of the checks of `numars doctor` and the options of the command, as its manual pages and its source have them.
+#[test]
+fn checks_and_options_that_the_guide_names_exist() {
+    let doctor = root().join("crates/numars-cli/src/commands/doctor");
+    let source: String =
+        fs::read_dir(doctor).unwrap().map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect();
+    let pages = fs::read_dir(root().join("docs/man")).unwrap().map(|entry| entry.unwrap().path());
+    let pages = pages.filter(|page| page.extension().is_some_and(|section| section == "1"));
+    let pages: String = pages.map(|page| fs::read_to_string(page).unwrap().replace("\\-", "-")).collect();
+    let (mut checks, mut options) = (0, 0);
+    for document in documents_in(&root().join("docs/guide")) {
+        for line in fs::read_to_string(&document).unwrap().lines() {
+            for (text, after) in quoted(line) {
+                if text.starts_with("numars doctor") && after == ": " {
+                    let what = line.split_once(&format!("`{text}`: `")).unwrap().1;
+                    let name = what.split([' ', '`']).next().unwrap();
+                    assert!(source.contains(&format!("\"{name}\"")), "{document:?}: there is no check {name}");
+                    checks += 1;
+                }
+                if ["numars run", "numars move", "numars map", "numars ps"].iter().any(|start| text.starts_with(start))
+                {
+                    for option in text.split(' ').filter(|word| word.starts_with("--") && word.len() > 2) {
+                        assert!(pages.contains(option), "{document:?}: there is no option {option}");
+                        options += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(checks > 5 && options > 15, "{checks} checks, {options} options");
+}
+
+#[test]
 fn pictures_can_be_read_on_pages_of_any_colour_and_load_nothing() {
     for folder in ["docs/images", "docs/guide/images"] {
         let files = fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path());
