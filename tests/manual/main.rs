@@ -99,6 +99,33 @@ fn the_list_of_pages_is_up_to_date() {
     assert!(is_made, "docs/man/README.md is out of date: run `make docs` and check the diff");
 }
 
+/// The pages have fewer words for the differences than docs/differences.md, which has the reasons and the tests.
+#[test]
+fn each_call_that_differs_from_libnuma_says_so_in_its_page() {
+    let sources = Sources::read();
+    let text = fs::read_to_string(root().join("docs/differences.md")).unwrap();
+    let mut calls = 0;
+    for row in text.lines().filter(|line| line.starts_with("| ") && line.split(" | ").count() >= 4) {
+        let what = row.split(" | ").next().unwrap();
+        for word in what.split('`').skip(1).step_by(2) {
+            let name = word.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').next().unwrap();
+            let Some(topic) = sources.topics.iter().find(|topic| topic.symbols.iter().any(|symbol| symbol == name))
+            else {
+                continue;
+            };
+            let said = topic.section("COMPATIBILITY");
+            let is_said = said.contains(name) || said.contains("All functions") || topic.symbols.len() == 1;
+            assert!(
+                !said.is_empty() && is_said,
+                "COMPATIBILITY in docs/man/topics/{}: nothing about {what}",
+                topic.name
+            );
+            calls += 1;
+        }
+    }
+    assert!(calls > 40, "only {calls} calls are named");
+}
+
 /// The part of a page from a heading to the next one.
 fn section<'a>(page: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = page.split_once(&format!("\n.Sh {name}\n"))?;
