@@ -89,7 +89,7 @@ Test (the last line is: N passed, N failed)
   stage, c-tests, vm          what tests use: the installed library, C programs, the guest
   host-test, musl-test, vm-test  C tests here; on musl (CC); in the guest (KERNELS, FILTER)
   debug-test, debug-vm-test, sanitize, sanitize-vm  debug assertions; AddressSanitizer (KERNEL)
-  memcheck, races, miri, msrv, semver    valgrind; ThreadSanitizer; Rust: Miri, oldest, versions
+  memcheck, races, miri, msrv, semver, abi  valgrind; ThreadSanitizer; Rust: Miri; interfaces
   fuzz, fuzz-seeds            fuzz (FUZZ_TARGETS, FUZZ_SECONDS); keep the inputs that reach more
   deb-test, readme-test, soak  packages; README.md; a database moved without a break (SOAK_SECONDS)
   everywhere-test             the library preloaded into every program of a Debian tree (CASES)
@@ -261,3 +261,8 @@ bench-machine: $(if $(ARCH),vm,stage)
 # `make test` runs numactl's alone.
 programs: stage vm
 	@NUMARS_WRITE_DOCS=1 $(CARGO) test --quiet $(TEST_WORKSPACE) --test real_programs -- --ignored --test-threads 2
+
+# Of releases.
+.PHONY: abi
+abi: libraries vm
+	@scripts/$@.sh

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Checks for the Debian packages that the demo, the site or tests need. As root it installs the missing ones; otherwise it prints the command
 # that does, and fails.
-# Usage: setup.sh demo|bench|test|deb|deb-test|everywhere|site
+# Usage: setup.sh demo|bench|test|deb|deb-test|everywhere|site|abi
 # Example: scripts/setup.sh test
 set -eu
 
@@ -18,6 +18,8 @@ test)
     packages="$packages musl-tools libcap2-bin"
     # Build systems of projects that use the library; a checker and a reader for manual pages.
     packages="$packages cmake meson autoconf automake mandoc man-db"
+    # What compares the symbols of libraries.
+    packages="$packages abigail-tools"
     # In which numars top is driven as by a person.
     packages="$packages tmux"
     ;;
@@ -28,6 +30,7 @@ deb | deb-test)
     ;;
 everywhere) packages="$packages debootstrap" ;;
 site) packages="$packages mandoc" ;;
+abi) packages="$packages abigail-tools" ;;
 esac
 
 if ! command -v dpkg-query >/dev/null; then

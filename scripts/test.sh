@@ -100,6 +100,7 @@ if [ -n "${TEST_SECONDS:-}" ]; then
     suite "memcheck" make --no-print-directory memcheck
     suite "AddressSanitizer" make --no-print-directory sanitize
     check "the site" make --no-print-directory site
+    suite "the interface compared with others" make --no-print-directory abi
     suite "the commands of README.md" make --no-print-directory readme-test
     suite "Debian packages" make --no-print-directory deb-test
     suite "preloaded into everything" make --no-print-directory everywhere-test
