@@ -89,7 +89,7 @@ Test (the last line is: N passed, N failed)
   stage, c-tests, vm          what tests use: the installed library, C programs, the guest
   host-test, musl-test, vm-test  C tests here; on musl (CC); in the guest (KERNELS, FILTER)
   debug-test, debug-vm-test, sanitize, sanitize-vm  debug assertions; AddressSanitizer (KERNEL)
-  memcheck, races, miri, msrv, semver, abi  valgrind; ThreadSanitizer; Rust: Miri; interfaces
+  memcheck, races, miri, msrv, semver, abi, supply  valgrind; threads; Miri; versions; licences
   fuzz, fuzz-seeds            fuzz (FUZZ_TARGETS, FUZZ_SECONDS); keep the inputs that reach more
   deb-test, readme-test, soak  packages; README.md; a database moved without a break (SOAK_SECONDS)
   everywhere-test             the library preloaded into every program of a Debian tree (CASES)
@@ -263,6 +263,8 @@ programs: stage vm
 	@NUMARS_WRITE_DOCS=1 $(CARGO) test --quiet $(TEST_WORKSPACE) --test real_programs -- --ignored --test-threads 2
 
 # Of releases.
-.PHONY: abi
+.PHONY: abi supply
 abi: libraries vm
+	@scripts/$@.sh
+supply:
 	@scripts/$@.sh

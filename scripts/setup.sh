@@ -1,7 +1,7 @@
 #!/bin/sh
 # Checks for the Debian packages that the demo, the site or tests need. As root it installs the missing ones; otherwise it prints the command
 # that does, and fails.
-# Usage: setup.sh demo|bench|test|deb|deb-test|everywhere|site|abi
+# Usage: setup.sh demo|bench|test|deb|deb-test|everywhere|site|abi|python
 # Example: scripts/setup.sh test
 set -eu
 
@@ -30,6 +30,8 @@ deb | deb-test)
     ;;
 everywhere) packages="$packages debootstrap" ;;
 site) packages="$packages mandoc" ;;
+# What scripts/python-tools.sh installs programs with, and a library that one of them loads.
+python) packages="python3-venv libmagic1" ;;
 abi) packages="$packages abigail-tools" ;;
 esac
 

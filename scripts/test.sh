@@ -56,6 +56,7 @@ check "formatting: the tests and tools" "$cargo" fmt --manifest-path tests/Cargo
 check "formatting: the fuzz targets" "$cargo" fmt --manifest-path fuzz/Cargo.toml --check
 check "formatting: the command" "$cargo" fmt --manifest-path crates/numars-cli/Cargo.toml --check
 check "formatting: programs that use the Rust library" "$cargo" fmt --manifest-path tests/rust/Cargo.toml --check
+suite "lock files" scripts/supply.sh lock-files
 check "clippy: the C library" lint Cargo.toml --package libnumars
 check "clippy: the C library without versions" lint Cargo.toml --package libnumars --no-default-features
 check "clippy: the Rust library" lint Cargo.toml --package numars
@@ -101,6 +102,7 @@ if [ -n "${TEST_SECONDS:-}" ]; then
     suite "AddressSanitizer" make --no-print-directory sanitize
     check "the site" make --no-print-directory site
     suite "the interface compared with others" make --no-print-directory abi
+    suite "licences and origin of files and crates" make --no-print-directory supply
     suite "the commands of README.md" make --no-print-directory readme-test
     suite "Debian packages" make --no-print-directory deb-test
     suite "preloaded into everything" make --no-print-directory everywhere-test

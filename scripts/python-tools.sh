@@ -1,0 +1,18 @@
+#!/bin/sh
+# Installs the programs of scripts/python-tools.txt, whose hashes it checks, into target/tools/python, unless they are there, and prints the folder
+# that they are in.
+# Example: "$(scripts/python-tools.sh)/reuse" lint
+set -eu
+cd "$(dirname "$0")/.."
+folder=$PWD/target/tools/python
+if ! cmp -s scripts/python-tools.txt "$folder/installed"; then
+    scripts/setup.sh python >&2
+    rm -rf "$folder"
+    # Debian's Python, whatever else is in PATH.
+    "$([ -x /usr/bin/python3 ] && echo /usr/bin/python3 || echo python3)" -m venv "$folder"
+    # reuse has no wheel of its newest version.
+    "$folder/bin/pip" --quiet --disable-pip-version-check install --quiet --require-hashes --only-binary :all: --no-binary reuse \
+        --requirement scripts/python-tools.txt >&2
+    cp scripts/python-tools.txt "$folder/installed"
+fi
+echo "$folder/bin"
