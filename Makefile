@@ -97,7 +97,7 @@ Test (the last line is: N passed, N failed)
 More
   demo, site                  draw pages that move between nodes; documents as a site, target/site
   bench, cross-figures        compare with libnuma (KERNEL, BENCH=--help), also elsewhere (ARCH)
-  bench-machine, programs     pack what measures a real machine (ARCH); write docs/programs.md
+  bench-machine, programs, sbom  measure a real machine (ARCH); write docs/programs.md; list crates
 endef
 help:
 	@:$(info $(HELP))
@@ -263,8 +263,8 @@ programs: stage vm
 	@NUMARS_WRITE_DOCS=1 $(CARGO) test --quiet $(TEST_WORKSPACE) --test real_programs -- --ignored --test-threads 2
 
 # Of releases.
-.PHONY: abi supply
+.PHONY: abi sbom supply
 abi: libraries vm
 	@scripts/$@.sh
-supply:
+sbom supply:
 	@scripts/$@.sh

@@ -103,6 +103,7 @@ if [ -n "${TEST_SECONDS:-}" ]; then
     check "the site" make --no-print-directory site
     suite "the interface compared with others" make --no-print-directory abi
     suite "licences and origin of files and crates" make --no-print-directory supply
+    check "lists of the crates" make --no-print-directory sbom
     suite "the commands of README.md" make --no-print-directory readme-test
     suite "Debian packages" make --no-print-directory deb-test
     suite "preloaded into everything" make --no-print-directory everywhere-test
