@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use support::{Export, expected_exports, root, symbol_table};
 
 /// A C test that a document names: `page_status.c: `some_test`, `another``, in the folder four-nodes or the given one.
@@ -521,4 +522,69 @@ fn make_check_leaves_out_tests_that_exist() {
     for name in names {
         assert!(tests.contains(&format!("fn {name}()")), "scripts/check.sh: no test is named {name}");
     }
+}
+
+/// Returns the first `version` of a manifest, or what follows `start` in another file.
+fn value(path: &str, start: &str) -> String {
+    let text = fs::read_to_string(root().join(path)).unwrap();
+    let line =
+        text.lines().find_map(|line| line.strip_prefix(start)).unwrap_or_else(|| panic!("{path}: no line {start}"));
+    line.trim_matches(['"', ' ']).to_owned()
+}
+
+/// The packages that have the version of the project.
+const RELEASED: [&str; 4] = ["crates/numars", "crates/numars-cli", "tests/unit", "tests/unit-c"];
+
+#[test]
+fn set_version_sh_changes_every_version() {
+    let folder = tempfile::tempdir().unwrap();
+    let locks = ["Cargo.lock", "crates/Cargo.lock", "fuzz/Cargo.lock", "tests/Cargo.lock", "tests/rust/Cargo.lock"];
+    let more = ["Cargo.toml", "CHANGELOG.md", "debian/changelog", "debian/control", "scripts/set-version.sh"];
+    let manifests = RELEASED.map(|package| format!("{package}/Cargo.toml"));
+    for file in locks.into_iter().chain(more).chain(manifests.iter().map(String::as_str)) {
+        let copy = folder.path().join(file);
+        fs::create_dir_all(copy.parent().unwrap()).unwrap();
+        fs::copy(root().join(file), copy).unwrap();
+    }
+    let set = |version: &str| {
+        let script = folder.path().join("scripts/set-version.sh");
+        Command::new(script).arg(version).output().unwrap().status.success()
+    };
+    assert!(!set("0.0.9") && !set("1.0"));
+    assert!(set("765.43.21"));
+    let read = |file: &str| fs::read_to_string(folder.path().join(file)).unwrap();
+    let expected = "version = \"765.43.21\"\n";
+    for manifest in manifests.iter().map(String::as_str).chain(["Cargo.toml"]) {
+        assert!(read(manifest).contains(expected), "{manifest}");
+    }
+    for lock in locks {
+        let text = read(lock);
+        let ours = ["libnumars", "numars", "numars-cli"].map(|name| format!("name = \"{name}\"\n"));
+        let parts = text.split("[[package]]\n").filter(|part| ours.iter().any(|name| part.starts_with(name)));
+        assert!(parts.clone().count() > 0, "{lock}");
+        parts.for_each(|part| assert!(part.contains(expected), "{lock}: {part}"));
+    }
+    assert!(read("debian/changelog").starts_with("numars (765.43.21) unstable"));
+    assert!(read("CHANGELOG.md").contains("\n## 765.43.21 - "));
+}
+
+#[test]
+fn all_parts_have_the_same_version() {
+    let version = value("Cargo.toml", "version = ");
+    for manifest in RELEASED {
+        assert_eq!(value(&format!("{manifest}/Cargo.toml"), "version = "), version, "{manifest}");
+    }
+    let debian = value("debian/changelog", "numars (");
+    assert_eq!(debian.split(')').next().unwrap(), version, "debian/changelog");
+    let changes = fs::read_to_string(root().join("CHANGELOG.md")).unwrap();
+    assert!(changes.contains("\n## Unreleased\n") || changes.contains(&format!("\n## {version} - ")), "CHANGELOG.md");
+}
+
+#[test]
+fn the_maintainer_of_the_packages_is_the_one_that_contributing_explains() {
+    let maintainer = value("debian/control", "Maintainer: ");
+    let explained = fs::read_to_string(root().join("CONTRIBUTING.md")).unwrap();
+    assert!(explained.contains(&format!("`{maintainer}`")), "CONTRIBUTING.md does not explain {maintainer}");
+    let signature = value("debian/changelog", " -- ");
+    assert!(signature.starts_with(&maintainer), "debian/changelog: {signature}");
 }
