@@ -90,8 +90,8 @@ Test (the last line is: N passed, N failed)
   host-test, musl-test, vm-test  C tests here; on musl (CC); in the guest (KERNELS, FILTER)
   debug-test, debug-vm-test, sanitize, sanitize-vm  debug assertions; AddressSanitizer (KERNEL)
   memcheck, races, miri, msrv, semver, abi, supply  valgrind; threads; Miri; versions; licences
-  fuzz, fuzz-seeds            fuzz (FUZZ_TARGETS, FUZZ_SECONDS); keep the inputs that reach more
-  deb-test, readme-test, soak  packages; README.md; a database moved without a break (SOAK_SECONDS)
+  fuzz, fuzz-seeds, soak      fuzz (FUZZ_TARGETS, FUZZ_SECONDS); move a database (SOAK_SECONDS)
+  deb-test, roots-test, readme-test  packages, in clean Debian and musl roots (ROOTS); README.md
   everywhere-test             the library preloaded into every program of a Debian tree (CASES)
   cross-check, cross-test     compile for other machines; run tests on them, emulated (ARCH, TESTS)
 More
@@ -214,7 +214,7 @@ stage: usable-stage libraries
 # --- tests and tools: the procedures are in scripts/, where each file says what it does and with which variables --------
 
 .PHONY: bench bench-machine c-tests check cross cross-check cross-figures cross-test deb deb-test debug-library debug-test debug-vm-test demo everywhere-test fuzz fuzz-build fuzz-seeds host-test \
-	memcheck miri msrv musl-test programs races readme-test sanitize sanitize-vm sanitized semver site soak static-cli test test-long vm vm-test
+	memcheck miri msrv musl-test programs races readme-test roots-test sanitize sanitize-vm sanitized semver site soak static-cli test test-long vm vm-test
 
 vm: rust
 	@$(CARGO) build --quiet $(TEST_WORKSPACE) --release --package numars-vm
@@ -227,6 +227,8 @@ check test test-long demo deb musl-test readme-test miri semver site:
 cross cross-check cross-figures cross-test msrv static-cli: vm
 	@scripts/$@.sh
 deb-test: deb
+	@scripts/$@.sh
+roots-test: deb vm
 	@scripts/$@.sh
 everywhere-test: libraries
 	@scripts/$@.sh $(CASES)

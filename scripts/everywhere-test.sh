@@ -17,7 +17,7 @@ cd "$(dirname "$0")/.." || exit
 
 export LC_ALL=C
 here=$PWD/target/everywhere
-tree=$here/tree cache=$here/cache results=$here/results
+tree=$here/tree cache=$here/cache archives=$here/cache results=$here/results
 numars=$PWD/target/c/libnuma.so.1.0.0
 # Seconds for a run.
 limit=120
@@ -92,14 +92,6 @@ $(printf "%s\n" "$said" | tail -n 40)}"
 list_packages() {
     echo libnuma1 gcc libc6-dev
     sed -n 's/^# packages: //p' tests/everywhere/cases/*.sh
-}
-
-# Runs a command in the tree, to prepare it: with this machine's /proc, /sys and network.
-in_tree() {
-    # shellcheck disable=SC2016 # the inner shell's
-    unshare --mount sh -c '
-        mount --rbind /proc "$0/proc" && mount --rbind /sys "$0/sys" && mount --bind "$1" "$0/var/cache/apt/archives" && cd "$0" && shift &&
-            exec chroot "$0" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C DEBIAN_FRONTEND=noninteractive "$@"' "$tree" "$cache" "$@"
 }
 
 # What is there before the packages are.

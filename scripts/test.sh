@@ -106,6 +106,7 @@ if [ -n "${TEST_SECONDS:-}" ]; then
     check "lists of the crates" make --no-print-directory sbom
     suite "the commands of README.md" make --no-print-directory readme-test
     suite "Debian packages" make --no-print-directory deb-test
+    suite "clean root folders" make --no-print-directory roots-test
     suite "preloaded into everything" make --no-print-directory everywhere-test
 fi
 if [ "${VM:-}" = no ]; then
