@@ -36,6 +36,11 @@ VERSION := $(shell sed -n '/^version = /{s/.*"\(.*\)"/\1/p;q}' Cargo.toml)
 # as the tests and the demo use it.
 CLI ?= yes
 $(if $(filter-out yes no dev,$(or $(CLI),empty)),$(error CLI is "$(CLI)": it can be yes, no or dev))
+# no: neither built nor installed.
+STATIC ?= yes
+SHARED ?= yes
+$(foreach name,STATIC SHARED,$(if $(filter-out yes no,$(or $($(name)),empty)),$(error $(name) is "$($(name))": it can be yes or no)))
+$(if $(filter yes,$(STATIC) $(SHARED)),,$(error STATIC=no and SHARED=no leave nothing to build))
 
 # The libnuma whose interface this is.
 LIBNUMA_VERSION := 2.0.19
@@ -69,17 +74,20 @@ endif
 
 all: libraries $(if $(filter-out no,$(CLI)),cli)
 
+SHARED_LIBRARIES := $(BUILD)/libnumars.so.$(SOVERSION) $(BUILD)/libnuma.so.$(SOVERSION)
+ARCHIVE := $(BUILD)/libnumars.a
 # Notes the machine that they were built for, for `make install`.
-libraries: $(BUILD)/libnumars.so.$(SOVERSION) $(BUILD)/libnuma.so.$(SOVERSION) $(BUILD)/libnumars.a
-	@{ $(PRINT_MULTIARCH); } >$(BUILD)/built || touch $(BUILD)/built
+NOTE_MACHINE = { $(PRINT_MULTIARCH); } >$(BUILD)/built || touch $(BUILD)/built
+libraries: $(if $(filter yes,$(SHARED)),$(SHARED_LIBRARIES)) $(if $(filter yes,$(STATIC)),$(ARCHIVE))
+	@$(NOTE_MACHINE)
 
 define HELP
 Build
-  all                         the libraries and the command (default); CLI=no: without the command
+  all                         the libraries and the command (default); STATIC=no, SHARED=no, CLI=no
   libraries, cli, static-cli  into target/c; into target/cli/release; the command as one static file
   headers, docs               regenerate include/*.h; generated pages of docs/, debian/*.symbols
   clean                       remove target/
-Install (PREFIX=/usr/local, LIBDIR, INCLUDEDIR, BINDIR, DATADIR, MANDIR, DESTDIR, CLI)
+Install (PREFIX=/usr/local, LIBDIR, INCLUDEDIR, BINDIR, DATADIR, MANDIR, DESTDIR, and those of all)
   install, uninstall          what was built, next to libnuma
   install-dropin, uninstall-dropin, install-dropin-dev, uninstall-dropin-dev  in libnuma's place
   deb, cross                  Debian packages; all of it for other machines (ARCH)
@@ -196,18 +204,19 @@ cli: rust
 
 # --- install ---------------------------------------------------------------------------------------------------------
 
-INSTALL_SETTINGS = $(foreach name,DESTDIR $(FOLDERS) BUILD CLI CLI_FOLDER INSTALL LDCONFIG VERSION LIBNUMA_VERSION SOVERSION,$(name)=$(call quote,$($(name))))
+INSTALL_SETTINGS = $(foreach name,DESTDIR $(FOLDERS) BUILD STATIC SHARED CLI CLI_FOLDER INSTALL LDCONFIG VERSION LIBNUMA_VERSION SOVERSION,$(name)=$(call quote,$($(name))))
 install install-dropin install-dropin-dev uninstall uninstall-dropin uninstall-dropin-dev:
 	$(INSTALL_SETTINGS) sh bin/install.sh $@
 # Of `make all install`, also with -j.
 install install-dropin install-dropin-dev: $(filter all,$(MAKECMDGOALS))
 
-# The installed library as the tests and the demo use it, without the command.
+# The installed library as the tests and the demo use it, without the command, and with what STATIC and SHARED leave out.
 STAGE := $(CURDIR)/target/stage
 usable-stage:
 	@sh bin/check-folders.sh 'The folder for make demo and the tests' $(call quote,$(STAGE))
-stage: usable-stage libraries
-	@$(MAKE) --no-print-directory install CLI=no DESTDIR= LDCONFIG= PREFIX=$(call quote,$(STAGE)) LIBDIR=$(call quote,$(STAGE)/lib) \
+stage: usable-stage $(SHARED_LIBRARIES) $(ARCHIVE)
+	@$(NOTE_MACHINE)
+	@$(MAKE) --no-print-directory install CLI=no STATIC=yes SHARED=yes DESTDIR= LDCONFIG= PREFIX=$(call quote,$(STAGE)) LIBDIR=$(call quote,$(STAGE)/lib) \
 		INCLUDEDIR=$(call quote,$(STAGE)/include) BINDIR=$(call quote,$(STAGE)/bin) DATADIR=$(call quote,$(STAGE)/share) \
 		MANDIR=$(call quote,$(STAGE)/share/man)
 

@@ -3,6 +3,7 @@
 #   PREFIX LIBDIR INCLUDEDIR BINDIR DATADIR MANDIR    where to install
 #   DESTDIR          prepended to each of them, for packages; it can have any name
 #   BUILD            the folder of the built libraries
+#   STATIC SHARED    no: without the archives; without the shared libraries, and without numars-run, which preloads one
 #   CLI CLI_FOLDER   no: without the command; the folder of the built command
 #   INSTALL LDCONFIG commands; if LDCONFIG is empty, ldconfig does not run
 #   VERSION LIBNUMA_VERSION SOVERSION
@@ -47,9 +48,20 @@ require_newer() { # file source…
     [ -z "$newer" ] || refuse "$newer is newer than what was built. $advice"
 }
 
+# Exits if this library is not built, or if only others have been since the sources changed.
+require_library() { # name setting
+    [ -e "$BUILD/$1" ] || refuse "$1 is not built yet; $2=no leaves it out. $advice"
+    [ -z "$(find "$BUILD/rust.a" -newer "$BUILD/$1" 2>/dev/null)" ] ||
+        refuse "$1 is older than what was built last; $2=no leaves it out. $advice"
+}
+
 require_build() {
     [ -e "$BUILD/built" ] || refuse "Nothing is built yet. $advice"
     require_newer "$BUILD/built" Cargo.toml Cargo.lock Makefile symbols.tsv src crates/numars
+    [ "$STATIC" = no ] || require_library libnumars.a STATIC
+    for name in libnumars libnuma; do
+        [ "$SHARED" = no ] || require_library "$name.so.$SOVERSION" SHARED
+    done
     [ "$CLI" != no ] || return 0
     [ -e "$CLI_FOLDER/built-for" ] || refuse "The command numars is not built yet; CLI=no leaves it out. $advice"
     require_newer "$CLI_FOLDER/built-for" crates/numars crates/numars-cli/src crates/numars-cli/Cargo.toml crates/Cargo.toml crates/Cargo.lock
@@ -107,9 +119,15 @@ refuse_compressed_manuals() {
 
 # A shared library, and the links for its SONAME and for the linker.
 install_library() { # name folder
+    [ "$SHARED" != no ] || return 0
     $INSTALL -m 755 "$BUILD/$1.so.$SOVERSION" "$DESTDIR$2"
     ln -sf "$1.so.$SOVERSION" "$DESTDIR$2/$1.so.1"
     ln -sf "$1.so.1" "$DESTDIR$2/$1.so"
+}
+
+# The link to the archive under libnuma's name.
+link_archive() { # target path
+    [ "$STATIC" = no ] || ln -sf "$1" "$DESTDIR$2"
 }
 
 # A template with the folders and versions filled in. Its mode does not depend on umask(2).
@@ -124,19 +142,23 @@ install_filled_in() { # mode template path sed-options…
 
 # For pkg-config, which can be given another prefix.
 by_prefix="/dir=/s|=$PREFIX/|=\${prefix}/|"
+# Without a library to find in a directory of its own: no RUNPATH, nor the comment about it.
+without_runpath='s| -Wl,-rpath,[^ ]*||;/^#/d'
 
 install_files() {
-    for folder in "$LIBDIR/pkgconfig" "$LIBDIR/numars/pkgconfig" "$INCLUDEDIR/numars" "$BINDIR" "$MANDIR/man1" "$MANDIR/man3" "$MANDIR/man7"; do
+    for folder in "$LIBDIR/pkgconfig" "$LIBDIR/numars/pkgconfig" "$INCLUDEDIR/numars" "$MANDIR/man3" "$MANDIR/man7"; do
         $INSTALL -d "$DESTDIR$folder"
     done
     install_library libnumars "$LIBDIR"
-    $INSTALL -m 644 "$BUILD/libnumars.a" "$DESTDIR$LIBDIR"
+    [ "$STATIC" = no ] || $INSTALL -m 644 "$BUILD/libnumars.a" "$DESTDIR$LIBDIR"
     install_library libnuma "$LIBDIR/numars"
-    ln -sf ../libnumars.a "$DESTDIR$LIBDIR/numars/libnuma.a"
+    link_archive ../libnumars.a "$LIBDIR/numars/libnuma.a"
     install_filled_in 644 pkgconfig/numars.pc.in "$LIBDIR/pkgconfig/numars.pc" -e "$by_prefix"
-    install_filled_in 644 pkgconfig/numa.pc.in "$LIBDIR/numars/pkgconfig/numa.pc" -e "$by_prefix"
+    sed_options=$by_prefix
+    [ "$SHARED" != no ] || sed_options="$by_prefix;$without_runpath"
+    install_filled_in 644 pkgconfig/numa.pc.in "$LIBDIR/numars/pkgconfig/numa.pc" -e "$sed_options"
     for name in $headers; do $INSTALL -m 644 "include/$name" "$DESTDIR$INCLUDEDIR/numars"; done
-    if [ "$CLI" = no ]; then install_script; else install_command; fi
+    if [ "$CLI" != no ]; then install_command; elif [ "$SHARED" != no ]; then install_script; fi
     for name in $manuals; do $INSTALL -m 644 "docs/man/$name" "$DESTDIR$MANDIR/man${name##*.}"; done
     for name in $manual_links; do install_manual_link "$name"; done
 }
@@ -151,8 +173,9 @@ install_manual_link() { # NAME:PAGE
 
 # numars-run is the command under another name.
 install_command() {
+    $INSTALL -d "$DESTDIR$BINDIR" "$DESTDIR$MANDIR/man1"
     $INSTALL -m 755 "$CLI_FOLDER/numars" "$DESTDIR$BINDIR/numars"
-    ln -sf numars "$DESTDIR$BINDIR/numars-run"
+    [ "$SHARED" = no ] || ln -sf numars "$DESTDIR$BINDIR/numars-run"
     for name in $command_manuals; do $INSTALL -m 644 "docs/man/$name" "$DESTDIR$MANDIR/man1/$name"; done
     for name in $completions; do
         path=$DESTDIR$DATADIR/${name#*:}
@@ -162,6 +185,7 @@ install_command() {
 }
 
 install_script() {
+    $INSTALL -d "$DESTDIR$BINDIR" "$DESTDIR$MANDIR/man1"
     install_filled_in 755 bin/numars-run.in "$BINDIR/numars-run"
     $INSTALL -m 644 bin/numars-run.1 "$DESTDIR$MANDIR/man1/numars-run.1"
 }
@@ -174,11 +198,10 @@ install_as_libnuma() {
 # What programs are built with that use libnuma. The link for the linker leads to the library that `make install` installs, whatever the
 # programs run on later.
 install_to_build_with_libnuma() {
-    ln -sf numars/libnuma.so.1 "$DESTDIR$LIBDIR/libnuma.so"
-    ln -sf libnumars.a "$DESTDIR$LIBDIR/libnuma.a"
-    # Its files are where libnuma's would be: no folders of its own, no RUNPATH.
-    install_filled_in 644 pkgconfig/numa.pc.in "$LIBDIR/pkgconfig/numa.pc" \
-        -e "$by_prefix" -e '/dir=/s|/numars$||' -e 's| -Wl,-rpath,[^ ]*||' -e '/^#/d'
+    [ "$SHARED" = no ] || ln -sf numars/libnuma.so.1 "$DESTDIR$LIBDIR/libnuma.so"
+    link_archive libnumars.a "$LIBDIR/libnuma.a"
+    # Its files are where libnuma's would be: no folders of its own.
+    install_filled_in 644 pkgconfig/numa.pc.in "$LIBDIR/pkgconfig/numa.pc" -e "$by_prefix" -e '/dir=/s|/numars$||' -e "$without_runpath"
     for name in $headers; do $INSTALL -m 644 "include/$name" "$DESTDIR$INCLUDEDIR"; done
 }
 
@@ -238,6 +261,7 @@ install)
 install-dropin)
     # shellcheck disable=SC2046 # one word for each
     refuse_other_libnuma "$elsewhere" $(libnuma_dev_files) $(libnuma_files)
+    [ "$SHARED" != no ] || refuse "Programs that were linked with libnuma need the shared library, which SHARED=no leaves out."
     require_build
     install_files
     install_as_libnuma
@@ -255,7 +279,7 @@ install-dropin-dev)
     ;;
 uninstall)
     refuse_installed "$LIBDIR/libnuma.so.1" uninstall-dropin
-    refuse_installed "$LIBDIR/libnuma.a" uninstall-dropin-dev
+    refuse_installed "$LIBDIR/pkgconfig/numa.pc" uninstall-dropin-dev
     uninstall_files
     ;;
 uninstall-dropin)
@@ -277,4 +301,5 @@ uninstall-dropin-dev)
     ;;
 *) refuse "usage: install.sh [un]install|[un]install-dropin|[un]install-dropin-dev" ;;
 esac
+[ "$SHARED" != no ] || [ -z "$library" ] || LDCONFIG=
 [ -z "$LDCONFIG" ] || LDCONFIG=$LDCONFIG exec sh bin/loader-cache.sh "$DESTDIR" "$library"

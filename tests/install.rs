@@ -146,6 +146,141 @@ fn other_values_of_cli_are_refused() {
     assert!(!output.status.success() && said.contains("CLI is \"YES\": it can be yes, no or dev"), "{said}");
 }
 
+/// Returns whether a file of tests/installed.txt is installed with the setting STATIC=no or SHARED=no.
+fn is_installed_with(setting: &str, file: &str) -> bool {
+    match setting {
+        "STATIC=no" => !file.contains(".a"),
+        _ => !file.contains(".so") && !file.contains("numars-run"),
+    }
+}
+
+#[test]
+fn static_no_and_shared_no_leave_out_a_kind_of_library_and_uninstall_leaves_none() {
+    make_well(&["cli", "CLI=dev"]);
+    for (setting, target, sections) in [
+        ("STATIC=no", "install", &["", "without the command"][..]),
+        ("STATIC=no", "install-dropin", &["", "without the command", "install-dropin"]),
+        ("STATIC=no", "install-dropin-dev", &["", "without the command", "install-dropin-dev"]),
+        ("SHARED=no", "install", &["", "without the command"]),
+        ("SHARED=no", "install-dropin-dev", &["", "without the command", "install-dropin-dev"]),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        make_into(make_well, folder.path(), target, &[&SETTINGS[..], &[setting]].concat());
+        let mut expected = listed_in(sections);
+        expected.retain(|file| is_installed_with(setting, file));
+        assert_eq!(files(folder.path()), expected, "make {target} {setting}");
+        if target == "install-dropin-dev" {
+            let said = errors(&make_into(make, folder.path(), "uninstall", &SETTINGS));
+            assert!(said.len() == 1 && said[0].contains("run make uninstall-dropin-dev"), "{said:?}");
+        }
+        // Without the setting too, as by those who do not remember how it was installed.
+        make_into(make_well, folder.path(), &target.replace("install", "uninstall"), &SETTINGS);
+        assert_eq!(files(folder.path()), BTreeSet::new(), "make un{target} after {setting}");
+    }
+    // The command without the library that `numars-run` would preload.
+    let folder = tempfile::tempdir().unwrap();
+    make_into(make_well, folder.path(), "install", &["PREFIX=/opt/numars", "SHARED=no", "CLI=dev"]);
+    let installed = files(folder.path());
+    assert!(
+        installed.contains("/opt/numars/bin/numars") && !installed.contains("/opt/numars/bin/numars-run -> numars")
+    );
+    assert!(installed.contains("/opt/numars/share/man/man1/numars-run.1"), "of numars run: {installed:?}");
+}
+
+#[test]
+fn installing_less_changes_no_file_of_another_installation() {
+    let folder = tempfile::tempdir().unwrap();
+    make_into(make_well, folder.path(), "install", &SETTINGS);
+    let libraries = ["libnumars.a", "libnumars.so.1", "numars/libnuma.a"].map(|name| {
+        let file = folder.path().join("opt/numars/lib/machine").join(name);
+        fs::remove_file(&file).unwrap();
+        fs::write(&file, "another's").unwrap();
+        file
+    });
+    let unchanged = |file: &Path| fs::read_to_string(file).is_ok_and(|text| text == "another's");
+    make_into(make_well, folder.path(), "install", &[&SETTINGS[..], &["STATIC=no"]].concat());
+    assert!(unchanged(&libraries[0]) && unchanged(&libraries[2]) && !unchanged(&libraries[1]));
+    fs::remove_file(&libraries[1]).unwrap();
+    fs::write(&libraries[1], "another's").unwrap();
+    make_into(make_well, folder.path(), "install", &[&SETTINGS[..], &["SHARED=no"]].concat());
+    assert!(!unchanged(&libraries[0]) && !unchanged(&libraries[2]) && unchanged(&libraries[1]));
+}
+
+#[test]
+fn without_the_shared_library_pkg_config_links_the_archive() {
+    let folder = tempfile::tempdir().unwrap();
+    let prefix = folder.path().join("prefix");
+    let settings = ["DESTDIR=", "LDCONFIG=", "SHARED=no", &format!("PREFIX={}", prefix.display())];
+    stage();
+    make_well(&[&["install-dropin-dev"], settings.as_slice()].concat());
+    let program = "#include <numa.h>\nint main(void)\n{\n    return numa_bitmask_weight(numa_no_nodes_ptr) != 0;\n}\n";
+    for (search, package) in [("lib/pkgconfig", "numars"), ("lib/pkgconfig", "numa"), ("lib/numars/pkgconfig", "numa")]
+    {
+        let mut pkg_config = Command::new("pkg-config");
+        pkg_config.env("PKG_CONFIG_LIBDIR", prefix.join(search)).args(["--cflags", "--libs", package]);
+        let flags = run(&mut pkg_config);
+        assert!(!flags.contains("rpath"), "{flags}");
+        let flags: Vec<String> = flags.split_whitespace().map(str::to_owned).collect();
+        let program = compile_c(folder.path(), program, &flags);
+        run(Command::new(&program).env_remove("LD_LIBRARY_PATH"));
+        let list = run(Command::new("ldd").arg(&program));
+        assert!(!list.contains("libnum"), "{search}, {package}: {list}");
+    }
+}
+
+#[test]
+fn what_was_not_built_or_cannot_be_installed_is_named() {
+    let (tree, destination) = (exported_tree(true), tempfile::tempdir().unwrap());
+    let refusal = |target: &str, settings: &[&str]| {
+        let mut make = make_in(tree.path(), &[target, &format!("DESTDIR={}", destination.path().display())]);
+        let said = errors(&make.args(settings).output().unwrap());
+        assert!(said.len() == 1 && files(destination.path()).is_empty(), "{target} {settings:?}: {said:?}");
+        said[0].clone()
+    };
+    let said = refusal("install-dropin", &["SHARED=no"]);
+    assert!(said.contains("need the shared library, which SHARED=no leaves out"), "{said}");
+    let built = tree.path().join("target/c");
+    for (name, setting) in [("libnumars.a", "STATIC=no"), ("libnuma.so.1.0.0", "SHARED=no")] {
+        // Older than the code that was compiled last.
+        fs::write(built.join("rust.a"), "").unwrap();
+        for other in ["libnumars.a", "libnumars.so.1.0.0", "libnuma.so.1.0.0"].iter().filter(|other| **other != name) {
+            run(Command::new("touch").arg(built.join(other)));
+        }
+        run(Command::new("touch").args(["--date", "yesterday"]).arg(built.join(name)));
+        let said = refusal("install", &[]);
+        assert!(said.starts_with(&format!("{name} is older than what was built last; {setting} leaves")), "{said}");
+        fs::remove_file(built.join(name)).unwrap();
+        let said = refusal("install", &[]);
+        assert!(said.starts_with(&format!("{name} is not built yet; {setting} leaves it out.")), "{said}");
+        let prefix = tempfile::tempdir().unwrap();
+        let setting = [setting, &format!("DESTDIR={}", prefix.path().display())];
+        run(make_in(tree.path(), &["install", "LDCONFIG="]).args(setting));
+        fs::copy(root().join("target/c").join(name), built.join(name)).unwrap();
+    }
+}
+
+#[test]
+fn only_the_libraries_that_are_asked_for_are_built() {
+    let plan = |settings: &[&str]| {
+        let folder = tempfile::tempdir().unwrap();
+        let build = format!("BUILD={}", folder.path().display());
+        run(make_in(root(), &["--dry-run", "all", &build]).args(settings))
+    };
+    let (archive, shared) = ("rcsD", "-soname");
+    assert!([archive, shared].iter().all(|part| plan(&[]).contains(part)));
+    assert!(!plan(&["STATIC=no"]).contains(archive) && plan(&["STATIC=no"]).contains(shared));
+    assert!(plan(&["SHARED=no"]).contains(archive) && !plan(&["SHARED=no"]).contains(shared));
+    for (settings, reason) in [
+        (&["STATIC=no", "SHARED=no"][..], "STATIC=no and SHARED=no leave nothing to build"),
+        (&["STATIC=0"], "STATIC is \"0\": it can be yes or no"),
+        (&["SHARED=", "STATIC=yes"], "SHARED is \"\": it can be yes or no"),
+    ] {
+        let output = make_in(root(), &["--dry-run", "all"]).args(settings).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains(reason) && said.lines().count() == 1, "{said}");
+    }
+}
+
 #[test]
 fn uninstall_removes_only_what_install_installed() {
     let folder = tempfile::tempdir().unwrap();
