@@ -933,6 +933,94 @@ fn plain_cargo_build_links_with_lld_where_rustc_does_not_and_names_it_if_it_is_m
     assert_eq!(exports(&folder.path().join("target/release/libnumars.so")), expected_exports());
 }
 
+// --- versions: each is written in one place, and repeated where a tool or a reader looks for it ---
+
+/// Returns the value of a variable that the Makefile sets.
+fn setting_of_make(name: &str) -> String {
+    let makefile = fs::read_to_string(root().join("Makefile")).unwrap();
+    let value = makefile.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(" := "));
+    value.unwrap_or_else(|| panic!("the Makefile sets no {name}")).to_owned()
+}
+
+/// Returns the files of the repository that are text, by their paths there, without what is built, lock files and data.
+fn sources() -> Vec<String> {
+    let mut sources = vec![];
+    let mut folders = vec![root().to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+            if path.is_dir() && !["target", "vendor", ".git", "fuzz/seeds"].contains(&name.as_str()) {
+                folders.push(path);
+            } else if path.is_file() && fs::read_to_string(&path).is_ok() {
+                sources.push(name);
+            }
+        }
+    }
+    sources
+}
+
+#[test]
+fn the_version_of_the_root_manifest_is_that_of_every_package_and_the_newest_of_the_changes() {
+    let version = version_of_the_crate();
+    for manifest in ["crates/numars", "crates/numars-cli", "tests/unit", "tests/unit-c"] {
+        let package = section(&format!("{manifest}/Cargo.toml"), "package");
+        assert!(package.contains(&format!("\nversion = \"{version}\"\n")), "{manifest}: {package}");
+    }
+    let numbers: Vec<usize> = version.split(['.', '-']).take(3).map(|number| number.parse().unwrap()).collect();
+    let number = (numbers[0] * 100 + numbers[1]) * 100 + numbers[2];
+    let header = fs::read_to_string(root().join("include/numars.h")).unwrap();
+    assert!(header.contains(&format!("\n#define NUMARS_VERSION {number}\n")), "numars.h does not have {number}");
+
+    // Before a release, its changes have no number.
+    let changes = fs::read_to_string(root().join("CHANGELOG.md")).unwrap();
+    let newest = changes.lines().find_map(|line| line.strip_prefix("## ")).unwrap();
+    let is_of_version = newest.trim_start_matches('[').starts_with(&version);
+    assert!(newest == "Unreleased" || is_of_version, "CHANGELOG.md begins with {newest}, the version is {version}");
+    let number_of = |text: &str| -> Vec<u32> { text.split('.').map(|part| part.parse().unwrap()).collect() };
+    for symbol in support::symbol_table() {
+        assert!(number_of(&symbol.numars) <= number_of(version.split('-').next().unwrap()), "{}", symbol.name);
+    }
+}
+
+#[test]
+fn every_library_with_a_full_version_in_its_name_has_that_of_the_makefile() {
+    let version = setting_of_make("SOVERSION");
+    let mut named = 0;
+    for name in sources() {
+        let text = fs::read_to_string(root().join(&name)).unwrap();
+        for part in ["libnumars.so.", "libnuma.so."].iter().flat_map(|library| text.split(library).skip(1)) {
+            let number: String = part.chars().take_while(|&c| c.is_ascii_digit() || c == '.').collect();
+            let number = number.trim_end_matches('.');
+            if number.contains('.') {
+                named += 1;
+                assert_eq!(number, version, "{name}");
+            }
+        }
+    }
+    assert!(named > 20, "only {named} names");
+}
+
+#[test]
+fn the_libnuma_that_numars_is_compared_with_is_that_of_the_makefile() {
+    let version = setting_of_make("LIBNUMA_VERSION");
+    for (file, text) in [
+        ("CHANGELOG.md", format!("all symbols of {version}")),
+        ("README.md", format!("libnuma {version}")),
+        ("docs/differences.md", format!("The reference is libnuma {version} ")),
+        ("docs/packaging.md", format!("the one that numars replaces ({version})")),
+        ("tests/parity.rs", format!("version: \"{version}\"")),
+        ("bench/src/calls.rs", format!("NEWEST: (&str, &str) = (\"{version}\"")),
+    ] {
+        assert!(fs::read_to_string(root().join(file)).unwrap().contains(&text), "{file} does not have: {text}");
+    }
+    // The newest symbols of libnuma that the table has.
+    let number_of = |text: &str| -> Vec<u32> { text.split('.').map(|part| part.parse().unwrap()).collect() };
+    let newest =
+        support::symbol_table().into_iter().filter_map(|symbol| symbol.libnuma).map(|text| number_of(&text)).max();
+    assert!(newest.unwrap() <= number_of(&version));
+}
+
 // --- Debian packages: `make deb-test` tests those that are built ---
 
 #[test]
