@@ -15,7 +15,7 @@ fn main() {
         println!("cargo::error=numars needs Rust 1.95 or newer on powerpc64, where older ones have no inline assembly");
         return;
     }
-    if env::var_os("CARGO_FEATURE_VERSIONED").is_none() {
+    if env::var_os("CARGO_FEATURE_VERSIONED").is_none() || env::var_os("CARGO_FEATURE_CAPI").is_some() {
         return;
     }
     // The compiler's settings, by cargo's variables for the profile and by flags.

@@ -32,7 +32,7 @@ mod trace;
 pub mod v1;
 
 // The version of every exported symbol, made by build.rs from symbols.tsv.
-#[cfg(all(feature = "versioned", not(test)))]
+#[cfg(all(feature = "versioned", not(feature = "capi"), not(test)))]
 include!(concat!(env!("OUT_DIR"), "/symvers.rs"));
 
 /// The language demands a panic handler; the release library never reaches it.

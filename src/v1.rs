@@ -21,7 +21,7 @@ macro_rules! older {
             ///
             /// # Safety
             /// Pointers are NULL or valid.
-            #[cfg_attr(not(feature = "versioned"), unsafe(no_mangle))]
+            #[cfg_attr(any(not(feature = "versioned"), feature = "capi"), unsafe(no_mangle))]
             #[allow(unused_unsafe, reason = "not every body needs it")]
             pub unsafe extern "C" fn $name($($argument: $type),*) $(-> $result)? {
                 // SAFETY: as the caller promises; the sets that are made here point to the caller's arguments.

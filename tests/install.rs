@@ -933,6 +933,52 @@ fn plain_cargo_build_links_with_lld_where_rustc_does_not_and_names_it_if_it_is_m
     assert_eq!(exports(&folder.path().join("target/release/libnumars.so")), expected_exports());
 }
 
+#[test]
+#[ignore = "builds the library again, if there is cargo-c: make test-long"]
+fn cargo_cinstall_installs_a_library_without_versions_that_programs_link_with() {
+    let cargo = || Command::new(env!("CARGO"));
+    if !cargo().args(["cinstall", "--version"]).output().unwrap().status.success() {
+        println!("skipped: install cargo-c");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let prefix = folder.path().join("prefix");
+    let settings = ["cinstall", "--release", "--locked", "--offline", "--package", "libnumars"];
+    let mut install = cargo();
+    install.current_dir(root()).args(settings).arg("--target-dir").arg(folder.path().join("target"));
+    run(install.arg("--prefix").arg(&prefix).arg("--libdir").arg(prefix.join("lib")));
+    let installed = files(&prefix);
+    for name in ["include/numars/numa.h", "include/numars/numars.h", "lib/libnumars.a", "lib/pkgconfig/numars.pc"] {
+        assert!(installed.contains(&format!("/{name}")), "{installed:?}");
+    }
+    let library = prefix.join("lib").join(format!("libnumars.so.{}", setting_of_make("SOVERSION")));
+    let exported: BTreeSet<String> =
+        exports(&library).into_iter().map(|export| export.name + &export.version).collect();
+    let expected = expected_exports().into_iter().map(|export| export.name + if export.default { "" } else { "_v1" });
+    assert_eq!(exported, expected.collect());
+
+    let pkg_config = |options: &[&str]| -> Vec<String> {
+        let mut pkg_config = Command::new("pkg-config");
+        pkg_config.env("PKG_CONFIG_LIBDIR", prefix.join("lib/pkgconfig")).args(options).arg("numars");
+        run(&mut pkg_config).split_whitespace().map(str::to_owned).collect()
+    };
+    let program =
+        "#include <numars.h>\n#include <stdio.h>\nint main(void)\n{\n    return puts(numars_version()) < 0;\n}\n";
+    let version = format!("{}\n", version_of_the_crate());
+    assert_eq!(
+        run(Command::new("pkg-config").arg("--modversion").arg(prefix.join("lib/pkgconfig/numars.pc"))),
+        version
+    );
+    for options in [&["--cflags", "--libs"][..], &["--cflags", "--libs", "--static"]] {
+        let mut flags = pkg_config(options);
+        if options.contains(&"--static") {
+            flags.push("-static".into());
+        }
+        let program = compile_c(folder.path(), program, &flags);
+        assert_eq!(run(Command::new(program).env("LD_LIBRARY_PATH", prefix.join("lib"))), version);
+    }
+}
+
 // --- versions: each is written in one place, and repeated where a tool or a reader looks for it ---
 
 /// Returns the value of a variable that the Makefile sets.
@@ -999,6 +1045,7 @@ fn every_library_with_a_full_version_in_its_name_has_that_of_the_makefile() {
         }
     }
     assert!(named > 20, "only {named} names");
+    assert!(section("Cargo.toml", "package.metadata.capi.library").contains(&format!("version = \"{version}\"\n")));
 }
 
 #[test]
