@@ -57,6 +57,9 @@ elif ! has strace; then
     without loading_is_silent_and_takes_a_handful_of_system_calls "install strace"
 fi
 
+has mandoc || without the_pages_are_well_formed "install mandoc"
+has man || without man_finds_the_page_of_each_symbol "install man-db"
+
 host=$("${RUSTC:-rustc}" -vV | sed -n 's/^host: //p')
 if "$cargo" metadata --locked --format-version 1 --filter-platform "$host" --manifest-path tests/Cargo.toml >/dev/null 2>&1; then
     rust_tests "the Rust library's unit tests" --quiet --package numars --lib
@@ -65,14 +68,24 @@ if "$cargo" metadata --locked --format-version 1 --filter-platform "$host" --man
     rust_tests "examples of the Rust library" --quiet --doc --package numars --features std,allocator-api2,serde
     workspace=
     # shellcheck disable=SC2086 # one word for each
-    rust_tests "headers, symbols, linking, machines" --quiet --package numars-tests --test headers --test docs --test library \
-        --test linking --test loading --test machines --test devices -- $left_out
+    rust_tests "headers, symbols, linking, machines, manual" --quiet --package numars-tests --test headers --test docs --test library \
+        --test linking --test loading --test machines --test devices --test manual -- $left_out
     if "${PKG_CONFIG:-pkg-config}" --exists check; then
         suite "C tests on this machine" make --no-print-directory host-test
     else
         skip "the C tests" "install check libsubunit-dev"
     fi
 else
-    skip "all tests" "fetch their crates: cargo fetch --locked --manifest-path tests/Cargo.toml"
+    skip "all tests in Rust" "fetch their crates: cargo fetch --locked --manifest-path tests/Cargo.toml"
+    if "${PKG_CONFIG:-pkg-config}" --exists check; then
+        # Without the harness, which is in Rust, one after the other.
+        programs=$(cd tests-c && echo any/*.c | sed 's/\.c//g')
+        check "the C tests compile" make --no-print-directory -j2 -f tests-c/Makefile C_TESTS="$programs"
+        for program in $programs; do
+            check "tests-c/$program.c" env LD_LIBRARY_PATH="$PWD/target/stage/lib" "target/tests-c/$program"
+        done
+    else
+        skip "the C tests" "install check libsubunit-dev"
+    fi
 fi
 finish
