@@ -30,6 +30,11 @@ impl MemoryFile {
     }
 }
 
+/// Returns whether packets to this machine have a route: where a package is built without network, the loopback device may be down.
+pub fn loopback_is_up() -> bool {
+    std::net::UdpSocket::bind("127.0.0.1:0").is_ok_and(|socket| socket.connect("127.0.0.1:9").is_ok())
+}
+
 /// Parses a number by strtoll(3) with base 0. Returns it, and how many bytes were read.
 pub fn strtoll(text: &CStr) -> (i64, usize) {
     let mut end = core::ptr::null_mut();
