@@ -90,7 +90,7 @@ Build
 Install (PREFIX=/usr/local, LIBDIR, INCLUDEDIR, BINDIR, DATADIR, MANDIR, DESTDIR, and those of all)
   install, uninstall          what was built, next to libnuma
   install-dropin, uninstall-dropin, install-dropin-dev, uninstall-dropin-dev  in libnuma's place
-  deb, cross                  Debian packages; all of it for other machines (ARCH)
+  deb, cross, dist            Debian packages; all of it for other machines (ARCH); a release
 Test (the last line is: N passed, N failed)
   check                       in two minutes: no root, no network, no guest
   test, test-long             every check (VM=no: without the guest); all of it on every kernel
@@ -123,6 +123,9 @@ rust:
 	@sh bin/check-rust.sh $(call quote,$(CARGO)) $(call quote,$(RUSTC))
 OR_NAME_SETTINGS = || sh bin/name-settings.sh
 
+# A release archive has the crates, and nothing is fetched.
+LOCKED := $(if $(wildcard vendor),--frozen,--locked)
+
 # cargo knows what is out of date; the copy keeps its time if nothing changed. Frame pointers, which profilers use, make the unwind
 # tables shorter by more than the code gets longer; RUSTFLAGS, if it is set, replaces what --config says. C programs cannot unwind Rust
 # code, so panic is abort whatever the profile says, and only link-time optimization of both crates removes what could panic.
@@ -132,7 +135,7 @@ NO_UNWIND_TABLES = $(if $(filter arm%,$(COMPILE_FOR)),-Cforce-unwind-tables=no)
 CODE_FLAGS = $(FRAME_POINTERS) $(NO_UNWIND_TABLES)
 CARGO_BUILT = $(BUILD)/cargo/$(COMPILE_FOR)/release/libnumars.a
 cargo: rust
-	$(if $(RUSTFLAGS),RUSTFLAGS=$(call quote,$(RUSTFLAGS) $(CODE_FLAGS)) )$(CARGO) rustc --quiet --locked --release --package libnumars --lib \
+	$(if $(RUSTFLAGS),RUSTFLAGS=$(call quote,$(RUSTFLAGS) $(CODE_FLAGS)) )$(CARGO) rustc --quiet $(LOCKED) --release --package libnumars --lib \
 		--crate-type staticlib --no-default-features --config 'profile.release.panic="abort"' --config 'profile.release.lto="fat"' \
 		--config 'build.rustflags="$(strip $(CODE_FLAGS))"' --target-dir $(BUILD)/cargo --target $(COMPILE_FOR) $(OR_NAME_SETTINGS)
 $(BUILD)/rust.a: cargo
@@ -186,7 +189,7 @@ $(BUILD)/lib%.so.$(SOVERSION): $(BUILD)/shared.o
 	@ln -sf lib$*.so.1 $(BUILD)/lib$*.so
 
 # The tests, the guest and the benchmark are a workspace of their own: the library builds without what they need.
-TEST_WORKSPACE := --locked --manifest-path tests/Cargo.toml --target-dir target
+TEST_WORKSPACE := $(LOCKED) --manifest-path tests/Cargo.toml --target-dir target
 
 headers: rust
 	NUMARS_WRITE_HEADERS=1 $(CARGO) test --quiet $(TEST_WORKSPACE) --test headers the_headers_are_made_from_the_rust_sources
@@ -198,7 +201,7 @@ docs: rust
 CLI_FOR = $(or $(TARGET),$(if $(FOR_MUSL),$(COMPILE_FOR)))
 CLI_FOLDER = target/cli/$(if $(CLI_FOR),$(CLI_FOR)/)$(if $(filter dev,$(CLI)),debug,release)
 cli: rust
-	$(if $(filter dev,$(CLI)),,NUMARS_LIBDIR=$(call quote,$(LIBDIR)) )$(CARGO) build --quiet --locked $(if $(filter dev,$(CLI)),,--release) \
+	$(if $(filter dev,$(CLI)),,NUMARS_LIBDIR=$(call quote,$(LIBDIR)) )$(CARGO) build --quiet $(LOCKED) $(if $(filter dev,$(CLI)),,--release) \
 		--manifest-path crates/numars-cli/Cargo.toml --target-dir target/cli $(if $(CLI_FOR),--target $(CLI_FOR))
 	@printf '%s\n' $(if $(filter dev,$(CLI)),any,$(call quote,$(LIBDIR))) >$(CLI_FOLDER)/built-for
 
@@ -222,7 +225,7 @@ stage: usable-stage $(SHARED_LIBRARIES) $(ARCHIVE)
 
 # --- tests and tools: the procedures are in scripts/, where each file says what it does and with which variables --------
 
-.PHONY: bench bench-machine c-tests check cross cross-check cross-figures cross-test deb deb-test debug-library debug-test debug-vm-test demo everywhere-test fuzz fuzz-build fuzz-seeds host-test \
+.PHONY: bench bench-machine c-tests check cross cross-check cross-figures cross-test deb deb-test dist debug-library debug-test debug-vm-test demo everywhere-test fuzz fuzz-build fuzz-seeds host-test \
 	memcheck miri msrv musl-test programs races readme-test roots-test sanitize sanitize-vm sanitized semver site soak static-cli test test-long vm vm-test
 
 vm: rust
@@ -231,7 +234,7 @@ vm: rust
 c-tests: stage
 	@$(MAKE) --no-print-directory -j2 -f tests-c/Makefile
 
-check test test-long demo deb musl-test readme-test miri semver site:
+check test test-long demo deb dist musl-test readme-test miri semver site:
 	@scripts/$@.sh
 cross cross-check cross-figures cross-test msrv static-cli: vm
 	@scripts/$@.sh

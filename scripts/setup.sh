@@ -1,7 +1,7 @@
 #!/bin/sh
 # Checks for the Debian packages that the demo, the site or tests need. As root it installs the missing ones; otherwise it prints the command
 # that does, and fails.
-# Usage: setup.sh demo|bench|test|deb|deb-test|everywhere|site|abi|python|roots
+# Usage: setup.sh demo|bench|test|deb|deb-test|dist|everywhere|site|abi|python|roots
 # Example: scripts/setup.sh test
 set -eu
 
@@ -29,6 +29,7 @@ deb | deb-test)
     [ "$1" = deb ] || packages="$packages lintian debootstrap"
     ;;
 roots) packages="$packages debootstrap musl-tools" ;;
+dist) packages="$packages git tar xz-utils" ;;
 everywhere) packages="$packages debootstrap" ;;
 site) packages="$packages mandoc" ;;
 # What scripts/python-tools.sh installs programs with, and a library that one of them loads.

@@ -92,7 +92,7 @@ not_built='musl-arm64 ppc64el riscv64 loong64 armhf'
 suite "other architectures" make --no-print-directory cross-check ARCH="$not_built"
 suite "musl" on_musl
 if [ -n "${TEST_SECONDS:-}" ]; then
-    rust_tests "settings of the compiler" --package numars-tests --test install -- --ignored
+    rust_tests "settings of the compiler, the release archive, cargo-c" --package numars-tests --test install -- --ignored
     suite "C tests on a library with debug assertions" make --no-print-directory debug-test
     check "clippy: the command" lint crates/numars-cli/Cargo.toml --target-dir target/cli --all-targets
     check "the command as one static file" make --no-print-directory static-cli

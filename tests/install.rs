@@ -979,6 +979,74 @@ fn cargo_cinstall_installs_a_library_without_versions_that_programs_link_with() 
     }
 }
 
+// --- the archive of a release ---
+
+/// Runs make in a directory without network and with nothing that cargo fetched before.
+fn make_without_network(sources: &Path, arguments: &[&str]) -> String {
+    let cargo_home = tempfile::tempdir().unwrap();
+    let mut make = Command::new("unshare");
+    // Others than root need a namespace of users for one of networks.
+    if run(Command::new("id").arg("-u")) != "0\n" {
+        make.arg("--map-root-user");
+    }
+    make.args(["--net", "make"]).args(arguments).current_dir(sources).env("CARGO_HOME", cargo_home.path());
+    for name in ["MAKEFLAGS", "MAKELEVEL", "CARGO_NET_OFFLINE", "CARGO_TARGET_DIR", "CLI", "STATIC", "SHARED"] {
+        make.env_remove(name);
+    }
+    run(&mut make)
+}
+
+#[test]
+#[ignore = "builds everything again: make test-long"]
+fn the_archive_of_a_release_builds_installs_and_passes_its_tests_without_network() {
+    if !root().join(".git").exists() {
+        println!("skipped: only a clone of the repository can make the archive");
+        return;
+    }
+    let name = format!("numars-{}", version_of_the_crate());
+    // The same whatever modes new files get.
+    let folders = ["022", "077"].map(|umask| {
+        let folder = tempfile::tempdir().unwrap();
+        let command = format!("umask {umask} && exec make dist");
+        run(Command::new("sh").current_dir(root()).args(["-c", &command]).env("OUT", folder.path()));
+        folder
+    });
+    let archives = folders.each_ref().map(|folder| fs::read(folder.path().join(format!("{name}.tar.xz"))).unwrap());
+    assert!(archives[0] == archives[1], "made twice, the archives differ");
+    let folder = &folders[0];
+    run(Command::new("tar").current_dir(folder).arg("-xf").arg(format!("{name}.tar.xz")));
+    let sources = folder.path().join(&name);
+    let mut unpacked = files(&sources);
+    unpacked.retain(|file| !file.starts_with("/vendor/"));
+    let tracked = run(Command::new("git").current_dir(root()).args(["ls-files"]));
+    assert_eq!(unpacked, tracked.lines().map(|file| format!("/{file}")).collect());
+
+    let destination = folder.path().join("destination");
+    let settings = ["PREFIX=/opt/numars", "LIBDIR=/opt/numars/lib/machine", "LDCONFIG="];
+    let destination_setting = format!("DESTDIR={}", destination.display());
+    make_without_network(&sources, &[&["all", "install", &destination_setting], &settings[..]].concat());
+    assert_eq!(files(&destination), listed_in(&["", "with the command"]));
+    let prefix = destination.join("opt/numars");
+    let program =
+        "#include <numars.h>\n#include <stdio.h>\nint main(void)\n{\n    return puts(numars_version()) < 0;\n}\n";
+    let flags = [
+        format!("-I{}", prefix.join("include/numars").display()),
+        format!("-L{}", prefix.join("lib/machine").display()),
+        "-lnumars".to_owned(),
+    ];
+    let program = compile_c(folder.path(), program, &flags);
+    let version = run(Command::new(program).env("LD_LIBRARY_PATH", prefix.join("lib/machine")));
+    assert_eq!(version, format!("{}\n", version_of_the_crate()));
+
+    let output = make_without_network(&sources, &["check"]);
+    let last = output.lines().next_back().unwrap_or_default();
+    let [passed, failed] = ["passed", "failed"].map(|word| {
+        let before = last.split(word).next().unwrap().trim_end();
+        before.rsplit(' ').next().unwrap().parse::<usize>().unwrap_or_else(|_| panic!("{output}"))
+    });
+    assert!(passed > 700 && failed == 0, "{output}");
+}
+
 // --- versions: each is written in one place, and repeated where a tool or a reader looks for it ---
 
 /// Returns the value of a variable that the Makefile sets.

@@ -464,6 +464,9 @@ fn a_rust_program_can_depend_on_the_crate() {
     std::fs::copy(root().join("Cargo.lock"), folder.path().join("Cargo.lock")).unwrap();
     std::fs::create_dir(folder.path().join("src")).unwrap();
     std::fs::write(folder.path().join("src/main.rs"), program).unwrap();
-    let output = run(Command::new(env!("CARGO")).current_dir(folder.path()).args(["run", "--quiet", "--offline"]));
+    // In the folder of the sources, whose settings say where crates are.
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(root()).args(["run", "--quiet", "--offline", "--manifest-path"]);
+    let output = run(cargo.arg(folder.path().join("Cargo.toml")).arg("--target-dir").arg(folder.path().join("target")));
     assert_eq!(output, "NodeSet(1-3,5)\n");
 }

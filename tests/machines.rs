@@ -1084,13 +1084,10 @@ fn rust_program(folder: &Path) -> PathBuf {
     fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
     fs::create_dir(folder.join("src")).unwrap();
     fs::write(folder.join("src/main.rs"), program).unwrap();
-    support::run(Command::new(env!("CARGO")).current_dir(folder).args([
-        "build",
-        "--quiet",
-        "--offline",
-        "--target-dir",
-        "target",
-    ]));
+    // In the folder of the sources, whose settings say where crates are.
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(root()).args(["build", "--quiet", "--offline", "--manifest-path"]);
+    support::run(cargo.arg(folder.join("Cargo.toml")).arg("--target-dir").arg(folder.join("target")));
     folder.join("target/debug/reader")
 }
 
