@@ -92,7 +92,7 @@ Install (PREFIX=/usr/local, LIBDIR, INCLUDEDIR, BINDIR, DATADIR, MANDIR, DESTDIR
   install-dropin, uninstall-dropin, install-dropin-dev, uninstall-dropin-dev  in libnuma's place
   deb, cross, dist            Debian packages; all of it for other machines (ARCH); a release
 Test (the last line is: N passed, N failed)
-  check                       in two minutes: no root, no network, no guest
+  check                       what a packager runs: no root, no network, no guest
   test, test-long             every check (VM=no: without the guest); all of it on every kernel
   stage, c-tests, vm          what tests use: the installed library, C programs, the guest
   host-test, musl-test, vm-test  C tests here; on musl (CC); in the guest (KERNELS, FILTER)
