@@ -10,8 +10,9 @@ use std::env;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::{Mutex, PoisonError};
-use support::{Packages, root, run, stage, vm};
+use support::{Packages, compile_file, root, run, stage, vm};
 
 const SHAPE: &str = "four-nodes";
 
@@ -21,6 +22,9 @@ const IN_PLACE: &str = "in-place";
 
 /// The path of numars in the guest until it takes libnuma's place.
 const NUMARS: &str = "/numars/libnuma.so.1";
+
+/// The version of Python in [`Packages::SUITE`].
+const PYTHON: &str = "3.13";
 
 macro_rules! scripts {
     ($($name:ident)*) => {
@@ -36,12 +40,21 @@ macro_rules! scripts {
     };
 }
 
-scripts! { dpdk fio haskell irqbalance mariadb numactl numad openvswitch perf procenv qemu rt_tests slurm stress_ng x265 }
+scripts! {
+    dpdk fio haskell irqbalance libgomp mariadb numactl numad openvswitch perf procenv qemu rt_tests slurm
+    stress_ng x265
+}
 
 /// The header of a script: lines of `# KEY: VALUE`, some of which continue on the next line.
 struct Script {
     name: &'static str,
+    /// The Debian suite of the packages.
+    suite: String,
     packages: Vec<String>,
+    /// Python packages that are compiled, from PyPI, as NAME==VERSION.
+    wheels: Vec<String>,
+    /// C programs of this project, by their paths without `.c`, and flags for the compiler.
+    compiled: Vec<String>,
     /// By their names, or by their paths in the package.
     programs: Vec<String>,
     /// Other files and directories of the packages that the programs look for, by their paths.
@@ -63,17 +76,54 @@ impl Script {
         }
         let all = |key| values.iter().filter(move |(found, _)| *found == key).map(|(_, value)| value.as_str());
         let words = |key| all(key).flat_map(str::split_whitespace).map(str::to_owned).collect();
-        let (packages, programs, files) = (words("packages"), words("programs"), words("files"));
+        let suite = all("suite").next().unwrap_or(Packages::SUITE).to_owned();
+        let (packages, wheels, compiled) = (words("packages"), words("wheels"), words("compiled"));
+        let (programs, files) = (words("programs"), words("files"));
         let differences = all("differs").map(|text| {
             let (case, reason) = text.split_once(": ").unwrap();
             (case.to_owned(), reason.to_owned())
         });
-        Script { name, packages, programs, files, what: all("what").collect(), differences: differences.collect() }
+        let (what, differences) = (all("what").collect(), differences.collect());
+        Script { name, suite, packages, wheels, compiled, programs, files, what, differences }
     }
 
     /// The packages and all of their dependencies, unpacked.
     fn packages(&self) -> Packages {
-        Packages::fetch(&self.packages)
+        Packages::fetch_from(&self.suite, &self.packages)
+    }
+
+    /// Fetches the Python packages, or uses those that were fetched before. Returns their files and the paths of these
+    /// in the guest.
+    fn wheels(&self) -> Vec<(PathBuf, String)> {
+        let mut all = Vec::new();
+        for wheel in &self.wheels {
+            let folder = root().join("target/wheels").join(wheel);
+            if !folder.exists() {
+                fs::create_dir_all(folder.parent().unwrap()).unwrap();
+                let work = tempfile::tempdir_in(folder.parent().unwrap()).unwrap();
+                let python = || Command::new("python3");
+                let options = ["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"];
+                let platforms = ["manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64"];
+                let mut pip = python();
+                pip.args(options).args(["--python-version", PYTHON, "--dest"]).arg(work.path()).arg(wheel);
+                run(pip.args(platforms.iter().flat_map(|platform| ["--platform", platform])));
+                let file = fs::read_dir(work.path()).unwrap().next().unwrap().unwrap().path();
+                let unpacked = work.path().join("unpacked");
+                run(python().args(["-m", "zipfile", "--extract"]).args([&file, &unpacked]));
+                fs::rename(unpacked, &folder).unwrap();
+            }
+            for file in all_files(&folder) {
+                let place = format!("/wheels/{}", file.strip_prefix(&folder).unwrap().display());
+                all.push((file, place));
+            }
+        }
+        all
+    }
+
+    /// The names of the programs in the guest.
+    fn program_names(&self) -> impl Iterator<Item = &str> {
+        let compiled = self.compiled.iter().filter(|word| !word.starts_with('-'));
+        self.programs.iter().chain(compiled).map(|program| program.rsplit('/').next().unwrap())
     }
 
     /// Returns what the script prints in a guest with the programs, and only those parts of the packages that they
@@ -87,23 +137,28 @@ impl Script {
         let script = format!("{}.sh", self.name);
         add(&folder().join(&script), &format!("/real-programs/{script}"));
         add(&stage().flavour().join("libnuma.so.1"), NUMARS);
-        let mut names = Vec::new();
+        let folder_of_compiled = tempfile::tempdir().unwrap();
+        let (flags, sources): (Vec<_>, Vec<_>) = self.compiled.iter().cloned().partition(|word| word.starts_with('-'));
+        let compiled = sources.iter().map(|source| compile_file(folder_of_compiled.path(), source, &flags));
         let mut libraries = BTreeSet::new();
-        for program in &self.programs {
-            let file = packages.program(program);
-            names.push(file.file_name().unwrap().to_str().unwrap().to_owned());
-            add(&file, &format!("/usr/bin/{}", names.last().unwrap()));
-            libraries.extend(packages.libraries(&file));
+        for program in self.programs.iter().map(|program| packages.program(program)).chain(compiled) {
+            add(&program, &format!("/usr/bin/{}", program.file_name().unwrap().to_str().unwrap()));
+            libraries.extend(packages.libraries(&program));
         }
+        let elf = |path: &PathBuf| path.is_file() && fs::read(path).is_ok_and(|data| data.starts_with(b"\x7fELF"));
+        let mut add_with_libraries = |path: &Path, place: &str| {
+            add(path, place);
+            libraries.extend(all_files(path).into_iter().filter(elf).flat_map(|file| packages.libraries(&file)));
+        };
         for file in &self.files {
-            let path = packages.root.join(file);
-            add(&path, &format!("/{file}"));
-            let elf = |path: &PathBuf| path.is_file() && fs::read(path).is_ok_and(|data| data.starts_with(b"\x7fELF"));
-            libraries.extend(all_files(&path).into_iter().filter(elf).flat_map(|file| packages.libraries(&file)));
+            add_with_libraries(&packages.root.join(file), &format!("/{file}"));
+        }
+        for (file, place) in self.wheels() {
+            add_with_libraries(&file, &place);
         }
         packages.add_libraries(&mut guest, &libraries);
         guest.arg("--").arg(folder().join("run.sh"));
-        let paths: Vec<_> = names.iter().map(|name| format!("/usr/bin/{name}")).collect();
+        let paths: Vec<_> = self.program_names().map(|name| format!("/usr/bin/{name}")).collect();
         run(guest.args([&paths.join(" "), &format!("/real-programs/{script}")]))
     }
 }
@@ -215,7 +270,10 @@ fn update_document(script: &Script, packages: &Packages, seen: &BTreeMap<&str, S
     let _one_at_a_time = FILE.lock().unwrap_or_else(PoisonError::into_inner);
     let document = root().join("docs/programs.md");
     let mut text = fs::read_to_string(&document).unwrap();
-    let versions: Vec<_> = script.packages.iter().map(|name| format!("{name} {}", packages.version(name))).collect();
+    let from = if script.suite == Packages::SUITE { "" } else { &format!(" ({})", script.suite) };
+    let version = |name: &String| format!("{name} {}{from}", packages.version(name));
+    let of_wheel = |wheel: &String| format!("{} (PyPI)", wheel.replace("==", " "));
+    let versions: Vec<_> = script.packages.iter().map(version).chain(script.wheels.iter().map(of_wheel)).collect();
     let numars = &seen[PRELOADED];
     let mut result = "the same".to_owned();
     for (case, reason) in &script.differences {
@@ -230,8 +288,7 @@ fn update_document(script: &Script, packages: &Packages, seen: &BTreeMap<&str, S
         result,
     ];
     text = with_row(&text, "| script |", &row.join(" | "));
-    for program in &script.programs {
-        let program = program.rsplit('/').next().unwrap();
+    for program in script.program_names() {
         let names = numars
             .symbols
             .get(program)

@@ -113,11 +113,16 @@ pub struct Packages {
 
 impl Packages {
     /// The Debian suite with the newest libnuma that is available for the guest.
-    const SUITE: &str = "trixie";
+    pub const SUITE: &str = "trixie";
 
     /// Fetches packages, or uses those that were fetched before.
     pub fn fetch(names: &[impl AsRef<OsStr>]) -> Packages {
-        let root = run(vm().args(["packages", Packages::SUITE]).args(names));
+        Packages::fetch_from(Packages::SUITE, names)
+    }
+
+    /// As [`fetch`](Self::fetch), from another Debian suite.
+    pub fn fetch_from(suite: &str, names: &[impl AsRef<OsStr>]) -> Packages {
+        let root = run(vm().args(["packages", suite]).args(names));
         Packages { root: std::fs::canonicalize(root.trim_end()).unwrap() }
     }
 
@@ -125,6 +130,8 @@ impl Packages {
     pub fn add_libraries(&self, guest: &mut Command, libraries: &BTreeSet<PathBuf>) {
         for library in libraries {
             let place = library.strip_prefix(&self.root).unwrap();
+            // Debian's alternatives, of which one takes this place when the package is installed.
+            let place: PathBuf = place.iter().filter(|folder| *folder != "blas" && *folder != "lapack").collect();
             guest.arg("--add").arg(format!("{}:/{}", library.display(), place.display()));
         }
     }
@@ -159,7 +166,7 @@ impl Packages {
         let listing = loader.output().unwrap();
         let listing = String::from_utf8(listing.stdout).unwrap();
         let files = listing.lines().filter_map(|line| line.split_once(" => ")?.1.split(' ').next());
-        files.filter(|file| file.starts_with('/')).map(PathBuf::from).collect()
+        files.map(PathBuf::from).filter(|file| file.starts_with(&self.root)).collect()
     }
 
     /// Returns the version of a package.

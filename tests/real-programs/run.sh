@@ -110,12 +110,24 @@ mask_numbers() {
 
 # Prints the library to which the loader binds each libnuma symbol of a program.
 bindings() { # program
-    LD_TRACE_LOADED_OBJECTS=1 LD_WARN=yes LD_BIND_NOW=yes LD_DEBUG=bindings "$1" 2>&1 |
-        awk -v program="$1" '
-            $2 == "binding" && $7 ~ /libnuma/ && $4 !~ /libnuma/ {
-                gsub(/[`\047]/, "", $(NF - 1)); print "symbol", program, $7, $(NF - 1)
-            }
-            /undefined symbol|not found|no version information|cannot be preloaded/ { print "warning", $0 }' | sort -u
+    LD_TRACE_LOADED_OBJECTS=1 LD_WARN=yes LD_BIND_NOW=yes LD_DEBUG=bindings "$1" 2>&1 | symbols "$1"
+}
+
+# opens PROGRAM COMMAND…: prints the same of a command, for a program that opens libnuma, or libraries that need it, while it runs. Scripts
+# call it before their first case.
+opens() {
+    program=$1
+    shift
+    LD_DEBUG=bindings "$@" 2>&1 </dev/null | symbols "$program" | grep ^symbol
+}
+
+symbols() { # program
+    awk -v program="$1" '
+        # What dlsym() looks up is shown as a symbol of the library itself, without a version.
+        $2 == "binding" && $7 ~ /libnuma/ && ($4 !~ /libnuma/ || !/\]$/) {
+            name = $0; sub(/.*symbol `/, "", name); sub(/\047.*/, "", name); print "symbol", program, $7, name
+        }
+        /undefined symbol|not found|no version information|cannot be preloaded/ { print "warning", $0 }' | sort -u
 }
 
 programs=$1 script=$2
