@@ -42,7 +42,7 @@ macro_rules! scripts {
 
 scripts! {
     dpdk ffmpeg fio haskell irqbalance libgomp loading lttng mariadb numactl numad openvswitch pandoc perf
-    postgresql procenv qemu rt_tests sc_membench slurm sptag starpu stress_ng x265
+    postgresql procenv python qemu rt_tests sc_membench slurm sptag starpu stress_ng x265
 }
 
 /// The header of a script: lines of `# KEY: VALUE`, some of which continue on the next line.

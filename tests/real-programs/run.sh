@@ -118,7 +118,7 @@ bindings() { # program
 opens() {
     program=$1
     shift
-    LD_DEBUG=bindings "$@" 2>&1 </dev/null | symbols "$program" | grep ^symbol
+    { LD_DEBUG=bindings "$@" </dev/null; } 2>&1 | symbols "$program" | grep ^symbol
 }
 
 symbols() { # program
