@@ -22,8 +22,8 @@ test)
     packages="$packages abigail-tools"
     # In which numars top is driven as by a person.
     packages="$packages tmux"
-    # Fetches packages of PyPI that use libnuma (tests/real_programs.rs).
-    packages="$packages python3-pip"
+    # Fetches packages of PyPI that use libnuma (tests/real_programs.rs), in the long run.
+    [ -z "${TEST_SECONDS:-}" ] || packages="$packages python3-pip"
     ;;
 deb | deb-test)
     packages="$packages dpkg-dev debhelper"
