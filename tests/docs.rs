@@ -569,18 +569,6 @@ fn set_version_sh_changes_every_version() {
 }
 
 #[test]
-fn all_parts_have_the_same_version() {
-    let version = value("Cargo.toml", "version = ");
-    for manifest in RELEASED {
-        assert_eq!(value(&format!("{manifest}/Cargo.toml"), "version = "), version, "{manifest}");
-    }
-    let debian = value("debian/changelog", "numars (");
-    assert_eq!(debian.split(')').next().unwrap(), version, "debian/changelog");
-    let changes = fs::read_to_string(root().join("CHANGELOG.md")).unwrap();
-    assert!(changes.contains("\n## Unreleased\n") || changes.contains(&format!("\n## {version} - ")), "CHANGELOG.md");
-}
-
-#[test]
 fn the_maintainer_of_the_packages_is_the_one_that_contributing_explains() {
     let maintainer = value("debian/control", "Maintainer: ");
     let explained = fs::read_to_string(root().join("CONTRIBUTING.md")).unwrap();
