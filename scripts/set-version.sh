@@ -8,7 +8,7 @@ set -eu
 cd "$(dirname "$0")/.."
 new=$1
 old=$(sed -n '/^version = /{s/.*"\(.*\)"/\1/p;q}' Cargo.toml)
-expr "$new" : '[0-9]*\.[0-9]*\.[0-9]*$' >/dev/null || { echo "$new is not a version such as 0.2.0." >&2 && exit 1; }
+expr "$new" : '[0-9]\{1,\}\.[0-9]\{1,\}\.[0-9]\{1,\}$' >/dev/null || { echo "$new is not a version such as 0.2.0." >&2 && exit 1; }
 [ "$(printf '%s\n' "$old" "$new" | sort -V | tail -n 1)" = "$new" ] || { echo "$new is older than $old." >&2 && exit 1; }
 date=$(date --utc +%F)
 # The first release keeps the version that the sources have always had.
@@ -30,4 +30,4 @@ if [ "$new" != "$old" ]; then
     printf '%s\n' "$entry" | cat - debian/changelog >debian/changelog.new
     mv debian/changelog.new debian/changelog
 fi
-sed -i "s/^## Unreleased\$/## Unreleased\n\n## $new - $date/" CHANGELOG.md
+sed -i "s/^## Unreleased\$/## $new - $date/" CHANGELOG.md

@@ -550,7 +550,7 @@ fn set_version_sh_changes_every_version() {
         let script = folder.path().join("scripts/set-version.sh");
         Command::new(script).arg(version).output().unwrap().status.success()
     };
-    assert!(!set("0.0.9") && !set("1.0"));
+    assert!(!set("0.0.9") && !set("1.0") && !set("1..") && !set("1.0.x"));
     assert!(set("765.43.21"));
     let read = |file: &str| fs::read_to_string(folder.path().join(file)).unwrap();
     let expected = "version = \"765.43.21\"\n";
@@ -565,7 +565,8 @@ fn set_version_sh_changes_every_version() {
         parts.for_each(|part| assert!(part.contains(expected), "{lock}: {part}"));
     }
     assert!(read("debian/changelog").starts_with("numars (765.43.21) unstable"));
-    assert!(read("CHANGELOG.md").contains("\n## 765.43.21 - "));
+    let changes = read("CHANGELOG.md");
+    assert!(changes.contains("\n## 765.43.21 - ") && !changes.contains("\n## Unreleased\n"));
 }
 
 #[test]
