@@ -50,7 +50,7 @@ lock_files_are_complete() {
 check "lock files" lock_files_are_complete
 [ "${1:-}" != lock-files ] || finish
 
-check "licences of all files" "$(scripts/python-tools.sh)/reuse" lint --quiet
+check "licences of all files" "$(scripts/python-tools.sh)/reuse" lint --lines
 PATH=$PWD/target/tools/bin:$PATH
 command -v cargo-deny >/dev/null || {
     "$cargo" install --quiet --locked cargo-deny --version 0.20.2 --root target/tools --target-dir target/deny-build || exit
