@@ -1148,6 +1148,24 @@ fn the_debian_packages_have_the_version_of_the_crate() {
     assert!(changes.starts_with(&expected), "{expected}: {}", changes.lines().next().unwrap_or_default());
 }
 
+#[test]
+fn a_package_build_removes_no_file_of_the_crates_that_a_release_archive_has() {
+    // Debian's packaging tools are not installed everywhere.
+    if !Path::new("/usr/bin/dh_clean").exists() {
+        return;
+    }
+    let tree = tempfile::tempdir().unwrap();
+    run(Command::new("cp").current_dir(root()).args(["--recursive", "Makefile", "debian"]).arg(tree.path()));
+    let (original, leftover) =
+        (tree.path().join("vendor/libc-0.2.0/Cargo.toml.orig"), tree.path().join("Makefile.orig"));
+    fs::create_dir_all(original.parent().unwrap()).unwrap();
+    for file in [&original, &leftover] {
+        fs::write(file, "").unwrap();
+    }
+    run(Command::new("debian/rules").current_dir(&tree).arg("clean").env_remove("MAKEFLAGS").env_remove("MAKELEVEL"));
+    assert!(original.exists() && !leftover.exists());
+}
+
 /// Returns the symbols of a list for dpkg-gensymbols, without the versions that introduced them.
 fn symbols_for_dpkg(name: &str) -> BTreeSet<String> {
     let list = fs::read_to_string(root().join("debian").join(name)).unwrap();
