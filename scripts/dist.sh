@@ -23,11 +23,11 @@ command -v cargo-vendor-filterer >/dev/null ||
     "${CARGO:-cargo}" install --quiet --locked cargo-vendor-filterer --version 0.5.18 --root target/tools --target-dir target/tools/build
 rm -rf "$out/tree"
 mkdir -p "$out/tree/$name"
-git ls-files -z | tar -c --null --files-from=- | tar -x --directory="$out/tree/$name"
+git ls-files -z | xargs -0 cp --parents --no-dereference --target-directory="$out/tree/$name"
 
 # In place of crates for other systems, some of which contain compiled libraries, there are empty ones, which cargo reads as well. Features add
-# what tests need.
-"${CARGO:-cargo}" vendor-filterer --platform '*-unknown-linux-*' --tier 2 --all-features --versioned-dirs \
+# what tests need. dpkg-source would leave out .gitmodules, whose sums cargo would then miss.
+"${CARGO:-cargo}" vendor-filterer --platform '*-unknown-linux-*' --tier 2 --all-features --versioned-dirs --exclude-crate-path '*#.gitmodules' \
     --sync crates/Cargo.toml --sync tests/Cargo.toml "$out/tree/$name/vendor" >"$out/vendor.log" 2>&1 || {
     cat "$out/vendor.log" >&2
     exit 1
@@ -43,8 +43,8 @@ directory = "vendor"
 END
 
 # With one thread, xz writes the same on every machine.
-tar -c --directory="$out/tree" --format=gnu --sort=name --mtime="@$time" --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX "$name" |
-    xz --threads=1 >"$out/$name.tar.xz.part"
+tar -c --directory="$out/tree" --format=gnu --sort=name --mtime="@$time" --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX \
+    --use-compress-program='xz --threads=1' --file="$out/$name.tar.xz.part" "$name"
 mv "$out/$name.tar.xz.part" "$out/$name.tar.xz"
 rm -rf "$out/tree"
 ls "$out/$name.tar.xz"
