@@ -11,7 +11,7 @@ if ! cmp -s scripts/python-tools.txt "$folder/installed"; then
     # Debian's Python, whatever else is in PATH.
     "$([ -x /usr/bin/python3 ] && echo /usr/bin/python3 || echo python3)" -m venv "$folder"
     # reuse has no wheel of its newest version.
-    "$folder/bin/pip" --quiet --disable-pip-version-check install --quiet --require-hashes --only-binary :all: --no-binary reuse \
+    "$folder/bin/pip" --quiet --disable-pip-version-check install --require-hashes --only-binary :all: --no-binary reuse \
         --requirement scripts/python-tools.txt >&2
     cp scripts/python-tools.txt "$folder/installed"
 fi
