@@ -198,10 +198,15 @@ docs: rust
 	NUMARS_WRITE_DOCS=1 RUST_TEST_THREADS=1 $(CARGO) test --quiet $(TEST_WORKSPACE) --test docs --test manual
 
 # The command numars, a program of its own, which knows where the library will be. Compiled for another machine, it is in that machine's folder.
+# The paths of its crates, which are in the messages of panics, depend neither on the folder of the sources nor on cargo's, unless RUSTFLAGS replaces
+# what --config says.
+REMAP = "--remap-path-prefix=$(1)=vendor"
+CRATE_PATHS = [$(call REMAP,$(CURDIR)/vendor),$(call REMAP,$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src)]
+CLI_SETTINGS = NUMARS_LIBDIR=$(call quote,$(LIBDIR)) $(CARGO) build --release --config $(call quote,build.rustflags=$(CRATE_PATHS))
 CLI_FOR = $(or $(TARGET),$(if $(FOR_MUSL),$(COMPILE_FOR)))
 CLI_FOLDER = target/cli/$(if $(CLI_FOR),$(CLI_FOR)/)$(if $(filter dev,$(CLI)),debug,release)
 cli: rust
-	$(if $(filter dev,$(CLI)),,NUMARS_LIBDIR=$(call quote,$(LIBDIR)) )$(CARGO) build --quiet $(LOCKED) $(if $(filter dev,$(CLI)),,--release) \
+	$(if $(filter dev,$(CLI)),$(CARGO) build,$(CLI_SETTINGS)) --quiet $(LOCKED) \
 		--manifest-path crates/numars-cli/Cargo.toml --target-dir target/cli $(if $(CLI_FOR),--target $(CLI_FOR))
 	@printf '%s\n' $(if $(filter dev,$(CLI)),any,$(call quote,$(LIBDIR))) >$(CLI_FOLDER)/built-for
 
