@@ -95,7 +95,8 @@ depends_on_libc_alone() { # package
 builds_from_exported_sources() {
     exported=$work/exported
     mkdir -p "$exported" "$work/bin" &&
-        find . -name target -prune -o -name .git -prune -o ! -type d -print0 | tar -c --null --files-from=- | tar -x --directory="$exported" &&
+        find . -path ./target -prune -o -path ./.git -prune -o ! -type d -print0 >"$work/sources" &&
+        xargs -0 cp --parents --no-dereference --preserve=mode,timestamps --target-directory="$exported" <"$work/sources" &&
         printf '#!/bin/sh\necho git "$@" >>"%s/git-was-called"\nexit 1\n' "$work" >"$work/bin/git" && chmod +x "$work/bin/git" &&
         (cd "$exported" && PATH=$work/bin:$PATH make --no-print-directory deb) || return
     for package in $packages; do

@@ -13,8 +13,8 @@ sources=$out/numars-$(sed -n '/^version = /{s/.*"\(.*\)"/\1/p;q}' Cargo.toml)
 
 rm -rf "$out"/numars-[0-9]* "$out"/*.deb "$out"/*.buildinfo "$out"/*.changes
 mkdir -p "$sources"
-if [ -e .git ]; then git ls-files -z; else find . -name target -prune -o ! -type d -print0; fi >"$out/sources"
-tar -c --null --files-from="$out/sources" | tar -x --directory="$sources"
+if [ -e .git ]; then git ls-files -z; else find . -path ./target -prune -o ! -type d -print0; fi >"$out/sources"
+xargs -0 cp --parents --no-dereference --preserve=mode,timestamps --target-directory="$sources" <"$out/sources"
 # -d: the compiler need not be Debian's, which is too old in some releases. Variables that make passes to a make that it starts would
 # reach that of the packages, which installs into other folders.
 (cd "$sources" && exec env -u MAKEFLAGS -u MAKELEVEL DEB_BUILD_OPTIONS="${DEB_BUILD_OPTIONS-nocheck}" dpkg-buildpackage -b -us -uc -d ${DEB_HOST_ARCH:+--host-arch "$DEB_HOST_ARCH"}) >"$out/build.log" 2>&1 || { cat "$out/build.log" && exit 1; }

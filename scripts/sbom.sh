@@ -22,7 +22,7 @@ export SOURCE_DATE_EPOCH
 out=target/sbom
 rm -rf "$out"
 mkdir -p "$out/sources"
-tar -c Cargo.* .cargo build.rs symbols.tsv src crates | tar -x -C "$out/sources"
+cp -r --no-dereference Cargo.* .cargo build.rs symbols.tsv src crates "$out/sources"
 target=${TARGET:-x86_64-unknown-linux-gnu}
 version=$(sed -n '/^version = /{s/.*"\(.*\)"/\1/p;q}' Cargo.toml)
 rust=$(${RUSTC:-rustc} --version | cut -d ' ' -f 2)
