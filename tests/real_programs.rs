@@ -41,7 +41,7 @@ macro_rules! scripts {
 }
 
 scripts! {
-    dpdk ffmpeg fio haskell irqbalance libgomp loading lttng mariadb numactl numad openvswitch pandoc perf
+    dpdk ffmpeg fio haskell irqbalance libgomp libvirt loading lttng mariadb mysql numactl numad openvswitch pandoc perf
     postgresql procenv python qemu rt_tests sc_membench slurm sptag starpu stress_ng x265
 }
 
