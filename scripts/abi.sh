@@ -67,7 +67,11 @@ old=target/abi/old
 rm -rf "$old"
 mkdir -p "$old"
 git archive "$baseline" | tar -x -C "$old"
-build && (cd "$old" && build) || exit
+both_build() {
+    build && (cd "$old" && build)
+}
+check "the libraries of $baseline and of these sources" both_build
+[ "$failed" = 0 ] || finish
 for name in libnuma libnumars; do
     library=target/abi/built/$name.so.1
     check "$name.so.1 and $baseline: libnuma's interface" libnumas_interface_is_the_same "$old/$library" "$library"

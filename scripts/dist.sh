@@ -42,7 +42,7 @@ replace-with = "vendored-sources"
 directory = "vendor"
 END
 
-# With one thread, xz writes the same on every machine.
+# With one thread, the same version of xz writes the same on every machine.
 tar -c --directory="$out/tree" --format=gnu --sort=name --mtime="@$time" --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX \
     --use-compress-program='xz --threads=1' --file="$out/$name.tar.xz.part" "$name"
 mv "$out/$name.tar.xz.part" "$out/$name.tar.xz"
