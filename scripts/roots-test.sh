@@ -45,7 +45,7 @@ make_root() {
         apt install libnuma1 libnuma-dev numactl gcc libc6-dev pkgconf rustc man-db binutils &&
         mkdir "$tree/numars" && cp -r debian/tests tests/programs/either_library.c tests/programs/sees_nodes.rs examples/parse_nodes.c \
             "$tree/numars" &&
-        for package in $ours; do cp "$built/${package}_"*.deb "$tree/numars/$package.deb" || return; done
+        for package in $ours; do cp "$built/${package}_"*"_$(dpkg --print-architecture).deb" "$tree/numars/$package.deb" || return; done
 }
 
 # Builds two C programs and one in Rust, and prints what they print.

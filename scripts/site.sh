@@ -8,8 +8,10 @@ cargo=${CARGO:-cargo}
 scripts/setup.sh site
 PATH=$PWD/target/tools/bin:$PATH
 built=target/site-build
-command -v mdbook >/dev/null ||
+command -v mdbook >/dev/null || {
     "$cargo" install --quiet --locked mdbook --version 0.5.4 --no-default-features --features search --root target/tools --target-dir $built
+    rm -rf $built
+}
 site() {
     "$cargo" run --quiet --locked --manifest-path tests/Cargo.toml --target-dir target --package numars-site -- "$@"
 }
