@@ -2,6 +2,7 @@
 # Checks the licences of all files and crates, and where the crates come from:
 # - each workspace has a lock file in git, in which all crates are of crates.io and have a checksum;
 # - every file has a copyright and a licence, by the rules of REUSE (REUSE.toml);
+# - crates/numars-cli/THIRD-PARTY.txt has the licences and notices of all crates in the command (notices.sh);
 # - licences, sources and banned crates of each lock file are as deny.toml says, by cargo-deny, which is installed into target/tools if there is
 #   none.
 # Not checked without ADVISORIES=yes: whether advisories exist for the crates, or versions were withdrawn. The last line is `N passed, N failed`.
@@ -51,6 +52,7 @@ check "lock files" lock_files_are_complete
 [ "${1:-}" != lock-files ] || finish
 
 check "licences of all files" "$(scripts/python-tools.sh)/reuse" lint --lines
+check "notices of the crates in the command" scripts/notices.sh check
 PATH=$PWD/target/tools/bin:$PATH
 command -v cargo-deny >/dev/null || {
     "$cargo" install --quiet --locked cargo-deny --version 0.20.2 --root target/tools --target-dir target/deny-build || exit
