@@ -19,6 +19,7 @@ headers=$(cd include && echo *.h)
 manuals=$(cd docs/man && echo *.[2-8])
 # Of the command: the file, and where shells look for it below DATADIR.
 command_manuals=$(cd docs/man && echo *.1)
+third_party=$DATADIR/doc/numars/THIRD-PARTY.txt
 completions="numars.bash:bash-completion/completions/numars _numars:zsh/site-functions/_numars
     numars.fish:fish/vendor_completions.d/numars.fish"
 # The names that pages of section 3 describe besides their own, each with the page: NAME:PAGE.
@@ -177,6 +178,8 @@ install_command() {
     $INSTALL -m 755 "$CLI_FOLDER/numars" "$DESTDIR$BINDIR/numars"
     [ "$SHARED" = no ] || ln -sf numars "$DESTDIR$BINDIR/numars-run"
     for name in $command_manuals; do $INSTALL -m 644 "docs/man/$name" "$DESTDIR$MANDIR/man1/$name"; done
+    $INSTALL -d "$DESTDIR${third_party%/*}"
+    $INSTALL -m 644 crates/numars-cli/THIRD-PARTY.txt "$DESTDIR$third_party"
     for name in $completions; do
         path=$DESTDIR$DATADIR/${name#*:}
         $INSTALL -d "${path%/*}"
@@ -221,6 +224,7 @@ installed_files() {
     for name in $manual_links; do echo "$MANDIR/man3/${name%:*}.3"; done
     for name in $command_manuals; do echo "$MANDIR/man1/$name"; done
     for name in $completions; do echo "$DATADIR/${name#*:}"; done
+    echo "$third_party"
 }
 
 # Exits if this is installed: another target removes it together with all else.
@@ -240,7 +244,7 @@ remove_libnuma_manuals() {
 
 uninstall_files() {
     for path in $(installed_files); do rm -f "$DESTDIR$path"; done
-    for folder in "$LIBDIR/numars/pkgconfig" "$LIBDIR/numars" "$INCLUDEDIR/numars"; do
+    for folder in "$LIBDIR/numars/pkgconfig" "$LIBDIR/numars" "$INCLUDEDIR/numars" "${third_party%/*}"; do
         rmdir "$DESTDIR$folder" 2>/dev/null || true
     done
 }
