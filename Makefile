@@ -99,7 +99,7 @@ Test (the last line is: N passed, N failed)
   debug-test, debug-vm-test, sanitize, sanitize-vm  debug assertions; AddressSanitizer (KERNEL)
   memcheck, races, miri, msrv, semver, abi, supply  valgrind; threads; Miri; versions; licences
   fuzz, fuzz-seeds, soak      fuzz (FUZZ_TARGETS, FUZZ_SECONDS); move a database (SOAK_SECONDS)
-  deb-test, roots-test, readme-test  packages, in clean Debian and musl roots (ROOTS); README.md
+  deb-test, roots-test, packaging-test, readme-test  packages, in clean roots (ROOTS); README.md
   everywhere-test             the library preloaded into every program of a Debian tree (CASES)
   cross-check, cross-test     compile for other machines; run tests on them, emulated (ARCH, TESTS)
 More
@@ -231,7 +231,7 @@ stage: usable-stage $(SHARED_LIBRARIES) $(ARCHIVE)
 # --- tests and tools: the procedures are in scripts/, where each file says what it does and with which variables --------
 
 .PHONY: bench bench-machine c-tests check cross cross-check cross-figures cross-test deb deb-test dist debug-library debug-test debug-vm-test demo everywhere-test fuzz fuzz-build fuzz-seeds host-test \
-	memcheck miri msrv musl-test programs races readme-test roots-test sanitize sanitize-vm sanitized semver site soak static-cli test test-long vm vm-test
+	memcheck miri msrv musl-test packaging-test programs races readme-test roots-test sanitize sanitize-vm sanitized semver site soak static-cli test test-long vm vm-test
 
 vm: rust
 	@$(CARGO) build --quiet $(TEST_WORKSPACE) --release --package numars-vm
@@ -239,7 +239,7 @@ vm: rust
 c-tests: stage
 	@$(MAKE) --no-print-directory -j2 -f tests-c/Makefile
 
-check test test-long demo deb dist musl-test readme-test miri semver site:
+check test test-long demo deb dist musl-test packaging-test readme-test miri semver site:
 	@scripts/$@.sh
 cross cross-check cross-figures cross-test msrv static-cli: vm
 	@scripts/$@.sh

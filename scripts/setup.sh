@@ -1,7 +1,7 @@
 #!/bin/sh
 # Checks for the Debian packages that the demo, the site or tests need. As root it installs the missing ones; otherwise it prints the command
 # that does, and fails.
-# Usage: setup.sh demo|bench|test|deb|deb-test|dist|everywhere|site|abi|python|roots
+# Usage: setup.sh demo|bench|test|deb|deb-test|dist|everywhere|site|abi|packaging-test|python|roots
 # Example: scripts/setup.sh test
 set -eu
 
@@ -33,6 +33,11 @@ deb | deb-test)
 roots) packages="$packages debootstrap musl-tools" ;;
 dist) packages="$packages git tar xz-utils" ;;
 everywhere) packages="$packages debootstrap" ;;
+packaging-test)
+    # The archive of a release; the tools of RPM, Arch and Nix; Python for Conan and the recipe of Spack.
+    packages="$packages git tar xz-utils shellcheck rpm rpm2cpio rpmlint cpio file makepkg pacman-package-manager libarchive-tools fakeroot nix-bin"
+    packages="$packages python3 python3-venv cmake make musl-tools openssl curl"
+    ;;
 site) packages="$packages mandoc" ;;
 # What scripts/python-tools.sh installs programs with, and a library that one of them loads.
 python) packages="python3-venv libmagic1" ;;

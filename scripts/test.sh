@@ -4,7 +4,7 @@
 #   KERNELS        kernels of the guest ("6.1 6.12")
 #   TEST_SECONDS   how long the programs with many threads run. If it is set, what takes minutes runs too: debug assertions, ThreadSanitizer,
 #                  memcheck and AddressSanitizer, the whole comparison with libnuma, all programs of docs/programs.md, the commands of README.md, the
-#                  Debian packages, and the library preloaded into every program of a Debian tree (scripts/test-long.sh)
+#                  Debian packages and those of packaging/, and the library preloaded into every program of a Debian tree (scripts/test-long.sh)
 # Example: make test VM=no
 #
 # Functions are called through `check`, which shellcheck does not see:
@@ -107,6 +107,7 @@ if [ -n "${TEST_SECONDS:-}" ]; then
     suite "the commands of README.md" make --no-print-directory readme-test
     suite "Debian packages" make --no-print-directory deb-test
     suite "clean root folders" make --no-print-directory roots-test
+    suite "packages of other systems" make --no-print-directory packaging-test
     suite "preloaded into everything" make --no-print-directory everywhere-test
 fi
 if [ "${VM:-}" = no ]; then

@@ -1,0 +1,55 @@
+# Runs a port of vcpkg without vcpkg: has the functions of vcpkg that packaging/vcpkg/portfile.cmake calls.
+# Usage: cmake -DPORT_FOLDER=… -DFOLDER=… -DLINKAGE=static|dynamic [-DFEATURES=…] -P vcpkg.cmake
+cmake_minimum_required(VERSION 3.20)
+file(READ "${PORT_FOLDER}/vcpkg.json" MANIFEST)
+string(JSON PORT GET "${MANIFEST}" name)
+string(JSON VERSION GET "${MANIFEST}" version)
+set(CURRENT_PACKAGES_DIR "${FOLDER}/packages")
+set(TARGET_TRIPLET test)
+set(VCPKG_LIBRARY_LINKAGE "${LINKAGE}")
+foreach(FEATURE IN LISTS FEATURES)
+    string(JSON DESCRIBED GET "${MANIFEST}" features "${FEATURE}" description)
+endforeach()
+
+function(vcpkg_download_distfile RESULT)
+    cmake_parse_arguments(PARSE_ARGV 1 given "" "FILENAME;SHA512" "URLS")
+    file(DOWNLOAD "${given_URLS}" "${FOLDER}/downloads/${given_FILENAME}" EXPECTED_HASH "SHA512=${given_SHA512}")
+    set(${RESULT} "${FOLDER}/downloads/${given_FILENAME}" PARENT_SCOPE)
+endfunction()
+
+# Without the top folder of the archive.
+function(vcpkg_extract_source_archive RESULT)
+    cmake_parse_arguments(PARSE_ARGV 1 given "" "ARCHIVE" "")
+    file(ARCHIVE_EXTRACT INPUT "${given_ARCHIVE}" DESTINATION "${FOLDER}/sources")
+    file(GLOB sources "${FOLDER}/sources/*")
+    set(${RESULT} "${sources}" PARENT_SCOPE)
+endfunction()
+
+function(vcpkg_execute_required_process)
+    cmake_parse_arguments(PARSE_ARGV 0 given "" "WORKING_DIRECTORY;LOGNAME" "COMMAND")
+    execute_process(COMMAND ${given_COMMAND} WORKING_DIRECTORY "${given_WORKING_DIRECTORY}" COMMAND_ERROR_IS_FATAL ANY)
+endfunction()
+
+# vcpkg replaces the folder, so that packages can be moved.
+function(vcpkg_fixup_pkgconfig)
+    file(GLOB_RECURSE files "${CURRENT_PACKAGES_DIR}/*.pc")
+    foreach(file IN LISTS files)
+        cmake_path(GET file PARENT_PATH folder)
+        file(RELATIVE_PATH up "${folder}" "${CURRENT_PACKAGES_DIR}")
+        file(READ "${file}" text)
+        string(REGEX REPLACE "(^|\n)prefix=[^\n]*" "\\1prefix=\${pcfiledir}/${up}" text "${text}")
+        string(REPLACE "${CURRENT_PACKAGES_DIR}" "\${prefix}" text "${text}")
+        file(WRITE "${file}" "${text}")
+    endforeach()
+endfunction()
+
+function(vcpkg_install_copyright)
+    cmake_parse_arguments(PARSE_ARGV 0 given "" "" "FILE_LIST")
+    foreach(file IN LISTS given_FILE_LIST)
+        file(READ "${file}" text)
+        file(APPEND "${CURRENT_PACKAGES_DIR}/share/${PORT}/copyright" "${text}")
+    endforeach()
+endfunction()
+
+set(CMAKE_CURRENT_LIST_DIR "${PORT_FOLDER}")
+include("${PORT_FOLDER}/portfile.cmake")
