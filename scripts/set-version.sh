@@ -1,6 +1,6 @@
 #!/bin/sh
-# Gives the project another version: in the manifests of the libraries and of the command, in the lock files, as a new entry of debian/changelog, and
-# as the heading of what CHANGELOG.md has as unreleased. What is generated from them is not written: CONTRIBUTING.md, "Release", says how.
+# Gives the project another version: in the manifests of the libraries and of the command, in the lock files, in the recipes of packaging/, as a new
+# entry of debian/changelog, and as the heading of what CHANGELOG.md has as unreleased. What is generated from them is not written: CONTRIBUTING.md, "Release", says how.
 # Usage: set-version.sh VERSION
 #   DEBFULLNAME, DEBEMAIL   who signs the entry of debian/changelog (the Maintainer of debian/control)
 # Example: scripts/set-version.sh 0.2.0
@@ -29,5 +29,11 @@ if [ "$new" != "$old" ]; then
 "
     printf '%s\n' "$entry" | cat - debian/changelog >debian/changelog.new
     mv debian/changelog.new debian/changelog
+    pattern=$(echo "$old" | sed 's/\./\\./g')
+    for recipe in alpine/APKBUILD arch/PKGBUILD conan/conandata.yml conan/conanfile.py nix/package.nix spack/package.py vcpkg/vcpkg.json; do
+        sed -i "s/\<$pattern\>/$new/g" "packaging/$recipe"
+    done
+    entry="* $(LC_ALL=C date --utc '+%a %b %d %Y') $maintainer - $new-1\\n- See CHANGELOG.md."
+    sed -i -e "s/^\(Version: *\)$pattern\$/\1$new/" -e "s/^%changelog\$/&\\n$entry\\n/" packaging/rpm/numars.spec
 fi
 sed -i "s/^## Unreleased\$/## $new - $date/" CHANGELOG.md

@@ -540,8 +540,18 @@ fn set_version_sh_changes_every_version() {
     let folder = tempfile::tempdir().unwrap();
     let locks = ["Cargo.lock", "crates/Cargo.lock", "fuzz/Cargo.lock", "tests/Cargo.lock", "tests/rust/Cargo.lock"];
     let more = ["Cargo.toml", "CHANGELOG.md", "debian/changelog", "debian/control", "scripts/set-version.sh"];
+    let recipes = [
+        "packaging/alpine/APKBUILD",
+        "packaging/arch/PKGBUILD",
+        "packaging/conan/conandata.yml",
+        "packaging/conan/conanfile.py",
+        "packaging/nix/package.nix",
+        "packaging/rpm/numars.spec",
+        "packaging/spack/package.py",
+        "packaging/vcpkg/vcpkg.json",
+    ];
     let manifests = RELEASED.map(|package| format!("{package}/Cargo.toml"));
-    for file in locks.into_iter().chain(more).chain(manifests.iter().map(String::as_str)) {
+    for file in locks.into_iter().chain(more).chain(recipes).chain(manifests.iter().map(String::as_str)) {
         let copy = folder.path().join(file);
         fs::create_dir_all(copy.parent().unwrap()).unwrap();
         fs::copy(root().join(file), copy).unwrap();
@@ -567,6 +577,14 @@ fn set_version_sh_changes_every_version() {
     assert!(read("debian/changelog").starts_with("numars (765.43.21) unstable"));
     let changes = read("CHANGELOG.md");
     assert!(changes.contains("\n## 765.43.21 - ") && !changes.contains("\n## Unreleased\n"));
+    let old = value("Cargo.toml", "version = ");
+    for recipe in recipes {
+        // What was changed in older versions stays.
+        let text = read(recipe);
+        let text = text.split("\n- See CHANGELOG.md.\n").next().unwrap();
+        assert!(text.contains("765.43.21") && !text.contains(&old), "{recipe}: {text}");
+    }
+    assert!(read("packaging/rpm/numars.spec").contains(" - 765.43.21-1\n- See CHANGELOG.md.\n\n* "));
 }
 
 #[test]
