@@ -94,7 +94,7 @@ exists() { # path
 
 # Each file of numars contains one of these marks, or is one of these links.
 is_ours() { # path
-    grep -qs -e numars_version -e 'Part of numars' -e "numars' numa.h" -e crates/numars "$1" ||
+    grep -qs -e numars_version -e 'Part of numars' -e "numars' numa.h" -e '^Description: numars,' "$1" ||
         readlink "$1" | grep -qx -e libnumars.a -e numars/libnuma.so.1
 }
 
