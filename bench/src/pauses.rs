@@ -94,8 +94,9 @@ pub fn text(run: &Run, host: &Host) -> String {
         "{PAUSES}
 A process with {memory} on node 0, in eight mappings unless the table says otherwise, runs a loop on CPU 1, while a program on CPU 0 moves it to
 node 1. A round of the loop maps a page, touches it and unmaps it, which needs the lock of the address space, and then touches 16 random bytes of
-the {memory}, some of whose pages are being moved. Both are timed. Each move was measured {rounds} times, alternately with the others. The table shows medians of these measurements,
-and in parentheses the worst one: of the time that only a thousandth of the rounds exceeds, and of the longest round.
+the {memory}, some of whose pages are being moved. Both are timed. Each move was measured {rounds} times, alternately with the others. The table
+shows medians of these measurements, and in parentheses the worst one: of the time that only a thousandth of the rounds exceeds, and of the longest
+round.
 
 - Machine: a guest with {nodes} NUMA nodes and {cpus} CPUs, emulated in software (QEMU) on {host_cpus} real CPUs with a load average of {load} before.
   Kernel: Linux {kernel}.
