@@ -490,7 +490,8 @@ for recipe in rpm/numars.spec:rpm arch/PKGBUILD:arch alpine/APKBUILD:alpine spac
     "test_${recipe#*:}"
 done
 if [ "$failed" = 0 ]; then
-    chmod -R u+w "$work/nix"
+    # Nix protects its files.
+    chmod -R u+w "$work"
     rm -rf "$work"
 fi
 finish
