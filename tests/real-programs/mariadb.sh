@@ -21,18 +21,8 @@ bootstrap() {
     (server --bootstrap "$@") <statements 2>&1 | what_concerns_nodes
     ls data/one
 }
-is_ready() {
-    grep -q 'ready for connections' /tmp/output
-}
-placed() {
-    begin server "$@"
-    until_it is_ready
-    mappings $pid | grep -v default
-    end
-    what_concerns_nodes </tmp/output
-}
 for interleave in 0 1; do
     try "bootstrap $interleave" bootstrap --innodb-numa-interleave=$interleave
-    try "server $interleave" placed --innodb-numa-interleave=$interleave
+    try "server $interleave" server_placement --innodb-numa-interleave=$interleave
 done
 rm -rf data

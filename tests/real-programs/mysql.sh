@@ -12,14 +12,7 @@ server() {
         --character-sets-dir=/usr/share/mysql/charsets "$@"
 }
 [ -e $data ] || (server --initialize-insecure) >/tmp/initialize 2>&1 || cat /tmp/initialize
-is_ready() {
-    grep -q 'ready for connections' /tmp/output
+what_concerns_nodes() {
+    grep -iE 'numa|mbind|policy|error' | sed 's/^20[^ ]* [0-9]* //' | sort -u
 }
-placed() {
-    begin server "$@"
-    until_it is_ready
-    mappings $pid | grep -v default
-    end
-    grep -iE 'numa|mbind|policy|error' /tmp/output | sed 's/^20[^ ]* [0-9]* //' | sort -u
-}
-for interleave in 0 1; do try "server $interleave" placed --innodb-numa-interleave=$interleave; done
+for interleave in 0 1; do try "server $interleave" server_placement --innodb-numa-interleave=$interleave; done

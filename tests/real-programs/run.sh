@@ -47,6 +47,20 @@ threads() {
     end
 }
 
+# server_placement ARGUMENT…: starts the script's function `server`, a database, and prints, once it is ready, the policies and nodes of its large
+# mappings that have a policy of their own, and then what the script's `what_concerns_nodes` keeps of its output.
+server_placement() {
+    begin server "$@"
+    until_it is_ready_for_connections
+    mappings $pid | grep -v default
+    end
+    what_concerns_nodes </tmp/output
+}
+
+is_ready_for_connections() {
+    grep -q 'ready for connections' /tmp/output
+}
+
 begin() {
     "$@" >/tmp/output 2>&1 </dev/null &
     pid=$!
