@@ -1,6 +1,7 @@
 #!/bin/sh
 # Gives the project another version: in the manifests of the libraries and of the command, in the lock files, in the recipes of packaging/, as a new
-# entry of debian/changelog, and as the heading of what CHANGELOG.md has as unreleased. What is generated from them is not written: CONTRIBUTING.md, "Release", says how.
+# entry of debian/changelog, and as the heading of what CHANGELOG.md has as unreleased. It does not write the files that are generated from them:
+# CONTRIBUTING.md, "Release", says how.
 # Usage: set-version.sh VERSION
 #   DEBFULLNAME, DEBEMAIL   who signs the entry of debian/changelog (the Maintainer of debian/control)
 # Example: scripts/set-version.sh 0.2.0

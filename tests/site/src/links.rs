@@ -39,7 +39,7 @@ fn is_of_repository(target: &str) -> bool {
     !target.contains(':') && !target.starts_with('#') && !target.contains(char::is_whitespace) && !target.is_empty()
 }
 
-/// The path that a link in a file refers to, both from the top folder. None if it is outside of that.
+/// Resolves a link in `file`. Both `file` and the result are paths relative to the top folder. Returns `None` if the target is outside that folder.
 pub fn resolve(file: &Path, target: &str) -> Option<PathBuf> {
     let mut path = PathBuf::new();
     for part in file.parent()?.join(target).components() {
